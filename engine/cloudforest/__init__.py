@@ -1,0 +1,5 @@
+"""cloudforest: AD forests, synced to any SCIM 2.0 cloud, as code."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

@@ -1,0 +1,46 @@
+"""The ways in which an operation can fail to happen.
+
+CloudforestError
+├── Refused          the request was understood and is not allowed as things stand
+│   ├── Stale        it was made against a state that has moved since
+│   └── Busy         something else is already doing it
+├── Rejected         the other side answered, and its answer was no
+├── Unavailable      the other side did not answer
+└── Misconfigured    what we were given can't be used
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CloudforestError(Exception):
+    """An operation did not happen. The message is a whole sentence for a person."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class Refused(CloudforestError):  # noqa: N818 - named for what happened
+    """The request was understood and is not allowed as things stand."""
+
+
+class Stale(Refused):
+    """The request was made against a state that has moved since."""
+
+
+class Busy(Refused):
+    """Something else is already doing it."""
+
+
+class Rejected(CloudforestError):  # noqa: N818 - named for what happened
+    """The other side answered, and its answer was no."""
+
+
+class Unavailable(CloudforestError):  # noqa: N818 - named for what happened
+    """The other side did not answer."""
+
+    exit_code = 5
+
+
+class Misconfigured(CloudforestError):  # noqa: N818 - named for what happened
+    """What we were given can't be used."""

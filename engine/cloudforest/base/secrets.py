@@ -1,0 +1,48 @@
+"""Secrets are named in documents and resolved only in the process that needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cloudforest.base.errors import Misconfigured
+
+
+class Secret:
+    """A value that prints as `(secret)` everywhere except where `reveal` is called."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "(secret)"
+
+    __str__ = __repr__
+
+
+def read_secret(
+    *,
+    env: str | None,
+    file: str | None,
+    environment: Mapping[str, str],
+    folder: Path = Path(),
+) -> Secret:
+    """Resolve `{env: NAME}` or `{file: PATH}`; PATH is relative to `folder`."""
+    if env is not None:
+        if env not in environment:
+            raise Misconfigured(
+                f"The environment variable {env} is not set; set it and try again."
+            )
+        return Secret(environment[env])
+    path = folder / (file or "")
+    try:
+        return Secret(path.read_text(encoding="utf-8").rstrip("\n"))
+    except OSError as error:
+        raise Misconfigured(
+            f"The secret file {path} can't be read ({error.strerror})."
+        ) from error

@@ -1,0 +1,80 @@
+"""Who may do what: agents, operators, and what bootstrap tells an agent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from cloudforest.model.registration import Agent, Domain
+from cloudforest.model.value import Value
+
+Role = Literal["read", "plan", "apply", "allow"]
+ROLES: tuple[Role, ...] = ("read", "plan", "apply", "allow")
+AgentState = Literal["pending", "active", "inactive"]
+
+
+def permits(held: Role, needed: Role) -> bool:
+    """Roles are ordered: read < plan < apply < allow."""
+    return ROLES.index(held) >= ROLES.index(needed)
+
+
+class Operator(Value, frozen=True):
+    name: str
+    role: Role
+
+
+class AgentRecord(Value, frozen=True):
+    """An agent as the hybrid identity service knows it; `certificate` is PEM."""
+
+    id: str
+    name: str
+    domains: tuple[str, ...]
+    certificate: str | None = None
+    certificate_expires: datetime | None = None
+    last_bootstrap: datetime | None = None
+    version: str | None = None
+
+
+class EnrolRequest(Value, frozen=True):
+    """What an agent sends once, with its one-time token: a PEM signing request."""
+
+    token: str
+    csr: str
+
+
+class EnrolResponse(Value, frozen=True):
+    """PEM texts; `ca` must match the fingerprint in the token."""
+
+    agent: str
+    certificate: str
+    ca: str
+
+
+class BusAccess(Value, frozen=True):
+    """How to reach the bus until `expires`. `jwt` is for the agent's own NKEY."""
+
+    urls: tuple[str, ...]
+    ca: str
+    jwt: str
+    expires: datetime
+
+
+class BootstrapRequest(Value, frozen=True):
+    """`assertion` is a JWT signed by the agent's key; `nkey` its public bus key."""
+
+    assertion: str
+    nkey: str
+    version: str
+
+
+class BootstrapResponse(Value, frozen=True):
+    """Configuration and bus access; secrets appear as names only.
+
+    `credentials` maps a domain to the credential *name* that its bind uses; what the
+    name stands for is bound on the agent's host.
+    """
+
+    agent: Agent
+    domains: tuple[Domain, ...]
+    credentials: dict[str, str]
+    bus: BusAccess

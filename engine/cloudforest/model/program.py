@@ -1,0 +1,154 @@
+"""The shapes of programs: scope predicates and attribute programs, as data.
+
+What they mean is `cloudforest.program`; here they are only JSON that travels between
+compiler, agent and service. Attribute names of the directory are in lower case.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from cloudforest.model.value import Value
+
+ObjectType = Literal["user", "group", "contact"]
+Scalar = str | int | float | bool | None
+
+
+# --- scope filters -------------------------------------------------------------------
+
+
+class Compare(Value, frozen=True, tag_field="node", tag="compare"):
+    """`attribute operator value`, for example `department eq "Sales"`."""
+
+    attribute: str
+    operator: Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
+    value: Scalar
+
+
+class Present(Value, frozen=True, tag_field="node", tag="present"):
+    attribute: str
+
+
+class And(Value, frozen=True, tag_field="node", tag="and"):
+    operands: tuple[Filter, ...]
+
+
+class Or(Value, frozen=True, tag_field="node", tag="or"):
+    operands: tuple[Filter, ...]
+
+
+class Not(Value, frozen=True, tag_field="node", tag="not"):
+    operand: Filter
+
+
+Filter = Compare | Present | And | Or | Not
+
+
+class TypeFilter(Value, frozen=True):
+    """The filter of one object type, as written and as parsed."""
+
+    text: str
+    tree: Filter
+
+
+class ScopeProgram(Value, frozen=True):
+    """Which objects of a domain belong to a job.
+
+    `organizational_units` is None when the scope is the whole domain; `groups` is empty
+    when membership does not matter. DNs are as written; comparisons ignore case.
+    """
+
+    types: tuple[ObjectType, ...]
+    organizational_units: tuple[str, ...] | None
+    groups: tuple[str, ...] = ()
+    nested_groups: bool = False
+    filters: dict[ObjectType, TypeFilter] = msgspec.field(default_factory=dict)
+    version: Literal[1] = 1
+
+
+# --- expressions ---------------------------------------------------------------------
+
+
+class Literally(Value, frozen=True, tag_field="node", tag="literal"):
+    value: Scalar
+
+
+class Attribute(Value, frozen=True, tag_field="node", tag="attribute"):
+    """`[name]`: all values of a directory attribute."""
+
+    name: str
+
+
+class Call(Value, frozen=True, tag_field="node", tag="call"):
+    """A function and its arguments; None stands for an argument left empty."""
+
+    function: str
+    arguments: tuple[Expression | None, ...]
+
+
+class Template(Value, frozen=True, tag_field="node", tag="template"):
+    """A Jinja2 template over the object's attributes."""
+
+    text: str
+    reads: tuple[str, ...]
+
+
+Expression = Literally | Attribute | Call | Template
+
+FlowType = Literal[
+    "Always",
+    "ObjectAddOnly",
+    "MultiValueAddOnly",
+    "ValueAddOnly",
+    "AttributeAddOnly",
+]
+
+
+class Rule(Value, frozen=True):
+    """How one target attribute gets its value.
+
+    `target` is a SCIM path. A `reference` rule yields objectGUIDs of the source, which
+    become resource ids after both ends exist; `multi` keeps all values.
+    """
+
+    target: str
+    expression: Expression
+    text: str
+    matching_priority: int = 0
+    flow_type: FlowType = "Always"
+    flow_behavior: Literal["FlowWhenChanged", "FlowAlways"] = "FlowWhenChanged"
+    default_value: Scalar = None
+    when_null: Literal["clear", "keep"] = "clear"
+    reference: bool = False
+    multi: bool = False
+
+
+class Deprovision(Value, frozen=True):
+    out_of_scope: Literal["disable", "delete", "keep"]
+    deleted: Literal["disable", "delete", "keep"]
+
+
+class AttributeProgram(Value, frozen=True):
+    """How one type of source object becomes one type of target resource.
+
+    `reads` are the directory attributes that the rules use, in lower case and sorted;
+    a computed one (`sourceanchor`, `dn`, `objectguid`) is never asked of the directory.
+    """
+
+    mapping: str
+    source: ObjectType
+    target: str
+    rules: tuple[Rule, ...]
+    reads: tuple[str, ...]
+    deprovision: Deprovision
+    members: Literal["managed", "authoritative"] = "managed"
+    version: Literal[1] = 1
+
+
+class JobProgram(Value, frozen=True):
+    """All that an agent and the service must know to run a job."""
+
+    scope: ScopeProgram
+    mappings: tuple[AttributeProgram, ...]

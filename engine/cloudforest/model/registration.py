@@ -1,0 +1,181 @@
+"""The nouns of a tree, as they are registered: normalised, resolved, without secrets.
+
+Names and shapes are the language's own, so that a difference between two registrations
+reads like a difference between two files.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from cloudforest.model.program import Deprovision, FlowType, JobProgram, Scalar
+from cloudforest.model.value import Value
+
+
+class SecretReference(Value, frozen=True):
+    """Where a secret is found by the process that needs it: exactly one is set."""
+
+    env: str | None = None
+    file: str | None = None
+
+
+class Tenant(Value, frozen=True):
+    name: str
+    scenario: str
+    notify: tuple[str, ...] = ()
+
+
+class BasicAuth(Value, frozen=True):
+    username: str
+    password: SecretReference
+
+
+class Auth(Value, frozen=True):
+    """How we prove ourselves to a target: exactly one is set."""
+
+    bearer: SecretReference | None = None
+    basic: BasicAuth | None = None
+
+
+class Profile(Value, frozen=True):
+    """What a SCIM service does its own way (a file of `mappings/profiles`)."""
+
+    name: str
+    page_size: int = 100
+    max_members_per_request: int = 100
+    concurrency: int = 8
+    requests_per_second: float | None = None
+    timeout: float = 30.0
+
+
+class Target(Value, frozen=True):
+    """`scim` is `embedded` or the base URL of a SCIM 2.0 service."""
+
+    name: str
+    scim: str
+    profile: Profile
+    auth: Auth | None = None
+
+
+class Tls(Value, frozen=True):
+    """`ca` is a file, relative to the tree; None: the machine's own authorities."""
+
+    ca: str | None = None
+    server_name: str | None = None
+    verify: Literal["on", "off"] = "on"
+
+
+class Bind(Value, frozen=True):
+    username: str
+    password: SecretReference
+
+
+class ActiveDirectory(Value, frozen=True):
+    controllers: tuple[str, ...]
+    tls: Tls
+    bind: Bind
+
+
+class Source(Value, frozen=True):
+    """Where a domain is read: exactly one is set. `ldif` is relative to the tree."""
+
+    active_directory: ActiveDirectory | None = None
+    ldif: str | None = None
+
+
+class Domain(Value, frozen=True):
+    name: str
+    source: Source
+
+
+class Forest(Value, frozen=True):
+    name: str
+    domains: tuple[Domain, ...]
+
+
+class Agent(Value, frozen=True):
+    name: str
+    domains: tuple[str, ...]
+    run: Literal["local", "remote"]
+
+
+class Scope(Value, frozen=True):
+    """`organizational_units` is a list of DNs, or `all`."""
+
+    name: str
+    organizational_units: tuple[str, ...] | Literal["all"]
+    groups: tuple[str, ...] = ()
+    nested_groups: bool = False
+    filters: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class AttributeMapping(Value, frozen=True):
+    """One entry of `attributeMappings`; one of source, constant, template is set."""
+
+    source: str | None = None
+    constant: Scalar = None
+    template: str | None = None
+    matching_priority: int = 0
+    flow_type: FlowType = "Always"
+    flow_behavior: Literal["FlowWhenChanged", "FlowAlways"] = "FlowWhenChanged"
+    default_value: Scalar = None
+    when_null: Literal["clear", "keep"] = "clear"
+
+
+class Mapping(Value, frozen=True):
+    name: str
+    source_object_name: str
+    target_object_name: str
+    attribute_mappings: dict[str, AttributeMapping]
+    deprovision: Deprovision
+    members: Literal["managed", "authoritative"] = "managed"
+
+
+class Budget(Value, frozen=True):
+    """At most `min(max, ceil(percent of max(managed, base)))` in `window` seconds."""
+
+    max: int
+    percent: float
+    base: int
+    window: int
+
+
+class Job(Value, frozen=True):
+    """`interval` is in seconds."""
+
+    name: str
+    domain: str
+    target: str
+    scope: str
+    mappings: tuple[str, ...]
+    interval: int
+    enabled: bool = True
+    guard: dict[str, Budget] = msgspec.field(default_factory=dict)
+    notify: tuple[str, ...] = ()
+
+
+class Registration(Value, frozen=True):
+    """A whole tree; lists are sorted by name. `programs` is keyed by job."""
+
+    tenant: Tenant
+    targets: tuple[Target, ...] = ()
+    forests: tuple[Forest, ...] = ()
+    agents: tuple[Agent, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+    mappings: tuple[Mapping, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    programs: dict[str, JobProgram] = msgspec.field(default_factory=dict)
+    version: Literal[1] = 1
+
+    def job(self, name: str) -> Job | None:
+        return next((each for each in self.jobs if each.name == name), None)
+
+    def target(self, name: str) -> Target | None:
+        return next((each for each in self.targets if each.name == name), None)
+
+    def domains(self) -> dict[str, Domain]:
+        return {
+            domain.name: domain for forest in self.forests for domain in forest.domains
+        }

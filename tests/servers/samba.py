@@ -1,0 +1,3 @@
+"""Samba AD DC fixtures."""
+
+from __future__ import annotations

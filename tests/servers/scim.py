@@ -1,0 +1,3 @@
+"""SCIM server fixtures."""
+
+from __future__ import annotations
