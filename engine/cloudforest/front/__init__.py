@@ -1,0 +1,3 @@
+"""Layer 5: commands, HTTP, and the one place that puts adapters into machines."""
+
+from __future__ import annotations

@@ -1,0 +1,69 @@
+"""What an operator's command asks of the control plane."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from cloudforest.adapters.control.http import ControlPlaneHttp
+from cloudforest.model.messages import Lookup
+from cloudforest.model.registration import Registration
+from cloudforest.model.value import Value
+
+
+class Registered(Value, frozen=True):
+    """Revision 0 means that nothing is registered."""
+
+    revision: int
+    registration: Registration | None = None
+
+
+class ControlPlaneClient(ControlPlaneHttp):
+    async def registration(self) -> Registered:
+        return msgspec.json.decode(
+            await self.call("GET", "/registration"), type=Registered
+        )
+
+    async def register(self, registration: Registration, *, base: int) -> int:
+        """Replace what is registered; raises Stale unless `base` is the latest."""
+        body = await self.call(
+            "PUT", "/registration", registration, {"If-Match": f'"{base}"'}
+        )
+        return int(msgspec.json.decode(body)["revision"])
+
+    async def impact(self, registration: Registration) -> list[dict[str, Any]]:
+        """Return what the next cycle of each job would do, one mapping a job."""
+        body = await self.call("POST", "/impact", registration)
+        impacts: list[dict[str, Any]] = msgspec.json.decode(body)
+        return impacts
+
+    async def agent_token(self, name: str) -> str:
+        body = await self.call("POST", f"/agents/{quote(name, safe='')}/token")
+        return str(msgspec.json.decode(body)["token"])
+
+    async def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = msgspec.json.decode(await self.call("GET", "/status"))
+        return status
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = msgspec.json.decode(
+            await self.call("GET", "/jobs")
+        )
+        return jobs
+
+    async def run_job(self, name: str) -> AsyncIterator[dict[str, Any]]:
+        """Yield `{"phase", "done"}` as it goes on, and last `{"cycle"}`."""
+        async for line in self.lines("POST", f"/jobs/{quote(name, safe='')}/run"):
+            yield msgspec.json.decode(line)
+
+    async def explain(self, job: str, lookup: Lookup) -> dict[str, Any]:
+        body = await self.call("POST", f"/jobs/{quote(job, safe='')}/explain", lookup)
+        explanation: dict[str, Any] = msgspec.json.decode(body)
+        return explanation
+
+    async def logs(self, **filters: str) -> AsyncIterator[dict[str, Any]]:
+        async for line in self.lines("GET", f"/logs?{urlencode(filters)}"):
+            yield msgspec.json.decode(line)

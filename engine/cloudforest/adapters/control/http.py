@@ -1,0 +1,104 @@
+"""One HTTP exchange with a control plane, its failures turned into our errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+
+from cloudforest.base.errors import (
+    Busy,
+    CloudforestError,
+    Misconfigured,
+    Refused,
+    Rejected,
+    Stale,
+    Unavailable,
+)
+from cloudforest.base.secrets import Secret
+
+_KINDS: dict[str, type[CloudforestError]] = {
+    kind.__name__: kind
+    for kind in (Refused, Stale, Busy, Rejected, Unavailable, Misconfigured)
+}
+_CONNECT_SECONDS = 10
+
+
+class ControlPlaneHttp:
+    """A session with the control plane at `url`."""
+
+    def __init__(self, url: str, token: Secret | None = None) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
+        self._session = aiohttp.ClientSession(headers=headers, timeout=timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        async with self.exchange(method, path, body, headers) as response:
+            return await response.read()
+
+    async def lines(
+        self, method: str, path: str, body: Any = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the lines of an answer that comes bit by bit."""
+        async with self.exchange(method, path, body) as response:
+            async for line in response.content:
+                yield line
+
+    @asynccontextmanager
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            async with self._session.request(
+                method,
+                self.url + path,
+                data=None if body is None else msgspec.json.encode(body),
+                headers={"Content-Type": "application/json", **(headers or {})},
+            ) as response:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    raise failure(await response.read(), response.status)
+                yield response
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise Unavailable(
+                f"The control plane at {self.url} does not answer ({error}); "
+                "is `cloudforest serve` running?"
+            ) from error
+
+
+def failure(body: bytes, status: int) -> CloudforestError:
+    """Turn `{"error": {"kind", "message"}}` back into the error that it was."""
+    try:
+        error = msgspec.json.decode(body)["error"]
+        return _KINDS[error["kind"]](error["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return Rejected(f"The control plane answered with status {status}.")

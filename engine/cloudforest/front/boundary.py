@@ -1,0 +1,103 @@
+"""The one place that catches everything and turns it into an exit code.
+
+0 done · 1 failed, or documents are wrong · 2 changes pending · 3 blocked by a guard ·
+4 done, but some objects are in escrow · 5 something is unreachable · 64 usage ·
+70 a bug, with a report · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+
+import click
+
+from cloudforest import __version__
+from cloudforest.base.errors import CloudforestError
+
+
+class Exit(IntEnum):
+    DONE = 0
+    FAILED = 1
+    CHANGES = 2
+    BLOCKED = 3
+    ESCROW = 4
+    UNREACHABLE = 5
+    USAGE = 64
+    BUG = 70
+    INTERRUPTED = 130
+
+
+_PRECEDENCE = (
+    Exit.INTERRUPTED,
+    Exit.BUG,
+    Exit.USAGE,
+    Exit.FAILED,
+    Exit.UNREACHABLE,
+    Exit.BLOCKED,
+    Exit.ESCROW,
+    Exit.CHANGES,
+    Exit.DONE,
+)
+
+
+def worst(*codes: int) -> int:
+    """Return the one exit code that stands for several."""
+    return min((Exit(code) for code in codes), key=_PRECEDENCE.index, default=Exit.DONE)
+
+
+def run(command: Callable[[], int | None]) -> int:
+    """Run a command to its exit code; only a bug writes a report."""
+    try:
+        return int(command() or Exit.DONE)
+    except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
+        return _say("Interrupted.", Exit.INTERRUPTED)
+    except click.UsageError as error:
+        error.show()
+        return Exit.USAGE
+    except click.ClickException as error:
+        error.show()
+        return Exit.FAILED
+    except CloudforestError as error:
+        return _say(f"error: {error}", error.exit_code)
+    except Exception as error:  # noqa: BLE001 - this is the boundary
+        return _say(
+            f"This is a bug in cloudforest ({type(error).__name__}). "
+            f"The report is in {_report(error)}; please send it to us.",
+            Exit.BUG,
+        )
+
+
+def _say(sentence: str, code: int) -> int:
+    print(sentence, file=sys.stderr)  # noqa: T201 - the last words of the process
+    return code
+
+
+def _report(error: BaseException) -> Path:
+    """Write where it happened, without the values: they may be people's data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [
+        f"cloudforest {__version__}",
+        f"Python {platform.python_version()} on {platform.system()}",
+        *(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames),
+        *_kinds(error),
+    ]
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="cloudforest-bug-", suffix=".txt", delete=False
+    ) as file:
+        file.write("\n".join(lines) + "\n")
+    return Path(file.name)
+
+
+def _kinds(error: BaseException | None) -> list[str]:
+    kinds = []
+    while error is not None:
+        kinds.append(f"{type(error).__module__}.{type(error).__qualname__}")
+        error = error.__cause__ or error.__context__
+    return kinds

@@ -1,0 +1,48 @@
+"""A plan as one page of HTML that needs nothing else."""
+
+from __future__ import annotations
+
+import jinja2
+
+from cloudforest.plan.plan import Plan
+from cloudforest.plan.wording import counts_in_words, in_words, total
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>cloudforest plan</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem }
+code, pre { font: 13px/1.5 ui-monospace, monospace }
+.blocked { color: #b00020 } del { color: #b00020 } ins { color: #0a6b2d }
+del, ins { text-decoration: none; display: block; white-space: pre-wrap }
+</style>
+<h1 {%- if plan.blocked %} class="blocked"{% endif %}>
+{{ "Blocked by a guard" if plan.blocked else total(plan) }}</h1>
+<ul>
+{% for impact in plan.impacts %}
+<li><b>{{ impact.job }}</b>: {{ counts(impact) }}
+{% for guard in impact.guards %}
+<p class="blocked">{{ guard.guard }}: {{ guard.effects }} &gt; {{ guard.limit }}
+<code>{{ guard.allow }}</code></p>
+{% endfor %}
+{% endfor %}
+</ul>
+{% for change in plan.changes %}
+<details open><summary><code>{{ change }}</code></summary><pre>
+{%- for field in change.fields %}
+{%- set before, after = field.before, field.after %}
+{%- if before is not none %}<del>- {{ field.path }}: {{ text(before) }}</del>{% endif %}
+{%- if after is not none %}<ins>+ {{ field.path }}: {{ text(after) }}</ins>{% endif %}
+{%- endfor %}
+</pre></details>
+{% endfor %}
+<p>digest <code>{{ plan.digest }}</code>, against revision {{ plan.base }}
+</html>
+"""
+
+_TEMPLATE = jinja2.Environment(autoescape=True).from_string(_PAGE)
+
+
+def render_html(plan: Plan) -> str:
+    return _TEMPLATE.render(
+        plan=plan, total=total, counts=counts_in_words, text=in_words
+    )

@@ -1,0 +1,92 @@
+"""The plan: what would change, whom it would touch, and whether a guard objects."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from cloudforest.base.canonical import digest
+from cloudforest.model.provisioning import Counts
+from cloudforest.model.registration import Registration
+from cloudforest.model.value import Value
+from cloudforest.plan.change import Change
+from cloudforest.plan.difference import difference
+
+
+class Guard(Value, frozen=True):
+    """A guard that would stop effects: how many there are, and how many may be.
+
+    `allow` is what the operator would do about it, in one line.
+    """
+
+    job: str
+    guard: str
+    effects: int
+    limit: int
+    allow: str = ""
+
+
+class JobImpact(Value, frozen=True):
+    """What the next cycle of a job would do, or why nobody knows."""
+
+    job: str
+    counts: Counts | None = None
+    requests: int = 0
+    min_seconds: float = 0.0
+    unknown: str | None = None
+    guards: tuple[Guard, ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        if self.counts is None:
+            return {"unknown": self.unknown}
+        seconds = {"requests": self.requests, "minSeconds": self.min_seconds}
+        return {**msgspec.to_builtins(self.counts), **seconds}
+
+
+class Plan(Value, frozen=True):
+    """`base` is the revision that it was made against."""
+
+    base: int
+    changes: tuple[Change, ...]
+    impacts: tuple[JobImpact, ...] = ()
+    version: Literal[1] = 1
+
+    @property
+    def digest(self) -> str:
+        """What `apply --plan` checks: the changes and the revision they start from."""
+        return digest({"base": self.base, "changes": self.changes})
+
+    @property
+    def impact_digest(self) -> str:
+        """What an allowance names: the effects."""
+        return digest({each.job: each.data() for each in self.impacts})
+
+    @property
+    def guards(self) -> tuple[Guard, ...]:
+        return tuple(guard for each in self.impacts for guard in each.guards)
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self.guards)
+
+    def data(self) -> dict[str, Any]:
+        """Return the documented JSON shape."""
+        return {
+            "digest": self.digest,
+            "impactDigest": self.impact_digest,
+            "blocked": self.blocked,
+            "changes": msgspec.to_builtins(self.changes),
+            "impact": {each.job: each.data() for each in self.impacts},
+            "guards": msgspec.to_builtins(self.guards),
+        }
+
+
+def make_plan(
+    *,
+    base: int,
+    registered: Registration | None,
+    desired: Registration,
+    impacts: tuple[JobImpact, ...] = (),
+) -> Plan:
+    return Plan(base=base, changes=difference(registered, desired), impacts=impacts)

@@ -1,0 +1,50 @@
+"""The words that all renderings of a plan share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+from cloudforest.plan.plan import JobImpact, Plan
+
+_COUNTED = {
+    "create": "{} to create",
+    "adopt": "{} to adopt",
+    "update": "{} to update",
+    "enable": "{} to enable",
+    "disable": "{} to disable",
+    "delete": "{} to delete",
+    "memberAdd": "{} memberships to add",
+    "memberRemove": "{} memberships to remove",
+    "blank": "{} values to clear",
+    "escrow": "{} in escrow",
+    "staged": "{} staged",
+}
+
+
+def total(plan: Plan) -> str:
+    """Return the one line that sums a plan's changes up."""
+    if not plan.changes:
+        return "no changes"
+    numbers = Counter(change.action for change in plan.changes)
+    return ", ".join(f"{number} to {action}" for action, number in numbers.items())
+
+
+def counts_in_words(impact: JobImpact) -> str:
+    if impact.counts is None:
+        return f"unknown ({impact.unknown})"
+    numbers = msgspec.to_builtins(impact.counts)
+    parts = [
+        text.format(numbers[key]) for key, text in _COUNTED.items() if numbers[key]
+    ]
+    seen = f"{impact.counts.in_scope} of {impact.counts.read} objects in scope"
+    work = ", ".join(parts) or "nothing to do"
+    return f"{seen}; {work}; {impact.requests} requests"
+
+
+def in_words(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
