@@ -1,0 +1,38 @@
+# `make run` and `make test` do all the set-up themselves. Everything lands in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check servers bench clean
+
+run: .venv/run
+	$(BIN)/cloudforest up topologies/new-hybrid-customer --once
+
+test: check servers
+	$(BIN)/pytest
+
+check: .venv/dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+servers:
+	scripts/install-servers
+
+bench: .venv/dev
+	$(BIN)/python -m benchmarks.run
+
+.venv/bin/python:
+	scripts/make-venv $(PYTHON)
+
+.venv/run: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/dev: .venv/run
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev
+	touch $@
+
+clean:
+	rm -rf .venv topologies/*/.cloudforest
