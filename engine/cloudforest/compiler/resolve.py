@@ -1,0 +1,171 @@
+"""Documents to nouns: defaults filled, inheritance merged, paths relative to the tree.
+
+Only for trees without errors.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from functools import cache
+from typing import Any
+
+import msgspec
+from ruamel.yaml import YAML
+
+from cloudforest.compiler.document import Document
+from cloudforest.compiler.shipped import shipped
+from cloudforest.compiler.sugar import seconds
+from cloudforest.compiler.tree import Tree
+from cloudforest.model.registration import (
+    Agent,
+    Forest,
+    Job,
+    Mapping,
+    Profile,
+    Registration,
+    Scope,
+    Target,
+    Tenant,
+)
+
+EFFECTS = (
+    "creates",
+    "disables",
+    "deletes",
+    "memberRemovals",
+    "groupsEmptied",
+    "attributesBlanked",
+    "rekeys",
+)
+BUDGET = {"max": 500, "percent": 20, "base": 50, "window": "24h"}
+DEFAULT_SCENARIO = "new-hybrid-customer"
+DEFAULT_INTERVAL = "2m"
+DEFAULT_PROFILE = "generic"
+
+
+def resolve(tree: Tree) -> Registration:
+    """Return the registration that a tree stands for, without its programs."""
+    return Registration(
+        tenant=_tenant(tree.of("Tenant")[0]),
+        targets=tuple(_target(each) for each in tree.of("Target")),
+        forests=tuple(_forest(each) for each in tree.of("Forest")),
+        agents=tuple(_agent(each) for each in tree.of("Agent")),
+        scopes=tuple(_scope(each) for each in tree.of("Scope")),
+        mappings=tuple(_mapping(tree, each) for each in _mappings(tree)),
+        jobs=tuple(_job(tree, each) for each in tree.of("Job")),
+    )
+
+
+def _fields(document: Document, *but: str) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in document.content.items()
+        if key not in {"kind", *but}
+    }
+
+
+def _in_order(names: list[str]) -> list[str]:
+    return sorted(names, key=lambda each: (each.casefold(), each))
+
+
+def _tenant(document: Document) -> Tenant:
+    content = {"scenario": DEFAULT_SCENARIO, **_fields(document, "service")}
+    content["notify"] = _in_order(content.get("notify", []))
+    return msgspec.convert(content, Tenant)
+
+
+def _target(document: Document) -> Target:
+    content = _fields(document)
+    content["profile"] = profile(content.get("profile", DEFAULT_PROFILE))
+    if "auth" in content:
+        content["auth"] = rebased(content["auth"], document)
+    return msgspec.convert(content, Target)
+
+
+@cache
+def profile(name: str) -> Profile:
+    path = shipped("mappings") / "profiles" / f"{name}.yaml"
+    fields = YAML(typ="safe", pure=True).load(path)
+    return msgspec.convert({"name": name, **(fields or {})}, Profile)
+
+
+def rebased(value: Any, document: Document, *, key: str = "") -> Any:
+    """Return a value whose `file`, `ca` and `ldif` are relative to the tree."""
+    match value:
+        case dict():
+            return {
+                name: rebased(each, document, key=name) for name, each in value.items()
+            }
+        case str() if key in {"file", "ca", "ldif"}:
+            folder = posixpath.dirname(document.file)
+            return posixpath.normpath(posixpath.join(folder, value))
+    return value
+
+
+def _forest(document: Document) -> Forest:
+    domains = [_domain(each, document) for each in document.content["domains"]]
+    domains.sort(key=lambda each: str(each["name"]))
+    return msgspec.convert({"name": document.name, "domains": domains}, Forest)
+
+
+def _domain(content: dict[str, Any], document: Document) -> dict[str, Any]:
+    source = rebased(content["source"], document)
+    if "activeDirectory" in source:
+        source["activeDirectory"] = {"tls": {}, **source["activeDirectory"]}
+    return {"name": content["name"].lower(), "source": source}
+
+
+def _agent(document: Document) -> Agent:
+    content = _fields(document)
+    content["domains"] = sorted({each.lower() for each in content["domains"]})
+    return msgspec.convert(content, Agent)
+
+
+def _scope(document: Document) -> Scope:
+    content = _fields(document)
+    for key in ("organizationalUnits", "groups"):
+        if isinstance(content.get(key), list):
+            content[key] = _in_order(content[key])
+    return msgspec.convert(content, Scope)
+
+
+def _mappings(tree: Tree) -> list[Document]:
+    """Return the tree's mappings and the built-in ones that its jobs name."""
+    own = {each.name: each for each in tree.of("Mapping")}
+    for job in tree.of("Job"):
+        for name in job.content["mappings"]:
+            document = tree.mapping(name)
+            if document is not None:
+                own.setdefault(name, document)
+    return [own[name] for name in sorted(own)]
+
+
+def _mapping(tree: Tree, document: Document) -> Mapping:
+    content = tree.merged(document) or {}
+    content.pop("kind")
+    content.pop("extends", None)
+    has_active = content["targetObjectName"] == "User"
+    default = "disable" if has_active else "delete"
+    content["deprovision"] = {
+        "outOfScope": default,
+        "deleted": default,
+        **content["deprovision"],
+    }
+    return msgspec.convert(content, Mapping)
+
+
+def _job(tree: Tree, document: Document) -> Job:
+    content = {"interval": DEFAULT_INTERVAL, **_fields(document)}
+    content.setdefault("target", next((each.name for each in tree.of("Target")), ""))
+    content["domain"] = content["domain"].lower()
+    content["interval"] = seconds(content["interval"])
+    content["mappings"] = sorted(content["mappings"])
+    content["notify"] = _in_order(content.get("notify", []))
+    written = content.get("guard", {})
+    content["guard"] = {each: _budget(written.get(each, {})) for each in EFFECTS}
+    return msgspec.convert(content, Job)
+
+
+def _budget(written: dict[str, Any]) -> dict[str, Any]:
+    budget: dict[str, Any] = {**BUDGET, **written}
+    return {**budget, "window": seconds(budget["window"])}

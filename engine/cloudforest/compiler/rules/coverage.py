@@ -1,0 +1,89 @@
+"""What is declared is used, and what is used is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cloudforest.base.diagnostics import Severity
+from cloudforest.compiler.document import Complaint
+from cloudforest.compiler.tree import Tree
+
+
+def domains_are_served(tree: Tree) -> Iterator[Complaint]:
+    """Every domain has an agent to read it and a job that needs it."""
+    if not tree.whole:
+        return
+    read = {
+        each.lower() for agent in tree.of("Agent") for each in agent.content["domains"]
+    }
+    needed = {job.content["domain"].lower() for job in tree.of("Job")}
+    for forest in tree.of("Forest"):
+        for index, domain in enumerate(forest.content["domains"]):
+            name, path = domain["name"].lower(), ("domains", index, "name")
+            if name not in read:
+                message = (
+                    f'No agent reads the domain "{name}"; '
+                    "add it to the `domains` of an Agent."
+                )
+                yield Complaint("domain-without-agent", message, forest, path)
+            if name not in needed:
+                message = (
+                    f'No job is for the domain "{name}"; add a Job, or remove it here.'
+                )
+                yield Complaint(
+                    "domain-without-job", message, forest, path, Severity.WARNING
+                )
+
+
+def jobs_map_each_type_once(tree: Tree) -> Iterator[Complaint]:
+    for job in tree.of("Job"):
+        seen: dict[str, str] = {}
+        for index, name in enumerate(job.content["mappings"]):
+            document = tree.mapping(name)
+            content = tree.merged(document) if document else None
+            source = (content or {}).get("sourceObjectName")
+            if source in seen:
+                message = (
+                    f'The mappings "{seen[source]}" and "{name}" are both for {source} '
+                    "objects; a job takes one for each type."
+                )
+                yield Complaint(
+                    "overlapping-mappings", message, job, ("mappings", index)
+                )
+            elif source is not None:
+                seen[source] = name
+
+
+def mappings_match(tree: Tree) -> Iterator[Complaint]:
+    """Every mapping can find a resource that exists already, and adopt it."""
+    for each in tree.of("Mapping"):
+        content = tree.merged(each)
+        if content is None:
+            continue
+        entries = content["attributeMappings"].values()
+        if not any(entry.get("matchingPriority", 0) for entry in entries):
+            message = (
+                f'The mapping "{each.name}" has no matching attribute, so it would '
+                "duplicate what exists; write `matchingPriority: 1` at one of them."
+            )
+            yield Complaint("no-matching-attribute", message, each, ("name",))
+
+
+def nothing_is_unused(tree: Tree) -> Iterator[Complaint]:
+    if not tree.whole:
+        return
+    jobs = tree.of("Job")
+    scopes = {job.content["scope"] for job in jobs}
+    mappings = {name for job in jobs for name in job.content["mappings"]}
+    parents = {each.content.get("extends") for each in tree.of("Mapping")}
+    for id_, kind, used in (
+        ("unused-scope", "Scope", scopes),
+        ("unused-mapping", "Mapping", mappings | parents),
+    ):
+        for each in tree.of(kind):
+            if each.name not in used:
+                message = (
+                    f'No job uses the {kind.lower()} "{each.name}"; '
+                    "name it in a Job, or remove it."
+                )
+                yield Complaint(id_, message, each, ("name",), Severity.WARNING)

@@ -1,0 +1,54 @@
+"""All rules, in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from cloudforest.compiler.document import Complaint
+from cloudforest.compiler.rules.coverage import (
+    domains_are_served,
+    jobs_map_each_type_once,
+    mappings_match,
+    nothing_is_unused,
+)
+from cloudforest.compiler.rules.language import (
+    mappings_are_readable,
+    scopes_are_readable,
+)
+from cloudforest.compiler.rules.names import (
+    domains_are_in_one_forest,
+    mappings_are_their_own_ancestors_never,
+    names_are_unique,
+    there_is_one_tenant,
+)
+from cloudforest.compiler.rules.references import jobs_have_a_target, references_resolve
+from cloudforest.compiler.rules.values import (
+    intervals_are_long_enough,
+    tls_is_verified,
+)
+from cloudforest.compiler.tree import Tree
+
+Rule = Callable[[Tree], Iterable[Complaint]]
+
+RULES: tuple[Rule, ...] = (
+    there_is_one_tenant,
+    names_are_unique,
+    domains_are_in_one_forest,
+    mappings_are_their_own_ancestors_never,
+    references_resolve,
+    jobs_have_a_target,
+    domains_are_served,
+    jobs_map_each_type_once,
+    mappings_match,
+    nothing_is_unused,
+    intervals_are_long_enough,
+    tls_is_verified,
+    scopes_are_readable,
+    mappings_are_readable,
+)
+
+
+def broken_rules(tree: Tree) -> Iterator[Complaint]:
+    """Yield what the rules have to say about the documents of the right shape."""
+    for rule in RULES:
+        yield from rule(tree)

@@ -1,0 +1,84 @@
+"""Every name that a document uses is declared somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import PurePath
+
+from cloudforest.base.diagnostics import DocumentPath
+from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.shipped import shipped
+from cloudforest.compiler.suggest import hint, listed
+from cloudforest.compiler.tree import Tree, built_in_mappings
+
+Reference = tuple[Document, DocumentPath, str, str]
+"""A document, where in it, the kind referred to, and the name as it is compared."""
+
+
+def references_resolve(tree: Tree) -> Iterator[Complaint]:
+    """Complain of unknown names; not when a file was unreadable that may hold them."""
+    if not tree.complete:
+        return
+    for document, path, kind, name in _references(tree):
+        known = _known(tree, kind)
+        if name not in known:
+            message = f'There is no {kind} "{name}" in this tree; {hint(name, known)}'
+            yield Complaint("unknown-reference", message, document, path)
+
+
+def _references_of_jobs(tree: Tree) -> Iterator[Reference]:
+    for job in tree.of("Job"):
+        yield job, ("domain",), "domain", job.content["domain"].lower()
+        yield job, ("scope",), "Scope", job.content["scope"]
+        if "target" in job.content:
+            yield job, ("target",), "Target", job.content["target"]
+        for index, name in enumerate(job.content["mappings"]):
+            yield job, ("mappings", index), "Mapping", name
+
+
+def _references(tree: Tree) -> Iterator[Reference]:
+    yield from _references_of_jobs(tree)
+    for agent in tree.of("Agent"):
+        for index, name in enumerate(agent.content["domains"]):
+            yield agent, ("domains", index), "domain", name.lower()
+    for target in tree.of("Target"):
+        if "profile" in target.content:
+            yield target, ("profile",), "profile", target.content["profile"]
+    for mapping in tree.of("Mapping"):
+        if "extends" in mapping.content:
+            yield mapping, ("extends",), "Mapping", mapping.content["extends"]
+
+
+def _known(tree: Tree, kind: str) -> frozenset[str]:
+    own = tree.names.get(kind, frozenset())
+    match kind:
+        case "Mapping":
+            return own | built_in_mappings().keys()
+        case "profile":
+            return profile_names()
+        case _:
+            return own
+
+
+@cache
+def profile_names() -> frozenset[str]:
+    folder = shipped("mappings") / "profiles"
+    return frozenset(PurePath(each).stem for each in folder.glob("*.yaml"))
+
+
+def jobs_have_a_target(tree: Tree) -> Iterator[Complaint]:
+    """Complain of jobs without a target, unless there is exactly one to take."""
+    targets = tree.names.get("Target", frozenset())
+    if len(targets) == 1 or not tree.complete:
+        return
+    next_step = (
+        f"the tree has {len(targets)}, so write `target:` with one of "
+        f"{listed(sorted(targets))}."
+        if targets
+        else "the tree has none, so declare a document of kind Target."
+    )
+    for job in tree.of("Job"):
+        if "target" not in job.content:
+            message = f'The job "{job.name}" needs a target: {next_step}'
+            yield Complaint("missing-target", message, job, ("name",))

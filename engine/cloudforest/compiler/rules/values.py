@@ -1,0 +1,39 @@
+"""Values that are allowed in form but not in fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cloudforest.base.diagnostics import Severity
+from cloudforest.compiler.document import Complaint
+from cloudforest.compiler.sugar import seconds
+from cloudforest.compiler.tree import Tree
+
+LEAST_INTERVAL = 30
+
+
+def intervals_are_long_enough(tree: Tree) -> Iterator[Complaint]:
+    for job in tree.of("Job"):
+        interval = job.content.get("interval")
+        if interval is not None and seconds(interval) < LEAST_INTERVAL:
+            message = (
+                f'The interval "{interval}" is too short: directories and targets '
+                f"need {LEAST_INTERVAL} s between cycles; write 30s or more."
+            )
+            yield Complaint("interval-too-short", message, job, ("interval",))
+
+
+def tls_is_verified(tree: Tree) -> Iterator[Complaint]:
+    for forest in tree.of("Forest"):
+        for index, domain in enumerate(forest.content["domains"]):
+            tls = domain["source"].get("activeDirectory", {}).get("tls", {})
+            if tls.get("verify") == "off":
+                message = (
+                    f'Certificates of "{domain["name"]}" are not verified, so anybody '
+                    "on the network can read the bind password; "
+                    "name the authority in `ca:` instead."
+                )
+                path = ("domains", index, "source", "activeDirectory", "tls", "verify")
+                yield Complaint(
+                    "tls-verification-off", message, forest, path, Severity.WARNING
+                )

@@ -1,0 +1,3 @@
+"""Documents against their JSON Schemas: one complaint for each mistake."""
+
+from __future__ import annotations

@@ -1,0 +1,47 @@
+"""Check a document against the schema of its kind."""
+
+from __future__ import annotations
+
+from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.schema.explain import explain
+from cloudforest.compiler.schema.validators import KINDS, validator_of
+from cloudforest.compiler.schema.wording import opening, shown
+from cloudforest.compiler.suggest import closest, hint
+
+SORTS = {"wrong-type", "plain-text-secret"}
+
+
+def check(document: Document) -> list[Complaint]:
+    """Return what is wrong with the shape of a document, each mistake once."""
+    if "kind" not in document.content:
+        message = 'The key "kind" is missing; '
+        return [Complaint("missing-key", message + hint("", KINDS), document)]
+    kind = document.content["kind"]
+    if kind not in KINDS:
+        message = f"{opening(shown(kind))} is not a kind; {hint(str(kind), KINDS)}"
+        return [Complaint("unknown-kind", message, document, ("kind",))]
+    errors = validator_of(kind).iter_errors(document.content)
+    return _reduced([each for error in errors for each in explain(document, error)])
+
+
+def _reduced(complaints: list[Complaint]) -> list[Complaint]:
+    """Drop what follows from another complaint about the same place."""
+    kept: dict[object, Complaint] = {}
+    for each in complaints:
+        kept.setdefault((each.path, each.id, each.message), each)
+    return [each for each in kept.values() if not _follows(each, complaints)]
+
+
+def _follows(complaint: Complaint, others: list[Complaint]) -> bool:
+    """Tell whether a key is only missing because it was misspelt, or has no block."""
+    if complaint.id not in {"missing-key", "choose-one"}:
+        return False
+    if any(each.id in SORTS and each.path == complaint.path for each in others):
+        return True
+    unknown = [
+        str(each.path[-1])
+        for each in others
+        if each.id == "unknown-key" and each.path[:-1] == complaint.path
+    ]
+    quoted = complaint.message.split('"')[1::2]
+    return any(closest(each, quoted) is not None for each in unknown)

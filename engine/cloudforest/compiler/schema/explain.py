@@ -1,0 +1,156 @@
+"""What jsonschema found, said as one sentence with an id of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jsonschema import ValidationError
+
+from cloudforest.base.diagnostics import DocumentPath
+from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.schema.wording import (
+    TYPES,
+    is_url_with_secret,
+    kind_of,
+    named,
+    opening,
+    shown,
+    written,
+)
+from cloudforest.compiler.suggest import closest, listed
+
+SECRET = "Secret reference"  # noqa: S105 - a schema's title
+
+Explanation = Iterator[Complaint]
+
+
+def explain(document: Document, error: ValidationError) -> Explanation:
+    """Yield the complaints that one schema error stands for. Secrets are not shown."""
+    path: DocumentPath = tuple(error.absolute_path)
+    yield from EXPLANATIONS[str(error.validator)](document, path, error)
+
+
+def _block(path: DocumentPath, document: Document) -> str:
+    return named(path) if path else f"this {document.kind}"
+
+
+def _additional(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    known = set(error.schema["properties"])
+    for key in sorted(set(error.instance) - known):
+        found = closest(key, known - set(error.instance)) or closest(key, known)
+        next_step = (
+            f'did you mean "{found}"?'
+            if found
+            else f"known here: {listed(sorted(known), most=20)}."
+        )
+        message = f'The key "{key}" is unknown in {_block(path, document)}; {next_step}'
+        yield Complaint("unknown-key", message, document, (*path, key), at_key=True)
+
+
+def _required(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    for key in error.validator_value:
+        if key in error.instance:
+            continue
+        message = (
+            f'The key "{key}" is missing in {_block(path, document)}; '
+            f"add it, for example {_example(error.schema, key)}."
+        )
+        yield Complaint("missing-key", message, document, path)
+
+
+def _example(schema: dict[str, Any], key: str) -> str:
+    examples = schema.get("properties", {}).get(key, {}).get("examples", ["…"])
+    return f"`{key}: {written(examples[0])}`"
+
+
+def _type(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    if error.schema.get("title") == SECRET and error.instance is not None:
+        yield _plain_text(document, path)
+        return
+    wanted = error.validator_value
+    names = [wanted] if isinstance(wanted, str) else wanted
+    expected = " or ".join(TYPES[each] for each in names)
+    found = kind_of(error.instance)
+    message = f"{opening(named(path))} must be {expected}, not {found}."
+    yield Complaint("wrong-type", message, document, path)
+
+
+def _plain_text(document: Document, path: DocumentPath) -> Complaint:
+    message = (
+        f"{opening(named(path))} holds a secret in plain text; "
+        "write {env: NAME} or {file: PATH}, and change the secret if this was shared."
+    )
+    return Complaint("plain-text-secret", message, document, path)
+
+
+def _value(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    value = error.validator_value
+    choices = value if isinstance(value, list) else [value]
+    found = closest(str(error.instance), [str(each) for each in choices])
+    next_step = f'did you mean "{found}"?' if found else f"it can be {listed(choices)}."
+    message = f"{opening(named(path))} can't be {shown(error.instance)}; "
+    yield Complaint("unknown-value", message + next_step, document, path)
+
+
+def _format(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    if is_url_with_secret(error.instance):
+        yield _plain_text(document, path)
+        return
+    hidden = error.schema.get("writeOnly")
+    value = "this value" if hidden else shown(error.instance)
+    example = written(error.schema["examples"][0]) if "examples" in error.schema else ""
+    message = (
+        f"{opening(named(path))} can't be {value}; "
+        f"write it like {example or 'the others'}."
+    )
+    yield Complaint("wrong-format", message, document, path)
+
+
+def _empty(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    del error
+    message = f"{opening(named(path))} is empty; add an entry or remove the key."
+    yield Complaint("empty-list", message, document, path)
+
+
+def _twice(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    for index, item in enumerate(error.instance):
+        if item in error.instance[:index]:
+            message = (
+                f"{opening(shown(item))} is already in the list; remove one of the two."
+            )
+            yield Complaint("duplicate-item", message, document, (*path, index))
+
+
+def _range(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    bound = "at least" if error.validator == "minimum" else "at most"
+    message = (
+        f"{opening(named(path))} is {shown(error.instance)}, "
+        f"but must be {bound} {error.validator_value}."
+    )
+    yield Complaint("out-of-range", message, document, path)
+
+
+def _one_of(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    choices = [each["required"][0] for each in error.validator_value]
+    message = (
+        f"{opening(_block(path, document))} needs exactly one of {listed(choices)}."
+    )
+    yield Complaint("choose-one", message, document, path)
+
+
+EXPLANATIONS: dict[str, Callable[[Document, DocumentPath, Any], Explanation]] = {
+    "additionalProperties": _additional,
+    "required": _required,
+    "type": _type,
+    "enum": _value,
+    "const": _value,
+    "pattern": _format,
+    "minLength": _format,
+    "minItems": _empty,
+    "minProperties": _empty,
+    "uniqueItems": _twice,
+    "minimum": _range,
+    "maximum": _range,
+    "oneOf": _one_of,
+}

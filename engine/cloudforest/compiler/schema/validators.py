@@ -1,0 +1,52 @@
+"""The JSON Schema of each kind, ready to check documents with."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator, TypeChecker, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+from cloudforest.compiler.shipped import shipped
+
+KINDS = ("Tenant", "Target", "Forest", "Agent", "Scope", "Mapping", "Job")
+
+
+def _whole(
+    validator: Validator, pattern: str, instance: Any, schema: Any
+) -> Iterator[ValidationError]:
+    """Match to the very end: in Python, `$` overlooks a last line feed."""
+    del validator, schema
+    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _is_integer(checker: TypeChecker, instance: Any) -> bool:
+    """Take 500.0 for a fraction, as the nouns do."""
+    del checker
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
+_WHOLE: type[Validator] = extend(  # type: ignore[no-untyped-call]  # an untyped stub
+    Draft202012Validator,
+    {"pattern": _whole},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)
+
+
+@cache
+def schema_of(kind: str) -> dict[str, Any]:
+    """Return the JSON Schema of a kind, or of any document for `tree`."""
+    path = shipped("schemas") / f"{kind.lower()}.schema.json"
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+@cache
+def validator_of(kind: str) -> Validator:
+    return _WHOLE(schema_of(kind))

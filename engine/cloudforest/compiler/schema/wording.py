@@ -1,0 +1,74 @@
+"""How values and their places are called in messages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cloudforest.base.diagnostics import DocumentPath
+
+LONGEST = 60
+
+TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a block of keys",
+    "null": "null",
+}
+SORTS: dict[type, str] = {
+    type(None): "empty",
+    bool: TYPES["boolean"],
+    str: TYPES["string"],
+    int: TYPES["integer"],
+    float: "a number with a fraction",
+    dict: TYPES["object"],
+    list: TYPES["array"],
+}
+
+
+def kind_of(value: Any) -> str:
+    """Return what sort of value this is, never the value: it may be a secret."""
+    return SORTS[type(value)]
+
+
+def is_url_with_secret(value: Any) -> bool:
+    """Tell whether this looks like `https://user:password@host`."""
+    return isinstance(value, str) and "://" in value and "@" in value
+
+
+def shown(value: Any) -> str:
+    """Return a value that somebody wrote, or its sort if it may hold a secret."""
+    if isinstance(value, dict | list) or is_url_with_secret(value):
+        return kind_of(value)
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f'{text[:LONGEST]}…"'
+
+
+def written(value: Any) -> str:
+    """Return an example as it would be written in YAML."""
+    match value:
+        case dict():
+            inner = ", ".join(f"{key}: {written(each)}" for key, each in value.items())
+            return f"{{{inner}}}"
+        case list():
+            return f"[{', '.join(written(each) for each in value)}]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def named(path: DocumentPath) -> str:
+    match path:
+        case (*_, str(key), int()):
+            return f"an entry of `{key}`"
+        case (*_, str(key)):
+            return f"`{key}`"
+        case _:
+            return "the document"
+
+
+def opening(words: str) -> str:
+    """Return words as the beginning of a sentence."""
+    return words[:1].upper() + words[1:]

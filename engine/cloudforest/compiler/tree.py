@@ -1,0 +1,116 @@
+"""A tree's documents, to be found by kind and name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from cloudforest.compiler.document import Document
+from cloudforest.compiler.reading.files import Reading, read_file
+from cloudforest.compiler.shipped import shipped
+from cloudforest.compiler.sugar import canonical, without_sugar
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Documents of the right shape, and the names of all that were read.
+
+    `complete`: every text was read. `whole`: every document has the right shape, so
+    that what isn't there is really missing.
+    """
+
+    documents: tuple[Document, ...]
+    names: dict[str, frozenset[str]]
+    complete: bool
+    whole: bool
+
+    @cached_property
+    def _kinds(self) -> dict[str, list[Document]]:
+        kinds: dict[str, list[Document]] = {}
+        for each in sorted(self.documents, key=lambda each: each.name):
+            kinds.setdefault(each.kind, []).append(each)
+        return kinds
+
+    @cached_property
+    def _mappings(self) -> dict[str, Document]:
+        own = {each.name: each for each in self.of("Mapping")}
+        return built_in_mappings() | own
+
+    def of(self, kind: str) -> list[Document]:
+        """Return the documents of a kind, sorted by name."""
+        return self._kinds.get(kind, [])
+
+    def mapping(self, name: str) -> Document | None:
+        """Return the mapping `name`, of this tree or built in."""
+        return self._mappings.get(name)
+
+    def lineage(self, document: Document) -> list[Document] | None:
+        """Return a mapping and those it extends, eldest first.
+
+        None if one of them is unknown, or is its own ancestor.
+        """
+        line = [document]
+        while (parent := line[0].content.get("extends")) is not None:
+            found = self.mapping(parent)
+            if found is None or any(found is each for each in line):
+                return None
+            line.insert(0, found)
+        return line
+
+    def merged(self, document: Document) -> dict[str, Any] | None:
+        """Return a mapping's content with what it inherits, or None without lineage."""
+        line = self.lineage(document)
+        if line is None:
+            return None
+        content: dict[str, Any] = {}
+        for each in line:
+            entries = _merge_entries(content, each.content)
+            deprovision = {
+                **content.get("deprovision", {}),
+                **each.content.get("deprovision", {}),
+            }
+            content |= each.content
+            content |= {"attributeMappings": entries, "deprovision": deprovision}
+        return content
+
+
+def _merge_entries(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(parent.get("attributeMappings", {}))
+    for target, entry in child.get("attributeMappings", {}).items():
+        if entry is None:
+            merged.pop(canonical(target), None)
+        else:
+            merged[canonical(target)] = entry
+    return merged
+
+
+def plant(documents: Iterable[Document], *, reading: Reading) -> Tree:
+    """Make a tree of the documents that have the right shape."""
+    shaped = tuple(without_sugar(each) for each in documents)
+    whole = reading.complete and len(shaped) == len(reading.documents)
+    names: dict[str, set[str]] = {}
+    for kind, name in _names(reading.documents):
+        names.setdefault(kind, set()).add(name)
+    frozen = {kind: frozenset(each) for kind, each in names.items()}
+    return Tree(shaped, frozen, complete=reading.complete, whole=whole)
+
+
+def _names(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:
+    for document in documents:
+        yield document.kind, document.name
+        domains = document.content.get("domains")
+        if document.kind == "Forest" and isinstance(domains, list):
+            for each in domains:
+                if isinstance(each, dict):
+                    yield "domain", str(each.get("name")).lower()
+
+
+@cache
+def built_in_mappings() -> dict[str, Document]:
+    """Return the mappings that ship with the package, by name."""
+    reading = Reading()
+    for path in sorted(shipped("mappings").glob("*.yaml")):
+        read_file(path, f"mappings/{path.name}", reading)
+    return {each.name: without_sugar(each) for each in reading.documents}

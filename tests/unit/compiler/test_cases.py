@@ -1,0 +1,39 @@
+"""Every file in tests/cases is a test by existing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cloudforest.compiler.compile import compile_tree
+
+CASES = Path(__file__).parents[2] / "cases"
+NAMES = sorted(each.stem for each in CASES.glob("*.txt"))
+
+
+def tree_of(name: str, folder: Path) -> Path:
+    """Return the case's own folder, or one with its file beside the valid tree.
+
+    A case without document or folder is a tree that isn't there.
+    """
+    document = CASES / f"{name}.yaml"
+    if not document.exists():
+        return CASES / name
+    shutil.copy(document, folder)
+    if not document.read_bytes().startswith(b"# alone"):
+        shutil.copy(CASES / "0-valid.yaml", folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_mistake_is_told_as_expected(name, tmp_path):
+    result = compile_tree(tree_of(name, tmp_path))
+    lines = "".join(f"{each}\n" for each in result.diagnostics)
+    assert lines == (CASES / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_every_document_and_folder_has_its_expected_output():
+    found = {each.stem for each in CASES.iterdir() if each.suffix != ".txt"}
+    assert found <= set(NAMES)

@@ -1,0 +1,174 @@
+"""What a tree without errors means."""
+
+from __future__ import annotations
+
+from tests.unit.compiler.trees import VALID, compiled, registered
+
+from cloudforest.base.canonical import digest
+from cloudforest.model.program import Attribute, Literally
+from cloudforest.model.registration import SecretReference
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:"
+STAFF = """
+kind: Mapping
+name: staff
+extends: ad-user-to-scim
+attributeMappings:
+  title: null
+  displayName: "[cn]"
+  preferredLanguage: {constant: en-US}
+deprovision: {deleted: delete}
+---
+kind: Scope
+name: staff
+organizationalUnits: ["OU=Staff,DC=contoso,DC=com", "OU=A,DC=contoso,DC=com"]
+filters: {user: 'employeeType eq "staff"', group: 'cn pr'}
+---
+kind: Job
+name: staff
+domain: Contoso.COM
+scope: staff
+mappings: [staff]
+guard: {deletes: {max: 5, window: 1h}}
+"""
+
+
+def rules_of(tree, job, source):
+    program = next(e for e in tree.programs[job].mappings if e.source == source)
+    return {rule.target: rule for rule in program.rules}
+
+
+def test_defaults_are_filled_in(tmp_path):
+    tree = registered(tmp_path)
+    job = tree.jobs[0]
+    assert (job.interval, job.enabled) == (120, True)
+    assert len(job.guard) == 7
+    assert job.guard["rekeys"].window == 86400
+    assert tree.targets[0].profile.name == "generic"
+    kept = {each.name: each.deprovision.deleted for each in tree.mappings}
+    assert kept == {"ad-user-to-scim": "disable", "ad-group-to-scim": "delete"}
+
+
+def test_a_partial_budget_keeps_the_other_defaults(tmp_path):
+    budget = registered(tmp_path, staff=STAFF).jobs[1].guard["deletes"]
+    assert (budget.max, budget.window, budget.percent) == (5, 3600, 20)
+
+
+def test_an_entry_replaces_its_parents_and_null_removes_it(tmp_path):
+    rules = rules_of(registered(tmp_path, staff=STAFF), "staff", "user")
+    assert "title" not in rules
+    assert rules["displayName"].expression == Attribute(name="cn")
+    assert rules["preferredLanguage"].expression == Literally(value="en-US")
+    assert rules["externalId"].matching_priority == 1
+
+
+def test_deprovision_is_inherited_key_by_key(tmp_path):
+    tree = registered(tmp_path, staff=STAFF)
+    staff = next(each for each in tree.mappings if each.name == "staff")
+    assert (staff.deprovision.out_of_scope, staff.deprovision.deleted) == (
+        "disable",
+        "delete",
+    )
+
+
+def test_references_are_inferred_from_target_and_bare_attribute(tmp_path):
+    tree = registered(tmp_path)
+    users, groups = (rules_of(tree, "people", each) for each in ("user", "group"))
+    manager, members = users[f"{ENTERPRISE}manager"], groups["members"]
+    assert (manager.reference, manager.multi) == (True, False)
+    assert (members.reference, members.multi) == (True, True)
+    assert not any(r.reference for r in users.values() if r is not manager)
+
+
+def test_reads_are_inferred_sorted_and_in_lower_case(tmp_path):
+    group = registered(tmp_path).programs["people"].mappings[0]
+    assert group.reads == ("cn", "displayname", "member", "sourceanchor")
+
+
+def test_a_scope_program_holds_the_types_and_filters_of_its_job(tmp_path):
+    programs = registered(tmp_path, staff=STAFF).programs
+    assert programs["people"].scope.organizational_units is None
+    assert programs["people"].scope.types == ("group", "user")
+    assert programs["staff"].scope.types == ("user",)
+    assert list(programs["staff"].scope.filters) == ["user"]
+    assert programs["staff"].scope.organizational_units == (
+        "OU=A,DC=contoso,DC=com",
+        "OU=Staff,DC=contoso,DC=com",
+    )
+
+
+def test_the_order_of_documents_and_fields_does_not_matter(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one = registered(tmp_path / "a", staff=STAFF)
+    text = VALID.replace(
+        "mappings: [ad-user-to-scim, ad-group-to-scim]",
+        "mappings: [ad-group-to-scim, ad-user-to-scim]",
+    )
+    parts = [
+        "\n".join(reversed(each.strip().splitlines()))
+        if "kind: Agent" in each
+        else each
+        for each in f"{text}---{STAFF}".split("---")
+    ]
+    other = registered(tmp_path / "b", **{"0-valid": "\n---\n".join(reversed(parts))})
+    assert digest(one) == digest(other)
+
+
+def test_controllers_keep_their_order_and_files_are_relative_to_the_tree(tmp_path):
+    (tmp_path / "eu").mkdir()
+    text = """
+kind: Forest
+name: fabrikam
+domains:
+  - name: Fabrikam.com
+    source:
+      activeDirectory:
+        controllers: [ldaps://dc2.fabrikam.com, ldaps://dc1.fabrikam.com]
+        tls: {ca: certs/ca.pem}
+        bind: {username: sync, password: {file: ../secrets/bind}}
+---
+kind: Agent
+name: sync02
+domains: [fabrikam.COM]
+run: remote
+"""
+    (tmp_path / "eu" / "fabrikam.yaml").write_text(text)
+    domain = registered(tmp_path).domains()["fabrikam.com"]
+    source = domain.source.active_directory
+    assert source is not None
+    assert source.controllers == (
+        "ldaps://dc2.fabrikam.com",
+        "ldaps://dc1.fabrikam.com",
+    )
+    assert source.tls.ca == "eu/certs/ca.pem"
+    assert source.bind.password == SecretReference(file="secrets/bind")
+
+
+def test_the_service_is_embedded_or_has_a_url_and_a_token(tmp_path):
+    assert compiled(tmp_path).service.url is None
+    remote = VALID.replace(
+        "name: contoso\n---\nkind: Target",
+        "name: contoso\nservice: {url: https://c.example, token: {env: T}}\n---\n"
+        "kind: Target",
+    )
+    service = compiled(tmp_path, **{"0-valid": remote}).service
+    assert (service.url, service.token) == (
+        "https://c.example",
+        SecretReference(env="T"),
+    )
+
+
+def test_a_tree_with_an_error_has_no_registration_but_counts(tmp_path):
+    result = compiled(tmp_path, wrong="kind: Agnet\nname: x\n")
+    assert result.registration is None
+    assert result.service is None
+    assert (result.files, result.documents) == (2, 7)
+
+
+def test_warnings_alone_leave_a_registration(tmp_path):
+    result = compiled(
+        tmp_path, spare="kind: Scope\nname: x\norganizationalUnits: all\n"
+    )
+    assert [each.id for each in result.diagnostics] == ["unused-scope"]
+    assert result.registration is not None

@@ -1,0 +1,95 @@
+"""Which files are read, and how places are found again."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.compiler.trees import VALID, registered
+
+from cloudforest.compiler.compile import compile_tree
+from cloudforest.compiler.places import written_offset
+from cloudforest.compiler.reading.files import Reading, read_file
+from cloudforest.compiler.reading.scalars import plain
+
+
+def test_names_that_begin_with_a_dot_are_not_read(tmp_path):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "x.yaml").write_text("kind: [")
+    (tmp_path / ".x.yaml").write_text("kind: [")
+    registered(tmp_path)
+
+
+def test_a_link_within_the_tree_is_read(tmp_path):
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "tree.yml").write_text(VALID)
+    (tmp_path / "tree.yml").symlink_to("..data/tree.yml")
+    assert compile_tree(tmp_path).documents == 6
+
+
+def test_a_loop_of_links_ends(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "self.yaml").symlink_to("self.yaml")
+    (tmp_path / "tree.yaml").write_text(VALID)
+    found = compile_tree(tmp_path).diagnostics
+    assert [each.id for each in found] == ["unreadable-file"]
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
+    text = VALID.replace("\n", "\r\n")
+    (tmp_path / "tree.yaml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert compile_tree(tmp_path).diagnostics == ()
+
+
+def test_ten_thousand_levels_are_refused_at_once(tmp_path):
+    registered(tmp_path)
+    (tmp_path / "deep.yaml").write_text("kind: " + "[" * 10_000)
+    assert [each.id for each in compile_tree(tmp_path).diagnostics] == ["too-deep"]
+
+
+def test_a_file_that_was_not_read_silences_what_it_might_have_declared(tmp_path):
+    (tmp_path / "tree.yaml").write_text(VALID.replace("everybody\norg", "x\norg"))
+    (tmp_path / "scopes.yaml").write_text("kind: [")
+    assert [each.id for each in compile_tree(tmp_path).diagnostics] == ["yaml-syntax"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("off", "off"),
+        ("yes", "yes"),
+        ("True", True),
+        ("", None),
+        ("012", 12),
+        ("1.5", 1.5),
+        (".inf", ".inf"),
+        ("2026-11-23", "2026-11-23"),
+    ],
+)
+def test_a_plain_scalar_means_what_yaml_1_2_says(text, value):
+    assert plain(text) == value
+    assert type(plain(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "offset", "written"),
+    [
+        ("abc", 2, 2),
+        ("'a''bc'", 2, 4),
+        (r'"a\"bc"', 2, 4),
+        (r'"\u00e9bc"', 1, 7),
+        ("'a\n b'", 2, 0),
+    ],
+)
+def test_an_offset_is_found_again_in_the_text_as_written(raw, offset, written):
+    assert written_offset(raw, offset) == written
+
+
+def test_places_are_those_of_the_nearest_part_that_was_written(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text('kind: Mapping\nattributeMappings:\n  title: "[title]"\n')
+    reading = Reading()
+    read_file(file, "x.yaml", reading)
+    places = reading.documents[0].places
+    short_form = ("attributeMappings", "title", "source")
+    assert str(places.place(short_form)) == "x.yaml:3:10"
+    assert str(places.place(short_form, offset=1)) == "x.yaml:3:12"
+    assert str(places.place(short_form[:2], at_key=True)) == "x.yaml:3:3"

@@ -1,0 +1,67 @@
+"""Whatever a document holds, the answer is diagnostics: no exception, no secret."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+
+import pytest
+from tests.unit.compiler.trees import compiled
+
+from cloudforest.compiler.reading.parse import parse
+from cloudforest.compiler.schema.check import check
+from cloudforest.compiler.schema.validators import KINDS, schema_of
+
+SECRET = "hunter2-not-real"
+ODD = [None, "", "x", " ", "a\n", 0, -1, 1.5, 500.0, 1e30, True, [], [None], [[]], {}]
+ODD += [{"": None}, ["x", 1], {"env": None}, {"source": 1}, "[x", "\U0001f333"]
+
+
+def example(kind: str) -> dict[str, object]:
+    """Return a document with every key that its schema has."""
+    properties = schema_of(kind)["properties"]
+    return {key: copy.deepcopy(each["examples"][0]) for key, each in properties.items()}
+
+
+def variations(value: object) -> Iterator[object]:
+    """Yield copies of a value with one part of it replaced by something odd."""
+    yield from ODD
+    parts = value.items() if isinstance(value, dict) else ()
+    parts = enumerate(value) if isinstance(value, list) else parts
+    for key, part in list(parts):
+        for odd in variations(part):
+            changed = copy.copy(value)
+            changed[key] = odd
+            yield changed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_value_anywhere_raises(kind, tmp_path):
+    texts = [json.dumps(each) for each in variations(example(kind))]
+    documents = [each for text in texts for each in parse("odd.yaml", text)[0]]
+    shaped = [each for each in documents if not check(each)]
+    assert 0 < len(shaped) < len(documents)
+    for each in shaped:
+        compiled(tmp_path, odd=each.places.text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{kind: Target, name: x, scim: embedded, auth: SECRET}",
+        "{kind: Target, name: x, scim: embedded, auth: {bearer: SECRET}}",
+        "{kind: Target, name: x, scim: embedded, auth: {bearer: [SECRET]}}",
+        "{kind: Target, name: x, scim: embedded, auth: {bearer: {value: SECRET}}}",
+        "{kind: Target, name: x, scim: embedded, auth: {bearer: {env: 'SECRET!'}}}",
+        "{kind: Target, name: x, scim: embedded, auth: {basic: 'me:SECRET'}}",
+        "{kind: Target, name: x, scim: 'https://me:SECRET@x.example'}",
+        "{kind: Target, name: x, scim: embedded, password: SECRET}",
+        "{kind: Tenant, name: x, service: 'https://me:SECRET@x.example'}",
+        "{kind: Tenant, name: x, service: {url: 'https://x', token: SECRET}}",
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_an_error_that_does_not_show_it(text, tmp_path):
+    result = compiled(tmp_path, wrong=text.replace("SECRET", SECRET))
+    assert result.registration is None
+    assert not any(SECRET in str(each) for each in result.diagnostics)
