@@ -1,0 +1,50 @@
+"""What a rule's value becomes in JSON, by the type of its target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cloudforest.model.program import Rule
+from cloudforest.program.faults import ValueFault
+from cloudforest.program.functions.values import Item, Value, is_empty, items, text
+from cloudforest.program.resource.path import ENTERPRISE, Path, parse_path
+
+_BOOLEAN_NAMES = frozenset({"active", "primary"})
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def _boolean(value: Item) -> bool:
+    found = _BOOLEANS.get(text(value).strip().lower())
+    if found is None:
+        raise ValueFault("True or False is needed here, and the value is neither.")
+    return found
+
+
+def _as_it_is(value: Item) -> Item:
+    return value
+
+
+def _item_converter(path: Path) -> Callable[[Item], Item]:
+    """Choose: core schemas have booleans and texts, an extension its own types."""
+    if path.schema not in {None, ENTERPRISE}:
+        return _as_it_is
+    return _boolean if (path.sub or path.attribute) in _BOOLEAN_NAMES else text
+
+
+def converter(rule: Rule) -> Callable[[Value], Any]:
+    """Return what makes JSON of a value: a list if the rule keeps all, else the first.
+
+    Null, an empty text and an empty list become None. Raises ValueFault.
+    """
+    convert = _item_converter(parse_path(rule.target))
+
+    def convert_all(value: Value) -> Any:
+        return [convert(each) for each in items(value) if not is_empty(each)] or None
+
+    def convert_first(value: Value) -> Any:
+        present = (each for each in items(value) if not is_empty(each))
+        first = next(present, None)
+        return None if first is None else convert(first)
+
+    return convert_all if rule.multi else convert_first

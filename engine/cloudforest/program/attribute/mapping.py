@@ -1,0 +1,78 @@
+"""From a source row to the values wanted of a resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from cloudforest.model.program import AttributeProgram
+from cloudforest.model.provisioning import Flat, SourceRow
+from cloudforest.program.attribute.conversion import converter
+from cloudforest.program.evaluate import Evaluate, Row, Value, compile_expression
+from cloudforest.program.faults import MappingFault, ValueFault
+from cloudforest.program.functions.values import is_empty, items, text
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What one object should look like.
+
+    `values`: SCIM path to JSON value, None for null. `references`: SCIM path to the
+    objectGUIDs referred to, possibly none.
+    """
+
+    values: Flat
+    references: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _row(source: SourceRow) -> Row:
+    """Return the attributes and the computed ones (`reads.COMPUTED`)."""
+    return {
+        **source.attributes,
+        "sourceanchor": (source.anchor,),
+        "objectguid": (source.id,),
+        "dn": (source.dn,),
+    }
+
+
+def _referred(value: Value) -> tuple[str, ...]:
+    return tuple(text(each).lower() for each in items(value) if not is_empty(each))
+
+
+def _evaluated(
+    row: Row, rules: list[tuple[str, Evaluate, Callable[[Value], T]]]
+) -> dict[str, T]:
+    made = {}
+    for path, evaluate, convert in rules:
+        try:
+            made[path] = convert(evaluate(row))
+        except ValueFault as fault:
+            raise MappingFault(path, fault.reason) from fault
+    return made
+
+
+def compile_program(program: AttributeProgram) -> Callable[[SourceRow], Desired]:
+    """Compile into a function of source rows that raises MappingFault.
+
+    An empty text is null: no directory attribute is empty, and no target should be told
+    to keep an empty one.
+    """
+    plain: list[tuple[str, Evaluate, Callable[[Value], Any]]] = []
+    references: list[tuple[str, Evaluate, Callable[[Value], tuple[str, ...]]]] = []
+    for rule in program.rules:
+        evaluate = compile_expression(rule.expression)
+        if rule.reference:
+            references.append((rule.target, evaluate, _referred))
+        else:
+            plain.append((rule.target, evaluate, converter(rule)))
+
+    def map_row(source: SourceRow) -> Desired:
+        row = _row(source)
+        return Desired(
+            values=_evaluated(row, plain), references=_evaluated(row, references)
+        )
+
+    return map_row

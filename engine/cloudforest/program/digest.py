@@ -1,0 +1,50 @@
+"""What a cycle rests on, as one digest, and what it must read."""
+
+from __future__ import annotations
+
+from cloudforest.base.canonical import digest
+from cloudforest.model.program import JobProgram, ObjectType, ScopeProgram
+from cloudforest.program.dn import parse_dn
+from cloudforest.program.reads import COMPUTED
+
+ANCHOR = "ms-ds-consistencyguid"
+
+
+def attributes_to_read(program: JobProgram) -> dict[ObjectType, tuple[str, ...]]:
+    """Return per object type what crosses the bus: sorted names in lower case.
+
+    What only the scope predicate needs is read by the agent and not sent.
+    """
+    wanted: dict[ObjectType, set[str]] = {}
+    for mapping in program.mappings:
+        wanted.setdefault(mapping.source, {ANCHOR}).update(mapping.reads)
+    return {kind: tuple(sorted(names - COMPUTED)) for kind, names in wanted.items()}
+
+
+def _canonical_dns(dns: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return sorted({parse_dn(each) for each in dns})
+
+
+def _canonical_scope(scope: ScopeProgram) -> dict[str, object]:
+    units = scope.organizational_units
+    return {
+        "types": sorted(scope.types),
+        "organizationalUnits": None if units is None else _canonical_dns(units),
+        "groups": _canonical_dns(scope.groups),
+        "nestedGroups": scope.nested_groups,
+        "filters": {kind: each.tree for kind, each in scope.filters.items()},
+        "version": scope.version,
+    }
+
+
+def program_digest(program: JobProgram) -> str:
+    """Return what must stay the same for the next cycle to be incremental.
+
+    The order of names and DNs, their case, and the spelling of a filter don't count.
+    """
+    return digest(
+        {
+            "scope": _canonical_scope(program.scope),
+            "attributes": attributes_to_read(program),
+        }
+    )

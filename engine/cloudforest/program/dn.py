@@ -1,0 +1,87 @@
+"""Distinguished names (RFC 4514), made comparable."""
+
+from __future__ import annotations
+
+import re
+
+from cloudforest.program.faults import SyntaxFault
+
+_TYPE = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)*)\s*=\s*")
+_HEX_VALUE = re.compile(r"#(?:[0-9A-Fa-f]{2})+\s*(?=[,+]|$)")
+_PART = re.compile(
+    r"""(?P<bytes>(?:\\[0-9A-Fa-f]{2})+)
+    | \\(?P<escaped>[ "\#+,;<=>\\])
+    | (?P<plain>[^\\",+;<>\x00]+)""",
+    re.VERBOSE,
+)
+_JOINT = "\x00"
+"""Between the parts of a multi-valued RDN; no value can hold it unescaped."""
+
+
+def _decoded(part: re.Match[str]) -> str:
+    if part["bytes"] is None:
+        return part["escaped"] or part["plain"]
+    try:
+        return bytes.fromhex(part["bytes"].replace("\\", "")).decode()
+    except UnicodeDecodeError as error:
+        raise SyntaxFault(
+            "The escaped bytes in the distinguished name are not UTF-8.", part.start()
+        ) from error
+
+
+def _value(text: str, start: int) -> tuple[str, int]:
+    """Return the value that starts there, unescaped, and where it ends."""
+    if found := _HEX_VALUE.match(text, start):
+        return found[0].rstrip(), found.end()
+    value, kept, at = "", 0, start
+    while part := _PART.match(text, at):
+        value, at = value + _decoded(part), part.end()
+        kept = max(kept, len(value.rstrip(" ") if part["plain"] else value))
+    return value[:kept], at
+
+
+def _assertion(text: str, start: int) -> tuple[str, int]:
+    found = _TYPE.match(text, start)
+    if found is None:
+        raise SyntaxFault(
+            "A distinguished name is made of parts such as OU=Sales, separated by"
+            " commas; there is no such part here.",
+            start,
+        )
+    value, end = _value(text, found.end())
+    return f"{found[1]}={value}".casefold(), end
+
+
+def _relative_name(text: str, start: int) -> tuple[str, int]:
+    assertions = []
+    at = start - 1
+    while at < start or text[at : at + 1] == "+":
+        assertion, at = _assertion(text, at + 1)
+        assertions.append(assertion)
+    return _JOINT.join(sorted(assertions)), at
+
+
+def parse_dn(text: str) -> tuple[str, ...]:
+    """Return the relative names, the object's own first, unescaped and without case.
+
+    Raises SyntaxFault. The empty name is that of the root.
+    """
+    if not text.strip():
+        return ()
+    names = []
+    at = -1
+    while at < len(text):
+        name, at = _relative_name(text, at + 1)
+        names.append(name)
+        if text[at : at + 1] not in {"", ","}:
+            raise SyntaxFault(
+                "This character of a distinguished name must be escaped with a"
+                " backslash.",
+                at,
+            )
+    return tuple(names)
+
+
+def is_below(dn: tuple[str, ...], base: tuple[str, ...]) -> bool:
+    """Tell whether a name is the base or lies in its subtree."""
+    return len(dn) >= len(base) and dn[len(dn) - len(base) :] == base

@@ -1,0 +1,145 @@
+"""Replace, in its documented modes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cloudforest.model.program import Expression, Literally
+from cloudforest.program.faults import ValueFault
+from cloudforest.program.functions.patterns import (
+    Substitute,
+    compiled,
+    extract,
+    group_substitution,
+    substitution,
+)
+from cloudforest.program.functions.shape import Evaluate, Operand, Row, evaluator
+from cloudforest.program.functions.values import Value, is_empty, text
+
+SOURCE, OLD, PATTERN, GROUP, REPLACEMENT, OTHER, TEMPLATE = range(7)
+_MODES: dict[frozenset[int], str] = {
+    frozenset({OLD, REPLACEMENT}): "text",
+    frozenset({OLD, TEMPLATE}): "template",
+    frozenset({PATTERN, REPLACEMENT}): "pattern",
+    frozenset({PATTERN, GROUP, REPLACEMENT}): "group",
+    frozenset({PATTERN, GROUP, OTHER}): "other",
+}
+_WRONG_MODE = (
+    "Replace needs, after its source, one of: an old value and a replacement; an old"
+    " value and a template; a regular expression and a replacement, with or without a"
+    " group name; a regular expression, a group name and another attribute."
+)
+
+Argument = Expression | Operand | None
+
+
+def _is_given(position: int, argument: Argument) -> bool:
+    """Count an empty text as no argument, except as what replaces."""
+    if argument is None:
+        return False
+    if isinstance(argument, Operand):
+        is_blank = argument.constant and argument.evaluate({}) == ""
+    else:
+        is_blank = argument == Literally(value="")
+    return position == REPLACEMENT or not is_blank
+
+
+def _mode(arguments: Sequence[Argument]) -> str | None:
+    given = frozenset(
+        position
+        for position, each in enumerate(arguments)
+        if position != SOURCE and _is_given(position, each)
+    )
+    return _MODES.get(given)
+
+
+def replace_is_wrong(arguments: Sequence[Expression | None]) -> str | None:
+    if _mode(arguments) is None:
+        return _WRONG_MODE
+    pattern = arguments[PATTERN]
+    if not isinstance(pattern, Literally):
+        return None
+    try:
+        compiled(text(pattern.value))
+    except ValueFault as fault:
+        return fault.reason
+    return None
+
+
+def _mapped(value: Value, substitute: Substitute) -> Value:
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return tuple(substitute(text(each)) for each in value)
+    return substitute(text(value))
+
+
+Substitution = Callable[[Row], Substitute]
+
+
+def _plain(old: Evaluate, new: Evaluate) -> Substitution:
+    def prepare(row: Row) -> Substitute:
+        before, after = text(old(row)), text(new(row))
+        return lambda source: source.replace(before, after) if before else source
+
+    return prepare
+
+
+def _into_template(old: Evaluate, template: Evaluate) -> Substitution:
+    def prepare(row: Row) -> Substitute:
+        before, frame = text(old(row)), text(template(row))
+        return lambda source: frame.replace(before, source) if before else frame
+
+    return prepare
+
+
+def _by_pattern(pattern: Evaluate, new: Evaluate) -> Substitution:
+    return lambda row: substitution(compiled(text(pattern(row))), text(new(row)))
+
+
+def _by_group(pattern: Evaluate, group: Evaluate, new: Evaluate) -> Substitution:
+    return lambda row: group_substitution(
+        compiled(text(pattern(row))), text(group(row)), replacement=text(new(row))
+    )
+
+
+def _from_other(parts: Sequence[Evaluate]) -> Evaluate:
+    """Return the source if it has a value, else a part of another attribute.
+
+    The two documentation pages say opposite things; the documented example decides.
+    """
+
+    def evaluate(row: Row) -> Value:
+        if not is_empty(value := parts[SOURCE](row)):
+            return value
+        pattern = compiled(text(parts[PATTERN](row)))
+        other = text(parts[OTHER](row))
+        return extract(pattern, text(parts[GROUP](row)), source=other)
+
+    return evaluate
+
+
+def _substitution(mode: str, parts: Sequence[Evaluate]) -> Substitution:
+    match mode:
+        case "text":
+            return _plain(parts[OLD], parts[REPLACEMENT])
+        case "template":
+            return _into_template(parts[OLD], parts[TEMPLATE])
+        case "pattern":
+            return _by_pattern(parts[PATTERN], parts[REPLACEMENT])
+        case _:
+            return _by_group(parts[PATTERN], parts[GROUP], parts[REPLACEMENT])
+
+
+def replace(operands: Sequence[Operand | None]) -> Evaluate:
+    """Prepare what is constant once, not for each object."""
+    mode = _mode(operands) or "text"
+    padded = [*operands, *[None] * (TEMPLATE + 1 - len(operands))]
+    parts = [evaluator(each) for each in padded]
+    if mode == "other":
+        return _from_other(parts)
+    source, prepare = parts[SOURCE], _substitution(mode, parts)
+    if all(each is None or each.constant for each in operands[OLD:]):
+        ready = prepare({})
+        return lambda row: _mapped(source(row), ready)
+    return lambda row: _mapped(source(row), prepare(row))

@@ -1,0 +1,124 @@
+"""Functions on texts."""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+
+from cloudforest.program.faults import ValueFault
+from cloudforest.program.functions.values import Value, integer, is_empty, items, text
+
+_DOTLESS_I = "\u0131"
+_DOTTED_CULTURES = frozenset({"tr", "az"})
+
+
+def append(source: Value, suffix: Value) -> Value:
+    """Null is appended to as an empty text is; two nulls stay null."""
+    if source is None and suffix is None:
+        return None
+    end = text(suffix)
+    if isinstance(source, tuple):
+        return tuple(text(each) + end for each in source)
+    return text(source) + end
+
+
+def concatenate(*parts: Value) -> Value:
+    return functools.reduce(append, parts)
+
+
+def join(separator: Value, *sources: Value) -> Value:
+    """Every value of every source counts; empty ones are skipped, blank ones not."""
+    parts = (text(each) for source in sources for each in items(source))
+    return text(separator).join(part for part in parts if part)
+
+
+def left(source: str, count: Value) -> str:
+    wanted = integer(count)
+    return source if wanted < 0 else source[:wanted]
+
+
+def _length(value: Value) -> int:
+    if (length := integer(value)) < 0:
+        raise ValueFault("Mid needs a length that is not negative.")
+    return length
+
+
+def mid(source: str, start: Value, length: Value = None) -> str:
+    """Positions count from 1; without a length, to the end."""
+    first = integer(start) - 1
+    if first < 0:
+        raise ValueFault("Mid counts positions from 1, and the start is smaller.")
+    return source[first:] if length is None else source[first:][: _length(length)]
+
+
+def _recased(source: str, *, upper: bool) -> str:
+    """Change case letter by letter, as .NET does: ß has no upper case, Σ one lower."""
+    if source.isascii():
+        return source.upper() if upper else source.lower()
+    changed = ((each, each.upper() if upper else each.lower()) for each in source)
+    return "".join(new if len(new) == 1 else old for old, new in changed)
+
+
+def _is_dotted(culture: Value) -> bool:
+    return text(culture).lower().partition("-")[0] in _DOTTED_CULTURES
+
+
+def to_lower(source: str, culture: Value = None) -> str:
+    if culture and _is_dotted(culture):
+        source = source.replace("I", _DOTLESS_I).replace("İ", "i")
+    return _recased(source, upper=False)
+
+
+def to_upper(source: str, culture: Value = None) -> str:
+    if culture and _is_dotted(culture):
+        source = source.replace("i", "İ")
+    return _recased(source, upper=True)
+
+
+def strip_spaces(source: str) -> str:
+    return source.replace(" ", "")
+
+
+def split(source: Value, delimiter: Value) -> Value:
+    """White space around the parts goes, as in the documented example."""
+    if source is None:
+        return None
+    mark = text(delimiter)
+    whole = text(source)
+    return tuple(part.strip() for part in (whole.split(mark) if mark else [whole]))
+
+
+def word(source: str, index: Value, delimiters: Value) -> str:
+    """Each character of `delimiters` separates; words count from 1."""
+    marks = text(delimiters)
+    spaced = source.translate(dict.fromkeys(map(ord, marks), "\0"))
+    words = [each for each in spaced.split("\0") if each]
+    wanted = 0 if is_empty(index) else integer(index)
+    return words[wanted - 1] if 1 <= wanted <= len(words) else ""
+
+
+def length(value: Value) -> Value:
+    return len(text(value))
+
+
+def position(
+    source: Value, wanted: Value, start: Value = None, how: Value = None
+) -> int:
+    """Return the position, counted from 1, or 0; case counts unless vbTextCompare."""
+    whole, part = text(source), text(wanted)
+    if how == "vbTextCompare":
+        whole, part = whole.lower(), part.lower()
+    first = 1 if start is None else integer(start)
+    if first < 1:
+        raise ValueFault("InStr counts positions from 1, and the start is smaller.")
+    return whole.find(part, first - 1) + 1
+
+
+def proper_case(source: str, separators: Value = None) -> str:
+    """Capitalise each word; without separators, all but letters and digits separate."""
+    marks = text(separators)
+    parts, begins = [], True
+    for each in source.lower():
+        parts.append(each.upper() if begins else each)
+        begins = each in marks if marks else unicodedata.category(each)[0] in "ZCPS"
+    return "".join(parts)

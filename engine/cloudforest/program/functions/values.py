@@ -1,0 +1,64 @@
+"""The values that expressions work on, and how one kind is read as another."""
+
+from __future__ import annotations
+
+import re
+
+from cloudforest.program.faults import ValueFault
+
+Item = str | int | float | bool
+Value = Item | tuple[Item, ...] | None
+
+TRUE = "True"
+FALSE = "False"
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
+
+
+def boolean(value: bool) -> str:  # noqa: FBT001 - a conversion of its one argument
+    """Truth is a text in this language: `True` or `False`."""
+    return TRUE if value else FALSE
+
+
+def text(value: Value) -> str:
+    """Null is the empty text; several values are a fault."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        raise ValueFault("One value is needed here, and the object has several.")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def number_or_none(value: Value) -> int | float | None:
+    if isinstance(value, int | float):
+        return value
+    if not isinstance(value, str) or _NUMBER.fullmatch(value) is None:
+        return None
+    return float(value) if "." in value else int(value)
+
+
+def integer(value: Value) -> int:
+    number = number_or_none(value)
+    if number is None or number != int(number):
+        raise ValueFault("A whole number is needed here, and the value is not one.")
+    return int(number)
+
+
+def is_empty(value: Value) -> bool:
+    return value is None or value in ("", ())
+
+
+def truth(value: Value) -> bool:
+    """Tell whether a condition holds: `True` in any case, or a number but 0."""
+    if isinstance(value, str) and value.strip().lower() == "true":
+        return True
+    return bool(number_or_none(value))
+
+
+def items(value: Value) -> tuple[Item, ...]:
+    if value is None:
+        return ()
+    return value if isinstance(value, tuple) else (value,)

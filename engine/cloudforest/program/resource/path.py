@@ -1,0 +1,179 @@
+"""SCIM attribute paths (RFC 7644, 3.5.2), in one spelling each."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from cloudforest.program.faults import SyntaxFault, require_text
+
+MAX_LENGTH = 500
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+CORE_PREFIX = "urn:ietf:params:scim:schemas:core:2.0:"
+MANAGER = f"{ENTERPRISE}:manager"
+
+_CORE_NAMES = (
+    "active addresses country costCenter department display displayName division emails"
+    " employeeNumber entitlements externalId familyName formatted givenName groups"
+    " honorificPrefix honorificSuffix id ims locale locality manager members meta"
+    " middleName name nickName organization password phoneNumbers photos postalCode"
+    " preferredLanguage primary profileUrl region roles schemas streetAddress timezone"
+    " title type userName userType value x509Certificates"
+)
+_SPELLING = {name.lower(): name for name in _CORE_NAMES.split()}
+PLURAL = frozenset(
+    (
+        "addresses",
+        "emails",
+        "entitlements",
+        "ims",
+        "phoneNumbers",
+        "photos",
+        "roles",
+        "x509Certificates",
+    )
+)
+"""Multi-valued complex attributes of the core schema."""
+
+_PATH = re.compile(
+    r"""
+    (?:(?P<schema>urn:[A-Za-z0-9:._-]+|enterprise):)?
+    (?P<attribute>[A-Za-z$][A-Za-z0-9_$-]*)
+    (?:\[\s*(?P<key>[A-Za-z$][A-Za-z0-9_$-]*)\s+[Ee][Qq]\s+
+       (?P<wanted>"(?:[^"\\]|\\.)*"|true|false)\s*\])?
+    (?:\.(?P<sub>[A-Za-z$][A-Za-z0-9_$-]*))?
+    """,
+    re.VERBOSE,
+)
+
+
+def _literal(wanted: str | bool) -> str:  # noqa: FBT001 - a value of either kind
+    return json.dumps(wanted, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Path:
+    """`schema:attribute[key eq wanted].sub`; `schema` is None for the core schema."""
+
+    schema: str | None
+    attribute: str
+    key: str | None = None
+    wanted: str | bool = ""
+    sub: str | None = None
+
+    @property
+    def element(self) -> str:
+        """The path of the value that the sub-attribute belongs to."""
+        prefix = "" if self.schema is None else f"{self.schema}:"
+        chosen = "" if self.key is None else f"[{self.key} eq {_literal(self.wanted)}]"
+        return f"{prefix}{self.attribute}{chosen}"
+
+    @property
+    def whole(self) -> str:
+        """The path of the attribute, all its values included."""
+        return (
+            self.attribute if self.schema is None else f"{self.schema}:{self.attribute}"
+        )
+
+    @property
+    def is_manager(self) -> bool:
+        return self.schema == ENTERPRISE and self.attribute == "manager"
+
+    @property
+    def is_plural(self) -> bool:
+        return self.schema is None and self.attribute in PLURAL
+
+    def __str__(self) -> str:
+        return self.element if self.sub is None else f"{self.element}.{self.sub}"
+
+
+def _spelled(name: str) -> str:
+    return _SPELLING.get(name.lower(), name)
+
+
+def _schema(found: str | None) -> str | None:
+    if found is None or found.lower().startswith(CORE_PREFIX.lower()):
+        return None
+    is_enterprise = found.lower() in {"enterprise", ENTERPRISE.lower()}
+    return ENTERPRISE if is_enterprise else found
+
+
+def _unreadable(text: str) -> SyntaxFault:
+    return SyntaxFault(
+        f"{text} is not a SCIM path; write for example name.givenName,"
+        ' emails[type eq "work"].value or enterprise:department.'
+    )
+
+
+def _checked(path: Path, text: str) -> Path:
+    if path.key is not None and path.sub is None:
+        raise SyntaxFault(
+            f"{text} chooses a value and not a part of it; add for example .value.",
+            len(text),
+        )
+    if path.key is not None and path.key == path.sub:
+        raise SyntaxFault(f"{text} writes the {path.key} that it chooses by.")
+    if path.is_plural and path.sub is not None and path.key is None:
+        raise SyntaxFault(
+            f"{text} does not say which of several values is meant; write"
+            f' {path.attribute}[type eq "work"].{path.sub}.'
+        )
+    return path
+
+
+def _wanted(literal: str, text: str) -> str | bool:
+    try:
+        value: str | bool = json.loads(literal)
+    except ValueError as error:
+        raise _unreadable(text) from error
+    return value
+
+
+@functools.lru_cache(maxsize=4096)
+def parse_path(text: str) -> Path:
+    """Parse a path; names of the core schema come out in their usual spelling.
+
+    `enterprise:` stands for the enterprise extension's URN, and `manager`, which is
+    written as a reference, for its attribute there.
+    """
+    require_text(text, what="SCIM path", limit=MAX_LENGTH)
+    found = _PATH.fullmatch(text.strip())
+    if found is None:
+        raise _unreadable(text)
+    schema = _schema(found["schema"])
+    attribute, sub = found["attribute"], found["sub"]
+    key = found["key"]
+    if schema in {None, ENTERPRISE}:
+        attribute, key, sub = (
+            each and _spelled(each) for each in (attribute, key, sub)
+        )
+    if attribute == "manager" and key is None and sub in {None, "value"}:
+        schema, sub = schema or ENTERPRISE, None
+    wanted = _wanted(found["wanted"], text) if key else ""
+    return _checked(Path(schema, attribute, key, wanted, sub), text)
+
+
+def canonical_path(text: str) -> str:
+    """Return the one spelling of a SCIM path; raises SyntaxFault."""
+    return str(parse_path(text))
+
+
+def wire_value(path: Path, value: Any) -> Any:
+    """Return a value as JSON has it: references and plain lists are complex."""
+    if path.is_manager:
+        return {"value": value}
+    if path.is_plural and path.key is None and isinstance(value, list):
+        return [each if isinstance(each, dict) else {"value": each} for each in value]
+    return value
+
+
+def plain_value(path: Path, value: Any) -> Any:
+    """Return what `wire_value` was given."""
+    if path.is_manager and isinstance(value, dict):
+        return value.get("value")
+    if path.is_plural and path.key is None and isinstance(value, list):
+        return [each.get("value") if isinstance(each, dict) else each for each in value]
+    return value

@@ -1,0 +1,70 @@
+"""Templates, compiled."""
+
+from __future__ import annotations
+
+from jinja2 import TemplateError
+from jinja2.exceptions import UndefinedError
+
+from cloudforest.base.errors import Misconfigured
+from cloudforest.model.program import Template
+from cloudforest.program.faults import SyntaxFault, ValueFault
+from cloudforest.program.functions import Evaluate, Row, Value
+from cloudforest.program.template.check import checked
+from cloudforest.program.template.environment import (
+    ENVIRONMENT,
+    MAX_VALUE,
+    TOO_LONG,
+    Several,
+)
+
+
+def _context(names: frozenset[str], row: Row) -> dict[str, object]:
+    context: dict[str, object] = {}
+    for name in names:
+        values = row.get(name.lower())
+        if not values:
+            continue
+        if sum(map(len, values)) > MAX_VALUE:
+            raise ValueFault("A value is too long for a template.")
+        context[name] = values[0] if len(values) == 1 else Several(values)
+    return context
+
+
+def _undefined(names: frozenset[str], context: dict[str, object]) -> str:
+    missing = ", ".join(sorted(names - context.keys()))
+    return (
+        f"The template uses an attribute that this object does not have ({missing});"
+        " give it a default: {{ name | default('') }}."
+    )
+
+
+def compile_template(template: Template) -> Evaluate:
+    """Compile into a function of an object's attributes, named in lower case.
+
+    The function raises ValueFault, for example when an attribute without a default is
+    missing.
+    """
+    try:
+        root, names = checked(template.text)
+    except SyntaxFault as fault:
+        raise Misconfigured(
+            f"A template of this program can't be used: {fault.message} Apply the tree"
+            " again with the version that runs it."
+        ) from fault
+    compiled = ENVIRONMENT.from_string(root)
+
+    def evaluate(row: Row) -> Value:
+        context = _context(names, row)
+        try:
+            made = compiled.render(context)
+        except UndefinedError as error:
+            raise ValueFault(_undefined(names, context)) from error
+        except (TemplateError, TypeError, ValueError, OverflowError) as error:
+            raise ValueFault(
+                "The template does not fit this object's values."
+            ) from error
+        if len(made) > MAX_VALUE:
+            raise ValueFault(TOO_LONG)
+        return made
+
+    return evaluate

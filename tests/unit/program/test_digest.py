@@ -1,0 +1,65 @@
+"""What makes the next cycle initial."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudforest.model.program import (
+    AttributeProgram,
+    Deprovision,
+    JobProgram,
+    ScopeProgram,
+    TypeFilter,
+)
+from cloudforest.program.digest import attributes_to_read, program_digest
+from cloudforest.program.scim_filter import parse_filter
+
+
+def mapping(kind, *reads):
+    return AttributeProgram(
+        mapping=f"ad-{kind}",
+        source=kind,
+        target=kind.title(),
+        rules=(),
+        reads=reads,
+        deprovision=Deprovision(out_of_scope="disable", deleted="disable"),
+    )
+
+
+def job(text="a pr", units=("OU=A,DC=x", "OU=B,DC=x"), reads=("mail", "sn")):
+    chosen = TypeFilter(text=text, tree=parse_filter(text))
+    scope = ScopeProgram(
+        types=("user", "group"), organizational_units=units, filters={"user": chosen}
+    )
+    return JobProgram(scope=scope, mappings=(mapping("user", *reads),))
+
+
+def test_what_is_read_is_what_the_mappings_of_a_type_use_and_the_anchor():
+    program = msgspec.structs.replace(
+        job(),
+        mappings=(
+            mapping("user", "sn", "mail", "sourceanchor"),
+            mapping("user", "title", "objectguid", "dn"),
+            mapping("group", "cn"),
+        ),
+    )
+    assert attributes_to_read(program) == {
+        "user": ("mail", "ms-ds-consistencyguid", "sn", "title"),
+        "group": ("cn", "ms-ds-consistencyguid"),
+    }
+
+
+def test_spelling_and_order_do_not_count():
+    same = job("A  PR", ("ou=b, dc=X", "ou=a,dc=x", "OU=A,DC=x"))
+    assert program_digest(same) == program_digest(job())
+
+
+def test_scope_and_attributes_count():
+    others = [
+        job("b pr"),
+        job(units=("OU=A,DC=x",)),
+        job(units=None),
+        job(reads=("sn",)),
+    ]
+    digests = {program_digest(each) for each in (job(), *others)}
+    assert len(digests) == 5

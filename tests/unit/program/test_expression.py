@@ -1,0 +1,146 @@
+"""Expressions: what can be read, and where the others are wrong."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudforest.model.program import Attribute, Call, Literally
+from cloudforest.program.expression import MAX_DEPTH, MAX_LENGTH, parse_expression
+from cloudforest.program.faults import SyntaxFault
+
+MAIL = Attribute(name="mail")
+
+
+def call(function, *arguments):
+    return Call(function=function, arguments=arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[userPrincipalName]", Attribute(name="userprincipalname")),
+        (" [ mS-DS-ConsistencyGuid ] ", Attribute(name="ms-ds-consistencyguid")),
+        (r'"a \"b\" \\d \d"', Literally(value=r'a "b" \d \d')),
+        ("-3", Literally(value=-3)),
+        ("2.5", Literally(value=2.5)),
+        ("&HF7", Literally(value=0xF7)),
+        ("ToLower([mail], )", call("ToLower", MAIL, None)),
+        (
+            'Switch ([mail], , "", 1)',
+            call("Switch", MAIL, None, Literally(value=""), Literally(value=1)),
+        ),
+        (
+            "InStr([mail], [mail], 1, vbTextCompare)",
+            call(
+                "InStr",
+                MAIL,
+                MAIL,
+                Literally(value=1),
+                Literally(value="vbTextCompare"),
+            ),
+        ),
+        ("[mail] >= 1", call(">=", MAIL, Literally(value=1))),
+        (
+            'CBool([mail] & "a" & [mail] <> "b")',
+            call(
+                "CBool",
+                call(
+                    "<>",
+                    call("&", MAIL, Literally(value="a"), MAIL),
+                    Literally(value="b"),
+                ),
+            ),
+        ),
+    ],
+)
+def test_it_is_read(text, expected):
+    parsed = parse_expression(text)
+    assert parsed == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "message"),
+    [
+        ("", 0, "is missing here"),
+        ("Trim([mail]", 11, "comma"),
+        ("Trim([mail])x", 12, "end here"),
+        ("mail", 0, r"written \[mail\]"),
+        ("Trim([mail)", 5, "written"),
+        ('Trim("mail)', 5, "not closed"),
+        ("Trim([mail] = )", 14, "is missing here"),
+        ("Trim(;)", 5, "character ;"),
+        ("Left([mail], 12a)", 13, "character 1"),
+        ("Left([mail], 99999999999999999999)", 13, "too large"),
+        ("Left([mail], " + "9" * 5000 + ")", 13, "too large"),
+        ("Join(1, Tolwer([mail]))", 8, "Did you mean ToLower"),
+        ("Trim(DateAdd([mail]))", 5, "no function DateAdd.$"),
+        ("Trim()", 0, "takes 1 arguments, and 0"),
+        ("Trim([mail], 1)", 0, "takes 1 arguments, and 2"),
+        ("Mid([mail])", 0, "takes 2 to 3"),
+        ("Join([mail])", 0, "at least 2"),
+        ("Left( , 1)", 0, "left empty"),
+        ('Switch([mail], "", "a")', 0, "at least 4"),
+        ('Switch([mail], "", "a", "b", "c")', 0, "the last key has none"),
+        ('Replace([mail], , "(a", , "b")', 0, "regular expression is not valid"),
+        ('Replace([mail], "a", "b", , "c")', 0, "one of"),
+        ('Replace([mail], "", "", "", "c")', 0, "one of"),
+        ('"a\ud800"', 2, "not one"),
+    ],
+)
+def test_a_mistake_is_found_at_its_place(text, offset, message):
+    with pytest.raises(SyntaxFault, match=message) as caught:
+        parse_expression(text)
+    assert caught.value.offset == offset
+
+
+def nested(depth):
+    return "Trim(" * depth + "[mail]" + ")" * depth
+
+
+def test_nesting_and_length_end_at_their_limits():
+    assert parse_expression(nested(MAX_DEPTH))
+    with pytest.raises(SyntaxFault, match="nested"):
+        parse_expression(nested(MAX_DEPTH + 1))
+    literal = '"' + "a" * (MAX_LENGTH - 2) + '"'
+    assert parse_expression(literal)
+    with pytest.raises(SyntaxFault, match="longer"):
+        parse_expression(literal + " ")
+
+
+def test_a_long_concatenation_is_one_flat_call():
+    parsed = parse_expression("&".join(["[mail]"] * 1400))
+    assert parsed == call("&", *[MAIL] * 1400)
+
+
+PIECES = [
+    "Trim",
+    "(",
+    ")",
+    "[a]",
+    "[",
+    '"',
+    '"b"',
+    ",",
+    "&",
+    "&HF",
+    "=",
+    "<>",
+    "-1",
+    "Now",
+]
+
+
+def fault_offset(text):
+    try:
+        parse_expression(text)
+    except SyntaxFault as fault:
+        return fault.offset
+    return 0
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=30))
+def test_nothing_but_a_fault_comes_of_nonsense(pieces):
+    text = "".join(pieces)
+    assert 0 <= fault_offset(text) <= len(text)

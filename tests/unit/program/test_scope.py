@@ -1,0 +1,142 @@
+"""Scope: who is in, and the clause that keeps the others out."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudforest.model.ports import Entry
+from cloudforest.model.program import ScopeProgram, TypeFilter
+from cloudforest.program.scim_filter import parse_filter
+from cloudforest.program.scope import (
+    ResolvedScope,
+    compile_scope,
+    needed_attributes,
+)
+
+PEOPLE = "OU=People,DC=contoso,DC=com"
+GROUPS = "OU=Groups,DC=contoso,DC=com"
+USER = ("user", "person", "top")
+
+
+def entry(dn, *, guid="g1", kind="user", classes=USER, **attributes):
+    return Entry(
+        guid=guid,
+        dn=dn,
+        type=kind,
+        classes=frozenset(classes),
+        parent=None,
+        deleted=False,
+        attributes={name: (value,) for name, value in attributes.items()},
+    )
+
+
+def program(units=(PEOPLE,), *, groups=(), types=("user", "group"), **filters):
+    return ScopeProgram(
+        types=types,
+        organizational_units=units,
+        groups=groups,
+        filters={
+            kind: TypeFilter(text=text, tree=parse_filter(text))
+            for kind, text in filters.items()
+        },
+    )
+
+
+def verdict(scope, one, resolved=ResolvedScope()):  # noqa: B008 - it is frozen
+    return compile_scope(scope, resolved)(one)
+
+
+def test_the_subtree_of_an_organizational_unit_is_in():
+    scope = program(["ou=people,dc=CONTOSO,dc=com"])
+    assert verdict(scope, entry(f"CN=Zoë,OU=Sales,{PEOPLE}")) is None
+    assert verdict(scope, entry(f"CN=Zoë,{GROUPS}")) == "organizationalUnits"
+
+
+def test_without_organizational_units_the_whole_domain_is_in():
+    assert verdict(program(None), entry("CN=Zoë,DC=contoso,DC=com")) is None
+
+
+def test_with_groups_only_their_members_are_in():
+    scope = program(groups=(f"CN=Cloud,{GROUPS}",))
+    resolved = ResolvedScope(groups=frozenset({"g9"}), members=frozenset({"g1", "g2"}))
+    assert verdict(scope, entry(f"CN=a,{PEOPLE}"), resolved) is None
+    assert verdict(scope, entry(f"CN=b,{PEOPLE}", guid="g3"), resolved) == "groups"
+    elsewhere = entry(f"CN=c,{GROUPS}", guid="g2")
+    assert verdict(scope, elsewhere, resolved) == "organizationalUnits"
+
+
+def test_a_group_that_the_scope_names_is_in_wherever_it_lies_and_no_other_is():
+    scope = program(groups=(f"CN=Cloud,{GROUPS}",))
+    resolved = ResolvedScope(groups=frozenset({"g9"}), members=frozenset({"g8"}))
+    named = entry(f"CN=Cloud,{GROUPS}", guid="g9", kind="group", classes=("group",))
+    other = entry(f"CN=Other,{PEOPLE}", guid="g8", kind="group", classes=("group",))
+    assert verdict(scope, named, resolved) is None
+    assert verdict(scope, other, resolved) == "groups"
+    assert verdict(program(), other) is None
+    only_people = program(groups=(f"CN=Cloud,{GROUPS}",), types=("user",))
+    assert verdict(only_people, named, resolved) == "type: group"
+
+
+def test_a_filter_counts_for_its_type_only():
+    scope = program(user='department eq "Sales"')
+    assert verdict(scope, entry(f"CN=a,{PEOPLE}", department="SALES")) is None
+    refused = entry(f"CN=a,{PEOPLE}", department="Law")
+    assert verdict(scope, refused) == "filters.user"
+    group = entry(f"CN=a,{PEOPLE}", kind="group", classes=("group",))
+    assert verdict(scope, group) is None
+
+
+def test_types_that_the_job_does_not_map_are_out():
+    contact = entry(f"CN=a,{PEOPLE}", kind="contact", classes=("contact",))
+    assert verdict(program(), contact) == "type: contact"
+    unit = entry(PEOPLE, kind=None, classes=("organizationalunit",))
+    assert verdict(program(), unit) == "type: other"
+
+
+@pytest.mark.parametrize(
+    ("clause", "changed"),
+    [
+        ("excluded: isCriticalSystemObject", {"iscriticalsystemobject": "TRUE"}),
+        ("excluded: computer", {"classes": (*USER, "computer")}),
+        ("excluded: computer", {"useraccountcontrol": "4096"}),
+        (
+            "excluded: managedServiceAccount",
+            {"classes": (*USER, "computer", "msds-groupmanagedserviceaccount")},
+        ),
+        (
+            "excluded: managedServiceAccount",
+            {"classes": (*USER, "computer", "msds-managedserviceaccount")},
+        ),
+        ("excluded: interdomainTrustAccount", {"useraccountcontrol": "2080"}),
+        ("excluded: adminDescription", {"admindescription": "User_42"}),
+        ("excluded: adminDescription", {"admindescription": "group_42"}),
+        ("excluded: replicationConflict", {"dn": f"CN=a\\0ACNF:1-2,{PEOPLE}"}),
+        ("excluded: distinguishedName", {"dn": f"CN=a;b,{PEOPLE}"}),
+    ],
+)
+def test_some_objects_are_always_out(clause, changed):
+    one = entry(**{"dn": f"CN=a,{PEOPLE}", **changed})
+    assert verdict(program(None), one) == clause
+
+
+def test_harmless_values_of_the_same_attributes_keep_nobody_out():
+    one = entry(
+        f"CN=CNF: the company,{PEOPLE}",
+        iscriticalsystemobject="FALSE",
+        admindescription="Superuser_1",
+        useraccountcontrol="not a number",
+    )
+    assert verdict(program(), one) is None
+    assert verdict(program(), entry(f"CN=a,{PEOPLE}", useraccountcontrol="514")) is None
+
+
+def test_what_lies_below_a_conflicting_unit_is_judged_like_any_other():
+    below = entry(f"CN=a,OU=Sales\\0ACNF:1-2,{PEOPLE}")
+    assert verdict(program(), below) is None
+
+
+def test_the_predicate_names_what_it_reads():
+    scope = program(user="not (employeeType pr)")
+    always = {"admindescription", "iscriticalsystemobject", "useraccountcontrol"}
+    assert needed_attributes(scope, "user") == always | {"employeetype"}
+    assert needed_attributes(scope, "group") == always
