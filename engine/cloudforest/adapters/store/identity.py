@@ -1,0 +1,148 @@
+"""Agents, enrolment tokens, assertions seen, operators and audit, in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select
+
+from cloudforest.adapters.store import tables
+from cloudforest.adapters.store.engine import Database
+from cloudforest.model.identity import AgentRecord, Operator
+
+
+class SqlIdentityStore:
+    """See `model.ports.IdentityStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def agents(self) -> list[AgentRecord]:
+        def work(connection: Connection) -> list[AgentRecord]:
+            rows = connection.execute(
+                select(tables.agent.c.body).order_by(tables.agent.c.name)
+            )
+            return [msgspec.json.decode(row.body, type=AgentRecord) for row in rows]
+
+        return await self._database.run(work)
+
+    async def save_agent(self, agent: AgentRecord) -> None:
+        await self._database.run(lambda connection: _save(connection, agent))
+
+    async def update_agent(
+        self, agent: str, change: Callable[[AgentRecord], AgentRecord]
+    ) -> AgentRecord | None:
+        table = tables.agent
+
+        def work(connection: Connection) -> AgentRecord | None:
+            body = connection.execute(
+                select(table.c.body).where(table.c.id == agent).with_for_update()
+            ).scalar()
+            if body is None:
+                return None
+            changed = change(msgspec.json.decode(body, type=AgentRecord))
+            _save(connection, changed)
+            return changed
+
+        return await self._database.run(work)
+
+    async def delete_agents(self, ids: Sequence[str]) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(delete(tables.agent).where(tables.agent.c.id.in_(ids)))
+            connection.execute(
+                delete(tables.enrolment).where(tables.enrolment.c.agent.in_(ids))
+            )
+
+        await self._database.run(work)
+
+    async def save_token(self, token_hash: str, agent: str, expires: datetime) -> None:
+        table = tables.enrolment
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(table).where(table.c.agent == agent))
+            row = {"agent": agent, "token_hash": token_hash, "expires": _text(expires)}
+            connection.execute(insert(table), row)
+
+        await self._database.run(work)
+
+    async def redeem_token(self, token_hash: str, now: datetime) -> str | None:
+        table = tables.enrolment
+
+        def work(connection: Connection) -> str | None:
+            row = connection.execute(
+                delete(table)
+                .where(table.c.token_hash == token_hash)
+                .returning(table.c.agent, table.c.expires)
+            ).first()
+            return row.agent if row and row.expires > _text(now) else None
+
+        return await self._database.run(work)
+
+    async def remember_jti(self, jti: str, expires: datetime, now: datetime) -> bool:
+        table = tables.assertion
+
+        def work(connection: Connection) -> bool:
+            connection.execute(delete(table).where(table.c.expires <= _text(now)))
+            if connection.execute(
+                select(table.c.jti).where(table.c.jti == jti)
+            ).first():
+                return False
+            connection.execute(insert(table), {"jti": jti, "expires": _text(expires)})
+            return True
+
+        return await self._database.run(work)
+
+    async def save_operator(self, operator: Operator, token_hash: str) -> None:
+        table = tables.operator
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(table).where(table.c.name == operator.name))
+            row = {
+                "name": operator.name,
+                "role": operator.role,
+                "token_hash": token_hash,
+            }
+            connection.execute(insert(table), row)
+
+        await self._database.run(work)
+
+    async def operator(self, token_hash: str) -> Operator | None:
+        columns = tables.operator.c
+
+        def work(connection: Connection) -> Operator | None:
+            row = connection.execute(
+                select(columns.name, columns.role).where(
+                    columns.token_hash == token_hash
+                )
+            ).first()
+            return Operator(name=row.name, role=row.role) if row else None
+
+        return await self._database.run(work)
+
+    async def audit(
+        self, *, time: datetime, operator: str, action: str, detail: str
+    ) -> None:
+        row = {
+            "time": _text(time),
+            "operator": operator,
+            "action": action,
+            "detail": detail,
+        }
+
+        def work(connection: Connection) -> None:
+            connection.execute(insert(tables.audit), row)
+
+        await self._database.run(work)
+
+
+def _save(connection: Connection, agent: AgentRecord) -> None:
+    connection.execute(delete(tables.agent).where(tables.agent.c.id == agent.id))
+    row = {"id": agent.id, "name": agent.name, "body": msgspec.json.encode(agent)}
+    connection.execute(insert(tables.agent), row)
+
+
+def _text(time: datetime) -> str:
+    """Return a text whose order is the order of time."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")

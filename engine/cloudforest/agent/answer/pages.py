@@ -1,0 +1,89 @@
+"""Cutting an answer into pages that the bus takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import structlog
+
+from cloudforest.model.messages import (
+    Closing,
+    Members,
+    Page,
+    Record,
+    Unknown,
+    encode_page,
+)
+
+_LARGEST = 10**9
+"""A sequence or a total that no answer reaches, to measure the envelope with."""
+_GUID_BYTES = len('"00000000-0000-0000-0000-000000000000",')
+_log = structlog.get_logger()
+
+
+class Pages:
+    """The pages of one answer, each at most `limit` bytes long when encoded.
+
+    An object that does not fit into a page of its own is said to be Unknown, which
+    proves nothing, so that whoever asked leaves it as it is; all others go on. A part
+    of it would be worse: a value left out looks like a value cleared.
+    """
+
+    def __init__(self, agent: str, request: str, limit: int) -> None:
+        self._agent = agent
+        self._request = request
+        self._room = limit - self._envelope()
+        self._sequence = 0
+        self._records: list[Record] = []
+        self._used = 0
+
+    def _envelope(self) -> int:
+        empty = Page(agent=self._agent, request=self._request, sequence=_LARGEST)
+        return len(encode_page(empty)) + len(str(_LARGEST))
+
+    def add(self, record: Record) -> Iterator[Page]:
+        """Take a record, and yield a page when it did not fit into the one begun."""
+        for part in self._split(record):
+            size = _size(part)
+            if size > self._room:
+                _log.warning("object too large for a page", object=part.id, bytes=size)
+                part = Unknown(id=part.id)  # noqa: PLW2901 - what stands for it
+                size = _size(part)
+            if self._records and self._used + size > self._room:
+                yield self._page()
+            self._records.append(part)
+            self._used += size
+
+    def _split(self, record: Record) -> Iterator[Record]:
+        """Yield memberships in parts that fit; everything else is one part."""
+        if not isinstance(record, Members) or _size(record) <= self._room:
+            yield record
+            return
+        part = max(1, (self._room - _size(Members(id=record.id))) // _GUID_BYTES)
+        for start in range(0, len(record.add), part):
+            yield Members(id=record.id, add=record.add[start : start + part])
+        for start in range(0, len(record.remove), part):
+            yield Members(id=record.id, remove=record.remove[start : start + part])
+
+    def close(self, closing: Closing) -> Iterator[Page]:
+        """Yield what is left; the last page has the closing record."""
+        if self._records and self._used + _size(closing) > self._room:
+            yield self._page()
+        yield self._page(closing)
+
+    def _page(self, closing: Closing | None = None) -> Page:
+        page = Page(
+            agent=self._agent,
+            request=self._request,
+            sequence=self._sequence,
+            records=tuple(self._records),
+            closing=closing,
+        )
+        self._sequence += 1
+        self._records, self._used = [], 0
+        return page
+
+
+def _size(value: Record | Closing) -> int:
+    return len(msgspec.json.encode(value)) + 1

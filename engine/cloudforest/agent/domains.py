@@ -1,0 +1,137 @@
+"""The domains of this agent: opened as configured, served while they answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from cloudforest.agent.bindings import Binding, Bindings, check
+from cloudforest.base.errors import CloudforestError
+from cloudforest.model.identity import BootstrapResponse
+from cloudforest.model.ports import Answerer, Directory, ListenerBus
+from cloudforest.model.registration import Domain
+
+IDENTIFY_SECONDS = 10.0
+
+OpenDirectory = Callable[[Domain, Binding], Directory]
+"""Opens a domain with what is bound on this host; may raise Misconfigured."""
+
+AnswerFactory = Callable[[Domain, Directory], Answerer]
+
+log = structlog.get_logger()
+
+
+@dataclass
+class _Served:
+    """`trouble` is the last sentence that was logged about it; None: it answers."""
+
+    domain: Domain
+    binding: Binding
+    directory: Directory | None = None
+    trouble: str | None = "not looked at yet"
+
+
+class Domains:
+    """Listens for a domain only while its directory answers.
+
+    Measured: an agent whose controller is dead takes its share of the requests.
+    """
+
+    def __init__(
+        self,
+        bus: ListenerBus,
+        *,
+        open_directory: OpenDirectory,
+        answer_factory: AnswerFactory,
+    ) -> None:
+        self._bus = bus
+        self._open_directory = open_directory
+        self._answer_factory = answer_factory
+        self._served: dict[str, _Served] = {}
+        self._refused: dict[str, str] = {}
+        self._lock = asyncio.Lock()
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Say of each domain that is not listened for, why."""
+        looked_at = {
+            name: served.trouble
+            for name, served in self._served.items()
+            if served.trouble is not None
+        }
+        return {**self._refused, **looked_at}
+
+    async def configure(self, response: BootstrapResponse, bindings: Bindings) -> None:
+        """Close what is gone or no longer allowed; open what is new or changed."""
+        allowed = self._allowed(response, bindings)
+        async with self._lock:
+            for name in tuple(self._served):
+                held = self._served[name]
+                if allowed.get(name) != (held.domain, held.binding):
+                    await self._close(name)
+            for name, (domain, binding) in allowed.items():
+                self._served.setdefault(name, _Served(domain, binding))
+        await self.check()
+
+    def _allowed(
+        self, response: BootstrapResponse, bindings: Bindings
+    ) -> dict[str, tuple[Domain, Binding]]:
+        allowed: dict[str, tuple[Domain, Binding]] = {}
+        refused: dict[str, str] = {}
+        for domain in response.domains:
+            reason = check(domain, response.credentials.get(domain.name), bindings)
+            if reason is None:
+                allowed[domain.name] = (domain, bindings[domain.name])
+            else:
+                refused[domain.name] = reason
+        for name, reason in refused.items():
+            if self._refused.get(name) != reason:
+                log.warning("domain refused", domain=name, reason=reason)
+        self._refused = refused
+        return allowed
+
+    async def check(self) -> None:
+        """Look at every directory, all at once; listen or stop listening."""
+        async with self._lock, asyncio.TaskGroup() as group:
+            for served in self._served.values():
+                group.create_task(self._look_at(served))
+
+    async def _look_at(self, served: _Served) -> None:
+        before = served.trouble
+        served.trouble = await self._trouble(served)
+        name = served.domain.name
+        if served.trouble is None and before is not None:
+            log.info("directory answers", domain=name)
+        elif served.trouble is not None and served.trouble != before:
+            await self._bus.unlisten(name)
+            log.warning("directory does not answer", domain=name, reason=served.trouble)
+
+    async def _trouble(self, served: _Served) -> str | None:
+        domain = served.domain
+        try:
+            if served.directory is None:
+                served.directory = self._open_directory(domain, served.binding)
+            async with asyncio.timeout(IDENTIFY_SECONDS):
+                await served.directory.identify()
+            if served.trouble is not None:
+                answer = self._answer_factory(domain, served.directory)
+                await self._bus.listen(domain.name, answer)
+        except CloudforestError as error:
+            return str(error)
+        except TimeoutError:
+            return f"It said nothing for {IDENTIFY_SECONDS:g} seconds."
+        return None
+
+    async def _close(self, name: str) -> None:
+        await self._bus.unlisten(name)
+        served = self._served.pop(name)
+        if served.directory is not None:
+            await served.directory.close()
+
+    async def close(self) -> None:
+        async with self._lock:
+            for name in tuple(self._served):
+                await self._close(name)

@@ -1,0 +1,135 @@
+"""Who this agent is: a key that never leaves its host, and proofs made with it."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import jwt
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from cloudforest.agent.bootstrap import ControlPlane
+from cloudforest.agent.state import AgentFolder
+from cloudforest.base.errors import Misconfigured, Rejected
+from cloudforest.base.nkey import NKey, new_user_key
+from cloudforest.model.enrolment import (
+    ASSERTION_ALGORITHM,
+    ASSERTION_AUDIENCE,
+    ASSERTION_SECONDS,
+    EnrolmentToken,
+    decode_token,
+)
+from cloudforest.model.identity import EnrolRequest, EnrolResponse
+
+
+@dataclass(frozen=True)
+class AgentIdentity:
+    """`bus_key` is new in each process; its seed stays in memory."""
+
+    id: str
+    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    certificate: x509.Certificate
+    bus_key: NKey = field(default_factory=new_user_key)
+
+    def assertion(self, now: datetime) -> str:
+        """Return a proof of identity, good once and for a minute (RFC 7519)."""
+        der = self.certificate.public_bytes(serialization.Encoding.DER)
+        claims = {
+            "iss": self.id,
+            "aud": ASSERTION_AUDIENCE,
+            "jti": uuid.uuid4().hex,
+            "iat": int(now.timestamp()),
+            "exp": int((now + timedelta(seconds=ASSERTION_SECONDS)).timestamp()),
+        }
+        return jwt.encode(
+            claims,
+            self.key,
+            algorithm=ASSERTION_ALGORITHM,
+            headers={"x5c": [base64.b64encode(der).decode()]},
+        )
+
+
+def load_identity(folder: AgentFolder) -> AgentIdentity:
+    """Raise Misconfigured when this agent is not enrolled here."""
+    try:
+        key = serialization.load_pem_private_key(folder.read(folder.key), None)
+        certificate = x509.load_pem_x509_certificate(folder.read(folder.certificate))
+    except ValueError as error:
+        raise Misconfigured(f"{folder.path} holds no usable key ({error}).") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise Misconfigured(f"{folder.key} is not a P-256 key; enrol this agent again.")
+    if certificate.public_key() != key.public_key():
+        raise Misconfigured(
+            f"{folder.certificate} is not for the key beside it, as when an enrolment"
+            " was cut short; enrol this agent again."
+        )
+    return AgentIdentity(_name_of(certificate), key, certificate)
+
+
+def _name_of(certificate: x509.Certificate) -> str:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value)
+
+
+async def enrol(
+    control: ControlPlane, folder: AgentFolder, token: str
+) -> AgentIdentity:
+    """Make a key, have it certified, and keep both; the token is spent by it.
+
+    Raises Rejected when the answer is not signed by the CA that the token names.
+    """
+    expected = decode_token(token)
+    key = ec.generate_private_key(ec.SECP256R1())
+    response = await control.enrol(
+        EnrolRequest(token=token, csr=_signing_request(key, expected.agent))
+    )
+    certificate = _checked(response, expected, key)
+    folder.write(folder.key, _private_pem(key))
+    folder.write(folder.ca, response.ca.encode())
+    folder.write(folder.certificate, response.certificate.encode())
+    return AgentIdentity(expected.agent, key, certificate)
+
+
+def _signing_request(key: ec.EllipticCurvePrivateKey, agent: str) -> str:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, agent)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name)
+    signed = request.sign(key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _checked(
+    response: EnrolResponse, token: EnrolmentToken, key: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    try:
+        ca = x509.load_pem_x509_certificate(response.ca.encode())
+        certificate = x509.load_pem_x509_certificate(response.certificate.encode())
+        trusted = ca.fingerprint(hashes.SHA256()).hex() == token.fingerprint
+        certificate.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature) as error:
+        raise Rejected(
+            "The control plane's answer holds no valid certificate."
+        ) from error
+    if not trusted:
+        raise Rejected(
+            "The control plane that answered is not the one that made the token: its"
+            f" CA's fingerprint is not {token.fingerprint}. Check the address, and who"
+            " sits between."
+        )
+    ours = certificate.public_key() == key.public_key()
+    if not ours or _name_of(certificate) != token.agent:
+        raise Rejected("The control plane certified another key or name than ours.")
+    return certificate
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )

@@ -1,0 +1,189 @@
+"""The certificate authority of one control plane: it knows agents and its own bus."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import (
+    CertificatePublicKeyTypes,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from cloudforest.base.errors import Rejected
+from cloudforest.base.files import create_once, write_private
+from cloudforest.hybrid.keys import kept_key, private_pem
+
+AGENT_DAYS = 90
+SERVER_DAYS = 365
+CA_DAYS = 3650
+LOOPBACK = ("127.0.0.1", "localhost")
+
+_SKEW = timedelta(minutes=5)
+"""How far an agent's clock may be behind ours when it first sees its certificate."""
+
+_CA_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
+@dataclass(frozen=True)
+class ServerFiles:
+    """PEM files for a TLS server of ours."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+
+@dataclass(frozen=True)
+class Authority:
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def pem(self) -> str:
+        return pem_of(self.certificate)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the DER certificate, in hexadecimal."""
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+    def sign_agent(self, csr: str, agent: str, now: datetime) -> x509.Certificate:
+        """Certify the key of a PEM signing request; the name is ours to give."""
+        key = _requested_key(csr)
+        return self._issue(
+            agent,
+            key,
+            now=now,
+            days=AGENT_DAYS,
+            extensions=(
+                x509.SubjectAlternativeName([x509.DNSName(agent)]),
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]),
+            ),
+        )
+
+    def write_server(self, folder: Path, now: datetime) -> ServerFiles:
+        """Certify a new key for 127.0.0.1 and localhost, and write both (0600)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._issue(
+            "cloudforest bus",
+            key.public_key(),
+            now=now,
+            days=SERVER_DAYS,
+            extensions=(
+                x509.SubjectAlternativeName([_general_name(each) for each in LOOPBACK]),
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+            ),
+        )
+        files = ServerFiles(
+            folder / "server.pem", folder / "server.key", folder / "ca.pem"
+        )
+        write_private(files.certificate, pem_of(certificate).encode())
+        write_private(files.key, private_pem(key))
+        write_private(files.ca, self.pem.encode())
+        return files
+
+    def _issue(
+        self,
+        name: str,
+        key: CertificatePublicKeyTypes,
+        *,
+        now: datetime,
+        days: int,
+        extensions: tuple[x509.ExtensionType, ...],
+    ) -> x509.Certificate:
+        builder = _builder(name, key, now=now, days=days).issuer_name(
+            self.certificate.subject
+        )
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        ).add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
+            critical=False,
+        )
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=False)
+        return builder.sign(self.key, hashes.SHA256())
+
+
+def open_authority(keys: Path, now: datetime) -> Authority:
+    """Read the CA's key and certificate in STATE/keys, or make them."""
+    key = kept_key(keys / "ca.key")
+    data = create_once(keys / "ca.pem", lambda: pem_of(_self_signed(key, now)).encode())
+    return Authority(x509.load_pem_x509_certificate(data), key)
+
+
+def new_authority(now: datetime) -> Authority:
+    """Make one that is kept nowhere."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return Authority(_self_signed(key, now), key)
+
+
+def _self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+    name = "cloudforest control plane"
+    return (
+        _builder(name, key.public_key(), now=now, days=CA_DAYS)
+        .issuer_name(_name(name))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_CA_USAGE, critical=True)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _builder(
+    name: str, key: CertificatePublicKeyTypes, *, now: datetime, days: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name(name))
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SKEW)
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _general_name(text: str) -> x509.GeneralName:
+    if text[0].isdigit():
+        return x509.IPAddress(ipaddress.ip_address(text))
+    return x509.DNSName(text)
+
+
+def _requested_key(csr: str) -> ec.EllipticCurvePublicKey:
+    try:
+        request = x509.load_pem_x509_csr(csr.encode())
+        valid = request.is_signature_valid
+        key = request.public_key()
+    except ValueError as error:
+        raise Rejected("That is not a certificate signing request in PEM.") from error
+    if not valid or not isinstance(key, ec.EllipticCurvePublicKey):
+        raise Rejected(
+            "The signing request is not signed by its own P-256 key; enrol again."
+        )
+    if not isinstance(key.curve, ec.SECP256R1):
+        raise Rejected("The signing request's key is not on the curve P-256.")
+    return key
+
+
+def pem_of(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()

@@ -1,0 +1,55 @@
+"""Operators: who may read, plan, apply and allow. Only hashes of tokens are stored."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from cloudforest.base.clock import Clock
+from cloudforest.base.errors import Refused
+from cloudforest.model.identity import Operator, Role, permits
+from cloudforest.model.ports import IdentityStore
+
+
+class Unauthenticated(Refused):
+    """The caller did not prove who it is; over HTTP that is a 401."""
+
+
+def hash_of(secret: str) -> str:
+    """Return the SHA-256; our secrets are random, so they need no salt."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Operators:
+    store: IdentityStore
+    clock: Clock
+
+    async def add(self, name: str, role: Role) -> str:
+        """Return a new token, the only time that anybody sees it."""
+        token = f"cfo_{secrets.token_urlsafe(32)}"
+        await self.store.save_operator(Operator(name=name, role=role), hash_of(token))
+        return token
+
+    async def authenticate(self, token: str) -> Operator:
+        operator = await self.store.operator(hash_of(token))
+        if operator is None:
+            raise Unauthenticated(
+                "The operator's token is not valid here; check `token:` of the Tenant"
+                " or the state folder (`--state`)."
+            )
+        return operator
+
+    async def audit(self, operator: Operator, action: str, detail: str) -> None:
+        await self.store.audit(
+            time=self.clock(), operator=operator.name, action=action, detail=detail
+        )
+
+
+def require(operator: Operator, role: Role) -> None:
+    """Raise Refused unless the operator's role includes this one."""
+    if not permits(operator.role, role):
+        raise Refused(
+            f"{operator.name} has the role `{operator.role}`; this needs `{role}`."
+        )

@@ -1,0 +1,255 @@
+"""What only a real bus can show: permissions, expiry, renewal, and its process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+import stat
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nats
+import pytest
+from tests.contract.bus.harness import (
+    DOMAIN,
+    PACE,
+    PATIENCE,
+    page,
+    pages,
+    request_for,
+    running_server,
+)
+
+from cloudforest.adapters.bus.connection import Connection
+from cloudforest.adapters.bus.listener import NatsListener
+from cloudforest.adapters.bus.protocol import acknowledgements, answers, requests
+from cloudforest.adapters.bus.service import NatsAgentBus, open_agent_bus
+from cloudforest.base.clock import system_clock
+from cloudforest.base.errors import Misconfigured, Unavailable
+from cloudforest.base.nkey import new_user_key
+from cloudforest.model.identity import BusAccess
+from cloudforest.model.messages import Page, SyncRequest
+
+
+@pytest.fixture
+async def service(real_bus) -> AsyncIterator[NatsAgentBus]:
+    bus = await open_agent_bus(
+        real_bus.authority,
+        endpoint=real_bus.server.endpoint,
+        clock=system_clock,
+        patience=PATIENCE,
+    )
+    yield bus
+    await bus.close()
+
+
+@pytest.fixture
+async def agent(real_bus):
+    key = new_user_key()
+    listener = NatsListener("a1", key, PACE)
+    await listener.connect(real_bus.access("a1", (DOMAIN,), key=key))
+    yield listener
+    await listener.close()
+
+
+async def test_an_agent_does_not_hear_another_domain(service, agent):
+    await agent.listen("fabrikam.test", pages("a1", 1))
+    with pytest.raises(Unavailable, match="No agent"):
+        await anext(service.ask(request_for("fabrikam.test")))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        requests(DOMAIN),  # outside the queue group it would hear what others are asked
+        answers("a1", "r1"),
+        acknowledgements("a2", "r1"),
+        "_INBOX.>",
+        "cf.>",
+    ],
+)
+async def test_an_agent_may_not_subscribe_to(real_bus, subject):
+    refused = await violations(real_bus, lambda client: client.subscribe(subject))
+    assert "permissions violation for subscription" in refused
+
+
+@pytest.mark.parametrize(
+    "subject", [requests(DOMAIN), answers("a2", "r1"), acknowledgements("a1", "r1")]
+)
+async def test_an_agent_may_not_publish_to(real_bus, subject):
+    refused = await violations(real_bus, lambda client: client.publish(subject, b"x"))
+    assert "permissions violation for publish" in refused
+
+
+async def violations(real_bus, attempt) -> str:
+    said: asyncio.Queue[str] = asyncio.Queue()
+    key = new_user_key()
+    connection = Connection("a1", key, real_bus.access("a1", (DOMAIN,), key=key))
+
+    async def noted(error: Exception) -> None:
+        said.put_nowait(str(error).lower())
+
+    connection._noted = noted
+    await connection.open()
+    await attempt(connection._client)
+    try:
+        async with asyncio.timeout(2):
+            return await said.get()
+    finally:
+        await connection.close()
+
+
+async def test_a_key_that_the_credential_is_not_for_is_refused(real_bus):
+    access = real_bus.access("a1", (DOMAIN,), key=new_user_key())
+    thief = NatsListener("a1", new_user_key())
+    with pytest.raises(Unavailable, match="can't be used"):
+        await thief.connect(access)
+
+
+async def test_a_bus_with_another_authority_is_not_trusted(real_bus, tmp_path):
+    async with running_server(tmp_path / "other") as other:
+        key = new_user_key()
+        access = real_bus.access("a1", (DOMAIN,), key=key)
+        elsewhere = BusAccess(
+            urls=other.server.endpoint.urls,
+            ca=access.ca,
+            jwt=access.jwt,
+            expires=access.expires,
+        )
+        with pytest.raises(Unavailable, match=r"(?i)certificate"):
+            await NatsListener("a1", key).connect(elsewhere)
+
+
+async def test_access_ends_when_the_credential_expires(real_bus):
+    key = new_user_key()
+    listener = NatsListener("a1", key, PACE)
+    access = real_bus.access("a1", (DOMAIN,), key=key, lifetime=2)
+    await listener.connect(access)
+    assert listener.connected
+    async with asyncio.timeout(5):
+        while listener.connected:
+            await asyncio.sleep(0.05)
+    with pytest.raises(Unavailable):
+        await listener.connect(access)
+    await listener.close()
+
+
+async def test_renewing_in_the_middle_of_answers_loses_no_page(real_bus, service):
+    key = new_user_key()
+    listener = NatsListener("a1", key, PACE)
+    await listener.connect(real_bus.access("a1", (DOMAIN,), key=key, lifetime=3))
+
+    async def steady(request: SyncRequest) -> AsyncIterator[Page]:
+        for number in range(200):
+            await asyncio.sleep(0.02)
+            yield page("a1", request, number, last=number == 199, records=50)
+
+    await listener.listen(DOMAIN, steady)
+    got = []
+    async for each in service.ask(request_for()):
+        got.append(each.sequence)
+        if each.sequence % 50 == 49:
+            access = real_bus.access("a1", (DOMAIN,), key=key, lifetime=3)
+            await listener.renew(access)
+    assert got == list(range(200))
+    await listener.close()
+
+
+async def test_a_killed_server_comes_back_and_the_answer_goes_on(
+    real_bus, service, agent
+):
+    port, pid = real_bus.server.port, real_bus.server.pid
+
+    async def steady(request: SyncRequest) -> AsyncIterator[Page]:
+        for number in range(40):
+            await asyncio.sleep(0.01)
+            yield page("a1", request, number, last=number == 39)
+
+    await agent.listen(DOMAIN, steady)
+    got = []
+    # nats-py waits two seconds between attempts, more than this service would.
+    service._patience = type(PATIENCE)(idle=10, gap=10)
+    async for each in service.ask(request_for()):
+        got.append(each.sequence)
+        if each.sequence == 10:
+            os.kill(pid, signal.SIGKILL)
+    assert got == list(range(40))
+    assert real_bus.server.port == port
+    assert real_bus.server.pid != pid
+
+
+async def test_a_stopped_server_is_found_again_on_its_port(tmp_path):
+    async with running_server(tmp_path) as first:
+        port = first.server.port
+    async with running_server(tmp_path) as second:
+        assert second.server.port == port
+
+
+async def test_a_taken_port_is_named(tmp_path):
+    async with running_server(tmp_path) as first:
+        port = first.server.port
+    named = pytest.raises(Misconfigured, match=rf"127\.0\.0\.1:{port}.*another")
+    with socket.create_server(("127.0.0.1", port)), named:
+        async with running_server(tmp_path):
+            pass
+
+
+async def test_a_page_too_large_for_the_bus_is_told_in_the_closing(service, agent):
+    await agent.listen(DOMAIN, pages("a1", 2, records=80_000))
+    got = [each async for each in service.ask(request_for())]
+    assert not got[-1].closing.complete
+    assert "more than the bus takes at once" in got[-1].closing.error
+
+
+async def test_the_server_keeps_its_secrets(real_bus):
+    folder = real_bus.server.folder.parent
+    for path in folder.rglob("*"):
+        wanted = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+    process = Path(f"/proc/{real_bus.server.pid}")
+    # Python sets LC_CTYPE for the leash (PEP 538).
+    assert (process / "environ").read_bytes() in (b"", b"LC_CTYPE=C.UTF-8\0")
+    config = real_bus.server.folder / "nats.conf"
+    seeds = [each.read_text() for each in folder.rglob("*.seed")]
+    shown = (process / "cmdline").read_text() + config.read_text()
+    assert len(seeds) == 2
+    assert not [each for each in seeds if each in shown]
+
+
+async def test_a_stranger_is_refused(real_bus):
+    with pytest.raises(nats.errors.Error):
+        await nats.connect(
+            real_bus.server.endpoint.urls[0],
+            allow_reconnect=False,
+            tls=ssl.create_default_context(cadata=real_bus.server.endpoint.ca),
+        )
+
+
+async def test_a_leashed_child_dies_with_its_parent():
+    code = (
+        "import subprocess, sys, time\n"
+        "from cloudforest.base.leash import leashed\n"
+        "child = subprocess.Popen(leashed(['sleep', '60']))\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE
+    )
+    pid = int(await parent.stdout.readline())
+    async with asyncio.timeout(5):
+        while Path(f"/proc/{pid}/comm").read_text() != "sleep\n":
+            await asyncio.sleep(0.02)
+        parent.kill()
+        await parent.wait()
+        while alive(pid):
+            await asyncio.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()

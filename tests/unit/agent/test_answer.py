@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import pytest
+
+from cloudforest.agent.answer import Answer
+from cloudforest.base.errors import Unavailable
+from cloudforest.model.messages import (
+    Closing,
+    Gone,
+    InScope,
+    Lookup,
+    Members,
+    OutOfScope,
+    Record,
+    SyncRequest,
+    Unknown,
+    encode_page,
+)
+from cloudforest.model.ports import Cookie, Entry
+from cloudforest.model.program import Compare, ObjectType, ScopeProgram, TypeFilter
+
+PEOPLE = "OU=People,DC=contoso,DC=com"
+STAFF = "CN=Staff,OU=Groups,DC=contoso,DC=com"
+HEAD = "00000000-0000-0000-0000-0000000000aa"
+SALES = TypeFilter(
+    text='department eq "Sales"',
+    tree=Compare(attribute="department", operator="eq", value="Sales"),
+)
+
+
+class Domain:
+    """A directory in memory: the same entries for whoever asks, and what was asked."""
+
+    def __init__(self, entries: Sequence[Entry], *, fails_after: int = 1_000) -> None:
+        self.entries = entries
+        self.bindings = {PEOPLE: "ou-guid", STAFF: "staff-guid"}
+        self.deltas: list[Entry] = []
+        self.fails_after = fails_after
+        self.asked: list[tuple[str, str | None]] = []
+        self.read_attributes: set[str] = set()
+        self.complete = True
+
+    async def identify(self) -> str:
+        return HEAD
+
+    async def resolve(self, dns: Sequence[str]) -> dict[str, str]:
+        return {dn: self.bindings[dn] for dn in dns if dn in self.bindings}
+
+    async def members(self, group: str, *, nested: bool) -> frozenset[str]:
+        assert group == STAFF
+        return frozenset({"u1", "u2"}) if nested else frozenset({"u1"})
+
+    async def changes(
+        self, kind: ObjectType, attributes: Sequence[str], cookie: str | None
+    ) -> AsyncIterator[Entry | Cookie]:
+        self.asked.append((kind, cookie))
+        self.read_attributes |= set(attributes)
+        for count, each in enumerate(self.deltas if cookie else self.entries):
+            if count == self.fails_after:
+                raise Unavailable("dc1 stopped answering.")
+            if each.type == kind:
+                yield each
+        yield Cookie(f"{kind}-2", complete=self.complete)
+
+    async def read(
+        self, lookups: Sequence[Lookup], attributes: Sequence[str]
+    ) -> AsyncIterator[Entry]:
+        self.read_attributes |= set(attributes)
+        wanted = {each.value for each in lookups}
+        for each in self.entries:
+            if each.guid in wanted:
+                yield each
+
+    async def close(self) -> None: ...
+
+
+def entry(guid: str, kind: ObjectType = "user", **attributes: str) -> Entry:
+    unit = attributes.pop("unit", PEOPLE)
+    return Entry(
+        guid=guid,
+        dn=f"CN={guid},{unit}",
+        type=kind,
+        classes=frozenset({"top", kind}),
+        parent="ou-guid",
+        deleted=False,
+        attributes={
+            name.replace("_", "-"): (value,) for name, value in attributes.items()
+        },
+    )
+
+
+def request(**fields: object) -> SyncRequest:
+    defaults: Mapping[str, object] = {
+        "id": "r1",
+        "job": "people",
+        "domain": "contoso.com",
+        "kind": "import",
+        "scope": ScopeProgram(
+            types=("user",),
+            organizational_units=(PEOPLE,),
+            filters={"user": SALES},
+        ),
+        "attributes": {"user": ("mail", "sourceanchor")},
+    }
+    return SyncRequest(**{**defaults, **fields})
+
+
+async def answered(domain: Domain, asked: SyncRequest) -> tuple[list[Record], Closing]:
+    answer = Answer("sync01", {"contoso.com": domain}, page_bytes=100_000)
+    pages = [page async for page in answer(asked)]
+    closing = pages[-1].closing
+    assert closing is not None
+    return [record for page in pages for record in page.records], closing
+
+
+async def test_an_object_in_scope_comes_with_the_attributes_asked_for_and_no_others():
+    ada = entry("u1", department="Sales", mail="ada@contoso.com", title="Boss")
+
+    records, _ = await answered(Domain([ada]), request())
+
+    assert records == [
+        InScope(
+            id="u1",
+            type="user",
+            dn=ada.dn,
+            parent="ou-guid",
+            anchor="u1",
+            attributes={"mail": ("ada@contoso.com",)},
+        )
+    ]
+
+
+async def test_of_an_object_out_of_scope_only_the_guid_crosses_the_bus():
+    domain = Domain([entry("u1", department="HR", mail="secret@contoso.com")])
+    answer = Answer("sync01", {"contoso.com": domain}, page_bytes=100_000)
+
+    pages = [page async for page in answer(request())]
+
+    assert pages[0].records == (OutOfScope(id="u1"),)
+    for text in (b"secret", b"HR", b"CN=u1", b"filters"):
+        assert text not in encode_page(pages[0])
+
+
+async def test_the_anchor_is_the_consistency_guid_where_it_is_set():
+    person = entry("u1", department="Sales", ms_ds_consistencyguid="anchor-1")
+    domain = Domain([person])
+
+    [record], _ = await answered(domain, request())
+
+    assert isinstance(record, InScope)
+    assert record.anchor == "anchor-1"
+    assert record.attributes == {}
+    assert "sourceanchor" not in domain.read_attributes
+
+
+async def test_members_of_a_large_group_come_in_parts_of_500():
+    everybody = tuple(f"u{number}" for number in range(1_201))
+    group = entry("g1", "group", cn="Everybody")
+    group = Entry(**{**group.__dict__, "members": everybody})
+    scope = ScopeProgram(types=("group",), organizational_units=None)
+    asked = request(scope=scope, attributes={"group": ("cn", "member")})
+
+    [described, *members], _ = await answered(Domain([group]), asked)
+
+    assert isinstance(described, InScope)
+    assert described.attributes == {"cn": ("Everybody",)}
+    assert [len(each.add) for each in members if isinstance(each, Members)] == [
+        500,
+        500,
+        201,
+    ]
+
+
+async def test_types_are_asked_for_once_each_contacts_first_groups_last():
+    scope = ScopeProgram(types=("group", "user", "contact"), organizational_units=None)
+    domain = Domain([])
+
+    await answered(domain, request(scope=scope))
+
+    assert domain.asked == [("contact", None), ("user", None), ("group", None)]
+
+
+async def test_the_watermark_carries_the_cookie_of_each_type_to_the_next_import():
+    domain = Domain([entry("u1", department="Sales")])
+    _, first = await answered(domain, request())
+
+    records, _ = await answered(domain, request(watermark=first.watermark))
+
+    assert domain.asked == [("user", None), ("user", "user-2")]
+    assert records == []
+
+
+async def test_a_watermark_that_is_not_ours_starts_a_full_read():
+    domain = Domain([])
+    for watermark in ("?", base64.b64encode(b"[1]").decode()):
+        await answered(domain, request(watermark=watermark))
+
+    assert domain.asked == [("user", None), ("user", None)]
+
+
+async def test_a_changed_object_is_read_again_before_it_is_judged():
+    now = entry("u1", department="Sales", mail="ada@contoso.com")
+    domain = Domain([now])
+    changed = Entry(**{**entry("u1").__dict__, "partial": True, "attributes": {}})
+    vanished = Entry(**{**changed.__dict__, "guid": "u9"})
+    tombstone = Entry(**{**changed.__dict__, "guid": "u8", "deleted": True})
+    domain.deltas = [changed, vanished, tombstone]
+    _, first = await answered(domain, request())
+
+    records, _ = await answered(domain, request(watermark=first.watermark))
+
+    assert [type(each) for each in records] == [Gone, InScope, Unknown]
+    assert [each.id for each in records] == ["u8", "u1", "u9"]
+
+
+async def test_a_scope_that_names_what_is_not_there_reads_nothing():
+    gone = "OU=Gone,DC=contoso,DC=com"
+    scope = ScopeProgram(types=("user",), organizational_units=(PEOPLE, gone))
+    domain = Domain([entry("u1")])
+
+    records, closing = await answered(domain, request(scope=scope))
+
+    assert records == []
+    assert not closing.complete
+    assert gone in (closing.error or "")
+    assert PEOPLE not in (closing.error or "")
+    assert domain.asked == []
+
+
+@pytest.mark.parametrize(
+    ("nested", "expected"), [(False, ["u1"]), (True, ["u1", "u2"])]
+)
+async def test_a_scoping_group_lets_its_members_in(
+    *, nested: bool, expected: list[str]
+):
+    scope = ScopeProgram(
+        types=("user",),
+        organizational_units=None,
+        groups=(STAFF,),
+        nested_groups=nested,
+    )
+    domain = Domain([entry("u1"), entry("u2"), entry("u3")])
+
+    records, closing = await answered(domain, request(scope=scope))
+
+    assert [each.id for each in records if isinstance(each, InScope)] == expected
+    assert closing.bindings == {STAFF: "staff-guid"}
+    assert closing.directory == HEAD
+
+
+async def test_what_came_before_the_directory_failed_is_not_called_complete():
+    domain = Domain([entry("u1", department="Sales"), entry("u2")], fails_after=1)
+
+    records, closing = await answered(domain, request())
+
+    assert [each.id for each in records] == ["u1"]
+    assert closing == Closing(complete=False, error="dc1 stopped answering.")
+
+
+async def test_a_read_that_the_directory_calls_incomplete_is_incomplete():
+    domain = Domain([])
+    domain.complete = False
+
+    _, closing = await answered(domain, request())
+
+    assert not closing.complete
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        request(attributes={"user": ("mail", "unixUserPassword")}),
+        request(
+            scope=ScopeProgram(
+                types=("user",),
+                organizational_units=None,
+                filters={
+                    "user": TypeFilter(
+                        text='ms-Mcs-AdmPwd sw "a"',
+                        tree=Compare(
+                            attribute="ms-mcs-admpwd", operator="sw", value="a"
+                        ),
+                    )
+                },
+            )
+        ),
+        request(
+            kind="read",
+            lookups=(Lookup(by="attribute", attribute="userPassword", value="a"),),
+        ),
+    ],
+    ids=["attribute", "filter", "lookup"],
+)
+async def test_an_attribute_that_holds_secrets_is_never_read(asked: SyncRequest):
+    domain = Domain([entry("u1")])
+
+    records, closing = await answered(domain, asked)
+
+    assert records == []
+    assert not closing.complete
+    assert "secrets" in (closing.error or "")
+    assert domain.read_attributes == set()
+
+
+async def test_a_domain_of_somebody_else_is_refused():
+    records, closing = await answered(Domain([]), request(domain="fabrikam.com"))
+
+    assert records == []
+    assert "fabrikam.com" in (closing.error or "")
+
+
+async def test_a_read_says_in_out_gone_or_unknown_and_why():
+    tombstone = Entry(**{**entry("u3").__dict__, "deleted": True})
+    domain = Domain(
+        [
+            entry("u1", department="Sales"),
+            entry("u2", department="HR"),
+            tombstone,
+        ]
+    )
+    lookups = tuple(Lookup(by="guid", value=guid) for guid in ("u1", "u2", "u3", "u4"))
+
+    records, closing = await answered(domain, request(kind="read", lookups=lookups))
+
+    assert isinstance(records[0], InScope)
+    assert records[1:] == [
+        OutOfScope(id="u2", clause="filters.user"),
+        Gone(id="u3"),
+        Unknown(id="u4"),
+    ]
+    assert closing.complete
+    assert closing.watermark is None

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cloudforest.agent.bindings import (
+    binding_of,
+    check,
+    dump_bindings,
+    load_bindings,
+)
+from cloudforest.base.errors import Misconfigured
+from cloudforest.model.registration import (
+    ActiveDirectory,
+    Bind,
+    Domain,
+    SecretReference,
+    Source,
+    Tls,
+)
+
+NAME = "contoso.com"
+CREDENTIAL = "contoso.com/bind"
+
+
+def domain(**changes) -> Domain:
+    tls = Tls(
+        ca=changes.pop("ca", "certs/contoso.pem"),
+        verify=changes.pop("verify", "on"),
+        server_name=changes.pop("server_name", None),
+    )
+    fields = {
+        "controllers": ("ldaps://dc1.contoso.com", "ldaps://dc2.contoso.com"),
+        "tls": tls,
+        "bind": Bind(
+            username="svc-sync@contoso.com",
+            password=SecretReference(file="secrets/contoso"),
+        ),
+    }
+    directory = ActiveDirectory(**{**fields, **changes})
+    return Domain(name=NAME, source=Source(active_directory=directory))
+
+
+def bound(allowed: Domain) -> dict:
+    return {NAME: binding_of(allowed, Path("/tree"))}
+
+
+def test_what_the_hosts_own_documents_say_is_allowed():
+    assert check(domain(), CREDENTIAL, bound(domain())) is None
+
+
+def test_fewer_controllers_than_allowed_are_allowed():
+    fewer = domain(controllers=("ldaps://dc2.contoso.com",))
+    assert check(fewer, CREDENTIAL, bound(domain())) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        (domain(controllers=("ldaps://evil.example",)), "ldaps://evil.example"),
+        (domain(ca="certs/evil.pem"), "certs/evil.pem"),
+        (domain(verify="off"), "verify: off"),
+        (domain(server_name="evil.example"), "evil.example"),
+        (
+            domain(bind=Bind(username="admin", password=SecretReference())),
+            "the account admin",
+        ),
+        (Domain(name=NAME, source=Source(ldif="/etc/shadow")), "/etc/shadow"),
+    ],
+    ids=["controller", "ca", "verify", "server name", "account", "ldif"],
+)
+def test_what_the_host_does_not_allow_is_named(sent, named):
+    refusal = check(sent, CREDENTIAL, bound(domain()))
+    assert named in refusal
+    assert "add it to bindings.json" in refusal
+
+
+@pytest.mark.parametrize("credential", [None, "fabrikam.com/bind"])
+def test_another_credential_is_refused(credential):
+    assert "the credential" in check(domain(), credential, bound(domain()))
+
+
+def test_a_domain_without_binding_is_refused():
+    assert "the domain contoso.com" in check(domain(), CREDENTIAL, {})
+
+
+def test_verification_stays_on_where_only_the_host_allows_it_off():
+    assert check(domain(), CREDENTIAL, bound(domain(verify="off"))) is None
+
+
+def test_an_ldif_file_is_known_by_its_path_in_the_tree():
+    lab = Domain(name="lab.test", source=Source(ldif="data/lab.ldif"))
+    allowed = {"lab.test": binding_of(lab, Path("/tree"))}
+    other = Domain(name="lab.test", source=Source(ldif="data/other.ldif"))
+    assert check(lab, None, allowed) is None
+    assert "data/other.ldif" in check(other, None, allowed)
+
+
+def test_bindings_come_back_from_their_file(tmp_path):
+    path = tmp_path / "bindings.json"
+    path.write_bytes(dump_bindings(bound(domain())))
+    assert load_bindings(path) == bound(domain())
+    written = msgspec.json.decode(path.read_bytes())
+    assert written[NAME]["activeDirectory"]["password"]["file"] == (
+        "/tree/secrets/contoso"
+    )
+
+
+def test_a_host_without_file_allows_nothing(tmp_path):
+    assert load_bindings(tmp_path / "bindings.json") == {}
+
+
+def test_a_broken_file_is_named(tmp_path):
+    path = tmp_path / "bindings.json"
+    path.write_text('{"contoso.com": {"activDirectory": {}}}')
+    with pytest.raises(Misconfigured, match=r"bindings\.json.*activDirectory"):
+        load_bindings(path)

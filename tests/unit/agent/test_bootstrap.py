@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cloudforest.adapters.memory import MemoryBus, MemoryListener
+from cloudforest.agent import service as service_module
+from cloudforest.agent.bindings import Binding
+from cloudforest.agent.bootstrap import Lease, pause_after, seconds_until_next
+from cloudforest.agent.service import AgentService
+from cloudforest.base.clock import ManualClock
+from cloudforest.base.errors import Unavailable
+from cloudforest.base.nkey import new_user_key
+from cloudforest.model.identity import BootstrapResponse, BusAccess
+from cloudforest.model.messages import Closing, Page, SyncRequest
+from cloudforest.model.registration import Agent, Domain, Source
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+LIFE = timedelta(minutes=30)
+
+
+def test_a_credential_is_renewed_at_two_thirds_of_its_life():
+    lease = Lease(NOW, NOW + LIFE)
+    assert lease.renew_at() == NOW + timedelta(minutes=20)
+    assert seconds_until_next(NOW, lease, 600) == 600
+    assert seconds_until_next(NOW + timedelta(minutes=15), lease, 600) == 300
+    assert seconds_until_next(NOW + timedelta(minutes=25), lease, 600) == 0
+
+
+def test_pauses_grow_to_a_limit_and_differ():
+    assert 0.5 <= pause_after(1) <= 1
+    assert 4 <= pause_after(4) <= 8
+    assert 60 <= pause_after(5000) <= 120
+    assert len({pause_after(9) for _ in range(9)}) > 1
+
+
+@dataclass
+class Host:
+    """An agent's host: a control plane, a bus and a directory that can fail."""
+
+    served: tuple[str, ...] = ("lab.test",)
+    ldif: str = "data/lab.ldif"
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    control_away: bool = False
+    directory_away: bool = False
+    bootstraps: int = 0
+    opened: list[str] = field(default_factory=list)
+    id: str = "a1"
+
+    def assertion(self, now: datetime) -> str:
+        return f"proof of {now}"
+
+    @property
+    def bus_key(self):
+        return new_user_key()
+
+    async def bootstrap(self, _request) -> BootstrapResponse:
+        self.bootstraps += 1
+        if self.control_away:
+            raise Unavailable("The control plane does not answer.")
+        return BootstrapResponse(
+            agent=Agent(name="sync01", domains=self.served, run="remote"),
+            domains=tuple(
+                Domain(name=name, source=Source(ldif=self.ldif)) for name in self.served
+            ),
+            credentials={},
+            bus=BusAccess(urls=(), ca="", jwt="", expires=self.clock() + LIFE),
+        )
+
+    def open_directory(self, domain: Domain, binding: Binding):
+        self.opened.append(f"{domain.name} {binding.ldif}")
+        return self
+
+    async def identify(self) -> str:
+        if self.directory_away:
+            raise Unavailable("dc1 does not answer.")
+        return "guid"
+
+    async def close(self) -> None: ...
+
+    def answers(self, _domain: Domain, _directory: object):
+        async def answer(request: SyncRequest) -> AsyncIterator[Page]:
+            yield Page(
+                agent=self.id,
+                request=request.id,
+                sequence=0,
+                closing=Closing(complete=True),
+            )
+
+        return answer
+
+    def bindings(self) -> dict[str, Binding]:
+        return {
+            name: Binding(ldif=f"/t/data/{name[:3]}.ldif") for name in ("lab.test",)
+        }
+
+
+@contextlib.asynccontextmanager
+async def running(host: Host, **options) -> AsyncIterator[MemoryListener]:
+    listener = host.bus.listener("a1")
+    agent = AgentService(
+        identity=host,
+        control=host,
+        bus=listener,
+        bindings=host.bindings,
+        open_directory=host.open_directory,
+        answer_factory=host.answers,
+        clock=host.clock,
+        **{"check_every": 0.02, **options},
+    )
+    stop = asyncio.Event()
+    run = asyncio.create_task(agent.run(stop))
+    try:
+        yield listener
+    finally:
+        stop.set()
+        await run
+    assert not listener.connected
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(3):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(service_module, "BUS_LOOK_SECONDS", 0.01)
+
+
+async def test_an_agent_listens_for_its_domains_once_bootstrapped():
+    host = Host()
+    async with running(host) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        assert host.opened == ["lab.test /t/data/lab.ldif"]
+
+
+async def test_it_stops_listening_while_its_directory_is_silent():
+    host = Host()
+    async with running(host) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        host.directory_away = True
+        await until(lambda: not bus.hears("lab.test"))
+        host.directory_away = False
+        await until(lambda: bus.hears("lab.test"))
+
+
+async def test_a_domain_that_the_host_does_not_allow_is_not_opened():
+    host = Host(served=("lab.test", "other.test"))
+    async with running(host) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        assert host.opened == ["lab.test /t/data/lab.ldif"]
+        assert not bus.hears("other.test")
+
+
+async def test_a_removed_domain_is_closed_without_a_restart():
+    host = Host()
+    async with running(host, bootstrap_every=0.02) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        host.served = ()
+        await until(lambda: not bus.hears("lab.test"))
+
+
+async def test_a_change_that_the_host_does_not_allow_closes_the_domain():
+    host = Host()
+    async with running(host, bootstrap_every=0.02) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        host.ldif = "/etc/shadow"
+        await until(lambda: not bus.hears("lab.test"))
+        assert len(host.opened) == 1
+
+
+async def test_it_keeps_its_bus_while_the_control_plane_is_away(monkeypatch):
+    monkeypatch.setattr("cloudforest.agent.bootstrap.FIRST_PAUSE", 0.01)
+    host = Host()
+    async with running(host, bootstrap_every=0.02) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        host.control_away = True
+        tried = host.bootstraps + 3
+        await until(lambda: host.bootstraps >= tried)
+        assert bus.hears("lab.test")
+
+
+async def test_it_recovers_when_the_control_plane_comes_late(monkeypatch):
+    monkeypatch.setattr("cloudforest.agent.bootstrap.FIRST_PAUSE", 0.01)
+    host = Host(control_away=True)
+    async with running(host) as bus:
+        await until(lambda: host.bootstraps >= 3)
+        host.control_away = False
+        await until(lambda: bus.hears("lab.test"))
+
+
+async def test_a_lost_bus_makes_it_bootstrap_at_once():
+    host = Host()
+    async with running(host) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        bus._connected = False
+        await until(lambda: bus.connected)
+        assert host.bootstraps == 2
+
+
+async def test_the_bus_credential_is_renewed_before_it_ends(monkeypatch):
+    host = Host()
+    async with running(host, bootstrap_every=0.02) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        renewed = asyncio.Event()
+        connect = bus.connect
+
+        async def renew(access: BusAccess) -> None:
+            renewed.set()
+            await connect(access)
+
+        monkeypatch.setattr(bus, "renew", renew)
+        host.clock.now += timedelta(minutes=19)
+        seen = host.bootstraps
+        await until(lambda: host.bootstraps > seen + 1)
+        assert not renewed.is_set()
+        host.clock.now += timedelta(minutes=1)
+        await until(renewed.is_set)

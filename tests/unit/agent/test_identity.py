@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import stat
+from datetime import UTC, datetime
+
+import pytest
+from tests.unit.hybrid.conftest import Hybrid, MemoryStore, tree
+
+from cloudforest.agent.identity import enrol, load_identity
+from cloudforest.agent.state import agent_folder
+from cloudforest.base.clock import ManualClock
+from cloudforest.base.errors import Misconfigured, Rejected
+from cloudforest.hybrid.authority import new_authority
+from cloudforest.hybrid.operators import Unauthenticated
+from cloudforest.model.identity import BootstrapRequest
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def hybrid():
+    made = Hybrid(MemoryStore(), ManualClock(NOW), new_authority(NOW))
+    made.store.registered = tree(sync01=("contoso.test",))
+    await made.enrolment.sync_agents(made.store.registered)
+    return made
+
+
+async def test_an_enrolled_agent_proves_itself_after_a_restart(hybrid, tmp_path):
+    folder = agent_folder(tmp_path, "sync01")
+    token = await hybrid.enrolment.issue_token("sync01")
+    first = await enrol(hybrid.enrolment, folder, token)
+    identity = load_identity(folder)
+    assert identity.id == first.id
+    response = await hybrid.bootstrap.bootstrap(
+        BootstrapRequest(
+            assertion=identity.assertion(NOW),
+            nkey=identity.bus_key.public,
+            version="0.1.0",
+        )
+    )
+    assert response.agent.name == "sync01"
+
+
+async def test_each_process_has_its_own_bus_key_and_each_assertion_is_new(
+    hybrid, tmp_path
+):
+    folder = agent_folder(tmp_path, "sync01")
+    await enrol(hybrid.enrolment, folder, await hybrid.enrolment.issue_token("sync01"))
+    one, two = load_identity(folder), load_identity(folder)
+    assert one.bus_key.public != two.bus_key.public
+    assert one.assertion(NOW) != one.assertion(NOW)
+
+
+async def test_only_the_owner_may_read_the_agents_folder(hybrid, tmp_path):
+    folder = agent_folder(tmp_path, "sync01")
+    await enrol(hybrid.enrolment, folder, await hybrid.enrolment.issue_token("sync01"))
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    modes = {stat.S_IMODE(each.stat().st_mode) for each in folder.path.iterdir()}
+    assert modes == {0o600}
+    assert folder.enrolled
+
+
+async def test_a_control_plane_with_another_ca_is_not_believed(hybrid, tmp_path):
+    token = await hybrid.enrolment.issue_token("sync01")
+    impostor = Hybrid(hybrid.store, hybrid.clock, new_authority(NOW))
+    folder = agent_folder(tmp_path, "sync01")
+    with pytest.raises(Rejected, match="not the one that made the token"):
+        await enrol(impostor.enrolment, folder, token)
+    assert not folder.enrolled
+
+
+async def test_a_spent_token_leaves_the_old_identity_alone(hybrid, tmp_path):
+    folder = agent_folder(tmp_path, "sync01")
+    token = await hybrid.enrolment.issue_token("sync01")
+    await enrol(hybrid.enrolment, folder, token)
+    before = folder.key.read_bytes()
+    with pytest.raises(Unauthenticated):
+        await enrol(hybrid.enrolment, folder, token)
+    assert folder.key.read_bytes() == before
+
+
+def test_an_agent_that_is_not_enrolled_is_told_how_to(tmp_path):
+    with pytest.raises(Misconfigured, match=r"key\.pem is missing.*agent token sync01"):
+        load_identity(agent_folder(tmp_path, "sync01"))
+
+
+async def test_a_key_without_its_certificate_is_noticed(hybrid, tmp_path):
+    folder = agent_folder(tmp_path, "sync01")
+    for _ in range(2):
+        certificate = folder.certificate.read_bytes() if folder.enrolled else b""
+        token = await hybrid.enrolment.issue_token("sync01")
+        await enrol(hybrid.enrolment, folder, token)
+    folder.write(folder.certificate, certificate)
+    with pytest.raises(Misconfigured, match="not for the key beside it"):
+        load_identity(folder)
+
+
+async def test_secrets_do_not_show_in_an_identity(hybrid, tmp_path):
+    folder = agent_folder(tmp_path, "sync01")
+    token = await hybrid.enrolment.issue_token("sync01")
+    identity = await enrol(hybrid.enrolment, folder, token)
+    assert "PrivateKey" not in repr(identity)

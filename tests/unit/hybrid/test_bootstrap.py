@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import base64
+import uuid
+from datetime import timedelta
+
+import jwt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from tests.unit.hybrid.conftest import NOW, tree
+from tests.unit.hybrid.test_enrolment import only_record, signing_request
+
+from cloudforest.base.errors import Refused
+from cloudforest.hybrid.authority import new_authority
+from cloudforest.hybrid.operators import Unauthenticated
+from cloudforest.model.enrolment import ASSERTION_AUDIENCE
+from cloudforest.model.identity import BootstrapRequest, EnrolRequest
+
+
+async def enrolled(hybrid):
+    key = ec.generate_private_key(ec.SECP256R1())
+    token = await hybrid.enrolment.issue_token("sync01")
+    response = await hybrid.enrolment.enrol(
+        EnrolRequest(token=token, csr=signing_request(key))
+    )
+    return key, x509.load_pem_x509_certificate(response.certificate.encode())
+
+
+def asserted(key, certificate, now=NOW, **changes) -> BootstrapRequest:
+    name = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    claims = {
+        "iss": name[0].value,
+        "aud": ASSERTION_AUDIENCE,
+        "jti": uuid.uuid4().hex,
+        "iat": int(now.timestamp()),
+        "exp": int((now + timedelta(seconds=60)).timestamp()),
+    }
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    token = jwt.encode(
+        {**claims, **changes},
+        key,
+        algorithm="ES256",
+        headers={"x5c": [base64.b64encode(der).decode()]},
+    )
+    return BootstrapRequest(assertion=token, nkey="UKEY", version="0.1.0")
+
+
+async def test_bootstrap_returns_configuration_and_bus_access(hybrid):
+    response = await hybrid.bootstrap.bootstrap(asserted(*await enrolled(hybrid)))
+    record = await only_record(hybrid)
+    assert response.agent.name == "sync01"
+    assert [each.name for each in response.domains] == ["contoso.test"]
+    assert response.bus.jwt == f"{record.id} contoso.test UKEY"
+    assert (record.last_bootstrap, record.version) == (NOW, "0.1.0")
+
+
+async def test_bootstrap_names_credentials_and_holds_no_reference(hybrid):
+    response = await hybrid.bootstrap.bootstrap(asserted(*await enrolled(hybrid)))
+    assert response.credentials == {"contoso.test": "contoso.test/bind"}
+    password = response.domains[0].source.active_directory.bind.password
+    assert (password.env, password.file) == (None, None)
+
+
+async def test_an_assertion_is_good_once(hybrid):
+    request = asserted(*await enrolled(hybrid))
+    await hybrid.bootstrap.bootstrap(request)
+    with pytest.raises(Unauthenticated, match="used before"):
+        await hybrid.bootstrap.bootstrap(request)
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+async def test_an_assertion_of_another_time_is_refused(hybrid, minutes):
+    held = await enrolled(hybrid)
+    request = asserted(*held, now=NOW + timedelta(minutes=minutes))
+    with pytest.raises(Unauthenticated, match="clocks"):
+        await hybrid.bootstrap.bootstrap(request)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"aud": "another"}, {"iss": "another"}, {"exp": 4102444800}, {"jti": "j" * 65}],
+    ids=str,
+)
+async def test_an_assertion_with_other_claims_is_refused(hybrid, change):
+    request = asserted(*await enrolled(hybrid), **change)
+    with pytest.raises(Unauthenticated):
+        await hybrid.bootstrap.bootstrap(request)
+
+
+async def test_a_certificate_without_its_key_proves_nothing(hybrid):
+    _, certificate = await enrolled(hybrid)
+    thief = ec.generate_private_key(ec.SECP256R1())
+    with pytest.raises(Unauthenticated, match="not valid"):
+        await hybrid.bootstrap.bootstrap(asserted(thief, certificate))
+
+
+async def test_a_certificate_of_another_authority_is_refused(hybrid):
+    key, _ = await enrolled(hybrid)
+    record = await only_record(hybrid)
+    forged = new_authority(NOW).sign_agent(signing_request(key), record.id, NOW)
+    with pytest.raises(Unauthenticated, match="another control plane"):
+        await hybrid.bootstrap.bootstrap(asserted(key, forged))
+
+
+async def test_an_old_certificate_ends_when_the_agent_is_enrolled_again(hybrid):
+    first = await enrolled(hybrid)
+    await enrolled(hybrid)
+    with pytest.raises(Unauthenticated, match="enrolled again"):
+        await hybrid.bootstrap.bootstrap(asserted(*first))
+
+
+async def test_an_expired_certificate_is_refused(hybrid):
+    held = await enrolled(hybrid)
+    hybrid.clock.now += timedelta(days=90)
+    with pytest.raises(Unauthenticated, match="ended on"):
+        await hybrid.bootstrap.bootstrap(asserted(*held, now=hybrid.clock.now))
+
+
+async def test_a_removed_agent_is_refused(hybrid):
+    held = await enrolled(hybrid)
+    await hybrid.enrolment.sync_agents(tree())
+    with pytest.raises(Refused):
+        await hybrid.bootstrap.bootstrap(asserted(*held))
+
+
+@pytest.mark.parametrize("assertion", ["", "a.b.c", jwt.encode({}, "k" * 32)])
+async def test_what_is_no_assertion_is_refused(hybrid, assertion):
+    request = BootstrapRequest(assertion=assertion, nkey="U", version="0")
+    with pytest.raises(Unauthenticated):
+        await hybrid.bootstrap.bootstrap(request)

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from tests.unit.hybrid.conftest import tree
+
+from cloudforest.base.errors import Refused, Rejected
+from cloudforest.hybrid.operators import Unauthenticated
+from cloudforest.model.enrolment import decode_token
+from cloudforest.model.identity import EnrolRequest
+
+
+def signing_request(key=None, name="whoever") -> str:
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    pem = request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return pem.decode()
+
+
+async def only_record(hybrid):
+    (record,) = await hybrid.store.agents()
+    return record
+
+
+async def test_a_registered_agent_has_a_record_without_certificate(hybrid):
+    record = await only_record(hybrid)
+    assert (record.name, record.domains) == ("sync01", ("contoso.test",))
+    assert record.certificate is None
+
+
+async def test_other_domains_keep_the_agents_id(hybrid):
+    before = await only_record(hybrid)
+    await hybrid.enrolment.sync_agents(tree(sync01=("lab.test",)))
+    after = await only_record(hybrid)
+    assert (after.id, after.domains) == (before.id, ("lab.test",))
+
+
+async def test_a_removed_agent_loses_its_record(hybrid):
+    await hybrid.enrolment.sync_agents(tree(sync02=()))
+    assert (await only_record(hybrid)).name == "sync02"
+
+
+async def test_a_token_becomes_a_certificate_in_the_agents_name(hybrid):
+    token = await hybrid.enrolment.issue_token("sync01")
+    csr = signing_request(name="administrator")
+    response = await hybrid.enrolment.enrol(EnrolRequest(token=token, csr=csr))
+    record = await only_record(hybrid)
+    certificate = x509.load_pem_x509_certificate(response.certificate.encode())
+    certificate.verify_directly_issued_by(hybrid.authority.certificate)
+    assert certificate.subject.rfc4514_string() == f"CN={record.id}"
+    assert (response.agent, record.certificate) == (record.id, response.certificate)
+    constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert not constraints.value.ca
+
+
+async def test_the_store_holds_no_token(hybrid):
+    token = await hybrid.enrolment.issue_token("sync01")
+    assert decode_token(token).secret not in str(hybrid.store.tokens)
+    assert decode_token(token).fingerprint == hybrid.authority.fingerprint
+
+
+async def test_a_token_is_refused_the_second_time(hybrid):
+    token = await hybrid.enrolment.issue_token("sync01")
+    request = EnrolRequest(token=token, csr=signing_request())
+    await hybrid.enrolment.enrol(request)
+    with pytest.raises(Unauthenticated, match="was used"):
+        await hybrid.enrolment.enrol(request)
+
+
+async def test_a_token_is_refused_after_an_hour(hybrid):
+    token = await hybrid.enrolment.issue_token("sync01")
+    hybrid.clock.now += timedelta(hours=1)
+    with pytest.raises(Unauthenticated, match="older than an hour"):
+        await hybrid.enrolment.enrol(EnrolRequest(token=token, csr=signing_request()))
+
+
+@pytest.mark.parametrize("token", ["", "cfe1.e30=", "☃", "cfe1.%%%"])
+async def test_what_is_no_token_is_refused(hybrid, token):
+    with pytest.raises(Unauthenticated):
+        await hybrid.enrolment.enrol(EnrolRequest(token=token, csr=signing_request()))
+
+
+async def test_an_unregistered_agent_gets_no_token(hybrid):
+    with pytest.raises(Refused, match="No agent sync09 is registered"):
+        await hybrid.enrolment.issue_token("sync09")
+
+
+@pytest.mark.parametrize(
+    "csr",
+    ["", "nonsense", signing_request(ec.generate_private_key(ec.SECP384R1()))],
+)
+async def test_a_bad_signing_request_is_rejected(hybrid, csr):
+    token = await hybrid.enrolment.issue_token("sync01")
+    with pytest.raises(Rejected):
+        await hybrid.enrolment.enrol(EnrolRequest(token=token, csr=csr))
