@@ -126,8 +126,10 @@ effect = Table(
     Column("cycle", String(32), nullable=False),
     Column("phase", Integer, nullable=False),
     Column("state", String(10), nullable=False),
+    Column("resource", String(400)),
     Column("body", LargeBinary, nullable=False),
     Index("effect_due", "job", "state", "phase", "key"),
+    Index("effect_resource", "job", "resource"),
 )
 
 watermark = Table(
@@ -198,13 +200,14 @@ log = Table(
 tenant_resource = Table(
     "tenant_resource",
     metadata,
-    Column("id", String(36), primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
     Column("type", String(20), nullable=False),
     Column("version", Integer, nullable=False),
     Column("created", String(40), nullable=False),
     Column("modified", String(40), nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Index("tenant_resource_type", "type", "id"),
+    Index("tenant_resource_type", "type", "sequence"),
 )
 
 tenant_key = Table(
@@ -221,6 +224,7 @@ tenant_member = Table(
     "tenant_member",
     metadata,
     Column("group_id", String(36), primary_key=True),
-    Column("member_id", String(36), primary_key=True),
+    Column("member_id", String(100), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
     Index("tenant_member_member", "member_id"),
 )

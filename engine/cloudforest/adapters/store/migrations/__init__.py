@@ -1,0 +1,3 @@
+"""The database's schema, step by step (Alembic)."""
+
+from __future__ import annotations

@@ -1,0 +1,119 @@
+"""Cycles, their watermarks, and scratch jobs."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import (
+    Connection,
+    Table,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+)
+
+from cloudforest.adapters.store.provisioning.part import Part, upsert
+from cloudforest.adapters.store.tables import (
+    cycle,
+    effect,
+    membership,
+    source,
+    watermark,
+)
+from cloudforest.model.provisioning import Cycle
+
+CUT_SHORT = "The service ended before this cycle did; the next one goes on from there."
+
+decode = msgspec.json.Decoder(Cycle).decode
+encode = msgspec.json.Encoder().encode
+
+
+def cut_short(connection: Connection, job: str) -> None:
+    """Close the cycles of the job that still say running."""
+    query = select(cycle.c.body).where(cycle.c.job == job, cycle.c.state == "running")
+    for body in connection.execute(query).scalars().all():
+        save_cycle(
+            connection,
+            msgspec.structs.replace(decode(body), state="failed", error=CUT_SHORT),
+        )
+
+
+def save_cycle(connection: Connection, value: Cycle) -> None:
+    row = {
+        "id": value.id,
+        "job": value.job,
+        "started": value.started.isoformat(),
+        "state": value.state,
+        "body": encode(value),
+    }
+    upsert(connection, cycle, [row])
+
+
+def copy_rows(connection: Connection, table: Table, job: str, scratch: str) -> None:
+    columns = [column for column in table.columns if column.name != "job"]
+    names = ["job", *(column.name for column in columns)]
+    rows = select(literal(scratch), *columns).where(table.c.job == job)
+    connection.execute(insert(table).from_select(names, rows))
+
+
+def drop_rows(connection: Connection, job: str) -> None:
+    for table in (source, membership, effect, watermark):
+        connection.execute(delete(table).where(table.c.job == job))
+
+
+class Cycles(Part):
+    async def start_cycle(self, cycle: Cycle) -> None:
+        def work(connection: Connection) -> None:
+            cut_short(connection, cycle.job)
+            save_cycle(connection, cycle)
+
+        await self.database.run(work)
+
+    async def finish_cycle(self, cycle: Cycle) -> None:
+        await self.database.run(lambda connection: save_cycle(connection, cycle))
+
+    async def last_cycles(self) -> dict[str, Cycle]:
+        last = (
+            select(cycle.c.job, func.max(cycle.c.started).label("started"))
+            .group_by(cycle.c.job)
+            .subquery()
+        )
+        query = select(cycle.c.job, cycle.c.body).join(
+            last, (cycle.c.job == last.c.job) & (cycle.c.started == last.c.started)
+        )
+        return await self.database.run(
+            lambda connection: {
+                job: decode(body) for job, body in connection.execute(query)
+            }
+        )
+
+    async def has_finished(self, job: str) -> bool:
+        query = (
+            select(cycle.c.id)
+            .where(cycle.c.job == job)
+            .where(cycle.c.state.in_(["succeeded", "partial", "blocked"]))
+            .limit(1)
+        )
+        return await self.database.run(
+            lambda connection: connection.execute(query).first() is not None
+        )
+
+    async def copy_job(self, job: str, scratch: str) -> None:
+        def work(connection: Connection) -> None:
+            drop_rows(connection, scratch)
+            copy_rows(connection, source, job, scratch)
+            copy_rows(connection, membership, job, scratch)
+            connection.execute(
+                insert(watermark).from_select(
+                    ["job", "generation"],
+                    select(literal(scratch), watermark.c.generation).where(
+                        watermark.c.job == job
+                    ),
+                )
+            )
+
+        await self.database.run(work)
+
+    async def drop_job(self, job: str) -> None:
+        await self.database.run(lambda connection: drop_rows(connection, job))

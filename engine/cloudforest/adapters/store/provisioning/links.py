@@ -1,0 +1,91 @@
+"""Links: which resource of a target belongs to which source object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, select
+
+from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
+from cloudforest.adapters.store.tables import link, source
+from cloudforest.model.provisioning import Link
+
+
+def save_links(connection: Connection, target: str, links: Sequence[Link]) -> None:
+    rows = [
+        {
+            "target": target,
+            "guid": each.id,
+            "type": each.type,
+            "resource": each.resource,
+            "resource_type": each.resource_type,
+            "origin": each.origin,
+            "anchor": each.anchor,
+            "written": each.written,
+        }
+        for each in links
+    ]
+    upsert(connection, link, rows)
+
+
+class Links(Part):
+    async def links(self, target: str, ids: Sequence[str]) -> dict[str, Link]:
+        def work(connection: Connection) -> dict[str, Link]:
+            return {
+                row["guid"]: Link(
+                    id=row["guid"],
+                    type=row["type"],
+                    resource=row["resource"],
+                    resource_type=row["resource_type"],
+                    origin=row["origin"],
+                    anchor=row["anchor"],
+                    written=row["written"],
+                )
+                for some in slices(ids)
+                for row in connection.execute(
+                    select(link).where(link.c.target == target, link.c.guid.in_(some))
+                ).mappings()
+            }
+
+        return await self.database.run(work)
+
+    async def resource_ids(self, target: str, ids: Sequence[str]) -> dict[str, str]:
+        def work(connection: Connection) -> dict[str, str]:
+            return {
+                guid: resource
+                for some in slices(ids)
+                for guid, resource in connection.execute(
+                    select(link.c.guid, link.c.resource).where(
+                        link.c.target == target, link.c.guid.in_(some)
+                    )
+                )
+            }
+
+        return await self.database.run(work)
+
+    async def linked_resources(
+        self, target: str, resources: Sequence[str]
+    ) -> dict[str, str]:
+        def work(connection: Connection) -> dict[str, str]:
+            return {
+                resource: guid
+                for some in slices(resources)
+                for resource, guid in connection.execute(
+                    select(link.c.resource, link.c.guid).where(
+                        link.c.target == target, link.c.resource.in_(some)
+                    )
+                )
+            }
+
+        return await self.database.run(work)
+
+    async def managed(self, job: str, target: str) -> int:
+        query = (
+            select(func.count())
+            .select_from(source)
+            .join(link, link.c.guid == source.c.guid)
+            .where(source.c.job == job, link.c.target == target)
+        )
+        return await self.database.run(
+            lambda connection: connection.execute(query).scalar_one()
+        )

@@ -1,0 +1,55 @@
+"""What the parts of the store share: the database, and an upsert for both dialects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cloudforest.adapters.store.engine import Database
+
+Row = dict[str, Any]
+IN_LIST = 5000
+"""The longest list in one statement; SQLite takes 32,766 parameters."""
+
+
+class Part:
+    """A part of the store; each public method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def upsert(
+    connection: Connection, table: Table, rows: Sequence[Row], *, keep: str = ""
+) -> None:
+    """Insert the rows, or replace those with their keys, all but the column `keep`."""
+    if not rows:
+        return
+    insert = _insert(connection, table)
+    columns = {
+        column.name: insert.excluded[column.name]
+        for column in table.columns
+        if not column.primary_key and column.name != keep
+    }
+    keys = [column.name for column in table.primary_key]
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=keys, set_=columns)
+        if columns
+        else insert.on_conflict_do_nothing(index_elements=keys),
+        list(rows),
+    )
+
+
+def slices(values: Iterable[str]) -> list[list[str]]:
+    """Cut the distinct values into lists that one statement takes."""
+    distinct = list(dict.fromkeys(values))
+    return [distinct[at : at + IN_LIST] for at in range(0, len(distinct), IN_LIST)]

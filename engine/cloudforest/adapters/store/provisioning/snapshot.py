@@ -1,0 +1,81 @@
+"""A picture of a target, in which matching looks instead of asking for each object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, select
+
+from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
+from cloudforest.adapters.store.tables import resource, resource_key
+from cloudforest.model.provisioning import TargetResource
+
+KEY_LENGTH = 400
+
+
+def key_of(value: str) -> str:
+    return value.lower()[:KEY_LENGTH]
+
+
+class Snapshot(Part):
+    async def save_snapshot(
+        self,
+        picture: str,
+        resource_type: str,
+        resources: Sequence[TargetResource],
+        paths: Sequence[str],
+    ) -> None:
+        where = {"target": picture, "resource_type": resource_type}
+        bodies = [
+            {**where, "resource": each.id, "body": each.values} for each in resources
+        ]
+        keys = [
+            {**where, "path": path, "value": key_of(value), "resource": each.id}
+            for each in resources
+            for path in paths
+            if isinstance(value := each.values.get(path), str)
+        ]
+
+        def work(connection: Connection) -> None:
+            upsert(connection, resource, bodies)
+            upsert(connection, resource_key, keys)
+
+        await self.database.run(work)
+
+    async def clear_snapshot(self, picture: str) -> None:
+        def work(connection: Connection) -> None:
+            for table in (resource, resource_key):
+                connection.execute(delete(table).where(table.c.target == picture))
+
+        await self.database.run(work)
+
+    async def matches(
+        self, picture: str, resource_type: str, path: str, values: Sequence[str]
+    ) -> dict[str, tuple[TargetResource, ...]]:
+        query = (
+            select(resource_key.c.value, resource.c.resource, resource.c.body)
+            .join(
+                resource,
+                (resource.c.target == resource_key.c.target)
+                & (resource.c.resource_type == resource_key.c.resource_type)
+                & (resource.c.resource == resource_key.c.resource),
+            )
+            .where(resource_key.c.target == picture, resource_key.c.path == path)
+            .where(resource_key.c.resource_type == resource_type)
+        )
+
+        def work(connection: Connection) -> dict[str, tuple[TargetResource, ...]]:
+            found: dict[str, tuple[TargetResource, ...]] = {}
+            for some in slices(key_of(value) for value in values):
+                for key, id_, body in connection.execute(
+                    query.where(resource_key.c.value.in_(some))
+                ):
+                    each = TargetResource(id=id_, values=body)
+                    found[key] = (*found.get(key, ()), each)
+            return {
+                value: found[key_of(value)]
+                for value in values
+                if key_of(value) in found
+            }
+
+        return await self.database.run(work)

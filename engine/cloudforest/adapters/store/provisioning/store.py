@@ -1,0 +1,18 @@
+"""The provisioning service's store, whole."""
+
+from __future__ import annotations
+
+from cloudforest.adapters.store.provisioning.cycles import Cycles
+from cloudforest.adapters.store.provisioning.effects import Effects
+from cloudforest.adapters.store.provisioning.imports import Imports
+from cloudforest.adapters.store.provisioning.links import Links
+from cloudforest.adapters.store.provisioning.logs import Logs
+from cloudforest.adapters.store.provisioning.memberships import Memberships
+from cloudforest.adapters.store.provisioning.snapshot import Snapshot
+from cloudforest.adapters.store.provisioning.sources import Sources
+
+
+class SqlProvisioningStore(
+    Imports, Sources, Memberships, Links, Snapshot, Effects, Logs, Cycles
+):
+    """`model.ports.ProvisioningStore` on SQLite or PostgreSQL."""

@@ -1,0 +1,86 @@
+"""One cycle of a job: import, evaluate, export."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from cloudforest.base.clock import Clock
+from cloudforest.base.errors import CloudforestError, Unavailable
+from cloudforest.model.ports import AgentBus, ProvisioningStore, Target
+from cloudforest.model.provisioning import Counts, Cycle, CycleState, Watermark
+from cloudforest.model.registration import Registration
+from cloudforest.provisioning.evaluating.evaluate import evaluate
+from cloudforest.provisioning.evaluating.guarding import Tripped
+from cloudforest.provisioning.exporting.export import export
+from cloudforest.provisioning.importing import import_changes, starting_point
+from cloudforest.provisioning.run import Progress, Run, Turns, pinned, silent
+
+
+def _state(counts: Counts, trips: tuple[Tripped, ...]) -> CycleState:
+    if trips:
+        return "blocked"
+    return "partial" if counts.escrow else "succeeded"
+
+
+async def _go(run: Run, start: Watermark | None, cycle: Cycle) -> Cycle:
+    """Return the cycle as it ended; an operation that did not happen ends it."""
+    before = run.target.requests
+    try:
+        cycle = replace(cycle, kind=await import_changes(run, start))
+        evaluated = await evaluate(run)
+        await export(run)
+        cycle = replace(cycle, state=_state(run.counts, evaluated.trips))
+    except CloudforestError as error:
+        unreachable = isinstance(error, Unavailable)
+        cycle = replace(
+            cycle, state="failed", error=str(error), unreachable=unreachable
+        )
+    return replace(
+        cycle,
+        finished=run.clock(),
+        counts=run.counts,
+        requests=run.target.requests - before,
+    )
+
+
+async def run_cycle(  # noqa: PLR0913 - the job, its ports, and who runs
+    job: str,
+    registration: Registration,
+    *,
+    store: ProvisioningStore,
+    bus: AgentBus,
+    target: Target,
+    clock: Clock,
+    turns: Turns,
+    progress: Progress = silent,
+) -> Cycle:
+    """Run one cycle of a job to its end; raises Busy when one is under way.
+
+    A cycle that could not go on is `failed`: what was imported and written stays, and
+    the next one goes on from there.
+    """
+    pinned_job, program, profile = pinned(registration, job)
+    run = Run(
+        job=pinned_job,
+        program=program,
+        profile=profile,
+        store=store,
+        bus=bus,
+        target=target,
+        clock=clock,
+        rows=job,
+        progress=progress,
+    )
+    with turns.take(job):
+        start = await starting_point(run)
+        cycle = Cycle(
+            id=run.id,
+            job=job,
+            kind="incremental" if start else "initial",
+            state="running",
+            started=clock(),
+        )
+        await store.start_cycle(cycle)
+        cycle = await _go(run, start, cycle)
+        await store.finish_cycle(cycle)
+        return cycle

@@ -1,0 +1,141 @@
+"""From one object to the write that its difference needs, without references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from cloudforest.model.provisioning import (
+    PHASE_DEPROVISION,
+    PHASE_WRITE,
+    Action,
+    Change,
+    Effect,
+    Flat,
+    Link,
+    TargetResource,
+)
+from cloudforest.program.attribute import changes
+from cloudforest.provisioning.evaluating.item import Item, blank_effect, identifier
+from cloudforest.provisioning.mapper import Mapper
+
+
+def clears(change: Change) -> bool:
+    return change.after is None and change.before is not None
+
+
+def _sets_active(changed: Sequence[Change], *, active: bool) -> bool:
+    return any(
+        each.path == "active" and each.after is active and each.before is not active
+        for each in changed
+    )
+
+
+def _action(changed: Sequence[Change]) -> Action:
+    if _sets_active(changed, active=False):
+        return "disable"
+    if any(each.path == "active" and each.before is False for each in changed):
+        return "enable"
+    return "update"
+
+
+def guards(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
+    """Name the budgets that count a write to a resource that exists."""
+    keys = {rule.target for rule in mapper.matching}
+    counted = {
+        "disables": _sets_active(changed, active=False),
+        "attributesBlanked": any(clears(each) for each in changed),
+        "rekeys": any(
+            each.path in keys and each.before not in (None, each.after)
+            for each in changed
+        ),
+    }
+    return tuple(name for name, counts in counted.items() if counts)
+
+
+def _creation(item: Item) -> Effect:
+    rules = item.mapper.program.rules
+    return replace(
+        blank_effect(item.row, item.mapper, None),
+        changes=changes({}, item.desired.values, rules, creating=True),
+        guards=("creates",),
+    )
+
+
+def _is_ours(item: Item, found: TargetResource) -> bool:
+    """Tell whether a killed run of ours created what was now found by its anchor."""
+    prior = item.prior
+    if prior is None or (prior.action, prior.state) != ("create", "pending"):
+        return False
+    anchor = item.mapper.matching[0].target
+    return found.values.get(anchor) == item.desired.values.get(anchor)
+
+
+def _found_references(item: Item, found: TargetResource) -> tuple[Change, ...]:
+    """Keep what the target already says, so that it is not written once more."""
+    pairs = (
+        (path, identifier(found.values.get(path)))
+        for path, guids in item.desired.references.items()
+        if guids and path in item.mapper.references
+    )
+    return tuple(
+        Change(path=path, before=value, after=value) for path, value in pairs if value
+    )
+
+
+def adopted_changes(
+    mapper: Mapper, desired: Flat, found: TargetResource
+) -> tuple[Change, ...]:
+    """Compare with what the target holds, but clear nothing that we never wrote.
+
+    All that is desired is returned; `before` and `after` are equal where it is so.
+    """
+    values = {path: value for path, value in desired.items() if value is not None}
+    before = {path: found.values[path] for path in values if path in found.values}
+    changed = changes(before, values, mapper.program.rules, creating=False)
+    differing = {each.path: each for each in changed}
+    return tuple(
+        differing.get(path) or Change(path=path, before=value, after=value)
+        for path, value in values.items()
+    )
+
+
+def _adoption(item: Item, found: TargetResource) -> Effect:
+    whole = adopted_changes(item.mapper, item.desired.values, found)
+    return replace(
+        blank_effect(item.row, item.mapper, None),
+        action="create" if _is_ours(item, found) else "adopt",
+        resource=found.id,
+        changes=(*whole, *_found_references(item, found)),
+        guards=guards(item.mapper, whole),
+    )
+
+
+def _difference(item: Item, link: Link) -> Effect | None:
+    before = {
+        path: value
+        for path, value in link.written.items()
+        if path not in item.mapper.references
+    }
+    rules = item.mapper.program.rules
+    changed = changes(before, item.desired.values, rules, creating=False)
+    if not changed:
+        return None
+    action = _action(changed)
+    return replace(
+        blank_effect(item.row, item.mapper, link),
+        action=action,
+        phase=PHASE_DEPROVISION if action == "disable" else PHASE_WRITE,
+        changes=changed,
+        guards=guards(item.mapper, changed),
+    )
+
+
+def write(item: Item) -> Effect | None:
+    """Return the write that the object needs; None: none."""
+    if item.link is not None:
+        return _difference(item, item.link)
+    if item.matched is not None:
+        return _adoption(item, item.matched)
+    return _creation(item)

@@ -1,0 +1,53 @@
+"""Evaluation of a whole job: objects, then memberships, then the guard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cloudforest.provisioning.evaluating.evaluation import Evaluation
+from cloudforest.provisioning.evaluating.guarding import Tripped, check, stage
+from cloudforest.provisioning.evaluating.members import evaluate_members
+from cloudforest.provisioning.evaluating.objects import evaluate_objects
+from cloudforest.provisioning.mapper import mappers
+from cloudforest.provisioning.matching import Matcher
+from cloudforest.provisioning.run import Run
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What the outbox now holds: so many writes, and what the guard said."""
+
+    requests: int
+    trips: tuple[Tripped, ...]
+
+
+async def _store_log(evaluation: Evaluation) -> None:
+    """Store what is to be logged; a plan leaves no trace."""
+    if evaluation.log and evaluation.run.rows == evaluation.run.job.name:
+        await evaluation.run.store.log(evaluation.log)
+    evaluation.log = []
+
+
+async def evaluate(run: Run) -> Evaluated:
+    """Fill the outbox with what this cycle is to write; write nothing to the target."""
+    await run.store.clear_snapshot(run.picture)
+    evaluation = Evaluation(
+        run=run,
+        mappers=mappers(run.program),
+        matcher=Matcher(run),
+        now=run.clock(),
+    )
+    after = ""
+    while rows := await run.store.sources(run.rows, after, BATCH):
+        await evaluate_objects(evaluation, rows)
+        await _store_log(evaluation)
+        run.progress("evaluate", run.counts.in_scope)
+        after = rows[-1].id
+    await evaluate_members(evaluation)
+    await run.store.drop_effects(run.rows, run.id)
+    await run.store.clear_snapshot(run.picture)
+    trips = await check(run, evaluation.tally)
+    await stage(run, trips)
+    return Evaluated(requests=evaluation.requests, trips=trips)

@@ -1,0 +1,89 @@
+"""A bounded pipeline: many workers, one writer, and nothing lost when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from cloudforest.base.errors import CloudforestError
+
+GROUP = 50
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass
+class _Pipeline(Generic[T, R]):
+    """`failure` is the first error that concerns everybody: the breaker is open."""
+
+    work: Callable[[T], Awaitable[R | None]]
+    sink: Callable[[list[R]], Awaitable[None]]
+    todo: asyncio.Queue[T | None]
+    finished: asyncio.Queue[R | None] = field(default_factory=asyncio.Queue)
+    failure: CloudforestError | None = None
+
+
+async def _feed(
+    pipeline: _Pipeline[T, R], items: AsyncIterator[T], workers: int
+) -> None:
+    async for item in items:
+        if pipeline.failure is not None:
+            break
+        await pipeline.todo.put(item)
+    for _ in range(workers):
+        await pipeline.todo.put(None)
+
+
+async def _work(pipeline: _Pipeline[T, R]) -> None:
+    while (item := await pipeline.todo.get()) is not None:
+        if pipeline.failure is not None:
+            continue
+        try:
+            result = await pipeline.work(item)
+        except CloudforestError as error:
+            pipeline.failure = error
+            continue
+        if result is not None:
+            await pipeline.finished.put(result)
+
+
+async def _write(pipeline: _Pipeline[T, R]) -> None:
+    """Hand on results in groups: what has come by the time the last was stored."""
+    ended = False
+    while not ended:
+        group: list[R] = []
+        result = await pipeline.finished.get()
+        while result is not None:
+            group.append(result)
+            if len(group) == GROUP or pipeline.finished.empty():
+                break
+            result = pipeline.finished.get_nowait()
+        ended = result is None
+        if group:
+            await pipeline.sink(group)
+
+
+async def drain(
+    items: AsyncIterator[T],
+    work: Callable[[T], Awaitable[R | None]],
+    sink: Callable[[list[R]], Awaitable[None]],
+    *,
+    workers: int,
+) -> None:
+    """Work on all items; when an error concerns everybody, stop, store, raise it.
+
+    What was under way is finished and its results are stored before that.
+    """
+    pipeline = _Pipeline(work, sink, asyncio.Queue(2 * workers))
+    async with asyncio.TaskGroup() as writing:
+        writing.create_task(_write(pipeline))
+        async with asyncio.TaskGroup() as working:
+            working.create_task(_feed(pipeline, items, workers))
+            for _ in range(workers):
+                working.create_task(_work(pipeline))
+        await pipeline.finished.put(None)
+    if pipeline.failure is not None:
+        raise pipeline.failure

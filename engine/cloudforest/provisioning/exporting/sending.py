@@ -1,0 +1,123 @@
+"""Sends one effect to the target and says what its link has become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cloudforest.model.ports import Target
+from cloudforest.model.provisioning import Change, Effect, Flat, Link, Outcome
+from cloudforest.provisioning.escrow import after_values
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An effect to export, its object's link, the resource ids of those it names."""
+
+    effect: Effect
+    link: Link | None
+    others: Mapping[str, str]
+
+
+def link_of(effect: Effect, resource: str, written: Flat, link: Link | None) -> Link:
+    created = effect.action == "create"
+    return Link(
+        id=effect.id,
+        type=effect.type,
+        resource=resource,
+        resource_type=effect.resource_type,
+        origin=link.origin if link else "created" if created else "adopted",
+        anchor=effect.anchor,
+        written=written,
+    )
+
+
+def rewritten(written: Flat, changes: Sequence[Change]) -> Flat:
+    """Return what is written after these changes."""
+    after = dict(written)
+    for change in changes:
+        if change.after is None:
+            after.pop(change.path, None)
+        else:
+            after[change.path] = change.after
+    return after
+
+
+async def create(target: Target, effect: Effect) -> Outcome:
+    values = {p: v for p, v in after_values(effect).items() if v is not None}
+    resource = await target.create(effect.resource_type, values)
+    link = link_of(effect, resource, values, None)
+    return Outcome(effect=effect, state="done", link=link, status=201)
+
+
+async def modify(target: Target, effect: Effect, link: Link | None) -> Outcome:
+    """Write the values that differ; an adoption without difference sends nothing."""
+    resource = link.resource if link else effect.resource or ""
+    differing = any(each.before != each.after for each in effect.changes)
+    if differing:
+        await target.modify(effect.resource_type, resource, effect.changes)
+    written = rewritten(link.written if link else {}, effect.changes)
+    return Outcome(
+        effect=effect,
+        state="done",
+        link=link_of(effect, resource, written, link),
+        status=200 if differing else None,
+    )
+
+
+async def refer(target: Target, ready: Ready) -> Outcome | None:
+    """Write references whose other end exists; the others wait for the next cycle."""
+    effect, link = ready.effect, ready.link
+    if link is None:
+        return None
+    changes = [
+        Change(
+            path=each.path,
+            before=link.written.get(each.path),
+            after=ready.others[each.to] if each.to else None,
+        )
+        for each in effect.references
+        if each.to is None or each.to in ready.others
+    ]
+    if not changes:
+        return None
+    differing = any(each.before != each.after for each in changes)
+    if differing:
+        await target.modify(effect.resource_type, link.resource, changes)
+    written = rewritten(link.written, changes)
+    return Outcome(
+        effect=effect,
+        state="done",
+        link=link_of(effect, link.resource, written, link),
+        status=200 if differing else None,
+    )
+
+
+async def change_members(target: Target, ready: Ready) -> Outcome | None:
+    """Write the memberships whose member exists in the target."""
+    effect, link = ready.effect, ready.link
+    if link is None:
+        return None
+    add = tuple(each for each in effect.add if each in ready.others)
+    remove = tuple(each for each in effect.remove if each in ready.others)
+    if not add and not remove:
+        return None
+    await target.change_members(
+        effect.resource_type,
+        link.resource,
+        add=[ready.others[each] for each in add],
+        remove=[ready.others[each] for each in remove],
+    )
+    return Outcome(effect=effect, state="done", added=add, removed=remove, status=200)
+
+
+async def send(target: Target, ready: Ready) -> Outcome | None:
+    """Carry out an effect; None: it has to wait for others."""
+    effect = ready.effect
+    if effect.action == "members":
+        return await change_members(target, ready)
+    if effect.references:
+        return await refer(target, ready)
+    if effect.action == "create" and effect.resource is None:
+        return await create(target, effect)
+    return await modify(target, effect, ready.link)

@@ -1,0 +1,169 @@
+"""Matching: which resource of the target an object that has no link belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudforest.base.errors import Rejected
+from cloudforest.model.outcomes import Refusal
+from cloudforest.model.provisioning import Flat, TargetResource
+from cloudforest.provisioning.mapper import Mapper
+from cloudforest.provisioning.run import Run
+
+ASK_SINGLY = 20
+"""So many objects of a cycle are asked for one by one; more need one picture."""
+
+PICTURE_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An object that looks for its resource."""
+
+    id: str
+    values: Flat
+
+
+@dataclass(frozen=True)
+class Ambiguous:
+    """Why an object can't be matched: an escrow reason."""
+
+    reason: str
+
+
+Match = TargetResource | Ambiguous | None
+
+
+def lone(resources: Sequence[TargetResource]) -> Match:
+    if len(resources) > 1:
+        return Ambiguous(
+            "ambiguous-match: several resources of the target match this object."
+        )
+    return resources[0] if resources else None
+
+
+def _key(wanted: Wanted, path: str) -> str | None:
+    value: Any = wanted.values.get(path)
+    return value if isinstance(value, str) and value else None
+
+
+async def look_up(run: Run, mapper: Mapper, values: Flat) -> Match:
+    """Ask the target by each matching rule in order; the first that finds decides."""
+    for rule in mapper.matching:
+        key = _key(Wanted("", values), rule.target)
+        if key is None:
+            continue
+        found = await run.target.find(
+            mapper.resource_type, rule.target, key, mapper.paths
+        )
+        if found:
+            return lone(found)
+    return None
+
+
+async def ask_for(run: Run, mapper: Mapper, values: Flat) -> Match:
+    """Look one object up; a target that refuses to tell can't be matched."""
+    try:
+        return await look_up(run, mapper, values)
+    except Refusal as refusal:
+        return Ambiguous(f"match-refused: {refusal.reason}")
+
+
+async def _owners(run: Run, resources: Sequence[str]) -> dict[str, str]:
+    """Return the objects that resources are linked to, or are to be by this cycle."""
+    owners = await run.store.claimed(run.rows, run.id, resources)
+    return owners | await run.store.linked_resources(run.job.target, resources)
+
+
+def _unless_owned(object_id: str, match: Match, owners: dict[str, str]) -> Match:
+    if not isinstance(match, TargetResource):
+        return match
+    if owners.setdefault(match.id, object_id) == object_id:
+        return match
+    return Ambiguous("already-linked: the matching resource belongs to another object.")
+
+
+async def unclaimed(run: Run, object_id: str, match: TargetResource) -> Match:
+    return _unless_owned(object_id, match, await _owners(run, [match.id]))
+
+
+async def _batches(
+    resources: AsyncIterator[TargetResource],
+) -> AsyncIterator[list[TargetResource]]:
+    batch: list[TargetResource] = []
+    async for resource in resources:
+        batch.append(resource)
+        if len(batch) == PICTURE_BATCH:
+            yield batch
+            batch = []
+    yield batch
+
+
+@dataclass
+class Matcher:
+    """Matches the objects of one cycle, batch by batch."""
+
+    run: Run
+    asked: dict[str, int] = field(default_factory=dict)
+    pictured: set[str] = field(default_factory=set)
+
+    async def match(self, mapper: Mapper, wanted: Sequence[Wanted]) -> dict[str, Match]:
+        """Return what each object matches, by its id; None: nothing."""
+        if not wanted or not mapper.matching:
+            return dict.fromkeys(each.id for each in wanted)
+        kind = mapper.resource_type
+        self.asked[kind] = self.asked.get(kind, 0) + len(wanted)
+        if self.asked[kind] > ASK_SINGLY:
+            await self._picture(mapper)
+            matches = await self._search(mapper, wanted)
+        else:
+            matches = {
+                each.id: await ask_for(self.run, mapper, each.values) for each in wanted
+            }
+        return await self._without_claimed(matches)
+
+    async def _picture(self, mapper: Mapper) -> None:
+        """Store all resources of the type, once in a cycle."""
+        kind = mapper.resource_type
+        if kind in self.pictured:
+            return
+        paths = [rule.target for rule in mapper.matching]
+        try:
+            async for batch in _batches(self.run.target.resources(kind, mapper.paths)):
+                await self.run.store.save_snapshot(self.run.picture, kind, batch, paths)
+        except Refusal as refusal:
+            raise Rejected(
+                f"The target {self.run.job.target} does not list its resources of type "
+                f"{kind}: {refusal.reason} Allow our credential to read them."
+            ) from refusal
+        self.pictured.add(kind)
+
+    async def _search(
+        self, mapper: Mapper, wanted: Sequence[Wanted]
+    ) -> dict[str, Match]:
+        matches: dict[str, Match] = {}
+        left = list(wanted)
+        for rule in mapper.matching:
+            keys = {each.id: _key(each, rule.target) for each in left}
+            found = await self.run.store.matches(
+                self.run.picture,
+                mapper.resource_type,
+                rule.target,
+                [key for key in keys.values() if key is not None],
+            )
+            for each in left:
+                key = keys[each.id]
+                if key is not None and key in found:
+                    matches[each.id] = lone(found[key])
+            left = [each for each in left if each.id not in matches]
+        return matches | dict.fromkeys(each.id for each in left)
+
+    async def _without_claimed(self, matches: dict[str, Match]) -> dict[str, Match]:
+        """Refuse what is linked to another object, or matched by one before this."""
+        ids = [m.id for m in matches.values() if isinstance(m, TargetResource)]
+        if not ids:
+            return matches
+        owners = await _owners(self.run, ids)
+        return {id_: _unless_owned(id_, m, owners) for id_, m in matches.items()}

@@ -1,0 +1,84 @@
+"""What one cycle of a job works with, and the rule that a job has one at a time."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from cloudforest.base.clock import Clock
+from cloudforest.base.errors import Busy, Misconfigured
+from cloudforest.model.ports import AgentBus, ProvisioningStore, Target
+from cloudforest.model.program import JobProgram
+from cloudforest.model.provisioning import Counts
+from cloudforest.model.registration import Job, Profile, Registration
+
+Progress = Callable[[str, int], None]
+"""Told the phase (import, evaluate, export) and how many objects it has seen."""
+
+
+def silent(_phase: str, _number: int) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cycle: pinned to one revision, filling one set of counts.
+
+    `rows` is the name under which rows, memberships and effects are kept: the job's,
+    or a scratch name when a plan asks what would happen.
+    """
+
+    job: Job
+    program: JobProgram
+    profile: Profile
+    store: ProvisioningStore
+    bus: AgentBus
+    target: Target
+    clock: Clock
+    rows: str
+    progress: Progress = silent
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    counts: Counts = field(default_factory=Counts)
+
+    @property
+    def picture(self) -> str:
+        """The name of this cycle's picture of the target."""
+        return f"{self.job.target}/{self.rows}"
+
+
+def pinned(registration: Registration, job: str) -> tuple[Job, JobProgram, Profile]:
+    """Return what is registered of a job, or raise Misconfigured."""
+    found = registration.job(job)
+    if found is None or job not in registration.programs:
+        raise Misconfigured(
+            f"There is no job {job}; `cloudforest job list` shows those there are."
+        )
+    target = registration.target(found.target)
+    if target is None:
+        raise Misconfigured(
+            f"Job {job} names the target {found.target}, which is not registered; "
+            "apply the tree that has both."
+        )
+    return found, registration.programs[job], target.profile
+
+
+class Turns:
+    """Who is running: two cycles of one job never overlap in a process."""
+
+    def __init__(self) -> None:
+        self._running: set[str] = set()
+
+    def taken(self, job: str) -> bool:
+        return job in self._running
+
+    @contextmanager
+    def take(self, job: str) -> Iterator[None]:
+        if job in self._running:
+            raise Busy(f"Job {job} already runs; wait until its cycle has ended.")
+        self._running.add(job)
+        try:
+            yield
+        finally:
+            self._running.discard(job)

@@ -1,0 +1,83 @@
+"""Agents, tokens, assertions and operators in a real SQLite file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.identity import SqlIdentityStore
+from cloudforest.adapters.store.tables import metadata
+from cloudforest.model.identity import AgentRecord, Operator
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def store(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    metadata.create_all(database.engine)
+    yield SqlIdentityStore(database)
+    database.close()
+
+
+def record(agent: str, **fields: object) -> AgentRecord:
+    return AgentRecord(id=agent, name=f"name-{agent}", domains=("c.test",), **fields)
+
+
+async def test_a_saved_agent_replaces_the_one_with_its_id(store):
+    await store.save_agent(record("1"))
+    changed = record("1", version="0.1.0", last_bootstrap=NOW)
+    await store.save_agent(changed)
+    assert await store.agents() == [changed]
+
+
+async def test_a_change_is_made_to_what_is_stored_now(store):
+    await store.save_agent(record("1"))
+    changed = record("1", version="0.2.0")
+    assert await store.update_agent("1", lambda _: changed) == changed
+    assert await store.agents() == [changed]
+    assert await store.update_agent("2", lambda held: held) is None
+
+
+async def test_a_deleted_agent_takes_its_token_along(store):
+    await store.save_agent(record("1"))
+    await store.save_agent(record("2"))
+    await store.save_token("hash", "1", NOW + HOUR)
+    await store.delete_agents(["1"])
+    assert await store.agents() == [record("2")]
+    assert await store.redeem_token("hash", NOW) is None
+
+
+async def test_a_token_is_good_once(store):
+    await store.save_token("hash", "1", NOW + HOUR)
+    assert await store.redeem_token("hash", NOW) == "1"
+    assert await store.redeem_token("hash", NOW) is None
+
+
+async def test_a_token_ends_with_its_hour(store):
+    await store.save_token("hash", "1", NOW + HOUR)
+    assert await store.redeem_token("hash", NOW + HOUR) is None
+
+
+async def test_a_new_token_replaces_the_agents_last_one(store):
+    await store.save_token("old", "1", NOW + HOUR)
+    await store.save_token("new", "1", NOW + HOUR)
+    assert await store.redeem_token("old", NOW) is None
+    assert await store.redeem_token("new", NOW) == "1"
+
+
+async def test_an_assertion_is_new_once_and_forgotten_when_it_has_expired(store):
+    assert await store.remember_jti("j", NOW + HOUR, NOW)
+    assert not await store.remember_jti("j", NOW + HOUR, NOW)
+    assert await store.remember_jti("j", NOW + 3 * HOUR, NOW + 2 * HOUR)
+
+
+async def test_an_operator_is_found_by_the_latest_token_only(store):
+    ann = Operator(name="ann", role="plan")
+    await store.save_operator(ann, "one")
+    await store.save_operator(ann, "two")
+    assert await store.operator("one") is None
+    assert await store.operator("two") == ann

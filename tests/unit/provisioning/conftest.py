@@ -1,0 +1,15 @@
+"""The world that provisioning is tested in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.unit.provisioning.world import World, memory_store
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    database, store = await memory_store()
+    yield World(store)
+    database.close()

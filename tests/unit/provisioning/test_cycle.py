@@ -1,0 +1,371 @@
+"""Cycles over a small forest: what the target holds afterwards, and what was sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.unit.provisioning.world import (
+    JOB,
+    MANAGER,
+    OutOfScope,
+    World,
+    guid,
+    with_rule,
+)
+
+from cloudforest.adapters.memory_target import MemoryTarget, Resource
+from cloudforest.base.errors import Busy, Unavailable
+from cloudforest.model.messages import Closing
+from cloudforest.model.outcomes import Refusal
+from cloudforest.model.program import Attribute, Call
+from cloudforest.model.provisioning import Flat
+
+
+async def test_a_first_cycle_creates_people_groups_members_and_managers(world: World):
+    boss = world.person(1)
+    people = [world.person(n, manager=boss) for n in range(2, 8)]
+    team = world.group(20, *people)
+    nested = world.group(21, team, boss)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.kind, cycle.error) == ("succeeded", "initial", None)
+    assert set(world.of("User")) == {boss, *people}
+    assert world.of("User")[people[0]][MANAGER] == world.id_of(boss)
+    assert MANAGER not in world.of("User")[boss]
+    assert world.members_of(team) == set(people)
+    assert world.members_of(nested) == {team, boss}
+    counts = cycle.counts
+    assert (counts.read, counts.in_scope, counts.create) == (9, 9, 9)
+    assert (counts.update, counts.unchanged, counts.member_add) == (0, 0, 8)
+
+
+async def test_the_cycle_after_a_good_one_sends_nothing(world: World):
+    boss = world.person(1)
+    world.group(20, boss, world.person(2, manager=boss))
+    await world.cycle()
+
+    for kind in ("incremental", "initial"):
+        cycle = await world.cycle()
+        assert (cycle.kind, cycle.state, cycle.requests) == (kind, "succeeded", 0)
+        assert cycle.counts.unchanged == 3
+        world.closing = Closing(complete=True, watermark="2", directory="another")
+    assert world.asked[1].watermark == "1"
+
+
+async def test_only_what_changed_is_written(world: World):
+    person = world.person(1, title="Clerk")
+    await world.cycle()
+    world.person(1, title="Head")
+    world.delta = [world.objects[person]]
+
+    cycle = await world.cycle()
+
+    assert world.of("User")[person]["title"] == "Head"
+    assert (cycle.counts.update, cycle.requests, cycle.counts.read) == (1, 1, 1)
+    (entry,) = [e for _, e in await world.store.logs(job=JOB) if e.action == "update"]
+    assert entry.paths == ("title",)
+
+
+async def test_a_cleared_value_is_removed(world: World):
+    person = world.person(1, title="Clerk")
+    await world.cycle()
+    world.person(1)
+    world.delta = [world.objects[person]]
+
+    cycle = await world.cycle()
+
+    assert "title" not in world.of("User")[person]
+    assert (cycle.counts.blank, cycle.counts.update) == (1, 1)
+
+
+@pytest.mark.parametrize("people", [3, 30])
+async def test_who_is_there_already_is_adopted(world: World, people: int):
+    for number in range(people):
+        world.person(number)
+    target = world.target
+    target.held["x"] = Resource("User", {"userName": "P0@CONTOSO.COM", "title": "Kept"})
+    same = {"userName": "p1@contoso.com", "displayName": "Person 1", "active": True}
+    target.held["y"] = Resource("User", {"externalId": guid(1), **same})
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.adopt, cycle.counts.create) == (2, people - 2)
+    assert len(target.held) == people
+    assert target.held["x"].values["title"] == "Kept"
+    assert target.held["x"].values["externalId"] == guid(0)
+    assert ("modify", "y") not in target.writes
+    links = await world.store.links("cloud", [guid(0), guid(1), guid(2)])
+    origins = [links[guid(n)].origin for n in range(3)]
+    assert origins == ["adopted", "adopted", "created"]
+    assert (await world.cycle()).requests == 0
+
+
+async def test_an_adopted_groups_members_are_not_added_again(world: World):
+    one, two, three = (world.person(n) for n in (1, 2, 3))
+    group = world.group(20, one, two, three)
+    world.target.held["p"] = Resource("User", {"externalId": one, "userName": "p1"})
+    held = Resource("Group", {"externalId": group}, {"p", "stranger"})
+    world.target.held["g"] = held
+
+    cycle = await world.cycle()
+
+    assert cycle.counts.member_add == 2
+    assert held.members == {"p", "stranger", world.id_of(two), world.id_of(three)}
+    assert (await world.cycle()).requests == 0
+
+
+async def test_an_ambiguous_match_holds_back_one_and_nobody_else(world: World):
+    clash, other = world.person(1), world.person(2)
+    for id_ in ("x", "y"):
+        world.target.held[id_] = Resource("User", {"externalId": clash})
+
+    cycle = await world.cycle()
+
+    assert cycle.state == "partial"
+    assert (cycle.counts.escrow, cycle.counts.create) == (1, 1)
+    (held,) = await world.store.escrowed(JOB)
+    assert held.id == clash
+    assert held.reason is not None
+    assert held.reason.startswith("ambiguous-match")
+    assert other in world.of("User")
+
+
+async def test_a_resource_is_never_linked_to_two_objects(world: World):
+    world.target.held["x"] = Resource("User", {"userName": "same@contoso.com"})
+    for number in (1, 2):
+        world.person(number, userprincipalname="same@contoso.com")
+
+    cycle = await world.cycle()
+
+    (held,) = await world.store.escrowed(JOB)
+    assert (held.id, cycle.counts.adopt) == (guid(2), 1)
+    assert held.reason is not None
+    assert held.reason.startswith("already-linked")
+
+
+class Refusing(MemoryTarget):
+    """A target that refuses some titles."""
+
+    refused = "Refused"
+
+    async def create(self, resource_type: str, values: Flat) -> str:
+        if values.get("title") == self.refused:
+            self.requests += 1
+            raise Refusal(400, "The target does not accept this title.")
+        return await super().create(resource_type, values)
+
+
+async def test_a_refused_object_waits_in_escrow_while_others_go_on(world: World):
+    world.target = Refusing()
+    bad = world.person(1, title="Refused")
+    world.group(20, bad, world.person(2, manager=bad))
+
+    first = await world.cycle()
+    soon = await world.cycle()
+
+    assert (first.state, first.counts.escrow, first.counts.create) == ("partial", 1, 2)
+    assert (soon.state, soon.counts.escrow, soon.requests) == ("partial", 1, 0)
+
+    world.clock.now += timedelta(minutes=1)
+    world.target.refused = "Nothing"
+    later = await world.cycle()
+
+    assert (later.state, later.counts.create, later.counts.escrow) == (
+        "succeeded",
+        1,
+        0,
+    )
+    assert bad in world.members_of(guid(20))
+    assert world.of("User")[guid(2)][MANAGER] == world.id_of(bad)
+
+
+async def test_an_escrowed_object_that_was_mended_is_not_kept_waiting(world: World):
+    world.target = Refusing()
+    world.person(1, title="Refused")
+    await world.cycle()
+    world.person(1, title="Clerk")
+    world.delta = [world.objects[guid(1)]]
+
+    assert (await world.cycle()).counts.create == 1
+
+
+class Down(MemoryTarget):
+    """A target that stops answering after some writes."""
+
+    left = 2
+
+    async def create(self, resource_type: str, values: Flat) -> str:
+        if self.left == 0:
+            raise Unavailable("The target cloud does not answer; is it running?")
+        self.left -= 1
+        return await super().create(resource_type, values)
+
+
+async def test_a_target_that_is_down_ends_the_cycle_and_escrows_nobody(world: World):
+    world.target = target = Down()
+    for number in range(12):
+        world.person(number)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.unreachable) == ("failed", True)
+    assert cycle.error == "The target cloud does not answer; is it running?"
+    assert (cycle.counts.create, cycle.counts.escrow) == (2, 0)
+    assert (await world.store.effect_counts())[JOB] == {"pending": 10}
+    target.left = 100
+    assert (await world.cycle()).counts.create == 10
+    assert len(target.held) == 12
+
+
+async def test_a_conflict_is_looked_up_and_adopted(world: World):
+    class Late(MemoryTarget):
+        """Somebody else creates the person between matching and creating."""
+
+        async def create(self, resource_type: str, values: Flat) -> str:
+            self.held.setdefault(
+                "late", Resource("User", {"userName": values["userName"]})
+            )
+            return await super().create(resource_type, values)
+
+    world.target = Late()
+    person = world.person(1)
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.adopt, cycle.counts.create) == (1, 0)
+    assert world.of("User")[person]["displayName"] == "Person 1"
+    links = await world.store.links("cloud", [person])
+    assert (links[person].resource, links[person].origin) == ("late", "adopted")
+
+
+async def test_a_name_that_another_gives_up_in_the_same_cycle_is_taken(world: World):
+    world.person(1)
+    world.person(2)
+    await world.cycle()
+    world.person(1, userprincipalname="p2@contoso.com")
+    world.person(2, userprincipalname="new@contoso.com")
+    world.delta = list(world.objects.values())
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.update) == ("succeeded", 2)
+    assert world.of("User")[guid(1)]["userName"] == "p2@contoso.com"
+
+
+async def test_an_incomplete_read_fails_and_keeps_the_watermark(world: World):
+    world.person(1)
+    world.closing = Closing(complete=False, watermark="9", error="It broke off.")
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.error, cycle.requests) == ("failed", "It broke off.", 0)
+    assert await world.store.watermark(JOB) is None
+    assert await world.store.source(JOB, guid(1)) is not None
+
+
+async def test_a_scope_whose_name_means_another_object_stops_the_cycle(world: World):
+    world.closing = Closing(complete=True, watermark="1", bindings={"OU=A": "one"})
+    await world.cycle()
+    world.closing = Closing(complete=True, watermark="2", bindings={"OU=A": "two"})
+
+    cycle = await world.cycle()
+
+    assert cycle.state == "failed"
+    assert cycle.error is not None
+    assert "OU=A now resolves to another object" in cycle.error
+    held = await world.store.watermark(JOB)
+    assert held is not None
+    assert held.value == "1"
+
+
+async def test_a_reference_is_written_when_its_other_end_comes_into_scope(world: World):
+    person = world.person(1, manager=guid(9))
+    group = world.group(20, guid(9))
+    await world.cycle()
+    assert MANAGER not in world.of("User")[person]
+
+    boss = world.person(9)
+    world.delta = [world.objects[boss]]
+    cycle = await world.cycle()
+
+    assert world.of("User")[person][MANAGER] == world.id_of(boss)
+    assert world.members_of(group) == {boss}
+    assert (cycle.counts.create, cycle.counts.update) == (1, 1)
+    assert (await world.cycle()).requests == 0
+
+
+async def test_a_member_that_left_is_removed_if_we_wrote_it(world: World):
+    one, two, three = (world.person(n) for n in (1, 2, 3))
+    group = world.group(20, one, two)
+    await world.cycle()
+    world.target.held[world.id_of(group)].members.add(world.id_of(three))
+    world.members[group] = {one}
+    world.closing = Closing(complete=True, watermark="2", directory="another")
+
+    cycle = await world.cycle()
+
+    assert world.members_of(group) == {one, three}
+    assert (cycle.counts.member_remove, cycle.counts.member_add) == (1, 0)
+
+
+async def test_who_leaves_the_scope_is_left_in_place_for_now(world: World):
+    person = world.person(1)
+    await world.cycle()
+    world.delta = [OutOfScope(id=person)]
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.in_scope, cycle.requests) == (0, 0)
+    assert world.of("User")[person]["active"] is True
+
+
+async def test_a_job_has_one_cycle_at_a_time(world: World):
+    with world.turns.take(JOB), pytest.raises(Busy, match="already runs"):
+        await world.cycle()
+
+
+async def test_a_target_that_refuses_a_look_up_holds_back_that_object(world: World):
+    class Shy(MemoryTarget):
+        async def find(self, resource_type, path, value, paths):
+            if value == guid(1):
+                raise Refusal(403, "This filter is not allowed.")
+            return await super().find(resource_type, path, value, paths)
+
+    world.target = Shy()
+    world.person(1)
+    world.person(2)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.create, cycle.counts.escrow) == ("partial", 1, 1)
+
+
+async def test_what_was_deleted_at_the_target_is_escrowed(world: World):
+    person = world.person(1)
+    await world.cycle()
+    world.target.held.clear()
+    world.person(1, title="Head")
+    world.delta = [world.objects[person]]
+
+    await world.cycle()
+
+    (held,) = await world.store.escrowed(JOB)
+    assert held.reason is not None
+    assert held.reason.startswith("gone-at-target")
+
+
+async def test_an_object_that_cannot_be_mapped_is_escrowed_once_in_the_log(
+    world: World,
+):
+    world.person(1, displayname="x" * 10)
+    world.person(2)
+    broken = Call(function="Word", arguments=(Attribute(name="displayname"),) * 3)
+    world.program = with_rule("displayName", broken)
+
+    first = await world.cycle()
+    second = await world.cycle()
+
+    assert (first.counts.escrow, second.counts.escrow) == (2, 2)
+    assert len(await world.store.logs(job=JOB)) == 2

@@ -1,0 +1,75 @@
+"""Explain says each step of one object and writes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.provisioning.world import MANAGER, World, guid
+
+from cloudforest.adapters.memory_target import Resource
+from cloudforest.model.messages import Lookup
+from cloudforest.provisioning.explaining import explain
+
+
+async def _steps(world: World, number: int) -> dict[str, Any]:
+    told = await explain(world.run(), Lookup(by="guid", value=guid(number)))
+    assert told["object"] == guid(number)
+    assert [each["step"] for each in told["steps"]] == [
+        "import",
+        "scope",
+        "match",
+        "map",
+        "act",
+    ]
+    return {each["step"]: each for each in told["steps"]}
+
+
+async def test_a_new_object_would_be_created(world: World):
+    world.person(1, title="Clerk", manager=guid(9))
+
+    steps = await _steps(world, 1)
+
+    results = {name: step["result"] for name, step in steps.items()}
+    assert results == {
+        "import": "found",
+        "scope": "in",
+        "match": "none",
+        "map": "mapped",
+        "act": "create",
+    }
+    lines = {each["target"]: each for each in steps["map"]["detail"]}
+    assert lines["title"] == {
+        "target": "title",
+        "expression": "[title]",
+        "inputs": {"title": ["Clerk"]},
+        "result": "Clerk",
+    }
+    assert {"path": "title", "before": None, "after": "Clerk"} in steps["act"]["detail"]
+    assert world.target.writes == []
+    assert lines[MANAGER]["result"] == (guid(9),)
+
+
+async def test_a_linked_object_without_difference_needs_nothing(world: World):
+    world.person(1)
+    await world.cycle()
+
+    steps = await _steps(world, 1)
+
+    assert (steps["match"]["result"], steps["act"]["result"]) == ("linked", "nothing")
+
+
+async def test_an_object_that_is_there_would_be_adopted(world: World):
+    world.person(1)
+    world.target.held["x"] = Resource("User", {"userName": "p1@contoso.com"})
+
+    steps = await _steps(world, 1)
+
+    assert steps["match"]["detail"] == {"resource": "x"}
+    assert steps["act"]["result"] == "adopt"
+
+
+async def test_what_the_agent_cannot_see_is_unknown(world: World):
+    steps = await _steps(world, 1)
+
+    assert steps["import"]["result"] == "unknown"
+    assert steps["act"]["result"] == "not reached"

@@ -1,0 +1,140 @@
+"""The loop of `serve`, with a manual clock and with real ticks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import msgspec
+
+from cloudforest.base.clock import ManualClock, system_clock
+from cloudforest.model.registration import Job, Registration, Tenant
+from cloudforest.provisioning.scheduler import Scheduler
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class Enough(Exception):  # noqa: N818 - the end of a test
+    pass
+
+
+def job(name: str, *, interval: int = 120, enabled: bool = True) -> Job:
+    return Job(
+        name=name,
+        domain="contoso.com",
+        target="cloud",
+        scope="all",
+        mappings=(),
+        interval=interval,
+        enabled=enabled,
+    )
+
+
+def registered(*jobs: Job) -> Registration:
+    tenant = Tenant(name="contoso", scenario="new-hybrid-customer")
+    return Registration(tenant=tenant, jobs=jobs)
+
+
+@dataclass
+class Serving:
+    """A scheduler whose time moves when it sleeps; `lasts` is a cycle's seconds."""
+
+    registration: Registration | None
+    until: timedelta
+    lasts: float = 0
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NOON))
+    starts: list[tuple[str, float]] = field(default_factory=list)
+    overlaps: int = 0
+    running: set[str] = field(default_factory=set)
+    _moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def seconds(self) -> float:
+        return (self.clock.now - NOON).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        self.clock.now += timedelta(seconds=seconds)
+        if self.clock.now - NOON > self.until:
+            raise Enough
+
+    async def read(self) -> Registration | None:
+        return self.registration
+
+    async def cycle(self, name: str, _registration: Registration) -> None:
+        self.overlaps += name in self.running
+        self.running.add(name)
+        self.starts.append((name, self.seconds()))
+        ends = self.seconds() + self.lasts
+        while self.seconds() < ends:
+            await asyncio.sleep(0)
+        self.running.discard(name)
+
+    async def serve(self, jitter: float = 0) -> list[tuple[str, float]]:
+        scheduler = Scheduler(
+            self.read, self.cycle, self.clock, self.sleep, lambda: jitter
+        )
+        try:
+            await scheduler.serve()
+        except* Enough:
+            pass
+        return self.starts
+
+
+async def test_every_enabled_job_starts_at_its_interval():
+    jobs = registered(job("a"), job("b", interval=300), job("c", enabled=False))
+    starts = await Serving(jobs, timedelta(minutes=10)).serve()
+
+    times = {name: [at for each, at in starts if each == name] for name in "abc"}
+    assert times["a"] == [0, 120, 240, 360, 480, 600]
+    assert times["b"] == [0, 300, 600]
+    assert times["c"] == []
+
+
+async def test_a_slow_cycle_never_overlaps_and_missed_ticks_are_one():
+    serving = Serving(registered(job("a")), timedelta(minutes=15), lasts=300)
+    starts = [at for _, at in await serving.serve()]
+
+    assert serving.overlaps == 0
+    gaps = [after - before for before, after in pairwise(starts)]
+    assert len(gaps) == 2
+    assert all(300 <= gap <= 306 for gap in gaps)
+
+
+async def test_jitter_spreads_the_starts():
+    starts = await Serving(registered(job("a")), timedelta(minutes=5)).serve(0.5)
+
+    assert [at for _, at in starts] == [0, 126, 252]
+
+
+async def test_a_changed_registration_counts_from_the_next_tick():
+    serving = Serving(None, timedelta(seconds=60))
+    scheduled = asyncio.create_task(serving.serve())
+    await asyncio.sleep(0)
+    serving.registration = registered(job("late"))
+
+    assert [name for name, _ in await scheduled] == ["late"]
+
+
+async def test_real_ticks():
+    ticks: list[datetime] = []
+    enough = asyncio.Event()
+    jobs = registered(msgspec.structs.replace(job("a"), interval=1))
+
+    async def read() -> Registration:
+        return jobs
+
+    async def cycle(_name: str, _registration: Registration) -> None:
+        ticks.append(system_clock())
+        if len(ticks) == 3:
+            enough.set()
+
+    scheduler = Scheduler(read, cycle, system_clock)
+    serving = asyncio.create_task(scheduler.serve())
+    await asyncio.wait_for(enough.wait(), 10)
+    serving.cancel()
+
+    gaps = [(after - before).total_seconds() for before, after in pairwise(ticks)]
+    assert all(0.95 < gap < 1.6 for gap in gaps)

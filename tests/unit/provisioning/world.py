@@ -1,0 +1,277 @@
+"""A small forest, a bus, a store and a target, all in memory, and cycles over them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from cloudforest.adapters.memory_target import MemoryTarget
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.tables import metadata
+from cloudforest.base.clock import ManualClock
+from cloudforest.model.messages import (
+    Closing,
+    Gone,
+    InScope,
+    Members,
+    OutOfScope,
+    Page,
+    Record,
+    SyncRequest,
+    Unknown,
+)
+from cloudforest.model.program import (
+    Attribute,
+    AttributeProgram,
+    Call,
+    Deprovision,
+    Expression,
+    JobProgram,
+    Literally,
+    Rule,
+    ScopeProgram,
+)
+from cloudforest.model.provisioning import Cycle
+from cloudforest.model.registration import (
+    Budget,
+    Job,
+    Profile,
+    Registration,
+    Target,
+    Tenant,
+)
+from cloudforest.provisioning.cycle import run_cycle
+from cloudforest.provisioning.run import Run, Turns, pinned
+
+JOB = "people"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MANAGER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
+PAGE_SIZE = 3
+
+
+def guid(number: int) -> str:
+    return f"{number:08x}-0000-4000-8000-000000000000"
+
+
+def rule(target: str, attribute: str, **options: Any) -> Rule:
+    return Rule(
+        target=target,
+        expression=Attribute(name=attribute),
+        text=f"[{attribute}]",
+        **options,
+    )
+
+
+def active_rule() -> Rule:
+    """Active unless the attribute `disabled` has a value."""
+    disabled = Call(function="IsPresent", arguments=(Attribute(name="disabled"),))
+    yes, no = Literally(value=False), Literally(value=True)
+    return Rule(
+        target="active",
+        expression=Call(function="IIF", arguments=(disabled, yes, no)),
+        text="IIF(IsPresent([disabled]), false, true)",
+    )
+
+
+def program() -> JobProgram:
+    deprovision = Deprovision(out_of_scope="disable", deleted="disable")
+    users = (
+        rule("externalId", "sourceanchor", matching_priority=1),
+        rule("userName", "userprincipalname", matching_priority=2),
+        rule("displayName", "displayname"),
+        rule("title", "title"),
+        active_rule(),
+        rule(MANAGER, "manager", reference=True),
+    )
+    groups = (
+        rule("externalId", "sourceanchor", matching_priority=1),
+        rule("displayName", "cn", matching_priority=2),
+        rule("members", "member", reference=True, multi=True),
+    )
+    return JobProgram(
+        scope=ScopeProgram(types=("user", "group"), organizational_units=None),
+        mappings=(
+            AttributeProgram(
+                mapping="ad-user",
+                source="user",
+                target="User",
+                rules=users,
+                reads=("displayname", "disabled", "manager", "title"),
+                deprovision=deprovision,
+            ),
+            AttributeProgram(
+                mapping="ad-group",
+                source="group",
+                target="Group",
+                rules=groups,
+                reads=("cn", "member"),
+                deprovision=deprovision,
+            ),
+        ),
+    )
+
+
+def with_rule(target: str, expression: Expression) -> JobProgram:
+    """Return the program with another expression for one attribute of people."""
+    whole = program()
+    users = whole.mappings[0]
+    rules = tuple(
+        msgspec.structs.replace(each, expression=expression)
+        if each.target == target
+        else each
+        for each in users.rules
+    )
+    users = msgspec.structs.replace(users, rules=rules)
+    return msgspec.structs.replace(whole, mappings=(users, *whole.mappings[1:]))
+
+
+@dataclass
+class World:
+    """`objects` and `members` are the directory; `answer` speaks for the agents."""
+
+    store: SqlProvisioningStore
+    target: MemoryTarget = field(default_factory=MemoryTarget)
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NOON))
+    turns: Turns = field(default_factory=Turns)
+    objects: dict[str, InScope] = field(default_factory=dict)
+    members: dict[str, set[str]] = field(default_factory=dict)
+    delta: list[Record] | None = None
+    asked: list[SyncRequest] = field(default_factory=list)
+    closing: Closing = field(
+        default_factory=lambda: Closing(complete=True, watermark="1", directory="d")
+    )
+    program: JobProgram = field(default_factory=program)
+    guard: dict[str, Budget] = field(default_factory=dict)
+    profile: Profile = field(
+        default_factory=lambda: Profile(
+            name="generic", concurrency=2, max_members_per_request=2
+        )
+    )
+
+    def person(self, number: int, **attributes: str) -> str:
+        values = {
+            "userprincipalname": f"p{number}@contoso.com",
+            "displayname": f"Person {number}",
+            **attributes,
+        }
+        return self._put("user", number, f"CN=P{number},DC=contoso,DC=com", values)
+
+    def group(self, number: int, *members: str, cn: str = "") -> str:
+        values = {"cn": cn or f"Group {number}"}
+        id_ = self._put("group", number, f"CN=G{number},DC=contoso,DC=com", values)
+        self.members[id_] = set(members)
+        return id_
+
+    def _put(self, kind: Any, number: int, dn: str, values: dict[str, str]) -> str:
+        self.objects[guid(number)] = InScope(
+            id=guid(number),
+            type=kind,
+            dn=dn,
+            parent=None,
+            anchor=guid(number),
+            attributes={name: (value,) for name, value in values.items() if value},
+        )
+        return guid(number)
+
+    def registration(self) -> Registration:
+        return Registration(
+            tenant=Tenant(name="contoso", scenario="new-hybrid-customer"),
+            targets=(Target(name="cloud", scim="embedded", profile=self.profile),),
+            jobs=(
+                Job(
+                    name=JOB,
+                    domain="contoso.com",
+                    target="cloud",
+                    scope="all",
+                    mappings=("ad-user", "ad-group"),
+                    interval=120,
+                    guard=self.guard,
+                ),
+            ),
+            programs={JOB: self.program},
+        )
+
+    async def cycle(self) -> Cycle:
+        return await run_cycle(
+            JOB,
+            self.registration(),
+            store=self.store,
+            bus=self,
+            target=self.target,
+            clock=self.clock,
+            turns=self.turns,
+        )
+
+    def run(self) -> Run:
+        job, job_program, profile = pinned(self.registration(), JOB)
+        return Run(
+            job=job,
+            program=job_program,
+            profile=profile,
+            store=self.store,
+            bus=self,
+            target=self.target,
+            clock=self.clock,
+            rows=JOB,
+        )
+
+    def _records(self, request: SyncRequest) -> list[Record]:
+        if request.kind == "read":
+            wanted = [each.value for each in request.lookups]
+            return [self.objects.get(each) or Unknown(id=each) for each in wanted]
+        if request.watermark is not None:
+            return self.delta or []
+        groups = [
+            Members(id=id_, add=tuple(sorted(members)))
+            for id_, members in self.members.items()
+            if members
+        ]
+        return [*self.objects.values(), *groups]
+
+    async def ask(self, request: SyncRequest) -> AsyncIterator[Page]:
+        self.asked.append(request)
+        records = self._records(request)
+        for sequence, at in enumerate(range(0, len(records) + 1, PAGE_SIZE)):
+            last = at + PAGE_SIZE > len(records)
+            yield Page(
+                agent="a",
+                request=request.id,
+                sequence=sequence,
+                records=tuple(records[at : at + PAGE_SIZE]),
+                closing=self.closing if last else None,
+            )
+
+    def of(self, resource_type: str) -> dict[str, dict[str, Any]]:
+        """Return the target's resources of a type by their anchor."""
+        return {
+            held.values["externalId"]: held.values
+            for held in self.target.held.values()
+            if held.resource_type == resource_type and "externalId" in held.values
+        }
+
+    def id_of(self, anchor: str) -> str:
+        return next(
+            id_
+            for id_, held in self.target.held.items()
+            if held.values.get("externalId") == anchor
+        )
+
+    def members_of(self, group: str) -> set[str]:
+        """Return the anchors of the members of a group of the target."""
+        held = self.target.held
+        ids = held[self.id_of(group)].members
+        return {held[each].values["externalId"] for each in ids}
+
+
+__all__ = ["JOB", "MANAGER", "NOON", "Gone", "OutOfScope", "World", "guid"]
+
+
+async def memory_store() -> tuple[Database, SqlProvisioningStore]:
+    database = Database("sqlite://")
+    await database.run(metadata.create_all)
+    return database, SqlProvisioningStore(database)
