@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import write_private
 from cloudforest.model.registration import Registration
 from cloudforest.model.value import Value
 from cloudforest.plan.plan import Plan
@@ -26,11 +26,7 @@ class SavedPlan(Value, frozen=True):
 def save_plan(path: Path, plan: Plan, desired: Registration) -> None:
     """Write it aside and move it into place, readable by its owner only."""
     saved = SavedPlan(digest=plan.digest, plan=plan, desired=desired)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(saved)))
-    aside.replace(path)
+    write_private(path, msgspec.json.format(msgspec.json.encode(saved)))
 
 
 def load_plan(path: Path) -> SavedPlan:

@@ -9,7 +9,27 @@ import msgspec
 
 from cloudforest.plan.plan import JobImpact, Plan
 
-_COUNTED = {
+COUNTED = {
+    "read": "objects read",
+    "inScope": "in scope",
+    "create": "created",
+    "adopt": "adopted",
+    "update": "updated",
+    "enable": "enabled",
+    "disable": "disabled",
+    "delete": "deleted",
+    "memberAdd": "memberships added",
+    "memberRemove": "memberships removed",
+    "purge": "purged",
+    "blank": "values cleared",
+    "unchanged": "unchanged",
+    "skipped": "skipped",
+    "escrow": "in escrow",
+    "staged": "staged",
+}
+"""The counts of a cycle in the words of its summary."""
+
+_PLANNED = {
     "create": "{} to create",
     "adopt": "{} to adopt",
     "update": "{} to update",
@@ -37,7 +57,7 @@ def counts_in_words(impact: JobImpact) -> str:
         return f"unknown ({impact.unknown})"
     numbers = msgspec.to_builtins(impact.counts)
     parts = [
-        text.format(numbers[key]) for key, text in _COUNTED.items() if numbers[key]
+        text.format(numbers[key]) for key, text in _PLANNED.items() if numbers[key]
     ]
     seen = f"{impact.counts.in_scope} of {impact.counts.read} objects in scope"
     work = ", ".join(parts) or "nothing to do"

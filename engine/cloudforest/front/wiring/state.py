@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from cloudforest.base.errors import Busy
+from cloudforest.base.files import private_folder, write_private
 from cloudforest.model.value import Value
 
 
@@ -51,7 +52,7 @@ class StateFolder:
 
     def prepare(self) -> None:
         for folder in (self.path, self.keys, self.bus, self.path / "agents"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(folder)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
@@ -94,12 +95,3 @@ class StateFolder:
         except (OSError, msgspec.DecodeError):
             return None
         return serving
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write for the owner only: aside, then moved into place."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    aside.replace(path)

@@ -1,0 +1,46 @@
+"""`agent token` and `agent status`, for operators."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloudforest.front import terminal
+from cloudforest.front.agent import run
+from cloudforest.front.boundary import Exit
+from cloudforest.front.cli.options import Format, Output, State, state_folder
+from cloudforest.front.hosting.connection import connect
+
+AgentName = Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")]
+
+
+__all__ = ["run", "status", "token"]
+
+
+def token(name: AgentName, *, state: State = None) -> int:
+    """Print a one-time token, valid for an hour, with which an agent enrols."""
+    return asyncio.run(_token(name, state))
+
+
+async def _token(name: str, state: Path | None) -> int:
+    async with connect(state_folder(state)) as client:
+        typer.echo(await client.agent_token(name))
+    return Exit.DONE
+
+
+def status(*, state: State = None, output: Output = Format.TEXT) -> int:
+    """Show the agents that are registered."""
+    return asyncio.run(_status(state, output))
+
+
+async def _status(state: Path | None, output: Format) -> int:
+    async with connect(state_folder(state)) as client:
+        agents = (await client.status())["agents"]
+    if output is Format.JSON:
+        terminal.print_json({"agents": agents})
+    else:
+        terminal.show_rows("Agents", agents)
+    return Exit.DONE

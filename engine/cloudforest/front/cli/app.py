@@ -1,0 +1,91 @@
+"""The `cloudforest` command: its subcommands, in the order in which they are needed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cloudforest import __version__
+from cloudforest.base import logs
+from cloudforest.front import boundary
+
+COMMANDS = {
+    "validate": ("documents", "validate"),
+    "plan": ("planning", "plan"),
+    "apply": ("planning", "apply"),
+    "up": ("running", "up"),
+    "serve": ("running", "serve"),
+    "agent run": ("agents", "run"),
+    "agent token": ("agents", "token"),
+    "agent status": ("agents", "status"),
+    "job list": ("jobs", "list_jobs"),
+    "job run": ("jobs", "run"),
+    "explain": ("explaining", "explain"),
+    "status": ("watching", "status"),
+    "logs": ("watching", "logs"),
+}
+"""Each command with its module in this package, and its function there."""
+
+_GROUPS = {
+    "agent": "Agents: enrol, run and look.",
+    "job": "Jobs: list and run.",
+}
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it by position
+    if wanted:
+        typer.echo(f"cloudforest {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log details.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    del version
+    logs.configure(json=False, verbose=verbose)
+
+
+def make_app(arguments: Sequence[str]) -> typer.Typer:
+    """Return the app with the command that the arguments name, or with all of them.
+
+    Only what is called is imported: the rest would cost seconds.
+    """
+    app = typer.Typer(
+        name="cloudforest",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="Active Directory forests, synced to any SCIM 2.0 cloud, as code.",
+    )
+    app.callback()(_options)
+    groups = {"": app}
+    for name, (module, function) in COMMANDS.items():
+        group, _, command = name.rpartition(" ")
+        if group not in groups:
+            groups[group] = typer.Typer(no_args_is_help=True, help=_GROUPS[group])
+            app.add_typer(groups[group], name=group)
+        if _wanted(name, arguments):
+            found = importlib.import_module(f"cloudforest.front.cli.{module}")
+            groups[group].command(command)(getattr(found, function))
+    return app
+
+
+def _wanted(name: str, arguments: Sequence[str]) -> bool:
+    words = [each for each in arguments if not each.startswith("-")]
+    named = [each for each in COMMANDS if each.split() == words[: len(each.split())]]
+    return not named or name in named
+
+
+def main() -> int:
+    return boundary.run(lambda: make_app(sys.argv[1:])(standalone_mode=False))

@@ -1,0 +1,74 @@
+"""Running cycles for a person who watches, and the exit code that they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.base.errors import CloudforestError
+from cloudforest.front import terminal
+from cloudforest.front.boundary import Exit, worst
+
+_PHASES = {
+    "import": "reading the directory",
+    "evaluate": "comparing",
+    "export": "writing to the target",
+}
+_WRITES = (
+    *("create", "update", "enable", "adopt", "disable", "delete"),
+    *("memberAdd", "memberRemove", "purge"),
+)
+_CODES = {
+    "succeeded": Exit.DONE,
+    "partial": Exit.ESCROW,
+    "blocked": Exit.BLOCKED,
+    "failed": Exit.FAILED,
+}
+
+
+async def run_jobs(
+    client: ControlPlaneClient, jobs: Sequence[str], *, progress: bool
+) -> list[dict[str, Any]]:
+    """Run one cycle of each job; return them in the documented shape."""
+    cycles = []
+    for job in jobs:
+        cycle = await _run_job(client, job, progress=progress)
+        if cycle["error"]:
+            terminal.err.print(f"error: {job}: {cycle['error']}", markup=False)
+        cycles.append(cycle)
+    return cycles
+
+
+async def _run_job(
+    client: ControlPlaneClient, job: str, *, progress: bool
+) -> dict[str, Any]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(
+        *columns, console=terminal.err, transient=True, disable=not progress
+    ) as bar:
+        task = bar.add_task(f"{job}: starting", total=None)
+        async for message in client.run_job(job):
+            if cycle := message.get("cycle"):
+                return dict(cycle)
+            phase = _PHASES.get(message["phase"], message["phase"])
+            bar.update(task, description=f"{job}: {phase}, {message['done']}")
+    raise CloudforestError(f"The cycle of {job} ended without a word; see the log.")
+
+
+def exit_code(cycles: Sequence[dict[str, Any]]) -> int:
+    return worst(*(_code(each) for each in cycles))
+
+
+def _code(cycle: dict[str, Any]) -> int:
+    if cycle["state"] == "failed" and cycle["unreachable"]:
+        return Exit.UNREACHABLE
+    return _CODES[cycle["state"]]
+
+
+def idle(cycle: dict[str, Any]) -> bool:
+    """Tell whether a cycle that ended well had nothing to write."""
+    counts = cycle["counts"]
+    return cycle["state"] == "succeeded" and not any(counts[key] for key in _WRITES)

@@ -1,0 +1,37 @@
+"""The arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloudforest.front.wiring.state import StateFolder
+
+Tree = Annotated[
+    Path, typer.Argument(metavar="[TREE]", help="The folder with the documents.")
+]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        envvar="CLOUDFOREST_STATE",
+        help="The state folder; TREE/.cloudforest if it is left out.",
+    ),
+]
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+Output = Annotated[
+    Format, typer.Option("--format", help="Words for people, or one JSON document.")
+]
+
+
+def state_folder(state: Path | None, tree: Path = Path()) -> StateFolder:
+    return StateFolder((state or tree / ".cloudforest").absolute())

@@ -1,0 +1,54 @@
+"""`status` and `logs`: how things stand, and what was done to whom."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from cloudforest.front import terminal
+from cloudforest.front.boundary import Exit
+from cloudforest.front.cli.options import Format, Output, State, state_folder
+from cloudforest.front.hosting.connection import connect
+
+
+def status(*, state: State = None, output: Output = Format.TEXT) -> int:
+    """Show the agents and the jobs."""
+    return asyncio.run(_status(state, output))
+
+
+async def _status(state: Path | None, output: Format) -> int:
+    async with connect(state_folder(state)) as client:
+        found = await client.status()
+    if output is Format.JSON:
+        terminal.print_json(found)
+    else:
+        terminal.show_rows("Agents", found["agents"])
+        terminal.show_rows("Jobs", found["jobs"])
+    return Exit.DONE
+
+
+def logs(
+    *,
+    state: State = None,
+    job: Annotated[str | None, typer.Option("--job", help="Of one job only.")] = None,
+    subject: Annotated[
+        str | None, typer.Option("--object", help="Of one objectGUID only.")
+    ] = None,
+) -> int:
+    """Print the provisioning log, one JSON object a line."""
+    filters = {"job": job, "object": subject}
+    return asyncio.run(
+        _logs(state, {key: value for key, value in filters.items() if value})
+    )
+
+
+async def _logs(state: Path | None, filters: dict[str, str]) -> int:
+    async with connect(state_folder(state)) as client:
+        async for entry in client.logs(**filters):
+            sys.stdout.write(msgspec.json.encode(entry).decode() + "\n")
+    return Exit.DONE

@@ -1,0 +1,92 @@
+"""Finds the control plane that a command talks to, or hosts one meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.base.errors import Misconfigured
+from cloudforest.base.secrets import Secret, read_secret
+from cloudforest.compiler.compile import Compiled, Service
+from cloudforest.front.hosting.children import LocalAgents
+from cloudforest.front.hosting.host import Hosted, Hosting, host
+from cloudforest.front.wiring.previews import Previews
+from cloudforest.front.wiring.state import StateFolder
+
+
+@asynccontextmanager
+async def connect_to_tree(
+    compiled: Compiled, folder: StateFolder
+) -> AsyncIterator[ControlPlaneClient]:
+    """Connect for a command that has the tree: where its `service` says."""
+    service = compiled.service
+    if service is not None and service.url is not None:
+        async with ControlPlaneClient(service.url, _token(compiled, service)) as client:
+            yield client
+    elif (serving := folder.serving()) is not None:
+        async with ControlPlaneClient(serving.url, _local_token(folder)) as client:
+            yield client
+    else:
+        async with (
+            host_for_tree(compiled, folder, bus=False) as hosted,
+            hosted.client() as client,
+        ):
+            yield client
+
+
+def _token(compiled: Compiled, service: Service) -> Secret | None:
+    if service.token is None:
+        return None
+    return read_secret(
+        env=service.token.env,
+        file=service.token.file,
+        environment=os.environ,
+        folder=compiled.folder,
+    )
+
+
+def host_for_tree(
+    compiled: Compiled, folder: StateFolder, *, bus: bool = True
+) -> AbstractAsyncContextManager[Hosted]:
+    previews = Previews(compiled.folder.absolute(), os.environ)
+    return host(folder, Hosting(bus=bus, previews=previews))
+
+
+@asynccontextmanager
+async def connect(
+    folder: StateFolder, *, agents: bool = False
+) -> AsyncIterator[ControlPlaneClient]:
+    """Connect for a command that has only the state; `agents`: start the local ones."""
+    if not folder.path.is_dir():
+        raise Misconfigured(
+            f"There is no state in {folder.path}; run `cloudforest apply` in the "
+            "tree's folder first, or name its state folder with --state."
+        )
+    if (serving := folder.serving()) is not None:
+        async with ControlPlaneClient(serving.url, _local_token(folder)) as client:
+            yield client
+        return
+    async with (
+        host(folder, Hosting(bus=agents)) as hosted,
+        hosted.client() as client,
+    ):
+        if not agents:
+            yield client
+            return
+        async with LocalAgents(folder, hosted.url).running() as local:
+            since = hosted.plane.clock()
+            names = await local.start_enrolled()
+            await hosted.plane.await_agents(names, since)
+            yield client
+
+
+def _local_token(folder: StateFolder) -> Secret:
+    try:
+        return Secret(folder.operator_token.read_text(encoding="ascii"))
+    except OSError as error:
+        raise Misconfigured(
+            f"The operator's token {folder.operator_token} can't be read "
+            f"({error.strerror}); ask its owner, or use your own --state."
+        ) from error

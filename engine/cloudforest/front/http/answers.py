@@ -1,0 +1,79 @@
+"""How requests are read and answered: JSON, roles, and errors with their kind."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cloudforest.base.errors import (
+    Busy,
+    CloudforestError,
+    Misconfigured,
+    Refused,
+    Rejected,
+    Stale,
+    Unavailable,
+)
+from cloudforest.front.wiring.control_plane import ControlPlane
+from cloudforest.hybrid.operators import Unauthenticated, require
+from cloudforest.model.identity import Operator, Role
+
+T = TypeVar("T")
+
+_STATUS: dict[type[CloudforestError], HTTPStatus] = {
+    Stale: HTTPStatus.PRECONDITION_FAILED,
+    Busy: HTTPStatus.CONFLICT,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Refused: HTTPStatus.FORBIDDEN,
+    Rejected: HTTPStatus.BAD_GATEWAY,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Misconfigured: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+
+def plane_of(request: Request) -> ControlPlane:
+    plane: ControlPlane = request.app.state.plane
+    return plane
+
+
+async def operator_of(request: Request, role: Role) -> Operator:
+    """Return who asks; raises Refused unless the token is good and the role enough."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise Unauthenticated(
+            "This needs an operator's token: send `Authorization: Bearer TOKEN`."
+        )
+    operator = await plane_of(request).operators.authenticate(token)
+    require(operator, role)
+    return operator
+
+
+async def read_body(request: Request, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except msgspec.DecodeError as error:
+        raise Misconfigured(
+            f"The request is not a {kind.__name__}: {error}."
+        ) from error
+
+
+def answer(value: Any, **headers: str) -> Response:
+    return Response(
+        msgspec.json.encode(value), media_type="application/json", headers=headers
+    )
+
+
+async def answer_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, CloudforestError)  # noqa: S101 - registered for it alone
+    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    return Response(
+        msgspec.json.encode(error_data(error)), status, media_type="application/json"
+    )
+
+
+def error_data(error: CloudforestError) -> dict[str, dict[str, str]]:
+    return {"error": {"kind": type(error).__name__, "message": str(error)}}

@@ -1,0 +1,71 @@
+"""Jobs: which there are, running one now, and explaining one object."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from cloudforest.base.errors import CloudforestError
+from cloudforest.front.http.answers import (
+    answer,
+    error_data,
+    operator_of,
+    plane_of,
+    read_body,
+)
+from cloudforest.front.wiring.control_plane import ControlPlane
+from cloudforest.model.messages import Lookup
+
+
+async def list_jobs(request: Request) -> Response:
+    await operator_of(request, "read")
+    return answer(await plane_of(request).jobs())
+
+
+async def run(request: Request) -> Response:
+    await operator_of(request, "apply")
+    return StreamingResponse(
+        _running(plane_of(request), request.path_params["name"]),
+        media_type="application/x-ndjson",
+    )
+
+
+async def _running(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
+    lines: asyncio.Queue[Any] = asyncio.Queue()
+
+    def progress(phase: str, done: int) -> None:
+        lines.put_nowait({"phase": phase, "done": done})
+
+    async def work() -> None:
+        try:
+            cycle = await plane.run_job(name, progress)
+            lines.put_nowait({"cycle": cycle})
+        except CloudforestError as error:
+            lines.put_nowait(error_data(error))
+        finally:
+            lines.put_nowait(None)
+
+    # The cycle goes on when the one who asked for it goes away.
+    task = plane.keep(work())
+    while (line := await lines.get()) is not None:
+        yield msgspec.json.encode(line) + b"\n"
+    await task
+
+
+async def explain(request: Request) -> Response:
+    await operator_of(request, "read")
+    lookup = await read_body(request, Lookup)
+    return answer(await plane_of(request).explain(request.path_params["name"], lookup))
+
+
+ROUTES = (
+    Route("/jobs", list_jobs, methods=["GET"]),
+    Route("/jobs/{name}/run", run, methods=["POST"]),
+    Route("/jobs/{name}/explain", explain, methods=["POST"]),
+)

@@ -1,0 +1,167 @@
+"""The endpoints of one resource type: create, read, replace, patch, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from scim2_models import Context, Resource, ResponseParameters
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cloudforest.adapters.store.tenant import Content, Stored, TenantDirectory
+from cloudforest.front.http.tenant.answers import (
+    base_of,
+    found,
+    read_json,
+    resource_answer,
+    versions_of,
+)
+from cloudforest.front.http.tenant.content import (
+    asked,
+    to_content,
+    to_json,
+    to_model,
+    version_tag,
+    wants_members,
+)
+from cloudforest.front.http.tenant.kinds import POLICY, Kind
+from cloudforest.front.http.tenant.members import member_changes, mentions_members
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _answer(stored: Stored, request: Request, *, status: int = 200) -> Response:
+    base = base_of(request)
+    return resource_answer(stored, to_json(stored, base), base, status=status)
+
+
+def _create(directory: TenantDirectory, kind: Kind) -> Endpoint:
+    async def create(request: Request) -> Response:
+        resource = kind.model.model_validate_json(
+            await request.body(),
+            scim_ctx=Context.RESOURCE_CREATION_REQUEST,
+            scim_policy=POLICY,
+        )
+        content = to_content(kind, resource, members=kind.has_members)
+        stored = await directory.create(kind.name, content)
+        return _answer(stored, request, status=201)
+
+    return create
+
+
+def _read(directory: TenantDirectory, kind: Kind) -> Endpoint:
+    async def read(request: Request) -> Response:
+        parameters = asked(ResponseParameters, request.query_params)
+        members = kind.has_members and wants_members(parameters)
+        stored = found(
+            await directory.get(kind.name, request.path_params["id"], members=members)
+        )
+        if request.headers.get("if-none-match") == version_tag(stored):
+            return Response(status_code=304, headers={"ETag": version_tag(stored)})
+        base = base_of(request)
+        return resource_answer(stored, to_json(stored, base, parameters), base)
+
+    return read
+
+
+def _replace(directory: TenantDirectory, kind: Kind) -> Endpoint:
+    async def replace(request: Request) -> Response:
+        resource = kind.model.model_validate_json(
+            await request.body(),
+            scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST,
+            scim_policy=POLICY,
+        )
+
+        def revise(stored: Stored) -> Content | None:
+            resource.replace(to_model(stored))
+            content = to_content(kind, resource, members=kind.has_members)
+            same = content.body == stored.body
+            return None if same and content.members == stored.members else content
+
+        stored = await directory.revise(
+            kind.name,
+            request.path_params["id"],
+            revise,
+            members=kind.has_members,
+            versions=versions_of(request.headers.get("if-match")),
+        )
+        return _answer(found(stored), request)
+
+    return replace
+
+
+async def _patch_members(
+    directory: TenantDirectory, kind: Kind, request: Request, document: dict[str, Any]
+) -> Stored | None:
+    changes = member_changes(document) if kind.has_members else None
+    if changes is None:
+        return None
+    return found(
+        await directory.change_members(
+            kind.name,
+            request.path_params["id"],
+            add=changes.add,
+            remove=list(changes.remove),
+            versions=versions_of(request.headers.get("if-match")),
+        )
+    )
+
+
+async def _patch_resource(
+    directory: TenantDirectory, kind: Kind, request: Request, document: dict[str, Any]
+) -> Stored:
+    members = kind.has_members and mentions_members(document)
+    operations = kind.patch.model_validate(
+        document, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=POLICY
+    )
+
+    def revise(stored: Stored) -> Content | None:
+        resource: Resource[Any] = to_model(stored)
+        changed = operations.patch(resource, scim_policy=POLICY)
+        return to_content(kind, resource, members=members) if changed else None
+
+    return found(
+        await directory.revise(
+            kind.name,
+            request.path_params["id"],
+            revise,
+            members=members,
+            versions=versions_of(request.headers.get("if-match")),
+        )
+    )
+
+
+def _patch(directory: TenantDirectory, kind: Kind) -> Endpoint:
+    async def patch(request: Request) -> Response:
+        document = read_json(await request.body())
+        stored = await _patch_members(directory, kind, request, document)
+        if stored is None:
+            stored = await _patch_resource(directory, kind, request, document)
+        # RFC 7644, 3.5.2: 204 is the answer when no attributes were asked for.
+        return Response(status_code=204, headers={"ETag": version_tag(stored)})
+
+    return patch
+
+
+def _delete(directory: TenantDirectory, kind: Kind) -> Endpoint:
+    async def delete(request: Request) -> Response:
+        versions = versions_of(request.headers.get("if-match"))
+        id_ = request.path_params["id"]
+        if not await directory.delete(kind.name, id_, versions=versions):
+            found(None)
+        return Response(status_code=204)
+
+    return delete
+
+
+def resource_routes(directory: TenantDirectory, kind: Kind) -> list[Route]:
+    one = f"/{kind.endpoint}/{{id}}"
+    return [
+        Route(f"/{kind.endpoint}", _create(directory, kind), methods=["POST"]),
+        Route(one, _read(directory, kind), methods=["GET"]),
+        Route(one, _replace(directory, kind), methods=["PUT"]),
+        Route(one, _patch(directory, kind), methods=["PATCH"]),
+        Route(one, _delete(directory, kind), methods=["DELETE"]),
+    ]

@@ -1,0 +1,111 @@
+"""What a person sees: words and tables on the terminal, or one JSON document."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cloudforest.base.diagnostics import Diagnostic, Severity
+from cloudforest.plan.change import Change
+from cloudforest.plan.plan import Plan
+from cloudforest.plan.wording import COUNTED, counts_in_words, in_words, total
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+_ALWAYS_SHOWN = ("read", "inScope", "unchanged", "escrow")
+_STYLES = {"create": "green", "update": "yellow", "rename": "cyan", "delete": "red"}
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
+
+
+def done(sentence: str) -> None:
+    out.print(Text.assemble(("✓ ", "green"), sentence))
+
+
+def heading(words: str) -> None:
+    out.print(Text(f"\n{words}", style="bold"))
+
+
+def show_diagnostics(diagnostics: Iterable[Diagnostic], console: Console) -> None:
+    for each in diagnostics:
+        style = "red" if each.severity is Severity.ERROR else "yellow"
+        console.print(
+            Text.assemble(
+                (f"{each.place}: ", "bold"),
+                (f"{each.severity}: ", style),
+                f"{each.message} ",
+                (f"[{each.id}]", "dim"),
+            ),
+            soft_wrap=True,
+        )
+
+
+def show_plan(plan: Plan) -> None:
+    for change in plan.changes:
+        _show_change(change)
+    out.print(f"Plan: {total(plan)} (against revision {plan.base}).", style="bold")
+    for impact in plan.impacts:
+        out.print(f"  {impact.job}: {counts_in_words(impact)}", soft_wrap=True)
+    for guard in plan.guards:
+        out.print(
+            f"  BLOCKED: {guard.job} would cause {guard.effects} {guard.guard}; "
+            f"at most {guard.limit} may happen without being allowed.",
+            style="bold red",
+            soft_wrap=True,
+        )
+
+
+def _show_change(change: Change) -> None:
+    out.print(Text(f"{change}", style=_STYLES[change.action]))
+    if change.action != "update":
+        return
+    for field in change.fields:
+        before = "(nothing)" if field.before is None else in_words(field.before)
+        after = "(nothing)" if field.after is None else in_words(field.after)
+        out.print(f"    {field.path}: {before} → {after}", markup=False, soft_wrap=True)
+
+
+def show_cycles(cycles: Sequence[Mapping[str, Any]]) -> None:
+    """Show what the cycles did, a column each; as in the documented JSON."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for each in cycles:
+        table.add_column(each["job"], justify="right", style="bold")
+    for key in ("state", "cycle"):
+        table.add_row(key, *(each[key] for each in cycles))
+    for key, words in COUNTED.items():
+        numbers = [each["counts"][key] for each in cycles]
+        if key in _ALWAYS_SHOWN or any(numbers):
+            table.add_row(words, *(f"{number:,}" for number in numbers))
+    table.add_row("requests", *(f"{each['requests']:,}" for each in cycles))
+    table.add_row("seconds", *(f"{each['seconds']:.1f}" for each in cycles))
+    out.print(table)
+
+
+def show_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Show mappings with equal keys as a table."""
+    heading(title)
+    if not rows:
+        out.print("  none", style="dim")
+        return
+    table = Table(box=None, pad_edge=False)
+    for key in rows[0]:
+        table.add_column(key)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    out.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

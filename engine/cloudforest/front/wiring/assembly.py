@@ -1,0 +1,123 @@
+"""Puts stores, keys, bus and targets into one control plane, and takes it apart."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloudforest.adapters.bus.credentials import BusAuthority, Endpoint, bus_authority
+from cloudforest.adapters.bus.server import BusServer, TlsFiles
+from cloudforest.adapters.bus.service import open_agent_bus
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.identity import SqlIdentityStore
+from cloudforest.adapters.store.migrate import migrate
+from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.registration import SqlRegistrationStore
+from cloudforest.base.clock import system_clock
+from cloudforest.base.errors import Unavailable
+from cloudforest.base.secrets import Secret
+from cloudforest.front.wiring.control_plane import ControlPlane
+from cloudforest.front.wiring.explained import ExplainedBus
+from cloudforest.front.wiring.previews import Previews
+from cloudforest.front.wiring.state import StateFolder
+from cloudforest.front.wiring.targets import Targets
+from cloudforest.hybrid.authority import Authority, open_authority
+from cloudforest.hybrid.bootstrap import Bootstrap
+from cloudforest.hybrid.enrolment import Enrolment
+from cloudforest.hybrid.operators import Operators
+from cloudforest.model.identity import AgentRecord, BusAccess
+from cloudforest.model.ports import AgentBus
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a control plane is made of. `bus`: agents can be asked, over NATS.
+
+    `store` is a database URL; None: SQLite in the state folder. `url` is where it will
+    be served, and `tenant_token` lets it into its own tenant directory.
+    """
+
+    folder: StateFolder
+    url: str
+    tenant_token: Secret
+    store: str | None = None
+    bus: bool = True
+    previews: Previews | None = None
+
+
+@dataclass(frozen=True)
+class _Bus:
+    """The bus that we keep, if we keep one, and what mints its credentials."""
+
+    authority: BusAuthority
+    endpoint: Endpoint | None = None
+    connection: AgentBus | None = None
+
+    def mint(self, record: AgentRecord, nkey: str, now: datetime) -> BusAccess:
+        if self.endpoint is None:
+            raise Unavailable(
+                "This control plane has no bus: it only answers a command. "
+                "Run `cloudforest serve`, and bootstrap again."
+            )
+        return self.authority.agent_access(
+            record.id, record.domains, nkey=nkey, endpoint=self.endpoint, now=now
+        )
+
+
+def new_token() -> Secret:
+    return Secret(secrets.token_urlsafe(32))
+
+
+@asynccontextmanager
+async def assembled(parts: Parts) -> AsyncIterator[ControlPlane]:
+    async with AsyncExitStack() as stack:
+        url = parts.store or f"sqlite:///{parts.folder.database}"
+        database = Database(url)
+        stack.callback(database.close)
+        await migrate(database)
+        authority = open_authority(parts.folder.keys, system_clock())
+        bus = await _bus(parts, authority, stack)
+        if parts.previews is not None:
+            stack.push_async_callback(parts.previews.close)
+        yield _control_plane(database, authority, bus, parts)
+
+
+async def _bus(parts: Parts, ca: Authority, stack: AsyncExitStack) -> _Bus:
+    authority = bus_authority(parts.folder.keys)
+    if not parts.bus:
+        return _Bus(authority)
+    files = ca.write_server(parts.folder.bus, system_clock())
+    tls = TlsFiles(files.certificate, files.key, files.ca)
+    server = BusServer(parts.folder.bus, authority, tls)
+    await server.start()
+    stack.push_async_callback(server.stop)
+    connection = await open_agent_bus(
+        authority, endpoint=server.endpoint, clock=system_clock
+    )
+    stack.push_async_callback(connection.close)
+    return _Bus(authority, server.endpoint, connection)
+
+
+def _control_plane(
+    database: Database, authority: Authority, bus: _Bus, parts: Parts
+) -> ControlPlane:
+    identities = SqlIdentityStore(database)
+    registrations = SqlRegistrationStore(database)
+    return ControlPlane(
+        registrations=registrations,
+        identities=identities,
+        provisioning=SqlProvisioningStore(database),
+        enrolment=Enrolment(identities, authority, system_clock),
+        bootstrapping=Bootstrap(
+            identities, registrations, authority, bus.mint, system_clock
+        ),
+        operators=Operators(identities, system_clock),
+        targets=Targets(f"{parts.url}/scim/v2", parts.tenant_token, os.environ),
+        clock=system_clock,
+        bus=bus.connection and ExplainedBus(bus.connection, identities),
+        previews=parts.previews,
+    )

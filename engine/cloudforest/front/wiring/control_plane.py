@@ -1,0 +1,239 @@
+"""The control plane: registration, agents and jobs, over the machines of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from cloudforest.base.canonical import digest
+from cloudforest.base.clock import Clock
+from cloudforest.base.errors import CloudforestError, Unavailable
+from cloudforest.front.wiring import summaries
+from cloudforest.front.wiring.previews import Previews
+from cloudforest.front.wiring.targets import Targets
+from cloudforest.hybrid.bootstrap import Bootstrap
+from cloudforest.hybrid.enrolment import Enrolment
+from cloudforest.hybrid.operators import Operators
+from cloudforest.hybrid.status import listed
+from cloudforest.model.identity import AgentRecord, Operator
+from cloudforest.model.messages import Lookup
+from cloudforest.model.ports import (
+    AgentBus,
+    IdentityStore,
+    ProvisioningStore,
+    RegistrationStore,
+)
+from cloudforest.model.provisioning import Cycle
+from cloudforest.model.registration import Job, Registration
+from cloudforest.plan.plan import JobImpact
+from cloudforest.provisioning.cycle import run_cycle
+from cloudforest.provisioning.explaining import explain
+from cloudforest.provisioning.impact import impact
+from cloudforest.provisioning.run import Progress, Run, Turns, pinned, silent
+from cloudforest.provisioning.scheduler import Scheduler
+
+_AWAIT_SECONDS = 30.0
+_POLL_SECONDS = 0.1
+
+log = structlog.get_logger()
+
+
+@dataclass
+class ControlPlane:
+    """`bus` is None where no agent can be asked; `previews` answer for plans then."""
+
+    registrations: RegistrationStore
+    identities: IdentityStore
+    provisioning: ProvisioningStore
+    enrolment: Enrolment
+    bootstrapping: Bootstrap
+    operators: Operators
+    targets: Targets
+    clock: Clock
+    bus: AgentBus | None = None
+    previews: Previews | None = None
+    turns: Turns = field(default_factory=Turns)
+    _kept: set[asyncio.Task[None]] = field(default_factory=set)
+
+    # --- registration ----------------------------------------------------------------
+
+    async def register(
+        self, registration: Registration, *, base: int, operator: Operator
+    ) -> int:
+        revision = await self.registrations.register(
+            registration, base=base, operator=operator.name, now=self.clock()
+        )
+        await self.enrolment.sync_agents(registration)
+        await self.operators.audit(operator, "register", f"revision {revision}")
+        return revision
+
+    async def impact(self, registration: Registration) -> list[JobImpact]:
+        """Evaluate the next cycle of each enabled job as it would be registered."""
+        bus = self.bus
+        if self.previews is not None:
+            bus = await self.previews.bus(registration)
+        jobs = [each for each in registration.jobs if each.enabled]
+        return [await self._impact(registration, job, bus) for job in jobs]
+
+    async def _impact(
+        self, registration: Registration, job: Job, bus: AgentBus | None
+    ) -> JobImpact:
+        if bus is None:
+            return JobImpact(job=job.name, unknown="No agent can be asked from here.")
+        try:
+            run = self._run(registration, job.name, bus)
+        except CloudforestError as error:
+            return JobImpact(job=job.name, unknown=str(error))
+        try:
+            found = await impact(run, digest=digest(registration))
+        except CloudforestError as error:
+            return JobImpact(job=job.name, unknown=str(error))
+        finally:
+            await run.target.close()
+        return summaries.impact(run, found)
+
+    def _run(self, registration: Registration, name: str, bus: AgentBus) -> Run:
+        job, program, profile = pinned(registration, name)
+        return Run(
+            job=job,
+            program=program,
+            profile=profile,
+            store=self.provisioning,
+            bus=bus,
+            target=self.targets.open(registration, job.target),
+            clock=self.clock,
+            rows=name,
+        )
+
+    # --- agents ----------------------------------------------------------------------
+
+    async def issue_token(self, name: str, *, operator: Operator) -> str:
+        token = await self.enrolment.issue_token(name)
+        await self.operators.audit(operator, "agent token", name)
+        return token
+
+    async def await_agents(self, names: Sequence[str], since: datetime) -> None:
+        """Return when each of them has bootstrapped and looked at its domains."""
+        waiting = set(names)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_AWAIT_SECONDS):
+                while waiting:
+                    for agent in await self.identities.agents():
+                        if _has_looked(agent, since):
+                            waiting.discard(agent.name)
+                    await asyncio.sleep(_POLL_SECONDS)
+        if waiting:
+            raise Unavailable(
+                f"The agent {', '.join(sorted(waiting))} did not bootstrap within "
+                f"{_AWAIT_SECONDS:.0f} seconds; its log is in the state folder, "
+                "under agents/NAME/agent.log."
+            )
+
+    # --- jobs ------------------------------------------------------------------------
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        _, registration = await self.registrations.registration()
+        return summaries.jobs(registration)
+
+    async def run_job(self, name: str, progress: Progress) -> dict[str, Any]:
+        """Run one cycle now; return it in the documented shape."""
+        registration = await self._registered()
+        return summaries.cycle(await self._cycle(name, registration, progress))
+
+    async def _cycle(
+        self, name: str, registration: Registration, progress: Progress
+    ) -> Cycle:
+        job, _, _ = pinned(registration, name)
+        target = self.targets.open(registration, job.target)
+        try:
+            return await run_cycle(
+                name,
+                registration,
+                store=self.provisioning,
+                bus=self._connected_bus(),
+                target=target,
+                clock=self.clock,
+                turns=self.turns,
+                progress=progress,
+            )
+        finally:
+            await target.close()
+
+    async def explain(self, name: str, lookup: Lookup) -> dict[str, Any]:
+        registration = await self._registered()
+        run = self._run(registration, name, self._connected_bus())
+        try:
+            return await explain(run, lookup)
+        finally:
+            await run.target.close()
+
+    async def _registered(self) -> Registration:
+        _, registration = await self.registrations.registration()
+        if registration is None:
+            raise Unavailable("Nothing is registered yet; run `cloudforest apply`.")
+        return registration
+
+    def _connected_bus(self) -> AgentBus:
+        if self.bus is None:
+            raise Unavailable("This control plane has no bus; run `cloudforest serve`.")
+        return self.bus
+
+    @asynccontextmanager
+    async def scheduling(self) -> AsyncIterator[None]:
+        """Run every job at its interval for as long as the context lasts."""
+        scheduler = Scheduler(
+            read=self._read_registration, run=self._tick, clock=self.clock
+        )
+        task = asyncio.create_task(scheduler.serve(), name="scheduler")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _read_registration(self) -> Registration | None:
+        return (await self.registrations.registration())[1]
+
+    async def _tick(self, name: str, registration: Registration) -> None:
+        try:
+            cycle = await self._cycle(name, registration, silent)
+        except CloudforestError as error:
+            log.warning("cycle did not start", job=name, reason=str(error))
+        else:
+            log.info("cycle ended", job=name, state=cycle.state, reason=cycle.error)
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Hold a task that goes on when the one who asked for it goes away."""
+        task = asyncio.create_task(work)
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+        return task
+
+    async def status(self) -> dict[str, Any]:
+        now = self.clock()
+        _, registration = await self.registrations.registration()
+        return {
+            "agents": [
+                summaries.agent(each, now)
+                for each in listed(await self.identities.agents(), now)
+            ],
+            "jobs": summaries.job_states(
+                registration,
+                await self.provisioning.last_cycles(),
+                await self.provisioning.effect_counts(),
+                running=self.turns.taken,
+            ),
+        }
+
+
+def _has_looked(agent: AgentRecord, since: datetime) -> bool:
+    if agent.last_bootstrap is None or agent.troubles is None:
+        return False
+    return agent.last_bootstrap >= since

@@ -1,0 +1,45 @@
+"""Opens a domain's directory with what is bound on this host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cloudforest.adapters.directory.ldap.domain import LdapDirectory
+from cloudforest.adapters.directory.ldif.domain import LdifDirectory
+from cloudforest.agent.bindings import Binding, DirectoryBinding
+from cloudforest.base.errors import Misconfigured
+from cloudforest.base.secrets import read_secret
+from cloudforest.model.ports import Directory
+from cloudforest.model.registration import Domain
+
+
+def open_directory(
+    domain: Domain, binding: Binding, environment: Mapping[str, str]
+) -> Directory:
+    """Raise Misconfigured, naming what is missing, when the binding can't be used."""
+    if binding.active_directory is not None:
+        return _open_ldap(domain, binding.active_directory, environment)
+    if binding.ldif is None:
+        raise Misconfigured(f"Nothing is bound on this host for {domain.name}.")
+    return LdifDirectory(domain.name, Path(binding.ldif))
+
+
+def _open_ldap(
+    domain: Domain, bound: DirectoryBinding, environment: Mapping[str, str]
+) -> LdapDirectory:
+    directory = domain.source.active_directory
+    controllers = directory.controllers if directory else bound.controllers
+    return LdapDirectory(
+        domain.name,
+        controllers,
+        ca=bound.ca,
+        server_name=bound.server_name,
+        verify=bound.verify == "on",
+        username=bound.username,
+        password=read_secret(
+            env=bound.password.env,
+            file=bound.password.file,
+            environment=environment,
+        ),
+    )
