@@ -55,7 +55,7 @@ def find(connection: Connection, kind: str, which: str) -> Stored | None:
 
 def members_of(connection: Connection, which: str) -> Members:
     rows = connection.execute(_MEMBERS, {"which": which})
-    return {member: body for member, body in rows}  # noqa: C416 - rows are not pairs
+    return {row.member_id: row.body for row in rows}
 
 
 def _claim(connection: Connection, kind: str, which: str, content: Content) -> None:
@@ -99,7 +99,7 @@ def rewrite(connection: Connection, row: Stored, content: Content, now: str) -> 
         _REWRITE, {"which": row.id, "now": now, "new_body": content.body}
     )
     rows = connection.execute(_KEYS, {"which": row.id})
-    if {path: value for path, value in rows} != content.keys:  # noqa: C416 - as above
+    if {each.path: each.value for each in rows} != content.keys:
         connection.execute(_DELETE_KEYS, {"which": row.id})
         _add_keys(connection, row.type, row.id, content)
 

@@ -1,0 +1,88 @@
+"""A SCIM server that stores nothing: what is measured against it is the client.
+
+`python benchmarks/null_scim.py` prints its port and serves until it is killed.
+`GET /__counts__` answers the number of requests so far by method.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import sys
+from collections import Counter
+
+MEDIA_TYPE = b"Content-Type: application/scim+json\r\n"
+EMPTY_LIST = json.dumps(
+    {
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+        "totalResults": 0,
+        "startIndex": 1,
+        "itemsPerPage": 0,
+        "Resources": [],
+    }
+).encode()
+
+
+def answer_of(status: bytes, body: bytes) -> bytes:
+    length = b"Content-Length: %d\r\n\r\n" % len(body)
+    return b"HTTP/1.1 " + status + b"\r\n" + MEDIA_TYPE + length + body
+
+
+class NullScim(asyncio.Protocol):
+    """One connection: reads requests by their Content-Length and answers at once."""
+
+    def __init__(self, counts: Counter[str], ids: itertools.count[int]) -> None:
+        self.counts = counts
+        self.ids = ids
+        self.buffer = b""
+
+    def connection_made(self, transport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while True:
+            head, found, rest = self.buffer.partition(b"\r\n\r\n")
+            length = content_length(head)
+            if not found or len(rest) < length:
+                return
+            self.buffer = rest[length:]
+            self.transport.write(self.answer(head))
+
+    def answer(self, head: bytes) -> bytes:
+        method, path, _ = head.split(b" ", 2)
+        if path == b"/__counts__":
+            return answer_of(b"200 OK", json.dumps(self.counts).encode())
+        self.counts[method.decode()] += 1
+        match method:
+            case b"POST":
+                body = b'{"id":"%d"}' % next(self.ids)
+                return answer_of(b"201 Created", body)
+            case b"GET":
+                return answer_of(b"200 OK", EMPTY_LIST)
+            case _:
+                return b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+def content_length(head: bytes) -> int:
+    name = b"\r\ncontent-length:"
+    start = head.lower().find(name)
+    if start < 0:
+        return 0
+    return int(head[start + len(name) :].split(b"\r\n", 1)[0])
+
+
+async def serve() -> None:
+    counts: Counter[str] = Counter()
+    ids = itertools.count(1)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: NullScim(counts, ids), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())

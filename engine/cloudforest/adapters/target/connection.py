@@ -1,0 +1,191 @@
+"""One target over HTTP: pace, retries, breaker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import aiohttp
+import msgspec
+
+from cloudforest.adapters.target.answers import (
+    Answer,
+    Request,
+    Unanswered,
+    let_in,
+    read_document,
+    same_place,
+)
+from cloudforest.adapters.target.credential import Credential, authorization
+from cloudforest.adapters.target.pace import (
+    ATTEMPTS,
+    DEFAULT_WAIT,
+    LONGEST_WAIT,
+    SHORTEST_WAIT,
+    Breaker,
+    Monotonic,
+    Pace,
+    backoff,
+    retry_after,
+)
+from cloudforest.base.errors import Misconfigured, Unavailable
+from cloudforest.model.ports import Sleep
+from cloudforest.model.registration import Target
+
+USER_AGENT = "cloudforest"
+MEDIA_TYPE = "application/scim+json"
+_FAILURES = frozenset({500, 502, 503, 504})
+"""Of the service, not of what was asked: 501 and the like are answers."""
+_HEADERS = {
+    "User-Agent": USER_AGENT,
+    "Accept": f"{MEDIA_TYPE}, application/json",
+    "Content-Type": MEDIA_TYPE,
+}
+
+
+def _asked_to_wait(status: int, header: str | None) -> float | None:
+    wait = retry_after(header, datetime.now(UTC))
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return max(DEFAULT_WAIT if wait is None else wait, SHORTEST_WAIT)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and wait is not None:
+        return max(wait, SHORTEST_WAIT)
+    return None
+
+
+@contextmanager
+def _spoken(place: str, timeout: float) -> Iterator[None]:
+    """Say in our words why there is no answer."""
+    try:
+        yield
+    except aiohttp.InvalidURL as error:
+        raise Misconfigured(
+            f"{place} has an URL that can't be used; write for example"
+            " https://scim.example.com/v2."
+        ) from error
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise Unavailable(
+            f"{place} shows a certificate that is not trusted; install its authority"
+            " on this machine."
+        ) from error
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise Unanswered("can't be reached", reached=False) from error
+    except TimeoutError as error:
+        reason = f"did not answer within {timeout:g} s"
+        raise Unanswered(reason, reached=True) from error
+    except aiohttp.ClientError as error:
+        reason = "closed the connection without an answer"
+        raise Unanswered(reason, reached=True) from error
+
+
+class Connection:
+    """Sends requests to a target; `sent` is called as each of them leaves."""
+
+    def __init__(
+        self,
+        target: Target,
+        base_url: str,
+        credential: Credential,
+        *,
+        sent: Callable[[], None],
+        sleep: Sleep,
+        monotonic: Monotonic,
+    ) -> None:
+        profile = target.profile
+        self.place = f"The target {target.name} ({base_url})"
+        self._name = target.name
+        self._base = base_url.rstrip("/")
+        self._headers = {**_HEADERS, **authorization(credential)}
+        self._sent = sent
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._pace = Pace(profile.requests_per_second, sleep=sleep, monotonic=monotonic)
+        self._breaker = Breaker(self.place)
+        self._concurrency = profile.concurrency
+        self._slots = asyncio.Semaphore(profile.concurrency)
+        self._timeout = profile.timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, request: Request, *, through: bool = False) -> Answer:
+        """Return the answer, whatever it says about the object; waits as asked.
+
+        A POST is sent again only if the service refused it unread. `through` passes an
+        open breaker. Raises Unanswered; Unavailable if the whole service is meant.
+        """
+        waited, attempt = 0.0, 0
+        while True:
+            try:
+                answer, wait = await self._attempt(request, through=through)
+            except Unanswered as error:
+                attempt += 1
+                await self._fail(request, error, attempt)
+                continue
+            if wait is None:
+                self._breaker.success()
+                return answer
+            waited += wait
+            self._hold(wait, waited, answer.status)
+
+    async def _fail(self, request: Request, error: Unanswered, attempt: int) -> None:
+        """Wait before another attempt, or raise the error if there is to be none."""
+        self._breaker.failure(error.reason, self._monotonic())
+        if attempt >= ATTEMPTS or (request.method == "POST" and error.reached):
+            raise error
+        await self._sleep(backoff(attempt))
+
+    def _hold(self, wait: float, waited: float, status: int) -> None:
+        if waited > LONGEST_WAIT:
+            raise Unavailable(
+                f"{self.place} answers {status} and asks to wait for {wait:.0f} s;"
+                f" more than {LONGEST_WAIT:.0f} s is not waited; lower"
+                " requestsPerSecond in its profile, or try later."
+            )
+        self._pace.hold(wait)
+
+    async def _attempt(
+        self, request: Request, *, through: bool
+    ) -> tuple[Answer, float | None]:
+        """Send once; return the answer, and how long to wait if it asks for that."""
+        async with self._slots:
+            await self._pace.turn()
+            if not through:
+                self._breaker.check(self._monotonic())
+            self._sent()
+            with _spoken(self.place, self._timeout):
+                return await self._exchange(request)
+
+    async def _exchange(self, request: Request) -> tuple[Answer, float | None]:
+        data = None if request.body is None else msgspec.json.encode(request.body)
+        async with self._open().request(
+            request.method,
+            self._base + request.target,
+            data=data,
+            allow_redirects=False,
+        ) as response:
+            body = await response.read()
+        status = response.status
+        let_in(status, self.place, self._name)
+        same_place(status, self.place)
+        answer = Answer(status, read_document(body))
+        wait = _asked_to_wait(status, response.headers.get("Retry-After"))
+        if wait is None and status in _FAILURES:
+            raise Unanswered(f"answered {status}", reached=True, status=status)
+        return answer, wait
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._concurrency),
+                headers=self._headers,
+                timeout=aiohttp.ClientTimeout(
+                    total=self._timeout, sock_connect=self._timeout
+                ),
+            )
+        return self._session
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None

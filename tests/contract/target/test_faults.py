@@ -1,0 +1,301 @@
+"""What the client makes of a service that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from tests.contract.target.conftest import client_of
+from tests.servers.hostile import DIE, NEVER, Reply
+
+from cloudforest.adapters.target import BasicCredential, ScimTarget
+from cloudforest.adapters.target.pace import THRESHOLD
+from cloudforest.base.errors import Rejected, Unavailable
+from cloudforest.base.secrets import Secret
+from cloudforest.model.outcomes import Refusal
+from cloudforest.model.provisioning import Change
+from cloudforest.model.registration import Profile, Target
+
+CHANGE = [Change(path="title", before="Boss", after="Chief")]
+ZOE = {"userName": "zoe@contoso.com", "externalId": "anchor-of-zoe"}
+
+
+def listed(*resources, total=None):
+    count = len(resources) if total is None else total
+    return Reply(200, {"totalResults": count, "Resources": list(resources)})
+
+
+@pytest.fixture
+async def connect():
+    """Return a client that does not really sleep, and what it slept."""
+    clients, slept = [], []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    def start(url, **profile):
+        client = client_of(url, sleep=sleep, **profile)
+        clients.append(client)
+        return client, slept
+
+    yield start
+    for each in clients:
+        await each.close()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_service_that_does_not_let_us_in_is_named(
+    hostile_server, connect, status
+):
+    server = hostile_server(lambda _: Reply(status))
+    target, _ = connect(server.url)
+    with pytest.raises(Unavailable) as error:
+        await target.probe()
+    assert server.url in str(error.value)
+    assert f"answered {status}" in str(error.value)
+    assert "check `auth` of Target cloud" in str(error.value)
+    assert len(server.asked) == 1
+
+
+async def test_a_probe_needs_no_service_provider_config(hostile_server, connect):
+    server = hostile_server(
+        lambda asked: listed() if asked.path == "/Users" else Reply(404)
+    )
+    target, _ = connect(server.url)
+    await target.probe()
+
+
+async def test_every_request_says_who_asks_and_what_it_speaks(hostile_server, connect):
+    server = hostile_server(lambda _: Reply(204))
+    target, _ = connect(server.url)
+    await target.modify("User", "a/b c", CHANGE)
+    (asked,) = server.asked
+    assert asked.path == "/Users/a%2Fb%20c"
+    assert asked.headers["User-Agent"] == "cloudforest"
+    assert asked.headers["Content-Type"] == "application/scim+json"
+    assert asked.headers["Authorization"] == "Bearer a-token-for-tests"
+
+
+async def test_a_username_and_password_are_sent_as_basic(hostile_server):
+    server = hostile_server(lambda _: listed())
+    named = Target(name="c", scim=server.url, profile=Profile(name="generic"))
+    target = ScimTarget(named, server.url, BasicCredential("zoë", Secret("p:w")))
+    await target.probe()
+    await target.close()
+    assert server.asked[0].headers["Authorization"] == "Basic em/DqzpwOnc="
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_retry_after_is_honoured(hostile_server, connect, status):
+    server = hostile_server(
+        lambda asked: (
+            Reply(status, headers={"Retry-After": "7"})
+            if asked.number == 1
+            else Reply(201, {"id": "1"})
+        )
+    )
+    target, slept = connect(server.url)
+    assert await target.create("User", ZOE) == "1"
+    assert slept == [pytest.approx(7, abs=0.5)]
+
+
+async def test_retry_after_may_be_a_date(hostile_server, connect):
+    until = datetime.now(UTC) + timedelta(seconds=20)
+    header = {"Retry-After": format_datetime(until, usegmt=True)}
+    server = hostile_server(
+        lambda asked: Reply(429, headers=header) if asked.number == 1 else Reply(204)
+    )
+    target, slept = connect(server.url)
+    await target.modify("User", "1", CHANGE)
+    assert 15 < slept[0] <= 21
+
+
+async def test_too_long_a_wait_is_not_waited(hostile_server, connect):
+    server = hostile_server(lambda _: Reply(429, headers={"Retry-After": "3600"}))
+    target, slept = connect(server.url)
+    with pytest.raises(Unavailable, match="asks to wait for 3600 s"):
+        await target.modify("User", "1", CHANGE)
+    assert slept == []
+
+
+async def test_a_failure_that_passes_is_not_noticed(hostile_server, connect):
+    server = hostile_server(
+        lambda asked: (Reply(500), DIE, Reply(204))[asked.number - 1]
+    )
+    target, slept = connect(server.url)
+    await target.modify("User", "1", CHANGE)
+    assert slept == [0.25, 0.5]
+
+
+async def test_a_failure_over_one_object_is_its_outcome(hostile_server, connect):
+    server = hostile_server(lambda _: Reply(500, {"detail": "zoe@contoso.com"}))
+    target, _ = connect(server.url)
+    with pytest.raises(Refusal) as refusal:
+        await target.modify("User", "1", CHANGE)
+    assert refusal.value.status == 500
+    assert "zoe" not in refusal.value.reason
+    assert len(server.asked) == 3
+
+
+async def test_a_service_that_is_down_is_not_asked_for_ever(hostile_server, connect):
+    server = hostile_server(lambda _: Reply(500))
+    target, _ = connect(server.url)
+    outcomes = await asyncio.gather(
+        *(target.modify("User", str(each), CHANGE) for each in range(50)),
+        return_exceptions=True,
+    )
+    down = [each for each in outcomes if isinstance(each, Unavailable)]
+    assert len(down) > 40
+    assert "answered 500" in str(down[-1])
+    assert server.url in str(down[-1])
+    assert len(server.asked) <= THRESHOLD + 8
+
+
+async def test_a_probe_closes_the_breaker(hostile_server, connect):
+    server = hostile_server(lambda _: Reply(500))
+    target, _ = connect(server.url)
+    for each in range(THRESHOLD):
+        with pytest.raises((Unavailable, Refusal)):
+            await target.modify("User", str(each), CHANGE)
+    server.answer = lambda asked: Reply(204) if asked.method == "PATCH" else listed()
+    with pytest.raises(Unavailable, match="requests in a row failed"):
+        await target.modify("User", "1", CHANGE)
+    await target.probe()
+    await target.modify("User", "1", CHANGE)
+
+
+async def test_a_service_that_can_not_be_reached_is_named(hostile_server, connect):
+    server = hostile_server(lambda _: Reply(200))
+    server.stop_listening()
+    target, _ = connect(server.url)
+    for attempt in (
+        target.probe(),
+        target.create("User", ZOE),
+        target.modify("User", "1", CHANGE),
+    ):
+        with pytest.raises(Unavailable, match=f"{server.url}.* can't be reached"):
+            await attempt
+
+
+async def test_a_service_that_never_answers_is_not_awaited(hostile_server, connect):
+    server = hostile_server(lambda _: NEVER)
+    target, _ = connect(server.url, timeout=0.1)
+    start = time.monotonic()
+    with pytest.raises(Refusal, match=r"did not answer within 0\.1 s") as refusal:
+        await target.modify("User", "1", CHANGE)
+    assert refusal.value.status == 0
+    with pytest.raises(Unavailable, match="did not answer"):
+        await target.probe()
+    assert time.monotonic() - start < 5
+
+
+async def test_a_creation_whose_answer_is_lost_is_looked_up(hostile_server, connect):
+    server = hostile_server(
+        lambda asked: DIE if asked.method == "POST" else listed({"id": "7", **ZOE})
+    )
+    target, _ = connect(server.url)
+    assert await target.create("User", ZOE) == "7"
+    assert [each.method for each in server.asked] == ["POST", "GET"]
+    assert server.asked[1].query["filter"] == 'externalId eq "anchor-of-zoe"'
+
+
+async def test_a_creation_that_was_lost_is_not_repeated(hostile_server, connect):
+    server = hostile_server(lambda asked: DIE if asked.method == "POST" else listed())
+    target, _ = connect(server.url)
+    with pytest.raises(Refusal, match="0 resources are found"):
+        await target.create("User", ZOE)
+    assert [each.method for each in server.asked] == ["POST", "GET"]
+
+
+async def test_an_answer_without_an_id_is_looked_up(hostile_server, connect):
+    server = hostile_server(
+        lambda asked: (
+            Reply(201) if asked.method == "POST" else listed({"id": "7", **ZOE})
+        )
+    )
+    target, _ = connect(server.url)
+    assert await target.create("User", ZOE) == "7"
+
+
+async def test_pages_that_never_advance_are_an_error(hostile_server, connect):
+    page = [{"id": str(each), "userName": str(each)} for each in range(10)]
+    server = hostile_server(lambda _: listed(*page, total=100))
+    target, _ = connect(server.url)
+    with pytest.raises(Rejected, match="stopped after 10 of 100"):
+        [each async for each in target.resources("User", ())]
+    assert len(server.asked) == 2
+
+
+async def test_short_pages_are_read_to_the_end(hostile_server, connect):
+    every = [{"id": str(each), "userName": str(each)} for each in range(10)]
+
+    def answer(asked):
+        start = int(asked.query["startIndex"]) - 1
+        return listed(*every[start : start + 3], total=10)
+
+    target, _ = connect(hostile_server(answer).url, page_size=50)
+    found = [each.id async for each in target.resources("User", ())]
+    assert found == [each["id"] for each in every]
+
+
+async def test_a_service_that_ignores_filters_matches_nobody_else(
+    hostile_server, connect
+):
+    everybody = ({"id": "1", "userName": "a"}, {"id": "2", "userName": "B"})
+    target, _ = connect(hostile_server(lambda _: listed(*everybody)).url)
+    found = await target.find("User", "userName", "b", ())
+    assert [each.id for each in found] == ["2"]
+    assert await target.find("User", "userName", "c", ()) == ()
+
+
+async def test_a_redirection_is_not_followed(hostile_server, connect):
+    server = hostile_server(lambda _: Reply(301, headers={"Location": "/elsewhere"}))
+    target, _ = connect(server.url)
+    with pytest.raises(Rejected, match="write the URL where the service itself"):
+        await target.probe()
+    assert len(server.asked) == 1
+
+
+async def test_something_that_is_not_scim_is_an_error(hostile_server, connect):
+    target, _ = connect(hostile_server(lambda _: Reply(404)).url)
+    with pytest.raises(Rejected, match="base URL of a SCIM"):
+        await target.probe()
+
+
+async def test_a_type_that_is_not_declared_is_an_error(hostile_server, connect):
+    types = listed({"id": "User", "name": "User", "endpoint": "/Users"})
+    target, _ = connect(hostile_server(lambda _: types).url)
+    with pytest.raises(Rejected, match="declares no resource type Contact"):
+        await target.create("Contact", {"displayName": "C"})
+
+
+async def test_requests_are_spread_over_the_second(hostile_server, connect):
+    server = hostile_server(lambda _: Reply(204))
+    target, slept = connect(server.url, requests_per_second=10.0)
+    await asyncio.gather(
+        *(target.modify("User", str(each), CHANGE) for each in range(5))
+    )
+    assert max(slept) == pytest.approx(0.4, abs=0.1)
+
+
+async def test_no_more_requests_run_at_once_than_the_profile_allows(
+    hostile_server, connect
+):
+    running, most = 0, 0
+
+    def answer(_asked):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.02)
+        running -= 1
+        return Reply(204)
+
+    target, _ = connect(hostile_server(answer).url, concurrency=3)
+    await asyncio.gather(
+        *(target.modify("User", str(each), CHANGE) for each in range(12))
+    )
+    assert most == 3

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from cloudforest.adapters.directory.values import reference, split_extended, text
+
+GUID = "01020304-0506-0708-090a-0b0c0d0e0f10"
+EXTENDED = f"<GUID={GUID}>;<SID=S-1-5-21-1-2-3-500>;CN=Ada,DC=x"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "raw", "expected"),
+    [
+        ("objectguid", bytes.fromhex("0403020106050807090a0b0c0d0e0f10"), GUID),
+        ("ms-ds-consistencyguid", b"abc", "YWJj"),
+        (
+            "objectsid",
+            bytes.fromhex("010500000000000515000000010000000200000003000000f4010000"),
+            "S-1-5-21-1-2-3-500",
+        ),
+        ("objectsid", b"\x01\x05\x00", "AQUA"),
+        ("thumbnailphoto", b"text", "dGV4dA=="),
+        ("description", "Zoë".encode(), "Zoë"),
+        ("description", b"\xff\xfe", "//4="),
+        ("employeeid", b"0123456789abcdef", "0123456789abcdef"),
+    ],
+)
+def test_bytes_become_the_text_of_their_kind(attribute: str, raw: bytes, expected: str):
+    assert text(attribute, raw) == expected
+
+
+def test_a_reference_becomes_the_guid_that_it_names():
+    assert reference("manager", EXTENDED) == GUID
+    assert reference("manager", f"<GUID={GUID.replace('-', '')}>;CN=Ada,DC=x") == GUID
+    assert split_extended(EXTENDED) == (GUID, "CN=Ada,DC=x")
+
+
+def test_what_is_a_name_stays_a_name():
+    assert reference("distinguishedname", EXTENDED) == "CN=Ada,DC=x"
+    assert reference("description", "CN=Ada,DC=x") == "CN=Ada,DC=x"
+
+
+def test_a_link_to_a_deleted_object_is_no_reference():
+    deleted = f"<GUID={GUID}>;CN=Ada\\0ADEL:{GUID},CN=Deleted Objects,DC=x"
+
+    assert reference("member", deleted) is None

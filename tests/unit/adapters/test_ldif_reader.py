@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cloudforest.adapters.directory.ldif.reader import (
+    Record,
+    Trailer,
+    attributes,
+    read,
+)
+from cloudforest.base.errors import Misconfigured, Rejected
+
+ALL = attributes(["cn", "description", "mail", "member", "objectguid"])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "contoso.ldif"
+
+
+def records(file: Path, text: str | bytes) -> list[Record]:
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return [each for each in read(file) if isinstance(each, Record)]
+
+
+def test_folded_lines_are_joined_wherever_the_fold_is(file: Path):
+    text = (
+        "version: 1\n\ndn: CN=A\n da,DC=x\ndesc\n ription: one\n   two\ncn:: QW\n Rh\n"
+    )
+
+    [record] = records(file, text)
+
+    assert record.dn == "CN=Ada,DC=x"
+    assert record.values(ALL) == {"description": [b"one  two"], "cn": [b"Ada"]}
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_both_line_ends_and_any_number_of_blank_lines_separate(
+    file: Path, line_end: str
+):
+    text = "\n\ndn: CN=a\ncn: a\n\n\n\ndn: CN=b\ncn: b".replace("\n", line_end)
+
+    assert [each.dn for each in records(file, text)] == ["CN=a", "CN=b"]
+
+
+def test_a_name_that_is_not_ascii_comes_in_base64(file: Path):
+    [record] = records(file, "dn:: Q049Wm/DqyxEQz14\ncn:: Wm/Dqw==\n")
+
+    assert record.dn == "CN=Zoë,DC=x"
+    assert record.values(ALL) == {"cn": ["Zoë".encode()]}
+
+
+def test_several_values_keep_their_order_and_names_have_no_case(file: Path):
+    [record] = records(file, "dn: CN=a\nMember: x\nmember;range=0-*: y\nmail:\n")
+
+    assert record.values(ALL) == {"member": [b"x", b"y"], "mail": [b""]}
+
+
+def test_what_ldapsearch_writes_around_the_entries_is_understood(file: Path):
+    text = """# extended LDIF
+#
+# LDAPv3
+
+# Ada, contoso.com
+dn: CN=Ada
+# a comment, and
+ its continuation
+cn: Ada
+
+# search reference
+ref: ldap://forestdns.contoso.com/
+
+# search result
+search: 2
+result: 0 Success
+
+# numResponses: 3
+# numEntries: 1
+"""
+    file.write_text(text)
+
+    [record, trailer] = list(read(file))
+
+    assert isinstance(record, Record)
+    assert record.values(ALL) == {"cn": [b"Ada"]}
+    assert isinstance(trailer, Trailer)
+    assert trailer.entries == 1
+
+
+def test_a_file_larger_than_what_is_read_at_once_loses_nothing(file: Path):
+    text = "".join(
+        f"dn: CN={number}\r\ncn: {number}\r\nmail: {'x' * (number % 97)}\r\n\r\n"
+        for number in range(20_000)
+    )
+
+    found = records(file, text)
+
+    assert len(text) > 1_000_000
+    assert [each.values(ALL)["cn"][0] for each in found] == [
+        str(number).encode() for number in range(20_000)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("dn: CN=a\ncn: a\nno colon\n", 3, "attribute: value"),
+        ("dn: CN=a\ncn: a\n folded\nsn: b\n: nameless\n", 5, "attribute: value"),
+        ("# one\n\n\ndn: CN=a\n\ncn: a\n", 6, "dn:"),
+        ("dn: CN=a\ncn: a\n\n continued\n", 4, "continues"),
+        ("dn: CN=a\nchangetype: modify\nreplace: cn\n", 2, "change"),
+        ("version: 2\ndn: CN=a\n", 1, "version"),
+        ("dn: CN=a\ncn: a\nmail:: ***\n", 3, "base64"),
+        ("dn: CN=a\nthumbnailPhoto:< file:///etc/passwd\n", 2, "attribute: value"),
+        ("search: 2\nresult: 4 Size limit exceeded\n", 1, "error"),
+    ],
+)
+def test_a_malformed_line_is_named_with_file_and_number(
+    file: Path, text: str, line: int, reason: str
+):
+    with pytest.raises(Rejected) as caught:
+        [each.values(ALL) for each in records(file, text)]
+
+    assert f"{file}:{line}: " in str(caught.value)
+    assert reason in str(caught.value)
+
+
+def test_a_missing_file_is_named(file: Path):
+    with pytest.raises(Misconfigured, match=r"contoso\.ldif"):
+        list(read(file))
