@@ -23,38 +23,6 @@ class Certificates:
     key: Path
 
 
-def issue(
-    folder: Path, *, names: Sequence[str], addresses: Sequence[str]
-) -> Certificates:
-    """Make an authority and a server certificate for these names and addresses."""
-    files = Certificates(
-        folder / "ca.pem", folder / "server.pem", folder / "server.key"
-    )
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca = _certificate("Test CA", ca_key.public_key(), issuer="Test CA", key=ca_key)
-    key = ec.generate_private_key(ec.SECP256R1())
-    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
-    alternatives += [x509.IPAddress(ipaddress.ip_address(each)) for each in addresses]
-    server = _certificate(
-        "server",
-        key.public_key(),
-        issuer="Test CA",
-        key=ca_key,
-        alternatives=alternatives,
-    )
-    files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    files.certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
-    files.key.touch(mode=0o600)
-    files.key.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return files
-
-
 def _certificate(
     subject: str,
     public_key: ec.EllipticCurvePublicKey,
@@ -103,3 +71,35 @@ def _certificate(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
         )
     return builder.sign(key, hashes.SHA256())
+
+
+def issue(
+    folder: Path, *, names: Sequence[str], addresses: Sequence[str]
+) -> Certificates:
+    """Make an authority and a server certificate for these names and addresses."""
+    files = Certificates(
+        folder / "ca.pem", folder / "server.pem", folder / "server.key"
+    )
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca = _certificate("Test CA", ca_key.public_key(), issuer="Test CA", key=ca_key)
+    key = ec.generate_private_key(ec.SECP256R1())
+    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
+    alternatives += [x509.IPAddress(ipaddress.ip_address(each)) for each in addresses]
+    server = _certificate(
+        "server",
+        key.public_key(),
+        issuer="Test CA",
+        key=ca_key,
+        alternatives=alternatives,
+    )
+    files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    files.certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
+    files.key.touch(mode=0o600)
+    files.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return files

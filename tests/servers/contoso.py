@@ -51,26 +51,6 @@ class Account:
     password: str
 
 
-def population() -> str:
-    """Return LDIF without folds: 24 staff, 4 contractors, groups, and strangers."""
-    return "\n\n".join([*_units(), *_people(), *_contractors(), *_others(), *_groups()])
-
-
-def staff(number: int) -> str:
-    """Return the DN of a member of staff, 1 to 24; the odd ones work in Berlin."""
-    unit = f"OU=Berlin,{PEOPLE}" if number % 2 else PEOPLE
-    return f"CN={_name(number)},{unit}"
-
-
-def _name(number: int) -> str:
-    special = {1: "Zoë Ångström", 2: "Seán O'Brien", 3: "Lee\\, Kim"}
-    return special.get(number, f"Person {number:02}")
-
-
-def contractor(number: int) -> str:
-    return f"CN=Contractor {number:02},{CONTRACTORS}"
-
-
 def _entry(dn: str, *lines: str) -> str:
     return "\n".join([f"dn: {dn}", *lines])
 
@@ -80,8 +60,9 @@ def _units() -> list[str]:
     return [_entry(dn, "objectClass: organizationalUnit") for dn in units]
 
 
-def _people() -> list[str]:
-    return [_person(number) for number in range(1, 25)]
+def _name(number: int) -> str:
+    special = {1: "Zoë Ångström", 2: "Seán O'Brien", 3: "Lee\\, Kim"}
+    return special.get(number, f"Person {number:02}")
 
 
 def _person(number: int) -> str:
@@ -98,6 +79,10 @@ def _person(number: int) -> str:
         f"userAccountControl: {DISABLED if number == 24 else NORMAL}",
         *([f"manager: {staff(1)}"] if 1 < number < 20 else []),
     )
+
+
+def _people() -> list[str]:
+    return [_person(number) for number in range(1, 25)]
 
 
 def _contractors() -> list[str]:
@@ -150,6 +135,16 @@ def _others() -> list[str]:
     return [computer, gmsa, contact]
 
 
+def _group(name: str, *members: str) -> str:
+    return _entry(
+        f"CN={name},{GROUPS}",
+        "objectClass: group",
+        f"sAMAccountName: {name}",
+        f"description: The group {name}",
+        *members,
+    )
+
+
 def _groups() -> list[str]:
     everybody = [f"member: {staff(number)}" for number in range(1, 25)]
     return [
@@ -160,11 +155,16 @@ def _groups() -> list[str]:
     ]
 
 
-def _group(name: str, *members: str) -> str:
-    return _entry(
-        f"CN={name},{GROUPS}",
-        "objectClass: group",
-        f"sAMAccountName: {name}",
-        f"description: The group {name}",
-        *members,
-    )
+def population() -> str:
+    """Return LDIF without folds: 24 staff, 4 contractors, groups, and strangers."""
+    return "\n\n".join([*_units(), *_people(), *_contractors(), *_others(), *_groups()])
+
+
+def staff(number: int) -> str:
+    """Return the DN of a member of staff, 1 to 24; the odd ones work in Berlin."""
+    unit = f"OU=Berlin,{PEOPLE}" if number % 2 else PEOPLE
+    return f"CN={_name(number)},{unit}"
+
+
+def contractor(number: int) -> str:
+    return f"CN=Contractor {number:02},{CONTRACTORS}"

@@ -34,6 +34,14 @@ PROVISION = (
 )
 
 
+def _parsed(block: str) -> tuple[str, dict[str, list[str]]]:
+    pairs = [line.split(": ", 1) for line in block.splitlines()]
+    attributes: dict[str, list[str]] = {}
+    for name, value in pairs[1:]:
+        attributes.setdefault(name, []).append(value)
+    return pairs[0][1], attributes
+
+
 @dataclass(frozen=True)
 class Samba:
     """A running domain controller. `name` is the host name in its certificate."""
@@ -127,14 +135,6 @@ class Samba:
         )
 
 
-def _parsed(block: str) -> tuple[str, dict[str, list[str]]]:
-    pairs = [line.split(": ", 1) for line in block.splitlines()]
-    attributes: dict[str, list[str]] = {}
-    for name, value in pairs[1:]:
-        attributes.setdefault(name, []).append(value)
-    return pairs[0][1], attributes
-
-
 @pytest.fixture(scope="session")
 def samba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
     """An empty domain, for tests that add what they need."""
@@ -158,43 +158,6 @@ def contoso(samba: Samba) -> Contoso:
     unprivileged = samba.account("svc-plain")
     samba.locally(DELEGATION, samba.base, "svc-sync")
     return Contoso(samba, delegated, unprivileged)
-
-
-@contextlib.contextmanager
-def running(folder: Path) -> Iterator[Samba]:
-    """Provision a domain in `folder` and run it until the block ends."""
-    require("samba", "samba-tool")
-    address = _free_address()
-    names = issue(folder, names=("dc1.contoso.com",), addresses=(address,))
-    controller = Samba(address, folder / "dc", names)
-    _provision(controller)
-    with (folder / "samba.log").open("wb") as log:
-        process = subprocess.Popen(
-            _command(controller), stdout=log, stderr=log, stdin=subprocess.DEVNULL
-        )
-    try:
-        _await_ready(controller, process, folder / "samba.log")
-        yield controller
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def require(*programs: str) -> None:
-    """Skip without these programs, or without root; fail where CI promises them."""
-    missing = [name for name in programs if shutil.which(name) is None]
-    if missing or os.geteuid() != 0:
-        reason = (
-            f"Samba AD DC can't be tested here ({', '.join(missing) or 'not root'}); "
-            "`make test` as root installs what it takes."
-        )
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
 
 
 def _free_address() -> str:
@@ -276,3 +239,40 @@ def _await_ready(controller: Samba, process: subprocess.Popen, log: Path) -> Non
             return
         time.sleep(0.2)
     pytest.fail(f"Samba did not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Samba]:
+    """Provision a domain in `folder` and run it until the block ends."""
+    require("samba", "samba-tool")
+    address = _free_address()
+    names = issue(folder, names=("dc1.contoso.com",), addresses=(address,))
+    controller = Samba(address, folder / "dc", names)
+    _provision(controller)
+    with (folder / "samba.log").open("wb") as log:
+        process = subprocess.Popen(
+            _command(controller), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+        )
+    try:
+        _await_ready(controller, process, folder / "samba.log")
+        yield controller
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def require(*programs: str) -> None:
+    """Skip without these programs, or without root; fail where CI promises them."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing or os.geteuid() != 0:
+        reason = (
+            f"Samba AD DC can't be tested here ({', '.join(missing) or 'not root'}); "
+            "`make test` as root installs what it takes."
+        )
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)

@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+tenant_metadata = MetaData()
+"""The embedded tenant directory has a database of its own."""
 
 # --- registration and identity -------------------------------------------------------
 
@@ -199,7 +201,7 @@ log = Table(
 
 tenant_resource = Table(
     "tenant_resource",
-    metadata,
+    tenant_metadata,
     Column("sequence", Integer, primary_key=True, autoincrement=True),
     Column("id", String(36), nullable=False, unique=True),
     Column("type", String(20), nullable=False),
@@ -212,7 +214,7 @@ tenant_resource = Table(
 
 tenant_key = Table(
     "tenant_key",
-    metadata,
+    tenant_metadata,
     Column("type", String(20), primary_key=True),
     Column("path", String(100), primary_key=True),
     Column("value", String(400), primary_key=True),
@@ -222,7 +224,7 @@ tenant_key = Table(
 
 tenant_member = Table(
     "tenant_member",
-    metadata,
+    tenant_metadata,
     Column("group_id", String(36), primary_key=True),
     Column("member_id", String(100), primary_key=True),
     Column("body", LargeBinary, nullable=False),

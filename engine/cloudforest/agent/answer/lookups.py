@@ -11,6 +11,24 @@ from cloudforest.program.dn import parse_dn
 from cloudforest.program.faults import SyntaxFault
 
 
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return parse_dn(one) == parse_dn(other)
+    except SyntaxFault:
+        return False
+
+
+def _names(lookup: Lookup, entry: Entry) -> bool:
+    match lookup.by:
+        case "guid":
+            return lookup.value.lower() == entry.guid
+        case "dn":
+            return _is_same(lookup.value, entry.dn)
+        case "attribute":
+            held = entry.attributes.get((lookup.attribute or "").lower(), ())
+            return lookup.value.casefold() in map(str.casefold, held)
+
+
 async def records(question: Question) -> AsyncIterator[Record | Closing]:
     """Yield in, out (with the clause), gone or unknown for each lookup."""
     pending = list(question.request.lookups)
@@ -25,21 +43,3 @@ async def records(question: Question) -> AsyncIterator[Record | Closing]:
     yield Closing(
         complete=True, directory=question.identity, bindings=question.bindings
     )
-
-
-def _names(lookup: Lookup, entry: Entry) -> bool:
-    match lookup.by:
-        case "guid":
-            return lookup.value.lower() == entry.guid
-        case "dn":
-            return _is_same(lookup.value, entry.dn)
-        case "attribute":
-            held = entry.attributes.get((lookup.attribute or "").lower(), ())
-            return lookup.value.casefold() in map(str.casefold, held)
-
-
-def _is_same(one: str, other: str) -> bool:
-    try:
-        return parse_dn(one) == parse_dn(other)
-    except SyntaxFault:
-        return False

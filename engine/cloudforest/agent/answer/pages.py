@@ -22,6 +22,10 @@ _GUID_BYTES = len('"00000000-0000-0000-0000-000000000000",')
 _log = structlog.get_logger()
 
 
+def _size(value: Record | Closing) -> int:
+    return len(msgspec.json.encode(value)) + 1
+
+
 class Pages:
     """The pages of one answer, each at most `limit` bytes long when encoded.
 
@@ -83,7 +87,3 @@ class Pages:
         self._sequence += 1
         self._records, self._used = [], 0
         return page
-
-
-def _size(value: Record | Closing) -> int:
-    return len(msgspec.json.encode(value)) + 1

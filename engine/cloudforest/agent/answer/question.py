@@ -37,25 +37,6 @@ class Question:
         return records.to_read(self.asked, kind, self.request.scope)
 
 
-async def bind(request: SyncRequest, directory: Directory) -> Question:
-    """Resolve the scope, and compile it.
-
-    Raises Refused for an attribute that holds secrets, Rejected when an OU or a group
-    of the scope is not there: half a scope would look like people who have left.
-    """
-    _refuse_secrets(request)
-    bindings = await _bindings(request, directory)
-    resolved = await _resolved(request, directory, bindings)
-    return Question(
-        request=request,
-        directory=directory,
-        identity=await directory.identify(),
-        bindings=bindings,
-        asked=records.asked_of(request.attributes),
-        clause=compile_scope(request.scope, resolved),
-    )
-
-
 def _refuse_secrets(request: SyncRequest) -> None:
     # To search by an attribute, or to filter by it, betrays its value as well.
     names = [name for each in request.attributes.values() for name in each]
@@ -94,4 +75,23 @@ async def _resolved(
     return ResolvedScope(
         groups=frozenset(bindings[group] for group in scope.groups),
         members=frozenset(members),
+    )
+
+
+async def bind(request: SyncRequest, directory: Directory) -> Question:
+    """Resolve the scope, and compile it.
+
+    Raises Refused for an attribute that holds secrets, Rejected when an OU or a group
+    of the scope is not there: half a scope would look like people who have left.
+    """
+    _refuse_secrets(request)
+    bindings = await _bindings(request, directory)
+    resolved = await _resolved(request, directory, bindings)
+    return Question(
+        request=request,
+        directory=directory,
+        identity=await directory.identify(),
+        bindings=bindings,
+        asked=records.asked_of(request.attributes),
+        clause=compile_scope(request.scope, resolved),
     )

@@ -52,6 +52,11 @@ def described(entry: Entry, kind: ObjectType, names: Iterable[str]) -> InScope:
     )
 
 
+def _parts(guids: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for start in range(0, len(guids), MEMBERS_PER_RECORD):
+        yield guids[start : start + MEMBERS_PER_RECORD]
+
+
 def memberships(
     group: str, add: tuple[str, ...], remove: tuple[str, ...] = ()
 ) -> Iterator[Members]:
@@ -59,11 +64,6 @@ def memberships(
         yield Members(id=group, add=part)
     for part in _parts(remove):
         yield Members(id=group, remove=part)
-
-
-def _parts(guids: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    for start in range(0, len(guids), MEMBERS_PER_RECORD):
-        yield guids[start : start + MEMBERS_PER_RECORD]
 
 
 def of_entry(

@@ -12,6 +12,14 @@ from cloudforest.model.messages import Closing, Page, Record, SyncRequest
 from cloudforest.model.ports import Directory
 
 
+def _records(question: Question) -> AsyncIterator[Record | Closing]:
+    match question.request.kind:
+        case "import":
+            return changed.records(question)
+        case "read":
+            return lookups.records(question)
+
+
 class Answer:
     """The Answerer of one agent, for the domains that it reads.
 
@@ -50,11 +58,3 @@ class Answer:
                 "it, or ask another agent."
             )
         return found
-
-
-def _records(question: Question) -> AsyncIterator[Record | Closing]:
-    match question.request.kind:
-        case "import":
-            return changed.records(question)
-        case "read":
-            return lookups.records(question)

@@ -14,12 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.tables import (
-    metadata,
-    tenant_key,
-    tenant_member,
-    tenant_resource,
-)
+from cloudforest.adapters.store.tables import tenant_metadata
 from cloudforest.adapters.store.tenant import listing, rows
 from cloudforest.adapters.store.tenant.content import Content, Members, Stored
 from cloudforest.adapters.store.tenant.listing import Slice
@@ -40,8 +35,7 @@ class TenantDirectory:
         """Make the tables if they don't exist."""
         self._database = database
         self._clock = clock
-        tables = [tenant_resource, tenant_key, tenant_member]
-        metadata.create_all(database.engine, tables=tables)
+        tenant_metadata.create_all(database.engine)
 
     async def create(self, kind: str, content: Content) -> Stored:
         """Store a new resource; raises Taken."""

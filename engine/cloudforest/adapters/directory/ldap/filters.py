@@ -1,0 +1,53 @@
+"""LDAP search filters, with every value escaped."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+
+from cloudforest.base.errors import Rejected
+from cloudforest.model.messages import Lookup
+
+_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+# [MS-ADTS] 3.1.1.3.4.4.3: membership through any number of groups.
+IN_CHAIN = "1.2.840.113556.1.4.1941"
+
+
+def escape(value: bytes) -> str:
+    r"""Return a value for a filter (RFC 4515): what is not alphanumeric becomes \xx."""
+    return "".join(
+        chr(each) if each < 0x80 and chr(each).isalnum() else f"\\{each:02x}"  # noqa: PLR2004 - ASCII
+        for each in value
+    )
+
+
+def _by_guid(value: str) -> str | None:
+    try:
+        raw = uuid.UUID(value).bytes_le
+    except ValueError:
+        return None
+    return f"(objectGUID={escape(raw)})"
+
+
+def _one(lookup: Lookup) -> str | None:
+    match lookup.by:
+        case "guid":
+            return _by_guid(lookup.value)
+        case "dn":
+            return f"(distinguishedName={escape(lookup.value.encode())})"
+        case "attribute":
+            name = lookup.attribute or ""
+            if not _ATTRIBUTE.fullmatch(name):
+                raise Rejected(f"{name!r} is not the name of a directory attribute.")
+            return f"({name}={escape(lookup.value.encode())})"
+
+
+def any_of(lookups: Sequence[Lookup]) -> str | None:
+    """Return one filter for all lookups; None when none of them can exist."""
+    parts = [part for lookup in lookups if (part := _one(lookup)) is not None]
+    return f"(|{''.join(parts)})" if parts else None
+
+
+def members_of(dn: str) -> str:
+    return f"(memberOf:{IN_CHAIN}:={escape(dn.encode())})"

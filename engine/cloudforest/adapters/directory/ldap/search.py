@@ -1,0 +1,169 @@
+"""Searches that are not DirSync: paged, with references as GUIDs, deleted included."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+
+from cloudforest.adapters.directory.entries import Found
+from cloudforest.adapters.directory.ldap import connection, failures, filters, found
+from cloudforest.adapters.directory.ldap.connection import Session
+from cloudforest.adapters.directory.ldap.wire.controls import (
+    PAGED,
+    Control,
+    extended_dn,
+    paged,
+    paged_cookie,
+    show_deleted,
+)
+from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
+from cloudforest.base.errors import Misconfigured, Rejected
+from cloudforest.model.messages import Lookup
+from cloudforest.program.dn import parse_dn
+from cloudforest.program.faults import SyntaxFault
+
+PAGE = 500
+"""Below the 1,000 that a controller allows by default (MaxPageSize)."""
+LOOKUPS = 100
+_NO_SUCH_OBJECT = 32
+
+
+def _checked(
+    session: Session, search: Generator[Raw, None, Ending]
+) -> Generator[Raw, None, Ending]:
+    ending = yield from search
+    if not ending.succeeded and ending.code != _NO_SUCH_OBJECT:
+        raise failures.refused_search(
+            session.controller,
+            session.account,
+            code=ending.code,
+            message=ending.message,
+        )
+    return ending
+
+
+def _one(
+    session: Session, dn: str, attributes: Sequence[str]
+) -> dict[str, list[bytes]] | None:
+    search = session.search(
+        dn,
+        connection.BASE,
+        filter="(objectClass=*)",
+        attributes=attributes,
+        controls=[extended_dn()] if dn else (),
+    )
+    entries = list(_checked(session, search))
+    return entries[0].attributes if entries else None
+
+
+def head(session: Session, base: str) -> str:
+    """Return the objectGUID of the domain's head.
+
+    Raises Misconfigured when the controller serves another domain.
+    """
+    root = _one(session, "", ["defaultNamingContext"])
+    served = root["defaultnamingcontext"][0].decode() if root else "no domain"
+    if served.lower() != base.lower():
+        raise Misconfigured(
+            f"The controller {session.controller} serves {served}, not {base}. Name "
+            "controllers of the domain that they are listed under."
+        )
+    entry = _one(session, base, ["objectGUID"])
+    if entry is None or "objectguid" not in entry:
+        raise failures.refused_search(
+            session.controller,
+            session.account,
+            code=failures.INSUFFICIENT_RIGHTS,
+            message="the domain's head can't be read",
+        )
+    return found.from_search(Raw(base, entry))[0].attributes["objectguid"][0]
+
+
+def subtree(
+    session: Session,
+    base: str,
+    *,
+    filter: str,  # noqa: A002 - LDAP's own word
+    attributes: Sequence[str],
+    deleted: bool = False,
+) -> Iterator[Raw]:
+    """Yield every match below the base, page by page."""
+    cookie = b""
+    fixed: list[Control] = [extended_dn(), *([show_deleted()] if deleted else [])]
+    while True:
+        search = session.search(
+            base,
+            connection.SUBTREE,
+            filter=filter,
+            attributes=attributes,
+            controls=[*fixed, paged(PAGE, cookie)],
+        )
+        ending = yield from _checked(session, search)
+        cookie = (
+            paged_cookie(ending.controls[PAGED]) if PAGED in ending.controls else b""
+        )
+        if not cookie:
+            return
+
+
+def _completed(session: Session, thing: Found, rest: int | None) -> Found:
+    """Return a group with the members beyond the 1,500 that a controller sends."""
+    members = [*thing.members]
+    guid = thing.attributes["objectguid"][0]
+    while rest is not None:
+        part = _one(session, f"<GUID={guid}>", [f"member;range={rest}-*"])
+        more, rest = found.from_search(Raw(thing.dn, part or {}))
+        members += more.members
+    return replace(thing, members=tuple(members))
+
+
+def objects(
+    session: Session, base: str, *, lookups: Sequence[Lookup], attributes: Sequence[str]
+) -> Generator[Found, None, None]:
+    """Yield the objects named, batch by batch, each with all its members."""
+    for start in range(0, len(lookups), LOOKUPS):
+        wanted = filters.any_of(lookups[start : start + LOOKUPS])
+        if wanted is None:
+            continue
+        unfinished = []
+        for raw in subtree(
+            session, base, filter=wanted, attributes=attributes, deleted=True
+        ):
+            thing, rest = found.from_search(raw)
+            if rest is None:
+                yield thing
+            else:
+                unfinished.append((thing, rest))
+        # One conversation at a time: the page above had to end first.
+        for thing, rest in unfinished:
+            yield _completed(session, thing, rest)
+
+
+def _key(dn: str) -> tuple[str, ...]:
+    try:
+        return parse_dn(dn)
+    except SyntaxFault as error:
+        raise Rejected(f"{dn!r} is not a distinguished name. {error}") from error
+
+
+def guids(session: Session, base: str, dns: Sequence[str]) -> dict[str, str]:
+    """Return the objectGUIDs of the DNs that exist, keyed by the DNs as given."""
+    lookups = [Lookup(by="dn", value=dn) for dn in dns]
+    read = objects(session, base, lookups=lookups, attributes=["objectGUID"])
+    seen = {_key(each.dn): each.attributes["objectguid"][0] for each in read}
+    return {dn: seen[_key(dn)] for dn in dns if _key(dn) in seen}
+
+
+def direct_members(session: Session, base: str, group: str) -> frozenset[str]:
+    lookups = [Lookup(by="dn", value=group)]
+    read = objects(session, base, lookups=lookups, attributes=["objectGUID", "member"])
+    return frozenset(member for each in read for member in each.members)
+
+
+def all_members(session: Session, base: str, group: str) -> frozenset[str]:
+    read = subtree(
+        session, base, filter=filters.members_of(group), attributes=["objectGUID"]
+    )
+    return frozenset(
+        found.from_search(each)[0].attributes["objectguid"][0] for each in read
+    )

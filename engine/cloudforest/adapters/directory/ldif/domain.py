@@ -1,0 +1,108 @@
+"""The Directory port over an LDIF export: passes over a file, and an index."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Generator, Sequence
+from pathlib import Path
+
+import structlog
+
+from cloudforest.adapters.directory import values
+from cloudforest.adapters.directory.entries import Found, entry
+from cloudforest.adapters.directory.ldif import search
+from cloudforest.adapters.directory.ldif.index import Index, build, file_digest
+from cloudforest.adapters.directory.stream import in_thread
+from cloudforest.base.errors import Rejected, Unavailable
+from cloudforest.model.messages import Lookup
+from cloudforest.model.ports import Cookie, Entry
+from cloudforest.model.program import ObjectType
+
+_log = structlog.get_logger()
+
+
+class LdifDirectory:
+    """One exported domain.
+
+    The cookie is the digest of the file: the same file has nothing new, another one is
+    read in full. A read is complete only if `# numEntries: N` in the file or a
+    FILE.sha256 beside it agrees.
+    """
+
+    def __init__(self, domain: str, path: Path) -> None:
+        self.domain = domain
+        self._path = path
+        self._base = ",".join(f"DC={label}" for label in domain.split("."))
+        self._index: Index | None = None
+
+    async def identify(self) -> str:
+        index = await self._indexed()
+        guid = index.guid(self._base)
+        if guid is None:
+            raise Rejected(
+                f"{self._path} has no entry {self._base}, so nothing shows that it is "
+                f"{self.domain}. Export the domain from its head."
+            )
+        return values.guid_text(guid)
+
+    async def resolve(self, dns: Sequence[str]) -> dict[str, str]:
+        index = await self._indexed()
+        found = {dn: index.guid(dn) for dn in dns}
+        return {
+            dn: values.guid_text(raw) for dn, raw in found.items() if raw is not None
+        }
+
+    async def members(self, group: str, *, nested: bool) -> frozenset[str]:
+        index = await self._indexed()
+        return await asyncio.to_thread(
+            search.members, self._path, index, group=group, nested=nested
+        )
+
+    async def changes(
+        self, kind: ObjectType, attributes: Sequence[str], cookie: str | None
+    ) -> AsyncIterator[Entry | Cookie]:
+        index = await self._indexed()
+        if not index.complete:
+            _log.warning(
+                "nothing proves that the export is whole; end it with `# numEntries: N`"
+                " or put a .sha256 beside it, and ask for all members of large groups",
+                file=str(self._path),
+            )
+        if cookie != index.digest:
+            read = search.of_type(self._path, index, kind=kind, asked=attributes)
+            async for each in self._entries(read, attributes):
+                if not (each.deleted and cookie is None):
+                    yield each
+            await self._require_unchanged(index)
+        yield Cookie(index.digest, complete=index.complete)
+
+    async def read(
+        self, lookups: Sequence[Lookup], attributes: Sequence[str]
+    ) -> AsyncIterator[Entry]:
+        index = await self._indexed()
+        read = search.named(self._path, index, lookups=lookups, asked=attributes)
+        async for each in self._entries(read, attributes):
+            yield each
+
+    async def close(self) -> None:
+        """No file is kept open between reads."""
+
+    async def _entries(
+        self, read: Generator[Found, None, None], attributes: Sequence[str]
+    ) -> AsyncIterator[Entry]:
+        async for found in in_thread(read, abort=lambda: None):
+            if (each := entry(found, attributes)) is not None:
+                yield each
+
+    async def _indexed(self) -> Index:
+        digest = await asyncio.to_thread(file_digest, self._path)
+        if self._index is None or self._index.digest != digest:
+            self._index = await asyncio.to_thread(build, self._path)
+        return self._index
+
+    async def _require_unchanged(self, index: Index) -> None:
+        if await asyncio.to_thread(file_digest, self._path) != index.digest:
+            raise Unavailable(
+                f"{self._path} changed while it was read. Replace an export by "
+                "renaming the new file over it; the read is made again."
+            )

@@ -1,0 +1,143 @@
+"""Finding entries in an LDIF file: each search is a pass over it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from cloudforest.adapters.directory import values
+from cloudforest.adapters.directory.entries import ALWAYS, Found
+from cloudforest.adapters.directory.ldif.index import Index
+from cloudforest.adapters.directory.ldif.reader import Pattern, Record, attributes, read
+from cloudforest.model.messages import Lookup
+from cloudforest.model.program import ObjectType
+
+_GROUP = attributes(["objectguid", "objectclass", "member"])
+_GUID = attributes(["objectguid"])
+
+
+def _records(path: Path) -> Iterator[Record]:
+    return (each for each in read(path) if isinstance(each, Record))
+
+
+def _texts(name: str, raw: Sequence[bytes], index: Index) -> tuple[str, ...]:
+    if name not in values.REFERENCES:
+        return tuple(values.text(name, each) for each in raw)
+    guids = (index.guid(each.decode(errors="replace")) for each in raw)
+    # What a reference names may lie outside the export.
+    return tuple(values.guid_text(guid) for guid in guids if guid is not None)
+
+
+def _is_escaped(dn: str, at: int) -> bool:
+    before = dn[:at]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 1
+
+
+def _parent(dn: str) -> str:
+    """Return what follows the first comma that is not escaped."""
+    at = dn.find(",")
+    while at > 0 and _is_escaped(dn, at):
+        at = dn.find(",", at + 1)
+    return dn[at + 1 :] if at >= 0 else ""
+
+
+def _found(record: Record, index: Index, wanted: Pattern) -> Found:
+    dn = record.dn
+    held = {
+        name: _texts(name, raw, index) for name, raw in record.values(wanted).items()
+    }
+    parent = index.guid(_parent(dn))
+    if parent is not None:
+        held["parentguid"] = (values.guid_text(parent),)
+    members = held.pop("member", ())
+    return Found(dn=dn, attributes=held, members=members)
+
+
+def of_type(
+    path: Path, index: Index, *, kind: ObjectType, asked: Sequence[str]
+) -> Generator[Found, None, None]:
+    """Yield the entries that have the type among their object classes."""
+    wanted = attributes({*ALWAYS, *asked})
+    # Most entries are of another type: look before decoding.
+    line = rb"^objectclass: *" + kind.encode() + rb"$"
+    marked = re.compile(line, re.IGNORECASE | re.MULTILINE)
+    for record in _records(path):
+        if marked.search(record.text):
+            yield _found(record, index, wanted)
+
+
+def _guid_bytes(text: str) -> bytes | None:
+    try:
+        return uuid.UUID(text).bytes_le
+    except ValueError:
+        return None
+
+
+def _guids(index: Index, lookups: Sequence[Lookup]) -> frozenset[bytes]:
+    found: set[bytes | None] = set()
+    for lookup in lookups:
+        match lookup.by:
+            case "guid":
+                found.add(_guid_bytes(lookup.value))
+            case "dn":
+                found.add(index.guid(lookup.value))
+            case "attribute":
+                continue
+    return frozenset(each for each in found if each is not None)
+
+
+def _holds_any(
+    held: Mapping[str, Sequence[bytes]], pairs: AbstractSet[tuple[str, str]]
+) -> bool:
+    return bool(pairs) and any(
+        (name, values.text(name, raw).casefold()) in pairs
+        for name, several in held.items()
+        for raw in several
+    )
+
+
+def named(
+    path: Path, index: Index, *, lookups: Sequence[Lookup], asked: Sequence[str]
+) -> Generator[Found, None, None]:
+    """Yield the entries that a lookup names, in one pass for all lookups."""
+    wanted = attributes({*ALWAYS, *asked})
+    guids = _guids(index, lookups)
+    pairs = {
+        ((each.attribute or "").lower(), each.value.casefold())
+        for each in lookups
+        if each.by == "attribute"
+    }
+    keys = attributes({"objectguid", *(name for name, _ in pairs)})
+    for record in _records(path):
+        held = record.values(keys)
+        if held["objectguid"][0] in guids or _holds_any(held, pairs):
+            yield _found(record, index, wanted)
+
+
+def _direct_members(
+    path: Path, index: Index, groups: AbstractSet[bytes]
+) -> frozenset[str]:
+    return frozenset(
+        member
+        for record in _records(path)
+        if record.values(_GUID)["objectguid"][0] in groups
+        for member in _found(record, index, _GROUP).members
+    )
+
+
+def members(path: Path, index: Index, *, group: str, nested: bool) -> frozenset[str]:
+    """Return the members of a group; each level of nesting is one pass."""
+    head = index.guid(group)
+    frontier = frozenset() if head is None else frozenset({head})
+    seen = frontier
+    found: set[str] = set()
+    while frontier:
+        direct = _direct_members(path, index, frontier)
+        found |= direct
+        below = frozenset(uuid.UUID(each).bytes_le for each in direct)
+        frontier = below - seen if nested else frozenset()
+        seen |= below
+    return frozenset(found)

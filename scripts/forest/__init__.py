@@ -1,0 +1,3 @@
+"""The parts of the sample forest."""
+
+from __future__ import annotations

@@ -1,0 +1,58 @@
+"""The two directories of the suite: one domain on Samba, and its export."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.servers.samba import Contoso, require
+
+from cloudforest.adapters.directory.ldap import LdapDirectory
+from cloudforest.adapters.directory.ldif import LdifDirectory
+from cloudforest.base.secrets import Secret
+from cloudforest.model.ports import Directory
+
+
+def over_ldap(contoso: Contoso, **changed: Any) -> LdapDirectory:
+    """Return the domain as the delegated account sees it."""
+    settings: dict[str, Any] = {
+        "domain": "contoso.com",
+        "controllers": [contoso.samba.url],
+        "ca": str(contoso.samba.ca),
+        "server_name": None,
+        "verify": True,
+        "username": contoso.delegated.username,
+        "password": Secret(contoso.delegated.password),
+    }
+    return LdapDirectory(**{**settings, **changed})
+
+
+@pytest.fixture(scope="session")
+def export(contoso: Contoso, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The domain as `ldapsearch` exports it, with folds, comments and referrals."""
+    require("ldapsearch")
+    folder = tmp_path_factory.mktemp("export")
+    secret = folder / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text(contoso.samba.password)
+    samba = contoso.samba
+    exported = subprocess.run(
+        ["ldapsearch", "-x", "-H", samba.url, "-D", samba.user, "-y", str(secret),
+         "-b", samba.base],
+        env={**os.environ, "LDAPTLS_CACERT": str(samba.ca)},
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    path = folder / "contoso.ldif"
+    path.write_bytes(exported.stdout)
+    return path
+
+
+@pytest.fixture(params=["ldap", "ldif"])
+def directory(request: pytest.FixtureRequest, contoso: Contoso) -> Directory:
+    if request.param == "ldap":
+        return over_ldap(contoso)
+    return LdifDirectory("contoso.com", request.getfixturevalue("export"))

@@ -1,0 +1,269 @@
+"""What only a controller can do: deltas, rights, fail-over, refusals."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import ldap3
+import pytest
+from tests.contract.directory.conftest import over_ldap
+from tests.servers.certificates import issue
+from tests.servers.contoso import BASE, GROUPS, NORMAL, PEOPLE, staff
+from tests.servers.samba import Contoso
+
+from cloudforest.adapters.directory.ldap import LdapDirectory
+from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
+from cloudforest.base.secrets import Secret
+from cloudforest.model.messages import Lookup
+from cloudforest.model.ports import Cookie, Entry
+
+
+async def cookie_of(directory: LdapDirectory, kind: str) -> str | None:
+    async for item in directory.changes(kind, ["mail", "member"], None):
+        if isinstance(item, Cookie):
+            return item.value
+    return pytest.fail("The read ended without a cookie.")
+
+
+async def delta(directory: LdapDirectory, kind: str, cookie: str | None) -> list[Entry]:
+    read = directory.changes(kind, ["mail", "title", "manager", "member"], cookie)
+    return [item async for item in read if isinstance(item, Entry)]
+
+
+def add_person(contoso: Contoso, name: str, *lines: str) -> str:
+    dn = f"CN={name},{PEOPLE}"
+    contoso.samba.add(
+        "\n".join(
+            [
+                f"dn: {dn}",
+                "objectClass: user",
+                f"sAMAccountName: {name}",
+                f"userAccountControl: {NORMAL}",
+                *lines,
+            ]
+        )
+    )
+    return dn
+
+
+async def test_a_delta_names_what_changed_what_was_cleared_and_what_is_gone(
+    contoso: Contoso,
+):
+    directory = over_ldap(contoso)
+    changed = add_person(contoso, "delta1", "mail: one@contoso.com", "title: Boss")
+    gone = add_person(contoso, "delta2")
+    guid = contoso.samba.guid(gone)
+    cookie = await cookie_of(directory, "user")
+    contoso.samba.modify(changed, mail=["two@contoso.com"], title=[])
+    contoso.samba.delete(gone)
+
+    entries = {each.guid: each for each in await delta(directory, "user", cookie)}
+
+    assert set(entries) == {guid, contoso.samba.guid(changed)}
+    assert entries[guid].deleted
+    now = entries[contoso.samba.guid(changed)]
+    assert now.partial
+    assert now.type == "user"
+    assert now.attributes == {"mail": ("two@contoso.com",), "title": ()}
+    contoso.samba.delete(changed)
+
+
+async def test_tombstones_are_silent_in_a_full_read_and_can_be_read_by_guid(
+    contoso: Contoso,
+):
+    dn = add_person(contoso, "tombstone")
+    guid = contoso.samba.guid(dn)
+    contoso.samba.delete(dn)
+    directory = over_ldap(contoso)
+
+    assert guid not in {each.guid for each in await delta(directory, "user", None)}
+    read = directory.read([Lookup(by="guid", value=guid)], ["mail"])
+    [found] = [each async for each in read]
+    assert found.deleted
+
+
+async def test_members_gained_and_lost_are_told_apart(contoso: Contoso):
+    samba = contoso.samba
+    group = f"CN=Changing,{GROUPS}"
+    samba.add(
+        f"dn: {group}\nobjectClass: group\nmember: {staff(4)}\nmember: {staff(5)}"
+    )
+    directory = over_ldap(contoso)
+    cookie = await cookie_of(directory, "group")
+    # A replacement would name those that stay as gained once more.
+    with samba.connection() as connection:
+        connection.modify(
+            group,
+            {
+                "member": [
+                    (ldap3.MODIFY_DELETE, [staff(4)]),
+                    (ldap3.MODIFY_ADD, [staff(6)]),
+                ]
+            },
+        )
+
+    [change] = await delta(directory, "group", cookie)
+
+    assert change.members == (samba.guid(staff(6)),)
+    assert change.former_members == (samba.guid(staff(4)),)
+    [now] = [each for each in await delta(directory, "group", None) if each.dn == group]
+    assert set(now.members) == {samba.guid(staff(5)), samba.guid(staff(6))}
+    assert now.former_members == ()
+    samba.delete(group)
+
+
+async def test_an_account_that_may_not_replicate_reads_what_it_may_see(
+    contoso: Contoso,
+):
+    plain = contoso.unprivileged
+    directory = over_ldap(
+        contoso, username=plain.username, password=Secret(plain.password)
+    )
+
+    people = {each.dn for each in await delta(directory, "user", None)}
+
+    assert staff(1) in people
+
+
+async def test_the_next_controller_answers_when_one_is_down(contoso: Contoso):
+    directory = over_ldap(
+        contoso, controllers=["ldaps://127.0.0.101", contoso.samba.url]
+    )
+
+    assert await directory.identify() == contoso.samba.guid(BASE)
+
+
+async def test_a_server_name_is_checked_instead_of_the_address(contoso: Contoso):
+    directory = over_ldap(contoso, server_name="dc1.contoso.com")
+
+    assert await directory.identify() == contoso.samba.guid(BASE)
+
+
+async def test_a_wrong_password_names_the_account_and_not_the_password(
+    contoso: Contoso,
+):
+    directory = over_ldap(contoso, password=Secret("wrong-Passw0rd"))
+
+    with pytest.raises(Rejected) as caught:
+        await directory.identify()
+
+    assert contoso.samba.url in str(caught.value)
+    assert "svc-sync@contoso.com" in str(caught.value)
+    assert "password is wrong" in str(caught.value)
+    assert "wrong-Passw0rd" not in str(caught.value)
+
+
+async def test_a_refused_account_is_not_tried_at_the_next_controller(
+    contoso: Contoso,
+):
+    url = contoso.samba.url
+    directory = over_ldap(
+        contoso, controllers=[url, "ldaps://127.0.0.101"], password=Secret("wrong")
+    )
+
+    with pytest.raises(Rejected):
+        await directory.identify()
+
+
+async def test_an_empty_password_is_never_sent(contoso: Contoso):
+    with pytest.raises(Misconfigured, match="is empty"):
+        await over_ldap(contoso, password=Secret("")).identify()
+
+
+async def test_an_unreachable_controller_is_named(contoso: Contoso):
+    directory = over_ldap(contoso, controllers=["ldaps://127.0.0.101"])
+
+    with pytest.raises(Unavailable, match=r"ldaps://127\.0\.0\.101 can't be reached"):
+        await directory.identify()
+
+
+async def test_a_certificate_of_somebody_else_is_not_trusted(
+    contoso: Contoso, tmp_path: Path
+):
+    other = issue(tmp_path, names=("dc1.contoso.com",), addresses=())
+
+    with pytest.raises(Misconfigured, match=r"is not trusted .*tls\.ca"):
+        await over_ldap(contoso, ca=str(other.ca)).identify()
+    with pytest.raises(Misconfigured, match=r"is not trusted .*tls\.ca"):
+        await over_ldap(contoso, ca=None).identify()
+
+
+async def test_a_certificate_for_another_name_is_not_accepted(contoso: Contoso):
+    with pytest.raises(Misconfigured, match=r"name dc9\.contoso\.com.*serverName"):
+        await over_ldap(contoso, server_name="dc9.contoso.com").identify()
+
+
+async def test_verification_can_be_turned_off_by_name_only(contoso: Contoso):
+    directory = over_ldap(contoso, ca=None, server_name="dc9", verify=False)
+
+    assert await directory.identify()
+
+
+async def test_a_file_of_authorities_that_is_none_is_named(
+    contoso: Contoso, tmp_path: Path
+):
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no certificate")
+    for path in (wrong, tmp_path / "missing.pem"):
+        with pytest.raises(Misconfigured, match=path.name):
+            await over_ldap(contoso, ca=str(path)).identify()
+
+
+async def test_a_plain_connection_is_refused_before_it_is_made(contoso: Contoso):
+    with pytest.raises(Misconfigured, match="ldaps://"):
+        await over_ldap(contoso, controllers=["ldap://127.0.0.101"]).identify()
+
+
+async def test_a_controller_of_another_domain_is_refused(contoso: Contoso):
+    with pytest.raises(
+        Misconfigured, match="serves DC=contoso,DC=com, not DC=fabrikam"
+    ):
+        await over_ldap(contoso, domain="fabrikam.com").identify()
+
+
+async def test_a_connection_that_breaks_midway_is_unavailable_and_not_the_end(
+    contoso: Contoso,
+):
+    with cut_after(12_000, contoso.samba.address) as port:
+        directory = over_ldap(
+            contoso,
+            controllers=[f"ldaps://127.0.0.1:{port}"],
+            server_name="dc1.contoso.com",
+        )
+        with pytest.raises(Unavailable, match="stopped answering"):
+            await delta(directory, "user", None)
+
+
+@contextmanager
+def cut_after(limit: int, address: str) -> Iterator[int]:
+    """Relay one connection, and cut it after so many bytes of the answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        relay = threading.Thread(target=relay_once, args=(server, address, limit))
+        relay.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            relay.join()
+
+
+def relay_once(server: socket.socket, address: str, limit: int) -> None:
+    near, _ = server.accept()
+    with near, socket.create_connection((address, 636)) as far:
+        asking = threading.Thread(target=copy, args=(near, far, None))
+        asking.start()
+        copy(far, near, limit)
+        for each in (near, far):
+            each.shutdown(socket.SHUT_RDWR)
+        asking.join()
+
+
+def copy(source: socket.socket, target: socket.socket, limit: int | None) -> None:
+    copied = 0
+    with suppress(OSError):
+        while (limit is None or copied < limit) and (data := source.recv(1_024)):
+            copied += len(data)
+            target.sendall(data)

@@ -1,0 +1,199 @@
+"""What holds for every directory, whatever it is read from."""
+
+from __future__ import annotations
+
+from tests.servers.contoso import BASE, CONTRACTORS, GROUPS, PEOPLE, contractor, staff
+from tests.servers.samba import Contoso
+
+from cloudforest.model.messages import Lookup
+from cloudforest.model.ports import Cookie, Directory, Entry
+from cloudforest.model.program import ObjectType
+
+ATTRIBUTES = ["mail", "manager", "displayname", "samaccountname", "objectsid"]
+
+
+async def everything(
+    directory: Directory, kind: ObjectType, attributes: list[str]
+) -> tuple[dict[str, Entry], Cookie]:
+    items = [item async for item in directory.changes(kind, attributes, None)]
+    cookie = items[-1]
+    assert isinstance(cookie, Cookie)
+    return {each.dn: each for each in items if isinstance(each, Entry)}, cookie
+
+
+async def test_the_domain_is_identified_by_its_head(
+    directory: Directory, contoso: Contoso
+):
+    assert await directory.identify() == contoso.samba.guid(BASE)
+
+
+async def test_names_are_resolved_and_keyed_as_they_were_written(
+    directory: Directory, contoso: Contoso
+):
+    written = "ou=people, dc=CONTOSO,dc=com"
+
+    found = await directory.resolve(
+        [PEOPLE, written, staff(3), f"OU=Gone,{BASE}", staff(1)]
+    )
+
+    assert found == {
+        PEOPLE: contoso.samba.guid(PEOPLE),
+        written: contoso.samba.guid(PEOPLE),
+        staff(3): contoso.samba.guid(staff(3)),
+        staff(1): contoso.samba.guid(staff(1)),
+    }
+
+
+async def test_members_are_direct_unless_nested_ones_are_asked_for(
+    directory: Directory, contoso: Contoso
+):
+    inner = contoso.samba.guid(f"CN=Cloud Staff,{GROUPS}")
+    outer = f"CN=All of it,{GROUPS}"
+
+    staff_members = await directory.members(f"CN=Cloud Staff,{GROUPS}", nested=False)
+
+    assert len(staff_members) == 25
+    assert contoso.samba.guid(contractor(1)) in staff_members
+    assert await directory.members(outer, nested=False) == {inner}
+    assert await directory.members(outer, nested=True) == {inner, *staff_members}
+    assert await directory.members(f"CN=Empty,{GROUPS}", nested=True) == frozenset()
+
+
+async def test_a_full_read_describes_each_person(
+    directory: Directory, contoso: Contoso
+):
+    people, cookie = await everything(directory, "user", ATTRIBUTES)
+
+    sean = people[staff(2)]
+    assert sean.guid == contoso.samba.guid(staff(2))
+    assert sean.type == "user"
+    assert sean.classes == {"top", "person", "organizationalperson", "user"}
+    assert sean.parent == contoso.samba.guid(PEOPLE)
+    assert not sean.deleted
+    assert not sean.partial
+    assert sean.attributes["displayname"] == ("Seán O'Brien",)
+    assert sean.attributes["mail"] == ("p02@contoso.com",)
+    assert sean.attributes["objectsid"][0].startswith("S-1-5-21-")
+    assert sean.attributes["manager"] == (contoso.samba.guid(staff(1)),)
+    assert "manager" not in people[staff(1)].attributes
+    assert staff(3) in people
+    assert cookie.complete
+
+
+async def test_what_is_not_a_person_but_has_the_class_user_says_so(
+    directory: Directory,
+):
+    people, _ = await everything(directory, "user", ATTRIBUTES)
+
+    assert "computer" in people[f"CN=PC01,{PEOPLE}"].classes
+    gmsa = people[f"CN=gmsa01,{PEOPLE}"]
+    assert "msds-groupmanagedserviceaccount" in gmsa.classes
+    assert f"CN=krbtgt,CN=Users,{BASE}" in people
+    assert all("group" not in each.classes for each in people.values())
+
+
+async def test_a_manager_elsewhere_in_the_domain_is_a_reference_like_any_other(
+    directory: Directory, contoso: Contoso
+):
+    people, _ = await everything(directory, "user", ["manager"])
+
+    outside = people[f"CN=Managed Outside,{PEOPLE}"]
+    assert outside.attributes["manager"] == (contoso.samba.guid(contractor(1)),)
+
+
+async def test_groups_come_with_their_members_by_guid(
+    directory: Directory, contoso: Contoso
+):
+    groups, _ = await everything(directory, "group", ["member", "description"])
+
+    berlin = groups[f"CN=Berlin,{GROUPS}"]
+    assert set(berlin.members) == {
+        contoso.samba.guid(staff(number)) for number in range(1, 25, 2)
+    }
+    assert berlin.former_members == ()
+    assert "member" not in berlin.attributes
+    assert groups[f"CN=Empty,{GROUPS}"].members == ()
+
+
+async def test_contacts_are_a_type_of_their_own(directory: Directory):
+    contacts, _ = await everything(directory, "contact", ["mail"])
+
+    partner = contacts[f"CN=Partner One,{PEOPLE}"]
+    assert partner.type == "contact"
+    assert partner.attributes["mail"] == ("partner@fabrikam.com",)
+
+
+async def test_after_a_full_read_nothing_has_changed(directory: Directory):
+    _, cookie = await everything(directory, "contact", ["mail"])
+
+    read = directory.changes("contact", ["mail"], cookie.value)
+    again = [item async for item in read]
+
+    assert [item for item in again if isinstance(item, Entry)] == []
+    assert isinstance(again[-1], Cookie)
+    assert again[-1].complete
+
+
+async def test_a_cookie_that_means_nothing_is_answered_with_everything(
+    directory: Directory,
+):
+    full, _ = await everything(directory, "user", ["mail"])
+
+    for cookie in ("AAAA", "not base64!"):
+        items = [item async for item in directory.changes("user", ["mail"], cookie)]
+        found = [item for item in items if isinstance(item, Entry)]
+        assert {each.dn for each in found if not each.deleted} == set(full)
+        assert not any(each.partial for each in found)
+
+
+async def test_objects_are_read_by_guid_by_name_and_by_attribute(
+    directory: Directory, contoso: Contoso
+):
+    group = f"CN=Cloud Staff,{GROUPS}"
+    lookups = [
+        Lookup(by="guid", value=contoso.samba.guid(staff(5))),
+        Lookup(by="dn", value=staff(3)),
+        Lookup(by="dn", value=group),
+        Lookup(by="dn", value=CONTRACTORS),
+        Lookup(by="attribute", attribute="mail", value="P07@contoso.com"),
+        Lookup(by="attribute", attribute="mail", value="*"),
+        Lookup(by="guid", value="00000000-0000-0000-0000-000000000000"),
+        Lookup(by="guid", value="not a guid"),
+        Lookup(by="dn", value="not a name"),
+    ]
+
+    found = {
+        each.dn: each
+        async for each in directory.read(lookups, ["mail", "manager", "member"])
+    }
+
+    assert set(found) == {staff(5), staff(3), staff(7), group, CONTRACTORS}
+    assert found[CONTRACTORS].type is None
+    assert found[staff(5)].attributes["manager"] == (contoso.samba.guid(staff(1)),)
+    assert len(found[group].members) == 25
+    assert found[group].type == "group"
+
+
+async def test_more_lookups_than_one_query_holds_are_all_answered(
+    directory: Directory, contoso: Contoso
+):
+    real = [contoso.samba.guid(staff(number)) for number in (1, 12, 24)]
+    made_up = [f"00000000-0000-0000-0000-{number:012}" for number in range(250)]
+    guids = [real[0], *made_up[:120], real[1], *made_up[120:], real[2]]
+
+    found = [
+        each.guid
+        async for each in directory.read(
+            [Lookup(by="guid", value=guid) for guid in guids], []
+        )
+    ]
+
+    assert sorted(found) == sorted(real)
+
+
+async def test_a_reader_may_stop_early(directory: Directory):
+    async for first in directory.changes("user", ["mail"], None):
+        assert isinstance(first, Entry)
+        break
+
+    assert await directory.identify()

@@ -1,0 +1,45 @@
+"""The forest that ships with the first topology: what it promises, and where from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from cloudforest.adapters.directory.ldif import LdifDirectory
+from cloudforest.model.ports import Cookie, Entry
+
+ROOT = Path(__file__).parents[3]
+SAMPLE = ROOT / "topologies/new-hybrid-customer/data/contoso.ldif"
+
+
+def test_the_sample_is_what_its_script_makes():
+    made = subprocess.run(
+        [sys.executable, str(ROOT / "scripts/make_forest.py")],
+        check=True,
+        capture_output=True,
+    )
+
+    assert made.stdout == SAMPLE.read_bytes()
+
+
+async def test_the_sample_has_what_a_real_forest_has():
+    directory = LdifDirectory("contoso.com", SAMPLE)
+    asked = ["employeetype", "iscriticalsystemobject", "mail", "manager", "member"]
+    users = [item async for item in directory.changes("user", asked, None)]
+    groups = [item async for item in directory.changes("group", asked, None)]
+
+    assert isinstance(users[-1], Cookie)
+    assert users[-1].complete
+    people = [each for each in users if isinstance(each, Entry)]
+    kinds = [each.attributes.get("employeetype", ("",))[0] for each in people]
+    assert (kinds.count("staff"), kinds.count("contractor")) == (950, 50)
+    assert sum("computer" in each.classes for each in people) == 21
+    guids = {each.guid for each in people}
+    assert all(set(each.attributes.get("manager", ())) <= guids for each in people)
+    sizes = sorted(
+        len(each.members)
+        for each in groups
+        if isinstance(each, Entry) and "iscriticalsystemobject" not in each.attributes
+    )
+    assert (len(sizes), sizes[0], sizes[-1]) == (60, 0, 800)

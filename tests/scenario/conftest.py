@@ -1,0 +1,19 @@
+"""The topology that ships, copied, so that a test may change it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.scenario.installed import Installed
+
+TOPOLOGY = Path(__file__).parents[2] / "topologies" / "new-hybrid-customer"
+
+
+@pytest.fixture
+def topology(tmp_path: Path) -> Installed:
+    """Return the command in a copy of the topology, without state."""
+    tree = tmp_path / "tree"
+    shutil.copytree(TOPOLOGY, tree, ignore=shutil.ignore_patterns(".cloudforest"))
+    return Installed(tree)

@@ -1,0 +1,135 @@
+"""What the processes hold, hear and leave behind."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.scenario.installed import (
+    PASSWORD,
+    TOKEN,
+    Installed,
+    active_directory,
+    alive,
+    descendants,
+    eventually,
+    scim_target,
+    write_tree,
+)
+
+LISTENING = "0A"
+"""The state of a listening socket in /proc/net/tcp."""
+
+
+def is_agent(command: list[str]) -> bool:
+    return "agent" in command and "cloudforest.base.leash" not in command
+
+
+def agent_of(pid: int) -> int | None:
+    found = [each for each, words in descendants(pid).items() if is_agent(words)]
+    return found[0] if found else None
+
+
+def sockets(pid: int) -> set[str]:
+    links = (Path(each).readlink() for each in Path(f"/proc/{pid}/fd").iterdir())
+    return {
+        match[1]
+        for link in links
+        if (match := re.match(r"socket:\[(\d+)\]", str(link)))
+    }
+
+
+def listening(pid: int) -> set[str]:
+    """Return the inodes of the sockets on which a process listens."""
+    rows = []
+    for table in ("tcp", "tcp6"):
+        rows += Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+    heard = {row.split()[9] for row in rows if row.split()[3] == LISTENING}
+    return heard & sockets(pid)
+
+
+def serving(topology: Installed) -> bool:
+    ran = topology("status", "--format", "json")
+    return ran.code == 0 and any(
+        each["lastBootstrap"] and each["state"] == "active"
+        for each in ran.json["agents"]
+    )
+
+
+def test_the_agent_listens_on_no_port_and_up_leaves_no_orphan(
+    topology: Installed,
+) -> None:
+    with topology.running("up") as process:
+        eventually(lambda: serving(topology), "the agent's bootstrap")
+        agent = agent_of(process.pid)
+        assert agent is not None
+        assert listening(process.pid)
+        assert listening(agent) == set()
+        children = descendants(process.pid)
+        assert any("nats-server" in words[0] for words in children.values())
+
+    assert process.returncode == 0
+    assert not [pid for pid in children if alive(pid)]
+
+
+def test_a_killed_control_plane_leaves_no_orphan(topology: Installed) -> None:
+    with topology.running("up") as process:
+        eventually(lambda: serving(topology), "the agent's bootstrap")
+        children = descendants(process.pid)
+        process.kill()
+        process.wait()
+        eventually(
+            lambda: not [pid for pid in children if alive(pid)],
+            "the end of all children",
+            seconds=10,
+        )
+
+
+def test_the_agent_knows_only_the_variable_that_its_documents_name(
+    tmp_path: Path,
+) -> None:
+    """Its directory does not answer; what it holds is what is looked at."""
+    write_tree(
+        tmp_path / "tree",
+        source=active_directory(
+            "ldaps://127.0.0.1:1", Path("ca.pem"), "svc@contoso.com"
+        ),
+        target=scim_target("http://127.0.0.1:1"),
+        scope="organizationalUnits: all",
+    )
+    secrets = {PASSWORD: "canary-password", TOKEN: "canary-token"}
+    cloudforest = Installed(tmp_path / "tree", {**secrets, "OTHER": "canary-other"})
+    with cloudforest.running("up") as process:
+        agent = eventually(lambda: agent_of(process.pid), "the agent's start")
+        eventually(lambda: serving(cloudforest), "the agent's bootstrap")
+        environment = Path(f"/proc/{agent}/environ").read_text()
+        commands = descendants(process.pid).values()
+
+    assert "canary-password" in environment
+    assert "canary-token" not in environment
+    assert "canary-other" not in environment
+    assert not [words for words in commands if "canary" in " ".join(words)]
+    assert_nowhere(tmp_path, "canary-password", "canary-token")
+
+
+def assert_nowhere(folder: Path, *canaries: str) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            data = path.read_bytes()
+            assert not [each for each in canaries if each.encode() in data], path
+
+
+def test_an_agent_imports_no_yaml_no_sql_and_no_web_framework() -> None:
+    script = "import sys, cloudforest.front.agent; print('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {each.split(".")[0] for each in done.stdout.splitlines()}
+    forbidden = {"ruamel", "yaml", "sqlalchemy", "starlette", "uvicorn", "jinja2"}
+    assert not imported & {*forbidden, "alembic", "psycopg", "pydantic"}
+    assert "aiohttp.web" not in done.stdout.splitlines()
