@@ -16,7 +16,10 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def guarded(self: socket.socket, address: object) -> None:
         host = address[0] if isinstance(address, tuple) else None
-        if host not in (None, "localhost") and not ipaddress.ip_address(host).is_loopback:
+        if (
+            host not in (None, "localhost")
+            and not ipaddress.ip_address(host).is_loopback
+        ):
             message = f"A test tried to reach {host}; tests stay on loopback."
             raise AssertionError(message)
         connect(self, address)  # type: ignore[arg-type]

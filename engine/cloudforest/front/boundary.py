@@ -16,7 +16,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
-import click
+from typer.exceptions import Abort, TyperException
 
 from cloudforest import __version__
 from cloudforest.base.errors import CloudforestError
@@ -56,14 +56,14 @@ def run(command: Callable[[], int | None]) -> int:
     """Run a command to its exit code; only a bug writes a report."""
     try:
         return int(command() or Exit.DONE)
-    except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
+    except (KeyboardInterrupt, asyncio.CancelledError, Abort):
         return _say("Interrupted.", Exit.INTERRUPTED)
-    except click.UsageError as error:
-        error.show()
-        return Exit.USAGE
-    except click.ClickException as error:
-        error.show()
-        return Exit.FAILED
+    except TyperException as error:
+        return _say(
+            f"{error.format_message()}\n`cloudforest --help` lists the commands, and "
+            "`cloudforest COMMAND --help` what each takes.",
+            Exit.USAGE,
+        )
     except CloudforestError as error:
         return _say(f"error: {error}", error.exit_code)
     except Exception as error:  # noqa: BLE001 - this is the boundary

@@ -31,6 +31,10 @@ def done(sentence: str) -> None:
     out.print(Text.assemble(("✓ ", "green"), sentence))
 
 
+def complain(sentence: str) -> None:
+    err.print(sentence, markup=False, soft_wrap=True)
+
+
 def heading(words: str) -> None:
     out.print(Text(f"\n{words}", style="bold"))
 

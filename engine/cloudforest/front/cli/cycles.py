@@ -37,7 +37,7 @@ async def run_jobs(
     for job in jobs:
         cycle = await _run_job(client, job, progress=progress)
         if cycle["error"]:
-            terminal.err.print(f"error: {job}: {cycle['error']}", markup=False)
+            terminal.complain(f"error: {job}: {cycle['error']}")
         cycles.append(cycle)
     return cycles
 

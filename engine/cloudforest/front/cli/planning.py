@@ -54,7 +54,7 @@ def plan(
     _show(made, output)
     if out is not None:
         save_plan(out, made, desired)
-        terminal.err.print(f"Saved to {out}; apply it with: apply --plan {out}")
+        terminal.complain(f"Saved to {out}; apply it with: apply --plan {out}")
     if made.blocked:
         return Exit.BLOCKED
     return Exit.CHANGES if detailed_exitcode and made.changes else Exit.DONE

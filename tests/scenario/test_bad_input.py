@@ -1,0 +1,285 @@
+"""What goes wrong is told plainly: the thing, the next step, the exit code."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.scenario.installed import (
+    PASSWORD,
+    TOKEN,
+    Installed,
+    Ran,
+    active_directory,
+    scim_target,
+    write_tree,
+)
+from tests.servers.certificates import issue
+from tests.servers.contoso import PEOPLE
+from tests.servers.hostile import DIE, Asked, Hostile, HostileServer, Reply
+from tests.servers.samba import Contoso
+
+STAFF = f"organizationalUnits: ['{PEOPLE}']"
+EVERYBODY = "organizationalUnits: all"
+LIST = {"totalResults": 0, "Resources": []}
+
+
+@pytest.fixture
+def from_directory(tmp_path: Path, contoso: Contoso) -> Callable[..., Installed]:
+    def make(**changes: str) -> Installed:
+        samba = contoso.samba
+        values = {
+            "url": samba.url,
+            "ca": str(samba.ca),
+            "username": contoso.delegated.username,
+            "password": contoso.delegated.password,
+            "scope": STAFF,
+            **changes,
+        }
+        source = active_directory(values["url"], values["ca"], values["username"])
+        write_tree(
+            tmp_path / "tree",
+            source=source,
+            target="scim: embedded, profile: generic",
+            scope=values["scope"],
+        )
+        return Installed(tmp_path / "tree", {PASSWORD: values["password"]})
+
+    return make
+
+
+def once(cloudforest: Installed) -> Ran:
+    return cloudforest("up", "--once", "--format", "json")
+
+
+def assert_told(ran: Ran, code: int, *words: str) -> None:
+    assert ran.code == code, ran
+    missing = [each for each in words if each not in ran.err]
+    assert not missing, f"{missing} not in: {ran.err}"
+    assert "Traceback" not in ran.err
+
+
+def assert_nothing_lost(ran: Ran, state: str = "failed") -> None:
+    [cycle] = ran.json["jobs"]
+    assert cycle["state"] == state
+    assert not any(cycle["counts"][each] for each in ("disable", "delete", "blank"))
+
+
+def test_a_wrong_password(from_directory: Callable[..., Installed]) -> None:
+    ran = once(from_directory(password="canary-wrong"))
+    assert_told(ran, 5, "svc-sync@contoso.com", "sync01 says", "password")
+    assert "canary-wrong" not in ran.err + ran.out
+    assert_nothing_lost(ran)
+
+
+def test_a_password_variable_that_is_not_set(
+    from_directory: Callable[..., Installed],
+) -> None:
+    cloudforest = from_directory()
+    cloudforest.variables.clear()
+    assert_told(once(cloudforest), 5, PASSWORD, "is not set")
+
+
+def test_an_unreachable_controller(from_directory: Callable[..., Installed]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ran = once(from_directory(url=f"ldaps://127.0.0.1:{port}"))
+    assert_told(ran, 5, f"127.0.0.1:{port}")
+    assert_nothing_lost(ran)
+
+
+def test_an_untrusted_certificate(
+    from_directory: Callable[..., Installed], contoso: Contoso, tmp_path: Path
+) -> None:
+    other = issue(tmp_path, names=("dc1.contoso.com",), addresses=("127.0.0.1",))
+    ran = once(from_directory(ca=str(other.ca)))
+    assert_told(ran, 5, contoso.samba.url, "certificate")
+    assert_nothing_lost(ran)
+
+
+def test_a_scope_that_names_an_ou_which_is_not_there(
+    from_directory: Callable[..., Installed],
+) -> None:
+    scope = "organizationalUnits: ['OU=Nobody,DC=contoso,DC=com']"
+    ran = once(from_directory(scope=scope))
+    assert_told(ran, 5, "OU=Nobody,DC=contoso,DC=com", "Correct the scope")
+    assert_nothing_lost(ran)
+
+
+def ldif_tree(folder: Path, text: str, **more: str) -> Installed:
+    target = more.pop("target", "scim: embedded, profile: generic")
+    write_tree(
+        folder, source="{ldif: contoso.ldif}", target=target, scope=EVERYBODY, **more
+    )
+    (folder / "contoso.ldif").write_text(text)
+    return Installed(folder, {TOKEN: "canary-token"})
+
+
+def export(*people: str) -> str:
+    """Return LDIF of a domain with these people, as `ldapsearch` would write it."""
+    head = [
+        "dn: DC=contoso,DC=com",
+        "objectClass: domainDNS",
+        "objectGUID:: AAAAAAAAAAAAAAAAAAAAAA==",
+    ]
+    entries = ["\n".join(head), *map(person, people)]
+    return "\n\n".join([*entries, f"# numEntries: {len(entries)}\n"])
+
+
+def person(name: str) -> str:
+    guid = ("A" * 20 + name[-1].upper() + "A==")[-24:]
+    return "\n".join(
+        [
+            f"dn: CN={name},DC=contoso,DC=com",
+            "objectClass: user",
+            f"objectGUID:: {guid}",
+            f"cn: {name}",
+            f"name: {name}",
+            f"userPrincipalName: {name}@contoso.com",
+            f"department: {name} department",
+            "userAccountControl: 512",
+        ]
+    )
+
+
+def test_a_malformed_ldif_line(tmp_path: Path) -> None:
+    text = export("anna", "bert").replace("cn: bert", "cn bert")
+    ran = once(ldif_tree(tmp_path, text))
+    assert_told(ran, 5, "contoso.ldif:17")
+    assert_nothing_lost(ran)
+
+
+def test_a_truncated_ldif(tmp_path: Path) -> None:
+    cloudforest = ldif_tree(tmp_path, export("anna", "bert", "carl"))
+    assert cloudforest.up_once()["counts"]["create"] == 3
+    whole = export("anna", "bert", "carl")
+    cut = whole.replace(person("carl") + "\n\n", "")
+    (tmp_path / "contoso.ldif").write_text(cut)
+
+    ran = once(cloudforest)
+
+    assert_told(ran, 5, "contoso.ldif", "4")
+    assert_nothing_lost(ran)
+    found = cloudforest("explain", "people", "carl@contoso.com", "--format", "json")
+    assert found.code != 0
+
+
+def test_an_object_whose_mapping_fails_stops_nobody(tmp_path: Path) -> None:
+    cloudforest = ldif_tree(
+        tmp_path,
+        export("anna", "bert", "carl").replace(
+            "department: bert", "department: x" * 99
+        ),
+        mapping=(
+            "extends: ad-user-to-scim\n"
+            "attributeMappings:\n"
+            '  title: \'IIF(BitAnd([employeeNumber], 1) = 1, "odd", "even")\''
+        ),
+    )
+    text = (tmp_path / "contoso.ldif").read_text()
+    (tmp_path / "contoso.ldif").write_text(
+        text.replace("cn: bert", "cn: bert\nemployeeNumber: canary-value")
+    )
+    ran = once(cloudforest)
+    assert ran.code == 4, ran
+    [cycle] = ran.json["jobs"]
+    assert cycle["counts"]["create"] == 2
+    assert cycle["counts"]["escrow"] == 1
+    log = cloudforest("logs")
+    assert "title" in log.out
+    assert "canary-value" not in log.out
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply(status=401), ("401", "auth")),
+        (Reply(status=500), ("500",)),
+        (DIE, ("without an answer",)),
+    ],
+    ids=["401", "500", "no-answer"],
+)
+def test_a_target_that_lets_nobody_in(
+    reply: Reply,
+    words: tuple[str, ...],
+    tmp_path: Path,
+    hostile_server: Callable[[Hostile], HostileServer],
+) -> None:
+    server = hostile_server(lambda _asked: reply)
+    people = [f"p{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    cloudforest = ldif_tree(tmp_path, export(*people), target=scim_target(server.url))
+    ran = once(cloudforest)
+    assert_told(ran, 5, server.url, *words)
+    assert "canary-token" not in ran.err + ran.out
+    assert_nothing_lost(ran)
+
+    resources = iter(range(100))
+
+    def recovered(asked: Asked) -> Reply:
+        if asked.method == "GET":
+            return Reply(200, LIST)
+        return Reply(201, {"id": str(next(resources))})
+
+    server.answer = recovered
+    assert cloudforest.up_once()["counts"]["create"] == len(people)
+
+
+def test_a_target_that_asks_to_wait_is_waited_for(
+    tmp_path: Path, hostile_server: Callable[[Hostile], HostileServer]
+) -> None:
+    def busy(asked: Asked) -> Reply:
+        if asked.method == "GET":
+            return Reply(200, LIST)
+        posts = [each for each in server.asked if each.method == "POST"]
+        if len(posts) == 1:
+            return Reply(429, headers={"Retry-After": "1"})
+        return Reply(201, {"id": str(asked.number)})
+
+    server = hostile_server(busy)
+    cloudforest = ldif_tree(
+        tmp_path, export("anna", "bert"), target=scim_target(server.url)
+    )
+    cycle = cloudforest.up_once()
+    assert cycle["counts"]["create"] == 2
+    assert cycle["seconds"] >= 1
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        cloudforest = Installed(tmp_path)
+        ran = cloudforest("serve", "--listen", address)
+    assert_told(ran, 1, address, "--listen")
+
+
+def test_a_second_control_plane_on_one_state_is_refused(topology: Installed) -> None:
+    state = str(topology.state)
+    with topology.running("up", "--state", state) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Serving" in line:
+                break
+        ran = topology("serve", "--state", state)
+        assert_told(ran, 1, str(process.pid), "--state")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("fly",), ("plan", "--nonsense"), ("job", "run"), ("explain", "one")],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_64(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert Installed(tmp_path)(*arguments).code == 64
+
+
+def test_wrong_documents_exit_1_and_all_mistakes_are_told(tmp_path: Path) -> None:
+    (tmp_path / "tree.yaml").write_text("kind: Job\nname: 1\nnonsense: 2\n")
+    ran = Installed(tmp_path)("validate", "--format", "json")
+    assert ran.code == 1
+    assert not ran.json["valid"]
+    assert len(ran.json["diagnostics"]) > 1
+    places = {(each["file"], each["line"]) for each in ran.json["diagnostics"]}
+    assert ("tree.yaml", 3) in places
+    assert Installed(tmp_path)("plan").code == 1
