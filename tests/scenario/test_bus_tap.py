@@ -1,0 +1,120 @@
+"""A tap on the bus sees of an out-of-scope object its objectGUID and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import re
+import uuid
+from pathlib import Path
+
+import zstandard
+from nats.aio.msg import Msg
+from tests.contract.bus.harness import RealBus, running_server
+from tests.scenario.conftest import TOPOLOGY
+
+from cloudforest.adapters.bus import credentials, protocol
+from cloudforest.adapters.bus.connection import Connection
+from cloudforest.adapters.bus.listener import NatsListener
+from cloudforest.adapters.bus.service import open_agent_bus
+from cloudforest.adapters.directory.ldif import LdifDirectory
+from cloudforest.agent.answer import Answer
+from cloudforest.base.clock import system_clock
+from cloudforest.base.nkey import new_user_key
+from cloudforest.compiler.compile import compile_tree
+from cloudforest.model.identity import BusAccess
+from cloudforest.model.messages import InScope, OutOfScope, Record, SyncRequest
+from cloudforest.program.digest import attributes_to_read
+
+DOMAIN = "contoso.com"
+LDIF = TOPOLOGY / "data" / "contoso.ldif"
+
+
+def all_hearing(bus: RealBus) -> tuple[credentials.NKey, BusAccess]:
+    """Return a user of the bus that no agent is: one who may hear everything."""
+    key = new_user_key()
+    access = bus.authority.service_access(
+        key.public, endpoint=bus.server.endpoint, now=system_clock()
+    )
+    claims = credentials._user(publish=["none"], subscribe=[">"])
+    token = credentials._sign(
+        bus.authority.account, key.public, claims, now=system_clock()
+    )
+    return key, BusAccess(
+        urls=access.urls, ca=access.ca, jwt=token, expires=access.expires
+    )
+
+
+def request() -> SyncRequest:
+    registration = compile_tree(TOPOLOGY).registration
+    assert registration
+    program = registration.programs["contoso-people"]
+    return SyncRequest(
+        id=uuid.uuid4().hex,
+        job="contoso-people",
+        domain=DOMAIN,
+        kind="import",
+        scope=program.scope,
+        attributes=attributes_to_read(program),
+    )
+
+
+async def heard_on(bus: RealBus) -> tuple[list[Record], bytes]:
+    """Import the sample forest over a real bus; return the answer and all that flew."""
+    heard: list[bytes] = []
+
+    async def hear(message: Msg) -> None:
+        heard.append(message.subject.encode() + b" " + opened(message.data))
+
+    tap = Connection("tap", *all_hearing(bus))
+    await tap.open()
+    await tap.subscribe(">", hear)
+    key = new_user_key()
+    agent = NatsListener("agent1", key)
+    await agent.connect(bus.access("agent1", (DOMAIN,), key=key))
+    directory = LdifDirectory(DOMAIN, LDIF)
+    await agent.listen(
+        DOMAIN, Answer("agent1", {DOMAIN: directory}, page_bytes=64 * 1024)
+    )
+    service = await open_agent_bus(
+        bus.authority, endpoint=bus.server.endpoint, clock=system_clock
+    )
+    records: list[Record] = []
+    async for page in service.ask(request()):
+        records.extend(page.records)
+    for each in (service, agent, tap, directory):
+        await each.close()
+    return records, b"\n".join(heard)
+
+
+def opened(data: bytes) -> bytes:
+    if data[:1] != protocol.PAGE:
+        return data
+    return zstandard.ZstdDecompressor().decompressobj().decompress(data[1:])
+
+
+def strangers(records: list[Record]) -> set[str]:
+    """Return the names and accounts of all objects that are not in scope."""
+    inside = {each.id for each in records if isinstance(each, InScope)}
+    names: set[str] = set()
+    for block in LDIF.read_text(encoding="utf-8").split("\n\n"):
+        values = dict(re.findall(r"^([\w-]+)::? (.*)$", block, re.MULTILINE))
+        guid = uuid.UUID(
+            bytes_le=base64.b64decode(values.get("objectGUID", "A" * 22 + "=="))
+        )
+        if str(guid) not in inside:
+            names |= {values.get(each, "") for each in ("sAMAccountName", "mail")}
+    return {each for each in names if len(each) > 5}
+
+
+async def test_nothing_of_an_out_of_scope_object_but_its_guid(tmp_path: Path) -> None:
+    async with running_server(tmp_path) as bus:
+        records, heard = await heard_on(bus)
+
+    outside = [each for each in records if isinstance(each, OutOfScope)]
+    assert len(outside) > 50
+    assert all(each.clause is None for each in outside)
+    assert outside[0].id.encode() in heard
+    assert b"@contoso.com" in heard
+    secret = strangers(records)
+    assert len(secret) > 50
+    assert not [each for each in secret if each.encode() in heard]
