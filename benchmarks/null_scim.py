@@ -1,7 +1,8 @@
 """A SCIM server that stores nothing: what is measured against it is the client.
 
 `python benchmarks/null_scim.py` prints its port and serves until it is killed.
-`GET /__counts__` answers the number of requests so far by method.
+`GET /__counts__` answers the number of requests so far by method, and
+`GET /__writes__` all that was written, as `[method, path, body]`, one a line.
 """
 
 from __future__ import annotations
@@ -32,9 +33,15 @@ def answer_of(status: bytes, body: bytes) -> bytes:
 class NullScim(asyncio.Protocol):
     """One connection: reads requests by their Content-Length and answers at once."""
 
-    def __init__(self, counts: Counter[str], ids: itertools.count[int]) -> None:
+    def __init__(
+        self,
+        counts: Counter[str],
+        ids: itertools.count[int],
+        writes: list[tuple[bytes, bytes]],
+    ) -> None:
         self.counts = counts
         self.ids = ids
+        self.writes = writes
         self.buffer = b""
 
     def connection_made(self, transport) -> None:
@@ -48,13 +55,17 @@ class NullScim(asyncio.Protocol):
             if not found or len(rest) < length:
                 return
             self.buffer = rest[length:]
-            self.transport.write(self.answer(head))
+            self.transport.write(self.answer(head, rest[:length]))
 
-    def answer(self, head: bytes) -> bytes:
+    def answer(self, head: bytes, sent: bytes) -> bytes:
         method, path, _ = head.split(b" ", 2)
         if path == b"/__counts__":
             return answer_of(b"200 OK", json.dumps(self.counts).encode())
+        if path == b"/__writes__":
+            return answer_of(b"200 OK", written(self.writes))
         self.counts[method.decode()] += 1
+        if sent:
+            self.writes.append((method + b" " + path, sent))
         match method:
             case b"POST":
                 body = b'{"id":"%d"}' % next(self.ids)
@@ -63,6 +74,14 @@ class NullScim(asyncio.Protocol):
                 return answer_of(b"200 OK", EMPTY_LIST)
             case _:
                 return b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+def written(writes: list[tuple[bytes, bytes]]) -> bytes:
+    lines = []
+    for request, body in writes:
+        method, path = request.decode().split(" ")
+        lines.append(json.dumps([method, path, body.decode()]))
+    return "\n".join(lines).encode()
 
 
 def content_length(head: bytes) -> int:
@@ -76,8 +95,11 @@ def content_length(head: bytes) -> int:
 async def serve() -> None:
     counts: Counter[str] = Counter()
     ids = itertools.count(1)
+    writes: list[tuple[bytes, bytes]] = []
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: NullScim(counts, ids), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: NullScim(counts, ids, writes), "127.0.0.1", 0
+    )
     port = server.sockets[0].getsockname()[1]
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
