@@ -69,7 +69,7 @@ def run(command: Callable[[], int | None]) -> int:
     except Exception as error:  # noqa: BLE001 - this is the boundary
         return _say(
             f"This is a bug in cloudforest ({type(error).__name__}). "
-            f"The report is in {_report(error)}; please send it to us.",
+            f"The report is in {report(error)}; please send it to us.",
             Exit.BUG,
         )
 
@@ -79,7 +79,7 @@ def _say(sentence: str, code: int) -> int:
     return code
 
 
-def _report(error: BaseException) -> Path:
+def report(error: BaseException) -> Path:
     """Write where it happened, without the values: they may be people's data."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [

@@ -35,6 +35,10 @@ def complain(sentence: str) -> None:
     err.print(sentence, markup=False, soft_wrap=True)
 
 
+def suggest(command: str, why: str) -> None:
+    out.print(Text.assemble("  ", command, (f"   # {why}", "dim")), soft_wrap=True)
+
+
 def heading(words: str) -> None:
     out.print(Text(f"\n{words}", style="bold"))
 
@@ -95,21 +99,21 @@ def show_cycles(cycles: Sequence[Mapping[str, Any]]) -> None:
     out.print(table)
 
 
-def show_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Show mappings with equal keys as a table."""
+def show_each(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Show each mapping as a paragraph under its name; empty values are left out."""
     heading(title)
     if not rows:
         out.print("  none", style="dim")
-        return
-    table = Table(box=None, pad_edge=False)
-    for key in rows[0]:
-        table.add_column(key)
     for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    out.print(table)
+        out.print(Text(f"  {row['name']}", style="bold"))
+        for key, value in row.items():
+            if key != "name" and value not in (None, {}, []):
+                out.print(f"    {key}: {_cell(value)}", markup=False, soft_wrap=True)
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list | dict):
+        return ", ".join(map(str, value.items() if isinstance(value, dict) else value))
+    return str(value)

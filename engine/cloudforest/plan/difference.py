@@ -41,8 +41,14 @@ def _documents(registration: Registration) -> Documents:
     return {
         (kind, document["name"]): document
         for kind, values in kinds.items()
-        for document in map(msgspec.to_builtins, values)
+        for document in map(_as_json, values)
     }
+
+
+def _as_json(value: Value) -> dict[str, Any]:
+    # Lists as lists: a saved plan is to be equal to the one that was made.
+    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
+    return document
 
 
 def _change(

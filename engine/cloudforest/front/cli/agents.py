@@ -42,5 +42,5 @@ async def _status(state: Path | None, output: Format) -> int:
     if output is Format.JSON:
         terminal.print_json({"agents": agents})
     else:
-        terminal.show_rows("Agents", agents)
+        terminal.show_each("Agents", agents)
     return Exit.DONE

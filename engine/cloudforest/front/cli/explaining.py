@@ -36,15 +36,16 @@ def explain(
 async def _explain(job: str, subject: str, state: Path | None, output: Format) -> int:
     async with connect(state_folder(state), agents=True) as client:
         explanation = await client.explain(job, lookup(subject))
+    found = explanation["steps"][0]["result"] != "unknown"
     if output is Format.JSON:
         terminal.print_json(explanation)
-        return Exit.DONE
+        return Exit.DONE if found else Exit.FAILED
     terminal.heading(explanation["object"])
     for step in explanation["steps"]:
         terminal.out.print(f"{step['step']:>8}  {step['result']}", markup=False)
         for line in _detail(step["detail"]):
             terminal.out.print(f"          {line}", markup=False, soft_wrap=True)
-    return Exit.DONE
+    return Exit.DONE if found else Exit.FAILED
 
 
 def lookup(subject: str) -> Lookup:
@@ -61,9 +62,17 @@ def lookup(subject: str) -> Lookup:
     return Lookup(by="attribute", attribute=attribute, value=value)
 
 
+def _mapped(rule: dict[str, Any]) -> str:
+    inputs = ", ".join(
+        f"{key}={in_words(value)}" for key, value in rule["inputs"].items()
+    )
+    result = in_words(rule["result"])
+    return f"{rule['target']} = {result}   <- {rule['expression']}   ({inputs})"
+
+
 def _detail(detail: Any) -> list[str]:
     if isinstance(detail, dict):
         return [f"{key}: {in_words(value)}" for key, value in detail.items()]
     if isinstance(detail, list):
-        return [in_words(each) for each in detail]
+        return [_mapped(each) for each in detail]
     return [] if detail is None else [str(detail)]

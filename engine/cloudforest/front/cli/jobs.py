@@ -28,7 +28,7 @@ async def _list_jobs(state: Path | None, output: Format) -> int:
     if output is Format.JSON:
         terminal.print_json({"jobs": jobs})
     else:
-        terminal.show_rows("Jobs", jobs)
+        terminal.show_each("Jobs", jobs)
     return Exit.DONE
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shlex
 import signal
+import sys
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -58,7 +62,7 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
         await stack.enter_async_context(agents.running())
         await _start_agents(agents, client, hosted, text=text)
         if once:
-            return await _once(client, output)
+            return await _once(client, _said(tree, state, output))
         return await _serve(hosted, text=text)
 
 
@@ -71,13 +75,33 @@ async def _start_agents(
     async for sentence in agents.start(registered, client):
         if text:
             terminal.done(sentence)
-    await hosted.plane.await_agents(
-        [each.name for each in registered.agents if each.run == "local"], since
+    names = [each.name for each in registered.agents if each.run == "local"]
+    await hosted.plane.await_agents(names, since)
+    if text:
+        for name in names:
+            terminal.done(f"Agent {name}: enrolled and bootstrapped")
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the command line said, as it is to be repeated; empty where it said none."""
+
+    tree: str
+    state: str
+    output: Format
+
+
+def _said(tree: Path, state: Path | None, output: Format) -> _Said:
+    here = tree.absolute() == Path.cwd()
+    return _Said(
+        tree="" if here else f" {shlex.quote(str(tree))}",
+        state=str(state or ("" if here else tree / ".cloudforest")),
+        output=output,
     )
 
 
-async def _once(client: ControlPlaneClient, output: Format) -> int:
-    text = output is Format.TEXT
+async def _once(client: ControlPlaneClient, said: _Said) -> int:
+    text = said.output is Format.TEXT
     if text:
         terminal.heading("Cycle")
     jobs = [each["name"] for each in await client.jobs() if each["enabled"]]
@@ -86,21 +110,25 @@ async def _once(client: ControlPlaneClient, output: Format) -> int:
         terminal.print_json({"jobs": cycles})
         return exit_code(cycles)
     terminal.show_cycles(cycles)
-    _say_next(jobs, nothing_done=all(map(idle, cycles)))
+    if all(map(idle, cycles)):
+        terminal.done("There was nothing to do: the target is as it should be.")
+    await _say_next(client, said)
     return exit_code(cycles)
 
 
-def _say_next(jobs: list[str], *, nothing_done: bool) -> None:
-    if nothing_done:
-        terminal.done("There was nothing to do: the target is as it should be.")
+async def _say_next(client: ControlPlaneClient, said: _Said) -> None:
+    """Name commands that work as they stand here, with an object that is there."""
+    program = shlex.quote(sys.argv[0] if os.sep in sys.argv[0] else "cloudforest")
+    state = f" --state {shlex.quote(said.state)}" if said.state else ""
     terminal.heading("Next")
-    job = jobs[0] if jobs else "JOB"
-    for command, why in (
-        ("cloudforest status", "agents and jobs"),
-        (f"cloudforest explain {job} OBJECT", "why one object is as it is"),
-        ("cloudforest up", "the same, and a cycle every two minutes"),
-    ):
-        terminal.out.print(f"  {command:<44} {why}", markup=False, soft_wrap=True)
+    async for entry in client.logs():
+        subject = f"{entry['job']} {entry['object']}"
+        terminal.suggest(f"{program} explain {subject}{state}", "why one is as it is")
+        break
+    terminal.suggest(f"{program} status{state}", "agents and jobs")
+    terminal.suggest(
+        f"{program} up{said.tree}", "the same, and a cycle at each job's interval"
+    )
 
 
 async def _serve(hosted: Hosted, *, text: bool) -> int:

@@ -27,8 +27,8 @@ async def _status(state: Path | None, output: Format) -> int:
     if output is Format.JSON:
         terminal.print_json(found)
     else:
-        terminal.show_rows("Agents", found["agents"])
-        terminal.show_rows("Jobs", found["jobs"])
+        terminal.show_each("Agents", found["agents"])
+        terminal.show_each("Jobs", found["jobs"])
     return Exit.DONE
 
 

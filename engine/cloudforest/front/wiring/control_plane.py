@@ -14,6 +14,7 @@ import structlog
 from cloudforest.base.canonical import digest
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, Unavailable
+from cloudforest.front.boundary import report
 from cloudforest.front.wiring import summaries
 from cloudforest.front.wiring.previews import Previews
 from cloudforest.front.wiring.targets import Targets
@@ -206,6 +207,8 @@ class ControlPlane:
             cycle = await self._cycle(name, registration, silent)
         except CloudforestError as error:
             log.warning("cycle did not start", job=name, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - a bug in one job stops no other
+            log.error("bug in a cycle", job=name, report=str(report(error)))  # noqa: TRY400 - without values
         else:
             log.info("cycle ended", job=name, state=cycle.state, reason=cycle.error)
 

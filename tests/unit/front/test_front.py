@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+from typer.exceptions import Abort
+
+from cloudforest.agent.bindings import Binding, DirectoryBinding
+from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
+from cloudforest.front.boundary import Exit, run, worst
+from cloudforest.front.cli.cycles import exit_code
+from cloudforest.front.cli.explaining import lookup
+from cloudforest.front.hosting.children import environment_for
+from cloudforest.front.hosting.server import listen, url_of
+from cloudforest.model.messages import Lookup
+from cloudforest.model.registration import SecretReference
+
+
+@pytest.mark.parametrize(
+    ("codes", "one"),
+    [
+        ((), 0),
+        ((0, 2), 2),
+        ((4, 2), 4),
+        ((3, 4), 3),
+        ((5, 3), 5),
+        ((1, 5), 1),
+        ((64, 1), 64),
+        ((130, 70, 64), 130),
+    ],
+)
+def test_the_gravest_exit_code_stands_for_all(codes: tuple[int, ...], one: int):
+    assert worst(*codes) == one
+
+
+def failing(error: BaseException):
+    def command() -> int:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CloudforestError("No."), Exit.FAILED),
+        (Unavailable("Away."), Exit.UNREACHABLE),
+        (KeyboardInterrupt(), Exit.INTERRUPTED),
+        (Abort(), Exit.INTERRUPTED),
+    ],
+)
+def test_each_failure_has_its_exit_code(error: BaseException, code: int):
+    assert run(failing(error)) == code
+
+
+def test_a_bug_writes_a_report_without_values(
+    capsys: pytest.CaptureFixture[str], tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert run(failing(ValueError("canary"))) == Exit.BUG
+    [report] = tmp_path.iterdir()
+    assert str(report) in capsys.readouterr().err
+    assert "builtins.ValueError" in report.read_text()
+    assert "canary" not in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("cycles", "code"),
+    [
+        ([("succeeded", False), ("partial", False)], 4),
+        ([("blocked", False), ("partial", False)], 3),
+        ([("failed", True), ("blocked", False)], 5),
+        ([("failed", True), ("failed", False)], 1),
+    ],
+)
+def test_cycles_come_to_one_exit_code(cycles: list[tuple[str, bool]], code: int):
+    ended = [{"state": state, "unreachable": away} for state, away in cycles]
+    assert exit_code(ended) == code
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (
+            "{3DC0D74E-E95E-4F91-9F41-6C1989ABAE7C}",
+            Lookup(by="guid", value="3dc0d74e-e95e-4f91-9f41-6c1989abae7c"),
+        ),
+        ("CN=A,DC=b", Lookup(by="dn", value="CN=A,DC=b")),
+        ("mail=a@b.c", Lookup(by="attribute", attribute="mail", value="a@b.c")),
+        (
+            "a@b.c",
+            Lookup(by="attribute", attribute="userPrincipalName", value="a@b.c"),
+        ),
+    ],
+)
+def test_an_object_is_named_as_people_name_it(typed: str, meant: Lookup):
+    assert lookup(typed) == meant
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0:8080", "contoso.com:80", "127.0.0.1", "127.0.0.1:http"]
+)
+def test_only_a_loopback_address_and_a_port_are_listened_on(address: str):
+    with pytest.raises(Misconfigured, match="--listen"):
+        listen(address)
+
+
+def test_a_taken_port_is_told():
+    with listen("127.0.0.1:0") as taken:
+        address = url_of(taken).removeprefix("http://")
+        with pytest.raises(Misconfigured, match=address):
+            listen(address)
+
+
+def test_a_child_sees_only_what_its_documents_name():
+    binding = Binding(
+        active_directory=DirectoryBinding(
+            controllers=("ldaps://dc1",),
+            username="svc",
+            password=SecretReference(env="WANTED"),
+            credential="contoso.com/bind",
+        )
+    )
+    environment = {"WANTED": "1", "OTHER": "2", "PATH": "/bin", "HOME": "/root"}
+    seen = environment_for([binding, Binding(ldif="a.ldif")], environment)
+    assert seen == {"WANTED": "1", "PATH": "/bin"}

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cloudforest.base.errors import Misconfigured
+from cloudforest.model.provisioning import Counts
+from cloudforest.model.registration import (
+    Agent,
+    Domain,
+    Forest,
+    Job,
+    Profile,
+    Registration,
+    Source,
+    Target,
+    Tenant,
+)
+from cloudforest.plan.change import KINDS
+from cloudforest.plan.html import render_html
+from cloudforest.plan.markdown import LIMIT, render_markdown
+from cloudforest.plan.plan import Guard, JobImpact, Plan, make_plan
+from cloudforest.plan.planfile import load_plan, save_plan
+from cloudforest.plan.wording import counts_in_words, total
+
+JOB = Job(
+    name="people",
+    domain="contoso.com",
+    target="cloud",
+    scope="staff",
+    mappings=("people",),
+    interval=120,
+)
+
+
+def registration(**changes: object) -> Registration:
+    whole = Registration(
+        tenant=Tenant(name="contoso", scenario="new-hybrid-customer"),
+        targets=(
+            Target(name="cloud", scim="embedded", profile=Profile(name="generic")),
+        ),
+        forests=(
+            Forest(
+                name="contoso",
+                domains=(Domain(name="contoso.com", source=Source(ldif="a.ldif")),),
+            ),
+        ),
+        agents=(Agent(name="sync01", domains=("contoso.com",), run="local"),),
+        jobs=(JOB,),
+    )
+    return msgspec.structs.replace(whole, **changes)
+
+
+def plan_between(before: Registration | None, after: Registration) -> Plan:
+    return make_plan(base=3, registered=before, desired=after)
+
+
+def test_equal_registrations_have_no_difference():
+    plan = plan_between(registration(), registration())
+    assert plan.changes == ()
+    assert total(plan) == "no changes"
+
+
+def test_everything_is_created_in_the_order_in_which_it_is_needed():
+    kinds = [each.kind for each in plan_between(None, registration()).changes]
+    assert kinds == sorted(kinds, key=KINDS.index)
+    assert {each.action for each in plan_between(None, registration()).changes} == {
+        "create"
+    }
+
+
+def test_what_depends_on_others_is_deleted_first_and_after_all_else():
+    agents = (Agent(name="sync02", domains=("contoso.com",), run="local"),)
+    after = registration(jobs=(), targets=(), agents=agents)
+    changes = plan_between(registration(), after).changes
+    assert [(each.action, each.kind) for each in changes] == [
+        ("create", "Agent"),
+        ("delete", "Job"),
+        ("delete", "Agent"),
+        ("delete", "Target"),
+    ]
+
+
+def test_an_update_names_the_fields_in_the_words_of_the_language():
+    job = msgspec.structs.replace(JOB, interval=300)
+    source = Domain(name="contoso.com", source=Source(ldif="b.ldif"))
+    forest = Forest(name="contoso", domains=(source,))
+    after = registration(jobs=(job,), forests=(forest,))
+    forest_change, job_change = plan_between(registration(), after).changes
+    assert [(each.path, each.before, each.after) for each in job_change.fields] == [
+        ("interval", 120, 300)
+    ]
+    assert [each.path for each in forest_change.fields] == ["domains"]
+
+
+def test_the_digest_depends_on_the_base_and_the_changes_only():
+    plan = plan_between(None, registration())
+    other_base = msgspec.structs.replace(plan, base=4)
+    with_impact = msgspec.structs.replace(plan, impacts=(IMPACT,))
+    assert plan.digest == with_impact.digest
+    assert plan.digest != other_base.digest
+    assert plan.impact_digest != with_impact.impact_digest
+
+
+IMPACT = JobImpact(
+    job="people",
+    counts=Counts(read=9, in_scope=7, create=5, disable=2),
+    requests=7,
+    min_seconds=1.5,
+    guards=(Guard(job="people", guard="disables", effects=2, limit=1, allow="X"),),
+)
+
+
+def test_the_json_has_the_documented_shape():
+    plan = msgspec.structs.replace(
+        plan_between(None, registration()),
+        impacts=(IMPACT, JobImpact(job="other", unknown="No agent.")),
+    )
+    data = plan.data()
+    assert set(data) == {
+        *("digest", "impactDigest", "blocked", "changes", "impact", "guards")
+    }
+    assert data["blocked"] is True
+    assert data["impact"]["other"] == {"unknown": "No agent."}
+    assert data["impact"]["people"]["inScope"] == 7
+    assert data["impact"]["people"]["minSeconds"] == 1.5
+    assert list(data["guards"]) == [
+        {"job": "people", "guard": "disables", "effects": 2, "limit": 1, "allow": "X"}
+    ]
+    assert set(data["changes"][0]) == {"action", "kind", "name", "fields"}
+
+
+def test_counts_are_told_in_words():
+    assert counts_in_words(IMPACT) == (
+        "7 of 9 objects in scope; 5 to create, 2 to disable; 7 requests"
+    )
+    assert "unknown (Away.)" in counts_in_words(JobImpact(job="a", unknown="Away."))
+
+
+def test_markdown_says_first_whom_it_touches_and_that_it_is_blocked():
+    plan = msgspec.structs.replace(
+        plan_between(registration(), registration(jobs=())), impacts=(IMPACT,)
+    )
+    text = render_markdown(plan)
+    assert text.startswith("### cloudforest plan: BLOCKED by a guard")
+    assert text.index("5 to create") < text.index("- Job people")
+    assert "- interval: 120" in text
+
+
+def test_markdown_fits_a_comment():
+    agents = tuple(
+        Agent(name=f"sync{number:04}", domains=("contoso.com",), run="local")
+        for number in range(2000)
+    )
+    text = render_markdown(plan_between(None, registration(agents=agents)))
+    assert len(text.encode()) < LIMIT + 200
+    assert "The rest is cut" in text
+
+
+def test_html_escapes_what_people_wrote():
+    tenant = Tenant(name="<script>", scenario="new-hybrid-customer")
+    plan = plan_between(None, registration(tenant=tenant))
+    text = render_html(msgspec.structs.replace(plan, impacts=(IMPACT,)))
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+    assert "disables: 2 &gt; 1" in text
+
+
+def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):
+    plan = plan_between(None, registration())
+    save_plan(tmp_path / "plan", plan, registration())
+    saved = load_plan(tmp_path / "plan")
+    assert (saved.plan, saved.desired) == (plan, registration())
+    assert (tmp_path / "plan").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("wrong", ["{}", "[", '"digest": "', None])
+def test_what_is_not_a_saved_plan_is_refused(tmp_path: Path, wrong: str | None):
+    path = tmp_path / "plan"
+    if wrong is not None:
+        path.write_text(wrong)
+    with pytest.raises(Misconfigured, match="plan"):
+        load_plan(path)
+
+
+def test_a_plan_that_was_edited_is_refused(tmp_path: Path):
+    path = tmp_path / "plan"
+    save_plan(path, plan_between(None, registration()), registration())
+    path.write_text(path.read_text().replace("contoso.com", "evil.com"))
+    with pytest.raises(Misconfigured, match="changed after it was made"):
+        load_plan(path)

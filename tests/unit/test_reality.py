@@ -1,0 +1,31 @@
+"""What the documents say is what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cloudforest.compiler.compile import compile_tree
+from cloudforest.front.boundary import Exit
+from cloudforest.front.cli.app import COMMANDS
+
+REPOSITORY = Path(__file__).parents[2]
+TOPOLOGIES = sorted(each.parent for each in REPOSITORY.glob("topologies/*/tree.yaml"))
+
+
+def test_every_command_is_in_the_readme():
+    readme = (REPOSITORY / "README.md").read_text()
+    assert [each for each in COMMANDS if f"`{each}`" not in readme] == []
+
+
+def test_every_exit_code_is_documented():
+    operations = (REPOSITORY / "docs" / "operations.md").read_text()
+    assert [each for each in Exit if f"| {each.value} |" not in operations] == []
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda each: each.name)
+def test_every_topology_compiles_without_a_complaint(topology: Path):
+    compiled = compile_tree(topology)
+    assert compiled.diagnostics == ()
+    assert compiled.registration is not None
