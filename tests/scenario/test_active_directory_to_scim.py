@@ -160,3 +160,18 @@ def test_explain_tells_every_step_of_one_person(cloudforest: Installed) -> None:
     assert told.code == 0, told
     steps = [each["step"] for each in told.json["steps"]]
     assert steps == ["import", "scope", "match", "map", "act"]
+
+
+def test_secrets_appear_nowhere(
+    cloudforest: Installed, contoso: Contoso, target: ScimServer
+) -> None:
+    ran = cloudforest("--verbose", "up", "--once")
+    assert ran.code == 0, ran
+    told = [ran, cloudforest("plan", "--out", "saved"), cloudforest("logs")]
+    told.append(cloudforest("explain", "people", "p02@contoso.com"))
+
+    secrets = [contoso.delegated.password, target.token]
+    assert not [each for each in secrets if each in "".join(map(str, told))]
+    for path in cloudforest.tree.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        assert not [each for each in secrets if each.encode() in data], path

@@ -93,7 +93,7 @@ class LocalAgents:
         command += ["--state", str(self.state.path), "--control", self.url]
         command += ["--token-stdin"] if token else []
         log = agent_folder(self.state.path, name).path / "agent.log"
-        with log.open("ab") as file:
+        with open(log, "ab", opener=_privately) as file:
             child = await asyncio.create_subprocess_exec(
                 *leashed(command),
                 stdin=asyncio.subprocess.PIPE,
@@ -105,6 +105,10 @@ class LocalAgents:
         assert child.stdin is not None  # noqa: S101 - it was asked for
         child.stdin.write((token or "").encode())
         child.stdin.close()
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 async def _ended(child: asyncio.subprocess.Process) -> None:

@@ -35,6 +35,9 @@ _STATUS: dict[type[CloudforestError], HTTPStatus] = {
 }
 
 
+_TOLD = frozenset(_STATUS) - {Unauthenticated}
+
+
 def plane_of(request: Request) -> ControlPlane:
     plane: ControlPlane = request.app.state.plane
     return plane
@@ -76,4 +79,6 @@ async def answer_error(_request: Request, error: Exception) -> Response:
 
 
 def error_data(error: CloudforestError) -> dict[str, dict[str, str]]:
-    return {"error": {"kind": type(error).__name__, "message": str(error)}}
+    """Name the kind by the class that clients know."""
+    kind = next(each for each in type(error).__mro__ if each in _TOLD)
+    return {"error": {"kind": kind.__name__, "message": str(error)}}

@@ -80,7 +80,10 @@ def _state(job: Job, last: Cycle | None, *, running: bool) -> str:
         return "running"
     if not job.enabled:
         return "paused"
-    return last.state if last else "not run"
+    if last is None:
+        return "not run"
+    # A cycle that was cut short by a kill is still called running in the store.
+    return "failed" if last.state == "running" else last.state
 
 
 def _next(job: Job, last: Cycle | None) -> datetime | None:

@@ -1,0 +1,160 @@
+"""Desired against registered: planning, applying, and who may."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.scenario.installed import COMMAND, Installed, eventually
+
+
+def edit(topology: Installed, before: str, after: str) -> None:
+    file = topology.tree / "tree.yaml"
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+
+
+def applied(topology: Installed) -> Any:
+    ran = topology("apply", "--yes", "--format", "json")
+    assert ran.code == 0, ran
+    return ran.json
+
+
+def test_a_second_apply_is_a_no_op(topology: Installed) -> None:
+    first = applied(topology)
+    second = applied(topology)
+    assert [each["action"] for each in first["changes"]] == ["create"] * 8
+    assert second["changes"] == []
+    assert first["revision"] == second["revision"] == 1
+
+
+def test_a_saved_plan_is_applied_as_it_was_shown(topology: Installed) -> None:
+    planned = topology("plan", "--out", "saved", "--format", "json")
+    edit(topology, "interval: 2m", "interval: 5m")
+
+    ran = topology("apply", "--plan", "saved", "--format", "json")
+
+    assert ran.code == 0, ran
+    assert ran.json["digest"] == planned.json["digest"]
+    pending = topology("plan", "--no-impact", "--detailed-exitcode", "--format", "json")
+    assert pending.code == 2
+    [change] = pending.json["changes"]
+    assert change["fields"] == [{"path": "interval", "before": 120, "after": 300}]
+
+
+def test_a_stale_plan_is_refused(topology: Installed) -> None:
+    topology("plan", "--out", "saved", "--no-impact")
+    applied(topology)
+
+    ran = topology("apply", "--plan", "saved")
+
+    assert ran.code == 1
+    assert "revision 0" in ran.err
+    assert "revision 1" in ran.err
+
+
+def test_nobody_is_asked_where_nobody_is(topology: Installed) -> None:
+    ran = topology("apply")
+    assert ran.code == 1
+    assert "--yes" in ran.err
+    assert topology("job", "list", "--format", "json").json == {"jobs": []}
+
+
+def test_every_format_of_a_plan_names_the_job(topology: Installed) -> None:
+    for name in ("text", "json", "markdown", "html"):
+        ran = topology("plan", "--no-impact", "--format", name)
+        assert ran.code == 0, ran
+        assert "contoso-people" in ran.out
+
+
+def ask(url: str, token: str, method: str, path: str) -> int:
+    request = urllib.request.Request(
+        url + path,
+        method=method,
+        data=b"{}" if method == "PUT" else None,
+        headers={"Authorization": f"Bearer {token}", "If-Match": '"0"'},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_the_control_plane_lets_in_only_operators(topology: Installed) -> None:
+    with topology.running("serve", "--state", str(topology.state)):
+        file = topology.state / "serve.json"
+        eventually(file.exists, "serve.json")
+        url = json.loads(file.read_text())["url"]
+        token = (topology.state / "keys" / "operator.token").read_text()
+        assert ask(url, token, "GET", "/registration") == 200
+        assert ask(url, "wrong", "GET", "/registration") == 401
+        assert ask(url, "wrong", "PUT", "/registration") == 401
+        assert ask(url, token, "PUT", "/registration") == 422
+        assert ask(url, "wrong", "GET", "/scim/v2/Users") == 401
+        assert topology("plan", "--no-impact").code == 0
+
+
+def test_only_its_owner_may_read_the_state(topology: Installed) -> None:
+    topology.up_once()
+    for path in topology.state.rglob("*"):
+        if path.parent.name in {"keys", "bus", "sync01"} and path.is_file():
+            assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+    assert not stat.S_IMODE(topology.state.stat().st_mode) & 0o077
+
+
+def test_a_remote_agent_enrols_by_hand_and_serves(
+    topology: Installed, tmp_path: Path
+) -> None:
+    edit(topology, "run: local", "run: remote")
+    applied(topology)
+    elsewhere = tmp_path / "elsewhere"
+    folder = elsewhere / "agents" / "sync01"
+    folder.mkdir(parents=True)
+    export = topology.tree / "data" / "contoso.ldif"
+    bindings = {"contoso.com": {"ldif": str(export)}}
+    (folder / "bindings.json").write_text(json.dumps(bindings))
+    with topology.running("serve", "--state", str(topology.state)):
+        eventually((topology.state / "serve.json").exists, "serve.json")
+        url = json.loads((topology.state / "serve.json").read_text())["url"]
+        token = topology("agent", "token", "sync01").out
+        command = [COMMAND, "agent", "run", "sync01", "--state", elsewhere]
+        agent = subprocess.Popen(
+            [*command, "--control", url, "--token-stdin"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=topology.environment,
+            text=True,
+        )
+        try:
+            agent.stdin.write(token)
+            agent.stdin.close()
+            eventually(lambda: agent_is_active(topology), "the agent's bootstrap")
+            ran = topology("job", "run", "contoso-people", "--format", "json")
+            assert ran.code == 0, ran
+            assert ran.json["jobs"][0]["counts"]["create"] > 1000
+            again = subprocess.run(
+                [*command, "--control", url, "--token-stdin"],
+                input=token,
+                capture_output=True,
+                env=topology.environment,
+                text=True,
+                check=False,
+            )
+            assert again.returncode == 1
+            assert "was used" in again.stderr
+        finally:
+            agent.terminate()
+            agent.wait(20)
+
+
+def agent_is_active(topology: Installed) -> bool:
+    [agent] = topology("agent", "status", "--format", "json").json["agents"]
+    return agent["state"] == "active"
