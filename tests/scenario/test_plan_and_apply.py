@@ -158,3 +158,20 @@ def test_a_remote_agent_enrols_by_hand_and_serves(
 def agent_is_active(topology: Installed) -> bool:
     [agent] = topology("agent", "status", "--format", "json").json["agents"]
     return agent["state"] == "active"
+
+
+def test_a_local_agent_may_be_renamed_and_named_back(topology: Installed) -> None:
+    topology.up_once()
+    edit(topology, "name: sync01", "name: sync02")
+    topology.up_once()
+    ran = topology("job", "run", "contoso-people", "--format", "json")
+    assert ran.code == 0, ran
+    edit(topology, "name: sync02", "name: sync01")
+    assert topology.up_once()["state"] == "succeeded"
+
+
+def test_a_job_that_does_not_exist_is_told(topology: Installed) -> None:
+    applied(topology)
+    ran = topology("job", "run", "nobody", "--format", "json")
+    assert ran.code == 1
+    assert "nobody" in ran.err

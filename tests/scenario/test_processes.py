@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -133,3 +135,19 @@ def test_an_agent_imports_no_yaml_no_sql_and_no_web_framework() -> None:
     forbidden = {"ruamel", "yaml", "sqlalchemy", "starlette", "uvicorn", "jinja2"}
     assert not imported & {*forbidden, "alembic", "psycopg", "pydantic"}
     assert "aiohttp.web" not in done.stdout.splitlines()
+
+
+def test_a_local_agent_that_dies_is_started_again(topology: Installed) -> None:
+    with topology.running("up") as process:
+        eventually(lambda: serving(topology), "the agent's bootstrap")
+        first = agent_of(process.pid)
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        eventually(
+            lambda: agent_of(process.pid) not in (None, first), "another agent's start"
+        )
+        eventually(lambda: answered(topology), "an answer of the other agent")
+
+
+def answered(topology: Installed) -> bool:
+    return topology("explain", "contoso-people", "mail=nobody@contoso.com").code == 1

@@ -26,6 +26,7 @@ from cloudforest.front.wiring.directories import open_directory
 from cloudforest.model.ports import Answerer, Directory
 from cloudforest.model.registration import Domain
 
+CONTROL_SECONDS = 30.0
 PAGE_BYTES = 512 * 1024
 """Half of what the bus takes in one message, before compression."""
 
@@ -50,7 +51,7 @@ def run(
 
 async def _run(name: str, url: str, state: Path, *, enrolling: bool) -> int:
     folder = agent_folder(state, name)
-    async with AgentControlPlane(url) as control:
+    async with AgentControlPlane(url, timeout=CONTROL_SECONDS) as control:
         identity = await _identity(folder, control, enrolling=enrolling)
         await _service(identity, folder, control).run(_stop_event())
     return boundary.Exit.DONE

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from cloudforest.adapters.control.http import ControlPlaneHttp
+from cloudforest.adapters.control.http import ControlPlaneHttp, told_error
 from cloudforest.model.messages import Lookup
 from cloudforest.model.registration import Registration
 from cloudforest.model.value import Value
@@ -57,7 +57,10 @@ class ControlPlaneClient(ControlPlaneHttp):
     async def run_job(self, name: str) -> AsyncIterator[dict[str, Any]]:
         """Yield `{"phase", "done"}` as it goes on, and last `{"cycle"}`."""
         async for line in self.lines("POST", f"/jobs/{quote(name, safe='')}/run"):
-            yield msgspec.json.decode(line)
+            message = msgspec.json.decode(line)
+            if "error" in message:
+                raise told_error(message)
+            yield message
 
     async def explain(self, job: str, lookup: Lookup) -> dict[str, Any]:
         body = await self.call("POST", f"/jobs/{quote(job, safe='')}/explain", lookup)

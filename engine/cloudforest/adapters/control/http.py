@@ -30,13 +30,18 @@ _CONNECT_SECONDS = 10
 
 
 class ControlPlaneHttp:
-    """A session with the control plane at `url`."""
+    """A session with the control plane at `url`; `timeout` is in seconds.
 
-    def __init__(self, url: str, token: Secret | None = None) -> None:
+    Without a timeout an answer may take as long as it does: a cycle is one answer.
+    """
+
+    def __init__(
+        self, url: str, token: Secret | None = None, *, timeout: float | None = None
+    ) -> None:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
-        self._session = aiohttp.ClientSession(headers=headers, timeout=timeout)
+        limits = aiohttp.ClientTimeout(timeout, sock_connect=_CONNECT_SECONDS)
+        self._session = aiohttp.ClientSession(headers=headers, timeout=limits)
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,9 +101,13 @@ class ControlPlaneHttp:
 
 
 def failure(body: bytes, status: int) -> CloudforestError:
-    """Turn `{"error": {"kind", "message"}}` back into the error that it was."""
     try:
-        error = msgspec.json.decode(body)["error"]
-        return _KINDS[error["kind"]](error["message"])
+        return told_error(msgspec.json.decode(body))
     except (msgspec.DecodeError, KeyError, TypeError):
         return Rejected(f"The control plane answered with status {status}.")
+
+
+def told_error(message: dict[str, Any]) -> CloudforestError:
+    """Turn `{"error": {"kind", "message"}}` back into the error that it was."""
+    error = message["error"]
+    return _KINDS[error["kind"]](error["message"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -10,6 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+import structlog
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.agent.bindings import (
@@ -25,8 +28,13 @@ from cloudforest.front.wiring.state import StateFolder
 from cloudforest.model.registration import Agent, Registration
 
 _STOP_SECONDS = 10.0
+_PAUSE_SECONDS = 5.0
+"""Before an agent that ended by itself is started again."""
+
 _ALWAYS = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables that say nothing about anybody and change how a process runs at all."""
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -39,31 +47,28 @@ class LocalAgents:
     state: StateFolder
     url: str
     tree: Path = Path()
-    _children: list[asyncio.subprocess.Process] = field(default_factory=list)
+    _watches: list[asyncio.Task[None]] = field(default_factory=list)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
         try:
             yield self
         finally:
-            for child in self._children:
-                if child.returncode is None:
-                    child.terminate()
-            for child in self._children:
-                await _ended(child)
+            for watch in self._watches:
+                watch.cancel()
+            await asyncio.gather(*self._watches, return_exceptions=True)
 
     async def start(
         self, registration: Registration, client: ControlPlaneClient
     ) -> AsyncIterator[str]:
         """Bind, enrol where needed, and start; yield a sentence for each step."""
-        for agent in registration.agents:
-            if agent.run != "local":
-                continue
+        known = await _certificates(client)
+        for agent in _local(registration):
             folder = agent_folder(self.state.path, agent.name)
             bindings = self._bind(folder, agent, registration)
             yield f"Agent {agent.name}: bound to {', '.join(bindings)}"
             token = None
-            if not folder.enrolled:
+            if _digest(folder) != known.get(agent.name):
                 token = await client.agent_token(agent.name)
                 yield f"Agent {agent.name}: one-time token issued"
             await self._launch(agent.name, bindings, token)
@@ -78,22 +83,49 @@ class LocalAgents:
         folder.write(folder.bindings, dump_bindings(bindings))
         return bindings
 
-    async def start_enrolled(self) -> list[str]:
-        """Start the agents that are enrolled on this state; return their names."""
+    async def start_enrolled(self, client: ControlPlaneClient) -> list[str]:
+        """Start the registered agents that are enrolled on this state; name them."""
+        registration = (await client.registration()).registration
+        known = await _certificates(client)
         names = []
-        for path in sorted((self.state.path / "agents").iterdir()):
-            folder = agent_folder(self.state.path, path.name)
-            if folder.enrolled and folder.bindings.exists():
-                await self._launch(path.name, load_bindings(folder.bindings), None)
-                names.append(path.name)
+        for agent in _local(registration):
+            folder = agent_folder(self.state.path, agent.name)
+            if folder.enrolled and _digest(folder) == known.get(agent.name):
+                await self._launch(agent.name, load_bindings(folder.bindings), None)
+                names.append(agent.name)
         return names
 
     async def _launch(self, name: str, bindings: Bindings, token: str | None) -> None:
+        child = await self._spawn(name, bindings, token)
+        watch = asyncio.create_task(self._watch(name, bindings, child))
+        self._watches.append(watch)
+
+    async def _watch(
+        self, name: str, bindings: Bindings, child: asyncio.subprocess.Process
+    ) -> None:
+        """Start the agent again whenever it ends; end it with this task."""
+        try:
+            while True:
+                status = await child.wait()
+                log.warning(
+                    "agent ended", agent=name, status=status, log=str(self._log(name))
+                )
+                await asyncio.sleep(_PAUSE_SECONDS)
+                child = await self._spawn(name, bindings, None)
+        finally:
+            await _end(child)
+
+    def _log(self, name: str) -> Path:
+        return agent_folder(self.state.path, name).path / "agent.log"
+
+    async def _spawn(
+        self, name: str, bindings: Bindings, token: str | None
+    ) -> asyncio.subprocess.Process:
         command = [sys.executable, "-P", "-m", "cloudforest", "agent", "run", name]
         command += ["--state", str(self.state.path), "--control", self.url]
         command += ["--token-stdin"] if token else []
-        log = agent_folder(self.state.path, name).path / "agent.log"
-        with open(log, "ab", opener=_privately) as file:
+        file = os.open(self._log(name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
             child = await asyncio.create_subprocess_exec(
                 *leashed(command),
                 stdin=asyncio.subprocess.PIPE,
@@ -101,17 +133,35 @@ class LocalAgents:
                 stderr=file,
                 env=environment_for(bindings.values(), os.environ),
             )
-        self._children.append(child)
+        finally:
+            os.close(file)
         assert child.stdin is not None  # noqa: S101 - it was asked for
         child.stdin.write((token or "").encode())
         child.stdin.close()
+        return child
 
 
-def _privately(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _local(registration: Registration | None) -> list[Agent]:
+    agents = registration.agents if registration else ()
+    return [each for each in agents if each.run == "local"]
 
 
-async def _ended(child: asyncio.subprocess.Process) -> None:
+async def _certificates(client: ControlPlaneClient) -> dict[str, str | None]:
+    """Return the digest of each agent's certificate, as the control plane has it."""
+    agents = (await client.status())["agents"]
+    return {each["name"]: each["certificate"] for each in agents}
+
+
+def _digest(folder: AgentFolder) -> str | None:
+    if not folder.enrolled:
+        return "not enrolled"
+    return hashlib.sha256(folder.certificate.read_bytes()).hexdigest()
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is not None:
+        return
+    child.terminate()
     try:
         async with asyncio.timeout(_STOP_SECONDS):
             await child.wait()

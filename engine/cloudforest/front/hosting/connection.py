@@ -77,7 +77,7 @@ async def connect(
             return
         async with LocalAgents(folder, hosted.url).running() as local:
             since = hosted.plane.clock()
-            names = await local.start_enrolled()
+            names = await local.start_enrolled(client)
             await hosted.plane.await_agents(names, since)
             yield client
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +26,14 @@ def agent(record: AgentRecord, now: datetime) -> dict[str, Any]:
         "lastBootstrap": record.last_bootstrap,
         "version": record.version,
         "troubles": record.troubles,
+        "certificate": record.certificate and certificate_digest(record.certificate),
+        "certificateExpires": record.certificate_expires,
     }
+
+
+def certificate_digest(pem: str) -> str:
+    """Return what tells one certificate from another: the SHA-256 of its PEM text."""
+    return hashlib.sha256(pem.encode()).hexdigest()
 
 
 def jobs(registration: Registration | None) -> list[dict[str, Any]]:
