@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
+from typing import Any
 
 _AGENT = ["agent", "run"]
+_INTERRUPTED = 130
 
 
 def main() -> None:
+    # Until the boundary takes over, an import may swallow a KeyboardInterrupt.
+    signal.signal(signal.SIGINT, _leave)
     agent = sys.argv[1:3] == _AGENT
     module = "cloudforest.front.agent" if agent else "cloudforest.front.cli.app"
     sys.exit(importlib.import_module(module).main())
+
+
+def _leave(_number: int, _frame: Any) -> None:
+    os._exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
+import signal
 import sys
 import tempfile
 import traceback
@@ -54,24 +56,35 @@ def worst(*codes: int) -> int:
 
 def run(command: Callable[[], int | None]) -> int:
     """Run a command to its exit code; only a bug writes a report."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return int(command() or Exit.DONE)
     except (KeyboardInterrupt, asyncio.CancelledError, Abort):
         return _say("Interrupted.", Exit.INTERRUPTED)
-    except TyperException as error:
-        return _say(
-            f"{error.format_message()}\n`cloudforest --help` lists the commands, and "
-            "`cloudforest COMMAND --help` what each takes.",
-            Exit.USAGE,
-        )
-    except CloudforestError as error:
-        return _say(f"error: {error}", error.exit_code)
+    except BrokenPipeError:
+        # Who reads our output has seen enough; keep the interpreter from complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
     except Exception as error:  # noqa: BLE001 - this is the boundary
-        return _say(
-            f"This is a bug in cloudforest ({type(error).__name__}). "
-            f"The report is in {report(error)}; please send it to us.",
-            Exit.BUG,
-        )
+        return _say(*_told(error))
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    match error:
+        case TyperException():
+            help_ = "`cloudforest COMMAND --help` tells what a command takes."
+            return f"{error.format_message()}\n{help_}", Exit.USAGE
+        case CloudforestError():
+            return f"error: {error}", error.exit_code
+        case OSError(strerror=str(reason)):
+            place = f" ({error.filename})" if error.filename else ""
+            return f"error: The system says: {reason}{place}.", Exit.FAILED
+        case _:
+            sentence = (
+                f"This is a bug in cloudforest ({type(error).__name__}). "
+                f"The report is in {report(error)}; please send it to us."
+            )
+            return sentence, Exit.BUG
 
 
 def _say(sentence: str, code: int) -> int:

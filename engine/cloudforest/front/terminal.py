@@ -114,6 +114,6 @@ def show_each(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    if isinstance(value, list | dict):
-        return ", ".join(map(str, value.items() if isinstance(value, dict) else value))
-    return str(value)
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {each}" for key, each in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

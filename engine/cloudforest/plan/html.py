@@ -22,7 +22,7 @@ del, ins { text-decoration: none; display: block; white-space: pre-wrap }
 <li><b>{{ impact.job }}</b>: {{ counts(impact) }}
 {% for guard in impact.guards %}
 <p class="blocked">{{ guard.guard }}: {{ guard.effects }} &gt; {{ guard.limit }}
-<code>{{ guard.allow }}</code></p>
+{%- if guard.allow %} <code>{{ guard.allow }}</code>{% endif %}</p>
 {% endfor %}
 {% endfor %}
 </ul>

@@ -28,13 +28,17 @@ class Guard(Value, frozen=True):
 
 
 class JobImpact(Value, frozen=True):
-    """What the next cycle of a job would do, or why nobody knows."""
+    """What the next cycle of a job would do, or why nobody knows.
+
+    `failed`: it is unknown because something that should answer did not.
+    """
 
     job: str
     counts: Counts | None = None
     requests: int = 0
     min_seconds: float = 0.0
     unknown: str | None = None
+    failed: bool = False
     guards: tuple[Guard, ...] = ()
 
     def data(self) -> dict[str, Any]:

@@ -29,6 +29,15 @@ _KINDS: dict[str, type[CloudforestError]] = {
 _CONNECT_SECONDS = 10
 
 
+class Bug(CloudforestError):  # noqa: N818 - named for what happened
+    """The control plane met a bug of its own, and wrote a report."""
+
+    exit_code = 70
+
+
+_KINDS["Bug"] = Bug
+
+
 class ControlPlaneHttp:
     """A session with the control plane at `url`; `timeout` is in seconds.
 
@@ -110,4 +119,4 @@ def failure(body: bytes, status: int) -> CloudforestError:
 def told_error(message: dict[str, Any]) -> CloudforestError:
     """Turn `{"error": {"kind", "message"}}` back into the error that it was."""
     error = message["error"]
-    return _KINDS[error["kind"]](error["message"])
+    return _KINDS.get(error["kind"], Rejected)(error["message"])

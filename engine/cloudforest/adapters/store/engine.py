@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from cloudforest.base.errors import Misconfigured, Unavailable
 
 T = TypeVar("T")
 
@@ -26,8 +29,14 @@ class Database:
         return await loop.run_in_executor(self._worker, self.run_now, work)
 
     def run_now(self, work: Callable[[Connection], T]) -> T:
-        with self.engine.begin() as connection:
-            return work(connection)
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except OperationalError as error:
+            raise Unavailable(
+                f"The database {self.engine.url.render_as_string()} does not do its "
+                f"work ({error.orig}); see that it runs, and that its disk has room."
+            ) from error
 
     def close(self) -> None:
         self._worker.shutdown()
@@ -35,11 +44,19 @@ class Database:
 
 
 def open_engine(url: str) -> Engine:
-    engine = create_engine(
-        url,
-        json_serializer=lambda value: msgspec.json.encode(value).decode(),
-        json_deserializer=msgspec.json.decode,
-    )
+    try:
+        engine = create_engine(
+            url,
+            # An error would print the people in it.
+            hide_parameters=True,
+            json_serializer=lambda value: msgspec.json.encode(value).decode(),
+            json_deserializer=msgspec.json.decode,
+        )
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise Misconfigured(
+            f"That is not the URL of a database ({error}); write sqlite:///PATH or "
+            "postgresql+psycopg://HOST/NAME."
+        ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

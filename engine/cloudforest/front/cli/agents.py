@@ -20,14 +20,18 @@ AgentName = Annotated[str, typer.Argument(metavar="NAME", help="The agent's name
 __all__ = ["run", "status", "token"]
 
 
-def token(name: AgentName, *, state: State = None) -> int:
+def token(name: AgentName, *, state: State = None, output: Output = Format.TEXT) -> int:
     """Print a one-time token, valid for an hour, with which an agent enrols."""
-    return asyncio.run(_token(name, state))
+    return asyncio.run(_token(name, state, output))
 
 
-async def _token(name: str, state: Path | None) -> int:
+async def _token(name: str, state: Path | None, output: Format) -> int:
     async with connect(state_folder(state)) as client:
-        typer.echo(await client.agent_token(name))
+        made = await client.agent_token(name)
+    if output is Format.JSON:
+        terminal.print_json({"agent": name, "token": made})
+    else:
+        typer.echo(made)
     return Exit.DONE
 
 

@@ -88,4 +88,5 @@ def _wanted(name: str, arguments: Sequence[str]) -> bool:
 
 
 def main() -> int:
-    return boundary.run(lambda: make_app(sys.argv[1:])(standalone_mode=False))
+    app = make_app(sys.argv[1:])
+    return boundary.run(lambda: app(standalone_mode=False))

@@ -56,7 +56,7 @@ def lookup(subject: str) -> Lookup:
         pass
     if "=" not in subject:
         return Lookup(by="attribute", attribute="userPrincipalName", value=subject)
-    if "," in subject:
+    if "=" in subject.partition(",")[2]:
         return Lookup(by="dn", value=subject)
     attribute, _, value = subject.partition("=")
     return Lookup(by="attribute", attribute=attribute, value=value)

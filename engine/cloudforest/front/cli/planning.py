@@ -13,8 +13,9 @@ import typer
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Refused, Stale
+from cloudforest.compiler.compile import compile_tree
 from cloudforest.front import terminal
-from cloudforest.front.boundary import Exit
+from cloudforest.front.boundary import Exit, worst
 from cloudforest.front.cli.documents import compiled_tree
 from cloudforest.front.cli.options import Format, Output, State, Tree, state_folder
 from cloudforest.front.hosting.connection import connect_to_tree
@@ -54,10 +55,13 @@ def plan(
     _show(made, output)
     if out is not None:
         save_plan(out, made, desired)
-        terminal.complain(f"Saved to {out}; apply it with: apply --plan {out}")
-    if made.blocked:
-        return Exit.BLOCKED
-    return Exit.CHANGES if detailed_exitcode and made.changes else Exit.DONE
+        terminal.complain(f"Saved to {out}; apply it with: apply {tree} --plan {out}")
+    changes = detailed_exitcode and made.changes
+    return worst(
+        Exit.BLOCKED if made.blocked else Exit.DONE,
+        Exit.UNREACHABLE if any(each.failed for each in made.impacts) else Exit.DONE,
+        Exit.CHANGES if changes else Exit.DONE,
+    )
 
 
 async def _plan(
@@ -118,7 +122,7 @@ async def _apply(
     output: Format,
 ) -> int:
     saved = load_plan(plan_file) if plan_file else None
-    compiled = compiled_tree(tree)
+    compiled = compile_tree(tree) if saved else compiled_tree(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
         if saved is None:
             desired = compiled.registration
@@ -144,6 +148,13 @@ async def _refuse_stale(client: ControlPlaneClient, saved: SavedPlan) -> None:
             f"The plan was made against revision {saved.plan.base}, and revision "
             f"{registered.revision} is registered now; plan again."
         )
+    again = make_plan(
+        base=registered.revision,
+        registered=registered.registration,
+        desired=saved.desired,
+    )
+    if again.digest != saved.plan.digest:
+        raise Refused("The plan was changed after it was made; plan again.")
 
 
 def _confirm(made: Plan, *, yes: bool) -> None:

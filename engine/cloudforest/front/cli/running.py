@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.base.errors import Misconfigured
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
 from cloudforest.front.cli.cycles import exit_code, idle, run_jobs
@@ -45,6 +46,11 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
     compiled = compiled_tree(tree)
     if text:
         terminal.done(f"{compiled.documents} documents are valid.")
+    if compiled.service is not None and compiled.service.url is not None:
+        raise Misconfigured(
+            f"This tree's control plane is {compiled.service.url}, so there is none to "
+            "run here; use `cloudforest apply`, and `cloudforest agent run NAME`."
+        )
     desired = compiled.registration
     assert desired is not None  # noqa: S101 - compiled_tree has seen to it
     folder = state_folder(state, tree)
@@ -135,16 +141,16 @@ async def _serve(hosted: Hosted, *, text: bool) -> int:
     if text:
         terminal.done(f"Serving at {hosted.url}; stop with Ctrl-C.")
     async with hosted.plane.scheduling():
-        await _stopped()
-    return Exit.DONE
+        return await _stopped()
 
 
-async def _stopped() -> None:
-    stop = asyncio.Event()
+async def _stopped() -> int:
+    """Wait for a signal; return what it means."""
+    came: asyncio.Queue[Exit] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    loop.add_signal_handler(signal.SIGINT, came.put_nowait, Exit.INTERRUPTED)
+    loop.add_signal_handler(signal.SIGTERM, came.put_nowait, Exit.DONE)
+    return await came.get()
 
 
 def serve(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.secrets import Secret, read_secret
-from cloudforest.compiler.compile import Compiled, Service
+from cloudforest.compiler.compile import Compiled, Service, compile_tree
 from cloudforest.front.hosting.children import LocalAgents
 from cloudforest.front.hosting.host import Hosted, Hosting, host
 from cloudforest.front.wiring.previews import Previews
@@ -50,8 +51,9 @@ def _token(compiled: Compiled, service: Service) -> Secret | None:
 def host_for_tree(
     compiled: Compiled, folder: StateFolder, *, bus: bool = True
 ) -> AbstractAsyncContextManager[Hosted]:
-    previews = Previews(compiled.folder.absolute(), os.environ)
-    return host(folder, Hosting(bus=bus, previews=previews))
+    tree = compiled.folder.absolute()
+    previews = Previews(tree, os.environ)
+    return host(folder, Hosting(bus=bus, previews=previews, tree=tree))
 
 
 @asynccontextmanager
@@ -59,11 +61,10 @@ async def connect(
     folder: StateFolder, *, agents: bool = False
 ) -> AsyncIterator[ControlPlaneClient]:
     """Connect for a command that has only the state; `agents`: start the local ones."""
-    if not folder.path.is_dir():
-        raise Misconfigured(
-            f"There is no state in {folder.path}; run `cloudforest apply` in the "
-            "tree's folder first, or name its state folder with --state."
-        )
+    if not folder.keys.is_dir():
+        async with ControlPlaneClient(*_remote(folder)) as client:
+            yield client
+        return
     if (serving := folder.serving()) is not None:
         async with ControlPlaneClient(serving.url, _local_token(folder)) as client:
             yield client
@@ -80,6 +81,18 @@ async def connect(
             names = await local.start_enrolled(client)
             await hosted.plane.await_agents(names, since)
             yield client
+
+
+def _remote(folder: StateFolder) -> tuple[str, Secret | None]:
+    """Return where the tree in this folder says that its control plane is."""
+    compiled = compile_tree(Path())
+    service = compiled.service
+    if service is None or service.url is None:
+        raise Misconfigured(
+            f"There is no state in {folder.path}; run `cloudforest apply` in the "
+            "tree's folder first, or name its state folder with --state."
+        )
+    return service.url, _token(compiled, service)
 
 
 def _local_token(folder: StateFolder) -> Secret:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.types import ASGIApp
 
@@ -34,6 +35,7 @@ class Hosting:
     listen: str = "127.0.0.1:0"
     bus: bool = True
     previews: Previews | None = None
+    tree: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ async def host(folder: StateFolder, hosting: Hosting) -> AsyncIterator[Hosted]:
             store=hosting.store,
             bus=hosting.bus,
             previews=hosting.previews,
+            tree=hosting.tree,
         )
         tenant = stack.enter_context(_tenant(folder, parts.tenant_token))
         async with (

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from cloudforest.base.errors import Misconfigured
 
 _POLL_SECONDS = 0.01
+_LAST_PORT = 65535
 
 
 class _Server(uvicorn.Server):
@@ -26,7 +27,7 @@ class _Server(uvicorn.Server):
 def listen(address: str) -> socket.socket:
     """Bind HOST:PORT. Only loopback: what ends TLS in front of it listens elsewhere."""
     host, _, port = address.rpartition(":")
-    if not _is_loopback(host) or not port.isdecimal():
+    if not _is_loopback(host) or not port.isdecimal() or int(port) > _LAST_PORT:
         raise Misconfigured(
             f"--listen takes a loopback address and a port, not {address}; let a proxy "
             "that ends TLS stand in front of it for other machines."

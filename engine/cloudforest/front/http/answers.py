@@ -16,10 +16,12 @@ from cloudforest.base.errors import (
     Refused,
     Rejected,
     Stale,
+    Unauthenticated,
     Unavailable,
 )
+from cloudforest.front.boundary import report
 from cloudforest.front.wiring.control_plane import ControlPlane
-from cloudforest.hybrid.operators import Unauthenticated, require
+from cloudforest.hybrid.operators import require
 from cloudforest.model.identity import Operator, Role
 
 T = TypeVar("T")
@@ -82,3 +84,12 @@ def error_data(error: CloudforestError) -> dict[str, dict[str, str]]:
     """Name the kind by the class that clients know."""
     kind = next(each for each in type(error).__mro__ if each in _TOLD)
     return {"error": {"kind": kind.__name__, "message": str(error)}}
+
+
+def bug_data(error: Exception) -> dict[str, dict[str, str]]:
+    """Write a report, and say where it is."""
+    message = (
+        f"This is a bug in the control plane ({type(error).__name__}). "
+        f"The report is in {report(error)} there; please send it to us."
+    )
+    return {"error": {"kind": "Bug", "message": message}}

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
+import msgspec
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloudforest.base.errors import CloudforestError
 from cloudforest.front.http import agents, jobs, registration, watching
-from cloudforest.front.http.answers import answer_error
+from cloudforest.front.http.answers import answer_error, bug_data
 from cloudforest.front.wiring.control_plane import ControlPlane
+
+
+class BugReports:
+    """Turns a bug into a report and a plain answer; values never reach a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:  # noqa: BLE001 - a boundary: bugs end here
+            body = msgspec.json.encode(bug_data(error))
+            if not started:
+                status = HTTPStatus.INTERNAL_SERVER_ERROR
+                await Response(body, status)(scope, receive, send)
 
 
 def make_app(plane: ControlPlane, tenant: ASGIApp | None) -> Starlette:
@@ -22,6 +50,10 @@ def make_app(plane: ControlPlane, tenant: ASGIApp | None) -> Starlette:
     ]
     if tenant is not None:
         routes.append(Mount("/scim/v2", app=tenant))
-    app = Starlette(routes=routes, exception_handlers={CloudforestError: answer_error})
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(BugReports)],
+        exception_handlers={CloudforestError: answer_error},
+    )
     app.state.plane = plane
     return app

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from cloudforest.base.errors import CloudforestError
 from cloudforest.front.http.answers import (
     answer,
+    bug_data,
     error_data,
     operator_of,
     plane_of,
@@ -48,6 +49,8 @@ async def _running(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
             lines.put_nowait({"cycle": cycle})
         except CloudforestError as error:
             lines.put_nowait(error_data(error))
+        except Exception as error:  # noqa: BLE001 - told, with a report
+            lines.put_nowait(bug_data(error))
         finally:
             lines.put_nowait(None)
 

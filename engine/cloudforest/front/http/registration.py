@@ -23,7 +23,7 @@ async def replace(request: Request) -> Response:
     """`If-Match` names the revision that the change was made against."""
     operator = await operator_of(request, "apply")
     base = _revision(request.headers.get("If-Match", ""))
-    registration = await read_body(request, Registration)
+    registration = require_whole(await read_body(request, Registration))
     revision = await plane_of(request).register(
         registration, base=base, operator=operator
     )
@@ -39,10 +39,26 @@ def _revision(etag: str) -> int:
     return int(text)
 
 
+def require_whole(registration: Registration) -> Registration:
+    """Raise Misconfigured where something refers to nothing; the compiler does not."""
+    domains = registration.domains()
+    named = {name for each in registration.agents for name in each.domains}
+    named |= {each.domain for each in registration.jobs}
+    targets = {each.name for each in registration.targets}
+    missing = [*(named - domains.keys())]
+    missing += {each.target for each in registration.jobs} - targets
+    missing += {each.name for each in registration.jobs} - registration.programs.keys()
+    if missing:
+        raise Misconfigured(
+            f"The registration refers to {', '.join(sorted(missing))}, which it lacks."
+        )
+    return registration
+
+
 async def impact(request: Request) -> Response:
-    await operator_of(request, "plan")
-    registration = await read_body(request, Registration)
-    return answer(await plane_of(request).impact(registration))
+    operator = await operator_of(request, "plan")
+    registration = require_whole(await read_body(request, Registration))
+    return answer(await plane_of(request).impact(registration, operator))
 
 
 ROUTES = (

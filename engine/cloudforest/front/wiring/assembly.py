@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from cloudforest.adapters.bus.credentials import BusAuthority, Endpoint, bus_authority
 from cloudforest.adapters.bus.server import BusServer, TlsFiles
@@ -38,7 +39,8 @@ class Parts:
     """What a control plane is made of. `bus`: agents can be asked, over NATS.
 
     `store` is a database URL; None: SQLite in the state folder. `url` is where it will
-    be served, and `tenant_token` lets it into its own tenant directory.
+    be served, and `tenant_token` lets it into its own tenant directory. Files that
+    hold secrets are relative to `tree`.
     """
 
     folder: StateFolder
@@ -47,6 +49,7 @@ class Parts:
     store: str | None = None
     bus: bool = True
     previews: Previews | None = None
+    tree: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,6 @@ async def assembled(parts: Parts) -> AsyncIterator[ControlPlane]:
         await migrate(database)
         authority = open_authority(parts.folder.keys, system_clock())
         bus = await _bus(parts, authority, stack)
-        if parts.previews is not None:
-            stack.push_async_callback(parts.previews.close)
         yield _control_plane(database, authority, bus, parts)
 
 
@@ -116,7 +117,12 @@ def _control_plane(
             identities, registrations, authority, bus.mint, system_clock
         ),
         operators=Operators(identities, system_clock),
-        targets=Targets(f"{parts.url}/scim/v2", parts.tenant_token, os.environ),
+        targets=Targets(
+            f"{parts.url}/scim/v2",
+            parts.tenant_token,
+            os.environ,
+            parts.folder.tree(parts.tree),
+        ),
         clock=system_clock,
         bus=bus.connection and ExplainedBus(bus.connection, identities),
         previews=parts.previews,

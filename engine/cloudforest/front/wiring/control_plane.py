@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from cloudforest.hybrid.bootstrap import Bootstrap
 from cloudforest.hybrid.enrolment import Enrolment
 from cloudforest.hybrid.operators import Operators
 from cloudforest.hybrid.status import listed
-from cloudforest.model.identity import AgentRecord, Operator
+from cloudforest.model.identity import AgentRecord, Operator, permits
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import (
     AgentBus,
@@ -74,30 +74,51 @@ class ControlPlane:
         await self.operators.audit(operator, "register", f"revision {revision}")
         return revision
 
-    async def impact(self, registration: Registration) -> list[JobImpact]:
-        """Evaluate the next cycle of each enabled job as it would be registered."""
-        bus = self.bus
-        if self.previews is not None:
-            bus = await self.previews.bus(registration)
+    async def impact(
+        self, registration: Registration, operator: Operator
+    ) -> list[JobImpact]:
+        """Evaluate the next cycle of each enabled job as it would be registered.
+
+        Who may not register it can't have it read with secrets either: a reference
+        that is not registered would be resolved here and sent where it says.
+        """
         jobs = [each for each in registration.jobs if each.enabled]
-        return [await self._impact(registration, job, bus) for job in jobs]
+        trusted = permits(operator.role, "apply")
+        if not trusted:
+            registered = await self._read_registration()
+            if registered is None or registered.targets != registration.targets:
+                reason = "A target differs from the registered one; role `apply` sees."
+                return [JobImpact(job=each.name, unknown=reason) for each in jobs]
+        async with AsyncExitStack() as stack:
+            bus = self.bus
+            if self.previews is not None and trusted:
+                previewed = self.previews.bus(registration)
+                bus = await stack.enter_async_context(previewed)
+            return [await self._impact(registration, job, bus) for job in jobs]
 
     async def _impact(
         self, registration: Registration, job: Job, bus: AgentBus | None
     ) -> JobImpact:
-        if bus is None:
-            return JobImpact(job=job.name, unknown="No agent can be asked from here.")
         try:
-            run = self._run(registration, job.name, bus)
+            run = self._run(registration, job.name, _required(bus))
+            try:
+                found = await impact(run, digest=digest(registration))
+            finally:
+                await run.target.close()
         except CloudforestError as error:
-            return JobImpact(job=job.name, unknown=str(error))
-        try:
-            found = await impact(run, digest=digest(registration))
-        except CloudforestError as error:
-            return JobImpact(job=job.name, unknown=str(error))
-        finally:
-            await run.target.close()
+            awaited = await self._is_awaited(registration, job.domain)
+            return JobImpact(job=job.name, unknown=str(error), failed=not awaited)
         return summaries.impact(run, found)
+
+    async def _is_awaited(self, registration: Registration, domain: str) -> bool:
+        """Tell whether all agents of the domain are remote ones yet to enrol."""
+        known = {each.name: each for each in await self.identities.agents()}
+        return all(
+            agent.run == "remote"
+            and (agent.name not in known or known[agent.name].certificate is None)
+            for agent in registration.agents
+            if domain in agent.domains
+        )
 
     def _run(self, registration: Registration, name: str, bus: AgentBus) -> Run:
         job, program, profile = pinned(registration, name)
@@ -157,7 +178,7 @@ class ControlPlane:
                 name,
                 registration,
                 store=self.provisioning,
-                bus=self._connected_bus(),
+                bus=_required(self.bus),
                 target=target,
                 clock=self.clock,
                 turns=self.turns,
@@ -168,7 +189,7 @@ class ControlPlane:
 
     async def explain(self, name: str, lookup: Lookup) -> dict[str, Any]:
         registration = await self._registered()
-        run = self._run(registration, name, self._connected_bus())
+        run = self._run(registration, name, _required(self.bus))
         try:
             return await explain(run, lookup)
         finally:
@@ -179,11 +200,6 @@ class ControlPlane:
         if registration is None:
             raise Unavailable("Nothing is registered yet; run `cloudforest apply`.")
         return registration
-
-    def _connected_bus(self) -> AgentBus:
-        if self.bus is None:
-            raise Unavailable("This control plane has no bus; run `cloudforest serve`.")
-        return self.bus
 
     @asynccontextmanager
     async def scheduling(self) -> AsyncIterator[None]:
@@ -234,6 +250,12 @@ class ControlPlane:
                 running=self.turns.taken,
             ),
         }
+
+
+def _required(bus: AgentBus | None) -> AgentBus:
+    if bus is None:
+        raise Unavailable("This control plane has no bus; run `cloudforest serve`.")
+    return bus
 
 
 def _has_looked(agent: AgentRecord, since: datetime) -> bool:

@@ -28,14 +28,17 @@ def open_directory(
 def _open_ldap(
     domain: Domain, bound: DirectoryBinding, environment: Mapping[str, str]
 ) -> LdapDirectory:
-    directory = domain.source.active_directory
-    controllers = directory.controllers if directory else bound.controllers
+    asked = domain.source.active_directory or ActiveDirectory(
+        controllers=bound.controllers,
+        bind=Bind(username=bound.username, password=bound.password),
+    )
     return LdapDirectory(
         domain.name,
-        controllers,
+        asked.controllers,
         ca=bound.ca,
         server_name=bound.server_name,
-        verify=bound.verify == "on",
+        # Either may turn verification on again; it takes both to turn it off.
+        verify="on" in (bound.verify, asked.tls.verify),
         username=bound.username,
         password=read_secret(
             env=bound.password.env,

@@ -8,7 +8,8 @@ the network and the registration are left out.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from cloudforest.base.errors import CloudforestError
 from cloudforest.front.wiring.directories import open_directory
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Page, SyncRequest
-from cloudforest.model.ports import Answerer, Directory
+from cloudforest.model.ports import Answerer
 from cloudforest.model.registration import Agent, Domain, Registration
 
 PAGE_BYTES = 512 * 1024
@@ -28,43 +29,38 @@ _NO_NETWORK = BusAccess(
 )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Previews:
     """Opens the domains of local agents as a registration has them."""
 
     folder: Path
     environment: Mapping[str, str]
-    _opened: list[Directory] = field(default_factory=list)
 
-    async def bus(self, registration: Registration) -> MemoryBus:
+    @asynccontextmanager
+    async def bus(self, registration: Registration) -> AsyncIterator[MemoryBus]:
         bus = MemoryBus()
         domains = registration.domains()
-        for agent in registration.agents:
-            if agent.run == "local":
-                await self._attach(bus, agent, domains)
-        return bus
+        async with AsyncExitStack() as stack:
+            for agent in registration.agents:
+                if agent.run == "local":
+                    listener = bus.listener(agent.name)
+                    stack.push_async_callback(listener.close)
+                    await listener.connect(_NO_NETWORK)
+                    for name in agent.domains:
+                        answerer = self._answerer(agent, domains[name], stack)
+                        await listener.listen(name, answerer)
+            yield bus
 
-    async def _attach(
-        self, bus: MemoryBus, agent: Agent, domains: Mapping[str, Domain]
-    ) -> None:
-        listener = bus.listener(agent.name)
-        await listener.connect(_NO_NETWORK)
-        for name in agent.domains:
-            await listener.listen(name, self._answerer(agent, domains[name]))
-
-    def _answerer(self, agent: Agent, domain: Domain) -> Answerer:
+    def _answerer(
+        self, agent: Agent, domain: Domain, stack: AsyncExitStack
+    ) -> Answerer:
         binding = binding_of(domain, self.folder)
         try:
             directory = open_directory(domain, binding, self.environment)
         except CloudforestError as error:
             return _refusing(error)
-        self._opened.append(directory)
+        stack.push_async_callback(directory.close)
         return Answer(agent.name, {domain.name: directory}, page_bytes=PAGE_BYTES)
-
-    async def close(self) -> None:
-        for directory in self._opened:
-            await directory.close()
-        self._opened.clear()
 
 
 def _refusing(error: CloudforestError) -> Answerer:

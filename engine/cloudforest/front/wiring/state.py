@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -21,6 +23,11 @@ class Serving(Value, frozen=True):
 
     url: str
     pid: int
+
+
+_TRIES = 3
+_PAUSE_SECONDS = 0.1
+"""A command that looks who serves may hold the lock for a moment."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,15 @@ class StateFolder:
     def agent(self, name: str) -> Path:
         return self.path / "agents" / name
 
+    def tree(self, named: Path | None) -> Path:
+        """Return the tree that this state is of; `named` is remembered as it."""
+        file = self.path / "tree"
+        if named is not None:
+            write_private(file, str(named.absolute()).encode())
+        elif not file.exists():
+            return self.path.parent
+        return Path(file.read_text(encoding="utf-8"))
+
     def prepare(self) -> None:
         for folder in (self.path, self.keys, self.bus, self.path / "agents"):
             private_folder(folder)
@@ -57,15 +73,14 @@ class StateFolder:
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
         """Be the only control plane on this state; Busy names the one that is."""
+        os.umask(0o077)  # databases and logs hold people's data
         self.prepare()
         with (self.path / "lock").open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            if not _locked(lock, fcntl.LOCK_EX):
                 raise Busy(
                     f"Another cloudforest process holds {self.path}"
                     f"{self._holder(lock.name)}; wait for it, or name another --state."
-                ) from error
+                )
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
@@ -87,11 +102,22 @@ class StateFolder:
             file.unlink(missing_ok=True)
 
     def serving(self) -> Serving | None:
-        """Return the control plane that runs, if its process is alive."""
+        """Return the control plane that runs: the one that holds the state."""
         try:
             data = (self.path / "serve.json").read_bytes()
-            serving = msgspec.json.decode(data, type=Serving)
-            os.kill(serving.pid, 0)
-        except (OSError, msgspec.DecodeError):
+            with (self.path / "lock").open() as lock:
+                held = not _locked(lock, fcntl.LOCK_SH)
+        except FileNotFoundError:
             return None
-        return serving
+        return msgspec.json.decode(data, type=Serving) if held else None
+
+
+def _locked(lock: IO[str], kind: int) -> bool:
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return True
+    return False

@@ -119,7 +119,7 @@ def impact(run: Run, found: Impact) -> JobImpact:
     return JobImpact(
         job=run.job.name,
         counts=found.counts,
-        requests=found.requests,
+        requests=found.requests + run.target.requests,
         min_seconds=round(found.requests / pace, 1) if pace else 0.0,
         guards=tuple(
             Guard(

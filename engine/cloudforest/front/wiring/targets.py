@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from cloudforest.adapters.target.credential import BasicCredential
 from cloudforest.adapters.target.scim import ScimTarget
@@ -17,11 +18,15 @@ EMBEDDED = "embedded"
 
 @dataclass(frozen=True)
 class Targets:
-    """`embedded_url` and `embedded_token` lead to our own tenant directory."""
+    """`embedded_url` and `embedded_token` lead to our own tenant directory.
+
+    Files that hold secrets are relative to `folder`, the tree's.
+    """
 
     embedded_url: str
     embedded_token: Secret
     environment: Mapping[str, str]
+    folder: Path
 
     def open(self, registration: Registration, name: str) -> ScimTarget:
         target = registration.target(name)
@@ -44,5 +49,8 @@ class Targets:
 
     def _read(self, reference: SecretReference) -> Secret:
         return read_secret(
-            env=reference.env, file=reference.file, environment=self.environment
+            env=reference.env,
+            file=reference.file,
+            environment=self.environment,
+            folder=self.folder,
         )
