@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,12 @@ def test_every_topology_compiles_without_a_complaint(topology: Path):
     compiled = compile_tree(topology)
     assert compiled.diagnostics == ()
     assert compiled.registration is not None
+
+
+def test_the_language_reference_is_what_the_code_says(
+    capsys: pytest.CaptureFixture[str],
+):
+    """Else: python scripts/language_reference.py > docs/language.md."""
+    script = REPOSITORY / "scripts" / "language_reference.py"
+    runpy.run_path(str(script), run_name="__main__")
+    assert capsys.readouterr().out == (REPOSITORY / "docs" / "language.md").read_text()
