@@ -29,11 +29,12 @@ Durations are a number with `s`, `m`, `h` or `d`.
 EXPRESSIONS = """\
 ## Expressions
 
-`[name]` is an attribute of the directory object, all of its values if there are several;
-`"text"` is text, with `\\\\"` and `\\\\\\\\`; numbers may be negative or hexadecimal (`&HF`);
-functions nest, and an optional argument may be left empty. Conditions compare with
-`=`, `<>`, `>`, `>=`, `<`, `<=`; `&` joins text. Computed attributes: `[sourceAnchor]`,
-`[objectGUID]`, `[dn]`. Booleans are the texts `True` and `False`.
+`[name]` is an attribute of the directory object, all of its values if there are
+several; `"text"` is text, with a backslash before a quote or a backslash; numbers may
+be negative or hexadecimal (`&HF`); functions nest, and an optional argument may be left
+empty. Conditions compare with `=`, `<>`, `>`, `>=`, `<`, `<=`; `&` joins text. Computed
+attributes: `[sourceAnchor]`, `[objectGUID]`, `[dn]`. Booleans are the texts `True` and
+`False`.
 
 | function | arguments | what it gives |
 |---|---|---|
