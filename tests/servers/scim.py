@@ -21,6 +21,7 @@ from tests.servers.scim_server import ScimServer
 
 from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.tenant import TenantDirectory
+from cloudforest.front.hosting.server import listen, url_of
 from cloudforest.front.http.tenant import tenant_app
 
 TOKEN = "a-token-for-tests"
@@ -117,10 +118,9 @@ def tenant_server(tmp_path: Path) -> Iterator[ScimServer]:
     app = tenant_app(TenantDirectory(database), authorized=lambda token: token == TOKEN)
     config = uvicorn.Config(_counting(app, counts), log_level="error", lifespan="off")
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1:0") as listener:
         thread = _serve(server, listener)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        yield ScimServer(url, TOKEN, lambda: dict(counts))
+        yield ScimServer(url_of(listener), TOKEN, lambda: dict(counts))
         server.should_exit = True
         thread.join(10)
     database.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cloudforest.model.outcomes import Conflict, NotThere
 from cloudforest.model.provisioning import Change, Flat, TargetResource
+from cloudforest.program.attribute import comparable
 
 UNIQUE = {"User": "userName", "Group": "displayName"}
 
@@ -53,7 +54,8 @@ class MemoryTarget:
             _reduced(id_, resource, paths)
             for id_, resource in self.held.items()
             if resource.resource_type == resource_type
-            and str(resource.values.get(path, "")).lower() == value.lower()
+            and comparable(path, str(resource.values.get(path, "")))
+            == comparable(path, value)
         )
 
     async def member_ids(self, resource_type: str, resource: str) -> frozenset[str]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
 from cloudforest.agent.bindings import Binding, Bindings, check
-from cloudforest.base.errors import CloudforestError
+from cloudforest.base.clock import Clock
+from cloudforest.base.errors import CloudforestError, CredentialRejected
 from cloudforest.model.identity import BootstrapResponse
 from cloudforest.model.ports import Answerer, Directory, ListenerBus
 from cloudforest.model.registration import Domain
 
-IDENTIFY_SECONDS = 10.0
+IDENTIFY_SECONDS = 15.0
+"""For each controller, since those that are silent are waited for one by one."""
+CREDENTIAL_PAUSE = timedelta(hours=1)
+"""Each try with a wrong password brings the account closer to being locked out."""
 
 OpenDirectory = Callable[[Domain, Binding], Directory]
 """Opens a domain with what is bound on this host; may raise Misconfigured."""
@@ -26,12 +31,20 @@ log = structlog.get_logger()
 
 @dataclass
 class _Served:
-    """`trouble` is the last sentence that was logged about it; None: it answers."""
+    """`trouble` is the last sentence that was logged about it; None: it answers.
+
+    Until `paused_until` it is left alone.
+    """
 
     domain: Domain
     binding: Binding
     directory: Directory | None = None
     trouble: str | None = "not looked at yet"
+    paused_until: datetime | None = None
+
+    def seconds(self) -> float:
+        directory = self.domain.source.active_directory
+        return IDENTIFY_SECONDS * (len(directory.controllers) if directory else 1)
 
 
 class Domains:
@@ -46,7 +59,9 @@ class Domains:
         *,
         open_directory: OpenDirectory,
         answer_factory: AnswerFactory,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._bus = bus
         self._open_directory = open_directory
         self._answer_factory = answer_factory
@@ -96,8 +111,10 @@ class Domains:
     async def check(self) -> None:
         """Look at every directory, all at once; listen or stop listening."""
         async with self._lock, asyncio.TaskGroup() as group:
+            now = self._clock()
             for served in self._served.values():
-                group.create_task(self._look_at(served))
+                if served.paused_until is None or served.paused_until <= now:
+                    group.create_task(self._look_at(served))
 
     async def _look_at(self, served: _Served) -> None:
         before = served.trouble
@@ -114,16 +131,26 @@ class Domains:
         try:
             if served.directory is None:
                 served.directory = self._open_directory(domain, served.binding)
-            async with asyncio.timeout(IDENTIFY_SECONDS):
+            async with asyncio.timeout(served.seconds()):
                 await served.directory.identify()
             if served.trouble is not None:
                 answer = self._answer_factory(domain, served.directory)
                 await self._bus.listen(domain.name, answer)
+        except CredentialRejected as error:
+            await self._pause(served)
+            return f"{error} The agent tries again in an hour, or when it is restarted."
         except CloudforestError as error:
             return str(error)
         except TimeoutError:
-            return f"It said nothing for {IDENTIFY_SECONDS:g} seconds."
+            return f"It said nothing for {served.seconds():g} seconds."
         return None
+
+    async def _pause(self, served: _Served) -> None:
+        served.paused_until = self._clock() + CREDENTIAL_PAUSE
+        if served.directory is not None:
+            await served.directory.close()
+            # The credential is read again when it is opened again.
+            served.directory = None
 
     async def _close(self, name: str) -> None:
         await self._bus.unlisten(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import jwt
@@ -30,11 +30,12 @@ from cloudforest.model.identity import EnrolRequest, EnrolResponse
 
 @dataclass(frozen=True)
 class AgentIdentity:
-    """`bus_key` is new in each process; its seed stays in memory."""
+    """Kept in `folder`; `bus_key` is new in each process, its seed stays in memory."""
 
     id: str
     key: ec.EllipticCurvePrivateKey = field(repr=False)
     certificate: x509.Certificate
+    folder: AgentFolder
     bus_key: NKey = field(default_factory=new_user_key)
 
     def assertion(self, now: datetime) -> str:
@@ -54,6 +55,23 @@ class AgentIdentity:
             headers={"x5c": [base64.b64encode(der).decode()]},
         )
 
+    def renewal(self, now: datetime) -> str | None:
+        """Return a signing request when less than a third of the life is left."""
+        begins = self.certificate.not_valid_before_utc
+        ends = self.certificate.not_valid_after_utc
+        due = ends - now < (ends - begins) / 3
+        return _signing_request(self.key, self.id) if due else None
+
+    def renewed(self, pem: str) -> AgentIdentity:
+        """Keep the new certificate, and go on with it.
+
+        Raises Rejected unless it is from the CA that this agent was enrolled by.
+        """
+        ca = self.folder.read(self.folder.ca)
+        certificate = _issued(pem.encode(), ca, self.id, self.key)
+        self.folder.write(self.folder.certificate, pem.encode())
+        return replace(self, certificate=certificate)
+
 
 def load_identity(folder: AgentFolder) -> AgentIdentity:
     """Raise Misconfigured when this agent is not enrolled here."""
@@ -69,7 +87,7 @@ def load_identity(folder: AgentFolder) -> AgentIdentity:
             f"{folder.certificate} is not for the key beside it, as when an enrolment"
             " was cut short; enrol this agent again."
         )
-    return AgentIdentity(_name_of(certificate), key, certificate)
+    return AgentIdentity(_name_of(certificate), key, certificate, folder)
 
 
 def _name_of(certificate: x509.Certificate) -> str:
@@ -93,7 +111,7 @@ async def enrol(
     folder.write(folder.key, _private_pem(key))
     folder.write(folder.ca, response.ca.encode())
     folder.write(folder.certificate, response.certificate.encode())
-    return AgentIdentity(expected.agent, key, certificate)
+    return AgentIdentity(expected.agent, key, certificate, folder)
 
 
 def _signing_request(key: ec.EllipticCurvePrivateKey, agent: str) -> str:
@@ -106,23 +124,30 @@ def _signing_request(key: ec.EllipticCurvePrivateKey, agent: str) -> str:
 def _checked(
     response: EnrolResponse, token: EnrolmentToken, key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    try:
-        ca = x509.load_pem_x509_certificate(response.ca.encode())
-        certificate = x509.load_pem_x509_certificate(response.certificate.encode())
-        trusted = ca.fingerprint(hashes.SHA256()).hex() == token.fingerprint
-        certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature) as error:
-        raise Rejected(
-            "The control plane's answer holds no valid certificate."
-        ) from error
-    if not trusted:
+    certificate, ca = response.certificate.encode(), response.ca.encode()
+    issued = _issued(certificate, ca, token.agent, key)
+    found = x509.load_pem_x509_certificate(ca).fingerprint(hashes.SHA256())
+    if found.hex() != token.fingerprint:
         raise Rejected(
             "The control plane that answered is not the one that made the token: its"
             f" CA's fingerprint is not {token.fingerprint}. Check the address, and who"
             " sits between."
         )
+    return issued
+
+
+def _issued(
+    pem: bytes, ca: bytes, agent: str, key: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
+    except (ValueError, TypeError, InvalidSignature) as error:
+        raise Rejected(
+            "The control plane's answer holds no valid certificate."
+        ) from error
     ours = certificate.public_key() == key.public_key()
-    if not ours or _name_of(certificate) != token.agent:
+    if not ours or _name_of(certificate) != agent:
         raise Rejected("The control plane certified another key or name than ours.")
     return certificate
 

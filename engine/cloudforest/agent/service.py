@@ -60,6 +60,7 @@ class AgentService:
             self.bus,
             open_directory=self.open_directory,
             answer_factory=self.answer_factory,
+            clock=self.clock,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -99,6 +100,9 @@ class AgentService:
             await self._domains.configure(response, self.bindings())
             self._configured = True
             self._tell_troubles()
+            if response.certificate is not None:
+                self.identity = self.identity.renewed(response.certificate)
+                log.info("certificate renewed")
         except CloudforestError as error:
             self._failures += 1
             if self._failures == 1:
@@ -110,12 +114,14 @@ class AgentService:
         return seconds_until_next(self.clock(), self._lease, self.bootstrap_every)
 
     def _request(self) -> BootstrapRequest:
+        now = self.clock()
         self._told = self._domains.troubles if self._configured else None
         return BootstrapRequest(
-            assertion=self.identity.assertion(self.clock()),
+            assertion=self.identity.assertion(now),
             nkey=self.identity.bus_key.public,
             version=cloudforest.__version__,
             troubles=self._told,
+            csr=self.identity.renewal(now),
         )
 
     async def _take_bus(self, response: BootstrapResponse) -> None:

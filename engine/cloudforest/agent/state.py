@@ -36,8 +36,14 @@ class AgentFolder:
         return self.certificate.exists()
 
     def write(self, path: Path, data: bytes) -> None:
-        private_folder(self.path)
-        write_private(path, data)
+        try:
+            private_folder(self.path)
+            write_private(path, data)
+        except OSError as error:
+            raise Misconfigured(
+                f"{path} can't be written ({error.strerror}); give the agent's user the"
+                " right to write there."
+            ) from error
 
     def read(self, path: Path) -> bytes:
         try:

@@ -2,9 +2,11 @@
 
 CloudforestError
 ├── Refused          the request was understood and is not allowed as things stand
-│   ├── Stale        it was made against a state that has moved since
-│   └── Busy         something else is already doing it
+│   ├── Stale              it was made against a state that has moved since
+│   ├── Busy               something else is already doing it
+│   └── Unauthenticated    the caller did not prove who it is
 ├── Rejected         the other side answered, and its answer was no
+│   └── CredentialRejected it does not accept our proof of who we are
 ├── Unavailable      the other side did not answer
 └── Misconfigured    what we were given can't be used
 """
@@ -32,8 +34,16 @@ class Busy(Refused):
     """Something else is already doing it."""
 
 
+class Unauthenticated(Refused):
+    """The caller did not prove who it is; over HTTP that is a 401."""
+
+
 class Rejected(CloudforestError):  # noqa: N818 - named for what happened
     """The other side answered, and its answer was no."""
+
+
+class CredentialRejected(Rejected):
+    """It does not accept our proof of who we are; to insist may lock the account."""
 
 
 class Unavailable(CloudforestError):  # noqa: N818 - named for what happened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +26,16 @@ class Secret:
     __str__ = __repr__
 
 
+def _text(raw: bytes, place: str) -> Secret:
+    try:
+        return Secret(raw.decode())
+    except UnicodeDecodeError:
+        # The error itself holds the secret.
+        raise Misconfigured(
+            f"The {place} is not UTF-8 text; write the secret to it again."
+        ) from None
+
+
 def read_secret(
     *,
     env: str | None,
@@ -38,10 +49,10 @@ def read_secret(
             raise Misconfigured(
                 f"The environment variable {env} is not set; set it and try again."
             )
-        return Secret(environment[env])
+        return _text(os.fsencode(environment[env]), f"environment variable {env}")
     path = folder / (file or "")
     try:
-        return Secret(path.read_text(encoding="utf-8").rstrip("\n"))
+        return _text(path.read_bytes().rstrip(b"\n"), f"secret file {path}")
     except OSError as error:
         raise Misconfigured(
             f"The secret file {path} can't be read ({error.strerror})."

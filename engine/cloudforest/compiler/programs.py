@@ -78,7 +78,6 @@ def _attributes(mapping: Mapping) -> AttributeProgram:
         rules=rules,
         reads=tuple(sorted(reads)),
         deprovision=mapping.deprovision,
-        members=mapping.members,
     )
 
 
@@ -91,7 +90,6 @@ def _rule(target: str, entry: AttributeMapping) -> Rule:
         text=text,
         matching_priority=entry.matching_priority,
         flow_type=entry.flow_type,
-        flow_behavior=entry.flow_behavior,
         default_value=entry.default_value,
         when_null=entry.when_null,
         reference=reference,

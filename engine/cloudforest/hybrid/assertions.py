@@ -17,14 +17,16 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cloudforest.base.errors import Unauthenticated
 from cloudforest.hybrid.authority import Authority
-from cloudforest.hybrid.operators import Unauthenticated
 from cloudforest.model.enrolment import ASSERTION_ALGORITHM, ASSERTION_AUDIENCE
 
 LONGEST = timedelta(minutes=5)
 SKEW = timedelta(minutes=1)
 _CLAIMS = ["aud", "exp", "iat", "iss", "jti"]
 _JTI_LENGTH = 64
+_FAR_FUTURE = 1 << 34
+"""Seconds: the year 2514, before dates end."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,7 @@ def verify(assertion: str, authority: Authority, now: datetime) -> Proof:
     certificate = _certificate(assertion)
     agent = _trusted_name(certificate, authority, now)
     claims = _claims(assertion, certificate)
-    expires = datetime.fromtimestamp(int(claims["exp"]), UTC)
-    issued = datetime.fromtimestamp(int(claims["iat"]), UTC)
+    expires, issued = _time(claims["exp"]), _time(claims["iat"])
     if not issued - SKEW <= now < expires + SKEW or expires - issued > LONGEST:
         raise Unauthenticated(
             f"The agent's assertion is of {issued:%Y-%m-%d %H:%M:%S} UTC and here it is"
@@ -81,6 +82,12 @@ def _trusted_name(
         )
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value)
+
+
+def _time(claim: object) -> datetime:
+    if not isinstance(claim, int) or not 0 <= claim < _FAR_FUTURE:
+        raise Unauthenticated("The assertion's times are not in seconds since 1970.")
+    return datetime.fromtimestamp(claim, UTC)
 
 
 def _claims(assertion: str, certificate: x509.Certificate) -> dict[str, Any]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 import msgspec
 from cryptography import x509
 
 from cloudforest.base.clock import Clock
-from cloudforest.base.errors import Refused
+from cloudforest.base.errors import Refused, Unauthenticated
 from cloudforest.hybrid.assertions import verify
 from cloudforest.hybrid.authority import Authority, pem_of
-from cloudforest.hybrid.operators import Unauthenticated
 from cloudforest.model.identity import (
     AgentRecord,
     BootstrapRequest,
@@ -39,15 +37,19 @@ class Bootstrap:
     async def bootstrap(self, request: BootstrapRequest) -> BootstrapResponse:
         """Validate the identity, record time and version, return what is new."""
         now = self.clock()
-        record = await self._proven(request.assertion, now)
+        record, certificate = await self._proven(request.assertion, now)
         agent, domains = await self._configuration(record)
-        seen = partial(
-            msgspec.structs.replace,
-            last_bootstrap=now,
-            version=request.version,
-            troubles=request.troubles,
-            domains=agent.domains,
-        )
+        renewed = self._renewed(request.csr, certificate, record.id, now)
+
+        def seen(held: AgentRecord) -> AgentRecord:
+            return msgspec.structs.replace(
+                _certified(held, renewed),
+                last_bootstrap=now,
+                version=request.version,
+                troubles=request.troubles,
+                domains=agent.domains,
+            )
+
         updated = await self.store.update_agent(record.id, seen)
         if updated is None:
             raise Refused(f"The agent {record.name} is not registered any more.")
@@ -56,18 +58,35 @@ class Bootstrap:
             domains=tuple(_without_secrets(each) for each in domains),
             credentials=_credentials(domains),
             bus=self.mint(updated, request.nkey, now),
+            certificate=pem_of(renewed) if renewed else None,
         )
 
-    async def _proven(self, assertion: str, now: datetime) -> AgentRecord:
+    def _renewed(
+        self, csr: str | None, held: x509.Certificate, agent: str, now: datetime
+    ) -> x509.Certificate | None:
+        if csr is None:
+            return None
+        renewed = self.authority.sign_agent(csr, agent, now)
+        # The assertion does not cover the signing request: whoever sits between agent
+        # and control plane could have put one for another key in its place.
+        if renewed.public_key() != held.public_key():
+            raise Refused(
+                "A certificate is renewed for the same key only; enrol again."
+            )
+        return renewed
+
+    async def _proven(
+        self, assertion: str, now: datetime
+    ) -> tuple[AgentRecord, x509.Certificate]:
         proof = verify(assertion, self.authority, now)
         record = await self._record(proof.agent, proof.certificate)
         if not await self.store.remember_jti(proof.jti, proof.expires, now):
             raise Unauthenticated("The assertion was used before; each is good once.")
-        return record
+        return record, proof.certificate
 
     async def _record(self, agent: str, certificate: x509.Certificate) -> AgentRecord:
         for record in await self.store.agents():
-            if record.id == agent and record.certificate == pem_of(certificate):
+            if record.id == agent and _is_for_same_key(record.certificate, certificate):
                 return record
         raise Unauthenticated(
             "The agent's certificate is no longer valid: the agent was removed, or it"
@@ -83,6 +102,25 @@ class Bootstrap:
             raise Refused(f"The agent {record.name} is not registered any more.")
         known = registration.domains()
         return agent, tuple(known[name] for name in agent.domains if name in known)
+
+
+def _is_for_same_key(held: str | None, shown: x509.Certificate) -> bool:
+    # Not the same certificate: the answer that held the renewed one may have been lost.
+    if held is None:
+        return False
+    certificate = x509.load_pem_x509_certificate(held.encode())
+    return certificate.public_key() == shown.public_key()
+
+
+def _certified(record: AgentRecord, renewed: x509.Certificate | None) -> AgentRecord:
+    # It may have been enrolled again, with another key, in the meantime.
+    if renewed is None or not _is_for_same_key(record.certificate, renewed):
+        return record
+    return msgspec.structs.replace(
+        record,
+        certificate=pem_of(renewed),
+        certificate_expires=renewed.not_valid_after_utc,
+    )
 
 
 def _agent(registration: Registration | None, name: str) -> Agent | None:

@@ -11,9 +11,9 @@ from functools import partial
 import msgspec
 
 from cloudforest.base.clock import Clock
-from cloudforest.base.errors import Misconfigured, Refused
+from cloudforest.base.errors import Misconfigured, Refused, Unauthenticated
 from cloudforest.hybrid.authority import Authority, pem_of
-from cloudforest.hybrid.operators import Unauthenticated, hash_of
+from cloudforest.hybrid.operators import hash_of
 from cloudforest.model.enrolment import EnrolmentToken, decode_token
 from cloudforest.model.identity import AgentRecord, EnrolRequest, EnrolResponse
 from cloudforest.model.ports import IdentityStore

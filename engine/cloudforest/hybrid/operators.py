@@ -7,13 +7,9 @@ import secrets
 from dataclasses import dataclass
 
 from cloudforest.base.clock import Clock
-from cloudforest.base.errors import Refused
+from cloudforest.base.errors import Refused, Unauthenticated
 from cloudforest.model.identity import Operator, Role, permits
 from cloudforest.model.ports import IdentityStore
-
-
-class Unauthenticated(Refused):
-    """The caller did not prove who it is; over HTTP that is a 401."""
 
 
 def hash_of(secret: str) -> str:

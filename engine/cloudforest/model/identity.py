@@ -67,23 +67,26 @@ class BusAccess(Value, frozen=True):
 class BootstrapRequest(Value, frozen=True):
     """`assertion` is a JWT signed by the agent's key; `nkey` its public bus key.
 
-    `troubles` is as in `AgentRecord`.
+    `troubles` is as in `AgentRecord`. `csr` (PEM) asks for a new certificate of the
+    same key, before the old one ends.
     """
 
     assertion: str
     nkey: str
     version: str
     troubles: dict[str, str] | None = None
+    csr: str | None = None
 
 
 class BootstrapResponse(Value, frozen=True):
     """Configuration and bus access; secrets appear as names only.
 
     `credentials` maps a domain to the credential *name* that its bind uses; what the
-    name stands for is bound on the agent's host.
+    name stands for is bound on the agent's host. `certificate` (PEM) answers a `csr`.
     """
 
     agent: Agent
     domains: tuple[Domain, ...]
     credentials: dict[str, str]
     bus: BusAccess
+    certificate: str | None = None

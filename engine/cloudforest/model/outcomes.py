@@ -18,3 +18,7 @@ class Conflict(Refusal):
 
 class NotThere(Refusal):
     """The resource does not exist, or no longer (404)."""
+
+
+class AlreadyLinked(Exception):  # noqa: N818 - an outcome of one object
+    """A resource of the target belongs to another object already."""

@@ -168,7 +168,10 @@ class Target(Protocol):
     async def member_ids(self, resource_type: str, resource: str) -> frozenset[str]: ...
 
     async def create(self, resource_type: str, values: Flat) -> str:
-        """Return the new resource's id."""
+        """Return the new resource's id.
+
+        Raises Unavailable only if nothing was created, as far as can be known.
+        """
         ...
 
     async def modify(
@@ -260,10 +263,16 @@ class ProvisioningStore(Protocol):
     async def finish_import(
         self, job: str, generation: int, watermark: Watermark, *, full: bool
     ) -> None:
-        """Store the watermark; after a full read a group has no older members."""
+        """Store the watermark.
+
+        After a full read a group has no older members, and an object that it did not
+        name counts only while it is linked.
+        """
         ...
 
-    async def sources(self, job: str, after: str, limit: int) -> list[SourceRow]:
+    async def sources(
+        self, job: str, target: str, after: str, limit: int
+    ) -> list[SourceRow]:
         """Return in-scope rows in order of id, those after `after`."""
         ...
 
@@ -298,7 +307,7 @@ class ProvisioningStore(Protocol):
     async def matches(
         self, picture: str, resource_type: str, path: str, values: Sequence[str]
     ) -> dict[str, tuple[TargetResource, ...]]:
-        """Return the pictured resources by value of `path`; strings ignore case."""
+        """Return the pictured resources by value of `path`, compared as in `find`."""
         ...
 
     async def linked_resources(
@@ -319,6 +328,17 @@ class ProvisioningStore(Protocol):
         """Forget the effects that this cycle did not save again."""
         ...
 
+    async def remove_effects(self, job: str, keys: Sequence[str]) -> None: ...
+
+    async def coming(
+        self, job: str, cycle: str, ids: Sequence[str]
+    ) -> dict[str, str | None]:
+        """Return those of the objects that this cycle is to write, as not held back.
+
+        The value is the resource that is there already; None: it is to be created.
+        """
+        ...
+
     async def claimed(
         self, job: str, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
@@ -326,36 +346,40 @@ class ProvisioningStore(Protocol):
         ...
 
     async def pending(
-        self, job: str, phase: int, after: str, limit: int
+        self, job: str, cycle: str, phase: int, *, after: str, limit: int
     ) -> list[Effect]:
-        """Return pending effects of a phase in order of key, those after `after`."""
+        """Return a cycle's pending effects of a phase by key, those after `after`."""
         ...
 
     async def membership_changes(
         self, job: str, target: str, after: tuple[str, str], limit: int
     ) -> list[tuple[str, str, bool]]:
-        """Return (group, member, wanted) where wanted and written differ.
+        """Return (group, member, wanted) where it differs from what the target got.
 
         Both ends are in scope of the job or linked. In order of group and member.
         """
         ...
 
-    async def save_present(self, job: str, group: str, members: Sequence[str]) -> None:
-        """Store that the target's group was found to have these members."""
-        ...
-
-    async def emptied_groups(self, job: str, groups: Sequence[str]) -> frozenset[str]:
-        """Return those of the groups that shall have no member at all."""
+    async def emptied_groups(
+        self, job: str, target: str, cycle: str, groups: Sequence[str]
+    ) -> frozenset[str]:
+        """Return those of the groups that no member is left for or coming to."""
         ...
 
     async def record(
         self,
         job: str,
         target: str,
+        cycle: str,
+        *,
         outcomes: Sequence[Outcome],
         log: Sequence[LogEntry],
     ) -> None:
-        """Store links, memberships, effect states and log in one transaction."""
+        """Store links, memberships, effect states and log in one transaction.
+
+        A group that is linked anew has no memberships that we wrote. Raises
+        `model.outcomes.AlreadyLinked`, and stores nothing, if a resource is another's.
+        """
         ...
 
     async def log(self, entries: Sequence[LogEntry]) -> None: ...
@@ -379,8 +403,8 @@ class ProvisioningStore(Protocol):
         """Return the latest cycle of each job."""
         ...
 
-    async def has_finished(self, job: str) -> bool:
-        """Return whether any cycle of the job came to its end without failing."""
+    async def has_finished(self, job: str, target: str) -> bool:
+        """Return whether a cycle of the job to the target ended without failing."""
         ...
 
     async def copy_job(self, job: str, scratch: str) -> None:
@@ -389,6 +413,10 @@ class ProvisioningStore(Protocol):
 
     async def drop_job(self, job: str) -> None:
         """Forget all that is kept for a (scratch) job, except cycles, links and log."""
+        ...
+
+    async def drop_scratch(self) -> None:
+        """Forget all scratch jobs (`plan:…`) and pictures: nobody works on them."""
         ...
 
     async def escrowed(self, job: str) -> list[Effect]: ...

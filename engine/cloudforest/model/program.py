@@ -118,7 +118,6 @@ class Rule(Value, frozen=True):
     text: str
     matching_priority: int = 0
     flow_type: FlowType = "Always"
-    flow_behavior: Literal["FlowWhenChanged", "FlowAlways"] = "FlowWhenChanged"
     default_value: Scalar = None
     when_null: Literal["clear", "keep"] = "clear"
     reference: bool = False
@@ -143,7 +142,6 @@ class AttributeProgram(Value, frozen=True):
     rules: tuple[Rule, ...]
     reads: tuple[str, ...]
     deprovision: Deprovision
-    members: Literal["managed", "authoritative"] = "managed"
     version: Literal[1] = 1
 
 

@@ -68,10 +68,14 @@ class Change(Value, frozen=True):
 
 
 class ReferenceChange(Value, frozen=True):
-    """A reference by objectGUID of the source; None removes it."""
+    """A reference by objectGUID of the source; None removes it.
+
+    `before` is the resource id that the target holds as far as we know.
+    """
 
     path: str
     to: str | None
+    before: str | None = None
 
 
 class Effect(Value, frozen=True):
@@ -80,7 +84,9 @@ class Effect(Value, frozen=True):
     `changes` are complete for a create and an adoption (where `before` and `after` may
     be equal). A create with a `resource` is one of ours whose answer was lost.
     `references` are resolved at export. `add` and `remove` are members by objectGUID,
-    at most what one request may carry. `guards` are the budgets that count it.
+    at most what one request may carry; `present` are those that the resource was found
+    to have already. `guards` are the budgets that count it. `desired` is the digest of
+    what the object should look like; `sent`: its creation may have reached the target.
     """
 
     key: str
@@ -95,11 +101,14 @@ class Effect(Value, frozen=True):
     references: tuple[ReferenceChange, ...] = ()
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
     guards: tuple[str, ...] = ()
     state: EffectState = "pending"
     attempts: int = 0
     next_try: datetime | None = None
     reason: str | None = None
+    desired: str | None = None
+    sent: bool = False
 
 
 class Outcome(Value, frozen=True):
@@ -162,6 +171,7 @@ class Cycle(Value, frozen=True):
 
     id: str
     job: str
+    target: str
     kind: CycleKind
     state: CycleState
     started: datetime

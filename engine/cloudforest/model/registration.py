@@ -119,7 +119,7 @@ class AttributeMapping(Value, frozen=True):
     template: str | None = None
     matching_priority: int = 0
     flow_type: FlowType = "Always"
-    flow_behavior: Literal["FlowWhenChanged", "FlowAlways"] = "FlowWhenChanged"
+    flow_behavior: Literal["FlowWhenChanged"] = "FlowWhenChanged"
     default_value: Scalar = None
     when_null: Literal["clear", "keep"] = "clear"
 
@@ -130,7 +130,6 @@ class Mapping(Value, frozen=True):
     target_object_name: str
     attribute_mappings: dict[str, AttributeMapping]
     deprovision: Deprovision
-    members: Literal["managed", "authoritative"] = "managed"
 
 
 class Budget(Value, frozen=True):

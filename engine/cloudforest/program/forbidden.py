@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 FORBIDDEN = frozenset(
     {
         # passwords and their hashes
         "clearpassword",
         "dbcspwd",
+        "ipsecdata",
         "krbprincipalkey",
         "lmpwdhistory",
-        "ms-mcs-admpwd",
-        "ms-mcs-admpwdhistory",
         "msds-executescriptpassword",
         "msds-managedpassword",
+        "msexchumpinchecksum",
         "mssfu30password",
         "ntpwdhistory",
         "orclcommonattribute",
+        "sambacleartextpassword",
         "sambalmpassword",
         "sambantpassword",
         "sambapasswordhistory",
+        "sambapreviouscleartextpassword",
         "supplementalcredentials",
         "unicodepwd",
         "unixuserpassword",
         "userpassword",
-        # local administrator passwords (Windows LAPS)
-        "mslaps-encrypteddsrmpassword",
-        "mslaps-encrypteddsrmpasswordhistory",
-        "mslaps-encryptedpassword",
-        "mslaps-encryptedpasswordhistory",
-        "mslaps-password",
-        # disk and TPM recovery
-        "msfve-keypackage",
-        "msfve-recoverypassword",
-        "mstpm-ownerinformation",
         # trusts, LSA secrets and the keys of the directory itself
         "currentvalue",
         "initialauthincoming",
@@ -43,12 +37,21 @@ FORBIDDEN = frozenset(
         "trustauthincoming",
         "trustauthoutgoing",
         # private keys of people
-        "mspkiaccountcredentials",
-        "mspkidpapimasterkeys",
         "userpkcs12",
     }
 )
-PREFIXES = ("mslaps-", "msfve-", "oid.")
+PREFIXES = (
+    # local administrator passwords (LAPS, and LAPS of Windows)
+    "ms-mcs-admpwd",
+    "mslaps-",
+    # disk and TPM recovery
+    "msfve-",
+    "mstpm-",
+    # credential roaming: keys and passwords of people
+    "mspki",
+    "oid.",
+)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
 def is_forbidden(name: str) -> bool:
@@ -59,3 +62,12 @@ def is_forbidden(name: str) -> bool:
     """
     bare = name.partition(";")[0].strip().lower()
     return bare in FORBIDDEN or bare.startswith(PREFIXES) or bare[:1].isdigit()
+
+
+def is_name(text: str) -> bool:
+    """Tell whether this names one attribute (RFC 4512, 1.4: keystring).
+
+    `*` and `+` stand for many (RFC 4511, 4.5.1.8), secrets among them; a numeric OID
+    may stand for any.
+    """
+    return _NAME.fullmatch(text) is not None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import uuid
+
 from msgspec.structs import replace
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.model.ports import AgentBus, ProvisioningStore, Target
 from cloudforest.model.provisioning import Counts, Cycle, CycleState, Watermark
-from cloudforest.model.registration import Registration
+from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.evaluating.evaluate import evaluate
 from cloudforest.provisioning.evaluating.guarding import Tripped
 from cloudforest.provisioning.exporting.export import export
@@ -22,19 +25,24 @@ def _state(counts: Counts, trips: tuple[Tripped, ...]) -> CycleState:
     return "partial" if counts.escrow else "succeeded"
 
 
-async def _go(run: Run, start: Watermark | None, cycle: Cycle) -> Cycle:
+def _failed(cycle: Cycle, error: CloudforestError) -> Cycle:
+    unreachable = isinstance(error, Unavailable)
+    return replace(cycle, state="failed", error=str(error), unreachable=unreachable)
+
+
+async def _go(
+    run: Run, start: Watermark | None, cycle: Cycle, turn: asyncio.Lock
+) -> Cycle:
     """Return the cycle as it ended; an operation that did not happen ends it."""
     before = run.target.requests
     try:
         cycle = replace(cycle, kind=await import_changes(run, start))
-        evaluated = await evaluate(run)
-        await export(run)
+        async with turn:
+            evaluated = await evaluate(run)
+            await export(run)
         cycle = replace(cycle, state=_state(run.counts, evaluated.trips))
     except CloudforestError as error:
-        unreachable = isinstance(error, Unavailable)
-        cycle = replace(
-            cycle, state="failed", error=str(error), unreachable=unreachable
-        )
+        cycle = _failed(cycle, error)
     return replace(
         cycle,
         finished=run.clock(),
@@ -57,7 +65,7 @@ async def run_cycle(  # noqa: PLR0913 - the job, its ports, and who runs
     """Run one cycle of a job to its end; raises Busy when one is under way.
 
     A cycle that could not go on is `failed`: what was imported and written stays, and
-    the next one goes on from there.
+    the next one goes on from there. Cycles that write to one target take turns.
     """
     pinned_job, program, profile = pinned(registration, job)
     run = Run(
@@ -76,11 +84,31 @@ async def run_cycle(  # noqa: PLR0913 - the job, its ports, and who runs
         cycle = Cycle(
             id=run.id,
             job=job,
+            target=pinned_job.target,
             kind="incremental" if start else "initial",
             state="running",
             started=clock(),
         )
         await store.start_cycle(cycle)
-        cycle = await _go(run, start, cycle)
+        cycle = await _go(run, start, cycle, turns.at(pinned_job.target))
         await store.finish_cycle(cycle)
         return cycle
+
+
+async def record_failure(
+    job: Job, error: CloudforestError, *, store: ProvisioningStore, clock: Clock
+) -> Cycle:
+    """Store, and return, the cycle that could not even start."""
+    now = clock()
+    cycle = Cycle(
+        id=uuid.uuid4().hex,
+        job=job.name,
+        target=job.target,
+        kind="incremental" if await store.watermark(job.name) else "initial",
+        state="running",
+        started=now,
+        finished=now,
+    )
+    cycle = _failed(cycle, error)
+    await store.finish_cycle(cycle)
+    return cycle

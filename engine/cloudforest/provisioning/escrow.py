@@ -40,5 +40,10 @@ def is_held(effect: Effect | None, now: datetime) -> bool:
     )
 
 
+def membership_key(group: str, part: str) -> str:
+    """Return the key of a change of members: a chunk by number, one by objectGUID."""
+    return f"{group}/m/{part}"
+
+
 def after_values(effect: Effect) -> Flat:
     return {change.path: change.after for change in effect.changes}

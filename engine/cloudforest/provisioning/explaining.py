@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace as altered
@@ -21,15 +21,16 @@ from cloudforest.model.messages import (
 )
 from cloudforest.model.program import Rule
 from cloudforest.model.provisioning import Effect, SourceRow, TargetResource
-from cloudforest.program.attribute import Desired, compile_program
+from cloudforest.program.attribute import attributes, compile_program
 from cloudforest.program.digest import attributes_to_read
 from cloudforest.program.faults import MappingFault
 from cloudforest.program.reads import attributes_of
-from cloudforest.provisioning.evaluating.differences import write
+from cloudforest.provisioning.evaluating.deciding import decide, examine, held
 from cloudforest.provisioning.evaluating.item import Item
+from cloudforest.provisioning.evaluating.objects import known_ends
 from cloudforest.provisioning.evaluating.references import reference
 from cloudforest.provisioning.mapper import Mapper, mappers
-from cloudforest.provisioning.matching import Ambiguous, ask_for, unclaimed
+from cloudforest.provisioning.matching import Ambiguous, Match, Matcher, Wanted
 from cloudforest.provisioning.run import Run
 
 STEPS = ("import", "scope", "match", "map", "act")
@@ -80,10 +81,11 @@ def _arrival(record: Record | None) -> dict[str, Step]:
 def _map_rule(mapper: Mapper, rule: Rule, row: SourceRow) -> dict[str, Any]:
     single = altered(mapper.program, rules=(rule,))
     names = sorted(attributes_of(rule.expression))
+    inputs = attributes(row)
     line: dict[str, Any] = {
         "target": rule.target,
         "expression": rule.text,
-        "inputs": {name: list(row.attributes.get(name, ())) for name in names},
+        "inputs": {name: list(inputs.get(name, ())) for name in names},
     }
     try:
         desired = compile_program(single)(row)
@@ -93,19 +95,22 @@ def _map_rule(mapper: Mapper, rule: Rule, row: SourceRow) -> dict[str, Any]:
     return line | {"result": values.get(rule.target)}
 
 
-async def _match(run: Run, item: Item) -> tuple[Item | None, Step]:
-    """Return the object with its link or match; None when it can't be told."""
+async def _match(run: Run, item: Item) -> tuple[Match, Step]:
     if item.link is not None:
         detail = {"resource": item.link.resource, "origin": item.link.origin}
-        return item, Step("linked", detail)
-    match = await ask_for(run, item.mapper, item.desired.values)
-    if isinstance(match, TargetResource):
-        match = await unclaimed(run, item.row.id, match)
-    if isinstance(match, Ambiguous):
-        return None, Step("ambiguous", match.reason)
-    if match is None:
-        return item, Step("none", "No resource of the target matches.")
-    return replace(item, matched=match), Step("matched", {"resource": match.id})
+        return None, Step("linked", detail)
+    wanted = Wanted(id=item.row.id, values=item.desired.values)
+    try:
+        match = (await Matcher(run).match(item.mapper, [wanted]))[item.row.id]
+    finally:
+        await run.store.clear_snapshot(run.picture)
+    match match:
+        case Ambiguous(reason=reason):
+            return match, Step("ambiguous", reason)
+        case None:
+            return None, Step("none", "No resource of the target matches.")
+        case TargetResource():
+            return match, Step("matched", {"resource": match.id})
 
 
 def _lines(effect: Effect) -> list[dict[str, Any]]:
@@ -117,37 +122,30 @@ def _lines(effect: Effect) -> list[dict[str, Any]]:
     return changes + [{"path": each.path, "to": each.to} for each in effect.references]
 
 
-async def _act(run: Run, item: Item) -> Step:
+async def _act(run: Run, item: Item, main: Effect | None) -> Step:
     """Say what the next cycle would send."""
-    target = run.job.target
+    if main is not None and main.state == "escrowed":
+        return Step("escrow", main.reason)
     named = [guid for guids in item.desired.references.values() for guid in guids]
-    known = await run.store.known(run.rows, target, named)
-    resources = await run.store.resource_ids(target, named)
-    main = write(item)
-    ends = {guid: resources.get(guid) for guid in known}
-    other = reference(item, alone=main is None, ends=ends)
+    other = reference(item, main, ends=await known_ends(run, named))
     effects = [each for each in (main, other) if each is not None]
     if not effects:
         return Step("nothing", "The target holds what we would write.")
     return Step(effects[0].action, [line for each in effects for line in _lines(each)])
 
 
-async def _steps_of(
-    run: Run, row: SourceRow, mapper: Mapper, desired: Desired
-) -> dict[str, Step]:
+async def _steps_of(run: Run, row: SourceRow, mapper: Mapper) -> dict[str, Step]:
+    """Explain match and act, by the steps of an evaluation."""
+    now = run.clock()
     links = await run.store.links(run.job.target, [row.id])
-    prior = await run.store.effects(run.rows, [row.id])
-    item = Item(
-        row=row,
-        mapper=mapper,
-        desired=desired,
-        link=links.get(row.id),
-        prior=prior.get(row.id),
-    )
-    matched, step = await _match(run, item)
-    if matched is None:
-        return {"match": step, "act": Step("escrow", step.detail)}
-    return {"match": step, "act": await _act(run, matched)}
+    prior = (await run.store.effects(run.rows, [row.id])).get(row.id)
+    item = examine(row, mapper, link=links.get(row.id), prior=prior, now=now)
+    if isinstance(item, Effect):
+        return {"act": Step("escrow", item.reason)}
+    if (waiting := held(item, now)) is not None:
+        return {"act": Step("escrow", waiting.reason)}
+    match, step = await _match(run, item)
+    return {"match": step, "act": await _act(run, item, decide(item, match, now))}
 
 
 async def _service_steps(run: Run, record: InScope) -> dict[str, Step]:
@@ -167,11 +165,9 @@ async def _service_steps(run: Run, record: InScope) -> dict[str, Step]:
         rule for rule in mapper.program.rules if not (rule.reference and rule.multi)
     ]
     lines = [_map_rule(mapper, rule, row) for rule in rules]
-    try:
-        desired = mapper.desire(row)
-    except MappingFault as fault:
-        return {"map": Step("failed", lines), "act": Step("escrow", str(fault))}
-    return {"map": Step("mapped", lines)} | await _steps_of(run, row, mapper, desired)
+    failed = any("error" in line for line in lines)
+    step = Step("failed" if failed else "mapped", lines)
+    return {"map": step} | await _steps_of(run, row, mapper)
 
 
 async def explain(run: Run, lookup: Lookup) -> dict[str, Any]:

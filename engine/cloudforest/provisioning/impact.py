@@ -21,20 +21,15 @@ class Impact:
 
 
 async def impact(run: Run, *, digest: str) -> Impact:
-    """Import and evaluate a job on scratch rows named for the plan's digest.
+    """Import and evaluate a job on scratch rows named for the plan and this run.
 
     The target is only read. The rows are dropped, whatever happens.
     """
-    scratch = replace(run, rows=f"plan:{digest[:32]}:{run.job.name}"[:200])
+    scratch = replace(run, rows=f"plan:{digest[:32]}:{run.id}:{run.job.name}"[:200])
     await run.store.copy_job(run.job.name, scratch.rows)
     try:
         await import_changes(scratch, None)
         evaluated = await evaluate(scratch)
     finally:
-        await drop_scratch(scratch)
+        await scratch.store.drop_job(scratch.rows)
     return Impact(scratch.counts, evaluated.requests, evaluated.trips)
-
-
-async def drop_scratch(run: Run) -> None:
-    await run.store.clear_snapshot(run.picture)
-    await run.store.drop_job(run.rows)

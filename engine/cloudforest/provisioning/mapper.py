@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cloudforest.base.canonical import digest
 from cloudforest.model.program import AttributeProgram, JobProgram, ObjectType, Rule
 from cloudforest.model.provisioning import SourceRow
 from cloudforest.program.attribute import Desired, compile_program
@@ -16,7 +17,8 @@ class Mapper:
 
     `matching` are the rules to match by, first one first. `references` are the
     single-valued ones (manager); memberships come as records of their own, and
-    `members` says whether this type has them. `paths` is all that is ever compared.
+    `members` says whether this type has them. `digest` is that of the rules,
+    `paths` all that is ever compared.
     """
 
     program: AttributeProgram
@@ -24,6 +26,7 @@ class Mapper:
     matching: tuple[Rule, ...]
     references: dict[str, Rule]
     members: bool
+    digest: str
 
     @property
     def resource_type(self) -> str:
@@ -51,6 +54,7 @@ def _mapper(program: AttributeProgram) -> Mapper:
         ),
         references={rule.target: rule for rule in references if not rule.multi},
         members=any(rule.multi for rule in references),
+        digest=digest(program.rules),
     )
 
 

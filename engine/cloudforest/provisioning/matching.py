@@ -17,6 +17,11 @@ ASK_SINGLY = 20
 
 PICTURE_BATCH = 500
 
+ALREADY_LINKED = "already-linked: the matching resource belongs to another object."
+
+NO_SUCH_FILTER = (400, 501)
+"""How targets refuse a filter that they can't use (RFC 7644, 3.4.2.2 and 3.12)."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -63,14 +68,6 @@ async def look_up(run: Run, mapper: Mapper, values: Flat) -> Match:
     return None
 
 
-async def ask_for(run: Run, mapper: Mapper, values: Flat) -> Match:
-    """Look one object up; a target that refuses to tell can't be matched."""
-    try:
-        return await look_up(run, mapper, values)
-    except Refusal as refusal:
-        return Ambiguous(f"match-refused: {refusal.reason}")
-
-
 async def _owners(run: Run, resources: Sequence[str]) -> dict[str, str]:
     """Return the objects that resources are linked to, or are to be by this cycle."""
     owners = await run.store.claimed(run.rows, run.id, resources)
@@ -82,7 +79,7 @@ def _unless_owned(object_id: str, match: Match, owners: dict[str, str]) -> Match
         return match
     if owners.setdefault(match.id, object_id) == object_id:
         return match
-    return Ambiguous("already-linked: the matching resource belongs to another object.")
+    return Ambiguous(ALREADY_LINKED)
 
 
 async def unclaimed(run: Run, object_id: str, match: TargetResource) -> Match:
@@ -115,14 +112,27 @@ class Matcher:
             return dict.fromkeys(each.id for each in wanted)
         kind = mapper.resource_type
         self.asked[kind] = self.asked.get(kind, 0) + len(wanted)
-        if self.asked[kind] > ASK_SINGLY:
+        matches = None
+        if self.asked[kind] <= ASK_SINGLY and kind not in self.pictured:
+            matches = await self._ask(mapper, wanted)
+        if matches is None:
             await self._picture(mapper)
             matches = await self._search(mapper, wanted)
-        else:
-            matches = {
-                each.id: await ask_for(self.run, mapper, each.values) for each in wanted
-            }
         return await self._without_claimed(matches)
+
+    async def _ask(
+        self, mapper: Mapper, wanted: Sequence[Wanted]
+    ) -> dict[str, Match] | None:
+        """Look up one by one; None: the target can't filter by what we match by."""
+        matches: dict[str, Match] = {}
+        for each in wanted:
+            try:
+                matches[each.id] = await look_up(self.run, mapper, each.values)
+            except Refusal as refusal:
+                if refusal.status in NO_SUCH_FILTER:
+                    return None
+                matches[each.id] = Ambiguous(f"match-refused: {refusal.reason}")
+        return matches
 
     async def _picture(self, mapper: Mapper) -> None:
         """Store all resources of the type, once in a cycle."""

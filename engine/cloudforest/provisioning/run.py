@@ -1,7 +1,8 @@
-"""What one cycle of a job works with, and the rule that a job has one at a time."""
+"""What one cycle of a job works with, and whose turn it is."""
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,10 +43,16 @@ class Run:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     counts: Counts = field(default_factory=Counts)
 
+    claims: dict[str, str] = field(default_factory=dict)
+
+    def claim(self, resource: str, object_id: str) -> bool:
+        """Claim a resource until its link is stored; False: another object has it."""
+        return self.claims.setdefault(resource, object_id) == object_id
+
     @property
     def picture(self) -> str:
         """The name of this cycle's picture of the target."""
-        return f"{self.job.target}/{self.rows}"
+        return self.id
 
 
 def pinned(registration: Registration, job: str) -> tuple[Job, JobProgram, Profile]:
@@ -65,10 +72,11 @@ def pinned(registration: Registration, job: str) -> tuple[Job, JobProgram, Profi
 
 
 class Turns:
-    """Who is running: two cycles of one job never overlap in a process."""
+    """Who is running: neither two cycles of a job, nor two that write to a target."""
 
     def __init__(self) -> None:
         self._running: set[str] = set()
+        self._targets: dict[str, asyncio.Lock] = {}
 
     def taken(self, job: str) -> bool:
         return job in self._running
@@ -82,3 +90,7 @@ class Turns:
             yield
         finally:
             self._running.discard(job)
+
+    def at(self, target: str) -> asyncio.Lock:
+        """Return what is held while a cycle decides what to write there, and writes."""
+        return self._targets.setdefault(target, asyncio.Lock())

@@ -10,8 +10,10 @@ import ssl
 import stat
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import nats
 import pytest
 from tests.contract.bus.harness import (
@@ -124,6 +126,83 @@ async def test_a_bus_with_another_authority_is_not_trusted(real_bus, tmp_path):
             await NatsListener("a1", key).connect(elsewhere)
 
 
+async def test_a_server_in_clear_text_is_told_nothing(real_bus):
+    said = bytearray()
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        writer.write(b'INFO {"server_id":"x","version":"2.12.0","proto":1,')
+        writer.write(b'"headers":true,"max_payload":1048576,"nonce":"abc"}\r\n')
+        said.extend(await reader.read(65_536))
+        writer.close()
+
+    key = new_user_key()
+    access = real_bus.access("a1", (DOMAIN,), key=key)
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        stripped = msgspec.structs.replace(access, urls=(f"tls://127.0.0.1:{port}",))
+        with pytest.raises(Unavailable, match="can't be used"):
+            await NatsListener("a1", key).connect(stripped)
+    # The begin of a TLS handshake.
+    assert bytes(said[:2]) == b"\x16\x03"
+    assert access.jwt.encode() not in said
+
+
+async def test_domains_may_come_and_go_while_it_connects(real_bus, service):
+    key = new_user_key()
+    names = (DOMAIN, *(f"d{number}.test" for number in range(8)))
+    listener = NatsListener("a1", key, PACE)
+    for name in names:
+        await listener.listen(name, pages("a1", 1))
+
+    access = real_bus.access("a1", names, key=key)
+    connecting = asyncio.create_task(listener.connect(access))
+    while listener._domains[DOMAIN].subscription is None:
+        await asyncio.sleep(0)
+    await asyncio.gather(connecting, *map(listener.unlisten, names[1:]))
+
+    assert len([each async for each in service.ask(request_for())]) == 1
+    with pytest.raises(Unavailable, match="No agent"):
+        await anext(service.ask(request_for(names[-1])))
+    await listener.close()
+
+
+async def test_a_connection_that_fails_halfway_is_none(real_bus, service, monkeypatch):
+    key = new_user_key()
+    access = real_bus.access("a1", (DOMAIN,), key=key)
+    listener = NatsListener("a1", key, PACE)
+    await listener.listen(DOMAIN, pages("a1", 1))
+    subscribe = Connection.subscribe
+
+    async def failing(connection, subject, receive, *, queue=""):
+        if subject == requests(DOMAIN):
+            raise Unavailable("The bus went away.")
+        return await subscribe(connection, subject, receive, queue=queue)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Connection, "subscribe", failing)
+        with pytest.raises(Unavailable, match="went away"):
+            await listener.connect(access)
+    assert not listener.connected
+
+    await listener.connect(access)
+    assert len([each async for each in service.ask(request_for())]) == 1
+    await listener.close()
+
+
+async def test_signs_of_life_without_a_page_are_not_believed_for_ever(service, agent):
+    async def stuck(request: SyncRequest) -> AsyncIterator[Page]:
+        yield page("a1", request, 0, last=False)
+        await asyncio.Event().wait()
+
+    await agent.listen(DOMAIN, stuck)
+    service._patience = replace(PATIENCE, idle=10, page=0.6)
+    answer = service.ask(request_for())
+    await anext(answer)
+    async with asyncio.timeout(3):
+        with pytest.raises(Unavailable, match=r"no page for 0\.6 seconds.*1 pages"):
+            await anext(answer)
+
+
 async def test_access_ends_when_the_credential_expires(real_bus):
     key = new_user_key()
     listener = NatsListener("a1", key, PACE)
@@ -225,6 +304,7 @@ async def test_a_stranger_is_refused(real_bus):
         await nats.connect(
             real_bus.server.endpoint.urls[0],
             allow_reconnect=False,
+            tls_handshake_first=True,
             tls=ssl.create_default_context(cadata=real_bus.server.endpoint.ca),
         )
 

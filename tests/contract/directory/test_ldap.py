@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import ldap3
@@ -15,7 +15,7 @@ from tests.servers.certificates import issue
 from tests.servers.contoso import BASE, GROUPS, NORMAL, PEOPLE, staff
 from tests.servers.samba import Contoso
 
-from cloudforest.adapters.directory.ldap import LdapDirectory
+from cloudforest.adapters.directory.ldap import LdapDirectory, connection, trust
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
@@ -135,6 +135,46 @@ async def test_the_next_controller_answers_when_one_is_down(contoso: Contoso):
     )
 
     assert await directory.identify() == contoso.samba.guid(BASE)
+
+
+async def test_silent_controllers_are_passed_over_once(
+    contoso: Contoso, monkeypatch: pytest.MonkeyPatch
+):
+    for module in (trust, connection):
+        monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
+    with ExitStack() as servers:
+        silent = [
+            servers.enter_context(socket.create_server(("127.0.0.1", 0)))
+            for _ in range(3)
+        ]
+        urls = [f"ldaps://127.0.0.1:{each.getsockname()[1]}" for each in silent]
+        directory = over_ldap(contoso, controllers=[*urls, contoso.samba.url])
+
+        assert await directory.identify() == contoso.samba.guid(BASE)
+        for each in silent:
+            each.accept()[0].close()
+            each.settimeout(0)
+        assert await directory.identify() == contoso.samba.guid(BASE)
+
+        for each in silent:
+            with pytest.raises(BlockingIOError):
+                each.accept()
+
+
+@pytest.mark.parametrize(
+    "controller",
+    ["ldaps://127.0.0.1:99999", "ldaps://127.0.0.1:x", "ldaps://[::1", "ldaps://"],
+)
+async def test_an_address_that_is_none_is_named(contoso: Contoso, controller: str):
+    with pytest.raises(Misconfigured, match="can't be used") as caught:
+        await over_ldap(contoso, controllers=[controller]).identify()
+    assert controller in str(caught.value)
+
+
+async def test_a_name_that_no_host_can_have_is_unreachable(contoso: Contoso):
+    controller = f"ldaps://{'a' * 70}.contoso.com"
+    with pytest.raises(Unavailable, match="can't be reached"):
+        await over_ldap(contoso, controllers=[controller]).identify()
 
 
 async def test_a_server_name_is_checked_instead_of_the_address(contoso: Contoso):

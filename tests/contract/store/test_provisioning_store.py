@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -16,6 +17,7 @@ from cloudforest.adapters.store.migrate import migrate
 from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
 from cloudforest.adapters.store.tables import metadata
 from cloudforest.model.messages import Gone, InScope, Members, OutOfScope
+from cloudforest.model.outcomes import AlreadyLinked
 from cloudforest.model.ports import ProvisioningStore
 from cloudforest.model.provisioning import (
     Cycle,
@@ -94,13 +96,13 @@ async def test_what_a_page_says_last_about_an_object_holds(store: ProvisioningSt
     page = [OutOfScope(id="a"), person("a", title="y"), person("b")]
     await store.save_page("j", 2, page, None)
 
-    rows = await store.sources("j", "", 10)
+    rows = await store.sources("j", "t", "", 10)
 
     assert [(row.id, row.attributes) for row in rows] == [
         ("a", {"title": ("y",)}),
         ("b", {}),
     ]
-    assert await store.sources("j", "b", 10) == []
+    assert await store.sources("j", "t", "b", 10) == []
     assert await store.known("j", "t", ["a", "b", "c"]) == {"a", "b"}
 
 
@@ -143,8 +145,8 @@ async def test_a_full_read_forgets_only_members_that_it_did_not_name(
     await store.begin_import("j", "c1")
     await store.save_page("j", 1, [*first, person("b"), *members], None)
     await store.finish_import("j", 1, MARK, full=True)
-    for group in ("g", "h"):
-        await store.save_present("j", group, ["a", "b"])
+    present = [_done("a"), _members("g", "a", "b"), _members("h", "a")]
+    await store.record("j", "t", "c1", outcomes=present, log=[])
     assert await store.membership_changes("j", "t", ("", ""), 10) == []
 
     await store.begin_import("j", "c2")
@@ -154,7 +156,10 @@ async def test_a_full_read_forgets_only_members_that_it_did_not_name(
 
     changes = await store.membership_changes("j", "t", ("", ""), 10)
     assert changes == [("g", "a", False)]
-    assert await store.emptied_groups("j", ["g", "h", "i"]) == {"i"}
+    assert await store.emptied_groups("j", "t", "c2", ["g", "h", "i"]) == {"g", "i"}
+    await store.save_effects("j", "c2", [effect("b")])
+    assert await store.emptied_groups("j", "t", "c2", ["g", "h", "i"]) == {"i"}
+    assert await store.emptied_groups("j", "t", "c3", ["g", "h", "i"]) == {"g", "i"}
 
 
 async def test_a_membership_waits_until_both_ends_are_known(store: ProvisioningStore):
@@ -163,11 +168,60 @@ async def test_a_membership_waits_until_both_ends_are_known(store: ProvisioningS
     assert await store.membership_changes("j", "t", ("", ""), 10) == []
 
     await store.save_page("j", 1, [person("a")], None)
-    await store.record("k", "t", [_done("b")], [])
+    await store.record("k", "t", "c1", outcomes=[_done("b")], log=[])
 
     wanted = await store.membership_changes("j", "t", ("", ""), 1)
     assert wanted == [("g", "a", True)]
     assert await store.membership_changes("j", "t", ("g", "a"), 9) == [("g", "b", True)]
+
+
+def _members(group: str, *members: str) -> Outcome:
+    return Outcome(effect=effect(group), state="done", added=members)
+
+
+async def test_what_was_written_belongs_to_a_target_and_a_resource(
+    store: ProvisioningStore,
+):
+    records = [person("g", kind="group"), person("a"), Members(id="g", add=("a",))]
+    await store.save_page("j", 1, records, None)
+    await store.record("j", "t", "c1", outcomes=[_members("g", "a")], log=[])
+    assert await store.membership_changes("j", "t", ("", ""), 9) == []
+    assert await store.membership_changes("j", "u", ("", ""), 9) == [("g", "a", True)]
+
+    group = msgspec.structs.replace(effect("g"), type="group")
+    anew = Outcome(effect=group, state="done", link=link("g"))
+    await store.record("j", "t", "c2", outcomes=[anew], log=[])
+
+    assert await store.membership_changes("j", "t", ("", ""), 9) == [("g", "a", True)]
+
+
+async def test_a_resource_is_linked_once_in_a_target(store: ProvisioningStore):
+    other = msgspec.structs.replace(link("b"), resource="r-a")
+    await store.record("j", "t", "c1", outcomes=[_done("a")], log=[])
+    clash = Outcome(effect=effect("b"), state="done", link=other)
+
+    with pytest.raises(AlreadyLinked):
+        await store.record("j", "t", "c1", outcomes=[_done("c"), clash], log=[])
+
+    assert set(await store.links("t", ["a", "b", "c"])) == {"a"}
+    await store.record("j", "u", "c1", outcomes=[clash], log=[])
+    assert set(await store.links("u", ["b"])) == {"b"}
+
+
+async def test_who_a_complete_read_did_not_name_counts_only_while_linked(
+    store: ProvisioningStore,
+):
+    for generation, names in ((1, "abc"), (2, "a")):
+        await store.begin_import("j", "c")
+        await store.save_page("j", generation, [person(each) for each in names], None)
+        await store.finish_import("j", generation, MARK, full=True)
+    await store.record("j", "t", "c1", outcomes=[_done("b")], log=[])
+
+    assert [row.id for row in await store.sources("j", "t", "", 9)] == ["a", "b"]
+    assert await store.known("j", "t", ["a", "b", "c"]) == {"a", "b"}
+    assert await store.begin_import("j", "c3") == 3
+    await store.copy_job("j", "plan:1")
+    assert len(await store.sources("plan:1", "t", "", 9)) == 2
 
 
 def _done(id_: str) -> Outcome:
@@ -186,11 +240,10 @@ async def test_an_effect_leaves_the_outbox_with_its_outcome(store: ProvisioningS
         action="create",
         status="success",
     )
-    await store.record(
-        "j", "t", [_done("a"), Outcome(effect=escrowed, state="escrowed")], [entry]
-    )
+    outcomes = [_done("a"), Outcome(effect=escrowed, state="escrowed")]
+    await store.record("j", "t", "c1", outcomes=outcomes, log=[entry])
 
-    assert await store.pending("j", 1, "", 10) == [effect("c")]
+    assert await store.pending("j", "c1", 1, after="", limit=9) == [effect("c")]
     assert await store.escrowed("j") == [escrowed]
     assert await store.effects("j", ["a", "b"]) == {"b": escrowed}
     assert await store.effect_counts() == {"j": {"escrowed": 1, "pending": 1}}
@@ -200,14 +253,22 @@ async def test_an_effect_leaves_the_outbox_with_its_outcome(store: ProvisioningS
 
     await store.save_effects("j", "c2", [effect("c", reason="again")])
     await store.drop_effects("j", "c2")
-    assert await store.pending("j", 1, "", 10) == [effect("c", reason="again")]
+    again = [effect("c", reason="again")]
+    assert await store.pending("j", "c2", 1, after="", limit=9) == again
+    assert await store.pending("j", "c1", 1, after="", limit=9) == []
+    assert await store.coming("j", "c2", ["a", "c"]) == {"c": None}
     assert await store.escrowed("j") == []
 
 
-async def test_a_picture_is_searched_without_regard_to_case(store: ProvisioningStore):
-    anna = TargetResource(id="1", values={"userName": "Anna", "title": "x"})
-    other = TargetResource(id="2", values={"userName": "ANNA"})
-    await store.save_snapshot("t/j", "User", [anna, other], ["userName"])
+async def test_a_picture_is_searched_as_a_target_would_be(store: ProvisioningStore):
+    anna = TargetResource(id="1", values={"userName": "Anna", "externalId": "x" * 500})
+    other = TargetResource(id="2", values={"userName": "ANNA", "externalId": "Id"})
+    paths = ["userName", "externalId"]
+    await store.save_snapshot("t/j", "User", [anna, other], paths)
+
+    exact = ["Id", "ID", "x" * 500, "x" * 499]
+    found = await store.matches("t/j", "User", "externalId", exact)
+    assert found == {"Id": (other,), "x" * 500: (anna,)}
 
     found = await store.matches("t/j", "User", "userName", ["anna", "bob"])
 
@@ -221,17 +282,24 @@ async def test_a_picture_is_searched_without_regard_to_case(store: ProvisioningS
 async def test_a_cycle_that_was_cut_short_is_closed_by_the_next(
     store: ProvisioningStore,
 ):
-    first = Cycle(id="1", job="j", kind="initial", state="running", started=NOON)
+    first = Cycle(
+        id="1", job="j", target="t", kind="initial", state="running", started=NOON
+    )
     await store.start_cycle(first)
-    assert not await store.has_finished("j")
+    assert not await store.has_finished("j", "t")
     later = NOON.replace(hour=13)
-    second = Cycle(id="2", job="j", kind="initial", state="running", started=later)
+    second = Cycle(
+        id="2", job="j", target="t", kind="initial", state="running", started=later
+    )
     await store.start_cycle(second)
-    done = Cycle(id="2", job="j", kind="initial", state="succeeded", started=later)
+    done = Cycle(
+        id="2", job="j", target="t", kind="initial", state="succeeded", started=later
+    )
     await store.finish_cycle(done)
 
     assert await store.last_cycles() == {"j": done}
-    assert await store.has_finished("j")
+    assert not await store.has_finished("j", "u")
+    assert await store.has_finished("j", "t")
 
 
 async def test_a_scratch_job_leaves_the_real_one_alone(store: ProvisioningStore):
@@ -243,7 +311,14 @@ async def test_a_scratch_job_leaves_the_real_one_alone(store: ProvisioningStore)
     assert await store.begin_import("plan", "c2") == 2
     await store.save_page("plan", 2, [OutOfScope(id="a")], None)
 
-    assert [row.id for row in await store.sources("plan", "", 9)] == ["g"]
+    assert [row.id for row in await store.sources("plan", "t", "", 9)] == ["g"]
     await store.drop_job("plan")
-    assert await store.sources("plan", "", 9) == []
-    assert [row.id for row in await store.sources("j", "", 9)] == ["a", "g"]
+    assert await store.sources("plan", "t", "", 9) == []
+    await store.copy_job("j", "plan:x")
+    await store.save_snapshot(
+        "p", "User", [TargetResource(id="1", values={"a": "b"})], ["a"]
+    )
+    await store.drop_scratch()
+    assert await store.sources("plan:x", "t", "", 9) == []
+    assert await store.matches("p", "User", "a", ["b"]) == {}
+    assert [row.id for row in await store.sources("j", "t", "", 9)] == ["a", "g"]

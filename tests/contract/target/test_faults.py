@@ -60,12 +60,93 @@ async def test_a_service_that_does_not_let_us_in_is_named(
     assert len(server.asked) == 1
 
 
-async def test_a_probe_needs_no_service_provider_config(hostile_server, connect):
-    server = hostile_server(
-        lambda asked: listed() if asked.path == "/Users" else Reply(404)
-    )
+async def _first(target):
+    return [each async for each in target.resources("User", ("userName",))]
+
+
+ASKS = {
+    "a probe": lambda target: target.probe(),
+    "a list": _first,
+    "a look-up": lambda target: target.find("User", "userName", "zoe", ()),
+    "a change": lambda target: target.modify("User", "1", CHANGE),
+    "a creation": lambda target: target.create("User", ZOE),
+    "a group": lambda target: target.member_ids("Group", "1"),
+    "another type": lambda target: target.create("Contact", {"displayName": "C"}),
+}
+
+
+@pytest.mark.parametrize("ask", ["a probe", "a list", "a look-up"])
+async def test_a_service_that_does_not_let_us_read_is_named(
+    hostile_server, connect, ask
+):
+    target, _ = connect(hostile_server(lambda _: Reply(403)).url)
+    with pytest.raises(Unavailable, match="does not let us in"):
+        await ASKS[ask](target)
+
+
+@pytest.mark.parametrize("ask", ["a change", "a creation", "a group"])
+async def test_one_object_that_is_forbidden_is_an_outcome_of_it(
+    hostile_server, connect, ask
+):
+    target, _ = connect(hostile_server(lambda _: Reply(403)).url)
+    with pytest.raises(Refusal, match="answered 403 to") as refusal:
+        await ASKS[ask](target)
+    assert refusal.value.status == 403
+
+
+@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", [1], '"x"'])
+async def test_a_yes_that_is_not_scim_is_no_success(hostile_server, connect, ask, body):
+    server = hostile_server(lambda _: Reply(200, body))
     target, _ = connect(server.url)
-    await target.probe()
+    with pytest.raises(Rejected, match="base URL of a SCIM") as error:
+        await ASKS[ask](target)
+    assert server.url in str(error.value)
+
+
+async def test_a_probe_asks_for_a_list(hostile_server, connect):
+    target, _ = connect(hostile_server(lambda _: Reply(200, {"id": "1"})).url)
+    with pytest.raises(Rejected, match="base URL of a SCIM"):
+        await target.probe()
+
+
+@pytest.mark.parametrize("ask", ["a list", "a look-up", "another type"])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"id": "1"}, {"Resources": "ab"}, {"totalResults": 1, "Resources": ["a"]}],
+)
+async def test_what_is_asked_for_as_a_list_must_be_one(
+    hostile_server, connect, ask, body
+):
+    target, _ = connect(hostile_server(lambda _: Reply(200, body)).url)
+    with pytest.raises(Rejected, match="base URL of a SCIM"):
+        await ASKS[ask](target)
+
+
+@pytest.mark.parametrize("body", [{"members": ["a", "b"]}, {"members": "ab"}, None])
+async def test_a_group_must_have_the_shape_of_one(hostile_server, connect, body):
+    target, _ = connect(hostile_server(lambda _: Reply(200, body)).url)
+    with pytest.raises(Rejected, match="base URL of a SCIM"):
+        await target.member_ids("Group", "1")
+
+
+@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize("ask", ["a probe", "a list", "a look-up"])
+async def test_a_service_without_the_list_is_not_a_scim_service(
+    hostile_server, connect, ask, status
+):
+    target, _ = connect(hostile_server(lambda _: Reply(status)).url)
+    with pytest.raises(Rejected, match=f"answered {status} .*base URL of a SCIM"):
+        await ASKS[ask](target)
+
+
+@pytest.mark.parametrize("status", [400, 501])
+async def test_a_filter_that_is_refused_is_an_outcome_of_its_object(
+    hostile_server, connect, status
+):
+    target, _ = connect(hostile_server(lambda _: Reply(status)).url)
+    with pytest.raises(Refusal, match=f"answered {status}"):
+        await ASKS["a look-up"](target)
 
 
 async def test_every_request_says_who_asks_and_what_it_speaks(hostile_server, connect):
@@ -152,19 +233,6 @@ async def test_a_service_that_is_down_is_not_asked_for_ever(hostile_server, conn
     assert "answered 500" in str(down[-1])
     assert server.url in str(down[-1])
     assert len(server.asked) <= THRESHOLD + 8
-
-
-async def test_a_probe_closes_the_breaker(hostile_server, connect):
-    server = hostile_server(lambda _: Reply(500))
-    target, _ = connect(server.url)
-    for each in range(THRESHOLD):
-        with pytest.raises((Unavailable, Refusal)):
-            await target.modify("User", str(each), CHANGE)
-    server.answer = lambda asked: Reply(204) if asked.method == "PATCH" else listed()
-    with pytest.raises(Unavailable, match="requests in a row failed"):
-        await target.modify("User", "1", CHANGE)
-    await target.probe()
-    await target.modify("User", "1", CHANGE)
 
 
 async def test_a_service_that_can_not_be_reached_is_named(hostile_server, connect):
@@ -259,10 +327,19 @@ async def test_a_redirection_is_not_followed(hostile_server, connect):
     assert len(server.asked) == 1
 
 
-async def test_something_that_is_not_scim_is_an_error(hostile_server, connect):
-    target, _ = connect(hostile_server(lambda _: Reply(404)).url)
-    with pytest.raises(Rejected, match="base URL of a SCIM"):
-        await target.probe()
+async def test_resources_that_moved_up_meanwhile_are_read(hostile_server, connect):
+    every = [{"id": str(each), "userName": str(each)} for each in range(250)]
+
+    def answer(asked):
+        start, count = int(asked.query["startIndex"]), int(asked.query["count"])
+        reply = listed(*every[start - 1 : start - 1 + count], total=len(every))
+        if asked.number == 1:
+            every.pop(0)
+        return reply
+
+    target, _ = connect(hostile_server(answer).url, page_size=100)
+    found = {each.id for each in await _first(target)}
+    assert found == {str(each) for each in range(250)}
 
 
 async def test_a_type_that_is_not_declared_is_an_error(hostile_server, connect):

@@ -168,4 +168,4 @@ async def test_an_empty_list_is_empty(target):
 
 async def test_a_probe_counts_its_requests(target):
     await target.probe()
-    assert target.requests == 2
+    assert target.requests == 1

@@ -88,6 +88,30 @@ def test_a_patch_that_changes_nothing_makes_no_new_version(tenant_server):
     assert tenant_server.request("GET", f"/Users/{zoe['id']}")[1] == zoe
 
 
+def test_what_is_changed_is_found_by_what_it_has_now(tenant_server):
+    zoe = create(tenant_server, "zoe", externalId="A1", displayName="Zoë")
+    path = f"/Users/{zoe['id']}"
+    title = {"op": "add", "path": "title", "value": "Boss"}
+    assert patch(tenant_server, path, title)[0] == 204
+    assert find(tenant_server, 'externalId eq "A1"') == ["zoe"]
+    changes = [
+        {"op": "replace", "path": "externalId", "value": "A2"},
+        {"op": "remove", "path": "displayName"},
+    ]
+    assert patch(tenant_server, path, *changes)[0] == 204
+    for text, names in (
+        ('externalId eq "A1"', []),
+        ('externalId eq "A2"', ["zoe"]),
+        ('displayName eq "Zoë"', []),
+        ('userName eq "zoe"', ["zoe"]),
+    ):
+        assert find(tenant_server, text) == names
+    body = {"schemas": [USER], "userName": "zoe2", "externalId": "A3"}
+    assert tenant_server.request("PUT", path, body)[0] == 200
+    assert find(tenant_server, 'externalId eq "A2" or externalId eq "A3"') == ["zoe2"]
+    assert find(tenant_server, 'externalId eq "A2"') == []
+
+
 def test_an_outdated_version_is_refused(tenant_server):
     zoe = create(tenant_server, "zoe")
     path = f"/Users/{zoe['id']}"

@@ -44,3 +44,10 @@ def test_a_link_to_a_deleted_object_is_no_reference():
     deleted = f"<GUID={GUID}>;CN=Ada\\0ADEL:{GUID},CN=Deleted Objects,DC=x"
 
     assert reference("member", deleted) is None
+
+
+@pytest.mark.parametrize("prefix", ["B:4:0001:", "S:5:a:b c:", "S:2:é:"])
+def test_a_dn_with_binary_or_string_becomes_a_guid_as_well(prefix: str):
+    assert reference("publicdelegates", prefix + EXTENDED) == prefix + GUID
+    deleted = f"{prefix}<GUID={GUID}>;CN=Ada\\0ADEL:{GUID},DC=x"
+    assert reference("publicdelegates", deleted) is None

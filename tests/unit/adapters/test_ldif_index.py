@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudforest.adapters.directory.ldif.index import build, file_digest
+from cloudforest.adapters.directory.ldif.file import file_digest
+from cloudforest.adapters.directory.ldif.index import build
 from cloudforest.base.errors import Rejected
 
 ADA = uuid.UUID("11111111-2222-3333-4444-555555555555")
@@ -88,4 +89,31 @@ def test_an_entry_without_an_identity_is_refused(file: Path):
     file.write_text("dn: CN=a,DC=x\ncn: a\n\n")
 
     with pytest.raises(Rejected, match=r"contoso\.ldif:1: .*objectGUID"):
+        build(file)
+
+
+def test_a_number_of_entries_proves_only_what_comes_before_it(file: Path):
+    announced = "# numEntries: 2\n"
+    for text in (announced + TWO, announced + "\n" + TWO):
+        file.write_text(text)
+        assert not build(file).complete
+
+    file.write_text(TWO.rstrip("\n") + f"\n{announced}# the end\n")
+    assert build(file).complete
+
+
+@pytest.mark.parametrize(
+    ("twin", "what"),
+    [
+        (entry("CN=Another,DC=x", EVE), "objectGUID"),
+        (entry("cn=ADA,dc=x", uuid.uuid4()), "DN"),
+    ],
+    ids=["guid", "dn"],
+)
+def test_two_entries_that_say_they_are_the_same_are_refused(
+    file: Path, twin: str, what: str
+):
+    file.write_text(TWO + twin + "# numEntries: 3\n")
+
+    with pytest.raises(Rejected, match=f"two entries with the same {what}"):
         build(file)

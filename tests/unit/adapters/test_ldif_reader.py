@@ -111,6 +111,8 @@ def test_a_file_larger_than_what_is_read_at_once_loses_nothing(file: Path):
         ("# one\n\n\ndn: CN=a\n\ncn: a\n", 6, "dn:"),
         ("dn: CN=a\ncn: a\n\n continued\n", 4, "continues"),
         ("dn: CN=a\nchangetype: modify\nreplace: cn\n", 2, "change"),
+        ("dn: CN=a\nchangetype: addition\ncn: a\n", 2, "change"),
+        ("dn: CN=a\nchangetype: delete\n", 2, "change"),
         ("version: 2\ndn: CN=a\n", 1, "version"),
         ("dn: CN=a\ncn: a\nmail:: ***\n", 3, "base64"),
         ("dn: CN=a\nthumbnailPhoto:< file:///etc/passwd\n", 2, "attribute: value"),
@@ -130,3 +132,13 @@ def test_a_malformed_line_is_named_with_file_and_number(
 def test_a_missing_file_is_named(file: Path):
     with pytest.raises(Misconfigured, match=r"contoso\.ldif"):
         list(read(file))
+
+
+def test_what_windows_ldifde_writes_is_read(file: Path):
+    text = "dn: CN=Ada,DC=x\nchangetype: add\ncn: Ada\n\n"
+    lines = text.replace("\n", "\r\n").encode()
+
+    [record] = records(file, b"\xef\xbb\xbf" + lines)
+
+    assert record.dn == "CN=Ada,DC=x"
+    assert record.values(ALL) == {"cn": [b"Ada"]}

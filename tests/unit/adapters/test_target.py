@@ -6,11 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cloudforest.adapters.target.answers import Answer, judge
-from cloudforest.adapters.target.lists import equality, has_value
-from cloudforest.adapters.target.members import member_patches
-from cloudforest.adapters.target.pace import COOLDOWN, THRESHOLD, Breaker, retry_after
-from cloudforest.base.errors import Unavailable
+from cloudforest.adapters.target.answers import Answer, judge, read_document
+from cloudforest.adapters.target.lists import (
+    as_list,
+    equality,
+    every_resource,
+    has_value,
+)
+from cloudforest.adapters.target.members import member_patches, member_values
+from cloudforest.adapters.target.pace import THRESHOLD, Breaker, retry_after
+from cloudforest.base.errors import Rejected, Unavailable
 from cloudforest.model.outcomes import Conflict, NotThere, Refusal
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -86,15 +91,109 @@ def test_a_scim_type_that_is_not_a_keyword_is_not_passed_on():
     assert refusal.value.reason == "T answered 400 to POST /Users."
 
 
-def test_the_breaker_opens_tries_once_and_closes():
+def test_the_breaker_opens_after_failures_in_a_row():
     breaker = Breaker("The target cloud")
-    for _ in range(THRESHOLD):
-        breaker.check(0)
-        breaker.failure("it answered 500", 0)
-    with pytest.raises(Unavailable, match="the last one because it answered 500"):
-        breaker.check(COOLDOWN - 1)
-    breaker.check(COOLDOWN)
-    with pytest.raises(Unavailable):
-        breaker.check(COOLDOWN + 1)
+    for _ in range(THRESHOLD - 1):
+        breaker.failure("it answered 500")
     breaker.success()
-    breaker.check(COOLDOWN + 1)
+    for _ in range(THRESHOLD):
+        breaker.check()
+        breaker.failure("it answered 500")
+    with pytest.raises(Unavailable, match="the last one because it answered 500"):
+        breaker.check()
+
+
+async def _read(pages, *, size=3):
+    """Return the ids that are read from pages, and where each reading began."""
+    asked = []
+
+    async def fetch(start):
+        asked.append(start)
+        return pages(start)
+
+    found = [each["id"] async for each in every_resource(fetch, "T", size=size)]
+    return found, asked
+
+
+async def test_a_list_without_a_total_is_read_until_an_empty_page():
+    every = [{"id": str(each)} for each in range(8)]
+    found, asked = await _read(lambda at: {"Resources": every[at - 1 : at + 2]})
+    assert found == [each["id"] for each in every]
+    assert asked == [1, 4, 7, 9]
+
+
+async def test_a_service_without_totals_and_pages_says_everything_at_once():
+    every = [{"id": str(each)} for each in range(8)]
+    found, asked = await _read(lambda _: {"Resources": every})
+    assert (found, asked) == ([each["id"] for each in every], [1, 9])
+
+
+async def test_full_pages_that_never_advance_are_no_whole_list():
+    page = {"Resources": [{"id": str(each)} for each in range(3)]}
+    with pytest.raises(Rejected, match="stopped after 3 of an unknown number"):
+        await _read(lambda _: page)
+
+
+async def test_what_moves_up_when_others_are_deleted_is_read():
+    every = [{"id": str(each)} for each in range(9)]
+
+    def page(at):
+        answer = {"totalResults": len(every), "Resources": every[at - 1 : at + 2]}
+        if at == 1:
+            del every[:2]
+        return answer
+
+    found, asked = await _read(page)
+    assert set(found) == {str(each) for each in range(9)}
+    assert asked == [1, 4, 2, 5]
+
+
+async def test_a_list_that_shrinks_for_ever_is_not_read_for_ever():
+    left = iter(range(100_000, 0, -1))
+    ids = iter(range(100_000))
+
+    def page(_):
+        resources = [{"id": str(next(ids))} for _ in range(3)]
+        return {"totalResults": next(left), "Resources": resources}
+
+    with pytest.raises(Rejected, match="shorter than before"):
+        await _read(page)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"schemas": ["x"]},
+        {"totalResults": 1, "Resources": {"id": "1"}},
+        {"totalResults": 1, "Resources": ["1"]},
+        {"totalResults": 1, "Resources": [{"id": ""}]},
+    ],
+)
+async def test_what_is_no_list_is_an_error(document):
+    with pytest.raises(Rejected, match="base URL of a SCIM"):
+        await _read(lambda _: as_list(document, "T"))
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"members": "ab"}, {"members": ["a"]}, {"members": {"value": "a"}}]
+)
+def test_what_is_no_group_is_an_error(document):
+    with pytest.raises(Rejected, match="base URL of a SCIM"):
+        member_values(document, "The target cloud (x)")
+
+
+@pytest.mark.parametrize(
+    ("body", "document"),
+    [
+        (b"", {}),
+        (b" \r\n", {}),
+        (b'{"id": "1"}', {"id": "1"}),
+        (b"<html>", None),
+        (b"[]", None),
+        (b"\xff", None),
+        (b'{"a":' * 100_000, None),
+    ],
+)
+def test_only_a_json_object_is_a_document(body, document):
+    assert read_document(body) == document

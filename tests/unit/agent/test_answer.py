@@ -305,6 +305,22 @@ async def test_an_attribute_that_holds_secrets_is_never_read(asked: SyncRequest)
     assert domain.read_attributes == set()
 
 
+@pytest.mark.parametrize("name", ["*", "+", "2.5.4.35", ""])
+async def test_what_stands_for_other_attributes_is_never_read(name: str):
+    lookup = Lookup(by="attribute", attribute=name, value="a")
+    for asked in (
+        request(attributes={"user": ("mail", name)}),
+        request(kind="read", lookups=(lookup,)),
+    ):
+        domain = Domain([entry("u1")])
+
+        records, closing = await answered(domain, asked)
+
+        assert records == []
+        assert "not the name of a directory attribute" in (closing.error or "")
+        assert domain.read_attributes == set()
+
+
 async def test_a_domain_of_somebody_else_is_refused():
     records, closing = await answered(Domain([]), request(domain="fabrikam.com"))
 

@@ -5,20 +5,30 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from cloudforest.adapters.memory import MemoryBus, MemoryListener
+from cloudforest.agent import domains as domains_module
 from cloudforest.agent import service as service_module
-from cloudforest.agent.bindings import Binding
+from cloudforest.agent.bindings import Binding, binding_of
 from cloudforest.agent.bootstrap import Lease, pause_after, seconds_until_next
 from cloudforest.agent.service import AgentService
 from cloudforest.base.clock import ManualClock
-from cloudforest.base.errors import Unavailable
+from cloudforest.base.errors import CredentialRejected, Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.identity import BootstrapResponse, BusAccess
 from cloudforest.model.messages import Closing, Page, SyncRequest
-from cloudforest.model.registration import Agent, Domain, Source
+from cloudforest.model.registration import (
+    ActiveDirectory,
+    Agent,
+    Bind,
+    Domain,
+    SecretReference,
+    Source,
+    Tls,
+)
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LIFE = timedelta(minutes=30)
@@ -49,6 +59,10 @@ class Host:
     bus: MemoryBus = field(default_factory=MemoryBus)
     control_away: bool = False
     directory_away: bool = False
+    password_wrong: bool = False
+    identify_takes: float = 0
+    controllers: tuple[str, ...] = ()
+    binds: int = 0
     bootstraps: int = 0
     opened: list[str] = field(default_factory=list)
     id: str = "a1"
@@ -56,9 +70,23 @@ class Host:
     def assertion(self, now: datetime) -> str:
         return f"proof of {now}"
 
+    def renewal(self, _now: datetime) -> str | None:
+        return None
+
     @property
     def bus_key(self):
         return new_user_key()
+
+    @property
+    def source(self) -> Source:
+        if not self.controllers:
+            return Source(ldif=self.ldif)
+        directory = ActiveDirectory(
+            controllers=self.controllers,
+            tls=Tls(),
+            bind=Bind(username="svc", password=SecretReference(env="PASSWORD")),
+        )
+        return Source(active_directory=directory)
 
     async def bootstrap(self, _request) -> BootstrapResponse:
         self.bootstraps += 1
@@ -67,9 +95,9 @@ class Host:
         return BootstrapResponse(
             agent=Agent(name="sync01", domains=self.served, run="remote"),
             domains=tuple(
-                Domain(name=name, source=Source(ldif=self.ldif)) for name in self.served
+                Domain(name=name, source=self.source) for name in self.served
             ),
-            credentials={},
+            credentials={name: f"{name}/bind" for name in self.served},
             bus=BusAccess(urls=(), ca="", jwt="", expires=self.clock() + LIFE),
         )
 
@@ -78,8 +106,12 @@ class Host:
         return self
 
     async def identify(self) -> str:
+        self.binds += 1
         if self.directory_away:
             raise Unavailable("dc1 does not answer.")
+        if self.password_wrong:
+            raise CredentialRejected("dc1 refused the account svc.")
+        await asyncio.sleep(self.identify_takes)
         return "guid"
 
     async def close(self) -> None: ...
@@ -96,16 +128,17 @@ class Host:
         return answer
 
     def bindings(self) -> dict[str, Binding]:
-        return {
-            name: Binding(ldif=f"/t/data/{name[:3]}.ldif") for name in ("lab.test",)
-        }
+        if self.controllers:
+            domain = Domain(name="lab.test", source=self.source)
+            return {"lab.test": binding_of(domain, Path("/t"))}
+        return {"lab.test": Binding(ldif="/t/data/lab.ldif")}
 
 
 @contextlib.asynccontextmanager
 async def running(host: Host, **options) -> AsyncIterator[MemoryListener]:
     listener = host.bus.listener("a1")
     agent = AgentService(
-        identity=host,
+        identity=options.pop("identity", host),
         control=host,
         bus=listener,
         bindings=host.bindings,
@@ -225,3 +258,35 @@ async def test_the_bus_credential_is_renewed_before_it_ends(monkeypatch):
         assert not renewed.is_set()
         host.clock.now += timedelta(minutes=1)
         await until(renewed.is_set)
+
+
+async def test_a_refused_password_is_not_tried_again_for_an_hour():
+    host = Host(password_wrong=True)
+    async with running(host, bootstrap_every=0.02) as bus:
+        bootstraps = host.bootstraps + 5
+        await until(lambda: host.bootstraps > bootstraps)
+        assert host.binds == 1
+        host.password_wrong = False
+        host.clock.now += timedelta(minutes=59)
+        await asyncio.sleep(0.1)
+        assert host.binds == 1
+        host.clock.now += timedelta(minutes=1)
+        await until(lambda: bus.hears("lab.test"))
+        # The credential was read again.
+        assert len(host.opened) == 2
+
+
+async def test_a_refused_password_is_tried_again_when_the_configuration_changes():
+    host = Host(password_wrong=True, controllers=("ldaps://dc1",))
+    async with running(host, bootstrap_every=0.02) as bus:
+        await until(lambda: host.binds == 1)
+        host.password_wrong = False
+        host.controllers = ("ldaps://dc2",)
+        await until(lambda: bus.hears("lab.test"))
+
+
+async def test_each_controller_of_a_domain_is_given_its_time(monkeypatch):
+    monkeypatch.setattr(domains_module, "IDENTIFY_SECONDS", 0.1)
+    host = Host(identify_takes=0.2, controllers=("ldaps://a", "ldaps://b", "ldaps://c"))
+    async with running(host) as bus:
+        await until(lambda: bus.hears("lab.test"))

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.unit.agent.test_bootstrap import Host, running, until
 from tests.unit.hybrid.conftest import Hybrid, MemoryStore, tree
+from tests.unit.hybrid.test_enrolment import signing_request
 
 from cloudforest.agent.identity import enrol, load_identity
 from cloudforest.agent.state import agent_folder
 from cloudforest.base.clock import ManualClock
-from cloudforest.base.errors import Misconfigured, Rejected
-from cloudforest.hybrid.authority import new_authority
-from cloudforest.hybrid.operators import Unauthenticated
+from cloudforest.base.errors import Misconfigured, Refused, Rejected, Unauthenticated
+from cloudforest.hybrid.authority import new_authority, pem_of
 from cloudforest.model.identity import BootstrapRequest
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -100,3 +101,87 @@ async def test_secrets_do_not_show_in_an_identity(hybrid, tmp_path):
     token = await hybrid.enrolment.issue_token("sync01")
     identity = await enrol(hybrid.enrolment, folder, token)
     assert "PrivateKey" not in repr(identity)
+
+
+async def bootstrapped(hybrid, identity):
+    now = hybrid.clock()
+    return await hybrid.bootstrap.bootstrap(
+        BootstrapRequest(
+            assertion=identity.assertion(now),
+            nkey=identity.bus_key.public,
+            version="0.1.0",
+            csr=identity.renewal(now),
+        )
+    )
+
+
+async def test_a_certificate_is_renewed_in_the_last_third_of_its_life(hybrid, tmp_path):
+    folder = agent_folder(tmp_path, "sync01")
+    token = await hybrid.enrolment.issue_token("sync01")
+    first = await enrol(hybrid.enrolment, folder, token)
+
+    hybrid.clock.now += timedelta(days=59)
+    assert (await bootstrapped(hybrid, first)).certificate is None
+    hybrid.clock.now += timedelta(days=2)
+    response = await bootstrapped(hybrid, first)
+    second = first.renewed(response.certificate)
+    hybrid.clock.now += timedelta(days=50)
+    third = load_identity(folder)
+
+    assert (second.id, second.bus_key) == (first.id, first.bus_key)
+    assert third.certificate == second.certificate != first.certificate
+    assert (await bootstrapped(hybrid, third)).agent.name == "sync01"
+    [record] = await hybrid.store.agents()
+    assert record.certificate_expires == second.certificate.not_valid_after_utc
+
+
+async def test_a_renewed_certificate_that_got_lost_locks_nobody_out(hybrid, tmp_path):
+    folder = agent_folder(tmp_path, "sync01")
+    token = await hybrid.enrolment.issue_token("sync01")
+    identity = await enrol(hybrid.enrolment, folder, token)
+    hybrid.clock.now += timedelta(days=61)
+
+    assert (await bootstrapped(hybrid, identity)).certificate
+    assert (await bootstrapped(hybrid, identity)).certificate
+
+
+async def test_a_certificate_is_renewed_for_the_same_key_only(hybrid, tmp_path):
+    folder = agent_folder(tmp_path, "sync01")
+    token = await hybrid.enrolment.issue_token("sync01")
+    identity = await enrol(hybrid.enrolment, folder, token)
+    request = BootstrapRequest(
+        assertion=identity.assertion(NOW),
+        nkey=identity.bus_key.public,
+        version="0.1.0",
+        csr=signing_request(name=identity.id),
+    )
+
+    with pytest.raises(Refused, match="same key only"):
+        await hybrid.bootstrap.bootstrap(request)
+
+
+async def test_a_renewed_certificate_of_another_authority_is_not_kept(hybrid, tmp_path):
+    folder = agent_folder(tmp_path, "sync01")
+    token = await hybrid.enrolment.issue_token("sync01")
+    identity = await enrol(hybrid.enrolment, folder, token)
+    before = folder.certificate.read_bytes()
+    hybrid.clock.now += timedelta(days=61)
+    csr = identity.renewal(hybrid.clock())
+    forged = new_authority(NOW).sign_agent(csr, identity.id, NOW)
+
+    with pytest.raises(Rejected, match="no valid certificate"):
+        identity.renewed(pem_of(forged))
+
+    assert folder.certificate.read_bytes() == before
+
+
+async def test_an_agent_keeps_the_certificate_that_bootstrap_brings(hybrid, tmp_path):
+    folder = agent_folder(tmp_path, "sync01")
+    token = await hybrid.enrolment.issue_token("sync01")
+    identity = await enrol(hybrid.enrolment, folder, token)
+    hybrid.clock.now += timedelta(days=61)
+    host = Host(clock=hybrid.clock)
+    host.bootstrap = hybrid.bootstrap.bootstrap
+
+    async with running(host, identity=identity):
+        await until(lambda: load_identity(folder).certificate != identity.certificate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from tests.unit.compiler.trees import VALID, registered
 
@@ -93,3 +95,9 @@ def test_places_are_those_of_the_nearest_part_that_was_written(tmp_path):
     assert str(places.place(short_form)) == "x.yaml:3:10"
     assert str(places.place(short_form, offset=1)) == "x.yaml:3:12"
     assert str(places.place(short_form[:2], at_key=True)) == "x.yaml:3:3"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "tree.yaml")
+    [found] = compile_tree(tmp_path).diagnostics
+    assert found.id == "unreadable-file"

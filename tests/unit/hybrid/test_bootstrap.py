@@ -12,9 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.unit.hybrid.conftest import NOW, tree
 from tests.unit.hybrid.test_enrolment import only_record, signing_request
 
-from cloudforest.base.errors import Refused
+from cloudforest.base.errors import Refused, Unauthenticated
 from cloudforest.hybrid.authority import new_authority
-from cloudforest.hybrid.operators import Unauthenticated
 from cloudforest.model.enrolment import ASSERTION_AUDIENCE
 from cloudforest.model.identity import BootstrapRequest, EnrolRequest
 
@@ -80,7 +79,18 @@ async def test_an_assertion_of_another_time_is_refused(hybrid, minutes):
 
 @pytest.mark.parametrize(
     "change",
-    [{"aud": "another"}, {"iss": "another"}, {"exp": 4102444800}, {"jti": "j" * 65}],
+    [
+        {"aud": "another"},
+        {"iss": "another"},
+        {"exp": 4102444800},
+        {"exp": 10**30},
+        {"exp": "abc"},
+        {"exp": 253402300799},
+        {"iat": [1]},
+        {"iat": -(10**12)},
+        {"jti": "j" * 65},
+        {"jti": 7},
+    ],
     ids=str,
 )
 async def test_an_assertion_with_other_claims_is_refused(hybrid, change):

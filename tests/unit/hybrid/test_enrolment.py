@@ -8,8 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.unit.hybrid.conftest import tree
 
-from cloudforest.base.errors import Refused, Rejected
-from cloudforest.hybrid.operators import Unauthenticated
+from cloudforest.base.errors import Refused, Rejected, Unauthenticated
 from cloudforest.model.enrolment import decode_token
 from cloudforest.model.identity import EnrolRequest
 

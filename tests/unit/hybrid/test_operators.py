@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from tests.unit.hybrid.conftest import NOW
 
-from cloudforest.base.errors import Refused
-from cloudforest.hybrid.operators import Unauthenticated, require
+from cloudforest.base.errors import Refused, Unauthenticated
+from cloudforest.hybrid.operators import require
 from cloudforest.hybrid.status import agent_state, listed
 from cloudforest.model.identity import AgentRecord, Operator
 

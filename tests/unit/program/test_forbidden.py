@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cloudforest.model.program import Attribute, Call, Literally, Template
-from cloudforest.program.forbidden import is_forbidden
+from cloudforest.program.forbidden import is_forbidden, is_name
 from cloudforest.program.reads import attributes_of, filter_attributes
 from cloudforest.program.scim_filter import parse_filter
 
@@ -25,6 +25,15 @@ from cloudforest.program.scim_filter import parse_filter
         " userpassword ",
         "2.5.4.35",
         "OID.2.5.4.35",
+        "ms-Mcs-AdmPwdHistory",
+        "msPKIAccountCredentials",
+        "msPKI-CredentialRoamingTokens",
+        "msTPM-OwnerInformationTemp",
+        "ipsecData",
+        "msExchUMPinChecksum",
+        "sambaClearTextPassword",
+        "sambaNTPassword",
+        "sambaLMPassword",
     ],
 )
 def test_a_secret_is_forbidden(name):
@@ -34,6 +43,15 @@ def test_a_secret_is_forbidden(name):
 @pytest.mark.parametrize("name", ["mail", "pwdLastSet", "badPwdCount", "msDS-User", ""])
 def test_other_attributes_are_not(name):
     assert not is_forbidden(name)
+
+
+@pytest.mark.parametrize("text", ["*", "+", "", "2.5.4.35", "mail;binary", "a b", "-a"])
+def test_what_may_stand_for_several_attributes_is_no_name(text):
+    assert not is_name(text)
+
+
+def test_names_are_names():
+    assert is_name("msDS-cloudExtensionAttribute1")
 
 
 def test_the_attributes_of_an_expression_and_of_a_filter_are_known():

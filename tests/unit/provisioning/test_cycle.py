@@ -15,11 +15,12 @@ from tests.unit.provisioning.world import (
 )
 
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
-from cloudforest.base.errors import Busy, Unavailable
+from cloudforest.base.errors import Busy, Misconfigured, Unavailable
 from cloudforest.model.messages import Closing
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.program import Attribute, Call
 from cloudforest.model.provisioning import Flat
+from cloudforest.provisioning.cycle import record_failure
 
 
 async def test_a_first_cycle_creates_people_groups_members_and_managers(world: World):
@@ -369,3 +370,58 @@ async def test_an_object_that_cannot_be_mapped_is_escrowed_once_in_the_log(
 
     assert (first.counts.escrow, second.counts.escrow) == (2, 2)
     assert len(await world.store.logs(job=JOB)) == 2
+
+
+async def test_a_default_that_does_not_fit_escrows_one_object(world: World):
+    world.program = with_rule(
+        "active", Attribute(name="nothing"), default_value="maybe"
+    )
+    person = world.person(1)
+    world.group(20, person)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.create, cycle.counts.escrow) == ("partial", 1, 1)
+    (held,) = await world.store.escrowed(JOB)
+    assert held.reason is not None
+    assert held.reason.startswith("mapping-fault: active: ")
+
+
+async def test_who_a_complete_read_no_longer_names_is_not_created(world: World):
+    world.target = target = Down()
+    target.left = 0
+    one, two = world.person(1), world.person(2)
+    await world.cycle()
+    del world.objects[two]
+    world.closing = Closing(complete=True, watermark="2", directory="another")
+    target.left = 9
+
+    cycle = await world.cycle()
+
+    assert set(world.of("User")) == {one}
+    assert (cycle.counts.in_scope, cycle.counts.create) == (1, 1)
+
+
+async def test_a_cycle_that_fails_before_it_writes_counts_no_writes(world: World):
+    class Silent(MemoryTarget):
+        async def member_ids(self, *_arguments):
+            raise Unavailable("The target cloud does not answer.")
+
+    world.target = Silent()
+    world.group(20, world.person(1), cn="Team")
+    world.target.held["g"] = Resource("Group", {"displayName": "Team"})
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, world.target.writes) == ("failed", [])
+    assert (cycle.counts.create, cycle.counts.adopt) == (0, 0)
+
+
+async def test_a_job_whose_target_cannot_be_opened_has_a_failed_cycle(world: World):
+    (job,) = world.registration().jobs
+    error = Misconfigured("The variable SCIM_TOKEN is not set.")
+
+    cycle = await record_failure(job, error, store=world.store, clock=world.clock)
+
+    assert (cycle.state, cycle.error) == ("failed", str(error))
+    assert await world.store.last_cycles() == {JOB: cycle}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from tests.unit.provisioning.world import MANAGER, World, guid
 
-from cloudforest.adapters.memory_target import Resource
+from cloudforest.adapters.memory_target import MemoryTarget, Resource
 from cloudforest.model.messages import Lookup
+from cloudforest.model.outcomes import Refusal
 from cloudforest.provisioning.explaining import explain
 
 
@@ -47,6 +49,7 @@ async def test_a_new_object_would_be_created(world: World):
     assert {"path": "title", "before": None, "after": "Clerk"} in steps["act"]["detail"]
     assert world.target.writes == []
     assert lines[MANAGER]["result"] == (guid(9),)
+    assert lines["externalId"]["inputs"] == {"sourceanchor": [guid(1)]}
 
 
 async def test_a_linked_object_without_difference_needs_nothing(world: World):
@@ -73,3 +76,29 @@ async def test_what_the_agent_cannot_see_is_unknown(world: World):
 
     assert steps["import"]["result"] == "unknown"
     assert steps["act"]["result"] == "not reached"
+
+
+async def test_what_a_cycle_would_hold_back_is_told(world: World):
+    world.person(1)
+    await world.cycle()
+    altered = msgspec.structs.replace(world.objects[guid(1)], anchor="other")
+    world.objects[guid(1)] = altered
+
+    steps = await _steps(world, 1)
+
+    assert steps["act"]["result"] == "escrow"
+    assert steps["act"]["detail"].startswith("anchor-changed")
+
+
+async def test_a_target_that_cannot_filter_is_read_whole(world: World):
+    class Unfiltered(MemoryTarget):
+        async def find(self, *_arguments):
+            raise Refusal(400, "The target answered 400 invalidFilter.")
+
+    world.target = Unfiltered()
+    world.person(1)
+    world.target.held["x"] = Resource("User", {"userName": "p1@contoso.com"})
+
+    steps = await _steps(world, 1)
+
+    assert (steps["match"]["result"], steps["act"]["result"]) == ("matched", "adopt")

@@ -116,12 +116,12 @@ def program() -> JobProgram:
     )
 
 
-def with_rule(target: str, expression: Expression) -> JobProgram:
+def with_rule(target: str, expression: Expression, **options: Any) -> JobProgram:
     """Return the program with another expression for one attribute of people."""
     whole = program()
     users = whole.mappings[0]
     rules = tuple(
-        msgspec.structs.replace(each, expression=expression)
+        msgspec.structs.replace(each, expression=expression, **options)
         if each.target == target
         else each
         for each in users.rules

@@ -48,7 +48,12 @@ ping_interval: "20s"
 operator: {_quoted(authority.operator_jwt(now))}
 resolver: MEMORY
 resolver_preload: {{ {account}: {_quoted(authority.account_jwt(now))} }}
-tls {{ cert_file: {certificate}, key_file: {key}, timeout: 5 }}
+tls {{
+  cert_file: {certificate}
+  key_file: {key}
+  timeout: 5
+  handshake_first: true
+}}
 """
 
 

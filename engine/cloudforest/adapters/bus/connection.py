@@ -87,6 +87,8 @@ class Connection:
                 list(self._access.urls),
                 name=self._name,
                 tls=ssl.create_default_context(cadata=self._access.ca),
+                # Otherwise TLS is used only if the server asks for it in clear text.
+                tls_handshake_first=True,
                 user_jwt_cb=self._token,
                 signature_cb=self._signed,
                 error_cb=self._noted,
@@ -134,11 +136,11 @@ class Connection:
         """
         self._access = access
         self._back.clear()
-        await self._client.force_reconnect()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
+                await self._client.force_reconnect()
                 await self._back.wait()
-        except TimeoutError as error:
+        except (nats.errors.Error, OSError) as error:
             raise self._unavailable(self._last_error or error) from error
 
     async def publish(self, subject: str, data: bytes, *, reply: str = "") -> bool:

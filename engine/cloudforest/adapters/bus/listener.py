@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import msgspec
@@ -39,23 +40,32 @@ class NatsListener:
         self._domains: dict[str, _Domain] = {}
         self._deliveries: dict[str, Delivery] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._lock = asyncio.Lock()
 
     @property
     def connected(self) -> bool:
         return self._connection is not None and self._connection.connected
 
     async def connect(self, access: BusAccess) -> None:
+        async with self._lock:
+            await self._connect(access)
+
+    async def _connect(self, access: BusAccess) -> None:
         await self._disconnect()
         connection = Connection(
             f"agent {self._agent}", self._key, access, reconnected=self._returned
         )
         await connection.open()
-        self._connection = connection
-        await connection.subscribe(
-            f"{protocol.inbox(self._agent)}.>", self._acknowledged
-        )
-        for name in self._domains:
-            await self._subscribe(name)
+        async with AsyncExitStack() as undo:
+            # Half of the subscriptions would look like all of them.
+            undo.push_async_callback(self._disconnect)
+            self._connection = connection
+            await connection.subscribe(
+                f"{protocol.inbox(self._agent)}.>", self._acknowledged
+            )
+            for name in tuple(self._domains):
+                await self._subscribe(name)
+            undo.pop_all()
         await self._returned()
 
     async def _disconnect(self) -> None:
@@ -79,19 +89,25 @@ class NatsListener:
             )
 
     async def renew(self, access: BusAccess) -> None:
-        held = self._connection
-        if held is None or not held.connected or _elsewhere(held.access, access):
-            await self.connect(access)
-        else:
-            await held.renew(access)
+        async with self._lock:
+            held = self._connection
+            if held is None or not held.connected or _elsewhere(held.access, access):
+                await self._connect(access)
+            else:
+                await held.renew(access)
 
     async def listen(self, domain: str, answer: Answerer) -> None:
-        await self.unlisten(domain)
-        self._domains[domain] = _Domain(answer)
-        await self._subscribe(domain)
+        async with self._lock:
+            await self._drop(domain)
+            self._domains[domain] = _Domain(answer)
+            await self._subscribe(domain)
 
     async def unlisten(self, domain: str) -> None:
         """Take no more requests of the domain; answers under way go on."""
+        async with self._lock:
+            await self._drop(domain)
+
+    async def _drop(self, domain: str) -> None:
         dropped = self._domains.pop(domain, None)
         if dropped and dropped.subscription and self._connection:
             await self._connection.unsubscribe(dropped.subscription)
@@ -102,7 +118,8 @@ class NatsListener:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._disconnect()
+        async with self._lock:
+            await self._disconnect()
 
     def _accept(self, message: Msg, answer: Answerer) -> None:
         try:

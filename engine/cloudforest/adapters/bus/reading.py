@@ -19,13 +19,18 @@ Say = Callable[[str, bytes], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Patience:
-    """In seconds. `nobody` bridges the moment in which an agent renews itself."""
+    """In seconds. `nobody` bridges the moment in which an agent renews itself.
+
+    `page` is the longest that signs of life alone are believed; a directory may be
+    silent for two minutes before the agent gives it up.
+    """
 
     nobody: float = 2.0
     again: float = 2.0
     accept: float = 10.0
     idle: float = 30.0
     gap: float = 30.0
+    page: float = 600.0
 
 
 class Reading:
@@ -40,6 +45,7 @@ class Reading:
         self._patience = patience
         self._expected = 0
         self._gap: float | None = None
+        self._since = time.monotonic()
 
     async def pages(
         self, first: Msg, messages: asyncio.Queue[Msg]
@@ -54,8 +60,9 @@ class Reading:
                     yield page
                     await self._acknowledge()
                     finished = page.closing is not None
+                    self._since = time.monotonic()
                 if not finished:
-                    message = await next_message(messages, self._patience.idle)
+                    message = await self._next(messages)
             if not finished:
                 raise self._unavailable("stopped answering")
         finally:
@@ -63,10 +70,6 @@ class Reading:
                 await self._say(self._agent, protocol.STOP)
 
     async def _take(self, message: Msg) -> Page | None:
-        speaker = protocol.agent_of(message.subject)
-        if speaker != self._agent:
-            await self._dismiss(speaker)
-            return None
         if message.data[:1] != protocol.PAGE:
             return None
         page = await asyncio.to_thread(protocol.unpack, message.data)
@@ -75,6 +78,22 @@ class Reading:
             self._gap = None
             return page
         await self._out_of_turn(page.sequence)
+        return None
+
+    async def _next(self, messages: asyncio.Queue[Msg]) -> Msg | None:
+        """Return what the agent says next; what others say is no sign of its life."""
+        silent = time.monotonic() + self._patience.idle
+        late = self._since + self._patience.page
+        while (left := min(silent, late) - time.monotonic()) > 0:
+            message = await next_message(messages, left)
+            if message is None:
+                continue
+            speaker = protocol.agent_of(message.subject)
+            if speaker == self._agent:
+                return message
+            await self._dismiss(speaker)
+        if late < silent:
+            raise self._unavailable(f"sent no page for {self._patience.page:g} seconds")
         return None
 
     async def _dismiss(self, speaker: str) -> None:

@@ -58,6 +58,8 @@ _EXTENDED = re.compile(
     r"<GUID=([0-9a-f-]{32,36})>;(?:<SID=[^>]*>;)?(.*)", re.IGNORECASE | re.DOTALL
 )
 _DELETED = "\\0ADEL:"
+# [MS-ADTS] 3.1.1.2.2.2: DN with binary or string, B:LENGTH:HEX:DN or S:LENGTH:TEXT:DN.
+_PREFIXED = re.compile(r"[BS]:([0-9]{1,9}):", re.IGNORECASE)
 
 
 def guid_text(raw: bytes) -> str:
@@ -101,14 +103,29 @@ def split_extended(value: str) -> tuple[str | None, str]:
     return (str(uuid.UUID(found[1])), found[2]) if found else (None, value)
 
 
+def split_prefixed(value: str) -> tuple[str, str]:
+    """Split a DN with binary or string into what stands before the DN, and the DN."""
+    head = _PREFIXED.match(value)
+    if head is None:
+        return "", value
+    at = head.end() + int(head[1])
+    if value[at : at + 1] != ":":
+        # The length may be one of bytes.
+        counted = value[head.end() :].encode()[: int(head[1])]
+        at = head.end() + len(counted.decode(errors="replace"))
+    is_one = value[at : at + 1] == ":"
+    return (value[: at + 1], value[at + 1 :]) if is_one else ("", value)
+
+
 def reference(attribute: str, value: str) -> str | None:
     """Return a value with an extended DN replaced by the objectGUID that it names.
 
     None for a link to a deleted object, which a recycle bin leaves in place.
     """
-    if not value.startswith("<GUID="):
+    prefix, name = split_prefixed(value)
+    if not name.startswith("<GUID="):
         return value
-    guid, dn = split_extended(value)
+    guid, dn = split_extended(name)
     if guid is None or attribute in NAMES:
-        return dn
-    return None if _DELETED in dn else guid
+        return prefix + dn
+    return None if _DELETED in dn else prefix + guid

@@ -104,7 +104,7 @@ link = Table(
     Column("origin", String(10), nullable=False),
     Column("anchor", String(200), nullable=False),
     Column("written", JSON, nullable=False),
-    Index("link_resource", "target", "resource"),
+    Index("link_resource", "target", "resource", unique=True),
 )
 
 membership = Table(
@@ -115,8 +115,15 @@ membership = Table(
     Column("member_guid", String(36), primary_key=True),
     Column("generation", Integer, nullable=False),
     Column("wanted", Boolean, nullable=False),
-    Column("written", Boolean, nullable=False),
-    Index("membership_due", "job", "wanted", "written"),
+)
+
+# The memberships that a target holds because we wrote them, or found them wanted.
+written_member = Table(
+    "written_member",
+    metadata,
+    Column("target", String(200), primary_key=True),
+    Column("group_guid", String(36), primary_key=True),
+    Column("member_guid", String(36), primary_key=True),
 )
 
 effect = Table(
@@ -134,11 +141,13 @@ effect = Table(
     Index("effect_resource", "job", "resource"),
 )
 
+# `whole` is the generation of the last complete full read.
 watermark = Table(
     "watermark",
     metadata,
     Column("job", String(200), primary_key=True),
     Column("generation", Integer, nullable=False),
+    Column("whole", Integer, nullable=False),
     Column("body", LargeBinary),
 )
 
@@ -167,6 +176,7 @@ cycle = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("job", String(200), nullable=False),
+    Column("target", String(200), nullable=False),
     Column("started", String(40), nullable=False),
     Column("state", String(10), nullable=False),
     Column("body", LargeBinary, nullable=False),

@@ -51,33 +51,50 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """`document` is empty if the body is not a JSON object."""
+    """`document` is empty if there is no body; None if it is not a JSON object."""
 
     status: int
-    document: dict[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] | None = field(default_factory=dict)
 
 
-def read_document(body: bytes) -> dict[str, Any]:
+def read_document(body: bytes) -> dict[str, Any] | None:
+    if not body.strip():
+        return {}
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return {}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _kind(answer: Answer) -> str:
     # The detail of an error may quote the object; its scimType is a keyword.
-    found = answer.document.get("scimType")
+    found = (answer.document or {}).get("scimType")
     known = isinstance(found, str) and _SCIM_TYPE.fullmatch(found)
     return f"{answer.status} {found}" if known else str(answer.status)
 
 
-def judge(answer: Answer, place: str, request: str) -> Answer:
-    """Return the answer if it is a yes; `request` is like `PATCH User`.
+def not_scim(place: str, what: str) -> Rejected:
+    """Return the error for `what` a service answered, which no SCIM service does."""
+    return Rejected(
+        f"{place} answered {what}; check that its URL is the base URL of a SCIM 2.0"
+        " service."
+    )
+
+
+def _read(answer: Answer, place: str, request: str) -> dict[str, Any]:
+    if answer.document is None:
+        # Like the page to sign in at that a proxy has for everything.
+        raise not_scim(place, f"{request} with something that is not a JSON object")
+    return answer.document
+
+
+def judge(answer: Answer, place: str, request: str) -> dict[str, Any]:
+    """Return the document if the answer is a yes; `request` is like `PATCH User`.
 
     Raises what the answer says about one object.
     """
     if answer.status < FIRST_ERROR:
-        return answer
+        return _read(answer, place, request)
     sentence = f"{place} answered {_kind(answer)} to {request}."
     match answer.status:
         case 404:
@@ -88,21 +105,18 @@ def judge(answer: Answer, place: str, request: str) -> Answer:
             raise Refusal(answer.status, sentence)
 
 
-def judge_service(answer: Answer, place: str, request: str) -> Answer:
-    """Return the answer if it is a yes; otherwise the service as a whole says no."""
+def judge_service(answer: Answer, place: str, request: str) -> dict[str, Any]:
+    """Return the document if the answer is a yes; a no is of the whole service."""
     if answer.status < FIRST_ERROR:
-        return answer
-    raise Rejected(
-        f"{place} answered {_kind(answer)} to {request}; check that its URL is the base"
-        " URL of a SCIM 2.0 service."
-    )
+        return _read(answer, place, request)
+    raise not_scim(place, f"{_kind(answer)} to {request}")
 
 
-def let_in(status: int, place: str, target: str) -> None:
-    """Raise Unavailable if the service does not let us in."""
-    if status in {401, 403}:
+def let_in(answer: Answer, place: str, target: str, *, over: frozenset[int]) -> None:
+    """Raise Unavailable if the service does not let us in: these statuses say so."""
+    if answer.status in over:
         raise Unavailable(
-            f"{place} does not let us in (it answered {status}); check `auth` of"
+            f"{place} does not let us in (it answered {answer.status}); check `auth` of"
             f" Target {target}."
         )
 

@@ -39,6 +39,8 @@ USER_AGENT = "cloudforest"
 MEDIA_TYPE = "application/scim+json"
 _FAILURES = frozenset({500, 502, 503, 504})
 """Of the service, not of what was asked: 501 and the like are answers."""
+_UNKNOWN = frozenset({401})
+"""403 may be about one object: a service may protect some of its users."""
 _HEADERS = {
     "User-Agent": USER_AGENT,
     "Accept": f"{MEDIA_TYPE}, application/json",
@@ -95,12 +97,11 @@ class Connection:
     ) -> None:
         profile = target.profile
         self.place = f"The target {target.name} ({base_url})"
-        self._name = target.name
+        self.name = target.name
         self._base = base_url.rstrip("/")
         self._headers = {**_HEADERS, **authorization(credential)}
         self._sent = sent
         self._sleep = sleep
-        self._monotonic = monotonic
         self._pace = Pace(profile.requests_per_second, sleep=sleep, monotonic=monotonic)
         self._breaker = Breaker(self.place)
         self._concurrency = profile.concurrency
@@ -108,16 +109,16 @@ class Connection:
         self._timeout = profile.timeout
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, request: Request, *, through: bool = False) -> Answer:
+    async def send(self, request: Request) -> Answer:
         """Return the answer, whatever it says about the object; waits as asked.
 
-        A POST is sent again only if the service refused it unread. `through` passes an
-        open breaker. Raises Unanswered; Unavailable if the whole service is meant.
+        A POST is sent again only if the service refused it unread.
+        Raises Unanswered; Unavailable if the whole service is meant.
         """
         waited, attempt = 0.0, 0
         while True:
             try:
-                answer, wait = await self._attempt(request, through=through)
+                answer, wait = await self._attempt(request)
             except Unanswered as error:
                 attempt += 1
                 await self._fail(request, error, attempt)
@@ -130,7 +131,7 @@ class Connection:
 
     async def _fail(self, request: Request, error: Unanswered, attempt: int) -> None:
         """Wait before another attempt, or raise the error if there is to be none."""
-        self._breaker.failure(error.reason, self._monotonic())
+        self._breaker.failure(error.reason)
         if attempt >= ATTEMPTS or (request.method == "POST" and error.reached):
             raise error
         await self._sleep(backoff(attempt))
@@ -144,14 +145,11 @@ class Connection:
             )
         self._pace.hold(wait)
 
-    async def _attempt(
-        self, request: Request, *, through: bool
-    ) -> tuple[Answer, float | None]:
+    async def _attempt(self, request: Request) -> tuple[Answer, float | None]:
         """Send once; return the answer, and how long to wait if it asks for that."""
         async with self._slots:
             await self._pace.turn()
-            if not through:
-                self._breaker.check(self._monotonic())
+            self._breaker.check()
             self._sent()
             with _spoken(self.place, self._timeout):
                 return await self._exchange(request)
@@ -166,9 +164,9 @@ class Connection:
         ) as response:
             body = await response.read()
         status = response.status
-        let_in(status, self.place, self._name)
-        same_place(status, self.place)
         answer = Answer(status, read_document(body))
+        let_in(answer, self.place, self.name, over=_UNKNOWN)
+        same_place(status, self.place)
         wait = _asked_to_wait(status, response.headers.get("Retry-After"))
         if wait is None and status in _FAILURES:
             raise Unanswered(f"answered {status}", reached=True, status=status)

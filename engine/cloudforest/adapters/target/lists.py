@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from cloudforest.adapters.target.answers import not_scim
 from cloudforest.base.errors import Rejected
 from cloudforest.program.resource import extract
 
@@ -14,9 +16,11 @@ CASE_EXACT = frozenset({"externalId", "id"})
 """Compared exactly (RFC 7643, 3.1); the other strings that we match by are not."""
 _CHOSEN = re.compile(r"(.+)\[(.+)\]\.([^.\[\]]+)")
 
-Fetch = Callable[[int], Awaitable[dict[str, Any]]]
+Fetch = Callable[[int], Awaitable["Resource"]]
 """Read the ListResponse that begins at this index, which counts from 1."""
 Resource = dict[str, Any]
+MOST_RETURNS = 100
+"""How often a list may turn out shorter than it was while it is read."""
 
 
 def equality(path: str, value: str) -> str:
@@ -32,6 +36,10 @@ def equality(path: str, value: str) -> str:
     return f"{attribute}[{choice} and {sub} eq {literal}]"
 
 
+def is_id(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def has_value(resource: Mapping[str, Any], path: str, value: str) -> bool:
     """Servers were seen that ignore a filter and answer with everything."""
     found = extract(resource, (path,)).get(path)
@@ -42,45 +50,98 @@ def has_value(resource: Mapping[str, Any], path: str, value: str) -> bool:
     return found.casefold() == value.casefold()
 
 
-def _resources(page: dict[str, Any], place: str) -> list[Resource]:
-    found = page.get("Resources") or []
-    if not isinstance(found, list) or not all(
-        isinstance(each, dict) and isinstance(each.get("id"), str) for each in found
-    ):
-        raise Rejected(
-            f"{place} answered a list with something that has no id; check that it is"
-            " a SCIM 2.0 service."
-        )
+def as_list(document: Resource, place: str) -> Resource:
+    """Return the document if it is a ListResponse, or near enough to one."""
+    listed = document.get("Resources", [])
+    if "totalResults" not in document and "Resources" not in document:
+        raise not_scim(place, "something that is not a list where one was asked for")
+    if listed is not None and not isinstance(listed, list):
+        raise not_scim(place, "a list whose Resources are none")
+    return document
+
+
+def _resources(page: Resource, place: str) -> list[Resource]:
+    found: list[Any] = page.get("Resources") or []
+    if not all(isinstance(each, dict) and is_id(each.get("id")) for each in found):
+        raise not_scim(place, "a list with something that has no id")
     return found
 
 
-def _total(page: dict[str, Any], count: int) -> int:
+def _total(page: Resource) -> int | None:
     found = page.get("totalResults")
-    return found if isinstance(found, int) else count
+    return found if isinstance(found, int) else None
 
 
-async def every_resource(fetch: Fetch, place: str) -> AsyncIterator[Resource]:
-    """Yield all resources of a list, one page in memory at a time.
+@dataclass
+class _Reading:
+    """How far a list has been read; `last` are the ids of its latest page."""
 
-    Pages may be shorter than asked for. Raises Rejected where a service would keep us
-    for ever, or stop before the end: a list that is not whole looks like absence.
-    """
-    start, before = 1, frozenset[str]()
-    while True:
-        page = await fetch(start)
-        found = _resources(page, place)
-        total = _total(page, start - 1 + len(found))
-        new = [each for each in found if each["id"] not in before]
-        if not new:
-            if start > total:
-                return
+    place: str
+    size: int
+    start: int = 1
+    total: int | None = None
+    last: frozenset[str] = frozenset()
+    returns: int = 0
+
+    def shrank(self, total: int | None) -> bool:
+        """Return whether to read again what may have moved to before this page.
+
+        What follows a resource that is deleted moves up by one place.
+        """
+        gone = (self.total or 0) - (total or 0)
+        self.total = total
+        if total is None or gone <= 0 or self.start == 1:
+            return False
+        self.returns += 1
+        if self.returns > MOST_RETURNS:
             raise Rejected(
-                f"{place} stopped after {start - 1} of {total} resources: its pages do"
-                " not advance with startIndex."
+                f"{self.place} says at each page of a list that it is shorter than"
+                " before; try again when less is deleted there."
             )
+        self.start = max(1, self.start - gone)
+        self.last = frozenset()
+        return True
+
+    def take(self, found: list[Resource]) -> list[Resource]:
+        """Return what of a page is new, and go on behind it."""
+        new = [each for each in found if each["id"] not in self.last]
+        if not new and self._owes(found):
+            total = "an unknown number" if self.total is None else self.total
+            raise Rejected(
+                f"{self.place} stopped after {self.start - 1} of {total} resources: its"
+                " pages do not advance with startIndex."
+            )
+        self.last = frozenset(each["id"] for each in found)
+        self.start += len(found)
+        return new
+
+    def _owes(self, found: list[Resource]) -> bool:
+        if self.total is None:
+            # The same page again is all there is, unless it is a full one.
+            return len(found) == self.size
+        return self.start <= self.total
+
+    def at_end(self, new: list[Resource]) -> bool:
+        return not new if self.total is None else self.start > self.total
+
+
+async def every_resource(
+    fetch: Fetch, place: str, *, size: int
+) -> AsyncIterator[Resource]:
+    """Yield all resources of a list, one page of about `size` in memory at a time.
+
+    Pages may be shorter than asked for, and a list without a total ends with an empty
+    one. A resource may come twice if others are deleted meanwhile. Raises Rejected
+    where a service would keep us for ever, or stop before the end: a list that is not
+    whole looks like absence.
+    """
+    reading = _Reading(place, size)
+    while True:
+        page = await fetch(reading.start)
+        if reading.shrank(_total(page)):
+            continue
+        new = reading.take(_resources(page, place))
         for each in new:
             yield each
-        before = frozenset(each["id"] for each in found)
-        start += len(found)
-        if start > total:
+        if reading.at_end(new):
             return

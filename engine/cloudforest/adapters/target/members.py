@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cloudforest.adapters.target.answers import not_scim
+from cloudforest.adapters.target.lists import is_id
+
 Operations = list[dict[str, Any]]
+
+
+def member_values(document: Mapping[str, Any], place: str) -> frozenset[str]:
+    """Return the ids of the members of a group that was read."""
+    members = document.get("members") or []
+    if (
+        not document
+        or not isinstance(members, list)
+        or not all(isinstance(each, dict) for each in members)
+    ):
+        raise not_scim(place, "something that is not a group where one was asked for")
+    return frozenset(each["value"] for each in members if is_id(each.get("value")))
 
 
 def _removal(member: str) -> dict[str, Any]:

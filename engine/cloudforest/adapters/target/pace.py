@@ -19,8 +19,6 @@ DEFAULT_WAIT = 1.0
 SHORTEST_WAIT = 0.5
 THRESHOLD = 10
 """Failures in a row, of any requests, after which the service counts as down."""
-COOLDOWN = 30.0
-"""Seconds after which one request may try whether it is up again."""
 
 Monotonic = Callable[[], float]
 
@@ -70,32 +68,25 @@ class Pace:
 
 
 class Breaker:
-    """Time is an argument, in seconds of a monotonic clock."""
+    """Ends a cycle whose target is down; the next one has a breaker of its own."""
 
     def __init__(self, place: str) -> None:
         self._place = place
         self._failures = 0
         self._last = ""
-        self._until: float | None = None
 
-    def check(self, now: float) -> None:
-        """Raise Unavailable while the service counts as down."""
-        if self._until is None:
-            return
-        if now < self._until:
+    def check(self) -> None:
+        """Raise Unavailable if the service counts as down."""
+        if self._failures >= THRESHOLD:
             raise Unavailable(
                 f"{self._place} is down: {THRESHOLD} requests in a row failed, the last"
                 f" one because {self._last}; see that it runs and try again."
             )
-        self._until = now + COOLDOWN
 
     def success(self) -> None:
         self._failures = 0
-        self._until = None
 
-    def failure(self, because: str, now: float) -> None:
+    def failure(self, because: str) -> None:
         """Count a failure; `because` completes "failed because …"."""
         self._failures += 1
         self._last = because
-        if self._failures >= THRESHOLD:
-            self._until = now + COOLDOWN

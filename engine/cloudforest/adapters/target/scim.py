@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from cloudforest.adapters.target.answers import (
     Request,
     Unanswered,
     judge,
-    judge_service,
 )
 from cloudforest.adapters.target.connection import Connection
 from cloudforest.adapters.target.credential import Credential
 from cloudforest.adapters.target.lists import equality, has_value
-from cloudforest.adapters.target.members import member_patches
+from cloudforest.adapters.target.members import member_patches, member_values
 from cloudforest.adapters.target.pace import Monotonic
 from cloudforest.adapters.target.service import Service
 from cloudforest.model.outcomes import Refusal
@@ -60,18 +58,8 @@ class ScimTarget:
         self.requests += 1
 
     async def probe(self) -> None:
-        """Read what the service announces and, as that may need no proof, one user."""
-        service = self._service
-        config = await service.ask(
-            Request("GET", "/ServiceProviderConfig"), through=True
-        )
-        # Services without it were seen.
-        if config.status != HTTPStatus.NOT_FOUND:
-            judge_service(config, service.place, "GET /ServiceProviderConfig")
-        answer = await service.ask(
-            Request("GET", "/Users", {"count": "1"}), through=True
-        )
-        judge_service(answer, service.place, "GET /Users")
+        """Read one user: what a service announces may need no proof."""
+        await self._service.page("/Users", {"count": "1"})
 
     async def resources(
         self, resource_type: str, paths: Sequence[str]
@@ -84,20 +72,19 @@ class ScimTarget:
         self, resource_type: str, path: str, value: str, paths: Sequence[str]
     ) -> tuple[TargetResource, ...]:
         query = {"filter": equality(path, value)}
-        found = [
-            TargetResource(id=each["id"], values=extract(each, paths))
+        found = {
+            each["id"]: TargetResource(id=each["id"], values=extract(each, paths))
             async for each in self._service.every(resource_type, query)
             if has_value(each, path, value)
-        ]
-        return tuple(found)
+        }
+        return tuple(found.values())
 
     async def member_ids(self, resource_type: str, resource: str) -> frozenset[str]:
         path = await self._service.path(resource_type, resource)
-        answer = await self._service.one(
+        document = await self._service.one(
             Request("GET", path, {"attributes": "members"})
         )
-        members = answer.document.get("members") or []
-        return frozenset(each["value"] for each in members if each.get("value"))
+        return member_values(document, self._service.place)
 
     async def create(self, resource_type: str, values: Flat) -> str:
         path = await self._service.path(resource_type)
@@ -106,9 +93,8 @@ class ScimTarget:
             answer = await self._connection.send(request)
         except Unanswered as error:
             return await self._look_up(resource_type, values, error)
-        answer = judge(answer, self._service.place, f"POST {path}")
-        created = answer.document.get("id")
-        if isinstance(created, str):
+        created = judge(answer, self._service.place, f"POST {path}").get("id")
+        if isinstance(created, str) and created:
             return created
         lost = Unanswered("answered without an id", reached=True, status=answer.status)
         return await self._look_up(resource_type, values, lost)

@@ -12,11 +12,17 @@ from cloudforest.adapters.target.answers import (
     Unanswered,
     judge,
     judge_service,
+    let_in,
+    not_scim,
 )
 from cloudforest.adapters.target.connection import Connection
-from cloudforest.adapters.target.lists import every_resource
+from cloudforest.adapters.target.lists import as_list, every_resource
 from cloudforest.base.errors import Rejected, Unavailable
 from cloudforest.model.outcomes import Refusal
+
+_NOT_LET_IN = frozenset({401, 403})
+_NO_LIST = frozenset({404, 405})
+"""There is no such endpoint, whatever the filter."""
 
 
 class Service:
@@ -28,7 +34,7 @@ class Service:
         self._page_size = page_size
         self._endpoints = {"User": "/Users", "Group": "/Groups"}
 
-    async def one(self, request: Request) -> Answer:
+    async def one(self, request: Request) -> dict[str, Any]:
         """Send a request about one object: no answer is an outcome of that object."""
         try:
             answer = await self.connection.send(request)
@@ -40,12 +46,21 @@ class Service:
             ) from error
         return judge(answer, self.place, request.method)
 
-    async def ask(self, request: Request, *, through: bool = False) -> Answer:
+    async def _ask(self, request: Request) -> Answer:
         """Send a request about the service: no answer means that it is down."""
         try:
-            return await self.connection.send(request, through=through)
+            answer = await self.connection.send(request)
         except Unanswered as error:
             raise self.down(error) from error
+        let_in(answer, self.place, self.connection.name, over=_NOT_LET_IN)
+        return answer
+
+    async def page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """Read a ListResponse; what is wrong with a filter is told of its object."""
+        answer = await self._ask(Request("GET", path, query))
+        filtered = "filter" in query and answer.status not in _NO_LIST
+        verdict = judge if filtered else judge_service
+        return as_list(verdict(answer, self.place, f"GET {path}"), self.place)
 
     def down(self, error: Unanswered) -> Unavailable:
         return Unavailable(
@@ -57,14 +72,12 @@ class Service:
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the resources of a list, page by page."""
         path = await self.path(resource_type)
-        verdict = judge if "filter" in query else judge_service
 
         async def fetch(start: int) -> dict[str, Any]:
             window = {"startIndex": str(start), "count": str(self._page_size)}
-            answer = await self.ask(Request("GET", path, {**query, **window}))
-            return verdict(answer, self.place, f"GET {path}").document
+            return await self.page(path, {**query, **window})
 
-        async for each in every_resource(fetch, self.place):
+        async for each in every_resource(fetch, self.place, size=self._page_size):
             yield each
 
     async def path(self, resource_type: str, resource: str | None = None) -> str:
@@ -77,9 +90,10 @@ class Service:
 
     async def _discover(self, resource_type: str) -> None:
         """Learn the endpoints of the types that RFC 7643 does not name."""
-        answer = await self.ask(Request("GET", "/ResourceTypes"))
-        judge_service(answer, self.place, "GET /ResourceTypes")
-        for each in answer.document.get("Resources") or []:
+        page = await self.page("/ResourceTypes", {})
+        for each in page.get("Resources") or []:
+            if not isinstance(each, dict):
+                raise not_scim(self.place, "GET /ResourceTypes with what is no type")
             name, endpoint = str(each.get("name")), str(each.get("endpoint"))
             self._endpoints.setdefault(name, "/" + endpoint.strip("/"))
         if resource_type not in self._endpoints:

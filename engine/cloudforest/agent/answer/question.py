@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from cloudforest.agent.answer import records
 from cloudforest.agent.answer.records import Asked
 from cloudforest.base.errors import Refused, Rejected
-from cloudforest.model.messages import Record, SyncRequest
+from cloudforest.model.messages import Lookup, Record, SyncRequest
 from cloudforest.model.ports import Directory, Entry
 from cloudforest.model.program import ObjectType
-from cloudforest.program.forbidden import is_forbidden
+from cloudforest.program.forbidden import is_forbidden, is_name
 from cloudforest.program.scope import ResolvedScope, compile_scope
 
 ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
@@ -37,14 +37,23 @@ class Question:
         return records.to_read(self.asked, kind, self.request.scope)
 
 
+def _by_attribute(lookup: Lookup) -> bool:
+    return lookup.by == "attribute" or lookup.attribute is not None
+
+
 def _refuse_secrets(request: SyncRequest) -> None:
     # To search by an attribute, or to filter by it, betrays its value as well.
     names = [name for each in request.attributes.values() for name in each]
-    names += [each.attribute for each in request.lookups if each.attribute]
+    names += [each.attribute or "" for each in request.lookups if _by_attribute(each)]
     names += [
         name for kind in ORDER for name in records.to_read({}, kind, request.scope)
     ]
     for name in names:
+        if not is_name(name):
+            raise Refused(
+                f"{name!r} is not the name of a directory attribute, and agents read "
+                "by name only. Correct the mapping or the filter that holds it."
+            )
         if is_forbidden(name):
             raise Refused(
                 f"The attribute {name} holds secrets, and agents never read it. Take "

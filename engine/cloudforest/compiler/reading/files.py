@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +98,9 @@ def _leaves(path: Path, folder: Path, reading: Reading) -> bool:
 def read_file(path: Path, name: str, reading: Reading) -> None:
     """Add the documents of one file; `name` is what its places are called."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            # A pipe would be waited for until somebody writes to it.
+            raise OSError(errno.EINVAL, "it is not a regular file")  # noqa: TRY301
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reading.miss(_unreadable_file(name, error))

@@ -23,6 +23,7 @@ from cloudforest.compiler.rules.names import (
 )
 from cloudforest.compiler.rules.references import jobs_have_a_target, references_resolve
 from cloudforest.compiler.rules.values import (
+    defaults_fit,
     intervals_are_long_enough,
     tls_is_verified,
 )
@@ -45,6 +46,7 @@ RULES: tuple[Rule, ...] = (
     tls_is_verified,
     scopes_are_readable,
     mappings_are_readable,
+    defaults_fit,
 )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from cloudforest.base.diagnostics import Severity
 from cloudforest.compiler.document import Complaint
 from cloudforest.compiler.sugar import seconds
 from cloudforest.compiler.tree import Tree
+from cloudforest.program.attribute import converted
+from cloudforest.program.faults import SyntaxFault, ValueFault
 
 LEAST_INTERVAL = 30
 
@@ -37,3 +40,27 @@ def tls_is_verified(tree: Tree) -> Iterator[Complaint]:
                 yield Complaint(
                     "tls-verification-off", message, forest, path, Severity.WARNING
                 )
+
+
+def defaults_fit(tree: Tree) -> Iterator[Complaint]:
+    """Every default value can be converted to the type of its target."""
+    for mapping in tree.of("Mapping"):
+        entries = mapping.content.get("attributeMappings", {})
+        for target, entry in entries.items():
+            default = entry.get("defaultValue") if isinstance(entry, dict) else None
+            reason = _misfit(target, default)
+            if reason is not None:
+                message = f'The default value "{default}" does not fit "{target}": '
+                path = ("attributeMappings", target, "defaultValue")
+                yield Complaint("default-value", message + reason, mapping, path)
+
+
+def _misfit(target: str, default: Any) -> str | None:
+    """Say why a target can't take a default; a path that can't be read says so."""
+    try:
+        converted(target, default)
+    except ValueFault as fault:
+        return fault.reason
+    except SyntaxFault:
+        return None
+    return None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cloudforest.front.wiring.state import StateFolder
+from cloudforest.front.state import StateFolder
 
 Tree = Annotated[
     Path, typer.Argument(metavar="[TREE]", help="The folder with the documents.")

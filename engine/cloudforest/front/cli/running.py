@@ -99,8 +99,9 @@ class _Said:
 
 def _said(tree: Path, state: Path | None, output: Format) -> _Said:
     here = tree.absolute() == Path.cwd()
+    named = f" --state {shlex.quote(str(state))}" if state else ""
     return _Said(
-        tree="" if here else f" {shlex.quote(str(tree))}",
+        tree=("" if here else f" {shlex.quote(str(tree))}") + named,
         state=str(state or ("" if here else tree / ".cloudforest")),
         output=output,
     )

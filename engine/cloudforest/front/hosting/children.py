@@ -24,7 +24,7 @@ from cloudforest.agent.bindings import (
 )
 from cloudforest.agent.state import AgentFolder, agent_folder
 from cloudforest.base.leash import leashed
-from cloudforest.front.wiring.state import StateFolder
+from cloudforest.front.state import StateFolder
 from cloudforest.model.registration import Agent, Registration
 
 _STOP_SECONDS = 10.0

@@ -13,8 +13,8 @@ from cloudforest.base.secrets import Secret, read_secret
 from cloudforest.compiler.compile import Compiled, Service, compile_tree
 from cloudforest.front.hosting.children import LocalAgents
 from cloudforest.front.hosting.host import Hosted, Hosting, host
+from cloudforest.front.state import StateFolder
 from cloudforest.front.wiring.previews import Previews
-from cloudforest.front.wiring.state import StateFolder
 
 
 @asynccontextmanager

@@ -18,10 +18,10 @@ from cloudforest.base.secrets import Secret
 from cloudforest.front.hosting.server import listen, serving, url_of
 from cloudforest.front.http.app import make_app
 from cloudforest.front.http.tenant import tenant_app
+from cloudforest.front.state import StateFolder
 from cloudforest.front.wiring.assembly import Parts, assembled, new_token
 from cloudforest.front.wiring.control_plane import ControlPlane
 from cloudforest.front.wiring.previews import Previews
-from cloudforest.front.wiring.state import StateFolder
 from cloudforest.hybrid.operators import Operators
 
 LOCAL_OPERATOR = "local"

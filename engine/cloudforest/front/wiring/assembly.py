@@ -21,10 +21,12 @@ from cloudforest.adapters.store.registration import SqlRegistrationStore
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.secrets import Secret
+from cloudforest.front.state import StateFolder
 from cloudforest.front.wiring.control_plane import ControlPlane
 from cloudforest.front.wiring.explained import ExplainedBus
+from cloudforest.front.wiring.impacts import Impacts
 from cloudforest.front.wiring.previews import Previews
-from cloudforest.front.wiring.state import StateFolder
+from cloudforest.front.wiring.runs import Runs
 from cloudforest.front.wiring.targets import Targets
 from cloudforest.hybrid.authority import Authority, open_authority
 from cloudforest.hybrid.bootstrap import Bootstrap
@@ -82,6 +84,7 @@ async def assembled(parts: Parts) -> AsyncIterator[ControlPlane]:
         database = Database(url)
         stack.callback(database.close)
         await migrate(database)
+        await SqlProvisioningStore(database).drop_scratch()
         authority = open_authority(parts.folder.keys, system_clock())
         bus = await _bus(parts, authority, stack)
         yield _control_plane(database, authority, bus, parts)
@@ -108,22 +111,26 @@ def _control_plane(
 ) -> ControlPlane:
     identities = SqlIdentityStore(database)
     registrations = SqlRegistrationStore(database)
+    provisioning = SqlProvisioningStore(database)
+    targets = Targets(
+        f"{parts.url}/scim/v2",
+        parts.tenant_token,
+        os.environ,
+        parts.folder.tree(parts.tree),
+    )
+    runs = Runs(provisioning, targets, system_clock)
+    asked = bus.connection and ExplainedBus(bus.connection, identities)
     return ControlPlane(
         registrations=registrations,
         identities=identities,
-        provisioning=SqlProvisioningStore(database),
+        provisioning=provisioning,
         enrolment=Enrolment(identities, authority, system_clock),
         bootstrapping=Bootstrap(
             identities, registrations, authority, bus.mint, system_clock
         ),
         operators=Operators(identities, system_clock),
-        targets=Targets(
-            f"{parts.url}/scim/v2",
-            parts.tenant_token,
-            os.environ,
-            parts.folder.tree(parts.tree),
-        ),
+        runs=runs,
+        impacts=Impacts(runs, registrations, identities, asked, parts.previews),
         clock=system_clock,
-        bus=bus.connection and ExplainedBus(bus.connection, identities),
-        previews=parts.previews,
+        bus=asked,
     )

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from cloudforest.base.canonical import digest
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.front.boundary import report
 from cloudforest.front.wiring import summaries
-from cloudforest.front.wiring.previews import Previews
-from cloudforest.front.wiring.targets import Targets
+from cloudforest.front.wiring.impacts import Impacts
+from cloudforest.front.wiring.runs import Runs
 from cloudforest.hybrid.bootstrap import Bootstrap
 from cloudforest.hybrid.enrolment import Enrolment
 from cloudforest.hybrid.operators import Operators
 from cloudforest.hybrid.status import listed
-from cloudforest.model.identity import AgentRecord, Operator, permits
+from cloudforest.model.identity import AgentRecord, Operator
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import (
     AgentBus,
@@ -31,12 +30,10 @@ from cloudforest.model.ports import (
     RegistrationStore,
 )
 from cloudforest.model.provisioning import Cycle
-from cloudforest.model.registration import Job, Registration
+from cloudforest.model.registration import Registration
 from cloudforest.plan.plan import JobImpact
-from cloudforest.provisioning.cycle import run_cycle
 from cloudforest.provisioning.explaining import explain
-from cloudforest.provisioning.impact import impact
-from cloudforest.provisioning.run import Progress, Run, Turns, pinned, silent
+from cloudforest.provisioning.run import Progress, silent
 from cloudforest.provisioning.scheduler import Scheduler
 
 _AWAIT_SECONDS = 30.0
@@ -47,7 +44,7 @@ log = structlog.get_logger()
 
 @dataclass
 class ControlPlane:
-    """`bus` is None where no agent can be asked; `previews` answer for plans then."""
+    """`bus` is None where no agent can be asked."""
 
     registrations: RegistrationStore
     identities: IdentityStore
@@ -55,11 +52,10 @@ class ControlPlane:
     enrolment: Enrolment
     bootstrapping: Bootstrap
     operators: Operators
-    targets: Targets
+    runs: Runs
+    impacts: Impacts
     clock: Clock
     bus: AgentBus | None = None
-    previews: Previews | None = None
-    turns: Turns = field(default_factory=Turns)
     _kept: set[asyncio.Task[None]] = field(default_factory=set)
 
     # --- registration ----------------------------------------------------------------
@@ -77,61 +73,7 @@ class ControlPlane:
     async def impact(
         self, registration: Registration, operator: Operator
     ) -> list[JobImpact]:
-        """Evaluate the next cycle of each enabled job as it would be registered.
-
-        Who may not register it can't have it read with secrets either: a reference
-        that is not registered would be resolved here and sent where it says.
-        """
-        jobs = [each for each in registration.jobs if each.enabled]
-        trusted = permits(operator.role, "apply")
-        if not trusted:
-            registered = await self._read_registration()
-            if registered is None or registered.targets != registration.targets:
-                reason = "A target differs from the registered one; role `apply` sees."
-                return [JobImpact(job=each.name, unknown=reason) for each in jobs]
-        async with AsyncExitStack() as stack:
-            bus = self.bus
-            if self.previews is not None and trusted:
-                previewed = self.previews.bus(registration)
-                bus = await stack.enter_async_context(previewed)
-            return [await self._impact(registration, job, bus) for job in jobs]
-
-    async def _impact(
-        self, registration: Registration, job: Job, bus: AgentBus | None
-    ) -> JobImpact:
-        try:
-            run = self._run(registration, job.name, _required(bus))
-            try:
-                found = await impact(run, digest=digest(registration))
-            finally:
-                await run.target.close()
-        except CloudforestError as error:
-            awaited = await self._is_awaited(registration, job.domain)
-            return JobImpact(job=job.name, unknown=str(error), failed=not awaited)
-        return summaries.impact(run, found)
-
-    async def _is_awaited(self, registration: Registration, domain: str) -> bool:
-        """Tell whether all agents of the domain are remote ones yet to enrol."""
-        known = {each.name: each for each in await self.identities.agents()}
-        return all(
-            agent.run == "remote"
-            and (agent.name not in known or known[agent.name].certificate is None)
-            for agent in registration.agents
-            if domain in agent.domains
-        )
-
-    def _run(self, registration: Registration, name: str, bus: AgentBus) -> Run:
-        job, program, profile = pinned(registration, name)
-        return Run(
-            job=job,
-            program=program,
-            profile=profile,
-            store=self.provisioning,
-            bus=bus,
-            target=self.targets.open(registration, job.target),
-            clock=self.clock,
-            rows=name,
-        )
+        return await self.impacts.of(registration, operator)
 
     # --- agents ----------------------------------------------------------------------
 
@@ -171,29 +113,14 @@ class ControlPlane:
     async def _cycle(
         self, name: str, registration: Registration, progress: Progress
     ) -> Cycle:
-        job, _, _ = pinned(registration, name)
-        target = self.targets.open(registration, job.target)
-        try:
-            return await run_cycle(
-                name,
-                registration,
-                store=self.provisioning,
-                bus=_required(self.bus),
-                target=target,
-                clock=self.clock,
-                turns=self.turns,
-                progress=progress,
-            )
-        finally:
-            await target.close()
+        bus = _required(self.bus)
+        return await self.runs.cycle(name, registration, bus, progress)
 
     async def explain(self, name: str, lookup: Lookup) -> dict[str, Any]:
         registration = await self._registered()
-        run = self._run(registration, name, _required(self.bus))
-        try:
+        bus = _required(self.bus)
+        async with self.runs.prepared(name, registration, bus) as run:
             return await explain(run, lookup)
-        finally:
-            await run.target.close()
 
     async def _registered(self) -> Registration:
         _, registration = await self.registrations.registration()
@@ -247,7 +174,7 @@ class ControlPlane:
                 registration,
                 await self.provisioning.last_cycles(),
                 await self.provisioning.effect_counts(),
-                running=self.turns.taken,
+                running=self.runs.turns.taken,
             ),
         }
 

@@ -11,29 +11,29 @@ from cloudforest.agent.bindings import Binding, DirectoryBinding
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.secrets import read_secret
 from cloudforest.model.ports import Directory
-from cloudforest.model.registration import Domain
+from cloudforest.model.registration import ActiveDirectory, Domain
 
 
 def open_directory(
     domain: Domain, binding: Binding, environment: Mapping[str, str]
 ) -> Directory:
     """Raise Misconfigured, naming what is missing, when the binding can't be used."""
-    if binding.active_directory is not None:
-        return _open_ldap(domain, binding.active_directory, environment)
+    asked = domain.source.active_directory
+    if asked is not None and binding.active_directory is not None:
+        return _open_ldap(domain.name, asked, binding.active_directory, environment)
     if binding.ldif is None:
         raise Misconfigured(f"Nothing is bound on this host for {domain.name}.")
     return LdifDirectory(domain.name, Path(binding.ldif))
 
 
 def _open_ldap(
-    domain: Domain, bound: DirectoryBinding, environment: Mapping[str, str]
+    domain: str,
+    asked: ActiveDirectory,
+    bound: DirectoryBinding,
+    environment: Mapping[str, str],
 ) -> LdapDirectory:
-    asked = domain.source.active_directory or ActiveDirectory(
-        controllers=bound.controllers,
-        bind=Bind(username=bound.username, password=bound.password),
-    )
     return LdapDirectory(
-        domain.name,
+        domain,
         asked.controllers,
         ca=bound.ca,
         server_name=bound.server_name,

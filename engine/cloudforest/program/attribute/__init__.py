@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from cloudforest.program.attribute.change import changes
-from cloudforest.program.attribute.mapping import Desired, compile_program
+from cloudforest.program.attribute.comparing import comparable
+from cloudforest.program.attribute.conversion import converted
+from cloudforest.program.attribute.mapping import Desired, attributes, compile_program
 
-__all__ = ["Desired", "changes", "compile_program"]
+__all__ = [
+    "Desired",
+    "attributes",
+    "changes",
+    "comparable",
+    "compile_program",
+    "converted",
+]

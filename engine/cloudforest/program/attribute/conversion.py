@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cloudforest.model.program import Rule
+from cloudforest.model.program import Rule, Scalar
 from cloudforest.program.faults import ValueFault
 from cloudforest.program.functions.values import Item, Value, is_empty, items, text
 from cloudforest.program.resource.path import ENTERPRISE, Path, parse_path
@@ -30,6 +30,13 @@ def _item_converter(path: Path) -> Callable[[Item], Item]:
     if path.schema not in {None, ENTERPRISE}:
         return _as_it_is
     return _boolean if (path.sub or path.attribute) in _BOOLEAN_NAMES else text
+
+
+def converted(target: str, value: Scalar) -> Any:
+    """Return one value as a SCIM path takes it; raises ValueFault."""
+    if value is None or is_empty(value):
+        return None
+    return _item_converter(parse_path(target))(value)
 
 
 def converter(rule: Rule) -> Callable[[Value], Any]:

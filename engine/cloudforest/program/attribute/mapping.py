@@ -28,7 +28,7 @@ class Desired:
     references: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _row(source: SourceRow) -> Row:
+def attributes(source: SourceRow) -> Row:
     """Return the attributes and the computed ones (`reads.COMPUTED`)."""
     return {
         **source.attributes,
@@ -70,7 +70,7 @@ def compile_program(program: AttributeProgram) -> Callable[[SourceRow], Desired]
             plain.append((rule.target, evaluate, converter(rule)))
 
     def map_row(source: SourceRow) -> Desired:
-        row = _row(source)
+        row = attributes(source)
         return Desired(
             values=_evaluated(row, plain), references=_evaluated(row, references)
         )

@@ -17,8 +17,11 @@ from cloudforest.model.provisioning import (
     TargetResource,
 )
 from cloudforest.program.attribute import changes
-from cloudforest.provisioning.evaluating.item import Item, blank_effect, identifier
+from cloudforest.provisioning.evaluating.item import Item, identifier
 from cloudforest.provisioning.mapper import Mapper
+
+ANCHOR = "externalId"
+"""What proves that a resource is ours, if we write it."""
 
 
 def clears(change: Change) -> bool:
@@ -57,19 +60,17 @@ def guards(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
 def _creation(item: Item) -> Effect:
     rules = item.mapper.program.rules
     return replace(
-        blank_effect(item.row, item.mapper, None),
+        item.effect(),
         changes=changes({}, item.desired.values, rules, creating=True),
         guards=("creates",),
     )
 
 
 def _is_ours(item: Item, found: TargetResource) -> bool:
-    """Tell whether a killed run of ours created what was now found by its anchor."""
-    prior = item.prior
-    if prior is None or (prior.action, prior.state) != ("create", "pending"):
-        return False
-    anchor = item.mapper.matching[0].target
-    return found.values.get(anchor) == item.desired.values.get(anchor)
+    """Tell whether we created what was found, and were not told or did not store it."""
+    anchor = item.desired.values.get(ANCHOR)
+    sent = item.prior is not None and item.prior.sent
+    return sent and anchor is not None and found.values.get(ANCHOR) == anchor
 
 
 def _found_references(item: Item, found: TargetResource) -> tuple[Change, ...]:
@@ -104,7 +105,7 @@ def adopted_changes(
 def _adoption(item: Item, found: TargetResource) -> Effect:
     whole = adopted_changes(item.mapper, item.desired.values, found)
     return replace(
-        blank_effect(item.row, item.mapper, None),
+        item.effect(),
         action="create" if _is_ours(item, found) else "adopt",
         resource=found.id,
         changes=(*whole, *_found_references(item, found)),
@@ -124,7 +125,7 @@ def _difference(item: Item, link: Link) -> Effect | None:
         return None
     action = _action(changed)
     return replace(
-        blank_effect(item.row, item.mapper, link),
+        item.effect(),
         action=action,
         phase=PHASE_DEPROVISION if action == "disable" else PHASE_WRITE,
         changes=changed,

@@ -1,13 +1,15 @@
-"""Evaluation of a whole job: objects, then memberships, then the guard."""
+"""Evaluation of a whole job: objects, references, memberships, and the guard."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cloudforest.provisioning.evaluating.evaluation import Evaluation
+from cloudforest.base.errors import CloudforestError
+from cloudforest.provisioning.evaluating.evaluation import Evaluation, forget_writes
 from cloudforest.provisioning.evaluating.guarding import Tripped, check, stage
 from cloudforest.provisioning.evaluating.members import evaluate_members
 from cloudforest.provisioning.evaluating.objects import evaluate_objects
+from cloudforest.provisioning.evaluating.references import evaluate_references
 from cloudforest.provisioning.mapper import mappers
 from cloudforest.provisioning.matching import Matcher
 from cloudforest.provisioning.run import Run
@@ -30,24 +32,42 @@ async def _store_log(evaluation: Evaluation) -> None:
     evaluation.log = []
 
 
+async def _evaluate_rows(evaluation: Evaluation) -> None:
+    run = evaluation.run
+    after = ""
+    while rows := await run.store.sources(run.rows, run.job.target, after, BATCH):
+        await evaluate_objects(evaluation, rows)
+        await _store_log(evaluation)
+        run.progress("evaluate", run.counts.in_scope)
+        after = rows[-1].id
+
+
+async def _evaluate(evaluation: Evaluation) -> tuple[Tripped, ...]:
+    """Stage objects first: references and members do without those held back."""
+    run = evaluation.run
+    await _evaluate_rows(evaluation)
+    await stage(evaluation, await check(run, evaluation.tally))
+    await evaluate_references(evaluation)
+    await evaluate_members(evaluation)
+    await run.store.drop_effects(run.rows, run.id)
+    trips = await check(run, evaluation.tally)
+    await stage(evaluation, trips)
+    return trips
+
+
 async def evaluate(run: Run) -> Evaluated:
     """Fill the outbox with what this cycle is to write; write nothing to the target."""
-    await run.store.clear_snapshot(run.picture)
     evaluation = Evaluation(
         run=run,
         mappers=mappers(run.program),
         matcher=Matcher(run),
         now=run.clock(),
     )
-    after = ""
-    while rows := await run.store.sources(run.rows, after, BATCH):
-        await evaluate_objects(evaluation, rows)
-        await _store_log(evaluation)
-        run.progress("evaluate", run.counts.in_scope)
-        after = rows[-1].id
-    await evaluate_members(evaluation)
-    await run.store.drop_effects(run.rows, run.id)
-    await run.store.clear_snapshot(run.picture)
-    trips = await check(run, evaluation.tally)
-    await stage(run, trips)
+    try:
+        trips = await _evaluate(evaluation)
+    except CloudforestError:
+        forget_writes(run.counts)
+        raise
+    finally:
+        await run.store.clear_snapshot(run.picture)
     return Evaluated(requests=evaluation.requests, trips=trips)

@@ -32,9 +32,14 @@ class Evaluation:
     log: list[LogEntry] = field(default_factory=list)
 
 
+def is_creation(effect: Effect) -> bool:
+    """Tell whether the effect makes a resource, and does not find it made by us."""
+    return effect.action == "create" and effect.resource is None
+
+
 def sends(effect: Effect) -> bool:
     """Tell whether the effect needs a request, and not only a link."""
-    if effect.action == "create" and effect.resource is None:
+    if is_creation(effect):
         return True
     differs = any(each.before != each.after for each in effect.changes)
     return differs or bool(effect.references or effect.add or effect.remove)
@@ -52,6 +57,13 @@ def count(counts: Counts, effect: Effect, *, by: int = 1) -> None:
             setattr(counts, effect.action, getattr(counts, effect.action) + by)
     counts.blank += by * sum(clears(each) for each in effect.changes)
     counts.blank += by * sum(each.to is None for each in effect.references)
+
+
+def forget_writes(counts: Counts) -> None:
+    """Count no longer what evaluation only intended to write."""
+    for name in ("create", "update", "enable", "adopt", "disable", "delete"):
+        setattr(counts, name, 0)
+    counts.member_add = counts.member_remove = counts.blank = 0
 
 
 def add_pending(evaluation: Evaluation, effect: Effect) -> None:

@@ -14,7 +14,7 @@ from cloudforest.model.provisioning import (
 )
 from cloudforest.model.value import Value
 from cloudforest.program.guard import limit, tripped
-from cloudforest.provisioning.evaluating.evaluation import count
+from cloudforest.provisioning.evaluating.evaluation import Evaluation, count, sends
 from cloudforest.provisioning.run import Run
 
 BATCH = 500
@@ -32,7 +32,7 @@ class Tripped(Value, frozen=True):
 async def check(run: Run, tally: Mapping[str, int]) -> tuple[Tripped, ...]:
     """Return the budgets that the cycle exceeds; a first cycle may create freely."""
     managed = await run.store.managed(run.rows, run.job.target)
-    first = not await run.store.has_finished(run.job.name)
+    first = not await run.store.has_finished(run.job.name, run.job.target)
     exceeded = []
     for guard, budget in sorted(run.job.guard.items()):
         effects = tally.get(guard, 0)
@@ -53,7 +53,9 @@ async def check(run: Run, tally: Mapping[str, int]) -> tuple[Tripped, ...]:
 async def _pending(run: Run) -> AsyncIterator[list[Effect]]:
     for phase in (PHASE_WRITE, PHASE_DEPROVISION, PHASE_REFERENCE):
         after = ""
-        while batch := await run.store.pending(run.rows, phase, after, BATCH):
+        while batch := await run.store.pending(
+            run.rows, run.id, phase, after=after, limit=BATCH
+        ):
             yield batch
             after = batch[-1].key
 
@@ -69,8 +71,9 @@ def _stage(effect: Effect, exceeded: Mapping[str, Tripped]) -> Effect | None:
     return replace(effect, state="staged", reason=reason)
 
 
-async def stage(run: Run, trips: tuple[Tripped, ...]) -> None:
+async def stage(evaluation: Evaluation, trips: tuple[Tripped, ...]) -> None:
     """Stage every effect that an exceeded budget counts; the rest stays pending."""
+    run = evaluation.run
     exceeded = {each.guard: each for each in trips}
     if not exceeded:
         return
@@ -78,5 +81,6 @@ async def stage(run: Run, trips: tuple[Tripped, ...]) -> None:
         staged = [each for effect in batch if (each := _stage(effect, exceeded))]
         for effect in staged:
             count(run.counts, effect, by=-1)
+            evaluation.requests -= sends(effect)
         run.counts.staged += len(staged)
         await run.store.save_effects(run.rows, run.id, staged)

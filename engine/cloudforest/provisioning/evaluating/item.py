@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from cloudforest.model.provisioning import (
     PHASE_WRITE,
@@ -31,9 +35,26 @@ class Item:
     prior: Effect | None = None
     matched: TargetResource | None = None
 
+    @cached_property
+    def digest(self) -> str:
+        """What the object should look like, by which rules, and as which resource."""
+        resource = self.link.resource if self.link else None
+        whole = (self.mapper.digest, resource, self.desired.values)
+        return hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
 
-def blank_effect(row: SourceRow, mapper: Mapper, link: Link | None) -> Effect:
-    """Return an effect of this object that says nothing yet."""
+    def effect(self) -> Effect:
+        """Return an effect that says nothing yet."""
+        blank = blank_effect(self.row, self.mapper, self.link, self.prior)
+        return msgspec.structs.replace(blank, desired=self.digest)
+
+
+def blank_effect(
+    row: SourceRow,
+    mapper: Mapper,
+    link: Link | None,
+    prior: Effect | None,
+) -> Effect:
+    """Return an effect of an object that can't be mapped."""
     return Effect(
         key=row.id,
         id=row.id,
@@ -43,6 +64,7 @@ def blank_effect(row: SourceRow, mapper: Mapper, link: Link | None) -> Effect:
         phase=PHASE_WRITE,
         anchor=row.anchor,
         resource=link.resource if link else None,
+        sent=prior is not None and prior.sent and link is None,
     )
 
 

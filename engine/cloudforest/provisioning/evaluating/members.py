@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 
 from msgspec.structs import replace
 
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.provisioning import PHASE_REFERENCE, Effect
-from cloudforest.provisioning.escrow import is_held
+from cloudforest.provisioning.escrow import is_held, membership_key
 from cloudforest.provisioning.evaluating.evaluation import Evaluation, add_pending
+from cloudforest.provisioning.evaluating.references import Ends, ends_of
 from cloudforest.provisioning.mapper import Mapper
 
 BATCH = 1000
@@ -29,7 +31,6 @@ class Group:
 
     id: str
     resource: str | None = None
-    effect: Effect | None = None
     present: frozenset[str] = frozenset()
     emptied: bool = False
     chunks: int = 0
@@ -46,81 +47,92 @@ async def _differences(evaluation: Evaluation) -> AsyncIterator[list[Difference]
         after = batch[-1][:2]
 
 
-async def _resources(evaluation: Evaluation, ids: Sequence[str]) -> dict[str, str]:
-    """Return the resources that objects have, or are to have by a match."""
-    run = evaluation.run
-    linked = await run.store.resource_ids(run.job.target, ids)
-    missing = [each for each in ids if each not in linked]
-    effects = await run.store.effects(run.rows, missing)
-    matched = {key: e.resource for key, e in effects.items() if e.resource}
-    return linked | matched
-
-
-async def _present(evaluation: Evaluation, mapper: Mapper, group: Group) -> None:
-    """Read the members of a group that this cycle adopts, once."""
-    if group.effect is None or group.effect.resource is None:
-        return
+async def _present(
+    evaluation: Evaluation, mapper: Mapper, resource: str
+) -> frozenset[str]:
     try:
-        group.present = await evaluation.run.target.member_ids(
-            mapper.resource_type, group.effect.resource
-        )
+        return await evaluation.run.target.member_ids(mapper.resource_type, resource)
     except Refusal:
         # Adding a member that is there already is harmless, and tells us more.
-        group.present = frozenset()
+        return frozenset()
 
 
-async def _without_present(
-    evaluation: Evaluation, group: Group, members: Sequence[str]
-) -> list[str]:
-    """Leave out, and remember as written, the members that the target has already."""
-    if not group.present:
-        return list(members)
-    resources = await _resources(evaluation, members)
-    there = [each for each in members if resources.get(each) in group.present]
-    await evaluation.run.store.save_present(evaluation.run.rows, group.id, there)
-    return [each for each in members if each not in set(there)]
+async def _groups(
+    evaluation: Evaluation, mapper: Mapper, batch: list[Difference], last: Group | None
+) -> dict[str, Group]:
+    """Return the groups of a batch that have, or will have, a resource."""
+    run = evaluation.run
+    ids = list(dict.fromkeys(group for group, _, _ in batch))
+    adopted = await run.store.coming(run.rows, run.id, ids)
+    ends = await ends_of(evaluation, ids)
+    emptied = await run.store.emptied_groups(run.rows, run.job.target, run.id, ids)
+    groups: dict[str, Group] = {}
+    for id_, resource in ends.items():
+        group = Group(id_, resource, emptied=id_ in emptied)
+        if last is not None and last.id == id_:
+            group = last
+        elif resource is not None and id_ in adopted:
+            group.present = await _present(evaluation, mapper, resource)
+        groups[id_] = group
+    return groups
+
+
+async def _singles(
+    evaluation: Evaluation, batch: Sequence[Difference]
+) -> dict[tuple[str, str], Effect]:
+    """Return the memberships of a batch that are in escrow for what is still due."""
+    keys = [membership_key(group, member) for group, member, _ in batch]
+    prior = await evaluation.run.store.effects(evaluation.run.job.name, keys)
+    found = zip(batch, keys, strict=True)
+    return {
+        row[:2]: elder
+        for row, key in found
+        if (elder := prior.get(key)) is not None
+        and elder.state == "escrowed"
+        and bool(elder.add) is row[2]
+    }
+
+
+def _effect(mapper: Mapper, group: Group, rows: Sequence[Difference]) -> Effect:
+    remove = tuple(member for _, member, wanted in rows if not wanted)
+    guards = ("memberRemovals", *["groupsEmptied"] * group.emptied)
+    group.chunks += 1
+    return Effect(
+        key=membership_key(group.id, f"{group.chunks:06}"),
+        id=group.id,
+        type="group",
+        resource_type=mapper.resource_type,
+        action="members",
+        phase=PHASE_REFERENCE,
+        anchor="",
+        resource=group.resource,
+        add=tuple(member for _, member, wanted in rows if wanted),
+        remove=remove,
+        guards=guards if remove else (),
+    )
 
 
 def _chunks(
-    evaluation: Evaluation, mapper: Mapper, group: Group, differing: list[Difference]
-) -> Iterable[Effect]:
+    evaluation: Evaluation,
+    mapper: Mapper,
+    group: Group,
+    rows: Sequence[tuple[Difference, int]],
+) -> Iterator[Effect]:
+    """Cut into requests; what is tried again goes apart from what is new."""
     size = evaluation.run.profile.max_members_per_request
-    for at in range(0, len(differing), size):
-        part = differing[at : at + size]
-        remove = tuple(member for _, member, wanted in part if not wanted)
-        guards = ("memberRemovals", *["groupsEmptied"] * group.emptied)
-        yield Effect(
-            key=f"{group.id}/m/{group.chunks:06}",
-            id=group.id,
-            type="group",
-            resource_type=mapper.resource_type,
-            action="members",
-            phase=PHASE_REFERENCE,
-            anchor="",
-            resource=group.resource,
-            add=tuple(member for _, member, wanted in part if wanted),
-            remove=remove,
-            guards=guards if remove else (),
-        )
-        group.chunks += 1
+    for attempts, some in groupby(sorted(rows, key=itemgetter(1)), key=itemgetter(1)):
+        part = [row for row, _ in some]
+        for at in range(0, len(part), size):
+            effect = _effect(mapper, group, part[at : at + size])
+            yield replace(effect, attempts=attempts)
 
 
-async def _with_escrow(
-    evaluation: Evaluation, effects: Sequence[Effect]
-) -> list[Effect]:
-    """Hold back what is in escrow and not due; carry on its attempts."""
-    job = evaluation.run.job.name
-    prior = await evaluation.run.store.effects(job, [each.key for each in effects])
-    settled: list[Effect] = []
-    for effect in effects:
-        elder = prior.get(effect.key)
-        if elder is None or elder.state != "escrowed":
-            settled.append(effect)
-        elif is_held(elder, evaluation.now):
-            settled.append(elder)
-        else:
-            settled.append(replace(effect, attempts=elder.attempts))
-    return settled
+def _found(mapper: Mapper, group: Group, rows: Sequence[Difference]) -> list[Effect]:
+    """Say which members the group was found to have; it needs no request."""
+    if not rows:
+        return []
+    effect = _effect(mapper, group, rows)
+    return [replace(effect, add=(), present=effect.add)]
 
 
 def _add(evaluation: Evaluation, group: Group, effect: Effect) -> None:
@@ -134,36 +146,29 @@ def _add(evaluation: Evaluation, group: Group, effect: Effect) -> None:
         group.tallied = True
 
 
-async def _groups(
-    evaluation: Evaluation, mapper: Mapper, batch: list[Difference], last: Group | None
-) -> dict[str, Group]:
-    """Return the groups of a batch that have, or will have, a resource."""
-    run = evaluation.run
-    ids = list(dict.fromkeys(group for group, _, _ in batch))
-    linked = await run.store.resource_ids(run.job.target, ids)
-    effects = await run.store.effects(run.rows, ids)
-    emptied = await run.store.emptied_groups(run.rows, ids)
-    groups: dict[str, Group] = {}
-    for id_ in ids:
-        effect = effects.get(id_)
-        pending = effect is not None and effect.state == "pending"
-        if last is not None and last.id == id_:
-            groups[id_] = last
-        elif id_ in linked or pending:
-            unlinked = effect if id_ not in linked else None
-            groups[id_] = Group(id_, linked.get(id_), unlinked, emptied=id_ in emptied)
-            await _present(evaluation, mapper, groups[id_])
-    return groups
-
-
-async def _evaluate_group(
-    evaluation: Evaluation, mapper: Mapper, group: Group, rows: list[Difference]
+def _group_effects(
+    evaluation: Evaluation,
+    mapper: Mapper,
+    group: Group,
+    rows: Sequence[Difference],
+    *,
+    ends: Ends,
+    singles: Mapping[tuple[str, str], Effect],
 ) -> list[Effect]:
-    wanted = [member for _, member, wanted in rows if wanted]
-    absent = set(await _without_present(evaluation, group, wanted))
-    left = [row for row in rows if not row[2] or row[1] in absent]
-    chunks = list(_chunks(evaluation, mapper, group, left))
-    effects = await _with_escrow(evaluation, chunks)
+    there = [row for row in rows if row[2] and ends[row[1]] in group.present]
+    held: list[Effect] = []
+    due: list[tuple[Difference, int]] = []
+    for row in sorted(set(rows).difference(there)):
+        elder = singles.get(row[:2])
+        if elder is not None and is_held(elder, evaluation.now):
+            held.append(elder)
+        else:
+            due.append((row, elder.attempts if elder else 0))
+    effects = [
+        *held,
+        *_chunks(evaluation, mapper, group, due),
+        *_found(mapper, group, there),
+    ]
     for effect in effects:
         _add(evaluation, group, effect)
     return effects
@@ -174,15 +179,20 @@ async def evaluate_members(evaluation: Evaluation) -> None:
     mapper = evaluation.mappers.get("group")
     if mapper is None or not mapper.members:
         return
-    run = evaluation.run
     last: Group | None = None
     async for batch in _differences(evaluation):
         groups = await _groups(evaluation, mapper, batch, last)
+        ends = await ends_of(evaluation, [member for _, member, _ in batch])
+        singles = await _singles(evaluation, batch)
         effects: list[Effect] = []
-        for id_, rows in groupby(batch, key=lambda each: each[0]):
-            group = groups.get(id_)
-            if group is None:
+        for id_, rows in groupby(batch, key=itemgetter(0)):
+            if (group := groups.get(id_)) is None:
                 continue
             last = group
-            effects += await _evaluate_group(evaluation, mapper, group, list(rows))
-        await run.store.save_effects(run.rows, run.id, effects)
+            possible = [row for row in rows if row[1] in ends]
+            effects += _group_effects(
+                evaluation, mapper, group, possible, ends=ends, singles=singles
+            )
+        await evaluation.run.store.save_effects(
+            evaluation.run.rows, evaluation.run.id, effects
+        )

@@ -19,6 +19,7 @@ from cloudforest.provisioning.evaluating.evaluation import (
 from cloudforest.provisioning.evaluating.item import Item
 from cloudforest.provisioning.evaluating.references import Ends
 from cloudforest.provisioning.matching import Match, Wanted
+from cloudforest.provisioning.run import Run
 
 Effects = Mapping[str, Effect]
 
@@ -53,6 +54,13 @@ async def _matches(evaluation: Evaluation, items: Sequence[Item]) -> dict[str, M
     return matches
 
 
+async def known_ends(run: Run, named: Sequence[str]) -> Ends:
+    """Return the objects that a reference may name before all are evaluated."""
+    known = await run.store.known(run.rows, run.job.target, named)
+    resources = await run.store.resource_ids(run.job.target, named)
+    return {guid: resources.get(guid) for guid in known}
+
+
 async def _ends(evaluation: Evaluation, items: Sequence[Item]) -> Ends:
     """Return the objects that references may name."""
     run = evaluation.run
@@ -64,24 +72,23 @@ async def _ends(evaluation: Evaluation, items: Sequence[Item]) -> Ends:
     ]
     if not named:
         return {}
-    known = await run.store.known(run.rows, run.job.target, named)
-    resources = await run.store.resource_ids(run.job.target, named)
-    return {guid: resources.get(guid) for guid in known}
+    return await known_ends(run, named)
 
 
 def _add(
     evaluation: Evaluation, item: Item, main: Effect | None, other: Effect | None
 ) -> None:
-    """Count an object once: by its write, else by that of its references."""
+    """Count an object; references that no budget bears are counted later."""
     first = main or other
     if first is None:
         evaluation.run.counts.unchanged += 1
     elif first.state == "escrowed":
         prior = item.prior if main else first
         add_escrowed(evaluation, first, item.row.dn, prior)
-    for effect in (main, other):
-        if effect is not None and effect.state == "pending":
-            add_pending(evaluation, effect)
+    if main is not None and main.state == "pending":
+        add_pending(evaluation, main)
+    if other is not None and other.state == "pending" and other.guards:
+        add_pending(evaluation, other)
 
 
 async def _evaluate_items(

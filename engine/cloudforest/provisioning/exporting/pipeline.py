@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from cloudforest.base.errors import CloudforestError
@@ -19,10 +19,10 @@ R = TypeVar("R")
 class _Pipeline(Generic[T, R]):
     """`failure` is the first error that concerns everybody: the breaker is open."""
 
-    work: Callable[[T], Awaitable[R | None]]
+    work: Callable[[T], Awaitable[list[R]]]
     sink: Callable[[list[R]], Awaitable[None]]
     todo: asyncio.Queue[T | None]
-    finished: asyncio.Queue[R | None] = field(default_factory=asyncio.Queue)
+    finished: asyncio.Queue[R | None]
     failure: CloudforestError | None = None
 
 
@@ -42,11 +42,11 @@ async def _work(pipeline: _Pipeline[T, R]) -> None:
         if pipeline.failure is not None:
             continue
         try:
-            result = await pipeline.work(item)
+            results = await pipeline.work(item)
         except CloudforestError as error:
             pipeline.failure = error
             continue
-        if result is not None:
+        for result in results:
             await pipeline.finished.put(result)
 
 
@@ -68,7 +68,7 @@ async def _write(pipeline: _Pipeline[T, R]) -> None:
 
 async def drain(
     items: AsyncIterator[T],
-    work: Callable[[T], Awaitable[R | None]],
+    work: Callable[[T], Awaitable[list[R]]],
     sink: Callable[[list[R]], Awaitable[None]],
     *,
     workers: int,
@@ -77,7 +77,9 @@ async def drain(
 
     What was under way is finished and its results are stored before that.
     """
-    pipeline = _Pipeline(work, sink, asyncio.Queue(2 * workers))
+    todo: asyncio.Queue[T | None] = asyncio.Queue(2 * workers)
+    finished: asyncio.Queue[R | None] = asyncio.Queue(2 * GROUP)
+    pipeline = _Pipeline(work, sink, todo, finished)
     async with asyncio.TaskGroup() as writing:
         writing.create_task(_write(pipeline))
         async with asyncio.TaskGroup() as working:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cloudforest.model.ports import Target
 from cloudforest.model.provisioning import Change, Effect, Flat, Link, Outcome
 from cloudforest.provisioning.escrow import after_values
+from cloudforest.provisioning.evaluating.evaluation import is_creation
 
 
 @dataclass(frozen=True)
@@ -93,31 +94,11 @@ async def refer(target: Target, ready: Ready) -> Outcome | None:
     )
 
 
-async def change_members(target: Target, ready: Ready) -> Outcome | None:
-    """Write the memberships whose member exists in the target."""
-    effect, link = ready.effect, ready.link
-    if link is None:
-        return None
-    add = tuple(each for each in effect.add if each in ready.others)
-    remove = tuple(each for each in effect.remove if each in ready.others)
-    if not add and not remove:
-        return None
-    await target.change_members(
-        effect.resource_type,
-        link.resource,
-        add=[ready.others[each] for each in add],
-        remove=[ready.others[each] for each in remove],
-    )
-    return Outcome(effect=effect, state="done", added=add, removed=remove, status=200)
-
-
 async def send(target: Target, ready: Ready) -> Outcome | None:
     """Carry out an effect; None: it has to wait for others."""
     effect = ready.effect
-    if effect.action == "members":
-        return await change_members(target, ready)
     if effect.references:
         return await refer(target, ready)
-    if effect.action == "create" and effect.resource is None:
+    if is_creation(effect):
         return await create(target, effect)
     return await modify(target, effect, ready.link)

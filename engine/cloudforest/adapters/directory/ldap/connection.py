@@ -1,4 +1,4 @@
-"""One bound LDAPS connection that yields entries as they arrive: all there is of ldap3.
+"""One bound LDAPS connection that yields entries as they arrive.
 
 ldap3 collects a whole response before it returns, and Samba answers DirSync for a whole
 domain in one response. So ldap3 connects, binds and sends, and the answers are read
@@ -15,11 +15,15 @@ from urllib.parse import urlsplit
 
 import ldap3
 from ldap3.core.exceptions import LDAPException
-from ldap3.core.tls import Tls
 from ldap3.operation.search import search_operation
 
 from cloudforest.adapters.directory.ldap import failures
-from cloudforest.adapters.directory.ldap.trust import Account, Trust
+from cloudforest.adapters.directory.ldap.trust import (
+    CONNECT_SECONDS,
+    Account,
+    CheckedTls,
+    Trust,
+)
 from cloudforest.adapters.directory.ldap.wire.controls import Control
 from cloudforest.adapters.directory.ldap.wire.messages import (
     Ending,
@@ -30,38 +34,10 @@ from cloudforest.adapters.directory.ldap.wire.messages import (
 from cloudforest.base.errors import Misconfigured
 
 BASE, SUBTREE = ldap3.BASE, ldap3.SUBTREE
-CONNECT_SECONDS = 5
 RECEIVE_SECONDS = 120
 """Samba is silent while it searches a large domain; 22,000 people took 5 seconds."""
 _READ_BYTES = 65_536
 _PORT = 636
-
-
-class _CheckedTls(Tls):
-    """TLS with Python's own check of the host name; ldap3 does it by hand."""
-
-    def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
-        super().__init__(validate=context.verify_mode)
-        self._context = context
-        self._server_name = server_name
-        self.failure: OSError | None = None
-
-    def wrap_socket(
-        self,
-        connection: ldap3.Connection,
-        do_handshake: bool = False,  # noqa: FBT001, FBT002 - ldap3's signature
-    ) -> None:
-        try:
-            connection.socket.settimeout(CONNECT_SECONDS)
-            connection.socket = self._context.wrap_socket(
-                connection.socket,
-                server_hostname=self._server_name,
-                do_handshake_on_connect=do_handshake,
-            )
-            connection.socket.settimeout(RECEIVE_SECONDS)
-        except OSError as error:
-            self.failure = error
-            raise
 
 
 class Session:
@@ -95,7 +71,7 @@ class Session:
         except (LDAPException, OSError) as error:
             raise failures.broken(self.controller, str(error)) from error
         for message in self._messages():
-            match decode(message):
+            match self._decoded(message):
                 case Raw() as entry:
                     yield entry
                 case Ending() as ending:
@@ -103,6 +79,12 @@ class Session:
                 case None:
                     continue
         raise failures.broken(self.controller, "it closed the connection")
+
+    def _decoded(self, message: bytes) -> Raw | Ending | None:
+        try:
+            return decode(message)
+        except (IndexError, ValueError) as error:
+            raise failures.broken(self.controller, "it sent no valid LDAP") from error
 
     def _messages(self) -> Iterator[bytes]:
         pending = bytearray()
@@ -132,13 +114,30 @@ class Session:
             self._socket.close()
 
 
+def _address(controller: str) -> tuple[str, int]:
+    try:
+        address = urlsplit(controller)
+        host, port = address.hostname, address.port or _PORT
+    except ValueError as error:
+        raise Misconfigured(
+            f"The controller {controller} can't be used ({error}): write it as "
+            "ldaps://NAME or ldaps://NAME:PORT."
+        ) from error
+    if address.scheme != "ldaps" or not host:
+        raise Misconfigured(
+            f"The controller {controller} can't be used: write it as ldaps://NAME, "
+            "because a controller takes no password over a plain connection."
+        )
+    return host, port
+
+
 def _opened(controller: str, trust: Trust, account: Account) -> ldap3.Connection:
-    address = urlsplit(controller)
-    name = trust.server_name or str(address.hostname)
-    tls = _CheckedTls(trust.context(), name)
+    host, port = _address(controller)
+    name = trust.server_name or host
+    tls = CheckedTls(trust.context(), name)
     server = ldap3.Server(
-        str(address.hostname),
-        port=address.port or _PORT,
+        host,
+        port=port,
         use_ssl=True,
         tls=tls,
         get_info=ldap3.NONE,
@@ -157,7 +156,8 @@ def _opened(controller: str, trust: Trust, account: Account) -> ldap3.Connection
     )
     try:
         connection.open(read_server_info=False)
-    except (LDAPException, OSError) as error:
+    except (LDAPException, OSError, ValueError) as error:
+        # ValueError: a name that no host can have.
         if connection.socket is not None:
             connection.socket.close()
         if isinstance(tls.failure, ssl.SSLCertVerificationError):
@@ -181,16 +181,13 @@ def _bound(session: Session, connection: ldap3.Connection) -> Session:
             code=result["result"],
             message=result["message"] or "",
         )
+    # Until here a silent controller is passed over soon; searches may take longer.
+    connection.socket.settimeout(RECEIVE_SECONDS)
     return session
 
 
 def connect(controller: str, trust: Trust, account: Account) -> Session:
     """Open, verify and bind. Raises Unavailable, Misconfigured or Rejected."""
-    if not controller.startswith("ldaps://") or not urlsplit(controller).hostname:
-        raise Misconfigured(
-            f"The controller {controller} can't be used: write it as ldaps://NAME, "
-            "because a controller takes no password over a plain connection."
-        )
     if not account.password.reveal():
         raise Misconfigured(
             f"The password of the account {account.username} is empty, and a "

@@ -74,7 +74,7 @@ def changes(session: Session, talk: Conversation) -> Generator[Found, None, None
     """
     while talk.more:
         ending = yield from _page(session, talk)
-        if ending.succeeded:
+        if ending.succeeded and DIRSYNC in ending.controls:
             talk.more, talk.cookie = dirsync_reply(ending.controls[DIRSYNC])
         elif ending.code == _BAD_COOKIE and talk.cookie:
             _log.warning(

@@ -41,9 +41,10 @@ def _decoded(cookie: str | None) -> bytes:
 class LdapDirectory:
     """One Active Directory domain.
 
-    `controllers` are ldaps:// URLs, tried in order for every read. A controller that
-    can't be reached or verified is passed over; one that refuses the account is not,
-    because the next one would only bring the account closer to being locked out.
+    `controllers` are ldaps:// URLs, tried in order, the one that answered last before
+    all others. A controller that can't be reached or verified is passed over; one that
+    refuses the account is not, because the next one would only bring the account closer
+    to being locked out.
     """
 
     def __init__(  # noqa: PLR0913 - what `activeDirectory:` says, and the domain
@@ -59,6 +60,7 @@ class LdapDirectory:
     ) -> None:
         self.domain = domain
         self._controllers = tuple(controllers)
+        self._last = self._controllers[0]
         self._trust = Trust(ca, server_name, verify)
         self._account = Account(username, password)
         self._base = ",".join(f"DC={label}" for label in domain.split("."))
@@ -127,9 +129,14 @@ class LdapDirectory:
 
     def _connect(self) -> Session:
         failed: list[CloudforestError] = []
-        for controller in self._controllers:
+        for controller in sorted(
+            self._controllers, key=lambda each: each != self._last
+        ):
             try:
-                return connect(controller, self._trust, self._account)
+                session = connect(controller, self._trust, self._account)
             except (Unavailable, Misconfigured) as error:
                 failed.append(error)
+            else:
+                self._last = controller
+                return session
         raise failures.all_failed(self.domain, failed)

@@ -7,6 +7,7 @@ import ssl
 
 from cloudforest.base.errors import (
     CloudforestError,
+    CredentialRejected,
     Misconfigured,
     Rejected,
     Unavailable,
@@ -31,12 +32,16 @@ _BIND_REASONS = {
 }
 
 
-def refused_bind(controller: str, account: str, *, code: int, message: str) -> Rejected:
+def refused_bind(
+    controller: str, account: str, *, code: int, message: str
+) -> CloudforestError:
+    if code in _BUSY:
+        return broken(controller, f"LDAP error {code}")
     found = _BIND_CODE.search(message)
     reason = _BIND_REASONS.get(found[1] if found else "")
     if reason is None and code == INVALID_CREDENTIALS:
         reason = "the user name or the password is wrong"
-    return Rejected(
+    return CredentialRejected(
         f"The domain controller {controller} refused the account {account}: "
         f"{reason or f'LDAP error {code}'}. Correct the account or the credential that "
         "its bind names."

@@ -62,7 +62,8 @@ def head(session: Session, base: str) -> str:
     Raises Misconfigured when the controller serves another domain.
     """
     root = _one(session, "", ["defaultNamingContext"])
-    served = root["defaultnamingcontext"][0].decode() if root else "no domain"
+    contexts = (root or {}).get("defaultnamingcontext") or [b"no domain"]
+    served = contexts[0].decode(errors="replace")
     if served.lower() != base.lower():
         raise Misconfigured(
             f"The controller {session.controller} serves {served}, not {base}. Name "

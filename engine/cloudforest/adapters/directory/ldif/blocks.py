@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloudforest.base.errors import Misconfigured, Rejected
+from cloudforest.adapters.directory.ldif.file import unreadable
+from cloudforest.base.errors import Rejected
 
 _READ_BYTES = 1 << 18
 _LARGEST = 1 << 28
@@ -37,15 +39,14 @@ def _chunks(path: Path) -> Iterator[bytes]:
     held = b""
     try:
         with path.open("rb") as file:
+            if file.read(len(BOM_UTF8)) != BOM_UTF8:
+                file.seek(0)
             while chunk := held + file.read(_READ_BYTES):
                 # The second half of a line end may come with the next chunk.
                 held = b"\r" if chunk.endswith(b"\r") and chunk != held else b""
                 yield chunk.removesuffix(held).replace(b"\r\n", b"\n")
     except OSError as error:
-        raise Misconfigured(
-            f"The LDIF file {path} can't be read ({error.strerror}). Put the export "
-            "there, or correct the path in ldif."
-        ) from error
+        raise unreadable(path, error) from error
 
 
 def _parts(path: Path) -> Iterator[bytes]:

@@ -11,7 +11,8 @@ import structlog
 from cloudforest.adapters.directory import values
 from cloudforest.adapters.directory.entries import Found, entry
 from cloudforest.adapters.directory.ldif import search
-from cloudforest.adapters.directory.ldif.index import Index, build, file_digest
+from cloudforest.adapters.directory.ldif.file import stamp_of
+from cloudforest.adapters.directory.ldif.index import Index, build
 from cloudforest.adapters.directory.stream import in_thread
 from cloudforest.base.errors import Rejected, Unavailable
 from cloudforest.model.messages import Lookup
@@ -34,6 +35,7 @@ class LdifDirectory:
         self._path = path
         self._base = ",".join(f"DC={label}" for label in domain.split("."))
         self._index: Index | None = None
+        self._indexing: asyncio.Task[Index] | None = None
 
     async def identify(self) -> str:
         index = await self._indexed()
@@ -95,13 +97,28 @@ class LdifDirectory:
                 yield each
 
     async def _indexed(self) -> Index:
-        digest = await asyncio.to_thread(file_digest, self._path)
-        if self._index is None or self._index.digest != digest:
-            self._index = await asyncio.to_thread(build, self._path)
+        """Return the index of the file as it is; there is one thread that makes it.
+
+        A large file takes longer than those who ask may wait: it is made all the same,
+        and what became of it is told to whoever asks next.
+        """
+        if self._indexing is None:
+            work = asyncio.to_thread(self._fresh)
+            self._indexing = asyncio.create_task(work, name=f"index {self.domain}")
+        task = self._indexing
+        try:
+            return await asyncio.shield(task)
+        finally:
+            if task.done() and self._indexing is task:
+                self._indexing = None
+
+    def _fresh(self) -> Index:
+        if self._index is None or self._index.stamp != stamp_of(self._path):
+            self._index = build(self._path)
         return self._index
 
     async def _require_unchanged(self, index: Index) -> None:
-        if await asyncio.to_thread(file_digest, self._path) != index.digest:
+        if await asyncio.to_thread(stamp_of, self._path) != index.stamp:
             raise Unavailable(
                 f"{self._path} changed while it was read. Replace an export by "
                 "renaming the new file over it; the read is made again."

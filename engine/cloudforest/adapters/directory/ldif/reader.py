@@ -19,9 +19,11 @@ from cloudforest.base.errors import Rejected
 
 Pattern = re.Pattern[bytes]
 
-_ENTRIES = re.compile(rb"^# numEntries: (\d+)", re.MULTILINE)
+# It ends a block, if not the file: before an entry it proves nothing.
+_ENTRIES = re.compile(rb"^# numEntries: (\d+)[^\n]*(?:\n#[^\n]*)*\Z", re.MULTILINE)
 _COMMENT = re.compile(rb"^#.*\n?", re.MULTILINE)
-_LINE = rb"(?!changetype:|control:)[a-z0-9][a-z0-9._;=*-]*:(?!<).*"
+# Windows' ldifde writes `changetype: add` into each entry of an export.
+_LINE = rb"(?!changetype:(?! *add *(?:\n|\Z))|control:)[a-z0-9][a-z0-9._;=*-]*:(?!<).*"
 _ATTRIBUTE = re.compile(_LINE, re.IGNORECASE)
 _RECORD = re.compile(rb"dn:.*(?:\n" + _LINE + rb")*", re.IGNORECASE)
 # ldapsearch writes these beside the entries: how the search ended, and referrals.
@@ -104,9 +106,11 @@ def _refuse_bad_line(block: Block) -> NoReturn:
     if not first[1].lower().startswith(b"dn:"):
         _refuse(block.path, first[0], "should begin an entry with `dn:`")
     for number, line in rest:
+        if _ATTRIBUTE.fullmatch(line):
+            continue
         if line.lower().startswith((b"changetype:", b"control:")):
             _refuse(block.path, number, "is of a change; only exports can be read")
-        if not _ATTRIBUTE.fullmatch(line):
+        else:
             _refuse(block.path, number, "is not of the form `attribute: value`")
     raise AssertionError(block.start)
 
@@ -119,8 +123,7 @@ def read(path: Path) -> Iterator[Record | Trailer]:
     """
     for block in blocks(path):
         text = block.joined()
-        if found := _ENTRIES.search(text):
-            yield Trailer(block.start, int(found[1]))
+        ending = _ENTRIES.search(text)
         if text.startswith(b"#") or b"\n#" in text:
             text = _COMMENT.sub(b"", text).rstrip(b"\n")
         if text.startswith(b"version:"):
@@ -129,6 +132,8 @@ def read(path: Path) -> Iterator[Record | Trailer]:
             if not _RECORD.fullmatch(text):
                 _refuse_bad_line(block)
             yield Record(block, text)
+        if ending:
+            yield Trailer(block.start, int(ending[1]))
 
 
 def malformed(path: Path, line: int, what: str) -> Rejected:

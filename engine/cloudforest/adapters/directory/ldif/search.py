@@ -14,21 +14,49 @@ from cloudforest.adapters.directory.ldif.index import Index
 from cloudforest.adapters.directory.ldif.reader import Pattern, Record, attributes, read
 from cloudforest.model.messages import Lookup
 from cloudforest.model.program import ObjectType
+from cloudforest.program.dn import parse_dn
+from cloudforest.program.faults import SyntaxFault
 
 _GROUP = attributes(["objectguid", "objectclass", "member"])
 _GUID = attributes(["objectguid"])
+_WORDS = frozenset({"objectclass", "isdeleted"})
 
 
 def _records(path: Path) -> Iterator[Record]:
     return (each for each in read(path) if isinstance(each, Record))
 
 
+def _is_in_a_domain(dn: str) -> bool:
+    if "dc=" not in dn.replace(" ", "").lower():
+        return False
+    try:
+        return parse_dn(dn)[-1].startswith("dc=")
+    except SyntaxFault:
+        return False
+
+
+def _reference(name: str, value: str, index: Index) -> str | None:
+    """Return a value with a DN replaced by its objectGUID, as over LDAP.
+
+    An export does not say which attributes hold DNs, so every value that is one counts.
+    None where the DN lies outside the export.
+    """
+    if "=" not in value:
+        return None if name in values.REFERENCES else value
+    prefix, dn = values.split_prefixed(value)
+    if (guid := index.guid(dn)) is not None:
+        return prefix + values.guid_text(guid)
+    return None if name in values.REFERENCES or _is_in_a_domain(dn) else value
+
+
 def _texts(name: str, raw: Sequence[bytes], index: Index) -> tuple[str, ...]:
-    if name not in values.REFERENCES:
-        return tuple(values.text(name, each) for each in raw)
-    guids = (index.guid(each.decode(errors="replace")) for each in raw)
-    # What a reference names may lie outside the export.
-    return tuple(values.guid_text(guid) for guid in guids if guid is not None)
+    texts = (values.text(name, each) for each in raw)
+    if name in _WORDS:
+        return tuple(each.strip() for each in texts)
+    if name in values.NAMES or name in values.BINARY:
+        return tuple(texts)
+    found = (_reference(name, each, index) for each in texts)
+    return tuple(each for each in found if each is not None)
 
 
 def _is_escaped(dn: str, at: int) -> bool:
@@ -61,12 +89,14 @@ def of_type(
 ) -> Generator[Found, None, None]:
     """Yield the entries that have the type among their object classes."""
     wanted = attributes({*ALWAYS, *asked})
-    # Most entries are of another type: look before decoding.
-    line = rb"^objectclass: *" + kind.encode() + rb"$"
-    marked = re.compile(line, re.IGNORECASE | re.MULTILINE)
+    # Most entries are of another type: look before decoding. A class may be in base64.
+    line = rb"^objectclass(?:;[^:\n]*)?:(?: *" + kind.encode() + rb" *$|:)"
+    maybe = re.compile(line, re.IGNORECASE | re.MULTILINE)
     for record in _records(path):
-        if marked.search(record.text):
-            yield _found(record, index, wanted)
+        if maybe.search(record.text):
+            found = _found(record, index, wanted)
+            if kind in map(str.lower, found.attributes["objectclass"]):
+                yield found
 
 
 def _guid_bytes(text: str) -> bytes | None:

@@ -18,11 +18,14 @@ from cloudforest.adapters.store.tables import (
     cycle,
     effect,
     membership,
+    resource,
+    resource_key,
     source,
     watermark,
 )
 from cloudforest.model.provisioning import Cycle
 
+JOB_TABLES = (source, membership, effect, watermark)
 CUT_SHORT = "The service ended before this cycle did; the next one goes on from there."
 
 decode = msgspec.json.Decoder(Cycle).decode
@@ -43,6 +46,7 @@ def save_cycle(connection: Connection, value: Cycle) -> None:
     row = {
         "id": value.id,
         "job": value.job,
+        "target": value.target,
         "started": value.started.isoformat(),
         "state": value.state,
         "body": encode(value),
@@ -58,7 +62,7 @@ def copy_rows(connection: Connection, table: Table, job: str, scratch: str) -> N
 
 
 def drop_rows(connection: Connection, job: str) -> None:
-    for table in (source, membership, effect, watermark):
+    for table in JOB_TABLES:
         connection.execute(delete(table).where(table.c.job == job))
 
 
@@ -88,10 +92,10 @@ class Cycles(Part):
             }
         )
 
-    async def has_finished(self, job: str) -> bool:
+    async def has_finished(self, job: str, target: str) -> bool:
         query = (
             select(cycle.c.id)
-            .where(cycle.c.job == job)
+            .where(cycle.c.job == job, cycle.c.target == target)
             .where(cycle.c.state.in_(["succeeded", "partial", "blocked"]))
             .limit(1)
         )
@@ -106,10 +110,10 @@ class Cycles(Part):
             copy_rows(connection, membership, job, scratch)
             connection.execute(
                 insert(watermark).from_select(
-                    ["job", "generation"],
-                    select(literal(scratch), watermark.c.generation).where(
-                        watermark.c.job == job
-                    ),
+                    ["job", "generation", "whole"],
+                    select(
+                        literal(scratch), watermark.c.generation, watermark.c.whole
+                    ).where(watermark.c.job == job),
                 )
             )
 
@@ -117,3 +121,12 @@ class Cycles(Part):
 
     async def drop_job(self, job: str) -> None:
         await self.database.run(lambda connection: drop_rows(connection, job))
+
+    async def drop_scratch(self) -> None:
+        def work(connection: Connection) -> None:
+            for table in JOB_TABLES:
+                connection.execute(delete(table).where(table.c.job.like("plan:%")))
+            for table in (resource, resource_key):
+                connection.execute(delete(table))
+
+        await self.database.run(work)

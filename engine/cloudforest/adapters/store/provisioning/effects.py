@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select
 
 from cloudforest.adapters.store.provisioning.links import save_links
 from cloudforest.adapters.store.provisioning.logs import save_log
-from cloudforest.adapters.store.provisioning.memberships import write_members
-from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
+from cloudforest.adapters.store.provisioning.memberships import coming, write_members
+from cloudforest.adapters.store.provisioning.part import Part, Row, slices, upsert
 from cloudforest.adapters.store.tables import effect
 from cloudforest.model.provisioning import Effect, LogEntry, Outcome
 
@@ -18,27 +18,27 @@ decode = msgspec.json.Decoder(Effect).decode
 encode = msgspec.json.Encoder().encode
 
 
-def settle(connection: Connection, job: str, outcomes: Sequence[Outcome]) -> None:
-    """Take what is done out of the outbox, and keep the rest as it has become."""
-    for keys in slices(each.effect.key for each in outcomes if each.state == "done"):
-        connection.execute(
-            delete(effect).where(effect.c.job == job, effect.c.key.in_(keys))
-        )
-    left = [
+def rows_of(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
+    return [
         {
-            "of": each.effect.key,
-            "phase": each.effect.phase,
+            "job": job,
+            "key": each.key,
+            "guid": each.id,
+            "cycle": cycle,
+            "phase": each.phase,
             "state": each.state,
-            "body": encode(each.effect),
+            "resource": each.resource,
+            "body": encode(each),
         }
-        for each in outcomes
-        if each.state != "done"
+        for each in effects
     ]
-    if left:
-        statement = update(effect).where(
-            effect.c.job == job, effect.c.key == bindparam("of")
+
+
+def remove(connection: Connection, job: str, keys: Iterable[str]) -> None:
+    for some in slices(keys):
+        connection.execute(
+            delete(effect).where(effect.c.job == job, effect.c.key.in_(some))
         )
-        connection.execute(statement, left)
 
 
 class Effects(Part):
@@ -59,24 +59,35 @@ class Effects(Part):
     async def save_effects(
         self, job: str, cycle: str, effects: Sequence[Effect]
     ) -> None:
-        rows = [
-            {
-                "job": job,
-                "key": each.key,
-                "guid": each.id,
-                "cycle": cycle,
-                "phase": each.phase,
-                "state": each.state,
-                "resource": each.resource,
-                "body": encode(each),
-            }
-            for each in effects
-        ]
-        await self.database.run(lambda connection: upsert(connection, effect, rows))
+        rows = rows_of(job, cycle, effects)
+        if rows:
+            await self.database.run(lambda connection: upsert(connection, effect, rows))
 
     async def drop_effects(self, job: str, cycle: str) -> None:
         statement = delete(effect).where(effect.c.job == job, effect.c.cycle != cycle)
         await self.database.run(lambda connection: connection.execute(statement))
+
+    async def remove_effects(self, job: str, keys: Sequence[str]) -> None:
+        if keys:
+            await self.database.run(lambda connection: remove(connection, job, keys))
+
+    async def coming(
+        self, job: str, cycle: str, ids: Sequence[str]
+    ) -> dict[str, str | None]:
+        def work(connection: Connection) -> dict[str, str | None]:
+            return {
+                key: resource
+                for some in slices(ids)
+                for key, resource, of, state in connection.execute(
+                    select(
+                        effect.c.key, effect.c.resource, effect.c.cycle, effect.c.state
+                    ).where(effect.c.job == job, effect.c.key.in_(some))
+                )
+                # Asked for in SQL, SQLite would read all that is pending instead.
+                if (of, state) == (cycle, "pending")
+            }
+
+        return await self.database.run(work)
 
     async def claimed(
         self, job: str, cycle: str, resources: Sequence[str]
@@ -98,12 +109,12 @@ class Effects(Part):
         return await self.database.run(work)
 
     async def pending(
-        self, job: str, phase: int, after: str, limit: int
+        self, job: str, cycle: str, phase: int, *, after: str, limit: int
     ) -> list[Effect]:
         query = (
             select(effect.c.body)
-            .where(effect.c.job == job, effect.c.state == "pending")
-            .where(effect.c.phase == phase, effect.c.key > after)
+            .where(effect.c.job == job, effect.c.phase == phase, coming(cycle))
+            .where(effect.c.key > after)
             .order_by(effect.c.key)
             .limit(limit)
         )
@@ -117,18 +128,20 @@ class Effects(Part):
         self,
         job: str,
         target: str,
+        cycle: str,
+        *,
         outcomes: Sequence[Outcome],
         log: Sequence[LogEntry],
     ) -> None:
+        links = [each.link for each in outcomes if each.link]
+        done = [each.effect.key for each in outcomes if each.state == "done"]
+        left = [each.effect for each in outcomes if each.state != "done"]
+
         def work(connection: Connection) -> None:
-            save_links(
-                connection, target, [each.link for each in outcomes if each.link]
-            )
-            for each in outcomes:
-                group = each.effect.id
-                write_members(connection, job, group, ids=each.added, written=True)
-                write_members(connection, job, group, ids=each.removed, written=False)
-            settle(connection, job, outcomes)
+            save_links(connection, target, links)
+            write_members(connection, target, outcomes)
+            remove(connection, job, done)
+            upsert(connection, effect, rows_of(job, cycle, left))
             save_log(connection, log)
 
         await self.database.run(work)

@@ -23,6 +23,12 @@ def save_watermark(connection: Connection, job: str, value: Watermark) -> None:
     )
 
 
+def save_whole(connection: Connection, job: str, generation: int) -> None:
+    connection.execute(
+        update(watermark).where(watermark.c.job == job).values(whole=generation)
+    )
+
+
 class Imports(Part):
     async def watermark(self, job: str) -> Watermark | None:
         query = select(watermark.c.body).where(watermark.c.job == job)
@@ -38,8 +44,8 @@ class Imports(Part):
 
         def work(connection: Connection) -> int:
             generation = (connection.execute(query).scalar() or 0) + 1
-            row = {"job": job, "generation": generation, "body": None}
-            upsert(connection, watermark, [row], keep="body")
+            row = {"job": job, "generation": generation, "whole": 0, "body": None}
+            upsert(connection, watermark, [row], keep=("whole", "body"))
             return generation
 
         return await self.database.run(work)
@@ -64,6 +70,7 @@ class Imports(Part):
         def work(connection: Connection) -> None:
             if full:
                 forget_older_members(connection, job, generation)
+                save_whole(connection, job, generation)
             save_watermark(connection, job, watermark)
 
         await self.database.run(work)

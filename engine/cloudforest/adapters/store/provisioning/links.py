@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import IntegrityError
 
 from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
 from cloudforest.adapters.store.tables import link, source
+from cloudforest.model.outcomes import AlreadyLinked
 from cloudforest.model.provisioning import Link
 
 
@@ -25,7 +27,10 @@ def save_links(connection: Connection, target: str, links: Sequence[Link]) -> No
         }
         for each in links
     ]
-    upsert(connection, link, rows)
+    try:
+        upsert(connection, link, rows)
+    except IntegrityError as error:
+        raise AlreadyLinked from error
 
 
 class Links(Part):

@@ -8,8 +8,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
+    delete,
     exists,
     false,
+    func,
     or_,
     select,
     true,
@@ -18,7 +20,15 @@ from sqlalchemy import (
 )
 
 from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
-from cloudforest.adapters.store.tables import link, membership, source
+from cloudforest.adapters.store.tables import (
+    effect,
+    link,
+    membership,
+    source,
+    watermark,
+    written_member,
+)
+from cloudforest.model.provisioning import Outcome
 
 
 def save_members(
@@ -34,11 +44,10 @@ def save_members(
             "member_guid": member,
             "generation": generation,
             "wanted": wanted,
-            "written": False,
         }
         for (group, member), wanted in members.items()
     ]
-    upsert(connection, membership, rows, keep="written")
+    upsert(connection, membership, rows)
 
 
 def forget_older_members(connection: Connection, job: str, generation: int) -> None:
@@ -58,41 +67,78 @@ def forget_older_members(connection: Connection, job: str, generation: int) -> N
 
 
 def write_members(
-    connection: Connection, job: str, group: str, *, ids: Sequence[str], written: bool
+    connection: Connection, target: str, outcomes: Sequence[Outcome]
 ) -> None:
-    for some in slices(ids):
+    """Keep which members the groups of the target now have through us."""
+    written = written_member.c
+    linked = [
+        each.effect.id
+        for each in outcomes
+        if each.link is not None
+        and each.effect.type == "group"
+        and each.effect.action in {"create", "adopt"}
+    ]
+    for some in slices(linked):
         connection.execute(
-            update(membership)
-            .where(membership.c.job == job, membership.c.group_guid == group)
-            .where(membership.c.member_guid.in_(some))
-            .values(written=written)
+            delete(written_member).where(
+                written.target == target, written.group_guid.in_(some)
+            )
         )
+    rows = [
+        {"target": target, "group_guid": each.effect.id, "member_guid": member}
+        for each in outcomes
+        for member in each.added
+    ]
+    upsert(connection, written_member, rows)
+    for each in outcomes:
+        for some in slices(each.removed):
+            connection.execute(
+                delete(written_member)
+                .where(written.target == target, written.group_guid == each.effect.id)
+                .where(written.member_guid.in_(some))
+            )
+
+
+def coming(cycle: str) -> ColumnElement[bool]:
+    """Say in SQL: an effect that the cycle is to send."""
+    return and_(effect.c.cycle == cycle, effect.c.state == "pending")
+
+
+def is_named(job: str) -> ColumnElement[bool]:
+    """Say in SQL: the last complete full read named the source row, or a later one."""
+    whole = select(watermark.c.whole).where(watermark.c.job == job).scalar_subquery()
+    return source.c.generation >= func.coalesce(whole, 0)
+
+
+def is_linked(target: str, guid: ColumnElement[str]) -> ColumnElement[bool]:
+    return exists().where(link.c.target == target, link.c.guid == guid)
 
 
 def known(job: str, target: str, guid: ColumnElement[str]) -> ColumnElement[bool]:
     """Say in SQL: in scope of the job, or linked."""
-    return or_(
-        exists().where(
-            source.c.job == job, source.c.guid == guid, source.c.in_scope == true()
-        ),
-        exists().where(link.c.target == target, link.c.guid == guid),
+    in_scope = exists().where(
+        source.c.job == job,
+        source.c.guid == guid,
+        source.c.in_scope == true(),
+        is_named(job),
     )
+    return or_(in_scope, is_linked(target, guid))
 
 
 class Memberships(Part):
     async def membership_changes(
         self, job: str, target: str, after: tuple[str, str], limit: int
     ) -> list[tuple[str, str, bool]]:
-        row = membership.c
+        row, written = membership.c, written_member.c
+        is_written = exists().where(
+            written.target == target,
+            written.group_guid == row.group_guid,
+            written.member_guid == row.member_guid,
+        )
         query = (
             select(row.group_guid, row.member_guid, row.wanted)
             .where(row.job == job, tuple_(row.group_guid, row.member_guid) > after)
-            .where(
-                or_(
-                    and_(row.wanted == true(), row.written == false()),
-                    and_(row.wanted == false(), row.written == true()),
-                )
-            )
+            .where((row.wanted == true()) != is_written)
             .where(known(job, target, row.group_guid))
             .where(known(job, target, row.member_guid))
             .order_by(row.group_guid, row.member_guid)
@@ -105,21 +151,20 @@ class Memberships(Part):
             ]
         )
 
-    async def save_present(self, job: str, group: str, members: Sequence[str]) -> None:
-        await self.database.run(
-            lambda connection: write_members(
-                connection, job, group, ids=members, written=True
-            )
+    async def emptied_groups(
+        self, job: str, target: str, cycle: str, groups: Sequence[str]
+    ) -> frozenset[str]:
+        row = membership.c
+        is_coming = exists().where(
+            effect.c.job == job, effect.c.key == row.member_guid, coming(cycle)
         )
-
-    async def emptied_groups(self, job: str, groups: Sequence[str]) -> frozenset[str]:
         query = (
-            select(membership.c.group_guid)
-            .where(membership.c.job == job, membership.c.group_guid.in_(groups))
-            .where(membership.c.wanted == true())
+            select(row.group_guid)
+            .where(row.job == job, row.group_guid.in_(groups), row.wanted == true())
+            .where(or_(is_linked(target, row.member_guid), is_coming))
             .distinct()
         )
-        wanted = await self.database.run(
+        left = await self.database.run(
             lambda connection: frozenset(connection.execute(query).scalars())
         )
-        return frozenset(groups) - wanted
+        return frozenset(groups) - left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -29,16 +29,20 @@ def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.
 
 
 def upsert(
-    connection: Connection, table: Table, rows: Sequence[Row], *, keep: str = ""
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Row],
+    *,
+    keep: Collection[str] = (),
 ) -> None:
-    """Insert the rows, or replace those with their keys, all but the column `keep`."""
+    """Insert the rows, or replace those with their keys, all but the columns `keep`."""
     if not rows:
         return
     insert = _insert(connection, table)
     columns = {
         column.name: insert.excluded[column.name]
         for column in table.columns
-        if not column.primary_key and column.name != keep
+        if not column.primary_key and column.name not in keep
     }
     keys = [column.name for column in table.primary_key]
     connection.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select
@@ -9,12 +10,17 @@ from sqlalchemy import Connection, delete, select
 from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
 from cloudforest.adapters.store.tables import resource, resource_key
 from cloudforest.model.provisioning import TargetResource
+from cloudforest.program.attribute import comparable
 
 KEY_LENGTH = 400
 
 
-def key_of(value: str) -> str:
-    return value.lower()[:KEY_LENGTH]
+def key_of(path: str, value: str) -> str:
+    """Return what a value is found by: itself as compared, or its digest if long."""
+    key = comparable(path, value)
+    if len(key) <= KEY_LENGTH:
+        return key
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 class Snapshot(Part):
@@ -30,7 +36,7 @@ class Snapshot(Part):
             {**where, "resource": each.id, "body": each.values} for each in resources
         ]
         keys = [
-            {**where, "path": path, "value": key_of(value), "resource": each.id}
+            {**where, "path": path, "value": key_of(path, value), "resource": each.id}
             for each in resources
             for path in paths
             if isinstance(value := each.values.get(path), str)
@@ -52,6 +58,7 @@ class Snapshot(Part):
     async def matches(
         self, picture: str, resource_type: str, path: str, values: Sequence[str]
     ) -> dict[str, tuple[TargetResource, ...]]:
+        keys = {value: key_of(path, value) for value in values}
         query = (
             select(resource_key.c.value, resource.c.resource, resource.c.body)
             .join(
@@ -66,16 +73,12 @@ class Snapshot(Part):
 
         def work(connection: Connection) -> dict[str, tuple[TargetResource, ...]]:
             found: dict[str, tuple[TargetResource, ...]] = {}
-            for some in slices(key_of(value) for value in values):
+            for some in slices(keys.values()):
                 for key, id_, body in connection.execute(
                     query.where(resource_key.c.value.in_(some))
                 ):
                     each = TargetResource(id=id_, values=body)
                     found[key] = (*found.get(key, ()), each)
-            return {
-                value: found[key_of(value)]
-                for value in values
-                if key_of(value) in found
-            }
+            return {value: found[key] for value, key in keys.items() if key in found}
 
         return await self.database.run(work)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, false, select, true, update
+from sqlalchemy import Connection, RowMapping, false, or_, select, true, update
 
-from cloudforest.adapters.store.provisioning.memberships import save_members
+from cloudforest.adapters.store.provisioning.memberships import (
+    is_linked,
+    is_named,
+    save_members,
+)
 from cloudforest.adapters.store.provisioning.part import Part, Row, slices, upsert
 from cloudforest.adapters.store.tables import link, source
 from cloudforest.model.messages import (
@@ -83,11 +87,14 @@ def save_records(
 
 
 class Sources(Part):
-    async def sources(self, job: str, after: str, limit: int) -> list[SourceRow]:
+    async def sources(
+        self, job: str, target: str, after: str, limit: int
+    ) -> list[SourceRow]:
+        counts = or_(is_named(job), is_linked(target, source.c.guid))
         query = (
             select(*COLUMNS)
             .where(source.c.job == job, source.c.guid > after)
-            .where(source.c.in_scope == true())
+            .where(source.c.in_scope == true(), counts)
             .order_by(source.c.guid)
             .limit(limit)
         )
@@ -118,6 +125,7 @@ class Sources(Part):
                     source.c.job == job,
                     source.c.guid.in_(some),
                     source.c.in_scope == true(),
+                    is_named(job),
                 )
                 linked = select(link.c.guid).where(
                     link.c.target == target, link.c.guid.in_(some)

@@ -30,11 +30,12 @@ class Content:
     """What a client may write. `body` is a JSON object without id, meta and members.
 
     `keys` are what look-ups use: values by path, as they are compared; `unique` names
-    the path that no two resources of a type share. None for `members`: as they are.
+    the path that no two resources of a type share. None for `keys` and for `members`:
+    as they are.
     """
 
     body: bytes
-    keys: Mapping[str, str]
+    keys: Mapping[str, str] | None
     unique: str | None = None
     members: Members | None = None
 

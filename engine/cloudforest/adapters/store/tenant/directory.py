@@ -138,9 +138,7 @@ class TenantDirectory:
     async def listing(self, part: Slice, *, members: bool) -> list[Stored]:
         def work(connection: Connection) -> list[Stored]:
             found = listing.listed(connection, part)
-            if members:
-                return [_with_members(connection, each) for each in found]
-            return found
+            return _with_members(connection, found) if members else found
 
         return self._run(work)
 
@@ -155,15 +153,18 @@ def _text(now: datetime) -> str:
     return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _with_members(connection: Connection, row: Stored) -> Stored:
-    return dataclasses.replace(row, members=rows.members_of(connection, row.id))
+def _with_members(connection: Connection, found: Sequence[Stored]) -> list[Stored]:
+    members = rows.members_of(connection, [each.id for each in found])
+    return [dataclasses.replace(each, members=members[each.id]) for each in found]
 
 
 def _load(
     connection: Connection, kind: str, id_: str, *, members: bool
 ) -> Stored | None:
     row = rows.find(connection, kind, id_)
-    return _with_members(connection, row) if row is not None and members else row
+    if row is None or not members:
+        return row
+    return _with_members(connection, [row])[0]
 
 
 def _check(row: Stored, versions: frozenset[int] | None) -> None:

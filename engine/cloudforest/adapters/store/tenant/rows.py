@@ -23,16 +23,21 @@ _resource, _key, _member = tenant_resource.c, tenant_key.c, tenant_member.c
 _FIND = select(*COLUMNS).where(
     _resource.type == bindparam("kind"), _resource.id == bindparam("which")
 )
-_KEYS = select(_key.path, _key.value).where(_key.id == bindparam("which"))
 _HOLDER = select(_key.id).where(
     _key.type == bindparam("kind"),
     _key.path == bindparam("key_path"),
     _key.value == bindparam("key_value"),
     _key.id != bindparam("which"),
 )
-_MEMBERS = select(_member.member_id, _member.body).where(
-    _member.group_id == bindparam("which")
+_MEMBERS = select(_member.group_id, _member.member_id, _member.body).where(
+    _member.group_id.in_(bindparam("groups", expanding=True))
 )
+_PRESENT = select(_member.member_id).where(
+    _member.group_id == bindparam("which"),
+    _member.member_id.in_(bindparam("part", expanding=True)),
+)
+_AT_ONCE = 500
+"""How many ids one statement asks for; SQLite takes a limited number."""
 _INSERT = insert(tenant_resource)
 _INSERT_KEYS = insert(tenant_key)
 _INSERT_MEMBERS = insert(tenant_member)
@@ -53,13 +58,18 @@ def find(connection: Connection, kind: str, which: str) -> Stored | None:
     return None if row is None else Stored(*row)
 
 
-def members_of(connection: Connection, which: str) -> Members:
-    rows = connection.execute(_MEMBERS, {"which": which})
-    return {row.member_id: row.body for row in rows}
+def members_of(connection: Connection, groups: Sequence[str]) -> dict[str, Members]:
+    """Return the members of each of the groups, by the group's id."""
+    found: dict[str, Members] = {each: {} for each in groups}
+    for start in range(0, len(groups), _AT_ONCE):
+        part = groups[start : start + _AT_ONCE]
+        for group, member, body in connection.execute(_MEMBERS, {"groups": part}):
+            found[group][member] = body
+    return found
 
 
 def _claim(connection: Connection, kind: str, which: str, content: Content) -> None:
-    value = content.keys.get(content.unique or "")
+    value = (content.keys or {}).get(content.unique or "")
     if value is None:
         return
     wanted = {"kind": kind, "key_path": content.unique, "key_value": value}
@@ -70,7 +80,7 @@ def _claim(connection: Connection, kind: str, which: str, content: Content) -> N
 def _add_keys(connection: Connection, kind: str, which: str, content: Content) -> None:
     rows = [
         {"type": kind, "path": path, "value": value, "id": which}
-        for path, value in content.keys.items()
+        for path, value in (content.keys or {}).items()
     ]
     if rows:
         connection.execute(_INSERT_KEYS, rows)
@@ -94,12 +104,11 @@ def add(connection: Connection, row: Stored, content: Content) -> None:
 
 
 def rewrite(connection: Connection, row: Stored, content: Content, now: str) -> None:
-    _claim(connection, row.type, row.id, content)
     connection.execute(
         _REWRITE, {"which": row.id, "now": now, "new_body": content.body}
     )
-    rows = connection.execute(_KEYS, {"which": row.id})
-    if {each.path: each.value for each in rows} != content.keys:
+    if content.keys is not None:
+        _claim(connection, row.type, row.id, content)
         connection.execute(_DELETE_KEYS, {"which": row.id})
         _add_keys(connection, row.type, row.id, content)
 
@@ -128,15 +137,10 @@ def present_members(
 ) -> frozenset[str]:
     """Return those of the ids that are members, asking for a few hundred at a time."""
     found: set[str] = set()
-    for start in range(0, len(members), 500):
-        part = members[start : start + 500]
-        found.update(
-            connection.execute(
-                select(_member.member_id).where(
-                    _member.group_id == which, _member.member_id.in_(part)
-                )
-            ).scalars()
-        )
+    for start in range(0, len(members), _AT_ONCE):
+        part = members[start : start + _AT_ONCE]
+        rows = connection.execute(_PRESENT, {"which": which, "part": part})
+        found.update(rows.scalars())
     return frozenset(found)
 
 

@@ -51,21 +51,33 @@ def _members(document: dict[str, Any]) -> Members:
     }
 
 
-def to_content(kind: Kind, resource: Resource[Any], *, members: bool) -> Content:
-    """Return what is stored: as a client reads it back, so never a password.
-
-    Without `members` the stored ones are left as they are.
-    """
-    document = resource.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE)
-    keys = {
+def _keys(kind: Kind, document: Mapping[str, Any]) -> dict[str, str]:
+    return {
         path: key(document[path])
         for path, key in kind.keys.items()
         if document.get(path)
     }
+
+
+def to_content(
+    kind: Kind,
+    resource: Resource[Any],
+    *,
+    members: bool,
+    before: Stored | None = None,
+) -> Content:
+    """Return what is stored: as a client reads it back, so never a password.
+
+    Without `members` the stored ones are left as they are, and so are keys that are
+    the same as `before`.
+    """
+    document = resource.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE)
+    keys = _keys(kind, document)
+    same = before and keys == _keys(kind, msgspec.json.decode(before.body))
     body = {path: value for path, value in document.items() if path not in _OURS}
     return Content(
         body=msgspec.json.encode(body),
-        keys=keys,
+        keys=None if same else keys,
         unique=kind.unique,
         members=_members(document) if members else None,
     )

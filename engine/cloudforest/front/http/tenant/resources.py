@@ -14,6 +14,7 @@ from cloudforest.adapters.store.tenant import Content, Stored, TenantDirectory
 from cloudforest.front.http.tenant.answers import (
     base_of,
     found,
+    read_body,
     read_json,
     resource_answer,
     versions_of,
@@ -40,7 +41,7 @@ def _answer(stored: Stored, request: Request, *, status: int = 200) -> Response:
 def _create(directory: TenantDirectory, kind: Kind) -> Endpoint:
     async def create(request: Request) -> Response:
         resource = kind.model.model_validate_json(
-            await request.body(),
+            await read_body(request),
             scim_ctx=Context.RESOURCE_CREATION_REQUEST,
             scim_policy=POLICY,
         )
@@ -69,14 +70,16 @@ def _read(directory: TenantDirectory, kind: Kind) -> Endpoint:
 def _replace(directory: TenantDirectory, kind: Kind) -> Endpoint:
     async def replace(request: Request) -> Response:
         resource = kind.model.model_validate_json(
-            await request.body(),
+            await read_body(request),
             scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST,
             scim_policy=POLICY,
         )
 
         def revise(stored: Stored) -> Content | None:
             resource.replace(to_model(stored))
-            content = to_content(kind, resource, members=kind.has_members)
+            content = to_content(
+                kind, resource, members=kind.has_members, before=stored
+            )
             same = content.body == stored.body
             return None if same and content.members == stored.members else content
 
@@ -120,7 +123,9 @@ async def _patch_resource(
     def revise(stored: Stored) -> Content | None:
         resource: Resource[Any] = to_model(stored)
         changed = operations.patch(resource, scim_policy=POLICY)
-        return to_content(kind, resource, members=members) if changed else None
+        if not changed:
+            return None
+        return to_content(kind, resource, members=members, before=stored)
 
     return found(
         await directory.revise(
@@ -135,7 +140,7 @@ async def _patch_resource(
 
 def _patch(directory: TenantDirectory, kind: Kind) -> Endpoint:
     async def patch(request: Request) -> Response:
-        document = read_json(await request.body())
+        document = read_json(await read_body(request))
         stored = await _patch_members(directory, kind, request, document)
         if stored is None:
             stored = await _patch_resource(directory, kind, request, document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,7 +22,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cloudforest.adapters.store.tenant import Slice, Stored, TenantDirectory
-from cloudforest.front.http.tenant.answers import base_of, read_json, scim
+from cloudforest.front.http.tenant.answers import (
+    base_of,
+    read_body,
+    read_json,
+    scim,
+)
 from cloudforest.front.http.tenant.content import (
     only_without_members,
     to_json,
@@ -37,6 +43,8 @@ from cloudforest.front.http.tenant.kinds import (
 )
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+AT_ONCE = 25
+"""How many resources are looked at before other requests have their turn."""
 PARAMETERS = ("attributes", "excludedAttributes", "filter", "startIndex", "count")
 UNSUPPORTED = ("sortBy", "sortOrder", "cursor")
 
@@ -75,6 +83,8 @@ async def _matching(
     """Try the filter on each candidate, keeping none but the page asked for."""
     total, found, part = 0, list[Stored](), first
     while True:
+        # Others have their turn: a filter without an index reads the whole directory.
+        await asyncio.sleep(0)
         batch = await directory.listing(part, members=members)
         for stored in batch:
             if wanted.match(to_model(stored)):
@@ -102,19 +112,25 @@ async def _find(
     key = _key_of(request.filter.ast, kinds[0]) if kind else None
     return await _matching(
         directory,
-        Slice(kind, key=key),
+        Slice(kind, key=key, limit=AT_ONCE),
         request.filter,
         window=range(skip, skip + count),
         members=members or "members" in str(request.filter).lower(),
     )
 
 
-def _listed(
+async def _listed(
     total: int, found: list[Stored], request: SearchRequest[Any], base: str
 ) -> Response:
     asked = request.attributes or request.excluded_attributes
     parameters = request if asked and not only_without_members(request) else None
-    resources = [msgspec.Raw(to_json(each, base, parameters)) for each in found]
+    resources = []
+    for start in range(0, len(found), AT_ONCE):
+        await asyncio.sleep(0)
+        resources += [
+            msgspec.Raw(to_json(each, base, parameters))
+            for each in found[start : start + AT_ONCE]
+        ]
     document = {
         "schemas": [LIST_RESPONSE],
         "totalResults": total,
@@ -130,7 +146,7 @@ def _search(directory: TenantDirectory, kinds: tuple[Kind, ...]) -> Endpoint:
 
     async def search(request: Request) -> Response:
         payload: dict[str, Any] = (
-            read_json(await request.body())
+            read_json(await read_body(request))
             if request.method == "POST"
             else {
                 name: request.query_params[name]
@@ -144,7 +160,7 @@ def _search(directory: TenantDirectory, kinds: tuple[Kind, ...]) -> Endpoint:
             )
         wanted = model.model_validate(payload, scim_ctx=Context.SEARCH_REQUEST)
         total, found = await _find(directory, kinds, wanted)
-        return _listed(total, found, wanted, base_of(request))
+        return await _listed(total, found, wanted, base_of(request))
 
     return search
 

@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("written", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("target", "guid"),
     )
-    op.create_index("link_resource", "link", ["target", "resource"], unique=False)
+    op.create_index("link_resource", "link", ["target", "resource"], unique=True)
     op.create_table(
         "membership",
         sa.Column("job", sa.String(length=200), nullable=False),
@@ -43,11 +43,14 @@ def upgrade() -> None:
         sa.Column("member_guid", sa.String(length=36), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("wanted", sa.Boolean(), nullable=False),
-        sa.Column("written", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("job", "group_guid", "member_guid"),
     )
-    op.create_index(
-        "membership_due", "membership", ["job", "wanted", "written"], unique=False
+    op.create_table(
+        "written_member",
+        sa.Column("target", sa.String(length=200), nullable=False),
+        sa.Column("group_guid", sa.String(length=36), nullable=False),
+        sa.Column("member_guid", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("target", "group_guid", "member_guid"),
     )
     op.create_table(
         "effect",
@@ -69,6 +72,7 @@ def upgrade() -> None:
         "watermark",
         sa.Column("job", sa.String(length=200), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("whole", sa.Integer(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("job"),
     )
@@ -93,6 +97,7 @@ def upgrade() -> None:
         "cycle",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("target", sa.String(length=200), nullable=False),
         sa.Column("started", sa.String(length=40), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),

@@ -1,0 +1,82 @@
+"""What the next cycles would do, for plans: evaluated, and not written."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from cloudforest.base.canonical import digest
+from cloudforest.base.errors import CloudforestError, Unavailable
+from cloudforest.front.wiring import summaries
+from cloudforest.front.wiring.previews import Previews
+from cloudforest.front.wiring.runs import Runs
+from cloudforest.model.identity import Operator, permits
+from cloudforest.model.ports import AgentBus, IdentityStore, RegistrationStore
+from cloudforest.model.registration import Job, Registration
+from cloudforest.plan.plan import JobImpact
+from cloudforest.provisioning.impact import impact
+
+
+@dataclass(frozen=True)
+class Impacts:
+    """`previews` answer for the tree's local agents; without them the bus is asked."""
+
+    runs: Runs
+    registrations: RegistrationStore
+    identities: IdentityStore
+    bus: AgentBus | None
+    previews: Previews | None
+
+    async def of(
+        self, registration: Registration, operator: Operator
+    ) -> list[JobImpact]:
+        """Evaluate the next cycle of each enabled job as it would be registered.
+
+        Who may not register it can't have it read with secrets either: a reference
+        that is not registered would be resolved here and sent where it says.
+        """
+        jobs = [each for each in registration.jobs if each.enabled]
+        trusted = permits(operator.role, "apply")
+        if not trusted and not await self._has_targets_of(registration):
+            reason = "A target differs from the registered one; role `apply` sees."
+            return [JobImpact(job=each.name, unknown=reason) for each in jobs]
+        async with self._asked(registration, trusted=trusted) as bus:
+            return [await self._of_job(job, registration, bus) for job in jobs]
+
+    async def _has_targets_of(self, registration: Registration) -> bool:
+        _, registered = await self.registrations.registration()
+        return registered is not None and registered.targets == registration.targets
+
+    @asynccontextmanager
+    async def _asked(
+        self, registration: Registration, *, trusted: bool
+    ) -> AsyncIterator[AgentBus | None]:
+        if self.previews is None or not trusted:
+            yield self.bus
+            return
+        async with self.previews.bus(registration) as bus:
+            yield bus
+
+    async def _of_job(
+        self, job: Job, registration: Registration, bus: AgentBus | None
+    ) -> JobImpact:
+        try:
+            if bus is None:
+                raise Unavailable("No agent can be asked from here.")
+            async with self.runs.prepared(job.name, registration, bus) as run:
+                found = await impact(run, digest=digest(registration))
+                return summaries.impact(run, found)
+        except CloudforestError as error:
+            awaited = await self._is_awaited(registration, job.domain)
+            return JobImpact(job=job.name, unknown=str(error), failed=not awaited)
+
+    async def _is_awaited(self, registration: Registration, domain: str) -> bool:
+        """Tell whether all agents of the domain are remote ones yet to enrol."""
+        known = {each.name: each for each in await self.identities.agents()}
+        return all(
+            agent.run == "remote"
+            and (agent.name not in known or known[agent.name].certificate is None)
+            for agent in registration.agents
+            if domain in agent.domains
+        )

@@ -1,0 +1,68 @@
+"""Opens what a job works with: for a cycle, a plan, or an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from cloudforest.base.clock import Clock
+from cloudforest.base.errors import CloudforestError
+from cloudforest.front.wiring.targets import Targets
+from cloudforest.model.ports import AgentBus, ProvisioningStore
+from cloudforest.model.provisioning import Cycle
+from cloudforest.model.registration import Registration
+from cloudforest.provisioning.cycle import record_failure, run_cycle
+from cloudforest.provisioning.run import Progress, Run, Turns, pinned
+
+
+@dataclass(frozen=True)
+class Runs:
+    store: ProvisioningStore
+    targets: Targets
+    clock: Clock
+    turns: Turns = field(default_factory=Turns)
+
+    @asynccontextmanager
+    async def prepared(
+        self, name: str, registration: Registration, bus: AgentBus
+    ) -> AsyncIterator[Run]:
+        """Open a job's target for as long as the context lasts."""
+        job, program, profile = pinned(registration, name)
+        target = self.targets.open(registration, job.target)
+        try:
+            yield Run(
+                job=job,
+                program=program,
+                profile=profile,
+                store=self.store,
+                bus=bus,
+                target=target,
+                clock=self.clock,
+                rows=name,
+            )
+        finally:
+            await target.close()
+
+    async def cycle(
+        self, name: str, registration: Registration, bus: AgentBus, progress: Progress
+    ) -> Cycle:
+        """Run one cycle to its end; one that can't even start is kept as failed."""
+        job, _, _ = pinned(registration, name)
+        try:
+            target = self.targets.open(registration, job.target)
+        except CloudforestError as error:
+            return await record_failure(job, error, store=self.store, clock=self.clock)
+        try:
+            return await run_cycle(
+                name,
+                registration,
+                store=self.store,
+                bus=bus,
+                target=target,
+                clock=self.clock,
+                turns=self.turns,
+                progress=progress,
+            )
+        finally:
+            await target.close()

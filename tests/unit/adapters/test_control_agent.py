@@ -1,0 +1,25 @@
+"""What an agent makes of a control plane that is none."""
+
+from __future__ import annotations
+
+import pytest
+from tests.servers.hostile import HostileServer, Reply
+
+from cloudforest.adapters.control.agent import AgentControlPlane
+from cloudforest.base.errors import Rejected
+from cloudforest.model.identity import BootstrapRequest, EnrolRequest
+
+
+@pytest.mark.parametrize("body", ["Welcome to our portal", {"agent": 1}, None])
+async def test_an_answer_that_is_not_ours_names_who_gave_it(body):
+    server = HostileServer(lambda _: Reply(body=body))
+    try:
+        async with AgentControlPlane(server.url) as control:
+            with pytest.raises(Rejected, match=server.url):
+                await control.bootstrap(
+                    BootstrapRequest(assertion="a", nkey="U", version="0")
+                )
+            with pytest.raises(Rejected, match="no control plane"):
+                await control.enrol(EnrolRequest(token="t", csr="c"))
+    finally:
+        server.close()

@@ -1,0 +1,291 @@
+"""Matching and linking: one resource, one object, and whose it is."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from tests.unit.provisioning.world import JOB, World, guid, program
+
+from cloudforest.adapters.memory_target import MemoryTarget, Resource
+from cloudforest.base.errors import Unavailable
+from cloudforest.model.outcomes import Refusal
+from cloudforest.model.provisioning import Flat, Link
+from cloudforest.model.registration import Registration
+from cloudforest.provisioning.cycle import run_cycle
+
+
+async def _links(world: World, *numbers: int) -> dict[str, Link]:
+    return await world.store.links("cloud", [guid(each) for each in numbers])
+
+
+class Slow(MemoryTarget):
+    async def create(self, resource_type: str, values: Flat) -> str:
+        await asyncio.sleep(0.001)
+        return await super().create(resource_type, values)
+
+    async def find(self, *arguments: Any) -> Any:
+        await asyncio.sleep(0.001)
+        return await super().find(*arguments)
+
+
+async def test_what_a_sibling_created_a_moment_ago_is_not_adopted(
+    world: World, monkeypatch
+):
+    world.target = Slow()
+    record = world.store.record
+
+    async def late(*arguments: Any, **named: Any) -> None:
+        await asyncio.sleep(0.05)
+        await record(*arguments, **named)
+
+    monkeypatch.setattr(world.store, "record", late)
+    world.person(1)
+    world.person(2, userprincipalname="p1@contoso.com", displayname="Somebody else")
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.create, cycle.counts.escrow) == (1, 1)
+    assert len(await _links(world, 1, 2)) == 1
+    (held,) = await world.store.escrowed(JOB)
+    assert held.reason is not None
+    assert held.reason.startswith("already-linked")
+
+
+async def test_two_that_find_the_same_resource_in_their_way_do_not_both_adopt_it(
+    world: World,
+):
+    class Late(Slow):
+        """Somebody else creates the person between matching and creating."""
+
+        async def create(self, resource_type: str, values: Flat) -> str:
+            stranger = Resource("User", {"userName": "same@contoso.com"})
+            self.held.setdefault("late", stranger)
+            return await super().create(resource_type, values)
+
+    world.target = Late()
+    for number in (1, 2):
+        world.person(number, userprincipalname="same@contoso.com")
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.adopt, cycle.counts.escrow) == (1, 1)
+    assert world.target.writes == [("modify", "late")]
+
+
+async def test_a_creation_that_is_answered_with_what_is_linked_is_escrowed(
+    world: World,
+):
+    class Upserting(MemoryTarget):
+        """A service that answers a creation with the one of that name."""
+
+        async def create(self, resource_type: str, values: Flat) -> str:
+            for id_, held in self.held.items():
+                if held.values["userName"] == values["userName"]:
+                    return id_
+            return await super().create(resource_type, values)
+
+    world.target = Upserting()
+    world.person(1)
+    await world.cycle()
+    world.person(2, userprincipalname="p1@contoso.com")
+    world.program = _unmatched_names()
+    world.delta = list(world.objects.values())
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.escrow) == ("partial", 1)
+    assert set(await _links(world, 1, 2)) == {guid(1)}
+
+
+def _unmatched_names():
+    return _with_rules(
+        lambda rule: {"matching_priority": int(rule.target == "externalId")}
+    )
+
+
+def _with_rules(options):
+    whole = program()
+    users, groups = whole.mappings
+    rules = tuple(
+        msgspec.structs.replace(each, **options(each)) for each in users.rules
+    )
+    users = msgspec.structs.replace(users, rules=rules)
+    return msgspec.structs.replace(whole, mappings=(users, groups))
+
+
+def _other_job(world: World) -> tuple[World, Registration]:
+    other = World(
+        store=world.store, target=world.target, clock=world.clock, turns=world.turns
+    )
+    old = other.registration()
+    job = msgspec.structs.replace(old.jobs[0], name="lab")
+    programs = {"lab": old.programs[JOB]}
+    return other, msgspec.structs.replace(old, jobs=(job,), programs=programs)
+
+
+async def test_two_jobs_of_one_target_take_turns_and_share_no_resource(world: World):
+    other, registration = _other_job(world)
+    world.target.held["x"] = Resource("User", {"userName": "same@contoso.com"})
+    world.person(1, userprincipalname="same@contoso.com")
+    other.person(2, userprincipalname="same@contoso.com")
+
+    first, second = await asyncio.gather(
+        world.cycle(),
+        run_cycle(
+            "lab",
+            registration,
+            store=world.store,
+            bus=other,
+            target=world.target,
+            clock=world.clock,
+            turns=world.turns,
+        ),
+    )
+
+    assert (first.counts.adopt, second.counts.adopt) == (1, 0)
+    assert (first.state, second.state) == ("succeeded", "partial")
+    assert set(await _links(world, 1, 2)) == {guid(1)}
+
+
+async def test_a_target_that_cannot_filter_is_pictured_instead(world: World):
+    class Unfiltered(MemoryTarget):
+        async def find(self, resource_type, path, value, paths):
+            if path == "externalId":
+                self.requests += 1
+                raise Refusal(400, "The target answered 400 invalidFilter.")
+            return await super().find(resource_type, path, value, paths)
+
+    world.target = Unfiltered()
+    world.target.held["x"] = Resource("User", {"externalId": guid(2)})
+    world.person(1)
+    world.person(2)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.create, cycle.counts.adopt) == ("succeeded", 1, 1)
+
+
+async def test_a_picture_tells_values_apart_that_differ_in_case_or_far_behind(
+    world: World,
+):
+    long = "x" * 500
+    for number in range(1, 25):
+        world.person(number)
+    for number, anchor in ((1, "AbC=="), (2, f"{long}a")):
+        altered = msgspec.structs.replace(world.objects[guid(number)], anchor=anchor)
+        world.objects[guid(number)] = altered
+    for id_, anchor in (("x", "aBc=="), ("y", f"{long}b")):
+        world.target.held[id_] = Resource("User", {"externalId": anchor})
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.adopt, cycle.counts.create) == (0, 24)
+
+
+async def test_a_refused_adoption_is_not_tried_in_every_cycle(world: World):
+    class Stubborn(MemoryTarget):
+        async def modify(self, *_arguments: Any) -> None:
+            self.requests += 1
+            raise Refusal(400, "The target does not change this.")
+
+    default = {"default_value": "Staff"}
+    world.program = _with_rules(lambda rule: default if rule.target == "title" else {})
+    world.target = Stubborn()
+    world.person(1)
+    world.target.held["x"] = Resource("User", {"userName": "p1@contoso.com"})
+
+    requests = [(await world.cycle()).requests for _ in range(3)]
+
+    assert requests == [3, 0, 0]
+    world.clock.now += timedelta(minutes=2)
+    assert (await world.cycle()).requests == 3
+
+
+async def test_an_ambiguous_match_is_not_asked_for_in_every_cycle(world: World):
+    default = {"default_value": "Staff"}
+    world.program = _with_rules(lambda rule: default if rule.target == "title" else {})
+    world.person(1)
+    for id_ in ("x", "y"):
+        world.target.held[id_] = Resource("User", {"externalId": guid(1)})
+
+    assert [(await world.cycle()).requests for _ in range(3)] == [1, 0, 0]
+
+
+class Losing(MemoryTarget):
+    """A target that creates, and whose answer is lost."""
+
+    async def create(self, resource_type: str, values: Flat) -> str:
+        await super().create(resource_type, values)
+        raise Refusal(0, "The target did not answer to a POST.")
+
+
+async def test_what_we_created_without_being_told_is_ours(world: World):
+    world.target = Losing()
+    world.person(1)
+    await world.cycle()
+    world.clock.now += timedelta(minutes=2)
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.create, cycle.counts.adopt) == (1, 0)
+    assert (await _links(world, 1))[guid(1)].origin == "created"
+
+
+async def test_what_was_never_sent_is_not_ours(world: World):
+    class Down(MemoryTarget):
+        async def create(self, *_arguments: Any) -> str:
+            raise Unavailable("The target does not answer.")
+
+    world.target = Down()
+    world.person(1)
+    await world.cycle()
+    world.target = MemoryTarget()
+    found = Resource("User", {"externalId": guid(1), "userName": "made@by.hr"})
+    world.target.held["x"] = found
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.create, cycle.counts.adopt) == (0, 1)
+    assert (await _links(world, 1))[guid(1)].origin == "adopted"
+
+
+async def test_what_has_our_name_and_not_our_anchor_is_not_ours(world: World):
+    class Refusing(MemoryTarget):
+        async def create(self, *_arguments: Any) -> str:
+            raise Refusal(0, "The target did not answer to a POST.")
+
+    world.program = _with_rules(
+        lambda rule: {"matching_priority": int(rule.target == "userName")}
+    )
+    world.target = Refusing()
+    world.person(1)
+    await world.cycle()
+    world.target = MemoryTarget()
+    world.target.held["x"] = Resource("User", {"userName": "p1@contoso.com"})
+    world.clock.now += timedelta(minutes=2)
+
+    await world.cycle()
+
+    assert (await _links(world, 1))[guid(1)].origin == "adopted"
+
+
+async def test_who_is_in_the_way_is_not_disabled_behind_the_guards_back(world: World):
+    class Late(MemoryTarget):
+        async def create(self, resource_type: str, values: Flat) -> str:
+            name = values["userName"]
+            stranger = Resource("User", {"userName": name, "active": True})
+            self.held.setdefault("late", stranger)
+            return await super().create(resource_type, values)
+
+    world.target = Late()
+    world.person(1, disabled="yes")
+
+    first = await world.cycle()
+    world.clock.now += timedelta(minutes=2)
+    second = await world.cycle()
+
+    assert (first.counts.adopt, first.counts.escrow) == (0, 1)
+    assert (second.counts.adopt, second.counts.escrow) == (1, 0)
