@@ -35,9 +35,6 @@ class MemoryTarget:
         self.held: dict[str, Resource] = {}
         self._next_id = 1
 
-    async def probe(self) -> None:
-        self.requests += 1
-
     async def resources(
         self, resource_type: str, paths: Sequence[str]
     ) -> AsyncIterator[TargetResource]:

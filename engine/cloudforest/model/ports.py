@@ -149,10 +149,6 @@ class Target(Protocol):
     requests: int
     """Requests sent so far."""
 
-    async def probe(self) -> None:
-        """Prove that the service is there and lets us in."""
-        ...
-
     def resources(
         self, resource_type: str, paths: Sequence[str]
     ) -> AsyncIterator[TargetResource]:

@@ -53,7 +53,7 @@ async def test_a_service_that_does_not_let_us_in_is_named(
     server = hostile_server(lambda _: Reply(status))
     target, _ = connect(server.url)
     with pytest.raises(Unavailable) as error:
-        await target.probe()
+        await _first(target)
     assert server.url in str(error.value)
     assert f"answered {status}" in str(error.value)
     assert "check `auth` of Target cloud" in str(error.value)
@@ -65,7 +65,6 @@ async def _first(target):
 
 
 ASKS = {
-    "a probe": lambda target: target.probe(),
     "a list": _first,
     "a look-up": lambda target: target.find("User", "userName", "zoe", ()),
     "a change": lambda target: target.modify("User", "1", CHANGE),
@@ -75,7 +74,7 @@ ASKS = {
 }
 
 
-@pytest.mark.parametrize("ask", ["a probe", "a list", "a look-up"])
+@pytest.mark.parametrize("ask", ["a list", "a look-up"])
 async def test_a_service_that_does_not_let_us_read_is_named(
     hostile_server, connect, ask
 ):
@@ -104,12 +103,6 @@ async def test_a_yes_that_is_not_scim_is_no_success(hostile_server, connect, ask
     assert server.url in str(error.value)
 
 
-async def test_a_probe_asks_for_a_list(hostile_server, connect):
-    target, _ = connect(hostile_server(lambda _: Reply(200, {"id": "1"})).url)
-    with pytest.raises(Rejected, match="base URL of a SCIM"):
-        await target.probe()
-
-
 @pytest.mark.parametrize("ask", ["a list", "a look-up", "another type"])
 @pytest.mark.parametrize(
     "body",
@@ -131,7 +124,7 @@ async def test_a_group_must_have_the_shape_of_one(hostile_server, connect, body)
 
 
 @pytest.mark.parametrize("status", [404, 405])
-@pytest.mark.parametrize("ask", ["a probe", "a list", "a look-up"])
+@pytest.mark.parametrize("ask", ["a list", "a look-up"])
 async def test_a_service_without_the_list_is_not_a_scim_service(
     hostile_server, connect, ask, status
 ):
@@ -164,7 +157,7 @@ async def test_a_username_and_password_are_sent_as_basic(hostile_server):
     server = hostile_server(lambda _: listed())
     named = Target(name="c", scim=server.url, profile=Profile(name="generic"))
     target = ScimTarget(named, server.url, BasicCredential("zoë", Secret("p:w")))
-    await target.probe()
+    await _first(target)
     await target.close()
     assert server.asked[0].headers["Authorization"] == "Basic em/DqzpwOnc="
 
@@ -240,7 +233,7 @@ async def test_a_service_that_can_not_be_reached_is_named(hostile_server, connec
     server.stop_listening()
     target, _ = connect(server.url)
     for attempt in (
-        target.probe(),
+        _first(target),
         target.create("User", ZOE),
         target.modify("User", "1", CHANGE),
     ):
@@ -256,7 +249,7 @@ async def test_a_service_that_never_answers_is_not_awaited(hostile_server, conne
         await target.modify("User", "1", CHANGE)
     assert refusal.value.status == 0
     with pytest.raises(Unavailable, match="did not answer"):
-        await target.probe()
+        await _first(target)
     assert time.monotonic() - start < 5
 
 
@@ -323,7 +316,7 @@ async def test_a_redirection_is_not_followed(hostile_server, connect):
     server = hostile_server(lambda _: Reply(301, headers={"Location": "/elsewhere"}))
     target, _ = connect(server.url)
     with pytest.raises(Rejected, match="write the URL where the service itself"):
-        await target.probe()
+        await _first(target)
     assert len(server.asked) == 1
 
 

@@ -166,6 +166,6 @@ async def test_an_empty_list_is_empty(target):
     assert [each async for each in target.resources("Group", ("displayName",))] == []
 
 
-async def test_a_probe_counts_its_requests(target):
-    await target.probe()
+async def test_requests_are_counted(target):
+    await target.find("User", "userName", "zoe", ())
     assert target.requests == 1

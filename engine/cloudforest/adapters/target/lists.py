@@ -10,10 +10,9 @@ from typing import Any
 
 from cloudforest.adapters.target.answers import not_scim
 from cloudforest.base.errors import Rejected
+from cloudforest.program.attribute import comparable
 from cloudforest.program.resource import extract
 
-CASE_EXACT = frozenset({"externalId", "id"})
-"""Compared exactly (RFC 7643, 3.1); the other strings that we match by are not."""
 _CHOSEN = re.compile(r"(.+)\[(.+)\]\.([^.\[\]]+)")
 
 Fetch = Callable[[int], Awaitable["Resource"]]
@@ -45,9 +44,7 @@ def has_value(resource: Mapping[str, Any], path: str, value: str) -> bool:
     found = extract(resource, (path,)).get(path)
     if not isinstance(found, str):
         return False
-    if path in CASE_EXACT:
-        return found == value
-    return found.casefold() == value.casefold()
+    return comparable(path, found) == comparable(path, value)
 
 
 def as_list(document: Resource, place: str) -> Resource:

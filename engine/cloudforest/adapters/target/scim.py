@@ -57,10 +57,6 @@ class ScimTarget:
     def _count(self) -> None:
         self.requests += 1
 
-    async def probe(self) -> None:
-        """Read one user: what a service announces may need no proof."""
-        await self._service.page("/Users", {"count": "1"})
-
     async def resources(
         self, resource_type: str, paths: Sequence[str]
     ) -> AsyncIterator[TargetResource]:

@@ -23,6 +23,7 @@ from cloudforest.compiler.rules.names import (
 )
 from cloudforest.compiler.rules.references import jobs_have_a_target, references_resolve
 from cloudforest.compiler.rules.values import (
+    credentials_are_private,
     defaults_fit,
     intervals_are_long_enough,
     tls_is_verified,
@@ -44,6 +45,7 @@ RULES: tuple[Rule, ...] = (
     nothing_is_unused,
     intervals_are_long_enough,
     tls_is_verified,
+    credentials_are_private,
     scopes_are_readable,
     mappings_are_readable,
     defaults_fit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from cloudforest.base.diagnostics import Severity
 from cloudforest.compiler.document import Complaint
@@ -13,6 +14,7 @@ from cloudforest.program.attribute import converted
 from cloudforest.program.faults import SyntaxFault, ValueFault
 
 LEAST_INTERVAL = 30
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def intervals_are_long_enough(tree: Tree) -> Iterator[Complaint]:
@@ -24,6 +26,18 @@ def intervals_are_long_enough(tree: Tree) -> Iterator[Complaint]:
                 f"need {LEAST_INTERVAL} s between cycles; write 30s or more."
             )
             yield Complaint("interval-too-short", message, job, ("interval",))
+
+
+def credentials_are_private(tree: Tree) -> Iterator[Complaint]:
+    """Refuse plain HTTP, except where nobody else listens: on this machine."""
+    for target in tree.of("Target"):
+        url = urlsplit(target.content["scim"])
+        if url.scheme == "http" and url.hostname not in LOOPBACK:
+            message = (
+                f'The target "{target.content["scim"]}" is not encrypted: anybody on '
+                "the network can read the credential and the people; write https://."
+            )
+            yield Complaint("plain-http", message, target, ("scim",))
 
 
 def tls_is_verified(tree: Tree) -> Iterator[Complaint]:
