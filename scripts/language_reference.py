@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudforest.program.functions import FUNCTIONS, Function
+from cloudforest.program.expressions.functions import FUNCTIONS, Function
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 KINDS = ("tenant", "target", "forest", "agent", "scope", "mapping", "job")

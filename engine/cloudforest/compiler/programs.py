@@ -24,10 +24,10 @@ from cloudforest.model.registration import (
     Registration,
     Scope,
 )
-from cloudforest.program.expression import parse_expression
-from cloudforest.program.reads import attributes_of
-from cloudforest.program.scim_filter import parse_filter
-from cloudforest.program.template import parse_template
+from cloudforest.program.expressions.expression import parse_expression
+from cloudforest.program.expressions.reads import attributes_of
+from cloudforest.program.expressions.template import parse_template
+from cloudforest.program.scoping.scim_filter import parse_filter
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:"
 REFERENCES = {f"{ENTERPRISE}manager", "members"}

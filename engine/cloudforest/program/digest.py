@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cloudforest.base.canonical import digest
 from cloudforest.model.program import JobProgram, ObjectType, ScopeProgram
-from cloudforest.program.dn import parse_dn
-from cloudforest.program.reads import COMPUTED
+from cloudforest.program.expressions.reads import COMPUTED
+from cloudforest.program.scoping.dn import parse_dn
 
 ANCHOR = "ms-ds-consistencyguid"
 

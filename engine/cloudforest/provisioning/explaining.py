@@ -23,8 +23,8 @@ from cloudforest.model.program import Rule
 from cloudforest.model.provisioning import Effect, SourceRow, TargetResource
 from cloudforest.program.attribute import attributes, compile_program
 from cloudforest.program.digest import attributes_to_read
+from cloudforest.program.expressions.reads import attributes_of
 from cloudforest.program.faults import MappingFault
-from cloudforest.program.reads import attributes_of
 from cloudforest.provisioning.evaluating.deciding import decide, examine, held
 from cloudforest.provisioning.evaluating.item import Item
 from cloudforest.provisioning.evaluating.objects import known_ends

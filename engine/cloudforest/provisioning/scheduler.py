@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cloudforest.base.clock import Clock
-from cloudforest.model.ports import Sleep
+from cloudforest.base.clock import Clock, Sleep
 from cloudforest.model.registration import Job, Registration
 from cloudforest.program.schedule import next_start
 

@@ -7,7 +7,7 @@ import pytest
 from cloudforest.model.program import AttributeProgram, Deprovision, Rule
 from cloudforest.model.provisioning import Change, SourceRow
 from cloudforest.program.attribute import changes, compile_program
-from cloudforest.program.expression import parse_expression
+from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.faults import MappingFault
 
 CITY = 'addresses[type eq "work"].locality'

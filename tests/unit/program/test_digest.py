@@ -12,7 +12,7 @@ from cloudforest.model.program import (
     TypeFilter,
 )
 from cloudforest.program.digest import attributes_to_read, program_digest
-from cloudforest.program.scim_filter import parse_filter
+from cloudforest.program.scoping.scim_filter import parse_filter
 
 
 def mapping(kind, *reads):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudforest.program.dn import is_below, parse_dn
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.dn import is_below, parse_dn
 
 
 @pytest.mark.parametrize(

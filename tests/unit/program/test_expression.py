@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudforest.model.program import Attribute, Call, Literally
-from cloudforest.program.expression import MAX_DEPTH, MAX_LENGTH, parse_expression
+from cloudforest.program.expressions.expression import (
+    MAX_DEPTH,
+    MAX_LENGTH,
+    parse_expression,
+)
 from cloudforest.program.faults import SyntaxFault
 
 MAIL = Attribute(name="mail")

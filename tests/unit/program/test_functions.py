@@ -9,10 +9,10 @@ import pytest
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Attribute, Call, Literally, Template
-from cloudforest.program.evaluate import compile_expression
-from cloudforest.program.expression import parse_expression
+from cloudforest.program.expressions.evaluate import compile_expression
+from cloudforest.program.expressions.expression import parse_expression
+from cloudforest.program.expressions.functions import FUNCTIONS
 from cloudforest.program.faults import SyntaxFault, ValueFault
-from cloudforest.program.functions import FUNCTIONS
 
 LATER = {
     *("CDate", "ConvertFromBase64", "ConvertToBase64", "ConvertToUTF8Hex", "CRef"),

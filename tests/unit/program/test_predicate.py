@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudforest.model.program import And, Compare, Not, Or, Present
-from cloudforest.program.predicate import compile_filter
-from cloudforest.program.scim_filter import parse_filter
+from cloudforest.program.scoping.predicate import compile_filter
+from cloudforest.program.scoping.scim_filter import parse_filter
 
 PERSON = {
     "department": ("Sales",),

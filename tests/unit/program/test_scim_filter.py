@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cloudforest.model.program import And, Compare, Not, Or, Present
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scim_filter import MAX_DEPTH, MAX_LENGTH, parse_filter
+from cloudforest.program.scoping.scim_filter import MAX_DEPTH, MAX_LENGTH, parse_filter
 
 
 def eq(attribute, value):

@@ -6,8 +6,8 @@ import pytest
 
 from cloudforest.model.ports import Entry
 from cloudforest.model.program import ScopeProgram, TypeFilter
-from cloudforest.program.scim_filter import parse_filter
-from cloudforest.program.scope import (
+from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.scope import (
     ResolvedScope,
     compile_scope,
     needed_attributes,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Template
+from cloudforest.program.expressions.template import compile_template, parse_template
 from cloudforest.program.faults import SyntaxFault, ValueFault
-from cloudforest.program.template import compile_template, parse_template
 
 PERSON = {
     "title": ("head of sales",),

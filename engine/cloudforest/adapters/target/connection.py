@@ -31,8 +31,8 @@ from cloudforest.adapters.target.pace import (
     backoff,
     retry_after,
 )
+from cloudforest.base.clock import Sleep
 from cloudforest.base.errors import Misconfigured, Unavailable
-from cloudforest.model.ports import Sleep
 from cloudforest.model.registration import Target
 
 USER_AGENT = "cloudforest"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from cloudforest.base.clock import Sleep
 from cloudforest.base.errors import Unavailable
-from cloudforest.model.ports import Sleep
 
 ATTEMPTS = 3
 """How often a request is sent before its failure is believed."""

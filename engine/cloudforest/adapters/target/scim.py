@@ -18,8 +18,8 @@ from cloudforest.adapters.target.lists import equality, has_value
 from cloudforest.adapters.target.members import member_patches, member_values
 from cloudforest.adapters.target.pace import Monotonic
 from cloudforest.adapters.target.service import Service
+from cloudforest.base.clock import Sleep
 from cloudforest.model.outcomes import Refusal
-from cloudforest.model.ports import Sleep
 from cloudforest.model.provisioning import Change, Flat, TargetResource
 from cloudforest.model.registration import Target
 from cloudforest.program.resource import assemble, extract, patch_operations

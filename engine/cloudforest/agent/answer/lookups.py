@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from cloudforest.agent.answer.question import ORDER, Question
 from cloudforest.model.messages import Closing, Lookup, Record, Unknown
 from cloudforest.model.ports import Entry
-from cloudforest.program.dn import parse_dn
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.dn import parse_dn
 
 
 def _is_same(one: str, other: str) -> bool:

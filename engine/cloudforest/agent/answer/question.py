@@ -12,7 +12,7 @@ from cloudforest.model.messages import Lookup, Record, SyncRequest
 from cloudforest.model.ports import Directory, Entry
 from cloudforest.model.program import ObjectType
 from cloudforest.program.forbidden import is_forbidden, is_name
-from cloudforest.program.scope import ResolvedScope, compile_scope
+from cloudforest.program.scoping.scope import ResolvedScope, compile_scope
 
 ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from cloudforest.model.messages import Gone, InScope, Members, OutOfScope, Record
 from cloudforest.model.ports import Entry
 from cloudforest.model.program import ObjectType, ScopeProgram
-from cloudforest.program.reads import COMPUTED
-from cloudforest.program.scope import needed_attributes
+from cloudforest.program.expressions.reads import COMPUTED
+from cloudforest.program.scoping.scope import needed_attributes
 
 ANCHOR = "ms-ds-consistencyguid"
 MEMBER = "member"

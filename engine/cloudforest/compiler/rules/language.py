@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.tree import Tree
-from cloudforest.program.dn import parse_dn
-from cloudforest.program.expression import parse_expression
+from cloudforest.program.expressions.expression import parse_expression
+from cloudforest.program.expressions.reads import attributes_of, filter_attributes
+from cloudforest.program.expressions.template import parse_template
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.forbidden import is_forbidden
-from cloudforest.program.reads import attributes_of, filter_attributes
 from cloudforest.program.resource import canonical_path
-from cloudforest.program.scim_filter import parse_filter
-from cloudforest.program.template import parse_template
+from cloudforest.program.scoping.dn import parse_dn
+from cloudforest.program.scoping.scim_filter import parse_filter
 
 T = TypeVar("T")
 

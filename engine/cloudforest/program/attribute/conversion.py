@@ -6,8 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudforest.model.program import Rule, Scalar
+from cloudforest.program.expressions.functions.values import (
+    Item,
+    Value,
+    is_empty,
+    items,
+    text,
+)
 from cloudforest.program.faults import ValueFault
-from cloudforest.program.functions.values import Item, Value, is_empty, items, text
 from cloudforest.program.resource.path import ENTERPRISE, Path, parse_path
 
 _BOOLEAN_NAMES = frozenset({"active", "primary"})

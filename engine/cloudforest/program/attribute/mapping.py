@@ -9,9 +9,14 @@ from typing import Any, TypeVar
 from cloudforest.model.program import AttributeProgram
 from cloudforest.model.provisioning import Flat, SourceRow
 from cloudforest.program.attribute.conversion import converter
-from cloudforest.program.evaluate import Evaluate, Row, Value, compile_expression
+from cloudforest.program.expressions.evaluate import (
+    Evaluate,
+    Row,
+    Value,
+    compile_expression,
+)
+from cloudforest.program.expressions.functions.values import is_empty, items, text
 from cloudforest.program.faults import MappingFault, ValueFault
-from cloudforest.program.functions.values import is_empty, items, text
 
 T = TypeVar("T")
 

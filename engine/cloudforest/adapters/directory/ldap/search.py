@@ -19,8 +19,8 @@ from cloudforest.adapters.directory.ldap.wire.controls import (
 from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
 from cloudforest.base.errors import Misconfigured, Rejected
 from cloudforest.model.messages import Lookup
-from cloudforest.program.dn import parse_dn
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.dn import parse_dn
 
 PAGE = 500
 """Below the 1,000 that a controller allows by default (MaxPageSize)."""

@@ -26,8 +26,8 @@ from cloudforest.adapters.directory.ldif.reader import (
 )
 from cloudforest.adapters.directory.values import guid_text
 from cloudforest.base.errors import Rejected
-from cloudforest.program.dn import parse_dn
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.dn import parse_dn
 
 _GUID_BYTES = 16
 _HASH_BYTES = 8

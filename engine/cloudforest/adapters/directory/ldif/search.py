@@ -14,8 +14,8 @@ from cloudforest.adapters.directory.ldif.index import Index
 from cloudforest.adapters.directory.ldif.reader import Pattern, Record, attributes, read
 from cloudforest.model.messages import Lookup
 from cloudforest.model.program import ObjectType
-from cloudforest.program.dn import parse_dn
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.dn import parse_dn
 
 _GROUP = attributes(["objectguid", "objectclass", "member"])
 _GUID = attributes(["objectguid"])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cloudforest.model.program import Expression
-from cloudforest.program.functions.values import Value, text
+from cloudforest.program.expressions.functions.values import Value, text
 
 Row = Mapping[str, tuple[str, ...]]
 """Directory attributes by name in lower case."""

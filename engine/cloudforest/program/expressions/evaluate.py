@@ -11,7 +11,7 @@ from cloudforest.model.program import (
     Scalar,
     Template,
 )
-from cloudforest.program.functions import (
+from cloudforest.program.expressions.functions import (
     FUNCTIONS,
     Evaluate,
     Operand,
@@ -19,7 +19,7 @@ from cloudforest.program.functions import (
     Value,
     complaint,
 )
-from cloudforest.program.template import compile_template
+from cloudforest.program.expressions.template import compile_template
 
 __all__ = ["Evaluate", "Row", "Value", "compile_expression"]
 

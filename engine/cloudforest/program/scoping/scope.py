@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from cloudforest.model.ports import Entry
 from cloudforest.model.program import ObjectType, ScopeProgram
-from cloudforest.program.dn import is_below, parse_dn
+from cloudforest.program.expressions.reads import filter_attributes
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.predicate import compile_filter
-from cloudforest.program.reads import filter_attributes
+from cloudforest.program.scoping.dn import is_below, parse_dn
+from cloudforest.program.scoping.predicate import compile_filter
 
 _NEEDED = frozenset(
     {"admindescription", "iscriticalsystemobject", "useraccountcontrol"}

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from cloudforest.model.program import Expression
-from cloudforest.program.functions import choice, lists, replacement, texts
-from cloudforest.program.functions.diacritics import normalize_diacritics
-from cloudforest.program.functions.shape import Build, Function, each_text, eager
+from cloudforest.program.expressions.functions import choice, lists, replacement, texts
+from cloudforest.program.expressions.functions.diacritics import normalize_diacritics
+from cloudforest.program.expressions.functions.shape import (
+    Build,
+    Function,
+    each_text,
+    eager,
+)
 
 OPERATORS = ("=", "<>", ">", ">=", "<", "<=", "&")
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import functools
 import unicodedata
 
+from cloudforest.program.expressions.functions.values import (
+    Value,
+    integer,
+    is_empty,
+    items,
+    text,
+)
 from cloudforest.program.faults import ValueFault
-from cloudforest.program.functions.values import Value, integer, is_empty, items, text
 
 _DOTLESS_I = "\u0131"
 _DOTTED_CULTURES = frozenset({"tr", "az"})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cloudforest.program.faults import ValueFault
-from cloudforest.program.functions.values import (
+from cloudforest.program.expressions.functions.values import (
     Value,
     boolean,
     integer,
@@ -12,6 +11,7 @@ from cloudforest.program.functions.values import (
     text,
     truth,
 )
+from cloudforest.program.faults import ValueFault
 
 
 def count(value: Value) -> Value:

@@ -7,15 +7,15 @@ from jinja2.exceptions import UndefinedError
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Template
-from cloudforest.program.faults import SyntaxFault, ValueFault
-from cloudforest.program.functions import Evaluate, Row, Value
-from cloudforest.program.template.check import checked
-from cloudforest.program.template.environment import (
+from cloudforest.program.expressions.functions import Evaluate, Row, Value
+from cloudforest.program.expressions.template.check import checked
+from cloudforest.program.expressions.template.environment import (
     ENVIRONMENT,
     MAX_VALUE,
     TOO_LONG,
     Several,
 )
+from cloudforest.program.faults import SyntaxFault, ValueFault
 
 
 def _context(names: frozenset[str], row: Row) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudforest.program.template.check import parse_template
-from cloudforest.program.template.rendering import compile_template
+from cloudforest.program.expressions.template.check import parse_template
+from cloudforest.program.expressions.template.rendering import compile_template
 
 __all__ = ["compile_template", "parse_template"]

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cloudforest.model.program import Expression, Literally
-from cloudforest.program.faults import ValueFault
-from cloudforest.program.functions.patterns import (
+from cloudforest.program.expressions.functions.patterns import (
     Substitute,
     compiled,
     extract,
     group_substitution,
     substitution,
 )
-from cloudforest.program.functions.shape import Evaluate, Operand, Row, evaluator
-from cloudforest.program.functions.values import Value, is_empty, text
+from cloudforest.program.expressions.functions.shape import (
+    Evaluate,
+    Operand,
+    Row,
+    evaluator,
+)
+from cloudforest.program.expressions.functions.values import Value, is_empty, text
+from cloudforest.program.faults import ValueFault
 
 SOURCE, OLD, PATTERN, GROUP, REPLACEMENT, OTHER, TEMPLATE = range(7)
 _MODES: dict[frozenset[int], str] = {

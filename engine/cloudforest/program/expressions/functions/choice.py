@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Sequence
 
 from cloudforest.model.program import Expression
-from cloudforest.program.functions.shape import (
+from cloudforest.program.expressions.functions.shape import (
     Build,
     Evaluate,
     Operand,
@@ -14,7 +14,7 @@ from cloudforest.program.functions.shape import (
     eager,
     evaluator,
 )
-from cloudforest.program.functions.values import (
+from cloudforest.program.expressions.functions.values import (
     FALSE,
     Value,
     boolean,

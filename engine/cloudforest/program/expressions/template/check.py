@@ -9,8 +9,8 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 from cloudforest.model.program import Template
+from cloudforest.program.expressions.template.environment import ENVIRONMENT
 from cloudforest.program.faults import SyntaxFault, require_text
-from cloudforest.program.template.environment import ENVIRONMENT
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50

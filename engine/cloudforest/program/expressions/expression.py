@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cloudforest.model.program import Attribute, Call, Expression, Literally
+from cloudforest.program.expressions.functions import OPERATORS, complaint
 from cloudforest.program.faults import SyntaxFault, require_text
-from cloudforest.program.functions import OPERATORS, complaint
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50

@@ -1,0 +1,22 @@
+"""The ports: what the machines need of the outside world. Only these are async."""
+
+from __future__ import annotations
+
+from cloudforest.model.ports.bus import AgentBus, Answerer, ListenerBus
+from cloudforest.model.ports.directory import Cookie, Directory, Entry
+from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
+from cloudforest.model.ports.provisioning import ProvisioningStore
+from cloudforest.model.ports.target import Target
+
+__all__ = [
+    "AgentBus",
+    "Answerer",
+    "Cookie",
+    "Directory",
+    "Entry",
+    "IdentityStore",
+    "ListenerBus",
+    "ProvisioningStore",
+    "RegistrationStore",
+    "Target",
+]

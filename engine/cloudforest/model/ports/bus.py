@@ -1,0 +1,45 @@
+"""The service bus, from both ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from cloudforest.model.identity import BusAccess
+from cloudforest.model.messages import Page, SyncRequest
+
+Answerer = Callable[[SyncRequest], AsyncIterator[Page]]
+"""The agent's answer to a request: pages, none larger than the bus takes."""
+
+
+class AgentBus(Protocol):
+    """The bus as the provisioning service sees it."""
+
+    def ask(self, request: SyncRequest) -> AsyncIterator[Page]:
+        """Yield the pages in order, the closing one last.
+
+        A page is acknowledged when the next one is asked for, so store it before.
+        Raises Unavailable when no agent of the domain answers, or one stops midway.
+        """
+        ...
+
+
+class ListenerBus(Protocol):
+    """The bus as an agent sees it: one outbound connection."""
+
+    async def connect(self, access: BusAccess) -> None: ...
+
+    async def renew(self, access: BusAccess) -> None:
+        """Go on with a new credential, losing nothing."""
+        ...
+
+    async def listen(self, domain: str, answer: Answerer) -> None:
+        """Subscribe to a domain's requests, sharing them with its other agents."""
+        ...
+
+    async def unlisten(self, domain: str) -> None: ...
+
+    @property
+    def connected(self) -> bool: ...
+
+    async def close(self) -> None: ...

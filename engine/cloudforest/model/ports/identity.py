@@ -1,0 +1,58 @@
+"""The store of registrations, agents and operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from cloudforest.model.identity import AgentRecord, Operator
+from cloudforest.model.registration import Registration
+
+
+class RegistrationStore(Protocol):
+    async def registration(self) -> tuple[int, Registration | None]:
+        """Return the revision (0: nothing registered) and what is registered."""
+        ...
+
+    async def register(
+        self, registration: Registration, *, base: int, operator: str, now: datetime
+    ) -> int:
+        """Store it as the next revision; raises Stale unless `base` is the latest."""
+        ...
+
+
+class IdentityStore(Protocol):
+    async def agents(self) -> list[AgentRecord]: ...
+
+    async def save_agent(self, agent: AgentRecord) -> None:
+        """Insert or replace by id."""
+        ...
+
+    async def update_agent(
+        self, agent: str, change: Callable[[AgentRecord], AgentRecord]
+    ) -> AgentRecord | None:
+        """Change the agent with this id in one transaction; None if there is none."""
+        ...
+
+    async def delete_agents(self, ids: Sequence[str]) -> None: ...
+
+    async def save_token(self, token_hash: str, agent: str, expires: datetime) -> None:
+        """Keep a one-time enrolment token; an agent has at most one."""
+        ...
+
+    async def redeem_token(self, token_hash: str, now: datetime) -> str | None:
+        """Return the agent's id and forget the token, or None if it is not valid."""
+        ...
+
+    async def remember_jti(self, jti: str, expires: datetime, now: datetime) -> bool:
+        """Return whether it is new; forget those that have expired."""
+        ...
+
+    async def save_operator(self, operator: Operator, token_hash: str) -> None: ...
+
+    async def operator(self, token_hash: str) -> Operator | None: ...
+
+    async def audit(
+        self, *, time: datetime, operator: str, action: str, detail: str
+    ) -> None: ...

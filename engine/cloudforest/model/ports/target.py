@@ -1,0 +1,59 @@
+"""The target."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from cloudforest.model.provisioning import (
+    Change,
+    Flat,
+    TargetResource,
+)
+
+
+class Target(Protocol):
+    """A SCIM 2.0 service.
+
+    Raises `model.outcomes.Conflict` (409), `Refusal` (another answer about this object)
+    or base Unavailable (the service as a whole: down, 401, 429 for too long).
+    """
+
+    requests: int
+    """Requests sent so far."""
+
+    def resources(
+        self, resource_type: str, paths: Sequence[str]
+    ) -> AsyncIterator[TargetResource]:
+        """Yield every resource, page by page, without members."""
+        ...
+
+    async def find(
+        self, resource_type: str, path: str, value: str, paths: Sequence[str]
+    ) -> tuple[TargetResource, ...]:
+        """Return the resources whose `path` equals `value`."""
+        ...
+
+    async def member_ids(self, resource_type: str, resource: str) -> frozenset[str]: ...
+
+    async def create(self, resource_type: str, values: Flat) -> str:
+        """Return the new resource's id.
+
+        Raises Unavailable only if nothing was created, as far as can be known.
+        """
+        ...
+
+    async def modify(
+        self, resource_type: str, resource: str, changes: Sequence[Change]
+    ) -> None: ...
+
+    async def change_members(
+        self,
+        resource_type: str,
+        resource: str,
+        *,
+        add: Sequence[str],
+        remove: Sequence[str],
+    ) -> None: ...
+
+    async def close(self) -> None: ...

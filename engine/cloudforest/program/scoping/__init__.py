@@ -1,0 +1,3 @@
+"""Scopes: DNs, SCIM filters, and who is in."""
+
+from __future__ import annotations
