@@ -139,19 +139,20 @@ async def _say_next(client: ControlPlaneClient, said: _Said) -> None:
 
 
 async def _serve(hosted: Hosted, *, text: bool) -> int:
+    came = _signals()
     if text:
         terminal.done(f"Serving at {hosted.url}; stop with Ctrl-C.")
     async with hosted.plane.scheduling():
-        return await _stopped()
+        return await came.get()
 
 
-async def _stopped() -> int:
-    """Wait for a signal; return what it means."""
+def _signals() -> asyncio.Queue[Exit]:
+    """Return where it is told that a signal came, and what it means."""
     came: asyncio.Queue[Exit] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, came.put_nowait, Exit.INTERRUPTED)
     loop.add_signal_handler(signal.SIGTERM, came.put_nowait, Exit.DONE)
-    return await came.get()
+    return came
 
 
 def serve(

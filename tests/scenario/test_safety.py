@@ -1,0 +1,177 @@
+"""Mistakes and attacks that must come to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sqlite3
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.scenario.installed import Installed, eventually, write_tree
+from tests.servers.hostile import Hostile, HostileServer, Reply
+
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.identity import SqlIdentityStore
+from cloudforest.base.clock import system_clock
+from cloudforest.hybrid.operators import Operators
+
+ANNA = """\
+dn: DC=contoso,DC=com
+objectClass: domainDNS
+objectGUID:: AAAAAAAAAAAAAAAAAAAAAA==
+
+dn: CN=Anna,DC=contoso,DC=com
+objectClass: user
+objectGUID:: AAAAAAAAAAAAAAAAAAAAAQ==
+name: Anna
+userPrincipalName: anna@contoso.com
+
+# numEntries: 2
+"""
+
+
+@contextlib.contextmanager
+def served(topology: Installed) -> Iterator[str]:
+    with topology.running("serve", "--state", str(topology.state)):
+        file = topology.state / "serve.json"
+        eventually(file.exists, "serve.json")
+        yield json.loads(file.read_text())["url"]
+
+
+def planner_token(topology: Installed) -> str:
+    database = Database(f"sqlite:///{topology.state / 'cloudforest.db'}")
+    operators = Operators(SqlIdentityStore(database), system_clock)
+    token = asyncio.run(operators.add("planner", "plan"))
+    database.close()
+    return token
+
+
+def ask(url: str, token: str, body: Any = None) -> Any:
+    request = urllib.request.Request(
+        url,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def test_a_planner_can_not_have_a_secret_sent_somewhere(
+    topology: Installed, hostile_server: Callable[[Hostile], HostileServer]
+) -> None:
+    assert topology("apply", "--yes").code == 0
+    thief = hostile_server(lambda _asked: Reply(200, {"Resources": []}))
+    with served(topology) as url:
+        token = planner_token(topology)
+        registration = ask(f"{url}/registration", token)["registration"]
+        [target] = registration["targets"]
+        stolen = {"bearer": {"file": str(topology.state / "keys/operator.token")}}
+        target |= {"scim": thief.url, "auth": stolen}
+        [impact] = ask(f"{url}/impact", token, registration)
+
+    assert impact["counts"] is None
+    assert thief.asked == []
+
+
+def test_a_saved_plan_that_was_edited_is_refused(topology: Installed) -> None:
+    topology("plan", "--out", "saved", "--no-impact")
+    file = topology.tree / "saved"
+    plan = json.loads(file.read_text())
+    plan["desired"]["targets"][0]["scim"] = "https://evil.example.com"
+    file.write_text(json.dumps(plan))
+
+    ran = topology("apply", "--plan", "saved")
+
+    assert ran.code == 1
+    assert "changed after it was made" in ran.err
+    assert topology("job", "list", "--format", "json").json == {"jobs": []}
+
+
+def test_up_does_not_rival_the_control_plane_that_the_tree_names(
+    topology: Installed,
+) -> None:
+    file = topology.tree / "tree.yaml"
+    service = "service: {url: 'http://127.0.0.1:1', token: {env: NOPE}}"
+    file.write_text(file.read_text().replace("service: embedded ", service + " "))
+    ran = topology("up", "--once")
+    assert ran.code == 1
+    assert "http://127.0.0.1:1" in ran.err
+    assert not topology.state.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)]
+)
+def test_up_ends_as_it_is_told_to(
+    topology: Installed, number: signal.Signals, code: int
+) -> None:
+    with topology.running("up") as process:
+        eventually((topology.state / "serve.json").exists, "serve.json")
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Serving" in line:
+                break
+        process.send_signal(number)
+        process.wait(30)
+    assert process.returncode == code
+
+
+def test_plan_does_not_pass_over_a_directory_that_can_not_be_read(
+    topology: Installed,
+) -> None:
+    (topology.tree / "data" / "contoso.ldif").unlink()
+    ran = topology("plan", "--format", "json")
+    assert ran.code == 5
+    assert "contoso.ldif" in ran.json["impact"]["contoso-people"]["unknown"]
+
+
+def test_a_remote_agent_that_is_yet_to_enrol_is_no_failure(topology: Installed) -> None:
+    file = topology.tree / "tree.yaml"
+    file.write_text(file.read_text().replace("run: local", "run: remote"))
+    ran = topology("plan", "--format", "json")
+    assert ran.code == 0, ran
+    assert ran.json["impact"]["contoso-people"]["unknown"]
+
+
+def test_looking_at_a_folder_without_state_leaves_it_as_it_is(tmp_path: Path) -> None:
+    ran = Installed(tmp_path)("status", "--state", str(tmp_path))
+    assert ran.code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bug_of_the_control_plane_is_told_as_one(topology: Installed) -> None:
+    assert topology("apply", "--yes").code == 0
+    with served(topology):
+        with sqlite3.connect(topology.state / "cloudforest.db") as database:
+            database.execute("UPDATE registration SET body = x'00'")
+        database.close()
+        ran = topology("job", "run", "contoso-people", "--format", "json")
+    assert ran.code == 70, ran
+    assert "bug in the control plane" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_secret_file_is_found_beside_its_document(
+    tmp_path: Path, hostile_server: Callable[[Hostile], HostileServer]
+) -> None:
+    server = hostile_server(lambda _asked: Reply(200, {"Resources": []}))
+    tree = tmp_path / "tree"
+    write_tree(
+        tree,
+        source="{ldif: contoso.ldif}",
+        target=f"scim: '{server.url}', auth: {{bearer: {{file: secret.txt}}}}",
+        scope="organizationalUnits: all",
+    )
+    (tree / "secret.txt").write_text("from-the-file\n")
+    (tree / "contoso.ldif").write_text(ANNA)
+
+    ran = Installed(tmp_path)("plan", "tree", "--format", "json")
+
+    assert ran.code == 0, ran
+    assert server.asked[0].headers["Authorization"] == "Bearer from-the-file"
