@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import socket
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,7 +131,7 @@ def export(*people: str) -> str:
 
 
 def person(name: str) -> str:
-    guid = ("A" * 20 + name[-1].upper() + "A==")[-24:]
+    guid = base64.b64encode(uuid.uuid5(uuid.NAMESPACE_DNS, name).bytes_le).decode()
     return "\n".join(
         [
             f"dn: CN={name},DC=contoso,DC=com",
