@@ -167,7 +167,11 @@ def test_secrets_appear_nowhere(
 ) -> None:
     ran = cloudforest("--verbose", "up", "--once")
     assert ran.code == 0, ran
-    told = [ran, cloudforest("plan", "--out", "saved"), cloudforest("logs")]
+    told = [
+        ran,
+        cloudforest("plan", "--out", "saved"),
+        cloudforest("logs", "--format", "json"),
+    ]
     told.append(cloudforest("explain", "people", "p02@contoso.com"))
 
     secrets = [contoso.delegated.password, target.token]

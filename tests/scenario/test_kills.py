@@ -34,7 +34,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("writes", [1, 60, 250, 480, 700])
+@pytest.mark.parametrize("writes", [0, 1, 60, 250, 480, 700])
 def test_the_next_run_converges_without_duplicates_or_orphans(
     writes: int,
     tmp_path: Path,
@@ -51,8 +51,11 @@ def test_the_next_run_converges_without_duplicates_or_orphans(
     (tmp_path / "tree" / export.name).symlink_to(export)
     cloudforest = Installed(tmp_path / "tree", {TOKEN: target.token})
     with cloudforest.running("up", "--once") as process:
+        eventually(lambda: sum(target.counts().values()) > 0, "the first request")
         eventually(lambda: target.writes() >= writes, f"the {writes}th write")
         children = descendants(process.pid)
+        assert process.poll() is None
+        assert children
         process.kill()
         process.wait()
         eventually(
@@ -78,3 +81,29 @@ def test_the_next_run_converges_without_duplicates_or_orphans(
 def managed(users: list[dict]) -> int:
     key = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
     return sum("manager" in each.get(key, {}) for each in users)
+
+
+def test_a_killed_serve_converges_too(
+    tmp_path: Path, export: Path, scim_server: Callable[[], ScimServer]
+) -> None:
+    target = scim_server()
+    write_tree(
+        tmp_path / "tree",
+        source=f"{{ldif: {export.name}}}",
+        target=scim_target(target.url),
+        scope="organizationalUnits: all",
+    )
+    (tmp_path / "tree" / export.name).symlink_to(export)
+    cloudforest = Installed(tmp_path / "tree", {TOKEN: target.token})
+    with cloudforest.running("up") as process:
+        eventually(lambda: target.writes() >= 100, "the hundredth write")
+        assert process.poll() is None
+        process.kill()
+        process.wait()
+
+    ran = cloudforest("job", "run", "people", "--format", "json")
+
+    assert ran.code == 0, ran
+    users, groups = target.users(), target.groups()
+    assert len(users) + len(groups) == ran.json["jobs"][0]["counts"]["inScope"]
+    assert len({each["externalId"] for each in users}) == len(users)

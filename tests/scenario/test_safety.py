@@ -7,6 +7,7 @@ import contextlib
 import json
 import signal
 import sqlite3
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,13 @@ from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.base.clock import system_clock
 from cloudforest.hybrid.operators import Operators
+from cloudforest.model.identity import Role
+
+WRITES = ("POST /agents/sync01/token", "POST /jobs/nobody/run")
+ROUTES = (
+    *("GET /registration", "GET /status", "GET /jobs", "GET /logs"),
+    *("PUT /registration", "POST /impact", *WRITES),
+)
 
 ANNA = """\
 dn: DC=contoso,DC=com
@@ -44,10 +52,10 @@ def served(topology: Installed) -> Iterator[str]:
         yield json.loads(file.read_text())["url"]
 
 
-def planner_token(topology: Installed) -> str:
+def operator_token(topology: Installed, role: Role) -> str:
     database = Database(f"sqlite:///{topology.state / 'cloudforest.db'}")
     operators = Operators(SqlIdentityStore(database), system_clock)
-    token = asyncio.run(operators.add("planner", "plan"))
+    token = asyncio.run(operators.add(role, role))
     database.close()
     return token
 
@@ -68,7 +76,7 @@ def test_a_planner_can_not_have_a_secret_sent_somewhere(
     assert topology("apply", "--yes").code == 0
     thief = hostile_server(lambda _asked: Reply(200, {"Resources": []}))
     with served(topology) as url:
-        token = planner_token(topology)
+        token = operator_token(topology, "plan")
         registration = ask(f"{url}/registration", token)["registration"]
         [target] = registration["targets"]
         stolen = {"bearer": {"file": str(topology.state / "keys/operator.token")}}
@@ -175,3 +183,58 @@ def test_a_secret_file_is_found_beside_its_document(
 
     assert ran.code == 0, ran
     assert server.asked[0].headers["Authorization"] == "Bearer from-the-file"
+
+
+@pytest.mark.parametrize(
+    ("role", "refused"),
+    [
+        ("read", {"PUT /registration", "POST /impact", *WRITES}),
+        ("plan", {"PUT /registration", *WRITES}),
+        ("apply", set()),
+    ],
+)
+def test_a_role_may_do_what_it_includes(
+    topology: Installed, role: Role, refused: set[str]
+) -> None:
+    assert topology("apply", "--yes").code == 0
+    with served(topology) as url:
+        token = operator_token(topology, role)
+        answers = {each: status(url, token, each) for each in ROUTES}
+
+    assert {each for each, code in answers.items() if code == 403} == refused
+    assert 401 not in answers.values()
+
+
+def status(url: str, token: str, route: str) -> int:
+    method, path = route.split(" ")
+    return sent(url + path, token, method, {}, revision='"1"')
+
+
+def sent(url: str, token: str, method: str, body: Any, *, revision: str) -> int:
+    request = urllib.request.Request(
+        url,
+        method=method,
+        data=None if method == "GET" else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {token}", "If-Match": revision},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+@pytest.mark.parametrize(("revision", "code"), [('"0"', 412), ("", 422), ('"1"', 200)])
+def test_a_registration_is_replaced_only_by_who_knows_it(
+    topology: Installed, revision: str, code: int
+) -> None:
+    assert topology("apply", "--yes").code == 0
+    with served(topology) as url:
+        token = (topology.state / "keys" / "operator.token").read_text()
+        held = ask(f"{url}/registration", token)["registration"]
+        found = sent(f"{url}/registration", token, "PUT", held, revision=revision)
+        after = ask(f"{url}/registration", token)["revision"]
+
+    assert found == code
+    assert after == (2 if code == 200 else 1)

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
 import signal
 import sys
@@ -61,10 +60,6 @@ def run(command: Callable[[], int | None]) -> int:
         return int(command() or Exit.DONE)
     except (KeyboardInterrupt, asyncio.CancelledError, Abort):
         return _say("Interrupted.", Exit.INTERRUPTED)
-    except BrokenPipeError:
-        # Who reads our output has seen enough; keep the interpreter from complaining.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
     except Exception as error:  # noqa: BLE001 - this is the boundary
         return _say(*_told(error))
 

@@ -13,7 +13,6 @@ import typer
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Refused, Stale
-from cloudforest.compiler.compile import compile_tree
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit, worst
 from cloudforest.front.cli.documents import compiled_tree
@@ -122,7 +121,7 @@ async def _apply(
     output: Format,
 ) -> int:
     saved = load_plan(plan_file) if plan_file else None
-    compiled = compile_tree(tree) if saved else compiled_tree(tree)
+    compiled = compiled_tree(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
         if saved is None:
             desired = compiled.registration

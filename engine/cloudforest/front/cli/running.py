@@ -119,19 +119,21 @@ async def _once(client: ControlPlaneClient, said: _Said) -> int:
     terminal.show_cycles(cycles)
     if all(map(idle, cycles)):
         terminal.done("There was nothing to do: the target is as it should be.")
-    await _say_next(client, said)
+    await _say_next(client, said, jobs)
     return exit_code(cycles)
 
 
-async def _say_next(client: ControlPlaneClient, said: _Said) -> None:
+async def _say_next(client: ControlPlaneClient, said: _Said, jobs: list[str]) -> None:
     """Name commands that work as they stand here, with an object that is there."""
     program = shlex.quote(sys.argv[0] if os.sep in sys.argv[0] else "cloudforest")
     state = f" --state {shlex.quote(said.state)}" if said.state else ""
     terminal.heading("Next")
-    async for entry in client.logs():
-        subject = f"{entry['job']} {entry['object']}"
-        terminal.suggest(f"{program} explain {subject}{state}", "why one is as it is")
-        break
+    for job in jobs[:1]:
+        async for entry in client.logs(job=job):
+            subject = f"{job} {entry['object']}"
+            why = "why one is as it is"
+            terminal.suggest(f"{program} explain {subject}{state}", why)
+            break
     terminal.suggest(f"{program} status{state}", "agents and jobs")
     terminal.suggest(
         f"{program} up{said.tree}", "the same, and a cycle at each job's interval"

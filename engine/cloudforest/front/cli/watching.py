@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -39,16 +39,26 @@ def logs(
     subject: Annotated[
         str | None, typer.Option("--object", help="Of one objectGUID only.")
     ] = None,
+    output: Output = Format.TEXT,
 ) -> int:
-    """Print the provisioning log, one JSON object a line."""
+    """Print the provisioning log, a line for each object and action."""
     filters = {"job": job, "object": subject}
-    return asyncio.run(
-        _logs(state, {key: value for key, value in filters.items() if value})
-    )
+    named = {key: value for key, value in filters.items() if value}
+    return asyncio.run(_logs(state, named, output))
 
 
-async def _logs(state: Path | None, filters: dict[str, str]) -> int:
+async def _logs(state: Path | None, filters: dict[str, str], output: Format) -> int:
+    line = _as_json if output is Format.JSON else _as_text
     async with connect(state_folder(state)) as client:
         async for entry in client.logs(**filters):
-            sys.stdout.write(msgspec.json.encode(entry).decode() + "\n")
+            sys.stdout.write(line(entry) + "\n")
     return Exit.DONE
+
+
+def _as_json(entry: dict[str, Any]) -> str:
+    return msgspec.json.encode(entry).decode()
+
+
+def _as_text(entry: dict[str, Any]) -> str:
+    words = [entry[key] for key in ("time", "job", "action", "status", "name")]
+    return " ".join([*words, entry["reason"] or ""]).rstrip()

@@ -22,7 +22,7 @@ class _Pipeline(Generic[T, R]):
     work: Callable[[T], Awaitable[list[R]]]
     sink: Callable[[list[R]], Awaitable[None]]
     todo: asyncio.Queue[T | None]
-    finished: asyncio.Queue[R | None]
+    finished: asyncio.Queue[list[R] | None]
     failure: CloudforestError | None = None
 
 
@@ -46,22 +46,24 @@ async def _work(pipeline: _Pipeline[T, R]) -> None:
         except CloudforestError as error:
             pipeline.failure = error
             continue
-        for result in results:
-            await pipeline.finished.put(result)
+        await pipeline.finished.put(results)
 
 
 async def _write(pipeline: _Pipeline[T, R]) -> None:
-    """Hand on results in groups: what has come by the time the last was stored."""
+    """Hand on results in groups: what has come by the time the last was stored.
+
+    The results of one item are never parted: they are stored in one transaction.
+    """
     ended = False
     while not ended:
         group: list[R] = []
-        result = await pipeline.finished.get()
-        while result is not None:
-            group.append(result)
-            if len(group) == GROUP or pipeline.finished.empty():
+        results = await pipeline.finished.get()
+        while results is not None:
+            group += results
+            if len(group) >= GROUP or pipeline.finished.empty():
                 break
-            result = pipeline.finished.get_nowait()
-        ended = result is None
+            results = pipeline.finished.get_nowait()
+        ended = results is None
         if group:
             await pipeline.sink(group)
 
@@ -78,7 +80,7 @@ async def drain(
     What was under way is finished and its results are stored before that.
     """
     todo: asyncio.Queue[T | None] = asyncio.Queue(2 * workers)
-    finished: asyncio.Queue[R | None] = asyncio.Queue(2 * GROUP)
+    finished: asyncio.Queue[list[R] | None] = asyncio.Queue(2 * GROUP)
     pipeline = _Pipeline(work, sink, todo, finished)
     async with asyncio.TaskGroup() as writing:
         writing.create_task(_write(pipeline))

@@ -1,0 +1,52 @@
+"""What a new user sees, in this order; and that it is done once."""
+
+from __future__ import annotations
+
+import shlex
+
+from tests.scenario.installed import COMMAND, Installed
+
+
+def test_a_new_user_sees_each_step_and_the_second_run_has_nothing_to_do(
+    topology: Installed,
+) -> None:
+    first = topology("up", "--once")
+
+    assert first.code == 0, first
+    assert_in_order(
+        first.out,
+        "documents are valid",
+        "\nPlan\n",
+        "Job contoso-people",
+        "objects in scope",
+        "\nRegistration\n",
+        "✓ Tenant contoso: created",
+        "✓ Job contoso-people: created",
+        "✓ Agent sync01: one-time token issued",
+        "✓ Agent sync01: enrolled and bootstrapped",
+        "\nCycle\n",
+        "memberships added",
+        "\nNext\n",
+    )
+    suggested = [
+        shlex.split(line, comments=True)
+        for line in first.out.partition("\nNext\n")[2].splitlines()
+        if line.strip()
+    ]
+    assert [words[1] for words in suggested] == ["explain", "status", "up"]
+    for program, *words in suggested[:2]:
+        assert program in ("cloudforest", str(COMMAND))
+        assert topology(*words).code == 0
+
+    second = topology("up", "--once")
+
+    assert second.code == 0
+    assert "nothing to do" in second.out
+    assert "one-time token" not in second.out
+
+
+def assert_in_order(text: str, *parts: str) -> None:
+    at = 0
+    for part in parts:
+        assert part in text[at:], f"{part!r} is not after {text[:at][-80:]!r}"
+        at = text.index(part, at) + len(part)
