@@ -72,6 +72,16 @@ def test_exactly_the_people_and_groups_in_scope_arrive(
     assert zoe["emails"] == [{"type": "work", "value": "p01@contoso.com"}]
     assert zoe["active"] is True
     assert users["p24@contoso.com"]["active"] is False
+    sean = users["p02@contoso.com"]
+    assert sean["title"] == "Engineer"
+    assert {each["type"]: each["value"] for each in sean["phoneNumbers"]} == {
+        "work": "+353 1 555 0102",
+        "mobile": "+353 85 555 0102",
+    }
+    assert sean[ENTERPRISE]["department"] == "Research & Development"
+    assert sean[ENTERPRISE]["employeeNumber"] == "100002"
+    berlin = contoso.samba.guid(f"CN=Berlin,{GROUPS}")
+    assert groups["Berlin"]["externalId"] == berlin
     assert users["p03@contoso.com"]["displayName"] == "Lee, Kim"
 
 

@@ -45,6 +45,16 @@ grant(f"CN=Deleted Objects,{base}", f"(A;CI;RPLCLORC;;;{sid})")
 """Grants Replicating Directory Changes and the sight of deleted objects."""
 
 
+MORE = (
+    "title: Engineer",
+    "department: Research & Development",
+    "employeeID: 100002",
+    "telephoneNumber: +353 1 555 0102",
+    "mobile: +353 85 555 0102",
+)
+"""What the second person has besides."""
+
+
 @dataclass(frozen=True)
 class Account:
     username: str
@@ -77,6 +87,7 @@ def _person(number: int) -> str:
         f"mail: p{number:02}@contoso.com",
         "employeeType: staff",
         f"userAccountControl: {DISABLED if number == 24 else NORMAL}",
+        *(MORE if number == 2 else []),
         *([f"manager: {staff(1)}"] if 1 < number < 20 else []),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -39,3 +40,13 @@ def test_the_language_reference_is_what_the_code_says(
     script = REPOSITORY / "scripts" / "language_reference.py"
     runpy.run_path(str(script), run_name="__main__")
     assert capsys.readouterr().out == (REPOSITORY / "docs" / "language.md").read_text()
+
+
+def test_every_module_that_the_documents_name_is_there():
+    missing = []
+    for page in (REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")):
+        for path in re.findall(r"`([a-z_/]+\.py)`", page.read_text()):
+            places = (REPOSITORY, REPOSITORY / "engine" / "cloudforest")
+            if not any((place / path).exists() for place in places):
+                missing.append((page.name, path))
+    assert missing == []
