@@ -207,8 +207,9 @@ def test_an_object_whose_mapping_fails_stops_nobody(tmp_path: Path) -> None:
         (Reply(status=401), ("401", "auth")),
         (Reply(status=500), ("500",)),
         (DIE, ("without an answer",)),
+        (Reply(429, headers={"Retry-After": "99999"}), ("429",)),
     ],
-    ids=["401", "500", "no-answer"],
+    ids=["401", "500", "no-answer", "429"],
 )
 def test_a_target_that_lets_nobody_in(
     reply: Reply,
