@@ -34,14 +34,13 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("writes", [0, 1, 60, 250, 480, 700])
-def test_the_next_run_converges_without_duplicates_or_orphans(
-    writes: int,
-    tmp_path: Path,
-    export: Path,
-    scim_server: Callable[[], ScimServer],
-) -> None:
-    target = scim_server()
+@pytest.fixture
+def target(scim_server: Callable[[], ScimServer]) -> ScimServer:
+    return scim_server()
+
+
+@pytest.fixture
+def cloudforest(tmp_path: Path, export: Path, target: ScimServer) -> Installed:
     write_tree(
         tmp_path / "tree",
         source=f"{{ldif: {export.name}}}",
@@ -49,7 +48,13 @@ def test_the_next_run_converges_without_duplicates_or_orphans(
         scope="organizationalUnits: all",
     )
     (tmp_path / "tree" / export.name).symlink_to(export)
-    cloudforest = Installed(tmp_path / "tree", {TOKEN: target.token})
+    return Installed(tmp_path / "tree", {TOKEN: target.token})
+
+
+@pytest.mark.parametrize("writes", [0, 1, 60, 250, 480, 700])
+def test_the_next_run_converges_without_duplicates_or_orphans(
+    writes: int, cloudforest: Installed, target: ScimServer
+) -> None:
     with cloudforest.running("up", "--once") as process:
         eventually(lambda: sum(target.counts().values()) > 0, "the first request")
         eventually(lambda: target.writes() >= writes, f"the {writes}th write")
@@ -84,17 +89,8 @@ def managed(users: list[dict]) -> int:
 
 
 def test_a_killed_serve_converges_too(
-    tmp_path: Path, export: Path, scim_server: Callable[[], ScimServer]
+    cloudforest: Installed, target: ScimServer
 ) -> None:
-    target = scim_server()
-    write_tree(
-        tmp_path / "tree",
-        source=f"{{ldif: {export.name}}}",
-        target=scim_target(target.url),
-        scope="organizationalUnits: all",
-    )
-    (tmp_path / "tree" / export.name).symlink_to(export)
-    cloudforest = Installed(tmp_path / "tree", {TOKEN: target.token})
     with cloudforest.running("up") as process:
         eventually(lambda: target.writes() >= 100, "the hundredth write")
         assert process.poll() is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
@@ -55,30 +55,22 @@ class Links(Part):
         return await self.database.run(work)
 
     async def resource_ids(self, target: str, ids: Sequence[str]) -> dict[str, str]:
-        def work(connection: Connection) -> dict[str, str]:
-            return {
-                guid: resource
-                for some in slices(ids)
-                for guid, resource in connection.execute(
-                    select(link.c.guid, link.c.resource).where(
-                        link.c.target == target, link.c.guid.in_(some)
-                    )
-                )
-            }
-
-        return await self.database.run(work)
+        return await self._paired(target, link.c.guid, link.c.resource, ids)
 
     async def linked_resources(
         self, target: str, resources: Sequence[str]
     ) -> dict[str, str]:
+        return await self._paired(target, link.c.resource, link.c.guid, resources)
+
+    async def _paired(
+        self, target: str, key: Column[str], value: Column[str], wanted: Sequence[str]
+    ) -> dict[str, str]:
         def work(connection: Connection) -> dict[str, str]:
             return {
-                resource: guid
-                for some in slices(resources)
-                for resource, guid in connection.execute(
-                    select(link.c.resource, link.c.guid).where(
-                        link.c.target == target, link.c.resource.in_(some)
-                    )
+                found: other
+                for some in slices(wanted)
+                for found, other in connection.execute(
+                    select(key, value).where(link.c.target == target, key.in_(some))
                 )
             }
 
