@@ -91,7 +91,7 @@ def test_a_saved_plan_that_was_edited_is_refused(topology: Installed) -> None:
     topology("plan", "--out", "saved", "--no-impact")
     file = topology.tree / "saved"
     plan = json.loads(file.read_text())
-    plan["desired"]["targets"][0]["scim"] = "https://evil.example.com"
+    plan["saved"]["desired"]["targets"][0]["scim"] = "https://evil.example.com"
     file.write_text(json.dumps(plan))
 
     ran = topology("apply", "--plan", "saved")

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from cloudforest.base.canonical import digest
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import write_private
 from cloudforest.model.registration import Registration
@@ -15,23 +16,28 @@ from cloudforest.plan.plan import Plan
 
 
 class SavedPlan(Value, frozen=True):
-    """`digest` is the plan's own; a file whose contents differ from it is refused."""
-
-    digest: str
     plan: Plan
     desired: Registration
     version: Literal[1] = 1
 
 
+class _File(Value, frozen=True):
+    """`digest` is that of `saved`; a file whose contents differ from it is refused."""
+
+    digest: str
+    saved: SavedPlan
+
+
 def save_plan(path: Path, plan: Plan, desired: Registration) -> None:
     """Write it aside and move it into place, readable by its owner only."""
-    saved = SavedPlan(digest=plan.digest, plan=plan, desired=desired)
-    write_private(path, msgspec.json.format(msgspec.json.encode(saved)))
+    saved = SavedPlan(plan=plan, desired=desired)
+    file = _File(digest=digest(saved), saved=saved)
+    write_private(path, msgspec.json.format(msgspec.json.encode(file)))
 
 
 def load_plan(path: Path) -> SavedPlan:
     try:
-        saved = msgspec.json.decode(path.read_bytes(), type=SavedPlan)
+        file = msgspec.json.decode(path.read_bytes(), type=_File)
     except OSError as error:
         raise Misconfigured(
             f"The plan {path} can't be read ({error.strerror})."
@@ -40,8 +46,8 @@ def load_plan(path: Path) -> SavedPlan:
         raise Misconfigured(
             f"{path} is not a saved plan ({error}); make one with `plan --out`."
         ) from error
-    if saved.digest != saved.plan.digest:
+    if file.digest != digest(file.saved):
         raise Misconfigured(
             f"The plan {path} was changed after it was made; plan again."
         )
-    return saved
+    return file.saved

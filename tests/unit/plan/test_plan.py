@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -189,5 +190,15 @@ def test_a_plan_that_was_edited_is_refused(tmp_path: Path):
     path = tmp_path / "plan"
     save_plan(path, plan_between(None, registration()), registration())
     path.write_text(path.read_text().replace("contoso.com", "evil.com"))
+    with pytest.raises(Misconfigured, match="changed after it was made"):
+        load_plan(path)
+
+
+def test_a_plan_whose_outcome_alone_was_edited_is_refused(tmp_path: Path):
+    path = tmp_path / "plan"
+    save_plan(path, plan_between(None, registration()), registration())
+    file = json.loads(path.read_text())
+    file["saved"]["desired"]["jobs"][0]["enabled"] = False
+    path.write_text(json.dumps(file))
     with pytest.raises(Misconfigured, match="changed after it was made"):
         load_plan(path)

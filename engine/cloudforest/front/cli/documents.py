@@ -11,6 +11,7 @@ from cloudforest.compiler.compile import Compiled, compile_tree
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
 from cloudforest.front.cli.options import Format, Output, Tree
+from cloudforest.model.registration import Registration
 
 
 def validate(tree: Tree = Path(), output: Output = Format.TEXT) -> int:
@@ -50,7 +51,7 @@ def _diagnostic(each: Diagnostic) -> dict[str, Any]:
     }
 
 
-def compiled_tree(tree: Path) -> Compiled:
+def compiled_tree(tree: Path) -> tuple[Compiled, Registration]:
     """Compile for a command that goes on; says what is wrong and stops if it can't."""
     compiled = compile_tree(tree)
     terminal.show_diagnostics(compiled.diagnostics, terminal.err)
@@ -59,4 +60,4 @@ def compiled_tree(tree: Path) -> Compiled:
         raise Misconfigured(
             f"The documents in {tree} have {count} errors; see above, and fix them."
         )
-    return compiled
+    return compiled, compiled.registration

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -66,9 +66,7 @@ def plan(
 async def _plan(
     tree: Path, state: Path | None, *, impact: bool
 ) -> tuple[Plan, Registration]:
-    compiled = compiled_tree(tree)
-    desired = compiled.registration
-    assert desired is not None  # noqa: S101 - compiled_tree has seen to it
+    compiled, desired = compiled_tree(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
         return await plan_against(client, desired, impact=impact), desired
 
@@ -121,13 +119,11 @@ async def _apply(
     output: Format,
 ) -> int:
     saved = load_plan(plan_file) if plan_file else None
-    compiled = compiled_tree(tree)
+    compiled, desired = compiled_tree(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
         if saved is None:
-            desired = compiled.registration
-            assert desired is not None  # noqa: S101 - compiled_tree has seen to it
             made = await plan_against(client, desired, impact=True)
-            saved = SavedPlan(digest=made.digest, plan=made, desired=desired)
+            saved = SavedPlan(plan=made, desired=desired)
         else:
             await _refuse_stale(client, saved)
         if output is Format.TEXT:
@@ -180,7 +176,7 @@ async def register(client: ControlPlaneClient, saved: SavedPlan, output: Format)
     return revision
 
 
-_PAST: dict[str, Any] = {
+_PAST = {
     "create": "created",
     "update": "updated",
     "rename": "renamed",

@@ -43,7 +43,7 @@ def up(
 
 async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> int:
     text = output is Format.TEXT
-    compiled = compiled_tree(tree)
+    compiled, desired = compiled_tree(tree)
     if text:
         terminal.done(f"{compiled.documents} documents are valid.")
     if compiled.service is not None and compiled.service.url is not None:
@@ -51,8 +51,6 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
             f"This tree's control plane is {compiled.service.url}, so there is none to "
             "run here; use `cloudforest apply`, and `cloudforest agent run NAME`."
         )
-    desired = compiled.registration
-    assert desired is not None  # noqa: S101 - compiled_tree has seen to it
     folder = state_folder(state, tree)
     async with AsyncExitStack() as stack:
         hosted = await stack.enter_async_context(host_for_tree(compiled, folder))
@@ -62,7 +60,7 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
             terminal.heading("Plan")
             terminal.show_plan(made)
             terminal.heading("Registration")
-        saved = SavedPlan(digest=made.digest, plan=made, desired=desired)
+        saved = SavedPlan(plan=made, desired=desired)
         await register(client, saved, output)
         agents = LocalAgents(folder, hosted.url, compiled.folder)
         await stack.enter_async_context(agents.running())

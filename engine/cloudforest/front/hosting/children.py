@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -25,6 +24,7 @@ from cloudforest.agent.bindings import (
 from cloudforest.agent.state import AgentFolder, agent_folder
 from cloudforest.base.leash import leashed
 from cloudforest.front.state import StateFolder
+from cloudforest.front.wiring.summaries import certificate_digest
 from cloudforest.model.registration import Agent, Registration
 
 _STOP_SECONDS = 10.0
@@ -152,10 +152,10 @@ async def _certificates(client: ControlPlaneClient) -> dict[str, str | None]:
     return {each["name"]: each["certificate"] for each in agents}
 
 
-def _digest(folder: AgentFolder) -> str | None:
+def _digest(folder: AgentFolder) -> str:
     if not folder.enrolled:
         return "not enrolled"
-    return hashlib.sha256(folder.certificate.read_bytes()).hexdigest()
+    return certificate_digest(folder.certificate.read_text(encoding="ascii"))
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
