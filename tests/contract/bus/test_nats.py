@@ -242,6 +242,9 @@ async def test_a_killed_server_comes_back_and_the_answer_goes_on(
     real_bus, service, agent
 ):
     port, pid = real_bus.server.port, real_bus.server.pid
+    # nats-py waits two seconds between attempts, more than these two would.
+    agent._pace = replace(PACE, patience=30)
+    service._patience = replace(PATIENCE, idle=30, gap=30)
 
     async def steady(request: SyncRequest) -> AsyncIterator[Page]:
         for number in range(40):
@@ -250,8 +253,6 @@ async def test_a_killed_server_comes_back_and_the_answer_goes_on(
 
     await agent.listen(DOMAIN, steady)
     got = []
-    # nats-py waits two seconds between attempts, more than this service would.
-    service._patience = type(PATIENCE)(idle=10, gap=10)
     async for each in service.ask(request_for()):
         got.append(each.sequence)
         if each.sequence == 10:
