@@ -13,9 +13,8 @@ from cloudforest.model.messages import (
     Gone,
     InScope,
     Lookup,
-    Members,
+    ObjectRecord,
     OutOfScope,
-    Record,
     SyncRequest,
     Unknown,
 )
@@ -43,7 +42,7 @@ class Step:
     detail: Any = None
 
 
-async def _ask(run: Run, lookup: Lookup) -> Record | None:
+async def _ask(run: Run, lookup: Lookup) -> ObjectRecord | None:
     """Return what an agent says of the object, memberships aside."""
     request = SyncRequest(
         id=uuid.uuid4().hex,
@@ -54,16 +53,16 @@ async def _ask(run: Run, lookup: Lookup) -> Record | None:
         attributes=attributes_to_read(run.program),
         lookups=(lookup,),
     )
-    found: Record | None = None
+    found: ObjectRecord | None = None
     async for page in run.bus.ask(request):
-        objects = [each for each in page.records if not isinstance(each, Members)]
+        objects = [each for each in page.records if isinstance(each, ObjectRecord)]
         found = found or next(iter(objects), None)
         if page.closing is not None and page.closing.error is not None:
             raise Unavailable(page.closing.error)
     return found
 
 
-def _arrival(record: Record | None) -> dict[str, Step]:
+def _arrival(record: ObjectRecord | None) -> dict[str, Step]:
     """Explain import and scope."""
     match record:
         case InScope():
@@ -73,7 +72,7 @@ def _arrival(record: Record | None) -> dict[str, Step]:
             return {"import": Step("found"), "scope": Step("out", clause)}
         case Gone():
             return {"import": Step("gone", "The directory holds its tombstone.")}
-        case Members() | Unknown() | None:
+        case Unknown() | None:
             sentence = "The directory shows no such object to the agent's account."
             return {"import": Step("unknown", sentence)}
 

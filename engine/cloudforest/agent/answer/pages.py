@@ -10,6 +10,7 @@ import structlog
 from cloudforest.model.messages import (
     Closing,
     Members,
+    ObjectRecord,
     Page,
     Record,
     Unknown,
@@ -50,7 +51,7 @@ class Pages:
         """Take a record, and yield a page when it did not fit into the one begun."""
         for part in self._split(record):
             size = _size(part)
-            if size > self._room:
+            if size > self._room and isinstance(part, ObjectRecord | Members):
                 _log.warning("object too large for a page", object=part.id, bytes=size)
                 part = Unknown(id=part.id)  # noqa: PLW2901 - what stands for it
                 size = _size(part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudforest.model.ports.bus import AgentBus, Answerer, ListenerBus
 from cloudforest.model.ports.directory import Cookie, Directory, Entry
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
-from cloudforest.model.ports.provisioning import ProvisioningStore
+from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.ports.target import Target
 
 __all__ = [

@@ -56,7 +56,7 @@ def forget_older_members(connection: Connection, job: str, generation: int) -> N
         source.c.job == job,
         source.c.type == "group",
         source.c.generation == generation,
-        source.c.in_scope == true(),
+        is_held(),
     )
     connection.execute(
         update(membership)
@@ -104,6 +104,11 @@ def coming(cycle: str) -> ColumnElement[bool]:
     return and_(effect.c.cycle == cycle, effect.c.state == "pending")
 
 
+def is_held() -> ColumnElement[bool]:
+    """Say in SQL: in scope, or last seen there and now not found."""
+    return source.c.state.in_(("in", "unknown"))
+
+
 def is_named(job: str) -> ColumnElement[bool]:
     """Say in SQL: the last complete full read named the source row, or a later one."""
     whole = select(watermark.c.whole).where(watermark.c.job == job).scalar_subquery()
@@ -119,7 +124,7 @@ def known(job: str, target: str, guid: ColumnElement[str]) -> ColumnElement[bool
     in_scope = exists().where(
         source.c.job == job,
         source.c.guid == guid,
-        source.c.in_scope == true(),
+        is_held(),
         is_named(job),
     )
     return or_(in_scope, is_linked(target, guid))

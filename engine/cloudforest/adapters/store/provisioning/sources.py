@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, false, or_, select, true, update
+from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from cloudforest.adapters.store.provisioning.memberships import (
+    is_held,
     is_linked,
     is_named,
     save_members,
@@ -17,8 +18,10 @@ from cloudforest.model.messages import (
     Gone,
     InScope,
     Members,
+    Moved,
     OutOfScope,
     Record,
+    ScopeMembers,
     Unknown,
 )
 from cloudforest.model.provisioning import SourceRow
@@ -30,6 +33,8 @@ COLUMNS = (
     source.c.parent,
     source.c.anchor,
     source.c.attributes,
+    source.c.state,
+    source.c.seen,
 )
 
 
@@ -41,6 +46,8 @@ def read_row(row: RowMapping) -> SourceRow:
         parent=row["parent"],
         anchor=row["anchor"],
         attributes={name: tuple(values) for name, values in row["attributes"].items()},
+        state=row["state"],
+        seen=tuple(row["seen"]),
     )
 
 
@@ -53,7 +60,8 @@ def write_row(job: str, generation: int, record: InScope) -> Row:
         "parent": record.parent,
         "anchor": record.anchor,
         "generation": generation,
-        "in_scope": True,
+        "state": "in",
+        "seen": record.seen,
         "attributes": record.attributes,
     }
 
@@ -73,7 +81,7 @@ def save_records(
             case Members():
                 members.update({(record.id, each): True for each in record.add})
                 members.update({(record.id, each): False for each in record.remove})
-            case Unknown():
+            case Unknown() | ScopeMembers() | Moved():
                 pass
     rows = [write_row(job, generation, each) for each in held.values() if each]
     upsert(connection, source, rows)
@@ -81,7 +89,7 @@ def save_records(
         connection.execute(
             update(source)
             .where(source.c.job == job, source.c.guid.in_(ids))
-            .values(in_scope=false(), generation=generation)
+            .values(state="out", generation=generation)
         )
     save_members(connection, job, generation, members)
 
@@ -94,7 +102,7 @@ class Sources(Part):
         query = (
             select(*COLUMNS)
             .where(source.c.job == job, source.c.guid > after)
-            .where(source.c.in_scope == true(), counts)
+            .where(is_held(), counts)
             .order_by(source.c.guid)
             .limit(limit)
         )
@@ -108,7 +116,7 @@ class Sources(Part):
         query = (
             select(*COLUMNS)
             .where(source.c.job == job, source.c.guid == id)
-            .where(source.c.in_scope == true())
+            .where(is_held())
         )
 
         def work(connection: Connection) -> SourceRow | None:
@@ -124,7 +132,7 @@ class Sources(Part):
                 in_scope = select(source.c.guid).where(
                     source.c.job == job,
                     source.c.guid.in_(some),
-                    source.c.in_scope == true(),
+                    is_held(),
                     is_named(job),
                 )
                 linked = select(link.c.guid).where(

@@ -19,7 +19,8 @@ def upgrade() -> None:
         sa.Column("parent", sa.String(length=36), nullable=True),
         sa.Column("anchor", sa.String(length=200), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("in_scope", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("seen", sa.JSON(), nullable=False),
         sa.Column("attributes", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("job", "guid"),
     )

@@ -1,4 +1,4 @@
-"""The state of the control plane, as tables.
+"""What provisioning keeps.
 
 `source`, `link`, `membership`, `effect` and `watermark` are what makes a cycle safe to
 kill: a page and its cursor are stored in one transaction, and an effect leaves the
@@ -15,69 +15,12 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
 )
 
-metadata = MetaData()
-tenant_metadata = MetaData()
-"""The embedded tenant directory has a database of its own."""
-
-# --- registration and identity -------------------------------------------------------
-
-registration = Table(
-    "registration",
-    metadata,
-    Column("revision", Integer, primary_key=True),
-    Column("body", LargeBinary, nullable=False),
-    Column("operator", String(200), nullable=False),
-    Column("time", String(40), nullable=False),
-)
-
-agent = Table(
-    "agent",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
-    Column("body", LargeBinary, nullable=False),
-)
-
-enrolment = Table(
-    "enrolment",
-    metadata,
-    Column("agent", String(32), primary_key=True),
-    Column("token_hash", String(64), nullable=False, unique=True),
-    Column("expires", String(40), nullable=False),
-)
-
-assertion = Table(
-    "assertion",
-    metadata,
-    Column("jti", String(64), primary_key=True),
-    Column("expires", String(40), nullable=False, index=True),
-)
-
-operator = Table(
-    "operator",
-    metadata,
-    Column("name", String(200), primary_key=True),
-    Column("role", String(10), nullable=False),
-    Column("token_hash", String(64), nullable=False, unique=True),
-)
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("time", String(40), nullable=False),
-    Column("operator", String(200), nullable=False),
-    Column("action", String(60), nullable=False),
-    Column("detail", Text, nullable=False),
-)
-
-# --- provisioning --------------------------------------------------------------------
+from cloudforest.adapters.store.tables.metadata import metadata
 
 source = Table(
     "source",
@@ -89,7 +32,8 @@ source = Table(
     Column("parent", String(36)),
     Column("anchor", String(200), nullable=False),
     Column("generation", Integer, nullable=False),
-    Column("in_scope", Boolean, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("seen", JSON, nullable=False),
     Column("attributes", JSON, nullable=False),
 )
 
@@ -205,38 +149,4 @@ log = Table(
     Column("seconds", Float, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("log_object", "job", "object"),
-)
-
-# --- the embedded tenant directory ---------------------------------------------------
-
-tenant_resource = Table(
-    "tenant_resource",
-    tenant_metadata,
-    Column("sequence", Integer, primary_key=True, autoincrement=True),
-    Column("id", String(36), nullable=False, unique=True),
-    Column("type", String(20), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("created", String(40), nullable=False),
-    Column("modified", String(40), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Index("tenant_resource_type", "type", "sequence"),
-)
-
-tenant_key = Table(
-    "tenant_key",
-    tenant_metadata,
-    Column("type", String(20), primary_key=True),
-    Column("path", String(100), primary_key=True),
-    Column("value", String(400), primary_key=True),
-    Column("id", String(36), primary_key=True),
-    Index("tenant_key_id", "id"),
-)
-
-tenant_member = Table(
-    "tenant_member",
-    tenant_metadata,
-    Column("group_id", String(36), primary_key=True),
-    Column("member_id", String(100), primary_key=True),
-    Column("body", LargeBinary, nullable=False),
-    Index("tenant_member_member", "member_id"),
 )

@@ -1,20 +1,14 @@
-"""What the provisioning service works on: source rows, links, effects, cycles."""
+"""Effects: intended writes, and what became of them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal
 
-import msgspec
-
 from cloudforest.model.program import ObjectType
+from cloudforest.model.provisioning.rows import Link
 from cloudforest.model.value import Value
 
-Flat = dict[str, Any]
-"""A resource as SCIM path -> JSON value, for example `{"name.givenName": "Zoë"}`."""
-
-CycleKind = Literal["initial", "incremental"]
-CycleState = Literal["running", "succeeded", "partial", "blocked", "failed"]
 EffectState = Literal["pending", "staged", "escrowed", "done"]
 Action = Literal[
     "create", "update", "adopt", "enable", "disable", "delete", "reference", "members"
@@ -27,36 +21,6 @@ PHASE_DEPROVISION = 2
 """Disables and deletes."""
 PHASE_REFERENCE = 4
 """References and memberships, after both ends exist. (3 retries conflicts.)"""
-
-
-class SourceRow(Value, frozen=True):
-    """One in-scope object as last imported; see `messages.InScope` for the fields."""
-
-    id: str
-    type: ObjectType
-    dn: str
-    parent: str | None
-    anchor: str
-    attributes: dict[str, tuple[str, ...]]
-
-
-class Link(Value, frozen=True):
-    """A source object and its resource; `written` is what we last wrote."""
-
-    id: str
-    type: ObjectType
-    resource: str
-    resource_type: str
-    origin: Literal["created", "adopted"]
-    anchor: str
-    written: Flat
-
-
-class TargetResource(Value, frozen=True):
-    """A resource as found in the target, reduced to the paths asked for."""
-
-    id: str
-    values: Flat
 
 
 class Change(Value, frozen=True):
@@ -125,75 +89,5 @@ class Outcome(Value, frozen=True):
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     status: int | None = None
-    reason: str | None = None
-    milliseconds: int = 0
-
-
-class Counts(msgspec.Struct, kw_only=True, rename="camel"):
-    """One set of keys, in plans and in cycles alike."""
-
-    read: int = 0
-    in_scope: int = 0
-    create: int = 0
-    update: int = 0
-    enable: int = 0
-    adopt: int = 0
-    disable: int = 0
-    delete: int = 0
-    member_add: int = 0
-    member_remove: int = 0
-    purge: int = 0
-    blank: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-    escrow: int = 0
-    staged: int = 0
-
-
-class Watermark(Value, frozen=True):
-    """What a cycle ended at, and what it rests on.
-
-    `digest` is that of the scope program and the attribute list; `directory` and
-    `bindings` are `messages.Closing`'s. If any differs, the next cycle is initial.
-    """
-
-    value: str | None
-    digest: str
-    directory: str | None
-    bindings: dict[str, str]
-
-
-class Cycle(Value, frozen=True):
-    """One run of a job. `error` says in a sentence why it failed.
-
-    `unreachable`: it failed because an agent, the bus or the target did not answer.
-    """
-
-    id: str
-    job: str
-    target: str
-    kind: CycleKind
-    state: CycleState
-    started: datetime
-    finished: datetime | None = None
-    counts: Counts = msgspec.field(default_factory=Counts)
-    requests: int = 0
-    error: str | None = None
-    unreachable: bool = False
-
-
-class LogEntry(Value, frozen=True):
-    """One object and one action, never changed afterwards. Values are not kept here."""
-
-    time: datetime
-    cycle: str
-    job: str
-    object: str
-    name: str
-    action: str
-    status: Literal["success", "failure", "skipped", "staged"]
-    resource: str | None = None
-    paths: tuple[str, ...] = ()
-    http_status: int | None = None
     reason: str | None = None
     milliseconds: int = 0

@@ -1,0 +1,56 @@
+"""The state of the control plane and of the embedded tenant directory, as tables."""
+
+from __future__ import annotations
+
+from cloudforest.adapters.store.tables.identity import (
+    agent,
+    assertion,
+    audit,
+    enrolment,
+    operator,
+    registration,
+)
+from cloudforest.adapters.store.tables.metadata import metadata, tenant_metadata
+from cloudforest.adapters.store.tables.provisioning import (
+    allowance,
+    cycle,
+    effect,
+    link,
+    log,
+    membership,
+    resource,
+    resource_key,
+    source,
+    watermark,
+    written_member,
+)
+from cloudforest.adapters.store.tables.tenant import (
+    tenant_key,
+    tenant_member,
+    tenant_resource,
+)
+
+__all__ = [
+    "agent",
+    "allowance",
+    "assertion",
+    "audit",
+    "cycle",
+    "effect",
+    "enrolment",
+    "link",
+    "log",
+    "membership",
+    "metadata",
+    "operator",
+    "registration",
+    "resource",
+    "resource_key",
+    "source",
+    "tenant_key",
+    "tenant_member",
+    "tenant_metadata",
+    "tenant_resource",
+    "watermark",
+    "written_member",
+]

@@ -1,0 +1,23 @@
+"""The provisioning service's store: one method, one transaction.
+
+Ids are objectGUIDs; lists are batches.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cloudforest.model.ports.store.cycles import Cycles
+from cloudforest.model.ports.store.imports import Imports
+from cloudforest.model.ports.store.links import Links
+from cloudforest.model.ports.store.logs import Logs
+from cloudforest.model.ports.store.memberships import Memberships
+from cloudforest.model.ports.store.outbox import Outbox
+from cloudforest.model.ports.store.pictures import Pictures
+from cloudforest.model.ports.store.sources import Sources
+
+
+class ProvisioningStore(
+    Imports, Sources, Links, Pictures, Outbox, Memberships, Cycles, Logs, Protocol
+):
+    """All that is kept about jobs, their objects and their cycles."""

@@ -1,0 +1,26 @@
+"""Links: which resource of the target belongs to which object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cloudforest.model.provisioning import Link
+
+
+class Links(Protocol):
+    async def links(self, target: str, ids: Sequence[str]) -> dict[str, Link]: ...
+
+    async def resource_ids(self, target: str, ids: Sequence[str]) -> dict[str, str]:
+        """Return the resource id of each object that is linked."""
+        ...
+
+    async def linked_resources(
+        self, target: str, resources: Sequence[str]
+    ) -> dict[str, str]:
+        """Return the objectGUID that each of these resource ids is linked to."""
+        ...
+
+    async def managed(self, job: str, target: str) -> int:
+        """Return how many objects of the job are linked."""
+        ...

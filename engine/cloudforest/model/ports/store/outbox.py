@@ -1,0 +1,67 @@
+"""The outbox: effects, from intention to outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cloudforest.model.provisioning import Effect, LogEntry, Outcome
+
+
+class Outbox(Protocol):
+    async def effects(self, job: str, keys: Sequence[str]) -> dict[str, Effect]: ...
+
+    async def save_effects(
+        self, job: str, cycle: str, effects: Sequence[Effect]
+    ) -> None:
+        """Put effects into the outbox, each in place of the one with its key."""
+        ...
+
+    async def drop_effects(self, job: str, cycle: str) -> None:
+        """Forget the effects that this cycle did not save again."""
+        ...
+
+    async def remove_effects(self, job: str, keys: Sequence[str]) -> None: ...
+
+    async def coming(
+        self, job: str, cycle: str, ids: Sequence[str]
+    ) -> dict[str, str | None]:
+        """Return those of the objects that this cycle is to write, as not held back.
+
+        The value is the resource that is there already; None: it is to be created.
+        """
+        ...
+
+    async def claimed(
+        self, job: str, cycle: str, resources: Sequence[str]
+    ) -> dict[str, str]:
+        """Return the objectGUID for which this cycle is to adopt each resource."""
+        ...
+
+    async def pending(
+        self, job: str, cycle: str, phase: int, *, after: str, limit: int
+    ) -> list[Effect]:
+        """Return a cycle's pending effects of a phase by key, those after `after`."""
+        ...
+
+    async def record(
+        self,
+        job: str,
+        target: str,
+        cycle: str,
+        *,
+        outcomes: Sequence[Outcome],
+        log: Sequence[LogEntry],
+    ) -> None:
+        """Store links, memberships, effect states and log in one transaction.
+
+        A group that is linked anew has no memberships that we wrote. Raises
+        `model.outcomes.AlreadyLinked`, and stores nothing, if a resource is another's.
+        """
+        ...
+
+    async def escrowed(self, job: str) -> list[Effect]: ...
+
+    async def effect_counts(self) -> dict[str, dict[str, int]]:
+        """Return per job the number of effects by state."""
+        ...

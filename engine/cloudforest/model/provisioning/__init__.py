@@ -1,0 +1,53 @@
+"""What the provisioning service works on: source rows, links, effects, cycles."""
+
+from __future__ import annotations
+
+from cloudforest.model.provisioning.cycles import (
+    Counts,
+    Cycle,
+    CycleKind,
+    CycleState,
+    LogEntry,
+    Watermark,
+)
+from cloudforest.model.provisioning.effects import (
+    PHASE_DEPROVISION,
+    PHASE_REFERENCE,
+    PHASE_WRITE,
+    Action,
+    Change,
+    Effect,
+    EffectState,
+    Outcome,
+    ReferenceChange,
+)
+from cloudforest.model.provisioning.rows import (
+    Flat,
+    Link,
+    Presence,
+    SourceRow,
+    TargetResource,
+)
+
+__all__ = [
+    "PHASE_DEPROVISION",
+    "PHASE_REFERENCE",
+    "PHASE_WRITE",
+    "Action",
+    "Change",
+    "Counts",
+    "Cycle",
+    "CycleKind",
+    "CycleState",
+    "Effect",
+    "EffectState",
+    "Flat",
+    "Link",
+    "LogEntry",
+    "Outcome",
+    "Presence",
+    "ReferenceChange",
+    "SourceRow",
+    "TargetResource",
+    "Watermark",
+]

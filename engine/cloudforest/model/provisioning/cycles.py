@@ -1,0 +1,87 @@
+"""Cycles of a job: what they counted, what they started from, what they did."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from cloudforest.model.value import Value
+
+CycleKind = Literal["initial", "incremental"]
+CycleState = Literal["running", "succeeded", "partial", "blocked", "failed"]
+
+
+class Counts(msgspec.Struct, kw_only=True, rename="camel"):
+    """One set of keys, in plans and in cycles alike."""
+
+    read: int = 0
+    in_scope: int = 0
+    create: int = 0
+    update: int = 0
+    enable: int = 0
+    adopt: int = 0
+    disable: int = 0
+    delete: int = 0
+    member_add: int = 0
+    member_remove: int = 0
+    purge: int = 0
+    blank: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    escrow: int = 0
+    staged: int = 0
+
+
+class Watermark(Value, frozen=True):
+    """What a cycle ended at, and what it rests on.
+
+    `digest` is that of the scope program and the attribute list; `directory` and
+    `bindings` are `messages.Closing`'s. If any differs, the next cycle is initial.
+    `lacks` are the rights without which deletions are not seen; then everything managed
+    is asked for by objectGUID once a day, last at `asked`.
+    """
+
+    value: str | None
+    digest: str
+    directory: str | None
+    bindings: dict[str, str]
+    lacks: tuple[str, ...] = ()
+    asked: datetime | None = None
+
+
+class Cycle(Value, frozen=True):
+    """One run of a job. `error` says in a sentence why it failed.
+
+    `unreachable`: it failed because an agent, the bus or the target did not answer.
+    """
+
+    id: str
+    job: str
+    target: str
+    kind: CycleKind
+    state: CycleState
+    started: datetime
+    finished: datetime | None = None
+    counts: Counts = msgspec.field(default_factory=Counts)
+    requests: int = 0
+    error: str | None = None
+    unreachable: bool = False
+
+
+class LogEntry(Value, frozen=True):
+    """One object and one action, never changed afterwards. Values are not kept here."""
+
+    time: datetime
+    cycle: str
+    job: str
+    object: str
+    name: str
+    action: str
+    status: Literal["success", "failure", "skipped", "staged"]
+    resource: str | None = None
+    paths: tuple[str, ...] = ()
+    http_status: int | None = None
+    reason: str | None = None
+    milliseconds: int = 0

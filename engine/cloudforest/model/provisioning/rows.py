@@ -1,0 +1,51 @@
+"""Source rows, their links, and what is found in the target."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from cloudforest.model.program import ObjectType
+from cloudforest.model.value import Value
+
+Flat = dict[str, Any]
+"""A resource as SCIM path -> JSON value, for example `{"name.givenName": "Zoë"}`."""
+
+
+Presence = Literal["in", "out", "gone", "unknown"]
+"""What the directory last said of an object when it was asked by objectGUID."""
+
+
+class SourceRow(Value, frozen=True):
+    """One object as last imported; see `messages.InScope` for the fields.
+
+    `in` is in scope; `unknown` was, and now it is not found, which proves nothing: it
+    is left as it was. `out` and `gone` are kept, without attributes, while linked.
+    """
+
+    id: str
+    type: ObjectType
+    dn: str
+    parent: str | None
+    anchor: str
+    attributes: dict[str, tuple[str, ...]]
+    state: Presence = "in"
+    seen: tuple[str, ...] = ()
+
+
+class Link(Value, frozen=True):
+    """A source object and its resource; `written` is what we last wrote."""
+
+    id: str
+    type: ObjectType
+    resource: str
+    resource_type: str
+    origin: Literal["created", "adopted"]
+    anchor: str
+    written: Flat
+
+
+class TargetResource(Value, frozen=True):
+    """A resource as found in the target, reduced to the paths asked for."""
+
+    id: str
+    values: Flat
