@@ -7,7 +7,11 @@ import socket
 
 import pytest
 
-pytest_plugins = ["tests.servers.samba", "tests.servers.scim"]
+pytest_plugins = [
+    "tests.servers.postgres",
+    "tests.servers.samba",
+    "tests.servers.scim",
+]
 
 
 @pytest.fixture(autouse=True)

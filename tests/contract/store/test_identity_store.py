@@ -1,4 +1,4 @@
-"""Agents, tokens, assertions and operators in a real SQLite file."""
+"""Agents, tokens, assertions and operators in real databases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
-from cloudforest.adapters.store.tables import metadata
 from cloudforest.model.identity import AgentRecord, Operator
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -16,11 +15,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def store(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    metadata.create_all(database.engine)
-    yield SqlIdentityStore(database)
-    database.close()
+def store(database: Database) -> SqlIdentityStore:
+    return SqlIdentityStore(database)
 
 
 def record(agent: str, **fields: object) -> AgentRecord:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -31,14 +30,6 @@ from cloudforest.model.provisioning import (
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARK = Watermark(value="1", digest="d", directory="x", bindings={})
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/100% state.db")
-    await migrate(database)
-    yield database
-    database.close()
 
 
 @pytest.fixture

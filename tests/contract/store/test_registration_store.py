@@ -1,4 +1,4 @@
-"""The registration in a real SQLite file."""
+"""The registration in real databases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.registration import SqlRegistrationStore
-from cloudforest.adapters.store.tables import metadata
 from cloudforest.base.errors import Stale
 from cloudforest.model.registration import Agent, Registration, Tenant
 
@@ -16,11 +15,8 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    metadata.create_all(database.engine)
-    yield SqlRegistrationStore(database)
-    database.close()
+def store(database: Database) -> SqlRegistrationStore:
+    return SqlRegistrationStore(database)
 
 
 def tree(*agents: str) -> Registration:
