@@ -1,22 +1,22 @@
-"""Import: from the agents' answer to source rows, page by page."""
+"""Import: from the agents' answers to source rows, page by page."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import get_args
 
 from cloudforest.base.errors import Refused, Unavailable
-from cloudforest.model.messages import (
-    Closing,
-    Members,
-    Page,
-    Record,
-    SyncRequest,
-    Unknown,
-)
-from cloudforest.model.provisioning import CycleKind, Watermark
-from cloudforest.program.digest import attributes_to_read, program_digest
+from cloudforest.model.messages import Closing, Page, SyncRequest
+from cloudforest.model.program import ObjectType
+from cloudforest.model.provisioning import CycleKind, ImportEnd, Watermark
+from cloudforest.program.digest import program_digest
+from cloudforest.provisioning.asking import ask, ask_for_escrowed, objects
+from cloudforest.provisioning.requests import request
 from cloudforest.provisioning.run import Run
+
+DAY = timedelta(days=1)
+MANIFEST = "a manifest of the export (`# numEntries: N`, or FILE.sha256 beside it)"
+"""What an answer lacks that is not complete, though nothing went wrong."""
 
 
 async def starting_point(run: Run) -> Watermark | None:
@@ -27,22 +27,6 @@ async def starting_point(run: Run) -> Watermark | None:
     return held if held.digest == program_digest(run.program) else None
 
 
-def _request(run: Run, start: Watermark | None) -> SyncRequest:
-    return SyncRequest(
-        id=uuid.uuid4().hex,
-        job=run.job.name,
-        domain=run.job.domain,
-        kind="import",
-        scope=run.program.scope,
-        attributes=attributes_to_read(run.program),
-        watermark=start.value if start else None,
-    )
-
-
-def _objects(records: Iterable[Record]) -> int:
-    return sum(not isinstance(each, Members | Unknown) for each in records)
-
-
 def _cursor(page: Page, start: Watermark | None, digest: str) -> Watermark | None:
     if page.cursor is None:
         return None
@@ -51,17 +35,21 @@ def _cursor(page: Page, start: Watermark | None, digest: str) -> Watermark | Non
         digest=digest,
         directory=start.directory if start else None,
         bindings=start.bindings if start else {},
+        lacks=start.lacks if start else (),
+        asked=start.asked if start else None,
     )
 
 
-async def _read(run: Run, generation: int, start: Watermark | None) -> Closing:
+async def _read(
+    run: Run, asked: SyncRequest, generation: int, start: Watermark | None
+) -> Closing:
     """Store the answer's pages; return its last word."""
     digest = program_digest(run.program)
     closing: Closing | None = None
-    async for page in run.bus.ask(_request(run, start)):
+    async for page in run.bus.ask(asked):
         cursor = _cursor(page, start, digest)
         await run.store.save_page(run.rows, generation, page.records, cursor)
-        run.counts.read += _objects(page.records)
+        run.counts.read += objects(page.records)
         run.progress("import", run.counts.read)
         closing = page.closing
     if closing is None:
@@ -69,54 +57,73 @@ async def _read(run: Run, generation: int, start: Watermark | None) -> Closing:
             f"The agents of {run.job.domain} stopped in the middle of an answer; "
             "the next cycle asks again."
         )
+    if closing.error is not None:
+        raise Unavailable(closing.error)
     return closing
 
 
-def _require_complete(run: Run, closing: Closing) -> None:
-    if closing.error is not None:
-        raise Unavailable(closing.error)
-    if not closing.complete:
-        raise Unavailable(
-            f"The directory of {run.job.domain} did not say all that was asked; "
-            "the next cycle asks again."
-        )
-
-
-def _require_same_bindings(held: Watermark | None, closing: Closing) -> None:
+def _require_same_bindings(asked: SyncRequest, closing: Closing) -> None:
+    """Refuse an answer about other OUs or groups than were asked for by objectGUID."""
     for dn, guid in closing.bindings.items():
-        if held is not None and held.bindings.get(dn, guid) != guid:
+        if asked.bindings.get(dn, guid) != guid:
             raise Refused(
                 f"{dn} now resolves to another object than the one that the scope was "
                 "bound to; if that is meant, name it anew in the scope and apply."
             )
 
 
-def _moved(start: Watermark, closing: Closing) -> bool:
-    """Tell whether the answer rests on something else than where we started."""
-    if start.directory is None:
-        return False
-    return (start.directory, start.bindings) != (closing.directory, closing.bindings)
+def _is_another(start: Watermark, closing: Closing) -> bool:
+    """Tell whether another domain answered than the one that we started from."""
+    return start.directory not in {None, closing.directory}
+
+
+def _end(
+    start: Watermark | None, closing: Closing, *, digest: str, now: datetime
+) -> ImportEnd:
+    """Return what the import ends at, and who is asked for once a day."""
+    lacks = closing.lacks or (() if closing.complete else (MANIFEST,))
+    asked = start.asked if start else now
+    due = asked is None or now - asked >= DAY
+    watermark = Watermark(
+        value=closing.watermark,
+        digest=digest,
+        directory=closing.directory,
+        bindings=closing.bindings,
+        lacks=lacks,
+        asked=now if due else asked,
+    )
+    return ImportEnd(
+        watermark=watermark,
+        full=closing.full if start else get_args(ObjectType),
+        whole=start is None,
+        complete=closing.complete,
+        members=closing.members,
+        again=("managed" if lacks else "unknown") if due else "nobody",
+    )
+
+
+async def _import(run: Run, start: Watermark | None) -> tuple[CycleKind, Closing]:
+    asked = await request(run, "import", watermark=start.value if start else None)
+    generation = await run.store.begin_import(run.rows, run.id)
+    closing = await _read(run, asked, generation, start)
+    _require_same_bindings(asked, closing)
+    if start is not None and _is_another(start, closing):
+        run.counts.read = 0
+        return await _import(run, None)
+    end = _end(start, closing, digest=program_digest(run.program), now=run.clock())
+    await run.store.finish_import(run.rows, run.job.target, generation, end)
+    return "incremental" if start else "initial", closing
 
 
 async def import_changes(run: Run, start: Watermark | None) -> CycleKind:
     """Import everything, or what changed since `start`; return which of them it was.
 
-    Raises Unavailable when the answer is not whole: what came is kept, and the
-    watermark stays where it was.
+    Whoever must not be judged by silence is then asked for by objectGUID. Raises
+    Unavailable when an answer is not whole: what came is kept, the watermark of a
+    broken import stays where it was, and what was not answered is asked again.
     """
-    held = await run.store.watermark(run.rows)
-    generation = await run.store.begin_import(run.rows, run.id)
-    closing = await _read(run, generation, start)
-    _require_complete(run, closing)
-    _require_same_bindings(held, closing)
-    if start is not None and _moved(start, closing):
-        run.counts.read = 0
-        return await import_changes(run, None)
-    ended = Watermark(
-        value=closing.watermark,
-        digest=program_digest(run.program),
-        directory=closing.directory,
-        bindings=closing.bindings,
-    )
-    await run.store.finish_import(run.rows, generation, ended, full=start is None)
-    return "incremental" if start else "initial"
+    await ask_for_escrowed(run)
+    kind, closing = await _import(run, start)
+    await ask(run, closing.directory)
+    await run.store.forget_unlinked(run.rows, run.job.target)
+    return kind

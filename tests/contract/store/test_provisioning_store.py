@@ -21,6 +21,7 @@ from cloudforest.model.ports import ProvisioningStore
 from cloudforest.model.provisioning import (
     Cycle,
     Effect,
+    ImportEnd,
     Link,
     LogEntry,
     Outcome,
@@ -30,6 +31,7 @@ from cloudforest.model.provisioning import (
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARK = Watermark(value="1", digest="d", directory="x", bindings={})
+END = ImportEnd(watermark=MARK, full=("user", "group"), whole=True)
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ async def test_a_full_read_forgets_only_members_that_it_did_not_name(
     members = [Members(id="g", add=("a", "b")), Members(id="h", add=("a",))]
     await store.begin_import("j", "c1")
     await store.save_page("j", 1, [*first, person("b"), *members], None)
-    await store.finish_import("j", 1, MARK, full=True)
+    await store.finish_import("j", "t", 1, END)
     present = [_done("a"), _members("g", "a", "b"), _members("h", "a")]
     await store.record("j", "t", "c1", outcomes=present, log=[])
     assert await store.membership_changes("j", "t", ("", ""), 10) == []
@@ -143,7 +145,7 @@ async def test_a_full_read_forgets_only_members_that_it_did_not_name(
     await store.begin_import("j", "c2")
     page = [person("g", kind="group"), Members(id="g", add=("b",))]
     await store.save_page("j", 2, page, None)
-    await store.finish_import("j", 2, MARK, full=True)
+    await store.finish_import("j", "t", 2, END)
 
     changes = await store.membership_changes("j", "t", ("", ""), 10)
     assert changes == [("g", "a", False)]
@@ -197,22 +199,6 @@ async def test_a_resource_is_linked_once_in_a_target(store: ProvisioningStore):
     assert set(await store.links("t", ["a", "b", "c"])) == {"a"}
     await store.record("j", "u", "c1", outcomes=[clash], log=[])
     assert set(await store.links("u", ["b"])) == {"b"}
-
-
-async def test_who_a_complete_read_did_not_name_counts_only_while_linked(
-    store: ProvisioningStore,
-):
-    for generation, names in ((1, "abc"), (2, "a")):
-        await store.begin_import("j", "c")
-        await store.save_page("j", generation, [person(each) for each in names], None)
-        await store.finish_import("j", generation, MARK, full=True)
-    await store.record("j", "t", "c1", outcomes=[_done("b")], log=[])
-
-    assert [row.id for row in await store.sources("j", "t", "", 9)] == ["a", "b"]
-    assert await store.known("j", "t", ["a", "b", "c"]) == {"a", "b"}
-    assert await store.begin_import("j", "c3") == 3
-    await store.copy_job("j", "plan:1")
-    assert len(await store.sources("plan:1", "t", "", 9)) == 2
 
 
 def _done(id_: str) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from tests.unit.provisioning.world import (
     JOB,
@@ -18,7 +19,7 @@ from cloudforest.adapters.memory_target import MemoryTarget, Resource
 from cloudforest.base.errors import Busy, Misconfigured, Unavailable
 from cloudforest.model.messages import Closing
 from cloudforest.model.outcomes import Refusal
-from cloudforest.model.program import Attribute, Call
+from cloudforest.model.program import Attribute, Call, ScopeProgram
 from cloudforest.model.provisioning import Flat
 from cloudforest.provisioning.cycle import record_failure
 
@@ -267,6 +268,8 @@ async def test_an_incomplete_read_fails_and_keeps_the_watermark(world: World):
 
 
 async def test_a_scope_whose_name_means_another_object_stops_the_cycle(world: World):
+    scope = ScopeProgram(types=("user",), organizational_units=("OU=A",))
+    world.program = msgspec.structs.replace(world.program, scope=scope)
     world.closing = Closing(complete=True, watermark="1", bindings={"OU=A": "one"})
     await world.cycle()
     world.closing = Closing(complete=True, watermark="2", bindings={"OU=A": "two"})
@@ -279,6 +282,7 @@ async def test_a_scope_whose_name_means_another_object_stops_the_cycle(world: Wo
     held = await world.store.watermark(JOB)
     assert held is not None
     assert held.value == "1"
+    assert world.asked[-1].bindings == {"OU=A": "one"}
 
 
 async def test_a_reference_is_written_when_its_other_end_comes_into_scope(world: World):

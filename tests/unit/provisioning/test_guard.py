@@ -9,6 +9,7 @@ from tests.unit.provisioning.world import JOB, MANAGER, World, guid
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
 from cloudforest.model.messages import Closing
 from cloudforest.model.outcomes import Refusal
+from cloudforest.model.provisioning import ImportEnd
 from cloudforest.model.registration import Budget
 from cloudforest.provisioning.impact import impact
 
@@ -101,7 +102,8 @@ async def test_impact_says_what_the_cycle_then_does(world: World):
     held = await world.store.watermark(JOB)
     assert held is not None
     assert held.value == "1"
-    await world.store.finish_import(JOB, 1, _without_value(held), full=False)
+    end = ImportEnd(watermark=_without_value(held))
+    await world.store.finish_import(JOB, "cloud", 1, end)
     cycle = await world.cycle()
     assert found.counts == cycle.counts
     assert found.requests == len(world.target.writes) - len(before)

@@ -19,6 +19,7 @@ from cloudforest.model.messages import (
     Gone,
     InScope,
     Members,
+    ObjectRecord,
     OutOfScope,
     Page,
     Record,
@@ -132,7 +133,10 @@ def with_rule(target: str, expression: Expression, **options: Any) -> JobProgram
 
 @dataclass
 class World:
-    """`objects` and `members` are the directory; `answer` speaks for the agents."""
+    """`objects` and `members` are the directory; `ask` speaks for the agents.
+
+    `answers` are what a read by objectGUID says of whom it would not find in `objects`.
+    """
 
     store: SqlProvisioningStore
     target: MemoryTarget = field(default_factory=MemoryTarget)
@@ -140,6 +144,7 @@ class World:
     turns: Turns = field(default_factory=Turns)
     objects: dict[str, InScope] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
+    answers: dict[str, ObjectRecord] = field(default_factory=dict)
     delta: list[Record] | None = None
     asked: list[SyncRequest] = field(default_factory=list)
     closing: Closing = field(
@@ -223,7 +228,7 @@ class World:
     def _records(self, request: SyncRequest) -> list[Record]:
         if request.kind == "read":
             wanted = [each.value for each in request.lookups]
-            return [self.objects.get(each) or Unknown(id=each) for each in wanted]
+            return [record for id_ in wanted for record in self._answers(id_)]
         if request.watermark is not None:
             return self.delta or []
         groups = [
@@ -232,6 +237,11 @@ class World:
             if members
         ]
         return [*self.objects.values(), *groups]
+
+    def _answers(self, id_: str) -> list[Record]:
+        found = self.answers.get(id_) or self.objects.get(id_) or Unknown(id=id_)
+        members = Members(id=id_, add=tuple(sorted(self.members.get(id_, ()))))
+        return [found, members] if isinstance(found, InScope) else [found]
 
     async def ask(self, request: SyncRequest) -> AsyncIterator[Page]:
         self.asked.append(request)

@@ -7,6 +7,7 @@ from cloudforest.model.provisioning.cycles import (
     Cycle,
     CycleKind,
     CycleState,
+    ImportEnd,
     LogEntry,
     Watermark,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "Effect",
     "EffectState",
     "Flat",
+    "ImportEnd",
     "Link",
     "LogEntry",
     "Outcome",

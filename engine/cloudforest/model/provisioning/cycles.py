@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from cloudforest.model.program import ObjectType
 from cloudforest.model.value import Value
 
 CycleKind = Literal["initial", "incremental"]
@@ -38,9 +39,9 @@ class Watermark(Value, frozen=True):
     """What a cycle ended at, and what it rests on.
 
     `digest` is that of the scope program and the attribute list; `directory` and
-    `bindings` are `messages.Closing`'s. If any differs, the next cycle is initial.
-    `lacks` are the rights without which deletions are not seen; then everything managed
-    is asked for by objectGUID once a day, last at `asked`.
+    `bindings` are `messages.Closing`'s. If the digest or the directory differs, the
+    next cycle is initial. `lacks` are the rights without which deletions are not seen;
+    then everything managed is asked for by objectGUID once a day, last at `asked`.
     """
 
     value: str | None
@@ -49,6 +50,23 @@ class Watermark(Value, frozen=True):
     bindings: dict[str, str]
     lacks: tuple[str, ...] = ()
     asked: datetime | None = None
+
+
+class ImportEnd(Value, frozen=True):
+    """How an import ended.
+
+    `full` are the types of which everything was read; `whole`: the import started from
+    nothing. `complete`: a group that was read has no other members than were named.
+    `members`: all members of the scope's groups were sent. `again` are those that are
+    asked by objectGUID though nothing was said of them; `managed` takes in `unknown`.
+    """
+
+    watermark: Watermark
+    full: tuple[ObjectType, ...] = ()
+    whole: bool = False
+    complete: bool = True
+    members: bool = False
+    again: Literal["nobody", "unknown", "managed"] = "nobody"
 
 
 class Cycle(Value, frozen=True):

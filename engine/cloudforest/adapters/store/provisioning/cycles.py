@@ -17,15 +17,19 @@ from cloudforest.adapters.store.provisioning.part import Part, upsert
 from cloudforest.adapters.store.tables import (
     cycle,
     effect,
+    inquiry,
     membership,
+    reference,
     resource,
     resource_key,
+    scope_member,
     source,
     watermark,
 )
 from cloudforest.model.provisioning import Cycle
 
-JOB_TABLES = (source, membership, effect, watermark)
+IMPORTED = (source, inquiry, scope_member, reference, membership)
+JOB_TABLES = (*IMPORTED, effect, watermark)
 CUT_SHORT = "The service ended before this cycle did; the next one goes on from there."
 
 decode = msgspec.json.Decoder(Cycle).decode
@@ -106,14 +110,14 @@ class Cycles(Part):
     async def copy_job(self, job: str, scratch: str) -> None:
         def work(connection: Connection) -> None:
             drop_rows(connection, scratch)
-            copy_rows(connection, source, job, scratch)
-            copy_rows(connection, membership, job, scratch)
+            for table in IMPORTED:
+                copy_rows(connection, table, job, scratch)
             connection.execute(
                 insert(watermark).from_select(
-                    ["job", "generation", "whole"],
-                    select(
-                        literal(scratch), watermark.c.generation, watermark.c.whole
-                    ).where(watermark.c.job == job),
+                    ["job", "generation"],
+                    select(literal(scratch), watermark.c.generation).where(
+                        watermark.c.job == job
+                    ),
                 )
             )
 

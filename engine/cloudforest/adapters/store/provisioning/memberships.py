@@ -11,7 +11,6 @@ from sqlalchemy import (
     delete,
     exists,
     false,
-    func,
     or_,
     select,
     true,
@@ -20,12 +19,11 @@ from sqlalchemy import (
 )
 
 from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
+from cloudforest.adapters.store.provisioning.presence import is_linked, known
 from cloudforest.adapters.store.tables import (
     effect,
-    link,
     membership,
     source,
-    watermark,
     written_member,
 )
 from cloudforest.model.provisioning import Outcome
@@ -51,12 +49,12 @@ def save_members(
 
 
 def forget_older_members(connection: Connection, job: str, generation: int) -> None:
-    """Want no longer the members that a full read of their group did not name."""
+    """Want no longer the members that a whole read of their group did not name."""
     seen = select(source.c.guid).where(
         source.c.job == job,
         source.c.type == "group",
         source.c.generation == generation,
-        is_held(),
+        source.c.state == "in",
     )
     connection.execute(
         update(membership)
@@ -102,32 +100,6 @@ def write_members(
 def coming(cycle: str) -> ColumnElement[bool]:
     """Say in SQL: an effect that the cycle is to send."""
     return and_(effect.c.cycle == cycle, effect.c.state == "pending")
-
-
-def is_held() -> ColumnElement[bool]:
-    """Say in SQL: in scope, or last seen there and now not found."""
-    return source.c.state.in_(("in", "unknown"))
-
-
-def is_named(job: str) -> ColumnElement[bool]:
-    """Say in SQL: the last complete full read named the source row, or a later one."""
-    whole = select(watermark.c.whole).where(watermark.c.job == job).scalar_subquery()
-    return source.c.generation >= func.coalesce(whole, 0)
-
-
-def is_linked(target: str, guid: ColumnElement[str]) -> ColumnElement[bool]:
-    return exists().where(link.c.target == target, link.c.guid == guid)
-
-
-def known(job: str, target: str, guid: ColumnElement[str]) -> ColumnElement[bool]:
-    """Say in SQL: in scope of the job, or linked."""
-    in_scope = exists().where(
-        source.c.job == job,
-        source.c.guid == guid,
-        is_held(),
-        is_named(job),
-    )
-    return or_(in_scope, is_linked(target, guid))
 
 
 class Memberships(Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Select, Table, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cloudforest.adapters.store.engine import Database
@@ -50,6 +50,18 @@ def upsert(
         if columns
         else insert.on_conflict_do_nothing(index_elements=keys),
         list(rows),
+    )
+
+
+def insert_missing(
+    connection: Connection, table: Table, job: str, guids: Select[tuple[str]]
+) -> None:
+    """Insert (job, guid) for each guid that the query yields, unless it is there."""
+    query = select(literal(job), guids.subquery().c[0]).where(true())
+    connection.execute(
+        _insert(connection, table)
+        .from_select(["job", "guid"], query)
+        .on_conflict_do_nothing()
     )
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from cloudforest.adapters.store.provisioning.cycles import Cycles
 from cloudforest.adapters.store.provisioning.effects import Effects
-from cloudforest.adapters.store.provisioning.imports import Imports
 from cloudforest.adapters.store.provisioning.links import Links
 from cloudforest.adapters.store.provisioning.logs import Logs
 from cloudforest.adapters.store.provisioning.memberships import Memberships
 from cloudforest.adapters.store.provisioning.snapshot import Snapshot
-from cloudforest.adapters.store.provisioning.sources import Sources
+from cloudforest.adapters.store.provisioning.sources.imports import Imports
+from cloudforest.adapters.store.provisioning.sources.inquiries import Inquiries
+from cloudforest.adapters.store.provisioning.sources.rows import Sources
 
 
 class SqlProvisioningStore(
-    Imports, Sources, Memberships, Links, Snapshot, Effects, Logs, Cycles
+    Imports, Inquiries, Sources, Memberships, Links, Snapshot, Effects, Logs, Cycles
 ):
     """`model.ports.ProvisioningStore` on SQLite or PostgreSQL."""

@@ -1,8 +1,9 @@
 """What provisioning keeps.
 
-`source`, `link`, `membership`, `effect` and `watermark` are what makes a cycle safe to
-kill: a page and its cursor are stored in one transaction, and an effect leaves the
-outbox in the transaction that stores its outcome.
+`source`, `inquiry`, `link`, `membership`, `effect` and `watermark` are what makes a
+cycle safe to kill: a page and its cursor are stored in one transaction, what is to be
+asked by objectGUID with what causes it, and an effect leaves the outbox in the
+transaction that stores its outcome.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from sqlalchemy import (
 
 from cloudforest.adapters.store.tables.metadata import metadata
 
+# `digest` is that of what a mapping sees. `settled` is the digest of the programs under
+# which the row last needed nothing, or the cycle that is to write what it needs.
 source = Table(
     "source",
     metadata,
@@ -33,8 +36,39 @@ source = Table(
     Column("anchor", String(200), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("state", String(10), nullable=False),
+    Column("digest", String(32), nullable=False),
+    Column("settled", String(64)),
     Column("seen", JSON, nullable=False),
     Column("attributes", JSON, nullable=False),
+    Index("source_guid", "guid"),
+)
+
+# What must be asked by objectGUID before anything else is decided.
+inquiry = Table(
+    "inquiry",
+    metadata,
+    Column("job", String(200), primary_key=True),
+    Column("guid", String(36), primary_key=True),
+)
+
+# The members of the scope's groups; `entered`: the import that is to ask is not over.
+scope_member = Table(
+    "scope_member",
+    metadata,
+    Column("job", String(200), primary_key=True),
+    Column("guid", String(36), primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("entered", Boolean, nullable=False),
+)
+
+# Whom a row refers to, as last evaluated (manager; memberships have their own table).
+reference = Table(
+    "reference",
+    metadata,
+    Column("job", String(200), primary_key=True),
+    Column("guid", String(36), primary_key=True),
+    Column("to_guid", String(36), primary_key=True),
+    Index("reference_to", "to_guid"),
 )
 
 link = Table(
@@ -85,13 +119,11 @@ effect = Table(
     Index("effect_resource", "job", "resource"),
 )
 
-# `whole` is the generation of the last complete full read.
 watermark = Table(
     "watermark",
     metadata,
     Column("job", String(200), primary_key=True),
     Column("generation", Integer, nullable=False),
-    Column("whole", Integer, nullable=False),
     Column("body", LargeBinary),
 )
 

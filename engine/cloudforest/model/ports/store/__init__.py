@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cloudforest.model.ports.store.cycles import Cycles
 from cloudforest.model.ports.store.imports import Imports
+from cloudforest.model.ports.store.inquiries import Inquiries
 from cloudforest.model.ports.store.links import Links
 from cloudforest.model.ports.store.logs import Logs
 from cloudforest.model.ports.store.memberships import Memberships
@@ -18,6 +19,15 @@ from cloudforest.model.ports.store.sources import Sources
 
 
 class ProvisioningStore(
-    Imports, Sources, Links, Pictures, Outbox, Memberships, Cycles, Logs, Protocol
+    Imports,
+    Inquiries,
+    Sources,
+    Links,
+    Pictures,
+    Outbox,
+    Memberships,
+    Cycles,
+    Logs,
+    Protocol,
 ):
     """All that is kept about jobs, their objects and their cycles."""

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cloudforest.model.messages import Record
-from cloudforest.model.provisioning import Watermark
+from cloudforest.model.provisioning import ImportEnd, Watermark
 
 
 class Imports(Protocol):
     async def watermark(self, job: str) -> Watermark | None: ...
+
+    async def watermarks(self, *jobs: str) -> dict[str, Watermark]: ...
 
     async def begin_import(self, job: str, cycle: str) -> int:
         """Return the generation under which this import's rows are stored."""
@@ -23,15 +25,24 @@ class Imports(Protocol):
         records: Sequence[Record],
         cursor: Watermark | None,
     ) -> None:
-        """Store a page's rows and memberships and, if any, its durable cursor."""
+        """Store a page's rows and memberships and, if any, its durable cursor.
+
+        The same transaction stores what is to be asked by objectGUID: who could not be
+        read, groups that entered the scope, and rows that lie in containers that were
+        moved; each only until the import names it.
+        """
         ...
 
     async def finish_import(
-        self, job: str, generation: int, watermark: Watermark, *, full: bool
+        self, job: str, target: str, generation: int, end: ImportEnd
     ) -> None:
-        """Store the watermark.
+        """Store the watermark, and who is to be asked by objectGUID.
 
-        After a full read a group has no older members, and an object that it did not
-        name counts only while it is linked.
+        They are: held rows of types of which everything was read, and which it did not
+        name; who entered the scope's groups or left them; and those of `end.again`.
         """
+        ...
+
+    async def forget_unlinked(self, job: str, target: str) -> None:
+        """Drop the rows that are out or gone, and that no link keeps."""
         ...

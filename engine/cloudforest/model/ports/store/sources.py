@@ -12,11 +12,22 @@ class Sources(Protocol):
     async def sources(
         self, job: str, target: str, after: str, limit: int
     ) -> list[SourceRow]:
-        """Return in-scope rows in order of id, those after `after`."""
+        """Return rows in order of id, those after `after`.
+
+        They are in scope, or unknown while they are linked.
+        """
         ...
 
-    async def source(self, job: str, id: str) -> SourceRow | None: ...  # noqa: A002
+    async def source(self, job: str, id: str) -> SourceRow | None:  # noqa: A002
+        """Return the row, whatever its state."""
+        ...
 
     async def known(self, job: str, target: str, ids: Sequence[str]) -> frozenset[str]:
         """Return those of the objects that are in scope of the job or linked."""
+        ...
+
+    async def unknown_objects(
+        self, job: str, limit: int
+    ) -> tuple[int, tuple[str, ...]]:
+        """Return how many objects are unknown, and the first of them."""
         ...

@@ -19,11 +19,36 @@ def upgrade() -> None:
         sa.Column("parent", sa.String(length=36), nullable=True),
         sa.Column("anchor", sa.String(length=200), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("digest", sa.String(length=32), nullable=False),
+        sa.Column("settled", sa.String(length=64), nullable=True),
         sa.Column("seen", sa.JSON(), nullable=False),
         sa.Column("attributes", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("job", "guid"),
     )
+    op.create_index("source_guid", "source", ["guid"], unique=False)
+    op.create_table(
+        "inquiry",
+        sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("guid", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("job", "guid"),
+    )
+    op.create_table(
+        "scope_member",
+        sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("guid", sa.String(length=36), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("entered", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("job", "guid"),
+    )
+    op.create_table(
+        "reference",
+        sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("guid", sa.String(length=36), nullable=False),
+        sa.Column("to_guid", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("job", "guid", "to_guid"),
+    )
+    op.create_index("reference_to", "reference", ["to_guid"], unique=False)
     op.create_table(
         "link",
         sa.Column("target", sa.String(length=200), nullable=False),
@@ -73,7 +98,6 @@ def upgrade() -> None:
         "watermark",
         sa.Column("job", sa.String(length=200), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("whole", sa.Integer(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("job"),
     )

@@ -1,0 +1,110 @@
+"""Imports: generations, pages with their cursors, watermarks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, delete, select, update
+
+from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
+from cloudforest.adapters.store.provisioning.presence import has_left, is_linked
+from cloudforest.adapters.store.provisioning.sources import inquiries
+from cloudforest.adapters.store.provisioning.sources.records import (
+    save_records,
+    save_scope_members,
+    sort_out,
+    stored,
+)
+from cloudforest.adapters.store.tables import (
+    membership,
+    reference,
+    source,
+    watermark,
+)
+from cloudforest.model.messages import Record
+from cloudforest.model.provisioning import ImportEnd, Watermark
+
+decode = msgspec.json.Decoder(Watermark).decode
+
+
+def save_watermark(connection: Connection, job: str, value: Watermark) -> None:
+    connection.execute(
+        update(watermark)
+        .where(watermark.c.job == job)
+        .values(body=msgspec.json.encode(value))
+    )
+
+
+def _forget(connection: Connection, job: str, ids: Sequence[str]) -> None:
+    for some in slices(ids):
+        for table, guid in (
+            (source, source.c.guid),
+            (membership, membership.c.group_guid),
+            (reference, reference.c.guid),
+        ):
+            connection.execute(delete(table).where(table.c.job == job, guid.in_(some)))
+
+
+class Imports(Part):
+    async def watermark(self, job: str) -> Watermark | None:
+        return (await self.watermarks(job)).get(job)
+
+    async def watermarks(self, *jobs: str) -> dict[str, Watermark]:
+        query = select(watermark.c.job, watermark.c.body).where(
+            watermark.c.job.in_(jobs)
+        )
+        return await self.database.run(
+            lambda connection: {
+                job: decode(body) for job, body in connection.execute(query) if body
+            }
+        )
+
+    async def begin_import(self, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
+        query = select(watermark.c.generation).where(watermark.c.job == job)
+
+        def work(connection: Connection) -> int:
+            generation = (connection.execute(query).scalar() or 0) + 1
+            row = {"job": job, "generation": generation, "body": None}
+            upsert(connection, watermark, [row], keep=("body",))
+            return generation
+
+        return await self.database.run(work)
+
+    async def save_page(
+        self,
+        job: str,
+        generation: int,
+        records: Sequence[Record],
+        cursor: Watermark | None,
+    ) -> None:
+        def work(connection: Connection) -> None:
+            said = sort_out(records)
+            before = stored(connection, job, said.named)
+            save_records(connection, job, generation, said, before)
+            save_scope_members(connection, job, generation, said.scope_members)
+            inquiries.from_page(connection, job, generation, said, before)
+            if cursor is not None:
+                save_watermark(connection, job, cursor)
+
+        await self.database.run(work)
+
+    async def finish_import(
+        self, job: str, target: str, generation: int, end: ImportEnd
+    ) -> None:
+        def work(connection: Connection) -> None:
+            inquiries.from_end(connection, job, target, generation, end)
+            save_watermark(connection, job, end.watermark)
+
+        await self.database.run(work)
+
+    async def forget_unlinked(self, job: str, target: str) -> None:
+        query = select(source.c.guid).where(
+            source.c.job == job, has_left(), ~is_linked(target, source.c.guid)
+        )
+
+        def work(connection: Connection) -> None:
+            ids = connection.execute(query).scalars().all()
+            _forget(connection, job, ids)
+
+        await self.database.run(work)

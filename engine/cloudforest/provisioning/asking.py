@@ -1,0 +1,79 @@
+"""Asking: what became of objects that an import said nothing of.
+
+Absence proves nothing: each is asked for by objectGUID, deleted ones included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cloudforest.base.errors import Unavailable
+from cloudforest.model.messages import Closing, Lookup, ObjectRecord, Record, Unknown
+from cloudforest.model.provisioning import Effect
+from cloudforest.provisioning.requests import request
+from cloudforest.provisioning.run import Run
+
+BATCH = 500
+"""Objects that one request asks for."""
+
+
+def objects(records: Sequence[Record]) -> int:
+    """Count the objects that were read."""
+    read = (isinstance(each, ObjectRecord) for each in records)
+    return sum(read) - sum(isinstance(each, Unknown) for each in records)
+
+
+def _named(effect: Effect) -> tuple[str, ...]:
+    """Return whose state decides: a membership's is the member's."""
+    return (*effect.add, *effect.remove) if effect.action == "members" else (effect.id,)
+
+
+async def ask_for_escrowed(run: Run) -> None:
+    """Have the objects asked for whose next try is due: each is read again for it."""
+    now = run.clock()
+    due = [
+        guid
+        for effect in await run.store.escrowed(run.job.name)
+        if effect.next_try is not None and effect.next_try <= now
+        for guid in _named(effect)
+    ]
+    await run.store.add_inquiries(run.rows, due)
+
+
+def _require_end(run: Run, closing: Closing | None, directory: str | None) -> Closing:
+    if closing is None:
+        raise Unavailable(
+            f"The agents of {run.job.domain} stopped in the middle of an answer; "
+            "the next cycle asks again."
+        )
+    if closing.error is not None:
+        raise Unavailable(closing.error)
+    if closing.directory != directory:
+        raise Unavailable(
+            f"Two agents of {run.job.domain} read two different domains; see that all "
+            "of them are bound to the same one. The next cycle asks again."
+        )
+    return closing
+
+
+async def _ask(run: Run, ids: Sequence[str], directory: str | None) -> None:
+    generation = await run.store.begin_import(run.rows, run.id)
+    lookups = tuple(Lookup(by="guid", value=each) for each in ids)
+    closing: Closing | None = None
+    async for page in run.bus.ask(await request(run, "read", lookups=lookups)):
+        await run.store.save_answers(run.rows, generation, page.records)
+        run.counts.read += objects(page.records)
+        run.progress("import", run.counts.read)
+        closing = page.closing
+    ended = _require_end(run, closing, directory)
+    await run.store.finish_asking(run.rows, generation, ids, complete=ended.complete)
+
+
+async def ask(run: Run, directory: str | None) -> None:
+    """Ask for all that must be asked, this cycle's and what an earlier one left.
+
+    Raises Unavailable when an answer is not whole, or comes from another domain than
+    `directory`; what is not answered is asked by the next cycle.
+    """
+    while ids := await run.store.inquiries(run.rows, BATCH):
+        await _ask(run, ids, directory)

@@ -1,0 +1,300 @@
+"""What imports leave: the state of each row, and who is to be asked by objectGUID."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.model.messages import (
+    Gone,
+    InScope,
+    Members,
+    Moved,
+    OutOfScope,
+    Record,
+    ScopeMembers,
+    Unknown,
+)
+from cloudforest.model.ports import ProvisioningStore
+from cloudforest.model.program import ObjectType
+from cloudforest.model.provisioning import (
+    Effect,
+    ImportEnd,
+    Link,
+    Outcome,
+    SourceRow,
+    Watermark,
+)
+
+MARK = Watermark(value="1", digest="d", directory="x", bindings={})
+DELTA = ImportEnd(watermark=MARK)
+FULL = ImportEnd(watermark=MARK, full=("user", "group", "contact"), whole=True)
+
+
+@pytest.fixture
+def store(database: Database) -> ProvisioningStore:
+    return SqlProvisioningStore(database)
+
+
+def found(id_: str, kind: ObjectType = "user", **fields: Any) -> InScope:
+    return InScope(
+        id=id_,
+        type=kind,
+        dn=f"CN={id_}",
+        parent=fields.pop("parent", None),
+        anchor=id_,
+        attributes={"title": ("Clerk",)},
+        **fields,
+    )
+
+
+async def imported(
+    store: ProvisioningStore, *records: Record, end: ImportEnd = DELTA, job: str = "j"
+) -> list[str]:
+    """Import one page; return who is to be asked."""
+    generation = await store.begin_import(job, "c")
+    await store.save_page(job, generation, records, None)
+    await store.finish_import(job, "t", generation, end)
+    return await store.inquiries(job, 99)
+
+
+async def answered(store: ProvisioningStore, *records: Record) -> None:
+    """Ask for all that is to be asked, and get these records."""
+    ids = await store.inquiries("j", 99)
+    generation = await store.begin_import("j", "c")
+    await store.save_answers("j", generation, records)
+    await store.finish_asking("j", generation, ids, complete=True)
+    assert await store.inquiries("j", 99) == []
+
+
+async def linked(store: ProvisioningStore, *ids: str) -> None:
+    outcomes = [
+        Outcome(
+            effect=Effect(
+                key=id_,
+                id=id_,
+                type="user",
+                resource_type="User",
+                action="create",
+                phase=1,
+                anchor=id_,
+            ),
+            state="done",
+            link=Link(
+                id=id_,
+                type="user",
+                resource=f"r-{id_}",
+                resource_type="User",
+                origin="created",
+                anchor=id_,
+                written={},
+            ),
+        )
+        for id_ in ids
+    ]
+    await store.record("j", "t", "c", outcomes=outcomes, log=[])
+
+
+async def row(store: ProvisioningStore, id_: str) -> SourceRow:
+    held = await store.source("j", id_)
+    assert held is not None
+    return held
+
+
+async def presence(store: ProvisioningStore, *ids: str) -> list[str | None]:
+    rows = [await store.source("j", each) for each in ids]
+    return [each.state if each else None for each in rows]
+
+
+async def test_who_leaves_or_is_deleted_keeps_a_row_without_values_while_linked(
+    store: ProvisioningStore,
+):
+    await imported(store, *(found(each, seen=("dept",)) for each in "abcd"))
+    await linked(store, "a", "b")
+
+    await imported(
+        store, OutOfScope(id="a"), Gone(id="b"), OutOfScope(id="c"), Gone(id="d")
+    )
+    await store.forget_unlinked("j", "t")
+
+    assert await presence(store, "a", "b", "c", "d") == ["out", "gone", None, None]
+    assert (await row(store, "a")).attributes == {}
+    assert (await row(store, "a")).seen == ()
+    await imported(store, found("a"), OutOfScope(id="new"), Gone(id="b"))
+    assert await presence(store, "a", "b", "new") == ["in", "gone", None]
+    assert (await row(store, "a")).attributes == {"title": ("Clerk",)}
+
+
+async def test_who_is_out_for_want_of_what_we_once_saw_is_unknown(
+    store: ProvisioningStore,
+):
+    await imported(store, found("a", seen=("dept", "kind")), found("b", seen=("dept",)))
+    hidden = OutOfScope(id="a", rests_on=("kind",))
+
+    await imported(store, hidden, OutOfScope(id="b", rests_on=("kind",)))
+
+    assert await presence(store, "a", "b") == ["unknown", "out"]
+    kept = await row(store, "a")
+    assert (kept.attributes, kept.seen) == ({"title": ("Clerk",)}, ("dept", "kind"))
+    await imported(store, hidden)
+    assert await presence(store, "a") == ["unknown"]
+    await imported(store, OutOfScope(id="a"))
+    assert await presence(store, "a") == ["out"]
+
+
+async def test_unknown_rows_count_only_while_they_are_linked(store: ProvisioningStore):
+    await imported(store, found("a"), found("b"))
+    await linked(store, "a")
+    await store.add_inquiries("j", ["a", "b"])
+    await answered(store)
+
+    assert await presence(store, "a", "b") == ["unknown", "unknown"]
+    assert [each.id for each in await store.sources("j", "t", "", 9)] == ["a"]
+    assert await store.known("j", "t", ["a", "b", "c"]) == {"a"}
+    assert await store.unknown_objects("j", 1) == (2, ("a",))
+    assert await store.unknown_objects("k", 1) == (0, ())
+
+
+async def test_who_could_not_be_read_is_asked_and_then_unknown(
+    store: ProvisioningStore,
+):
+    await imported(store, found("a"), found("b"))
+
+    assert await imported(store, Unknown(id="a"), Unknown(id="new")) == ["a", "new"]
+    assert await presence(store, "a") == ["in"]
+    await answered(store, Unknown(id="a"), Unknown(id="new"))
+
+    assert await presence(store, "a", "b", "new") == ["unknown", "in", None]
+
+
+async def test_absence_from_a_full_read_is_asked_about(store: ProvisioningStore):
+    await imported(store, *(found(each) for each in "abcde"), end=FULL)
+    await linked(store, "c", "d")
+    await imported(store, OutOfScope(id="d"))
+
+    assert await imported(store, found("a"), end=FULL) == ["b", "c", "e"]
+    answer = [found("b"), Gone(id="c"), OutOfScope(id="e", clause="groups")]
+    await answered(store, *answer)
+
+    assert await presence(store, *"abcde") == ["in", "in", "gone", "out", "out"]
+    again = ImportEnd(watermark=MARK, full=("contact",))
+    assert await imported(store, end=again) == []
+
+
+async def test_what_an_interrupted_asking_left_is_asked_again(store: ProvisioningStore):
+    await imported(store, found("a"), end=FULL)
+    assert await imported(store, end=FULL) == ["a"]
+    generation = await store.begin_import("j", "c")
+    await store.save_answers("j", generation, [Gone(id="a")])
+
+    assert await store.inquiries("j", 9) == ["a"]
+    assert await imported(store, found("a")) == []
+    assert await presence(store, "a") == ["in"]
+
+
+async def test_members_of_a_scopes_groups_are_asked_when_they_enter_or_leave(
+    store: ProvisioningStore,
+):
+    first = [found("a"), found("b"), ScopeMembers(ids=("a", "b", "x"))]
+    members = ImportEnd(watermark=MARK, full=FULL.full, whole=True, members=True)
+    assert await imported(store, *first, end=members) == []
+
+    some = ImportEnd(watermark=MARK, members=True)
+    changed = [ScopeMembers(ids=("a",)), ScopeMembers(ids=("c", "d")), found("d")]
+    assert await imported(store, *changed, end=some) == ["b", "c"]
+    await answered(store, OutOfScope(id="b"), found("c"))
+    assert await imported(store) == []
+    assert await imported(store, end=some) == ["a", "c", "d"]
+
+
+async def test_members_that_a_broken_import_named_are_asked_by_the_next(
+    store: ProvisioningStore,
+):
+    await imported(store, ScopeMembers(ids=("a",)), end=FULL)
+    generation = await store.begin_import("j", "c")
+    await store.save_page("j", generation, [ScopeMembers(ids=("a", "b"))], None)
+    assert await store.inquiries("j", 9) == []
+
+    again = ImportEnd(watermark=MARK, members=True)
+    assert await imported(store, ScopeMembers(ids=("a", "b")), end=again) == ["b"]
+
+
+async def test_what_lies_in_a_moved_container_is_asked_unless_it_was_named(
+    store: ProvisioningStore,
+):
+    inside = [found(each, parent="ou") for each in "abcd"]
+    await imported(store, *inside, found("e", parent="other"))
+    await linked(store, "d")
+    await imported(store, Gone(id="d"))
+
+    generation = await store.begin_import("j", "c")
+    await store.save_page("j", generation, [found("a"), Moved(ids=("ou",))], None)
+    await store.save_page("j", generation, [found("b", parent="ou")], None)
+    await store.finish_import("j", "t", generation, DELTA)
+
+    assert await store.inquiries("j", 9) == ["c"]
+
+
+async def test_a_group_that_enters_is_asked_for_all_its_members(
+    store: ProvisioningStore,
+):
+    people = [found("a"), found("b"), found("x")]
+    old = Members(id="g", add=("x",))
+    assert await imported(store, *people, found("g", "group"), old, end=FULL) == []
+    await imported(store, OutOfScope(id="g"))
+    news = [found("g", "group"), Members(id="g", add=("b",))]
+    assert await imported(store, *news, found("g", "group")) == ["g"]
+
+    await answered(store, found("g", "group"), Members(id="g", add=("a", "b")))
+
+    changes = await store.membership_changes("j", "t", ("", ""), 9)
+    assert changes == [("g", "a", True), ("g", "b", True)]
+    assert await imported(store, found("g", "group")) == []
+
+
+async def test_members_that_an_incomplete_answer_did_not_name_are_kept(
+    store: ProvisioningStore,
+):
+    team = [found("g", "group"), found("a"), found("b")]
+    await imported(store, *team, Members(id="g", add=("a", "b")), end=FULL)
+    part = ImportEnd(watermark=MARK, full=FULL.full, whole=True, complete=False)
+
+    await imported(store, *team, Members(id="g", add=("a",)), end=part)
+
+    changes = await store.membership_changes("j", "t", ("", ""), 9)
+    assert changes == [("g", "a", True), ("g", "b", True)]
+    await imported(store, *team, Members(id="g", add=("a",)), end=FULL)
+    changes = await store.membership_changes("j", "t", ("", ""), 9)
+    assert changes == [("g", "a", True)]
+
+
+async def test_once_a_day_more_are_asked_than_were_named(store: ProvisioningStore):
+    await imported(store, found("a"), found("b"), found("c"))
+    await linked(store, "a", "b")
+    await store.add_inquiries("j", ["c"])
+    await answered(store)
+
+    unknown = ImportEnd(watermark=MARK, again="unknown")
+    assert await imported(store, end=unknown) == ["c"]
+    await answered(store)
+    managed = ImportEnd(watermark=MARK, again="managed")
+    assert await imported(store, found("a"), end=managed) == ["b", "c"]
+
+
+async def test_a_scratch_job_asks_for_itself(store: ProvisioningStore):
+    await imported(store, found("a"), ScopeMembers(ids=("a",)), end=FULL)
+    await store.add_inquiries("j", ["a"])
+    await store.copy_job("j", "plan:1")
+    assert await store.inquiries("plan:1", 9) == ["a"]
+
+    some = ImportEnd(watermark=MARK, members=True)
+    entered = ScopeMembers(ids=("a", "b"))
+    assert await imported(store, entered, end=some, job="plan:1") == ["a", "b"]
+
+    assert await store.inquiries("j", 9) == ["a"]
+    await store.drop_job("plan:1")
+    assert await store.inquiries("plan:1", 9) == []
+    assert (await store.watermarks("j", "plan:1")) == {"j": MARK}
