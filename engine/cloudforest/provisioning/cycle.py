@@ -13,6 +13,7 @@ from cloudforest.model.ports import AgentBus, ProvisioningStore, Target
 from cloudforest.model.provisioning import Counts, Cycle, CycleState, Watermark
 from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.evaluating.evaluate import evaluate
+from cloudforest.provisioning.evaluating.evaluation import settled_digest
 from cloudforest.provisioning.evaluating.guarding import Tripped
 from cloudforest.provisioning.exporting.export import export
 from cloudforest.provisioning.importing import import_changes, starting_point
@@ -40,6 +41,7 @@ async def _go(
         async with turn:
             evaluated = await evaluate(run)
             await export(run)
+            await run.store.settle_written(run.rows, run.id, settled_digest(run))
         cycle = replace(cycle, state=_state(run.counts, evaluated.trips))
     except CloudforestError as error:
         cycle = _failed(cycle, error)

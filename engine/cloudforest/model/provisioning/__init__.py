@@ -19,6 +19,7 @@ from cloudforest.model.provisioning.effects import (
     Change,
     Effect,
     EffectState,
+    EvaluatedRows,
     Outcome,
     ReferenceChange,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "CycleState",
     "Effect",
     "EffectState",
+    "EvaluatedRows",
     "Flat",
     "ImportEnd",
     "Link",

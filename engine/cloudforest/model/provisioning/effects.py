@@ -75,6 +75,17 @@ class Effect(Value, frozen=True):
     sent: bool = False
 
 
+class EvaluatedRows(Value, frozen=True):
+    """A batch of rows, by objectGUID: what they need, and whom they refer to.
+
+    A row without an effect needs nothing. `references` has the rows that were mapped.
+    """
+
+    ids: tuple[str, ...]
+    effects: tuple[Effect, ...]
+    references: dict[str, tuple[str, ...]]
+
+
 class Outcome(Value, frozen=True):
     """What became of an effect.
 

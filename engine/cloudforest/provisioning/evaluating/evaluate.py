@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cloudforest.base.errors import CloudforestError
-from cloudforest.provisioning.evaluating.evaluation import Evaluation, forget_writes
+from cloudforest.provisioning.evaluating.evaluation import (
+    Evaluation,
+    forget_writes,
+    settled_digest,
+)
 from cloudforest.provisioning.evaluating.guarding import Tripped, check, stage
 from cloudforest.provisioning.evaluating.members import evaluate_members
 from cloudforest.provisioning.evaluating.objects import evaluate_objects
@@ -33,12 +37,19 @@ async def _store_log(evaluation: Evaluation) -> None:
 
 
 async def _evaluate_rows(evaluation: Evaluation) -> None:
+    """Look at the rows that are not settled; the others need nothing."""
     run = evaluation.run
-    after = ""
-    while rows := await run.store.sources(run.rows, run.job.target, after, BATCH):
+    run.counts.in_scope, run.counts.unchanged = await run.store.begin_evaluation(
+        run.rows, run.job.target, evaluation.digest
+    )
+    seen, after = run.counts.unchanged, ""
+    while rows := await run.store.sources(
+        run.rows, run.job.target, after, BATCH, settled=evaluation.digest
+    ):
         await evaluate_objects(evaluation, rows)
         await _store_log(evaluation)
-        run.progress("evaluate", run.counts.in_scope)
+        seen += len(rows)
+        run.progress("evaluate", seen)
         after = rows[-1].id
 
 
@@ -62,6 +73,7 @@ async def evaluate(run: Run) -> Evaluated:
         mappers=mappers(run.program),
         matcher=Matcher(run),
         now=run.clock(),
+        digest=settled_digest(run),
     )
     try:
         trips = await _evaluate(evaluation)

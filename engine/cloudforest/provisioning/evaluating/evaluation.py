@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cloudforest.base.canonical import digest
 from cloudforest.model.program import ObjectType
 from cloudforest.model.provisioning import Counts, Effect, LogEntry
 from cloudforest.provisioning.evaluating.differences import clears
@@ -19,17 +20,23 @@ from cloudforest.provisioning.run import Run
 class Evaluation:
     """One cycle's evaluation.
 
-    `tally` is what each budget has to bear, `requests` how many writes the export would
-    send, `log` what is still to be stored.
+    `digest`: see `settled_digest`. `tally` is what each budget has to bear, `requests`
+    how many writes the export would send, `log` what is still to be stored.
     """
 
     run: Run
     mappers: Mapping[ObjectType, Mapper]
     matcher: Matcher
     now: datetime
+    digest: str
     tally: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     log: list[LogEntry] = field(default_factory=list)
+
+
+def settled_digest(run: Run) -> str:
+    """Return what must stay the same for a row that needed nothing to be left alone."""
+    return digest([run.job.target, run.program.mappings])
 
 
 def is_creation(effect: Effect) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from cloudforest.model.provisioning import Effect, SourceRow
+from cloudforest.model.provisioning import Effect, EvaluatedRows, SourceRow
 from cloudforest.provisioning.evaluating.deciding import (
     decide,
     decide_references,
@@ -61,15 +61,16 @@ async def known_ends(run: Run, named: Sequence[str]) -> Ends:
     return {guid: resources.get(guid) for guid in known}
 
 
+def _named(item: Item) -> Iterator[str]:
+    """Yield whom the object refers to."""
+    for path in item.mapper.references:
+        yield from item.desired.references.get(path, ())
+
+
 async def _ends(evaluation: Evaluation, items: Sequence[Item]) -> Ends:
     """Return the objects that references may name."""
     run = evaluation.run
-    named = [
-        guid
-        for item in items
-        for path in item.mapper.references
-        for guid in item.desired.references.get(path, ())
-    ]
+    named = [guid for item in items for guid in _named(item)]
     if not named:
         return {}
     return await known_ends(run, named)
@@ -114,7 +115,6 @@ async def _evaluate_items(
 async def evaluate_objects(evaluation: Evaluation, rows: Sequence[SourceRow]) -> None:
     """Put the effects of a batch of objects into the outbox, and count them."""
     run = evaluation.run
-    run.counts.in_scope += len(rows)
     mapped = [row for row in rows if row.type in evaluation.mappers]
     run.counts.skipped += len(rows) - len(mapped)
     keys = [key for row in mapped for key in (row.id, f"{row.id}/r")]
@@ -130,4 +130,9 @@ async def evaluate_objects(evaluation: Evaluation, rows: Sequence[SourceRow]) ->
             add_escrowed(evaluation, each, row.dn, prior.get(row.id))
             saved.append(each)
     saved += await _evaluate_items(evaluation, items, prior)
-    await run.store.save_effects(run.rows, run.id, saved)
+    evaluated = EvaluatedRows(
+        ids=tuple(row.id for row in mapped),
+        effects=tuple(saved),
+        references={item.row.id: tuple(_named(item)) for item in items},
+    )
+    await run.store.save_evaluated(run.rows, run.id, evaluation.digest, evaluated)

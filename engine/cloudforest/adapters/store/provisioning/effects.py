@@ -11,6 +11,7 @@ from cloudforest.adapters.store.provisioning.links import save_links
 from cloudforest.adapters.store.provisioning.logs import save_log
 from cloudforest.adapters.store.provisioning.memberships import coming, write_members
 from cloudforest.adapters.store.provisioning.part import Part, Row, slices, upsert
+from cloudforest.adapters.store.provisioning.sources.settling import unsettle_written
 from cloudforest.adapters.store.tables import effect
 from cloudforest.model.provisioning import Effect, LogEntry, Outcome
 
@@ -140,6 +141,7 @@ class Effects(Part):
         def work(connection: Connection) -> None:
             save_links(connection, target, links)
             write_members(connection, target, outcomes)
+            unsettle_written(connection, cycle, outcomes)
             remove(connection, job, done)
             upsert(connection, effect, rows_of(job, cycle, left))
             save_log(connection, log)

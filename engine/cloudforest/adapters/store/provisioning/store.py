@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudforest.adapters.store.provisioning.cycles import Cycles
 from cloudforest.adapters.store.provisioning.effects import Effects
+from cloudforest.adapters.store.provisioning.evaluations import Evaluations
 from cloudforest.adapters.store.provisioning.links import Links
 from cloudforest.adapters.store.provisioning.logs import Logs
 from cloudforest.adapters.store.provisioning.memberships import Memberships
@@ -14,6 +15,15 @@ from cloudforest.adapters.store.provisioning.sources.rows import Sources
 
 
 class SqlProvisioningStore(
-    Imports, Inquiries, Sources, Memberships, Links, Snapshot, Effects, Logs, Cycles
+    Imports,
+    Inquiries,
+    Sources,
+    Evaluations,
+    Memberships,
+    Links,
+    Snapshot,
+    Effects,
+    Logs,
+    Cycles,
 ):
     """`model.ports.ProvisioningStore` on SQLite or PostgreSQL."""

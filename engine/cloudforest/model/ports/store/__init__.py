@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from cloudforest.model.ports.store.cycles import Cycles
+from cloudforest.model.ports.store.evaluations import Evaluations
 from cloudforest.model.ports.store.imports import Imports
 from cloudforest.model.ports.store.inquiries import Inquiries
 from cloudforest.model.ports.store.links import Links
@@ -22,6 +23,7 @@ class ProvisioningStore(
     Imports,
     Inquiries,
     Sources,
+    Evaluations,
     Links,
     Pictures,
     Outbox,

@@ -10,11 +10,18 @@ from cloudforest.model.provisioning import SourceRow
 
 class Sources(Protocol):
     async def sources(
-        self, job: str, target: str, after: str, limit: int
+        self,
+        job: str,
+        target: str,
+        after: str,
+        limit: int,
+        *,
+        settled: str | None = None,
     ) -> list[SourceRow]:
         """Return rows in order of id, those after `after`.
 
-        They are in scope, or unknown while they are linked.
+        They are in scope, or unknown while they are linked. Those that are settled
+        under the digest `settled` are left out.
         """
         ...
 

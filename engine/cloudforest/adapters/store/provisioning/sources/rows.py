@@ -38,12 +38,20 @@ def read_row(row: RowMapping) -> SourceRow:
 
 class Sources(Part):
     async def sources(
-        self, job: str, target: str, after: str, limit: int
+        self,
+        job: str,
+        target: str,
+        after: str,
+        limit: int,
+        *,
+        settled: str | None = None,
     ) -> list[SourceRow]:
+        counts = is_present(target)
+        if settled is not None:
+            counts &= source.c.settled.is_distinct_from(settled)
         query = (
             select(*COLUMNS)
-            .where(source.c.job == job, source.c.guid > after)
-            .where(is_present(target))
+            .where(source.c.job == job, source.c.guid > after, counts)
             .order_by(source.c.guid)
             .limit(limit)
         )

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from cloudforest.adapters.store.provisioning.part import slices
 from cloudforest.adapters.store.tables import reference, source
+from cloudforest.model.provisioning import Outcome
 
 
 def unsettle(
@@ -25,15 +26,23 @@ def unsettle(
         )
 
 
-def unsettle_referrers(
-    connection: Connection, ids: Iterable[str], *, cycle: str
-) -> None:
-    """Have those evaluated again that refer to objects linked anew, or no longer."""
-    named = [
+def _referrers(connection: Connection, ids: Iterable[str]) -> list[str]:
+    return [
         guid
         for some in slices(ids)
         for guid in connection.execute(
             select(reference.c.guid).where(reference.c.to_guid.in_(some)).distinct()
         ).scalars()
     ]
-    unsettle(connection, named, cycle=cycle)
+
+
+def unsettle_written(
+    connection: Connection, cycle: str, outcomes: Iterable[Outcome]
+) -> None:
+    """Have others look again at what a cycle wrote, and at those who refer to it."""
+    linked = [each for each in outcomes if each.link is not None]
+    anew = [
+        each.effect.id for each in linked if each.effect.action in {"create", "adopt"}
+    ]
+    written = [each.effect.id for each in linked]
+    unsettle(connection, [*written, *_referrers(connection, anew)], cycle=cycle)

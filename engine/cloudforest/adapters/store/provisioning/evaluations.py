@@ -1,0 +1,94 @@
+"""Evaluations: which rows must be looked at, and what was found to be needed."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, case, delete, func, select, update
+
+from cloudforest.adapters.store.provisioning.effects import rows_of
+from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
+from cloudforest.adapters.store.provisioning.presence import is_present
+from cloudforest.adapters.store.tables import effect, reference, source
+from cloudforest.model.provisioning import EvaluatedRows
+
+
+def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
+    """Unsettle the rows that refer to one that is not settled: new, changed, gone."""
+    unsettled = select(source.c.guid).where(
+        source.c.job == job, source.c.settled.is_distinct_from(digest)
+    )
+    for some in slices(connection.execute(unsettled).scalars()):
+        named = select(reference.c.guid).where(
+            reference.c.job == job, reference.c.to_guid.in_(some)
+        )
+        connection.execute(
+            update(source)
+            .where(source.c.job == job, source.c.guid.in_(named))
+            .values(settled=None)
+        )
+
+
+def _count(
+    connection: Connection, job: str, target: str, digest: str
+) -> tuple[int, int]:
+    settled = case((source.c.settled == digest, 1), else_=0)
+    query = select(func.count(), func.coalesce(func.sum(settled), 0)).where(
+        source.c.job == job, is_present(target)
+    )
+    present, unchanged = connection.execute(query).one()
+    return present, unchanged
+
+
+def _settle(connection: Connection, job: str, ids: set[str], value: str) -> None:
+    for some in slices(ids):
+        connection.execute(
+            update(source)
+            .where(source.c.job == job, source.c.guid.in_(some))
+            .values(settled=value)
+        )
+
+
+def _refer(connection: Connection, job: str, rows: EvaluatedRows) -> None:
+    for some in slices(rows.references):
+        connection.execute(
+            delete(reference).where(reference.c.job == job, reference.c.guid.in_(some))
+        )
+    pairs = [
+        {"job": job, "guid": guid, "to_guid": to}
+        for guid, named in rows.references.items()
+        for to in named
+    ]
+    upsert(connection, reference, pairs)
+
+
+class Evaluations(Part):
+    async def begin_evaluation(
+        self, job: str, target: str, digest: str
+    ) -> tuple[int, int]:
+        def work(connection: Connection) -> tuple[int, int]:
+            _unsettle_referrers(connection, job, digest)
+            return _count(connection, job, target, digest)
+
+        return await self.database.run(work)
+
+    async def save_evaluated(
+        self, job: str, cycle: str, digest: str, rows: EvaluatedRows
+    ) -> None:
+        needy = {each.id for each in rows.effects}
+
+        def work(connection: Connection) -> None:
+            upsert(connection, effect, rows_of(job, cycle, rows.effects))
+            _refer(connection, job, rows)
+            _settle(connection, job, set(rows.ids) - needy, digest)
+            _settle(connection, job, set(rows.ids) & needy, cycle)
+
+        await self.database.run(work)
+
+    async def settle_written(self, job: str, cycle: str, digest: str) -> None:
+        waiting = select(effect.c.guid).where(effect.c.job == job)
+        statement = (
+            update(source)
+            .where(source.c.job == job, source.c.settled == cycle)
+            .where(source.c.guid.not_in(waiting))
+            .values(settled=digest)
+        )
+        await self.database.run(lambda connection: connection.execute(statement))
