@@ -1,0 +1,195 @@
+"""Rows that need nothing are left alone until something about them changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.model.messages import Gone, InScope, OutOfScope, Record
+from cloudforest.model.ports import ProvisioningStore
+from cloudforest.model.provisioning import Effect, EvaluatedRows, Link, Outcome
+
+NOTHING: Mapping[str, tuple[str, ...]] = {}
+
+
+@pytest.fixture
+def store(database: Database) -> ProvisioningStore:
+    return SqlProvisioningStore(database)
+
+
+def found(id_: str, *, title: str = "Clerk", dn: str = "", **seen: bool) -> InScope:
+    return InScope(
+        id=id_,
+        type="user",
+        dn=dn or f"CN={id_}",
+        parent=None,
+        anchor=id_,
+        attributes={"title": (title,)},
+        seen=tuple(seen),
+    )
+
+
+def effect(id_: str, action: str = "create") -> Effect:
+    return Effect(
+        key=id_,
+        id=id_,
+        type="user",
+        resource_type="User",
+        action=action,  # type: ignore[arg-type]
+        phase=1,
+        anchor=id_,
+    )
+
+
+async def imported(store: ProvisioningStore, *records: Record, job: str = "j") -> None:
+    generation = await store.begin_import(job, "c")
+    await store.save_page(job, generation, records, None)
+
+
+async def evaluated(
+    store: ProvisioningStore,
+    ids: str,
+    *effects: Effect,
+    refers: Mapping[str, tuple[str, ...]] = NOTHING,
+    job: str = "j",
+    cycle: str = "c",
+    digest: str = "d",
+) -> None:
+    references = {each: refers.get(each, ()) for each in ids}
+    rows = EvaluatedRows(ids=tuple(ids), effects=effects, references=references)
+    await store.save_evaluated(job, cycle, digest, rows)
+
+
+async def due(store: ProvisioningStore, digest: str = "d", job: str = "j") -> str:
+    """Begin an evaluation; return the rows that it has to look at."""
+    present, settled = await store.begin_evaluation(job, "t", digest)
+    rows = await store.sources(job, "t", "", 99, settled=digest)
+    assert len(rows) == present - settled
+    return "".join(each.id for each in rows)
+
+
+async def wrote(store: ProvisioningStore, *effects: Effect, cycle: str = "c") -> None:
+    outcomes = [
+        Outcome(
+            effect=each,
+            state="done",
+            link=Link(
+                id=each.id,
+                type="user",
+                resource=f"r-{each.id}",
+                resource_type="User",
+                origin="created",
+                anchor=each.id,
+                written={},
+            ),
+        )
+        for each in effects
+    ]
+    await store.record("j", "t", cycle, outcomes=outcomes, log=[])
+
+
+async def test_who_needs_nothing_is_settled_until_it_changes(store: ProvisioningStore):
+    await imported(store, *map(found, "abcd"))
+    assert await due(store) == "abcd"
+    await evaluated(store, "abcd")
+    assert await due(store) == ""
+    assert await store.begin_evaluation("j", "t", "d") == (4, 4)
+
+    await imported(store, found("a", dept=True), found("b", title="Head"))
+    await imported(store, found("c", dn="CN=c,OU=Moved"))
+    assert await due(store) == "bc"
+
+    assert await due(store, digest="other rules") == "abcd"
+
+
+async def test_a_return_is_looked_at_though_nothing_else_changed(
+    store: ProvisioningStore,
+):
+    await imported(store, found("a", dept=True), found("b"))
+    await evaluated(store, "ab")
+    await wrote(store, effect("a", "update"))
+    await evaluated(store, "a")
+    await imported(store, OutOfScope(id="a", rests_on=("dept",)))
+    assert await due(store) == "a"
+    await evaluated(store, "a")
+    assert await due(store) == ""
+    await imported(store, found("a", dept=True))
+    assert await due(store) == "a"
+
+
+async def test_who_has_left_is_settled_by_saying_so_once(store: ProvisioningStore):
+    await imported(store, found("a"))
+    await imported(store, Gone(id="a"))
+    await evaluated(store, "a")
+    before = await store.source("j", "a")
+    await imported(store, Gone(id="a"))
+    assert await store.source("j", "a") == before
+    assert await due(store) == ""
+
+
+async def test_what_is_to_be_written_settles_when_it_has_been(
+    store: ProvisioningStore,
+):
+    await imported(store, *map(found, "abc"))
+    await evaluated(store, "abc", effect("a"), effect("b"))
+    assert await due(store) == "ab"
+    await wrote(store, effect("a"))
+    await store.settle_written("j", "c", "d")
+    assert await due(store) == "b"
+
+    await store.drop_effects("j", "next")
+    await store.settle_written("j", "next", "d")
+    assert await due(store) == "b"
+
+
+async def test_who_refers_to_what_is_not_settled_is_looked_at(
+    store: ProvisioningStore,
+):
+    await imported(store, *map(found, "abc"))
+    await evaluated(store, "abc", refers={"a": ("x", "b"), "c": ("a",)})
+    await imported(store, found("x"))
+    assert await due(store) == "ax"
+
+    await evaluated(store, "ax")
+    await imported(store, found("b", title="Head"))
+    assert await due(store) == "b"
+
+
+async def test_a_new_link_has_those_looked_at_who_refer_to_it(
+    store: ProvisioningStore,
+):
+    for job in ("j", "k"):
+        await imported(store, *map(found, "abc"), job=job)
+        await evaluated(store, "abc", refers={"a": ("b",)}, job=job)
+    await evaluated(store, "b", effect("b"))
+
+    await wrote(store, effect("b"))
+    await store.settle_written("j", "c", "d")
+
+    assert await due(store) == "a"
+    assert await due(store, job="k") == "ab"
+
+
+async def test_what_a_cycle_evaluated_itself_is_not_unsettled_by_its_writes(
+    store: ProvisioningStore,
+):
+    await imported(store, *map(found, "ab"))
+    waiting = effect("a", "update")
+    await evaluated(store, "ab", waiting, effect("b"), refers={"a": ("b",)})
+    await wrote(store, effect("b"))
+    await wrote(store, waiting)
+    await store.settle_written("j", "c", "d")
+    assert await due(store) == ""
+
+
+async def test_a_change_of_state_in_one_job_has_the_others_look_again(
+    store: ProvisioningStore,
+):
+    for job in ("j", "k"):
+        await imported(store, *map(found, "ab"), job=job)
+        await evaluated(store, "ab", job=job)
+    await imported(store, OutOfScope(id="a"), found("b"), job="k")
+    assert await due(store) == "a"
