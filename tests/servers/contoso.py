@@ -20,7 +20,7 @@ from samba.dcerpc import security
 from samba.param import LoadParm
 from samba.samdb import SamDB
 
-folder, base, account = sys.argv[1:]
+folder, base, account, *rights = sys.argv[1:]
 lp = LoadParm()
 lp.load(f"{folder}/etc/smb.conf")
 db = SamDB(f"{folder}/private/sam.ldb", session_info=system_session(lp), lp=lp)
@@ -40,9 +40,10 @@ def grant(dn, ace):
     db.modify(change, controls)
 
 grant(base, f"(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;{sid})")
-grant(f"CN=Deleted Objects,{base}", f"(A;CI;RPLCLORC;;;{sid})")
+if "deleted" in rights:
+    grant(f"CN=Deleted Objects,{base}", f"(A;CI;RPLCLORC;;;{sid})")
 """
-"""Grants Replicating Directory Changes and the sight of deleted objects."""
+"""Grants Replicating Directory Changes and, if asked, the sight of deleted objects."""
 
 
 MORE = (

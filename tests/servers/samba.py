@@ -126,6 +126,11 @@ class Samba:
             raw = connection.response[0]["raw_attributes"]["objectGUID"][0]
         return str(uuid.UUID(bytes_le=raw))
 
+    def let_replicate(self, account: str, *, deleted: bool = False) -> None:
+        """Grant Replicating Directory Changes, and the sight of deleted objects."""
+        rights = ["deleted"] if deleted else []
+        self.locally(DELEGATION, self.base, account, *rights)
+
     def locally(self, script: str, *arguments: str) -> None:
         """Run a script of the system's Python, as the system, on the database."""
         subprocess.run(
@@ -156,7 +161,7 @@ def contoso(samba: Samba) -> Contoso:
     samba.add(population())
     delegated = samba.account("svc-sync")
     unprivileged = samba.account("svc-plain")
-    samba.locally(DELEGATION, samba.base, "svc-sync")
+    samba.let_replicate("svc-sync", deleted=True)
     return Contoso(samba, delegated, unprivileged)
 
 

@@ -15,7 +15,8 @@ from tests.servers.certificates import issue
 from tests.servers.contoso import BASE, GROUPS, NORMAL, PEOPLE, staff
 from tests.servers.samba import Contoso
 
-from cloudforest.adapters.directory.ldap import LdapDirectory, connection, trust
+from cloudforest.adapters.directory.ldap import LdapDirectory
+from cloudforest.adapters.directory.ldap.session import connection, trust
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
@@ -70,6 +71,16 @@ async def test_a_delta_names_what_changed_what_was_cleared_and_what_is_gone(
     assert now.type == "user"
     assert now.attributes == {"mail": ("two@contoso.com",), "title": ()}
     contoso.samba.delete(changed)
+
+
+async def test_a_change_that_nobody_asked_about_is_not_reported(contoso: Contoso):
+    directory = over_ldap(contoso)
+    dn = add_person(contoso, "unasked", "mail: one@contoso.com")
+    cookie = await cookie_of(directory, "user")
+    contoso.samba.modify(dn, description=["Changed"])
+
+    assert await delta(directory, "user", cookie) == []
+    contoso.samba.delete(dn)
 
 
 async def test_tombstones_are_silent_in_a_full_read_and_can_be_read_by_guid(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.servers.contoso import staff
+from tests.servers.samba import Contoso
 
-from cloudforest.adapters.directory.ldif import LdifDirectory
+from cloudforest.adapters.directory.ldif import LdifDirectory, domain
 from cloudforest.base.errors import Misconfigured, Rejected
+from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Cookie, Entry
 
 
@@ -21,7 +26,8 @@ async def test_a_new_export_is_read_in_full(export: Path, tmp_path: Path):
     directory = LdifDirectory("contoso.com", copy)
     *people, cookie = await read(directory, None)
     assert isinstance(cookie, Cookie)
-    assert await read(directory, cookie.value) == [cookie]
+    assert cookie.full
+    assert await read(directory, cookie.value) == [replace(cookie, full=False)]
 
     copy.write_bytes(export.read_bytes() + b"\n# exported again\n")
     *again, other = await read(directory, cookie.value)
@@ -61,3 +67,54 @@ async def test_an_export_of_another_domain_is_refused(export: Path):
 async def test_a_missing_export_is_named(tmp_path: Path):
     with pytest.raises(Misconfigured, match=r"gone\.ldif"):
         await LdifDirectory("contoso.com", tmp_path / "gone.ldif").identify()
+
+
+MADE_UP = "00000000-0000-0000-0000-000000000001"
+
+
+async def read_by_guid(directory: LdifDirectory, *guids: str) -> dict[str, bool]:
+    """Return whether each object that is answered is deleted."""
+    lookups = [Lookup(by="guid", value=guid) for guid in guids]
+    return {each.guid: each.deleted async for each in directory.read(lookups, ["cn"])}
+
+
+async def test_what_a_whole_export_does_not_hold_is_gone(
+    export: Path, contoso: Contoso
+):
+    present = contoso.samba.guid(staff(1))
+
+    found = await read_by_guid(
+        LdifDirectory("contoso.com", export), present, MADE_UP, "not a guid"
+    )
+
+    assert found == {present: False, MADE_UP: True}
+
+
+async def test_what_an_unproved_export_does_not_hold_may_be_anywhere(
+    export: Path, tmp_path: Path, contoso: Contoso
+):
+    copy = tmp_path / "contoso.ldif"
+    copy.write_bytes(export.read_bytes().partition(b"# numEntries")[0])
+    present = contoso.samba.guid(staff(1))
+
+    found = await read_by_guid(LdifDirectory("contoso.com", copy), present, MADE_UP)
+
+    assert found == {present: False}
+
+
+async def test_a_replaced_export_is_noticed(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(domain, "LOOK_SECONDS", 0.05)
+    copy = tmp_path / "contoso.ldif"
+    copy.write_bytes(export.read_bytes())
+    told = asyncio.ensure_future(anext(LdifDirectory("contoso.com", copy).watch()))
+    await asyncio.sleep(0.3)
+    assert not told.done()
+
+    newer = tmp_path / "newer.ldif"
+    newer.write_bytes(export.read_bytes() + b"\n# exported again\n")
+    newer.rename(copy)
+
+    async with asyncio.timeout(30):
+        await told

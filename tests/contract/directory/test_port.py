@@ -6,7 +6,7 @@ from tests.servers.contoso import BASE, CONTRACTORS, GROUPS, PEOPLE, contractor,
 from tests.servers.samba import Contoso
 
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import Cookie, Directory, Entry
+from cloudforest.model.ports import Cookie, Directory, Entry, Kind
 from cloudforest.model.program import ObjectType
 
 ATTRIBUTES = ["mail", "manager", "displayname", "samaccountname", "objectsid"]
@@ -165,6 +165,7 @@ async def test_objects_are_read_by_guid_by_name_and_by_attribute(
     found = {
         each.dn: each
         async for each in directory.read(lookups, ["mail", "manager", "member"])
+        if not each.deleted
     }
 
     assert set(found) == {staff(5), staff(3), staff(7), group, CONTRACTORS}
@@ -186,6 +187,7 @@ async def test_more_lookups_than_one_query_holds_are_all_answered(
         async for each in directory.read(
             [Lookup(by="guid", value=guid) for guid in guids], []
         )
+        if not each.deleted
     ]
 
     assert sorted(found) == sorted(real)
@@ -197,3 +199,68 @@ async def test_a_reader_may_stop_early(directory: Directory):
         break
 
     assert await directory.identify()
+
+
+async def test_what_lies_below_a_container_is_found_by_its_guid(
+    directory: Directory, contoso: Contoso
+):
+    people = contoso.samba.guid(PEOPLE)
+
+    async def below(kind: Kind) -> set[str]:
+        read = directory.below(people, kind, ["mail", "member"])
+        return {each.dn async for each in read}
+
+    assert await below("container") == {PEOPLE, f"OU=Berlin,{PEOPLE}"}
+    users = await below("user")
+    assert {staff(number) for number in range(1, 25)} <= users
+    assert contractor(1) not in users
+    assert await below("contact") == {f"CN=Partner One,{PEOPLE}"}
+    assert await below("group") == set()
+
+
+async def test_groups_below_a_container_come_with_all_members(
+    directory: Directory, contoso: Contoso
+):
+    groups = contoso.samba.guid(GROUPS)
+
+    found = {
+        each.dn: each.members
+        async for each in directory.below(groups, "group", ["member"])
+    }
+
+    assert len(found[f"CN=Cloud Staff,{GROUPS}"]) == 25
+
+
+async def test_nothing_lies_below_what_is_not_there(directory: Directory):
+    nowhere = "00000000-0000-0000-0000-000000000001"
+
+    assert [each async for each in directory.below(nowhere, "user", [])] == []
+
+
+async def test_only_a_full_read_says_that_it_is_one(directory: Directory):
+    for kind in ("container", "user"):
+        first = [item async for item in directory.changes(kind, ["mail"], None)][-1]
+        assert isinstance(first, Cookie)
+        assert first.full
+
+        read = directory.changes(kind, ["mail"], first.value)
+        second = [item async for item in read][-1]
+        assert isinstance(second, Cookie)
+        assert not second.full
+
+        read = directory.changes(kind, ["mail"], "AAAA")
+        refused = [item async for item in read][-1]
+        assert isinstance(refused, Cookie)
+        assert refused.full
+
+
+async def test_without_member_among_the_attributes_members_are_not_read(
+    directory: Directory,
+):
+    group = f"CN=Cloud Staff,{GROUPS}"
+
+    [found] = [
+        each async for each in directory.read([Lookup(by="dn", value=group)], ["cn"])
+    ]
+
+    assert found.members == ()

@@ -25,7 +25,7 @@ def people(file: Path, *entries: str) -> dict[str, Found]:
     asked = ["altrecipient", "description", "distinguishedname", "msds-x"]
     index = build(file)
     return {
-        each.dn: each for each in search.of_type(file, index, kind="user", asked=asked)
+        each.dn: each for each in search.of_kind(file, index, kind="user", asked=asked)
     }
 
 

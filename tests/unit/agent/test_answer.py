@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
+from tests.unit.agent.directory import (
+    HEAD,
+    PEOPLE,
+    STAFF,
+    Domain,
+    answered,
+    entry,
+    request,
+)
 
 from cloudforest.agent.answer import Answer
-from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import (
     Closing,
     Gone,
@@ -14,106 +21,12 @@ from cloudforest.model.messages import (
     Lookup,
     Members,
     OutOfScope,
-    Record,
     SyncRequest,
     Unknown,
     encode_page,
 )
-from cloudforest.model.ports import Cookie, Entry
-from cloudforest.model.program import Compare, ObjectType, ScopeProgram, TypeFilter
-
-PEOPLE = "OU=People,DC=contoso,DC=com"
-STAFF = "CN=Staff,OU=Groups,DC=contoso,DC=com"
-HEAD = "00000000-0000-0000-0000-0000000000aa"
-SALES = TypeFilter(
-    text='department eq "Sales"',
-    tree=Compare(attribute="department", operator="eq", value="Sales"),
-)
-
-
-class Domain:
-    """A directory in memory: the same entries for whoever asks, and what was asked."""
-
-    def __init__(self, entries: Sequence[Entry], *, fails_after: int = 1_000) -> None:
-        self.entries = entries
-        self.bindings = {PEOPLE: "ou-guid", STAFF: "staff-guid"}
-        self.deltas: list[Entry] = []
-        self.fails_after = fails_after
-        self.asked: list[tuple[str, str | None]] = []
-        self.read_attributes: set[str] = set()
-        self.complete = True
-
-    async def identify(self) -> str:
-        return HEAD
-
-    async def resolve(self, dns: Sequence[str]) -> dict[str, str]:
-        return {dn: self.bindings[dn] for dn in dns if dn in self.bindings}
-
-    async def members(self, group: str, *, nested: bool) -> frozenset[str]:
-        assert group == STAFF
-        return frozenset({"u1", "u2"}) if nested else frozenset({"u1"})
-
-    async def changes(
-        self, kind: ObjectType, attributes: Sequence[str], cookie: str | None
-    ) -> AsyncIterator[Entry | Cookie]:
-        self.asked.append((kind, cookie))
-        self.read_attributes |= set(attributes)
-        for count, each in enumerate(self.deltas if cookie else self.entries):
-            if count == self.fails_after:
-                raise Unavailable("dc1 stopped answering.")
-            if each.type == kind:
-                yield each
-        yield Cookie(f"{kind}-2", complete=self.complete)
-
-    async def read(
-        self, lookups: Sequence[Lookup], attributes: Sequence[str]
-    ) -> AsyncIterator[Entry]:
-        self.read_attributes |= set(attributes)
-        wanted = {each.value for each in lookups}
-        for each in self.entries:
-            if each.guid in wanted:
-                yield each
-
-    async def close(self) -> None: ...
-
-
-def entry(guid: str, kind: ObjectType = "user", **attributes: str) -> Entry:
-    unit = attributes.pop("unit", PEOPLE)
-    return Entry(
-        guid=guid,
-        dn=f"CN={guid},{unit}",
-        type=kind,
-        classes=frozenset({"top", kind}),
-        parent="ou-guid",
-        deleted=False,
-        attributes={
-            name.replace("_", "-"): (value,) for name, value in attributes.items()
-        },
-    )
-
-
-def request(**fields: object) -> SyncRequest:
-    defaults: Mapping[str, object] = {
-        "id": "r1",
-        "job": "people",
-        "domain": "contoso.com",
-        "kind": "import",
-        "scope": ScopeProgram(
-            types=("user",),
-            organizational_units=(PEOPLE,),
-            filters={"user": SALES},
-        ),
-        "attributes": {"user": ("mail", "sourceanchor")},
-    }
-    return SyncRequest(**{**defaults, **fields})
-
-
-async def answered(domain: Domain, asked: SyncRequest) -> tuple[list[Record], Closing]:
-    answer = Answer("sync01", {"contoso.com": domain}, page_bytes=100_000)
-    pages = [page async for page in answer(asked)]
-    closing = pages[-1].closing
-    assert closing is not None
-    return [record for page in pages for record in page.records], closing
+from cloudforest.model.ports import Entry
+from cloudforest.model.program import Compare, ScopeProgram, TypeFilter
 
 
 async def test_an_object_in_scope_comes_with_the_attributes_asked_for_and_no_others():
@@ -129,6 +42,7 @@ async def test_an_object_in_scope_comes_with_the_attributes_asked_for_and_no_oth
             parent="ou-guid",
             anchor="u1",
             attributes={"mail": ("ada@contoso.com",)},
+            seen=("department",),
         )
     ]
 
@@ -180,7 +94,12 @@ async def test_types_are_asked_for_once_each_contacts_first_groups_last():
 
     await answered(domain, request(scope=scope))
 
-    assert domain.asked == [("contact", None), ("user", None), ("group", None)]
+    assert [kind for kind, _ in domain.asked] == [
+        "container",
+        "contact",
+        "user",
+        "group",
+    ]
 
 
 async def test_the_watermark_carries_the_cookie_of_each_type_to_the_next_import():
@@ -189,7 +108,7 @@ async def test_the_watermark_carries_the_cookie_of_each_type_to_the_next_import(
 
     records, _ = await answered(domain, request(watermark=first.watermark))
 
-    assert domain.asked == [("user", None), ("user", "user-2")]
+    assert domain.asked[2:] == [("container", "container-2"), ("user", "user-2")]
     assert records == []
 
 
@@ -198,7 +117,7 @@ async def test_a_watermark_that_is_not_ours_starts_a_full_read():
     for watermark in ("?", base64.b64encode(b"[1]").decode()):
         await answered(domain, request(watermark=watermark))
 
-    assert domain.asked == [("user", None), ("user", None)]
+    assert {cookie for _, cookie in domain.asked} == {None}
 
 
 async def test_a_changed_object_is_read_again_before_it_is_judged():

@@ -26,7 +26,7 @@ def test_verification_is_off_only_while_both_want_it(
 
     opened = open_directory(domain(verify=asked), binding, {})
 
-    assert opened._trust.verify is verified
+    assert opened._controllers._trust.verify is verified
 
 
 def test_a_secret_that_is_no_text_is_named_and_not_shown(tmp_path: Path):

@@ -9,7 +9,7 @@ from cloudforest.model.program import ScopeProgram, TypeFilter
 from cloudforest.program.scoping.scim_filter import parse_filter
 from cloudforest.program.scoping.scope import (
     ResolvedScope,
-    compile_scope,
+    Scope,
     needed_attributes,
 )
 
@@ -43,7 +43,7 @@ def program(units=(PEOPLE,), *, groups=(), types=("user", "group"), **filters):
 
 
 def verdict(scope, one, resolved=ResolvedScope()):  # noqa: B008 - it is frozen
-    return compile_scope(scope, resolved)(one)
+    return Scope(scope, resolved).clause(one)
 
 
 def test_the_subtree_of_an_organizational_unit_is_in():
@@ -140,3 +140,99 @@ def test_the_predicate_names_what_it_reads():
     always = {"admindescription", "iscriticalsystemobject", "useraccountcontrol"}
     assert needed_attributes(scope, "user") == always | {"employeetype"}
     assert needed_attributes(scope, "group") == always
+
+
+CLOUD = f"CN=Cloud,{GROUPS}"
+STAFF = 'employeeType eq "staff" and department eq "Sales"'
+
+
+def rests_on(scope, one, resolved=ResolvedScope(), cleared=()):  # noqa: B008
+    return Scope(scope, resolved).rests_on(one, frozenset(cleared))
+
+
+@pytest.mark.parametrize(
+    ("shown", "cleared", "expected"),
+    [
+        ({}, (), ("department", "employeetype")),
+        ({"department": "Sales"}, (), ("employeetype",)),
+        ({"department": "Law"}, (), ()),
+        ({"department": "Sales"}, ("employeetype",), ()),
+        ({"department": "Sales"}, ("title",), ("employeetype",)),
+        ({}, ("employeetype",), ()),
+    ],
+)
+def test_what_the_filter_misses_is_named_while_it_could_matter(
+    shown, cleared, expected
+):
+    one = entry(f"CN=a,{PEOPLE}", **shown)
+    assert rests_on(program(user=STAFF), one, cleared=cleared) == expected
+
+
+def test_what_is_out_for_another_reason_rests_on_nothing():
+    scope = program(user=STAFF)
+    assert rests_on(scope, entry(f"CN=a,{GROUPS}")) == ()
+    computer = entry(f"CN=a,{PEOPLE}", classes=(*USER, "computer"))
+    assert rests_on(scope, computer) == ()
+    assert (
+        rests_on(program(types=("group",), user=STAFF), entry(f"CN=a,{PEOPLE}")) == ()
+    )
+
+
+def test_groups_that_show_no_member_at_all_may_be_hidden():
+    scope = program(groups=(CLOUD,))
+    one = entry(f"CN=a,{PEOPLE}")
+    assert rests_on(scope, one) == ("member",)
+    shown = ResolvedScope(groups=frozenset({"g9"}), members=frozenset({"g7"}))
+    assert rests_on(scope, one, shown) == ()
+    assert rests_on(scope, entry(f"CN=a,{GROUPS}")) == ()
+    group = entry(f"CN=a,{PEOPLE}", kind="group", classes=("group",))
+    assert rests_on(scope, group) == ()
+    both = program(groups=(CLOUD,), user=STAFF)
+    assert rests_on(both, one) == ("department", "employeetype", "member")
+    assert rests_on(both, entry(f"CN=a,{PEOPLE}", department="Law")) == ()
+
+
+def test_what_the_scope_rests_on_and_the_object_shows_is_seen():
+    scope = program(groups=(CLOUD,), user="employeeType pr or not (title pr)")
+    resolved = ResolvedScope(members=frozenset({"g1"}))
+    one = entry(f"CN=a,{PEOPLE}", employeetype="staff", mail="a@contoso.com")
+    assert Scope(scope, resolved).seen(one) == ("employeetype", "member")
+    assert Scope(program(), resolved).seen(one) == ()
+    named = entry(CLOUD, guid="g9", kind="group", classes=("group",))
+    assert Scope(scope, resolved).seen(named) == ()
+
+
+def test_units_are_where_they_are_now():
+    moved = ResolvedScope(units=(GROUPS,))
+    assert verdict(program(), entry(f"CN=a,{GROUPS}"), moved) is None
+    assert verdict(program(), entry(f"CN=a,{PEOPLE}"), moved) == "organizationalUnits"
+
+
+def said(scope, one, resolved=ResolvedScope()):  # noqa: B008
+    clauses = Scope(scope, resolved).clauses(one)
+    return [f"{each.text}: {'yes' if each.holds else 'no'}" for each in clauses]
+
+
+def test_each_clause_is_said_to_hold_or_not_in_order():
+    scope = program(groups=(CLOUD,), user='department eq "Sales" or title pr')
+    one = entry(f"CN=a,{GROUPS}", title="Boss", useraccountcontrol="4096")
+    assert said(scope, one) == [
+        "not excluded: computer: no",
+        "type: user: yes",
+        "organizationalUnits: no",
+        "groups: no",
+        "filters.user: yes",
+        'filters.user clause 1: department eq "Sales": no',
+        "filters.user clause 2: title pr: yes",
+    ]
+    group = entry(f"CN=a,{GROUPS}", kind="group", classes=("group",))
+    resolved = ResolvedScope(groups=frozenset({"g1"}))
+    assert said(scope, group, resolved) == [
+        "not excluded: yes",
+        "type: group: yes",
+        "groups: yes",
+    ]
+    assert said(program(None, user="title pr"), one)[2:] == [
+        "filters.user: yes",
+        "filters.user clause 1: title pr: yes",
+    ]

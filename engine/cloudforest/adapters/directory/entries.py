@@ -12,14 +12,14 @@ ALWAYS = (
     "name",
     "objectclass",
     "objectguid",
-    "instancetype",
     "parentguid",
     "isdeleted",
 )
 """What every read asks for.
 
 `name` is there because DirSync reports an added object only when one of the replicated
-attributes asked for is set (measured on Samba).
+attributes asked for is set; instanceType is not, because asked for it Samba reports
+every object of which anything has changed (measured).
 """
 
 _TYPES: tuple[ObjectType, ...] = ("group", "contact", "user")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -11,10 +12,15 @@ T = TypeVar("T")
 
 BATCH = 100
 """Objects in memory at once: the reader waits until they have been used."""
+_END = object()
 
 
 def _take(reader: Generator[T, Any, Any]) -> list[T]:
     return list(islice(reader, BATCH))
+
+
+def _next(reader: Iterator[object]) -> bool:
+    return next(reader, _END) is not _END
 
 
 def _close(reader: Generator[Any, Any, Any]) -> None:
@@ -43,3 +49,20 @@ async def in_thread(
         if not finished:
             abort()
             _close(reader)
+
+
+async def signals(
+    reader: Generator[None, Any, Any], *, abort: Callable[[], None]
+) -> AsyncIterator[None]:
+    """Yield as often as the reader does; it may wait for days.
+
+    So it has a thread of its own: those that all share must come back.
+    """
+    own = ThreadPoolExecutor(1, thread_name_prefix="watch")
+    loop = asyncio.get_running_loop()
+    try:
+        while await loop.run_in_executor(own, _next, reader):
+            yield
+    finally:
+        abort()
+        own.shutdown(wait=False, cancel_futures=True)

@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from cloudforest.agent.answer import records
+from cloudforest.agent.answer.binding import Bound, bound, require_unmoved
 from cloudforest.agent.answer.records import Asked
-from cloudforest.base.errors import Refused, Rejected
+from cloudforest.base.errors import Refused
 from cloudforest.model.messages import Lookup, Record, SyncRequest
 from cloudforest.model.ports import Directory, Entry
 from cloudforest.model.program import ObjectType
 from cloudforest.program.forbidden import is_forbidden, is_name
-from cloudforest.program.scoping.scope import ResolvedScope, compile_scope
+from cloudforest.program.scoping.scope import ResolvedScope, Scope
 
 ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
 
 
 @dataclass(frozen=True)
 class Question:
-    """`clause` says what keeps an object out of scope; None: nothing does."""
+    """What was asked, and who answers it."""
 
     request: SyncRequest
     directory: Directory
     identity: str
-    bindings: dict[str, str]
+    bound: Bound
     asked: Asked
-    clause: Callable[[Entry], str | None]
+    scope: Scope
 
-    def records(self, entry: Entry) -> Iterator[Record]:
-        clause = None if entry.deleted else self.clause(entry)
-        explain = self.request.kind == "read"
-        return records.of_entry(entry, self.asked, clause, explain=explain)
+    @property
+    def kinds(self) -> tuple[ObjectType, ...]:
+        """The types that the scope maps, in the order in which they are read."""
+        return tuple(kind for kind in ORDER if kind in self.request.scope.types)
+
+    @property
+    def members(self) -> frozenset[str] | None:
+        """Who the scope's groups hold; None: it names no groups."""
+        return self.scope.resolved.members if self.request.scope.groups else None
+
+    def records(
+        self, entry: Entry, cleared: AbstractSet[str] = frozenset()
+    ) -> Iterator[Record]:
+        """Yield what may be said; `cleared` attributes are known to have no values."""
+        return records.of_entry(entry, self.scope, self.request, self.asked, cleared)
 
     def to_read(self, kind: ObjectType) -> list[str]:
         return records.to_read(self.asked, kind, self.request.scope)
+
+    async def require_unmoved(self) -> None:
+        await require_unmoved(self.request, self.directory, self.bound)
 
 
 def _by_attribute(lookup: Lookup) -> bool:
@@ -61,46 +77,34 @@ def _refuse_secrets(request: SyncRequest) -> None:
             )
 
 
-async def _bindings(request: SyncRequest, directory: Directory) -> dict[str, str]:
-    scope = request.scope
-    wanted = [*(scope.organizational_units or ()), *scope.groups]
-    found = await directory.resolve(wanted) if wanted else {}
-    missing = [dn for dn in wanted if dn not in found]
-    if missing:
-        raise Rejected(
-            f"The scope names {' and '.join(missing)}, which {request.domain} does not "
-            "have or does not show to this account. Correct the scope, or the rights."
-        )
-    return found
-
-
 async def _resolved(
-    request: SyncRequest, directory: Directory, bindings: Mapping[str, str]
+    request: SyncRequest, directory: Directory, it: Bound
 ) -> ResolvedScope:
     scope = request.scope
+    units = scope.organizational_units
     members: set[str] = set()
-    for group in scope.groups:
+    for group in it.named(scope.groups):
         members |= await directory.members(group, nested=scope.nested_groups)
     return ResolvedScope(
-        groups=frozenset(bindings[group] for group in scope.groups),
+        groups=frozenset(it.guids[group] for group in scope.groups),
         members=frozenset(members),
+        units=None if units is None else it.named(units),
     )
 
 
 async def bind(request: SyncRequest, directory: Directory) -> Question:
     """Resolve the scope, and compile it.
 
-    Raises Refused for an attribute that holds secrets, Rejected when an OU or a group
-    of the scope is not there: half a scope would look like people who have left.
+    Raises Refused for an attribute that holds secrets, and what `bound` raises.
     """
     _refuse_secrets(request)
-    bindings = await _bindings(request, directory)
-    resolved = await _resolved(request, directory, bindings)
+    it = await bound(request, directory)
+    resolved = await _resolved(request, directory, it)
     return Question(
         request=request,
         directory=directory,
         identity=await directory.identify(),
-        bindings=bindings,
+        bound=it,
         asked=records.asked_of(request.attributes),
-        clause=compile_scope(request.scope, resolved),
+        scope=Scope(request.scope, resolved),
     )

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
-from cloudforest.model.messages import Gone, InScope, Members, OutOfScope, Record
+from cloudforest.model.messages import (
+    Clause,
+    Gone,
+    InScope,
+    Members,
+    OutOfScope,
+    Record,
+    SyncRequest,
+    Unknown,
+)
 from cloudforest.model.ports import Entry
 from cloudforest.model.program import ObjectType, ScopeProgram
 from cloudforest.program.expressions.reads import COMPUTED
-from cloudforest.program.scoping.scope import needed_attributes
+from cloudforest.program.scoping.scope import Scope, needed_attributes
 
 ANCHOR = "ms-ds-consistencyguid"
 MEMBER = "member"
@@ -36,49 +46,70 @@ def anchor(entry: Entry) -> str:
     return next(iter(entry.attributes.get(ANCHOR, ())), entry.guid)
 
 
-def described(entry: Entry, kind: ObjectType, names: Iterable[str]) -> InScope:
-    """Return the object with the attributes named, and no others."""
+def _in_scope(
+    entry: Entry,
+    kind: ObjectType,
+    scope: Scope,
+    *,
+    asked: AbstractSet[str],
+    clauses: tuple[Clause, ...],
+) -> InScope:
+    """Return the object with the attributes asked for, and no others."""
+    held = entry.attributes
     return InScope(
         id=entry.guid,
         type=kind,
         dn=entry.dn,
         parent=entry.parent,
         anchor=anchor(entry),
-        attributes={
-            name: entry.attributes[name]
-            for name in sorted(names)
-            if entry.attributes.get(name)
-        },
+        attributes={name: held[name] for name in sorted(asked) if held.get(name)},
+        seen=scope.seen(entry),
+        clauses=clauses,
     )
 
 
-def _parts(guids: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def parts(guids: Sequence[str]) -> Iterator[tuple[str, ...]]:
     for start in range(0, len(guids), MEMBERS_PER_RECORD):
-        yield guids[start : start + MEMBERS_PER_RECORD]
+        yield tuple(guids[start : start + MEMBERS_PER_RECORD])
 
 
-def memberships(
-    group: str, add: tuple[str, ...], remove: tuple[str, ...] = ()
-) -> Iterator[Members]:
-    for part in _parts(add):
-        yield Members(id=group, add=part)
-    for part in _parts(remove):
-        yield Members(id=group, remove=part)
+def _memberships(entry: Entry) -> Iterator[Members]:
+    for part in parts(entry.members):
+        yield Members(id=entry.guid, add=part)
+    for part in parts(entry.former_members):
+        yield Members(id=entry.guid, remove=part)
 
 
 def of_entry(
-    entry: Entry, asked: Asked, clause: str | None, *, explain: bool
+    entry: Entry,
+    scope: Scope,
+    request: SyncRequest,
+    asked: Asked,
+    cleared: AbstractSet[str],
 ) -> Iterator[Record]:
-    """Yield what may be said of an object that `clause` keeps out of scope, if any.
+    """Yield what may be said of an object.
 
-    Out of scope, that is its objectGUID and, to `explain`, the clause.
+    Out of scope, that is its objectGUID, the names of attributes that it does not show
+    and, in a `read`, the clause. One that does not even show its classes is unknown.
     """
+    is_read = request.kind == "read"
+    clause = scope.clause(entry)
+    clauses = scope.clauses(entry) if request.explain and is_read else ()
     if entry.deleted:
         yield Gone(id=entry.guid)
+    elif not entry.classes:
+        yield Unknown(id=entry.guid)
     elif clause is not None or entry.type is None:
-        yield OutOfScope(id=entry.guid, clause=clause if explain else None)
+        yield OutOfScope(
+            id=entry.guid,
+            clause=clause if is_read else None,
+            rests_on=scope.rests_on(entry, cleared),
+            clauses=clauses,
+        )
     else:
         names = asked.get(entry.type, frozenset())
-        yield described(entry, entry.type, names)
+        yield _in_scope(entry, entry.type, scope, asked=names, clauses=clauses)
         if MEMBER in names:
-            yield from memberships(entry.guid, entry.members, entry.former_members)
+            # A read names all members, and be it none.
+            none = [Members(id=entry.guid)] if is_read else []
+            yield from list(_memberships(entry)) or none

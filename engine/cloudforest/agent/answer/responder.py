@@ -41,6 +41,7 @@ class Answer:
             question = await bind(request, self._directory(request.domain))
             async for said in _records(question):
                 if isinstance(said, Closing):
+                    await question.require_unmoved()
                     closing = said
                     continue
                 for page in pages.add(said):

@@ -1,25 +1,40 @@
-"""The watermark of an answer: one opaque text for the cookies of all object types."""
+"""The watermark of an answer: one opaque text for all that the next one starts from."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from cloudforest.base.canonical import canonical_json
-from cloudforest.model.program import ObjectType
+from cloudforest.model.ports import Kind
+from cloudforest.model.value import Value
 
 
-def encoded(cookies: Mapping[ObjectType, str | None]) -> str:
-    return base64.b64encode(canonical_json(dict(cookies))).decode()
+class Watermark(Value, frozen=True):
+    """A cookie for each kind of object, and a digest of who the scope's groups hold."""
+
+    cookies: Mapping[Kind, str | None] = msgspec.field(default_factory=dict)
+    members: str | None = None
+
+    def encode(self) -> str:
+        return base64.b64encode(canonical_json(msgspec.to_builtins(self))).decode()
 
 
-def decoded(watermark: str | None) -> dict[ObjectType, str | None]:
-    """Return the cookies; a watermark that is not ours starts a full read."""
+def decoded(watermark: str | None) -> Watermark:
+    """Return what it says; a watermark that is not ours starts a full read."""
     try:
         text = base64.b64decode(watermark or "", validate=True)
-        return msgspec.json.decode(text, type=dict[ObjectType, str | None])
+        return msgspec.json.decode(text, type=Watermark)
     except (binascii.Error, msgspec.DecodeError):
-        return {}
+        return Watermark()
+
+
+def digest(members: Iterable[str]) -> str:
+    found = hashlib.sha256()
+    for each in sorted(members):
+        found.update(each.encode() + b"\n")
+    return found.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudforest.model.ports.bus import AgentBus, Answerer, ListenerBus
-from cloudforest.model.ports.directory import Cookie, Directory, Entry
+from cloudforest.model.ports.directory import Cookie, Directory, Entry, Kind
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.ports.target import Target
@@ -15,6 +15,7 @@ __all__ = [
     "Directory",
     "Entry",
     "IdentityStore",
+    "Kind",
     "ListenerBus",
     "ProvisioningStore",
     "RegistrationStore",

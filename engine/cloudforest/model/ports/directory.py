@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cloudforest.model.messages import Lookup
 from cloudforest.model.program import ObjectType
+
+Kind = ObjectType | Literal["container"]
+"""What may be asked for: containers are those that objects lie in, OUs among them."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Cookie:
-    """The end of a read: what the next one starts from, and whether all was said."""
+    """The end of a read: what the next one starts from, and whether all was said.
+
+    `full`: everything was read, because nobody named a cookie or because it was
+    refused.
+    """
 
     value: str | None
     complete: bool
+    full: bool = False
 
 
 class Directory(Protocol):
@@ -56,19 +64,44 @@ class Directory(Protocol):
         ...
 
     def changes(
-        self, kind: ObjectType, attributes: Sequence[str], cookie: str | None
+        self, kind: Kind, attributes: Sequence[str], cookie: str | None
     ) -> AsyncIterator[Entry | Cookie]:
         """Yield what changed since the cookie (None: everything), then one Cookie.
 
         Entries come as the directory sends them: never collected. A group may come
-        several times, each time with a part of its members.
+        several times, each time with a part of its members. A full read yields nothing
+        that is deleted.
+        """
+        ...
+
+    def below(
+        self, container: str, kind: Kind, attributes: Sequence[str]
+    ) -> AsyncIterator[Entry]:
+        """Yield what lies in the subtree of the container with this objectGUID.
+
+        Asked for containers, it is one of them.
         """
         ...
 
     def read(
         self, lookups: Sequence[Lookup], attributes: Sequence[str]
     ) -> AsyncIterator[Entry]:
-        """Yield the objects named, deleted ones included; batched, not one by one."""
+        """Yield the objects named, deleted ones included; batched, not one by one.
+
+        Members are those of the group now, if `member` is among the attributes. One
+        that is proved to be gone may come with its objectGUID alone.
+        """
+        ...
+
+    async def lacking(self) -> tuple[str, ...]:
+        """Return the rights that the account lacks to see what was deleted."""
+        ...
+
+    def watch(self) -> AsyncIterator[None]:
+        """Yield whenever something changed: a hint, never the truth.
+
+        Ends where the directory can't tell; raises Unavailable when it stops telling.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -2,134 +2,163 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 
+from cloudforest.model.messages import Clause
 from cloudforest.model.ports import Entry
-from cloudforest.model.program import ObjectType, ScopeProgram
+from cloudforest.model.program import And, ObjectType, Or, ScopeProgram, TypeFilter
 from cloudforest.program.expressions.reads import filter_attributes
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping import exclusions
 from cloudforest.program.scoping.dn import is_below, parse_dn
-from cloudforest.program.scoping.predicate import compile_filter
+from cloudforest.program.scoping.filter_text import filter_text
+from cloudforest.program.scoping.kleene import Certainty, compile_certainty
+from cloudforest.program.scoping.predicate import Predicate, compile_filter
 
-_NEEDED = frozenset(
-    {"admindescription", "iscriticalsystemobject", "useraccountcontrol"}
-)
-_SERVICE_ACCOUNTS = frozenset(
-    {
-        "msds-delegatedmanagedserviceaccount",
-        "msds-groupmanagedserviceaccount",
-        "msds-managedserviceaccount",
-    }
-)
-_INTERDOMAIN_TRUST = 0x800
-_MACHINE = 0x1000 | 0x2000
-"""Workstation and server trust accounts (MS-ADTS 2.2.16)."""
-_WRITTEN_BACK = ("user_", "group_")
-_CONFLICT = "\ncnf:"
-"""What replication puts, with a GUID, behind the name of the object that lost."""
-
-Clause = str
-Verdict = Callable[[Entry], Clause | None]
+MEMBER = frozenset({"member"})
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class ResolvedScope:
-    """The objectGUIDs of the scope's groups and of their members, nested if asked."""
+    """The objectGUIDs of the scope's groups and of their members, nested if asked.
+
+    `units` are the DNs of its OUs as they are now; None: as they were written.
+    """
 
     groups: frozenset[str] = frozenset()
     members: frozenset[str] = frozenset()
+    units: tuple[str, ...] | None = None
 
 
-def _first(entry: Entry, name: str) -> str:
-    values = entry.attributes.get(name)
-    return values[0].strip().lower() if values else ""
+@dataclass(frozen=True)
+class _Filter:
+    name: str
+    accepts: Predicate
+    says: Certainty
+    reads: frozenset[str]
+    operands: tuple[tuple[str, Predicate], ...]
 
 
-def _flags(entry: Entry) -> int:
+def _compiled(kind: ObjectType, chosen: TypeFilter) -> _Filter:
+    tree = chosen.tree
+    parts = tree.operands if isinstance(tree, And | Or) else (tree,)
+    return _Filter(
+        name=f"filters.{kind}",
+        accepts=compile_filter(tree),
+        says=compile_certainty(tree),
+        reads=filter_attributes(tree),
+        operands=tuple((filter_text(each), compile_filter(each)) for each in parts),
+    )
+
+
+def _names(entry: Entry) -> tuple[str, ...] | None:
     try:
-        return int(_first(entry, "useraccountcontrol") or "0")
-    except ValueError:
-        return 0
-
-
-def _excluded(entry: Entry) -> Clause | None:
-    """Return what always keeps an object out, whatever the scope says."""
-    flags = _flags(entry)
-    if _first(entry, "iscriticalsystemobject") == "true":
-        return "excluded: isCriticalSystemObject"
-    if not _SERVICE_ACCOUNTS.isdisjoint(entry.classes):
-        return "excluded: managedServiceAccount"
-    if "computer" in entry.classes or flags & _MACHINE:
-        return "excluded: computer"
-    if flags & _INTERDOMAIN_TRUST:
-        return "excluded: interdomainTrustAccount"
-    if _first(entry, "admindescription").startswith(_WRITTEN_BACK):
-        return "excluded: adminDescription"
-    return None
-
-
-def _excluded_by_name(names: tuple[str, ...]) -> Clause | None:
-    is_conflict = bool(names) and _CONFLICT in names[0]
-    return "excluded: replicationConflict" if is_conflict else None
-
-
-def _placed(program: ScopeProgram) -> Callable[[tuple[str, ...]], bool]:
-    if program.organizational_units is None:
-        return lambda _names: True
-    bases = [parse_dn(each) for each in program.organizational_units]
-    return lambda names: any(is_below(names, base) for base in bases)
-
-
-def _belongs(
-    program: ScopeProgram, resolved: ResolvedScope
-) -> Callable[[Entry, tuple[str, ...]], Clause | None]:
-    """Compile the rule of place and membership.
-
-    A group that the scope names is in wherever it lies; once the scope names groups, no
-    other group is.
-    """
-    is_placed = _placed(program)
-
-    def judge(entry: Entry, names: tuple[str, ...]) -> Clause | None:
-        if program.groups and entry.type == "group":
-            return None if entry.guid in resolved.groups else "groups"
-        if not is_placed(names):
-            return "organizationalUnits"
-        if program.groups and entry.guid not in resolved.members:
-            return "groups"
+        return parse_dn(entry.dn)
+    except SyntaxFault:
         return None
 
-    return judge
+
+def _shown(entry: Entry, names: AbstractSet[str]) -> frozenset[str]:
+    return frozenset(name for name in names if entry.attributes.get(name))
 
 
-def compile_scope(program: ScopeProgram, resolved: ResolvedScope) -> Verdict:
-    """Compile into a function that returns None for an object in scope.
+@dataclass(frozen=True)
+class Scope:
+    """A scope program, compiled: in scope is an object for which every clause holds."""
 
-    Else it returns the clause that keeps it out, for example `excluded: computer`,
-    `type: contact`, `organizationalUnits`, `groups`, `filters.user`; never a value.
-    """
-    belongs = _belongs(program, resolved)
-    filters = {
-        kind: compile_filter(each.tree) for kind, each in program.filters.items()
-    }
+    program: ScopeProgram
+    resolved: ResolvedScope
 
-    def judge(entry: Entry) -> Clause | None:
-        if clause := _excluded(entry):
-            return clause
-        if entry.type is None or entry.type not in program.types:
-            return f"type: {entry.type or 'other'}"
-        try:
-            names = parse_dn(entry.dn)
-        except SyntaxFault:
-            return "excluded: distinguishedName"
-        if clause := _excluded_by_name(names) or belongs(entry, names):
-            return clause
-        accepts = filters.get(entry.type)
-        is_accepted = accepts is None or accepts(entry.attributes)
-        return None if is_accepted else f"filters.{entry.type}"
+    @cached_property
+    def _bases(self) -> list[tuple[str, ...]] | None:
+        written = self.program.organizational_units
+        units = written if self.resolved.units is None else self.resolved.units
+        return None if written is None else [parse_dn(each) for each in units or ()]
 
-    return judge
+    @cached_property
+    def _filters(self) -> dict[ObjectType, _Filter]:
+        return {kind: _compiled(kind, it) for kind, it in self.program.filters.items()}
+
+    def _filter(self, entry: Entry) -> _Filter | None:
+        return None if entry.type is None else self._filters.get(entry.type)
+
+    def _steps(self, entry: Entry) -> Iterator[tuple[str, bool]]:
+        """Yield each clause by name, in the order of evaluation, and whether it holds.
+
+        A group that the scope names is in wherever it lies; once the scope names
+        groups, no other group is.
+        """
+        names = _names(entry)
+        excluded = exclusions.exclusion(entry, names)
+        yield f"excluded: {excluded}" if excluded else "excluded", excluded is None
+        yield f"type: {entry.type or 'other'}", entry.type in self.program.types
+        is_named_only = bool(self.program.groups) and entry.type == "group"
+        if self._bases is not None and not is_named_only:
+            placed = any(is_below(names or (), base) for base in self._bases)
+            yield "organizationalUnits", placed
+        if self.program.groups:
+            let_in = self.resolved.groups if is_named_only else self.resolved.members
+            yield "groups", entry.guid in let_in
+        if chosen := self._filter(entry):
+            yield chosen.name, chosen.accepts(entry.attributes)
+
+    def clause(self, entry: Entry) -> str | None:
+        """Return the clause that keeps an object out; None: it is in scope.
+
+        For example `excluded: computer`, `type: contact`, `organizationalUnits`,
+        `groups`, `filters.user`; never a value.
+        """
+        return next((name for name, holds in self._steps(entry) if not holds), None)
+
+    def clauses(self, entry: Entry) -> tuple[Clause, ...]:
+        """Return every clause and whether it holds, those of the filter one by one."""
+        said = [
+            Clause(text=name.replace("excluded", "not excluded"), holds=holds)
+            for name, holds in self._steps(entry)
+        ]
+        chosen = self._filter(entry)
+        for number, (text, accepts) in enumerate(chosen.operands if chosen else (), 1):
+            name = f"filters.{entry.type} clause {number}: {text}"
+            said.append(Clause(text=name, holds=accepts(entry.attributes)))
+        return tuple(said)
+
+    def seen(self, entry: Entry) -> tuple[str, ...]:
+        """Return what the scope rests on and the object shows: names, sorted."""
+        chosen = self._filter(entry)
+        shown = _shown(entry, chosen.reads) if chosen else _NONE
+        is_member = bool(self.program.groups) and entry.guid in self.resolved.members
+        return tuple(sorted(shown | MEMBER if is_member else shown))
+
+    def rests_on(self, entry: Entry, cleared: AbstractSet[str]) -> tuple[str, ...]:
+        """Return the attributes that could let an object in, were they not hidden.
+
+        One that is known to be cleared is not hidden. None are named where something
+        else keeps the object out for sure.
+        """
+        hidden: frozenset[str] = _NONE
+        for name, holds in self._steps(entry):
+            doubt = _NONE if holds else self._doubt(name, entry, cleared)
+            if not holds and not doubt:
+                return ()
+            hidden |= doubt
+        return tuple(sorted(hidden))
+
+    def _doubt(
+        self, clause: str, entry: Entry, cleared: AbstractSet[str]
+    ) -> frozenset[str]:
+        """Return the hidden attributes that could make a clause hold after all."""
+        chosen = self._filter(entry)
+        if chosen and clause == chosen.name:
+            missing = chosen.reads - _shown(entry, chosen.reads) - cleared
+            said = chosen.says(entry.attributes, missing)
+            return _NONE if said is False else missing
+        # A group that shows no members at all may have been hidden from us.
+        is_open = clause == "groups" and entry.type != "group"
+        return MEMBER if is_open and not self.resolved.members else _NONE
 
 
 def needed_attributes(program: ScopeProgram, kind: ObjectType) -> frozenset[str]:
@@ -138,4 +167,8 @@ def needed_attributes(program: ScopeProgram, kind: ObjectType) -> frozenset[str]
     Names are in lower case.
     """
     chosen = program.filters.get(kind)
-    return _NEEDED if chosen is None else _NEEDED | filter_attributes(chosen.tree)
+    return (
+        exclusions.READS
+        if chosen is None
+        else exclusions.READS | filter_attributes(chosen.tree)
+    )

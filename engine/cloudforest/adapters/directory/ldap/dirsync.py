@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import structlog
 
 from cloudforest.adapters.directory.entries import Found
-from cloudforest.adapters.directory.ldap import connection, failures, found
-from cloudforest.adapters.directory.ldap.connection import Session
+from cloudforest.adapters.directory.ldap import found
+from cloudforest.adapters.directory.ldap.session import connection, failures
+from cloudforest.adapters.directory.ldap.session.connection import Session
 from cloudforest.adapters.directory.ldap.wire.controls import (
     DIRSYNC,
     INCREMENTAL_VALUES,
@@ -38,6 +39,10 @@ class Conversation:
     def __post_init__(self) -> None:
         self.full = not self.cookie
 
+    @property
+    def may_replicate(self) -> bool:
+        return not self.flags & OBJECT_SECURITY
+
     def restart(self) -> None:
         self.cookie, self.full = b"", True
 
@@ -61,9 +66,7 @@ def _page(session: Session, talk: Conversation) -> Generator[Found, None, Ending
 
 
 def _lacks_the_right(ending: Ending, talk: Conversation) -> bool:
-    return (
-        ending.code == failures.INSUFFICIENT_RIGHTS and not talk.flags & OBJECT_SECURITY
-    )
+    return ending.code == failures.INSUFFICIENT_RIGHTS and talk.may_replicate
 
 
 def changes(session: Session, talk: Conversation) -> Generator[Found, None, None]:

@@ -8,10 +8,20 @@ from collections.abc import Sequence
 
 from cloudforest.base.errors import Rejected
 from cloudforest.model.messages import Lookup
+from cloudforest.model.ports import Kind
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 # [MS-ADTS] 3.1.1.3.4.4.3: membership through any number of groups.
 IN_CHAIN = "1.2.840.113556.1.4.1941"
+
+_CONTAINERS = ("organizationalUnit", "container", "builtinDomain")
+
+
+def of_kind(kind: Kind) -> str:
+    """Return a filter on the class alone: a tombstone has lost its objectCategory."""
+    if kind == "container":
+        return f"(|{''.join(f'(objectClass={each})' for each in _CONTAINERS)})"
+    return f"(objectClass={kind})"
 
 
 def escape(value: bytes) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 from cloudforest.adapters.directory.entries import Found
-from cloudforest.adapters.directory.ldap import connection, failures, filters, found
-from cloudforest.adapters.directory.ldap.connection import Session
+from cloudforest.adapters.directory.ldap import filters, found
+from cloudforest.adapters.directory.ldap.session import connection, failures
+from cloudforest.adapters.directory.ldap.session.connection import Session
 from cloudforest.adapters.directory.ldap.wire.controls import (
     PAGED,
     Control,
@@ -19,6 +20,7 @@ from cloudforest.adapters.directory.ldap.wire.controls import (
 from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
 from cloudforest.base.errors import Misconfigured, Rejected
 from cloudforest.model.messages import Lookup
+from cloudforest.model.ports import Kind
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 
@@ -28,9 +30,10 @@ LOOKUPS = 100
 _NO_SUCH_OBJECT = 32
 
 
-def _checked(
-    session: Session, search: Generator[Raw, None, Ending]
+def checked(
+    search: Generator[Raw, None, Ending], session: Session
 ) -> Generator[Raw, None, Ending]:
+    """Yield what is found; raise unless it was all, or the base is not there."""
     ending = yield from search
     if not ending.succeeded and ending.code != _NO_SUCH_OBJECT:
         raise failures.refused_search(
@@ -52,7 +55,7 @@ def _one(
         attributes=attributes,
         controls=[extended_dn()] if dn else (),
     )
-    entries = list(_checked(session, search))
+    entries = list(checked(search, session))
     return entries[0].attributes if entries else None
 
 
@@ -99,7 +102,7 @@ def subtree(
             attributes=attributes,
             controls=[*fixed, paged(PAGE, cookie)],
         )
-        ending = yield from _checked(session, search)
+        ending = yield from checked(search, session)
         cookie = (
             paged_cookie(ending.controls[PAGED]) if PAGED in ending.controls else b""
         )
@@ -118,6 +121,19 @@ def _completed(session: Session, thing: Found, rest: int | None) -> Found:
     return replace(thing, members=tuple(members))
 
 
+def _whole(session: Session, read: Iterator[Raw]) -> Iterator[Found]:
+    unfinished = []
+    for raw in read:
+        thing, rest = found.from_search(raw)
+        if rest is None:
+            yield thing
+        else:
+            unfinished.append((thing, rest))
+    # One conversation at a time: the search above had to end first.
+    for thing, rest in unfinished:
+        yield _completed(session, thing, rest)
+
+
 def objects(
     session: Session, base: str, *, lookups: Sequence[Lookup], attributes: Sequence[str]
 ) -> Generator[Found, None, None]:
@@ -126,18 +142,23 @@ def objects(
         wanted = filters.any_of(lookups[start : start + LOOKUPS])
         if wanted is None:
             continue
-        unfinished = []
-        for raw in subtree(
+        read = subtree(
             session, base, filter=wanted, attributes=attributes, deleted=True
-        ):
-            thing, rest = found.from_search(raw)
-            if rest is None:
-                yield thing
-            else:
-                unfinished.append((thing, rest))
-        # One conversation at a time: the page above had to end first.
-        for thing, rest in unfinished:
-            yield _completed(session, thing, rest)
+        )
+        yield from _whole(session, read)
+
+
+def below(
+    session: Session, container: str, *, kind: Kind, attributes: Sequence[str]
+) -> Generator[Found, None, None]:
+    """Yield the objects of a kind in the subtree of the one with this objectGUID."""
+    read = subtree(
+        session,
+        f"<GUID={container}>",
+        filter=filters.of_kind(kind),
+        attributes=attributes,
+    )
+    yield from _whole(session, read)
 
 
 def _key(dn: str) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Sequence
+import uuid
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -11,15 +13,46 @@ import structlog
 from cloudforest.adapters.directory import values
 from cloudforest.adapters.directory.entries import Found, entry
 from cloudforest.adapters.directory.ldif import search
-from cloudforest.adapters.directory.ldif.file import stamp_of
+from cloudforest.adapters.directory.ldif.file import Stamp, stamp_of
 from cloudforest.adapters.directory.ldif.index import Index, build
 from cloudforest.adapters.directory.stream import in_thread
-from cloudforest.base.errors import Rejected, Unavailable
+from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import Cookie, Entry
-from cloudforest.model.program import ObjectType
+from cloudforest.model.ports import Cookie, Entry, Kind
+from cloudforest.program.scoping.dn import is_below, parse_dn
+
+LOOK_SECONDS = 3.0
+"""How often a watched file is looked at."""
 
 _log = structlog.get_logger()
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """Return None while the file is away, as it may be while it is replaced."""
+    try:
+        return stamp_of(path)
+    except Misconfigured:
+        return None
+
+
+def _guids(lookups: Sequence[Lookup]) -> Iterator[str]:
+    """Yield the objectGUIDs asked for, as the port writes them."""
+    for lookup in lookups:
+        if lookup.by == "guid":
+            with suppress(ValueError):
+                yield str(uuid.UUID(lookup.value))
+
+
+def _gone(guid: str) -> Entry:
+    return Entry(
+        guid=guid,
+        dn="",
+        type=None,
+        classes=frozenset(),
+        parent=None,
+        deleted=True,
+        attributes={},
+    )
 
 
 class LdifDirectory:
@@ -27,7 +60,7 @@ class LdifDirectory:
 
     The cookie is the digest of the file: the same file has nothing new, another one is
     read in full. A read is complete only if `# numEntries: N` in the file or a
-    FILE.sha256 beside it agrees.
+    FILE.sha256 beside it agrees; what a complete export does not hold is gone.
     """
 
     def __init__(self, domain: str, path: Path) -> None:
@@ -61,7 +94,7 @@ class LdifDirectory:
         )
 
     async def changes(
-        self, kind: ObjectType, attributes: Sequence[str], cookie: str | None
+        self, kind: Kind, attributes: Sequence[str], cookie: str | None
     ) -> AsyncIterator[Entry | Cookie]:
         index = await self._indexed()
         if not index.complete:
@@ -70,21 +103,56 @@ class LdifDirectory:
                 " or put a .sha256 beside it, and ask for all members of large groups",
                 file=str(self._path),
             )
-        if cookie != index.digest:
-            read = search.of_type(self._path, index, kind=kind, asked=attributes)
+        full = cookie != index.digest
+        if full:
+            read = search.of_kind(self._path, index, kind=kind, asked=attributes)
             async for each in self._entries(read, attributes):
-                if not (each.deleted and cookie is None):
+                if not each.deleted:
                     yield each
             await self._require_unchanged(index)
-        yield Cookie(index.digest, complete=index.complete)
+        yield Cookie(index.digest, complete=index.complete, full=full)
+
+    async def below(
+        self, container: str, kind: Kind, attributes: Sequence[str]
+    ) -> AsyncIterator[Entry]:
+        index = await self._indexed()
+        heads = [
+            parse_dn(each.dn)
+            async for each in self.read([Lookup(by="guid", value=container)], ())
+            if not each.deleted
+        ]
+        read = search.of_kind(self._path, index, kind=kind, asked=attributes)
+        async for each in self._entries(read, attributes):
+            if any(is_below(parse_dn(each.dn), head) for head in heads):
+                yield each
 
     async def read(
         self, lookups: Sequence[Lookup], attributes: Sequence[str]
     ) -> AsyncIterator[Entry]:
         index = await self._indexed()
         read = search.named(self._path, index, lookups=lookups, asked=attributes)
+        missing = dict.fromkeys(_guids(lookups) if index.complete else ())
         async for each in self._entries(read, attributes):
+            missing.pop(each.guid, None)
             yield each
+        if missing:
+            # What the file lacks is only proved by a file that stayed as it was.
+            await self._require_unchanged(index)
+        for guid in missing:
+            yield _gone(guid)
+
+    async def lacking(self) -> tuple[str, ...]:
+        """Whoever exported the file needed the rights."""
+        return ()
+
+    async def watch(self) -> AsyncIterator[None]:
+        seen = await asyncio.to_thread(_stamp, self._path)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            stamp = await asyncio.to_thread(_stamp, self._path)
+            if stamp != seen:
+                yield
+            seen = stamp
 
     async def close(self) -> None:
         """No file is kept open between reads."""

@@ -13,12 +13,13 @@ from cloudforest.adapters.directory.entries import ALWAYS, Found
 from cloudforest.adapters.directory.ldif.index import Index
 from cloudforest.adapters.directory.ldif.reader import Pattern, Record, attributes, read
 from cloudforest.model.messages import Lookup
-from cloudforest.model.program import ObjectType
+from cloudforest.model.ports import Kind
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 
 _GROUP = attributes(["objectguid", "objectclass", "member"])
 _GUID = attributes(["objectguid"])
+_CONTAINERS = frozenset({"organizationalunit", "container", "builtindomain"})
 _WORDS = frozenset({"objectclass", "isdeleted"})
 
 
@@ -84,18 +85,20 @@ def _found(record: Record, index: Index, wanted: Pattern) -> Found:
     return Found(dn=dn, attributes=held, members=members)
 
 
-def of_type(
-    path: Path, index: Index, *, kind: ObjectType, asked: Sequence[str]
+def of_kind(
+    path: Path, index: Index, *, kind: Kind, asked: Sequence[str]
 ) -> Generator[Found, None, None]:
-    """Yield the entries that have the type among their object classes."""
+    """Yield the entries that have the kind among their object classes."""
     wanted = attributes({*ALWAYS, *asked})
-    # Most entries are of another type: look before decoding. A class may be in base64.
-    line = rb"^objectclass(?:;[^:\n]*)?:(?: *" + kind.encode() + rb" *$|:)"
+    classes = _CONTAINERS if kind == "container" else frozenset({kind})
+    # Most entries are of another kind: look before decoding. A class may be in base64.
+    choice = "|".join(classes).encode()
+    line = rb"^objectclass(?:;[^:\n]*)?:(?: *(?:" + choice + rb") *$|:)"
     maybe = re.compile(line, re.IGNORECASE | re.MULTILINE)
     for record in _records(path):
         if maybe.search(record.text):
             found = _found(record, index, wanted)
-            if kind in map(str.lower, found.attributes["objectclass"]):
+            if not classes.isdisjoint(map(str.lower, found.attributes["objectclass"])):
                 yield found
 
 

@@ -10,6 +10,7 @@ DIRSYNC = "1.2.840.113556.1.4.841"
 PAGED = "1.2.840.113556.1.4.319"
 _EXTENDED_DN = "1.2.840.113556.1.4.529"
 _SHOW_DELETED = "1.2.840.113556.1.4.417"
+_NOTIFICATION = "1.2.840.113556.1.4.528"
 
 INCREMENTAL_VALUES = -0x80000000
 """[MS-ADTS] 3.1.1.3.4.1.3 wants 0x80000000 in four bytes, so it is negative in BER."""
@@ -85,3 +86,7 @@ def extended_dn() -> Control:
 
 def show_deleted() -> Control:
     return Control(_SHOW_DELETED)
+
+
+def notification() -> Control:
+    return Control(_NOTIFICATION)

@@ -17,8 +17,8 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 from ldap3.operation.search import search_operation
 
-from cloudforest.adapters.directory.ldap import failures
-from cloudforest.adapters.directory.ldap.trust import (
+from cloudforest.adapters.directory.ldap.session import failures
+from cloudforest.adapters.directory.ldap.session.trust import (
     CONNECT_SECONDS,
     Account,
     CheckedTls,
@@ -33,10 +33,12 @@ from cloudforest.adapters.directory.ldap.wire.messages import (
 )
 from cloudforest.base.errors import Misconfigured
 
-BASE, SUBTREE = ldap3.BASE, ldap3.SUBTREE
+BASE, LEVEL, SUBTREE = ldap3.BASE, ldap3.LEVEL, ldap3.SUBTREE
 RECEIVE_SECONDS = 120
 """Samba is silent while it searches a large domain; 22,000 people took 5 seconds."""
 _READ_BYTES = 65_536
+_KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+"""Seconds, seconds, and how often: a silent controller is found dead in two minutes."""
 _PORT = 636
 
 
@@ -101,6 +103,14 @@ class Session:
             return self._socket.recv(_READ_BYTES)
         except OSError as error:
             raise failures.broken(self.controller, str(error)) from error
+
+    def wait_for_ever(self) -> None:
+        """Let the controller be silent for as long as TCP says that it is there."""
+        self._socket.settimeout(None)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE:
+            if (option := getattr(socket, name, None)) is not None:
+                self._socket.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def abort(self) -> None:
         """Make a reader in another thread give up."""

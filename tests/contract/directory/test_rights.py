@@ -1,0 +1,84 @@
+"""Whether deletions can be seen, by accounts with all rights, with some, with none."""
+
+from __future__ import annotations
+
+import pytest
+from tests.contract.directory.conftest import over_ldap
+from tests.servers.contoso import PEOPLE, Account
+from tests.servers.samba import Contoso
+
+from cloudforest.adapters.directory.ldap import LdapDirectory
+from cloudforest.base.secrets import Secret
+from cloudforest.model.ports import Cookie
+
+REPLICATE = "Replicating Directory Changes"
+SEE_DELETED = "read and list CN=Deleted Objects"
+
+
+@pytest.fixture(scope="session")
+def replicating(contoso: Contoso) -> Account:
+    """An account that may replicate, and may not see what was deleted."""
+    account = contoso.samba.account("svc-repl")
+    contoso.samba.let_replicate("svc-repl")
+    return account
+
+
+async def lacking(directory: LdapDirectory) -> tuple[str, ...]:
+    async for item in directory.changes("contact", ["mail"], None):
+        if isinstance(item, Cookie):
+            return await directory.lacking()
+    return pytest.fail("The read ended without a cookie.")
+
+
+def as_account(contoso: Contoso, account: Account) -> LdapDirectory:
+    return over_ldap(
+        contoso, username=account.username, password=Secret(account.password)
+    )
+
+
+async def test_the_rights_that_an_account_lacks_are_named(
+    contoso: Contoso, replicating: Account
+):
+    # A tombstone that those see who may.
+    dn = f"CN=Deleted,{PEOPLE}"
+    contoso.samba.add(
+        f"dn: {dn}\nobjectClass: user\nsAMAccountName: deleted\nuserAccountControl: 544"
+    )
+    contoso.samba.delete(dn)
+
+    assert await lacking(over_ldap(contoso)) == ()
+    assert await lacking(as_account(contoso, replicating)) == (SEE_DELETED,)
+    plain = as_account(contoso, contoso.unprivileged)
+    assert await lacking(plain) == (REPLICATE, SEE_DELETED)
+
+
+async def test_without_the_sight_of_deleted_objects_a_deletion_is_silent(
+    contoso: Contoso, replicating: Account
+):
+    """The reason for all this: nothing fails."""
+    dn = f"CN=Silent,{PEOPLE}"
+    contoso.samba.add(
+        f"dn: {dn}\nobjectClass: user\nsAMAccountName: silent\nuserAccountControl: 544"
+    )
+    blind, seeing = as_account(contoso, replicating), over_ldap(contoso)
+    cookies = [await _cookie(each) for each in (blind, seeing)]
+    guid = contoso.samba.guid(dn)
+    contoso.samba.delete(dn)
+
+    assert guid not in await _deleted(blind, cookies[0])
+    assert guid in await _deleted(seeing, cookies[1])
+
+
+async def _cookie(directory: LdapDirectory) -> str | None:
+    last = [item async for item in directory.changes("user", ["mail"], None)][-1]
+    assert isinstance(last, Cookie)
+    return last.value
+
+
+async def _deleted(directory: LdapDirectory, cookie: str | None) -> set[str]:
+    read = directory.changes("user", ["mail"], cookie)
+    return {
+        each.guid
+        async for each in read
+        if not isinstance(each, Cookie) and each.deleted
+    }

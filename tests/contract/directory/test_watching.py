@@ -1,0 +1,59 @@
+"""Change notification: told as soon as something changes, for as long as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from tests.contract.directory.conftest import over_ldap
+from tests.servers.contoso import staff
+from tests.servers.samba import Contoso
+
+from cloudforest.base.errors import Unavailable
+from cloudforest.base.secrets import Secret
+
+SETTLED = 1.0
+"""Seconds after which a search that stays open has certainly been sent."""
+
+
+async def test_a_change_is_told_at_once(contoso: Contoso):
+    async with aclosing(over_ldap(contoso).watch()) as watch:
+        for title in ("One", "Two"):
+            told = asyncio.ensure_future(anext(watch))
+            await asyncio.sleep(SETTLED)
+            assert not told.done()
+            contoso.samba.modify(staff(6), title=[title])
+            async with asyncio.timeout(30):
+                await told
+
+
+async def test_an_account_without_special_rights_is_told_as_well(contoso: Contoso):
+    plain = over_ldap(
+        contoso,
+        username=contoso.unprivileged.username,
+        password=Secret(contoso.unprivileged.password),
+    )
+    async with aclosing(plain.watch()) as watch:
+        told = asyncio.ensure_future(anext(watch))
+        await asyncio.sleep(SETTLED)
+        contoso.samba.modify(staff(6), title=["Three"])
+        async with asyncio.timeout(30):
+            await told
+
+
+async def test_whoever_watches_can_be_stopped(contoso: Contoso):
+    async with aclosing(over_ldap(contoso).watch()) as watch:
+        told = asyncio.ensure_future(anext(watch))
+        await asyncio.sleep(SETTLED)
+        told.cancel()
+        async with asyncio.timeout(30):
+            with pytest.raises(asyncio.CancelledError):
+                await told
+
+
+async def test_a_controller_that_can_not_be_reached_is_unavailable(contoso: Contoso):
+    watch = over_ldap(contoso, controllers=["ldaps://127.0.0.101"]).watch()
+
+    with pytest.raises(Unavailable, match="can't be reached"):
+        await anext(watch)

@@ -1,0 +1,48 @@
+"""What shows that an account sees tombstones."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from cloudforest.adapters.directory.ldap import rights
+from cloudforest.adapters.directory.ldap.session import connection
+from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
+
+BARE = Raw("CN=Deleted Objects,DC=x", {})
+READABLE = Raw("CN=Deleted Objects,DC=x", {"objectclass": [b"container"]})
+TOMBSTONE = Raw("CN=a,CN=Deleted Objects,DC=x", {"name": [b"a"]})
+
+
+class Shown:
+    """A session that shows these entries at each scope."""
+
+    controller, account = "ldaps://dc1", "svc"
+
+    def __init__(self, **scopes: list[Raw]) -> None:
+        self.scopes = scopes
+
+    def search(self, _base: str, scope: str, **_: Any) -> Generator[Raw, None, Ending]:
+        yield from self.scopes.get(scope, [])
+        return Ending(0, "")
+
+
+@pytest.mark.parametrize(
+    ("listed", "container", "expected"),
+    [
+        ([TOMBSTONE], [BARE], True),
+        ([], [READABLE], True),
+        ([], [BARE], False),
+        ([], [], False),
+    ],
+    ids=["listed", "nothing deleted yet", "bare", "hidden"],
+)
+def test_tombstones_are_seen_where_one_is_or_where_the_container_can_be_read(
+    listed: list[Raw], container: list[Raw], *, expected: bool
+):
+    shown = {connection.LEVEL: listed, connection.BASE: container}
+    session: Any = Shown(**shown)
+
+    assert rights.sees_deleted(session, "DC=x") is expected

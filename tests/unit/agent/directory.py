@@ -1,0 +1,133 @@
+"""A directory in memory, and what an agent answers from it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+
+from cloudforest.agent.answer import Answer
+from cloudforest.base.errors import Unavailable
+from cloudforest.model.messages import Closing, Lookup, Record, SyncRequest
+from cloudforest.model.ports import Cookie, Entry, Kind
+from cloudforest.model.program import Compare, ObjectType, ScopeProgram, TypeFilter
+
+PEOPLE = "OU=People,DC=contoso,DC=com"
+STAFF = "CN=Staff,OU=Groups,DC=contoso,DC=com"
+HEAD = "00000000-0000-0000-0000-0000000000aa"
+SALES = TypeFilter(
+    text='department eq "Sales"',
+    tree=Compare(attribute="department", operator="eq", value="Sales"),
+)
+
+
+def _type(kind: Kind) -> ObjectType | None:
+    return None if kind == "container" else kind
+
+
+class Domain:
+    """A directory in memory: the same entries for whoever asks, and what was asked."""
+
+    def __init__(self, entries: Sequence[Entry], *, fails_after: int = 1_000) -> None:
+        self.entries = entries
+        self.bindings = {PEOPLE: "ou-guid", STAFF: "staff-guid"}
+        self.deltas: list[Entry] = []
+        self.fails_after = fails_after
+        self.asked: list[tuple[str, str | None]] = []
+        self.read_attributes: set[str] = set()
+        self.reread_attributes: set[str] = set()
+        self.complete = True
+        self.refuses_cookies = False
+        self.groups = {STAFF: frozenset({"u1"})}
+        self.lacks: tuple[str, ...] = ()
+        self.read_below: list[tuple[str, str]] = []
+
+    async def identify(self) -> str:
+        return HEAD
+
+    async def resolve(self, dns: Sequence[str]) -> dict[str, str]:
+        return {dn: self.bindings[dn] for dn in dns if dn in self.bindings}
+
+    async def members(self, group: str, *, nested: bool) -> frozenset[str]:
+        return self.groups[group] | (frozenset({"u2"}) if nested else frozenset())
+
+    async def changes(
+        self, kind: Kind, attributes: Sequence[str], cookie: str | None
+    ) -> AsyncIterator[Entry | Cookie]:
+        self.asked.append((kind, cookie))
+        self.read_attributes |= set(attributes)
+        full = cookie is None or self.refuses_cookies
+        for count, each in enumerate(self.entries if full else self.deltas):
+            if count == self.fails_after and kind != "container":
+                raise Unavailable("dc1 stopped answering.")
+            if each.type == _type(kind):
+                yield each
+        yield Cookie(f"{kind}-2", complete=self.complete, full=full)
+
+    async def below(
+        self, container: str, kind: Kind, attributes: Sequence[str]
+    ) -> AsyncIterator[Entry]:
+        self.read_attributes |= set(attributes)
+        self.read_below.append((container, kind))
+        head = next(each.dn for each in self.entries if each.guid == container)
+        for each in self.entries:
+            if each.type == _type(kind) and each.dn.endswith(head):
+                yield each
+
+    async def read(
+        self, lookups: Sequence[Lookup], attributes: Sequence[str]
+    ) -> AsyncIterator[Entry]:
+        self.read_attributes |= set(attributes)
+        self.reread_attributes = set(attributes)
+        wanted = {each.value for each in lookups}
+        for each in self.entries:
+            if each.guid in wanted:
+                has_members = "member" in attributes
+                yield each if has_members else replace(each, members=())
+
+    async def lacking(self) -> tuple[str, ...]:
+        return self.lacks
+
+    async def watch(self) -> AsyncIterator[None]:
+        return
+        yield
+
+    async def close(self) -> None: ...
+
+
+def entry(guid: str, kind: ObjectType | None = "user", **attributes: str) -> Entry:
+    unit = attributes.pop("unit", PEOPLE)
+    return Entry(
+        guid=guid,
+        dn=f"CN={guid},{unit}",
+        type=kind,
+        classes=frozenset({"top", kind or "organizationalunit"}),
+        parent="ou-guid",
+        deleted=False,
+        attributes={
+            name.replace("_", "-"): (value,) for name, value in attributes.items()
+        },
+    )
+
+
+def request(**fields: object) -> SyncRequest:
+    defaults: Mapping[str, object] = {
+        "id": "r1",
+        "job": "people",
+        "domain": "contoso.com",
+        "kind": "import",
+        "scope": ScopeProgram(
+            types=("user",),
+            organizational_units=(PEOPLE,),
+            filters={"user": SALES},
+        ),
+        "attributes": {"user": ("mail", "sourceanchor")},
+    }
+    return SyncRequest(**{**defaults, **fields})
+
+
+async def answered(domain: Domain, asked: SyncRequest) -> tuple[list[Record], Closing]:
+    answer = Answer("sync01", {"contoso.com": domain}, page_bytes=100_000)
+    pages = [page async for page in answer(asked)]
+    closing = pages[-1].closing
+    assert closing is not None
+    return [record for page in pages for record in page.records], closing
