@@ -51,12 +51,16 @@ class Profile(Value, frozen=True):
 
 
 class Target(Value, frozen=True):
-    """`scim` is `embedded` or the base URL of a SCIM 2.0 service."""
+    """`scim` is `embedded` or the base URL of a SCIM 2.0 service.
+
+    `formerly`, here and below: see `model.renames`.
+    """
 
     name: str
     scim: str
     profile: Profile
     auth: Auth | None = None
+    formerly: str | None = None
 
 
 class Tls(Value, frozen=True):
@@ -99,6 +103,7 @@ class Agent(Value, frozen=True):
     name: str
     domains: tuple[str, ...]
     run: Literal["local", "remote"]
+    formerly: str | None = None
 
 
 class Scope(Value, frozen=True):
@@ -153,6 +158,7 @@ class Job(Value, frozen=True):
     enabled: bool = True
     guard: dict[str, Budget] = msgspec.field(default_factory=dict)
     notify: tuple[str, ...] = ()
+    formerly: str | None = None
 
 
 class Registration(Value, frozen=True):

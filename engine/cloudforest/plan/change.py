@@ -23,6 +23,8 @@ class FieldChange(Value, frozen=True):
 
 
 class Change(Value, frozen=True):
+    """The first field of a rename is `name`; the others are what changed besides."""
+
     action: Action
     kind: str
     name: str
@@ -36,4 +38,7 @@ class Change(Value, frozen=True):
         return (int(deleting), -rank if deleting else rank, self.name)
 
     def __str__(self) -> str:
-        return f"{_VERBS[self.action]} {self.kind} {self.name}"
+        name = self.name
+        if self.action == "rename":
+            name = f"{self.fields[0].before} → {name}"
+        return f"{_VERBS[self.action]} {self.kind} {name}"

@@ -8,10 +8,16 @@ from typing import Any
 import msgspec
 
 from cloudforest.model.registration import Registration
+from cloudforest.model.renames import renames
 from cloudforest.model.value import Value
 from cloudforest.plan.change import Change, FieldChange
 
-Documents = dict[tuple[str, str], dict[str, Any]]
+Document = dict[str, Any]
+Key = tuple[str, str]
+"""A kind and a name."""
+
+_NOT_CONTENT = {"name", "formerly"}
+"""A name is what a change is of; `formerly` counts once, and may stay or go then."""
 
 
 def difference(
@@ -20,15 +26,20 @@ def difference(
     """Return the changes that lead from one to the other, in the order to make them."""
     before = _documents(registered) if registered else {}
     after = _documents(desired)
+    former: dict[Key, Key] = {
+        (each.kind, each.after): (each.kind, each.before)
+        for each in renames(registered, desired)
+    }
+    pairs = [(before.get(former.get(key, key)), after[key]) for key in after]
+    gone = before.keys() - after.keys() - set(former.values())
     changes = [
-        change
-        for key in before.keys() | after.keys()
-        if (change := _change(key, before.get(key), after.get(key)))
+        *(_change(key, *pair) for key, pair in zip(after, pairs, strict=True)),
+        *(_change(key, before[key], None) for key in gone),
     ]
-    return tuple(sorted(changes, key=lambda each: each.order))
+    return tuple(sorted(filter(None, changes), key=lambda each: each.order))
 
 
-def _documents(registration: Registration) -> Documents:
+def _documents(registration: Registration) -> dict[Key, Document]:
     kinds: dict[str, tuple[Value, ...]] = {
         "Tenant": (registration.tenant,),
         "Target": registration.targets,
@@ -45,35 +56,35 @@ def _documents(registration: Registration) -> Documents:
     }
 
 
-def _as_json(value: Value) -> dict[str, Any]:
+def _as_json(value: Value) -> Document:
     # Lists as lists: a saved plan is to be equal to the one that was made.
-    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
+    document: Document = msgspec.json.decode(msgspec.json.encode(value))
     return document
 
 
-def _change(
-    key: tuple[str, str], before: dict[str, Any] | None, after: dict[str, Any] | None
-) -> Change | None:
+def _change(key: Key, before: Document | None, after: Document | None) -> Change | None:
     kind, name = key
+    fields = tuple(_fields(before or {}, after or {}))
     if before is None:
-        fields = _fields({}, after or {})
-        return Change(action="create", kind=kind, name=name, fields=tuple(fields))
+        return Change(action="create", kind=kind, name=name, fields=fields)
     if after is None:
-        fields = _fields(before, {})
-        return Change(action="delete", kind=kind, name=name, fields=tuple(fields))
-    changed = tuple(_fields(before, after))
-    if not changed:
+        return Change(action="delete", kind=kind, name=name, fields=fields)
+    if before["name"] != name:
+        renamed = FieldChange(path="name", before=before["name"], after=name)
+        fields = (renamed, *fields)
+        return Change(action="rename", kind=kind, name=name, fields=fields)
+    if not fields:
         return None
-    return Change(action="update", kind=kind, name=name, fields=changed)
+    return Change(action="update", kind=kind, name=name, fields=fields)
 
 
 def _fields(
-    before: dict[str, Any], after: dict[str, Any], prefix: str = ""
+    before: Document, after: Document, prefix: str = ""
 ) -> Iterator[FieldChange]:
     for key in sorted(before.keys() | after.keys()):
         path = f"{prefix}.{key}" if prefix else key
         old, new = before.get(key), after.get(key)
-        if path == "name" or old == new:
+        if path in _NOT_CONTENT or old == new:
             continue
         if isinstance(old, dict | None) and isinstance(new, dict | None):
             yield from _fields(old or {}, new or {}, path)

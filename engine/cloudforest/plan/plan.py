@@ -11,7 +11,9 @@ from cloudforest.model.provisioning import Counts
 from cloudforest.model.registration import Registration
 from cloudforest.model.value import Value
 from cloudforest.plan.change import Change
+from cloudforest.plan.consequences import Consequence
 from cloudforest.plan.difference import difference
+from cloudforest.plan.warnings import warnings
 
 
 class Guard(Value, frozen=True):
@@ -48,12 +50,20 @@ class JobImpact(Value, frozen=True):
         return {**msgspec.to_builtins(self.counts), **seconds}
 
 
+class Foreseen(Value, frozen=True):
+    """What the control plane says of a registration that would replace its own."""
+
+    impacts: tuple[JobImpact, ...] = ()
+    consequences: tuple[Consequence, ...] = ()
+
+
 class Plan(Value, frozen=True):
     """`base` is the revision that it was made against."""
 
     base: int
     changes: tuple[Change, ...]
     impacts: tuple[JobImpact, ...] = ()
+    consequences: tuple[Consequence, ...] = ()
     version: Literal[1] = 1
 
     @property
@@ -65,6 +75,10 @@ class Plan(Value, frozen=True):
     def impact_digest(self) -> str:
         """What an allowance names: the effects."""
         return digest({each.job: each.data() for each in self.impacts})
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(warnings(self.changes))
 
     @property
     def guards(self) -> tuple[Guard, ...]:
@@ -83,6 +97,8 @@ class Plan(Value, frozen=True):
             "changes": msgspec.to_builtins(self.changes),
             "impact": {each.job: each.data() for each in self.impacts},
             "guards": msgspec.to_builtins(self.guards),
+            "warnings": list(self.warnings),
+            "consequences": msgspec.to_builtins(self.consequences),
         }
 
 
@@ -91,6 +107,13 @@ def make_plan(
     base: int,
     registered: Registration | None,
     desired: Registration,
-    impacts: tuple[JobImpact, ...] = (),
+    foreseen: Foreseen | None = None,
 ) -> Plan:
-    return Plan(base=base, changes=difference(registered, desired), impacts=impacts)
+    """Make the plan; without `foreseen` it says nothing of the effects on people."""
+    foreseen = foreseen or Foreseen()
+    return Plan(
+        base=base,
+        changes=difference(registered, desired),
+        impacts=foreseen.impacts,
+        consequences=foreseen.consequences,
+    )

@@ -34,11 +34,11 @@ class ControlPlaneClient(ControlPlaneHttp):
         )
         return int(msgspec.json.decode(body)["revision"])
 
-    async def impact(self, registration: Registration) -> list[dict[str, Any]]:
-        """Return what the next cycle of each job would do, one mapping a job."""
+    async def impact(self, registration: Registration) -> dict[str, Any]:
+        """Return what the next cycles would do (`impacts`), and the `consequences`."""
         body = await self.call("POST", "/impact", registration)
-        impacts: list[dict[str, Any]] = msgspec.json.decode(body)
-        return impacts
+        foreseen: dict[str, Any] = msgspec.json.decode(body)
+        return foreseen
 
     async def agent_token(self, name: str) -> str:
         body = await self.call("POST", f"/agents/{quote(name, safe='')}/token")

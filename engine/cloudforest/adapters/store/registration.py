@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select
 
 from cloudforest.adapters.store import tables
 from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.renames import settle
 from cloudforest.base.canonical import canonical_json
 from cloudforest.base.errors import Stale
 from cloudforest.model.registration import Registration
@@ -27,12 +28,13 @@ class SqlRegistrationStore:
         self, registration: Registration, *, base: int, operator: str, now: datetime
     ) -> int:
         def work(connection: Connection) -> int:
-            latest = _latest_revision(connection)
+            latest, registered = _latest(connection)
             if latest != base:
                 raise Stale(
                     f"The registration is at revision {latest}, the plan was made"
                     f" against {base}; plan again."
                 )
+            settle(connection, registered, registration)
             row = {
                 "revision": base + 1,
                 "body": canonical_json(registration),
@@ -43,12 +45,6 @@ class SqlRegistrationStore:
             return base + 1
 
         return await self._database.run(work)
-
-
-def _latest_revision(connection: Connection) -> int:
-    revision = tables.registration.c.revision
-    row = connection.execute(select(revision).order_by(revision.desc()).limit(1))
-    return row.scalar() or 0
 
 
 def _latest(connection: Connection) -> tuple[int, Registration | None]:

@@ -11,6 +11,7 @@ from cloudforest.compiler.rules.coverage import (
     mappings_match,
     nothing_is_unused,
 )
+from cloudforest.compiler.rules.formerly import former_names_are_free
 from cloudforest.compiler.rules.language import (
     mappings_are_readable,
     scopes_are_readable,
@@ -35,6 +36,7 @@ Rule = Callable[[Tree], Iterable[Complaint]]
 RULES: tuple[Rule, ...] = (
     there_is_one_tenant,
     names_are_unique,
+    former_names_are_free,
     domains_are_in_one_forest,
     mappings_are_their_own_ancestors_never,
     references_resolve,

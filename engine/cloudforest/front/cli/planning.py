@@ -21,7 +21,7 @@ from cloudforest.front.hosting.connection import connect_to_tree
 from cloudforest.model.registration import Registration
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
-from cloudforest.plan.plan import JobImpact, Plan, make_plan
+from cloudforest.plan.plan import Foreseen, Plan, make_plan
 from cloudforest.plan.planfile import SavedPlan, load_plan, save_plan
 
 
@@ -75,12 +75,12 @@ async def plan_against(
     client: ControlPlaneClient, desired: Registration, *, impact: bool
 ) -> Plan:
     registered = await client.registration()
-    impacts = await client.impact(desired) if impact else []
+    foreseen = await client.impact(desired) if impact else {}
     return make_plan(
         base=registered.revision,
         registered=registered.registration,
         desired=desired,
-        impacts=msgspec.convert(impacts, tuple[JobImpact, ...]),
+        foreseen=msgspec.convert(foreseen, Foreseen),
     )
 
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from cloudforest.base.errors import Misconfigured
 from cloudforest.front.http.answers import answer, operator_of, plane_of, read_body
 from cloudforest.model.registration import Registration
+from cloudforest.model.renames import nouns
 
 
 async def show(request: Request) -> Response:
@@ -40,7 +41,10 @@ def _revision(etag: str) -> int:
 
 
 def require_whole(registration: Registration) -> Registration:
-    """Raise Misconfigured where something refers to nothing; the compiler does not."""
+    """Raise Misconfigured where something refers to nothing; the compiler does not.
+
+    Neither may two have had one name, or one the name of another.
+    """
     domains = registration.domains()
     named = {name for each in registration.agents for name in each.domains}
     named |= {each.domain for each in registration.jobs}
@@ -52,6 +56,11 @@ def require_whole(registration: Registration) -> Registration:
         raise Misconfigured(
             f"The registration refers to {', '.join(sorted(missing))}, which it lacks."
         )
+    for kind, held in nouns(registration).items():
+        names = [each.name for each in held]
+        names += [each.formerly for each in held if each.formerly]
+        if len(set(names)) < len(names):
+            raise Misconfigured(f"Two of kind {kind} have, or had, the same name.")
     return registration
 
 

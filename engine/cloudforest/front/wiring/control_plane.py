@@ -31,7 +31,8 @@ from cloudforest.model.ports import (
 )
 from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import Registration
-from cloudforest.plan.plan import JobImpact
+from cloudforest.model.renames import unsettled_jobs
+from cloudforest.plan.plan import Foreseen
 from cloudforest.provisioning.explaining import explain
 from cloudforest.provisioning.run import Progress, silent
 from cloudforest.provisioning.scheduler import Scheduler
@@ -63,16 +64,18 @@ class ControlPlane:
     async def register(
         self, registration: Registration, *, base: int, operator: Operator
     ) -> int:
-        revision = await self.registrations.register(
-            registration, base=base, operator=operator.name, now=self.clock()
-        )
+        _, registered = await self.registrations.registration()
+        # A cycle that reads the registration afterwards finds it changed; one that
+        # has read it takes its job's turn at once, and is seen here.
+        with self.runs.held(unsettled_jobs(registered, registration)):
+            revision = await self.registrations.register(
+                registration, base=base, operator=operator.name, now=self.clock()
+            )
         await self.enrolment.sync_agents(registration)
         await self.operators.audit(operator, "register", f"revision {revision}")
         return revision
 
-    async def impact(
-        self, registration: Registration, operator: Operator
-    ) -> list[JobImpact]:
+    async def impact(self, registration: Registration, operator: Operator) -> Foreseen:
         return await self.impacts.of(registration, operator)
 
     # --- agents ----------------------------------------------------------------------

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from cloudforest.base.canonical import digest
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.front.wiring import summaries
@@ -13,8 +15,10 @@ from cloudforest.front.wiring.previews import Previews
 from cloudforest.front.wiring.runs import Runs
 from cloudforest.model.identity import Operator, permits
 from cloudforest.model.ports import AgentBus, IdentityStore, RegistrationStore
-from cloudforest.model.registration import Job, Registration
-from cloudforest.plan.plan import JobImpact
+from cloudforest.model.registration import Job, Registration, Target
+from cloudforest.model.renames import renames, under_former_names
+from cloudforest.plan.consequences import Consequence, Removal, removals
+from cloudforest.plan.plan import Foreseen, JobImpact
 from cloudforest.provisioning.impact import impact
 
 
@@ -28,25 +32,48 @@ class Impacts:
     bus: AgentBus | None
     previews: Previews | None
 
-    async def of(
-        self, registration: Registration, operator: Operator
-    ) -> list[JobImpact]:
+    async def of(self, registration: Registration, operator: Operator) -> Foreseen:
         """Evaluate the next cycle of each enabled job as it would be registered.
 
         Who may not register it can't have it read with secrets either: a reference
         that is not registered would be resolved here and sent where it says.
         """
+        _, registered = await self.registrations.registration()
+        consequences = [
+            await self._counted(each) for each in removals(registered, registration)
+        ]
+        kept = under_former_names(registered, registration)
+        impacts = await self._of_jobs(kept, operator, registered)
+        renamed = {
+            each.before: each.after
+            for each in renames(registered, registration)
+            if each.kind == "Job"
+        }
+        return Foreseen(
+            impacts=tuple(_called(each, renamed.get(each.job)) for each in impacts),
+            consequences=tuple(consequences),
+        )
+
+    async def _counted(self, removal: Removal) -> Consequence:
+        target, job = removal.links
+        counts = await self.runs.store.linked(target, job, removal.type)
+        return removal.consequence(
+            created=counts.get("created", 0), adopted=counts.get("adopted", 0)
+        )
+
+    async def _of_jobs(
+        self,
+        registration: Registration,
+        operator: Operator,
+        registered: Registration | None,
+    ) -> list[JobImpact]:
         jobs = [each for each in registration.jobs if each.enabled]
         trusted = permits(operator.role, "apply")
-        if not trusted and not await self._has_targets_of(registration):
+        if not trusted and not _has_targets_of(registered, registration):
             reason = "A target differs from the registered one; role `apply` sees."
             return [JobImpact(job=each.name, unknown=reason) for each in jobs]
         async with self._asked(registration, trusted=trusted) as bus:
             return [await self._of_job(job, registration, bus) for job in jobs]
-
-    async def _has_targets_of(self, registration: Registration) -> bool:
-        _, registered = await self.registrations.registration()
-        return registered is not None and registered.targets == registration.targets
 
     @asynccontextmanager
     async def _asked(
@@ -80,3 +107,21 @@ class Impacts:
             for agent in registration.agents
             if domain in agent.domains
         )
+
+
+def _has_targets_of(registered: Registration | None, other: Registration) -> bool:
+    """Tell whether each target of the other is registered, whatever its name."""
+    held = {_nameless(each) for each in registered.targets} if registered else set()
+    return all(_nameless(each) in held for each in other.targets)
+
+
+def _nameless(target: Target) -> Target:
+    return replace(target, name="", formerly=None)
+
+
+def _called(impact: JobImpact, name: str | None) -> JobImpact:
+    """Return the impact under the new name of its job, if it gets one."""
+    if name is None:
+        return impact
+    guards = tuple(replace(each, job=name) for each in impact.guards)
+    return replace(impact, job=name, guards=guards)

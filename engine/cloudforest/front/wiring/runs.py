@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from cloudforest.base.clock import Clock
@@ -43,6 +43,14 @@ class Runs:
             )
         finally:
             await target.close()
+
+    @contextmanager
+    def held(self, jobs: Iterable[str]) -> Iterator[None]:
+        """Let none of the jobs start a cycle; raises Busy when one is under way."""
+        with ExitStack() as stack:
+            for job in jobs:
+                stack.enter_context(self.turns.take(job))
+            yield
 
     async def cycle(
         self, name: str, registration: Registration, bus: AgentBus, progress: Progress

@@ -18,7 +18,12 @@ class RegistrationStore(Protocol):
     async def register(
         self, registration: Registration, *, base: int, operator: str, now: datetime
     ) -> int:
-        """Store it as the next revision; raises Stale unless `base` is the latest."""
+        """Store it as the next revision; raises Stale unless `base` is the latest.
+
+        In the same transaction, what is kept under a name is renamed (see
+        `model.renames`), and what was kept for a job or target that is gone is
+        forgotten, its cycles and log excepted.
+        """
         ...
 
 

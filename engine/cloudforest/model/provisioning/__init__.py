@@ -26,6 +26,7 @@ from cloudforest.model.provisioning.effects import (
 from cloudforest.model.provisioning.rows import (
     Flat,
     Link,
+    Origin,
     Presence,
     SourceRow,
     TargetResource,
@@ -48,6 +49,7 @@ __all__ = [
     "ImportEnd",
     "Link",
     "LogEntry",
+    "Origin",
     "Outcome",
     "Presence",
     "ReferenceChange",

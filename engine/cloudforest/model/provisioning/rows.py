@@ -14,6 +14,9 @@ Flat = dict[str, Any]
 Presence = Literal["in", "out", "gone", "unknown"]
 """What the directory last said of an object when it was asked by objectGUID."""
 
+Origin = Literal["created", "adopted"]
+"""How a resource came to be ours: made by us, or found in the target."""
+
 
 class SourceRow(Value, frozen=True):
     """One object as last imported; see `messages.InScope` for the fields.
@@ -39,7 +42,7 @@ class Link(Value, frozen=True):
     type: ObjectType
     resource: str
     resource_type: str
-    origin: Literal["created", "adopted"]
+    origin: Origin
     anchor: str
     written: Flat
 

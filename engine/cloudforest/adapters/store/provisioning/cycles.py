@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import (
     Connection,
+    RowMapping,
     Table,
     delete,
     func,
@@ -32,18 +33,26 @@ IMPORTED = (source, inquiry, scope_member, reference, membership)
 JOB_TABLES = (*IMPORTED, effect, watermark)
 CUT_SHORT = "The service ended before this cycle did; the next one goes on from there."
 
+COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
+
 decode = msgspec.json.Decoder(Cycle).decode
 encode = msgspec.json.Encoder().encode
 
 
+def read_cycle(row: RowMapping) -> Cycle:
+    """Read a cycle under the names that its job and its target have now."""
+    held = decode(row["body"])
+    return msgspec.structs.replace(held, job=row["job"], target=row["target"])
+
+
 def cut_short(connection: Connection, job: str) -> None:
     """Close the cycles of the job that still say running."""
-    query = select(cycle.c.body).where(cycle.c.job == job, cycle.c.state == "running")
-    for body in connection.execute(query).scalars().all():
-        save_cycle(
-            connection,
-            msgspec.structs.replace(decode(body), state="failed", error=CUT_SHORT),
+    query = select(*COLUMNS).where(cycle.c.job == job, cycle.c.state == "running")
+    for row in connection.execute(query).mappings().all():
+        ended = msgspec.structs.replace(
+            read_cycle(row), state="failed", error=CUT_SHORT
         )
+        save_cycle(connection, ended)
 
 
 def save_cycle(connection: Connection, value: Cycle) -> None:
@@ -87,12 +96,13 @@ class Cycles(Part):
             .group_by(cycle.c.job)
             .subquery()
         )
-        query = select(cycle.c.job, cycle.c.body).join(
+        query = select(*COLUMNS).join(
             last, (cycle.c.job == last.c.job) & (cycle.c.started == last.c.started)
         )
         return await self.database.run(
             lambda connection: {
-                job: decode(body) for job, body in connection.execute(query)
+                row["job"]: read_cycle(row)
+                for row in connection.execute(query).mappings()
             }
         )
 

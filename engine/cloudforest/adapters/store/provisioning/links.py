@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Connection, func, select
+from sqlalchemy import Column, Connection, exists, func, select
 from sqlalchemy.exc import IntegrityError
 
 from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
 from cloudforest.adapters.store.tables import link, source
 from cloudforest.model.outcomes import AlreadyLinked
-from cloudforest.model.provisioning import Link
+from cloudforest.model.program import ObjectType
+from cloudforest.model.provisioning import Link, Origin
 
 
 def save_links(connection: Connection, target: str, links: Sequence[Link]) -> None:
@@ -73,6 +74,24 @@ class Links(Part):
                     select(key, value).where(link.c.target == target, key.in_(some))
                 )
             }
+
+        return await self.database.run(work)
+
+    async def linked(
+        self, target: str, job: str | None, type_: ObjectType | None
+    ) -> dict[Origin, int]:
+        query = select(link.c.origin, func.count().label("number")).where(
+            link.c.target == target
+        )
+        if job is not None:
+            of_job = (source.c.job == job) & (source.c.guid == link.c.guid)
+            query = query.where(exists().where(of_job))
+        if type_ is not None:
+            query = query.where(link.c.type == type_)
+
+        def work(connection: Connection) -> dict[Origin, int]:
+            found = connection.execute(query.group_by(link.c.origin))
+            return {row.origin: row.number for row in found}
 
         return await self.database.run(work)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from cloudforest.model.provisioning import Link
+from cloudforest.model.program import ObjectType
+from cloudforest.model.provisioning import Link, Origin
 
 
 class Links(Protocol):
@@ -19,6 +20,12 @@ class Links(Protocol):
         self, target: str, resources: Sequence[str]
     ) -> dict[str, str]:
         """Return the objectGUID that each of these resource ids is linked to."""
+        ...
+
+    async def linked(
+        self, target: str, job: str | None, type_: ObjectType | None
+    ) -> dict[Origin, int]:
+        """Return how many objects are linked, by origin: all of them, or of a job."""
         ...
 
     async def managed(self, job: str, target: str) -> int:

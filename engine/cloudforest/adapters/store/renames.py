@@ -1,0 +1,86 @@
+"""Names that change or go: what is kept under them moves along, or is forgotten."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, Table, delete, select, update
+
+from cloudforest.adapters.store import tables
+from cloudforest.model.identity import AgentRecord
+from cloudforest.model.registration import Registration
+from cloudforest.model.renames import Kind, Rename, nouns, renames, under_former_names
+
+HISTORY = (tables.cycle, tables.log)
+"""What happened stays when a job or a target goes."""
+
+PICTURE = (tables.resource, tables.resource_key)
+"""Their `target` is a cycle's picture of one."""
+
+
+COLUMNS: dict[Kind, str] = {"Job": "job", "Target": "target"}
+"""The columns that hold names of a kind; an agent has one row, by its id."""
+
+
+def tables_with(column: str) -> list[Table]:
+    """Return the tables that keep something under a job, or under a target."""
+    return [
+        each
+        for each in tables.metadata.sorted_tables
+        if column in each.c and each not in PICTURE
+    ]
+
+
+def settle(
+    connection: Connection, registered: Registration | None, desired: Registration
+) -> None:
+    """Forget what is kept for the jobs and targets that go; rename the rest.
+
+    In the transaction that registers them: nobody sees one without the other.
+    """
+    if registered is None:
+        return
+    before, kept = nouns(registered), nouns(under_former_names(registered, desired))
+    for kind, column in COLUMNS.items():
+        left = {each.name for each in kept[kind]}
+        for name in {each.name for each in before[kind]} - left:
+            forget(connection, column, name)
+    for rename in renames(registered, desired):
+        if rename.kind == "Agent":
+            _rename_agent(connection, rename)
+        else:
+            _rename(connection, COLUMNS[rename.kind], rename)
+
+
+def forget(connection: Connection, column: str, name: str) -> None:
+    for table in tables_with(column):
+        if table not in HISTORY:
+            connection.execute(delete(table).where(table.c[column] == name))
+
+
+def _rename(connection: Connection, column: str, rename: Rename) -> None:
+    # Nothing is registered under the new name: what is there is nobody's.
+    forget(connection, column, rename.after)
+    for table in tables_with(column):
+        connection.execute(
+            update(table)
+            .where(table.c[column] == rename.before)
+            .values({column: rename.after})
+        )
+
+
+def _rename_agent(connection: Connection, rename: Rename) -> None:
+    """Give the record another name: id and certificate stay, so it stays enrolled."""
+    agent = tables.agent
+    body = connection.execute(
+        select(agent.c.body).where(agent.c.name == rename.before)
+    ).scalar()
+    if body is None:
+        return
+    connection.execute(delete(agent).where(agent.c.name == rename.after))
+    record = msgspec.json.decode(body, type=AgentRecord)
+    renamed = msgspec.structs.replace(record, name=rename.after)
+    connection.execute(
+        update(agent)
+        .where(agent.c.name == rename.before)
+        .values(name=rename.after, body=msgspec.json.encode(renamed))
+    )

@@ -1,0 +1,98 @@
+"""Renames: what `formerly: NAME` says of two registrations, the old and the new.
+
+Only a Target, an Agent and a Job keep anything under their names. `formerly` counts
+where the old name is registered and the new one is not; otherwise it says nothing, so
+that it may stay in the file.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec.structs import replace
+
+from cloudforest.model.registration import Agent, Job, Registration, Target
+from cloudforest.model.value import Value
+
+Kind = Literal["Target", "Agent", "Job"]
+Named = tuple[Target, ...] | tuple[Agent, ...] | tuple[Job, ...]
+
+
+class Rename(Value, frozen=True):
+    kind: Kind
+    before: str
+    after: str
+
+
+def nouns(registration: Registration) -> dict[Kind, Named]:
+    """Return the nouns that keep something under their names."""
+    return {
+        "Target": registration.targets,
+        "Agent": registration.agents,
+        "Job": registration.jobs,
+    }
+
+
+def renames(
+    registered: Registration | None, desired: Registration
+) -> tuple[Rename, ...]:
+    if registered is None:
+        return ()
+    before, after = nouns(registered), nouns(desired)
+    return tuple(
+        Rename(kind=kind, before=each.formerly, after=each.name)
+        for kind in before
+        for each in after[kind]
+        if each.formerly is not None
+        and each.formerly in _names(before[kind]) - _names(after[kind])
+        and each.name not in _names(before[kind])
+    )
+
+
+def _names(nouns: Named) -> set[str]:
+    return {each.name for each in nouns}
+
+
+def under_former_names(
+    registered: Registration | None, desired: Registration
+) -> Registration:
+    """Return what is desired with each rename undone: as its state is still kept."""
+    former = {
+        (each.kind, each.after): each.before for each in renames(registered, desired)
+    }
+
+    def old(kind: Kind, name: str) -> str:
+        return former.get((kind, name), name)
+
+    return replace(
+        desired,
+        targets=tuple(
+            replace(each, name=old("Target", each.name)) for each in desired.targets
+        ),
+        agents=tuple(
+            replace(each, name=old("Agent", each.name)) for each in desired.agents
+        ),
+        jobs=tuple(
+            replace(each, name=old("Job", each.name), target=old("Target", each.target))
+            for each in desired.jobs
+        ),
+        programs={old("Job", name): each for name, each in desired.programs.items()},
+    )
+
+
+def unsettled_jobs(
+    registered: Registration | None, desired: Registration
+) -> frozenset[str]:
+    """Return the registered jobs that may not run while it is registered.
+
+    Their state, or that of their target, is renamed or forgotten then.
+    """
+    if registered is None:
+        return frozenset()
+    targets = _names(registered.targets) - _names(desired.targets)
+    jobs = _names(registered.jobs) - _names(desired.jobs)
+    return frozenset(
+        each.name
+        for each in registered.jobs
+        if each.name in jobs or each.target in targets
+    )
