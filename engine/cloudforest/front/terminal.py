@@ -14,7 +14,13 @@ from rich.text import Text
 from cloudforest.base.diagnostics import Diagnostic, Severity
 from cloudforest.plan.change import Change
 from cloudforest.plan.plan import Plan
-from cloudforest.plan.wording import COUNTED, counts_in_words, in_words, total
+from cloudforest.plan.wording import (
+    COUNTED,
+    blocked_in_words,
+    counts_in_words,
+    in_words,
+    total,
+)
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -63,18 +69,20 @@ def show_plan(plan: Plan) -> None:
     out.print(f"Plan: {total(plan)} (against revision {plan.base}).", style="bold")
     for impact in plan.impacts:
         out.print(f"  {impact.job}: {counts_in_words(impact)}", soft_wrap=True)
+    for consequence in plan.consequences:
+        out.print(f"  {consequence.sentence}", markup=False, soft_wrap=True)
+    for warning in plan.warnings:
+        out.print(f"  Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     for guard in plan.guards:
-        out.print(
-            f"  BLOCKED: {guard.job} would cause {guard.effects} {guard.guard}; "
-            f"at most {guard.limit} may happen without being allowed.",
-            style="bold red",
-            soft_wrap=True,
-        )
+        sentence = f"  BLOCKED: {blocked_in_words(guard)}"
+        out.print(sentence, style="bold red", markup=False, soft_wrap=True)
+        if guard.allow:
+            suggest(guard.allow, "to let them happen")
 
 
 def _show_change(change: Change) -> None:
     out.print(Text(f"{change}", style=_STYLES[change.action]))
-    if change.action != "update":
+    if change.action not in {"update", "rename"}:
         return
     for field in change.fields:
         before = "(nothing)" if field.before is None else in_words(field.before)

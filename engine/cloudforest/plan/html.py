@@ -5,14 +5,20 @@ from __future__ import annotations
 import jinja2
 
 from cloudforest.plan.plan import Plan
-from cloudforest.plan.wording import counts_in_words, in_words, total
+from cloudforest.plan.wording import (
+    blocked_in_words,
+    counts_in_words,
+    in_words,
+    total,
+)
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>cloudforest plan</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem }
 code, pre { font: 13px/1.5 ui-monospace, monospace }
-.blocked { color: #b00020 } del { color: #b00020 } ins { color: #0a6b2d }
+.blocked { color: #b00020 } .warning { color: #8a5a00 }
+del { color: #b00020 } ins { color: #0a6b2d }
 del, ins { text-decoration: none; display: block; white-space: pre-wrap }
 </style>
 <h1 {%- if plan.blocked %} class="blocked"{% endif %}>
@@ -21,9 +27,15 @@ del, ins { text-decoration: none; display: block; white-space: pre-wrap }
 {% for impact in plan.impacts %}
 <li><b>{{ impact.job }}</b>: {{ counts(impact) }}
 {% for guard in impact.guards %}
-<p class="blocked">{{ guard.guard }}: {{ guard.effects }} &gt; {{ guard.limit }}
-{%- if guard.allow %} <code>{{ guard.allow }}</code>{% endif %}</p>
+<p class="blocked">BLOCKED: {{ blocked(guard) }}
+{%- if guard.allow %} To let them happen: <code>{{ guard.allow }}</code>{% endif %}</p>
 {% endfor %}
+{% endfor %}
+{% for consequence in plan.consequences %}
+<li>{{ consequence.sentence }}
+{% endfor %}
+{% for warning in plan.warnings %}
+<li class="warning">Warning: {{ warning }}
 {% endfor %}
 </ul>
 {% for change in plan.changes %}
@@ -44,5 +56,9 @@ _TEMPLATE = jinja2.Environment(autoescape=True).from_string(_PAGE)
 
 def render_html(plan: Plan) -> str:
     return _TEMPLATE.render(
-        plan=plan, total=total, counts=counts_in_words, text=in_words
+        plan=plan,
+        total=total,
+        counts=counts_in_words,
+        blocked=blocked_in_words,
+        text=in_words,
     )

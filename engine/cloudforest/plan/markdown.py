@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from cloudforest.plan.change import Change, FieldChange
 from cloudforest.plan.plan import JobImpact, Plan
-from cloudforest.plan.wording import counts_in_words, in_words, total
+from cloudforest.plan.wording import (
+    blocked_in_words,
+    counts_in_words,
+    in_words,
+    total,
+)
 
 LIMIT = 60_000
 """Bytes; the longest comment that the common forges take is a little more."""
@@ -30,6 +35,10 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield ""
     for impact in plan.impacts:
         yield from _impact(impact)
+    for consequence in plan.consequences:
+        yield f"- {consequence.sentence}"
+    for warning in plan.warnings:
+        yield f"- **Warning**: {warning}"
     for change in plan.changes:
         yield from _change(change)
     yield f"\n<sub>digest `{plan.digest}`, against revision {plan.base}</sub>"
@@ -38,7 +47,9 @@ def _lines(plan: Plan) -> Iterator[str]:
 def _impact(impact: JobImpact) -> Iterator[str]:
     yield f"- **{impact.job}**: {counts_in_words(impact)}"
     for guard in impact.guards:
-        yield f"  - BLOCKED: {guard.guard} {guard.effects} > {guard.limit}"
+        yield f"  - **BLOCKED**: {blocked_in_words(guard)}"
+        if guard.allow:
+            yield f"    To let them happen: `{guard.allow}`"
 
 
 def _change(change: Change) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cloudforest.plan.plan import JobImpact, Plan
+from cloudforest.plan.plan import Guard, JobImpact, Plan
 
 COUNTED = {
     "read": "objects read",
@@ -62,6 +62,13 @@ def counts_in_words(impact: JobImpact) -> str:
     seen = f"{impact.counts.in_scope} of {impact.counts.read} objects in scope"
     work = ", ".join(parts) or "nothing to do"
     return f"{seen}; {work}; {impact.requests} requests"
+
+
+def blocked_in_words(guard: Guard) -> str:
+    return (
+        f"{guard.job} would cause {guard.effects} {guard.guard}; "
+        f"at most {guard.limit} may happen without being allowed."
+    )
 
 
 def in_words(value: Any) -> str:

@@ -121,7 +121,8 @@ def test_the_json_has_the_documented_shape():
     )
     data = plan.data()
     assert set(data) == {
-        *("digest", "impactDigest", "blocked", "changes", "impact", "guards")
+        *("digest", "impactDigest", "blocked", "changes", "impact", "guards"),
+        *("warnings", "consequences"),
     }
     assert data["blocked"] is True
     assert data["impact"]["other"] == {"unknown": "No agent."}
@@ -148,6 +149,8 @@ def test_markdown_says_first_whom_it_touches_and_that_it_is_blocked():
     assert text.startswith("### cloudforest plan: BLOCKED by a guard")
     assert text.index("5 to create") < text.index("- Job people")
     assert "- interval: 120" in text
+    assert "people would cause 2 disables; at most 1 may happen" in text
+    assert "`X`" in text
 
 
 def test_markdown_fits_a_comment():
@@ -166,7 +169,8 @@ def test_html_escapes_what_people_wrote():
     text = render_html(msgspec.structs.replace(plan, impacts=(IMPACT,)))
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
-    assert "disables: 2 &gt; 1" in text
+    assert "people would cause 2 disables; at most 1 may happen" in text
+    assert "<code>X</code>" in text
 
 
 def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):

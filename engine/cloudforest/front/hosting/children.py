@@ -64,7 +64,7 @@ class LocalAgents:
         """Bind, enrol where needed, and start; yield a sentence for each step."""
         known = await _certificates(client)
         for agent in _local(registration):
-            folder = agent_folder(self.state.path, agent.name)
+            folder = _folder(self.state.path, agent.name, known.get(agent.name))
             bindings = self._bind(folder, agent, registration)
             yield f"Agent {agent.name}: bound to {', '.join(bindings)}"
             token = None
@@ -89,7 +89,7 @@ class LocalAgents:
         known = await _certificates(client)
         names = []
         for agent in _local(registration):
-            folder = agent_folder(self.state.path, agent.name)
+            folder = _folder(self.state.path, agent.name, known.get(agent.name))
             if folder.enrolled and _digest(folder) == known.get(agent.name):
                 await self._launch(agent.name, load_bindings(folder.bindings), None)
                 names.append(agent.name)
@@ -156,6 +156,18 @@ def _digest(folder: AgentFolder) -> str:
     if not folder.enrolled:
         return "not enrolled"
     return certificate_digest(folder.certificate.read_text(encoding="ascii"))
+
+
+def _folder(state: Path, name: str, certificate: str | None) -> AgentFolder:
+    """Return the agent's folder; one that it was enrolled in by another name moves."""
+    folder = agent_folder(state, name)
+    if certificate is None or folder.path.exists():
+        return folder
+    for path in folder.path.parent.glob("*/certificate.pem"):
+        if _digest(AgentFolder(path.parent)) == certificate:
+            path.parent.rename(folder.path)
+            break
+    return folder
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:

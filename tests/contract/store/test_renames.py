@@ -1,0 +1,275 @@
+"""Names that change or go, on a database that the migrations made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import Connection, Table, insert, select
+from tests.contract.store.test_provisioning_store import effect, link, person
+
+from cloudforest.adapters.store import tables
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.identity import SqlIdentityStore
+from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.registration import SqlRegistrationStore
+from cloudforest.adapters.store.renames import HISTORY, PICTURE, tables_with
+from cloudforest.base.errors import Stale
+from cloudforest.model.identity import AgentRecord
+from cloudforest.model.provisioning import Cycle, LogEntry, Outcome
+from cloudforest.model.registration import (
+    Agent,
+    Job,
+    Profile,
+    Registration,
+    Target,
+    Tenant,
+)
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PEOPLE = Job(
+    name="people",
+    domain="contoso.com",
+    target="cloud",
+    scope="staff",
+    mappings=("ad-user",),
+    interval=120,
+)
+CLOUD = Target(name="cloud", scim="embedded", profile=Profile(name="generic"))
+SYNC01 = Agent(name="sync01", domains=("contoso.com",), run="local")
+TREE = Registration(
+    tenant=Tenant(name="contoso", scenario="new-hybrid-customer"),
+    targets=(CLOUD,),
+    agents=(SYNC01,),
+    jobs=(PEOPLE,),
+)
+RENAMED = replace(
+    TREE,
+    targets=(replace(CLOUD, name="new", formerly="cloud"),),
+    agents=(replace(SYNC01, name="berlin", formerly="sync01"),),
+    jobs=(replace(PEOPLE, name="staff", target="new", formerly="people"),),
+)
+
+
+@pytest.fixture
+async def registrations(database: Database) -> SqlRegistrationStore:
+    store = SqlRegistrationStore(database)
+    await store.register(TREE, base=0, operator="ann", now=NOON)
+    return store
+
+
+async def register(store: SqlRegistrationStore, wanted: Registration) -> None:
+    await store.register(wanted, base=1, operator="ann", now=NOON)
+
+
+def row(table: Table, column: str, name: str, mark: str) -> dict[str, Any]:
+    """Return a row of any table under a name, whose other texts are the mark."""
+    made: dict[str, Any] = {}
+    for each in table.columns:
+        kind = each.type.python_type
+        if kind is int and each.primary_key and each.autoincrement is True:
+            continue
+        made[each.name] = {int: 1, float: 1.0, bool: True, bytes: b"{}"}.get(
+            kind, {} if kind is dict else mark
+        )
+    return {**made, column: name}
+
+
+async def fill(database: Database, column: str, name: str, mark: str) -> None:
+    def work(connection: Connection) -> None:
+        for table in tables_with(column):
+            connection.execute(insert(table), row(table, column, name, mark))
+
+    await database.run(work)
+
+
+async def names(database: Database, column: str) -> dict[str, list[str]]:
+    """Return the names that each table has something under."""
+
+    def work(connection: Connection) -> dict[str, list[str]]:
+        return {
+            table.name: sorted(connection.execute(select(table.c[column])).scalars())
+            for table in tables_with(column)
+        }
+
+    return await database.run(work)
+
+
+async def jobs_of_all_rows(database: Database) -> set[str]:
+    return set().union(*(await names(database, "job")).values())
+
+
+def test_every_table_with_a_job_or_a_target_is_looked_after():
+    for column in ("job", "target"):
+        held = {each for each in tables.metadata.tables.values() if column in each.c}
+        assert held - set(tables_with(column)) <= set(PICTURE)
+    assert {"source", "effect", "watermark", "log"} < {
+        each.name for each in tables_with("job")
+    }
+    assert {"link", "written_member", "cycle"} <= {
+        each.name for each in tables_with("target")
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "before", "after"),
+    [("job", "people", "staff"), ("target", "cloud", "new")],
+)
+async def test_a_rename_moves_what_every_table_keeps(
+    database: Database,
+    registrations: SqlRegistrationStore,
+    column: str,
+    before: str,
+    after: str,
+):
+    await fill(database, column, before, "a")
+    await fill(database, column, "other", "b")
+    await register(registrations, RENAMED)
+    for table, found in (await names(database, column)).items():
+        assert found == sorted([after, "other"]), table
+
+
+async def test_what_was_left_under_the_new_name_is_not_mixed_in(
+    database: Database, registrations: SqlRegistrationStore
+):
+    await fill(database, "job", "people", "a")
+    await fill(database, "job", "staff", "b")
+    await register(registrations, RENAMED)
+    kept = {each.name for each in HISTORY}
+    for table, found in (await names(database, "job")).items():
+        assert found == (["staff"] * 2 if table in kept else ["staff"]), table
+
+
+@pytest.mark.parametrize(("column", "name"), [("job", "people"), ("target", "cloud")])
+async def test_a_removal_forgets_all_but_the_history(
+    database: Database, registrations: SqlRegistrationStore, column: str, name: str
+):
+    await fill(database, column, name, "a")
+    await fill(database, column, "other", "b")
+    await register(registrations, replace(TREE, jobs=(), targets=()))
+    kept = {each.name for each in HISTORY}
+    for table, found in (await names(database, column)).items():
+        assert found == sorted(["other", *[name] * (table in kept)]), table
+
+
+async def test_links_stay_when_their_job_goes(
+    database: Database, registrations: SqlRegistrationStore
+):
+    store = SqlProvisioningStore(database)
+    await linked(store, "a")
+    await register(registrations, replace(TREE, jobs=()))
+    assert set(await store.links("cloud", ["a"])) == {"a"}
+    assert await store.linked("cloud", "people", None) == {}
+    assert await store.linked("cloud", None, None) == {"created": 1}
+
+
+async def linked(store: SqlProvisioningStore, *ids: str, **fields: str) -> None:
+    await store.save_page("people", 1, [person(each) for each in ids], None)
+    for each in ids:
+        outcome = Outcome(
+            effect=effect(each), state="done", link=replace(link(each), **fields)
+        )
+        await store.record("people", "cloud", "c", outcomes=[outcome], log=[])
+
+
+async def test_linked_objects_are_counted_by_origin_job_and_type(database: Database):
+    store = SqlProvisioningStore(database)
+    await linked(store, "a", "b")
+    await linked(store, "c", origin="adopted")
+    await linked(store, "g", type="group")
+    assert await store.linked("cloud", None, None) == {"created": 3, "adopted": 1}
+    assert await store.linked("cloud", "people", "user") == {"created": 2, "adopted": 1}
+    assert await store.linked("cloud", "people", "group") == {"created": 1}
+    assert await store.linked("cloud", "other", None) == {}
+    assert await store.linked("other", None, None) == {}
+
+
+async def test_history_is_found_under_the_new_name(
+    database: Database, registrations: SqlRegistrationStore
+):
+    store = SqlProvisioningStore(database)
+    await store.start_cycle(cycle("1"))
+    entry = LogEntry(
+        time=NOON,
+        cycle="1",
+        job="people",
+        object="a",
+        name="CN=a",
+        action="create",
+        status="success",
+    )
+    await store.log([entry])
+
+    await register(registrations, RENAMED)
+
+    last = (await store.last_cycles())["staff"]
+    assert (last.id, last.job, last.target) == ("1", "staff", "new")
+    # An entry is never changed: it says what the job was called then.
+    assert [found for _, found in await store.logs(job="staff")] == [entry]
+    await store.start_cycle(replace(cycle("2"), job="staff", target="new"))
+    assert set(await store.last_cycles()) == {"staff"}
+    assert not await store.has_finished("people", "cloud")
+
+
+def cycle(id_: str) -> Cycle:
+    return Cycle(
+        id=id_,
+        job="people",
+        target="cloud",
+        kind="initial",
+        state="running",
+        started=NOON,
+    )
+
+
+async def test_an_agent_keeps_its_id_and_its_certificate(
+    database: Database, registrations: SqlRegistrationStore
+):
+    store = SqlIdentityStore(database)
+    record = AgentRecord(
+        id="1", name="sync01", domains=("contoso.com",), certificate="PEM"
+    )
+    await store.save_agent(record)
+    await store.save_agent(replace(record, id="2", name="berlin", certificate="OLD"))
+    await register(registrations, RENAMED)
+    assert await store.agents() == [replace(record, name="berlin")]
+    found = await store.update_agent("1", lambda held: held)
+    assert found == replace(record, name="berlin")
+
+
+async def test_a_registration_that_is_refused_renames_nothing(
+    database: Database, registrations: SqlRegistrationStore
+):
+    await fill(database, "job", "people", "a")
+    with pytest.raises(Stale):
+        await registrations.register(RENAMED, base=0, operator="ann", now=NOON)
+    assert await jobs_of_all_rows(database) == {"people"}
+
+
+async def test_a_kill_between_rename_and_registration_leaves_neither(
+    database: Database,
+    registrations: SqlRegistrationStore,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    await fill(database, "job", "people", "a")
+    whole = database.run
+
+    async def killed(work: Callable[[Connection], Any]) -> Any:
+        def killing(connection: Connection) -> Any:
+            work(connection)
+            raise InterruptedError
+
+        return await whole(killing)
+
+    monkeypatch.setattr(database, "run", killed)
+    with pytest.raises(InterruptedError):
+        await register(registrations, RENAMED)
+    monkeypatch.undo()
+
+    assert await jobs_of_all_rows(database) == {"people"}
+    assert await registrations.registration() == (1, TREE)
+    await register(registrations, RENAMED)
+    assert await jobs_of_all_rows(database) == {"staff"}

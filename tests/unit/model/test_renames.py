@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from cloudforest.model.program import JobProgram, ScopeProgram
+from cloudforest.model.registration import (
+    Agent,
+    Job,
+    Profile,
+    Registration,
+    Target,
+    Tenant,
+)
+from cloudforest.model.renames import (
+    Rename,
+    renames,
+    under_former_names,
+    unsettled_jobs,
+)
+
+PROGRAM = JobProgram(
+    scope=ScopeProgram(types=("user",), organizational_units=None), mappings=()
+)
+
+
+def job(name: str, *, target: str = "cloud", formerly: str | None = None) -> Job:
+    return Job(
+        name=name,
+        domain="contoso.com",
+        target=target,
+        scope="staff",
+        mappings=("people",),
+        interval=120,
+        formerly=formerly,
+    )
+
+
+def target(name: str, *, formerly: str | None = None) -> Target:
+    profile = Profile(name="generic")
+    return Target(name=name, scim="embedded", profile=profile, formerly=formerly)
+
+
+def agent(name: str, *, formerly: str | None = None) -> Agent:
+    return Agent(name=name, domains=("contoso.com",), run="local", formerly=formerly)
+
+
+def tree(*nouns: Job | Target | Agent) -> Registration:
+    jobs = tuple(each for each in nouns if isinstance(each, Job))
+    return Registration(
+        tenant=Tenant(name="contoso", scenario="new-hybrid-customer"),
+        targets=tuple(each for each in nouns if isinstance(each, Target)),
+        agents=tuple(each for each in nouns if isinstance(each, Agent)),
+        jobs=jobs,
+        programs={each.name: PROGRAM for each in jobs},
+    )
+
+
+OLD = tree(target("cloud"), target("other"), agent("sync01"), job("people"))
+
+
+def test_a_former_name_that_is_registered_is_a_rename():
+    new = tree(
+        target("new", formerly="cloud"),
+        agent("berlin", formerly="sync01"),
+        job("staff", target="new", formerly="people"),
+    )
+    assert renames(OLD, new) == (
+        Rename(kind="Target", before="cloud", after="new"),
+        Rename(kind="Agent", before="sync01", after="berlin"),
+        Rename(kind="Job", before="people", after="staff"),
+    )
+
+
+def test_a_rename_happens_once():
+    new = tree(job("staff", formerly="people"))
+    assert renames(new, new) == ()
+    assert renames(None, new) == ()
+    assert renames(tree(), new) == ()
+
+
+def test_a_name_that_is_still_there_is_nobodys_former_one():
+    assert renames(OLD, tree(job("people"), job("staff", formerly="people"))) == ()
+
+
+def test_another_kind_with_the_former_name_is_something_else():
+    assert renames(OLD, tree(target("staff", formerly="people"))) == ()
+
+
+def test_state_is_looked_up_under_former_names():
+    new = tree(
+        target("new", formerly="cloud"),
+        agent("berlin", formerly="sync01"),
+        job("staff", target="new", formerly="people"),
+        job("more", target="new"),
+    )
+
+    kept = under_former_names(OLD, new)
+
+    assert [each.name for each in kept.targets] == ["cloud"]
+    assert [each.name for each in kept.agents] == ["sync01"]
+    assert [(each.name, each.target) for each in kept.jobs] == [
+        ("people", "cloud"),
+        ("more", "cloud"),
+    ]
+    assert kept.programs == {"people": PROGRAM, "more": PROGRAM}
+
+
+def test_jobs_whose_state_moves_or_goes_may_not_run_meanwhile():
+    before = tree(target("cloud"), job("people"), job("groups"), job("far", target="b"))
+    renamed = replace(before, jobs=(job("staff", formerly="people"), *before.jobs[1:]))
+    assert unsettled_jobs(before, renamed) == {"people"}
+    assert unsettled_jobs(before, replace(before, jobs=before.jobs[1:])) == {"people"}
+    moved = replace(before, targets=(target("new", formerly="cloud"),))
+    assert unsettled_jobs(before, moved) == {"people", "groups"}
+    assert unsettled_jobs(before, before) == frozenset()
+    assert unsettled_jobs(None, before) == frozenset()
