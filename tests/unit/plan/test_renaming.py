@@ -173,8 +173,8 @@ def test_attributes_and_types_that_are_no_longer_mapped_are_told_under_new_names
             Removal(("cloud", "people"), "type", "cloud", "people", "group"),
             (
                 "Job people no longer maps the type group: 1,203 linked objects "
-                "(1,200 created, 3 adopted) stay in target cloud as they are, no longer "
-                "managed."
+                "(1,200 created, 3 adopted) stay in target cloud as they are, no "
+                "longer managed."
             ),
         ),
         (
@@ -187,9 +187,9 @@ def test_attributes_and_types_that_are_no_longer_mapped_are_told_under_new_names
                 ("nickName", "title"),
             ),
             (
-                "Job people no longer maps nickName, title of the type user: the values "
-                "stay in target cloud as they are, no longer managed, of 1,203 linked "
-                "objects (1,200 created, 3 adopted)."
+                "Job people no longer maps nickName, title of the type user: the "
+                "values stay in target cloud as they are, no longer managed, of 1,203 "
+                "linked objects (1,200 created, 3 adopted)."
             ),
         ),
     ],
