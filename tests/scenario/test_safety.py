@@ -87,6 +87,18 @@ def test_a_planner_can_not_have_a_secret_sent_somewhere(
     assert thief.asked == []
 
 
+def test_a_planner_sees_what_a_removal_leaves_behind(topology: Installed) -> None:
+    assert topology("apply", "--yes").code == 0
+    with served(topology) as url:
+        token = operator_token(topology, "plan")
+        registration = ask(f"{url}/registration", token)["registration"]
+        less = {**registration, "jobs": [], "programs": {}}
+        [consequence] = ask(f"{url}/impact", token, less)["consequences"]
+
+    assert (consequence["removed"], consequence["job"]) == ("job", "contoso-people")
+    assert (consequence["created"], consequence["adopted"]) == (0, 0)
+
+
 def test_a_saved_plan_that_was_edited_is_refused(topology: Installed) -> None:
     topology("plan", "--out", "saved", "--no-impact")
     file = topology.tree / "saved"

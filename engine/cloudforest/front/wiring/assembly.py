@@ -87,7 +87,16 @@ async def assembled(parts: Parts) -> AsyncIterator[ControlPlane]:
         await SqlProvisioningStore(database).drop_scratch()
         authority = open_authority(parts.folder.keys, system_clock())
         bus = await _bus(parts, authority, stack)
-        yield _control_plane(database, authority, bus, parts)
+        plane = _control_plane(database, authority, bus, parts)
+        await _keep_agents(plane)
+        yield plane
+
+
+async def _keep_agents(plane: ControlPlane) -> None:
+    """Give the registered agents their records: a kill may have come in between."""
+    _, registration = await plane.registrations.registration()
+    if registration is not None:
+        await plane.enrolment.sync_agents(registration)
 
 
 async def _bus(parts: Parts, ca: Authority, stack: AsyncExitStack) -> _Bus:
