@@ -31,6 +31,7 @@ from cloudforest.program.scoping.scim_filter import parse_filter
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:"
 REFERENCES = {f"{ENTERPRISE}manager", "members"}
+ALWAYS_SENSITIVE = {"password"}
 
 
 def with_programs(registration: Registration) -> Registration:
@@ -94,6 +95,7 @@ def _rule(target: str, entry: AttributeMapping) -> Rule:
         when_null=entry.when_null,
         reference=reference,
         multi=reference and target == "members",
+        sensitive=entry.sensitive or target in ALWAYS_SENSITIVE,
     )
 
 

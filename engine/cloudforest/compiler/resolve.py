@@ -71,6 +71,8 @@ def _in_order(names: list[str]) -> list[str]:
 def _tenant(document: Document) -> Tenant:
     content = {"scenario": DEFAULT_SCENARIO, **_fields(document, "service")}
     content["notify"] = _in_order(content.get("notify", []))
+    if "logRetention" in content:
+        content["logRetention"] = seconds(content["logRetention"])
     return msgspec.convert(content, Tenant)
 
 

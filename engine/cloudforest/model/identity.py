@@ -18,6 +18,11 @@ def permits(held: Role, needed: Role) -> bool:
     return ROLES.index(held) >= ROLES.index(needed)
 
 
+def sees_values(role: Role) -> bool:
+    """Tell whether names and values of people are shown; `plan` is for pipelines."""
+    return role != "plan"
+
+
 class Operator(Value, frozen=True):
     name: str
     role: Role

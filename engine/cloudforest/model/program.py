@@ -110,7 +110,8 @@ class Rule(Value, frozen=True):
     """How one target attribute gets its value.
 
     `target` is a SCIM path. A `reference` rule yields objectGUIDs of the source, which
-    become resource ids after both ends exist; `multi` keeps all values.
+    become resource ids after both ends exist; `multi` keeps all values. A `sensitive`
+    value is written to the target, and shown nowhere.
     """
 
     target: str
@@ -122,6 +123,7 @@ class Rule(Value, frozen=True):
     when_null: Literal["clear", "keep"] = "clear"
     reference: bool = False
     multi: bool = False
+    sensitive: bool = False
 
 
 class Deprovision(Value, frozen=True):

@@ -22,9 +22,12 @@ class SecretReference(Value, frozen=True):
 
 
 class Tenant(Value, frozen=True):
+    """`log_retention` is how long the provisioning log is kept, in seconds."""
+
     name: str
     scenario: str
     notify: tuple[str, ...] = ()
+    log_retention: int = 30 * 86400
 
 
 class BasicAuth(Value, frozen=True):
@@ -127,6 +130,7 @@ class AttributeMapping(Value, frozen=True):
     flow_behavior: Literal["FlowWhenChanged"] = "FlowWhenChanged"
     default_value: Scalar = None
     when_null: Literal["clear", "keep"] = "clear"
+    sensitive: bool = False
 
 
 class Mapping(Value, frozen=True):

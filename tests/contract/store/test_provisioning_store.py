@@ -24,6 +24,7 @@ from cloudforest.model.provisioning import (
     ImportEnd,
     Link,
     LogEntry,
+    LogQuery,
     Outcome,
     TargetResource,
     Watermark,
@@ -226,7 +227,8 @@ async def test_an_effect_leaves_the_outbox_with_its_outcome(store: ProvisioningS
     assert await store.effect_counts() == {"j": {"escrowed": 1, "pending": 1}}
     assert await store.links("t", ["a", "b"]) == {"a": link("a")}
     assert await store.linked_resources("t", ["r-a", "r-b"]) == {"r-a": "a"}
-    assert [each for _, each in await store.logs(job="j", object="a")] == [entry]
+    logged = await store.logs(LogQuery(job="j"), first=1, last=9, limit=9)
+    assert [each for _, each in logged] == [entry]
 
     await store.save_effects("j", "c2", [effect("c", reason="again")])
     await store.drop_effects("j", "c2")

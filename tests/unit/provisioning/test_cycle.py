@@ -20,7 +20,7 @@ from cloudforest.base.errors import Busy, Misconfigured, Unavailable
 from cloudforest.model.messages import Closing
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.program import Attribute, Call, ScopeProgram
-from cloudforest.model.provisioning import Flat
+from cloudforest.model.provisioning import Change, Flat
 from cloudforest.provisioning.cycle import record_failure
 
 
@@ -66,8 +66,9 @@ async def test_only_what_changed_is_written(world: World):
 
     assert world.of("User")[person]["title"] == "Head"
     assert (cycle.counts.update, cycle.requests, cycle.counts.read) == (1, 1, 1)
-    (entry,) = [e for _, e in await world.store.logs(job=JOB) if e.action == "update"]
+    (entry,) = await world.log(action="update")
     assert entry.paths == ("title",)
+    assert entry.changes == (Change(path="title", before="Clerk", after="Head"),)
 
 
 async def test_a_cleared_value_is_removed(world: World):
@@ -373,7 +374,7 @@ async def test_an_object_that_cannot_be_mapped_is_escrowed_once_in_the_log(
     second = await world.cycle()
 
     assert (first.counts.escrow, second.counts.escrow) == (2, 2)
-    assert len(await world.store.logs(job=JOB)) == 2
+    assert len(await world.log(job=JOB)) == 2
 
 
 async def test_a_default_that_does_not_fit_escrows_one_object(world: World):

@@ -37,7 +37,7 @@ from cloudforest.model.program import (
     Rule,
     ScopeProgram,
 )
-from cloudforest.model.provisioning import Cycle
+from cloudforest.model.provisioning import Cycle, LogEntry, LogQuery
 from cloudforest.model.registration import (
     Budget,
     Job,
@@ -263,6 +263,12 @@ class World:
             for held in self.target.held.values()
             if held.resource_type == resource_type and "externalId" in held.values
         }
+
+    async def log(self, **query: Any) -> list[LogEntry]:
+        """Return the provisioning log's entries."""
+        asked = LogQuery(**query)
+        found = await self.store.logs(asked, first=1, last=10**9, limit=10**6)
+        return [entry for _, entry in found]
 
     def id_of(self, anchor: str) -> str:
         return next(

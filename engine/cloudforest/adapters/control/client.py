@@ -10,6 +10,7 @@ import msgspec
 
 from cloudforest.adapters.control.http import ControlPlaneHttp, told_error
 from cloudforest.model.messages import Lookup
+from cloudforest.model.provisioning import LogQuery
 from cloudforest.model.registration import Registration
 from cloudforest.model.value import Value
 
@@ -67,6 +68,12 @@ class ControlPlaneClient(ControlPlaneHttp):
         explanation: dict[str, Any] = msgspec.json.decode(body)
         return explanation
 
-    async def logs(self, **filters: str) -> AsyncIterator[dict[str, Any]]:
-        async for line in self.lines("GET", f"/logs?{urlencode(filters)}"):
+    async def logs(
+        self, query: LogQuery, *, after: int = 0
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the entries that were stored after the one with this number."""
+        fields: dict[str, Any] = msgspec.to_builtins(query)
+        filters = {key: value for key, value in fields.items() if value is not None}
+        path = f"/logs?{urlencode({**filters, 'after': after})}"
+        async for line in self.lines("GET", path):
             yield msgspec.json.decode(line)

@@ -26,7 +26,7 @@ COMMANDS = {
     "job run": ("jobs", "run"),
     "explain": ("explaining", "explain"),
     "status": ("watching", "status"),
-    "logs": ("watching", "logs"),
+    "logs": ("logs", "logs"),
 }
 """Each command with its module in this package, and its function there."""
 

@@ -25,6 +25,7 @@ from cloudforest.front.cli.planning import plan_against, register
 from cloudforest.front.hosting.children import LocalAgents
 from cloudforest.front.hosting.connection import host_for_tree
 from cloudforest.front.hosting.host import Hosted, Hosting, host
+from cloudforest.model.provisioning import LogQuery
 from cloudforest.plan.planfile import SavedPlan
 
 
@@ -127,7 +128,7 @@ async def _say_next(client: ControlPlaneClient, said: _Said, jobs: list[str]) ->
     state = f" --state {shlex.quote(said.state)}" if said.state else ""
     terminal.heading("Next")
     for job in jobs[:1]:
-        async for entry in client.logs(job=job):
+        async for entry in client.logs(LogQuery(job=job)):
             subject = f"{job} {entry['object']}"
             why = "why one is as it is"
             terminal.suggest(f"{program} explain {subject}{state}", why)

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from cloudforest.base.errors import Misconfigured
 from cloudforest.front.http.answers import answer, operator_of, plane_of
-from cloudforest.front.wiring.control_plane import ControlPlane
+from cloudforest.model.identity import sees_values
+from cloudforest.model.ports import ProvisioningStore
+from cloudforest.model.provisioning import LogEntry, LogQuery
 
 _BATCH = 1000
+
+Told = Callable[[LogEntry], dict[str, Any]]
+
+
+def as_told(entry: LogEntry) -> dict[str, Any]:
+    """Return an entry in the documented shape."""
+    told: dict[str, Any] = msgspec.to_builtins(entry)
+    return told
+
+
+def without_values(entry: LogEntry) -> dict[str, Any]:
+    """Return what may be told to a pipeline: neither names nor values of anybody."""
+    plain = replace(entry, name=entry.object, changes=(), members=None)
+    return as_told(plain)
 
 
 async def status(request: Request) -> Response:
@@ -21,24 +40,30 @@ async def status(request: Request) -> Response:
 
 
 async def logs(request: Request) -> Response:
-    await operator_of(request, "read")
-    query = request.query_params
+    operator = await operator_of(request, "read")
+    fields = dict(request.query_params)
+    try:
+        after = int(fields.pop("after", "0"))
+        query = msgspec.convert(fields, LogQuery, strict=False)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise Misconfigured(f"The log can't be asked that: {error}.") from error
+    told = as_told if sees_values(operator.role) else without_values
     return StreamingResponse(
-        _entries(plane_of(request), query.get("job"), query.get("object")),
+        _entries(plane_of(request).provisioning, query, after, told),
         media_type="application/x-ndjson",
     )
 
 
 async def _entries(
-    plane: ControlPlane, job: str | None, guid: str | None
+    store: ProvisioningStore, query: LogQuery, after: int, told: Told
 ) -> AsyncIterator[bytes]:
-    after = 0
-    while entries := await plane.provisioning.logs(
-        job=job, object=guid, after=after, limit=_BATCH
-    ):
-        for number, entry in entries:
-            yield msgspec.json.encode(entry) + b"\n"
-            after = number
+    first, last = await store.log_range(query.since, query.until)
+    first = max(first, after + 1)
+    while first <= last:
+        batch = await store.logs(query, first=first, last=last, limit=_BATCH)
+        for number, entry in batch:
+            yield msgspec.json.encode({"id": number, **told(entry)}) + b"\n"
+        first = batch[-1][0] + 1 if len(batch) == _BATCH else last + 1
 
 
 ROUTES = (

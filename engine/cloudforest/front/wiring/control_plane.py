@@ -34,6 +34,7 @@ from cloudforest.model.registration import Registration
 from cloudforest.model.renames import unsettled_jobs
 from cloudforest.plan.plan import Foreseen
 from cloudforest.provisioning.explaining import explain
+from cloudforest.provisioning.retention import Retention
 from cloudforest.provisioning.run import Progress, silent
 from cloudforest.provisioning.scheduler import Scheduler
 
@@ -134,16 +135,20 @@ class ControlPlane:
     @asynccontextmanager
     async def scheduling(self) -> AsyncIterator[None]:
         """Run every job at its interval for as long as the context lasts."""
-        scheduler = Scheduler(
-            read=self._read_registration, run=self._tick, clock=self.clock
-        )
-        task = asyncio.create_task(scheduler.serve(), name="scheduler")
+        read = self._read_registration
+        scheduler = Scheduler(read=read, run=self._tick, clock=self.clock)
+        retention = Retention(read, self.provisioning, self.clock)
+        tasks = [
+            asyncio.create_task(scheduler.serve(), name="scheduler"),
+            asyncio.create_task(retention.serve(), name="retention"),
+        ]
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     async def _read_registration(self) -> Registration | None:
         return (await self.registrations.registration())[1]

@@ -8,7 +8,6 @@ from cloudforest.model.provisioning.cycles import (
     CycleKind,
     CycleState,
     ImportEnd,
-    LogEntry,
     Watermark,
 )
 from cloudforest.model.provisioning.effects import (
@@ -22,6 +21,13 @@ from cloudforest.model.provisioning.effects import (
     EvaluatedRows,
     Outcome,
     ReferenceChange,
+)
+from cloudforest.model.provisioning.log import (
+    LogAction,
+    LogEntry,
+    LoggedMembers,
+    LogQuery,
+    LogStatus,
 )
 from cloudforest.model.provisioning.rows import (
     Flat,
@@ -48,7 +54,11 @@ __all__ = [
     "Flat",
     "ImportEnd",
     "Link",
+    "LogAction",
     "LogEntry",
+    "LogQuery",
+    "LogStatus",
+    "LoggedMembers",
     "Origin",
     "Outcome",
     "Presence",

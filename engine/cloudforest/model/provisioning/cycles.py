@@ -86,20 +86,3 @@ class Cycle(Value, frozen=True):
     requests: int = 0
     error: str | None = None
     unreachable: bool = False
-
-
-class LogEntry(Value, frozen=True):
-    """One object and one action, never changed afterwards. Values are not kept here."""
-
-    time: datetime
-    cycle: str
-    job: str
-    object: str
-    name: str
-    action: str
-    status: Literal["success", "failure", "skipped", "staged"]
-    resource: str | None = None
-    paths: tuple[str, ...] = ()
-    http_status: int | None = None
-    reason: str | None = None
-    milliseconds: int = 0

@@ -11,6 +11,7 @@ from cloudforest.base.canonical import digest
 from cloudforest.model.program import ObjectType
 from cloudforest.model.provisioning import Counts, Effect, LogEntry
 from cloudforest.provisioning.evaluating.differences import clears
+from cloudforest.provisioning.logbook import differing, sensitive_paths, shown
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import Matcher
 from cloudforest.provisioning.run import Run
@@ -86,6 +87,8 @@ def add_escrowed(
     evaluation.run.counts.escrow += 1
     if prior is not None and (prior.state, prior.reason) == ("escrowed", effect.reason):
         return
+    sensitive = sensitive_paths(evaluation.run.program, effect.type)
+    changes = tuple(shown(differing(effect), sensitive))
     evaluation.log.append(
         LogEntry(
             time=evaluation.now,
@@ -93,10 +96,12 @@ def add_escrowed(
             job=evaluation.run.job.name,
             object=effect.id,
             name=name,
+            type=effect.type,
             action=effect.action,
             status="failure",
             resource=effect.resource,
-            paths=tuple(each.path for each in effect.changes),
+            paths=tuple(each.path for each in changes),
+            changes=changes,
             reason=effect.reason,
         )
     )

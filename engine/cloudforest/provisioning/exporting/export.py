@@ -15,7 +15,6 @@ from cloudforest.model.provisioning import (
     PHASE_WRITE,
     Counts,
     Effect,
-    LogEntry,
     Outcome,
 )
 from cloudforest.provisioning.evaluating.evaluation import (
@@ -26,6 +25,7 @@ from cloudforest.provisioning.evaluating.evaluation import (
 from cloudforest.provisioning.exporting.attempt import PHASE_RETRY, attempt, escrowed
 from cloudforest.provisioning.exporting.pipeline import drain
 from cloudforest.provisioning.exporting.sending import Ready
+from cloudforest.provisioning.logbook import entry_of
 from cloudforest.provisioning.mapper import mappers
 from cloudforest.provisioning.matching import ALREADY_LINKED
 from cloudforest.provisioning.run import Run
@@ -72,34 +72,6 @@ async def _ready(run: Run, phase: int) -> AsyncIterator[Ready]:
             yield Ready(effect=effect, link=links.get(effect.id), others=others)
 
 
-def _name(outcome: Outcome) -> str:
-    """Return what people call the object, as far as the target is told."""
-    written = outcome.link.written if outcome.link else {}
-    values = {each.path: each.after for each in outcome.effect.changes} | written
-    name = values.get("userName") or values.get("displayName")
-    return name if isinstance(name, str) else outcome.effect.id
-
-
-def _entry(run: Run, outcome: Outcome) -> LogEntry:
-    effect = outcome.effect
-    paths = [each.path for each in effect.changes if each.before != each.after]
-    paths += [each.path for each in effect.references]
-    return LogEntry(
-        time=run.clock(),
-        cycle=run.id,
-        job=run.job.name,
-        object=effect.id,
-        name=_name(outcome),
-        action="update" if effect.action == "reference" else effect.action,
-        status="success" if outcome.state == "done" else "failure",
-        resource=outcome.link.resource if outcome.link else effect.resource,
-        paths=tuple(paths),
-        http_status=outcome.status,
-        reason=outcome.reason,
-        milliseconds=outcome.milliseconds,
-    )
-
-
 def _count(counts: Counts, outcome: Outcome) -> None:
     match outcome.state:
         case "done" if not outcome.effect.present:
@@ -124,7 +96,7 @@ async def _record(run: Run, outcomes: list[Outcome]) -> None:
         run.job.target,
         run.id,
         outcomes=outcomes,
-        log=[_entry(run, each) for each in outcomes if _is_news(each)],
+        log=[entry_of(run, each) for each in outcomes if _is_news(each)],
     )
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
-    Float,
     Index,
     Integer,
     LargeBinary,
@@ -168,6 +167,7 @@ allowance = Table(
     Column("until", String(40), nullable=False),
 )
 
+# `name` is that of the entry, folded, to be found by.
 log = Table(
     "log",
     metadata,
@@ -176,9 +176,15 @@ log = Table(
     Column("cycle", String(32), nullable=False),
     Column("job", String(200), nullable=False),
     Column("object", String(36), nullable=False),
+    Column("name", String(400), nullable=False),
     Column("action", String(20), nullable=False),
     Column("status", String(10), nullable=False),
-    Column("seconds", Float, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Index("log_object", "job", "object"),
+    Index("log_time", "time", "id"),
+    Index("log_cycle", "cycle", "id"),
+    Index("log_job", "job", "id"),
+    Index("log_object", "object", "id"),
+    Index("log_name", "name", "id"),
+    Index("log_action", "action", "id"),
+    Index("log_status", "status", "id"),
 )

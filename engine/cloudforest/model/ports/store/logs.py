@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
-from cloudforest.model.provisioning import LogEntry
+from cloudforest.model.provisioning import LogEntry, LogQuery
 
 
 class Logs(Protocol):
     async def log(self, entries: Sequence[LogEntry]) -> None: ...
 
+    async def log_range(
+        self, since: datetime | None, until: datetime | None
+    ) -> tuple[int, int]:
+        """Return two numbers between which all entries of that time lie, inclusive."""
+        ...
+
     async def logs(
-        self,
-        *,
-        job: str | None = None,
-        object: str | None = None,  # noqa: A002
-        after: int = 0,
-        limit: int = 1000,
-    ) -> list[tuple[int, LogEntry]]: ...
+        self, query: LogQuery, *, first: int, last: int, limit: int
+    ) -> list[tuple[int, LogEntry]]:
+        """Return entries with their numbers, in the order in which they were stored."""
+        ...
+
+    async def prune_log(self, before: datetime, limit: int) -> int:
+        """Forget at most so many entries that are older; return how many it were."""
+        ...

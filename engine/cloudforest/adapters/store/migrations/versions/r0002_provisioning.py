@@ -144,10 +144,11 @@ def upgrade() -> None:
         sa.Column("cycle", sa.String(length=32), nullable=False),
         sa.Column("job", sa.String(length=200), nullable=False),
         sa.Column("object", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=400), nullable=False),
         sa.Column("action", sa.String(length=20), nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
-        sa.Column("seconds", sa.Float(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("log_object", "log", ["job", "object"], unique=False)
+    for name in ("time", "cycle", "job", "object", "name", "action", "status"):
+        op.create_index(f"log_{name}", "log", [name, "id"], unique=False)

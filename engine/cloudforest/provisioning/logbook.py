@@ -1,0 +1,119 @@
+"""What the provisioning log says of one outcome: values, but not the sensitive ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cloudforest.model.program import JobProgram, ObjectType
+from cloudforest.model.provisioning import (
+    Change,
+    Effect,
+    LogEntry,
+    LoggedMembers,
+    Outcome,
+)
+from cloudforest.provisioning.run import Run
+
+REDACTED = "[redacted]"
+"""Stands for every sensitive value alike: a digest could be guessed from."""
+LONGEST_TEXT = 1000
+MOST_ITEMS = 100
+
+
+def sensitive_paths(program: JobProgram, kind: ObjectType) -> frozenset[str]:
+    return frozenset(
+        rule.target
+        for mapping in program.mappings
+        if mapping.source == kind
+        for rule in mapping.rules
+        if rule.sensitive
+    )
+
+
+def _cut(value: Any) -> Any:
+    """Return a value as the log keeps it: photos and long lists are cut short."""
+    match value:
+        case str() if len(value) > LONGEST_TEXT:
+            return f"{value[:LONGEST_TEXT]}… ({len(value)} characters)"
+        case list() if len(value) > MOST_ITEMS:
+            return [*map(_cut, value[:MOST_ITEMS]), f"… ({len(value)} values)"]
+        case list():
+            return [_cut(each) for each in value]
+        case _:
+            return value
+
+
+def shown(changes: Iterable[Change], sensitive: frozenset[str]) -> Iterator[Change]:
+    """Yield the changes with the mark in place of sensitive values, but not of none."""
+    for each in changes:
+        before, after = (
+            REDACTED if each.path in sensitive and value is not None else _cut(value)
+            for value in (each.before, each.after)
+        )
+        yield Change(path=each.path, before=before, after=after)
+
+
+def _references(outcome: Outcome) -> Iterator[Change]:
+    """Yield references as resource ids; what was not written has the source's id."""
+    written = outcome.link.written if outcome.link else None
+    for each in outcome.effect.references:
+        wanted = {"objectGUID": each.to} if each.to else None
+        after = wanted if written is None else written.get(each.path)
+        yield Change(path=each.path, before=each.before, after=after)
+
+
+def differing(effect: Effect) -> list[Change]:
+    return [each for each in effect.changes if each.before != each.after]
+
+
+def _members(outcome: Outcome) -> LoggedMembers | None:
+    """Return the members written, or those that could not be."""
+    effect = outcome.effect
+    add = outcome.added or effect.add
+    remove = outcome.removed or effect.remove
+    if effect.action != "members":
+        return None
+    return LoggedMembers(
+        added=len(add),
+        removed=len(remove),
+        add=add[:MOST_ITEMS],
+        remove=remove[:MOST_ITEMS],
+    )
+
+
+def _name(outcome: Outcome, sensitive: frozenset[str]) -> str:
+    """Return what people call the object, as far as the target is told."""
+    written = outcome.link.written if outcome.link else {}
+    values = {each.path: each.after for each in outcome.effect.changes} | written
+    names = (
+        values.get(path)
+        for path in ("userName", "displayName")
+        if path not in sensitive
+    )
+    return next((name for name in names if isinstance(name, str)), outcome.effect.id)
+
+
+def entry_of(run: Run, outcome: Outcome) -> LogEntry:
+    """Return the log's record of an effect that was carried out, or could not be."""
+    effect = outcome.effect
+    sensitive = sensitive_paths(run.program, effect.type)
+    references = [each for each in _references(outcome) if each.before != each.after]
+    changes = tuple(shown([*differing(effect), *references], sensitive))
+    return LogEntry(
+        time=run.clock(),
+        cycle=run.id,
+        job=run.job.name,
+        object=effect.id,
+        name=_name(outcome, sensitive),
+        type=effect.type,
+        action="update" if effect.action == "reference" else effect.action,
+        status="success" if outcome.state == "done" else "failure",
+        resource=outcome.link.resource if outcome.link else effect.resource,
+        paths=tuple(each.path for each in changes),
+        changes=changes,
+        members=_members(outcome),
+        http_status=outcome.status,
+        reason=outcome.reason,
+        milliseconds=outcome.milliseconds,
+    )

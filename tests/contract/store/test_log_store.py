@@ -1,0 +1,112 @@
+"""The provisioning log's promises: found by what it is asked for, pruned by age."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.model.ports import ProvisioningStore
+from cloudforest.model.provisioning import Change, LogEntry, LoggedMembers, LogQuery
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+EVER = {"first": 1, "last": 10**9}
+
+
+@pytest.fixture
+def store(database: Database) -> ProvisioningStore:
+    return SqlProvisioningStore(database)
+
+
+def entry(minutes: int, **fields: Any) -> LogEntry:
+    wanted: dict[str, Any] = {
+        "time": NOON + timedelta(minutes=minutes),
+        "cycle": "c1",
+        "job": "j",
+        "object": "guid-a",
+        "name": "Anna@contoso.com",
+        "action": "update",
+        "status": "success",
+        **fields,
+    }
+    return LogEntry(**wanted)
+
+
+ENTRIES = (
+    entry(0, action="create"),
+    entry(1, job="k"),
+    entry(2, object="guid-b", name="Bert"),
+    entry(3, status="failure", reason="No."),
+    entry(4, cycle="c2"),
+    entry(
+        5,
+        changes=(Change(path="title", before="Clerk", after=None),),
+        members=LoggedMembers(added=1, removed=0, add=("guid-b",)),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "minutes"),
+    [
+        ({}, [0, 1, 2, 3, 4, 5]),
+        ({"job": "k"}, [1]),
+        ({"object": "GUID-B"}, [2]),
+        ({"object": "anna@CONTOSO.com"}, [0, 1, 3, 4, 5]),
+        ({"action": "create"}, [0]),
+        ({"status": "failure"}, [3]),
+        ({"cycle": "c2"}, [4]),
+        ({"since": NOON + timedelta(minutes=4)}, [4, 5]),
+        ({"until": NOON + timedelta(minutes=1)}, [0]),
+        ({"job": "j", "status": "success", "object": "guid-a"}, [0, 4, 5]),
+    ],
+)
+async def test_the_log_is_asked_by_what_it_says(
+    store: ProvisioningStore, asked: dict[str, Any], minutes: list[int]
+):
+    await store.log(ENTRIES)
+
+    found = await store.logs(LogQuery(**asked), **EVER, limit=9)
+
+    assert [each for _, each in found] == [ENTRIES[minute] for minute in minutes]
+
+
+async def test_entries_are_numbered_as_they_are_stored(store: ProvisioningStore):
+    await store.log(ENTRIES[3:])
+    await store.log(ENTRIES[:3])
+
+    first, *_ = found = await store.logs(LogQuery(), **EVER, limit=4)
+
+    assert [each for _, each in found] == [*ENTRIES[3:], ENTRIES[0]]
+    rest = await store.logs(LogQuery(), first=first[0] + 1, last=found[-1][0], limit=9)
+    assert rest == found[1:]
+
+
+async def test_a_time_is_found_wherever_it_was_stored(store: ProvisioningStore):
+    """An evaluation stores the time at which it began, later than others."""
+    await store.log([ENTRIES[0], ENTRIES[3], ENTRIES[1], ENTRIES[5], ENTRIES[2]])
+    east = timezone(timedelta(hours=5))
+    since = (NOON + timedelta(minutes=1)).astimezone(east)
+    query = LogQuery(since=since, until=NOON + timedelta(minutes=3))
+
+    first, last = await store.log_range(query.since, query.until)
+    found = await store.logs(query, first=first, last=last, limit=9)
+
+    assert [each for _, each in found] == [ENTRIES[1], ENTRIES[2]]
+    nothing = await store.log_range(NOON + timedelta(days=1), None)
+    assert nothing[0] > nothing[1]
+
+
+async def test_the_log_forgets_the_oldest_in_batches(store: ProvisioningStore):
+    await store.log(ENTRIES)
+    before = NOON + timedelta(minutes=3)
+
+    assert await store.prune_log(before, 2) == 2
+    assert await store.prune_log(before, 2) == 1
+    assert await store.prune_log(before, 2) == 0
+
+    left = await store.logs(LogQuery(), **EVER, limit=9)
+    assert [each for _, each in left] == list(ENTRIES[3:])
