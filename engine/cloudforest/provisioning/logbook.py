@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cloudforest.model.program import JobProgram, ObjectType
 from cloudforest.model.provisioning import (
     Change,
     Effect,
+    Link,
     LogEntry,
     LoggedMembers,
     Outcome,
@@ -82,20 +83,19 @@ def _members(outcome: Outcome) -> LoggedMembers | None:
     )
 
 
-def _name(outcome: Outcome, sensitive: frozenset[str]) -> str:
+def _name(effect: Effect, link: Link | None, sensitive: frozenset[str]) -> str:
     """Return what people call the object, as far as the target is told."""
-    written = outcome.link.written if outcome.link else {}
-    values = {each.path: each.after for each in outcome.effect.changes} | written
+    written = link.written if link else {}
+    values = {each.path: each.after for each in effect.changes} | written
     names = (
         values.get(path)
         for path in ("userName", "displayName")
         if path not in sensitive
     )
-    return next((name for name in names if isinstance(name, str)), outcome.effect.id)
+    return next((name for name in names if isinstance(name, str)), effect.id)
 
 
-def entry_of(run: Run, outcome: Outcome) -> LogEntry:
-    """Return the log's record of an effect that was carried out, or could not be."""
+def _entry(run: Run, outcome: Outcome, link: Link | None) -> LogEntry:
     effect = outcome.effect
     sensitive = sensitive_paths(run.program, effect.type)
     references = [each for each in _references(outcome) if each.before != each.after]
@@ -105,11 +105,11 @@ def entry_of(run: Run, outcome: Outcome) -> LogEntry:
         cycle=run.id,
         job=run.job.name,
         object=effect.id,
-        name=_name(outcome, sensitive),
+        name=_name(effect, link, sensitive),
         type=effect.type,
         action="update" if effect.action == "reference" else effect.action,
         status="success" if outcome.state == "done" else "failure",
-        resource=outcome.link.resource if outcome.link else effect.resource,
+        resource=link.resource if link else effect.resource,
         paths=tuple(each.path for each in changes),
         changes=changes,
         members=_members(outcome),
@@ -117,3 +117,12 @@ def entry_of(run: Run, outcome: Outcome) -> LogEntry:
         reason=outcome.reason,
         milliseconds=outcome.milliseconds,
     )
+
+
+async def entries_of(run: Run, outcomes: Sequence[Outcome]) -> list[LogEntry]:
+    """Return the log's records of effects that were carried out, or could not be."""
+    unnamed = [each.effect.id for each in outcomes if each.link is None]
+    links = await run.store.links(run.job.target, unnamed) if unnamed else {}
+    return [
+        _entry(run, each, each.link or links.get(each.effect.id)) for each in outcomes
+    ]

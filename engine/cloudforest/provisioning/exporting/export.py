@@ -25,7 +25,7 @@ from cloudforest.provisioning.evaluating.evaluation import (
 from cloudforest.provisioning.exporting.attempt import PHASE_RETRY, attempt, escrowed
 from cloudforest.provisioning.exporting.pipeline import drain
 from cloudforest.provisioning.exporting.sending import Ready
-from cloudforest.provisioning.logbook import entry_of
+from cloudforest.provisioning.logbook import entries_of
 from cloudforest.provisioning.mapper import mappers
 from cloudforest.provisioning.matching import ALREADY_LINKED
 from cloudforest.provisioning.run import Run
@@ -96,7 +96,7 @@ async def _record(run: Run, outcomes: list[Outcome]) -> None:
         run.job.target,
         run.id,
         outcomes=outcomes,
-        log=[entry_of(run, each) for each in outcomes if _is_news(each)],
+        log=await entries_of(run, [each for each in outcomes if _is_news(each)]),
     )
 
 

@@ -1,0 +1,113 @@
+"""Why is this person as they are: the log, over the installed command."""
+
+from __future__ import annotations
+
+import csv
+import json
+import queue
+import signal
+import subprocess
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.scenario.exports import exported, group, guid_of, person, write_export
+from tests.scenario.installed import Installed, Ran, eventually
+
+HIDDEN = """\
+extends: ad-user-to-scim
+attributeMappings: {nickName: {source: "[info]", sensitive: true}}
+"""
+
+
+def entries(ran: Ran) -> list[dict[str, Any]]:
+    assert ran.code == 0, ran
+    return [json.loads(line) for line in ran.out.splitlines()]
+
+
+def changed(entry: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {each["path"]: (each["before"], each["after"]) for each in entry["changes"]}
+
+
+def test_the_log_tells_what_was_done_to_whom(tmp_path: Path) -> None:
+    anna = person("anna", title="Clerk", info="canary")
+    cloudforest = exported(
+        tmp_path, anna, person("bert"), group("team", "anna", "bert"), mapping=HIDDEN
+    )
+    cloudforest.up_once()
+    between = datetime.now(UTC).isoformat()
+    write_export(
+        tmp_path,
+        person("anna", title="Head", info="canary"),
+        person("bert"),
+        group("team", "anna", "bert"),
+    )
+    cloudforest.up_once()
+
+    told = entries(
+        cloudforest("logs", "--object", "anna@contoso.com", "--format", "json")
+    )
+
+    assert [each["action"] for each in told] == ["create", "update"]
+    assert {each["object"] for each in told} == {guid_of("anna")}
+    assert changed(told[0])["nickName"] == (None, "[redacted]")
+    assert changed(told[1]) == {"title": ("Clerk", "Head")}
+    assert told[0]["cycle"] != told[1]["cycle"]
+    later = cloudforest("logs", "--since", between, "--format", "json")
+    assert entries(later) == [told[1]]
+    again = cloudforest("logs", "--cycle", told[1]["cycle"], "--format", "json")
+    assert entries(again) == [told[1]]
+    (members,) = entries(cloudforest("logs", "--action", "members", "--format", "json"))
+    assert members["members"]["added"] == 2
+    assert set(members["members"]["add"]) == {guid_of("anna"), guid_of("bert")}
+    assert members["name"] == "team"
+    sheet = cloudforest("logs", "--format", "csv")
+    rows = list(csv.DictReader(sheet.out.splitlines()))
+    assert [row["status"] for row in rows] == ["success"] * 5
+    assert "canary" not in sheet.out + "".join(map(str, told))
+    assert cloudforest("logs", "--status", "nonsense").code == 64
+    assert cloudforest("logs", "--since", "yesterday").code == 64
+    follow = cloudforest("logs", "-f")
+    assert follow.code == 5
+    assert "cloudforest serve" in follow.err
+
+
+def test_the_log_is_followed_until_interrupted(tmp_path: Path) -> None:
+    cloudforest = exported(tmp_path, person("anna", title="Clerk"))
+    cloudforest.up_once()
+    with cloudforest.running("up"):
+        eventually(lambda: _serves(cloudforest), "serving")
+        with cloudforest.running("logs", "-f", "--format", "json") as follow:
+            lines = _lines(follow)
+            first = json.loads(lines.get(timeout=60))
+            assert first["action"] == "create"
+            write_export(tmp_path, person("anna", title="Head"))
+            eventually(lambda: _ran(cloudforest), "a cycle beside those of `up`")
+            second = json.loads(lines.get(timeout=60))
+            assert changed(second) == {"title": ("Clerk", "Head")}
+            assert second["id"] > first["id"]
+            follow.send_signal(signal.SIGINT)
+            assert follow.wait(60) == 130
+
+
+def _serves(cloudforest: Installed) -> bool:
+    ran = cloudforest("status", "--format", "json")
+    return ran.code == 0 and any(each["lastCycle"] for each in ran.json["jobs"])
+
+
+def _ran(cloudforest: Installed) -> bool:
+    return cloudforest("job", "run", "people").code == 0
+
+
+def _lines(process: subprocess.Popen[str]) -> queue.Queue[str]:
+    """Return where the lines appear that a process prints."""
+    lines: queue.Queue[str] = queue.Queue()
+    assert process.stdout is not None
+    reader = threading.Thread(
+        target=lambda out: [lines.put(each) for each in out],
+        args=(process.stdout,),
+        daemon=True,
+    )
+    reader.start()
+    return lines
