@@ -297,4 +297,5 @@ async def test_a_scratch_job_asks_for_itself(store: ProvisioningStore):
     assert await store.inquiries("j", 9) == ["a"]
     await store.drop_job("plan:1")
     assert await store.inquiries("plan:1", 9) == []
-    assert (await store.watermarks("j", "plan:1")) == {"j": MARK}
+    assert await store.watermark("j") == MARK
+    assert await store.watermark("plan:1") is None

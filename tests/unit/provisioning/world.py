@@ -135,7 +135,8 @@ def with_rule(target: str, expression: Expression, **options: Any) -> JobProgram
 class World:
     """`objects` and `members` are the directory; `ask` speaks for the agents.
 
-    `answers` are what a read by objectGUID says of whom it would not find in `objects`.
+    `answers` are what a read by objectGUID says of whom it would not find in `objects`,
+    `reading` is its last word, if that is not `closing`.
     """
 
     store: SqlProvisioningStore
@@ -150,6 +151,7 @@ class World:
     closing: Closing = field(
         default_factory=lambda: Closing(complete=True, watermark="1", directory="d")
     )
+    reading: Closing | None = None
     program: JobProgram = field(default_factory=program)
     guard: dict[str, Budget] = field(default_factory=dict)
     profile: Profile = field(
@@ -246,6 +248,7 @@ class World:
     async def ask(self, request: SyncRequest) -> AsyncIterator[Page]:
         self.asked.append(request)
         records = self._records(request)
+        closing = self.reading if request.kind == "read" else None
         for sequence, at in enumerate(range(0, len(records) + 1, PAGE_SIZE)):
             last = at + PAGE_SIZE > len(records)
             yield Page(
@@ -253,7 +256,7 @@ class World:
                 request=request.id,
                 sequence=sequence,
                 records=tuple(records[at : at + PAGE_SIZE]),
-                closing=self.closing if last else None,
+                closing=(closing or self.closing) if last else None,
             )
 
     def of(self, resource_type: str) -> dict[str, dict[str, Any]]:

@@ -40,6 +40,7 @@ from cloudforest.provisioning.scheduler import Scheduler
 
 _AWAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.1
+_UNKNOWN_LISTED = 20
 
 log = structlog.get_logger()
 
@@ -178,13 +179,21 @@ class ControlPlane:
                 summaries.agent(each, now)
                 for each in listed(await self.identities.agents(), now)
             ],
-            "jobs": summaries.job_states(
-                registration,
-                await self.provisioning.last_cycles(),
-                await self.provisioning.effect_counts(),
-                running=self.runs.turns.taken,
-            ),
+            "jobs": [
+                each | await self._imported(each["name"])
+                for each in summaries.job_states(
+                    registration,
+                    await self.provisioning.last_cycles(),
+                    await self.provisioning.effect_counts(),
+                    running=self.runs.turns.taken,
+                )
+            ],
         }
+
+    async def _imported(self, job: str) -> dict[str, Any]:
+        held = await self.provisioning.watermark(job)
+        unknown = await self.provisioning.unknown_objects(job, _UNKNOWN_LISTED)
+        return summaries.imported(held, *unknown)
 
 
 def _required(bus: AgentBus | None) -> AgentBus:

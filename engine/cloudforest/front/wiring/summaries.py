@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from cloudforest.hybrid.status import agent_state
 from cloudforest.model.identity import AgentRecord
-from cloudforest.model.provisioning import Cycle
+from cloudforest.model.provisioning import Cycle, Watermark
 from cloudforest.model.registration import Job, Registration
 from cloudforest.plan.plan import Guard, JobImpact
 from cloudforest.provisioning.impact import Impact
@@ -74,12 +74,24 @@ def _job_state(
     return {
         "name": job.name,
         "state": _state(job, last, running=running),
-        "deletions": "unseen",
         "lastCycle": last and last.started,
         "nextCycle": _next(job, last),
         "escrow": effects.get("escrowed", 0),
         "staged": effects.get("staged", 0),
         "error": last and last.error,
+    }
+
+
+def imported(
+    held: Watermark | None, unknown: int, objects: Sequence[str]
+) -> dict[str, Any]:
+    """Say whether a job sees deletions, what it lacks for it, and who is unknown."""
+    lacks = held.lacks if held else ()
+    return {
+        "deletions": "seen" if held and not lacks else "unseen",
+        "lacks": lacks,
+        "unknown": unknown,
+        "unknownObjects": objects,
     }
 
 

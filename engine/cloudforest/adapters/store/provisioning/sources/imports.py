@@ -48,17 +48,13 @@ def _forget(connection: Connection, job: str, ids: Sequence[str]) -> None:
 
 class Imports(Part):
     async def watermark(self, job: str) -> Watermark | None:
-        return (await self.watermarks(job)).get(job)
+        query = select(watermark.c.body).where(watermark.c.job == job)
 
-    async def watermarks(self, *jobs: str) -> dict[str, Watermark]:
-        query = select(watermark.c.job, watermark.c.body).where(
-            watermark.c.job.in_(jobs)
-        )
-        return await self.database.run(
-            lambda connection: {
-                job: decode(body) for job, body in connection.execute(query) if body
-            }
-        )
+        def work(connection: Connection) -> Watermark | None:
+            body = connection.execute(query).scalar()
+            return decode(body) if body else None
+
+        return await self.database.run(work)
 
     async def begin_import(self, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
         query = select(watermark.c.generation).where(watermark.c.job == job)
