@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import get_args
+from datetime import timedelta
 
 from cloudforest.base.errors import Refused, Unavailable
 from cloudforest.model.messages import Closing, Page, SyncRequest
-from cloudforest.model.program import ObjectType
 from cloudforest.model.provisioning import CycleKind, ImportEnd, Watermark
 from cloudforest.program.digest import program_digest
 from cloudforest.provisioning.asking import ask, ask_for_escrowed, objects
@@ -77,16 +75,15 @@ def _is_another(start: Watermark, closing: Closing) -> bool:
     return start.directory not in {None, closing.directory}
 
 
-def _end(
-    start: Watermark | None, closing: Closing, *, digest: str, now: datetime
-) -> ImportEnd:
+def _end(run: Run, start: Watermark | None, closing: Closing) -> ImportEnd:
     """Return what the import ends at, and who is asked for once a day."""
+    now = run.clock()
     lacks = closing.lacks or (() if closing.complete else (MANIFEST,))
     asked = start.asked if start else now
     due = asked is None or now - asked >= DAY
     watermark = Watermark(
         value=closing.watermark,
-        digest=digest,
+        digest=program_digest(run.program),
         directory=closing.directory,
         bindings=closing.bindings,
         lacks=lacks,
@@ -94,7 +91,7 @@ def _end(
     )
     return ImportEnd(
         watermark=watermark,
-        full=closing.full if start else get_args(ObjectType),
+        full=closing.full if start else run.program.scope.types,
         whole=start is None,
         complete=closing.complete,
         members=closing.members,
@@ -110,7 +107,7 @@ async def _import(run: Run, start: Watermark | None) -> tuple[CycleKind, Closing
     if start is not None and _is_another(start, closing):
         run.counts.read = 0
         return await _import(run, None)
-    end = _end(start, closing, digest=program_digest(run.program), now=run.clock())
+    end = _end(run, start, closing)
     await run.store.finish_import(run.rows, run.job.target, generation, end)
     return "incremental" if start else "initial", closing
 

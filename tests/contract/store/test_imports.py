@@ -284,6 +284,21 @@ async def test_once_a_day_more_are_asked_than_were_named(store: ProvisioningStor
     assert await imported(store, found("a"), end=managed) == ["b", "c"]
 
 
+async def test_a_type_that_is_no_longer_imported_is_forgotten(
+    store: ProvisioningStore,
+):
+    await imported(store, found("a"), found("g", "group"), end=FULL)
+    await linked(store, "g")
+    await imported(store, found("a"), end=ImportEnd(watermark=MARK, full=("user",)))
+    assert await presence(store, "a", "g") == ["in", "in"]
+
+    users = ImportEnd(watermark=MARK, full=("user",), whole=True)
+    assert await imported(store, found("a"), end=users) == []
+
+    assert await presence(store, "a", "g") == ["in", None]
+    assert set(await store.links("t", ["g"])) == {"g"}
+
+
 async def test_a_scratch_job_asks_for_itself(store: ProvisioningStore):
     await imported(store, found("a"), ScopeMembers(ids=("a",)), end=FULL)
     await store.add_inquiries("j", ["a"])

@@ -36,8 +36,9 @@ class Imports(Protocol):
     ) -> None:
         """Store the watermark, and who is to be asked by objectGUID.
 
-        They are: held rows of types of which everything was read, and which it did not
-        name; who entered the scope's groups or left them; and those of `end.again`.
+        A whole import forgets the rows of other types: they are no longer managed. To
+        be asked are held rows of the types of which everything was read, and which it
+        did not name; who entered the scope's groups or left them; those of `end.again`.
         """
         ...
 

@@ -88,7 +88,13 @@ class Imports(Part):
     async def finish_import(
         self, job: str, target: str, generation: int, end: ImportEnd
     ) -> None:
+        others = select(source.c.guid).where(
+            source.c.job == job, source.c.type.not_in(end.full)
+        )
+
         def work(connection: Connection) -> None:
+            if end.whole:
+                _forget(connection, job, connection.execute(others).scalars().all())
             inquiries.from_end(connection, job, target, generation, end)
             save_watermark(connection, job, end.watermark)
 
