@@ -13,8 +13,8 @@ from cloudforest.model.provisioning import Effect
 from cloudforest.provisioning.requests import request
 from cloudforest.provisioning.run import Run
 
-BATCH = 500
-"""Objects that one request asks for."""
+BATCH = 2000
+"""Objects that one request asks for; it has to fit into one message of the bus."""
 
 
 def objects(records: Sequence[Record]) -> int:
