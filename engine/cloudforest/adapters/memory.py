@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.model.identity import BusAccess
-from cloudforest.model.messages import Closing, Page, SyncRequest
+from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
 from cloudforest.model.ports import Answerer
 
 WINDOW = 4
@@ -28,11 +28,21 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self._listeners: list[MemoryListener] = []
+        self._hearing: set[asyncio.Queue[str]] = set()
 
     def listener(self, agent: str) -> MemoryListener:
-        listener = MemoryListener(agent)
+        listener = MemoryListener(agent, self._hearing)
         self._listeners.append(listener)
         return listener
+
+    async def hints(self) -> AsyncGenerator[str]:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        self._hearing.add(heard)
+        try:
+            while True:
+                yield await heard.get()
+        finally:
+            self._hearing.discard(heard)
 
     async def ask(self, request: SyncRequest) -> AsyncGenerator[Page]:
         listeners = [each for each in self._listeners if each.hears(request.domain)]
@@ -70,8 +80,9 @@ async def _read(answer: _Answer, request: SyncRequest) -> AsyncIterator[Page]:
 class MemoryListener:
     """See `model.ports.ListenerBus`."""
 
-    def __init__(self, agent: str) -> None:
+    def __init__(self, agent: str, hearing: Collection[asyncio.Queue[str]]) -> None:
         self._agent = agent
+        self._hearing = hearing
         self._connected = False
         self._domains: dict[str, Answerer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,6 +103,10 @@ class MemoryListener:
 
     async def unlisten(self, domain: str) -> None:
         self._domains.pop(domain.lower(), None)
+
+    async def hint(self, domain: str) -> None:
+        for each in self._hearing if self._connected else ():
+            each.put_nowait(domain_id(domain))
 
     async def close(self) -> None:
         self._connected = False

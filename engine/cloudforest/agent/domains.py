@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from cloudforest.agent.bindings import Binding, Bindings, check
+from cloudforest.agent.hints import keep_hinting
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, CredentialRejected
 from cloudforest.model.identity import BootstrapResponse
@@ -41,6 +42,7 @@ class _Served:
     directory: Directory | None = None
     trouble: str | None = "not looked at yet"
     paused_until: datetime | None = None
+    hinting: asyncio.Task[None] | None = None
 
     def seconds(self) -> float:
         directory = self.domain.source.active_directory
@@ -123,7 +125,7 @@ class Domains:
         if served.trouble is None and before is not None:
             log.info("directory answers", domain=name)
         elif served.trouble is not None and served.trouble != before:
-            await self._bus.unlisten(name)
+            await self._leave(served)
             log.warning("directory does not answer", domain=name, reason=served.trouble)
 
     async def _trouble(self, served: _Served) -> str | None:
@@ -134,8 +136,7 @@ class Domains:
             async with asyncio.timeout(served.seconds()):
                 await served.directory.identify()
             if served.trouble is not None:
-                answer = self._answer_factory(domain, served.directory)
-                await self._bus.listen(domain.name, answer)
+                await self._serve(served, served.directory)
         except CredentialRejected as error:
             await self._pause(served)
             return f"{error} The agent tries again in an hour, or when it is restarted."
@@ -145,6 +146,21 @@ class Domains:
             return f"It said nothing for {served.seconds():g} seconds."
         return None
 
+    async def _serve(self, served: _Served, directory: Directory) -> None:
+        name = served.domain.name
+        answer = self._answer_factory(served.domain, directory)
+        await self._bus.listen(name, answer)
+        served.hinting = asyncio.create_task(
+            keep_hinting(self._bus, name, directory), name=f"hints of {name}"
+        )
+
+    async def _leave(self, served: _Served) -> None:
+        await self._bus.unlisten(served.domain.name)
+        if served.hinting is not None:
+            served.hinting.cancel()
+            await asyncio.gather(served.hinting, return_exceptions=True)
+            served.hinting = None
+
     async def _pause(self, served: _Served) -> None:
         served.paused_until = self._clock() + CREDENTIAL_PAUSE
         if served.directory is not None:
@@ -153,8 +169,8 @@ class Domains:
             served.directory = None
 
     async def _close(self, name: str) -> None:
-        await self._bus.unlisten(name)
         served = self._served.pop(name)
+        await self._leave(served)
         if served.directory is not None:
             await served.directory.close()
 

@@ -11,7 +11,7 @@ import pytest
 from tests.contract.bus.harness import DOMAIN, page, pages, request_for
 
 from cloudforest.base.errors import Rejected, Unavailable
-from cloudforest.model.messages import Closing, Page, SyncRequest
+from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
 
 
 async def test_pages_arrive_in_order_and_the_last_one_closes(bus):
@@ -140,3 +140,33 @@ async def test_many_answers_at_once_do_not_mix(bus):
     asked = [request_for() for _ in range(8)]
     answers = await asyncio.gather(*(read(each) for each in asked))
     assert answers == [[each.id] * 20 for each in asked]
+
+
+async def test_hints_name_the_domain_and_nothing_else(bus):
+    agent = await bus.agent("a1", DOMAIN, "fabrikam.test")
+    async with aclosing(bus.ask.hints()) as hints:
+        heard = asyncio.ensure_future(anext(hints))
+        await listening(agent, heard, DOMAIN)
+        assert await heard == domain_id(DOMAIN)
+
+        heard = asyncio.ensure_future(anext(hints))
+        await listening(agent, heard, "FABRIKAM.test")
+        # Those of the first domain may have been said more than once.
+        while (domain := await heard) == domain_id(DOMAIN):
+            heard = asyncio.ensure_future(anext(hints))
+        assert domain == domain_id("fabrikam.test")
+
+
+async def listening(agent, heard: asyncio.Future[str], domain: str) -> None:
+    """Hint until it is heard: the service may not be listening yet."""
+    async with asyncio.timeout(30):
+        while not heard.done():
+            await agent.hint(domain)
+            await asyncio.sleep(0.05)
+
+
+async def test_a_hint_that_nobody_waits_for_is_lost_and_does_no_harm(bus):
+    agent = await bus.agent("a1", DOMAIN)
+    await agent.hint(DOMAIN)
+    await bus.kill(agent)
+    await agent.hint(DOMAIN)

@@ -28,7 +28,12 @@ from tests.contract.bus.harness import (
 
 from cloudforest.adapters.bus.connection import Connection
 from cloudforest.adapters.bus.listener import NatsListener
-from cloudforest.adapters.bus.protocol import acknowledgements, answers, requests
+from cloudforest.adapters.bus.protocol import (
+    acknowledgements,
+    answers,
+    hints,
+    requests,
+)
 from cloudforest.adapters.bus.service import NatsAgentBus, open_agent_bus
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Misconfigured, Unavailable
@@ -71,6 +76,7 @@ async def test_an_agent_does_not_hear_another_domain(service, agent):
         answers("a1", "r1"),
         acknowledgements("a2", "r1"),
         "_INBOX.>",
+        hints(DOMAIN),
         "cf.>",
     ],
 )
@@ -80,7 +86,14 @@ async def test_an_agent_may_not_subscribe_to(real_bus, subject):
 
 
 @pytest.mark.parametrize(
-    "subject", [requests(DOMAIN), answers("a2", "r1"), acknowledgements("a1", "r1")]
+    "subject",
+    [
+        requests(DOMAIN),
+        answers("a2", "r1"),
+        acknowledgements("a1", "r1"),
+        hints("fabrikam.test"),
+        "cf.hint.x",
+    ],
 )
 async def test_an_agent_may_not_publish_to(real_bus, subject):
     refused = await violations(real_bus, lambda client: client.publish(subject, b"x"))

@@ -19,7 +19,7 @@ from cloudforest.base.clock import ManualClock
 from cloudforest.base.errors import CredentialRejected, Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.identity import BootstrapResponse, BusAccess
-from cloudforest.model.messages import Closing, Page, SyncRequest
+from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
 from cloudforest.model.registration import (
     ActiveDirectory,
     Agent,
@@ -64,6 +64,8 @@ class Host:
     controllers: tuple[str, ...] = ()
     binds: int = 0
     bootstraps: int = 0
+    watching: int = 0
+    changed: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
     opened: list[str] = field(default_factory=list)
     id: str = "a1"
 
@@ -113,6 +115,15 @@ class Host:
             raise CredentialRejected("dc1 refused the account svc.")
         await asyncio.sleep(self.identify_takes)
         return "guid"
+
+    async def watch(self) -> AsyncIterator[None]:
+        self.watching += 1
+        try:
+            while True:
+                await self.changed.get()
+                yield
+        finally:
+            self.watching -= 1
 
     async def close(self) -> None: ...
 
@@ -290,3 +301,20 @@ async def test_each_controller_of_a_domain_is_given_its_time(monkeypatch):
     host = Host(identify_takes=0.2, controllers=("ldaps://a", "ldaps://b", "ldaps://c"))
     async with running(host) as bus:
         await until(lambda: bus.hears("lab.test"))
+
+
+async def test_a_domain_is_watched_while_it_is_listened_for():
+    host = Host()
+    async with running(host) as bus:
+        await until(lambda: bus.hears("lab.test") and host.watching == 1)
+        heard = host.bus.hints()
+        hint = asyncio.ensure_future(anext(heard))
+        await asyncio.sleep(0)
+        host.changed.put_nowait(None)
+        assert await hint == domain_id("lab.test")
+        await heard.aclose()
+        host.directory_away = True
+        await until(lambda: host.watching == 0)
+        host.directory_away = False
+        await until(lambda: host.watching == 1)
+    assert host.watching == 0

@@ -68,11 +68,11 @@ class BusAuthority:
         now: datetime,
         lifetime: timedelta = AGENT_LIFETIME,
     ) -> BusAccess:
-        """Let the holder of `nkey` speak as this agent and hear its domains only."""
+        """Let the holder of `nkey` speak as this agent, and of its domains only."""
         expires = now + lifetime
         hears = [f"{protocol.requests(each)} {protocol.QUEUE}" for each in domains]
         claims = _user(
-            publish=[protocol.answers_of(agent)],
+            publish=[protocol.answers_of(agent), *map(protocol.hints, domains)],
             subscribe=[*hears, f"{protocol.inbox(agent)}.>"],
         )
         token = _sign(self.account, nkey, claims, now=now, expires=expires)
@@ -82,7 +82,10 @@ class BusAuthority:
         self, nkey: str, *, endpoint: Endpoint, now: datetime
     ) -> BusAccess:
         """Let the holder of `nkey`, which never leaves this process, ask everybody."""
-        claims = _user(publish=["cf.req.*", "_INBOX.>"], subscribe=["cf.ans.>"])
+        claims = _user(
+            publish=["cf.req.*", "_INBOX.>"],
+            subscribe=["cf.ans.>", protocol.ALL_HINTS],
+        )
         token = _sign(self.account, nkey, claims, now=now)
         return BusAccess(
             urls=endpoint.urls,

@@ -112,6 +112,10 @@ class NatsListener:
         if dropped and dropped.subscription and self._connection:
             await self._connection.unsubscribe(dropped.subscription)
 
+    async def hint(self, domain: str) -> None:
+        if self._connection is not None:
+            await self._connection.publish(protocol.hints(domain), b"")
+
     async def close(self) -> None:
         self._domains.clear()
         tasks = tuple(self._tasks.values())

@@ -3,6 +3,7 @@
 cf.req.<domainId>               requests, shared by the domain's agents (queue `agents`)
 cf.ans.<agentId>.<requestId>    what an agent says to a request
 _INBOX.<agentId>.<requestId>    acknowledgements, back to the agent
+cf.hint.<domainId>              something has changed in the domain; no content
 
 Subject tokens are ids: DNS names contain dots.
 """
@@ -16,6 +17,7 @@ from cloudforest.base.errors import Rejected
 from cloudforest.model.messages import Page, decode_page, domain_id, encode_page
 
 QUEUE = "agents"
+ALL_HINTS = "cf.hint.*"
 NOBODY = "nobody"
 """Stands for the agent where the server itself says that nobody listens."""
 
@@ -43,6 +45,15 @@ def answers(agent: str, request: str) -> str:
 
 def answers_of(agent: str) -> str:
     return f"cf.ans.{agent}.>"
+
+
+def hints(domain: str) -> str:
+    return f"cf.hint.{domain_id(domain)}"
+
+
+def domain_of(subject: str) -> str:
+    """Return the id of the domain that a hint is about."""
+    return subject.rsplit(".", 1)[-1]
 
 
 def acknowledgements(agent: str, request: str) -> str:

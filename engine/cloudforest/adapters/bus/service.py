@@ -40,6 +40,25 @@ class NatsAgentBus:
                 async for page in pages:
                     yield page
 
+    async def hints(self) -> AsyncGenerator[str]:
+        # The same domain twice is one hint, so this can't grow.
+        heard: dict[str, None] = {}
+        some = asyncio.Event()
+
+        async def hear(message: Msg) -> None:
+            heard[protocol.domain_of(message.subject)] = None
+            some.set()
+
+        subscription = await self._connection.subscribe(protocol.ALL_HINTS, hear)
+        try:
+            while True:
+                await some.wait()
+                while heard:
+                    yield heard.popitem()[0]
+                some.clear()
+        finally:
+            await self._connection.unsubscribe(subscription)
+
     @asynccontextmanager
     async def _answers(self, request: str) -> AsyncIterator[asyncio.Queue[Msg]]:
         messages: asyncio.Queue[Msg] = asyncio.Queue(_QUEUED)

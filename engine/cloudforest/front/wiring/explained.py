@@ -17,6 +17,9 @@ class ExplainedBus:
     bus: AgentBus
     identities: IdentityStore
 
+    def hints(self) -> AsyncIterator[str]:
+        return self.bus.hints()
+
     async def ask(self, request: SyncRequest) -> AsyncIterator[Page]:
         try:
             async for page in self.bus.ask(request):

@@ -23,6 +23,13 @@ class AgentBus(Protocol):
         """
         ...
 
+    def hints(self) -> AsyncIterator[str]:
+        """Yield the `domain_id` of a domain in which something has changed.
+
+        Hints may be lost, may be repeated and name no object: a cycle finds out.
+        """
+        ...
+
 
 class ListenerBus(Protocol):
     """The bus as an agent sees it: one outbound connection."""
@@ -38,6 +45,10 @@ class ListenerBus(Protocol):
         ...
 
     async def unlisten(self, domain: str) -> None: ...
+
+    async def hint(self, domain: str) -> None:
+        """Say that something has changed in a domain; nobody may hear it."""
+        ...
 
     @property
     def connected(self) -> bool: ...

@@ -1,0 +1,90 @@
+"""Hints: at once, together, again after an interruption."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cloudforest.agent import hints
+from cloudforest.agent.hints import keep_hinting
+from cloudforest.base.errors import Unavailable
+
+DOMAIN = "contoso.com"
+
+
+class Bus:
+    def __init__(self) -> None:
+        self.hinted: list[str] = []
+
+    async def hint(self, domain: str) -> None:
+        self.hinted.append(domain)
+
+
+class Directory:
+    """It tells of what is put into `told`, until it breaks or ends."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Queue[str] = asyncio.Queue()
+        self.watched = 0
+
+    async def watch(self) -> AsyncIterator[None]:
+        self.watched += 1
+        while (said := await self.told.get()) == "changed":
+            yield
+        if said == "breaks":
+            raise Unavailable("dc1 stopped answering.")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hints, "INTERVAL", 0.5)
+    monkeypatch.setattr(hints, "PAUSE", 0.01)
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_the_first_change_is_told_at_once_and_those_that_follow_together():
+    bus, directory = Bus(), Directory()
+    hinting = asyncio.create_task(keep_hinting(bus, DOMAIN, directory))
+    directory.told.put_nowait("changed")
+    await until(lambda: bus.hinted == [DOMAIN])
+    for _ in range(5_000):
+        directory.told.put_nowait("changed")
+    await until(directory.told.empty)
+    assert bus.hinted == [DOMAIN]
+    await until(lambda: bus.hinted == [DOMAIN, DOMAIN])
+    await asyncio.sleep(2 * hints.INTERVAL)
+    assert bus.hinted == [DOMAIN, DOMAIN]
+    hinting.cancel()
+
+
+async def test_without_a_change_there_is_no_hint():
+    bus, directory = Bus(), Directory()
+    hinting = asyncio.create_task(keep_hinting(bus, DOMAIN, directory))
+    await until(lambda: directory.watched == 1)
+    await asyncio.sleep(0.1)
+    assert bus.hinted == []
+    hinting.cancel()
+
+
+async def test_after_an_interruption_it_hints_at_what_it_may_have_missed():
+    bus, directory = Bus(), Directory()
+    hinting = asyncio.create_task(keep_hinting(bus, DOMAIN, directory))
+    directory.told.put_nowait("breaks")
+    await until(lambda: directory.watched == 2)
+    await until(lambda: bus.hinted == [DOMAIN])
+    hinting.cancel()
+
+
+async def test_a_directory_that_can_not_tell_is_left_alone():
+    bus, directory = Bus(), Directory()
+    directory.told.put_nowait("ends")
+    async with asyncio.timeout(30):
+        await keep_hinting(bus, DOMAIN, directory)
+    assert directory.watched == 1
