@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from datetime import UTC, datetime
 
 import pytest
 from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import staff
 from tests.servers.samba import Contoso
 
+from cloudforest.adapters.memory import MemoryBus
+from cloudforest.agent.hints import keep_hinting
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.secrets import Secret
+from cloudforest.model.identity import BusAccess
+from cloudforest.model.messages import domain_id
 
+NO_NETWORK = BusAccess(urls=(), ca="", jwt="", expires=datetime.max.replace(tzinfo=UTC))
 SETTLED = 1.0
 """Seconds after which a search that stays open has certainly been sent."""
 
@@ -57,3 +63,22 @@ async def test_a_controller_that_can_not_be_reached_is_unavailable(contoso: Cont
 
     with pytest.raises(Unavailable, match="can't be reached"):
         await anext(watch)
+
+
+async def test_a_change_reaches_the_service_as_a_hint(contoso: Contoso):
+    bus = MemoryBus()
+    listener = bus.listener("sync01")
+    await listener.connect(NO_NETWORK)
+    hinting = asyncio.create_task(
+        keep_hinting(listener, "contoso.com", over_ldap(contoso))
+    )
+    hint = asyncio.ensure_future(anext(bus.hints()))
+    await asyncio.sleep(SETTLED)
+    assert not hint.done()
+
+    contoso.samba.modify(staff(6), title=["Four"])
+
+    async with asyncio.timeout(30):
+        assert await hint == domain_id("contoso.com")
+    hinting.cancel()
+    await asyncio.gather(hinting, return_exceptions=True)

@@ -1,0 +1,174 @@
+"""Groups of 5,000: whole when they are read, one member when one is new.
+
+Windows sends 1,500 values of an attribute at once. Samba sends all of them, but only a
+range where one is asked for: so the ranges that Windows forces are asked for here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from typing import Any
+
+import ldap3
+import pytest
+from tests.contract.directory.conftest import over_ldap
+from tests.servers.contoso import BASE, GROUPS, staff
+from tests.servers.samba import Contoso
+
+from cloudforest.adapters.directory.ldap.session.connection import Session
+from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
+from cloudforest.agent.answer import Answer
+from cloudforest.model.messages import (
+    InScope,
+    Lookup,
+    Members,
+    Page,
+    Record,
+    SyncRequest,
+)
+from cloudforest.model.ports import Cookie
+from cloudforest.model.program import ScopeProgram
+
+CROWD = f"CN=Crowd,{GROUPS}"
+SIZE = 5_000
+AT_ONCE = 1_500
+
+POPULATE = """
+import sys
+from samba.auth import system_session
+from samba.param import LoadParm
+from samba.samdb import SamDB
+
+folder, base, group, size = sys.argv[1:]
+lp = LoadParm()
+lp.load(f"{folder}/etc/smb.conf")
+db = SamDB(f"{folder}/private/sam.ldb", session_info=system_session(lp), lp=lp)
+db.transaction_start()
+unit = f"OU=Crowd,{base}"
+db.add({"dn": unit, "objectClass": "organizationalUnit"})
+people = [f"CN=c{number},{unit}" for number in range(int(size))]
+for person in people:
+    db.add({"dn": person, "objectClass": "contact"})
+db.add({"dn": group, "objectClass": "group", "member": people})
+db.transaction_commit()
+"""
+
+
+@pytest.fixture(scope="session")
+def crowd(contoso: Contoso) -> str:
+    """The objectGUID of a group of 5,000 contacts."""
+    contoso.samba.locally(POPULATE, BASE, CROWD, str(SIZE))
+    return contoso.samba.guid(CROWD)
+
+
+def _cut(attribute: str) -> str:
+    asked = re.fullmatch(r"member(?:;range=(\d+)-\*)?", attribute)
+    if asked is None:
+        return attribute
+    start = int(asked[1] or 0)
+    return f"member;range={start}-{start + AT_ONCE - 1}"
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Cut what is sent of `member` into parts, as Windows does; return what was."""
+    searched: list[str] = []
+    search = Session.search
+
+    def cut(
+        session: Session, base: str, scope: str, **how: Any
+    ) -> Generator[Raw, None, Ending]:
+        if not any("1.4.841" in control.oid for control in how.get("controls", ())):
+            how["attributes"] = [_cut(each) for each in how["attributes"]]
+            searched.extend(each for each in how["attributes"] if "range" in each)
+        return search(session, base, scope, **how)
+
+    monkeypatch.setattr(Session, "search", cut)
+    return searched
+
+
+async def test_a_group_is_read_with_all_members(
+    contoso: Contoso, crowd: str, parts: list[str]
+):
+    directory = over_ldap(contoso)
+    by_guid = [Lookup(by="guid", value=crowd)]
+
+    [read] = [each async for each in directory.read(by_guid, ["member"])]
+    below = {
+        each.guid: each.members
+        async for each in directory.below(
+            contoso.samba.guid(GROUPS), "group", ["member"]
+        )
+    }
+
+    assert len(set(read.members)) == len(read.members) == SIZE
+    assert set(below[crowd]) == set(read.members)
+    assert await directory.members(CROWD, nested=False) == set(read.members)
+    assert parts[:4] == [
+        f"member;range={start}-{start + AT_ONCE - 1}"
+        for start in (0, 1_500, 3_000, 4_500)
+    ]
+
+
+async def answered(contoso: Contoso, **fields: Any) -> tuple[list[Record], Page]:
+    defaults: dict[str, Any] = {
+        "id": "r1",
+        "job": "groups",
+        "domain": "contoso.com",
+        "scope": ScopeProgram(types=("group",), organizational_units=(GROUPS,)),
+        "attributes": {"group": ("cn", "member")},
+    }
+    directories = {"contoso.com": over_ldap(contoso)}
+    answer = Answer("sync01", directories, page_bytes=100_000)
+    pages = [page async for page in answer(SyncRequest(**{**defaults, **fields}))]
+    return [record for page in pages for record in page.records], pages[-1]
+
+
+async def test_an_answer_to_read_holds_all_members_in_parts(
+    contoso: Contoso, crowd: str, parts: list[str]
+):
+    records, _ = await answered(
+        contoso, kind="read", lookups=(Lookup(by="guid", value=crowd),)
+    )
+
+    described, *members = records
+    assert isinstance(described, InScope)
+    added = [guid for each in members if isinstance(each, Members) for guid in each.add]
+    assert len(members) == 10
+    assert len(set(added)) == SIZE
+    assert parts
+
+
+async def test_one_new_member_is_one_member_in_an_import(
+    contoso: Contoso, crowd: str, parts: list[str]
+):
+    _, first = await answered(contoso, kind="import")
+    assert first.closing is not None
+    with contoso.samba.connection() as connection:
+        connection.modify(CROWD, {"member": [(ldap3.MODIFY_ADD, [staff(1)])]})
+    parts.clear()
+
+    records, last = await answered(
+        contoso, kind="import", watermark=first.closing.watermark
+    )
+
+    assert [each for each in records if isinstance(each, Members)] == [
+        Members(id=crowd, add=(contoso.samba.guid(staff(1)),))
+    ]
+    # Nobody asked for the others.
+    assert parts == []
+    assert last.closing is not None
+    assert last.closing.full == ()
+    with contoso.samba.connection() as connection:
+        connection.modify(CROWD, {"member": [(ldap3.MODIFY_DELETE, [staff(1)])]})
+
+
+async def test_a_full_read_holds_all_members(contoso: Contoso, crowd: str):
+    members: list[str] = []
+    read = over_ldap(contoso).changes("group", ["member"], None)
+    async for each in read:
+        if not isinstance(each, Cookie) and each.guid == crowd:
+            members += each.members
+
+    assert len(set(members)) == SIZE
