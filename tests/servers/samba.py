@@ -17,9 +17,10 @@ import ldap3
 import pytest
 from ldap3.utils.conv import escape_filter_chars
 from tests.servers.certificates import Certificates, issue
-from tests.servers.contoso import DELEGATION, Account, population
+from tests.servers.contoso import DELEGATION, HIDING, Account, population
 
 LDAPS = 636
+SHOW_DELETED = ("1.2.840.113556.1.4.417", True, None)
 READY_WITHIN = 60
 REALM = "CONTOSO.COM"
 PROVISION = (
@@ -130,6 +131,23 @@ class Samba:
         """Grant Replicating Directory Changes, and the sight of deleted objects."""
         rights = ["deleted"] if deleted else []
         self.locally(DELEGATION, self.base, account, *rights)
+
+    def hide(self, account: str, attribute: str, dn: str) -> None:
+        """Deny an account the sight of one attribute of one object."""
+        self.locally(HIDING, self.base, account, attribute, dn)
+
+    def reanimate(self, guid: str, dn: str) -> None:
+        """Bring a deleted object back, as a restore from its tombstone does."""
+        name = dn.partition(",")[0]
+        with self.connection() as connection:
+            connection.modify(
+                f"{name}\\0ADEL:{guid},CN=Deleted Objects,{self.base}",
+                {
+                    "isDeleted": [(ldap3.MODIFY_DELETE, [])],
+                    "distinguishedName": [(ldap3.MODIFY_REPLACE, [dn])],
+                },
+                controls=[SHOW_DELETED],
+            )
 
     def locally(self, script: str, *arguments: str) -> None:
         """Run a script of the system's Python, as the system, on the database."""

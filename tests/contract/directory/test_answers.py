@@ -1,0 +1,238 @@
+"""An agent's answers over a real domain: what DirSync is silent about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import ldap3
+import pytest
+from tests.contract.directory.conftest import over_ldap
+from tests.servers.contoso import BASE
+from tests.servers.samba import Contoso
+
+from cloudforest.agent.answer import Answer
+from cloudforest.model.messages import (
+    Closing,
+    Gone,
+    InScope,
+    Lookup,
+    Moved,
+    OutOfScope,
+    Record,
+    ScopeMembers,
+    SyncRequest,
+    Unknown,
+)
+from cloudforest.model.program import ScopeProgram, TypeFilter
+from cloudforest.program.scoping.scim_filter import parse_filter
+
+LAB = f"OU=Lab,{BASE}"
+TEAM, GONE = f"OU=Team,{LAB}", f"OU=Gone,{LAB}"
+TREE_DELETE = ("1.2.840.113556.1.4.805", True, None)
+STAFF = TypeFilter(
+    text='employeeType eq "staff"', tree=parse_filter('employeeType eq "staff"')
+)
+
+
+@dataclass
+class Lab:
+    """Two OUs of the domain, and a job that asks an agent about the first."""
+
+    contoso: Contoso
+    scope: ScopeProgram
+    watermark: str | None = None
+    bindings: dict[str, str] = field(default_factory=dict)
+
+    async def ask(self, **fields: Any) -> tuple[list[Record], Closing]:
+        request = SyncRequest(
+            id="r1",
+            job="people",
+            domain="contoso.com",
+            scope=self.scope,
+            attributes={"user": ("mail",)},
+            bindings=self.bindings,
+            **fields,
+        )
+        directories = {"contoso.com": over_ldap(self.contoso)}
+        answer = Answer("sync01", directories, page_bytes=100_000)
+        pages = [page async for page in answer(request)]
+        assert pages[-1].closing is not None
+        return [each for page in pages for each in page.records], pages[-1].closing
+
+    async def changes(self) -> list[Record]:
+        """Return what an import says, and go on from there."""
+        records, closing = await self.ask(kind="import", watermark=self.watermark)
+        assert closing.complete, closing.error
+        self.watermark, self.bindings = closing.watermark, closing.bindings
+        return records
+
+    async def about(self, *guids: str) -> list[Record]:
+        lookups = tuple(Lookup(by="guid", value=guid) for guid in guids)
+        return (await self.ask(kind="read", lookups=lookups))[0]
+
+    def add(self, name: str, unit: str = TEAM, kind: str = "user") -> str:
+        dn = f"CN={name},{unit}"
+        lines = [f"dn: {dn}", f"objectClass: {kind}", f"sAMAccountName: {name}"]
+        if kind == "user":
+            lines += ["employeeType: staff", "userAccountControl: 544"]
+        self.contoso.samba.add("\n".join(lines))
+        return self.contoso.samba.guid(dn)
+
+    def move(self, dn: str, name: str, superior: str | None = None) -> None:
+        with self.contoso.samba.connection() as connection:
+            connection.modify_dn(dn, name, new_superior=superior)
+
+    def members(self, group: str, **changes: list[str]) -> None:
+        operations = {"add": ldap3.MODIFY_ADD, "remove": ldap3.MODIFY_DELETE}
+        with self.contoso.samba.connection() as connection:
+            for how, dns in changes.items():
+                connection.modify(group, {"member": [(operations[how], dns)]})
+
+
+@pytest.fixture
+def lab(contoso: Contoso) -> Iterator[Lab]:
+    for dn in (LAB, TEAM, GONE):
+        contoso.samba.add(f"dn: {dn}\nobjectClass: organizationalUnit")
+    scope = ScopeProgram(
+        types=("user",), organizational_units=(TEAM,), filters={"user": STAFF}
+    )
+    yield Lab(contoso, scope)
+    with contoso.samba.connection() as connection:
+        connection.delete(LAB, controls=[TREE_DELETE])
+
+
+def kinds(records: list[Record]) -> list[tuple[type[Record], str]]:
+    return [
+        (type(each), each.id)
+        for each in records
+        if not isinstance(each, Moved | ScopeMembers)
+    ]
+
+
+async def test_people_go_in_and_out_with_the_unit_that_they_are_in(lab: Lab):
+    inner = f"OU=Inner,{TEAM}"
+    lab.contoso.samba.add(f"dn: {inner}\nobjectClass: organizationalUnit")
+    guid = lab.add("walker", inner)
+    moved = lab.contoso.samba.guid(inner)
+    await lab.changes()
+
+    lab.move(inner, "OU=Inner", GONE)
+    left = await lab.changes()
+    lab.move(f"OU=Inner,{GONE}", "OU=Inner", TEAM)
+    returned = await lab.changes()
+
+    assert Moved(ids=(moved,)) in left
+    assert kinds(left) == [(OutOfScope, guid)]
+    assert kinds(returned) == [(InScope, guid)]
+
+
+async def test_a_scope_stays_with_its_unit_when_that_is_renamed_and_moved(lab: Lab):
+    guid = lab.add("stayer")
+    await lab.changes()
+    bound = dict(lab.bindings)
+
+    lab.move(TEAM, "OU=Renamed", GONE)
+    again = await lab.changes()
+
+    assert kinds(again) == [(InScope, guid)]
+    assert lab.bindings == bound == {TEAM: bound[TEAM]}
+    assert kinds(await lab.about(guid)) == [(InScope, guid)]
+
+
+async def test_a_unit_that_took_the_name_of_another_is_refused(lab: Lab):
+    lab.add("somebody")
+    await lab.changes()
+    lab.move(TEAM, "OU=Before")
+    lab.contoso.samba.add(f"dn: {TEAM}\nobjectClass: organizationalUnit")
+
+    records, closing = await lab.ask(kind="import", watermark=lab.watermark)
+
+    assert records == []
+    assert "now resolves to another object" in (closing.error or "")
+    assert "--reset Full" in (closing.error or "")
+
+
+async def test_who_enters_and_leaves_a_scoping_group_is_known_from_its_members(
+    lab: Lab,
+):
+    people = [lab.add(name) for name in ("one", "two")]
+    group = f"CN=Gate,{LAB}"
+    lab.add("Gate", LAB, "group")
+    lab.members(group, add=[f"CN=one,{TEAM}"])
+    lab.scope = ScopeProgram(
+        types=("user",), organizational_units=None, groups=(group,)
+    )
+    first = await lab.changes()
+    assert ScopeMembers(ids=(people[0],)) in first
+
+    lab.members(group, add=[f"CN=two,{TEAM}"], remove=[f"CN=one,{TEAM}"])
+    second = await lab.changes()
+
+    assert second == [ScopeMembers(ids=(people[1],))]
+    assert set(kinds(await lab.about(*people))) == {
+        (OutOfScope, people[0]),
+        (InScope, people[1]),
+    }
+    assert await lab.changes() == []
+    lab.move(group, "CN=Renamed gate")
+    assert await lab.changes() == []
+    assert lab.bindings == {group: lab.contoso.samba.guid(f"CN=Renamed gate,{LAB}")}
+
+
+async def test_a_cleared_attribute_is_told_from_a_hidden_one(lab: Lab):
+    cleared, hidden = lab.add("cleared"), lab.add("hidden")
+    records = await lab.changes()
+    seen = {each.id: each.seen for each in records if isinstance(each, InScope)}
+    assert seen == {cleared: ("employeetype",), hidden: ("employeetype",)}
+
+    lab.contoso.samba.modify(f"CN=cleared,{TEAM}", employeeType=[])
+    lab.contoso.samba.hide("svc-sync", "employeeType", f"CN=hidden,{TEAM}")
+    lab.contoso.samba.modify(f"CN=hidden,{TEAM}", mail=["hidden@contoso.com"])
+    changed = {each.id: each for each in await lab.changes() if hasattr(each, "id")}
+
+    assert changed[cleared] == OutOfScope(id=cleared)
+    assert changed[hidden] == OutOfScope(id=hidden, rests_on=("employeetype",))
+
+
+async def test_the_deleted_are_gone_and_come_back_when_they_are_reanimated(lab: Lab):
+    guid = lab.add("phoenix")
+    dn = f"CN=phoenix,{TEAM}"
+    await lab.changes()
+    lab.contoso.samba.delete(dn)
+    assert await lab.changes() == [Gone(id=guid)]
+    assert await lab.about(guid) == [Gone(id=guid)]
+
+    lab.contoso.samba.reanimate(guid, dn)
+    # A tombstone has lost it.
+    lab.contoso.samba.modify(dn, employeeType=["staff"])
+
+    assert kinds(await lab.changes()) == [(InScope, guid)]
+
+
+async def test_who_came_and_went_between_two_imports_is_gone_only(lab: Lab):
+    await lab.changes()
+    guid = lab.add("mayfly")
+    lab.contoso.samba.delete(f"CN=mayfly,{TEAM}")
+
+    assert await lab.changes() == [Gone(id=guid)]
+
+
+async def test_who_is_nowhere_is_unknown(lab: Lab):
+    nobody = "00000000-0000-0000-0000-000000000001"
+
+    assert await lab.about(nobody) == [Unknown(id=nobody)]
+
+
+async def test_a_refused_cookie_is_a_full_read_without_tombstones(lab: Lab):
+    guid = lab.add("stable")
+    lab.add("leaver")
+    await lab.changes()
+    lab.contoso.samba.delete(f"CN=leaver,{TEAM}")
+
+    for watermark in ("", "bm9uc2Vuc2U="):
+        records, closing = await lab.ask(kind="import", watermark=watermark)
+        assert closing.full == ("user",)
+        assert (InScope, guid) in kinds(records)
+        assert not any(isinstance(each, Gone) for each in records)
