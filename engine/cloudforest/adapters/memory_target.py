@@ -92,6 +92,13 @@ class MemoryTarget:
         held.members = (held.members | set(add)) - set(remove)
         self.writes.append(("members", resource))
 
+    async def delete(self, resource_type: str, resource: str) -> None:
+        """Delete, and leave the members of groups alone, as some services do."""
+        self.requests += 1
+        self._find(resource_type, resource)
+        del self.held[resource]
+        self.writes.append(("delete", resource))
+
     async def close(self) -> None:
         pass
 

@@ -32,7 +32,8 @@ class Guard(Value, frozen=True):
 class JobImpact(Value, frozen=True):
     """What the next cycle of a job would do, or why nobody knows.
 
-    `failed`: it is unknown because something that should answer did not.
+    `failed`: it is unknown because something that should answer did not. `effects` is
+    the digest of all that would be written.
     """
 
     job: str
@@ -42,6 +43,7 @@ class JobImpact(Value, frozen=True):
     unknown: str | None = None
     failed: bool = False
     guards: tuple[Guard, ...] = ()
+    effects: str = ""
 
     def data(self) -> dict[str, Any]:
         if self.counts is None:
@@ -74,7 +76,7 @@ class Plan(Value, frozen=True):
     @property
     def impact_digest(self) -> str:
         """What an allowance names: the effects."""
-        return digest({each.job: each.data() for each in self.impacts})
+        return digest({each.job: (each.effects, each.data()) for each in self.impacts})
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -14,14 +14,22 @@ from cloudforest.model.provisioning import Counts, Cycle, CycleState, Watermark
 from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.evaluating.evaluate import evaluate
 from cloudforest.provisioning.evaluating.evaluation import settled_digest
-from cloudforest.provisioning.evaluating.guarding import Tripped
+from cloudforest.provisioning.evaluating.guarding.releasing import with_allowances
 from cloudforest.provisioning.exporting.export import export
 from cloudforest.provisioning.importing import import_changes, starting_point
-from cloudforest.provisioning.run import Progress, Run, Turns, pinned, silent
+from cloudforest.provisioning.run import (
+    Progress,
+    Run,
+    Turns,
+    pinned,
+    sharing,
+    silent,
+)
 
 
-def _state(counts: Counts, trips: tuple[Tripped, ...]) -> CycleState:
-    if trips:
+def _state(counts: Counts) -> CycleState:
+    """Name the end: a job is blocked while effects wait for somebody's decision."""
+    if counts.staged:
         return "blocked"
     return "partial" if counts.escrow else "succeeded"
 
@@ -37,12 +45,13 @@ async def _go(
     """Return the cycle as it ended; an operation that did not happen ends it."""
     before = run.target.requests
     try:
+        run = await with_allowances(run)
         cycle = replace(cycle, kind=await import_changes(run, start))
         async with turn:
-            evaluated = await evaluate(run)
+            await evaluate(run)
             await export(run)
             await run.store.settle_written(run.rows, run.id, settled_digest(run))
-        cycle = replace(cycle, state=_state(run.counts, evaluated.trips))
+        cycle = replace(cycle, state=_state(run.counts))
     except CloudforestError as error:
         cycle = _failed(cycle, error)
     return replace(
@@ -80,6 +89,7 @@ async def run_cycle(  # noqa: PLR0913 - the job, its ports, and who runs
         clock=clock,
         rows=job,
         progress=progress,
+        others=sharing(registration, pinned_job),
     )
     with turns.take(job):
         start = await starting_point(run)

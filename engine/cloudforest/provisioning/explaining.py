@@ -26,8 +26,7 @@ from cloudforest.program.expressions.reads import attributes_of
 from cloudforest.program.faults import MappingFault
 from cloudforest.provisioning.evaluating.deciding import decide, examine, held
 from cloudforest.provisioning.evaluating.item import Item
-from cloudforest.provisioning.evaluating.objects import known_ends
-from cloudforest.provisioning.evaluating.references import reference
+from cloudforest.provisioning.evaluating.references import known_ends, reference
 from cloudforest.provisioning.mapper import Mapper, mappers
 from cloudforest.provisioning.matching import Ambiguous, Match, Matcher, Wanted
 from cloudforest.provisioning.run import Run

@@ -18,6 +18,11 @@ from cloudforest.provisioning.run import Run
 
 REDACTED = "[redacted]"
 """Stands for every sensitive value alike: a digest could be guessed from."""
+BECAUSE = {
+    "out": "out-of-scope: the object has left the scope.",
+    "gone": "deleted: the directory holds the object's tombstone.",
+}
+"""Why access is taken away."""
 LONGEST_TEXT = 1000
 MOST_ITEMS = 100
 
@@ -114,9 +119,20 @@ def _entry(run: Run, outcome: Outcome, link: Link | None) -> LogEntry:
         changes=changes,
         members=_members(outcome),
         http_status=outcome.status,
-        reason=outcome.reason,
+        reason=outcome.reason or BECAUSE.get(str(effect.because)),
         milliseconds=outcome.milliseconds,
     )
+
+
+async def names_of(run: Run, effects: Sequence[Effect]) -> dict[str, str]:
+    """Return what people call the objects of effects, by objectGUID."""
+    links = await run.store.links(run.job.target, [each.id for each in effects])
+    return {
+        each.id: _name(
+            each, links.get(each.id), sensitive_paths(run.program, each.type)
+        )
+        for each in effects
+    }
 
 
 async def entries_of(run: Run, outcomes: Sequence[Outcome]) -> list[LogEntry]:

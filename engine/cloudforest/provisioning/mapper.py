@@ -10,6 +10,9 @@ from cloudforest.model.program import AttributeProgram, JobProgram, ObjectType, 
 from cloudforest.model.provisioning import SourceRow
 from cloudforest.program.attribute import Desired, compile_program
 
+ACTIVE = "active"
+"""What is false for who may not come in (RFC 7643, 4.1.1)."""
+
 
 @dataclass(frozen=True)
 class Mapper:
@@ -31,6 +34,11 @@ class Mapper:
     @property
     def resource_type(self) -> str:
         return self.program.target
+
+    @property
+    def has_active(self) -> bool:
+        """Whether a resource can be disabled: a User always has `active`."""
+        return self.resource_type == "User" or ACTIVE in self.paths
 
     @property
     def paths(self) -> tuple[str, ...]:

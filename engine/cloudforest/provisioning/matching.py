@@ -19,6 +19,11 @@ PICTURE_BATCH = 500
 
 ALREADY_LINKED = "already-linked: the matching resource belongs to another object."
 
+HELD_BY_STAGE = (
+    "held-by-stage: the resource in the way is of an object whose own change waits for "
+    "a decision; see `cloudforest job staged`."
+)
+
 NO_SUCH_FILTER = (400, 501)
 """How targets refuse a filter that they can't use (RFC 7644, 3.4.2.2 and 3.12)."""
 
@@ -82,8 +87,23 @@ def _unless_owned(object_id: str, match: Match, owners: dict[str, str]) -> Match
     return Ambiguous(ALREADY_LINKED)
 
 
-async def unclaimed(run: Run, object_id: str, match: TargetResource) -> Match:
-    return _unless_owned(object_id, match, await _owners(run, [match.id]))
+async def staged_owners(run: Run, owners: Sequence[str]) -> frozenset[str]:
+    """Return those of the objects whose own change waits in a stage."""
+    effects = await run.store.effects(run.rows, owners) if owners else {}
+    return frozenset(id_ for id_, each in effects.items() if each.state == "staged")
+
+
+async def unowned(run: Run, matches: dict[str, Match]) -> dict[str, Match]:
+    """Refuse what is linked to another object, or matched by one before this."""
+    found = {i: m.id for i, m in matches.items() if isinstance(m, TargetResource)}
+    if not found:
+        return matches
+    owners = await _owners(run, list(found.values()))
+    kept = {id_: _unless_owned(id_, m, owners) for id_, m in matches.items()}
+    refused = [id_ for id_ in found if isinstance(kept[id_], Ambiguous)]
+    staged = await staged_owners(run, [owners[found[id_]] for id_ in refused])
+    held = Ambiguous(HELD_BY_STAGE)
+    return kept | {id_: held for id_ in refused if owners[found[id_]] in staged}
 
 
 async def _batches(
@@ -118,7 +138,7 @@ class Matcher:
         if matches is None:
             await self._picture(mapper)
             matches = await self._search(mapper, wanted)
-        return await self._without_claimed(matches)
+        return await unowned(self.run, matches)
 
     async def _ask(
         self, mapper: Mapper, wanted: Sequence[Wanted]
@@ -169,11 +189,3 @@ class Matcher:
                     matches[each.id] = lone(found[key])
             left = [each for each in left if each.id not in matches]
         return matches | dict.fromkeys(each.id for each in left)
-
-    async def _without_claimed(self, matches: dict[str, Match]) -> dict[str, Match]:
-        """Refuse what is linked to another object, or matched by one before this."""
-        ids = [m.id for m in matches.values() if isinstance(m, TargetResource)]
-        if not ids:
-            return matches
-        owners = await _owners(self.run, ids)
-        return {id_: _unless_owned(id_, m, owners) for id_, m in matches.items()}

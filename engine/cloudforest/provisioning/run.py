@@ -12,7 +12,7 @@ from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured
 from cloudforest.model.ports import AgentBus, ProvisioningStore, Target
 from cloudforest.model.program import JobProgram
-from cloudforest.model.provisioning import Counts
+from cloudforest.model.provisioning import Counts, TargetJobs
 from cloudforest.model.registration import Job, Profile, Registration
 
 Progress = Callable[[str, int], None]
@@ -28,7 +28,9 @@ class Run:
     """One cycle: pinned to one revision, filling one set of counts.
 
     `rows` is the name under which rows, memberships and effects are kept: the job's,
-    or a scratch name when a plan asks what would happen.
+    or a scratch name when a plan asks what would happen. `others` are the other jobs
+    that are registered for the target; `allowed` are the digests of stages that may be
+    written.
     """
 
     job: Job
@@ -44,10 +46,21 @@ class Run:
     counts: Counts = field(default_factory=Counts)
 
     claims: dict[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    allowed: frozenset[str] = frozenset()
 
     def claim(self, resource: str, object_id: str) -> bool:
         """Claim a resource until its link is stored; False: another object has it."""
         return self.claims.setdefault(resource, object_id) == object_id
+
+    @property
+    def is_scratch(self) -> bool:
+        """Whether a plan only asks, and no trace may be left."""
+        return self.rows != self.job.name
+
+    @property
+    def jobs(self) -> TargetJobs:
+        return TargetJobs(job=self.rows, others=self.others, target=self.job.target)
 
     @property
     def picture(self) -> str:
@@ -69,6 +82,15 @@ def pinned(registration: Registration, job: str) -> tuple[Job, JobProgram, Profi
             "apply the tree that has both."
         )
     return found, registration.programs[job], target.profile
+
+
+def sharing(registration: Registration, job: Job) -> tuple[str, ...]:
+    """Return the other jobs that write to the target of a job."""
+    return tuple(
+        each.name
+        for each in registration.jobs
+        if each.target == job.target and each.name != job.name
+    )
 
 
 class Turns:

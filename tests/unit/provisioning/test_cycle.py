@@ -9,7 +9,6 @@ import pytest
 from tests.unit.provisioning.world import (
     JOB,
     MANAGER,
-    OutOfScope,
     World,
     guid,
     with_rule,
@@ -314,17 +313,6 @@ async def test_a_member_that_left_is_removed_if_we_wrote_it(world: World):
 
     assert world.members_of(group) == {one, three}
     assert (cycle.counts.member_remove, cycle.counts.member_add) == (1, 0)
-
-
-async def test_who_leaves_the_scope_is_left_in_place_for_now(world: World):
-    person = world.person(1)
-    await world.cycle()
-    world.delta = [OutOfScope(id=person)]
-
-    cycle = await world.cycle()
-
-    assert (cycle.counts.in_scope, cycle.requests) == (0, 0)
-    assert world.of("User")[person]["active"] is True
 
 
 async def test_a_job_has_one_cycle_at_a_time(world: World):

@@ -83,7 +83,7 @@ async def test_emptying_groups_and_removing_members_are_counted_apart(world: Wor
     assert [(t.guard, t.effects, t.limit) for t in found.trips] == [
         ("groupsEmptied", 1, 0)
     ]
-    assert (found.counts.member_remove, found.counts.staged) == (3, 2)
+    assert (found.counts.member_remove, found.counts.staged) == (3, 4)
 
 
 async def test_impact_says_what_the_cycle_then_does(world: World):

@@ -114,6 +114,10 @@ class ScimTarget:
         for operations in patches:
             await self._patch(resource_type, resource, operations)
 
+    async def delete(self, resource_type: str, resource: str) -> None:
+        path = await self._service.path(resource_type, resource)
+        await self._service.one(Request("DELETE", path))
+
     async def close(self) -> None:
         await self._connection.close()
 

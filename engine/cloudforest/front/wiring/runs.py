@@ -13,7 +13,7 @@ from cloudforest.model.ports import AgentBus, ProvisioningStore
 from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import Registration
 from cloudforest.provisioning.cycle import record_failure, run_cycle
-from cloudforest.provisioning.run import Progress, Run, Turns, pinned
+from cloudforest.provisioning.run import Progress, Run, Turns, pinned, sharing
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Runs:
                 target=target,
                 clock=self.clock,
                 rows=name,
+                others=sharing(registration, job),
             )
         finally:
             await target.close()

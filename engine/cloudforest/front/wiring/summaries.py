@@ -133,12 +133,14 @@ def impact(run: Run, found: Impact) -> JobImpact:
         counts=found.counts,
         requests=found.requests + run.target.requests,
         min_seconds=round(found.requests / pace, 1) if pace else 0.0,
+        effects=found.digest,
         guards=tuple(
             Guard(
                 job=run.job.name,
                 guard=trip.guard,
                 effects=trip.effects,
                 limit=trip.limit,
+                allow=f"cloudforest job allow {trip.digest} --until 2h --by NAME",
             )
             for trip in found.trips
         ),

@@ -11,9 +11,13 @@ from cloudforest.model.provisioning.cycles import (
     Watermark,
 )
 from cloudforest.model.provisioning.effects import (
+    PHASE_ADOPT,
     PHASE_DEPROVISION,
+    PHASE_LEAVE,
     PHASE_REFERENCE,
+    PHASE_RETRY,
     PHASE_WRITE,
+    PHASES,
     Action,
     Change,
     Effect,
@@ -21,6 +25,7 @@ from cloudforest.model.provisioning.effects import (
     EvaluatedRows,
     Outcome,
     ReferenceChange,
+    wish,
 )
 from cloudforest.model.provisioning.log import (
     LogAction,
@@ -37,12 +42,24 @@ from cloudforest.model.provisioning.rows import (
     SourceRow,
     TargetResource,
 )
+from cloudforest.model.provisioning.stages import (
+    Allowance,
+    Spent,
+    Stage,
+    StagedEffect,
+    TargetJobs,
+)
 
 __all__ = [
+    "PHASES",
+    "PHASE_ADOPT",
     "PHASE_DEPROVISION",
+    "PHASE_LEAVE",
     "PHASE_REFERENCE",
+    "PHASE_RETRY",
     "PHASE_WRITE",
     "Action",
+    "Allowance",
     "Change",
     "Counts",
     "Cycle",
@@ -64,6 +81,11 @@ __all__ = [
     "Presence",
     "ReferenceChange",
     "SourceRow",
+    "Spent",
+    "Stage",
+    "StagedEffect",
+    "TargetJobs",
     "TargetResource",
     "Watermark",
+    "wish",
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from cloudforest.base.canonical import digest
 from cloudforest.model.program import ObjectType
-from cloudforest.model.provisioning.rows import Link
+from cloudforest.model.provisioning.rows import Link, Presence
 from cloudforest.model.value import Value
 
-EffectState = Literal["pending", "staged", "escrowed", "done"]
+EffectState = Literal["pending", "staged", "escrowed", "discarded", "skipped", "done"]
+"""`discarded` and `skipped` stay in the outbox so that they are not proposed again."""
 Action = Literal[
     "create", "update", "adopt", "enable", "disable", "delete", "reference", "members"
 ]
@@ -17,10 +19,20 @@ Action = Literal[
 
 PHASE_WRITE = 1
 """Creates, adoptions and updates, without references."""
-PHASE_DEPROVISION = 2
+PHASE_LEAVE = 2
+"""Memberships of those who are to be deleted: not every target removes them itself."""
+PHASE_DEPROVISION = 3
 """Disables and deletes."""
-PHASE_REFERENCE = 4
-"""References and memberships, after both ends exist. (3 retries conflicts.)"""
+PHASE_RETRY = 4
+"""Updates in conflict, when what was in their way may be gone."""
+PHASE_ADOPT = 5
+"""Creations in conflict: what is in their way may be the object itself."""
+PHASE_REFERENCE = 6
+"""References and memberships, after both ends exist."""
+PHASES = (
+    *(PHASE_WRITE, PHASE_LEAVE, PHASE_DEPROVISION),
+    *(PHASE_RETRY, PHASE_ADOPT, PHASE_REFERENCE),
+)
 
 
 class Change(Value, frozen=True):
@@ -34,12 +46,14 @@ class Change(Value, frozen=True):
 class ReferenceChange(Value, frozen=True):
     """A reference by objectGUID of the source; None removes it.
 
-    `before` is the resource id that the target holds as far as we know.
+    `before` is the resource id that the target holds as far as we know. `unless` is the
+    object that it names: the reference is left alone while that has a resource.
     """
 
     path: str
     to: str | None
     before: str | None = None
+    unless: str | None = None
 
 
 class Effect(Value, frozen=True):
@@ -51,6 +65,9 @@ class Effect(Value, frozen=True):
     at most what one request may carry; `present` are those that the resource was found
     to have already. `guards` are the budgets that count it. `desired` is the digest of
     what the object should look like; `sent`: its creation may have reached the target.
+    `because` says why access is taken away: the object is out of scope or gone. `stage`
+    is the digest of the stage it waits in, or was released from. `since` is its first
+    failure; in escrow without a `next_try` it was given up.
     """
 
     key: str
@@ -73,6 +90,16 @@ class Effect(Value, frozen=True):
     reason: str | None = None
     desired: str | None = None
     sent: bool = False
+    because: Presence | None = None
+    stage: str | None = None
+    since: datetime | None = None
+
+
+def wish(effect: Effect) -> str:
+    """Return the digest of what an effect would do; equal wishes are one decision."""
+    changed = [each for each in effect.changes if each.before != each.after]
+    what = (effect.key, effect.action, effect.resource)
+    return digest((*what, changed, effect.references, effect.add, effect.remove))
 
 
 class EvaluatedRows(Value, frozen=True):
@@ -91,7 +118,8 @@ class Outcome(Value, frozen=True):
 
     `link` is to be stored (created, adopted, or rewritten); `added` and `removed` are
     the members that the target now has or no longer has. `reason` is a sentence without
-    values when `state` is escrowed.
+    values when `state` is escrowed. `unlinked`: the resource is no longer there, and
+    `link` is to be forgotten with all that was written about it.
     """
 
     effect: Effect
@@ -102,3 +130,4 @@ class Outcome(Value, frozen=True):
     status: int | None = None
     reason: str | None = None
     milliseconds: int = 0
+    unlinked: bool = False

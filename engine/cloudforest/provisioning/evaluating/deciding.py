@@ -9,7 +9,7 @@ from msgspec.structs import replace as altered
 
 from cloudforest.model.provisioning import Change, Effect, Link, SourceRow
 from cloudforest.program.faults import MappingFault
-from cloudforest.provisioning.escrow import escrow, is_held
+from cloudforest.provisioning.escrow import GIVEN_UP, again, escrow, is_held
 from cloudforest.provisioning.evaluating.differences import write
 from cloudforest.provisioning.evaluating.item import Item, blank_effect
 from cloudforest.provisioning.evaluating.references import Ends, reference
@@ -21,14 +21,17 @@ ANCHOR_CHANGED = (
 )
 
 
-def _attempts(prior: Effect | None) -> int:
-    return prior.attempts if prior is not None and prior.state == "escrowed" else 0
-
-
 def _held_back(
     effect: Effect, prior: Effect | None, reason: str, now: datetime
 ) -> Effect:
-    return escrow(altered(effect, attempts=_attempts(prior)), reason, now)
+    """Escrow what can't even be tried; what waits for the same reason goes on so."""
+    if prior is not None and is_held(prior, now) and _says(prior, reason):
+        return prior
+    return escrow(again(effect, prior), reason, now)
+
+
+def _says(prior: Effect, reason: str) -> bool:
+    return prior.reason in {reason, GIVEN_UP + reason}
 
 
 def _sentence(fault: MappingFault) -> str:
@@ -82,7 +85,7 @@ def decide(item: Item, match: Match, now: datetime) -> Effect | None:
         return _held_back(item.effect(), item.prior, _sentence(fault), now)
     if effect is None or item.prior is None or item.prior.desired != effect.desired:
         return effect
-    return altered(effect, attempts=_attempts(item.prior))
+    return again(effect, item.prior)
 
 
 def decide_references(
@@ -92,9 +95,9 @@ def decide_references(
     pending = main is not None and main.state == "pending"
     if item.link is None and not pending:
         return None
-    effect = reference(item, main, ends=ends)
+    effect = reference(item, main, ends=ends, prior=prior)
     if effect is None or prior is None or prior.references != effect.references:
         return effect
     if is_held(prior, now):
         return prior
-    return altered(effect, attempts=_attempts(prior))
+    return again(effect, prior)

@@ -18,7 +18,7 @@ from cloudforest.model.provisioning import (
 )
 from cloudforest.program.attribute import changes
 from cloudforest.provisioning.evaluating.item import Item, identifier
-from cloudforest.provisioning.mapper import Mapper
+from cloudforest.provisioning.mapper import ACTIVE, Mapper
 
 ANCHOR = "externalId"
 """What proves that a resource is ours, if we write it."""
@@ -30,7 +30,7 @@ def clears(change: Change) -> bool:
 
 def _sets_active(changed: Sequence[Change], *, active: bool) -> bool:
     return any(
-        each.path == "active" and each.after is active and each.before is not active
+        each.path == ACTIVE and each.after is active and each.before is not active
         for each in changed
     )
 
@@ -38,7 +38,7 @@ def _sets_active(changed: Sequence[Change], *, active: bool) -> bool:
 def _action(changed: Sequence[Change]) -> Action:
     if _sets_active(changed, active=False):
         return "disable"
-    if any(each.path == "active" and each.before is False for each in changed):
+    if any(each.path == ACTIVE and each.before is False for each in changed):
         return "enable"
     return "update"
 
@@ -113,6 +113,13 @@ def _adoption(item: Item, found: TargetResource) -> Effect:
     )
 
 
+def _returned(mapper: Mapper, link: Link) -> tuple[Change, ...]:
+    """Enable who was deprovisioned, where no rule of the mapping does."""
+    if ACTIVE in mapper.paths or link.written.get(ACTIVE) is not False:
+        return ()
+    return (Change(path=ACTIVE, before=False, after=True),)
+
+
 def _difference(item: Item, link: Link) -> Effect | None:
     before = {
         path: value
@@ -121,6 +128,7 @@ def _difference(item: Item, link: Link) -> Effect | None:
     }
     rules = item.mapper.program.rules
     changed = changes(before, item.desired.values, rules, creating=False)
+    changed += _returned(item.mapper, link)
     if not changed:
         return None
     action = _action(changed)

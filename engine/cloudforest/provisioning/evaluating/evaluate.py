@@ -9,11 +9,19 @@ from cloudforest.provisioning.evaluating.evaluation import (
     Evaluation,
     forget_writes,
     settled_digest,
+    store_log,
 )
-from cloudforest.provisioning.evaluating.guarding import Tripped, check, stage
+from cloudforest.provisioning.evaluating.guarding.check import (
+    OF_MEMBERS,
+    OF_OBJECTS,
+    Tripped,
+)
+from cloudforest.provisioning.evaluating.guarding.releasing import drop_moot
+from cloudforest.provisioning.evaluating.guarding.staging import guard
 from cloudforest.provisioning.evaluating.members import evaluate_members
 from cloudforest.provisioning.evaluating.objects import evaluate_objects
 from cloudforest.provisioning.evaluating.references import evaluate_references
+from cloudforest.provisioning.evaluating.standing import standing
 from cloudforest.provisioning.mapper import mappers
 from cloudforest.provisioning.matching import Matcher
 from cloudforest.provisioning.run import Run
@@ -23,17 +31,13 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What the outbox now holds: so many writes, and what the guard said."""
+    """What the outbox now holds: so many writes, and what the guard said.
+
+    `trips` are the budgets that this cycle exceeds, and the stages that wait.
+    """
 
     requests: int
     trips: tuple[Tripped, ...]
-
-
-async def _store_log(evaluation: Evaluation) -> None:
-    """Store what is to be logged; a plan leaves no trace."""
-    if evaluation.log and evaluation.run.rows == evaluation.run.job.name:
-        await evaluation.run.store.log(evaluation.log)
-    evaluation.log = []
 
 
 async def _evaluate_rows(evaluation: Evaluation) -> None:
@@ -47,7 +51,7 @@ async def _evaluate_rows(evaluation: Evaluation) -> None:
         run.rows, run.job.target, after, BATCH, settled=evaluation.digest
     ):
         await evaluate_objects(evaluation, rows)
-        await _store_log(evaluation)
+        await store_log(evaluation)
         seen += len(rows)
         run.progress("evaluate", seen)
         after = rows[-1].id
@@ -57,13 +61,29 @@ async def _evaluate(evaluation: Evaluation) -> tuple[Tripped, ...]:
     """Stage objects first: references and members do without those held back."""
     run = evaluation.run
     await _evaluate_rows(evaluation)
-    await stage(evaluation, await check(run, evaluation.tally))
+    trips = await guard(evaluation, OF_OBJECTS)
     await evaluate_references(evaluation)
     await evaluate_members(evaluation)
+    trips += await guard(evaluation, OF_MEMBERS)
+    await drop_moot(evaluation)
     await run.store.drop_effects(run.rows, run.id)
-    trips = await check(run, evaluation.tally)
-    await stage(evaluation, trips)
     return trips
+
+
+def _waiting(evaluation: Evaluation) -> tuple[Tripped, ...]:
+    """Return the stages of earlier cycles with as many effects as still wait there."""
+    stages = evaluation.standing.waiting
+    return tuple(
+        Tripped(
+            job=evaluation.run.job.name,
+            guard=stages[id_].guard,
+            effects=effects,
+            limit=stages[id_].limit,
+            total=effects,
+            digest=id_,
+        )
+        for id_, effects in evaluation.staged.items()
+    )
 
 
 async def evaluate(run: Run) -> Evaluated:
@@ -74,6 +94,8 @@ async def evaluate(run: Run) -> Evaluated:
         matcher=Matcher(run),
         now=run.clock(),
         digest=settled_digest(run),
+        standing=await standing(run),
+        first=not await run.store.has_finished(run.job.name, run.job.target),
     )
     try:
         trips = await _evaluate(evaluation)
@@ -82,4 +104,4 @@ async def evaluate(run: Run) -> Evaluated:
         raise
     finally:
         await run.store.clear_snapshot(run.picture)
-    return Evaluated(requests=evaluation.requests, trips=trips)
+    return Evaluated(evaluation.requests, (*trips, *_waiting(evaluation)))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 
 from cloudforest.base.canonical import digest
 from cloudforest.model.program import ObjectType
 from cloudforest.model.provisioning import Counts, Effect, LogEntry
 from cloudforest.provisioning.evaluating.differences import clears
+from cloudforest.provisioning.evaluating.standing import Standing
 from cloudforest.provisioning.logbook import differing, sensitive_paths, shown
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import Matcher
@@ -21,8 +23,11 @@ from cloudforest.provisioning.run import Run
 class Evaluation:
     """One cycle's evaluation.
 
-    `digest`: see `settled_digest`. `tally` is what each budget has to bear, `requests`
-    how many writes the export would send, `log` what is still to be stored.
+    `digest`: see `settled_digest`. `tally` is what each budget has to bear, `waiting`
+    what of it is staged already and counts in its window; `staged` are the effects that
+    wait, by stage. `requests` is how many writes the export would send, `log` what is
+    still to be stored. `first`: no cycle of the job to this target has ended well, and
+    creates are not counted.
     """
 
     run: Run
@@ -30,14 +35,18 @@ class Evaluation:
     matcher: Matcher
     now: datetime
     digest: str
+    standing: Standing = field(default_factory=Standing)
+    first: bool = False
     tally: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)
+    staged: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     log: list[LogEntry] = field(default_factory=list)
 
 
 def settled_digest(run: Run) -> str:
     """Return what must stay the same for a row that needed nothing to be left alone."""
-    return digest([run.job.target, run.program.mappings])
+    return digest([run.job.target, run.others, run.program.mappings])
 
 
 def is_creation(effect: Effect) -> bool:
@@ -47,7 +56,7 @@ def is_creation(effect: Effect) -> bool:
 
 def sends(effect: Effect) -> bool:
     """Tell whether the effect needs a request, and not only a link."""
-    if is_creation(effect):
+    if is_creation(effect) or effect.action == "delete":
         return True
     differs = any(each.before != each.after for each in effect.changes)
     return differs or bool(effect.references or effect.add or effect.remove)
@@ -74,19 +83,51 @@ def forget_writes(counts: Counts) -> None:
     counts.member_add = counts.member_remove = counts.blank = 0
 
 
-def add_pending(evaluation: Evaluation, effect: Effect) -> None:
+def weight(effect: Effect, guard: str) -> int:
+    """Return how much a budget bears for an effect."""
+    return len(effect.remove) if guard == "memberRemovals" else 1
+
+
+def _add_pending(evaluation: Evaluation, effect: Effect) -> None:
     count(evaluation.run.counts, effect)
-    evaluation.tally.update(effect.guards)
     evaluation.requests += sends(effect)
+    for guard in effect.guards if effect.stage is None else ():
+        evaluation.tally[guard] += weight(effect, guard)
 
 
-def add_escrowed(
-    evaluation: Evaluation, effect: Effect, name: str, prior: Effect | None
+def _add_staged(evaluation: Evaluation, effect: Effect) -> None:
+    """Count what waits in a stage; in a budget's window as long as it is that young."""
+    evaluation.run.counts.staged += 1
+    stage = evaluation.standing.waiting[str(effect.stage)]
+    evaluation.staged[stage.id] += 1
+    for guard in effect.guards:
+        budget = evaluation.run.job.guard.get(guard)
+        if budget is None:
+            continue
+        if stage.created > evaluation.now - timedelta(seconds=budget.window):
+            evaluation.waiting[guard] += weight(effect, guard)
+
+
+def add(evaluation: Evaluation, effect: Effect) -> None:
+    """Count an effect by its state; those in escrow are counted with their log."""
+    match effect.state:
+        case "pending":
+            _add_pending(evaluation, effect)
+        case "staged":
+            _add_staged(evaluation, effect)
+        case "discarded" | "skipped":
+            evaluation.run.counts.skipped += 1
+        case "escrowed" | "done":
+            pass
+
+
+def note(
+    evaluation: Evaluation,
+    effect: Effect,
+    name: str,
+    status: Literal["failure", "skipped", "staged"],
 ) -> None:
-    """Count it; log it unless the log says so already."""
-    evaluation.run.counts.escrow += 1
-    if prior is not None and (prior.state, prior.reason) == ("escrowed", effect.reason):
-        return
+    """Keep for the log what evaluation says of an effect."""
     sensitive = sensitive_paths(evaluation.run.program, effect.type)
     changes = tuple(shown(differing(effect), sensitive))
     evaluation.log.append(
@@ -98,10 +139,26 @@ def add_escrowed(
             name=name,
             type=effect.type,
             action=effect.action,
-            status="failure",
+            status=status,
             resource=effect.resource,
             paths=tuple(each.path for each in changes),
             changes=changes,
             reason=effect.reason,
         )
     )
+
+
+def add_escrowed(
+    evaluation: Evaluation, effect: Effect, name: str, prior: Effect | None
+) -> None:
+    """Count it; log it unless the log says so already."""
+    evaluation.run.counts.escrow += 1
+    if prior is None or (prior.state, prior.reason) != ("escrowed", effect.reason):
+        note(evaluation, effect, name, "failure")
+
+
+async def store_log(evaluation: Evaluation) -> None:
+    """Store what is to be logged; a plan leaves no trace."""
+    if evaluation.log and not evaluation.run.is_scratch:
+        await evaluation.run.store.log(evaluation.log)
+    evaluation.log = []

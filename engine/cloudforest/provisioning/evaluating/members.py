@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
 from msgspec.structs import replace
 
 from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import PHASE_REFERENCE, Effect
-from cloudforest.provisioning.escrow import is_held, membership_key
-from cloudforest.provisioning.evaluating.evaluation import Evaluation, add_pending
-from cloudforest.provisioning.evaluating.references import Ends, ends_of
-from cloudforest.provisioning.mapper import Mapper
+from cloudforest.model.program import ObjectType
+from cloudforest.model.provisioning import PHASE_LEAVE, PHASE_REFERENCE, Effect
+from cloudforest.provisioning.escrow import again, is_held, membership_key
+from cloudforest.provisioning.evaluating.evaluation import Evaluation, add
+from cloudforest.provisioning.evaluating.references import ends_of
 
 BATCH = 1000
 
 Difference = tuple[str, str, bool]
 """A group, a member, and whether it is wanted."""
+Tried = tuple[Difference, int, str]
+"""With how often it was tried, and since when."""
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Group:
     """
 
     id: str
+    resource_type: str
     resource: str | None = None
     present: frozenset[str] = frozenset()
     emptied: bool = False
@@ -37,71 +41,97 @@ class Group:
     tallied: bool = False
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of a batch: elders by key, ends, and who is about to be deleted."""
+
+    elders: Mapping[str, Effect] = field(default_factory=dict)
+    ends: Mapping[str, str | None] = field(default_factory=dict)
+    leaving: frozenset[str] = frozenset()
+
+
+def _types(evaluation: Evaluation) -> tuple[ObjectType, ...]:
+    """Return the types whose memberships the job cares for."""
+    return tuple(
+        kind
+        for kind, mapper in evaluation.mappers.items()
+        if kind != "group" or mapper.members
+    )
+
+
 async def _differences(evaluation: Evaluation) -> AsyncIterator[list[Difference]]:
-    run = evaluation.run
+    run, types = evaluation.run, _types(evaluation)
     after = ("", "")
     while batch := await run.store.membership_changes(
-        run.rows, run.job.target, after, BATCH
+        run.jobs, run.id, types, after, BATCH
     ):
         yield batch
         after = batch[-1][:2]
 
 
 async def _present(
-    evaluation: Evaluation, mapper: Mapper, resource: str
+    evaluation: Evaluation, resource_type: str, resource: str
 ) -> frozenset[str]:
     try:
-        return await evaluation.run.target.member_ids(mapper.resource_type, resource)
+        return await evaluation.run.target.member_ids(resource_type, resource)
     except Refusal:
         # Adding a member that is there already is harmless, and tells us more.
         return frozenset()
 
 
 async def _groups(
-    evaluation: Evaluation, mapper: Mapper, batch: list[Difference], last: Group | None
+    evaluation: Evaluation, batch: Sequence[Difference], last: Group | None
 ) -> dict[str, Group]:
     """Return the groups of a batch that have, or will have, a resource."""
     run = evaluation.run
     ids = list(dict.fromkeys(group for group, _, _ in batch))
+    links = await run.store.links(run.job.target, ids)
     adopted = await run.store.coming(run.rows, run.id, ids)
-    ends = await ends_of(evaluation, ids)
-    emptied = await run.store.emptied_groups(run.rows, run.job.target, run.id, ids)
+    emptied = await run.store.emptied_groups(run.jobs, run.id, ids)
     groups: dict[str, Group] = {}
-    for id_, resource in ends.items():
-        group = Group(id_, resource, emptied=id_ in emptied)
+    for id_ in ids:
         if last is not None and last.id == id_:
-            group = last
-        elif resource is not None and id_ in adopted:
-            group.present = await _present(evaluation, mapper, resource)
-        groups[id_] = group
+            groups[id_] = last
+        elif id_ in links:
+            link = links[id_]
+            groups[id_] = Group(id_, link.resource_type, link.resource)
+        elif id_ in adopted:
+            kind, resource = evaluation.mappers["group"].resource_type, adopted[id_]
+            groups[id_] = Group(id_, kind, resource)
+        if (group := groups.get(id_)) is None or group is last:
+            continue
+        group.emptied = id_ in emptied
+        if group.resource is not None and id_ not in links:
+            group.present = await _present(
+                evaluation, group.resource_type, group.resource
+            )
     return groups
 
 
-async def _singles(
-    evaluation: Evaluation, batch: Sequence[Difference]
-) -> dict[tuple[str, str], Effect]:
-    """Return the memberships of a batch that are in escrow for what is still due."""
+async def _known(evaluation: Evaluation, batch: Sequence[Difference]) -> Known:
+    run = evaluation.run
+    members = list(dict.fromkeys(member for _, member, _ in batch))
     keys = [membership_key(group, member) for group, member, _ in batch]
-    prior = await evaluation.run.store.effects(evaluation.run.job.name, keys)
-    found = zip(batch, keys, strict=True)
-    return {
-        row[:2]: elder
-        for row, key in found
-        if (elder := prior.get(key)) is not None
-        and elder.state == "escrowed"
-        and bool(elder.add) is row[2]
-    }
+    lost = list(dict.fromkeys(member for _, member, wanted in batch if not wanted))
+    return Known(
+        elders=await run.store.effects(run.job.name, keys),
+        ends=await ends_of(evaluation, members),
+        leaving=frozenset(
+            id_
+            for id_, each in (await run.store.effects(run.rows, lost)).items()
+            if (each.action, each.state) == ("delete", "pending")
+        ),
+    )
 
 
-def _effect(mapper: Mapper, group: Group, rows: Sequence[Difference]) -> Effect:
+def _effect(group: Group, key: str, rows: Sequence[Difference]) -> Effect:
     remove = tuple(member for _, member, wanted in rows if not wanted)
     guards = ("memberRemovals", *["groupsEmptied"] * group.emptied)
-    group.chunks += 1
     return Effect(
-        key=membership_key(group.id, f"{group.chunks:06}"),
+        key=membership_key(group.id, key),
         id=group.id,
         type="group",
-        resource_type=mapper.resource_type,
+        resource_type=group.resource_type,
         action="members",
         phase=PHASE_REFERENCE,
         anchor="",
@@ -112,87 +142,102 @@ def _effect(mapper: Mapper, group: Group, rows: Sequence[Difference]) -> Effect:
     )
 
 
-def _chunks(
-    evaluation: Evaluation,
-    mapper: Mapper,
-    group: Group,
-    rows: Sequence[tuple[Difference, int]],
+def _chunk(group: Group, rows: Sequence[Difference]) -> Effect:
+    group.chunks += 1
+    return _effect(group, f"{group.chunks:06}", rows)
+
+
+def _cut(
+    evaluation: Evaluation, group: Group, rows: Sequence[Tried]
 ) -> Iterator[Effect]:
     """Cut into requests; what is tried again goes apart from what is new."""
     size = evaluation.run.profile.max_members_per_request
-    for attempts, some in groupby(sorted(rows, key=itemgetter(1)), key=itemgetter(1)):
-        part = [row for row, _ in some]
+    by_try = itemgetter(1, 2)
+    for (attempts, since), some in groupby(sorted(rows, key=by_try), key=by_try):
+        part = [row for row, _, _ in some]
         for at in range(0, len(part), size):
-            effect = _effect(mapper, group, part[at : at + size])
-            yield replace(effect, attempts=attempts)
+            effect = _chunk(group, part[at : at + size])
+            tried = datetime.fromisoformat(since) if since else None
+            yield replace(effect, attempts=attempts, since=tried)
 
 
-def _found(mapper: Mapper, group: Group, rows: Sequence[Difference]) -> list[Effect]:
-    """Say which members the group was found to have; it needs no request."""
-    if not rows:
-        return []
-    effect = _effect(mapper, group, rows)
-    return [replace(effect, add=(), present=effect.add)]
+def _tried(row: Difference, elder: Effect | None) -> Tried:
+    if elder is None or elder.state != "escrowed" or bool(elder.add) is not row[2]:
+        return row, 0, ""
+    return row, elder.attempts, elder.since.isoformat() if elder.since else ""
 
 
-def _add(evaluation: Evaluation, group: Group, effect: Effect) -> None:
+def _single(
+    evaluation: Evaluation, group: Group, row: Difference, elder: Effect | None
+) -> Effect | None:
+    """Return a membership that goes for itself: tried before, or decided upon."""
+    if elder is None or bool(elder.add) is not row[2]:
+        return None
+    if is_held(elder, evaluation.now):
+        return elder
+    effect = again(_effect(group, row[1], [row]), elder)
+    effect = evaluation.standing.of(effect, elder)
+    is_new = effect.state == "pending" and effect.stage is None
+    return None if is_new else effect
+
+
+def _tally(evaluation: Evaluation, group: Group, effect: Effect) -> None:
+    """Count an effect; a group is emptied once, in however many requests."""
     if effect.state == "escrowed":
         evaluation.run.counts.escrow += 1
         return
-    add_pending(evaluation, replace(effect, guards=()))
-    evaluation.tally["memberRemovals"] += len(effect.remove)
-    if "groupsEmptied" in effect.guards and not group.tallied:
+    others = tuple(each for each in effect.guards if each != "groupsEmptied")
+    emptied = others != effect.guards and effect.stage is None
+    add(evaluation, replace(effect, guards=others))
+    if emptied and not group.tallied:
         evaluation.tally["groupsEmptied"] += 1
         group.tallied = True
 
 
-def _group_effects(
-    evaluation: Evaluation,
-    mapper: Mapper,
-    group: Group,
-    rows: Sequence[Difference],
-    *,
-    ends: Ends,
-    singles: Mapping[tuple[str, str], Effect],
-) -> list[Effect]:
-    there = [row for row in rows if row[2] and ends[row[1]] in group.present]
-    held: list[Effect] = []
-    due: list[tuple[Difference, int]] = []
-    for row in sorted(set(rows).difference(there)):
-        elder = singles.get(row[:2])
-        if elder is not None and is_held(elder, evaluation.now):
-            held.append(elder)
+def _effects(
+    evaluation: Evaluation, group: Group, rows: Sequence[Difference], known: Known
+) -> Iterator[Effect]:
+    """Yield the effects of one group.
+
+    Who is about to be deleted leaves first, and at the cost of that budget alone.
+    """
+    there: list[Difference] = []
+    leaving: list[Tried] = []
+    due: list[Tried] = []
+    for row in rows:
+        elder = known.elders.get(membership_key(*row[:2]))
+        if row[2] and known.ends[row[1]] in group.present:
+            there.append(row)
+        elif row[1] in known.leaving:
+            leaving.append(_tried(row, elder))
+        elif single := _single(evaluation, group, row, elder):
+            yield single
         else:
-            due.append((row, elder.attempts if elder else 0))
-    effects = [
-        *held,
-        *_chunks(evaluation, mapper, group, due),
-        *_found(mapper, group, there),
-    ]
-    for effect in effects:
-        _add(evaluation, group, effect)
-    return effects
+            due.append(_tried(row, elder))
+    yield from _cut(evaluation, group, due)
+    for effect in _cut(evaluation, group, leaving):
+        yield replace(effect, phase=PHASE_LEAVE, guards=())
+    if there:
+        # They are there already, so it needs no request.
+        effect = _chunk(group, there)
+        yield replace(effect, add=(), present=effect.add)
 
 
 async def evaluate_members(evaluation: Evaluation) -> None:
     """Put the membership changes of all groups into the outbox, and count them."""
-    mapper = evaluation.mappers.get("group")
-    if mapper is None or not mapper.members:
-        return
     last: Group | None = None
     async for batch in _differences(evaluation):
-        groups = await _groups(evaluation, mapper, batch, last)
-        ends = await ends_of(evaluation, [member for _, member, _ in batch])
-        singles = await _singles(evaluation, batch)
+        groups = await _groups(evaluation, batch, last)
+        known = await _known(evaluation, batch)
         effects: list[Effect] = []
         for id_, rows in groupby(batch, key=itemgetter(0)):
             if (group := groups.get(id_)) is None:
                 continue
             last = group
-            possible = [row for row in rows if row[1] in ends]
-            effects += _group_effects(
-                evaluation, mapper, group, possible, ends=ends, singles=singles
-            )
-        await evaluation.run.store.save_effects(
-            evaluation.run.rows, evaluation.run.id, effects
-        )
+            possible = [row for row in rows if row[1] in known.ends]
+            found = list(_effects(evaluation, group, possible, known))
+            for effect in found:
+                _tally(evaluation, group, effect)
+            effects += found
+        run = evaluation.run
+        await run.store.save_effects(run.rows, run.id, effects)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from cloudforest.model.provisioning import Effect, EvaluatedRows, SourceRow
 from cloudforest.provisioning.evaluating.deciding import (
     decide,
@@ -13,15 +15,20 @@ from cloudforest.provisioning.evaluating.deciding import (
 )
 from cloudforest.provisioning.evaluating.evaluation import (
     Evaluation,
+    add,
     add_escrowed,
-    add_pending,
 )
 from cloudforest.provisioning.evaluating.item import Item
-from cloudforest.provisioning.evaluating.references import Ends
+from cloudforest.provisioning.evaluating.lost import evaluate_lost
+from cloudforest.provisioning.evaluating.references import (
+    Ends,
+    known_ends,
+    with_references,
+)
 from cloudforest.provisioning.matching import Match, Wanted
-from cloudforest.provisioning.run import Run
 
 Effects = Mapping[str, Effect]
+HELD = frozenset({"in", "unknown"})
 
 
 async def _examined(
@@ -54,13 +61,6 @@ async def _matches(evaluation: Evaluation, items: Sequence[Item]) -> dict[str, M
     return matches
 
 
-async def known_ends(run: Run, named: Sequence[str]) -> Ends:
-    """Return the objects that a reference may name before all are evaluated."""
-    known = await run.store.known(run.rows, run.job.target, named)
-    resources = await run.store.resource_ids(run.job.target, named)
-    return {guid: resources.get(guid) for guid in known}
-
-
 def _named(item: Item) -> Iterator[str]:
     """Yield whom the object refers to."""
     for path in item.mapper.references:
@@ -69,11 +69,8 @@ def _named(item: Item) -> Iterator[str]:
 
 async def _ends(evaluation: Evaluation, items: Sequence[Item]) -> Ends:
     """Return the objects that references may name."""
-    run = evaluation.run
     named = [guid for item in items for guid in _named(item)]
-    if not named:
-        return {}
-    return await known_ends(run, named)
+    return await known_ends(evaluation.run, named)
 
 
 def _add(
@@ -86,10 +83,23 @@ def _add(
     elif first.state == "escrowed":
         prior = item.prior if main else first
         add_escrowed(evaluation, first, item.row.dn, prior)
-    if main is not None and main.state == "pending":
-        add_pending(evaluation, main)
-    if other is not None and other.state == "pending" and other.guards:
-        add_pending(evaluation, other)
+    if main is not None:
+        add(evaluation, main)
+    if other is not None and (other.guards or other.state != "pending"):
+        add(evaluation, other)
+
+
+def _decide(
+    evaluation: Evaluation, item: Item, match: Match, ends: Ends
+) -> Effect | None:
+    """Return the object's write as it stands. A first cycle may create freely."""
+    effect = with_references(item, decide(item, match, evaluation.now), ends)
+    if effect is None or effect.state != "pending":
+        return effect
+    if evaluation.first:
+        free = tuple(each for each in effect.guards if each != "creates")
+        effect = replace(effect, guards=free)
+    return evaluation.standing.of(effect, item.prior)
 
 
 async def _evaluate_items(
@@ -103,23 +113,23 @@ async def _evaluate_items(
     effects: list[Effect] = []
     for item in items:
         id_ = item.row.id
-        main = kept.get(id_) or decide(item, matches.get(id_), now)
-        other = decide_references(
-            item, main, prior=prior.get(f"{id_}/r"), ends=ends, now=now
-        )
+        main = kept.get(id_) or _decide(evaluation, item, matches.get(id_), ends)
+        elder = prior.get(f"{id_}/r")
+        other = decide_references(item, main, prior=elder, ends=ends, now=now)
+        if other is not None and other.state == "pending":
+            other = evaluation.standing.of(other, elder)
         _add(evaluation, item, main, other)
         effects += [each for each in (main, other) if each is not None]
     return effects
 
 
-async def evaluate_objects(evaluation: Evaluation, rows: Sequence[SourceRow]) -> None:
-    """Put the effects of a batch of objects into the outbox, and count them."""
-    run = evaluation.run
+async def _evaluate_held(
+    evaluation: Evaluation, rows: Sequence[SourceRow], prior: Effects
+) -> EvaluatedRows:
+    """Return what a batch of objects in scope needs, counted."""
     mapped = [row for row in rows if row.type in evaluation.mappers]
-    run.counts.skipped += len(rows) - len(mapped)
-    keys = [key for row in mapped for key in (row.id, f"{row.id}/r")]
-    prior = await run.store.effects(run.job.name, keys)
-    saved: list[Effect] = []
+    evaluation.run.counts.skipped += len(rows) - len(mapped)
+    effects: list[Effect] = []
     items: list[Item] = []
     for row, each in zip(
         mapped, await _examined(evaluation, mapped, prior), strict=True
@@ -128,11 +138,27 @@ async def evaluate_objects(evaluation: Evaluation, rows: Sequence[SourceRow]) ->
             items.append(each)
         else:
             add_escrowed(evaluation, each, row.dn, prior.get(row.id))
-            saved.append(each)
-    saved += await _evaluate_items(evaluation, items, prior)
-    evaluated = EvaluatedRows(
+            effects.append(each)
+    effects += await _evaluate_items(evaluation, items, prior)
+    return EvaluatedRows(
         ids=tuple(row.id for row in mapped),
-        effects=tuple(saved),
+        effects=tuple(effects),
         references={item.row.id: tuple(_named(item)) for item in items},
+    )
+
+
+async def evaluate_objects(evaluation: Evaluation, rows: Sequence[SourceRow]) -> None:
+    """Put the effects of a batch of objects into the outbox, and count them."""
+    run = evaluation.run
+    keys = [key for row in rows for key in (row.id, f"{row.id}/r")]
+    prior = await run.store.effects(run.job.name, keys)
+    there = [row for row in rows if row.state in HELD]
+    lost = [row for row in rows if row.state not in HELD]
+    evaluated = await _evaluate_held(evaluation, there, prior)
+    deprovisioned = await evaluate_lost(evaluation, lost, prior) if lost else []
+    evaluated = replace(
+        evaluated,
+        ids=(*evaluated.ids, *[row.id for row in lost]),
+        effects=(*evaluated.effects, *deprovisioned),
     )
     await run.store.save_evaluated(run.rows, run.id, evaluation.digest, evaluated)

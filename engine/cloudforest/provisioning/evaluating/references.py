@@ -3,87 +3,186 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from cloudforest.model.program import Rule
 from cloudforest.model.provisioning import (
     PHASE_REFERENCE,
+    Change,
     Effect,
     Flat,
+    Presence,
     ReferenceChange,
 )
-from cloudforest.provisioning.evaluating.evaluation import Evaluation, count, sends
+from cloudforest.provisioning.evaluating.evaluation import (
+    Evaluation,
+    count,
+    is_creation,
+    sends,
+)
 from cloudforest.provisioning.evaluating.item import Item, identifier
+from cloudforest.provisioning.run import Run
 
 BATCH = 500
 
-Ends = Mapping[str, str | None]
-"""The objects that a reference may name, with the resource ids that there are."""
+
+@dataclass(frozen=True)
+class Ends:
+    """The objects that references may name.
+
+    `resources` has the resource ids that there are, `presences` what the jobs of the
+    target say of those that they have rows of.
+    """
+
+    resources: Mapping[str, str | None] = field(default_factory=dict)
+    presences: Mapping[str, Presence] = field(default_factory=dict)
+
+    def named(self, guids: Sequence[str]) -> str | None:
+        return next((each for each in guids if each in self.resources), None)
+
+
+async def known_ends(run: Run, named: Sequence[str]) -> Ends:
+    """Return the objects that a reference may name before all are evaluated."""
+    if not named:
+        return Ends()
+    known = await run.store.known(run.rows, run.job.target, named)
+    resources = await run.store.resource_ids(run.job.target, named)
+    presences = await run.store.presences(run.jobs.all, named)
+    return Ends({guid: resources.get(guid) for guid in known}, presences)
+
+
+def _cleared(
+    rule: Rule, current: str | None, *, unless: str | None = None
+) -> ReferenceChange | None:
+    if current is None or rule.when_null == "keep":
+        return None
+    return ReferenceChange(path=rule.target, to=None, before=current, unless=unless)
 
 
 def _change(
-    rule: Rule, guids: tuple[str, ...], current: str | None, ends: Ends
+    item: Item, rule: Rule, current: str | None, ends: Ends
 ) -> ReferenceChange | None:
+    """Compare one reference with what the target holds.
+
+    A directory drops a reference to a deleted object without a word. One to an object
+    out of scope stays for as long as that has a resource.
+    """
+    named = item.desired.references.get(rule.target, ())
+    guids = [each for each in named if ends.presences.get(each) != "gone"]
     if not guids:
-        kept = current is None or rule.when_null == "keep"
-        change = ReferenceChange(path=rule.target, to=None, before=current)
-        return None if kept else change
-    to = next((guid for guid in guids if guid in ends), None)
-    if to is None or (current is not None and ends[to] == current):
+        return _cleared(rule, current)
+    to = ends.named(guids)
+    left = next((each for each in guids if ends.presences.get(each) == "out"), None)
+    if left is not None and to in {left, None}:
+        deleted = item.mapper.program.deprovision.out_of_scope == "delete"
+        if to is None or (deleted and ends.resources[to] == current):
+            return _cleared(rule, current, unless=left)
+    if to is None or (current is not None and ends.resources[to] == current):
         return None
     return ReferenceChange(path=rule.target, to=to, before=current)
 
 
 def _current(item: Item, main: Effect | None) -> Flat:
-    """Return what we last wrote, or what an adoption found."""
+    """Return what we last wrote, or what an adoption found or a creation will write."""
     if item.link is not None:
         return item.link.written
     return {each.path: each.after for each in main.changes} if main else {}
 
 
-def reference(item: Item, main: Effect | None, *, ends: Ends) -> Effect | None:
+def _is_known(item: Item, path: str, ends: Ends) -> bool:
+    guids = item.desired.references.get(path, ())
+    return not guids or ends.named(guids) is not None
+
+
+def _still_cleared(
+    prior: Effect | None, rule: Rule, current: str | None
+) -> ReferenceChange | None:
+    """Go on clearing what was to be cleared, when who it named is forgotten by now."""
+    elder = ReferenceChange(path=rule.target, to=None, before=current)
+    dropped = prior.references if prior and current is not None else ()
+    found = any(replace(each, unless=None) == elder for each in dropped)
+    return elder if found else None
+
+
+def reference(
+    item: Item, main: Effect | None, *, ends: Ends, prior: Effect | None = None
+) -> Effect | None:
     """Return the write of the references that differ from what the target holds.
 
     Without another write of the object (`main`), it counts as an update.
     """
-    current = _current(item, main)
-    wanted = (
-        _change(
-            rule,
-            item.desired.references.get(path, ()),
-            identifier(current.get(path)),
-            ends,
-        )
-        for path, rule in item.mapper.references.items()
-    )
+    values = _current(item, main)
+    wanted = []
+    for path, rule in item.mapper.references.items():
+        current = identifier(values.get(path))
+        change = _change(item, rule, current, ends)
+        if change is None and not _is_known(item, path, ends):
+            change = _still_cleared(prior, rule, current)
+        wanted.append(change)
     needed = tuple(each for each in wanted if each is not None)
     if not needed:
         return None
+    blanks = any(each.to is None and each.unless is None for each in needed)
     return replace(
         item.effect(),
         key=f"{item.row.id}/r",
         action="reference" if main else "update",
         phase=PHASE_REFERENCE,
         references=needed,
-        guards=("attributesBlanked",) if any(e.to is None for e in needed) else (),
+        guards=("attributesBlanked",) if blanks else (),
     )
 
 
-def _possible(effect: Effect, ends: Ends) -> Effect | None:
+def with_references(item: Item, main: Effect | None, ends: Ends) -> Effect | None:
+    """Let a creation say at once which linked objects it refers to."""
+    if main is None or main.state != "pending" or not is_creation(main):
+        return main
+    changes = []
+    for path in item.mapper.references:
+        to = ends.named(item.desired.references.get(path, ()))
+        if to is None or ends.presences.get(to, "in") not in {"in", "unknown"}:
+            continue
+        if resource := ends.resources[to]:
+            changes.append(Change(path=path, after=resource))
+    return replace(main, changes=(*main.changes, *changes)) if changes else main
+
+
+async def _leaving(run: Run, named: Sequence[str]) -> frozenset[str]:
+    """Return those of the objects that have no resource, or lose it in this cycle."""
+    resources = await run.store.resource_ids(run.job.target, named)
+    effects = await run.store.effects(run.rows, named)
+    deleted = {
+        id_
+        for id_, each in effects.items()
+        if (each.action, each.state) == ("delete", "pending")
+    }
+    return frozenset(each for each in named if each not in resources or each in deleted)
+
+
+def _possible(
+    effect: Effect, ends: Mapping[str, str | None], leaving: frozenset[str]
+) -> Effect | None:
     """Leave out what waits for its other end, or is so already."""
     possible = tuple(
         each
         for each in effect.references
-        if each.to is None
-        or (each.to in ends and (each.before is None or ends[each.to] != each.before))
+        if (each.to is None and (each.unless is None or each.unless in leaving))
+        or (
+            each.to is not None
+            and each.to in ends
+            and (each.before is None or ends[each.to] != each.before)
+        )
     )
     if possible == effect.references:
         return effect
     return replace(effect, references=possible) if possible else None
 
 
-async def ends_of(evaluation: Evaluation, named: Sequence[str]) -> Ends:
+async def ends_of(
+    evaluation: Evaluation, named: Sequence[str]
+) -> Mapping[str, str | None]:
     """Return those of the objects that are linked or about to be, by this cycle."""
     run = evaluation.run
     linked = await run.store.resource_ids(run.job.target, named)
@@ -108,9 +207,10 @@ async def evaluate_references(evaluation: Evaluation) -> None:
     while batch := await run.store.pending(
         run.rows, run.id, PHASE_REFERENCE, after=after, limit=BATCH
     ):
-        named = [change.to for each in batch for change in each.references if change.to]
-        ends = await ends_of(evaluation, named) if named else {}
-        settled = [(each, _possible(each, ends)) for each in batch]
+        changes = [change for each in batch for change in each.references]
+        ends = await ends_of(evaluation, [each.to for each in changes if each.to])
+        leaving = await _leaving(run, [each.unless for each in changes if each.unless])
+        settled = [(each, _possible(each, ends, leaving)) for each in batch]
         for each, left in settled:
             _count(evaluation, each, left)
         fewer = [left for each, left in settled if left is not None and left != each]

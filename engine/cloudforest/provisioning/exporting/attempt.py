@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from msgspec.structs import replace
 
 from cloudforest.model.outcomes import Conflict, NotThere, Refusal
-from cloudforest.model.provisioning import Effect, Outcome, TargetResource
+from cloudforest.model.program import ObjectType
+from cloudforest.model.provisioning import (
+    PHASE_ADOPT,
+    PHASE_RETRY,
+    Effect,
+    Flat,
+    Outcome,
+    TargetResource,
+)
 from cloudforest.program.faults import MappingFault
 from cloudforest.provisioning.escrow import after_values, escrow
 from cloudforest.provisioning.evaluating.differences import adopted_changes, guards
 from cloudforest.provisioning.evaluating.evaluation import is_creation
 from cloudforest.provisioning.exporting.members import change_members
+from cloudforest.provisioning.exporting.rings import CONFLICT
 from cloudforest.provisioning.exporting.sending import Ready, send
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import (
     ALREADY_LINKED,
+    HELD_BY_STAGE,
     Ambiguous,
     look_up,
-    unclaimed,
+    staged_owners,
+    unowned,
 )
 from cloudforest.provisioning.run import Run
 
-PHASE_RETRY = 3
 FOR_THE_GUARD = frozenset({"disables", "rekeys"})
 """Budgets that an adoption found only now would evade."""
 UNGUARDED = (
@@ -47,17 +57,23 @@ def escrowed(run: Run, effect: Effect, status: int | None, reason: str) -> Outco
 
 def _again(effect: Effect) -> Outcome:
     """Try once more when the other writes of this cycle are done."""
-    effect = replace(effect, phase=PHASE_RETRY, sent=False)
-    return Outcome(effect=effect, state="pending")
+    phase = PHASE_ADOPT if is_creation(effect) else PHASE_RETRY
+    return Outcome(effect=replace(effect, phase=phase, sent=False), state="pending")
+
+
+def _own_values(mapper: Mapper, effect: Effect) -> Flat:
+    """Return what a creation writes, without what it refers to."""
+    values = after_values(effect)
+    return {path: v for path, v in values.items() if path not in mapper.references}
 
 
 async def _adopted(run: Run, mapper: Mapper, ready: Ready) -> Outcome | None:
     """Look up who is in the way of a creation; adopt it if it is the object itself."""
     effect = replace(ready.effect, sent=False)
-    values = after_values(effect)
+    values = _own_values(mapper, effect)
     match = await look_up(run, mapper, values)
     if isinstance(match, TargetResource):
-        match = await unclaimed(run, effect.id, match)
+        match = (await unowned(run, {effect.id: match}))[effect.id]
     if isinstance(match, Ambiguous):
         return escrowed(run, effect, HTTPStatus.CONFLICT, match.reason)
     if match is None:
@@ -73,25 +89,65 @@ async def _adopted(run: Run, mapper: Mapper, ready: Ready) -> Outcome | None:
     return await send(run.target, Ready(adoption, ready.link, ready.others))
 
 
+async def _in_the_way(run: Run, mapper: Mapper, effect: Effect) -> str | None:
+    """Say that who has the value can't give it up before somebody decides."""
+    for each in effect.changes:
+        keys = {rule.target for rule in mapper.matching}
+        if each.before == each.after or each.path not in keys or each.after is None:
+            continue
+        found = await run.target.find(
+            mapper.resource_type, each.path, str(each.after), ()
+        )
+        owners = await run.store.linked_resources(
+            run.job.target, [resource.id for resource in found]
+        )
+        if await staged_owners(
+            run, [id_ for id_ in owners.values() if id_ != effect.id]
+        ):
+            return HELD_BY_STAGE
+    return None
+
+
 async def _conflict(
-    run: Run, mapper: Mapper, ready: Ready, refusal: Conflict
+    run: Run, mapper: Mapper, ready: Ready, refusal: Conflict, *, last: bool
 ) -> Outcome:
-    """Look again after all other creations: they may be what is in the way."""
+    """Look again after all other writes: they may be what is in the way."""
     effect = ready.effect
     if effect.phase < PHASE_RETRY:
         return _again(effect)
+    if not last:
+        return Outcome(effect=effect, state="pending")
     if is_creation(effect):
         adopted = await _adopted(run, mapper, ready)
         if adopted is not None:
             return adopted
-    return escrowed(run, effect, refusal.status, f"conflict: {refusal.reason}")
+    reason = await _in_the_way(run, mapper, effect)
+    return escrowed(
+        run, effect, refusal.status, reason or f"{CONFLICT}{refusal.reason}"
+    )
 
 
-async def _sent(run: Run, mapper: Mapper, ready: Ready) -> Outcome | None:
+async def _create(run: Run, mapper: Mapper, ready: Ready) -> Outcome | None:
+    """Create; what a creation refers to must not be the reason that there is none."""
     try:
-        outcome = await send(run.target, ready)
+        return await send(run.target, ready)
+    except Conflict:
+        raise
+    except Refusal:
+        own = _own_values(mapper, ready.effect)
+        alone = tuple(each for each in ready.effect.changes if each.path in own)
+        if alone == ready.effect.changes:
+            raise
+    return await send(run.target, ready.alone(alone))
+
+
+async def _sent(
+    run: Run, mapper: Mapper, ready: Ready, *, last: bool
+) -> Outcome | None:
+    try:
+        outcome = await _create(run, mapper, ready)
     except Conflict as refusal:
-        return await _conflict(run, mapper, ready, refusal)
+        return await _conflict(run, mapper, ready, refusal, last=last)
     link = outcome.link if outcome else None
     if (
         link is not None
@@ -102,12 +158,12 @@ async def _sent(run: Run, mapper: Mapper, ready: Ready) -> Outcome | None:
     return outcome
 
 
-async def _attempt(run: Run, mapper: Mapper, ready: Ready) -> Sequence[Outcome]:
+async def _attempt(
+    run: Run, mapper: Mapper, ready: Ready, *, last: bool
+) -> Sequence[Outcome]:
     effect = ready.effect
-    if effect.action == "members":
-        return await change_members(run, ready)
     try:
-        outcome = await _sent(run, mapper, ready)
+        outcome = await _sent(run, mapper, ready, last=last)
     except NotThere as refusal:
         reason = f"gone-at-target: {refusal.reason}"
         outcome = escrowed(run, effect, refusal.status, reason)
@@ -119,10 +175,19 @@ async def _attempt(run: Run, mapper: Mapper, ready: Ready) -> Sequence[Outcome]:
     return [outcome] if outcome else []
 
 
-async def attempt(run: Run, mapper: Mapper, ready: Ready) -> list[Outcome]:
-    """Carry out an effect; a refusal escrows it alone. Nothing: it waits for others."""
+async def attempt(
+    run: Run, compiled: Mapping[ObjectType, Mapper], ready: Ready, *, last: bool
+) -> list[Outcome]:
+    """Carry out an effect; a refusal escrows it alone. Nothing: it waits for others.
+
+    `last`: a conflict that is left now can't be resolved by this cycle.
+    """
     loop = asyncio.get_running_loop()
     started = loop.time()
-    outcomes = await _attempt(run, mapper, ready)
+    if ready.effect.action == "members":
+        outcomes: Sequence[Outcome] = await change_members(run, ready)
+    else:
+        mapper = compiled[ready.effect.type]
+        outcomes = await _attempt(run, mapper, ready, last=last)
     spent = round((loop.time() - started) * 1000)
     return [replace(each, milliseconds=spent) for each in outcomes]

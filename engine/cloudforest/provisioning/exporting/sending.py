@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace as altered
+
+from cloudforest.model.outcomes import NotThere
 from cloudforest.model.ports import Target
 from cloudforest.model.provisioning import Change, Effect, Flat, Link, Outcome
 from cloudforest.provisioning.escrow import after_values
@@ -18,6 +21,10 @@ class Ready:
     effect: Effect
     link: Link | None
     others: Mapping[str, str]
+
+    def alone(self, changes: tuple[Change, ...]) -> Ready:
+        """Return it with these changes only."""
+        return Ready(altered(self.effect, changes=changes), self.link, self.others)
 
 
 def link_of(effect: Effect, resource: str, written: Flat, link: Link | None) -> Link:
@@ -78,7 +85,8 @@ async def refer(target: Target, ready: Ready) -> Outcome | None:
             after=ready.others[each.to] if each.to else None,
         )
         for each in effect.references
-        if each.to is None or each.to in ready.others
+        if (each.to is None and each.unless not in ready.others)
+        or each.to in ready.others
     ]
     if not changes:
         return None
@@ -94,9 +102,37 @@ async def refer(target: Target, ready: Ready) -> Outcome | None:
     )
 
 
+async def remove(target: Target, ready: Ready) -> Outcome:
+    """Delete a resource; that it is not there any more is what was wanted."""
+    effect, link = ready.effect, ready.link
+    if link is None:
+        return Outcome(effect=effect, state="done")
+    status = 204
+    try:
+        await target.delete(effect.resource_type, link.resource)
+    except NotThere as refusal:
+        status = refusal.status
+    return Outcome(effect=effect, state="done", link=link, status=status, unlinked=True)
+
+
+async def deprovision(target: Target, ready: Ready) -> Outcome:
+    """Take away the access of one who is lost; no resource has no access."""
+    effect, link = ready.effect, ready.link
+    if effect.action == "delete" or link is None:
+        return await remove(target, ready)
+    try:
+        return await modify(target, effect, link)
+    except NotThere as refusal:
+        return Outcome(
+            effect=effect, state="done", link=link, status=refusal.status, unlinked=True
+        )
+
+
 async def send(target: Target, ready: Ready) -> Outcome | None:
     """Carry out an effect; None: it has to wait for others."""
     effect = ready.effect
+    if effect.because is not None:
+        return await deprovision(target, ready)
     if effect.references:
         return await refer(target, ready)
     if is_creation(effect):

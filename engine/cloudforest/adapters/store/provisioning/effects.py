@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, delete, func, select
 
-from cloudforest.adapters.store.provisioning.links import save_links
+from cloudforest.adapters.store.provisioning.links import forget_links, save_links
 from cloudforest.adapters.store.provisioning.logs import save_log
-from cloudforest.adapters.store.provisioning.memberships import coming, write_members
+from cloudforest.adapters.store.provisioning.memberships import (
+    coming,
+    forget_written,
+    write_members,
+)
 from cloudforest.adapters.store.provisioning.part import Part, Row, slices, upsert
+from cloudforest.adapters.store.provisioning.sources.imports import forget
 from cloudforest.adapters.store.provisioning.sources.settling import unsettle_written
+from cloudforest.adapters.store.provisioning.spending import (
+    done_with,
+    save_spent,
+)
 from cloudforest.adapters.store.tables import effect
-from cloudforest.model.provisioning import Effect, LogEntry, Outcome
+from cloudforest.model.provisioning import (
+    PHASE_WRITE,
+    Effect,
+    LogEntry,
+    Outcome,
+    Spent,
+    wish,
+)
 
 decode = msgspec.json.Decoder(Effect).decode
 encode = msgspec.json.Encoder().encode
@@ -29,6 +46,9 @@ def rows_of(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
             "phase": each.phase,
             "state": each.state,
             "resource": each.resource,
+            "action": each.action,
+            "stage": each.stage,
+            "digest": wish(each) if each.stage else None,
             "body": encode(each),
         }
         for each in effects
@@ -40,6 +60,10 @@ def remove(connection: Connection, job: str, keys: Iterable[str]) -> None:
         connection.execute(
             delete(effect).where(effect.c.job == job, effect.c.key.in_(some))
         )
+
+
+def _due(held: Effect, now: datetime) -> Effect:
+    return msgspec.structs.replace(held, next_try=now, since=now)
 
 
 class Effects(Part):
@@ -101,7 +125,7 @@ class Effects(Part):
                     select(effect.c.resource, effect.c.guid).where(
                         effect.c.job == job,
                         effect.c.cycle == cycle,
-                        effect.c.phase == 1,
+                        effect.c.phase == PHASE_WRITE,
                         effect.c.resource.in_(some),
                     )
                 )
@@ -133,8 +157,10 @@ class Effects(Part):
         *,
         outcomes: Sequence[Outcome],
         log: Sequence[LogEntry],
+        spent: Sequence[Spent] = (),
     ) -> None:
-        links = [each.link for each in outcomes if each.link]
+        links = [each.link for each in outcomes if each.link and not each.unlinked]
+        unlinked = [each.effect.id for each in outcomes if each.unlinked]
         done = [each.effect.key for each in outcomes if each.state == "done"]
         left = [each.effect for each in outcomes if each.state != "done"]
 
@@ -142,6 +168,11 @@ class Effects(Part):
             save_links(connection, target, links)
             write_members(connection, target, outcomes)
             unsettle_written(connection, cycle, outcomes)
+            forget_links(connection, target, unlinked)
+            forget_written(connection, target, unlinked)
+            forget(connection, job, unlinked)
+            done_with(connection, outcomes)
+            save_spent(connection, job, spent)
             remove(connection, job, done)
             upsert(connection, effect, rows_of(job, cycle, left))
             save_log(connection, log)
@@ -159,6 +190,24 @@ class Effects(Part):
                 decode(body) for body in connection.execute(query).scalars()
             ]
         )
+
+    async def retry(self, job: str, object: str | None, now: datetime) -> int:  # noqa: A002 - the port's word
+        query = select(effect.c.cycle, effect.c.body).where(
+            effect.c.job == job, effect.c.state == "escrowed"
+        )
+        if object is not None:
+            query = query.where(effect.c.guid == object)
+
+        def work(connection: Connection) -> int:
+            rows = [
+                row
+                for cycle, body in connection.execute(query)
+                for row in rows_of(job, cycle, [_due(decode(body), now)])
+            ]
+            upsert(connection, effect, rows)
+            return len(rows)
+
+        return await self.database.run(work)
 
     async def effect_counts(self) -> dict[str, dict[str, int]]:
         query = select(effect.c.job, effect.c.state, func.count()).group_by(

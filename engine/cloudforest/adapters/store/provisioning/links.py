@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Connection, exists, func, select
+from sqlalchemy import Column, Connection, delete, exists, false, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
+from cloudforest.adapters.store.provisioning.presence import is_held
 from cloudforest.adapters.store.tables import link, source
 from cloudforest.model.outcomes import AlreadyLinked
 from cloudforest.model.program import ObjectType
@@ -32,6 +33,13 @@ def save_links(connection: Connection, target: str, links: Sequence[Link]) -> No
         upsert(connection, link, rows)
     except IntegrityError as error:
         raise AlreadyLinked from error
+
+
+def forget_links(connection: Connection, target: str, ids: Sequence[str]) -> None:
+    for some in slices(ids):
+        connection.execute(
+            delete(link).where(link.c.target == target, link.c.guid.in_(some))
+        )
 
 
 class Links(Part):
@@ -96,11 +104,13 @@ class Links(Part):
         return await self.database.run(work)
 
     async def managed(self, job: str, target: str) -> int:
+        active = link.c.written["active"].as_boolean()
         query = (
             select(func.count())
             .select_from(source)
             .join(link, link.c.guid == source.c.guid)
             .where(source.c.job == job, link.c.target == target)
+            .where(or_(is_held(), active.is_not(false())))
         )
         return await self.database.run(
             lambda connection: connection.execute(query).scalar_one()

@@ -9,17 +9,13 @@ from sqlalchemy import (
     Connection,
     and_,
     delete,
-    exists,
     false,
     or_,
     select,
-    true,
-    tuple_,
     update,
 )
 
-from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
-from cloudforest.adapters.store.provisioning.presence import is_linked, known
+from cloudforest.adapters.store.provisioning.part import slices, upsert
 from cloudforest.adapters.store.tables import (
     effect,
     membership,
@@ -97,51 +93,16 @@ def write_members(
             )
 
 
+def forget_written(connection: Connection, target: str, ids: Sequence[str]) -> None:
+    """Forget the memberships of objects that have no resource any more."""
+    written = written_member.c
+    for some in slices(ids):
+        named = or_(written.group_guid.in_(some), written.member_guid.in_(some))
+        connection.execute(
+            delete(written_member).where(written.target == target, named)
+        )
+
+
 def coming(cycle: str) -> ColumnElement[bool]:
     """Say in SQL: an effect that the cycle is to send."""
     return and_(effect.c.cycle == cycle, effect.c.state == "pending")
-
-
-class Memberships(Part):
-    async def membership_changes(
-        self, job: str, target: str, after: tuple[str, str], limit: int
-    ) -> list[tuple[str, str, bool]]:
-        row, written = membership.c, written_member.c
-        is_written = exists().where(
-            written.target == target,
-            written.group_guid == row.group_guid,
-            written.member_guid == row.member_guid,
-        )
-        query = (
-            select(row.group_guid, row.member_guid, row.wanted)
-            .where(row.job == job, tuple_(row.group_guid, row.member_guid) > after)
-            .where((row.wanted == true()) != is_written)
-            .where(known(job, target, row.group_guid))
-            .where(known(job, target, row.member_guid))
-            .order_by(row.group_guid, row.member_guid)
-            .limit(limit)
-        )
-        return await self.database.run(
-            lambda connection: [
-                (group, member, wanted)
-                for group, member, wanted in connection.execute(query)
-            ]
-        )
-
-    async def emptied_groups(
-        self, job: str, target: str, cycle: str, groups: Sequence[str]
-    ) -> frozenset[str]:
-        row = membership.c
-        is_coming = exists().where(
-            effect.c.job == job, effect.c.key == row.member_guid, coming(cycle)
-        )
-        query = (
-            select(row.group_guid)
-            .where(row.job == job, row.group_guid.in_(groups), row.wanted == true())
-            .where(or_(is_linked(target, row.member_guid), is_coming))
-            .distinct()
-        )
-        left = await self.database.run(
-            lambda connection: frozenset(connection.execute(query).scalars())
-        )
-        return frozenset(groups) - left

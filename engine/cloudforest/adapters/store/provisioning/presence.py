@@ -27,6 +27,12 @@ def is_present(target: str) -> ColumnElement[bool]:
     return or_(source.c.state == "in", and_(source.c.state == "unknown", linked))
 
 
+def is_looked_at(target: str) -> ColumnElement[bool]:
+    """Say in SQL: an evaluation looks at the row: present, or left and still linked."""
+    left = and_(has_left(), is_linked(target, source.c.guid))
+    return or_(is_present(target), left)
+
+
 def known(job: str, target: str, guid: ColumnElement[str]) -> ColumnElement[bool]:
     """Say in SQL: in scope of the job, or linked."""
     in_scope = exists().where(

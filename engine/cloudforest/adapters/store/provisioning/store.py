@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from cloudforest.adapters.store.provisioning.cycles import Cycles
+from cloudforest.adapters.store.provisioning.due_members import DueMembers
 from cloudforest.adapters.store.provisioning.effects import Effects
 from cloudforest.adapters.store.provisioning.evaluations import Evaluations
+from cloudforest.adapters.store.provisioning.holdings import Holdings
 from cloudforest.adapters.store.provisioning.links import Links
 from cloudforest.adapters.store.provisioning.logs import Logs
-from cloudforest.adapters.store.provisioning.memberships import Memberships
 from cloudforest.adapters.store.provisioning.snapshot import Snapshot
 from cloudforest.adapters.store.provisioning.sources.imports import Imports
 from cloudforest.adapters.store.provisioning.sources.inquiries import Inquiries
 from cloudforest.adapters.store.provisioning.sources.rows import Sources
+from cloudforest.adapters.store.provisioning.stages import Stages
 
 
 class SqlProvisioningStore(
@@ -19,10 +21,12 @@ class SqlProvisioningStore(
     Inquiries,
     Sources,
     Evaluations,
-    Memberships,
+    Holdings,
+    DueMembers,
     Links,
     Snapshot,
     Effects,
+    Stages,
     Logs,
     Cycles,
 ):

@@ -101,6 +101,7 @@ written_member = Table(
     Column("target", String(200), primary_key=True),
     Column("group_guid", String(36), primary_key=True),
     Column("member_guid", String(36), primary_key=True),
+    Index("written_member_of", "target", "member_guid"),
 )
 
 effect = Table(
@@ -113,9 +114,13 @@ effect = Table(
     Column("phase", Integer, nullable=False),
     Column("state", String(10), nullable=False),
     Column("resource", String(400)),
+    Column("action", String(20), nullable=False),
+    Column("stage", String(64)),
+    Column("digest", String(64)),
     Column("body", LargeBinary, nullable=False),
     Index("effect_due", "job", "state", "phase", "key"),
     Index("effect_resource", "job", "resource"),
+    Index("effect_stage", "stage", "key"),
 )
 
 watermark = Table(
@@ -165,6 +170,41 @@ allowance = Table(
     Column("job", String(200), nullable=False),
     Column("operator", String(200), nullable=False),
     Column("until", String(40), nullable=False),
+)
+
+# `state` is waiting, closed or discarded; `staged` has the effects of those that wait.
+stage = Table(
+    "stage",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("job", String(200), nullable=False),
+    Column("created", String(40), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("stage_job", "job", "state"),
+)
+
+staged = Table(
+    "staged",
+    metadata,
+    Column("stage", String(64), primary_key=True),
+    Column("key", String(120), primary_key=True),
+    Column("job", String(200), nullable=False),
+    Column("guid", String(36), nullable=False),
+    Column("action", String(20), nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+
+# What each budget has borne, to be summed over its window.
+spent = Table(
+    "spent",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("job", String(200), nullable=False),
+    Column("guard", String(30), nullable=False),
+    Column("time", String(40), nullable=False),
+    Column("effects", Integer, nullable=False),
+    Index("spent_budget", "job", "guard", "time"),
 )
 
 # `name` is that of the entry, folded, to be found by.

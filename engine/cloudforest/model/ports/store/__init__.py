@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cloudforest.model.ports.store.cycles import Cycles
 from cloudforest.model.ports.store.evaluations import Evaluations
+from cloudforest.model.ports.store.holdings import Holdings
 from cloudforest.model.ports.store.imports import Imports
 from cloudforest.model.ports.store.inquiries import Inquiries
 from cloudforest.model.ports.store.links import Links
@@ -17,6 +18,7 @@ from cloudforest.model.ports.store.memberships import Memberships
 from cloudforest.model.ports.store.outbox import Outbox
 from cloudforest.model.ports.store.pictures import Pictures
 from cloudforest.model.ports.store.sources import Sources
+from cloudforest.model.ports.store.stages import Stages
 
 
 class ProvisioningStore(
@@ -24,9 +26,11 @@ class ProvisioningStore(
     Inquiries,
     Sources,
     Evaluations,
+    Holdings,
     Links,
     Pictures,
     Outbox,
+    Stages,
     Memberships,
     Cycles,
     Logs,

@@ -29,5 +29,5 @@ class Links(Protocol):
         ...
 
     async def managed(self, job: str, target: str) -> int:
-        """Return how many objects of the job are linked."""
+        """Return how many objects of the job are linked, and not yet deprovisioned."""
         ...

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
-from cloudforest.model.provisioning import Effect, LogEntry, Outcome
+from cloudforest.model.provisioning import Effect, LogEntry, Outcome, Spent
 
 
 class Outbox(Protocol):
@@ -52,15 +53,24 @@ class Outbox(Protocol):
         *,
         outcomes: Sequence[Outcome],
         log: Sequence[LogEntry],
+        spent: Sequence[Spent] = (),
     ) -> None:
         """Store links, memberships, effect states and log in one transaction.
 
-        A group that is linked anew has no memberships that we wrote. Raises
+        A group that is linked anew has no memberships that we wrote. Of what is
+        unlinked nothing is kept. What was released is done with in its stage. Raises
         `model.outcomes.AlreadyLinked`, and stores nothing, if a resource is another's.
         """
         ...
 
     async def escrowed(self, job: str) -> list[Effect]: ...
+
+    async def retry(self, job: str, object: str | None, now: datetime) -> int:  # noqa: A002
+        """Make what is in escrow for an object (None: for all) due, given up or not.
+
+        Its 28 days start anew. Return how many effects there are.
+        """
+        ...
 
     async def effect_counts(self) -> dict[str, dict[str, int]]:
         """Return per job the number of effects by state."""

@@ -20,8 +20,8 @@ class Sources(Protocol):
     ) -> list[SourceRow]:
         """Return rows in order of id, those after `after`.
 
-        They are in scope, or unknown while they are linked. Those that are settled
-        under the digest `settled` are left out.
+        They are in scope; or, while they are linked, unknown, out of scope or gone.
+        Those that are settled under the digest `settled` are left out.
         """
         ...
 

@@ -78,6 +78,9 @@ def upgrade() -> None:
         sa.Column("member_guid", sa.String(length=36), nullable=False),
         sa.PrimaryKeyConstraint("target", "group_guid", "member_guid"),
     )
+    op.create_index(
+        "written_member_of", "written_member", ["target", "member_guid"], unique=False
+    )
     op.create_table(
         "effect",
         sa.Column("job", sa.String(length=200), nullable=False),
@@ -87,6 +90,9 @@ def upgrade() -> None:
         sa.Column("phase", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("resource", sa.String(length=400), nullable=True),
+        sa.Column("action", sa.String(length=20), nullable=False),
+        sa.Column("stage", sa.String(length=64), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("job", "key"),
     )
@@ -94,6 +100,7 @@ def upgrade() -> None:
         "effect_due", "effect", ["job", "state", "phase", "key"], unique=False
     )
     op.create_index("effect_resource", "effect", ["job", "resource"], unique=False)
+    op.create_index("effect_stage", "effect", ["stage", "key"], unique=False)
     op.create_table(
         "watermark",
         sa.Column("job", sa.String(length=200), nullable=False),
@@ -137,6 +144,36 @@ def upgrade() -> None:
         sa.Column("until", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("stage"),
     )
+    op.create_table(
+        "stage",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("created", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("stage_job", "stage", ["job", "state"], unique=False)
+    op.create_table(
+        "staged",
+        sa.Column("stage", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=120), nullable=False),
+        sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("guid", sa.String(length=36), nullable=False),
+        sa.Column("action", sa.String(length=20), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("stage", "key"),
+    )
+    op.create_table(
+        "spent",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("guard", sa.String(length=30), nullable=False),
+        sa.Column("time", sa.String(length=40), nullable=False),
+        sa.Column("effects", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("spent_budget", "spent", ["job", "guard", "time"], unique=False)
     op.create_table(
         "log",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),

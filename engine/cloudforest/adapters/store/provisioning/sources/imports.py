@@ -36,7 +36,7 @@ def save_watermark(connection: Connection, job: str, value: Watermark) -> None:
     )
 
 
-def _forget(connection: Connection, job: str, ids: Sequence[str]) -> None:
+def forget(connection: Connection, job: str, ids: Sequence[str]) -> None:
     for some in slices(ids):
         for table, guid in (
             (source, source.c.guid),
@@ -107,6 +107,6 @@ class Imports(Part):
 
         def work(connection: Connection) -> None:
             ids = connection.execute(query).scalars().all()
-            _forget(connection, job, ids)
+            forget(connection, job, ids)
 
         await self.database.run(work)

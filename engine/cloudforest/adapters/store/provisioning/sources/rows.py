@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, RowMapping, func, select
 
 from cloudforest.adapters.store.provisioning.part import Part, slices
-from cloudforest.adapters.store.provisioning.presence import is_present
+from cloudforest.adapters.store.provisioning.presence import is_looked_at
 from cloudforest.adapters.store.tables import link, source
 from cloudforest.model.provisioning import SourceRow
 
@@ -46,7 +46,7 @@ class Sources(Part):
         *,
         settled: str | None = None,
     ) -> list[SourceRow]:
-        counts = is_present(target)
+        counts = is_looked_at(target)
         if settled is not None:
             counts &= source.c.settled.is_distinct_from(settled)
         query = (

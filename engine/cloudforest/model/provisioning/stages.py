@@ -1,0 +1,66 @@
+"""Stages: effects that a guard holds back until somebody decides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cloudforest.model.value import Value
+
+
+class Stage(Value, frozen=True):
+    """So many effects of one budget, staged together by one cycle; never changed.
+
+    `id` is the digest of job, budget and effects. `what` counts them by action;
+    `waiting` is how many of them are still wanted.
+    """
+
+    id: str
+    job: str
+    guard: str
+    cycle: str
+    created: datetime
+    limit: int
+    effects: int
+    what: dict[str, int]
+    waiting: int = 0
+
+
+class StagedEffect(Value, frozen=True):
+    """One effect of a stage; `digest` is that of what it would change."""
+
+    key: str
+    id: str
+    action: str
+    digest: str
+
+
+class Allowance(Value, frozen=True):
+    """Somebody's word that the effects of a stage may be written, for a time.
+
+    `job` is empty while no stage has this digest: it was read from a plan.
+    """
+
+    stage: str
+    job: str
+    operator: str
+    until: datetime
+
+
+class Spent(Value, frozen=True):
+    """So many effects of a budget that were written at a time."""
+
+    guard: str
+    effects: int
+    time: datetime
+
+
+class TargetJobs(Value, frozen=True):
+    """A job (or a scratch name) and the others that write to the same target."""
+
+    job: str
+    others: tuple[str, ...]
+    target: str
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (self.job, *self.others)

@@ -1,0 +1,60 @@
+"""Compares what budgets would bear with what they may."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from cloudforest.model.value import Value
+from cloudforest.program.guard import limit, tripped
+from cloudforest.provisioning.evaluating.evaluation import Evaluation
+
+OF_OBJECTS = frozenset(
+    {"creates", "disables", "deletes", "attributesBlanked", "rekeys"}
+)
+OF_MEMBERS = frozenset({"memberRemovals", "groupsEmptied"})
+
+
+class Tripped(Value, frozen=True):
+    """A budget that is exceeded: so many effects against the limit.
+
+    `total` is what its window would come to: effects that were written or staged in it,
+    and these. `digest` names the stage that they are in, or will be.
+    """
+
+    job: str
+    guard: str
+    effects: int
+    limit: int
+    total: int
+    digest: str = ""
+
+    @property
+    def reason(self) -> str:
+        return (
+            f"{self.guard}: with {self.effects} effects of this cycle there would be "
+            f"{self.total} in the budget's window, and {self.limit} may be."
+        )
+
+
+async def check(evaluation: Evaluation, guards: Collection[str]) -> dict[str, Tripped]:
+    """Return which of the budgets the cycle's new effects exceed, by name."""
+    run = evaluation.run
+    managed = await run.store.managed(run.rows, run.job.target)
+    exceeded = {}
+    for guard, budget in sorted(run.job.guard.items()):
+        new = evaluation.tally[guard] if guard in guards else 0
+        if not new:
+            continue
+        since = evaluation.now - timedelta(seconds=budget.window)
+        written = await run.store.spent(run.job.name, guard, since)
+        total = written + evaluation.waiting[guard] + new
+        if tripped(budget, managed=managed, cycle=new, window=total):
+            exceeded[guard] = Tripped(
+                job=run.job.name,
+                guard=guard,
+                effects=new,
+                limit=limit(budget, managed),
+                total=total,
+            )
+    return exceeded

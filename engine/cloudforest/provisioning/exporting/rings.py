@@ -1,0 +1,149 @@
+"""Objects that exchange a unique value: one of each ring steps aside for a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from cloudforest.model.outcomes import Refusal
+from cloudforest.model.provisioning import PHASE_RETRY, Change, Effect, Link, Outcome
+from cloudforest.program.attribute import comparable
+from cloudforest.provisioning.escrow import escrow
+from cloudforest.provisioning.exporting.sending import link_of, rewritten
+from cloudforest.provisioning.run import Run
+
+CONFLICT = "conflict: "
+Value = tuple[str, str, str]
+"""Resource type, path, and the text as compared."""
+
+
+def _moves(effect: Effect) -> Iterator[Change]:
+    """Yield the changes from one text to another."""
+    for each in effect.changes:
+        if isinstance(each.before, str) and isinstance(each.after, str):
+            yield each
+
+
+def _value(effect: Effect, path: str, text: str) -> Value:
+    return effect.resource_type, path, comparable(path, text)
+
+
+def _ways(effects: Iterable[Effect]) -> dict[str, dict[str, str]]:
+    """Return by path who is in whose way: by key, the key of the one before them."""
+    effects = list(effects)
+    holders = {
+        _value(each, move.path, move.before): each.key
+        for each in effects
+        for move in _moves(each)
+    }
+    ways: dict[str, dict[str, str]] = {}
+    for each in effects:
+        for move in _moves(each):
+            holder = holders.get(_value(each, move.path, move.after))
+            if holder is not None and holder != each.key:
+                ways.setdefault(move.path, {})[each.key] = holder
+    return ways
+
+
+def _rings_of(way: Mapping[str, str]) -> Iterator[list[str]]:
+    seen: set[str] = set()
+    for start in sorted(way):
+        trail: list[str] = []
+        at: str | None = start
+        while at is not None and at not in seen:
+            seen.add(at)
+            trail.append(at)
+            at = way.get(at)
+        if at in trail:
+            yield trail[trail.index(str(at)) :]
+
+
+def rings(effects: Iterable[Effect]) -> list[tuple[str, list[str]]]:
+    """Return each ring as its path and the keys of its effects. Pure."""
+    return [
+        (path, ring)
+        for path, way in sorted(_ways(effects).items())
+        for ring in _rings_of(way)
+    ]
+
+
+def parked(value: str, id_: str) -> str:
+    """Return a value that nobody has; an address keeps its domain."""
+    _, at, domain = value.rpartition("@")
+    return f"parked-{id_}{at}{domain if at else ''}"
+
+
+def _aside(effect: Effect, paths: Sequence[str]) -> tuple[Change, ...]:
+    return tuple(
+        replace(move, after=parked(move.before, effect.id))
+        for move in _moves(effect)
+        if move.path in paths
+    )
+
+
+def _after(effect: Effect, aside: Sequence[Change]) -> Effect:
+    """Return what is left to write of an effect from where the object was parked."""
+    now = {each.path: each.after for each in aside}
+    changes = tuple(
+        replace(each, before=now.get(each.path, each.before)) for each in effect.changes
+    )
+    return replace(effect, changes=changes, state="pending", phase=PHASE_RETRY)
+
+
+async def _park(run: Run, effect: Effect, link: Link, paths: Sequence[str]) -> None:
+    """Park an object; that it is parked is stored before it is sent.
+
+    Killed in between, the next cycle writes the final value in any case.
+    """
+    aside = _aside(effect, paths)
+    left = _after(effect, aside)
+    written = rewritten(link.written, aside)
+    outcome = Outcome(
+        effect=left,
+        state="pending",
+        link=link_of(effect, link.resource, written, link),
+    )
+    await run.store.record(run.rows, run.job.target, run.id, outcomes=[outcome], log=[])
+    try:
+        await run.target.modify(effect.resource_type, link.resource, aside)
+    except Refusal as refusal:
+        held = escrow(left, f"{CONFLICT}{refusal.reason}", run.clock())
+        await run.store.save_effects(run.rows, run.id, [held])
+
+
+async def _with_waiting(run: Run, stuck: Sequence[Effect]) -> dict[str, Effect]:
+    """Add who was in conflict before, and waits in escrow."""
+    held = await run.store.escrowed(run.rows)
+    waiting = [each for each in held if (each.reason or "").startswith(CONFLICT)]
+    return {each.key: each for each in (*waiting, *stuck)}
+
+
+async def _free(run: Run, effects: Sequence[Effect]) -> None:
+    """Let those be tried again now that were in escrow."""
+    held = [each for each in effects if each.state == "escrowed"]
+    run.counts.escrow -= len(held)
+    freed = [replace(each, state="pending", phase=PHASE_RETRY) for each in held]
+    await run.store.save_effects(run.rows, run.id, freed)
+
+
+async def break_rings(run: Run, stuck: Sequence[Effect]) -> frozenset[str]:
+    """Park one of each ring that those in conflict are part of; return the rings' keys.
+
+    What waits in escrow for its conflict is tried again with its ring.
+    """
+    if not stuck:
+        return frozenset()
+    effects = await _with_waiting(run, stuck)
+    keys = {each.key for each in stuck}
+    found = [(path, ring) for path, ring in rings(effects.values()) if keys & {*ring}]
+    members = frozenset(key for _, ring in found for key in ring)
+    await _free(run, [effects[key] for key in sorted(members)])
+    paths: dict[str, list[str]] = {}
+    for path, ring in found:
+        paths.setdefault(ring[0], []).append(path)
+    links = await run.store.links(run.job.target, [effects[key].id for key in paths])
+    for key, some in paths.items():
+        if (link := links.get(effects[key].id)) is not None:
+            await _park(run, effects[key], link, some)
+    return members

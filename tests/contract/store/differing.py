@@ -1,0 +1,16 @@
+"""What the suites of the store ask for alike."""
+
+from __future__ import annotations
+
+from cloudforest.model.ports import ProvisioningStore
+from cloudforest.model.provisioning import TargetJobs
+
+OF_T = TargetJobs(job="j", others=("k",), target="t")
+
+
+async def differing(
+    store: ProvisioningStore, target: str, after: tuple[str, str], limit: int
+) -> list[tuple[str, str, bool]]:
+    """Return the memberships that job j, beside job k, would change."""
+    jobs = TargetJobs(job="j", others=("k",), target=target)
+    return await store.membership_changes(jobs, "c", ("user", "group"), after, limit)
