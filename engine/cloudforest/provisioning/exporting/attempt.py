@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from msgspec.structs import replace
@@ -12,10 +12,12 @@ from cloudforest.model.outcomes import Conflict, NotThere, Refusal
 from cloudforest.model.program import ObjectType
 from cloudforest.model.provisioning import (
     PHASE_ADOPT,
+    PHASE_REFERENCE,
     PHASE_RETRY,
     Effect,
     Flat,
     Outcome,
+    ReferenceChange,
     TargetResource,
 )
 from cloudforest.program.faults import MappingFault
@@ -127,25 +129,39 @@ async def _conflict(
     )
 
 
-async def _create(run: Run, mapper: Mapper, ready: Ready) -> Outcome | None:
-    """Create; what a creation refers to must not be the reason that there is none."""
-    try:
-        return await send(run.target, ready)
-    except Conflict:
-        raise
-    except Refusal:
-        own = _own_values(mapper, ready.effect)
-        alone = tuple(each for each in ready.effect.changes if each.path in own)
-        if alone == ready.effect.changes:
-            raise
-    return await send(run.target, ready.alone(alone))
+async def _alone(run: Run, mapper: Mapper, ready: Ready) -> list[Outcome]:
+    """Create without references: they must not be the reason that there is nobody.
+
+    They become a write of their own, later in this cycle.
+    """
+    effect = ready.effect
+    own = _own_values(mapper, effect)
+    named = {each.path: each.after for each in effect.changes if each.path not in own}
+    objects = await run.store.linked_resources(run.job.target, list(named.values()))
+    references = tuple(
+        ReferenceChange(path=path, to=objects[resource])
+        for path, resource in named.items()
+        if resource in objects
+    )
+    later = replace(
+        effect,
+        key=f"{effect.id}/r",
+        action="reference",
+        phase=PHASE_REFERENCE,
+        changes=(),
+        references=references,
+        guards=(),
+    )
+    changes = tuple(each for each in effect.changes if each.path in own)
+    outcomes = await _attempt(run, mapper, ready.alone(changes), last=True)
+    return [*outcomes, *[Outcome(effect=later, state="pending")] * bool(references)]
 
 
 async def _sent(
     run: Run, mapper: Mapper, ready: Ready, *, last: bool
 ) -> Outcome | None:
     try:
-        outcome = await _create(run, mapper, ready)
+        outcome = await send(run.target, ready)
     except Conflict as refusal:
         return await _conflict(run, mapper, ready, refusal, last=last)
     link = outcome.link if outcome else None
@@ -158,17 +174,22 @@ async def _sent(
     return outcome
 
 
+def _reason(refusal: Refusal) -> str:
+    prefix = "gone-at-target: " if isinstance(refusal, NotThere) else ""
+    return f"{prefix}{refusal.reason}"
+
+
 async def _attempt(
     run: Run, mapper: Mapper, ready: Ready, *, last: bool
-) -> Sequence[Outcome]:
+) -> list[Outcome]:
     effect = ready.effect
+    refers = any(each.path in mapper.references for each in effect.changes)
     try:
         outcome = await _sent(run, mapper, ready, last=last)
-    except NotThere as refusal:
-        reason = f"gone-at-target: {refusal.reason}"
-        outcome = escrowed(run, effect, refusal.status, reason)
     except Refusal as refusal:
-        outcome = escrowed(run, effect, refusal.status, refusal.reason)
+        if is_creation(effect) and refers:
+            return await _alone(run, mapper, ready)
+        outcome = escrowed(run, effect, refusal.status, _reason(refusal))
     except MappingFault as fault:
         reason = f"mapping-fault: {fault.path}: {fault.reason}"
         outcome = escrowed(run, effect, None, reason)
@@ -185,7 +206,7 @@ async def attempt(
     loop = asyncio.get_running_loop()
     started = loop.time()
     if ready.effect.action == "members":
-        outcomes: Sequence[Outcome] = await change_members(run, ready)
+        outcomes = await change_members(run, ready)
     else:
         mapper = compiled[ready.effect.type]
         outcomes = await _attempt(run, mapper, ready, last=last)
