@@ -71,9 +71,9 @@ async def test_who_left_is_disabled_once_and_loses_memberships(
     assert cycle.counts.in_scope == 2
     assert world.of("User")[person]["active"] is False
     assert world.members_of(group) == {other}
-    logged = await world.store.logs(object=person)
-    assert [each.action for _, each in logged] == ["create", "disable"]
-    assert str(logged[-1][1].reason).startswith("deleted" if gone else "out-of-scope")
+    logged = await world.log(object=person)
+    assert [each.action for each in logged] == ["create", "disable"]
+    assert str(logged[-1].reason).startswith("deleted" if gone else "out-of-scope")
     await _quiet(world)
 
 
@@ -186,9 +186,7 @@ async def test_what_was_adopted_is_disabled_and_never_deleted(world: World):
     assert world.target.held["x"].values["active"] is False
     assert "y" in world.target.held
     await _quiet(world)
-    skipped = [
-        e for _, e in await world.store.logs(object=group) if e.status != "success"
-    ]
+    skipped = [e for e in await world.log(object=group) if e.status != "success"]
     assert [(each.action, each.status) for each in skipped] == [("delete", "skipped")]
 
 

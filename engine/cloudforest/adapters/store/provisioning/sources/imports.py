@@ -94,7 +94,7 @@ class Imports(Part):
 
         def work(connection: Connection) -> None:
             if end.whole:
-                _forget(connection, job, connection.execute(others).scalars().all())
+                forget(connection, job, connection.execute(others).scalars().all())
             inquiries.from_end(connection, job, target, generation, end)
             save_watermark(connection, job, end.watermark)
 
