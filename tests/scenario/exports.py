@@ -46,11 +46,11 @@ def group(name: str, *members: str) -> str:
     )
 
 
-def write_export(folder: Path, *entries: str) -> None:
-    """Write a whole domain: its manifest says so."""
+def write_export(folder: Path, *entries: str, proved: bool = True) -> None:
+    """Write a domain; it is a whole one if its manifest says so."""
     head = entry(BASE, "domainDNS")
-    whole = [head, *entries, f"# numEntries: {len(entries) + 1}\n"]
-    (folder / "contoso.ldif").write_text("\n\n".join(whole))
+    manifest = f"# numEntries: {len(entries) + 1}\n" if proved else ""
+    (folder / "contoso.ldif").write_text("\n\n".join([head, *entries, manifest]))
 
 
 def exported(folder: Path, *entries: str, **more: str) -> Installed:

@@ -1,0 +1,45 @@
+"""Whom an export does not name: gone if it is proved whole, else unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.scenario.exports import exported, guid_of, person, write_export
+from tests.scenario.installed import Installed
+
+
+def stands(cloudforest: Installed) -> dict[str, Any]:
+    ran = cloudforest("status", "--format", "json")
+    assert ran.code == 0, ran
+    (job,) = ran.json["jobs"]
+    return {
+        key: job[key] for key in ("deletions", "lacks", "unknown", "unknownObjects")
+    }
+
+
+def test_an_export_that_nothing_proves_whole_adds_and_takes_nobody_away(
+    tmp_path: Path,
+) -> None:
+    anna, bert, carl = (
+        person(each, title="Clerk") for each in ("anna", "bert", "carl")
+    )
+    cloudforest = exported(tmp_path, anna, bert)
+    assert cloudforest.up_once()["counts"]["create"] == 2
+    seen = {"deletions": "seen", "lacks": [], "unknown": 0, "unknownObjects": []}
+    assert stands(cloudforest) == seen
+
+    write_export(tmp_path, person("anna", title="Head"), carl, proved=False)
+    counts = cloudforest.up_once()["counts"]
+
+    assert (counts["create"], counts["update"], counts["inScope"]) == (1, 1, 3)
+    assert counts["disable"] == counts["delete"] == 0
+    found = stands(cloudforest)
+    assert found["deletions"] == "unseen"
+    assert ["manifest" in each for each in found["lacks"]] == [True]
+    assert (found["unknown"], found["unknownObjects"]) == (1, [guid_of("bert")])
+    assert "manifest" in cloudforest("status").out
+
+    write_export(tmp_path, anna, carl)
+    assert cloudforest.up_once()["counts"]["inScope"] == 2
+    assert stands(cloudforest) == seen
