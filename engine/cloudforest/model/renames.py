@@ -80,19 +80,16 @@ def under_former_names(
     )
 
 
-def unsettled_jobs(
+def jobs_to_hold(
     registered: Registration | None, desired: Registration
 ) -> frozenset[str]:
     """Return the registered jobs that may not run while it is registered.
 
-    Their state, or that of their target, is renamed or forgotten then.
+    What is kept for them or for their target gets another name then, or is forgotten.
     """
     if registered is None:
         return frozenset()
-    targets = _names(registered.targets) - _names(desired.targets)
-    jobs = _names(registered.jobs) - _names(desired.jobs)
+    same = {(each.name, each.target) for each in desired.jobs}
     return frozenset(
-        each.name
-        for each in registered.jobs
-        if each.name in jobs or each.target in targets
+        each.name for each in registered.jobs if (each.name, each.target) not in same
     )

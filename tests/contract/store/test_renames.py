@@ -155,6 +155,25 @@ async def test_a_removal_forgets_all_but_the_history(
         assert found == sorted(["other", *[name] * (table in kept)]), table
 
 
+@pytest.mark.parametrize(
+    ("target", "settled"), [("elsewhere", [None]), ("cloud", ["a"])]
+)
+async def test_a_job_that_gets_another_target_is_evaluated_anew(
+    database: Database,
+    registrations: SqlRegistrationStore,
+    target: str,
+    settled: list[str | None],
+):
+    await fill(database, "job", "people", "a")
+    jobs = (replace(PEOPLE, target=target, interval=300),)
+    targets = (CLOUD, replace(CLOUD, name="elsewhere"))
+    await register(registrations, replace(TREE, jobs=jobs, targets=targets))
+    query = select(tables.source.c.settled)
+    assert settled == await database.run(
+        lambda connection: list(connection.execute(query).scalars())
+    )
+
+
 async def test_links_stay_when_their_job_goes(
     database: Database, registrations: SqlRegistrationStore
 ):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from cloudforest.model.program import JobProgram, ScopeProgram
 from cloudforest.model.registration import (
     Agent,
@@ -13,9 +11,9 @@ from cloudforest.model.registration import (
 )
 from cloudforest.model.renames import (
     Rename,
+    jobs_to_hold,
     renames,
     under_former_names,
-    unsettled_jobs,
 )
 
 PROGRAM = JobProgram(
@@ -106,11 +104,15 @@ def test_state_is_looked_up_under_former_names():
 
 
 def test_jobs_whose_state_moves_or_goes_may_not_run_meanwhile():
-    before = tree(target("cloud"), job("people"), job("groups"), job("far", target="b"))
-    renamed = replace(before, jobs=(job("staff", formerly="people"), *before.jobs[1:]))
-    assert unsettled_jobs(before, renamed) == {"people"}
-    assert unsettled_jobs(before, replace(before, jobs=before.jobs[1:])) == {"people"}
-    moved = replace(before, targets=(target("new", formerly="cloud"),))
-    assert unsettled_jobs(before, moved) == {"people", "groups"}
-    assert unsettled_jobs(before, before) == frozenset()
-    assert unsettled_jobs(None, before) == frozenset()
+    people, groups = job("people"), job("groups")
+    before = tree(target("cloud"), people, groups)
+    staff = job("staff", formerly="people")
+    assert jobs_to_hold(before, tree(target("cloud"), staff, groups)) == {"people"}
+    assert jobs_to_hold(before, tree(target("cloud"), groups)) == {"people"}
+    moved = tree(target("cloud"), job("people", target="other"), groups)
+    assert jobs_to_hold(before, moved) == {"people"}
+    new = target("new", formerly="cloud")
+    renamed = tree(new, job("people", target="new"), job("groups", target="new"))
+    assert jobs_to_hold(before, renamed) == {"people", "groups"}
+    assert jobs_to_hold(before, before) == frozenset()
+    assert jobs_to_hold(None, before) == frozenset()

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select
 
 from cloudforest.adapters.store import tables
 from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.renames import settle
+from cloudforest.adapters.store.renames import carry_over
 from cloudforest.base.canonical import canonical_json
 from cloudforest.base.errors import Stale
 from cloudforest.model.registration import Registration
@@ -34,7 +34,7 @@ class SqlRegistrationStore:
                     f"The registration is at revision {latest}, the plan was made"
                     f" against {base}; plan again."
                 )
-            settle(connection, registered, registration)
+            carry_over(connection, registered, registration)
             row = {
                 "revision": base + 1,
                 "body": canonical_json(registration),

@@ -30,7 +30,7 @@ def tables_with(column: str) -> list[Table]:
     ]
 
 
-def settle(
+def carry_over(
     connection: Connection, registered: Registration | None, desired: Registration
 ) -> None:
     """Forget what is kept for the jobs and targets that go; rename the rest.
@@ -39,16 +39,26 @@ def settle(
     """
     if registered is None:
         return
-    before, kept = nouns(registered), nouns(under_former_names(registered, desired))
+    kept = under_former_names(registered, desired)
     for kind, column in COLUMNS.items():
-        left = {each.name for each in kept[kind]}
-        for name in {each.name for each in before[kind]} - left:
+        left = {each.name for each in nouns(kept)[kind]}
+        for name in {each.name for each in nouns(registered)[kind]} - left:
             forget(connection, column, name)
+    for job in kept.jobs:
+        before = registered.job(job.name)
+        if before is not None and before.target != job.target:
+            _unsettle(connection, job.name)
     for rename in renames(registered, desired):
         if rename.kind == "Agent":
             _rename_agent(connection, rename)
         else:
             _rename(connection, COLUMNS[rename.kind], rename)
+
+
+def _unsettle(connection: Connection, job: str) -> None:
+    """Have all of a job evaluated again: what needed nothing did so in one target."""
+    source = tables.source
+    connection.execute(update(source).where(source.c.job == job).values(settled=None))
 
 
 def forget(connection: Connection, column: str, name: str) -> None:

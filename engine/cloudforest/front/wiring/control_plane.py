@@ -31,7 +31,7 @@ from cloudforest.model.ports import (
 )
 from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import Registration
-from cloudforest.model.renames import unsettled_jobs
+from cloudforest.model.renames import jobs_to_hold
 from cloudforest.plan.plan import Foreseen
 from cloudforest.provisioning.explaining import explain
 from cloudforest.provisioning.retention import Retention
@@ -69,7 +69,7 @@ class ControlPlane:
         _, registered = await self.registrations.registration()
         # A cycle that reads the registration afterwards finds it changed; one that
         # has read it takes its job's turn at once, and is seen here.
-        with self.runs.held(unsettled_jobs(registered, registration)):
+        with self.runs.held(jobs_to_hold(registered, registration)):
             revision = await self.registrations.register(
                 registration, base=base, operator=operator.name, now=self.clock()
             )
