@@ -145,11 +145,13 @@ def certificates(cloudforest: Installed) -> dict[str, str]:
     return {each["name"]: each["certificate"] for each in agents}
 
 
-def serving(cloudforest: Installed) -> bool:
-    ran = cloudforest("agent", "status", "--format", "json")
-    return (cloudforest.state / "serve.json").exists() and all(
-        each["state"] == "active" for each in ran.json["agents"]
-    )
+@contextmanager
+def up(cloudforest: Installed) -> Iterator[None]:
+    """Run the tree until it serves, its agents have bootstrapped, and beyond."""
+    with cloudforest.running("up") as process:
+        assert process.stdout is not None
+        assert any("Serving" in line for line in process.stdout)
+        yield
 
 
 def ran_without_a_write(cloudforest: Installed, target: ScimServer, job: str) -> Any:
@@ -165,8 +167,7 @@ def test_a_rename_of_job_target_and_agent_loses_nothing(
     synced: Installed, target: ScimServer
 ) -> None:
     before = certificates(synced)
-    with synced.running("up"):
-        eventually(lambda: serving(synced), "the agent's bootstrap")
+    with up(synced):
         edit(
             synced,
             (
@@ -304,11 +305,7 @@ def test_a_job_that_runs_is_not_renamed(
 ) -> None:
     server = hostile_server(_silent_to_writes)
     cloudforest = tree_at(tmp_path / "tree", server.url)
-    assert cloudforest("apply", "--yes").code == 0
-    with (
-        cloudforest.running("up"),
-        running_once_served(cloudforest, "job", "run", "people"),
-    ):
+    with up(cloudforest), cloudforest.running("job", "run", "people"):
         eventually(
             lambda: any(each.method != "GET" for each in server.asked),
             "the first write",
@@ -321,13 +318,6 @@ def test_a_job_that_runs_is_not_renamed(
         assert "Job people already runs" in ran.err
         jobs = cloudforest("job", "list", "--format", "json").json["jobs"]
         assert [each["name"] for each in jobs] == ["people"]
-
-
-@contextmanager
-def running_once_served(cloudforest: Installed, *arguments: str) -> Iterator[None]:
-    eventually(lambda: serving(cloudforest), "the agent's bootstrap")
-    with cloudforest.running(*arguments):
-        yield
 
 
 def _silent_to_writes(asked: Asked) -> Reply:
