@@ -1,8 +1,8 @@
-"""Warns where a rename looks like a removal and a creation."""
+"""Warns where a change may not mean what it says: of renames and of other services."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cloudforest.plan.change import Change
@@ -22,8 +22,14 @@ _LOSS = {
 
 
 def warnings(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield a sentence for each pair that looks like one document with a new name."""
+    """Yield a sentence for each change that an operator should look at twice."""
     changes = list(changes)
+    yield from _renames(changes)
+    yield from _other_services(changes)
+
+
+def _renames(changes: Sequence[Change]) -> Iterator[str]:
+    """Tell of each pair that looks like one document with a new name."""
     targets = {
         each.fields[0].before: each.name
         for each in changes
@@ -58,3 +64,15 @@ def _warning(old: Change, new: Change) -> str:
         f'`formerly: {old.name}` in {new.kind} "{new.name}"; '
         f"without it {_LOSS[new.kind]}."
     )
+
+
+def _other_services(changes: Sequence[Change]) -> Iterator[str]:
+    """Tell of targets with links whose URL changes."""
+    for change in changes:
+        if change.kind == "Target" and change.action in {"update", "rename"}:
+            for field in (each for each in change.fields if each.path == "scim"):
+                yield (
+                    f'Target "{change.name}" gets another URL, {field.after} instead '
+                    f"of {field.before}, and keeps its links. If that is another "
+                    "service, declare it as a Target of its own instead."
+                )

@@ -118,6 +118,14 @@ def test_what_differs_is_not_taken_for_a_rename():
     assert plan_between(registration(), registration(jobs=(other,))).warnings == ()
 
 
+def test_a_target_that_moves_keeps_its_links_and_that_is_warned_of():
+    [cloud] = registration().targets
+    moved = replace(cloud, scim="https://scim.example.com/v2")
+    plan = plan_between(registration(), registration(targets=(moved,)))
+    [warning] = plan.warnings
+    assert "https://scim.example.com/v2 instead of embedded" in warning
+
+
 def test_nothing_is_removed_when_nothing_is():
     assert list(removals(BEFORE, BEFORE)) == []
     assert list(removals(None, BEFORE)) == []
