@@ -8,7 +8,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from cloudforest.adapters.control.http import ControlPlaneHttp, told_error
+from cloudforest.adapters.control.http import told_error
+from cloudforest.adapters.control.stages import StagesClient
 from cloudforest.model.messages import Lookup
 from cloudforest.model.provisioning import LogQuery
 from cloudforest.model.registration import Registration
@@ -22,7 +23,7 @@ class Registered(Value, frozen=True):
     registration: Registration | None = None
 
 
-class ControlPlaneClient(ControlPlaneHttp):
+class ControlPlaneClient(StagesClient):
     async def registration(self) -> Registered:
         return msgspec.json.decode(
             await self.call("GET", "/registration"), type=Registered

@@ -24,6 +24,9 @@ COMMANDS = {
     "agent status": ("agents", "status"),
     "job list": ("jobs", "list_jobs"),
     "job run": ("jobs", "run"),
+    "job staged": ("stages", "staged"),
+    "job allow": ("stages", "allow"),
+    "job discard": ("stages", "discard"),
     "explain": ("explaining", "explain"),
     "status": ("watching", "status"),
     "logs": ("logs", "logs"),
@@ -32,7 +35,7 @@ COMMANDS = {
 
 _GROUPS = {
     "agent": "Agents: enrol, run and look.",
-    "job": "Jobs: list and run.",
+    "job": "Jobs: list, run, and decide.",
 }
 
 

@@ -11,6 +11,13 @@ _AGO = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+def future(text: str, now: datetime) -> datetime:
+    """Return the time that is `2h` from now, or the one that is written; see `past`."""
+    written = past(text, now)
+    assert written is not None  # noqa: S101 - there is a text
+    return now + (now - written) if _AGO.fullmatch(text) else written
+
+
 def past(text: str | None, now: datetime) -> datetime | None:
     """Return the time that `2h` ago was, or the one that is written in ISO 8601.
 

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloudforest.base.errors import CloudforestError
-from cloudforest.front.http import agents, jobs, registration, watching
+from cloudforest.front.http import agents, jobs, registration, stages, watching
 from cloudforest.front.http.answers import answer_error, bug_data
 from cloudforest.front.wiring.control_plane import ControlPlane
 
@@ -46,6 +46,7 @@ def make_app(plane: ControlPlane, tenant: ASGIApp | None) -> Starlette:
         *registration.ROUTES,
         *agents.ROUTES,
         *jobs.ROUTES,
+        *stages.ROUTES,
         *watching.ROUTES,
     ]
     if tenant is not None:

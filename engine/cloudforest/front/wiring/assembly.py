@@ -23,6 +23,7 @@ from cloudforest.base.errors import Unavailable
 from cloudforest.base.secrets import Secret
 from cloudforest.front.state import StateFolder
 from cloudforest.front.wiring.control_plane import ControlPlane
+from cloudforest.front.wiring.decisions import Decisions
 from cloudforest.front.wiring.explained import ExplainedBus
 from cloudforest.front.wiring.impacts import Impacts
 from cloudforest.front.wiring.previews import Previews
@@ -127,6 +128,7 @@ def _control_plane(
         os.environ,
         parts.folder.tree(parts.tree),
     )
+    operators = Operators(identities, system_clock)
     runs = Runs(provisioning, targets, system_clock)
     asked = bus.connection and ExplainedBus(bus.connection, identities)
     return ControlPlane(
@@ -137,8 +139,9 @@ def _control_plane(
         bootstrapping=Bootstrap(
             identities, registrations, authority, bus.mint, system_clock
         ),
-        operators=Operators(identities, system_clock),
+        operators=operators,
         runs=runs,
+        decisions=Decisions(provisioning, operators, runs.turns, system_clock),
         impacts=Impacts(runs, registrations, identities, asked, parts.previews),
         clock=system_clock,
         bus=asked,

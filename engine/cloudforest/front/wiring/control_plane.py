@@ -15,6 +15,7 @@ from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.front.boundary import report
 from cloudforest.front.wiring import summaries
+from cloudforest.front.wiring.decisions import Decisions
 from cloudforest.front.wiring.impacts import Impacts
 from cloudforest.front.wiring.runs import Runs
 from cloudforest.hybrid.bootstrap import Bootstrap
@@ -57,6 +58,7 @@ class ControlPlane:
     operators: Operators
     runs: Runs
     impacts: Impacts
+    decisions: Decisions
     clock: Clock
     bus: AgentBus | None = None
     _kept: set[asyncio.Task[None]] = field(default_factory=set)

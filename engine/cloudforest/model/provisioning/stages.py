@@ -26,12 +26,16 @@ class Stage(Value, frozen=True):
 
 
 class StagedEffect(Value, frozen=True):
-    """One effect of a stage; `digest` is that of what it would change."""
+    """One effect of a stage; `digest` is that of what it would change.
+
+    `dn` is the object's, as far as the job still has it.
+    """
 
     key: str
     id: str
     action: str
     digest: str
+    dn: str | None = None
 
 
 class Allowance(Value, frozen=True):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 from sqlalchemy import (
     Connection,
-    Select,
     and_,
     delete,
     exists,
@@ -23,8 +21,14 @@ from cloudforest.adapters.store.provisioning import effects
 from cloudforest.adapters.store.provisioning.logs import save_log
 from cloudforest.adapters.store.provisioning.part import Part, upsert
 from cloudforest.adapters.store.provisioning.spending import forget_staged, text_of
-from cloudforest.adapters.store.tables import allowance, effect, spent, stage, staged
-from cloudforest.model.provisioning import Allowance, LogEntry, Stage, StagedEffect
+from cloudforest.adapters.store.tables import (
+    allowance,
+    effect,
+    source,
+    stage,
+    staged,
+)
+from cloudforest.model.provisioning import LogEntry, Stage, StagedEffect
 
 BATCH = 500
 COLUMNS = (staged.c.key, staged.c.guid, staged.c.action, staged.c.digest)
@@ -64,15 +68,6 @@ def _discard_some(connection: Connection, job: str, id_: str) -> int:
     return len(rows)
 
 
-def _read(
-    connection: Connection, query: Select[str, str, str, str]
-) -> list[StagedEffect]:
-    return [
-        StagedEffect(key=key, id=guid, action=action, digest=digest)
-        for key, guid, action, digest in connection.execute(query)
-    ]
-
-
 class Stages(Part):
     async def save_stage(self, stage: Stage) -> None:
         await self.database.run(lambda connection: _save(connection, stage))
@@ -105,13 +100,20 @@ class Stages(Part):
     async def staged_effects(
         self, stage: str, after: str, limit: int
     ) -> list[StagedEffect]:
+        of_object = and_(source.c.job == staged.c.job, source.c.guid == staged.c.guid)
         query = (
-            select(*COLUMNS)
+            select(*COLUMNS, source.c.dn)
+            .outerjoin(source, of_object)
             .where(staged.c.stage == stage, staged.c.key > after)
             .order_by(staged.c.key)
             .limit(limit)
         )
-        return await self.database.run(lambda connection: _read(connection, query))
+        return await self.database.run(
+            lambda connection: [
+                StagedEffect(key=key, id=guid, action=action, digest=digest, dn=dn)
+                for key, guid, action, digest, dn in connection.execute(query)
+            ]
+        )
 
     async def unwanted(
         self, job: str, cycle: str, stage: str, limit: int
@@ -124,7 +126,12 @@ class Stages(Part):
         )
         query = select(*COLUMNS).where(staged.c.stage == stage, not_(wanted))
         query = query.order_by(staged.c.key).limit(limit)
-        return await self.database.run(lambda connection: _read(connection, query))
+        return await self.database.run(
+            lambda connection: [
+                StagedEffect(key=key, id=guid, action=action, digest=digest)
+                for key, guid, action, digest in connection.execute(query)
+            ]
+        )
 
     async def forget_staged(
         self, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
@@ -158,37 +165,6 @@ class Stages(Part):
 
         return await self.database.run(work)
 
-    async def allow(self, allowance: Allowance) -> None:
-        await self.database.run(lambda connection: _allow(connection, allowance))
-
-    async def allowances(self, now: datetime) -> list[Allowance]:
-        query = select(
-            *(allowance.c.stage, allowance.c.job),
-            *(allowance.c.operator, allowance.c.until),
-        ).where(allowance.c.until > text_of(now))
-        return await self.database.run(
-            lambda connection: [
-                Allowance(
-                    stage=id_,
-                    job=job,
-                    operator=operator,
-                    until=datetime.fromisoformat(until),
-                )
-                for id_, job, operator, until in connection.execute(query)
-            ]
-        )
-
-    async def spent(self, job: str, guard: str, since: datetime) -> int:
-        budget = and_(spent.c.job == job, spent.c.guard == guard)
-
-        def work(connection: Connection) -> int:
-            old = spent.c.time < text_of(since)
-            connection.execute(delete(spent).where(budget, old))
-            total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
-            return int(connection.execute(total).scalar_one())
-
-        return await self.database.run(work)
-
 
 def _save(connection: Connection, value: Stage) -> None:
     row = {
@@ -206,13 +182,3 @@ def _save(connection: Connection, value: Stage) -> None:
         *(effect.c.guid, effect.c.action, effect.c.digest),
     ).where(effect.c.job == value.job, effect.c.stage == value.id)
     connection.execute(insert(staged).from_select(columns, held))
-
-
-def _allow(connection: Connection, value: Allowance) -> None:
-    row = {
-        "stage": value.stage,
-        "job": value.job,
-        "operator": value.operator,
-        "until": text_of(value.until),
-    }
-    upsert(connection, allowance, [row])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cloudforest.adapters.store.provisioning.allowances import Allowances
 from cloudforest.adapters.store.provisioning.cycles import Cycles
 from cloudforest.adapters.store.provisioning.due_members import DueMembers
 from cloudforest.adapters.store.provisioning.effects import Effects
@@ -27,6 +28,7 @@ class SqlProvisioningStore(
     Snapshot,
     Effects,
     Stages,
+    Allowances,
     Logs,
     Cycles,
 ):
