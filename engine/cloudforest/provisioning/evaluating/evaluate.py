@@ -18,9 +18,9 @@ from cloudforest.provisioning.evaluating.guarding.check import (
 )
 from cloudforest.provisioning.evaluating.guarding.releasing import drop_moot
 from cloudforest.provisioning.evaluating.guarding.staging import guard
-from cloudforest.provisioning.evaluating.members import evaluate_members
 from cloudforest.provisioning.evaluating.objects import evaluate_objects
-from cloudforest.provisioning.evaluating.references import evaluate_references
+from cloudforest.provisioning.evaluating.relations.members import evaluate_members
+from cloudforest.provisioning.evaluating.relations.pending import evaluate_references
 from cloudforest.provisioning.evaluating.standing import standing
 from cloudforest.provisioning.mapper import mappers
 from cloudforest.provisioning.matching import Matcher

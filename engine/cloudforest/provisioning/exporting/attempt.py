@@ -25,15 +25,13 @@ from cloudforest.provisioning.escrow import after_values, escrow
 from cloudforest.provisioning.evaluating.differences import adopted_changes, guards
 from cloudforest.provisioning.evaluating.evaluation import is_creation
 from cloudforest.provisioning.exporting.members import change_members
-from cloudforest.provisioning.exporting.rings import CONFLICT
+from cloudforest.provisioning.exporting.rings import CONFLICT, in_the_way
 from cloudforest.provisioning.exporting.sending import Ready, send
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import (
     ALREADY_LINKED,
-    HELD_BY_STAGE,
     Ambiguous,
     look_up,
-    staged_owners,
     unowned,
 )
 from cloudforest.provisioning.run import Run
@@ -91,25 +89,6 @@ async def _adopted(run: Run, mapper: Mapper, ready: Ready) -> Outcome | None:
     return await send(run.target, Ready(adoption, ready.link, ready.others))
 
 
-async def _in_the_way(run: Run, mapper: Mapper, effect: Effect) -> str | None:
-    """Say that who has the value can't give it up before somebody decides."""
-    for each in effect.changes:
-        keys = {rule.target for rule in mapper.matching}
-        if each.before == each.after or each.path not in keys or each.after is None:
-            continue
-        found = await run.target.find(
-            mapper.resource_type, each.path, str(each.after), ()
-        )
-        owners = await run.store.linked_resources(
-            run.job.target, [resource.id for resource in found]
-        )
-        if await staged_owners(
-            run, [id_ for id_ in owners.values() if id_ != effect.id]
-        ):
-            return HELD_BY_STAGE
-    return None
-
-
 async def _conflict(
     run: Run, mapper: Mapper, ready: Ready, refusal: Conflict, *, last: bool
 ) -> Outcome:
@@ -123,7 +102,7 @@ async def _conflict(
         adopted = await _adopted(run, mapper, ready)
         if adopted is not None:
             return adopted
-    reason = await _in_the_way(run, mapper, effect)
+    reason = await in_the_way(run, mapper, effect)
     return escrowed(
         run, effect, refusal.status, reason or f"{CONFLICT}{refusal.reason}"
     )

@@ -11,6 +11,8 @@ from cloudforest.model.provisioning import PHASE_RETRY, Change, Effect, Link, Ou
 from cloudforest.program.attribute import comparable
 from cloudforest.provisioning.escrow import escrow
 from cloudforest.provisioning.exporting.sending import link_of, rewritten
+from cloudforest.provisioning.mapper import Mapper
+from cloudforest.provisioning.matching import HELD_BY_STAGE, staged_owners
 from cloudforest.provisioning.run import Run
 
 CONFLICT = "conflict: "
@@ -147,3 +149,22 @@ async def break_rings(run: Run, stuck: Sequence[Effect]) -> frozenset[str]:
         if (link := links.get(effects[key].id)) is not None:
             await _park(run, effects[key], link, some)
     return members
+
+
+async def in_the_way(run: Run, mapper: Mapper, effect: Effect) -> str | None:
+    """Say that who has the value can't give it up before somebody decides."""
+    for each in effect.changes:
+        keys = {rule.target for rule in mapper.matching}
+        if each.before == each.after or each.path not in keys or each.after is None:
+            continue
+        found = await run.target.find(
+            mapper.resource_type, each.path, str(each.after), ()
+        )
+        owners = await run.store.linked_resources(
+            run.job.target, [resource.id for resource in found]
+        )
+        if await staged_owners(
+            run, [id_ for id_ in owners.values() if id_ != effect.id]
+        ):
+            return HELD_BY_STAGE
+    return None

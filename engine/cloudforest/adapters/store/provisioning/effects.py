@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, delete, func, select
@@ -60,10 +59,6 @@ def remove(connection: Connection, job: str, keys: Iterable[str]) -> None:
         connection.execute(
             delete(effect).where(effect.c.job == job, effect.c.key.in_(some))
         )
-
-
-def _due(held: Effect, now: datetime) -> Effect:
-    return msgspec.structs.replace(held, next_try=now, since=now)
 
 
 class Effects(Part):
@@ -178,36 +173,6 @@ class Effects(Part):
             save_log(connection, log)
 
         await self.database.run(work)
-
-    async def escrowed(self, job: str) -> list[Effect]:
-        query = (
-            select(effect.c.body)
-            .where(effect.c.job == job, effect.c.state == "escrowed")
-            .order_by(effect.c.key)
-        )
-        return await self.database.run(
-            lambda connection: [
-                decode(body) for body in connection.execute(query).scalars()
-            ]
-        )
-
-    async def retry(self, job: str, object: str | None, now: datetime) -> int:  # noqa: A002 - the port's word
-        query = select(effect.c.cycle, effect.c.body).where(
-            effect.c.job == job, effect.c.state == "escrowed"
-        )
-        if object is not None:
-            query = query.where(effect.c.guid == object)
-
-        def work(connection: Connection) -> int:
-            rows = [
-                row
-                for cycle, body in connection.execute(query)
-                for row in rows_of(job, cycle, [_due(decode(body), now)])
-            ]
-            upsert(connection, effect, rows)
-            return len(rows)
-
-        return await self.database.run(work)
 
     async def effect_counts(self) -> dict[str, dict[str, int]]:
         query = select(effect.c.job, effect.c.state, func.count()).group_by(

@@ -6,6 +6,7 @@ from cloudforest.adapters.store.provisioning.allowances import Allowances
 from cloudforest.adapters.store.provisioning.cycles import Cycles
 from cloudforest.adapters.store.provisioning.due_members import DueMembers
 from cloudforest.adapters.store.provisioning.effects import Effects
+from cloudforest.adapters.store.provisioning.escrows import Escrows
 from cloudforest.adapters.store.provisioning.evaluations import Evaluations
 from cloudforest.adapters.store.provisioning.holdings import Holdings
 from cloudforest.adapters.store.provisioning.links import Links
@@ -27,6 +28,7 @@ class SqlProvisioningStore(
     Links,
     Snapshot,
     Effects,
+    Escrows,
     Stages,
     Allowances,
     Logs,

@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
 from msgspec.structs import replace
 
-from cloudforest.model.outcomes import Refusal
 from cloudforest.model.program import ObjectType
 from cloudforest.model.provisioning import PHASE_LEAVE, PHASE_REFERENCE, Effect
 from cloudforest.provisioning.escrow import again, is_held, membership_key
 from cloudforest.provisioning.evaluating.evaluation import Evaluation, add
-from cloudforest.provisioning.evaluating.references import ends_of
+from cloudforest.provisioning.evaluating.relations.groups import (
+    Difference,
+    Group,
+    Known,
+    groups_of,
+    known_of,
+)
 
 BATCH = 1000
 
-Difference = tuple[str, str, bool]
-"""A group, a member, and whether it is wanted."""
 Tried = tuple[Difference, int, str]
 """With how often it was tried, and since when."""
-
-
-@dataclass
-class Group:
-    """The group whose memberships are under evaluation.
-
-    `present` are the members, by resource id, that an adopted group was found with.
-    """
-
-    id: str
-    resource_type: str
-    resource: str | None = None
-    present: frozenset[str] = frozenset()
-    emptied: bool = False
-    chunks: int = 0
-    tallied: bool = False
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of a batch: elders by key, ends, and who is about to be deleted."""
-
-    elders: Mapping[str, Effect] = field(default_factory=dict)
-    ends: Mapping[str, str | None] = field(default_factory=dict)
-    leaving: frozenset[str] = frozenset()
 
 
 def _types(evaluation: Evaluation) -> tuple[ObjectType, ...]:
@@ -67,61 +44,6 @@ async def _differences(evaluation: Evaluation) -> AsyncIterator[list[Difference]
     ):
         yield batch
         after = batch[-1][:2]
-
-
-async def _present(
-    evaluation: Evaluation, resource_type: str, resource: str
-) -> frozenset[str]:
-    try:
-        return await evaluation.run.target.member_ids(resource_type, resource)
-    except Refusal:
-        # Adding a member that is there already is harmless, and tells us more.
-        return frozenset()
-
-
-async def _groups(
-    evaluation: Evaluation, batch: Sequence[Difference], last: Group | None
-) -> dict[str, Group]:
-    """Return the groups of a batch that have, or will have, a resource."""
-    run = evaluation.run
-    ids = list(dict.fromkeys(group for group, _, _ in batch))
-    links = await run.store.links(run.job.target, ids)
-    adopted = await run.store.coming(run.rows, run.id, ids)
-    emptied = await run.store.emptied_groups(run.jobs, run.id, ids)
-    groups: dict[str, Group] = {}
-    for id_ in ids:
-        if last is not None and last.id == id_:
-            groups[id_] = last
-        elif id_ in links:
-            link = links[id_]
-            groups[id_] = Group(id_, link.resource_type, link.resource)
-        elif id_ in adopted:
-            kind, resource = evaluation.mappers["group"].resource_type, adopted[id_]
-            groups[id_] = Group(id_, kind, resource)
-        if (group := groups.get(id_)) is None or group is last:
-            continue
-        group.emptied = id_ in emptied
-        if group.resource is not None and id_ not in links:
-            group.present = await _present(
-                evaluation, group.resource_type, group.resource
-            )
-    return groups
-
-
-async def _known(evaluation: Evaluation, batch: Sequence[Difference]) -> Known:
-    run = evaluation.run
-    members = list(dict.fromkeys(member for _, member, _ in batch))
-    keys = [membership_key(group, member) for group, member, _ in batch]
-    lost = list(dict.fromkeys(member for _, member, wanted in batch if not wanted))
-    return Known(
-        elders=await run.store.effects(run.job.name, keys),
-        ends=await ends_of(evaluation, members),
-        leaving=frozenset(
-            id_
-            for id_, each in (await run.store.effects(run.rows, lost)).items()
-            if (each.action, each.state) == ("delete", "pending")
-        ),
-    )
 
 
 def _effect(group: Group, key: str, rows: Sequence[Difference]) -> Effect:
@@ -227,8 +149,8 @@ async def evaluate_members(evaluation: Evaluation) -> None:
     """Put the membership changes of all groups into the outbox, and count them."""
     last: Group | None = None
     async for batch in _differences(evaluation):
-        groups = await _groups(evaluation, batch, last)
-        known = await _known(evaluation, batch)
+        groups = await groups_of(evaluation, batch, last)
+        known = await known_of(evaluation, batch)
         effects: list[Effect] = []
         for id_, rows in groupby(batch, key=itemgetter(0)):
             if (group := groups.get(id_)) is None:

@@ -1,0 +1,3 @@
+"""References and memberships: what needs two resources, after all are evaluated."""
+
+from __future__ import annotations

@@ -1,0 +1,95 @@
+"""The groups whose memberships are evaluated, and what is known of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cloudforest.model.outcomes import Refusal
+from cloudforest.model.provisioning import Effect
+from cloudforest.provisioning.escrow import membership_key
+from cloudforest.provisioning.evaluating.evaluation import Evaluation
+from cloudforest.provisioning.evaluating.relations.pending import ends_of
+
+Difference = tuple[str, str, bool]
+"""A group, a member, and whether it is wanted."""
+
+
+@dataclass
+class Group:
+    """The group whose memberships are under evaluation.
+
+    `present` are the members, by resource id, that an adopted group was found with.
+    """
+
+    id: str
+    resource_type: str
+    resource: str | None = None
+    present: frozenset[str] = frozenset()
+    emptied: bool = False
+    chunks: int = 0
+    tallied: bool = False
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a batch: elders by key, ends, and who is about to be deleted."""
+
+    elders: Mapping[str, Effect] = field(default_factory=dict)
+    ends: Mapping[str, str | None] = field(default_factory=dict)
+    leaving: frozenset[str] = frozenset()
+
+
+async def _present(
+    evaluation: Evaluation, resource_type: str, resource: str
+) -> frozenset[str]:
+    try:
+        return await evaluation.run.target.member_ids(resource_type, resource)
+    except Refusal:
+        # Adding a member that is there already is harmless, and tells us more.
+        return frozenset()
+
+
+async def groups_of(
+    evaluation: Evaluation, batch: Sequence[Difference], last: Group | None
+) -> dict[str, Group]:
+    """Return the groups of a batch that have, or will have, a resource."""
+    run = evaluation.run
+    ids = list(dict.fromkeys(group for group, _, _ in batch))
+    links = await run.store.links(run.job.target, ids)
+    adopted = await run.store.coming(run.rows, run.id, ids)
+    emptied = await run.store.emptied_groups(run.jobs, run.id, ids)
+    groups: dict[str, Group] = {}
+    for id_ in ids:
+        if last is not None and last.id == id_:
+            groups[id_] = last
+        elif id_ in links:
+            link = links[id_]
+            groups[id_] = Group(id_, link.resource_type, link.resource)
+        elif id_ in adopted:
+            kind, resource = evaluation.mappers["group"].resource_type, adopted[id_]
+            groups[id_] = Group(id_, kind, resource)
+        if (group := groups.get(id_)) is None or group is last:
+            continue
+        group.emptied = id_ in emptied
+        if group.resource is not None and id_ not in links:
+            group.present = await _present(
+                evaluation, group.resource_type, group.resource
+            )
+    return groups
+
+
+async def known_of(evaluation: Evaluation, batch: Sequence[Difference]) -> Known:
+    run = evaluation.run
+    members = list(dict.fromkeys(member for _, member, _ in batch))
+    keys = [membership_key(group, member) for group, member, _ in batch]
+    lost = list(dict.fromkeys(member for _, member, wanted in batch if not wanted))
+    return Known(
+        elders=await run.store.effects(run.job.name, keys),
+        ends=await ends_of(evaluation, members),
+        leaving=frozenset(
+            id_
+            for id_, each in (await run.store.effects(run.rows, lost)).items()
+            if (each.action, each.state) == ("delete", "pending")
+        ),
+    )

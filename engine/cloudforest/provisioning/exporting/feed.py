@@ -1,0 +1,69 @@
+"""What is pending, phase by phase, with what each effect needs to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from msgspec.structs import replace
+
+from cloudforest.model.provisioning import PHASE_REFERENCE, Effect
+from cloudforest.provisioning.evaluating.evaluation import is_creation
+from cloudforest.provisioning.exporting.sending import Ready
+from cloudforest.provisioning.run import Run
+
+BATCH = 200
+
+
+def _others(effect: Effect) -> list[str]:
+    named = [guid for each in effect.references if (guid := each.to or each.unless)]
+    return [*named, *effect.add, *effect.remove]
+
+
+async def batches(run: Run, phase: int) -> AsyncIterator[list[Effect]]:
+    after = ""
+    while effects := await run.store.pending(
+        run.rows, run.id, phase, after=after, limit=BATCH
+    ):
+        yield effects
+        after = effects[-1].key
+
+
+async def marked(run: Run, effects: Sequence[Effect], *, sent: bool) -> list[Effect]:
+    """Store beforehand which creations may reach the target, should we not be told."""
+    after = [
+        replace(each, sent=sent) if is_creation(each) else each for each in effects
+    ]
+    changed = [
+        each for each, old in zip(after, effects, strict=True) if each is not old
+    ]
+    await run.store.save_effects(run.rows, run.id, changed)
+    return after
+
+
+async def _deprovisioned_later(
+    run: Run, effects: Sequence[Effect], phase: int
+) -> frozenset[str]:
+    """Return the members that leave only after their own deprovisioning, yet to be."""
+    removed = [guid for each in effects for guid in each.remove]
+    if phase != PHASE_REFERENCE or not removed:
+        return frozenset()
+    left = await run.store.effects(run.rows, removed)
+    return frozenset(id_ for id_, each in left.items() if each.because is not None)
+
+
+async def ready(run: Run, phase: int) -> AsyncIterator[Ready]:
+    """Yield what is pending, with what each needs, some queries a batch."""
+    async for batch in batches(run, phase):
+        effects = await marked(run, batch, sent=True)
+        ids = [each.id for each in effects]
+        links = await run.store.links(run.job.target, ids)
+        named = [guid for each in effects for guid in _others(each)]
+        others = await run.store.resource_ids(run.job.target, named) if named else {}
+        held = await _deprovisioned_later(run, effects, phase)
+        for effect in effects:
+            staying = tuple(each for each in effect.remove if each not in held)
+            yield Ready(
+                effect=replace(effect, remove=staying),
+                link=links.get(effect.id),
+                others=others,
+            )

@@ -1,0 +1,154 @@
+"""Unique values that change hands within a cycle."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.provisioning.world import JOB, World, guid
+
+from cloudforest.adapters.memory_target import MemoryTarget
+from cloudforest.model.provisioning import PHASE_RETRY, Change, Effect
+from cloudforest.model.registration import Budget
+from cloudforest.provisioning.exporting.rings import parked, rings
+
+
+def _name(number: int) -> str:
+    return f"p{number}@contoso.com"
+
+
+def _named(world: World, names: dict[int, int]) -> None:
+    """Give people the names of others."""
+    for number, of in names.items():
+        world.person(number, userprincipalname=_name(of))
+    world.delta = [world.objects[guid(number)] for number in names]
+
+
+def _names(world: World) -> dict[str, str]:
+    return {id_: each["userName"] for id_, each in world.of("User").items()}
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+async def test_a_ring_of_names_is_resolved(world: World, size: int):
+    for number in range(1, size + 1):
+        world.person(number)
+    await world.cycle()
+    names = {number: number % size + 1 for number in range(1, size + 1)}
+    _named(world, names)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.update) == ("succeeded", size)
+    assert _names(world) == {guid(n): _name(of) for n, of in names.items()}
+    world.delta = []
+    assert (await world.cycle()).requests == 0
+
+
+async def test_a_chain_needs_nobody_to_step_aside(world: World):
+    for number in range(1, 5):
+        world.person(number)
+    await world.cycle()
+    _named(world, {1: 2, 2: 3, 3: 4, 4: 9})
+    before = len(world.target.writes)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.update) == ("succeeded", 4)
+    assert len(world.target.writes) - before == 4
+
+
+async def test_halves_of_a_swap_that_come_apart_find_each_other(world: World):
+    for number in (1, 2):
+        world.person(number)
+    await world.cycle()
+    _named(world, {1: 2})
+    assert (await world.cycle()).counts.escrow == 1
+    world.clock.now += timedelta(seconds=30)
+    _named(world, {2: 1})
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.escrow) == ("succeeded", 0)
+    assert _names(world) == {guid(1): _name(2), guid(2): _name(1)}
+    assert await world.store.escrowed(JOB) == []
+
+
+class Cut(BaseException):
+    """The end of a process."""
+
+
+class Fragile(MemoryTarget):
+    """A target whose caller dies after so many writes."""
+
+    left = 10**9
+
+    async def modify(self, *arguments):
+        await super().modify(*arguments)
+        self.left -= 1
+        if self.left == 0:
+            raise Cut
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3])
+async def test_a_swap_that_is_cut_short_is_finished(world: World, writes: int):
+    world.target = target = Fragile()
+    for number in (1, 2):
+        world.person(number)
+    await world.cycle()
+    _named(world, {1: 2, 2: 1})
+    target.left = writes
+    with pytest.raises((Cut, BaseExceptionGroup)):
+        await world.cycle()
+    target.left = 10**9
+    world.delta = []
+
+    assert (await world.cycle()).state == "succeeded"
+
+    assert _names(world) == {guid(1): _name(2), guid(2): _name(1)}
+    assert (await world.cycle()).requests == 0
+
+
+async def test_who_is_in_the_way_and_staged_is_told(world: World):
+    for number in (1, 2):
+        world.person(number)
+    await world.cycle()
+    world.guard = {"rekeys": Budget(max=0, percent=0, base=1, window=86400)}
+    _named(world, {2: 9})
+    assert (await world.cycle()).counts.staged == 1
+    world.person(3, userprincipalname=_name(2))
+    world.delta = [world.objects[guid(3)]]
+
+    await world.cycle()
+
+    (held,) = await world.store.escrowed(JOB)
+    assert held.id == guid(3)
+    assert str(held.reason).startswith("held-by-stage")
+
+
+@given(st.permutations(list(range(6))))
+def test_every_ring_is_found_once(order: list[int]):
+    effects = [
+        Effect(
+            key=f"k{number}",
+            id=f"k{number}",
+            type="user",
+            resource_type="User",
+            action="update",
+            phase=PHASE_RETRY,
+            anchor="",
+            changes=(Change(path="userName", before=_name(number), after=_name(to)),),
+        )
+        for number, to in enumerate(order)
+    ]
+    found = rings(effects)
+    members = [key for _, ring in found for key in ring]
+    assert len(members) == len(set(members))
+    moving = {f"k{number}" for number, to in enumerate(order) if number != to}
+    assert set(members) == moving
+
+
+def test_a_parked_value_keeps_its_domain():
+    assert parked("a@b@contoso.com", "id") == "parked-id@contoso.com"
+    assert parked("Team", "id") == "parked-id"
