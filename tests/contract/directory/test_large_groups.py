@@ -43,7 +43,12 @@ from samba.samdb import SamDB
 folder, base, group, size = sys.argv[1:]
 lp = LoadParm()
 lp.load(f"{folder}/etc/smb.conf")
-db = SamDB(f"{folder}/private/sam.ldb", session_info=system_session(lp), lp=lp)
+db = SamDB(
+    f"{folder}/private/sam.ldb",
+    session_info=system_session(lp),
+    lp=lp,
+    options=["batch_mode:1"],
+)
 db.transaction_start()
 unit = f"OU=Crowd,{base}"
 db.add({"dn": unit, "objectClass": "organizationalUnit"})

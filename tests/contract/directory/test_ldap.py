@@ -127,6 +127,21 @@ async def test_members_gained_and_lost_are_told_apart(contoso: Contoso):
     samba.delete(group)
 
 
+async def test_groups_that_hold_each_other_are_followed_once(contoso: Contoso):
+    one, two = f"CN=Ring 1,{GROUPS}", f"CN=Ring 2,{GROUPS}"
+    samba = contoso.samba
+    samba.add(f"dn: {one}\nobjectClass: group\nmember: {staff(4)}")
+    samba.add(f"dn: {two}\nobjectClass: group\nmember: {staff(5)}\nmember: {one}")
+    with samba.connection() as connection:
+        connection.modify(one, {"member": [(ldap3.MODIFY_ADD, [two])]})
+
+    found = await over_ldap(contoso).members(one.lower(), nested=True)
+
+    assert found == {samba.guid(dn) for dn in (one, two, staff(4), staff(5))}
+    for dn in (one, two):
+        samba.delete(dn)
+
+
 async def test_an_account_that_may_not_replicate_reads_what_it_may_see(
     contoso: Contoso,
 ):

@@ -11,6 +11,7 @@ from cloudforest.adapters.directory.entries import ALWAYS, entry
 from cloudforest.adapters.directory.ldap import (
     dirsync,
     filters,
+    membership,
     notification,
     rights,
     search,
@@ -72,7 +73,7 @@ class LdapDirectory:
             return await asyncio.to_thread(search.guids, session, self._base, dns)
 
     async def members(self, group: str, *, nested: bool) -> frozenset[str]:
-        read = search.all_members if nested else search.direct_members
+        read = membership.nested if nested else membership.direct
         async with self._controllers.session() as session:
             return await asyncio.to_thread(read, session, self._base, group)
 

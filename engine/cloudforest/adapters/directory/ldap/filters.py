@@ -11,8 +11,6 @@ from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Kind
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-# [MS-ADTS] 3.1.1.3.4.4.3: membership through any number of groups.
-IN_CHAIN = "1.2.840.113556.1.4.1941"
 
 _CONTAINERS = ("organizationalUnit", "container", "builtinDomain")
 
@@ -59,5 +57,7 @@ def any_of(lookups: Sequence[Lookup]) -> str | None:
     return f"(|{''.join(parts)})" if parts else None
 
 
-def members_of(dn: str) -> str:
-    return f"(memberOf:{IN_CHAIN}:={escape(dn.encode())})"
+def groups_in(names: Sequence[str]) -> str:
+    """Return a filter for the groups that are direct members of one of these."""
+    parts = "".join(f"(memberOf={escape(each.encode())})" for each in names)
+    return f"(&(objectClass=group)(|{parts}))"

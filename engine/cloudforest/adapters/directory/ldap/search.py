@@ -176,16 +176,12 @@ def guids(session: Session, base: str, dns: Sequence[str]) -> dict[str, str]:
     return {dn: seen[_key(dn)] for dn in dns if _key(dn) in seen}
 
 
-def direct_members(session: Session, base: str, group: str) -> frozenset[str]:
-    lookups = [Lookup(by="dn", value=group)]
-    read = objects(session, base, lookups=lookups, attributes=["objectGUID", "member"])
-    return frozenset(member for each in read for member in each.members)
-
-
-def all_members(session: Session, base: str, group: str) -> frozenset[str]:
-    read = subtree(
-        session, base, filter=filters.members_of(group), attributes=["objectGUID"]
-    )
-    return frozenset(
-        found.from_search(each)[0].attributes["objectguid"][0] for each in read
-    )
+def found_below(
+    session: Session,
+    base: str,
+    *,
+    filter: str,  # noqa: A002 - LDAP's own word
+) -> Iterator[Found]:
+    """Yield every match below the base, with its objectGUID and DN only."""
+    read = subtree(session, base, filter=filter, attributes=["objectGUID"])
+    return (found.from_search(each)[0] for each in read)
