@@ -2,7 +2,7 @@
 
 A request is a SCIM SearchRequest (RFC 7644, 3.4.3) with our extension; an answer is a
 series of SCIM ListResponse pages with our extension, closed by one record. An object
-out of scope crosses as its objectGUID and nothing else.
+out of scope crosses as its objectGUID, and none of its values.
 """
 
 from __future__ import annotations
