@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from cloudforest.adapters.directory.ldap import LdapDirectory
 from cloudforest.adapters.directory.ldif import LdifDirectory
 from cloudforest.base.secrets import Secret
 from cloudforest.model.ports import Directory
+
+OPENED: list[LdapDirectory] = []
 
 
 def over_ldap(contoso: Contoso, **changed: Any) -> LdapDirectory:
@@ -27,7 +30,17 @@ def over_ldap(contoso: Contoso, **changed: Any) -> LdapDirectory:
         "username": contoso.delegated.username,
         "password": Secret(contoso.delegated.password),
     }
-    return LdapDirectory(**{**settings, **changed})
+    directory = LdapDirectory(**{**settings, **changed})
+    OPENED.append(directory)
+    return directory
+
+
+@pytest.fixture(autouse=True)
+async def closed() -> AsyncIterator[None]:
+    """Close what a test has opened."""
+    yield
+    while OPENED:
+        await OPENED.pop().close()
 
 
 @pytest.fixture(scope="session")

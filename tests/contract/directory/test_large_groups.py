@@ -16,7 +16,7 @@ from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import BASE, GROUPS, staff
 from tests.servers.samba import Contoso
 
-from cloudforest.adapters.directory.ldap.session.connection import Session
+from cloudforest.adapters.directory.ldap.session.session import Session
 from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
 from cloudforest.agent.answer import Answer
 from cloudforest.model.messages import (

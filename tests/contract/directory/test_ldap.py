@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -333,3 +334,52 @@ def copy(source: socket.socket, target: socket.socket, limit: int | None) -> Non
         while (limit is None or copied < limit) and (data := source.recv(1_024)):
             copied += len(data)
             target.sendall(data)
+
+
+async def test_a_connection_is_used_again_and_not_once_the_controller_has_ended_it(
+    contoso: Contoso,
+):
+    counted: list[socket.socket] = []
+    with relayed(contoso.samba.address, counted) as port:
+        directory = over_ldap(
+            contoso,
+            controllers=[f"ldaps://127.0.0.1:{port}"],
+            server_name="dc1.contoso.com",
+        )
+        for _ in range(3):
+            assert await directory.identify()
+        assert len(counted) == 1
+
+        counted[0].shutdown(socket.SHUT_RDWR)
+        await asyncio.sleep(0.5)
+        assert await directory.identify()
+        assert len(counted) == 2
+        await directory.close()
+
+
+@contextmanager
+def relayed(address: str, accepted: list[socket.socket]) -> Iterator[int]:
+    """Relay two connections, and show what was accepted."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def relay() -> None:
+            for _ in range(2):
+                near, _ = server.accept()
+                accepted.append(near)
+                far = socket.create_connection((address, 636))
+                for source, target in ((near, far), (far, near)):
+                    thread = threading.Thread(target=copy, args=(source, target, None))
+                    thread.start()
+                    copying.append((thread, source))
+
+        copying: list[tuple[threading.Thread, socket.socket]] = []
+        accepting = threading.Thread(target=relay)
+        accepting.start()
+        yield server.getsockname()[1]
+        accepting.join(30)
+        for _, source in copying:
+            with suppress(OSError):
+                source.shutdown(socket.SHUT_RDWR)
+        for thread, source in copying:
+            thread.join(30)
+            source.close()

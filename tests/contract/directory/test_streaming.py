@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import ldap3
 
-from cloudforest.adapters.directory.ldap.session.connection import Session
+from cloudforest.adapters.directory.ldap.session.session import Session
 from cloudforest.adapters.directory.ldap.wire.messages import Ending
 
 

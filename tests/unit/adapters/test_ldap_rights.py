@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cloudforest.adapters.directory.ldap import rights
-from cloudforest.adapters.directory.ldap.session import connection
+from cloudforest.adapters.directory.ldap.session.session import BASE, LEVEL
 from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
 
 BARE = Raw("CN=Deleted Objects,DC=x", {})
@@ -42,7 +42,7 @@ class Shown:
 def test_tombstones_are_seen_where_one_is_or_where_the_container_can_be_read(
     listed: list[Raw], container: list[Raw], *, expected: bool
 ):
-    shown = {connection.LEVEL: listed, connection.BASE: container}
+    shown = {LEVEL: listed, BASE: container}
     session: Any = Shown(**shown)
 
     assert rights.sees_deleted(session, "DC=x") is expected

@@ -9,8 +9,8 @@ import structlog
 
 from cloudforest.adapters.directory.entries import Found
 from cloudforest.adapters.directory.ldap import found
-from cloudforest.adapters.directory.ldap.session import connection, failures
-from cloudforest.adapters.directory.ldap.session.connection import Session
+from cloudforest.adapters.directory.ldap.session import failures
+from cloudforest.adapters.directory.ldap.session.session import SUBTREE, Session
 from cloudforest.adapters.directory.ldap.wire.controls import (
     DIRSYNC,
     INCREMENTAL_VALUES,
@@ -50,7 +50,7 @@ class Conversation:
 def _page(session: Session, talk: Conversation) -> Generator[Found, None, Ending]:
     search = session.search(
         talk.base,
-        connection.SUBTREE,
+        SUBTREE,
         filter=talk.filter,
         attributes=talk.attributes,
         # Without the second one Samba sends plain DNs, which need a look-up each.

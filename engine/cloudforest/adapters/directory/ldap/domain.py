@@ -1,4 +1,4 @@
-"""The Directory port over LDAPS: a connection per read, controllers in their order."""
+"""The Directory port over LDAPS."""
 
 from __future__ import annotations
 
@@ -134,4 +134,4 @@ class LdapDirectory:
                 yield
 
     async def close(self) -> None:
-        """Nothing is kept open between reads."""
+        self._controllers.close()

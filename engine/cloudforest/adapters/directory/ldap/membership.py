@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from cloudforest.adapters.directory.ldap import filters, search
-from cloudforest.adapters.directory.ldap.session.connection import Session
+from cloudforest.adapters.directory.ldap.session.session import Session
 from cloudforest.model.messages import Lookup
 
 

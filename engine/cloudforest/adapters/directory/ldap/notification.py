@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from cloudforest.adapters.directory.ldap.session import connection
-from cloudforest.adapters.directory.ldap.session.connection import Session
+from cloudforest.adapters.directory.ldap.session.session import SUBTREE, Session
 from cloudforest.adapters.directory.ldap.wire.controls import notification
 
 
@@ -17,7 +16,7 @@ def changes(session: Session, base: str) -> Generator[None, None, None]:
     session.wait_for_ever()
     told = session.search(
         base,
-        connection.SUBTREE,
+        SUBTREE,
         filter="(objectClass=*)",
         attributes=["objectGUID"],
         controls=[notification()],

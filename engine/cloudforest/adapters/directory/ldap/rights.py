@@ -7,8 +7,7 @@ with Replicating Directory Changes alone no tombstone is ever reported.
 from __future__ import annotations
 
 from cloudforest.adapters.directory.ldap import search
-from cloudforest.adapters.directory.ldap.session import connection
-from cloudforest.adapters.directory.ldap.session.connection import Session
+from cloudforest.adapters.directory.ldap.session.session import BASE, LEVEL, Session
 from cloudforest.adapters.directory.ldap.wire.controls import paged, show_deleted
 
 REPLICATE = "Replicating Directory Changes"
@@ -36,6 +35,6 @@ def sees_deleted(session: Session, base: str) -> bool:
     shows whether it could be listed.
     """
     container = f"CN=Deleted Objects,{base}"
-    if _found(session, container, connection.LEVEL, "name"):
+    if _found(session, container, LEVEL, "name"):
         return True
-    return any(_found(session, container, connection.BASE, "objectClass"))
+    return any(_found(session, container, BASE, "objectClass"))

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from cloudforest.adapters.directory.entries import Found
 from cloudforest.adapters.directory.ldap import filters, found
-from cloudforest.adapters.directory.ldap.session import connection, failures
-from cloudforest.adapters.directory.ldap.session.connection import Session
+from cloudforest.adapters.directory.ldap.session import failures
+from cloudforest.adapters.directory.ldap.session.session import BASE, SUBTREE, Session
 from cloudforest.adapters.directory.ldap.wire.controls import (
     PAGED,
     Control,
@@ -50,7 +50,7 @@ def _one(
 ) -> dict[str, list[bytes]] | None:
     search = session.search(
         dn,
-        connection.BASE,
+        BASE,
         filter="(objectClass=*)",
         attributes=attributes,
         controls=[extended_dn()] if dn else (),
@@ -97,7 +97,7 @@ def subtree(
     while True:
         search = session.search(
             base,
-            connection.SUBTREE,
+            SUBTREE,
             filter=filter,
             attributes=attributes,
             controls=[*fixed, paged(PAGE, cookie)],

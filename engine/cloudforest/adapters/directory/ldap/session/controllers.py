@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from cloudforest.adapters.directory.ldap.session import failures
-from cloudforest.adapters.directory.ldap.session.connection import Session, connect
+from cloudforest.adapters.directory.ldap.session.connection import connect
+from cloudforest.adapters.directory.ldap.session.session import Session
 from cloudforest.adapters.directory.ldap.session.trust import Account, Trust
 from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
+
+IDLE_SECONDS = 5.0
+"""A connection is used again for so long: to bind takes ten times as long as to ask."""
 
 
 def _close_late(task: asyncio.Task[Session]) -> None:
@@ -33,14 +38,32 @@ class Controllers:
         self._last = self._urls[0]
         self._trust = trust
         self._account = account
+        self._idle: list[tuple[float, Session]] = []
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
-        session = await self._connected()
+        """Give a session to one reader; what it left half read is not used again."""
+        session = self._kept() or await self._connected()
         try:
             yield session
-        finally:
+        except BaseException:
             session.close()
+            raise
+        self._idle.append((time.monotonic(), session))
+
+    def _kept(self) -> Session | None:
+        while self._idle:
+            since, session = self._idle.pop()
+            if time.monotonic() - since < IDLE_SECONDS and session.is_usable:
+                return session
+            session.close()
+        return None
+
+    def close(self) -> None:
+        """Close what is kept for the next reader."""
+        for _, session in self._idle:
+            session.close()
+        self._idle.clear()
 
     async def _connected(self) -> Session:
         """Connect in a thread, which can't be cancelled: a late session is closed."""
