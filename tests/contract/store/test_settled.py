@@ -173,6 +173,19 @@ async def test_a_new_link_has_those_looked_at_who_refer_to_it(
     assert await due(store, job="k") == "ab"
 
 
+async def test_a_resource_that_is_deleted_has_those_looked_at_who_refer_to_it(
+    store: ProvisioningStore,
+):
+    for job in ("j", "k"):
+        await imported(store, *map(found, "abc"), job=job)
+        await evaluated(store, "abc", refers={"a": ("b",)}, job=job)
+    deleted = Outcome(effect=effect("b", "delete"), state="done")
+
+    await store.record("j", "t", "c", outcomes=[deleted], log=[])
+
+    assert await due(store, job="k") == "ab"
+
+
 async def test_what_a_cycle_evaluated_itself_is_not_unsettled_by_its_writes(
     store: ProvisioningStore,
 ):

@@ -5,26 +5,34 @@ from __future__ import annotations
 from sqlalchemy import Connection, case, delete, func, select, update
 
 from cloudforest.adapters.store.provisioning.effects import rows_of
-from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
+from cloudforest.adapters.store.provisioning.part import IN_LIST, Part, slices, upsert
 from cloudforest.adapters.store.provisioning.presence import is_present
 from cloudforest.adapters.store.tables import effect, reference, source
 from cloudforest.model.provisioning import EvaluatedRows
 
 
 def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
-    """Unsettle the rows that refer to one that is not settled: new, changed, gone."""
-    unsettled = select(source.c.guid).where(
-        source.c.job == job, source.c.settled.is_distinct_from(digest)
+    """Unsettle the rows that refer to one that is not settled: new, changed, gone.
+
+    Asked for one by one, since there are few; one statement would join all references.
+    """
+    unsettled = (
+        select(source.c.guid)
+        .where(source.c.job == job, source.c.settled.is_distinct_from(digest))
+        .order_by(source.c.guid)
+        .limit(IN_LIST)
     )
-    for some in slices(connection.execute(unsettled).scalars()):
+    after = ""
+    while ids := connection.scalars(unsettled.where(source.c.guid > after)).all():
         named = select(reference.c.guid).where(
-            reference.c.job == job, reference.c.to_guid.in_(some)
+            reference.c.job == job, reference.c.to_guid.in_(ids)
         )
         connection.execute(
             update(source)
             .where(source.c.job == job, source.c.guid.in_(named))
             .values(settled=None)
         )
+        after = ids[-1]
 
 
 def _count(

@@ -54,7 +54,7 @@ def upsert(
 
 
 def insert_missing(
-    connection: Connection, table: Table, job: str, guids: Select[tuple[str]]
+    connection: Connection, table: Table, job: str, guids: Select[str]
 ) -> None:
     """Insert (job, guid) for each guid that the query yields, unless it is there."""
     query = select(literal(job), guids.subquery().c[0]).where(true())

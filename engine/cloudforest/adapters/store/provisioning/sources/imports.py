@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Select, delete, select, update
 
-from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
+from cloudforest.adapters.store.provisioning.part import IN_LIST, Part, slices, upsert
 from cloudforest.adapters.store.provisioning.presence import has_left, is_linked
 from cloudforest.adapters.store.provisioning.sources import inquiries
 from cloudforest.adapters.store.provisioning.sources.records import (
@@ -44,6 +44,13 @@ def forget(connection: Connection, job: str, ids: Sequence[str]) -> None:
             (reference, reference.c.guid),
         ):
             connection.execute(delete(table).where(table.c.job == job, guid.in_(some)))
+
+
+def _forget_those(connection: Connection, job: str, query: Select[str]) -> None:
+    """Forget, some at a time, the rows that the query yields."""
+    some = query.limit(IN_LIST)
+    while ids := connection.scalars(some).all():
+        forget(connection, job, ids)
 
 
 class Imports(Part):
@@ -94,7 +101,7 @@ class Imports(Part):
 
         def work(connection: Connection) -> None:
             if end.whole:
-                forget(connection, job, connection.execute(others).scalars().all())
+                _forget_those(connection, job, others)
             inquiries.from_end(connection, job, target, generation, end)
             save_watermark(connection, job, end.watermark)
 
@@ -105,8 +112,6 @@ class Imports(Part):
             source.c.job == job, has_left(), ~is_linked(target, source.c.guid)
         )
 
-        def work(connection: Connection) -> None:
-            ids = connection.execute(query).scalars().all()
-            forget(connection, job, ids)
-
-        await self.database.run(work)
+        await self.database.run(
+            lambda connection: _forget_those(connection, job, query)
+        )

@@ -48,7 +48,7 @@ def remove(connection: Connection, job: str, ids: Sequence[str]) -> None:
         )
 
 
-def _unnamed(job: str, generation: int) -> Select[tuple[str]]:
+def _unnamed(job: str, generation: int) -> Select[str]:
     """Return the held rows that this import has not named."""
     return select(source.c.guid).where(
         source.c.job == job, is_held(), source.c.generation < generation

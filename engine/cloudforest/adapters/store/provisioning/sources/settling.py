@@ -10,6 +10,9 @@ from cloudforest.adapters.store.provisioning.part import slices
 from cloudforest.adapters.store.tables import reference, source
 from cloudforest.model.provisioning import Outcome
 
+LINKING = frozenset({"create", "adopt", "delete"})
+"""The actions that make a link, or end it."""
+
 
 def unsettle(
     connection: Connection, ids: Iterable[str], *, cycle: str | None = None
@@ -40,9 +43,8 @@ def unsettle_written(
     connection: Connection, cycle: str, outcomes: Iterable[Outcome]
 ) -> None:
     """Have others look again at what a cycle wrote, and at those who refer to it."""
-    linked = [each for each in outcomes if each.link is not None]
-    anew = [
-        each.effect.id for each in linked if each.effect.action in {"create", "adopt"}
-    ]
-    written = [each.effect.id for each in linked]
-    unsettle(connection, [*written, *_referrers(connection, anew)], cycle=cycle)
+    done = [each for each in outcomes if each.state == "done"]
+    changed = [each.effect.id for each in done if each.effect.action in LINKING]
+    written = [each.effect.id for each in done if each.link is not None]
+    ids = [*written, *changed, *_referrers(connection, changed)]
+    unsettle(connection, ids, cycle=cycle)
