@@ -41,6 +41,9 @@ BUDGET = {"max": 500, "percent": 20, "base": 50, "window": "24h"}
 DEFAULT_SCENARIO = "new-hybrid-customer"
 DEFAULT_INTERVAL = "2m"
 DEFAULT_PROFILE = "generic"
+DEFAULT_MAIL_TLS = "starttls"
+MAIL_PORTS = {"starttls": 587, "implicit": 465, "off": 25}
+"""Submission (RFC 6409), submission over TLS (RFC 8314), and plain SMTP."""
 
 
 def resolve(tree: Tree) -> Registration:
@@ -73,7 +76,14 @@ def _tenant(document: Document) -> Tenant:
     content["notify"] = _in_order(content.get("notify", []))
     if "logRetention" in content:
         content["logRetention"] = seconds(content["logRetention"])
+    if "mail" in content:
+        content["mail"] = _mail(rebased(content["mail"], document))
     return msgspec.convert(content, Tenant)
+
+
+def _mail(written: dict[str, Any]) -> dict[str, Any]:
+    content = {"tls": DEFAULT_MAIL_TLS, **written}
+    return {"port": MAIL_PORTS[content["tls"]], **content}
 
 
 def _target(document: Document) -> Target:

@@ -42,11 +42,12 @@ _CA_USAGE = x509.KeyUsage(
 
 @dataclass(frozen=True)
 class ServerFiles:
-    """PEM files for a TLS server of ours."""
+    """PEM files for a TLS server of ours, and when the certificate ends."""
 
     certificate: Path
     key: Path
     ca: Path
+    expires: datetime
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,10 @@ class Authority:
             ),
         )
         files = ServerFiles(
-            folder / "server.pem", folder / "server.key", folder / "ca.pem"
+            folder / "server.pem",
+            folder / "server.key",
+            folder / "ca.pem",
+            certificate.not_valid_after_utc,
         )
         write_private(files.certificate, pem_of(certificate).encode())
         write_private(files.key, private_pem(key))

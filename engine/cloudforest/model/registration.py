@@ -21,6 +21,20 @@ class SecretReference(Value, frozen=True):
     file: str | None = None
 
 
+class BasicAuth(Value, frozen=True):
+    username: str
+    password: SecretReference
+
+
+class Mail(Value, frozen=True):
+    server: str
+    port: int
+    tls: Literal["starttls", "implicit", "off"]
+    sender: str = msgspec.field(name="from")
+    ca: str | None = None
+    auth: BasicAuth | None = None
+
+
 class Tenant(Value, frozen=True):
     """`log_retention` is how long the provisioning log is kept, in seconds."""
 
@@ -28,11 +42,7 @@ class Tenant(Value, frozen=True):
     scenario: str
     notify: tuple[str, ...] = ()
     log_retention: int = 30 * 86400
-
-
-class BasicAuth(Value, frozen=True):
-    username: str
-    password: SecretReference
+    mail: Mail | None = None
 
 
 class Auth(Value, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
 from tests.unit.compiler.trees import VALID, compiled, registered
 
 from cloudforest.base.canonical import digest
@@ -157,6 +159,30 @@ def test_the_service_is_embedded_or_has_a_url_and_a_token(tmp_path):
         "https://c.example",
         SecretReference(env="T"),
     )
+
+
+@pytest.mark.parametrize(
+    ("tls", "port"), [("starttls", 587), ("implicit", 465), ("off", 25)]
+)
+def test_the_port_of_a_mail_server_goes_with_its_tls(tmp_path, tls, port):
+    assert mail(tmp_path, f"tls: {tls}").port == port
+    assert mail(tmp_path, f"tls: {tls}, port: 2525").port == 2525
+
+
+def test_mail_is_encrypted_unless_it_says_otherwise(tmp_path):
+    found = mail(tmp_path, "ca: certs/mail.pem")
+    assert (found.tls, found.ca, found.auth) == ("starttls", "eu/certs/mail.pem", None)
+    assert msgspec.json.decode(msgspec.json.encode(found))["from"] == "cf@contoso.com"
+
+
+def mail(folder, words):
+    """Return the mail server of a tree whose Tenant, in a folder, has these words."""
+    (folder / "eu").mkdir(exist_ok=True)
+    tenant, _, others = VALID.partition("---\n")
+    server = "server: smtp.contoso.com, from: cf@contoso.com"
+    tenant += f"notify: [it@contoso.com]\nmail: {{{server}, {words}}}\n"
+    (folder / "eu" / "tenant.yaml").write_text(tenant)
+    return registered(folder, **{"0-valid": others}).tenant.mail
 
 
 def test_a_tree_with_an_error_has_no_registration_but_counts(tmp_path):

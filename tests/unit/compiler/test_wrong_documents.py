@@ -59,6 +59,9 @@ def test_no_value_anywhere_raises(kind, tmp_path):
         "{kind: Target, name: x, scim: embedded, password: SECRET}",
         "{kind: Tenant, name: x, service: 'https://me:SECRET@x.example'}",
         "{kind: Tenant, name: x, service: {url: 'https://x', token: SECRET}}",
+        "{kind: Tenant, name: x, mail: {server: 'smtp://me:SECRET@x', from: a@x}}",
+        "{kind: Tenant, name: x, mail: {server: x, from: a@x, auth: SECRET}}",
+        "{kind: Tenant, name: x, mail: {server: x, auth: {password: SECRET}}}",
     ],
 )
 def test_a_secret_in_the_wrong_place_is_an_error_that_does_not_show_it(text, tmp_path):

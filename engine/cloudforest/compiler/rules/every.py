@@ -16,6 +16,7 @@ from cloudforest.compiler.rules.language import (
     mappings_are_readable,
     scopes_are_readable,
 )
+from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
 from cloudforest.compiler.rules.names import (
     domains_are_in_one_forest,
     mappings_are_their_own_ancestors_never,
@@ -48,6 +49,8 @@ RULES: tuple[Rule, ...] = (
     intervals_are_long_enough,
     tls_is_verified,
     credentials_are_private,
+    mail_is_encrypted,
+    somebody_is_told,
     scopes_are_readable,
     mappings_are_readable,
     defaults_fit,

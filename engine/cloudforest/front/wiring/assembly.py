@@ -13,14 +13,17 @@ from pathlib import Path
 from cloudforest.adapters.bus.credentials import BusAuthority, Endpoint, bus_authority
 from cloudforest.adapters.bus.server import BusServer, TlsFiles
 from cloudforest.adapters.bus.service import open_agent_bus
+from cloudforest.adapters.mail.smtp import SmtpMailer
 from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.adapters.store.migrate import migrate
+from cloudforest.adapters.store.notices import SqlNoticeStore
 from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
 from cloudforest.adapters.store.registration import SqlRegistrationStore
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Unavailable
-from cloudforest.base.secrets import Secret
+from cloudforest.base.secrets import Secret, read_secret
+from cloudforest.front.notices.notices import Notices
 from cloudforest.front.state import StateFolder
 from cloudforest.front.wiring.control_plane import ControlPlane
 from cloudforest.front.wiring.decisions import Decisions
@@ -35,6 +38,7 @@ from cloudforest.hybrid.enrolment import Enrolment
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.identity import AgentRecord, BusAccess
 from cloudforest.model.ports import AgentBus
+from cloudforest.model.registration import Mail
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,12 @@ class _Bus:
     authority: BusAuthority
     endpoint: Endpoint | None = None
     connection: AgentBus | None = None
+    certificate_expires: datetime | None = None
+
+    @property
+    def certificates(self) -> dict[str, datetime]:
+        ends = self.certificate_expires
+        return {"service bus": ends} if ends else {}
 
     def mint(self, record: AgentRecord, nkey: str, now: datetime) -> BusAccess:
         if self.endpoint is None:
@@ -91,6 +101,7 @@ async def assembled(parts: Parts) -> AsyncIterator[ControlPlane]:
         plane = _control_plane(database, authority, bus, parts)
         await _keep_agents(plane)
         yield plane
+        await plane.notices.finish()
 
 
 async def _keep_agents(plane: ControlPlane) -> None:
@@ -113,7 +124,7 @@ async def _bus(parts: Parts, ca: Authority, stack: AsyncExitStack) -> _Bus:
         authority, endpoint=server.endpoint, clock=system_clock
     )
     stack.push_async_callback(connection.close)
-    return _Bus(authority, server.endpoint, connection)
+    return _Bus(authority, server.endpoint, connection, files.expires)
 
 
 def _control_plane(
@@ -122,11 +133,12 @@ def _control_plane(
     identities = SqlIdentityStore(database)
     registrations = SqlRegistrationStore(database)
     provisioning = SqlProvisioningStore(database)
+    tree = parts.folder.tree(parts.tree)
     targets = Targets(
         f"{parts.url}/scim/v2",
         parts.tenant_token,
         os.environ,
-        parts.folder.tree(parts.tree),
+        tree,
     )
     operators = Operators(identities, system_clock)
     runs = Runs(provisioning, targets, system_clock)
@@ -143,6 +155,29 @@ def _control_plane(
         runs=runs,
         decisions=Decisions(provisioning, operators, runs.turns, system_clock),
         impacts=Impacts(runs, registrations, identities, asked, parts.previews),
+        notices=Notices(
+            registrations,
+            identities,
+            provisioning,
+            SqlNoticeStore(database),
+            lambda mail: _mailer(mail, tree),
+            system_clock,
+            bus.certificates,
+        ),
         clock=system_clock,
         bus=asked,
     )
+
+
+def _mailer(mail: Mail, tree: Path) -> SmtpMailer:
+    """Open it with its secret, resolved in this process only."""
+    password = None
+    if mail.auth is not None:
+        reference = mail.auth.password
+        password = read_secret(
+            env=reference.env,
+            file=reference.file,
+            environment=os.environ,
+            folder=tree,
+        )
+    return SmtpMailer(mail, str(tree / mail.ca) if mail.ca else None, password)

@@ -14,6 +14,7 @@ import structlog
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.front.boundary import report
+from cloudforest.front.notices.notices import Notices
 from cloudforest.front.wiring import summaries
 from cloudforest.front.wiring.decisions import Decisions
 from cloudforest.front.wiring.impacts import Impacts
@@ -59,6 +60,7 @@ class ControlPlane:
     runs: Runs
     impacts: Impacts
     decisions: Decisions
+    notices: Notices
     clock: Clock
     bus: AgentBus | None = None
     _kept: set[asyncio.Task[None]] = field(default_factory=set)
@@ -120,8 +122,9 @@ class ControlPlane:
     async def _cycle(
         self, name: str, registration: Registration, progress: Progress
     ) -> Cycle:
-        bus = _required(self.bus)
-        return await self.runs.cycle(name, registration, bus, progress)
+        cycle = await self.runs.cycle(name, registration, _required(self.bus), progress)
+        self.notices.after_cycle()
+        return cycle
 
     async def explain(self, name: str, lookup: Lookup) -> dict[str, Any]:
         registration = await self._registered()
@@ -141,10 +144,8 @@ class ControlPlane:
         read = self._read_registration
         scheduler = Scheduler(read=read, run=self._tick, clock=self.clock)
         retention = Retention(read, self.provisioning, self.clock)
-        tasks = [
-            asyncio.create_task(scheduler.serve(), name="scheduler"),
-            asyncio.create_task(retention.serve(), name="retention"),
-        ]
+        services = (scheduler.serve(), retention.serve(), self.notices.serve())
+        tasks = [asyncio.create_task(each) for each in services]
         try:
             yield
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloudforest.model.ports.bus import AgentBus, Answerer, ListenerBus
 from cloudforest.model.ports.directory import Cookie, Directory, Entry, Kind
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
+from cloudforest.model.ports.notices import Mailer, NoticeStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.ports.target import Target
 
@@ -17,6 +18,8 @@ __all__ = [
     "IdentityStore",
     "Kind",
     "ListenerBus",
+    "Mailer",
+    "NoticeStore",
     "ProvisioningStore",
     "RegistrationStore",
     "Target",

@@ -7,6 +7,7 @@ from cloudforest.adapters.store.tables.identity import (
     assertion,
     audit,
     enrolment,
+    notice,
     operator,
     registration,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "log",
     "membership",
     "metadata",
+    "notice",
     "operator",
     "reference",
     "registration",

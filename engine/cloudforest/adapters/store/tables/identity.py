@@ -55,3 +55,13 @@ audit = Table(
     Column("action", String(60), nullable=False),
     Column("detail", Text, nullable=False),
 )
+
+# What operators were told and still holds; see `model.notices.Occurrence`.
+notice = Table(
+    "notice",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("detail", String(200), primary_key=True),
+    Column("sent", String(40), nullable=False),
+)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import ldap3
 from ldap3.core.tls import Tls
 
-from cloudforest.base.errors import Misconfigured
+from cloudforest.adapters.tls import trusting
 from cloudforest.base.secrets import Secret
 
 CONNECT_SECONDS = 5
@@ -29,13 +29,7 @@ class Trust:
     verify: bool
 
     def context(self) -> ssl.SSLContext:
-        try:
-            context = ssl.create_default_context(cafile=self.ca)
-        except (OSError, ssl.SSLError) as error:
-            raise Misconfigured(
-                f"The file of certificate authorities {self.ca} can't be used "
-                f"({error.strerror or error}). Name a PEM file in tls.ca."
-            ) from error
+        context = trusting(self.ca, key="tls.ca")
         if not self.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

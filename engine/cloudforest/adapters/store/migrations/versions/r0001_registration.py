@@ -1,4 +1,4 @@
-"""Registration and identity."""
+"""Registration, identity, and what operators were told."""
 
 from __future__ import annotations
 
@@ -57,4 +57,12 @@ def upgrade() -> None:
         sa.Column("action", sa.String(length=60), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "notice",
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("detail", sa.String(length=200), nullable=False),
+        sa.Column("sent", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", "detail"),
     )

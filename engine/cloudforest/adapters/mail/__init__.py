@@ -1,0 +1,3 @@
+"""Notices to operators, by mail."""
+
+from __future__ import annotations

@@ -1,0 +1,106 @@
+"""Hands notices to an SMTP server, over TLS that is verified."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import aiosmtplib
+
+from cloudforest.adapters.mail.message import message
+from cloudforest.adapters.tls import trusting
+from cloudforest.base.errors import (
+    CloudforestError,
+    CredentialRejected,
+    Misconfigured,
+    Rejected,
+    Unavailable,
+)
+from cloudforest.base.secrets import Secret
+from cloudforest.model.notices import Notice
+from cloudforest.model.registration import Mail
+
+SECONDS = 30.0
+"""For the whole of one message, however the server spends them."""
+
+_PERMANENT = 500
+"""Replies from here on are a no; those below ask to try again (RFC 5321 4.2.1)."""
+
+
+@dataclass(frozen=True)
+class SmtpMailer:
+    """See `model.ports.Mailer`. `ca` is a file; `password` goes with `mail.auth`."""
+
+    mail: Mail
+    ca: str | None = None
+    password: Secret | None = None
+
+    async def send(self, notice: Notice, recipients: Sequence[str]) -> tuple[str, ...]:
+        made = message(notice, sender=self.mail.sender, recipients=recipients)
+        with self._told():
+            async with asyncio.timeout(SECONDS), self._client() as client:
+                refused, _ = await client.send_message(made)
+        return tuple(refused)
+
+    def _client(self) -> aiosmtplib.SMTP:
+        mail, auth = self.mail, self.mail.auth
+        encrypted = mail.tls != "off"
+        if auth and not encrypted:
+            raise Misconfigured("A mail server's password is never sent without TLS.")
+        return aiosmtplib.SMTP(
+            hostname=mail.server,
+            port=mail.port,
+            use_tls=mail.tls == "implicit",
+            start_tls=mail.tls == "starttls",
+            tls_context=trusting(self.ca, key="mail.ca") if encrypted else None,
+            username=auth.username if auth else None,
+            password=self.password.reveal() if self.password else None,
+            timeout=SECONDS,
+        )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Raise what happened as one of ours."""
+        try:
+            yield
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise _explained(error, f"{self.mail.server}:{self.mail.port}") from None
+
+
+def _explained(error: Exception, server: str) -> CloudforestError:
+    match error:
+        case aiosmtplib.SMTPAuthenticationError(code=code):
+            # Not its words: it may repeat what it was given.
+            kind = CredentialRejected if code >= _PERMANENT else Unavailable
+            return kind(
+                f"The mail server {server} does not accept our user name and password "
+                f"({code}); correct `mail.auth`."
+            )
+        case aiosmtplib.SMTPRecipientsRefused(recipients=refused):
+            answers = "; ".join(f"{e.recipient}: {_answer(e)}" for e in refused)
+            return Rejected(f"The mail server {server} takes no recipient ({answers}).")
+        case aiosmtplib.SMTPConnectResponseError() | aiosmtplib.SMTPHeloError():
+            return Unavailable(f"The mail server {server} is busy ({_answer(error)}).")
+        case aiosmtplib.SMTPResponseException():
+            return Rejected(
+                f"The mail server {server} does not take it ({_answer(error)})."
+            )
+        case OSError():
+            return Unavailable(
+                f"The mail server {server} can't be used ({_reason(error)}); see that "
+                "it runs, and that `mail.ca` names the authority of its certificate."
+            )
+        case _:
+            return Misconfigured(
+                f"The mail server {server} and `mail` do not fit ({error}); correct it."
+            )
+
+
+def _answer(error: aiosmtplib.SMTPResponseException) -> str:
+    return f"{error.code} {' '.join(error.message.split())[:200]}"
+
+
+def _reason(error: OSError) -> str:
+    return str(error) or f"no answer within {SECONDS:.0f} seconds"

@@ -1,0 +1,3 @@
+"""Who is told what by mail, and that once."""
+
+from __future__ import annotations

@@ -1,0 +1,117 @@
+"""What there is to tell of a job: a guard that blocks it, its quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloudforest.front.notices.standing import Telling, Undecided
+from cloudforest.front.notices.wording import when
+from cloudforest.model.notices import Fact, Notice, Occurrence, Step
+from cloudforest.model.provisioning import Cycle
+from cloudforest.model.registration import Job, Tenant
+from cloudforest.provisioning.evaluating.guarding import Tripped
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """What is known of a job: its last cycle, the budgets that this one exceeded.
+
+    `quarantine` says in a sentence without values why the job is in quarantine.
+    """
+
+    cycle: Cycle | None
+    trips: tuple[Tripped, ...] = ()
+    quarantine: str | None = None
+
+
+def of_job(
+    job: Job, tenant: Tenant, facts: JobFacts, now: datetime
+) -> Iterator[Telling | Undecided]:
+    told = job.notify or tenant.notify
+    if facts.quarantine is not None:
+        yield Telling(
+            _quarantine(job, tenant, facts.quarantine, now),
+            frozenset({Occurrence(kind="quarantine", name=job.name)}),
+            told,
+        )
+    # A cycle that failed, or goes on, says nothing about what the guard holds back.
+    if facts.cycle is None or facts.cycle.state in {"failed", "running"}:
+        yield Undecided("guard", job.name)
+    elif facts.cycle.state == "blocked":
+        yield Telling(
+            _guard(job, tenant, facts.cycle, facts.trips, now),
+            _guards(job, facts.trips),
+            told,
+        )
+
+
+def _guards(job: Job, trips: tuple[Tripped, ...]) -> frozenset[Occurrence]:
+    names = [each.guard for each in trips] or [""]
+    return frozenset(
+        Occurrence(kind="guard", name=job.name, detail=each) for each in names
+    )
+
+
+def _guard(
+    job: Job, tenant: Tenant, cycle: Cycle, trips: tuple[Tripped, ...], now: datetime
+) -> Notice:
+    exceeded = tuple(
+        Fact(
+            name=each.guard,
+            value=f"{each.effects}; at most {each.limit} without being allowed",
+        )
+        for each in trips
+    )
+    return Notice(
+        tenant=tenant.name,
+        time=now,
+        headline=f"Job {job.name} is blocked by a guard",
+        explanation=(
+            "Its last cycle would have written more than its guards allow. All effects "
+            "of that sort wait, none of them was written, and the rest of the cycle "
+            "went on. They wait until somebody allows or discards them, or until they "
+            "are not wanted any more."
+        ),
+        facts=(
+            Fact(name="Job", value=job.name),
+            Fact(name="Target", value=job.target),
+            Fact(name="Cycle", value=when(cycle.started)),
+            Fact(name="Staged effects", value=str(cycle.counts.staged)),
+            *exceeded,
+        ),
+        steps=(
+            Step(
+                command=f"cloudforest job staged {job.name}",
+                purpose="What waits, why, and the command that allows it.",
+            ),
+        ),
+    )
+
+
+def _quarantine(job: Job, tenant: Tenant, reason: str, now: datetime) -> Notice:
+    return Notice(
+        tenant=tenant.name,
+        time=now,
+        headline=f"Job {job.name} is in quarantine",
+        explanation=(
+            "Too much of what it does goes wrong, so its cycles are far apart until "
+            "one of them ends well."
+        ),
+        facts=(
+            Fact(name="Job", value=job.name),
+            Fact(name="Target", value=job.target),
+            Fact(name="Reason", value=reason),
+        ),
+        steps=(
+            Step(
+                command=f"cloudforest logs --job {job.name}",
+                purpose="What went wrong, object by object.",
+            ),
+            Step(
+                command=f"cloudforest job run {job.name}",
+                purpose="A cycle now, once the cause is gone.",
+            ),
+        ),
+    )

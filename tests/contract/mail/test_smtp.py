@@ -1,0 +1,142 @@
+"""Notices on their way through a real SMTP server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from tests.servers.certificates import issue
+from tests.servers.mail import PASSWORD, USERNAME
+
+from cloudforest.adapters.mail import smtp
+from cloudforest.adapters.mail.smtp import SmtpMailer
+from cloudforest.base.errors import (
+    CredentialRejected,
+    Misconfigured,
+    Rejected,
+    Unavailable,
+)
+from cloudforest.base.secrets import Secret
+from cloudforest.model.notices import Fact, Notice, Step
+from cloudforest.model.registration import BasicAuth, Mail, SecretReference
+
+NOTICE = Notice(
+    tenant="contoso",
+    time=datetime(2026, 11, 23, 12, tzinfo=UTC),
+    headline="Job people is blocked by a guard",
+    explanation="All effects of that sort wait — none of them was written.",
+    facts=(Fact(name="Staged effects", value="12"),),
+    steps=(Step(command="cloudforest job staged people", purpose="What waits."),),
+)
+AUTH = BasicAuth(username=USERNAME, password=SecretReference(env="SMTP_PASSWORD"))
+TO = ("people-team@contoso.com", "it@contoso.com")
+
+
+def mailer(server, *, password=PASSWORD, ca=True, **fields):
+    mail = Mail(
+        server="localhost",
+        port=server.port,
+        tls=server.tls,
+        sender="cloudforest@contoso.com",
+        auth=AUTH if server.auth else None,
+    )
+    return SmtpMailer(
+        msgspec.structs.replace(mail, **fields),
+        str(server.certificates.ca) if ca else None,
+        Secret(password) if server.auth else None,
+    )
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+async def test_a_notice_goes_encrypted_and_with_our_password(mail_server, tls):
+    server = mail_server(tls=tls)
+
+    assert await mailer(server).send(NOTICE, TO) == ()
+
+    [letter] = server.letters
+    assert (letter.encrypted, letter.authenticated) == (True, True)
+    assert letter.sender == "cloudforest@contoso.com"
+    assert letter.recipients == list(TO)
+    assert letter.message["Subject"] == f"[cloudforest contoso] {NOTICE.headline}"
+    assert letter.message["Date"].datetime == NOTICE.time
+    for part in ("plain", "html"):
+        text = " ".join(letter.part(part).split())
+        assert NOTICE.explanation in text
+        assert "cloudforest job staged people" in text
+        assert "12" in text
+
+
+async def test_without_auth_and_tls_it_is_as_the_tree_says(mail_server):
+    server = mail_server(tls="off", auth=False)
+    await mailer(server).send(NOTICE, TO)
+    [letter] = server.letters
+    assert (letter.encrypted, letter.authenticated) == (False, False)
+
+
+async def test_a_wrong_password_is_told_without_it(mail_server):
+    server = mail_server()
+    with pytest.raises(CredentialRejected, match=r"mail\.auth") as caught:
+        await mailer(server, password="canary-wrong").send(NOTICE, TO)
+    assert "canary" not in str(caught.value)
+    assert server.logins
+    assert not any(server.logins)
+    assert server.letters == []
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+async def test_a_certificate_that_nobody_vouches_for_ends_it(mail_server, tls):
+    server = mail_server(tls=tls)
+    with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        await mailer(server, ca=False).send(NOTICE, TO)
+    assert (server.letters, server.logins) == ([], [])
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+async def test_a_certificate_for_another_name_ends_it(mail_server, tmp_path, tls):
+    other = issue(tmp_path, names=["mail.contoso.com"], addresses=[])
+    server = mail_server(tls=tls, certificates=other)
+    with pytest.raises(Unavailable, match="Hostname mismatch"):
+        await mailer(server).send(NOTICE, TO)
+    assert (server.letters, server.logins) == ([], [])
+
+
+async def test_a_server_that_does_not_encrypt_gets_nothing(mail_server):
+    server = mail_server(tls="off", auth=False)
+    with pytest.raises(Misconfigured, match="STARTTLS"):
+        await mailer(server, tls="starttls", auth=AUTH).send(NOTICE, TO)
+    assert (server.letters, server.logins) == ([], [])
+
+
+async def test_a_password_never_goes_without_tls(mail_server):
+    """`validate` refuses it; a registration could still say so."""
+    server = mail_server(tls="off")
+    with pytest.raises(Misconfigured, match="TLS"):
+        await mailer(server).send(NOTICE, TO)
+    assert server.logins == []
+
+
+async def test_a_server_that_is_away_is_unavailable(mail_server):
+    server = mail_server()
+    server.stop()
+    with pytest.raises(Unavailable, match=f"localhost:{server.port}"):
+        await mailer(server).send(NOTICE, TO)
+
+
+async def test_nobody_waits_for_ever(mail_server, monkeypatch):
+    monkeypatch.setattr(smtp, "SECONDS", 0.3)
+    server = mail_server(tls="off", auth=False, dawdles=True)
+    with pytest.raises(Unavailable, match=r"localhost:\d+ can't be used"):
+        await mailer(server).send(NOTICE, TO)
+
+
+async def test_who_is_refused_is_told_and_the_others_get_it(mail_server):
+    server = mail_server(refused=frozenset({"it@contoso.com"}))
+    assert await mailer(server).send(NOTICE, TO) == ("it@contoso.com",)
+    assert server.letters[0].recipients == ["people-team@contoso.com"]
+
+
+async def test_a_notice_that_nobody_may_get_is_rejected(mail_server):
+    server = mail_server(refused=frozenset(TO))
+    with pytest.raises(Rejected, match="550 nobody of that name"):
+        await mailer(server).send(NOTICE, TO)

@@ -1,0 +1,40 @@
+"""What operators were told, in a database that the migrations made."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.migrate import migrate
+from cloudforest.adapters.store.notices import SqlNoticeStore
+from cloudforest.model.notices import Occurrence
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DISABLES = Occurrence(kind="guard", name="people", detail="disables")
+DELETES = Occurrence(kind="guard", name="people", detail="deletes")
+SILENT = Occurrence(kind="agent-inactive", name="sync01")
+
+
+@pytest.fixture
+async def store(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    await migrate(database)
+    yield SqlNoticeStore(database)
+    database.close()
+
+
+async def test_what_was_told_is_remembered_until_it_is_forgotten(store):
+    assert await store.told() == frozenset()
+    await store.remember([DISABLES, SILENT], NOW)
+    await store.remember([DISABLES, DELETES], NOW)
+    assert await store.told() == {DISABLES, DELETES, SILENT}
+    await store.forget([DELETES])
+    assert await store.told() == {DISABLES, SILENT}
+
+
+async def test_nothing_to_remember_is_nothing(store):
+    await store.remember([], NOW)
+    await store.forget([])
+    assert await store.told() == frozenset()

@@ -1,0 +1,81 @@
+"""What a notice becomes: one message, whatever the names in it are."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from cloudforest.adapters.mail.message import message
+from cloudforest.base.errors import Rejected
+from cloudforest.model.notices import Fact, Notice, Step
+
+NOTICE = Notice(
+    tenant="contoso",
+    time=datetime(2026, 11, 23, 12, tzinfo=UTC),
+    headline="Job people is blocked by a guard",
+    explanation="They wait.",
+    facts=(Fact(name="Reason", value="<script>alert('x')</script>"),),
+    steps=(Step(command="cloudforest job staged people", purpose="What waits."),),
+)
+EVIL = "x\r\nBcc: thief@evil.example\r\n\r\nhello\x00\x0b\u2028Cc: thief@evil.example"
+
+
+def made(notice=NOTICE, *, sender="cf@contoso.com", recipients=("it@contoso.com",)):
+    return message(notice, sender=sender, recipients=recipients)
+
+
+def on_the_wire(found):
+    """Return the message as its reader parses it."""
+    data = found.as_bytes(policy=email.policy.SMTP)
+    return email.message_from_bytes(data, policy=email.policy.default)
+
+
+def test_text_is_text_and_html_is_escaped():
+    found = on_the_wire(made())
+    assert found.get_content_type() == "multipart/alternative"
+    plain, html = found.iter_parts()
+    assert "<script>alert('x')</script>" in plain.get_content()
+    assert "<script>" not in html.get_content()
+    assert "&lt;script&gt;" in html.get_content()
+
+
+@pytest.mark.parametrize("field", ["tenant", "headline"])
+def test_no_name_makes_a_header(field):
+    evil = msgspec.structs.replace(NOTICE, **{field: EVIL})
+    found = on_the_wire(made(evil))
+    assert set(found.keys()) == set(on_the_wire(made()).keys())
+    assert "thief@evil.example" in found["Subject"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "it",
+        "it@contoso.com\r\nRCPT TO:<thief@evil.example>",
+        "a@b>,thief@evil",
+        "a b@c",
+    ],
+)
+def test_what_is_no_address_gets_no_mail(address):
+    with pytest.raises(Rejected, match="no mail address"):
+        made(recipients=("it@contoso.com", address))
+    with pytest.raises(Rejected, match="no mail address"):
+        made(sender=address)
+
+
+def test_no_machine_answers():
+    assert made()["Auto-Submitted"] == "auto-generated"
+
+
+def test_a_command_stays_on_one_line():
+    name = "n" * 60
+    command = f"cloudforest agent run {name} --control URL"
+    steps = (Step(command=command, purpose="On its host."),)
+    found = on_the_wire(made(msgspec.structs.replace(NOTICE, steps=steps)))
+    for part in found.iter_parts():
+        assert command in part.get_content()
