@@ -12,9 +12,8 @@ from cloudforest.front.notices.jobs import JobFacts, of_job
 from cloudforest.front.notices.standing import Telling, Undecided, standing
 from cloudforest.model.identity import AgentRecord
 from cloudforest.model.notices import Occurrence
-from cloudforest.model.provisioning import Counts, Cycle
+from cloudforest.model.provisioning import Counts, Cycle, Stage
 from cloudforest.model.registration import Job, Registration, Tenant
-from cloudforest.provisioning.evaluating.guarding import Tripped
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -51,13 +50,23 @@ def found(one, facts):
     return list(of_job(one, TENANT, facts, NOW))
 
 
-def trip(guard, effects=12, limit=10):
-    return Tripped(job="people", guard=guard, effects=effects, limit=limit)
+def stage(guard, effects=12, limit=10):
+    return Stage(
+        id=guard,
+        job="people",
+        guard=guard,
+        cycle="1",
+        created=NOW,
+        limit=limit,
+        effects=effects,
+        what={},
+        waiting=effects,
+    )
 
 
 def test_a_blocked_job_is_told_with_its_numbers_and_the_next_command():
     facts = JobFacts(
-        cycle("blocked", counts=Counts(staged=12)), trips=(trip("disables"),)
+        cycle("blocked", counts=Counts(staged=12)), stages=(stage("disables"),)
     )
     [telling] = found(job(), facts)
     notice = telling.notice
@@ -69,7 +78,7 @@ def test_a_blocked_job_is_told_with_its_numbers_and_the_next_command():
 
 
 def test_each_guard_is_an_occurrence_of_its_own():
-    facts = JobFacts(cycle("blocked"), trips=(trip("deletes"), trip("disables")))
+    facts = JobFacts(cycle("blocked"), stages=(stage("deletes"), stage("disables")))
     [telling] = found(job(), facts)
     assert {each.detail for each in telling.occurrences} == {"deletes", "disables"}
 
@@ -166,7 +175,7 @@ def test_the_control_planes_own_certificate_is_told_to_the_tenant():
 
 
 def blocked(*guards):
-    facts = JobFacts(cycle("blocked"), trips=tuple(trip(each) for each in guards))
+    facts = JobFacts(cycle("blocked"), stages=tuple(stage(each) for each in guards))
     return standing(found(job(), facts))
 
 

@@ -9,20 +9,19 @@ from datetime import datetime
 from cloudforest.front.notices.standing import Telling, Undecided
 from cloudforest.front.notices.wording import when
 from cloudforest.model.notices import Fact, Notice, Occurrence, Step
-from cloudforest.model.provisioning import Cycle
+from cloudforest.model.provisioning import Cycle, Stage
 from cloudforest.model.registration import Job, Tenant
-from cloudforest.provisioning.evaluating.guarding import Tripped
 
 
 @dataclass(frozen=True)
 class JobFacts:
-    """What is known of a job: its last cycle, the budgets that this one exceeded.
+    """What is known of a job: its last cycle, the stages that wait for a decision.
 
     `quarantine` says in a sentence without values why the job is in quarantine.
     """
 
     cycle: Cycle | None
-    trips: tuple[Tripped, ...] = ()
+    stages: tuple[Stage, ...] = ()
     quarantine: str | None = None
 
 
@@ -41,28 +40,28 @@ def of_job(
         yield Undecided("guard", job.name)
     elif facts.cycle.state == "blocked":
         yield Telling(
-            _guard(job, tenant, facts.cycle, facts.trips, now),
-            _guards(job, facts.trips),
+            _guard(job, tenant, facts.cycle, facts.stages, now),
+            _guards(job, facts.stages),
             told,
         )
 
 
-def _guards(job: Job, trips: tuple[Tripped, ...]) -> frozenset[Occurrence]:
-    names = [each.guard for each in trips] or [""]
+def _guards(job: Job, stages: tuple[Stage, ...]) -> frozenset[Occurrence]:
+    names = [each.guard for each in stages] or [""]
     return frozenset(
         Occurrence(kind="guard", name=job.name, detail=each) for each in names
     )
 
 
 def _guard(
-    job: Job, tenant: Tenant, cycle: Cycle, trips: tuple[Tripped, ...], now: datetime
+    job: Job, tenant: Tenant, cycle: Cycle, stages: tuple[Stage, ...], now: datetime
 ) -> Notice:
     exceeded = tuple(
         Fact(
             name=each.guard,
-            value=f"{each.effects}; at most {each.limit} without being allowed",
+            value=f"{each.waiting}; at most {each.limit} without being allowed",
         )
-        for each in trips
+        for each in stages
     )
     return Notice(
         tenant=tenant.name,

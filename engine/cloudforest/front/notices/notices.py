@@ -25,7 +25,6 @@ from cloudforest.model.ports import (
     ProvisioningStore,
     RegistrationStore,
 )
-from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import Mail, Registration
 
 LOOK_SECONDS = 60.0
@@ -95,17 +94,25 @@ class Notices:
     async def _standing(self, registration: Registration) -> Standing:
         cycles = await self.provisioning.last_cycles()
         agents = await self.identities.agents()
-        return standing(self._found(registration, cycles, agents))
+        stages = await self.provisioning.stages()
+        facts = {
+            job.name: JobFacts(
+                cycles.get(job.name),
+                tuple(each for each in stages if each.job == job.name),
+            )
+            for job in registration.jobs
+        }
+        return standing(self._found(registration, facts, agents))
 
     def _found(
         self,
         registration: Registration,
-        cycles: Mapping[str, Cycle],
+        facts: Mapping[str, JobFacts],
         agents: list[AgentRecord],
     ) -> Iterator[Telling | Undecided]:
         now, tenant = self.clock(), registration.tenant
         for job in registration.jobs:
-            yield from of_job(job, tenant, JobFacts(cycles.get(job.name)), now)
+            yield from of_job(job, tenant, facts[job.name], now)
         listening = Listening(self._since, now)
         for agent in agents:
             yield from of_agent(agent, registration, listening)
