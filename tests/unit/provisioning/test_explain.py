@@ -10,7 +10,7 @@ from tests.unit.provisioning.world import MANAGER, World, guid
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
 from cloudforest.model.messages import Lookup
 from cloudforest.model.outcomes import Refusal
-from cloudforest.provisioning.explaining import explain
+from cloudforest.provisioning.explaining.explain import explain
 
 
 async def _steps(world: World, number: int) -> dict[str, Any]:
@@ -46,7 +46,11 @@ async def test_a_new_object_would_be_created(world: World):
         "inputs": {"title": ["Clerk"]},
         "result": "Clerk",
     }
-    assert {"path": "title", "before": None, "after": "Clerk"} in steps["act"]["detail"]
+    act = steps["act"]["detail"]
+    assert {"path": "title", "before": None, "after": "Clerk"} in act["changes"]
+    (request,) = act["requests"]
+    assert (request["method"], request["resourceType"]) == ("POST", "User")
+    assert request["body"]["title"] == "Clerk"
     assert world.target.writes == []
     assert lines[MANAGER]["result"] == (guid(9),)
     assert lines["externalId"]["inputs"] == {"sourceanchor": [guid(1)]}
@@ -67,7 +71,11 @@ async def test_an_object_that_is_there_would_be_adopted(world: World):
 
     steps = await _steps(world, 1)
 
-    assert steps["match"]["detail"] == {"resource": "x"}
+    assert steps["match"]["detail"]["resource"] == "x"
+    assert steps["match"]["detail"]["attempts"] == [
+        {"attribute": "externalId", "value": guid(1), "found": 0},
+        {"attribute": "userName", "value": "p1@contoso.com", "found": 1},
+    ]
     assert steps["act"]["result"] == "adopt"
 
 
@@ -87,7 +95,7 @@ async def test_what_a_cycle_would_hold_back_is_told(world: World):
     steps = await _steps(world, 1)
 
     assert steps["act"]["result"] == "escrow"
-    assert steps["act"]["detail"].startswith("anchor-changed")
+    assert steps["act"]["detail"]["because"].startswith("anchor-changed")
 
 
 async def test_a_target_that_cannot_filter_is_read_whole(world: World):

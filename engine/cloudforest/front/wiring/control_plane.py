@@ -35,7 +35,7 @@ from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import jobs_to_hold
 from cloudforest.plan.plan import Foreseen
-from cloudforest.provisioning.explaining import explain
+from cloudforest.provisioning.explaining.explain import explain
 from cloudforest.provisioning.retention import Retention
 from cloudforest.provisioning.run import Progress, silent
 from cloudforest.provisioning.scheduler import Scheduler

@@ -18,7 +18,11 @@ def domain_id(name: str) -> str:
 
 
 class Lookup(Value, frozen=True):
-    """One object, by objectGUID, by DN, or by an attribute that names it."""
+    """One object, by objectGUID, by DN, or by an attribute that names it.
+
+    Asked of the service, a value without an attribute is one of those that objects are
+    matched by; agents are always told the attribute.
+    """
 
     by: Literal["guid", "dn", "attribute"]
     value: str

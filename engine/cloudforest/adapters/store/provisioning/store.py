@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudforest.adapters.store.provisioning.allowances import Allowances
+from cloudforest.adapters.store.provisioning.belongings import Belongings
 from cloudforest.adapters.store.provisioning.cycles import Cycles
 from cloudforest.adapters.store.provisioning.due_members import DueMembers
 from cloudforest.adapters.store.provisioning.effects import Effects
@@ -25,6 +26,7 @@ class SqlProvisioningStore(
     Evaluations,
     Holdings,
     DueMembers,
+    Belongings,
     Links,
     Snapshot,
     Effects,

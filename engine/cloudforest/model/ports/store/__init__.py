@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from cloudforest.model.ports.store.belongings import Belongings
 from cloudforest.model.ports.store.cycles import Cycles
 from cloudforest.model.ports.store.evaluations import Evaluations
 from cloudforest.model.ports.store.holdings import Holdings
@@ -32,6 +33,7 @@ class ProvisioningStore(
     Outbox,
     Stages,
     Memberships,
+    Belongings,
     Cycles,
     Logs,
     Protocol,

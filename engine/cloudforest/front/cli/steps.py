@@ -1,0 +1,119 @@
+"""The five steps of one object, for people who read them on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from cloudforest.front import terminal
+from cloudforest.plan.wording import in_words
+
+_SIGNS = {True: ("✓", "green"), False: ("✗", "red")}
+_GOOD = frozenset({"found", "in", "linked", "matched", "mapped", "nothing"})
+
+
+def show_steps(explanation: dict[str, Any]) -> None:
+    terminal.heading(explanation["object"])
+    for step in explanation["steps"]:
+        result = step["result"]
+        style = "green" if result in _GOOD else "bold"
+        terminal.out.print(Text.assemble(f"\n  {step['step']:<8}", (result, style)))
+        for line in _lines(step["step"], step["detail"]):
+            terminal.out.print(Text("    ").append(line), soft_wrap=True)
+
+
+def _lines(step: str, detail: Any) -> Iterator[Text]:
+    if isinstance(detail, str):
+        yield Text(detail)
+    elif step == "map" and isinstance(detail, list):
+        yield from map(_mapped, detail)
+    elif isinstance(detail, dict):
+        for key, value in detail.items():
+            if value not in (None, [], {}):
+                yield from _RENDERINGS.get(key, _plain)(key, value)
+
+
+def _plain(key: str, value: Any) -> Iterator[Text]:
+    yield Text.assemble((f"{key}: ", "dim"), in_words(value))
+
+
+def _sentence(_key: str, value: str) -> Iterator[Text]:
+    yield Text(value)
+
+
+def _attributes(_key: str, attributes: dict[str, list[str]]) -> Iterator[Text]:
+    for name, values in attributes.items():
+        yield Text.assemble((f"{name}: ", "dim"), "; ".join(values))
+
+
+def _counted(key: str, members: dict[str, Any]) -> Iterator[Text]:
+    """Show what is counted, and the first of them by name."""
+    counts = {k: v for k, v in members.items() if isinstance(v, int)}
+    numbers = ", ".join(
+        f"{v} {k}" if k != "count" else str(v) for k, v in counts.items()
+    )
+    yield Text.assemble((f"{key}: ", "dim"), numbers)
+    for name, some in members.items():
+        for each in some if isinstance(some, list) else ():
+            sign = (
+                "- " if name == "firstRemoved" else "+ " if name == "firstAdded" else ""
+            )
+            yield Text(f"  {sign}{each}")
+
+
+def _clauses(_key: str, clauses: Iterable[dict[str, Any]]) -> Iterator[Text]:
+    for each in clauses:
+        sign, style = _SIGNS[each["holds"]]
+        yield Text.assemble((f"{sign} ", style), each["clause"])
+
+
+def _attempts(_key: str, attempts: Iterable[dict[str, Any]]) -> Iterator[Text]:
+    for each in attempts:
+        found = "-" if each["found"] is None else each["found"]
+        reason = f"   {each['reason']}" if "reason" in each else ""
+        value = in_words(each["value"])
+        yield Text.assemble(
+            f"{each['attribute']} = {value}: {found} found", (reason, "dim")
+        )
+
+
+def _changes(_key: str, changes: Iterable[dict[str, Any]]) -> Iterator[Text]:
+    for each in changes:
+        after = "(nothing)" if each["after"] is None else in_words(each["after"])
+        before = "" if each["before"] is None else f"{in_words(each['before'])} → "
+        yield Text(f"{each['path']}: {before}{after}")
+
+
+def _requests(_key: str, requests: Iterable[dict[str, Any]]) -> Iterator[Text]:
+    for each in requests:
+        resource = f" {each['resource']}" if each.get("resource") else ""
+        body = msgspec.json.encode(each["body"]).decode() if "body" in each else ""
+        yield Text.assemble(
+            (f"{each['method']} {each['resourceType']}{resource} ", "cyan"), body
+        )
+
+
+def _mapped(rule: dict[str, Any]) -> Text:
+    inputs = ", ".join(
+        f"{key}={in_words(value)}" for key, value in rule["inputs"].items()
+    )
+    origin = f"   ← {rule['expression']}" + (f"   ({inputs})" if inputs else "")
+    result = (
+        (rule["error"], "red") if "error" in rule else (in_words(rule["result"]), "")
+    )
+    return Text.assemble((f"{rule['target']}: ", "dim"), result, (origin, "dim"))
+
+
+_RENDERINGS: Mapping[str, Callable[[str, Any], Iterator[Text]]] = {
+    "because": _sentence,
+    "attributes": _attributes,
+    "members": _counted,
+    "memberOf": _counted,
+    "clauses": _clauses,
+    "attempts": _attempts,
+    "changes": _changes,
+    "requests": _requests,
+}

@@ -1,0 +1,74 @@
+"""Explain: one object's steps through a job, from the directory to the request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudforest.model.messages import InScope, Lookup
+from cloudforest.model.provisioning import Effect, SourceRow
+from cloudforest.provisioning.evaluating.deciding import decide, examine, held
+from cloudforest.provisioning.evaluating.item import Item
+from cloudforest.provisioning.evaluating.references import known_ends, reference
+from cloudforest.provisioning.explaining.acting import acted
+from cloudforest.provisioning.explaining.arriving import arrival
+from cloudforest.provisioning.explaining.finding import Found, find
+from cloudforest.provisioning.explaining.mapping import mapped
+from cloudforest.provisioning.explaining.matching import linked, matched
+from cloudforest.provisioning.explaining.step import Step, Steps, told
+from cloudforest.provisioning.mapper import Mapper, mappers
+from cloudforest.provisioning.matching import Match
+from cloudforest.provisioning.run import Run
+
+
+async def _effects(run: Run, item: Item, match: Match) -> list[Effect]:
+    """Return what the next cycle would put into the outbox for the object."""
+    now = run.clock()
+    main = held(item, now) or decide(item, match, now)
+    if main is not None and main.state == "escrowed":
+        return [main]
+    named = [guid for guids in item.desired.references.values() for guid in guids]
+    other = reference(item, main, ends=await known_ends(run, named))
+    return [each for each in (main, other) if each is not None]
+
+
+async def _decided(
+    run: Run, row: SourceRow, mapper: Mapper
+) -> tuple[Steps, list[Effect]]:
+    """Explain the match by the steps of an evaluation; return what follows."""
+    links = await run.store.links(run.job.target, [row.id])
+    link = links.get(row.id)
+    prior = (await run.store.effects(run.rows, [row.id])).get(row.id)
+    item = examine(row, mapper, link=link, prior=prior, now=run.clock())
+    if isinstance(item, Effect):
+        return {"match": linked(link)} if link else {}, [item]
+    match, step = await matched(run, item)
+    return {"match": step}, await _effects(run, item, match)
+
+
+async def _service_steps(run: Run, record: InScope, found: Found) -> Steps:
+    """Explain match, map and act."""
+    mapper = mappers(run.program).get(record.type)
+    if mapper is None:
+        return {}
+    row = SourceRow(
+        id=record.id,
+        type=record.type,
+        dn=record.dn,
+        parent=record.parent,
+        anchor=record.anchor,
+        attributes=record.attributes,
+    )
+    steps: dict[str, Step] = {"map": mapped(mapper, row)}
+    match, effects = await _decided(run, row, mapper)
+    group = record.id if record.type == "group" and mapper.members else None
+    act = await acted(run, effects, group=group, members=found.members)
+    return steps | dict(match) | {"act": act}
+
+
+async def explain(run: Run, lookup: Lookup) -> dict[str, Any]:
+    """Return `{"object", "steps": [{"step", "result", "detail"}]}`; write nothing."""
+    found = await find(run, lookup)
+    steps = dict(await arrival(run, found))
+    if found is not None and isinstance(found.record, InScope):
+        steps |= await _service_steps(run, found.record, found)
+    return told(found.record.id if found else lookup.value, steps)
