@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
-from tests.unit.provisioning.world import MANAGER, World, guid
+import pytest
+from tests.unit.provisioning.world import (
+    MANAGER,
+    Gone,
+    OutOfScope,
+    World,
+    guid,
+    program,
+)
 
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
-from cloudforest.model.messages import Lookup
+from cloudforest.base.errors import Refused
+from cloudforest.model.messages import Clause, Lookup
 from cloudforest.model.outcomes import Refusal
 from cloudforest.provisioning.explaining.explain import explain
 
 
-async def _steps(world: World, number: int) -> dict[str, Any]:
-    told = await explain(world.run(), Lookup(by="guid", value=guid(number)))
+async def _steps(
+    world: World, number: int, lookup: Lookup | None = None
+) -> dict[str, Any]:
+    wanted = lookup or Lookup(by="guid", value=guid(number))
+    told = await explain(world.run(), wanted)
     assert told["object"] == guid(number)
     assert [each["step"] for each in told["steps"]] == [
         "import",
@@ -110,3 +123,147 @@ async def test_a_target_that_cannot_filter_is_read_whole(world: World):
     steps = await _steps(world, 1)
 
     assert (steps["match"]["result"], steps["act"]["result"]) == ("matched", "adopt")
+
+
+async def test_each_clause_is_told_and_why_an_object_is_out(world: World):
+    clauses = (
+        Clause(text="type: user", holds=True),
+        Clause(text="organizationalUnits", holds=False),
+    )
+    world.answers[guid(1)] = OutOfScope(
+        id=guid(1), clause="organizationalUnits", clauses=clauses
+    )
+
+    steps = await _steps(world, 1)
+
+    assert world.asked[-1].explain
+    assert steps["scope"]["result"] == "out"
+    assert steps["scope"]["detail"] == {
+        "because": "organizationalUnits",
+        "clauses": [
+            {"clause": "type: user", "holds": True},
+            {"clause": "organizationalUnits", "holds": False},
+        ],
+    }
+
+
+async def test_a_type_that_the_job_does_not_map_is_told_in_a_sentence(world: World):
+    world.person(1)
+    contact = msgspec.structs.replace(world.objects[guid(1)], type="contact")
+    world.objects[guid(1)] = contact
+
+    steps = await _steps(world, 1)
+
+    assert steps["scope"]["detail"]["because"].startswith("The job people maps no con")
+    assert steps["act"]["result"] == "not reached"
+
+
+@pytest.mark.parametrize(
+    "lookup",
+    [
+        Lookup(by="dn", value="CN=P1,DC=contoso,DC=com"),
+        Lookup(by="attribute", attribute="title", value="Clerk"),
+        Lookup(by="attribute", value="p1@contoso.com"),
+    ],
+)
+async def test_an_object_is_found_by_what_people_know_of_it(
+    world: World, lookup: Lookup
+):
+    world.person(1, title="Clerk")
+    world.person(2)
+
+    steps = await _steps(world, 1, lookup)
+
+    assert steps["import"]["detail"]["dn"] == "CN=P1,DC=contoso,DC=com"
+
+
+async def test_a_group_is_found_by_the_name_that_it_is_matched_by(world: World):
+    world.person(1)
+    world.group(20, guid(1), cn="Team")
+
+    steps = await _steps(world, 20, Lookup(by="attribute", value="Team"))
+
+    assert steps["import"]["detail"]["members"] == {"count": 1, "first": [guid(1)]}
+    assert steps["act"]["result"] == "create"
+
+
+async def test_several_objects_of_a_name_are_refused(world: World):
+    world.person(1, userprincipalname="x")
+    world.group(20, cn="x")
+
+    with pytest.raises(Refused, match=guid(20)):
+        await explain(world.run(), Lookup(by="attribute", value="x"))
+
+
+async def test_an_object_of_another_domain_is_refused_by_name(world: World):
+    dn = "CN=P1,DC=lab,DC=contoso,DC=com"
+    with pytest.raises(Refused, match=r"lies in lab\.contoso\.com"):
+        await explain(world.run(), Lookup(by="dn", value=dn))
+
+
+async def test_a_deleted_object_is_found_by_the_name_that_it_had(world: World):
+    person = world.person(1)
+    await world.cycle()
+    del world.objects[person]
+    world.answers[person] = Gone(id=person)
+
+    steps = await _steps(world, 1, Lookup(by="attribute", value="p1@contoso.com"))
+
+    assert steps["import"]["result"] == "gone"
+
+
+async def test_the_members_that_would_come_and_go_are_counted(world: World):
+    one, two, three = (world.person(n) for n in (1, 2, 3))
+    group = world.group(20, one, two)
+    await world.cycle()
+    world.members[group] = {two, three}
+
+    steps = await _steps(world, 20)
+
+    assert steps["act"]["result"] == "members"
+    assert steps["act"]["detail"]["members"] == {
+        "add": 1,
+        "remove": 1,
+        "firstAdded": [three],
+        "firstRemoved": [one],
+    }
+    person = await _steps(world, 1)
+    assert person["import"]["detail"]["memberOf"] == {
+        "count": 1,
+        "first": ["CN=G20,DC=contoso,DC=com"],
+    }
+
+
+async def test_sensitive_values_are_told_nowhere(world: World):
+    whole = program()
+    users = whole.mappings[0]
+    rules = tuple(
+        msgspec.structs.replace(each, sensitive=each.target in {"title", "userName"})
+        for each in users.rules
+    )
+    users = msgspec.structs.replace(users, rules=rules)
+    world.program = msgspec.structs.replace(
+        whole, mappings=(users, *whole.mappings[1:])
+    )
+    world.person(1, title="canary", userprincipalname="canary@contoso.com")
+
+    told = await explain(world.run(), Lookup(by="guid", value=guid(1)))
+
+    assert "canary" not in json.dumps(told)
+    assert told["steps"][4]["result"] == "create"
+
+
+async def test_a_change_is_told_as_the_patch_that_it_would_be(world: World):
+    boss = world.person(1)
+    person = world.person(2, title="Clerk")
+    await world.cycle()
+    world.person(2, title="Head", manager=boss)
+
+    steps = await _steps(world, 2)
+
+    first, second = steps["act"]["detail"]["requests"]
+    assert (first["method"], first["resource"]) == ("PATCH", world.id_of(person))
+    assert first["body"]["Operations"] == [
+        {"op": "replace", "path": "title", "value": "Head"}
+    ]
+    assert world.id_of(boss) in json.dumps(second["body"])

@@ -18,6 +18,7 @@ from cloudforest.model.messages import (
     Closing,
     Gone,
     InScope,
+    Lookup,
     Members,
     ObjectRecord,
     OutOfScope,
@@ -229,7 +230,7 @@ class World:
 
     def _records(self, request: SyncRequest) -> list[Record]:
         if request.kind == "read":
-            wanted = [each.value for each in request.lookups]
+            wanted = [self._id_of(each) for each in request.lookups]
             return [record for id_ in wanted for record in self._answers(id_)]
         if request.watermark is not None:
             return self.delta or []
@@ -239,6 +240,22 @@ class World:
             if members
         ]
         return [*self.objects.values(), *groups]
+
+    def _id_of(self, lookup: Lookup) -> str:
+        """Return the objectGUID of whom a lookup names, or what it says."""
+        for id_, each in self.objects.items():
+            if lookup.by == "dn" and each.dn == lookup.value:
+                return id_
+            if (
+                lookup.by == "attribute"
+                and (
+                    lookup.attribute,
+                    (lookup.value,),
+                )
+                in each.attributes.items()
+            ):
+                return id_
+        return lookup.value
 
     def _answers(self, id_: str) -> list[Record]:
         found = self.answers.get(id_) or self.objects.get(id_) or Unknown(id=id_)

@@ -47,5 +47,5 @@ class Belongings(Part):
             source.c.job == job, source.c.guid.in_(ids)
         )
         return await self.database.run(
-            lambda connection: dict(connection.execute(query).tuples().all())
+            lambda connection: dict(iter(connection.execute(query)))
         )
