@@ -69,6 +69,12 @@ class ControlPlaneClient(StagesClient):
         explanation: dict[str, Any] = msgspec.json.decode(body)
         return explanation
 
+    async def provision(self, job: str, lookup: Lookup) -> dict[str, Any]:
+        """Write one object now; return the same steps, with the target's answer."""
+        body = await self.call("POST", f"/jobs/{quote(job, safe='')}/provision", lookup)
+        provisioned: dict[str, Any] = msgspec.json.decode(body)
+        return provisioned
+
     async def logs(
         self, query: LogQuery, *, after: int = 0
     ) -> AsyncIterator[dict[str, Any]]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "job allow": ("stages", "allow"),
     "job discard": ("stages", "discard"),
     "explain": ("explaining", "explain"),
+    "provision": ("explaining", "provision"),
     "status": ("watching", "status"),
     "logs": ("logs", "logs"),
 }

@@ -1,4 +1,4 @@
-"""`explain`: why one object is as it is, step by step; writes nothing."""
+"""`explain` and `provision`: one object, step by step."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from cloudforest.front import terminal
-from cloudforest.front.boundary import Exit
+from cloudforest.front.boundary import Exit, worst
 from cloudforest.front.cli.jobs import JobName
 from cloudforest.front.cli.options import Format, Output, State, state_folder
 from cloudforest.front.cli.steps import show_steps
 from cloudforest.front.hosting.connection import connect
 from cloudforest.model.messages import Lookup
+
+_CODES = {"staged": Exit.BLOCKED, "escrow": Exit.ESCROW}
 
 Subject = Annotated[
     str,
@@ -36,11 +38,25 @@ def explain(
 async def _explain(job: str, subject: str, state: Path | None, output: Format) -> int:
     async with connect(state_folder(state), agents=True) as client:
         explanation = await client.explain(job, lookup(subject))
-    return show(explanation, output)
+    return _show(explanation, output)
 
 
-def show(explanation: dict[str, Any], output: Format) -> int:
-    """Print the steps; who is unknown to the directory is a failure."""
+def provision(
+    job: JobName, subject: Subject, *, state: State = None, output: Output = Format.TEXT
+) -> int:
+    """Provision one object now: the same steps, and the target's answer."""
+    return asyncio.run(_provision(job, subject, state, output))
+
+
+async def _provision(job: str, subject: str, state: Path | None, output: Format) -> int:
+    async with connect(state_folder(state), agents=True) as client:
+        provisioned = await client.provision(job, lookup(subject))
+    ended = _CODES.get(provisioned["steps"][-1]["result"], Exit.DONE)
+    return worst(_show(provisioned, output), ended)
+
+
+def _show(explanation: dict[str, Any], output: Format) -> int:
+    """Print the steps; whom the directory does not show is a failure."""
     if output is Format.JSON:
         terminal.print_json(explanation)
     else:

@@ -12,7 +12,14 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloudforest.base.errors import CloudforestError
-from cloudforest.front.http import agents, jobs, registration, stages, watching
+from cloudforest.front.http import (
+    agents,
+    jobs,
+    objects,
+    registration,
+    stages,
+    watching,
+)
 from cloudforest.front.http.answers import answer_error, bug_data
 from cloudforest.front.wiring.control_plane import ControlPlane
 
@@ -47,6 +54,7 @@ def make_app(plane: ControlPlane, tenant: ASGIApp | None) -> Starlette:
         *agents.ROUTES,
         *jobs.ROUTES,
         *stages.ROUTES,
+        *objects.ROUTES,
         *watching.ROUTES,
     ]
     if tenant is not None:

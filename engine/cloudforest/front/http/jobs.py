@@ -1,4 +1,4 @@
-"""Jobs: which there are, running one now, and explaining one object."""
+"""Jobs: which there are, and running one now."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from cloudforest.front.http.answers import (
     error_data,
     operator_of,
     plane_of,
-    read_body,
 )
 from cloudforest.front.wiring.control_plane import ControlPlane
-from cloudforest.model.messages import Lookup
 
 
 async def list_jobs(request: Request) -> Response:
@@ -61,14 +59,7 @@ async def _running(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
     await task
 
 
-async def explain(request: Request) -> Response:
-    await operator_of(request, "read")
-    lookup = await read_body(request, Lookup)
-    return answer(await plane_of(request).explain(request.path_params["name"], lookup))
-
-
 ROUTES = (
     Route("/jobs", list_jobs, methods=["GET"]),
     Route("/jobs/{name}/run", run, methods=["POST"]),
-    Route("/jobs/{name}/explain", explain, methods=["POST"]),
 )

@@ -29,6 +29,7 @@ from cloudforest.front.wiring.control_plane import ControlPlane
 from cloudforest.front.wiring.decisions import Decisions
 from cloudforest.front.wiring.explained import ExplainedBus
 from cloudforest.front.wiring.impacts import Impacts
+from cloudforest.front.wiring.objects import Objects
 from cloudforest.front.wiring.previews import Previews
 from cloudforest.front.wiring.runs import Runs
 from cloudforest.front.wiring.targets import Targets
@@ -154,6 +155,7 @@ def _control_plane(
         operators=operators,
         runs=runs,
         decisions=Decisions(provisioning, operators, runs.turns, system_clock),
+        objects=Objects(runs, registrations, operators, asked),
         impacts=Impacts(runs, registrations, identities, asked, parts.previews),
         notices=Notices(
             registrations,

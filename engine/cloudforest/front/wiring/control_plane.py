@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -18,13 +18,13 @@ from cloudforest.front.notices.notices import Notices
 from cloudforest.front.wiring import summaries
 from cloudforest.front.wiring.decisions import Decisions
 from cloudforest.front.wiring.impacts import Impacts
+from cloudforest.front.wiring.objects import Objects, registered, required
 from cloudforest.front.wiring.runs import Runs
 from cloudforest.hybrid.bootstrap import Bootstrap
 from cloudforest.hybrid.enrolment import Enrolment
 from cloudforest.hybrid.operators import Operators
 from cloudforest.hybrid.status import listed
 from cloudforest.model.identity import AgentRecord, Operator
-from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import (
     AgentBus,
     IdentityStore,
@@ -35,7 +35,6 @@ from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import jobs_to_hold
 from cloudforest.plan.plan import Foreseen
-from cloudforest.provisioning.explaining.explain import explain
 from cloudforest.provisioning.retention import Retention
 from cloudforest.provisioning.run import Progress, silent
 from cloudforest.provisioning.scheduler import Scheduler
@@ -43,6 +42,8 @@ from cloudforest.provisioning.scheduler import Scheduler
 _AWAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 _UNKNOWN_LISTED = 20
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -61,9 +62,10 @@ class ControlPlane:
     impacts: Impacts
     decisions: Decisions
     notices: Notices
+    objects: Objects
     clock: Clock
     bus: AgentBus | None = None
-    _kept: set[asyncio.Task[None]] = field(default_factory=set)
+    _kept: set[asyncio.Task[Any]] = field(default_factory=set)
 
     # --- registration ----------------------------------------------------------------
 
@@ -116,27 +118,15 @@ class ControlPlane:
 
     async def run_job(self, name: str, progress: Progress) -> dict[str, Any]:
         """Run one cycle now; return it in the documented shape."""
-        registration = await self._registered()
+        registration = await registered(self.registrations)
         return summaries.cycle(await self._cycle(name, registration, progress))
 
     async def _cycle(
         self, name: str, registration: Registration, progress: Progress
     ) -> Cycle:
-        cycle = await self.runs.cycle(name, registration, _required(self.bus), progress)
+        cycle = await self.runs.cycle(name, registration, required(self.bus), progress)
         self.notices.after_cycle()
         return cycle
-
-    async def explain(self, name: str, lookup: Lookup) -> dict[str, Any]:
-        registration = await self._registered()
-        bus = _required(self.bus)
-        async with self.runs.prepared(name, registration, bus) as run:
-            return await explain(run, lookup)
-
-    async def _registered(self) -> Registration:
-        _, registration = await self.registrations.registration()
-        if registration is None:
-            raise Unavailable("Nothing is registered yet; run `cloudforest apply`.")
-        return registration
 
     @asynccontextmanager
     async def scheduling(self) -> AsyncIterator[None]:
@@ -167,7 +157,7 @@ class ControlPlane:
         else:
             log.info("cycle ended", job=name, state=cycle.state, reason=cycle.error)
 
-    def keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def keep(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Hold a task that goes on when the one who asked for it goes away."""
         task = asyncio.create_task(work)
         self._kept.add(task)
@@ -197,12 +187,6 @@ class ControlPlane:
         held = await self.provisioning.watermark(job)
         unknown = await self.provisioning.unknown_objects(job, _UNKNOWN_LISTED)
         return summaries.imported(held, *unknown)
-
-
-def _required(bus: AgentBus | None) -> AgentBus:
-    if bus is None:
-        raise Unavailable("This control plane has no bus; run `cloudforest serve`.")
-    return bus
 
 
 def _has_looked(agent: AgentRecord, since: datetime) -> bool:

@@ -65,10 +65,16 @@ async def _service_steps(run: Run, record: InScope, found: Found) -> Steps:
     return steps | dict(match) | {"act": act}
 
 
-async def explain(run: Run, lookup: Lookup) -> dict[str, Any]:
-    """Return `{"object", "steps": [{"step", "result", "detail"}]}`; write nothing."""
-    found = await find(run, lookup)
+async def steps_of(run: Run, found: Found | None) -> dict[str, Step]:
+    """Explain an object as it was found; write nothing."""
     steps = dict(await arrival(run, found))
     if found is not None and isinstance(found.record, InScope):
         steps |= await _service_steps(run, found.record, found)
+    return steps
+
+
+async def explain(run: Run, lookup: Lookup) -> dict[str, Any]:
+    """Return `{"object", "steps": [{"step", "result", "detail"}]}`; write nothing."""
+    found = await find(run, lookup)
+    steps = await steps_of(run, found)
     return told(found.record.id if found else lookup.value, steps)

@@ -1,0 +1,64 @@
+"""Provisioning on demand: one object's cycle, without the others of its job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from cloudforest.model.messages import Lookup
+from cloudforest.model.provisioning import LogEntry, LogQuery
+from cloudforest.provisioning.evaluating.evaluate import evaluate
+from cloudforest.provisioning.explaining.explain import steps_of
+from cloudforest.provisioning.explaining.finding import Found, find
+from cloudforest.provisioning.explaining.step import Step, told
+from cloudforest.provisioning.exporting.export import export
+from cloudforest.provisioning.run import Run, Turns
+
+NUMBERS = {"first": 1, "last": 10**18, "limit": 10_000}
+
+
+async def _keep(run: Run, found: Found) -> None:
+    """Store what the directory says now, as a cycle does that asks for an object."""
+    id_ = found.record.id
+    generation = await run.store.begin_import(run.rows, run.id)
+    await run.store.save_answers(run.rows, generation, found.records)
+    await run.store.finish_asking(run.rows, generation, [id_], complete=True)
+
+
+def _answer(entry: LogEntry) -> dict[str, Any]:
+    fields = msgspec.to_builtins(entry)
+    names = ("action", "status", "httpStatus", "resource", "changes", "members")
+    return {name: fields[name] for name in (*names, "reason", "milliseconds")}
+
+
+async def _acted(run: Run) -> Step:
+    """Say what was written, and what became of it, by the log of this cycle."""
+    logged = await run.store.logs(LogQuery(cycle=run.id), **NUMBERS)
+    answers = [_answer(entry) for _, entry in logged]
+    if run.counts.staged:
+        return Step("staged", {"answers": answers})
+    if run.counts.escrow:
+        return Step("escrow", {"answers": answers})
+    first = next(iter(answers), None)
+    return Step(first["action"] if first else "nothing", {"answers": answers})
+
+
+async def provision(run: Run, lookup: Lookup, turns: Turns) -> dict[str, Any]:
+    """Return the steps of `explain`, the last one with the target's answers.
+
+    The guard counts it with what the job has written; the log has it under a cycle of
+    its own. Raises Busy while a cycle of the job runs.
+    """
+    with turns.take(run.job.name):
+        found = await find(run, lookup)
+        if found is None:
+            return told(lookup.value, await steps_of(run, found))
+        alone = replace(run, only=found.record.id)
+        steps = await steps_of(alone, found)
+        await _keep(alone, found)
+        async with turns.at(run.job.target):
+            await evaluate(alone)
+            await export(alone)
+        return told(found.record.id, steps | {"act": await _acted(alone)})
