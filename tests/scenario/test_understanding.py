@@ -73,6 +73,49 @@ def test_the_log_tells_what_was_done_to_whom(tmp_path: Path) -> None:
     assert "cloudforest serve" in follow.err
 
 
+def steps_of(ran: Ran) -> dict[str, dict[str, Any]]:
+    return {each["step"]: each for each in ran.json["steps"]}
+
+
+def test_one_person_is_explained_and_provisioned_on_demand(tmp_path: Path) -> None:
+    """The guard lets one deletion through, and what waits is told with exit code 3."""
+    guard = "guard: {disables: {max: 1, percent: 100, base: 50}}"
+    more = {"mapping": HIDDEN, "more": guard}
+    people = [person(each, info="canary") for each in ("anna", "bert", "carl")]
+    cloudforest = exported(tmp_path, *people, **more)
+    cloudforest.up_once()
+    write_export(tmp_path, person("carl", title="Head", info="canary"))
+    as_json = ("--format", "json")
+
+    told = cloudforest("explain", "people", "carl@contoso.com", *as_json)
+    assert told.code == 0, told
+    (request,) = steps_of(told)["act"]["detail"]["requests"]
+    assert (request["method"], request["body"]["Operations"][0]["path"]) == (
+        "PATCH",
+        "title",
+    )
+    assert all(each["holds"] for each in steps_of(told)["scope"]["detail"]["clauses"])
+    assert "canary" not in told.out
+
+    done = cloudforest("provision", "people", "carl@contoso.com", *as_json)
+    assert done.code == 0, done
+    assert steps_of(done)["act"]["result"] == "update"
+    again = cloudforest("provision", "people", guid_of("carl"))
+    assert again.code == 0, again
+    assert "nothing" in again.out
+    # The deleted have lost their names; the log has them.
+    gone = cloudforest("explain", "people", "anna@contoso.com", *as_json)
+    assert steps_of(gone)["act"]["result"] == "disable"
+    gone = cloudforest("provision", "people", "anna@contoso.com", *as_json)
+    assert (gone.code, steps_of(gone)["act"]["result"]) == (0, "disable")
+    held = cloudforest("provision", "people", "bert@contoso.com", *as_json)
+    assert (held.code, steps_of(held)["act"]["result"]) == (3, "staged")
+    unknown = cloudforest("provision", "people", "nobody@contoso.com")
+    assert unknown.code == 1, unknown
+    logged = entries(cloudforest("logs", "--since", "1h", *as_json))
+    assert len({each["cycle"] for each in logged}) == 4
+
+
 def test_the_log_is_followed_until_interrupted(tmp_path: Path) -> None:
     cloudforest = exported(tmp_path, person("anna", title="Clerk"))
     cloudforest.up_once()

@@ -40,7 +40,7 @@ async def ask_for_escrowed(run: Run) -> None:
     await run.store.add_inquiries(run.rows, due)
 
 
-def _require_end(run: Run, closing: Closing | None, directory: str | None) -> Closing:
+def require_end(run: Run, closing: Closing | None, directory: str | None) -> Closing:
     if closing is None:
         raise Unavailable(
             f"The agents of {run.job.domain} stopped in the middle of an answer; "
@@ -65,7 +65,7 @@ async def _ask(run: Run, ids: Sequence[str], directory: str | None) -> None:
         run.counts.read += objects(page.records)
         run.progress("import", run.counts.read)
         closing = page.closing
-    ended = _require_end(run, closing, directory)
+    ended = require_end(run, closing, directory)
     await run.store.finish_asking(run.rows, generation, ids, complete=ended.complete)
 
 

@@ -10,6 +10,8 @@ import msgspec
 from cloudforest.model.messages import Lookup
 from cloudforest.model.provisioning import LogEntry, LogQuery
 from cloudforest.provisioning.evaluating.evaluate import evaluate
+from cloudforest.provisioning.evaluating.evaluation import settled_digest
+from cloudforest.provisioning.evaluating.guarding.releasing import with_allowances
 from cloudforest.provisioning.explaining.explain import steps_of
 from cloudforest.provisioning.explaining.finding import Found, find
 from cloudforest.provisioning.explaining.step import Step, told
@@ -59,6 +61,8 @@ async def provision(run: Run, lookup: Lookup, turns: Turns) -> dict[str, Any]:
         steps = await steps_of(alone, found)
         await _keep(alone, found)
         async with turns.at(run.job.target):
+            alone = await with_allowances(alone)
             await evaluate(alone)
             await export(alone)
+            await run.store.settle_written(run.rows, run.id, settled_digest(run))
         return told(found.record.id, steps | {"act": await _acted(alone)})

@@ -30,7 +30,7 @@ class Run:
     `rows` is the name under which rows, memberships and effects are kept: the job's,
     or a scratch name when a plan asks what would happen. `others` are the other jobs
     that are registered for the target; `allowed` are the digests of stages that may be
-    written.
+    written. `only` is the one object that is provisioned on demand.
     """
 
     job: Job
@@ -48,6 +48,7 @@ class Run:
     claims: dict[str, str] = field(default_factory=dict)
     others: tuple[str, ...] = ()
     allowed: frozenset[str] = frozenset()
+    only: str | None = None
 
     def claim(self, resource: str, object_id: str) -> bool:
         """Claim a resource until its link is stored; False: another object has it."""
@@ -60,7 +61,12 @@ class Run:
 
     @property
     def jobs(self) -> TargetJobs:
-        return TargetJobs(job=self.rows, others=self.others, target=self.job.target)
+        return TargetJobs(
+            job=self.rows,
+            others=self.others,
+            target=self.job.target,
+            only=self.only,
+        )
 
     @property
     def picture(self) -> str:

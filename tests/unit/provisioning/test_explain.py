@@ -210,6 +210,38 @@ async def test_a_deleted_object_is_found_by_the_name_that_it_had(world: World):
     steps = await _steps(world, 1, Lookup(by="attribute", value="p1@contoso.com"))
 
     assert steps["import"]["result"] == "gone"
+    assert steps["act"]["result"] == "disable"
+    (request,) = steps["act"]["detail"]["requests"]
+    assert request["body"]["Operations"] == [
+        {"op": "replace", "path": "active", "value": False}
+    ]
+
+
+async def test_who_leaves_the_scope_would_be_disabled_unless_it_may_be_hidden(
+    world: World,
+):
+    person = world.person(1)
+    held = msgspec.structs.replace(world.objects[person], seen=("employeetype",))
+    world.objects[person] = held
+    await world.cycle()
+    world.answers[person] = OutOfScope(id=person, clause="filters.user")
+
+    steps = await _steps(world, 1)
+    assert (steps["scope"]["result"], steps["act"]["result"]) == ("out", "disable")
+
+    world.answers[person] = OutOfScope(id=person, rests_on=("employeetype",))
+    steps = await _steps(world, 1)
+    assert steps["act"]["result"] == "nothing"
+    assert "employeetype" in steps["act"]["detail"]["because"]
+
+
+async def test_who_was_never_provisioned_loses_nothing(world: World):
+    world.answers[guid(1)] = OutOfScope(id=guid(1), clause="organizationalUnits")
+
+    steps = await _steps(world, 1)
+
+    assert steps["act"]["result"] == "nothing"
+    assert steps["act"]["detail"]["because"].startswith("The job has written no")
 
 
 async def test_the_members_that_would_come_and_go_are_counted(world: World):

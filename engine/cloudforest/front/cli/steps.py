@@ -96,6 +96,21 @@ def _requests(_key: str, requests: Iterable[dict[str, Any]]) -> Iterator[Text]:
         )
 
 
+def _answers(_key: str, answers: Iterable[dict[str, Any]]) -> Iterator[Text]:
+    for each in answers:
+        status = f"{each['action']}: {each['status']}"
+        told = f" (HTTP {each['httpStatus']})" if each["httpStatus"] else ""
+        sign, style = _SIGNS[each["status"] == "success"]
+        yield Text.assemble((f"{sign} ", style), status, told)
+        if each["reason"]:
+            yield Text(f"  {each['reason']}")
+        for line in _changes("", each["changes"]):
+            yield Text("  ").append(line)
+        if each["members"]:
+            counts = each["members"]
+            yield Text(f"  {counts['added']} added, {counts['removed']} removed")
+
+
 def _mapped(rule: dict[str, Any]) -> Text:
     inputs = ", ".join(
         f"{key}={in_words(value)}" for key, value in rule["inputs"].items()
@@ -116,4 +131,5 @@ _RENDERINGS: Mapping[str, Callable[[str, Any], Iterator[Text]]] = {
     "attempts": _attempts,
     "changes": _changes,
     "requests": _requests,
+    "answers": _answers,
 }

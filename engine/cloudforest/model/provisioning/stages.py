@@ -59,11 +59,15 @@ class Spent(Value, frozen=True):
 
 
 class TargetJobs(Value, frozen=True):
-    """A job (or a scratch name) and the others that write to the same target."""
+    """A job (or a scratch name) and the others that write to the same target.
+
+    `only`: nobody else is looked at, so the effects of others stand as they are.
+    """
 
     job: str
     others: tuple[str, ...]
     target: str
+    only: str | None = None
 
     @property
     def all(self) -> tuple[str, ...]:

@@ -57,16 +57,26 @@ async def _evaluate_rows(evaluation: Evaluation) -> None:
         after = rows[-1].id
 
 
+async def _evaluate_only(evaluation: Evaluation, id_: str) -> None:
+    run = evaluation.run
+    row = await run.store.source(run.rows, id_)
+    await evaluate_objects(evaluation, [row] if row else [])
+    await store_log(evaluation)
+
+
 async def _evaluate(evaluation: Evaluation) -> tuple[Tripped, ...]:
     """Stage objects first: references and members do without those held back."""
     run = evaluation.run
-    await _evaluate_rows(evaluation)
+    if run.only is None:
+        await _evaluate_rows(evaluation)
+    else:
+        await _evaluate_only(evaluation, run.only)
     trips = await guard(evaluation, OF_OBJECTS)
     await evaluate_references(evaluation)
     await evaluate_members(evaluation)
     trips += await guard(evaluation, OF_MEMBERS)
     await drop_moot(evaluation)
-    await run.store.drop_effects(run.rows, run.id)
+    await run.store.drop_effects(run.rows, run.id, only=run.only)
     return trips
 
 

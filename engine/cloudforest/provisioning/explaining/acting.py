@@ -64,6 +64,13 @@ async def _members(run: Run, group: str, wanted: Sequence[str]) -> dict[str, Any
     }
 
 
+def as_it_stands(effect: Effect, prior: Effect | None) -> Effect:
+    """Return the effect that the outbox holds back for the same wish, or this one."""
+    if prior is None or prior.state == "pending" or prior.desired != effect.desired:
+        return effect
+    return effect if prior.state == "escrowed" else prior
+
+
 def _because(effects: Sequence[Effect]) -> Iterator[str]:
     for effect in effects:
         if effect.reason is not None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudforest.model.messages import InScope, Lookup
+from cloudforest.model.messages import Gone, InScope, Lookup, OutOfScope
 from cloudforest.model.provisioning import Effect, SourceRow
 from cloudforest.provisioning.evaluating.deciding import decide, examine, held
 from cloudforest.provisioning.evaluating.item import Item
 from cloudforest.provisioning.evaluating.references import known_ends, reference
-from cloudforest.provisioning.explaining.acting import acted
+from cloudforest.provisioning.explaining.acting import acted, as_it_stands
 from cloudforest.provisioning.explaining.arriving import arrival
 from cloudforest.provisioning.explaining.finding import Found, find
+from cloudforest.provisioning.explaining.leaving import leaving
 from cloudforest.provisioning.explaining.mapping import mapped
 from cloudforest.provisioning.explaining.matching import linked, matched
 from cloudforest.provisioning.explaining.step import Step, Steps, told
@@ -24,7 +25,9 @@ async def _effects(run: Run, item: Item, match: Match) -> list[Effect]:
     """Return what the next cycle would put into the outbox for the object."""
     now = run.clock()
     main = held(item, now) or decide(item, match, now)
-    if main is not None and main.state == "escrowed":
+    if main is not None:
+        main = as_it_stands(main, item.prior)
+    if main is not None and main.state != "pending":
         return [main]
     named = [guid for guids in item.desired.references.values() for guid in guids]
     other = reference(item, main, ends=await known_ends(run, named))
@@ -68,9 +71,13 @@ async def _service_steps(run: Run, record: InScope, found: Found) -> Steps:
 async def steps_of(run: Run, found: Found | None) -> dict[str, Step]:
     """Explain an object as it was found; write nothing."""
     steps = dict(await arrival(run, found))
-    if found is not None and isinstance(found.record, InScope):
-        steps |= await _service_steps(run, found.record, found)
-    return steps
+    match found and found.record:
+        case InScope() as record if found is not None:
+            return steps | dict(await _service_steps(run, record, found))
+        case OutOfScope() | Gone() as record:
+            return steps | dict(await leaving(run, record))
+        case _:
+            return steps
 
 
 async def explain(run: Run, lookup: Lookup) -> dict[str, Any]:

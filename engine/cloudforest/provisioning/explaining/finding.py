@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cloudforest.base.errors import Refused, Unavailable
+from cloudforest.base.errors import Refused
 from cloudforest.model.messages import (
+    Closing,
     Gone,
     InScope,
     Lookup,
@@ -19,6 +20,7 @@ from cloudforest.model.provisioning import LogQuery
 from cloudforest.program.expressions.reads import COMPUTED
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
+from cloudforest.provisioning.asking import require_end
 from cloudforest.provisioning.mapper import mappers
 from cloudforest.provisioning.requests import request
 from cloudforest.provisioning.run import Run
@@ -72,10 +74,13 @@ def _domain(dn: str) -> str | None:
 async def _answer(run: Run, lookups: Sequence[Lookup]) -> list[Record]:
     asked = await request(run, "read", lookups=tuple(lookups), explain=True)
     records: list[Record] = []
+    closing: Closing | None = None
     async for page in run.bus.ask(asked):
         records += page.records
-        if page.closing is not None and page.closing.error is not None:
-            raise Unavailable(page.closing.error)
+        closing = page.closing
+    held = await run.store.watermark(run.job.name)
+    known = held.directory if held else None
+    require_end(run, closing, known or (closing.directory if closing else None))
     return records
 
 

@@ -37,14 +37,25 @@ def _is_held_back(
 ) -> ColumnElement[bool]:
     """Say in SQL: an effect of the object itself waits for a decision or a retry.
 
-    Of the job itself only what this cycle wants counts; the rest is yet to be dropped.
+    Of the job itself only what this cycle wants counts; the rest is yet to be dropped,
+    unless the cycle is about one object alone.
     """
     return exists().where(
         effect.c.job.in_(jobs.all),
         effect.c.key == guid,
         effect.c.state != "pending",
-        or_(effect.c.job != jobs.job, effect.c.cycle == cycle),
+        or_(
+            effect.c.job != jobs.job,
+            effect.c.cycle == cycle,
+            effect.c.guid != (jobs.only or effect.c.guid),
+        ),
     )
+
+
+def _is_about(
+    jobs: TargetJobs, group: ColumnElement[str], member: ColumnElement[str]
+) -> ColumnElement[bool]:
+    return true() if jobs.only is None else or_(group == jobs.only, member == jobs.only)
 
 
 def _is_written(jobs: TargetJobs) -> ColumnElement[bool]:
@@ -67,6 +78,7 @@ def _by_group(
         select(row.group_guid, row.member_guid, row.wanted)
         .where(row.job == jobs.job, tuple_(row.group_guid, row.member_guid) > after)
         .where(_is_held_by([jobs.job], row.group_guid))
+        .where(_is_about(jobs, row.group_guid, row.member_guid))
         .where(
             or_(
                 and_(row.wanted == true(), not_(_is_written(jobs)), is_member_held),
@@ -87,6 +99,7 @@ def _by_member(
         .where(lost.c.job == jobs.job, lost.c.type.in_(types))
         .where(lost.c.state.in_(("out", "gone")), written.target == jobs.target)
         .where(tuple_(written.group_guid, written.member_guid) > after)
+        .where(_is_about(jobs, written.group_guid, written.member_guid))
         .where(not_(_is_held_by(jobs.all, written.member_guid)))
         .where(not_(_is_held_back(jobs, cycle, written.member_guid)))
     )

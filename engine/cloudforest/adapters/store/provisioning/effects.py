@@ -83,8 +83,12 @@ class Effects(Part):
         if rows:
             await self.database.run(lambda connection: upsert(connection, effect, rows))
 
-    async def drop_effects(self, job: str, cycle: str) -> None:
+    async def drop_effects(
+        self, job: str, cycle: str, *, only: str | None = None
+    ) -> None:
         statement = delete(effect).where(effect.c.job == job, effect.c.cycle != cycle)
+        if only is not None:
+            statement = statement.where(effect.c.guid == only)
         await self.database.run(lambda connection: connection.execute(statement))
 
     async def remove_effects(self, job: str, keys: Sequence[str]) -> None:

@@ -18,8 +18,10 @@ class Outbox(Protocol):
         """Put effects into the outbox, each in place of the one with its key."""
         ...
 
-    async def drop_effects(self, job: str, cycle: str) -> None:
-        """Forget the effects that this cycle did not save again."""
+    async def drop_effects(
+        self, job: str, cycle: str, *, only: str | None = None
+    ) -> None:
+        """Forget the effects (`only` of one object) that this cycle did not save."""
         ...
 
     async def remove_effects(self, job: str, keys: Sequence[str]) -> None: ...

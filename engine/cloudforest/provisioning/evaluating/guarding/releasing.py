@@ -26,7 +26,7 @@ async def with_allowances(run: Run) -> Run:
     """Return the run with the stages that may be written; have their objects read."""
     given = await run.store.allowances(run.clock())
     allowed = frozenset(each.stage for each in given)
-    if allowed and not run.is_scratch:
+    if allowed and not run.is_scratch and run.only is None:
         for stage in await run.store.stages(run.job.name):
             if stage.id in allowed:
                 await _ask_again(run, stage)
@@ -49,7 +49,7 @@ def _entry(evaluation: Evaluation, stage: Stage, each: StagedEffect) -> LogEntry
 async def drop_moot(evaluation: Evaluation) -> None:
     """Log and forget what was released and this cycle does not want any more."""
     run = evaluation.run
-    if run.is_scratch:
+    if run.is_scratch or run.only is not None:
         return
     for id_, stage in evaluation.standing.waiting.items():
         while id_ in run.allowed and (

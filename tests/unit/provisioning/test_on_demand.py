@@ -1,0 +1,208 @@
+"""Provisioning on demand: one object, by the rules of a cycle, and nobody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.provisioning.world import (
+    JOB,
+    MANAGER,
+    Gone,
+    OutOfScope,
+    World,
+    guid,
+    with_rule,
+)
+
+from cloudforest.base.errors import Busy, Unavailable
+from cloudforest.model.messages import Closing, Lookup
+from cloudforest.model.program import Attribute
+from cloudforest.model.provisioning import Change
+from cloudforest.model.registration import Budget
+from cloudforest.provisioning.on_demand import provision
+
+
+async def _provision(world: World, id_: str) -> dict[str, Any]:
+    told = await provision(world.run(), Lookup(by="guid", value=id_), world.turns)
+    assert told["object"] == id_
+    return {each["step"]: each for each in told["steps"]}
+
+
+async def test_one_person_is_created_and_nobody_else(world: World):
+    person = world.person(1, title="Clerk")
+    world.person(2)
+
+    steps = await _provision(world, person)
+
+    assert steps["act"]["result"] == "create"
+    (answer,) = steps["act"]["detail"]["answers"]
+    assert (answer["status"], answer["httpStatus"]) == ("success", 201)
+    assert set(world.of("User")) == {person}
+    (entry,) = await world.log()
+    assert entry.cycle not in (await world.store.last_cycles()).values()
+    assert entry.changes
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.create, cycle.counts.adopt) == (1, 0)
+    assert len(world.of("User")) == 2
+
+
+async def test_a_second_time_there_is_nothing_to_do(world: World):
+    person = world.person(1)
+    await world.cycle()
+    writes = list(world.target.writes)
+
+    steps = await _provision(world, person)
+
+    assert steps["act"]["result"] == "nothing"
+    assert world.target.writes == writes
+
+
+async def test_a_change_and_its_reference_are_written(world: World):
+    boss, person = world.person(1), world.person(2)
+    await world.cycle()
+    world.person(2, title="Head", manager=boss)
+
+    steps = await _provision(world, person)
+
+    assert steps["act"]["result"] == "update"
+    changes = [c for a in steps["act"]["detail"]["answers"] for c in a["changes"]]
+    assert {each["path"] for each in changes} == {"title", MANAGER}
+    held = world.of("User")[person]
+    assert held["title"] == "Head"
+    world.delta = []
+    assert (await world.cycle()).requests == 0
+
+
+async def test_a_group_gets_all_its_members(world: World):
+    people = [world.person(n) for n in range(1, 8)]
+    group = world.group(20, *people[:5])
+    other = world.group(21, people[0])
+    await world.cycle()
+    world.members[group] = set(people[2:])
+    world.members[other] = set()
+
+    await _provision(world, group)
+
+    assert world.members_of(group) == set(people[2:])
+    assert world.members_of(other) == {people[0]}
+
+
+async def test_a_deleted_person_is_disabled_and_leaves_their_groups(world: World):
+    person = world.person(1)
+    group = world.group(20, person, world.person(2))
+    await world.cycle()
+    world.answers[person] = Gone(id=person)
+
+    steps = await _provision(world, person)
+
+    assert steps["act"]["result"] == "disable"
+    assert world.of("User")[person]["active"] is False
+    assert person not in world.members_of(group)
+
+
+async def test_the_guard_counts_what_is_done_on_demand(world: World):
+    people = [world.person(n) for n in range(1, 4)]
+    await world.cycle()
+    world.guard = {"disables": Budget(max=1, percent=100, base=50, window=3600)}
+    for each in people:
+        world.answers[each] = OutOfScope(id=each, clause="organizationalUnits")
+
+    first = await _provision(world, people[0])
+    second = await _provision(world, people[1])
+
+    assert (first["act"]["result"], second["act"]["result"]) == ("disable", "staged")
+    assert world.of("User")[people[0]]["active"] is False
+    assert world.of("User")[people[1]]["active"] is True
+    staged = await world.log(status="staged")
+    assert [each.object for each in staged] == [people[1]]
+
+
+async def test_what_others_wait_for_stays_as_it_is(world: World):
+    world.program = with_rule("active", Attribute(name="title"))
+    stuck = world.person(1, title="maybe")
+    person = world.person(2, title="True")
+    await world.cycle()
+    before = await world.store.effects(JOB, [stuck])
+    assert before[stuck].state == "escrowed"
+    world.person(2, title="True", displayname="Another")
+
+    await _provision(world, person)
+
+    assert await world.store.effects(JOB, [stuck]) == before
+    assert world.of("User")[person]["displayName"] == "Another"
+
+
+async def test_what_the_target_refuses_is_escrowed(world: World):
+    world.person(1)
+    await world.cycle()
+    twin = world.person(2, userprincipalname="p1@contoso.com")
+
+    steps = await _provision(world, twin)
+
+    assert steps["act"]["result"] == "escrow"
+    (entry,) = await world.log(status="failure")
+    assert entry.object == twin
+
+
+async def test_who_is_unknown_is_left_alone(world: World):
+    person = world.person(1)
+    await world.cycle()
+    del world.objects[person]
+
+    steps = await _provision(world, person)
+
+    assert steps["import"]["result"] == "unknown"
+    row = await world.store.source(JOB, person)
+    assert row is not None
+    assert row.state == "in"
+    assert world.of("User")[person]["active"] is True
+
+
+async def test_a_job_that_runs_is_busy(world: World):
+    person = world.person(1)
+    with world.turns.take(JOB), pytest.raises(Busy, match="already runs"):
+        await _provision(world, person)
+
+
+async def test_an_agent_of_another_domain_is_not_believed(world: World):
+    person = world.person(1)
+    await world.cycle()
+    world.closing = Closing(complete=True, directory="another")
+    world.answers[person] = Gone(id=person)
+
+    with pytest.raises(Unavailable, match="two different domains"):
+        await _provision(world, person)
+
+    assert world.of("User")[person]["active"] is True
+
+
+async def test_a_membership_stays_while_the_members_own_change_is_staged(world: World):
+    people = [world.person(n) for n in range(1, 4)]
+    group = world.group(20, *people)
+    await world.cycle()
+    world.guard = {"disables": Budget(max=1, percent=100, base=50, window=3600)}
+    world.answers = {
+        each: OutOfScope(id=each, clause="organizationalUnits") for each in people[:2]
+    }
+    world.delta = list(world.answers.values())
+    cycle = await world.cycle()
+    assert cycle.counts.staged == 2
+
+    await _provision(world, group)
+
+    assert world.members_of(group) == set(people)
+
+
+async def test_an_object_is_told_by_its_name(world: World):
+    person = world.person(1)
+
+    named = Lookup(by="attribute", value="p1@contoso.com")
+    told = await provision(world.run(), named, world.turns)
+
+    assert told["object"] == person
+    (entry,) = await world.log()
+    assert Change(path="userName", before=None, after="p1@contoso.com") in entry.changes
+    assert guid(1) == person
