@@ -162,14 +162,33 @@ def test_what_plan_counts_is_what_the_cycle_does(
     assert {key: impact[key] for key in counts} == counts
 
 
-def test_explain_tells_every_step_of_one_person(cloudforest: Installed) -> None:
+def test_one_person_is_explained_and_provisioned(
+    cloudforest: Installed, target: ScimServer
+) -> None:
+    """A mapping that changed reaches one person on demand, and nobody else."""
     cloudforest.up_once()
+    tree = cloudforest.tree / "tree.yaml"
+    more = "extends: ad-user-to-scim\nattributeMappings: {nickName: '[sAMAccountName]'}"
+    tree.write_text(tree.read_text().replace("extends: ad-user-to-scim", more))
+    assert cloudforest("apply", "--yes").code == 0
 
     told = cloudforest("explain", "people", "p02@contoso.com", "--format", "json")
 
     assert told.code == 0, told
-    steps = [each["step"] for each in told.json["steps"]]
-    assert steps == ["import", "scope", "match", "map", "act"]
+    steps = {each["step"]: each for each in told.json["steps"]}
+    assert list(steps) == ["import", "scope", "match", "map", "act"]
+    clauses = steps["scope"]["detail"]["clauses"]
+    assert all(each["holds"] for each in clauses)
+    assert any("employeetype" in each["clause"].lower() for each in clauses)
+    assert steps["import"]["detail"]["memberOf"]["count"] > 0
+    assert [each["path"] for each in steps["act"]["detail"]["changes"]] == ["nickName"]
+    done = cloudforest("provision", "people", staff(2), "--format", "json")
+    assert done.code == 0, done
+    named = {name: each.get("nickName") for name, each in by_user_name(target).items()}
+    assert [name for name, nick in named.items() if nick] == ["p02@contoso.com"]
+    group = cloudforest("explain", "people", f"CN=Berlin,{GROUPS}", "--format", "json")
+    imported = group.json["steps"][0]["detail"]
+    assert imported["members"]["count"] >= len(imported["members"]["first"]) > 0
 
 
 def test_secrets_appear_nowhere(
