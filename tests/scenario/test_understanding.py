@@ -119,24 +119,20 @@ def test_one_person_is_explained_and_provisioned_on_demand(tmp_path: Path) -> No
 def test_the_log_is_followed_until_interrupted(tmp_path: Path) -> None:
     cloudforest = exported(tmp_path, person("anna", title="Clerk"))
     cloudforest.up_once()
-    with cloudforest.running("up"):
-        eventually(lambda: _serves(cloudforest), "serving")
+    with cloudforest.running("up") as up:
+        assert up.stdout is not None
+        assert any("Serving" in line for line in up.stdout)
         with cloudforest.running("logs", "-f", "--format", "json") as follow:
             lines = _lines(follow)
-            first = json.loads(lines.get(timeout=60))
+            first = json.loads(lines.get(timeout=180))
             assert first["action"] == "create"
             write_export(tmp_path, person("anna", title="Head"))
-            eventually(lambda: _ran(cloudforest), "a cycle beside those of `up`")
-            second = json.loads(lines.get(timeout=60))
+            eventually(lambda: _ran(cloudforest), "a cycle of our own", 180)
+            second = json.loads(lines.get(timeout=180))
             assert changed(second) == {"title": ("Clerk", "Head")}
             assert second["id"] > first["id"]
             follow.send_signal(signal.SIGINT)
             assert follow.wait(60) == 130
-
-
-def _serves(cloudforest: Installed) -> bool:
-    ran = cloudforest("status", "--format", "json")
-    return ran.code == 0 and any(each["lastCycle"] for each in ran.json["jobs"])
 
 
 def _ran(cloudforest: Installed) -> bool:
