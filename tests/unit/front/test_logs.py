@@ -11,6 +11,9 @@ import typer
 
 from cloudforest.front.cli.entries import COLUMNS, LINES, csv_head
 from cloudforest.front.cli.moments import past
+from cloudforest.front.http.watching import without_values
+from cloudforest.model.identity import ROLES, sees_values
+from cloudforest.model.provisioning import Change, LogEntry, LoggedMembers
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ENTRY = {
@@ -81,3 +84,24 @@ def test_times_are_typed_as_people_say_them(typed: str, meant: datetime):
 def test_what_is_no_time_is_refused(typed: str):
     with pytest.raises(typer.BadParameter, match="is not a time"):
         past(typed, NOON)
+
+
+def test_a_pipeline_sees_neither_names_nor_values():
+    entry = LogEntry(
+        time=NOON,
+        cycle="c",
+        job="people",
+        object="guid-a",
+        name="anna@contoso.com",
+        action="members",
+        status="success",
+        paths=("title",),
+        changes=(Change(path="title", before="Clerk", after="Head"),),
+        members=LoggedMembers(added=1, removed=0, add=("guid-b",)),
+    )
+
+    told = json.dumps(without_values(entry), default=str)
+
+    assert not [each for each in ("anna", "Clerk", "Head", "guid-b") if each in told]
+    assert "title" in told
+    assert [role for role in ROLES if not sees_values(role)] == ["plan"]

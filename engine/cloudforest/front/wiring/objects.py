@@ -57,7 +57,6 @@ class Objects:
         self, job: str, lookup: Lookup, operator: Operator
     ) -> dict[str, Any]:
         """Write one object; raises Busy while a cycle of the job runs."""
+        await self.operators.audit(operator, "provision", f"{job} {lookup.value}")
         async with self._run(job) as run:
-            told = await provision(run, lookup, self.runs.turns)
-        await self.operators.audit(operator, "provision", f"{job} {told['object']}")
-        return told
+            return await provision(run, lookup, self.runs.turns)

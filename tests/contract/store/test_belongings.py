@@ -1,0 +1,42 @@
+"""Who belongs where, and what a cycle about one object leaves to the others."""
+
+from __future__ import annotations
+
+import pytest
+from tests.contract.store.test_provisioning_store import MARK, effect, person
+
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.model.messages import Members
+from cloudforest.model.ports import ProvisioningStore
+
+
+@pytest.fixture
+def store(database: Database) -> ProvisioningStore:
+    return SqlProvisioningStore(database)
+
+
+async def test_the_groups_of_a_member_are_counted_and_the_first_named(
+    store: ProvisioningStore,
+):
+    groups = [person(each, kind="group") for each in ("g", "h", "i")]
+    wanted = [Members(id=each.id, add=("a",)) for each in groups]
+    generation = await store.begin_import("j", "c1")
+    await store.save_page("j", generation, [*groups, person("a"), *wanted], MARK)
+    await store.save_page("j", generation, [Members(id="i", remove=("a",))], None)
+
+    assert await store.groups_of("j", "a", 1) == (2, ("CN=g",))
+    assert await store.groups_of("k", "a", 9) == (0, ())
+    assert await store.dns("j", ["a", "g", "x"]) == {"a": "CN=a", "g": "CN=g"}
+    assert await store.written_members("t", "g") == frozenset()
+
+
+async def test_only_one_objects_effects_are_dropped_on_demand(
+    store: ProvisioningStore,
+):
+    await store.save_effects("j", "c1", [effect("a"), effect("b")])
+    await store.save_effects("j", "c2", [effect("c")])
+
+    await store.drop_effects("j", "c2", only="a")
+
+    assert set(await store.effects("j", ["a", "b", "c"])) == {"b", "c"}
