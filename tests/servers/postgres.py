@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,18 +72,18 @@ def _running(binaries: Path, folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Start a cluster; return USER@HOST:PORT."""
     binaries = _binaries()
     if binaries is None:
         if os.environ.get("CI") == "true":
             pytest.fail("PostgreSQL is not installed; `make servers` does it.")
         pytest.skip("PostgreSQL is not installed; `make servers` does it.")
-    folder = tmp_path_factory.mktemp("postgres")
-    # pytest's folders are closed to other users.
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(parent.stat().st_mode | 0o711)
-    with _running(binaries, folder) as running:
+    # Below pytest's own folders, which are closed to other users, it could not read.
+    with (
+        tempfile.TemporaryDirectory(prefix="postgres-") as folder,
+        _running(binaries, Path(folder)) as running,
+    ):
         yield running
 
 
