@@ -20,7 +20,7 @@ from tests.scenario.installed import (
     scim_target,
     write_tree,
 )
-from tests.servers.hostile import NEVER, Asked, Hostile, HostileServer, Reply
+from tests.servers.hostile import Asked, Hostile, HostileServer, Reply
 from tests.servers.scim import TOKEN as SCIM_TOKEN
 from tests.servers.scim import StartScimServer
 from tests.servers.scim_server import ScimServer
@@ -293,6 +293,7 @@ def test_a_blocked_plan_renders_in_every_format(synced: Installed) -> None:
     [guard] = plan["guards"]
     assert (guard["guard"], guard["effects"], guard["limit"]) == ("disables", 2, 1)
     assert plan["blocked"]
+    assert guard["allow"].startswith("cloudforest job allow ")
     for each in ("text", "markdown", "html"):
         ran = synced("plan", "--format", each)
         assert ran.code == 3, ran
@@ -303,24 +304,26 @@ def test_a_blocked_plan_renders_in_every_format(synced: Installed) -> None:
 def test_a_job_that_runs_is_not_renamed(
     tmp_path: Path, hostile_server: Callable[[Hostile], HostileServer]
 ) -> None:
-    server = hostile_server(_silent_to_writes)
+    server = hostile_server(_lets_writes_wait)
     cloudforest = tree_at(tmp_path / "tree", server.url)
-    with up(cloudforest), cloudforest.running("job", "run", "people"):
-        eventually(
-            lambda: any(each.method != "GET" for each in server.asked),
-            "the first write",
-        )
+    with up(cloudforest):
         edit(cloudforest, ("Job\nname: people", "Job\nname: staff\nformerly: people"))
         saved = cloudforest("plan", "--no-impact", "--out", "saved")
         assert saved.code == 0, saved
-        ran = cloudforest("apply", "--plan", "saved")
+        with cloudforest.running("job", "run", "people"):
+            eventually(
+                lambda: any(each.method != "GET" for each in server.asked),
+                "the first write",
+            )
+            ran = cloudforest("apply", "--plan", "saved")
         assert ran.code == 1, ran
         assert "Job people already runs" in ran.err
         jobs = cloudforest("job", "list", "--format", "json").json["jobs"]
         assert [each["name"] for each in jobs] == ["people"]
 
 
-def _silent_to_writes(asked: Asked) -> Reply:
+def _lets_writes_wait(asked: Asked) -> Reply:
+    """Ask for nearly the longest wait that there is: the cycle lasts."""
     if asked.method != "GET":
-        return NEVER
+        return Reply(429, headers={"Retry-After": "110"})
     return Reply(200, {"totalResults": 0, "Resources": []})
