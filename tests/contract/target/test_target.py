@@ -152,6 +152,19 @@ async def test_what_was_deleted_is_not_there(target):
         await target.member_ids("Group", "gone")
 
 
+async def test_what_is_deleted_is_gone(target):
+    id_ = await target.create("User", ZOE)
+    group = await target.create("Group", {"displayName": "Everybody"})
+
+    await target.delete("User", id_)
+    await target.delete("Group", group)
+
+    assert await target.find("User", "userName", ZOE["userName"], ()) == ()
+    with pytest.raises(NotThere):
+        await target.delete("User", id_)
+    assert await target.create("User", ZOE) != id_
+
+
 async def test_300_resources_are_listed_once_each(target, server):
     names = {f"user{number}@contoso.com" for number in range(300)}
     await asyncio.gather(*(target.create("User", {"userName": name}) for name in names))

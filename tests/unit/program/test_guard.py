@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloudforest.model.registration import Budget
 from cloudforest.program.guard import limit, tripped
@@ -29,3 +31,20 @@ def test_the_share_is_exact():
 )
 def test_it_trips_above_the_limit_in_a_cycle_or_in_the_window(cycle, window, expected):
     assert tripped(BUDGET, managed=100, cycle=cycle, window=window) is expected
+
+
+@given(
+    st.integers(0, 3000),
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 50)), max_size=60),
+)
+def test_no_window_ever_bears_more_than_the_limit(managed: int, cycles):
+    """Play cycles at increasing times; what trips is not written."""
+    now, written = 0, []
+    for effects, minutes in cycles:
+        now += minutes * 60
+        window = sum(n for at, n in written if at > now - BUDGET.window) + effects
+        if not tripped(BUDGET, managed=managed, cycle=effects, window=window):
+            written.append((now, effects))
+    for at, _ in written:
+        inside = sum(n for when, n in written if at - BUDGET.window < when <= at)
+        assert inside <= limit(BUDGET, managed)

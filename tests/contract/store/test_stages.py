@@ -1,0 +1,211 @@
+"""Stages, allowances and budgets: what is kept, and in which transaction."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.model.messages import InScope, OutOfScope
+from cloudforest.model.ports import ProvisioningStore
+from cloudforest.model.provisioning import (
+    PHASE_DEPROVISION,
+    Allowance,
+    Effect,
+    Link,
+    Outcome,
+    Spent,
+    Stage,
+    TargetJobs,
+)
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DIGEST = "d" * 64
+
+
+@pytest.fixture
+def store(database: Database) -> ProvisioningStore:
+    return SqlProvisioningStore(database)
+
+
+def disable(id_: str, **fields) -> Effect:
+    return Effect(
+        key=id_,
+        id=id_,
+        type="user",
+        resource_type="User",
+        action="disable",
+        phase=PHASE_DEPROVISION,
+        anchor=id_,
+        **fields,
+    )
+
+
+def link(id_: str) -> Link:
+    return Link(
+        id=id_,
+        type="user",
+        resource=f"r-{id_}",
+        resource_type="User",
+        origin="created",
+        anchor=id_,
+        written={"userName": id_, "active": True},
+    )
+
+
+def a_stage(**fields) -> Stage:
+    stage = Stage(
+        id=DIGEST,
+        job="j",
+        guard="disables",
+        cycle="c1",
+        created=NOON,
+        limit=1,
+        effects=2,
+        what={"disable": 2},
+    )
+    return msgspec.structs.replace(stage, **fields)
+
+
+async def staged(store: ProvisioningStore, *ids: str) -> None:
+    effects = [disable(each, state="staged", stage=DIGEST) for each in ids]
+    await store.save_effects("j", "c1", effects)
+    await store.save_stage(a_stage())
+
+
+async def test_a_stage_holds_what_names_it(store: ProvisioningStore):
+    await store.save_effects("j", "c1", [disable("x"), disable("y", stage="e" * 64)])
+    await staged(store, "a", "b")
+    await store.save_effects("plan:x", "c1", [disable("c", stage=DIGEST)])
+
+    assert await store.stages() == [a_stage(waiting=2)]
+    assert await store.stages("k") == []
+    held = await store.staged_effects(DIGEST, "", 9)
+    assert [(each.key, each.action) for each in held] == [
+        ("a", "disable"),
+        ("b", "disable"),
+    ]
+    assert await store.staged_effects(DIGEST, "a", 9) == held[1:]
+
+
+async def test_what_a_cycle_does_not_want_again_is_known(store: ProvisioningStore):
+    await staged(store, "a", "b")
+    await store.save_effects("j", "c2", [disable("b", stage=DIGEST)])
+
+    moot = await store.unwanted("j", "c2", DIGEST, 9)
+
+    assert [each.key for each in moot] == ["a"]
+    await store.forget_staged(DIGEST, ["a"], [])
+    assert await store.unwanted("j", "c2", DIGEST, 9) == []
+
+
+async def test_a_stage_is_closed_with_its_last_effect(store: ProvisioningStore):
+    await staged(store, "a", "b")
+    word = Allowance(stage=DIGEST, job="j", operator="Ann", until=NOON)
+    await store.allow(word)
+    await store.close_stages("j")
+    assert len(await store.stages()) == 1
+    done = [
+        Outcome(effect=disable(each, stage=DIGEST), state="done") for each in ("a", "b")
+    ]
+    await store.record("j", "t", "c2", outcomes=done, log=[])
+    assert await store.staged_effects(DIGEST, "", 9) == []
+
+    await store.close_stages("j")
+
+    assert await store.stages() == []
+    assert await store.allowances(NOON - timedelta(hours=1)) == []
+
+
+async def test_what_is_discarded_stays_so(store: ProvisioningStore):
+    await staged(store, *(f"{number:04}" for number in range(1200)))
+
+    assert await store.discard(a_stage()) == 1200
+
+    assert await store.stages() == []
+    (effect,) = (await store.effects("j", ["0700"])).values()
+    assert (effect.state, effect.stage) == ("discarded", None)
+    assert (await store.effect_counts())["j"] == {"discarded": 1200}
+
+
+async def test_an_allowance_ends(store: ProvisioningStore):
+    until = NOON + timedelta(hours=2)
+    word = Allowance(stage=DIGEST, job="", operator="Ann", until=until)
+    await store.allow(word)
+    assert await store.allowances(NOON) == [word]
+    assert await store.allowances(until) == []
+
+
+async def test_a_budget_is_summed_over_its_window(store: ProvisioningStore):
+    for hours in range(4):
+        spent = Spent(guard="disables", effects=10, time=NOON + timedelta(hours=hours))
+        other = msgspec.structs.replace(spent, guard="deletes")
+        await store.record("j", "t", "c", outcomes=[], log=[], spent=[spent, other])
+    assert await store.spent("j", "disables", NOON) == 40
+    assert await store.spent("j", "disables", NOON + timedelta(minutes=90)) == 20
+    assert await store.spent("k", "disables", NOON) == 0
+    assert await store.spent("j", "deletes", NOON) == 40
+
+
+async def test_of_what_is_unlinked_nothing_is_kept(store: ProvisioningStore):
+    row = InScope(
+        id="a", type="user", dn="CN=a", parent=None, anchor="a", attributes={}
+    )
+    await store.save_page("j", 1, [row], None)
+    added = Outcome(effect=disable("g"), state="done", link=link("a"), added=("a", "b"))
+    await store.record("j", "t", "c1", outcomes=[added], log=[])
+    await store.save_page("j", 2, [OutOfScope(id="a")], None)
+    jobs = TargetJobs(job="j", others=(), target="t")
+    changes = await store.membership_changes(jobs, "c2", ("user",), ("", ""), 9)
+    assert changes == [("g", "a", False)]
+    assert [row.state for row in await store.sources("j", "t", "", 9)] == ["out"]
+    assert await store.presences(["j"], ["a"]) == {"a": "out"}
+
+    gone = Outcome(effect=disable("a"), state="done", link=link("a"), unlinked=True)
+    await store.record("j", "t", "c2", outcomes=[gone], log=[])
+
+    assert await store.links("t", ["a"]) == {}
+    assert await store.source("j", "a") is None
+    changes = await store.membership_changes(jobs, "c3", ("user",), ("", ""), 9)
+    assert changes == []
+
+
+async def test_who_waits_to_be_disabled_keeps_memberships(store: ProvisioningStore):
+    row = InScope(
+        id="a", type="user", dn="CN=a", parent=None, anchor="a", attributes={}
+    )
+    await store.save_page("j", 1, [row], None)
+    added = Outcome(effect=disable("g"), state="done", link=link("a"), added=("a",))
+    await store.record("j", "t", "c1", outcomes=[added], log=[])
+    await store.save_page("j", 2, [OutOfScope(id="a")], None)
+    jobs = TargetJobs(job="j", others=("k",), target="t")
+    arguments = ("c2", ("user",), ("", ""), 9)
+
+    await store.save_effects("k", "c9", [disable("a", state="staged")])
+    assert await store.membership_changes(jobs, *arguments) == []
+    await store.remove_effects("k", ["a"])
+    await store.save_effects("j", "c1", [disable("a", state="staged")])
+    assert await store.membership_changes(jobs, *arguments) == [("g", "a", False)]
+    await store.save_effects("j", "c2", [disable("a", state="escrowed")])
+    assert await store.membership_changes(jobs, *arguments) == []
+    await store.save_effects("j", "c2", [disable("a")])
+    assert await store.membership_changes(jobs, *arguments) == [("g", "a", False)]
+    await store.save_page("k", 1, [row], None)
+    assert await store.membership_changes(jobs, *arguments) == []
+
+
+async def test_a_retry_makes_what_was_given_up_due(store: ProvisioningStore):
+    held = disable(
+        "a", state="escrowed", since=NOON, attempts=40, reason="given-up: no"
+    )
+    await store.save_effects("j", "c1", [held, disable("b")])
+
+    later = NOON + timedelta(days=40)
+    assert await store.retry("j", "nobody", later) == 0
+    assert await store.retry("j", None, later) == 1
+
+    (effect,) = await store.escrowed("j")
+    assert (effect.next_try, effect.since, effect.attempts) == (later, later, 40)

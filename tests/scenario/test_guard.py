@@ -1,0 +1,116 @@
+"""The guard, over the installed command: staged, looked at, allowed or discarded."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from tests.scenario.exports import exported, group, guid_of, person, write_export
+from tests.scenario.installed import Installed
+
+TIGHT = "guard: {disables: {max: 1}}"
+TEAM = ("anna", "bert", "carl", "dora")
+
+
+def _team(folder: Path) -> Installed:
+    people = [person(each) for each in TEAM]
+    cloudforest = exported(folder, *people, group("team", *TEAM), more=TIGHT)
+    cloudforest.up_once()
+    return cloudforest
+
+
+def _three_leave(folder: Path) -> None:
+    write_export(folder, person("anna"), group("team", "anna"))
+
+
+def _writes(cloudforest: Installed) -> int:
+    ran = cloudforest("logs", "--status", "success", "--format", "json")
+    return len(ran.out.splitlines())
+
+
+def _refused(cloudforest: Installed, stage: str) -> None:
+    """Assert that nobody allows what is not there, or without saying until when."""
+    unknown = cloudforest("job", "allow", "ffffff", "--until", "2h", "--by", "Ann")
+    assert (unknown.code, stage in unknown.err) == (1, True)
+    assert cloudforest("job", "allow", stage, "--by", "Ann").code == 64
+    past = cloudforest("job", "allow", stage, "--until", "2020-01-01", "--by", "Ann")
+    assert past.code == 1
+
+
+def test_what_a_guard_holds_back_is_allowed_and_written(tmp_path: Path) -> None:
+    cloudforest = _team(tmp_path)
+    before = _writes(cloudforest)
+    _three_leave(tmp_path)
+
+    blocked = cloudforest("up", "--once", "--format", "json")
+
+    assert blocked.code == 3, blocked
+    (job,) = blocked.json["jobs"]
+    assert (job["state"], job["counts"]["staged"], job["counts"]["disable"]) == (
+        "blocked",
+        3,
+        0,
+    )
+    assert _writes(cloudforest) == before
+    listed = cloudforest("job", "staged", "people", "--objects", "--format", "json")
+    (stage,) = listed.json["stages"]
+    assert (stage["guard"], stage["effects"], stage["limit"]) == ("disables", 3, 1)
+    assert stage["what"] == {"disable": 3}
+    assert {each["object"] for each in stage["objects"]} == {
+        guid_of(each) for each in TEAM[1:]
+    }
+    shown = cloudforest("job", "staged", "--objects")
+    assert stage["allow"] in shown.out
+    assert "CN=bert" in shown.out
+
+    _refused(cloudforest, stage["stage"])
+    allowed = cloudforest(
+        *("job", "allow", stage["stage"][:6], "--until", "2h", "--by", "Ann")
+    )
+    assert allowed.code == 0, allowed
+    with sqlite3.connect(cloudforest.state / "cloudforest.db") as connection:
+        audit = connection.execute("select action, detail from audit").fetchall()
+    assert any(action == "job allow" and "by Ann" in said for action, said in audit)
+
+    done = cloudforest.up_once()
+
+    assert (done["state"], done["counts"]["disable"]) == ("succeeded", 3)
+    assert done["counts"]["memberRemove"] == 3
+    assert cloudforest("job", "staged", "--format", "json").json == {"stages": []}
+    quiet = cloudforest.up_once()
+    assert (quiet["counts"]["disable"], quiet["counts"]["staged"]) == (0, 0)
+
+
+def test_a_plan_names_the_stage_and_may_be_allowed_beforehand(tmp_path: Path) -> None:
+    cloudforest = _team(tmp_path)
+    _three_leave(tmp_path)
+
+    plan = cloudforest("plan", "--format", "json")
+
+    assert (plan.code, plan.json["blocked"]) == (3, True)
+    (guard,) = plan.json["guards"]
+    assert (guard["guard"], guard["effects"], guard["limit"]) == ("disables", 3, 1)
+    command = guard["allow"].split()
+    assert command[:3] == ["cloudforest", "job", "allow"]
+    assert len(command[3]) == 64
+    said = cloudforest(*command[1:])
+    assert said.code == 0, said
+    assert "No stage" in said.out
+    again = cloudforest("plan", "--format", "json")
+    assert (again.code, again.json["guards"]) == (0, [])
+    assert cloudforest.up_once()["counts"]["disable"] == 3
+
+
+def test_what_is_discarded_is_not_proposed_again(tmp_path: Path) -> None:
+    cloudforest = _team(tmp_path)
+    _three_leave(tmp_path)
+    assert cloudforest("up", "--once").code == 3
+    (stage,) = cloudforest("job", "staged", "--format", "json").json["stages"]
+
+    assert cloudforest(*stage["discard"].split()[1:]).code == 0
+
+    for _ in range(2):
+        cycle = cloudforest.up_once()
+        assert (cycle["state"], cycle["counts"]["staged"]) == ("succeeded", 0)
+    (job,) = cloudforest("status", "--format", "json").json["jobs"]
+    assert (job["state"], job["staged"]) == ("succeeded", 0)
