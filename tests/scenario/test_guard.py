@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import urllib.error
 from pathlib import Path
 
+import pytest
 from tests.scenario.exports import exported, group, guid_of, person, write_export
 from tests.scenario.installed import Installed
+from tests.scenario.test_safety import ask, operator_token, served
 
 TIGHT = "guard: {disables: {max: 1}}"
 TEAM = ("anna", "bert", "carl", "dora")
@@ -114,3 +117,25 @@ def test_what_is_discarded_is_not_proposed_again(tmp_path: Path) -> None:
         assert (cycle["state"], cycle["counts"]["staged"]) == ("succeeded", 0)
     (job,) = cloudforest("status", "--format", "json").json["jobs"]
     assert (job["state"], job["staged"]) == ("succeeded", 0)
+
+
+def test_a_pipeline_is_told_how_many_and_not_whom(tmp_path: Path) -> None:
+    cloudforest = _team(tmp_path)
+    _three_leave(tmp_path)
+    assert cloudforest("up", "--once").code == 3
+    with served(cloudforest) as url:
+        plan = operator_token(cloudforest, "plan")
+        read = operator_token(cloudforest, "read")
+        apply = operator_token(cloudforest, "apply")
+        (stage,) = ask(f"{url}/stages", plan)
+        objects = f"{url}/stages/{stage['digest']}/objects"
+        assert len(ask(objects, read)) == 3
+        for asked, token, body in (
+            (objects, plan, None),
+            (f"{url}/stages/{stage['digest']}/discard", plan, {}),
+            (f"{url}/stages/{stage['digest']}/allow", apply, {}),
+        ):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                ask(asked, token, body)
+            assert refused.value.code == 403
+            refused.value.close()

@@ -105,6 +105,9 @@ def show_cycles(cycles: Sequence[Mapping[str, Any]]) -> None:
     table.add_row("requests", *(f"{each['requests']:,}" for each in cycles))
     table.add_row("seconds", *(f"{each['seconds']:.1f}" for each in cycles))
     out.print(table)
+    for each in cycles:
+        if each["state"] == "blocked":
+            suggest(f"cloudforest job staged {each['job']}", "what waits for you")
 
 
 def show_each(title: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -6,18 +6,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cloudforest.base.errors import Refused
 from cloudforest.front.http.answers import answer, operator_of, plane_of, read_body
 from cloudforest.front.wiring.decisions import Word
+from cloudforest.model.identity import sees_values
 
 
 async def list_stages(request: Request) -> Response:
-    await operator_of(request, "plan")
+    await operator_of(request, "read")
     job = request.query_params.get("job")
     return answer(await plane_of(request).decisions.stages(job))
 
 
 async def objects(request: Request) -> Response:
-    await operator_of(request, "read")
+    operator = await operator_of(request, "read")
+    if not sees_values(operator.role):
+        raise Refused(
+            f"{operator.name} has the role `plan`, which is told how many and not whom."
+        )
     after = request.query_params.get("after", "")
     stage = request.path_params["stage"]
     return answer(await plane_of(request).decisions.objects(stage, after))
