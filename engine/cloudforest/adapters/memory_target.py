@@ -51,7 +51,7 @@ class MemoryTarget:
             _reduced(id_, resource, paths)
             for id_, resource in self.held.items()
             if resource.resource_type == resource_type
-            and comparable(path, str(resource.values.get(path, "")))
+            and comparable(path, str({"id": id_, **resource.values}.get(path, "")))
             == comparable(path, value)
         )
 

@@ -8,6 +8,8 @@ CloudforestError
 ├── Rejected         the other side answered, and its answer was no
 │   └── CredentialRejected it does not accept our proof of who we are
 ├── Unavailable      the other side did not answer
+│   └── TargetUnavailable  it is a target, as a whole
+│       └── LockedOut        it does not accept our credential
 └── Misconfigured    what we were given can't be used
 """
 
@@ -50,6 +52,14 @@ class Unavailable(CloudforestError):  # noqa: N818 - named for what happened
     """The other side did not answer."""
 
     exit_code = 5
+
+
+class TargetUnavailable(Unavailable):
+    """The target as a whole did not answer; it concerns all jobs that write to it."""
+
+
+class LockedOut(TargetUnavailable):
+    """The target does not let us in with the credential that we have."""
 
 
 class Misconfigured(CloudforestError):  # noqa: N818 - named for what happened

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import uuid
+from functools import partial
 
 from msgspec.structs import replace
 
 from cloudforest.base.clock import Clock
-from cloudforest.base.errors import CloudforestError, Unavailable
+from cloudforest.base.errors import (
+    CloudforestError,
+    LockedOut,
+    TargetUnavailable,
+    Unavailable,
+)
 from cloudforest.model.ports import AgentBus, ProvisioningStore, Target
-from cloudforest.model.provisioning import Counts, Cycle, CycleState, Watermark
+from cloudforest.model.ports.store import Judge
+from cloudforest.model.provisioning import (
+    Counts,
+    Cycle,
+    CycleState,
+    Fault,
+    Watermark,
+)
 from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.evaluating.evaluate import evaluate
 from cloudforest.provisioning.evaluating.evaluation import settled_digest
@@ -25,6 +39,7 @@ from cloudforest.provisioning.run import (
     sharing,
     silent,
 )
+from cloudforest.provisioning.scheduling.standing import after_cycle, registered_digest
 
 
 def _state(counts: Counts) -> CycleState:
@@ -34,9 +49,35 @@ def _state(counts: Counts) -> CycleState:
     return "partial" if counts.escrow else "succeeded"
 
 
+def _fault(error: CloudforestError) -> Fault:
+    match error:
+        case LockedOut():
+            return "credential"
+        case TargetUnavailable():
+            return "target"
+        case Unavailable():
+            return "unreachable"
+        case _:
+            return "configuration"
+
+
 def _failed(cycle: Cycle, error: CloudforestError) -> Cycle:
-    unreachable = isinstance(error, Unavailable)
-    return replace(cycle, state="failed", error=str(error), unreachable=unreachable)
+    return replace(
+        cycle,
+        state="failed",
+        error=str(error),
+        unreachable=isinstance(error, Unavailable),
+        fault=_fault(error),
+    )
+
+
+def _judge(registration: Registration, job: Job, cycle: Cycle) -> Judge:
+    return partial(
+        after_cycle,
+        cycle=cycle,
+        registered=registered_digest(registration, job),
+        jitter=random.random(),  # noqa: S311 - it spreads the tries, no more
+    )
 
 
 async def _go(
@@ -58,6 +99,7 @@ async def _go(
         cycle,
         finished=run.clock(),
         counts=run.counts,
+        attempts=run.attempts,
         requests=run.target.requests - before,
     )
 
@@ -103,12 +145,17 @@ async def run_cycle(  # noqa: PLR0913 - the job, its ports, and who runs
         )
         await store.start_cycle(cycle)
         cycle = await _go(run, start, cycle, turns.at(pinned_job.target))
-        await store.finish_cycle(cycle)
+        await store.finish_cycle(cycle, _judge(registration, pinned_job, cycle))
         return cycle
 
 
 async def record_failure(
-    job: Job, error: CloudforestError, *, store: ProvisioningStore, clock: Clock
+    job: Job,
+    registration: Registration,
+    error: CloudforestError,
+    *,
+    store: ProvisioningStore,
+    clock: Clock,
 ) -> Cycle:
     """Store, and return, the cycle that could not even start."""
     now = clock()
@@ -122,5 +169,5 @@ async def record_failure(
         finished=now,
     )
     cycle = _failed(cycle, error)
-    await store.finish_cycle(cycle)
+    await store.finish_cycle(cycle, _judge(registration, job, cycle))
     return cycle

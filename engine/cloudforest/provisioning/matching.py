@@ -140,6 +140,15 @@ class Matcher:
             matches = await self._search(mapper, wanted)
         return await unowned(self.run, matches)
 
+    async def held(
+        self, mapper: Mapper, resources: Sequence[str]
+    ) -> dict[str, TargetResource]:
+        """Return those of the resources that the target holds, by their id."""
+        await self._picture(mapper)
+        return await self.run.store.pictured(
+            self.run.picture, mapper.resource_type, resources
+        )
+
     async def _ask(
         self, mapper: Mapper, wanted: Sequence[Wanted]
     ) -> dict[str, Match] | None:

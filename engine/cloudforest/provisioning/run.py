@@ -12,7 +12,7 @@ from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured
 from cloudforest.model.ports import AgentBus, ProvisioningStore, Target
 from cloudforest.model.program import JobProgram
-from cloudforest.model.provisioning import Counts, TargetJobs
+from cloudforest.model.provisioning import Attempts, Counts, TargetJobs
 from cloudforest.model.registration import Job, Profile, Registration
 
 Progress = Callable[[str, int], None]
@@ -44,8 +44,11 @@ class Run:
     progress: Progress = silent
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     counts: Counts = field(default_factory=Counts)
+    attempts: Attempts = field(default_factory=Attempts)
 
     claims: dict[str, str] = field(default_factory=dict)
+    unanswered: list[str] = field(default_factory=list)
+    """Keys of the effects in escrow since the target last answered."""
     others: tuple[str, ...] = ()
     allowed: frozenset[str] = frozenset()
     only: str | None = None

@@ -414,7 +414,9 @@ async def test_a_job_whose_target_cannot_be_opened_has_a_failed_cycle(world: Wor
     (job,) = world.registration().jobs
     error = Misconfigured("The variable SCIM_TOKEN is not set.")
 
-    cycle = await record_failure(job, error, store=world.store, clock=world.clock)
+    cycle = await record_failure(
+        job, world.registration(), error, store=world.store, clock=world.clock
+    )
 
     assert (cycle.state, cycle.error) == ("failed", str(error))
     assert await world.store.last_cycles() == {JOB: cycle}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -74,6 +74,29 @@ class ControlPlaneClient(StagesClient):
         body = await self.call("POST", f"/jobs/{quote(job, safe='')}/provision", lookup)
         provisioned: dict[str, Any] = msgspec.json.decode(body)
         return provisioned
+
+    async def pause_job(self, name: str) -> None:
+        await self.call("POST", f"/jobs/{quote(name, safe='')}/pause")
+
+    async def start_job(self, name: str) -> None:
+        await self.call("POST", f"/jobs/{quote(name, safe='')}/start")
+
+    async def restart_job(self, name: str, scopes: Sequence[str]) -> list[str]:
+        """Return what was reset; without scopes, what Graph resets by default."""
+        body = await self.call(
+            "POST", f"/jobs/{quote(name, safe='')}/restart", {"resetScope": scopes}
+        )
+        return list(msgspec.json.decode(body)["reset"])
+
+    async def escrow(self, name: str) -> AsyncIterator[dict[str, Any]]:
+        async for line in self.lines("GET", f"/jobs/{quote(name, safe='')}/escrow"):
+            yield msgspec.json.decode(line)
+
+    async def retry_escrow(self, name: str, subject: str | None) -> int:
+        """Make one object of the job due, or all (None); return how many changes."""
+        path = f"/jobs/{quote(name, safe='')}/escrow/retry"
+        body = await self.call("POST", path, {"object": subject})
+        return int(msgspec.json.decode(body)["retried"])
 
     async def logs(
         self, query: LogQuery, *, after: int = 0

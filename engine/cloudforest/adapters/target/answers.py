@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from cloudforest.base.errors import Rejected, Unavailable
+from cloudforest.base.errors import LockedOut, Rejected
 from cloudforest.model.outcomes import Conflict, NotThere, Refusal
 
 NO_ANSWER = 0
@@ -113,9 +113,9 @@ def judge_service(answer: Answer, place: str, request: str) -> dict[str, Any]:
 
 
 def let_in(answer: Answer, place: str, target: str, *, over: frozenset[int]) -> None:
-    """Raise Unavailable if the service does not let us in: these statuses say so."""
+    """Raise LockedOut if the service does not let us in: these statuses say so."""
     if answer.status in over:
-        raise Unavailable(
+        raise LockedOut(
             f"{place} does not let us in (it answered {answer.status}); check `auth` of"
             f" Target {target}."
         )

@@ -32,7 +32,7 @@ from cloudforest.adapters.target.pace import (
     retry_after,
 )
 from cloudforest.base.clock import Sleep
-from cloudforest.base.errors import Misconfigured, Unavailable
+from cloudforest.base.errors import Misconfigured, TargetUnavailable
 from cloudforest.model.registration import Target
 
 USER_AGENT = "cloudforest"
@@ -68,7 +68,7 @@ def _spoken(place: str, timeout: float) -> Iterator[None]:
             " https://scim.example.com/v2."
         ) from error
     except aiohttp.ClientConnectorCertificateError as error:
-        raise Unavailable(
+        raise TargetUnavailable(
             f"{place} shows a certificate that is not trusted; install its authority"
             " on this machine."
         ) from error
@@ -138,7 +138,7 @@ class Connection:
 
     def _hold(self, wait: float, waited: float, status: int) -> None:
         if waited > LONGEST_WAIT:
-            raise Unavailable(
+            raise TargetUnavailable(
                 f"{self.place} answers {status} and asks to wait for {wait:.0f} s;"
                 f" more than {LONGEST_WAIT:.0f} s is not waited; lower"
                 " requestsPerSecond in its profile, or try later."

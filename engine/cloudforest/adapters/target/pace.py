@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from cloudforest.base.clock import Sleep
-from cloudforest.base.errors import Unavailable
+from cloudforest.base.errors import TargetUnavailable
 
 ATTEMPTS = 3
 """How often a request is sent before its failure is believed."""
@@ -78,7 +78,7 @@ class Breaker:
     def check(self) -> None:
         """Raise Unavailable if the service counts as down."""
         if self._failures >= THRESHOLD:
-            raise Unavailable(
+            raise TargetUnavailable(
                 f"{self._place} is down: {THRESHOLD} requests in a row failed, the last"
                 f" one because {self._last}; see that it runs and try again."
             )

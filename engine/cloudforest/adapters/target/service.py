@@ -17,7 +17,7 @@ from cloudforest.adapters.target.answers import (
 )
 from cloudforest.adapters.target.connection import Connection
 from cloudforest.adapters.target.lists import as_list, every_resource
-from cloudforest.base.errors import Rejected, Unavailable
+from cloudforest.base.errors import Rejected, TargetUnavailable
 from cloudforest.model.outcomes import Refusal
 
 _NOT_LET_IN = frozenset({401, 403})
@@ -62,8 +62,8 @@ class Service:
         verdict = judge if filtered else judge_service
         return as_list(verdict(answer, self.place, f"GET {path}"), self.place)
 
-    def down(self, error: Unanswered) -> Unavailable:
-        return Unavailable(
+    def down(self, error: Unanswered) -> TargetUnavailable:
+        return TargetUnavailable(
             f"{self.place} {error.reason}; see that it runs and try again."
         )
 

@@ -24,6 +24,10 @@ COMMANDS = {
     "agent status": ("agents", "status"),
     "job list": ("jobs", "list_jobs"),
     "job run": ("jobs", "run"),
+    "job pause": ("steering", "pause"),
+    "job start": ("steering", "start"),
+    "job restart": ("steering", "restart"),
+    "job escrow": ("steering", "escrow"),
     "job staged": ("stages", "staged"),
     "job allow": ("stages", "allow"),
     "job discard": ("stages", "discard"),
@@ -36,7 +40,7 @@ COMMANDS = {
 
 _GROUPS = {
     "agent": "Agents: enrol, run and look.",
-    "job": "Jobs: list, run, and decide.",
+    "job": "Jobs: list, run, steer and decide.",
 }
 
 

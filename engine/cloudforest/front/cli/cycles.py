@@ -21,12 +21,24 @@ _WRITES = (
     *("create", "update", "enable", "adopt", "disable", "delete"),
     *("memberAdd", "memberRemove", "purge"),
 )
+_RESTING = frozenset({"paused", "disabled"})
 _CODES = {
     "succeeded": Exit.DONE,
     "partial": Exit.ESCROW,
     "blocked": Exit.BLOCKED,
     "failed": Exit.FAILED,
 }
+
+
+async def startable(client: ControlPlaneClient) -> list[str]:
+    """Return the jobs that are not paused or disabled; say which are."""
+    jobs = (await client.status())["jobs"]
+    for each in jobs:
+        if each["state"] in _RESTING:
+            terminal.complain(
+                f"Job {each['name']} is {each['state']}, so it is left out."
+            )
+    return [each["name"] for each in jobs if each["state"] not in _RESTING]
 
 
 async def run_jobs(

@@ -18,7 +18,7 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
-from cloudforest.front.cli.cycles import exit_code, idle, run_jobs
+from cloudforest.front.cli.cycles import exit_code, idle, run_jobs, startable
 from cloudforest.front.cli.documents import compiled_tree
 from cloudforest.front.cli.options import Format, Output, State, Tree, state_folder
 from cloudforest.front.cli.planning import plan_against, register
@@ -110,7 +110,7 @@ async def _once(client: ControlPlaneClient, said: _Said) -> int:
     text = said.output is Format.TEXT
     if text:
         terminal.heading("Cycle")
-    jobs = [each["name"] for each in await client.jobs() if each["enabled"]]
+    jobs = await startable(client)
     cycles = await run_jobs(client, jobs, progress=text)
     if not text:
         terminal.print_json({"jobs": cycles})

@@ -18,6 +18,7 @@ from cloudforest.front.http import (
     objects,
     registration,
     stages,
+    steering,
     watching,
 )
 from cloudforest.front.http.answers import answer_error, bug_data
@@ -55,6 +56,7 @@ def make_app(plane: ControlPlane, tenant: ASGIApp | None) -> Starlette:
         *jobs.ROUTES,
         *stages.ROUTES,
         *objects.ROUTES,
+        *steering.ROUTES,
         *watching.ROUTES,
     ]
     if tenant is not None:

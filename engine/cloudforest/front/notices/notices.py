@@ -95,10 +95,16 @@ class Notices:
         cycles = await self.provisioning.last_cycles()
         agents = await self.identities.agents()
         stages = await self.provisioning.stages()
+        quarantined = {
+            name: each.quarantine.sentence
+            for name, each in (await self.provisioning.job_states()).items()
+            if each.quarantine is not None
+        }
         facts = {
             job.name: JobFacts(
                 cycles.get(job.name),
                 tuple(each for each in stages if each.job == job.name),
+                quarantined.get(job.name),
             )
             for job in registration.jobs
         }

@@ -32,7 +32,9 @@ from cloudforest.front.wiring.impacts import Impacts
 from cloudforest.front.wiring.objects import Objects
 from cloudforest.front.wiring.previews import Previews
 from cloudforest.front.wiring.runs import Runs
+from cloudforest.front.wiring.steering import Steering
 from cloudforest.front.wiring.targets import Targets
+from cloudforest.front.wiring.watching import Watching
 from cloudforest.hybrid.authority import Authority, open_authority
 from cloudforest.hybrid.bootstrap import Bootstrap
 from cloudforest.hybrid.enrolment import Enrolment
@@ -141,9 +143,12 @@ def _control_plane(
         os.environ,
         tree,
     )
-    operators = Operators(identities, system_clock)
     runs = Runs(provisioning, targets, system_clock)
     asked = bus.connection and ExplainedBus(bus.connection, identities)
+    operators = Operators(identities, system_clock)
+    steering = Steering(
+        registrations, provisioning, operators, runs.turns, system_clock
+    )
     return ControlPlane(
         registrations=registrations,
         identities=identities,
@@ -156,6 +161,8 @@ def _control_plane(
         runs=runs,
         decisions=Decisions(provisioning, operators, runs.turns, system_clock),
         objects=Objects(runs, registrations, operators, asked),
+        steering=steering,
+        watching=Watching(identities, provisioning, steering, runs.turns, system_clock),
         impacts=Impacts(runs, registrations, identities, asked, parts.previews),
         notices=Notices(
             registrations,

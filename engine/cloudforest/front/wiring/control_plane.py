@@ -20,10 +20,11 @@ from cloudforest.front.wiring.decisions import Decisions
 from cloudforest.front.wiring.impacts import Impacts
 from cloudforest.front.wiring.objects import Objects, registered, required
 from cloudforest.front.wiring.runs import Runs
+from cloudforest.front.wiring.steering import Steering
+from cloudforest.front.wiring.watching import Watching
 from cloudforest.hybrid.bootstrap import Bootstrap
 from cloudforest.hybrid.enrolment import Enrolment
 from cloudforest.hybrid.operators import Operators
-from cloudforest.hybrid.status import listed
 from cloudforest.model.identity import AgentRecord, Operator
 from cloudforest.model.ports import (
     AgentBus,
@@ -37,11 +38,10 @@ from cloudforest.model.renames import jobs_to_hold
 from cloudforest.plan.plan import Foreseen
 from cloudforest.provisioning.retention import Retention
 from cloudforest.provisioning.run import Progress, silent
-from cloudforest.provisioning.scheduler import Scheduler
+from cloudforest.provisioning.scheduling.scheduler import Scheduler
 
 _AWAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.1
-_UNKNOWN_LISTED = 20
 
 T = TypeVar("T")
 
@@ -63,8 +63,11 @@ class ControlPlane:
     decisions: Decisions
     notices: Notices
     objects: Objects
+    steering: Steering
+    watching: Watching
     clock: Clock
     bus: AgentBus | None = None
+    scheduler: Scheduler | None = None
     _kept: set[asyncio.Task[Any]] = field(default_factory=set)
 
     # --- registration ----------------------------------------------------------------
@@ -113,8 +116,7 @@ class ControlPlane:
     # --- jobs ------------------------------------------------------------------------
 
     async def jobs(self) -> list[dict[str, Any]]:
-        _, registration = await self.registrations.registration()
-        return summaries.jobs(registration)
+        return summaries.jobs(await self._read_registration())
 
     async def run_job(self, name: str, progress: Progress) -> dict[str, Any]:
         """Run one cycle now; return it in the documented shape."""
@@ -132,13 +134,18 @@ class ControlPlane:
     async def scheduling(self) -> AsyncIterator[None]:
         """Run every job at its interval for as long as the context lasts."""
         read = self._read_registration
-        scheduler = Scheduler(read=read, run=self._tick, clock=self.clock)
+        self.scheduler = Scheduler(
+            read=read, held=self.steering.holds, run=self._tick, clock=self.clock
+        )
+        hints = required(self.bus).hints()
         retention = Retention(read, self.provisioning, self.clock)
-        services = (scheduler.serve(), retention.serve(), self.notices.serve())
+        scheduling = (self.scheduler.serve(), self.scheduler.hear(hints))
+        services = (*scheduling, retention.serve(), self.notices.serve())
         tasks = [asyncio.create_task(each) for each in services]
         try:
             yield
         finally:
+            self.scheduler = None
             for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
@@ -165,28 +172,8 @@ class ControlPlane:
         return task
 
     async def status(self) -> dict[str, Any]:
-        now = self.clock()
-        _, registration = await self.registrations.registration()
-        return {
-            "agents": [
-                summaries.agent(each, now)
-                for each in listed(await self.identities.agents(), now)
-            ],
-            "jobs": [
-                each | await self._imported(each["name"])
-                for each in summaries.job_states(
-                    registration,
-                    await self.provisioning.last_cycles(),
-                    await self.provisioning.effect_counts(),
-                    running=self.runs.turns.taken,
-                )
-            ],
-        }
-
-    async def _imported(self, job: str) -> dict[str, Any]:
-        held = await self.provisioning.watermark(job)
-        unknown = await self.provisioning.unknown_objects(job, _UNKNOWN_LISTED)
-        return summaries.imported(held, *unknown)
+        registration = await self._read_registration()
+        return await self.watching.status(registration, self.scheduler)
 
 
 def _has_looked(agent: AgentRecord, since: datetime) -> bool:

@@ -61,7 +61,9 @@ class Runs:
         try:
             target = self.targets.open(registration, job.target)
         except CloudforestError as error:
-            return await record_failure(job, error, store=self.store, clock=self.clock)
+            return await record_failure(
+                job, registration, error, store=self.store, clock=self.clock
+            )
         try:
             return await run_cycle(
                 name,

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from cloudforest.hybrid.status import agent_state
 from cloudforest.model.identity import AgentRecord
-from cloudforest.model.provisioning import Cycle, Watermark
+from cloudforest.model.provisioning import (
+    Cycle,
+    Effect,
+    JobState,
+    Quarantine,
+    Standing,
+    Watermark,
+)
 from cloudforest.model.registration import Job, Registration
 from cloudforest.plan.plan import Guard, JobImpact
 from cloudforest.provisioning.impact import Impact
@@ -50,35 +58,38 @@ def jobs(registration: Registration | None) -> list[dict[str, Any]]:
     ]
 
 
-def job_states(
-    registration: Registration | None,
-    cycles: Mapping[str, Cycle],
-    effects: Mapping[str, Mapping[str, int]],
-    *,
-    running: Callable[[str], bool],
-) -> list[dict[str, Any]]:
-    return [
-        _job_state(
-            job, cycles.get(job.name), effects.get(job.name, {}), running(job.name)
-        )
-        for job in (registration.jobs if registration else ())
-    ]
+@dataclass(frozen=True)
+class Facts:
+    """What is known of jobs, by name; `starts` is empty where nothing schedules."""
+
+    cycles: Mapping[str, Cycle]
+    effects: Mapping[str, Mapping[str, int]]
+    standings: Mapping[str, Standing]
+    starts: Mapping[str, datetime]
+    running: Callable[[str], bool]
 
 
-def _job_state(
-    job: Job,
-    last: Cycle | None,
-    effects: Mapping[str, int],
-    running: bool,  # noqa: FBT001 - private, called once
-) -> dict[str, Any]:
+def job_states(jobs: Iterable[Job], facts: Facts) -> list[dict[str, Any]]:
+    return [_job_state(job, facts) for job in jobs]
+
+
+def _job_state(job: Job, facts: Facts) -> dict[str, Any]:
+    last = facts.cycles.get(job.name)
+    effects = facts.effects.get(job.name, {})
+    standing = facts.standings[job.name]
+    running = facts.running(job.name)
     return {
         "name": job.name,
-        "state": _state(job, last, running=running),
+        "state": _state(job, last, standing.job, running=running),
         "lastCycle": last and last.started,
-        "nextCycle": _next(job, last),
+        "nextCycle": facts.starts.get(job.name),
         "escrow": effects.get("escrowed", 0),
         "staged": effects.get("staged", 0),
         "error": last and last.error,
+        "paused": standing.job.paused,
+        "quarantine": _quarantine(standing.job.quarantine),
+        "disabled": standing.job.disabled,
+        "breaker": standing.breaker,
     }
 
 
@@ -95,21 +106,39 @@ def imported(
     }
 
 
-def _state(job: Job, last: Cycle | None, *, running: bool) -> str:
-    if running:
-        return "running"
-    if not job.enabled:
-        return "paused"
-    if last is None:
-        return "not run"
+def _state(job: Job, last: Cycle | None, state: JobState, *, running: bool) -> str:
+    held = {
+        "running": running,
+        "paused": state.paused is not None or not job.enabled,
+        "disabled": state.disabled is not None,
+        "quarantined": state.quarantine is not None,
+        "not run": last is None,
+    }
+    for word, holds in held.items():
+        if holds:
+            return word
     # A cycle that was cut short by a kill is still called running in the store.
-    return "failed" if last.state == "running" else last.state
+    return "failed" if last is None or last.state == "running" else last.state
 
 
-def _next(job: Job, last: Cycle | None) -> datetime | None:
-    if not job.enabled or last is None:
+def _quarantine(held: Quarantine | None) -> dict[str, Any] | None:
+    if held is None:
         return None
-    return last.started + timedelta(seconds=job.interval)
+    reason = f"{held.reason}: {held.sentence}"
+    return {"since": held.since, "reason": reason, "next": held.next}
+
+
+def escrowed(effect: Effect, dn: str | None) -> dict[str, Any]:
+    """Say what an object in escrow waits for; `given-up`: for nothing any more."""
+    return {
+        "object": effect.id,
+        "name": dn,
+        "action": effect.action,
+        "reason": effect.reason,
+        "attempts": effect.attempts,
+        "since": effect.since,
+        "next": effect.next_try or "given-up",
+    }
 
 
 def cycle(ended: Cycle) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from cloudforest.model.provisioning.cycles import (
+    Attempts,
     Counts,
     Cycle,
     CycleKind,
     CycleState,
+    Fault,
     ImportEnd,
     Watermark,
 )
@@ -26,6 +28,15 @@ from cloudforest.model.provisioning.effects import (
     Outcome,
     ReferenceChange,
     wish,
+)
+from cloudforest.model.provisioning.jobs import (
+    Breaker,
+    JobState,
+    Pause,
+    Quarantine,
+    QuarantineReason,
+    ResetScope,
+    Standing,
 )
 from cloudforest.model.provisioning.log import (
     LogAction,
@@ -60,6 +71,8 @@ __all__ = [
     "PHASE_WRITE",
     "Action",
     "Allowance",
+    "Attempts",
+    "Breaker",
     "Change",
     "Counts",
     "Cycle",
@@ -68,8 +81,10 @@ __all__ = [
     "Effect",
     "EffectState",
     "EvaluatedRows",
+    "Fault",
     "Flat",
     "ImportEnd",
+    "JobState",
     "Link",
     "LogAction",
     "LogEntry",
@@ -78,12 +93,17 @@ __all__ = [
     "LoggedMembers",
     "Origin",
     "Outcome",
+    "Pause",
     "Presence",
+    "Quarantine",
+    "QuarantineReason",
     "ReferenceChange",
+    "ResetScope",
     "SourceRow",
     "Spent",
     "Stage",
     "StagedEffect",
+    "Standing",
     "TargetJobs",
     "TargetResource",
     "Watermark",

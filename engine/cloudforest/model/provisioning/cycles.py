@@ -12,6 +12,9 @@ from cloudforest.model.value import Value
 
 CycleKind = Literal["initial", "incremental"]
 CycleState = Literal["running", "succeeded", "partial", "blocked", "failed"]
+Fault = Literal["unreachable", "target", "credential", "configuration"]
+"""Why a cycle failed as a whole: agents, bus or store did not answer; the target did
+not; it does not let us in; or what it was given can't be used."""
 
 
 class Counts(msgspec.Struct, kw_only=True, rename="camel"):
@@ -33,6 +36,35 @@ class Counts(msgspec.Struct, kw_only=True, rename="camel"):
     skipped: int = 0
     escrow: int = 0
     staged: int = 0
+
+
+class Attempts(msgspec.Struct, kw_only=True, rename="camel"):
+    """Objects that a cycle tried to write, references and members aside.
+
+    `first`: for the first time, as far as their escrow knows; `again`: out of escrow.
+    """
+
+    first: int = 0
+    first_failed: int = 0
+    again: int = 0
+    again_failed: int = 0
+
+    @property
+    def all(self) -> int:
+        return self.first + self.again
+
+    @property
+    def all_failed(self) -> int:
+        return self.first_failed + self.again_failed
+
+    def add(self, *, attempts: int, failed: bool) -> None:
+        """Count an object that had failed so many times before."""
+        if attempts:
+            self.again += 1
+            self.again_failed += failed
+        else:
+            self.first += 1
+            self.first_failed += failed
 
 
 class Watermark(Value, frozen=True):
@@ -86,3 +118,5 @@ class Cycle(Value, frozen=True):
     requests: int = 0
     error: str | None = None
     unreachable: bool = False
+    fault: Fault | None = None
+    attempts: Attempts = msgspec.field(default_factory=Attempts)

@@ -36,7 +36,10 @@ class SourceRow(Value, frozen=True):
 
 
 class Link(Value, frozen=True):
-    """A source object and its resource; `written` is what we last wrote."""
+    """A source object and its resource; `written` is what we last wrote.
+
+    Not `checked`: a restart doubts it, so the next cycle looks at the resource itself.
+    """
 
     id: str
     type: ObjectType
@@ -45,6 +48,7 @@ class Link(Value, frozen=True):
     origin: Origin
     anchor: str
     written: Flat
+    checked: bool = True
 
 
 class TargetResource(Value, frozen=True):

@@ -80,7 +80,7 @@ def decide(item: Item, match: Match, now: datetime) -> Effect | None:
     if isinstance(match, Ambiguous):
         return _unmatched(item, match.reason, now)
     try:
-        effect = write(replace(item, matched=match))
+        effect = write(replace(item, matched=match or item.matched))
     except MappingFault as fault:
         return _held_back(item.effect(), item.prior, _sentence(fault), now)
     if effect is None or item.prior is None or item.prior.desired != effect.desired:
@@ -93,7 +93,7 @@ def decide_references(
 ) -> Effect | None:
     """Return the write of an object's references; None while it has no resource."""
     pending = main is not None and main.state == "pending"
-    if item.link is None and not pending:
+    if (item.link is None or item.matched) and not pending:
         return None
     effect = reference(item, main, ends=ends, prior=prior)
     if effect is None or prior is None or prior.references != effect.references:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -86,24 +86,25 @@ def _found_references(item: Item, found: TargetResource) -> tuple[Change, ...]:
 
 
 def adopted_changes(
-    mapper: Mapper, desired: Flat, found: TargetResource
+    mapper: Mapper, desired: Flat, found: TargetResource, ours: Collection[str] = ()
 ) -> tuple[Change, ...]:
     """Compare with what the target holds, but clear nothing that we never wrote.
 
-    All that is desired is returned; `before` and `after` are equal where it is so.
+    `ours` are the paths that we did write. All that is desired is returned; `before`
+    and `after` are equal where it is so.
     """
     values = {path: value for path, value in desired.items() if value is not None}
-    before = {path: found.values[path] for path in values if path in found.values}
+    known = [path for path in {**values, **dict.fromkeys(ours)} if path in found.values]
+    before = {path: found.values[path] for path in known}
     changed = changes(before, values, mapper.program.rules, creating=False)
     differing = {each.path: each for each in changed}
-    return tuple(
-        differing.get(path) or Change(path=path, before=value, after=value)
-        for path, value in values.items()
-    )
+    same = {path: Change(path=path, before=v, after=v) for path, v in values.items()}
+    return tuple((same | differing).values())
 
 
 def _adoption(item: Item, found: TargetResource) -> Effect:
-    whole = adopted_changes(item.mapper, item.desired.values, found)
+    ours = item.link.written if item.link else ()
+    whole = adopted_changes(item.mapper, item.desired.values, found, ours)
     return replace(
         item.effect(),
         action="create" if _is_ours(item, found) else "adopt",
@@ -143,8 +144,8 @@ def _difference(item: Item, link: Link) -> Effect | None:
 
 def write(item: Item) -> Effect | None:
     """Return the write that the object needs; None: none."""
-    if item.link is not None:
-        return _difference(item, item.link)
     if item.matched is not None:
         return _adoption(item, item.matched)
+    if item.link is not None:
+        return _difference(item, item.link)
     return _creation(item)

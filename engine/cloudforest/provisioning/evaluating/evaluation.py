@@ -153,6 +153,9 @@ def add_escrowed(
 ) -> None:
     """Count it; log it unless the log says so already."""
     evaluation.run.counts.escrow += 1
+    before = prior.attempts if prior is not None and prior.state == "escrowed" else 0
+    if effect.attempts > before:
+        evaluation.run.attempts.add(attempts=before, failed=True)
     if prior is None or (prior.state, prior.reason) != ("escrowed", effect.reason):
         note(evaluation, effect, name, "failure")
 

@@ -25,7 +25,8 @@ from cloudforest.provisioning.mapper import Mapper
 class Item:
     """One object, with all that is known of it.
 
-    `prior` is what the outbox held for it; `matched` the resource it is to adopt.
+    `prior` is what the outbox held for it; `matched` the resource it is to adopt, or
+    is linked to and to be compared with.
     """
 
     row: SourceRow

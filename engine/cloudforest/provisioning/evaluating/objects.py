@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace as altered
 
 from msgspec.structs import replace
 
@@ -13,6 +14,7 @@ from cloudforest.provisioning.evaluating.deciding import (
     examine,
     held,
 )
+from cloudforest.provisioning.evaluating.doubted import look_again
 from cloudforest.provisioning.evaluating.evaluation import (
     Evaluation,
     add,
@@ -36,15 +38,22 @@ async def _examined(
 ) -> list[Item | Effect]:
     run = evaluation.run
     links = await run.store.links(run.job.target, [row.id for row in rows])
-    return [
+    looked = await look_again(evaluation, rows, links)
+    examined = [
         examine(
             row,
             evaluation.mappers[row.type],
-            link=links.get(row.id),
+            link=None if row.id in looked.gone else links.get(row.id),
             prior=prior.get(row.id),
             now=evaluation.now,
         )
         for row in rows
+    ]
+    return [
+        altered(each, matched=looked.found.get(each.row.id))
+        if isinstance(each, Item)
+        else each
+        for each in examined
     ]
 
 

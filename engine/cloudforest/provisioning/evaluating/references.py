@@ -79,7 +79,7 @@ def _change(
 
 def _current(item: Item, main: Effect | None) -> Flat:
     """Return what we last wrote, or what an adoption found or a creation will write."""
-    if item.link is not None:
+    if item.link is not None and item.matched is None:
         return item.link.written
     return {each.path: each.after for each in main.changes} if main else {}
 

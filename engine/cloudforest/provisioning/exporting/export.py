@@ -18,6 +18,7 @@ from cloudforest.model.provisioning import (
 from cloudforest.provisioning.evaluating.evaluation import forget_writes
 from cloudforest.provisioning.exporting.attempt import attempt
 from cloudforest.provisioning.exporting.feed import batches, marked, ready
+from cloudforest.provisioning.exporting.outage import give_back
 from cloudforest.provisioning.exporting.pipeline import drain
 from cloudforest.provisioning.exporting.rings import break_rings
 from cloudforest.provisioning.exporting.sending import Ready
@@ -92,7 +93,8 @@ async def export(run: Run) -> None:
     forget_writes(run.counts)
     try:
         await _go(_Export(run, mappers(run.program)))
-    except CloudforestError:
+    except CloudforestError as error:
+        await give_back(run, error)
         for phase in (PHASE_WRITE, PHASE_ADOPT):
             async for batch in batches(run, phase):
                 await marked(run, batch, sent=False)

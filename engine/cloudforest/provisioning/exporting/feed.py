@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cloudforest.model.provisioning import PHASE_REFERENCE, Effect
 from cloudforest.provisioning.evaluating.evaluation import is_creation
-from cloudforest.provisioning.exporting.sending import Ready
+from cloudforest.provisioning.exporting.sending import Ready, believed
 from cloudforest.provisioning.run import Run
 
 BATCH = 200
@@ -64,6 +64,6 @@ async def ready(run: Run, phase: int) -> AsyncIterator[Ready]:
             staying = tuple(each for each in effect.remove if each not in held)
             yield Ready(
                 effect=replace(effect, remove=staying),
-                link=links.get(effect.id),
+                link=believed(effect, links.get(effect.id)),
                 others=others,
             )

@@ -27,6 +27,13 @@ class Ready:
         return Ready(altered(self.effect, changes=changes), self.link, self.others)
 
 
+def believed(effect: Effect, link: Link | None) -> Link | None:
+    """Leave out a doubted link whose resource is no longer the object's."""
+    if link is None or link.checked or effect.action not in {"create", "adopt"}:
+        return link
+    return link if link.resource == effect.resource else None
+
+
 def link_of(effect: Effect, resource: str, written: Flat, link: Link | None) -> Link:
     created = effect.action == "create"
     return Link(
@@ -37,6 +44,7 @@ def link_of(effect: Effect, resource: str, written: Flat, link: Link | None) -> 
         origin=link.origin if link else "created" if created else "adopted",
         anchor=effect.anchor,
         written=written,
+        checked=effect.action == "adopt" or link is None or link.checked,
     )
 
 
@@ -64,7 +72,8 @@ async def modify(target: Target, effect: Effect, link: Link | None) -> Outcome:
     differing = any(each.before != each.after for each in effect.changes)
     if differing:
         await target.modify(effect.resource_type, resource, effect.changes)
-    written = rewritten(link.written if link else {}, effect.changes)
+    known = link.written if link and effect.action != "adopt" else {}
+    written = rewritten(known, effect.changes)
     return Outcome(
         effect=effect,
         state="done",

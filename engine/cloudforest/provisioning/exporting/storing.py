@@ -10,6 +10,7 @@ from cloudforest.model.outcomes import AlreadyLinked
 from cloudforest.model.provisioning import Counts, Outcome
 from cloudforest.provisioning.evaluating.evaluation import count
 from cloudforest.provisioning.exporting.attempt import escrowed
+from cloudforest.provisioning.exporting.outage import note
 from cloudforest.provisioning.exporting.spending import Spending
 from cloudforest.provisioning.logbook import entries_of
 from cloudforest.provisioning.matching import ALREADY_LINKED
@@ -67,5 +68,6 @@ async def store(run: Run, outcomes: list[Outcome], spending: Spending) -> None:
     spending.stored(outcomes)
     for outcome in outcomes:
         _count(run.counts, outcome)
+        note(run, outcome)
         if outcome.link:
             run.claims.pop(outcome.link.resource, None)

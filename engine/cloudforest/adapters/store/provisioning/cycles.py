@@ -14,6 +14,7 @@ from sqlalchemy import (
     select,
 )
 
+from cloudforest.adapters.store.provisioning.jobs import change_standing
 from cloudforest.adapters.store.provisioning.part import Part, upsert
 from cloudforest.adapters.store.tables import (
     cycle,
@@ -27,6 +28,7 @@ from cloudforest.adapters.store.tables import (
     source,
     watermark,
 )
+from cloudforest.model.ports.store.jobs import Judge
 from cloudforest.model.provisioning import Cycle
 
 IMPORTED = (source, inquiry, scope_member, reference, membership)
@@ -87,8 +89,13 @@ class Cycles(Part):
 
         await self.database.run(work)
 
-    async def finish_cycle(self, cycle: Cycle) -> None:
-        await self.database.run(lambda connection: save_cycle(connection, cycle))
+    async def finish_cycle(self, cycle: Cycle, judge: Judge | None = None) -> None:
+        def work(connection: Connection) -> None:
+            save_cycle(connection, cycle)
+            if judge is not None:
+                change_standing(connection, cycle.job, cycle.target, judge)
+
+        await self.database.run(work)
 
     async def last_cycles(self) -> dict[str, Cycle]:
         last = (

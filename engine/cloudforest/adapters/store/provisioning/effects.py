@@ -164,8 +164,8 @@ class Effects(Part):
         left = [each.effect for each in outcomes if each.state != "done"]
 
         def work(connection: Connection) -> None:
-            save_links(connection, target, links)
             write_members(connection, target, outcomes)
+            save_links(connection, target, links)
             unsettle_written(connection, cycle, outcomes)
             forget_links(connection, target, unlinked)
             forget_written(connection, target, unlinked)

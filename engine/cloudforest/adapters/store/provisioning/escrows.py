@@ -5,16 +5,38 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from cloudforest.adapters.store.provisioning.effects import decode, rows_of
 from cloudforest.adapters.store.provisioning.part import Part, upsert
-from cloudforest.adapters.store.tables import effect
+from cloudforest.adapters.store.tables import effect, source
 from cloudforest.model.provisioning import Effect
+
+BATCH = 500
 
 
 def _due(held: Effect, now: datetime) -> Effect:
-    return msgspec.structs.replace(held, next_try=now, since=now)
+    return msgspec.structs.replace(held, attempts=0, next_try=now, since=None)
+
+
+def release(
+    connection: Connection, job: str, object_id: str | None, now: datetime
+) -> int:
+    query = (
+        select(effect.c.key, effect.c.cycle, effect.c.body)
+        .where(effect.c.job == job, effect.c.state == "escrowed")
+        .order_by(effect.c.key)
+        .limit(BATCH)
+    )
+    if object_id is not None:
+        query = query.where(effect.c.guid == object_id)
+    released, after = 0, ""
+    while rows := connection.execute(query.where(effect.c.key > after)).all():
+        for _, cycle, body in rows:
+            upsert(connection, effect, rows_of(job, cycle, [_due(decode(body), now)]))
+        released += len(rows)
+        after = rows[-1].key
+    return released
 
 
 class Escrows(Part):
@@ -30,20 +52,25 @@ class Escrows(Part):
             ]
         )
 
-    async def retry(self, job: str, object: str | None, now: datetime) -> int:  # noqa: A002 - the port's word
-        query = select(effect.c.cycle, effect.c.body).where(
-            effect.c.job == job, effect.c.state == "escrowed"
+    async def escrow_page(
+        self, job: str, *, after: str, limit: int
+    ) -> list[tuple[Effect, str | None]]:
+        its_row = and_(source.c.job == effect.c.job, source.c.guid == effect.c.guid)
+        query = (
+            select(effect.c.body, source.c.dn)
+            .outerjoin_from(effect, source, its_row)
+            .where(effect.c.job == job, effect.c.state == "escrowed")
+            .where(effect.c.key > after)
+            .order_by(effect.c.key)
+            .limit(limit)
         )
-        if object is not None:
-            query = query.where(effect.c.guid == object)
-
-        def work(connection: Connection) -> int:
-            rows = [
-                row
-                for cycle, body in connection.execute(query)
-                for row in rows_of(job, cycle, [_due(decode(body), now)])
+        return await self.database.run(
+            lambda connection: [
+                (decode(body), dn) for body, dn in connection.execute(query)
             ]
-            upsert(connection, effect, rows)
-            return len(rows)
+        )
 
-        return await self.database.run(work)
+    async def retry(self, job: str, object: str | None, now: datetime) -> int:  # noqa: A002 - the port's word
+        return await self.database.run(
+            lambda connection: release(connection, job, object, now)
+        )

@@ -26,6 +26,7 @@ def save_links(connection: Connection, target: str, links: Sequence[Link]) -> No
             "origin": each.origin,
             "anchor": each.anchor,
             "written": each.written,
+            "checked": each.checked,
         }
         for each in links
     ]
@@ -54,6 +55,7 @@ class Links(Part):
                     origin=row["origin"],
                     anchor=row["anchor"],
                     written=row["written"],
+                    checked=row["checked"],
                 )
                 for some in slices(ids)
                 for row in connection.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import (
     ColumnElement,
@@ -15,9 +15,10 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.provisioning.part import slices, upsert
+from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
 from cloudforest.adapters.store.tables import (
     effect,
+    link,
     membership,
     source,
     written_member,
@@ -60,19 +61,38 @@ def forget_older_members(connection: Connection, job: str, generation: int) -> N
     )
 
 
-def write_members(
+def _linked_anew(
     connection: Connection, target: str, outcomes: Sequence[Outcome]
-) -> None:
-    """Keep which members the groups of the target now have through us."""
-    written = written_member.c
-    linked = [
-        each.effect.id
+) -> list[str]:
+    """Return the groups that get a resource, or another one than before."""
+    resources = {
+        each.link.id: each.link.resource
         for each in outcomes
         if each.link is not None
         and each.effect.type == "group"
         and each.effect.action in {"create", "adopt"}
-    ]
-    for some in slices(linked):
+    }
+    before = {
+        guid: resource
+        for some in slices(resources)
+        for guid, resource in connection.execute(
+            select(link.c.guid, link.c.resource).where(
+                link.c.target == target, link.c.guid.in_(some)
+            )
+        )
+    }
+    return [guid for guid in resources if before.get(guid) != resources[guid]]
+
+
+def write_members(
+    connection: Connection, target: str, outcomes: Sequence[Outcome]
+) -> None:
+    """Keep which members the groups of the target now have through us.
+
+    To be called before their links are stored.
+    """
+    written = written_member.c
+    for some in slices(_linked_anew(connection, target, outcomes)):
         connection.execute(
             delete(written_member).where(
                 written.target == target, written.group_guid.in_(some)
@@ -106,3 +126,31 @@ def forget_written(connection: Connection, target: str, ids: Sequence[str]) -> N
 def coming(cycle: str) -> ColumnElement[bool]:
     """Say in SQL: an effect that the cycle is to send."""
     return and_(effect.c.cycle == cycle, effect.c.state == "pending")
+
+
+class Memberships(Part):
+    async def keep_written(
+        self, target: str, group: str, present: Collection[str]
+    ) -> None:
+        its = (written_member.c.target == target) & (
+            written_member.c.group_guid == group
+        )
+        resources = select(written_member.c.member_guid, link.c.resource).outerjoin(
+            link,
+            (link.c.target == target) & (link.c.guid == written_member.c.member_guid),
+        )
+
+        def work(connection: Connection) -> None:
+            gone = [
+                guid
+                for guid, resource in connection.execute(resources.where(its))
+                if resource not in present
+            ]
+            for some in slices(gone):
+                connection.execute(
+                    delete(written_member).where(
+                        its, written_member.c.member_guid.in_(some)
+                    )
+                )
+
+        await self.database.run(work)

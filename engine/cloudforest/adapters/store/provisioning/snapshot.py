@@ -48,6 +48,24 @@ class Snapshot(Part):
 
         await self.database.run(work)
 
+    async def pictured(
+        self, picture: str, resource_type: str, resources: Sequence[str]
+    ) -> dict[str, TargetResource]:
+        query = select(resource.c.resource, resource.c.body).where(
+            resource.c.target == picture, resource.c.resource_type == resource_type
+        )
+
+        def work(connection: Connection) -> dict[str, TargetResource]:
+            return {
+                id_: TargetResource(id=id_, values=body)
+                for some in slices(resources)
+                for id_, body in connection.execute(
+                    query.where(resource.c.resource.in_(some))
+                )
+            }
+
+        return await self.database.run(work)
+
     async def clear_snapshot(self, picture: str) -> None:
         def work(connection: Connection) -> None:
             for table in (resource, resource_key):

@@ -10,8 +10,10 @@ from cloudforest.adapters.store.provisioning.effects import Effects
 from cloudforest.adapters.store.provisioning.escrows import Escrows
 from cloudforest.adapters.store.provisioning.evaluations import Evaluations
 from cloudforest.adapters.store.provisioning.holdings import Holdings
+from cloudforest.adapters.store.provisioning.jobs import Jobs
 from cloudforest.adapters.store.provisioning.links import Links
 from cloudforest.adapters.store.provisioning.logs import Logs
+from cloudforest.adapters.store.provisioning.memberships import Memberships
 from cloudforest.adapters.store.provisioning.snapshot import Snapshot
 from cloudforest.adapters.store.provisioning.sources.imports import Imports
 from cloudforest.adapters.store.provisioning.sources.inquiries import Inquiries
@@ -28,12 +30,14 @@ class SqlProvisioningStore(
     DueMembers,
     Belongings,
     Links,
+    Memberships,
     Snapshot,
     Effects,
     Escrows,
     Stages,
     Allowances,
     Logs,
+    Jobs,
     Cycles,
 ):
     """`model.ports.ProvisioningStore` on SQLite or PostgreSQL."""

@@ -81,6 +81,7 @@ link = Table(
     Column("origin", String(10), nullable=False),
     Column("anchor", String(200), nullable=False),
     Column("written", JSON, nullable=False),
+    Column("checked", Boolean, nullable=False),
     Index("link_resource", "target", "resource", unique=True),
 )
 
@@ -161,6 +162,21 @@ cycle = Table(
     Column("state", String(10), nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("cycle_job", "job", "started"),
+)
+
+job_state = Table(
+    "job_state",
+    metadata,
+    Column("job", String(200), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# The targets that are down, each with its next try.
+breaker = Table(
+    "breaker",
+    metadata,
+    Column("target", String(200), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
 )
 
 allowance = Table(

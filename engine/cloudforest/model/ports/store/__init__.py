@@ -13,6 +13,7 @@ from cloudforest.model.ports.store.evaluations import Evaluations
 from cloudforest.model.ports.store.holdings import Holdings
 from cloudforest.model.ports.store.imports import Imports
 from cloudforest.model.ports.store.inquiries import Inquiries
+from cloudforest.model.ports.store.jobs import Jobs, Judge
 from cloudforest.model.ports.store.links import Links
 from cloudforest.model.ports.store.logs import Logs
 from cloudforest.model.ports.store.memberships import Memberships
@@ -35,7 +36,11 @@ class ProvisioningStore(
     Memberships,
     Belongings,
     Cycles,
+    Jobs,
     Logs,
     Protocol,
 ):
     """All that is kept about jobs, their objects and their cycles."""
+
+
+__all__ = ["Judge", "ProvisioningStore"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from cloudforest.model.ports.store.jobs import Judge
 from cloudforest.model.provisioning import Cycle
 
 
@@ -12,7 +13,9 @@ class Cycles(Protocol):
         """Store it; a cycle of this job still called running was cut short: failed."""
         ...
 
-    async def finish_cycle(self, cycle: Cycle) -> None: ...
+    async def finish_cycle(self, cycle: Cycle, judge: Judge | None = None) -> None:
+        """Store it, and how its job and target stand after it, in one transaction."""
+        ...
 
     async def last_cycles(self) -> dict[str, Cycle]:
         """Return the latest cycle of each job."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from cloudforest.model.program import ObjectType
@@ -25,6 +25,15 @@ class Memberships(Protocol):
         when the directory says so, or when the job has lost the member, nobody holds
         it, its type is one of `types`, and nothing holds back its own deprovisioning.
         In order of group and member.
+        """
+        ...
+
+    async def keep_written(
+        self, target: str, group: str, present: Collection[str]
+    ) -> None:
+        """Count as written only those of the group's members that it really has.
+
+        `present` are resource ids.
         """
         ...
 

@@ -67,10 +67,17 @@ class Outbox(Protocol):
 
     async def escrowed(self, job: str) -> list[Effect]: ...
 
+    async def escrow_page(
+        self, job: str, *, after: str, limit: int
+    ) -> list[tuple[Effect, str | None]]:
+        """Return escrowed effects by key, those after `after`, with the object's DN."""
+        ...
+
     async def retry(self, job: str, object: str | None, now: datetime) -> int:  # noqa: A002
         """Make what is in escrow for an object (None: for all) due, given up or not.
 
-        Its 28 days start anew. Return how many effects there are.
+        Its tries are forgotten, and its 28 days start anew; whether a creation may have
+        reached the target is not. Return how many effects there are.
         """
         ...
 

@@ -19,6 +19,12 @@ class Pictures(Protocol):
         """Add to a picture of the target; it can be searched by these paths."""
         ...
 
+    async def pictured(
+        self, picture: str, resource_type: str, resources: Sequence[str]
+    ) -> dict[str, TargetResource]:
+        """Return those of the resources that the picture has, by their id."""
+        ...
+
     async def clear_snapshot(self, picture: str) -> None: ...
 
     async def matches(

@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("origin", sa.String(length=10), nullable=False),
         sa.Column("anchor", sa.String(length=200), nullable=False),
         sa.Column("written", sa.JSON(), nullable=False),
+        sa.Column("checked", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("target", "guid"),
     )
     op.create_index("link_resource", "link", ["target", "resource"], unique=True)
@@ -136,6 +137,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("cycle_job", "cycle", ["job", "started"], unique=False)
+    op.create_table(
+        "job_state",
+        sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("job"),
+    )
+    op.create_table(
+        "breaker",
+        sa.Column("target", sa.String(length=200), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("target"),
+    )
     op.create_table(
         "allowance",
         sa.Column("stage", sa.String(length=64), nullable=False),

@@ -1,0 +1,158 @@
+"""What operators do to jobs by hand: pause, start, restart, retry; all audited."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from msgspec.structs import replace
+
+from cloudforest.base.clock import Clock
+from cloudforest.base.errors import Busy, Misconfigured, Refused, Unavailable
+from cloudforest.front.wiring import summaries
+from cloudforest.hybrid.operators import Operators
+from cloudforest.model.identity import Operator
+from cloudforest.model.ports import ProvisioningStore, RegistrationStore
+from cloudforest.model.provisioning import (
+    JobState,
+    Pause,
+    ResetScope,
+    Standing,
+)
+from cloudforest.model.registration import Job, Registration
+from cloudforest.provisioning.run import Turns
+from cloudforest.provisioning.scheduling.standing import Hold, holds, standings
+
+SCOPES: tuple[ResetScope, ...] = get_args(ResetScope)
+FULL = "Full"
+DEFAULT: tuple[ResetScope, ...] = ("Escrows", "QuarantineState", "Watermark")
+"""As in Graph: an empty resetScope is the portal's `Restart provisioning`."""
+BATCH = 500
+
+
+def read_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
+    """Return what is to be reset; raises Misconfigured for a name that is none."""
+    known: dict[str, tuple[ResetScope, ...]] = {
+        each.lower(): (each,) for each in SCOPES
+    }
+    known[FULL.lower()] = SCOPES
+    words = [each.strip() for each in names if each.strip()]
+    if unknown := [each for each in words if each.lower() not in known]:
+        raise Misconfigured(
+            f"{', '.join(unknown)} can't be reset; write one or more of "
+            f"{', '.join([*SCOPES, FULL])}, with commas between."
+        )
+    return frozenset(scope for each in words for scope in known[each.lower()]) or (
+        frozenset(DEFAULT)
+    )
+
+
+@dataclass(frozen=True)
+class Steering:
+    registrations: RegistrationStore
+    store: ProvisioningStore
+    operators: Operators
+    turns: Turns
+    clock: Clock
+
+    async def standings(self, registration: Registration) -> dict[str, Standing]:
+        return standings(
+            registration, await self.store.job_states(), await self.store.breakers()
+        )
+
+    async def holds(self, registration: Registration) -> dict[str, Hold]:
+        """Return the jobs that the scheduler does not simply start."""
+        return holds(await self.standings(registration))
+
+    async def pause(self, name: str, operator: Operator) -> None:
+        """Start no more cycles; the one that runs goes on to its end."""
+        await self._job(name)
+        pause = Pause(since=self.clock(), by=operator.name)
+        await self.store.change_job(
+            name, lambda state: replace(state, paused=state.paused or pause)
+        )
+        await self.operators.audit(operator, "job pause", name)
+
+    async def start(self, name: str, operator: Operator) -> None:
+        """Go on after a pause, a quarantine, or what came of it."""
+        job = await self._job(name)
+        if not job.enabled:
+            raise Refused(
+                f"Job {name} is not enabled in the tree; write `enabled: true` there "
+                "and apply."
+            )
+        await self.store.change_job(name, _started)
+        await self.operators.audit(operator, "job start", name)
+
+    async def restart(
+        self, name: str, scopes: frozenset[ResetScope], operator: Operator
+    ) -> None:
+        """Forget what the scopes name; raises Busy while a cycle runs."""
+        job = await self._job(name)
+        detail = f"{name} {','.join(sorted(scopes))}"
+
+        def change(state: JobState) -> JobState:
+            return _cleared(state) if "QuarantineState" in scopes else state
+
+        with self._resting(name):
+            await self.store.restart_job(
+                name, job.target, resets=scopes, change=change, now=self.clock()
+            )
+        await self.operators.audit(operator, "job restart", detail)
+
+    async def escrow(self, name: str) -> AsyncIterator[dict[str, Any]]:
+        """Yield what each escrowed object of a job waits for."""
+        after = ""
+        while page := await self.store.escrow_page(name, after=after, limit=BATCH):
+            for effect, dn in page:
+                yield summaries.escrowed(effect, dn)
+                after = effect.key
+
+    async def require(self, name: str) -> None:
+        """Raise Misconfigured unless there is such a job."""
+        await self._job(name)
+
+    async def retry(self, name: str, subject: str | None, operator: Operator) -> int:
+        """Make one escrowed object due, or all (None); return how many changes."""
+        await self._job(name)
+        with self._resting(name):
+            released = await self.store.retry(name, subject, self.clock())
+        if subject is not None and not released:
+            raise Refused(
+                f"{subject} is not in escrow of job {name}; `job escrow {name}` shows "
+                "who is."
+            )
+        await self.operators.audit(operator, "job escrow", f"{name} {subject or 'all'}")
+        return released
+
+    @contextmanager
+    def _resting(self, name: str) -> Iterator[None]:
+        """Keep cycles away: one that runs would write over what is changed here."""
+        if self.turns.taken(name):
+            raise Busy(
+                f"Job {name} runs; try again when its cycle has ended, or "
+                f"`job pause {name}` first."
+            )
+        with self.turns.take(name):
+            yield
+
+    async def _job(self, name: str) -> Job:
+        _, registration = await self.registrations.registration()
+        if registration is None:
+            raise Unavailable("Nothing is registered yet; run `cloudforest apply`.")
+        job = registration.job(name)
+        if job is None:
+            raise Misconfigured(
+                f"There is no job {name}; `cloudforest job list` shows those there are."
+            )
+        return job
+
+
+def _cleared(state: JobState) -> JobState:
+    return replace(state, quarantine=None, disabled=None, failures=0)
+
+
+def _started(state: JobState) -> JobState:
+    return replace(_cleared(state), paused=None)

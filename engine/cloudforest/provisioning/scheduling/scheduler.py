@@ -1,0 +1,150 @@
+"""The loop of `serve`: every job at its interval, none overlapping itself."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cloudforest.base.clock import Clock, Sleep
+from cloudforest.model.messages import domain_id
+from cloudforest.model.registration import Job, Registration
+from cloudforest.program.schedule import next_start
+from cloudforest.provisioning.scheduling.standing import Hold
+
+LOOK_AGAIN = 5.0
+"""Seconds after which a changed registration is noticed at the latest."""
+LEAST_DISTANCE = timedelta(seconds=1)
+"""From one start of a job to the next, however many hints come."""
+
+ReadRegistration = Callable[[], Awaitable[Registration | None]]
+ReadHolds = Callable[[Registration], Awaitable[Mapping[str, Hold]]]
+RunJob = Callable[[str, Registration], Awaitable[object]]
+
+
+@dataclass
+class Scheduler:
+    """Starts the cycles of every enabled job.
+
+    `read` is asked anew for each tick, so a cycle runs what is registered then; `held`
+    names the jobs that are not started yet. `run` does not raise for what happens to
+    one job. Missed ticks are one start. A job's jitter is a fraction in [0, 1), the
+    same for as long as the service runs.
+    """
+
+    read: ReadRegistration
+    held: ReadHolds
+    run: RunJob
+    clock: Clock
+    sleep: Sleep = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+    _started: dict[str, datetime] = field(default_factory=dict)
+    _jitters: dict[str, float] = field(default_factory=dict)
+    _running: set[str] = field(default_factory=set)
+    _hinted: set[str] = field(default_factory=set)
+    _nudged: set[str] = field(default_factory=set)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def nudge(self, domain: str) -> None:
+        """Make the jobs of the domain with this `domain_id` due: something changed.
+
+        Hints that come together are one; one that comes while a job runs starts it
+        once more afterwards. A job that is held waits all the same.
+        """
+        self._hinted.add(domain)
+        self._wake.set()
+
+    async def hear(self, hints: AsyncIterator[str]) -> None:
+        """Pass on what the agents say has changed, until cancelled."""
+        async for domain in hints:
+            self.nudge(domain)
+
+    def start_at_once(self, job: str) -> None:
+        """Forget when the job started last, so that it is due."""
+        self._started.pop(job, None)
+        self._wake.set()
+
+    def next_starts(
+        self, jobs: Iterable[Job], now: datetime, holds: Mapping[str, Hold]
+    ) -> dict[str, datetime]:
+        """Return when each enabled job starts next, if it does not run then."""
+        starts = {}
+        for job in jobs:
+            held = holds.get(job.name, now)
+            if job.enabled and held is not None:
+                starts[job.name] = max(self._next_start(job, now), held)
+        return starts
+
+    def _next_start(self, job: Job, now: datetime) -> datetime:
+        nudged = job.name in self._nudged
+        interval = timedelta(seconds=job.interval)
+        return next_start(
+            previous=self._started.get(job.name),
+            now=now,
+            interval=min(LEAST_DISTANCE, interval) if nudged else interval,
+            jitter=self._jitters.setdefault(job.name, self.jitter()),
+        )
+
+    async def serve(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._wake.clear()
+                registration = await self.read()
+                pause = LOOK_AGAIN
+                if registration is not None:
+                    pause = await self._tick(registration, tasks)
+                await self._nap(pause)
+
+    async def _tick(
+        self, registration: Registration, tasks: asyncio.TaskGroup
+    ) -> float:
+        """Start what is due; return the seconds until to look again."""
+        holds = await self.held(registration)
+        now = self.clock()
+        self._nudge_jobs(registration.jobs)
+        starts = self.next_starts(registration.jobs, now, holds)
+        for name, start in starts.items():
+            if start <= now and name not in self._running:
+                self._started[name] = now
+                self._running.add(name)
+                self._nudged.discard(name)
+                tasks.create_task(self._cycle(name, registration))
+        return self._pause(self.next_starts(registration.jobs, now, holds), now)
+
+    def _nudge_jobs(self, jobs: Iterable[Job]) -> None:
+        self._nudged |= {
+            job.name for job in jobs if domain_id(job.domain) in self._hinted
+        }
+        self._hinted.clear()
+
+    async def _cycle(self, name: str, registration: Registration) -> None:
+        try:
+            await self.run(name, registration)
+        finally:
+            self._running.discard(name)
+            if name in self._nudged:
+                self._wake.set()
+
+    @staticmethod
+    def _pause(starts: dict[str, datetime], now: datetime) -> float:
+        """Return the seconds until the next start, or until to look again.
+
+        A job that is due and still runs starts when it is seen to have ended.
+        """
+        waits = [(start - now).total_seconds() for start in starts.values()]
+        return min([LOOK_AGAIN, *(wait for wait in waits if wait > 0)])
+
+    async def _nap(self, seconds: float) -> None:
+        """Sleep, unless somebody has something for us."""
+        sleeping = asyncio.ensure_future(self.sleep(seconds))
+        waking = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+            if sleeping.done():
+                sleeping.result()
+        finally:
+            sleeping.cancel()
+            waking.cancel()
