@@ -20,7 +20,11 @@ from sqlalchemy import (
 
 from cloudforest.adapters.store.provisioning.memberships import coming
 from cloudforest.adapters.store.provisioning.part import Part
-from cloudforest.adapters.store.provisioning.presence import is_held, is_linked
+from cloudforest.adapters.store.provisioning.presence import (
+    has_left,
+    is_held,
+    is_linked,
+)
 from cloudforest.adapters.store.tables import effect, membership, source, written_member
 from cloudforest.model.program import ObjectType
 from cloudforest.model.provisioning import TargetJobs
@@ -70,21 +74,24 @@ def _is_written(jobs: TargetJobs) -> ColumnElement[bool]:
 def _by_group(
     jobs: TargetJobs, cycle: str, after: tuple[str, str]
 ) -> Select[str, str, bool]:
-    """Ask for what the directory says of the groups that the job holds."""
+    """Ask for what the directory says of the groups that the job holds.
+
+    SQLite asks in the order written, so what leaves few comes first.
+    """
     row = membership.c
     is_member_held = _is_held_by(jobs.all, row.member_guid)
     may_leave = or_(is_member_held, not_(_is_held_back(jobs, cycle, row.member_guid)))
     return (
         select(row.group_guid, row.member_guid, row.wanted)
         .where(row.job == jobs.job, tuple_(row.group_guid, row.member_guid) > after)
-        .where(_is_held_by([jobs.job], row.group_guid))
-        .where(_is_about(jobs, row.group_guid, row.member_guid))
         .where(
             or_(
                 and_(row.wanted == true(), not_(_is_written(jobs)), is_member_held),
                 and_(row.wanted == false(), _is_written(jobs), may_leave),
             )
         )
+        .where(_is_held_by([jobs.job], row.group_guid))
+        .where(_is_about(jobs, row.group_guid, row.member_guid))
     )
 
 
@@ -92,12 +99,13 @@ def _by_member(
     jobs: TargetJobs, cycle: str, types: Sequence[ObjectType], after: tuple[str, str]
 ) -> Select[str, str, bool]:
     """Ask for the memberships that we wrote of members whom the job has lost."""
-    written, lost = written_member.c, source.alias()
+    written = written_member.c
+    lost = select(source.c.guid).where(
+        source.c.job == jobs.job, has_left(), source.c.type.in_(types)
+    )
     return (
         select(written.group_guid, written.member_guid, false().label("wanted"))
-        .join(lost, lost.c.guid == written.member_guid)
-        .where(lost.c.job == jobs.job, lost.c.type.in_(types))
-        .where(lost.c.state.in_(("out", "gone")), written.target == jobs.target)
+        .where(written.member_guid.in_(lost), written.target == jobs.target)
         .where(tuple_(written.group_guid, written.member_guid) > after)
         .where(_is_about(jobs, written.group_guid, written.member_guid))
         .where(not_(_is_held_by(jobs.all, written.member_guid)))
