@@ -25,7 +25,6 @@ from cloudforest.model.ports import (
     ProvisioningStore,
     RegistrationStore,
 )
-from cloudforest.model.provisioning import JobState
 from cloudforest.model.registration import Mail, Registration
 
 LOOK_SECONDS = 60.0
@@ -159,11 +158,6 @@ class Notices:
             # To insist on a wrong password may lock the account.
             longest = isinstance(error, CredentialRejected)
             self._backoff.failed(mail, now, longest=longest)
-
-
-def _why_quarantined(state: JobState | None) -> str | None:
-    quarantine = state.quarantine if state else None
-    return quarantine.sentence if quarantine else None
 
 
 def _is_cancelled() -> bool:
