@@ -22,7 +22,7 @@ from cloudforest.base import logs
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Misconfigured
 from cloudforest.front import boundary
-from cloudforest.front.wiring.directories import open_directory
+from cloudforest.front.wiring.opened.directories import open_directory
 from cloudforest.model.ports import Answerer, Directory
 from cloudforest.model.registration import Domain
 

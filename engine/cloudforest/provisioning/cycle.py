@@ -30,7 +30,7 @@ from cloudforest.provisioning.evaluating.evaluate import evaluate
 from cloudforest.provisioning.evaluating.evaluation import settled_digest
 from cloudforest.provisioning.evaluating.guarding.releasing import with_allowances
 from cloudforest.provisioning.exporting.export import export
-from cloudforest.provisioning.importing import import_changes, starting_point
+from cloudforest.provisioning.importing.importing import import_changes, starting_point
 from cloudforest.provisioning.run import (
     Progress,
     Run,

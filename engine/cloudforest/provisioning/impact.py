@@ -10,7 +10,7 @@ from cloudforest.provisioning.evaluating.evaluate import evaluate
 from cloudforest.provisioning.evaluating.guarding.check import Tripped
 from cloudforest.provisioning.evaluating.guarding.digesting import outbox_digest
 from cloudforest.provisioning.evaluating.guarding.releasing import with_allowances
-from cloudforest.provisioning.importing import import_changes
+from cloudforest.provisioning.importing.importing import import_changes
 from cloudforest.provisioning.run import Run
 
 

@@ -6,8 +6,8 @@ from typer.exceptions import Abort
 from cloudforest.agent.bindings import Binding, DirectoryBinding
 from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
 from cloudforest.front.boundary import Exit, run, worst
-from cloudforest.front.cli.cycles import exit_code
-from cloudforest.front.cli.explaining import lookup
+from cloudforest.front.cli.jobs.cycles import exit_code
+from cloudforest.front.cli.understanding.explaining import lookup
 from cloudforest.front.hosting.children import environment_for
 from cloudforest.front.hosting.server import listen, url_of
 from cloudforest.model.messages import Lookup

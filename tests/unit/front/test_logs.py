@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from cloudforest.front.cli.entries import COLUMNS, LINES, csv_head
 from cloudforest.front.cli.moments import past
+from cloudforest.front.cli.understanding.entries import COLUMNS, LINES, csv_head
 from cloudforest.front.http.watching import without_values
 from cloudforest.model.identity import ROLES, sees_values
 from cloudforest.model.provisioning import Change, LogEntry, LoggedMembers

@@ -21,9 +21,9 @@ from cloudforest.model.messages import (
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.program import ScopeProgram
 from cloudforest.model.provisioning import Flat, ImportEnd, Watermark
-from cloudforest.provisioning import asking
 from cloudforest.provisioning.impact import impact
-from cloudforest.provisioning.importing import MANIFEST
+from cloudforest.provisioning.importing import asking
+from cloudforest.provisioning.importing.importing import MANIFEST
 
 RIGHT = "read and list CN=Deleted Objects"
 

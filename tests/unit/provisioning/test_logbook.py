@@ -9,7 +9,7 @@ from cloudforest.base.clock import ManualClock
 from cloudforest.model.program import Attribute, JobProgram
 from cloudforest.model.provisioning import Change
 from cloudforest.provisioning.logbook import LONGEST_TEXT, MOST_ITEMS, REDACTED, shown
-from cloudforest.provisioning.retention import BATCH, Retention
+from cloudforest.provisioning.scheduling.retention import BATCH, Retention
 
 
 def _sensitive(*targets: str) -> JobProgram:

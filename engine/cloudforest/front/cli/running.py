@@ -18,8 +18,8 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
-from cloudforest.front.cli.cycles import exit_code, idle, run_jobs, startable
 from cloudforest.front.cli.documents import compiled_tree
+from cloudforest.front.cli.jobs.cycles import exit_code, idle, run_jobs, startable
 from cloudforest.front.cli.options import Format, Output, State, Tree, state_folder
 from cloudforest.front.cli.planning import plan_against, register
 from cloudforest.front.hosting.children import LocalAgents

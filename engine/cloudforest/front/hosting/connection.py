@@ -14,7 +14,7 @@ from cloudforest.compiler.compile import Compiled, Service, compile_tree
 from cloudforest.front.hosting.children import LocalAgents
 from cloudforest.front.hosting.host import Hosted, Hosting, host
 from cloudforest.front.state import StateFolder
-from cloudforest.front.wiring.previews import Previews
+from cloudforest.front.wiring.opened.previews import Previews
 
 
 @asynccontextmanager

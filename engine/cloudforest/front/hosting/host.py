@@ -21,7 +21,7 @@ from cloudforest.front.http.tenant import tenant_app
 from cloudforest.front.state import StateFolder
 from cloudforest.front.wiring.assembly import Parts, assembled, new_token
 from cloudforest.front.wiring.control_plane import ControlPlane
-from cloudforest.front.wiring.previews import Previews
+from cloudforest.front.wiring.opened.previews import Previews
 from cloudforest.hybrid.operators import Operators
 
 LOCAL_OPERATOR = "local"

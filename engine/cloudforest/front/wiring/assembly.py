@@ -27,13 +27,13 @@ from cloudforest.front.notices.notices import Notices
 from cloudforest.front.state import StateFolder
 from cloudforest.front.wiring.control_plane import ControlPlane
 from cloudforest.front.wiring.decisions import Decisions
-from cloudforest.front.wiring.explained import ExplainedBus
 from cloudforest.front.wiring.impacts import Impacts
 from cloudforest.front.wiring.objects import Objects
-from cloudforest.front.wiring.previews import Previews
-from cloudforest.front.wiring.runs import Runs
+from cloudforest.front.wiring.opened.explained import ExplainedBus
+from cloudforest.front.wiring.opened.previews import Previews
+from cloudforest.front.wiring.opened.runs import Runs
+from cloudforest.front.wiring.opened.targets import Targets
 from cloudforest.front.wiring.steering import Steering
-from cloudforest.front.wiring.targets import Targets
 from cloudforest.front.wiring.watching import Watching
 from cloudforest.hybrid.authority import Authority, open_authority
 from cloudforest.hybrid.bootstrap import Bootstrap

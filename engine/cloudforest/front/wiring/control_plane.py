@@ -19,7 +19,7 @@ from cloudforest.front.wiring import summaries
 from cloudforest.front.wiring.decisions import Decisions
 from cloudforest.front.wiring.impacts import Impacts
 from cloudforest.front.wiring.objects import Objects, registered, required
-from cloudforest.front.wiring.runs import Runs
+from cloudforest.front.wiring.opened.runs import Runs
 from cloudforest.front.wiring.steering import Steering
 from cloudforest.front.wiring.watching import Watching
 from cloudforest.hybrid.bootstrap import Bootstrap
@@ -36,8 +36,8 @@ from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import jobs_to_hold
 from cloudforest.plan.plan import Foreseen
-from cloudforest.provisioning.retention import Retention
 from cloudforest.provisioning.run import Progress, silent
+from cloudforest.provisioning.scheduling.retention import Retention
 from cloudforest.provisioning.scheduling.scheduler import Scheduler
 
 _AWAIT_SECONDS = 30.0

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from cloudforest.base.canonical import digest
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.front.wiring import summaries
-from cloudforest.front.wiring.previews import Previews
-from cloudforest.front.wiring.runs import Runs
+from cloudforest.front.wiring.opened.previews import Previews
+from cloudforest.front.wiring.opened.runs import Runs
 from cloudforest.model.identity import Operator, permits
 from cloudforest.model.ports import AgentBus, IdentityStore, RegistrationStore
 from cloudforest.model.registration import Job, Registration, Target

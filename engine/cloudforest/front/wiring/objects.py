@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudforest.base.errors import Unavailable
-from cloudforest.front.wiring.runs import Runs
+from cloudforest.front.wiring.opened.runs import Runs
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.identity import Operator
 from cloudforest.model.messages import Lookup

@@ -20,9 +20,9 @@ from cloudforest.model.provisioning import LogQuery
 from cloudforest.program.expressions.reads import COMPUTED
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
-from cloudforest.provisioning.asking import require_end
+from cloudforest.provisioning.importing.asking import require_end
+from cloudforest.provisioning.importing.requests import request
 from cloudforest.provisioning.mapper import mappers
-from cloudforest.provisioning.requests import request
 from cloudforest.provisioning.run import Run
 
 USER_PRINCIPAL_NAME = "userprincipalname"

@@ -15,7 +15,9 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.provisioning.memberships import forget_older_members
+from cloudforest.adapters.store.provisioning.members.memberships import (
+    forget_older_members,
+)
 from cloudforest.adapters.store.provisioning.part import (
     Part,
     insert_missing,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 from sqlalchemy import Connection, select, update
 
-from cloudforest.adapters.store.provisioning.memberships import save_members
+from cloudforest.adapters.store.provisioning.members.memberships import save_members
 from cloudforest.adapters.store.provisioning.part import Row, slices, upsert
 from cloudforest.adapters.store.provisioning.sources.settling import unsettle
 from cloudforest.adapters.store.tables import scope_member, source

@@ -17,10 +17,13 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.provisioning import effects
 from cloudforest.adapters.store.provisioning.logs import save_log
+from cloudforest.adapters.store.provisioning.outbox import effects
+from cloudforest.adapters.store.provisioning.outbox.spending import (
+    forget_staged,
+    text_of,
+)
 from cloudforest.adapters.store.provisioning.part import Part, upsert
-from cloudforest.adapters.store.provisioning.spending import forget_staged, text_of
 from cloudforest.adapters.store.tables import (
     allowance,
     effect,

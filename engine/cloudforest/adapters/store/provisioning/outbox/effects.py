@@ -7,20 +7,20 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import Connection, delete, func, select
 
-from cloudforest.adapters.store.provisioning.links import forget_links, save_links
+from cloudforest.adapters.store.provisioning.links.links import forget_links, save_links
 from cloudforest.adapters.store.provisioning.logs import save_log
-from cloudforest.adapters.store.provisioning.memberships import (
+from cloudforest.adapters.store.provisioning.members.memberships import (
     coming,
     forget_written,
     write_members,
 )
-from cloudforest.adapters.store.provisioning.part import Part, Row, slices, upsert
-from cloudforest.adapters.store.provisioning.sources.imports import forget
-from cloudforest.adapters.store.provisioning.sources.settling import unsettle_written
-from cloudforest.adapters.store.provisioning.spending import (
+from cloudforest.adapters.store.provisioning.outbox.spending import (
     done_with,
     save_spent,
 )
+from cloudforest.adapters.store.provisioning.part import Part, Row, slices, upsert
+from cloudforest.adapters.store.provisioning.sources.imports import forget
+from cloudforest.adapters.store.provisioning.sources.settling import unsettle_written
 from cloudforest.adapters.store.tables import effect
 from cloudforest.model.provisioning import (
     PHASE_WRITE,

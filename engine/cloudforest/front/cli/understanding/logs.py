@@ -11,9 +11,9 @@ import typer
 
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Unavailable
-from cloudforest.front.cli.entries import LINES, csv_head
 from cloudforest.front.cli.moments import past
 from cloudforest.front.cli.options import State, state_folder
+from cloudforest.front.cli.understanding.entries import LINES, csv_head
 from cloudforest.front.hosting.connection import connect
 from cloudforest.front.state import StateFolder
 from cloudforest.model.provisioning import LogAction, LogQuery, LogStatus

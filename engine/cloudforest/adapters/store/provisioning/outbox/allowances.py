@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, delete, func, select
 
+from cloudforest.adapters.store.provisioning.outbox.spending import text_of
 from cloudforest.adapters.store.provisioning.part import Part, upsert
-from cloudforest.adapters.store.provisioning.spending import text_of
 from cloudforest.adapters.store.tables import allowance, spent
 from cloudforest.model.provisioning import Allowance
 

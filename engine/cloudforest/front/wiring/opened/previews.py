@@ -17,7 +17,7 @@ from cloudforest.adapters.memory import MemoryBus
 from cloudforest.agent.answer import Answer
 from cloudforest.agent.bindings import binding_of
 from cloudforest.base.errors import CloudforestError
-from cloudforest.front.wiring.directories import open_directory
+from cloudforest.front.wiring.opened.directories import open_directory
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Page, SyncRequest
 from cloudforest.model.ports import Answerer

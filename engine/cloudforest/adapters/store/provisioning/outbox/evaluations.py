@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, case, delete, func, select, update
 
-from cloudforest.adapters.store.provisioning.effects import rows_of
+from cloudforest.adapters.store.provisioning.outbox.effects import rows_of
 from cloudforest.adapters.store.provisioning.part import IN_LIST, Part, slices, upsert
 from cloudforest.adapters.store.provisioning.presence import is_present
 from cloudforest.adapters.store.tables import effect, reference, source

@@ -10,7 +10,7 @@ import typer
 
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
-from cloudforest.front.cli.jobs import JobName
+from cloudforest.front.cli.jobs.jobs import JobName
 from cloudforest.front.cli.options import Format, Output, State, state_folder
 from cloudforest.front.hosting.connection import connect
 

@@ -8,8 +8,8 @@ from cloudforest.base.errors import Refused, Unavailable
 from cloudforest.model.messages import Closing, Page, SyncRequest
 from cloudforest.model.provisioning import CycleKind, ImportEnd, Watermark
 from cloudforest.program.digest import program_digest
-from cloudforest.provisioning.asking import ask, ask_for_escrowed, objects
-from cloudforest.provisioning.requests import request
+from cloudforest.provisioning.importing.asking import ask, ask_for_escrowed, objects
+from cloudforest.provisioning.importing.requests import request
 from cloudforest.provisioning.run import Run
 
 DAY = timedelta(days=1)

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from cloudforest.adapters.store.provisioning.effects import decode, rows_of
+from cloudforest.adapters.store.provisioning.outbox.effects import decode, rows_of
 from cloudforest.adapters.store.provisioning.part import Part, upsert
 from cloudforest.adapters.store.tables import effect, source
 from cloudforest.model.provisioning import Effect

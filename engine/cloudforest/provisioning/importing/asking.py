@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import Closing, Lookup, ObjectRecord, Record, Unknown
 from cloudforest.model.provisioning import Effect
-from cloudforest.provisioning.requests import request
+from cloudforest.provisioning.importing.requests import request
 from cloudforest.provisioning.run import Run
 
 BATCH = 2000

@@ -18,7 +18,7 @@ from sqlalchemy import (
     union,
 )
 
-from cloudforest.adapters.store.provisioning.memberships import coming
+from cloudforest.adapters.store.provisioning.members.memberships import coming
 from cloudforest.adapters.store.provisioning.part import Part
 from cloudforest.adapters.store.provisioning.presence import (
     has_left,

@@ -11,9 +11,9 @@ import typer
 
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit, worst
-from cloudforest.front.cli.jobs import JobName
+from cloudforest.front.cli.jobs.jobs import JobName
 from cloudforest.front.cli.options import Format, Output, State, state_folder
-from cloudforest.front.cli.steps import show_steps
+from cloudforest.front.cli.understanding.steps import show_steps
 from cloudforest.front.hosting.connection import connect
 from cloudforest.model.messages import Lookup
 

@@ -10,7 +10,7 @@ import typer
 
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
-from cloudforest.front.cli.cycles import exit_code, run_jobs
+from cloudforest.front.cli.jobs.cycles import exit_code, run_jobs
 from cloudforest.front.cli.options import Format, Output, State, state_folder
 from cloudforest.front.hosting.connection import connect
 

@@ -14,7 +14,7 @@ from sqlalchemy import (
     select,
 )
 
-from cloudforest.adapters.store.provisioning.jobs import change_standing
+from cloudforest.adapters.store.provisioning.jobs.jobs import change_standing
 from cloudforest.adapters.store.provisioning.part import Part, upsert
 from cloudforest.adapters.store.tables import (
     cycle,

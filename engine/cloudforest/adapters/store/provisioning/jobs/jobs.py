@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, Table, delete, false, select, update
 
-from cloudforest.adapters.store.provisioning.escrows import release
+from cloudforest.adapters.store.provisioning.outbox.escrows import release
 from cloudforest.adapters.store.provisioning.part import Part, upsert
 from cloudforest.adapters.store.tables import (
     breaker,

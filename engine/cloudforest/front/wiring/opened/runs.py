@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError
-from cloudforest.front.wiring.targets import Targets
+from cloudforest.front.wiring.opened.targets import Targets
 from cloudforest.model.ports import AgentBus, ProvisioningStore
 from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import Registration

@@ -1,0 +1,3 @@
+"""Jobs and their cycles."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Memberships: what the directory wants, and what we wrote."""
+
+from __future__ import annotations

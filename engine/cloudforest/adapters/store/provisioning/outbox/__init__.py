@@ -1,0 +1,3 @@
+"""The outbox, its stages, and what budgets have borne."""
+
+from __future__ import annotations

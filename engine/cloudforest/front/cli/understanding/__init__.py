@@ -1,0 +1,3 @@
+"""`status`, `logs`, `explain` and `provision`."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What is imported, and what it is linked to."""
+
+from __future__ import annotations
