@@ -3,13 +3,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check servers bench clean
+.PHONY: run test test-long check servers bench clean
 
 run: .venv/run
 	$(BIN)/cloudforest up topologies/new-hybrid-customer --once
 
 test: check servers
 	$(BIN)/pytest
+
+# Kills at every moment and large volumes, of which `make test` takes a sample.
+test-long: check servers
+	$(BIN)/pytest --long
 
 check: .venv/dev
 	$(BIN)/ruff format --check

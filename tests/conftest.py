@@ -8,6 +8,7 @@ import socket
 import pytest
 
 pytest_plugins = [
+    "tests.sampling",
     "tests.servers.mail",
     "tests.servers.postgres",
     "tests.servers.samba",

@@ -11,54 +11,48 @@ GROUPS = f"OU=Groups,{BASE}"
 NORMAL, DISABLED = 544, 546
 """An account without password, enabled or disabled."""
 
-_GRANTING = """
+GRANT = """
 import sys
 import ldb
 from samba.auth import system_session
 from samba.ndr import ndr_pack, ndr_unpack
-from samba.dcerpc import misc, security
+from samba.dcerpc import security
 from samba.param import LoadParm
 from samba.samdb import SamDB
 
-folder, base, account, *rest = sys.argv[1:]
+folder, base, account, *entries = sys.argv[1:]
 lp = LoadParm()
 lp.load(f"{folder}/etc/smb.conf")
 db = SamDB(f"{folder}/private/sam.ldb", session_info=system_session(lp), lp=lp)
 [found] = db.search(base, expression=f"(sAMAccountName={account})", attrs=["objectSid"])
 sid = str(ndr_unpack(security.dom_sid, found["objectSid"][0]))
 
-def add_ace(dn, ace):
+def append(dn, ace):
     controls = ["show_deleted:1", "sd_flags:1:4"]
     names = ["nTSecurityDescriptor"]
     [head] = db.search(dn, ldb.SCOPE_BASE, attrs=names, controls=controls)
     held = ndr_unpack(security.descriptor, head["nTSecurityDescriptor"][0])
     domain = security.dom_sid(db.get_domain_sid())
-    more = held.as_sddl(domain).replace("(", ace + "(", 1)
+    sddl = held.as_sddl(domain)
+    # What is denied goes first.
+    sddl = sddl.replace("(", ace + "(", 1) if "D;" in ace else sddl + ace
     change = ldb.Message(head.dn)
     change["sd"] = ldb.MessageElement(
-        ndr_pack(security.descriptor.from_sddl(more, domain)),
+        ndr_pack(security.descriptor.from_sddl(sddl, domain)),
         ldb.FLAG_MOD_REPLACE, "nTSecurityDescriptor")
     db.modify(change, controls)
-"""
 
-DELEGATION = f"""{_GRANTING}
-add_ace(base, f"(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;{{sid}})")
-if "deleted" in rest:
-    add_ace(f"CN=Deleted Objects,{{base}}", f"(A;CI;RPLCLORC;;;{{sid}})")
+for entry in entries:
+    dn, ace = entry.split("|")
+    append(dn, ace.replace("{sid}", sid))
 """
-"""Grants Replicating Directory Changes and, if asked, the sight of deleted objects."""
+"""Appends entries to DACLs: each is DN|SDDL, where `{sid}` is the account's."""
 
-HIDING = f"""{_GRANTING}
-attribute, dn = rest
-[found] = db.search(
-    db.get_schema_basedn(),
-    expression=f"(lDAPDisplayName={{attribute}})",
-    attrs=["schemaIDGUID"],
-)
-guid = ndr_unpack(misc.GUID, found["schemaIDGUID"][0])
-add_ace(dn, f"(OD;;RP;{{guid}};;{{sid}})")
-"""
-"""Denies an account the sight of one attribute of an object."""
+REPLICATE = "(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;{sid})"
+"""Replicating Directory Changes."""
+SEE_DELETED = "(A;CI;RPLCLORC;;;{sid})"
+USER_CLASS = "bf967aba-0de6-11d0-a285-00aa003049e2"
+
 
 MORE = (
     "title: Engineer",

@@ -29,7 +29,7 @@ TOKEN = "a-token-for-tests"
 StartScimServer = Callable[[], ScimServer]
 
 
-def _ask(url: str) -> dict[str, int]:
+def _ask(url: str) -> Any:
     with urllib.request.urlopen(url, timeout=30) as answer:
         return json.load(answer)
 
@@ -81,7 +81,10 @@ def scim_server(_idle_scim_servers: list[_Running]) -> Iterator[StartScimServer]
         running.append(one)
         _ask(f"{one.root}/__reset__")
         return ScimServer(
-            f"{one.root}/v2", TOKEN, lambda: _ask(f"{one.root}/__counts__")
+            f"{one.root}/v2",
+            TOKEN,
+            lambda: _ask(f"{one.root}/__counts__"),
+            lambda: _ask(f"{one.root}/__requests__"),
         )
 
     yield start

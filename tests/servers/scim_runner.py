@@ -1,14 +1,22 @@
-"""Run PyPI scim2-server on a free port, counting requests by method at the server.
+"""Run PyPI scim2-server, noting each request as it arrives.
+
+    scim_runner.py [PORT JOURNAL]
 
 The token comes as the first line of standard input; the port goes to standard output.
+With a JOURNAL the resources outlive the process, as a database's would: each write is
+in the file before it is answered.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections import Counter
+from pathlib import Path
 from threading import Lock
+from urllib.parse import unquote
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from scim2_server.memory import InMemoryStorage
@@ -16,43 +24,115 @@ from scim2_server.testserver.application import BearerTokenApplication
 from scim2_server.testserver.cli import ThreadingWSGIServer
 from scim2_server.utils import load_default_provider
 
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+
 
 class Quiet(WSGIRequestHandler):
     def log_message(self, *_arguments):
         pass
 
 
-class Fresh:
-    """Serves one empty directory after another: `POST /__reset__` begins the next."""
+class Journalled(InMemoryStorage):
+    """Keeps every write in a file, and begins with what is there."""
 
-    def __init__(self, token):
+    def __init__(self, path, provider):
+        super().__init__()
+        self.path = path
+        self.resources = [*self._kept(provider).values()]
+
+    def _kept(self, provider):
+        kept = {}
+        for line in self.path.open(encoding="utf-8") if self.path.exists() else ():
+            name, resource_id, resource = json.loads(line)
+            kept.pop(resource_id, None)
+            if resource is not None:
+                model = provider.model_for(name)
+                kept[resource_id] = model.model_validate(resource)
+        return kept
+
+    def _note(self, name, resource_id, resource):
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([name, resource_id, resource]) + "\n")
+
+    def _store(self, resource, values):
+        super()._store(resource, values)
+        self._note(resource.meta.resource_type, resource.id, resource.model_dump())
+
+    def delete(self, resource_type, resource_id, *, expected_version=None):
+        super().delete(resource_type, resource_id, expected_version=expected_version)
+        self._note(resource_type.name, resource_id, None)
+
+
+class Noting:
+    """Serves one empty directory after another: `/__reset__` begins the next.
+
+    `/__die__?N`: the Nth write from now on is done, and never answered.
+    """
+
+    def __init__(self, token, journal):
         self.token = token
+        self.journal = journal
         self.lock = Lock()
         self.reset()
 
     def reset(self):
         self.counts: Counter[str] = Counter()
+        self.requests = []
+        self.left = None
+        provider = load_default_provider()
+        storage = (
+            Journalled(self.journal, provider) if self.journal else InMemoryStorage()
+        )
         self.application = BearerTokenApplication(
-            InMemoryStorage(), load_default_provider(), bearer_tokens=[self.token]
+            storage, provider, bearer_tokens=[self.token]
         )
 
     def __call__(self, environ, start_response):
-        if environ["PATH_INFO"] == "/__reset__":
-            self.reset()
-        elif environ["PATH_INFO"] != "/__counts__":
-            with self.lock:
-                self.counts[environ["REQUEST_METHOD"]] += 1
-            return self.application(environ, start_response)
+        answer = {}
+        match environ["PATH_INFO"]:
+            case "/__reset__":
+                self.reset()
+            case "/__counts__":
+                answer = self.counts
+            case "/__requests__":
+                answer = self.requests
+            case "/__die__":
+                self.left = int(environ["QUERY_STRING"])
+            case _:
+                return self._serve(environ, start_response)
         start_response("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps(self.counts).encode()]
+        return [json.dumps(answer).encode()]
+
+    def _serve(self, environ, start_response):
+        last = self._note(environ)
+        answer = self.application(environ, start_response)
+        if last:
+            os._exit(1)
+        return answer
+
+    def _note(self, environ):
+        """Keep what is asked; tell whether it is the last that we do."""
+        data = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0))
+        environ["wsgi.input"] = io.BytesIO(data)
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        query = unquote(environ["QUERY_STRING"].replace("+", " "))
+        path += f"?{query}" if query else ""
+        with self.lock:
+            self.counts[method] += 1
+            self.requests.append([method, path, json.loads(data) if data else None])
+            if self.left is None or method not in WRITES:
+                return False
+            self.left -= 1
+            return self.left == 0
 
 
 def main() -> None:
     token = sys.stdin.readline().strip()
+    port, *journal = sys.argv[1:] or ["0"]
     server = make_server(
         "127.0.0.1",
-        0,
-        Fresh(token),
+        int(port),
+        Noting(token, Path(*journal) if journal else None),
         server_class=ThreadingWSGIServer,
         handler_class=Quiet,
     )

@@ -20,6 +20,8 @@ class ScimServer:
     url: str
     token: str
     counter: Callable[[], dict[str, int]]
+    noted: Callable[[], list[Any]] = list
+    """Every request so far, where the server notes them: method, path, body."""
 
     def request(
         self,

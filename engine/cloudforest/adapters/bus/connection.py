@@ -6,6 +6,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import nats.errors
 import structlog
@@ -178,4 +179,7 @@ class Connection:
             await self._noted(error)
 
     async def close(self) -> None:
-        await self._client.close()
+        # Where the server was killed, nats-py may wait for its word of farewell.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._client.close()

@@ -1,0 +1,116 @@
+"""The scope's groups change: the people are not in the delta, and still arrive."""
+
+from __future__ import annotations
+
+import pytest
+from tests.scenario.deltas.lab import Lab
+from tests.scenario.deltas.sent import (
+    change,
+    disabled,
+    dismissed,
+    enabled,
+    enlisted,
+    patch,
+    these,
+)
+from tests.scenario.deltas.stored import forget_asking
+
+
+@pytest.fixture
+def staff(lab: Lab) -> str:
+    """The scope's group, outside the unit: anna and bo are members, cy is not."""
+    anna, bo, _ = lab.people("anna", "bo", "cy")
+    group = lab.group("staff", anna, bo)
+    declare(lab, group)
+    lab.cycle()
+    assert lab.groups() == {"staff": {"anna", "bo"}}
+    return group
+
+
+def declare(lab: Lab, group: str, *, nested: bool = False) -> None:
+    flag = ", nestedGroups: true" if nested else ""
+    lab.declare(f"organizationalUnits: all, groups: ['{group}']{flag}")
+
+
+def test_a_member_enters_and_leaves_and_returns(lab: Lab, staff: str) -> None:
+    anna, cy = f"CN=anna,{lab.unit}", f"CN=cy,{lab.unit}"
+    lab.enlist(staff, cy)
+    assert lab.cycle() == these(lab.created(cy), enlisted("staff", "cy"))
+    lab.settled()
+
+    lab.dismiss(staff, anna)
+    assert lab.cycle() == these(disabled("anna"), dismissed("staff", "anna"))
+    lab.settled()
+
+    lab.modify(anna, title=["Unseen meanwhile"])
+    assert lab.requests() == []
+    lab.modify(anna, title=[])
+    lab.enlist(staff, anna)
+    assert lab.cycle() == these(enabled("anna"), enlisted("staff", "anna"))
+    assert lab.groups() == {"staff": {"anna", "bo", "cy"}}
+    lab.settled()
+
+
+def test_the_group_is_renamed_and_moved(lab: Lab, staff: str) -> None:
+    staff = lab.rename(staff, "CN=everybody")
+    assert lab.requests() == []
+    staff = lab.move(staff, lab.ou("groups"))
+    assert lab.requests() == []
+    lab.modify(staff, displayName=["everybody"])
+    lab.enlist(staff, f"CN=cy,{lab.unit}")
+    assert lab.cycle() == these(
+        patch("Group", "staff", change("displayName", "everybody")),
+        lab.created(f"CN=cy,{lab.unit}"),
+        enlisted("staff", "cy"),
+    )
+    lab.settled()
+
+
+def test_a_deleted_group_deprovisions_nobody(lab: Lab, staff: str) -> None:
+    lab.delete(staff)
+    assert lab.requests("failed") == []
+    assert "CN=staff" in lab.last["error"]
+    assert all(each["active"] for each in lab.users().values())
+
+    anna, bo = f"CN=anna,{lab.unit}", f"CN=bo,{lab.unit}"
+    lab.group("staff", anna, bo)
+    assert lab.requests("failed") == []
+    assert "--reset Full" in lab.last["error"]
+
+
+def test_nested_members_on_and_off(lab: Lab, staff: str) -> None:
+    cy = f"CN=cy,{lab.unit}"
+    lab.enlist(staff, lab.group("inner", cy))
+    assert lab.requests() == []
+
+    declare(lab, staff, nested=True)
+    assert lab.cycle() == [lab.created(cy)]
+    lab.settled()
+
+    dee = lab.person("dee")
+    lab.enlist(f"CN=inner,{lab.unit}", dee)
+    assert lab.cycle() == [lab.created(dee)]
+    lab.dismiss(f"CN=inner,{lab.unit}", cy)
+    assert lab.cycle() == [disabled("cy")]
+    lab.settled()
+
+    declare(lab, staff)
+    assert lab.cycle() == [disabled("dee")]
+    lab.settled()
+
+
+def test_a_group_without_members_is_no_proof_that_they_left(
+    lab: Lab, staff: str
+) -> None:
+    """Its members may be hidden. Once one shows, the next daily question is decided."""
+    lab.dismiss(staff, f"CN=anna,{lab.unit}", f"CN=bo,{lab.unit}")
+    assert lab.cycle() == [dismissed("staff", "anna", "bo")]
+    assert lab.service.status(lab.name)["unknown"] == 2
+
+    cy = f"CN=cy,{lab.unit}"
+    lab.enlist(staff, cy)
+    assert lab.cycle() == these(lab.created(cy), enlisted("staff", "cy"))
+    forget_asking(lab)
+    assert lab.cycle() == these(disabled("anna"), disabled("bo"))
+    assert lab.service.status(lab.name)["unknown"] == 0
+    lab.settled()

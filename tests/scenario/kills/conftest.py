@@ -1,0 +1,55 @@
+"""The plant, and what becomes of its 300 objects when nobody disturbs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.scenario.deltas.service import tree_of
+from tests.scenario.kills.plant import Plant
+from tests.servers.controller import provisioned
+from tests.servers.durable import DurableServer
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """`seconds` that the two cycles took, and the end state from each beginning."""
+
+    seconds: tuple[float, float]
+    end: dict[bool, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    folder = tmp_path_factory.mktemp("plant")
+    with provisioned(folder) as controller:
+        samba = controller.samba
+        account = samba.account("svc-sync")
+        samba.let_replicate("svc-sync", deleted=True)
+        service = tree_of(folder / "tree", samba, account)
+        made = Plant(controller, service, DurableServer(folder))
+        made.fill()
+        made.up = service.start()
+        yield made
+        made.kill("service")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    seconds = (0.0, 0.0)
+    end = {}
+    for _ in range(2):
+        plant.begin(tmp_path_factory.mktemp("undisturbed"))
+        began = time.monotonic()
+        plant.converge()
+        between = time.monotonic()
+        plant.flip()
+        changed = time.monotonic()
+        plant.converge()
+        seconds = (between - began, time.monotonic() - changed)
+        end[plant.flipped] = plant.end_state()
+        plant.target.kill()
+    return Undisturbed(seconds, end)

@@ -1,0 +1,57 @@
+"""Kill anything at any moment: the next cycles reach the same end, without duplicates.
+
+Each trial is an initial cycle over 300 objects, 100 changes, and an incremental cycle.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from tests.scenario.kills.conftest import Undisturbed
+from tests.scenario.kills.plant import Plant
+
+VICTIMS = ("service", "agent", "bus", "directory", "target")
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_the_end_is_the_undisturbed_one(
+    victim: str, moment: float, plant: Plant, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    """`moment` is in the first cycle below 1, in the second one from there to 2."""
+    plant.begin(tmp_path)
+    disturbed = int(moment)
+    for number in range(2):
+        if number == disturbed:
+            with plant.disturbed():
+                time.sleep((moment - number) * undisturbed.seconds[number])
+                plant.kill(victim)
+            plant.revive(victim)
+        plant.converge()
+        if number == 0:
+            plant.flip()
+
+    assert plant.end_state() == undisturbed.end[plant.flipped]
+    plant.target.kill()
+
+
+def test_a_target_that_creates_and_dies_before_it_answers(
+    plant: Plant, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    """What was created is found again, and not created twice."""
+    plant.begin(tmp_path)
+    plant.target.die_after(150)
+    with plant.disturbed():
+        plant.target.await_death()
+    plant.target.start()
+    plant.converge()
+    plant.flip()
+    plant.target.die_after(30)
+    with plant.disturbed():
+        plant.target.await_death()
+    plant.target.start()
+    plant.converge()
+
+    assert plant.end_state() == undisturbed.end[plant.flipped]
+    plant.target.kill()
