@@ -13,7 +13,7 @@ from typing import Any
 import ldap3
 import pytest
 from tests.contract.directory.conftest import over_ldap
-from tests.servers.contoso import BASE, GROUPS, staff
+from tests.servers.contoso import BASE, staff
 from tests.servers.samba import Contoso
 
 from cloudforest.adapters.directory.ldap.session.session import Session
@@ -30,7 +30,9 @@ from cloudforest.model.messages import (
 from cloudforest.model.ports import Cookie
 from cloudforest.model.program import ScopeProgram
 
-CROWD = f"CN=Crowd,{GROUPS}"
+# Outside the groups that other tests count.
+UNIT = f"OU=Crowd,{BASE}"
+CROWD = f"CN=Crowd,{UNIT}"
 SIZE = 5_000
 AT_ONCE = 1_500
 
@@ -40,7 +42,7 @@ from samba.auth import system_session
 from samba.param import LoadParm
 from samba.samdb import SamDB
 
-folder, base, group, size = sys.argv[1:]
+folder, unit, group, size = sys.argv[1:]
 lp = LoadParm()
 lp.load(f"{folder}/etc/smb.conf")
 db = SamDB(
@@ -50,7 +52,6 @@ db = SamDB(
     options=["batch_mode:1"],
 )
 db.transaction_start()
-unit = f"OU=Crowd,{base}"
 db.add({"dn": unit, "objectClass": "organizationalUnit"})
 people = [f"CN=c{number},{unit}" for number in range(int(size))]
 for person in people:
@@ -63,7 +64,7 @@ db.transaction_commit()
 @pytest.fixture(scope="session")
 def crowd(contoso: Contoso) -> str:
     """The objectGUID of a group of 5,000 contacts."""
-    contoso.samba.locally(POPULATE, BASE, CROWD, str(SIZE))
+    contoso.samba.locally(POPULATE, UNIT, CROWD, str(SIZE))
     return contoso.samba.guid(CROWD)
 
 
@@ -103,7 +104,7 @@ async def test_a_group_is_read_with_all_members(
     below = {
         each.guid: each.members
         async for each in directory.below(
-            contoso.samba.guid(GROUPS), "group", ["member"]
+            contoso.samba.guid(UNIT), "group", ["member"]
         )
     }
 
@@ -121,7 +122,7 @@ async def answered(contoso: Contoso, **fields: Any) -> tuple[list[Record], Page]
         "id": "r1",
         "job": "groups",
         "domain": "contoso.com",
-        "scope": ScopeProgram(types=("group",), organizational_units=(GROUPS,)),
+        "scope": ScopeProgram(types=("group",), organizational_units=(UNIT,)),
         "attributes": {"group": ("cn", "member")},
     }
     directories = {"contoso.com": over_ldap(contoso)}
