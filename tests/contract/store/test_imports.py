@@ -146,6 +146,21 @@ async def test_who_is_out_for_want_of_what_we_once_saw_is_unknown(
     assert await presence(store, "a") == ["out"]
 
 
+async def test_what_was_seen_and_is_hidden_still_counts(store: ProvisioningStore):
+    """With an OR filter one attribute may be hidden from us for long, then the other."""
+    await imported(store, found("a", seen=("dept", "kind")))
+    await imported(store, found("a", seen=("kind",), hidden=("dept",)))
+    assert (await row(store, "a")).seen == ("dept", "kind")
+
+    await imported(store, OutOfScope(id="a", rests_on=("dept",)))
+
+    assert await presence(store, "a") == ["unknown"]
+    await imported(store, found("a", seen=("kind",)))
+    assert (await row(store, "a")).seen == ("kind",)
+    await imported(store, OutOfScope(id="a", rests_on=("dept",)))
+    assert await presence(store, "a") == ["out"]
+
+
 async def test_unknown_rows_count_only_while_they_are_linked(store: ProvisioningStore):
     await imported(store, found("a"), found("b"))
     await linked(store, "a")

@@ -358,3 +358,16 @@ async def test_what_the_account_lacks_is_told_with_an_import():
     _, closing = await answered(domain, request())
 
     assert closing.lacks == ("Replicating Directory Changes",)
+
+
+async def test_what_an_object_in_scope_hides_is_named_and_what_was_cleared_is_not():
+    ada = entry("u1", department="IT")
+    domain = Domain([ada])
+    either = filtered('department eq "IT" or title eq "Boss"')
+    held = await watermark(domain)
+    domain.deltas = [delta(ada, mail=("a@x",))]
+    hidden, _ = await answered(domain, request(watermark=held, scope=either))
+    domain.deltas = [delta(ada, title=())]
+    cleared, _ = await answered(domain, request(watermark=held, scope=either))
+
+    assert [each.hidden for each in (*hidden, *cleared)] == [("title",), ()]

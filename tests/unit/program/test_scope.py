@@ -58,7 +58,7 @@ def test_without_organizational_units_the_whole_domain_is_in():
 
 def test_with_groups_only_their_members_are_in():
     scope = program(groups=(f"CN=Cloud,{GROUPS}",))
-    resolved = ResolvedScope(groups=frozenset({"g9"}), members=frozenset({"g1", "g2"}))
+    resolved = ResolvedScope({"g9": frozenset({"g1", "g2"})})
     assert verdict(scope, entry(f"CN=a,{PEOPLE}"), resolved) is None
     assert verdict(scope, entry(f"CN=b,{PEOPLE}", guid="g3"), resolved) == "groups"
     elsewhere = entry(f"CN=c,{GROUPS}", guid="g2")
@@ -67,7 +67,7 @@ def test_with_groups_only_their_members_are_in():
 
 def test_a_group_that_the_scope_names_is_in_wherever_it_lies_and_no_other_is():
     scope = program(groups=(f"CN=Cloud,{GROUPS}",))
-    resolved = ResolvedScope(groups=frozenset({"g9"}), members=frozenset({"g8"}))
+    resolved = ResolvedScope({"g9": frozenset({"g8"})})
     named = entry(f"CN=Cloud,{GROUPS}", guid="g9", kind="group", classes=("group",))
     other = entry(f"CN=Other,{PEOPLE}", guid="g8", kind="group", classes=("group",))
     assert verdict(scope, named, resolved) is None
@@ -181,23 +181,36 @@ def test_what_is_out_for_another_reason_rests_on_nothing():
 def test_groups_that_show_no_member_at_all_may_be_hidden():
     scope = program(groups=(CLOUD,))
     one = entry(f"CN=a,{PEOPLE}")
-    assert rests_on(scope, one) == ("member",)
-    shown = ResolvedScope(groups=frozenset({"g9"}), members=frozenset({"g7"}))
+    silent = ResolvedScope({"g9": frozenset()})
+    assert rests_on(scope, one, silent) == ("member:g9",)
+    shown = ResolvedScope({"g9": frozenset({"g7"})})
     assert rests_on(scope, one, shown) == ()
-    assert rests_on(scope, entry(f"CN=a,{GROUPS}")) == ()
+    assert rests_on(scope, entry(f"CN=a,{GROUPS}"), silent) == ()
     group = entry(f"CN=a,{PEOPLE}", kind="group", classes=("group",))
-    assert rests_on(scope, group) == ()
+    assert rests_on(scope, group, silent) == ()
     both = program(groups=(CLOUD,), user=STAFF)
-    assert rests_on(both, one) == ("department", "employeetype", "member")
-    assert rests_on(both, entry(f"CN=a,{PEOPLE}", department="Law")) == ()
+    hidden = ("department", "employeetype", "member:g9")
+    assert rests_on(both, one, silent) == hidden
+    assert rests_on(both, entry(f"CN=a,{PEOPLE}", department="Law"), silent) == ()
+
+
+def test_a_group_is_hidden_or_not_whatever_the_others_show():
+    scope = program(groups=(CLOUD, f"CN=Other,{GROUPS}"))
+    resolved = ResolvedScope({"g9": frozenset(), "g8": frozenset({"g2"})})
+    gone, here = entry(f"CN=a,{PEOPLE}"), entry(f"CN=b,{PEOPLE}", guid="g2")
+    assert rests_on(scope, gone, resolved) == ("member:g9",)
+    assert Scope(scope, resolved).seen(here) == ("member:g8",)
+    assert Scope(scope, resolved).hidden(here, frozenset()) == ("member:g9",)
 
 
 def test_what_the_scope_rests_on_and_the_object_shows_is_seen():
     scope = program(groups=(CLOUD,), user="employeeType pr or not (title pr)")
-    resolved = ResolvedScope(members=frozenset({"g1"}))
+    resolved = ResolvedScope({"g9": frozenset({"g1"})})
     one = entry(f"CN=a,{PEOPLE}", employeetype="staff", mail="a@contoso.com")
-    assert Scope(scope, resolved).seen(one) == ("employeetype", "member")
-    assert Scope(program(), resolved).seen(one) == ()
+    assert Scope(scope, resolved).seen(one) == ("employeetype", "member:g9")
+    assert Scope(scope, resolved).hidden(one, frozenset()) == ("title",)
+    assert Scope(scope, resolved).hidden(one, {"title"}) == ()
+    assert Scope(program(), ResolvedScope()).seen(one) == ()
     named = entry(CLOUD, guid="g9", kind="group", classes=("group",))
     assert Scope(scope, resolved).seen(named) == ()
 
@@ -226,7 +239,7 @@ def test_each_clause_is_said_to_hold_or_not_in_order():
         "filters.user clause 2: title pr: yes",
     ]
     group = entry(f"CN=a,{GROUPS}", kind="group", classes=("group",))
-    resolved = ResolvedScope(groups=frozenset({"g1"}))
+    resolved = ResolvedScope({"g1": frozenset()})
     assert said(scope, group, resolved) == [
         "not excluded: yes",
         "type: group: yes",

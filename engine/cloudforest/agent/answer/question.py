@@ -82,12 +82,14 @@ async def _resolved(
 ) -> ResolvedScope:
     scope = request.scope
     units = scope.organizational_units
-    members: set[str] = set()
-    for group in it.named(scope.groups):
-        members |= await directory.members(group, nested=scope.nested_groups)
+    groups = {
+        it.guids[group]: await directory.members(
+            it.names[group], nested=scope.nested_groups
+        )
+        for group in scope.groups
+    }
     return ResolvedScope(
-        groups=frozenset(it.guids[group] for group in scope.groups),
-        members=frozenset(members),
+        groups=groups,
         units=None if units is None else it.named(units),
     )
 

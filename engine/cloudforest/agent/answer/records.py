@@ -52,6 +52,7 @@ def _in_scope(
     scope: Scope,
     *,
     asked: AbstractSet[str],
+    cleared: AbstractSet[str],
     clauses: tuple[Clause, ...],
 ) -> InScope:
     """Return the object with the attributes asked for, and no others."""
@@ -64,6 +65,7 @@ def _in_scope(
         anchor=anchor(entry),
         attributes={name: held[name] for name in sorted(asked) if held.get(name)},
         seen=scope.seen(entry),
+        hidden=scope.hidden(entry, cleared),
         clauses=clauses,
     )
 
@@ -108,7 +110,9 @@ def of_entry(
         )
     else:
         names = asked.get(entry.type, frozenset())
-        yield _in_scope(entry, entry.type, scope, asked=names, clauses=clauses)
+        yield _in_scope(
+            entry, entry.type, scope, asked=names, cleared=cleared, clauses=clauses
+        )
         if MEMBER in names:
             # A read names all members, and be it none.
             none = [Members(id=entry.guid)] if is_read else []

@@ -19,7 +19,9 @@ class InScope(Value, frozen=True, tag_field="record", tag="in"):
     `attributes`: names in lower case; values in the directory's order; binary values in
     base64, GUIDs and SIDs in their usual text, references as the other's objectGUID.
     `anchor` is mS-DS-ConsistencyGuid if set, else objectGUID, in GUID text. `seen` are
-    the names of those attributes that the scope rests on and that the object shows.
+    the names of those attributes that the scope rests on and that the object shows,
+    `hidden` of those that it does not show and that no delta named as cleared.
+    `member:GUID` stands for being in one of the scope's groups.
     """
 
     id: str
@@ -29,6 +31,7 @@ class InScope(Value, frozen=True, tag_field="record", tag="in"):
     anchor: str
     attributes: dict[str, tuple[str, ...]]
     seen: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
     clauses: tuple[Clause, ...] = ()
 
 

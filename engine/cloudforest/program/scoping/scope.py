@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from cloudforest.model.messages import Clause
@@ -18,20 +18,37 @@ from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.kleene import Certainty, compile_certainty
 from cloudforest.program.scoping.predicate import Predicate, compile_filter
 
-MEMBER = frozenset({"member"})
 _NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class ResolvedScope:
-    """The objectGUIDs of the scope's groups and of their members, nested if asked.
+    """The scope's groups, each with its members, nested ones if asked: objectGUIDs.
 
     `units` are the DNs of its OUs as they are now; None: as they were written.
     """
 
-    groups: frozenset[str] = frozenset()
-    members: frozenset[str] = frozenset()
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     units: tuple[str, ...] | None = None
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        return _NONE.union(*self.groups.values())
+
+    def holding(self, guid: str) -> Iterator[str]:
+        """Yield the names under which being a member of each group is seen."""
+        for group, members in self.groups.items():
+            if guid in members:
+                yield _membership(group)
+
+    @cached_property
+    def silent(self) -> frozenset[str]:
+        """Return those names for the groups that show no members at all."""
+        return frozenset(_membership(g) for g, held in self.groups.items() if not held)
+
+
+def _membership(group: str) -> str:
+    return f"member:{group}"
 
 
 @dataclass(frozen=True)
@@ -127,11 +144,19 @@ class Scope:
         return tuple(said)
 
     def seen(self, entry: Entry) -> tuple[str, ...]:
-        """Return what the scope rests on and the object shows: names, sorted."""
+        """Return what the scope rests on and the object shows: names, sorted.
+
+        Besides attributes, `member:GUID` for each of the scope's groups that it is in.
+        """
         chosen = self._filter(entry)
         shown = _shown(entry, chosen.reads) if chosen else _NONE
-        is_member = bool(self.program.groups) and entry.guid in self.resolved.members
-        return tuple(sorted(shown | MEMBER if is_member else shown))
+        return tuple(sorted(shown.union(self.resolved.holding(entry.guid))))
+
+    def hidden(self, entry: Entry, cleared: AbstractSet[str]) -> tuple[str, ...]:
+        """Return what the scope rests on and may be hidden: not shown, not cleared."""
+        chosen = self._filter(entry)
+        missing = chosen.reads - _shown(entry, chosen.reads) if chosen else _NONE
+        return tuple(sorted((missing - cleared) | self.resolved.silent))
 
     def rests_on(self, entry: Entry, cleared: AbstractSet[str]) -> tuple[str, ...]:
         """Return the attributes that could let an object in, were they not hidden.
@@ -158,7 +183,7 @@ class Scope:
             return _NONE if said is False else missing
         # A group that shows no members at all may have been hidden from us.
         is_open = clause == "groups" and entry.type != "group"
-        return MEMBER if is_open and not self.resolved.members else _NONE
+        return self.resolved.silent if is_open else _NONE
 
 
 def needed_attributes(program: ScopeProgram, kind: ObjectType) -> frozenset[str]:

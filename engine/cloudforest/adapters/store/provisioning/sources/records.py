@@ -119,9 +119,15 @@ def _row(job: str, generation: int, record: InScope, before: Stored) -> Row:
         "state": "in",
         "digest": digest,
         "settled": old.settled if old is not None and same else None,
-        "seen": record.seen,
+        "seen": _seen(record, old),
         "attributes": record.attributes,
     }
+
+
+def _seen(record: InScope, old: Before | None) -> list[str]:
+    """Return what was seen: what is only hidden now still counts."""
+    before = old.seen if old is not None else ()
+    return sorted({*record.seen, *set(before).intersection(record.hidden)})
 
 
 def _is_hidden(record: OutOfScope, old: Before | None) -> bool:
