@@ -147,7 +147,7 @@ async def test_who_is_out_for_want_of_what_we_once_saw_is_unknown(
 
 
 async def test_what_was_seen_and_is_hidden_still_counts(store: ProvisioningStore):
-    """With an OR filter one attribute may be hidden from us for long, then the other."""
+    """With an OR filter one attribute may be hidden for long, then the other."""
     await imported(store, found("a", seen=("dept", "kind")))
     await imported(store, found("a", seen=("kind",), hidden=("dept",)))
     assert (await row(store, "a")).seen == ("dept", "kind")

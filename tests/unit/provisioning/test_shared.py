@@ -57,10 +57,11 @@ async def test_the_last_job_that_loses_a_person_deprovisions(world: World):
         assert (await _cycle(world, job, bus, tree)).requests == 0
 
 
-async def test_who_is_lost_to_a_job_that_was_removed_is_deprovisioned(world: World):
+async def test_who_only_a_removed_job_held_stays_in_place(world: World):
     lab, tree = _both(world)
     person = world.person(1)
     lab.objects[person] = world.objects[person]
+    group = world.group(20, person)
     await _cycle(world, "people", world, tree)
     await _cycle(world, "lab", lab, tree)
     leave(world, person)
@@ -69,4 +70,11 @@ async def test_who_is_lost_to_a_job_that_was_removed_is_deprovisioned(world: Wor
 
     alone = await world.cycle()
 
-    assert alone.counts.disable == 1
+    assert (alone.counts.disable, alone.requests) == (0, 0)
+    assert world.of("User")[person]["active"] is True
+    assert world.members_of(group) == {person}
+    world.person(1, title="Head")
+    world.delta = [world.objects[person]]
+    assert (await world.cycle()).counts.update == 1
+    leave(world, person)
+    assert (await world.cycle()).counts.disable == 1

@@ -106,11 +106,13 @@ class EvaluatedRows(Value, frozen=True):
     """A batch of rows, by objectGUID: what they need, and whom they refer to.
 
     A row without an effect needs nothing. `references` has the rows that were mapped.
+    `left` are those that are another job's from now on: the job forgets them.
     """
 
     ids: tuple[str, ...]
     effects: tuple[Effect, ...]
     references: dict[str, tuple[str, ...]]
+    left: tuple[str, ...] = ()
 
 
 class Outcome(Value, frozen=True):

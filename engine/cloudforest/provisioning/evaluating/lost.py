@@ -22,6 +22,7 @@ from cloudforest.provisioning.evaluating.evaluation import (
 )
 from cloudforest.provisioning.evaluating.item import blank_effect
 from cloudforest.provisioning.mapper import ACTIVE, Mapper
+from cloudforest.provisioning.run import Run
 
 Effects = Mapping[str, Effect]
 
@@ -89,23 +90,27 @@ def _count(
         note(evaluation, effect, name, "skipped")
 
 
+async def held_elsewhere(run: Run, ids: Sequence[str]) -> frozenset[str]:
+    """Return whom another job of the target holds: they are that job's to keep."""
+    if not run.others or not ids:
+        return frozenset()
+    found = await run.store.presences(run.others, ids)
+    return frozenset(id_ for id_, each in found.items() if each in {"in", "unknown"})
+
+
 async def evaluate_lost(
     evaluation: Evaluation, rows: Sequence[SourceRow], prior: Effects
 ) -> list[Effect]:
     """Return the effects of a batch of lost objects, counted.
 
-    One whom another job of the target holds is that job's, and what the job no longer
-    maps stays as it is.
+    What the job no longer maps stays as it is.
     """
     run = evaluation.run
-    ids = [row.id for row in rows]
-    elsewhere = await run.store.presences(run.others, ids) if run.others else {}
-    links = await run.store.links(run.job.target, ids)
+    links = await run.store.links(run.job.target, [row.id for row in rows])
     effects: list[Effect] = []
     for row in rows:
         mapper, link = evaluation.mappers.get(row.type), links.get(row.id)
-        kept = elsewhere.get(row.id) in {"in", "unknown"}
-        if mapper is None or link is None or kept:
+        if mapper is None or link is None:
             continue
         effect = deprovision(row, mapper, link)
         if effect is not None:

@@ -21,7 +21,7 @@ from cloudforest.provisioning.evaluating.evaluation import (
     add_escrowed,
 )
 from cloudforest.provisioning.evaluating.item import Item
-from cloudforest.provisioning.evaluating.lost import evaluate_lost
+from cloudforest.provisioning.evaluating.lost import evaluate_lost, held_elsewhere
 from cloudforest.provisioning.evaluating.references import (
     Ends,
     known_ends,
@@ -157,17 +157,24 @@ async def _evaluate_held(
 
 
 async def evaluate_objects(evaluation: Evaluation, rows: Sequence[SourceRow]) -> None:
-    """Put the effects of a batch of objects into the outbox, and count them."""
+    """Put the effects of a batch of objects into the outbox, and count them.
+
+    Who left and is held by another job of the target is forgotten: should that job be
+    removed, what it alone held stays in place.
+    """
     run = evaluation.run
     keys = [key for row in rows for key in (row.id, f"{row.id}/r")]
     prior = await run.store.effects(run.job.name, keys)
     there = [row for row in rows if row.state in HELD]
-    lost = [row for row in rows if row.state not in HELD]
+    away = [row for row in rows if row.state not in HELD]
+    left = await held_elsewhere(run, [row.id for row in away])
+    lost = [row for row in away if row.id not in left]
     evaluated = await _evaluate_held(evaluation, there, prior)
     deprovisioned = await evaluate_lost(evaluation, lost, prior) if lost else []
     evaluated = replace(
         evaluated,
         ids=(*evaluated.ids, *[row.id for row in lost]),
         effects=(*evaluated.effects, *deprovisioned),
+        left=tuple(left),
     )
     await run.store.save_evaluated(run.rows, run.id, evaluation.digest, evaluated)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cloudforest.model.messages import Gone, OutOfScope
 from cloudforest.model.provisioning import Effect, Link, Presence, SourceRow
-from cloudforest.provisioning.evaluating.lost import deprovision
+from cloudforest.provisioning.evaluating.lost import deprovision, held_elsewhere
 from cloudforest.provisioning.explaining.acting import acted, as_it_stands
 from cloudforest.provisioning.explaining.matching import linked
 from cloudforest.provisioning.explaining.step import Step, Steps
@@ -55,8 +55,7 @@ async def _act(run: Run, record: OutOfScope | Gone, link: Link) -> Step:
         return _nothing(UNMAPPED.format(link.type))
     if isinstance(record, OutOfScope) and await _is_hidden(run, record):
         return _nothing(HIDDEN.format(", ".join(record.rests_on)))
-    elsewhere = await run.store.presences(run.others, [record.id]) if run.others else {}
-    if elsewhere.get(record.id) in {"in", "unknown"}:
+    if await held_elsewhere(run, [record.id]):
         return _nothing(ELSEWHERE)
     effect = deprovision(_row(record, link), mapper, link)
     if effect is None:

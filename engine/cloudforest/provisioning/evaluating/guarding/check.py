@@ -40,12 +40,15 @@ class Tripped(Value, frozen=True):
 async def check(evaluation: Evaluation, guards: Collection[str]) -> dict[str, Tripped]:
     """Return which of the budgets the cycle's new effects exceed, by name."""
     run = evaluation.run
+    borne = sorted(each for each in guards if evaluation.tally[each])
+    if not borne:
+        return {}
     managed = await run.store.managed(run.rows, run.job.target)
     exceeded = {}
-    for guard, budget in sorted(run.job.guard.items()):
-        new = evaluation.tally[guard] if guard in guards else 0
-        if not new:
+    for guard in borne:
+        if (budget := run.job.guard.get(guard)) is None:
             continue
+        new = evaluation.tally[guard]
         since = evaluation.now - timedelta(seconds=budget.window)
         written = await run.store.spent(run.job.name, guard, since)
         total = written + evaluation.waiting[guard] + new

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, case, delete, func, select, update
 from cloudforest.adapters.store.provisioning.outbox.effects import rows_of
 from cloudforest.adapters.store.provisioning.part import IN_LIST, Part, slices, upsert
 from cloudforest.adapters.store.provisioning.presence import is_present
+from cloudforest.adapters.store.provisioning.sources.imports import forget
 from cloudforest.adapters.store.tables import effect, reference, source
 from cloudforest.model.provisioning import EvaluatedRows
 
@@ -88,6 +89,7 @@ class Evaluations(Part):
             _refer(connection, job, rows)
             _settle(connection, job, set(rows.ids) - needy, digest)
             _settle(connection, job, set(rows.ids) & needy, cycle)
+            forget(connection, job, rows.left)
 
         await self.database.run(work)
 
