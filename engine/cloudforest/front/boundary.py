@@ -61,7 +61,14 @@ def run(command: Callable[[], int | None]) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError, Abort):
         return _say("Interrupted.", Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - this is the boundary
-        return _say(*_told(error))
+        return _say(*_told(_alone(error)))
+
+
+def _alone(error: Exception) -> Exception:
+    """Return what a group of tasks failed for, if that was one thing."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _told(error: Exception) -> tuple[str, int]:

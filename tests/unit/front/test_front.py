@@ -43,6 +43,7 @@ def failing(error: BaseException):
     [
         (CloudforestError("No."), Exit.FAILED),
         (Unavailable("Away."), Exit.UNREACHABLE),
+        (ExceptionGroup("tasks", [Unavailable("Away.")]), Exit.UNREACHABLE),
         (KeyboardInterrupt(), Exit.INTERRUPTED),
         (Abort(), Exit.INTERRUPTED),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -10,6 +11,7 @@ from itertools import pairwise
 import msgspec
 
 from cloudforest.base.clock import ManualClock, system_clock
+from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import domain_id
 from cloudforest.model.registration import Job, Registration, Tenant
 from cloudforest.provisioning.scheduling.scheduler import Scheduler
@@ -77,10 +79,13 @@ class Serving:
             await asyncio.sleep(0)
         self.running.discard(name)
 
-    async def serve(self, jitter: float = 0) -> list[tuple[str, float]]:
-        self.scheduler = Scheduler(
+    def made(self, jitter: float = 0) -> Scheduler:
+        return Scheduler(
             self.read, self.held, self.cycle, self.clock, self.sleep, lambda: jitter
         )
+
+    async def serve(self, jitter: float = 0) -> list[tuple[str, float]]:
+        self.scheduler = self.made(jitter)
         try:
             await self.scheduler.serve()
         except* Enough:
@@ -224,3 +229,49 @@ async def test_real_ticks():
 
     gaps = [(after - before).total_seconds() for before, after in pairwise(ticks)]
     assert all(0.95 < gap < 1.6 for gap in gaps)
+
+
+async def test_a_store_that_is_away_for_a_moment_is_not_the_end():
+    serving = Serving(registered(job("a")), timedelta(minutes=5))
+    read, outages = serving.read, iter([True, False, True])
+
+    async def shaky() -> Registration | None:
+        if next(outages, False):
+            raise Unavailable("The database does not do its work.")
+        return await read()
+
+    serving.read = shaky
+    starts = [at for _, at in await serving.serve()]
+
+    assert starts[0] == 5
+    assert len(starts) == 3
+
+
+async def test_a_bus_that_is_away_for_a_moment_is_heard_again():
+    scheduler = Serving(registered(job("a")), timedelta(minutes=5)).made()
+    heard = asyncio.Event()
+    outages = iter([True])
+
+    async def hints() -> AsyncIterator[str]:
+        if next(outages, False):
+            raise Unavailable("The bus can't be used.")
+        yield domain_id("contoso.com")
+        heard.set()
+        await asyncio.Event().wait()
+
+    hearing = asyncio.create_task(scheduler.hear(hints))
+    async with asyncio.timeout(30):
+        await heard.wait()
+    hearing.cancel()
+
+
+async def test_a_clock_that_is_set_back_stops_no_job():
+    serving = Serving(registered(job("a")), timedelta(minutes=5))
+    scheduled = asyncio.create_task(serving.serve())
+    while serving.seconds() < 60:
+        await asyncio.sleep(0)
+    serving.clock.now -= timedelta(hours=1)
+
+    starts = [at for _, at in await scheduled]
+
+    assert starts[1] <= 65 - 3600

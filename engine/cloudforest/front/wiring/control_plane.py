@@ -132,24 +132,27 @@ class ControlPlane:
 
     @asynccontextmanager
     async def scheduling(self) -> AsyncIterator[None]:
-        """Run every job at its interval for as long as the context lasts."""
+        """Run every job at its interval for as long as the context lasts.
+
+        A bug in one of the services ends the context: the command says so, instead of
+        serving on without them.
+        """
         read = self._read_registration
         self.scheduler = Scheduler(
             read=read, held=self.steering.holds, run=self._tick, clock=self.clock
         )
-        hints = required(self.bus).hints()
+        hints = required(self.bus).hints
         retention = Retention(read, self.provisioning, self.clock)
         scheduling = (self.scheduler.serve(), self.scheduler.hear(hints))
         services = (*scheduling, retention.serve(), self.notices.serve())
-        tasks = [asyncio.create_task(each) for each in services]
-        try:
-            yield
-        finally:
-            self.scheduler = None
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in services]
+            try:
+                yield
+            finally:
+                self.scheduler = None
+                for task in tasks:
+                    task.cancel()
 
     async def _read_registration(self) -> Registration | None:
         return (await self.registrations.registration())[1]

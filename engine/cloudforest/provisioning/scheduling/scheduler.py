@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
+
 from cloudforest.base.clock import Clock, Sleep
+from cloudforest.base.errors import CloudforestError
 from cloudforest.model.messages import domain_id
 from cloudforest.model.registration import Job, Registration
 from cloudforest.program.schedule import next_start
@@ -22,6 +25,8 @@ LEAST_DISTANCE = timedelta(seconds=1)
 ReadRegistration = Callable[[], Awaitable[Registration | None]]
 ReadHolds = Callable[[Registration], Awaitable[Mapping[str, Hold]]]
 RunJob = Callable[[str, Registration], Awaitable[object]]
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -56,10 +61,15 @@ class Scheduler:
         self._hinted.add(domain)
         self._wake.set()
 
-    async def hear(self, hints: AsyncIterator[str]) -> None:
+    async def hear(self, hints: Callable[[], AsyncIterator[str]]) -> None:
         """Pass on what the agents say has changed, until cancelled."""
-        async for domain in hints:
-            self.nudge(domain)
+        while True:
+            try:
+                async for domain in hints():
+                    self.nudge(domain)
+            except CloudforestError as error:
+                log.warning("hints not heard", reason=str(error))
+            await self.sleep(LOOK_AGAIN)
 
     def start_at_once(self, job: str) -> None:
         """Forget when the job started last, so that it is due."""
@@ -92,16 +102,19 @@ class Scheduler:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._wake.clear()
-                registration = await self.read()
-                pause = LOOK_AGAIN
-                if registration is not None:
-                    pause = await self._tick(registration, tasks)
+                try:
+                    pause = await self._tick(tasks)
+                except CloudforestError as error:
+                    # A store that is away for a moment must not be the last cycle's.
+                    log.warning("no look at what is due", reason=str(error))
+                    pause = LOOK_AGAIN
                 await self._nap(pause)
 
-    async def _tick(
-        self, registration: Registration, tasks: asyncio.TaskGroup
-    ) -> float:
+    async def _tick(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due; return the seconds until to look again."""
+        registration = await self.read()
+        if registration is None:
+            return LOOK_AGAIN
         holds = await self.held(registration)
         now = self.clock()
         self._nudge_jobs(registration.jobs)
