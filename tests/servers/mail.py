@@ -47,7 +47,9 @@ def _free_port() -> int:
 class MailServer:
     """Listens on one port between `start` and `stop`; keeps what it took.
 
-    `refused` are recipients that it does not take; `dawdles`: it greets nobody.
+    `refused` are recipients that it does not take; `dawdles`: it greets nobody;
+    `silent_at`: it does not answer
+    this command any more.
     """
 
     tls: Literal["starttls", "implicit", "off"]
@@ -55,6 +57,7 @@ class MailServer:
     auth: bool = True
     refused: frozenset[str] = frozenset()
     dawdles: bool = False
+    silent_at: Literal["", "DATA", "QUIT"] = ""
     port: int = field(default_factory=_free_port)
     letters: list[Letter] = field(default_factory=list)
     logins: list[bool] = field(default_factory=list)
@@ -160,7 +163,18 @@ class MailServer:
                 ),
             )
         )
+        await self._answer("DATA")
         return "250 taken"
+
+    async def handle_QUIT(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, _session: Session, _envelope: Envelope
+    ) -> str:
+        await self._answer("QUIT")
+        return "221 bye"
+
+    async def _answer(self, command: str) -> None:
+        if command == self.silent_at:
+            await asyncio.sleep(3600)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import structlog
 from structlog.testing import capture_logs
 from tests.servers.mail import PASSWORD, USERNAME
 
-from cloudforest.adapters.mail.smtp import SmtpMailer
+from cloudforest.adapters.mail.smtp import SECONDS, SmtpMailer
 from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.adapters.store.migrate import migrate
@@ -22,6 +22,7 @@ from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
 from cloudforest.adapters.store.registration import SqlRegistrationStore
 from cloudforest.base.clock import ManualClock
 from cloudforest.base.secrets import Secret
+from cloudforest.front.notices import notices
 from cloudforest.front.notices.notices import Notices
 from cloudforest.model.identity import AgentRecord
 from cloudforest.model.provisioning import Cycle
@@ -317,3 +318,15 @@ async def test_a_bug_in_a_look_ends_nothing(world):
     with capture_logs() as logs:
         await world.notices.finish()
     assert [each["event"] for each in logs] == ["bug in a notice"]
+
+
+async def test_a_command_that_ends_does_not_wait_for_ever(world, mail_server):
+    silent = mail_server(dawdles=True)
+    await world.register(port=silent.port, base=1)
+    await world.end_cycle("blocked")
+    world.notices.after_cycle()
+    with pytest.MonkeyPatch.context() as quick, capture_logs() as logs:
+        quick.setattr(notices, "FINISH_SECONDS", 0.5)
+        async with asyncio.timeout(SECONDS / 2):
+            await world.notices.finish()
+    assert [each["event"] for each in logs] == ["notice not sent"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import UTC, datetime
 
 import msgspec
@@ -128,6 +130,31 @@ async def test_nobody_waits_for_ever(mail_server, monkeypatch):
     server = mail_server(tls="off", auth=False, dawdles=True)
     with pytest.raises(Unavailable, match=r"localhost:\d+ can't be used"):
         await mailer(server).send(NOTICE, TO)
+
+
+async def test_a_server_that_keeps_us_waiting_afterwards_has_it_all_the_same(
+    mail_server, monkeypatch
+):
+    monkeypatch.setattr(smtp, "SECONDS", 10.0)
+    monkeypatch.setattr(smtp, "FAREWELL_SECONDS", 0.1)
+    server = mail_server(silent_at="QUIT")
+
+    assert await mailer(server).send(NOTICE, TO) == ()
+
+    assert len(server.letters) == 1
+
+
+async def test_who_is_cancelled_does_not_wait_for_the_server(mail_server):
+    server = mail_server(silent_at="DATA")
+    sending = asyncio.create_task(mailer(server).send(NOTICE, TO))
+    async with asyncio.timeout(30):
+        while not server.letters:
+            await asyncio.sleep(0.01)
+    began = time.monotonic()
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+
+    assert time.monotonic() - began < smtp.SECONDS / 3
 
 
 async def test_who_is_refused_is_told_and_the_others_get_it(mail_server):

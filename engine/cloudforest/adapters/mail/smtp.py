@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import aiosmtplib
@@ -25,6 +25,7 @@ from cloudforest.model.registration import Mail
 SECONDS = 30.0
 """For the whole of one message, however the server spends them."""
 
+FAREWELL_SECONDS = 2.0
 _PERMANENT = 500
 """Replies from here on are a no; those below ask to try again (RFC 5321 4.2.1)."""
 
@@ -40,8 +41,17 @@ class SmtpMailer:
     async def send(self, notice: Notice, recipients: Sequence[str]) -> tuple[str, ...]:
         made = message(notice, sender=self.mail.sender, recipients=recipients)
         with self._told():
-            async with asyncio.timeout(SECONDS), self._client() as client:
-                refused, _ = await client.send_message(made)
+            client = self._client()
+        try:
+            with self._told():
+                async with asyncio.timeout(SECONDS):
+                    await client.connect()
+                    refused, _ = await client.send_message(made)
+            # It has the message, whatever comes of the farewell.
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit(timeout=FAREWELL_SECONDS)
+        finally:
+            client.close()
         return tuple(refused)
 
     def _client(self) -> aiosmtplib.SMTP:

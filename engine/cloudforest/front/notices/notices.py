@@ -28,6 +28,8 @@ from cloudforest.model.ports import (
 from cloudforest.model.registration import Mail, Registration
 
 LOOK_SECONDS = 60.0
+FINISH_SECONDS = 15.0
+"""What a command that has done its work waits for a mail server at most."""
 
 log = structlog.get_logger()
 
@@ -66,9 +68,17 @@ class Notices:
             await self._look_and_go_on()
 
     async def finish(self) -> None:
-        """Look once more if a cycle has ended since the last look."""
-        if self._changed.is_set():
-            await self._look_and_go_on()
+        """Look once more if a cycle has ended since the last look.
+
+        What could not be told in time is told by whoever looks next.
+        """
+        if not self._changed.is_set():
+            return
+        try:
+            async with asyncio.timeout(FINISH_SECONDS):
+                await self._look_and_go_on()
+        except TimeoutError:
+            log.warning("notice not sent", reason="The mail server takes too long.")
 
     async def _look_and_go_on(self) -> None:
         self._changed.clear()
