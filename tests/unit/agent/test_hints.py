@@ -9,7 +9,7 @@ import pytest
 
 from cloudforest.agent import hints
 from cloudforest.agent.hints import keep_hinting
-from cloudforest.base.errors import Unavailable
+from cloudforest.base.errors import CredentialRejected, Unavailable
 
 DOMAIN = "contoso.com"
 
@@ -35,6 +35,8 @@ class Directory:
             yield
         if said == "breaks":
             raise Unavailable("dc1 stopped answering.")
+        if said == "refuses":
+            raise CredentialRejected("dc1 refused the account svc.")
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +90,13 @@ async def test_a_directory_that_can_not_tell_is_left_alone():
     async with asyncio.timeout(30):
         await keep_hinting(bus, DOMAIN, directory)
     assert directory.watched == 1
+
+
+async def test_a_refused_password_is_not_tried_again_and_again():
+    bus, directory = Bus(), Directory()
+    hinting = asyncio.create_task(keep_hinting(bus, DOMAIN, directory))
+    directory.told.put_nowait("refuses")
+    await until(directory.told.empty)
+    await asyncio.sleep(20 * hints.PAUSE)
+    assert directory.watched == 1
+    hinting.cancel()
