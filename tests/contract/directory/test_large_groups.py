@@ -103,9 +103,7 @@ async def test_a_group_is_read_with_all_members(
     [read] = [each async for each in directory.read(by_guid, ["member"])]
     below = {
         each.guid: each.members
-        async for each in directory.below(
-            contoso.samba.guid(UNIT), "group", ["member"]
-        )
+        async for each in directory.below(contoso.samba.guid(UNIT), "group", ["member"])
     }
 
     assert len(set(read.members)) == len(read.members) == SIZE
