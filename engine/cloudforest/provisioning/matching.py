@@ -8,7 +8,7 @@ from typing import Any
 
 from cloudforest.base.errors import Rejected
 from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import Flat, TargetResource
+from cloudforest.model.provisioning import HELD_BY_STAGE, Flat, TargetResource
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.run import Run
 
@@ -19,9 +19,9 @@ PICTURE_BATCH = 500
 
 ALREADY_LINKED = "already-linked: the matching resource belongs to another object."
 
-HELD_BY_STAGE = (
-    "held-by-stage: the resource in the way is of an object whose own change waits for "
-    "a decision; see `cloudforest job staged`."
+WAITS_FOR_STAGE = (
+    f"{HELD_BY_STAGE}the resource in the way is of an object whose own change waits "
+    "for a decision; see `cloudforest job staged`."
 )
 
 NO_SUCH_FILTER = (400, 501)
@@ -102,7 +102,7 @@ async def unowned(run: Run, matches: dict[str, Match]) -> dict[str, Match]:
     kept = {id_: _unless_owned(id_, m, owners) for id_, m in matches.items()}
     refused = [id_ for id_ in found if isinstance(kept[id_], Ambiguous)]
     staged = await staged_owners(run, [owners[found[id_]] for id_ in refused])
-    held = Ambiguous(HELD_BY_STAGE)
+    held = Ambiguous(WAITS_FOR_STAGE)
     return kept | {id_: held for id_ in refused if owners[found[id_]] in staged}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -224,7 +224,7 @@ async def test_an_effect_leaves_the_outbox_with_its_outcome(store: ProvisioningS
     await store.record("j", "t", "c1", outcomes=outcomes, log=[entry])
 
     assert await store.pending("j", "c1", 1, after="", limit=9) == [effect("c")]
-    assert await store.escrowed("j") == [escrowed]
+    assert await store.escrow_page("j", after="", limit=9) == [(escrowed, None)]
     assert await store.effects("j", ["a", "b"]) == {"b": escrowed}
     assert await store.effect_counts() == {"j": {"escrowed": 1, "pending": 1}}
     assert await store.links("t", ["a", "b"]) == {"a": link("a")}
@@ -238,7 +238,30 @@ async def test_an_effect_leaves_the_outbox_with_its_outcome(store: ProvisioningS
     assert await store.pending("j", "c2", 1, after="", limit=9) == again
     assert await store.pending("j", "c1", 1, after="", limit=9) == []
     assert await store.coming("j", "c2", ["a", "c"]) == {"c": None}
-    assert await store.escrowed("j") == []
+    assert await store.escrow_page("j", after="", limit=9) == []
+
+
+async def test_what_is_due_comes_in_pages(store: ProvisioningStore):
+    times = {"a": 0, "b": 2, "c": 1, "d": None}
+    held = [
+        effect(
+            key,
+            state="escrowed",
+            next_try=None if hours is None else NOON + timedelta(hours=hours),
+        )
+        for key, hours in times.items()
+    ]
+    await store.save_effects("j", "c1", [*held, effect("e")])
+
+    async def due(hours: int, after: str = "") -> list[str]:
+        now = NOON + timedelta(hours=hours)
+        page = await store.due("j", now, after=after, limit=2)
+        return [each.key for each in page]
+
+    assert await due(0) == ["a"]
+    assert await due(1) == ["a", "c"]
+    assert await due(2) == ["a", "b"]
+    assert await due(2, "b") == ["c"]
 
 
 async def test_a_picture_is_searched_as_a_target_would_be(store: ProvisioningStore):

@@ -12,6 +12,7 @@ from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
 from cloudforest.model.messages import InScope, OutOfScope
 from cloudforest.model.ports import ProvisioningStore
 from cloudforest.model.provisioning import (
+    HELD_BY_STAGE,
     PHASE_DEPROVISION,
     Allowance,
     Effect,
@@ -106,7 +107,7 @@ async def test_a_stage_is_closed_with_its_last_effect(store: ProvisioningStore):
     await staged(store, "a", "b")
     word = Allowance(stage=DIGEST, job="j", operator="Ann", until=NOON)
     await store.allow(word)
-    await store.close_stages("j")
+    await store.close_stages("j", NOON)
     assert len(await store.stages()) == 1
     done = [
         Outcome(effect=disable(each, stage=DIGEST), state="done") for each in ("a", "b")
@@ -114,7 +115,7 @@ async def test_a_stage_is_closed_with_its_last_effect(store: ProvisioningStore):
     await store.record("j", "t", "c2", outcomes=done, log=[])
     assert await store.staged_effects(DIGEST, "", 9) == []
 
-    await store.close_stages("j")
+    await store.close_stages("j", NOON)
 
     assert await store.stages() == []
     assert await store.allowances(NOON - timedelta(hours=1)) == []
@@ -123,12 +124,35 @@ async def test_a_stage_is_closed_with_its_last_effect(store: ProvisioningStore):
 async def test_what_is_discarded_stays_so(store: ProvisioningStore):
     await staged(store, *(f"{number:04}" for number in range(1200)))
 
-    assert await store.discard(a_stage()) == 1200
+    assert await store.discard(a_stage(), NOON) == 1200
 
     assert await store.stages() == []
     (effect,) = (await store.effects("j", ["0700"])).values()
     assert (effect.state, effect.stage) == ("discarded", None)
     assert (await store.effect_counts())["j"] == {"discarded": 1200}
+
+
+@pytest.mark.parametrize("decision", ["closed", "discarded"])
+async def test_what_waits_for_a_stage_is_due_when_it_is_decided(
+    store: ProvisioningStore, decision: str
+):
+    await staged(store, "a")
+    later = NOON + timedelta(hours=5)
+    waits = disable(
+        "b", state="escrowed", reason=f"{HELD_BY_STAGE}x", next_try=later, attempts=9
+    )
+    other = disable("c", state="escrowed", reason="conflict: x", next_try=later)
+    await store.save_effects("j", "c1", [waits, other])
+    assert await store.due("j", NOON, after="", limit=9) == []
+
+    if decision == "discarded":
+        await store.discard(a_stage(), NOON)
+    else:
+        await store.remove_effects("j", ["a"])
+        await store.close_stages("j", NOON)
+
+    (due,) = await store.due("j", NOON, after="", limit=9)
+    assert (due.key, due.attempts) == ("b", 0)
 
 
 async def test_an_allowance_ends(store: ProvisioningStore):
@@ -207,6 +231,6 @@ async def test_a_retry_makes_what_was_given_up_due(store: ProvisioningStore):
     assert await store.retry("j", "nobody", later) == 0
     assert await store.retry("j", None, later) == 1
 
-    (effect,) = await store.escrowed("j")
+    ((effect, _),) = await store.escrow_page("j", after="", limit=9)
     # What was tried before is forgotten: it has another 28 days.
     assert (effect.next_try, effect.since, effect.attempts) == (later, None, 0)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.unit.provisioning.world import JOB, World, guid
 
 from cloudforest.adapters.memory_target import MemoryTarget
-from cloudforest.model.provisioning import PHASE_RETRY, Change, Effect
+from cloudforest.model.provisioning import PHASE_RETRY, Allowance, Change, Effect
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.exporting.rings import parked, rings
+from cloudforest.provisioning.exporting.rings import break_rings, parked, rings
 
 
 def _name(number: int) -> str:
@@ -72,7 +72,7 @@ async def test_halves_of_a_swap_that_come_apart_find_each_other(world: World):
 
     assert (cycle.state, cycle.counts.escrow) == ("succeeded", 0)
     assert _names(world) == {guid(1): _name(2), guid(2): _name(1)}
-    assert await world.store.escrowed(JOB) == []
+    assert await world.escrowed() == []
 
 
 class Cut(BaseException):
@@ -122,9 +122,47 @@ async def test_who_is_in_the_way_and_staged_is_told(world: World):
 
     await world.cycle()
 
-    (held,) = await world.store.escrowed(JOB)
+    (held,) = await world.escrowed()
     assert held.id == guid(3)
     assert str(held.reason).startswith("held-by-stage")
+    (stage,) = await world.store.stages(JOB)
+    until = world.clock.now + timedelta(hours=1)
+    word = Allowance(stage=stage.id, job=JOB, operator="Ann", until=until)
+    await world.store.allow(word)
+    world.delta = []
+    await world.cycle()
+
+    # The decision, and not the clock, is what it waited for.
+    assert (await world.cycle()).state == "succeeded"
+    assert _names(world)[guid(3)] == _name(2)
+
+
+def _in_conflict(key: str, before: str, after: str, *guards: str) -> Effect:
+    return Effect(
+        key=key,
+        id=key,
+        type="user",
+        resource_type="User",
+        action="update",
+        phase=PHASE_RETRY,
+        anchor=key,
+        changes=(Change(path="userName", before=before, after=after),),
+        guards=guards,
+        state="escrowed",
+        reason="conflict: taken",
+    )
+
+
+@pytest.mark.parametrize(
+    ("guards", "freed"), [(("rekeys",), True), (("disables", "rekeys"), False)]
+)
+async def test_a_ring_frees_nothing_that_the_guard_did_not_see(
+    world: World, guards: tuple[str, ...], *, freed: bool
+):
+    stuck = _in_conflict("a", "one", "two", "rekeys")
+    await world.store.save_effects(JOB, "c", [_in_conflict("b", "two", "one", *guards)])
+
+    assert bool(await break_rings(world.run(), [stuck])) is freed
 
 
 @given(st.permutations(list(range(6))))

@@ -127,7 +127,7 @@ async def test_an_ambiguous_match_holds_back_one_and_nobody_else(world: World):
 
     assert cycle.state == "partial"
     assert (cycle.counts.escrow, cycle.counts.create) == (1, 1)
-    (held,) = await world.store.escrowed(JOB)
+    (held,) = await world.escrowed()
     assert held.id == clash
     assert held.reason is not None
     assert held.reason.startswith("ambiguous-match")
@@ -141,7 +141,7 @@ async def test_a_resource_is_never_linked_to_two_objects(world: World):
 
     cycle = await world.cycle()
 
-    (held,) = await world.store.escrowed(JOB)
+    (held,) = await world.escrowed()
     assert (held.id, cycle.counts.adopt) == (guid(2), 1)
     assert held.reason is not None
     assert held.reason.startswith("already-linked")
@@ -345,7 +345,7 @@ async def test_what_was_deleted_at_the_target_is_escrowed(world: World):
 
     await world.cycle()
 
-    (held,) = await world.store.escrowed(JOB)
+    (held,) = await world.escrowed()
     assert held.reason is not None
     assert held.reason.startswith("gone-at-target")
 
@@ -375,7 +375,7 @@ async def test_a_default_that_does_not_fit_escrows_one_object(world: World):
     cycle = await world.cycle()
 
     assert (cycle.state, cycle.counts.create, cycle.counts.escrow) == ("partial", 1, 1)
-    (held,) = await world.store.escrowed(JOB)
+    (held,) = await world.escrowed()
     assert held.reason is not None
     assert held.reason.startswith("mapping-fault: active: ")
 

@@ -265,7 +265,7 @@ async def test_a_refused_disable_keeps_its_memberships(world: World):
     assert (soon.counts.escrow, soon.requests) == (1, 0)
     world.clock.now += timedelta(days=29)
     await world.cycle()
-    (held,) = await world.store.escrowed(JOB)
+    (held,) = await world.escrowed()
     assert str(held.reason).startswith("given-up")
     world.clock.now += timedelta(days=90)
     assert (await world.cycle()).requests == 0

@@ -49,7 +49,7 @@ async def test_what_a_sibling_created_a_moment_ago_is_not_adopted(
 
     assert (cycle.counts.create, cycle.counts.escrow) == (1, 1)
     assert len(await _links(world, 1, 2)) == 1
-    (held,) = await world.store.escrowed(JOB)
+    (held,) = await world.escrowed()
     assert held.reason is not None
     assert held.reason.startswith("already-linked")
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from tests.unit.provisioning.world import JOB, World, guid
+from tests.unit.provisioning.world import World, guid
 
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
 from cloudforest.model.messages import Closing
@@ -75,7 +75,7 @@ async def test_one_bad_member_holds_back_only_itself(world: World, status: int):
     assert world.members_of(group) == set(people[1:])
     soon = await world.cycle()
     assert (soon.state, soon.counts.escrow, soon.requests) == ("partial", 1, 0)
-    (held,) = await world.store.escrowed(JOB)
+    (held,) = await world.escrowed()
     assert (held.add, held.attempts) == ((people[0],), 1)
 
 
@@ -93,10 +93,10 @@ async def test_a_member_that_is_held_back_does_not_hold_back_who_comes_later(
     assert cycle.counts.member_add == 1
     assert world.members_of(group) == {*people[1:], late}
     world.clock.now += A_DAY
-    (held,) = await world.store.escrowed(JOB)
+    (held,) = await world.escrowed()
     assert held.attempts == 1
     await world.cycle()
-    (held,) = await world.store.escrowed(JOB)
+    (held,) = await world.escrowed()
     assert held.attempts == 2
 
 
@@ -115,7 +115,7 @@ async def test_a_group_that_is_gone_is_not_asked_for_each_of_its_members(world: 
     assert cycle.counts.escrow == 10
     # Two look-ups and a creation each, one change, and whether the group is there.
     assert world.target.requests - before == 3 * len(late) + 2
-    (reason,) = {each.reason for each in await world.store.escrowed(JOB)}
+    (reason,) = {each.reason for each in await world.escrowed()}
     assert reason is not None
     assert reason.startswith("gone-at-target")
 

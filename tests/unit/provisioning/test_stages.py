@@ -207,7 +207,7 @@ async def test_what_was_discarded_is_not_proposed_again(world: World):
     world.guard = {"disables": TWO}
     leave(world, *people[:3])
     await world.cycle()
-    assert await world.store.discard(await _only_stage(world)) == 3
+    assert await world.store.discard(await _only_stage(world), world.clock.now) == 3
     world.delta = []
 
     for _ in range(2):

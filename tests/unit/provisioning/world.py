@@ -38,7 +38,7 @@ from cloudforest.model.program import (
     Rule,
     ScopeProgram,
 )
-from cloudforest.model.provisioning import Cycle, LogEntry, LogQuery
+from cloudforest.model.provisioning import Cycle, Effect, LogEntry, LogQuery
 from cloudforest.model.registration import (
     Budget,
     Job,
@@ -289,6 +289,10 @@ class World:
         asked = LogQuery(**query)
         found = await self.store.logs(asked, first=1, last=10**9, limit=10**6)
         return [entry for _, entry in found]
+
+    async def escrowed(self) -> list[Effect]:
+        page = await self.store.escrow_page(JOB, after="", limit=10**6)
+        return [effect for effect, _ in page]
 
     def id_of(self, anchor: str) -> str:
         return next(

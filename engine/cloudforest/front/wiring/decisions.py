@@ -117,7 +117,7 @@ class Decisions:
         """Drop the effects of a stage; Busy while a cycle of its job runs."""
         stage = await self._find(name)
         with self.turns.take(stage.job):
-            number = await self.store.discard(stage)
+            number = await self.store.discard(stage, self.clock())
         await self.operators.audit(operator, "job discard", stage.id)
         return {"digest": stage.id, "job": stage.job, "effects": number}
 

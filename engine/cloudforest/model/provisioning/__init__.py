@@ -54,6 +54,7 @@ from cloudforest.model.provisioning.rows import (
     TargetResource,
 )
 from cloudforest.model.provisioning.stages import (
+    HELD_BY_STAGE,
     Allowance,
     Spent,
     Stage,
@@ -62,6 +63,7 @@ from cloudforest.model.provisioning.stages import (
 )
 
 __all__ = [
+    "HELD_BY_STAGE",
     "PHASES",
     "PHASE_ADOPT",
     "PHASE_DEPROVISION",

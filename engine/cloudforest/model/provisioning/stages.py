@@ -6,6 +6,9 @@ from datetime import datetime
 
 from cloudforest.model.value import Value
 
+HELD_BY_STAGE = "held-by-stage: "
+"""How the reason begins of what is in escrow until a stage is decided."""
+
 
 class Stage(Value, frozen=True):
     """So many effects of one budget, staged together by one cycle; never changed.

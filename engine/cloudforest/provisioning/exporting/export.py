@@ -99,4 +99,4 @@ async def export(run: Run) -> None:
             async for batch in batches(run, phase):
                 await marked(run, batch, sent=False)
         raise
-    await run.store.close_stages(run.job.name)
+    await run.store.close_stages(run.job.name, run.clock())

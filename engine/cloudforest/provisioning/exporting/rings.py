@@ -12,10 +12,13 @@ from cloudforest.program.attribute import comparable
 from cloudforest.provisioning.escrow import escrow
 from cloudforest.provisioning.exporting.sending import link_of, rewritten
 from cloudforest.provisioning.mapper import Mapper
-from cloudforest.provisioning.matching import HELD_BY_STAGE, staged_owners
+from cloudforest.provisioning.matching import WAITS_FOR_STAGE, staged_owners
 from cloudforest.provisioning.run import Run
 
+BATCH = 500
 CONFLICT = "conflict: "
+REKEYS = frozenset({"rekeys"})
+"""The budget that whoever exchanges a value bears in any case."""
 Value = tuple[str, str, str]
 """Resource type, path, and the text as compared."""
 
@@ -114,11 +117,20 @@ async def _park(run: Run, effect: Effect, link: Link, paths: Sequence[str]) -> N
         await run.store.save_effects(run.rows, run.id, [held])
 
 
+def _may_be_freed(held: Effect) -> bool:
+    """Tell whether it waits for a value alone: the guard has not counted it."""
+    in_conflict = (held.reason or "").startswith(CONFLICT)
+    return in_conflict and REKEYS.issuperset(held.guards)
+
+
 async def _with_waiting(run: Run, stuck: Sequence[Effect]) -> dict[str, Effect]:
     """Add who was in conflict before, and waits in escrow."""
-    held = await run.store.escrowed(run.rows)
-    waiting = [each for each in held if (each.reason or "").startswith(CONFLICT)]
-    return {each.key: each for each in (*waiting, *stuck)}
+    found: dict[str, Effect] = {}
+    after = ""
+    while page := await run.store.escrow_page(run.rows, after=after, limit=BATCH):
+        found |= {each.key: each for each, _ in page if _may_be_freed(each)}
+        after = page[-1][0].key
+    return found | {each.key: each for each in stuck}
 
 
 async def _free(run: Run, effects: Sequence[Effect]) -> None:
@@ -166,5 +178,5 @@ async def in_the_way(run: Run, mapper: Mapper, effect: Effect) -> str | None:
         if await staged_owners(
             run, [id_ for id_ in owners.values() if id_ != effect.id]
         ):
-            return HELD_BY_STAGE
+            return WAITS_FOR_STAGE
     return None

@@ -30,14 +30,11 @@ def _named(effect: Effect) -> tuple[str, ...]:
 
 async def ask_for_escrowed(run: Run) -> None:
     """Have the objects asked for whose next try is due: each is read again for it."""
-    now = run.clock()
-    due = [
-        guid
-        for effect in await run.store.escrowed(run.job.name)
-        if effect.next_try is not None and effect.next_try <= now
-        for guid in _named(effect)
-    ]
-    await run.store.add_inquiries(run.rows, due)
+    now, after = run.clock(), ""
+    while page := await run.store.due(run.job.name, now, after=after, limit=BATCH):
+        due = [guid for effect in page for guid in _named(effect)]
+        await run.store.add_inquiries(run.rows, due)
+        after = page[-1].key
 
 
 def require_end(run: Run, closing: Closing | None, directory: str | None) -> Closing:

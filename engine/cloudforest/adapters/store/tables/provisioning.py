@@ -118,6 +118,7 @@ effect = Table(
     Column("action", String(20), nullable=False),
     Column("stage", String(64)),
     Column("digest", String(64)),
+    Column("next_try", String(40)),
     Column("body", LargeBinary, nullable=False),
     Index("effect_due", "job", "state", "phase", "key"),
     Index("effect_resource", "job", "resource"),

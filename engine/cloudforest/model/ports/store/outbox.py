@@ -65,7 +65,11 @@ class Outbox(Protocol):
         """
         ...
 
-    async def escrowed(self, job: str) -> list[Effect]: ...
+    async def due(
+        self, job: str, now: datetime, *, after: str, limit: int
+    ) -> list[Effect]:
+        """Return escrowed effects that are to be tried by now, by key after `after`."""
+        ...
 
     async def escrow_page(
         self, job: str, *, after: str, limit: int

@@ -34,12 +34,18 @@ class Stages(Protocol):
         self, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
     ) -> None: ...
 
-    async def close_stages(self, job: str) -> None:
-        """Close, with their allowances, the stages none of whose effects is left."""
+    async def close_stages(self, job: str, now: datetime) -> None:
+        """Close, with their allowances, the stages none of whose effects is left.
+
+        What is in escrow because a stage holds what it needs is due then.
+        """
         ...
 
-    async def discard(self, stage: Stage) -> int:
-        """Propose no longer what the stage holds; return how many effects."""
+    async def discard(self, stage: Stage, now: datetime) -> int:
+        """Propose no longer what the stage holds; return how many effects.
+
+        What is in escrow because of the stage is due.
+        """
         ...
 
     async def allow(self, allowance: Allowance) -> None: ...

@@ -94,6 +94,7 @@ def upgrade() -> None:
         sa.Column("action", sa.String(length=20), nullable=False),
         sa.Column("stage", sa.String(length=64), nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=True),
+        sa.Column("next_try", sa.String(length=40), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("job", "key"),
     )

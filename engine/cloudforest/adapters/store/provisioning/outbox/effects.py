@@ -17,6 +17,7 @@ from cloudforest.adapters.store.provisioning.members.memberships import (
 from cloudforest.adapters.store.provisioning.outbox.spending import (
     done_with,
     save_spent,
+    text_of,
 )
 from cloudforest.adapters.store.provisioning.part import Part, Row, slices, upsert
 from cloudforest.adapters.store.provisioning.sources.imports import forget
@@ -48,6 +49,7 @@ def rows_of(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
             "action": each.action,
             "stage": each.stage,
             "digest": wish(each) if each.stage else None,
+            "next_try": text_of(each.next_try) if each.next_try else None,
             "body": encode(each),
         }
         for each in effects

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from cloudforest.adapters.store.provisioning.outbox.effects import decode, rows_of
+from cloudforest.adapters.store.provisioning.outbox.spending import text_of
 from cloudforest.adapters.store.provisioning.part import Part, upsert
 from cloudforest.adapters.store.tables import effect, source
 from cloudforest.model.provisioning import Effect
@@ -20,8 +21,14 @@ def _due(held: Effect, now: datetime) -> Effect:
 
 
 def release(
-    connection: Connection, job: str, object_id: str | None, now: datetime
+    connection: Connection,
+    job: str,
+    object_id: str | None,
+    now: datetime,
+    *,
+    reason: str = "",
 ) -> int:
+    """Make due what is in escrow, of one object or all, for one reason or any."""
     query = (
         select(effect.c.key, effect.c.cycle, effect.c.body)
         .where(effect.c.job == job, effect.c.state == "escrowed")
@@ -32,19 +39,28 @@ def release(
         query = query.where(effect.c.guid == object_id)
     released, after = 0, ""
     while rows := connection.execute(query.where(effect.c.key > after)).all():
-        for _, cycle, body in rows:
-            upsert(connection, effect, rows_of(job, cycle, [_due(decode(body), now)]))
-        released += len(rows)
+        due = [
+            row
+            for _, cycle, body in rows
+            if reason in ((held := decode(body)).reason or "")
+            for row in rows_of(job, cycle, [_due(held, now)])
+        ]
+        upsert(connection, effect, due)
+        released += len(due)
         after = rows[-1].key
     return released
 
 
 class Escrows(Part):
-    async def escrowed(self, job: str) -> list[Effect]:
+    async def due(
+        self, job: str, now: datetime, *, after: str, limit: int
+    ) -> list[Effect]:
         query = (
             select(effect.c.body)
             .where(effect.c.job == job, effect.c.state == "escrowed")
+            .where(effect.c.next_try <= text_of(now), effect.c.key > after)
             .order_by(effect.c.key)
+            .limit(limit)
         )
         return await self.database.run(
             lambda connection: [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
 
 from cloudforest.adapters.store.provisioning.logs import save_log
 from cloudforest.adapters.store.provisioning.outbox import effects
+from cloudforest.adapters.store.provisioning.outbox.escrows import release
 from cloudforest.adapters.store.provisioning.outbox.spending import (
     forget_staged,
     text_of,
@@ -31,7 +33,12 @@ from cloudforest.adapters.store.tables import (
     stage,
     staged,
 )
-from cloudforest.model.provisioning import LogEntry, Stage, StagedEffect
+from cloudforest.model.provisioning import (
+    HELD_BY_STAGE,
+    LogEntry,
+    Stage,
+    StagedEffect,
+)
 
 BATCH = 500
 COLUMNS = (staged.c.key, staged.c.guid, staged.c.action, staged.c.digest)
@@ -40,8 +47,14 @@ decode = msgspec.json.Decoder(Stage).decode
 encode = msgspec.json.Encoder().encode
 
 
-def _close(connection: Connection, ids: Sequence[str], state: str) -> None:
-    """End stages: their effects and allowances go, that they were there stays."""
+def _close(
+    connection: Connection, job: str, ids: Sequence[str], state: str, now: datetime
+) -> None:
+    """End stages: their effects and allowances go, that they were there stays.
+
+    What waited for the decision is due.
+    """
+    release(connection, job, None, now, reason=HELD_BY_STAGE)
     connection.execute(update(stage).where(stage.c.id.in_(ids)).values(state=state))
     connection.execute(delete(staged).where(staged.c.stage.in_(ids)))
     connection.execute(delete(allowance).where(allowance.c.stage.in_(ids)))
@@ -145,7 +158,7 @@ class Stages(Part):
 
         await self.database.run(work)
 
-    async def close_stages(self, job: str) -> None:
+    async def close_stages(self, job: str, now: datetime) -> None:
         left = exists().where(and_(effect.c.stage == stage.c.id, effect.c.job == job))
         ended = select(stage.c.id).where(
             stage.c.job == job, stage.c.state == "waiting", not_(left)
@@ -154,16 +167,16 @@ class Stages(Part):
         def work(connection: Connection) -> None:
             ids = list(connection.execute(ended).scalars())
             if ids:
-                _close(connection, ids, "closed")
+                _close(connection, job, ids, "closed", now)
 
         await self.database.run(work)
 
-    async def discard(self, stage: Stage) -> int:
+    async def discard(self, stage: Stage, now: datetime) -> int:
         def work(connection: Connection) -> int:
             number = 0
             while some := _discard_some(connection, stage.job, stage.id):
                 number += some
-            _close(connection, [stage.id], "discarded")
+            _close(connection, stage.job, [stage.id], "discarded", now)
             return number
 
         return await self.database.run(work)
