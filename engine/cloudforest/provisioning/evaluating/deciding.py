@@ -12,7 +12,7 @@ from cloudforest.program.faults import MappingFault
 from cloudforest.provisioning.escrow import GIVEN_UP, again, escrow, is_held
 from cloudforest.provisioning.evaluating.differences import write
 from cloudforest.provisioning.evaluating.item import Item, blank_effect
-from cloudforest.provisioning.evaluating.references import Ends, reference
+from cloudforest.provisioning.evaluating.relations.references import Ends, reference
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import Ambiguous, Match
 

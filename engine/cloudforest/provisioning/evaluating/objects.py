@@ -22,7 +22,7 @@ from cloudforest.provisioning.evaluating.evaluation import (
 )
 from cloudforest.provisioning.evaluating.item import Item
 from cloudforest.provisioning.evaluating.lost import evaluate_lost, held_elsewhere
-from cloudforest.provisioning.evaluating.references import (
+from cloudforest.provisioning.evaluating.relations.references import (
     Ends,
     known_ends,
     with_references,

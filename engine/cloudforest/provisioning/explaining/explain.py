@@ -8,7 +8,10 @@ from cloudforest.model.messages import Gone, InScope, Lookup, OutOfScope
 from cloudforest.model.provisioning import Effect, SourceRow
 from cloudforest.provisioning.evaluating.deciding import decide, examine, held
 from cloudforest.provisioning.evaluating.item import Item
-from cloudforest.provisioning.evaluating.references import known_ends, reference
+from cloudforest.provisioning.evaluating.relations.references import (
+    known_ends,
+    reference,
+)
 from cloudforest.provisioning.explaining.acting import acted, as_it_stands
 from cloudforest.provisioning.explaining.arriving import arrival
 from cloudforest.provisioning.explaining.finding import Found, find

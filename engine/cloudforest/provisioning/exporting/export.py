@@ -18,12 +18,12 @@ from cloudforest.model.provisioning import (
 from cloudforest.provisioning.evaluating.evaluation import forget_writes
 from cloudforest.provisioning.exporting.attempt import attempt
 from cloudforest.provisioning.exporting.feed import batches, marked, ready
-from cloudforest.provisioning.exporting.outage import give_back
+from cloudforest.provisioning.exporting.outcomes.outage import give_back
+from cloudforest.provisioning.exporting.outcomes.spending import Spending
+from cloudforest.provisioning.exporting.outcomes.storing import store
 from cloudforest.provisioning.exporting.pipeline import drain
 from cloudforest.provisioning.exporting.rings import break_rings
 from cloudforest.provisioning.exporting.sending import Ready
-from cloudforest.provisioning.exporting.spending import Spending
-from cloudforest.provisioning.exporting.storing import store
 from cloudforest.provisioning.mapper import Mapper, mappers
 from cloudforest.provisioning.run import Run
 

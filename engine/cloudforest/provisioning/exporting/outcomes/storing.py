@@ -10,8 +10,8 @@ from cloudforest.model.outcomes import AlreadyLinked
 from cloudforest.model.provisioning import Counts, Outcome
 from cloudforest.provisioning.evaluating.evaluation import count
 from cloudforest.provisioning.exporting.attempt import escrowed
-from cloudforest.provisioning.exporting.outage import note
-from cloudforest.provisioning.exporting.spending import Spending
+from cloudforest.provisioning.exporting.outcomes.outage import note
+from cloudforest.provisioning.exporting.outcomes.spending import Spending
 from cloudforest.provisioning.logbook import entries_of
 from cloudforest.provisioning.matching import ALREADY_LINKED
 from cloudforest.provisioning.run import Run
