@@ -22,6 +22,8 @@ IDENTIFY_SECONDS = 15.0
 CREDENTIAL_PAUSE = timedelta(hours=1)
 """Each try with a wrong password brings the account closer to being locked out."""
 
+_NOT_LOOKED_AT = "not looked at yet"
+
 OpenDirectory = Callable[[Domain, Binding], Directory]
 """Opens a domain with what is bound on this host; may raise Misconfigured."""
 
@@ -40,7 +42,7 @@ class _Served:
     domain: Domain
     binding: Binding
     directory: Directory | None = None
-    trouble: str | None = "not looked at yet"
+    trouble: str | None = _NOT_LOOKED_AT
     paused_until: datetime | None = None
     hinting: asyncio.Task[None] | None = None
 
@@ -150,8 +152,10 @@ class Domains:
         name = served.domain.name
         answer = self._answer_factory(served.domain, directory)
         await self._bus.listen(name, answer)
+        away = served.trouble != _NOT_LOOKED_AT
         served.hinting = asyncio.create_task(
-            keep_hinting(self._bus, name, directory), name=f"hints of {name}"
+            keep_hinting(self._bus, name, directory, missed=away),
+            name=f"hints of {name}",
         )
 
     async def _leave(self, served: _Served) -> None:

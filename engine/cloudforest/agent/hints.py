@@ -31,9 +31,16 @@ async def _tell(bus: ListenerBus, domain: str, changed: asyncio.Event) -> None:
         await asyncio.sleep(INTERVAL)
 
 
-async def keep_hinting(bus: ListenerBus, domain: str, directory: Directory) -> None:
-    """Tell of changes until cancelled, or until the directory can't notice them."""
+async def keep_hinting(
+    bus: ListenerBus, domain: str, directory: Directory, *, missed: bool = False
+) -> None:
+    """Tell of changes until cancelled, or until the directory can't notice them.
+
+    `missed`: nobody watched it for a while.
+    """
     changed = asyncio.Event()
+    if missed:
+        changed.set()
     telling = asyncio.create_task(_tell(bus, domain, changed), name=f"tell {domain}")
     try:
         while True:

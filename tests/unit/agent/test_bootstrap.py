@@ -169,7 +169,7 @@ async def running(host: Host, **options) -> AsyncIterator[MemoryListener]:
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -315,6 +315,12 @@ async def test_a_domain_is_watched_while_it_is_listened_for():
         await heard.aclose()
         host.directory_away = True
         await until(lambda: host.watching == 0)
+        heard = host.bus.hints()
+        hint = asyncio.ensure_future(anext(heard))
+        await asyncio.sleep(0)
         host.directory_away = False
+        # Nobody saw what happened meanwhile.
+        assert await hint == domain_id("lab.test")
+        await heard.aclose()
         await until(lambda: host.watching == 1)
     assert host.watching == 0
