@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.scenario.installed import Installed, eventually, write_tree
+from tests.scenario.installed import Installed, descendants, eventually, write_tree
 from tests.scenario.test_processes import assert_nowhere
 from tests.servers.mail import PASSWORD, USERNAME, MailServer
 
@@ -28,6 +28,17 @@ name: {name}
 userPrincipalName: {name}@contoso.com
 """
 PEOPLE = ("Anna", "Ben", "Cleo")
+COMMANDS = (
+    ("plan", "--out", "plan.json", "--format", "markdown"),
+    ("status", "--format", "json"),
+    ("logs", "--job", "people"),
+    ("job", "staged", "people"),
+    ("job", "escrow", "people"),
+    ("job", "restart", "people"),
+    ("explain", "people", "userPrincipalName=Anna@contoso.com"),
+    ("provision", "people", "userPrincipalName=Anna@contoso.com"),
+)
+"""Run where the mail server's password is known; none of them shows it."""
 
 
 def write_people(tree: Path, number: int) -> None:
@@ -85,8 +96,11 @@ def test_a_blocked_job_is_told_to_its_address_once(
     assert "canary" not in failed.out + failed.err
     assert server.letters == []
 
-    with right.running("up"):
+    with right.running("up") as process:
         eventually(lambda: told(right), "the mail")
+        children = descendants(process.pid)
+        shown = [" ".join(words) for words in children.values()]
+        shown += [Path(f"/proc/{pid}/environ").read_text() for pid in children]
     again = right("up", "--once", "--format", "json")
 
     assert again.code == 3, again
@@ -97,5 +111,7 @@ def test_a_blocked_job_is_told_to_its_address_once(
     assert "cloudforest job staged people" in letter.part("plain")
     text = letter.part("plain") + letter.part("html")
     assert not [name for name in PEOPLE if name in text]
-    assert PASSWORD not in again.out + again.err
+    said = [again, *(right(*words) for words in COMMANDS)]
+    assert [each for each in said if each.code not in {0, 3, 4}] == []
+    assert not [each for each in (*shown, *map(str, said)) if PASSWORD in each]
     assert_nowhere(tmp_path, PASSWORD, "canary-wrong-password")
