@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.scenario.exports import exported, guid_of, person, write_export
+from tests.scenario.exports import BASE, exported, guid_of, person, write_export
 from tests.scenario.installed import Installed
 
 
@@ -21,19 +21,20 @@ def stands(cloudforest: Installed) -> dict[str, Any]:
 def test_an_export_that_nothing_proves_whole_adds_and_takes_nobody_away(
     tmp_path: Path,
 ) -> None:
-    anna, bert, carl = (
-        person(each, title="Clerk") for each in ("anna", "bert", "carl")
-    )
+    bert, carl = (person(each, title="Clerk") for each in ("bert", "carl"))
+    managed = {"manager": f"CN=bert,{BASE}"}
+    anna = person("anna", title="Clerk", **managed)
     cloudforest = exported(tmp_path, anna, bert)
     assert cloudforest.up_once()["counts"]["create"] == 2
     seen = {"deletions": "seen", "lacks": [], "unknown": 0, "unknownObjects": []}
     assert stands(cloudforest) == seen
 
-    write_export(tmp_path, person("anna", title="Head"), carl, proved=False)
+    head = person("anna", title="Head", **managed)
+    write_export(tmp_path, head, carl, proved=False)
     counts = cloudforest.up_once()["counts"]
 
     assert (counts["create"], counts["update"], counts["inScope"]) == (1, 1, 3)
-    assert counts["disable"] == counts["delete"] == 0
+    assert counts["disable"] == counts["delete"] == counts["blank"] == 0
     found = stands(cloudforest)
     assert found["deletions"] == "unseen"
     assert ["manifest" in each for each in found["lacks"]] == [True]
@@ -41,5 +42,6 @@ def test_an_export_that_nothing_proves_whole_adds_and_takes_nobody_away(
     assert "manifest" in cloudforest("status").out
 
     write_export(tmp_path, anna, carl)
-    assert cloudforest.up_once()["counts"]["inScope"] == 2
+    counts = cloudforest.up_once()["counts"]
+    assert (counts["inScope"], counts["disable"], counts["blank"]) == (2, 1, 1)
     assert stands(cloudforest) == seen

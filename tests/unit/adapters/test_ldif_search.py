@@ -22,7 +22,7 @@ def file(tmp_path: Path) -> Path:
 
 def people(file: Path, *entries: str) -> dict[str, Found]:
     file.write_text("".join(entries))
-    asked = ["altrecipient", "description", "distinguishedname", "msds-x"]
+    asked = ["altrecipient", "description", "distinguishedname", "manager", "msds-x"]
     index = build(file)
     return {
         each.dn: each for each in search.of_kind(file, index, kind="user", asked=asked)
@@ -72,3 +72,14 @@ def test_the_own_name_of_an_object_stays_a_name(file: Path):
     found = people(file, entry("CN=Ada,DC=x", ADA, "objectClass: user", line))
 
     assert found["CN=Ada,DC=x"].attributes["distinguishedname"] == ("CN=Ada,DC=x",)
+
+
+def test_a_manager_whom_an_unproved_export_lacks_is_not_taken_for_none(file: Path):
+    """To read none would clear the manager in the target (an export was cut)."""
+    lines = ("objectClass: user", "manager: CN=Boss,DC=x")
+    whole = people(file, entry("CN=Ada,DC=x", ADA, *lines), "# numEntries: 1\n")
+    unproved = people(file, entry("CN=Ada,DC=x", ADA, *lines))
+
+    assert whole["CN=Ada,DC=x"].attributes["manager"] == ()
+    (named,) = unproved["CN=Ada,DC=x"].attributes["manager"]
+    assert uuid.UUID(named) not in {ADA, EVE}

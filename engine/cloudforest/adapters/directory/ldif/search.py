@@ -21,6 +21,8 @@ _GROUP = attributes(["objectguid", "objectclass", "member"])
 _GUID = attributes(["objectguid"])
 _CONTAINERS = frozenset({"organizationalunit", "container", "builtindomain"})
 _WORDS = frozenset({"objectclass", "isdeleted"})
+_KEPT = values.REFERENCES - {"member"}
+"""References that are one value of an object; memberships are never lost by silence."""
 
 
 def _records(path: Path) -> Iterator[Record]:
@@ -40,13 +42,16 @@ def _reference(name: str, value: str, index: Index) -> str | None:
     """Return a value with a DN replaced by its objectGUID, as over LDAP.
 
     An export does not say which attributes hold DNs, so every value that is one counts.
-    None where the DN lies outside the export.
+    None where the DN lies outside the export; but if that may lack entries, a name that
+    nobody has: to drop a reference would clear it in the target, and nothing proves it.
     """
     if "=" not in value:
         return None if name in values.REFERENCES else value
     prefix, dn = values.split_prefixed(value)
     if (guid := index.guid(dn)) is not None:
         return prefix + values.guid_text(guid)
+    if name in _KEPT and not index.complete:
+        return str(uuid.uuid5(uuid.NAMESPACE_X500, dn.casefold()))
     return None if name in values.REFERENCES or _is_in_a_domain(dn) else value
 
 
