@@ -1,11 +1,14 @@
-"""What goes away and comes back: the control plane, and the bus."""
+"""What goes away and comes back: control plane, bus, one of two agents."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +17,15 @@ from typing import Any
 import pytest
 from tests.scenario.installed import (
     COMMAND,
+    TOKEN,
     Installed,
+    alive,
+    descendants,
     eventually,
+    scim_target,
+    write_tree,
 )
+from tests.servers.scim import StartScimServer
 
 BINDINGS = "bindings.json"
 
@@ -112,3 +121,77 @@ def test_the_bus_on_another_port_is_found_by_bootstrap(
             )
             assert port.read_text() != before
             stack.close()
+
+
+@pytest.fixture
+def forest(tmp_path: Path) -> Path:
+    """An export that takes a while to read."""
+    path = tmp_path / "contoso.ldif"
+    script = Path(__file__).parents[2] / "scripts" / "make_forest.py"
+    subprocess.run(
+        [sys.executable, script, "--people", "5000", "--out", path], check=True
+    )
+    return path
+
+
+def test_one_of_two_agents_is_killed_while_it_answers(
+    tmp_path: Path, forest: Path, scim_server: StartScimServer
+) -> None:
+    target = scim_server()
+    tree = tmp_path / "tree"
+    write_tree(
+        tree,
+        source=f"{{ldif: {forest}}}",
+        target=scim_target(target.url),
+        scope=(
+            "organizationalUnits: all, filters: "
+            "{user: 'mail sw \"ab\"', group: 'cn eq \"none\"'}"
+        ),
+        more="interval: 24h\nenabled: false",
+    )
+    with (tree / "tree.yaml").open("a") as file:
+        file.write("---\n{kind: Agent, name: sync02, domains: [contoso.com], ")
+        file.write("run: local}\n")
+    cloudforest = Installed(tree, {TOKEN: target.token})
+    with cloudforest.running("up") as process:
+        eventually(lambda: both_listen(cloudforest), "two agents that listen")
+        agents = [
+            pid
+            for pid, words in descendants(process.pid).items()
+            if "agent" in words and "cloudforest.base.leash" not in words
+        ]
+        assert len(agents) == 2
+        before = {pid: worked(pid) for pid in agents}
+        running = subprocess.Popen(
+            [COMMAND, "job", "run", "people", "--format", "json"],
+            cwd=tree,
+            env=cloudforest.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        busy = eventually(
+            lambda: next((p for p in agents if worked(p) > before[p] + 0.2), None),
+            "an agent at work",
+        )
+        os.kill(busy, signal.SIGKILL)
+        out, _ = running.communicate(timeout=120)
+        assert not alive(busy)
+        process.send_signal(signal.SIGINT)
+        _, log = process.communicate(timeout=60)
+
+    assert "asking again" in log
+    [ended] = json.loads(out)["jobs"]
+    assert ended["state"] == "succeeded", ended
+    assert len(target.users()) == ended["counts"]["inScope"] > 0
+
+
+def worked(pid: int) -> float:
+    """Return the seconds of processor time that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def both_listen(topology: Installed) -> bool:
+    """Tell whether both are through with opening the domain, and so at rest."""
+    logs = [path.read_text() for path in topology.state.glob("agents/*/agent.log")]
+    return sum("directory answers" in each for each in logs) == 2

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from cloudforest.base.errors import CloudforestError, Unavailable
+from cloudforest.base.errors import CloudforestError, Interrupted, Unavailable
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
 from cloudforest.model.ports import Answerer
@@ -70,10 +70,10 @@ async def _read(answer: _Answer, request: SyncRequest) -> AsyncIterator[Page]:
             answer.window.release()
             if page.closing is not None:
                 return
-    raise Unavailable(
+    raise Interrupted(
         f"The agent stopped answering in the middle of its answer about"
         f" {request.domain}, after {expected} pages;"
-        " the next cycle asks again from the last page stored."
+        " what is missing is asked for again."
     )
 
 

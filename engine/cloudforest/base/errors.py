@@ -8,6 +8,7 @@ CloudforestError
 ├── Rejected         the other side answered, and its answer was no
 │   └── CredentialRejected it does not accept our proof of who we are
 ├── Unavailable      the other side did not answer
+│   ├── Interrupted        it began to, and broke off
 │   └── TargetUnavailable  it is a target, as a whole
 │       └── LockedOut        it does not accept our credential
 └── Misconfigured    what we were given can't be used
@@ -52,6 +53,10 @@ class Unavailable(CloudforestError):  # noqa: N818 - named for what happened
     """The other side did not answer."""
 
     exit_code = 5
+
+
+class Interrupted(Unavailable):
+    """Who answered broke off; to ask again may reach somebody who does not."""
 
 
 class TargetUnavailable(Unavailable):

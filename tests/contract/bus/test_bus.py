@@ -10,7 +10,7 @@ from contextlib import aclosing
 import pytest
 from tests.contract.bus.harness import DOMAIN, page, pages, request_for
 
-from cloudforest.base.errors import Rejected, Unavailable
+from cloudforest.base.errors import Interrupted, Rejected, Unavailable
 from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
 
 
@@ -34,7 +34,7 @@ async def test_an_agent_is_at_most_a_window_ahead_of_what_is_stored(bus):
     assert len(sent) == 40
 
 
-async def test_an_agent_that_dies_midway_is_unavailable_not_complete(bus):
+async def test_an_agent_that_dies_midway_is_an_interruption_not_complete(bus):
     agent = await bus.agent("a1", DOMAIN)
 
     async def endless(request: SyncRequest) -> AsyncIterator[Page]:
@@ -45,7 +45,7 @@ async def test_an_agent_that_dies_midway_is_unavailable_not_complete(bus):
     answer = bus.ask.ask(request_for())
     assert (await anext(answer)).sequence == 0
     await bus.kill(agent)
-    with pytest.raises(Unavailable, match=r"middle of its answer.*1 pages"):
+    with pytest.raises(Interrupted, match=r"middle of its answer.*1 pages"):
         await anext(answer)
 
 

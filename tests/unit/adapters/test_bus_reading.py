@@ -9,7 +9,7 @@ from tests.contract.bus.harness import page, request_for
 
 from cloudforest.adapters.bus import protocol
 from cloudforest.adapters.bus.reading import Patience, Reading
-from cloudforest.base.errors import Unavailable
+from cloudforest.base.errors import Interrupted
 
 
 async def test_what_others_say_does_not_keep_an_answer_waiting():
@@ -35,7 +35,7 @@ async def test_what_others_say_does_not_keep_an_answer_waiting():
     answer = reading.pages(first, messages)
     assert (await anext(answer)).sequence == 0
     async with asyncio.timeout(2):
-        with pytest.raises(Unavailable, match="a1 stopped answering"):
+        with pytest.raises(Interrupted, match="a1 stopped answering"):
             await anext(answer)
     others.cancel()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 
 from cloudforest.adapters.bus import protocol
-from cloudforest.base.errors import Unavailable
+from cloudforest.base.errors import Interrupted
 from cloudforest.model.messages import Page, SyncRequest
 
 Say = Callable[[str, bytes], Awaitable[object]]
@@ -64,7 +64,7 @@ class Reading:
                 if not finished:
                     message = await self._next(messages)
             if not finished:
-                raise self._unavailable("stopped answering")
+                raise self._interrupted("stopped answering")
         finally:
             if not finished:
                 await self._say(self._agent, protocol.STOP)
@@ -93,7 +93,7 @@ class Reading:
                 return message
             await self._dismiss(speaker)
         if late < silent:
-            raise self._unavailable(f"sent no page for {self._patience.page:g} seconds")
+            raise self._interrupted(f"sent no page for {self._patience.page:g} seconds")
         return None
 
     async def _dismiss(self, speaker: str) -> None:
@@ -108,16 +108,16 @@ class Reading:
         now = time.monotonic()
         self._gap = self._gap or now
         if now - self._gap > self._patience.gap:
-            raise self._unavailable(f"never sent page {self._expected}")
+            raise self._interrupted(f"never sent page {self._expected}")
 
     async def _acknowledge(self) -> None:
         await self._say(self._agent, b"%d" % (self._expected - 1))
 
-    def _unavailable(self, what: str) -> Unavailable:
-        return Unavailable(
+    def _interrupted(self, what: str) -> Interrupted:
+        return Interrupted(
             f"The agent {self._agent} {what} in the middle of its answer about"
             f" {self._request.domain}, after {self._expected} pages;"
-            " the next cycle asks again from the last page stored."
+            " what is missing is asked for again."
         )
 
 

@@ -19,7 +19,8 @@ class AgentBus(Protocol):
         """Yield the pages in order, the closing one last.
 
         A page is acknowledged when the next one is asked for, so store it before.
-        Raises Unavailable when no agent of the domain answers, or one stops midway.
+        Raises Unavailable when no agent of the domain answers, and Interrupted when
+        one stops midway.
         """
         ...
 

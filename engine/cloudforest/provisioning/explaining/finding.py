@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from cloudforest.base.errors import Refused
 from cloudforest.model.messages import (
@@ -21,7 +22,7 @@ from cloudforest.program.expressions.reads import COMPUTED
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 from cloudforest.provisioning.importing.asking import require_end
-from cloudforest.provisioning.importing.requests import request
+from cloudforest.provisioning.importing.requests import request, whole_answer
 from cloudforest.provisioning.mapper import mappers
 from cloudforest.provisioning.run import Run
 
@@ -71,7 +72,7 @@ def _domain(dn: str) -> str | None:
     return ".".join(labels) or None
 
 
-async def _answer(run: Run, lookups: Sequence[Lookup]) -> list[Record]:
+async def _ask(run: Run, lookups: Sequence[Lookup]) -> list[Record]:
     asked = await request(run, "read", lookups=tuple(lookups), explain=True)
     records: list[Record] = []
     closing: Closing | None = None
@@ -82,6 +83,10 @@ async def _answer(run: Run, lookups: Sequence[Lookup]) -> list[Record]:
     known = held.directory if held else None
     require_end(run, closing, known or (closing.directory if closing else None))
     return records
+
+
+async def _answer(run: Run, lookups: Sequence[Lookup]) -> list[Record]:
+    return await whole_answer(run, partial(_ask, run, lookups))
 
 
 def _one(lookup: Lookup, records: Sequence[Record]) -> Found | None:

@@ -6,11 +6,12 @@ Absence proves nothing: each is asked for by objectGUID, deleted ones included.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import Closing, Lookup, ObjectRecord, Record, Unknown
 from cloudforest.model.provisioning import Effect
-from cloudforest.provisioning.importing.requests import request
+from cloudforest.provisioning.importing.requests import request, whole_answer
 from cloudforest.provisioning.run import Run
 
 BATCH = 2000
@@ -73,4 +74,4 @@ async def ask(run: Run, directory: str | None) -> None:
     `directory`; what is not answered is asked by the next cycle.
     """
     while ids := await run.store.inquiries(run.rows, BATCH):
-        await _ask(run, ids, directory)
+        await whole_answer(run, partial(_ask, run, ids, directory))

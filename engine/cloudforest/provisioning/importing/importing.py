@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from cloudforest.base.errors import Refused, Unavailable
 from cloudforest.model.messages import Closing, Page, SyncRequest
 from cloudforest.model.provisioning import CycleKind, ImportEnd, Watermark
 from cloudforest.program.digest import program_digest
 from cloudforest.provisioning.importing.asking import ask, ask_for_escrowed, objects
-from cloudforest.provisioning.importing.requests import request
+from cloudforest.provisioning.importing.requests import request, whole_answer
 from cloudforest.provisioning.run import Run
 
 DAY = timedelta(days=1)
@@ -120,7 +121,7 @@ async def import_changes(run: Run, start: Watermark | None) -> CycleKind:
     broken import stays where it was, and what was not answered is asked again.
     """
     await ask_for_escrowed(run)
-    kind, closing = await _import(run, start)
+    kind, closing = await whole_answer(run, partial(_import, run, start))
     await ask(run, closing.directory)
     await run.store.forget_unlinked(run.rows, run.job.target)
     return kind

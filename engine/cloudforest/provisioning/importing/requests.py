@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeVar
 
+import structlog
+
+from cloudforest.base.errors import Interrupted
 from cloudforest.model.messages import SyncRequest
 from cloudforest.model.program import ScopeProgram
 from cloudforest.program.digest import attributes_to_read
 from cloudforest.provisioning.run import Run
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
 
 
 def _bound(scope: ScopeProgram, bindings: dict[str, str]) -> dict[str, str]:
@@ -34,3 +42,19 @@ async def request(
         bindings=_bound(run.program.scope, held.bindings) if held else {},
         **more,
     )
+
+
+async def whole_answer(run: Run, ask: Callable[[], Awaitable[T]]) -> T:
+    """Return what `ask` does; it is done anew, once, when the agent broke off.
+
+    The domain's other agents are still there to be asked. `ask` has to make a request
+    and a generation of its own each time, so that nothing of the first answer passes
+    for a part of the second. Raises Interrupted when that one breaks off as well.
+    """
+    read = run.counts.read
+    try:
+        return await ask()
+    except Interrupted as error:
+        log.warning("asking again", job=run.job.name, reason=str(error))
+        run.counts.read = read
+        return await ask()

@@ -30,4 +30,5 @@ class ExplainedBus:
                 for agent in await self.identities.agents()
                 if agent.troubles and request.domain in agent.troubles
             ]
-            raise Unavailable(" ".join([str(error), *troubles])) from error
+            # Of its kind still: who was interrupted is asked again.
+            raise type(error)(" ".join([str(error), *troubles])) from error

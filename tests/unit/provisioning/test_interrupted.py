@@ -1,0 +1,90 @@
+"""An agent that breaks off in the middle of its answer: the cycle asks another one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.unit.provisioning.world import World, guid
+
+from cloudforest.adapters.memory import MemoryBus
+from cloudforest.base.clock import system_clock
+from cloudforest.model.identity import BusAccess
+from cloudforest.model.messages import Gone, Lookup, Page, SyncRequest, Unknown
+from cloudforest.provisioning.explaining.finding import find
+
+
+async def broken(world: World, kind: str, breaks: int) -> list[str]:
+    """Have the first answers of a kind break off; return the ids of these requests."""
+    speak = world.ask
+    asked: list[str] = []
+
+    async def answer(request: SyncRequest) -> AsyncIterator[Page]:
+        asked.extend([request.id] if request.kind == kind else [])
+        breaking = request.kind == kind and len(asked) <= breaks
+        async for page in speak(request):
+            if breaking and page.closing is not None:
+                return
+            yield page
+
+    bus = MemoryBus()
+    for name in ("a1", "a2"):
+        agent = bus.listener(name)
+        await agent.connect(BusAccess(urls=(), ca="", jwt="", expires=system_clock()))
+        await agent.listen("contoso.com", answer)
+    world.ask = bus.ask  # type: ignore[method-assign]
+    return asked
+
+
+async def test_an_import_that_breaks_off_is_asked_for_again(world: World) -> None:
+    people = [world.person(number) for number in range(7)]
+    world.group(20, *people)
+    asked = await broken(world, "import", 1)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.error) == ("succeeded", None)
+    assert (cycle.counts.read, cycle.counts.create) == (8, 8)
+    assert world.members_of(guid(20)) == set(people)
+    assert len(set(asked)) == 2
+
+
+async def test_a_read_that_breaks_off_is_asked_for_again(world: World) -> None:
+    people = [world.person(number) for number in range(7)]
+    await world.cycle()
+    world.delta = [Unknown(id=each) for each in people]
+    world.answers = {each: Gone(id=each) for each in people[:1]}
+    asked = await broken(world, "read", 1)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.error) == ("succeeded", None)
+    assert (cycle.counts.read, cycle.counts.disable) == (7, 1)
+    assert len(set(asked)) == 2
+
+
+async def test_who_is_asked_about_on_demand_is_asked_about_again(world: World) -> None:
+    person = world.person(1)
+    asked = await broken(world, "read", 1)
+
+    found = await find(world.run(), Lookup(by="guid", value=person))
+
+    assert found is not None
+    assert found.record.id == person
+    assert len(set(asked)) == 2
+
+
+@pytest.mark.parametrize("kind", ["import", "read"])
+async def test_a_second_answer_that_breaks_off_ends_the_cycle(
+    world: World, kind: str
+) -> None:
+    person = world.person(1)
+    await world.cycle()
+    world.delta = [Unknown(id=person)]
+    asked = await broken(world, kind, 2)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.fault, cycle.requests) == ("failed", "unreachable", 0)
+    assert len(asked) == 2
+    assert (await world.cycle()).state == "succeeded"
