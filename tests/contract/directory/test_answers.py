@@ -196,6 +196,27 @@ async def test_a_cleared_attribute_is_told_from_a_hidden_one(lab: Lab):
     assert changed[hidden] == OutOfScope(id=hidden, rests_on=("employeetype",))
 
 
+async def test_a_hidden_attribute_is_not_cleared_by_its_change(lab: Lab):
+    samba = lab.contoso.samba
+    changed, emptied = lab.add("changed"), lab.add("emptied")
+    cleared = lab.add("other")
+    await lab.changes()
+    hidden = (f"CN=changed,{TEAM}", f"CN=emptied,{TEAM}")
+    samba.hide("svc-sync", "employeeType", *hidden)
+    samba.hide("svc-plain", "employeeType", f"CN=other,{TEAM}")
+
+    samba.modify(hidden[0], employeeType=["STAFF"])
+    for dn in (hidden[1], f"CN=other,{TEAM}"):
+        samba.modify(dn, employeeType=[])
+    answers = {each.id: each for each in await lab.changes() if hasattr(each, "id")}
+
+    assert answers == {
+        changed: OutOfScope(id=changed, rests_on=("employeetype",)),
+        emptied: OutOfScope(id=emptied, rests_on=("employeetype",)),
+        cleared: OutOfScope(id=cleared),
+    }
+
+
 async def test_the_deleted_are_gone_and_come_back_when_they_are_reanimated(lab: Lab):
     guid = lab.add("phoenix")
     dn = f"CN=phoenix,{TEAM}"

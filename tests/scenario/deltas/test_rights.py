@@ -127,5 +127,10 @@ def test_a_hidden_attribute_of_the_scope_is_not_a_cleared_one(lab: Lab) -> None:
     status = lab.service.status(lab.name)
     assert (status["unknown"], status["unknownObjects"]) == (1, [lab.guid(anna)])
 
+    lab.modify(anna, employeeType=["STAFF"])
+    assert lab.requests() == []
+    assert lab.users()["anna"]["active"] is True
+    assert lab.service.status(lab.name)["unknownObjects"] == [lab.guid(anna)]
+
     lab.modify(f"CN=bo,{lab.unit}", employeeType=[])
     assert lab.cycle() == [disabled("bo")]

@@ -39,6 +39,8 @@ class Domain:
         self.refuses_cookies = False
         self.groups = {STAFF: frozenset({"u1"})}
         self.lacks: tuple[str, ...] = ()
+        self.hidden: frozenset[str] = frozenset()
+        self.proofs: list[tuple[Sequence[str], Sequence[str]]] = []
         self.read_below: list[tuple[str, str]] = []
 
     async def identify(self) -> str:
@@ -83,6 +85,16 @@ class Domain:
             if each.guid in wanted:
                 has_members = "member" in attributes
                 yield each if has_members else replace(each, members=())
+
+    async def empty(
+        self, guids: Sequence[str], attributes: Sequence[str]
+    ) -> dict[str, frozenset[str]]:
+        self.proofs.append((guids, attributes))
+        return {
+            each.guid: frozenset(attributes) - set(each.attributes) - self.hidden
+            for each in self.entries
+            if each.guid in guids
+        }
 
     async def lacking(self) -> tuple[str, ...]:
         return self.lacks

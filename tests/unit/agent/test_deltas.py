@@ -265,6 +265,33 @@ async def test_a_hidden_attribute_is_named_and_a_cleared_one_is_not():
         OutOfScope(id="u2"),
     ]
     assert cleared == [OutOfScope(id="u1")]
+    assert domain.proofs == [(["u1"], ["department"])]
+
+
+async def test_a_hidden_attribute_that_changed_is_not_a_cleared_one():
+    domain = Domain([entry("u1"), entry("u2")])
+    held = await watermark(domain)
+    domain.deltas = [delta(each, department=()) for each in domain.entries]
+    domain.hidden = frozenset({"department"})
+
+    records, _ = await answered(domain, request(watermark=held))
+
+    assert records == [
+        OutOfScope(id=guid, rests_on=("department",)) for guid in ("u1", "u2")
+    ]
+    assert domain.proofs == [(["u1", "u2"], ["department"])]
+
+
+async def test_what_the_scope_does_not_read_needs_no_proof():
+    inside, elsewhere = entry("u1", department="Sales"), entry("u2", department="HR")
+    domain = Domain([inside, elsewhere])
+    held = await watermark(domain)
+    domain.deltas = [delta(inside, mail=()), delta(elsewhere, mail=())]
+
+    records, _ = await answered(domain, request(watermark=held))
+
+    assert [type(each) for each in records] == [InScope, OutOfScope]
+    assert domain.proofs == []
 
 
 async def test_an_object_that_shows_no_class_is_unknown():

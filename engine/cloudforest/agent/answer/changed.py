@@ -23,8 +23,27 @@ REREAD = 100
 """Changed objects that are read again with one query."""
 
 
-def _cleared(delta: Entry) -> frozenset[str]:
-    return frozenset(name for name, held in delta.attributes.items() if not held)
+def _cleared(question: Question, now: Entry, delta: Entry) -> frozenset[str]:
+    """Return the cleared attributes that the scope reads, as far as the delta says.
+
+    One that a right hides comes without values as well when it changes (measured).
+    """
+    bare = frozenset(name for name, held in delta.attributes.items() if not held)
+    return bare & frozenset(question.scope.hidden(now, frozenset()))
+
+
+async def _proved(
+    question: Question, doubtful: Sequence[tuple[Entry, frozenset[str]]]
+) -> AsyncIterator[Record]:
+    """Yield the objects whose cleared attributes may be hidden ones: one question."""
+    if not doubtful:
+        return
+    names = frozenset[str]().union(*(cleared for _, cleared in doubtful))
+    guids = [each.guid for each, _ in doubtful]
+    empty = await question.directory.empty(guids, sorted(names))
+    for each, cleared in doubtful:
+        for record in question.records(each, cleared & empty.get(each.guid, set())):
+            yield record
 
 
 async def _reread(
@@ -41,11 +60,17 @@ async def _reread(
     pending = {each.guid: each for each in changed}
     asked = [Lookup(by="guid", value=guid) for guid in pending]
     names = [each for each in question.to_read(kind) if each != MEMBER]
+    doubtful: list[tuple[Entry, frozenset[str]]] = []
     async for now in question.directory.read(asked, names):
         delta = pending.pop(now.guid, now)
         whole = replace(now, members=delta.members, former_members=delta.former_members)
-        for record in question.records(whole, _cleared(delta)):
+        if cleared := _cleared(question, whole, delta):
+            doubtful.append((whole, cleared))
+            continue
+        for record in question.records(whole):
             yield record
+    async for record in _proved(question, doubtful):
+        yield record
     for guid in pending:
         yield Unknown(id=guid)
 

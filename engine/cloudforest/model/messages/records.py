@@ -40,7 +40,7 @@ class OutOfScope(Value, frozen=True, tag_field="record", tag="out"):
 
     `rests_on` names the attributes that the object does not show and that could let it
     in: for whom they were seen before, this is no proof (an inherited deny hides an
-    attribute of a living person). One that a delta named as cleared is not among them.
+    attribute of a living person). One that is proved to be cleared is not among them.
     """
 
     id: str

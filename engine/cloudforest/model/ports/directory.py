@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -17,7 +18,8 @@ Kind = ObjectType | Literal["container"]
 class Entry:
     """One directory object. GUIDs are canonical lower-case text.
 
-    `attributes`: see `messages.InScope`; an attribute without values is a cleared one.
+    `attributes`: see `messages.InScope`; one without values was cleared, or
+    changed and is hidden.
     `members` are the objectGUIDs added to a group, `former_members` those removed.
     `classes` are its objectClass values, in lower case. A `partial` entry of a delta
     holds only what changed: read the object again before saying what it is.
@@ -90,6 +92,16 @@ class Directory(Protocol):
 
         Members are those of the group now, if `member` is among the attributes. One
         that is proved to be gone may come with its objectGUID alone.
+        """
+        ...
+
+    async def empty(
+        self, guids: Sequence[str], attributes: Sequence[str]
+    ) -> Mapping[str, AbstractSet[str]]:
+        """Return which attributes of these objects certainly have no values.
+
+        That is, the account may read them, and there are none. Keyed by objectGUID; an
+        object of which nothing is proved may be left out.
         """
         ...
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from cloudforest.adapters.directory.entries import ALWAYS, entry
 from cloudforest.adapters.directory.ldap import (
     dirsync,
+    emptiness,
     filters,
     membership,
     notification,
@@ -119,6 +120,14 @@ class LdapDirectory:
             async for found in in_thread(reader, abort=session.abort):
                 if (each := entry(found, attributes)) is not None:
                     yield each
+
+    async def empty(
+        self, guids: Sequence[str], attributes: Sequence[str]
+    ) -> dict[str, frozenset[str]]:
+        async with self._controllers.session() as session:
+            return await asyncio.to_thread(
+                emptiness.empty, session, self._base, guids=guids, names=attributes
+            )
 
     async def lacking(self) -> tuple[str, ...]:
         """Whether it may replicate is what the last read of changes found out."""

@@ -45,7 +45,7 @@ def checked(
     return ending
 
 
-def _one(
+def one(
     session: Session, dn: str, attributes: Sequence[str]
 ) -> dict[str, list[bytes]] | None:
     search = session.search(
@@ -64,7 +64,7 @@ def head(session: Session, base: str) -> str:
 
     Raises Misconfigured when the controller serves another domain.
     """
-    root = _one(session, "", ["defaultNamingContext"])
+    root = one(session, "", ["defaultNamingContext"])
     contexts = (root or {}).get("defaultnamingcontext") or [b"no domain"]
     served = contexts[0].decode(errors="replace")
     if served.lower() != base.lower():
@@ -72,7 +72,7 @@ def head(session: Session, base: str) -> str:
             f"The controller {session.controller} serves {served}, not {base}. Name "
             "controllers of the domain that they are listed under."
         )
-    entry = _one(session, base, ["objectGUID"])
+    entry = one(session, base, ["objectGUID"])
     if entry is None or "objectguid" not in entry:
         raise failures.refused_search(
             session.controller,
@@ -115,7 +115,7 @@ def _completed(session: Session, thing: Found, rest: int | None) -> Found:
     members = [*thing.members]
     guid = thing.attributes["objectguid"][0]
     while rest is not None:
-        part = _one(session, f"<GUID={guid}>", [f"member;range={rest}-*"])
+        part = one(session, f"<GUID={guid}>", [f"member;range={rest}-*"])
         more, rest = found.from_search(Raw(thing.dn, part or {}))
         members += more.members
     return replace(thing, members=tuple(members))

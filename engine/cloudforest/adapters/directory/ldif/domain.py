@@ -112,6 +112,10 @@ class LdifDirectory:
             await self._require_unchanged(index)
         yield Cookie(index.digest, complete=index.complete, full=full)
 
+    async def empty(self, *_: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Return nothing: an export does not say what its account could read."""
+        return {}
+
     async def below(
         self, container: str, kind: Kind, attributes: Sequence[str]
     ) -> AsyncIterator[Entry]:

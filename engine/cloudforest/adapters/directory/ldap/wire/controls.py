@@ -10,11 +10,13 @@ DIRSYNC = "1.2.840.113556.1.4.841"
 PAGED = "1.2.840.113556.1.4.319"
 _EXTENDED_DN = "1.2.840.113556.1.4.529"
 _SHOW_DELETED = "1.2.840.113556.1.4.417"
+_SD_FLAGS = "1.2.840.113556.1.4.801"
 _NOTIFICATION = "1.2.840.113556.1.4.528"
 
 INCREMENTAL_VALUES = -0x80000000
 """[MS-ADTS] 3.1.1.3.4.1.3 wants 0x80000000 in four bytes, so it is negative in BER."""
 OBJECT_SECURITY = 1
+_DACL = 4
 
 _INTEGER, _OCTETS, _SEQUENCE = 0x02, 0x04, 0x30
 _SHORT = 0x80
@@ -86,6 +88,11 @@ def extended_dn() -> Control:
 
 def show_deleted() -> Control:
     return Control(_SHOW_DELETED)
+
+
+def access_list() -> Control:
+    """Ask for the DACL alone: the whole descriptor takes the right to see audits."""
+    return Control(_SD_FLAGS, _sequence(_integer(_DACL)))
 
 
 def notification() -> Control:
