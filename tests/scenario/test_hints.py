@@ -59,9 +59,7 @@ def state(up: Installed) -> str:
 
 
 def title(target: ScimServer) -> str | None:
-    [found] = [
-        each for each in target.users() if each["userName"] == "p06@contoso.com"
-    ]
+    [found] = [each for each in target.users() if each["userName"] == "p06@contoso.com"]
     return found.get("title")
 
 

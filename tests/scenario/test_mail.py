@@ -70,6 +70,13 @@ def told(installed: Installed) -> list[Any]:
         return db.execute("SELECT kind, name FROM notice").fetchall()
 
 
+def seen_from_outside(pid: int) -> list[str]:
+    """Return the arguments and environments of what a process has started."""
+    children = descendants(pid)
+    words = [" ".join(each) for each in children.values()]
+    return words + [Path(f"/proc/{each}/environ").read_text() for each in children]
+
+
 def test_a_blocked_job_is_told_to_its_address_once(
     tmp_path: Path, mail_server: Callable[..., MailServer]
 ) -> None:
@@ -98,9 +105,7 @@ def test_a_blocked_job_is_told_to_its_address_once(
 
     with right.running("up") as process:
         eventually(lambda: told(right), "the mail")
-        children = descendants(process.pid)
-        shown = [" ".join(words) for words in children.values()]
-        shown += [Path(f"/proc/{pid}/environ").read_text() for pid in children]
+        shown = seen_from_outside(process.pid)
     again = right("up", "--once", "--format", "json")
 
     assert again.code == 3, again
