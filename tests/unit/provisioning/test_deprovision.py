@@ -100,6 +100,30 @@ async def test_who_returns_is_enabled_and_gets_values_and_memberships_back(
     await _quiet(world)
 
 
+@pytest.mark.parametrize("mode", ["disable", "delete"])
+@pytest.mark.parametrize("binned", [True, False])
+async def test_who_comes_back_from_deletion_is_in_the_groups_that_they_are_in_now(
+    world: World, mode: str, *, binned: bool
+):
+    """A tombstone has lost its memberships; no delta says that of the groups."""
+    world.program = deprovisioning(outOfScope=mode, deleted=mode)
+    person, other = world.person(1), world.person(2)
+    group = world.group(20, person, other)
+    await world.cycle()
+    leave(world, person, gone=True)
+    await world.cycle()
+    assert world.members_of(group) == {other}
+    world.person(1)
+    world.members[group] = {person, other} if binned else {other}
+    come(world, world.objects[person])
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.member_add) == ("succeeded", int(binned))
+    assert world.members_of(group) == world.members[group]
+    await _quiet(world)
+
+
 async def test_who_is_unknown_is_left_as_they_were(world: World):
     person = world.person(1)
     group = world.group(20, person)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from cloudforest.adapters.store.tables.metadata import metadata
@@ -85,6 +86,8 @@ link = Table(
     Index("link_resource", "target", "resource", unique=True),
 )
 
+# `generation` is 0 since the member was deleted: should it come back, the group must be
+# read again, since nothing says whether its memberships came back as well.
 membership = Table(
     "membership",
     metadata,
@@ -93,6 +96,12 @@ membership = Table(
     Column("member_guid", String(36), primary_key=True),
     Column("generation", Integer, nullable=False),
     Column("wanted", Boolean, nullable=False),
+    Index(
+        "membership_doubted",
+        *("job", "member_guid"),
+        sqlite_where=text("generation = 0"),
+        postgresql_where=text("generation = 0"),
+    ),
 )
 
 # The memberships that a target holds because we wrote them, or found them wanted.

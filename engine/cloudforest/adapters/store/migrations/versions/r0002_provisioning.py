@@ -71,6 +71,14 @@ def upgrade() -> None:
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("wanted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("job", "group_guid", "member_guid"),
+        sa.Index(
+            "membership_doubted",
+            "job",
+            "member_guid",
+            unique=False,
+            sqlite_where=sa.text("generation = 0"),
+            postgresql_where=sa.text("generation = 0"),
+        ),
     )
     op.create_table(
         "written_member",

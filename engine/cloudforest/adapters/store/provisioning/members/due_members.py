@@ -86,7 +86,12 @@ def _by_group(
         .where(row.job == jobs.job, tuple_(row.group_guid, row.member_guid) > after)
         .where(
             or_(
-                and_(row.wanted == true(), not_(_is_written(jobs)), is_member_held),
+                and_(
+                    row.wanted == true(),
+                    row.generation > 0,
+                    not_(_is_written(jobs)),
+                    is_member_held,
+                ),
                 and_(row.wanted == false(), _is_written(jobs), may_leave),
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import (
     ColumnElement,
@@ -12,6 +12,8 @@ from sqlalchemy import (
     false,
     or_,
     select,
+    text,
+    true,
     update,
 )
 
@@ -59,6 +61,30 @@ def forget_older_members(connection: Connection, job: str, generation: int) -> N
         .where(membership.c.group_guid.in_(seen))
         .values(wanted=false())
     )
+
+
+def doubt_members(connection: Connection, job: str, ids: Iterable[str]) -> None:
+    """Believe no longer that objects that were deleted are members of anything."""
+    for some in slices(ids):
+        connection.execute(
+            update(membership)
+            .where(membership.c.job == job, membership.c.member_guid.in_(some))
+            .values(generation=0)
+        )
+
+
+def doubted_groups(connection: Connection, job: str, ids: Iterable[str]) -> list[str]:
+    """Return the groups that these objects were in when they were deleted."""
+    return [
+        group
+        for some in slices(ids)
+        for group in connection.execute(
+            select(membership.c.group_guid)
+            .where(membership.c.job == job, membership.c.member_guid.in_(some))
+            .where(text("generation = 0"), membership.c.wanted == true())
+            .distinct()
+        ).scalars()
+    ]
 
 
 def _linked_anew(

@@ -9,13 +9,13 @@ from sqlalchemy import Connection, Select, delete, select, update
 
 from cloudforest.adapters.store.provisioning.part import IN_LIST, Part, slices, upsert
 from cloudforest.adapters.store.provisioning.presence import has_left, is_linked
-from cloudforest.adapters.store.provisioning.sources import inquiries
+from cloudforest.adapters.store.provisioning.sources import open_questions
 from cloudforest.adapters.store.provisioning.sources.records import (
     save_records,
     save_scope_members,
-    sort_out,
     stored,
 )
+from cloudforest.adapters.store.provisioning.sources.said import sort_out
 from cloudforest.adapters.store.tables import (
     membership,
     reference,
@@ -86,7 +86,7 @@ class Imports(Part):
             before = stored(connection, job, said.named)
             save_records(connection, job, generation, said, before)
             save_scope_members(connection, job, generation, said.scope_members)
-            inquiries.from_page(connection, job, generation, said, before)
+            open_questions.from_page(connection, job, generation, said, before)
             if cursor is not None:
                 save_watermark(connection, job, cursor)
 
@@ -102,7 +102,7 @@ class Imports(Part):
         def work(connection: Connection) -> None:
             if end.whole:
                 _forget_those(connection, job, others)
-            inquiries.from_end(connection, job, target, generation, end)
+            open_questions.from_end(connection, job, target, generation, end)
             save_watermark(connection, job, end.watermark)
 
         await self.database.run(work)

@@ -6,12 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import (
     Connection,
-    Select,
-    and_,
-    delete,
-    exists,
     select,
-    true,
     update,
 )
 
@@ -20,127 +15,16 @@ from cloudforest.adapters.store.provisioning.members.memberships import (
 )
 from cloudforest.adapters.store.provisioning.part import (
     Part,
-    insert_missing,
     slices,
-    upsert,
 )
-from cloudforest.adapters.store.provisioning.presence import is_held, is_linked
+from cloudforest.adapters.store.provisioning.sources import open_questions
 from cloudforest.adapters.store.provisioning.sources.records import (
-    Said,
-    Stored,
     save_records,
-    sort_out,
     stored,
 )
-from cloudforest.adapters.store.tables import inquiry, scope_member, source
+from cloudforest.adapters.store.provisioning.sources.said import sort_out
+from cloudforest.adapters.store.tables import inquiry, source
 from cloudforest.model.messages import Record
-from cloudforest.model.provisioning import ImportEnd
-
-
-def add(connection: Connection, job: str, ids: Sequence[str]) -> None:
-    upsert(
-        connection, inquiry, [{"job": job, "guid": each} for each in dict.fromkeys(ids)]
-    )
-
-
-def remove(connection: Connection, job: str, ids: Sequence[str]) -> None:
-    for some in slices(ids):
-        connection.execute(
-            delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(some))
-        )
-
-
-def _unnamed(job: str, generation: int) -> Select[str]:
-    """Return the held rows that this import has not named."""
-    return select(source.c.guid).where(
-        source.c.job == job, is_held(), source.c.generation < generation
-    )
-
-
-def from_page(
-    connection: Connection, job: str, generation: int, said: Said, before: Stored
-) -> None:
-    """Store what a page of an import leaves open; who is named is not asked again.
-
-    A delta names only some members of a group: one that enters is asked for all.
-    """
-    groups = said.groups()
-    remove(connection, job, sorted(said.named.keys() - set(groups)))
-    entering = [
-        each for each in groups if each not in before or before[each].state != "in"
-    ]
-    add(connection, job, [*said.unknown, *entering])
-    for some in slices(said.moved):
-        lie_in = _unnamed(job, generation).where(source.c.parent.in_(some))
-        insert_missing(connection, inquiry, job, lie_in)
-
-
-def _compare_members(
-    connection: Connection, job: str, generation: int, end: ImportEnd
-) -> None:
-    """Ask for who entered the scope's groups and who left them."""
-    member = scope_member.c
-    if not end.whole:
-        named = exists().where(
-            source.c.job == job,
-            source.c.guid == member.guid,
-            source.c.generation == generation,
-        )
-        entered = select(member.guid).where(
-            member.job == job, member.entered == true(), ~named
-        )
-        insert_missing(connection, inquiry, job, entered)
-    connection.execute(
-        update(scope_member).where(member.job == job).values(entered=False)
-    )
-    if not (end.members or end.whole):
-        return
-    left = and_(member.job == job, member.generation < generation)
-    insert_missing(
-        connection,
-        inquiry,
-        job,
-        _unnamed(job, generation).where(
-            source.c.guid.in_(select(member.guid).where(left))
-        ),
-    )
-    connection.execute(delete(scope_member).where(left))
-
-
-def _compare_types(
-    connection: Connection, job: str, generation: int, end: ImportEnd
-) -> None:
-    """Ask for whom a read of all did not name; groups that it named are known whole."""
-    unnamed = _unnamed(job, generation).where(source.c.type.in_(end.full))
-    insert_missing(connection, inquiry, job, unnamed)
-    if "group" not in end.full:
-        return
-    named = select(source.c.guid).where(
-        source.c.job == job,
-        source.c.type == "group",
-        source.c.generation == generation,
-    )
-    connection.execute(
-        delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(named))
-    )
-    if end.complete:
-        forget_older_members(connection, job, generation)
-
-
-def from_end(
-    connection: Connection, job: str, target: str, generation: int, end: ImportEnd
-) -> None:
-    """Store what a whole import leaves open."""
-    if end.full:
-        _compare_types(connection, job, generation, end)
-    _compare_members(connection, job, generation, end)
-    unnamed = _unnamed(job, generation)
-    if end.again == "managed":
-        linked = is_linked(target, source.c.guid)
-        insert_missing(connection, inquiry, job, unnamed.where(linked))
-    if end.again != "nobody":
-        unknown = unnamed.where(source.c.state == "unknown")
-        insert_missing(connection, inquiry, job, unknown)
 
 
 def _not_found(
@@ -157,7 +41,9 @@ def _not_found(
 
 class Inquiries(Part):
     async def add_inquiries(self, job: str, ids: Sequence[str]) -> None:
-        await self.database.run(lambda connection: add(connection, job, ids))
+        await self.database.run(
+            lambda connection: open_questions.add(connection, job, ids)
+        )
 
     async def inquiries(self, job: str, limit: int) -> list[str]:
         query = (
@@ -177,6 +63,7 @@ class Inquiries(Part):
             said = sort_out(records)
             before = stored(connection, job, said.named)
             save_records(connection, job, generation, said, before)
+            open_questions.ask_groups(connection, job, said)
 
         await self.database.run(work)
 
@@ -187,6 +74,6 @@ class Inquiries(Part):
             _not_found(connection, job, generation, ids)
             if complete:
                 forget_older_members(connection, job, generation)
-            remove(connection, job, ids)
+            open_questions.remove(connection, job, ids)
 
         await self.database.run(work)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, select, update
 
-from cloudforest.adapters.store.provisioning.members.memberships import save_members
+from cloudforest.adapters.store.provisioning.members.memberships import (
+    doubt_members,
+    save_members,
+)
 from cloudforest.adapters.store.provisioning.part import Row, slices, upsert
+from cloudforest.adapters.store.provisioning.sources.said import Said
 from cloudforest.adapters.store.provisioning.sources.settling import unsettle
 from cloudforest.adapters.store.tables import scope_member, source
 from cloudforest.model.messages import (
     Gone,
     InScope,
-    Members,
-    Moved,
     OutOfScope,
-    Record,
-    ScopeMembers,
-    Unknown,
 )
 from cloudforest.model.provisioning import Presence
 
@@ -37,43 +36,6 @@ class Before:
 
 
 Stored = Mapping[str, Before]
-
-
-@dataclass
-class Said:
-    """A page, sorted; what it says last about an object holds."""
-
-    named: dict[str, InScope | OutOfScope | Gone] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)
-    members: dict[tuple[str, str], bool] = field(default_factory=dict)
-    scope_members: list[str] = field(default_factory=list)
-    moved: list[str] = field(default_factory=list)
-
-    def groups(self) -> list[str]:
-        """Return the groups in scope, whose records may go on in another page."""
-        return [
-            id_
-            for id_, each in self.named.items()
-            if isinstance(each, InScope) and each.type == "group"
-        ]
-
-
-def sort_out(records: Sequence[Record]) -> Said:
-    said = Said()
-    for record in records:
-        match record:
-            case InScope() | OutOfScope() | Gone():
-                said.named[record.id] = record
-            case Unknown():
-                said.unknown.append(record.id)
-            case Members():
-                said.members |= {(record.id, each): True for each in record.add}
-                said.members |= {(record.id, each): False for each in record.remove}
-            case ScopeMembers():
-                said.scope_members += record.ids
-            case Moved():
-                said.moved += record.ids
-    return said
 
 
 def stored(connection: Connection, job: str, ids: Collection[str]) -> Stored:
@@ -191,6 +153,7 @@ def save_records(
         _leave(connection, job, [i for i, each in left.items() if each == state], state)
     _name(connection, job, generation, list(left))
     unsettle(connection, [i for i, old in before.items() if old.state != states[i]])
+    doubt_members(connection, job, [i for i in said.named if states[i] == "gone"])
     save_members(connection, job, generation, said.members)
 
 
