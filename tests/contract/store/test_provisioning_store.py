@@ -21,6 +21,7 @@ from cloudforest.model.outcomes import AlreadyLinked
 from cloudforest.model.ports import ProvisioningStore
 from cloudforest.model.provisioning import (
     Cycle,
+    CycleState,
     Effect,
     ImportEnd,
     Link,
@@ -239,6 +240,33 @@ async def test_an_effect_leaves_the_outbox_with_its_outcome(store: ProvisioningS
     assert await store.pending("j", "c1", 1, after="", limit=9) == []
     assert await store.coming("j", "c2", ["a", "c"]) == {"c": None}
     assert await store.escrow_page("j", after="", limit=9) == []
+
+
+async def test_old_cycles_are_forgotten_but_the_latest_and_the_proof_of_a_first_one(
+    store: ProvisioningStore,
+):
+    """A job whose first cycle is forgotten would create as freely as in its first."""
+
+    async def ended(id_: str, hours: int, state: CycleState, target: str = "t") -> None:
+        started = NOON + timedelta(hours=hours)
+        of = {"id": id_, "job": "j", "target": target, "kind": "initial"}
+        await store.finish_cycle(Cycle(**of, state=state, started=started))
+
+    await ended("a", 0, "succeeded", "elsewhere")
+    await ended("b", 1, "succeeded")
+    await ended("c", 2, "partial")
+    await ended("d", 3, "failed")
+    await ended("e", 4, "failed")
+    late = NOON + timedelta(hours=9)
+
+    assert await store.prune_cycles(NOON + timedelta(hours=1), 9) == 0
+    assert await store.prune_cycles(late, 1) == 1
+    assert await store.prune_cycles(late, 9) == 1
+    assert await store.prune_cycles(late, 9) == 0
+
+    assert (await store.last_cycles())["j"].id == "e"
+    assert await store.has_finished("j", "t")
+    assert await store.has_finished("j", "elsewhere")
 
 
 async def test_what_is_due_comes_in_pages(store: ProvisioningStore):

@@ -172,6 +172,9 @@ async def test_a_job_that_gets_another_target_is_evaluated_anew(
     assert settled == await database.run(
         lambda connection: list(connection.execute(query).scalars())
     )
+    # What was given up, or discarded, was so in the one target.
+    held = (await SqlProvisioningStore(database).effect_counts()).get("people")
+    assert (held is None) == (target == "elsewhere")
 
 
 async def test_links_stay_when_their_job_goes(

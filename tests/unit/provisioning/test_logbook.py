@@ -110,7 +110,7 @@ def test_photos_and_long_lists_are_cut_short():
     assert cut.after == [*many[:-1], f"… ({len(many) + 1} values)"]
 
 
-async def test_old_entries_are_forgotten_and_no_others(world: World):
+async def test_old_entries_and_cycles_are_forgotten_and_no_others(world: World):
     world.person(1)
     await world.cycle()
     (entry,) = await world.log()
@@ -129,5 +129,9 @@ async def test_old_entries_are_forgotten_and_no_others(world: World):
     fresh = msgspec.structs.replace(entry, time=clock.now)
     await world.store.log([fresh])
 
-    assert await retention.prune() == BATCH + 2
+    world.clock.now = clock.now
+    later = await world.cycle()
+
+    assert await retention.prune() == BATCH + 2 + 1
+    assert await world.store.last_cycles() == {JOB: later}
     assert await world.log(job=JOB) == [fresh]

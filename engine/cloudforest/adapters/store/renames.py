@@ -47,7 +47,7 @@ def carry_over(
     for job in kept.jobs:
         before = registered.job(job.name)
         if before is not None and before.target != job.target:
-            _unsettle(connection, job.name)
+            _leave_target(connection, job.name)
     for rename in renames(registered, desired):
         if rename.kind == "Agent":
             _rename_agent(connection, rename)
@@ -55,9 +55,13 @@ def carry_over(
             _rename(connection, COLUMNS[rename.kind], rename)
 
 
-def _unsettle(connection: Connection, job: str) -> None:
-    """Have all of a job evaluated again: what needed nothing did so in one target."""
-    source = tables.source
+def _leave_target(connection: Connection, job: str) -> None:
+    """Have all of a job evaluated again: what needed nothing did so in one target.
+
+    What was held back, given up or discarded there says nothing of another one.
+    """
+    source, effect = tables.source, tables.effect
+    connection.execute(delete(effect).where(effect.c.job == job))
     connection.execute(update(source).where(source.c.job == job).values(settled=None))
 
 

@@ -1,4 +1,4 @@
-"""Retention: `serve` forgets what is older than the tenant keeps of its log."""
+"""Retention: `serve` forgets log and cycles older than the tenant keeps them."""
 
 from __future__ import annotations
 
@@ -33,15 +33,16 @@ class Retention:
     sleep: Sleep = asyncio.sleep
 
     async def prune(self) -> int:
-        """Forget all that is too old; return how many entries it were."""
+        """Forget all that is too old; return how many entries and cycles it were."""
         registration = await self.read()
         if registration is None:
             return 0
         kept = timedelta(seconds=registration.tenant.log_retention)
         before = self.clock() - kept
         forgotten = 0
-        while pruned := await self.store.prune_log(before, BATCH):
-            forgotten += pruned
+        for prune in (self.store.prune_log, self.store.prune_cycles):
+            while pruned := await prune(before, BATCH):
+                forgotten += pruned
         return forgotten
 
     async def serve(self) -> None:

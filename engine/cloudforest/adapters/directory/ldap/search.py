@@ -18,7 +18,7 @@ from cloudforest.adapters.directory.ldap.wire.controls import (
     show_deleted,
 )
 from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
-from cloudforest.base.errors import Misconfigured, Rejected
+from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Kind
 from cloudforest.program.faults import SyntaxFault
@@ -116,7 +116,13 @@ def _completed(session: Session, thing: Found, rest: int | None) -> Found:
     guid = thing.attributes["objectguid"][0]
     while rest is not None:
         part = one(session, f"<GUID={guid}>", [f"member;range={rest}-*"])
-        more, rest = found.from_search(Raw(thing.dn, part or {}))
+        if part is None:
+            # Those that are missing would look like members who left.
+            raise Unavailable(
+                f"{thing.dn} was there no more while its members were read; the next "
+                "cycle reads it again."
+            )
+        more, rest = found.from_search(Raw(thing.dn, part))
         members += more.members
     return replace(thing, members=tuple(members))
 

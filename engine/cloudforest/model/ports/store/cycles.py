@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from cloudforest.model.ports.store.jobs import Judge
@@ -19,6 +20,13 @@ class Cycles(Protocol):
 
     async def last_cycles(self) -> dict[str, Cycle]:
         """Return the latest cycle of each job."""
+        ...
+
+    async def prune_cycles(self, before: datetime, limit: int) -> int:
+        """Forget at most so many cycles that started earlier; return how many it were.
+
+        Kept are the latest of each job, and what `has_finished` rests on.
+        """
         ...
 
     async def has_finished(self, job: str, target: str) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 from sqlalchemy import (
     Connection,
     RowMapping,
     Table,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -33,6 +36,7 @@ from cloudforest.model.provisioning import Cycle
 
 IMPORTED = (source, inquiry, scope_member, reference, membership)
 JOB_TABLES = (*IMPORTED, effect, watermark)
+ENDED_WELL = ("succeeded", "partial", "blocked")
 CUT_SHORT = "The service ended before this cycle did; the next one goes on from there."
 
 COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
@@ -113,11 +117,28 @@ class Cycles(Part):
             }
         )
 
+    async def prune_cycles(self, before: datetime, limit: int) -> int:
+        later = cycle.alias()
+        is_later = (later.c.job == cycle.c.job) & (later.c.started > cycle.c.started)
+        of_target = (later.c.target == cycle.c.target) & later.c.state.in_(ENDED_WELL)
+        proved = cycle.c.state.not_in(ENDED_WELL) | exists().where(is_later, of_target)
+        old = (
+            select(cycle.c.id)
+            .where(cycle.c.started < before.isoformat())
+            .where(exists().where(is_later), proved)
+            .order_by(cycle.c.started)
+            .limit(limit)
+        )
+        statement = delete(cycle).where(cycle.c.id.in_(old))
+        return await self.database.run(
+            lambda connection: connection.execute(statement).rowcount
+        )
+
     async def has_finished(self, job: str, target: str) -> bool:
         query = (
             select(cycle.c.id)
             .where(cycle.c.job == job, cycle.c.target == target)
-            .where(cycle.c.state.in_(["succeeded", "partial", "blocked"]))
+            .where(cycle.c.state.in_(ENDED_WELL))
             .limit(1)
         )
         return await self.database.run(
