@@ -26,7 +26,7 @@ async def _keep(run: Run, found: Found) -> None:
     id_ = found.record.id
     generation = await run.store.begin_import(run.rows, run.id)
     await run.store.save_answers(run.rows, generation, found.records)
-    await run.store.finish_asking(run.rows, generation, [id_], complete=True)
+    await run.store.finish_asking(run.rows, generation, [id_], complete=found.complete)
 
 
 def _answer(entry: LogEntry) -> dict[str, Any]:

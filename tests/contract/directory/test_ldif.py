@@ -47,6 +47,7 @@ async def test_an_export_without_an_end_is_read_but_proves_nothing(
     assert people
     assert isinstance(cookie, Cookie)
     assert not cookie.complete
+    assert not await LdifDirectory("contoso.com", copy).shows_all()
 
 
 async def test_an_export_that_lost_entries_is_refused(export: Path, tmp_path: Path):

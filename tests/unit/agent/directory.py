@@ -96,6 +96,9 @@ class Domain:
             if each.guid in guids
         }
 
+    async def shows_all(self) -> bool:
+        return self.complete
+
     async def lacking(self) -> tuple[str, ...]:
         return self.lacks
 

@@ -200,6 +200,8 @@ def test_a_group_is_hidden_or_not_whatever_the_others_show():
     gone, here = entry(f"CN=a,{PEOPLE}"), entry(f"CN=b,{PEOPLE}", guid="g2")
     assert rests_on(scope, gone, resolved) == ("member:g9",)
     assert Scope(scope, resolved).seen(here) == ("member:g8",)
+    cut = ResolvedScope({"g8": frozenset({"g2"})}, shows_all=False)
+    assert rests_on(scope, gone, cut) == ("member:g8",)
     assert Scope(scope, resolved).hidden(here, frozenset()) == ("member:g9",)
 
 

@@ -206,3 +206,18 @@ async def test_an_object_is_told_by_its_name(world: World):
     (entry,) = await world.log()
     assert Change(path="userName", before=None, after="p1@contoso.com") in entry.changes
     assert guid(1) == person
+
+
+async def test_an_answer_that_is_not_complete_removes_no_member(world: World):
+    one, two = world.person(1), world.person(2)
+    group = world.group(20, one, two)
+    await world.cycle()
+    world.members[group] = {one}
+    world.reading = Closing(complete=False, directory="d")
+
+    await _provision(world, group)
+
+    assert world.members_of(group) == {one, two}
+    world.reading = Closing(complete=True, directory="d")
+    await _provision(world, group)
+    assert world.members_of(group) == {one}

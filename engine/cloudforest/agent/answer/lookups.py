@@ -58,7 +58,7 @@ async def records(question: Question) -> AsyncIterator[Record | Closing]:
     for lookup in pending:
         yield Unknown(id=lookup.value)
     yield Closing(
-        complete=True,
+        complete=await question.directory.shows_all(),
         directory=question.identity,
         bindings=dict(question.bound.guids),
     )

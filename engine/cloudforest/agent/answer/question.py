@@ -90,6 +90,7 @@ async def _resolved(
     }
     return ResolvedScope(
         groups=groups,
+        shows_all=await directory.shows_all() if groups else True,
         units=None if units is None else it.named(units),
     )
 

@@ -105,6 +105,10 @@ class Directory(Protocol):
         """
         ...
 
+    async def shows_all(self) -> bool:
+        """Return whether a group that is read has no members but those named."""
+        ...
+
     async def lacking(self) -> tuple[str, ...]:
         """Return the rights that the account lacks to see what was deleted."""
         ...

@@ -26,10 +26,12 @@ class ResolvedScope:
     """The scope's groups, each with its members, nested ones if asked: objectGUIDs.
 
     `units` are the DNs of its OUs as they are now; None: as they were written.
+    `shows_all`: no group has other members than these.
     """
 
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     units: tuple[str, ...] | None = None
+    shows_all: bool = True
 
     @cached_property
     def members(self) -> frozenset[str]:
@@ -43,8 +45,15 @@ class ResolvedScope:
 
     @cached_property
     def silent(self) -> frozenset[str]:
-        """Return those names for the groups that show no members at all."""
-        return frozenset(_membership(g) for g, held in self.groups.items() if not held)
+        """Return those names for the groups that may have members not shown to us.
+
+        One that shows none at all may be hidden.
+        """
+        return frozenset(
+            _membership(group)
+            for group, members in self.groups.items()
+            if not (members and self.shows_all)
+        )
 
 
 def _membership(group: str) -> str:
@@ -181,7 +190,6 @@ class Scope:
             missing = chosen.reads - _shown(entry, chosen.reads) - cleared
             said = chosen.says(entry.attributes, missing)
             return _NONE if said is False else missing
-        # A group that shows no members at all may have been hidden from us.
         is_open = clause == "groups" and entry.type != "group"
         return self.resolved.silent if is_open else _NONE
 

@@ -32,10 +32,14 @@ MANY = 10**18
 
 @dataclass(frozen=True)
 class Found:
-    """What an agent said of one object: its record, and all that came with it."""
+    """What an agent said of one object: its record, and all that came with it.
+
+    `complete`: a group has no other members than were named.
+    """
 
     record: InScope | OutOfScope | Gone
     records: tuple[Record, ...] = ()
+    complete: bool = True
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -72,7 +76,11 @@ def _domain(dn: str) -> str | None:
     return ".".join(labels) or None
 
 
-async def _ask(run: Run, lookups: Sequence[Lookup]) -> list[Record]:
+Answer = tuple[list[Record], bool]
+"""And whether that was complete."""
+
+
+async def _ask(run: Run, lookups: Sequence[Lookup]) -> Answer:
     asked = await request(run, "read", lookups=tuple(lookups), explain=True)
     records: list[Record] = []
     closing: Closing | None = None
@@ -81,16 +89,17 @@ async def _ask(run: Run, lookups: Sequence[Lookup]) -> list[Record]:
         closing = page.closing
     held = await run.store.watermark(run.job.name)
     known = held.directory if held else None
-    require_end(run, closing, known or (closing.directory if closing else None))
-    return records
+    directory = known or (closing.directory if closing else None)
+    return records, require_end(run, closing, directory).complete
 
 
-async def _answer(run: Run, lookups: Sequence[Lookup]) -> list[Record]:
+async def _answer(run: Run, lookups: Sequence[Lookup]) -> Answer:
     return await whole_answer(run, partial(_ask, run, lookups))
 
 
-def _one(lookup: Lookup, records: Sequence[Record]) -> Found | None:
+def _one(lookup: Lookup, answer: Answer) -> Found | None:
     """Return the one object that was found, or None; raises Refused for several."""
+    records, complete = answer
     objects = {
         each.id: each
         for each in records
@@ -101,7 +110,8 @@ def _one(lookup: Lookup, records: Sequence[Record]) -> Found | None:
             f"{len(objects)} objects are called {lookup.value}: "
             f"{', '.join(sorted(objects)[:10])}. Name one by its objectGUID."
         )
-    return next((Found(each, tuple(records)) for each in objects.values()), None)
+    found = (Found(each, tuple(records), complete) for each in objects.values())
+    return next(found, None)
 
 
 async def _logged(run: Run, name: str) -> str | None:

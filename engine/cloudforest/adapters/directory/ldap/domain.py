@@ -129,6 +129,10 @@ class LdapDirectory:
                 emptiness.empty, session, self._base, guids=guids, names=attributes
             )
 
+    async def shows_all(self) -> bool:
+        """Values that a controller sends in ranges are all fetched."""
+        return True
+
     async def lacking(self) -> tuple[str, ...]:
         """Whether it may replicate is what the last read of changes found out."""
         async with self._controllers.session() as session:

@@ -145,6 +145,10 @@ class LdifDirectory:
         for guid in missing:
             yield _gone(guid)
 
+    async def shows_all(self) -> bool:
+        """Return whether it is proved: a file cut short may end within a group."""
+        return (await self._indexed()).complete
+
     async def lacking(self) -> tuple[str, ...]:
         """Whoever exported the file needed the rights."""
         return ()
