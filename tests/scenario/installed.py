@@ -83,7 +83,10 @@ class Installed:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            try:
+                process.communicate(timeout=90)
+            finally:
+                process.kill()
 
 
 def eventually(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:

@@ -70,11 +70,11 @@ def told(installed: Installed) -> list[Any]:
         return db.execute("SELECT kind, name FROM notice").fetchall()
 
 
-def seen_from_outside(pid: int) -> list[str]:
-    """Return the arguments and environments of what a process has started."""
+def shown_by(pid: int) -> list[str]:
+    """Return the arguments and the environments of a process's children."""
     children = descendants(pid)
-    words = [" ".join(each) for each in children.values()]
-    return words + [Path(f"/proc/{each}/environ").read_text() for each in children]
+    environments = [Path(f"/proc/{each}/environ").read_text() for each in children]
+    return [*(" ".join(words) for words in children.values()), *environments]
 
 
 def test_a_blocked_job_is_told_to_its_address_once(
@@ -105,7 +105,7 @@ def test_a_blocked_job_is_told_to_its_address_once(
 
     with right.running("up") as process:
         eventually(lambda: told(right), "the mail")
-        shown = seen_from_outside(process.pid)
+        shown = shown_by(process.pid)
     again = right("up", "--once", "--format", "json")
 
     assert again.code == 3, again

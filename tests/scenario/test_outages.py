@@ -70,7 +70,7 @@ def remote_agent(topology: Installed, folder: Path, address: str) -> Iterator[No
         assert agent.poll() is None
     finally:
         agent.terminate()
-        agent.wait(20)
+        agent.wait(60)
 
 
 def cycle(topology: Installed) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def test_a_remote_agent_enrols_by_hand_and_serves(
             assert "was used" in again.stderr
         finally:
             agent.terminate()
-            agent.wait(20)
+            agent.wait(60)
 
 
 def agent_is_active(topology: Installed) -> bool:

@@ -85,7 +85,6 @@ def test_a_killed_control_plane_leaves_no_orphan(topology: Installed) -> None:
         eventually(
             lambda: not [pid for pid in children if alive(pid)],
             "the end of all children",
-            seconds=10,
         )
 
 

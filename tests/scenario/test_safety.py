@@ -138,7 +138,7 @@ def test_up_ends_as_it_is_told_to(
             if "Serving" in line:
                 break
         process.send_signal(number)
-        process.wait(30)
+        process.wait(90)
     assert process.returncode == code
 
 

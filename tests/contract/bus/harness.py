@@ -26,8 +26,8 @@ from cloudforest.model.ports import AgentBus, Answerer, ListenerBus
 from cloudforest.model.program import ScopeProgram
 
 DOMAIN = "contoso.test"
-PACE = Pace(beat=0.1, resend=0.5, patience=1.5)
-PATIENCE = Patience(nobody=0.5, again=0.5, accept=3, idle=1, gap=2)
+PACE = Pace(beat=0.1, resend=0.5, patience=5)
+PATIENCE = Patience(nobody=0.5, again=0.5, accept=20, idle=2, gap=5)
 
 
 @dataclass

@@ -18,13 +18,19 @@ X = entry("DC=x", ADA)
 
 
 @pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+def slow() -> threading.Event:
+    """Reading takes until this is set."""
+    return threading.Event()
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch, slow: threading.Event) -> Callable[[], int]:
     """Make reading slow, and return what counts how often it began."""
     begun = threading.Semaphore(0)
 
     def slowly(path: Path) -> Index:
         begun.release()
-        threading.Event().wait(0.2)
+        assert slow.wait(60)
         return build(path)
 
     monkeypatch.setattr(domain, "build", slowly)
@@ -38,7 +44,7 @@ async def impatient(directory: LdifDirectory) -> None:
 
 
 async def test_a_large_export_is_read_once_however_often_it_is_asked_for(
-    tmp_path: Path, built: Callable[[], int]
+    tmp_path: Path, built: Callable[[], int], slow: threading.Event
 ):
     file = tmp_path / "x.ldif"
     file.write_text(X)
@@ -46,6 +52,7 @@ async def test_a_large_export_is_read_once_however_often_it_is_asked_for(
 
     await impatient(directory)
     await impatient(directory)
+    slow.set()
     assert await directory.identify() == str(ADA)
     assert await directory.identify() == str(ADA)
     assert built() == 1
@@ -56,14 +63,14 @@ async def test_a_large_export_is_read_once_however_often_it_is_asked_for(
 
 
 async def test_what_is_wrong_with_a_large_export_is_told_to_whoever_asks_next(
-    tmp_path: Path, built: Callable[[], int]
+    tmp_path: Path, built: Callable[[], int], slow: threading.Event
 ):
     file = tmp_path / "x.ldif"
     file.write_text("no export\n")
     directory = LdifDirectory("x", file)
 
     await impatient(directory)
-    await asyncio.sleep(0.3)
+    slow.set()
     with pytest.raises(Rejected, match=r"x\.ldif:1"):
         await directory.identify()
     assert built() == 1

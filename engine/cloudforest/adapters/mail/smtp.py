@@ -42,15 +42,20 @@ class SmtpMailer:
         made = message(notice, sender=self.mail.sender, recipients=recipients)
         with self._told():
             client = self._client()
+        transport = None
         try:
             with self._told():
                 async with asyncio.timeout(SECONDS):
                     await client.connect()
+                    transport = client.transport
                     refused, _ = await client.send_message(made)
             # It has the message, whatever comes of the farewell.
             with suppress(aiosmtplib.SMTPException, OSError):
                 await client.quit(timeout=FAREWELL_SECONDS)
         finally:
+            if isinstance(transport, asyncio.WriteTransport):
+                # To close it politely would wait for the server once more.
+                transport.abort()
             client.close()
         return tuple(refused)
 
