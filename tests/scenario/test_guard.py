@@ -35,6 +35,10 @@ def _refused(cloudforest: Installed, stage: str) -> None:
     """Assert that nobody allows what is not there, or without saying until when."""
     unknown = cloudforest("job", "allow", "ffffff", "--until", "2h", "--by", "Ann")
     assert (unknown.code, stage in unknown.err) == (1, True)
+    nobody = cloudforest("job", "allow", stage, "--until", "2h", "--by", "")
+    assert (nobody.code, "--by" in nobody.err) == (1, True)
+    mistyped = cloudforest("job", "staged", "poeple")
+    assert (mistyped.code, "no job poeple" in mistyped.err) == (1, True)
     assert cloudforest("job", "allow", stage, "--by", "Ann").code == 64
     past = cloudforest("job", "allow", stage, "--until", "2020-01-01", "--by", "Ann")
     assert past.code == 1

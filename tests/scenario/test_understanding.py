@@ -66,8 +66,8 @@ def test_the_log_tells_what_was_done_to_whom(tmp_path: Path) -> None:
     rows = list(csv.DictReader(sheet.out.splitlines()))
     assert [row["status"] for row in rows] == ["success"] * 5
     assert "canary" not in sheet.out + "".join(map(str, told))
-    assert cloudforest("logs", "--status", "nonsense").code == 64
-    assert cloudforest("logs", "--since", "yesterday").code == 64
+    wrong = {"--status": 64, "--since": 64, "--job": 1}
+    assert {each: cloudforest("logs", each, "nope").code for each in wrong} == wrong
     follow = cloudforest("logs", "-f")
     assert follow.code == 5
     assert "cloudforest serve" in follow.err

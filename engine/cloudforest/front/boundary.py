@@ -75,7 +75,8 @@ def _told(error: Exception) -> tuple[str, int]:
     match error:
         case TyperException():
             help_ = "`cloudforest COMMAND --help` tells what a command takes."
-            return f"{error.format_message()}\n{help_}", Exit.USAGE
+            said = error.format_message().replace("Value error, ", "")
+            return f"{said}\n{help_}", Exit.USAGE
         case CloudforestError():
             return f"error: {error}", error.exit_code
         case OSError(strerror=str(reason)):

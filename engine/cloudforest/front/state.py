@@ -13,7 +13,7 @@ from typing import IO
 
 import msgspec
 
-from cloudforest.base.errors import Busy
+from cloudforest.base.errors import Busy, Misconfigured
 from cloudforest.base.files import private_folder, write_private
 from cloudforest.model.value import Value
 
@@ -68,7 +68,13 @@ class StateFolder:
 
     def prepare(self) -> None:
         for folder in (self.path, self.keys, self.bus, self.path / "agents"):
-            private_folder(folder)
+            try:
+                private_folder(folder)
+            except OSError as error:
+                raise Misconfigured(
+                    f"The state folder {folder} can't be made or written "
+                    f"({error.strerror}); mend that, or name another with --state."
+                ) from error
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,6 +29,11 @@ from cloudforest.plan.wording import (
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
+_NOT_READ = frozenset({"name", "certificate"})
+"""The name is the heading; a certificate's digest is for programs."""
+_MOMENT = re.compile(r"(?<=T)([0-9:]{8})\.[0-9]+")
+"""A time of day with more digits than anybody reads."""
+_LINE = 70
 _ALWAYS_SHOWN = ("read", "inScope", "unchanged", "escrow")
 _STYLES = {"create": "green", "update": "yellow", "rename": "cyan", "delete": "red"}
 
@@ -34,7 +43,7 @@ def print_json(value: Any) -> None:
 
 
 def done(sentence: str) -> None:
-    out.print(Text.assemble(("✓ ", "green"), sentence))
+    out.print(Text.assemble(("✓ ", "green"), sentence), soft_wrap=True)
 
 
 def complain(sentence: str) -> None:
@@ -43,6 +52,17 @@ def complain(sentence: str) -> None:
 
 def suggest(command: str, why: str) -> None:
     out.print(Text.assemble("  ", command, (f"   # {why}", "dim")), soft_wrap=True)
+
+
+def command(words: str, state: Path | None) -> str:
+    """Return a `cloudforest …` command as it works here: this program, that state."""
+    program = shlex.quote(sys.argv[0]) if os.sep in sys.argv[0] else "cloudforest"
+    named = f" --state {shlex.quote(str(state))}" if state else ""
+    return program + words.removeprefix("cloudforest") + named
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def heading(words: str) -> None:
@@ -63,7 +83,7 @@ def show_diagnostics(diagnostics: Iterable[Diagnostic], console: Console) -> Non
         )
 
 
-def show_plan(plan: Plan) -> None:
+def show_plan(plan: Plan, state: Path | None = None) -> None:
     for change in plan.changes:
         _show_change(change)
     out.print(f"Plan: {total(plan)} (against revision {plan.base}).", style="bold")
@@ -77,7 +97,7 @@ def show_plan(plan: Plan) -> None:
         sentence = f"  BLOCKED: {blocked_in_words(guard)}"
         out.print(sentence, style="bold red", markup=False, soft_wrap=True)
         if guard.allow:
-            suggest(guard.allow, "to let them happen")
+            suggest(command(guard.allow, state), "to let them happen")
 
 
 def _show_change(change: Change) -> None:
@@ -105,9 +125,6 @@ def show_cycles(cycles: Sequence[Mapping[str, Any]]) -> None:
     table.add_row("requests", *(f"{each['requests']:,}" for each in cycles))
     table.add_row("seconds", *(f"{each['seconds']:.1f}" for each in cycles))
     out.print(table)
-    for each in cycles:
-        if each["state"] == "blocked":
-            suggest(f"cloudforest job staged {each['job']}", "what waits for you")
 
 
 def show_each(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -118,13 +135,20 @@ def show_each(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         out.print(Text(f"  {row['name']}", style="bold"))
         for key, value in row.items():
-            if key != "name" and value not in (None, {}, []):
-                out.print(f"    {key}: {_cell(value)}", markup=False, soft_wrap=True)
+            if key not in _NOT_READ and value not in (None, {}, []):
+                words = f"    {key}: {_cell(value)}"
+                out.print(words, markup=False, soft_wrap=True)
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
+    """Return a value in words; what would not fit on a line has one for each part."""
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {each}" for key, each in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        parts = [f"{key}: {_cell(each)}" for key, each in value.items()]
+    elif isinstance(value, list):
+        parts = [_cell(each) for each in value]
+    elif isinstance(value, str):
+        return _MOMENT.sub(r"\1", value)
+    else:
+        return in_words(value)
+    line = ", ".join(parts)
+    return line if len(line) < _LINE else "".join(f"\n      {each}" for each in parts)

@@ -19,7 +19,8 @@ from cloudforest.plan.warnings import warnings
 class Guard(Value, frozen=True):
     """A guard that would stop effects: how many there are, and how many may be.
 
-    `allow` is what the operator would do about it, in one line.
+    `total` is what its window would come to with those of earlier cycles, `allow` what
+    the operator would do about it, in one line.
     """
 
     job: str
@@ -27,6 +28,7 @@ class Guard(Value, frozen=True):
     effects: int
     limit: int
     allow: str = ""
+    total: int = 0
 
 
 class JobImpact(Value, frozen=True):

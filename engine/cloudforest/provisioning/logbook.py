@@ -20,7 +20,7 @@ REDACTED = "[redacted]"
 """Stands for every sensitive value alike: a digest could be guessed from."""
 BECAUSE = {
     "out": "out-of-scope: the object has left the scope.",
-    "gone": "deleted: the directory holds the object's tombstone.",
+    "gone": "deleted: the directory says that the object is gone.",
 }
 """Why access is taken away."""
 LONGEST_TEXT = 1000

@@ -35,7 +35,7 @@ def _answer(entry: LogEntry) -> dict[str, Any]:
     return {name: fields[name] for name in (*names, "reason", "milliseconds")}
 
 
-async def _acted(run: Run) -> Step:
+async def _acted(run: Run, foreseen: Step | None) -> Step:
     """Say what was written, and what became of it, by the log of this cycle."""
     logged = await run.store.logs(LogQuery(cycle=run.id), **NUMBERS)
     answers = [_answer(entry) for _, entry in logged]
@@ -43,8 +43,11 @@ async def _acted(run: Run) -> Step:
         return Step("staged", {"answers": answers})
     if run.counts.escrow:
         return Step("escrow", {"answers": answers})
-    first = next(iter(answers), None)
-    return Step(first["action"] if first else "nothing", {"answers": answers})
+    if answers:
+        return Step(answers[0]["action"], {"answers": answers})
+    still = foreseen if foreseen and foreseen.result == "nothing" else None
+    because = still and still.detail["because"]
+    return Step("nothing", {"because": because, "answers": []})
 
 
 async def provision(run: Run, lookup: Lookup, turns: Turns) -> dict[str, Any]:
@@ -65,4 +68,6 @@ async def provision(run: Run, lookup: Lookup, turns: Turns) -> dict[str, Any]:
             await evaluate(alone)
             await export(alone)
             await run.store.settle_written(run.rows, run.id, settled_digest(run))
-        return told(found.record.id, steps | {"act": await _acted(alone)})
+        return told(
+            found.record.id, steps | {"act": await _acted(alone, steps.get("act"))}
+        )

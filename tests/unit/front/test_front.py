@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import uuid
+from pathlib import Path
+
 import pytest
+import typer
 from typer.exceptions import Abort
 
 from cloudforest.agent.bindings import Binding, DirectoryBinding
 from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
+from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit, run, worst
 from cloudforest.front.cli.jobs.cycles import exit_code
+from cloudforest.front.cli.options import state_to_say
 from cloudforest.front.cli.understanding.explaining import lookup
 from cloudforest.front.hosting.children import environment_for
 from cloudforest.front.hosting.server import listen, url_of
@@ -120,3 +126,50 @@ def test_a_child_sees_only_what_its_documents_name():
     environment = {"WANTED": "1", "OTHER": "2", "PATH": "/bin", "HOME": "/root"}
     seen = environment_for([binding, Binding(ldif="a.ldif")], environment)
     assert seen == {"WANTED": "1", "PATH": "/bin"}
+
+
+def test_a_command_that_is_suggested_works_where_it_is_read(monkeypatch):
+    monkeypatch.setattr("sys.argv", [".venv/bin/cloudforest", "up", "a tree"])
+    state = Path("a tree/.cloudforest")
+
+    said = terminal.command("cloudforest job staged people", state)
+
+    assert said == (
+        ".venv/bin/cloudforest job staged people --state 'a tree/.cloudforest'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "tree", "said"),
+    [
+        (None, ".", None),
+        (None, "trees/a", "trees/a/.cloudforest"),
+        ("s", ".", "s"),
+        ("s", "trees/a", "s"),
+    ],
+)
+def test_the_state_is_named_where_it_is_not_the_usual_one(
+    state: str | None, tree: str, said: str | None
+):
+    found = state_to_say(Path(state) if state else None, Path(tree))
+    assert found == (Path(said) if said else None)
+
+
+def test_what_fits_on_no_line_has_one_for_each_part(
+    capsys: pytest.CaptureFixture[str],
+):
+    guids = [str(uuid.UUID(int=number)) for number in range(3)]
+    row = {"name": "people", "since": "2026-11-23T05:03:32.482468Z", "enabled": True}
+
+    terminal.show_each("Jobs", [row | {"unknownObjects": guids, "certificate": "c"}])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [f"      {each}" for each in guids] == lines[-3:]
+    assert "    since: 2026-11-23T05:03:32Z" in lines
+    assert "    enabled: true" in lines
+    assert not any("certificate" in each for each in lines)
+
+
+def test_an_object_without_a_name_is_a_mistake_in_the_command():
+    with pytest.raises(typer.BadParameter):
+        lookup(" ")

@@ -24,7 +24,7 @@ from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import LIMIT, render_markdown
 from cloudforest.plan.plan import Guard, JobImpact, Plan, make_plan
 from cloudforest.plan.planfile import load_plan, save_plan
-from cloudforest.plan.wording import counts_in_words, total
+from cloudforest.plan.wording import blocked_in_words, counts_in_words, total
 
 JOB = Job(
     name="people",
@@ -128,10 +128,25 @@ def test_the_json_has_the_documented_shape():
     assert data["impact"]["other"] == {"unknown": "No agent."}
     assert data["impact"]["people"]["inScope"] == 7
     assert data["impact"]["people"]["minSeconds"] == 1.5
-    assert list(data["guards"]) == [
-        {"job": "people", "guard": "disables", "effects": 2, "limit": 1, "allow": "X"}
-    ]
+    (guard,) = data["guards"]
+    assert guard == {
+        "job": "people",
+        "guard": "disables",
+        "effects": 2,
+        "limit": 1,
+        "allow": "X",
+        "total": 0,
+    }
     assert set(data["changes"][0]) == {"action", "kind", "name", "fields"}
+
+
+def test_a_guard_says_what_its_window_held_before():
+    guard = Guard(job="people", guard="disables", effects=2, limit=5, total=6)
+
+    assert blocked_in_words(guard) == (
+        "people would cause 2 disables besides 4 in its window; at most 5 may happen "
+        "without being allowed."
+    )
 
 
 def test_counts_are_told_in_words():

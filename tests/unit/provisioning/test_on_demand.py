@@ -57,6 +57,7 @@ async def test_a_second_time_there_is_nothing_to_do(world: World):
     steps = await _provision(world, person)
 
     assert steps["act"]["result"] == "nothing"
+    assert steps["act"]["detail"]["because"] == "The target holds what we would write."
     assert world.target.writes == writes
 
 

@@ -28,8 +28,8 @@ def validate(tree: Tree = Path(), output: Output = Format.TEXT) -> int:
 
 def _summary(compiled: Compiled) -> str:
     return (
-        f"{compiled.documents} documents in {compiled.files} files are valid "
-        f"({len(compiled.diagnostics)} warnings)."
+        f"{compiled.documents} documents in {terminal.count(compiled.files, 'file')} "
+        f"are valid ({terminal.count(len(compiled.diagnostics), 'warning')})."
     )
 
 
@@ -56,8 +56,9 @@ def compiled_tree(tree: Path) -> tuple[Compiled, Registration]:
     compiled = compile_tree(tree)
     terminal.show_diagnostics(compiled.diagnostics, terminal.err)
     if compiled.registration is None:
-        count = sum(each.severity == "error" for each in compiled.diagnostics)
+        errors = sum(each.severity == "error" for each in compiled.diagnostics)
         raise Misconfigured(
-            f"The documents in {tree} have {count} errors; see above, and fix them."
+            f"The documents in {tree} have {terminal.count(errors, 'error')}; see "
+            "above, and mend what is said there."
         )
     return compiled, compiled.registration

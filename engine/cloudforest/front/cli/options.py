@@ -33,5 +33,12 @@ Output = Annotated[
 ]
 
 
+def state_to_say(state: Path | None, tree: Path) -> Path | None:
+    """Return what `--state` must say in the current folder; None: nothing."""
+    if state is not None or tree.absolute() == Path.cwd():
+        return state
+    return tree / ".cloudforest"
+
+
 def state_folder(state: Path | None, tree: Path = Path()) -> StateFolder:
     return StateFolder((state or tree / ".cloudforest").absolute())

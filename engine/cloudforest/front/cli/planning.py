@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +17,14 @@ from cloudforest.base.errors import Refused, Stale
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit, worst
 from cloudforest.front.cli.documents import compiled_tree
-from cloudforest.front.cli.options import Format, Output, State, Tree, state_folder
+from cloudforest.front.cli.options import (
+    Format,
+    Output,
+    State,
+    Tree,
+    state_folder,
+    state_to_say,
+)
 from cloudforest.front.hosting.connection import connect_to_tree
 from cloudforest.model.registration import Registration
 from cloudforest.plan.html import render_html
@@ -51,10 +59,12 @@ def plan(
 ) -> int:
     """Show what would change, and whom it would touch; writes nothing."""
     made, desired = asyncio.run(_plan(tree, state, impact=not no_impact))
-    _show(made, output)
+    _show(made, output, state_to_say(state, tree))
     if out is not None:
         save_plan(out, made, desired)
-        terminal.complain(f"Saved to {out}; apply it with: apply {tree} --plan {out}")
+        saved = f"cloudforest apply {shlex.quote(str(tree))} --plan "
+        again = terminal.command(saved + shlex.quote(str(out)), state)
+        terminal.complain(f"Saved to {out}; apply it with: {again}")
     changes = detailed_exitcode and made.changes
     return worst(
         Exit.BLOCKED if made.blocked else Exit.DONE,
@@ -84,10 +94,10 @@ async def plan_against(
     )
 
 
-def _show(made: Plan, output: PlanFormat) -> None:
+def _show(made: Plan, output: PlanFormat, state: Path | None) -> None:
     match output:
         case PlanFormat.TEXT:
-            terminal.show_plan(made)
+            terminal.show_plan(made, state)
         case PlanFormat.JSON:
             terminal.print_json(made.data())
         case PlanFormat.MARKDOWN:
@@ -127,7 +137,7 @@ async def _apply(
         else:
             await _refuse_stale(client, saved)
         if output is Format.TEXT:
-            terminal.show_plan(saved.plan)
+            terminal.show_plan(saved.plan, state_to_say(state, tree))
         if saved.plan.changes:
             _confirm(saved.plan, yes=yes or plan_file is not None)
         revision = await register(client, saved, output)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
 import signal
-import sys
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +16,21 @@ from cloudforest.base.errors import Misconfigured
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
 from cloudforest.front.cli.documents import compiled_tree
-from cloudforest.front.cli.jobs.cycles import exit_code, idle, run_jobs, startable
-from cloudforest.front.cli.options import Format, Output, State, Tree, state_folder
+from cloudforest.front.cli.jobs.cycles import (
+    exit_code,
+    idle,
+    run_jobs,
+    show_cycles,
+    startable,
+)
+from cloudforest.front.cli.options import (
+    Format,
+    Output,
+    State,
+    Tree,
+    state_folder,
+    state_to_say,
+)
 from cloudforest.front.cli.planning import plan_against, register
 from cloudforest.front.hosting.children import LocalAgents
 from cloudforest.front.hosting.connection import host_for_tree
@@ -59,7 +69,7 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
         made = await plan_against(client, desired, impact=True)
         if text:
             terminal.heading("Plan")
-            terminal.show_plan(made)
+            terminal.show_plan(made, state_to_say(state, tree))
             terminal.heading("Registration")
         saved = SavedPlan(plan=made, desired=desired)
         await register(client, saved, output)
@@ -67,7 +77,7 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
         await stack.enter_async_context(agents.running())
         await _start_agents(agents, client, hosted, text=text)
         if once:
-            return await _once(client, _said(tree, state, output))
+            return await _once(client, tree, state, output)
         return await _serve(hosted, text=text)
 
 
@@ -87,27 +97,10 @@ async def _start_agents(
             terminal.done(f"Agent {name}: enrolled and bootstrapped")
 
 
-@dataclass(frozen=True)
-class _Said:
-    """What the command line said, as it is to be repeated; empty where it said none."""
-
-    tree: str
-    state: str
-    output: Format
-
-
-def _said(tree: Path, state: Path | None, output: Format) -> _Said:
-    here = tree.absolute() == Path.cwd()
-    named = f" --state {shlex.quote(str(state))}" if state else ""
-    return _Said(
-        tree=("" if here else f" {shlex.quote(str(tree))}") + named,
-        state=str(state or ("" if here else tree / ".cloudforest")),
-        output=output,
-    )
-
-
-async def _once(client: ControlPlaneClient, said: _Said) -> int:
-    text = said.output is Format.TEXT
+async def _once(
+    client: ControlPlaneClient, tree: Path, state: Path | None, output: Format
+) -> int:
+    text = output is Format.TEXT
     if text:
         terminal.heading("Cycle")
     jobs = await startable(client)
@@ -115,28 +108,28 @@ async def _once(client: ControlPlaneClient, said: _Said) -> int:
     if not text:
         terminal.print_json({"jobs": cycles})
         return exit_code(cycles)
-    terminal.show_cycles(cycles)
-    if all(map(idle, cycles)):
+    show_cycles(cycles, state_to_say(state, tree))
+    if cycles and all(map(idle, cycles)):
         terminal.done("There was nothing to do: the target is as it should be.")
-    await _say_next(client, said, jobs)
+    await _say_next(client, tree, state, jobs)
     return exit_code(cycles)
 
 
-async def _say_next(client: ControlPlaneClient, said: _Said, jobs: list[str]) -> None:
+async def _say_next(
+    client: ControlPlaneClient, tree: Path, state: Path | None, jobs: list[str]
+) -> None:
     """Name commands that work as they stand here, with an object that is there."""
-    program = shlex.quote(sys.argv[0] if os.sep in sys.argv[0] else "cloudforest")
-    state = f" --state {shlex.quote(said.state)}" if said.state else ""
+    named = state_to_say(state, tree)
     terminal.heading("Next")
     for job in jobs[:1]:
         async for entry in client.logs(LogQuery(job=job)):
-            subject = f"{job} {entry['object']}"
-            why = "why one is as it is"
-            terminal.suggest(f"{program} explain {subject}{state}", why)
+            explain = f"cloudforest explain {job} {entry['object']}"
+            terminal.suggest(terminal.command(explain, named), "why one is as it is")
             break
-    terminal.suggest(f"{program} status{state}", "agents and jobs")
-    terminal.suggest(
-        f"{program} up{said.tree}", "the same, and a cycle at each job's interval"
-    )
+    terminal.suggest(terminal.command("cloudforest status", named), "agents and jobs")
+    up = f"cloudforest up {'' if named is None else shlex.quote(str(tree))}".rstrip()
+    why = "the same, and a cycle at each job's interval"
+    terminal.suggest(terminal.command(up, state), why)
 
 
 async def _serve(hosted: Hosted, *, text: bool) -> int:

@@ -14,8 +14,11 @@ from cloudforest.model.identity import sees_values
 
 async def list_stages(request: Request) -> Response:
     await operator_of(request, "read")
+    plane = plane_of(request)
     job = request.query_params.get("job")
-    return answer(await plane_of(request).decisions.stages(job))
+    if job is not None:
+        await plane.steering.require(job)
+    return answer(await plane.decisions.stages(job))
 
 
 async def objects(request: Request) -> Response:

@@ -50,10 +50,11 @@ def _data(stage: Stage, allowed: datetime | None) -> dict[str, Any]:
 
 
 def _unknown(name: str, stages: list[Stage]) -> Misconfigured:
-    known = ", ".join(each.id[:SHORT] for each in stages) or "none"
+    known = ", ".join(each.id[:SHORT] for each in stages)
+    waiting = f"those that wait for a decision: {known}" if known else "none waits"
     return Misconfigured(
-        f"There is no stage {name}; those that wait for a decision: {known}. Name one "
-        "by at least six of its characters, or one that a plan shows by all 64."
+        f"There is no stage {name}; {waiting}. Name one by at least six of its "
+        "characters, or one that a plan shows by all 64."
     )
 
 
@@ -75,20 +76,26 @@ class Decisions:
         """Return some of the objects of a stage, those after a key; [] is the end."""
         stage = await self._find(name)
         some = await self.store.staged_effects(stage.id, after, BATCH)
+        members = {id_ for each in some for id_ in members_named(each.key)}
+        dns = await self.store.dns(stage.job, sorted(members))
         return [
             {
                 "key": each.key,
                 "object": each.id,
                 "dn": each.dn,
                 "action": each.action,
-                "member": next(iter(members_named(each.key)), None),
+                "member": member,
+                "memberDn": dns.get(member) if member else None,
             }
             for each in some
+            for member in (members_named(each.key) or (None,))
         ]
 
     async def allow(self, name: str, word: Word, operator: Operator) -> dict[str, Any]:
         """Let the effects of a stage be written by cycles that start before `until`."""
         now = self.clock()
+        if not word.by.strip():
+            raise Misconfigured("Nobody is named; say with --by who allows it.")
         if word.until <= now:
             raise Misconfigured(f"{word.until.isoformat()} is over; name a later time.")
         stages = await self.store.stages()

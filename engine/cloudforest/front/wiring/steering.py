@@ -121,8 +121,8 @@ class Steering:
             released = await self.store.retry(name, subject, self.clock())
         if subject is not None and not released:
             raise Refused(
-                f"{subject} is not in escrow of job {name}; `job escrow {name}` shows "
-                "who is."
+                f"{subject} is not in escrow of job {name}; `cloudforest job escrow "
+                f"{name}` shows who is."
             )
         await self.operators.audit(operator, "job escrow", f"{name} {subject or 'all'}")
         return released
@@ -133,7 +133,7 @@ class Steering:
         if self.turns.taken(name):
             raise Busy(
                 f"Job {name} runs; try again when its cycle has ended, or "
-                f"`job pause {name}` first."
+                f"`cloudforest job pause {name}` first."
             )
         with self.turns.take(name):
             yield

@@ -169,6 +169,7 @@ def impact(run: Run, found: Impact) -> JobImpact:
                 guard=trip.guard,
                 effects=trip.effects,
                 limit=trip.limit,
+                total=trip.total,
                 allow=f"cloudforest job allow {trip.digest} --until 2h --by NAME",
             )
             for trip in found.trips

@@ -19,7 +19,10 @@ UNKNOWN = (
     "another domain, be deleted since long, or be hidden: this proves nothing, so "
     "nobody is deprovisioned for it."
 )
-GONE = "The directory holds its tombstone: the object was deleted."
+GONE = (
+    "The object was deleted: the directory shows its tombstone, or a complete export "
+    "does not hold it."
+)
 WITHHELD = "Nothing of an object out of scope crosses the bus but its objectGUID."
 
 

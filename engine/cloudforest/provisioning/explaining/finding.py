@@ -107,7 +107,7 @@ def _one(lookup: Lookup, answer: Answer) -> Found | None:
     }
     if len(objects) > 1:
         raise Refused(
-            f"{len(objects)} objects are called {lookup.value}: "
+            f"{len(objects)} objects answer to {lookup.value}, among them "
             f"{', '.join(sorted(objects)[:10])}. Name one by its objectGUID."
         )
     found = (Found(each, tuple(records), complete) for each in objects.values())

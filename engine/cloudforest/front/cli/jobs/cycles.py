@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -59,7 +60,10 @@ async def _run_job(
 ) -> dict[str, Any]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(
-        *columns, console=terminal.err, transient=True, disable=not progress
+        *columns,
+        console=terminal.err,
+        transient=True,
+        disable=not (progress and terminal.err.is_terminal),
     ) as bar:
         task = bar.add_task(f"{job}: starting", total=None)
         async for message in client.run_job(job):
@@ -68,6 +72,18 @@ async def _run_job(
             phase = _PHASES.get(message["phase"], message["phase"])
             bar.update(task, description=f"{job}: {phase}, {message['done']}")
     raise CloudforestError(f"The cycle of {job} ended without a word; see the log.")
+
+
+def show_cycles(cycles: Sequence[dict[str, Any]], state: Path | None) -> None:
+    """Show what the cycles did, and for what is staged the command that tells more."""
+    if not cycles:
+        terminal.done("No cycle was run.")
+        return
+    terminal.show_cycles(cycles)
+    for each in cycles:
+        if each["state"] == "blocked":
+            staged = terminal.command(f"cloudforest job staged {each['job']}", state)
+            terminal.suggest(staged, "what waits for you")
 
 
 def exit_code(cycles: Sequence[dict[str, Any]]) -> int:

@@ -10,7 +10,7 @@ import typer
 
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
-from cloudforest.front.cli.jobs.cycles import exit_code, run_jobs
+from cloudforest.front.cli.jobs.cycles import exit_code, run_jobs, show_cycles
 from cloudforest.front.cli.options import Format, Output, State, state_folder
 from cloudforest.front.hosting.connection import connect
 
@@ -42,7 +42,7 @@ async def _run(job: str, state: Path | None, output: Format) -> int:
     async with connect(state_folder(state), agents=True) as client:
         cycles = await run_jobs(client, [job], progress=text)
     if text:
-        terminal.show_cycles(cycles)
+        show_cycles(cycles, state)
     else:
         terminal.print_json({"jobs": cycles})
     return exit_code(cycles)

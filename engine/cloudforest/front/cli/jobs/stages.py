@@ -61,7 +61,7 @@ async def _with_objects(
 
 
 def _object(each: dict[str, Any]) -> str:
-    member = f", member {each['member']}" if each["member"] else ""
+    member = f": {each['memberDn'] or each['member']}" if each["member"] else ""
     return f"{each['action']} {each['dn'] or each['object']}{member}"
 
 
@@ -109,7 +109,8 @@ async def _allow(
         f"Stage {short}: {allowed['effects']} effects are allowed until "
         f"{allowed['until']}; the next cycle reads them again and writes them."
     )
-    terminal.suggest(f"cloudforest job run {allowed['job']}", "writes them now")
+    run = terminal.command(f"cloudforest job run {allowed['job']}", state)
+    terminal.suggest(run, "writes them now")
     return Exit.DONE
 
 

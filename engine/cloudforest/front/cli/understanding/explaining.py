@@ -67,6 +67,8 @@ def _show(explanation: dict[str, Any], output: Format) -> int:
 
 def lookup(subject: str) -> Lookup:
     """Read what a person typed: a GUID, a DN, ATTRIBUTE=VALUE, or just a value."""
+    if not subject.strip():
+        raise typer.BadParameter("The object has no name; write whom you mean.")
     try:
         return Lookup(by="guid", value=str(uuid.UUID(subject)))
     except ValueError:

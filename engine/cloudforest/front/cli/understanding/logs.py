@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.clock import system_clock
-from cloudforest.base.errors import Unavailable
+from cloudforest.base.errors import Refused, Unavailable
 from cloudforest.front.cli.moments import past
 from cloudforest.front.cli.options import State, state_folder
 from cloudforest.front.cli.understanding.entries import LINES, csv_head
@@ -76,6 +77,18 @@ def logs(  # noqa: PLR0913 - each is an option
     return 0
 
 
+async def _require_job(client: ControlPlaneClient, name: str) -> None:
+    """Refuse a name that neither a job has nor the log: it was mistyped."""
+    if any(each["name"] == name for each in await client.jobs()):
+        return
+    async for _ in client.logs(LogQuery(job=name)):
+        return
+    raise Refused(
+        f"There is no job {name}, and the log knows none of that name; `cloudforest "
+        "job list` shows those there are."
+    )
+
+
 async def _logs(
     folder: StateFolder, query: LogQuery, output: LogFormat, *, follow: bool
 ) -> None:
@@ -94,6 +107,8 @@ async def _logs(
                 sys.stdout.write(line(entry))
                 last = entry["id"]
             sys.stdout.flush()
+            if not last and query.job is not None:
+                await _require_job(client, query.job)
             if not follow:
                 return
             await asyncio.sleep(_POLL_SECONDS)

@@ -33,7 +33,7 @@ class Tripped(Value, frozen=True):
     def reason(self) -> str:
         return (
             f"{self.guard}: with {self.effects} effects of this cycle there would be "
-            f"{self.total} in the budget's window, and {self.limit} may be."
+            f"{self.total} in the budget's window; at most {self.limit} may happen."
         )
 
 
