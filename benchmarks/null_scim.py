@@ -3,6 +3,8 @@
 `python benchmarks/null_scim.py` prints its port and serves until it is killed.
 `GET /__counts__` answers the number of requests so far by method, and
 `GET /__writes__` all that was written, as `[method, path, body]`, one a line.
+`GET /__last__` says how many writes there were and when, by the monotonic clock of this
+machine, the last one came.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import asyncio
 import itertools
 import json
 import sys
+import time
 from collections import Counter
 
 MEDIA_TYPE = b"Content-Type: application/scim+json\r\n"
@@ -44,6 +47,9 @@ class NullScim(asyncio.Protocol):
         self.writes = writes
         self.buffer = b""
 
+    last = 0.0
+    """Of all connections."""
+
     def connection_made(self, transport) -> None:
         self.transport = transport
 
@@ -63,8 +69,12 @@ class NullScim(asyncio.Protocol):
             return answer_of(b"200 OK", json.dumps(self.counts).encode())
         if path == b"/__writes__":
             return answer_of(b"200 OK", written(self.writes))
+        if path == b"/__last__":
+            last = json.dumps([len(self.writes), NullScim.last])
+            return answer_of(b"200 OK", last.encode())
         self.counts[method.decode()] += 1
         if sent:
+            NullScim.last = time.monotonic()
             self.writes.append((method + b" " + path, sent))
         match method:
             case b"POST":

@@ -46,7 +46,7 @@ def free_address() -> str:
     return pytest.fail("No loopback address has a free port 636.")
 
 
-def _provision(controller: Samba) -> None:
+def _provision(controller: Samba, backend: str) -> None:
     subprocess.run(
         [
             "samba-tool",
@@ -57,6 +57,7 @@ def _provision(controller: Samba) -> None:
             f"--targetdir={controller.folder}",
             f"--host-ip={controller.address}",
             "--host-name=dc1",
+            f"--backend-store={backend}",
             *PROVISION,
         ],
         check=True,
@@ -163,7 +164,9 @@ class Controller:
 
 
 @contextlib.contextmanager
-def provisioned(folder: Path, *, services: str = "ldap") -> Iterator[Controller]:
+def provisioned(
+    folder: Path, *, services: str = "ldap", backend: str = "tdb"
+) -> Iterator[Controller]:
     """Do the same, and let the test kill the process."""
     require("samba", "samba-tool")
     address = free_address()
@@ -175,7 +178,7 @@ def provisioned(folder: Path, *, services: str = "ldap") -> Iterator[Controller]
     )
     samba = Samba(address, folder / "dc", names)
     controller = Controller(samba, services, spare)
-    _provision(controller.samba)
+    _provision(controller.samba, backend)
     controller.start()
     try:
         yield controller

@@ -21,6 +21,7 @@ from cloudforest.model.outcomes import Refusal
 from cloudforest.model.program import Attribute, Call, ScopeProgram
 from cloudforest.model.provisioning import Change, Flat
 from cloudforest.provisioning.cycle import record_failure
+from cloudforest.provisioning.impact import impact
 
 
 async def test_a_first_cycle_creates_people_groups_members_and_managers(world: World):
@@ -40,6 +41,25 @@ async def test_a_first_cycle_creates_people_groups_members_and_managers(world: W
     counts = cycle.counts
     assert (counts.read, counts.in_scope, counts.create) == (9, 9, 9)
     assert (counts.update, counts.unchanged, counts.member_add) == (0, 0, 8)
+
+
+async def test_a_manager_is_created_first_and_named_in_the_creations(world: World):
+    people = [world.person(n, manager=guid(9)) for n in range(1, 6)]
+    boss = world.person(9, manager=guid(10))
+    chief = world.person(10)
+    expected = await impact(world.run(), digest="d")
+
+    cycle = await world.cycle()
+
+    ids = [world.id_of(each) for each in (boss, chief)]
+    assert sorted(world.target.writes[:2]) == sorted(("create", id_) for id_ in ids)
+    assert [verb for verb, _ in world.target.writes] == ["create"] * 7 + ["modify"]
+    assert world.target.writes[-1] == ("modify", world.id_of(boss))
+    assert {world.of("User")[each][MANAGER] for each in people} == {ids[0]}
+    assert world.of("User")[boss][MANAGER] == ids[1]
+    assert expected.requests == len(world.target.writes)
+    assert (expected.counts, cycle.counts.create) == (cycle.counts, 7)
+    assert (await world.cycle()).requests == 0
 
 
 async def test_the_cycle_after_a_good_one_sends_nothing(world: World):

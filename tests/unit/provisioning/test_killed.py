@@ -130,7 +130,7 @@ async def test_killed_within_any_transaction(
     database.close()
 
 
-@pytest.mark.parametrize("write", range(1, 23))
+@pytest.mark.parametrize("write", range(1, 17))
 async def test_killed_before_the_answer_to_any_write_arrives(
     write: int, expected: dict[str, Any]
 ):

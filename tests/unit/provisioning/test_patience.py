@@ -126,9 +126,12 @@ async def test_a_job_whose_objects_mostly_fail_goes_into_quarantine_and_out_agai
 async def test_references_that_fail_are_no_reason_for_a_quarantine(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.person(0)
+    for number in range(15):
+        world.person(number)
+    await world.cycle()
     for number in range(1, 15):
         world.person(number, manager=guid(0))
+    world.delta = list(world.objects.values())
 
     async def modify(*_arguments: Any) -> None:
         raise Refusal(400, "No managers.")

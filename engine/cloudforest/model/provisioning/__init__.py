@@ -15,6 +15,7 @@ from cloudforest.model.provisioning.cycles import (
 from cloudforest.model.provisioning.effects import (
     PHASE_ADOPT,
     PHASE_DEPROVISION,
+    PHASE_LEAD,
     PHASE_LEAVE,
     PHASE_REFERENCE,
     PHASE_RETRY,
@@ -67,6 +68,7 @@ __all__ = [
     "PHASES",
     "PHASE_ADOPT",
     "PHASE_DEPROVISION",
+    "PHASE_LEAD",
     "PHASE_LEAVE",
     "PHASE_REFERENCE",
     "PHASE_RETRY",

@@ -17,6 +17,8 @@ Action = Literal[
 ]
 """`reference` goes with another write of the same object; alone it is an `update`."""
 
+PHASE_LEAD = 0
+"""Creations of those whom other creations refer to, so that these can name them."""
 PHASE_WRITE = 1
 """Creates, adoptions and updates, without references."""
 PHASE_LEAVE = 2
@@ -30,7 +32,7 @@ PHASE_ADOPT = 5
 PHASE_REFERENCE = 6
 """References and memberships, after both ends exist."""
 PHASES = (
-    *(PHASE_WRITE, PHASE_LEAVE, PHASE_DEPROVISION),
+    *(PHASE_LEAD, PHASE_WRITE, PHASE_LEAVE, PHASE_DEPROVISION),
     *(PHASE_RETRY, PHASE_ADOPT, PHASE_REFERENCE),
 )
 
@@ -61,7 +63,8 @@ class Effect(Value, frozen=True):
 
     `changes` are complete for a create and an adoption (where `before` and `after` may
     be equal). A create with a `resource` is one of ours whose answer was lost.
-    `references` are resolved at export. `add` and `remove` are members by objectGUID,
+    `references` are resolved at export; those of a creation are written with it, or
+    else by the effect `/r`, which waits. `add` and `remove` are members by objectGUID,
     at most what one request may carry; `present` are those that the resource was found
     to have already. `guards` are the budgets that count it. `desired` is the digest of
     what the object should look like; `sent`: its creation may have reached the target.

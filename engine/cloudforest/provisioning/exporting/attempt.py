@@ -172,7 +172,18 @@ async def _attempt(
     except MappingFault as fault:
         reason = f"mapping-fault: {fault.path}: {fault.reason}"
         outcome = escrowed(run, effect, None, reason)
-    return [outcome] if outcome else []
+    if outcome is None:
+        return []
+    return [outcome, *_written_with(outcome)] if ready.whole else [outcome]
+
+
+def _written_with(outcome: Outcome) -> list[Outcome]:
+    """Return the end of the references that were written with the creation."""
+    effect = outcome.effect
+    if outcome.state != "done" or not is_creation(effect):
+        return []
+    later = replace(effect, key=f"{effect.id}/r", action="reference", guards=())
+    return [Outcome(effect=later, state="done")]
 
 
 async def attempt(

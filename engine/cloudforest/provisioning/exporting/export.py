@@ -9,6 +9,7 @@ from cloudforest.base.errors import CloudforestError
 from cloudforest.model.program import ObjectType
 from cloudforest.model.provisioning import (
     PHASE_ADOPT,
+    PHASE_LEAD,
     PHASE_RETRY,
     PHASE_WRITE,
     PHASES,
@@ -95,7 +96,7 @@ async def export(run: Run) -> None:
         await _go(_Export(run, mappers(run.program)))
     except CloudforestError as error:
         await give_back(run, error)
-        for phase in (PHASE_WRITE, PHASE_ADOPT):
+        for phase in (PHASE_LEAD, PHASE_WRITE, PHASE_ADOPT):
             async for batch in batches(run, phase):
                 await marked(run, batch, sent=False)
         raise

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from cloudforest.model.provisioning import PHASE_REFERENCE, Effect
+from cloudforest.model.provisioning import PHASE_REFERENCE, Change, Effect, Link
 from cloudforest.provisioning.evaluating.evaluation import is_creation
 from cloudforest.provisioning.exporting.sending import Ready, believed
 from cloudforest.provisioning.run import Run
@@ -51,6 +51,22 @@ async def _deprovisioned_later(
     return frozenset(id_ for id_, each in left.items() if each.because is not None)
 
 
+def _ready(effect: Effect, link: Link | None, others: Mapping[str, str]) -> Ready:
+    """Let a creation name whom it refers to, if they are all there by now."""
+    if not is_creation(effect) or not effect.references:
+        return Ready(effect, believed(effect, link), others)
+    alone = replace(effect, references=())
+    changes = tuple(
+        Change(path=each.path, after=others[each.to])
+        for each in effect.references
+        if each.to and each.to in others
+    )
+    if len(changes) < len(effect.references):
+        return Ready(alone, link, others)
+    named = replace(alone, changes=(*effect.changes, *changes))
+    return Ready(named, link, others, whole=True)
+
+
 async def ready(run: Run, phase: int) -> AsyncIterator[Ready]:
     """Yield what is pending, with what each needs, some queries a batch."""
     async for batch in batches(run, phase):
@@ -62,8 +78,5 @@ async def ready(run: Run, phase: int) -> AsyncIterator[Ready]:
         held = await _deprovisioned_later(run, effects, phase)
         for effect in effects:
             staying = tuple(each for each in effect.remove if each not in held)
-            yield Ready(
-                effect=replace(effect, remove=staying),
-                link=believed(effect, links.get(effect.id)),
-                others=others,
-            )
+            left = replace(effect, remove=staying)
+            yield _ready(left, links.get(effect.id), others)

@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 from cloudforest.base.errors import CloudforestError
 
 GROUP = 50
+GATHERING = 0.02
+"""Seconds to wait for more results: one transaction for many costs least."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,7 +52,7 @@ async def _work(pipeline: _Pipeline[T, R]) -> None:
 
 
 async def _write(pipeline: _Pipeline[T, R]) -> None:
-    """Hand on results in groups: what has come by the time the last was stored.
+    """Hand on results in groups: what has come a moment after the first of them.
 
     The results of one item are never parted: they are stored in one transaction.
     """
@@ -58,6 +60,7 @@ async def _write(pipeline: _Pipeline[T, R]) -> None:
     while not ended:
         group: list[R] = []
         results = await pipeline.finished.get()
+        await asyncio.sleep(GATHERING)
         while results is not None:
             group += results
             if len(group) >= GROUP or pipeline.finished.empty():

@@ -16,11 +16,15 @@ from cloudforest.provisioning.evaluating.evaluation import is_creation
 
 @dataclass(frozen=True)
 class Ready:
-    """An effect to export, its object's link, the resource ids of those it names."""
+    """An effect to export, its object's link, the resource ids of those it names.
+
+    `whole`: a creation that says already what the object refers to.
+    """
 
     effect: Effect
     link: Link | None
     others: Mapping[str, str]
+    whole: bool = False
 
     def alone(self, changes: tuple[Change, ...]) -> Ready:
         """Return it with these changes only."""

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from cloudforest.model.provisioning import PHASE_REFERENCE, Effect
 from cloudforest.provisioning.evaluating.evaluation import Evaluation, count, sends
+from cloudforest.provisioning.evaluating.relations.leads import bring_along, lead
 from cloudforest.provisioning.run import Run
 
 BATCH = 500
@@ -67,7 +68,7 @@ def _count(evaluation: Evaluation, effect: Effect, possible: Effect | None) -> N
 async def evaluate_references(evaluation: Evaluation) -> None:
     """Keep and count the writes of references whose other end will be there."""
     run = evaluation.run
-    after = ""
+    after, led = "", False
     while batch := await run.store.pending(
         run.rows, run.id, PHASE_REFERENCE, after=after, limit=BATCH
     ):
@@ -81,4 +82,7 @@ async def evaluate_references(evaluation: Evaluation) -> None:
         await run.store.save_effects(run.rows, run.id, fewer)
         none = [each.key for each, left in settled if left is None]
         await run.store.remove_effects(run.rows, none)
+        led |= await lead(run, [left for _, left in settled if left], ends)
         after = batch[-1].key
+    if led:
+        await bring_along(evaluation)

@@ -29,8 +29,8 @@ def _count(counts: Counts, outcome: Outcome) -> None:
 
 
 def _is_news(outcome: Outcome) -> bool:
-    """Tell whether the log should name it; a member that was there already is none."""
-    if outcome.effect.action == "members" and outcome.state == "done":
+    """Tell whether the log should name it; what was so already is none."""
+    if outcome.effect.action in {"members", "reference"} and outcome.state == "done":
         return outcome.status is not None
     return outcome.state != "pending"
 
