@@ -10,7 +10,7 @@ import msgspec
 from tests.unit.provisioning.world import JOB, World, guid, program
 
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
-from cloudforest.base.errors import Unavailable
+from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.provisioning import Flat, Link
 from cloudforest.model.registration import Registration
@@ -237,7 +237,7 @@ async def test_what_we_created_without_being_told_is_ours(world: World):
 async def test_what_was_never_sent_is_not_ours(world: World):
     class Down(MemoryTarget):
         async def create(self, *_arguments: Any) -> str:
-            raise Unavailable("The target does not answer.")
+            raise TargetUnavailable("The target does not answer.")
 
     world.target = Down()
     world.person(1)

@@ -18,7 +18,7 @@ from cloudforest.base.errors import Misconfigured, Unavailable
 from cloudforest.base.files import private_folder, write_private
 from cloudforest.base.leash import leashed
 
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 _LISTENING = "Listening for client connections on "
 _READY = "Server is ready"
 _TAKEN = "address already in use"
@@ -157,8 +157,9 @@ class BusServer:
         if self._port_is_taken():
             return Misconfigured(
                 f"The bus can't listen on 127.0.0.1:{self.port}: another program has"
-                f" that port. Stop it, or delete {self._port_file} to choose another"
-                " (agents learn of it when they next bootstrap)."
+                f" that port. Stop it; or stop this control plane, delete"
+                f" {self._port_file}, and start again on another port (agents learn of"
+                " it when they next bootstrap)."
             )
         last = self._said[-1] if self._said else "it said nothing"
         return Unavailable(f"The nats-server of the bus does not start ({last}).")

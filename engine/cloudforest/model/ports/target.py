@@ -16,7 +16,7 @@ class Target(Protocol):
     """A SCIM 2.0 service.
 
     Raises `model.outcomes.Conflict` (409), `Refusal` (another answer about this object)
-    or base Unavailable (the service as a whole: down, 401, 429 for too long).
+    or base TargetUnavailable (the service as a whole: down, 401, 429 for too long).
     """
 
     requests: int
@@ -39,7 +39,7 @@ class Target(Protocol):
     async def create(self, resource_type: str, values: Flat) -> str:
         """Return the new resource's id.
 
-        Raises Unavailable only if nothing was created, as far as can be known.
+        Raises TargetUnavailable only if nothing was created, as far as can be known.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cloudforest.base.errors import CloudforestError
+from cloudforest.base.errors import CloudforestError, TargetUnavailable, Unavailable
 from cloudforest.model.program import ObjectType
 from cloudforest.model.provisioning import (
     PHASE_ADOPT,
@@ -85,16 +85,24 @@ async def _go(export: _Export) -> None:
             await export.drain(phase)
 
 
+def _is_of_the_store(error: CloudforestError) -> bool:
+    down = isinstance(error, TargetUnavailable)
+    return isinstance(error, Unavailable) and not down
+
+
 async def export(run: Run) -> None:
     """Empty the outbox into the target; `run.counts` become what was written.
 
-    Raises Unavailable when the target is down: what is left stays pending, and its
-    creations did not reach the target (`model.ports.Target.create`).
+    Raises TargetUnavailable when that is down: what is left stays pending, and its
+    creations did not reach the target (`model.ports.Target.create`). When the store is,
+    they may have: the next cycle looks for them there.
     """
     forget_writes(run.counts)
     try:
         await _go(_Export(run, mappers(run.program)))
     except CloudforestError as error:
+        if _is_of_the_store(error):
+            raise
         await give_back(run, error)
         for phase in (PHASE_LEAD, PHASE_WRITE, PHASE_ADOPT):
             async for batch in batches(run, phase):

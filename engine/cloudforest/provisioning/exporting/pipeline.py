@@ -80,17 +80,32 @@ async def drain(
 ) -> None:
     """Work on all items; when an error concerns everybody, stop, store, raise it.
 
-    What was under way is finished and its results are stored before that.
+    What was under way is finished and its results are stored before that, unless it is
+    `sink` that failed.
     """
     todo: asyncio.Queue[T | None] = asyncio.Queue(2 * workers)
     finished: asyncio.Queue[list[R] | None] = asyncio.Queue(2 * GROUP)
     pipeline = _Pipeline(work, sink, todo, finished)
-    async with asyncio.TaskGroup() as writing:
-        writing.create_task(_write(pipeline))
-        async with asyncio.TaskGroup() as working:
-            working.create_task(_feed(pipeline, items, workers))
-            for _ in range(workers):
-                working.create_task(_work(pipeline))
-        await pipeline.finished.put(None)
+    try:
+        async with asyncio.TaskGroup() as writing:
+            writing.create_task(_write(pipeline))
+            async with asyncio.TaskGroup() as working:
+                working.create_task(_feed(pipeline, items, workers))
+                for _ in range(workers):
+                    working.create_task(_work(pipeline))
+            await pipeline.finished.put(None)
+    except ExceptionGroup as group:
+        raise _alone(group) from None
     if pipeline.failure is not None:
         raise pipeline.failure
+
+
+def _alone(group: ExceptionGroup[Exception]) -> Exception:
+    """Return what `items` or `sink` failed for; a bug stays in its group."""
+    known, others = group.split(CloudforestError)
+    if known is None or others is not None:
+        return group
+    error: Exception = known
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

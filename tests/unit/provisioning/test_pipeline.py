@@ -1,0 +1,56 @@
+"""A pipeline that fails says for what, whichever end of it did."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cloudforest.base.errors import Unavailable
+from cloudforest.provisioning.exporting.pipeline import drain
+
+AWAY = Unavailable("The database does not do its work.")
+
+
+async def numbers(fails_at: int = 1000) -> AsyncIterator[int]:
+    for number in range(300):
+        if number == fails_at:
+            raise AWAY
+        yield number
+
+
+async def same(number: int) -> list[int]:
+    return [number]
+
+
+async def test_all_results_are_stored():
+    stored: list[int] = []
+
+    async def store(some: list[int]) -> None:
+        stored.extend(some)
+
+    await drain(numbers(), same, store, workers=4)
+    assert sorted(stored) == list(range(300))
+
+
+async def test_a_store_that_does_not_take_results_is_told_as_what_it_is():
+    async def refuse(_some: list[int]) -> None:
+        raise AWAY
+
+    with pytest.raises(Unavailable, match="database"):
+        await drain(numbers(), same, refuse, workers=4)
+
+
+async def test_a_store_that_does_not_give_work_is_told_as_what_it_is():
+    async def store(_some: list[int]) -> None: ...
+
+    with pytest.raises(Unavailable, match="database"):
+        await drain(numbers(fails_at=120), same, store, workers=4)
+
+
+async def test_a_bug_stays_one():
+    async def broken(_some: list[int]) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup):
+        await drain(numbers(), same, broken, workers=4)
