@@ -185,6 +185,22 @@ async def test_what_lay_in_a_moved_container_is_asked(world: World):
     assert await states(world, one, two) == ["in", "out"]
 
 
+async def test_an_object_that_cannot_be_read_is_in_the_log(world: World):
+    """One that was never imported has no row, and would be known to its agent alone."""
+    await world.cycle()
+    big = Unknown(id=guid(7), reason="too-large: the object takes 9 bytes.")
+    world.delta, world.answers = [big], {big.id: big}
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.skipped) == ("succeeded", 1)
+    (entry,) = await world.log(action="read", cycle=cycle.id)
+    assert (entry.object, entry.status, entry.reason) == (big.id, "failure", big.reason)
+    world.delta = []
+    await world.cycle()
+    assert len(await world.log(action="read")) == 1
+
+
 class Refusing(MemoryTarget):
     """A target that refuses a title."""
 

@@ -53,12 +53,19 @@ class Pages:
             size = _size(part)
             if size > self._room and isinstance(part, ObjectRecord | Members):
                 _log.warning("object too large for a page", object=part.id, bytes=size)
-                part = Unknown(id=part.id)  # noqa: PLW2901 - what stands for it
+                part = self._too_large(part.id, size)  # noqa: PLW2901 - it stands for it
                 size = _size(part)
             if self._records and self._used + size > self._room:
                 yield self._page()
             self._records.append(part)
             self._used += size
+
+    def _too_large(self, id_: str, size: int) -> Unknown:
+        reason = (
+            f"too-large: the object's attributes take {size} bytes, and a page of the "
+            f"bus holds {self._room}."
+        )
+        return Unknown(id=id_, reason=reason)
 
     def _split(self, record: Record) -> Iterator[Record]:
         """Yield memberships in parts that fit; everything else is one part."""

@@ -56,9 +56,13 @@ class Gone(Value, frozen=True, tag_field="record", tag="gone"):
 
 
 class Unknown(Value, frozen=True, tag_field="record", tag="unknown"):
-    """Asked for by `read` and not found: no proof of anything."""
+    """Asked for by `read` and not found: no proof of anything.
+
+    `reason` says what kept the agent from answering, where it did find the object.
+    """
 
     id: str
+    reason: str | None = None
 
 
 class Members(Value, frozen=True, tag_field="record", tag="members"):

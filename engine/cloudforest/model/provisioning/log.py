@@ -10,8 +10,9 @@ from cloudforest.model.provisioning.effects import Change
 from cloudforest.model.value import Value
 
 LogAction = Literal[
-    "create", "update", "adopt", "enable", "disable", "delete", "members"
+    "create", "update", "adopt", "enable", "disable", "delete", "members", "read"
 ]
+"""`read`: an object could not be read, and so nothing was decided about it."""
 LogStatus = Literal["success", "failure", "skipped", "staged"]
 
 

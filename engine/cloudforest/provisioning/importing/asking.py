@@ -10,7 +10,7 @@ from functools import partial
 
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import Closing, Lookup, ObjectRecord, Record, Unknown
-from cloudforest.model.provisioning import Effect
+from cloudforest.model.provisioning import Effect, LogEntry
 from cloudforest.provisioning.importing.requests import request, whole_answer
 from cloudforest.provisioning.run import Run
 
@@ -54,12 +54,36 @@ def require_end(run: Run, closing: Closing | None, directory: str | None) -> Clo
     return closing
 
 
+def _unread(run: Run, records: Sequence[Record]) -> list[LogEntry]:
+    """Return what the log says of objects that can't be read; a plan leaves no trace.
+
+    One that was never read before has no row that would show it.
+    """
+    return [
+        LogEntry(
+            time=run.clock(),
+            cycle=run.id,
+            job=run.job.name,
+            object=each.id,
+            name=each.id,
+            action="read",
+            status="failure",
+            reason=each.reason,
+        )
+        for each in records
+        if isinstance(each, Unknown) and each.reason and not run.is_scratch
+    ]
+
+
 async def _ask(run: Run, ids: Sequence[str], directory: str | None) -> None:
     generation = await run.store.begin_import(run.rows, run.id)
     lookups = tuple(Lookup(by="guid", value=each) for each in ids)
     closing: Closing | None = None
     async for page in run.bus.ask(await request(run, "read", lookups=lookups)):
         await run.store.save_answers(run.rows, generation, page.records)
+        if unread := _unread(run, page.records):
+            await run.store.log(unread)
+            run.counts.skipped += len(unread)
         run.counts.read += objects(page.records)
         run.progress("import", run.counts.read)
         closing = page.closing
