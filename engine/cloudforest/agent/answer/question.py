@@ -14,7 +14,8 @@ from cloudforest.model.messages import Lookup, Record, SyncRequest
 from cloudforest.model.ports import Directory, Entry
 from cloudforest.model.program import ObjectType
 from cloudforest.program.forbidden import is_forbidden, is_name
-from cloudforest.program.scoping.scope import ResolvedScope, Scope
+from cloudforest.program.scoping.resolved import ResolvedScope
+from cloudforest.program.scoping.scope import Scope
 
 ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
 

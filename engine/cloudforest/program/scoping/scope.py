@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from cloudforest.model.messages import Clause
@@ -17,47 +17,9 @@ from cloudforest.program.scoping.dn import is_below, parse_dn
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.kleene import Certainty, compile_certainty
 from cloudforest.program.scoping.predicate import Predicate, compile_filter
+from cloudforest.program.scoping.resolved import ResolvedScope
 
 _NONE: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class ResolvedScope:
-    """The scope's groups, each with its members, nested ones if asked: objectGUIDs.
-
-    `units` are the DNs of its OUs as they are now; None: as they were written.
-    `shows_all`: no group has other members than these.
-    """
-
-    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    units: tuple[str, ...] | None = None
-    shows_all: bool = True
-
-    @cached_property
-    def members(self) -> frozenset[str]:
-        return _NONE.union(*self.groups.values())
-
-    def holding(self, guid: str) -> Iterator[str]:
-        """Yield the names under which being a member of each group is seen."""
-        for group, members in self.groups.items():
-            if guid in members:
-                yield _membership(group)
-
-    @cached_property
-    def silent(self) -> frozenset[str]:
-        """Return those names for the groups that may have members not shown to us.
-
-        One that shows none at all may be hidden.
-        """
-        return frozenset(
-            _membership(group)
-            for group, members in self.groups.items()
-            if not (members and self.shows_all)
-        )
-
-
-def _membership(group: str) -> str:
-    return f"member:{group}"
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,6 @@ class LdifDirectory:
             yield _gone(guid)
 
     async def shows_all(self) -> bool:
-        """Return whether it is proved: a file cut short may end within a group."""
         return (await self._indexed()).complete
 
     async def lacking(self) -> tuple[str, ...]:

@@ -1,0 +1,46 @@
+"""What the OUs and groups that a scope names resolve to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class ResolvedScope:
+    """The scope's groups, each with its members, nested ones if asked: objectGUIDs.
+
+    `units` are the DNs of its OUs as they are now; None: as they were written.
+    `shows_all`: no group has other members than these.
+    """
+
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    units: tuple[str, ...] | None = None
+    shows_all: bool = True
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        return frozenset[str]().union(*self.groups.values())
+
+    def holding(self, guid: str) -> Iterator[str]:
+        """Yield the names under which being a member of each group is seen."""
+        for group, members in self.groups.items():
+            if guid in members:
+                yield _membership(group)
+
+    @cached_property
+    def silent(self) -> frozenset[str]:
+        """Return those names for the groups that may have members not shown to us.
+
+        One that shows none at all may be hidden.
+        """
+        return frozenset(
+            _membership(group)
+            for group, members in self.groups.items()
+            if not (members and self.shows_all)
+        )
+
+
+def _membership(group: str) -> str:
+    return f"member:{group}"
