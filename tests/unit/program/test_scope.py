@@ -6,9 +6,9 @@ import pytest
 
 from cloudforest.model.ports import Entry
 from cloudforest.model.program import ScopeProgram, TypeFilter
+from cloudforest.program.scoping.resolved import ResolvedScope
 from cloudforest.program.scoping.scim_filter import parse_filter
 from cloudforest.program.scoping.scope import (
-    ResolvedScope,
     Scope,
     needed_attributes,
 )

@@ -103,9 +103,6 @@ class Directory(Protocol):
         That is, the account may read them, and there are none. Keyed by objectGUID; an
         object of which nothing is proved may be left out.
         """
-
-    async def shows_all(self) -> bool:
-        """Return whether a group that is read has no members but those named."""
         ...
 
     async def shows_all(self) -> bool:
