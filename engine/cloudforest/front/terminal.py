@@ -136,7 +136,7 @@ def show_each(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
         out.print(Text(f"  {row['name']}", style="bold"))
         for key, value in row.items():
             if key not in _NOT_READ and value not in (None, {}, []):
-                words = f"    {key}: {_cell(value)}"
+                words = f"    {key}: {_cell(value)}".replace(": \n", ":\n")
                 out.print(words, markup=False, soft_wrap=True)
 
 
