@@ -89,7 +89,7 @@ def remote(topology: Installed) -> Installed:
 def test_the_control_plane_is_away_for_a_minute_and_comes_back(
     remote: Installed, tmp_path: Path, address: str, pytestconfig: pytest.Config
 ) -> None:
-    """The hour is tried with a manual clock: tests/unit/agent/test_bootstrap.py."""
+    """The hour is tried with a manual clock: tests/unit/agent/test_away.py."""
     away = 60 if pytestconfig.getoption("--long") else 10
     with contextlib.ExitStack() as stack:
         with serving(remote, address):
