@@ -11,7 +11,12 @@ from tests.unit.provisioning.world import JOB, World, guid
 from cloudforest.adapters.memory_target import MemoryTarget
 from cloudforest.model.messages import OutOfScope
 from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import Allowance, Stage
+from cloudforest.model.provisioning import (
+    PHASE_DEPROVISION,
+    Allowance,
+    Effect,
+    Stage,
+)
 from cloudforest.model.registration import Budget
 from cloudforest.provisioning.impact import impact
 
@@ -252,6 +257,33 @@ async def test_removals_are_staged_one_by_one_and_additions_go_on(world: World):
     done = await world.cycle()
     assert (done.state, done.counts.member_remove) == ("succeeded", 2)
     assert world.members_of(group) == {people[0], people[1], people[4]}
+
+
+async def test_a_deletion_that_an_ended_cycle_wanted_frees_no_removal(world: World):
+    people = await _people(world, 3)
+    group = world.group(20, *people)
+    come(world, world.objects[group])
+    await world.cycle()
+    person = people[0]
+    stale = Effect(
+        key=person,
+        id=person,
+        type="user",
+        resource_type="User",
+        action="delete",
+        phase=PHASE_DEPROVISION,
+        anchor=person,
+        resource=world.id_of(person),
+    )
+    await world.store.save_effects(JOB, "killed", [stale])
+    world.guard = {"memberRemovals": NONE}
+    world.members[group].discard(person)
+    world.answers[group] = world.objects[group]
+    await world.store.add_inquiries(JOB, [group])
+    world.delta = []
+
+    assert (await world.cycle()).state == "blocked"
+    assert world.members_of(group) == set(people)
 
 
 @pytest.mark.parametrize("guard", ["deletes", "disables"])

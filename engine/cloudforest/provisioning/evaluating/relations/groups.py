@@ -9,7 +9,7 @@ from cloudforest.model.outcomes import Refusal
 from cloudforest.model.provisioning import Effect
 from cloudforest.provisioning.escrow import membership_key
 from cloudforest.provisioning.evaluating.evaluation import Evaluation
-from cloudforest.provisioning.evaluating.relations.pending import ends_of
+from cloudforest.provisioning.evaluating.relations.pending import deleted_now, ends_of
 
 Difference = tuple[str, str, bool]
 """A group, a member, and whether it is wanted."""
@@ -87,9 +87,5 @@ async def known_of(evaluation: Evaluation, batch: Sequence[Difference]) -> Known
     return Known(
         elders=await run.store.effects(run.job.name, keys),
         ends=await ends_of(evaluation, members),
-        leaving=frozenset(
-            id_
-            for id_, each in (await run.store.effects(run.rows, lost)).items()
-            if (each.action, each.state) == ("delete", "pending")
-        ),
+        leaving=await deleted_now(run, lost),
     )

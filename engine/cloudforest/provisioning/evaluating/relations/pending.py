@@ -14,15 +14,17 @@ from cloudforest.provisioning.run import Run
 BATCH = 500
 
 
+async def deleted_now(run: Run, named: Sequence[str]) -> frozenset[str]:
+    """Return those whom this cycle is to delete, not one that was cut short."""
+    coming = await run.store.coming(run.rows, run.id, named)
+    effects = await run.store.effects(run.rows, list(coming))
+    return frozenset(id_ for id_, each in effects.items() if each.action == "delete")
+
+
 async def leaving(run: Run, named: Sequence[str]) -> frozenset[str]:
     """Return those of the objects that have no resource, or lose it in this cycle."""
     resources = await run.store.resource_ids(run.job.target, named)
-    effects = await run.store.effects(run.rows, named)
-    deleted = {
-        id_
-        for id_, each in effects.items()
-        if (each.action, each.state) == ("delete", "pending")
-    }
+    deleted = await deleted_now(run, named)
     return frozenset(each for each in named if each not in resources or each in deleted)
 
 
