@@ -20,7 +20,7 @@ from tests.scenario.installed import (
 )
 from tests.servers.scim import ScimServer
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 PEOPLE = 500
 
 
@@ -51,7 +51,7 @@ def cloudforest(tmp_path: Path, export: Path, target: ScimServer) -> Installed:
     return Installed(tmp_path / "tree", {TOKEN: target.token})
 
 
-@pytest.mark.parametrize("writes", [0, 1, 60, 250, 480, 700])
+@pytest.mark.parametrize("writes", [0, 1, 60, 250, 480, 400])
 def test_the_next_run_converges_without_duplicates_or_orphans(
     writes: int, cloudforest: Installed, target: ScimServer
 ) -> None:
