@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from cloudforest.base.errors import CloudforestError
 
-GROUP = 50
+GROUP = 200
 GATHERING = 0.02
 """Seconds to wait for more results: one transaction for many costs least."""
 
