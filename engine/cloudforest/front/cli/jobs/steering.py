@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,14 @@ from cloudforest.front.hosting.connection import connect
 ALL = "all"
 
 
+def _told(data: dict[str, Any], sentence: str, output: Format) -> int:
+    if output is Format.JSON:
+        terminal.print_json(data)
+    else:
+        terminal.done(sentence)
+    return Exit.DONE
+
+
 def pause(job: JobName, *, state: State = None, output: Output = Format.TEXT) -> int:
     """Start no more cycles of a job; the one that runs goes on to its end."""
     return asyncio.run(_pause(job, state, output))
@@ -25,11 +33,11 @@ def pause(job: JobName, *, state: State = None, output: Output = Format.TEXT) ->
 async def _pause(job: str, state: Path | None, output: Format) -> int:
     async with connect(state_folder(state)) as client:
         await client.pause_job(job)
-    if output is Format.JSON:
-        terminal.print_json({"job": job, "paused": True})
-    else:
-        terminal.done(f"Job {job} is paused; `cloudforest job start {job}` goes on.")
-    return Exit.DONE
+    return _told(
+        {"job": job, "paused": True},
+        f"Job {job} is paused; `cloudforest job start {job}` goes on.",
+        output,
+    )
 
 
 def start(job: JobName, *, state: State = None, output: Output = Format.TEXT) -> int:
@@ -40,11 +48,11 @@ def start(job: JobName, *, state: State = None, output: Output = Format.TEXT) ->
 async def _start(job: str, state: Path | None, output: Format) -> int:
     async with connect(state_folder(state)) as client:
         await client.start_job(job)
-    if output is Format.JSON:
-        terminal.print_json({"job": job, "paused": False})
-    else:
-        terminal.done(f"Job {job} is started; a running `serve` begins at once.")
-    return Exit.DONE
+    return _told(
+        {"job": job, "paused": False},
+        f"Job {job} is started; a running `serve` begins at once.",
+        output,
+    )
 
 
 def restart(
@@ -69,11 +77,11 @@ def restart(
 async def _restart(job: str, reset: str, state: Path | None, output: Format) -> int:
     async with connect(state_folder(state)) as client:
         done = await client.restart_job(job, reset.split(","))
-    if output is Format.JSON:
-        terminal.print_json({"job": job, "reset": done})
-    else:
-        terminal.done(f"Job {job} begins anew: {', '.join(done)} are reset.")
-    return Exit.DONE
+    return _told(
+        {"job": job, "reset": done},
+        f"Job {job} begins anew: {', '.join(done)} are reset.",
+        output,
+    )
 
 
 def escrow(
@@ -100,11 +108,11 @@ async def _retry(job: str, subject: str, state: Path | None, output: Format) -> 
     named = None if subject == ALL else subject.lower()
     async with connect(state_folder(state)) as client:
         retried = await client.retry_escrow(job, named)
-    if output is Format.JSON:
-        terminal.print_json({"job": job, "retried": retried})
-    else:
-        terminal.done(f"{retried} changes are tried again with the next cycle.")
-    return Exit.DONE
+    return _told(
+        {"job": job, "retried": retried},
+        f"{retried} changes are tried again with the next cycle.",
+        output,
+    )
 
 
 async def _escrow(job: str, state: Path | None, output: Format) -> int:
