@@ -85,8 +85,10 @@ class Installed:
                 process.send_signal(signal.SIGINT)
             try:
                 process.communicate(timeout=90)
-            finally:
+            except subprocess.TimeoutExpired:
                 process.kill()
+                process.communicate()
+                raise
 
 
 def eventually(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:

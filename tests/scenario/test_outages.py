@@ -75,6 +75,7 @@ def remote_agent(topology: Installed, folder: Path, address: str) -> Iterator[No
 
 def cycle(topology: Installed) -> dict[str, Any]:
     ran = topology("job", "run", "contoso-people", "--format", "json")
+    assert ran.out, ran
     return ran.json["jobs"][0]
 
 

@@ -43,13 +43,28 @@ def _free_port() -> int:
         return bound.getsockname()[1]
 
 
+class _Client(SMTP):
+    """Keeps its first transport: amid a STARTTLS that fails, aiosmtpd has none."""
+
+    def __init__(
+        self, transports: list[asyncio.WriteTransport], *arguments: Any, **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._transports = transports
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transports.append(transport)
+        super().connection_made(transport)
+
+
 @dataclass
 class MailServer:
     """Listens on one port between `start` and `stop`; keeps what it took.
 
     `refused` are recipients that it does not take; `dawdles`: it greets nobody;
-    `silent_at`: it does not answer
-    this command any more.
+    `silent_at`: it does not
+    answer this command any more.
     """
 
     tls: Literal["starttls", "implicit", "off"]
@@ -62,7 +77,7 @@ class MailServer:
     letters: list[Letter] = field(default_factory=list)
     logins: list[bool] = field(default_factory=list)
     _stop: Callable[[], None] | None = None
-    _clients: list[SMTP] = field(default_factory=list)
+    _transports: list[asyncio.WriteTransport] = field(default_factory=list)
 
     def start(self) -> None:
         ready = threading.Event()
@@ -98,13 +113,13 @@ class MailServer:
         ready.set()
         await stopped.wait()
         server.close()
-        for each in self._clients:
-            if each.transport is not None:
-                each.transport.abort()
+        for each in self._transports:
+            each.abort()
         await asyncio.sleep(0)
 
     def _protocol(self) -> SMTP:
-        client = SMTP(
+        return _Client(
+            self._transports,
             self,
             hostname="mail.test",
             tls_context=self._context() if self.tls == "starttls" else None,
@@ -115,8 +130,6 @@ class MailServer:
             authenticator=self._authenticate,
             loop=asyncio.get_running_loop(),
         )
-        self._clients.append(client)
-        return client
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from cloudforest.base.cancellation import cancellable
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.nkey import NKey
 from cloudforest.model.identity import BusAccess
@@ -139,7 +140,7 @@ class Connection:
         self._back.clear()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await self._client.force_reconnect()
+                await cancellable(self._client.force_reconnect())
                 await self._back.wait()
         except (nats.errors.Error, OSError) as error:
             raise self._unavailable(self._last_error or error) from error
@@ -147,7 +148,7 @@ class Connection:
     async def publish(self, subject: str, data: bytes, *, reply: str = "") -> bool:
         """Return whether it is on its way; what is lost is asked for again."""
         try:
-            await self._client.publish(subject, data, reply=reply)
+            await cancellable(self._client.publish(subject, data, reply=reply))
         except nats.errors.MaxPayloadError:
             raise
         except (nats.errors.Error, OSError) as error:
@@ -159,22 +160,24 @@ class Connection:
         self, subject: str, receive: Receive, *, queue: str = ""
     ) -> Subscription:
         try:
-            subscription = await self._client.subscribe(
-                subject,
-                queue=queue,
-                cb=receive,
-                pending_bytes_limit=PENDING_BYTES,
-            )
-            # Only what the server has heard of may be relied upon.
-            if self._client.is_connected:
-                await self._client.flush(timeout=int(CONNECT_SECONDS))
+            return await cancellable(self._subscribe(subject, receive, queue))
         except (nats.errors.Error, OSError) as error:
             raise self._unavailable(error) from error
+
+    async def _subscribe(
+        self, subject: str, receive: Receive, queue: str
+    ) -> Subscription:
+        subscription = await self._client.subscribe(
+            subject, queue=queue, cb=receive, pending_bytes_limit=PENDING_BYTES
+        )
+        # Only what the server has heard of may be relied upon.
+        if self._client.is_connected:
+            await self._client.flush(timeout=int(CONNECT_SECONDS))
         return subscription
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         try:
-            await subscription.unsubscribe()
+            await cancellable(subscription.unsubscribe())
         except (nats.errors.Error, OSError) as error:
             await self._noted(error)
 
@@ -182,4 +185,4 @@ class Connection:
         # Where the server was killed, nats-py may wait for its word of farewell.
         with suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):
-                await self._client.close()
+                await cancellable(self._client.close())
