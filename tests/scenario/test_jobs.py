@@ -86,7 +86,8 @@ def tree(
 def job(tree: Installed, name: str = "people") -> Any:
     ran = tree("status", "--format", "json")
     assert ran.code == 0, ran
-    return next(each for each in ran.json["jobs"] if each["name"] == name)
+    # It is registered a moment after the control plane can be asked.
+    return next((each for each in ran.json["jobs"] if each["name"] == name), None)
 
 
 def ended(tree: Installed, *states: str, name: str = "people") -> Any:

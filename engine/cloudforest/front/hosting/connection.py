@@ -6,15 +6,17 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.secrets import Secret, read_secret
 from cloudforest.compiler.compile import Compiled, Service, compile_tree
 from cloudforest.front.hosting.children import LocalAgents
-from cloudforest.front.hosting.host import Hosted, Hosting, host
 from cloudforest.front.state import StateFolder
-from cloudforest.front.wiring.opened.previews import Previews
+
+if TYPE_CHECKING:
+    from cloudforest.front.hosting.host import Hosted
 
 
 @asynccontextmanager
@@ -51,6 +53,10 @@ def _token(compiled: Compiled, service: Service) -> Secret | None:
 def host_for_tree(
     compiled: Compiled, folder: StateFolder, *, bus: bool = True
 ) -> AbstractAsyncContextManager[Hosted]:
+    """Host the tree's own control plane, which takes a while to load."""
+    from cloudforest.front.hosting.host import Hosting, host  # noqa: PLC0415
+    from cloudforest.front.wiring.opened.previews import Previews  # noqa: PLC0415
+
     tree = compiled.folder.absolute()
     previews = Previews(tree, os.environ)
     return host(folder, Hosting(bus=bus, previews=previews, tree=tree))
@@ -69,10 +75,7 @@ async def connect(
         async with ControlPlaneClient(serving.url, _local_token(folder)) as client:
             yield client
         return
-    async with (
-        host(folder, Hosting(bus=agents)) as hosted,
-        hosted.client() as client,
-    ):
+    async with _hosted(folder, bus=agents) as hosted, hosted.client() as client:
         if not agents:
             yield client
             return
@@ -81,6 +84,12 @@ async def connect(
             names = await local.start_enrolled(client)
             await hosted.plane.await_agents(names, since)
             yield client
+
+
+def _hosted(folder: StateFolder, *, bus: bool) -> AbstractAsyncContextManager[Hosted]:
+    from cloudforest.front.hosting.host import Hosting, host  # noqa: PLC0415
+
+    return host(folder, Hosting(bus=bus))
 
 
 def _remote(folder: StateFolder) -> tuple[str, Secret | None]:

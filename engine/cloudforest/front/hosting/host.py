@@ -16,8 +16,8 @@ from cloudforest.adapters.store.tenant import TenantDirectory
 from cloudforest.base.files import write_private
 from cloudforest.base.secrets import Secret
 from cloudforest.front.hosting.server import listen, serving, url_of
+from cloudforest.front.hosting.tenant import Tenant
 from cloudforest.front.http.app import make_app
-from cloudforest.front.http.tenant import tenant_app
 from cloudforest.front.state import StateFolder
 from cloudforest.front.wiring.assembly import Parts, assembled, new_token
 from cloudforest.front.wiring.control_plane import ControlPlane
@@ -86,9 +86,9 @@ async def _local_token(folder: StateFolder, operators: Operators) -> Secret:
 def _tenant(folder: StateFolder, token: Secret) -> Iterator[ASGIApp]:
     database = Database(f"sqlite:///{folder.tenant_database}")
     try:
-        yield tenant_app(
+        yield Tenant(
             TenantDirectory(database),
-            authorized=lambda given: secrets.compare_digest(given, token.reveal()),
+            lambda given: secrets.compare_digest(given, token.reveal()),
         )
     finally:
         database.close()
