@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Each worker runs servers of its own; who is done takes from the other.
+WORKERS := -n 2 --dist worksteal
 
 .PHONY: run test test-long check servers bench clean
 
@@ -9,11 +11,11 @@ run: .venv/run
 	$(BIN)/cloudforest up topologies/new-hybrid-customer --once
 
 test: check servers
-	$(BIN)/pytest
+	$(BIN)/pytest $(WORKERS)
 
 # Kills at every moment and large volumes, of which `make test` takes a sample.
 test-long: check servers
-	$(BIN)/pytest --long
+	$(BIN)/pytest $(WORKERS) --long
 
 check: .venv/dev
 	$(BIN)/ruff format --check
