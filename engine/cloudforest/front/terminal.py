@@ -16,15 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cloudforest.base.diagnostics import Diagnostic, Severity
-from cloudforest.plan.change import Change
-from cloudforest.plan.plan import Plan
-from cloudforest.plan.wording import (
-    COUNTED,
-    blocked_in_words,
-    counts_in_words,
-    in_words,
-    total,
-)
+from cloudforest.plan.wording import COUNTED, in_words
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -35,7 +27,6 @@ _MOMENT = re.compile(r"(?<=T)([0-9:]{8})\.[0-9]+")
 """A time of day with more digits than anybody reads."""
 _LINE = 70
 _ALWAYS_SHOWN = ("read", "inScope", "unchanged", "escrow")
-_STYLES = {"create": "green", "update": "yellow", "rename": "cyan", "delete": "red"}
 
 
 def print_json(value: Any) -> None:
@@ -81,33 +72,6 @@ def show_diagnostics(diagnostics: Iterable[Diagnostic], console: Console) -> Non
             ),
             soft_wrap=True,
         )
-
-
-def show_plan(plan: Plan, state: Path | None = None) -> None:
-    for change in plan.changes:
-        _show_change(change)
-    out.print(f"Plan: {total(plan)} (against revision {plan.base}).", style="bold")
-    for impact in plan.impacts:
-        out.print(f"  {impact.job}: {counts_in_words(impact)}", soft_wrap=True)
-    for consequence in plan.consequences:
-        out.print(f"  {consequence.sentence}", markup=False, soft_wrap=True)
-    for warning in plan.warnings:
-        out.print(f"  Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
-    for guard in plan.guards:
-        sentence = f"  BLOCKED: {blocked_in_words(guard)}"
-        out.print(sentence, style="bold red", markup=False, soft_wrap=True)
-        if guard.allow:
-            suggest(command(guard.allow, state), "to let them happen")
-
-
-def _show_change(change: Change) -> None:
-    out.print(Text(f"{change}", style=_STYLES[change.action]))
-    if change.action not in {"update", "rename"}:
-        return
-    for field in change.fields:
-        before = "(nothing)" if field.before is None else in_words(field.before)
-        after = "(nothing)" if field.after is None else in_words(field.after)
-        out.print(f"    {field.path}: {before} → {after}", markup=False, soft_wrap=True)
 
 
 def show_cycles(cycles: Sequence[Mapping[str, Any]]) -> None:

@@ -11,10 +11,15 @@ from cloudforest.model.registration import Registration
 from cloudforest.model.renames import renames
 from cloudforest.model.value import Value
 from cloudforest.plan.change import Change, FieldChange
+from cloudforest.plan.lists import by_name, same
 
 Document = dict[str, Any]
 Key = tuple[str, str]
 """A kind and a name."""
+
+SENSITIVE = "(sensitive)"
+_HIDDEN = {"constant", "defaultValue"}
+"""What of an attribute mapping that is marked `sensitive` no plan shows."""
 
 _NOT_CONTENT = {"name", "formerly"}
 """A name is what a change is of; `formerly` counts once, and may stay or go then."""
@@ -81,12 +86,26 @@ def _change(key: Key, before: Document | None, after: Document | None) -> Change
 def _fields(
     before: Document, after: Document, prefix: str = ""
 ) -> Iterator[FieldChange]:
+    hidden = _HIDDEN if before.get("sensitive") or after.get("sensitive") else set()
     for key in sorted(before.keys() | after.keys()):
         path = f"{prefix}.{key}" if prefix else key
         old, new = before.get(key), after.get(key)
-        if path in _NOT_CONTENT or old == new:
+        if path in _NOT_CONTENT or same(path, old, new):
             continue
         if isinstance(old, dict | None) and isinstance(new, dict | None):
             yield from _fields(old or {}, new or {}, path)
+        elif by_name(old or new):
+            yield from _named(by_name(old) or {}, by_name(new) or {}, path)
+        elif key in hidden:
+            yield FieldChange(path=path, before=_masked(old), after=_masked(new))
         else:
             yield FieldChange(path=path, before=old, after=new)
+
+
+def _named(before: Document, after: Document, path: str) -> Iterator[FieldChange]:
+    for name in sorted(before.keys() | after.keys()):
+        yield from _fields(before.get(name, {}), after.get(name, {}), f"{path}[{name}]")
+
+
+def _masked(value: Any) -> str | None:
+    return None if value is None else SENSITIVE

@@ -5,10 +5,12 @@ from __future__ import annotations
 import jinja2
 
 from cloudforest.plan.plan import Plan
+from cloudforest.plan.textdiff import word_diff
 from cloudforest.plan.wording import (
     blocked_in_words,
     counts_in_words,
     in_words,
+    items,
     total,
 )
 
@@ -18,8 +20,9 @@ _PAGE = """<!doctype html>
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem }
 code, pre { font: 13px/1.5 ui-monospace, monospace }
 .blocked { color: #b00020 } .warning { color: #8a5a00 }
-del { color: #b00020 } ins { color: #0a6b2d }
-del, ins { text-decoration: none; display: block; white-space: pre-wrap }
+del, .gone { color: #b00020 } ins, .new { color: #0a6b2d }
+del, ins, pre span { text-decoration: none; display: block; white-space: pre-wrap }
+b { text-decoration: underline }
 </style>
 <h1 {%- if plan.blocked %} class="blocked"{% endif %}>
 {{ "Blocked by a guard" if plan.blocked else total(plan) }}</h1>
@@ -41,9 +44,22 @@ del, ins { text-decoration: none; display: block; white-space: pre-wrap }
 {% for change in plan.changes %}
 <details open><summary><code>{{ change }}</code></summary><pre>
 {%- for field in change.fields %}
-{%- set before, after = field.before, field.after %}
+{%- set before, after, lists, runs =
+  field.before, field.after, items(field), word_diff(field) %}
+{%- if lists is not none %}
+{%- for each in lists[0] %}<del>- {{ field.path }}: {{ each }}</del>{% endfor %}
+{%- for each in lists[1] %}<ins>+ {{ field.path }}: {{ each }}</ins>{% endfor %}
+{%- elif runs is not none %}
+{%- for sign, gone in (("-", "gone"), ("+", "new")) %}
+<span class="{{ gone }}">{{ sign }} {{ field.path }}: {% for run in runs -%}
+{%- if run.kind == "same" %}{{ run.text }}
+{%- elif run.kind == gone %}<b>{{ run.text }}</b>{% endif %}
+{%- endfor %}</span>
+{%- endfor %}
+{%- else %}
 {%- if before is not none %}<del>- {{ field.path }}: {{ text(before) }}</del>{% endif %}
 {%- if after is not none %}<ins>+ {{ field.path }}: {{ text(after) }}</ins>{% endif %}
+{%- endif %}
 {%- endfor %}
 </pre></details>
 {% endfor %}
@@ -61,4 +77,6 @@ def render_html(plan: Plan) -> str:
         counts=counts_in_words,
         blocked=blocked_in_words,
         text=in_words,
+        items=items,
+        word_diff=word_diff,
     )

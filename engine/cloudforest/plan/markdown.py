@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
+from itertools import groupby
+from typing import Any
 
 from cloudforest.plan.change import Change, FieldChange
 from cloudforest.plan.plan import JobImpact, Plan
@@ -10,26 +13,46 @@ from cloudforest.plan.wording import (
     blocked_in_words,
     counts_in_words,
     in_words,
+    items,
     total,
 )
 
 LIMIT = 60_000
 """Bytes; the longest comment that the common forges take is a little more."""
+_ROOM = 400
+"""For what says that the rest is cut, and for the last line."""
 
 
 def render_markdown(plan: Plan) -> str:
-    lines: list[str] = []
-    size = 0
-    for line in _lines(plan):
-        size += len(line.encode()) + 1
-        if size > LIMIT:
-            lines.append("\n*The rest is cut; see `cloudforest plan` for all of it.*")
+    head, foot = list(_head(plan)), _foot(plan)
+    shown, left = _fitting([*head, ""], LIMIT - _ROOM)
+    parts = ["\n".join(shown)]
+    blocks = ["\n".join(_change(change)) for change in plan.changes]
+    blocks, left = _fitting(blocks, left)
+    parts += blocks
+    cut = len(plan.changes) - len(blocks)
+    if cut or len(shown) <= len(head):
+        more = f" ({cut} changes)" if cut else ""
+        parts.append(f"\n*The rest is cut{more}; `cloudforest plan` shows all of it.*")
+    return "\n".join([*parts, foot]) + "\n"
+
+
+def _fitting(blocks: list[str], left: int) -> tuple[list[str], int]:
+    """Return the first blocks that fit, whole, and the bytes that are left then.
+
+    Half a block would leave a fence or a tag open, and all after it unreadable.
+    """
+    fitting = []
+    for block in blocks:
+        size = len(block.encode()) + 1
+        if size > left:
             break
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+        fitting.append(block)
+        left -= size
+    return fitting, left
 
 
-def _lines(plan: Plan) -> Iterator[str]:
+def _head(plan: Plan) -> Iterator[str]:
     title = "BLOCKED by a guard" if plan.blocked else total(plan)
     yield f"### cloudforest plan: {title}"
     yield ""
@@ -39,9 +62,10 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"- {consequence.sentence}"
     for warning in plan.warnings:
         yield f"- **Warning**: {warning}"
-    for change in plan.changes:
-        yield from _change(change)
-    yield f"\n<sub>digest `{plan.digest}`, against revision {plan.base}</sub>"
+
+
+def _foot(plan: Plan) -> str:
+    return f"\n<sub>digest `{plan.digest}`, against revision {plan.base}</sub>"
 
 
 def _impact(impact: JobImpact) -> Iterator[str]:
@@ -53,14 +77,38 @@ def _impact(impact: JobImpact) -> Iterator[str]:
 
 
 def _change(change: Change) -> Iterator[str]:
-    yield f"\n<details><summary><code>{change}</code></summary>\n\n```diff"
-    for field in change.fields:
-        yield from _field(field)
-    yield "```\n</details>"
+    yield f"\n<details><summary><code>{escape(str(change))}</code></summary>\n"
+    lines = [line for field in change.fields for line in _field(field)]
+    fence = "`" * max(3, 1 + _longest_run("`", lines))
+    yield from (f"{fence}diff", *lines, fence, "</details>")
 
 
 def _field(field: FieldChange) -> Iterator[str]:
+    lists = items(field)
+    if lists is not None:
+        gone, new = lists
+        yield from (f"- {field.path}: {each}" for each in gone)
+        yield from (f"+ {field.path}: {each}" for each in new)
+        return
     if field.before is not None:
-        yield f"- {field.path}: {in_words(field.before)}"
+        yield from _lines("-", field.path, field.before)
     if field.after is not None:
-        yield f"+ {field.path}: {in_words(field.after)}"
+        yield from _lines("+", field.path, field.after)
+
+
+def _lines(sign: str, path: str, value: Any) -> Iterator[str]:
+    """Give each line of a text the sign: without one it would seem unchanged."""
+    first, *others = in_words(value).splitlines() or [""]
+    yield f"{sign} {path}: {first}"
+    yield from (f"{sign}   {line}" for line in others)
+
+
+def _longest_run(character: str, lines: list[str]) -> int:
+    """Return the length of the longest run of a character in these lines."""
+    runs = (
+        len("".join(run))
+        for line in lines
+        for same, run in groupby(line)
+        if same == character
+    )
+    return max(runs, default=0)

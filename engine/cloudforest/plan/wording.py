@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from cloudforest.plan.change import FieldChange
+from cloudforest.plan.lists import gone_and_new, has_order
 from cloudforest.plan.plan import Guard, JobImpact, Plan
 
 COUNTED = {
@@ -71,6 +73,17 @@ def blocked_in_words(guard: Guard) -> str:
         f"{guard.job} would cause {guard.effects} {guard.guard}{others}; "
         f"at most {guard.limit} may happen without being allowed."
     )
+
+
+def items(field: FieldChange) -> tuple[list[str], list[str]] | None:
+    """Return the entries that a list loses and gains; None where it is no such list."""
+    before, after = field.before, field.after
+    if has_order(field.path) or not isinstance(before or after, list):
+        return None
+    if not isinstance(before or [], list) or not isinstance(after or [], list):
+        return None
+    gone, new = gone_and_new(before or [], after or [])
+    return [in_words(each) for each in gone], [in_words(each) for each in new]
 
 
 def in_words(value: Any) -> str:

@@ -93,7 +93,9 @@ def test_an_update_names_the_fields_in_the_words_of_the_language():
     assert [(each.path, each.before, each.after) for each in job_change.fields] == [
         ("interval", 120, 300)
     ]
-    assert [each.path for each in forest_change.fields] == ["domains"]
+    [field] = forest_change.fields
+    assert field.path == "domains[contoso.com].source.ldif"
+    assert (field.before, field.after) == ("a.ldif", "b.ldif")
 
 
 def test_the_digest_depends_on_the_base_and_the_changes_only():
@@ -175,7 +177,9 @@ def test_markdown_fits_a_comment():
     )
     text = render_markdown(plan_between(None, registration(agents=agents)))
     assert len(text.encode()) < LIMIT + 200
-    assert "The rest is cut" in text
+    assert "The rest is cut (1" in text
+    assert text.count("<details>") == text.count("</details>")
+    assert text.count("```") == 2 * text.count("```diff")
 
 
 def test_html_escapes_what_people_wrote():

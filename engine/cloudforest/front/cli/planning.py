@@ -14,7 +14,7 @@ import typer
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Refused, Stale
-from cloudforest.front import terminal
+from cloudforest.front import planned, terminal
 from cloudforest.front.boundary import Exit, worst
 from cloudforest.front.cli.documents import compiled_tree
 from cloudforest.front.cli.options import (
@@ -97,7 +97,7 @@ async def plan_against(
 def _show(made: Plan, output: PlanFormat, state: Path | None) -> None:
     match output:
         case PlanFormat.TEXT:
-            terminal.show_plan(made, state)
+            planned.show_plan(made, state)
         case PlanFormat.JSON:
             terminal.print_json(made.data())
         case PlanFormat.MARKDOWN:
@@ -137,7 +137,7 @@ async def _apply(
         else:
             await _refuse_stale(client, saved)
         if output is Format.TEXT:
-            terminal.show_plan(saved.plan, state_to_say(state, tree))
+            planned.show_plan(saved.plan, state_to_say(state, tree))
         if saved.plan.changes:
             _confirm(saved.plan, yes=yes or plan_file is not None)
         revision = await register(client, saved, output)

@@ -13,7 +13,7 @@ import typer
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
-from cloudforest.front import terminal
+from cloudforest.front import planned, terminal
 from cloudforest.front.boundary import Exit
 from cloudforest.front.cli.documents import compiled_tree
 from cloudforest.front.cli.jobs.cycles import (
@@ -69,7 +69,7 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
         made = await plan_against(client, desired, impact=True)
         if text:
             terminal.heading("Plan")
-            terminal.show_plan(made, state_to_say(state, tree))
+            planned.show_plan(made, state_to_say(state, tree))
             terminal.heading("Registration")
         saved = SavedPlan(plan=made, desired=desired)
         await register(client, saved, output)

@@ -1,0 +1,82 @@
+"""A plan on the terminal: by kind, each field from old to new, then whom it touches."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from rich.text import Text
+
+from cloudforest.front.terminal import command, heading, out, suggest
+from cloudforest.plan.change import Change, FieldChange
+from cloudforest.plan.plan import Plan
+from cloudforest.plan.textdiff import Run, word_diff
+from cloudforest.plan.wording import (
+    blocked_in_words,
+    counts_in_words,
+    in_words,
+    items,
+    total,
+)
+
+_STYLES = {"create": "green", "update": "yellow", "rename": "cyan", "delete": "red"}
+_MARKS = {"same": "{}", "gone": "[-{}-]", "new": "{{+{}+}}"}
+"""Those of `git diff --word-diff`, which are there without colours too."""
+_RUN_STYLES = {"same": "", "gone": "red", "new": "green"}
+_NOTHING = "(nothing)"
+
+
+def show_plan(plan: Plan, state: Path | None = None) -> None:
+    for kind, changes in groupby(plan.changes, key=lambda each: each.kind):
+        heading(kind)
+        for change in changes:
+            _show_change(change)
+    if plan.changes:
+        out.print()
+    _show_outcome(plan, state)
+
+
+def _show_outcome(plan: Plan, state: Path | None) -> None:
+    out.print(f"Plan: {total(plan)} (against revision {plan.base}).", style="bold")
+    for impact in plan.impacts:
+        out.print(f"  {impact.job}: {counts_in_words(impact)}", soft_wrap=True)
+    for consequence in plan.consequences:
+        out.print(f"  {consequence.sentence}", markup=False, soft_wrap=True)
+    for warning in plan.warnings:
+        out.print(f"  Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+    for guard in plan.guards:
+        sentence = f"  BLOCKED: {blocked_in_words(guard)}"
+        out.print(sentence, style="bold red", markup=False, soft_wrap=True)
+        if guard.allow:
+            suggest(command(guard.allow, state), "to let them happen")
+
+
+def _show_change(change: Change) -> None:
+    out.print(Text(f"{change}", style=_STYLES[change.action]))
+    if change.action in {"update", "rename"}:
+        for field in change.fields:
+            _show_field(field)
+
+
+def _show_field(field: FieldChange) -> None:
+    lists, runs = items(field), word_diff(field)
+    if lists is not None:
+        gone, new = lists
+        lines = [Text(f"- {each}", "red") for each in gone]
+        lines += [Text(f"+ {each}", "green") for each in new]
+        out.print(f"    {field.path}:", markup=False)
+        for line in lines:
+            out.print(Text("      ") + line, soft_wrap=True)
+    elif runs is not None:
+        text = Text.assemble(*map(_marked, runs))
+        out.print(Text(f"    {field.path}: ") + text, soft_wrap=True)
+    else:
+        before, after = (
+            _NOTHING if value is None else in_words(value)
+            for value in (field.before, field.after)
+        )
+        out.print(f"    {field.path}: {before} → {after}", markup=False, soft_wrap=True)
+
+
+def _marked(run: Run) -> tuple[str, str]:
+    return _MARKS[run.kind].format(run.text), _RUN_STYLES[run.kind]

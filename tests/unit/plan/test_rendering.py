@@ -1,0 +1,161 @@
+"""How a change of a list, an expression or a secret is shown, and what is none."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from tests.unit.plan.test_plan import JOB, plan_between, registration
+
+from cloudforest.front import planned
+from cloudforest.model.program import Deprovision
+from cloudforest.model.registration import (
+    ActiveDirectory,
+    Agent,
+    AttributeMapping,
+    Bind,
+    Domain,
+    Forest,
+    Mapping,
+    Scope,
+    SecretReference,
+    Source,
+    Tls,
+)
+from cloudforest.plan.html import render_html
+from cloudforest.plan.markdown import render_markdown
+from cloudforest.plan.plan import Plan
+
+FIRST, SECOND, THIRD = (f"OU={name},DC=contoso,DC=com" for name in "ABC")
+
+
+def scoped(*units: str) -> Scope:
+    return Scope(name="staff", organizational_units=units, groups=(FIRST, THIRD))
+
+
+def mapped(**entry: object) -> Mapping:
+    return Mapping(
+        name="people",
+        source_object_name="user",
+        target_object_name="User",
+        attribute_mappings={"title": AttributeMapping(**entry)},
+        deprovision=Deprovision(out_of_scope="disable", deleted="disable"),
+    )
+
+
+def between_mappings(before: Mapping, after: Mapping) -> Plan:
+    return plan_between(
+        registration(mappings=(before,)), registration(mappings=(after,))
+    )
+
+
+def shown(plan: Plan, capsys: pytest.CaptureFixture[str]) -> str:
+    planned.show_plan(plan)
+    return capsys.readouterr().out
+
+
+def everywhere(plan: Plan, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [
+        shown(plan, capsys),
+        render_markdown(plan),
+        render_html(plan),
+        str(plan.data()),
+    ]
+
+
+def test_the_order_of_a_list_that_has_none_is_no_change():
+    before, after = registration(), registration()
+    before = replace(before, scopes=(scoped(FIRST, SECOND),))
+    after = replace(after, scopes=(scoped(SECOND, FIRST),))
+    agents = (Agent(name="sync01", domains=("b.com", "contoso.com"), run="local"),)
+    others = (Agent(name="sync01", domains=("contoso.com", "b.com"), run="local"),)
+    assert plan_between(before, after).changes == ()
+    assert (
+        plan_between(registration(agents=agents), registration(agents=others)).changes
+        == ()
+    )
+
+
+def test_the_order_of_controllers_is_a_change():
+    def at(*controllers: str) -> Forest:
+        bind = Bind(username="svc", password=SecretReference(env="PASSWORD"))
+        read = ActiveDirectory(controllers=controllers, tls=Tls(), bind=bind)
+        source = Source(active_directory=read)
+        return Forest(name="contoso", domains=(Domain(name="a.com", source=source),))
+
+    before = registration(forests=(at("ldaps://one", "ldaps://two"),))
+    after = registration(forests=(at("ldaps://two", "ldaps://one"),))
+    [change] = plan_between(before, after).changes
+    [field] = change.fields
+    assert field.path == "domains[a.com].source.activeDirectory.controllers"
+
+
+def test_of_a_list_only_what_comes_and_goes_is_shown(
+    capsys: pytest.CaptureFixture[str],
+):
+    before = registration(scopes=(scoped(FIRST, SECOND),))
+    after = registration(scopes=(scoped(SECOND, THIRD),))
+    plan = plan_between(before, after)
+    text = shown(plan, capsys)
+    assert f"- {FIRST}" in text
+    assert f"+ {THIRD}" in text
+    assert SECOND not in text
+    for page in (render_markdown(plan), render_html(plan)):
+        assert f"- organizationalUnits: {FIRST}" in page
+        assert f"+ organizationalUnits: {THIRD}" in page
+        assert SECOND not in page
+
+
+def test_a_changed_expression_is_a_diff_of_its_words(
+    capsys: pytest.CaptureFixture[str],
+):
+    plan = between_mappings(
+        mapped(source='Join(" ", [givenName], [sn])'),
+        mapped(source='Join(" ", [preferredName], [sn])'),
+    )
+    text = shown(plan, capsys)
+    assert 'Join(" ", [[-givenName-]{+preferredName+}], [sn])' in text
+    assert "[<b>givenName</b>]" in render_html(plan)
+    assert "[<b>preferredName</b>]" in render_html(plan)
+
+
+def test_texts_with_little_in_common_are_shown_whole(
+    capsys: pytest.CaptureFixture[str],
+):
+    plan = between_mappings(mapped(source="[title]"), mapped(source="ToUpper(mail)"))
+    assert "source: [title] → ToUpper(mail)" in shown(plan, capsys)
+
+
+def test_a_sensitive_value_is_shown_nowhere(capsys: pytest.CaptureFixture[str]):
+    plan = between_mappings(
+        mapped(constant="canary-before", sensitive=True),
+        mapped(constant="canary-after", default_value="canary-too", sensitive=True),
+    )
+    assert plan.changes
+    for page in everywhere(plan, capsys):
+        assert "canary" not in page
+        assert "(sensitive)" in page
+
+
+def test_what_was_sensitive_is_not_shown_when_it_is_no_more(
+    capsys: pytest.CaptureFixture[str],
+):
+    plan = between_mappings(
+        mapped(constant="canary-before", sensitive=True), mapped(constant="new")
+    )
+    for page in everywhere(plan, capsys):
+        assert "canary" not in page
+
+
+def test_a_fence_in_a_value_ends_no_fence():
+    plan = between_mappings(mapped(source="[a]"), mapped(template="```\nx\n```"))
+    text = render_markdown(plan)
+    assert "````diff" in text
+    assert "\n```\n" not in text
+    assert "+   x" in text
+
+
+def test_changes_are_grouped_by_kind(capsys: pytest.CaptureFixture[str]):
+    jobs = (JOB, replace(JOB, name="others"))
+    text = shown(plan_between(registration(jobs=()), registration(jobs=jobs)), capsys)
+    assert text.count("\nJob\n") == 1
+    assert text.index("\nJob\n") < text.index("+ Job others") < text.index("Plan: ")
