@@ -57,7 +57,83 @@ def test_a_stale_plan_is_refused(topology: Installed) -> None:
 
     assert ran.code == 1
     assert "revision 0" in ran.err
-    assert "revision 1" in ran.err
+    assert "revision 1 is registered now, by local at 20" in ran.err
+    assert "What moved: + Tenant contoso" in ran.err
+
+
+def test_a_stale_plan_is_told_what_others_changed_since(topology: Installed) -> None:
+    applied(topology)
+    topology("plan", "--out", "saved", "--no-impact")
+    edit(topology, "interval: 2m", "interval: 5m")
+    applied(topology)
+
+    ran = topology("apply", "--plan", "saved")
+
+    assert ran.code == 1
+    assert "What moved: ~ Job contoso-people. Plan again." in ran.err
+
+
+def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
+    topology: Installed,
+) -> None:
+    def git(*words: str) -> str:
+        named = ("-c", "user.name=ann", "-c", "user.email=ann@contoso.com")
+        done = subprocess.run(
+            ["git", *named, *words],
+            cwd=topology.tree,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    (topology.tree / ".gitignore").write_text(".cloudforest/\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "The tree")
+    first = applied(topology)
+    edit(topology, "interval: 2m", "interval: 5m")
+    second = applied(topology)
+
+    ran = topology("logs", "--audit", "--format", "json")
+
+    records = [json.loads(line) for line in ran.out.splitlines()]
+    commit = git("rev-parse", "HEAD")
+    assert [(each["operator"], each["action"]) for each in records] == [
+        ("local", "apply")
+    ] * 2
+    assert [each["detail"] for each in records] == [
+        f"revision 1, plan {first['digest']}, commit {commit}",
+        f"revision 2, plan {second['digest']}, commit {commit} with changes",
+    ]
+    text = topology("logs", "--audit").out
+    assert f"local  apply  revision 1, plan {first['digest']}" in text
+
+
+def test_of_two_applies_at_once_one_wins(topology: Installed) -> None:
+    """The other is told who holds the state and since when, or finds nothing to do."""
+    both = [
+        subprocess.Popen(
+            [COMMAND, "apply", "--yes"],
+            cwd=topology.tree,
+            env=topology.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [each.communicate(timeout=120) for each in both]
+    codes = sorted(each.returncode for each in both)
+    assert codes in ([0, 0], [0, 1]), said
+    for process, (out, err) in zip(both, said, strict=True):
+        if process.returncode:
+            assert "Another cloudforest process holds" in err
+            assert "since 20" in err
+        else:
+            assert "Registered as revision 1" in out or "Nothing to apply" in out
+    assert len(topology("logs", "--audit").out.splitlines()) == 1
 
 
 def test_nobody_is_asked_where_nobody_is(topology: Installed) -> None:

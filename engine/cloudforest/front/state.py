@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -88,14 +89,14 @@ class StateFolder:
                     f"{self._holder(lock.name)}; wait for it, or name another --state."
                 )
             lock.truncate(0)
-            lock.write(str(os.getpid()))
+            lock.write(_holder_line())
             lock.flush()
             yield
 
     @staticmethod
     def _holder(lock: str) -> str:
-        pid = Path(lock).read_text(encoding="ascii").strip()
-        return f" (pid {pid})" if pid else ""
+        holder = Path(lock).read_text(encoding="utf-8").strip()
+        return f" ({holder})" if holder else ""
 
     @contextlib.contextmanager
     def announce(self, url: str) -> Iterator[None]:
@@ -116,6 +117,11 @@ class StateFolder:
         except FileNotFoundError:
             return None
         return msgspec.json.decode(data, type=Serving) if held else None
+
+
+def _holder_line() -> str:
+    since = datetime.now().astimezone().isoformat(timespec="seconds")
+    return f"pid {os.getpid()}, since {since}"
 
 
 def _locked(lock: IO[str], kind: int) -> bool:

@@ -28,6 +28,15 @@ class Operator(Value, frozen=True):
     role: Role
 
 
+class AuditRecord(Value, frozen=True):
+    """What an operator had done: what and to what, in words; never changed."""
+
+    time: datetime
+    operator: str
+    action: str
+    detail: str
+
+
 class AgentRecord(Value, frozen=True):
     """An agent as the hybrid identity service knows it; `certificate` is PEM.
 

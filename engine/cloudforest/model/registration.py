@@ -198,3 +198,12 @@ class Registration(Value, frozen=True):
         return {
             domain.name: domain for forest in self.forests for domain in forest.domains
         }
+
+
+class Revision(Value, frozen=True):
+    """What was registered, by whom and when."""
+
+    number: int
+    registration: Registration
+    operator: str
+    time: str

@@ -16,9 +16,21 @@ from cloudforest.plan.plan import Plan
 
 
 class SavedPlan(Value, frozen=True):
+    """`tree` is the digest of `desired`, `against` that of what was registered."""
+
     plan: Plan
     desired: Registration
+    tree: str
+    against: str
     version: Literal[1] = 1
+
+
+def saved_plan(
+    plan: Plan, desired: Registration, registered: Registration | None
+) -> SavedPlan:
+    return SavedPlan(
+        plan=plan, desired=desired, tree=digest(desired), against=digest(registered)
+    )
 
 
 class _File(Value, frozen=True):
@@ -28,9 +40,8 @@ class _File(Value, frozen=True):
     saved: SavedPlan
 
 
-def save_plan(path: Path, plan: Plan, desired: Registration) -> None:
+def save_plan(path: Path, saved: SavedPlan) -> None:
     """Write it aside and move it into place, readable by its owner only."""
-    saved = SavedPlan(plan=plan, desired=desired)
     file = _File(digest=digest(saved), saved=saved)
     write_private(path, msgspec.json.format(msgspec.json.encode(file)))
 

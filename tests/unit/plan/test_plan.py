@@ -23,7 +23,7 @@ from cloudforest.plan.change import KINDS
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import LIMIT, render_markdown
 from cloudforest.plan.plan import Guard, JobImpact, Plan, make_plan
-from cloudforest.plan.planfile import load_plan, save_plan
+from cloudforest.plan.planfile import load_plan, save_plan, saved_plan
 from cloudforest.plan.wording import blocked_in_words, counts_in_words, total
 
 JOB = Job(
@@ -194,7 +194,7 @@ def test_html_escapes_what_people_wrote():
 
 def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):
     plan = plan_between(None, registration())
-    save_plan(tmp_path / "plan", plan, registration())
+    save_plan(tmp_path / "plan", saved_plan(plan, registration(), None))
     saved = load_plan(tmp_path / "plan")
     assert (saved.plan, saved.desired) == (plan, registration())
     assert (tmp_path / "plan").stat().st_mode & 0o777 == 0o600
@@ -211,7 +211,8 @@ def test_what_is_not_a_saved_plan_is_refused(tmp_path: Path, wrong: str | None):
 
 def test_a_plan_that_was_edited_is_refused(tmp_path: Path):
     path = tmp_path / "plan"
-    save_plan(path, plan_between(None, registration()), registration())
+    plan = plan_between(None, registration())
+    save_plan(path, saved_plan(plan, registration(), None))
     path.write_text(path.read_text().replace("contoso.com", "evil.com"))
     with pytest.raises(Misconfigured, match="changed after it was made"):
         load_plan(path)
@@ -219,7 +220,8 @@ def test_a_plan_that_was_edited_is_refused(tmp_path: Path):
 
 def test_a_plan_whose_outcome_alone_was_edited_is_refused(tmp_path: Path):
     path = tmp_path / "plan"
-    save_plan(path, plan_between(None, registration()), registration())
+    plan = plan_between(None, registration())
+    save_plan(path, saved_plan(plan, registration(), None))
     file = json.loads(path.read_text())
     file["saved"]["desired"]["jobs"][0]["enabled"] = False
     path.write_text(json.dumps(file))

@@ -12,7 +12,7 @@ from cloudforest.adapters.control.http import told_error
 from cloudforest.adapters.control.stages import StagesClient
 from cloudforest.model.messages import Lookup
 from cloudforest.model.provisioning import LogQuery
-from cloudforest.model.registration import Registration
+from cloudforest.model.registration import Registration, Revision
 from cloudforest.model.value import Value
 
 
@@ -29,10 +29,20 @@ class ControlPlaneClient(StagesClient):
             await self.call("GET", "/registration"), type=Registered
         )
 
-    async def register(self, registration: Registration, *, base: int) -> int:
-        """Replace what is registered; raises Stale unless `base` is the latest."""
+    async def revision(self, number: int) -> Revision | None:
+        body = await self.call("GET", f"/registration?revision={number}")
+        return msgspec.json.decode(body, type=Revision | None)
+
+    async def register(
+        self, registration: Registration, *, base: int, **audited: str | None
+    ) -> int:
+        """Replace what is registered; raises Stale unless `base` is the latest.
+
+        `plan` and `commit` are kept in the audit.
+        """
+        named = urlencode({key: text for key, text in audited.items() if text})
         body = await self.call(
-            "PUT", "/registration", registration, {"If-Match": f'"{base}"'}
+            "PUT", f"/registration?{named}", registration, {"If-Match": f'"{base}"'}
         )
         return int(msgspec.json.decode(body)["revision"])
 
@@ -49,6 +59,16 @@ class ControlPlaneClient(StagesClient):
     async def status(self) -> dict[str, Any]:
         status: dict[str, Any] = msgspec.json.decode(await self.call("GET", "/status"))
         return status
+
+    async def audit(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield what operators had done, the oldest first."""
+        last = 0
+        while records := msgspec.json.decode(
+            await self.call("GET", f"/audit?after={last}")
+        ):
+            for each in records:
+                yield each
+            last = records[-1]["id"]
 
     async def jobs(self) -> list[dict[str, Any]]:
         jobs: list[dict[str, Any]] = msgspec.json.decode(

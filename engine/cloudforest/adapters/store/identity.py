@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from cloudforest.adapters.store import tables
 from cloudforest.adapters.store.engine import Database
-from cloudforest.model.identity import AgentRecord, Operator
+from cloudforest.model.identity import AgentRecord, AuditRecord, Operator
 
 
 class SqlIdentityStore:
@@ -135,6 +135,21 @@ class SqlIdentityStore:
             connection.execute(insert(tables.audit), row)
 
         await self._database.run(work)
+
+    async def audited(self, *, after: int, limit: int) -> list[tuple[int, AuditRecord]]:
+        table = tables.audit
+        query = select(table).where(table.c.id > after).order_by(table.c.id)
+
+        def work(connection: Connection) -> list[tuple[int, AuditRecord]]:
+            rows = connection.execute(query.limit(limit)).mappings()
+            return [(row["id"], _record(row)) for row in rows]
+
+        return await self._database.run(work)
+
+
+def _record(row: RowMapping) -> AuditRecord:
+    told = {key: row[key] for key in ("operator", "action", "detail")}
+    return AuditRecord(time=datetime.fromisoformat(row["time"]), **told)
 
 
 def _save(connection: Connection, agent: AgentRecord) -> None:

@@ -12,7 +12,7 @@ from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.renames import carry_over
 from cloudforest.base.canonical import canonical_json
 from cloudforest.base.errors import Stale
-from cloudforest.model.registration import Registration
+from cloudforest.model.registration import Registration, Revision
 
 
 class SqlRegistrationStore:
@@ -24,16 +24,24 @@ class SqlRegistrationStore:
     async def registration(self) -> tuple[int, Registration | None]:
         return await self._database.run(_latest)
 
+    async def revision(self, number: int) -> Revision | None:
+        return await self._database.run(
+            lambda connection: _revision(connection, number)
+        )
+
     async def register(
-        self, registration: Registration, *, base: int, operator: str, now: datetime
+        self,
+        registration: Registration,
+        *,
+        base: int,
+        operator: str,
+        now: datetime,
+        detail: str = "",
     ) -> int:
         def work(connection: Connection) -> int:
             latest, registered = _latest(connection)
             if latest != base:
-                raise Stale(
-                    f"The registration is at revision {latest}, the plan was made"
-                    f" against {base}; plan again."
-                )
+                raise _stale(connection, latest, base)
             carry_over(connection, registered, registration)
             row = {
                 "revision": base + 1,
@@ -42,9 +50,43 @@ class SqlRegistrationStore:
                 "time": now.isoformat(),
             }
             connection.execute(insert(tables.registration), row)
+            told = f"revision {base + 1}" + (f", {detail}" if detail else "")
+            _audit(connection, operator, now, told)
             return base + 1
 
         return await self._database.run(work)
+
+
+def _audit(connection: Connection, operator: str, now: datetime, detail: str) -> None:
+    row = {
+        "time": now.isoformat(),
+        "operator": operator,
+        "action": "apply",
+        "detail": detail,
+    }
+    connection.execute(insert(tables.audit), row)
+
+
+def _stale(connection: Connection, latest: int, base: int) -> Stale:
+    found = _revision(connection, latest)
+    by = f" (by {found.operator}, {found.time})" if found else ""
+    return Stale(
+        f"The registration is at revision {latest}{by}, the plan was made against"
+        f" {base}; plan again."
+    )
+
+
+def _revision(connection: Connection, number: int) -> Revision | None:
+    table = tables.registration
+    row = connection.execute(select(table).where(table.c.revision == number)).first()
+    if row is None:
+        return None
+    return Revision(
+        number=row.revision,
+        registration=msgspec.json.decode(row.body, type=Registration),
+        operator=row.operator,
+        time=row.time,
+    )
 
 
 def _latest(connection: Connection) -> tuple[int, Registration | None]:

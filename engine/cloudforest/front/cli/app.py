@@ -16,7 +16,7 @@ from cloudforest.front import boundary
 COMMANDS = {
     "validate": ("documents", "validate"),
     "plan": ("planning", "plan"),
-    "apply": ("planning", "apply"),
+    "apply": ("applying", "apply"),
     "up": ("running", "up"),
     "serve": ("running", "serve"),
     "agent run": ("agents", "run"),

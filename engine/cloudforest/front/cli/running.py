@@ -15,6 +15,7 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
 from cloudforest.front import planned, terminal
 from cloudforest.front.boundary import Exit
+from cloudforest.front.cli.applying import register
 from cloudforest.front.cli.documents import compiled_tree
 from cloudforest.front.cli.jobs.cycles import (
     exit_code,
@@ -31,12 +32,12 @@ from cloudforest.front.cli.options import (
     state_folder,
     state_to_say,
 )
-from cloudforest.front.cli.planning import plan_against, register
+from cloudforest.front.cli.planning import plan_against
+from cloudforest.front.commit import commit_of
 from cloudforest.front.hosting.children import LocalAgents
 from cloudforest.front.hosting.connection import host_for_tree
 from cloudforest.front.hosting.host import Hosted, Hosting, host
 from cloudforest.model.provisioning import LogQuery
-from cloudforest.plan.planfile import SavedPlan
 
 
 def up(
@@ -66,13 +67,12 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
     async with AsyncExitStack() as stack:
         hosted = await stack.enter_async_context(host_for_tree(compiled, folder))
         client = await stack.enter_async_context(hosted.client())
-        made = await plan_against(client, desired, impact=True)
+        saved = await plan_against(client, desired, impact=True)
         if text:
             terminal.heading("Plan")
-            planned.show_plan(made, state_to_say(state, tree))
+            planned.show_plan(saved.plan, state_to_say(state, tree))
             terminal.heading("Registration")
-        saved = SavedPlan(plan=made, desired=desired)
-        await register(client, saved, output)
+        await register(client, saved, output, commit_of(tree))
         agents = LocalAgents(folder, hosted.url, compiled.folder)
         await stack.enter_async_context(agents.running())
         await _start_agents(agents, client, hosted, text=text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,21 +16,34 @@ from cloudforest.model.renames import nouns
 
 async def show(request: Request) -> Response:
     await operator_of(request, "read")
-    revision, registration = await plane_of(request).registrations.registration()
+    store = plane_of(request).registrations
+    if "revision" in request.query_params:
+        number = _revision(request.query_params["revision"])
+        return answer(await store.revision(number))
+    revision, registration = await store.registration()
     return answer(
         {"revision": revision, "registration": registration}, ETag=f'"{revision}"'
     )
 
 
 async def replace(request: Request) -> Response:
-    """`If-Match` names the revision that the change was made against."""
+    """`If-Match` names the revision that the change was made against.
+
+    `plan` and `commit`, digests, are what the audit says besides.
+    """
     operator = await operator_of(request, "apply")
     base = _revision(request.headers.get("If-Match", ""))
     registration = require_whole(await read_body(request, Registration))
     revision = await plane_of(request).register(
-        registration, base=base, operator=operator
+        registration, base=base, operator=operator, detail=_detail(request)
     )
     return answer({"revision": revision}, ETag=f'"{revision}"')
+
+
+def _detail(request: Request) -> str:
+    """Return what the audit says of an apply: only digests, whoever sent them."""
+    named = [(key, request.query_params.get(key, "")) for key in ("plan", "commit")]
+    return ", ".join(f"{key} {text}" for key, text in named if _DIGEST.fullmatch(text))
 
 
 def _revision(etag: str) -> int:
@@ -69,6 +84,8 @@ async def impact(request: Request) -> Response:
     registration = require_whole(await read_body(request, Registration))
     return answer(await plane_of(request).impact(registration, operator))
 
+
+_DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")
 
 ROUTES = (
     Route("/registration", show, methods=["GET"]),

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.front.http.answers import answer, operator_of, plane_of
-from cloudforest.model.identity import sees_values
+from cloudforest.model.identity import AuditRecord, sees_values
 from cloudforest.model.ports import ProvisioningStore
 from cloudforest.model.provisioning import LogEntry, LogQuery
 
@@ -66,7 +66,29 @@ async def _entries(
         first = batch[-1][0] + 1 if len(batch) == _BATCH else last + 1
 
 
+async def audit(request: Request) -> Response:
+    """Return the records after a number; what may name a person is for role `read`."""
+    operator = await operator_of(request, "read")
+    try:
+        after = int(request.query_params.get("after", "0"))
+    except ValueError as error:
+        raise Misconfigured(f"`after` is the number of a record ({error}).") from error
+    records = await plane_of(request).identities.audited(after=after, limit=_BATCH)
+    seen = [
+        (number, each if sees_values(operator.role) else _plain(each))
+        for number, each in records
+    ]
+    return answer(
+        [{"id": number, **msgspec.to_builtins(each)} for number, each in seen]
+    )
+
+
+def _plain(record: AuditRecord) -> AuditRecord:
+    return record if record.action == "apply" else replace(record, detail="")
+
+
 ROUTES = (
+    Route("/audit", audit, methods=["GET"]),
     Route("/status", status, methods=["GET"]),
     Route("/logs", logs, methods=["GET"]),
 )

@@ -73,17 +73,25 @@ class ControlPlane:
     # --- registration ----------------------------------------------------------------
 
     async def register(
-        self, registration: Registration, *, base: int, operator: Operator
+        self,
+        registration: Registration,
+        *,
+        base: int,
+        operator: Operator,
+        detail: str = "",
     ) -> int:
         _, registered = await self.registrations.registration()
         # A cycle that reads the registration afterwards finds it changed; one that
         # has read it takes its job's turn at once, and is seen here.
         with self.runs.held(jobs_to_hold(registered, registration)):
             revision = await self.registrations.register(
-                registration, base=base, operator=operator.name, now=self.clock()
+                registration,
+                base=base,
+                operator=operator.name,
+                now=self.clock(),
+                detail=detail,
             )
         await self.enrolment.sync_agents(registration)
-        await self.operators.audit(operator, "register", f"revision {revision}")
         return revision
 
     async def impact(self, registration: Registration, operator: Operator) -> Foreseen:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from cloudforest.model.identity import AgentRecord, Operator
-from cloudforest.model.registration import Registration
+from cloudforest.model.identity import AgentRecord, AuditRecord, Operator
+from cloudforest.model.registration import Registration, Revision
 
 
 class RegistrationStore(Protocol):
@@ -15,10 +15,22 @@ class RegistrationStore(Protocol):
         """Return the revision (0: nothing registered) and what is registered."""
         ...
 
+    async def revision(self, number: int) -> Revision | None:
+        """Return what was registered then; every revision is kept."""
+        ...
+
     async def register(
-        self, registration: Registration, *, base: int, operator: str, now: datetime
+        self,
+        registration: Registration,
+        *,
+        base: int,
+        operator: str,
+        now: datetime,
+        detail: str = "",
     ) -> int:
-        """Store it as the next revision; raises Stale unless `base` is the latest.
+        """Store it as the next revision, and that in the audit; `detail` says of what.
+
+        Raises Stale unless `base` is the latest.
 
         In the same transaction, what is kept under a name is renamed (see
         `model.renames`), and what was kept for a job or target that is gone is
@@ -61,3 +73,7 @@ class IdentityStore(Protocol):
     async def audit(
         self, *, time: datetime, operator: str, action: str, detail: str
     ) -> None: ...
+
+    async def audited(self, *, after: int, limit: int) -> list[tuple[int, AuditRecord]]:
+        """Return the first records with higher numbers, in order."""
+        ...

@@ -18,6 +18,7 @@ COLUMNS = (
     *("resource", "paths", "changes", "membersAdded", "membersRemoved"),
     *("httpStatus", "reason", "milliseconds"),
 )
+AUDITED = ("id", "time", "operator", "action", "detail")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the start of a formula, whoever wrote it (OWASP)."""
 
@@ -37,14 +38,15 @@ def _text(entry: Entry) -> str:
     words = [entry[key] for key in ("time", "job", "action", "status", "name")]
     told = [entry["reason"] or "", "; ".join(_changes(entry))]
     whole = "  ".join(each for each in (" ".join(words), *told) if each)
-    # A value may hold a line break, or an escape that a terminal obeys.
-    return (
-        "".join(
-            each if each.isprintable() else "\N{REPLACEMENT CHARACTER}"
-            for each in whole
-        )
-        + "\n"
+    return _line(whole)
+
+
+def _line(text: str) -> str:
+    """Return it as one line; it may hold a break, or an escape that terminals obey."""
+    shown = (
+        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text
     )
+    return "".join(shown) + "\n"
 
 
 def _json(entry: Entry) -> str:
@@ -77,6 +79,17 @@ def _csv(entry: Entry) -> str:
 def csv_head() -> str:
     return _row(COLUMNS)
 
+
+def audit_head() -> str:
+    return _row(AUDITED)
+
+
+AUDIT_LINES: Mapping[str, Callable[[Entry], str]] = {
+    "text": lambda record: _line("  ".join(record[key] for key in AUDITED[1:])),
+    "json": _json,
+    "csv": lambda record: _row(record[key] for key in AUDITED),
+}
+"""The same for what operators had done."""
 
 LINES: Mapping[str, Callable[[Entry], str]] = {
     "text": _text,

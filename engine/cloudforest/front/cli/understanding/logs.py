@@ -14,7 +14,12 @@ from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused, Unavailable
 from cloudforest.front.cli.moments import past
 from cloudforest.front.cli.options import State, state_folder
-from cloudforest.front.cli.understanding.entries import LINES, csv_head
+from cloudforest.front.cli.understanding.entries import (
+    AUDIT_LINES,
+    LINES,
+    audit_head,
+    csv_head,
+)
 from cloudforest.front.hosting.connection import connect
 from cloudforest.front.state import StateFolder
 from cloudforest.model.provisioning import LogAction, LogQuery, LogStatus
@@ -54,6 +59,9 @@ def logs(  # noqa: PLR0913 - each is an option
     until: Annotated[
         str | None, _option("--until", help_="Before 2h ago, or an ISO time.")
     ] = None,
+    audit: Annotated[
+        bool, _option("--audit", help_="What operators had done: applies and the rest.")
+    ] = False,
     follow: Annotated[
         bool, _option("--follow", "-f", help_="Go on with what is logged from now on.")
     ] = False,
@@ -63,6 +71,9 @@ def logs(  # noqa: PLR0913 - each is an option
     ] = LogFormat.TEXT,
 ) -> int:
     """Print the provisioning log, a line for each object and action."""
+    if audit:
+        asyncio.run(_audit(state_folder(state), output))
+        return 0
     now = system_clock()
     query = LogQuery(
         job=job,
@@ -75,6 +86,15 @@ def logs(  # noqa: PLR0913 - each is an option
     )
     asyncio.run(_logs(state_folder(state), query, output, follow=follow))
     return 0
+
+
+async def _audit(folder: StateFolder, output: LogFormat) -> None:
+    line = AUDIT_LINES[output]
+    if output is LogFormat.CSV:
+        sys.stdout.write(audit_head())
+    async with connect(folder) as client:
+        async for record in client.audit():
+            sys.stdout.write(line(record))
 
 
 async def _require_job(client: ControlPlaneClient, name: str) -> None:

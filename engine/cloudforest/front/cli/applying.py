@@ -1,0 +1,142 @@
+"""`apply`: the change itself, or exactly what a saved plan showed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloudforest.adapters.control.client import ControlPlaneClient, Registered
+from cloudforest.base.canonical import digest
+from cloudforest.base.errors import Refused, Stale
+from cloudforest.front import planned, terminal
+from cloudforest.front.boundary import Exit
+from cloudforest.front.cli.documents import compiled_tree
+from cloudforest.front.cli.options import (
+    Format,
+    Output,
+    State,
+    Tree,
+    state_folder,
+    state_to_say,
+)
+from cloudforest.front.cli.planning import plan_against
+from cloudforest.front.commit import commit_of
+from cloudforest.front.hosting.connection import connect_to_tree
+from cloudforest.plan.difference import difference
+from cloudforest.plan.plan import Plan, make_plan
+from cloudforest.plan.planfile import SavedPlan, load_plan
+
+
+def apply(
+    tree: Tree = Path(),
+    *,
+    state: State = None,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", help="A plan saved by `plan --out`.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    output: Output = Format.TEXT,
+) -> int:
+    """Register what the documents say, or exactly what a saved plan showed."""
+    return asyncio.run(_apply(tree, state, plan_file, yes=yes, output=output))
+
+
+async def _apply(
+    tree: Path,
+    state: Path | None,
+    plan_file: Path | None,
+    *,
+    yes: bool,
+    output: Format,
+) -> int:
+    saved = load_plan(plan_file) if plan_file else None
+    compiled, desired = compiled_tree(tree)
+    async with connect_to_tree(compiled, state_folder(state, tree)) as client:
+        if saved is None:
+            saved = await plan_against(client, desired, impact=True)
+        else:
+            await _refuse_stale(client, saved)
+        if output is Format.TEXT:
+            planned.show_plan(saved.plan, state_to_say(state, tree))
+        if saved.plan.changes:
+            _confirm(saved.plan, yes=yes or plan_file is not None)
+        revision = await register(client, saved, output, commit_of(tree))
+    if output is Format.JSON:
+        terminal.print_json({**saved.plan.data(), "revision": revision})
+    return Exit.BLOCKED if saved.plan.blocked else Exit.DONE
+
+
+async def _refuse_stale(client: ControlPlaneClient, saved: SavedPlan) -> None:
+    registered = await client.registration()
+    if digest(registered.registration) != saved.against:
+        raise Stale(await _moved(client, saved.plan.base, registered))
+    again = make_plan(
+        base=registered.revision,
+        registered=registered.registration,
+        desired=saved.desired,
+    )
+    if again.digest != saved.plan.digest:
+        raise Refused("The plan was changed after it was made; plan again.")
+
+
+async def _moved(client: ControlPlaneClient, base: int, registered: Registered) -> str:
+    """Say who registered what since the plan was made."""
+    before = await client.revision(base)
+    now = await client.revision(registered.revision)
+    said = f"The plan was made against revision {base}, and "
+    if now is None or (base and before is None):
+        return f"{said}this control plane never had it; plan again."
+    old = before.registration if before else None
+    changes = difference(old, now.registration)
+    moved = ", ".join(str(change) for change in changes[:_MOVED]) or "nothing"
+    more = f" and {len(changes) - _MOVED} more" if len(changes) > _MOVED else ""
+    return (
+        f"{said}revision {now.number} is registered now, by {now.operator} at "
+        f"{now.time}. What moved: {moved}{more}. Plan again."
+    )
+
+
+def _confirm(made: Plan, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused("Nobody is there to ask; apply with --yes, or a saved --plan.")
+    question = f"Apply these {len(made.changes)} changes?"
+    if not typer.confirm(question, default=False, err=True):
+        raise Refused("Nothing was applied.")
+
+
+async def register(
+    client: ControlPlaneClient,
+    saved: SavedPlan,
+    output: Format,
+    commit: str | None = None,
+) -> int:
+    """Register the plan's outcome, ticking each step; nothing to do is a no-op."""
+    if not saved.plan.changes:
+        if output is Format.TEXT:
+            terminal.done("Nothing to apply: all of it is registered.")
+        return saved.plan.base
+    plan = saved.plan
+    revision = await client.register(
+        saved.desired, base=plan.base, plan=plan.digest, commit=commit
+    )
+    if output is Format.TEXT:
+        for change in saved.plan.changes:
+            terminal.done(f"{change.kind} {change.name}: {_PAST[change.action]}")
+        terminal.done(f"Registered as revision {revision}.")
+    return revision
+
+
+_MOVED = 8
+"""Changes of others that are named; the rest are counted."""
+_PAST = {
+    "create": "created",
+    "update": "updated",
+    "rename": "renamed",
+    "delete": "removed",
+}
