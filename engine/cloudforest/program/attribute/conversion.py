@@ -17,11 +17,17 @@ from cloudforest.program.faults import ValueFault
 from cloudforest.program.resource.path import ENTERPRISE, Path, parse_path
 
 _BOOLEAN_NAMES = frozenset({"active", "primary"})
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_BOOLEANS = {
+    each: truth
+    for truth, spellings in ((True, "True true 1"), (False, "False false 0"))
+    for each in spellings.split()
+}
 
 
 def _boolean(value: Item) -> bool:
-    found = _BOOLEANS.get(text(value).strip().lower())
+    found = _BOOLEANS.get(text(value))
+    if found is None:
+        found = _BOOLEANS.get(text(value).strip().lower())
     if found is None:
         raise ValueFault("True or False is needed here, and the value is neither.")
     return found
@@ -52,6 +58,15 @@ def converter(rule: Rule) -> Callable[[Value], Any]:
     """
     convert = _item_converter(parse_path(rule.target))
 
+    def convert_one(value: Value) -> Any:
+        """Go straight to the commonest case: one text."""
+        if isinstance(value, str):
+            return convert(value) if value else None
+        return convert_first(value)
+
+    def convert_text(value: Value) -> Any:
+        return (value or None) if isinstance(value, str) else convert_first(value)
+
     def convert_all(value: Value) -> Any:
         return [convert(each) for each in items(value) if not is_empty(each)] or None
 
@@ -60,4 +75,6 @@ def converter(rule: Rule) -> Callable[[Value], Any]:
         first = next(present, None)
         return None if first is None else convert(first)
 
-    return convert_all if rule.multi else convert_first
+    if rule.multi:
+        return convert_all
+    return convert_text if convert is text else convert_one

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+import msgspec
 
 from cloudforest.model.program import AttributeProgram
 from cloudforest.model.provisioning import Flat, SourceRow
+from cloudforest.model.value import Value
 from cloudforest.program.attribute.conversion import converter
 from cloudforest.program.expressions.evaluate import (
     Evaluate,
     Row,
-    Value,
-    compile_expression,
+    compile_prepared,
+    prepared,
 )
 from cloudforest.program.expressions.functions.values import is_empty, items, text
 from cloudforest.program.faults import MappingFault, ValueFault
@@ -21,8 +23,7 @@ from cloudforest.program.faults import MappingFault, ValueFault
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Desired:
+class Desired(Value, frozen=True):
     """What one object should look like.
 
     `values`: SCIM path to JSON value, None for null. `references`: SCIM path to the
@@ -30,25 +31,23 @@ class Desired:
     """
 
     values: Flat
-    references: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    references: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
 
 
 def attributes(source: SourceRow) -> Row:
     """Return the attributes and the computed ones (`reads.COMPUTED`)."""
-    return {
-        **source.attributes,
-        "sourceanchor": (source.anchor,),
-        "objectguid": (source.id,),
-        "dn": (source.dn,),
-    }
+    computed = {"sourceanchor": source.anchor, "objectguid": source.id, "dn": source.dn}
+    row = prepared(source.attributes)
+    row.update(computed)
+    return row
 
 
-def _referred(value: Value) -> tuple[str, ...]:
+def _referred(value: Any) -> tuple[str, ...]:
     return tuple(text(each).lower() for each in items(value) if not is_empty(each))
 
 
 def _evaluated(
-    row: Row, rules: list[tuple[str, Evaluate, Callable[[Value], T]]]
+    row: Row, rules: list[tuple[str, Evaluate, Callable[[Any], T]]]
 ) -> dict[str, T]:
     made = {}
     for path, evaluate, convert in rules:
@@ -65,10 +64,10 @@ def compile_program(program: AttributeProgram) -> Callable[[SourceRow], Desired]
     An empty text is null: no directory attribute is empty, and no target should be told
     to keep an empty one.
     """
-    plain: list[tuple[str, Evaluate, Callable[[Value], Any]]] = []
-    references: list[tuple[str, Evaluate, Callable[[Value], tuple[str, ...]]]] = []
+    plain: list[tuple[str, Evaluate, Callable[[Any], Any]]] = []
+    references: list[tuple[str, Evaluate, Callable[[Any], tuple[str, ...]]]] = []
     for rule in program.rules:
-        evaluate = compile_expression(rule.expression)
+        evaluate = compile_prepared(rule.expression)
         if rule.reference:
             references.append((rule.target, evaluate, _referred))
         else:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from cloudforest.model.program import Rule
 from cloudforest.model.provisioning import SourceRow
 from cloudforest.program.attribute import attributes, compile_program
+from cloudforest.program.expressions.functions.values import items
 from cloudforest.program.expressions.reads import attributes_of
 from cloudforest.program.faults import MappingFault
 from cloudforest.provisioning.explaining.step import Step
@@ -30,7 +31,7 @@ def _result(mapper: Mapper, rule: Rule, row: SourceRow) -> dict[str, Any]:
 def _line(mapper: Mapper, rule: Rule, row: SourceRow) -> dict[str, Any]:
     names = sorted(attributes_of(rule.expression))
     held = attributes(row)
-    inputs = {name: list(held.get(name, ())) for name in names}
+    inputs = {name: list(items(held.get(name))) for name in names}
     if rule.sensitive:
         inputs = {name: [REDACTED] if some else [] for name, some in inputs.items()}
     line = {"target": rule.target, "expression": rule.text, "inputs": inputs}

@@ -11,18 +11,48 @@ import regex
 from cloudforest.program.faults import ValueFault
 
 TIMEOUT = 1.0
-"""Seconds that one pattern may work on one value."""
+"""Seconds that a pattern may work on one value, at first."""
+LEAST_TIMEOUT = 0.01
 
 _SYNTAX = re.compile(
     r"\\k[<{'](?P<again>\w+)[>}']|\\(?P<end>[zZ])|\\.|\(\?'(?P<name>\w+)'", re.DOTALL
 )
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|([0-9]{1,9})|([$&]))")
 
-_SLOW = (
-    "The regular expression ran for more than a second on one value; make it simpler."
+_SLOW = "The regular expression takes too long on this object's value; make it simpler."
+
+_ATOM = r"""(?: \\[dDwWsSbB] | \\[pP]\{\w+\} | \\[^\w] | [\w\ .,;:@/_\-'"^$)]
+  | \[(?:[^\]\\[]|\\.)*\] | \((?!\?) | \(\?(?::|P?<\w+>) )*"""
+_HARMLESS = re.compile(
+    rf"{_ATOM}(?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})?{_ATOM}", re.VERBOSE
 )
+_HARMLESS_LENGTH = 1000
 
 Substitute = Callable[[str], str]
+
+
+class Patience:
+    """How many seconds the patterns of one expression may work on one value.
+
+    Each that runs away halves it: one object may take a second, not a hundred thousand.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = TIMEOUT
+
+    def lost(self) -> ValueFault:
+        self.seconds = max(self.seconds / 2, LEAST_TIMEOUT)
+        return ValueFault(_SLOW)
+
+
+@functools.lru_cache(maxsize=256)
+def is_harmless(pattern: str) -> bool:
+    """Tell whether a pattern can't run away on a short value.
+
+    With one quantifier and no alternative, its work grows with the square of the
+    length. Looking at the clock takes longer than most matches.
+    """
+    return _HARMLESS.fullmatch(pattern) is not None
 
 
 def _translated(found: re.Match[str]) -> str:
@@ -69,17 +99,25 @@ def _parts(template: str, pattern: regex.Pattern[str]) -> list[str | int]:
     return [*parts, template[end:]]
 
 
-def _timed(pattern: regex.Pattern[str], expand: Callable[..., str]) -> Substitute:
+def _timed(
+    pattern: regex.Pattern[str], expand: Callable[..., str], patience: Patience
+) -> Substitute:
+    harmless = is_harmless(pattern.pattern)
+
     def substitute(source: str) -> str:
+        if harmless and len(source) <= _HARMLESS_LENGTH:
+            return pattern.sub(expand, source)
         try:
-            return pattern.sub(expand, source, timeout=TIMEOUT)
+            return pattern.sub(expand, source, timeout=patience.seconds)
         except TimeoutError as error:
-            raise ValueFault(_SLOW) from error
+            raise patience.lost() from error
 
     return substitute
 
 
-def substitution(pattern: regex.Pattern[str], replacement: str) -> Substitute:
+def substitution(
+    pattern: regex.Pattern[str], replacement: str, patience: Patience
+) -> Substitute:
     """Replace each match; `${name}`, `$1` and `$&` are parts of it."""
     parts = _parts(replacement, pattern)
 
@@ -88,7 +126,7 @@ def substitution(pattern: regex.Pattern[str], replacement: str) -> Substitute:
             each if isinstance(each, str) else found[each] or "" for each in parts
         )
 
-    return _timed(pattern, expand)
+    return _timed(pattern, expand, patience)
 
 
 def _require(pattern: regex.Pattern[str], group: str) -> None:
@@ -97,7 +135,7 @@ def _require(pattern: regex.Pattern[str], group: str) -> None:
 
 
 def group_substitution(
-    pattern: regex.Pattern[str], group: str, *, replacement: str
+    pattern: regex.Pattern[str], group: str, patience: Patience, *, replacement: str
 ) -> Substitute:
     """Replace the text of one group in each match."""
     _require(pattern, group)
@@ -109,14 +147,16 @@ def group_substitution(
         whole, first = found.string, found.start()
         return whole[first:start] + replacement + whole[end : found.end()]
 
-    return _timed(pattern, expand)
+    return _timed(pattern, expand, patience)
 
 
-def extract(pattern: regex.Pattern[str], group: str, *, source: str) -> str | None:
+def extract(
+    pattern: regex.Pattern[str], group: str, patience: Patience, *, source: str
+) -> str | None:
     """Return the text of a group of the first match."""
     _require(pattern, group)
     try:
-        found = pattern.search(source, timeout=TIMEOUT)
+        found = pattern.search(source, timeout=patience.seconds)
     except TimeoutError as error:
-        raise ValueFault(_SLOW) from error
+        raise patience.lost() from error
     return None if found is None else found[group]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cloudforest.model.program import Expression, Literally
 from cloudforest.program.expressions.functions.patterns import (
+    Patience,
     Substitute,
     compiled,
     extract,
@@ -99,12 +100,19 @@ def _into_template(old: Evaluate, template: Evaluate) -> Substitution:
 
 
 def _by_pattern(pattern: Evaluate, new: Evaluate) -> Substitution:
-    return lambda row: substitution(compiled(text(pattern(row))), text(new(row)))
+    patience = Patience()
+    return lambda row: substitution(
+        compiled(text(pattern(row))), text(new(row)), patience
+    )
 
 
 def _by_group(pattern: Evaluate, group: Evaluate, new: Evaluate) -> Substitution:
+    patience = Patience()
     return lambda row: group_substitution(
-        compiled(text(pattern(row))), text(group(row)), replacement=text(new(row))
+        compiled(text(pattern(row))),
+        text(group(row)),
+        patience,
+        replacement=text(new(row)),
     )
 
 
@@ -113,13 +121,14 @@ def _from_other(parts: Sequence[Evaluate]) -> Evaluate:
 
     The two documentation pages say opposite things; the documented example decides.
     """
+    patience = Patience()
 
     def evaluate(row: Row) -> Value:
         if not is_empty(value := parts[SOURCE](row)):
             return value
         pattern = compiled(text(parts[PATTERN](row)))
         other = text(parts[OTHER](row))
-        return extract(pattern, text(parts[GROUP](row)), source=other)
+        return extract(pattern, text(parts[GROUP](row)), patience, source=other)
 
     return evaluate
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from cloudforest.model.program import Expression
 from cloudforest.program.expressions.functions.values import Value, text
 
-Row = Mapping[str, tuple[str, ...]]
-"""Directory attributes by name in lower case."""
+Row = Mapping[str, Value]
+"""Directory attributes by name in lower case, as `evaluate.prepared` makes them."""
 Evaluate = Callable[[Row], Value]
 
 
@@ -50,13 +50,29 @@ def evaluator(operand: Operand | None) -> Evaluate:
     return _nothing if operand is None else operand.evaluate
 
 
+def _constants(operands: Sequence[Operand | None]) -> tuple[Value, ...] | None:
+    """Return the values of arguments that are the same for every object, or None."""
+    if all(each is None or each.constant for each in operands):
+        return tuple(evaluator(each)({}) for each in operands)
+    return None
+
+
 def eager(function: Callable[..., Value]) -> Build:
-    """Evaluate every argument, then call; an argument left empty is None."""
+    """Evaluate every argument, then call; an argument left empty is None.
+
+    What is constant behind the first argument is evaluated once.
+    """
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
+        rest = _constants(operands[1:])
         match [evaluator(each) for each in operands]:
             case [a]:
                 return lambda row: function(a(row))
+            case [a, _] if rest is not None:
+                (second,) = rest
+                return lambda row: function(a(row), second)
+            case [a, *_] if rest is not None:
+                return lambda row: function(a(row), *rest)
             case [a, b]:
                 return lambda row: function(a(row), b(row))
             case [a, b, c]:
@@ -67,16 +83,35 @@ def eager(function: Callable[..., Value]) -> Build:
     return build
 
 
-def each_text(function: Callable[..., str], *, null: Value = None) -> Build:
-    """Apply to the text of the first argument, or of each of its values."""
-
+def _on_each(function: Callable[..., str], null: Value) -> Callable[..., Value]:
     def apply(source: Value, *rest: Value) -> Value:
-        if isinstance(source, str):
-            return function(source, *rest)
         if source is None:
             return null
         if isinstance(source, tuple):
             return tuple(function(text(each), *rest) for each in source)
         return function(text(source), *rest)
 
-    return eager(apply)
+    return apply
+
+
+def each_text(function: Callable[..., str], *, null: Value = None) -> Build:
+    """Apply to the text of the first argument, or of each of its values."""
+    apply = _on_each(function, null)
+    general = eager(apply)
+
+    def build(operands: Sequence[Operand | None]) -> Evaluate:
+        """Go straight to the function for the commonest case: one text."""
+        rest = _constants(operands[1:])
+        if rest is None:
+            return general(operands)
+        first = evaluator(operands[0])
+
+        def evaluate(row: Row) -> Value:
+            source = first(row)
+            if isinstance(source, str):
+                return function(source, *rest)
+            return apply(source, *rest)
+
+        return evaluate
+
+    return build

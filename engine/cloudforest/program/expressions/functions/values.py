@@ -11,6 +11,7 @@ Value = Item | tuple[Item, ...] | None
 
 TRUE = "True"
 FALSE = "False"
+MAX_DIGITS = 30
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
 
 
@@ -35,12 +36,18 @@ def text(value: Value) -> str:
 def number_or_none(value: Value) -> int | float | None:
     if isinstance(value, int | float):
         return value
-    if not isinstance(value, str) or _NUMBER.fullmatch(value) is None:
+    if not isinstance(value, str):
+        return None
+    if value.isdecimal() and value.isascii() and len(value) <= MAX_DIGITS:
+        return int(value)
+    if _NUMBER.fullmatch(value) is None:
         return None
     return float(value) if "." in value else int(value)
 
 
 def integer(value: Value) -> int:
+    if isinstance(value, int):
+        return int(value)
     number = number_or_none(value)
     if number is None or number != int(number):
         raise ValueFault("A whole number is needed here, and the value is not one.")

@@ -8,6 +8,7 @@ from jinja2.exceptions import UndefinedError
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Template
 from cloudforest.program.expressions.functions import Evaluate, Row, Value
+from cloudforest.program.expressions.functions.values import items, text
 from cloudforest.program.expressions.template.check import checked
 from cloudforest.program.expressions.template.environment import (
     ENVIRONMENT,
@@ -21,7 +22,7 @@ from cloudforest.program.faults import SyntaxFault, ValueFault
 def _context(names: frozenset[str], row: Row) -> dict[str, object]:
     context: dict[str, object] = {}
     for name in names:
-        values = row.get(name.lower())
+        values = tuple(map(text, items(row.get(name.lower()))))
         if not values:
             continue
         if sum(map(len, values)) > MAX_VALUE:

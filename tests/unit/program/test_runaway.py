@@ -1,0 +1,74 @@
+"""Regular expressions that run away, and those that can't."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from cloudforest.program.expressions.evaluate import compile_expression
+from cloudforest.program.expressions.expression import parse_expression
+from cloudforest.program.expressions.functions.patterns import (
+    LEAST_TIMEOUT,
+    TIMEOUT,
+    Patience,
+    is_harmless,
+)
+from cloudforest.program.faults import ValueFault
+
+RUNS_AWAY = 'Replace([title], , "(a|aa)+$", , "x")'
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a",
+        r"(?P<user>\w+)@contoso\.com",
+        "[^a-z]*",
+        r"^(?:[A-Z])\d{2,}",
+        r"\p{L}?x",
+        "(ab)+",
+    ],
+)
+def test_a_pattern_that_goes_back_once_at_most_needs_no_clock(pattern):
+    assert is_harmless(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *(
+            "(a|aa)+$",
+            "(a+)+",
+            "a*b*",
+            "(a)?{3}",
+            "(?R)",
+            "(?=a)b",
+            "a{e<=3}",
+            "(a|a)*b",
+        ),
+        *(r"(a)\1", r"\w+\s+", "(?<=a)b"),
+    ],
+)
+def test_any_other_pattern_runs_against_the_clock(pattern):
+    assert not is_harmless(pattern)
+
+
+def test_patience_is_halved_by_each_value_that_a_pattern_runs_away_on():
+    patience = Patience()
+    assert patience.seconds == TIMEOUT
+    patience.lost()
+    assert patience.seconds == TIMEOUT / 2
+    for _ in range(20):
+        patience.lost()
+    assert patience.seconds == LEAST_TIMEOUT
+
+
+def test_a_pattern_that_runs_away_on_many_objects_takes_two_seconds_not_hours():
+    evaluate = compile_expression(parse_expression(RUNS_AWAY))
+    began = time.process_time()
+    for _ in range(100):
+        with pytest.raises(ValueFault, match="too long"):
+            evaluate({"title": ("a" * 60 + "b",)})
+    assert time.process_time() - began < 20
+    assert evaluate({"title": ("aaaa",)}) == "x"
