@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudforest.program.expressions.functions import FUNCTIONS, Function
+from cloudforest.program.expressions.catalog import FUNCTIONS
+from cloudforest.program.expressions.functions.shape import Function
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 KINDS = ("tenant", "target", "forest", "agent", "scope", "mapping", "job")

@@ -20,6 +20,32 @@ class ValueFault(Exception):  # noqa: N818 - an outcome of one object
         self.reason = reason
 
 
+class RaisedFault(ValueFault):
+    """A mapping's own Error; `message` may hold values, and is for its author only."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason)
+        self.message = message
+
+
+class Ignored(Exception):  # noqa: N818 - an outcome of one object
+    """The mapping says that something does not flow. `outcome` names it."""
+
+    outcome = ""
+
+
+class AttributeIgnored(Ignored):
+    """An attribute is left as it is."""
+
+    outcome = "attribute ignored"
+
+
+class ObjectIgnored(Ignored):
+    """An object is left as it is, and is not created."""
+
+    outcome = "object ignored"
+
+
 class MappingFault(Exception):  # noqa: N818 - an outcome of one object
     """One object can't be mapped. `reason` is a sentence without values."""
 

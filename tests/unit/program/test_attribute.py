@@ -91,7 +91,7 @@ def test_references_are_guids_and_may_be_none():
 
 
 @pytest.mark.parametrize(
-    ("target", "text"), [("active", "[sn]"), ("title", 'Left([sn], "x")')]
+    ("target", "text"), [("active", "[sn]"), ("title", "Left([sn], [sn])")]
 )
 def test_a_rule_that_fails_names_its_path_and_no_value(target, text):
     with pytest.raises(MappingFault) as caught:

@@ -8,6 +8,7 @@ from typing import Any
 from cloudforest.model.program import Rule, Scalar
 from cloudforest.program.expressions.functions.values import (
     Item,
+    Moment,
     Value,
     is_empty,
     items,
@@ -33,11 +34,11 @@ def _boolean(value: Item) -> bool:
     return found
 
 
-def _as_it_is(value: Item) -> Item:
-    return value
+def _as_it_is(value: Item) -> Scalar:
+    return str(value) if isinstance(value, Moment) else value
 
 
-def _item_converter(path: Path) -> Callable[[Item], Item]:
+def _item_converter(path: Path) -> Callable[[Item], Scalar]:
     """Choose: core schemas have booleans and texts, an extension its own types."""
     if path.schema not in {None, ENTERPRISE}:
         return _as_it_is

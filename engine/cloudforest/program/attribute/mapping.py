@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from cloudforest.model.program import AttributeProgram
+from cloudforest.model.program import AttributeProgram, Call, Rule
 from cloudforest.model.provisioning import Flat, SourceRow
 from cloudforest.model.value import Value
 from cloudforest.program.attribute.conversion import converter
 from cloudforest.program.expressions.evaluate import (
+    NOWHERE,
     Evaluate,
     Row,
+    Setting,
     compile_prepared,
     prepared,
 )
+from cloudforest.program.expressions.facts import UNIQUE
 from cloudforest.program.expressions.functions.values import is_empty, items, text
-from cloudforest.program.faults import MappingFault, ValueFault
+from cloudforest.program.faults import AttributeIgnored, MappingFault, ValueFault
 
 T = TypeVar("T")
 
@@ -27,11 +31,16 @@ class Desired(Value, frozen=True):
     """What one object should look like.
 
     `values`: SCIM path to JSON value, None for null. `references`: SCIM path to the
-    objectGUIDs referred to, possibly none.
+    objectGUIDs referred to, possibly none. `ignored` are the paths that the mapping
+    leaves as they are, whatever that is; they have no value here. `candidates`: SCIM
+    path to the values of which a creation takes the first that the target does not
+    have.
     """
 
     values: Flat
     references: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()
+    candidates: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
 
 
 def attributes(source: SourceRow) -> Row:
@@ -46,37 +55,81 @@ def _referred(value: Any) -> tuple[str, ...]:
     return tuple(text(each).lower() for each in items(value) if not is_empty(each))
 
 
+@dataclass(frozen=True)
+class _Compiled(Generic[T]):
+    """One rule, ready: what it evaluates, and what becomes of the value."""
+
+    path: str
+    evaluate: Evaluate
+    convert: Callable[[Any], T]
+
+
 def _evaluated(
-    row: Row, rules: list[tuple[str, Evaluate, Callable[[Any], T]]]
+    row: Row, rules: Iterable[_Compiled[T]], ignored: set[str]
 ) -> dict[str, T]:
     made = {}
-    for path, evaluate, convert in rules:
+    for rule in rules:
         try:
-            made[path] = convert(evaluate(row))
+            made[rule.path] = rule.convert(rule.evaluate(row))
         except ValueFault as fault:
-            raise MappingFault(path, fault.reason) from fault
+            raise MappingFault(rule.path, fault.reason) from fault
+        except AttributeIgnored:
+            ignored.add(rule.path)
     return made
 
 
-def compile_program(program: AttributeProgram) -> Callable[[SourceRow], Desired]:
-    """Compile into a function of source rows that raises MappingFault.
+def _candidate_rules(rule: Rule, call: Call, setting: Setting) -> list[_Compiled[Any]]:
+    """Compile each of the values that SelectUniqueValue chooses among."""
+    convert = converter(rule)
+    return [
+        _Compiled(rule.target, compile_prepared(each, setting), convert)
+        for each in call.arguments
+        if each is not None
+    ]
+
+
+def _candidates(
+    row: Row, rules: dict[str, list[_Compiled[Any]]], ignored: set[str]
+) -> dict[str, tuple[str, ...]]:
+    made = {}
+    for path, each in rules.items():
+        values = [_evaluated(row, [rule], ignored).get(path) for rule in each]
+        found = dict.fromkeys(value for value in values if value is not None)
+        if not found and path not in ignored:
+            raise MappingFault(path, f"{UNIQUE} makes no value.")
+        made[path] = tuple(found)
+    return {path: values for path, values in made.items() if path not in ignored}
+
+
+def compile_program(
+    program: AttributeProgram, setting: Setting = NOWHERE
+) -> Callable[[SourceRow], Desired]:
+    """Compile into a function of source rows: raises MappingFault and ObjectIgnored.
 
     An empty text is null: no directory attribute is empty, and no target should be told
     to keep an empty one.
     """
-    plain: list[tuple[str, Evaluate, Callable[[Any], Any]]] = []
-    references: list[tuple[str, Evaluate, Callable[[Any], tuple[str, ...]]]] = []
+    plain: list[_Compiled[Any]] = []
+    references: list[_Compiled[tuple[str, ...]]] = []
+    unique: dict[str, list[_Compiled[Any]]] = {}
     for rule in program.rules:
-        evaluate = compile_prepared(rule.expression)
+        call = rule.expression
+        if isinstance(call, Call) and call.function == UNIQUE:
+            unique[rule.target] = _candidate_rules(rule, call, setting)
+            continue
+        evaluate = compile_prepared(rule.expression, setting)
         if rule.reference:
-            references.append((rule.target, evaluate, _referred))
+            references.append(_Compiled(rule.target, evaluate, _referred))
         else:
-            plain.append((rule.target, evaluate, converter(rule)))
+            plain.append(_Compiled(rule.target, evaluate, converter(rule)))
 
     def map_row(source: SourceRow) -> Desired:
-        row = attributes(source)
+        row, ignored = attributes(source), set[str]()
         return Desired(
-            values=_evaluated(row, plain), references=_evaluated(row, references)
+            values=_evaluated(row, plain, ignored),
+            references=_evaluated(row, references, ignored),
+            candidates=_candidates(row, unique, ignored),
+            ignored=frozenset(ignored),
         )
 
     return map_row

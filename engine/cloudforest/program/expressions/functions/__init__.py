@@ -1,27 +1,3 @@
-"""The functions of the expression language."""
+"""The functions of the expression language, one by one; `catalog` lists them."""
 
 from __future__ import annotations
-
-from cloudforest.program.expressions.functions.shape import (
-    Evaluate,
-    Function,
-    Operand,
-    Row,
-)
-from cloudforest.program.expressions.functions.table import (
-    FUNCTIONS,
-    OPERATORS,
-    complaint,
-)
-from cloudforest.program.expressions.functions.values import Value
-
-__all__ = [
-    "FUNCTIONS",
-    "OPERATORS",
-    "Evaluate",
-    "Function",
-    "Operand",
-    "Row",
-    "Value",
-    "complaint",
-]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from cloudforest.model.program import Expression
+from cloudforest.program.expressions.functions.dates.reading import moment_or_none
 from cloudforest.program.expressions.functions.shape import (
     Build,
     Evaluate,
     Operand,
     Row,
-    eager,
     evaluator,
 )
 from cloudforest.program.expressions.functions.values import (
     FALSE,
+    Moment,
     Value,
     boolean,
     is_empty,
@@ -55,12 +56,6 @@ def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
     return evaluate
 
 
-def switch_is_odd(arguments: Sequence[Expression | None]) -> str | None:
-    if len(arguments) % 2 == 0:
-        return None
-    return "Switch needs a value after each key; the last key has none."
-
-
 def _constant_cases(
     keys: Sequence[Operand | None], values: Sequence[Evaluate]
 ) -> dict[str, Evaluate]:
@@ -94,39 +89,54 @@ def _numbers(left: Value, right: Value) -> tuple[float, float] | None:
     return None if first is None or second is None else (first, second)
 
 
+def _moments(left: Value, right: Value) -> tuple[datetime, datetime] | None:
+    """Compare as dates if a function made one of them, and the other reads so."""
+    if not (isinstance(left, Moment) or isinstance(right, Moment)):
+        return None
+    first, second = moment_or_none(left), moment_or_none(right)
+    return None if first is None or second is None else (first.at, second.at)
+
+
 def _are_equal(left: Value, right: Value) -> bool:
     if not (isinstance(left, str) and isinstance(right, str)):
-        numbers = _numbers(left, right)
-        if numbers is not None:
-            return numbers[0] == numbers[1]
+        pair = _numbers(left, right) or _moments(left, right)
+        if pair is not None:
+            return pair[0] == pair[1]
     return text(left) == text(right)
 
 
-def equality(*, wanted: bool) -> Build:
-    """Two texts are equal letter by letter; a number equals a text that spells it.
+def _comparison(holds: Callable[[Value, Value], bool]) -> Build:
+    """Compare; with a source that is null or empty no comparison holds, `<>` included.
 
-    A comparison with null never holds, `<>` included.
+    Only the constant "" compares as the empty text that it is.
     """
 
-    def compare(left: Value, right: Value) -> Value:
-        if left is None or right is None:
-            return FALSE
-        return boolean(_are_equal(left, right) is wanted)
+    def build(operands: Sequence[Operand | None]) -> Evaluate:
+        left, right = map(evaluator, operands)
+        may = [each is not None and each.constant for each in operands]
 
-    return eager(compare)
+        def evaluate(row: Row) -> Value:
+            first, second = left(row), right(row)
+            if (is_empty(first) and not may[0]) or (is_empty(second) and not may[1]):
+                return FALSE
+            return boolean(holds(first, second))
+
+        return evaluate
+
+    return build
+
+
+def equality(*, wanted: bool) -> Build:
+    """Two texts are equal letter by letter; a number equals a text that spells it."""
+    return _comparison(lambda left, right: _are_equal(left, right) is wanted)
 
 
 def ordering(name: str) -> Build:
-    """Numbers, and texts that spell numbers, in their order; other texts in theirs.
-
-    A comparison with null never holds.
-    """
+    """Numbers, and texts that spell numbers, in their order; dates and texts too."""
     holds = _ORDER[name]
 
-    def compare(left: Value, right: Value) -> Value:
-        if left is None or right is None:
-            return FALSE
-        pair = _numbers(left, right) or (text(left), text(right))
-        return boolean(holds(*pair))
+    def compare(left: Value, right: Value) -> bool:
+        pair = _numbers(left, right) or _moments(left, right)
+        return holds(*(pair or (text(left), text(right))))
 
-    return eager(compare)
+    return _comparison(compare)

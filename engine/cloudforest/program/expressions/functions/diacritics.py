@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from cloudforest.program.expressions.functions.values import require_room
+
 _PLAIN = {
     "a": "ä à â ã å á ą ă ā ā́ ā̀ ā̂ ā̃ ǟ ā̈ ǡ a̱ å̄",
     "ae": "æ ǣ",
@@ -54,5 +56,6 @@ def normalize_diacritics(text: str) -> str:
     """Replace letters with marks by plain ones, however the marks are encoded."""
     if text.isascii():
         return text
+    require_room(len(text))
     composed = unicodedata.normalize("NFC", text)
     return _MARKED.sub(lambda found: _TABLE[found[0]], composed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudforest.program.expressions.functions.values import (
+    FALSE,
     Value,
     boolean,
     integer,
@@ -16,6 +17,15 @@ from cloudforest.program.faults import ValueFault
 
 def count(value: Value) -> Value:
     return len(items(value))
+
+
+def contains(value: Value, wanted: Value, how: Value = None) -> Value:
+    """Return the position of the first value that holds a text, from 1; 0: none."""
+    part = text(wanted)
+    values = [text(each) for each in items(value)]
+    if how == "vbTextCompare":
+        part, values = part.lower(), [each.lower() for each in values]
+    return next((n for n, each in enumerate(values, 1) if part in each), 0)
 
 
 def item(value: Value, index: Value) -> Value:
@@ -41,7 +51,7 @@ def to_boolean(value: Value) -> Value:
 
 
 def bit_and(left: Value, right: Value) -> Value:
-    if left is None or right is None:
+    if is_empty(left) or is_empty(right):
         return None
     return integer(left) & integer(right)
 
@@ -58,5 +68,24 @@ def is_present(value: Value) -> Value:
     return boolean(not is_empty(value))
 
 
+def is_string(value: Value) -> Value:
+    """Tell whether CStr gives a text: null and several values have none."""
+    if value is None:
+        return FALSE
+    return boolean(not isinstance(value, tuple) or len(value) == 1)
+
+
 def negation(value: Value) -> Value:
     return boolean(not truth(value))
+
+
+def single_role(value: Value) -> Value:
+    """Return the one role; which of several is meant, nobody can say."""
+    values = items(value)
+    if len(values) > 1:
+        raise ValueFault("SingleAppRoleAssignment needs one role, and there are more.")
+    return values[0] if values else None
+
+
+def roles(value: Value) -> Value:
+    return None if value is None else items(value)

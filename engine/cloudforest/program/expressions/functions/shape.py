@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from cloudforest.model.program import Expression
-from cloudforest.program.expressions.functions.values import Value, text
+from cloudforest.program.expressions.functions.values import Value, gathered, text
 
 Row = Mapping[str, Value]
 """Directory attributes by name in lower case, as `evaluate.prepared` makes them."""
 Evaluate = Callable[[Row], Value]
+Kind = Literal[
+    "any", "text", "number", "boolean", "date", "reference", "values", "nothing"
+]
+"""What kind of value an argument takes or a function gives.
+
+`text` is one text; `values` are several, or one; `nothing` is given by functions that
+end the flow of an attribute or object.
+"""
 
 
 @dataclass(frozen=True)
@@ -25,21 +34,77 @@ Build = Callable[[Sequence[Operand | None]], Evaluate]
 
 
 @dataclass(frozen=True)
-class Function:
-    """One function of the language; `maximum` None means any number.
+class Parameter:
+    """One argument of a function.
 
-    `build` gets compiled arguments, None for those left empty, once per expression.
-    `optional` are the positions below `minimum` that may be left empty. `check` returns
-    what else is wrong with the arguments, as a sentence.
+    A `repeating` one and those behind it come any number of times, once at least. A
+    constant for a `choice` is one of these words. An `omitted` one may be left out
+    with its comma, though others follow.
     """
 
     name: str
-    minimum: int
-    maximum: int | None
+    kind: Kind = "any"
+    optional: bool = False
+    repeating: bool = False
+    choice: tuple[str, ...] = ()
+    omitted: bool = False
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What is wrong with a call; `argument` is the position that it is about."""
+
+    message: str
+    argument: int | None = None
+
+
+Arguments = Sequence[Expression | None]
+Check = Callable[[Arguments], Wrong | None]
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of the language: its arguments, what it gives, and what it is for.
+
+    `build` gets compiled arguments, None for those left empty, once per expression; a
+    function without it needs more than the object, and `evaluate` knows it. An `impure`
+    one may give something else for the same object. `check` returns what else is wrong
+    with the arguments. `bare`: it may be written without parentheses.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    gives: Kind
     summary: str
-    build: Build
-    optional: frozenset[int] = frozenset()
-    check: Callable[[Sequence[Expression | None]], str | None] | None = None
+    build: Build | None
+    impure: bool = False
+    bare: bool = False
+    check: Check | None = None
+
+    @property
+    def minimum(self) -> int:
+        needed = [
+            index for index, each in enumerate(self.parameters) if not each.optional
+        ]
+        return needed[-1] + 1 if needed else 0
+
+    @property
+    def cycle(self) -> int:
+        """Return how many arguments come again and again; 0: none."""
+        repeating = [each.repeating for each in self.parameters]
+        return len(repeating) - repeating.index(True) if True in repeating else 0
+
+    @property
+    def maximum(self) -> int | None:
+        return None if self.cycle else len(self.parameters)
+
+    def parameter(self, position: int) -> Parameter:
+        """Return what an argument is; those that come again count from the first."""
+        count = len(self.parameters)
+        if position < count:
+            return self.parameters[position]
+        first = count - self.cycle
+        return self.parameters[first + (position - first) % self.cycle]
 
 
 def _nothing(_row: Row) -> Value:
@@ -88,7 +153,7 @@ def _on_each(function: Callable[..., str], null: Value) -> Callable[..., Value]:
         if source is None:
             return null
         if isinstance(source, tuple):
-            return tuple(function(text(each), *rest) for each in source)
+            return gathered(function(text(each), *rest) for each in source)
         return function(text(source), *rest)
 
     return apply

@@ -8,9 +8,11 @@ from typing import cast
 
 from cloudforest.program.expressions.functions.values import (
     Value,
+    gathered,
     integer,
     is_empty,
     items,
+    require_room,
     text,
 )
 from cloudforest.program.faults import ValueFault
@@ -25,8 +27,10 @@ def append(source: Value, suffix: Value) -> Value:
         return None
     end = text(suffix)
     if isinstance(source, tuple):
-        return tuple(text(each) + end for each in source)
-    return text(source) + end
+        return gathered(text(each) + end for each in source)
+    whole = text(source)
+    require_room(len(whole) + len(end))
+    return whole + end
 
 
 def concatenate(*parts: Value) -> Value:
@@ -39,8 +43,11 @@ def concatenate(*parts: Value) -> Value:
 
 def join(separator: Value, *sources: Value) -> Value:
     """Every value of every source counts; empty ones are skipped, blank ones not."""
-    parts = (text(each) for source in sources for each in items(source))
-    return text(separator).join(part for part in parts if part)
+    mark = text(separator)
+    every = (text(each) for source in sources for each in items(source))
+    parts = gathered(part for part in every if part)
+    require_room(sum(map(len, parts)) + len(mark) * len(parts))
+    return mark.join(parts)
 
 
 def left(source: str, count: Value) -> str:
@@ -131,7 +138,7 @@ def proper_case(source: str, separators: Value = None) -> str:
     """Capitalise each word; without separators, all but letters and digits separate."""
     marks = text(separators)
     parts, begins = [], True
-    for each in source.lower():
-        parts.append(each.upper() if begins else each)
+    for each in _recased(source, upper=False):
+        parts.append(_recased(each, upper=True) if begins else each)
         begins = each in marks if marks else unicodedata.category(each)[0] in "ZCPS"
     return "".join(parts)

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 from cloudforest.program.faults import ValueFault
 
-Item = str | int | float | bool
+MAX_TEXT = 1_048_576
+"""Characters that a function may make of one object; more is a fault."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A date and time in UTC, as functions hand it to one another.
+
+    It is written `M/d/yyyy h:mm:ss tt`, or, if `sortable`, `yyyy-MM-dd HH:mm:ss`: the
+    documentation shows both, by function.
+    """
+
+    at: datetime
+    sortable: bool = False
+
+    def __str__(self) -> str:
+        at = self.at
+        if self.sortable:
+            return f"{at.year:04}-{at:%m-%d %H:%M:%S}"
+        hour = at.hour % 12 or 12
+        half = "AM" if at.hour < 12 else "PM"  # noqa: PLR2004 - noon
+        return f"{at.month}/{at.day}/{at.year:04} {hour}:{at:%M:%S} {half}"
+
+
+Item = str | int | float | bool | Moment
 Value = Item | tuple[Item, ...] | None
 
 TRUE = "True"
 FALSE = "False"
 MAX_DIGITS = 30
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
+_TOO_LONG = f"The expression makes more than {MAX_TEXT} characters of this object."
 
 
 def boolean(value: bool) -> str:  # noqa: FBT001 - a conversion of its one argument
@@ -27,6 +55,8 @@ def text(value: Value) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
+        if len(value) == 1:
+            return text(value[0])
         raise ValueFault("One value is needed here, and the object has several.")
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
@@ -69,3 +99,19 @@ def items(value: Value) -> tuple[Item, ...]:
     if value is None:
         return ()
     return value if isinstance(value, tuple) else (value,)
+
+
+def require_room(length: int) -> None:
+    """Raise ValueFault if a text would be longer than any may be."""
+    if length > MAX_TEXT:
+        raise ValueFault(_TOO_LONG)
+
+
+def gathered(parts: Iterable[str]) -> tuple[str, ...]:
+    """Collect texts until they are too long together."""
+    made, total = [], 0
+    for each in parts:
+        total += len(each)
+        require_room(total)
+        made.append(each)
+    return tuple(made)

@@ -7,8 +7,8 @@ from jinja2.exceptions import UndefinedError
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Template
-from cloudforest.program.expressions.functions import Evaluate, Row, Value
-from cloudforest.program.expressions.functions.values import items, text
+from cloudforest.program.expressions.functions.shape import Evaluate, Row
+from cloudforest.program.expressions.functions.values import Value, items, text
 from cloudforest.program.expressions.template.check import checked
 from cloudforest.program.expressions.template.environment import (
     ENVIRONMENT,

@@ -8,16 +8,17 @@ from collections.abc import Callable
 
 import regex
 
+from cloudforest.program.expressions.functions.regular.syntax import translated
+from cloudforest.program.expressions.functions.regular.template import Part, parts_of
+from cloudforest.program.expressions.functions.values import require_room
 from cloudforest.program.faults import ValueFault
 
 TIMEOUT = 1.0
 """Seconds that a pattern may work on one value, at first."""
 LEAST_TIMEOUT = 0.01
 
-_SYNTAX = re.compile(
-    r"\\k[<{'](?P<again>\w+)[>}']|\\(?P<end>[zZ])|\\.|\(\?'(?P<name>\w+)'", re.DOTALL
-)
-_REFERENCE = re.compile(r"\$(?:\{(\w+)\}|([0-9]{1,9})|([$&]))")
+LONGEST = 2_000
+"""Characters of a pattern."""
 
 _SLOW = "The regular expression takes too long on this object's value; make it simpler."
 
@@ -55,48 +56,29 @@ def is_harmless(pattern: str) -> bool:
     return _HARMLESS.fullmatch(pattern) is not None
 
 
-def _translated(found: re.Match[str]) -> str:
-    if found["again"]:
-        return f"(?P={found['again']})"
-    if found["end"]:
-        return r"\Z" if found["end"] == "z" else r"(?=\n?\Z)"
-    return f"(?P<{found['name']}>" if found["name"] else found[0]
-
-
 @functools.lru_cache(maxsize=256)
 def compiled(pattern: str) -> regex.Pattern[str]:
     """Compile a .NET pattern; raises ValueFault if it is not one."""
+    if len(pattern) > LONGEST:
+        raise ValueFault(f"A regular expression has at most {LONGEST} characters.")
     try:
-        return regex.compile(_SYNTAX.sub(_translated, pattern))
+        return regex.compile(translated(pattern))
     except (regex.error, ValueError, OverflowError, RecursionError) as error:
         raise ValueFault("The regular expression is not valid.") from error
 
 
-def _group(found: re.Match[str], pattern: regex.Pattern[str]) -> int:
-    name, digits, sign = found.groups()
-    if sign:
-        return 0
-    named = name if digits is None else digits
-    number = int(named) if named.isdecimal() else pattern.groupindex.get(named, -1)
-    return number if number <= pattern.groups else -1
+def _bounded(expand: Callable[..., str]) -> Callable[..., str]:
+    """Count what one substitution makes."""
+    made = 0
 
+    def counted(found: regex.Match[str]) -> str:
+        nonlocal made
+        text = expand(found)
+        made += len(text)
+        require_room(made)
+        return text
 
-def _parts(template: str, pattern: regex.Pattern[str]) -> list[str | int]:
-    """Split a .NET replacement into texts and group numbers.
-
-    A reference to a group that the pattern does not have stands for itself.
-    """
-    parts: list[str | int] = []
-    end = 0
-    for found in _REFERENCE.finditer(template):
-        group = _group(found, pattern)
-        parts.append(template[end : found.start()])
-        if found[0] == "$$":
-            parts.append("$")
-        else:
-            parts.append(found[0] if group < 0 else group)
-        end = found.end()
-    return [*parts, template[end:]]
+    return counted
 
 
 def _timed(
@@ -106,25 +88,40 @@ def _timed(
 
     def substitute(source: str) -> str:
         if harmless and len(source) <= _HARMLESS_LENGTH:
-            return pattern.sub(expand, source)
+            return pattern.sub(_bounded(expand), source)
         try:
-            return pattern.sub(expand, source, timeout=patience.seconds)
+            return pattern.sub(_bounded(expand), source, timeout=patience.seconds)
         except TimeoutError as error:
             raise patience.lost() from error
 
     return substitute
 
 
+def _text(part: Part, found: regex.Match[str]) -> str:
+    """Return what one part of a replacement stands for."""
+    match part:
+        case str():
+            return part
+        case "before", _:
+            return found.string[: found.start()]
+        case "after", _:
+            return found.string[found.end() :]
+        case "all", _:
+            return found.string
+        case _, group:
+            return found[group] or ""
+
+
 def substitution(
     pattern: regex.Pattern[str], replacement: str, patience: Patience
 ) -> Substitute:
     """Replace each match; `${name}`, `$1` and `$&` are parts of it."""
-    parts = _parts(replacement, pattern)
+    parts = parts_of(replacement, pattern)
 
     def expand(found: regex.Match[str]) -> str:
-        return "".join(
-            each if isinstance(each, str) else found[each] or "" for each in parts
-        )
+        texts = [_text(each, found) for each in parts]
+        require_room(sum(map(len, texts)))
+        return "".join(texts)
 
     return _timed(pattern, expand, patience)
 
@@ -142,8 +139,8 @@ def group_substitution(
 
     def expand(found: regex.Match[str]) -> str:
         start, end = found.span(group)
-        if start < 0:
-            return found[0]
+        if not found.start() <= start <= end <= found.end():
+            return found[0]  # no such group in this match, or it lies in a look-around
         whole, first = found.string, found.start()
         return whole[first:start] + replacement + whole[end : found.end()]
 

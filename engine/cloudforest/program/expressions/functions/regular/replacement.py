@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cloudforest.model.program import Expression, Literally
-from cloudforest.program.expressions.functions.patterns import (
+from cloudforest.program.expressions.functions.regular.patterns import (
     Patience,
     Substitute,
     compiled,
@@ -14,12 +14,20 @@ from cloudforest.program.expressions.functions.patterns import (
     substitution,
 )
 from cloudforest.program.expressions.functions.shape import (
+    Arguments,
     Evaluate,
     Operand,
     Row,
+    Wrong,
     evaluator,
 )
-from cloudforest.program.expressions.functions.values import Value, is_empty, text
+from cloudforest.program.expressions.functions.values import (
+    Value,
+    gathered,
+    is_empty,
+    require_room,
+    text,
+)
 from cloudforest.program.faults import ValueFault
 
 SOURCE, OLD, PATTERN, GROUP, REPLACEMENT, OTHER, TEMPLATE = range(7)
@@ -59,16 +67,25 @@ def _mode(arguments: Sequence[Argument]) -> str | None:
     return _MODES.get(given)
 
 
-def replace_is_wrong(arguments: Sequence[Expression | None]) -> str | None:
+def _literal(arguments: Arguments, position: int) -> str | None:
+    argument = arguments[position] if position < len(arguments) else None
+    return text(argument.value) if isinstance(argument, Literally) else None
+
+
+def replace_is_wrong(arguments: Arguments) -> Wrong | None:
+    """Check the mode, and a regular expression and group name that are constant."""
     if _mode(arguments) is None:
-        return _WRONG_MODE
-    pattern = arguments[PATTERN]
-    if not isinstance(pattern, Literally):
+        return Wrong(_WRONG_MODE)
+    written = _literal(arguments, PATTERN)
+    if not written:
         return None
     try:
-        compiled(text(pattern.value))
+        pattern = compiled(written)
     except ValueFault as fault:
-        return fault.reason
+        return Wrong(fault.reason, PATTERN)
+    group = _literal(arguments, GROUP)
+    if group and group not in pattern.groupindex:
+        return Wrong(f"The regular expression has no group {group}.", GROUP)
     return None
 
 
@@ -76,17 +93,24 @@ def _mapped(value: Value, substitute: Substitute) -> Value:
     if value is None:
         return None
     if isinstance(value, tuple):
-        return tuple(substitute(text(each)) for each in value)
+        return gathered(substitute(text(each)) for each in value)
     return substitute(text(value))
 
 
 Substitution = Callable[[Row], Substitute]
 
 
+def _replaced(source: str, old: str, new: str) -> str:
+    if not old:
+        return source
+    require_room(len(source) + source.count(old) * len(new))
+    return source.replace(old, new)
+
+
 def _plain(old: Evaluate, new: Evaluate) -> Substitution:
     def prepare(row: Row) -> Substitute:
         before, after = text(old(row)), text(new(row))
-        return lambda source: source.replace(before, after) if before else source
+        return lambda source: _replaced(source, before, after)
 
     return prepare
 
@@ -94,7 +118,7 @@ def _plain(old: Evaluate, new: Evaluate) -> Substitution:
 def _into_template(old: Evaluate, template: Evaluate) -> Substitution:
     def prepare(row: Row) -> Substitute:
         before, frame = text(old(row)), text(template(row))
-        return lambda source: frame.replace(before, source) if before else frame
+        return lambda source: _replaced(frame, before, source)
 
     return prepare
 
@@ -154,6 +178,9 @@ def replace(operands: Sequence[Operand | None]) -> Evaluate:
         return _from_other(parts)
     source, prepare = parts[SOURCE], _substitution(mode, parts)
     if all(each is None or each.constant for each in operands[OLD:]):
-        ready = prepare({})
+        try:
+            ready = prepare({})
+        except ValueFault:  # of every object, and none of them is here yet
+            return lambda row: _mapped(source(row), prepare(row))
         return lambda row: _mapped(source(row), ready)
     return lambda row: _mapped(source(row), prepare(row))

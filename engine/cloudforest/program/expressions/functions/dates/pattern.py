@@ -1,0 +1,93 @@
+"""Custom date formats of .NET, taken apart; the culture is the invariant one."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+
+from cloudforest.program.faults import ValueFault
+
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+DAYS = (
+    *("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"),
+    "Sunday",
+)
+LONGEST = 200
+"""Characters of a format, at most."""
+
+STANDARD = {
+    "d": "MM/dd/yyyy",
+    "D": "dddd, dd MMMM yyyy",
+    "f": "dddd, dd MMMM yyyy HH:mm",
+    "F": "dddd, dd MMMM yyyy HH:mm:ss",
+    "g": "MM/dd/yyyy HH:mm",
+    "G": "MM/dd/yyyy HH:mm:ss",
+    "m": "MMMM dd",
+    "M": "MMMM dd",
+    "o": "yyyy'-'MM'-'dd'T'HH':'mm':'ss.fffffffK",
+    "O": "yyyy'-'MM'-'dd'T'HH':'mm':'ss.fffffffK",
+    "r": "ddd, dd MMM yyyy HH':'mm':'ss 'GMT'",
+    "R": "ddd, dd MMM yyyy HH':'mm':'ss 'GMT'",
+    "s": "yyyy'-'MM'-'dd'T'HH':'mm':'ss",
+    "t": "HH:mm",
+    "T": "HH:mm:ss",
+    "u": "yyyy'-'MM'-'dd HH':'mm':'ss'Z'",
+    "y": "yyyy MMMM",
+    "Y": "yyyy MMMM",
+}
+"""The formats of one letter, as the invariant culture writes them."""
+
+_TOKEN = re.compile(
+    r"""
+    (?P<run>d+|f+|F+|g+|h+|H+|K|m+|M+|s+|t+|y+|z+)
+  | '(?P<single>(?:[^'\\]|\\.)*)'
+  | "(?P<double>(?:[^"\\]|\\.)*)"
+  | \\(?P<escaped>.)
+  | %(?=[dfFghHKmMstyz])
+  | (?P<other>[^'"\\%])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_LIMITS = {"f": 7, "F": 7}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of one format letter, or, without a letter, a text that stands there."""
+
+    letter: str
+    count: int = 0
+    literal: str = ""
+
+
+def _piece(found: re.Match[str]) -> Piece | None:
+    run = found["run"]
+    if run:
+        if len(run) > _LIMITS.get(run[0], LONGEST):
+            raise ValueFault("The date format has more than 7 digits of a second.")
+        return Piece(run[0], len(run))
+    for quoted in (found["single"], found["double"]):
+        if quoted is not None:
+            return Piece("", literal=re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
+    literal = found["escaped"] or found["other"]
+    return Piece("", literal=literal) if literal else None
+
+
+@functools.lru_cache(maxsize=256)
+def pieces(written: str) -> tuple[Piece, ...]:
+    """Take a format apart; raises ValueFault."""
+    if not written or len(written) > LONGEST:
+        raise ValueFault(f"A date format has 1 to {LONGEST} characters.")
+    whole = STANDARD.get(written, written)
+    made, at = [], 0
+    while at < len(whole):
+        found = _TOKEN.match(whole, at)
+        if found is None:
+            raise ValueFault("The date format has a quote that is not closed.")
+        made.append(_piece(found))
+        at = found.end()
+    return tuple(each for each in made if each is not None)

@@ -1,0 +1,3 @@
+"""Replace, and the regular expressions that it works with."""
+
+from __future__ import annotations
