@@ -15,7 +15,7 @@ from cloudforest.program.expressions.catalog import FUNCTIONS
 from cloudforest.program.expressions.functions.shape import Function
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
-KINDS = ("tenant", "target", "forest", "agent", "scope", "mapping", "job")
+KINDS = ("tenant", "target", "forest", "agent", "scope", "mapping", "job", "example")
 HEAD = """\
 # Language reference
 

@@ -9,6 +9,7 @@ import msgspec
 
 from cloudforest.base.diagnostics import Diagnostic, Place, has_errors
 from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.examples.examples import examples_hold
 from cloudforest.compiler.programs import with_programs
 from cloudforest.compiler.reading.files import read_tree
 from cloudforest.compiler.resolve import rebased, resolve
@@ -49,6 +50,8 @@ def compile_tree(folder: Path) -> Compiled:
     complaints.extend(broken_rules(tree))
     found = [*reading.diagnostics, *(each.placed() for each in complaints)]
     found.extend(_missing_tenant(tree))
+    if not has_errors(found):
+        found.extend(each.placed() for each in examples_hold(tree))
     failed = has_errors(found)
     return Compiled(
         folder=folder,

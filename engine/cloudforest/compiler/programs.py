@@ -37,7 +37,7 @@ ALWAYS_SENSITIVE = {"password"}
 def with_programs(registration: Registration) -> Registration:
     """Return the registration with the program of each of its jobs."""
     scopes = {each.name: each for each in registration.scopes}
-    programs = {each.name: _attributes(each) for each in registration.mappings}
+    programs = {each.name: attribute_program(each) for each in registration.mappings}
     jobs = {
         job.name: _program(job, scopes[job.scope], programs)
         for job in registration.jobs
@@ -50,10 +50,10 @@ def _program(
 ) -> JobProgram:
     mappings = tuple(programs[name] for name in job.mappings)
     types = tuple(sorted({each.source for each in mappings}))
-    return JobProgram(scope=_scope(scope, types), mappings=mappings)
+    return JobProgram(scope=scope_program(scope, types), mappings=mappings)
 
 
-def _scope(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
+def scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
     units = scope.organizational_units
     return ScopeProgram(
         types=types,
@@ -68,7 +68,7 @@ def _scope(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
     )
 
 
-def _attributes(mapping: Mapping) -> AttributeProgram:
+def attribute_program(mapping: Mapping) -> AttributeProgram:
     entries = sorted(mapping.attribute_mappings.items())
     rules = tuple(_rule(target, entry) for target, entry in entries)
     reads = {name for rule in rules for name in attributes_of(rule.expression)}

@@ -53,8 +53,8 @@ def resolve(tree: Tree) -> Registration:
         targets=tuple(_target(each) for each in tree.of("Target")),
         forests=tuple(_forest(each) for each in tree.of("Forest")),
         agents=tuple(_agent(each) for each in tree.of("Agent")),
-        scopes=tuple(_scope(each) for each in tree.of("Scope")),
-        mappings=tuple(_mapping(tree, each) for each in _mappings(tree)),
+        scopes=tuple(scope_noun(each) for each in tree.of("Scope")),
+        mappings=tuple(mapping_noun(tree, each) for each in _mappings(tree)),
         jobs=tuple(_job(tree, each) for each in tree.of("Job")),
     )
 
@@ -133,7 +133,7 @@ def _agent(document: Document) -> Agent:
     return msgspec.convert(content, Agent)
 
 
-def _scope(document: Document) -> Scope:
+def scope_noun(document: Document) -> Scope:
     content = _fields(document)
     for key in ("organizationalUnits", "groups"):
         if isinstance(content.get(key), list):
@@ -152,7 +152,7 @@ def _mappings(tree: Tree) -> list[Document]:
     return [own[name] for name in sorted(own)]
 
 
-def _mapping(tree: Tree, document: Document) -> Mapping:
+def mapping_noun(tree: Tree, document: Document) -> Mapping:
     content = tree.merged(document) or {}
     content.pop("kind")
     content.pop("extends", None)

@@ -19,8 +19,10 @@ ODD += [{"": None}, ["x", 1], {"env": None}, {"source": 1}, "[x", "\U0001f333"]
 
 
 def example(kind: str) -> dict[str, object]:
-    """Return a document with every key that its schema has."""
-    properties = schema_of(kind)["properties"]
+    """Return a document with every key that its schema has and lets stand together."""
+    properties = dict(schema_of(kind)["properties"])
+    for other in schema_of(kind).get("oneOf", [])[1:]:
+        del properties[other["required"][0]]
     return {key: copy.deepcopy(each["examples"][0]) for key, each in properties.items()}
 
 

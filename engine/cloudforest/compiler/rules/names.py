@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.tree import Tree, built_in_mappings
 
-NAMED = ("Target", "Forest", "Agent", "Scope", "Mapping", "Job")
+NAMED = ("Target", "Forest", "Agent", "Scope", "Mapping", "Job", "Example")
 
 
 def there_is_one_tenant(tree: Tree) -> Iterator[Complaint]:

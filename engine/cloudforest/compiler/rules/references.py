@@ -37,6 +37,13 @@ def _references_of_jobs(tree: Tree) -> Iterator[Reference]:
             yield job, ("mappings", index), "Mapping", name
 
 
+def _references_of_examples(tree: Tree) -> Iterator[Reference]:
+    for example in tree.of("Example"):
+        yield example, ("mapping",), "Mapping", example.content["mapping"]
+        if "scope" in example.content:
+            yield example, ("scope",), "Scope", example.content["scope"]
+
+
 def _references(tree: Tree) -> Iterator[Reference]:
     yield from _references_of_jobs(tree)
     for agent in tree.of("Agent"):
@@ -48,6 +55,7 @@ def _references(tree: Tree) -> Iterator[Reference]:
     for mapping in tree.of("Mapping"):
         if "extends" in mapping.content:
             yield mapping, ("extends",), "Mapping", mapping.content["extends"]
+    yield from _references_of_examples(tree)
 
 
 def _known(tree: Tree, kind: str) -> frozenset[str]:

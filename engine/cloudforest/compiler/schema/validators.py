@@ -14,7 +14,10 @@ from jsonschema.validators import extend
 
 from cloudforest.compiler.shipped import shipped
 
-KINDS = ("Tenant", "Target", "Forest", "Agent", "Scope", "Mapping", "Job")
+KINDS = (
+    *("Tenant", "Target", "Forest", "Agent"),
+    *("Scope", "Mapping", "Job", "Example"),
+)
 
 
 def _whole(

@@ -1,0 +1,111 @@
+"""Examples are run: what they expect is what their scope and mapping do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.examples.outcome import kept_out, resource_of
+from cloudforest.compiler.examples.subject import Subject, subject_of
+from cloudforest.compiler.programs import attribute_program, scope_program
+from cloudforest.compiler.resolve import mapping_noun, scope_noun
+from cloudforest.compiler.schema.wording import written
+from cloudforest.compiler.sugar import canonical
+from cloudforest.compiler.suggest import closest
+from cloudforest.compiler.tree import Tree
+from cloudforest.model.program import AttributeProgram
+from cloudforest.program.faults import MappingFault
+
+
+def examples_hold(tree: Tree) -> Iterator[Complaint]:
+    """Run every example; only for trees without errors."""
+    programs = {
+        name: attribute_program(mapping_noun(tree, mapping))
+        for name in {each.content["mapping"] for each in tree.of("Example")}
+        if (mapping := tree.mapping(name)) is not None
+    }
+    scopes = {each.name: scope_noun(each) for each in tree.of("Scope")}
+    for example in tree.of("Example"):
+        program = programs[example.content["mapping"]]
+        subject = subject_of(example.content["object"], program.source)
+        scope = scopes.get(example.content.get("scope", ""))
+        out: tuple[str, ...] = ()
+        if scope is not None:
+            out = kept_out(scope_program(scope, (program.source,)), subject)
+        yield from _judged(example, program, subject, out)
+
+
+def _judged(
+    example: Document,
+    program: AttributeProgram,
+    subject: Subject,
+    out: tuple[str, ...],
+) -> Iterator[Complaint]:
+    scope = example.content.get("scope")
+    if "out" in example.content:
+        yield from _left_out(example, out)
+    elif out:
+        message = (
+            f'The scope "{scope}" leaves this object out ({out[-1]}), and the example '
+            "expects a resource; correct one of the two, or write `out:`."
+        )
+        yield Complaint("example-scope", message, example, ("resource",), at_key=True)
+    else:
+        yield from _compared(example, program, subject)
+
+
+def _left_out(example: Document, out: tuple[str, ...]) -> Iterator[Complaint]:
+    wanted = example.content["out"]
+    if any(each == wanted or each.startswith(f"{wanted}: ") for each in out):
+        return
+    found = f"leaves it out by {out[0]}" if out else "takes it in"
+    message = (
+        f'The example expects that "{wanted}" keeps this object out, and the scope '
+        f'"{example.content["scope"]}" {found}; correct one of the two.'
+    )
+    yield Complaint("example-scope", message, example, ("out",))
+
+
+def _compared(
+    example: Document, program: AttributeProgram, subject: Subject
+) -> Iterator[Complaint]:
+    try:
+        found = resource_of(program, subject)
+    except MappingFault as fault:
+        message = f'The mapping "{program.mapping}" can\'t map this object: {fault}'
+        yield Complaint("example-differs", message, example, ("mapping",))
+        return
+    expected = {canonical(key): key for key in example.content["resource"]}
+    for path, key in expected.items():
+        yield from _line(example, key, found.get(path), set(found) - set(expected))
+    for path in sorted(found.keys() - expected.keys()):
+        message = (
+            f"The mapping also writes `{path}: {written(found[path])}`; "
+            "add that to the resource, or correct the mapping."
+        )
+        yield Complaint("example-differs", message, example, ("resource",), at_key=True)
+
+
+def _line(
+    example: Document, key: str, found: Any, unexpected: set[str]
+) -> Iterator[Complaint]:
+    expected = example.content["resource"][key]
+    if _comparable(expected) == _comparable(found):
+        return
+    where = ("resource", key)
+    if found is None:
+        near = closest(canonical(key), unexpected)
+        hint = f'did you mean "{near}"?' if near else "the source has no value."
+        message = f'The mapping writes nothing to "{key}"; {hint}'
+        yield Complaint("example-differs", message, example, where, at_key=True)
+    else:
+        message = (
+            f'The example expects {written(expected)} in "{key}", and the mapping '
+            f"writes {written(found)}."
+        )
+        yield Complaint("example-differs", message, example, where)
+
+
+def _comparable(value: Any) -> Any:
+    return sorted(map(repr, value)) if isinstance(value, list) else value

@@ -1,0 +1,55 @@
+"""What a scope and a mapping make of one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cloudforest.compiler.examples.subject import Subject
+from cloudforest.model.program import AttributeProgram, ScopeProgram
+from cloudforest.program.attribute import changes, compile_program
+from cloudforest.program.scoping.scope import Scope
+
+
+def kept_out(scope: ScopeProgram, subject: Subject) -> tuple[str, ...]:
+    """Return what keeps an object out, the broadest first; nothing: it is in scope.
+
+    For example `filters.user`, then `filters.user clause 2: department eq "Sales"`.
+    """
+    compiled = Scope(scope, subject.resolved(scope))
+    entry = subject.entry()
+    first = compiled.clause(entry)
+    if first is None:
+        return ()
+    parts = compiled.clauses(entry)
+    within = [each.text for each in parts if each.text.startswith(f"{first} clause ")]
+    broken = {each.text for each in parts if not each.holds}
+    return (first, *(each for each in within if each in broken))
+
+
+def resource_of(program: AttributeProgram, subject: Subject) -> dict[str, Any]:
+    """Return what a creation would write, by SCIM path; raises MappingFault.
+
+    References are as the object has them: distinguished names.
+    """
+    desired = compile_program(program)(subject.row())
+    written = changes({}, desired.values, program.rules, creating=True)
+    values = {each.path: each.after for each in written}
+    return values | dict(_references(program, subject, desired.references))
+
+
+def _references(
+    program: AttributeProgram,
+    subject: Subject,
+    references: dict[str, tuple[str, ...]],
+) -> Iterator[tuple[str, Any]]:
+    written = {
+        value.lower(): value
+        for values in subject.attributes.values()
+        for value in values
+    }
+    several = {rule.target for rule in program.rules if rule.multi}
+    for path, names in references.items():
+        named = [written.get(each, each) for each in names]
+        if named:
+            yield path, named if path in several else named[0]

@@ -1,0 +1,132 @@
+"""Examples: unit tests of mappings and scopes, as documents."""
+
+from __future__ import annotations
+
+from tests.unit.compiler.trees import compiled
+
+MAPPING = """\
+kind: Mapping
+name: people
+extends: ad-user-to-scim
+attributeMappings:
+  title: {source: "[title]", defaultValue: "-"}
+  roles: "[otherTelephone]"
+---
+kind: Scope
+name: staff
+organizationalUnits: ["OU=People,DC=contoso,DC=com"]
+groups: ["CN=Cloud,DC=contoso,DC=com"]
+---
+kind: Job
+name: staff
+domain: contoso.com
+scope: staff
+mappings: [people, ad-group-to-scim]
+---
+"""
+ADA = """\
+kind: Example
+name: ada
+mapping: people
+scope: staff
+object:
+  dn: CN=Ada,OU=People,DC=contoso,DC=com
+  groups: ["cn=cloud,dc=CONTOSO,dc=com"]
+  attributes:
+    objectGUID: 6f1c7a52-0c5e-4a0e-8a55-0d7b6f1f2a11
+    GivenName: Ada
+    userPrincipalName: ada@contoso.com
+    userAccountControl: 514
+    manager: CN=Grace,OU=People,DC=contoso,DC=com
+resource:
+  externalId: 6f1c7a52-0c5e-4a0e-8a55-0d7b6f1f2a11
+  userName: ada@contoso.com
+  active: false
+  name.givenName: Ada
+  displayName: Ada
+  title: "-"
+  enterprise:manager: CN=Grace,OU=People,DC=contoso,DC=com
+"""
+
+
+def told(folder, text: str) -> list[str]:
+    return [str(each) for each in compiled(folder, more=MAPPING + text).diagnostics]
+
+
+def test_an_example_that_holds_says_nothing(tmp_path):
+    assert told(tmp_path, ADA) == []
+
+
+def test_an_example_is_not_registered(tmp_path):
+    with_it = compiled(tmp_path, more=MAPPING + ADA).registration
+    assert with_it == compiled(tmp_path, more=MAPPING).registration
+
+
+def test_the_line_that_differs_is_the_place(tmp_path):
+    text = ADA.replace("  displayName: Ada", "  displayName: Grace")
+    line = (MAPPING + text)[: (MAPPING + text).index("Grace\n  title")].count("\n") + 1
+    (only,) = told(tmp_path, text)
+    assert only.startswith(f"more.yaml:{line}:16: error: ")
+    assert 'expects "Grace" in "displayName", and the mapping writes "Ada"' in only
+
+
+def test_a_changed_mapping_fails_its_examples(tmp_path):
+    mapping = MAPPING.replace('"[title]"', '"[department]"').replace('"-"', '"none"')
+    diagnostics = compiled(tmp_path, more=mapping + ADA).diagnostics
+    assert [each.id for each in diagnostics] == ["example-differs"]
+
+
+def test_a_value_that_can_not_be_mapped_is_told(tmp_path):
+    mapping = MAPPING.replace('"[title]"', '"Mid([title], 0, 1)"')
+    text = ADA.replace("    manager:", "    title: [a, b]\n    manager:")
+    (only,) = compiled(tmp_path, more=mapping + text).diagnostics
+    assert only.id == "example-differs"
+    assert "can't map this object: title" in only.message
+
+
+def test_members_of_a_group_have_no_order(tmp_path):
+    text = """\
+kind: Example
+name: a-group
+mapping: ad-group-to-scim
+scope: staff
+object:
+  dn: CN=Cloud,DC=contoso,DC=com
+  attributes:
+    cn: Cloud
+    member: ["CN=Ada,DC=contoso,DC=com", "CN=Bob,DC=contoso,DC=com"]
+resource:
+  displayName: Cloud
+  members: ["CN=Bob,DC=contoso,DC=com", "CN=Ada,DC=contoso,DC=com"]
+"""
+    assert told(tmp_path, text) == []
+
+
+def test_what_is_always_excluded_is_a_clause_too(tmp_path):
+    text = """\
+kind: Example
+name: a-machine
+mapping: people
+scope: staff
+object:
+  dn: CN=PC1,OU=People,DC=contoso,DC=com
+  attributes: {objectClass: [top, person, organizationalPerson, user, computer]}
+out: "excluded: computer"
+"""
+    assert told(tmp_path, text) == []
+
+
+def test_a_tree_with_another_mistake_is_not_run(tmp_path):
+    text = ADA.replace("displayName: Ada", "displayName: Bob")
+    ids = [
+        each.id
+        for each in compiled(
+            tmp_path, more=MAPPING + text, bad="kind: Jobb"
+        ).diagnostics
+    ]
+    assert ids == ["unknown-kind"]
+
+
+def test_an_unknown_mapping_is_an_unknown_reference(tmp_path):
+    (only,) = told(tmp_path, ADA.replace("mapping: people", "mapping: poeple"))
+    assert 'no Mapping "poeple"' in only
