@@ -77,6 +77,22 @@ def steps_of(ran: Ran) -> dict[str, dict[str, Any]]:
     return {each["step"]: each for each in ran.json["steps"]}
 
 
+def example_of_carl(cloudforest: Installed, tree: Path) -> None:
+    """Write an example of somebody real: it holds, and nothing is written over it."""
+    add = ("example", "add", "people", "carl@contoso.com", "--name", "carl")
+    added = cloudforest(*add, "--replace", "title=Chief")
+    assert added.code == 0, added
+    file = tree / "examples" / "carl.yaml"
+    text = file.read_text()
+    assert "title: Chief" in text
+    assert not [each for each in ("canary", "Head") if each in text]
+    assert cloudforest("validate").code == 0
+    again = cloudforest(*add)
+    assert again.code == 1
+    assert "is there already" in again.err
+    file.unlink()
+
+
 def test_one_person_is_explained_and_provisioned_on_demand(tmp_path: Path) -> None:
     """The guard lets one deletion through, and what waits is told with exit code 3."""
     guard = "guard: {disables: {max: 1, percent: 100, base: 50}}"
@@ -96,10 +112,10 @@ def test_one_person_is_explained_and_provisioned_on_demand(tmp_path: Path) -> No
     )
     assert all(each["holds"] for each in steps_of(told)["scope"]["detail"]["clauses"])
     assert "canary" not in told.out
+    example_of_carl(cloudforest, tmp_path)
 
     done = cloudforest("provision", "people", "carl@contoso.com", *as_json)
-    assert done.code == 0, done
-    assert steps_of(done)["act"]["result"] == "update"
+    assert (done.code, steps_of(done)["act"]["result"]) == (0, "update")
     again = cloudforest("provision", "people", guid_of("carl"))
     assert again.code == 0, again
     assert "nothing" in again.out

@@ -1,4 +1,4 @@
-"""Where the schemas and mappings are that ship with the package."""
+"""Where the schemas, mappings and starter trees are that ship with the package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 @cache
 def shipped(name: str) -> Path:
-    """Return the folder `schemas` or `mappings`.
+    """Return the folder `schemas`, `mappings` or `starters`.
 
     A wheel holds them inside the package; an editable install leaves them at the
     repository's root.

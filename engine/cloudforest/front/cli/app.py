@@ -15,6 +15,7 @@ from cloudforest.front import boundary
 
 COMMANDS = {
     "validate": ("documents", "validate"),
+    "init": ("writing.init", "init"),
     "plan": ("planning", "plan"),
     "apply": ("applying", "apply"),
     "up": ("running", "up"),
@@ -35,10 +36,12 @@ COMMANDS = {
     "provision": ("understanding.explaining", "provision"),
     "status": ("understanding.watching", "status"),
     "logs": ("understanding.logs", "logs"),
+    "example add": ("writing.examples", "add"),
 }
 """Each command with its module in this package, and its function there."""
 
 _GROUPS = {
+    "example": "Examples: tests of mappings and scopes, as documents.",
     "agent": "Agents: enrol, run and look.",
     "job": "Jobs: list, run, steer and decide.",
 }

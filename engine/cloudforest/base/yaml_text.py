@@ -1,0 +1,74 @@
+"""Values as YAML text for people to read and edit; nothing here reads YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*[A-Za-z0-9]|[A-Za-z]")
+_PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9 ._@/-]*[A-Za-z0-9])?")
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+"""Words that YAML 1.1 or 1.2 takes for something else than text."""
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
+_BYTE, _TWO_BYTES = 0xFF, 0xFFFF
+
+
+def _character(each: str) -> str:
+    if each in _ESCAPES or each.isprintable():
+        return _ESCAPES.get(each, each)
+    code = ord(each)
+    if code <= _BYTE:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= _TWO_BYTES else f"\\U{code:08x}"
+
+
+def _quoted(text: str) -> str:
+    return f'"{"".join(map(_character, text))}"'
+
+
+def scalar(value: str | float | bool | None) -> str:  # noqa: FBT001 - any of them
+    """Return a value on one line, in quotes wherever it could be misread."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case str():
+            plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
+            return value if plain else _quoted(value)
+        case _:
+            return repr(value)
+
+
+def key(name: str) -> str:
+    return name if _KEY.fullmatch(name) else _quoted(name)
+
+
+def flow(value: Any) -> str:
+    """Return a value on one line: `{a: 1, b: [x]}`, with texts in quotes."""
+    match value:
+        case Mapping():
+            return f"{{{', '.join(f'{key(k)}: {flow(v)}' for k, v in value.items())}}}"
+        case str():
+            return _quoted(value)
+        case Sequence():
+            return f"[{', '.join(map(flow, value))}]"
+        case _:
+            return scalar(value)
+
+
+def block(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Yield a line for each key; blocks within blocks are indented."""
+    for name, each in value.items():
+        match each:
+            case Mapping() if each:
+                yield f"{indent}{key(name)}:"
+                yield from block(each, f"{indent}  ")
+            case str():
+                yield f"{indent}{key(name)}: {scalar(each)}"
+            case Sequence() if each:
+                yield f"{indent}{key(name)}:"
+                yield from (f"{indent}  - {scalar(one)}" for one in each)
+            case _:
+                yield f"{indent}{key(name)}: {flow(each)}"

@@ -1,0 +1,116 @@
+"""An example made of a real object: what `explain` shows of it, as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cloudforest.base.yaml_text import block, scalar
+from cloudforest.compiler.examples.outcome import kept_out, resource_of
+from cloudforest.compiler.examples.subject import Subject
+from cloudforest.model.program import AttributeProgram, ScopeProgram
+from cloudforest.program.digest import ANCHOR
+
+DN = "dn"
+MEMBER = "member"
+HEAD = (
+    "# Made of a real object by `cloudforest example add`: look whether it may be\n"
+    "# shared, and replace what identifies a person. `cloudforest validate` runs it.\n"
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What `explain` shows of an object: the detail of its import, and who it is.
+
+    `redacted` is the mark that stands for a sensitive value.
+    """
+
+    guid: str
+    imported: Mapping[str, Any]
+    redacted: str
+
+
+def subject_shown(
+    shown: Shown, scope: ScopeProgram, replaced: Mapping[str, tuple[str, ...]]
+) -> Subject:
+    """Return the object with some values replaced, by name in lower case.
+
+    A name without values takes the attribute away. Sensitive values are left out.
+    """
+    held = dict(_attributes(shown)) | dict(replaced)
+    (dn,) = held.pop(DN, ()) or (shown.imported["dn"],)
+    return Subject(
+        kind=shown.imported["type"],
+        dn=dn,
+        groups=_groups(shown.imported, scope),
+        attributes={name: values for name, values in held.items() if values},
+    )
+
+
+def _attributes(shown: Shown) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "objectguid", (shown.guid,)
+    if shown.imported["anchor"] != shown.guid:
+        yield ANCHOR, (shown.imported["anchor"],)
+    for name, values in shown.imported["attributes"].items():
+        if list(values) != [shown.redacted]:
+            yield name.lower(), tuple(values)
+    if "members" in shown.imported:
+        yield MEMBER, tuple(shown.imported["members"]["first"])
+
+
+def _groups(imported: Mapping[str, Any], scope: ScopeProgram) -> tuple[str, ...]:
+    """Return one of the scope's groups: who is in scope is in one of them."""
+    if imported["type"] == "group":
+        return ()
+    known = {each.casefold() for each in imported["memberOf"]["first"]}
+    named = [each for each in scope.groups if each.casefold() in known]
+    return tuple((named or list(scope.groups))[:1])
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the example, and the scope that it may name, are called."""
+
+    example: str
+    scope: str
+
+
+def example_text(
+    subject: Subject, mapping: AttributeProgram, scope: ScopeProgram, names: Names
+) -> str:
+    """Return the document; raises MappingFault where the object can't be mapped.
+
+    What a filter reads does not leave the agent, so an object in scope may not look
+    like one: then the scope stands there as a comment.
+    """
+    out = kept_out(scope, subject)
+    head = {"kind": "Example", "name": names.example, "mapping": mapping.mapping}
+    if not out:
+        head["scope"] = names.scope
+    lines: Iterable[str] = (
+        *block(head),
+        *(_unseen(names.scope, out[-1]) for _ in out[:1]),
+        *block({"object": _object(subject)}),
+        *block({"resource": resource_of(mapping, subject)}),
+    )
+    return HEAD + "".join(f"{line}\n" for line in lines)
+
+
+def _unseen(scope: str, clause: str) -> str:
+    return (
+        f"# scope: {scalar(scope)}   # {clause}: what a filter reads does not leave the"
+        " agent; add it below"
+    )
+
+
+def _object(subject: Subject) -> dict[str, Any]:
+    written: dict[str, Any] = {"dn": subject.dn}
+    if subject.groups:
+        written["groups"] = subject.groups
+    attributes = {
+        name: values[0] if len(values) == 1 else values
+        for name, values in sorted(subject.attributes.items())
+    }
+    return written | {"attributes": attributes}

@@ -1,0 +1,127 @@
+"""`example add`: a real object as a test of its mapping and scope."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.base.errors import Refused
+from cloudforest.compiler.examples.writing import (
+    Names,
+    Shown,
+    example_text,
+    subject_shown,
+)
+from cloudforest.front import terminal
+from cloudforest.front.cli.jobs.jobs import JobName
+from cloudforest.front.cli.options import State, state_folder
+from cloudforest.front.cli.understanding.explaining import Subject, lookup
+from cloudforest.front.cli.writing.files import write_new
+from cloudforest.front.hosting.connection import connect
+from cloudforest.front.state import StateFolder
+from cloudforest.program.faults import MappingFault
+from cloudforest.provisioning.logbook import REDACTED
+
+Replaced = dict[str, tuple[str, ...]]
+
+
+def add(
+    job: JobName,
+    subject: Subject,
+    *,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replace",
+            metavar="NAME=VALUE",
+            help="Write this value of an attribute, or of `dn`; again for several, "
+            "NAME= for none.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="What to call the example.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The file; TREE/examples/NAME.yaml if left out."),
+    ] = None,
+    state: State = None,
+) -> int:
+    """Write an example of a real object: what it shows, and what it becomes."""
+    replaced = replacements(replace or ())
+    folder = state_folder(state)
+    called, text = asyncio.run(_made(folder, job, subject, name, replaced))
+    file = out or folder.tree(None) / "examples" / f"{called}.yaml"
+    write_new(file, text)
+    terminal.done(
+        f"{file} holds values of a real object: look at them before they are shared."
+    )
+    return 0
+
+
+def replacements(pairs: Sequence[str]) -> Replaced:
+    """Read `NAME=VALUE`; a name that comes again has several values."""
+    replaced: Replaced = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not (name and sign):
+            raise typer.BadParameter(f"{pair} is not NAME=VALUE.")
+        held = replaced.get(name.lower(), ())
+        replaced[name.lower()] = (*held, value) if value else held
+    return replaced
+
+
+async def _made(
+    folder: StateFolder, job: str, subject: str, name: str | None, replaced: Replaced
+) -> tuple[str, str]:
+    """Return the example's name and text."""
+    async with connect(folder, agents=True) as client:
+        explanation = await client.explain(job, lookup(subject))
+        shown = _shown(explanation, subject)
+        return await _written(client, job, shown, name, replaced)
+
+
+async def _written(
+    client: ControlPlaneClient,
+    job: str,
+    shown: Shown,
+    name: str | None,
+    replaced: Replaced,
+) -> tuple[str, str]:
+    registration = (await client.registration()).registration
+    registered = registration.job(job) if registration else None
+    if registration is None or registered is None:
+        raise Refused(f"The job {job} is gone; `cloudforest job list` shows the jobs.")
+    program = registration.programs[job]
+    kind = shown.imported["type"]
+    mapping = next((each for each in program.mappings if each.source == kind), None)
+    if mapping is None:
+        raise Refused(f"The job {job} maps no {kind}, so there is nothing to test.")
+    names = Names(name or f"{job}-{shown.guid[:8]}", registered.scope)
+    made = subject_shown(shown, program.scope, replaced)
+    try:
+        return names.example, example_text(made, mapping, program.scope, names)
+    except MappingFault as fault:
+        raise Refused(
+            f"The object can't be mapped, so it is no example: {fault}"
+        ) from (fault)
+
+
+def _shown(explanation: dict[str, Any], subject: str) -> Shown:
+    """Take what the directory shows; raises Refused where that is nothing."""
+    steps = {each["step"]: each for each in explanation["steps"]}
+    if steps["scope"]["result"] == "out":
+        because = steps["scope"]["detail"]["because"]
+        raise Refused(
+            f"{subject} is out of scope by {because}, and nothing of it leaves the "
+            "agent but its objectGUID; write the example by hand, with "
+            f"`out: {because}`."
+        )
+    if not isinstance(steps["import"]["detail"], dict):
+        raise Refused(f"{subject}: {steps['import']['detail']}")
+    return Shown(explanation["object"], steps["import"]["detail"], REDACTED)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudforest.base.yaml_text import block, flow, scalar
+from cloudforest.compiler.reading.parse import parse
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+scalars = texts | st.integers(-(10**9), 10**9) | st.booleans() | st.none()
+flows = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+values = scalars | st.lists(scalars, max_size=3)
+blocks = st.recursive(
+    st.dictionaries(texts, values, max_size=3),
+    lambda inner: st.dictionaries(texts, inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def read(text: str) -> object:
+    (document,), diagnostics, _ = parse("x.yaml", text)
+    assert diagnostics == []
+    return document.content
+
+
+@given(blocks)
+def test_a_block_is_read_as_what_was_written(value):
+    written = {"kind": "x", **value}
+    assert read("".join(f"{line}\n" for line in block(written))) == written
+
+
+@given(flows)
+def test_a_line_is_read_as_what_was_written(value):
+    assert read(f"value: {flow(value)}\n") == {"value": value}
+
+
+def test_what_looks_like_something_else_is_in_quotes():
+    assert [scalar(each) for each in ("Ada L", "no", "1", "a: b", "x #y")] == [
+        "Ada L",
+        '"no"',
+        '"1"',
+        '"a: b"',
+        '"x #y"',
+    ]

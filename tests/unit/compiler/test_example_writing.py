@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+import typer
+from tests.unit.compiler.trees import compiled, registered
+
+from cloudforest.compiler.examples.writing import (
+    Names,
+    Shown,
+    example_text,
+    subject_shown,
+)
+from cloudforest.front.cli.writing.examples import replacements
+
+STAFF = """\
+kind: Mapping
+name: people
+extends: ad-user-to-scim
+attributeMappings: {nickName: {source: "[info]", sensitive: true}}
+---
+kind: Scope
+name: staff
+organizationalUnits: all
+groups: ["CN=Other,DC=contoso,DC=com", "CN=Cloud,DC=contoso,DC=com"]
+filters: {user: 'employeeType eq "staff"'}
+---
+kind: Job
+name: staff
+domain: contoso.com
+scope: staff
+mappings: [people, ad-group-to-scim]
+"""
+GUID = "6f1c7a52-0c5e-4a0e-8a55-0d7b6f1f2a11"
+ANCHOR = "0b7e1d7e-53ab-4c0f-9d4b-1f0c7e1d2a22"
+ADA = Shown(
+    GUID,
+    {
+        "type": "user",
+        "dn": "CN=Ada,DC=contoso,DC=com",
+        "anchor": ANCHOR,
+        "attributes": {"givenname": ["Ada"], "title": ["Dr"], "info": ["[redacted]"]},
+        "memberOf": {"count": 1, "first": ["cn=cloud,DC=contoso,DC=com"]},
+    },
+    "[redacted]",
+)
+
+
+def written(folder, **replaced: tuple[str, ...]) -> str:
+    program = registered(folder, more=STAFF).programs["staff"]
+    subject = subject_shown(ADA, program.scope, replaced)
+    mapping = next(each for each in program.mappings if each.source == "user")
+    return example_text(subject, mapping, program.scope, Names("ada", "staff"))
+
+
+def test_what_is_written_holds(tmp_path):
+    text = written(tmp_path, employeetype=("staff",), title=("Prof",))
+    assert "scope: staff\n" in text
+    assert "cn=cloud" not in text.lower().replace("cn=cloud,dc=contoso,dc=com", "", 1)
+    assert f"externalId: {ANCHOR}" in text.replace('"', "")
+    assert "Dr" not in text
+    assert "redacted" not in text
+    assert "title: Prof" in text
+    assert compiled(tmp_path, more=STAFF, ada=text).diagnostics == ()
+
+
+def test_a_filter_whose_attributes_stay_at_the_agent_leaves_the_scope_a_comment(
+    tmp_path,
+):
+    text = written(tmp_path, title=())
+    assert "\n# scope: staff   # filters.user" in text
+    assert "title" not in text
+    assert compiled(tmp_path, more=STAFF, ada=text).diagnostics == ()
+
+
+def test_replacements_are_pairs_and_may_come_again():
+    pairs = ["Title=", "mail=a=b", "otherTelephone=1", "otherTelephone=2"]
+    assert replacements(pairs) == {
+        "title": (),
+        "mail": ("a=b",),
+        "othertelephone": ("1", "2"),
+    }
+    with pytest.raises(typer.BadParameter):
+        replacements(["title"])

@@ -1,0 +1,45 @@
+"""Every scenario that the language knows has a starter tree, and it is valid."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from cloudforest.base.errors import Refused
+from cloudforest.compiler.compile import compile_tree
+from cloudforest.compiler.schema.validators import schema_of
+from cloudforest.front.cli.writing.init import _scenario, init, scenarios
+
+SCENARIOS = schema_of("tenant")["properties"]["scenario"]["enum"]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_starter_tree_validates_at_once(scenario, tmp_path):
+    assert init(tmp_path / "tree", scenario=scenario) == 0
+    compiled = compile_tree(tmp_path / "tree")
+    assert compiled.diagnostics == ()
+    assert compiled.registration is not None
+    assert compiled.registration.tenant.scenario == scenario
+    assert (tmp_path / "tree" / ".gitignore").exists()
+
+
+def test_there_is_no_starter_tree_for_anything_else():
+    assert scenarios() == sorted(SCENARIOS)
+    with pytest.raises(typer.BadParameter, match="existing-hybrid-pilot"):
+        _scenario("nope")
+
+
+def test_a_starter_tree_has_examples_that_would_fail(tmp_path):
+    init(tmp_path, scenario="existing-hybrid-pilot")
+    people = tmp_path / "people.yaml"
+    people.write_text(people.read_text().replace("CN=Cloud Pilot", "CN=Nobody"))
+    told = compile_tree(tmp_path).diagnostics
+    assert [each.id for each in told] == ["example-scope"]
+
+
+def test_nothing_is_written_over(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for taken in (tmp_path, tmp_path / "file"):
+        with pytest.raises(Refused, match="not an empty folder"):
+            init(taken, scenario="new-hybrid-customer")
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
