@@ -1,0 +1,178 @@
+"""Graph's scoping filters and SCIM filters say the same of everybody."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudforest.model.program import And, Compare, Not, Or, Present
+from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.filter_text import filter_text
+from cloudforest.program.scoping.graph_filter import GraphClause, filter_of, groups_of
+from cloudforest.program.scoping.predicate import compile_filter
+from cloudforest.program.scoping.scim_filter import parse_filter
+
+NAMES = ("department", "title")
+VALUES = ("sales", "a.b", "1", "(x", "true")
+names, values = st.sampled_from(NAMES), st.sampled_from(VALUES)
+leaves = (
+    st.builds(Present, attribute=names)
+    | st.builds(
+        Compare,
+        attribute=names,
+        operator=st.sampled_from(["eq", "ne", "co", "sw", "ew"]),
+        value=values,
+    )
+    | st.builds(
+        Compare,
+        attribute=st.just("flag"),
+        operator=st.sampled_from(["eq", "ne"]),
+        value=st.booleans(),
+    )
+)
+trees = st.recursive(
+    leaves,
+    lambda inner: (
+        st.builds(Not, operand=inner)
+        | st.builds(And, operands=st.tuples(inner, inner))
+        | st.builds(Or, operands=st.tuples(inner, inner))
+    ),
+    max_leaves=5,
+)
+texts = st.sampled_from([*VALUES, "presales", "a.bc"]).map(lambda each: (each,))
+flags = st.sampled_from(["TRUE", "FALSE"]).map(lambda each: (each,))
+people = st.fixed_dictionaries(
+    {}, optional={"department": texts, "title": texts, "flag": flags}
+)
+
+
+def holds(clause: GraphClause, person: dict[str, tuple[str, ...]]) -> bool:
+    """Microsoft's words for each operator; without case, as Active Directory is."""
+    value = person.get(clause.attribute, ("",))[0].lower()
+    wanted = clause.values[0].lower() if clause.values else ""
+    if clause.operator == "IS NULL":
+        return not value
+    return (
+        bool(value)
+        and {
+            "IS NOT NULL": lambda: True,
+            "IS TRUE": lambda: value == "true",
+            "IS FALSE": lambda: value != "true",
+            "EQUALS": lambda: value == wanted,
+            "NOT EQUALS": lambda: value != wanted,
+            "Includes": lambda: wanted in value,
+            "ENDS_WITH": lambda: value.endswith(wanted),
+            "REGEX MATCH": lambda: re.search(wanted, value) is not None,
+            "NOT REGEX MATCH": lambda: re.search(wanted, value) is None,
+        }[clause.operator]()
+    )
+
+
+@given(trees, people)
+def test_a_filter_means_the_same_in_graph(tree, person):
+    expected = compile_filter(tree)(person)
+    try:
+        groups = groups_of(tree)
+    except SyntaxFault:  # it can never be true
+        groups = ()
+    assert expected == any(
+        all(holds(each, person) for each in group) for group in groups
+    )
+    again = filter_of(groups)
+    assert again is None or compile_filter(again)(person) == expected
+
+
+@given(trees)
+def test_what_came_from_graph_goes_back_as_it_was(tree):
+    try:
+        groups = groups_of(tree)
+        again = filter_of(groups)
+    except SyntaxFault:
+        return
+    assert again is not None
+    text = filter_text(again)
+    assert groups_of(parse_filter(text)) == groups
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "text"),
+    [
+        ("EQUALS", ["Sales"], 'Department eq "Sales"'),
+        ("NOT EQUALS", ["Sales"], 'Department pr and not (Department eq "Sales")'),
+        ("Includes", ["a"], 'Department co "a"'),
+        ("ENDS_WITH", ["a"], 'Department ew "a"'),
+        ("IS NULL", [], "not (Department pr)"),
+        ("IS NOT NULL", [], "Department pr"),
+        ("PRESENT", [], "Department pr"),
+        ("IS TRUE", [], "Department eq true"),
+        ("IS FALSE", [], "Department eq false"),
+        ("GREATER_THAN", ["9"], "Department gt 9"),
+        ("GREATER_THAN_OR_EQUALS", ["-9"], "Department ge -9"),
+        ("REGEX MATCH", [r"^a\.b"], 'Department sw "a.b"'),
+        ("REGEX MATCH", [r".*\@contoso\.com$"], 'Department ew "@contoso.com"'),
+        ("REGEX MATCH", ["^Sales$"], 'Department eq "Sales"'),
+        ("NOT REGEX MATCH", ["x"], 'Department pr and not (Department co "x")'),
+    ],
+)
+def test_each_operator(operator, values, text):
+    clause = GraphClause(
+        attribute="Department", operator=operator, values=tuple(values)
+    )
+    tree = filter_of([(clause,)])
+    assert tree is not None
+    assert filter_text(tree) == text
+    parse_filter(text)
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "reason"),
+    [
+        ("REGEX MATCH", ["(1[0-9])"], "no regular expressions"),
+        ("REGEX MATCH", [r"\d"], "no regular expressions"),
+        ("REGEX MATCH", [".*"], "no regular expressions"),
+        ("EQUALS", ["a", "b"], "one value is needed"),
+        ("GREATER_THAN", ["x"], "whole numbers"),
+        ("&", ["a"], "taken apart"),
+        ("!&", ["a"], "taken apart"),
+        ("IsMemberOf", ["a"], "`groups`"),
+        ("VALID CERT MATCH", [], "doesn't say"),
+        ("!&L", ["a"], "doesn't say"),
+        ("SOUNDS LIKE", ["a"], "unknown"),
+    ],
+)
+def test_what_has_no_equivalent_says_why(operator, values, reason):
+    clause = GraphClause(attribute="a", operator=operator, values=tuple(values))
+    with pytest.raises(SyntaxFault, match=reason):
+        filter_of([(clause,)])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a lt 3", "no operator for a lt"),
+        ("not (a gt 3)", "no operator for not a gt"),
+        ('a gt "x"', "no operator"),
+        ("a pr and not (a pr)", "never be true"),
+        (
+            " and ".join(f'({x} eq "1" or {x}{x} eq "2")' for x in "abcdefg"),
+            "more than 64 groups",
+        ),
+    ],
+)
+def test_what_graph_can_not_say_is_refused(text, reason):
+    with pytest.raises(SyntaxFault, match=reason):
+        groups_of(parse_filter(text))
+
+
+def test_no_groups_are_no_filter_and_an_empty_group_is_refused():
+    assert filter_of([]) is None
+    with pytest.raises(SyntaxFault, match="takes in everybody"):
+        filter_of([()])
+
+
+def test_names_are_spelt_as_the_directory_does():
+    (group,) = groups_of(parse_filter('employeeType eq "staff"'), str.upper)
+    assert group[0].attribute == "EMPLOYEETYPE"
