@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 
 import pytest
+
+from cloudforest.program.expressions.evaluate import compile_expression
+from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.expressions.functions.regular.patterns import (
     LEAST_TIMEOUT,
     TIMEOUT,
     Patience,
     is_harmless,
 )
-
-from cloudforest.program.expressions.evaluate import compile_expression
-from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.faults import ValueFault
 
 RUNS_AWAY = 'Replace([title], , "(a|aa)+$", , "x")'
