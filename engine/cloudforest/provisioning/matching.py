@@ -88,9 +88,12 @@ def _unless_owned(object_id: str, match: Match, owners: dict[str, str]) -> Match
 
 
 async def staged_owners(run: Run, owners: Sequence[str]) -> frozenset[str]:
-    """Return those of the objects whose own change waits in a stage."""
-    effects = await run.store.effects(run.rows, owners) if owners else {}
-    return frozenset(id_ for id_, each in effects.items() if each.state == "staged")
+    """Return those of the objects whose own change waits in a stage of any job."""
+    found: set[str] = set()
+    for job in (run.rows, *run.others) if owners else ():
+        effects = await run.store.effects(job, owners)
+        found.update(i for i, each in effects.items() if each.state == "staged")
+    return frozenset(found)
 
 
 async def unowned(run: Run, matches: dict[str, Match]) -> dict[str, Match]:

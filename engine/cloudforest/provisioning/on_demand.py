@@ -13,7 +13,7 @@ from cloudforest.provisioning.evaluating.evaluate import evaluate
 from cloudforest.provisioning.evaluating.evaluation import settled_digest
 from cloudforest.provisioning.evaluating.guarding.releasing import with_allowances
 from cloudforest.provisioning.explaining.explain import steps_of
-from cloudforest.provisioning.explaining.finding import Found, find
+from cloudforest.provisioning.explaining.finding import Found, every_attribute, find
 from cloudforest.provisioning.explaining.step import Step, told
 from cloudforest.provisioning.exporting.export import export
 from cloudforest.provisioning.run import Run, Turns
@@ -26,7 +26,13 @@ async def _keep(run: Run, found: Found) -> None:
     id_ = found.record.id
     generation = await run.store.begin_import(run.rows, run.id)
     await run.store.save_answers(run.rows, generation, found.records)
-    await run.store.finish_asking(run.rows, generation, [id_], complete=found.complete)
+    await run.store.finish_asking(
+        run.rows,
+        generation,
+        [id_],
+        complete=found.complete,
+        proved=every_attribute(run),
+    )
 
 
 def _answer(entry: LogEntry) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Run:
     counts: Counts = field(default_factory=Counts)
     attempts: Attempts = field(default_factory=Attempts)
 
+    room: dict[str, int] = field(default_factory=dict)
+    """How many effects a budget still bears, of those that only the export finds."""
     claims: dict[str, str] = field(default_factory=dict)
     unanswered: list[str] = field(default_factory=list)
     """Keys of the effects in escrow since the target last answered."""

@@ -217,6 +217,34 @@ async def test_a_hidden_attribute_is_not_cleared_by_its_change(lab: Lab):
     }
 
 
+async def test_a_mapped_attribute_is_missing_unless_it_is_proved_empty(lab: Lab):
+    """In a delta that names it, and when an object is asked for by objectGUID."""
+    samba = lab.contoso.samba
+    names = ("cleared", "hidden", "quiet")
+    people = {name: lab.add(name) for name in names}
+    for name in names:
+        samba.modify(f"CN={name},{TEAM}", mail=[f"{name}@contoso.com"])
+    first = [each for each in await lab.changes() if isinstance(each, InScope)]
+    assert {each.id: each.missing for each in first} == {
+        guid: () for guid in people.values()
+    }
+
+    samba.hide("svc-sync", "mail", f"CN=hidden,{TEAM}", f"CN=quiet,{TEAM}")
+    for name in ("cleared", "hidden"):
+        samba.modify(f"CN={name},{TEAM}", mail=[])
+    samba.modify(f"CN=quiet,{TEAM}", employeeType=["STAFF"])
+    delta = {each.id: each for each in await lab.changes() if hasattr(each, "id")}
+    lookups = tuple(Lookup(by="guid", value=guid) for guid in people.values())
+    read, _ = await lab.ask(kind="read", lookups=lookups, prove=("mail",))
+
+    for said in (delta, {each.id: each for each in read}):
+        assert {name: said[guid].missing for name, guid in people.items()} == {
+            "cleared": (),
+            "hidden": ("mail",),
+            "quiet": ("mail",),
+        }
+
+
 async def test_the_deleted_are_gone_and_come_back_when_they_are_reanimated(lab: Lab):
     guid = lab.add("phoenix")
     dn = f"CN=phoenix,{TEAM}"

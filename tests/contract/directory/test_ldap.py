@@ -138,8 +138,28 @@ async def test_groups_that_hold_each_other_are_followed_once(contoso: Contoso):
 
     found = await over_ldap(contoso).members(one.lower(), nested=True)
 
-    assert found == {samba.guid(dn) for dn in (one, two, staff(4), staff(5))}
+    assert found.ids == {samba.guid(dn) for dn in (one, two, staff(4), staff(5))}
+    assert found.nested == {samba.guid(dn) for dn in (one, two)}
+    assert found.whole
     for dn in (one, two):
+        samba.delete(dn)
+
+
+async def test_a_group_that_hides_its_members_is_not_known_whole(contoso: Contoso):
+    outer, inner = f"CN=Outer,{GROUPS}", f"CN=Inner,{GROUPS}"
+    samba, directory = contoso.samba, over_ldap(contoso)
+    samba.add(f"dn: {inner}\nobjectClass: group")
+    samba.add(f"dn: {outer}\nobjectClass: group\nmember: {staff(5)}\nmember: {inner}")
+
+    empty = await directory.members(outer, nested=True)
+    samba.modify(inner, member=[staff(6)])
+    samba.hide("svc-sync", "member", inner)
+    hidden = await directory.members(outer, nested=True)
+    alone = await directory.members(inner, nested=False)
+
+    assert empty.ids == hidden.ids == {samba.guid(inner), samba.guid(staff(5))}
+    assert (empty.whole, hidden.whole, alone.whole) == (True, False, False)
+    for dn in (outer, inner):
         samba.delete(dn)
 
 

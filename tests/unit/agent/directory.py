@@ -8,7 +8,7 @@ from dataclasses import replace
 from cloudforest.agent.answer import Answer
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import Closing, Lookup, Record, SyncRequest
-from cloudforest.model.ports import Cookie, Entry, Kind
+from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
 from cloudforest.model.program import Compare, ObjectType, ScopeProgram, TypeFilter
 
 PEOPLE = "OU=People,DC=contoso,DC=com"
@@ -37,8 +37,10 @@ class Domain:
         self.reread_attributes: set[str] = set()
         self.complete = True
         self.refuses_cookies = False
-        self.groups = {STAFF: frozenset({"u1"})}
+        self.groups = {STAFF: frozenset({"u1"}), "inner": frozenset({"u2"})}
+        self.nested = frozenset({"inner"})
         self.lacks: tuple[str, ...] = ()
+        self.hides = False
         self.hidden: frozenset[str] = frozenset()
         self.proofs: list[tuple[Sequence[str], Sequence[str]]] = []
         self.read_below: list[tuple[str, str]] = []
@@ -49,8 +51,12 @@ class Domain:
     async def resolve(self, dns: Sequence[str]) -> dict[str, str]:
         return {dn: self.bindings[dn] for dn in dns if dn in self.bindings}
 
-    async def members(self, group: str, *, nested: bool) -> frozenset[str]:
-        return self.groups[group] | (frozenset({"u2"}) if nested else frozenset())
+    async def members(self, group: str, *, nested: bool) -> GroupMembers:
+        followed = self.nested if nested else frozenset()
+        held = self.groups[group]
+        inner = (self.groups.get(each, frozenset()) for each in followed)
+        ids = held.union(*inner)
+        return GroupMembers(ids, followed, whole=bool(held) and self.complete)
 
     async def changes(
         self, kind: Kind, attributes: Sequence[str], cookie: str | None
@@ -98,6 +104,9 @@ class Domain:
 
     async def shows_all(self) -> bool:
         return self.complete
+
+    async def shows_values(self) -> bool:
+        return not self.hides
 
     async def lacking(self) -> tuple[str, ...]:
         return self.lacks

@@ -15,6 +15,7 @@ from tests.unit.agent.directory import (
 )
 
 from cloudforest.agent.answer import Answer, containers
+from cloudforest.agent.answer.records import UNREADABLE_NAME
 from cloudforest.model.messages import (
     Clause,
     InScope,
@@ -398,3 +399,81 @@ async def test_what_an_object_in_scope_hides_is_named_and_what_was_cleared_is_no
     cleared, _ = await answered(domain, request(watermark=held, scope=either))
 
     assert [each.hidden for each in (*hidden, *cleared)] == [("title",), ()]
+
+
+NESTED = ScopeProgram(
+    types=("user",), organizational_units=None, groups=(STAFF,), nested_groups=True
+)
+
+
+def nested_domain() -> Domain:
+    """Staff has the group `inner`, whose member is u2."""
+    domain = Domain([entry("u2")])
+    domain.groups = {STAFF: frozenset({"u1", "inner"}), "inner": frozenset({"u2"})}
+    domain.nested = frozenset({"inner"})
+    return domain
+
+
+async def test_a_nested_group_that_disappears_is_no_proof_that_its_members_left():
+    domain, lookups = nested_domain(), (Lookup(by="guid", value="u2"),)
+    _, before = await answered(domain, request(scope=NESTED))
+    assert before.nested == ("inner",)
+    asked = request(kind="read", scope=NESTED, lookups=lookups, nested=before.nested)
+
+    domain.nested = frozenset()
+    hidden, closing = await answered(domain, asked)
+    domain.groups[STAFF] = frozenset({"u1"})
+    left, _ = await answered(domain, asked)
+
+    assert hidden == [
+        OutOfScope(id="u2", clause="groups", rests_on=("member:staff-guid",))
+    ]
+    assert closing.nested == ("inner",)
+    assert left == [OutOfScope(id="u2", clause="groups")]
+
+
+async def test_an_object_whose_name_cannot_be_read_is_unknown():
+    ada = replace(entry("u1", department="Sales"), dn="CN=Ada,no name")
+    bob = replace(entry("u2", department="HR"), dn="CN=Bob,no name")
+
+    records, _ = await answered(Domain([ada, bob]), request())
+
+    assert records == [Unknown(id="u1", reason=UNREADABLE_NAME), OutOfScope(id="u2")]
+
+
+async def test_a_mapped_attribute_is_missing_until_it_is_proved_empty():
+    ada, bob = entry("u1", department="Sales"), entry("u2", department="HR")
+    domain = Domain([ada, bob])
+    domain.hides = True
+    held = await watermark(domain)
+    domain.deltas = [delta(ada, mail=()), delta(bob, mail=())]
+
+    cleared, _ = await answered(domain, request(watermark=held))
+    proofs = list(domain.proofs)
+    domain.hidden = frozenset({"mail"})
+    hidden, _ = await answered(domain, request(watermark=held))
+
+    for records, missing in ((cleared, ()), (hidden, ("mail",))):
+        (shown,) = [each for each in records if isinstance(each, InScope)]
+        assert (shown.id, shown.missing) == ("u1", missing)
+    # Of those out of scope nobody wants to know; one question is for all the others.
+    assert proofs == [(["u1"], ["mail"])]
+
+
+async def test_a_read_proves_what_it_is_asked_to_prove():
+    people = [entry(f"u{n}", department="Sales") for n in range(3)]
+    domain = Domain([*people, entry("u3", department="Sales", mail="c@x")])
+    domain.hides = True
+    lookups = tuple(Lookup(by="guid", value=each.guid) for each in domain.entries)
+
+    bare, _ = await answered(domain, request(kind="read", lookups=lookups))
+    assert domain.proofs == []
+    proved, _ = await answered(
+        domain, request(kind="read", lookups=lookups, prove=("mail", "title"))
+    )
+
+    assert [each.missing for each in bare] == [("mail",)] * 3 + [()]
+    assert {each.id: each.missing for each in proved} == dict.fromkeys(
+        ("u0", "u1", "u2", "u3"), ()
+    )
+    assert domain.proofs == [(["u0", "u1", "u2"], ["mail"])]

@@ -9,6 +9,7 @@ from cloudforest.model.program import ScopeProgram, TypeFilter
 from cloudforest.program.scoping.resolved import ResolvedScope
 from cloudforest.program.scoping.scim_filter import parse_filter
 from cloudforest.program.scoping.scope import (
+    UNPLACED,
     Scope,
     needed_attributes,
 )
@@ -181,7 +182,7 @@ def test_what_is_out_for_another_reason_rests_on_nothing():
 def test_groups_that_show_no_member_at_all_may_be_hidden():
     scope = program(groups=(CLOUD,))
     one = entry(f"CN=a,{PEOPLE}")
-    silent = ResolvedScope({"g9": frozenset()})
+    silent = ResolvedScope({"g9": frozenset()}, partial=frozenset({"g9"}))
     assert rests_on(scope, one, silent) == ("member:g9",)
     shown = ResolvedScope({"g9": frozenset({"g7"})})
     assert rests_on(scope, one, shown) == ()
@@ -196,13 +197,27 @@ def test_groups_that_show_no_member_at_all_may_be_hidden():
 
 def test_a_group_is_hidden_or_not_whatever_the_others_show():
     scope = program(groups=(CLOUD, f"CN=Other,{GROUPS}"))
-    resolved = ResolvedScope({"g9": frozenset(), "g8": frozenset({"g2"})})
+    members = {"g9": frozenset({"g3"}), "g8": frozenset({"g2"})}
+    resolved = ResolvedScope(members, partial=frozenset({"g9"}))
     gone, here = entry(f"CN=a,{PEOPLE}"), entry(f"CN=b,{PEOPLE}", guid="g2")
     assert rests_on(scope, gone, resolved) == ("member:g9",)
     assert Scope(scope, resolved).seen(here) == ("member:g8",)
-    cut = ResolvedScope({"g8": frozenset({"g2"})}, shows_all=False)
-    assert rests_on(scope, gone, cut) == ("member:g8",)
     assert Scope(scope, resolved).hidden(here, frozenset()) == ("member:g9",)
+
+
+def test_a_name_that_cannot_be_read_is_no_proof_of_being_elsewhere():
+    unreadable = "CN=a,no name,DC=contoso,DC=com"
+    one = entry(unreadable)
+    assert verdict(program(), one) == "excluded: distinguishedName"
+    assert rests_on(program(), one) == (UNPLACED,)
+    assert rests_on(program(None), one) == (UNPLACED,)
+    staff = entry(unreadable, employeetype="staff")
+    assert rests_on(program(user=STAFF), staff) == ("department", UNPLACED)
+    left = entry(unreadable, employeetype="left")
+    assert rests_on(program(user=STAFF), left) == ()
+    computer = entry(unreadable, classes=(*USER, "computer"))
+    assert rests_on(program(), computer) == ()
+    assert rests_on(program(types=("group",)), one) == ()
 
 
 def test_what_the_scope_rests_on_and_the_object_shows_is_seen():

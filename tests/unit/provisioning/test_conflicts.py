@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.provisioning.test_shared import both, cycle_of
 from tests.unit.provisioning.world import JOB, World, guid
 
 from cloudforest.adapters.memory_target import MemoryTarget
 from cloudforest.model.provisioning import PHASE_RETRY, Allowance, Change, Effect
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.exporting.rings import break_rings, parked, rings
+from cloudforest.provisioning.exporting.rings import break_rings, parked
+from cloudforest.provisioning.exporting.ways import rings
 
 
 def _name(number: int) -> str:
@@ -160,9 +163,74 @@ async def test_a_ring_frees_nothing_that_the_guard_did_not_see(
     world: World, guards: tuple[str, ...], *, freed: bool
 ):
     stuck = _in_conflict("a", "one", "two", "rekeys")
-    await world.store.save_effects(JOB, "c", [_in_conflict("b", "two", "one", *guards)])
+    await world.store.save_effects(
+        JOB, "c", [stuck, _in_conflict("b", "two", "one", *guards)]
+    )
 
-    assert bool(await break_rings(world.run(), [stuck])) is freed
+    assert bool(await break_rings(world.run(), _batches([stuck]))) is freed
+
+
+def _batches(*batches: list[Effect]) -> Callable[[], AsyncIterator[list[Effect]]]:
+    async def read() -> AsyncIterator[list[Effect]]:
+        for each in batches:
+            yield each
+
+    return read
+
+
+async def test_a_ring_is_found_through_batches(world: World):
+    ring = [
+        _in_conflict(f"k{n}", f"v{n}", f"v{(n + 1) % 5}", "rekeys") for n in range(5)
+    ]
+    await world.store.save_effects(JOB, "c", ring)
+
+    found = await break_rings(world.run(), _batches(ring[:2], ring[2:4], []))
+
+    assert found == {each.key for each in ring}
+
+
+@pytest.mark.parametrize(("limit", "state"), [(1, "partial"), (2, "succeeded")])
+async def test_a_ring_that_escrow_completes_costs_its_budget_beforehand(
+    world: World, limit: int, state: str
+):
+    for number in (1, 2):
+        world.person(number)
+    await world.cycle()
+    _named(world, {1: 2})
+    assert (await world.cycle()).counts.escrow == 1
+    world.clock.now += timedelta(seconds=30)
+    world.guard = {"rekeys": Budget(max=limit, percent=100, base=50, window=86400)}
+    _named(world, {2: 1})
+
+    cycle = await world.cycle()
+
+    assert cycle.state == state
+    swapped = {guid(1): _name(2), guid(2): _name(1)}
+    assert (_names(world) == swapped) is (limit == 2)
+    since = world.clock.now - timedelta(days=1)
+    assert await world.store.spent(JOB, "rekeys", since) <= limit
+
+
+async def test_another_job_whose_change_is_staged_is_told_as_well(world: World):
+    lab, tree = both(world)
+    world.person(1)
+    await cycle_of(world, "people", world, tree)
+    await cycle_of(world, "lab", lab, tree)
+    world.guard = {"rekeys": Budget(max=0, percent=0, base=1, window=86400)}
+    _, tree = both(world)
+    _named(world, {1: 9})
+    assert (await cycle_of(world, "people", world, tree)).counts.staged == 1
+    lab.person(3, userprincipalname=_name(1))
+    lab.delta = [lab.objects[guid(3)]]
+
+    await cycle_of(world, "lab", lab, tree)
+
+    ((held, _),) = await world.store.escrow_page("lab", after="", limit=9)
+    assert str(held.reason).startswith("held-by-stage")
+    (stage,) = await world.store.stages(JOB)
+    await world.store.discard(stage, world.clock.now)
+    due = await world.store.due("lab", world.clock.now, after="", limit=9)
+    assert [each.key for each in due] == [guid(3)]
 
 
 @given(st.permutations(list(range(6))))

@@ -9,9 +9,10 @@ import pytest
 from tests.unit.provisioning.world import World, guid
 
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
-from cloudforest.model.messages import Closing
+from cloudforest.model.messages import Closing, Lookup
 from cloudforest.model.outcomes import NotThere, Refusal
 from cloudforest.model.registration import Budget, Registration
+from cloudforest.provisioning.explaining.explain import explain
 
 ANEW = Closing(complete=True, watermark="2", directory="another")
 A_DAY = timedelta(hours=25)
@@ -157,3 +158,17 @@ async def test_a_group_is_emptied_when_nobody_in_the_target_is_left(world: World
 
     assert (cycle.state, cycle.counts.staged) == ("blocked", 1)
     assert world.members_of(group) == {one}
+
+
+async def test_explain_counts_apart_what_waits_by_itself(world: World):
+    group, people = await _with_a_bad_member(world, 400)
+    await world.cycle()
+
+    told = await explain(world.run(), Lookup(by="guid", value=group))
+
+    act = next(each for each in told["steps"] if each["step"] == "act")
+    members = act["detail"]["members"]
+    assert (members["add"], members["remove"], members["escrow"]) == (0, 0, 1)
+    assert members["firstAdded"] == []
+    assert act["result"] == "nothing"
+    assert len(people) > 1

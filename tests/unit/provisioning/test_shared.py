@@ -12,7 +12,7 @@ from cloudforest.model.registration import Registration
 from cloudforest.provisioning.cycle import run_cycle
 
 
-def _both(world: World) -> tuple[World, Registration]:
+def both(world: World) -> tuple[World, Registration]:
     """Return the directory of a second job, and a tree with both of them."""
     lab, alone = _other_job(world)
     own = world.registration()
@@ -21,7 +21,7 @@ def _both(world: World) -> tuple[World, Registration]:
     )
 
 
-async def _cycle(world: World, job: str, bus: World, tree: Registration) -> Cycle:
+async def cycle_of(world: World, job: str, bus: World, tree: Registration) -> Cycle:
     return await run_cycle(
         job,
         tree,
@@ -34,38 +34,38 @@ async def _cycle(world: World, job: str, bus: World, tree: Registration) -> Cycl
 
 
 async def test_the_last_job_that_loses_a_person_deprovisions(world: World):
-    lab, tree = _both(world)
+    lab, tree = both(world)
     person = world.person(1)
     lab.objects[person] = world.objects[person]
     group = world.group(20, person, world.person(2))
-    await _cycle(world, "people", world, tree)
-    await _cycle(world, "lab", lab, tree)
+    await cycle_of(world, "people", world, tree)
+    await cycle_of(world, "lab", lab, tree)
     leave(world, person, gone=True)
 
-    kept = await _cycle(world, "people", world, tree)
+    kept = await cycle_of(world, "people", world, tree)
 
     assert (kept.counts.disable, kept.counts.member_remove) == (0, 0)
     assert world.of("User")[person]["active"] is True
     assert world.members_of(group) >= {person}
     leave(lab, person)
-    lost = await _cycle(world, "lab", lab, tree)
+    lost = await cycle_of(world, "lab", lab, tree)
     assert (lost.counts.disable, lost.counts.member_remove) == (1, 1)
     assert world.of("User")[person]["active"] is False
     assert person not in world.members_of(group)
     world.delta = lab.delta = []
     for job, bus in (("people", world), ("lab", lab)):
-        assert (await _cycle(world, job, bus, tree)).requests == 0
+        assert (await cycle_of(world, job, bus, tree)).requests == 0
 
 
 async def test_who_only_a_removed_job_held_stays_in_place(world: World):
-    lab, tree = _both(world)
+    lab, tree = both(world)
     person = world.person(1)
     lab.objects[person] = world.objects[person]
     group = world.group(20, person)
-    await _cycle(world, "people", world, tree)
-    await _cycle(world, "lab", lab, tree)
+    await cycle_of(world, "people", world, tree)
+    await cycle_of(world, "lab", lab, tree)
     leave(world, person)
-    assert (await _cycle(world, "people", world, tree)).counts.disable == 0
+    assert (await cycle_of(world, "people", world, tree)).counts.disable == 0
     world.delta = []
 
     alone = await world.cycle()

@@ -330,3 +330,25 @@ async def test_creates_of_a_first_cycle_are_no_burden_for_the_next(world: World)
     world.person(10)
     come(world, world.objects[guid(10)])
     assert (await world.cycle()).counts.create == 1
+
+
+async def test_what_a_plan_was_allowed_is_spent_by_it(world: World):
+    people = await _people(world, 6)
+    world.guard = {"disables": TWO}
+    leave(world, *people[:4])
+    (trip,) = (await impact(world.run(), digest="d")).trips
+    await _allow(world, trip.digest)
+    assert (await world.cycle()).counts.disable == 4
+    assert await world.store.allowances(world.clock.now) == []
+
+    for number in range(1, 5):
+        world.person(number)
+        world.answers.pop(people[number - 1], None)
+    world.delta = [world.objects[each] for each in people[:4]]
+    assert (await world.cycle()).counts.enable == 4
+    leave(world, *people[:4])
+
+    again = await world.cycle()
+
+    assert (again.counts.disable, again.counts.staged) == (0, 4)
+    assert _active(world) == 6

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from cloudforest.agent.answer import containers
-from cloudforest.agent.answer.question import Question
+from cloudforest.agent.answer.question import Doubtful, Question
 from cloudforest.agent.answer.records import MEMBER, parts
 from cloudforest.agent.answer.watermark import Watermark, decoded, digest
 from cloudforest.model.messages import (
@@ -24,26 +24,15 @@ REREAD = 100
 
 
 def _cleared(question: Question, now: Entry, delta: Entry) -> frozenset[str]:
-    """Return the cleared attributes that the scope reads, as far as the delta says.
+    """Return the cleared attributes that matter to us, as far as the delta says.
 
     One that a right hides comes without values as well when it changes (measured).
     """
     bare = frozenset(name for name, held in delta.attributes.items() if not held)
-    return bare & frozenset(question.scope.hidden(now, frozenset()))
-
-
-async def _proved(
-    question: Question, doubtful: Sequence[tuple[Entry, frozenset[str]]]
-) -> AsyncIterator[Record]:
-    """Yield the objects whose cleared attributes may be hidden ones: one question."""
-    if not doubtful:
-        return
-    names = frozenset[str]().union(*(cleared for _, cleared in doubtful))
-    guids = [each.guid for each, _ in doubtful]
-    empty = await question.directory.empty(guids, sorted(names))
-    for each, cleared in doubtful:
-        for record in question.records(each, cleared & empty.get(each.guid, set())):
-            yield record
+    if not bare:
+        return bare
+    hidden = frozenset(question.scope.hidden(now, frozenset()))
+    return bare & (hidden | question.missing(now))
 
 
 async def _reread(
@@ -60,7 +49,7 @@ async def _reread(
     pending = {each.guid: each for each in changed}
     asked = [Lookup(by="guid", value=guid) for guid in pending]
     names = [each for each in question.to_read(kind) if each != MEMBER]
-    doubtful: list[tuple[Entry, frozenset[str]]] = []
+    doubtful: list[Doubtful] = []
     async for now in question.directory.read(asked, names):
         delta = pending.pop(now.guid, now)
         whole = replace(now, members=delta.members, former_members=delta.former_members)
@@ -69,7 +58,7 @@ async def _reread(
             continue
         for record in question.records(whole):
             yield record
-    async for record in _proved(question, doubtful):
+    async for record in question.proved(doubtful):
         yield record
     for guid in pending:
         yield Unknown(id=guid)
@@ -147,6 +136,7 @@ async def _closing(
         watermark=after.encode(),
         directory=question.identity,
         bindings=dict(question.bound.guids),
+        nested=question.nested,
         full=tuple(kind for kind in question.kinds if ends[kind].full),
         members=members not in {None, before.members},
         lacks=await question.directory.lacking(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import chain
 
-from cloudforest.agent.answer.question import ORDER, Question
+from cloudforest.agent.answer.question import ORDER, Doubtful, Question
 from cloudforest.model.messages import Closing, Lookup, Record, Unknown
 from cloudforest.model.ports import Entry
 from cloudforest.program.faults import SyntaxFault
@@ -51,14 +51,22 @@ async def records(question: Question) -> AsyncIterator[Record | Closing]:
     pending = _Pending(lookups)
     attributes = {name for kind in ORDER for name in question.to_read(kind)}
     attributes |= {each.attribute.lower() for each in lookups if each.attribute}
+    prove = frozenset(question.request.prove)
+    doubtful: list[Doubtful] = []
     async for entry in question.directory.read(lookups, sorted(attributes)):
         pending.answered(entry)
+        if prove and (missing := prove & question.missing(entry)):
+            doubtful.append((entry, missing))
+            continue
         for record in question.records(entry):
             yield record
+    async for record in question.proved(doubtful):
+        yield record
     for lookup in pending:
         yield Unknown(id=lookup.value)
     yield Closing(
         complete=await question.directory.shows_all(),
         directory=question.identity,
         bindings=dict(question.bound.guids),
+        nested=question.nested,
     )

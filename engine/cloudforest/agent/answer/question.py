@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from cloudforest.agent.answer.binding import Bound, bound, require_unmoved
 from cloudforest.agent.answer.records import Asked
 from cloudforest.base.errors import Refused
 from cloudforest.model.messages import Lookup, Record, SyncRequest
-from cloudforest.model.ports import Directory, Entry
+from cloudforest.model.ports import Directory, Entry, GroupMembers
 from cloudforest.model.program import ObjectType
 from cloudforest.program.forbidden import is_forbidden, is_name
 from cloudforest.program.scoping.resolved import ResolvedScope
@@ -19,10 +19,18 @@ from cloudforest.program.scoping.scope import Scope
 
 ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
 
+Doubtful = tuple[Entry, frozenset[str]]
+"""An object, and what it does not show and may have."""
+
+_NONE = frozenset[str]()
+
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked, and who answers it."""
+    """What was asked, and who answers it.
+
+    `nested` are the groups through which others are in those of the scope.
+    """
 
     request: SyncRequest
     directory: Directory
@@ -30,6 +38,7 @@ class Question:
     bound: Bound
     asked: Asked
     scope: Scope
+    nested: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> tuple[ObjectType, ...]:
@@ -47,6 +56,21 @@ class Question:
         """Yield what may be said; `cleared` attributes are known to have no values."""
         return records.of_entry(entry, self.scope, self.request, self.asked, cleared)
 
+    def missing(self, entry: Entry) -> frozenset[str]:
+        """Return what an object in scope does not show of what was asked for."""
+        return self.asked.missing(entry) if self.scope.clause(entry) is None else _NONE
+
+    async def proved(self, doubtful: Sequence[Doubtful]) -> AsyncIterator[Record]:
+        """Yield objects whose missing attributes may be hidden ones: one question."""
+        if not doubtful:
+            return
+        names = _NONE.union(*(missing for _, missing in doubtful))
+        guids = [each.guid for each, _ in doubtful]
+        empty = await self.directory.empty(guids, sorted(names))
+        for each, missing in doubtful:
+            for record in self.records(each, missing & empty.get(each.guid, set())):
+                yield record
+
     def to_read(self, kind: ObjectType) -> list[str]:
         return records.to_read(self.asked, kind, self.request.scope)
 
@@ -63,7 +87,7 @@ def _refuse_secrets(request: SyncRequest) -> None:
     names = [name for each in request.attributes.values() for name in each]
     names += [each.attribute or "" for each in request.lookups if _by_attribute(each)]
     names += [
-        name for kind in ORDER for name in records.to_read({}, kind, request.scope)
+        name for kind in ORDER for name in records.to_read(Asked(), kind, request.scope)
     ]
     for name in names:
         if not is_name(name):
@@ -78,22 +102,44 @@ def _refuse_secrets(request: SyncRequest) -> None:
             )
 
 
-async def _resolved(
+def _is_whole(found: GroupMembers, known: AbstractSet[str]) -> bool:
+    """Tell whether a group has no other members; `known` are nested groups of before.
+
+    One of them that is a member and was not followed is hidden, with those in it.
+    """
+    return found.whole and found.ids.isdisjoint(known - found.nested)
+
+
+async def _members(
     request: SyncRequest, directory: Directory, it: Bound
-) -> ResolvedScope:
-    scope = request.scope
-    units = scope.organizational_units
-    groups = {
-        it.guids[group]: await directory.members(
-            it.names[group], nested=scope.nested_groups
-        )
-        for group in scope.groups
+) -> dict[str, GroupMembers]:
+    nested = request.scope.nested_groups
+    return {
+        it.guids[group]: await directory.members(it.names[group], nested=nested)
+        for group in request.scope.groups
     }
+
+
+def _resolved(
+    request: SyncRequest, it: Bound, groups: Mapping[str, GroupMembers]
+) -> ResolvedScope:
+    units, known = request.scope.organizational_units, frozenset(request.nested)
     return ResolvedScope(
-        groups=groups,
-        shows_all=await directory.shows_all() if groups else True,
+        groups={guid: each.ids for guid, each in groups.items()},
+        partial=frozenset(
+            guid for guid, each in groups.items() if not _is_whole(each, known)
+        ),
         units=None if units is None else it.named(units),
     )
+
+
+def _nested(
+    request: SyncRequest, groups: Mapping[str, GroupMembers]
+) -> tuple[str, ...]:
+    """Return the nested groups, those among them that are hidden by now."""
+    known = frozenset(request.nested)
+    found = (each.nested | (each.ids & known) for each in groups.values())
+    return tuple(sorted(frozenset[str]().union(*found)))
 
 
 async def bind(request: SyncRequest, directory: Directory) -> Question:
@@ -103,12 +149,16 @@ async def bind(request: SyncRequest, directory: Directory) -> Question:
     """
     _refuse_secrets(request)
     it = await bound(request, directory)
-    resolved = await _resolved(request, directory, it)
+    groups = await _members(request, directory, it)
+    resolved = _resolved(request, it, groups)
     return Question(
         request=request,
         directory=directory,
         identity=await directory.identify(),
         bound=it,
-        asked=records.asked_of(request.attributes),
+        asked=records.asked_of(
+            request.attributes, hides=not await directory.shows_values()
+        ),
         scope=Scope(request.scope, resolved),
+        nested=_nested(request, groups),
     )

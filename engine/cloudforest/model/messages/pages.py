@@ -36,7 +36,10 @@ class SyncRequest(Value, frozen=True):
     `read`: the objects named by `lookups`, deleted ones included.
     `attributes`: what to read of each type; the answer holds nothing else. `bindings`
     are the objectGUIDs that the scope's OUs and groups were bound to, by DN: an OU that
-    was renamed is still the same one. `explain`: say of each clause whether it holds.
+    was renamed is still the same one. `nested` are the groups through which others were
+    in those of the scope. `prove` are the attributes (in lower case) of which a `read`
+    is to tell whether they are empty or hidden. `explain`: say of each clause whether
+    it holds.
     """
 
     id: str
@@ -48,6 +51,8 @@ class SyncRequest(Value, frozen=True):
     watermark: str | None = None
     lookups: tuple[Lookup, ...] = ()
     bindings: dict[str, str] = msgspec.field(default_factory=dict)
+    nested: tuple[str, ...] = ()
+    prove: tuple[str, ...] = ()
     explain: bool = False
     version: Literal[1] = 1
 
@@ -57,7 +62,8 @@ class Closing(Value, frozen=True):
 
     `complete` is false when the directory did not say all that was asked.
     `watermark` is what the next import starts from; `directory` identifies the domain
-    that answered; `bindings` are the objectGUIDs of the scope's OUs and groups by DN.
+    that answered; `bindings` are the objectGUIDs of the scope's OUs and groups by DN,
+    `nested` of the groups in those groups.
     `full` are the types of which everything was read, asked for or not (a cookie may be
     refused). `members`: the members of the scope's groups were sent. `lacks` are the
     rights without which the account can't see deletions. `error` says in one sentence
@@ -68,6 +74,7 @@ class Closing(Value, frozen=True):
     watermark: str | None = None
     directory: str | None = None
     bindings: dict[str, str] = msgspec.field(default_factory=dict)
+    nested: tuple[str, ...] = ()
     full: tuple[ObjectType, ...] = ()
     members: bool = False
     lacks: tuple[str, ...] = ()

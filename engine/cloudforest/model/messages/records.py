@@ -21,7 +21,8 @@ class InScope(Value, frozen=True, tag_field="record", tag="in"):
     `anchor` is mS-DS-ConsistencyGuid if set, else objectGUID, in GUID text. `seen` are
     the names of those attributes that the scope rests on and that the object shows,
     `hidden` of those that it does not show and that no delta named as cleared.
-    `member:GUID` stands for being in one of the scope's groups.
+    `member:GUID` stands for being in one of the scope's groups. `missing` are the names
+    of the attributes asked for that it does not show, and that may be hidden.
     """
 
     id: str
@@ -32,6 +33,7 @@ class InScope(Value, frozen=True, tag_field="record", tag="in"):
     attributes: dict[str, tuple[str, ...]]
     seen: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     clauses: tuple[Clause, ...] = ()
 
 

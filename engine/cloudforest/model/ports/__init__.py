@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from cloudforest.model.ports.bus import AgentBus, Answerer, ListenerBus
-from cloudforest.model.ports.directory import Cookie, Directory, Entry, Kind
+from cloudforest.model.ports.directory import (
+    Cookie,
+    Directory,
+    Entry,
+    GroupMembers,
+    Kind,
+)
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.ports.notices import Mailer, NoticeStore
 from cloudforest.model.ports.store import ProvisioningStore
@@ -15,6 +21,7 @@ __all__ = [
     "Cookie",
     "Directory",
     "Entry",
+    "GroupMembers",
     "IdentityStore",
     "Kind",
     "ListenerBus",

@@ -50,6 +50,19 @@ class Cookie:
     full: bool = False
 
 
+@dataclass(frozen=True)
+class GroupMembers:
+    """The members of a group, by objectGUID.
+
+    `nested` are the groups that were followed. `whole`: it certainly has no others; a
+    group that shows no members may hide them.
+    """
+
+    ids: frozenset[str]
+    nested: frozenset[str] = frozenset()
+    whole: bool = True
+
+
 class Directory(Protocol):
     """One domain. Raises Unavailable or Rejected with a sentence that names it."""
 
@@ -61,8 +74,8 @@ class Directory(Protocol):
         """Return the objectGUID of each DN that exists, keyed by the DN as given."""
         ...
 
-    async def members(self, group: str, *, nested: bool) -> frozenset[str]:
-        """Return the objectGUIDs of the members of the group with this DN."""
+    async def members(self, group: str, *, nested: bool) -> GroupMembers:
+        """Return the members of the group with this DN, `nested` ones too if asked."""
         ...
 
     def changes(
@@ -107,6 +120,10 @@ class Directory(Protocol):
 
     async def shows_all(self) -> bool:
         """Return whether a group that is read has no members but those named."""
+        ...
+
+    async def shows_values(self) -> bool:
+        """Return whether an object that is read has no values but those shown."""
         ...
 
     async def lacking(self) -> tuple[str, ...]:

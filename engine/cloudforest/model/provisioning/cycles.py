@@ -70,16 +70,18 @@ class Attempts(msgspec.Struct, kw_only=True, rename="camel"):
 class Watermark(Value, frozen=True):
     """What a cycle ended at, and what it rests on.
 
-    `digest` is that of the scope program and the attribute list; `directory` and
-    `bindings` are `messages.Closing`'s. If the digest or the directory differs, the
-    next cycle is initial. `lacks` are the rights without which deletions are not seen;
-    then everything managed is asked for by objectGUID once a day, last at `asked`.
+    `digest` is that of the scope program and the attribute list; `directory`,
+    `bindings` and `nested` are `messages.Closing`'s. If the digest or the directory
+    differs, the next cycle is initial. `lacks` are the rights without which deletions
+    are not seen; then everything managed is asked for by objectGUID once a day, last at
+    `asked`.
     """
 
     value: str | None
     digest: str
     directory: str | None
     bindings: dict[str, str]
+    nested: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     asked: datetime | None = None
 

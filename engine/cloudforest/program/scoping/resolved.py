@@ -12,12 +12,12 @@ class ResolvedScope:
     """The scope's groups, each with its members, nested ones if asked: objectGUIDs.
 
     `units` are the DNs of its OUs as they are now; None: as they were written.
-    `shows_all`: no group has other members than these.
+    `partial` are the groups that may have other members than these.
     """
 
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     units: tuple[str, ...] | None = None
-    shows_all: bool = True
+    partial: frozenset[str] = frozenset()
 
     @cached_property
     def members(self) -> frozenset[str]:
@@ -31,15 +31,8 @@ class ResolvedScope:
 
     @cached_property
     def silent(self) -> frozenset[str]:
-        """Return those names for the groups that may have members not shown to us.
-
-        One that shows none at all may be hidden.
-        """
-        return frozenset(
-            _membership(group)
-            for group, members in self.groups.items()
-            if not (members and self.shows_all)
-        )
+        """Return those names for the groups that may have members not shown to us."""
+        return frozenset(map(_membership, self.partial))
 
 
 def _membership(group: str) -> str:

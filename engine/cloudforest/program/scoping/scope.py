@@ -19,6 +19,9 @@ from cloudforest.program.scoping.kleene import Certainty, compile_certainty
 from cloudforest.program.scoping.predicate import Predicate, compile_filter
 from cloudforest.program.scoping.resolved import ResolvedScope
 
+UNPLACED = "distinguishedname"
+"""What an object rests on whose name can't be read: nobody knows where it lies."""
+
 _NONE: frozenset[str] = frozenset()
 
 
@@ -133,7 +136,8 @@ class Scope:
         """Return the attributes that could let an object in, were they not hidden.
 
         One that is known to be cleared is not hidden. None are named where something
-        else keeps the object out for sure.
+        else keeps the object out for sure. `UNPLACED` is among them where the object's
+        name can't be read.
         """
         hidden: frozenset[str] = _NONE
         for name, holds in self._steps(entry):
@@ -152,8 +156,11 @@ class Scope:
             missing = chosen.reads - _shown(entry, chosen.reads) - cleared
             said = chosen.says(entry.attributes, missing)
             return _NONE if said is False else missing
-        is_open = clause == "groups" and entry.type != "group"
-        return self.resolved.silent if is_open else _NONE
+        if clause == "groups" and entry.type != "group":
+            return self.resolved.silent
+        is_placing = clause in {"excluded: distinguishedName", "organizationalUnits"}
+        unplaced = is_placing and _names(entry) is None
+        return frozenset({UNPLACED}) if unplaced else _NONE
 
 
 def needed_attributes(program: ScopeProgram, kind: ObjectType) -> frozenset[str]:

@@ -14,7 +14,9 @@ from cloudforest.provisioning.evaluating.evaluation import (
 from cloudforest.provisioning.evaluating.guarding.check import (
     OF_MEMBERS,
     OF_OBJECTS,
+    REKEYS,
     Tripped,
+    leave_room,
 )
 from cloudforest.provisioning.evaluating.guarding.releasing import drop_moot
 from cloudforest.provisioning.evaluating.guarding.staging import guard
@@ -72,6 +74,7 @@ async def _evaluate(evaluation: Evaluation) -> tuple[Tripped, ...]:
     else:
         await _evaluate_only(evaluation, run.only)
     trips = await guard(evaluation, OF_OBJECTS)
+    await leave_room(evaluation, REKEYS)
     await evaluate_references(evaluation)
     await evaluate_members(evaluation)
     trips += await guard(evaluation, OF_MEMBERS)

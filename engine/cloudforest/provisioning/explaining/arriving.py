@@ -23,6 +23,10 @@ GONE = (
     "The object was deleted: the directory shows its tombstone, or a complete export "
     "does not hold it."
 )
+HIDDEN = (
+    "The object showed these attributes before, and nothing proves that they were "
+    "cleared: what they were stays. See that the agent's account may read them."
+)
 WITHHELD = "Nothing of an object out of scope crosses the bus but its objectGUID."
 
 
@@ -54,6 +58,9 @@ async def _imported(
             for name, values in record.attributes.items()
         },
     }
+    if record.missing and (stored := await run.store.source(run.rows, record.id)):
+        kept = [name for name in record.missing if name in stored.attributes]
+        detail["kept"] = {"because": HIDDEN, "attributes": kept} if kept else None
     if record.type == "group":
         dns = await run.store.dns(run.rows, members[:FIRST])
         first = [dns.get(each, each) for each in members[:FIRST]]

@@ -51,18 +51,25 @@ async def _decided(
     return {"match": step}, await _effects(run, item, match)
 
 
+def _kept(record: InScope, stored: SourceRow | None) -> dict[str, tuple[str, ...]]:
+    """Return what the object showed before, and what nothing proves to be gone."""
+    before = stored.attributes if stored is not None else {}
+    return {name: before[name] for name in record.missing if name in before}
+
+
 async def _service_steps(run: Run, record: InScope, found: Found) -> Steps:
     """Explain match, map and act."""
     mapper = mappers(run.program).get(record.type)
     if mapper is None:
         return {}
+    stored = await run.store.source(run.rows, record.id)
     row = SourceRow(
         id=record.id,
         type=record.type,
         dn=record.dn,
         parent=record.parent,
         anchor=record.anchor,
-        attributes=record.attributes,
+        attributes=record.attributes | _kept(record, stored),
     )
     steps: dict[str, Step] = {"map": mapped(mapper, row)}
     match, effects = await _decided(run, row, mapper)

@@ -18,6 +18,7 @@ from cloudforest.model.messages import (
 )
 from cloudforest.model.program import Attribute
 from cloudforest.model.provisioning import LogQuery
+from cloudforest.program.digest import attributes_to_read
 from cloudforest.program.expressions.reads import COMPUTED
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
@@ -76,12 +77,20 @@ def _domain(dn: str) -> str | None:
     return ".".join(labels) or None
 
 
+def every_attribute(run: Run) -> tuple[str, ...]:
+    """Return what is read of objects, whatever their type."""
+    asked = attributes_to_read(run.program).values()
+    return tuple(sorted({name for names in asked for name in names}))
+
+
 Answer = tuple[list[Record], bool]
 """And whether that was complete."""
 
 
 async def _ask(run: Run, lookups: Sequence[Lookup]) -> Answer:
-    asked = await request(run, "read", lookups=tuple(lookups), explain=True)
+    asked = await request(
+        run, "read", lookups=tuple(lookups), prove=every_attribute(run), explain=True
+    )
     records: list[Record] = []
     closing: Closing | None = None
     async for page in run.bus.ask(asked):

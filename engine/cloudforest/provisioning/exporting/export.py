@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from cloudforest.base.errors import CloudforestError, TargetUnavailable, Unavailable
@@ -59,22 +59,28 @@ class _Export:
 
     async def retry(self) -> None:
         """Send what is in conflict for as long as that frees the values of others."""
-        while stuck := await self._stuck():
+        while await self._is_stuck():
             before = self.done
             await self.drain(PHASE_RETRY, last=False)
-            if self.done == before and not await self._break_rings(stuck):
+            if self.done == before and not await self._break_rings():
                 break
         await self.drain(PHASE_RETRY)
 
-    async def _break_rings(self, stuck: Sequence[Effect]) -> bool:
-        new = [each for each in stuck if each.key not in self.parted]
-        parted = await break_rings(self.run, new)
+    async def _break_rings(self) -> bool:
+        parted = await break_rings(self.run, self._stuck)
         self.parted |= parted
         return bool(parted)
 
-    async def _stuck(self) -> list[Effect]:
-        found = batches(self.run, PHASE_RETRY)
-        return [each async for batch in found for each in batch]
+    async def _stuck(self) -> AsyncIterator[list[Effect]]:
+        """Yield what is in conflict, but what a broken ring was of."""
+        async for batch in batches(self.run, PHASE_RETRY):
+            yield [each for each in batch if each.key not in self.parted]
+
+    async def _is_stuck(self) -> bool:
+        run = self.run
+        return bool(
+            await run.store.pending(run.rows, run.id, PHASE_RETRY, after="", limit=1)
+        )
 
 
 async def _go(export: _Export) -> None:

@@ -2,75 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Mapping,
+    Sequence,
+)
+from functools import partial
+from itertools import islice
 
 from msgspec.structs import replace
 
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.provisioning import PHASE_RETRY, Change, Effect, Link, Outcome
-from cloudforest.program.attribute import comparable
 from cloudforest.provisioning.escrow import escrow
+from cloudforest.provisioning.evaluating.guarding.check import REKEYS
 from cloudforest.provisioning.exporting.sending import link_of, rewritten
+from cloudforest.provisioning.exporting.ways import Ring, Ways, moves
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import WAITS_FOR_STAGE, staged_owners
 from cloudforest.provisioning.run import Run
 
 BATCH = 500
 CONFLICT = "conflict: "
-REKEYS = frozenset({"rekeys"})
-"""The budget that whoever exchanges a value bears in any case."""
-Value = tuple[str, str, str]
-"""Resource type, path, and the text as compared."""
-
-
-def _moves(effect: Effect) -> Iterator[Change]:
-    """Yield the changes from one text to another."""
-    for each in effect.changes:
-        if isinstance(each.before, str) and isinstance(each.after, str):
-            yield each
-
-
-def _value(effect: Effect, path: str, text: str) -> Value:
-    return effect.resource_type, path, comparable(path, text)
-
-
-def _ways(effects: Iterable[Effect]) -> dict[str, dict[str, str]]:
-    """Return by path who is in whose way: by key, the key of the one before them."""
-    effects = list(effects)
-    holders = {
-        _value(each, move.path, move.before): each.key
-        for each in effects
-        for move in _moves(each)
-    }
-    ways: dict[str, dict[str, str]] = {}
-    for each in effects:
-        for move in _moves(each):
-            holder = holders.get(_value(each, move.path, move.after))
-            if holder is not None and holder != each.key:
-                ways.setdefault(move.path, {})[each.key] = holder
-    return ways
-
-
-def _rings_of(way: Mapping[str, str]) -> Iterator[list[str]]:
-    seen: set[str] = set()
-    for start in sorted(way):
-        trail: list[str] = []
-        at: str | None = start
-        while at is not None and at not in seen:
-            seen.add(at)
-            trail.append(at)
-            at = way.get(at)
-        if at in trail:
-            yield trail[trail.index(str(at)) :]
-
-
-def rings(effects: Iterable[Effect]) -> list[tuple[str, list[str]]]:
-    """Return each ring as its path and the keys of its effects. Pure."""
-    return [
-        (path, ring)
-        for path, way in sorted(_ways(effects).items())
-        for ring in _rings_of(way)
-    ]
 
 
 def parked(value: str, id_: str) -> str:
@@ -82,7 +36,7 @@ def parked(value: str, id_: str) -> str:
 def _aside(effect: Effect, paths: Sequence[str]) -> tuple[Change, ...]:
     return tuple(
         replace(move, after=parked(move.before, effect.id))
-        for move in _moves(effect)
+        for move in moves(effect)
         if move.path in paths
     )
 
@@ -120,47 +74,82 @@ async def _park(run: Run, effect: Effect, link: Link, paths: Sequence[str]) -> N
 def _may_be_freed(held: Effect) -> bool:
     """Tell whether it waits for a value alone: the guard has not counted it."""
     in_conflict = (held.reason or "").startswith(CONFLICT)
-    return in_conflict and REKEYS.issuperset(held.guards)
+    return in_conflict and {REKEYS}.issuperset(held.guards)
 
 
-async def _with_waiting(run: Run, stuck: Sequence[Effect]) -> dict[str, Effect]:
-    """Add who was in conflict before, and waits in escrow."""
-    found: dict[str, Effect] = {}
+async def _waiting(run: Run) -> AsyncIterator[list[Effect]]:
+    """Yield who was in conflict before, and waits in escrow."""
     after = ""
     while page := await run.store.escrow_page(run.rows, after=after, limit=BATCH):
-        found |= {each.key: each for each, _ in page if _may_be_freed(each)}
+        yield [each for each, _ in page if _may_be_freed(each)]
         after = page[-1][0].key
-    return found | {each.key: each for each in stuck}
 
 
-async def _free(run: Run, effects: Sequence[Effect]) -> None:
-    """Let those be tried again now that were in escrow."""
+async def _free(run: Run, effects: Sequence[Effect]) -> bool:
+    """Let those be tried again now that were in escrow; False: no budget bears them."""
     held = [each for each in effects if each.state == "escrowed"]
+    room = run.room.get(REKEYS)
+    if room is not None:
+        if len(held) > room:
+            return False
+        run.room[REKEYS] = room - len(held)
     run.counts.escrow -= len(held)
     freed = [replace(each, state="pending", phase=PHASE_RETRY) for each in held]
     await run.store.save_effects(run.rows, run.id, freed)
+    return True
 
 
-async def break_rings(run: Run, stuck: Sequence[Effect]) -> frozenset[str]:
+async def _break(run: Run, found: Mapping[str, Sequence[Ring]]) -> frozenset[str]:
+    """Break rings, by the key of their first effect; return whose they were."""
+    keys = {key for some in found.values() for _, ring in some for key in ring}
+    effects = await run.store.effects(run.rows, sorted(keys))
+    links = await run.store.links(run.job.target, [effects[key].id for key in found])
+    broken: set[str] = set()
+    for first, some in found.items():
+        members = {key for _, ring in some for key in ring}
+        if not await _free(run, [effects[key] for key in sorted(members - broken)]):
+            continue
+        broken |= members
+        if (link := links.get(effects[first].id)) is not None:
+            await _park(run, effects[first], link, [path for path, _ in some])
+    return frozenset(broken)
+
+
+Batches = Callable[[], AsyncIterator[list[Effect]]]
+"""Yields effects, a batch at a time, each time it is called."""
+
+
+async def _ways(run: Run, stuck: Batches) -> tuple[Ways, set[str]]:
+    """Return who is in whose way, and the keys of those stuck."""
+    ways, keys = Ways(), set[str]()
+    async for batch in stuck():
+        ways.hold(batch)
+        keys.update(each.key for each in batch)
+    waiting = partial(_waiting, run)
+    async for batch in waiting() if keys else stuck():
+        ways.hold(each for each in batch if each.key not in keys)
+    for read in (stuck, waiting) if keys else ():
+        async for batch in read():
+            ways.follow(batch)
+    return ways, keys
+
+
+async def break_rings(run: Run, stuck: Batches) -> frozenset[str]:
     """Park one of each ring that those in conflict are part of; return the rings' keys.
 
-    What waits in escrow for its conflict is tried again with its ring.
+    What waits in escrow for its conflict is tried again with its ring, if the guard
+    bears it.
     """
-    if not stuck:
-        return frozenset()
-    effects = await _with_waiting(run, stuck)
-    keys = {each.key for each in stuck}
-    found = [(path, ring) for path, ring in rings(effects.values()) if keys & {*ring}]
-    members = frozenset(key for _, ring in found for key in ring)
-    await _free(run, [effects[key] for key in sorted(members)])
-    paths: dict[str, list[str]] = {}
-    for path, ring in found:
-        paths.setdefault(ring[0], []).append(path)
-    links = await run.store.links(run.job.target, [effects[key].id for key in paths])
-    for key, some in paths.items():
-        if (link := links.get(effects[key].id)) is not None:
-            await _park(run, effects[key], link, some)
-    return members
+    ways, keys = await _ways(run, stuck)
+    found: dict[str, list[Ring]] = {}
+    for path, ring in ways.rings():
+        if not keys.isdisjoint(ring):
+            found.setdefault(ring[0], []).append((path, ring))
+    broken: frozenset[str] = frozenset()
+    firsts = iter(found)
+    while some := list(islice(firsts, BATCH)):
+        broken |= await _break(run, {first: found[first] for first in some})
+    return broken
 
 
 async def in_the_way(run: Run, mapper: Mapper, effect: Effect) -> str | None:

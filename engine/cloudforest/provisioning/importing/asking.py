@@ -77,9 +77,11 @@ def _unread(run: Run, records: Sequence[Record]) -> list[LogEntry]:
 
 async def _ask(run: Run, ids: Sequence[str], directory: str | None) -> None:
     generation = await run.store.begin_import(run.rows, run.id)
+    prove = tuple(sorted(await run.store.doubted(run.rows, ids)))
     lookups = tuple(Lookup(by="guid", value=each) for each in ids)
     closing: Closing | None = None
-    async for page in run.bus.ask(await request(run, "read", lookups=lookups)):
+    asked = await request(run, "read", lookups=lookups, prove=prove)
+    async for page in run.bus.ask(asked):
         await run.store.save_answers(run.rows, generation, page.records)
         if unread := _unread(run, page.records):
             await run.store.log(unread)
@@ -88,7 +90,9 @@ async def _ask(run: Run, ids: Sequence[str], directory: str | None) -> None:
         run.progress("import", run.counts.read)
         closing = page.closing
     ended = require_end(run, closing, directory)
-    await run.store.finish_asking(run.rows, generation, ids, complete=ended.complete)
+    await run.store.finish_asking(
+        run.rows, generation, ids, complete=ended.complete, proved=prove
+    )
 
 
 async def ask(run: Run, directory: str | None) -> None:

@@ -34,6 +34,7 @@ def _cursor(page: Page, start: Watermark | None, digest: str) -> Watermark | Non
         digest=digest,
         directory=start.directory if start else None,
         bindings=start.bindings if start else {},
+        nested=start.nested if start else (),
         lacks=start.lacks if start else (),
         asked=start.asked if start else None,
     )
@@ -87,6 +88,7 @@ def _end(run: Run, start: Watermark | None, closing: Closing) -> ImportEnd:
         digest=program_digest(run.program),
         directory=closing.directory,
         bindings=closing.bindings,
+        nested=closing.nested,
         lacks=lacks,
         asked=now if due else asked,
     )

@@ -40,6 +40,7 @@ async def request(
         scope=run.program.scope,
         attributes=attributes_to_read(run.program),
         bindings=_bound(run.program.scope, held.bindings) if held else {},
+        nested=held.nested if held else (),
         **more,
     )
 

@@ -23,7 +23,7 @@ from cloudforest.adapters.directory.ldap.session.trust import Account, Trust
 from cloudforest.adapters.directory.stream import in_thread, signals
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import Cookie, Entry, Kind
+from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
 
 
 def _asked(attributes: Sequence[str]) -> list[str]:
@@ -73,7 +73,7 @@ class LdapDirectory:
         async with self._controllers.session() as session:
             return await asyncio.to_thread(search.guids, session, self._base, dns)
 
-    async def members(self, group: str, *, nested: bool) -> frozenset[str]:
+    async def members(self, group: str, *, nested: bool) -> GroupMembers:
         read = membership.nested if nested else membership.direct
         async with self._controllers.session() as session:
             return await asyncio.to_thread(read, session, self._base, group)
@@ -132,6 +132,10 @@ class LdapDirectory:
     async def shows_all(self) -> bool:
         """Values that a controller sends in ranges are all fetched."""
         return True
+
+    async def shows_values(self) -> bool:
+        """Return False: a right may hide any of them."""
+        return False
 
     async def lacking(self) -> tuple[str, ...]:
         """Whether it may replicate is what the last read of changes found out."""

@@ -81,23 +81,35 @@ def _account(session: Session, names: Sequence[str]) -> _Account:
     return _Account(frozenset(sids), dict(_abouts(session, schema, names)))
 
 
+def _proved(
+    session: Session, base: str, account: _Account, *, guids: Sequence[str]
+) -> Iterator[tuple[str, frozenset[str]]]:
+    wanted = filters.any_of([Lookup(by="guid", value=guid) for guid in guids])
+    asked = ["objectGUID", _DESCRIPTOR, *account.abouts]
+    for raw in _found(session, base, wanted, asked) if wanted else ():
+        held = raw.attributes
+        bare = account.reads(held.get(_DESCRIPTOR, [])) - _shown(held)
+        for guid in held.get("objectguid", []):
+            yield values.guid_text(guid), bare
+
+
 def empty(
     session: Session, base: str, *, guids: Sequence[str], names: Sequence[str]
 ) -> dict[str, frozenset[str]]:
     """Return, by objectGUID, the attributes that can be read and have no values.
 
-    One query for all objects, of which there are few; `names` are in lower case.
+    A query for as many objects as one may name; `names` are in lower case.
     """
-    wanted = filters.any_of([Lookup(by="guid", value=guid) for guid in guids])
+    if not guids or not names:
+        return {}
     account = _account(session, names)
-    proved: dict[str, frozenset[str]] = {}
-    asked = ["objectGUID", _DESCRIPTOR, *names]
-    for raw in _found(session, base, wanted, asked) if wanted else ():
-        held = raw.attributes
-        bare = account.reads(held.get(_DESCRIPTOR, [])) - _shown(held)
-        for guid in held.get("objectguid", []):
-            proved[values.guid_text(guid)] = bare
-    return proved
+    return {
+        guid: bare
+        for start in range(0, len(guids), search.LOOKUPS)
+        for guid, bare in _proved(
+            session, base, account, guids=guids[start : start + search.LOOKUPS]
+        )
+    }
 
 
 def _shown(held: Mapping[str, Sequence[bytes]]) -> frozenset[str]:

@@ -8,40 +8,80 @@ for 5,000 contacts on Samba. So groups are followed here, one level at a time.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 
-from cloudforest.adapters.directory.ldap import filters, search
+from cloudforest.adapters.directory.entries import Found
+from cloudforest.adapters.directory.ldap import emptiness, filters, search
 from cloudforest.adapters.directory.ldap.session.session import Session
 from cloudforest.model.messages import Lookup
+from cloudforest.model.ports import GroupMembers
+
+_MEMBER = "member"
 
 
-def _members(session: Session, base: str, groups: Collection[str]) -> Iterator[str]:
-    """Yield the objectGUIDs of the members of the groups with these DNs."""
-    lookups = [Lookup(by="dn", value=dn) for dn in groups]
-    asked = ["objectGUID", "member"]
-    for each in search.objects(session, base, lookups=lookups, attributes=asked):
-        yield from each.members
+def _guid(found: Found) -> str:
+    return found.attributes["objectguid"][0]
 
 
-def _groups_in(session: Session, base: str, groups: Collection[str]) -> Iterator[str]:
-    """Yield the DNs of the groups that are members of one of these."""
-    names = tuple(groups)
-    for start in range(0, len(names), search.LOOKUPS):
-        some = filters.groups_in(names[start : start + search.LOOKUPS])
-        for each in search.found_below(session, base, filter=some):
-            yield each.dn
+@dataclass
+class _Reading:
+    """What was read: `bare` are the groups that show no members."""
+
+    session: Session
+    base: str
+    members: set[str] = field(default_factory=set)
+    bare: set[str] = field(default_factory=set)
+    missed: bool = False
+
+    def read(self, groups: Collection[str]) -> None:
+        """Read the members of the groups with these DNs."""
+        lookups = [Lookup(by="dn", value=dn) for dn in groups]
+        asked = ["objectGUID", _MEMBER]
+        read = 0
+        for each in search.objects(
+            self.session, self.base, lookups=lookups, attributes=asked
+        ):
+            read += 1
+            self.members.update(each.members)
+            if not each.members:
+                self.bare.add(_guid(each))
+        self.missed |= read < len(groups)
+
+    def groups_in(self, groups: Collection[str]) -> Iterator[Found]:
+        """Yield the groups that are members of one of these."""
+        names = tuple(groups)
+        for start in range(0, len(names), search.LOOKUPS):
+            some = filters.groups_in(names[start : start + search.LOOKUPS])
+            yield from search.found_below(self.session, self.base, filter=some)
+
+    def is_whole(self) -> bool:
+        """Tell whether the groups that show no members are proved to have none."""
+        if self.missed:
+            return False
+        proved = emptiness.empty(
+            self.session, self.base, guids=sorted(self.bare), names=[_MEMBER]
+        )
+        return all(_MEMBER in proved.get(each, ()) for each in self.bare)
 
 
-def direct(session: Session, base: str, group: str) -> frozenset[str]:
-    return frozenset(_members(session, base, [group]))
+def direct(session: Session, base: str, group: str) -> GroupMembers:
+    reading = _Reading(session, base)
+    reading.read([group])
+    return GroupMembers(frozenset(reading.members), whole=reading.is_whole())
 
 
-def nested(session: Session, base: str, group: str) -> frozenset[str]:
+def nested(session: Session, base: str, group: str) -> GroupMembers:
     """Return the members through any number of groups, which may form a circle."""
-    members: set[str] = set()
+    reading = _Reading(session, base)
+    followed: set[str] = set()
     seen: set[str] = set()
     level = {group}
     while level:
-        members.update(_members(session, base, level))
+        reading.read(level)
         seen |= level
-        level = set(_groups_in(session, base, level)) - seen
-    return frozenset(members)
+        found = {each.dn: _guid(each) for each in reading.groups_in(level)}
+        followed.update(found.values())
+        level = found.keys() - seen
+    return GroupMembers(
+        frozenset(reading.members), frozenset(followed), whole=reading.is_whole()
+    )

@@ -18,7 +18,7 @@ from cloudforest.adapters.directory.ldif.index import Index, build
 from cloudforest.adapters.directory.stream import in_thread
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import Cookie, Entry, Kind
+from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
 from cloudforest.program.scoping.dn import is_below, parse_dn
 
 LOOK_SECONDS = 3.0
@@ -87,7 +87,7 @@ class LdifDirectory:
             dn: values.guid_text(raw) for dn, raw in found.items() if raw is not None
         }
 
-    async def members(self, group: str, *, nested: bool) -> frozenset[str]:
+    async def members(self, group: str, *, nested: bool) -> GroupMembers:
         index = await self._indexed()
         return await asyncio.to_thread(
             search.members, self._path, index, group=group, nested=nested
@@ -147,6 +147,8 @@ class LdifDirectory:
 
     async def shows_all(self) -> bool:
         return (await self._indexed()).complete
+
+    shows_values = shows_all
 
     async def lacking(self) -> tuple[str, ...]:
         """Whoever exported the file needed the rights."""

@@ -13,7 +13,7 @@ from cloudforest.adapters.directory.entries import ALWAYS, Found
 from cloudforest.adapters.directory.ldif.index import Index
 from cloudforest.adapters.directory.ldif.reader import Pattern, Record, attributes, read
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import Kind
+from cloudforest.model.ports import GroupMembers, Kind
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 
@@ -155,27 +155,33 @@ def named(
             yield _found(record, index, wanted)
 
 
-def _direct_members(
-    path: Path, index: Index, groups: AbstractSet[bytes]
-) -> frozenset[str]:
-    return frozenset(
-        member
-        for record in _records(path)
-        if record.values(_GUID)["objectguid"][0] in groups
-        for member in _found(record, index, _GROUP).members
-    )
+def _groups(
+    path: Path, index: Index, guids: AbstractSet[bytes]
+) -> Iterator[Sequence[str]]:
+    """Yield the members of those of the objects that are groups."""
+    for record in _records(path):
+        if record.values(_GUID)["objectguid"][0] in guids:
+            found = _found(record, index, _GROUP)
+            if "group" in map(str.lower, found.attributes["objectclass"]):
+                yield found.members
 
 
-def members(path: Path, index: Index, *, group: str, nested: bool) -> frozenset[str]:
-    """Return the members of a group; each level of nesting is one pass."""
+def members(path: Path, index: Index, *, group: str, nested: bool) -> GroupMembers:
+    """Return the members of a group; each level of nesting is one pass.
+
+    An export does not say whether a group without members has none.
+    """
     head = index.guid(group)
     frontier = frozenset() if head is None else frozenset({head})
     seen = frontier
     found: set[str] = set()
+    whole = index.complete
     while frontier:
-        direct = _direct_members(path, index, frontier)
+        level = list(_groups(path, index, frontier))
+        whole &= all(level)
+        direct = frozenset(each for some in level for each in some)
         found |= direct
         below = frozenset(uuid.UUID(each).bytes_le for each in direct)
         frontier = below - seen if nested else frozenset()
         seen |= below
-    return frozenset(found)
+    return GroupMembers(frozenset(found), whole=whole)

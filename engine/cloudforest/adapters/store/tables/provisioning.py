@@ -23,6 +23,8 @@ from sqlalchemy import (
 
 from cloudforest.adapters.store.tables.metadata import metadata
 
+# `doubted` names the attributes that the object does not show any more, and of which
+# nothing proves that they were cleared: what they were is kept.
 # `digest` is that of what a mapping sees. `settled` is the digest of the programs under
 # which the row last needed nothing, or the cycle that is to write what it needs.
 source = Table(
@@ -40,6 +42,7 @@ source = Table(
     Column("settled", String(64)),
     Column("seen", JSON, nullable=False),
     Column("attributes", JSON, nullable=False),
+    Column("doubted", Text),
     Index("source_guid", "guid"),
 )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
+from cloudforest.model.registration import Budget
 from cloudforest.model.value import Value
 from cloudforest.program.guard import limit, tripped
 from cloudforest.provisioning.evaluating.evaluation import Evaluation
 
-OF_OBJECTS = frozenset(
-    {"creates", "disables", "deletes", "attributesBlanked", "rekeys"}
-)
+REKEYS = "rekeys"
+"""The budget of a change of what is matched by, also where only the export finds it."""
+OF_OBJECTS = frozenset({"creates", "disables", "deletes", "attributesBlanked", REKEYS})
 OF_MEMBERS = frozenset({"memberRemovals", "groupsEmptied"})
 
 
@@ -37,6 +38,22 @@ class Tripped(Value, frozen=True):
         )
 
 
+async def _total(evaluation: Evaluation, guard: str, budget: Budget) -> int:
+    """Return what was written or staged in the budget's window, with what is new."""
+    since = evaluation.now - timedelta(seconds=budget.window)
+    written = await evaluation.run.store.spent(evaluation.run.job.name, guard, since)
+    return written + evaluation.waiting[guard] + evaluation.tally[guard]
+
+
+async def leave_room(evaluation: Evaluation, guard: str) -> None:
+    """Note how many effects the budget bears that only the export will find."""
+    run = evaluation.run
+    if (budget := run.job.guard.get(guard)) is None:
+        return
+    most = limit(budget, await run.store.managed(run.rows, run.job.target))
+    run.room[guard] = max(0, most - await _total(evaluation, guard, budget))
+
+
 async def check(evaluation: Evaluation, guards: Collection[str]) -> dict[str, Tripped]:
     """Return which of the budgets the cycle's new effects exceed, by name."""
     run = evaluation.run
@@ -49,9 +66,7 @@ async def check(evaluation: Evaluation, guards: Collection[str]) -> dict[str, Tr
         if (budget := run.job.guard.get(guard)) is None:
             continue
         new = evaluation.tally[guard]
-        since = evaluation.now - timedelta(seconds=budget.window)
-        written = await run.store.spent(run.job.name, guard, since)
-        total = written + evaluation.waiting[guard] + new
+        total = await _total(evaluation, guard, budget)
         if tripped(budget, managed=managed, cycle=new, window=total):
             exceeded[guard] = Tripped(
                 job=run.job.name,

@@ -79,7 +79,7 @@ async def _stage_batch(
 
 async def _save(evaluation: Evaluation, content: Content) -> None:
     run, trip = evaluation.run, content.tripped
-    if run.is_scratch or trip.digest in run.allowed:
+    if run.is_scratch:
         return
     await run.store.save_stage(
         Stage(
@@ -98,13 +98,18 @@ async def _save(evaluation: Evaluation, content: Content) -> None:
 async def guard(evaluation: Evaluation, guards: Collection[str]) -> tuple[Tripped, ...]:
     """Stage what these budgets do not bear; return those that are exceeded.
 
-    What was allowed beforehand, from a plan, is not staged: its digest is known.
+    What was allowed beforehand, from a plan, is not staged: its digest is known. It is
+    a stage that was released all the same, so that its allowance ends with it.
     """
     exceeded = await check(evaluation, guards)
     if not exceeded:
         return ()
     made = await contents(evaluation.run, exceeded)
     trips = {name: each.tripped for name, each in made.items()}
+    for content in made.values():
+        if content.tripped.digest in evaluation.run.allowed:
+            # Should we die before the effects are stored, the allowance still ends.
+            await _save(evaluation, content)
     async for batch in candidates(evaluation.run):
         counted = [each for each in batch if guard_of(each, trips) is not None]
         await _stage_batch(evaluation, counted, trips)

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("settled", sa.String(length=64), nullable=True),
         sa.Column("seen", sa.JSON(), nullable=False),
         sa.Column("attributes", sa.JSON(), nullable=False),
+        sa.Column("doubted", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("job", "guid"),
     )
     op.create_index("source_guid", "source", ["guid"], unique=False)

@@ -48,13 +48,15 @@ encode = msgspec.json.Encoder().encode
 
 
 def _close(
-    connection: Connection, job: str, ids: Sequence[str], state: str, now: datetime
+    connection: Connection, ids: Sequence[str], state: str, now: datetime
 ) -> None:
     """End stages: their effects and allowances go, that they were there stays.
 
-    What waited for the decision is due.
+    What waited for the decision is due, also where another job of the target waited.
     """
-    release(connection, job, None, now, reason=HELD_BY_STAGE)
+    held = select(effect.c.job).where(effect.c.state == "escrowed").distinct()
+    for each in connection.execute(held).scalars().all():
+        release(connection, each, None, now, reason=HELD_BY_STAGE)
     connection.execute(update(stage).where(stage.c.id.in_(ids)).values(state=state))
     connection.execute(delete(staged).where(staged.c.stage.in_(ids)))
     connection.execute(delete(allowance).where(allowance.c.stage.in_(ids)))
@@ -167,7 +169,7 @@ class Stages(Part):
         def work(connection: Connection) -> None:
             ids = list(connection.execute(ended).scalars())
             if ids:
-                _close(connection, job, ids, "closed", now)
+                _close(connection, ids, "closed", now)
 
         await self.database.run(work)
 
@@ -176,7 +178,7 @@ class Stages(Part):
             number = 0
             while some := _discard_some(connection, stage.job, stage.id):
                 number += some
-            _close(connection, stage.job, [stage.id], "discarded", now)
+            _close(connection, [stage.id], "discarded", now)
             return number
 
         return await self.database.run(work)

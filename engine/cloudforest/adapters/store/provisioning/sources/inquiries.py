@@ -17,7 +17,7 @@ from cloudforest.adapters.store.provisioning.part import (
     Part,
     slices,
 )
-from cloudforest.adapters.store.provisioning.sources import open_questions
+from cloudforest.adapters.store.provisioning.sources import doubting, open_questions
 from cloudforest.adapters.store.provisioning.sources.records import (
     save_records,
     stored,
@@ -56,6 +56,13 @@ class Inquiries(Part):
             lambda connection: list(connection.execute(query).scalars())
         )
 
+    async def doubted(self, job: str, ids: Sequence[str]) -> frozenset[str]:
+        def work(connection: Connection) -> frozenset[str]:
+            found = doubting.doubts(connection, job, ids)
+            return frozenset[str]().union(*(names for _, names in found))
+
+        return await self.database.run(work)
+
     async def save_answers(
         self, job: str, generation: int, records: Sequence[Record]
     ) -> None:
@@ -68,12 +75,20 @@ class Inquiries(Part):
         await self.database.run(work)
 
     async def finish_asking(
-        self, job: str, generation: int, ids: Sequence[str], *, complete: bool
+        self,
+        job: str,
+        generation: int,
+        ids: Sequence[str],
+        *,
+        complete: bool,
+        proved: Sequence[str] = (),
     ) -> None:
         def work(connection: Connection) -> None:
             _not_found(connection, job, generation, ids)
             if complete:
                 forget_older_members(connection, job, generation)
             open_questions.remove(connection, job, ids)
+            left = doubting.unproved(connection, job, ids, proved)
+            open_questions.add(connection, job, left)
 
         await self.database.run(work)

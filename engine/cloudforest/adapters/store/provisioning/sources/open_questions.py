@@ -25,6 +25,10 @@ from cloudforest.adapters.store.provisioning.part import (
     upsert,
 )
 from cloudforest.adapters.store.provisioning.presence import is_held, is_linked
+from cloudforest.adapters.store.provisioning.sources.doubting import (
+    doubts,
+    is_unknown,
+)
 from cloudforest.adapters.store.provisioning.sources.records import (
     Stored,
 )
@@ -64,6 +68,15 @@ def ask_groups(connection: Connection, job: str, said: Said) -> None:
     add(connection, job, doubted_groups(connection, job, back))
 
 
+def _doubtful(connection: Connection, job: str, before: Stored) -> list[str]:
+    """Return those who show less than before, and were not asked for that yet."""
+    return [
+        id_
+        for id_, names in doubts(connection, job, before)
+        if not names <= frozenset((before[id_].doubted or "").split())
+    ]
+
+
 def from_page(
     connection: Connection, job: str, generation: int, said: Said, before: Stored
 ) -> None:
@@ -76,7 +89,8 @@ def from_page(
     entering = [
         each for each in groups if each not in before or before[each].state != "in"
     ]
-    add(connection, job, [*said.unknown, *entering])
+    doubtful = _doubtful(connection, job, before)
+    add(connection, job, [*said.unknown, *entering, *doubtful])
     ask_groups(connection, job, said)
     for some in slices(said.moved):
         lie_in = _unnamed(job, generation).where(source.c.parent.in_(some))
@@ -147,5 +161,4 @@ def from_end(
         linked = is_linked(target, source.c.guid)
         insert_missing(connection, inquiry, job, unnamed.where(linked))
     if end.again != "nobody":
-        unknown = unnamed.where(source.c.state == "unknown")
-        insert_missing(connection, inquiry, job, unknown)
+        insert_missing(connection, inquiry, job, unnamed.where(is_unknown()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -14,6 +14,12 @@ from cloudforest.adapters.store.provisioning.members.memberships import (
     save_members,
 )
 from cloudforest.adapters.store.provisioning.part import Row, slices, upsert
+from cloudforest.adapters.store.provisioning.sources.doubting import (
+    Held,
+    doubted,
+    held_values,
+    with_kept,
+)
 from cloudforest.adapters.store.provisioning.sources.said import Said
 from cloudforest.adapters.store.provisioning.sources.settling import unsettle
 from cloudforest.adapters.store.tables import scope_member, source
@@ -33,6 +39,7 @@ class Before:
     digest: str
     settled: str | None
     seen: Sequence[str]
+    doubted: str | None
 
 
 Stored = Mapping[str, Before]
@@ -41,7 +48,8 @@ Stored = Mapping[str, Before]
 def stored(connection: Connection, job: str, ids: Collection[str]) -> Stored:
     """Return what there is already of the objects."""
     columns = source.c
-    kept = (columns.state, columns.digest, columns.settled, columns.seen)
+    said = (columns.state, columns.digest, columns.settled)
+    kept = (*said, columns.seen, columns.doubted)
     return {
         guid: Before(*rest)
         for some in slices(ids)
@@ -66,7 +74,10 @@ def _digest(record: InScope) -> str:
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
-def _row(job: str, generation: int, record: InScope, before: Stored) -> Row:
+def _row(
+    job: str, generation: int, said: InScope, *, before: Stored, held: Held
+) -> Row:
+    record = with_kept(said, held)
     digest = _digest(record)
     old = before.get(record.id)
     same = old is not None and (old.state, old.digest) == ("in", digest)
@@ -83,7 +94,22 @@ def _row(job: str, generation: int, record: InScope, before: Stored) -> Row:
         "settled": old.settled if old is not None and same else None,
         "seen": _seen(record, old),
         "attributes": record.attributes,
+        "doubted": doubted(said, held),
     }
+
+
+def _held(
+    connection: Connection, job: str, said: Iterable[InScope], before: Stored
+) -> dict[str, Held]:
+    """Return what those showed before who may hide something now: who changed."""
+    changed = [
+        each.id
+        for each in said
+        if each.missing
+        and each.id in before
+        and before[each.id].digest != _digest(each)
+    ]
+    return held_values(connection, job, changed)
 
 
 def _seen(record: InScope, old: Before | None) -> list[str]:
@@ -118,7 +144,7 @@ def _leave(
     """Change the state; who has left keeps no values."""
     values: Row = {"state": state, "settled": None}
     if state != "unknown":
-        values |= {"seen": [], "attributes": {}}
+        values |= {"seen": [], "attributes": {}, "doubted": None}
     for some in slices(ids):
         connection.execute(
             update(source)
@@ -142,10 +168,11 @@ def save_records(
 ) -> None:
     """Store rows and memberships. An object never seen in scope gets no row."""
     states = {id_: _presence(each, before) for id_, each in said.named.items()}
+    there = [each for each in said.named.values() if isinstance(each, InScope)]
+    held = _held(connection, job, there, before)
     rows = [
-        _row(job, generation, each, before)
-        for each in said.named.values()
-        if isinstance(each, InScope)
+        _row(job, generation, each, before=before, held=held.get(each.id, {}))
+        for each in there
     ]
     upsert(connection, source, rows)
     left = {id_: states[id_] for id_ in before if states[id_] != "in"}

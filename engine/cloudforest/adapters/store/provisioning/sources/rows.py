@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from cloudforest.adapters.store.provisioning.part import Part, slices
 from cloudforest.adapters.store.provisioning.presence import is_looked_at
+from cloudforest.adapters.store.provisioning.sources.doubting import is_unknown
 from cloudforest.adapters.store.tables import link, source
 from cloudforest.model.provisioning import SourceRow
 
@@ -90,7 +91,7 @@ class Sources(Part):
     async def unknown_objects(
         self, job: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
-        unknown = (source.c.job == job, source.c.state == "unknown")
+        unknown = (source.c.job == job, is_unknown())
         first = select(source.c.guid).where(*unknown).order_by(source.c.guid)
 
         def work(connection: Connection) -> tuple[int, tuple[str, ...]]:

@@ -36,5 +36,8 @@ class Sources(Protocol):
     async def unknown_objects(
         self, job: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
-        """Return how many objects are unknown, and the first of them."""
+        """Return how many objects are unknown, and the first of them.
+
+        Those count who show less than before, and nothing proves what they lack.
+        """
         ...

@@ -1,0 +1,76 @@
+"""Values that an object no longer shows: kept until they are proved to be gone.
+
+A right may hide an attribute of a living person, who then looks as if it had been
+cleared: what we wrote must not be blanked for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Connection, or_, select
+
+from cloudforest.adapters.store.provisioning.part import slices
+from cloudforest.adapters.store.tables import source
+from cloudforest.model.messages import InScope
+
+ANCHOR = "ms-ds-consistencyguid"
+
+Held = Mapping[str, tuple[str, ...]]
+
+
+def is_unknown() -> ColumnElement[bool]:
+    """Say in SQL: not found, or shows less than before; asked for again once a day."""
+    return or_(source.c.state == "unknown", source.c.doubted.is_not(None))
+
+
+def held_values(
+    connection: Connection, job: str, ids: Collection[str]
+) -> dict[str, Held]:
+    """Return what objects that are held showed before."""
+    held = source.c.state.in_(("in", "unknown"))
+    columns = (source.c.guid, source.c.attributes)
+    return {
+        guid: attributes
+        for some in slices(ids)
+        for guid, attributes in connection.execute(
+            select(*columns).where(source.c.job == job, source.c.guid.in_(some), held)
+        )
+    }
+
+
+def doubted(record: InScope, held: Held) -> str | None:
+    """Name what it showed before and does not show now; None: nothing."""
+    return " ".join(name for name in record.missing if held.get(name)) or None
+
+
+def with_kept(record: InScope, held: Held) -> InScope:
+    """Return an object with what it showed before and nothing proves to be gone."""
+    names = (doubted(record, held) or "").split()
+    if not names:
+        return record
+    kept = {name: tuple(held[name]) for name in names}
+    anchor = kept.get(ANCHOR, (record.anchor,))[0]
+    return replace(record, anchor=anchor, attributes={**record.attributes, **kept})
+
+
+def doubts(
+    connection: Connection, job: str, ids: Collection[str]
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield the objects of which something is doubted, and what."""
+    columns = (source.c.guid, source.c.doubted)
+    for some in slices(ids):
+        of_these = select(*columns).where(
+            source.c.job == job, source.c.guid.in_(some), source.c.doubted.is_not(None)
+        )
+        for guid, names in connection.execute(of_these):
+            yield guid, frozenset(names.split())
+
+
+def unproved(
+    connection: Connection, job: str, ids: Collection[str], asked: Sequence[str]
+) -> list[str]:
+    """Return those of which more is doubted than was asked for."""
+    known = frozenset(asked)
+    return [id_ for id_, names in doubts(connection, job, ids) if not names <= known]
