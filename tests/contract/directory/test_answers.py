@@ -25,7 +25,7 @@ from cloudforest.model.messages import (
     SyncRequest,
     Unknown,
 )
-from cloudforest.model.program import ScopeProgram, TypeFilter
+from cloudforest.model.program import ObjectType, ScopeProgram, TypeFilter
 from cloudforest.program.scoping.scim_filter import parse_filter
 
 LAB = f"OU=Lab,{BASE}"
@@ -44,6 +44,9 @@ class Lab:
     scope: ScopeProgram
     watermark: str | None = None
     bindings: dict[str, str] = field(default_factory=dict)
+    asked: dict[ObjectType, tuple[str, ...]] = field(
+        default_factory=lambda: {"user": ("mail",)}
+    )
 
     async def ask(self, **fields: Any) -> tuple[list[Record], Closing]:
         request = SyncRequest(
@@ -51,7 +54,7 @@ class Lab:
             job="people",
             domain="contoso.com",
             scope=self.scope,
-            attributes={"user": ("mail",)},
+            attributes=self.asked,
             bindings=self.bindings,
             **fields,
         )
@@ -225,9 +228,7 @@ async def test_a_mapped_attribute_is_missing_unless_it_is_proved_empty(lab: Lab)
     for name in names:
         samba.modify(f"CN={name},{TEAM}", mail=[f"{name}@contoso.com"])
     first = [each for each in await lab.changes() if isinstance(each, InScope)]
-    assert {each.id: each.missing for each in first} == {
-        guid: () for guid in people.values()
-    }
+    assert {each.missing for each in first} == {()}
 
     samba.hide("svc-sync", "mail", f"CN=hidden,{TEAM}", f"CN=quiet,{TEAM}")
     for name in ("cleared", "hidden"):
@@ -243,6 +244,22 @@ async def test_a_mapped_attribute_is_missing_unless_it_is_proved_empty(lab: Lab)
             "hidden": ("mail",),
             "quiet": ("mail",),
         }
+
+
+async def test_a_group_that_hides_its_members_says_so(lab: Lab):
+    samba = lab.contoso.samba
+    lab.scope = ScopeProgram(types=("group",), organizational_units=(TEAM,))
+    lab.asked = {"group": ("cn", "member")}
+    groups = {name: lab.add(name, TEAM, "group") for name in ("void", "veiled")}
+    lab.add("one")
+    lab.members(f"CN=veiled,{TEAM}", add=[f"CN=one,{TEAM}"])
+    samba.hide("svc-sync", "member", f"CN=veiled,{TEAM}")
+    lookups = tuple(Lookup(by="guid", value=guid) for guid in groups.values())
+
+    read, _ = await lab.ask(kind="read", lookups=lookups, prove=("member",))
+
+    said = {each.id: each.missing for each in read if isinstance(each, InScope)}
+    assert said == {groups["void"]: (), groups["veiled"]: ("member",)}
 
 
 async def test_the_deleted_are_gone_and_come_back_when_they_are_reanimated(lab: Lab):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 from tests.unit.provisioning.world import JOB, World
 
@@ -100,3 +101,43 @@ async def test_explain_says_what_is_kept_and_why(world: World):
     steps = {each["step"]: each for each in told["steps"]}
     assert steps["import"]["detail"]["kept"]["attributes"] == ["title"]
     assert steps["act"]["result"] == "nothing"
+
+
+async def _with_a_group(world: World) -> tuple[str, list[str]]:
+    people = [world.person(1), world.person(2)]
+    group = world.group(20, *people)
+    await world.cycle()
+    assert world.members_of(group) == {*people}
+    world.members[group] = set()
+    world.objects[group] = replace(world.objects[group], missing=("member",))
+    return group, people
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_group_that_hides_its_members_keeps_them(world: World, *, asked: bool):
+    group, people = await _with_a_group(world)
+    world.delta = []
+    if asked:
+        await world.store.add_inquiries(JOB, [group])
+    else:
+        world.closing = replace(world.closing, full=("user", "group"))
+        world.delta = list(world.objects.values())
+
+    cycle = await world.cycle()
+
+    assert cycle.requests == 0
+    assert world.members_of(group) == {*people}
+    assert world.asked[-1].prove == ("member",)
+    assert await world.store.unknown_objects(JOB, 5) == (1, (group,))
+
+
+async def test_a_group_that_is_proved_to_be_empty_loses_its_members(world: World):
+    group, _ = await _with_a_group(world)
+    world.closing = replace(world.closing, full=("user", "group"))
+    world.delta = list(world.objects.values())
+    world.objects[group] = replace(world.objects[group], missing=())
+
+    await world.cycle()
+
+    assert world.members_of(group) == set()
+    assert await world.store.unknown_objects(JOB, 5) == (0, ())

@@ -19,6 +19,8 @@ from cloudforest.model.messages import (
 from cloudforest.model.ports import Cookie, Entry, Kind
 from cloudforest.model.program import ObjectType
 
+_UNREAD = frozenset({MEMBER})
+"""What a delta tells in full, and is not read again."""
 REREAD = 100
 """Changed objects that are read again with one query."""
 
@@ -32,7 +34,7 @@ def _cleared(question: Question, now: Entry, delta: Entry) -> frozenset[str]:
     if not bare:
         return bare
     hidden = frozenset(question.scope.hidden(now, frozenset()))
-    return bare & (hidden | question.missing(now))
+    return bare & (hidden | question.missing(now)) - _UNREAD
 
 
 async def _reread(
@@ -56,9 +58,9 @@ async def _reread(
         if cleared := _cleared(question, whole, delta):
             doubtful.append((whole, cleared))
             continue
-        for record in question.records(whole):
+        for record in question.records(whole, _UNREAD):
             yield record
-    async for record in question.proved(doubtful):
+    async for record in question.proved(doubtful, unread=_UNREAD):
         yield record
     for guid in pending:
         yield Unknown(id=guid)

@@ -60,15 +60,21 @@ class Question:
         """Return what an object in scope does not show of what was asked for."""
         return self.asked.missing(entry) if self.scope.clause(entry) is None else _NONE
 
-    async def proved(self, doubtful: Sequence[Doubtful]) -> AsyncIterator[Record]:
-        """Yield objects whose missing attributes may be hidden ones: one question."""
+    async def proved(
+        self, doubtful: Sequence[Doubtful], *, unread: AbstractSet[str] = _NONE
+    ) -> AsyncIterator[Record]:
+        """Yield objects whose missing attributes may be hidden ones: one question.
+
+        `unread` are those that nobody has read, so that they are not missing.
+        """
         if not doubtful:
             return
         names = _NONE.union(*(missing for _, missing in doubtful))
         guids = [each.guid for each, _ in doubtful]
         empty = await self.directory.empty(guids, sorted(names))
         for each, missing in doubtful:
-            for record in self.records(each, missing & empty.get(each.guid, set())):
+            cleared = missing & empty.get(each.guid, set())
+            for record in self.records(each, cleared | unread):
                 yield record
 
     def to_read(self, kind: ObjectType) -> list[str]:

@@ -40,10 +40,10 @@ class Asked:
     hides: bool = True
 
     def missing(self, entry: Entry) -> frozenset[str]:
-        """Return those that an object does not show; memberships are told apart."""
+        """Return those that an object does not show, whoever its members are."""
         names = self.names.get(entry.type) if entry.type and self.hides else None
-        held = entry.attributes
-        return frozenset(n for n in names or () if n != MEMBER and not held.get(n))
+        bare = frozenset(n for n in names or () if not entry.attributes.get(n))
+        return bare - {MEMBER} if entry.members or entry.former_members else bare
 
 
 def asked_of(

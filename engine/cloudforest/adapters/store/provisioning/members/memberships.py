@@ -10,6 +10,8 @@ from sqlalchemy import (
     and_,
     delete,
     false,
+    literal,
+    not_,
     or_,
     select,
     text,
@@ -48,12 +50,17 @@ def save_members(
 
 
 def forget_older_members(connection: Connection, job: str, generation: int) -> None:
-    """Want no longer the members that a whole read of their group did not name."""
+    """Want no longer the members that a whole read of their group did not name.
+
+    A group that may hide its members is no proof of that.
+    """
+    hides = (literal(" ") + source.c.doubted + " ").contains(" member ")
     seen = select(source.c.guid).where(
         source.c.job == job,
         source.c.type == "group",
         source.c.generation == generation,
         source.c.state == "in",
+        or_(source.c.doubted.is_(None), not_(hides)),
     )
     connection.execute(
         update(membership)

@@ -42,7 +42,6 @@ from cloudforest.model.provisioning import (
 
 BATCH = 500
 COLUMNS = (staged.c.key, staged.c.guid, staged.c.action, staged.c.digest)
-
 decode = msgspec.json.Decoder(Stage).decode
 encode = msgspec.json.Encoder().encode
 
@@ -54,9 +53,8 @@ def _close(
 
     What waited for the decision is due, also where another job of the target waited.
     """
-    held = select(effect.c.job).where(effect.c.state == "escrowed").distinct()
-    for each in connection.execute(held).scalars().all():
-        release(connection, each, None, now, reason=HELD_BY_STAGE)
+    for job in connection.scalars(select(effect.c.job).distinct()).all():
+        release(connection, job, None, now, reason=HELD_BY_STAGE)
     connection.execute(update(stage).where(stage.c.id.in_(ids)).values(state=state))
     connection.execute(delete(staged).where(staged.c.stage.in_(ids)))
     connection.execute(delete(allowance).where(allowance.c.stage.in_(ids)))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select, true
 
 from cloudforest.adapters.store.provisioning.part import slices
-from cloudforest.adapters.store.tables import source
+from cloudforest.adapters.store.tables import membership, source
 from cloudforest.model.messages import InScope
 
 ANCHOR = "ms-ds-consistencyguid"
+MEMBER = "member"
 
 Held = Mapping[str, tuple[str, ...]]
 
@@ -40,17 +41,34 @@ def held_values(
     }
 
 
+def with_members(
+    connection: Connection, job: str, ids: Collection[str]
+) -> frozenset[str]:
+    """Return those of the groups that have shown members."""
+    found: set[str] = set()
+    for some in slices(ids):
+        row = membership.c
+        wanted = select(row.group_guid).where(
+            row.job == job, row.group_guid.in_(some), row.wanted == true()
+        )
+        found.update(connection.scalars(wanted.distinct()))
+    return frozenset(found)
+
+
 def doubted(record: InScope, held: Held) -> str | None:
     """Name what it showed before and does not show now; None: nothing."""
     return " ".join(name for name in record.missing if held.get(name)) or None
 
 
 def with_kept(record: InScope, held: Held) -> InScope:
-    """Return an object with what it showed before and nothing proves to be gone."""
+    """Return an object with what it showed before and nothing proves to be gone.
+
+    Memberships are kept as rows of their own.
+    """
     names = (doubted(record, held) or "").split()
-    if not names:
+    kept = {name: tuple(held[name]) for name in names if name != MEMBER}
+    if not kept:
         return record
-    kept = {name: tuple(held[name]) for name in names}
     anchor = kept.get(ANCHOR, (record.anchor,))[0]
     return replace(record, anchor=anchor, attributes={**record.attributes, **kept})
 

@@ -132,7 +132,10 @@ def _compare_members(
 def _compare_types(
     connection: Connection, job: str, generation: int, end: ImportEnd
 ) -> None:
-    """Ask for whom a read of all did not name; groups that it named are known whole."""
+    """Ask for whom a read of all did not name; groups that it named are known whole.
+
+    One that may hide something is not.
+    """
     unnamed = _unnamed(job, generation).where(source.c.type.in_(end.full))
     insert_missing(connection, inquiry, job, unnamed)
     if "group" not in end.full:
@@ -141,6 +144,7 @@ def _compare_types(
         source.c.job == job,
         source.c.type == "group",
         source.c.generation == generation,
+        source.c.doubted.is_(None),
     )
     connection.execute(
         delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(named))

@@ -15,10 +15,12 @@ from cloudforest.adapters.store.provisioning.members.memberships import (
 )
 from cloudforest.adapters.store.provisioning.part import Row, slices, upsert
 from cloudforest.adapters.store.provisioning.sources.doubting import (
+    MEMBER,
     Held,
     doubted,
     held_values,
     with_kept,
+    with_members,
 )
 from cloudforest.adapters.store.provisioning.sources.said import Said
 from cloudforest.adapters.store.provisioning.sources.settling import unsettle
@@ -101,15 +103,17 @@ def _row(
 def _held(
     connection: Connection, job: str, said: Iterable[InScope], before: Stored
 ) -> dict[str, Held]:
-    """Return what those showed before who may hide something now: who changed."""
-    changed = [
-        each.id
-        for each in said
-        if each.missing
-        and each.id in before
-        and before[each.id].digest != _digest(each)
-    ]
-    return held_values(connection, job, changed)
+    """Return what those showed before who may hide something now: who changed.
+
+    A group without members looks as before whatever it hides: that is asked for.
+    """
+    known = [each for each in said if each.missing and each.id in before]
+    changed = [each.id for each in known if before[each.id].digest != _digest(each)]
+    held = held_values(connection, job, changed)
+    bare = [each.id for each in known if MEMBER in each.missing]
+    for id_ in with_members(connection, job, bare):
+        held[id_] = {**held.get(id_, {}), MEMBER: (id_,)}
+    return held
 
 
 def _seen(record: InScope, old: Before | None) -> list[str]:
