@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.contract.store.differing import differing
 
 from cloudforest.adapters.store.engine import Database
@@ -47,7 +48,7 @@ def found(id_: str, kind: ObjectType = "user", **fields: Any) -> InScope:
         dn=f"CN={id_}",
         parent=fields.pop("parent", None),
         anchor=id_,
-        attributes={"title": ("Clerk",)},
+        attributes=fields.pop("attributes", {"title": ("Clerk",)}),
         **fields,
     )
 
@@ -330,3 +331,50 @@ async def test_a_scratch_job_asks_for_itself(store: ProvisioningStore):
     assert await store.inquiries("plan:1", 9) == []
     assert await store.watermark("j") == MARK
     assert await store.watermark("plan:1") is None
+
+
+async def test_what_is_missing_is_kept_asked_for_and_proved(store: ProvisioningStore):
+    shown = found("a", attributes={"title": ("Clerk",), "mail": ("a@x",)})
+    bare = found("a", attributes={"mail": ("a@x",)}, missing=("fax", "title"))
+    await imported(store, shown)
+
+    assert await imported(store, bare) == ["a"]
+    row = await store.source("j", "a")
+    assert row is not None
+    assert row.attributes == shown.attributes
+    assert row.doubted == ("title",)
+    assert await store.doubted("j", ["a"]) == {"title"}
+    assert await store.unknown_objects("j", 1) == (1, ("a",))
+
+    await proving(store, bare, proved=())
+    assert await store.inquiries("j", 9) == ["a"]
+    await proving(store, bare, proved=("title",))
+    assert await store.inquiries("j", 9) == []
+    assert await imported(store, bare) == []
+    daily = replace(DELTA, again="unknown")
+    assert await imported(store, end=daily) == ["a"]
+
+    await proving(store, replace(bare, missing=("fax",)), proved=("title",))
+    row = await store.source("j", "a")
+    assert row is not None
+    assert (row.attributes, row.doubted) == (bare.attributes, ())
+    assert await store.unknown_objects("j", 1) == (0, ())
+
+
+async def proving(
+    store: ProvisioningStore, record: Record, *, proved: tuple[str, ...]
+) -> None:
+    generation = await store.begin_import("j", "c")
+    await store.save_answers("j", generation, [record])
+    await store.finish_asking("j", generation, ["a"], complete=True, proved=proved)
+
+
+async def test_a_group_that_may_hide_its_members_keeps_them(store: ProvisioningStore):
+    group, members = found("g", "group"), Members(id="g", add=("a",))
+    await imported(store, group, members, end=FULL)
+    hides = replace(group, missing=("member",))
+
+    assert await imported(store, hides, end=FULL) == ["g"]
+    assert (await store.groups_of("j", "a", 9))[0] == 1
+    await imported(store, group, end=FULL)
+    assert (await store.groups_of("j", "a", 9))[0] == 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.provisioning.world import JOB, World
+from tests.unit.provisioning.test_deprovision import leave
+from tests.unit.provisioning.world import JOB, MANAGER, World
 
 from cloudforest.model.messages import Lookup
 from cloudforest.provisioning.explaining.explain import explain
@@ -141,3 +142,35 @@ async def test_a_group_that_is_proved_to_be_empty_loses_its_members(world: World
 
     assert world.members_of(group) == set()
     assert await world.store.unknown_objects(JOB, 5) == (0, ())
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_who_comes_back_and_hides_a_value_keeps_what_was_written(
+    world: World, *, known: bool
+):
+    boss = world.person(9)
+    ada = world.person(1, title="Head", disabled="yes", manager=boss)
+    await world.cycle()
+    before = world.of("User")[ada]
+    assert before[MANAGER]
+    if known:
+        leave(world, ada)
+        await world.cycle()
+        world.answers.pop(ada)
+    else:
+        await world.store.drop_job(JOB)
+    world.person(1, displayname="Ada", disabled="yes")
+    hide(world, ada, "title", "manager")
+    world.delta = [world.objects[ada]]
+
+    await world.cycle()
+
+    assert world.of("User")[ada] == before | {"displayName": "Ada"}
+    assert await world.store.unknown_objects(JOB, 5) == (1, (ada,))
+    assert (await world.cycle()).requests == 0
+
+    world.objects[ada] = replace(world.objects[ada], missing=())
+    world.delta = [world.objects[ada]]
+    await world.cycle()
+    assert "title" not in world.of("User")[ada]
+    assert MANAGER not in world.of("User")[ada]

@@ -23,6 +23,7 @@ class SourceRow(Value, frozen=True):
 
     `in` is in scope; `unknown` was, and now it is not found, which proves nothing: it
     is left as it was. `out` and `gone` are kept, without attributes, while linked.
+    `doubted` are the attributes that it may hide: what they were is kept, if known.
     """
 
     id: str
@@ -33,6 +34,7 @@ class SourceRow(Value, frozen=True):
     attributes: dict[str, tuple[str, ...]]
     state: Presence = "in"
     seen: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
 
 
 class Link(Value, frozen=True):

@@ -11,7 +11,7 @@ from cloudforest.model.provisioning import Change, Effect, Link, SourceRow
 from cloudforest.program.faults import MappingFault
 from cloudforest.provisioning.escrow import GIVEN_UP, again, escrow, is_held
 from cloudforest.provisioning.evaluating.differences import write
-from cloudforest.provisioning.evaluating.item import Item, blank_effect
+from cloudforest.provisioning.evaluating.item import Item, as_written, blank_effect
 from cloudforest.provisioning.evaluating.relations.references import Ends, reference
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import Ambiguous, Match
@@ -54,7 +54,8 @@ def examine(
         desired = mapper.desire(row)
     except MappingFault as fault:
         return _held_back(blank, prior, _sentence(fault), now)
-    return Item(row=row, mapper=mapper, desired=desired, link=link, prior=prior)
+    item = Item(row=row, mapper=mapper, desired=desired, link=link, prior=prior)
+    return item if link is None else as_written(item, link)
 
 
 def held(item: Item, now: datetime) -> Effect | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from cloudforest.model.program import Rule
 from cloudforest.model.provisioning import (
     PHASE_WRITE,
     Effect,
@@ -18,6 +19,7 @@ from cloudforest.model.provisioning import (
     TargetResource,
 )
 from cloudforest.program.attribute import Desired
+from cloudforest.program.expressions.reads import attributes_of
 from cloudforest.provisioning.mapper import Mapper
 
 
@@ -74,3 +76,29 @@ def identifier(value: Any) -> str | None:
     if isinstance(value, Mapping):
         value = value.get("value")
     return value if isinstance(value, str) and value else None
+
+
+def as_written(item: Item, link: Link) -> Item:
+    """Return the object with what we last wrote where nobody knows what to write.
+
+    That is so for an object that comes back, or is linked by another job, and does not
+    show an attribute that it may have.
+    """
+    lost = frozenset(item.row.doubted) - item.row.attributes.keys()
+    if not lost:
+        return item
+
+    def rests(rule: Rule) -> bool:
+        return not lost.isdisjoint(attributes_of(rule.expression))
+
+    rules = [each for each in item.mapper.program.rules if rests(each)]
+    paths = frozenset(each.target for each in rules)
+    kept = {each.target: link.written.get(each.target) for each in rules}
+    plain = {path: kept[path] for path in item.desired.values.keys() & paths}
+    references = item.mapper.references.items()
+    others = {path: rule for path, rule in references if path not in paths}
+    return replace(
+        item,
+        desired=replace(item.desired, values=item.desired.values | plain),
+        mapper=replace(item.mapper, references=others),
+    )

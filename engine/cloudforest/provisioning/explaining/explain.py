@@ -70,6 +70,7 @@ async def _service_steps(run: Run, record: InScope, found: Found) -> Steps:
         parent=record.parent,
         anchor=record.anchor,
         attributes=record.attributes | _kept(record, stored),
+        doubted=record.missing if stored is None else stored.doubted,
     )
     steps: dict[str, Step] = {"map": mapped(mapper, row)}
     match, effects = await _decided(run, row, mapper)

@@ -12,13 +12,15 @@ from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, or_, select, true
 
 from cloudforest.adapters.store.provisioning.part import slices
-from cloudforest.adapters.store.tables import membership, source
+from cloudforest.adapters.store.provisioning.sources.before import Stored
+from cloudforest.adapters.store.tables import link, membership, source
 from cloudforest.model.messages import InScope
 
 ANCHOR = "ms-ds-consistencyguid"
 MEMBER = "member"
 
 Held = Mapping[str, tuple[str, ...]]
+"""Values by name; none where nobody knows what they were."""
 
 
 def is_unknown() -> ColumnElement[bool]:
@@ -26,9 +28,7 @@ def is_unknown() -> ColumnElement[bool]:
     return or_(source.c.state == "unknown", source.c.doubted.is_not(None))
 
 
-def held_values(
-    connection: Connection, job: str, ids: Collection[str]
-) -> dict[str, Held]:
+def _values(connection: Connection, job: str, ids: Collection[str]) -> dict[str, Held]:
     """Return what objects that are held showed before."""
     held = source.c.state.in_(("in", "unknown"))
     columns = (source.c.guid, source.c.attributes)
@@ -41,7 +41,17 @@ def held_values(
     }
 
 
-def with_members(
+def _linked(connection: Connection, ids: Collection[str]) -> frozenset[str]:
+    """Return those that have a resource, in whatever target."""
+    found: set[str] = set()
+    for some in slices(ids):
+        found.update(
+            connection.scalars(select(link.c.guid).where(link.c.guid.in_(some)))
+        )
+    return frozenset(found)
+
+
+def _with_members(
     connection: Connection, job: str, ids: Collection[str]
 ) -> frozenset[str]:
     """Return those of the groups that have shown members."""
@@ -57,7 +67,7 @@ def with_members(
 
 def doubted(record: InScope, held: Held) -> str | None:
     """Name what it showed before and does not show now; None: nothing."""
-    return " ".join(name for name in record.missing if held.get(name)) or None
+    return " ".join(name for name in record.missing if name in held) or None
 
 
 def with_kept(record: InScope, held: Held) -> InScope:
@@ -66,7 +76,8 @@ def with_kept(record: InScope, held: Held) -> InScope:
     Memberships are kept as rows of their own.
     """
     names = (doubted(record, held) or "").split()
-    kept = {name: tuple(held[name]) for name in names if name != MEMBER}
+    values = {name: held[name] for name in names if name != MEMBER}
+    kept = {name: tuple(value) for name, value in values.items() if value}
     if not kept:
         return record
     anchor = kept.get(ANCHOR, (record.anchor,))[0]
@@ -92,3 +103,30 @@ def unproved(
     """Return those of which more is doubted than was asked for."""
     known = frozenset(asked)
     return [id_ for id_, names in doubts(connection, job, ids) if not names <= known]
+
+
+def held_before(
+    connection: Connection,
+    job: str,
+    bare: Sequence[InScope],
+    *,
+    before: Stored,
+    changed: Collection[str],
+) -> dict[str, Held]:
+    """Return what those showed before who may hide something now.
+
+    Nobody knows it of a linked object that the job did not hold: it may be anything. A
+    group without members looks as before whatever it hides.
+    """
+    there = {i: old for i, old in before.items() if old.state in {"in", "unknown"}}
+    held = _values(connection, job, changed)
+    groups = [each.id for each in bare if each.id in there and MEMBER in each.missing]
+    for id_ in _with_members(connection, job, groups):
+        held[id_] = {**held.get(id_, {}), MEMBER: ()}
+    new = _linked(connection, [each.id for each in bare if each.id not in there])
+    for each in bare:
+        old = there.get(each.id)
+        names = (old.doubted or "").split() if old else each.missing
+        if names and (old or each.id in new):
+            held[each.id] = {**dict.fromkeys(names, ()), **held.get(each.id, {})}
+    return held

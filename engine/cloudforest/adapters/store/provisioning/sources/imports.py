@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Select, delete, select, update
 from cloudforest.adapters.store.provisioning.part import IN_LIST, Part, slices, upsert
 from cloudforest.adapters.store.provisioning.presence import has_left, is_linked
 from cloudforest.adapters.store.provisioning.sources import open_questions
+from cloudforest.adapters.store.provisioning.sources.before import stored
 from cloudforest.adapters.store.provisioning.sources.records import (
     save_records,
     save_scope_members,
-    stored,
 )
 from cloudforest.adapters.store.provisioning.sources.said import sort_out
 from cloudforest.adapters.store.tables import (

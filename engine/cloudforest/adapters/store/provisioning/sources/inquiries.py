@@ -18,9 +18,9 @@ from cloudforest.adapters.store.provisioning.part import (
     slices,
 )
 from cloudforest.adapters.store.provisioning.sources import doubting, open_questions
+from cloudforest.adapters.store.provisioning.sources.before import stored
 from cloudforest.adapters.store.provisioning.sources.records import (
     save_records,
-    stored,
 )
 from cloudforest.adapters.store.provisioning.sources.said import sort_out
 from cloudforest.adapters.store.tables import inquiry, source

@@ -25,12 +25,10 @@ from cloudforest.adapters.store.provisioning.part import (
     upsert,
 )
 from cloudforest.adapters.store.provisioning.presence import is_held, is_linked
+from cloudforest.adapters.store.provisioning.sources.before import Stored
 from cloudforest.adapters.store.provisioning.sources.doubting import (
     doubts,
     is_unknown,
-)
-from cloudforest.adapters.store.provisioning.sources.records import (
-    Stored,
 )
 from cloudforest.adapters.store.provisioning.sources.said import Said
 from cloudforest.adapters.store.tables import inquiry, scope_member, source

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from cloudforest.adapters.store.provisioning.members.memberships import (
     doubt_members,
     save_members,
 )
 from cloudforest.adapters.store.provisioning.part import Row, slices, upsert
+from cloudforest.adapters.store.provisioning.sources.before import Before, Stored
 from cloudforest.adapters.store.provisioning.sources.doubting import (
-    MEMBER,
     Held,
     doubted,
-    held_values,
+    held_before,
     with_kept,
-    with_members,
 )
 from cloudforest.adapters.store.provisioning.sources.said import Said
 from cloudforest.adapters.store.provisioning.sources.settling import unsettle
@@ -31,36 +29,6 @@ from cloudforest.model.messages import (
     OutOfScope,
 )
 from cloudforest.model.provisioning import Presence
-
-
-@dataclass(frozen=True)
-class Before:
-    """What a row was before a page."""
-
-    state: str
-    digest: str
-    settled: str | None
-    seen: Sequence[str]
-    doubted: str | None
-
-
-Stored = Mapping[str, Before]
-
-
-def stored(connection: Connection, job: str, ids: Collection[str]) -> Stored:
-    """Return what there is already of the objects."""
-    columns = source.c
-    said = (columns.state, columns.digest, columns.settled)
-    kept = (*said, columns.seen, columns.doubted)
-    return {
-        guid: Before(*rest)
-        for some in slices(ids)
-        for guid, *rest in connection.execute(
-            select(columns.guid, *kept).where(
-                columns.job == job, columns.guid.in_(some)
-            )
-        )
-    }
 
 
 def _digest(record: InScope) -> str:
@@ -82,7 +50,9 @@ def _row(
     record = with_kept(said, held)
     digest = _digest(record)
     old = before.get(record.id)
-    same = old is not None and (old.state, old.digest) == ("in", digest)
+    doubt = doubted(said, held)
+    now = ("in", digest, doubt)
+    same = old is not None and (old.state, old.digest, old.doubted) == now
     return {
         "job": job,
         "guid": record.id,
@@ -96,24 +66,8 @@ def _row(
         "settled": old.settled if old is not None and same else None,
         "seen": _seen(record, old),
         "attributes": record.attributes,
-        "doubted": doubted(said, held),
+        "doubted": doubt,
     }
-
-
-def _held(
-    connection: Connection, job: str, said: Iterable[InScope], before: Stored
-) -> dict[str, Held]:
-    """Return what those showed before who may hide something now: who changed.
-
-    A group without members looks as before whatever it hides: that is asked for.
-    """
-    known = [each for each in said if each.missing and each.id in before]
-    changed = [each.id for each in known if before[each.id].digest != _digest(each)]
-    held = held_values(connection, job, changed)
-    bare = [each.id for each in known if MEMBER in each.missing]
-    for id_ in with_members(connection, job, bare):
-        held[id_] = {**held.get(id_, {}), MEMBER: (id_,)}
-    return held
 
 
 def _seen(record: InScope, old: Before | None) -> list[str]:
@@ -173,7 +127,11 @@ def save_records(
     """Store rows and memberships. An object never seen in scope gets no row."""
     states = {id_: _presence(each, before) for id_, each in said.named.items()}
     there = [each for each in said.named.values() if isinstance(each, InScope)]
-    held = _held(connection, job, there, before)
+    bare = [each for each in there if each.missing]
+    changed = [
+        i.id for i in bare if i.id in before and before[i.id].digest != _digest(i)
+    ]
+    held = held_before(connection, job, bare, before=before, changed=changed)
     rows = [
         _row(job, generation, each, before=before, held=held.get(each.id, {}))
         for each in there

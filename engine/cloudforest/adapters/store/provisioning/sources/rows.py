@@ -21,6 +21,7 @@ COLUMNS = (
     source.c.attributes,
     source.c.state,
     source.c.seen,
+    source.c.doubted,
 )
 
 
@@ -34,6 +35,7 @@ def read_row(row: RowMapping) -> SourceRow:
         attributes={name: tuple(values) for name, values in row["attributes"].items()},
         state=row["state"],
         seen=tuple(row["seen"]),
+        doubted=tuple((row["doubted"] or "").split()),
     )
 
 
