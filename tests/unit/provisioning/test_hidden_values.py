@@ -166,6 +166,7 @@ async def test_who_comes_back_and_hides_a_value_keeps_what_was_written(
     await world.cycle()
 
     assert world.of("User")[ada] == before | {"displayName": "Ada"}
+    assert world.asked[-1].prove == ("manager", "title")
     assert await world.store.unknown_objects(JOB, 5) == (1, (ada,))
     assert (await world.cycle()).requests == 0
 

@@ -66,12 +66,15 @@ def ask_groups(connection: Connection, job: str, said: Said) -> None:
     add(connection, job, doubted_groups(connection, job, back))
 
 
-def _doubtful(connection: Connection, job: str, before: Stored) -> list[str]:
+def _doubtful(
+    connection: Connection, job: str, said: Said, before: Stored
+) -> list[str]:
     """Return those who show less than before, and were not asked for that yet."""
+    asked = {id_: frozenset((old.doubted or "").split()) for id_, old in before.items()}
     return [
         id_
-        for id_, names in doubts(connection, job, before)
-        if not names <= frozenset((before[id_].doubted or "").split())
+        for id_, names in doubts(connection, job, said.named)
+        if not names <= asked.get(id_, frozenset())
     ]
 
 
@@ -87,7 +90,7 @@ def from_page(
     entering = [
         each for each in groups if each not in before or before[each].state != "in"
     ]
-    doubtful = _doubtful(connection, job, before)
+    doubtful = _doubtful(connection, job, said, before)
     add(connection, job, [*said.unknown, *entering, *doubtful])
     ask_groups(connection, job, said)
     for some in slices(said.moved):
