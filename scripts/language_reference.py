@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudforest.program.expressions.catalog import FUNCTIONS
-from cloudforest.program.expressions.functions.shape import Function
+from cloudforest.program.expressions.reference import entries
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 KINDS = ("tenant", "target", "forest", "agent", "scope", "mapping", "job", "example")
@@ -32,13 +31,63 @@ EXPRESSIONS = """\
 
 `[name]` is an attribute of the directory object, all of its values if there are
 several; `"text"` is text, with a backslash before a quote or a backslash; numbers may
-be negative or hexadecimal (`&HF`); functions nest, and an optional argument may be left
-empty. Conditions compare with `=`, `<>`, `>`, `>=`, `<`, `<=`; `&` joins text. Computed
-attributes: `[sourceAnchor]`, `[objectGUID]`, `[dn]`. Booleans are the texts `True` and
-`False`.
+be negative, hexadecimal (`&HF`) or in quotes; functions nest, and an optional argument
+may be left empty. Conditions compare with `=`, `<>`, `>`, `>=`, `<`, `<=`; `&` joins
+text. Computed attributes: `[sourceAnchor]`, `[objectGUID]`, `[dn]`. Booleans are the
+texts `True` and `False`. An expression has at most 10,000 characters, is nested at most
+50 deep, and makes at most 1,048,576 characters of an object.
 
-| function | arguments | what it gives |
+The same table is `cloudforest expression functions`; `cloudforest expression eval` and
+`expression explain` try an expression offline. What is in brackets is optional, and …
+means that the arguments that can repeat come again.
+
+| function | gives | what it is for |
 |---|---|---|
+"""
+RULES = """
+### Where Microsoft's pages leave it open, or contradict one another
+
+The page of cloud sync (*reference-expressions*) decides against the page of app
+provisioning; an example that can be evaluated decides against the text beside it.
+
+- **Null**: a function of a text gives null for null, except `Left`, `Mid`, `Word`
+  (the empty text) and `Len`, `Count`, `InStr`, `Contains` (0). `Join` skips what is
+  empty. A comparison in which a source is null or empty does not hold, `<>` included:
+  use `IsPresent`, or `Switch` with the key `""`.
+- **IsPresent, IsNull, IsNullOrEmpty** are conditions of `IIF`, as the page of cloud
+  sync shows, but never the source of `Switch`.
+- **Coalesce** passes over empty texts as well as nulls; the last argument is taken as
+  it is.
+- **Replace** with a group name and another attribute gives the source where it has a
+  value, and else the group's text in the other attribute (the example decides).
+- **Replace** takes regular expressions of .NET, without recursion, balancing groups and
+  subtraction of character classes; a pattern that runs too long is an error of the
+  object. In `$1` groups without a name are counted first, as in .NET.
+- **Item** outside the values is an error of the object; **Contains**, which the page
+  names and does not describe, gives the position of the first value that holds the
+  text. Case counts, as in **InStr**, unless `vbTextCompare` is given.
+- **Split** removes white space around the parts, as in its example.
+- **Dates** are in UTC; a text without a zone is one in UTC. `CDate`, `DateAdd` and
+  `Now` are written `M/d/yyyy h:mm:ss tt`, `DateFromNum` is `yyyy-MM-dd HH:mm:ss`. Two
+  dates compare as dates if a function made one of them. `CDate` also reads the
+  directory's own `yyyyMMddHHmmss.fZ`. In a year of two digits, 49 is 2049 and 50 is
+  1950.
+- **DateDiff** counts years, months and weeks (from Sunday) where the calendar turns,
+  and whole days, hours, minutes and seconds of the time between, as Visual Basic does.
+- **DateFromNum** gives null for 0 and 9223372036854775807, the directory's "never".
+- **FormatDateTime** takes three arguments, or four with the styles second; what the
+  format leaves out is 1 January of the year 1, 00:00.
+- **IgnoreAttributeFlow** and **IgnoreObjectFlow** leave what the target has, and no
+  default value is written; an ignored object is not created, and is looked at again in
+  every cycle. **Error** holds the object in escrow; only a message that is constant is
+  its reason, since others may hold values.
+- **Redact** makes the whole attribute `sensitive`.
+- **SelectUniqueValue** stands at the top of an expression only, with `flowType:
+  ObjectAddOnly`, and not on an attribute to match by.
+- **Now** is the moment at which a cycle began to evaluate. It, **Guid** and
+  **RandomString** give something else each time.
+- **DefaultDomain** is `defaultDomain` of the Tenant; without it, it is an error in the
+  document.
 """
 
 
@@ -51,9 +100,10 @@ def pages() -> Iterator[str]:
         yield from rows(schema, schema, prefix="")
         yield ""
     yield EXPRESSIONS.rstrip()
-    for function in sorted(FUNCTIONS.values(), key=lambda each: each.name):
-        yield f"| `{function.name}` | {arguments(function)} | {function.summary} |"
-    yield ""
+    for each in entries():
+        again = "" if each.pure else " Each time anew."
+        yield f"| `{each.syntax}` | {each.gives} | {each.summary}{again} |"
+    yield RULES
 
 
 def rows(node: dict[str, Any], root: dict[str, Any], *, prefix: str) -> Iterator[str]:
@@ -89,14 +139,6 @@ def resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     for step in reference.removeprefix("#/").split("/"):
         found = found[step]
     return {**found, **node}
-
-
-def arguments(function: Function) -> str:
-    if function.maximum is None:
-        return f"{function.minimum} or more"
-    if function.minimum == function.maximum:
-        return str(function.minimum)
-    return f"{function.minimum} to {function.maximum}"
 
 
 def main() -> None:

@@ -37,6 +37,9 @@ COMMANDS = {
     "status": ("understanding.watching", "status"),
     "logs": ("understanding.logs", "logs"),
     "example add": ("writing.examples", "add"),
+    "expression eval": ("expressions.evaluating", "evaluate"),
+    "expression explain": ("expressions.explaining", "explain"),
+    "expression functions": ("expressions.reference", "functions"),
 }
 """Each command with its module in this package, and its function there."""
 
@@ -44,6 +47,7 @@ _GROUPS = {
     "example": "Examples: tests of mappings and scopes, as documents.",
     "agent": "Agents: enrol, run and look.",
     "job": "Jobs: list, run, steer and decide.",
+    "expression": "Expressions: try, understand and look up; offline.",
 }
 
 

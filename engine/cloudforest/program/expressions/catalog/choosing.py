@@ -14,12 +14,12 @@ from cloudforest.program.expressions.functions.shape import (
 _PRESENCE = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
 _PAIR = (Parameter("left", "any"), Parameter("right", "any"))
 _COMPARED = {
-    "=": ("are equal", choice.equality(wanted=True)),
-    "<>": ("differ", choice.equality(wanted=False)),
-    ">": ("are in falling order", choice.ordering(">")),
-    ">=": ("are not in rising order", choice.ordering(">=")),
-    "<": ("are in rising order", choice.ordering("<")),
-    "<=": ("are not in falling order", choice.ordering("<=")),
+    "=": ("the two values are equal", choice.equality(wanted=True)),
+    "<>": ("the two values differ", choice.equality(wanted=False)),
+    ">": ("the left value is greater", choice.ordering(">")),
+    ">=": ("the left value is not less", choice.ordering(">=")),
+    "<": ("the left value is less", choice.ordering("<")),
+    "<=": ("the left value is not greater", choice.ordering("<=")),
 }
 
 
@@ -48,7 +48,7 @@ def _switch_is_wrong(arguments: Arguments) -> Wrong | None:
 
 CHOOSING = (
     *(
-        Function(name, _PAIR, "boolean", f"Say whether two values {what}.", build)
+        Function(name, _PAIR, "boolean", f"Say whether {what}.", build)
         for name, (what, build) in _COMPARED.items()
     ),
     Function(
