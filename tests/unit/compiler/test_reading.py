@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 
 import pytest
-from tests.unit.compiler.trees import VALID, registered
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from tests.unit.compiler.trees import CASES, VALID, compiled, registered
 
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.compiler.places import written_offset
+from cloudforest.compiler.reading.compose import Composer, GaveUpError
 from cloudforest.compiler.reading.files import Reading, read_file
 from cloudforest.compiler.reading.scalars import plain
+from cloudforest.compiler.shipped import shipped
 
 
 def test_names_that_begin_with_a_dot_are_not_read(tmp_path):
@@ -101,3 +107,52 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "tree.yaml")
     [found] = compile_tree(tmp_path).diagnostics
     assert found.id == "unreadable-file"
+
+
+DOCUMENTS = [*CASES.glob("*.yaml"), *shipped("mappings").rglob("*.yaml")]
+
+
+def composed(text, *, pure):
+    """Return what a parser makes of a text, and where; None where it stops."""
+    events = YAML(typ="safe", pure=pure).parse(text)
+    try:
+        found = list(Composer("x.yaml", text, events, most=0).documents())
+    except (YAMLError, GaveUpError):
+        return None
+    return [(each.content, each.places) for each in found]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda each: each.name)
+def test_the_fast_parser_and_the_slow_one_read_the_same(path):
+    text = path.read_text(encoding="utf-8", errors="replace")
+    fast = composed(text, pure=False)
+    assert fast is None or "\t" in text or fast == composed(text, pure=True)
+
+
+@given(st.text(st.sampled_from("kx:,[]{}-#'\"\n ?%1.é\r\\/@~=!&*"), max_size=30))
+@settings(max_examples=500, deadline=None, derandomize=True)
+def test_the_parsers_agree_on_any_text(text):
+    fast = composed(text, pure=False)
+    if fast is not None:
+        slow = composed(text, pure=True)
+        assert slow is not None
+        assert [each for each, _ in fast] == [each for each, _ in slow]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: Agent\nname: a\nrun: local\ndomains: [" + "x, 1, " * 150_000 + "]\n",
+        "kind: Scope\nname: a\n" + "".join(f"key{n}: x\n" for n in range(60_000)),
+        "kind: Job\nname: a\ndomain: x\nscope: x\nmappings:\n"
+        + "".join(f"- m{n}\n" for n in range(90_000)),
+        "[" * 1_000_000,
+        "a:\n" * 300_000,
+        "'" + "x\n" * 400_000,
+    ],
+    ids=["items", "keys", "names", "levels", "duplicates", "unclosed"],
+)
+def test_a_file_of_the_largest_size_is_answered(tmp_path, text):
+    result = compiled(tmp_path, large=text)
+    assert result.registration is None
+    assert result.diagnostics

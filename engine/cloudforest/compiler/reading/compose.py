@@ -25,10 +25,20 @@ from cloudforest.compiler.reading.scalars import plain
 DEPTH_LIMIT = 32
 
 
-class TooDeepError(Exception):
-    def __init__(self, mark: StringMark) -> None:
-        super().__init__("too deep")
-        self.mark = mark
+class GaveUpError(Exception):
+    """The rest of a file is not read; `place` is how far that went."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(f"gave up at {place}")
+        self.place = place
+
+
+class TooDeepError(GaveUpError):
+    """A document is nested deeper than anything in the language."""
+
+
+class TooWrongError(GaveUpError):
+    """One more complaint than `most`."""
 
 
 def _span(event: Event) -> Span:
@@ -46,7 +56,10 @@ class Composer:
     Working on events keeps depth bounded and never expands an alias.
     """
 
-    def __init__(self, file: str, text: str, events: Iterator[Event]) -> None:
+    def __init__(
+        self, file: str, text: str, events: Iterator[Event], *, most: int
+    ) -> None:
+        self.most = most
         self.file = file
         self.text = text
         self.events = events
@@ -77,12 +90,12 @@ class Composer:
 
     def _node(self, event: Event, path: DocumentPath) -> Any:
         if len(path) > DEPTH_LIMIT:
-            raise TooDeepError(event.start_mark)
+            raise TooDeepError(self._place(event.start_mark))
         self.values[path] = _span(event)
         self._refuse_decorations(event)
         match event:
             case ScalarEvent():
-                bare = event.style is None and event.implicit[0]
+                bare = not event.style and event.implicit[0]
                 return plain(event.value) if bare else event.value
             case SequenceStartEvent():
                 return self._sequence(path)
@@ -146,5 +159,9 @@ class Composer:
         )
 
     def _complain(self, id_: str, message: str, mark: StringMark) -> None:
-        place = Place(self.file, mark.line + 1, mark.column + 1)
-        self.diagnostics.append(Diagnostic(id_, message, place))
+        if len(self.diagnostics) == self.most:
+            raise TooWrongError(self._place(mark))
+        self.diagnostics.append(Diagnostic(id_, message, self._place(mark)))
+
+    def _place(self, mark: StringMark) -> Place:
+        return Place(self.file, mark.line + 1, mark.column + 1)

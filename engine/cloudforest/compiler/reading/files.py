@@ -14,6 +14,8 @@ from cloudforest.compiler.document import Document
 from cloudforest.compiler.reading.parse import parse
 
 SUFFIXES = (".yaml", ".yml")
+LARGEST = 2**20
+"""Bytes of one file: ten thousand organizational units, or a thousand documents."""
 
 
 @dataclass
@@ -98,9 +100,13 @@ def _leaves(path: Path, folder: Path, reading: Reading) -> bool:
 def read_file(path: Path, name: str, reading: Reading) -> None:
     """Add the documents of one file; `name` is what its places are called."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             # A pipe would be waited for until somebody writes to it.
             raise OSError(errno.EINVAL, "it is not a regular file")  # noqa: TRY301
+        if status.st_size > LARGEST:
+            reading.miss(_too_large(name, status.st_size))
+            return
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reading.miss(_unreadable_file(name, error))
@@ -109,6 +115,14 @@ def read_file(path: Path, name: str, reading: Reading) -> None:
     reading.documents.extend(documents)
     reading.diagnostics.extend(diagnostics)
     reading.complete = reading.complete and complete
+
+
+def _too_large(name: str, size: int) -> Diagnostic:
+    message = (
+        f"The file has {size / 2**20:.1f} MiB, and a file of documents at most 1; "
+        "divide it, or move it out of the tree if it is data."
+    )
+    return Diagnostic("too-large", message, Place(name, 1, 1))
 
 
 def _unreadable_file(name: str, error: OSError | UnicodeDecodeError) -> Diagnostic:

@@ -12,6 +12,10 @@ from cloudforest.compiler.shipped import shipped
 from cloudforest.compiler.suggest import hint, listed
 from cloudforest.compiler.tree import Tree, built_in_mappings
 
+REFERRED = ("domain", "Scope", "Target", "Mapping", "profile")
+HINTS = 50
+"""Unknown names that are looked up; with more, one mistake is behind them all."""
+
 Reference = tuple[Document, DocumentPath, str, str]
 """A document, where in it, the kind referred to, and the name as it is compared."""
 
@@ -20,11 +24,14 @@ def references_resolve(tree: Tree) -> Iterator[Complaint]:
     """Complain of unknown names; not when a file was unreadable that may hold them."""
     if not tree.complete:
         return
-    for document, path, kind, name in _references(tree):
-        known = _known(tree, kind)
-        if name not in known:
-            message = f'There is no {kind} "{name}" in this tree; {hint(name, known)}'
-            yield Complaint("unknown-reference", message, document, path)
+    known = {kind: _known(tree, kind) for kind in REFERRED}
+    unknown = (each for each in _references(tree) if each[3] not in known[each[2]])
+    for told, (document, path, kind, name) in enumerate(unknown):
+        next_step = (
+            hint(name, known[kind]) if told < HINTS else "correct it, or declare it."
+        )
+        message = f'There is no {kind} "{name}" in this tree; {next_step}'
+        yield Complaint("unknown-reference", message, document, path)
 
 
 def _references_of_jobs(tree: Tree) -> Iterator[Reference]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.schema.explain import explain
 from cloudforest.compiler.schema.validators import KINDS, validator_of
@@ -9,6 +11,8 @@ from cloudforest.compiler.schema.wording import opening, shown
 from cloudforest.compiler.suggest import closest, hint
 
 SORTS = {"wrong-type", "plain-text-secret"}
+MOST = 100
+"""Mistakes told of one document: a thousand are one, such as a file of another tool."""
 
 
 def check(document: Document) -> list[Complaint]:
@@ -21,7 +25,17 @@ def check(document: Document) -> list[Complaint]:
         message = f"{opening(shown(kind))} is not a kind; {hint(str(kind), KINDS)}"
         return [Complaint("unknown-kind", message, document, ("kind",))]
     errors = validator_of(kind).iter_errors(document.content)
-    return _reduced([each for error in errors for each in explain(document, error)])
+    found = (each for error in errors for each in explain(document, error))
+    told = list(islice(found, MOST))
+    return _reduced(told) + [_more(document) for _ in islice(found, 1)]
+
+
+def _more(document: Document) -> Complaint:
+    message = (
+        f"More than {MOST} things are wrong in this document; the others are told "
+        "when these are mended."
+    )
+    return Complaint("more-mistakes", message, document)
 
 
 def _reduced(complaints: list[Complaint]) -> list[Complaint]:

@@ -9,6 +9,7 @@ from jsonschema import ValidationError
 
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.schema.validators import twice
 from cloudforest.compiler.schema.wording import (
     TYPES,
     is_url_with_secret,
@@ -114,12 +115,11 @@ def _empty(document: Document, path: DocumentPath, error: Any) -> Explanation:
 
 
 def _twice(document: Document, path: DocumentPath, error: Any) -> Explanation:
-    for index, item in enumerate(error.instance):
-        if item in error.instance[:index]:
-            message = (
-                f"{opening(shown(item))} is already in the list; remove one of the two."
-            )
-            yield Complaint("duplicate-item", message, document, (*path, index))
+    for index, item in twice(error.instance):
+        message = (
+            f"{opening(shown(item))} is already in the list; remove one of the two."
+        )
+        yield Complaint("duplicate-item", message, document, (*path, index))
 
 
 def _range(document: Document, path: DocumentPath, error: Any) -> Explanation:

@@ -29,6 +29,25 @@ def _whole(
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
+def _different(
+    validator: Validator, wanted: Any, instance: Any, schema: Any
+) -> Iterator[ValidationError]:
+    """Look at each item once; as shipped, items of mixed types meet in pairs."""
+    del validator, schema
+    if wanted and isinstance(instance, list) and any(twice(instance)):
+        yield ValidationError("An item is twice in the list.")
+
+
+def twice(items: list[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield each item that was there before, with where it is."""
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        form = json.dumps(item, sort_keys=True)
+        if form in seen:
+            yield index, item
+        seen.add(form)
+
+
 def _is_integer(checker: TypeChecker, instance: Any) -> bool:
     """Take 500.0 for a fraction, as the nouns do."""
     del checker
@@ -37,7 +56,7 @@ def _is_integer(checker: TypeChecker, instance: Any) -> bool:
 
 _WHOLE: type[Validator] = extend(  # type: ignore[no-untyped-call]  # an untyped stub
     Draft202012Validator,
-    {"pattern": _whole},
+    {"pattern": _whole, "uniqueItems": _different},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 
