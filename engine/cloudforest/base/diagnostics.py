@@ -28,12 +28,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One complaint. `id` is kebab-case and never changes; `message` is a sentence."""
+    """One complaint. `id` is kebab-case and never changes; `message` is a sentence.
+
+    `excerpt` is the line of the place, None if there is none or it may hold a secret.
+    """
 
     id: str
     message: str
     place: Place
     severity: Severity = Severity.ERROR
+    excerpt: str | None = None
 
     def __str__(self) -> str:
         return f"{self.place}: {self.severity}: {self.message} [{self.id}]"

@@ -46,7 +46,7 @@ class Complaint:
     offset: int | None = None
 
     def placed(self) -> Diagnostic:
-        place = self.document.places.place(
-            self.path, at_key=self.at_key, offset=self.offset
-        )
-        return Diagnostic(self.id, self.message, place, self.severity)
+        places = self.document.places
+        place = places.place(self.path, at_key=self.at_key, offset=self.offset)
+        line = places.excerpt(self.path, at_key=self.at_key)
+        return Diagnostic(self.id, self.message, place, self.severity, line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cloudforest.base.diagnostics import DocumentPath, Place
+from cloudforest.compiler.excerpt import excerpt
 
 ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
@@ -40,13 +41,20 @@ class Places:
         `offset` counts characters of the value; it is found again in quoted text, but
         not in text of several lines, which has its beginning as its place.
         """
-        if at_key and path in self.keys:
-            return Place(self.file, self.keys[path].line, self.keys[path].column)
-        while path and path not in self.values:
-            path = path[:-1]
-        span = self.values[path]
+        span = self._span(path, at_key=at_key)
         shift = 0 if offset is None else written_offset(self._raw(span), offset)
         return Place(self.file, span.line, span.column + shift)
+
+    def excerpt(self, path: DocumentPath, *, at_key: bool = False) -> str | None:
+        """Return the line of the place, unless it may hold a secret."""
+        return excerpt(self.text, self._span(path, at_key=at_key).start, path)
+
+    def _span(self, path: DocumentPath, *, at_key: bool) -> Span:
+        if at_key and path in self.keys:
+            return self.keys[path]
+        while path and path not in self.values:
+            path = path[:-1]
+        return self.values[path]
 
     def _raw(self, span: Span) -> str:
         return self.text[span.start : span.end]

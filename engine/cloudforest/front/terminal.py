@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cloudforest.base.diagnostics import Diagnostic, Severity
 from cloudforest.plan.wording import COUNTED, in_words
 
 out = Console(highlight=False)
@@ -58,20 +57,6 @@ def count(number: int, noun: str) -> str:
 
 def heading(words: str) -> None:
     out.print(Text(f"\n{words}", style="bold"))
-
-
-def show_diagnostics(diagnostics: Iterable[Diagnostic], console: Console) -> None:
-    for each in diagnostics:
-        style = "red" if each.severity is Severity.ERROR else "yellow"
-        console.print(
-            Text.assemble(
-                (f"{each.place}: ", "bold"),
-                (f"{each.severity}: ", style),
-                f"{each.message} ",
-                (f"[{each.id}]", "dim"),
-            ),
-            soft_wrap=True,
-        )
 
 
 def show_cycles(cycles: Sequence[Mapping[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from tests.unit.compiler.trees import registered
 
 from cloudforest.compiler import compile as compiler
 from cloudforest.compiler.resolve import profile
+from cloudforest.compiler.schema.bundle import bundled
 from cloudforest.compiler.schema.validators import KINDS, schema_of, validator_of
 from cloudforest.compiler.shipped import shipped
 from cloudforest.compiler.tree import built_in_mappings
@@ -120,6 +121,19 @@ def test_the_tree_schema_picks_by_kind():
     assert not validator.is_valid({**agent, "run": "x"})
     assert not validator.is_valid({**agent, "kind": "Agnet"})
     assert schema_of("tree")["properties"]["kind"]["enum"] == list(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bundled_schema_says_the_same_without_another_file(kind):
+    bundle = bundled()
+    Draft202012Validator.check_schema(bundle)
+    document = {
+        key: each["examples"][0] for key, each in schema_of(kind)["properties"].items()
+    }
+    alone = validator_of(kind)
+    for odd in (document, {**document, "x": 1}, {**document, "name": 1}, {}):
+        wrong = {**odd, "kind": kind}
+        assert Draft202012Validator(bundle).is_valid(wrong) is alone.is_valid(wrong)
 
 
 def test_every_field_of_a_noun_is_in_its_schema(tmp_path):

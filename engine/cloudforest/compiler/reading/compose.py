@@ -19,6 +19,7 @@ from ruamel.yaml.events import (
 
 from cloudforest.base.diagnostics import Diagnostic, DocumentPath, Place
 from cloudforest.compiler.document import Document
+from cloudforest.compiler.excerpt import excerpt
 from cloudforest.compiler.places import Places, Span
 from cloudforest.compiler.reading.scalars import plain
 
@@ -161,7 +162,9 @@ class Composer:
     def _complain(self, id_: str, message: str, mark: StringMark) -> None:
         if len(self.diagnostics) == self.most:
             raise TooWrongError(self._place(mark))
-        self.diagnostics.append(Diagnostic(id_, message, self._place(mark)))
+        line = excerpt(self.text, mark.index)
+        found = Diagnostic(id_, message, self._place(mark), excerpt=line)
+        self.diagnostics.append(found)
 
     def _place(self, mark: StringMark) -> Place:
         return Place(self.file, mark.line + 1, mark.column + 1)

@@ -10,6 +10,7 @@ from ruamel.yaml.reader import ReaderError
 
 from cloudforest.base.diagnostics import Diagnostic, Place
 from cloudforest.compiler.document import Document
+from cloudforest.compiler.excerpt import excerpt
 from cloudforest.compiler.reading.compose import (
     DEPTH_LIMIT,
     Composer,
@@ -65,7 +66,7 @@ def _slowly(file: str, text: str) -> Parsed:
     except TooWrongError as error:
         fault = Diagnostic("more-mistakes", TOO_WRONG, error.place)
     except MarkedYAMLError as error:
-        fault = _syntax(file, error)
+        fault = _syntax(file, text, error)
     except ReaderError as error:
         fault = _unreadable_character(file, text, error)
     else:
@@ -73,15 +74,17 @@ def _slowly(file: str, text: str) -> Parsed:
     return Parsed(documents, [*composer.diagnostics, fault], complete=False)
 
 
-def _syntax(file: str, error: MarkedYAMLError) -> Diagnostic:
+def _syntax(file: str, text: str, error: MarkedYAMLError) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+    line = excerpt(text, mark.index) if mark else None
     problem = " ".join(str(error.problem or error.context).split())
     return Diagnostic(
         "yaml-syntax",
         f"This is not YAML: {problem}; look at the quotes, colons and indentation "
         "here and on the line before.",
         place,
+        excerpt=line,
     )
 
 

@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from cloudforest.base.diagnostics import Diagnostic, has_errors
+import typer
+
+from cloudforest.base.diagnostics import has_errors
 from cloudforest.base.errors import Misconfigured
 from cloudforest.compiler.compile import Compiled, compile_tree
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
-from cloudforest.front.cli.options import Format, Output, Tree
+from cloudforest.front.cli import complaints
+from cloudforest.front.cli.options import Tree
 from cloudforest.model.registration import Registration
 
 
-def validate(tree: Tree = Path(), output: Output = Format.TEXT) -> int:
+class ValidateFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+def validate(
+    tree: Tree = Path(),
+    output: Annotated[
+        ValidateFormat,
+        typer.Option(
+            "--format", help="Words, one JSON document, or annotations for GitHub."
+        ),
+    ] = ValidateFormat.TEXT,
+) -> int:
     """Check the documents; every mistake is told, with its place."""
     compiled = compile_tree(tree)
-    if output is Format.JSON:
-        terminal.print_json(_data(compiled))
-    else:
-        terminal.show_diagnostics(compiled.diagnostics, terminal.out)
-        if compiled.registration is not None:
-            terminal.done(_summary(compiled))
-    return Exit.FAILED if has_errors(compiled.diagnostics) else Exit.DONE
+    found = compiled.diagnostics
+    match output:
+        case ValidateFormat.JSON:
+            told = [complaints.as_data(each) for each in found]
+            terminal.print_json({"valid": not has_errors(found), "diagnostics": told})
+        case ValidateFormat.GITHUB:
+            complaints.print_annotations(found, tree)
+        case ValidateFormat.TEXT:
+            complaints.show(found, terminal.out)
+            if compiled.registration is not None:
+                terminal.done(_summary(compiled))
+    return Exit.FAILED if has_errors(found) else Exit.DONE
 
 
 def _summary(compiled: Compiled) -> str:
@@ -33,28 +56,10 @@ def _summary(compiled: Compiled) -> str:
     )
 
 
-def _data(compiled: Compiled) -> dict[str, Any]:
-    return {
-        "valid": not has_errors(compiled.diagnostics),
-        "diagnostics": [_diagnostic(each) for each in compiled.diagnostics],
-    }
-
-
-def _diagnostic(each: Diagnostic) -> dict[str, Any]:
-    return {
-        "id": each.id,
-        "severity": each.severity,
-        "message": each.message,
-        "file": each.place.file,
-        "line": each.place.line,
-        "column": each.place.column,
-    }
-
-
 def compiled_tree(tree: Path) -> tuple[Compiled, Registration]:
     """Compile for a command that goes on; says what is wrong and stops if it can't."""
     compiled = compile_tree(tree)
-    terminal.show_diagnostics(compiled.diagnostics, terminal.err)
+    complaints.show(compiled.diagnostics, terminal.err)
     if compiled.registration is None:
         errors = sum(each.severity == "error" for each in compiled.diagnostics)
         raise Misconfigured(

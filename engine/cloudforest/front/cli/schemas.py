@@ -1,0 +1,25 @@
+"""`schema`: what a document may say, for editors and other programs. Offline."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cloudforest.base.errors import Refused
+from cloudforest.compiler.schema.bundle import bundled
+from cloudforest.compiler.schema.validators import KINDS, schema_of
+from cloudforest.compiler.suggest import hint
+from cloudforest.front import terminal
+
+
+def schema(
+    kind: Annotated[
+        str, typer.Argument(help="A kind of document; all of them if it is left out.")
+    ] = "",
+) -> None:
+    """Print the JSON Schema (2020-12) of a kind, or one that picks by kind."""
+    known = {each.lower(): each for each in KINDS}
+    if kind and kind.lower() not in known:
+        raise Refused(f'There is no kind "{kind}"; {hint(kind, KINDS)}')
+    terminal.print_json(schema_of(kind) if kind else bundled())

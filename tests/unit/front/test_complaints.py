@@ -1,0 +1,114 @@
+"""How what is wrong with the documents is shown."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from cloudforest.base.diagnostics import Diagnostic, Place, Severity
+from cloudforest.front.cli import complaints
+from cloudforest.front.cli.documents import ValidateFormat, validate
+from cloudforest.front.cli.schemas import schema
+
+WRONG = """\
+kind: Scope
+name: "100%: a, b"
+organizationalUnits: all
+filtres: {user: 'title eq "x"'}
+"""
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    (tmp_path / "eu").mkdir()
+    (tmp_path / "eu" / "scopes.yaml").write_text(WRONG)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def shown(*diagnostics):
+    console = Console(file=io.StringIO(), width=40)
+    complaints.show(diagnostics, console)
+    return console.file.getvalue().splitlines()
+
+
+def complaint(line, column, severity=Severity.ERROR):
+    place = Place("x.yaml", 14, column)
+    return Diagnostic("some-id", "It is wrong.", place, severity, line)
+
+
+def test_a_caret_stands_under_what_is_meant():
+    assert shown(complaint("  - staf", 5)) == [
+        "x.yaml:14:5: error: It is wrong. [some-id]",
+        "   14 |   - staf",
+        "      |     ^",
+    ]
+
+
+def test_what_may_hold_a_secret_has_no_line():
+    assert shown(complaint(None, 5, Severity.WARNING)) == [
+        "x.yaml:14:5: warning: It is wrong. [some-id]"
+    ]
+
+
+@pytest.mark.parametrize("column", [1, 61, 150, 300])
+def test_of_a_long_line_there_is_a_part_around_the_caret(column):
+    line = "".join(chr(97 + n % 26) for n in range(300))
+    _, part, caret = shown(complaint(line, column))
+    assert len(part) < 120
+    assert part[caret.index("^")] == line[column - 1]
+
+
+def test_tabs_and_control_characters_do_not_move_the_caret():
+    _, part, caret = shown(complaint("\ta: \x1b[31mx", 2))
+    assert part[caret.index("^")] == "a"
+    assert "\x1b" not in part
+
+
+def test_text_shows_each_mistake_with_its_line(tree, capsys):
+    assert validate(tree / "eu") == 1
+    printed = capsys.readouterr().out
+    assert "scopes.yaml:4:1: error: " in printed
+    assert "    4 | filtres: {user:" in printed
+
+
+def test_annotations_name_the_file_as_the_checkout_does(tree, capsys):
+    assert validate(tree.__class__("eu"), ValidateFormat.GITHUB) == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert (
+        "::error file=eu/scopes.yaml,line=4,col=1,title=unknown-key::The key "
+        '"filtres" is unknown in this Scope; did you mean "filters"?'
+    ) in printed
+    assert any('can\'t be "100%25: a, b"' in each for each in printed)
+    assert all(each.startswith("::error ") for each in printed)
+
+
+def test_an_annotation_without_a_file_is_for_the_whole_tree(tmp_path, capsys):
+    assert validate(tmp_path, ValidateFormat.GITHUB) == 1
+    assert capsys.readouterr().out.startswith("::error title=no-documents::There is")
+
+
+def test_a_comma_in_a_file_name_is_escaped(tree, capsys):
+    (tree / "eu" / "a,b:c.yaml").write_text("kind: [")
+    validate(tree, ValidateFormat.GITHUB)
+    assert "file=" + (tree / "eu").as_posix() + "/a%2Cb%3Ac.yaml,line=1" in (
+        capsys.readouterr().out
+    )
+
+
+def test_json_is_as_documented(tree, capsys):
+    assert validate(tree, ValidateFormat.JSON) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["valid"] is False
+    keys = {"id", "severity", "message", "file", "line", "column"}
+    assert all(each.keys() == keys for each in told["diagnostics"])
+
+
+def test_a_schema_is_printed_by_kind_in_any_case_or_for_all(capsys):
+    schema("job")
+    assert json.loads(capsys.readouterr().out)["title"] == "Job"
+    schema()
+    assert "Job" in json.loads(capsys.readouterr().out)["$defs"]
