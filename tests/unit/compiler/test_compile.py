@@ -32,6 +32,7 @@ domain: Contoso.COM
 scope: staff
 mappings: [staff]
 guard: {deletes: {max: 5, window: 1h}}
+enabled: false
 """
 
 

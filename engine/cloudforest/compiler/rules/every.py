@@ -17,6 +17,10 @@ from cloudforest.compiler.rules.language import (
     scopes_are_readable,
 )
 from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
+from cloudforest.compiler.rules.meaning.filters import filters_can_be_true
+from cloudforest.compiler.rules.meaning.jobs import jobs_do_not_meet
+from cloudforest.compiler.rules.meaning.targets import targets_are_known
+from cloudforest.compiler.rules.meaning.types import types_fit
 from cloudforest.compiler.rules.names import (
     domains_are_in_one_forest,
     mappings_are_their_own_ancestors_never,
@@ -54,6 +58,10 @@ RULES: tuple[Rule, ...] = (
     scopes_are_readable,
     mappings_are_readable,
     defaults_fit,
+    targets_are_known,
+    types_fit,
+    filters_can_be_true,
+    jobs_do_not_meet,
 )
 
 

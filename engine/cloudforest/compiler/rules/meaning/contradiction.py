@@ -1,0 +1,162 @@
+"""Whether a filter contradicts itself: by disjunctive normal form, clause by clause.
+
+On an attribute of several values any of them may do, so `x eq "a" and x eq "b"` is a
+contradiction only where the directory allows one value.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import prod
+
+from cloudforest.compiler.rules.meaning.directory import SINGLE
+from cloudforest.model.program import And, Compare, Filter, Not, Or, Present
+from cloudforest.program.scoping.predicate import Attributes, compile_filter
+
+MOST_CLAUSES = 256
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A comparison, or its negation. `ne` is the negation of `eq`."""
+
+    leaf: Compare | Present
+    holds: bool
+
+    def agrees(self, attributes: Attributes) -> bool:
+        return compile_filter(self.leaf)(attributes) is self.holds
+
+    @property
+    def value(self) -> str:
+        return "" if isinstance(self.leaf, Present) else str(self.leaf.value)
+
+    @property
+    def operator(self) -> str:
+        return "pr" if isinstance(self.leaf, Present) else self.leaf.operator
+
+
+Clause = tuple[Literal, ...]
+
+
+def contradiction(tree: Filter) -> str | None:
+    """Return why a filter is never true, or None if it may be, or is too large."""
+    clauses = _clauses(tree, holds=True)
+    if clauses is None:
+        return None
+    reasons = [_reason(each) for each in clauses]
+    return None if None in reasons or not reasons else reasons[0]
+
+
+def _clauses(tree: Filter, *, holds: bool) -> list[Clause] | None:
+    """Return clauses of which one must hold, or None if there are too many."""
+    match tree:
+        case Compare() | Present():
+            return [(_literal(tree, holds=holds),)]
+        case Not(operand=operand):
+            return _clauses(operand, holds=not holds)
+        case And(operands=operands) | Or(operands=operands):
+            parts = [_clauses(each, holds=holds) for each in operands]
+            known = [each for each in parts if each is not None]
+            if len(known) < len(parts):
+                return None
+            joins = isinstance(tree, And) is holds
+            return _all_of(known) if joins else _any_of(known)
+
+
+def _literal(leaf: Compare | Present, *, holds: bool) -> Literal:
+    """Write `ne x` as not `eq x`, and comparisons with null by presence."""
+    if isinstance(leaf, Present):
+        return Literal(leaf, holds)
+    positive = holds is (leaf.operator != "ne")
+    if leaf.value is None:
+        return Literal(Present(attribute=leaf.attribute), not positive)
+    operator = "eq" if leaf.operator == "ne" else leaf.operator
+    plain = Compare(attribute=leaf.attribute, operator=operator, value=leaf.value)
+    return Literal(plain, positive)
+
+
+def _any_of(parts: list[list[Clause]]) -> list[Clause] | None:
+    clauses = list(itertools.chain(*parts))
+    return clauses if len(clauses) <= MOST_CLAUSES else None
+
+
+def _all_of(parts: list[list[Clause]]) -> list[Clause] | None:
+    if prod(map(len, parts)) > MOST_CLAUSES:
+        return None
+    return [tuple(itertools.chain(*each)) for each in itertools.product(*parts)]
+
+
+def _reason(clause: Clause) -> str | None:
+    by_name: dict[str, list[Literal]] = {}
+    for each in clause:
+        by_name.setdefault(each.leaf.attribute, []).append(each)
+    reasons = (_of_attribute(name, each) for name, each in by_name.items())
+    return next(filter(None, reasons), None)
+
+
+def _of_attribute(name: str, literals: list[Literal]) -> str | None:
+    wanted = [each for each in literals if each.holds]
+    refused = [each for each in literals if not each.holds]
+    if wanted and any(each.operator == "pr" for each in refused):
+        return f"{name} must have a value, and must have none"
+    for each, other in itertools.product(wanted, refused):
+        if _same(each, other):
+            return f'{name} must be and must not be "{each.value}"'
+    return _of_single(name, wanted, refused) if name in SINGLE else None
+
+
+def _same(one: Literal, other: Literal) -> bool:
+    same = one.value.casefold() == other.value.casefold()
+    return one.operator == other.operator and same
+
+
+def _of_single(name: str, wanted: list[Literal], refused: list[Literal]) -> str | None:
+    """Try the value that is asked for; else compare beginnings, ends and limits."""
+    exact = next((each for each in wanted if each.operator == "eq"), None)
+    if exact is None:
+        return next(_disjoint(name, wanted), None)
+    attributes = {name: (exact.value,)}
+    for each in (*wanted, *refused):
+        if not each.agrees(attributes):
+            word = "" if each.holds else "not "
+            return (
+                f'{name} has one value, which can\'t be "{exact.value}" and '
+                f'{word}{each.operator} "{each.value}"'
+            )
+    return None
+
+
+def _disjoint(name: str, wanted: Iterable[Literal]) -> Iterator[str]:
+    for one, other in itertools.permutations(wanted, 2):
+        if _exclude(one, other):
+            yield (
+                f'{name} has one value, which can\'t be {one.operator} "{one.value}" '
+                f'and {other.operator} "{other.value}"'
+            )
+
+
+def _exclude(one: Literal, other: Literal) -> bool:
+    """Tell whether no value passes both, `one` being the lower limit of two."""
+    low, high = one.value.casefold(), other.value.casefold()
+    match one.operator, other.operator:
+        case ("sw", "sw"):
+            return not (low.startswith(high) or high.startswith(low))
+        case ("ew", "ew"):
+            return not (low.endswith(high) or high.endswith(low))
+        case ("gt" | "ge", "lt" | "le"):
+            strict = (one.operator, other.operator) != ("ge", "le")
+            return _beyond(low, high, strict=strict)
+        case _:
+            return False
+
+
+def _beyond(low: str, high: str, *, strict: bool) -> bool:
+    """Tell whether a lower limit is above the upper one, as numbers and as texts."""
+    try:
+        numbers = float(low), float(high)
+    except ValueError:
+        numbers = 1.0, 0.0
+    as_numbers = numbers[0] > numbers[1] or (strict and numbers[0] == numbers[1])
+    return as_numbers and (low > high or (strict and low == high))

@@ -1,0 +1,52 @@
+"""What Active Directory's own schema says of well-known attributes, in lower case.
+
+Only those whose values are plain: an attribute that the schema lets have several values
+and that has one in practice (`description`, `departmentNumber`) is in neither list.
+"""
+
+from __future__ import annotations
+
+TEXTS = frozenset(
+    """
+    c cn co comment company department displayname division employeenumber employeetype
+    givenname homephone info initials l mail manager mobile name
+    physicaldeliveryofficename postalcode samaccountname sn st streetaddress
+    telephonenumber title userprincipalname wwwhomepage mailnickname
+    facsimiletelephonenumber ipphone pager homedirectory scriptpath profilepath
+    """.split()  # noqa: SIM905 - one word each would be a page
+)
+"""Of one value, and a text that nobody reads as true or false."""
+
+SINGLE = TEXTS | frozenset(
+    [
+        *(f"extensionattribute{number}" for number in range(1, 16)),
+        "accountexpires",
+        "admincount",
+        "countrycode",
+        "distinguishedname",
+        "employeeid",
+        "grouptype",
+        "msexchhidefromaddresslists",
+        "objectguid",
+        "objectsid",
+        "primarygroupid",
+        "pwdlastset",
+        "samaccounttype",
+        "useraccountcontrol",
+        "usncreated",
+        "usnchanged",
+        "whencreated",
+        "whenchanged",
+    ]
+)
+"""Of one value at most."""
+
+SEVERAL = frozenset(
+    """
+    altsecurityidentities directreports managedobjects member memberof objectclass
+    otherfacsimiletelephonenumber otherhomephone otheripphone othermailbox othermobile
+    otherpager othertelephone proxyaddresses serviceprincipalname showinaddressbook
+    sidhistory usercertificate usersmimecertificate
+    """.split()  # noqa: SIM905 - as above
+)
+"""Of several values, in no order."""

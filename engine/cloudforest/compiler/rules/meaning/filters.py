@@ -1,0 +1,30 @@
+"""Filters that nothing can pass, where that is plain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cloudforest.base.diagnostics import Severity
+from cloudforest.compiler.document import Complaint
+from cloudforest.compiler.rules.meaning.contradiction import contradiction
+from cloudforest.compiler.tree import Tree
+from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.scim_filter import parse_filter
+
+
+def filters_can_be_true(tree: Tree) -> Iterator[Complaint]:
+    for scope in tree.of("Scope"):
+        for kind, text in scope.content.get("filters", {}).items():
+            try:
+                reason = contradiction(parse_filter(text))
+            except SyntaxFault:
+                continue
+            if reason is not None:
+                message = (
+                    f"No {kind} can pass this filter: {reason}; "
+                    "correct it, or nobody is in scope."
+                )
+                path = ("filters", kind)
+                yield Complaint(
+                    "filter-never-true", message, scope, path, Severity.WARNING
+                )
