@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 DocumentPath = tuple[str | int, ...]
@@ -41,6 +41,24 @@ class Diagnostic:
 
     def __str__(self) -> str:
         return f"{self.place}: {self.severity}: {self.message} [{self.id}]"
+
+    def printable(self) -> Diagnostic:
+        """Return it with escapes for what a terminal or JSON would choke on.
+
+        Names of files and values of documents may hold lone surrogates and control
+        characters.
+        """
+        if self.message.isprintable() and self.place.file.isprintable():
+            return self
+        place = replace(self.place, file=_printable(self.place.file))
+        return replace(self, message=_printable(self.message), place=place)
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -52,6 +52,7 @@ def compile_tree(folder: Path) -> Compiled:
     found.extend(_missing_tenant(tree))
     if not has_errors(found):
         found.extend(each.placed() for each in examples_hold(tree))
+    found = [each.printable() for each in found]
     failed = has_errors(found)
     return Compiled(
         folder=folder,

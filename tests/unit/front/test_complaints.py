@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 
 import pytest
 from rich.console import Console
@@ -105,6 +106,22 @@ def test_json_is_as_documented(tree, capsys):
     assert told["valid"] is False
     keys = {"id", "severity", "message", "file", "line", "column"}
     assert all(each.keys() == keys for each in told["diagnostics"])
+
+
+@pytest.mark.parametrize("output", ValidateFormat)
+def test_nothing_that_a_document_or_file_is_called_breaks_the_output(
+    output, tmp_path, capsysbinary
+):
+    odd = os.fsdecode(b"caf\xe9\x1b[31m.yaml")
+    text = 'kind: "\\ud83c\\e[31m"\n---\n{kind: Job, name: "\\0", "\\ud83c": 1}\n'
+    (tmp_path / odd).write_text(text)
+    (tmp_path / "scope.yaml").write_text(
+        '{kind: Scope, name: x, organizationalUnits: ["\\e[31m\\ud83c"]}'
+    )
+    assert validate(tmp_path, output) == 1
+    printed = capsysbinary.readouterr().out
+    assert b"\x1b" not in printed
+    assert rb"\ud83c" in printed or rb"\\ud83c" in printed
 
 
 def test_a_schema_is_printed_by_kind_in_any_case_or_for_all(capsys):
