@@ -26,6 +26,37 @@ dot excepted. A file may hold several documents, separated by `---`. Unknown key
 duplicate keys, aliases and empty lists are errors. Paths are relative to the document.
 Durations are a number with `s`, `m`, `h` or `d`.
 """
+FILTERS = """\
+## Filters
+
+A filter is a SCIM filter (RFC 7644, 3.4.2.2) over the attributes of the directory, such
+as `employeeType eq "staff" and not (department co "Temp")`. `not` binds tighter than
+`and`, `and` tighter than `or`; parentheses group. At most 50 deep, 10,000 characters.
+
+| operator | holds where |
+|---|---|
+| `eq`, `ne` | a value is equal; `ne` is `not eq`: no value is |
+| `co`, `sw`, `ew` | a value contains, begins or ends with the text |
+| `gt`, `ge`, `lt`, `le` | a value is greater, or less (or equal) |
+| `pr` | there is a value; `eq null` is the opposite |
+| `has` | all bits of a number are set (our extension): `userAccountControl has 2` |
+| `a[…]` | one value meets all that is said in the brackets, where it is \
+called `value`: `proxyAddresses[value sw "SMTP:" and value ew "@contoso.com"]` |
+
+- **Values** are JSON: `"text"` with its escapes, numbers, `true`, `false`, `null`.
+- **Case**: texts compare without case; attributes of IA5, printable and octet syntax
+  (`loginShell`, `memberUid`, `unixHomeDirectory` …) with case, as in Active Directory.
+- **Several values**: any of them is enough.
+- **Missing attributes**: a comparison is false, so `not (x eq "y")` and `x ne "y"`
+  hold.
+- **Numbers** compare as numbers when both sides are numbers: `employeeID eq 7` finds
+  `007`, `employeeID eq "7"` does not.
+- **Dates** are `2026-01-31` or `2026-01-31T08:00:00Z` (without a zone: UTC). They
+  compare as moments with generalized times (`whenCreated`), FILETIMEs
+  (`lastLogonTimestamp`, `accountExpires`) and dates written as text. A FILETIME of 0
+  or 9223372036854775807 means never: no date equals it, comes before it, or after.
+- **References** (`manager`, `memberOf`) hold the objectGUID of the other object.
+"""
 EXPRESSIONS = """\
 ## Expressions
 
@@ -99,6 +130,7 @@ def pages() -> Iterator[str]:
         yield "| field | | what it says | example |\n|---|---|---|---|"
         yield from rows(schema, schema, prefix="")
         yield ""
+    yield FILTERS
     yield EXPRESSIONS.rstrip()
     for each in entries():
         again = "" if each.pure else " Each time anew."

@@ -23,12 +23,22 @@ class Compare(Value, frozen=True, tag_field="node", tag="compare"):
     """`attribute operator value`, for example `department eq "Sales"`."""
 
     attribute: str
-    operator: Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
+    operator: Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "has"]
     value: Scalar
 
 
 class Present(Value, frozen=True, tag_field="node", tag="present"):
     attribute: str
+
+
+class ValuePath(Value, frozen=True, tag_field="node", tag="value-path"):
+    """`attribute[operand]`: one value for which the operand holds.
+
+    The operand names that value `value`, and nothing else.
+    """
+
+    attribute: str
+    operand: Filter
 
 
 class And(Value, frozen=True, tag_field="node", tag="and"):
@@ -43,7 +53,7 @@ class Not(Value, frozen=True, tag_field="node", tag="not"):
     operand: Filter
 
 
-Filter = Compare | Present | And | Or | Not
+Filter = Compare | Present | ValuePath | And | Or | Not
 
 
 class TypeFilter(Value, frozen=True):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.unit.program.test_predicate import LEAVES, ROWS, VALUES
 
-from cloudforest.model.program import And, Compare, Not, Or, Present
+from cloudforest.model.program import And, Compare, Not, Or, Present, ValuePath
 from cloudforest.program.expressions.reads import filter_attributes
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.kleene import compile_certainty
@@ -31,8 +32,13 @@ def several(inner):
     return st.lists(inner, min_size=2, max_size=3).map(tuple)
 
 
-TREES = trees(LEAVES)
-WRITTEN = trees(
+def paths(leaves):
+    operand = trees(leaves.map(lambda each: structs.replace(each, attribute="value")))
+    return st.builds(ValuePath, attribute=st.sampled_from("abc"), operand=operand)
+
+
+TREES = trees(LEAVES | paths(LEAVES))
+WRITABLE = (
     st.builds(Present, attribute=st.sampled_from("abc"))
     | st.builds(
         Compare,
@@ -48,7 +54,14 @@ WRITTEN = trees(
         operator=st.sampled_from(["eq", "ne"]),
         value=VALUES | st.booleans() | st.none(),
     )
+    | st.builds(
+        Compare,
+        attribute=st.sampled_from("abc"),
+        operator=st.just("has"),
+        value=st.integers(1, 9),
+    )
 )
+WRITTEN = trees(WRITABLE | paths(WRITABLE))
 """Trees that a text can have: only eq and ne compare with true, false and null."""
 HIDDEN = st.frozensets(st.sampled_from("abc"))
 

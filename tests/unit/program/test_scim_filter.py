@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudforest.model.program import And, Compare, Not, Or, Present
+from cloudforest.model.program import And, Compare, Not, Or, Present, ValuePath
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.filter_text import filter_text
+from cloudforest.program.scoping.predicate import compile_filter
 from cloudforest.program.scoping.scim_filter import MAX_DEPTH, MAX_LENGTH, parse_filter
 
 
@@ -28,6 +30,7 @@ def eq(attribute, value):
         ("true", True),
         ("FALSE", False),
         ("null", None),
+        ("9223372036854775807", 2**63 - 1),
     ],
 )
 def test_a_value_keeps_its_type(literal, value):
@@ -86,7 +89,17 @@ def test_a_name_may_begin_like_a_constant_and_lines_may_break():
         ("a co null", 5),
         ('name.givenName eq "x"', 4),
         ('urn:x:y:attr eq "x"', 0),
-        ('emails[type eq "work"]', 6),
+        ('emails[type eq "work"]', 7),
+        ("a[value pr] eq 1", 12),
+        ("a[value pr].display pr", 11),
+        ("a[value[value pr]]", 7),
+        ("a[value pr", 10),
+        ("a has 0", 6),
+        ("a has -1", 6),
+        ("a has 1.5", 6),
+        ("a has true", 6),
+        ('a has "2"', 6),
+        ("a has", 5),
         ("a eq 1 # b", 7),
         ("a\ud800", 1),
     ],
@@ -96,6 +109,37 @@ def test_a_mistake_is_found_at_its_place(text, offset):
         parse_filter(text)
     assert caught.value.offset == offset
     assert caught.value.message.endswith(".")
+
+
+def test_a_value_path_is_one_node_whatever_is_in_its_brackets():
+    parsed = parse_filter('proxyAddresses[value sw "SMTP:" and not (VALUE pr)]')
+    starts = Compare(attribute="value", operator="sw", value="SMTP:")
+    both = And(operands=(starts, Not(operand=Present(attribute="value"))))
+    assert parsed == ValuePath(attribute="proxyaddresses", operand=both)
+
+
+def test_a_value_path_stands_in_a_chain_like_any_other_comparison():
+    parsed = parse_filter("a[value eq 1 or value eq 2] and b pr or not (c[value pr])")
+    either = Or(operands=(eq("value", 1), eq("value", 2)))
+    path = ValuePath(attribute="a", operand=either)
+    other = ValuePath(attribute="c", operand=Present(attribute="value"))
+    assert parsed == Or(
+        operands=(
+            And(operands=(path, Present(attribute="b"))),
+            Not(operand=other),
+        )
+    )
+
+
+def test_has_takes_bits():
+    expected = Compare(attribute="useraccountcontrol", operator="has", value=2)
+    assert parse_filter("userAccountControl HAS 2") == expected
+
+
+def test_words_are_read_in_any_case():
+    parsed = parse_filter("a PR oR b Pr aND nOT (c pR)")
+    both = And(operands=(Present(attribute="b"), Not(operand=Present(attribute="c"))))
+    assert parsed == Or(operands=(Present(attribute="a"), both))
 
 
 def nested(depth):
@@ -109,6 +153,15 @@ def test_nesting_ends_at_its_limit():
     assert caught.value.offset == MAX_DEPTH
 
 
+def test_the_deepest_and_the_longest_filters_are_compiled_as_well():
+    negated = "not (" * MAX_DEPTH + "a pr" + ")" * MAX_DEPTH
+    chain = " or ".join(["a has 4"] * 800)
+    for text in (negated, chain):
+        tree = parse_filter(text)
+        assert compile_filter(tree)({"a": ("4",)})
+        assert parse_filter(filter_text(tree)) == tree
+
+
 def test_a_long_chain_is_one_flat_node_and_length_has_a_limit():
     chain = " or ".join(["a eq 1"] * 900)
     parsed = parse_filter(chain)
@@ -118,33 +171,48 @@ def test_a_long_chain_is_one_flat_node_and_length_has_a_limit():
         parse_filter("a" * (MAX_LENGTH + 1))
 
 
+PLAIN = """a value not and or oR eq NE co sw ew gt ge lt le has pr ( ) [ ] . : #
+1 -1.5 7e3 true null a[value urn:x:y:a"""
 WORDS = [
-    "a",
-    "not",
-    "and",
-    "or",
-    "eq",
-    "pr",
-    "(",
-    ")",
-    '"x',
-    '"',
-    "1",
-    "null",
-    "[",
-    ".",
+    *PLAIN.split(),
+    *('"x"', '"x', '"', '"2026-01-31"', "\\", '"\\u00e9"', '"\\ud800"'),
 ]
 
 
-def fault_offset(text):
+def survives(text):
+    """Read a text; what is read says the same again, what is not names its place."""
     try:
-        parse_filter(text)
-    except SyntaxFault as fault:
-        return fault.offset
-    return 0
+        tree = parse_filter(text)
+    except SyntaxFault as error:
+        fault = error
+    else:
+        fault = None
+    if fault is not None:
+        assert 0 <= fault.offset <= len(text)
+        assert fault.message.endswith(".")
+        return
+    assert parse_filter(filter_text(tree)) is not None
+    for values in ((), ("x", "-1", "2026-01-31"), ("20260131000000.0Z", "\ud800")):
+        assert compile_filter(tree)({"a": values, "value": values}) in {True, False}
 
 
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=30))
 def test_nothing_but_a_fault_comes_of_nonsense(words):
-    text = " ".join(words)
-    assert 0 <= fault_offset(text) <= len(text)
+    survives(" ".join(words))
+
+
+VALID = (
+    'a eq "x" and not (b[value sw "y" or value has 3]) or c ge "2026-01-31T00:00:00Z"'
+)
+
+
+@given(st.integers(0, len(VALID)), st.integers(0, 4), st.text(max_size=3))
+def test_nothing_but_a_fault_comes_of_a_filter_with_a_slip(at, left_out, put_in):
+    survives(VALID[:at] + put_in + VALID[at + left_out :])
+
+
+@pytest.mark.long
+@settings(max_examples=200_000, deadline=None)
+@given(st.text(st.sampled_from(' ()[]"\\.:-1ae') | st.characters(), max_size=200))
+def test_nothing_but_a_fault_comes_of_any_text(text):
+    survives(text)

@@ -14,6 +14,7 @@ from cloudforest.model.program import (
     Or,
     Present,
     Template,
+    ValuePath,
 )
 
 COMPUTED = frozenset({"sourceanchor", "objectguid", "dn"})
@@ -36,7 +37,11 @@ def attributes_of(expression: Expression) -> frozenset[str]:
 
 def filter_attributes(tree: Filter) -> frozenset[str]:
     match tree:
-        case Compare(attribute=name) | Present(attribute=name):
+        case (
+            Compare(attribute=name)
+            | Present(attribute=name)
+            | ValuePath(attribute=name)
+        ):
             return frozenset({name.lower()})
         case And(operands=operands) | Or(operands=operands):
             return frozenset[str]().union(*map(filter_attributes, operands))

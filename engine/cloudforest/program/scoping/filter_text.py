@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import json
 
-from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, Scalar
+from cloudforest.model.program import (
+    And,
+    Compare,
+    Filter,
+    Not,
+    Or,
+    Present,
+    Scalar,
+    ValuePath,
+)
 
 
 def _literal(value: Scalar) -> str:
@@ -23,6 +32,8 @@ def filter_text(tree: Filter) -> str:
             return f"{name} {operator} {_literal(value)}"
         case Present(attribute=name):
             return f"{name} pr"
+        case ValuePath(attribute=name, operand=operand):
+            return f"{name}[{filter_text(operand)}]"
         case And(operands=operands):
             return " and ".join(map(_nested, operands))
         case Or(operands=operands):

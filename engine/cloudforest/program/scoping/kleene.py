@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
-from cloudforest.model.program import And, Compare, Filter, Not, Or, Present
+from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.scoping.predicate import Attributes, compile_filter
 
 Certainty = Callable[[Attributes, AbstractSet[str]], bool | None]
 """Takes the attributes, and the names (in lower case) of those that may be hidden."""
 
 
-def _leaf(tree: Compare | Present) -> Certainty:
+def _leaf(tree: Compare | Present | ValuePath) -> Certainty:
     name, holds = tree.attribute.lower(), compile_filter(tree)
     return lambda attributes, hidden: None if name in hidden else holds(attributes)
 
@@ -45,7 +45,7 @@ def _joined(operands: tuple[Certainty, ...], *, decisive: bool) -> Certainty:
 def compile_certainty(tree: Filter) -> Certainty:
     """Compile a filter into what it says for sure; with nothing hidden, as ever."""
     match tree:
-        case Compare() | Present():
+        case Compare() | Present() | ValuePath():
             return _leaf(tree)
         case And(operands=operands):
             parts = tuple(map(compile_certainty, operands))

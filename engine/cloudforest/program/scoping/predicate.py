@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-import re
 from collections.abc import Callable, Mapping
 
 from cloudforest.model.program import (
@@ -13,85 +11,29 @@ from cloudforest.model.program import (
     Not,
     Or,
     Present,
-    Scalar,
+    ValuePath,
 )
-
-_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
-_ORDER: dict[str, Callable[..., bool]] = {
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "lt": operator.lt,
-    "le": operator.le,
-}
-_TEXT: dict[str, Callable[[str, str], bool]] = {
-    "co": operator.contains,
-    "sw": str.startswith,
-    "ew": str.endswith,
-}
+from cloudforest.program.scoping.comparing import test_of
+from cloudforest.program.scoping.comparing.syntax import CASE_EXACT
 
 Attributes = Mapping[str, tuple[str, ...]]
 Predicate = Callable[[Attributes], bool]
-Test = Callable[[str], bool]
 
-
-def _number(text: str) -> int | float | None:
-    if _NUMBER.fullmatch(text) is None:
-        return None
-    return float(text) if "." in text else int(text)
-
-
-def _folded(value: Scalar) -> str:
-    """Booleans in a directory are the texts TRUE and FALSE."""
-    return str(value).casefold()
-
-
-def _equality(value: Scalar) -> Test:
-    wanted = _folded(value)
-    if isinstance(value, bool | str):
-        return lambda text: text.casefold() == wanted
-
-    def test(text: str) -> bool:
-        number = _number(text)
-        return text.casefold() == wanted if number is None else number == value
-
-    return test
-
-
-def _order(name: str, value: Scalar) -> Test:
-    compare, folded = _ORDER[name], _folded(value)
-    wanted = _number(folded)
-
-    def test(text: str) -> bool:
-        number = None if wanted is None else _number(text)
-        return (
-            compare(text.casefold(), folded)
-            if number is None
-            else compare(number, wanted)
-        )
-
-    return test
-
-
-def _containment(name: str, value: Scalar) -> Test:
-    compare, wanted = _TEXT[name], _folded(value)
-    return lambda text: compare(text.casefold(), wanted)
-
-
-def _test(name: str, value: Scalar) -> Test:
-    if name in _ORDER:
-        return _order(name, value)
-    return _containment(name, value) if name in _TEXT else _equality(value)
+VALUE = "value"
+"""What one value is called within the brackets of a value path."""
 
 
 def _presence(name: str) -> Predicate:
     return lambda attributes: bool(attributes.get(name))
 
 
-def _comparison(tree: Compare) -> Predicate:
+def _comparison(tree: Compare, *, exact: bool) -> Predicate:
     name = tree.attribute.lower()
     if tree.value is None:
         return _negation(_presence(name))
-    test = _test(tree.operator, tree.value)
+    operator = "eq" if tree.operator == "ne" else tree.operator
+    fold = str if exact or name in CASE_EXACT else str.casefold
+    test = test_of(operator, tree.value, fold)
     return lambda attributes: any(map(test, attributes.get(name, ())))
 
 
@@ -99,9 +41,17 @@ def _negation(operand: Predicate) -> Predicate:
     return lambda attributes: not operand(attributes)
 
 
-def _compare(tree: Compare) -> Predicate:
-    found = _comparison(tree)
+def _compare(tree: Compare, *, exact: bool) -> Predicate:
+    found = _comparison(tree, exact=exact)
     return _negation(found) if tree.operator == "ne" else found
+
+
+def _value_path(tree: ValuePath) -> Predicate:
+    name = tree.attribute.lower()
+    accepts = compile_filter(tree.operand, exact=name in CASE_EXACT)
+    return lambda attributes: any(
+        accepts({VALUE: (each,)}) for each in attributes.get(name, ())
+    )
 
 
 def _conjunction(operands: tuple[Predicate, ...]) -> Predicate:
@@ -112,21 +62,28 @@ def _disjunction(operands: tuple[Predicate, ...]) -> Predicate:
     return lambda attributes: any(each(attributes) for each in operands)
 
 
-def compile_filter(tree: Filter) -> Predicate:
+def _all(trees: tuple[Filter, ...], *, exact: bool) -> tuple[Predicate, ...]:
+    return tuple(compile_filter(each, exact=exact) for each in trees)
+
+
+def compile_filter(tree: Filter, *, exact: bool = False) -> Predicate:
     """Compile a filter into a test of an object's attributes, named in lower case.
 
-    Texts compare without case; any value of several is enough; a comparison with a
-    missing attribute is false, `ne` is `not eq`, and `eq null` is `not pr`. Numbers
-    compare as numbers when both sides are numbers, else as texts do.
+    Texts compare without case, unless the attribute's syntax tells cases apart, or all
+    are to be `exact`. Any value of several is enough; a comparison with a missing
+    attribute is false, `ne` is `not eq`, and `eq null` is `not pr`. `has` holds where
+    all bits of a number are set. See `comparing` for numbers and moments.
     """
     match tree:
         case Compare():
-            return _compare(tree)
+            return _compare(tree, exact=exact)
         case Present(attribute=name):
             return _presence(name.lower())
+        case ValuePath():
+            return _value_path(tree)
         case And(operands=operands):
-            return _conjunction(tuple(map(compile_filter, operands)))
+            return _conjunction(_all(operands, exact=exact))
         case Or(operands=operands):
-            return _disjunction(tuple(map(compile_filter, operands)))
+            return _disjunction(_all(operands, exact=exact))
         case Not(operand=operand):
-            return _negation(compile_filter(operand))
+            return _negation(compile_filter(operand, exact=exact))
