@@ -58,6 +58,6 @@ def test_half_a_group_is_no_group():
 
 
 def test_a_server_that_does_not_know_dirsync_is_refused():
-    talk = Conversation(base="DC=x", filter="(a=b)", attributes=[], cookie=b"")
+    talk = Conversation("DC=x", "(a=b)", "(a=b)", attributes=[], cookie=b"")
     with pytest.raises(Rejected, match="ldaps://bare"):
         list(dirsync.changes(BareServer({}), talk))

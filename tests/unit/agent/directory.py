@@ -10,6 +10,14 @@ from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import Closing, Lookup, Record, SyncRequest
 from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
 from cloudforest.model.program import Compare, ObjectType, ScopeProgram, TypeFilter
+from cloudforest.model.ports import Cookie, Entry, Kind
+from cloudforest.model.program import (
+    Compare,
+    Filter,
+    ObjectType,
+    ScopeProgram,
+    TypeFilter,
+)
 
 PEOPLE = "OU=People,DC=contoso,DC=com"
 STAFF = "CN=Staff,OU=Groups,DC=contoso,DC=com"
@@ -44,6 +52,8 @@ class Domain:
         self.hidden: frozenset[str] = frozenset()
         self.proofs: list[tuple[Sequence[str], Sequence[str]]] = []
         self.read_below: list[tuple[str, str]] = []
+        self.wanted: dict[Kind, Filter | None] = {}
+        self.wanted_below: dict[Kind, Filter | None] = {}
 
     async def identify(self) -> str:
         return HEAD
@@ -59,9 +69,14 @@ class Domain:
         return GroupMembers(ids, followed, whole=bool(held) and self.complete)
 
     async def changes(
-        self, kind: Kind, attributes: Sequence[str], cookie: str | None
+        self,
+        kind: Kind,
+        attributes: Sequence[str],
+        cookie: str | None,
+        where: Filter | None = None,
     ) -> AsyncIterator[Entry | Cookie]:
         self.asked.append((kind, cookie))
+        self.wanted[kind] = where
         self.read_attributes |= set(attributes)
         full = cookie is None or self.refuses_cookies
         for count, each in enumerate(self.entries if full else self.deltas):
@@ -72,8 +87,13 @@ class Domain:
         yield Cookie(f"{kind}-2", complete=self.complete, full=full)
 
     async def below(
-        self, container: str, kind: Kind, attributes: Sequence[str]
+        self,
+        container: str,
+        kind: Kind,
+        attributes: Sequence[str],
+        where: Filter | None = None,
     ) -> AsyncIterator[Entry]:
+        self.wanted_below[kind] = where
         self.read_attributes |= set(attributes)
         self.read_below.append((container, kind))
         head = next(each.dn for each in self.entries if each.guid == container)

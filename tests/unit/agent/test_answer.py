@@ -6,6 +6,7 @@ import pytest
 from tests.unit.agent.directory import (
     HEAD,
     PEOPLE,
+    SALES,
     STAFF,
     Domain,
     answered,
@@ -100,6 +101,18 @@ async def test_types_are_asked_for_once_each_contacts_first_groups_last():
         "user",
         "group",
     ]
+
+
+async def test_the_directory_is_told_which_filter_a_full_read_may_ask_for():
+    domain = Domain([])
+    types = ("user", "group")
+    scope = ScopeProgram(
+        types=types, organizational_units=None, filters={"user": SALES}
+    )
+
+    await answered(domain, request(scope=scope))
+
+    assert domain.wanted == {"container": None, "user": SALES.tree, "group": None}
 
 
 async def test_the_watermark_carries_the_cookie_of_each_type_to_the_next_import():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.agent.directory import (
     PEOPLE,
+    SALES,
     STAFF,
     Domain,
     answered,
@@ -92,6 +93,7 @@ async def test_a_container_in_a_moved_one_is_named_and_read_once():
         "people",
         "elsewhere",
     ]
+    assert domain.wanted_below == {"container": None, "user": SALES.tree}
 
 
 async def test_a_deleted_container_says_nothing():

@@ -76,3 +76,16 @@ def entry(
         former_members=found.former_members,
         partial=found.partial,
     )
+
+
+def gone(guid: str) -> Entry:
+    """Return an object of which nothing is known but that it is deleted."""
+    return Entry(
+        guid=guid,
+        dn="",
+        type=None,
+        classes=frozenset(),
+        parent=None,
+        deleted=True,
+        attributes={},
+    )

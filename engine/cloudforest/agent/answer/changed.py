@@ -70,7 +70,8 @@ async def _of_type(
     question: Question, kind: ObjectType, cookie: str | None
 ) -> AsyncIterator[Record | Cookie]:
     partial: list[Entry] = []
-    changes = question.directory.changes(kind, question.to_read(kind), cookie)
+    asked, where = question.to_read(kind), question.where(kind)
+    changes = question.directory.changes(kind, asked, cookie, where)
     async for item in changes:
         if isinstance(item, Cookie):
             async for record in _reread(question, kind, partial):

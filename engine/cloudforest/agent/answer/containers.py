@@ -48,8 +48,8 @@ async def _moved(question: Question, container: str) -> AsyncIterator[Moved]:
 
 async def _within(question: Question, container: str) -> AsyncIterator[Record]:
     for kind in question.kinds:
-        asked = question.to_read(kind)
-        async for entry in question.directory.below(container, kind, asked):
+        asked, where = question.to_read(kind), question.where(kind)
+        async for entry in question.directory.below(container, kind, asked, where):
             for record in question.records(entry):
                 yield record
 

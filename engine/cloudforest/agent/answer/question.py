@@ -13,6 +13,8 @@ from cloudforest.base.errors import Refused
 from cloudforest.model.messages import Lookup, Record, SyncRequest
 from cloudforest.model.ports import Directory, Entry, GroupMembers
 from cloudforest.model.program import ObjectType
+from cloudforest.model.ports import Directory, Entry
+from cloudforest.model.program import Filter, ObjectType
 from cloudforest.program.forbidden import is_forbidden, is_name
 from cloudforest.program.scoping.resolved import ResolvedScope
 from cloudforest.program.scoping.scope import Scope
@@ -79,6 +81,11 @@ class Question:
 
     def to_read(self, kind: ObjectType) -> list[str]:
         return records.to_read(self.asked, kind, self.request.scope)
+
+    def where(self, kind: ObjectType) -> Filter | None:
+        """Return what must hold of objects of a type, whatever else must."""
+        chosen = self.request.scope.filters.get(kind)
+        return None if chosen is None else chosen.tree
 
     async def require_unmoved(self) -> None:
         await require_unmoved(self.request, self.directory, self.bound)

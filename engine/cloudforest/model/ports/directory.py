@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from cloudforest.model.messages import Lookup
-from cloudforest.model.program import ObjectType
+from cloudforest.model.program import Filter, ObjectType
 
 Kind = ObjectType | Literal["container"]
 """What may be asked for: containers are those that objects lie in, OUs among them."""
@@ -79,22 +79,32 @@ class Directory(Protocol):
         ...
 
     def changes(
-        self, kind: Kind, attributes: Sequence[str], cookie: str | None
+        self,
+        kind: Kind,
+        attributes: Sequence[str],
+        cookie: str | None,
+        where: Filter | None = None,
     ) -> AsyncIterator[Entry | Cookie]:
         """Yield what changed since the cookie (None: everything), then one Cookie.
 
         Entries come as the directory sends them: never collected. A group may come
         several times, each time with a part of its members. A full read yields nothing
-        that is deleted.
+        that is deleted, and may leave out objects for which `where` does not hold; a
+        delta names everybody, also who has just left the filter.
         """
         ...
 
     def below(
-        self, container: str, kind: Kind, attributes: Sequence[str]
+        self,
+        container: str,
+        kind: Kind,
+        attributes: Sequence[str],
+        where: Filter | None = None,
     ) -> AsyncIterator[Entry]:
         """Yield what lies in the subtree of the container with this objectGUID.
 
-        Asked for containers, it is one of them.
+        Asked for containers, it is one of them. Objects for which `where` does not hold
+        may be left out.
         """
         ...
 

@@ -14,7 +14,7 @@ from cloudforest.model.program import (
     ValuePath,
 )
 from cloudforest.program.scoping.comparing import test_of
-from cloudforest.program.scoping.comparing.syntax import CASE_EXACT
+from cloudforest.program.scoping.comparing.syntax import CASE_EXACT, without_case
 
 Attributes = Mapping[str, tuple[str, ...]]
 Predicate = Callable[[Attributes], bool]
@@ -32,7 +32,7 @@ def _comparison(tree: Compare, *, exact: bool) -> Predicate:
     if tree.value is None:
         return _negation(_presence(name))
     operator = "eq" if tree.operator == "ne" else tree.operator
-    fold = str if exact or name in CASE_EXACT else str.casefold
+    fold = str if exact or name in CASE_EXACT else without_case
     test = test_of(operator, tree.value, fold)
     return lambda attributes: any(map(test, attributes.get(name, ())))
 

@@ -27,10 +27,15 @@ _log = structlog.get_logger()
 
 @dataclass
 class Conversation:
-    """What to ask, and how far it got: `cookie` is the end when the reader is done."""
+    """What to ask, and how far it got: `cookie` is the end when the reader is done.
+
+    A full read asks for `filter_in_full`. A delta never does: the controller judges
+    objects as they are now, so who has just left it would be left out in silence.
+    """
 
     base: str
     filter: str
+    filter_in_full: str
     attributes: Sequence[str]
     cookie: bytes
     flags: int = INCREMENTAL_VALUES
@@ -51,7 +56,7 @@ def _page(session: Session, talk: Conversation) -> Generator[Found, None, Ending
     search = session.search(
         talk.base,
         SUBTREE,
-        filter=talk.filter,
+        filter=talk.filter_in_full if talk.full else talk.filter,
         attributes=talk.attributes,
         # Without the second one Samba sends plain DNs, which need a look-up each.
         controls=[dirsync(talk.flags, talk.cookie), extended_dn()],

@@ -24,10 +24,16 @@ from cloudforest.adapters.directory.stream import in_thread, signals
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
+from cloudforest.model.ports import Cookie, Entry, Kind
+from cloudforest.model.program import Filter
 
 
 def _asked(attributes: Sequence[str]) -> list[str]:
     return sorted({*ALWAYS, *attributes})
+
+
+def _where(kind: Kind, where: Filter | None) -> str:
+    return filters.of_kind(kind, None if where is None else filters.pushed(where))
 
 
 def _decoded(cookie: str | None) -> bytes:
@@ -79,11 +85,16 @@ class LdapDirectory:
             return await asyncio.to_thread(read, session, self._base, group)
 
     async def changes(
-        self, kind: Kind, attributes: Sequence[str], cookie: str | None
+        self,
+        kind: Kind,
+        attributes: Sequence[str],
+        cookie: str | None,
+        where: Filter | None = None,
     ) -> AsyncIterator[Entry | Cookie]:
         talk = Conversation(
             base=self._base,
             filter=filters.of_kind(kind),
+            filter_in_full=_where(kind, where),
             attributes=_asked(attributes),
             cookie=_decoded(cookie),
         )
@@ -100,11 +111,15 @@ class LdapDirectory:
         yield Cookie(value, complete=True, full=talk.full)
 
     async def below(
-        self, container: str, kind: Kind, attributes: Sequence[str]
+        self,
+        container: str,
+        kind: Kind,
+        attributes: Sequence[str],
+        where: Filter | None = None,
     ) -> AsyncIterator[Entry]:
-        asked = _asked(attributes)
+        asked, wanted = _asked(attributes), _where(kind, where)
         async with self._controllers.session() as session:
-            reader = search.below(session, container, kind=kind, attributes=asked)
+            reader = search.below(session, container, filter=wanted, attributes=asked)
             async for found in in_thread(reader, abort=session.abort):
                 if (each := entry(found, attributes)) is not None:
                     yield each

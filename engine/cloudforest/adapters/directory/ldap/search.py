@@ -20,7 +20,6 @@ from cloudforest.adapters.directory.ldap.wire.controls import (
 from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import Kind
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 
@@ -155,15 +154,15 @@ def objects(
 
 
 def below(
-    session: Session, container: str, *, kind: Kind, attributes: Sequence[str]
+    session: Session,
+    container: str,
+    *,
+    filter: str,  # noqa: A002 - LDAP's own word
+    attributes: Sequence[str],
 ) -> Generator[Found, None, None]:
-    """Yield the objects of a kind in the subtree of the one with this objectGUID."""
-    read = subtree(
-        session,
-        f"<GUID={container}>",
-        filter=filters.of_kind(kind),
-        attributes=attributes,
-    )
+    """Yield every match in the subtree of the object with this objectGUID."""
+    base = f"<GUID={container}>"
+    read = subtree(session, base, filter=filter, attributes=attributes)
     yield from _whole(session, read)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from cloudforest.adapters.directory import values
-from cloudforest.adapters.directory.entries import Found, entry
+from cloudforest.adapters.directory.entries import Found, entry, gone
 from cloudforest.adapters.directory.ldif import search
 from cloudforest.adapters.directory.ldif.file import Stamp, stamp_of
 from cloudforest.adapters.directory.ldif.index import Index, build
@@ -19,6 +19,8 @@ from cloudforest.adapters.directory.stream import in_thread
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
+from cloudforest.model.ports import Cookie, Entry, Kind
+from cloudforest.model.program import Filter
 from cloudforest.program.scoping.dn import is_below, parse_dn
 
 LOOK_SECONDS = 3.0
@@ -41,18 +43,6 @@ def _guids(lookups: Sequence[Lookup]) -> Iterator[str]:
         if lookup.by == "guid":
             with suppress(ValueError):
                 yield str(uuid.UUID(lookup.value))
-
-
-def _gone(guid: str) -> Entry:
-    return Entry(
-        guid=guid,
-        dn="",
-        type=None,
-        classes=frozenset(),
-        parent=None,
-        deleted=True,
-        attributes={},
-    )
 
 
 class LdifDirectory:
@@ -94,7 +84,11 @@ class LdifDirectory:
         )
 
     async def changes(
-        self, kind: Kind, attributes: Sequence[str], cookie: str | None
+        self,
+        kind: Kind,
+        attributes: Sequence[str],
+        cookie: str | None,
+        where: Filter | None = None,  # noqa: ARG002 - all of a file is read anyway
     ) -> AsyncIterator[Entry | Cookie]:
         index = await self._indexed()
         if not index.complete:
@@ -117,7 +111,11 @@ class LdifDirectory:
         return {}
 
     async def below(
-        self, container: str, kind: Kind, attributes: Sequence[str]
+        self,
+        container: str,
+        kind: Kind,
+        attributes: Sequence[str],
+        where: Filter | None = None,  # noqa: ARG002 - likewise
     ) -> AsyncIterator[Entry]:
         index = await self._indexed()
         heads = [
@@ -143,7 +141,7 @@ class LdifDirectory:
             # What the file lacks is only proved by a file that stayed as it was.
             await self._require_unchanged(index)
         for guid in missing:
-            yield _gone(guid)
+            yield gone(guid)
 
     async def shows_all(self) -> bool:
         return (await self._indexed()).complete

@@ -1,7 +1,7 @@
-"""Attributes of Active Directory whose values compare with case ([MS-ADA1-3]).
+"""How the strings of Active Directory compare: with case or without.
 
-Strings of Unicode and Teletex syntax compare without case, and so does whatever is not
-named here. Names are in lower case.
+Those of Unicode and Teletex syntax compare without, and so does whatever `CASE_EXACT`
+does not name ([MS-ADA1-3]; names in lower case).
 """
 
 from __future__ import annotations
@@ -22,3 +22,19 @@ thumbnailphoto usercertificate userpassword userpkcs12 usersmimecertificate
 """
 
 CASE_EXACT = frozenset((_IA5_AND_PRINTABLE + _OCTETS).split())
+
+
+def _lowered(character: str) -> str:
+    lower = character.lower()
+    if len(lower) != 1 or lower.isascii() is not character.isascii():
+        return character
+    return lower
+
+
+def without_case(text: str) -> str:
+    """Return what two strings share that differ in case alone, letter by letter.
+
+    A directory does not take one letter for two, or a Kelvin sign for a K, as
+    `casefold` does: with that, what it finds would be less than what we accept.
+    """
+    return text.lower() if text.isascii() else "".join(map(_lowered, text))

@@ -1,4 +1,4 @@
-"""LDAP search filters, with every value escaped."""
+"""Filters for objects of a kind, and for objects that are named."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _CONTAINERS = ("organizationalUnit", "container", "builtinDomain")
 
 
-def of_kind(kind: Kind) -> str:
-    """Return a filter on the class alone: a tombstone has lost its objectCategory."""
+def of_kind(kind: Kind, where: str | None = None) -> str:
+    """Return a filter on the class alone: a tombstone has lost its objectCategory.
+
+    Or for those of the class for which `where`, an LDAP filter, holds too.
+    """
     if kind == "container":
         return f"(|{''.join(f'(objectClass={each})' for each in _CONTAINERS)})"
-    return f"(objectClass={kind})"
+    return f"(&(objectClass={kind}){where})" if where else f"(objectClass={kind})"
 
 
 def escape(value: bytes) -> str:

@@ -1,0 +1,243 @@
+"""What we accept of a filter, and what real servers find of it: Samba and OpenLDAP.
+
+Some objects, and filters at random: what a server finds of that which is pushed down
+is at least what we accept, and exactly that where all of a filter can be asked.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import ldap3
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tests.servers.contoso import BASE
+from tests.servers.openldap import SUFFIX, OpenLdap
+from tests.servers.samba import Contoso
+
+from cloudforest.adapters.directory.ldap.filters import pushed
+from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
+from cloudforest.program.scoping.filter_text import filter_text
+from cloudforest.program.scoping.predicate import compile_filter
+
+OBJECTS = 60
+SAMPLE, WHOLE = 120, 4_000
+UNIT = f"OU=Filtered,{BASE}"
+
+TEXTS = ("department", "employeetype", "othertelephone")
+NUMBERS = ("uidnumber", "useraccountcontrol")
+DATED = ("accountexpires", "whencreated")
+NAMES = (*TEXTS, *NUMBERS, *DATED, "showinadvancedviewonly")
+
+WORDS = (
+    "Sales", "sales", "SALES EU", "Zoë", "ZOË", "a*b", "(x)", "back\\slash", "*",
+    "Vertrieb Süd", "Отдел", "ОТДЕЛ", "ab", "b", "7", "007", "-1.5", "TRUE", "e",
+)  # fmt: skip
+WHOLES = (-5, 0, 1, 7, 8, 514, 2**31 - 1)
+CONTROLS = (546, 66050, 514, 544 + 65536, 2 + 544 + 8388608)
+NEVER = 2**63 - 1
+TICKS = (0, 1, 133_511_760_000_000_000, 133_511_760_000_000_001, NEVER - 1, NEVER)
+DATES = (
+    "2024-01-31T12:00:00Z",
+    "2024-01-31T12:00:00.5Z",
+    "2024-01-31T14:00:00+02:00",
+    "2024-01-31",
+    "20240131120001.0Z",
+    "9999-12-31T23:59:59Z",
+    "1601-01-01",
+)
+
+
+def _made(chance: random.Random) -> Iterator[tuple[str, list[Any]]]:
+    """Yield attributes of an object; each of them may be missing."""
+    for name, values in {
+        "department": WORDS,
+        "employeeType": WORDS,
+        "otherTelephone": WORDS,
+        "uidNumber": WHOLES,
+        "accountExpires": TICKS,
+        "showInAdvancedViewOnly": ("TRUE", "FALSE"),
+    }.items():
+        several = 3 if name == "otherTelephone" else 1
+        if chance.random() < 0.8:
+            distinct = {
+                str(each).lower(): each
+                for each in chance.sample(values, several if len(values) > 3 else 1)
+            }
+            yield name, list(distinct.values())
+
+
+@dataclass(frozen=True)
+class Server:
+    """Objects below a base, by DN, and the connection that finds them."""
+
+    connection: ldap3.Connection
+    base: str
+    kind: str
+    objects: dict[str, dict[str, tuple[str, ...]]]
+
+    def finds(self, asked: str | None) -> set[str]:
+        return set(_search(self.connection, self.base, self.kind, asked or ""))
+
+
+def _search(
+    connection: ldap3.Connection, base: str, kind: str, asked: str
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    connection.search(base, f"(&(objectClass={kind}){asked})", attributes=list(NAMES))
+    return {
+        each["dn"]: {
+            name.lower(): tuple(value.decode() for value in values)
+            for name, values in each["raw_attributes"].items()
+            if values
+        }
+        for each in connection.response
+        if each["type"] == "searchResEntry"
+    }
+
+
+@pytest.fixture(scope="module")
+def samba_server(contoso: Contoso) -> Iterator[Server]:
+    chance = random.Random("samba")
+    with contoso.samba.connection() as connection:
+        connection.add(UNIT, "organizationalUnit")
+        for number in range(OBJECTS):
+            fields = {
+                "sAMAccountName": f"filtered{number}",
+                "userAccountControl": chance.choice(CONTROLS),
+                **dict(_made(chance)),
+            }
+            connection.add(f"CN=filtered{number},{UNIT}", "user", fields)
+        objects = _search(connection, UNIT, "user", "")
+        yield Server(connection, UNIT, "user", objects)
+        for dn in (*objects, UNIT):
+            connection.delete(dn)
+
+
+@pytest.fixture(scope="module")
+def openldap_server(openldap: OpenLdap) -> Iterator[Server]:
+    chance = random.Random("openldap")
+    with openldap.connection() as connection:
+        for number in range(OBJECTS):
+            fields = dict(_made(chance))
+            if chance.random() < 0.8:
+                fields["userAccountControl"] = [chance.choice(CONTROLS)]
+                second = chance.choice(("00", "01", "59"))
+                fields["whenCreated"] = [f"202401311200{second}.0Z"]
+            connection.add(f"cn=t{number},{SUFFIX}", "thing", fields)
+        objects = _search(connection, SUFFIX, "thing", "")
+        yield Server(connection, SUFFIX, "thing", objects)
+
+
+@pytest.fixture(params=["samba", "openldap"])
+def server(request: pytest.FixtureRequest) -> Server:
+    found: Server = request.getfixturevalue(f"{request.param}_server")
+    assert len(found.objects) == OBJECTS
+    return found
+
+
+def compared(names, operators, values):
+    return st.builds(
+        Compare,
+        attribute=st.sampled_from(names),
+        operator=st.sampled_from(operators),
+        value=values,
+    )
+
+
+def joined(inner):
+    several = st.lists(inner, min_size=2, max_size=3).map(tuple)
+    return st.builds(And, operands=several) | st.builds(Or, operands=several)
+
+
+ORDER = ("eq", "gt", "ge", "lt", "le")
+PIECES = st.sampled_from(WORDS)
+TEXT_LEAVES = compared(TEXTS, ("eq", "co", "sw", "ew"), PIECES)
+OTHER_LEAVES = (
+    compared(NUMBERS, ORDER, st.sampled_from(WHOLES[:-1]))
+    | compared(NUMBERS, ORDER[1:], st.sampled_from([6.5, 7.0, -4.5]))
+    | compared(NUMBERS, ("has",), st.sampled_from([1, 2, 514, 65536]))
+    | compared(DATED, ORDER[1:], st.sampled_from(DATES[:5]))
+    | compared(("accountexpires",), ORDER, st.sampled_from(TICKS[1:5]))
+    | compared(("accountexpires",), ("eq",), st.sampled_from(TICKS))
+    | compared(("showinadvancedviewonly",), ("eq",), st.booleans())
+    | compared(NAMES, ("ne",), st.none())
+    | st.builds(Present, attribute=st.sampled_from(NAMES))
+)
+ASKABLE = st.recursive(TEXT_LEAVES | OTHER_LEAVES, joined, max_leaves=6)
+"""Filters that can be asked whole."""
+
+VALUES = (
+    PIECES
+    | st.sampled_from([*WHOLES, *TICKS, 6.5, *DATES, "", " x", "a  b", "ß", "Kelvin"])
+    | st.booleans()
+)
+LEAVES = OTHER_LEAVES | compared(
+    (*NAMES, "canonicalname", "extensionattribute1"),
+    (*ORDER, "ne", "co", "sw", "ew"),
+    VALUES | st.none(),
+)
+PATHS = st.builds(
+    ValuePath,
+    attribute=st.sampled_from(["othertelephone", "uidnumber"]),
+    operand=st.recursive(
+        compared(("value",), (*ORDER, "ne", "co", "sw"), VALUES),
+        lambda inner: joined(inner) | st.builds(Not, operand=inner),
+        max_leaves=3,
+    ),
+)
+ANY = st.recursive(
+    LEAVES | PATHS,
+    lambda inner: joined(inner) | st.builds(Not, operand=inner),
+    max_leaves=6,
+)
+
+
+@pytest.fixture
+def examples(request: pytest.FixtureRequest) -> int:
+    return WHOLE if request.config.getoption("--long") else SAMPLE
+
+
+def for_some(trees, examples: int, check: Callable[[Filter], None]) -> None:
+    how = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=examples == SAMPLE,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    how(given(trees)(check))()
+
+
+def accepted(server: Server, tree: Filter) -> set[str]:
+    accepts = compile_filter(tree)
+    return {dn for dn, held in server.objects.items() if accepts(held)}
+
+
+def test_a_server_finds_what_we_accept_where_all_can_be_asked(server, examples):
+    def check(tree: Filter) -> None:
+        asked = pushed(tree)
+        assert asked is not None
+        assert server.finds(asked) == accepted(server, tree), filter_text(tree)
+
+    for_some(ASKABLE, examples, check)
+
+
+def test_a_server_and_we_together_are_the_filter_alone(server, examples):
+    def check(tree: Filter) -> None:
+        missed = accepted(server, tree) - server.finds(pushed(tree))
+        assert missed == set(), (filter_text(tree), pushed(tree))
+
+    for_some(ANY, examples, check)
+
+
+def test_filters_at_random_find_some_and_not_all(server):
+    """Else the two tests above would prove little."""
+    sizes = []
+    for_some(ASKABLE, SAMPLE, lambda tree: sizes.append(len(accepted(server, tree))))
+    some = [each for each in sizes if 0 < each < OBJECTS]
+    assert len(some) > SAMPLE / 3

@@ -1,0 +1,121 @@
+"""What of a filter the directory is asked, and what of it never is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.contract.directory.conftest import over_ldap
+from tests.servers.contoso import PEOPLE, contractor, staff
+from tests.servers.samba import Contoso
+
+from cloudforest.model.ports import Cookie, Directory, Entry
+from cloudforest.program.expressions.reads import filter_attributes
+from cloudforest.program.scoping.predicate import compile_filter
+from cloudforest.program.scoping.scim_filter import parse_filter
+
+FILTERS = [
+    'employeeType eq "STAFF"',
+    'employeeType ne "staff" or userAccountControl has 2',
+    'not (mail pr) and displayName sw "Contractor"',
+    'displayName co "Ångström" or title eq "Engineer"',
+    'department eq "Research & Development" and whenCreated gt "2020-01-01"',
+    'accountExpires lt "2020-01-01" or canonicalName co "Berlin"',
+]
+
+
+async def read_whole(
+    directory: Directory, text: str
+) -> tuple[dict[str, Entry], str | None]:
+    """Return what a full read names, by objectGUID, and its cookie."""
+    where = parse_filter(text)
+    asked = sorted(filter_attributes(where))
+    items = [each async for each in directory.changes("user", asked, None, where)]
+    end = items[-1]
+    assert isinstance(end, Cookie)
+    return {each.guid: each for each in items if isinstance(each, Entry)}, end.value
+
+
+def held(text: str, entries: dict[str, Entry]) -> set[str]:
+    accepts = compile_filter(parse_filter(text))
+    return {guid for guid, each in entries.items() if accepts(each.attributes)}
+
+
+@pytest.mark.parametrize("text", FILTERS)
+async def test_a_full_read_with_a_filter_names_whom_it_accepts(
+    directory: Directory, text: str
+):
+    asked = sorted(filter_attributes(parse_filter(text)))
+    everybody = {
+        each.guid: each
+        async for each in directory.changes("user", asked, None)
+        if isinstance(each, Entry)
+    }
+
+    named, _ = await read_whole(directory, text)
+
+    assert held(text, named) == held(text, everybody)
+
+
+async def test_the_controller_sends_only_those_that_it_finds(contoso: Contoso):
+    named, _ = await read_whole(over_ldap(contoso), 'employeeType eq "contractor"')
+    assert {each.dn for each in named.values()} == {contractor(n) for n in range(1, 5)}
+
+    where = parse_filter('displayName eq "Contractor 02"')
+    people = contoso.samba.guid(f"OU=Contractors,{contoso.samba.base}")
+    below = over_ldap(contoso).below(people, "user", [], where)
+    assert [each.dn async for each in below] == [contractor(2)]
+
+
+async def test_a_delta_names_who_left_the_filter(contoso: Contoso):
+    directory = over_ldap(contoso)
+    text = 'employeeType eq "contractor"'
+    _, cookie = await read_whole(directory, text)
+    with changed(contoso, contractor(3), "contractor", "staff"):
+        where = parse_filter(text)
+        read = directory.changes("user", ["employeetype"], cookie, where)
+
+        named = [each async for each in read if isinstance(each, Entry)]
+
+    assert [each.dn for each in named] == [contractor(3)]
+
+
+async def test_a_full_read_because_of_a_bad_cookie_asks_for_the_filter(
+    contoso: Contoso,
+):
+    where = parse_filter('employeeType eq "contractor"')
+    read = over_ldap(contoso).changes("user", ["employeetype"], "AAAA", where)
+
+    items = [each async for each in read]
+
+    assert len(items) == 5
+    assert isinstance(items[-1], Cookie)
+    assert items[-1].full
+
+
+@contextmanager
+def changed(contoso: Contoso, dn: str, before: str, after: str) -> Iterator[None]:
+    contoso.samba.modify(dn, employeeType=[after])
+    try:
+        yield
+    finally:
+        contoso.samba.modify(dn, employeeType=[before])
+
+
+@pytest.mark.parametrize(
+    "text", ["not (userAccountControl has 2)", "userAccountControl ne 546"]
+)
+async def test_a_negation_names_who_hides_the_attribute(contoso: Contoso, text: str):
+    """As we do: an attribute that a right hides is one that is not there."""
+    hidden = staff(24)
+    ace = "(OD;;RP;bf967a68-0de6-11d0-a285-00aa003049e2;;{sid})"
+    with contoso.samba.denied("svc-sync", hidden, ace):
+        directory = over_ldap(contoso)
+        named, _ = await read_whole(directory, text)
+        where = parse_filter(text)
+        people = contoso.samba.guid(PEOPLE)
+        below = [each.dn async for each in directory.below(people, "user", [], where)]
+
+    assert hidden in {each.dn for each in named.values()}
+    assert hidden in below

@@ -1,0 +1,90 @@
+"""What of a filter goes into the LDAP filter, and what stays with the agent."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudforest.adapters.directory.ldap.filters import of_kind, pushed
+from cloudforest.program.scoping.scim_filter import parse_filter
+
+BITS = "1.2.840.113556.1.4.803"
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ('department eq "R&D (*) \\\\"', r"(department=R\26D\20\28\2a\29\20\5c)"),
+        ('department co "ë"', r"(department=*\c3\ab*)"),
+        ('department sw "a" or cn ew "b"', "(|(department=a*)(cn=*b))"),
+        ("title pr and sn ne null", "(&(title=*)(sn=*))"),
+        ("userAccountControl has 2", f"(useraccountcontrol:{BITS}:=2)"),
+        ("uidNumber gt 7", "(uidnumber>=8)"),
+        ("uidNumber lt 7.5", "(uidnumber<=7)"),
+        ('uidNumber ge "7"', "(uidnumber>=7)"),
+        (
+            "accountExpires eq 9223372036854775807",
+            "(accountexpires=9223372036854775807)",
+        ),
+        (
+            'accountExpires lt "1601-01-01T00:00:01Z"',
+            "(&(accountexpires>=1)(accountexpires<=9999999))",
+        ),
+        (
+            'accountExpires ge "1601-01-01T00:00:01Z"',
+            "(&(accountexpires>=10000000)(accountexpires<=9223372036854775806))",
+        ),
+        ('whenCreated gt "2024-01-31"', "(whencreated>=20240131000001.0Z)"),
+        ('whenCreated lt "2024-01-31T00:00:00.5Z"', "(whencreated<=20240131000000.0Z)"),
+        ("showInAdvancedViewOnly eq true", "(showinadvancedviewonly=TRUE)"),
+        (
+            'proxyAddresses[value sw "SMTP" and value ew "x"]',
+            "(&(proxyaddresses=SMTP*)(proxyaddresses=*x))",
+        ),
+    ],
+)
+def test_what_a_controller_can_decide_is_asked(text: str, asked: str):
+    assert pushed(parse_filter(text)) == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        # An attribute may be hidden.
+        ("not (userAccountControl has 2)", None),
+        ('department ne "Sales"', None),
+        ("title eq null", None),
+        ('title pr and not (department eq "Sales")', "(title=*)"),
+        ('title pr or not (department eq "Sales")', None),
+        # It takes more texts to be equal than we do, and orders them its own way.
+        ('department gt "Sales"', "(department=*)"),
+        ('department eq " a"', "(department=*)"),
+        ('department eq "a  b"', "(department=*)"),
+        ('department eq "Straße"', "(department=*)"),
+        ("employeeID eq 7", "(employeeid=*)"),
+        ('department eq "2026-01-31"', "(department=*)"),
+        # It does not know these, or makes them up for each answer.
+        ('extensionAttribute1 eq "x"', None),
+        ("canonicalName pr", None),
+        ('manager eq "00000000-0000-0000-0000-000000000001"', None),
+        # Not of this syntax.
+        ('uidNumber eq "007"', "(uidnumber=*)"),
+        ("uidNumber gt 2147483647", "(uidnumber=*)"),
+        ('uidNumber sw "7"', "(uidnumber=*)"),
+        ('whenCreated eq "2024-01-31T00:00:00.5Z"', "(whencreated=*)"),
+        # One of several that can't be asked: `and` asks for the others, `or` for none.
+        ('title pr and canonicalName eq "x"', "(title=*)"),
+        ('title pr or canonicalName eq "x"', None),
+        ('proxyAddresses[not (value eq "x")]', "(proxyaddresses=*)"),
+        (
+            'proxyAddresses[value ne "x" and value pr]',
+            "(&(proxyaddresses=*)(proxyaddresses=*))",
+        ),
+    ],
+)
+def test_what_it_can_not_decide_stays_with_the_agent(text: str, asked: str | None):
+    assert pushed(parse_filter(text)) == asked
+
+
+def test_containers_are_asked_for_by_class_alone():
+    assert "title" not in of_kind("container", "(title=*)")
+    assert of_kind("user", "(title=*)") == "(&(objectClass=user)(title=*))"
