@@ -9,8 +9,6 @@ from cloudforest.agent.answer import Answer
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import Closing, Lookup, Record, SyncRequest
 from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
-from cloudforest.model.program import Compare, ObjectType, ScopeProgram, TypeFilter
-from cloudforest.model.ports import Cookie, Entry, Kind
 from cloudforest.model.program import (
     Compare,
     Filter,

@@ -12,8 +12,6 @@ from cloudforest.agent.answer.records import Asked
 from cloudforest.base.errors import Refused
 from cloudforest.model.messages import Lookup, Record, SyncRequest
 from cloudforest.model.ports import Directory, Entry, GroupMembers
-from cloudforest.model.program import ObjectType
-from cloudforest.model.ports import Directory, Entry
 from cloudforest.model.program import Filter, ObjectType
 from cloudforest.program.forbidden import is_forbidden, is_name
 from cloudforest.program.scoping.resolved import ResolvedScope

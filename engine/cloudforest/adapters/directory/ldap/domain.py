@@ -24,7 +24,6 @@ from cloudforest.adapters.directory.stream import in_thread, signals
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
-from cloudforest.model.ports import Cookie, Entry, Kind
 from cloudforest.model.program import Filter
 
 

@@ -19,7 +19,6 @@ from cloudforest.adapters.directory.stream import in_thread
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
-from cloudforest.model.ports import Cookie, Entry, Kind
 from cloudforest.model.program import Filter
 from cloudforest.program.scoping.dn import is_below, parse_dn
 

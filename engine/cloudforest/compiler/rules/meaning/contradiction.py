@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import prod
 
 from cloudforest.compiler.rules.meaning.directory import SINGLE
-from cloudforest.model.program import And, Compare, Filter, Not, Or, Present
+from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.scoping.predicate import Attributes, compile_filter
 
 MOST_CLAUSES = 256
@@ -54,6 +54,10 @@ def _clauses(tree: Filter, *, holds: bool) -> list[Clause] | None:
     match tree:
         case Compare() | Present():
             return [(_literal(tree, holds=holds),)]
+        case ValuePath(attribute=name):
+            # What holds of one value says that there is one, and no more.
+            said = Literal(Present(attribute=name), holds=True)
+            return [(said,) if holds else ()]
         case Not(operand=operand):
             return _clauses(operand, holds=not holds)
         case And(operands=operands) | Or(operands=operands):

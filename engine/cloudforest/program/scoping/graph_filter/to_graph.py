@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 
-from cloudforest.model.program import And, Compare, Filter, Not, Or, Present
+from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.graph_filter.clause import (
     IS_NOT_NULL,
@@ -53,6 +53,10 @@ def _alternatives(
         case Present(attribute=name):
             said = IS_NULL if negated else IS_NOT_NULL
             return [(GraphClause(attribute=spelling(name), operator=said),)]
+        case ValuePath(attribute=name):
+            raise SyntaxFault(
+                f"{name}[…] asks for one value of several, which Graph has no filter for."
+            )
         case Compare():
             return [(each,) for each in _clauses(tree, spelling, negated=negated)]
 
