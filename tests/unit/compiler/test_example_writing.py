@@ -27,8 +27,14 @@ filters: {user: 'employeeType eq "staff"'}
 kind: Job
 name: staff
 domain: contoso.com
+target: other
 scope: staff
 mappings: [people, ad-group-to-scim]
+---
+kind: Target
+name: other
+scim: https://scim.example.com
+auth: {bearer: {env: SCIM_TOKEN}}
 """
 GUID = "6f1c7a52-0c5e-4a0e-8a55-0d7b6f1f2a11"
 ANCHOR = "0b7e1d7e-53ab-4c0f-9d4b-1f0c7e1d2a22"

@@ -20,8 +20,14 @@ groups: ["CN=Cloud,DC=contoso,DC=com"]
 kind: Job
 name: staff
 domain: contoso.com
+target: other
 scope: staff
 mappings: [people, ad-group-to-scim]
+---
+kind: Target
+name: other
+scim: https://scim.example.com
+auth: {bearer: {env: SCIM_TOKEN}}
 ---
 """
 ADA = """\

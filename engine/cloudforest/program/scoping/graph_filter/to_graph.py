@@ -55,7 +55,7 @@ def _alternatives(
             return [(GraphClause(attribute=spelling(name), operator=said),)]
         case ValuePath(attribute=name):
             raise SyntaxFault(
-                f"{name}[…] asks for one value of several, which Graph has no filter for."
+                f"{name}[…] asks for one value of several, which Graph has not."
             )
         case Compare():
             return [(each,) for each in _clauses(tree, spelling, negated=negated)]
