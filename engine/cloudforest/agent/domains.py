@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from cloudforest.agent.hints import keep_hinting
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, CredentialRejected
 from cloudforest.model.identity import BootstrapResponse
+from cloudforest.model.messages import Page, SyncRequest
 from cloudforest.model.ports import Answerer, Directory, ListenerBus
 from cloudforest.model.registration import Domain
 
@@ -112,12 +113,13 @@ class Domains:
         self._refused = refused
         return allowed
 
-    async def check(self) -> None:
+    async def check(self, only: str | None = None) -> None:
         """Look at every directory, all at once; listen or stop listening."""
         async with self._lock, asyncio.TaskGroup() as group:
             now = self._clock()
-            for served in self._served.values():
-                if served.paused_until is None or served.paused_until <= now:
+            for name, served in self._served.items():
+                paused = served.paused_until is not None and served.paused_until > now
+                if not paused and only in {None, name}:
                     group.create_task(self._look_at(served))
 
     async def _look_at(self, served: _Served) -> None:
@@ -151,12 +153,26 @@ class Domains:
     async def _serve(self, served: _Served, directory: Directory) -> None:
         name = served.domain.name
         answer = self._answer_factory(served.domain, directory)
-        await self._bus.listen(name, answer)
+        await self._bus.listen(name, self._honest(name, answer))
         away = served.trouble != _NOT_LOOKED_AT
         served.hinting = asyncio.create_task(
             keep_hinting(self._bus, name, directory, missed=away),
             name=f"hints of {name}",
         )
+
+    def _honest(self, name: str, answer: Answerer) -> Answerer:
+        """Look at the directory before its failure is told: who hears of it asks again.
+
+        Then this agent takes no request that one with a living directory could answer.
+        """
+
+        async def answered(request: SyncRequest) -> AsyncIterator[Page]:
+            async for page in answer(request):
+                if page.closing is not None and page.closing.error is not None:
+                    await self.check(name)
+                yield page
+
+        return answered
 
     async def _leave(self, served: _Served) -> None:
         await self._bus.unlisten(served.domain.name)

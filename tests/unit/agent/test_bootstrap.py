@@ -20,6 +20,7 @@ from cloudforest.base.errors import CredentialRejected, Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.identity import BootstrapResponse, BusAccess
 from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
+from cloudforest.model.program import ScopeProgram
 from cloudforest.model.registration import (
     ActiveDirectory,
     Agent,
@@ -60,6 +61,7 @@ class Host:
     control_away: bool = False
     directory_away: bool = False
     password_wrong: bool = False
+    failure: str | None = None
     identify_takes: float = 0
     controllers: tuple[str, ...] = ()
     binds: int = 0
@@ -133,7 +135,7 @@ class Host:
                 agent=self.id,
                 request=request.id,
                 sequence=0,
-                closing=Closing(complete=True),
+                closing=Closing(complete=self.failure is None, error=self.failure),
             )
 
         return answer
@@ -168,6 +170,17 @@ async def running(host: Host, **options) -> AsyncIterator[MemoryListener]:
     assert not listener.connected
 
 
+def question() -> SyncRequest:
+    return SyncRequest(
+        id="r1",
+        job="staff",
+        domain="lab.test",
+        kind="import",
+        scope=ScopeProgram(organizational_units=None, types=("user",)),
+        attributes={},
+    )
+
+
 async def until(condition) -> None:
     async with asyncio.timeout(60):
         while not condition():
@@ -194,6 +207,22 @@ async def test_it_stops_listening_while_its_directory_is_silent():
         await until(lambda: not bus.hears("lab.test"))
         host.directory_away = False
         await until(lambda: bus.hears("lab.test"))
+
+
+async def test_who_hears_that_a_directory_failed_asks_another_agent():
+    host = Host()
+    async with running(host, check_every=3600) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        host.failure = "dc1 broke off."
+        said = [each async for each in host.bus.ask(question())]
+        assert said[-1].closing.error == "dc1 broke off."
+        # Its directory answers all the same: nobody would answer better.
+        assert bus.hears("lab.test")
+
+        host.directory_away = True
+        async for page in host.bus.ask(question()):
+            assert page.closing.error == "dc1 broke off."
+            assert not bus.hears("lab.test")
 
 
 async def test_a_domain_that_the_host_does_not_allow_is_not_opened():

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.provisioning.world import World, guid
 
 from cloudforest.adapters.memory import MemoryBus
 from cloudforest.base.clock import system_clock
 from cloudforest.model.identity import BusAccess
-from cloudforest.model.messages import Gone, Lookup, Page, SyncRequest, Unknown
+from cloudforest.model.messages import Closing, Gone, Lookup, Page, SyncRequest, Unknown
 from cloudforest.provisioning.explaining.finding import find
 
+AWAY = "dc1 stopped answering."
 
-async def broken(world: World, kind: str, breaks: int) -> list[str]:
-    """Have the first answers of a kind break off; return the ids of these requests."""
+Says = Callable[[Page], Page | None]
+
+
+def nothing(_page: Page) -> None:
+    """It dies."""
+
+
+def failure(page: Page) -> Page:
+    """Its controller fails."""
+    return replace(page, closing=Closing(complete=False, error=AWAY))
+
+
+async def broken(
+    world: World, kind: str, breaks: int, says: Says = nothing
+) -> list[str]:
+    """Have the first answers of a kind end badly; return the ids of these requests.
+
+    `says` makes the last page of these answers.
+    """
     speak = world.ask
     asked: list[str] = []
 
@@ -23,9 +42,9 @@ async def broken(world: World, kind: str, breaks: int) -> list[str]:
         asked.extend([request.id] if request.kind == kind else [])
         breaking = request.kind == kind and len(asked) <= breaks
         async for page in speak(request):
-            if breaking and page.closing is not None:
-                return
-            yield page
+            said = says(page) if breaking and page.closing is not None else page
+            if said is not None:
+                yield said
 
     bus = MemoryBus()
     for name in ("a1", "a2"):
@@ -36,10 +55,13 @@ async def broken(world: World, kind: str, breaks: int) -> list[str]:
     return asked
 
 
-async def test_an_import_that_breaks_off_is_asked_for_again(world: World) -> None:
+@pytest.mark.parametrize("says", [nothing, failure])
+async def test_an_import_that_breaks_off_is_asked_for_again(
+    world: World, says: Says
+) -> None:
     people = [world.person(number) for number in range(7)]
     world.group(20, *people)
-    asked = await broken(world, "import", 1)
+    asked = await broken(world, "import", 1, says)
 
     cycle = await world.cycle()
 
@@ -49,12 +71,15 @@ async def test_an_import_that_breaks_off_is_asked_for_again(world: World) -> Non
     assert len(set(asked)) == 2
 
 
-async def test_a_read_that_breaks_off_is_asked_for_again(world: World) -> None:
+@pytest.mark.parametrize("says", [nothing, failure])
+async def test_a_read_that_breaks_off_is_asked_for_again(
+    world: World, says: Says
+) -> None:
     people = [world.person(number) for number in range(7)]
     await world.cycle()
     world.delta = [Unknown(id=each) for each in people]
     world.answers = {each: Gone(id=each) for each in people[:1]}
-    asked = await broken(world, "read", 1)
+    asked = await broken(world, "read", 1, says)
 
     cycle = await world.cycle()
 
@@ -88,3 +113,24 @@ async def test_a_second_answer_that_breaks_off_ends_the_cycle(
     assert (cycle.state, cycle.fault, cycle.requests) == ("failed", "unreachable", 0)
     assert len(asked) == 2
     assert (await world.cycle()).state == "succeeded"
+
+
+async def test_an_agent_that_is_alone_is_the_one_that_is_named(world: World) -> None:
+    world.person(1)
+    bus = MemoryBus()
+    agent = bus.listener("a1")
+    await agent.connect(BusAccess(urls=(), ca="", jwt="", expires=system_clock()))
+    speak = world.ask
+
+    async def answer(request: SyncRequest) -> AsyncIterator[Page]:
+        async for page in speak(request):
+            if page.closing is not None:
+                await agent.unlisten("contoso.com")
+            yield failure(page) if page.closing else page
+
+    await agent.listen("contoso.com", answer)
+    world.ask = bus.ask  # type: ignore[method-assign]
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.fault, cycle.error) == ("failed", "unreachable", AWAY)

@@ -11,7 +11,11 @@ from functools import partial
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import Closing, Lookup, ObjectRecord, Record, Unknown
 from cloudforest.model.provisioning import Effect, LogEntry
-from cloudforest.provisioning.importing.requests import request, whole_answer
+from cloudforest.provisioning.importing.requests import (
+    request,
+    require_last_word,
+    whole_answer,
+)
 from cloudforest.provisioning.run import Run
 
 BATCH = 2000
@@ -39,13 +43,7 @@ async def ask_for_escrowed(run: Run) -> None:
 
 
 def require_end(run: Run, closing: Closing | None, directory: str | None) -> Closing:
-    if closing is None:
-        raise Unavailable(
-            f"The agents of {run.job.domain} stopped in the middle of an answer; "
-            "the next cycle asks again."
-        )
-    if closing.error is not None:
-        raise Unavailable(closing.error)
+    closing = require_last_word(run, closing)
     if closing.directory != directory:
         raise Unavailable(
             f"Two agents of {run.job.domain} read two different domains; see that all "

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from cloudforest.base.errors import Refused, Unavailable
+from cloudforest.base.errors import Refused
 from cloudforest.model.messages import Closing, Page, SyncRequest
 from cloudforest.model.provisioning import CycleKind, ImportEnd, Watermark
 from cloudforest.program.digest import program_digest
 from cloudforest.provisioning.importing.asking import ask, ask_for_escrowed, objects
-from cloudforest.provisioning.importing.requests import request, whole_answer
+from cloudforest.provisioning.importing.requests import (
+    request,
+    require_last_word,
+    whole_answer,
+)
 from cloudforest.provisioning.run import Run
 
 DAY = timedelta(days=1)
@@ -52,14 +56,7 @@ async def _read(
         run.counts.read += objects(page.records)
         run.progress("import", run.counts.read)
         closing = page.closing
-    if closing is None:
-        raise Unavailable(
-            f"The agents of {run.job.domain} stopped in the middle of an answer; "
-            "the next cycle asks again."
-        )
-    if closing.error is not None:
-        raise Unavailable(closing.error)
-    return closing
+    return require_last_word(run, closing)
 
 
 def _require_same_bindings(asked: SyncRequest, closing: Closing) -> None:

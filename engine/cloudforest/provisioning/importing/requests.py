@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeVar
 
 import structlog
 
-from cloudforest.base.errors import Interrupted
-from cloudforest.model.messages import SyncRequest
+from cloudforest.base.errors import Interrupted, Unavailable
+from cloudforest.model.messages import Closing, SyncRequest
 from cloudforest.model.program import ScopeProgram
 from cloudforest.program.digest import attributes_to_read
 from cloudforest.provisioning.run import Run
@@ -45,12 +45,25 @@ async def request(
     )
 
 
+def require_last_word(run: Run, closing: Closing | None) -> Closing:
+    """Return how an answer ended; raise Interrupted when it did not end well."""
+    if closing is None:
+        raise Interrupted(
+            f"The agents of {run.job.domain} stopped in the middle of an answer; "
+            "the next cycle asks again."
+        )
+    if closing.error is not None:
+        raise Interrupted(closing.error)
+    return closing
+
+
 async def whole_answer(run: Run, ask: Callable[[], Awaitable[T]]) -> T:
     """Return what `ask` does; it is done anew, once, when the agent broke off.
 
-    The domain's other agents are still there to be asked. `ask` has to make a request
-    and a generation of its own each time, so that nothing of the first answer passes
-    for a part of the second. Raises Interrupted when that one breaks off as well.
+    The domain's other agents are still there to be asked: one whose directory failed
+    listens no more when it says so. `ask` has to make a request and a generation of its
+    own each time, so that nothing of the first answer passes for a part of the second.
+    Raises Interrupted when that one breaks off as well, or nobody else is there.
     """
     read = run.counts.read
     try:
@@ -58,4 +71,14 @@ async def whole_answer(run: Run, ask: Callable[[], Awaitable[T]]) -> T:
     except Interrupted as error:
         log.warning("asking again", job=run.job.name, reason=str(error))
         run.counts.read = read
+        return await _ask_again(ask, error)
+
+
+async def _ask_again(ask: Callable[[], Awaitable[T]], first: Interrupted) -> T:
+    try:
         return await ask()
+    except Interrupted:
+        raise
+    except Unavailable as error:
+        # That nobody is left says less than what the first one said.
+        raise first from error
