@@ -36,7 +36,7 @@ from cloudforest.adapters.bus.protocol import (
 )
 from cloudforest.adapters.bus.service import NatsAgentBus, open_agent_bus
 from cloudforest.base.clock import system_clock
-from cloudforest.base.errors import Misconfigured, Unavailable
+from cloudforest.base.errors import Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Page, SyncRequest
@@ -282,13 +282,52 @@ async def test_a_stopped_server_is_found_again_on_its_port(tmp_path):
         assert second.server.port == port
 
 
-async def test_a_taken_port_is_named(tmp_path):
+async def test_a_port_that_is_taken_is_left_to_who_has_it(tmp_path):
     async with running_server(tmp_path) as first:
         port = first.server.port
-    named = pytest.raises(Misconfigured, match=rf"127\.0\.0\.1:{port}.*another")
-    with socket.create_server(("127.0.0.1", port)), named:
-        async with running_server(tmp_path):
-            pass
+    with socket.create_server(("127.0.0.1", port)):
+        async with running_server(tmp_path) as second:
+            assert second.server.port != port
+            assert second.server.endpoint.urls == (
+                f"tls://127.0.0.1:{second.server.port}",
+            )
+
+
+async def test_a_bus_whose_port_is_taken_while_it_runs_moves(
+    real_bus, service, agent, monkeypatch
+):
+    server = real_bus.server
+    port, launch, taken = server.port, server._launch, asyncio.Event()
+
+    async def later():
+        await taken.wait()
+        return await launch()
+
+    monkeypatch.setattr(server, "_launch", later)
+    server.moved = service.move
+    await agent.listen(DOMAIN, pages("a1", 3))
+    os.kill(server.pid, signal.SIGKILL)
+    async with asyncio.timeout(60):
+        while agent.connected:
+            await asyncio.sleep(0.02)
+        with await occupied(port):
+            taken.set()
+            while server.port == port:
+                await asyncio.sleep(0.02)
+            # As bootstrap would tell it.
+            await agent.connect(real_bus.access("a1", (DOMAIN,), key=agent._key))
+            while not service._connection.connected:
+                await asyncio.sleep(0.02)
+            assert len([each async for each in service.ask(request_for())]) == 3
+
+
+async def occupied(port: int) -> socket.socket:
+    """Take a port as soon as it is free."""
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            await asyncio.sleep(0.02)
 
 
 async def test_a_page_too_large_for_the_bus_is_told_in_the_closing(service, agent):

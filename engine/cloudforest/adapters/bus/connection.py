@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import nats.errors
 import structlog
+from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -144,6 +145,12 @@ class Connection:
                 await self._back.wait()
         except (nats.errors.Error, OSError) as error:
             raise self._unavailable(self._last_error or error) from error
+
+    def move(self, urls: tuple[str, ...]) -> None:
+        """Come back to other places; until the connection is lost, nothing changes."""
+        self._access = replace(self._access, urls=urls)
+        with suppress(nats.errors.ConnectionClosedError):
+            self._client.set_server_pool(list(urls))
 
     async def publish(self, subject: str, data: bytes, *, reply: str = "") -> bool:
         """Return whether it is on its way; what is lost is asked for again."""

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sys
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import structlog
 
 from cloudforest.adapters.bus.config import write_config
 from cloudforest.adapters.bus.credentials import BusAuthority, Endpoint
+from cloudforest.base.child import end
 from cloudforest.base.clock import Clock, system_clock
-from cloudforest.base.errors import Misconfigured, Unavailable
+from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
 from cloudforest.base.files import private_folder, write_private
 from cloudforest.base.leash import leashed
 
@@ -23,8 +25,13 @@ _LISTENING = "Listening for client connections on "
 _READY = "Server is ready"
 _TAKEN = "address already in use"
 _TAKEN_TRIES = 5
+_TAKEN_PAUSE = 0.3
 
 log = structlog.get_logger()
+
+
+def _nobody(_endpoint: Endpoint) -> None:
+    """Nobody is told."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,16 @@ class TlsFiles:
 
 @dataclass
 class BusServer:
-    """Listens on 127.0.0.1, on a port that it keeps in `folder` (0700)."""
+    """Listens on 127.0.0.1, on a port that it keeps in `folder` (0700).
+
+    Where another program has taken that port, on another; `moved` is told of it.
+    """
 
     folder: Path
     authority: BusAuthority
     tls: TlsFiles
     clock: Clock = system_clock
+    moved: Callable[[Endpoint], None] = field(default=_nobody)
     _child: asyncio.subprocess.Process | None = None
     _guard: asyncio.Task[None] | None = None
     _said: deque[str] = field(default_factory=lambda: deque(maxlen=20))
@@ -71,7 +82,7 @@ class BusServer:
         return self._child.pid if self._child else None
 
     async def start(self) -> None:
-        """Return when it is ready. Raises Misconfigured when its port is taken."""
+        """Return when it is ready; raises Unavailable when it can't start."""
         private_folder(self.folder)
         self._child = await self._launch()
         self._guard = asyncio.create_task(self._keep_running(), name="bus server")
@@ -80,9 +91,8 @@ class BusServer:
         if self._guard is not None:
             self._guard.cancel()
             await asyncio.gather(self._guard, return_exceptions=True)
-        if self._child is not None and self._child.returncode is None:
-            self._child.terminate()
-            await self._child.wait()
+        if self._child is not None:
+            await end(self._child)
 
     async def _keep_running(self) -> None:
         while True:
@@ -92,7 +102,7 @@ class BusServer:
                 log.warning("bus server ended; starting it again", status=status)
             try:
                 self._child = await self._launch()
-            except (Misconfigured, Unavailable) as error:
+            except CloudforestError as error:
                 self._child = None
                 log.error("bus server does not start", reason=str(error))  # noqa: TRY400 - the sentence is enough
                 await asyncio.sleep(1)
@@ -103,29 +113,41 @@ class BusServer:
             self._said.append(line)
 
     async def _launch(self) -> asyncio.subprocess.Process:
-        for _ in range(_TAKEN_TRIES):
-            child = await self._spawn()
-            try:
-                async with asyncio.timeout(START_SECONDS):
-                    started = await self._ready(child)
-            except TimeoutError:
-                started = False
-            if started:
+        held = self.port
+        # An elder of ours may need a moment to die; another program keeps its port.
+        for port in (*[held] * _TAKEN_TRIES, None):
+            child = await self._spawn(port)
+            if await self._started(child):
+                self._tell_of_move(held)
                 return child
-            if child.returncode is None:
-                child.kill()
-            await child.wait()
             if not self._port_is_taken():
                 break
-            # An elder of ours may need a moment to die.
-            await asyncio.sleep(0.3)
-        raise self._failure()
+            await asyncio.sleep(_TAKEN_PAUSE)
+        last = self._said[-1] if self._said else "it said nothing"
+        raise Unavailable(f"The nats-server of the bus does not start ({last}).")
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
+    async def _started(self, child: asyncio.subprocess.Process) -> bool:
+        started = False
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                started = await self._ready(child)
+        except TimeoutError:
+            pass
+        finally:
+            if not started:
+                await end(child, patience=0)
+        return started
+
+    def _tell_of_move(self, held: int | None) -> None:
+        if held not in {None, self.port}:
+            log.warning("bus moved: its port was taken", port=self.port, before=held)
+            self.moved(self.endpoint)
+
+    async def _spawn(self, port: int | None) -> asyncio.subprocess.Process:
         config = write_config(
             self.folder,
             self.authority,
-            port=self.port,
+            port=port,
             tls=(self.tls.certificate, self.tls.key),
             now=self.clock(),
         )
@@ -152,17 +174,6 @@ class BusServer:
 
     def _port_is_taken(self) -> bool:
         return any(_TAKEN in line for line in self._said)
-
-    def _failure(self) -> Misconfigured | Unavailable:
-        if self._port_is_taken():
-            return Misconfigured(
-                f"The bus can't listen on 127.0.0.1:{self.port}: another program has"
-                f" that port. Stop it; or stop this control plane, delete"
-                f" {self._port_file}, and start again on another port (agents learn of"
-                " it when they next bootstrap)."
-            )
-        last = self._said[-1] if self._said else "it said nothing"
-        return Unavailable(f"The nats-server of the bus does not start ({last}).")
 
 
 def find_nats_server() -> str:

@@ -98,6 +98,10 @@ class NatsAgentBus:
             f" {self._patience.accept:g} seconds; look at the agents' logs."
         )
 
+    def move(self, endpoint: Endpoint) -> None:
+        """Find the bus again where it is now; what was under way is asked anew."""
+        self._connection.move(endpoint.urls)
+
     async def close(self) -> None:
         await self._connection.close()
 

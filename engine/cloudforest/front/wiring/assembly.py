@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cloudforest.adapters.bus.credentials import BusAuthority, Endpoint, bus_authority
+from cloudforest.adapters.bus.credentials import BusAuthority, bus_authority
 from cloudforest.adapters.bus.server import BusServer, TlsFiles
 from cloudforest.adapters.bus.service import open_agent_bus
 from cloudforest.adapters.mail.smtp import SmtpMailer
@@ -67,7 +67,7 @@ class _Bus:
     """The bus that we keep, if we keep one, and what mints its credentials."""
 
     authority: BusAuthority
-    endpoint: Endpoint | None = None
+    server: BusServer | None = None
     connection: AgentBus | None = None
     certificate_expires: datetime | None = None
 
@@ -77,13 +77,15 @@ class _Bus:
         return {"service bus": ends} if ends else {}
 
     def mint(self, record: AgentRecord, nkey: str, now: datetime) -> BusAccess:
-        if self.endpoint is None:
+        if self.server is None:
             raise Unavailable(
                 "This control plane has no bus: it only answers a command. "
                 "Run `cloudforest serve`, and bootstrap again."
             )
+        # Asked anew each time: it may have moved.
+        endpoint = self.server.endpoint
         return self.authority.agent_access(
-            record.id, record.domains, nkey=nkey, endpoint=self.endpoint, now=now
+            record.id, record.domains, nkey=nkey, endpoint=endpoint, now=now
         )
 
 
@@ -121,13 +123,14 @@ async def _bus(parts: Parts, ca: Authority, stack: AsyncExitStack) -> _Bus:
     files = ca.write_server(parts.folder.bus, system_clock())
     tls = TlsFiles(files.certificate, files.key, files.ca)
     server = BusServer(parts.folder.bus, authority, tls)
-    await server.start()
     stack.push_async_callback(server.stop)
+    await server.start()
     connection = await open_agent_bus(
         authority, endpoint=server.endpoint, clock=system_clock
     )
     stack.push_async_callback(connection.close)
-    return _Bus(authority, server.endpoint, connection, files.expires)
+    server.moved = connection.move
+    return _Bus(authority, server, connection, files.expires)
 
 
 def _control_plane(
