@@ -14,7 +14,8 @@ _INTERRUPTED = 130
 
 def main() -> None:
     # Until the boundary takes over, an import may swallow a KeyboardInterrupt.
-    signal.signal(signal.SIGINT, _leave)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     agent = sys.argv[1:3] == _AGENT
     module = "cloudforest.front.agent" if agent else "cloudforest.front.cli.app"
     sys.exit(importlib.import_module(module).main())

@@ -46,27 +46,33 @@ def run(
 ) -> int:
     """Run an agent beside its directory; it dials out and listens on no port."""
     logs.configure(json=not sys.stderr.isatty())
-    return asyncio.run(_run(name, control, state, enrolling=token_stdin))
+    # Inside the event loop, no signal would end the wait for a line.
+    token = _token() if token_stdin else None
+    return asyncio.run(_run(name, control, state, token))
 
 
-async def _run(name: str, url: str, state: Path, *, enrolling: bool) -> int:
+async def _run(name: str, url: str, state: Path, token: str | None) -> int:
     folder = agent_folder(state, name)
     async with AgentControlPlane(url, timeout=CONTROL_SECONDS) as control:
-        identity = await _identity(folder, control, enrolling=enrolling)
+        identity = await _identity(folder, control, token)
         await _service(identity, folder, control).run(_stop_event())
     return boundary.Exit.DONE
 
 
-async def _identity(
-    folder: AgentFolder, control: AgentControlPlane, *, enrolling: bool
-) -> AgentIdentity:
-    if not enrolling:
-        return load_identity(folder)
+def _token() -> str:
     token = sys.stdin.readline().strip()
     if not token:
         raise Misconfigured(
             "No token came on standard input; make one with `cloudforest agent token`."
         )
+    return token
+
+
+async def _identity(
+    folder: AgentFolder, control: AgentControlPlane, token: str | None
+) -> AgentIdentity:
+    if token is None:
+        return load_identity(folder)
     return await enrol(control, folder, token)
 
 

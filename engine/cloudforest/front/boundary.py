@@ -56,12 +56,18 @@ def worst(*codes: int) -> int:
 def run(command: Callable[[], int | None]) -> int:
     """Run a command to its exit code; only a bug writes a report."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(command() or Exit.DONE)
     except (KeyboardInterrupt, asyncio.CancelledError, Abort):
         return _say("Interrupted.", Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - this is the boundary
         return _say(*_told(_alone(error)))
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """End as for Ctrl-C: asyncio cancels what runs, and children are ended gently."""
+    signal.raise_signal(signal.SIGINT)
 
 
 def _alone(error: Exception) -> Exception:

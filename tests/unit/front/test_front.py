@@ -14,7 +14,7 @@ from cloudforest.front.boundary import Exit, run, worst
 from cloudforest.front.cli.jobs.cycles import exit_code
 from cloudforest.front.cli.options import state_to_say
 from cloudforest.front.cli.understanding.explaining import lookup
-from cloudforest.front.hosting.children import environment_for
+from cloudforest.front.hosting.environment import environment_for
 from cloudforest.front.hosting.server import listen, url_of
 from cloudforest.model.messages import Lookup
 from cloudforest.model.registration import SecretReference

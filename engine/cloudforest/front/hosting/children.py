@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,24 +15,22 @@ import structlog
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.agent.bindings import (
-    Binding,
     Bindings,
     binding_of,
     dump_bindings,
     load_bindings,
 )
 from cloudforest.agent.state import AgentFolder, agent_folder
+from cloudforest.base.child import end
 from cloudforest.base.leash import leashed
+from cloudforest.front.hosting.environment import environment_for
+from cloudforest.front.hosting.logs import LOG, keep_small
 from cloudforest.front.state import StateFolder
 from cloudforest.front.wiring.summaries import certificate_digest
 from cloudforest.model.registration import Agent, Registration
 
-_STOP_SECONDS = 10.0
 _PAUSE_SECONDS = 5.0
 """Before an agent that ended by itself is started again."""
-
-_ALWAYS = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables that say nothing about anybody and change how a process runs at all."""
 
 log = structlog.get_logger()
 
@@ -51,6 +49,8 @@ class LocalAgents:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
+        logs = self.state.path / "agents"
+        self._watches.append(asyncio.create_task(keep_small(logs), name="agents' logs"))
         try:
             yield self
         finally:
@@ -113,10 +113,10 @@ class LocalAgents:
                 await asyncio.sleep(_PAUSE_SECONDS)
                 child = await self._spawn(name, bindings, None)
         finally:
-            await _end(child)
+            await end(child)
 
     def _log(self, name: str) -> Path:
-        return agent_folder(self.state.path, name).path / "agent.log"
+        return agent_folder(self.state.path, name).path / LOG
 
     async def _spawn(
         self, name: str, bindings: Bindings, token: str | None
@@ -168,31 +168,3 @@ def _folder(state: Path, name: str, certificate: str | None) -> AgentFolder:
             path.parent.rename(folder.path)
             break
     return folder
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    if child.returncode is not None:
-        return
-    child.terminate()
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await child.wait()
-    except TimeoutError:
-        child.kill()
-        await child.wait()
-
-
-def environment_for(
-    bindings: Iterable[Binding], environment: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the variables that a child may see: its own documents' and a few more."""
-    named = {
-        each.active_directory.password.env
-        for each in bindings
-        if each.active_directory is not None
-    }
-    return {
-        name: environment[name]
-        for name in (*_ALWAYS, *named)
-        if name is not None and name in environment
-    }

@@ -68,13 +68,15 @@ async def serving(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
         lifespan="off",
         log_config=None,
         access_log=False,
+        # Bugs have their report; what is cut off at the end is none.
+        log_level="critical",
         timeout_graceful_shutdown=5,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[bound]), name="http")
-    while not server.started and not task.done():  # noqa: ASYNC110 - it has no event
-        await asyncio.sleep(_POLL_SECONDS)
     try:
+        while not (server.started or task.done()):  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(_POLL_SECONDS)
         yield
     finally:
         server.should_exit = True

@@ -104,6 +104,7 @@ async def assembled(parts: Parts) -> AsyncIterator[ControlPlane]:
         authority = open_authority(parts.folder.keys, system_clock())
         bus = await _bus(parts, authority, stack)
         plane = _control_plane(database, authority, bus, parts)
+        stack.push_async_callback(plane.end)
         await _keep_agents(plane)
         yield plane
         await plane.notices.finish()

@@ -182,6 +182,12 @@ class ControlPlane:
         task.add_done_callback(self._kept.discard)
         return task
 
+    async def end(self) -> None:
+        """End what is kept, as a kill would: the next cycle goes on from there."""
+        for task in tuple(self._kept):
+            task.cancel()
+        await asyncio.gather(*self._kept, return_exceptions=True)
+
     async def status(self) -> dict[str, Any]:
         registration = await self._read_registration()
         return await self.watching.status(registration, self.scheduler)

@@ -15,6 +15,7 @@ from cloudforest.base.errors import CloudforestError
 from cloudforest.model.messages import domain_id
 from cloudforest.model.registration import Job, Registration
 from cloudforest.program.schedule import next_start
+from cloudforest.provisioning.scheduling.hints import HintBudget
 from cloudforest.provisioning.scheduling.standing import Hold
 
 LOOK_AGAIN = 5.0
@@ -48,6 +49,7 @@ class Scheduler:
     _started: dict[str, datetime] = field(default_factory=dict)
     _jitters: dict[str, float] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)
+    _budget: HintBudget = field(default_factory=HintBudget)
     _hinted: set[str] = field(default_factory=set)
     _nudged: set[str] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,10 +58,12 @@ class Scheduler:
         """Make the jobs of the domain with this `domain_id` due: something changed.
 
         Hints that come together are one; one that comes while a job runs starts it
-        once more afterwards. A job that is held waits all the same.
+        once more afterwards. A job that is held waits all the same, and so does one
+        about whose domain too many hints came.
         """
         self._hinted.add(domain)
-        self._wake.set()
+        if self._budget.left(domain, self.clock()):
+            self._wake.set()
 
     async def hear(self, hints: Callable[[], AsyncIterator[str]]) -> None:
         """Pass on what the agents say has changed, until cancelled."""
@@ -117,7 +121,7 @@ class Scheduler:
             return LOOK_AGAIN
         holds = await self.held(registration)
         now = self.clock()
-        self._nudge_jobs(registration.jobs)
+        self._nudge_jobs(registration.jobs, now)
         starts = self.next_starts(registration.jobs, now, holds)
         for name, start in starts.items():
             if start <= now and name not in self._running:
@@ -127,11 +131,10 @@ class Scheduler:
                 tasks.create_task(self._cycle(name, registration))
         return self._pause(self.next_starts(registration.jobs, now, holds), now)
 
-    def _nudge_jobs(self, jobs: Iterable[Job]) -> None:
-        self._nudged |= {
-            job.name for job in jobs if domain_id(job.domain) in self._hinted
-        }
-        self._hinted.clear()
+    def _nudge_jobs(self, jobs: Iterable[Job], now: datetime) -> None:
+        heard = {each for each in self._hinted if self._budget.take(each, now)}
+        self._nudged |= {job.name for job in jobs if domain_id(job.domain) in heard}
+        self._hinted -= heard
 
     async def _cycle(self, name: str, registration: Registration) -> None:
         try:

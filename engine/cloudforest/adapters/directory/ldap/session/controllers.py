@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from threading import Event
 
 from cloudforest.adapters.directory.ldap.session import failures
 from cloudforest.adapters.directory.ldap.session.connection import connect
@@ -67,16 +68,21 @@ class Controllers:
 
     async def _connected(self) -> Session:
         """Connect in a thread, which can't be cancelled: a late session is closed."""
-        task = asyncio.create_task(asyncio.to_thread(self._connect))
+        wanted = Event()
+        wanted.set()
+        task = asyncio.create_task(asyncio.to_thread(self._connect, wanted))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
+            wanted.clear()
             task.add_done_callback(_close_late)
             raise
 
-    def _connect(self) -> Session:
+    def _connect(self, wanted: Event) -> Session:
         failed: list[CloudforestError] = []
         for controller in sorted(self._urls, key=lambda each: each != self._last):
+            if not wanted.is_set():
+                break  # The process can't end before its threads do.
             try:
                 session = connect(controller, self._trust, self._account)
             except (Unavailable, Misconfigured) as error:

@@ -1,0 +1,42 @@
+"""The logs of local agents: bounded while the agents write on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cloudforest.front.hosting.logs import shorten_all
+
+
+def folder_of(agents: Path, name: str) -> Path:
+    folder = agents / name
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_log_that_is_too_large_is_begun_anew_under_its_writer(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "sync01")
+    file, older = folder / "agent.log", folder / "agent.log.1"
+    with file.open("a") as writer:
+        for line in ("first\n", "second\n", "third\n"):
+            writer.write(line)
+            writer.flush()
+            shorten_all(tmp_path, largest=4)
+        assert older.read_text() == "third\n"
+        writer.write("x\n")
+        writer.flush()
+        shorten_all(tmp_path, largest=4)
+    assert file.read_text() == "x\n"
+    assert older.read_text() == "third\n"
+
+
+def test_a_log_that_resists_stops_no_other(tmp_path: Path) -> None:
+    (folder_of(tmp_path, "a") / "agent.log.1").mkdir()
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        (folder / "agent.log").write_text("many words")
+
+    shorten_all(tmp_path, largest=4)
+
+    assert (tmp_path / "a" / "agent.log").read_text() == "many words"
+    assert (tmp_path / "b" / "agent.log").read_text() == ""
