@@ -53,8 +53,13 @@ def worst(*codes: int) -> int:
     return min((Exit(code) for code in codes), key=_PRECEDENCE.index, default=Exit.DONE)
 
 
-def run(command: Callable[[], int | None]) -> int:
-    """Run a command to its exit code; only a bug writes a report."""
+def run(
+    command: Callable[[], int | None], *, worded: Callable[[str], str] = str
+) -> int:
+    """Run a command to its exit code; only a bug writes a report.
+
+    What an error tells to do is `worded` for whoever called this command.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -62,7 +67,8 @@ def run(command: Callable[[], int | None]) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError, Abort):
         return _say("Interrupted.", Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - this is the boundary
-        return _say(*_told(_alone(error)))
+        said, code = _told(_alone(error))
+        return _say(worded(said), code)
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
+from cloudforest.front.state import with_state
 from cloudforest.front.terminal import command, heading, out, suggest
 from cloudforest.plan.change import Change, FieldChange
 from cloudforest.plan.plan import Plan
@@ -80,3 +82,12 @@ def _show_field(field: FieldChange) -> None:
 
 def _marked(run: Run) -> tuple[str, str]:
     return _MARKS[run.kind].format(run.text), _RUN_STYLES[run.kind]
+
+
+def data(plan: Plan, state: Path | None) -> dict[str, Any]:
+    """Return the documented JSON; its commands work on this state."""
+    shown = plan.data()
+    for each in shown["guards"]:
+        if each["allow"]:
+            each["allow"] = with_state(each["allow"], state)
+    return shown

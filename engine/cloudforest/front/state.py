@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ import msgspec
 from cloudforest.base.errors import Busy, Misconfigured
 from cloudforest.base.files import private_folder, write_private
 from cloudforest.model.value import Value
+
+_COMMAND = re.compile(r"`(cloudforest [a-z][^`]*)`")
 
 
 class Serving(Value, frozen=True):
@@ -133,3 +137,13 @@ def _locked(lock: IO[str], kind: int) -> bool:
         else:
             return True
     return False
+
+
+def with_state(command: str, state: Path | None) -> str:
+    """Return a command that works on this state; None: the one that lies here."""
+    return command if state is None else f"{command} --state {shlex.quote(str(state))}"
+
+
+def at_state(sentence: str, state: Path | None) -> str:
+    """Return a sentence in which each `cloudforest …` works on this state."""
+    return _COMMAND.sub(lambda found: f"`{with_state(found[1], state)}`", sentence)

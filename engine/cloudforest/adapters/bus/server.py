@@ -158,6 +158,8 @@ class BusServer:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             env={},
+            # Ctrl-C in a terminal means the one that holds us, which ends us in turn.
+            start_new_session=True,
         )
 
     async def _ready(self, child: asyncio.subprocess.Process) -> bool:

@@ -12,6 +12,8 @@ import typer
 from cloudforest import __version__
 from cloudforest.base import logs
 from cloudforest.front import boundary
+from cloudforest.front.cli.options import named_state
+from cloudforest.front.state import at_state
 
 COMMANDS = {
     "validate": ("documents", "validate"),
@@ -104,5 +106,8 @@ def _wanted(name: str, arguments: Sequence[str]) -> bool:
 
 
 def main() -> int:
-    app = make_app(sys.argv[1:])
-    return boundary.run(lambda: app(standalone_mode=False))
+    arguments = sys.argv[1:]
+    app, state = make_app(arguments), named_state(arguments)
+    return boundary.run(
+        lambda: app(standalone_mode=False), worded=lambda said: at_state(said, state)
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +40,16 @@ def state_to_say(state: Path | None, tree: Path) -> Path | None:
     if state is not None or tree.absolute() == Path.cwd():
         return state
     return tree / ".cloudforest"
+
+
+def named_state(arguments: Sequence[str]) -> Path | None:
+    """Return what `--state` says in a command line, if it is there."""
+    for each, following in pairwise([*arguments, ""]):
+        if each.startswith("--state="):
+            return Path(each.removeprefix("--state="))
+        if each == "--state" and following:
+            return Path(following)
+    return None
 
 
 def state_folder(state: Path | None, tree: Path = Path()) -> StateFolder:

@@ -95,7 +95,7 @@ def _show(made: Plan, output: PlanFormat, state: Path | None) -> None:
         case PlanFormat.TEXT:
             planned.show_plan(made, state)
         case PlanFormat.JSON:
-            terminal.print_json(made.data())
+            terminal.print_json(planned.data(made, state))
         case PlanFormat.MARKDOWN:
             typer.echo(render_markdown(made), nl=False)
         case PlanFormat.HTML:

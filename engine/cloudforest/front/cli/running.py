@@ -104,7 +104,7 @@ async def _once(
     if text:
         terminal.heading("Cycle")
     jobs = await startable(client)
-    cycles = await run_jobs(client, jobs, progress=text)
+    cycles = await run_jobs(client, jobs, state_to_say(state, tree), progress=text)
     if not text:
         terminal.print_json({"jobs": cycles})
         return exit_code(cycles)

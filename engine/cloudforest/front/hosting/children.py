@@ -132,6 +132,8 @@ class LocalAgents:
                 stdout=file,
                 stderr=file,
                 env=environment_for(bindings.values(), os.environ),
+                # Ctrl-C in a terminal is for us: we end it, and start no other.
+                start_new_session=True,
             )
         finally:
             os.close(file)

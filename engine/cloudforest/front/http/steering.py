@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from cloudforest.front.http.answers import answer, operator_of, plane_of, read_body
 from cloudforest.front.wiring.control_plane import ControlPlane
-from cloudforest.front.wiring.steering import read_scopes
+from cloudforest.model.provisioning import read_scopes
 from cloudforest.model.value import Value
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -25,28 +25,7 @@ from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.run import Turns
 from cloudforest.provisioning.scheduling.standing import Hold, holds, standings
 
-SCOPES: tuple[ResetScope, ...] = get_args(ResetScope)
-FULL = "Full"
-DEFAULT: tuple[ResetScope, ...] = ("Escrows", "QuarantineState", "Watermark")
-"""As in Graph: an empty resetScope is the portal's `Restart provisioning`."""
 BATCH = 500
-
-
-def read_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
-    """Return what is to be reset; raises Misconfigured for a name that is none."""
-    known: dict[str, tuple[ResetScope, ...]] = {
-        each.lower(): (each,) for each in SCOPES
-    }
-    known[FULL.lower()] = SCOPES
-    words = [each.strip() for each in names if each.strip()]
-    if unknown := [each for each in words if each.lower() not in known]:
-        raise Misconfigured(
-            f"{', '.join(unknown)} can't be reset; write one or more of "
-            f"{', '.join([*SCOPES, FULL])}, with commas between."
-        )
-    return frozenset(scope for each in words for scope in known[each.lower()]) or (
-        frozenset(DEFAULT)
-    )
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,6 @@ from cloudforest.model.provisioning.jobs import (
     Pause,
     Quarantine,
     QuarantineReason,
-    ResetScope,
     Standing,
 )
 from cloudforest.model.provisioning.log import (
@@ -46,6 +45,7 @@ from cloudforest.model.provisioning.log import (
     LogQuery,
     LogStatus,
 )
+from cloudforest.model.provisioning.resets import ResetScope, read_scopes
 from cloudforest.model.provisioning.rows import (
     Flat,
     Link,
@@ -111,5 +111,6 @@ __all__ = [
     "TargetJobs",
     "TargetResource",
     "Watermark",
+    "read_scopes",
     "wish",
 ]

@@ -8,8 +8,6 @@ from typing import Literal
 from cloudforest.model.value import Value
 
 QuarantineReason = Literal["error-rate", "failed-cycles"]
-ResetScope = Literal["Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"]
-"""What a restart forgets; the names are Microsoft Graph's."""
 
 
 class Pause(Value, frozen=True):

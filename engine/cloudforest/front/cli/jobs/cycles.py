@@ -12,6 +12,7 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import CloudforestError
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit, worst
+from cloudforest.front.state import at_state
 
 _PHASES = {
     "import": "reading the directory",
@@ -43,14 +44,18 @@ async def startable(client: ControlPlaneClient) -> list[str]:
 
 
 async def run_jobs(
-    client: ControlPlaneClient, jobs: Sequence[str], *, progress: bool
+    client: ControlPlaneClient,
+    jobs: Sequence[str],
+    state: Path | None,
+    *,
+    progress: bool,
 ) -> list[dict[str, Any]]:
     """Run one cycle of each job; return them in the documented shape."""
     cycles = []
     for job in jobs:
         cycle = await _run_job(client, job, progress=progress)
         if cycle["error"]:
-            terminal.complain(f"error: {job}: {cycle['error']}")
+            terminal.complain(at_state(f"error: {job}: {cycle['error']}", state))
         cycles.append(cycle)
     return cycles
 

@@ -40,7 +40,7 @@ def run(job: JobName, *, state: State = None, output: Output = Format.TEXT) -> i
 async def _run(job: str, state: Path | None, output: Format) -> int:
     text = output is Format.TEXT
     async with connect(state_folder(state), agents=True) as client:
-        cycles = await run_jobs(client, [job], progress=text)
+        cycles = await run_jobs(client, [job], state, progress=text)
     if text:
         show_cycles(cycles, state)
     else:

@@ -13,8 +13,14 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
 from cloudforest.front.cli.moments import future
-from cloudforest.front.cli.options import Format, Output, State, state_folder
+from cloudforest.front.cli.options import (
+    Format,
+    Output,
+    State,
+    state_folder,
+)
 from cloudforest.front.hosting.connection import connect
+from cloudforest.front.state import with_state
 
 Stage = Annotated[
     str,
@@ -43,7 +49,7 @@ async def _staged(
     job: str | None, state: Path | None, output: Format, *, objects: bool
 ) -> int:
     async with connect(state_folder(state)) as client:
-        stages = await client.stages(job)
+        stages = [_at(each, state) for each in await client.stages(job)]
         if objects:
             stages = [await _with_objects(client, each) for each in stages]
     if output is Format.JSON:
@@ -51,6 +57,12 @@ async def _staged(
     else:
         terminal.show_each("Stages", [_shown(each) for each in stages])
     return Exit.DONE
+
+
+def _at(stage: dict[str, Any], state: Path | None) -> dict[str, Any]:
+    """Return a stage whose commands work on this state."""
+    commands = {key: with_state(stage[key], state) for key in ("allow", "discard")}
+    return stage | commands
 
 
 async def _with_objects(

@@ -8,11 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
+from cloudforest.base.errors import Misconfigured
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
 from cloudforest.front.cli.jobs.jobs import JobName
-from cloudforest.front.cli.options import Format, Output, State, state_folder
+from cloudforest.front.cli.options import (
+    Format,
+    Output,
+    State,
+    state_folder,
+)
 from cloudforest.front.hosting.connection import connect
+from cloudforest.front.state import at_state
+from cloudforest.model.provisioning import read_scopes
 
 ALL = "all"
 
@@ -35,7 +43,7 @@ async def _pause(job: str, state: Path | None, output: Format) -> int:
         await client.pause_job(job)
     return _told(
         {"job": job, "paused": True},
-        f"Job {job} is paused; `cloudforest job start {job}` goes on.",
+        at_state(f"Job {job} is paused; `cloudforest job start {job}` goes on.", state),
         output,
     )
 
@@ -71,12 +79,19 @@ def restart(
     output: Output = Format.TEXT,
 ) -> int:
     """Let a job begin anew; what it made and linked stays."""
-    return asyncio.run(_restart(job, reset, state, output))
+    scopes = reset.split(",")
+    try:
+        read_scopes(scopes)
+    except Misconfigured as error:
+        raise typer.BadParameter(str(error)) from error
+    return asyncio.run(_restart(job, scopes, state, output))
 
 
-async def _restart(job: str, reset: str, state: Path | None, output: Format) -> int:
+async def _restart(
+    job: str, scopes: list[str], state: Path | None, output: Format
+) -> int:
     async with connect(state_folder(state)) as client:
-        done = await client.restart_job(job, reset.split(","))
+        done = await client.restart_job(job, scopes)
     return _told(
         {"job": job, "reset": done},
         f"Job {job} begins anew: {', '.join(done)} are reset.",
