@@ -277,11 +277,24 @@ def test_a_second_control_plane_on_one_state_is_refused(topology: Installed) -> 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("fly",), ("plan", "--nonsense"), ("job", "run"), ("explain", "one")],
+    [
+        ("fly",),
+        ("plan", "--nonsense"),
+        ("job", "run"),
+        ("explain", "one"),
+        ("job", "restart", "one", "--reset", "Wrong"),
+        ("serve", "--listen", "0.0.0.0:1"),
+        ("serve", "--store", "nonsense"),
+    ],
     ids=" ".join,
 )
 def test_wrong_usage_exits_64(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert Installed(tmp_path)(*arguments).code == 64
+
+
+def test_what_an_error_tells_to_do_names_the_state(tmp_path: Path) -> None:
+    ran = Installed(tmp_path)("status", "--state", "else where")
+    assert_told(ran, 1, "`cloudforest apply --state 'else where'`")
 
 
 def test_wrong_documents_exit_1_and_all_mistakes_are_told(tmp_path: Path) -> None:

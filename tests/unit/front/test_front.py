@@ -12,10 +12,11 @@ from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit, run, worst
 from cloudforest.front.cli.jobs.cycles import exit_code
-from cloudforest.front.cli.options import state_to_say
+from cloudforest.front.cli.options import named_state, state_to_say
 from cloudforest.front.cli.understanding.explaining import lookup
 from cloudforest.front.hosting.environment import environment_for
 from cloudforest.front.hosting.server import listen, url_of
+from cloudforest.front.state import at_state
 from cloudforest.model.messages import Lookup
 from cloudforest.model.registration import SecretReference
 
@@ -173,3 +174,12 @@ def test_what_fits_on_no_line_has_one_for_each_part(
 def test_an_object_without_a_name_is_a_mistake_in_the_command():
     with pytest.raises(typer.BadParameter):
         lookup(" ")
+
+
+def test_commands_in_a_sentence_name_the_state() -> None:
+    said = "There is none; `cloudforest job list` shows those there are."
+    assert at_state(said, None) == said
+    assert "`cloudforest job list --state /s/t`" in at_state(said, Path("/s/t"))
+    for arguments in (["status", "--state", "/s"], ["status", "--state=/s"]):
+        assert named_state(arguments) == Path("/s")
+    assert named_state(["status", "--format", "json"]) is None

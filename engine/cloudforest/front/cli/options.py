@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from cloudforest.base.errors import Misconfigured
 from cloudforest.front.state import StateFolder
 
 Tree = Annotated[
@@ -40,6 +42,15 @@ def state_to_say(state: Path | None, tree: Path) -> Path | None:
     if state is not None or tree.absolute() == Path.cwd():
         return state
     return tree / ".cloudforest"
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Take what is said of an option's value for what it is: wrong usage."""
+    try:
+        yield
+    except Misconfigured as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def named_state(arguments: Sequence[str]) -> Path | None:

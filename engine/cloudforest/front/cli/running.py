@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.store.engine import open_engine
 from cloudforest.base.errors import Misconfigured
 from cloudforest.front import planned, terminal
 from cloudforest.front.boundary import Exit
@@ -31,12 +32,14 @@ from cloudforest.front.cli.options import (
     Tree,
     state_folder,
     state_to_say,
+    usage,
 )
 from cloudforest.front.cli.planning import plan_against
 from cloudforest.front.commit import commit_of
 from cloudforest.front.hosting.children import LocalAgents
 from cloudforest.front.hosting.connection import host_for_tree
 from cloudforest.front.hosting.host import Hosted, Hosting, host
+from cloudforest.front.hosting.server import loopback
 from cloudforest.model.provisioning import LogQuery
 
 
@@ -161,6 +164,10 @@ def serve(
     ] = "127.0.0.1:0",
 ) -> int:
     """Run the control plane and the provisioning service."""
+    with usage():
+        loopback(listen)
+        if store is not None:
+            open_engine(store).dispose()
     return asyncio.run(_serve_alone(state, store, listen))
 
 

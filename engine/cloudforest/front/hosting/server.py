@@ -24,21 +24,27 @@ class _Server(uvicorn.Server):
         yield
 
 
-def listen(address: str) -> socket.socket:
-    """Bind HOST:PORT. Only loopback: what ends TLS in front of it listens elsewhere."""
+def loopback(address: str) -> tuple[str, int]:
+    """Return host and port of HOST:PORT; raises Misconfigured for another address."""
     host, _, port = address.rpartition(":")
     if not _is_loopback(host) or not port.isdecimal() or int(port) > _LAST_PORT:
         raise Misconfigured(
             f"--listen takes a loopback address and a port, not {address}; let a proxy "
             "that ends TLS stand in front of it for other machines."
         )
+    return host.strip("[]"), int(port)
+
+
+def listen(address: str) -> socket.socket:
+    """Bind HOST:PORT. Only loopback: what ends TLS in front of it listens elsewhere."""
+    host, port = loopback(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Only a socket that says that it is TCP is told by asyncio to send at once; else
     # the body of an answer waits 40 ms for the client to acknowledge its head.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((host.strip("[]"), int(port)))
+        bound.bind((host, port))
     except OSError as error:
         bound.close()
         raise Misconfigured(

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from cloudforest.base.errors import Misconfigured
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
 from cloudforest.front.cli.jobs.jobs import JobName
@@ -17,6 +16,7 @@ from cloudforest.front.cli.options import (
     Output,
     State,
     state_folder,
+    usage,
 )
 from cloudforest.front.hosting.connection import connect
 from cloudforest.front.state import at_state
@@ -80,10 +80,8 @@ def restart(
 ) -> int:
     """Let a job begin anew; what it made and linked stays."""
     scopes = reset.split(",")
-    try:
+    with usage():
         read_scopes(scopes)
-    except Misconfigured as error:
-        raise typer.BadParameter(str(error)) from error
     return asyncio.run(_restart(job, scopes, state, output))
 
 
