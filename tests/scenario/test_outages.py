@@ -126,6 +126,32 @@ def test_the_bus_on_another_port_is_found_by_bootstrap(
             stack.close()
 
 
+def taken_from(pid: int, port: int) -> socket.socket:
+    """Kill a bus and take its port before it is started again."""
+    while True:
+        for child, words in descendants(pid).items():
+            if "nats-server" in words[0]:
+                os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            return socket.create_server(("127.0.0.1", port))
+
+
+def test_a_bus_whose_port_is_taken_moves_and_is_found_by_all(
+    topology: Installed,
+) -> None:
+    file = topology.state / "bus" / "port"
+    with topology.running("up") as process:
+        assert process.stdout is not None
+        assert any("Serving" in line for line in process.stdout)
+        before = int(file.read_text())
+        with taken_from(process.pid, before):
+            eventually(lambda: succeeds(topology), "a cycle after", seconds=180)
+        assert int(file.read_text()) != before
+    log = next(topology.state.glob("agents/*/agent.log")).read_text()
+    # At once, not with the next bootstrap in ten minutes.
+    assert log.index("bus lost") < log.rindex("bus connected")
+
+
 @pytest.fixture
 def forest(tmp_path: Path) -> Path:
     """An export that takes a while to read."""

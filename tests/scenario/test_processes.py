@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 from tests.scenario.installed import (
+    COMMAND,
     PASSWORD,
     TOKEN,
     Installed,
@@ -86,6 +90,55 @@ def test_a_killed_control_plane_leaves_no_orphan(topology: Installed) -> None:
             lambda: not [pid for pid in children if alive(pid)],
             "the end of all children",
         )
+
+
+def test_up_that_is_ended_before_it_serves_ends_without_a_word(
+    topology: Installed, tmp_path: Path
+) -> None:
+    """Its plan waits for a target that says nothing."""
+    tree = topology.tree / "tree.yaml"
+    waiting = Installed(topology.tree, {TOKEN: "t", "TMPDIR": str(tmp_path)})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(120)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        target = f"scim: {address}\nauth: {{bearer: {{env: {TOKEN}}}}}"
+        tree.write_text(tree.read_text().replace("scim: embedded", target, 1))
+        with waiting.running("up") as process:
+            held, _ = silent.accept()
+            with held:
+                children = descendants(process.pid)
+                process.terminate()
+                process.wait(60)
+                assert process.stderr is not None
+                said = process.stderr.read()
+
+    assert (process.returncode, said) == (130, "")
+    assert children
+    assert not [pid for pid in children if alive(pid)]
+    assert not list(tmp_path.glob("cloudforest-bug-*"))
+
+
+def test_an_agent_that_waits_for_its_token_is_ended_by_one_signal(
+    tmp_path: Path,
+) -> None:
+    command = ("agent", "run", "a", "--control", "http://127.0.0.1:1", "--token-stdin")
+    with subprocess.Popen(
+        [COMMAND, *command],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write("half a to")
+        process.stdin.flush()
+        pipe = process.stdin.fileno()
+        unread = lambda: fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))  # noqa: E731
+        eventually(lambda: unread() == bytes(4), "its wait for the rest of the token")
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        assert process.stderr is not None
+        assert (process.returncode, process.stderr.read()) == (130, "")
 
 
 def test_the_agent_knows_only_the_variable_that_its_documents_name(
