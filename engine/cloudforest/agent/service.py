@@ -52,6 +52,7 @@ class AgentService:
     _configured: bool = False
     _told: dict[str, str] | None = None
     _failures: int = 0
+    _connections: int = 0
     _due: asyncio.Event = field(default_factory=asyncio.Event)
     _domains: Domains = field(init=False)
 
@@ -129,6 +130,7 @@ class AgentService:
         due = self._lease is None or now >= self._lease.renew_at()
         if not self.bus.connected:
             await self.bus.connect(response.bus)
+            self._connections += 1
             log.info("bus connected", agent=response.agent.name)
         elif due or response.agent.domains != self._granted:
             # What a credential allows is fixed in it.
@@ -140,12 +142,15 @@ class AgentService:
         self._granted = response.agent.domains
 
     async def _watch_bus(self) -> None:
-        connected = False
+        # Counted, as one may come and go between two looks.
+        lost = 0
         while True:
-            if connected and not self.bus.connected:
+            if self.bus.connected:
+                lost = 0
+            elif lost != self._connections:
+                lost = self._connections
                 log.warning("bus lost")
                 self._due.set()
-            connected = self.bus.connected
             await asyncio.sleep(BUS_LOOK_SECONDS)
 
     async def _keep_checked(self) -> None:

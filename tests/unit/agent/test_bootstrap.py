@@ -280,6 +280,15 @@ async def test_a_lost_bus_makes_it_bootstrap_at_once():
         assert host.bootstraps == 3
 
 
+async def test_a_bus_that_comes_and_goes_between_two_looks_is_lost_too(monkeypatch):
+    monkeypatch.setattr(service_module, "BUS_LOOK_SECONDS", 1.0)
+    host = Host()
+    async with running(host) as bus:
+        await until(lambda: host.bootstraps == 2)
+        bus._connected = False
+        await until(lambda: bus.connected)
+
+
 async def test_the_bus_credential_is_renewed_before_it_ends(monkeypatch):
     host = Host()
     async with running(host, bootstrap_every=0.02) as bus:
