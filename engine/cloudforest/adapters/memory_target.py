@@ -73,7 +73,7 @@ class MemoryTarget:
     ) -> None:
         self.requests += 1
         held = self._find(resource_type, resource)
-        after = {each.path: each.after for each in changes if each.before != each.after}
+        after = {each.path: each.after for each in changes if each.is_sent}
         self._require_unique(resource_type, after, but=resource)
         values = held.values | after
         held.values = {path: v for path, v in values.items() if v is not None}

@@ -91,6 +91,8 @@ def _rule(target: str, entry: AttributeMapping) -> Rule:
         text=text,
         matching_priority=entry.matching_priority,
         flow_type=entry.flow_type,
+        flow_behavior=entry.flow_behavior,
+        export_missing_references=entry.export_missing_references,
         default_value=entry.default_value,
         when_null=entry.when_null,
         reference=reference,

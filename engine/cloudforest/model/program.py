@@ -114,6 +114,7 @@ FlowType = Literal[
     "ValueAddOnly",
     "AttributeAddOnly",
 ]
+FlowBehavior = Literal["FlowWhenChanged", "FlowAlways"]
 
 
 class Rule(Value, frozen=True):
@@ -129,8 +130,10 @@ class Rule(Value, frozen=True):
     text: str
     matching_priority: int = 0
     flow_type: FlowType = "Always"
+    flow_behavior: FlowBehavior = "FlowWhenChanged"
     default_value: Scalar = None
     when_null: Literal["clear", "keep"] = "clear"
+    export_missing_references: bool = False
     reference: bool = False
     multi: bool = False
     sensitive: bool = False

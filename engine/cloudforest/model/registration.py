@@ -10,7 +10,13 @@ from typing import Literal
 
 import msgspec
 
-from cloudforest.model.program import Deprovision, FlowType, JobProgram, Scalar
+from cloudforest.model.program import (
+    Deprovision,
+    FlowBehavior,
+    FlowType,
+    JobProgram,
+    Scalar,
+)
 from cloudforest.model.value import Value
 
 
@@ -137,7 +143,8 @@ class AttributeMapping(Value, frozen=True):
     template: str | None = None
     matching_priority: int = 0
     flow_type: FlowType = "Always"
-    flow_behavior: Literal["FlowWhenChanged"] = "FlowWhenChanged"
+    flow_behavior: FlowBehavior = "FlowWhenChanged"
+    export_missing_references: bool = False
     default_value: Scalar = None
     when_null: Literal["clear", "keep"] = "clear"
     sensitive: bool = False

@@ -70,7 +70,7 @@ def _references(outcome: Outcome) -> Iterator[Change]:
 
 
 def differing(effect: Effect) -> list[Change]:
-    return [each for each in effect.changes if each.before != each.after]
+    return [each for each in effect.changes if each.is_sent]
 
 
 def _members(outcome: Outcome) -> LoggedMembers | None:

@@ -38,11 +38,21 @@ PHASES = (
 
 
 class Change(Value, frozen=True):
-    """One path of one resource; None is absence."""
+    """One path of one resource; None is absence.
+
+    `how`: `set` makes the value so; `add` sends the values that are new, and leaves
+    those that others wrote; `again` sends what we wrote already.
+    """
 
     path: str
     before: Any = None
     after: Any = None
+    how: Literal["set", "add", "again"] = "set"
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether a request says it; a change from a value to itself is a witness."""
+        return self.before != self.after or self.how == "again"
 
 
 class ReferenceChange(Value, frozen=True):
@@ -50,12 +60,14 @@ class ReferenceChange(Value, frozen=True):
 
     `before` is the resource id that the target holds as far as we know. `unless` is the
     object that it names: the reference is left alone while that has a resource.
+    `missing`: while `to` has no resource, its objectGUID is written in place of one.
     """
 
     path: str
     to: str | None
     before: str | None = None
     unless: str | None = None
+    missing: bool = False
 
 
 class Effect(Value, frozen=True):
@@ -100,7 +112,7 @@ class Effect(Value, frozen=True):
 
 def wish(effect: Effect) -> str:
     """Return the digest of what an effect would do; equal wishes are one decision."""
-    changed = [each for each in effect.changes if each.before != each.after]
+    changed = [each for each in effect.changes if each.is_sent]
     what = (effect.key, effect.action, effect.resource)
     return digest((*what, changed, effect.references, effect.add, effect.remove))
 

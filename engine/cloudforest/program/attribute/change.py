@@ -41,20 +41,43 @@ def _first_value(rule: Rule, wanted: Any) -> Any:
     return wanted
 
 
-def _next_value(rule: Rule, before: Any, wanted: Any) -> Any:
-    """Return what an existing resource should hold; `before` leaves it alone."""
-    if rule.flow_type == "ObjectAddOnly":
-        return before
-    if rule.flow_type == "MultiValueAddOnly" and rule.multi:
-        return _with_added(before, wanted)
-    if rule.flow_type != "Always":
-        return wanted if before is None else before
-    return before if wanted is None and rule.when_null == "keep" else wanted
+def _always(rule: Rule, before: Any, wanted: Any) -> Any:
+    """Keep what stands for a null: what the rule keeps, and the default value."""
+    if wanted is not None:
+        return wanted
+    stays = rule.when_null == "keep" or _is_same(before, _first_value(rule, None))
+    return before if stays else None
+
+
+def _next_value(rule: Rule, before: Any, wanted: Any, *, whole: bool) -> Any:
+    """Return what an existing resource should hold; `before` leaves it alone.
+
+    `whole`: whether the attribute that the path belongs to has a value.
+    """
+    match rule.flow_type:
+        case "Always":
+            return _always(rule, before, wanted)
+        case "ObjectAddOnly":
+            return before
+        case "MultiValueAddOnly" if rule.multi:
+            return _with_added(before, wanted)
+        case "AttributeAddOnly":
+            return before if whole else wanted
+        case "ValueAddOnly" | "MultiValueAddOnly":
+            return wanted if before is None else before
+
+
+def _held(before: Flat) -> frozenset[str]:
+    """Return the attributes that have a value, by their whole path."""
+    return frozenset(
+        parse_path(path).whole for path, value in before.items() if value is not None
+    )
 
 
 def _changed(
     before: Flat, desired: Flat, rules: Iterable[Rule], *, creating: bool
 ) -> Iterator[Change]:
+    held = _held(before)
     for rule in rules:
         if rule.reference:
             continue
@@ -63,9 +86,13 @@ def _changed(
             had, after = None, _first_value(rule, wanted)
         else:
             had = before.get(path)
-            after = _next_value(rule, had, wanted)
+            whole = parse_path(path).whole in held
+            after = _next_value(rule, had, wanted, whole=whole)
         if not _is_same(had, after):
-            yield Change(path=path, before=had, after=after)
+            adds = rule.flow_type == "MultiValueAddOnly" and not creating
+            yield Change(
+                path=path, before=had, after=after, how="add" if adds else "set"
+            )
 
 
 def _witnesses(made: Iterable[Change], before: Flat) -> Iterator[Change]:
@@ -96,3 +123,17 @@ def changes(
     """
     made = tuple(_changed(before, desired, rules, creating=creating))
     return made if creating else (*made, *_witnesses(made, before))
+
+
+def unchanged(
+    made: Iterable[Change], desired: Flat, rules: Iterable[Rule]
+) -> tuple[Change, ...]:
+    """Return what goes along with other changes although it is as it was."""
+    differing = {each.path for each in made}
+    return tuple(
+        Change(path=rule.target, before=value, after=value, how="again")
+        for rule in rules
+        if (rule.flow_behavior, rule.flow_type) == ("FlowAlways", "Always")
+        and rule.target not in differing
+        and (value := desired.get(rule.target)) is not None
+    )

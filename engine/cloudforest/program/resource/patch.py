@@ -16,6 +16,10 @@ def _operation(path: Path, change: Change) -> Operation:
     """Replace a list even where it is new: an add would keep what is there."""
     if change.after is None:
         return {"op": "remove", "path": str(path)}
+    if change.how == "add" and isinstance(change.after, list):
+        held = change.before if isinstance(change.before, list) else []
+        new = [each for each in change.after if each not in held]
+        return {"op": "add", "path": str(path), "value": wire_value(path, new)}
     is_new = change.before is None and not isinstance(change.after, list)
     return {
         "op": "add" if is_new else "replace",
@@ -25,7 +29,7 @@ def _operation(path: Path, change: Change) -> Operation:
 
 
 def _changed(parts: Iterable[PathChange]) -> list[PathChange]:
-    return [each for each in parts if each[1].before != each[1].after]
+    return [each for each in parts if each[1].is_sent]
 
 
 def _loses_value(parts: Sequence[PathChange]) -> bool:

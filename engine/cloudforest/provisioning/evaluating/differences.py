@@ -16,7 +16,7 @@ from cloudforest.model.provisioning import (
     Link,
     TargetResource,
 )
-from cloudforest.program.attribute import changes
+from cloudforest.program.attribute import changes, unchanged
 from cloudforest.provisioning.evaluating.item import Item, identifier
 from cloudforest.provisioning.mapper import ACTIVE, Mapper
 
@@ -91,14 +91,18 @@ def adopted_changes(
     """Compare with what the target holds, but clear nothing that we never wrote.
 
     `ours` are the paths that we did write. All that is desired is returned; `before`
-    and `after` are equal where it is so.
+    and `after` are equal where it is so, or where the rule leaves alone what is there.
     """
     values = {path: value for path, value in desired.items() if value is not None}
     known = [path for path in {**values, **dict.fromkeys(ours)} if path in found.values]
     before = {path: found.values[path] for path in known}
     changed = changes(before, values, mapper.program.rules, creating=False)
     differing = {each.path: each for each in changed}
-    same = {path: Change(path=path, before=v, after=v) for path, v in values.items()}
+    same = {
+        path: Change(path=path, before=before[path], after=before[path])
+        for path in values
+        if path in before
+    }
     return tuple((same | differing).values())
 
 
@@ -132,6 +136,7 @@ def _difference(item: Item, link: Link) -> Effect | None:
     changed += _returned(item.mapper, link)
     if not changed:
         return None
+    changed += unchanged(changed, item.desired.values, rules)
     action = _action(changed)
     return replace(
         item.effect(),

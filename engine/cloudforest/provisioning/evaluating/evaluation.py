@@ -58,7 +58,7 @@ def sends(effect: Effect) -> bool:
     """Tell whether the effect needs a request, and not only a link."""
     if is_creation(effect) or effect.action == "delete":
         return True
-    differs = any(each.before != each.after for each in effect.changes)
+    differs = any(each.is_sent for each in effect.changes)
     return differs or bool(effect.references or effect.add or effect.remove)
 
 

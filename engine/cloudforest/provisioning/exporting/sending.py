@@ -73,7 +73,7 @@ async def create(target: Target, effect: Effect) -> Outcome:
 async def modify(target: Target, effect: Effect, link: Link | None) -> Outcome:
     """Write the values that differ; an adoption without difference sends nothing."""
     resource = link.resource if link else effect.resource or ""
-    differing = any(each.before != each.after for each in effect.changes)
+    differing = any(each.is_sent for each in effect.changes)
     if differing:
         await target.modify(effect.resource_type, resource, effect.changes)
     known = link.written if link and effect.action != "adopt" else {}
@@ -95,11 +95,12 @@ async def refer(target: Target, ready: Ready) -> Outcome | None:
         Change(
             path=each.path,
             before=link.written.get(each.path),
-            after=ready.others[each.to] if each.to else None,
+            after=ready.others.get(each.to, each.to) if each.to else None,
         )
         for each in effect.references
         if (each.to is None and each.unless not in ready.others)
         or each.to in ready.others
+        or each.missing
     ]
     if not changes:
         return None

@@ -41,6 +41,7 @@ def _possible(
             and each.to in ends
             and (each.before is None or ends[each.to] != each.before)
         )
+        or each.missing
     )
     if possible == effect.references:
         return effect

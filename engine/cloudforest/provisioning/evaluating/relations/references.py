@@ -21,6 +21,10 @@ from cloudforest.provisioning.evaluating.item import Item, identifier
 from cloudforest.provisioning.run import Run
 
 
+ADD_ONLY = frozenset({"ValueAddOnly", "AttributeAddOnly", "MultiValueAddOnly"})
+"""Flow types that leave alone a reference that is there."""
+
+
 @dataclass(frozen=True)
 class Ends:
     """The objects that references may name.
@@ -54,6 +58,13 @@ def _cleared(
     return ReferenceChange(path=rule.target, to=None, before=current, unless=unless)
 
 
+def _missing(rule: Rule, current: str | None, guid: str) -> ReferenceChange | None:
+    """Name who has no resource by the objectGUID: all that is known of everybody."""
+    if current == guid:
+        return None
+    return ReferenceChange(path=rule.target, to=guid, before=current, missing=True)
+
+
 def _change(
     item: Item, rule: Rule, current: str | None, ends: Ends
 ) -> ReferenceChange | None:
@@ -62,11 +73,15 @@ def _change(
     A directory drops a reference to a deleted object without a word. One to an object
     out of scope stays for as long as that has a resource.
     """
+    if current is not None and rule.flow_type in ADD_ONLY:
+        return None
     named = item.desired.references.get(rule.target, ())
     guids = [each for each in named if ends.presences.get(each) != "gone"]
     if not guids:
         return _cleared(rule, current)
     to = ends.named(guids)
+    if to is None and rule.export_missing_references:
+        return _missing(rule, current, guids[0])
     left = next((each for each in guids if ends.presences.get(each) == "out"), None)
     if left is not None and to in {left, None}:
         deleted = item.mapper.program.deprovision.out_of_scope == "delete"
@@ -108,7 +123,10 @@ def reference(
     """
     values = _current(item, main)
     wanted = []
+    old = item.link is not None and prior is None
     for path, rule in item.mapper.references.items():
+        if old and rule.flow_type == "ObjectAddOnly":
+            continue
         current = identifier(values.get(path))
         change = _change(item, rule, current, ends)
         if change is None and not _is_known(item, path, ends):
