@@ -9,6 +9,7 @@ from cloudforest.base.canonical import canonical_json
 from cloudforest.model.program import (
     Attribute,
     AttributeProgram,
+    Call,
     Expression,
     JobProgram,
     Literally,
@@ -19,7 +20,7 @@ from cloudforest.model.program import (
 )
 from cloudforest.model.registration import (
     AttributeMapping,
-    Job,
+    Extensions,
     Mapping,
     Registration,
     Scope,
@@ -27,28 +28,35 @@ from cloudforest.model.registration import (
 from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.expressions.reads import attributes_of
 from cloudforest.program.expressions.template import parse_template
+from cloudforest.program.resource import parse_path
+from cloudforest.program.resource.path import MANAGER
 from cloudforest.program.scoping.scim_filter import parse_filter
 
-ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:"
-REFERENCES = {f"{ENTERPRISE}manager", "members"}
+REFERENCES = {MANAGER, "members"}
+PASSING = {"CRef", "Coalesce", "Item", "IgnoreFlowIfNullOrEmpty"}
+"""Functions that give a reference as they get it."""
 ALWAYS_SENSITIVE = {"password"}
 
 
 def with_programs(registration: Registration) -> Registration:
     """Return the registration with the program of each of its jobs."""
     scopes = {each.name: each for each in registration.scopes}
-    programs = {each.name: attribute_program(each) for each in registration.mappings}
+    mappings = {each.name: each for each in registration.mappings}
+    extensions = {each.name: each.extensions for each in registration.targets}
     jobs = {
-        job.name: _program(job, scopes[job.scope], programs)
+        job.name: _program(
+            scopes[job.scope],
+            tuple(
+                attribute_program(mappings[name], extensions[job.target])
+                for name in job.mappings
+            ),
+        )
         for job in registration.jobs
     }
     return structs.replace(registration, programs=jobs)
 
 
-def _program(
-    job: Job, scope: Scope, programs: dict[str, AttributeProgram]
-) -> JobProgram:
-    mappings = tuple(programs[name] for name in job.mappings)
+def _program(scope: Scope, mappings: tuple[AttributeProgram, ...]) -> JobProgram:
     types = tuple(sorted({each.source for each in mappings}))
     return JobProgram(scope=scope_program(scope, types), mappings=mappings)
 
@@ -68,9 +76,10 @@ def scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
     )
 
 
-def attribute_program(mapping: Mapping) -> AttributeProgram:
+def attribute_program(mapping: Mapping, extensions: Extensions) -> AttributeProgram:
+    """Return what a mapping means for a target with these schemas of its own."""
     entries = sorted(mapping.attribute_mappings.items())
-    rules = tuple(_rule(target, entry) for target, entry in entries)
+    rules = tuple(_rule(target, entry, extensions) for target, entry in entries)
     reads = {name for rule in rules for name in attributes_of(rule.expression)}
     return AttributeProgram(
         mapping=mapping.name,
@@ -82,9 +91,24 @@ def attribute_program(mapping: Mapping) -> AttributeProgram:
     )
 
 
-def _rule(target: str, entry: AttributeMapping) -> Rule:
+def _refers(expression: Expression | None) -> bool:
+    """Tell whether an expression gives whom an attribute names, not a text of it."""
+    match expression:
+        case Attribute():
+            return True
+        case Call(function=name, arguments=arguments) if name in PASSING:
+            return any(_refers(each) for each in arguments)
+        case _:
+            return False
+
+
+def _rule(target: str, entry: AttributeMapping, extensions: Extensions) -> Rule:
     text, expression = _expression(entry)
-    reference = target in REFERENCES and isinstance(expression, Attribute)
+    path = parse_path(target)
+    declared = extensions.get(path.schema or "", {}).get(path.local)
+    names = target in REFERENCES or (declared and declared.type == "reference")
+    reference = bool(names) and _refers(expression)
+    several = declared.multi_valued if declared else path.is_plural_whole
     return Rule(
         target=target,
         expression=expression,
@@ -96,7 +120,8 @@ def _rule(target: str, entry: AttributeMapping) -> Rule:
         default_value=entry.default_value,
         when_null=entry.when_null,
         reference=reference,
-        multi=reference and target == "members",
+        multi=target == "members" if reference else several,
+        type=declared.type if declared else None,
         sensitive=entry.sensitive or target in ALWAYS_SENSITIVE,
     )
 

@@ -17,12 +17,22 @@ def without_sugar(document: Document) -> Document:
         case {"kind": "Mapping", "attributeMappings": dict(entries)}:
             full = {key: _entry(value) for key, value in entries.items()}
             return document.containing({**document.content, "attributeMappings": full})
+        case {"kind": "Target", "extensions": dict(schemas)}:
+            typed = {urn: _typed(each) for urn, each in schemas.items()}
+            return document.containing({**document.content, "extensions": typed})
         case _:
             return document
 
 
 def _entry(value: Any) -> Any:
     return {"source": value} if isinstance(value, str) else value
+
+
+def _typed(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"type": each} if isinstance(each, str) else each
+        for name, each in attributes.items()
+    }
 
 
 def seconds(duration: str) -> int:

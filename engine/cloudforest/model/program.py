@@ -117,12 +117,19 @@ FlowType = Literal[
 FlowBehavior = Literal["FlowWhenChanged", "FlowAlways"]
 
 
+ValueType = Literal[
+    "string", "boolean", "integer", "decimal", "dateTime", "binary", "reference"
+]
+"""RFC 7643, 2.3; a `reference` holds the id of another resource, as `manager` does."""
+
+
 class Rule(Value, frozen=True):
     """How one target attribute gets its value.
 
     `target` is a SCIM path. A `reference` rule yields objectGUIDs of the source, which
     become resource ids after both ends exist; `multi` keeps all values. A `sensitive`
-    value is written to the target, and shown nowhere.
+    value is written to the target, and shown nowhere. `type` is what the target says of
+    an attribute of its own; None: what the core schemas say.
     """
 
     target: str
@@ -137,6 +144,7 @@ class Rule(Value, frozen=True):
     reference: bool = False
     multi: bool = False
     sensitive: bool = False
+    type: ValueType | None = None
 
 
 class Deprovision(Value, frozen=True):

@@ -16,6 +16,7 @@ from cloudforest.model.program import (
     FlowType,
     JobProgram,
     Scalar,
+    ValueType,
 )
 from cloudforest.model.value import Value
 
@@ -69,9 +70,19 @@ class Profile(Value, frozen=True):
     timeout: float = 30.0
 
 
+class ExtensionAttribute(Value, frozen=True):
+    type: ValueType
+    multi_valued: bool = False
+
+
+Extensions = dict[str, dict[str, ExtensionAttribute]]
+"""By schema URN, and by the path within it: `attribute` or `attribute.subAttribute`."""
+
+
 class Target(Value, frozen=True):
     """`scim` is `embedded` or the base URL of a SCIM 2.0 service.
 
+    `extensions` are schemas of the target's own, with the types of their attributes.
     `formerly`, here and below: see `model.renames`.
     """
 
@@ -79,6 +90,7 @@ class Target(Value, frozen=True):
     scim: str
     profile: Profile
     auth: Auth | None = None
+    extensions: Extensions = msgspec.field(default_factory=dict)
     formerly: str | None = None
 
 

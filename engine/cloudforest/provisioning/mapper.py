@@ -9,6 +9,7 @@ from cloudforest.base.canonical import digest
 from cloudforest.model.program import AttributeProgram, JobProgram, ObjectType, Rule
 from cloudforest.model.provisioning import SourceRow
 from cloudforest.program.attribute import Desired, compile_program
+from cloudforest.program.expressions.facts import impure_functions
 
 ACTIVE = "active"
 """What is false for who may not come in (RFC 7643, 4.1.1)."""
@@ -20,7 +21,8 @@ class Mapper:
 
     `matching` are the rules to match by, first one first. `references` are the
     single-valued ones (manager); memberships come as records of their own, and
-    `members` says whether this type has them. `digest` is that of the rules,
+    `members` is the rule for them, if this type has any. `drawn` are the paths of
+    values that are another one each time (RandomString). `digest` is that of the rules,
     `paths` all that is ever compared.
     """
 
@@ -28,7 +30,8 @@ class Mapper:
     desire: Callable[[SourceRow], Desired]
     matching: tuple[Rule, ...]
     references: dict[str, Rule]
-    members: bool
+    members: Rule | None
+    drawn: frozenset[str]
     digest: str
 
     @property
@@ -61,7 +64,10 @@ def _mapper(program: AttributeProgram) -> Mapper:
             )
         ),
         references={rule.target: rule for rule in references if not rule.multi},
-        members=any(rule.multi for rule in references),
+        members=next((rule for rule in references if rule.multi), None),
+        drawn=frozenset(
+            rule.target for rule in program.rules if impure_functions(rule.expression)
+        ),
         digest=digest(program.rules),
     )
 

@@ -6,9 +6,10 @@ import pytest
 
 from cloudforest.model.program import AttributeProgram, Deprovision, Rule
 from cloudforest.model.provisioning import Change, SourceRow
-from cloudforest.program.attribute import changes, compile_program
+from cloudforest.program.attribute import changes, compile_program, unchanged
 from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.faults import MappingFault
+from cloudforest.program.resource import patch_operations
 
 CITY = 'addresses[type eq "work"].locality'
 STREET = 'addresses[type eq "work"].streetAddress'
@@ -192,3 +193,75 @@ def test_a_new_part_of_an_address_that_is_there_comes_with_a_witness():
         (CITY, None, "Bonn"),
         (STREET, "A 1", "B 2"),
     ]
+
+
+HR = "urn:contoso:2.0:User"
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "value"),
+    [
+        ("string", "BitAnd([userAccountControl], 2)", "2"),
+        ("boolean", "BitAnd(1, 1)", True),
+        ("integer", "[userAccountControl]", 514),
+        ("decimal", '"1.5"', 1.5),
+        ("dateTime", '"20261123071500.0Z"', "2026-11-23T07:15:00Z"),
+        ("dateTime", 'CDate("2026-11-23T09:15:00+02:00")', "2026-11-23T07:15:00Z"),
+        ("binary", '"AAA="', "AAA="),
+    ],
+)
+def test_an_attribute_of_the_targets_own_has_the_type_that_the_target_says(
+    type_, text, value
+):
+    path = f"{HR}:x"
+    result = mapped(rule(path, text, type=type_)).values[path]
+    assert result == value
+    assert type(result) is type(value)
+
+
+def test_an_attribute_of_the_targets_own_may_keep_all_values():
+    several = rule(f"{HR}:bits", "[otherMobile]", type="integer", multi=True)
+    assert mapped(several).values == {f"{HR}:bits": [1, 2]}
+
+
+@pytest.mark.parametrize("type_", ["boolean", "integer", "decimal", "dateTime"])
+def test_a_value_that_is_not_of_the_targets_type_is_a_mapping_fault(type_):
+    with pytest.raises(MappingFault, match=f"{HR}:x"):
+        mapped(rule(f"{HR}:x", '"neither"', type=type_))
+
+
+def test_an_attribute_that_is_only_added_is_added_where_none_of_it_is_there():
+    city = rule(CITY, "[l]", flow_type="AttributeAddOnly")
+    assert difference({}, {CITY: "Bonn"}, city) == [(CITY, None, "Bonn")]
+    assert difference({STREET: "A 1"}, {CITY: "Bonn"}, city) == []
+    value = rule(CITY, "[l]", flow_type="ValueAddOnly")
+    assert difference(
+        {'addresses[type eq "home"].locality': "Ulm"}, {CITY: "Bonn"}, value
+    )
+
+
+def test_a_default_value_that_was_written_is_not_cleared_again():
+    one = rule("title", "[title]", default_value="none")
+    assert difference({"title": "none"}, {"title": None}, one) == []
+    assert difference({"title": "a"}, {"title": None}, one) == [("title", "a", None)]
+
+
+def test_only_values_that_are_new_are_sent_where_a_rule_only_adds():
+    roles = rule("roles", "[x]", multi=True, flow_type="MultiValueAddOnly")
+    made = changes({"roles": ["a"]}, {"roles": ["b"]}, [roles], creating=False)
+    assert patch_operations(made) == [
+        {"op": "add", "path": "roles", "value": [{"value": "b"}]}
+    ]
+
+
+def test_what_flows_always_is_sent_along_though_it_is_as_it_was():
+    always = rule("title", "[title]", flow_behavior="FlowAlways")
+    name = rule("nickName", "[x]")
+    desired = {"title": "a", "nickName": "n"}
+    made = changes({"title": "a"}, desired, [always, name], creating=False)
+    along = unchanged(made, desired, [always, name])
+    assert patch_operations((*made, *along)) == [
+        {"op": "add", "path": "nickName", "value": "n"},
+        {"op": "replace", "path": "title", "value": "a"},
+    ]
+    assert unchanged(made, {"title": None}, [always]) == ()

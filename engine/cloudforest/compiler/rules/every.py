@@ -11,6 +11,7 @@ from cloudforest.compiler.rules.coverage import (
     mappings_match,
     nothing_is_unused,
 )
+from cloudforest.compiler.rules.flow import flows_fit
 from cloudforest.compiler.rules.formerly import former_names_are_free
 from cloudforest.compiler.rules.language import (
     mappings_are_readable,
@@ -31,7 +32,9 @@ from cloudforest.compiler.rules.references import jobs_have_a_target, references
 from cloudforest.compiler.rules.values import (
     credentials_are_private,
     defaults_fit,
+    extensions_are_readable,
     intervals_are_long_enough,
+    mappings_fit_extensions,
     tls_is_verified,
 )
 from cloudforest.compiler.tree import Tree
@@ -62,6 +65,9 @@ RULES: tuple[Rule, ...] = (
     types_fit,
     filters_can_be_true,
     jobs_do_not_meet,
+    extensions_are_readable,
+    mappings_fit_extensions,
+    flows_fit,
 )
 
 

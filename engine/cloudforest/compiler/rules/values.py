@@ -7,11 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Complaint
+from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.sugar import seconds
+from cloudforest.compiler.suggest import hint
 from cloudforest.compiler.tree import Tree
+from cloudforest.model.program import ValueType
 from cloudforest.program.attribute import converted
 from cloudforest.program.faults import SyntaxFault, ValueFault
+from cloudforest.program.resource import parse_path
 
 LEAST_INTERVAL = 30
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -69,10 +72,95 @@ def defaults_fit(tree: Tree) -> Iterator[Complaint]:
                 yield Complaint("default-value", message + reason, mapping, path)
 
 
-def _misfit(target: str, default: Any) -> str | None:
+def extensions_are_readable(tree: Tree) -> Iterator[Complaint]:
+    for target in tree.of("Target"):
+        for urn, attributes in target.content.get("extensions", {}).items():
+            for name in attributes:
+                if _is_path(f"{urn}:{name}"):
+                    continue
+                message = (
+                    f'"{urn}:{name}" is not a SCIM path; write a URN and, below it,'
+                    " names like badge or office.floor."
+                )
+                path = ("extensions", urn, name)
+                yield Complaint("path-syntax", message, target, path, at_key=True)
+
+
+def mappings_fit_extensions(tree: Tree) -> Iterator[Complaint]:
+    """Have declared what a mapping writes into a schema of its job's target."""
+    seen: set[tuple[str, str]] = set()
+    for job, target in _targets_of_jobs(tree):
+        extensions = target.content.get("extensions", {})
+        for mapping in _own_mappings(tree, job):
+            if (mapping.name, target.name) not in seen:
+                seen.add((mapping.name, target.name))
+                for path, entry in mapping.content["attributeMappings"].items():
+                    yield from _foreign(mapping, path, entry or {}, extensions)
+
+
+def _is_path(text: str) -> bool:
+    try:
+        path = parse_path(text)
+    except SyntaxFault:
+        return False
+    return path.is_foreign and path.key is None
+
+
+def _targets_of_jobs(tree: Tree) -> Iterator[tuple[Document, Document]]:
+    targets = {each.name: each for each in tree.of("Target")}
+    for job in tree.of("Job"):
+        names = [job.content["target"]] if "target" in job.content else list(targets)
+        if len(names) == 1 and names[0] in targets:
+            yield job, targets[names[0]]
+
+
+def _own_mappings(tree: Tree, job: Document) -> Iterator[Document]:
+    """Yield the tree's mappings that a job uses, and those that they extend."""
+    own = {each.name for each in tree.of("Mapping")}
+    for name in job.content["mappings"]:
+        found = tree.mapping(name)
+        for each in (tree.lineage(found) or ()) if found else ():
+            if each.name in own and "attributeMappings" in each.content:
+                yield each
+
+
+def _foreign(
+    mapping: Document, target: str, entry: dict[str, Any], extensions: dict[str, Any]
+) -> Iterator[Complaint]:
+    if not _is_readable(target):
+        return
+    path = parse_path(target)
+    if path.schema is None or path.schema not in extensions:
+        return
+    known, where = extensions[path.schema], ("attributeMappings", target)
+    if path.local not in known:
+        message = (
+            f'The target\'s schema {path.schema} has no attribute "{path.local}"; '
+            + hint(path.local, known)
+        )
+        yield Complaint(
+            "unknown-target-attribute", message, mapping, where, at_key=True
+        )
+        return
+    for key in ("defaultValue", "constant"):
+        reason = _misfit(target, entry.get(key), known[path.local]["type"])
+        if reason is not None:
+            message = f'The value "{entry[key]}" does not fit "{target}": {reason}'
+            yield Complaint("default-value", message, mapping, (*where, key))
+
+
+def _is_readable(target: str) -> bool:
+    try:
+        parse_path(target)
+    except SyntaxFault:
+        return False
+    return True
+
+
+def _misfit(target: str, default: Any, type_: ValueType | None = None) -> str | None:
     """Say why a target can't take a default; a path that can't be read says so."""
     try:
-        converted(target, default)
+        converted(target, default, type_)
     except ValueFault as fault:
         return fault.reason
     except SyntaxFault:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -55,8 +54,7 @@ def _referred(value: Any) -> tuple[str, ...]:
     return tuple(text(each).lower() for each in items(value) if not is_empty(each))
 
 
-@dataclass(frozen=True)
-class _Compiled(Generic[T]):
+class _Compiled(NamedTuple, Generic[T]):
     """One rule, ready: what it evaluates, and what becomes of the value."""
 
     path: str
@@ -68,13 +66,13 @@ def _evaluated(
     row: Row, rules: Iterable[_Compiled[T]], ignored: set[str]
 ) -> dict[str, T]:
     made = {}
-    for rule in rules:
+    for path, evaluate, convert in rules:
         try:
-            made[rule.path] = rule.convert(rule.evaluate(row))
+            made[path] = convert(evaluate(row))
         except ValueFault as fault:
-            raise MappingFault(rule.path, fault.reason) from fault
+            raise MappingFault(path, fault.reason) from fault
         except AttributeIgnored:
-            ignored.add(rule.path)
+            ignored.add(path)
     return made
 
 

@@ -79,8 +79,22 @@ class Path:
         )
 
     @property
+    def local(self) -> str:
+        """The attribute within its schema, without what chooses among its values."""
+        return self.attribute if self.sub is None else f"{self.attribute}.{self.sub}"
+
+    @property
+    def is_plural_whole(self) -> bool:
+        return self.is_plural and self.key is None and self.sub is None
+
+    @property
     def is_manager(self) -> bool:
         return self.schema == ENTERPRISE and self.attribute == "manager"
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it belongs to an extension that is the target's own."""
+        return self.schema not in {None, ENTERPRISE}
 
     @property
     def is_plural(self) -> bool:

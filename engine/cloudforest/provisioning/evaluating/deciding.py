@@ -8,8 +8,15 @@ from datetime import datetime
 from msgspec.structs import replace as altered
 
 from cloudforest.model.provisioning import Change, Effect, Link, SourceRow
+from cloudforest.program.attribute import Desired
 from cloudforest.program.faults import MappingFault
-from cloudforest.provisioning.escrow import GIVEN_UP, again, escrow, is_held
+from cloudforest.provisioning.escrow import (
+    GIVEN_UP,
+    after_values,
+    again,
+    escrow,
+    is_held,
+)
 from cloudforest.provisioning.evaluating.differences import write
 from cloudforest.provisioning.evaluating.item import Item, as_written, blank_effect
 from cloudforest.provisioning.evaluating.relations.references import Ends, reference
@@ -54,8 +61,22 @@ def examine(
         desired = mapper.desire(row)
     except MappingFault as fault:
         return _held_back(blank, prior, _sentence(fault), now)
+    if mapper.drawn:
+        desired = _as_drawn(desired, mapper, prior)
     item = Item(row=row, mapper=mapper, desired=desired, link=link, prior=prior)
     return item if link is None else as_written(item, link)
+
+
+def _as_drawn(desired: Desired, mapper: Mapper, prior: Effect | None) -> Desired:
+    """Keep the values that were drawn for a write that still waits.
+
+    Otherwise a wish would never be the one that was staged and allowed.
+    """
+    values = after_values(prior) if prior is not None else {}
+    drawn = {
+        path: values[path] for path in mapper.drawn if values.get(path) is not None
+    }
+    return altered(desired, values={**desired.values, **drawn})
 
 
 def held(item: Item, now: datetime) -> Effect | None:

@@ -40,9 +40,16 @@ class Item:
 
     @cached_property
     def digest(self) -> str:
-        """What the object should look like, by which rules, and as which resource."""
+        """What the object should look like, by which rules, and as which resource.
+
+        What is drawn anew each time is no part of it.
+        """
         resource = self.link.resource if self.link else None
-        whole = (self.mapper.digest, resource, self.desired.values)
+        wanted = self.desired.values
+        values = {
+            path: wanted[path] for path in wanted if path not in self.mapper.drawn
+        }
+        whole = (self.mapper.digest, resource, values)
         return hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
 
     def effect(self) -> Effect:

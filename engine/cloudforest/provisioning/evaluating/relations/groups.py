@@ -20,6 +20,7 @@ class Group:
     """The group whose memberships are under evaluation.
 
     `present` are the members, by resource id, that an adopted group was found with.
+    `grows`: its rule only adds members.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Group:
     emptied: bool = False
     chunks: int = 0
     tallied: bool = False
+    grows: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,9 @@ async def groups_of(
     adopted = await run.store.coming(run.rows, run.id, ids)
     emptied = await run.store.emptied_groups(run.jobs, run.id, ids)
     groups: dict[str, Group] = {}
+    mapper = evaluation.mappers.get("group")
+    rule = mapper.members if mapper else None
+    grows = rule is not None and rule.flow_type == "MultiValueAddOnly"
     for id_ in ids:
         if last is not None and last.id == id_:
             groups[id_] = last
@@ -72,6 +77,7 @@ async def groups_of(
         if (group := groups.get(id_)) is None or group is last:
             continue
         group.emptied = id_ in emptied
+        group.grows = grows
         if group.resource is not None and id_ not in links:
             group.present = await _present(
                 evaluation, group.resource_type, group.resource

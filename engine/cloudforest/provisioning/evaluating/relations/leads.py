@@ -26,7 +26,7 @@ async def lead(
         change.to
         for each in references
         for change in each.references
-        if each.action == "reference" and change.to and ends[change.to] is None
+        if each.action == "reference" and change.to and ends.get(change.to, "") is None
     ]
     effects = await run.store.effects(run.rows, named) if named else {}
     leads = [

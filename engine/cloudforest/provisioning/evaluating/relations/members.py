@@ -132,6 +132,8 @@ def _effects(
             there.append(row)
         elif row[1] in known.leaving:
             leaving.append(_tried(row, elder))
+        elif not row[2] and group.grows:
+            continue
         elif single := _single(evaluation, group, row, elder):
             yield single
         else:

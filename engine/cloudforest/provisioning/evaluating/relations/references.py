@@ -20,7 +20,6 @@ from cloudforest.provisioning.evaluating.evaluation import is_creation
 from cloudforest.provisioning.evaluating.item import Item, identifier
 from cloudforest.provisioning.run import Run
 
-
 ADD_ONLY = frozenset({"ValueAddOnly", "AttributeAddOnly", "MultiValueAddOnly"})
 """Flow types that leave alone a reference that is there."""
 
