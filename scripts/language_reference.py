@@ -159,8 +159,10 @@ def inside(
     shape = resolved(field, root)
     if "properties" in shape:
         yield shape, ""
-    if "properties" in resolved(shape.get("items", {}), root):
-        yield resolved(shape["items"], root), "[]"
+    for key, mark in (("items", "[]"), ("additionalProperties", ".NAME")):
+        if isinstance(inner := shape.get(key), dict):
+            for each, deeper in inside(inner, root):
+                yield each, mark + deeper
 
 
 def resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:

@@ -199,3 +199,72 @@ def test_warnings_alone_leave_a_registration(tmp_path):
     )
     assert [each.id for each in result.diagnostics] == ["unused-scope"]
     assert result.registration is not None
+
+
+TYPED = """
+kind: Target
+name: hr
+scim: https://scim.contoso.com/v2
+auth: {bearer: {env: TOKEN}}
+extensions:
+  urn:contoso:2.0:User:
+    badge: integer
+    skills: {type: string, multiValued: true}
+    buddy.value: reference
+---
+kind: Mapping
+name: hr
+extends: ad-user-to-scim
+attributeMappings:
+  urn:contoso:2.0:User:badge: "[employeeNumber]"
+  urn:contoso:2.0:User:skills: {source: "[info]", flowType: MultiValueAddOnly}
+  urn:contoso:2.0:User:buddy.value: "[secretary]"
+  manager: {source: "Coalesce([manager], [secretary])", exportMissingReferences: true}
+  roles: {source: "[employeeType]", flowBehavior: FlowAlways}
+---
+kind: Job
+name: hr
+domain: contoso.com
+target: hr
+scope: everybody
+mappings: [hr]
+---
+kind: Job
+name: both
+domain: contoso.com
+target: cloud
+scope: everybody
+mappings: [hr]
+"""
+HR = "urn:contoso:2.0:User:"
+
+
+def typed(folder):
+    job = "mappings: [ad-user-to-scim, ad-group-to-scim]"
+    assert job in VALID
+    named = VALID.replace(job, f"target: cloud\n{job}")
+    return registered(folder, **{"0-valid": named, "hr": TYPED})
+
+
+def test_a_targets_own_schema_gives_types_to_the_programs_of_its_jobs(tmp_path):
+    tree = typed(tmp_path)
+    rules, others = rules_of(tree, "hr", "user"), rules_of(tree, "both", "user")
+    badge, skills = rules[f"{HR}badge"], rules[f"{HR}skills"]
+    assert (badge.type, badge.multi, badge.reference) == ("integer", False, False)
+    assert (skills.type, skills.multi) == ("string", True)
+    buddy = rules[f"{HR}buddy.value"]
+    assert (buddy.type, buddy.reference, buddy.multi) == ("reference", True, False)
+    assert others[f"{HR}badge"].type is None
+    assert not others[f"{HR}buddy.value"].reference
+
+
+def test_a_reference_may_come_through_functions_that_pass_it_on(tmp_path):
+    rule = rules_of(typed(tmp_path), "hr", "user")[f"{ENTERPRISE}manager"]
+    assert (rule.reference, rule.export_missing_references) == (True, True)
+
+
+def test_a_multi_valued_attribute_as_a_whole_keeps_all_values(tmp_path):
+    rules = rules_of(typed(tmp_path), "hr", "user")
+    roles = rules["roles"]
+    assert (roles.multi, roles.flow_behavior) == (True, "FlowAlways")
+    assert not rules['emails[type eq "work"].value'].multi

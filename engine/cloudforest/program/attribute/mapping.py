@@ -24,6 +24,7 @@ from cloudforest.program.expressions.functions.values import is_empty, items, te
 from cloudforest.program.faults import AttributeIgnored, MappingFault, ValueFault
 
 T = TypeVar("T")
+_NONE: frozenset[str] = frozenset()
 
 
 class Desired(Value, frozen=True):
@@ -44,9 +45,9 @@ class Desired(Value, frozen=True):
 
 def attributes(source: SourceRow) -> Row:
     """Return the attributes and the computed ones (`reads.COMPUTED`)."""
-    computed = {"sourceanchor": source.anchor, "objectguid": source.id, "dn": source.dn}
     row = prepared(source.attributes)
-    row.update(computed)
+    row["sourceanchor"], row["objectguid"] = source.anchor, source.id
+    row["dn"] = source.dn
     return row
 
 
@@ -122,12 +123,13 @@ def compile_program(
             plain.append(_Compiled(rule.target, evaluate, converter(rule)))
 
     def map_row(source: SourceRow) -> Desired:
-        row, ignored = attributes(source), set[str]()
+        row = attributes(source)
+        ignored: set[str] = set()
         return Desired(
             values=_evaluated(row, plain, ignored),
-            references=_evaluated(row, references, ignored),
-            candidates=_candidates(row, unique, ignored),
-            ignored=frozenset(ignored),
+            references=_evaluated(row, references, ignored) if references else {},
+            candidates=_candidates(row, unique, ignored) if unique else {},
+            ignored=frozenset(ignored) if ignored else _NONE,
         )
 
     return map_row

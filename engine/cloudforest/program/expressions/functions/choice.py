@@ -117,6 +117,8 @@ def _comparison(holds: Callable[[Value, Value], bool]) -> Build:
 
         def evaluate(row: Row) -> Value:
             first, second = left(row), right(row)
+            if first and second:
+                return boolean(holds(first, second))
             if (is_empty(first) and not may[0]) or (is_empty(second) and not may[1]):
                 return FALSE
             return boolean(holds(first, second))

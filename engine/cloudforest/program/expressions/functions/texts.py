@@ -137,6 +137,8 @@ def position(
 def proper_case(source: str, separators: Value = None) -> str:
     """Capitalise each word; without separators, all but letters and digits separate."""
     marks = text(separators)
+    if not marks and source.isascii() and source.isalpha():
+        return source.capitalize()
     parts, begins = [], True
     for each in _recased(source, upper=False):
         parts.append(_recased(each, upper=True) if begins else each)

@@ -38,6 +38,7 @@ Value = Item | tuple[Item, ...] | None
 
 TRUE = "True"
 FALSE = "False"
+_TRUTHS = (TRUE, FALSE)
 MAX_DIGITS = 30
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
 _TOO_LONG = f"The expression makes more than {MAX_TEXT} characters of this object."
@@ -90,6 +91,8 @@ def is_empty(value: Value) -> bool:
 
 def truth(value: Value) -> bool:
     """Tell whether a condition holds: `True` in any case, or a number but 0."""
+    if value in _TRUTHS:
+        return value == TRUE
     if isinstance(value, str) and value.strip().lower() == "true":
         return True
     return bool(number_or_none(value))
