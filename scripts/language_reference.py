@@ -146,6 +146,7 @@ def rows(node: dict[str, Any], root: dict[str, Any], *, prefix: str) -> Iterator
         if "default" in field:
             need = f"default `{json.dumps(field['default'])}`"
         example = json.dumps(field["examples"][0], ensure_ascii=False)
+        example = example.replace("|", "\\|")
         text = field["description"].replace("|", "\\|")
         yield f"| `{path}` | {need} | {text} | `{example}` |"
         for inner, mark in inside(field, root):

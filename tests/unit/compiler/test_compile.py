@@ -240,10 +240,7 @@ HR = "urn:contoso:2.0:User:"
 
 
 def typed(folder):
-    job = "mappings: [ad-user-to-scim, ad-group-to-scim]"
-    assert job in VALID
-    named = VALID.replace(job, f"target: cloud\n{job}")
-    return registered(folder, **{"0-valid": named, "hr": TYPED})
+    return registered(folder, hr=TYPED)
 
 
 def test_a_targets_own_schema_gives_types_to_the_programs_of_its_jobs(tmp_path):
