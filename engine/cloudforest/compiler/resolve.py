@@ -18,6 +18,7 @@ from cloudforest.compiler.sugar import seconds
 from cloudforest.compiler.tree import Tree
 from cloudforest.model.registration import (
     Agent,
+    Extensions,
     Forest,
     Job,
     Mapping,
@@ -164,6 +165,16 @@ def mapping_noun(tree: Tree, document: Document) -> Mapping:
         **content["deprovision"],
     }
     return msgspec.convert(content, Mapping)
+
+
+def extensions_of(tree: Tree, mapping: str) -> Extensions:
+    """Return the schemas of the target that a first job writes this mapping to."""
+    targets = {each.name: each.content for each in tree.of("Target")}
+    for job in tree.of("Job"):
+        if mapping in job.content["mappings"]:
+            target = targets[job.content.get("target", next(iter(targets)))]
+            return msgspec.convert(target.get("extensions", {}), Extensions)
+    return {}
 
 
 def _job(tree: Tree, document: Document) -> Job:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import MANAGER, change, new, patch
+from tests.scenario.deltas.sent import MANAGER, change, patch
 
 MAPPING = """\
 extends: ad-user-to-scim

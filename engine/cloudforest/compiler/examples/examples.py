@@ -9,7 +9,7 @@ from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.examples.outcome import kept_out, resource_of
 from cloudforest.compiler.examples.subject import Subject, subject_of
 from cloudforest.compiler.programs import attribute_program, scope_program
-from cloudforest.compiler.resolve import mapping_noun, scope_noun
+from cloudforest.compiler.resolve import extensions_of, mapping_noun, scope_noun
 from cloudforest.compiler.schema.wording import written
 from cloudforest.compiler.sugar import canonical
 from cloudforest.compiler.suggest import closest
@@ -21,7 +21,7 @@ from cloudforest.program.faults import MappingFault
 def examples_hold(tree: Tree) -> Iterator[Complaint]:
     """Run every example; only for trees without errors."""
     programs = {
-        name: attribute_program(mapping_noun(tree, mapping))
+        name: attribute_program(mapping_noun(tree, mapping), extensions_of(tree, name))
         for name in {each.content["mapping"] for each in tree.of("Example")}
         if (mapping := tree.mapping(name)) is not None
     }
