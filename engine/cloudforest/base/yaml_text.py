@@ -24,6 +24,8 @@ def _character(each: str) -> str:
 
 
 def _quoted(text: str) -> str:
+    if ('"' in text or "\\" in text) and "'" not in text and text.isprintable():
+        return f"'{text}'"
     return f'"{"".join(map(_character, text))}"'
 
 
@@ -46,12 +48,12 @@ def key(name: str) -> str:
 
 
 def flow(value: Any) -> str:
-    """Return a value on one line: `{a: 1, b: [x]}`, with texts in quotes."""
+    """Return a value on one line: `{a: 1, b: [x]}`."""
     match value:
         case Mapping():
             return f"{{{', '.join(f'{key(k)}: {flow(v)}' for k, v in value.items())}}}"
         case str():
-            return _quoted(value)
+            return scalar(value)
         case Sequence():
             return f"[{', '.join(map(flow, value))}]"
         case _:

@@ -38,6 +38,8 @@ COMMANDS = {
     "provision": ("understanding.explaining", "provision"),
     "status": ("understanding.watching", "status"),
     "logs": ("understanding.logs", "logs"),
+    "import-schema": ("writing.graph", "import_schema"),
+    "export-schema": ("writing.graph", "export_schema"),
     "example add": ("writing.examples", "add"),
     "expression eval": ("expressions.evaluating", "evaluate"),
     "expression explain": ("expressions.explaining", "explain"),

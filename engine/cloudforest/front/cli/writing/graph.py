@@ -1,0 +1,137 @@
+"""`import-schema` and `export-schema`: Microsoft Graph's schemas. Offline."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from cloudforest.base.errors import Misconfigured, Refused
+from cloudforest.front import terminal
+from cloudforest.front.cli.documents import compiled_tree
+from cloudforest.front.cli.options import State, state_folder
+from cloudforest.front.cli.writing.files import write_new
+from cloudforest.graph.documents import Origin, documents
+from cloudforest.graph.reading.rules import read
+from cloudforest.graph.schema import parsed, typed
+from cloudforest.graph.writing.rules import put
+from cloudforest.graph.writing.skeleton import skeleton
+
+SUFFIX = ".graph.json"
+"""The schema that documents were imported from, beside them."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
+_RULE = re.compile(r"-[0-9]+")
+
+
+def import_schema(
+    file: Annotated[Path, typer.Argument(help="The JSON of a synchronizationSchema.")],
+    *,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="What to call the job; FILE's name if left out."),
+    ] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option("--domain", help="The domain that is read; else as the DNs say."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", help="The Target that is written to."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help=f"A folder for NAME.yaml and NAME{SUFFIX}; else stdout."
+        ),
+    ] = None,
+) -> int:
+    """Turn a Graph synchronizationSchema into Scope, Mapping and Job documents."""
+    data = _read(file)
+    schema = typed(parsed(data, str(file)))
+    called = _name(name or file.name.removesuffix(SUFFIX).removesuffix(".json"))
+    origin = Origin(f"{called}{SUFFIX}", domain, target)
+    text = documents(schema, read(schema, called), origin)
+    if out is None:
+        sys.stdout.write(text)
+        return 0
+    write_new(out / f"{called}.yaml", text)
+    write_new(out / origin.file, data.decode("utf-8-sig"))
+    terminal.done(f"{out / called}.yaml is made of {file}, which is kept beside it.")
+    return 0
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        raise Misconfigured(
+            f"{file} can't be read ({error.strerror}); name the schema's JSON file."
+        ) from error
+
+
+def _name(text: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")
+    if not _NAME.fullmatch(name):
+        raise typer.BadParameter(f"{text} is no name; write one with --name.")
+    return name
+
+
+def export_schema(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="A job of the tree.")],
+    *,
+    state: State = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base",
+            help=f"The schema to put it into; JOB{SUFFIX} in the tree if left out.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A new file; else stdout.")
+    ] = None,
+) -> int:
+    """Write a job's scope and mappings as a Graph synchronizationSchema."""
+    tree = state_folder(state).tree(None)
+    _, registration = compiled_tree(tree)
+    found = registration.job(job)
+    if found is None:
+        raise Refused(f"There is no job {job} in the tree {tree}; it is named there.")
+    file = base or _base(tree, job)
+    if file is None:
+        schema = skeleton(found, registration.programs[job])
+        exported = put(schema, job, registration)
+    else:
+        schema = parsed(_read(file), str(file))
+        exported = put(schema, file.name.removesuffix(SUFFIX), registration)
+    for each in exported.warnings:
+        terminal.complain(f"Warning: {each}")
+    _write(exported.schema, out)
+    return 0
+
+
+def _base(tree: Path, job: str) -> Path | None:
+    """Return the schema that the job was imported from: JOB is NAME, or NAME-2."""
+    files = {
+        each.name.removesuffix(SUFFIX): each
+        for each in sorted(tree.rglob(f"*{SUFFIX}"))
+        if not any(part.startswith(".") for part in each.relative_to(tree).parts)
+    }
+    if job in files:
+        return files[job]
+    named = (each for each in files if job.startswith(each))
+    fitting = [each for each in named if _RULE.fullmatch(job.removeprefix(each))]
+    return files[fitting[0]] if fitting else None
+
+
+def _write(schema: dict[str, Any], out: Path | None) -> None:
+    if out is None:
+        terminal.print_json(schema)
+        return
+    text = msgspec.json.format(msgspec.json.encode(schema)).decode()
+    write_new(out, f"{text}\n")
+    terminal.done(f"{out} holds the schema; PUT it to …/jobs/ID/schema.")

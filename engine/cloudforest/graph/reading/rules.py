@@ -1,0 +1,148 @@
+"""A schema's rules as jobs, scopes and mappings, with notes on what has no equivalent.
+
+What was made of what is remembered by position, so that `writing` can put a change back
+exactly there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudforest.graph.reading.entries import NoEquivalentError, entry_of
+from cloudforest.graph.reading.scopes import filter_text_of, unreadable, where
+from cloudforest.graph.schema import ObjectMapping, Rule, Schema
+
+KINDS = ("user", "group", "contact")
+_RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+
+
+@dataclass(frozen=True)
+class ReadMapping:
+    """`entries`: SCIM path to the entry and its position in Graph's list."""
+
+    position: int
+    name: str
+    kind: str
+    target: str
+    entries: dict[str, tuple[int, dict[str, Any]]]
+    filter: str | None
+    keeps: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReadRule:
+    """`scope` has `organizationalUnits` and perhaps `groups`."""
+
+    position: int
+    job: str
+    scope: dict[str, Any]
+    mappings: tuple[ReadMapping, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Notes:
+    said: list[str] = field(default_factory=list)
+
+    def say(self, what: str, reason: str) -> None:
+        self.said.append(f"{what}: {reason}")
+
+
+def read(schema: Schema, name: str) -> tuple[ReadRule, ...]:
+    """Return every rule; the first one's job has the name, the next one NAME-2."""
+    rules = enumerate(schema.synchronization_rules or ())
+    return tuple(
+        _rule(position, rule, name if position == 0 else f"{name}-{position + 1}")
+        for position, rule in rules
+    )
+
+
+def _rule(position: int, rule: Rule, job: str) -> ReadRule:
+    notes = _Notes()
+    for each in unreadable(rule):
+        notes.say(each or "an empty name", "is not a distinguished name")
+    if rule.editable is False:
+        notes.say("editable: false", "Graph refuses changes of this rule")
+    mappings = tuple(_mappings(rule, job, notes))
+    return ReadRule(position, job, where(rule), mappings, tuple(notes.said))
+
+
+def _mappings(rule: Rule, job: str, notes: _Notes) -> Iterator[ReadMapping]:
+    seen: set[str] = set()
+    for position, each in enumerate(rule.object_mappings or ()):
+        kind = (each.source_object_name or "").lower()
+        what = f"object mapping {each.name or position}"
+        try:
+            _require_possible(each, kind, seen)
+            found = _mapping(position, each, f"{job}-{kind}")
+        except NoEquivalentError as error:
+            notes.say(what, str(error))
+            continue
+        seen.add(kind)
+        yield found
+
+
+def _require_possible(mapping: ObjectMapping, kind: str, seen: set[str]) -> None:
+    if kind == "inetorgperson":
+        raise NoEquivalentError("these are read as user objects, and mapped as such")
+    if kind not in KINDS:
+        raise NoEquivalentError(f"objects of {mapping.source_object_name} are not read")
+    if mapping.enabled is False:
+        raise NoEquivalentError("it is not enabled")
+    if kind in seen:
+        raise NoEquivalentError(f"a job takes one mapping for {kind} objects")
+    if not _RESOURCE.fullmatch(mapping.target_object_name or ""):
+        raise NoEquivalentError(f"{mapping.target_object_name} is no resource type")
+    if not {"add", "update"} <= flows(mapping.flow_types):
+        raise NoEquivalentError("a mapping here both creates and updates")
+
+
+def flows(written: str | None) -> set[str]:
+    """Return the flow types, in lower case; all of them if none are written."""
+    said = "Add,Update,Delete" if written is None else written
+    return {each.strip().lower() for each in said.split(",")}
+
+
+def _mapping(position: int, mapping: ObjectMapping, name: str) -> ReadMapping:
+    notes = _Notes()
+    entries: dict[str, tuple[int, dict[str, Any]]] = {}
+    for index, each in enumerate(mapping.attribute_mappings or ()):
+        try:
+            path, entry = entry_of(each)
+            if path in entries:
+                raise NoEquivalentError(f"{path} is mapped already")  # noqa: TRY301
+            entries[path] = (index, entry)
+        except NoEquivalentError as error:
+            notes.say(each.target_attribute_name or "no target", str(error))
+        else:
+            if (each.flow_behavior or "").lower() == "flowalways":
+                notes.say(f"{path} FlowAlways", "it is written when it has changed")
+    if not entries:
+        raise NoEquivalentError("nothing that it maps has an equivalent")
+    return ReadMapping(
+        position=position,
+        name=name,
+        kind=(mapping.source_object_name or "").lower(),
+        target=mapping.target_object_name or "",
+        entries=entries,
+        filter=_filter(mapping, notes),
+        keeps="delete" not in flows(mapping.flow_types),
+        notes=tuple(notes.said),
+    )
+
+
+def _filter(mapping: ObjectMapping, notes: _Notes) -> str | None:
+    scope = mapping.scope
+    if scope is not None and scope.input_filter_groups:
+        notes.say("inputFilterGroups", "a filter here always deprovisions who leaves")
+    if scope is not None and scope.category_filter_groups:
+        notes.say("categoryFilterGroups", "it is experimental, and has no equivalent")
+    try:
+        return filter_text_of(scope)
+    except NoEquivalentError as error:
+        notes.say("THE SCOPE IS WIDER THAN IN GRAPH", str(error))
+        return None

@@ -1,0 +1,121 @@
+"""The parts of Graph's synchronizationSchema that have a meaning here.
+
+Names and types are those of Graph's metadata; every member may be missing or null, and
+members that are not named here are left where they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudforest.base.errors import Misconfigured
+
+
+class Shape(msgspec.Struct, frozen=True, rename="camel"):
+    """Unlike our own values, one of Graph's may have members that we don't know."""
+
+
+class Operand(Shape, frozen=True):
+    values: tuple[str, ...] | None = None
+
+
+class Clause(Shape, frozen=True):
+    source_operand_name: str | None = None
+    operator_name: str | None = None
+    target_operand: Operand | None = None
+
+
+class Group(Shape, frozen=True):
+    name: str | None = None
+    clauses: tuple[Clause, ...] | None = None
+
+
+class Filter(Shape, frozen=True):
+    groups: tuple[Group, ...] | None = None
+    input_filter_groups: tuple[Group, ...] | None = None
+    category_filter_groups: tuple[Group, ...] | None = None
+
+
+class Source(Shape, frozen=True):
+    expression: str | None = None
+    name: str | None = None
+    type: str | None = None
+
+
+class AttributeMapping(Shape, frozen=True):
+    target_attribute_name: str | None = None
+    source: Source | None = None
+    default_value: str | None = None
+    flow_type: str | None = None
+    flow_behavior: str | None = None
+    matching_priority: int | None = None
+
+
+class ObjectMapping(Shape, frozen=True):
+    name: str | None = None
+    enabled: bool | None = None
+    flow_types: str | None = None
+    source_object_name: str | None = None
+    target_object_name: str | None = None
+    scope: Filter | None = None
+    attribute_mappings: tuple[AttributeMapping, ...] | None = None
+
+
+class Containers(Shape, frozen=True):
+    included_containers: tuple[str, ...] | None = None
+
+
+class Groups(Shape, frozen=True):
+    included_groups: tuple[str, ...] | None = None
+
+
+class Rule(Shape, frozen=True):
+    id: str | None = None
+    name: str | None = None
+    editable: bool | None = None
+    source_directory_name: str | None = None
+    target_directory_name: str | None = None
+    container_filter: Containers | None = None
+    group_filter: Groups | None = None
+    object_mappings: tuple[ObjectMapping, ...] | None = None
+
+
+class Attribute(Shape, frozen=True):
+    name: str | None = None
+
+
+class Object(Shape, frozen=True):
+    attributes: tuple[Attribute, ...] | None = None
+
+
+class Directory(Shape, frozen=True):
+    objects: tuple[Object, ...] | None = None
+
+
+class Schema(Shape, frozen=True):
+    directories: tuple[Directory, ...] | None = None
+    synchronization_rules: tuple[Rule, ...] | None = None
+
+
+def parsed(data: bytes, name: str) -> dict[str, Any]:
+    """Return the JSON of a schema as it is; raises Misconfigured if it is none."""
+    try:
+        raw = msgspec.json.decode(data)
+        msgspec.convert(raw, Schema)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Misconfigured(
+            f"{name} is not a synchronizationSchema of Microsoft Graph ({error}); save "
+            "the answer to GET …/synchronization/jobs/ID/schema."
+        ) from error
+    if "synchronizationRules" not in raw:
+        raise Misconfigured(
+            f"{name} has no `synchronizationRules`, so it is not a "
+            "synchronizationSchema; save the answer to GET …/jobs/ID/schema."
+        )
+    return dict(raw)
+
+
+def typed(raw: dict[str, Any]) -> Schema:
+    return msgspec.convert(raw, Schema)

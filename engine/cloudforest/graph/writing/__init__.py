@@ -1,0 +1,3 @@
+"""Documents put back into a schema of Graph."""
+
+from __future__ import annotations

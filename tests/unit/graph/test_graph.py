@@ -1,0 +1,251 @@
+"""A schema of Graph becomes documents, and comes back as it was but for the edits."""
+
+from __future__ import annotations
+
+import copy
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from tests.unit.compiler.trees import registered
+from tests.unit.graph.schemas import schemas
+
+from cloudforest.base.errors import Misconfigured, Refused
+from cloudforest.graph.documents import Origin, documents
+from cloudforest.graph.reading.rules import read
+from cloudforest.graph.schema import parsed, typed
+from cloudforest.graph.writing.rules import Exported, put
+from cloudforest.graph.writing.skeleton import skeleton
+from cloudforest.program.scoping.scim_filter import parse_filter
+
+HERE = Path(__file__).parent
+AD2AAD = json.loads((HERE / "ad2aad.json").read_text())
+patient = settings(
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+def imported(schema, name: str = "x") -> str:
+    shape = typed(parsed(json.dumps(schema).encode(), "x.json"))
+    return documents(shape, read(shape, name), Origin("x.graph.json", "contoso.com"))
+
+
+def exported(base, text: str) -> Exported:
+    """Compile the documents beside a valid tree, and put them into the schema."""
+    with tempfile.TemporaryDirectory() as folder:
+        return put(base, "x", registered(Path(folder), x=text))
+
+
+def said(schema):
+    """Return what is read of a schema, without positions, as it would be compared."""
+    found = []
+    for rule in read(typed(schema), "x"):
+        mappings = {
+            each.kind: (
+                each.target,
+                each.filter and parse_filter(each.filter),
+                each.keeps,
+                {
+                    path: {**entry, "constant": str(entry.get("constant"))}
+                    for path, (_, entry) in each.entries.items()
+                },
+            )
+            for each in rule.mappings
+        }
+        where = {k: v if v == "all" else sorted(v) for k, v in rule.scope.items()}
+        found.append((where, mappings))
+    return found
+
+
+@patient
+@given(schemas)
+def test_what_was_not_edited_comes_back_as_it_was(schema):
+    result = exported(schema, imported(schema))
+    assert result.schema == schema
+
+
+@patient
+@given(schemas, schemas)
+def test_what_is_put_into_any_schema_is_read_of_it_again(base, other):
+    wanted = said(other)[0]
+    assume(wanted[1])
+    other = {**other, "synchronizationRules": other["synchronizationRules"][:1]}
+    result = exported(base, imported(other))
+    assert said(result.schema)[0] == wanted
+    assert result.schema["synchronizationRules"][1:] == base["synchronizationRules"][1:]
+    assert exported(result.schema, imported(other)).schema == result.schema
+
+
+def test_cloud_syncs_own_schema_is_documents_that_are_reviewed():
+    text = imported(AD2AAD, "ad2aad")
+    assert text == (HERE / "ad2aad.yaml").read_text()
+    assert exported(AD2AAD, imported(AD2AAD)).schema == AD2AAD
+
+
+def test_an_edit_changes_what_it_says_and_nothing_else():
+    text = imported(AD2AAD)
+    title = "  title: {source: '[title]', whenNull: keep}"
+    user_name = "  userName: {source: '[userPrincipalName]', whenNull: keep"
+    edits = {
+        'department eq "Contractors"': 'Department eq "Interns"',
+        'IIF(IsPresent([givenName]), Trim([givenName]), "-")': "Mid([givenName], 1, 8)",
+        f"{user_name}, matchingPriority: 2}}\n": "",
+        "{constant: Member}": f"{{constant: en}}\n{title}",
+        "'[department]', ": "'[department]', flowType: ObjectAddOnly, ",
+        "OU=Groups,DC=corp": "OU=Teams,DC=corp",
+        "deprovision: {outOfScope: keep, deleted: keep}": "",
+    }
+    text = text.replace('"[', "'[").replace(']"', "]'")
+    for before, after in edits.items():
+        assert before in text, before
+        text = text.replace(before, after)
+    result = exported(AD2AAD, text)
+
+    expected = copy.deepcopy(AD2AAD)
+    (rule,) = expected["synchronizationRules"]
+    rule["containerFilter"]["includedContainers"] = [
+        "OU=People,DC=corp,DC=contoso,DC=com",
+        "OU=Teams,DC=corp,DC=contoso,DC=com",
+    ]
+    found = result.schema["synchronizationRules"][0]
+    made = found["containerFilter"]["includedContainers"]
+    assert sorted(made) == rule["containerFilter"]["includedContainers"]
+    rule["containerFilter"]["includedContainers"] = made
+    user, _, group, _ = rule["objectMappings"]
+    group["flowTypes"] = "Add, Update, Delete"
+    scope = found["objectMappings"][0]["scope"]
+    clauses = [each["clauses"] for each in scope["groups"]]
+    assert clauses[0][1] == {
+        "operatorName": "NOT EQUALS",
+        "sourceOperandName": "Department",
+        "targetOperand": {"values": ["Interns"]},
+    }
+    assert scope["inputFilterGroups"] == user["scope"]["inputFilterGroups"]
+    user["scope"] = scope
+    rows = {each["targetAttributeName"]: each for each in user["attributeMappings"]}
+    del rows["UserPrincipalName"]
+    rows["GivenName"]["source"] = {
+        "expression": "Mid([givenName], 1, 8)",
+        "name": "Mid",
+        "type": "Function",
+        "parameters": [
+            {"key": key, "value": value}
+            for key, value in (
+                ("source", attribute("givenName")),
+                ("start", constant("1")),
+                ("length", constant("8")),
+            )
+        ],
+    }
+    rows["PreferredLanguage"]["defaultValue"] = "en"
+    rows["Department"] |= {"flowType": "ObjectAddOnly"}
+    rows["jobTitle"] = {
+        "defaultValue": None,
+        "exportMissingReferences": False,
+        "flowBehavior": "FlowWhenChanged",
+        "flowType": "Always",
+        "matchingPriority": 0,
+        "source": attribute("title"),
+        "targetAttributeName": "jobTitle",
+    }
+    user["attributeMappings"] = list(rows.values())
+    assert result.schema == expected
+    assert result.warnings == ()
+
+
+def attribute(name: str) -> dict[str, object]:
+    text = f"[{name}]"
+    return {"expression": text, "name": name, "parameters": [], "type": "Attribute"}
+
+
+def constant(value: str) -> dict[str, object]:
+    text = f'"{value}"'
+    return {"expression": text, "name": value, "parameters": [], "type": "Constant"}
+
+
+SCOPE = "kind: Scope\nname: s\norganizationalUnits: {}\n{}\n---\n"
+JOB = "kind: Job\nname: x\ndomain: contoso.com\nscope: s\nmappings: [{}]\n"
+
+
+def job(units: str = "all", more: str = "", mapping: str = "ad-user-to-scim") -> str:
+    return SCOPE.format(units, more) + JOB.format(mapping)
+
+
+def from_nothing(folder, text: str) -> Exported:
+    registration = registered(folder, x=text)
+    found = registration.job("x")
+    assert found is not None
+    return put(skeleton(found, registration.programs["x"]), "x", registration)
+
+
+def test_a_job_that_was_never_in_graph_has_a_whole_schema(tmp_path):
+    text = job('["OU=A,DC=contoso,DC=com"]', "filters: {user: 'department pr'}")
+    result = from_nothing(tmp_path, text)
+    ((where, mappings),) = said(result.schema)
+    assert where == {"organizationalUnits": ["OU=A,DC=contoso,DC=com"]}
+    _, filtered, _, entries = mappings["user"]
+    assert filtered == parse_filter("department pr")
+    assert entries["userName"]["matchingPriority"] == 2
+    names = {each["name"] for each in result.schema["directories"]}
+    assert names == {"Active Directory", "cloud"}
+    assert any("Graph leaves it" in each for each in result.warnings)
+    assert any("parseExpression" in each for each in result.warnings)
+
+
+OWN = """\
+---
+kind: Mapping
+name: m
+extends: ad-user-to-scim
+attributeMappings: {title: {template: "{{ title }}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            job('["OU=A,DC=contoso,DC=com"]', 'groups: ["CN=B,DC=contoso,DC=com"]'),
+            "keep one of them",
+        ),
+        (
+            job(more='groups: ["CN=B,DC=contoso,DC=com"]\nnestedGroups: true'),
+            "nested groups",
+        ),
+        (job(more="filters: {user: 'logonCount lt 3'}"), "no operator for"),
+        (job(mapping="m") + OWN, "write an expression"),
+    ],
+)
+def test_what_graph_can_not_say_is_refused(text, reason, tmp_path):
+    with pytest.raises(Refused, match=reason):
+        from_nothing(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"{}",
+        b"\xff\xfe",
+        b'{"synchronizationRules": {}}',
+        b'{"synchronizationRules": [{"objectMappings": [1]}]}',
+        b'{"synchronizationRules": [{"name": 1}]}',
+        b'{"synchronizationRules": [{"objectMappings": [{"flowTypes": []}]}]}',
+        b'{"synchronizationRules":' + b"[" * 100_000,
+    ],
+)
+def test_what_is_no_schema_is_told(data):
+    with pytest.raises(Misconfigured, match="is not a synchronizationSchema"):
+        parsed(data, "x.json")
+
+
+def test_nothing_in_a_schema_ends_a_comment():
+    rule = {"name": "a\nkind: Job", "objectMappings": [{"name": "b\r\nkind: Job"}]}
+    text = imported({"synchronizationRules": [rule]})
+    assert all(line.startswith("#") for line in text.splitlines() if line)
