@@ -95,7 +95,8 @@ def _rows(
     for position, row in enumerate(rows):
         path = at.get(position)
         if path is None:
-            yield _taken_over(row, wanted, before, mapping, context)
+            if not _goes_too(row, before, mapping):
+                yield _taken_over(row, wanted, before, mapping, context)
         elif (entry := wanted.pop(path, None)) is not None:
             was = noun_of(before.entries[path][1])
             yield changed_row(row, was, entry, context.at(mapping, path))
@@ -103,6 +104,12 @@ def _rows(
     for path, entry in sorted(wanted.items()):
         target = entra_name(path) if entra else path
         yield new_row(target, entry, context.at(mapping, path))
+
+
+def _goes_too(row: Raw, before: ReadMapping, mapping: Mapping) -> bool:
+    """Tell whether a second row for a target would take a removed one's place."""
+    path = scim_path(row.get("targetAttributeName") or "")
+    return path in before.entries and path not in mapping.attribute_mappings
 
 
 def _taken_over(

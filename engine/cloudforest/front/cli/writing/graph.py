@@ -107,7 +107,7 @@ def export_schema(
         exported = put(schema, job, registration)
     else:
         schema = parsed(_read(file), str(file))
-        exported = put(schema, file.name.removesuffix(SUFFIX), registration)
+        exported = put(schema, _imported_as(file, job), registration)
     for each in exported.warnings:
         terminal.complain(f"Warning: {each}")
     _write(exported.schema, out)
@@ -116,16 +116,27 @@ def export_schema(
 
 def _base(tree: Path, job: str) -> Path | None:
     """Return the schema that the job was imported from: JOB is NAME, or NAME-2."""
-    files = {
-        each.name.removesuffix(SUFFIX): each
+    files = (
+        each
         for each in sorted(tree.rglob(f"*{SUFFIX}"))
         if not any(part.startswith(".") for part in each.relative_to(tree).parts)
-    }
-    if job in files:
-        return files[job]
-    named = (each for each in files if job.startswith(each))
-    fitting = [each for each in named if _RULE.fullmatch(job.removeprefix(each))]
-    return files[fitting[0]] if fitting else None
+    )
+    fitting = {_stem(each): each for each in files if _is_of(job, _stem(each))}
+    return fitting[max(fitting, key=len)] if fitting else None
+
+
+def _stem(file: Path) -> str:
+    return file.name.removesuffix(SUFFIX)
+
+
+def _is_of(job: str, name: str) -> bool:
+    rest = job.removeprefix(name)
+    return job == name or (rest != job and _RULE.fullmatch(rest) is not None)
+
+
+def _imported_as(file: Path, job: str) -> str:
+    """Return the name of the import; a schema from elsewhere takes the job's."""
+    return _stem(file) if _is_of(job, _stem(file)) else job
 
 
 def _write(schema: dict[str, Any], out: Path | None) -> None:
