@@ -136,3 +136,24 @@ def test_a_tree_with_another_mistake_is_not_run(tmp_path):
 def test_an_unknown_mapping_is_an_unknown_reference(tmp_path):
     (only,) = told(tmp_path, ADA.replace("mapping: people", "mapping: poeple"))
     assert 'no Mapping "poeple"' in only
+
+
+def test_an_object_that_the_mapping_ignores_is_out(tmp_path):
+    ignoring = 'Switch([title], [title], "x", IgnoreObjectFlow)'
+    mapping = MAPPING.replace('"[title]"', f"'{ignoring}'")
+    text = ADA.replace("    manager:", "    title: x\n    manager:")
+    (only,) = compiled(tmp_path, more=mapping + text).diagnostics
+    assert (only.id, "(object ignored)" in only.message) == ("example-scope", True)
+    out = text[: text.index("resource:")] + "out: object ignored\n"
+    assert compiled(tmp_path, more=mapping + out).diagnostics == ()
+
+
+def test_of_unique_values_the_first_is_expected(tmp_path):
+    unique = "'SelectUniqueValue([userPrincipalName], Append([givenName], \"1\"))'"
+    mapping = MAPPING.replace(
+        "attributeMappings:\n  title",
+        f"attributeMappings:\n  userName: {{source: {unique}, matchingPriority: 2}}\n"
+        "  title",
+    )
+    assert unique in mapping
+    assert compiled(tmp_path, more=mapping + ADA).diagnostics == ()

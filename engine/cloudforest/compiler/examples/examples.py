@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.examples.outcome import kept_out, resource_of
+from cloudforest.compiler.examples.outcome import is_ignored, kept_out, resource_of
 from cloudforest.compiler.examples.subject import Subject, subject_of
 from cloudforest.compiler.programs import attribute_program, scope_program
 from cloudforest.compiler.resolve import extensions_of, mapping_noun, scope_noun
@@ -15,7 +15,7 @@ from cloudforest.compiler.sugar import canonical
 from cloudforest.compiler.suggest import closest
 from cloudforest.compiler.tree import Tree
 from cloudforest.model.program import AttributeProgram
-from cloudforest.program.faults import MappingFault
+from cloudforest.program.faults import MappingFault, ObjectIgnored
 
 
 def examples_hold(tree: Tree) -> Iterator[Complaint]:
@@ -33,6 +33,8 @@ def examples_hold(tree: Tree) -> Iterator[Complaint]:
         out: tuple[str, ...] = ()
         if scope is not None:
             out = kept_out(scope_program(scope, (program.source,)), subject)
+        if not out and is_ignored(program, subject):
+            out = (ObjectIgnored.outcome,)
         yield from _judged(example, program, subject, out)
 
 
@@ -42,13 +44,12 @@ def _judged(
     subject: Subject,
     out: tuple[str, ...],
 ) -> Iterator[Complaint]:
-    scope = example.content.get("scope")
     if "out" in example.content:
         yield from _left_out(example, out)
     elif out:
         message = (
-            f'The scope "{scope}" leaves this object out ({out[-1]}), and the example '
-            "expects a resource; correct one of the two, or write `out:`."
+            f"This object is left out ({out[-1]}), and the example expects a resource; "
+            "correct one of the two, or write `out:`."
         )
         yield Complaint("example-scope", message, example, ("resource",), at_key=True)
     else:

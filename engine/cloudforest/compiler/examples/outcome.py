@@ -8,6 +8,7 @@ from typing import Any
 from cloudforest.compiler.examples.subject import Subject
 from cloudforest.model.program import AttributeProgram, ScopeProgram
 from cloudforest.program.attribute import changes, compile_program
+from cloudforest.program.faults import MappingFault, ObjectIgnored
 from cloudforest.program.scoping.scope import Scope
 
 
@@ -27,13 +28,27 @@ def kept_out(scope: ScopeProgram, subject: Subject) -> tuple[str, ...]:
     return (first, *(each for each in within if each in broken))
 
 
-def resource_of(program: AttributeProgram, subject: Subject) -> dict[str, Any]:
-    """Return what a creation would write, by SCIM path; raises MappingFault.
+def is_ignored(program: AttributeProgram, subject: Subject) -> bool:
+    """Tell whether the mapping leaves the whole object alone (IgnoreObjectFlow)."""
+    try:
+        resource_of(program, subject)
+    except ObjectIgnored:
+        return True
+    except MappingFault:
+        return False
+    return False
 
-    References are as the object has them: distinguished names.
+
+def resource_of(program: AttributeProgram, subject: Subject) -> dict[str, Any]:
+    """Return what a creation would write, by SCIM path.
+
+    References are as the object has them: distinguished names. Of the values that are
+    to be unique, it is the first. Raises MappingFault and ObjectIgnored.
     """
     desired = compile_program(program)(subject.row())
-    written = changes({}, desired.values, program.rules, creating=True)
+    chosen = {path: some[0] for path, some in desired.candidates.items()}
+    wanted = desired.values | chosen
+    written = changes({}, wanted, program.rules, creating=True)
     values = {each.path: each.after for each in written}
     return values | dict(_references(program, subject, desired.references))
 

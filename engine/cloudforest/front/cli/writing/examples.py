@@ -24,7 +24,7 @@ from cloudforest.front.cli.understanding.explaining import Subject, lookup
 from cloudforest.front.cli.writing.files import write_new
 from cloudforest.front.hosting.connection import connect
 from cloudforest.front.state import StateFolder
-from cloudforest.program.faults import MappingFault
+from cloudforest.program.faults import MappingFault, ObjectIgnored
 from cloudforest.provisioning.logbook import REDACTED
 
 Replaced = dict[str, tuple[str, ...]]
@@ -106,10 +106,11 @@ async def _written(
     made = subject_shown(shown, program.scope, replaced)
     try:
         return names.example, example_text(made, mapping, program.scope, names)
-    except MappingFault as fault:
-        raise Refused(
-            f"The object can't be mapped, so it is no example: {fault}"
-        ) from (fault)
+    except (MappingFault, ObjectIgnored) as fault:
+        said = str(fault) or ObjectIgnored.outcome
+        raise Refused(f"{shown.guid} makes no resource, so no example: {said}") from (
+            fault
+        )
 
 
 def _shown(explanation: dict[str, Any], subject: str) -> Shown:
