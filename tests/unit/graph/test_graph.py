@@ -248,3 +248,40 @@ def test_nothing_in_a_schema_ends_a_comment():
     rule = {"name": "a\nkind: Job", "objectMappings": [{"name": "b\r\nkind: Job"}]}
     text = imported({"synchronizationRules": [rule]})
     assert all(line.startswith("#") for line in text.splitlines() if line)
+
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+
+def test_the_schema_of_a_scim_application_has_urns_and_scim_paths():
+    rows = {
+        "userName": "[userPrincipalName]",
+        "active": 'Switch([IsSoftDeleted], , "False", "True", "True", "False")',
+        'emails[type eq "work"].value': "[mail]",
+        f"{ENTERPRISE}:department": "[department]",
+    }
+    mapping = {
+        "sourceObjectName": "User",
+        "targetObjectName": ENTERPRISE,
+        "attributeMappings": [
+            {
+                "targetAttributeName": target,
+                "matchingPriority": int(target == "userName"),
+                "source": {"expression": text},
+            }
+            for target, text in rows.items()
+        ],
+    }
+    source = "Azure Active Directory"
+    rule = {"sourceDirectoryName": source, "objectMappings": [mapping]}
+    schema = {"synchronizationRules": [rule]}
+    ((_, mappings),) = said(schema)
+    assert mappings["user"][0] == "User"
+    assert list(mappings["user"][3]) == list(rows)
+    text = imported(schema)
+    assert f"No equivalent: {source}: write Active Directory's names" in text
+    assert exported(schema, text).schema == schema
+    edited = exported(schema, text.replace("IsSoftDeleted", "isDeleted")).schema
+    (found,) = edited["synchronizationRules"][0]["objectMappings"]
+    assert found["targetObjectName"] == ENTERPRISE
+    assert "[isDeleted]" in found["attributeMappings"][1]["source"]["expression"]

@@ -15,6 +15,7 @@ from cloudforest.graph.reading.entries import NoEquivalentError, entry_of
 from cloudforest.graph.reading.scopes import filter_text_of, unreadable, where
 from cloudforest.graph.schema import ObjectMapping, Rule, Schema
 
+AD = "Active Directory"
 KINDS = ("user", "group", "contact")
 _RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
@@ -65,6 +66,8 @@ def _rule(position: int, rule: Rule, job: str) -> ReadRule:
     notes = _Notes()
     for each in unreadable(rule):
         notes.say(each or "an empty name", "is not a distinguished name")
+    if (rule.source_directory_name or AD).lower() != AD.lower():
+        notes.say(rule.source_directory_name or "", "write Active Directory's names")
     if rule.editable is False:
         notes.say("editable: false", "Graph refuses changes of this rule")
     mappings = tuple(_mappings(rule, job, notes))
@@ -95,10 +98,16 @@ def _require_possible(mapping: ObjectMapping, kind: str, seen: set[str]) -> None
         raise NoEquivalentError("it is not enabled")
     if kind in seen:
         raise NoEquivalentError(f"a job takes one mapping for {kind} objects")
-    if not _RESOURCE.fullmatch(mapping.target_object_name or ""):
+    if not _RESOURCE.fullmatch(_resource(mapping)):
         raise NoEquivalentError(f"{mapping.target_object_name} is no resource type")
     if not {"add", "update"} <= flows(mapping.flow_types):
         raise NoEquivalentError("a mapping here both creates and updates")
+
+
+def _resource(mapping: ObjectMapping) -> str:
+    """Return the resource type; a SCIM application has a schema's URN for it."""
+    name = mapping.target_object_name or ""
+    return name.rpartition(":")[2] if name.lower().startswith("urn:") else name
 
 
 def flows(written: str | None) -> set[str]:
@@ -127,7 +136,7 @@ def _mapping(position: int, mapping: ObjectMapping, name: str) -> ReadMapping:
         position=position,
         name=name,
         kind=(mapping.source_object_name or "").lower(),
-        target=mapping.target_object_name or "",
+        target=_resource(mapping),
         entries=entries,
         filter=_filter(mapping, notes),
         keeps="delete" not in flows(mapping.flow_types),
