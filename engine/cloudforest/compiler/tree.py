@@ -12,6 +12,9 @@ from cloudforest.compiler.reading.files import Reading, read_file
 from cloudforest.compiler.shipped import shipped
 from cloudforest.compiler.sugar import canonical, without_sugar
 
+LINE_LIMIT = 32
+"""Mappings that one may extend, each the next: who reviews it must follow them all."""
+
 
 @dataclass(frozen=True)
 class Tree:
@@ -49,12 +52,12 @@ class Tree:
     def lineage(self, document: Document) -> list[Document] | None:
         """Return a mapping and those it extends, eldest first.
 
-        None if one of them is unknown, or is its own ancestor.
+        None if one of them is unknown, or is its own ancestor, or they are too many.
         """
         line = [document]
         while (parent := line[0].content.get("extends")) is not None:
             found = self.mapping(parent)
-            if found is None or any(found is each for each in line):
+            if found is None or len(line) > LINE_LIMIT:
                 return None
             line.insert(0, found)
         return line

@@ -146,11 +146,14 @@ def test_the_parsers_agree_on_any_text(text):
         "kind: Scope\nname: a\n" + "".join(f"key{n}: x\n" for n in range(60_000)),
         "kind: Job\nname: a\ndomain: x\nscope: x\nmappings:\n"
         + "".join(f"- m{n}\n" for n in range(90_000)),
+        "---\n".join(
+            f"kind: Mapping\nname: m{n}\nextends: m{n - 1}\n" for n in range(10_000)
+        ),
         "[" * 1_000_000,
         "a:\n" * 300_000,
         "'" + "x\n" * 400_000,
     ],
-    ids=["items", "keys", "names", "levels", "duplicates", "unclosed"],
+    ids=["items", "keys", "names", "line", "levels", "duplicates", "unclosed"],
 )
 def test_a_file_of_the_largest_size_is_answered(tmp_path, text):
     result = compiled(tmp_path, large=text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.tree import Tree, built_in_mappings
+from cloudforest.compiler.tree import LINE_LIMIT, Tree, built_in_mappings
 
 NAMED = ("Target", "Forest", "Agent", "Scope", "Mapping", "Job", "Example")
 
@@ -59,7 +59,7 @@ def mappings_are_their_own_ancestors_never(tree: Tree) -> Iterator[Complaint]:
     for each in tree.of("Mapping"):
         seen = {each.name}
         parent = each.content.get("extends")
-        while parent is not None and parent not in seen:
+        while parent is not None and parent not in seen and len(seen) - 1 <= LINE_LIMIT:
             seen.add(parent)
             found = tree.mapping(parent)
             parent = found.content.get("extends") if found else None
@@ -69,3 +69,9 @@ def mappings_are_their_own_ancestors_never(tree: Tree) -> Iterator[Complaint]:
                 "let the first of the line extend a built-in mapping, or nothing."
             )
             yield Complaint("extends-itself", message, each, ("extends",))
+        elif len(seen) - 1 > LINE_LIMIT:
+            message = (
+                f'The mapping "{each.name}" extends a line of more than {LINE_LIMIT} '
+                "others; let it extend one of the first."
+            )
+            yield Complaint("too-deep", message, each, ("extends",))

@@ -9,7 +9,7 @@ from jsonschema import ValidationError
 
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.schema.validators import twice
+from cloudforest.compiler.schema.validators import schema_of, twice
 from cloudforest.compiler.schema.wording import (
     TYPES,
     is_url_with_secret,
@@ -50,14 +50,20 @@ def _additional(document: Document, path: DocumentPath, error: Any) -> Explanati
 
 
 def _required(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    # A key that is needed only sometimes is described where all are.
+    schema = error.schema if path else schema_of(document.kind)
     for key in error.validator_value:
         if key in error.instance:
             continue
         message = (
             f'The key "{key}" is missing in {_block(path, document)}; '
-            f"add it, for example {_example(error.schema, key)}."
+            f"add it, for example {_example(schema, key)}."
         )
         yield Complaint("missing-key", message, document, path)
+
+
+def _first_example(schema: dict[str, Any]) -> str:
+    return written(schema["examples"][0]) if "examples" in schema else "the others"
 
 
 def _example(schema: dict[str, Any], key: str) -> str:
@@ -73,7 +79,8 @@ def _type(document: Document, path: DocumentPath, error: Any) -> Explanation:
     names = [wanted] if isinstance(wanted, str) else wanted
     expected = " or ".join(TYPES[each] for each in names)
     found = kind_of(error.instance)
-    message = f"{opening(named(path))} must be {expected}, not {found}."
+    like = f"; write it like {_first_example(error.schema)}" if path else ""
+    message = f"{opening(named(path))} must be {expected}, not {found}{like}."
     yield Complaint("wrong-type", message, document, path)
 
 
@@ -100,10 +107,9 @@ def _format(document: Document, path: DocumentPath, error: Any) -> Explanation:
         return
     hidden = error.schema.get("writeOnly")
     value = "this value" if hidden else shown(error.instance)
-    example = written(error.schema["examples"][0]) if "examples" in error.schema else ""
     message = (
         f"{opening(named(path))} can't be {value}; "
-        f"write it like {example or 'the others'}."
+        f"write it like {_first_example(error.schema)}."
     )
     yield Complaint("wrong-format", message, document, path)
 
