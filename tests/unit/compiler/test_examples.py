@@ -23,6 +23,7 @@ domain: contoso.com
 target: other
 scope: staff
 mappings: [people, ad-group-to-scim]
+enabled: false
 ---
 kind: Target
 name: other

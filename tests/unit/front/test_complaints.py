@@ -12,7 +12,7 @@ from rich.console import Console
 from cloudforest.base.diagnostics import Diagnostic, Place, Severity
 from cloudforest.front.cli import complaints
 from cloudforest.front.cli.documents import ValidateFormat, validate
-from cloudforest.front.cli.schemas import schema
+from cloudforest.front.cli.writing.schemas import schema
 
 WRONG = """\
 kind: Scope

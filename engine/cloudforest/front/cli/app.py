@@ -44,7 +44,7 @@ COMMANDS = {
     "expression eval": ("expressions.evaluating", "evaluate"),
     "expression explain": ("expressions.explaining", "explain"),
     "expression functions": ("expressions.reference", "functions"),
-    "schema": ("schemas", "schema"),
+    "schema": ("writing.schemas", "schema"),
 }
 """Each command with its module in this package, and its function there."""
 
