@@ -22,6 +22,7 @@ from cloudforest.model.registration import (
     AttributeMapping,
     Extensions,
     Mapping,
+    OneLevel,
     Registration,
     Scope,
 )
@@ -63,9 +64,13 @@ def _program(scope: Scope, mappings: tuple[AttributeProgram, ...]) -> JobProgram
 
 def scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
     units = scope.organizational_units
+    named = () if isinstance(units, str) else units
+    subtrees = tuple(each for each in named if isinstance(each, str))
     return ScopeProgram(
         types=types,
-        organizational_units=None if isinstance(units, str) else units,
+        organizational_units=None if isinstance(units, str) else subtrees,
+        one_level=tuple(each.one_level for each in named if isinstance(each, OneLevel)),
+        excepted=scope.excepted,
         groups=scope.groups,
         nested_groups=scope.nested_groups,
         filters={

@@ -68,8 +68,9 @@ def _fields(document: Document, *but: str) -> dict[str, Any]:
     }
 
 
-def _in_order(names: list[str]) -> list[str]:
-    return sorted(names, key=lambda each: (each.casefold(), each))
+def _in_order(names: list[Any]) -> list[Any]:
+    """Sort names; one that is within an object goes by its text."""
+    return sorted(names, key=lambda each: (str(each).casefold(), str(each)))
 
 
 def _tenant(document: Document) -> Tenant:
@@ -136,7 +137,7 @@ def _agent(document: Document) -> Agent:
 
 def scope_noun(document: Document) -> Scope:
     content = _fields(document)
-    for key in ("organizationalUnits", "groups"):
+    for key in ("organizationalUnits", "except", "groups"):
         if isinstance(content.get(key), list):
             content[key] = _in_order(content[key])
     return msgspec.convert(content, Scope)

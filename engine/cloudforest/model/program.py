@@ -66,8 +66,10 @@ class TypeFilter(Value, frozen=True):
 class ScopeProgram(Value, frozen=True):
     """Which objects of a domain belong to a job.
 
-    `organizational_units` is None when the scope is the whole domain; `groups` is empty
-    when membership does not matter. DNs are as written; comparisons ignore case.
+    `organizational_units` is None when the scope is the whole domain, else subtrees; of
+    `one_level` only what lies directly in them is in. What lies below one of `excepted`
+    is out. `groups` is empty when membership does not matter. DNs are as written;
+    comparisons ignore case.
     """
 
     types: tuple[ObjectType, ...]
@@ -75,7 +77,14 @@ class ScopeProgram(Value, frozen=True):
     groups: tuple[str, ...] = ()
     nested_groups: bool = False
     filters: dict[ObjectType, TypeFilter] = msgspec.field(default_factory=dict)
+    one_level: tuple[str, ...] = ()
+    excepted: tuple[str, ...] = ()
     version: Literal[1] = 1
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All OUs that it names."""
+        return (*(self.organizational_units or ()), *self.one_level, *self.excepted)
 
 
 # --- expressions ---------------------------------------------------------------------

@@ -137,11 +137,18 @@ class Agent(Value, frozen=True):
     formerly: str | None = None
 
 
+class OneLevel(Value, frozen=True):
+    """An OU of which only what lies directly in it is meant."""
+
+    one_level: str
+
+
 class Scope(Value, frozen=True):
-    """`organizational_units` is a list of DNs, or `all`."""
+    """`organizational_units` is a list of DNs, each of a subtree, or `all`."""
 
     name: str
-    organizational_units: tuple[str, ...] | Literal["all"]
+    organizational_units: tuple[str | OneLevel, ...] | Literal["all"]
+    excepted: tuple[str, ...] = msgspec.field(name="except", default=())
     groups: tuple[str, ...] = ()
     nested_groups: bool = False
     filters: dict[str, str] = msgspec.field(default_factory=dict)

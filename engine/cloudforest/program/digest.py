@@ -30,6 +30,8 @@ def _canonical_scope(scope: ScopeProgram) -> dict[str, object]:
     return {
         "types": sorted(scope.types),
         "organizationalUnits": None if units is None else _canonical_dns(units),
+        "oneLevel": _canonical_dns(scope.one_level),
+        "except": _canonical_dns(scope.excepted),
         "groups": _canonical_dns(scope.groups),
         "nestedGroups": scope.nested_groups,
         "filters": {kind: each.tree for kind, each in scope.filters.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.servers.contoso import BASE, CONTRACTORS, GROUPS, PEOPLE, contractor, staff
 from tests.servers.samba import Contoso
 
@@ -62,6 +63,22 @@ async def test_members_are_direct_unless_nested_ones_are_asked_for(
     assert nested.whole
     empty = await directory.members(f"CN=Empty,{GROUPS}", nested=True)
     assert empty.ids == frozenset()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+async def test_a_primary_group_holds_those_whose_primary_group_it_is(
+    directory: Directory, contoso: Contoso, *, nested: bool
+):
+    """Nobody is named by its `member`."""
+    members = await directory.members(
+        f"CN=Domain Users,CN=Users,{contoso.samba.base}", nested=nested
+    )
+    everybody = {contoso.samba.guid(staff(number)) for number in range(1, 25)}
+    assert everybody <= members
+    assert contoso.samba.guid(f"CN=Cloud Staff,{GROUPS}") not in members
+    computers = f"CN=Domain Computers,CN=Users,{contoso.samba.base}"
+    guests = await directory.members(computers, nested=nested)
+    assert everybody.isdisjoint(guests)
 
 
 async def test_a_full_read_describes_each_person(

@@ -148,9 +148,13 @@ async def test_a_changed_object_is_read_again_before_it_is_judged():
     assert [each.id for each in records] == ["u8", "u1", "u9"]
 
 
-async def test_a_scope_that_names_what_is_not_there_reads_nothing():
+@pytest.mark.parametrize(
+    "where", ["organizational_units", "one_level", "excepted", "groups"]
+)
+async def test_a_scope_that_names_what_is_not_there_reads_nothing(where: str):
     gone = "OU=Gone,DC=contoso,DC=com"
-    scope = ScopeProgram(types=("user",), organizational_units=(PEOPLE, gone))
+    fields = {"organizational_units": (PEOPLE,), where: (gone,)}
+    scope = ScopeProgram(types=("user",), **fields)
     domain = Domain([entry("u1")])
 
     records, closing = await answered(domain, request(scope=scope))

@@ -100,6 +100,35 @@ def test_a_scope_program_holds_the_types_and_filters_of_its_job(tmp_path):
     )
 
 
+ONE_LEVEL = """
+kind: Scope
+name: desk
+organizationalUnits:
+  - {oneLevel: "OU=Desk,DC=contoso,DC=com"}
+  - "OU=Staff,DC=contoso,DC=com"
+except: ["OU=Z,DC=contoso,DC=com", "OU=Old,DC=contoso,DC=com"]
+---
+kind: Job
+name: desk
+domain: contoso.com
+scope: desk
+mappings: [ad-user-to-scim]
+"""
+
+
+def test_a_unit_counts_with_its_subtree_or_for_one_level_or_not_at_all(tmp_path):
+    scope = registered(tmp_path, desk=ONE_LEVEL).programs["desk"].scope
+    assert scope.organizational_units == ("OU=Staff,DC=contoso,DC=com",)
+    assert scope.one_level == ("OU=Desk,DC=contoso,DC=com",)
+    assert scope.excepted == ("OU=Old,DC=contoso,DC=com", "OU=Z,DC=contoso,DC=com")
+
+
+def test_a_scope_of_one_level_only_is_not_the_whole_domain(tmp_path):
+    text = ONE_LEVEL.replace('  - "OU=Staff,DC=contoso,DC=com"\n', "")
+    scope = registered(tmp_path, desk=text).programs["desk"].scope
+    assert scope.organizational_units == ()
+
+
 def test_the_order_of_documents_and_fields_does_not_matter(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

@@ -63,3 +63,13 @@ def test_scope_and_attributes_count():
     ]
     digests = {program_digest(each) for each in (job(), *others)}
     assert len(digests) == 5
+
+
+def test_what_counts_one_level_or_not_at_all_counts():
+    whole = job()
+    scopes = [
+        msgspec.structs.replace(whole.scope, **{each: ("OU=C,DC=x",)})
+        for each in ("one_level", "excepted")
+    ]
+    programs = [whole, *(msgspec.structs.replace(whole, scope=it) for it in scopes)]
+    assert len({program_digest(each) for each in programs}) == 3

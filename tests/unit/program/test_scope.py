@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from cloudforest.model.ports import Entry
 from cloudforest.model.program import ScopeProgram, TypeFilter
@@ -55,6 +56,46 @@ def test_the_subtree_of_an_organizational_unit_is_in():
 
 def test_without_organizational_units_the_whole_domain_is_in():
     assert verdict(program(None), entry("CN=Zoë,DC=contoso,DC=com")) is None
+
+
+def test_of_one_level_only_what_lies_directly_in_the_unit_is_in():
+    scope = structs.replace(program([]), one_level=("ou=people,dc=CONTOSO,dc=com",))
+    assert verdict(scope, entry(f"CN=Zoë,{PEOPLE}")) is None
+    below = entry(f"CN=Zoë,OU=Sales,{PEOPLE}")
+    assert verdict(scope, below) == "organizationalUnits"
+    assert verdict(scope, entry(f"CN=Zoë,{GROUPS}")) == "organizationalUnits"
+    both = structs.replace(scope, organizational_units=(f"OU=Sales,{PEOPLE}",))
+    assert verdict(both, below) is None
+    assert verdict(both, entry(f"CN=Zoë,{PEOPLE}")) is None
+    assert verdict(both, entry(f"CN=Zoë,OU=HR,{PEOPLE}")) == "organizationalUnits"
+
+
+@pytest.mark.parametrize("units", [(PEOPLE,), None])
+def test_what_lies_below_an_excepted_unit_is_out(units):
+    scope = structs.replace(program(units), excepted=(f"ou=LEAVERS,{PEOPLE}",))
+    assert verdict(scope, entry(f"CN=Zoë,OU=Sales,{PEOPLE}")) is None
+    for dn in (f"CN=Zoë,OU=Leavers,{PEOPLE}", f"CN=Zoë,OU=2024,OU=Leavers,{PEOPLE}"):
+        assert verdict(scope, entry(dn)) == "except"
+    held = [each.text for each in Scope(scope, ResolvedScope()).clauses(entry(dn))]
+    assert held[-1] == "except"
+
+
+def test_a_group_that_the_scope_names_is_in_also_below_an_excepted_unit():
+    scope = structs.replace(program(groups=(CLOUD,)), excepted=(GROUPS,))
+    resolved = ResolvedScope({"g9": frozenset({"g1"})})
+    named = entry(CLOUD, guid="g9", kind="group", classes=("group",))
+    assert verdict(scope, named, resolved) is None
+    assert verdict(scope, entry(f"CN=a,{PEOPLE}"), resolved) is None
+
+
+def test_one_level_and_excepted_units_are_where_they_are_now():
+    scope = structs.replace(
+        program([]), one_level=(PEOPLE,), excepted=(f"OU=Old,{PEOPLE}",)
+    )
+    now = {PEOPLE: GROUPS, f"OU=Old,{PEOPLE}": "OU=Old,DC=contoso,DC=com"}
+    resolved = ResolvedScope(names=now)
+    assert verdict(scope, entry(f"CN=a,{GROUPS}"), resolved) is None
+    assert verdict(scope, entry(f"CN=a,{PEOPLE}"), resolved) == "organizationalUnits"
 
 
 def test_with_groups_only_their_members_are_in():
@@ -233,7 +274,7 @@ def test_what_the_scope_rests_on_and_the_object_shows_is_seen():
 
 
 def test_units_are_where_they_are_now():
-    moved = ResolvedScope(units=(GROUPS,))
+    moved = ResolvedScope(names={PEOPLE: GROUPS})
     assert verdict(program(), entry(f"CN=a,{GROUPS}"), moved) is None
     assert verdict(program(), entry(f"CN=a,{PEOPLE}"), moved) == "organizationalUnits"
 

@@ -79,6 +79,14 @@ def sid_text(raw: bytes) -> str:
     return "-".join(["S", str(raw[0]), str(authority), *parts])
 
 
+def relative_id(sid: str) -> str | None:
+    """Return what is left of the SID of a domain's object without its domain's.
+
+    It is what primaryGroupID holds ([MS-ADA3]).
+    """
+    return sid.rpartition("-")[2] if sid.startswith("S-1-5-21-") else None
+
+
 def text(attribute: str, raw: bytes) -> str:
     """Return a value as text: GUIDs and SIDs in their form, other binary in base64.
 

@@ -21,9 +21,6 @@ class Bound:
     guids: Mapping[str, str]
     names: Mapping[str, str]
 
-    def named(self, written: Iterable[str]) -> tuple[str, ...]:
-        return tuple(self.names[dn] for dn in written)
-
 
 def _refuse_others(request: SyncRequest, found: Mapping[str, str]) -> None:
     for dn, guid in found.items():
@@ -57,7 +54,7 @@ async def bound(request: SyncRequest, directory: Directory) -> Bound:
     Half a scope would look like people who have left.
     """
     scope = request.scope
-    wanted = [*(scope.organizational_units or ()), *scope.groups]
+    wanted = [*scope.places, *scope.groups]
     found = await directory.resolve(wanted) if wanted else {}
     _refuse_others(request, found)
     held = {dn: guid for dn, guid in request.bindings.items() if dn not in found}

@@ -134,13 +134,13 @@ async def _members(
 def _resolved(
     request: SyncRequest, it: Bound, groups: Mapping[str, GroupMembers]
 ) -> ResolvedScope:
-    units, known = request.scope.organizational_units, frozenset(request.nested)
+    known = frozenset(request.nested)
     return ResolvedScope(
         groups={guid: each.ids for guid, each in groups.items()},
         partial=frozenset(
             guid for guid, each in groups.items() if not _is_whole(each, known)
         ),
-        units=None if units is None else it.named(units),
+        names=it.names,
     )
 
 

@@ -22,17 +22,23 @@ T = TypeVar("T")
 
 def scopes_are_readable(tree: Tree) -> Iterator[Complaint]:
     for scope in tree.of("Scope"):
-        for key in ("organizationalUnits", "groups"):
-            names = scope.content.get(key, [])
-            for index, text in enumerate(names if isinstance(names, list) else []):
-                yield from _Reader(scope, (key, index), text).read(
-                    "dn-syntax", parse_dn
-                )
+        for path, text in _names(scope):
+            yield from _Reader(scope, path, text).read("dn-syntax", parse_dn)
         for kind, text in scope.content.get("filters", {}).items():
             reader = _Reader(scope, ("filters", kind), text)
             yield from reader.read(
                 "filter-syntax", parse_filter, reads=filter_attributes
             )
+
+
+def _names(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
+    for key in ("organizationalUnits", "except", "groups"):
+        names = scope.content.get(key, [])
+        for index, each in enumerate(names if isinstance(names, list) else []):
+            if isinstance(each, str):
+                yield (key, index), each
+            else:
+                yield (key, index, "oneLevel"), each["oneLevel"]
 
 
 def mappings_are_readable(tree: Tree) -> Iterator[Complaint]:

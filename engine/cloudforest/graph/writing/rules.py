@@ -94,7 +94,12 @@ def _disable(mappings: Iterable[dict[str, Any]], kind: str) -> None:
 
 def _put_where(raw: dict[str, Any], rule: ReadRule, scope: Scope) -> None:
     units, was = scope.organizational_units, rule.scope["organizationalUnits"]
-    listed = [] if isinstance(units, str) else list(units)
+    listed = [] if units == "all" else [each for each in units if isinstance(each, str)]
+    if scope.excepted or len(listed) < len([] if units == "all" else units):
+        raise Refused(
+            f"The scope {scope.name} takes one level of an organizational unit, or all "
+            "but some of it, and a rule of Graph takes whole subtrees; name these."
+        )
     moved = not _same(listed, [] if was == "all" else was)
     if moved:
         inner = raw.get("containerFilter") or {}

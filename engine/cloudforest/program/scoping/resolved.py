@@ -11,12 +11,12 @@ from functools import cached_property
 class ResolvedScope:
     """The scope's groups, each with its members, nested ones if asked: objectGUIDs.
 
-    `units` are the DNs of its OUs as they are now; None: as they were written.
+    `names` are the DNs of its OUs as they are now, by those that were written.
     `partial` are the groups that may have other members than these.
     """
 
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    units: tuple[str, ...] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
     partial: frozenset[str] = frozenset()
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,6 +53,10 @@ def _names(entry: Entry) -> tuple[str, ...] | None:
         return None
 
 
+def _is_in(names: tuple[str, ...], subtrees: Iterable[tuple[str, ...]]) -> bool:
+    return any(is_below(names, each) for each in subtrees)
+
+
 def _shown(entry: Entry, names: AbstractSet[str]) -> frozenset[str]:
     return frozenset(name for name in names if entry.attributes.get(name))
 
@@ -64,11 +68,27 @@ class Scope:
     program: ScopeProgram
     resolved: ResolvedScope
 
+    def _now(self, written: Iterable[str]) -> list[tuple[str, ...]]:
+        return [parse_dn(self.resolved.names.get(each, each)) for each in written]
+
     @cached_property
-    def _bases(self) -> list[tuple[str, ...]] | None:
-        written = self.program.organizational_units
-        units = written if self.resolved.units is None else self.resolved.units
-        return None if written is None else [parse_dn(each) for each in units or ()]
+    def _subtrees(self) -> list[tuple[str, ...]]:
+        return self._now(self.program.organizational_units or ())
+
+    @cached_property
+    def _parents(self) -> frozenset[tuple[str, ...]]:
+        return frozenset(self._now(self.program.one_level))
+
+    @cached_property
+    def _excepted(self) -> list[tuple[str, ...]]:
+        return self._now(self.program.excepted)
+
+    def _places(self, names: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+        if self.program.organizational_units is not None:
+            placed = names[1:] in self._parents or _is_in(names, self._subtrees)
+            yield "organizationalUnits", placed
+        if self._excepted:
+            yield "except", not _is_in(names, self._excepted)
 
     @cached_property
     def _filters(self) -> dict[ObjectType, _Filter]:
@@ -88,9 +108,8 @@ class Scope:
         yield f"excluded: {excluded}" if excluded else "excluded", excluded is None
         yield f"type: {entry.type or 'other'}", entry.type in self.program.types
         is_named_only = bool(self.program.groups) and entry.type == "group"
-        if self._bases is not None and not is_named_only:
-            placed = any(is_below(names or (), base) for base in self._bases)
-            yield "organizationalUnits", placed
+        if not is_named_only:
+            yield from self._places(names or ())
         if self.program.groups:
             let_in = self.resolved.groups if is_named_only else self.resolved.members
             yield "groups", entry.guid in let_in
@@ -101,7 +120,7 @@ class Scope:
         """Return the clause that keeps an object out; None: it is in scope.
 
         For example `excluded: computer`, `type: contact`, `organizationalUnits`,
-        `groups`, `filters.user`; never a value.
+        `except`, `groups`, `filters.user`; never a value.
         """
         return next((name for name, holds in self._steps(entry) if not holds), None)
 

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 def _bound(scope: ScopeProgram, bindings: dict[str, str]) -> dict[str, str]:
-    named = {*(scope.organizational_units or ()), *scope.groups}
+    named = {*scope.places, *scope.groups}
     return {dn: guid for dn, guid in bindings.items() if dn in named}
 
 

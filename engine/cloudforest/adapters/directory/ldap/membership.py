@@ -1,5 +1,8 @@
 """Who the members of a group are, nested ones too if asked.
 
+Also those whose primary group it is, as Domain Users is of almost everybody: `member`
+does not name them.
+
 The controller's own rule for membership through any number of groups
 (LDAP_MATCHING_RULE_IN_CHAIN, [MS-ADTS] 3.1.1.3.4.4.3) judges object by object: a minute
 for 5,000 contacts on Samba. So groups are followed here, one level at a time.
@@ -7,9 +10,10 @@ for 5,000 contacts on Samba. So groups are followed here, one level at a time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cloudforest.adapters.directory import values
 from cloudforest.adapters.directory.entries import Found
 from cloudforest.adapters.directory.ldap import emptiness, filters, search
 from cloudforest.adapters.directory.ldap.session.session import Session
@@ -36,8 +40,8 @@ class _Reading:
     def read(self, groups: Collection[str]) -> None:
         """Read the members of the groups with these DNs."""
         lookups = [Lookup(by="dn", value=dn) for dn in groups]
-        asked = ["objectGUID", _MEMBER]
-        read = 0
+        asked = ["objectGUID", "objectSid", _MEMBER]
+        read, ids = 0, set[str]()
         for each in search.objects(
             self.session, self.base, lookups=lookups, attributes=asked
         ):
@@ -45,7 +49,16 @@ class _Reading:
             self.members.update(each.members)
             if not each.members:
                 self.bare.add(_guid(each))
+            sids = each.attributes.get("objectsid", ())
+            ids.update(filter(None, map(values.relative_id, sids)))
         self.missed |= read < len(groups)
+        self._read_primary(sorted(ids))
+
+    def _read_primary(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), search.LOOKUPS):
+            some = filters.primary_in(ids[start : start + search.LOOKUPS])
+            found = search.found_below(self.session, self.base, filter=some)
+            self.members.update(map(_guid, found))
 
     def groups_in(self, groups: Collection[str]) -> Iterator[Found]:
         """Yield the groups that are members of one of these."""

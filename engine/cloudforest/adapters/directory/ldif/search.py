@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from cloudforest.model.ports import GroupMembers, Kind
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 
-_GROUP = attributes(["objectguid", "objectclass", "member"])
+_GROUP = attributes(["objectguid", "objectclass", "objectsid", "member"])
+_PRIMARY = attributes(["objectguid", "primarygroupid"])
 _GUID = attributes(["objectguid"])
 _CONTAINERS = frozenset({"organizationalunit", "container", "builtindomain"})
 _WORDS = frozenset({"objectclass", "isdeleted"})
@@ -155,19 +156,27 @@ def named(
             yield _found(record, index, wanted)
 
 
-def _groups(
-    path: Path, index: Index, guids: AbstractSet[bytes]
-) -> Iterator[Sequence[str]]:
-    """Yield the members of those of the objects that are groups."""
+def _groups(path: Path, index: Index, guids: AbstractSet[bytes]) -> Iterator[Found]:
+    """Yield those of the objects that are groups, with their members."""
     for record in _records(path):
         if record.values(_GUID)["objectguid"][0] in guids:
             found = _found(record, index, _GROUP)
             if "group" in map(str.lower, found.attributes["objectclass"]):
-                yield found.members
+                yield found
+
+
+def _primary_members(path: Path, groups: Iterable[Found]) -> Iterator[str]:
+    """Yield those whose primary group is one of these."""
+    sids = (sid for each in groups for sid in each.attributes.get("objectsid", ()))
+    ids = {id_.encode() for sid in sids if (id_ := values.relative_id(sid))}
+    for record in _records(path) if ids else ():
+        held = record.values(_PRIMARY)
+        if not ids.isdisjoint(held.get("primarygroupid", ())):
+            yield values.guid_text(held["objectguid"][0])
 
 
 def members(path: Path, index: Index, *, group: str, nested: bool) -> GroupMembers:
-    """Return the members of a group; each level of nesting is one pass.
+    """Return the members of a group; each level of nesting is two passes.
 
     An export does not say whether a group without members has none.
     """
@@ -178,8 +187,9 @@ def members(path: Path, index: Index, *, group: str, nested: bool) -> GroupMembe
     whole = index.complete
     while frontier:
         level = list(_groups(path, index, frontier))
-        whole &= all(level)
-        direct = frozenset(each for some in level for each in some)
+        whole &= all(each.members for each in level)
+        direct = frozenset(member for each in level for member in each.members)
+        direct |= frozenset(_primary_members(path, level))
         found |= direct
         below = frozenset(uuid.UUID(each).bytes_le for each in direct)
         frontier = below - seen if nested else frozenset()

@@ -6,7 +6,8 @@ from cloudforest.adapters.directory.ldap.filters.lookups import (
     any_of,
     groups_in,
     of_kind,
+    primary_in,
 )
 from cloudforest.adapters.directory.ldap.filters.pushed import pushed
 
-__all__ = ["any_of", "groups_in", "of_kind", "pushed"]
+__all__ = ["any_of", "groups_in", "of_kind", "primary_in", "pushed"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cloudforest.base.errors import Rejected
 from cloudforest.model.messages import Lookup
@@ -58,6 +58,12 @@ def any_of(lookups: Sequence[Lookup]) -> str | None:
     """Return one filter for all lookups; None when none of them can exist."""
     parts = [part for lookup in lookups if (part := _one(lookup)) is not None]
     return f"(|{''.join(parts)})" if parts else None
+
+
+def primary_in(relative_ids: Iterable[str]) -> str:
+    """Return a filter for those whose primary group has one of these relative ids."""
+    parts = "".join(f"(primaryGroupID={each})" for each in relative_ids)
+    return f"(&(objectClass=user)(|{parts}))"
 
 
 def groups_in(names: Sequence[str]) -> str:
