@@ -153,6 +153,8 @@ def test_what_has_no_equivalent_says_why(operator, values, reason):
     ("text", "reason"),
     [
         ("a lt 3", "no operator for a lt"),
+        ("userAccountControl has 2", "no operator for useraccountcontrol has"),
+        ('a[value sw "x"]', "one value of a that meets all"),
         ("not (a gt 3)", "no operator for not a gt"),
         ('a gt "x"', "no operator"),
         ("a pr and not (a pr)", "never be true"),

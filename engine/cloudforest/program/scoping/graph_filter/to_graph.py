@@ -59,6 +59,11 @@ def _alternatives(
             )
         case Compare():
             return [(each,) for each in _clauses(tree, spelling, negated=negated)]
+        case ValuePath(attribute=name):
+            raise SyntaxFault(
+                f"Graph can't ask for one value of {spelling(name)} that meets all of "
+                "the conditions in brackets."
+            )
 
 
 def _limited(groups: list[Group]) -> list[Group]:
