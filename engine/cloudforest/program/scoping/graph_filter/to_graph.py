@@ -53,10 +53,6 @@ def _alternatives(
         case Present(attribute=name):
             said = IS_NULL if negated else IS_NOT_NULL
             return [(GraphClause(attribute=spelling(name), operator=said),)]
-        case ValuePath(attribute=name):
-            raise SyntaxFault(
-                f"{name}[…] asks for one value of several, which Graph has not."
-            )
         case Compare():
             return [(each,) for each in _clauses(tree, spelling, negated=negated)]
         case ValuePath(attribute=name):
