@@ -55,6 +55,17 @@ class MemoryTarget:
             == comparable(path, value)
         )
 
+    async def taken(
+        self, resource_type: str, path: str, values: Sequence[str]
+    ) -> frozenset[str]:
+        self.requests += 1
+        held = {
+            comparable(path, str(resource.values.get(path, "")))
+            for resource in self.held.values()
+            if resource.resource_type == resource_type
+        }
+        return frozenset(each for each in values if comparable(path, each) in held)
+
     async def member_ids(self, resource_type: str, resource: str) -> frozenset[str]:
         self.requests += 1
         return frozenset(self._find(resource_type, resource).members)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from cloudforest.base.canonical import digest
 from cloudforest.model.program import AttributeProgram, JobProgram, ObjectType, Rule
 from cloudforest.model.provisioning import SourceRow
 from cloudforest.program.attribute import Desired, compile_program
-from cloudforest.program.expressions.facts import impure_functions
+from cloudforest.program.expressions.evaluate import NOWHERE, Setting
+from cloudforest.program.expressions.facts import UNIQUE, impure_functions, uses
 
 ACTIVE = "active"
 """What is false for who may not come in (RFC 7643, 4.1.1)."""
@@ -22,8 +24,9 @@ class Mapper:
     `matching` are the rules to match by, first one first. `references` are the
     single-valued ones (manager); memberships come as records of their own, and
     `members` is the rule for them, if this type has any. `drawn` are the paths of
-    values that are another one each time (RandomString). `digest` is that of the rules,
-    `paths` all that is ever compared.
+    values that are another one each time (RandomString), `unique` those whose value is
+    chosen by what the target has. `digest` is that of the rules, `paths` all that is
+    ever compared.
     """
 
     program: AttributeProgram
@@ -33,6 +36,8 @@ class Mapper:
     members: Rule | None
     drawn: frozenset[str]
     digest: str
+    unique: tuple[str, ...] = ()
+    setting: Setting = NOWHERE
 
     @property
     def resource_type(self) -> str:
@@ -52,11 +57,11 @@ class Mapper:
         )
 
 
-def _mapper(program: AttributeProgram) -> Mapper:
+def _mapper(program: AttributeProgram, setting: Setting) -> Mapper:
     references = [rule for rule in program.rules if rule.reference]
     return Mapper(
         program=program,
-        desire=compile_program(program),
+        desire=compile_program(program, setting),
         matching=tuple(
             sorted(
                 (rule for rule in program.rules if rule.matching_priority > 0),
@@ -69,8 +74,16 @@ def _mapper(program: AttributeProgram) -> Mapper:
             rule.target for rule in program.rules if impure_functions(rule.expression)
         ),
         digest=digest(program.rules),
+        unique=tuple(
+            rule.target for rule in program.rules if uses(rule.expression, UNIQUE)
+        ),
+        setting=setting,
     )
 
 
-def mappers(program: JobProgram) -> dict[ObjectType, Mapper]:
-    return {each.source: _mapper(each) for each in program.mappings}
+def mappers(
+    program: JobProgram, now: datetime | None = None
+) -> dict[ObjectType, Mapper]:
+    """Return the mappers by type of object; who maps says what time it is."""
+    setting = Setting(now=now)
+    return {each.source: _mapper(each, setting) for each in program.mappings}

@@ -139,7 +139,7 @@ class Matcher:
         if self.asked[kind] <= ASK_SINGLY and kind not in self.pictured:
             matches = await self._ask(mapper, wanted)
         if matches is None:
-            await self._picture(mapper)
+            await self.picture(mapper)
             matches = await self._search(mapper, wanted)
         return await unowned(self.run, matches)
 
@@ -147,7 +147,7 @@ class Matcher:
         self, mapper: Mapper, resources: Sequence[str]
     ) -> dict[str, TargetResource]:
         """Return those of the resources that the target holds, by their id."""
-        await self._picture(mapper)
+        await self.picture(mapper)
         return await self.run.store.pictured(
             self.run.picture, mapper.resource_type, resources
         )
@@ -166,12 +166,12 @@ class Matcher:
                 matches[each.id] = Ambiguous(f"match-refused: {refusal.reason}")
         return matches
 
-    async def _picture(self, mapper: Mapper) -> None:
+    async def picture(self, mapper: Mapper) -> None:
         """Store all resources of the type, once in a cycle."""
         kind = mapper.resource_type
         if kind in self.pictured:
             return
-        paths = [rule.target for rule in mapper.matching]
+        paths = [*(rule.target for rule in mapper.matching), *mapper.unique]
         try:
             async for batch in _batches(self.run.target.resources(kind, mapper.paths)):
                 await self.run.store.save_snapshot(self.run.picture, kind, batch, paths)

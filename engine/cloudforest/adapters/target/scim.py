@@ -29,6 +29,10 @@ NAMES = ("externalId", "userName", "displayName")
 """By which of its values a resource is looked up whose creation was not answered."""
 
 
+ASKED_AT_ONCE = 20
+"""Values in one filter: longer URLs are refused by some servers."""
+
+
 class ScimTarget:
     """`base_url` is where the service answers, also when the target is embedded."""
 
@@ -74,6 +78,17 @@ class ScimTarget:
             if has_value(each, path, value)
         }
         return tuple(found.values())
+
+    async def taken(
+        self, resource_type: str, path: str, values: Sequence[str]
+    ) -> frozenset[str]:
+        found: set[str] = set()
+        for start in range(0, len(values), ASKED_AT_ONCE):
+            asked = values[start : start + ASKED_AT_ONCE]
+            query = {"filter": " or ".join(equality(path, each) for each in asked)}
+            async for resource in self._service.every(resource_type, query):
+                found |= {each for each in asked if has_value(resource, path, each)}
+        return frozenset(found)
 
     async def member_ids(self, resource_type: str, resource: str) -> frozenset[str]:
         path = await self._service.path(resource_type, resource)

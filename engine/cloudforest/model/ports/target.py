@@ -34,6 +34,12 @@ class Target(Protocol):
         """Return the resources whose `path` equals `value`."""
         ...
 
+    async def taken(
+        self, resource_type: str, path: str, values: Sequence[str]
+    ) -> frozenset[str]:
+        """Return those of the values that some resource has at `path`."""
+        ...
+
     async def member_ids(self, resource_type: str, resource: str) -> frozenset[str]: ...
 
     async def create(self, resource_type: str, values: Flat) -> str:

@@ -53,7 +53,10 @@ def examine(
     prior: Effect | None,
     now: datetime,
 ) -> Item | Effect:
-    """Map an object, or escrow it when that can't be done."""
+    """Map an object, or escrow it when that can't be done.
+
+    Raises ObjectIgnored when the mapping leaves it as it is.
+    """
     blank = blank_effect(row, mapper, link, prior)
     if link is not None and link.anchor != row.anchor:
         return _held_back(blank, prior, ANCHOR_CHANGED, now)
@@ -85,6 +88,12 @@ def held(item: Item, now: datetime) -> Effect | None:
     if prior is None or not is_held(prior, now):
         return None
     return prior if prior.desired == item.digest else None
+
+
+def needs_choice(item: Item, match: Match) -> bool:
+    """Tell whether the object is to be created, with a value of its own."""
+    new = item.link is None and item.matched is None and match is None
+    return new and bool(item.desired.candidates)
 
 
 def _unmatched(item: Item, reason: str, now: datetime) -> Effect:

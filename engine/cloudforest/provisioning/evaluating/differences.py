@@ -17,6 +17,7 @@ from cloudforest.model.provisioning import (
     TargetResource,
 )
 from cloudforest.program.attribute import changes, unchanged
+from cloudforest.program.faults import MappingFault
 from cloudforest.provisioning.evaluating.item import Item, identifier
 from cloudforest.provisioning.mapper import ACTIVE, Mapper
 
@@ -58,10 +59,13 @@ def guards(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
 
 
 def _creation(item: Item) -> Effect:
-    rules = item.mapper.program.rules
+    """Create with the unique values that were chosen; raises MappingFault for none."""
+    if isinstance(item.chosen, MappingFault):
+        raise item.chosen
+    values = item.desired.values | item.chosen
     return replace(
         item.effect(),
-        changes=changes({}, item.desired.values, rules, creating=True),
+        changes=changes({}, values, item.rules, creating=True),
         guards=("creates",),
     )
 
@@ -107,7 +111,8 @@ def adopted_changes(
 
 
 def _adoption(item: Item, found: TargetResource) -> Effect:
-    ours = item.link.written if item.link else ()
+    written = item.link.written if item.link else {}
+    ours = [path for path in written if path not in item.desired.ignored]
     whole = adopted_changes(item.mapper, item.desired.values, found, ours)
     return replace(
         item.effect(),
@@ -131,8 +136,7 @@ def _difference(item: Item, link: Link) -> Effect | None:
         for path, value in link.written.items()
         if path not in item.mapper.references
     }
-    rules = item.mapper.program.rules
-    changed = changes(before, item.desired.values, rules, creating=False)
+    changed = changes(before, item.desired.values, item.rules, creating=False)
     changed += _returned(item.mapper, link)
     if not changed:
         return None

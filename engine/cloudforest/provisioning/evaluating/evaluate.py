@@ -101,11 +101,12 @@ def _waiting(evaluation: Evaluation) -> tuple[Tripped, ...]:
 
 async def evaluate(run: Run) -> Evaluated:
     """Fill the outbox with what this cycle is to write; write nothing to the target."""
+    now = run.clock()
     evaluation = Evaluation(
         run=run,
-        mappers=mappers(run.program),
+        mappers=mappers(run.program, now),
         matcher=Matcher(run),
-        now=run.clock(),
+        now=now,
         digest=settled_digest(run),
         standing=await standing(run),
         first=not await run.store.has_finished(run.job.name, run.job.target),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,12 +14,14 @@ from cloudforest.model.program import Rule
 from cloudforest.model.provisioning import (
     PHASE_WRITE,
     Effect,
+    Flat,
     Link,
     SourceRow,
     TargetResource,
 )
 from cloudforest.program.attribute import Desired
 from cloudforest.program.expressions.reads import attributes_of
+from cloudforest.program.faults import MappingFault
 from cloudforest.provisioning.mapper import Mapper
 
 
@@ -28,7 +30,8 @@ class Item:
     """One object, with all that is known of it.
 
     `prior` is what the outbox held for it; `matched` the resource it is to adopt, or
-    is linked to and to be compared with.
+    is linked to and to be compared with. `chosen` are the unique values of a creation,
+    or why there is none.
     """
 
     row: SourceRow
@@ -37,6 +40,15 @@ class Item:
     link: Link | None = None
     prior: Effect | None = None
     matched: TargetResource | None = None
+    chosen: Flat | MappingFault = field(default_factory=dict)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the rules that say something of this object."""
+        rules, ignored = self.mapper.program.rules, self.desired.ignored
+        if not ignored:
+            return rules
+        return tuple(each for each in rules if each.target not in ignored)
 
     @cached_property
     def digest(self) -> str:
@@ -49,7 +61,9 @@ class Item:
         values = {
             path: wanted[path] for path in wanted if path not in self.mapper.drawn
         }
-        whole = (self.mapper.digest, resource, values)
+        whole: tuple[Any, ...] = (self.mapper.digest, resource, values)
+        if self.desired.candidates:
+            whole = (*whole, self.desired.candidates)
         return hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
 
     def effect(self) -> Effect:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace as altered
+from functools import partial
 
 from msgspec.structs import replace
 
 from cloudforest.model.provisioning import Effect, EvaluatedRows, SourceRow
+from cloudforest.program.faults import ObjectIgnored
 from cloudforest.provisioning.evaluating.deciding import (
     decide,
     decide_references,
     examine,
     held,
+    needs_choice,
 )
 from cloudforest.provisioning.evaluating.doubted import look_again
 from cloudforest.provisioning.evaluating.evaluation import (
@@ -28,24 +31,36 @@ from cloudforest.provisioning.evaluating.relations.references import (
     with_references,
 )
 from cloudforest.provisioning.matching import Match, Wanted
+from cloudforest.provisioning.uniqueness import Choosing, Chosen, choose
 
 Effects = Mapping[str, Effect]
 HELD = frozenset({"in", "unknown"})
 
 
+def _unless_ignored(examined: Callable[[], Item | Effect]) -> Item | Effect | None:
+    try:
+        return examined()
+    except ObjectIgnored:
+        return None
+
+
 async def _examined(
     evaluation: Evaluation, rows: Sequence[SourceRow], prior: Effects
-) -> list[Item | Effect]:
+) -> list[Item | Effect | None]:
+    """Map the objects; None is one that the mapping leaves as it is."""
     run = evaluation.run
     links = await run.store.links(run.job.target, [row.id for row in rows])
     looked = await look_again(evaluation, rows, links)
     examined = [
-        examine(
-            row,
-            evaluation.mappers[row.type],
-            link=None if row.id in looked.gone else links.get(row.id),
-            prior=prior.get(row.id),
-            now=evaluation.now,
+        _unless_ignored(
+            partial(
+                examine,
+                row,
+                evaluation.mappers[row.type],
+                link=None if row.id in looked.gone else links.get(row.id),
+                prior=prior.get(row.id),
+                now=evaluation.now,
+            )
         )
         for row in rows
     ]
@@ -68,6 +83,25 @@ async def _matches(evaluation: Evaluation, items: Sequence[Item]) -> dict[str, M
         ]
         matches |= await evaluation.matcher.match(mapper, wanted)
     return matches
+
+
+async def _with_choices(
+    evaluation: Evaluation, items: Sequence[Item], matches: Mapping[str, Match]
+) -> list[Item]:
+    """Choose the unique values of those who are to be created."""
+    chosen: Chosen = {}
+    for mapper in evaluation.mappers.values():
+        waiting = [
+            Choosing(id=item.row.id, candidates=item.desired.candidates)
+            for item in items
+            if item.mapper is mapper and needs_choice(item, matches.get(item.row.id))
+        ]
+        if waiting:
+            chosen |= await choose(evaluation.matcher, mapper, waiting)
+    return [
+        altered(each, chosen=chosen[each.row.id]) if each.row.id in chosen else each
+        for each in items
+    ]
 
 
 def _named(item: Item) -> Iterator[str]:
@@ -118,6 +152,10 @@ async def _evaluate_items(
     kept = {item.row.id: effect for item in items if (effect := held(item, now))}
     free = [item for item in items if item.row.id not in kept]
     matches = await _matches(evaluation, free)
+    given = {
+        each.row.id: each for each in await _with_choices(evaluation, free, matches)
+    }
+    items = [given.get(each.row.id, each) for each in items]
     ends = await _ends(evaluation, items)
     effects: list[Effect] = []
     for item in items:
@@ -135,22 +173,29 @@ async def _evaluate_items(
 async def _evaluate_held(
     evaluation: Evaluation, rows: Sequence[SourceRow], prior: Effects
 ) -> EvaluatedRows:
-    """Return what a batch of objects in scope needs, counted."""
+    """Return what a batch of objects in scope needs, counted.
+
+    Who is ignored stays unsettled: time may change it, without a change of the object.
+    """
     mapped = [row for row in rows if row.type in evaluation.mappers]
     evaluation.run.counts.skipped += len(rows) - len(mapped)
     effects: list[Effect] = []
     items: list[Item] = []
+    ignored: set[str] = set()
     for row, each in zip(
         mapped, await _examined(evaluation, mapped, prior), strict=True
     ):
-        if isinstance(each, Item):
+        if each is None:
+            ignored.add(row.id)
+        elif isinstance(each, Item):
             items.append(each)
         else:
             add_escrowed(evaluation, each, row.dn, prior.get(row.id))
             effects.append(each)
     effects += await _evaluate_items(evaluation, items, prior)
+    evaluation.run.counts.skipped += len(ignored)
     return EvaluatedRows(
-        ids=tuple(row.id for row in mapped),
+        ids=tuple(row.id for row in mapped if row.id not in ignored),
         effects=tuple(effects),
         references={item.row.id: tuple(_named(item)) for item in items},
     )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as altered
 from typing import Any
 
 from cloudforest.model.messages import Gone, InScope, Lookup, OutOfScope
 from cloudforest.model.provisioning import Effect, SourceRow
-from cloudforest.provisioning.evaluating.deciding import decide, examine, held
+from cloudforest.program.faults import ObjectIgnored
+from cloudforest.provisioning.evaluating.deciding import (
+    decide,
+    examine,
+    held,
+    needs_choice,
+)
 from cloudforest.provisioning.evaluating.item import Item
 from cloudforest.provisioning.evaluating.relations.references import (
     known_ends,
@@ -20,8 +27,9 @@ from cloudforest.provisioning.explaining.mapping import mapped
 from cloudforest.provisioning.explaining.matching import linked, matched
 from cloudforest.provisioning.explaining.step import Step, Steps, told
 from cloudforest.provisioning.mapper import Mapper, mappers
-from cloudforest.provisioning.matching import Match
+from cloudforest.provisioning.matching import Match, Matcher
 from cloudforest.provisioning.run import Run
+from cloudforest.provisioning.uniqueness import Choosing, choose
 
 
 async def _effects(run: Run, item: Item, match: Match) -> list[Effect]:
@@ -44,11 +52,26 @@ async def _decided(
     links = await run.store.links(run.job.target, [row.id])
     link = links.get(row.id)
     prior = (await run.store.effects(run.rows, [row.id])).get(row.id)
-    item = examine(row, mapper, link=link, prior=prior, now=run.clock())
+    try:
+        item = examine(row, mapper, link=link, prior=prior, now=run.clock())
+    except ObjectIgnored:
+        return {"match": linked(link)} if link else {}, []
     if isinstance(item, Effect):
         return {"match": linked(link)} if link else {}, [item]
     match, step = await matched(run, item)
+    if needs_choice(item, match):
+        item = await _chosen(run, item)
     return {"match": step}, await _effects(run, item, match)
+
+
+async def _chosen(run: Run, item: Item) -> Item:
+    """Choose as a cycle does that has given nothing away yet."""
+    waiting = Choosing(id=item.row.id, candidates=item.desired.candidates)
+    try:
+        chosen = await choose(Matcher(run), item.mapper, [waiting])
+    finally:
+        await run.store.clear_snapshot(run.picture)
+    return altered(item, chosen=chosen.get(item.row.id, {}))
 
 
 def _kept(record: InScope, stored: SourceRow | None) -> dict[str, tuple[str, ...]]:
@@ -59,7 +82,7 @@ def _kept(record: InScope, stored: SourceRow | None) -> dict[str, tuple[str, ...
 
 async def _service_steps(run: Run, record: InScope, found: Found) -> Steps:
     """Explain match, map and act."""
-    mapper = mappers(run.program).get(record.type)
+    mapper = mappers(run.program, run.clock()).get(record.type)
     if mapper is None:
         return {}
     stored = await run.store.source(run.rows, record.id)

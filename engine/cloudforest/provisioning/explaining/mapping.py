@@ -11,7 +11,7 @@ from cloudforest.model.provisioning import SourceRow
 from cloudforest.program.attribute import attributes, compile_program
 from cloudforest.program.expressions.functions.values import items
 from cloudforest.program.expressions.reads import attributes_of
-from cloudforest.program.faults import MappingFault
+from cloudforest.program.faults import AttributeIgnored, MappingFault, ObjectIgnored
 from cloudforest.provisioning.explaining.step import Step
 from cloudforest.provisioning.logbook import REDACTED
 from cloudforest.provisioning.mapper import Mapper
@@ -20,9 +20,16 @@ from cloudforest.provisioning.mapper import Mapper
 def _result(mapper: Mapper, rule: Rule, row: SourceRow) -> dict[str, Any]:
     single = replace(mapper.program, rules=(rule,))
     try:
-        desired = compile_program(single)(row)
+        desired = compile_program(single, mapper.setting)(row)
     except MappingFault as fault:
         return {"error": fault.reason}
+    except ObjectIgnored as ignored:
+        return {"outcome": ignored.outcome}
+    if rule.target in desired.ignored:
+        return {"outcome": AttributeIgnored.outcome}
+    if rule.target in desired.candidates:
+        candidates = list(desired.candidates[rule.target])
+        return {"candidates": [REDACTED] if rule.sensitive else candidates}
     values: dict[str, Any] = desired.references if rule.reference else desired.values
     result = values.get(rule.target)
     return {"result": REDACTED if rule.sensitive and result is not None else result}
