@@ -27,6 +27,7 @@ from cloudforest.model.registration import (
     Scope,
 )
 from cloudforest.program.expressions.expression import parse_expression
+from cloudforest.program.expressions.facts import REDACT, uses, with_domain
 from cloudforest.program.expressions.reads import attributes_of
 from cloudforest.program.expressions.template import parse_template
 from cloudforest.program.resource import parse_path
@@ -42,13 +43,14 @@ ALWAYS_SENSITIVE = {"password"}
 def with_programs(registration: Registration) -> Registration:
     """Return the registration with the program of each of its jobs."""
     scopes = {each.name: each for each in registration.scopes}
+    domain = registration.tenant.default_domain or ""
     mappings = {each.name: each for each in registration.mappings}
     extensions = {each.name: each.extensions for each in registration.targets}
     jobs = {
         job.name: _program(
             scopes[job.scope],
             tuple(
-                attribute_program(mappings[name], extensions[job.target])
+                attribute_program(mappings[name], extensions[job.target], domain)
                 for name in job.mappings
             ),
         )
@@ -81,10 +83,19 @@ def scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
     )
 
 
-def attribute_program(mapping: Mapping, extensions: Extensions) -> AttributeProgram:
-    """Return what a mapping means for a target with these schemas of its own."""
+def attribute_program(
+    mapping: Mapping, extensions: Extensions, domain: str
+) -> AttributeProgram:
+    """Return what a mapping means for a target with these schemas of its own.
+
+    `domain` is the tenant's, for DefaultDomain.
+    """
     entries = sorted(mapping.attribute_mappings.items())
-    rules = tuple(_rule(target, entry, extensions) for target, entry in entries)
+    rules = tuple(
+        _rule(target, entry, extensions, with_domain(parsed, domain), text)
+        for target, entry in entries
+        for text, parsed in (_expression(entry),)
+    )
     reads = {name for rule in rules for name in attributes_of(rule.expression)}
     return AttributeProgram(
         mapping=mapping.name,
@@ -107,8 +118,13 @@ def _refers(expression: Expression | None) -> bool:
             return False
 
 
-def _rule(target: str, entry: AttributeMapping, extensions: Extensions) -> Rule:
-    text, expression = _expression(entry)
+def _rule(
+    target: str,
+    entry: AttributeMapping,
+    extensions: Extensions,
+    expression: Expression,
+    text: str,
+) -> Rule:
     path = parse_path(target)
     declared = extensions.get(path.schema or "", {}).get(path.local)
     names = target in REFERENCES or (declared and declared.type == "reference")
@@ -127,7 +143,9 @@ def _rule(target: str, entry: AttributeMapping, extensions: Extensions) -> Rule:
         reference=reference,
         multi=target == "members" if reference else several,
         type=declared.type if declared else None,
-        sensitive=entry.sensitive or target in ALWAYS_SENSITIVE,
+        sensitive=(
+            entry.sensitive or target in ALWAYS_SENSITIVE or uses(expression, REDACT)
+        ),
     )
 
 

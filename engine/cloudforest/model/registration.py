@@ -43,13 +43,17 @@ class Mail(Value, frozen=True):
 
 
 class Tenant(Value, frozen=True):
-    """`log_retention` is how long the provisioning log is kept, in seconds."""
+    """`log_retention` is how long the provisioning log is kept, in seconds.
+
+    `default_domain` is what DefaultDomain gives in expressions.
+    """
 
     name: str
     scenario: str
     notify: tuple[str, ...] = ()
     log_retention: int = 30 * 86400
     mail: Mail | None = None
+    default_domain: str | None = None
 
 
 class Auth(Value, frozen=True):

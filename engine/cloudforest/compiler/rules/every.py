@@ -11,7 +11,11 @@ from cloudforest.compiler.rules.coverage import (
     mappings_match,
     nothing_is_unused,
 )
-from cloudforest.compiler.rules.flow import flows_fit
+from cloudforest.compiler.rules.flow import (
+    default_domain_is_known,
+    flows_fit,
+    unique_values_are_chosen_once,
+)
 from cloudforest.compiler.rules.formerly import former_names_are_free
 from cloudforest.compiler.rules.language import (
     mappings_are_readable,
@@ -68,6 +72,8 @@ RULES: tuple[Rule, ...] = (
     extensions_are_readable,
     mappings_fit_extensions,
     flows_fit,
+    unique_values_are_chosen_once,
+    default_domain_is_known,
 )
 
 

@@ -93,7 +93,7 @@ def _candidates(
     made = {}
     for path, each in rules.items():
         values = [_evaluated(row, [rule], ignored).get(path) for rule in each]
-        found = dict.fromkeys(value for value in values if value is not None)
+        found = dict.fromkeys(str(value) for value in values if value is not None)
         if not found and path not in ignored:
             raise MappingFault(path, f"{UNIQUE} makes no value.")
         made[path] = tuple(found)

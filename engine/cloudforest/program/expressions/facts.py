@@ -16,6 +16,8 @@ from cloudforest.program.expressions.functions.shape import Kind
 
 UNIQUE = "SelectUniqueValue"
 """The function that asks the target."""
+REDACT = "Redact"
+"""The function whose value is shown nowhere."""
 DOMAIN = "DefaultDomain"
 """The function that the compiler replaces by what the tenant says."""
 
@@ -43,6 +45,16 @@ def impure_functions(expression: Expression) -> tuple[str, ...]:
 
 def uses(expression: Expression, function: str) -> bool:
     return any(each.function == function for each in calls(expression))
+
+
+def with_domain(expression: Expression, domain: str) -> Expression:
+    """Return it with the tenant's domain in place of DefaultDomain."""
+    if not isinstance(expression, Call):
+        return expression
+    if expression.function == DOMAIN:
+        return Literally(value=domain)
+    arguments = (each and with_domain(each, domain) for each in expression.arguments)
+    return Call(function=expression.function, arguments=tuple(arguments))
 
 
 def is_constant(expression: Expression) -> bool:

@@ -140,7 +140,7 @@ def _difference(item: Item, link: Link) -> Effect | None:
     changed += _returned(item.mapper, link)
     if not changed:
         return None
-    changed += unchanged(changed, item.desired.values, rules)
+    changed += unchanged(changed, item.desired.values, item.rules)
     action = _action(changed)
     return replace(
         item.effect(),
