@@ -60,6 +60,18 @@ async def test_a_mail_address_can_be_looked_for(target):
     assert found.id == id_
 
 
+@pytest.mark.parametrize("path", ["userName", WORK_MAIL, "name.givenName"])
+async def test_many_values_are_asked_for_at_once(target, path):
+    held = [f"p{number}@contoso.com" for number in range(3)]
+    for name in held:
+        await target.create("User", {"userName": name, path: name})
+    free = [f"q{number}@contoso.com" for number in range(50)]
+    before = target.requests
+    taken = await target.taken("User", path, [*free, held[2].upper(), held[0]])
+    assert taken == {held[2].upper(), held[0]}
+    assert target.requests - before <= 6
+
+
 async def test_what_is_not_there_is_not_found(target):
     assert await target.find("User", "userName", "nobody@contoso.com", ()) == ()
 
