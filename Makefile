@@ -2,10 +2,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+SECONDS ?= 600
 # Each worker runs servers of its own; who is done takes from the other.
 WORKERS := -n 2 --dist worksteal
 
-.PHONY: run test test-long check servers bench clean
+.PHONY: run test test-long check servers bench fuzz clean
 
 run: .venv/run
 	$(BIN)/cloudforest up topologies/new-hybrid-customer --once
@@ -28,6 +29,15 @@ servers:
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks.run
+
+# Coverage-guided, for as many seconds: nothing crashes, hangs or breaks a law.
+fuzz: .venv/fuzz
+	$(BIN)/python -m tests.fuzz.expressions .venv/corpus/expressions \
+	  -max_total_time=$(SECONDS) -artifact_prefix=.venv/corpus/
+
+.venv/fuzz: .venv/dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --group fuzz
+	touch $@
 
 .venv/bin/python:
 	scripts/make-venv $(PYTHON)

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
-from cloudforest.model.program import Attribute, Call, Expression, Literally, Template
+from cloudforest.model.program import (
+    Attribute,
+    Call,
+    Expression,
+    Literally,
+    Scalar,
+    Template,
+)
 from cloudforest.program.expressions.catalog import OPERATORS
 from cloudforest.program.expressions.evaluate import (
     Evaluate,
@@ -81,22 +89,30 @@ def try_expression(text: str, attributes: Attributes, setting: Setting) -> Resul
     return _tried(compile_expression(parsed, setting), attributes)
 
 
+def _literal(value: Scalar) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{Decimal(repr(value)):f}" if isinstance(value, float) else str(value)
+
+
+def _call(call: Call) -> str:
+    parts = [written(each) if each else "" for each in call.arguments]
+    if call.function in OPERATORS:
+        return f" {call.function} ".join(parts)
+    return f"{call.function}({', '.join(parts)})"
+
+
 def written(expression: Expression) -> str:
     """Write an expression; attribute names are in lower case."""
     match expression:
-        case Literally(value=str(value)):
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
         case Literally(value=value):
-            return str(value)
+            return _literal(value)
         case Attribute(name=name):
             return f"[{name}]"
         case Template(text=text):
             return text
-        case Call(function=name, arguments=arguments):
-            parts = [written(each) if each else "" for each in arguments]
-            if name in OPERATORS:
-                return f" {name} ".join(parts)
-            return f"{name}({', '.join(parts)})"
+        case Call():
+            return _call(expression)
 
 
 def _steps(expression: Expression, results: Mapping[int, Result]) -> Step:

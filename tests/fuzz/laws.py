@@ -1,0 +1,68 @@
+"""What holds for every text that is given as an expression, and for every object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from cloudforest.program.expressions.evaluate import Setting
+from cloudforest.program.expressions.expression import parse_expression
+from cloudforest.program.expressions.facts import (
+    impure_functions,
+    is_constant,
+    kind_of,
+)
+from cloudforest.program.expressions.functions.values import MAX_TEXT
+from cloudforest.program.expressions.reads import attributes_of
+from cloudforest.program.expressions.trying import (
+    explain_expression,
+    try_expression,
+    written,
+)
+from cloudforest.program.faults import SyntaxFault
+
+SETTING = Setting(
+    now=datetime(2026, 11, 23, 12, tzinfo=UTC), taken=frozenset({"a", "ä"})
+)
+
+
+def parsed(text: str):
+    """Parse; a mistake is a fault within the text and nothing else."""
+    try:
+        return parse_expression(text)
+    except SyntaxFault as fault:
+        offset = fault.offset
+    assert 0 <= offset <= len(text), (offset, text)
+    return None
+
+
+def hold(text: str, attributes: Mapping[str, tuple[str, ...]]) -> bool:
+    """Check the laws of one expression and one object; tell whether it could be read.
+
+    Whatever it is, it is read or refused, evaluated or at fault; its result is JSON of
+    bounded size; written down, it is the same expression; what is constant is the same
+    for all.
+    """
+    expression = parsed(text)
+    if expression is None:
+        assert try_expression(text, attributes, SETTING).kind == "error"
+        return False
+    again = written(expression)
+    assert len(again) > len(text) * 4 or parsed(again) == expression, again
+    result = try_expression(text, attributes, SETTING)
+    whole = msgspec.json.encode(result.what)
+    assert len(whole) <= 8 * (MAX_TEXT + len(text) + size(attributes))
+    pure = not impure_functions(expression)
+    if pure and is_constant(expression):
+        assert not attributes_of(expression)
+        assert try_expression(text, {}, SETTING) == result
+    assert kind_of(expression)
+    if pure and not text.count("Replace"):
+        assert explain_expression(text, attributes, SETTING).result == result
+    return True
+
+
+def size(attributes: Mapping[str, tuple[str, ...]]) -> int:
+    return sum(len(each) for values in attributes.values() for each in values)

@@ -1,0 +1,81 @@
+"""The laws of the expression language, on texts that nobody would write.
+
+A sample of what `make fuzz` does for ten minutes.
+"""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.fuzz.laws import hold, parsed
+from tests.fuzz.words import LITERALS, WORDS
+
+from cloudforest.program.expressions.catalog import FUNCTIONS, OPERATORS
+from cloudforest.program.expressions.functions.shape import Function
+
+VALUES = st.text(max_size=12) | st.sampled_from(
+    ["2026-11-23", "514", "True", "cn=a,ou=b", "SABp", "S-1-5-18", "20260101000000.0Z"]
+)
+OBJECTS = st.dictionaries(
+    st.sampled_from(["a", "b", "dn"]), st.lists(VALUES, max_size=3).map(tuple)
+)
+BOUNDED = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def a_call(function: Function, inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """A call with a number of arguments that the function takes, of any kind."""
+    most = len(function.parameters) + 2 * function.cycle
+    several = st.lists(inner | st.just(""), min_size=function.minimum, max_size=most)
+    if function.name in OPERATORS:
+        return st.tuples(inner, inner).map(f" {function.name} ".join)
+    return several.map(lambda parts: f"{function.name}({', '.join(parts)})")
+
+
+def calls(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of([a_call(each, inner) for each in FUNCTIONS.values()])
+
+
+LEAVES = st.sampled_from(["[a]", "[b]", "[dn]", "[missing]", *LITERALS])
+EXPRESSIONS = st.recursive(LEAVES, calls, max_leaves=8)
+
+
+@BOUNDED
+@given(EXPRESSIONS, OBJECTS)
+def test_calls_of_every_function_keep_the_laws(text, attributes):
+    hold(text, attributes)
+
+
+@BOUNDED
+@given(st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=30), OBJECTS)
+def test_nonsense_keeps_the_laws(pieces, attributes):
+    hold("".join(pieces), attributes)
+
+
+@BOUNDED
+@given(st.text(alphabet="[](){}|?*+^$\\\"'<>=!:.-,aA1pkzZ", max_size=12), OBJECTS)
+def test_any_regular_expression_keeps_the_laws(pattern, attributes):
+    quoted = pattern.replace("\\", "\\\\").replace('"', '\\"')
+    hold(f'Replace([a], , "{quoted}", , "$1${{g}}$&")', attributes)
+
+
+@BOUNDED
+@given(st.text(alphabet="dfFghHKmMstyz%'\"\\ -:/TZ", max_size=12), VALUES)
+def test_any_date_format_keeps_the_laws(form, value):
+    quoted = form.replace("\\", "\\\\").replace('"', '\\"')
+    hold(f'FormatDateTime(Now(), "o", "{quoted}")', {})
+    hold(f'FormatDateTime([a], "{quoted}", "o")', {"a": (value,)})
+
+
+def test_most_of_what_the_strategy_makes_can_be_read():
+    """Else the laws are hardly tried."""
+    read = []
+
+    @settings(max_examples=100, deadline=None, database=None, derandomize=True)
+    @given(EXPRESSIONS)
+    def look(text):
+        read.append(parsed(text) is not None)
+
+    look()
+    assert sum(read) > len(read) / 3
