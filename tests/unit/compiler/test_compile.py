@@ -294,3 +294,30 @@ def test_a_multi_valued_attribute_as_a_whole_keeps_all_values(tmp_path):
     roles = rules["roles"]
     assert (roles.multi, roles.flow_behavior) == (True, "FlowAlways")
     assert not rules['emails[type eq "work"].value'].multi
+
+
+FUNCTIONS = """
+kind: Mapping
+name: functions
+extends: ad-user-to-scim
+attributeMappings:
+  displayName: 'Join("@", [cn], DefaultDomain())'
+  title: 'Trim(Redact([title]))'
+---
+kind: Job
+name: functions
+domain: contoso.com
+scope: everybody
+mappings: [functions]
+"""
+
+
+def test_what_only_the_tenant_knows_is_in_the_program(tmp_path):
+    tenant = VALID.replace("kind: Tenant", "kind: Tenant\ndefaultDomain: contoso.com")
+    tree = registered(tmp_path, **{"0-valid": tenant}, functions=FUNCTIONS)
+    rules = rules_of(tree, "functions", "user")
+    assert tree.tenant.default_domain == "contoso.com"
+    expression = rules["displayName"].expression
+    assert expression.arguments[-1] == Literally(value="contoso.com")
+    assert rules["displayName"].text == 'Join("@", [cn], DefaultDomain())'
+    assert (rules["title"].sensitive, rules["displayName"].sensitive) == (True, False)

@@ -158,3 +158,16 @@ def test_of_unique_values_the_first_is_expected(tmp_path):
     )
     assert unique in mapping
     assert compiled(tmp_path, more=mapping + ADA).diagnostics == ()
+
+
+def test_what_the_mapping_ignores_is_not_expected(tmp_path):
+    """Not even its default; of unique values the first one is written."""
+    mapping = MAPPING.replace(
+        '{source: "[title]", defaultValue: "-"}',
+        '{source: "IgnoreFlowIfNullOrEmpty([title])", defaultValue: "-"}\n'
+        "  nickName:\n"
+        "    source: SelectUniqueValue([title], [givenName], [cn])\n"
+        "    flowType: ObjectAddOnly",
+    )
+    ada = ADA.replace('  title: "-"', "  nickName: Ada")
+    assert [str(each) for each in compiled(tmp_path, more=mapping + ada).diagnostics] == []

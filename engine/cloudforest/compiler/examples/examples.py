@@ -20,8 +20,12 @@ from cloudforest.program.faults import MappingFault, ObjectIgnored
 
 def examples_hold(tree: Tree) -> Iterator[Complaint]:
     """Run every example; only for trees without errors."""
+    tenant = next(iter(tree.of("Tenant")), None)
+    domain = tenant.content.get("defaultDomain", "") if tenant else ""
     programs = {
-        name: attribute_program(mapping_noun(tree, mapping), extensions_of(tree, name))
+        name: attribute_program(
+            mapping_noun(tree, mapping), extensions_of(tree, name), domain
+        )
         for name in {each.content["mapping"] for each in tree.of("Example")}
         if (mapping := tree.mapping(name)) is not None
     }
@@ -75,6 +79,13 @@ def _compared(
         found = resource_of(program, subject)
     except MappingFault as fault:
         message = f'The mapping "{program.mapping}" can\'t map this object: {fault}'
+        yield Complaint("example-differs", message, example, ("mapping",))
+        return
+    except ObjectIgnored:
+        message = (
+            f'The mapping "{program.mapping}" leaves this object as it is'
+            " (IgnoreObjectFlow), and the example expects a resource."
+        )
         yield Complaint("example-differs", message, example, ("mapping",))
         return
     expected = {canonical(key): key for key in example.content["resource"]}

@@ -48,7 +48,8 @@ def resource_of(program: AttributeProgram, subject: Subject) -> dict[str, Any]:
     desired = compile_program(program)(subject.row())
     chosen = {path: some[0] for path, some in desired.candidates.items()}
     wanted = desired.values | chosen
-    written = changes({}, wanted, program.rules, creating=True)
+    rules = [each for each in program.rules if each.target not in desired.ignored]
+    written = changes({}, wanted, rules, creating=True)
     values = {each.path: each.after for each in written}
     return values | dict(_references(program, subject, desired.references))
 
