@@ -36,7 +36,9 @@ def append(source: Value, suffix: Value) -> Value:
 def concatenate(*parts: Value) -> Value:
     try:
         # Mostly all of them are texts, and then nothing is faster.
-        return "".join(cast("tuple[str, ...]", parts))
+        made = "".join(cast("tuple[str, ...]", parts))
+        require_room(len(made))
+        return made  # noqa: TRY300 - what follows is the other case
     except TypeError:
         return functools.reduce(append, parts)
 
@@ -44,8 +46,8 @@ def concatenate(*parts: Value) -> Value:
 def join(separator: Value, *sources: Value) -> Value:
     """Every value of every source counts; empty ones are skipped, blank ones not."""
     mark = text(separator)
-    every = (text(each) for source in sources for each in items(source))
-    parts = gathered(part for part in every if part)
+    every = [text(each) for source in sources for each in items(source)]
+    parts = [part for part in every if part]
     require_room(sum(map(len, parts)) + len(mark) * len(parts))
     return mark.join(parts)
 

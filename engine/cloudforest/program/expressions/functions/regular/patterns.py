@@ -10,7 +10,10 @@ import regex
 
 from cloudforest.program.expressions.functions.regular.syntax import translated
 from cloudforest.program.expressions.functions.regular.template import Part, parts_of
-from cloudforest.program.expressions.functions.values import require_room
+from cloudforest.program.expressions.functions.values import (
+    MAX_TEXT,
+    require_room,
+)
 from cloudforest.program.faults import ValueFault
 
 TIMEOUT = 1.0
@@ -82,15 +85,24 @@ def _bounded(expand: Callable[..., str]) -> Callable[..., str]:
 
 
 def _timed(
-    pattern: regex.Pattern[str], expand: Callable[..., str], patience: Patience
+    pattern: regex.Pattern[str],
+    expand: Callable[..., str],
+    patience: Patience,
+    size: int,
 ) -> Substitute:
+    """`size`: what replaces one match has so many characters, or copies of the value.
+
+    Where so many of so many can't be too much, nothing is counted.
+    """
     harmless = is_harmless(pattern.pattern)
 
     def substitute(source: str) -> str:
-        if harmless and len(source) <= _HARMLESS_LENGTH:
-            return pattern.sub(_bounded(expand), source)
+        room = len(source) + 1
+        made = expand if size * room * room <= MAX_TEXT else _bounded(expand)
+        if harmless and room <= _HARMLESS_LENGTH:
+            return pattern.sub(made, source)
         try:
-            return pattern.sub(_bounded(expand), source, timeout=patience.seconds)
+            return pattern.sub(made, source, timeout=patience.seconds)
         except TimeoutError as error:
             raise patience.lost() from error
 
@@ -123,7 +135,7 @@ def substitution(
         require_room(sum(map(len, texts)))
         return "".join(texts)
 
-    return _timed(pattern, expand, patience)
+    return _timed(pattern, expand, patience, len(replacement))
 
 
 def _require(pattern: regex.Pattern[str], group: str) -> None:
@@ -144,7 +156,7 @@ def group_substitution(
         whole, first = found.string, found.start()
         return whole[first:start] + replacement + whole[end : found.end()]
 
-    return _timed(pattern, expand, patience)
+    return _timed(pattern, expand, patience, len(replacement))
 
 
 def extract(
