@@ -11,12 +11,12 @@ from cloudforest.compiler.rules.coverage import (
     mappings_match,
     nothing_is_unused,
 )
-from cloudforest.compiler.rules.flow import flows_fit
-from cloudforest.compiler.rules.formerly import former_names_are_free
-from cloudforest.compiler.rules.functions import (
+from cloudforest.compiler.rules.flow import (
     default_domain_is_known,
+    flows_fit,
     unique_values_are_chosen_once,
 )
+from cloudforest.compiler.rules.formerly import former_names_are_free
 from cloudforest.compiler.rules.language import (
     mappings_are_readable,
     scopes_are_readable,
