@@ -9,7 +9,7 @@ from msgspec.structs import replace as altered
 
 from cloudforest.model.provisioning import Change, Effect, Link, SourceRow
 from cloudforest.program.attribute import Desired
-from cloudforest.program.faults import MappingFault
+from cloudforest.program.faults import MappingFault, ObjectIgnored
 from cloudforest.provisioning.escrow import (
     GIVEN_UP,
     after_values,
@@ -52,11 +52,8 @@ def examine(
     link: Link | None,
     prior: Effect | None,
     now: datetime,
-) -> Item | Effect:
-    """Map an object, or escrow it when that can't be done.
-
-    Raises ObjectIgnored when the mapping leaves it as it is.
-    """
+) -> Item | Effect | None:
+    """Map an object, or escrow it when that can't be done; None: it is ignored."""
     blank = blank_effect(row, mapper, link, prior)
     if link is not None and link.anchor != row.anchor:
         return _held_back(blank, prior, ANCHOR_CHANGED, now)
@@ -64,6 +61,8 @@ def examine(
         desired = mapper.desire(row)
     except MappingFault as fault:
         return _held_back(blank, prior, _sentence(fault), now)
+    except ObjectIgnored:
+        return None
     if mapper.drawn:
         desired = _as_drawn(desired, mapper, prior)
     item = Item(row=row, mapper=mapper, desired=desired, link=link, prior=prior)
@@ -88,12 +87,6 @@ def held(item: Item, now: datetime) -> Effect | None:
     if prior is None or not is_held(prior, now):
         return None
     return prior if prior.desired == item.digest else None
-
-
-def needs_choice(item: Item, match: Match) -> bool:
-    """Tell whether the object is to be created, with a value of its own."""
-    new = item.link is None and item.matched is None and match is None
-    return new and bool(item.desired.candidates)
 
 
 def _unmatched(item: Item, reason: str, now: datetime) -> Effect:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace as altered
-from functools import partial
 
 from msgspec.structs import replace
 
 from cloudforest.model.provisioning import Effect, EvaluatedRows, SourceRow
-from cloudforest.program.faults import ObjectIgnored
 from cloudforest.provisioning.evaluating.deciding import (
     decide,
     decide_references,
     examine,
     held,
-    needs_choice,
 )
 from cloudforest.provisioning.evaluating.doubted import look_again
 from cloudforest.provisioning.evaluating.evaluation import (
@@ -25,23 +22,16 @@ from cloudforest.provisioning.evaluating.evaluation import (
 )
 from cloudforest.provisioning.evaluating.item import Item
 from cloudforest.provisioning.evaluating.lost import evaluate_lost, held_elsewhere
+from cloudforest.provisioning.evaluating.relations.choices import with_choices
 from cloudforest.provisioning.evaluating.relations.references import (
     Ends,
     known_ends,
     with_references,
 )
 from cloudforest.provisioning.matching import Match, Wanted
-from cloudforest.provisioning.uniqueness import Choosing, Chosen, choose
 
 Effects = Mapping[str, Effect]
 HELD = frozenset({"in", "unknown"})
-
-
-def _unless_ignored(examined: Callable[[], Item | Effect]) -> Item | Effect | None:
-    try:
-        return examined()
-    except ObjectIgnored:
-        return None
 
 
 async def _examined(
@@ -52,15 +42,12 @@ async def _examined(
     links = await run.store.links(run.job.target, [row.id for row in rows])
     looked = await look_again(evaluation, rows, links)
     examined = [
-        _unless_ignored(
-            partial(
-                examine,
-                row,
-                evaluation.mappers[row.type],
-                link=None if row.id in looked.gone else links.get(row.id),
-                prior=prior.get(row.id),
-                now=evaluation.now,
-            )
+        examine(
+            row,
+            evaluation.mappers[row.type],
+            link=None if row.id in looked.gone else links.get(row.id),
+            prior=prior.get(row.id),
+            now=evaluation.now,
         )
         for row in rows
     ]
@@ -83,25 +70,6 @@ async def _matches(evaluation: Evaluation, items: Sequence[Item]) -> dict[str, M
         ]
         matches |= await evaluation.matcher.match(mapper, wanted)
     return matches
-
-
-async def _with_choices(
-    evaluation: Evaluation, items: Sequence[Item], matches: Mapping[str, Match]
-) -> list[Item]:
-    """Choose the unique values of those who are to be created."""
-    chosen: Chosen = {}
-    for mapper in evaluation.mappers.values():
-        waiting = [
-            Choosing(id=item.row.id, candidates=item.desired.candidates)
-            for item in items
-            if item.mapper is mapper and needs_choice(item, matches.get(item.row.id))
-        ]
-        if waiting:
-            chosen |= await choose(evaluation.matcher, mapper, waiting)
-    return [
-        altered(each, chosen=chosen[each.row.id]) if each.row.id in chosen else each
-        for each in items
-    ]
 
 
 def _named(item: Item) -> Iterator[str]:
@@ -153,7 +121,7 @@ async def _evaluate_items(
     free = [item for item in items if item.row.id not in kept]
     matches = await _matches(evaluation, free)
     given = {
-        each.row.id: each for each in await _with_choices(evaluation, free, matches)
+        each.row.id: each for each in await with_choices(evaluation, free, matches)
     }
     items = [given.get(each.row.id, each) for each in items]
     ends = await _ends(evaluation, items)

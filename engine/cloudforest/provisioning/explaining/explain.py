@@ -7,14 +7,9 @@ from typing import Any
 
 from cloudforest.model.messages import Gone, InScope, Lookup, OutOfScope
 from cloudforest.model.provisioning import Effect, SourceRow
-from cloudforest.program.faults import ObjectIgnored
-from cloudforest.provisioning.evaluating.deciding import (
-    decide,
-    examine,
-    held,
-    needs_choice,
-)
+from cloudforest.provisioning.evaluating.deciding import decide, examine, held
 from cloudforest.provisioning.evaluating.item import Item
+from cloudforest.provisioning.evaluating.relations.choices import needs_choice
 from cloudforest.provisioning.evaluating.relations.references import (
     known_ends,
     reference,
@@ -52,9 +47,8 @@ async def _decided(
     links = await run.store.links(run.job.target, [row.id])
     link = links.get(row.id)
     prior = (await run.store.effects(run.rows, [row.id])).get(row.id)
-    try:
-        item = examine(row, mapper, link=link, prior=prior, now=run.clock())
-    except ObjectIgnored:
+    item = examine(row, mapper, link=link, prior=prior, now=run.clock())
+    if item is None:
         return {"match": linked(link)} if link else {}, []
     if isinstance(item, Effect):
         return {"match": linked(link)} if link else {}, [item]
