@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Select, Table, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from cloudforest.adapters.store.engine import Database
 
 Row = dict[str, Any]
 IN_LIST = 5000
-"""The longest list in one statement; SQLite takes 32,766 parameters."""
+"""The longest list in one statement."""
 
 
 class Part:
@@ -65,7 +69,35 @@ def insert_missing(
     )
 
 
-def slices(values: Iterable[str]) -> list[list[str]]:
-    """Cut the distinct values into lists that one statement takes."""
+class _Texts(FunctionElement[str]):
+    """The texts of a JSON list, one a row."""
+
+    inherit_cache = True
+    name = "texts"
+
+
+@compiles(_Texts, "sqlite")
+def _in_sqlite(texts: _Texts, compiler: SQLCompiler, **more: Any) -> str:
+    return f"json_each({compiler.process(texts.clauses, **more)})"
+
+
+@compiles(_Texts, "postgresql")
+def _in_postgresql(texts: _Texts, compiler: SQLCompiler, **more: Any) -> str:
+    json = compiler.process(texts.clauses, **more)
+    return f"json_array_elements_text(CAST({json} AS json))"
+
+
+def _listed(values: Sequence[str]) -> Select[str]:
+    json = literal(msgspec.json.encode(values).decode())
+    return select(_Texts(json).table_valued("value").c.value)
+
+
+def slices(values: Iterable[str]) -> list[Select[str]]:
+    """Cut the distinct values into lists that one statement takes, each one parameter.
+
+    With a parameter for each value, every length is another statement to prepare.
+    """
     distinct = list(dict.fromkeys(values))
-    return [distinct[at : at + IN_LIST] for at in range(0, len(distinct), IN_LIST)]
+    return [
+        _listed(distinct[at : at + IN_LIST]) for at in range(0, len(distinct), IN_LIST)
+    ]
