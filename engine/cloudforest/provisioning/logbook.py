@@ -50,14 +50,19 @@ def _cut(value: Any) -> Any:
             return value
 
 
+def _redacted(value: Any) -> str | None:
+    return None if value is None else REDACTED
+
+
 def shown(changes: Iterable[Change], sensitive: frozenset[str]) -> Iterator[Change]:
     """Yield the changes with the mark in place of sensitive values, but not of none."""
     for each in changes:
-        before, after = (
-            REDACTED if each.path in sensitive and value is not None else _cut(value)
-            for value in (each.before, each.after)
-        )
-        yield Change(path=each.path, before=before, after=after)
+        show = _redacted if each.path in sensitive else _cut
+        before, after = show(each.before), show(each.after)
+        if before is each.before and after is each.after:
+            yield each
+        else:
+            yield Change(path=each.path, before=before, after=after)
 
 
 def _references(outcome: Outcome) -> Iterator[Change]:
@@ -100,9 +105,10 @@ def _name(effect: Effect, link: Link | None, sensitive: frozenset[str]) -> str:
     return next((name for name in names if isinstance(name, str)), effect.id)
 
 
-def _entry(run: Run, outcome: Outcome, link: Link | None) -> LogEntry:
+def _entry(
+    run: Run, outcome: Outcome, link: Link | None, sensitive: frozenset[str]
+) -> LogEntry:
     effect = outcome.effect
-    sensitive = sensitive_paths(run.program, effect.type)
     references = [each for each in _references(outcome) if each.before != each.after]
     changes = tuple(shown([*differing(effect), *references], sensitive))
     return LogEntry(
@@ -139,6 +145,16 @@ async def entries_of(run: Run, outcomes: Sequence[Outcome]) -> list[LogEntry]:
     """Return the log's records of effects that were carried out, or could not be."""
     unnamed = [each.effect.id for each in outcomes if each.link is None]
     links = await run.store.links(run.job.target, unnamed) if unnamed else {}
+    hidden = {
+        kind: sensitive_paths(run.program, kind)
+        for kind in {each.effect.type for each in outcomes}
+    }
     return [
-        _entry(run, each, each.link or links.get(each.effect.id)) for each in outcomes
+        _entry(
+            run,
+            each,
+            each.link or links.get(each.effect.id),
+            hidden[each.effect.type],
+        )
+        for each in outcomes
     ]

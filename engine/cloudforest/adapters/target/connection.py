@@ -49,6 +49,8 @@ _HEADERS = {
 
 
 def _asked_to_wait(status: int, header: str | None) -> float | None:
+    if header is None and status != HTTPStatus.TOO_MANY_REQUESTS:
+        return None
     wait = retry_after(header, datetime.now(UTC))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return max(DEFAULT_WAIT if wait is None else wait, SHORTEST_WAIT)

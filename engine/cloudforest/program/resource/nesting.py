@@ -48,14 +48,12 @@ def _put(resource: dict[str, Any], path: Path, value: Any) -> None:
 
 def assemble(resource_type: str, flat: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON resource, `schemas` included; None is absence."""
-    present = {
-        parse_path(text): each for text, each in flat.items() if each is not None
-    }
-    schemas = dict.fromkeys(path.schema for path in present if path.schema is not None)
+    present = [
+        (parse_path(text), each) for text, each in flat.items() if each is not None
+    ]
+    schemas = dict.fromkeys(path.schema for path, _ in present if path.schema)
     resource: dict[str, Any] = {"schemas": [core_schema(resource_type), *schemas]}
-    for path, value in sorted(
-        present.items(), key=lambda item: item[0].sub is not None
-    ):
+    for path, value in sorted(present, key=lambda item: item[0].sub is not None):
         _put(resource, path, wire_value(path, value))
     return resource
 

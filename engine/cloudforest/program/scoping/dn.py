@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cloudforest.program.faults import SyntaxFault
 
@@ -61,6 +62,27 @@ def _relative_name(text: str, start: int) -> tuple[str, int]:
     return _JOINT.join(sorted(assertions)), at
 
 
+def _first_name(text: str, start: int) -> tuple[str, int]:
+    name, at = _relative_name(text, start)
+    if text[at : at + 1] not in {"", ","}:
+        raise SyntaxFault(
+            "This character of a distinguished name must be escaped with a backslash.",
+            at,
+        )
+    return name, at
+
+
+@lru_cache(maxsize=1024)
+def _container(text: str) -> tuple[str, ...]:
+    """Return the names of what an object lies in, which many others share."""
+    names = []
+    at = -1
+    while at < len(text):
+        name, at = _first_name(text, at + 1)
+        names.append(name)
+    return tuple(names)
+
+
 def parse_dn(text: str) -> tuple[str, ...]:
     """Return the relative names, the object's own first, unescaped and without case.
 
@@ -68,18 +90,13 @@ def parse_dn(text: str) -> tuple[str, ...]:
     """
     if not text.strip():
         return ()
-    names = []
-    at = -1
-    while at < len(text):
-        name, at = _relative_name(text, at + 1)
-        names.append(name)
-        if text[at : at + 1] not in {"", ","}:
-            raise SyntaxFault(
-                "This character of a distinguished name must be escaped with a"
-                " backslash.",
-                at,
-            )
-    return tuple(names)
+    name, at = _first_name(text, 0)
+    if at == len(text):
+        return (name,)
+    try:
+        return (name, *_container(text[at + 1 :]))
+    except SyntaxFault as fault:
+        raise SyntaxFault(fault.message, fault.offset + at + 1) from fault
 
 
 def is_below(dn: tuple[str, ...], base: tuple[str, ...]) -> bool:

@@ -104,7 +104,7 @@ def decide(item: Item, match: Match, now: datetime) -> Effect | None:
     if isinstance(match, Ambiguous):
         return _unmatched(item, match.reason, now)
     try:
-        effect = write(replace(item, matched=match or item.matched))
+        effect = write(replace(item, matched=match) if match else item)
     except MappingFault as fault:
         return _held_back(item.effect(), item.prior, _sentence(fault), now)
     if effect is None or item.prior is None or item.prior.desired != effect.desired:

@@ -52,8 +52,8 @@ async def _examined(
         for row in rows
     ]
     return [
-        altered(each, matched=looked.found.get(each.row.id))
-        if isinstance(each, Item)
+        altered(each, matched=looked.found[each.row.id])
+        if isinstance(each, Item) and each.row.id in looked.found
         else each
         for each in examined
     ]

@@ -51,6 +51,11 @@ async def _deprovisioned_later(
     return frozenset(id_ for id_, each in left.items() if each.because is not None)
 
 
+def _without(effect: Effect, held: frozenset[str]) -> Effect:
+    staying = tuple(each for each in effect.remove if each not in held)
+    return effect if staying == effect.remove else replace(effect, remove=staying)
+
+
 def _ready(effect: Effect, link: Link | None, others: Mapping[str, str]) -> Ready:
     """Let a creation name whom it refers to, if they are all there by now."""
     if not is_creation(effect) or not effect.references:
@@ -77,6 +82,4 @@ async def ready(run: Run, phase: int) -> AsyncIterator[Ready]:
         others = await run.store.resource_ids(run.job.target, named) if named else {}
         held = await _deprovisioned_later(run, effects, phase)
         for effect in effects:
-            staying = tuple(each for each in effect.remove if each not in held)
-            left = replace(effect, remove=staying)
-            yield _ready(left, links.get(effect.id), others)
+            yield _ready(_without(effect, held), links.get(effect.id), others)
