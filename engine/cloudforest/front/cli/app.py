@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
@@ -107,9 +108,20 @@ def _wanted(name: str, arguments: Sequence[str]) -> bool:
     return not named or name in named
 
 
+def _collect_seldom() -> None:
+    """Look for cyclic garbage after 10,000 new objects, not 700, and not in modules.
+
+    Nearly all of what a cycle makes is freed without it; the search took a tenth of the
+    processor's time (measured).
+    """
+    gc.freeze()
+    gc.set_threshold(10_000)
+
+
 def main() -> int:
     arguments = sys.argv[1:]
     app, state = make_app(arguments), named_state(arguments)
+    _collect_seldom()
     return boundary.run(
         lambda: app(standalone_mode=False), worded=lambda said: at_state(said, state)
     )

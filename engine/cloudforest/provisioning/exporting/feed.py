@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from cloudforest.model.provisioning import PHASE_REFERENCE, Change, Effect, Link
+from cloudforest.model.provisioning import (
+    PHASE_REFERENCE,
+    PHASE_WRITE,
+    Change,
+    Effect,
+    Link,
+)
 from cloudforest.provisioning.evaluating.evaluation import is_creation
 from cloudforest.provisioning.exporting.sending import Ready, believed
 from cloudforest.provisioning.run import Run
@@ -30,14 +36,24 @@ async def batches(run: Run, phase: int) -> AsyncIterator[list[Effect]]:
 
 async def marked(run: Run, effects: Sequence[Effect], *, sent: bool) -> list[Effect]:
     """Store beforehand which creations may reach the target, should we not be told."""
-    after = [
-        replace(each, sent=sent) if is_creation(each) else each for each in effects
+    creations = [each.key for each in effects if is_creation(each)]
+    await run.store.mark_sent(run.rows, creations, sent=sent)
+    return [replace(each, sent=sent) if is_creation(each) else each for each in effects]
+
+
+async def _whole(run: Run, effects: Sequence[Effect]) -> list[Effect]:
+    """Give creations the references that wait to be written after them."""
+    keys = [f"{each.id}/r" for each in effects if is_creation(each)]
+    waiting = await run.store.effects(run.rows, keys) if keys else {}
+    named = {
+        each.id: each.references
+        for each in waiting.values()
+        if each.state == "pending" and each.action == "reference"
+    }
+    return [
+        replace(each, references=named[each.id]) if each.id in named else each
+        for each in effects
     ]
-    changed = [
-        each for each, old in zip(after, effects, strict=True) if each is not old
-    ]
-    await run.store.save_effects(run.rows, run.id, changed)
-    return after
 
 
 async def _deprovisioned_later(
@@ -76,6 +92,8 @@ async def ready(run: Run, phase: int) -> AsyncIterator[Ready]:
     """Yield what is pending, with what each needs, some queries a batch."""
     async for batch in batches(run, phase):
         effects = await marked(run, batch, sent=True)
+        if phase == PHASE_WRITE:
+            effects = await _whole(run, effects)
         ids = [each.id for each in effects]
         links = await run.store.links(run.job.target, ids)
         named = [guid for each in effects for guid in _others(each)]

@@ -117,6 +117,7 @@ written_member = Table(
     Index("written_member_of", "target", "member_guid"),
 )
 
+# `sent` may be newer than the body's.
 effect = Table(
     "effect",
     metadata,
@@ -131,6 +132,7 @@ effect = Table(
     Column("stage", String(64)),
     Column("digest", String(64)),
     Column("next_try", String(40)),
+    Column("sent", Boolean, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("effect_due", "job", "state", "phase", "key"),
     Index("effect_resource", "job", "resource"),

@@ -18,6 +18,10 @@ class Outbox(Protocol):
         """Put effects into the outbox, each in place of the one with its key."""
         ...
 
+    async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
+        """Say of effects whether their creation may have reached the target."""
+        ...
+
     async def drop_effects(
         self, job: str, cycle: str, *, only: str | None = None
     ) -> None:
@@ -33,6 +37,12 @@ class Outbox(Protocol):
 
         The value is the resource that is there already; None: it is to be created.
         """
+        ...
+
+    async def creations(
+        self, job: str, cycle: str, ids: Sequence[str]
+    ) -> dict[str, int]:
+        """Return the phases of those objects that this cycle is to create."""
         ...
 
     async def claimed(

@@ -38,39 +38,25 @@ async def lead(
     return bool(named)
 
 
-async def _led(run: Run, references: Sequence[Effect]) -> frozenset[str]:
-    """Return those of whom they name that lead."""
-    named = [change.to for each in references for change in each.references]
-    effects = await run.store.effects(run.rows, [to for to in named if to])
-    return frozenset(
-        id_
-        for id_, each in effects.items()
-        if (each.state, each.phase) == ("pending", PHASE_LEAD)
-    )
+async def count_whole(evaluation: Evaluation) -> None:
+    """Count one request for a creation that names nobody but those who lead.
 
-
-async def bring_along(evaluation: Evaluation) -> None:
-    """Give creations the references that name nobody but those who lead.
-
-    Leads themselves are not among them: nobody knows which of two comes first.
+    Leads themselves need two: nobody knows which of two comes first.
     """
     run, after = evaluation.run, ""
     while batch := await run.store.pending(
         run.rows, run.id, PHASE_REFERENCE, after=after, limit=BATCH
     ):
         after = batch[-1].key
-        leads = await _led(run, batch)
-        possible = {
-            each.id: each.references
+        named = {
+            each.id: {change.to for change in each.references if change.to}
             for each in batch
-            if all(change.to in leads for change in each.references)
+            if each.action == "reference"
         }
-        mains = await run.store.effects(run.rows, list(possible))
-        whole = [
-            replace(each, references=possible[each.id])
-            for each in mains.values()
-            if is_creation(each)
-            and (each.state, each.phase) == ("pending", PHASE_WRITE)
-        ]
-        await run.store.save_effects(run.rows, run.id, whole)
-        evaluation.requests -= len(whole)
+        ids = [*named, *set().union(*named.values())]
+        phases = await run.store.creations(run.rows, run.id, ids)
+        leads = {id_ for id_, phase in phases.items() if phase == PHASE_LEAD}
+        evaluation.requests -= sum(
+            phases.get(id_) == PHASE_WRITE and others <= leads
+            for id_, others in named.items()
+        )

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cloudforest.model.provisioning import PHASE_REFERENCE, Effect
 from cloudforest.provisioning.evaluating.evaluation import Evaluation, count, sends
-from cloudforest.provisioning.evaluating.relations.leads import bring_along, lead
+from cloudforest.provisioning.evaluating.relations.leads import count_whole, lead
 from cloudforest.provisioning.run import Run
 
 BATCH = 500
@@ -88,4 +88,4 @@ async def evaluate_references(evaluation: Evaluation) -> None:
         led |= await lead(run, [left for _, left in settled if left], ends)
         after = batch[-1].key
     if led:
-        await bring_along(evaluation)
+        await count_whole(evaluation)

@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(length=64), nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=True),
         sa.Column("next_try", sa.String(length=40), nullable=True),
+        sa.Column("sent", sa.Boolean(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("job", "key"),
     )

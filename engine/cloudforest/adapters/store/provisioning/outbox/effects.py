@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from cloudforest.adapters.store.provisioning.links.links import forget_links, save_links
 from cloudforest.adapters.store.provisioning.logs import save_log
@@ -24,7 +24,6 @@ from cloudforest.adapters.store.provisioning.sources.imports import forget
 from cloudforest.adapters.store.provisioning.sources.settling import unsettle_written
 from cloudforest.adapters.store.tables import effect
 from cloudforest.model.provisioning import (
-    PHASE_WRITE,
     Effect,
     LogEntry,
     Outcome,
@@ -34,6 +33,14 @@ from cloudforest.model.provisioning import (
 
 decode = msgspec.json.Decoder(Effect).decode
 encode = msgspec.json.Encoder().encode
+
+HELD = (effect.c.body, effect.c.sent)
+"""What `read` takes."""
+
+
+def read(body: bytes, sent: bool) -> Effect:  # noqa: FBT001 - a row, in order
+    held = decode(body)
+    return held if held.sent == sent else msgspec.structs.replace(held, sent=sent)
 
 
 def rows_of(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
@@ -50,6 +57,7 @@ def rows_of(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
             "stage": each.stage,
             "digest": wish(each) if each.stage else None,
             "next_try": text_of(each.next_try) if each.next_try else None,
+            "sent": each.sent,
             "body": encode(each),
         }
         for each in effects
@@ -67,10 +75,10 @@ class Effects(Part):
     async def effects(self, job: str, keys: Sequence[str]) -> dict[str, Effect]:
         def work(connection: Connection) -> dict[str, Effect]:
             return {
-                key: decode(body)
+                key: read(*row)
                 for some in slices(keys)
-                for key, body in connection.execute(
-                    select(effect.c.key, effect.c.body).where(
+                for key, *row in connection.execute(
+                    select(effect.c.key, *HELD).where(
                         effect.c.job == job, effect.c.key.in_(some)
                     )
                 )
@@ -85,6 +93,18 @@ class Effects(Part):
         if rows:
             await self.database.run(lambda connection: upsert(connection, effect, rows))
 
+    async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
+        def work(connection: Connection) -> None:
+            for some in slices(keys):
+                connection.execute(
+                    update(effect)
+                    .where(effect.c.job == job, effect.c.key.in_(some))
+                    .values(sent=sent)
+                )
+
+        if keys:
+            await self.database.run(work)
+
     async def drop_effects(
         self, job: str, cycle: str, *, only: str | None = None
     ) -> None:
@@ -97,57 +117,18 @@ class Effects(Part):
         if keys:
             await self.database.run(lambda connection: remove(connection, job, keys))
 
-    async def coming(
-        self, job: str, cycle: str, ids: Sequence[str]
-    ) -> dict[str, str | None]:
-        def work(connection: Connection) -> dict[str, str | None]:
-            return {
-                key: resource
-                for some in slices(ids)
-                for key, resource, of, state in connection.execute(
-                    select(
-                        effect.c.key, effect.c.resource, effect.c.cycle, effect.c.state
-                    ).where(effect.c.job == job, effect.c.key.in_(some))
-                )
-                # Asked for in SQL, SQLite would read all that is pending instead.
-                if (of, state) == (cycle, "pending")
-            }
-
-        return await self.database.run(work)
-
-    async def claimed(
-        self, job: str, cycle: str, resources: Sequence[str]
-    ) -> dict[str, str]:
-        def work(connection: Connection) -> dict[str, str]:
-            return {
-                resource: guid
-                for some in slices(resources)
-                for resource, guid in connection.execute(
-                    select(effect.c.resource, effect.c.guid).where(
-                        effect.c.job == job,
-                        effect.c.cycle == cycle,
-                        effect.c.phase == PHASE_WRITE,
-                        effect.c.resource.in_(some),
-                    )
-                )
-            }
-
-        return await self.database.run(work)
-
     async def pending(
         self, job: str, cycle: str, phase: int, *, after: str, limit: int
     ) -> list[Effect]:
         query = (
-            select(effect.c.body)
+            select(*HELD)
             .where(effect.c.job == job, effect.c.phase == phase, coming(cycle))
             .where(effect.c.key > after)
             .order_by(effect.c.key)
             .limit(limit)
         )
         return await self.database.run(
-            lambda connection: [
-                decode(body) for body in connection.execute(query).scalars()
-            ]
+            lambda connection: [read(*row) for row in connection.execute(query)]
         )
 
     async def record(

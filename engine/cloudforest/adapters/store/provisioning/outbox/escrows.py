@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from cloudforest.adapters.store.provisioning.outbox.effects import decode, rows_of
+from cloudforest.adapters.store.provisioning.outbox.effects import HELD, read, rows_of
 from cloudforest.adapters.store.provisioning.outbox.spending import text_of
 from cloudforest.adapters.store.provisioning.part import Part, upsert
 from cloudforest.adapters.store.tables import effect, source
@@ -30,7 +30,7 @@ def release(
 ) -> int:
     """Make due what is in escrow, of one object or all, for one reason or any."""
     query = (
-        select(effect.c.key, effect.c.cycle, effect.c.body)
+        select(effect.c.key, effect.c.cycle, *HELD)
         .where(effect.c.job == job, effect.c.state == "escrowed")
         .order_by(effect.c.key)
         .limit(BATCH)
@@ -41,9 +41,9 @@ def release(
     while rows := connection.execute(query.where(effect.c.key > after)).all():
         due = [
             row
-            for _, cycle, body in rows
-            if reason in ((held := decode(body)).reason or "")
-            for row in rows_of(job, cycle, [_due(held, now)])
+            for _, cycle, *held in rows
+            if reason in ((each := read(*held)).reason or "")
+            for row in rows_of(job, cycle, [_due(each, now)])
         ]
         upsert(connection, effect, due)
         released += len(due)
@@ -56,16 +56,14 @@ class Escrows(Part):
         self, job: str, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
         query = (
-            select(effect.c.body)
+            select(*HELD)
             .where(effect.c.job == job, effect.c.state == "escrowed")
             .where(effect.c.next_try <= text_of(now), effect.c.key > after)
             .order_by(effect.c.key)
             .limit(limit)
         )
         return await self.database.run(
-            lambda connection: [
-                decode(body) for body in connection.execute(query).scalars()
-            ]
+            lambda connection: [read(*row) for row in connection.execute(query)]
         )
 
     async def escrow_page(
@@ -73,7 +71,7 @@ class Escrows(Part):
     ) -> list[tuple[Effect, str | None]]:
         its_row = and_(source.c.job == effect.c.job, source.c.guid == effect.c.guid)
         query = (
-            select(effect.c.body, source.c.dn)
+            select(source.c.dn, *HELD)
             .outerjoin_from(effect, source, its_row)
             .where(effect.c.job == job, effect.c.state == "escrowed")
             .where(effect.c.key > after)
@@ -82,7 +80,7 @@ class Escrows(Part):
         )
         return await self.database.run(
             lambda connection: [
-                (decode(body), dn) for body, dn in connection.execute(query)
+                (read(*row), dn) for dn, *row in connection.execute(query)
             ]
         )
 

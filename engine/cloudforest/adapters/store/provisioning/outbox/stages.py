@@ -63,19 +63,19 @@ def _close(
 def _discard_some(connection: Connection, job: str, id_: str) -> int:
     """Discard a batch of a stage's effects; return how many."""
     query = (
-        select(effect.c.cycle, effect.c.body)
+        select(effect.c.cycle, *effects.HELD)
         .where(effect.c.job == job, effect.c.stage == id_)
         .limit(BATCH)
     )
     rows = [
         row
-        for cycle, body in connection.execute(query)
+        for cycle, *held in connection.execute(query)
         for row in effects.rows_of(
             job,
             cycle,
             [
                 msgspec.structs.replace(
-                    effects.decode(body), state="discarded", stage=None
+                    effects.read(*held), state="discarded", stage=None
                 )
             ],
         )
