@@ -170,4 +170,6 @@ def test_what_the_mapping_ignores_is_not_expected(tmp_path):
         "    flowType: ObjectAddOnly",
     )
     ada = ADA.replace('  title: "-"', "  nickName: Ada")
-    assert [str(each) for each in compiled(tmp_path, more=mapping + ada).diagnostics] == []
+    assert [
+        str(each) for each in compiled(tmp_path, more=mapping + ada).diagnostics
+    ] == []
