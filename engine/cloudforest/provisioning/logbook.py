@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from cloudforest.model.program import JobProgram, ObjectType
 from cloudforest.model.provisioning import (
     Change,
@@ -62,7 +64,7 @@ def shown(changes: Iterable[Change], sensitive: frozenset[str]) -> Iterator[Chan
         if before is each.before and after is each.after:
             yield each
         else:
-            yield Change(path=each.path, before=before, after=after)
+            yield replace(each, before=before, after=after)
 
 
 def _references(outcome: Outcome) -> Iterator[Change]:

@@ -264,6 +264,7 @@ domain: contoso.com
 target: cloud
 scope: everybody
 mappings: [hr]
+enabled: false
 """
 HR = "urn:contoso:2.0:User:"
 
@@ -309,6 +310,7 @@ name: functions
 domain: contoso.com
 scope: everybody
 mappings: [functions]
+enabled: false
 """
 
 

@@ -149,17 +149,6 @@ def test_an_object_that_the_mapping_ignores_is_out(tmp_path):
     assert compiled(tmp_path, more=mapping + out).diagnostics == ()
 
 
-def test_of_unique_values_the_first_is_expected(tmp_path):
-    unique = "'SelectUniqueValue([userPrincipalName], Append([givenName], \"1\"))'"
-    mapping = MAPPING.replace(
-        "attributeMappings:\n  title",
-        f"attributeMappings:\n  userName: {{source: {unique}, matchingPriority: 2}}\n"
-        "  title",
-    )
-    assert unique in mapping
-    assert compiled(tmp_path, more=mapping + ADA).diagnostics == ()
-
-
 def test_what_the_mapping_ignores_is_not_expected(tmp_path):
     """Not even its default; of unique values the first one is written."""
     mapping = MAPPING.replace(

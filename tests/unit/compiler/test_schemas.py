@@ -32,6 +32,7 @@ from cloudforest.model.registration import (
 SECRET = {"env": "SECRET"}
 FILE = {"file": "secret.txt"}
 BUDGET = {"max": 7, "percent": 7, "base": 7, "window": "7h"}
+EXTENSION = "urn:contoso:2.0:User"
 EFFECTS = list(schema_of("Job")["properties"]["guard"]["properties"])
 ENTRY = {
     "matchingPriority": 3,
@@ -49,6 +50,7 @@ TREE: list[dict[str, Any]] = [
         "service": {"url": "https://c.example", "token": SECRET},
         "scenario": "existing-hybrid-pilot",
         "notify": ["it@contoso.com"],
+        "defaultDomain": "contoso.com",
         "logRetention": "7d",
         "mail": {
             "server": "smtp.contoso.com",
@@ -66,6 +68,12 @@ TREE: list[dict[str, Any]] = [
         "scim": "https://scim.example",
         "auth": {"bearer": FILE},
         "profile": "generic",
+        "extensions": {
+            EXTENSION: {
+                "badge": "string",
+                "skills": {"type": "string", "multiValued": True},
+            }
+        },
     },
     {
         "kind": "Target",
@@ -100,7 +108,8 @@ TREE: list[dict[str, Any]] = [
     {
         "kind": "Scope",
         "name": "staff",
-        "organizationalUnits": ["OU=People,DC=x"],
+        "organizationalUnits": ["OU=People,DC=x", {"oneLevel": "OU=Staff,DC=x"}],
+        "except": ["OU=Old,OU=People,DC=x"],
         "groups": ["CN=Staff,DC=x"],
         "nestedGroups": True,
         "filters": {"user": "title pr", "group": "cn pr", "contact": "mail pr"},
@@ -115,6 +124,10 @@ TREE: list[dict[str, Any]] = [
             "nickName": {"source": "[cn]", **ENTRY},
             "title": {"template": "{{ title }}"},
             "locale": {"constant": "en"},
+            "enterprise:manager": {
+                "source": "[manager]",
+                "exportMissingReferences": True,
+            },
         },
         "deprovision": {"outOfScope": "keep", "deleted": "keep"},
     },
@@ -190,7 +203,7 @@ def changes(value: Any) -> Iterator[Any]:
             yield from ("on", "off", "remote", "delete", "starttls", "8h", "8m", "8d")
             yield from ("Always", "clear", "group", "Group", "cn eq null", "[sn]")
             yield from ("https://other.example", "ldaps://other", "DC=y", "a@b.com")
-            yield from ("new-hybrid-customer", f"{value}x")
+            yield from ("new-hybrid-customer", "integer", f"{value}x")
 
 
 def shaped(document: dict[str, Any]) -> bool:
@@ -216,7 +229,7 @@ def at(value: Any, path: Any) -> Any:
 def in_schema(kind: str, path: Path_) -> tuple[str, ...]:
     """Return the path as the schema has it: `*` for names that it leaves open."""
     names = [each for each in path if isinstance(each, str)]
-    open_ = {"attributeMappings", "attributes", "resource"}
+    open_ = {"attributeMappings", "attributes", "resource", "extensions", EXTENSION}
     pairs = zip([kind, *names], names, strict=False)
     return (kind, *("*" if before in open_ else each for before, each in pairs))
 

@@ -97,7 +97,7 @@ async def test_what_flows_always_goes_along_with_every_update_and_alone_never(wo
     entry = (await world.log())[-1]
     assert entry.changes == (
         Change(path="displayName", before="Person 1", after="Somebody"),
-        Change(path="title", before="a", after="a"),
+        Change(path="title", before="a", after="a", how="again"),
     )
 
 

@@ -120,6 +120,8 @@ def as_written(item: Item, link: Link) -> Item:
     others = {path: rule for path, rule in references if path not in paths}
     return replace(
         item,
-        desired=replace(item.desired, values=item.desired.values | plain),
+        desired=msgspec.structs.replace(
+            item.desired, values=item.desired.values | plain
+        ),
         mapper=replace(item.mapper, references=others),
     )

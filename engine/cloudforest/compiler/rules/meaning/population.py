@@ -19,11 +19,15 @@ Dn = tuple[str, ...]
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """One type of a job. `units` are subtrees (the root's is the whole domain)."""
+    """One type of a job. `units` are subtrees (the root's is the whole domain).
+
+    `sparse`: not all that lies in them is meant.
+    """
 
     job: Document
     mapping: dict[str, Any]
     units: tuple[Dn, ...]
+    sparse: bool
     groups: frozenset[Dn]
     nested: bool
     filter: Filter | None
@@ -34,7 +38,8 @@ class Population:
         grouped = not self.groups or (
             other.groups and self.groups >= other.groups and deep_enough
         )
-        return bool(grouped) and self.filter in {None, other.filter}
+        filtered = self.filter in {None, other.filter}
+        return bool(grouped) and filtered and not self.sparse
 
     def excludes(self, other: Population) -> bool:
         if self.filter is None or other.filter is None:
@@ -81,19 +86,25 @@ def _population(
     job: Document, mapping: dict[str, Any], scope: dict[str, Any], kind: str
 ) -> Population | None:
     """Return None for what can't be read: that is another rule's matter."""
-    units = scope["organizationalUnits"]
+    listed = scope["organizationalUnits"]
+    units = [""] if listed == "all" else [_of_unit(each) for each in listed]
     text = scope.get("filters", {}).get(kind)
     try:
         return Population(
             job=job,
             mapping=mapping,
-            units=tuple(_dns([""] if units == "all" else units)),
+            units=tuple(_dns(units)),
+            sparse="except" in scope or any(isinstance(each, dict) for each in listed),
             groups=frozenset(_dns(scope.get("groups", []))),
             nested=scope.get("nestedGroups", False),
             filter=parse_filter(text) if text is not None else None,
         )
     except SyntaxFault:
         return None
+
+
+def _of_unit(unit: str | dict[str, str]) -> str:
+    return unit["oneLevel"] if isinstance(unit, dict) else unit
 
 
 def _dns(texts: Iterable[str]) -> Iterator[Dn]:
