@@ -48,7 +48,7 @@ class Installed:
     def state(self) -> Path:
         return self.tree / ".cloudforest"
 
-    def __call__(self, *arguments: str, timeout: float = 120) -> Ran:
+    def __call__(self, *arguments: str, timeout: float = 300) -> Ran:
         done = subprocess.run(
             [COMMAND, *arguments],
             cwd=self.tree,
@@ -91,7 +91,7 @@ class Installed:
                 raise
 
 
-def eventually(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def eventually(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
     """Return the condition's value as soon as it is true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

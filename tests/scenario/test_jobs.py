@@ -109,11 +109,12 @@ def test_a_pause_outlives_a_kill_and_ends_by_hand(tree: Installed, scim: Scim) -
     (tree.state / "serve.json").unlink(missing_ok=True)
 
     with tree.running("up"):
-        other = ended(tree, "succeeded", name="second")
+        ended(tree, "succeeded", name="second")
         eventually(
             lambda: job(tree, "second")["lastCycle"] > first["lastCycle"],
             "a cycle of the other job",
         )
+        other = ended(tree, "succeeded", name="second")
         paused = job(tree)
         assert paused["state"] == "paused"
         assert paused["lastCycle"] == first["lastCycle"]
