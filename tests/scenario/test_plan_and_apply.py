@@ -158,7 +158,7 @@ def ask(url: str, token: str, method: str, path: str) -> int:
         headers={"Authorization": f"Bearer {token}", "If-Match": '"0"'},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         with error:

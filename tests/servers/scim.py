@@ -59,7 +59,7 @@ def _start_scim2_server() -> _Running:
 def _stop(process: subprocess.Popen[str]) -> None:
     with process:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")

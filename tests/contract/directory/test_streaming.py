@@ -37,7 +37,7 @@ def halting_server(goes_on: threading.Event) -> Iterator[int]:
         with listener.accept()[0] as client:
             client.recv(65536)
             client.sendall(entry("A") + entry("B") + entry("C")[:5])
-            goes_on.wait(10)
+            goes_on.wait(60)
             client.sendall(entry("C")[5:] + DONE)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -45,14 +45,14 @@ def halting_server(goes_on: threading.Event) -> Iterator[int]:
         thread.start()
         yield listener.getsockname()[1]
         goes_on.set()
-        thread.join(10)
+        thread.join(60)
 
 
 def test_entries_are_read_before_the_response_has_ended():
     goes_on = threading.Event()
     with halting_server(goes_on) as port:
         server = ldap3.Server("127.0.0.1", port=port, get_info=ldap3.NONE)
-        connection = ldap3.Connection(server, receive_timeout=10)
+        connection = ldap3.Connection(server, receive_timeout=60)
         connection.open(read_server_info=False)
         session = Session(connection, "ldaps://dc1", "svc")
         found = session.search(
