@@ -50,6 +50,7 @@ class AttributeMapping(Shape, frozen=True):
     default_value: str | None = None
     flow_type: str | None = None
     flow_behavior: str | None = None
+    export_missing_references: bool | None = None
     matching_priority: int | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.resource import canonical_path
 from cloudforest.program.resource.path import ENTERPRISE
+from cloudforest.program.resource.scim import writable_names
 
 _PAIRS = (
     ("accountEnabled", "active"),
@@ -36,14 +37,7 @@ _PAIRS = (
 
 _PATHS = {name.casefold(): path for name, path in _PAIRS}
 _NAMES = {path: name for name, path in reversed(_PAIRS)}
-_CORE = frozenset(
-    {
-        *("active", "addresses", "displayName", "emails", "entitlements", "externalId"),
-        *("ims", "locale", "members", "name", "nickName", "password"),
-        *("phoneNumbers", "photos", "preferredLanguage", "profileUrl", "roles"),
-        *("timezone", "title", "userName", "userType", "x509Certificates"),
-    }
-)
+_CORE = writable_names()
 
 
 def scim_path(name: str) -> str | None:

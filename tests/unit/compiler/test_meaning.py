@@ -10,9 +10,9 @@ from scim2_models import EnterpriseUser, Group, Mutability, User
 from tests.unit.compiler.trees import compiled
 
 from cloudforest.compiler.rules.meaning.contradiction import contradiction
-from cloudforest.compiler.rules.meaning.directory import SEVERAL, SINGLE, TEXTS
-from cloudforest.compiler.rules.meaning.scim import BOOLEAN_PARTS, known_schemas
+from cloudforest.program.attribute.directory import SEVERAL, SINGLE, TEXTS
 from cloudforest.program.resource.path import ENTERPRISE, PLURAL
+from cloudforest.program.resource.scim import BOOLEAN_PARTS, known_schemas
 from cloudforest.program.scoping.predicate import compile_filter
 from cloudforest.program.scoping.scim_filter import parse_filter
 

@@ -7,13 +7,23 @@ from hypothesis import strategies as st
 TARGETS = (
     *("UserPrincipalName", "DisplayName", "GivenName", "Mail", "Department", "Manager"),
     *("userName", "name.givenName", 'emails[type eq "work"].value', "AccountEnabled"),
-    *("CommonName", "ProxyAddresses", "", "urn:x:y:User:z"),
+    *("CommonName", "ProxyAddresses", "", "urn:x:y:User:z", "members", "emails"),
+    *(
+        "id",
+        "name.nickname",
+        "displayName.value",
+        'emails[kind eq "x"].value',
+        "Groups",
+    ),
 )
 EXPRESSIONS = (
     *("[userPrincipalName]", "[givenName]", 'Join(" ", [givenName], [sn])', '"Guest"'),
     *('Replace([mail], "-", , , "_", , )', "Mid([cn], 1, 8)", "5", "NoSuch([a])"),
-    *("[unicodePwd]", "", "[x"),
+    *("[unicodePwd]", "", "[x", "Guid()", "Now()", "[proxyAddresses]", "[member]"),
+    *('Split([mail], "@")', 'Join("@", [cn], DefaultDomain())', "ToLower([title])"),
+    'SelectUniqueValue([cn], Join("", [cn], "1"))',
 )
+FLOWS = ("Always", "objectAddOnly", "ValueAddOnly", "AttributeAddOnly", "Sometimes")
 extra = st.fixed_dictionaries({}, optional={"future": st.just({"a": [1, None]})})
 names = st.sampled_from(["department", "employeeType", "userPrincipalName"])
 
@@ -34,8 +44,8 @@ rows = with_extra(
     {"targetAttributeName": st.sampled_from(TARGETS)},
     source=st.none() | sources,
     defaultValue=st.sampled_from([None, "x", "True", ""]),
-    flowType=st.sampled_from(["Always", "objectAddOnly", "Sometimes"]),
-    flowBehavior=st.sampled_from(["FlowWhenChanged", "FlowAlways"]),
+    flowType=st.sampled_from([*FLOWS, "MultiValueAddOnly"]),
+    flowBehavior=st.sampled_from(["FlowWhenChanged", "FlowAlways", "flowalways", "No"]),
     matchingPriority=st.integers(-1, 3),
     exportMissingReferences=st.booleans(),
 )
@@ -52,7 +62,12 @@ clauses = with_extra(
         ),
     },
     targetOperand=with_extra(
-        {"values": st.lists(st.sampled_from(["a", "^b", "(c)"]), max_size=2)}
+        {
+            "values": st.lists(
+                st.sampled_from(["a", "^b", "(c)", "2026-01-31", "^20260131080000Z$"]),
+                max_size=2,
+            )
+        }
     ),
 )
 groups = with_extra(
@@ -65,14 +80,17 @@ scopes = with_extra(
     categoryFilterGroups=st.just([]),
 )
 kinds = st.sampled_from(
-    [("user", "User"), ("Group", "Group"), ("contact", "Contact"), ("device", "Device")]
+    [
+        *(("user", "User"), ("Group", "Group"), ("contact", "Contact")),
+        *(("user", "Group"), ("group", "User"), ("device", "Device"), ("user", "a b")),
+    ]
 )
 object_mappings = st.builds(
     lambda kind, mapping, more: {
         **mapping,
         "sourceObjectName": kind[0],
         "targetObjectName": kind[1],
-        "attributeMappings": [MATCH, *more],
+        "attributeMappings": more,
     },
     kinds,
     with_extra(
@@ -83,7 +101,8 @@ object_mappings = st.builds(
         scope=st.none() | scopes,
         metadata=st.just([{"key": "Disposition", "value": "x"}]),
     ),
-    st.lists(rows, max_size=6),
+    st.lists(rows, max_size=6)
+    | st.lists(rows, max_size=6).map(lambda more: [MATCH, *more]),
 )
 dns = st.sampled_from(["OU=A,DC=contoso,DC=com", "CN=B,DC=contoso,DC=com"])
 listed = st.lists(dns, max_size=2, unique=True)

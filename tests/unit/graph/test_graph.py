@@ -167,7 +167,14 @@ def constant(value: str) -> dict[str, object]:
 
 
 SCOPE = "kind: Scope\nname: s\norganizationalUnits: {}\n{}\n---\n"
-JOB = "kind: Job\nname: x\ndomain: contoso.com\nscope: s\nmappings: [{}]\n"
+JOB = """\
+kind: Job
+name: x
+domain: contoso.com
+scope: s
+mappings: [{}]
+enabled: false
+"""
 
 
 def job(units: str = "all", more: str = "", mapping: str = "ad-user-to-scim") -> str:
@@ -216,6 +223,10 @@ attributeMappings: {title: {template: "{{ title }}"}}
             "nested groups",
         ),
         (job(more="filters: {user: 'logonCount lt 3'}"), "no operator for"),
+        (
+            job(more="filters: {user: 'whenCreated eq \"2026-01-31\"'}"),
+            "would compare texts",
+        ),
         (job(mapping="m") + OWN, "write an expression"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.tree import Tree
 from cloudforest.model.program import Expression
+from cloudforest.program.attribute.fitting import OF_MEMBERS, ONCE, is_reference
 from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.expressions.facts import (
     DOMAIN,
@@ -16,11 +17,7 @@ from cloudforest.program.expressions.facts import (
     uses,
 )
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.resource import Path, parse_path
-
-ONCE = frozenset({"ObjectAddOnly", "ValueAddOnly", "AttributeAddOnly"})
-"""Flow types under which a value is written once. MultiValueAddOnly adds more."""
-OF_MEMBERS = ("Always", "MultiValueAddOnly")
+from cloudforest.program.resource import parse_path
 
 
 def flows_fit(tree: Tree) -> Iterator[Complaint]:
@@ -60,10 +57,6 @@ def _impure(
         yield Complaint("impure-expression", message, mapping, path, offset=offset)
 
 
-def _is_reference(path: Path) -> bool:
-    return path.is_manager or path.is_foreign
-
-
 def _misplaced(
     mapping: Document, target: str, entry: dict[str, Any]
 ) -> Iterator[Complaint]:
@@ -79,7 +72,7 @@ def _misplaced(
             " write Always or MultiValueAddOnly."
         )
         yield Complaint("flow-rule", message, mapping, (*where, "flowType"))
-    if entry.get("exportMissingReferences") and not _is_reference(path):
+    if entry.get("exportMissingReferences") and not is_reference(path):
         message = (
             f'"{target}" is not a single reference, so none of it can be missing;'
             " `exportMissingReferences` is for manager and the like."

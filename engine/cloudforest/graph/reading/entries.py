@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudforest.graph.reading.fitting import (
+    NoEquivalentError,
+    require_expression,
+    require_flow,
+    require_target,
+    require_values,
+)
 from cloudforest.graph.schema import AttributeMapping, Source
 from cloudforest.graph.targets import scim_path
-from cloudforest.model.program import FlowType, Literally
-from cloudforest.program.attribute import converted
+from cloudforest.model.program import Expression, FlowBehavior, FlowType, Literally
+from cloudforest.program.attribute.fitting import is_reference
 from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.expressions.reads import attributes_of
-from cloudforest.program.faults import SyntaxFault, ValueFault
+from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.forbidden import is_forbidden
+from cloudforest.program.resource import Path, parse_path
 
 FLOW_TYPES: tuple[FlowType, ...] = (
     "Always",
@@ -20,66 +28,79 @@ FLOW_TYPES: tuple[FlowType, ...] = (
     "ValueAddOnly",
     "AttributeAddOnly",
 )
-_BY_NAME = {each.lower(): each for each in FLOW_TYPES}
+FLOW_BEHAVIORS: tuple[FlowBehavior, ...] = ("FlowWhenChanged", "FlowAlways")
+_TYPES = {each.lower(): each for each in FLOW_TYPES}
+_BEHAVIORS = {each.lower(): each for each in FLOW_BEHAVIORS}
 MOST = 1_000_000_000
 
 
-class NoEquivalentError(Exception):
-    """Something of Graph's has none here; the message is the reason, without a dot."""
-
-
-def entry_of(mapping: AttributeMapping) -> tuple[str, dict[str, Any]]:
+def entry_of(mapping: AttributeMapping, resource: str) -> tuple[str, dict[str, Any]]:
     """Return the SCIM path and the entry; raises NoEquivalentError.
 
-    A source without a value leaves what is there, as in Graph (`whenNull: keep`).
+    `resource` is the type that is written, as `User`. A source without a value leaves
+    what is there, as in Graph (`whenNull: keep`).
     """
-    name = mapping.target_attribute_name or ""
-    path = scim_path(name)
-    if path is None:
+    name = scim_path(mapping.target_attribute_name or "")
+    if name is None:
         raise NoEquivalentError("no SCIM attribute stands for it")
-    entry = _origin(mapping)
-    flow = _BY_NAME.get((mapping.flow_type or "Always").lower())
-    if flow is None:
-        raise NoEquivalentError(f"the flow type {mapping.flow_type} is unknown")
-    if flow != "Always":
-        entry["flowType"] = flow
+    path = parse_path(name)
+    require_target(path, resource)
+    expression = _expression(mapping)
+    entry = _origin(mapping, expression) | _flow(mapping, path)
     if 0 < (mapping.matching_priority or 0) <= MOST:
         entry["matchingPriority"] = mapping.matching_priority
-    if mapping.source is not None and mapping.default_value:
+    if expression is not None and mapping.default_value:
         entry["defaultValue"] = mapping.default_value
-    _require_fitting(path, entry)
-    return path, entry
+    require_values(path, entry)
+    if "source" in entry and expression is not None:
+        require_expression(path, expression, resource, entry)
+    return name, entry
 
 
-def _require_fitting(path: str, entry: dict[str, Any]) -> None:
-    try:
-        converted(path, entry.get("defaultValue"))
-        converted(path, entry.get("constant"))
-    except (SyntaxFault, ValueFault) as fault:
-        raise NoEquivalentError(f"its value does not fit {path}") from fault
+def _flow(mapping: AttributeMapping, path: Path) -> dict[str, Any]:
+    """Return what is not as it is by default."""
+    flow = _TYPES.get((mapping.flow_type or "Always").lower())
+    behavior = _BEHAVIORS.get((mapping.flow_behavior or "FlowWhenChanged").lower())
+    if flow is None:
+        raise NoEquivalentError(f"the flow type {mapping.flow_type} is unknown")
+    if behavior is None:
+        raise NoEquivalentError(f"the flow behavior {mapping.flow_behavior} is unknown")
+    require_flow(path, flow)
+    found: dict[str, Any] = {}
+    if flow != "Always":
+        found["flowType"] = flow
+    if behavior != "FlowWhenChanged":
+        found["flowBehavior"] = behavior
+    if mapping.export_missing_references and is_reference(path):
+        found["exportMissingReferences"] = True
+    return found
 
 
-def _origin(mapping: AttributeMapping) -> dict[str, Any]:
+def _origin(mapping: AttributeMapping, expression: Expression | None) -> dict[str, Any]:
+    if expression is None or mapping.source is None:
+        return {"constant": mapping.default_value}
+    if isinstance(expression, Literally):
+        return {"constant": expression.value}
+    return {"source": _text(mapping.source), "whenNull": "keep"}
+
+
+def _expression(mapping: AttributeMapping) -> Expression | None:
+    """Return what is parsed of the source; None: there is only a default value."""
     if mapping.source is None:
         if mapping.default_value is None:
             raise NoEquivalentError("it has no source")
-        return {"constant": mapping.default_value}
-    text = _expression(mapping.source)
+        return None
     try:
-        parsed = parse_expression(text)
+        parsed = parse_expression(_text(mapping.source))
     except SyntaxFault as fault:
         raise NoEquivalentError(fault.message.rstrip(".")) from fault
     forbidden = sorted(filter(is_forbidden, attributes_of(parsed)))
     if forbidden:
         raise NoEquivalentError(f"{forbidden[0]} holds secrets and is never read")
-    match parsed:
-        case Literally(value=value):
-            return {"constant": value}
-        case _:
-            return {"source": text, "whenNull": "keep"}
+    return parsed
 
 
-def _expression(source: Source) -> str:
+def _text(source: Source) -> str:
     """Return the text of a source; where it has none, what its name stands for."""
     if source.expression:
         return source.expression

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudforest.graph.reading.entries import NoEquivalentError, entry_of
+from cloudforest.graph.reading.entries import entry_of
+from cloudforest.graph.reading.fitting import NoEquivalentError
 from cloudforest.graph.reading.scopes import filter_text_of, unreadable, where
 from cloudforest.graph.schema import ObjectMapping, Rule, Schema
 
@@ -118,20 +119,11 @@ def flows(written: str | None) -> set[str]:
 
 def _mapping(position: int, mapping: ObjectMapping, name: str) -> ReadMapping:
     notes = _Notes()
-    entries: dict[str, tuple[int, dict[str, Any]]] = {}
-    for index, each in enumerate(mapping.attribute_mappings or ()):
-        try:
-            path, entry = entry_of(each)
-            if path in entries:
-                raise NoEquivalentError(f"{path} is mapped already")  # noqa: TRY301
-            entries[path] = (index, entry)
-        except NoEquivalentError as error:
-            notes.say(each.target_attribute_name or "no target", str(error))
-        else:
-            if (each.flow_behavior or "").lower() == "flowalways":
-                notes.say(f"{path} FlowAlways", "it is written when it has changed")
+    entries = _entries(mapping, notes)
     if not entries:
         raise NoEquivalentError("nothing that it maps has an equivalent")
+    if not any("matchingPriority" in entry for _, entry in entries.values()):
+        raise NoEquivalentError("nothing is matched by, so it would duplicate people")
     return ReadMapping(
         position=position,
         name=name,
@@ -142,6 +134,24 @@ def _mapping(position: int, mapping: ObjectMapping, name: str) -> ReadMapping:
         keeps="delete" not in flows(mapping.flow_types),
         notes=tuple(notes.said),
     )
+
+
+def _entries(
+    mapping: ObjectMapping, notes: _Notes
+) -> dict[str, tuple[int, dict[str, Any]]]:
+    entries: dict[str, tuple[int, dict[str, Any]]] = {}
+    for index, each in enumerate(mapping.attribute_mappings or ()):
+        try:
+            path, entry = entry_of(each, _resource(mapping))
+            if path in entries:
+                raise NoEquivalentError(f"{path} is mapped already")  # noqa: TRY301
+        except NoEquivalentError as error:
+            notes.say(each.target_attribute_name or "no target", str(error))
+            continue
+        entries[path] = (index, entry)
+        if each.export_missing_references and not entry.get("exportMissingReferences"):
+            notes.say(f"{path} exportMissingReferences", "it is not a single reference")
+    return entries
 
 
 def _filter(mapping: ObjectMapping, notes: _Notes) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cloudforest.graph.reading.entries import NoEquivalentError
+from cloudforest.graph.reading.fitting import NoEquivalentError
 from cloudforest.graph.schema import Clause, Filter, Rule
 from cloudforest.program.expressions.reads import filter_attributes
 from cloudforest.program.faults import SyntaxFault

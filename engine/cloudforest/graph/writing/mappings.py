@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
+from cloudforest.graph.reading.entries import entry_of
+from cloudforest.graph.reading.fitting import NoEquivalentError
 from cloudforest.graph.reading.rules import ReadMapping
+from cloudforest.graph.schema import AttributeMapping as Row
 from cloudforest.graph.targets import entra_name, is_entra_name, scim_path
 from cloudforest.graph.writing.filters import changed_filter
 from cloudforest.graph.writing.rows import (
@@ -107,9 +112,25 @@ def _rows(
 
 
 def _goes_too(row: Raw, before: ReadMapping, mapping: Mapping) -> bool:
-    """Tell whether a second row for a target would take a removed one's place."""
+    """Tell whether a row without equivalent would become an entry nobody wrote.
+
+    It may stand behind the row of one that was removed, or fit the new resource type.
+    """
     path = scim_path(row.get("targetAttributeName") or "")
-    return path in before.entries and path not in mapping.attribute_mappings
+    if path is None or path in mapping.attribute_mappings:
+        return False
+    if path in before.entries:
+        return True
+    renamed = mapping.target_object_name != before.target
+    return renamed and _is_entry(row, mapping.target_object_name)
+
+
+def _is_entry(row: Raw, resource: str) -> bool:
+    try:
+        entry_of(msgspec.convert(row, Row), resource)
+    except NoEquivalentError:
+        return False
+    return True
 
 
 def _taken_over(

@@ -20,8 +20,9 @@ _NEW: dict[str, Any] = {
     "matchingPriority": 0,
 }
 """The row that Cloud Sync's own schemas have for every attribute."""
-_WHEN_CHANGED = {"flowBehavior": "FlowWhenChanged"}
 _FIELDS = {
+    "exportMissingReferences": "export_missing_references",
+    "flowBehavior": "flow_behavior",
     "flowType": "flow_type",
     "matchingPriority": "matching_priority",
     "defaultValue": "default_value",
@@ -66,7 +67,7 @@ def changed_row(
     change: Change,
 ) -> dict[str, Any]:
     """Return the row with what differs; all else in it stays as it is."""
-    changed = dict(row) if before else {**row, **_WHEN_CHANGED}
+    changed = dict(row)
     if before is None or _origin(before) != _origin(entry):
         changed |= _source(row, before, entry, change)
     for name, field_name in _FIELDS.items():

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 
-from cloudforest.compiler.rules.meaning.directory import SINGLE
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
+from cloudforest.program.attribute.directory import SINGLE
 from cloudforest.program.scoping.predicate import Attributes, compile_filter
 
 MOST_CLAUSES = 256

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cloudforest.compiler.document import Complaint
-from cloudforest.compiler.rules.meaning.scim import (
-    ScimAttribute,
-    known_schemas,
-    schema_of_path,
-)
 from cloudforest.compiler.suggest import closest, listed
 from cloudforest.compiler.tree import Tree
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.resource.path import ENTERPRISE, Path, parse_path
+from cloudforest.program.resource.path import Path, parse_path
+from cloudforest.program.resource.scim import (
+    ScimAttribute,
+    known_schemas,
+    mistake,
+    target_attribute,
+)
 
 UNKNOWN, READ_ONLY = "unknown-target-attribute", "read-only-target-attribute"
 
@@ -32,40 +33,33 @@ def targets_are_known(tree: Tree) -> Iterator[Complaint]:
                 yield Complaint(id_, message, mapping, path, at_key=True)
 
 
-def target_attribute(path: Path, resource: str) -> ScimAttribute | None:
-    """Return the attribute that a path leads to; None if nothing says what it is."""
-    schema = schema_of_path(resource, path.schema)
-    return schema.get(path.attribute) if schema else None
-
-
 def _fault(target: str, resource: str) -> tuple[str, str] | None:
     """Return the id and the sentence; a path that can't be read is another rule's."""
     try:
         path = parse_path(target)
     except SyntaxFault:
         return None
-    schema = schema_of_path(resource, path.schema)
-    if schema is None:
-        return _foreign(path, resource)
-    attribute = schema.get(path.attribute)
-    if attribute is None:
-        return UNKNOWN, _unknown(path, resource)
-    if attribute.read_only:
-        message = f'The target sets "{path.whole}" itself; take it out of the mapping.'
-        return READ_ONLY, message
-    strange = {path.sub, path.key} - {None} - attribute.parts
-    return (UNKNOWN, _part(path, attribute)) if strange else None
+    match mistake(path, resource):
+        case None:
+            return None
+        case "foreign":
+            return UNKNOWN, _foreign(path, resource)
+        case "unknown":
+            return UNKNOWN, _unknown(path, resource)
+        case "read-only":
+            message = (
+                f'The target sets "{path.whole}" itself; take it out of the mapping.'
+            )
+            return READ_ONLY, message
+        case "part":
+            return UNKNOWN, _part(path, target_attribute(path, resource))
 
 
-def _foreign(path: Path, resource: str) -> tuple[str, str] | None:
-    """Complain of the enterprise extension of what isn't a User."""
-    if path.schema != ENTERPRISE or resource not in {"User", "Group"}:
-        return None
-    message = (
+def _foreign(path: Path, resource: str) -> str:
+    return (
         f'"{path.whole}" is an attribute of Users, and this mapping is for {resource} '
         "resources; take it out."
     )
-    return UNKNOWN, message
 
 
 def _unknown(path: Path, resource: str) -> str:
@@ -99,8 +93,8 @@ def _elsewhere(path: Path, resource: str) -> str | None:
     return None
 
 
-def _part(path: Path, attribute: ScimAttribute) -> str:
-    if not attribute.parts:
+def _part(path: Path, attribute: ScimAttribute | None) -> str:
+    if attribute is None or not attribute.parts:
         return f'"{path.whole}" has no parts; write its name alone.'
     wrong = path.sub if path.sub not in {None, *attribute.parts} else path.key
     parts = sorted(attribute.parts)

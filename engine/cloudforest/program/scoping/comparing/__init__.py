@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from cloudforest.program.scoping.comparing.comparison import Test, test_of
+from cloudforest.program.scoping.comparing.moments import is_moment
 
-__all__ = ["Test", "test_of"]
+__all__ = ["Test", "is_moment", "test_of"]

@@ -48,6 +48,11 @@ def moment(text: str) -> int | None:
     return ticks + int((fraction or "0").ljust(7, "0")[:7]) - _offset(zone)
 
 
+def is_moment(value: object) -> bool:
+    """Tell whether a value in a filter is compared as a moment."""
+    return isinstance(value, str) and moment(value) is not None
+
+
 def is_filetime(text: str) -> bool:
     return _FILETIME.fullmatch(text) is not None
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.comparing import is_moment
 from cloudforest.program.scoping.graph_filter.clause import GraphClause, Group
 
 _UNTOLD = {
@@ -17,6 +18,7 @@ _UNTOLD = {
     "ISMEMBEROF": "Microsoft doesn't support it; name the group in `groups`",
     "VALID CERT MATCH": "Microsoft doesn't say what it means",
 }
+_MOMENT = "Graph compares it as a text, and a filter here as a moment"
 Operator = Literal["eq", "co", "sw", "ew", "gt", "ge"]
 _TEXTS: dict[str, Operator] = {"EQUALS": "eq", "INCLUDES": "co", "ENDS_WITH": "ew"}
 _NUMBERS: dict[str, Operator] = {"GREATER_THAN": "gt", "GREATER_THAN_OR_EQUALS": "ge"}
@@ -72,11 +74,15 @@ def _comparison(clause: GraphClause, said: str) -> Compare:
     value, name = clause.values[0], clause.attribute
     if said == "REGEX MATCH":
         operator, literal = _of_pattern(clause, value)
+        if operator == "eq" and is_moment(literal):
+            raise _refused(clause, _MOMENT)
         return Compare(attribute=name, operator=operator, value=literal)
     if said in _NUMBERS:
         if not _WHOLE_NUMBER.fullmatch(value):
             raise _refused(clause, "it compares whole numbers only")
         return Compare(attribute=name, operator=_NUMBERS[said], value=int(value))
+    if said == "EQUALS" and is_moment(value):
+        raise _refused(clause, _MOMENT)
     if said not in _TEXTS:
         raise _refused(clause, "the operator is unknown")
     return Compare(attribute=name, operator=_TEXTS[said], value=value)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.comparing import is_moment
 from cloudforest.program.scoping.graph_filter.clause import (
     IS_NOT_NULL,
     IS_NULL,
@@ -94,6 +95,11 @@ def _clauses(
 
 def _said(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
     operator = "eq" if tree.operator == "ne" else tree.operator
+    if operator == "eq" and is_moment(tree.value):
+        raise SyntaxFault(
+            f'{tree.attribute} {tree.operator} "{tree.value}" compares moments, and '
+            "Graph would compare texts; write the filter without it."
+        )
     if operator in _SHAPES and (negated or operator == "sw"):
         text = _SPECIAL.sub(r"\\\g<0>", str(tree.value))
         prefix = "NOT " if negated else ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from cloudforest.program.resource.path import ENTERPRISE
+from cloudforest.program.resource.path import ENTERPRISE, Path
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,36 @@ def schema_of_path(resource: str, schema: str | None) -> Schema | None:
 
 def known_schemas(resource: str) -> dict[str | None, Schema]:
     return _RESOURCES.get(resource, {})
+
+
+Mistake = Literal["foreign", "unknown", "read-only", "part"]
+"""An attribute of another resource's, of no one's, the target's own, or no part."""
+
+
+def target_attribute(path: Path, resource: str) -> ScimAttribute | None:
+    """Return the attribute that a path leads to; None if nothing says what it is."""
+    schema = schema_of_path(resource, path.schema)
+    return schema.get(path.attribute) if schema else None
+
+
+def mistake(path: Path, resource: str) -> Mistake | None:
+    """Say why resources of a type can't be written at a path, as far as is known."""
+    if schema_of_path(resource, path.schema) is None:
+        is_foreign = path.schema == ENTERPRISE and resource in _RESOURCES
+        return "foreign" if is_foreign else None
+    attribute = target_attribute(path, resource)
+    if attribute is None:
+        return "unknown"
+    if attribute.read_only:
+        return "read-only"
+    return "part" if {path.sub, path.key} - {None} - attribute.parts else None
+
+
+def writable_names() -> frozenset[str]:
+    """Return the names of all core attributes that may be written."""
+    return frozenset(
+        name
+        for schemas in _RESOURCES.values()
+        for name, attribute in schemas[None].items()
+        if not attribute.read_only
+    )
