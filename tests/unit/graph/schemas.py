@@ -41,8 +41,10 @@ sources = with_extra(
     parameters=st.just([]),
 )
 rows = with_extra(
-    {"targetAttributeName": st.sampled_from(TARGETS)},
-    source=st.none() | sources,
+    {
+        "targetAttributeName": st.sampled_from(TARGETS),
+        "source": st.none() | sources | sources,
+    },
     defaultValue=st.sampled_from([None, "x", "True", ""]),
     flowType=st.sampled_from([*FLOWS, "MultiValueAddOnly"]),
     flowBehavior=st.sampled_from(["FlowWhenChanged", "FlowAlways", "flowalways", "No"]),

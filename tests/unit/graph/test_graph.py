@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from tests.unit.compiler.trees import registered
-from tests.unit.graph.schemas import schemas
+from tests.unit.graph.schemas import MATCH, schemas
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.graph.documents import Origin, documents
@@ -259,6 +260,89 @@ def test_nothing_in_a_schema_ends_a_comment():
     rule = {"name": "a\nkind: Job", "objectMappings": [{"name": "b\r\nkind: Job"}]}
     text = imported({"synchronizationRules": [rule]})
     assert all(line.startswith("#") for line in text.splitlines() if line)
+
+
+def with_row(target: str, text: str, *, to: str = "User", **members: object):
+    """Return a schema with a row that matches, and this one."""
+    row = {"targetAttributeName": target, "source": {"expression": text}, **members}
+    mapping = {
+        "sourceObjectName": "user",
+        "targetObjectName": to,
+        "attributeMappings": [MATCH, row],
+    }
+    return {"synchronizationRules": [{"objectMappings": [mapping]}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (with_row("mail", "[mail]", to="Group"), "Group resources of SCIM have no"),
+        (with_row("department", "[department]", to="Group"), "an attribute of Users"),
+        (with_row("name.nick", "[cn]"), "SCIM has no part name.nick"),
+        (with_row("AccountEnabled", "ToLower([title])"), r"\[title\] is a text"),
+        (with_row("mail", "[proxyAddresses]"), "takes one value"),
+        (with_row("title", 'Split([title], "-")'), "Split has several"),
+        (with_row("title", "Guid()"), "Guid gives another value each time, and"),
+        (with_row("title", "Now()", matchingPriority=2), "nothing is found by it"),
+        (
+            with_row("title", "SelectUniqueValue([cn], [sn])", flowType="ValueAddOnly"),
+            "SelectUniqueValue gives another value each time, and",
+        ),
+        (with_row("title", "DefaultDomain()"), "needs defaultDomain"),
+        (
+            with_row("members", "[member]", to="Group", flowType="ObjectAddOnly"),
+            "members can't flow as ObjectAddOnly",
+        ),
+        (with_row("active", "[x]", defaultValue="x"), "its value does not fit active"),
+        (with_row("title", "[title]", flowBehavior="x"), "flow behavior x is unknown"),
+        (
+            with_row("title", "[title]", exportMissingReferences=True),
+            "it is not a single reference",
+        ),
+    ],
+)
+def test_what_validation_refuses_is_a_comment_with_the_reason(schema, reason):
+    text = imported(schema)
+    (comment,) = (each for each in text.splitlines() if re.search(reason, each))
+    assert comment.startswith("  # No equivalent: ")
+    assert exported(schema, text).schema == schema
+
+
+def test_a_mapping_that_matches_by_nothing_is_a_comment():
+    row = {"targetAttributeName": "userName", "source": {"expression": "[cn]"}}
+    mapping = {
+        "sourceObjectName": "user",
+        "targetObjectName": "User",
+        "attributeMappings": [row],
+    }
+    schema = {"synchronizationRules": [{"objectMappings": [mapping]}]}
+    text = imported(schema)
+    assert "nothing is matched by" in text
+    assert "kind: Mapping" not in text
+    assert exported(schema, text).schema == schema
+
+
+def test_flow_behavior_and_missing_references_travel_both_ways():
+    row = {"flowBehavior": "flowAlways", "exportMissingReferences": True}
+    schema = with_row("Manager", "[manager]", **row)
+    text = imported(schema)
+    assert "flowBehavior: FlowAlways, exportMissingReferences: true" in text
+    edited = text.replace("flowBehavior: FlowAlways, ", "")
+    result = exported(schema, edited.replace("References: true", "References: false"))
+    ((found, _),) = (
+        each["attributeMappings"][::-1]
+        for rule in result.schema["synchronizationRules"]
+        for each in rule["objectMappings"]
+    )
+    assert found["flowBehavior"] == "FlowWhenChanged"
+    assert found["exportMissingReferences"] is False
+
+
+def test_rows_that_would_fit_a_new_resource_type_are_not_mapped_by_it():
+    schema = with_row("userName", "[cn]", to="Group")
+    text = imported(schema).replace("targetObjectName: Group", "targetObjectName: User")
+    ((_, mappings),) = said(exported(schema, text).schema)
+    assert list(mappings["user"][3]) == ["externalId"]
 
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

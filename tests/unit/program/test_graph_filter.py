@@ -141,6 +141,9 @@ def test_each_operator(operator, values, text):
         ("VALID CERT MATCH", [], "doesn't say"),
         ("!&L", ["a"], "doesn't say"),
         ("SOUNDS LIKE", ["a"], "unknown"),
+        ("EQUALS", ("2026-01-31",), "as a moment"),
+        ("NOT EQUALS", ("20260131080000.0Z",), "as a moment"),
+        ("REGEX MATCH", ("^2026-01-31$",), "as a moment"),
     ],
 )
 def test_what_has_no_equivalent_says_why(operator, values, reason):
@@ -162,6 +165,8 @@ def test_what_has_no_equivalent_says_why(operator, values, reason):
             " and ".join(f'({x} eq "1" or {x}{x} eq "2")' for x in "abcdefg"),
             "more than 64 groups",
         ),
+        ('x eq "2026-01-31"', "would compare texts"),
+        ('not (x ne "2026-01-31T08:00:00Z")', "would compare texts"),
     ],
 )
 def test_what_graph_can_not_say_is_refused(text, reason):

@@ -28,7 +28,7 @@ def require_target(path: Path, resource: str) -> None:
             raise NoEquivalentError(f"{path} is an attribute of Users")
         case "unknown":
             raise NoEquivalentError(f"{resource} resources of SCIM have no {path}")
-        case "read-only":
+        case "immutable":
             raise NoEquivalentError(f"the target sets {path} itself")
         case "part":
             raise NoEquivalentError(f"SCIM has no part {path}")

@@ -88,7 +88,7 @@ def known_schemas(resource: str) -> dict[str | None, Schema]:
     return _RESOURCES.get(resource, {})
 
 
-Mistake = Literal["foreign", "unknown", "read-only", "part"]
+Mistake = Literal["foreign", "unknown", "immutable", "part"]
 """An attribute of another resource's, of no one's, the target's own, or no part."""
 
 
@@ -107,7 +107,7 @@ def mistake(path: Path, resource: str) -> Mistake | None:
     if attribute is None:
         return "unknown"
     if attribute.read_only:
-        return "read-only"
+        return "immutable"
     return "part" if {path.sub, path.key} - {None} - attribute.parts else None
 
 

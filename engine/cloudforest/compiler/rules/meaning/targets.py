@@ -46,7 +46,7 @@ def _fault(target: str, resource: str) -> tuple[str, str] | None:
             return UNKNOWN, _foreign(path, resource)
         case "unknown":
             return UNKNOWN, _unknown(path, resource)
-        case "read-only":
+        case "immutable":
             message = (
                 f'The target sets "{path.whole}" itself; take it out of the mapping.'
             )
