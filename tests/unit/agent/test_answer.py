@@ -285,3 +285,12 @@ async def test_a_read_says_in_out_gone_or_unknown_and_why():
     ]
     assert closing.complete
     assert closing.watermark is None
+
+
+async def test_another_domain_than_the_jobs_says_nothing_of_anybody():
+    domain = Domain([entry("u1", department="Sales")])
+    records, closing = await answered(domain, request(directory="another-head"))
+    assert (records, closing.complete) == ([], False)
+    assert "is not the domain that the job people was bound to" in (closing.error or "")
+    records, closing = await answered(domain, request(directory=HEAD))
+    assert (len(records), closing.error) == (1, None)

@@ -237,13 +237,13 @@ async def test_a_unit_that_is_renamed_meanwhile_makes_the_answer_incomplete(kind
     lookups = (Lookup(by="guid", value="u1"),)
     last: Page | None = None
 
-    real = domain.identify
+    real = domain.shows_values
 
-    async def renamed() -> str:
+    async def renamed() -> bool:
         domain.bindings = {ELSEWHERE: "ou-guid"}
         return await real()
 
-    domain.identify = renamed  # type: ignore[method-assign]
+    domain.shows_values = renamed  # type: ignore[method-assign]
     async for page in answer(request(kind=kind, lookups=lookups)):
         last = page
 

@@ -21,6 +21,7 @@ from cloudforest.model.messages import (
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.program import ScopeProgram
 from cloudforest.model.provisioning import Flat, ImportEnd, Watermark
+from cloudforest.model.provisioning.resets import SCOPES
 from cloudforest.provisioning.impact import impact
 from cloudforest.provisioning.importing import asking
 from cloudforest.provisioning.importing.importing import MANIFEST
@@ -110,6 +111,29 @@ async def test_an_asking_that_fails_is_made_up_for_by_the_next_cycle(world: Worl
     assert await states(world, one, two) == ["gone", "in"]
     await world.cycle()
     assert asked(world) == []
+
+
+async def test_another_domain_is_refused_until_somebody_accepts_it(world: World):
+    person = world.person(1)
+    await world.cycle()
+    await world.read_all()
+    world.closing = Closing(complete=True, watermark="2", directory="another")
+    del world.objects[person]
+    world.answers = {person: Gone(id=person)}
+
+    for _ in range(2):
+        cycle = await world.cycle()
+        assert (cycle.state, cycle.fault, cycle.requests) == (
+            "failed",
+            "configuration",
+            0,
+        )
+        assert "--reset Full" in (cycle.error or "")
+    assert world.asked[-1].directory == "d"
+    assert await states(world, person) == ["in"]
+
+    await world.restart(*SCOPES)
+    assert (await world.cycle()).counts.disable == 1
 
 
 async def test_another_domain_that_answers_a_read_is_not_believed(world: World):

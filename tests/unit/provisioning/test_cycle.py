@@ -71,7 +71,7 @@ async def test_the_cycle_after_a_good_one_sends_nothing(world: World):
         cycle = await world.cycle()
         assert (cycle.kind, cycle.state, cycle.requests) == (kind, "succeeded", 0)
         assert cycle.counts.unchanged == 3
-        world.closing = Closing(complete=True, watermark="2", directory="another")
+        await world.read_all()
     assert world.asked[1].watermark == "1"
 
 
@@ -327,7 +327,7 @@ async def test_a_member_that_left_is_removed_if_we_wrote_it(world: World):
     await world.cycle()
     world.target.held[world.id_of(group)].members.add(world.id_of(three))
     world.members[group] = {one}
-    world.closing = Closing(complete=True, watermark="2", directory="another")
+    await world.read_all()
 
     cycle = await world.cycle()
 
@@ -406,7 +406,7 @@ async def test_who_a_complete_read_no_longer_names_is_not_created(world: World):
     one, two = world.person(1), world.person(2)
     await world.cycle()
     del world.objects[two]
-    world.closing = Closing(complete=True, watermark="2", directory="another")
+    await world.read_all()
     target.left = 9
 
     cycle = await world.cycle()

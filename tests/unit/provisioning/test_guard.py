@@ -7,7 +7,6 @@ import asyncio
 from tests.unit.provisioning.world import JOB, MANAGER, World, guid
 
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
-from cloudforest.model.messages import Closing
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.provisioning import ImportEnd
 from cloudforest.model.registration import Budget
@@ -130,7 +129,7 @@ async def test_impact_says_what_the_cycle_does_while_some_wait_in_escrow(world: 
     found = await impact(world.run(), digest="d" * 32)
 
     assert (found.counts.member_add, found.counts.update, found.requests) == (0, 0, 0)
-    world.closing = Closing(complete=True, watermark="2", directory="another")
+    await world.read_all()
     assert (await world.cycle()).counts == found.counts
 
 
@@ -155,7 +154,7 @@ async def test_impact_counts_nothing_that_waits_for_a_stage(world: World):
     world.guard = {"creates": Budget(max=0, percent=0, base=1, window=86400)}
     boss = world.person(1)
     world.group(20, boss, world.person(2, manager=boss))
-    world.closing = Closing(complete=True, watermark="2", directory="another")
+    await world.read_all()
 
     expected = await impact(world.run(), digest="f" * 32)
     cycle = await world.cycle()

@@ -9,12 +9,11 @@ import pytest
 from tests.unit.provisioning.world import World, guid
 
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
-from cloudforest.model.messages import Closing, Lookup
+from cloudforest.model.messages import Lookup
 from cloudforest.model.outcomes import NotThere, Refusal
 from cloudforest.model.registration import Budget, Registration
 from cloudforest.provisioning.explaining.explain import explain
 
-ANEW = Closing(complete=True, watermark="2", directory="another")
 A_DAY = timedelta(hours=25)
 
 
@@ -62,7 +61,7 @@ async def _with_a_bad_member(world: World, status: int) -> tuple[str, list[str]]
     people = [world.person(number) for number in range(1, 10)]
     await world.cycle()
     del world.target.held[world.id_of(people[0])]
-    world.closing = ANEW
+    await world.read_all()
     return world.group(20, *people), people
 
 
@@ -87,7 +86,7 @@ async def test_a_member_that_is_held_back_does_not_hold_back_who_comes_later(
     await world.cycle()
     late = world.person(11)
     world.group(20, *people, late)
-    world.closing = Closing(complete=True, watermark="3", directory="third")
+    await world.read_all()
 
     cycle = await world.cycle()
 
@@ -108,7 +107,7 @@ async def test_a_group_that_is_gone_is_not_asked_for_each_of_its_members(world: 
     del world.target.held[world.id_of(group)]
     late = [world.person(number) for number in range(30, 40)]
     world.group(20, *people[1:], *late)
-    world.closing = Closing(complete=True, watermark="3", directory="third")
+    await world.read_all()
     before = world.target.requests
 
     cycle = await world.cycle()
@@ -152,7 +151,7 @@ async def test_a_group_is_emptied_when_nobody_in_the_target_is_left(world: World
     await world.cycle()
     world.members[group] = {guid(77)}
     world.guard = {"groupsEmptied": Budget(max=0, percent=0, base=1, window=86400)}
-    world.closing = ANEW
+    await world.read_all()
 
     cycle = await world.cycle()
 

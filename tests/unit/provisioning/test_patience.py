@@ -62,6 +62,32 @@ async def test_a_target_that_is_down_opens_the_breaker_and_escrows_nobody(
     assert await breaker(world) is None
 
 
+async def test_who_was_made_without_an_answer_is_ours_though_the_target_then_dies(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = world.person(1)
+    world.person(2)
+    world.profile = replace(world.profile, concurrency=1)
+    real = world.target.create
+
+    async def create(resource_type: str, values: Any) -> str:
+        if values["externalId"] != person:
+            raise TargetUnavailable("It is down.")
+        await real(resource_type, values)
+        raise Refusal(504, "A gateway lost the answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.target, "create", create)
+        assert (await world.cycle()).fault == "target"
+
+    held = await breaker(world)
+    assert held is not None
+    world.clock.now = held.next
+    assert (await world.cycle()).counts.create == 2
+    links = await world.store.links(TARGET, [person])
+    assert links[person].origin == "created"
+
+
 async def test_one_no_among_many_answers_is_an_escrow_though_the_target_then_dies(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

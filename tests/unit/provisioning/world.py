@@ -38,7 +38,7 @@ from cloudforest.model.program import (
     Rule,
     ScopeProgram,
 )
-from cloudforest.model.provisioning import Cycle, Effect, LogEntry, LogQuery
+from cloudforest.model.provisioning import Cycle, Effect, LogEntry, LogQuery, ResetScope
 from cloudforest.model.registration import (
     Budget,
     Job,
@@ -213,6 +213,19 @@ class World:
             target=self.target,
             clock=self.clock,
             turns=self.turns,
+        )
+
+    async def read_all(self) -> None:
+        """Have the next cycle ask for everything."""
+        await self.restart("Watermark")
+
+    async def restart(self, *resets: ResetScope) -> None:
+        await self.store.restart_job(
+            JOB,
+            "cloud",
+            resets=resets,
+            change=lambda state: state,
+            now=self.clock(),
         )
 
     def run(self) -> Run:

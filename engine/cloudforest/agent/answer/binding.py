@@ -1,4 +1,4 @@
-"""The OUs and groups that a scope names: which they are, and where they are now.
+"""The domain, and the OUs and groups that a scope names: which they are, and where.
 
 They were bound to objectGUIDs when they were first read. One that was renamed or moved
 since is still the same; another object in its place is not.
@@ -20,6 +20,21 @@ class Bound:
 
     guids: Mapping[str, str]
     names: Mapping[str, str]
+
+
+def refuse_another(request: SyncRequest, identity: str) -> None:
+    """Raise Refused when this is not the domain that the job was bound to.
+
+    None of its objects would be found here, as if all of them were gone.
+    """
+    if request.directory not in {None, identity}:
+        raise Refused(
+            f"What the agent reads as {request.domain} is not the domain that the job "
+            f"{request.job} was bound to: its objectGUID is {identity}, not "
+            f"{request.directory}. Give the agent the right controllers or export; if "
+            f"another domain is meant, `cloudforest job restart {request.job} --reset "
+            "Full` accepts it."
+        )
 
 
 def _refuse_others(request: SyncRequest, found: Mapping[str, str]) -> None:

@@ -7,7 +7,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from cloudforest.agent.answer import records
-from cloudforest.agent.answer.binding import Bound, bound, require_unmoved
+from cloudforest.agent.answer.binding import (
+    Bound,
+    bound,
+    refuse_another,
+    require_unmoved,
+)
 from cloudforest.agent.answer.records import Asked
 from cloudforest.base.errors import Refused
 from cloudforest.model.messages import Lookup, Record, SyncRequest
@@ -156,16 +161,19 @@ def _nested(
 async def bind(request: SyncRequest, directory: Directory) -> Question:
     """Resolve the scope, and compile it.
 
-    Raises Refused for an attribute that holds secrets, and what `bound` raises.
+    Raises Refused for an attribute that holds secrets, or another domain than the
+    job's, and what `bound` raises.
     """
     _refuse_secrets(request)
+    identity = await directory.identify()
+    refuse_another(request, identity)
     it = await bound(request, directory)
     groups = await _members(request, directory, it)
     resolved = _resolved(request, it, groups)
     return Question(
         request=request,
         directory=directory,
-        identity=await directory.identify(),
+        identity=identity,
         bound=it,
         asked=records.asked_of(
             request.attributes, hides=not await directory.shows_values()

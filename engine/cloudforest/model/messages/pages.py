@@ -36,10 +36,11 @@ class SyncRequest(Value, frozen=True):
     `read`: the objects named by `lookups`, deleted ones included.
     `attributes`: what to read of each type; the answer holds nothing else. `bindings`
     are the objectGUIDs that the scope's OUs and groups were bound to, by DN: an OU that
-    was renamed is still the same one. `nested` are the groups through which others were
-    in those of the scope. `prove` are the attributes (in lower case) of which a `read`
-    is to tell whether they are empty or hidden. `explain`: say of each clause whether
-    it holds.
+    was renamed is still the same one. `directory` identifies the domain that the job
+    was bound to; None: it has read none. `nested` are the groups through which others
+    were in those of the scope. `prove` are the attributes (in lower case) of which a
+    `read` is to tell whether they are empty or hidden. `explain`: say of each clause
+    whether it holds.
     """
 
     id: str
@@ -51,6 +52,7 @@ class SyncRequest(Value, frozen=True):
     watermark: str | None = None
     lookups: tuple[Lookup, ...] = ()
     bindings: dict[str, str] = msgspec.field(default_factory=dict)
+    directory: str | None = None
     nested: tuple[str, ...] = ()
     prove: tuple[str, ...] = ()
     explain: bool = False

@@ -71,10 +71,10 @@ class Watermark(Value, frozen=True):
     """What a cycle ended at, and what it rests on.
 
     `digest` is that of the scope program and the attribute list; `directory`,
-    `bindings` and `nested` are `messages.Closing`'s. If the digest or the directory
-    differs, the next cycle is initial. `lacks` are the rights without which deletions
-    are not seen; then everything managed is asked for by objectGUID once a day, last at
-    `asked`.
+    `bindings` and `nested` are `messages.Closing`'s. If the digest differs, the next
+    cycle is initial; another directory is refused. `lacks` are the rights without which
+    deletions are not seen; then everything managed is asked for by objectGUID once a
+    day, last at `asked`.
     """
 
     value: str | None

@@ -109,9 +109,10 @@ async def export(run: Run) -> None:
     except CloudforestError as error:
         if _is_of_the_store(error):
             raise
-        await give_back(run, error)
         for phase in (PHASE_LEAD, PHASE_WRITE, PHASE_ADOPT):
             async for batch in batches(run, phase):
                 await marked(run, batch, sent=False)
+        # Those were sent, and got an answer that says nothing.
+        await give_back(run, error)
         raise
     await run.store.close_stages(run.job.name, run.clock())

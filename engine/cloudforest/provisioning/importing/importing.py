@@ -69,9 +69,17 @@ def _require_same_bindings(asked: SyncRequest, closing: Closing) -> None:
             )
 
 
-def _is_another(start: Watermark, closing: Closing) -> bool:
-    """Tell whether another domain answered than the one that we started from."""
-    return start.directory not in {None, closing.directory}
+def _require_same_domain(asked: SyncRequest, closing: Closing) -> None:
+    """Refuse an answer of another domain: none of the job's objects would be there.
+
+    An agent says so before it names anybody; this is for one that does not.
+    """
+    if asked.directory not in {None, closing.directory}:
+        raise Refused(
+            f"The agents of {asked.domain} read another domain than the one that the "
+            f"job {asked.job} was bound to; if that is meant, `cloudforest job restart "
+            f"{asked.job} --reset Full` accepts it."
+        )
 
 
 def _end(run: Run, start: Watermark | None, closing: Closing) -> ImportEnd:
@@ -103,10 +111,8 @@ async def _import(run: Run, start: Watermark | None) -> tuple[CycleKind, Closing
     asked = await request(run, "import", watermark=start.value if start else None)
     generation = await run.store.begin_import(run.rows, run.id)
     closing = await _read(run, asked, generation, start)
+    _require_same_domain(asked, closing)
     _require_same_bindings(asked, closing)
-    if start is not None and _is_another(start, closing):
-        run.counts.read = 0
-        return await _import(run, None)
     end = _end(run, start, closing)
     await run.store.finish_import(run.rows, run.job.target, generation, end)
     return "incremental" if start else "initial", closing

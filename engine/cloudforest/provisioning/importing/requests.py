@@ -29,7 +29,7 @@ async def request(
 ) -> SyncRequest:
     """Return a request with what the job reads, and what its scope was bound to.
 
-    A plan's scratch rows have no watermark: its scope is bound as the job's is.
+    A plan's scratch rows have no watermark: it is bound as the job is.
     """
     held = await run.store.watermark(run.job.name)
     return SyncRequest(
@@ -40,6 +40,7 @@ async def request(
         scope=run.program.scope,
         attributes=attributes_to_read(run.program),
         bindings=_bound(run.program.scope, held.bindings) if held else {},
+        directory=held.directory if held else None,
         nested=held.nested if held else (),
         **more,
     )
