@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -273,6 +274,26 @@ async def test_a_killed_server_comes_back_and_the_answer_goes_on(
     assert got == list(range(40))
     assert real_bus.server.port == port
     assert real_bus.server.pid != pid
+
+
+async def test_a_server_that_the_machine_can_not_start_is_tried_again(
+    real_bus, monkeypatch
+):
+    server = real_bus.server
+    pid, spawn = server.pid, server._spawn
+    failures = [OSError(errno.ENOSPC, "No space left on device")]
+
+    async def full(port):
+        if failures:
+            raise failures.pop()
+        return await spawn(port)
+
+    monkeypatch.setattr(server, "_spawn", full)
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while server.pid in {None, pid}:
+            await asyncio.sleep(0.02)
+    assert failures == []
 
 
 async def test_a_stopped_server_is_found_again_on_its_port(tmp_path):

@@ -102,7 +102,8 @@ class BusServer:
                 log.warning("bus server ended; starting it again", status=status)
             try:
                 self._child = await self._launch()
-            except CloudforestError as error:
+            except (CloudforestError, OSError) as error:
+                # A full disk, say: nobody else would start it.
                 self._child = None
                 log.error("bus server does not start", reason=str(error))  # noqa: TRY400 - the sentence is enough
                 await asyncio.sleep(1)
