@@ -56,6 +56,15 @@ class Mapper:
             if not (rule.reference and rule.multi)
         )
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Return the paths to read of a resource that is compared with ours.
+
+        Who was deprovisioned has a false `active`, whatever is mapped.
+        """
+        also = self.has_active and ACTIVE not in self.paths
+        return (*self.paths, *[ACTIVE] * also)
+
 
 def _mapper(program: AttributeProgram, setting: Setting) -> Mapper:
     references = [rule for rule in program.rules if rule.reference]

@@ -171,10 +171,11 @@ class Matcher:
         kind = mapper.resource_type
         if kind in self.pictured:
             return
-        paths = [*(rule.target for rule in mapper.matching), *mapper.unique]
+        keys = [*(rule.target for rule in mapper.matching), *mapper.unique]
+        listed = self.run.target.resources(kind, mapper.compared)
         try:
-            async for batch in _batches(self.run.target.resources(kind, mapper.paths)):
-                await self.run.store.save_snapshot(self.run.picture, kind, batch, paths)
+            async for batch in _batches(listed):
+                await self.run.store.save_snapshot(self.run.picture, kind, batch, keys)
         except Refusal as refusal:
             raise Rejected(
                 f"The target {self.run.job.target} does not list its resources of type "

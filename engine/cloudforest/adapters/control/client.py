@@ -78,7 +78,19 @@ class ControlPlaneClient(StagesClient):
 
     async def run_job(self, name: str) -> AsyncIterator[dict[str, Any]]:
         """Yield `{"phase", "done"}` as it goes on, and last `{"cycle"}`."""
-        async for line in self.lines("POST", f"/jobs/{quote(name, safe='')}/run"):
+        async for message in self._messages(f"/jobs/{quote(name, safe='')}/run"):
+            yield message
+
+    async def drift(self, name: str, *, repair: bool) -> AsyncIterator[dict[str, Any]]:
+        """Yield `{"drifted"}` for each drift, and last `{"ended"}`."""
+        path = f"/jobs/{quote(name, safe='')}/drift"
+        async for message in self._messages(path, {"repair": repair}):
+            yield message
+
+    async def _messages(
+        self, path: str, body: Any = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        async for line in self.lines("POST", path, body):
             message = msgspec.json.decode(line)
             if "error" in message:
                 raise told_error(message)

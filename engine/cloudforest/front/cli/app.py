@@ -37,6 +37,7 @@ COMMANDS = {
     "job discard": ("jobs.stages", "discard"),
     "explain": ("understanding.explaining", "explain"),
     "provision": ("understanding.explaining", "provision"),
+    "drift": ("understanding.drift", "drift"),
     "status": ("understanding.watching", "status"),
     "logs": ("understanding.logs", "logs"),
     "import-schema": ("writing.graph", "import_schema"),

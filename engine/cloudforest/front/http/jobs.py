@@ -1,9 +1,9 @@
-"""Jobs: which there are, and running one now."""
+"""Jobs: which there are, running one now, and what drifted in its target."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -18,8 +18,12 @@ from cloudforest.front.http.answers import (
     error_data,
     operator_of,
     plane_of,
+    read_body,
 )
+from cloudforest.front.wiring import drifts
 from cloudforest.front.wiring.control_plane import ControlPlane
+from cloudforest.front.wiring.drifts import Say
+from cloudforest.model.value import Value
 
 
 async def list_jobs(request: Request) -> Response:
@@ -27,24 +31,49 @@ async def list_jobs(request: Request) -> Response:
     return answer(await plane_of(request).jobs())
 
 
+class DriftRequest(Value, frozen=True):
+    repair: bool = False
+
+
 async def run(request: Request) -> Response:
     await operator_of(request, "apply")
-    return StreamingResponse(
-        _running(plane_of(request), request.path_params["name"]),
-        media_type="application/x-ndjson",
-    )
+    plane, name = plane_of(request), request.path_params["name"]
+
+    async def work(say: Say) -> None:
+        def progress(phase: str, done: int) -> None:
+            say({"phase": phase, "done": done})
+
+        say({"cycle": await plane.run_job(name, progress)})
+
+    return _streamed(plane, work)
 
 
-async def _running(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
+async def drift(request: Request) -> Response:
+    asked = await read_body(request, DriftRequest)
+    operator = await operator_of(request, "apply" if asked.repair else "read")
+    plane, name = plane_of(request), request.path_params["name"]
+    looked = drifts.repair if asked.repair else drifts.look
+
+    async def work(say: Say) -> None:
+        say({"ended": await looked(plane, name, operator, say)})
+
+    return _streamed(plane, work)
+
+
+def _streamed(
+    plane: ControlPlane, work: Callable[[Say], Awaitable[None]]
+) -> StreamingResponse:
+    return StreamingResponse(_lines(plane, work), media_type="application/x-ndjson")
+
+
+async def _lines(
+    plane: ControlPlane, work: Callable[[Say], Awaitable[None]]
+) -> AsyncIterator[bytes]:
     lines: asyncio.Queue[Any] = asyncio.Queue()
 
-    def progress(phase: str, done: int) -> None:
-        lines.put_nowait({"phase": phase, "done": done})
-
-    async def work() -> None:
+    async def worked() -> None:
         try:
-            cycle = await plane.run_job(name, progress)
-            lines.put_nowait({"cycle": cycle})
+            await work(lines.put_nowait)
         except CloudforestError as error:
             lines.put_nowait(error_data(error))
         except Exception as error:  # noqa: BLE001 - told, with a report
@@ -52,8 +81,8 @@ async def _running(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
         finally:
             lines.put_nowait(None)
 
-    # The cycle goes on when the one who asked for it goes away.
-    task = plane.keep(work())
+    # What was begun goes on when the one who asked for it goes away.
+    task = plane.keep(worked())
     while (line := await lines.get()) is not None:
         yield msgspec.json.encode(line) + b"\n"
     await task
@@ -62,4 +91,5 @@ async def _running(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
 ROUTES = (
     Route("/jobs", list_jobs, methods=["GET"]),
     Route("/jobs/{name}/run", run, methods=["POST"]),
+    Route("/jobs/{name}/drift", drift, methods=["POST"]),
 )

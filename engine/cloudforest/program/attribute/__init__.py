@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudforest.program.attribute.change import changes, unchanged
+from cloudforest.program.attribute.change import changes, same, unchanged
 from cloudforest.program.attribute.comparing import comparable
 from cloudforest.program.attribute.conversion import converted
 from cloudforest.program.attribute.mapping import Desired, attributes, compile_program
@@ -14,5 +14,6 @@ __all__ = [
     "comparable",
     "compile_program",
     "converted",
+    "same",
     "unchanged",
 ]

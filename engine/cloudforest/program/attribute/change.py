@@ -12,7 +12,7 @@ from cloudforest.program.faults import MappingFault, ValueFault
 from cloudforest.program.resource.path import parse_path
 
 
-def _is_same(before: Any, after: Any) -> bool:
+def same(before: Any, after: Any) -> bool:
     """Compare; a directory's order of values means nothing, so lists have none."""
     if isinstance(before, list) and isinstance(after, list):
         return sorted(map(repr, before)) == sorted(map(repr, after))
@@ -45,7 +45,7 @@ def _always(rule: Rule, before: Any, wanted: Any) -> Any:
     """Keep what stands for a null: what the rule keeps, and the default value."""
     if wanted is not None:
         return wanted
-    stays = rule.when_null == "keep" or _is_same(before, _first_value(rule, None))
+    stays = rule.when_null == "keep" or same(before, _first_value(rule, None))
     return before if stays else None
 
 
@@ -88,7 +88,7 @@ def _changed(
             had = before.get(path)
             whole = parse_path(path).whole in held
             after = _next_value(rule, had, wanted, whole=whole)
-        if not _is_same(had, after):
+        if not same(had, after):
             adds = rule.flow_type == "MultiValueAddOnly" and not creating
             yield Change(
                 path=path, before=had, after=after, how="add" if adds else "set"

@@ -9,6 +9,7 @@ from cloudforest.model.outcomes import NotThere, Refusal
 from cloudforest.model.provisioning import Link, SourceRow, TargetResource
 from cloudforest.provisioning.evaluating.evaluation import Evaluation
 from cloudforest.provisioning.mapper import Mapper
+from cloudforest.provisioning.matching import Matcher
 
 ID = "id"
 
@@ -39,19 +40,19 @@ async def _keep_members(evaluation: Evaluation, mapper: Mapper, link: Link) -> N
     await run.store.keep_written(run.job.target, link.id, present)
 
 
-async def _look(
-    evaluation: Evaluation, mapper: Mapper, doubted: Mapping[str, Link], looked: Looked
+async def look(
+    matcher: Matcher, mapper: Mapper, doubted: Mapping[str, Link], looked: Looked
 ) -> None:
     """Look in the picture; ask by id for what it lacks: a list may hide the disabled.
 
-    To take such a one for gone would make it twice.
+    To take such a one for gone would make it twice. Links are by resource id.
     """
-    held = await evaluation.matcher.held(mapper, list(doubted))
+    held = await matcher.held(mapper, list(doubted))
     looked.found |= {doubted[id_].id: resource for id_, resource in held.items()}
     for id_ in doubted.keys() - held.keys():
         try:
-            found = await evaluation.run.target.find(
-                mapper.resource_type, ID, id_, mapper.paths
+            found = await matcher.run.target.find(
+                mapper.resource_type, ID, id_, mapper.compared
             )
         except Refusal:
             continue
@@ -70,7 +71,7 @@ async def look_again(
         its = [links[row.id] for row in rows if row.type == kind and row.id in links]
         doubted = {each.resource: each for each in its if not each.checked}
         if doubted:
-            await _look(evaluation, mapper, doubted, looked)
+            await look(evaluation.matcher, mapper, doubted, looked)
         for link in doubted.values() if mapper.members else ():
             await _keep_members(evaluation, mapper, link)
     return looked

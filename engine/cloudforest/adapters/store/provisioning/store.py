@@ -15,6 +15,7 @@ from cloudforest.adapters.store.provisioning.outbox.allowances import Allowances
 from cloudforest.adapters.store.provisioning.outbox.effects import Effects
 from cloudforest.adapters.store.provisioning.outbox.escrows import Escrows
 from cloudforest.adapters.store.provisioning.outbox.evaluations import Evaluations
+from cloudforest.adapters.store.provisioning.outbox.found import Found
 from cloudforest.adapters.store.provisioning.outbox.intended import Intended
 from cloudforest.adapters.store.provisioning.outbox.stages import Stages
 from cloudforest.adapters.store.provisioning.sources.imports import Imports
@@ -34,6 +35,7 @@ class SqlProvisioningStore(
     Memberships,
     Snapshot,
     Effects,
+    Found,
     Intended,
     Escrows,
     Stages,

@@ -29,7 +29,7 @@ def unsettle(
         )
 
 
-def _referrers(connection: Connection, ids: Iterable[str]) -> list[str]:
+def referrers(connection: Connection, ids: Iterable[str]) -> list[str]:
     return [
         guid
         for some in slices(ids)
@@ -46,5 +46,5 @@ def unsettle_written(
     done = [each for each in outcomes if each.state == "done"]
     changed = [each.effect.id for each in done if each.effect.action in LINKING]
     written = [each.effect.id for each in done if each.link is not None]
-    ids = [*written, *changed, *_referrers(connection, changed)]
+    ids = [*written, *changed, *referrers(connection, changed)]
     unsettle(connection, ids, cycle=cycle)

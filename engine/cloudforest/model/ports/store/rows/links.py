@@ -22,6 +22,16 @@ class Links(Protocol):
         """Return the objectGUID that each of these resource ids is linked to."""
         ...
 
+    async def save_found(
+        self, target: str, found: Sequence[Link], gone: Sequence[str]
+    ) -> None:
+        """Count as written what the target was found to hold.
+
+        The links of who is `gone` are forgotten with all that was written about them.
+        All these objects, and those who refer to the gone, are evaluated again.
+        """
+        ...
+
     async def linked(
         self, target: str, job: str | None, type_: ObjectType | None
     ) -> dict[Origin, int]:

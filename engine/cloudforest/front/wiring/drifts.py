@@ -1,0 +1,89 @@
+"""Drift of a job: told batch by batch, and repaired by its next cycle at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cloudforest.adapters.memory import MemoryBus
+from cloudforest.front.wiring import summaries
+from cloudforest.front.wiring.control_plane import ControlPlane
+from cloudforest.front.wiring.objects import registered, required
+from cloudforest.model.identity import Operator, sees_values
+from cloudforest.model.registration import Registration
+from cloudforest.provisioning.drifting.drift import Drift, withheld
+from cloudforest.provisioning.drifting.looking import look_over
+from cloudforest.provisioning.drifting.repairing import believe, repaired
+from cloudforest.provisioning.run import silent
+
+Say = Callable[[dict[str, Any]], None]
+"""Told `{"drifted": …}` for each drift, in the documented shape."""
+
+
+async def _looked(
+    plane: ControlPlane,
+    job: str,
+    registration: Registration,
+    hear: Callable[[Drift], None],
+    *,
+    repair: bool,
+) -> int:
+    """Return how many objects were compared.
+
+    The target's turn is held: what is written meanwhile would look adrift. Nobody is
+    asked: what was imported last is what is desired.
+    """
+    runs, checked = plane.runs, 0
+    with runs.held([job] if repair else []):
+        async with (
+            runs.prepared(job, registration, MemoryBus()) as run,
+            runs.turns.at(run.job.target),
+        ):
+            async for seen in look_over(run):
+                checked += seen.checked
+                for each in seen.drifted:
+                    hear(each.drift)
+                if repair:
+                    await believe(run, seen.drifted)
+    return checked
+
+
+async def look(
+    plane: ControlPlane, job: str, operator: Operator, say: Say
+) -> dict[str, Any]:
+    """Return `{"checked", "repaired"}`; a pipeline is told no names and no values."""
+    registration = await registered(plane.registrations)
+    names = sees_values(operator.role)
+
+    def hear(drift: Drift) -> None:
+        say({"drifted": drift if names else withheld(drift)})
+
+    checked = await _looked(plane, job, registration, hear, repair=False)
+    return {"checked": checked, "repaired": 0}
+
+
+async def repair(
+    plane: ControlPlane, job: str, operator: Operator, say: Say
+) -> dict[str, Any]:
+    """Return `{"checked", "repaired", "cycle"}`; `cycle` is None if nothing drifted.
+
+    Raises Busy while a cycle of the job runs.
+    """
+    registration = await registered(plane.registrations)
+    bus = required(plane.bus)
+    await plane.operators.audit(operator, "drift repair", job)
+    objects: set[str] = set()
+
+    def hear(drift: Drift) -> None:
+        objects.add(drift.object)
+        say({"drifted": drift})
+
+    checked = await _looked(plane, job, registration, hear, repair=True)
+    if not objects:
+        return {"checked": checked, "repaired": 0, "cycle": None}
+    # Nothing is awaited in between, so no other cycle of the job comes first.
+    cycle = await plane.runs.cycle(job, registration, bus, silent)
+    plane.notices.after_cycle()
+    number = await repaired(plane.provisioning, cycle.id, objects)
+    told = summaries.cycle(cycle)
+    return {"checked": checked, "repaired": number, "cycle": told}

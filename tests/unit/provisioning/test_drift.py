@@ -1,0 +1,278 @@
+"""Drift: what others changed in the target, told and put right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from tests.unit.provisioning.world import (
+    JOB,
+    MANAGER,
+    Gone,
+    OutOfScope,
+    World,
+    guid,
+    program,
+    rule,
+)
+
+from cloudforest.adapters.memory_target import Resource
+from cloudforest.model.registration import Budget
+from cloudforest.provisioning.drifting.drift import Drift, Drifted, withheld
+from cloudforest.provisioning.drifting.looking import look_over
+from cloudforest.provisioning.drifting.repairing import believe, repaired
+
+
+@pytest.fixture
+async def synced(world: World) -> World:
+    """Return a world in step: people with a manager, a group, one of them adopted."""
+    world.target.held["adopted"] = Resource("User", {"userName": "p3@contoso.com"})
+    boss = world.person(1)
+    world.person(2, manager=boss, title="Clerk")
+    world.person(3)
+    world.group(9, guid(1), guid(2))
+    await world.cycle()
+    world.target.writes.clear()
+    return world
+
+
+async def look(world: World) -> list[Drifted]:
+    return [one async for seen in look_over(world.run()) for one in seen.drifted]
+
+
+async def repair(world: World) -> None:
+    await believe(world.run(), await look(world))
+
+
+def told(drifted: Sequence[Drifted]) -> list[tuple[str, str]]:
+    return [(each.drift.object, each.drift.kind) for each in drifted]
+
+
+def causes(drift: Drift) -> dict[str, tuple[Any, Any, Any, str]]:
+    return {
+        each.path: (each.desired, each.written, each.actual, each.cause)
+        for each in drift.attributes
+    }
+
+
+async def test_what_is_in_step_has_not_drifted(synced: World) -> None:
+    seen = [each async for each in look_over(synced.run())]
+
+    assert [each.checked for each in seen] == [4]
+    assert told(seen[0].drifted) == []
+    assert synced.target.writes == []
+
+
+async def test_attributes_are_told_three_ways(synced: World) -> None:
+    boss = synced.id_of(guid(1))
+    held = synced.target.held[synced.id_of(guid(2))].values
+    held |= {"displayName": "Somebody", MANAGER: "r999"}
+    del held["title"]
+
+    (one,) = await look(synced)
+
+    assert one.drift.name == "CN=P2,DC=contoso,DC=com"
+    assert causes(one.drift) == {
+        "displayName": ("Person 2", "Person 2", "Somebody", "changed outside"),
+        "title": ("Clerk", "Clerk", None, "never arrived"),
+        MANAGER: (boss, boss, "r999", "changed outside"),
+    }
+
+
+async def test_a_change_on_its_way_and_a_value_of_others_are_no_drift(
+    synced: World,
+) -> None:
+    """Neither what the next cycle writes, nor what we never wrote, is drift."""
+    held = synced.target.held
+    held[synced.id_of(guid(3))].values["title"] = "theirs"
+    held[synced.id_of(guid(9))].members.add("stranger")
+    synced.objects[guid(2)].attributes["title"] = ("Head",)
+    synced.delta = [synced.objects[guid(2)]]
+    run = synced.run()
+    generation = await synced.store.begin_import(JOB, run.id)
+    await synced.store.save_page(JOB, generation, synced.delta, None)
+
+    assert told(await look(synced)) == []
+
+
+async def test_a_repair_puts_right_what_drifted_and_nothing_else(
+    synced: World,
+) -> None:
+    target = synced.target
+    person = target.held[synced.id_of(guid(2))]
+    before = dict(person.values)
+    person.values |= {"displayName": "Somebody", MANAGER: "r999", "nickName": "Bo"}
+    group = target.held[synced.id_of(guid(9))]
+    group.members = {synced.id_of(guid(1)), "stranger"}
+    target.held["stranger"] = Resource("User", {"externalId": "stranger"})
+
+    drifted = await look(synced)
+    assert told(drifted) == [(guid(2), "attributes"), (guid(9), "members")]
+    assert drifted[1].drift.attributes[0].desired == (guid(2),)
+    await believe(synced.run(), drifted)
+    assert target.writes == []
+    cycle = await synced.cycle()
+
+    assert person.values == before | {"nickName": "Bo"}
+    assert synced.members_of(guid(9)) == {guid(1), guid(2), "stranger"}
+    assert (cycle.counts.update, cycle.counts.member_add) == (1, 1)
+    objects = {guid(2), guid(9)}
+    assert await repaired(synced.store, cycle.id, objects) == 2
+    (entry, *_) = await synced.log(cycle=cycle.id, object=guid(2))
+    assert [(each.before, each.after) for each in entry.changes] == [
+        ("Somebody", "Person 2")
+    ]
+    assert told(await look(synced)) == []
+    assert (await synced.cycle()).requests == 0
+
+
+async def test_who_is_missing_is_made_again_with_manager_and_memberships(
+    synced: World,
+) -> None:
+    target = synced.target
+    lost = synced.id_of(guid(1))
+    del target.held[lost]
+    target.held[synced.id_of(guid(9))].members.discard(lost)
+    del target.held[synced.id_of(guid(2))].values[MANAGER]
+
+    drifted = await look(synced)
+    assert told(drifted) == [
+        (guid(1), "missing"),
+        (guid(2), "attributes"),
+        (guid(9), "members"),
+    ]
+    await believe(synced.run(), drifted)
+    cycle = await synced.cycle()
+
+    assert (cycle.state, cycle.counts.create) == ("succeeded", 1)
+    made = synced.id_of(guid(1))
+    assert made != lost
+    assert target.held[synced.id_of(guid(2))].values[MANAGER] == made
+    assert synced.members_of(guid(9)) == {guid(1), guid(2)}
+    assert told(await look(synced)) == []
+    assert (await synced.cycle()).requests == 0
+
+
+async def test_a_missing_group_is_made_again_and_filled(synced: World) -> None:
+    del synced.target.held[synced.id_of(guid(9))]
+    await repair(synced)
+    await synced.cycle()
+
+    assert synced.members_of(guid(9)) == {guid(1), guid(2)}
+    assert told(await look(synced)) == []
+
+
+async def test_a_resource_that_lists_hide_is_not_missing(
+    synced: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = synced.target.resources
+    hidden = synced.id_of(guid(2))
+    synced.target.held[hidden].values["title"] = "King"
+
+    async def listed(resource_type: str, paths: Any) -> Any:
+        async for each in whole(resource_type, paths):
+            if each.id != hidden:
+                yield each
+
+    monkeypatch.setattr(synced.target, "resources", listed)
+
+    assert told(await look(synced)) == [(guid(2), "attributes")]
+
+
+@pytest.mark.parametrize("kind", [Gone, OutOfScope])
+async def test_who_was_given_access_again_outside_loses_it(
+    synced: World, kind: Any
+) -> None:
+    """Also where the mapping has no rule for `active`."""
+    users, groups = program().mappings
+    rules = tuple(each for each in users.rules if each.target != "active")
+    mappings = (replace(users, rules=rules), groups)
+    synced.program = replace(synced.program, mappings=mappings)
+    clause = {"clause": "groups"} if kind is OutOfScope else {}
+    synced.delta = [kind(id=guid(2), **clause)]
+    synced.answers[guid(2)] = synced.delta[0]
+    await synced.cycle()
+    person = synced.target.held[synced.id_of(guid(2))]
+    assert person.values["active"] is False
+    synced.delta = []
+    assert told(await look(synced)) == []
+    person.values["active"] = True
+
+    (one,) = drifted = await look(synced)
+    assert causes(one.drift) == {"active": (False, False, True, "changed outside")}
+    await believe(synced.run(), drifted)
+    cycle = await synced.cycle()
+
+    assert (cycle.state, cycle.counts.disable) == ("succeeded", 1)
+    assert person.values["active"] is False
+    assert told(await look(synced)) == []
+
+
+async def test_one_who_is_lost_and_missing_is_as_desired(synced: World) -> None:
+    synced.delta = [Gone(id=guid(2))]
+    synced.answers[guid(2)] = synced.delta[0]
+    await synced.cycle()
+    del synced.target.held[synced.id_of(guid(2))]
+
+    assert told(await look(synced)) == []
+
+
+async def test_a_repair_is_under_the_guard(synced: World) -> None:
+    """Two people are missing; one may be made."""
+    one = Budget(max=1, percent=100, base=50, window=86400)
+    synced.guard = {"creates": one}
+    for each in (1, 2):
+        del synced.target.held[synced.id_of(guid(each))]
+    drifted = await look(synced)
+    await believe(synced.run(), drifted)
+    synced.delta = []
+
+    cycle = await synced.cycle()
+
+    assert (cycle.state, cycle.counts.staged) == ("blocked", 2)
+    objects = {each.drift.object for each in drifted}
+    assert await repaired(synced.store, cycle.id, objects) == 0
+
+
+async def test_sensitive_values_are_not_told_and_passwords_not_compared(
+    world: World,
+) -> None:
+    users, *others = world.program.mappings
+    secret = rule("nickName", "info", sensitive=True)
+    password = rule("password", "info")
+    rules = (*users.rules, secret, password)
+    mappings = (replace(users, rules=rules), *others)
+    world.program = replace(world.program, mappings=mappings)
+    world.person(1, info="canary")
+    await world.cycle()
+    held = world.target.held[world.id_of(guid(1))].values
+    held["nickName"] = "shown"
+    del held["password"]
+
+    (one,) = await look(world)
+
+    mark = "[redacted]"
+    assert causes(one.drift) == {"nickName": (mark, mark, mark, "changed outside")}
+
+
+async def test_a_pipeline_sees_ids_and_no_values(synced: World) -> None:
+    held = synced.target.held[synced.id_of(guid(2))]
+    held.values["displayName"] = "Somebody"
+    (one,) = await look(synced)
+
+    bare = withheld(one.drift)
+
+    assert (bare.object, bare.name) == (guid(2), None)
+    assert causes(bare) == {"displayName": (None, None, None, "changed outside")}
+
+
+async def test_the_requests_do_not_grow_with_the_people(synced: World) -> None:
+    synced.delta = [synced.objects[synced.person(each)] for each in range(20, 60)]
+    await synced.cycle()
+    before = synced.target.requests
+
+    await look(synced)
+
+    assert synced.target.requests - before == 3  # two lists, one group's members
