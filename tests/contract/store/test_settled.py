@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from cloudforest.adapters.store.engine import Database
@@ -206,3 +207,25 @@ async def test_a_change_of_state_in_one_job_has_the_others_look_again(
         await evaluated(store, "ab", job=job)
     await imported(store, OutOfScope(id="a"), found("b"), job="k")
     assert await due(store) == "a"
+
+
+async def test_what_the_target_was_found_to_hold_counts_as_written(
+    store: ProvisioningStore,
+):
+    """Who is gone there is linked no longer, nor a member of anything."""
+    await imported(store, *map(found, "abcd"))
+    await evaluated(store, "abcd", *map(effect, "abd"), refers={"c": ("b",)})
+    await wrote(store, *map(effect, "abd"))
+    joined = Outcome(effect=effect("d", "members"), state="done", added=("a", "b"))
+    await store.record("j", "t", "c", outcomes=[joined], log=[])
+    await store.settle_written("j", "c", "d")
+    await evaluated(store, "c", refers={"c": ("b",)})
+    assert await due(store) == ""
+    before = await store.links("t", ["a", "b"])
+
+    as_found = msgspec.structs.replace(before["a"], written={"title": "King"})
+    await store.save_found("t", [as_found], ["b"])
+
+    assert await store.links("t", ["a", "b"]) == {"a": as_found}
+    assert await store.written_members("t", "d") == {"a"}
+    assert await due(store) == "abc"

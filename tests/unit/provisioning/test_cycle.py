@@ -15,7 +15,7 @@ from tests.unit.provisioning.world import (
 )
 
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
-from cloudforest.base.errors import Busy, Misconfigured, Unavailable
+from cloudforest.base.errors import Busy, Misconfigured, Refused, Unavailable
 from cloudforest.model.messages import Closing
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.program import Attribute, Call, ScopeProgram
@@ -303,6 +303,21 @@ async def test_a_scope_whose_name_means_another_object_stops_the_cycle(world: Wo
     assert held is not None
     assert held.value == "1"
     assert world.asked[-1].bindings == {"OU=A": "one"}
+
+
+async def test_a_plan_foresees_no_cycle_of_a_scope_that_is_another_object(world: World):
+    scope = ScopeProgram(
+        types=("user",), organizational_units=None, groups=("CN=Staff",)
+    )
+    world.program = msgspec.structs.replace(world.program, scope=scope)
+    world.closing = Closing(complete=True, watermark="1", bindings={"CN=Staff": "one"})
+    await world.cycle()
+    world.closing = Closing(complete=True, watermark="2", bindings={"CN=Staff": "two"})
+
+    with pytest.raises(Refused, match="CN=Staff now resolves to another object"):
+        await impact(world.run(), digest="d")
+
+    assert world.asked[-1].bindings == {"CN=Staff": "one"}
 
 
 async def test_a_reference_is_written_when_its_other_end_comes_into_scope(world: World):
