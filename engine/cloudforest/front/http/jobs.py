@@ -23,6 +23,7 @@ from cloudforest.front.http.answers import (
 from cloudforest.front.wiring import drifts
 from cloudforest.front.wiring.control_plane import ControlPlane
 from cloudforest.front.wiring.drifts import Say
+from cloudforest.hybrid.operators import require
 from cloudforest.model.value import Value
 
 
@@ -49,8 +50,10 @@ async def run(request: Request) -> Response:
 
 
 async def drift(request: Request) -> Response:
+    operator = await operator_of(request, "read")
     asked = await read_body(request, DriftRequest)
-    operator = await operator_of(request, "apply" if asked.repair else "read")
+    if asked.repair:
+        require(operator, "apply")
     plane, name = plane_of(request), request.path_params["name"]
     looked = drifts.repair if asked.repair else drifts.look
 
