@@ -271,6 +271,30 @@ async def test_a_creation_that_was_lost_is_not_repeated(hostile_server, connect)
     assert [each.method for each in server.asked] == ["POST", "GET"]
 
 
+async def test_who_has_the_name_of_a_lost_creation_is_not_taken_for_it(
+    hostile_server, connect
+):
+    named = {"userName": ZOE["userName"]}
+    server = hostile_server(
+        lambda asked: DIE if asked.method == "POST" else listed({"id": "7", **named})
+    )
+    target, _ = connect(server.url)
+    with pytest.raises(Refusal, match="0 resources are found"):
+        await target.create("User", named)
+
+
+@pytest.mark.parametrize("look_up", [DIE, NEVER, Reply(400), Reply(401), Reply(503)])
+async def test_a_look_up_that_fails_does_not_say_that_nothing_was_created(
+    hostile_server, connect, look_up
+):
+    """To the one who exports, a plain no or a target that is down would say so."""
+    server = hostile_server(lambda asked: DIE if asked.method == "POST" else look_up)
+    target, _ = connect(server.url, timeout=0.5)
+    with pytest.raises(Refusal) as refusal:
+        await target.create("User", ZOE)
+    assert not 400 <= refusal.value.status < 500
+
+
 async def test_an_answer_without_an_id_is_looked_up(hostile_server, connect):
     server = hostile_server(
         lambda asked: (

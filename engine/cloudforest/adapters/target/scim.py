@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cloudforest.adapters.target.answers import (
@@ -19,15 +20,15 @@ from cloudforest.adapters.target.members import member_patches, member_values
 from cloudforest.adapters.target.pace import Monotonic
 from cloudforest.adapters.target.service import Service
 from cloudforest.base.clock import Sleep
+from cloudforest.base.errors import CloudforestError
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.provisioning import Change, Flat, TargetResource
 from cloudforest.model.registration import Target
 from cloudforest.program.resource import assemble, extract, patch_operations
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-NAMES = ("externalId", "userName", "displayName")
-"""By which of its values a resource is looked up whose creation was not answered."""
-
+ANCHOR = "externalId"
+"""What a resource is looked up by whose creation was not answered: nobody else's."""
 
 ASKED_AT_ONCE = 20
 """Values in one filter: longer URLs are refused by some servers."""
@@ -151,8 +152,12 @@ class ScimTarget:
         """
         if not lost.reached:
             raise self._service.down(lost) from lost
-        path = next((each for each in NAMES if isinstance(values.get(each), str)), None)
-        found = await self.find(resource_type, path, values[path], ()) if path else ()
+        anchor = values.get(ANCHOR)
+        found: tuple[TargetResource, ...] = ()
+        if isinstance(anchor, str):
+            # That we can't look now does not say that nothing was created.
+            with suppress(Refusal, CloudforestError):
+                found = await self.find(resource_type, ANCHOR, anchor, ())
         if len(found) == 1:
             return found[0].id
         raise Refusal(
