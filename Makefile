@@ -30,10 +30,12 @@ servers:
 bench: .venv/dev
 	$(BIN)/python -m benchmarks.run
 
-# Coverage-guided, for as many seconds: nothing crashes, hangs or breaks a law.
+# Coverage-guided, each for as many seconds: nothing crashes, hangs or breaks a law.
 fuzz: .venv/fuzz
-	$(BIN)/python -m tests.fuzz.expressions .venv/corpus/expressions \
-	  -max_total_time=$(SECONDS) -artifact_prefix=.venv/corpus/
+	for each in expressions filters; do \
+	  $(BIN)/python -m tests.fuzz.$$each .venv/corpus/$$each \
+	    -max_total_time=$(SECONDS) -artifact_prefix=.venv/corpus/ || exit 1; \
+	done
 
 .venv/fuzz: .venv/dev
 	$(BIN)/pip install --quiet --constraint constraints.txt --group fuzz

@@ -9,27 +9,22 @@ or breaks one of the laws.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["cloudforest.program"]):
     from tests.fuzz.laws import hold
+    from tests.fuzz.running import BETWEEN, attributes_in, fuzz
     from tests.fuzz.words import WORDS
 
 EXAMPLES = Path(__file__).parents[1] / "unit" / "program" / "expressions.json"
 NAMES = ("a", "a", "b", "dn")
-BETWEEN = "\0"
-"""Between the expression and the values of the object."""
 
 
 def once(raw: bytes) -> None:
     text, *values = raw.decode(errors="replace").split(BETWEEN)
-    attributes: dict[str, tuple[str, ...]] = {}
-    for name, value in zip(NAMES, values, strict=False):
-        attributes[name] = (*attributes.get(name, ()), value)
-    hold(text, attributes)
+    hold(text, attributes_in(NAMES, values))
 
 
 def seeds() -> list[str]:
@@ -44,24 +39,5 @@ def seeds() -> list[str]:
     return [*made, *WORDS]
 
 
-def prepare(folder: Path) -> Path:
-    """Write the seeds and the dictionary; return the place of the latter."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(seeds()):
-        (folder / f"seed{number}").write_text(seed, encoding="utf-8")
-    words = folder.with_suffix(".dict")
-    escaped = [each.replace("\\", "\\\\").replace('"', '\\"') for each in WORDS]
-    words.write_text("".join(f'"{each}"\n' for each in escaped if each.isascii()))
-    return words
-
-
-def main() -> None:
-    folder = Path(sys.argv[1])
-    words = prepare(folder)
-    options = (f"-dict={words}", "-max_len=2000", "-timeout=60")
-    atheris.Setup([sys.argv[0], str(folder), *options, *sys.argv[2:]], once)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(once, seeds(), WORDS)

@@ -18,3 +18,19 @@ WORDS = (
     *("[a]", "[b]", "[dn]", "[missing]", "(", ")", ")", ")", ",", ",", ", ,", " "),
     *OPERATORS,
 )
+
+FILTER_NAMES = ("title", "othermailbox", "useraccountcontrol", "whencreated", "mail")
+"""Of a text, of several texts, of a number, of a moment, of what tells cases apart."""
+COMPARISONS = ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "has")
+FILTER_LITERALS = (
+    *('"a"', '"A"', '""', r'"\""', r'"\u00e9"', '"Straße"', '"*"', '"(a)"', "null"),
+    *("true", "false", "0", "2", "-1", "1.5", "1e3", "9223372036854775807", '"514"'),
+    *('"2026-11-23T12:00:00Z"', '"20261123120000.0Z"', '"133000000000000000"'),
+)
+FILTER_WORDS = (
+    *FILTER_NAMES,
+    *(f" {each} " for each in COMPARISONS),
+    *FILTER_LITERALS,
+    *(" pr", " and ", " or ", "not (", "not", "(", ")", "[", "]", "value", " ", ".b"),
+    "urn:ietf:params:scim:schemas:core:2.0:User:",
+)

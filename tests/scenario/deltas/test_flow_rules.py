@@ -14,13 +14,21 @@ attributeMappings:
   nickName: {source: 'RandomString(8, 1, 1, 1, 1, )', flowType: ObjectAddOnly}
   userType: {source: '[employeeType]', defaultValue: Guest}
   title: {template: "{{ title | default('') | upper }}", flowBehavior: FlowAlways}
+  locale:
+    source: SelectUniqueValue([preferredLanguage], "de-DE", "fr-FR")
+    flowType: ObjectAddOnly
   enterprise:costCenter: {source: '[division]', whenNull: keep}
 """
+STRANGER = {
+    "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+    "userName": "stranger@elsewhere.com",
+}
 
 
 def test_paths_and_flow_rules_reach_the_target_as_they_are_written(lab: Lab) -> None:
     lab.declare(mapping=MAPPING)
-    boss = lab.person("boss")
+    lab.target.request("POST", "/Users", {**STRANGER, "locale": "en-GB"})
+    boss = lab.person("boss", preferredLanguage="en-GB")
     anna = lab.person(
         "anna",
         mail="anna@contoso.com",
@@ -29,12 +37,15 @@ def test_paths_and_flow_rules_reach_the_target_as_they_are_written(lab: Lab) -> 
         streetAddress="A 1",
         title="Engineer",
         division="CC-7",
+        preferredLanguage="en-GB",
         manager=boss,
     )
     lab.cycle()
     held = lab.users()["anna"]
     drawn = held["nickName"]
     assert len(drawn) == 8
+    chosen = {lab.users()[each]["locale"] for each in ("boss", "anna")}
+    assert chosen == {"de-DE", "fr-FR"}
     assert (held["userType"], held["title"]) == ("Guest", "ENGINEER")
     assert {each["type"]: each["value"] for each in held["emails"]} == {
         "work": "anna@contoso.com",

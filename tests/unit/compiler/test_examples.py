@@ -162,3 +162,29 @@ def test_what_the_mapping_ignores_is_not_expected(tmp_path):
     assert [
         str(each) for each in compiled(tmp_path, more=mapping + ada).diagnostics
     ] == []
+
+
+DATED = MAPPING.replace(
+    '{source: "[title]", defaultValue: "-"}',
+    "{source: 'Left(CStr(Now()), 9)', flowType: ObjectAddOnly}",
+)
+IN_2027 = ADA.replace('  title: "-"', '  title: "2/28/2027"')
+
+
+def test_an_example_says_what_time_it_is(tmp_path):
+    text = IN_2027.replace("object:\n", "now: 2027-02-28T08:00:00Z\nobject:\n", 1)
+    assert compiled(tmp_path, more=DATED + text).diagnostics == ()
+    other = text.replace("now: 2027", "now: 2028")
+    (only,) = compiled(tmp_path, more=DATED + other).diagnostics
+    assert 'the mapping writes "2/28/2028"' in only.message
+
+
+def test_an_example_without_a_moment_is_told_to_name_one(tmp_path):
+    (only,) = compiled(tmp_path, more=DATED + IN_2027).diagnostics
+    assert (only.id, "`now:`" in only.message) == ("example-differs", True)
+
+
+def test_a_day_that_no_calendar_has_is_told(tmp_path):
+    text = IN_2027.replace("object:\n", "now: 2027-02-30T08:00:00Z\nobject:\n", 1)
+    (only,) = compiled(tmp_path, more=DATED + text).diagnostics
+    assert (only.id, "2027-02-30" in only.message) == ("wrong-format", True)

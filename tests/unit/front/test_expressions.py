@@ -161,3 +161,9 @@ def test_the_reference_has_every_function(capsys):
     assert "Word(source, number, delimiters)" in capsys.readouterr().out
     with pytest.raises(Misconfigured, match="Did you mean Word"):
         functions("Wrd")
+
+
+@pytest.mark.parametrize("attributes", [[], False, 0, "x", [["a", "b"]]])
+def test_attributes_that_are_no_object_are_an_error(batch, attributes):
+    (told,) = batch([{"expression": "[a]", "attributes": attributes}])
+    assert told == {"error": "The attributes are an object of names and values."}

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from tests.unit.provisioning.world import JOB, World, guid, program
 
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
@@ -289,3 +290,68 @@ async def test_who_is_in_the_way_is_not_disabled_behind_the_guards_back(world: W
 
     assert (first.counts.adopt, first.counts.escrow) == (0, 1)
     assert (second.counts.adopt, second.counts.escrow) == (1, 0)
+
+
+class Unfiltered(MemoryTarget):
+    """A target whose resources can only be listed."""
+
+    async def find(self, *_arguments: Any) -> Any:
+        self.requests += 1
+        raise Refusal(501, "No filters here.")
+
+
+def _users(world: World, **titles: str) -> None:
+    for id_, title in titles.items():
+        world.target.held[id_] = Resource("User", {"title": title})
+
+
+@pytest.mark.parametrize("pictured", [False, True])
+async def test_attributes_are_matched_by_in_the_order_of_their_priority(
+    world: World, *, pictured: bool
+):
+    """The order is of numbers, not of lines; whom none finds is created."""
+    if pictured:
+        world.target = Unfiltered()
+    order = {"title": 1, "externalId": 3, "displayName": 20}
+    world.program = _with_rules(
+        lambda rule: {"matching_priority": order.get(rule.target, 0)}
+    )
+    for number in range(1, 5):
+        world.person(number, title=f"T{number}")
+    _users(world, first="T1")
+    held = world.target.held
+    held["not-first"] = Resource("User", {"externalId": guid(1), "title": "x"})
+    held["second"] = Resource("User", {"externalId": guid(2), "title": "y"})
+    held["not-second"] = Resource("User", {"displayName": "Person 2"})
+    held["third"] = Resource("User", {"displayName": "Person 3"})
+
+    cycle = await world.cycle()
+
+    links = await _links(world, 1, 2, 3, 4)
+    assert [links[guid(number)].resource for number in (1, 2, 3)] == [
+        *("first", "second", "third")
+    ]
+    assert (cycle.counts.adopt, cycle.counts.create) == (3, 1)
+
+
+@pytest.mark.parametrize("pictured", [False, True])
+async def test_several_of_the_first_priority_are_not_decided_by_the_second(
+    world: World, *, pictured: bool
+):
+    if pictured:
+        world.target = Unfiltered()
+    order = {"title": 1, "userName": 2}
+    world.program = _with_rules(
+        lambda rule: {"matching_priority": order.get(rule.target, 0)}
+    )
+    world.person(1, title="Clerk")
+    _users(world, one="Clerk", other="CLERK")
+    world.target.held["named"] = Resource("User", {"userName": "p1@contoso.com"})
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.escrow, cycle.counts.adopt, cycle.counts.create) == (1, 0, 0)
+    (held,) = await world.escrowed()
+    assert held.reason is not None
+    assert held.reason.startswith("ambiguous-match")
+    assert world.target.writes == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from cloudforest.compiler.document import Complaint, Document
@@ -15,6 +16,7 @@ from cloudforest.compiler.sugar import canonical
 from cloudforest.compiler.suggest import closest
 from cloudforest.compiler.tree import Tree
 from cloudforest.model.program import AttributeProgram
+from cloudforest.program.expressions.evaluate import NOWHERE, Setting
 from cloudforest.program.faults import MappingFault, ObjectIgnored
 
 
@@ -31,8 +33,15 @@ def examples_hold(tree: Tree) -> Iterator[Complaint]:
     }
     scopes = {each.name: scope_noun(each) for each in tree.of("Scope")}
     for example in tree.of("Example"):
+        setting = _moment(example)
+        if setting is None:
+            message = (
+                f'"{example.content["now"]}" is no day of the calendar; correct it.'
+            )
+            yield Complaint("wrong-format", message, example, ("now",))
+            continue
         program = programs[example.content["mapping"]]
-        subject = subject_of(example.content["object"], program.source)
+        subject = subject_of(example.content["object"], program.source, setting)
         scope = scopes.get(example.content.get("scope", ""))
         out: tuple[str, ...] = ()
         if scope is not None:
@@ -40,6 +49,18 @@ def examples_hold(tree: Tree) -> Iterator[Complaint]:
         if not out and is_ignored(program, subject):
             out = (ObjectIgnored.outcome,)
         yield from _judged(example, program, subject, out)
+
+
+def _moment(example: Document) -> Setting | None:
+    """Return the moment that an example is run at, if it says one; None: there is none.
+
+    The schema knows how a moment is written, and not how long February is.
+    """
+    now = example.content.get("now")
+    try:
+        return Setting(now=datetime.fromisoformat(now)) if now else NOWHERE
+    except ValueError:
+        return None
 
 
 def _judged(

@@ -45,7 +45,7 @@ def resource_of(program: AttributeProgram, subject: Subject) -> dict[str, Any]:
     References are as the object has them: distinguished names. Of the values that are
     to be unique, it is the first. Raises MappingFault and ObjectIgnored.
     """
-    desired = compile_program(program)(subject.row())
+    desired = compile_program(program, subject.setting)(subject.row())
     chosen = {path: some[0] for path, some in desired.candidates.items()}
     wanted = desired.values | chosen
     rules = [each for each in program.rules if each.target not in desired.ignored]

@@ -10,6 +10,7 @@ from cloudforest.model.ports import Entry
 from cloudforest.model.program import ObjectType, Scalar, ScopeProgram
 from cloudforest.model.provisioning import SourceRow
 from cloudforest.program.digest import ANCHOR
+from cloudforest.program.expressions.evaluate import NOWHERE, Setting
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 from cloudforest.program.scoping.resolved import ResolvedScope
@@ -26,12 +27,16 @@ GUID = "objectguid"
 
 @dataclass(frozen=True)
 class Subject:
-    """`attributes` are keyed in lower case; `groups` are those that it is in."""
+    """`attributes` are keyed in lower case; `groups` are those that it is in.
+
+    `setting` is the moment at which it is mapped.
+    """
 
     kind: ObjectType
     dn: str
     attributes: Mapping[str, tuple[str, ...]]
     groups: tuple[str, ...] = ()
+    setting: Setting = NOWHERE
 
     @property
     def guid(self) -> str:
@@ -90,13 +95,16 @@ def _text(value: Scalar) -> str:
     return str(value).upper() if isinstance(value, bool) else str(value)
 
 
-def subject_of(content: Mapping[str, Any], kind: ObjectType) -> Subject:
+def subject_of(
+    content: Mapping[str, Any], kind: ObjectType, setting: Setting = NOWHERE
+) -> Subject:
     """Read the `object:` of an example."""
     written = content.get("attributes", {}).items()
     return Subject(
         kind=kind,
         dn=content["dn"],
         groups=tuple(content.get("groups", ())),
+        setting=setting,
         attributes={
             name.lower(): tuple(
                 map(_text, value if isinstance(value, list) else [value])

@@ -22,9 +22,16 @@ from cloudforest.compiler.rules.language import (
     scopes_are_readable,
 )
 from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
-from cloudforest.compiler.rules.meaning.filters import filters_can_be_true
+from cloudforest.compiler.rules.meaning.filters import (
+    filters_can_be_true,
+    references_are_guids,
+)
 from cloudforest.compiler.rules.meaning.jobs import jobs_do_not_meet
-from cloudforest.compiler.rules.meaning.targets import targets_are_known
+from cloudforest.compiler.rules.meaning.places import scopes_lie_in_their_domain
+from cloudforest.compiler.rules.meaning.targets import (
+    targets_are_known,
+    targets_do_not_overlap,
+)
 from cloudforest.compiler.rules.meaning.types import types_fit
 from cloudforest.compiler.rules.names import (
     domains_are_in_one_forest,
@@ -66,8 +73,11 @@ RULES: tuple[Rule, ...] = (
     mappings_are_readable,
     defaults_fit,
     targets_are_known,
+    targets_do_not_overlap,
     types_fit,
+    scopes_lie_in_their_domain,
     filters_can_be_true,
+    references_are_guids,
     jobs_do_not_meet,
     extensions_are_readable,
     mappings_fit_extensions,

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 def scopes_are_readable(tree: Tree) -> Iterator[Complaint]:
     for scope in tree.of("Scope"):
-        for path, text in _names(scope):
+        for path, text in places_of(scope):
             yield from _Reader(scope, path, text).read("dn-syntax", parse_dn)
         for kind, text in scope.content.get("filters", {}).items():
             reader = _Reader(scope, ("filters", kind), text)
@@ -31,7 +31,8 @@ def scopes_are_readable(tree: Tree) -> Iterator[Complaint]:
             )
 
 
-def _names(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
+def places_of(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
+    """Yield the DNs that a scope names, and where it does."""
     for key in ("organizationalUnits", "except", "groups"):
         names = scope.content.get(key, [])
         for index, each in enumerate(names if isinstance(names, list) else []):

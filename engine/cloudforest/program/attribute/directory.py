@@ -50,3 +50,12 @@ SEVERAL = frozenset(
     """.split()  # noqa: SIM905 - as above
 )
 """Of several values, in no order."""
+
+REFERENCES = frozenset(
+    """
+    assistant directreports managedby managedobjects manager member memberof owner
+    roleoccupant secretary seealso msds-managedby msexchassistantname
+    msexchcomanagedbylink msexchdelegatelistlink
+    """.split()  # noqa: SIM905 - as above
+)
+"""Of other objects, which agents name by their objectGUID and not by their DN."""

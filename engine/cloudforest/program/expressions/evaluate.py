@@ -101,7 +101,9 @@ def _operand(argument: Expression | None, setting: Setting) -> Operand | None:
 
 def _now(setting: Setting) -> Evaluate:
     if setting.now is None:
-        return _fault("Nobody says what time it is for Now().")
+        return _fault(
+            "Nobody says what time it is for Now(); an Example has `now:` for that."
+        )
     moment = Moment(setting.now)
     return lambda _row: moment
 

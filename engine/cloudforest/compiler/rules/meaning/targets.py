@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cloudforest.compiler.document import Complaint
+from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.suggest import closest, listed
 from cloudforest.compiler.tree import Tree
 from cloudforest.program.faults import SyntaxFault
@@ -33,11 +33,57 @@ def targets_are_known(tree: Tree) -> Iterator[Complaint]:
                 yield Complaint(id_, message, mapping, path, at_key=True)
 
 
+def targets_do_not_overlap(tree: Tree) -> Iterator[Complaint]:
+    """Refuse an attribute that is written as a whole and in part: one undoes the other.
+
+    Of the manager, the whole is the reference alone.
+    """
+    for mapping in tree.of("Mapping"):
+        content = tree.merged(mapping)
+        entries = content["attributeMappings"] if content else {}
+        resource = (content or {}).get("targetObjectName", "")
+        paths = [path for target in entries if (path := _path(target)) is not None]
+        wholes = {path.whole for path in paths if str(path) == path.whole}
+        for target, entry in mapping.content.get("attributeMappings", {}).items():
+            path = _path(target)
+            if entry is None or path is None or path.is_manager:
+                continue
+            if _fault(target, resource) is None:
+                yield from _overlap(mapping, target, path, wholes, paths)
+
+
+def _overlap(
+    mapping: Document, target: str, path: Path, wholes: set[str], paths: list[Path]
+) -> Iterator[Complaint]:
+    parts = [each for each in paths if str(each) != each.whole == str(path)]
+    inherited = str(path) != path.whole and path.whole in wholes
+    if parts or (inherited and path.whole not in _own(mapping)):
+        whole, part = path.whole, str(parts[0] if parts else path)
+        message = (
+            f'"{part}" is a part of "{whole}", which is mapped as a whole as well; keep'
+            " one of the two, and write null for one that is inherited."
+        )
+        where = ("attributeMappings", target)
+        yield Complaint("duplicate-target", message, mapping, where, at_key=True)
+
+
+def _own(mapping: Document) -> set[str]:
+    entries = mapping.content.get("attributeMappings", {})
+    return {str(path) for each in entries if (path := _path(each)) is not None}
+
+
+def _path(target: str) -> Path | None:
+    """Return a path; one that can't be read is another rule's matter."""
+    try:
+        return parse_path(target)
+    except SyntaxFault:
+        return None
+
+
 def _fault(target: str, resource: str) -> tuple[str, str] | None:
     """Return the id and the sentence; a path that can't be read is another rule's."""
-    try:
-        path = parse_path(target)
-    except SyntaxFault:
+    path = _path(target)
+    if path is None:
         return None
     match mistake(path, resource):
         case None:

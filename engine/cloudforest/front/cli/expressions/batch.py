@@ -26,7 +26,8 @@ def _entry(entry: Any) -> Result:
         now=datetime.now(UTC) if now is None else moment_of(now),
         taken=frozenset() if taken is None else taken_of(taken),
     )
-    attributes = attributes_of(entry.get("attributes") or {})
+    held = entry.get("attributes")
+    attributes = {} if held is None else attributes_of(held)
     return try_expression(entry["expression"], attributes, setting)
 
 

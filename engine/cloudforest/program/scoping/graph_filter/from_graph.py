@@ -24,7 +24,7 @@ _TEXTS: dict[str, Operator] = {"EQUALS": "eq", "INCLUDES": "co", "ENDS_WITH": "e
 _NUMBERS: dict[str, Operator] = {"GREATER_THAN": "gt", "GREATER_THAN_OR_EQUALS": "ge"}
 _LITERAL = r"(?:[^\\^$.|?*+()\[\]{}]|\\[^A-Za-z0-9])*"
 _PATTERN = re.compile(rf"(\^?)(\.\*)?({_LITERAL})(\.\*)?(\$?)", re.DOTALL)
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 def filter_of(groups: Sequence[Group]) -> Filter | None:

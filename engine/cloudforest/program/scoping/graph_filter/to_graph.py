@@ -84,6 +84,10 @@ def _clauses(
 ) -> Iterator[GraphClause]:
     name = spelling(tree.attribute)
     negated ^= tree.operator == "ne"
+    if tree.operator in _SHAPES and tree.value == "":
+        # Every value begins and ends with nothing.
+        yield GraphClause(attribute=name, operator=IS_NULL if negated else IS_NOT_NULL)
+        return
     if tree.value is None:
         yield GraphClause(attribute=name, operator=IS_NOT_NULL if negated else IS_NULL)
         return
@@ -106,7 +110,7 @@ def _said(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
         return f"{prefix}REGEX MATCH", (_SHAPES[operator].format(text),)
     if isinstance(tree.value, bool):
         return ("IS TRUE" if tree.value is not negated else "IS FALSE"), ()
-    if operator == "eq":
+    if operator == "eq" and not isinstance(tree.value, float):
         return ("NOT EQUALS" if negated else "EQUALS"), (str(tree.value),)
     if operator in {"co", "ew"}:
         return ("Includes" if operator == "co" else "ENDS_WITH"), (str(tree.value),)

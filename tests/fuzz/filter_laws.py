@@ -1,0 +1,87 @@
+"""What holds for every text that is given as a filter, and for every object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ldap3.operation.search import parse_filter as parse_ldap_filter
+
+from cloudforest.adapters.directory.ldap.filters import pushed
+from cloudforest.compiler.rules.meaning.contradiction import contradiction
+from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
+from cloudforest.program.expressions.reads import filter_attributes
+from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.filter_text import filter_text
+from cloudforest.program.scoping.graph_filter import filter_of, groups_of
+from cloudforest.program.scoping.kleene import compile_certainty
+from cloudforest.program.scoping.predicate import compile_filter
+from cloudforest.program.scoping.scim_filter import parse_filter
+
+Attributes = Mapping[str, tuple[str, ...]]
+UNCHECKED = {"validator": None, "check_names": False}
+
+
+def parsed(text: str) -> Filter | None:
+    """Parse; a mistake is a fault within the text and nothing else."""
+    try:
+        return parse_filter(text)
+    except SyntaxFault as fault:
+        offset = fault.offset
+    assert 0 <= offset <= len(text), (offset, text)
+    return None
+
+
+def hold(text: str, attributes: Attributes) -> bool:
+    """Check the laws of one filter and one object; tell whether it could be read.
+
+    Written down, it is the same filter; what it says does not rest on what it does not
+    read; nothing hidden is no doubt, and what is sure of one with everything hidden is
+    so; a contradiction accepts nobody; what goes to a controller is an LDAP filter.
+    """
+    tree = parsed(text)
+    if tree is None:
+        return False
+    again = filter_text(tree)
+    assert len(again) > len(text) or parsed(again) == tree, again
+    accepts, reads = compile_filter(tree), filter_attributes(tree)
+    said = accepts(attributes)
+    read = {name: held for name, held in attributes.items() if name in reads}
+    assert accepts(read) is said
+    certainty = compile_certainty(tree)
+    assert certainty(attributes, frozenset()) is said
+    assert certainty(attributes, reads) in {None, said}
+    assert not said or contradiction(tree) is None
+    asked = pushed(tree)
+    if asked is not None:
+        assert parse_ldap_filter(
+            asked, None, auto_escape=False, auto_encode=False, **UNCHECKED
+        )
+    _to_graph_and_back(tree, attributes)
+    return True
+
+
+def _of_texts(tree: Filter) -> bool:
+    """Tell whether all is compared with texts: Graph takes an attribute's type for
+    granted where a number, true or false is written.
+    """
+    match tree:
+        case Compare(value=value):
+            return value is None or isinstance(value, str)
+        case Present():
+            return True
+        case ValuePath(operand=operand) | Not(operand=operand):
+            return _of_texts(operand)
+        case And(operands=operands) | Or(operands=operands):
+            return all(map(_of_texts, operands))
+
+
+def _to_graph_and_back(tree: Filter, attributes: Attributes) -> None:
+    """Check that what Graph can say is no other filter; what it can't is refused."""
+    try:
+        groups = groups_of(tree)
+    except SyntaxFault:
+        return
+    back = filter_of(groups)
+    assert back is not None
+    if _of_texts(tree):
+        assert compile_filter(back)(attributes) is compile_filter(tree)(attributes)
