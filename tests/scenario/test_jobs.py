@@ -215,7 +215,7 @@ def test_a_full_restart_makes_nobody_twice(tree: Installed, scim: Scim) -> None:
 def test_what_can_not_be_done_is_said(tree: Installed) -> None:
     assert tree("apply", "--yes").code == 0
     wrong = tree("job", "restart", "people", "--reset", "Everything")
-    assert wrong.code == 1
+    assert wrong.code == 64
     assert "Everything can't be reset" in wrong.err
     for command in ("pause", "start", "restart", "escrow"):
         ran = tree("job", command, "nobody")

@@ -136,10 +136,15 @@ async def _members(
     }
 
 
+def _known(request: SyncRequest) -> frozenset[str]:
+    """Return the nested groups of before, as far as the scope still follows any."""
+    return frozenset(request.nested if request.scope.nested_groups else ())
+
+
 def _resolved(
     request: SyncRequest, it: Bound, groups: Mapping[str, GroupMembers]
 ) -> ResolvedScope:
-    known = frozenset(request.nested)
+    known = _known(request)
     return ResolvedScope(
         groups={guid: each.ids for guid, each in groups.items()},
         partial=frozenset(
@@ -153,7 +158,7 @@ def _nested(
     request: SyncRequest, groups: Mapping[str, GroupMembers]
 ) -> tuple[str, ...]:
     """Return the nested groups, those among them that are hidden by now."""
-    known = frozenset(request.nested)
+    known = _known(request)
     found = (each.nested | (each.ids & known) for each in groups.values())
     return tuple(sorted(frozenset[str]().union(*found)))
 
