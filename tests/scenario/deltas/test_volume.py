@@ -21,6 +21,7 @@ db = SamDB(
     lp=lp,
     options=["batch_mode:1"],
 )
+name = unit.split(",")[0].removeprefix("OU=")
 people = [f"CN=v{number},{unit}" for number in range(int(size))]
 db.transaction_start()
 if title:
@@ -29,8 +30,12 @@ if title:
         db.modify_ldif(f"dn: {dn}\\n{change}\\n")
 else:
     for number, dn in enumerate(people):
-        upn = f"v{number}@volume.contoso.com"
-        db.add({"dn": dn, "objectClass": "user", "sAMAccountName": f"v{number}",
+        # A longer transaction is slower for each that is in it.
+        if number % 2_000 == 0:
+            db.transaction_commit()
+            db.transaction_start()
+        upn = f"v{number}@{name}.contoso.com"
+        db.add({"dn": dn, "objectClass": "user", "sAMAccountName": f"v{number}.{name}",
                 "userPrincipalName": upn, "displayName": f"v{number}",
                 "userAccountControl": "512"})
     db.add({"dn": f"CN=crowd,{unit}", "objectClass": "group",

@@ -12,6 +12,7 @@ from cloudforest.adapters.memory_target import MemoryTarget, Resource
 from cloudforest.model.messages import Lookup
 from cloudforest.model.outcomes import NotThere, Refusal
 from cloudforest.model.registration import Budget, Registration
+from cloudforest.provisioning.evaluating.relations import members
 from cloudforest.provisioning.explaining.explain import explain
 
 A_DAY = timedelta(hours=25)
@@ -171,3 +172,25 @@ async def test_explain_counts_apart_what_waits_by_itself(world: World):
     assert members["firstAdded"] == []
     assert act["result"] == "nothing"
     assert len(people) > 1
+
+
+async def test_a_group_of_many_batches_is_looked_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(members, "BATCH", 3)
+    looked_at: list[str] = []
+    emptied_groups = world.store.emptied_groups
+
+    async def spied(jobs, cycle, groups):
+        looked_at.extend(groups)
+        return await emptied_groups(jobs, cycle, groups)
+
+    monkeypatch.setattr(world.store, "emptied_groups", spied)
+    people = [world.person(number) for number in range(1, 11)]
+    large, small = world.group(20, *people), world.group(21, *people[:2])
+
+    await world.cycle()
+
+    assert sorted(looked_at) == sorted([large, small])
+    assert world.members_of(large) == set(people)
+    assert world.members_of(small) == set(people[:2])

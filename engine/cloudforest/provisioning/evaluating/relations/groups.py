@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import Effect
+from cloudforest.model.provisioning import Effect, Link
 from cloudforest.provisioning.escrow import membership_key
 from cloudforest.provisioning.evaluating.evaluation import Evaluation
 from cloudforest.provisioning.evaluating.relations.pending import deleted_now, ends_of
@@ -52,36 +52,43 @@ async def _present(
         return frozenset()
 
 
-async def groups_of(
-    evaluation: Evaluation, batch: Sequence[Difference], last: Group | None
-) -> dict[str, Group]:
-    """Return the groups of a batch that have, or will have, a resource."""
-    run = evaluation.run
-    ids = list(dict.fromkeys(group for group, _, _ in batch))
-    links = await run.store.links(run.job.target, ids)
-    adopted = await run.store.coming(run.rows, run.id, ids)
-    emptied = await run.store.emptied_groups(run.jobs, run.id, ids)
-    groups: dict[str, Group] = {}
+async def _group(
+    evaluation: Evaluation, id_: str, link: Link | None, adopted: str | None
+) -> Group:
+    """Return a group that has a resource, or will have one."""
     mapper = evaluation.mappers.get("group")
     rule = mapper.members if mapper else None
     grows = rule is not None and rule.flow_type == "MultiValueAddOnly"
-    for id_ in ids:
-        if last is not None and last.id == id_:
-            groups[id_] = last
-        elif id_ in links:
-            link = links[id_]
-            groups[id_] = Group(id_, link.resource_type, link.resource)
-        elif id_ in adopted:
-            kind, resource = evaluation.mappers["group"].resource_type, adopted[id_]
-            groups[id_] = Group(id_, kind, resource)
-        if (group := groups.get(id_)) is None or group is last:
-            continue
+    if link is not None:
+        return Group(id_, link.resource_type, link.resource, grows=grows)
+    kind = evaluation.mappers["group"].resource_type
+    group = Group(id_, kind, adopted, grows=grows)
+    if adopted is not None:
+        group.present = await _present(evaluation, kind, adopted)
+    return group
+
+
+async def groups_of(
+    evaluation: Evaluation, batch: Sequence[Difference], last: Group | None
+) -> dict[str, Group]:
+    """Return the groups of a batch that have, or will have, a resource.
+
+    `last` is the one that the batch before ended with. It is not looked at again: that
+    takes all its members, and with 50,000 of them it would be done in every batch.
+    """
+    run = evaluation.run
+    groups = {last.id: last} if last is not None else {}
+    ids = [id_ for id_ in dict.fromkeys(g for g, _, _ in batch) if id_ not in groups]
+    if not ids:
+        return groups
+    links = await run.store.links(run.job.target, ids)
+    adopted = await run.store.coming(run.rows, run.id, ids)
+    there = [id_ for id_ in ids if id_ in links or id_ in adopted]
+    emptied = await run.store.emptied_groups(run.jobs, run.id, there)
+    for id_ in there:
+        group = await _group(evaluation, id_, links.get(id_), adopted.get(id_))
         group.emptied = id_ in emptied
-        group.grows = grows
-        if group.resource is not None and id_ not in links:
-            group.present = await _present(
-                evaluation, group.resource_type, group.resource
-            )
+        groups[id_] = group
     return groups
 
 
