@@ -11,8 +11,9 @@ from rich.text import Text
 from cloudforest.front.state import with_state
 from cloudforest.front.terminal import command, heading, out, suggest
 from cloudforest.plan.change import Change, FieldChange
-from cloudforest.plan.plan import Plan
+from cloudforest.plan.plan import JobImpact, Plan
 from cloudforest.plan.textdiff import Run, word_diff
+from cloudforest.plan.touching import tables
 from cloudforest.plan.wording import (
     blocked_in_words,
     counts_in_words,
@@ -26,6 +27,8 @@ _MARKS = {"same": "{}", "gone": "[-{}-]", "new": "{{+{}+}}"}
 """Those of `git diff --word-diff`, which are there without colours too."""
 _RUN_STYLES = {"same": "", "gone": "red", "new": "green"}
 _NOTHING = "(nothing)"
+_WIDE = 3
+"""Tables of so many columns say what these are."""
 
 
 def show_plan(plan: Plan, state: Path | None = None) -> None:
@@ -42,6 +45,7 @@ def _show_outcome(plan: Plan, state: Path | None) -> None:
     out.print(f"Plan: {total(plan)} (against revision {plan.base}).", style="bold")
     for impact in plan.impacts:
         out.print(f"  {impact.job}: {counts_in_words(impact)}", soft_wrap=True)
+        _show_touched(impact)
     for consequence in plan.consequences:
         out.print(f"  {consequence.sentence}", markup=False, soft_wrap=True)
     for warning in plan.warnings:
@@ -51,6 +55,19 @@ def _show_outcome(plan: Plan, state: Path | None) -> None:
         out.print(sentence, style="bold red", markup=False, soft_wrap=True)
         if guard.allow:
             suggest(command(guard.allow, state), "to let them happen")
+
+
+def _show_touched(impact: JobImpact) -> None:
+    """Show each table under its title, the columns in line, however long the lines."""
+    for table in tables(impact):
+        out.print(f"    {table.title}:", markup=False)
+        rows = (
+            table.rows if len(table.columns) < _WIDE else (table.columns, *table.rows)
+        )
+        widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+        for row in rows:
+            cells = map(str.ljust, row, widths)
+            out.print(Text("      " + "  ".join(cells).rstrip()), soft_wrap=True)
 
 
 def _show_change(change: Change) -> None:

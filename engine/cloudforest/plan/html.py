@@ -6,6 +6,7 @@ import jinja2
 
 from cloudforest.plan.plan import Plan
 from cloudforest.plan.textdiff import word_diff
+from cloudforest.plan.touching import tables
 from cloudforest.plan.wording import (
     blocked_in_words,
     counts_in_words,
@@ -22,7 +23,7 @@ code, pre { font: 13px/1.5 ui-monospace, monospace }
 .blocked { color: #b00020 } .warning { color: #8a5a00 }
 del, .gone { color: #b00020 } ins, .new { color: #0a6b2d }
 del, ins, pre span { text-decoration: none; display: block; white-space: pre-wrap }
-b { text-decoration: underline }
+b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem }
 </style>
 <h1 {%- if plan.blocked %} class="blocked"{% endif %}>
 {{ "Blocked by a guard" if plan.blocked else total(plan) }}</h1>
@@ -32,6 +33,14 @@ b { text-decoration: underline }
 {% for guard in impact.guards %}
 <p class="blocked">BLOCKED: {{ blocked(guard) }}
 {%- if guard.allow %} To let them happen: <code>{{ guard.allow }}</code>{% endif %}</p>
+{% endfor %}
+{% for table in tables(impact) %}
+<details open><summary>{{ table.title }}</summary><table>
+<tr>{% for cell in table.columns %}<th>{{ cell }}</th>{% endfor %}</tr>
+{% for row in table.rows %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</table></details>
 {% endfor %}
 {% endfor %}
 {% for consequence in plan.consequences %}
@@ -75,6 +84,7 @@ def render_html(plan: Plan) -> str:
         plan=plan,
         total=total,
         counts=counts_in_words,
+        tables=tables,
         blocked=blocked_in_words,
         text=in_words,
         items=items,

@@ -9,6 +9,7 @@ from typing import Any
 
 from cloudforest.plan.change import Change, FieldChange
 from cloudforest.plan.plan import JobImpact, Plan
+from cloudforest.plan.touching import Table, tables
 from cloudforest.plan.wording import (
     blocked_in_words,
     counts_in_words,
@@ -19,6 +20,8 @@ from cloudforest.plan.wording import (
 
 LIMIT = 60_000
 """Bytes; the longest comment that the common forges take is a little more."""
+_WIDTH = 4
+"""Columns of the widest table."""
 _ROOM = 400
 """For what says that the rest is cut, and for the last line."""
 
@@ -27,11 +30,13 @@ def render_markdown(plan: Plan) -> str:
     head, foot = list(_head(plan)), _foot(plan)
     shown, left = _fitting([*head, ""], LIMIT - _ROOM)
     parts = ["\n".join(shown)]
+    touched = ["\n".join(_touched(impact)) for impact in plan.impacts]
+    tabled, left = _fitting([each for each in touched if each], left)
     blocks = ["\n".join(_change(change)) for change in plan.changes]
     blocks, left = _fitting(blocks, left)
-    parts += blocks
+    parts += [*tabled, *blocks]
     cut = len(plan.changes) - len(blocks)
-    if cut or len(shown) <= len(head):
+    if cut or len(shown) <= len(head) or len(tabled) < sum(map(bool, touched)):
         more = f" ({cut} changes)" if cut else ""
         parts.append(f"\n*The rest is cut{more}; `cloudforest plan` shows all of it.*")
     return "\n".join([*parts, foot]) + "\n"
@@ -74,6 +79,25 @@ def _impact(impact: JobImpact) -> Iterator[str]:
         yield f"  - **BLOCKED**: {blocked_in_words(guard)}"
         if guard.allow:
             yield f"    To let them happen: `{guard.allow}`"
+
+
+def _touched(impact: JobImpact) -> Iterator[str]:
+    """Yield the tables in HTML: names and clauses are no Markdown to be read."""
+    found = list(tables(impact))
+    if found:
+        job = escape(impact.job)
+        yield f"\n<details><summary>Whom <b>{job}</b> touches</summary>\n<table>"
+        for table in found:
+            yield from _table(table)
+        yield "</table>\n</details>"
+
+
+def _table(table: Table) -> Iterator[str]:
+    """Yield a table without a blank line, which would end the HTML."""
+    yield f'<tr><th colspan="{_WIDTH}" align="left">{escape(table.title)}</th></tr>'
+    for row in (table.columns, *table.rows):
+        cells = (escape(" ".join(cell.split())) for cell in row)
+        yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _change(change: Change) -> Iterator[str]:

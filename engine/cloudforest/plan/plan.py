@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from cloudforest.base.canonical import digest
-from cloudforest.model.provisioning import Counts
+from cloudforest.model.provisioning import Breakdown, Counts
 from cloudforest.model.registration import Registration
 from cloudforest.model.value import Value
 from cloudforest.plan.change import Change
@@ -35,7 +35,7 @@ class JobImpact(Value, frozen=True):
     """What the next cycle of a job would do, or why nobody knows.
 
     `failed`: it is unknown because something that should answer did not. `effects` is
-    the digest of all that would be written.
+    the digest of all that would be written, `breakdown` whom that touches.
     """
 
     job: str
@@ -46,8 +46,19 @@ class JobImpact(Value, frozen=True):
     failed: bool = False
     guards: tuple[Guard, ...] = ()
     effects: str = ""
+    breakdown: Breakdown = Breakdown()
 
     def data(self) -> dict[str, Any]:
+        """Return the documented JSON; `samples` only where names were asked for."""
+        if self.counts is None:
+            return self.counted()
+        touched = msgspec.to_builtins(self.breakdown)
+        if not self.breakdown.samples:
+            del touched["samples"]
+        return {**self.counted(), **touched}
+
+    def counted(self) -> dict[str, Any]:
+        """Return the counts, or why there are none."""
         if self.counts is None:
             return {"unknown": self.unknown}
         seconds = {"requests": self.requests, "minSeconds": self.min_seconds}
@@ -78,7 +89,9 @@ class Plan(Value, frozen=True):
     @property
     def impact_digest(self) -> str:
         """What an allowance names: the effects."""
-        return digest({each.job: (each.effects, each.data()) for each in self.impacts})
+        return digest(
+            {each.job: (each.effects, each.counted()) for each in self.impacts}
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -226,6 +226,8 @@ async def test_an_effect_leaves_the_outbox_with_its_outcome(store: ProvisioningS
 
     assert await store.pending("j", "c1", 1, after="", limit=9) == [effect("c")]
     assert await store.escrow_page("j", after="", limit=9) == [(escrowed, None)]
+    assert await store.outbox_page("j", after="", limit=1) == [escrowed]
+    assert await store.outbox_page("j", after="b", limit=9) == [effect("c")]
     assert await store.effects("j", ["a", "b"]) == {"b": escrowed}
     assert await store.effect_counts() == {"j": {"escrowed": 1, "pending": 1}}
     assert await store.links("t", ["a", "b"]) == {"a": link("a")}

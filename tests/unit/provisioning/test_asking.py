@@ -22,7 +22,7 @@ from cloudforest.model.outcomes import Refusal
 from cloudforest.model.program import ScopeProgram
 from cloudforest.model.provisioning import Flat, ImportEnd, Watermark
 from cloudforest.model.provisioning.resets import SCOPES
-from cloudforest.provisioning.impact import impact
+from cloudforest.provisioning.foreseeing.impact import impact
 from cloudforest.provisioning.importing import asking
 from cloudforest.provisioning.importing.importing import MANIFEST
 
@@ -328,10 +328,12 @@ async def test_a_plan_asks_as_the_cycle_does(world: World):
     await world.cycle()
     del world.objects[one]
     world.answers = {one: OutOfScope(id=one)}
+    await world.read_all()
 
     found = await impact(world.run(), digest="d" * 32)
 
-    assert asked(world) == [[one]]
+    # Once what became of it, and once by which clause.
+    assert asked(world) == [[one], [one]]
     assert found.counts.in_scope == 2
     assert await states(world, one, two) == ["in", "in"]
     assert await world.store.inquiries(JOB, 9) == []

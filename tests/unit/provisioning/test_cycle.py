@@ -21,7 +21,7 @@ from cloudforest.model.outcomes import Refusal
 from cloudforest.model.program import Attribute, Call, ScopeProgram
 from cloudforest.model.provisioning import Change, Flat
 from cloudforest.provisioning.cycle import record_failure
-from cloudforest.provisioning.impact import impact
+from cloudforest.provisioning.foreseeing.impact import impact
 
 
 async def test_a_first_cycle_creates_people_groups_members_and_managers(world: World):

@@ -18,7 +18,7 @@ from cloudforest.model.provisioning import (
     Stage,
 )
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.impact import impact
+from cloudforest.provisioning.foreseeing.impact import impact
 
 DAY = 86400
 TWO = Budget(max=2, percent=100, base=50, window=DAY)
@@ -295,6 +295,7 @@ async def test_a_plan_says_which_stage_there_would_be(world: World, guard: str):
     for each in people[:3]:
         del world.objects[each]
         world.answers[each] = OutOfScope(id=each)
+    world.delta = [OutOfScope(id=each) for each in people[:3]]
 
     found = await impact(world.run(), digest="d" * 32)
 
@@ -305,7 +306,6 @@ async def test_a_plan_says_which_stage_there_would_be(world: World, guard: str):
     allowed = await impact(world.run(), digest="d" * 32)
     assert (allowed.trips, allowed.counts.staged) == ((), 0)
     assert allowed.digest != found.digest
-    world.delta = [OutOfScope(id=each) for each in people[:3]]
     cycle = await world.cycle()
     assert (cycle.state, cycle.counts.staged) == ("succeeded", 0)
     assert cycle.counts.disable + cycle.counts.delete == 3

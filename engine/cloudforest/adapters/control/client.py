@@ -46,9 +46,15 @@ class ControlPlaneClient(StagesClient):
         )
         return int(msgspec.json.decode(body)["revision"])
 
-    async def impact(self, registration: Registration) -> dict[str, Any]:
-        """Return what the next cycles would do (`impacts`), and the `consequences`."""
-        body = await self.call("POST", "/impact", registration)
+    async def impact(
+        self, registration: Registration, *, named: bool = False
+    ) -> dict[str, Any]:
+        """Return what the next cycles would do (`impacts`), and the `consequences`.
+
+        `named` has some of those whom they touch named.
+        """
+        path = "/impact?samples=names" if named else "/impact"
+        body = await self.call("POST", path, registration)
         foreseen: dict[str, Any] = msgspec.json.decode(body)
         return foreseen
 

@@ -36,7 +36,11 @@ class PlanFormat(StrEnum):
     HTML = "html"
 
 
-def plan(
+class Samples(StrEnum):
+    NAMES = "names"
+
+
+def plan(  # noqa: PLR0913 - one parameter an option
     tree: Tree = Path(),
     *,
     state: State = None,
@@ -49,12 +53,18 @@ def plan(
     no_impact: Annotated[
         bool, typer.Option("--no-impact", help="Do not evaluate the next cycles.")
     ] = False,
+    samples: Annotated[
+        Samples | None,
+        typer.Option("--samples", help="Name some of those whom the change touches."),
+    ] = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 if changes are pending.")
     ] = False,
 ) -> int:
     """Show what would change, and whom it would touch; writes nothing."""
-    saved = asyncio.run(_plan(tree, state, impact=not no_impact))
+    saved = asyncio.run(
+        _plan(tree, state, impact=not no_impact, named=samples is not None)
+    )
     made = saved.plan
     _show(made, output, state_to_say(state, tree))
     if out is not None:
@@ -70,17 +80,23 @@ def plan(
     )
 
 
-async def _plan(tree: Path, state: Path | None, *, impact: bool) -> SavedPlan:
+async def _plan(
+    tree: Path, state: Path | None, *, impact: bool, named: bool
+) -> SavedPlan:
     compiled, desired = compiled_tree(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
-        return await plan_against(client, desired, impact=impact)
+        return await plan_against(client, desired, impact=impact, named=named)
 
 
 async def plan_against(
-    client: ControlPlaneClient, desired: Registration, *, impact: bool
+    client: ControlPlaneClient,
+    desired: Registration,
+    *,
+    impact: bool,
+    named: bool = False,
 ) -> SavedPlan:
     registered = await client.registration()
-    foreseen = await client.impact(desired) if impact else {}
+    foreseen = await client.impact(desired, named=named) if impact else {}
     made = make_plan(
         base=registered.revision,
         registered=registered.registration,

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cloudforest.base.errors import Misconfigured
+from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.front.http.answers import answer, operator_of, plane_of, read_body
+from cloudforest.model.identity import sees_values
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import nouns
 
@@ -80,9 +81,17 @@ def require_whole(registration: Registration) -> Registration:
 
 
 async def impact(request: Request) -> Response:
-    operator = await operator_of(request, "plan")
+    """Foresee; `samples=names` names people, for who sees values and not for `plan`."""
+    named = request.query_params.get("samples") == "names"
+    operator = await operator_of(request, "read" if named else "plan")
+    if named and not sees_values(operator.role):
+        raise Refused(
+            f"{operator.name} has the role `plan`, which sees no names of people; "
+            "`plan --samples names` needs `read`, `apply` or `allow`."
+        )
     registration = require_whole(await read_body(request, Registration))
-    return answer(await plane_of(request).impact(registration, operator))
+    plane = plane_of(request)
+    return answer(await plane.impact(registration, operator, named=named))
 
 
 _DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")

@@ -94,8 +94,10 @@ class ControlPlane:
         await self.enrolment.sync_agents(registration)
         return revision
 
-    async def impact(self, registration: Registration, operator: Operator) -> Foreseen:
-        return await self.impacts.of(registration, operator)
+    async def impact(
+        self, registration: Registration, operator: Operator, *, named: bool = False
+    ) -> Foreseen:
+        return await self.impacts.of(registration, operator, named=named)
 
     # --- agents ----------------------------------------------------------------------
 

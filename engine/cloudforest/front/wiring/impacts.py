@@ -19,7 +19,7 @@ from cloudforest.model.registration import Job, Registration, Target
 from cloudforest.model.renames import renames, under_former_names
 from cloudforest.plan.consequences import Consequence, Removal, removals
 from cloudforest.plan.plan import Foreseen, JobImpact
-from cloudforest.provisioning.impact import impact
+from cloudforest.provisioning.foreseeing.impact import impact
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,21 @@ class Impacts:
     bus: AgentBus | None
     previews: Previews | None
 
-    async def of(self, registration: Registration, operator: Operator) -> Foreseen:
+    async def of(
+        self, registration: Registration, operator: Operator, *, named: bool = False
+    ) -> Foreseen:
         """Evaluate the next cycle of each enabled job as it would be registered.
 
         Who may not register it can't have it read with secrets either: a reference
-        that is not registered would be resolved here and sent where it says.
+        that is not registered would be resolved here and sent where it says. `named`
+        has some of those whom a cycle touches named.
         """
         _, registered = await self.registrations.registration()
         consequences = [
             await self._counted(each) for each in removals(registered, registration)
         ]
         kept = under_former_names(registered, registration)
-        impacts = await self._of_jobs(kept, operator, registered)
+        impacts = await self._of_jobs(kept, operator, registered, named=named)
         renamed = {
             each.before: each.after
             for each in renames(registered, registration)
@@ -66,6 +69,8 @@ class Impacts:
         registration: Registration,
         operator: Operator,
         registered: Registration | None,
+        *,
+        named: bool,
     ) -> list[JobImpact]:
         jobs = [each for each in registration.jobs if each.enabled]
         trusted = permits(operator.role, "apply")
@@ -73,7 +78,9 @@ class Impacts:
             reason = "A target differs from the registered one; role `apply` sees."
             return [JobImpact(job=each.name, unknown=reason) for each in jobs]
         async with self._asked(registration, trusted=trusted) as bus:
-            return [await self._of_job(job, registration, bus) for job in jobs]
+            return [
+                await self._of_job(job, registration, bus, named=named) for job in jobs
+            ]
 
     @asynccontextmanager
     async def _asked(
@@ -86,13 +93,19 @@ class Impacts:
             yield bus
 
     async def _of_job(
-        self, job: Job, registration: Registration, bus: AgentBus | None
+        self,
+        job: Job,
+        registration: Registration,
+        bus: AgentBus | None,
+        *,
+        named: bool,
     ) -> JobImpact:
         try:
             if bus is None:
                 raise Unavailable("No agent can be asked from here.")
             async with self.runs.prepared(job.name, registration, bus) as run:
-                found = await impact(run, digest=digest(registration))
+                whole = digest(registration)
+                found = await impact(run, digest=whole, named=named)
                 return summaries.impact(run, found)
         except CloudforestError as error:
             awaited = await self._is_awaited(registration, job.domain)

@@ -22,7 +22,7 @@ from cloudforest.model.provisioning import (
 )
 from cloudforest.model.registration import Job, Registration
 from cloudforest.plan.plan import Guard, JobImpact
-from cloudforest.provisioning.impact import Impact
+from cloudforest.provisioning.foreseeing.impact import Impact
 from cloudforest.provisioning.run import Run
 
 
@@ -163,6 +163,7 @@ def impact(run: Run, found: Impact) -> JobImpact:
         requests=found.requests + run.target.requests,
         min_seconds=round(found.requests / pace, 1) if pace else 0.0,
         effects=found.digest,
+        breakdown=found.breakdown,
         guards=tuple(
             Guard(
                 job=run.job.name,

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from cloudforest.model.provisioning.breakdown import (
+    AttributeCount,
+    Breakdown,
+    ReasonCount,
+    Sample,
+)
 from cloudforest.model.provisioning.cycles import (
     Attempts,
     Counts,
@@ -76,6 +82,8 @@ __all__ = [
     "Action",
     "Allowance",
     "Attempts",
+    "AttributeCount",
+    "Breakdown",
     "Breaker",
     "Change",
     "Counts",
@@ -101,8 +109,10 @@ __all__ = [
     "Presence",
     "Quarantine",
     "QuarantineReason",
+    "ReasonCount",
     "ReferenceChange",
     "ResetScope",
+    "Sample",
     "SourceRow",
     "Spent",
     "Stage",

@@ -81,6 +81,10 @@ class Outbox(Protocol):
         """Return escrowed effects that are to be tried by now, by key after `after`."""
         ...
 
+    async def outbox_page(self, job: str, *, after: str, limit: int) -> list[Effect]:
+        """Return effects of any state by key, those after `after`."""
+        ...
+
     async def escrow_page(
         self, job: str, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:

@@ -78,9 +78,12 @@ async def groups_of(
     """
     run = evaluation.run
     groups = {last.id: last} if last is not None else {}
-    ids = [id_ for id_ in dict.fromkeys(g for g, _, _ in batch) if id_ not in groups]
-    if not ids:
+    named = [id_ for id_ in dict.fromkeys(g for g, _, _ in batch) if id_ not in groups]
+    if not named:
         return groups
+    # Who is deleted takes its memberships along: none of them is written, or counted.
+    deleted = await deleted_now(run, named)
+    ids = [each for each in named if each not in deleted]
     links = await run.store.links(run.job.target, ids)
     adopted = await run.store.coming(run.rows, run.id, ids)
     there = [id_ for id_ in ids if id_ in links or id_ in adopted]

@@ -131,6 +131,17 @@ class Effects(Part):
             lambda connection: [read(*row) for row in connection.execute(query)]
         )
 
+    async def outbox_page(self, job: str, *, after: str, limit: int) -> list[Effect]:
+        query = (
+            select(*HELD)
+            .where(effect.c.job == job, effect.c.key > after)
+            .order_by(effect.c.key)
+            .limit(limit)
+        )
+        return await self.database.run(
+            lambda connection: [read(*row) for row in connection.execute(query)]
+        )
+
     async def record(
         self,
         job: str,

@@ -1,0 +1,146 @@
+"""Breaks the effects of a plan down: by attribute, by reason, and some by name."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cloudforest.model.program import ObjectType
+from cloudforest.model.provisioning import (
+    AttributeCount,
+    Breakdown,
+    Effect,
+    ReasonCount,
+    Sample,
+)
+from cloudforest.provisioning.escrow import GIVEN_UP
+from cloudforest.provisioning.evaluating.differences import clears
+from cloudforest.provisioning.foreseeing.leavers import reasons
+from cloudforest.provisioning.logbook import differing, names_of
+from cloudforest.provisioning.run import Run
+
+REFUSED = "refused by the target"
+_CODE = re.compile(r"([a-z]+(?:-[a-z]+)+)(?::|$)")
+BATCH = 500
+MOST_SAMPLES = 5
+"""Of each action: enough to recognise whom a change means."""
+
+_ARRIVES = {
+    "create": "is in scope, and the target has nobody who matches",
+    "adopt": "matches a resource that is there",
+}
+
+
+def _touched(effect: Effect) -> Iterator[tuple[str, bool]]:
+    """Yield the paths that change, and whether the value is cleared.
+
+    A creation gets all its values, which says nothing of any of them.
+    """
+    if effect.resource is None:
+        return
+    for change in differing(effect):
+        yield change.path, clears(change)
+    for reference in effect.references:
+        yield reference.path, reference.to is None
+
+
+def _code(effect: Effect) -> str:
+    """Return what kind of reason it is; the rest, or a target's words, may name values.
+
+    Those who may not see values see the counts.
+    """
+    code = _CODE.match((effect.reason or "").removeprefix(GIVEN_UP))
+    return code[1] if code else REFUSED
+
+
+def _why(effect: Effect) -> str:
+    if effect.action == "members":
+        return f"{len(effect.add)} members added, {len(effect.remove)} removed"
+    paths = ", ".join(dict.fromkeys(path for path, _ in _touched(effect)))
+    return _ARRIVES.get(effect.action) or paths
+
+
+def _counted(counts: Counter[str]) -> tuple[ReasonCount, ...]:
+    return tuple(
+        ReasonCount(reason=reason, count=count)
+        for reason, count in sorted(counts.items(), key=lambda each: -each[1])
+    )
+
+
+@dataclass
+class _Sums:
+    """`emptied` is the last group that is emptied: its effects come in a row."""
+
+    named: bool
+    attributes: Counter[tuple[ObjectType, str, bool]] = field(default_factory=Counter)
+    leavers: Counter[str] = field(default_factory=Counter)
+    escrowed: Counter[str] = field(default_factory=Counter)
+    groups: int = 0
+    emptied: str | None = None
+    samples: dict[str, list[tuple[Effect, str]]] = field(default_factory=dict)
+
+    def add(self, effect: Effect, left: Mapping[str, str]) -> None:
+        if effect.state == "escrowed":
+            self.escrowed[_code(effect)] += 1
+            self._sample("escrow", effect, effect.reason or "")
+        elif effect.state in {"pending", "staged"}:
+            self._add_write(effect, left)
+
+    def _add_write(self, effect: Effect, left: Mapping[str, str]) -> None:
+        for path, cleared in _touched(effect):
+            self.attributes[effect.type, path, cleared] += 1
+        if "groupsEmptied" in effect.guards and effect.id != self.emptied:
+            self.groups += 1
+            self.emptied = effect.id
+        reason = left[effect.id] if effect.because else None
+        if reason is not None:
+            self.leavers[reason] += 1
+        action = "update" if effect.action == "reference" else effect.action
+        self._sample(action, effect, reason or _why(effect))
+
+    def _sample(self, action: str, effect: Effect, reason: str) -> None:
+        held = self.samples.setdefault(action, [])
+        known = any(each.id == effect.id for each, _ in held)
+        if self.named and len(held) < MOST_SAMPLES and not known:
+            held.append((effect, reason))
+
+    def by_attribute(self) -> Iterator[AttributeCount]:
+        for kind, path in sorted({(kind, path) for kind, path, _ in self.attributes}):
+            yield AttributeCount(
+                type=kind,
+                attribute=path,
+                set=self.attributes[kind, path, False],
+                cleared=self.attributes[kind, path, True],
+            )
+
+
+async def _samples(run: Run, sums: _Sums) -> tuple[Sample, ...]:
+    chosen = [each for held in sums.samples.values() for each in held]
+    names = await names_of(run, [effect for effect, _ in chosen])
+    return tuple(
+        Sample(action=action, name=names[effect.id], reason=reason)
+        for action, held in sums.samples.items()
+        for effect, reason in held
+    )
+
+
+async def breakdown(run: Run, *, named: bool) -> Breakdown:
+    """Go through the outbox of an evaluation, batch by batch.
+
+    `named` has some of each action named; nobody is otherwise.
+    """
+    sums, after = _Sums(named), ""
+    while batch := await run.store.outbox_page(run.rows, after=after, limit=BATCH):
+        left = await reasons(run, batch)
+        for effect in batch:
+            sums.add(effect, left)
+        after = batch[-1].key
+    return Breakdown(
+        attributes=tuple(sums.by_attribute()),
+        groups_emptied=sums.groups,
+        leavers=_counted(sums.leavers),
+        escrow_reasons=_counted(sums.escrowed),
+        samples=await _samples(run, sums),
+    )
