@@ -1,8 +1,8 @@
 """The measurements, one after another, or those that are named.
 
 `make bench`, or `python -m benchmarks.run` with some of documents, expressions, full,
-noop, nudge, memory. `noop` and `nudge` need Samba AD DC, as root. Other load on the
-machine shows in all but the ratios.
+impact, noop, nudge, memory. `noop` and `nudge` need Samba AD DC, as root. Other load
+on the machine shows in all but the ratios.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import documents, expressions, full, memory, noop, nudge
+from benchmarks import documents, expressions, full, impact, memory, noop, nudge
 
 MEASUREMENTS = {
     "documents": documents.measure,
     "expressions": expressions.measure,
     "full": full.measure,
+    "impact": impact.measure,
     "noop": noop.measure,
     "nudge": nudge.measure,
     "memory": memory.measure,

@@ -99,6 +99,23 @@ def test_a_planner_sees_what_a_removal_leaves_behind(topology: Installed) -> Non
     assert (consequence["created"], consequence["adopted"]) == (0, 0)
 
 
+def test_names_are_for_who_sees_values(topology: Installed) -> None:
+    assert topology("apply", "--yes").code == 0
+    with served(topology) as url:
+        tokens = {role: operator_token(topology, role) for role in ("plan", "read")}
+        registration = ask(f"{url}/registration", tokens["read"])["registration"]
+        named = f"{url}/impact?samples=names"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(named, tokens["plan"], registration)
+        said = json.load(refused.value)["error"]
+        refused.value.close()
+        [impact] = ask(named, tokens["read"], registration)["impacts"]
+
+    assert (refused.value.code, said["kind"]) == (403, "Refused")
+    assert "plan --samples names" in said["message"]
+    assert impact["job"] == "contoso-people"
+
+
 def test_a_saved_plan_that_was_edited_is_refused(topology: Installed) -> None:
     topology("plan", "--out", "saved", "--no-impact")
     file = topology.tree / "saved"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.front import planned, terminal
@@ -96,7 +99,10 @@ async def plan_against(
     named: bool = False,
 ) -> SavedPlan:
     registered = await client.registration()
-    foreseen = await client.impact(desired, named=named) if impact else {}
+    foreseen = {}
+    if impact:
+        with _waiting():
+            foreseen = await client.impact(desired, named=named)
     made = make_plan(
         base=registered.revision,
         registered=registered.registration,
@@ -104,6 +110,17 @@ async def plan_against(
         foreseen=msgspec.convert(foreseen, Foreseen),
     )
     return saved_plan(made, desired, registered.registration)
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """Show a person at a terminal that it goes on, and since when."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    disabled = not terminal.err.is_terminal
+    console = terminal.err
+    with Progress(*columns, console=console, transient=True, disable=disabled) as bar:
+        bar.add_task("evaluating the next cycles", total=None)
+        yield
 
 
 def _show(made: Plan, output: PlanFormat, state: Path | None) -> None:
