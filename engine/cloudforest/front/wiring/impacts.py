@@ -124,7 +124,7 @@ class Impacts:
 
 def _has_targets_of(registered: Registration | None, other: Registration) -> bool:
     """Tell whether each target of the other is registered, whatever its name."""
-    held = {_nameless(each) for each in registered.targets} if registered else set()
+    held = [_nameless(each) for each in registered.targets] if registered else []
     return all(_nameless(each) in held for each in other.targets)
 
 
