@@ -90,8 +90,8 @@ async def impact(request: Request) -> Response:
             "`plan --samples names` needs `read`, `apply` or `allow`."
         )
     registration = require_whole(await read_body(request, Registration))
-    plane = plane_of(request)
-    return answer(await plane.impact(registration, operator, named=named))
+    impacts = plane_of(request).impacts
+    return answer(await impacts.of(registration, operator, named=named))
 
 
 _DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")

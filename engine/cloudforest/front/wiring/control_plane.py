@@ -35,7 +35,6 @@ from cloudforest.model.ports import (
 from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import jobs_to_hold
-from cloudforest.plan.plan import Foreseen
 from cloudforest.provisioning.run import Progress, silent
 from cloudforest.provisioning.scheduling.retention import Retention
 from cloudforest.provisioning.scheduling.scheduler import Scheduler
@@ -93,11 +92,6 @@ class ControlPlane:
             )
         await self.enrolment.sync_agents(registration)
         return revision
-
-    async def impact(
-        self, registration: Registration, operator: Operator, *, named: bool = False
-    ) -> Foreseen:
-        return await self.impacts.of(registration, operator, named=named)
 
     # --- agents ----------------------------------------------------------------------
 
