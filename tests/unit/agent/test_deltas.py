@@ -434,6 +434,17 @@ async def test_a_nested_group_that_disappears_is_no_proof_that_its_members_left(
     assert left == [OutOfScope(id="u2", clause="groups")]
 
 
+async def test_a_scope_that_follows_no_nested_groups_any_more_lets_their_members_go():
+    domain, lookups = nested_domain(), (Lookup(by="guid", value="u2"),)
+    flat = ScopeProgram(types=("user",), organizational_units=None, groups=(STAFF,))
+    domain.nested = frozenset()
+    domain.groups["inner"] = frozenset()
+    asked = request(kind="read", scope=flat, lookups=lookups, nested=("inner",))
+    left, closing = await answered(domain, asked)
+    assert left == [OutOfScope(id="u2", clause="groups")]
+    assert closing.nested == ()
+
+
 async def test_an_object_whose_name_cannot_be_read_is_unknown():
     ada = replace(entry("u1", department="Sales"), dn="CN=Ada,no name")
     bob = replace(entry("u2", department="HR"), dn="CN=Bob,no name")
