@@ -20,7 +20,7 @@ class Group:
     """The group whose memberships are under evaluation.
 
     `present` are the members, by resource id, that an adopted group was found with.
-    `grows`: its rule only adds members.
+    `grows`: its rule only adds members. `deleted`: this cycle is to delete it.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Group:
     chunks: int = 0
     tallied: bool = False
     grows: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,18 @@ async def groups_of(
     """
     run = evaluation.run
     groups = {last.id: last} if last is not None else {}
-    named = [id_ for id_ in dict.fromkeys(g for g, _, _ in batch) if id_ not in groups]
-    if not named:
+    ids = [id_ for id_ in dict.fromkeys(g for g, _, _ in batch) if id_ not in groups]
+    if not ids:
         return groups
-    # Who is deleted takes its memberships along: none of them is written, or counted.
-    deleted = await deleted_now(run, named)
-    ids = [each for each in named if each not in deleted]
     links = await run.store.links(run.job.target, ids)
     adopted = await run.store.coming(run.rows, run.id, ids)
     there = [id_ for id_ in ids if id_ in links or id_ in adopted]
     emptied = await run.store.emptied_groups(run.jobs, run.id, there)
+    deleted = await deleted_now(run, there)
     for id_ in there:
         group = await _group(evaluation, id_, links.get(id_), adopted.get(id_))
         group.emptied = id_ in emptied
+        group.deleted = id_ in deleted
         groups[id_] = group
     return groups
 

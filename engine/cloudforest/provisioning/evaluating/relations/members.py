@@ -121,7 +121,8 @@ def _effects(
 ) -> Iterator[Effect]:
     """Yield the effects of one group.
 
-    Who is about to be deleted leaves first, and at the cost of that budget alone.
+    Who is about to be deleted leaves first, and at the cost of that budget alone. All
+    other memberships go with a group that is deleted: they are not written, or counted.
     """
     there: list[Difference] = []
     leaving: list[Tried] = []
@@ -132,7 +133,7 @@ def _effects(
             there.append(row)
         elif row[1] in known.leaving:
             leaving.append(_tried(row, elder))
-        elif not row[2] and group.grows:
+        elif group.deleted or (not row[2] and group.grows):
             continue
         elif single := _single(evaluation, group, row, elder):
             yield single
