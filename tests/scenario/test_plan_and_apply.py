@@ -72,6 +72,28 @@ def test_a_stale_plan_is_told_what_others_changed_since(topology: Installed) -> 
     assert ran.code == 1
     assert "What moved: ~ Job contoso-people. Plan again." in ran.err
 
+    edit(topology, "interval: 5m", "interval: 2m")
+    applied(topology)
+    ran = topology("apply", "--plan", "saved")
+    assert ran.code == 1
+    assert "revision 3 is registered now, by local at 20" in ran.err
+    assert "What moved: nothing that lasted. Plan again." in ran.err
+
+
+def test_a_plan_of_another_control_plane_is_refused(
+    topology: Installed, tmp_path: Path
+) -> None:
+    applied(topology)
+    topology("plan", "--out", "saved", "--no-impact")
+    edit(topology, "interval: 2m", "interval: 5m")
+    elsewhere = ("--state", str(tmp_path / "elsewhere"))
+    assert topology("apply", "--yes", *elsewhere).code == 0
+
+    ran = topology("apply", "--plan", "saved", *elsewhere)
+
+    assert ran.code == 1
+    assert "revision 1, and this control plane never had it" in ran.err
+
 
 def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
     topology: Installed,

@@ -72,8 +72,9 @@ async def _apply(
 
 async def _refuse_stale(client: ControlPlaneClient, saved: SavedPlan) -> None:
     registered = await client.registration()
-    if digest(registered.registration) != saved.against:
-        raise Stale(await _moved(client, saved.plan.base, registered))
+    moved = registered.revision != saved.plan.base
+    if moved or digest(registered.registration) != saved.against:
+        raise Stale(await _moved(client, saved, registered))
     again = make_plan(
         base=registered.revision,
         registered=registered.registration,
@@ -83,16 +84,19 @@ async def _refuse_stale(client: ControlPlaneClient, saved: SavedPlan) -> None:
         raise Refused("The plan was changed after it was made; plan again.")
 
 
-async def _moved(client: ControlPlaneClient, base: int, registered: Registered) -> str:
+async def _moved(
+    client: ControlPlaneClient, saved: SavedPlan, registered: Registered
+) -> str:
     """Say who registered what since the plan was made."""
-    before = await client.revision(base)
+    before = await client.revision(saved.plan.base)
     now = await client.revision(registered.revision)
-    said = f"The plan was made against revision {base}, and "
-    if now is None or (base and before is None):
-        return f"{said}this control plane never had it; plan again."
+    said = f"The plan was made against revision {saved.plan.base}, and "
     old = before.registration if before else None
+    if now is None or digest(old) != saved.against:
+        return f"{said}this control plane never had it; plan again."
     changes = difference(old, now.registration)
-    moved = ", ".join(str(change) for change in changes[:_MOVED]) or "nothing"
+    moved = ", ".join(str(change) for change in changes[:_MOVED])
+    moved = moved or "nothing that lasted"
     more = f" and {len(changes) - _MOVED} more" if len(changes) > _MOVED else ""
     return (
         f"{said}revision {now.number} is registered now, by {now.operator} at "
