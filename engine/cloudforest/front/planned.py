@@ -44,7 +44,8 @@ def show_plan(plan: Plan, state: Path | None = None) -> None:
 def _show_outcome(plan: Plan, state: Path | None) -> None:
     out.print(f"Plan: {total(plan)} (against revision {plan.base}).", style="bold")
     for impact in plan.impacts:
-        out.print(f"  {impact.job}: {counts_in_words(impact)}", soft_wrap=True)
+        told = f"  {impact.job}: {counts_in_words(impact)}"
+        out.print(told, markup=False, soft_wrap=True)
         _show_touched(impact)
     for consequence in plan.consequences:
         out.print(f"  {consequence.sentence}", markup=False, soft_wrap=True)

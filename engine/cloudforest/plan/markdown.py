@@ -64,9 +64,14 @@ def _head(plan: Plan) -> Iterator[str]:
     for impact in plan.impacts:
         yield from _impact(impact)
     for consequence in plan.consequences:
-        yield f"- {consequence.sentence}"
+        yield f"- {_prose(consequence.sentence)}"
     for warning in plan.warnings:
-        yield f"- **Warning**: {warning}"
+        yield f"- **Warning**: {_prose(warning)}"
+
+
+def _prose(text: str) -> str:
+    """Return it as one line without HTML, which could hide what follows."""
+    return escape(" ".join(text.split()), quote=False)
 
 
 def _foot(plan: Plan) -> str:
@@ -74,7 +79,7 @@ def _foot(plan: Plan) -> str:
 
 
 def _impact(impact: JobImpact) -> Iterator[str]:
-    yield f"- **{impact.job}**: {counts_in_words(impact)}"
+    yield f"- **{impact.job}**: {_prose(counts_in_words(impact))}"
     for guard in impact.guards:
         yield f"  - **BLOCKED**: {blocked_in_words(guard)}"
         if guard.allow:

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
 from cloudforest.plan.change import FieldChange
+from cloudforest.plan.wording import in_words
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 _ALIKE = 0.5
@@ -24,7 +25,7 @@ def word_diff(field: FieldChange) -> tuple[Run, ...] | None:
     before, after = field.before, field.after
     if not isinstance(before, str) or not isinstance(after, str):
         return None
-    old, new = _WORDS.findall(before), _WORDS.findall(after)
+    old, new = (_WORDS.findall(in_words(each)) for each in (before, after))
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     if matcher.ratio() < _ALIKE:
         return None

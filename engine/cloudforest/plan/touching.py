@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cloudforest.model.provisioning import ReasonCount
 from cloudforest.plan.plan import JobImpact
+from cloudforest.plan.wording import in_words
 
 
 class Table(NamedTuple):
@@ -38,7 +39,10 @@ def tables(impact: JobImpact) -> Iterator[Table]:
             tuple((each.action, each.name, each.reason) for each in touched.samples),
         ),
     )
-    yield from (each for each in found if each.rows)
+    for each in found:
+        if each.rows:
+            rows = tuple(tuple(map(in_words, row)) for row in each.rows)
+            yield each._replace(rows=rows)
 
 
 def _reasons(title: str, counted: Iterable[ReasonCount]) -> Table:

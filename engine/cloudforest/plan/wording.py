@@ -56,7 +56,7 @@ def total(plan: Plan) -> str:
 
 def counts_in_words(impact: JobImpact) -> str:
     if impact.counts is None:
-        return f"unknown ({impact.unknown})"
+        return f"unknown ({in_words(impact.unknown)})"
     numbers = msgspec.to_builtins(impact.counts)
     parts = [
         text.format(numbers[key]) for key, text in _PLANNED.items() if numbers[key]
@@ -87,6 +87,12 @@ def items(field: FieldChange) -> tuple[list[str], list[str]] | None:
 
 
 def in_words(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode()
+    """Return a text, or JSON; what terminals obey, or do not show, is spelt out."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if character.isprintable() or character in "\n\t":
+        return character
+    return character.encode("unicode_escape").decode()

@@ -8,6 +8,7 @@ from tests.unit.plan.test_plan import JOB, plan_between, registration
 
 from cloudforest.front import planned
 from cloudforest.model.program import Deprovision
+from cloudforest.model.provisioning import Breakdown, Counts, ReasonCount
 from cloudforest.model.registration import (
     ActiveDirectory,
     Agent,
@@ -23,7 +24,7 @@ from cloudforest.model.registration import (
 )
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
-from cloudforest.plan.plan import Plan
+from cloudforest.plan.plan import JobImpact, Plan
 
 FIRST, SECOND, THIRD = (f"OU={name},DC=contoso,DC=com" for name in "ABC")
 
@@ -152,6 +153,44 @@ def test_a_fence_in_a_value_ends_no_fence():
     assert "````diff" in text
     assert "\n```\n" not in text
     assert "+   x" in text
+
+
+def test_nothing_in_a_plan_is_obeyed_by_a_terminal_or_hides_from_a_reviewer(
+    capsys: pytest.CaptureFixture[str],
+):
+    """An escape may erase the lines above; a mark of direction reverses the text."""
+    left = ReasonCount(reason='leaves scope: title eq "\x1b[2K"', count=1)
+    impact = JobImpact(
+        job="people", counts=Counts(), breakdown=Breakdown(leavers=(left,))
+    )
+    plans = [
+        between_mappings(mapped(constant="plain"), mapped(constant=f"{sign}hidden"))
+        for sign in ("\x1b[8m", "\u202e")
+    ]
+    plans += [
+        between_mappings(mapped(source='[a] & "b"'), mapped(source='[a] & "\u202eb"')),
+        replace(plan_between(registration(), registration()), impacts=(impact,)),
+        unknown("No \x1b[2K."),
+    ]
+    for plan in plans:
+        for page in (shown(plan, capsys), render_markdown(plan), render_html(plan)):
+            assert "\x1b" not in page
+            assert "\u202e" not in page
+            assert r"\x1b[" in page or r"\u202e" in page
+
+
+def unknown(reason: str) -> Plan:
+    plan = plan_between(registration(), registration())
+    return replace(plan, impacts=(JobImpact(job="people", unknown=reason),))
+
+
+def test_a_reason_is_no_markup(capsys: pytest.CaptureFixture[str]):
+    reason = "The scope names OU=[/x] [mail] <b>\n\n<!-- *y*."
+    plan = unknown(reason)
+    assert "OU=[/x] [mail] <b>" in shown(plan, capsys)
+    page = render_markdown(plan)
+    assert "OU=[/x] [mail] &lt;b&gt; &lt;!-- *y*.)" in page
+    assert "<!--" not in page
 
 
 def test_changes_are_grouped_by_kind(capsys: pytest.CaptureFixture[str]):
