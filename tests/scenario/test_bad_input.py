@@ -285,6 +285,8 @@ def test_a_second_control_plane_on_one_state_is_refused(topology: Installed) -> 
         ("job", "restart", "one", "--reset", "Wrong"),
         ("serve", "--listen", "0.0.0.0:1"),
         ("serve", "--store", "nonsense"),
+        ("logs", "--audit", "--since", "2h"),
+        ("logs", "--audit", "--follow"),
     ],
     ids=" ".join,
 )

@@ -72,6 +72,11 @@ def logs(  # noqa: PLR0913 - each is an option
 ) -> int:
     """Print the provisioning log, a line for each object and action."""
     if audit:
+        if follow or any((job, subject, action, status, cycle, since, until)):
+            raise typer.BadParameter(
+                "`--audit` prints all that operators had done; leave out what asks for "
+                "a part of the provisioning log."
+            )
         asyncio.run(_audit(state_folder(state), output))
         return 0
     now = system_clock()
