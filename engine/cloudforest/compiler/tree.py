@@ -9,6 +9,7 @@ from typing import Any
 
 from cloudforest.compiler.document import Document
 from cloudforest.compiler.reading.files import Reading, read_file
+from cloudforest.compiler.schema.validators import KINDS
 from cloudforest.compiler.shipped import shipped
 from cloudforest.compiler.sugar import canonical, without_sugar
 
@@ -20,8 +21,8 @@ LINE_LIMIT = 32
 class Tree:
     """Documents of the right shape, and the names of all that were read.
 
-    `complete`: every text was read. `whole`: every document has the right shape, so
-    that what isn't there is really missing.
+    `complete`: every text was read, and each document has a kind that there is.
+    `whole`: all have the right shape, so that what isn't there is really missing.
     """
 
     documents: tuple[Document, ...]
@@ -92,12 +93,14 @@ def _merge_entries(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, A
 def plant(documents: Iterable[Document], *, reading: Reading) -> Tree:
     """Make a tree of the documents that have the right shape."""
     shaped = tuple(without_sugar(each) for each in documents)
-    whole = reading.complete and len(shaped) == len(reading.documents)
+    known = all(each.kind in KINDS for each in reading.documents)
+    complete = reading.complete and known
+    whole = complete and len(shaped) == len(reading.documents)
     names: dict[str, set[str]] = {}
     for kind, name in _names(reading.documents):
         names.setdefault(kind, set()).add(name)
     frozen = {kind: frozenset(each) for kind, each in names.items()}
-    return Tree(shaped, frozen, complete=reading.complete, whole=whole)
+    return Tree(shaped, frozen, complete=complete, whole=whole)
 
 
 def _names(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:

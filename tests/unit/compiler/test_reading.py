@@ -59,6 +59,13 @@ def test_a_file_that_was_not_read_silences_what_it_might_have_declared(tmp_path)
     assert [each.id for each in compile_tree(tmp_path).diagnostics] == ["yaml-syntax"]
 
 
+@pytest.mark.parametrize("kind", ["Tenant", "Target", "Forest", "Scope"])
+def test_a_misspelt_kind_silences_what_it_might_have_declared(kind, tmp_path):
+    misspelt = VALID.replace(f"kind: {kind}\n", f"kind: {kind}x\n")
+    (tmp_path / "tree.yaml").write_text(misspelt)
+    assert [each.id for each in compile_tree(tmp_path).diagnostics] == ["unknown-kind"]
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

@@ -21,7 +21,7 @@ Reference = tuple[Document, DocumentPath, str, str]
 
 
 def references_resolve(tree: Tree) -> Iterator[Complaint]:
-    """Complain of unknown names; not when a file was unreadable that may hold them."""
+    """Complain of unknown names; not when what may declare them was not read."""
     if not tree.complete:
         return
     known = {kind: _known(tree, kind) for kind in REFERRED}
