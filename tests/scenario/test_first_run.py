@@ -28,6 +28,8 @@ def test_a_new_user_sees_each_step_and_the_second_run_has_nothing_to_do(
         "memberships added",
         "\nNext\n",
     )
+    assert "1009 to create, 1814 memberships to add; 1166 requests" in first.out
+    assert "requests 1,166" in " ".join(first.out.split())
     suggested = [
         shlex.split(line, comments=True)
         for line in first.out.partition("\nNext\n")[2].splitlines()

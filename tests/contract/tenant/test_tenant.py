@@ -69,6 +69,15 @@ def test_a_user_name_belongs_to_one_user_whatever_its_case(tenant_server):
     assert tenant_server.request("POST", "/Users", body)[0] == 201
 
 
+def test_a_manager_may_be_named_by_the_id_alone(tenant_server):
+    """Otherwise each person with a manager would be created in two requests."""
+    zoe = create(tenant_server, "zoe")
+    named = {ENTERPRISE: {"manager": {"value": zoe["id"]}}}
+    bob = create(tenant_server, "bob", schemas=[USER, ENTERPRISE], **named)
+    _, read = tenant_server.request("GET", f"/Users/{bob['id']}")
+    assert read[ENTERPRISE]["manager"]["value"] == zoe["id"]
+
+
 def test_a_patch_is_done_as_a_whole_or_not_at_all(tenant_server):
     zoe = create(tenant_server, "zoe", title="Boss")
     status, error = patch(

@@ -9,6 +9,8 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, cast
 
+import scim2_models
+from pydantic import Field
 from scim2_models import (
     URN,
     AuthenticationScheme,
@@ -22,6 +24,7 @@ from scim2_models import (
     Name,
     Patch,
     PatchOp,
+    Reference,
     Required,
     Resource,
     ResourceType,
@@ -41,6 +44,18 @@ POLICY = ScimPolicy(
     remove_value_as_filter=ScimPolicy.RemoveValue.apply,
 )
 """As tolerant of a PATCH as the clients in the field need (Microsoft Entra)."""
+
+
+class Manager(scim2_models.Manager):
+    """RFC 7643, 4.3 requires `$ref`; the clients in the field name the id alone."""
+
+    ref: Annotated[Reference[User[Any]] | None, Required.false] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+
+
+class Enterprise(EnterpriseUser):
+    manager: Manager | None = None
 
 
 class Contact(Resource[Any]):
@@ -79,8 +94,8 @@ KEYS = {"externalId": exact, "displayName": caseless}
 USER = Kind(
     name="User",
     endpoint="Users",
-    model=User[EnterpriseUser],
-    patch=PatchOp[User[EnterpriseUser]],
+    model=User[Enterprise],
+    patch=PatchOp[User[Enterprise]],
     unique="userName",
     keys={"userName": caseless, **KEYS},
 )
@@ -110,7 +125,7 @@ def searching(kinds: tuple[Kind, ...]) -> type[SearchRequest[Any]]:
 
 
 PROVIDER = ScimProvider(
-    models=[User, EnterpriseUser, Group, Contact],
+    models=[User, Enterprise, Group, Contact],
     resource_types=[ResourceType.from_resource(each.model) for each in KINDS.values()],
     policy=POLICY,
     config=ServiceProviderConfig(
