@@ -43,7 +43,12 @@ class _File(Value, frozen=True):
 def save_plan(path: Path, saved: SavedPlan) -> None:
     """Write it aside and move it into place, readable by its owner only."""
     file = _File(digest=digest(saved), saved=saved)
-    write_private(path, msgspec.json.format(msgspec.json.encode(file)))
+    try:
+        write_private(path, msgspec.json.format(msgspec.json.encode(file)))
+    except OSError as error:
+        raise Misconfigured(
+            f"The plan can't be saved as {path} ({error.strerror}); name another file."
+        ) from error
 
 
 def load_plan(path: Path) -> SavedPlan:

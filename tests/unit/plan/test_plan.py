@@ -200,6 +200,12 @@ def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):
     assert (tmp_path / "plan").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_plan_that_can_not_be_saved_is_told_with_its_name(tmp_path: Path):
+    saved = saved_plan(plan_between(None, registration()), registration(), None)
+    with pytest.raises(Misconfigured, match=f"can't be saved as {tmp_path} "):
+        save_plan(tmp_path, saved)
+
+
 @pytest.mark.parametrize("wrong", ["{}", "[", '"digest": "', None])
 def test_what_is_not_a_saved_plan_is_refused(tmp_path: Path, wrong: str | None):
     path = tmp_path / "plan"

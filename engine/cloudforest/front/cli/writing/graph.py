@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
+from cloudforest.compiler.suggest import hint
 from cloudforest.front import terminal
 from cloudforest.front.cli.documents import compiled_tree
 from cloudforest.front.cli.options import State, state_folder
@@ -100,7 +101,8 @@ def export_schema(
     _, registration = compiled_tree(tree)
     found = registration.job(job)
     if found is None:
-        raise Refused(f"There is no job {job} in the tree {tree}; it is named there.")
+        jobs = (each.name for each in registration.jobs)
+        raise Refused(f"There is no job {job} in the tree {tree}; {hint(job, jobs)}")
     file = base or _base(tree, job)
     if file is None:
         schema = skeleton(found, registration.programs[job])
