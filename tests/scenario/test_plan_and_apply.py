@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import stat
 import subprocess
@@ -156,6 +157,42 @@ def test_of_two_applies_at_once_one_wins(topology: Installed) -> None:
         else:
             assert "Registered as revision 1" in out or "Nothing to apply" in out
     assert len(topology("logs", "--audit").out.splitlines()) == 1
+
+
+def test_while_one_apply_waits_for_a_word_the_other_is_told(
+    topology: Installed,
+) -> None:
+    (topology.state).mkdir()
+    left = topology.state / "serve.json"
+    left.write_text('{"url": "http://127.0.0.1:1", "pid": 1}')  # its serve was killed
+    keyboard, terminal = os.openpty()
+    asked = subprocess.Popen(
+        [COMMAND, "apply"],
+        cwd=topology.tree,
+        env=topology.environment,
+        stdin=terminal,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said = ""
+        while not said.endswith("[y/N]:"):
+            character = asked.stderr.read(1)
+            assert character, said
+            said += character
+        ran = topology("apply", "--yes")
+        os.write(keyboard, b"y\n")
+        asked.communicate(timeout=120)
+    finally:
+        asked.kill()
+        asked.communicate()
+        os.close(keyboard)
+        os.close(terminal)
+    assert asked.returncode == 0
+    assert ran.code == 1, ran
+    assert f"Another cloudforest process holds {topology.state}" in ran.err
+    assert f"(pid {asked.pid}, since 20" in ran.err
 
 
 def test_nobody_is_asked_where_nobody_is(topology: Installed) -> None:

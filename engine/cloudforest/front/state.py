@@ -92,6 +92,7 @@ class StateFolder:
                     f"Another cloudforest process holds {self.path}"
                     f"{self._holder(lock.name)}; wait for it, or name another --state."
                 )
+            (self.path / "serve.json").unlink(missing_ok=True)  # of one that was killed
             lock.truncate(0)
             lock.write(_holder_line())
             lock.flush()

@@ -69,7 +69,9 @@ async def host(folder: StateFolder, hosting: Hosting) -> AsyncIterator[Hosted]:
             serving(make_app(plane, tenant), bound),
         ):
             token = await _local_token(folder, plane.operators)
-            stack.enter_context(folder.announce(parts.url))
+            # Without a bus it serves one command, and ends with it: no use to others.
+            if hosting.bus:
+                stack.enter_context(folder.announce(parts.url))
             yield Hosted(parts.url, token, plane)
 
 
