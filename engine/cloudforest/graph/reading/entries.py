@@ -8,6 +8,7 @@ from cloudforest.graph.reading.fitting import (
     NoEquivalentError,
     require_expression,
     require_flow,
+    require_readable,
     require_target,
     require_values,
 )
@@ -18,7 +19,6 @@ from cloudforest.program.attribute.fitting import is_reference
 from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.expressions.reads import attributes_of
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.forbidden import is_forbidden
 from cloudforest.program.resource import Path, parse_path
 
 FLOW_TYPES: tuple[FlowType, ...] = (
@@ -94,9 +94,7 @@ def _expression(mapping: AttributeMapping) -> Expression | None:
         parsed = parse_expression(_text(mapping.source))
     except SyntaxFault as fault:
         raise NoEquivalentError(fault.message.rstrip(".")) from fault
-    forbidden = sorted(filter(is_forbidden, attributes_of(parsed)))
-    if forbidden:
-        raise NoEquivalentError(f"{forbidden[0]} holds secrets and is never read")
+    require_readable(attributes_of(parsed))
     return parsed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from cloudforest.model.program import Expression, FlowType
@@ -14,6 +15,7 @@ from cloudforest.program.expressions.facts import (
     uses,
 )
 from cloudforest.program.faults import SyntaxFault, ValueFault
+from cloudforest.program.forbidden import is_forbidden
 from cloudforest.program.resource import Path
 from cloudforest.program.resource.scim import mistake
 
@@ -83,3 +85,10 @@ def _require_lasting(expression: Expression, entry: dict[str, Any]) -> None:
         raise NoEquivalentError(
             f"{names[0]} gives another value each time, and it flows as {flow}"
         )
+
+
+def require_readable(names: Iterable[str]) -> None:
+    """Raise NoEquivalentError if one of the attributes holds secrets."""
+    forbidden = sorted(filter(is_forbidden, names))
+    if forbidden:
+        raise NoEquivalentError(f"{forbidden[0]} holds secrets and is never read")

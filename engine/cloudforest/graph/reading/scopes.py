@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cloudforest.graph.reading.fitting import NoEquivalentError
+from cloudforest.graph.reading.fitting import NoEquivalentError, require_readable
 from cloudforest.graph.schema import Clause, Filter, Rule
 from cloudforest.program.expressions.reads import filter_attributes
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.forbidden import is_forbidden
 from cloudforest.program.scoping.dn import parse_dn
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.graph_filter import GraphClause, filter_of
@@ -61,9 +60,7 @@ def filter_text_of(scope: Filter | None) -> str | None:
         parsed = parse_filter(text)
     except SyntaxFault as fault:
         raise NoEquivalentError(fault.message.rstrip(".")) from fault
-    forbidden = sorted(filter(is_forbidden, filter_attributes(parsed)))
-    if forbidden:
-        raise NoEquivalentError(f"{forbidden[0]} holds secrets and is never read")
+    require_readable(filter_attributes(parsed))
     return text
 
 
