@@ -89,7 +89,7 @@ def _operand(argument: Expression | None, setting: Setting) -> Operand | None:
         return None
     evaluate = compile_prepared(argument, setting)
     if isinstance(argument, Literally):
-        return Operand(evaluate, constant=True)
+        return Operand(evaluate, constant=True, literal=True)
     if setting.watch is not None or not is_constant(argument):
         return Operand(evaluate)
     try:
