@@ -72,6 +72,15 @@ def _misplaced(
             " write Always or MultiValueAddOnly."
         )
         yield Complaint("flow-rule", message, mapping, (*where, "flowType"))
+    refers = path.is_manager or str(path) == "members"
+    if entry.get("matchingPriority") and (refers or path.is_plural_whole):
+        what = "names other resources" if refers else "has several values"
+        message = (
+            f'"{target}" {what}, so no resource is found by it; match by an attribute'
+            " with one text, number or truth value."
+        )
+        key = (*where, "matchingPriority")
+        yield Complaint("unmatchable-attribute", message, mapping, key)
     if entry.get("exportMissingReferences") and not is_reference(path):
         message = (
             f'"{target}" is not a single reference, so none of it can be missing;'
