@@ -73,7 +73,7 @@ async def look_up(run: Run, mapper: Mapper, values: Flat) -> Match:
         if value is None:
             continue
         found = await run.target.find(
-            mapper.resource_type, rule.target, value, mapper.paths
+            mapper.resource_type, rule.target, value, mapper.compared
         )
         if found:
             return lone(found)

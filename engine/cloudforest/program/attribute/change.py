@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from cloudforest.model.program import Rule
 from cloudforest.model.provisioning import Change, Flat
 from cloudforest.program.attribute.conversion import converter
@@ -95,6 +97,21 @@ def _changed(
             )
 
 
+def _with_last(made: Iterable[Change], before: Flat) -> Iterator[Change]:
+    """Mark what leaves nothing of a chosen value: a shell would be in the way later."""
+    made = tuple(made)
+    held = before | {change.path: change.after for change in made}
+    left = {parse_path(path).element for path, each in held.items() if each is not None}
+    for change in made:
+        path = parse_path(change.path)
+        gone = change.after is None and path.key is not None
+        yield (
+            replace(change, how="last")
+            if gone and path.element not in left
+            else (change)
+        )
+
+
 def _witnesses(made: Iterable[Change], before: Flat) -> Iterator[Change]:
     """Yield what proves that a chosen value exists where all changes to it are new."""
     exists: dict[str, bool] = {}
@@ -122,7 +139,9 @@ def changes(
     address is there already (see `patch_operations`). Raises MappingFault.
     """
     made = tuple(_changed(before, desired, rules, creating=creating))
-    return made if creating else (*made, *_witnesses(made, before))
+    if creating:
+        return made
+    return (*_with_last(made, before), *_witnesses(made, before))
 
 
 def unchanged(
