@@ -104,12 +104,8 @@ def _with_last(made: Iterable[Change], before: Flat) -> Iterator[Change]:
     left = {parse_path(path).element for path, each in held.items() if each is not None}
     for change in made:
         path = parse_path(change.path)
-        gone = change.after is None and path.key is not None
-        yield (
-            replace(change, how="last")
-            if gone and path.element not in left
-            else (change)
-        )
+        is_last = path.key is not None and path.element not in left
+        yield replace(change, how="last") if is_last else change
 
 
 def _witnesses(made: Iterable[Change], before: Flat) -> Iterator[Change]:
