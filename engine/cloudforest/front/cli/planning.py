@@ -124,11 +124,13 @@ def _waiting() -> Iterator[None]:
 
 
 def _show(made: Plan, output: PlanFormat, state: Path | None) -> None:
+    if output is PlanFormat.TEXT:
+        planned.show_plan(made, state)
+        return
+    made = planned.on_state(made, state)
     match output:
-        case PlanFormat.TEXT:
-            planned.show_plan(made, state)
         case PlanFormat.JSON:
-            terminal.print_json(planned.data(made, state))
+            terminal.print_json(made.data())
         case PlanFormat.MARKDOWN:
             typer.echo(render_markdown(made), nl=False)
         case PlanFormat.HTML:
