@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from cloudforest.base.canonical import digest
 from cloudforest.model.program import AttributeProgram, JobProgram, ObjectType, Rule
@@ -49,7 +50,7 @@ class Mapper:
         """Whether a resource can be disabled: a User always has `active`."""
         return self.resource_type == "User" or ACTIVE in self.paths
 
-    @property
+    @cached_property
     def paths(self) -> tuple[str, ...]:
         return tuple(
             rule.target

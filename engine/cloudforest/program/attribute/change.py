@@ -51,35 +51,35 @@ def _always(rule: Rule, before: Any, wanted: Any) -> Any:
     return before if stays else None
 
 
-def _next_value(rule: Rule, before: Any, wanted: Any, *, whole: bool) -> Any:
-    """Return what an existing resource should hold; `before` leaves it alone.
+def _has_whole(before: Flat, path: str) -> bool:
+    """Tell whether the attribute that the path belongs to has a value."""
+    whole = parse_path(path).whole
+    return any(
+        parse_path(each).whole == whole
+        for each, value in before.items()
+        if value is not None
+    )
 
-    `whole`: whether the attribute that the path belongs to has a value.
-    """
+
+def _next_value(rule: Rule, before: Flat, wanted: Any) -> Any:
+    """Return what an existing resource should hold; what it has leaves it alone."""
+    had = before.get(rule.target)
     match rule.flow_type:
         case "Always":
-            return _always(rule, before, wanted)
+            return _always(rule, had, wanted)
         case "ObjectAddOnly":
-            return before
+            return had
         case "MultiValueAddOnly" if rule.multi:
-            return _with_added(before, wanted)
+            return _with_added(had, wanted)
         case "AttributeAddOnly":
-            return before if whole else wanted
+            return had if _has_whole(before, rule.target) else wanted
         case "ValueAddOnly" | "MultiValueAddOnly":
-            return wanted if before is None else before
-
-
-def _held(before: Flat) -> frozenset[str]:
-    """Return the attributes that have a value, by their whole path."""
-    return frozenset(
-        parse_path(path).whole for path, value in before.items() if value is not None
-    )
+            return wanted if had is None else had
 
 
 def _changed(
     before: Flat, desired: Flat, rules: Iterable[Rule], *, creating: bool
 ) -> Iterator[Change]:
-    held = _held(before)
     for rule in rules:
         if rule.reference:
             continue
@@ -88,8 +88,7 @@ def _changed(
             had, after = None, _first_value(rule, wanted)
         else:
             had = before.get(path)
-            whole = parse_path(path).whole in held
-            after = _next_value(rule, had, wanted, whole=whole)
+            after = _next_value(rule, before, wanted)
         if not same(had, after):
             adds = rule.flow_type == "MultiValueAddOnly" and not creating
             yield Change(

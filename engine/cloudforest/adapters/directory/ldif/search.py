@@ -26,8 +26,8 @@ _KEPT = values.REFERENCES - {"member"}
 """References that are one value of an object; memberships are never lost by silence."""
 
 
-def _records(path: Path) -> Iterator[Record]:
-    return (each for each in read(path) if isinstance(each, Record))
+def _records(path: Path, maybe: Pattern | None = None) -> Iterator[Record]:
+    return (each for each in read(path, maybe) if isinstance(each, Record))
 
 
 def _is_in_a_domain(dn: str) -> bool:
@@ -56,11 +56,17 @@ def _reference(name: str, value: str, index: Index) -> str | None:
     return None if name in values.REFERENCES or _is_in_a_domain(dn) else value
 
 
-def _texts(name: str, raw: Sequence[bytes], index: Index) -> tuple[str, ...]:
-    texts = (values.text(name, each) for each in raw)
-    if name in _WORDS:
-        return tuple(each.strip() for each in texts)
+def _holds_no_dn(name: str, raw: Sequence[bytes]) -> bool:
     if name in values.NAMES or name in values.BINARY:
+        return True
+    return name not in values.REFERENCES and not any(b"=" in each for each in raw)
+
+
+def _texts(name: str, raw: Sequence[bytes], index: Index) -> tuple[str, ...]:
+    texts = [values.text(name, each) for each in raw]
+    if name in _WORDS:
+        return tuple([each.strip() for each in texts])
+    if _holds_no_dn(name, raw):
         return tuple(texts)
     found = (_reference(name, each, index) for each in texts)
     return tuple(each for each in found if each is not None)
@@ -101,11 +107,10 @@ def of_kind(
     choice = "|".join(classes).encode()
     line = rb"^objectclass(?:;[^:\n]*)?:(?: *(?:" + choice + rb") *$|:)"
     maybe = re.compile(line, re.IGNORECASE | re.MULTILINE)
-    for record in _records(path):
-        if maybe.search(record.text):
-            found = _found(record, index, wanted)
-            if not classes.isdisjoint(map(str.lower, found.attributes["objectclass"])):
-                yield found
+    for record in _records(path, maybe):
+        found = _found(record, index, wanted)
+        if not classes.isdisjoint(map(str.lower, found.attributes["objectclass"])):
+            yield found
 
 
 def _guid_bytes(text: str) -> bytes | None:

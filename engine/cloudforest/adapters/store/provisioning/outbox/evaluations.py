@@ -16,7 +16,13 @@ def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
     """Unsettle the rows that refer to one that is not settled: new, changed, gone.
 
     Asked for one by one, since there are few; one statement would join all references.
+    After a change of the mapping there are many, but nobody left to unsettle.
     """
+    settled = select(source.c.guid).where(
+        source.c.job == job, source.c.settled == digest
+    )
+    if connection.scalar(settled.limit(1)) is None:
+        return
     unsettled = (
         select(source.c.guid)
         .where(source.c.job == job, source.c.settled.is_distinct_from(digest))
