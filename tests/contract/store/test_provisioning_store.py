@@ -362,10 +362,13 @@ async def test_a_scratch_job_leaves_the_real_one_alone(store: ProvisioningStore)
     await store.drop_job("plan")
     assert await store.sources("plan", "t", "", 9) == []
     await store.copy_job("j", "plan:x")
+    await store.copy_job("new", "plan:new")
+    await store.add_inquiries("plan:new", ["a"])
     await store.save_snapshot(
         "p", "User", [TargetResource(id="1", values={"a": "b"})], ["a"]
     )
     await store.drop_scratch()
     assert await store.sources("plan:x", "t", "", 9) == []
+    assert await store.inquiries("plan:new", 9) == []
     assert await store.matches("p", "User", "a", ["b"]) == {}
     assert [row.id for row in await store.sources("j", "t", "", 9)] == ["a", "g"]
