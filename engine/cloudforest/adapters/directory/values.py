@@ -51,7 +51,6 @@ REFERENCES = frozenset(
 )
 """AD's attributes of DN syntax that point at people and groups ([MS-ADA1-3])."""
 
-_CODED = GUIDS | SIDS | BINARY
 _GUID_BYTES = 16
 _SID_HEAD = 8
 # [MS-ADTS] 3.1.1.3.4.1.5: <GUID=...>;<SID=...>;DN, the SID only where there is one.
@@ -88,22 +87,18 @@ def relative_id(sid: str) -> str | None:
     return sid.rpartition("-")[2] if sid.startswith("S-1-5-21-") else None
 
 
-def _coded_text(attribute: str, raw: bytes) -> str:
-    if attribute in GUIDS and len(raw) == _GUID_BYTES:
-        return guid_text(raw)
-    if attribute in SIDS:
-        return sid_text(raw)
-    return base64.b64encode(raw).decode()
-
-
 def text(attribute: str, raw: bytes) -> str:
     """Return a value as text: GUIDs and SIDs in their form, other binary in base64.
 
     `attribute` is in lower case. A value of 16 bytes is no GUID by its length alone,
     and a GUID attribute of another length is kept in base64.
     """
-    if attribute in _CODED:
-        return _coded_text(attribute, raw)
+    if attribute in GUIDS and len(raw) == _GUID_BYTES:
+        return guid_text(raw)
+    if attribute in SIDS:
+        return sid_text(raw)
+    if attribute in BINARY or attribute in GUIDS:
+        return base64.b64encode(raw).decode()
     try:
         return raw.decode()
     except UnicodeDecodeError:

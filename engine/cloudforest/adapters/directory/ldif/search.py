@@ -56,17 +56,11 @@ def _reference(name: str, value: str, index: Index) -> str | None:
     return None if name in values.REFERENCES or _is_in_a_domain(dn) else value
 
 
-def _holds_no_dn(name: str, raw: Sequence[bytes]) -> bool:
-    if name in values.NAMES or name in values.BINARY:
-        return True
-    return name not in values.REFERENCES and not any(b"=" in each for each in raw)
-
-
 def _texts(name: str, raw: Sequence[bytes], index: Index) -> tuple[str, ...]:
-    texts = [values.text(name, each) for each in raw]
+    texts = (values.text(name, each) for each in raw)
     if name in _WORDS:
-        return tuple([each.strip() for each in texts])
-    if _holds_no_dn(name, raw):
+        return tuple(each.strip() for each in texts)
+    if name in values.NAMES or name in values.BINARY:
         return tuple(texts)
     found = (_reference(name, each, index) for each in texts)
     return tuple(each for each in found if each is not None)
