@@ -42,10 +42,10 @@ def test_it_is_made_good_by_the_next_whatever_the_step(
     changes: dict[str, Undisturbed],
     tmp_path: Path,
 ) -> None:
-    """Of steps of one name, such as a request's parts, the first and the last."""
+    """Of steps of one name, such as a request's parts, the last; none of a schema's."""
     steps = changes[name].steps
-    last = {step: place for place, step in enumerate(steps)}
-    for place in sorted({*map(steps.index, last), *last.values()}):
+    last = {step: n for n, step in enumerate(steps) if not step.startswith("CREATE")}
+    for place in last.values():
         interrupt(changes[name], f"+{place}", number, tmp_path / str(place))
 
 
