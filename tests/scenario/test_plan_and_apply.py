@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import stat
 import subprocess
 import urllib.error
@@ -340,16 +339,6 @@ def test_a_local_agent_may_be_renamed_and_named_back(topology: Installed) -> Non
     assert ran.code == 0, ran
     edit(topology, "name: sync02", "name: sync01")
     assert topology.up_once()["state"] == "succeeded"
-
-
-def test_a_kill_between_a_registration_and_its_agents_is_made_good(
-    topology: Installed,
-) -> None:
-    applied(topology)
-    with sqlite3.connect(topology.state / "cloudforest.db") as database:
-        assert database.execute("DELETE FROM agent").rowcount == 1
-    database.close()
-    assert topology("agent", "token", "sync01").code == 0
 
 
 def test_a_job_that_does_not_exist_is_told(topology: Installed) -> None:

@@ -166,7 +166,7 @@ def test_markdown_says_first_whom_it_touches_and_that_it_is_blocked():
     text = render_markdown(plan)
     assert text.startswith("### cloudforest plan: BLOCKED by a guard; 1 to delete\n")
     assert text.index("5 to create") < text.index("- Job people")
-    assert "- interval: 120" in text
+    assert "- interval: 2m" in text
     assert "people would cause 2 disables; at most 1 may happen" in text
     assert "`X`" in text
 
