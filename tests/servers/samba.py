@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.servers.contoso import Account, population
 from tests.servers.controller import provisioned, require
-from tests.servers.domain import Samba
+from tests.servers.domain import REALM, Samba
 
 __all__ = ["Contoso", "Samba", "contoso", "require", "running", "samba"]
 
@@ -41,7 +41,7 @@ def contoso(samba: Samba) -> Contoso:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Samba]:
+def running(folder: Path, realm: str = REALM) -> Iterator[Samba]:
     """Provision a domain in `folder` and run it until the block ends."""
-    with provisioned(folder) as controller:
+    with provisioned(folder, realm=realm) as controller:
         yield controller.samba

@@ -129,7 +129,7 @@ class Host:
 
     async def close(self) -> None: ...
 
-    def answers(self, _domain: Domain, _directory: object):
+    def answers(self, _directories: object):
         async def answer(request: SyncRequest) -> AsyncIterator[Page]:
             yield Page(
                 agent=self.id,

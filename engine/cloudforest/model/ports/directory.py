@@ -51,16 +51,29 @@ class Cookie:
 
 
 @dataclass(frozen=True)
-class GroupMembers:
-    """The members of a group, by objectGUID.
+class Foreign:
+    """A member that lies in another domain of the forest.
 
-    `nested` are the groups that were followed. `whole`: it certainly has no others; a
-    group that shows no members may hide them.
+    The directory knows its name, which may be an old one, and, unless it is an export,
+    its objectGUID; not what it is.
+    """
+
+    dn: str
+    guid: str | None = None
+
+
+@dataclass(frozen=True)
+class GroupMembers:
+    """The members of a group that are of its own domain, by objectGUID.
+
+    `nested` are the groups that were followed, none of which are `foreign`. `whole`: it
+    certainly has no others; a group that shows no members may hide them.
     """
 
     ids: frozenset[str]
     nested: frozenset[str] = frozenset()
     whole: bool = True
+    foreign: frozenset[Foreign] = frozenset()
 
 
 class Directory(Protocol):

@@ -111,7 +111,7 @@ def subtree(
 
 def _completed(session: Session, thing: Found, rest: int | None) -> Found:
     """Return a group with the members beyond the 1,500 that a controller sends."""
-    members = [*thing.members]
+    members, names = [*thing.members], [*thing.member_names]
     guid = thing.attributes["objectguid"][0]
     while rest is not None:
         part = one(session, f"<GUID={guid}>", [f"member;range={rest}-*"])
@@ -123,7 +123,8 @@ def _completed(session: Session, thing: Found, rest: int | None) -> Found:
             )
         more, rest = found.from_search(Raw(thing.dn, part))
         members += more.members
-    return replace(thing, members=tuple(members))
+        names += more.member_names
+    return replace(thing, members=tuple(members), member_names=tuple(names))
 
 
 def _whole(session: Session, read: Iterator[Raw]) -> Iterator[Found]:
