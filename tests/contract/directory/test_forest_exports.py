@@ -39,7 +39,7 @@ def entry(dn: str, kind: str, *lines: str) -> str:
 
 
 def sid(number: int) -> str:
-    """An objectSid in the bytes of [MS-DTYP] 2.4.2; both domains may have the number."""
+    """An objectSid in the bytes of [MS-DTYP] 2.4.2; domains share numbers."""
     parts = b"".join(each.to_bytes(4, "little") for each in (21, 1, 2, 3, number))
     raw = bytes([1, 5]) + (5).to_bytes(6, "big") + parts
     return f"objectSid:: {base64.b64encode(raw).decode()}"
