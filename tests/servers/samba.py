@@ -12,7 +12,7 @@ from tests.servers.contoso import Account, population
 from tests.servers.controller import provisioned, require
 from tests.servers.domain import REALM, Samba
 
-__all__ = ["Contoso", "Samba", "contoso", "require", "running", "samba"]
+__all__ = ["Contoso", "Samba", "contoso", "lab_domain", "require", "running", "samba"]
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +38,13 @@ def contoso(samba: Samba) -> Contoso:
     unprivileged = samba.account("svc-plain")
     samba.let_replicate("svc-sync", deleted=True)
     return Contoso(samba, delegated, unprivileged)
+
+
+@pytest.fixture(scope="session")
+def lab_domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
+    """The forest's other domain: its name lies below that of contoso.com."""
+    with running(tmp_path_factory.mktemp("lab"), "LAB.CONTOSO.COM") as controller:
+        yield controller
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import pytest
 from tests.contract.directory.conftest import over_ldap
 from tests.servers.abroad import add_member, remove_member
 from tests.servers.contoso import BASE, staff
-from tests.servers.samba import Contoso, Samba, running
+from tests.servers.samba import Contoso, Samba
 
 from cloudforest.adapters.directory.ldap import LdapDirectory
 from cloudforest.agent.answer import Answer
@@ -35,13 +35,6 @@ GATE, WAY = f"CN=Gate,{HOME}", f"CN=Way,{HOME}"
 UNIT = f"OU=Border,DC=lab,{BASE}"
 BRIDGE, TUNNEL, EVE = (f"CN={each},{UNIT}" for each in ("Bridge", "Tunnel", "Eve"))
 TREE_DELETE = ("1.2.840.113556.1.4.805", True, None)
-
-
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
-    """The forest's other domain: its name lies below that of contoso.com."""
-    with running(tmp_path_factory.mktemp("lab"), "LAB.CONTOSO.COM") as samba:
-        yield samba
 
 
 def _groups(*dns: str) -> str:
@@ -113,7 +106,8 @@ class Forest:
 
 
 @pytest.fixture
-def forest(contoso: Contoso, lab: Samba) -> Iterator[Forest]:
+def forest(contoso: Contoso, lab_domain: Samba) -> Iterator[Forest]:
+    lab = lab_domain
     for samba, unit, groups in (
         (contoso.samba, HOME, (GATE, WAY)),
         (lab, UNIT, (BRIDGE, TUNNEL)),
