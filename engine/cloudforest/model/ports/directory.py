@@ -122,10 +122,14 @@ class Directory(Protocol):
         ...
 
     def read(
-        self, lookups: Sequence[Lookup], attributes: Sequence[str]
+        self,
+        lookups: Sequence[Lookup],
+        attributes: Sequence[str],
+        kind: ObjectType | None = None,
     ) -> AsyncIterator[Entry]:
         """Yield the objects named, deleted ones included; batched, not one by one.
 
+        Those that are not of the `kind` may be left out.
         Members are those of the group now, if `member` is among the attributes. One
         that is proved to be gone may come with its objectGUID alone.
         """

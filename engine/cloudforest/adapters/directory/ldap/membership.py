@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from cloudforest.adapters.directory import values
 from cloudforest.adapters.directory.entries import Found
 from cloudforest.adapters.directory.ldap import emptiness, filters, search
+from cloudforest.adapters.directory.ldap.found import from_search
 from cloudforest.adapters.directory.ldap.session.session import Session
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Foreign, GroupMembers
@@ -69,15 +70,20 @@ class _Reading:
     def _read_primary(self, ids: Sequence[str]) -> None:
         for start in range(0, len(ids), search.LOOKUPS):
             some = filters.primary_in(ids[start : start + search.LOOKUPS])
-            found = search.found_below(self.session, self.base, filter=some)
-            self.members.update(map(_guid, found))
+            self.members.update(map(_guid, self._below(some)))
+
+    def _below(self, wanted: str) -> Iterator[Found]:
+        """Yield every match, with its objectGUID and DN only."""
+        asked = ["objectGUID"]
+        read = search.subtree(self.session, self.base, filter=wanted, attributes=asked)
+        return (from_search(each)[0] for each in read)
 
     def groups_in(self, groups: Collection[str]) -> Iterator[Found]:
         """Yield the groups that are members of one of these."""
         names = tuple(groups)
         for start in range(0, len(names), search.LOOKUPS):
             some = filters.groups_in(names[start : start + search.LOOKUPS])
-            yield from search.found_below(self.session, self.base, filter=some)
+            yield from self._below(some)
 
     def found(self, nested: AbstractSet[str] = frozenset()) -> GroupMembers:
         return GroupMembers(

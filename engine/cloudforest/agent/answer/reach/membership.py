@@ -7,7 +7,7 @@ groups, and not named.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -17,6 +17,7 @@ from cloudforest.agent.answer.reach.forest import Forest
 from cloudforest.base.errors import CloudforestError
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Entry, Foreign
+from cloudforest.model.program import ObjectType
 from cloudforest.program.scoping.dn import domain_of, parse_dn
 
 log = structlog.get_logger()
@@ -137,28 +138,28 @@ class _Walk:
             self.found.ids.update(each.guid for each in members if each.guid)
         else:
             self.found.others.update(map(_id, members))
-        unknown = [
-            each for each in members if self.nested or (is_home and each.guid is None)
-        ]
-        groups: list[Group] = []
+        nameless = [each for each in members if is_home and each.guid is None]
+        found: list[Entry] = []
         try:
-            async for entry in self._read(domain, unknown):
-                if is_home:
-                    self.found.ids.add(entry.guid)
-                if self.nested and entry.type == "group":
-                    groups.append(_group(domain, entry))
+            if nameless:
+                found = await self._read(domain, nameless)
+            if self.nested:
+                found += await self._read(domain, members, "group")
         except CloudforestError as error:
             self._require_abroad(domain, error)
-        return groups
+        if is_home:
+            self.found.ids.update(each.guid for each in found)
+        groups = [each for each in found if self.nested and each.type == "group"]
+        return [_group(domain, each) for each in groups]
 
     async def _read(
-        self, domain: str, members: Collection[Foreign]
-    ) -> AsyncIterator[Entry]:
+        self, domain: str, members: Iterable[Foreign], kind: ObjectType | None = None
+    ) -> list[Entry]:
         directory = self.forest.directories.get(domain)
-        if directory is not None and members:
-            async for entry in directory.read([*map(_lookup, members)], ()):
-                if not entry.deleted:
-                    yield entry
+        if directory is None:
+            return []
+        read = directory.read([*map(_lookup, members)], (), kind)
+        return [each async for each in read if not each.deleted]
 
 
 async def members_of(forest: Forest, group: Group, *, nested: bool) -> Membership:
