@@ -184,6 +184,23 @@ async def test_members_of_another_domain_are_nobody_to_a_scope(forest: Forest):
         assert scope_members(first) == in_scope(first) == {ann}
 
 
+async def test_a_member_of_another_forest_lets_nobody_in(forest: Forest):
+    """Its foreignSecurityPrincipal is an object of the group's own domain."""
+    stands_for = "S-1-5-21-1-2-3-1234"
+    forest.scope = ScopeProgram(
+        types=("user",), organizational_units=None, groups=(GATE,), nested_groups=True
+    )
+    await forest.changes()
+
+    forest.modify(GATE, add=f"<SID={stands_for}>")
+    entered = await forest.changes()
+
+    principals = f"CN=ForeignSecurityPrincipals,{BASE}"
+    guid = forest.contoso.samba.guid(f"CN={stands_for},{principals}")
+    assert entered == [ScopeMembers(ids=(guid,))]
+    assert await forest.about(guid) == OutOfScope(id=guid, clause="type: other")
+
+
 @pytest.fixture
 def bridged(forest: Forest) -> Forest:
     """Staff 2 is in the scope through Gate, Bridge and Tunnel in lab, and Way."""
