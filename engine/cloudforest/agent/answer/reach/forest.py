@@ -31,10 +31,9 @@ class Forest:
         for dn, domain in groups.items():
             if domain not in self.directories:
                 raise Refused(
-                    f"The scope names {dn}, and {domain} is not read by the agent of "
-                    f"{self.home} that was asked, or it does not answer it. Every "
-                    f"agent of {self.home} needs {domain} among its domains; "
-                    "`cloudforest status` says what they read."
+                    f"The scope names {dn}, and the agent that was asked can't read "
+                    f"{domain}. Every agent of {self.home} needs {domain} among its "
+                    "domains; `cloudforest status` says what keeps one from it."
                 )
         return {**dict.fromkeys(scope.places, self.home), **groups}
 

@@ -18,6 +18,7 @@ from cloudforest.base.errors import CloudforestError
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Entry, Foreign
 from cloudforest.model.program import ObjectType
+from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import domain_of, parse_dn
 
 log = structlog.get_logger()
@@ -61,13 +62,20 @@ class Membership:
         return (known & self.ids) | (known & self.others)
 
 
+def _of_name(dn: str) -> str:
+    try:
+        names = parse_dn(dn)
+    except SyntaxFault:
+        names = (dn,)
+    return str(uuid.uuid5(uuid.NAMESPACE_X500, ",".join(names)))
+
+
 def _id(member: Foreign) -> str:
-    named = uuid.uuid5(uuid.NAMESPACE_X500, ",".join(parse_dn(member.dn)))
-    return member.guid or str(named)
+    return member.guid or _of_name(member.dn)
 
 
 def _group(domain: str, entry: Entry) -> Group:
-    ids = frozenset({entry.guid, _id(Foreign(entry.dn))})
+    ids = frozenset({entry.guid, _of_name(entry.dn)})
     return Group(domain, entry.guid, entry.dn, ids)
 
 
