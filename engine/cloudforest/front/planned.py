@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
+from msgspec.structs import replace
 from rich.text import Text
 
 from cloudforest.front.state import with_state
@@ -102,10 +102,14 @@ def _marked(run: Run) -> tuple[str, str]:
     return _MARKS[run.kind].format(run.text), _RUN_STYLES[run.kind]
 
 
-def data(plan: Plan, state: Path | None) -> dict[str, Any]:
-    """Return the documented JSON; its commands work on this state."""
-    shown = plan.data()
-    for each in shown["guards"]:
-        if each["allow"]:
-            each["allow"] = with_state(each["allow"], state)
-    return shown
+def on_state(plan: Plan, state: Path | None) -> Plan:
+    """Return the plan with commands that work on this state, for all other formats."""
+    return replace(plan, impacts=tuple(_on_state(each, state) for each in plan.impacts))
+
+
+def _on_state(impact: JobImpact, state: Path | None) -> JobImpact:
+    guards = tuple(
+        replace(each, allow=with_state(each.allow, state)) if each.allow else each
+        for each in impact.guards
+    )
+    return replace(impact, guards=guards)

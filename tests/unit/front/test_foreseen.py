@@ -373,7 +373,7 @@ async def test_the_json_of_a_plan_keeps_to_its_schema(place: Place, *, named: bo
 
     plan = await place.planned(registered, place.compiled(*TOUCHING), named=named)
 
-    data = planned.data(plan, None)
+    data = plan.data()
     assert list(validator.iter_errors(json.loads(msgspec.json.encode(data)))) == []
     assert ("samples" in data["impact"]["people"]) is named
     assert [each["guard"] for each in data["guards"]] == ["disables"]

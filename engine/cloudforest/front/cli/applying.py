@@ -57,7 +57,9 @@ async def _apply(
     compiled, desired = compiled_tree(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
         if saved is None:
-            saved = await plan_against(client, desired, impact=True)
+            saved = await plan_against(
+                client, desired, impact=True, progress=output is Format.TEXT
+            )
         else:
             await _refuse_stale(client, saved)
         if output is Format.TEXT:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -22,6 +24,29 @@ from cloudforest.plan.plan import Foreseen, JobImpact
 from cloudforest.provisioning.foreseeing.impact import impact
 
 
+class Watch(Protocol):
+    def __call__(
+        self, job: str, phase: str, done: int, total: int | None = None, /
+    ) -> None:
+        """Hear how far the evaluation of a job is; see `provisioning.run.Progress`."""
+        ...
+
+
+def unwatched(_job: str, _phase: str, _done: int, _total: int | None = None, /) -> None:
+    """Watch nothing."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What is told besides the counts.
+
+    `named` has some of those whom a cycle touches named; `watch` hears how far it is.
+    """
+
+    named: bool = False
+    watch: Watch = unwatched
+
+
 @dataclass(frozen=True)
 class Impacts:
     """`previews` answer for the tree's local agents; without them the bus is asked."""
@@ -33,20 +58,19 @@ class Impacts:
     previews: Previews | None
 
     async def of(
-        self, registration: Registration, operator: Operator, *, named: bool = False
+        self, registration: Registration, operator: Operator, telling: Telling
     ) -> Foreseen:
         """Evaluate the next cycle of each enabled job as it would be registered.
 
         Who may not register it can't have it read with secrets either: a reference
-        that is not registered would be resolved here and sent where it says. `named`
-        has some of those whom a cycle touches named.
+        that is not registered would be resolved here and sent where it says.
         """
         _, registered = await self.registrations.registration()
         consequences = [
             await self._counted(each) for each in removals(registered, registration)
         ]
         kept = under_former_names(registered, registration)
-        impacts = await self._of_jobs(kept, operator, registered, named=named)
+        impacts = await self._of_jobs(kept, operator, registered, telling)
         renamed = {
             each.before: each.after
             for each in renames(registered, registration)
@@ -69,8 +93,7 @@ class Impacts:
         registration: Registration,
         operator: Operator,
         registered: Registration | None,
-        *,
-        named: bool,
+        telling: Telling,
     ) -> list[JobImpact]:
         jobs = [each for each in registration.jobs if each.enabled]
         trusted = permits(operator.role, "apply")
@@ -78,9 +101,7 @@ class Impacts:
             reason = "A target differs from the registered one; role `apply` sees."
             return [JobImpact(job=each.name, unknown=reason) for each in jobs]
         async with self._asked(registration, trusted=trusted) as bus:
-            return [
-                await self._of_job(job, registration, bus, named=named) for job in jobs
-            ]
+            return [await self._of_job(job, registration, bus, telling) for job in jobs]
 
     @asynccontextmanager
     async def _asked(
@@ -97,15 +118,15 @@ class Impacts:
         job: Job,
         registration: Registration,
         bus: AgentBus | None,
-        *,
-        named: bool,
+        telling: Telling,
     ) -> JobImpact:
         try:
             if bus is None:
                 raise Unavailable("No agent can be asked from here.")
-            async with self.runs.prepared(job.name, registration, bus) as run:
+            watch = partial(telling.watch, job.name)
+            async with self.runs.prepared(job.name, registration, bus, watch) as run:
                 whole = digest(registration)
-                found = await impact(run, digest=whole, named=named)
+                found = await impact(run, digest=whole, named=telling.named)
                 return summaries.impact(run, found)
         except CloudforestError as error:
             awaited = await self._is_awaited(registration, job.domain)

@@ -23,8 +23,8 @@ _KEPT = values.REFERENCES - {"member"}
 """References that are one value of an object; memberships are never lost by silence."""
 
 
-def records(path: Path) -> Iterator[Record]:
-    return (each for each in read(path) if isinstance(each, Record))
+def records(path: Path, maybe: Pattern | None = None) -> Iterator[Record]:
+    return (each for each in read(path, maybe) if isinstance(each, Record))
 
 
 def _is_in_a_domain(dn: str) -> bool:
@@ -98,11 +98,10 @@ def of_kind(
     choice = "|".join(classes).encode()
     line = rb"^objectclass(?:;[^:\n]*)?:(?: *(?:" + choice + rb") *$|:)"
     maybe = re.compile(line, re.IGNORECASE | re.MULTILINE)
-    for record in records(path):
-        if maybe.search(record.text):
-            found = _found(record, index, wanted)
-            if not classes.isdisjoint(map(str.lower, found.attributes["objectclass"])):
-                yield found
+    for record in records(path, maybe):
+        found = _found(record, index, wanted)
+        if not classes.isdisjoint(map(str.lower, found.attributes["objectclass"])):
+            yield found
 
 
 def _guid_bytes(text: str) -> bytes | None:
