@@ -82,6 +82,25 @@ TREE: list[dict[str, Any]] = [
         "auth": {"basic": {"username": "cf", "password": SECRET}},
     },
     {
+        "kind": "Target",
+        "name": "erp",
+        "scim": "https://erp.example",
+        "auth": {
+            "oauth2": {
+                "tokenUrl": "https://login.example/token?tenant=contoso",
+                "clientId": "cf",
+                "clientSecret": SECRET,
+                "scope": "scim.read scim.write",
+            }
+        },
+    },
+    {
+        "kind": "Target",
+        "name": "shop",
+        "scim": "https://shop.example",
+        "auth": {"mtls": {"certificate": "cf.pem", "key": FILE}},
+    },
+    {
         "kind": "Forest",
         "name": "contoso",
         "domains": [

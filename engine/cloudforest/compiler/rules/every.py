@@ -22,6 +22,7 @@ from cloudforest.compiler.rules.language import (
     scopes_are_readable,
 )
 from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
+from cloudforest.compiler.rules.meaning.encryption import credentials_are_private
 from cloudforest.compiler.rules.meaning.filters import (
     filters_can_be_true,
     references_are_guids,
@@ -41,7 +42,6 @@ from cloudforest.compiler.rules.names import (
 )
 from cloudforest.compiler.rules.references import jobs_have_a_target, references_resolve
 from cloudforest.compiler.rules.values import (
-    credentials_are_private,
     defaults_fit,
     extensions_are_readable,
     intervals_are_long_enough,
