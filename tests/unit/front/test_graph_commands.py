@@ -11,6 +11,7 @@ import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.front.cli.writing.graph import export_schema, import_schema
+from cloudforest.front.state import StateFolder
 
 UNIT = Path(__file__).parents[1]
 SCHEMA = UNIT / "graph" / "ad2aad.json"
@@ -55,6 +56,29 @@ def test_another_schema_may_be_the_base(tree, capsys):
     file = tree / "graph" / "ids.yaml"
     file.write_text(file.read_text().replace("{constant: Member}", "{constant: en}"))
     assert exported(capsys, "ids", base=other) != schema
+
+
+def test_the_tree_is_where_we_are_unless_a_state_says_another(
+    tree, capsys, monkeypatch
+):
+    elsewhere = tree / "graph"
+    StateFolder(tree / ".cloudforest").tree(elsewhere)
+    assert exported(capsys, "people")
+    monkeypatch.chdir(elsewhere)
+    state = StateFolder(elsewhere / "state")
+    state.tree(tree)
+    assert exported(capsys, "people", state=state.path)
+
+
+def test_a_state_in_its_tree_goes_with_it(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    assert StateFolder(old / ".cloudforest").tree(old) == old
+    shutil.copytree(old, new)
+    shutil.rmtree(old)
+    assert StateFolder(new / ".cloudforest").tree(None) == new
+    other = StateFolder(tmp_path / "state")
+    assert other.tree(new) == new
+    assert other.tree(None) == new
 
 
 @pytest.mark.usefixtures("tree")

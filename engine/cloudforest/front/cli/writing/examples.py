@@ -23,7 +23,7 @@ from cloudforest.compiler.examples.writing import (
 from cloudforest.compiler.suggest import hint
 from cloudforest.front import terminal
 from cloudforest.front.cli.jobs.jobs import JobName
-from cloudforest.front.cli.options import State, state_folder
+from cloudforest.front.cli.options import State, state_folder, tree_folder
 from cloudforest.front.cli.understanding.explaining import Subject, lookup
 from cloudforest.front.cli.writing.files import write_new
 from cloudforest.front.hosting.connection import connect
@@ -60,7 +60,7 @@ def add(
     replaced = replacements(replace or ())
     folder = state_folder(state)
     called, text = asyncio.run(_made(folder, job, subject, name, replaced))
-    file = out or folder.tree(None) / "examples" / f"{called}.yaml"
+    file = out or tree_folder(state) / "examples" / f"{called}.yaml"
     write_new(file, text)
     terminal.done(
         f"{file} holds values of a real object: look at them before they are shared."

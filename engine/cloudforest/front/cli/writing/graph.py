@@ -14,7 +14,7 @@ from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.compiler.suggest import hint
 from cloudforest.front import terminal
 from cloudforest.front.cli.documents import compiled_tree
-from cloudforest.front.cli.options import State, state_folder
+from cloudforest.front.cli.options import State, tree_folder
 from cloudforest.front.cli.writing.files import write_new
 from cloudforest.graph.documents import Origin, documents
 from cloudforest.graph.reading.rules import read
@@ -97,7 +97,7 @@ def export_schema(
     ] = None,
 ) -> int:
     """Write a job's scope and mappings as a Graph synchronizationSchema."""
-    tree = state_folder(state).tree(None)
+    tree = tree_folder(state)
     _, registration = compiled_tree(tree)
     found = registration.job(job)
     if found is None:
