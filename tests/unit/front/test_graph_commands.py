@@ -93,6 +93,27 @@ def test_without_a_folder_the_documents_are_printed(capsys):
     assert "\ntarget: cloud\n" in text
 
 
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        (None, "`synchronizationRules` in .* is empty"),
+        ([], "`synchronizationRules` in .* is empty"),
+        ([None], r"synchronizationRules\[0\]"),
+        ([{}], r"`synchronizationRules\[0\]` in .* has no `objectMappings`"),
+        ([{"objectMappings": []}], r"`synchronizationRules\[0\]` in .* take that"),
+        (
+            [{"objectMappings": [{"sourceObjectName": "site"}]}],
+            "Nothing in .* objects of site are not read",
+        ),
+    ],
+)
+def test_a_schema_that_makes_no_document_is_an_error(tmp_path, rules, said):
+    file = tmp_path / "schema.json"
+    file.write_text(json.dumps({"synchronizationRules": rules}))
+    with pytest.raises((Misconfigured, Refused), match=said):
+        import_schema(file)
+
+
 def test_what_is_not_there_is_told(tree):
     with pytest.raises(Refused, match=r'no job nobody .*; there is "ids"'):
         export_schema("nobody")

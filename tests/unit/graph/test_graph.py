@@ -88,6 +88,29 @@ def test_cloud_syncs_own_schema_is_documents_that_are_reviewed():
     assert exported(AD2AAD, imported(AD2AAD)).schema == AD2AAD
 
 
+def test_a_scope_that_is_wider_says_so_itself_with_every_reason():
+    schema = copy.deepcopy(AD2AAD)
+    (clauses, *_) = schema["synchronizationRules"][0]["objectMappings"][0]["scope"][
+        "groups"
+    ]
+    for operator, name in (("ISMEMBEROF", "memberOf"), ("&", "flags")):
+        operand = {"values": ["x"]}
+        clauses["clauses"].append(
+            {
+                "sourceOperandName": name,
+                "operatorName": operator,
+                "targetOperand": operand,
+            }
+        )
+    scope, mapping, *_ = imported(schema).split("---\n")[1:]
+    assert "kind: Scope" in scope
+    assert "# THE SCOPE IS WIDER THAN IN GRAPH for user objects:\n" in scope
+    assert "# - memberOf ISMEMBEROF has no equivalent: " in scope
+    assert "# - flags & has no equivalent: " in scope
+    assert "user:" not in scope
+    assert "WIDER" not in mapping
+
+
 def test_an_edit_changes_what_it_says_and_nothing_else():
     text = imported(AD2AAD)
     title = "  title: {source: '[title]', whenNull: keep}"
