@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import typer
 
 from cloudforest.base.errors import Refused
 from cloudforest.compiler.compile import compile_tree
+from cloudforest.compiler.schema.bundle import bundled
 from cloudforest.compiler.schema.validators import schema_of
 from cloudforest.front.cli.writing.init import _scenario, init, scenarios
 
@@ -21,6 +24,17 @@ def test_a_starter_tree_validates_at_once(scenario, tmp_path):
     assert compiled.registration is not None
     assert compiled.registration.tenant.scenario == scenario
     assert (tmp_path / "tree" / ".gitignore").exists()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_each_document_names_the_schema_that_lies_beside_it(scenario, tmp_path):
+    """To yaml-language-server, a document's own first line counts, no other's."""
+    init(tmp_path, scenario=scenario)
+    for file in tmp_path.glob("*.yaml"):
+        for document in file.read_text().split("\n---\n"):
+            first, _, _ = document.partition("\n")
+            assert first == "# yaml-language-server: $schema=tree.schema.json"
+    assert json.loads((tmp_path / "tree.schema.json").read_text()) == bundled()
 
 
 def test_there_is_no_starter_tree_for_anything_else():
