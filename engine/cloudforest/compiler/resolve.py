@@ -75,6 +75,9 @@ def _in_order(names: list[Any]) -> list[Any]:
 def _tenant(document: Document) -> Tenant:
     content = {"scenario": DEFAULT_SCENARIO, **_fields(document, "service")}
     content["notify"] = _in_order(content.get("notify", []))
+    if "connectSync" in content:
+        written = content["connectSync"].items()
+        content["connectSync"] = {key: _in_order(names) for key, names in written}
     if "logRetention" in content:
         content["logRetention"] = seconds(content["logRetention"])
     if "mail" in content:

@@ -22,6 +22,7 @@ from cloudforest.compiler.rules.language import (
     scopes_are_readable,
 )
 from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
+from cloudforest.compiler.rules.meaning.connect_sync import one_tool_syncs_an_object
 from cloudforest.compiler.rules.meaning.filters import (
     filters_can_be_true,
     references_are_guids,
@@ -79,6 +80,7 @@ RULES: tuple[Rule, ...] = (
     filters_can_be_true,
     references_are_guids,
     jobs_do_not_meet,
+    one_tool_syncs_an_object,
     extensions_are_readable,
     mappings_fit_extensions,
     flows_fit,
