@@ -1,4 +1,4 @@
-"""Writes docs/language.md from the JSON Schemas and the table of functions.
+"""Writes docs/language.md from the JSON Schemas and the code of the small languages.
 
 `python scripts/language_reference.py > docs/language.md`; a test compares the two.
 """
@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from cloudforest.program.expressions.reference import entries
+from cloudforest.program.expressions.template.check import (
+    MAX_DEPTH,
+    MAX_LENGTH,
+    MAX_NAMES,
+)
+from cloudforest.program.expressions.template.filters import FILTERS, MAX_VALUE, TESTS
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 KINDS = ("tenant", "target", "forest", "agent", "scope", "mapping", "job", "example")
@@ -26,7 +32,7 @@ dot excepted. A file may hold several documents, separated by `---`. Unknown key
 duplicate keys, aliases and empty lists are errors. Paths are relative to the document.
 Durations are a number with `s`, `m`, `h` or `d`.
 """
-FILTERS = """\
+SCOPING = """\
 ## Filters
 
 A filter is a SCIM filter (RFC 7644, 3.4.2.2) over the attributes of the directory, such
@@ -126,6 +132,42 @@ provisioning; an example that can be evaluated decides against the text beside i
 - **DefaultDomain** is `defaultDomain` of the Tenant; without it, it is an error in the
   document.
 """
+TEMPLATES = """\
+## Templates
+
+`template:` in place of `source:` is a Jinja2 template: texts, `{{{{ name }}}}`,
+filters, tests, `{{% if %}}` with `elif` and `else`, `a if b else c`, `and`, `or`,
+`not`, comparisons, and `~`, which joins texts. There is nothing else: no loops, macros, calls,
+arithmetic, other tags, and no names but those of the object's attributes.
+
+- **Names** are attributes, in any case. The hyphen of a name is written as an
+  underscore, which no attribute has: `msDS_cloudExtensionAttribute1`.
+- **Missing attributes** are an error of the object unless a filter or test asks first:
+  `{{{{ title | default('') }}}}`, `{{% if title is defined %}}`.
+- **Several values** are no text until `join`, `first` or `last` makes one of them.
+- **Filters**: {filters}.
+  `replace` takes an old and a new text, `join` a separator. The arguments
+  of filters and tests are checked when the tree is validated.
+- **Tests**: {tests}.
+- **Limits**: {length:,} characters of template, nested {depth} deep, {names} names;
+  {value:,} characters of an attribute that is read, and of what is made.
+- What a template can't do with an object's values is an error of that object.
+"""
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{each}`" for each in sorted(names))
+
+
+def templates() -> str:
+    return TEMPLATES.format(
+        filters=listed(FILTERS),
+        tests=listed(TESTS),
+        length=MAX_LENGTH,
+        depth=MAX_DEPTH,
+        names=MAX_NAMES,
+        value=MAX_VALUE,
+    )
 
 
 def pages() -> Iterator[str]:
@@ -136,12 +178,13 @@ def pages() -> Iterator[str]:
         yield "| field | | what it says | example |\n|---|---|---|---|"
         yield from rows(schema, schema, prefix="")
         yield ""
-    yield FILTERS
+    yield SCOPING
     yield EXPRESSIONS.rstrip()
     for each in entries():
         again = "" if each.pure else " Each time anew."
         yield f"| `{each.syntax}` | {each.gives} | {each.summary}{again} |"
     yield RULES
+    yield templates()
 
 
 def rows(node: dict[str, Any], root: dict[str, Any], *, prefix: str) -> Iterator[str]:
