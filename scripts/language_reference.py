@@ -112,14 +112,24 @@ provisioning; an example that can be evaluated decides against the text beside i
 - **Split** removes white space around the parts, as in its example.
 - **Dates** are in UTC; a text without a zone is one in UTC. `CDate`, `DateAdd` and
   `Now` are written `M/d/yyyy h:mm:ss tt`, `DateFromNum` is `yyyy-MM-dd HH:mm:ss`. Two
-  dates compare as dates if a function made one of them. `CDate` also reads the
-  directory's own `yyyyMMddHHmmss.fZ`. In a year of two digits, 49 is 2049 and 50 is
-  1950.
+  dates compare as dates if a function made one of them. `CDate` reads what .NET reads
+  in the invariant culture, and the directory's own `yyyyMMddHHmmss.fZ`. In a year of
+  two digits, 49 is 2049 and 50 is 1950. A day of the week that is not that of the date
+  is an error, and so is a zone of more than 14 hours. Microseconds are kept, and the
+  seventh digit of a second is not.
+- **Len, Left, Mid, InStr** count characters of Unicode; .NET counts units of UTF-16, of
+  which an emoji has two.
 - **DateDiff** counts years, months and weeks (from Sunday) where the calendar turns,
   and whole days, hours, minutes and seconds of the time between, as Visual Basic does.
 - **DateFromNum** gives null for 0 and 9223372036854775807, the directory's "never".
 - **FormatDateTime** takes three arguments, or four with the styles second; what the
-  format leaves out is 1 January of the year 1, 00:00.
+  format leaves out is 1 January of the year 1, 00:00. A letter that comes twice must
+  read the same twice. A format of one letter is one of .NET's standard formats, and
+  `%` makes it the letter itself.
+- **Not** gives `False` for `True` in any case, and `True` for any other text, `"1"`
+  included, and for null; a number that is no text, as `BitAnd` gives it, is true unless
+  it is 0.
+- **BitAnd** and other functions of numbers take a number in quotes, hexadecimal too.
 - **IgnoreAttributeFlow** and **IgnoreObjectFlow** leave what the target has, and no
   default value is written; an ignored object is not created, and is looked at again in
   every cycle. **Error** holds the object in escrow; only a message that is constant is
@@ -137,8 +147,9 @@ TEMPLATES = """\
 
 `template:` in place of `source:` is a Jinja2 template: texts, `{{{{ name }}}}`,
 filters, tests, `{{% if %}}` with `elif` and `else`, `a if b else c`, `and`, `or`,
-`not`, comparisons, and `~`, which joins texts. There is nothing else: no loops, macros, calls,
-arithmetic, other tags, and no names but those of the object's attributes.
+`not`, comparisons, and `~`, which joins texts. There is nothing else: no loops,
+macros, calls, arithmetic, other tags, and no names but those of the object's
+attributes.
 
 - **Names** are attributes, in any case. The hyphen of a name is written as an
   underscore, which no attribute has: `msDS_cloudExtensionAttribute1`.

@@ -76,6 +76,6 @@ def number(token: Token) -> Literally:
         if whole
         else float(token.text)
     )
-    if abs(value) > _LARGEST:
+    if not -_LARGEST - 1 <= value <= _LARGEST:
         raise SyntaxFault("The number is too large.", token.offset)
     return Literally(value=value)
