@@ -316,6 +316,7 @@ def test_a_function_gives(text, value):
         ('Replace("ab", , "(?<n>a)(b)", , "$1$2")', "ba"),
         (r'Replace("xyyx", , "(?<a>x)(y)\1", , "!")', "!x"),
         (r'Replace("xyyx", , "(?<a>x)(y)\k<1>", , "!")', "!x"),
+        (r'Replace("xyyx", , "(?<a>x(y)\1)", , "!")', "!x"),
         (r'Replace("xyxy", , "(?<a>x)(y)\2", , "!")', "!y"),
         ('Replace("xq", , "(?<a>x)(y)?(?(1)z|q)", , "!")', "!"),
         (r'Replace("' + "a" * 12 + r'", , "' + "(a)" * 11 + r'\11", , "!")', "!"),

@@ -9,7 +9,10 @@ from collections.abc import Callable
 import regex
 
 from cloudforest.program.expressions.functions.regular.refusals import PatternFault
-from cloudforest.program.expressions.functions.regular.syntax import translated
+from cloudforest.program.expressions.functions.regular.syntax import (
+    Translation,
+    translated,
+)
 from cloudforest.program.expressions.functions.regular.template import (
     Part,
     numbered,
@@ -68,12 +71,11 @@ def is_harmless(pattern: str) -> bool:
     return _HARMLESS.fullmatch(pattern) is not None
 
 
-def _compiled(pattern: str, numbers: tuple[int, ...] = ()) -> regex.Pattern[str]:
-    translation = translated(pattern, numbers)
+def _compiled(translation: Translation) -> regex.Pattern[str]:
     try:
         return regex.compile(translation.text)
     except regex.error as error:
-        at = min(translation.written(getattr(error, "pos", None) or 0), len(pattern))
+        at = translation.written(getattr(error, "pos", None) or 0)
         message = f"{_NOT_VALID[:-1]}: {getattr(error, 'msg', error)}."
         raise PatternFault(_NOT_VALID, at, message) from error
     except (ValueError, OverflowError, RecursionError) as error:
@@ -84,16 +86,16 @@ def _compiled(pattern: str, numbers: tuple[int, ...] = ()) -> regex.Pattern[str]
 def compiled(pattern: str) -> regex.Pattern[str]:
     """Compile a .NET pattern; raises PatternFault if it is not one.
 
-    How its groups are numbered is known when it is compiled for the first time.
+    How its groups are numbered is known when it is compiled without references.
     """
     if len(pattern) > LONGEST:
         raise PatternFault(
             f"A regular expression has at most {LONGEST} characters.", LONGEST
         )
-    first = _compiled(pattern)
-    numbers = numbered(first)
-    in_order = numbers == tuple(range(len(numbers)))
-    return first if in_order else _compiled(pattern, numbers)
+    counting = translated(pattern)
+    first = _compiled(counting)
+    whole = translated(pattern, numbered(first))
+    return first if whole.text == counting.text else _compiled(whole)
 
 
 def _bounded(expand: Callable[..., str]) -> Callable[..., str]:

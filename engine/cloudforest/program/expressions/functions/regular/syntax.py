@@ -53,15 +53,19 @@ _ENDS = {"z": r"\Z", "Z": r"(?=\n?\Z)"}
 
 @dataclass(frozen=True)
 class Translation:
-    """A pattern for `regex`; `places`: where its parts begin, and began in .NET's."""
+    """A pattern for `regex`; `places`: where its parts begin, and began in .NET's.
+
+    `length` is that of .NET's pattern.
+    """
 
     text: str
+    length: int
     places: tuple[tuple[int, int], ...]
 
     def written(self, at: int) -> int:
         """Return the place in .NET's pattern of a place in this one."""
         begin, began = max(each for each in self.places if each[0] <= at)
-        return began + at - begin
+        return min(began + at - begin, self.length)
 
 
 def _escaped(found: re.Match[str]) -> str | None:
@@ -76,28 +80,34 @@ def _escaped(found: re.Match[str]) -> str | None:
     return None
 
 
-def _referred(name: str, numbers: Sequence[int]) -> str:
-    """Refer to a group; `numbers` are those of `regex` in .NET's order."""
+def _referred(written: str, name: str, numbers: Sequence[int]) -> str:
+    """Refer to a group; `numbers` are those of `regex` in .NET's order, if known."""
     if not name.isdecimal():
         return f"(?P={name})"
-    return f"\\g<{_renumbered(name, numbers)}>"
+    if not numbers:
+        return "(?:)"
+    known = int(name) < len(numbers)
+    if len(name) > 1 and not known:
+        return written
+    return f"\\g<{numbers[int(name)] if known else name}>"
 
 
-def _renumbered(name: str, numbers: Sequence[int]) -> str:
-    known = name.isdecimal() and int(name) < len(numbers)
-    return str(numbers[int(name)]) if known else name
+def _conditional(name: str, numbers: Sequence[int]) -> str:
+    if not name.isdecimal():
+        return f"(?({name})"
+    if not numbers:
+        return "(?(?=)"
+    known = int(name) < len(numbers)
+    return f"(?({numbers[int(name)] if known else name})"
 
 
 def _group(found: re.Match[str], numbers: Sequence[int]) -> str | None:
     if name := found["n1"] or found["n2"]:
         return f"(?P<{name}>"
-    if again := found["k1"] or found["k2"] or found["k3"]:
-        return _referred(again, numbers)
-    if number := found["number"]:
-        several = len(number) > 1 and int(number) >= len(numbers)
-        return found[0] if several else _referred(number, numbers)
+    if again := found["k1"] or found["k2"] or found["k3"] or found["number"]:
+        return _referred(found[0], again, numbers)
     if found["test"]:
-        return f"(?({_renumbered(found['test'], numbers)})"
+        return _conditional(found["test"], numbers)
     return None
 
 
@@ -123,6 +133,7 @@ def _inside(found: re.Match[str]) -> str:
 def translated(pattern: str, numbers: Sequence[int] = ()) -> Translation:
     """Return the pattern as `regex` writes it; raises PatternFault.
 
+    Without `numbers`, there are no references by number, so that groups can be counted.
     In .NET a brace that is no quantifier is a brace, and so never a fuzzy match.
     """
     parts: list[str] = []
@@ -136,4 +147,5 @@ def translated(pattern: str, numbers: Sequence[int] = ()) -> Translation:
         places.append((length, found.start()))
         at, length = found.end(), length + len(made)
         places.append((length, at))
-    return Translation("".join([*parts, pattern[at:]]), tuple(places))
+    text = "".join([*parts, pattern[at:]])
+    return Translation(text, len(pattern), tuple(places))
