@@ -107,7 +107,7 @@ class _Reader:
                 yield self._forbidden(name)
 
     def _forbidden(self, name: str) -> Complaint:
-        at = self.text.lower().find(name)
+        at = self.text.lower().replace("_", "-").find(name)
         written = self.text[at : at + len(name)] if at >= 0 else name
         message = (
             f'The attribute "{written}" holds secrets and is never read; take it out.'
