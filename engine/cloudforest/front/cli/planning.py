@@ -101,7 +101,7 @@ async def plan_against(
     registered = await client.registration()
     foreseen = {}
     if impact:
-        with _waiting():
+        with waiting("evaluating the next cycles"):
             foreseen = await client.impact(desired, named=named)
     made = make_plan(
         base=registered.revision,
@@ -113,13 +113,13 @@ async def plan_against(
 
 
 @contextmanager
-def _waiting() -> Iterator[None]:
+def waiting(for_what: str) -> Iterator[None]:
     """Show a person at a terminal that it goes on, and since when."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     disabled = not terminal.err.is_terminal
     console = terminal.err
     with Progress(*columns, console=console, transient=True, disable=disabled) as bar:
-        bar.add_task("evaluating the next cycles", total=None)
+        bar.add_task(for_what, total=None)
         yield
 
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec.structs import replace
 
 from cloudforest.base.canonical import digest
-from cloudforest.base.errors import CloudforestError, Unavailable
+from cloudforest.base.errors import CloudforestError, Refused, Unavailable
 from cloudforest.front.wiring import summaries
 from cloudforest.front.wiring.opened.previews import Previews
 from cloudforest.front.wiring.opened.runs import Runs
 from cloudforest.model.identity import Operator, permits
+from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import AgentBus, IdentityStore, RegistrationStore
 from cloudforest.model.registration import Job, Registration, Target
 from cloudforest.model.renames import renames, under_former_names
 from cloudforest.plan.consequences import Consequence, Removal, removals
 from cloudforest.plan.plan import Foreseen, JobImpact
+from cloudforest.provisioning.foreseeing.explaining import explain_foreseen
 from cloudforest.provisioning.foreseeing.impact import impact
+
+_ANOTHER_TARGET = "A target differs from the registered one; role `apply` sees."
 
 
 @dataclass(frozen=True)
@@ -47,15 +52,28 @@ class Impacts:
         ]
         kept = under_former_names(registered, registration)
         impacts = await self._of_jobs(kept, operator, registered, named=named)
-        renamed = {
-            each.before: each.after
-            for each in renames(registered, registration)
-            if each.kind == "Job"
-        }
+        renamed = _renamed(registered, registration)
         return Foreseen(
             impacts=tuple(_called(each, renamed.get(each.job)) for each in impacts),
             consequences=tuple(consequences),
         )
+
+    async def explain(
+        self, registration: Registration, operator: Operator, job: str, lookup: Lookup
+    ) -> dict[str, Any]:
+        """Explain one object as the next cycle would see it; as in `of`, who may."""
+        _, registered = await self.registrations.registration()
+        kept = under_former_names(registered, registration)
+        trusted = permits(operator.role, "apply")
+        if not trusted and not _has_targets_of(registered, kept):
+            raise Refused(_ANOTHER_TARGET)
+        before = {new: old for old, new in _renamed(registered, registration).items()}
+        name = before.get(job, job)
+        async with (
+            self._asked(kept, trusted=trusted) as bus,
+            self.runs.prepared(name, kept, _required(bus)) as run,
+        ):
+            return await explain_foreseen(run, lookup, digest=digest(kept))
 
     async def _counted(self, removal: Removal) -> Consequence:
         target, job = removal.links
@@ -75,8 +93,7 @@ class Impacts:
         jobs = [each for each in registration.jobs if each.enabled]
         trusted = permits(operator.role, "apply")
         if not trusted and not _has_targets_of(registered, registration):
-            reason = "A target differs from the registered one; role `apply` sees."
-            return [JobImpact(job=each.name, unknown=reason) for each in jobs]
+            return [JobImpact(job=each.name, unknown=_ANOTHER_TARGET) for each in jobs]
         async with self._asked(registration, trusted=trusted) as bus:
             return [
                 await self._of_job(job, registration, bus, named=named) for job in jobs
@@ -101,9 +118,8 @@ class Impacts:
         named: bool,
     ) -> JobImpact:
         try:
-            if bus is None:
-                raise Unavailable("No agent can be asked from here.")
-            async with self.runs.prepared(job.name, registration, bus) as run:
+            prepared = self.runs.prepared(job.name, registration, _required(bus))
+            async with prepared as run:
                 whole = digest(registration)
                 found = await impact(run, digest=whole, named=named)
                 return summaries.impact(run, found)
@@ -120,6 +136,20 @@ class Impacts:
             for agent in registration.agents
             if domain in agent.domains
         )
+
+
+def _required(bus: AgentBus | None) -> AgentBus:
+    if bus is None:
+        raise Unavailable("No agent can be asked from here.")
+    return bus
+
+
+def _renamed(
+    registered: Registration | None, registration: Registration
+) -> dict[str, str]:
+    """Return the new name of each job that gets one."""
+    found = renames(registered, registration)
+    return {each.before: each.after for each in found if each.kind == "Job"}
 
 
 def _has_targets_of(registered: Registration | None, other: Registration) -> bool:
