@@ -138,6 +138,7 @@ def test_the_json_has_the_documented_shape():
         "limit": 1,
         "allow": "X",
         "total": 0,
+        "follows": False,
     }
     assert set(data["changes"][0]) == {"action", "kind", "name", "fields"}
 
@@ -149,6 +150,12 @@ def test_a_guard_says_what_its_window_held_before():
         "people would cause 2 disables besides 4 in its window; at most 5 may happen "
         "without being allowed."
     )
+
+
+def test_a_guard_that_hides_behind_another_is_told_as_what_follows():
+    guard = msgspec.structs.replace(IMPACT.guards[0], follows=True)
+
+    assert blocked_in_words(guard).startswith("Once the others are allowed, people ")
 
 
 def test_counts_are_told_in_words():

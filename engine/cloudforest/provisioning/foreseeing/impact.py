@@ -9,7 +9,7 @@ from cloudforest.model.provisioning import Breakdown, Counts
 from cloudforest.provisioning.evaluating.guarding.check import Tripped
 from cloudforest.provisioning.evaluating.guarding.digesting import outbox_digest
 from cloudforest.provisioning.foreseeing.breakdown import breakdown
-from cloudforest.provisioning.foreseeing.scratch import foreseen
+from cloudforest.provisioning.foreseeing.scratch import following, foreseen
 from cloudforest.provisioning.run import Run
 
 
@@ -17,7 +17,7 @@ from cloudforest.provisioning.run import Run
 class Impact:
     """`requests` are the writes that the target would get; `digest` names them all.
 
-    `breakdown` says whom they touch.
+    `breakdown` says whom they touch, `following` what a guard would object to next.
     """
 
     counts: Counts
@@ -25,6 +25,7 @@ class Impact:
     trips: tuple[Tripped, ...]
     digest: str
     breakdown: Breakdown
+    following: tuple[Tripped, ...] = ()
 
 
 async def impact(run: Run, *, digest: str, named: bool = False) -> Impact:
@@ -33,10 +34,12 @@ async def impact(run: Run, *, digest: str, named: bool = False) -> Impact:
         stages = [each.digest for each in evaluated.trips]
         effects = digest_of([await outbox_digest(scratch), stages])
         touched = await breakdown(scratch, named=named)
+        later = await following(scratch, evaluated)
     return Impact(
         counts=scratch.counts,
         requests=evaluated.requests,
         trips=evaluated.trips,
         digest=effects,
         breakdown=touched,
+        following=later,
     )
