@@ -23,7 +23,7 @@ def rendered(topology: Path) -> dict[str, str]:
     plan = make_plan(base=0, registered=None, desired=registration)
     with terminal.out.capture() as said:
         planned.show_plan(plan)
-    data = msgspec.json.format(msgspec.json.encode(planned.data(plan, None)))
+    data = msgspec.json.format(msgspec.json.encode(plan.data()))
     return {
         "txt": said.get(),
         "json": data.decode() + "\n",

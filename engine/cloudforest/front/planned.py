@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
+from msgspec.structs import replace
 from rich.text import Text
 
 from cloudforest.front.state import with_state
@@ -102,10 +102,16 @@ def _marked(run: Run) -> tuple[str, str]:
     return _MARKS[run.kind].format(run.text), _RUN_STYLES[run.kind]
 
 
-def data(plan: Plan, state: Path | None) -> dict[str, Any]:
-    """Return the documented JSON; its commands work on this state."""
-    shown = plan.data()
-    for each in shown["guards"]:
-        if each["allow"]:
-            each["allow"] = with_state(each["allow"], state)
-    return shown
+def for_state(plan: Plan, state: Path | None) -> Plan:
+    """Return the plan with commands that work on this state, for any rendering."""
+    return replace(
+        plan, impacts=tuple(_for_state(each, state) for each in plan.impacts)
+    )
+
+
+def _for_state(impact: JobImpact, state: Path | None) -> JobImpact:
+    guards = (
+        replace(each, allow=each.allow and with_state(each.allow, state))
+        for each in impact.guards
+    )
+    return replace(impact, guards=tuple(guards))

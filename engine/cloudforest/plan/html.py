@@ -26,7 +26,7 @@ del, ins, pre span { text-decoration: none; display: block; white-space: pre-wra
 b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem }
 </style>
 <h1 {%- if plan.blocked %} class="blocked"{% endif %}>
-{{ "Blocked by a guard" if plan.blocked else total(plan) }}</h1>
+{% if plan.blocked %}BLOCKED by a guard; {% endif %}{{ total(plan) }}</h1>
 <ul>
 {% for impact in plan.impacts %}
 <li><b>{{ impact.job }}</b>: {{ counts(impact) }}

@@ -58,8 +58,8 @@ def _fitting(blocks: list[str], left: int) -> tuple[list[str], int]:
 
 
 def _head(plan: Plan) -> Iterator[str]:
-    title = "BLOCKED by a guard" if plan.blocked else total(plan)
-    yield f"### cloudforest plan: {title}"
+    blocked = "BLOCKED by a guard; " if plan.blocked else ""
+    yield f"### cloudforest plan: {blocked}{total(plan)}"
     yield ""
     for impact in plan.impacts:
         yield from _impact(impact)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -458,7 +459,7 @@ async def test_the_json_of_a_plan_keeps_to_its_schema(place: Place, *, named: bo
 
     plan = await place.planned(registered, place.compiled(*TOUCHING), named=named)
 
-    data = planned.data(plan, None)
+    data = plan.data()
     assert list(validator.iter_errors(json.loads(msgspec.json.encode(data)))) == []
     assert ("samples" in data["impact"]["people"]) is named
     assert [each["guard"] for each in data["guards"]] == ["disables"]
@@ -474,10 +475,12 @@ async def test_all_renderings_say_whom_it_touches_before_what_changes(
     await place.cycle(registered)
     changed = place.compiled(*TOUCHING)
     unnamed = await place.planned(registered, changed, named=False)
-    plan = await place.planned(registered, changed, named=True)
+    state = Path("other state")
+    bare = await place.planned(registered, changed, named=True)
+    plan = planned.for_state(bare, state)
     assert unnamed.impact_digest == plan.impact_digest
 
-    planned.show_plan(plan)
+    planned.show_plan(bare, state)
     text = capsys.readouterr().out
     markdown, html = render_markdown(plan), render_html(plan)
 
@@ -485,6 +488,7 @@ async def test_all_renderings_say_whom_it_touches_before_what_changes(
     for page in (text, markdown, html):
         assert clause in page
         assert "Values by attribute" in page
+        assert "--by NAME --state 'other state'" in unescape(page)
         assert "p3@contoso.com" in page
         assert "p3@contoso.com" not in render_markdown(unnamed)
     assert "      user  nickName   0    3" in text

@@ -170,7 +170,8 @@ def test_markdown_says_first_whom_it_touches_and_that_it_is_blocked():
         plan_between(registration(), registration(jobs=())), impacts=(IMPACT,)
     )
     text = render_markdown(plan)
-    assert text.startswith("### cloudforest plan: BLOCKED by a guard")
+    title = "### cloudforest plan: BLOCKED by a guard; 1 to delete\n"
+    assert text.startswith(title)
     assert text.index("5 to create") < text.index("- Job people")
     assert "- interval: 120" in text
     assert "people would cause 2 disables; at most 1 may happen" in text
@@ -197,6 +198,7 @@ def test_html_escapes_what_people_wrote():
     assert "&lt;script&gt;" in text
     assert "people would cause 2 disables; at most 1 may happen" in text
     assert "<code>X</code>" in text
+    assert "BLOCKED by a guard; 5 to create</h1>" in text
 
 
 def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):

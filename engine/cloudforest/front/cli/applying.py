@@ -66,7 +66,8 @@ async def _apply(
             _confirm(saved.plan, yes=yes or plan_file is not None)
         revision = await register(client, saved, output, commit_of(tree))
     if output is Format.JSON:
-        terminal.print_json({**saved.plan.data(), "revision": revision})
+        told = planned.for_state(saved.plan, state_to_say(state, tree)).data()
+        terminal.print_json({**told, "revision": revision})
     return Exit.BLOCKED if saved.plan.blocked else Exit.DONE
 
 

@@ -128,8 +128,8 @@ def _show(made: Plan, output: PlanFormat, state: Path | None) -> None:
         case PlanFormat.TEXT:
             planned.show_plan(made, state)
         case PlanFormat.JSON:
-            terminal.print_json(planned.data(made, state))
+            terminal.print_json(planned.for_state(made, state).data())
         case PlanFormat.MARKDOWN:
-            typer.echo(render_markdown(made), nl=False)
+            typer.echo(render_markdown(planned.for_state(made, state)), nl=False)
         case PlanFormat.HTML:
-            typer.echo(render_html(made), nl=False)
+            typer.echo(render_html(planned.for_state(made, state)), nl=False)
