@@ -116,7 +116,7 @@ def test_a_plan_names_the_guard_that_hides_behind_another(tmp_path: Path) -> Non
     _three_leave(tmp_path)
     state = ("--state", str(cloudforest.state))
 
-    plan = cloudforest("plan", "--format", "json", *state)
+    plan = cloudforest("plan", "--out", "change.plan", "--format", "json", *state)
 
     assert plan.code == 3, plan
     guards = plan.json["guards"]
@@ -127,6 +127,8 @@ def test_a_plan_names_the_guard_that_hides_behind_another(tmp_path: Path) -> Non
     for each in guards:
         assert f"`{each['allow']}`" in comment
         assert cloudforest(*each["allow"].split()[1:]).code == 0
+    applied = cloudforest("apply", "--plan", "change.plan", "--format", "json")
+    assert (applied.code, applied.json["blocked"]) == (0, False), applied
     done = cloudforest.up_once()
     assert (done["counts"]["disable"], done["counts"]["memberRemove"]) == (3, 3)
 
