@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import urllib.error
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.scenario.exports import BASE, exported, group, guid_of, person
-from tests.scenario.installed import Installed, Ran
-from tests.scenario.test_safety import ask, operator_token, served
+from tests.scenario.installed import Installed, Ran, eventually
+from tests.scenario.test_safety import ask, operator_token
 
 STAFF = 'organizationalUnits: all, filters: {user: "userPrincipalName pr"}'
 SALES_LEAVE = ('"userPrincipalName pr"', "'cn pr and department ne \"Sales\"'")
@@ -158,21 +159,35 @@ def _refused(url: str, token: str, body: dict[str, Any]) -> str:
 
 
 def test_a_control_plane_that_serves_explains_a_branch_by_role(tmp_path: Path) -> None:
+    """Also a reader may ask, but not have anything sent to another target."""
     cloudforest = synced(tmp_path)
-    change(tmp_path, *SALES_LEAVE)
     with cloudforest.running("up") as up:
         assert up.stdout is not None
         assert any("Serving" in line for line in up.stdout)
-    change(tmp_path, SALES_LEAVE[1], '"userPrincipalName pr"')
-    with served(cloudforest) as url:
+        change(tmp_path, *SALES_LEAVE)
+        assert steps(asked(cloudforest, "anna"))["act"]["detail"]["because"] == CLAUSE
+        url = json.loads((cloudforest.state / "serve.json").read_text())["url"]
         read = operator_token(cloudforest, "read")
-        plan = operator_token(cloudforest, "plan")
         registration = ask(f"{url}/registration", read)["registration"]
         body = {
             "registration": registration,
             "lookup": {"by": "attribute", "value": "anna@contoso.com"},
         }
         explain = f"{url}/impact/people/explain"
+        told = eventually(lambda: answered(explain, read, body), "the agent's answer")
+        assert told["steps"][-1]["result"] == "nothing"
+        plan = operator_token(cloudforest, "plan")
         assert "sees no values" in _refused(explain, plan, body)
         registration["targets"][0]["scim"] = "https://elsewhere.example/v2"
         assert "role `apply`" in _refused(explain, read, body)
+
+
+def answered(url: str, token: str, body: dict[str, Any]) -> Any:
+    """Ask; None as long as the tree's agent does not listen yet."""
+    try:
+        return ask(url, token, body)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return None
