@@ -17,6 +17,10 @@ STAFF = 'organizationalUnits: all, filters: {user: "userPrincipalName pr"}'
 SALES_LEAVE = ('"userPrincipalName pr"', "'cn pr and department ne \"Sales\"'")
 CLAUSE = 'leaves scope: filters.user clause 2: department ne "Sales"'
 TITLED = "extends: ad-user-to-scim\nattributeMappings: {title: '[department]'}"
+HIDDEN = """\
+extends: ad-user-to-scim
+attributeMappings: {nickName: {source: "[info]", sensitive: true}}
+"""
 PEOPLE = (
     person("anna", department="Sales"),
     person("bert", department="Sales", manager=f"CN=anna,{BASE}"),
@@ -159,8 +163,9 @@ def _refused(url: str, token: str, body: dict[str, Any]) -> str:
 
 
 def test_a_control_plane_that_serves_explains_a_branch_by_role(tmp_path: Path) -> None:
-    """Also a reader may ask, but not have anything sent to another target."""
-    cloudforest = synced(tmp_path)
+    """A reader may ask, but not have others asked, or see more than is registered."""
+    cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF, mapping=HIDDEN)
+    cloudforest.up_once()
     with cloudforest.running("up") as up:
         assert up.stdout is not None
         assert any("Serving" in line for line in up.stdout)
@@ -178,6 +183,12 @@ def test_a_control_plane_that_serves_explains_a_branch_by_role(tmp_path: Path) -
         assert told["steps"][-1]["result"] == "nothing"
         plan = operator_token(cloudforest, "plan")
         assert "sees no values" in _refused(explain, plan, body)
+        unhidden = json.loads(json.dumps(registration))
+        for mapping in unhidden["programs"]["people"]["mappings"]:
+            for rule in mapping["rules"]:
+                rule["sensitive"] = False
+        shown = _refused(explain, read, body | {"registration": unhidden})
+        assert "does not show info" in shown
         registration["targets"][0]["scim"] = "https://elsewhere.example/v2"
         assert "role `apply`" in _refused(explain, read, body)
 

@@ -21,10 +21,15 @@ from cloudforest.model.registration import Job, Registration, Target
 from cloudforest.model.renames import renames, under_former_names
 from cloudforest.plan.consequences import Consequence, Removal, removals
 from cloudforest.plan.plan import Foreseen, JobImpact
+from cloudforest.provisioning.explaining.arriving import shown_attributes
 from cloudforest.provisioning.foreseeing.explaining import explain_foreseen
 from cloudforest.provisioning.foreseeing.impact import impact
 
 _ANOTHER_TARGET = "A target differs from the registered one; role `apply` sees."
+
+_ANOTHER_ATTRIBUTE = (
+    "The registered job {} does not show {}; role `apply` sees what a tree adds."
+)
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,10 @@ class Impacts:
         _, registered = await self.registrations.registration()
         kept = under_former_names(registered, registration)
         trusted = permits(operator.role, "apply")
-        if not trusted and not _has_targets_of(registered, kept):
-            raise Refused(_ANOTHER_TARGET)
         before = {new: old for old, new in _renamed(registered, registration).items()}
         name = before.get(job, job)
+        if not trusted:
+            _require_known(registered, kept, name)
         async with (
             self._asked(kept, trusted=trusted) as bus,
             self.runs.prepared(name, kept, _required(bus)) as run,
@@ -156,6 +161,19 @@ def _has_targets_of(registered: Registration | None, other: Registration) -> boo
     """Tell whether each target of the other is registered, whatever its name."""
     held = [_nameless(each) for each in registered.targets] if registered else []
     return all(_nameless(each) in held for each in other.targets)
+
+
+def _require_known(
+    registered: Registration | None, other: Registration, job: str
+) -> None:
+    """Raise Refused where who may not apply would see what nobody registered."""
+    if not _has_targets_of(registered, other):
+        raise Refused(_ANOTHER_TARGET)
+    held = registered.programs.get(job) if registered else None
+    known = shown_attributes(held) if held else frozenset()
+    new = shown_attributes(other.programs[job]) - known
+    if new:
+        raise Refused(_ANOTHER_ATTRIBUTE.format(job, ", ".join(sorted(new))))
 
 
 def _nameless(target: Target) -> Target:
