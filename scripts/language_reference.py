@@ -84,7 +84,8 @@ provisioning; an example that can be evaluated decides against the text beside i
 - **Null**: a function of a text gives null for null, except `Left`, `Mid`, `Word`
   (the empty text) and `Len`, `Count`, `InStr`, `Contains` (0). `Join` skips what is
   empty. A comparison in which a source is null or empty does not hold, `<>` included:
-  use `IsPresent`, or `Switch` with the key `""`.
+  use `IsPresent`, or `Switch` with the key `""`. Only `""` as it is written compares as
+  the empty text; a call that gives it for every object, as `Trim(" ")`, does not.
 - **IsPresent, IsNull, IsNullOrEmpty** are conditions of `IIF`, as the page of cloud
   sync shows, but never the source of `Switch`.
 - **Coalesce** passes over empty texts as well as nulls; the last argument is taken as

@@ -1,10 +1,20 @@
-"""The plan of each topology against nothing registered; run it to write them anew."""
+"""The first plan of each topology, and that of a change; run it to write them anew.
+
+`plans` are against nothing registered. `changes/NAME.diff` is a pull request, and what
+stands beside it is what its reviewer reads, after the first cycles.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import msgspec
+from tests.scenario.installed import COMMAND, Installed
 
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.front import planned, terminal
@@ -13,7 +23,11 @@ from cloudforest.plan.plan import make_plan
 
 ROOT = Path(__file__).parents[2]
 PLANS = Path(__file__).parent / "plans"
+CHANGES = Path(__file__).parent / "changes"
 TOPOLOGIES = sorted({each.parent for each in ROOT.glob("topologies/*/*.yaml")})
+FORMATS = {"txt": "text", "json": "json", "md": "markdown", "html": "html"}
+_RANDOM = re.compile(r'(?<=job allow )\w{64}|(?<="impactDigest": ")\w{64}')
+"""Digests of effects, which hold the ids that the target gave."""
 
 
 def rendered(topology: Path) -> dict[str, str]:
@@ -31,7 +45,39 @@ def rendered(topology: Path) -> dict[str, str]:
     }
 
 
+def copied(topology: Path, folder: Path) -> Installed:
+    """Return the command in a copy; what stands for another tool has run there."""
+    tree = folder / topology.name
+    shutil.copytree(topology, tree, ignore=shutil.ignore_patterns(".cloudforest"))
+    path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
+    cloudforest = Installed(tree, {"PATH": path})
+    if (tree / ".other-tool").exists():
+        state = str(cloudforest.state)
+        ran = cloudforest("up", ".other-tool", "--once", "--state", state)
+        assert ran.code == 0, ran
+    return cloudforest
+
+
+def changed(cloudforest: Installed) -> dict[str, str]:
+    """Make the topology's change; return its plans by the ending of the file."""
+    patch = CHANGES / f"{cloudforest.tree.name}.diff"
+    subprocess.run(["git", "apply", patch], cwd=cloudforest.tree, check=True)
+    plans = {
+        ending: cloudforest("plan", "--format", name).out
+        for ending, name in FORMATS.items()
+    }
+    return {ending: _RANDOM.sub("0" * 64, plan) for ending, plan in plans.items()}
+
+
+def _write(folder: Path, name: str, plans: dict[str, str]) -> None:
+    for ending, text in plans.items():
+        (folder / f"{name}.{ending}").write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
     for each in TOPOLOGIES:
-        for ending, text in rendered(each).items():
-            (PLANS / f"{each.name}.{ending}").write_text(text, encoding="utf-8")
+        _write(PLANS, each.name, rendered(each))
+        with tempfile.TemporaryDirectory() as scratch:
+            tree = copied(each, Path(scratch))
+            tree.up_once()
+            _write(CHANGES, each.name, changed(tree))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +33,23 @@ class Ran:
 
     def __str__(self) -> str:
         return f"exit {self.code}\n{self.out}\n{self.err}"
+
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def _shown(terminal: int) -> str:
+    """Return what is written to a terminal until nobody holds it, without colours."""
+    written = b""
+    with os.fdopen(terminal, "rb", buffering=0) as file:
+        while True:
+            try:
+                part = file.read(65536)
+            except OSError:
+                # How Linux says that the other end is closed.
+                break
+            written += part
+    return _CONTROL.sub("", written.decode(errors="replace"))
 
 
 @dataclass(frozen=True)
@@ -60,6 +79,24 @@ class Installed:
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def watched(self, *arguments: str) -> tuple[Ran, str]:
+        """Run it with stderr at a terminal of 80 columns; return what appears there."""
+        ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        with subprocess.Popen(
+            [COMMAND, *arguments],
+            cwd=self.tree,
+            env={**self.environment, "TERM": "xterm"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+        ) as process:
+            os.close(theirs)
+            shown = _shown(ours)
+            out, _ = process.communicate()
+        return Ran(process.returncode, out, ""), shown
 
     def up_once(self) -> Any:
         """Run one cycle of every job; it must end well. Return the first cycle."""

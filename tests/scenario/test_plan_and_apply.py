@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import stat
 import subprocess
 import urllib.error
@@ -12,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.scenario.exports import exported, person
 from tests.scenario.installed import COMMAND, Installed, eventually
 
 
@@ -230,6 +230,39 @@ def test_every_format_of_a_plan_names_the_job(topology: Installed) -> None:
         assert "contoso-people" in ran.out
 
 
+def test_at_a_terminal_a_plan_says_how_far_it_is(tmp_path: Path) -> None:
+    tree = exported(tmp_path, *(person(f"p{number:04}") for number in range(1200)))
+    tree.up_once()
+    edit(tree, "organizationalUnits: all", "organizationalUnits: ['DC=contoso,DC=com']")
+    edit(
+        tree,
+        "extends: ad-user-to-scim",
+        "extends: ad-user-to-scim\nattributeMappings: {nickName: '[name]'}",
+    )
+
+    ran, shown = tree.watched("plan")
+
+    assert ran.code == 0, ran
+    assert "people: reading the directory" in shown
+    assert "1,200 so far" in shown
+    lines = [line for line in shown.splitlines() if "people: comparing" in line]
+    assert "500 of 1,200" in shown
+    assert "1,200 of 1,200" in lines[-1]
+    assert "people: counting" in shown
+    assert "comparing" not in ran.out
+
+
+def test_where_nobody_looks_a_plan_shows_no_bar(tmp_path: Path) -> None:
+    tree = exported(tmp_path, person("anna"))
+
+    piped = tree("plan")
+    ran, shown = tree.watched("plan", "--format", "json")
+
+    assert (piped.code, piped.err) == (0, "")
+    assert ran.json["impact"]["people"]["create"] == 1
+    assert shown == ""
+
+
 def ask(url: str, token: str, method: str, path: str) -> int:
     request = urllib.request.Request(
         url + path,
@@ -327,16 +360,6 @@ def test_a_local_agent_may_be_renamed_and_named_back(topology: Installed) -> Non
     assert ran.code == 0, ran
     edit(topology, "name: sync02", "name: sync01")
     assert topology.up_once()["state"] == "succeeded"
-
-
-def test_a_kill_between_a_registration_and_its_agents_is_made_good(
-    topology: Installed,
-) -> None:
-    applied(topology)
-    with sqlite3.connect(topology.state / "cloudforest.db") as database:
-        assert database.execute("DELETE FROM agent").rowcount == 1
-    database.close()
-    assert topology("agent", "token", "sync01").code == 0
 
 
 def test_a_job_that_does_not_exist_is_told(topology: Installed) -> None:

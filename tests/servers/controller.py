@@ -17,12 +17,11 @@ from pathlib import Path
 import ldap3
 import pytest
 from tests.servers.certificates import issue
-from tests.servers.domain import LDAPS, Samba
+from tests.servers.domain import LDAPS, REALM, Samba
 from tests.servers.missing import without_server
 
 READY_WITHIN = 60
 PROVISION = (
-    "--domain=CONTOSO",
     "--server-role=dc",
     "--dns-backend=NONE",
     "--use-rfc2307",
@@ -54,6 +53,7 @@ def _provision(controller: Samba, backend: str) -> None:
             "domain",
             "provision",
             f"--realm={controller.realm}",
+            f"--domain={controller.realm.partition('.')[0]}",
             f"--adminpass={controller.password}",
             f"--targetdir={controller.folder}",
             f"--host-ip={controller.address}",
@@ -166,7 +166,7 @@ class Controller:
 
 @contextlib.contextmanager
 def provisioned(
-    folder: Path, *, services: str = "ldap", backend: str = "tdb"
+    folder: Path, *, services: str = "ldap", backend: str = "tdb", realm: str = REALM
 ) -> Iterator[Controller]:
     """Do the same, and let the test kill the process."""
     require("samba", "samba-tool")
@@ -174,10 +174,10 @@ def provisioned(
     spare = free_address()
     names = issue(
         folder,
-        names=("dc1.contoso.com", "dc2.contoso.com"),
+        names=(f"dc1.{realm.lower()}", f"dc2.{realm.lower()}"),
         addresses=(address, spare),
     )
-    samba = Samba(address, folder / "dc", names)
+    samba = Samba(address, folder / "dc", names, realm)
     controller = Controller(samba, services, spare)
     _provision(controller.samba, backend)
     controller.start()

@@ -42,11 +42,23 @@ class Samba:
     folder: Path
     certificates: Certificates
     realm: str = REALM
-    domain: str = REALM.lower()
-    base: str = "DC=contoso,DC=com"
-    name: str = "dc1.contoso.com"
-    user: str = f"Administrator@{REALM.lower()}"
     password: str = "Passw0rd.lab"
+
+    @property
+    def domain(self) -> str:
+        return self.realm.lower()
+
+    @property
+    def base(self) -> str:
+        return ",".join(f"DC={label}" for label in self.domain.split("."))
+
+    @property
+    def name(self) -> str:
+        return f"dc1.{self.domain}"
+
+    @property
+    def user(self) -> str:
+        return f"Administrator@{self.domain}"
 
     @property
     def url(self) -> str:

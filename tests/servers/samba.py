@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tests.servers.contoso import Account, population
 from tests.servers.controller import provisioned, require
-from tests.servers.domain import Samba
+from tests.servers.domain import REALM, Samba
 
-__all__ = ["Contoso", "Samba", "contoso", "require", "running", "samba"]
+__all__ = ["Contoso", "Samba", "contoso", "lab_domain", "require", "running", "samba"]
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +40,15 @@ def contoso(samba: Samba) -> Contoso:
     return Contoso(samba, delegated, unprivileged)
 
 
+@pytest.fixture(scope="session")
+def lab_domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
+    """The forest's other domain: its name lies below that of contoso.com."""
+    with running(tmp_path_factory.mktemp("lab"), "LAB.CONTOSO.COM") as controller:
+        yield controller
+
+
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Samba]:
+def running(folder: Path, realm: str = REALM) -> Iterator[Samba]:
     """Provision a domain in `folder` and run it until the block ends."""
-    with provisioned(folder) as controller:
+    with provisioned(folder, realm=realm) as controller:
         yield controller.samba

@@ -3,6 +3,7 @@
     scim_runner.py [PORT JOURNAL]
 
 The token comes as the first line of standard input; the port goes to standard output.
+Users have an extension schema that no standard knows, with an attribute of every type.
 With a JOURNAL the resources outlive the process, as a database's would: each write is
 in the file before it is answered.
 """
@@ -19,12 +20,61 @@ from threading import Lock
 from urllib.parse import unquote
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
+from scim2_models import ResourceType, Schema, ScimProvider
 from scim2_server.memory import InMemoryStorage
 from scim2_server.testserver.application import BearerTokenApplication
 from scim2_server.testserver.cli import ThreadingWSGIServer
-from scim2_server.utils import load_default_provider
+from scim2_server.utils import (
+    load_default_resource_types,
+    load_default_schemas,
+    load_default_service_provider_config,
+)
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
+EXTENSION = "urn:contoso:2.0:User"
+
+
+def attribute(name, kind, *parts, many=False):
+    made = {"name": name, "type": kind, "multiValued": many, "required": False}
+    return made | ({"subAttributes": list(parts)} if parts else {})
+
+
+ATTRIBUTES = (
+    attribute("badge", "integer"),
+    attribute("cleared", "boolean"),
+    attribute("rate", "decimal"),
+    attribute("hired", "dateTime"),
+    attribute("seal", "binary"),
+    attribute("motto", "string"),
+    attribute("mentor", "string"),
+    attribute("skills", "string", many=True),
+    attribute("floors", "integer", many=True),
+    attribute(
+        "office", "complex", attribute("room", "string"), attribute("floor", "integer")
+    ),
+    attribute(
+        "desks",
+        "complex",
+        attribute("type", "string"),
+        attribute("number", "integer"),
+        attribute("label", "string"),
+        many=True,
+    ),
+)
+
+
+def provider_of_tests():
+    """Describe what scim2-server serves, and our extension of its Users."""
+    schema = {"id": EXTENSION, "name": "Contoso", "attributes": list(ATTRIBUTES)}
+    types = load_default_resource_types()
+    user = types["User"].model_dump()
+    user["schemaExtensions"].append({"schema": EXTENSION, "required": False})
+    types["User"] = ResourceType.model_validate(user)
+    return ScimProvider.from_discovery(
+        [*load_default_schemas().values(), Schema.model_validate(schema)],
+        types.values(),
+        config=load_default_service_provider_config(),
+    )
 
 
 class Quiet(WSGIRequestHandler):
@@ -79,7 +129,7 @@ class Noting:
         self.counts: Counter[str] = Counter()
         self.requests = []
         self.left = None
-        provider = load_default_provider()
+        provider = provider_of_tests()
         storage = (
             Journalled(self.journal, provider) if self.journal else InMemoryStorage()
         )

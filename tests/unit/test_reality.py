@@ -7,13 +7,13 @@ import runpy
 from pathlib import Path
 
 import pytest
+from tests.golden.rewrite import TOPOLOGIES
 
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.front.boundary import Exit
 from cloudforest.front.cli.app import COMMANDS
 
 REPOSITORY = Path(__file__).parents[2]
-TOPOLOGIES = sorted(each.parent for each in REPOSITORY.glob("topologies/*/tree.yaml"))
 
 
 def test_every_command_is_in_the_readme():

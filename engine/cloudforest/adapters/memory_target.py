@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from cloudforest.model.outcomes import Conflict, NotThere
-from cloudforest.model.provisioning import Change, Flat, TargetResource
+from cloudforest.model.provisioning import Change, Flat, MatchValue, TargetResource
 from cloudforest.program.attribute import comparable
 
 UNIQUE = {"User": "userName", "Group": "displayName"}
@@ -44,14 +44,14 @@ class MemoryTarget:
                 yield _reduced(id_, resource, paths)
 
     async def find(
-        self, resource_type: str, path: str, value: str, paths: Sequence[str]
+        self, resource_type: str, path: str, value: MatchValue, paths: Sequence[str]
     ) -> tuple[TargetResource, ...]:
         self.requests += 1
         return tuple(
             _reduced(id_, resource, paths)
             for id_, resource in self.held.items()
             if resource.resource_type == resource_type
-            and comparable(path, str({"id": id_, **resource.values}.get(path, "")))
+            and comparable(path, {"id": id_, **resource.values}.get(path, ""))
             == comparable(path, value)
         )
 
@@ -60,7 +60,7 @@ class MemoryTarget:
     ) -> frozenset[str]:
         self.requests += 1
         held = {
-            comparable(path, str(resource.values.get(path, "")))
+            comparable(path, resource.values.get(path, ""))
             for resource in self.held.values()
             if resource.resource_type == resource_type
         }

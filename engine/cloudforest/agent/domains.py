@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,7 +28,8 @@ _NOT_LOOKED_AT = "not looked at yet"
 OpenDirectory = Callable[[Domain, Binding], Directory]
 """Opens a domain with what is bound on this host; may raise Misconfigured."""
 
-AnswerFactory = Callable[[Domain, Directory], Answerer]
+AnswerFactory = Callable[[Mapping[str, Directory]], Answerer]
+"""Answers for the directories that are open, as they come and go, by domain."""
 
 log = structlog.get_logger()
 
@@ -42,7 +43,6 @@ class _Served:
 
     domain: Domain
     binding: Binding
-    directory: Directory | None = None
     trouble: str | None = _NOT_LOOKED_AT
     paused_until: datetime | None = None
     hinting: asyncio.Task[None] | None = None
@@ -69,7 +69,8 @@ class Domains:
         self._clock = clock
         self._bus = bus
         self._open_directory = open_directory
-        self._answer_factory = answer_factory
+        self._open: dict[str, Directory] = {}
+        self._answer = answer_factory(self._open)
         self._served: dict[str, _Served] = {}
         self._refused: dict[str, str] = {}
         self._lock = asyncio.Lock()
@@ -88,8 +89,7 @@ class Domains:
         """Close what is gone or no longer allowed; open what is new or changed."""
         allowed = self._allowed(response, bindings)
         async with self._lock:
-            for name in tuple(self._served):
-                held = self._served[name]
+            for name, held in tuple(self._served.items()):
                 if allowed.get(name) != (held.domain, held.binding):
                     await self._close(name)
             for name, (domain, binding) in allowed.items():
@@ -133,16 +133,16 @@ class Domains:
             log.warning("directory does not answer", domain=name, reason=served.trouble)
 
     async def _trouble(self, served: _Served) -> str | None:
-        domain = served.domain
         try:
-            if served.directory is None:
-                served.directory = self._open_directory(domain, served.binding)
+            directory = self._opened(served)
             async with asyncio.timeout(served.seconds()):
-                await served.directory.identify()
+                await directory.identify()
             if served.trouble is not None:
-                await self._serve(served, served.directory)
+                await self._serve(served.domain.name, served, directory)
         except CredentialRejected as error:
-            await self._pause(served)
+            # The credential is read again when it is opened again.
+            served.paused_until = self._clock() + CREDENTIAL_PAUSE
+            await self._shut(served.domain.name)
             return f"{error} The agent tries again in an hour, or when it is restarted."
         except CloudforestError as error:
             return str(error)
@@ -150,24 +150,32 @@ class Domains:
             return f"It said nothing for {served.seconds():g} seconds."
         return None
 
-    async def _serve(self, served: _Served, directory: Directory) -> None:
-        name = served.domain.name
-        answer = self._answer_factory(served.domain, directory)
-        await self._bus.listen(name, self._honest(name, answer))
+    def _opened(self, served: _Served) -> Directory:
+        if (name := served.domain.name) not in self._open:
+            self._open[name] = self._open_directory(served.domain, served.binding)
+        return self._open[name]
+
+    async def _shut(self, name: str) -> None:
+        directory = self._open.pop(name, None)
+        if directory is not None:
+            await directory.close()
+
+    async def _serve(self, name: str, served: _Served, directory: Directory) -> None:
+        await self._bus.listen(name, self._honest(name))
         away = served.trouble != _NOT_LOOKED_AT
         served.hinting = asyncio.create_task(
             keep_hinting(self._bus, name, directory, missed=away),
             name=f"hints of {name}",
         )
 
-    def _honest(self, name: str, answer: Answerer) -> Answerer:
+    def _honest(self, name: str) -> Answerer:
         """Look at the directory before its failure is told: who hears of it asks again.
 
         Then this agent takes no request that one with a living directory could answer.
         """
 
         async def answered(request: SyncRequest) -> AsyncIterator[Page]:
-            async for page in answer(request):
+            async for page in self._answer(request):
                 if page.closing is not None and page.closing.error is not None:
                     await self.check(name)
                 yield page
@@ -181,18 +189,10 @@ class Domains:
             await asyncio.gather(served.hinting, return_exceptions=True)
             served.hinting = None
 
-    async def _pause(self, served: _Served) -> None:
-        served.paused_until = self._clock() + CREDENTIAL_PAUSE
-        if served.directory is not None:
-            await served.directory.close()
-            # The credential is read again when it is opened again.
-            served.directory = None
-
     async def _close(self, name: str) -> None:
         served = self._served.pop(name)
         await self._leave(served)
-        if served.directory is not None:
-            await served.directory.close()
+        await self._shut(name)
 
     async def close(self) -> None:
         async with self._lock:

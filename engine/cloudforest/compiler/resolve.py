@@ -38,7 +38,6 @@ EFFECTS = (
     "attributesBlanked",
     "rekeys",
 )
-BUDGET = {"max": 500, "percent": 20, "base": 50, "window": "24h"}
 DEFAULT_SCENARIO = "new-hybrid-customer"
 DEFAULT_INTERVAL = "2m"
 DEFAULT_PROFILE = "generic"
@@ -191,5 +190,7 @@ def _job(tree: Tree, document: Document) -> Job:
 
 
 def _budget(written: dict[str, Any]) -> dict[str, Any]:
-    budget: dict[str, Any] = {**BUDGET, **written}
-    return {**budget, "window": seconds(budget["window"])}
+    """Return what is written; the rest are the budget's own defaults."""
+    if "window" in written:
+        return {**written, "window": seconds(written["window"])}
+    return written

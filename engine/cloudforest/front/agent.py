@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -82,8 +83,8 @@ def _service(
     def open_bound(domain: Domain, binding: Binding) -> Directory:
         return open_directory(domain, binding, os.environ)
 
-    def answer(domain: Domain, directory: Directory) -> Answerer:
-        return Answer(identity.id, {domain.name: directory}, page_bytes=PAGE_BYTES)
+    def answer(directories: Mapping[str, Directory]) -> Answerer:
+        return Answer(identity.id, directories, page_bytes=PAGE_BYTES)
 
     return AgentService(
         identity=identity,

@@ -10,14 +10,15 @@ from rich.text import Text
 
 from cloudforest.front.state import with_state
 from cloudforest.front.terminal import command, heading, out, suggest
-from cloudforest.plan.change import Change, FieldChange
+from cloudforest.plan.change import KINDS, Change, FieldChange
 from cloudforest.plan.plan import JobImpact, Plan
+from cloudforest.plan.telling import telling_fields
 from cloudforest.plan.textdiff import Run, word_diff
 from cloudforest.plan.touching import tables
 from cloudforest.plan.wording import (
     blocked_in_words,
     counts_in_words,
-    in_words,
+    field_in_words,
     items,
     total,
 )
@@ -32,7 +33,8 @@ _WIDE = 3
 
 
 def show_plan(plan: Plan, state: Path | None = None) -> None:
-    for kind, changes in groupby(plan.changes, key=lambda each: each.kind):
+    by_kind = sorted(plan.changes, key=lambda each: KINDS.index(each.kind))
+    for kind, changes in groupby(by_kind, key=lambda each: each.kind):
         heading(kind)
         for change in changes:
             _show_change(change)
@@ -74,7 +76,7 @@ def _show_touched(impact: JobImpact) -> None:
 def _show_change(change: Change) -> None:
     out.print(Text(f"{change}", style=_STYLES[change.action]))
     if change.action in {"update", "rename"}:
-        for field in change.fields:
+        for field in telling_fields(change):
             _show_field(field)
 
 
@@ -92,7 +94,7 @@ def _show_field(field: FieldChange) -> None:
         out.print(Text(f"    {field.path}: ") + text, soft_wrap=True)
     else:
         before, after = (
-            _NOTHING if value is None else in_words(value)
+            _NOTHING if value is None else field_in_words(field.path, value)
             for value in (field.before, field.after)
         )
         out.print(f"    {field.path}: {before} → {after}", markup=False, soft_wrap=True)
@@ -102,16 +104,14 @@ def _marked(run: Run) -> tuple[str, str]:
     return _MARKS[run.kind].format(run.text), _RUN_STYLES[run.kind]
 
 
-def for_state(plan: Plan, state: Path | None) -> Plan:
-    """Return the plan with commands that work on this state, for any rendering."""
-    return replace(
-        plan, impacts=tuple(_for_state(each, state) for each in plan.impacts)
-    )
+def on_state(plan: Plan, state: Path | None) -> Plan:
+    """Return the plan with commands that work on this state, for all other formats."""
+    return replace(plan, impacts=tuple(_on_state(each, state) for each in plan.impacts))
 
 
-def _for_state(impact: JobImpact, state: Path | None) -> JobImpact:
-    guards = (
-        replace(each, allow=each.allow and with_state(each.allow, state))
+def _on_state(impact: JobImpact, state: Path | None) -> JobImpact:
+    guards = tuple(
+        replace(each, allow=with_state(each.allow, state)) if each.allow else each
         for each in impact.guards
     )
-    return replace(impact, guards=tuple(guards))
+    return replace(impact, guards=guards)

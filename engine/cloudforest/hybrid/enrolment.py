@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +16,6 @@ from cloudforest.hybrid.operators import hash_of
 from cloudforest.model.enrolment import EnrolmentToken, decode_token
 from cloudforest.model.identity import AgentRecord, EnrolRequest, EnrolResponse
 from cloudforest.model.ports import IdentityStore
-from cloudforest.model.registration import Registration
 
 TOKEN_LIFETIME = timedelta(hours=1)
 
@@ -27,23 +25,6 @@ class Enrolment:
     store: IdentityStore
     authority: Authority
     clock: Clock
-
-    async def sync_agents(self, registration: Registration) -> None:
-        """Give each agent registered a record, and forget those no longer there."""
-        known = {each.name: each for each in await self.store.agents()}
-        wanted = {each.name: each for each in registration.agents}
-        gone = [known[name].id for name in known.keys() - wanted.keys()]
-        if gone:
-            await self.store.delete_agents(gone)
-        for name, agent in wanted.items():
-            if name not in known:
-                fresh = uuid.uuid4().hex
-                await self.store.save_agent(
-                    AgentRecord(id=fresh, name=name, domains=agent.domains)
-                )
-            elif known[name].domains != agent.domains:
-                served = partial(msgspec.structs.replace, domains=agent.domains)
-                await self.store.update_agent(known[name].id, served)
 
     async def issue_token(self, name: str) -> str:
         """Return a token valid once, for an hour; it replaces an earlier one."""

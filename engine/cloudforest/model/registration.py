@@ -184,10 +184,10 @@ class Mapping(Value, frozen=True):
 class Budget(Value, frozen=True):
     """At most `min(max, ceil(percent of max(managed, base)))` in `window` seconds."""
 
-    max: int
-    percent: float
-    base: int
-    window: int
+    max: int = 500
+    percent: float = 20.0
+    base: int = 50
+    window: int = 86400
 
 
 class Job(Value, frozen=True):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import jinja2
 
 from cloudforest.plan.plan import Plan
+from cloudforest.plan.telling import telling_fields
 from cloudforest.plan.textdiff import word_diff
 from cloudforest.plan.touching import tables
 from cloudforest.plan.wording import (
     blocked_in_words,
     counts_in_words,
-    in_words,
+    field_in_words,
     items,
     total,
 )
@@ -26,7 +27,7 @@ del, ins, pre span { text-decoration: none; display: block; white-space: pre-wra
 b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem }
 </style>
 <h1 {%- if plan.blocked %} class="blocked"{% endif %}>
-{% if plan.blocked %}BLOCKED by a guard; {% endif %}{{ total(plan) }}</h1>
+{{ "Blocked by a guard; " if plan.blocked }}{{ total(plan) }}</h1>
 <ul>
 {% for impact in plan.impacts %}
 <li><b>{{ impact.job }}</b>: {{ counts(impact) }}
@@ -52,7 +53,7 @@ b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem 
 </ul>
 {% for change in plan.changes %}
 <details open><summary><code>{{ change }}</code></summary><pre>
-{%- for field in change.fields %}
+{%- for field in fields(change) %}
 {%- set before, after, lists, runs =
   field.before, field.after, items(field), word_diff(field) %}
 {%- if lists is not none %}
@@ -66,8 +67,10 @@ b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem 
 {%- endfor %}</span>
 {%- endfor %}
 {%- else %}
-{%- if before is not none %}<del>- {{ field.path }}: {{ text(before) }}</del>{% endif %}
-{%- if after is not none %}<ins>+ {{ field.path }}: {{ text(after) }}</ins>{% endif %}
+{%- if before is not none %}
+{#- #}<del>- {{ field.path }}: {{ text(field.path, before) }}</del>{% endif %}
+{%- if after is not none %}
+{#- #}<ins>+ {{ field.path }}: {{ text(field.path, after) }}</ins>{% endif %}
 {%- endif %}
 {%- endfor %}
 </pre></details>
@@ -85,8 +88,9 @@ def render_html(plan: Plan) -> str:
         total=total,
         counts=counts_in_words,
         tables=tables,
+        fields=telling_fields,
         blocked=blocked_in_words,
-        text=in_words,
+        text=field_in_words,
         items=items,
         word_diff=word_diff,
     )

@@ -9,11 +9,12 @@ from typing import Any
 
 from cloudforest.plan.change import Change, FieldChange
 from cloudforest.plan.plan import JobImpact, Plan
+from cloudforest.plan.telling import telling_fields
 from cloudforest.plan.touching import Table, tables
 from cloudforest.plan.wording import (
     blocked_in_words,
     counts_in_words,
-    in_words,
+    field_in_words,
     items,
     total,
 )
@@ -107,7 +108,7 @@ def _table(table: Table) -> Iterator[str]:
 
 def _change(change: Change) -> Iterator[str]:
     yield f"\n<details><summary><code>{escape(str(change))}</code></summary>\n"
-    lines = [line for field in change.fields for line in _field(field)]
+    lines = [line for field in telling_fields(change) for line in _field(field)]
     fence = "`" * max(3, 1 + _longest_run("`", lines))
     yield from (f"{fence}diff", *lines, fence, "</details>")
 
@@ -127,7 +128,7 @@ def _field(field: FieldChange) -> Iterator[str]:
 
 def _lines(sign: str, path: str, value: Any) -> Iterator[str]:
     """Give each line of a text the sign: without one it would seem unchanged."""
-    first, *others = in_words(value).splitlines() or [""]
+    first, *others = field_in_words(path, value).splitlines() or [""]
     yield f"{sign} {path}: {first}"
     yield from (f"{sign}   {line}" for line in others)
 

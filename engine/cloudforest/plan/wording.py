@@ -45,6 +45,9 @@ _PLANNED = {
     "staged": "{} staged",
 }
 
+_DURATIONS = {"interval", "window", "logRetention"}
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
 
 def total(plan: Plan) -> str:
     """Return the one line that sums a plan's changes up."""
@@ -61,9 +64,11 @@ def counts_in_words(impact: JobImpact) -> str:
     parts = [
         text.format(numbers[key]) for key, text in _PLANNED.items() if numbers[key]
     ]
-    seen = f"{impact.counts.in_scope} of {impact.counts.read} objects in scope"
+    read, scope = impact.counts.read, impact.counts.in_scope
+    # A cycle that reads changes only does not read all who are in scope.
+    seen = f"{scope} of {read}" if read >= scope else f"{scope}"
     work = ", ".join(parts) or "nothing to do"
-    return f"{seen}; {work}; {impact.requests} requests"
+    return f"{seen} objects in scope; {work}; {impact.requests} requests"
 
 
 def blocked_in_words(guard: Guard) -> str:
@@ -85,6 +90,14 @@ def items(field: FieldChange) -> tuple[list[str], list[str]] | None:
         return None
     gone, new = gone_and_new(before or [], after or [])
     return [in_words(each) for each in gone], [in_words(each) for each in new]
+
+
+def field_in_words(path: str, value: Any) -> str:
+    """Return a field's value; a duration as the documents write it: `2m`."""
+    if path.rsplit(".", 1)[-1] in _DURATIONS and isinstance(value, int):
+        size, unit = next(each for each in _UNITS if value % each[0] == 0)
+        return f"{value // size}{unit}"
+    return in_words(value)
 
 
 def in_words(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from cloudforest.base.canonical import digest
 from cloudforest.model.program import AttributeProgram, JobProgram, ObjectType, Rule
@@ -12,6 +13,7 @@ from cloudforest.model.provisioning import SourceRow
 from cloudforest.program.attribute import Desired, compile_program
 from cloudforest.program.expressions.evaluate import NOWHERE, Setting
 from cloudforest.program.expressions.facts import UNIQUE, impure_functions, uses
+from cloudforest.program.resource import parse_path
 
 ACTIVE = "active"
 """What is false for who may not come in (RFC 7643, 4.1.1)."""
@@ -48,7 +50,7 @@ class Mapper:
         """Whether a resource can be disabled: a User always has `active`."""
         return self.resource_type == "User" or ACTIVE in self.paths
 
-    @property
+    @cached_property
     def paths(self) -> tuple[str, ...]:
         return tuple(
             rule.target
@@ -57,13 +59,22 @@ class Mapper:
         )
 
     @property
+    def wholes(self) -> tuple[str, ...]:
+        """Return the attributes of which a part is written if there is nothing else."""
+        adding = (
+            r.target for r in self.program.rules if r.flow_type == "AttributeAddOnly"
+        )
+        found = {path: parse_path(path).whole for path in adding}
+        return tuple(sorted({each for path, each in found.items() if each != path}))
+
+    @property
     def compared(self) -> tuple[str, ...]:
         """Return the paths to read of a resource that is compared with ours.
 
         Who was deprovisioned has a false `active`, whatever is mapped.
         """
         also = self.has_active and ACTIVE not in self.paths
-        return (*self.paths, *[ACTIVE] * also)
+        return (*self.paths, *self.wholes, *[ACTIVE] * also)
 
 
 def _mapper(program: AttributeProgram, setting: Setting) -> Mapper:

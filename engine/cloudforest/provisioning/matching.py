@@ -8,7 +8,13 @@ from typing import Any
 
 from cloudforest.base.errors import Rejected
 from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import HELD_BY_STAGE, Flat, TargetResource
+from cloudforest.model.provisioning import (
+    HELD_BY_STAGE,
+    Flat,
+    MatchValue,
+    TargetResource,
+)
+from cloudforest.program.attribute import comparable
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.run import Run
 
@@ -54,19 +60,20 @@ def lone(resources: Sequence[TargetResource]) -> Match:
     return resources[0] if resources else None
 
 
-def _key(wanted: Wanted, path: str) -> str | None:
-    value: Any = wanted.values.get(path)
-    return value if isinstance(value, str) and value else None
+def sought(values: Flat, path: str) -> MatchValue | None:
+    """Return what to look for at the path, if there is something."""
+    value: Any = values.get(path)
+    return value if isinstance(value, MatchValue) and value != "" else None
 
 
 async def look_up(run: Run, mapper: Mapper, values: Flat) -> Match:
     """Ask the target by each matching rule in order; the first that finds decides."""
     for rule in mapper.matching:
-        key = _key(Wanted("", values), rule.target)
-        if key is None:
+        value = sought(values, rule.target)
+        if value is None:
             continue
         found = await run.target.find(
-            mapper.resource_type, rule.target, key, mapper.paths
+            mapper.resource_type, rule.target, value, mapper.compared
         )
         if found:
             return lone(found)
@@ -189,16 +196,20 @@ class Matcher:
         matches: dict[str, Match] = {}
         left = list(wanted)
         for rule in mapper.matching:
-            keys = {each.id: _key(each, rule.target) for each in left}
+            values = {
+                each.id: value
+                for each in left
+                if (value := sought(each.values, rule.target)) is not None
+            }
             found = await self.run.store.matches(
                 self.run.picture,
                 mapper.resource_type,
                 rule.target,
-                [key for key in keys.values() if key is not None],
+                list(values.values()),
             )
-            for each in left:
-                key = keys[each.id]
-                if key is not None and key in found:
-                    matches[each.id] = lone(found[key])
+            for id_, value in values.items():
+                key = comparable(rule.target, value)
+                if key in found:
+                    matches[id_] = lone(found[key])
             left = [each for each in left if each.id not in matches]
         return matches | dict.fromkeys(each.id for each in left)

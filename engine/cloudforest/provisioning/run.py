@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured
@@ -15,11 +16,17 @@ from cloudforest.model.program import JobProgram
 from cloudforest.model.provisioning import Attempts, Counts, TargetJobs
 from cloudforest.model.registration import Job, Profile, Registration
 
-Progress = Callable[[str, int], None]
-"""Told the phase (import, evaluate, export) and how many objects it has seen."""
+
+class Progress(Protocol):
+    def __call__(self, phase: str, done: int, total: int | None = None, /) -> None:
+        """Hear the phase (import, evaluate, count, export) and how far it is.
+
+        So many objects are done, of so many where that is known.
+        """
+        ...
 
 
-def silent(_phase: str, _number: int) -> None:
+def silent(_phase: str, _done: int, _total: int | None = None, /) -> None:
     """Report no progress."""
 
 

@@ -42,9 +42,9 @@ async def _held(
             await matcher.picture(mapper)
         else:
             given = await run.store.matches(run.picture, kind, path, values)
-            return {comparable(path, each) for each in (*there, *given)}
+            return {comparable(path, each) for each in there} | given.keys()
     found = await run.store.matches(run.picture, kind, path, values)
-    return {comparable(path, each) for each in found}
+    return set(found)
 
 
 def _free(path: str, candidates: Iterable[str], held: set[str]) -> str | None:

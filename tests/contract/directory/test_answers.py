@@ -157,6 +157,26 @@ async def test_a_unit_that_took_the_name_of_another_is_refused(lab: Lab):
     assert "--reset Full" in (closing.error or "")
 
 
+async def test_several_units_one_of_a_single_level_and_an_exception(lab: Lab):
+    below, above = f"OU=Below,{GONE}", f"OU=Inner,{TEAM}"
+    for unit in (below, above, f"OU=Deep,{above}"):
+        lab.contoso.samba.add(f"dn: {unit}\nobjectClass: organizationalUnit")
+    expected = {lab.add("subtree"), lab.add("level", GONE), lab.add("inner", above)}
+    lab.add("too-deep", below)
+    lab.add("aside", LAB)
+    lab.add("excepted", f"OU=Deep,{above}")
+    lab.scope = ScopeProgram(
+        types=("user",),
+        organizational_units=(TEAM,),
+        one_level=(GONE,),
+        excepted=(f"OU=Deep,{above}",),
+    )
+
+    records = await lab.changes()
+
+    assert {each.id for each in records if isinstance(each, InScope)} == expected
+
+
 async def test_who_enters_and_leaves_a_scoping_group_is_known_from_its_members(
     lab: Lab,
 ):

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from tests.servers.mail import PASSWORD, USERNAME
 
 from cloudforest.adapters.mail.smtp import SECONDS, SmtpMailer
+from cloudforest.adapters.store.agents import save_agent
 from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.adapters.store.migrate import migrate
@@ -233,17 +234,16 @@ async def test_one_that_nobody_may_get_holds_up_no_other(world):
 
 
 async def test_a_silent_agent_is_told_by_whoever_serves_and_its_return_forgotten(world):
-    identities = SqlIdentityStore(world.database)
     record = AgentRecord(
         id="1", name="sync01", domains=("contoso.com",), last_bootstrap=NOON
     )
-    await identities.save_agent(record)
+    await world.database.run(lambda connection: save_agent(connection, record))
     async with serving(world):
         world.clock.now += HOUR + MINUTE
         world.notices.after_cycle()
         await until(world.notices.store.told)
         back = msgspec.structs.replace(record, last_bootstrap=world.clock.now)
-        await identities.save_agent(back)
+        await world.database.run(lambda connection: save_agent(connection, back))
         world.notices.after_cycle()
         await until(world.has_forgotten)
     assert world.subjects == ["[cloudforest contoso] Agent sync01 is inactive"]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cloudforest.adapters.store.agents import save_agent
 from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.model.identity import AgentRecord, Operator
@@ -23,28 +24,14 @@ def record(agent: str, **fields: object) -> AgentRecord:
     return AgentRecord(id=agent, name=f"name-{agent}", domains=("c.test",), **fields)
 
 
-async def test_a_saved_agent_replaces_the_one_with_its_id(store):
-    await store.save_agent(record("1"))
-    changed = record("1", version="0.1.0", last_bootstrap=NOW)
-    await store.save_agent(changed)
-    assert await store.agents() == [changed]
-
-
-async def test_a_change_is_made_to_what_is_stored_now(store):
-    await store.save_agent(record("1"))
-    changed = record("1", version="0.2.0")
+async def test_a_change_is_made_to_what_is_stored_now(
+    database: Database, store: SqlIdentityStore
+):
+    await database.run(lambda connection: save_agent(connection, record("1")))
+    changed = record("1", version="0.2.0", last_bootstrap=NOW)
     assert await store.update_agent("1", lambda _: changed) == changed
     assert await store.agents() == [changed]
     assert await store.update_agent("2", lambda held: held) is None
-
-
-async def test_a_deleted_agent_takes_its_token_along(store):
-    await store.save_agent(record("1"))
-    await store.save_agent(record("2"))
-    await store.save_token("hash", "1", NOW + HOUR)
-    await store.delete_agents(["1"])
-    assert await store.agents() == [record("2")]
-    assert await store.redeem_token("hash", NOW) is None
 
 
 async def test_a_token_is_good_once(store):

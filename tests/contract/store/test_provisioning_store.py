@@ -304,13 +304,26 @@ async def test_a_picture_is_searched_as_a_target_would_be(store: ProvisioningSto
     found = await store.matches("t/j", "User", "externalId", exact)
     assert found == {"Id": (other,), "x" * 500: (anna,)}
 
-    found = await store.matches("t/j", "User", "userName", ["anna", "bob"])
+    found = await store.matches("t/j", "User", "userName", ["Anna", "bob"])
 
     assert found == {"anna": (anna, other)}
     assert await store.matches("t/j", "User", "title", ["x"]) == {}
     assert await store.matches("t/k", "User", "userName", ["anna"]) == {}
     await store.clear_snapshot("t/j")
     assert await store.matches("t/j", "User", "userName", ["anna"]) == {}
+
+
+async def test_a_picture_is_searched_by_numbers_and_truth_values(
+    store: ProvisioningStore,
+):
+    seven = TargetResource(id="1", values={"badge": 7, "cleared": False})
+    half = TargetResource(id="2", values={"badge": 0.5, "cleared": True})
+    await store.save_snapshot("t/j", "User", [seven, half], ["badge", "cleared"])
+
+    by_badge = await store.matches("t/j", "User", "badge", [7.0, 0.5, 70])
+    assert by_badge == {"7": (seven,), "0.5": (half,)}
+    by_truth = await store.matches("t/j", "User", "cleared", [False])
+    assert by_truth == {"false": (seven,)}
 
 
 async def test_a_cycle_that_was_cut_short_is_closed_by_the_next(
@@ -349,10 +362,13 @@ async def test_a_scratch_job_leaves_the_real_one_alone(store: ProvisioningStore)
     await store.drop_job("plan")
     assert await store.sources("plan", "t", "", 9) == []
     await store.copy_job("j", "plan:x")
+    await store.copy_job("new", "plan:new")
+    await store.add_inquiries("plan:new", ["a"])
     await store.save_snapshot(
         "p", "User", [TargetResource(id="1", values={"a": "b"})], ["a"]
     )
     await store.drop_scratch()
     assert await store.sources("plan:x", "t", "", 9) == []
+    assert await store.inquiries("plan:new", 9) == []
     assert await store.matches("p", "User", "a", ["b"]) == {}
     assert [row.id for row in await store.sources("j", "t", "", 9)] == ["a", "g"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.adapters.store.registration import SqlRegistrationStore
 from cloudforest.base.errors import Stale
 from cloudforest.model.registration import Agent, Registration, Tenant
@@ -42,3 +44,34 @@ async def test_a_stale_base_is_refused_and_changes_nothing(store):
     with pytest.raises(Stale, match=r"revision 1.*against 0"):
         await store.register(tree("b"), base=0, operator="bob", now=NOW)
     assert await store.registration() == (1, tree("a"))
+
+
+async def test_an_agent_has_a_record_for_as_long_as_it_is_registered(database, store):
+    identities = SqlIdentityStore(database)
+    await store.register(tree("a", "b"), base=0, operator="ann", now=NOW)
+    a, b = await identities.agents()
+    assert (a.name, a.domains, a.certificate) == ("a", (), None)
+    await identities.save_token("hash", b.id, NOW + timedelta(hours=1))
+
+    await store.register(tree("a", "c"), base=1, operator="ann", now=NOW)
+
+    kept, new = await identities.agents()
+    assert (kept, new.name) == (a, "c")
+    assert new.id not in {a.id, b.id}
+    assert await identities.redeem_token("hash", NOW) is None
+
+
+async def test_other_domains_keep_an_agents_id_and_certificate(database, store):
+    identities = SqlIdentityStore(database)
+    await store.register(tree("a"), base=0, operator="ann", now=NOW)
+    [made] = await identities.agents()
+    enrolled = replace(made, certificate="PEM")
+    await identities.update_agent(made.id, lambda _: enrolled)
+    wanted = tree("a")
+    served = replace(wanted.agents[0], domains=("lab.test",))
+
+    await store.register(
+        replace(wanted, agents=(served,)), base=1, operator="ann", now=NOW
+    )
+
+    assert await identities.agents() == [replace(enrolled, domains=("lab.test",))]

@@ -18,7 +18,6 @@ from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
 from cloudforest.adapters.store.registration import SqlRegistrationStore
 from cloudforest.adapters.store.renames import HISTORY, PICTURE, tables_with
 from cloudforest.base.errors import Stale
-from cloudforest.model.identity import AgentRecord
 from cloudforest.model.provisioning import Cycle, LogEntry, LogQuery, Outcome
 from cloudforest.model.registration import (
     Agent,
@@ -252,15 +251,13 @@ async def test_an_agent_keeps_its_id_and_its_certificate(
     database: Database, registrations: SqlRegistrationStore
 ):
     store = SqlIdentityStore(database)
-    record = AgentRecord(
-        id="1", name="sync01", domains=("contoso.com",), certificate="PEM"
-    )
-    await store.save_agent(record)
-    await store.save_agent(replace(record, id="2", name="berlin", certificate="OLD"))
+    [made] = await store.agents()
+    enrolled = replace(made, certificate="PEM")
+    await store.update_agent(made.id, lambda _: enrolled)
     await register(registrations, RENAMED)
-    assert await store.agents() == [replace(record, name="berlin")]
-    found = await store.update_agent("1", lambda held: held)
-    assert found == replace(record, name="berlin")
+    assert await store.agents() == [replace(enrolled, name="berlin")]
+    found = await store.update_agent(made.id, lambda held: held)
+    assert found == replace(enrolled, name="berlin")
 
 
 async def test_a_registration_that_is_refused_renames_nothing(

@@ -66,9 +66,9 @@ async def evaluated(
 
 async def due(store: ProvisioningStore, digest: str = "d", job: str = "j") -> str:
     """Begin an evaluation; return the rows that it has to look at."""
-    present, settled = await store.begin_evaluation(job, "t", digest)
+    present, settled, number = await store.begin_evaluation(job, "t", digest)
     rows = await store.sources(job, "t", "", 99, settled=digest)
-    assert len(rows) == present - settled
+    assert number == len(rows) >= present - settled
     return "".join(each.id for each in rows)
 
 
@@ -97,7 +97,7 @@ async def test_who_needs_nothing_is_settled_until_it_changes(store: Provisioning
     assert await due(store) == "abcd"
     await evaluated(store, "abcd")
     assert await due(store) == ""
-    assert await store.begin_evaluation("j", "t", "d") == (4, 4)
+    assert await store.begin_evaluation("j", "t", "d") == (4, 4, 0)
 
     await imported(store, found("a", dept=True), found("b", title="Head"))
     await imported(store, found("c", dn="CN=c,OU=Moved"))

@@ -26,6 +26,15 @@ def server(request):
 
 
 @pytest.fixture
+async def scim2_target(scim_server):
+    """A target that is not ours, whose Users have an extension of its own."""
+    server = scim_server()
+    client = client_of(server.url, server.token)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
 async def target(server):
     client = client_of(server.url, server.token)
     yield client

@@ -128,12 +128,14 @@ class Lab:
 
     # --- the job ---------------------------------------------------------------------
 
-    def declare(self, scope: str = "", mapping: str = "", more: str = "") -> None:
-        """Register the job; a scope is YAML on one line without braces."""
+    def declare(
+        self, scope: str = "", mapping: str = "", more: str = "", target: str = ""
+    ) -> None:
+        """Register the job; a scope, and more of a target, is YAML on one line."""
         write_tree(
             self.tree,
             source=self.service.source,
-            target=scim_target(self.target.url),
+            target=scim_target(self.target.url) + target,
             scope=scope or f"organizationalUnits: ['{self.unit}']",
             mapping=mapping or "extends: ad-user-to-scim",
             more=f"{IDLE}\n{more}",

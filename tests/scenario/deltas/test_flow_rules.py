@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import MANAGER, change, patch
+from tests.scenario.deltas.sent import MANAGER, change, new, patch
 
 MAPPING = """\
 extends: ad-user-to-scim
@@ -67,4 +67,79 @@ def test_paths_and_flow_rules_reach_the_target_as_they_are_written(lab: Lab) -> 
         patch("User", "anna", change("title", "HEAD"), change("userType", "staff"))
     ]
     assert lab.users()["anna"]["nickName"] == drawn
+    lab.settled()
+
+
+ADDING = """\
+extends: ad-user-to-scim
+attributeMappings:
+  roles: {source: '[otherTelephone]', flowType: MultiValueAddOnly}
+  locale: {constant: de-DE}
+  userType: {source: '[employeeID]', defaultValue: Guest}
+  nickName: {source: '[info]', flowType: ObjectAddOnly}
+  title: {source: '[title]', flowType: ValueAddOnly}
+  timezone: {source: '[comment]', flowType: ValueAddOnly}
+  'addresses[type eq "work"].locality': {source: '[l]', flowType: AttributeAddOnly}
+  'ims[type eq "xmpp"].value': {source: '[ipPhone]', flowType: AttributeAddOnly}
+  enterprise:manager: {source: '[manager]', exportMissingReferences: true}
+"""
+
+
+def test_who_is_adopted_keeps_what_is_only_added_and_gets_no_default(lab: Lab) -> None:
+    lab.declare(mapping=ADDING)
+    theirs = {
+        **STRANGER,
+        "userName": f"anna@{lab.name}.contoso.com",
+        "title": "Theirs",
+        "roles": [{"value": "theirs"}],
+        "addresses": [{"type": "home", "locality": "Rom"}],
+        "displayName": "Theirs",
+        "preferredLanguage": "it",
+    }
+    _, resource = lab.target.request("POST", "/Users", theirs)
+    anna = lab.person(
+        "anna",
+        otherTelephone=["ours"],
+        info="nick",
+        title="Ours",
+        comment="UTC",
+        l="Bonn",
+        ipPhone="anna@im",
+    )
+
+    lab.cycle()
+
+    held = lab.users()["anna"]
+    assert (lab.last["counts"]["adopt"], held["id"]) == (1, resource["id"])
+    assert sorted(each["value"] for each in held["roles"]) == ["ours", "theirs"]
+    assert (held["title"], held["timezone"]) == ("Theirs", "UTC")
+    assert "nickName" not in held
+    assert "userType" not in held
+    assert [each["type"] for each in held["addresses"]] == ["home"]
+    assert held["ims"] == [{"type": "xmpp", "value": "anna@im"}]
+    assert (held["locale"], held["displayName"]) == ("de-DE", "Anna")
+    assert held["preferredLanguage"] == "it"
+    lab.settled()
+    lab.modify(anna, otherTelephone=["more"])
+    assert lab.cycle() == [patch("User", "anna", new("roles", [{"value": "more"}]))]
+    lab.modify(anna, otherTelephone=[])
+    assert lab.cycle() == []
+    assert len(lab.users()["anna"]["roles"]) == 3
+
+
+def test_a_manager_without_a_resource_is_named_until_there_is_one(lab: Lab) -> None:
+    lab.declare(scope=lab.staff, mapping=ADDING)
+    boss = lab.person("boss")
+    lab.person("anna", manager=boss, employeeType="staff")
+    lab.cycle()
+
+    def manager() -> str:
+        extension = lab.users()["anna"][MANAGER.rpartition(":")[0]]
+        return str(extension["manager"]["value"])
+
+    assert manager() == lab.guid(boss)
+    lab.settled()
+    lab.modify(boss, employeeType=["staff"])
+    lab.cycle()
+    assert manager() == lab.users()["boss"]["id"]
     lab.settled()

@@ -102,6 +102,20 @@ def test_a_number_of_entries_proves_only_what_comes_before_it(file: Path):
     assert build(file).complete
 
 
+def test_a_file_of_two_exports_has_the_entries_of_both(file: Path):
+    first = TWO + "# numEntries: 2\n\n"
+    second = entry("CN=Bob,DC=y", uuid.uuid4())
+    file.write_text(first + second + "# numEntries: 1\n")
+    assert build(file).complete
+
+    file.write_text(first + second)
+    assert not build(file).complete
+
+    file.write_text(first + second + "# numEntries: 2\n")
+    with pytest.raises(Rejected, match="holds 4 entries, and it holds 3"):
+        build(file)
+
+
 @pytest.mark.parametrize(
     ("twin", "what"),
     [

@@ -100,8 +100,12 @@ class Domain:
                 yield each
 
     async def read(
-        self, lookups: Sequence[Lookup], attributes: Sequence[str]
+        self,
+        lookups: Sequence[Lookup],
+        attributes: Sequence[str],
+        kind: ObjectType | None = None,
     ) -> AsyncIterator[Entry]:
+        del kind
         self.read_attributes |= set(attributes)
         self.reread_attributes = set(attributes)
         wanted = {each.value for each in lookups}

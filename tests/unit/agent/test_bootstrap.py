@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from cloudforest.base.errors import CredentialRejected, Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.identity import BootstrapResponse, BusAccess
 from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
+from cloudforest.model.ports import Directory
 from cloudforest.model.program import ScopeProgram
 from cloudforest.model.registration import (
     ActiveDirectory,
@@ -69,6 +70,7 @@ class Host:
     watching: int = 0
     changed: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
     opened: list[str] = field(default_factory=list)
+    directories: Mapping[str, Directory] = field(default_factory=dict)
     id: str = "a1"
 
     def assertion(self, now: datetime) -> str:
@@ -129,7 +131,9 @@ class Host:
 
     async def close(self) -> None: ...
 
-    def answers(self, _domain: Domain, _directory: object):
+    def answers(self, directories: Mapping[str, Directory]):
+        self.directories = directories
+
         async def answer(request: SyncRequest) -> AsyncIterator[Page]:
             yield Page(
                 agent=self.id,
@@ -315,6 +319,8 @@ async def test_a_refused_password_is_not_tried_again_for_an_hour():
         bootstraps = host.bootstraps + 5
         await until(lambda: host.bootstraps > bootstraps)
         assert host.binds == 1
+        # Nor by a job of another domain.
+        assert dict(host.directories) == {}
         host.password_wrong = False
         host.clock.now += timedelta(minutes=59)
         await asyncio.sleep(0.1)
@@ -323,6 +329,7 @@ async def test_a_refused_password_is_not_tried_again_for_an_hour():
         await until(lambda: bus.hears("lab.test"))
         # The credential was read again.
         assert len(host.opened) == 2
+        assert dict(host.directories) == {"lab.test": host}
 
 
 async def test_a_refused_password_is_tried_again_when_the_configuration_changes():

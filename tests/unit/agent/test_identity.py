@@ -1,29 +1,23 @@
 from __future__ import annotations
 
 import stat
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from tests.unit.agent.test_bootstrap import Host, running, until
-from tests.unit.hybrid.conftest import Hybrid, MemoryStore, tree
+from tests.unit.hybrid.conftest import NOW, Hybrid, with_an_agent
 from tests.unit.hybrid.test_enrolment import signing_request
 
 from cloudforest.agent.identity import enrol, load_identity
 from cloudforest.agent.state import agent_folder
-from cloudforest.base.clock import ManualClock
 from cloudforest.base.errors import Misconfigured, Refused, Rejected, Unauthenticated
 from cloudforest.hybrid.authority import new_authority, pem_of
 from cloudforest.model.identity import BootstrapRequest
 
-NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-
 
 @pytest.fixture
-async def hybrid():
-    made = Hybrid(MemoryStore(), ManualClock(NOW), new_authority(NOW))
-    made.store.registered = tree(sync01=("contoso.test",))
-    await made.enrolment.sync_agents(made.store.registered)
-    return made
+def hybrid():
+    return with_an_agent()
 
 
 async def test_an_enrolled_agent_proves_itself_after_a_restart(hybrid, tmp_path):

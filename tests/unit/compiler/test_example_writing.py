@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 import typer
 from tests.unit.compiler.trees import compiled, registered
@@ -48,11 +50,20 @@ ADA = Shown(
         "memberOf": {"count": 1, "first": ["cn=cloud,DC=contoso,DC=com"]},
     },
     "[redacted]",
+    datetime(2026, 11, 23, 8, tzinfo=UTC),
 )
 
 
-def written(folder, **replaced: tuple[str, ...]) -> str:
-    program = registered(folder, more=STAFF).programs["staff"]
+TIMED = STAFF.replace(
+    "sensitive: true}}",
+    "sensitive: true},"
+    " locale: {source: 'RandomString(8, 1, 1, 1, 1)', flowType: ObjectAddOnly},"
+    " userType: {source: '\"since \" & CStr(Now())', flowType: ObjectAddOnly}}",
+)
+
+
+def written(folder, more: str = STAFF, **replaced: tuple[str, ...]) -> str:
+    program = registered(folder, more=more).programs["staff"]
     subject = subject_shown(ADA, program.scope, replaced)
     mapping = next(each for each in program.mappings if each.source == "user")
     return example_text(subject, mapping, program.scope, Names("ada", "staff"))
@@ -65,6 +76,7 @@ def test_what_is_written_holds(tmp_path):
     assert f"externalId: {ANCHOR}" in text.replace('"', "")
     assert "Dr" not in text
     assert "redacted" not in text
+    assert "now:" not in text
     assert "title: Prof" in text
     assert compiled(tmp_path, more=STAFF, ada=text).diagnostics == ()
 
@@ -76,6 +88,14 @@ def test_a_filter_whose_attributes_stay_at_the_agent_leaves_the_scope_a_comment(
     assert "\n# scope: staff   # filters.user" in text
     assert "title" not in text
     assert compiled(tmp_path, more=STAFF, ada=text).diagnostics == ()
+
+
+def test_where_the_mapping_tells_the_time_the_example_says_what_it_is(tmp_path):
+    text = written(tmp_path, TIMED, employeetype=("staff",))
+    assert "now: 2026-11-23T08:00:00Z" in text.replace('"', "")
+    assert "since 11/23/2026 8:00:00 AM" in text
+    assert "locale" not in text
+    assert compiled(tmp_path, more=TIMED, ada=text).diagnostics == ()
 
 
 def test_replacements_are_pairs_and_may_come_again():

@@ -188,3 +188,13 @@ def test_a_day_that_no_calendar_has_is_told(tmp_path):
     text = IN_2027.replace("object:\n", "now: 2027-02-30T08:00:00Z\nobject:\n", 1)
     (only,) = compiled(tmp_path, more=DATED + text).diagnostics
     assert (only.id, "2027-02-30" in only.message) == ("wrong-format", True)
+
+
+def test_what_is_drawn_anew_is_no_part_of_an_example(tmp_path):
+    drawn = DATED.replace("'Left(CStr(Now()), 9)'", "Guid()")
+    without = ADA.replace('  title: "-"\n', "")
+    assert compiled(tmp_path, more=drawn + without).diagnostics == ()
+    (only,) = compiled(tmp_path, more=drawn + ADA).diagnostics
+    assert (only.id, "drawn anew" in only.message) == ("example-differs", True)
+    assert only.place is not None
+    assert ADA.splitlines()[-1] in (drawn + ADA).splitlines()[only.place.line - 1 :]

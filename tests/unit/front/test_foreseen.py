@@ -477,7 +477,7 @@ async def test_all_renderings_say_whom_it_touches_before_what_changes(
     unnamed = await place.planned(registered, changed, named=False)
     state = Path("other state")
     bare = await place.planned(registered, changed, named=True)
-    plan = planned.for_state(bare, state)
+    plan = planned.on_state(bare, state)
     assert unnamed.impact_digest == plan.impact_digest
 
     planned.show_plan(bare, state)

@@ -299,6 +299,10 @@ def with_row(target: str, text: str, *, to: str = "User", **members: object):
             with_row("title", "[title]", exportMissingReferences=True),
             "it is not a single reference",
         ),
+        (
+            with_row("emails", "[proxyAddresses]", matchingPriority=2),
+            "emails matchingPriority.*has several values",
+        ),
     ],
 )
 def test_what_validation_refuses_is_a_comment_with_the_reason(schema, reason):

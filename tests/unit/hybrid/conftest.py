@@ -49,18 +49,11 @@ class MemoryStore:
     async def agents(self):
         return list(self.records.values())
 
-    async def save_agent(self, agent):
-        self.records[agent.id] = agent
-
     async def update_agent(self, agent, change):
         if agent not in self.records:
             return None
         self.records[agent] = change(self.records[agent])
         return self.records[agent]
-
-    async def delete_agents(self, ids):
-        for each in ids:
-            del self.records[each]
 
     async def save_token(self, token_hash, agent, expires):
         kept = {k: v for k, v in self.tokens.items() if v[0] != agent}
@@ -139,9 +132,12 @@ def tree(**agents: tuple[str, ...]) -> Registration:
     )
 
 
+def with_an_agent() -> Hybrid:
+    record = AgentRecord(id="a1", name="sync01", domains=("contoso.test",))
+    store = MemoryStore(tree(sync01=record.domains), {record.id: record})
+    return Hybrid(store, ManualClock(NOW), new_authority(NOW))
+
+
 @pytest.fixture
-async def hybrid() -> Hybrid:
-    made = Hybrid(MemoryStore(), ManualClock(NOW), new_authority(NOW))
-    made.store.registered = tree(sync01=("contoso.test",))
-    await made.enrolment.sync_agents(made.store.registered)
-    return made
+def hybrid() -> Hybrid:
+    return with_an_agent()

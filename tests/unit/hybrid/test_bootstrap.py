@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.unit.hybrid.conftest import NOW, tree
+from tests.unit.hybrid.conftest import NOW
 from tests.unit.hybrid.test_enrolment import only_record, signing_request
 
 from cloudforest.base.errors import Refused, Unauthenticated
@@ -130,7 +130,7 @@ async def test_an_expired_certificate_is_refused(hybrid):
 
 async def test_a_removed_agent_is_refused(hybrid):
     held = await enrolled(hybrid)
-    await hybrid.enrolment.sync_agents(tree())
+    hybrid.store.records.clear()
     with pytest.raises(Refused):
         await hybrid.bootstrap.bootstrap(asserted(*held))
 

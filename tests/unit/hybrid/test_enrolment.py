@@ -6,7 +6,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.unit.hybrid.conftest import tree
 
 from cloudforest.base.errors import Refused, Rejected, Unauthenticated
 from cloudforest.model.enrolment import decode_token
@@ -24,24 +23,6 @@ def signing_request(key=None, name="whoever") -> str:
 async def only_record(hybrid):
     (record,) = await hybrid.store.agents()
     return record
-
-
-async def test_a_registered_agent_has_a_record_without_certificate(hybrid):
-    record = await only_record(hybrid)
-    assert (record.name, record.domains) == ("sync01", ("contoso.test",))
-    assert record.certificate is None
-
-
-async def test_other_domains_keep_the_agents_id(hybrid):
-    before = await only_record(hybrid)
-    await hybrid.enrolment.sync_agents(tree(sync01=("lab.test",)))
-    after = await only_record(hybrid)
-    assert (after.id, after.domains) == (before.id, ("lab.test",))
-
-
-async def test_a_removed_agent_loses_its_record(hybrid):
-    await hybrid.enrolment.sync_agents(tree(sync02=()))
-    assert (await only_record(hybrid)).name == "sync02"
 
 
 async def test_a_token_becomes_a_certificate_in_the_agents_name(hybrid):

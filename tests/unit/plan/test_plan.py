@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.front import planned
 from cloudforest.model.provisioning import Counts
 from cloudforest.model.registration import (
     Agent,
@@ -170,12 +171,23 @@ def test_markdown_says_first_whom_it_touches_and_that_it_is_blocked():
         plan_between(registration(), registration(jobs=())), impacts=(IMPACT,)
     )
     text = render_markdown(plan)
-    title = "### cloudforest plan: BLOCKED by a guard; 1 to delete\n"
-    assert text.startswith(title)
+    assert text.startswith("### cloudforest plan: BLOCKED by a guard; 1 to delete\n")
     assert text.index("5 to create") < text.index("- Job people")
-    assert "- interval: 120" in text
+    assert "- interval: 2m" in text
     assert "people would cause 2 disables; at most 1 may happen" in text
     assert "`X`" in text
+
+
+def test_all_formats_name_the_state_in_the_command_that_allows():
+    plan = msgspec.structs.replace(
+        plan_between(None, registration()), impacts=(IMPACT,)
+    )
+    placed = planned.on_state(plan, Path("identity/.cloudforest"))
+
+    assert placed.data()["guards"][0]["allow"] == "X --state identity/.cloudforest"
+    for page in (render_markdown(placed), render_html(placed)):
+        assert "X --state identity/.cloudforest" in page
+    assert planned.on_state(plan, None) == plan
 
 
 def test_markdown_fits_a_comment():
@@ -198,7 +210,7 @@ def test_html_escapes_what_people_wrote():
     assert "&lt;script&gt;" in text
     assert "people would cause 2 disables; at most 1 may happen" in text
     assert "<code>X</code>" in text
-    assert "BLOCKED by a guard; 5 to create</h1>" in text
+    assert "Blocked by a guard; 5 to create</h1>" in text
 
 
 def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):

@@ -25,6 +25,7 @@ from cloudforest.model.registration import (
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import JobImpact, Plan
+from cloudforest.plan.wording import counts_in_words
 
 FIRST, SECOND, THIRD = (f"OU={name},DC=contoso,DC=com" for name in "ABC")
 
@@ -117,6 +118,57 @@ def test_a_changed_expression_is_a_diff_of_its_words(
     assert 'Join(" ", [[-givenName-]{+preferredName+}], [sn])' in text
     assert "[<b>givenName</b>]" in render_html(plan)
     assert "[<b>preferredName</b>]" in render_html(plan)
+
+
+def test_an_attribute_that_is_mapped_now_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+):
+    """The defaults of its options say nothing; what is written does."""
+    title = AttributeMapping(source="[title]", when_null="keep")
+    before = replace(mapped(), attribute_mappings={})
+    plan = between_mappings(before, replace(before, attribute_mappings={"t": title}))
+    written = ["source: (nothing) → [title]", "whenNull: (nothing) → keep"]
+    lines = [line for line in shown(plan, capsys).splitlines() if "attributeM" in line]
+    assert [line.strip() for line in lines] == [
+        f"attributeMappings.t.{each}" for each in written
+    ]
+    for page in (render_markdown(plan), render_html(plan)):
+        assert page.count("attributeMappings.t.") == len(written)
+    [change] = plan.data()["changes"]
+    assert len(change["fields"]) > len(written)
+
+
+def test_an_option_that_becomes_the_default_is_shown(
+    capsys: pytest.CaptureFixture[str],
+):
+    plan = between_mappings(mapped(when_null="keep"), mapped(when_null="clear"))
+    assert "whenNull: keep → clear" in shown(plan, capsys)
+
+
+def test_a_duration_is_shown_as_documents_write_it(capsys: pytest.CaptureFixture[str]):
+    plan = plan_between(
+        registration(jobs=(replace(JOB, interval=90),)),
+        registration(jobs=(replace(JOB, interval=7200),)),
+    )
+    assert "interval: 90s → 2h" in shown(plan, capsys)
+    for page in (render_markdown(plan), render_html(plan)):
+        assert "- interval: 90s" in page
+        assert "+ interval: 2h" in page
+
+
+def test_kinds_stand_together_also_where_some_go(capsys: pytest.CaptureFixture[str]):
+    other = Agent(name="other", domains=("b.com",), run="local")
+    plan = plan_between(
+        registration(agents=(other,)),
+        registration(agents=(replace(other, name="new"),), jobs=()),
+    )
+    assert shown(plan, capsys).splitlines().count("Agent") == 1
+
+
+def test_of_those_in_scope_no_part_is_named_that_is_more_than_the_whole():
+    """A cycle of changes reads fewer than are in scope."""
+    impact = JobImpact(job="people", counts=Counts(read=0, in_scope=8))
+    assert counts_in_words(impact) == "8 objects in scope; nothing to do; 0 requests"
 
 
 def test_texts_with_little_in_common_are_shown_whole(

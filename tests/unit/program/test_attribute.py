@@ -195,6 +195,19 @@ def test_a_new_part_of_an_address_that_is_there_comes_with_a_witness():
     ]
 
 
+def test_an_address_goes_whole_with_the_last_part_that_we_wrote():
+    rules = [rule(CITY, "[l]"), rule(STREET, "[street]")]
+    before = {CITY: "Bonn", STREET: "A 1"}
+    one = changes(before, {STREET: "A 1"}, rules, creating=False)
+    assert one == (Change(path=CITY, before="Bonn"),)
+    assert changes(before, {}, rules, creating=False) == (
+        Change(path=CITY, before="Bonn", how="last"),
+        Change(path=STREET, before="A 1", how="last"),
+    )
+    moved = changes({CITY: "Bonn"}, {STREET: "A 1"}, rules, creating=False)
+    assert [each.how for each in moved] == ["set", "set"]
+
+
 HR = "urn:contoso:2.0:User"
 
 

@@ -217,6 +217,7 @@ def test_what_is_known_without_an_object(text, constant, kind, impure):
         'Replace([a], , "b", , "c")',
         'FormatDateTime([a], "yyyy", "yy")',
         "[a] & [b] & 0.00000000000001 & Guid()",
+        "Append(29223372054775807.5, 5.0)",
     ],
 )
 def test_what_is_written_down_is_the_same_expression(text):

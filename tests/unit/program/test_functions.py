@@ -16,6 +16,7 @@ from cloudforest.program.expressions.evaluate import Setting, compile_expression
 from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.expressions.functions.dates.reading import moment_or_none
 from cloudforest.program.expressions.functions.values import MAX_TEXT, Moment
+from cloudforest.program.expressions.trying import explain_expression, try_expression
 from cloudforest.program.faults import AttributeIgnored, Ignored, ValueFault
 
 EXAMPLES = json.loads(
@@ -373,6 +374,37 @@ def test_a_flow_that_ends_says_so(text):
 def test_without_a_time_nobody_knows_what_now_is():
     with pytest.raises(ValueFault, match="what time"):
         value_of("Now()", setting=Setting())
+
+
+FOLDED = [
+    ('2 > Trim(" ")', "False"),
+    ('"" = Trim(" ")', "False"),
+    ('2 > ""', "True"),
+    ('Switch([sn], "d", "Ångström", "s", Split("a,b", ","), "x")', "s"),
+    ('Switch([sn], "d", Split("Ångström", ","), "s")', "s"),
+    ('Replace([sn], StripSpaces(" "), , , "x")', "Ångström"),
+    ('Error(Trim(" staff "))', "staff"),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), FOLDED)
+def test_a_constant_call_is_no_literal(text, value):
+    """It is evaluated once, and means what it would mean for each object."""
+    assert try_expression(text, PERSON, NOON).what == value
+    assert explain_expression(text, PERSON, NOON).result.what == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Switch([sn], "d", Split("a,b", ","), "x")',
+        'Replace([sn], , Append("(o", ")"), Trim(" "), "c")',
+    ],
+)
+def test_a_constant_that_does_not_fit_is_a_fault_of_each_object(text):
+    compiled = compile_expression(parse_expression(text))
+    with pytest.raises(ValueFault):
+        compiled(PERSON)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,15 @@ def test_calls_of_every_function_keep_the_laws(text, attributes):
     hold(text, attributes)
 
 
+CONSTANT = st.recursive(st.sampled_from(LITERALS), calls, max_leaves=8)
+
+
+@BOUNDED
+@given(CONSTANT)
+def test_what_is_constant_means_the_same_whether_it_is_evaluated_once_or_not(text):
+    hold(text, {})
+
+
 @BOUNDED
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=30), OBJECTS)
 def test_nonsense_keeps_the_laws(pieces, attributes):

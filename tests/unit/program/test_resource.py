@@ -238,6 +238,13 @@ def change(path, before, after):
             [{"op": "add", "path": CITY, "value": "Bonn"}],
         ),
         ([change(CITY, "Bonn", None)], [{"op": "remove", "path": CITY}]),
+        (
+            [
+                Change(path=CITY, before="Bonn", how="last"),
+                Change(path=STREET, before="A 1", how="last"),
+            ],
+            [{"op": "remove", "path": 'addresses[type eq "work"]'}],
+        ),
         ([change(WORK, None, None)], []),
         (
             [

@@ -8,14 +8,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.provisioning.world import JOB, World, guid, program
+from tests.unit.provisioning.world import JOB, World, guid, program, rule
 
 from cloudforest.adapters.memory_target import MemoryTarget, Resource
 from cloudforest.base.errors import TargetUnavailable
+from cloudforest.model.messages import Lookup
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.provisioning import Flat, Link
 from cloudforest.model.registration import Registration
 from cloudforest.provisioning.cycle import run_cycle
+from cloudforest.provisioning.explaining.explain import explain
+from cloudforest.provisioning.matching import ASK_SINGLY
 
 
 async def _links(world: World, *numbers: int) -> dict[str, Link]:
@@ -355,3 +358,51 @@ async def test_several_of_the_first_priority_are_not_decided_by_the_second(
     assert held.reason is not None
     assert held.reason.startswith("ambiguous-match")
     assert world.target.writes == []
+
+
+BADGE, CLEARED = "urn:contoso:2.0:User:badge", "urn:contoso:2.0:User:cleared"
+
+
+def _matched_by(target: str, attribute: str, type_: Any):
+    """Return the program in which nothing but this attribute is matched by."""
+    users, groups = _unmatched_names().mappings
+    rules = [msgspec.structs.replace(each, matching_priority=0) for each in users.rules]
+    typed = rule(target, attribute, matching_priority=1, type=type_)
+    users = msgspec.structs.replace(users, rules=(*rules, typed))
+    return msgspec.structs.replace(program(), mappings=(users, groups))
+
+
+@pytest.mark.parametrize("people", [1, ASK_SINGLY + 5])
+async def test_a_number_is_matched_by_when_asked_and_in_the_picture(
+    world: World, people: int
+):
+    world.program = _matched_by(BADGE, "employeeid", "integer")
+    for number in range(1, people + 1):
+        world.person(number, employeeid=f"00{number}")
+        old = {"userName": f"p{number}@contoso.com", BADGE: number}
+        world.target.held[f"old{number}"] = Resource("User", old)
+
+    cycle = await world.cycle()
+
+    assert (cycle.counts.adopt, cycle.counts.create) == (people, 0)
+    links = await _links(world, *range(1, people + 1))
+    assert {each.resource for each in links.values()} == set(world.target.held)
+    assert links[guid(1)].resource == "old1"
+
+
+@pytest.mark.parametrize("value", ["True", "False"])
+async def test_false_is_a_value_to_match_by(world: World, value: str):
+    world.program = _matched_by(CLEARED, "division", "boolean")
+    world.person(1, division=value)
+    for each in (True, False):
+        held = {"userName": "p1@contoso.com", CLEARED: each}
+        world.target.held[str(each)] = Resource("User", held)
+
+    told = await explain(world.run(), Lookup(by="guid", value=guid(1)))
+    await world.cycle()
+
+    (match,) = [each for each in told["steps"] if each["step"] == "match"]
+    assert match["detail"]["attempts"] == [
+        {"attribute": CLEARED, "value": value == "True", "found": 1}
+    ]
+    assert (await _links(world, 1))[guid(1)].resource == value

@@ -48,15 +48,15 @@ class ControlPlaneClient(StagesClient):
 
     async def impact(
         self, registration: Registration, *, named: bool = False
-    ) -> dict[str, Any]:
-        """Return what the next cycles would do (`impacts`), and the `consequences`.
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield `{"job", "phase", "done", "total"}` as it goes on, last `{"foreseen"}`.
 
+        That is what the next cycles would do (`impacts`), and the `consequences`.
         `named` has some of those whom they touch named.
         """
         path = "/impact?samples=names" if named else "/impact"
-        body = await self.call("POST", path, registration)
-        foreseen: dict[str, Any] = msgspec.json.decode(body)
-        return foreseen
+        async for message in self._messages(path, registration):
+            yield message
 
     async def agent_token(self, name: str) -> str:
         body = await self.call("POST", f"/agents/{quote(name, safe='')}/token")
@@ -83,7 +83,7 @@ class ControlPlaneClient(StagesClient):
         return jobs
 
     async def run_job(self, name: str) -> AsyncIterator[dict[str, Any]]:
-        """Yield `{"phase", "done"}` as it goes on, and last `{"cycle"}`."""
+        """Yield `{"phase", "done", "total"}` as it goes on, and last `{"cycle"}`."""
         async for message in self._messages(f"/jobs/{quote(name, safe='')}/run"):
             yield message
 

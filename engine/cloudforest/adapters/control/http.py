@@ -79,10 +79,15 @@ class ControlPlaneHttp:
     async def lines(
         self, method: str, path: str, body: Any = None
     ) -> AsyncIterator[bytes]:
-        """Yield the lines of an answer that comes bit by bit."""
+        """Yield the lines of an answer that comes bit by bit, however long they are."""
+        rest = b""
         async with self.exchange(method, path, body) as response:
-            async for line in response.content:
-                yield line
+            async for part in response.content.iter_any():
+                *whole, rest = (rest + part).split(b"\n")
+                for line in whole:
+                    yield line
+        if rest:
+            yield rest
 
     @asynccontextmanager
     async def exchange(

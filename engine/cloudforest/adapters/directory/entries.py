@@ -27,13 +27,18 @@ _TYPES: tuple[ObjectType, ...] = ("group", "contact", "user")
 
 @dataclass(frozen=True)
 class Found:
-    """An object as text: references are objectGUIDs, names are in lower case."""
+    """An object as text: references are objectGUIDs, names are in lower case.
+
+    `member_names` are the DNs of its `members`, in the same order, where a group is
+    read by itself.
+    """
 
     dn: str
     attributes: Mapping[str, tuple[str, ...]]
     members: tuple[str, ...] = ()
     former_members: tuple[str, ...] = ()
     partial: bool = False
+    member_names: tuple[str, ...] = ()
 
 
 def object_type(classes: frozenset[str]) -> ObjectType | None:

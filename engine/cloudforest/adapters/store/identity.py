@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from cloudforest.adapters.store import tables
+from cloudforest.adapters.store.agents import read_agents, save_agent
 from cloudforest.adapters.store.engine import Database
 from cloudforest.model.identity import AgentRecord, AuditRecord, Operator
 
@@ -20,16 +21,7 @@ class SqlIdentityStore:
         self._database = database
 
     async def agents(self) -> list[AgentRecord]:
-        def work(connection: Connection) -> list[AgentRecord]:
-            rows = connection.execute(
-                select(tables.agent.c.body).order_by(tables.agent.c.name)
-            )
-            return [msgspec.json.decode(row.body, type=AgentRecord) for row in rows]
-
-        return await self._database.run(work)
-
-    async def save_agent(self, agent: AgentRecord) -> None:
-        await self._database.run(lambda connection: _save(connection, agent))
+        return await self._database.run(read_agents)
 
     async def update_agent(
         self, agent: str, change: Callable[[AgentRecord], AgentRecord]
@@ -43,19 +35,10 @@ class SqlIdentityStore:
             if body is None:
                 return None
             changed = change(msgspec.json.decode(body, type=AgentRecord))
-            _save(connection, changed)
+            save_agent(connection, changed)
             return changed
 
         return await self._database.run(work)
-
-    async def delete_agents(self, ids: Sequence[str]) -> None:
-        def work(connection: Connection) -> None:
-            connection.execute(delete(tables.agent).where(tables.agent.c.id.in_(ids)))
-            connection.execute(
-                delete(tables.enrolment).where(tables.enrolment.c.agent.in_(ids))
-            )
-
-        await self._database.run(work)
 
     async def save_token(self, token_hash: str, agent: str, expires: datetime) -> None:
         table = tables.enrolment
@@ -150,12 +133,6 @@ class SqlIdentityStore:
 def _record(row: RowMapping) -> AuditRecord:
     told = {key: row[key] for key in ("operator", "action", "detail")}
     return AuditRecord(time=datetime.fromisoformat(row["time"]), **told)
-
-
-def _save(connection: Connection, agent: AgentRecord) -> None:
-    connection.execute(delete(tables.agent).where(tables.agent.c.id == agent.id))
-    row = {"id": agent.id, "name": agent.name, "body": msgspec.json.encode(agent)}
-    connection.execute(insert(tables.agent), row)
 
 
 def _text(time: datetime) -> str:

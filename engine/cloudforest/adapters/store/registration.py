@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from cloudforest.adapters.store import tables
+from cloudforest.adapters.store.agents import keep_agents
 from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.renames import carry_over
 from cloudforest.base.canonical import canonical_json
@@ -43,6 +44,7 @@ class SqlRegistrationStore:
             if latest != base:
                 raise _stale(connection, latest, base)
             carry_over(connection, registered, registration)
+            keep_agents(connection, registration)
             row = {
                 "revision": base + 1,
                 "body": canonical_json(registration),

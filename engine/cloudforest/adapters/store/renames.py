@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, Table, delete, update
 
 from cloudforest.adapters.store import tables
-from cloudforest.model.identity import AgentRecord
+from cloudforest.adapters.store.agents import rename_agent
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import Kind, Rename, nouns, renames, under_former_names
 
@@ -50,7 +49,7 @@ def carry_over(
             _leave_target(connection, job.name)
     for rename in renames(registered, desired):
         if rename.kind == "Agent":
-            _rename_agent(connection, rename)
+            rename_agent(connection, rename)
         else:
             _rename(connection, COLUMNS[rename.kind], rename)
 
@@ -80,21 +79,3 @@ def _rename(connection: Connection, column: str, rename: Rename) -> None:
             .where(table.c[column] == rename.before)
             .values({column: rename.after})
         )
-
-
-def _rename_agent(connection: Connection, rename: Rename) -> None:
-    """Give the record another name: id and certificate stay, so it stays enrolled."""
-    agent = tables.agent
-    body = connection.execute(
-        select(agent.c.body).where(agent.c.name == rename.before)
-    ).scalar()
-    if body is None:
-        return
-    connection.execute(delete(agent).where(agent.c.name == rename.after))
-    record = msgspec.json.decode(body, type=AgentRecord)
-    renamed = msgspec.structs.replace(record, name=rename.after)
-    connection.execute(
-        update(agent)
-        .where(agent.c.name == rename.before)
-        .values(name=rename.after, body=msgspec.json.encode(renamed))
-    )

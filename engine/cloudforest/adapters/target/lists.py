@@ -10,6 +10,7 @@ from typing import Any
 
 from cloudforest.adapters.target.answers import not_scim
 from cloudforest.base.errors import Rejected
+from cloudforest.model.provisioning import MatchValue
 from cloudforest.program.attribute import comparable
 from cloudforest.program.resource import extract
 
@@ -22,8 +23,8 @@ MOST_RETURNS = 100
 """How often a list may turn out shorter than it was while it is read."""
 
 
-def equality(path: str, value: str) -> str:
-    """Write `path eq "value"`; strings are JSON strings (RFC 7644, 3.4.2.2).
+def equality(path: str, value: MatchValue) -> str:
+    """Write `path eq "value"`; values are written as in JSON (RFC 7644, 3.4.2.2).
 
     A path that chooses one of several values has the comparison inside its brackets.
     """
@@ -39,10 +40,10 @@ def is_id(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def has_value(resource: Mapping[str, Any], path: str, value: str) -> bool:
+def has_value(resource: Mapping[str, Any], path: str, value: MatchValue) -> bool:
     """Servers were seen that ignore a filter and answer with everything."""
     found = extract(resource, (path,)).get(path)
-    if not isinstance(found, str):
+    if not isinstance(found, MatchValue):
         return False
     return comparable(path, found) == comparable(path, value)
 

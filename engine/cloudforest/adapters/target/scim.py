@@ -22,7 +22,7 @@ from cloudforest.adapters.target.service import Service
 from cloudforest.base.clock import Sleep
 from cloudforest.base.errors import CloudforestError
 from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import Change, Flat, TargetResource
+from cloudforest.model.provisioning import Change, Flat, MatchValue, TargetResource
 from cloudforest.model.registration import Target
 from cloudforest.program.resource import assemble, extract, patch_operations
 
@@ -70,7 +70,7 @@ class ScimTarget:
             yield TargetResource(id=each["id"], values=extract(each, paths))
 
     async def find(
-        self, resource_type: str, path: str, value: str, paths: Sequence[str]
+        self, resource_type: str, path: str, value: MatchValue, paths: Sequence[str]
     ) -> tuple[TargetResource, ...]:
         query = {"filter": equality(path, value)}
         found = {

@@ -7,16 +7,18 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from cloudforest.agent.answer import records
-from cloudforest.agent.answer.binding import (
+from cloudforest.agent.answer.reach.binding import (
     Bound,
     bound,
     refuse_another,
     require_unmoved,
 )
+from cloudforest.agent.answer.reach.forest import Forest
+from cloudforest.agent.answer.reach.membership import Group, Membership, members_of
 from cloudforest.agent.answer.records import Asked
 from cloudforest.base.errors import Refused
 from cloudforest.model.messages import Lookup, Record, SyncRequest
-from cloudforest.model.ports import Directory, Entry, GroupMembers
+from cloudforest.model.ports import Directory, Entry
 from cloudforest.model.program import Filter, ObjectType
 from cloudforest.program.forbidden import is_forbidden, is_name
 from cloudforest.program.scoping.resolved import ResolvedScope
@@ -39,6 +41,7 @@ class Question:
 
     request: SyncRequest
     directory: Directory
+    forest: Forest
     identity: str
     bound: Bound
     asked: Asked
@@ -91,7 +94,7 @@ class Question:
         return None if chosen is None else chosen.tree
 
     async def require_unmoved(self) -> None:
-        await require_unmoved(self.request, self.directory, self.bound)
+        await require_unmoved(self.request, self.forest, self.bound)
 
 
 def _by_attribute(lookup: Lookup) -> bool:
@@ -118,66 +121,57 @@ def _refuse_secrets(request: SyncRequest) -> None:
             )
 
 
-def _is_whole(found: GroupMembers, known: AbstractSet[str]) -> bool:
-    """Tell whether a group has no other members; `known` are nested groups of before.
-
-    One of them that is a member and was not followed is hidden, with those in it.
-    """
-    return found.whole and found.ids.isdisjoint(known - found.nested)
-
-
-async def _members(
-    request: SyncRequest, directory: Directory, it: Bound
-) -> dict[str, GroupMembers]:
-    nested = request.scope.nested_groups
-    return {
-        it.guids[group]: await directory.members(it.names[group], nested=nested)
-        for group in request.scope.groups
-    }
-
-
 def _known(request: SyncRequest) -> frozenset[str]:
     """Return the nested groups of before, as far as the scope still follows any."""
     return frozenset(request.nested if request.scope.nested_groups else ())
 
 
+async def _members(
+    request: SyncRequest, forest: Forest, it: Bound
+) -> dict[str, Membership]:
+    nested = request.scope.nested_groups
+    groups = [
+        Group(it.homes[dn], it.guids[dn], it.names[dn]) for dn in request.scope.groups
+    ]
+    return {each.guid: await members_of(forest, each, nested=nested) for each in groups}
+
+
 def _resolved(
-    request: SyncRequest, it: Bound, groups: Mapping[str, GroupMembers]
+    request: SyncRequest, it: Bound, groups: Mapping[str, Membership]
 ) -> ResolvedScope:
     known = _known(request)
     return ResolvedScope(
-        groups={guid: each.ids for guid, each in groups.items()},
+        groups={guid: frozenset(each.ids) for guid, each in groups.items()},
         partial=frozenset(
-            guid for guid, each in groups.items() if not _is_whole(each, known)
+            guid for guid, each in groups.items() if not each.is_whole(known)
         ),
         names=it.names,
     )
 
 
-def _nested(
-    request: SyncRequest, groups: Mapping[str, GroupMembers]
-) -> tuple[str, ...]:
-    """Return the nested groups, those among them that are hidden by now."""
+def _nested(request: SyncRequest, groups: Mapping[str, Membership]) -> tuple[str, ...]:
     known = _known(request)
-    found = (each.nested | (each.ids & known) for each in groups.values())
+    found = (each.followed(known) for each in groups.values())
     return tuple(sorted(frozenset[str]().union(*found)))
 
 
-async def bind(request: SyncRequest, directory: Directory) -> Question:
+async def bind(request: SyncRequest, forest: Forest) -> Question:
     """Resolve the scope, and compile it.
 
     Raises Refused for an attribute that holds secrets, or another domain than the
     job's, and what `bound` raises.
     """
     _refuse_secrets(request)
+    directory = forest.directories[forest.home]
     identity = await directory.identify()
     refuse_another(request, identity)
-    it = await bound(request, directory)
-    groups = await _members(request, directory, it)
+    it = await bound(request, forest)
+    groups = await _members(request, forest, it)
     resolved = _resolved(request, it, groups)
     return Question(
         request=request,
         directory=directory,
+        forest=forest,
         identity=identity,
         bound=it,
         asked=records.asked_of(

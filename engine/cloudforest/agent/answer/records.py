@@ -124,7 +124,7 @@ def of_entry(
     is_read = request.kind == "read"
     clause = scope.clause(entry)
     clauses = scope.clauses(entry) if request.explain and is_read else ()
-    rests_on = scope.rests_on(entry, cleared)
+    rests_on = () if clause is None else scope.rests_on(entry, cleared)
     if entry.deleted:
         yield Gone(id=entry.guid)
     elif not entry.classes:

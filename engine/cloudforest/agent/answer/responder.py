@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from cloudforest.agent.answer import changed, lookups
 from cloudforest.agent.answer.pages import Pages
 from cloudforest.agent.answer.question import Question, bind
+from cloudforest.agent.answer.reach.forest import Forest, forest_of
 from cloudforest.base.errors import CloudforestError, Refused
 from cloudforest.model.messages import Closing, Page, Record, SyncRequest
 from cloudforest.model.ports import Directory
@@ -38,7 +39,7 @@ class Answer:
         pages = Pages(self._agent, request.id, self._page_bytes)
         closing = Closing(complete=False)
         try:
-            question = await bind(request, self._directory(request.domain))
+            question = await bind(request, self._forest(request.domain))
             async for said in _records(question):
                 if isinstance(said, Closing):
                     await question.require_unmoved()
@@ -51,11 +52,11 @@ class Answer:
         for page in pages.close(closing):
             yield page
 
-    def _directory(self, domain: str) -> Directory:
-        found = self._directories.get(domain)
-        if found is None:
+    def _forest(self, domain: str) -> Forest:
+        forest = forest_of(domain, self._directories)
+        if forest.home not in forest.directories:
             raise Refused(
                 f"The agent {self._agent} does not read {domain}. Assign the domain to "
                 "it, or ask another agent."
             )
-        return found
+        return forest

@@ -7,7 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.examples.outcome import is_ignored, kept_out, resource_of
+from cloudforest.compiler.examples.outcome import (
+    drawn,
+    is_ignored,
+    kept_out,
+    resource_of,
+)
 from cloudforest.compiler.examples.subject import Subject, subject_of
 from cloudforest.compiler.programs import attribute_program, scope_program
 from cloudforest.compiler.resolve import extensions_of, mapping_noun, scope_noun
@@ -110,6 +115,13 @@ def _compared(
         yield Complaint("example-differs", message, example, ("mapping",))
         return
     expected = {canonical(key): key for key in example.content["resource"]}
+    for path in drawn(program) & expected.keys():
+        message = (
+            f'"{expected[path]}" is drawn anew each time, so no example can say what it'
+            " is; take it out."
+        )
+        where = ("resource", expected.pop(path))
+        yield Complaint("example-differs", message, example, where, at_key=True)
     for path, key in expected.items():
         yield from _line(example, key, found.get(path), set(found) - set(expected))
     for path in sorted(found.keys() - expected.keys()):

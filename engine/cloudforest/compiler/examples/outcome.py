@@ -8,6 +8,7 @@ from typing import Any
 from cloudforest.compiler.examples.subject import Subject
 from cloudforest.model.program import AttributeProgram, ScopeProgram
 from cloudforest.program.attribute import changes, compile_program
+from cloudforest.program.expressions.facts import NOW, impure_functions, uses
 from cloudforest.program.faults import MappingFault, ObjectIgnored
 from cloudforest.program.scoping.scope import Scope
 
@@ -39,16 +40,31 @@ def is_ignored(program: AttributeProgram, subject: Subject) -> bool:
     return False
 
 
+def drawn(program: AttributeProgram) -> frozenset[str]:
+    """Return the paths whose value is another one each time, at any moment."""
+    return frozenset(
+        rule.target
+        for rule in program.rules
+        if set(impure_functions(rule.expression)) - {NOW}
+    )
+
+
+def tells_time(program: AttributeProgram) -> bool:
+    return any(uses(rule.expression, NOW) for rule in program.rules)
+
+
 def resource_of(program: AttributeProgram, subject: Subject) -> dict[str, Any]:
     """Return what a creation would write, by SCIM path.
 
     References are as the object has them: distinguished names. Of the values that are
-    to be unique, it is the first. Raises MappingFault and ObjectIgnored.
+    to be unique, it is the first; what is drawn anew each time is left out. Raises
+    MappingFault and ObjectIgnored.
     """
     desired = compile_program(program, subject.setting)(subject.row())
     chosen = {path: some[0] for path, some in desired.candidates.items()}
     wanted = desired.values | chosen
-    rules = [each for each in program.rules if each.target not in desired.ignored]
+    left_out = desired.ignored | drawn(program)
+    rules = [each for each in program.rules if each.target not in left_out]
     written = changes({}, wanted, rules, creating=True)
     values = {each.path: each.after for each in written}
     return values | dict(_references(program, subject, desired.references))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from cloudforest.base.yaml_text import block, scalar
-from cloudforest.compiler.examples.outcome import kept_out, resource_of
+from cloudforest.compiler.examples.outcome import kept_out, resource_of, tells_time
 from cloudforest.compiler.examples.subject import Subject
 from cloudforest.model.program import AttributeProgram, ScopeProgram
 from cloudforest.program.digest import ANCHOR
+from cloudforest.program.expressions.evaluate import Setting
 
 DN = "dn"
 MEMBER = "member"
@@ -24,12 +26,14 @@ HEAD = (
 class Shown:
     """What `explain` shows of an object: the detail of its import, and who it is.
 
-    `redacted` is the mark that stands for a sensitive value.
+    `redacted` is the mark that stands for a sensitive value. `at` is when it was shown,
+    to the second.
     """
 
     guid: str
     imported: Mapping[str, Any]
     redacted: str
+    at: datetime
 
 
 def subject_shown(
@@ -42,6 +46,7 @@ def subject_shown(
     held = dict(_attributes(shown)) | dict(replaced)
     (dn,) = held.pop(DN, ()) or (shown.imported["dn"],)
     return Subject(
+        setting=Setting(now=shown.at),
         kind=shown.imported["type"],
         dn=dn,
         groups=_groups(shown.imported, scope),
@@ -89,6 +94,8 @@ def example_text(
     head = {"kind": "Example", "name": names.example, "mapping": mapping.mapping}
     if not out:
         head["scope"] = names.scope
+    if subject.setting.now is not None and tells_time(mapping):
+        head["now"] = subject.setting.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     lines: Iterable[str] = (
         *block(head),
         *(_unseen(names.scope, out[-1]) for _ in out[:1]),

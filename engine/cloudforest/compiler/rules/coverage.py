@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Complaint
+from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.tree import Tree
+from cloudforest.program.scoping.dn import domain_of
 
 
 def domains_are_served(tree: Tree) -> Iterator[Complaint]:
@@ -16,7 +17,7 @@ def domains_are_served(tree: Tree) -> Iterator[Complaint]:
     read = {
         each.lower() for agent in tree.of("Agent") for each in agent.content["domains"]
     }
-    needed = {job.content["domain"].lower() for job in tree.of("Job")}
+    needed = {each for job in tree.of("Job") for each in _needed(tree, job)}
     for forest in tree.of("Forest"):
         for index, domain in enumerate(forest.content["domains"]):
             name, path = domain["name"].lower(), ("domains", index, "name")
@@ -33,6 +34,18 @@ def domains_are_served(tree: Tree) -> Iterator[Complaint]:
                 yield Complaint(
                     "domain-without-job", message, forest, path, Severity.WARNING
                 )
+
+
+def _needed(tree: Tree, job: Document) -> Iterator[str]:
+    """Yield the job's domain, and those that the groups of its scope may lead into."""
+    home, name = job.content["domain"].lower(), job.content["scope"]
+    yield home
+    scope = next((each.content for each in tree.of("Scope") if each.name == name), {})
+    yield from filter(None, map(domain_of, scope.get("groups", [])))
+    for agent in tree.of("Agent") if scope.get("nestedGroups") else ():
+        domains = {each.lower() for each in agent.content["domains"]}
+        if home in domains:
+            yield from domains
 
 
 def jobs_map_each_type_once(tree: Tree) -> Iterator[Complaint]:

@@ -27,7 +27,7 @@ from cloudforest.compiler.rules.meaning.filters import (
     references_are_guids,
 )
 from cloudforest.compiler.rules.meaning.jobs import jobs_do_not_meet
-from cloudforest.compiler.rules.meaning.places import scopes_lie_in_their_domain
+from cloudforest.compiler.rules.meaning.places import scopes_are_within_reach
 from cloudforest.compiler.rules.meaning.targets import (
     targets_are_known,
     targets_do_not_overlap,
@@ -75,7 +75,7 @@ RULES: tuple[Rule, ...] = (
     targets_are_known,
     targets_do_not_overlap,
     types_fit,
-    scopes_lie_in_their_domain,
+    scopes_are_within_reach,
     filters_can_be_true,
     references_are_guids,
     jobs_do_not_meet,

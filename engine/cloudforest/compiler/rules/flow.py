@@ -8,7 +8,12 @@ from typing import Any
 from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.tree import Tree
 from cloudforest.model.program import Expression
-from cloudforest.program.attribute.fitting import OF_MEMBERS, ONCE, is_reference
+from cloudforest.program.attribute.fitting import (
+    OF_MEMBERS,
+    ONCE,
+    is_reference,
+    unmatchable,
+)
 from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.expressions.facts import (
     DOMAIN,
@@ -72,6 +77,13 @@ def _misplaced(
             " write Always or MultiValueAddOnly."
         )
         yield Complaint("flow-rule", message, mapping, (*where, "flowType"))
+    if entry.get("matchingPriority") and (why := unmatchable(path)):
+        message = (
+            f'"{target}" {why}, so no resource is found by it; match by an attribute'
+            " with one text, number or truth value."
+        )
+        key = (*where, "matchingPriority")
+        yield Complaint("unmatchable-attribute", message, mapping, key)
     if entry.get("exportMissingReferences") and not is_reference(path):
         message = (
             f'"{target}" is not a single reference, so none of it can be missing;'

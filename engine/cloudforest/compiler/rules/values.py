@@ -17,6 +17,7 @@ from cloudforest.program.faults import SyntaxFault, ValueFault
 from cloudforest.program.resource import parse_path
 
 LEAST_INTERVAL = 30
+UNMATCHABLE = frozenset({"binary", "dateTime", "reference"})
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -142,11 +143,30 @@ def _foreign(
             "unknown-target-attribute", message, mapping, where, at_key=True
         )
         return
+    yield from _unmatchable(mapping, target, entry, known[path.local])
     for key in ("defaultValue", "constant"):
         reason = _misfit(target, entry.get(key), known[path.local]["type"])
         if reason is not None:
             message = f'The value "{entry[key]}" does not fit "{target}": {reason}'
             yield Complaint("default-value", message, mapping, (*where, key))
+
+
+def _unmatchable(
+    mapping: Document, target: str, entry: dict[str, Any], declared: dict[str, Any]
+) -> Iterator[Complaint]:
+    """Refuse to look for what has several values, or several spellings of one."""
+    several = declared.get("multiValued", False)
+    if not entry.get("matchingPriority") or not (
+        several or declared["type"] in UNMATCHABLE
+    ):
+        return
+    what = "has several values" if several else f"is of type {declared['type']}"
+    message = (
+        f'"{target}" {what}, so no resource is found by it; match by an attribute with'
+        " one text, number or truth value."
+    )
+    path = ("attributeMappings", target, "matchingPriority")
+    yield Complaint("unmatchable-attribute", message, mapping, path)
 
 
 def _is_readable(target: str) -> bool:

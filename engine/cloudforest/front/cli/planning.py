@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.base.errors import Interrupted
 from cloudforest.front import planned, terminal
 from cloudforest.front.boundary import Exit, worst
 from cloudforest.front.cli.documents import compiled_tree
@@ -26,6 +24,7 @@ from cloudforest.front.cli.options import (
     usage,
 )
 from cloudforest.front.hosting.connection import connect_to_tree
+from cloudforest.front.progress import bars
 from cloudforest.model.registration import Registration
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
@@ -77,7 +76,13 @@ def plan(  # noqa: PLR0913 - one parameter an option
         with usage():
             require_free(out)
     saved = asyncio.run(
-        _plan(tree, state, impact=not no_impact, named=samples is not None)
+        _plan(
+            tree,
+            state,
+            impact=not no_impact,
+            progress=output is not PlanFormat.JSON,
+            named=samples is not None,
+        )
     )
     made = saved.plan
     _show(made, output, state_to_say(state, tree))
@@ -95,11 +100,13 @@ def plan(  # noqa: PLR0913 - one parameter an option
 
 
 async def _plan(
-    tree: Path, state: Path | None, *, impact: bool, named: bool
+    tree: Path, state: Path | None, *, impact: bool, progress: bool, named: bool
 ) -> SavedPlan:
     compiled, desired = compiled_tree(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
-        return await plan_against(client, desired, impact=impact, named=named)
+        return await plan_against(
+            client, desired, impact=impact, progress=progress, named=named
+        )
 
 
 async def plan_against(
@@ -107,40 +114,42 @@ async def plan_against(
     desired: Registration,
     *,
     impact: bool,
+    progress: bool,
     named: bool = False,
 ) -> SavedPlan:
     registered = await client.registration()
-    foreseen = {}
+    foreseen = Foreseen()
     if impact:
-        with waiting("evaluating the next cycles"):
-            foreseen = await client.impact(desired, named=named)
+        foreseen = await _foreseen(client, desired, progress=progress, named=named)
     made = make_plan(
         base=registered.revision,
         registered=registered.registration,
         desired=desired,
-        foreseen=msgspec.convert(foreseen, Foreseen),
+        foreseen=foreseen,
     )
     return saved_plan(made, desired, registered.registration)
 
 
-@contextmanager
-def waiting(for_what: str) -> Iterator[None]:
-    """Show a person at a terminal that it goes on, and since when."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    disabled = not terminal.err.is_terminal
-    console = terminal.err
-    with Progress(*columns, console=console, transient=True, disable=disabled) as bar:
-        bar.add_task(for_what, total=None)
-        yield
+async def _foreseen(
+    client: ControlPlaneClient, desired: Registration, *, progress: bool, named: bool
+) -> Foreseen:
+    with bars("evaluating the next cycles", shown=progress) as shown:
+        async for message in client.impact(desired, named=named):
+            if (foreseen := message.get("foreseen")) is not None:
+                return msgspec.convert(foreseen, Foreseen)
+            shown.show(message["job"], message)
+    raise Interrupted("The control plane ended before the plan did; plan again.")
 
 
 def _show(made: Plan, output: PlanFormat, state: Path | None) -> None:
+    if output is PlanFormat.TEXT:
+        planned.show_plan(made, state)
+        return
+    made = planned.on_state(made, state)
     match output:
-        case PlanFormat.TEXT:
-            planned.show_plan(made, state)
         case PlanFormat.JSON:
-            terminal.print_json(planned.for_state(made, state).data())
+            terminal.print_json(made.data())
         case PlanFormat.MARKDOWN:
-            typer.echo(render_markdown(planned.for_state(made, state)), nl=False)
+            typer.echo(render_markdown(made), nl=False)
         case PlanFormat.HTML:
-            typer.echo(render_html(planned.for_state(made, state)), nl=False)
+            typer.echo(render_html(made), nl=False)

@@ -70,7 +70,7 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
     async with AsyncExitStack() as stack:
         hosted = await stack.enter_async_context(host_for_tree(compiled, folder))
         client = await stack.enter_async_context(hosted.client())
-        saved = await plan_against(client, desired, impact=True)
+        saved = await plan_against(client, desired, impact=True, progress=text)
         if text:
             terminal.heading("Plan")
             planned.show_plan(saved.plan, state_to_say(state, tree))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from cloudforest.base.errors import (
     Busy,
@@ -25,6 +27,8 @@ from cloudforest.hybrid.operators import require
 from cloudforest.model.identity import Operator, Role
 
 T = TypeVar("T")
+Say = Callable[[dict[str, Any]], None]
+"""Told each line of an answer that comes bit by bit."""
 
 _STATUS: dict[type[CloudforestError], HTTPStatus] = {
     Stale: HTTPStatus.PRECONDITION_FAILED,
@@ -93,3 +97,40 @@ def bug_data(error: Exception) -> dict[str, dict[str, str]]:
         f"The report is in {report(error)} there; please send it to us."
     )
     return {"error": {"kind": "Bug", "message": message}}
+
+
+def streamed(
+    plane: ControlPlane, work: Callable[[Say], Awaitable[None]]
+) -> StreamingResponse:
+    """Answer with what `work` says, a line of JSON each; the last may be its error."""
+    return StreamingResponse(_lines(plane, work), media_type="application/x-ndjson")
+
+
+async def _lines(
+    plane: ControlPlane, work: Callable[[Say], Awaitable[None]]
+) -> AsyncIterator[bytes]:
+    lines: asyncio.Queue[Any] = asyncio.Queue()
+    heard = True
+
+    def say(line: dict[str, Any] | None) -> None:
+        if heard:
+            lines.put_nowait(line)
+
+    async def worked() -> None:
+        try:
+            await work(say)
+        except CloudforestError as error:
+            say(error_data(error))
+        except Exception as error:  # noqa: BLE001 - told, with a report
+            say(bug_data(error))
+        finally:
+            say(None)
+
+    # What was begun goes on when the one who asked for it goes away, told to nobody.
+    task = plane.keep(worked())
+    try:
+        while (line := await lines.get()) is not None:
+            yield msgspec.json.encode(line) + b"\n"
+    finally:
+        heard = False
+    await task

@@ -9,7 +9,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cloudforest.base.errors import Misconfigured, Refused
-from cloudforest.front.http.answers import answer, operator_of, plane_of, read_body
+from cloudforest.front.http.answers import (
+    Say,
+    answer,
+    operator_of,
+    plane_of,
+    read_body,
+    streamed,
+)
+from cloudforest.front.wiring.impacts import Telling
 from cloudforest.model.identity import sees_values
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import nouns
@@ -81,7 +89,10 @@ def require_whole(registration: Registration) -> Registration:
 
 
 async def impact(request: Request) -> Response:
-    """Foresee; `samples=names` names people, for who sees values and not for `plan`."""
+    """Tell how far it is, and last what is foreseen.
+
+    `samples=names` names people, for who sees values and not for `plan`.
+    """
     named = request.query_params.get("samples") == "names"
     operator = await operator_of(request, "read" if named else "plan")
     if named and not sees_values(operator.role):
@@ -90,8 +101,17 @@ async def impact(request: Request) -> Response:
             "`plan --samples names` needs `read`, `apply` or `allow`."
         )
     registration = require_whole(await read_body(request, Registration))
-    impacts = plane_of(request).impacts
-    return answer(await impacts.of(registration, operator, named=named))
+    plane = plane_of(request)
+
+    async def work(say: Say) -> None:
+        def watch(job: str, phase: str, done: int, total: int | None = None, /) -> None:
+            say({"job": job, "phase": phase, "done": done, "total": total})
+
+        telling = Telling(named=named, watch=watch)
+        foreseen = await plane.impacts.of(registration, operator, telling)
+        say({"foreseen": foreseen})
+
+    return streamed(plane, work)
 
 
 _DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")

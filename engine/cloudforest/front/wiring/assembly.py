@@ -105,16 +105,8 @@ async def assembled(parts: Parts) -> AsyncIterator[ControlPlane]:
         bus = await _bus(parts, authority, stack)
         plane = _control_plane(database, authority, bus, parts)
         stack.push_async_callback(plane.end)
-        await _keep_agents(plane)
         yield plane
         await plane.notices.finish()
-
-
-async def _keep_agents(plane: ControlPlane) -> None:
-    """Give the registered agents their records: a kill may have come in between."""
-    _, registration = await plane.registrations.registration()
-    if registration is not None:
-        await plane.enrolment.sync_agents(registration)
 
 
 async def _bus(parts: Parts, ca: Authority, stack: AsyncExitStack) -> _Bus:

@@ -83,15 +83,13 @@ class ControlPlane:
         # A cycle that reads the registration afterwards finds it changed; one that
         # has read it takes its job's turn at once, and is seen here.
         with self.runs.held(jobs_to_hold(registered, registration)):
-            revision = await self.registrations.register(
+            return await self.registrations.register(
                 registration,
                 base=base,
                 operator=operator.name,
                 now=self.clock(),
                 detail=detail,
             )
-        await self.enrolment.sync_agents(registration)
-        return revision
 
     # --- agents ----------------------------------------------------------------------
 

@@ -5,31 +5,53 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from cloudforest.base.canonical import digest
-from cloudforest.base.errors import CloudforestError, Refused, Unavailable
+from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.front.wiring import summaries
+from cloudforest.front.wiring.opened.known import (
+    ANOTHER_TARGET,
+    has_targets_of,
+    require_known,
+)
 from cloudforest.front.wiring.opened.previews import Previews
 from cloudforest.front.wiring.opened.runs import Runs
 from cloudforest.model.identity import Operator, permits
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import AgentBus, IdentityStore, RegistrationStore
-from cloudforest.model.registration import Job, Registration, Target
+from cloudforest.model.registration import Job, Registration
 from cloudforest.model.renames import renames, under_former_names
 from cloudforest.plan.consequences import Consequence, Removal, removals
 from cloudforest.plan.plan import Foreseen, JobImpact
-from cloudforest.provisioning.explaining.arriving import shown_attributes
 from cloudforest.provisioning.foreseeing.explaining import explain_foreseen
 from cloudforest.provisioning.foreseeing.impact import impact
 
-_ANOTHER_TARGET = "A target differs from the registered one; role `apply` sees."
 
-_ANOTHER_ATTRIBUTE = (
-    "The registered job {} does not show {}; role `apply` sees what a tree adds."
-)
+class Watch(Protocol):
+    def __call__(
+        self, job: str, phase: str, done: int, total: int | None = None, /
+    ) -> None:
+        """Hear how far the evaluation of a job is; see `provisioning.run.Progress`."""
+        ...
+
+
+def unwatched(_job: str, _phase: str, _done: int, _total: int | None = None, /) -> None:
+    """Watch nothing."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What is told besides the counts.
+
+    `named` has some of those whom a cycle touches named; `watch` hears how far it is.
+    """
+
+    named: bool = False
+    watch: Watch = unwatched
 
 
 @dataclass(frozen=True)
@@ -43,20 +65,19 @@ class Impacts:
     previews: Previews | None
 
     async def of(
-        self, registration: Registration, operator: Operator, *, named: bool = False
+        self, registration: Registration, operator: Operator, telling: Telling
     ) -> Foreseen:
         """Evaluate the next cycle of each enabled job as it would be registered.
 
         Who may not register it can't have it read with secrets either: a reference
-        that is not registered would be resolved here and sent where it says. `named`
-        has some of those whom a cycle touches named.
+        that is not registered would be resolved here and sent where it says.
         """
         _, registered = await self.registrations.registration()
         consequences = [
             await self._counted(each) for each in removals(registered, registration)
         ]
         kept = under_former_names(registered, registration)
-        impacts = await self._of_jobs(kept, operator, registered, named=named)
+        impacts = await self._of_jobs(kept, operator, registered, telling)
         renamed = _renamed(registered, registration)
         return Foreseen(
             impacts=tuple(_called(each, renamed.get(each.job)) for each in impacts),
@@ -73,7 +94,7 @@ class Impacts:
         before = {new: old for old, new in _renamed(registered, registration).items()}
         name = before.get(job, job)
         if not trusted:
-            _require_known(registered, kept, name)
+            require_known(registered, kept, name)
         async with (
             self._asked(kept, trusted=trusted) as bus,
             self.runs.prepared(name, kept, _required(bus)) as run,
@@ -92,17 +113,14 @@ class Impacts:
         registration: Registration,
         operator: Operator,
         registered: Registration | None,
-        *,
-        named: bool,
+        telling: Telling,
     ) -> list[JobImpact]:
         jobs = [each for each in registration.jobs if each.enabled]
         trusted = permits(operator.role, "apply")
-        if not trusted and not _has_targets_of(registered, registration):
-            return [JobImpact(job=each.name, unknown=_ANOTHER_TARGET) for each in jobs]
+        if not trusted and not has_targets_of(registered, registration):
+            return [JobImpact(job=each.name, unknown=ANOTHER_TARGET) for each in jobs]
         async with self._asked(registration, trusted=trusted) as bus:
-            return [
-                await self._of_job(job, registration, bus, named=named) for job in jobs
-            ]
+            return [await self._of_job(job, registration, bus, telling) for job in jobs]
 
     @asynccontextmanager
     async def _asked(
@@ -119,14 +137,13 @@ class Impacts:
         job: Job,
         registration: Registration,
         bus: AgentBus | None,
-        *,
-        named: bool,
+        telling: Telling,
     ) -> JobImpact:
         try:
-            prepared = self.runs.prepared(job.name, registration, _required(bus))
-            async with prepared as run:
+            asked, watch = _required(bus), partial(telling.watch, job.name)
+            async with self.runs.prepared(job.name, registration, asked, watch) as run:
                 whole = digest(registration)
-                found = await impact(run, digest=whole, named=named)
+                found = await impact(run, digest=whole, named=telling.named)
                 return summaries.impact(run, found)
         except CloudforestError as error:
             awaited = await self._is_awaited(registration, job.domain)
@@ -155,29 +172,6 @@ def _renamed(
     """Return the new name of each job that gets one."""
     found = renames(registered, registration)
     return {each.before: each.after for each in found if each.kind == "Job"}
-
-
-def _has_targets_of(registered: Registration | None, other: Registration) -> bool:
-    """Tell whether each target of the other is registered, whatever its name."""
-    held = [_nameless(each) for each in registered.targets] if registered else []
-    return all(_nameless(each) in held for each in other.targets)
-
-
-def _require_known(
-    registered: Registration | None, other: Registration, job: str
-) -> None:
-    """Raise Refused where who may not apply would see what nobody registered."""
-    if not _has_targets_of(registered, other):
-        raise Refused(_ANOTHER_TARGET)
-    held = registered.programs.get(job) if registered else None
-    known = shown_attributes(held) if held else frozenset()
-    new = shown_attributes(other.programs[job]) - known
-    if new:
-        raise Refused(_ANOTHER_ATTRIBUTE.format(job, ", ".join(sorted(new))))
-
-
-def _nameless(target: Target) -> Target:
-    return replace(target, name="", formerly=None)
 
 
 def _called(impact: JobImpact, name: str | None) -> JobImpact:

@@ -15,7 +15,7 @@ from cloudforest.graph.reading.fitting import (
 from cloudforest.graph.schema import AttributeMapping, Source
 from cloudforest.graph.targets import scim_path
 from cloudforest.model.program import Expression, FlowBehavior, FlowType, Literally
-from cloudforest.program.attribute.fitting import is_reference
+from cloudforest.program.attribute.fitting import is_reference, unmatchable
 from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.expressions.reads import attributes_of
 from cloudforest.program.faults import SyntaxFault
@@ -47,7 +47,7 @@ def entry_of(mapping: AttributeMapping, resource: str) -> tuple[str, dict[str, A
     require_target(path, resource)
     expression = _expression(mapping)
     entry = _origin(mapping, expression) | _flow(mapping, path)
-    if 0 < (mapping.matching_priority or 0) <= MOST:
+    if 0 < (mapping.matching_priority or 0) <= MOST and not unmatchable(path):
         entry["matchingPriority"] = mapping.matching_priority
     if expression is not None and mapping.default_value:
         entry["defaultValue"] = mapping.default_value

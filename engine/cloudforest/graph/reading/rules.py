@@ -14,7 +14,9 @@ from typing import Any
 from cloudforest.graph.reading.entries import entry_of
 from cloudforest.graph.reading.fitting import NoEquivalentError
 from cloudforest.graph.reading.scopes import filter_text_of, unreadable, where
-from cloudforest.graph.schema import ObjectMapping, Rule, Schema
+from cloudforest.graph.schema import AttributeMapping, ObjectMapping, Rule, Schema
+from cloudforest.program.attribute.fitting import unmatchable
+from cloudforest.program.resource import parse_path
 
 AD = "Active Directory"
 KINDS = ("user", "group", "contact")
@@ -149,9 +151,19 @@ def _entries(
             notes.say(each.target_attribute_name or "no target", str(error))
             continue
         entries[path] = (index, entry)
-        if each.export_missing_references and not entry.get("exportMissingReferences"):
-            notes.say(f"{path} exportMissingReferences", "it is not a single reference")
+        _note_what_is_left_out(path, each, entry, notes)
     return entries
+
+
+def _note_what_is_left_out(
+    path: str, mapping: AttributeMapping, entry: dict[str, Any], notes: _Notes
+) -> None:
+    missing = entry.get("exportMissingReferences")
+    if mapping.export_missing_references and not missing:
+        notes.say(f"{path} exportMissingReferences", "it is not a single reference")
+    why = unmatchable(parse_path(path))
+    if why and (mapping.matching_priority or 0) > 0:
+        notes.say(f"{path} matchingPriority", f"it {why}, so nothing is found by it")
 
 
 def _filter(mapping: ObjectMapping, notes: _Notes) -> str | None:

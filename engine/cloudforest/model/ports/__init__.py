@@ -7,6 +7,7 @@ from cloudforest.model.ports.directory import (
     Cookie,
     Directory,
     Entry,
+    Foreign,
     GroupMembers,
     Kind,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "Cookie",
     "Directory",
     "Entry",
+    "Foreign",
     "GroupMembers",
     "IdentityStore",
     "Kind",

@@ -51,16 +51,29 @@ class Cookie:
 
 
 @dataclass(frozen=True)
-class GroupMembers:
-    """The members of a group, by objectGUID.
+class Foreign:
+    """A member that lies in another domain of the forest.
 
-    `nested` are the groups that were followed. `whole`: it certainly has no others; a
-    group that shows no members may hide them.
+    The directory knows its name, which may be an old one, and, unless it is an export,
+    its objectGUID; not what it is.
+    """
+
+    dn: str
+    guid: str | None = None
+
+
+@dataclass(frozen=True)
+class GroupMembers:
+    """The members of a group that are of its own domain, by objectGUID.
+
+    `nested` are the groups that were followed, none of which are `foreign`. `whole`: it
+    certainly has no others; a group that shows no members may hide them.
     """
 
     ids: frozenset[str]
     nested: frozenset[str] = frozenset()
     whole: bool = True
+    foreign: frozenset[Foreign] = frozenset()
 
 
 class Directory(Protocol):
@@ -109,10 +122,14 @@ class Directory(Protocol):
         ...
 
     def read(
-        self, lookups: Sequence[Lookup], attributes: Sequence[str]
+        self,
+        lookups: Sequence[Lookup],
+        attributes: Sequence[str],
+        kind: ObjectType | None = None,
     ) -> AsyncIterator[Entry]:
         """Yield the objects named, deleted ones included; batched, not one by one.
 
+        Those that are not of the `kind` may be left out.
         Members are those of the group now, if `member` is among the attributes. One
         that is proved to be gone may come with its objectGUID alone.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -32,9 +32,9 @@ class RegistrationStore(Protocol):
 
         Raises Stale unless `base` is the latest.
 
-        In the same transaction, what is kept under a name is renamed (see
-        `model.renames`), and what was kept for a job or target that is gone is
-        forgotten, its cycles and log excepted.
+        In the same transaction each agent gets its record, what is kept under a name
+        is renamed (see `model.renames`), and what was kept for an agent, a job or a
+        target that is gone is forgotten, cycles and log excepted.
         """
         ...
 
@@ -42,17 +42,11 @@ class RegistrationStore(Protocol):
 class IdentityStore(Protocol):
     async def agents(self) -> list[AgentRecord]: ...
 
-    async def save_agent(self, agent: AgentRecord) -> None:
-        """Insert or replace by id."""
-        ...
-
     async def update_agent(
         self, agent: str, change: Callable[[AgentRecord], AgentRecord]
     ) -> AgentRecord | None:
         """Change the agent with this id in one transaction; None if there is none."""
         ...
-
-    async def delete_agents(self, ids: Sequence[str]) -> None: ...
 
     async def save_token(self, token_hash: str, agent: str, expires: datetime) -> None:
         """Keep a one-time enrolment token; an agent has at most one."""

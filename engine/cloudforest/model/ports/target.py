@@ -8,6 +8,7 @@ from typing import Protocol
 from cloudforest.model.provisioning import (
     Change,
     Flat,
+    MatchValue,
     TargetResource,
 )
 
@@ -29,7 +30,7 @@ class Target(Protocol):
         ...
 
     async def find(
-        self, resource_type: str, path: str, value: str, paths: Sequence[str]
+        self, resource_type: str, path: str, value: MatchValue, paths: Sequence[str]
     ) -> tuple[TargetResource, ...]:
         """Return the resources whose `path` equals `value`."""
         ...

@@ -55,6 +55,7 @@ from cloudforest.model.provisioning.resets import ResetScope, read_scopes
 from cloudforest.model.provisioning.rows import (
     Flat,
     Link,
+    MatchValue,
     Origin,
     Presence,
     SourceRow,
@@ -103,6 +104,7 @@ __all__ = [
     "LogQuery",
     "LogStatus",
     "LoggedMembers",
+    "MatchValue",
     "Origin",
     "Outcome",
     "Pause",

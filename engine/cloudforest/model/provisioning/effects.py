@@ -41,13 +41,14 @@ class Change(Value, frozen=True):
     """One path of one resource; None is absence.
 
     `how`: `set` makes the value so; `add` sends the values that are new, and leaves
-    those that others wrote; `again` sends what we wrote already.
+    those that others wrote; `again` sends what we wrote already; `last` takes away the
+    last part that we wrote of an e-mail or address, and so the whole of it.
     """
 
     path: str
     before: Any = None
     after: Any = None
-    how: Literal["set", "add", "again"] = "set"
+    how: Literal["set", "add", "again", "last"] = "set"
 
     @property
     def is_sent(self) -> bool:

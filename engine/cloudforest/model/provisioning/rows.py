@@ -10,6 +10,9 @@ from cloudforest.model.value import Value
 Flat = dict[str, Any]
 """A resource as SCIM path -> JSON value, for example `{"name.givenName": "Zoë"}`."""
 
+MatchValue = str | int | float | bool
+"""The value of an attribute that resources are looked for by."""
+
 
 Presence = Literal["in", "out", "gone", "unknown"]
 """What the directory last said of an object when it was asked by objectGUID."""

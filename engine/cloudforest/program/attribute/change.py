@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from cloudforest.model.program import Rule
 from cloudforest.model.provisioning import Change, Flat
 from cloudforest.program.attribute.conversion import converter
@@ -49,35 +51,35 @@ def _always(rule: Rule, before: Any, wanted: Any) -> Any:
     return before if stays else None
 
 
-def _next_value(rule: Rule, before: Any, wanted: Any, *, whole: bool) -> Any:
-    """Return what an existing resource should hold; `before` leaves it alone.
+def _has_whole(before: Flat, path: str) -> bool:
+    """Tell whether the attribute that the path belongs to has a value."""
+    whole = parse_path(path).whole
+    return any(
+        parse_path(each).whole == whole
+        for each, value in before.items()
+        if value is not None
+    )
 
-    `whole`: whether the attribute that the path belongs to has a value.
-    """
+
+def _next_value(rule: Rule, before: Flat, wanted: Any) -> Any:
+    """Return what an existing resource should hold; what it has leaves it alone."""
+    had = before.get(rule.target)
     match rule.flow_type:
         case "Always":
-            return _always(rule, before, wanted)
+            return _always(rule, had, wanted)
         case "ObjectAddOnly":
-            return before
+            return had
         case "MultiValueAddOnly" if rule.multi:
-            return _with_added(before, wanted)
+            return _with_added(had, wanted)
         case "AttributeAddOnly":
-            return before if whole else wanted
+            return had if _has_whole(before, rule.target) else wanted
         case "ValueAddOnly" | "MultiValueAddOnly":
-            return wanted if before is None else before
-
-
-def _held(before: Flat) -> frozenset[str]:
-    """Return the attributes that have a value, by their whole path."""
-    return frozenset(
-        parse_path(path).whole for path, value in before.items() if value is not None
-    )
+            return wanted if had is None else had
 
 
 def _changed(
     before: Flat, desired: Flat, rules: Iterable[Rule], *, creating: bool
 ) -> Iterator[Change]:
-    held = _held(before)
     for rule in rules:
         if rule.reference:
             continue
@@ -86,13 +88,23 @@ def _changed(
             had, after = None, _first_value(rule, wanted)
         else:
             had = before.get(path)
-            whole = parse_path(path).whole in held
-            after = _next_value(rule, had, wanted, whole=whole)
+            after = _next_value(rule, before, wanted)
         if not same(had, after):
             adds = rule.flow_type == "MultiValueAddOnly" and not creating
             yield Change(
                 path=path, before=had, after=after, how="add" if adds else "set"
             )
+
+
+def _with_last(made: Iterable[Change], before: Flat) -> Iterator[Change]:
+    """Mark what leaves nothing of a chosen value: a shell would be in the way later."""
+    made = tuple(made)
+    held = before | {change.path: change.after for change in made}
+    left = {parse_path(path).element for path, each in held.items() if each is not None}
+    for change in made:
+        path = parse_path(change.path)
+        is_last = path.key is not None and path.element not in left
+        yield replace(change, how="last") if is_last else change
 
 
 def _witnesses(made: Iterable[Change], before: Flat) -> Iterator[Change]:
@@ -122,7 +134,9 @@ def changes(
     address is there already (see `patch_operations`). Raises MappingFault.
     """
     made = tuple(_changed(before, desired, rules, creating=creating))
-    return made if creating else (*made, *_witnesses(made, before))
+    if creating:
+        return made
+    return (*_with_last(made, before), *_witnesses(made, before))
 
 
 def unchanged(

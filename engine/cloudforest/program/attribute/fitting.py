@@ -41,6 +41,13 @@ def is_reference(path: Path) -> bool:
     return path.is_manager or path.is_foreign
 
 
+def unmatchable(path: Path) -> str | None:
+    """Say why no resource is found by what a path holds, as far as is known."""
+    if path.is_manager or str(path) == "members":
+        return "names other resources"
+    return "has several values" if path.is_plural_whole else None
+
+
 def _several(expression: Expression) -> str | None:
     """Return what has several values, if the whole is sure to."""
     match expression:

@@ -17,7 +17,7 @@ from cloudforest.model.program import (
     Template,
 )
 from cloudforest.program.expressions.catalog import FUNCTIONS, complaint
-from cloudforest.program.expressions.facts import UNIQUE, is_constant
+from cloudforest.program.expressions.facts import NOW, UNIQUE, is_constant
 from cloudforest.program.expressions.functions.shape import Evaluate, Operand, Row
 from cloudforest.program.expressions.functions.values import (
     Moment,
@@ -89,7 +89,7 @@ def _operand(argument: Expression | None, setting: Setting) -> Operand | None:
         return None
     evaluate = compile_prepared(argument, setting)
     if isinstance(argument, Literally):
-        return Operand(evaluate, constant=True)
+        return Operand(evaluate, constant=True, literal=True)
     if setting.watch is not None or not is_constant(argument):
         return Operand(evaluate)
     try:
@@ -143,7 +143,7 @@ def _call(call: Call, setting: Setting) -> Evaluate:
         return build([_operand(each, setting) for each in call.arguments])
     if call.function == UNIQUE:
         return _unique(call, setting)
-    if call.function == "Now":
+    if call.function == NOW:
         return _now(setting)
     return _fault("The tenant has no default domain for DefaultDomain().")
 

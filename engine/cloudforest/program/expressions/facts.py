@@ -18,6 +18,8 @@ UNIQUE = "SelectUniqueValue"
 """The function that asks the target."""
 REDACT = "Redact"
 """The function whose value is shown nowhere."""
+NOW = "Now"
+"""The function that gives the moment it is told, and so the same to all at once."""
 DOMAIN = "DefaultDomain"
 """The function that the compiler replaces by what the tenant says."""
 

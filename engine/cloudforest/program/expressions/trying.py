@@ -92,7 +92,10 @@ def try_expression(text: str, attributes: Attributes, setting: Setting) -> Resul
 def _literal(value: Scalar) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return f"{Decimal(repr(value)):f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    digits = f"{Decimal(repr(value)):f}"
+    return digits if "." in digits else f"{digits}.0"
 
 
 def _call(call: Call) -> str:

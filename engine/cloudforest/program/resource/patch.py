@@ -32,16 +32,16 @@ def _changed(parts: Iterable[PathChange]) -> list[PathChange]:
     return [each for each in parts if each[1].is_sent]
 
 
-def _loses_value(parts: Sequence[PathChange]) -> bool:
-    """Without its `value`, an e-mail or a number is an empty shell: it goes whole."""
-    return any(path.sub == "value" for path, _ in parts) and all(
-        change.after is None for _, change in parts
-    )
+def _is_emptied(parts: Sequence[PathChange]) -> bool:
+    """Without its `value`, or any part that we wrote, it is an empty shell."""
+    return any(
+        path.sub == "value" or change.how == "last" for path, change in parts
+    ) and all(change.after is None for _, change in parts)
 
 
 def _existing_element(parts: Sequence[PathChange]) -> Iterator[Operation]:
     changed = _changed(parts)
-    if changed and _loses_value(parts):
+    if changed and _is_emptied(parts):
         yield {"op": "remove", "path": changed[0][0].element}
         return
     for path, change in changed:

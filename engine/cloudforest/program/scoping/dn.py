@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import takewhile
 
 from cloudforest.program.faults import SyntaxFault
 
@@ -97,6 +98,19 @@ def parse_dn(text: str) -> tuple[str, ...]:
         return (name, *_container(text[at + 1 :]))
     except SyntaxFault as fault:
         raise SyntaxFault(fault.message, fault.offset + at + 1) from fault
+
+
+def domain_of(text: str) -> str | None:
+    """Return the DNS name of the domain that a DN lies in, in lower case.
+
+    None for a name that lies in none, or that can't be read.
+    """
+    try:
+        names = parse_dn(text)
+    except SyntaxFault:
+        return None
+    labels = takewhile(lambda each: each.startswith("dc="), reversed(names))
+    return ".".join(each.removeprefix("dc=") for each in [*labels][::-1]) or None
 
 
 def is_below(dn: tuple[str, ...], base: tuple[str, ...]) -> bool:

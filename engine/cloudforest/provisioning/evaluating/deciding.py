@@ -54,12 +54,13 @@ def examine(
     now: datetime,
 ) -> Item | Effect | None:
     """Map an object, or escrow it when that can't be done; None: it is ignored."""
-    blank = blank_effect(row, mapper, link, prior)
     if link is not None and link.anchor != row.anchor:
+        blank = blank_effect(row, mapper, link, prior)
         return _held_back(blank, prior, ANCHOR_CHANGED, now)
     try:
         desired = mapper.desire(row)
     except MappingFault as fault:
+        blank = blank_effect(row, mapper, link, prior)
         return _held_back(blank, prior, _sentence(fault), now)
     except ObjectIgnored:
         return None

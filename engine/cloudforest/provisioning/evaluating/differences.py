@@ -95,16 +95,18 @@ def adopted_changes(
     """Compare with what the target holds, but clear nothing that we never wrote.
 
     `ours` are the paths that we did write. All that is desired is returned; `before`
-    and `after` are equal where it is so, or where the rule leaves alone what is there.
+    and `after` are equal where it is so, or where the rule leaves alone what is there;
+    so are those of `wholes`, that it be remembered whose the rest of them is.
     """
+    wholes = [path for path in mapper.wholes if path in found.values]
     values = {path: value for path, value in desired.items() if value is not None}
     known = [path for path in {**values, **dict.fromkeys(ours)} if path in found.values]
-    before = {path: found.values[path] for path in known}
+    before = {path: found.values[path] for path in (*known, *wholes)}
     changed = changes(before, values, mapper.program.rules, creating=False)
     differing = {each.path: each for each in changed}
     same = {
         path: Change(path=path, before=before[path], after=before[path])
-        for path in values
+        for path in (*values, *wholes)
         if path in before
     }
     return tuple((same | differing).values())

@@ -45,17 +45,19 @@ class Evaluated:
 async def _evaluate_rows(evaluation: Evaluation) -> None:
     """Look at the rows that are not settled; the others need nothing."""
     run = evaluation.run
-    run.counts.in_scope, run.counts.unchanged = await run.store.begin_evaluation(
+    in_scope, unchanged, due = await run.store.begin_evaluation(
         run.rows, run.job.target, evaluation.digest
     )
-    seen, after = run.counts.unchanged, ""
+    run.counts.in_scope, run.counts.unchanged = in_scope, unchanged
+    seen, after = unchanged, ""
+    run.progress("evaluate", seen, unchanged + due)
     while rows := await run.store.sources(
         run.rows, run.job.target, after, BATCH, settled=evaluation.digest
     ):
         await evaluate_objects(evaluation, rows)
         await store_log(evaluation)
         seen += len(rows)
-        run.progress("evaluate", seen)
+        run.progress("evaluate", seen, unchanged + due)
         after = rows[-1].id
 
 

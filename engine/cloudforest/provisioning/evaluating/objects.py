@@ -190,4 +190,7 @@ async def evaluate_objects(evaluation: Evaluation, rows: Sequence[SourceRow]) ->
         effects=(*evaluated.effects, *deprovisioned),
         left=tuple(left),
     )
+    if run.is_scratch:
+        # Nobody evaluates scratch rows again: which of them are settled says nothing.
+        evaluated = replace(evaluated, ids=(), references={})
     await run.store.save_evaluated(run.rows, run.id, evaluation.digest, evaluated)

@@ -6,11 +6,11 @@ from typing import Any
 
 from cloudforest.model.outcomes import Refusal
 from cloudforest.model.program import Rule
-from cloudforest.model.provisioning import Link, TargetResource
+from cloudforest.model.provisioning import Link, MatchValue, TargetResource
 from cloudforest.provisioning.evaluating.item import Item
 from cloudforest.provisioning.explaining.step import Step
 from cloudforest.provisioning.logbook import REDACTED
-from cloudforest.provisioning.matching import Ambiguous, Match, Matcher, Wanted
+from cloudforest.provisioning.matching import Ambiguous, Match, Matcher, Wanted, sought
 from cloudforest.provisioning.run import Run
 
 NO_VALUE = "The object has no value to look for."
@@ -21,7 +21,7 @@ def linked(link: Link) -> Step:
     return Step("linked", {"resource": link.resource, "origin": link.origin})
 
 
-async def _found(run: Run, item: Item, rule: Rule, value: str) -> dict[str, Any]:
+async def _found(run: Run, item: Item, rule: Rule, value: MatchValue) -> dict[str, Any]:
     kind = item.mapper.resource_type
     try:
         found = await run.target.find(kind, rule.target, value, ())
@@ -34,9 +34,9 @@ async def _attempts(run: Run, item: Item) -> list[dict[str, Any]]:
     """Look for the object by each rule, up to the one that finds something."""
     attempts: list[dict[str, Any]] = []
     for rule in item.mapper.matching:
-        value = item.desired.values.get(rule.target)
+        value = sought(item.desired.values, rule.target)
         attempt: dict[str, Any] = {"attribute": rule.target, "value": value}
-        if not isinstance(value, str) or not value:
+        if value is None:
             attempts.append(attempt | {"found": 0, "reason": NO_VALUE})
             continue
         if rule.sensitive:

@@ -20,7 +20,7 @@ from cloudforest.provisioning.evaluating.guarding.check import REKEYS
 from cloudforest.provisioning.exporting.sending import link_of, rewritten
 from cloudforest.provisioning.exporting.ways import Ring, Ways, moves
 from cloudforest.provisioning.mapper import Mapper
-from cloudforest.provisioning.matching import WAITS_FOR_STAGE, staged_owners
+from cloudforest.provisioning.matching import WAITS_FOR_STAGE, sought, staged_owners
 from cloudforest.provisioning.run import Run
 
 BATCH = 500
@@ -156,11 +156,10 @@ async def in_the_way(run: Run, mapper: Mapper, effect: Effect) -> str | None:
     """Say that who has the value can't give it up before somebody decides."""
     for each in effect.changes:
         keys = {rule.target for rule in mapper.matching}
-        if each.before == each.after or each.path not in keys or each.after is None:
+        value = sought({each.path: each.after}, each.path)
+        if each.before == each.after or each.path not in keys or value is None:
             continue
-        found = await run.target.find(
-            mapper.resource_type, each.path, str(each.after), ()
-        )
+        found = await run.target.find(mapper.resource_type, each.path, value, ())
         owners = await run.store.linked_resources(
             run.job.target, [resource.id for resource in found]
         )

@@ -131,12 +131,14 @@ async def breakdown(run: Run, *, named: bool) -> Breakdown:
 
     `named` has some of each action named; nobody is otherwise.
     """
-    sums, after = _Sums(named), ""
+    sums, after, seen = _Sums(named), "", 0
+    total = sum((await run.store.effect_counts()).get(run.rows, {}).values())
     while batch := await run.store.outbox_page(run.rows, after=after, limit=BATCH):
         left = await reasons(run, batch)
         for effect in batch:
             sums.add(effect, left)
-        after = batch[-1].key
+        after, seen = batch[-1].key, seen + len(batch)
+        run.progress("count", seen, total)
     return Breakdown(
         attributes=tuple(sums.by_attribute()),
         groups_emptied=sums.groups,

@@ -24,7 +24,7 @@ from cloudforest.adapters.directory.stream import in_thread, signals
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
-from cloudforest.model.program import Filter
+from cloudforest.model.program import Filter, ObjectType
 
 
 def _asked(attributes: Sequence[str]) -> list[str]:
@@ -124,12 +124,15 @@ class LdapDirectory:
                     yield each
 
     async def read(
-        self, lookups: Sequence[Lookup], attributes: Sequence[str]
+        self,
+        lookups: Sequence[Lookup],
+        attributes: Sequence[str],
+        kind: ObjectType | None = None,
     ) -> AsyncIterator[Entry]:
         asked = _asked(attributes)
         async with self._controllers.session() as session:
             reader = search.objects(
-                session, self._base, lookups=lookups, attributes=asked
+                session, self._base, lookups=lookups, attributes=asked, kind=kind
             )
             async for found in in_thread(reader, abort=session.abort):
                 if (each := entry(found, attributes)) is not None:

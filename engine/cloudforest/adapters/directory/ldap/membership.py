@@ -5,20 +5,24 @@ does not name them.
 
 The controller's own rule for membership through any number of groups
 (LDAP_MATCHING_RULE_IN_CHAIN, [MS-ADTS] 3.1.1.3.4.4.3) judges object by object: a minute
-for 5,000 contacts on Samba. So groups are followed here, one level at a time.
+for 5,000 contacts on Samba. So groups are followed here, one level at a time; those of
+another domain are not here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from cloudforest.adapters.directory import values
 from cloudforest.adapters.directory.entries import Found
 from cloudforest.adapters.directory.ldap import emptiness, filters, search
+from cloudforest.adapters.directory.ldap.found import from_search
 from cloudforest.adapters.directory.ldap.session.session import Session
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import GroupMembers
+from cloudforest.model.ports import Foreign, GroupMembers
+from cloudforest.program.scoping.dn import domain_of
 
 _MEMBER = "member"
 
@@ -34,6 +38,7 @@ class _Reading:
     session: Session
     base: str
     members: set[str] = field(default_factory=set)
+    foreign: set[Foreign] = field(default_factory=set)
     bare: set[str] = field(default_factory=set)
     missed: bool = False
 
@@ -46,7 +51,7 @@ class _Reading:
             self.session, self.base, lookups=lookups, attributes=asked
         ):
             read += 1
-            self.members.update(each.members)
+            self._sort_out(each)
             if not each.members:
                 self.bare.add(_guid(each))
             sids = each.attributes.get("objectsid", ())
@@ -54,20 +59,41 @@ class _Reading:
         self.missed |= read < len(groups)
         self._read_primary(sorted(ids))
 
+    def _sort_out(self, group: Found) -> None:
+        domain = domain_of(self.base)
+        for guid, dn in zip(group.members, group.member_names, strict=True):
+            if domain_of(dn) in {domain, None}:
+                self.members.add(guid)
+            else:
+                self.foreign.add(Foreign(dn, guid))
+
     def _read_primary(self, ids: Sequence[str]) -> None:
         for start in range(0, len(ids), search.LOOKUPS):
             some = filters.primary_in(ids[start : start + search.LOOKUPS])
-            found = search.found_below(self.session, self.base, filter=some)
-            self.members.update(map(_guid, found))
+            self.members.update(map(_guid, self._below(some)))
+
+    def _below(self, wanted: str) -> Iterator[Found]:
+        """Yield every match, with its objectGUID and DN only."""
+        asked = ["objectGUID"]
+        read = search.subtree(self.session, self.base, filter=wanted, attributes=asked)
+        return (from_search(each)[0] for each in read)
 
     def groups_in(self, groups: Collection[str]) -> Iterator[Found]:
         """Yield the groups that are members of one of these."""
         names = tuple(groups)
         for start in range(0, len(names), search.LOOKUPS):
             some = filters.groups_in(names[start : start + search.LOOKUPS])
-            yield from search.found_below(self.session, self.base, filter=some)
+            yield from self._below(some)
 
-    def is_whole(self) -> bool:
+    def found(self, nested: AbstractSet[str] = frozenset()) -> GroupMembers:
+        return GroupMembers(
+            ids=frozenset(self.members),
+            nested=frozenset(nested),
+            whole=self._is_whole(),
+            foreign=frozenset(self.foreign),
+        )
+
+    def _is_whole(self) -> bool:
         """Tell whether the groups that show no members are proved to have none."""
         if self.missed:
             return False
@@ -80,7 +106,7 @@ class _Reading:
 def direct(session: Session, base: str, group: str) -> GroupMembers:
     reading = _Reading(session, base)
     reading.read([group])
-    return GroupMembers(frozenset(reading.members), whole=reading.is_whole())
+    return reading.found()
 
 
 def nested(session: Session, base: str, group: str) -> GroupMembers:
@@ -95,6 +121,4 @@ def nested(session: Session, base: str, group: str) -> GroupMembers:
         found = {each.dn: _guid(each) for each in reading.groups_in(level)}
         followed.update(found.values())
         level = found.keys() - seen
-    return GroupMembers(
-        frozenset(reading.members), frozenset(followed), whole=reading.is_whole()
-    )
+    return reading.found(followed)

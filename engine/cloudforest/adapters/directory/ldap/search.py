@@ -20,6 +20,7 @@ from cloudforest.adapters.directory.ldap.wire.controls import (
 from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.model.messages import Lookup
+from cloudforest.model.program import ObjectType
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 
@@ -111,7 +112,7 @@ def subtree(
 
 def _completed(session: Session, thing: Found, rest: int | None) -> Found:
     """Return a group with the members beyond the 1,500 that a controller sends."""
-    members = [*thing.members]
+    members, names = [*thing.members], [*thing.member_names]
     guid = thing.attributes["objectguid"][0]
     while rest is not None:
         part = one(session, f"<GUID={guid}>", [f"member;range={rest}-*"])
@@ -123,7 +124,8 @@ def _completed(session: Session, thing: Found, rest: int | None) -> Found:
             )
         more, rest = found.from_search(Raw(thing.dn, part))
         members += more.members
-    return replace(thing, members=tuple(members))
+        names += more.member_names
+    return replace(thing, members=tuple(members), member_names=tuple(names))
 
 
 def _whole(session: Session, read: Iterator[Raw]) -> Iterator[Found]:
@@ -140,13 +142,20 @@ def _whole(session: Session, read: Iterator[Raw]) -> Iterator[Found]:
 
 
 def objects(
-    session: Session, base: str, *, lookups: Sequence[Lookup], attributes: Sequence[str]
+    session: Session,
+    base: str,
+    *,
+    lookups: Sequence[Lookup],
+    attributes: Sequence[str],
+    kind: ObjectType | None = None,
 ) -> Generator[Found, None, None]:
     """Yield the objects named, batch by batch, each with all its members."""
     for start in range(0, len(lookups), LOOKUPS):
         wanted = filters.any_of(lookups[start : start + LOOKUPS])
         if wanted is None:
             continue
+        if kind is not None:
+            wanted = filters.of_kind(kind, wanted)
         read = subtree(
             session, base, filter=wanted, attributes=attributes, deleted=True
         )
@@ -179,14 +188,3 @@ def guids(session: Session, base: str, dns: Sequence[str]) -> dict[str, str]:
     read = objects(session, base, lookups=lookups, attributes=["objectGUID"])
     seen = {_key(each.dn): each.attributes["objectguid"][0] for each in read}
     return {dn: seen[_key(dn)] for dn in dns if _key(dn) in seen}
-
-
-def found_below(
-    session: Session,
-    base: str,
-    *,
-    filter: str,  # noqa: A002 - LDAP's own word
-) -> Iterator[Found]:
-    """Yield every match below the base, with its objectGUID and DN only."""
-    read = subtree(session, base, filter=filter, attributes=["objectGUID"])
-    return (found.from_search(each)[0] for each in read)

@@ -12,28 +12,20 @@ import structlog
 
 from cloudforest.adapters.directory import values
 from cloudforest.adapters.directory.entries import Found, entry, gone
-from cloudforest.adapters.directory.ldif import search
-from cloudforest.adapters.directory.ldif.file import Stamp, stamp_of
+from cloudforest.adapters.directory.ldif import membership, search
+from cloudforest.adapters.directory.ldif.file import stamp_if_there, stamp_of
 from cloudforest.adapters.directory.ldif.index import Index, build
 from cloudforest.adapters.directory.stream import in_thread
-from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
+from cloudforest.base.errors import Rejected, Unavailable
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
-from cloudforest.model.program import Filter
-from cloudforest.program.scoping.dn import is_below, parse_dn
+from cloudforest.model.program import Filter, ObjectType
+from cloudforest.program.scoping.dn import domain_of, is_below, parse_dn
 
 LOOK_SECONDS = 3.0
 """How often a watched file is looked at."""
 
 _log = structlog.get_logger()
-
-
-def _stamp(path: Path) -> Stamp | None:
-    """Return None while the file is away, as it may be while it is replaced."""
-    try:
-        return stamp_of(path)
-    except Misconfigured:
-        return None
 
 
 def _guids(lookups: Sequence[Lookup]) -> Iterator[str]:
@@ -45,7 +37,7 @@ def _guids(lookups: Sequence[Lookup]) -> Iterator[str]:
 
 
 class LdifDirectory:
-    """One exported domain.
+    """One exported domain, in a file that may hold others of its forest as well.
 
     The cookie is the digest of the file: the same file has nothing new, another one is
     read in full. A read is complete only if `# numEntries: N` in the file or a
@@ -78,9 +70,8 @@ class LdifDirectory:
 
     async def members(self, group: str, *, nested: bool) -> GroupMembers:
         index = await self._indexed()
-        return await asyncio.to_thread(
-            search.members, self._path, index, group=group, nested=nested
-        )
+        reading = membership.Reading(self._path, index, self.domain.lower())
+        return await asyncio.to_thread(reading.group, group, nested=nested)
 
     async def changes(
         self,
@@ -128,7 +119,10 @@ class LdifDirectory:
                 yield each
 
     async def read(
-        self, lookups: Sequence[Lookup], attributes: Sequence[str]
+        self,
+        lookups: Sequence[Lookup],
+        attributes: Sequence[str],
+        kind: ObjectType | None = None,  # noqa: ARG002 - likewise
     ) -> AsyncIterator[Entry]:
         index = await self._indexed()
         read = search.named(self._path, index, lookups=lookups, asked=attributes)
@@ -152,10 +146,10 @@ class LdifDirectory:
         return ()
 
     async def watch(self) -> AsyncIterator[None]:
-        seen = await asyncio.to_thread(_stamp, self._path)
+        seen = await asyncio.to_thread(stamp_if_there, self._path)
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            stamp = await asyncio.to_thread(_stamp, self._path)
+            stamp = await asyncio.to_thread(stamp_if_there, self._path)
             if stamp != seen:
                 yield
             seen = stamp
@@ -167,7 +161,8 @@ class LdifDirectory:
         self, read: Generator[Found, None, None], attributes: Sequence[str]
     ) -> AsyncIterator[Entry]:
         async for found in in_thread(read, abort=lambda: None):
-            if (each := entry(found, attributes)) is not None:
+            each = entry(found, attributes)
+            if each is not None and domain_of(each.dn) == self.domain.lower():
                 yield each
 
     async def _indexed(self) -> Index:

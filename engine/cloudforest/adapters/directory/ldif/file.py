@@ -40,6 +40,14 @@ def stamp_of(path: Path) -> Stamp:
     return export.st_ino, export.st_mtime_ns, export.st_size, checksum
 
 
+def stamp_if_there(path: Path) -> Stamp | None:
+    """Return None while the file is away, as it may be while it is replaced."""
+    try:
+        return stamp_of(path)
+    except Misconfigured:
+        return None
+
+
 def _checksum(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 

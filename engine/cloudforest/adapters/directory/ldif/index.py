@@ -86,11 +86,14 @@ class _Scan:
         self.hashes = array("Q")
         self.guids = bytearray()
         self.trailer: Trailer | None = None
+        self.told = 0
         self.cut_values = False
 
     def add(self, record: Record | Trailer) -> None:
         if isinstance(record, Trailer):
+            # Exports of several domains may stand one after the other in a file.
             self.trailer = record
+            self.told += record.entries
             return
         # It speaks of what comes before it.
         self.trailer = None
@@ -116,10 +119,10 @@ class _Scan:
 def _agrees_with_trailer(scan: _Scan) -> bool:
     if scan.trailer is None:
         return False
-    if scan.trailer.entries != scan.entries:
+    if scan.told != scan.entries:
         raise Rejected(
             f"{scan.path}:{scan.trailer.line}: the export says that it holds "
-            f"{scan.trailer.entries} entries, and it holds {scan.entries}. Something "
+            f"{scan.told} entries, and it holds {scan.entries}. Something "
             "was lost on the way; export the domain again."
         )
     return True

@@ -55,19 +55,19 @@ class Record:
         line = self.text.partition(b"\n")[0]
         is_encoded = line.startswith(b"::", 2)
         value = line[4:] if is_encoded else line[3:]
-        return self._value(is_encoded, value.strip(b" ")).decode(errors="replace")
+        value = value.strip(b" ")
+        raw = self._decoded(value) if is_encoded else value
+        return raw.decode(errors="replace")
 
     def values(self, wanted: Pattern) -> dict[str, list[bytes]]:
         """Return the attributes wanted, decoded; names are in lower case."""
         attributes: dict[str, list[bytes]] = {}
         for name, encoded, value in wanted.findall(self.text):
             held = attributes.setdefault(name.decode().lower(), [])
-            held.append(self._value(bool(encoded), value))
+            held.append(self._decoded(value) if encoded else value)
         return attributes
 
-    def _value(self, is_encoded: bool, value: bytes) -> bytes:  # noqa: FBT001 - private
-        if not is_encoded:
-            return value
+    def _decoded(self, value: bytes) -> bytes:
         try:
             return base64.b64decode(value, validate=True)
         except binascii.Error:
@@ -115,14 +115,17 @@ def _refuse_bad_line(block: Block) -> NoReturn:
     raise AssertionError(block.start)
 
 
-def read(path: Path) -> Iterator[Record | Trailer]:
+def read(path: Path, maybe: Pattern | None = None) -> Iterator[Record | Trailer]:
     """Yield the records of a file, never holding more than one.
 
-    Raises Rejected with file and line where it is malformed, Misconfigured when it
-    can't be opened.
+    `maybe` is what a record must hold to be looked at any further: its file has been
+    read once without. Raises Rejected with file and line where it is malformed,
+    Misconfigured when it can't be opened.
     """
     for block in blocks(path):
         text = block.joined()
+        if maybe is not None and not maybe.search(text):
+            continue
         ending = _ENTRIES.search(text)
         if text.startswith(b"#") or b"\n#" in text:
             text = _COMMENT.sub(b"", text).rstrip(b"\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -13,21 +13,18 @@ from cloudforest.adapters.directory.entries import ALWAYS, Found
 from cloudforest.adapters.directory.ldif.index import Index
 from cloudforest.adapters.directory.ldif.reader import Pattern, Record, attributes, read
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import GroupMembers, Kind
+from cloudforest.model.ports import Kind
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 
-_GROUP = attributes(["objectguid", "objectclass", "objectsid", "member"])
-_PRIMARY = attributes(["objectguid", "primarygroupid"])
-_GUID = attributes(["objectguid"])
 _CONTAINERS = frozenset({"organizationalunit", "container", "builtindomain"})
 _WORDS = frozenset({"objectclass", "isdeleted"})
 _KEPT = values.REFERENCES - {"member"}
 """References that are one value of an object; memberships are never lost by silence."""
 
 
-def _records(path: Path) -> Iterator[Record]:
-    return (each for each in read(path) if isinstance(each, Record))
+def records(path: Path, maybe: Pattern | None = None) -> Iterator[Record]:
+    return (each for each in read(path, maybe) if isinstance(each, Record))
 
 
 def _is_in_a_domain(dn: str) -> bool:
@@ -101,11 +98,10 @@ def of_kind(
     choice = "|".join(classes).encode()
     line = rb"^objectclass(?:;[^:\n]*)?:(?: *(?:" + choice + rb") *$|:)"
     maybe = re.compile(line, re.IGNORECASE | re.MULTILINE)
-    for record in _records(path):
-        if maybe.search(record.text):
-            found = _found(record, index, wanted)
-            if not classes.isdisjoint(map(str.lower, found.attributes["objectclass"])):
-                yield found
+    for record in records(path, maybe):
+        found = _found(record, index, wanted)
+        if not classes.isdisjoint(map(str.lower, found.attributes["objectclass"])):
+            yield found
 
 
 def _guid_bytes(text: str) -> bytes | None:
@@ -150,48 +146,7 @@ def named(
         if each.by == "attribute"
     }
     keys = attributes({"objectguid", *(name for name, _ in pairs)})
-    for record in _records(path):
+    for record in records(path):
         held = record.values(keys)
         if held["objectguid"][0] in guids or _holds_any(held, pairs):
             yield _found(record, index, wanted)
-
-
-def _groups(path: Path, index: Index, guids: AbstractSet[bytes]) -> Iterator[Found]:
-    """Yield those of the objects that are groups, with their members."""
-    for record in _records(path):
-        if record.values(_GUID)["objectguid"][0] in guids:
-            found = _found(record, index, _GROUP)
-            if "group" in map(str.lower, found.attributes["objectclass"]):
-                yield found
-
-
-def _primary_members(path: Path, groups: Iterable[Found]) -> Iterator[str]:
-    """Yield those whose primary group is one of these."""
-    sids = (sid for each in groups for sid in each.attributes.get("objectsid", ()))
-    ids = {id_.encode() for sid in sids if (id_ := values.relative_id(sid))}
-    for record in _records(path) if ids else ():
-        held = record.values(_PRIMARY)
-        if not ids.isdisjoint(held.get("primarygroupid", ())):
-            yield values.guid_text(held["objectguid"][0])
-
-
-def members(path: Path, index: Index, *, group: str, nested: bool) -> GroupMembers:
-    """Return the members of a group; each level of nesting is two passes.
-
-    An export does not say whether a group without members has none.
-    """
-    head = index.guid(group)
-    frontier = frozenset() if head is None else frozenset({head})
-    seen = frontier
-    found: set[str] = set()
-    whole = index.complete
-    while frontier:
-        level = list(_groups(path, index, frontier))
-        whole &= all(each.members for each in level)
-        direct = frozenset(member for each in level for member in each.members)
-        direct |= frozenset(_primary_members(path, level))
-        found |= direct
-        below = frozenset(uuid.UUID(each).bytes_le for each in direct)
-        frontier = below - seen if nested else frozenset()
-        seen |= below
-    return GroupMembers(frozenset(found), whole=whole)

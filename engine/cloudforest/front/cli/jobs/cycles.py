@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import CloudforestError
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit, worst
+from cloudforest.front.progress import bars
 from cloudforest.front.state import at_state
 
-_PHASES = {
-    "import": "reading the directory",
-    "evaluate": "comparing",
-    "export": "writing to the target",
-}
 _WRITES = (
     *("create", "update", "enable", "adopt", "disable", "delete"),
     *("memberAdd", "memberRemove", "purge"),
@@ -63,19 +57,11 @@ async def run_jobs(
 async def _run_job(
     client: ControlPlaneClient, job: str, *, progress: bool
 ) -> dict[str, Any]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(
-        *columns,
-        console=terminal.err,
-        transient=True,
-        disable=not (progress and terminal.err.is_terminal),
-    ) as bar:
-        task = bar.add_task(f"{job}: starting", total=None)
+    with bars(f"{job}: starting", shown=progress) as shown:
         async for message in client.run_job(job):
             if cycle := message.get("cycle"):
                 return dict(cycle)
-            phase = _PHASES.get(message["phase"], message["phase"])
-            bar.update(task, description=f"{job}: {phase}, {message['done']}")
+            shown.show(job, message)
     raise CloudforestError(f"The cycle of {job} ended without a word; see the log.")
 
 

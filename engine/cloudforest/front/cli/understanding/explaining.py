@@ -15,9 +15,9 @@ from cloudforest.front.boundary import Exit, worst
 from cloudforest.front.cli.documents import compiled_tree
 from cloudforest.front.cli.jobs.jobs import JobName
 from cloudforest.front.cli.options import Format, Output, State, state_folder
-from cloudforest.front.cli.planning import waiting
 from cloudforest.front.cli.understanding.steps import show_steps
 from cloudforest.front.hosting.connection import connect, connect_to_tree
+from cloudforest.front.progress import bars
 from cloudforest.model.messages import Lookup
 
 _CODES = {"staged": Exit.BLOCKED, "escrow": Exit.ESCROW}
@@ -69,7 +69,7 @@ async def _planned(
         there = ", ".join(each.name for each in desired.jobs) or "none"
         raise Misconfigured(f"The tree {tree} has no job {job}; it has: {there}.")
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
-        with waiting("evaluating the next cycle"):
+        with bars("evaluating the next cycle", shown=True):
             return await client.explain_planned(job, asked, desired)
 
 

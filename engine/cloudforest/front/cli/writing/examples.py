@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused
 from cloudforest.compiler.examples.writing import (
     Names,
@@ -125,4 +126,5 @@ def _shown(explanation: dict[str, Any], subject: str) -> Shown:
         )
     if not isinstance(steps["import"]["detail"], dict):
         raise Refused(f"{subject}: {steps['import']['detail']}")
-    return Shown(explanation["object"], steps["import"]["detail"], REDACTED)
+    at = system_clock().replace(microsecond=0)
+    return Shown(explanation["object"], steps["import"]["detail"], REDACTED, at)

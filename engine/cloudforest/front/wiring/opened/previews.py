@@ -7,7 +7,7 @@ the network and the registration are left out.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from cloudforest.base.errors import CloudforestError
 from cloudforest.front.wiring.opened.directories import open_directory
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Page, SyncRequest
-from cloudforest.model.ports import Answerer
+from cloudforest.model.ports import Answerer, Directory
 from cloudforest.model.registration import Agent, Domain, Registration
 
 PAGE_BYTES = 512 * 1024
@@ -46,21 +46,26 @@ class Previews:
                     listener = bus.listener(agent.name)
                     stack.push_async_callback(listener.close)
                     await listener.connect(_NO_NETWORK)
-                    for name in agent.domains:
-                        answerer = self._answerer(agent, domains[name], stack)
+                    served = [domains[name] for name in agent.domains]
+                    for name, answerer in self._answerers(agent, served, stack):
                         await listener.listen(name, answerer)
             yield bus
 
-    def _answerer(
-        self, agent: Agent, domain: Domain, stack: AsyncExitStack
-    ) -> Answerer:
-        binding = binding_of(domain, self.folder)
-        try:
-            directory = open_directory(domain, binding, self.environment)
-        except CloudforestError as error:
-            return _refusing(error)
-        stack.push_async_callback(directory.close)
-        return Answer(agent.name, {domain.name: directory}, page_bytes=PAGE_BYTES)
+    def _answerers(
+        self, agent: Agent, domains: Iterable[Domain], stack: AsyncExitStack
+    ) -> Iterator[tuple[str, Answerer]]:
+        directories: dict[str, Directory] = {}
+        answer = Answer(agent.name, directories, page_bytes=PAGE_BYTES)
+        for domain in domains:
+            binding = binding_of(domain, self.folder)
+            try:
+                directory = open_directory(domain, binding, self.environment)
+            except CloudforestError as error:
+                yield domain.name, _refusing(error)
+                continue
+            stack.push_async_callback(directory.close)
+            directories[domain.name] = directory
+            yield domain.name, answer
 
 
 def _refusing(error: CloudforestError) -> Answerer:

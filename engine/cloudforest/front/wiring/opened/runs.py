@@ -13,7 +13,14 @@ from cloudforest.model.ports import AgentBus, ProvisioningStore
 from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import Registration
 from cloudforest.provisioning.cycle import record_failure, run_cycle
-from cloudforest.provisioning.run import Progress, Run, Turns, pinned, sharing
+from cloudforest.provisioning.run import (
+    Progress,
+    Run,
+    Turns,
+    pinned,
+    sharing,
+    silent,
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,11 @@ class Runs:
 
     @asynccontextmanager
     async def prepared(
-        self, name: str, registration: Registration, bus: AgentBus
+        self,
+        name: str,
+        registration: Registration,
+        bus: AgentBus,
+        progress: Progress = silent,
     ) -> AsyncIterator[Run]:
         """Open a job's target for as long as the context lasts."""
         job, program, profile = pinned(registration, name)
@@ -41,6 +52,7 @@ class Runs:
                 clock=self.clock,
                 rows=name,
                 others=sharing(registration, job),
+                progress=progress,
             )
         finally:
             await target.close()

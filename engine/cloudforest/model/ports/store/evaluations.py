@@ -16,10 +16,11 @@ class Evaluations(Protocol):
 
     async def begin_evaluation(
         self, job: str, target: str, digest: str
-    ) -> tuple[int, int]:
-        """Return how many rows count as in scope, and how many of them are settled.
+    ) -> tuple[int, int, int]:
+        """Return how many rows count as in scope, how many of them are settled.
 
-        First, rows that refer to one which is not settled are settled no longer.
+        And how many are to be evaluated, those included that have left. First, rows
+        that refer to one which is not settled are settled no longer.
         """
         ...
 

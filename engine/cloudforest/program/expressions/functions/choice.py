@@ -58,10 +58,14 @@ def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
 
 def _constant_cases(
     keys: Sequence[Operand | None], values: Sequence[Evaluate]
-) -> dict[str, Evaluate]:
-    """Of equal keys the first one counts."""
-    named = [text(evaluator(each)({})) for each in keys]
-    return dict(reversed(list(zip(named, values, strict=True))))
+) -> dict[str, Evaluate] | None:
+    """Of equal keys the first one counts; None: not every key is a text for all."""
+    if not all(each is None or each.constant for each in keys):
+        return None
+    named = [evaluator(each)({}) for each in keys]
+    if any(isinstance(each, tuple) for each in named):
+        return None
+    return dict(reversed(list(zip(map(text, named), values, strict=True))))
 
 
 def switch(operands: Sequence[Operand | None]) -> Evaluate:
@@ -70,8 +74,8 @@ def switch(operands: Sequence[Operand | None]) -> Evaluate:
     keys = operands[2::2]
     values = [evaluator(each) for each in operands[3::2]]
 
-    if all(each is None or each.constant for each in keys):
-        cases = _constant_cases(keys, values)
+    cases = _constant_cases(keys, values)
+    if cases is not None:
         return lambda row: cases.get(text(source(row)), default)(row)
 
     pairs = list(zip(map(evaluator, keys), values, strict=True))
@@ -108,12 +112,12 @@ def _are_equal(left: Value, right: Value) -> bool:
 def _comparison(holds: Callable[[Value, Value], bool]) -> Build:
     """Compare; with a source that is null or empty no comparison holds, `<>` included.
 
-    Only the constant "" compares as the empty text that it is.
+    Only "" itself, as it is written, compares as the empty text that it is.
     """
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
         left, right = map(evaluator, operands)
-        may = [each is not None and each.constant for each in operands]
+        may = [each is not None and each.literal for each in operands]
 
         def evaluate(row: Row) -> Value:
             first, second = left(row), right(row)

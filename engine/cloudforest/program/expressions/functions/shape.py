@@ -24,10 +24,15 @@ end the flow of an attribute or object.
 
 @dataclass(frozen=True)
 class Operand:
-    """A compiled argument; a constant one may be evaluated with any row."""
+    """A compiled argument; a constant one may be evaluated with any row.
+
+    That it is constant saves work and means nothing; that it is a `literal`, written
+    as it is, may mean something.
+    """
 
     evaluate: Evaluate
     constant: bool = False
+    literal: bool = False
 
 
 Build = Callable[[Sequence[Operand | None]], Evaluate]

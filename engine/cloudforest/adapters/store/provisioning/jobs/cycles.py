@@ -150,12 +150,11 @@ class Cycles(Part):
             drop_rows(connection, scratch)
             for table in IMPORTED:
                 copy_rows(connection, table, job, scratch)
+            generation = func.coalesce(func.max(watermark.c.generation), 0)
             connection.execute(
                 insert(watermark).from_select(
                     ["job", "generation"],
-                    select(literal(scratch), watermark.c.generation).where(
-                        watermark.c.job == job
-                    ),
+                    select(literal(scratch), generation).where(watermark.c.job == job),
                 )
             )
 
@@ -165,9 +164,12 @@ class Cycles(Part):
         await self.database.run(lambda connection: drop_rows(connection, job))
 
     async def drop_scratch(self) -> None:
+        # Each has a row here, and there are few: to look through the others takes long.
+        scratch = select(watermark.c.job).where(watermark.c.job.like("plan:%"))
+
         def work(connection: Connection) -> None:
-            for table in JOB_TABLES:
-                connection.execute(delete(table).where(table.c.job.like("plan:%")))
+            for job in connection.scalars(scratch).all():
+                drop_rows(connection, job)
             for table in (resource, resource_key):
                 connection.execute(delete(table))
 

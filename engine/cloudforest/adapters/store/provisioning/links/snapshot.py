@@ -9,13 +9,13 @@ from sqlalchemy import Connection, delete, select
 
 from cloudforest.adapters.store.provisioning.part import Part, slices, upsert
 from cloudforest.adapters.store.tables import resource, resource_key
-from cloudforest.model.provisioning import TargetResource
+from cloudforest.model.provisioning import MatchValue, TargetResource
 from cloudforest.program.attribute import comparable
 
 KEY_LENGTH = 400
 
 
-def key_of(path: str, value: str) -> str:
+def key_of(path: str, value: MatchValue) -> str:
     """Return what a value is found by: itself as compared, or its digest if long."""
     key = comparable(path, value)
     if len(key) <= KEY_LENGTH:
@@ -39,7 +39,7 @@ class Snapshot(Part):
             {**where, "path": path, "value": key_of(path, value), "resource": each.id}
             for each in resources
             for path in paths
-            if isinstance(value := each.values.get(path), str)
+            if isinstance(value := each.values.get(path), MatchValue)
         ]
 
         def work(connection: Connection) -> None:
@@ -74,9 +74,9 @@ class Snapshot(Part):
         await self.database.run(work)
 
     async def matches(
-        self, picture: str, resource_type: str, path: str, values: Sequence[str]
+        self, picture: str, resource_type: str, path: str, values: Sequence[MatchValue]
     ) -> dict[str, tuple[TargetResource, ...]]:
-        keys = {value: key_of(path, value) for value in values}
+        keys = {comparable(path, value): key_of(path, value) for value in values}
         query = (
             select(resource_key.c.value, resource.c.resource, resource.c.body)
             .join(

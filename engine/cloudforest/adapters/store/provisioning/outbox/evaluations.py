@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
 
 from cloudforest.adapters.store.provisioning.outbox.effects import rows_of
 from cloudforest.adapters.store.provisioning.part import IN_LIST, Part, slices, upsert
-from cloudforest.adapters.store.provisioning.presence import is_present
+from cloudforest.adapters.store.provisioning.presence import is_looked_at, is_present
 from cloudforest.adapters.store.provisioning.sources.imports import forget
 from cloudforest.adapters.store.tables import effect, reference, source
 from cloudforest.model.provisioning import EvaluatedRows
@@ -16,7 +16,13 @@ def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
     """Unsettle the rows that refer to one that is not settled: new, changed, gone.
 
     Asked for one by one, since there are few; one statement would join all references.
+    After a change of the mapping there are many, but nobody left to unsettle.
     """
+    settled = select(source.c.guid).where(
+        source.c.job == job, source.c.settled == digest
+    )
+    if connection.scalar(settled.limit(1)) is None:
+        return
     unsettled = (
         select(source.c.guid)
         .where(source.c.job == job, source.c.settled.is_distinct_from(digest))
@@ -36,15 +42,21 @@ def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
         after = ids[-1]
 
 
+def _number(those: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((those, 1), else_=0)), 0)
+
+
 def _count(
     connection: Connection, job: str, target: str, digest: str
-) -> tuple[int, int]:
-    settled = case((source.c.settled == digest, 1), else_=0)
-    query = select(func.count(), func.coalesce(func.sum(settled), 0)).where(
-        source.c.job == job, is_present(target)
-    )
-    present, unchanged = connection.execute(query).one()
-    return present, unchanged
+) -> tuple[int, int, int]:
+    present = is_present(target)
+    query = select(
+        _number(present),
+        _number(present & (source.c.settled == digest)),
+        _number(source.c.settled.is_distinct_from(digest)),
+    ).where(source.c.job == job, is_looked_at(target))
+    in_scope, unchanged, due = connection.execute(query).one()
+    return in_scope, unchanged, due
 
 
 def _settle(connection: Connection, job: str, ids: set[str], value: str) -> None:
@@ -72,8 +84,8 @@ def _refer(connection: Connection, job: str, rows: EvaluatedRows) -> None:
 class Evaluations(Part):
     async def begin_evaluation(
         self, job: str, target: str, digest: str
-    ) -> tuple[int, int]:
-        def work(connection: Connection) -> tuple[int, int]:
+    ) -> tuple[int, int, int]:
+        def work(connection: Connection) -> tuple[int, int, int]:
             _unsettle_referrers(connection, job, digest)
             return _count(connection, job, target, digest)
 

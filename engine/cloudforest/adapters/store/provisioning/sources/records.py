@@ -45,14 +45,16 @@ def _digest(record: InScope) -> str:
 
 
 def _row(
-    job: str, generation: int, said: InScope, *, before: Stored, held: Held
-) -> Row:
+    job: str, generation: int, said: InScope, *, old: Before | None, held: Held
+) -> Row | None:
+    """Return the row of an object; None: but for the generation it is what it was."""
     record = with_kept(said, held)
     digest = _digest(record)
-    old = before.get(record.id)
-    doubt = doubted(said, held)
+    doubt, seen = doubted(said, held), _seen(record, old)
     now = ("in", digest, doubt)
     same = old is not None and (old.state, old.digest, old.doubted) == now
+    if old is not None and same and seen == list(old.seen):
+        return None
     return {
         "job": job,
         "guid": record.id,
@@ -64,7 +66,7 @@ def _row(
         "state": "in",
         "digest": digest,
         "settled": old.settled if old is not None and same else None,
-        "seen": _seen(record, old),
+        "seen": seen,
         "attributes": record.attributes,
         "doubted": doubt,
     }
@@ -132,15 +134,22 @@ def save_records(
         i.id for i in bare if i.id in before and before[i.id].digest != _digest(i)
     ]
     held = held_before(connection, job, bare, before=before, changed=changed)
-    rows = [
-        _row(job, generation, each, before=before, held=held.get(each.id, {}))
+    rows = {
+        each.id: _row(
+            job,
+            generation,
+            each,
+            old=before.get(each.id),
+            held=held.get(each.id, {}),
+        )
         for each in there
-    ]
-    upsert(connection, source, rows)
+    }
+    upsert(connection, source, [row for row in rows.values() if row is not None])
     left = {id_: states[id_] for id_ in before if states[id_] != "in"}
     for state in set(left.values()):
         _leave(connection, job, [i for i, each in left.items() if each == state], state)
-    _name(connection, job, generation, list(left))
+    same = [id_ for id_, row in rows.items() if row is None]
+    _name(connection, job, generation, [*left, *same])
     unsettle(connection, [i for i, old in before.items() if old.state != states[i]])
     doubt_members(connection, job, [i for i in said.named if states[i] == "gone"])
     save_members(connection, job, generation, said.members)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from cloudforest.model.provisioning import TargetResource
+from cloudforest.model.provisioning import MatchValue, TargetResource
 
 
 class Pictures(Protocol):
@@ -28,7 +28,7 @@ class Pictures(Protocol):
     async def clear_snapshot(self, picture: str) -> None: ...
 
     async def matches(
-        self, picture: str, resource_type: str, path: str, values: Sequence[str]
+        self, picture: str, resource_type: str, path: str, values: Sequence[MatchValue]
     ) -> dict[str, tuple[TargetResource, ...]]:
-        """Return the pictured resources by value of `path`, compared as in `find`."""
+        """Return the pictured resources by value of `path`, as `comparable` has it."""
         ...

@@ -23,7 +23,7 @@ LEAST_TIMEOUT = 0.01
 LONGEST = 2_000
 """Characters of a pattern."""
 
-_SLOW = "The regular expression takes too long on this object's value; make it simpler."
+SLOW = "The regular expression takes too long on this object's value; make it simpler."
 
 _ATOM = r"""(?: \\[dDwWsSbB] | \\[pP]\{\w+\} | \\[^\w] | [\w\ .,;:@/_\-'"^$)]
   | \[(?:[^\]\\[]|\\.)*\] | \((?!\?) | \(\?(?::|P?<\w+>) )*"""
@@ -46,7 +46,7 @@ class Patience:
 
     def lost(self) -> ValueFault:
         self.seconds = max(self.seconds / 2, LEAST_TIMEOUT)
-        return ValueFault(_SLOW)
+        return ValueFault(SLOW)
 
 
 @functools.lru_cache(maxsize=256)

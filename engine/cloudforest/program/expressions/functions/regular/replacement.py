@@ -52,7 +52,7 @@ def _is_given(position: int, argument: Argument) -> bool:
     if argument is None:
         return False
     if isinstance(argument, Operand):
-        is_blank = argument.constant and argument.evaluate({}) == ""
+        is_blank = argument.literal and argument.evaluate({}) == ""
     else:
         is_blank = argument == Literally(value="")
     return position == REPLACEMENT or not is_blank

@@ -6,20 +6,21 @@ since is still the same; another object in its place is not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from cloudforest.agent.answer.reach.forest import Forest, Homes
 from cloudforest.base.errors import Refused, Rejected, Unavailable
-from cloudforest.model.messages import Lookup, SyncRequest
-from cloudforest.model.ports import Directory
+from cloudforest.model.messages import SyncRequest
 
 
 @dataclass(frozen=True)
 class Bound:
-    """objectGUIDs and DNs as they are now, both keyed by the DN as it was written."""
+    """objectGUIDs, DNs as they are now, and domains, keyed by the DN as written."""
 
     guids: Mapping[str, str]
     names: Mapping[str, str]
+    homes: Homes
 
 
 def refuse_another(request: SyncRequest, identity: str) -> None:
@@ -47,50 +48,42 @@ def _refuse_others(request: SyncRequest, found: Mapping[str, str]) -> None:
             )
 
 
-def _refuse_missing(request: SyncRequest, missing: Collection[str]) -> None:
+def _refuse_missing(missing: Collection[str], homes: Homes) -> None:
     if missing:
+        domains = dict.fromkeys(homes[dn] for dn in missing)
         raise Rejected(
-            f"The scope names {' and '.join(missing)}, which {request.domain} does not "
-            "have or does not show to this account. Correct the scope, or the rights."
+            f"The scope names {' and '.join(missing)}, which {' or '.join(domains)} "
+            "does not have or does not show to this account. Correct the scope, or the "
+            "rights."
         )
 
 
-async def _names_now(directory: Directory, guids: Iterable[str]) -> dict[str, str]:
-    lookups = [Lookup(by="guid", value=guid) for guid in guids]
-    if not lookups:
-        return {}
-    found = directory.read(lookups, ())
-    return {each.guid: each.dn async for each in found if not each.deleted}
-
-
-async def bound(request: SyncRequest, directory: Directory) -> Bound:
+async def bound(request: SyncRequest, forest: Forest) -> Bound:
     """Raise Refused where a name has passed to another object, Rejected where none is.
 
     Half a scope would look like people who have left.
     """
-    scope = request.scope
-    wanted = [*scope.places, *scope.groups]
-    found = await directory.resolve(wanted) if wanted else {}
+    homes = forest.homes(request.scope)
+    found = await forest.resolve(homes)
     _refuse_others(request, found)
     held = {dn: guid for dn, guid in request.bindings.items() if dn not in found}
-    away = {dn: held[dn] for dn in wanted if dn in held}
-    now = await _names_now(directory, away.values())
+    away = {dn: held[dn] for dn in homes if dn in held}
+    now = await forest.names(away, homes)
     elsewhere = {dn: guid for dn, guid in away.items() if guid in now}
     guids = {**found, **elsewhere}
-    _refuse_missing(request, [dn for dn in wanted if dn not in guids])
+    _refuse_missing([dn for dn in homes if dn not in guids], homes)
     names = {dn: now[guid] for dn, guid in elsewhere.items()}
-    return Bound(guids, {**{dn: dn for dn in found}, **names})
+    return Bound(guids, {**{dn: dn for dn in found}, **names}, homes)
 
 
-async def require_unmoved(
-    request: SyncRequest, directory: Directory, it: Bound
-) -> None:
+async def require_unmoved(request: SyncRequest, forest: Forest, it: Bound) -> None:
     """Raise Unavailable when one was moved while the domain was read.
 
     Those below it would have been judged by where it was before, as if they had left.
     """
     expected = {it.names[dn]: guid for dn, guid in it.guids.items()}
-    if expected and await directory.resolve(tuple(expected)) != expected:
+    homes = {it.names[dn]: domain for dn, domain in it.homes.items()}
+    if await forest.resolve(homes) != expected:
         raise Unavailable(
             f"An organizational unit or a group that the scope of {request.job} names "
             f"was moved or renamed while {request.domain} was read; the next cycle "
