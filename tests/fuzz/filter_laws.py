@@ -15,7 +15,7 @@ from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.graph_filter import filter_of, groups_of
 from cloudforest.program.scoping.kleene import compile_certainty
 from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.scim_filter import leaves, parse_filter
 
 Attributes = Mapping[str, tuple[str, ...]]
 UNCHECKED = {"validator": None, "check_names": False}
@@ -43,6 +43,9 @@ def hold(text: str, attributes: Attributes) -> bool:
         return False
     again = filter_text(tree)
     assert len(again) > len(text) or parsed(again) == tree, again
+    for leaf in leaves(text):
+        assert leaf.written.lower() == leaf.attribute
+        assert text.startswith(leaf.written, leaf.offset)
     accepts, reads = compile_filter(tree), filter_attributes(tree)
     said = accepts(attributes)
     read = {name: held for name, held in attributes.items() if name in reads}

@@ -24,7 +24,7 @@ from cloudforest.compiler.rules.language import (
 from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
 from cloudforest.compiler.rules.meaning.filters import (
     filters_can_be_true,
-    references_are_guids,
+    filters_say_what_can_be,
 )
 from cloudforest.compiler.rules.meaning.jobs import jobs_do_not_meet
 from cloudforest.compiler.rules.meaning.places import scopes_lie_in_their_domain
@@ -77,7 +77,7 @@ RULES: tuple[Rule, ...] = (
     types_fit,
     scopes_lie_in_their_domain,
     filters_can_be_true,
-    references_are_guids,
+    filters_say_what_can_be,
     jobs_do_not_meet,
     extensions_are_readable,
     mappings_fit_extensions,
