@@ -63,19 +63,19 @@ def hold(text: str, attributes: Attributes) -> bool:
     return True
 
 
-def _of_texts(tree: Filter) -> bool:
-    """Tell whether all is compared with texts: Graph takes an attribute's type for
-    granted where a number, true or false is written.
+def _without_booleans(tree: Filter) -> bool:
+    """Tell whether nothing is compared with true or false: Graph takes an attribute to
+    be of that kind where one is written.
     """
     match tree:
         case Compare(value=value):
-            return value is None or isinstance(value, str)
+            return not isinstance(value, bool)
         case Present():
             return True
         case ValuePath(operand=operand) | Not(operand=operand):
-            return _of_texts(operand)
+            return _without_booleans(operand)
         case And(operands=operands) | Or(operands=operands):
-            return all(map(_of_texts, operands))
+            return all(map(_without_booleans, operands))
 
 
 def _to_graph_and_back(tree: Filter, attributes: Attributes) -> None:
@@ -86,5 +86,5 @@ def _to_graph_and_back(tree: Filter, attributes: Attributes) -> None:
         return
     back = filter_of(groups)
     assert back is not None
-    if _of_texts(tree):
+    if _without_booleans(tree):
         assert compile_filter(back)(attributes) is compile_filter(tree)(attributes)

@@ -39,7 +39,6 @@ PERSON = {
         "employeeId eq 7",
         'employeeId ne "7"',
         "department ne 5",
-        "department gt 5",
         'whenCreated ge "20240101000000.0Z"',
         "enabled eq true",
         "not (enabled eq false)",
@@ -71,6 +70,11 @@ def test_it_holds(text):
         "enabled ne true",
         "department eq true",
         'department eq "Sales" and missing pr',
+        "department gt 5",
+        "department le 5",
+        'department gt "2026-01-31"',
+        'department lt "2026-01-31"',
+        'employeeId gt "2026-01-31"',
     ],
 )
 def test_it_does_not_hold(text):
