@@ -14,6 +14,7 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.graph_filter import filter_of, groups_of
 from cloudforest.program.scoping.kleene import compile_certainty
+from cloudforest.program.scoping.mistakes import mistakes
 from cloudforest.program.scoping.predicate import compile_filter
 from cloudforest.program.scoping.scim_filter import leaves, parse_filter
 
@@ -46,6 +47,7 @@ def hold(text: str, attributes: Attributes) -> bool:
     for leaf in leaves(text):
         assert leaf.written.lower() == leaf.attribute
         assert text.startswith(leaf.written, leaf.offset)
+    assert all(0 <= each.offset < len(text) for each in mistakes(text))
     accepts, reads = compile_filter(tree), filter_attributes(tree)
     said = accepts(attributes)
     read = {name: held for name, held in attributes.items() if name in reads}
