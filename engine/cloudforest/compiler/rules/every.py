@@ -25,7 +25,7 @@ from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
 from cloudforest.compiler.rules.meaning.connect_sync import one_tool_syncs_an_object
 from cloudforest.compiler.rules.meaning.filters import (
     filters_can_be_true,
-    references_are_guids,
+    filters_say_what_can_be,
 )
 from cloudforest.compiler.rules.meaning.jobs import jobs_do_not_meet
 from cloudforest.compiler.rules.meaning.places import scopes_are_within_reach
@@ -78,7 +78,7 @@ RULES: tuple[Rule, ...] = (
     types_fit,
     scopes_are_within_reach,
     filters_can_be_true,
-    references_are_guids,
+    filters_say_what_can_be,
     jobs_do_not_meet,
     one_tool_syncs_an_object,
     extensions_are_readable,
