@@ -1,4 +1,4 @@
-"""Writes docs/language.md from the JSON Schemas and the table of functions.
+"""Writes docs/language.md from the JSON Schemas and the code of the small languages.
 
 `python scripts/language_reference.py > docs/language.md`; a test compares the two.
 """
@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from cloudforest.program.expressions.reference import entries
+from cloudforest.program.expressions.template.check import (
+    MAX_DEPTH,
+    MAX_LENGTH,
+    MAX_NAMES,
+)
+from cloudforest.program.expressions.template.filters import FILTERS, MAX_VALUE, TESTS
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 KINDS = ("tenant", "target", "forest", "agent", "scope", "mapping", "job", "example")
@@ -26,7 +32,7 @@ dot excepted. A file may hold several documents, separated by `---`. Unknown key
 duplicate keys, aliases and empty lists are errors. Paths are relative to the document.
 Durations are a number with `s`, `m`, `h` or `d`.
 """
-FILTERS = """\
+SCOPING = """\
 ## Filters
 
 A filter is a SCIM filter (RFC 7644, 3.4.2.2) over the attributes of the directory, such
@@ -49,13 +55,19 @@ called `value`: `proxyAddresses[value sw "SMTP:" and value ew "@contoso.com"]` |
 - **Several values**: any of them is enough.
 - **Missing attributes**: a comparison is false, so `not (x eq "y")` and `x ne "y"`
   hold.
-- **Numbers** compare as numbers when both sides are numbers: `employeeID eq 7` finds
-  `007`, `employeeID eq "7"` does not.
-- **Dates** are `2026-01-31` or `2026-01-31T08:00:00Z` (without a zone: UTC). They
-  compare as moments with generalized times (`whenCreated`), FILETIMEs
-  (`lastLogonTimestamp`, `accountExpires`) and dates written as text. A FILETIME of 0
+- **Numbers** compare as numbers: `employeeID eq 7` finds `007`, `employeeID eq "7"`
+  does not. What is no number is not equal to one, nor greater or less. A number in
+  quotes is ordered as a number among numbers, and as a text among texts.
+- **Dates** are `2026-01-31`, `2026-01-31T08:00Z` or `2026-01-31T08:00:00+01:00`
+  (without a zone: UTC). They compare as moments with generalized times (`whenCreated`),
+  FILETIMEs (`lastLogonTimestamp`, `accountExpires`) and dates written as text. With
+  these attributes nothing else compares, but a FILETIME with a FILETIME; no other text
+  is before or after a date. A FILETIME of 0
   or 9223372036854775807 means never: no date equals it, comes before it, or after.
 - **References** (`manager`, `memberOf`) hold the objectGUID of the other object.
+- **Names**: `dn` and `distinguishedName` are what the directory calls the object, also
+  in an export, and compare as texts; `organizationalUnits` and `except` compare names
+  as names. There is no `sourceAnchor`: write `mS-DS-ConsistencyGuid` or `objectGUID`.
 """
 EXPRESSIONS = """\
 ## Expressions
@@ -92,23 +104,38 @@ provisioning; an example that can be evaluated decides against the text beside i
   it is.
 - **Replace** with a group name and another attribute gives the source where it has a
   value, and else the group's text in the other attribute (the example decides).
-- **Replace** takes regular expressions of .NET, without recursion, balancing groups and
-  subtraction of character classes; a pattern that runs too long is an error of the
-  object. In `$1` groups without a name are counted first, as in .NET.
+- **Replace** takes regular expressions of .NET. Refused, with the reason and the place:
+  balancing groups, groups named by numbers, subtraction of character classes, the flag
+  `n`, flags for all of a pattern that do not stand at its beginning, and conditions
+  other than a group or a look-around; and what .NET itself does not have, such as
+  recursion, `a++`, `\\h` and `\\p{Greek}` (a script; the block is `\\p{IsGreek}`). In
+  `$1`, `\\1` and `\\k<1>` groups without a name are counted first, as in .NET. A
+  pattern that works on a value for more than a second of the processor is an error of
+  the object. A null pattern, or an empty one, leaves the source as it is.
 - **Item** outside the values is an error of the object; **Contains**, which the page
   names and does not describe, gives the position of the first value that holds the
   text. Case counts, as in **InStr**, unless `vbTextCompare` is given.
 - **Split** removes white space around the parts, as in its example.
 - **Dates** are in UTC; a text without a zone is one in UTC. `CDate`, `DateAdd` and
   `Now` are written `M/d/yyyy h:mm:ss tt`, `DateFromNum` is `yyyy-MM-dd HH:mm:ss`. Two
-  dates compare as dates if a function made one of them. `CDate` also reads the
-  directory's own `yyyyMMddHHmmss.fZ`. In a year of two digits, 49 is 2049 and 50 is
-  1950.
+  dates compare as dates if a function made one of them. `CDate` reads what .NET reads
+  in the invariant culture, and the directory's own `yyyyMMddHHmmss.fZ`. In a year of
+  two digits, 49 is 2049 and 50 is 1950. A day of the week that is not that of the date
+  is an error, and so is a zone of more than 14 hours. Microseconds are kept, and the
+  seventh digit of a second is not.
+- **Len, Left, Mid, InStr** count characters of Unicode; .NET counts units of UTF-16, of
+  which an emoji has two.
 - **DateDiff** counts years, months and weeks (from Sunday) where the calendar turns,
   and whole days, hours, minutes and seconds of the time between, as Visual Basic does.
 - **DateFromNum** gives null for 0 and 9223372036854775807, the directory's "never".
 - **FormatDateTime** takes three arguments, or four with the styles second; what the
-  format leaves out is 1 January of the year 1, 00:00.
+  format leaves out is 1 January of the year 1, 00:00. A letter that comes twice must
+  read the same twice. A format of one letter is one of .NET's standard formats, and
+  `%` makes it the letter itself.
+- **Not** gives `False` for `True` in any case, and `True` for any other text, `"1"`
+  included, and for null; a number that is no text, as `BitAnd` gives it, is true unless
+  it is 0.
+- **BitAnd** and other functions of numbers take a number in quotes, hexadecimal too.
 - **IgnoreAttributeFlow** and **IgnoreObjectFlow** leave what the target has, and no
   default value is written; an ignored object is not created, and is looked at again in
   every cycle. **Error** holds the object in escrow; only a message that is constant is
@@ -121,6 +148,43 @@ provisioning; an example that can be evaluated decides against the text beside i
 - **DefaultDomain** is `defaultDomain` of the Tenant; without it, it is an error in the
   document.
 """
+TEMPLATES = """\
+## Templates
+
+`template:` in place of `source:` is a Jinja2 template: texts, `{{{{ name }}}}`,
+filters, tests, `{{% if %}}` with `elif` and `else`, `a if b else c`, `and`, `or`,
+`not`, comparisons, and `~`, which joins texts. There is nothing else: no loops,
+macros, calls, arithmetic, other tags, and no names but those of the object's
+attributes.
+
+- **Names** are attributes, in any case. The hyphen of a name is written as an
+  underscore, which no attribute has: `msDS_cloudExtensionAttribute1`.
+- **Missing attributes** are an error of the object unless a filter or test asks first:
+  `{{{{ title | default('') }}}}`, `{{% if title is defined %}}`.
+- **Several values** are no text until `join`, `first` or `last` makes one of them.
+- **Filters**: {filters}.
+  `replace` takes an old and a new text, `join` a separator. The arguments
+  of filters and tests are checked when the tree is validated.
+- **Tests**: {tests}.
+- **Limits**: {length:,} characters of template, nested {depth} deep, {names} names;
+  {value:,} characters of an attribute that is read, and of what is made.
+- What a template can't do with an object's values is an error of that object.
+"""
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{each}`" for each in sorted(names))
+
+
+def templates() -> str:
+    return TEMPLATES.format(
+        filters=listed(FILTERS),
+        tests=listed(TESTS),
+        length=MAX_LENGTH,
+        depth=MAX_DEPTH,
+        names=MAX_NAMES,
+        value=MAX_VALUE,
+    )
 
 
 def pages() -> Iterator[str]:
@@ -131,12 +195,13 @@ def pages() -> Iterator[str]:
         yield "| field | | what it says | example |\n|---|---|---|---|"
         yield from rows(schema, schema, prefix="")
         yield ""
-    yield FILTERS
+    yield SCOPING
     yield EXPRESSIONS.rstrip()
     for each in entries():
         again = "" if each.pure else " Each time anew."
         yield f"| `{each.syntax}` | {each.gives} | {each.summary}{again} |"
     yield RULES
+    yield templates()
 
 
 def rows(node: dict[str, Any], root: dict[str, Any], *, prefix: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from cloudforest.program.expressions.evaluate import Setting
+from cloudforest.program.expressions.evaluate import Setting, compile_expression
 from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.expressions.facts import (
     impure_functions,
@@ -42,14 +42,16 @@ def parsed(text: str):
 def hold(text: str, attributes: Mapping[str, tuple[str, ...]]) -> bool:
     """Check the laws of one expression and one object; tell whether it could be read.
 
-    Whatever it is, it is read or refused, evaluated or at fault; its result is JSON of
-    bounded size; written down, it is the same expression; what is constant is the same
-    for all; explained, where no part is evaluated beforehand, it gives the same.
+    Whatever it is, it is read or refused; read, it compiles, and is evaluated or at
+    fault; its result is JSON of bounded size; written down, it is the same expression;
+    what is constant is the same for all; explained, where no part is evaluated
+    beforehand, it gives the same.
     """
     expression = parsed(text)
     if expression is None:
         assert try_expression(text, attributes, SETTING).kind == "error"
         return False
+    compile_expression(expression)
     again = written(expression)
     assert len(again) > len(text) * 4 or parsed(again) == expression, again
     result = try_expression(text, attributes, SETTING)

@@ -48,5 +48,5 @@ class Complaint:
     def placed(self) -> Diagnostic:
         places = self.document.places
         place = places.place(self.path, at_key=self.at_key, offset=self.offset)
-        line = places.excerpt(self.path, at_key=self.at_key)
+        line = places.excerpt(self.path, at_key=self.at_key, offset=self.offset)
         return Diagnostic(self.id, self.message, place, self.severity, line)

@@ -12,12 +12,16 @@ ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A node in its text: `line` and `column` from 1, `start` and `end` from 0."""
+    """A node in its text: `line` and `column` from 1, `start` and `end` from 0.
+
+    `value` is what text of several lines that has no quotes is read as.
+    """
 
     line: int
     column: int
     start: int
     end: int
+    value: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,16 +42,35 @@ class Places:
     ) -> Place:
         """Return the place of `path`, or of the nearest part of it that was written.
 
-        `offset` counts characters of the value; it is found again in quoted text, but
-        not in text of several lines, which has its beginning as its place.
+        `offset` counts characters of the value; it is found again in text of one line
+        and in blocks, but not in quoted text of several lines.
         """
         span = self._span(path, at_key=at_key)
-        shift = 0 if offset is None else written_offset(self._raw(span), offset)
-        return Place(self.file, span.line, span.column + shift)
+        index = self._index(span, offset)
+        begin = self.text.rfind("\n", 0, index) + 1
+        if begin <= span.start:
+            return Place(self.file, span.line, span.column + index - span.start)
+        line = span.line + self.text.count("\n", span.start, index)
+        return Place(self.file, line, index - begin + 1)
 
-    def excerpt(self, path: DocumentPath, *, at_key: bool = False) -> str | None:
+    def excerpt(
+        self,
+        path: DocumentPath,
+        *,
+        at_key: bool = False,
+        offset: int | None = None,
+    ) -> str | None:
         """Return the line of the place, unless it may hold a secret."""
-        return excerpt(self.text, self._span(path, at_key=at_key).start, path)
+        span = self._span(path, at_key=at_key)
+        return excerpt(self.text, self._index(span, offset), path)
+
+    def _index(self, span: Span, offset: int | None) -> int:
+        if offset is None:
+            return span.start
+        raw = self.text[span.start : span.end]
+        if span.value:
+            return span.start + folded_offset(raw, span.value, offset)
+        return span.start + written_offset(raw, offset)
 
     def _span(self, path: DocumentPath, *, at_key: bool) -> Span:
         if at_key and path in self.keys:
@@ -56,8 +79,19 @@ class Places:
             path = path[:-1]
         return self.values[path]
 
-    def _raw(self, span: Span) -> str:
-        return self.text[span.start : span.end]
+
+def folded_offset(raw: str, value: str, offset: int) -> int:
+    """Return where character `offset` of text in several lines is written.
+
+    Folding and indentation change white space and nothing else.
+    """
+    body = raw.index("\n") if raw[:1] in {"|", ">"} else 0
+    before = sum(not each.isspace() for each in value[:offset])
+    places = [at for at in range(body, len(raw)) if not raw[at].isspace()]
+    is_blank = offset >= len(value) or value[offset].isspace()
+    if before and is_blank:
+        return places[before - 1] + 1
+    return places[before] if before < len(places) else 0
 
 
 def written_offset(raw: str, offset: int) -> int:

@@ -40,6 +40,7 @@ EFFECTS = (
 )
 FILES = frozenset({"file", "ca", "certificate", "ldif"})
 """The keys that name one, relative to their document."""
+ALWAYS_SENSITIVE = frozenset({"password"})
 DEFAULT_SCENARIO = "new-hybrid-customer"
 DEFAULT_INTERVAL = "2m"
 DEFAULT_PROFILE = "generic"
@@ -77,6 +78,9 @@ def _in_order(names: list[Any]) -> list[Any]:
 def _tenant(document: Document) -> Tenant:
     content = {"scenario": DEFAULT_SCENARIO, **_fields(document, "service")}
     content["notify"] = _in_order(content.get("notify", []))
+    if "connectSync" in content:
+        written = content["connectSync"].items()
+        content["connectSync"] = {key: _in_order(names) for key, names in written}
     if "logRetention" in content:
         content["logRetention"] = seconds(content["logRetention"])
     if "mail" in content:
@@ -165,6 +169,11 @@ def mapping_noun(tree: Tree, document: Document) -> Mapping:
         "outOfScope": default,
         "deleted": default,
         **content["deprovision"],
+    }
+    entries = content["attributeMappings"]
+    content["attributeMappings"] = entries | {
+        target: {**entries[target], "sensitive": True}
+        for target in ALWAYS_SENSITIVE & entries.keys()
     }
     return msgspec.convert(content, Mapping)
 

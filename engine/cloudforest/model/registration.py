@@ -42,6 +42,14 @@ class Mail(Value, frozen=True):
     auth: BasicAuth | None = None
 
 
+class ConnectSync(Value, frozen=True):
+    """What another tool goes on syncing; nothing here acts on it."""
+
+    forests: tuple[str, ...] = ()
+    organizational_units: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
 class Tenant(Value, frozen=True):
     """`log_retention` is how long the provisioning log is kept, in seconds.
 
@@ -54,6 +62,7 @@ class Tenant(Value, frozen=True):
     log_retention: int = 30 * 86400
     mail: Mail | None = None
     default_domain: str | None = None
+    connect_sync: ConnectSync | None = None
 
 
 class OAuth2(Value, frozen=True):

@@ -37,6 +37,13 @@ def test_each_mistake_is_told_as_expected(name, tmp_path):
     assert lines == (CASES / f"{name}.txt").read_text(encoding="utf-8")
 
 
+def test_the_excerpt_of_a_block_is_the_line_at_fault(tmp_path):
+    result = compile_tree(tree_of("expression-syntax.blocks", tmp_path))
+    assert [str(each.excerpt).strip() for each in result.diagnostics] == [
+        *("Uper([sn]))", "& Left([title])", "[sn])", "{{ sn | uper }}"),
+    ]
+
+
 def test_every_document_and_folder_has_its_expected_output():
     found = {each.stem for each in CASES.iterdir() if each.suffix != ".txt"}
     assert found <= set(NAMES)

@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 from tests.unit.compiler.trees import CASES, VALID, compiled, registered
 
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.compiler.places import written_offset
+from cloudforest.compiler.places import folded_offset, written_offset
 from cloudforest.compiler.reading.compose import Composer, GaveUpError
 from cloudforest.compiler.reading.files import Reading, read_file
 from cloudforest.compiler.reading.scalars import plain
@@ -96,6 +96,27 @@ def test_a_plain_scalar_means_what_yaml_1_2_says(text, value):
 )
 def test_an_offset_is_found_again_in_the_text_as_written(raw, offset, written):
     assert written_offset(raw, offset) == written
+
+
+BLOCK = ">- # why\n    a(b,\n\n      [c],\n    d e)\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "value", "offset", "there"),
+    [
+        (BLOCK, "a(b,\n\n  [c],\nd e)", 0, "a(b"),
+        (BLOCK, "a(b,\n\n  [c],\nd e)", 8, "[c]"),
+        (BLOCK, "a(b,\n\n  [c],\nd e)", 13, "d e"),
+        (BLOCK, "a(b,\n\n  [c],\nd e)", 4, "\n\n      [c]"),
+        (BLOCK, "a(b,\n\n  [c],\nd e)", 99, "\n"),
+        ("|2\n    x\n   y\n", "  x\n y\n", 2, "x"),
+        ("|2\n    x\n   y\n", "  x\n y\n", 5, "y"),
+        ("one\n  two", "one two", 5, "wo"),
+        ("|\n\n", "\n", 0, "|"),
+    ],
+)
+def test_an_offset_is_found_again_in_text_of_several_lines(raw, value, offset, there):
+    assert raw[folded_offset(raw, value, offset) :].startswith(there)
 
 
 def test_places_are_those_of_the_nearest_part_that_was_written(tmp_path):

@@ -51,6 +51,11 @@ TREE: list[dict[str, Any]] = [
         "scenario": "existing-hybrid-pilot",
         "notify": ["it@contoso.com"],
         "defaultDomain": "contoso.com",
+        "connectSync": {
+            "forests": ["fabrikam"],
+            "organizationalUnits": ["OU=Staff,DC=fabrikam,DC=com"],
+            "groups": ["CN=Synced,DC=fabrikam,DC=com"],
+        },
         "logRetention": "7d",
         "mail": {
             "server": "smtp.contoso.com",

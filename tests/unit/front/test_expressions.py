@@ -150,6 +150,16 @@ def test_explain_shows_a_tree_and_where_it_fails(capsys):
     assert "Character 6" in capsys.readouterr().out
 
 
+def test_explain_crops_no_line_however_long_it_is(capsys):
+    value = "x" * 300
+    assert explain("Trim(ToLower([b]))", attribute=[f"b={value}"]) == Exit.DONE
+    assert capsys.readouterr().out.splitlines() == [
+        f"Trim(ToLower([b]))  →  {value}",
+        f"└── ToLower([b])  →  {value}",
+        f"    └── [b]  →  {value}",
+    ]
+
+
 def test_the_reference_has_every_function(capsys):
     assert functions(output=Format.JSON) == Exit.DONE
     told = json.loads(capsys.readouterr().out)

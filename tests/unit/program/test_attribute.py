@@ -204,6 +204,9 @@ def test_an_address_goes_whole_with_the_last_part_that_we_wrote():
         Change(path=CITY, before="Bonn", how="last"),
         Change(path=STREET, before="A 1", how="last"),
     )
+    others = {**before, CITY: "Berlin"}
+    left = changes({STREET: "A 1"}, {}, rules, creating=False, others=others)
+    assert left == (Change(path=STREET, before="A 1"),)
     moved = changes({CITY: "Bonn"}, {STREET: "A 1"}, rules, creating=False)
     assert [each.how for each in moved] == ["set", "set"]
 

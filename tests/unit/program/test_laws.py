@@ -50,6 +50,22 @@ def test_calls_of_every_function_keep_the_laws(text, attributes):
 CONSTANT = st.recursive(st.sampled_from(LITERALS), calls, max_leaves=8)
 
 
+KEYS = st.sampled_from(
+    (
+        *('Split("a b", " ")', 'Split("a", " ")', 'Error("no")', "IgnoreAttributeFlow"),
+        *('Left("a", "x")', 'CDate("2026-11-23")', '"a"', "1", "", 'Trim(" ")'),
+    )
+)
+
+
+@BOUNDED
+@given(st.lists(st.tuples(KEYS, KEYS), min_size=1, max_size=4), OBJECTS)
+def test_whatever_is_a_key_of_switch_compiles(cases, attributes):
+    pairs = ", ".join(f"{key}, {value}" for key, value in cases)
+    hold(f'Switch([a], "d", {pairs})', attributes)
+    hold(f'Switch("a", "d", {pairs})', {})
+
+
 @BOUNDED
 @given(CONSTANT)
 def test_what_is_constant_means_the_same_whether_it_is_evaluated_once_or_not(text):
@@ -69,8 +85,15 @@ def test_any_regular_expression_keeps_the_laws(pattern, attributes):
     hold(f'Replace([a], , "{quoted}", , "$1${{g}}$&")', attributes)
 
 
+DIGITS = st.text(alphabet="0123456789. +:-ZAM", max_size=60)
+
+
 @BOUNDED
-@given(st.text(alphabet="dfFghHKmMstyz%'\"\\ -:/TZ", max_size=12), VALUES)
+@given(
+    st.text(alphabet="dfFghHKmMstyz%'\"\\ -:/.TZ", max_size=12)
+    | st.lists(st.sampled_from(["d", "M", "F", ".F", "K", "h", "s", "y"])).map("".join),
+    VALUES | DIGITS,
+)
 def test_any_date_format_keeps_the_laws(form, value):
     quoted = form.replace("\\", "\\\\").replace('"', '\\"')
     hold(f'FormatDateTime(Now(), "o", "{quoted}")', {})

@@ -72,3 +72,22 @@ def test_a_pattern_that_runs_away_on_many_objects_takes_two_seconds_not_hours():
             evaluate({"title": ("a" * 60 + "b",)})
     assert time.process_time() - began < 20
     assert evaluate({"title": ("aaaa",)}) == "x"
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ("1" * 60 + "x", "dM" * 50),
+        ("Z" * 50 + "x", "K" + "''K" * 60),
+        ("1" * 60 + "x", "%F" + "sF" * 60),
+        ("." * 30 + "x", ".F" * 90),
+    ],
+)
+def test_no_format_of_a_date_goes_back_and_forth(value, form):
+    evaluate = compile_expression(
+        parse_expression(f'FormatDateTime([title], "{form}", "yyyy")')
+    )
+    began = time.process_time()
+    with pytest.raises(ValueFault, match="not a date"):
+        evaluate({"title": (value,)})
+    assert time.process_time() - began < 1

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2.parser import _statement_keywords
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Template
+from cloudforest.program.expressions.places import in_template
 from cloudforest.program.expressions.template import compile_template, parse_template
+from cloudforest.program.expressions.template.filters import FILTERS
 from cloudforest.program.faults import SyntaxFault, ValueFault
 
 PERSON = {
     "title": ("head of sales",),
     "sn": ("Ångström",),
     "mail": ("zoe@contoso.com",),
+    "a-b-c": ("hyphens",),
     "proxyaddresses": ("SMTP:a@x", "smtp:b@x"),
 }
 
 
 def made(text, row=None):
     return compile_template(parse_template(text))(PERSON if row is None else row)
+
+
+PIECES = (
+    *("x title", "\r\n", "\r", "\n", " ", "{{ title }}", "{{- a ~ 'title' -}}"),
+    *("{# title #}", "{% if a -%}", "{% endif %}", "{% raw %}{{ title }}{% endraw %}"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+def test_an_attribute_stands_where_it_is_named(text):
+    try:
+        reads = parse_template(text).reads
+    except SyntaxFault:
+        return
+    places = list(in_template(text))
+    assert {name for name, _ in places} == set(reads)
+    expected = text.count("{{ title }}") - text.count("{% raw %}")
+    expected += text.count("{{- a")
+    expected += text.count("{% if a")
+    assert len(places) == expected
+    for name, at in places:
+        assert text.startswith(name, at)
+        assert text[at - 1] == " "
 
 
 @pytest.mark.parametrize(
@@ -48,6 +77,12 @@ def made(text, row=None):
         ),
         ("{{ -1 }}{{ 'a' | replace('', '-') }}", "-1-a-"),
         ("plain", "plain"),
+        (
+            "{{ title | truncate(7) }}|{{ title | truncate(4, true, '', 0) }}",
+            "head...|head",
+        ),
+        ("{{ title | truncate(length=9, leeway=9) }}", "head of sales"),
+        ("{{ msDS_cloudExtensionAttribute1 | default('-') }}{{ a_b_C }}", "-hyphens"),
     ],
 )
 def test_it_makes_a_text(text, value):
@@ -97,10 +132,64 @@ def test_what_could_loop_call_or_grow_is_refused(text):
         compile_template(Template(text=text, reads=()))
 
 
-def test_a_mistake_is_found_on_its_line_and_a_close_name_is_offered():
-    with pytest.raises(SyntaxFault, match="Did you mean upper") as caught:
-        parse_template("{{ a }}\n{{ b | uper }}")
-    assert caught.value.offset == 8
+@pytest.mark.parametrize(
+    ("text", "offset", "message"),
+    [
+        ("{{ a }}\n{{ b | uper }}", 15, "Did you mean upper"),
+        ("uper\r\n{{ uper\n | uper }}", 17, "Did you mean upper"),
+        ("{{ 'x' if a is  not defind }}", 20, "Did you mean defined"),
+        ("{{ a | uper | loer }}", 14, "Did you mean lower"),
+        ("{{ myself }}{{ self }}", 15, "not an attribute"),
+        ("a\n\n{% if a %}{{ b", 3, "can't be read"),
+        ("{{ msDS-cloudExtensionAttribute1 }}", 0, "as an underscore"),
+        ("{{ a | replace('a', 'b', 1) }}", 7, "too many positional"),
+        ("{{ a | replace('a') }}", 7, "missing"),
+        ("{{ a | default(value='') }}", 7, "multiple values"),
+        ("{{ a | default(other='') }}", 7, "unexpected keyword"),
+        ("{{ a | trim(chars='x', chars='y') }}", 7, "same argument twice"),
+        ("{{ 'x' if a is eq }}", 15, "missing"),
+        ("{{ 'x' if a is none('y') }}", 15, "too many"),
+        ("{{ a | truncate(2) }}", 7, "that its end fits into"),
+        ("{{ a | truncate(9, leeway=-1) }}", 7, "no leeway"),
+        ("{{ a | truncate('x') }}", 7, "can't work with"),
+        ("{{ a | replace('a', 3) }}", 7, "can't work with"),
+        ("{{ a | join(3) }}", 7, "can't work with"),
+    ],
+)
+def test_a_mistake_is_found_at_its_name(text, offset, message):
+    with pytest.raises(SyntaxFault, match=message) as caught:
+        parse_template(text)
+    assert caught.value.offset == offset
+
+
+TAGS = {
+    "autoescape": "{% autoescape true %}x{% endautoescape %}",
+    "block": "{% block a %}x{% endblock %}",
+    "call": "{% call a() %}x{% endcall %}",
+    "extends": "{% extends 'a' %}",
+    "filter": "{% filter upper %}x{% endfilter %}",
+    "for": "{% for a in b %}x{% endfor %}",
+    "from": "{% from 'a' import b %}",
+    "import": "{% import 'a' as b %}",
+    "include": "{% include 'a' %}",
+    "macro": "{% macro a() %}x{% endmacro %}",
+    "print": "{% print a %}",
+    "set": "{% set a %}x{% endset %}",
+    "with": "{% with a = 1 %}x{% endwith %}",
+}
+
+
+def test_every_tag_of_jinja_but_conditions_is_refused_where_it_stands():
+    """`print` is what braces are; `raw` and comments are gone before there are tags."""
+    assert TAGS.keys() | {"if"} == _statement_keywords | {"filter", "call"}
+    for tag, text in TAGS.items():
+        if tag == "print":
+            assert made("{% print sn %}") == "Ångström"
+            continue
+        with pytest.raises(SyntaxFault, match="can't hold this") as caught:
+            parse_template("\n" + text)
+        assert caught.value.offset == 1
+    assert made("{% raw %}{{ x }}{% endraw %}{# note #}") == "{{ x }}"
 
 
 @pytest.mark.parametrize(
@@ -117,6 +206,15 @@ def test_a_mistake_is_found_on_its_line_and_a_close_name_is_offered():
             {"title": ("x" * 9000,)},
             "more than",
         ),
+        ("{{ title | truncate(title) }}", PERSON, "does not fit"),
+        (
+            "{{ title | truncate(sn | count) }}",
+            {"title": "a", "sn": ("b",)},
+            "end fits",
+        ),
+        ("{{ title | trim(title | count) }}", PERSON, "does not fit"),
+        ("{{ 'x' in (title | count) }}", PERSON, "does not fit"),
+        ("{{ title | count | count }}", PERSON, "does not fit"),
         (
             "{{ title | join('" + "y" * 9000 + "') }}",
             {"title": ("x",) * 9},
@@ -128,6 +226,31 @@ def test_what_does_not_fit_an_object_is_a_fault_without_values(text, row, reason
     with pytest.raises(ValueFault, match=reason) as caught:
         made(text, row)
     assert "Ångström" not in caught.value.reason
+
+
+FILTERED = st.sampled_from(sorted(FILTERS))
+ARGUMENTS = st.sampled_from(
+    (
+        *("title", "mail", "missing", "proxies", "''", "'ab'", "true", "none"),
+        *("-1", "0", "3", "1e9", "99999999999999999999"),
+    )
+)
+
+
+@given(
+    st.lists(st.tuples(FILTERED, st.lists(ARGUMENTS, max_size=4)), max_size=3),
+    st.text(max_size=9) | st.sampled_from(["7", "9" * 5000, "ﬀ", "1e999"]),
+    ARGUMENTS,
+)
+def test_whatever_filters_do_with_values_is_an_outcome_of_the_object(
+    filters, value, source
+):
+    text = source + "".join(
+        f" | {name}({', '.join(arguments)})" for name, arguments in filters
+    )
+    row = {"title": (value,), "mail": ("a",), "proxies": ("a", "b")}
+    with contextlib.suppress(SyntaxFault, ValueFault):
+        assert isinstance(made("{{ " + text + " }}", row), str)
 
 
 PIECES = ["{{", "}}", "{%", "%}", "a", "|", "if", "for", "not", "(", ")", "'", "~", "*"]

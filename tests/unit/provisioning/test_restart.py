@@ -7,10 +7,18 @@ from typing import Any, get_args
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.provisioning.world import JOB, MANAGER, World, guid
+from tests.unit.provisioning.world import JOB, MANAGER, World, guid, program, rule
 
 from cloudforest.adapters.memory_target import Resource
-from cloudforest.model.provisioning import JobState, Link, ResetScope
+from cloudforest.model.provisioning import (
+    Change,
+    JobState,
+    Link,
+    ResetScope,
+    TargetResource,
+)
+from cloudforest.provisioning.evaluating.differences import adopted_changes
+from cloudforest.provisioning.mapper import mappers
 
 TARGET = "cloud"
 FULL = get_args(ResetScope)
@@ -82,6 +90,21 @@ async def test_a_full_restart_puts_right_what_others_changed_in_the_target(
     assert "title" not in person.values
     assert person.values[MANAGER] == boss
     assert synced.members_of(guid(9)) == {guid(1), guid(2), "stranger"}
+
+
+def test_of_an_address_only_the_part_that_we_wrote_is_taken_away() -> None:
+    """The other part is mapped, but the source never had a value for it."""
+    city, street = (
+        f'addresses[type eq "work"].{name}' for name in ("locality", "streetAddress")
+    )
+    world = program()
+    users = replace(world.mappings[0], rules=(rule(city, "l"), rule(street, "street")))
+    mapper = mappers(replace(world, mappings=(users,)))["user"]
+    found = TargetResource(id="r1", values={city: "Berlin", street: "A 1"})
+    changes = adopted_changes(mapper, {}, found, ours=[street])
+    assert changes == (Change(path=street, before="A 1"),)
+    both = adopted_changes(mapper, {}, found, ours=[city, street])
+    assert {each.how for each in both} == {"last"}
 
 
 async def test_what_the_target_lost_is_made_again_with_its_memberships(

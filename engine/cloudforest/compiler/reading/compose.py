@@ -24,6 +24,7 @@ from cloudforest.compiler.places import Places, Span
 from cloudforest.compiler.reading.scalars import plain
 
 DEPTH_LIMIT = 32
+_QUOTES = frozenset("'\"")
 
 
 class GaveUpError(Exception):
@@ -44,7 +45,10 @@ class TooWrongError(GaveUpError):
 
 def _span(event: Event) -> Span:
     start, end = event.start_mark, event.end_mark
-    return Span(start.line + 1, start.column + 1, start.index, end.index)
+    value = ""
+    if isinstance(event, ScalarEvent) and event.style not in _QUOTES:
+        value = str(event.value) if start.line < end.line else ""
+    return Span(start.line + 1, start.column + 1, start.index, end.index, value)
 
 
 def _tag(event: Any) -> str:

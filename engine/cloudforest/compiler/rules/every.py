@@ -22,10 +22,11 @@ from cloudforest.compiler.rules.language import (
     scopes_are_readable,
 )
 from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
+from cloudforest.compiler.rules.meaning.connect_sync import one_tool_syncs_an_object
 from cloudforest.compiler.rules.meaning.encryption import credentials_are_private
 from cloudforest.compiler.rules.meaning.filters import (
     filters_can_be_true,
-    references_are_guids,
+    filters_say_what_can_be,
 )
 from cloudforest.compiler.rules.meaning.jobs import jobs_do_not_meet
 from cloudforest.compiler.rules.meaning.places import scopes_are_within_reach
@@ -77,8 +78,9 @@ RULES: tuple[Rule, ...] = (
     types_fit,
     scopes_are_within_reach,
     filters_can_be_true,
-    references_are_guids,
+    filters_say_what_can_be,
     jobs_do_not_meet,
+    one_tool_syncs_an_object,
     extensions_are_readable,
     mappings_fit_extensions,
     flows_fit,

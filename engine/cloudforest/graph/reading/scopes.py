@@ -12,6 +12,7 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.graph_filter import GraphClause, Group, filter_of
+from cloudforest.program.scoping.mistakes import mistakes
 from cloudforest.program.scoping.scim_filter import parse_filter
 
 
@@ -83,6 +84,9 @@ def _text(groups: Sequence[Group]) -> str | None:
     if tree is None:
         return None
     text = filter_text(tree)
+    wrong = next(mistakes(text), None)
+    if wrong is not None:
+        raise NoEquivalentError(wrong.message.rstrip("."))
     require_readable(filter_attributes(parse_filter(text)))
     return text
 

@@ -13,6 +13,8 @@ from cloudforest.program.attribute.conversion import converter
 from cloudforest.program.faults import MappingFault, ValueFault
 from cloudforest.program.resource.path import parse_path
 
+_NOTHING: Flat = {}
+
 
 def same(before: Any, after: Any) -> bool:
     """Compare; a directory's order of values means nothing, so lists have none."""
@@ -96,10 +98,10 @@ def _changed(
             )
 
 
-def _with_last(made: Iterable[Change], before: Flat) -> Iterator[Change]:
+def _with_last(made: Iterable[Change], before: Flat, others: Flat) -> Iterator[Change]:
     """Mark what leaves nothing of a chosen value: a shell would be in the way later."""
     made = tuple(made)
-    held = before | {change.path: change.after for change in made}
+    held = others | before | {change.path: change.after for change in made}
     left = {parse_path(path).element for path, each in held.items() if each is not None}
     for change in made:
         path = parse_path(change.path)
@@ -124,19 +126,25 @@ def _witnesses(made: Iterable[Change], before: Flat) -> Iterator[Change]:
 
 
 def changes(
-    before: Flat, desired: Flat, rules: Iterable[Rule], *, creating: bool
+    before: Flat,
+    desired: Flat,
+    rules: Iterable[Rule],
+    *,
+    creating: bool,
+    others: Flat = _NOTHING,
 ) -> tuple[Change, ...]:
     """Return the changes that lead from what was written to what is desired.
 
     On create, nulls are dropped and default values count. Later, a null removes only
     what `before` holds, and only if the rule clears. References are not compared here.
     A last Change from a value to itself may say that another part of the same e-mail or
-    address is there already (see `patch_operations`). Raises MappingFault.
+    address is there already (see `patch_operations`). `others` is what the target holds
+    beside `before`: an address that holds any of it stays. Raises MappingFault.
     """
     made = tuple(_changed(before, desired, rules, creating=creating))
     if creating:
         return made
-    return (*_with_last(made, before), *_witnesses(made, before))
+    return (*_with_last(made, before, others), *_witnesses(made, before))
 
 
 def unchanged(

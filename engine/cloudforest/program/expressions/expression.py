@@ -18,6 +18,7 @@ from cloudforest.program.expressions.tokens import (
     Token,
     number,
     tokens,
+    written_within,
 )
 from cloudforest.program.faults import SyntaxFault, require_text
 
@@ -33,6 +34,7 @@ class _Parser:
     """A recursive descent over the tokens; `_next` is the one not yet taken."""
 
     def __init__(self, text: str) -> None:
+        self._text = text
         self._tokens = tokens(text)
         self._next = next(self._tokens)
         self._first = self._next.offset
@@ -61,7 +63,7 @@ class _Parser:
             return left
         operator = self._take()
         places.append(self._next.offset)
-        return _checked(operator, [left, self._concatenation()], places)
+        return self._checked(operator, [left, self._concatenation()], places)
 
     def _concatenation(self) -> Expression:
         places, mark = [self._next.offset], self._next
@@ -70,7 +72,7 @@ class _Parser:
             mark = self._take()
             places.append(self._next.offset)
             parts.append(self._operand())
-        return parts[0] if len(parts) == 1 else _checked(mark, parts, places)
+        return parts[0] if len(parts) == 1 else self._checked(mark, parts, places)
 
     def _operand(self) -> Expression:
         token = self._take()
@@ -115,7 +117,7 @@ class _Parser:
             )
         arguments, places = self._arguments()
         self._depth -= 1
-        return _checked(name, arguments, places)
+        return self._checked(name, arguments, places)
 
     def _arguments(self) -> tuple[list[Expression | None], list[int]]:
         """Between commas there may be nothing; between parentheses too."""
@@ -134,19 +136,21 @@ class _Parser:
     def _argument(self) -> Expression | None:
         return None if self._at(",", ")") else self._comparison()
 
-
-def _checked(
-    name: Token,
-    arguments: list[Expression] | list[Expression | None],
-    places: list[int],
-) -> Call:
-    """Make a call, or raise SyntaxFault at the argument, or the name, that is wrong."""
-    every, offsets = aligned(name.text, arguments, places, name.offset)
-    wrong = complaint(name.text, every)
-    if wrong is not None:
+    def _checked(
+        self,
+        name: Token,
+        arguments: list[Expression] | list[Expression | None],
+        places: list[int],
+    ) -> Call:
+        """Make a call, or raise SyntaxFault at the argument, or the name, at fault."""
+        every, offsets = aligned(name.text, arguments, places, name.offset)
+        wrong = complaint(name.text, every)
+        if wrong is None:
+            return Call(function=name.text, arguments=every)
         at = name.offset if wrong.argument is None else offsets[wrong.argument]
+        if wrong.within is not None and self._text.startswith('"', at):
+            at = written_within(self._text, at, wrong.within)
         raise SyntaxFault(wrong.message, at)
-    return Call(function=name.text, arguments=every)
 
 
 def _require_alone(parsed: Expression, first: int) -> None:

@@ -59,6 +59,14 @@ def tokens(text: str) -> Iterator[Token]:
     yield Token("end", "", at)
 
 
+def written_within(text: str, offset: int, within: int) -> int:
+    """Return where character `within` of the string at `offset` is written."""
+    at = offset + 1
+    for _ in range(within):
+        at += 2 if text.startswith(("\\\\", '\\"'), at) else 1
+    return at
+
+
 def number(token: Token) -> Literally:
     whole = token.kind == "hex" or "." not in token.text
     if len(token.text) > MAX_DIGITS:
@@ -68,6 +76,6 @@ def number(token: Token) -> Literally:
         if whole
         else float(token.text)
     )
-    if abs(value) > _LARGEST:
+    if not -_LARGEST - 1 <= value <= _LARGEST:
         raise SyntaxFault("The number is too large.", token.offset)
     return Literally(value=value)

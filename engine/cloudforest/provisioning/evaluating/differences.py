@@ -102,7 +102,8 @@ def adopted_changes(
     values = {path: value for path, value in desired.items() if value is not None}
     known = [path for path in {**values, **dict.fromkeys(ours)} if path in found.values]
     before = {path: found.values[path] for path in (*known, *wholes)}
-    changed = changes(before, values, mapper.program.rules, creating=False)
+    rules, others = mapper.program.rules, found.values
+    changed = changes(before, values, rules, creating=False, others=others)
     differing = {each.path: each for each in changed}
     same = {
         path: Change(path=path, before=before[path], after=before[path])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
-from rich.tree import Tree
 
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit
@@ -38,7 +38,8 @@ def explain(
     if output is Format.JSON:
         terminal.print_json(_data(step))
     else:
-        terminal.out.print(_tree(step), soft_wrap=True, no_wrap=True)
+        for line in _lines(step):
+            terminal.out.print(line, soft_wrap=True)
     return Exit.FAILED if step.result.kind == "error" else Exit.DONE
 
 
@@ -56,10 +57,12 @@ def _said(result: Result) -> str:
     return shown(result.what)
 
 
-def _tree(step: Step) -> Tree:
-    label = Text.assemble(
-        step.text, ("  →  ", "dim"), (_said(step.result), _STYLES[step.result.kind])
-    )
-    tree = Tree(label, guide_style="dim")
-    tree.children = [_tree(each) for each in step.steps]
-    return tree
+def _lines(step: Step, first: str = "", rest: str = "") -> Iterator[Text]:
+    """Yield the tree, a line for each step, however long: none is cut short."""
+    style = _STYLES[step.result.kind]
+    told = (_said(step.result), style)
+    yield Text.assemble((first, "dim"), step.text, ("  →  ", "dim"), told)
+    for each in step.steps[:-1]:
+        yield from _lines(each, f"{rest}├── ", f"{rest}│   ")
+    for each in step.steps[-1:]:
+        yield from _lines(each, f"{rest}└── ", f"{rest}    ")

@@ -16,7 +16,7 @@ from cloudforest.program.expressions.functions.shape import (
     Parameter,
     Wrong,
 )
-from cloudforest.program.expressions.functions.values import number_or_none
+from cloudforest.program.expressions.functions.values import quoted_number
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ def _literal(parameter: Parameter, value: Scalar) -> str | None:
     if value is None or value == "":
         return None
     match parameter.kind:
-        case "number" if number_or_none(value) is None:
+        case "number" if quoted_number(value) is None:
             return "a number"
         case "date" if not _may_be_date(value):
             return "a date"

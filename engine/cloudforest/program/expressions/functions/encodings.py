@@ -61,7 +61,7 @@ def _raw_sid(source: str) -> bytes:
 
 def sid(source: str) -> str:
     """Return a SID as S-R-A-S… ([MS-DTYP] 2.4.2.1); agents send it so already."""
-    if _SID.fullmatch(source):
+    if not source or _SID.fullmatch(source):
         return source
     raw = _raw_sid(source)
     if len(raw) < _SID_HEAD or len(raw) != _SID_HEAD + 4 * raw[1]:

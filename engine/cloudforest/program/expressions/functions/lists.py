@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudforest.program.expressions.functions.values import (
     FALSE,
+    TRUE,
     Value,
     boolean,
     integer,
@@ -76,6 +77,12 @@ def is_string(value: Value) -> Value:
 
 
 def negation(value: Value) -> Value:
+    """Turn `True`, in any case, into False, and other texts into True, as documented.
+
+    A number that a function gives, as BitAnd does, is true unless it is 0.
+    """
+    if isinstance(value, str) and value.strip().lower() != "true":
+        return TRUE
     return boolean(not truth(value))
 
 

@@ -57,10 +57,14 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Wrong:
-    """What is wrong with a call; `argument` is the position that it is about."""
+    """What is wrong with a call; `argument` is the position that it is about.
+
+    `within` counts the characters of an argument that is a text.
+    """
 
     message: str
     argument: int | None = None
+    within: int | None = None
 
 
 Arguments = Sequence[Expression | None]

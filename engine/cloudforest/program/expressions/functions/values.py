@@ -41,6 +41,7 @@ FALSE = "False"
 _TRUTHS = (TRUE, FALSE)
 MAX_DIGITS = 30
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
+_HEX = re.compile(r"\s*&[Hh][0-9A-Fa-f]{1,16}\s*", re.ASCII)
 _TOO_LONG = f"The expression makes more than {MAX_TEXT} characters of this object."
 
 
@@ -76,10 +77,17 @@ def number_or_none(value: Value) -> int | float | None:
     return float(value) if "." in value else int(value)
 
 
+def quoted_number(value: Value) -> int | float | None:
+    """Read a number where one is needed: in quotes hexadecimal is one too."""
+    if isinstance(value, str) and _HEX.fullmatch(value):
+        return int(value.upper().replace("&H", "0x"), 16)
+    return number_or_none(value)
+
+
 def integer(value: Value) -> int:
     if isinstance(value, int):
         return int(value)
-    number = number_or_none(value)
+    number = quoted_number(value)
     if number is None or number != int(number):
         raise ValueFault("A whole number is needed here, and the value is not one.")
     return int(number)

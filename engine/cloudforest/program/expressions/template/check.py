@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from jinja2 import nodes
-from jinja2.exceptions import TemplateSyntaxError
+from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
 
-from cloudforest.model.program import Template
+from cloudforest.model import program as model
 from cloudforest.program.expressions.template.environment import ENVIRONMENT
+from cloudforest.program.expressions.template.filters import FILTERS, TESTS, misused
 from cloudforest.program.faults import SyntaxFault, require_text
 
 MAX_LENGTH = 10_000
@@ -35,26 +36,15 @@ _ALLOWED = (
     nodes.Concat,
     nodes.Keyword,
 )
-_FILTERS = frozenset(
-    (
-        *("capitalize", "lower", "title", "trim", "truncate", "upper"),
-        *("count", "first", "join", "last", "length"),
-        *("d", "default", "int", "replace", "string"),
-    )
-)
-_TESTS = frozenset(
-    (
-        *("defined", "undefined", "none", "number", "sequence", "string"),
-        *("==", "!=", "eq", "equalto", "ge", "gt", "in", "le", "lt", "ne"),
-    )
-)
 _TOO_DEEP = f"The template is nested more than {MAX_DEPTH} deep."
+_HYPHEN = (
+    "A template can't subtract; the hyphen in the name of an attribute is written as an"
+    " underscore: msDS_cloudExtensionAttribute1."
+)
 _RESERVED = frozenset({"self", "super"})
 
 
-def _misnamed(kind: str, name: str, allowed: frozenset[str]) -> str | None:
-    if name in allowed:
-        return None
+def _misnamed(kind: str, name: str, allowed: Iterable[str]) -> str:
     close = get_close_matches(name, allowed, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return f"A template has no {kind} {name}.{hint}"
@@ -67,30 +57,62 @@ def _foreign(node: nodes.Node) -> str:
     )
 
 
+def _misapplied(node: nodes.Filter | nodes.Test) -> str | None:
+    kind = "filter" if isinstance(node, nodes.Filter) else "test"
+    known = FILTERS if isinstance(node, nodes.Filter) else TESTS
+    if node.name not in known:
+        return _misnamed(kind, node.name, known)
+    if node.dyn_args or node.dyn_kwargs:
+        return "The arguments of a filter or test are written one by one."
+    return misused(node)
+
+
 def _complaint(node: nodes.Node) -> str | None:
     match node:
-        case nodes.Filter(dyn_args=None, dyn_kwargs=None, name=name):
-            return _misnamed("filter", name, _FILTERS)
-        case nodes.Test(dyn_args=None, dyn_kwargs=None, name=name):
-            return _misnamed("test", name, _TESTS)
+        case nodes.Filter() | nodes.Test():
+            return _misapplied(node)
         case nodes.Name(name=name) if name in _RESERVED:
             return f"The name {name} is not an attribute."
-        case nodes.Filter() | nodes.Test():
-            return "The arguments of a filter or test are written one by one."
+        case nodes.Sub():
+            return _HYPHEN
         case _:
             return None if isinstance(node, _ALLOWED) else _foreign(node)
 
 
-def _nodes(root: nodes.Template) -> Iterator[tuple[nodes.Node, int]]:
-    waiting: list[tuple[nodes.Node, int]] = [(root, 0)]
+def _first_line(node: nodes.Node) -> int | None:
+    """Return the line of what stands in a node that has none of its own."""
+    inner = node.find_all(nodes.Node)
+    return next((each.lineno for each in inner if each.lineno), None)
+
+
+def _nodes(root: nodes.Template) -> Iterator[tuple[nodes.Node, int, int]]:
+    """Yield each node as it is written, its depth, and its line or its parent's."""
+    waiting: list[tuple[nodes.Node, int, int]] = [(root, 0, 1)]
     while waiting:
-        node, depth = waiting.pop()
-        yield node, depth
-        waiting += [(each, depth + 1) for each in node.iter_child_nodes()]
+        node, depth, line = waiting.pop()
+        if not isinstance(node, nodes.Template):
+            line = node.lineno or _first_line(node) or line
+        yield node, depth, line
+        inner = [(each, depth + 1, line) for each in node.iter_child_nodes()]
+        waiting += reversed(inner)
 
 
 def _offset(text: str, line: int) -> int:
-    return sum(len(each) for each in text.splitlines(keepends=True)[: line - 1])
+    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
+    return sum(map(len, lines[: line - 1]))
+
+
+_BEFORE = {"Filter": r"\|\s*", "Test": r"\bis\s+(?:not\s+)?"}
+
+
+def _place(text: str, node: nodes.Node, line: int) -> int:
+    """Return where the name of a node stands, or else its line."""
+    start = _offset(text, line)
+    if not isinstance(node, nodes.Filter | nodes.Test | nodes.Name):
+        return start
+    before = _BEFORE.get(type(node).__name__, r"\b")
+    found = re.compile(rf"{before}({re.escape(node.name)})\b").search(text, start)
+    return found.start(1) if found else start
 
 
 def _parsed(text: str) -> nodes.Template:
@@ -106,23 +128,36 @@ def _parsed(text: str) -> nodes.Template:
         raise SyntaxFault("The template holds a number that is too large.") from error
 
 
-def checked(text: str) -> tuple[nodes.Template, frozenset[str]]:
-    """Return the tree and the names in it, as they are written."""
+def _compiled(root: nodes.Template) -> Template:
+    """Compile; what is too large for Python is a fault of the template."""
+    try:
+        return ENVIRONMENT.from_string(root)
+    except (RecursionError, MemoryError, SyntaxError, TemplateError) as error:
+        raise SyntaxFault("The template is too large, or nested too deep.") from error
+
+
+def checked(text: str) -> tuple[Template, frozenset[str]]:
+    """Return the compiled template and the names in it, as they are written."""
     require_text(text, what="template", limit=MAX_LENGTH)
     root = _parsed(text)
     names = []
-    for node, depth in _nodes(root):
+    for node, depth, line in _nodes(root):
         wrong = _TOO_DEEP if depth > MAX_DEPTH else _complaint(node)
         if wrong:
-            raise SyntaxFault(wrong, _offset(text, node.lineno))
+            raise SyntaxFault(wrong, _place(text, node, line))
         if isinstance(node, nodes.Name):
             names.append(node.name)
     if len(names) > MAX_NAMES:
         raise SyntaxFault(f"The template names attributes more than {MAX_NAMES} times.")
-    return root, frozenset(names)
+    return _compiled(root), frozenset(names)
 
 
-def parse_template(text: str) -> Template:
-    """Check a template; raises SyntaxFault with the offset of the line at fault."""
+def attribute_of(name: str) -> str:
+    """Return the attribute that a name stands for: no attribute has an underscore."""
+    return name.lower().replace("_", "-")
+
+
+def parse_template(text: str) -> model.Template:
+    """Check a template; raises SyntaxFault with the offset of the name or line."""
     _, names = checked(text)
-    return Template(text=text, reads=tuple(sorted({each.lower() for each in names})))
+    return model.Template(text=text, reads=tuple(sorted(set(map(attribute_of, names)))))

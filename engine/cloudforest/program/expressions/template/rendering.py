@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from jinja2 import TemplateError
-from jinja2.exceptions import UndefinedError
+from jinja2 import UndefinedError
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Template
 from cloudforest.program.expressions.functions.shape import Evaluate, Row
 from cloudforest.program.expressions.functions.values import Value, items, text
-from cloudforest.program.expressions.template.check import checked
-from cloudforest.program.expressions.template.environment import (
-    ENVIRONMENT,
+from cloudforest.program.expressions.template.check import attribute_of, checked
+from cloudforest.program.expressions.template.filters import (
     MAX_VALUE,
     TOO_LONG,
     Several,
@@ -22,7 +20,7 @@ from cloudforest.program.faults import SyntaxFault, ValueFault
 def _context(names: frozenset[str], row: Row) -> dict[str, object]:
     context: dict[str, object] = {}
     for name in names:
-        values = tuple(map(text, items(row.get(name.lower()))))
+        values = tuple(map(text, items(row.get(attribute_of(name)))))
         if not values:
             continue
         if sum(map(len, values)) > MAX_VALUE:
@@ -46,13 +44,12 @@ def compile_template(template: Template) -> Evaluate:
     missing.
     """
     try:
-        root, names = checked(template.text)
+        compiled, names = checked(template.text)
     except SyntaxFault as fault:
         raise Misconfigured(
             f"A template of this program can't be used: {fault.message} Apply the tree"
             " again with the version that runs it."
         ) from fault
-    compiled = ENVIRONMENT.from_string(root)
 
     def evaluate(row: Row) -> Value:
         context = _context(names, row)
@@ -60,7 +57,9 @@ def compile_template(template: Template) -> Evaluate:
             made = compiled.render(context)
         except UndefinedError as error:
             raise ValueFault(_undefined(names, context)) from error
-        except (TemplateError, TypeError, ValueError, OverflowError) as error:
+        except ValueFault:
+            raise
+        except Exception as error:  # its values are to blame, whatever it is
             raise ValueFault(
                 "The template does not fit this object's values."
             ) from error

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cloudforest.program.expressions.functions.dates.pattern import (
     DAYS,
@@ -17,6 +18,7 @@ from cloudforest.program.expressions.functions.dates.pattern import (
 from cloudforest.program.faults import ValueFault
 
 NOT_SO = "The value is not a date of the format that it is read in."
+_FARTHEST = timedelta(hours=14)
 _TWO_DIGITS_UNTIL = 2049
 """A year of two digits is one of the hundred that end here, as in .NET."""
 
@@ -63,6 +65,22 @@ def _digits(piece: Piece) -> str:
             return "[0-9]{1,2}" if count == 1 else "[0-9]{2}"
 
 
+def _parts(written: str) -> Iterator[str]:
+    """Yield the pieces; a point goes with the digits of a second that may be missing.
+
+    Each takes what it can and gives nothing back, as in .NET, so none can run away.
+    """
+    every = pieces(written)
+    optional = [each.letter == "F" for each in (*every[1:], Piece(""))]
+    for index, (piece, before_optional) in enumerate(zip(every, optional, strict=True)):
+        made = _matcher(piece, index)
+        if piece.letter == "F" and index and every[index - 1].literal == ".":
+            made = rf"(?:\.{made})?"
+        elif before_optional and piece.literal == ".":
+            continue
+        yield f"(?>{made})"
+
+
 def _matcher(piece: Piece, index: int) -> str:
     if not piece.letter:
         return re.escape(piece.literal)
@@ -75,69 +93,91 @@ def _matcher(piece: Piece, index: int) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _reader(written: str) -> re.Pattern[str]:
-    parts = (_matcher(each, index) for index, each in enumerate(pieces(written)))
-    return re.compile("".join(parts), re.IGNORECASE | re.ASCII)
+    return re.compile("".join(_parts(written)), re.IGNORECASE | re.ASCII)
 
 
-def _number(fields: Mapping[str, str], letter: str, default: int) -> int:
-    found = fields.get(letter)
-    if found is None:
-        return default
-    return int(found) if found.isdecimal() else default
+def _century(year: int) -> int:
+    """Return the whole year of one of two digits."""
+    whole = _TWO_DIGITS_UNTIL // 100 * 100 + year
+    return whole if whole <= _TWO_DIGITS_UNTIL else whole - 100
 
 
-def _year(fields: Mapping[str, str]) -> int:
-    found = fields.get("y", "1")
-    if len(found) > 2:  # noqa: PLR2004 - the whole year
-        return int(found)
-    century = _TWO_DIGITS_UNTIL // 100 * 100
-    year = century + int(found)
-    return year if "y" not in fields or year <= _TWO_DIGITS_UNTIL else year - 100
+def year_of(written: str) -> int:
+    return int(written) if len(written) > 2 else _century(int(written))  # noqa: PLR2004
 
 
-def _month(fields: Mapping[str, str]) -> int:
-    found = fields.get("M", "1")
-    if found.isdecimal():
-        return int(found)
-    short = [each[:3].lower() for each in MONTHS]
-    return short.index(found[:3].lower()) + 1
+def month_of(written: str) -> int:
+    """Return the number of a month, of which three letters are enough."""
+    if written.isdecimal():
+        return int(written)
+    return [each[:3].lower() for each in MONTHS].index(written[:3].lower()) + 1
 
 
-def _hour(fields: Mapping[str, str]) -> int:
-    if "h" not in fields:
-        return _number(fields, "H", 0)
-    hour = _number(fields, "h", 0)
-    if not 1 <= hour <= 12:  # noqa: PLR2004 - the clock has twelve hours
-        raise ValueFault(NOT_SO)
-    return hour % 12 + (12 if fields.get("t", "a")[0] in "pP" else 0)
+def require_weekday(at: datetime, named: str | None) -> None:
+    """Raise ValueError if a date is not on the day that it is said to be on."""
+    if named and DAYS[at.weekday()][:3].lower() != named[:3].lower():
+        raise ValueError(named)
 
 
 def offset(written: str) -> timedelta:
-    """Return how far a zone is ahead of UTC; `Z` and nothing are UTC."""
+    """Return how far a zone is ahead of UTC; `Z` and nothing are UTC.
+
+    Raises ValueError where none is so far.
+    """
     digits = re.sub("[^0-9]", "", written)
     if not digits:
         return timedelta()
     minutes = int(digits[-2:]) if len(digits) > 2 else 0  # noqa: PLR2004 - hhmm
     hours = int(digits[:-2] if len(digits) > 2 else digits)  # noqa: PLR2004
     ahead = timedelta(hours=hours, minutes=minutes)
+    if minutes >= 60 or ahead > _FARTHEST:  # noqa: PLR2004 - of an hour
+        raise ValueError(written)
     return -ahead if written.startswith("-") else ahead
 
 
-def _fraction(fields: Mapping[str, str]) -> int:
-    digits = fields.get("f") or fields.get("F") or "0"
-    return int(digits[:6].ljust(6, "0"))
+_READERS: dict[str, Callable[[str], Any]] = {
+    "y": year_of,
+    "M": month_of,
+    "f": lambda digits: int(digits[:6].ljust(6, "0")),
+    "t": lambda half: half[0].lower(),
+    "z": offset,
+    "w": lambda name: name[:3].lower(),
+}
+_SAME = {"F": "f", "K": "z"}
 
 
-def _assembled(fields: Mapping[str, str]) -> Read:
-    year = _year(fields) if "y" in fields else 1
-    day = fields.get("d", "1")
+def _named(found: re.Match[str]) -> dict[str, Any]:
+    """Read each letter; one that comes twice says the same twice."""
+    fields: dict[str, Any] = {}
+    for group, written in found.groupdict().items():
+        letter = _SAME.get(group[0], group[0])
+        if letter == "d" and written and written.isalpha():
+            letter = "w"
+        if not written or letter == "g":
+            continue
+        value = _READERS.get(letter, int)(written)
+        if fields.setdefault(letter, value) != value:
+            raise ValueFault(NOT_SO)
+    return fields
+
+
+def _hour(fields: Mapping[str, Any]) -> int:
+    if "h" not in fields:
+        return int(fields.get("H", 0))
+    hour = int(fields["h"])
+    if not 1 <= hour <= 12:  # noqa: PLR2004 - the clock has twelve hours
+        raise ValueFault(NOT_SO)
+    return hour % 12 + (12 if fields.get("t") == "p" else 0)
+
+
+def _assembled(fields: Mapping[str, Any]) -> Read:
     local = datetime(
-        *(year, _month(fields), int(day) if day.isdecimal() else 1, _hour(fields)),
-        *(_number(fields, "m", 0), _number(fields, "s", 0), _fraction(fields)),
+        *(fields.get("y", 1), fields.get("M", 1), fields.get("d", 1), _hour(fields)),
+        *(fields.get("m", 0), fields.get("s", 0), fields.get("f", 0)),
         tzinfo=UTC,
     )
-    zone = fields.get("z") or fields.get("K") or ""
-    return Read(local - offset(zone), zoned=bool(zone))
+    require_weekday(local, fields.get("w"))
+    return Read(local - fields.get("z", timedelta()), zoned="z" in fields)
 
 
 def read_exact(source: str, written: str) -> Read:
@@ -148,12 +188,7 @@ def read_exact(source: str, written: str) -> Read:
     found = _reader(written).fullmatch(source)
     if found is None:
         raise ValueFault(NOT_SO)
-    named = {
-        name[0]: value
-        for name, value in found.groupdict().items()
-        if not (name[0] == "d" and value.isalpha())
-    }
     try:
-        return _assembled(named)
+        return _assembled(_named(found))
     except (ValueError, OverflowError) as error:
         raise ValueFault(NOT_SO) from error

@@ -36,6 +36,7 @@ STANDARD = {
     "t": "HH:mm",
     "T": "HH:mm:ss",
     "u": "yyyy'-'MM'-'dd HH':'mm':'ss'Z'",
+    "U": "dddd, dd MMMM yyyy HH:mm:ss",
     "y": "yyyy MMMM",
     "Y": "yyyy MMMM",
 }
@@ -82,6 +83,11 @@ def pieces(written: str) -> tuple[Piece, ...]:
     """Take a format apart; raises ValueFault."""
     if not written or len(written) > LONGEST:
         raise ValueFault(f"A date format has 1 to {LONGEST} characters.")
+    if len(written) == 1 and written not in STANDARD:
+        raise ValueFault(
+            "A date format of one letter is one of"
+            f" {', '.join(STANDARD)}; %d is the letter itself."
+        )
     whole = STANDARD.get(written, written)
     made, at = [], 0
     while at < len(whole):

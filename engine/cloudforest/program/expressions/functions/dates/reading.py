@@ -6,7 +6,13 @@ import functools
 import re
 from datetime import UTC, datetime
 
-from cloudforest.program.expressions.functions.dates.exact import NOT_SO, offset
+from cloudforest.program.expressions.functions.dates.exact import (
+    NOT_SO,
+    month_of,
+    offset,
+    require_weekday,
+    year_of,
+)
 from cloudforest.program.expressions.functions.dates.pattern import DAYS, MONTHS
 from cloudforest.program.expressions.functions.values import Moment, Value, text
 from cloudforest.program.faults import ValueFault
@@ -21,12 +27,12 @@ _TIME = r"""
     )?
 """
 _ZONE = r"\s*(?P<zone>Z|GMT|UTC|[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
-_YEAR = r"(?P<year>[0-9]{4})"
+_YEAR = r"(?P<year>[0-9]{4}|[0-9]{2})"
 _DATES = (
     r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})",
-    r"(?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})[-/.](?P<year>[0-9]{4})",
-    rf"(?:(?:{_DAY}),?\s+)?(?P<day>[0-9]{{1,2}})[-\s]+(?P<month>{_MONTH}),?[-\s]+{_YEAR}",
-    rf"(?:(?:{_DAY}),?\s+)?(?P<month>{_MONTH})\s+(?P<day>[0-9]{{1,2}}),?\s+{_YEAR}",
+    rf"(?P<month>[0-9]{{1,2}})[-/.](?P<day>[0-9]{{1,2}})[-/.]{_YEAR}",
+    rf"(?:(?P<weekday>{_DAY}),?\s+)?(?P<day>[0-9]{{1,2}})[-\s]+(?P<month>{_MONTH}),?[-\s]+{_YEAR}",
+    rf"(?:(?P<weekday>{_DAY}),?\s+)?(?P<month>{_MONTH})\s+(?P<day>[0-9]{{1,2}}),?\s+{_YEAR}",
 )
 _GENERALIZED = r"""
     (?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})
@@ -42,12 +48,6 @@ _LONGEST = 100
 _NOON = 12
 
 
-def _month(written: str) -> int:
-    if written.isdecimal():
-        return int(written)
-    return [each[:3].lower() for each in MONTHS].index(written[:3].lower()) + 1
-
-
 def _hour(written: str | None, half: str | None) -> int:
     hour = int(written or 0)
     if half is None:
@@ -59,11 +59,12 @@ def _hour(written: str | None, half: str | None) -> int:
 
 def _assembled(found: re.Match[str]) -> datetime:
     local = datetime(
-        *(int(found["year"]), _month(found["month"]), int(found["day"])),
+        *(year_of(found["year"]), month_of(found["month"]), int(found["day"])),
         *(_hour(found["hour"], found["half"]), int(found["minute"] or 0)),
         *(int(found["second"] or 0), int((found["part"] or "0")[:6].ljust(6, "0"))),
         tzinfo=UTC,
     )
+    require_weekday(local, found.groupdict().get("weekday"))
     return local - offset(found["zone"] or "")
 
 

@@ -86,7 +86,10 @@ def _clock(at: datetime, letter: str, count: int, *, zoned: bool) -> str:
 
 def write_date(at: datetime, written: str, *, zoned: bool) -> str:
     """Write a date; `zoned`: its text said that it is in UTC, or in which zone."""
-    return "".join(
-        _spelt(at, each, zoned=zoned) if each.letter else each.literal
-        for each in pieces(written)
-    )
+    made = ""
+    for each in pieces(written):
+        part = _spelt(at, each, zoned=zoned) if each.letter else each.literal
+        if each.letter == "F" and not part:
+            made = made.removesuffix(".")
+        made += part
+    return made

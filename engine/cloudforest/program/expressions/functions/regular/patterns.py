@@ -8,8 +8,16 @@ from collections.abc import Callable
 
 import regex
 
-from cloudforest.program.expressions.functions.regular.syntax import translated
-from cloudforest.program.expressions.functions.regular.template import Part, parts_of
+from cloudforest.program.expressions.functions.regular.refusals import PatternFault
+from cloudforest.program.expressions.functions.regular.syntax import (
+    Translation,
+    translated,
+)
+from cloudforest.program.expressions.functions.regular.template import (
+    Part,
+    numbered,
+    parts_of,
+)
 from cloudforest.program.expressions.functions.values import (
     MAX_TEXT,
     require_room,
@@ -17,12 +25,16 @@ from cloudforest.program.expressions.functions.values import (
 from cloudforest.program.faults import ValueFault
 
 TIMEOUT = 1.0
-"""Seconds that a pattern may work on one value, at first."""
+"""Seconds of the processor that a pattern may work on one value, at first.
+
+`regex` counts the time that all threads of the process work, not that of the clock.
+"""
 LEAST_TIMEOUT = 0.01
 
 LONGEST = 2_000
 """Characters of a pattern."""
 
+_NOT_VALID = "The regular expression is not valid."
 SLOW = "The regular expression takes too long on this object's value; make it simpler."
 
 _ATOM = r"""(?: \\[dDwWsSbB] | \\[pP]\{\w+\} | \\[^\w] | [\w\ .,;:@/_\-'"^$)]
@@ -36,7 +48,7 @@ Substitute = Callable[[str], str]
 
 
 class Patience:
-    """How many seconds the patterns of one expression may work on one value.
+    """How many seconds of the processor the patterns of an expression have for a value.
 
     Each that runs away halves it: one object may take a second, not a hundred thousand.
     """
@@ -59,15 +71,31 @@ def is_harmless(pattern: str) -> bool:
     return _HARMLESS.fullmatch(pattern) is not None
 
 
+def _compiled(translation: Translation) -> regex.Pattern[str]:
+    try:
+        return regex.compile(translation.text)
+    except regex.error as error:
+        at = translation.written(getattr(error, "pos", None) or 0)
+        message = f"{_NOT_VALID[:-1]}: {getattr(error, 'msg', error)}."
+        raise PatternFault(_NOT_VALID, at, message) from error
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise PatternFault(_NOT_VALID) from error
+
+
 @functools.lru_cache(maxsize=256)
 def compiled(pattern: str) -> regex.Pattern[str]:
-    """Compile a .NET pattern; raises ValueFault if it is not one."""
+    """Compile a .NET pattern; raises PatternFault if it is not one.
+
+    How its groups are numbered is known when it is compiled without references.
+    """
     if len(pattern) > LONGEST:
-        raise ValueFault(f"A regular expression has at most {LONGEST} characters.")
-    try:
-        return regex.compile(translated(pattern))
-    except (regex.error, ValueError, OverflowError, RecursionError) as error:
-        raise ValueFault("The regular expression is not valid.") from error
+        raise PatternFault(
+            f"A regular expression has at most {LONGEST} characters.", LONGEST
+        )
+    counting = translated(pattern)
+    first = _compiled(counting)
+    whole = translated(pattern, numbered(first))
+    return first if whole.text == counting.text else _compiled(whole)
 
 
 def _bounded(expand: Callable[..., str]) -> Callable[..., str]:

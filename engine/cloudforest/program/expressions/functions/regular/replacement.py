@@ -13,6 +13,7 @@ from cloudforest.program.expressions.functions.regular.patterns import (
     group_substitution,
     substitution,
 )
+from cloudforest.program.expressions.functions.regular.refusals import PatternFault
 from cloudforest.program.expressions.functions.shape import (
     Arguments,
     Evaluate,
@@ -81,8 +82,8 @@ def replace_is_wrong(arguments: Arguments) -> Wrong | None:
         return None
     try:
         pattern = compiled(written)
-    except ValueFault as fault:
-        return Wrong(fault.reason, PATTERN)
+    except PatternFault as fault:
+        return Wrong(fault.message, PATTERN, fault.offset)
     group = _literal(arguments, GROUP)
     if group and group not in pattern.groupindex:
         return Wrong(f"The regular expression has no group {group}.", GROUP)
@@ -125,19 +126,27 @@ def _into_template(old: Evaluate, template: Evaluate) -> Substitution:
 
 def _by_pattern(pattern: Evaluate, new: Evaluate) -> Substitution:
     patience = Patience()
-    return lambda row: substitution(
-        compiled(text(pattern(row))), text(new(row)), patience
-    )
+
+    def prepare(row: Row) -> Substitute:
+        if not (written := text(pattern(row))):
+            return str
+        return substitution(compiled(written), text(new(row)), patience)
+
+    return prepare
 
 
 def _by_group(pattern: Evaluate, group: Evaluate, new: Evaluate) -> Substitution:
     patience = Patience()
-    return lambda row: group_substitution(
-        compiled(text(pattern(row))),
-        text(group(row)),
-        patience,
-        replacement=text(new(row)),
-    )
+
+    def prepare(row: Row) -> Substitute:
+        if not (written := text(pattern(row))):
+            return str
+        named, replacement = text(group(row)), text(new(row))
+        return group_substitution(
+            compiled(written), named, patience, replacement=replacement
+        )
+
+    return prepare
 
 
 def _from_other(parts: Sequence[Evaluate]) -> Evaluate:
@@ -150,7 +159,9 @@ def _from_other(parts: Sequence[Evaluate]) -> Evaluate:
     def evaluate(row: Row) -> Value:
         if not is_empty(value := parts[SOURCE](row)):
             return value
-        pattern = compiled(text(parts[PATTERN](row)))
+        if not (written := text(parts[PATTERN](row))):
+            return value
+        pattern = compiled(written)
         other = text(parts[OTHER](row))
         return extract(pattern, text(parts[GROUP](row)), patience, source=other)
 

@@ -13,17 +13,17 @@ Part = str | tuple[Literal["group", "before", "after", "all"], int]
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|([0-9]{1,9})|([$&+_`']))")
 
 
-def _numbered(pattern: regex.Pattern[str]) -> list[int]:
+def numbered(pattern: regex.Pattern[str]) -> tuple[int, ...]:
     """Return the groups in .NET's order: those without a name come first."""
     named = sorted(set(pattern.groupindex.values()))
     others = [each for each in range(1, pattern.groups + 1) if each not in named]
-    return [0, *others, *named]
+    return (0, *others, *named)
 
 
 def _group(named: str, pattern: regex.Pattern[str]) -> int | None:
     if not named.isdecimal():
         return pattern.groupindex.get(named)
-    numbers = _numbered(pattern)
+    numbers = numbered(pattern)
     number = int(named)
     return numbers[number] if number < len(numbers) else None
 
@@ -35,7 +35,7 @@ def _sign(sign: str, pattern: regex.Pattern[str]) -> Part:
         case "&":
             return ("group", 0)
         case "+":
-            return ("group", _numbered(pattern)[-1])
+            return ("group", numbered(pattern)[-1])
         case "`":
             return ("before", 0)
         case "'":
