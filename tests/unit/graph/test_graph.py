@@ -15,9 +15,8 @@ from tests.unit.graph.schemas import MATCH, schemas
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.graph.documents import Origin, documents
-from cloudforest.graph.reading.fitting import NoEquivalentError
 from cloudforest.graph.reading.rules import read
-from cloudforest.graph.reading.scopes import filter_text_of
+from cloudforest.graph.reading.scopes import NoFilterError, filter_text_of
 from cloudforest.graph.schema import Clause, Filter, Group, Operand, parsed, typed
 from cloudforest.graph.writing.rules import Exported, put
 from cloudforest.graph.writing.skeleton import skeleton
@@ -354,7 +353,7 @@ def test_a_filter_that_validation_refuses_is_a_comment(name, operator, value, re
         target_operand=Operand(values=(value,)),
     )
     scope = Filter(groups=(Group(clauses=(clause,)),))
-    with pytest.raises(NoEquivalentError, match=reason):
+    with pytest.raises(NoFilterError, match=reason):
         filter_text_of(scope)
 
 
