@@ -258,6 +258,14 @@ async def test_a_secret_is_not_carried_elsewhere(hostile_server, connect, status
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("url", ["https://localhost:99999/token", "https://a..b"])
+async def test_an_url_that_is_none_is_told(connect, url):
+    with pytest.raises(Misconfigured, match="can't be used as tokenUrl"):
+        await everybody(connect(token_url=url))
+    with pytest.raises(Misconfigured, match="URL that can't be used"):
+        await everybody(connect(url=url))
+
+
 async def test_a_token_endpoint_that_never_answers_is_not_awaited(
     hostile_server, connect, monkeypatch
 ):

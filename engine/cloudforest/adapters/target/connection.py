@@ -33,7 +33,7 @@ from cloudforest.adapters.target.proof.certificate import ClientCertificate
 from cloudforest.adapters.target.proof.credential import (
     Credential,
     authorization,
-    is_renewable,
+    renewable,
     tls_of,
 )
 from cloudforest.adapters.target.silence import spoken
@@ -141,7 +141,7 @@ class Connection:
     async def _exchange(self, request: Request) -> tuple[Answer, float | None]:
         proof = await authorization(self._credential)
         response, body = await self._carry(request, proof)
-        if response.status in _UNKNOWN and is_renewable(self._credential, proof):
+        if response.status in _UNKNOWN and renewable(self._credential, proof):
             proof = await authorization(self._credential)
             response, body = await self._carry(request, proof)
         status = response.status

@@ -27,7 +27,7 @@ def spoken(
     try:
         with _let_in(place, target):
             yield
-    except aiohttp.InvalidURL as error:
+    except (aiohttp.InvalidURL, UnicodeError) as error:
         raise Misconfigured(
             f"{place} has an URL that can't be used; write for example"
             " https://scim.example.com/v2."

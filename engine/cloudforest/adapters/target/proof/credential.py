@@ -37,8 +37,8 @@ async def authorization(credential: Credential) -> dict[str, str]:
             return {}
 
 
-def is_renewable(credential: Credential, refused: Mapping[str, str]) -> bool:
-    """Tell whether others can be had instead of these headers."""
+def renewable(credential: Credential, refused: Mapping[str, str]) -> bool:
+    """Tell whether others can be had in place of these headers, which are forgotten."""
     if not isinstance(credential, Tokens):
         return False
     credential.forget(lambda token: _bearer(token) == refused)

@@ -64,6 +64,11 @@ def _spoken(url: str) -> Iterator[None]:
     """Say in our words why there is no answer."""
     try:
         yield
+    except (aiohttp.InvalidURL, UnicodeError) as error:
+        raise Misconfigured(
+            f"{url} can't be used as tokenUrl; write for example"
+            " https://login.example.com/oauth2/token."
+        ) from error
     except aiohttp.ClientConnectorCertificateError as error:
         raise _silent(url, "shows a certificate that is not trusted") from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
