@@ -47,6 +47,14 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
     assert compile_tree(tmp_path).diagnostics == ()
 
 
+@pytest.mark.parametrize("code", [0x00, 0x01, 0x0B, 0x1B, 0x7F, 0xFFFE])
+def test_a_character_that_yaml_can_not_hold_is_named(code, tmp_path):
+    (tmp_path / "a.yaml").write_text(f"kind: Scope\nname: d{chr(code)}\n")
+    (found,) = compile_tree(tmp_path).diagnostics
+    assert str(found).startswith("a.yaml:2:8: error: The character ")
+    assert f"U+{code:04X} can't be in YAML" in found.message
+
+
 def test_ten_thousand_levels_are_refused_at_once(tmp_path):
     registered(tmp_path)
     (tmp_path / "deep.yaml").write_text("kind: " + "[" * 10_000)

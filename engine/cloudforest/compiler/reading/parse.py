@@ -92,6 +92,6 @@ def _unreadable_character(file: str, text: str, error: ReaderError) -> Diagnosti
     before = text[: error.position]
     return Diagnostic(
         "yaml-syntax",
-        f"The character U+{ord(str(error.character)):04X} can't be in YAML; remove it.",
+        f"The character U+{error.character:04X} can't be in YAML; remove it.",
         Place(file, before.count("\n") + 1, len(before) - before.rfind("\n")),
     )
