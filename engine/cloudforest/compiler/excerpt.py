@@ -8,7 +8,7 @@ from cloudforest.base.diagnostics import DocumentPath
 
 _NEAR_SECRETS = re.compile(
     r"""auth | basic | bearer | \bbind\b | credential | \benv\b | \bfile\b | \bkey\b
-    | api.?key | mtls | pass | pwd | secret | token | username | ://\S*@""",
+    | api.?key | mtls | pass | pwd | secret | token | username | ://\S*[@?\#] | [?\#]\S*=""",
     re.IGNORECASE | re.VERBOSE,
 )
 

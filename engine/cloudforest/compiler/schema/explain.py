@@ -92,7 +92,19 @@ def _plain_text(document: Document, path: DocumentPath) -> Complaint:
     return Complaint("plain-text-secret", message, document, path)
 
 
+def _in_url(document: Document, path: DocumentPath) -> Complaint:
+    message = (
+        f"{opening(named(path))} is a URL that holds a secret; take it out, refer to "
+        "it by {env: NAME} or {file: PATH} where credentials belong, and change the "
+        "secret if this was shared."
+    )
+    return Complaint("plain-text-secret", message, document, path)
+
+
 def _value(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    if is_url_with_secret(error.instance):
+        yield _in_url(document, path)
+        return
     value = error.validator_value
     choices = value if isinstance(value, list) else [value]
     found = closest(str(error.instance), [str(each) for each in choices])
@@ -103,7 +115,7 @@ def _value(document: Document, path: DocumentPath, error: Any) -> Explanation:
 
 def _format(document: Document, path: DocumentPath, error: Any) -> Explanation:
     if is_url_with_secret(error.instance):
-        yield _plain_text(document, path)
+        yield _in_url(document, path)
         return
     hidden = error.schema.get("writeOnly")
     value = "this value" if hidden else shown(error.instance)
