@@ -35,7 +35,10 @@ class Document:
 
 @dataclass(frozen=True)
 class Complaint:
-    """What is wrong at a path of a document; `offset` is a character of its text."""
+    """What is wrong at a path of a document; `offset` is a character of its text.
+
+    The line of one that is `hidden` is not shown.
+    """
 
     id: str
     message: str
@@ -44,9 +47,11 @@ class Complaint:
     severity: Severity = Severity.ERROR
     at_key: bool = False
     offset: int | None = None
+    hidden: bool = False
 
     def placed(self) -> Diagnostic:
         places = self.document.places
         place = places.place(self.path, at_key=self.at_key, offset=self.offset)
         line = places.excerpt(self.path, at_key=self.at_key, offset=self.offset)
+        line = None if self.hidden else line
         return Diagnostic(self.id, self.message, place, self.severity, line)

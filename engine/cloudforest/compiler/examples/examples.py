@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -122,18 +123,33 @@ def _compared(
         )
         where = ("resource", expected.pop(path))
         yield Complaint("example-differs", message, example, where, at_key=True)
+    hidden = {rule.target for rule in program.rules if rule.sensitive}
     for path, key in expected.items():
-        yield from _line(example, key, found.get(path), set(found) - set(expected))
+        unexpected = found.keys() - expected.keys()
+        for each in _line(example, key, found.get(path), unexpected):
+            yield _without_values(each, key) if path in hidden else each
     for path in sorted(found.keys() - expected.keys()):
+        line = path if path in hidden else f"{path}: {written(found[path])}"
         message = (
-            f"The mapping also writes `{path}: {written(found[path])}`; "
+            f"The mapping also writes `{line}`; "
             "add that to the resource, or correct the mapping."
         )
         yield Complaint("example-differs", message, example, ("resource",), at_key=True)
 
 
+def _without_values(complaint: Complaint, key: str) -> Complaint:
+    """Return it without the line that holds a sensitive value, and without the two."""
+    message = complaint.message
+    if not complaint.at_key:
+        message = (
+            f'The example expects another value in "{key}" than the mapping writes; '
+            "the attribute is sensitive, so neither is shown."
+        )
+    return replace(complaint, message=message, hidden=True)
+
+
 def _line(
-    example: Document, key: str, found: Any, unexpected: set[str]
+    example: Document, key: str, found: Any, unexpected: Set[str]
 ) -> Iterator[Complaint]:
     expected = example.content["resource"][key]
     if _comparable(expected) == _comparable(found):

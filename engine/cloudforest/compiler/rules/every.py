@@ -14,6 +14,7 @@ from cloudforest.compiler.rules.coverage import (
 from cloudforest.compiler.rules.flow import (
     default_domain_is_known,
     flows_fit,
+    passwords_are_nowhere_written,
     unique_values_are_chosen_once,
 )
 from cloudforest.compiler.rules.formerly import former_names_are_free
@@ -84,6 +85,7 @@ RULES: tuple[Rule, ...] = (
     extensions_are_readable,
     mappings_fit_extensions,
     flows_fit,
+    passwords_are_nowhere_written,
     unique_values_are_chosen_once,
     default_domain_is_known,
 )

@@ -89,7 +89,7 @@ def _plain_text(document: Document, path: DocumentPath) -> Complaint:
         f"{opening(named(path))} holds a secret in plain text; "
         "write {env: NAME} or {file: PATH}, and change the secret if this was shared."
     )
-    return Complaint("plain-text-secret", message, document, path)
+    return Complaint("plain-text-secret", message, document, path, hidden=True)
 
 
 def _in_url(document: Document, path: DocumentPath) -> Complaint:
@@ -98,7 +98,7 @@ def _in_url(document: Document, path: DocumentPath) -> Complaint:
         "it by {env: NAME} or {file: PATH} where credentials belong, and change the "
         "secret if this was shared."
     )
-    return Complaint("plain-text-secret", message, document, path)
+    return Complaint("plain-text-secret", message, document, path, hidden=True)
 
 
 def _value(document: Document, path: DocumentPath, error: Any) -> Explanation:
