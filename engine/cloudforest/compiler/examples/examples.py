@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -149,7 +149,7 @@ def _without_values(complaint: Complaint, key: str) -> Complaint:
 
 
 def _line(
-    example: Document, key: str, found: Any, unexpected: Set[str]
+    example: Document, key: str, found: Any, unexpected: Collection[str]
 ) -> Iterator[Complaint]:
     expected = example.content["resource"][key]
     if _comparable(expected) == _comparable(found):
