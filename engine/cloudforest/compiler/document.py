@@ -37,7 +37,8 @@ class Document:
 class Complaint:
     """What is wrong at a path of a document; `offset` is a character of its text.
 
-    The line of one that is `hidden` is not shown.
+    The line of one that is `hidden` is not shown. `meant` is the key that a misspelt
+    one stands for.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Complaint:
     at_key: bool = False
     offset: int | None = None
     hidden: bool = False
+    meant: str | None = None
 
     def placed(self) -> Diagnostic:
         places = self.document.places

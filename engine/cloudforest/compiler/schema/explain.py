@@ -38,15 +38,21 @@ def _block(path: DocumentPath, document: Document) -> str:
 
 def _additional(document: Document, path: DocumentPath, error: Any) -> Explanation:
     known = set(error.schema["properties"])
+    free = known - set(error.instance)
     for key in sorted(set(error.instance) - known):
-        found = closest(key, known - set(error.instance)) or closest(key, known)
+        meant = closest(key, free)
+        found = meant or closest(key, known)
         next_step = (
             f'did you mean "{found}"?'
             if found
             else f"known here: {listed(sorted(known), most=20)}."
         )
         message = f'The key "{key}" is unknown in {_block(path, document)}; {next_step}'
-        yield Complaint("unknown-key", message, document, (*path, key), at_key=True)
+        where = (*path, key)
+        yield Complaint(
+            "unknown-key", message, document, where, at_key=True, meant=meant
+        )
+        free -= {meant}
 
 
 def _required(document: Document, path: DocumentPath, error: Any) -> Explanation:
