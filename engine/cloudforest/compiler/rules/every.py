@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from cloudforest.compiler.document import Complaint
+from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.rules.coverage import (
     domains_are_served,
     jobs_map_each_type_once,
@@ -50,6 +51,7 @@ from cloudforest.compiler.rules.values import (
     mappings_fit_extensions,
     tls_is_verified,
 )
+from cloudforest.compiler.sugar import without_sugar
 from cloudforest.compiler.tree import Tree
 
 Rule = Callable[[Tree], Iterable[Complaint]]
@@ -91,7 +93,37 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+OF_PARTS: tuple[Rule, ...] = (
+    names_are_unique,
+    domains_are_in_one_forest,
+    references_resolve,
+    intervals_are_long_enough,
+    tls_is_verified,
+    credentials_are_private,
+    scopes_are_readable,
+    mappings_are_readable,
+    passwords_are_nowhere_written,
+    defaults_fit,
+    targets_are_known,
+    targets_do_not_overlap,
+    types_fit,
+    filters_can_be_true,
+    references_are_guids,
+    extensions_are_readable,
+)
+"""Those that hold of what is written, whatever else there may be."""
+
+
 def broken_rules(tree: Tree) -> Iterator[Complaint]:
     """Yield what the rules have to say about the documents of the right shape."""
     for rule in RULES:
         yield from rule(tree)
+
+
+def broken_in_parts(tree: Tree, parts: list[Document]) -> Iterator[Complaint]:
+    """Yield what can be said of the sound parts of documents that have mistakes."""
+    written = tuple(map(without_sugar, parts))
+    both = replace(tree, documents=(*tree.documents, *written))
+    places = {id(each.places) for each in written}
+    for rule in OF_PARTS if parts else ():
+        yield from (each for each in rule(both) if id(each.document.places) in places)

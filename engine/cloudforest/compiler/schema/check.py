@@ -6,7 +6,7 @@ from itertools import islice
 
 from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.schema.explain import explain
-from cloudforest.compiler.schema.mending import renamed
+from cloudforest.compiler.schema.mending import renamed, without
 from cloudforest.compiler.schema.validators import KINDS, validator_of
 from cloudforest.compiler.schema.wording import opening, shown
 from cloudforest.compiler.suggest import hint
@@ -17,7 +17,10 @@ MOST = 100
 
 
 def check(document: Document) -> list[Complaint]:
-    """Return what is wrong with the shape of a document, each mistake once."""
+    """Return what is wrong with the shape of a document, each mistake once.
+
+    What is missing or wrong beside a misspelt key is what would be if it were right.
+    """
     if "kind" not in document.content:
         message = 'The key "kind" is missing; '
         return [Complaint("missing-key", message + hint("", KINDS), document)]
@@ -29,8 +32,26 @@ def check(document: Document) -> list[Complaint]:
     misspelt = _misspelt(told)
     if not misspelt:
         return told
-    # What is missing or wrong besides shows when the keys have their names.
     return misspelt + check(renamed(document, misspelt))
+
+
+def as_meant(document: Document) -> Document:
+    """Return a document with the keys that its misspelt ones stand for."""
+    while document.kind in KINDS and (misspelt := _misspelt(_told(document))):
+        document = renamed(document, misspelt)
+    return document
+
+
+def sound_part(document: Document) -> Document | None:
+    """Return a document without what is wrong; None if that is a part it needs."""
+    document = as_meant(document)
+    if document.kind not in KINDS:
+        return None
+    while told := _told(document):
+        if not all(each.path for each in told):
+            return None
+        document = without(document, told)
+    return document
 
 
 def _misspelt(told: list[Complaint]) -> list[Complaint]:

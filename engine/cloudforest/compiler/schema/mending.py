@@ -43,11 +43,10 @@ def _rewritten(
                 for name, (key, each) in kept.items()
             }
         if isinstance(node, list):
-            items = ((*old, index) for index in range(len(node)))
-            remaining = [each for each in items if each not in left_out]
+            kept_at = [at for at in range(len(node)) if (*old, at) not in left_out]
             return [
-                rewritten(node[int(each[-1])], each, (*new, index))
-                for index, each in enumerate(remaining)
+                rewritten(node[at], (*old, at), (*new, index))
+                for index, at in enumerate(kept_at)
             ]
         return node
 
