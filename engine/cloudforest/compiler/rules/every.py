@@ -25,6 +25,7 @@ from cloudforest.compiler.rules.language import (
 )
 from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
 from cloudforest.compiler.rules.meaning.connect_sync import one_tool_syncs_an_object
+from cloudforest.compiler.rules.meaning.domains import scopes_are_in_domains
 from cloudforest.compiler.rules.meaning.filters import (
     filters_can_be_true,
     references_are_guids,
@@ -80,6 +81,7 @@ RULES: tuple[Rule, ...] = (
     targets_do_not_overlap,
     types_fit,
     scopes_are_within_reach,
+    scopes_are_in_domains,
     filters_can_be_true,
     references_are_guids,
     jobs_do_not_meet,
@@ -107,6 +109,7 @@ OF_PARTS: tuple[Rule, ...] = (
     targets_are_known,
     targets_do_not_overlap,
     types_fit,
+    scopes_are_in_domains,
     filters_can_be_true,
     references_are_guids,
     extensions_are_readable,
