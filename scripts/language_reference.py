@@ -55,13 +55,19 @@ called `value`: `proxyAddresses[value sw "SMTP:" and value ew "@contoso.com"]` |
 - **Several values**: any of them is enough.
 - **Missing attributes**: a comparison is false, so `not (x eq "y")` and `x ne "y"`
   hold.
-- **Numbers** compare as numbers when both sides are numbers: `employeeID eq 7` finds
-  `007`, `employeeID eq "7"` does not.
-- **Dates** are `2026-01-31` or `2026-01-31T08:00:00Z` (without a zone: UTC). They
-  compare as moments with generalized times (`whenCreated`), FILETIMEs
-  (`lastLogonTimestamp`, `accountExpires`) and dates written as text. A FILETIME of 0
+- **Numbers** compare as numbers: `employeeID eq 7` finds `007`, `employeeID eq "7"`
+  does not. What is no number is not equal to one, nor greater or less. A number in
+  quotes is ordered as a number among numbers, and as a text among texts.
+- **Dates** are `2026-01-31`, `2026-01-31T08:00Z` or `2026-01-31T08:00:00+01:00`
+  (without a zone: UTC). They compare as moments with generalized times (`whenCreated`),
+  FILETIMEs (`lastLogonTimestamp`, `accountExpires`) and dates written as text. With
+  these attributes nothing else compares, but a FILETIME with a FILETIME; no other text
+  is before or after a date. A FILETIME of 0
   or 9223372036854775807 means never: no date equals it, comes before it, or after.
 - **References** (`manager`, `memberOf`) hold the objectGUID of the other object.
+- **Names**: `dn` and `distinguishedName` are what the directory calls the object, also
+  in an export, and compare as texts; `organizationalUnits` and `except` compare names
+  as names. There is no `sourceAnchor`: write `mS-DS-ConsistencyGuid` or `objectGUID`.
 """
 EXPRESSIONS = """\
 ## Expressions

@@ -14,8 +14,9 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.graph_filter import filter_of, groups_of
 from cloudforest.program.scoping.kleene import compile_certainty
+from cloudforest.program.scoping.mistakes import mistakes
 from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.scim_filter import leaves, parse_filter
 
 Attributes = Mapping[str, tuple[str, ...]]
 UNCHECKED = {"validator": None, "check_names": False}
@@ -43,6 +44,10 @@ def hold(text: str, attributes: Attributes) -> bool:
         return False
     again = filter_text(tree)
     assert len(again) > len(text) or parsed(again) == tree, again
+    for leaf in leaves(text):
+        assert leaf.written.lower() == leaf.attribute
+        assert text.startswith(leaf.written, leaf.offset)
+    assert all(0 <= each.offset < len(text) for each in mistakes(text))
     accepts, reads = compile_filter(tree), filter_attributes(tree)
     said = accepts(attributes)
     read = {name: held for name, held in attributes.items() if name in reads}
@@ -60,19 +65,19 @@ def hold(text: str, attributes: Attributes) -> bool:
     return True
 
 
-def _of_texts(tree: Filter) -> bool:
-    """Tell whether all is compared with texts: Graph takes an attribute's type for
-    granted where a number, true or false is written.
+def _without_booleans(tree: Filter) -> bool:
+    """Tell whether nothing is compared with true or false: Graph takes an attribute to
+    be of that kind where one is written.
     """
     match tree:
         case Compare(value=value):
-            return value is None or isinstance(value, str)
+            return not isinstance(value, bool)
         case Present():
             return True
         case ValuePath(operand=operand) | Not(operand=operand):
-            return _of_texts(operand)
+            return _without_booleans(operand)
         case And(operands=operands) | Or(operands=operands):
-            return all(map(_of_texts, operands))
+            return all(map(_without_booleans, operands))
 
 
 def _to_graph_and_back(tree: Filter, attributes: Attributes) -> None:
@@ -83,5 +88,5 @@ def _to_graph_and_back(tree: Filter, attributes: Attributes) -> None:
         return
     back = filter_of(groups)
     assert back is not None
-    if _of_texts(tree):
+    if _without_booleans(tree):
         assert compile_filter(back)(attributes) is compile_filter(tree)(attributes)

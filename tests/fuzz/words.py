@@ -31,6 +31,7 @@ FILTER_WORDS = (
     *FILTER_NAMES,
     *(f" {each} " for each in COMPARISONS),
     *FILTER_LITERALS,
+    *("01", "5.", "1E400", '"unclosed', ";binary", '"2026-11-23T12:00Z"', "manager"),
     *(" pr", " and ", " or ", "not (", "not", "(", ")", "[", "]", "value", " ", ".b"),
     "urn:ietf:params:scim:schemas:core:2.0:User:",
 )

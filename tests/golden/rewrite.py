@@ -66,7 +66,12 @@ def changed(cloudforest: Installed) -> dict[str, str]:
         ending: cloudforest("plan", "--format", name).out
         for ending, name in FORMATS.items()
     }
-    return {ending: _RANDOM.sub("0" * 64, plan) for ending, plan in plans.items()}
+    return {ending: _anywhere(plan) for ending, plan in plans.items()}
+
+
+def _anywhere(plan: str) -> str:
+    """Return the plan as every machine makes it, whichever folder we run from."""
+    return _RANDOM.sub("0" * 64, plan).replace(str(COMMAND), "cloudforest")
 
 
 def _write(folder: Path, name: str, plans: dict[str, str]) -> None:

@@ -108,6 +108,31 @@ def test_a_plan_names_the_stage_and_may_be_allowed_beforehand(tmp_path: Path) ->
     assert cloudforest.up_once()["counts"]["disable"] == 3
 
 
+def test_a_plan_names_the_guard_that_hides_behind_another(tmp_path: Path) -> None:
+    cloudforest = _team(tmp_path)
+    tree = tmp_path / "tree.yaml"
+    tighter = "guard: {disables: {max: 1}, memberRemovals: {max: 2}}"
+    tree.write_text(tree.read_text().replace(TIGHT, tighter))
+    _three_leave(tmp_path)
+    state = ("--state", str(cloudforest.state))
+
+    plan = cloudforest("plan", "--out", "change.plan", "--format", "json", *state)
+
+    assert plan.code == 3, plan
+    guards = plan.json["guards"]
+    told = [(each["guard"], each["effects"], each["follows"]) for each in guards]
+    assert told == [("disables", 3, False), ("memberRemovals", 3, True)]
+    comment = cloudforest("plan", "--format", "markdown", *state).out
+    assert comment.startswith("### cloudforest plan: BLOCKED by a guard; 1 to update\n")
+    for each in guards:
+        assert f"`{each['allow']}`" in comment
+        assert cloudforest(*each["allow"].split()[1:]).code == 0
+    applied = cloudforest("apply", "--plan", "change.plan", "--format", "json")
+    assert (applied.code, applied.json["blocked"]) == (0, False), applied
+    done = cloudforest.up_once()
+    assert (done["counts"]["disable"], done["counts"]["memberRemove"]) == (3, 3)
+
+
 def test_what_is_discarded_is_not_proposed_again(tmp_path: Path) -> None:
     cloudforest = _team(tmp_path)
     _three_leave(tmp_path)

@@ -19,6 +19,10 @@ def command(lab: Lab, *arguments: str, code: int = 0) -> Any:
     return ran.json
 
 
+def tree_of(lab: Lab) -> tuple[str, ...]:
+    return (str(lab.tree), "--state", str(lab.service.installed.state))
+
+
 @pytest.fixture
 def people(lab: Lab) -> list[str]:
     made = lab.people(*(f"p{number:02}" for number in range(60)))
@@ -96,15 +100,54 @@ def test_deletions_beside_a_group_take_their_memberships_after_the_decision(
     assert lab.cycle("blocked") == []
     assert len(lab.groups()["all"]) == 60
 
-    for _ in range(2):
-        [stage] = command(lab, "job", "staged", lab.name)["stages"]
-        allow = ("job", "allow", stage["stage"], "--until", "2h", "--by", "Ada")
-        command(lab, *allow)
-        lab.last = lab.service.run(lab.name)
+    # The removals wait for the disables, and a plan names their guard all the same.
+    file = lab.tree / "tree.yaml"
+    file.write_text(file.read_text().replace("enabled: false", "enabled: true"))
+    guards = [
+        each
+        for each in command(lab, "plan", *tree_of(lab), code=3)["guards"]
+        if each["job"] == lab.name
+    ]
+    assert [(each["guard"], each["effects"], each["follows"]) for each in guards] == [
+        ("disables", 20, False),
+        ("memberRemovals", 20, True),
+    ]
+    for each in guards:
+        digest = each["allow"].split()[3]
+        command(lab, "job", "allow", digest, "--until", "2h", "--by", "Ada")
+    lab.last = lab.service.run(lab.name)
     assert lab.last["state"] == "succeeded", lab.last
     assert len(lab.groups()["all"]) == 40
     assert sum(not each["active"] for each in lab.users().values()) == 20
     lab.settled()
+
+
+def test_a_reviewer_asks_of_one_person_what_a_branch_would_do(lab: Lab) -> None:
+    """The documents narrow the scope, and are not applied."""
+    scope = f"organizationalUnits: ['{lab.unit}']"
+    anna, _ = lab.people("anna", "bo")
+    lab.cycle()
+    lab.modify(anna, title=["Clerk"])
+    lab.cycle()
+    file = lab.tree / "tree.yaml"
+    narrow = """, filters: {user: 'cn pr and title ne "Clerk"'}"""
+    text = file.read_text()
+    assert scope in text
+    file.write_text(text.replace(scope, scope + narrow))
+    writes = lab.target.writes()
+
+    acts = {}
+    for name in ("anna", "bo"):
+        who = f"{name}@{lab.name}.contoso.com"
+        told = command(lab, "explain", lab.name, who, "--planned", *tree_of(lab))
+        acts[name] = told["steps"][-1]
+
+    assert acts["anna"]["result"] == "disable"
+    clause = 'leaves scope: filters.user clause 2: title ne "Clerk"'
+    assert acts["anna"]["detail"]["because"] == clause
+    assert acts["bo"]["result"] == "nothing"
+    assert lab.target.writes() == writes
+    assert lab.cycle() == []
 
 
 def test_what_was_adopted_is_never_deleted(lab: Lab) -> None:

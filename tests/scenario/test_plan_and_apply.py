@@ -44,6 +44,7 @@ def test_a_saved_plan_is_applied_as_it_was_shown(topology: Installed) -> None:
 
     assert ran.code == 0, ran
     assert ran.json["digest"] == planned.json["digest"]
+    assert "what saved shows: the documents in . say something else" in ran.err
     pending = topology("plan", "--no-impact", "--detailed-exitcode", "--format", "json")
     assert pending.code == 2
     [change] = pending.json["changes"]
@@ -200,6 +201,26 @@ def test_nobody_is_asked_where_nobody_is(topology: Installed) -> None:
     assert ran.code == 1
     assert "--yes" in ran.err
     assert topology("job", "list", "--format", "json").json == {"jobs": []}
+
+
+def test_a_plan_replaces_nothing_but_a_plan(topology: Installed) -> None:
+    document, export = topology.tree / "tree.yaml", topology.tree / "kept.txt"
+    export.write_text("kept")
+    before = document.read_text()
+
+    for name, said in (
+        ("tree.yaml", "would be read as one"),
+        ("new.yml", "would be read as one"),
+        ("kept.txt", "is there already"),
+        (".", "is a folder"),
+    ):
+        ran = topology("plan", "--no-impact", "--out", name)
+        assert (ran.code, said in ran.err, ran.out) == (64, True, ""), ran
+    assert (document.read_text(), export.read_text()) == (before, "kept")
+    for _ in range(2):
+        assert topology("plan", "--no-impact", "--out", "change.plan").code == 0
+    named = topology("plan", "--no-impact", "--samples", "names")
+    assert (named.code, "--no-impact leaves these out" in named.err) == (64, True)
 
 
 def test_every_format_of_a_plan_names_the_job(topology: Installed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import signal
@@ -115,6 +116,25 @@ def test_up_that_is_ended_before_it_serves_ends_without_a_word(
     assert (process.returncode, said) == (130, "")
     assert children
     assert not [pid for pid in children if alive(pid)]
+    assert not list(tmp_path.glob("cloudforest-bug-*"))
+
+
+def test_who_goes_away_in_the_middle_of_asking_is_no_bug(
+    topology: Installed, tmp_path: Path
+) -> None:
+    served = Installed(topology.tree, {"TMPDIR": str(tmp_path)})
+    with served.running("up"):
+        eventually(lambda: serving(served), "the agent's bootstrap")
+        url = json.loads((served.state / "serve.json").read_text())["url"]
+        host, port = url.removeprefix("http://").split(":")
+        token = (served.state / "keys" / "operator.token").read_text().strip()
+        head = f"POST /impact HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}"
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(f"{head}\r\nContent-Length: 100\r\n\r\n{{".encode())
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(1) == b""  # it has been given up
+        assert served("status").code == 0
+
     assert not list(tmp_path.glob("cloudforest-bug-*"))
 
 

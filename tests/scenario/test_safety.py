@@ -26,7 +26,7 @@ from cloudforest.model.identity import Role
 WRITES = ("POST /agents/sync01/token", "POST /jobs/nobody/run")
 ROUTES = (
     *("GET /registration", "GET /status", "GET /jobs", "GET /logs"),
-    *("PUT /registration", "POST /impact", *WRITES),
+    *("PUT /registration", "POST /impact", "POST /impact/people/explain", *WRITES),
 )
 
 ANNA = """\
@@ -230,7 +230,15 @@ def test_a_secret_file_is_found_beside_its_document(
 @pytest.mark.parametrize(
     ("role", "refused"),
     [
-        ("read", {"PUT /registration", "POST /impact", *WRITES}),
+        (
+            "read",
+            {
+                "PUT /registration",
+                "POST /impact",
+                "POST /impact/people/explain",
+                *WRITES,
+            },
+        ),
         ("plan", {"PUT /registration", *WRITES}),
         ("apply", set()),
     ],

@@ -28,12 +28,22 @@ _ATTRIBUTES = {
     "accountExpires": "integer",
     "whenCreated": "time",
     "showInAdvancedViewOnly": "boolean",
+    "unixHomeDirectory": "exact",
+    "manager": "name",
+    "secretary": "name",
+    "jpegPhoto": "octets",
+    "objectSid": "octets",
+    "objectGUID": "octets",
 }
 _RULES = {
     "text": "EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch SYNTAX {}15",
     "integer": "EQUALITY integerMatch ORDERING integerOrderingMatch SYNTAX {}27",
     "time": "EQUALITY generalizedTimeMatch ORDERING generalizedTimeOrderingMatch "
     "SYNTAX {}24",
+    "exact": "EQUALITY caseExactIA5Match SUBSTR caseExactIA5SubstringsMatch "
+    "SYNTAX {}26",
+    "name": "EQUALITY distinguishedNameMatch SYNTAX {}12",
+    "octets": "EQUALITY octetStringMatch SYNTAX {}40",
     "boolean": "EQUALITY booleanMatch SYNTAX {}7",
 }
 _SYNTAXES = "1.3.6.1.4.1.1466.115.121.1."
@@ -45,8 +55,8 @@ def _schema() -> Iterator[str]:
     for number, (name, kind) in enumerate(_ATTRIBUTES.items()):
         rules = _RULES[kind].format(_SYNTAXES)
         yield f"attributetype ( {_OURS}1.{number} NAME '{name}' {rules} )"
-    # That one is built in.
-    may = " $ ".join([*_ATTRIBUTES, "uidNumber"])
+    # Those are built in.
+    may = " $ ".join([*_ATTRIBUTES, "uidNumber", "serialNumber"])
     yield f"objectclass ( {_OURS}2.1 NAME 'thing' SUP top MUST cn MAY ( {may} ) )"
 
 

@@ -37,7 +37,6 @@ from cloudforest.program.scoping.scim_filter import parse_filter
 REFERENCES = {MANAGER, "members"}
 PASSING = {"CRef", "Coalesce", "Item", "IgnoreFlowIfNullOrEmpty"}
 """Functions that give a reference as they get it."""
-ALWAYS_SENSITIVE = {"password"}
 
 
 def with_programs(registration: Registration) -> Registration:
@@ -143,9 +142,7 @@ def _rule(
         reference=reference,
         multi=target == "members" if reference else several,
         type=declared.type if declared else None,
-        sensitive=(
-            entry.sensitive or target in ALWAYS_SENSITIVE or uses(expression, REDACT)
-        ),
+        sensitive=entry.sensitive or uses(expression, REDACT),
     )
 
 

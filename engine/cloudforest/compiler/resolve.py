@@ -38,6 +38,7 @@ EFFECTS = (
     "attributesBlanked",
     "rekeys",
 )
+ALWAYS_SENSITIVE = frozenset({"password"})
 DEFAULT_SCENARIO = "new-hybrid-customer"
 DEFAULT_INTERVAL = "2m"
 DEFAULT_PROFILE = "generic"
@@ -166,6 +167,11 @@ def mapping_noun(tree: Tree, document: Document) -> Mapping:
         "outOfScope": default,
         "deleted": default,
         **content["deprovision"],
+    }
+    entries = content["attributeMappings"]
+    content["attributeMappings"] = entries | {
+        target: {**entries[target], "sensitive": True}
+        for target in ALWAYS_SENSITIVE & entries.keys()
     }
     return msgspec.convert(content, Mapping)
 

@@ -18,8 +18,10 @@ Key = tuple[str, str]
 """A kind and a name."""
 
 SENSITIVE = "(sensitive)"
-_HIDDEN = {"constant", "defaultValue"}
+_HIDDEN = {"constant", "defaultValue", "template"}
 """What of an attribute mapping that is marked `sensitive` no plan shows."""
+_QUOTE = '"'
+"""What begins a text within an expression, which is hidden as well then."""
 
 _NOT_CONTENT = {"name", "formerly"}
 """A name is what a change is of; `formerly` counts once, and may stay or go then."""
@@ -86,7 +88,7 @@ def _change(key: Key, before: Document | None, after: Document | None) -> Change
 def _fields(
     before: Document, after: Document, prefix: str = ""
 ) -> Iterator[FieldChange]:
-    hidden = _HIDDEN if before.get("sensitive") or after.get("sensitive") else set()
+    sensitive = before.get("sensitive") or after.get("sensitive")
     for key in sorted(before.keys() | after.keys()):
         path = f"{prefix}.{key}" if prefix else key
         old, new = before.get(key), after.get(key)
@@ -96,7 +98,7 @@ def _fields(
             yield from _fields(old or {}, new or {}, path)
         elif by_name(old or new):
             yield from _named(by_name(old) or {}, by_name(new) or {}, path)
-        elif key in hidden:
+        elif sensitive and _is_hidden(key, old, new):
             yield FieldChange(path=path, before=_masked(old), after=_masked(new))
         else:
             yield FieldChange(path=path, before=old, after=new)
@@ -105,6 +107,11 @@ def _fields(
 def _named(before: Document, after: Document, path: str) -> Iterator[FieldChange]:
     for name in sorted(before.keys() | after.keys()):
         yield from _fields(before.get(name, {}), after.get(name, {}), f"{path}[{name}]")
+
+
+def _is_hidden(key: str, *values: Any) -> bool:
+    texts = key == "source" and any(_QUOTE in each for each in values if each)
+    return texts or key in _HIDDEN
 
 
 def _masked(value: Any) -> str | None:

@@ -20,7 +20,8 @@ class Guard(Value, frozen=True):
     """A guard that would stop effects: how many there are, and how many may be.
 
     `total` is what its window would come to with those of earlier cycles, `allow` what
-    the operator would do about it, in one line.
+    the operator would do about it, in one line. `follows`: it would stop them only once
+    what the other guards of the job stop is allowed.
     """
 
     job: str
@@ -29,6 +30,7 @@ class Guard(Value, frozen=True):
     limit: int
     allow: str = ""
     total: int = 0
+    follows: bool = False
 
 
 class JobImpact(Value, frozen=True):

@@ -40,6 +40,25 @@ class _File(Value, frozen=True):
     saved: SavedPlan
 
 
+def require_free(path: Path) -> None:
+    """Raise Misconfigured where a plan would replace something that is no plan."""
+    if path.suffix in _DOCUMENTS:
+        raise Misconfigured(
+            f"{path} has the ending of a document, and would be read as one; name a "
+            "file with another ending, such as change.plan."
+        )
+    if path.is_dir():
+        raise Misconfigured(f"{path} is a folder; name a file in it.")
+    if path.exists():
+        try:
+            load_plan(path)
+        except Misconfigured as error:
+            raise Misconfigured(
+                f"{path} is there already, and is no plan that could be replaced; name "
+                "another file."
+            ) from error
+
+
 def save_plan(path: Path, saved: SavedPlan) -> None:
     """Write it aside and move it into place, readable by its owner only."""
     file = _File(digest=digest(saved), saved=saved)
@@ -67,3 +86,6 @@ def load_plan(path: Path) -> SavedPlan:
             f"The plan {path} was changed after it was made; plan again."
         )
     return file.saved
+
+
+_DOCUMENTS = frozenset({".yaml", ".yml"})

@@ -74,8 +74,9 @@ def counts_in_words(impact: JobImpact) -> str:
 def blocked_in_words(guard: Guard) -> str:
     earlier = guard.total - guard.effects
     others = f" besides {earlier} in its window" if earlier > 0 else ""
+    when = "Once the others are allowed, " if guard.follows else ""
     return (
-        f"{guard.job} would cause {guard.effects} {guard.guard}{others}; "
+        f"{when}{guard.job} would cause {guard.effects} {guard.guard}{others}; "
         f"at most {guard.limit} may happen without being allowed."
     )
 

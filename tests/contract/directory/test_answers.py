@@ -8,6 +8,7 @@ from typing import Any
 
 import ldap3
 import pytest
+from msgspec import structs
 from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import BASE
 from tests.servers.samba import Contoso
@@ -114,6 +115,14 @@ def kinds(records: list[Record]) -> list[tuple[type[Record], str]]:
     ]
 
 
+def states(records: list[Record]) -> tuple[set[str], set[str]]:
+    """Return who is in scope, and who is out."""
+    return (
+        {each.id for each in records if isinstance(each, InScope)},
+        {each.id for each in records if isinstance(each, OutOfScope)},
+    )
+
+
 async def test_people_go_in_and_out_with_the_unit_that_they_are_in(lab: Lab):
     inner = f"OU=Inner,{TEAM}"
     lab.contoso.samba.add(f"dn: {inner}\nobjectClass: organizationalUnit")
@@ -129,6 +138,44 @@ async def test_people_go_in_and_out_with_the_unit_that_they_are_in(lab: Lab):
     assert Moved(ids=(moved,)) in left
     assert kinds(left) == [(OutOfScope, guid)]
     assert kinds(returned) == [(InScope, guid)]
+
+
+async def test_of_several_units_one_may_be_one_level_deep_and_others_excepted(lab: Lab):
+    old, deeper = f"OU=Old,{TEAM}", f"OU=Deeper,{GONE}"
+    for dn in (old, deeper):
+        lab.contoso.samba.add(f"dn: {dn}\nobjectClass: organizationalUnit")
+    lab.scope = structs.replace(lab.scope, one_level=(GONE,), excepted=(old,))
+    inside = {lab.add("inside"), lab.add("desk", GONE)}
+    outside = {lab.add("leaver", old), lab.add("below", deeper)}
+    elsewhere = lab.add("lab", LAB)
+
+    whole = states(await lab.changes())
+    assert whole[0] == inside
+    assert {*outside, elsewhere} <= whole[1]
+
+    lab.move(f"CN=inside,{TEAM}", "CN=inside", old)
+    lab.move(f"CN=desk,{GONE}", "CN=desk", deeper)
+    lab.move(f"CN=leaver,{old}", "CN=leaver", GONE)
+    lab.move(f"CN=below,{deeper}", "CN=below", TEAM)
+    assert states(await lab.changes()) == (outside, inside)
+
+    lab.move(old, "OU=Old", LAB)
+    moved = lab.contoso.samba.guid(f"CN=inside,OU=Old,{LAB}")
+    assert states(await lab.changes()) == (set(), {moved})
+
+
+async def test_a_filter_on_names_is_judged_again_where_a_unit_is_renamed(lab: Lab):
+    text = 'not (dn co "ou=leavers")'
+    chosen = TypeFilter(text=text, tree=parse_filter(text))
+    lab.scope = structs.replace(lab.scope, filters={"user": chosen})
+    inner = f"OU=Inner,{TEAM}"
+    lab.contoso.samba.add(f"dn: {inner}\nobjectClass: organizationalUnit")
+    guid = lab.add("named", inner)
+    assert states(await lab.changes())[0] == {guid}
+
+    lab.move(inner, "OU=Leavers")
+
+    assert states(await lab.changes()) == (set(), {guid})
 
 
 async def test_a_scope_stays_with_its_unit_when_that_is_renamed_and_moved(lab: Lab):

@@ -7,6 +7,7 @@ is at least what we accept, and exactly that where all of a filter can be asked.
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +20,16 @@ from tests.servers.contoso import BASE
 from tests.servers.openldap import SUFFIX, OpenLdap
 from tests.servers.samba import Contoso
 
+from cloudforest.adapters.directory import values
 from cloudforest.adapters.directory.ldap.filters import pushed
+from cloudforest.adapters.directory.ldap.filters.schema import SYNTAX
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
+from cloudforest.program.scoping.comparing.syntax import (
+    CASE_EXACT,
+    FILETIMES,
+    INTEGERS,
+    TIMES,
+)
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.predicate import compile_filter
 
@@ -32,15 +41,26 @@ TEXTS = ("department", "employeetype", "othertelephone")
 NUMBERS = ("uidnumber", "useraccountcontrol")
 DATED = ("accountexpires", "whencreated")
 NAMES = (*TEXTS, *NUMBERS, *DATED, "showinadvancedviewonly")
+"""What a server is asked about, of each syntax that it can be."""
+EXACT = ("unixhomedirectory", "serialnumber")
+"""Of IA5 syntax, and of printable syntax and several values."""
+UNASKED = (*EXACT, "manager", "secretary", "jpegphoto", "objectsid", "objectguid")
+"""And of names (one, several), octets, SIDs and GUIDs."""
+CALLED = ("dn", "distinguishedname")
 
 WORDS = (
     "Sales", "sales", "SALES EU", "Zoë", "ZOË", "a*b", "(x)", "back\\slash", "*",
     "Vertrieb Süd", "Отдел", "ОТДЕЛ", "ab", "b", "7", "007", "-1.5", "TRUE", "e",
 )  # fmt: skip
+ASCII = tuple(each for each in WORDS if each.isascii() and each != "sales")
 WHOLES = (-5, 0, 1, 7, 8, 514, 2**31 - 1)
 CONTROLS = (546, 66050, 514, 544 + 65536, 2 + 544 + 8388608)
 NEVER = 2**63 - 1
 TICKS = (0, 1, 133_511_760_000_000_000, 133_511_760_000_000_001, NEVER - 1, NEVER)
+MANAGERS = (f"CN=Administrator,CN=Users,{BASE}", f"CN=Guest,CN=Users,{BASE}")
+SID = bytes.fromhex("010500000000000515000000010000000200000003000000") + b"\4\0\0\0"
+GUID = str(uuid.UUID(int=7))
+PHOTOS = (b"\xff\xd8\xff", b"text")
 DATES = (
     "2024-01-31T12:00:00Z",
     "2024-01-31T12:00:00.5Z",
@@ -54,19 +74,24 @@ DATES = (
 
 def _made(chance: random.Random) -> Iterator[tuple[str, list[Any]]]:
     """Yield attributes of an object; each of them may be missing."""
-    for name, values in {
+    for name, choice in {
         "department": WORDS,
         "employeeType": WORDS,
         "otherTelephone": WORDS,
         "uidNumber": WHOLES,
         "accountExpires": TICKS,
         "showInAdvancedViewOnly": ("TRUE", "FALSE"),
+        "unixHomeDirectory": ASCII,
+        "serialNumber": ("Sales", "7", "007", "-1.5", "TRUE", "e"),
+        "manager": MANAGERS,
+        "secretary": MANAGERS,
+        "jpegPhoto": PHOTOS,
     }.items():
-        several = 3 if name == "otherTelephone" else 1
+        several = 3 if name in {"otherTelephone", "serialNumber"} else 1
         if chance.random() < 0.8:
             distinct = {
                 str(each).lower(): each
-                for each in chance.sample(values, several if len(values) > 3 else 1)
+                for each in chance.sample(choice, several if len(choice) > 3 else 1)
             }
             yield name, list(distinct.values())
 
@@ -87,16 +112,23 @@ class Server:
 def _search(
     connection: ldap3.Connection, base: str, kind: str, asked: str
 ) -> dict[str, dict[str, tuple[str, ...]]]:
-    connection.search(base, f"(&(objectClass={kind}){asked})", attributes=list(NAMES))
+    wanted = [*NAMES, *UNASKED]
+    connection.search(base, f"(&(objectClass={kind}){asked})", attributes=wanted)
     return {
-        each["dn"]: {
-            name.lower(): tuple(value.decode() for value in values)
-            for name, values in each["raw_attributes"].items()
-            if values
-        }
+        each["dn"]: _held(each["dn"], each["raw_attributes"])
         for each in connection.response
         if each["type"] == "searchResEntry"
     }
+
+
+def _held(dn: str, received: dict[str, list[bytes]]) -> dict[str, tuple[str, ...]]:
+    """Return what the agent's predicate is given of an object."""
+    named = {name.lower(): held for name, held in received.items() if held}
+    held = {
+        name: tuple(values.text(name, each) for each in several)
+        for name, several in named.items()
+    }
+    return held | dict.fromkeys(CALLED, (dn,))
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +158,8 @@ def openldap_server(openldap: OpenLdap) -> Iterator[Server]:
             if chance.random() < 0.8:
                 fields["userAccountControl"] = [chance.choice(CONTROLS)]
                 second = chance.choice(("00", "01", "59"))
+                fields["objectGUID"] = [uuid.UUID(int=number).bytes_le]
+                fields["objectSid"] = [SID]
                 fields["whenCreated"] = [f"202401311200{second}.0Z"]
             connection.add(f"cn=t{number},{SUFFIX}", "thing", fields)
         objects = _search(connection, SUFFIX, "thing", "")
@@ -139,12 +173,12 @@ def server(request: pytest.FixtureRequest) -> Server:
     return found
 
 
-def compared(names, operators, values):
+def compared(names, operators, operands):
     return st.builds(
         Compare,
         attribute=st.sampled_from(names),
         operator=st.sampled_from(operators),
-        value=values,
+        value=operands,
     )
 
 
@@ -175,14 +209,30 @@ VALUES = (
     | st.sampled_from([*WHOLES, *TICKS, 6.5, *DATES, "", " x", "a  b", "ß", "Kelvin"])
     | st.booleans()
 )
-LEAVES = OTHER_LEAVES | compared(
-    (*NAMES, "canonicalname", "extensionattribute1"),
-    (*ORDER, "ne", "co", "sw", "ew"),
-    VALUES | st.none(),
+LIKE = ("ne", "co", "sw", "ew")
+LEAVES = (
+    OTHER_LEAVES
+    | compared(
+        (*NAMES, *UNASKED, *CALLED, "canonicalname", "extensionattribute1"),
+        (*ORDER, *LIKE),
+        VALUES | st.none(),
+    )
+    | compared(EXACT, (*ORDER, *LIKE), st.sampled_from(ASCII))
+    | compared(
+        ("manager", "secretary", *CALLED),
+        (*ORDER, *LIKE),
+        st.sampled_from([*MANAGERS, MANAGERS[0].lower(), "CN=filtered1", SUFFIX]),
+    )
+    | compared(
+        ("jpegphoto", "objectsid", "objectguid"),
+        (*ORDER, *LIKE),
+        st.sampled_from(["/9j/", "dGV4dA==", "S-1-5-21-1-2-3-4", "S-1-5", GUID]),
+    )
+    | st.builds(Present, attribute=st.sampled_from([*UNASKED, *CALLED]))
 )
 PATHS = st.builds(
     ValuePath,
-    attribute=st.sampled_from(["othertelephone", "uidnumber"]),
+    attribute=st.sampled_from(["othertelephone", "uidnumber", *UNASKED]),
     operand=st.recursive(
         compared(("value",), (*ORDER, "ne", "co", "sw"), VALUES),
         lambda inner: joined(inner) | st.builds(Not, operand=inner),
@@ -235,9 +285,69 @@ def test_a_server_and_we_together_are_the_filter_alone(server, examples):
     for_some(ANY, examples, check)
 
 
+def test_objects_have_something_of_every_syntax(server):
+    for name in (*NAMES, *UNASKED):
+        assert any(name in held for held in server.objects.values()), name
+    for name in (*EXACT, "manager", "secretary", "jpegphoto"):
+        assert not all(name in held for held in server.objects.values()), name
+
+
 def test_filters_at_random_find_some_and_not_all(server):
     """Else the two tests above would prove little."""
     sizes = []
     for_some(ASKABLE, SAMPLE, lambda tree: sizes.append(len(accepted(server, tree))))
     some = [each for each in sizes if 0 < each < OBJECTS]
     assert len(some) > SAMPLE / 3
+
+
+SYNTAXES = {
+    "text": {"2.5.5.12", "2.5.5.4"},
+    "integer": {"2.5.5.9"},
+    "filetime": {"2.5.5.16"},
+    "time": {"2.5.5.11"},
+    "boolean": {"2.5.5.8"},
+}
+CONSTRUCTED = 4
+"""FLAG_ATTR_IS_CONSTRUCTED ([MS-ADTS] 2.2.9)."""
+
+
+def test_what_is_asked_about_is_of_that_syntax(contoso):
+    schema = attribute_types(contoso)
+    for name, syntax in SYNTAX.items():
+        assert schema[name][0] in SYNTAXES[syntax], name
+        assert not schema[name][1] & CONSTRUCTED, name
+
+
+def test_what_we_take_an_attribute_for_is_what_the_schema_says(contoso):
+    schema = attribute_types(contoso)
+    expected = {
+        "2.5.5.9": INTEGERS,
+        "2.5.5.16": FILETIMES,
+        "2.5.5.11": TIMES,
+    }
+    for said, names in expected.items():
+        known = [name for name in names if name in schema]
+        assert [name for name in known if schema[name][0] != said] == []
+        assert len(known) > len(names) / 2
+    exact = {"2.5.5.5", "2.5.5.10", "2.5.5.15"}
+    known = [name for name in CASE_EXACT if name in schema]
+    assert [name for name in known if schema[name][0] not in exact] == []
+    assert [name for name in SYNTAX if name in CASE_EXACT] == []
+
+
+def attribute_types(contoso: Contoso) -> dict[str, tuple[str, int]]:
+    """Return syntax and flags of all attributes, by name in lower case."""
+    with contoso.samba.connection() as connection:
+        found = connection.extend.standard.paged_search(
+            f"CN=Schema,CN=Configuration,{BASE}",
+            "(objectClass=attributeSchema)",
+            attributes=["lDAPDisplayName", "attributeSyntax", "systemFlags"],
+        )
+        raw = [each["raw_attributes"] for each in found if "raw_attributes" in each]
+    return {
+        each["lDAPDisplayName"][0].decode().lower(): (
+            each["attributeSyntax"][0].decode(),
+            int((each.get("systemFlags") or [b"0"])[0]),
+        )
+        for each in raw
+    }

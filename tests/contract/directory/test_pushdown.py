@@ -11,9 +11,12 @@ from tests.servers.contoso import PEOPLE, contractor, staff
 from tests.servers.samba import Contoso
 
 from cloudforest.model.ports import Cookie, Directory, Entry
+from cloudforest.model.program import ScopeProgram, TypeFilter
 from cloudforest.program.expressions.reads import filter_attributes
 from cloudforest.program.scoping.predicate import compile_filter
+from cloudforest.program.scoping.resolved import ResolvedScope
 from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.scope import Scope, needed_attributes
 
 FILTERS = [
     'employeeType eq "STAFF"',
@@ -56,6 +59,39 @@ async def test_a_full_read_with_a_filter_names_whom_it_accepts(
     named, _ = await read_whole(directory, text)
 
     assert held(text, named) == held(text, everybody)
+
+
+async def in_scope(directory: Directory, text: str) -> set[str]:
+    where = parse_filter(text)
+    chosen = TypeFilter(text=text, tree=where)
+    program = ScopeProgram(
+        types=("user",), organizational_units=None, filters={"user": chosen}
+    )
+    scope = Scope(program, ResolvedScope())
+    asked = sorted(needed_attributes(program, "user"))
+    read = directory.changes("user", asked, None, where)
+    entries = [each async for each in read if isinstance(each, Entry)]
+    return {each.dn for each in entries if scope.clause(each) is None}
+
+
+@pytest.mark.parametrize("name", ["dn", "distinguishedName"])
+async def test_a_filter_knows_what_an_object_is_called(directory: Directory, name: str):
+    contractors = {contractor(n) for n in range(1, 5)}
+    everybody = await in_scope(directory, "objectGUID pr")
+    assert contractors < everybody
+    unit = f'{name} co "ou=contractors"'
+    assert await in_scope(directory, unit) == contractors
+    assert await in_scope(directory, f"not ({unit})") == everybody - contractors
+    one = f'mail pr or {name} eq "{contractor(1)}"'
+    assert contractor(1) in await in_scope(directory, one)
+    assert await in_scope(directory, f"{name} pr") == everybody
+
+
+async def test_a_filter_finds_an_object_by_its_guid(
+    directory: Directory, contoso: Contoso
+):
+    guid = contoso.samba.guid(contractor(1))
+    assert await in_scope(directory, f'objectGUID eq "{guid}"') == {contractor(1)}
 
 
 async def test_the_controller_sends_only_those_that_it_finds(contoso: Contoso):

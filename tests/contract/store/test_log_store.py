@@ -10,7 +10,13 @@ import pytest
 from cloudforest.adapters.store.engine import Database
 from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
 from cloudforest.model.ports import ProvisioningStore
-from cloudforest.model.provisioning import Change, LogEntry, LoggedMembers, LogQuery
+from cloudforest.model.provisioning import (
+    Change,
+    LogEntry,
+    LoggedMembers,
+    LogQuery,
+    TargetResource,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EVER = {"first": 1, "last": 10**9}
@@ -110,3 +116,25 @@ async def test_the_log_forgets_the_oldest_in_batches(store: ProvisioningStore):
 
     left = await store.logs(LogQuery(), **EVER, limit=9)
     assert [each for _, each in left] == list(ENTRIES[3:])
+
+
+async def test_of_those_pictured_who_was_written_and_nothing_failed_is_counted(
+    store: ProvisioningStore,
+) -> None:
+    pictured = [TargetResource(id=each, values={}) for each in ("a", "b", "c", "d")]
+    await store.save_snapshot("p", "drifted", pictured, ())
+    await store.log(
+        [
+            entry(0, object="a"),
+            entry(1, object="a", action="members"),
+            entry(2, object="b"),
+            entry(3, object="b", status="failure"),
+            entry(4, object="c", status="staged"),
+            entry(5, object="d", cycle="c2"),
+            entry(6, object="e"),
+        ]
+    )
+
+    assert await store.written("c1", "p") == 1
+    assert await store.written("c2", "p") == 1
+    assert await store.written("c3", "p") == 0

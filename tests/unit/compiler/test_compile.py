@@ -323,3 +323,11 @@ def test_what_only_the_tenant_knows_is_in_the_program(tmp_path):
     assert expression.arguments[-1] == Literally(value="contoso.com")
     assert rules["displayName"].text == 'Join("@", [cn], DefaultDomain())'
     assert (rules["title"].sensitive, rules["displayName"].sensitive) == (True, False)
+
+
+def test_a_password_is_sensitive_whatever_the_document_says(tmp_path):
+    mapping = STAFF.replace("  title: null", "  password: '[info]'\n  title: '[title]'")
+    tree = registered(tmp_path, staff=mapping)
+    entries = next(e for e in tree.mappings if e.name == "staff").attribute_mappings
+    assert (entries["password"].sensitive, entries["title"].sensitive) == (True, False)
+    assert rules_of(tree, "staff", "user")["password"].sensitive

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,14 @@ from cloudforest.front import planned
 from cloudforest.front.wiring import summaries
 from cloudforest.front.wiring.opened.previews import Previews
 from cloudforest.model.ports import AgentBus
-from cloudforest.model.provisioning import Cycle
+from cloudforest.model.provisioning import Allowance, Cycle
 from cloudforest.model.registration import Registration
 from cloudforest.plan.consequences import removals
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import Foreseen, JobImpact, Plan, make_plan
 from cloudforest.provisioning.cycle import run_cycle
+from cloudforest.provisioning.evaluating.guarding.check import Tripped
 from cloudforest.provisioning.foreseeing.impact import Impact, impact
 from cloudforest.provisioning.run import Run, Turns, pinned
 
@@ -207,10 +210,11 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     database.close()
 
 
-def guarded(**budget: int) -> tuple[str, str]:
-    disables = ", ".join(f"{name}: {value}" for name, value in budget.items())
+def guarded(**most: int) -> tuple[str, str]:
+    """Say how many effects each budget bears."""
+    budgets = ", ".join(f"{name}: {{max: {most}}}" for name, most in most.items())
     jobs = "mappings: [people, teams]\n"
-    return (jobs, f"{jobs}guard: {{disables: {{{disables}}}}}\n")
+    return (jobs, f"{jobs}guard: {{{budgets}}}\n")
 
 
 CHANGES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]], dict[str, int]]]
@@ -280,7 +284,7 @@ CHANGES = {
     ),
     "a guard is narrowed": (
         [],
-        [NARROW, guarded(max=1)],
+        [NARROW, guarded(disables=1)],
         {"disable": 0, "staged": 3},
     ),
 }
@@ -335,9 +339,91 @@ async def test_names_are_given_only_on_request_and_never_more_than_a_few(place: 
 
 async def test_what_a_guard_would_hold_back_is_broken_down_too(place: Place):
     await place.cycle(place.compiled())
-    found = await place.foreseen(place.compiled(NARROW, guarded(max=1)))
+    found = await place.foreseen(place.compiled(NARROW, guarded(disables=1)))
     assert [trip.effects for trip in found.trips] == [3]
     assert [each.count for each in found.breakdown.leavers] == [3]
+
+
+GUARDED: dict[str, tuple[dict[str, int], dict[str, int], dict[str, int]]] = {
+    "disables": ({"disables": 1}, {"disables": 3}, {}),
+    "memberships follow": (
+        {"disables": 1, "memberRemovals": 2},
+        {"disables": 3},
+        {"memberRemovals": 4},
+    ),
+    "groups follow": (
+        {"disables": 1, "groupsEmptied": 0},
+        {"disables": 3},
+        {"groupsEmptied": 1},
+    ),
+    "both follow": (
+        {"disables": 1, "memberRemovals": 2, "groupsEmptied": 0},
+        {"disables": 3},
+        {"memberRemovals": 4, "groupsEmptied": 1},
+    ),
+}
+
+
+async def allow(place: Place, trips: Sequence[Tripped]) -> None:
+    later = place.clock() + timedelta(hours=1)
+    for each in trips:
+        await place.store.allow(
+            Allowance(stage=each.digest, job="people", operator="Ann", until=later)
+        )
+
+
+@pytest.mark.parametrize("case", GUARDED)
+async def test_all_that_a_plan_says_is_blocked_is_all_there_is_to_allow(
+    place: Place, case: str
+):
+    """Memberships are taken away after the disable: a second guard hides behind it."""
+    most, trips, following = GUARDED[case]
+    await place.cycle(place.compiled())
+    changed = place.compiled(NARROW, guarded(**most))
+
+    found = await place.foreseen(changed)
+
+    assert {each.guard: each.effects for each in found.trips} == trips
+    assert {each.guard: each.effects for each in found.following} == following
+    # What two budgets count is in one stage, and decided upon once.
+    assert len({each.digest for each in found.following}) == bool(following)
+    await allow(place, [*found.trips, *found.following])
+    again = await place.foreseen(changed)
+    assert (again.trips, again.following) == ((), ())
+    cycle = await place.cycle(changed)
+    assert (cycle.state, cycle.counts.staged) == ("succeeded", 0)
+    assert (cycle.counts.disable, cycle.counts.member_remove) == (3, 4)
+    assert await place.store.stages("people") == []
+
+
+@pytest.mark.parametrize("staged", [False, True])
+async def test_what_follows_is_added_to_what_is_staged_already(
+    place: Place, *, staged: bool
+):
+    """Two leave a group of their own; two more do when their disable is allowed."""
+    before = place.compiled()
+    await place.cycle(before)
+    whole = directory()
+    for number in (3, 4):
+        whole = whole.replace(f"member: CN=P{number},OU=People,DC=contoso,DC=com\n", "")
+    (place.folder / "contoso.ldif").write_text(whole, encoding="utf-8")
+    changed = place.compiled(NARROW, guarded(disables=1, memberRemovals=1))
+    if staged:
+        assert (await place.cycle(changed)).state == "blocked"
+
+    found = await place.foreseen(changed)
+
+    trips = {each.guard: each.effects for each in found.trips}
+    assert trips == {"disables": 3, "memberRemovals": 2}
+    [later] = found.following
+    assert (later.guard, later.effects, later.total) == (
+        "memberRemovals",
+        4 if staged else 6,
+        6,
+    )
+    await allow(place, [*found.trips, later])
+    cycle = await place.cycle(changed)
+    assert (cycle.state, cycle.counts.member_remove) == ("succeeded", 6)
 
 
 async def test_who_is_deleted_in_the_directory_is_no_matter_of_a_clause(place: Place):
@@ -389,10 +475,12 @@ async def test_all_renderings_say_whom_it_touches_before_what_changes(
     await place.cycle(registered)
     changed = place.compiled(*TOUCHING)
     unnamed = await place.planned(registered, changed, named=False)
-    plan = await place.planned(registered, changed, named=True)
+    state = Path("other state")
+    bare = await place.planned(registered, changed, named=True)
+    plan = planned.on_state(bare, state)
     assert unnamed.impact_digest == plan.impact_digest
 
-    planned.show_plan(plan)
+    planned.show_plan(bare, state)
     text = capsys.readouterr().out
     markdown, html = render_markdown(plan), render_html(plan)
 
@@ -400,6 +488,7 @@ async def test_all_renderings_say_whom_it_touches_before_what_changes(
     for page in (text, markdown, html):
         assert clause in page
         assert "Values by attribute" in page
+        assert "--by NAME --state 'other state'" in unescape(page)
         assert "p3@contoso.com" in page
         assert "p3@contoso.com" not in render_markdown(unnamed)
     assert "      user  nickName   0    3" in text

@@ -15,8 +15,10 @@ from tests.unit.graph.schemas import MATCH, schemas
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.graph.documents import Origin, documents
+from cloudforest.graph.reading.fitting import NoEquivalentError
 from cloudforest.graph.reading.rules import read
-from cloudforest.graph.schema import parsed, typed
+from cloudforest.graph.reading.scopes import filter_text_of
+from cloudforest.graph.schema import Clause, Filter, Group, Operand, parsed, typed
 from cloudforest.graph.writing.rules import Exported, put
 from cloudforest.graph.writing.skeleton import skeleton
 from cloudforest.program.scoping.scim_filter import parse_filter
@@ -310,6 +312,27 @@ def test_what_validation_refuses_is_a_comment_with_the_reason(schema, reason):
     (comment,) = (each for each in text.splitlines() if re.search(reason, each))
     assert comment.startswith("  # No equivalent: ")
     assert exported(schema, text).schema == schema
+
+
+@pytest.mark.parametrize(
+    ("name", "operator", "value", "reason"),
+    [
+        ("accountExpires", "EQUALS", "2026-02-30", "is none"),
+        ("whenCreated", "GREATER_THAN", "20260101", "is none"),
+        ("memberOf", "EQUALS", "CN=A,DC=contoso,DC=com", "holds the objectGUIDs"),
+        ("a_b", "EQUALS", "x", "no directory has an attribute a_b"),
+        ("sourceAnchor", "EQUALS", "x", "mS-DS-ConsistencyGuid"),
+    ],
+)
+def test_a_filter_that_validation_refuses_is_a_comment(name, operator, value, reason):
+    clause = Clause(
+        operator_name=operator,
+        source_operand_name=name,
+        target_operand=Operand(values=(value,)),
+    )
+    scope = Filter(groups=(Group(clauses=(clause,)),))
+    with pytest.raises(NoEquivalentError, match=reason):
+        filter_text_of(scope)
 
 
 def test_a_mapping_that_matches_by_nothing_is_a_comment():

@@ -139,6 +139,7 @@ def test_the_json_has_the_documented_shape():
         "limit": 1,
         "allow": "X",
         "total": 0,
+        "follows": False,
     }
     assert set(data["changes"][0]) == {"action", "kind", "name", "fields"}
 
@@ -150,6 +151,12 @@ def test_a_guard_says_what_its_window_held_before():
         "people would cause 2 disables besides 4 in its window; at most 5 may happen "
         "without being allowed."
     )
+
+
+def test_a_guard_that_hides_behind_another_is_told_as_what_follows():
+    guard = msgspec.structs.replace(IMPACT.guards[0], follows=True)
+
+    assert blocked_in_words(guard).startswith("Once the others are allowed, people ")
 
 
 def test_counts_are_told_in_words():
@@ -203,6 +210,7 @@ def test_html_escapes_what_people_wrote():
     assert "&lt;script&gt;" in text
     assert "people would cause 2 disables; at most 1 may happen" in text
     assert "<code>X</code>" in text
+    assert "Blocked by a guard; 5 to create</h1>" in text
 
 
 def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):

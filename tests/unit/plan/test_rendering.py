@@ -178,10 +178,21 @@ def test_texts_with_little_in_common_are_shown_whole(
     assert "source: [title] → ToUpper(mail)" in shown(plan, capsys)
 
 
-def test_a_sensitive_value_is_shown_nowhere(capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize(
+    "after",
+    [
+        {"constant": "canary-after", "default_value": "canary-too"},
+        {"source": 'IIF(IsPresent([cn]), "canary", [cn])'},
+        {"template": "canary {{ cn }}"},
+    ],
+    ids=["constant", "text in an expression", "template"],
+)
+def test_a_sensitive_value_is_shown_nowhere(
+    after: dict[str, str], capsys: pytest.CaptureFixture[str]
+):
     plan = between_mappings(
         mapped(constant="canary-before", sensitive=True),
-        mapped(constant="canary-after", default_value="canary-too", sensitive=True),
+        mapped(**after, sensitive=True),
     )
     assert plan.changes
     for page in everywhere(plan, capsys):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudforest.model.program import And, Compare, Not, Or, Present
+from cloudforest.program.scoping.comparing.moments import moment
 from cloudforest.program.scoping.predicate import compile_filter
 from cloudforest.program.scoping.scim_filter import parse_filter
 
@@ -38,7 +39,6 @@ PERSON = {
         "employeeId eq 7",
         'employeeId ne "7"',
         "department ne 5",
-        "department gt 5",
         'whenCreated ge "20240101000000.0Z"',
         "enabled eq true",
         "not (enabled eq false)",
@@ -70,10 +70,39 @@ def test_it_holds(text):
         "enabled ne true",
         "department eq true",
         'department eq "Sales" and missing pr',
+        "department gt 5",
+        "department le 5",
+        'department gt "2026-01-31"',
+        'department lt "2026-01-31"',
+        'employeeId gt "2026-01-31"',
     ],
 )
 def test_it_does_not_hold(text):
     assert not compile_filter(parse_filter(text))(PERSON)
+
+
+@pytest.mark.parametrize(
+    ("date", "same"),
+    [
+        ("2026-11-28T10:00Z", "2026-11-28T10:00:00Z"),
+        ("2026-11-28T10:00", "2026-11-28T10:00:00Z"),
+        ("2026-11-28t11:00+01:00", "20261128100000.0Z"),
+    ],
+)
+def test_a_time_needs_no_seconds(date, same):
+    assert moment(date) == moment(same) is not None
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        *("2026-02-30", "2026-11-28 10:00", "2026-11-28T10", "2026-11-28T10:60Z"),
+        *("2026-11-28T10:00.5Z", "2026-11-28T10:00:00+24:00", "2026-11-28T10:00+0100"),
+        *("2026-11-28T10:00:00+00:60", "20261128100000+9900"),
+    ],
+)
+def test_what_is_no_moment_is_none(date):
+    assert moment(date) is None
 
 
 VALUES = st.text(max_size=4) | st.integers(-9, 9).map(str)

@@ -10,7 +10,12 @@ from cloudforest.model.program import And, Compare, Not, Or, Present, ValuePath
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.scim_filter import MAX_DEPTH, MAX_LENGTH, parse_filter
+from cloudforest.program.scoping.scim_filter import (
+    MAX_DEPTH,
+    MAX_LENGTH,
+    leaves,
+    parse_filter,
+)
 
 
 def eq(attribute, value):
@@ -109,6 +114,44 @@ def test_a_mistake_is_found_at_its_place(text, offset):
         parse_filter(text)
     assert caught.value.offset == offset
     assert caught.value.message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('a eq "unclosed', "The string is not closed"),
+        ('a eq "x\\" and b pr', "The string is not closed"),
+        ("a eq 99999999999999999999", "too large or too exact: it has at most 19"),
+        ("a gt 1E400", "The number 1E400 is too large"),
+        ("a eq 0.123456789012345678", "too exact"),
+        ("a eq 01", "01 is no number: .* without leading zeros"),
+        ("a eq 5.", r"5\. is no number"),
+        ("a eq +5", r"\+5 is no number"),
+        ("a eq .5)", r"\.5 is no number"),
+        ("a eq 2026-01-31", "2026-01-31 is no number: .* in double quotes"),
+        ("a eq 5x", "5x is no number"),
+        ("a eq -", "The character - can't"),
+        ("a;binary pr", "without options such as ;binary"),
+    ],
+)
+def test_a_mistake_is_called_what_it_is(text, reason):
+    with pytest.raises(SyntaxFault, match=reason):
+        parse_filter(text)
+
+
+def test_a_comparison_stands_where_its_attribute_is_named():
+    text = 'cn eq "İ mail" and Mail pr or not (x[value gt 5 and value eq null])'
+    found = [
+        (each.attribute, each.written, each.offset, each.operand)
+        for each in leaves(text)
+    ]
+    assert found == [
+        ("cn", "cn", 0, 6),
+        ("mail", "Mail", 19, 19),
+        ("x", "x", 35, 35),
+        ("x", "x", 35, 46),
+        ("x", "x", 35, 61),
+    ]
 
 
 def test_a_value_path_is_one_node_whatever_is_in_its_brackets():

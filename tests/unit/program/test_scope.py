@@ -246,6 +246,19 @@ def test_a_group_is_hidden_or_not_whatever_the_others_show():
     assert Scope(scope, resolved).hidden(here, frozenset()) == ("member:g9",)
 
 
+def test_what_an_object_is_called_is_never_hidden_nor_asked_for():
+    text = 'not (dn co "OU=Leavers" or distinguishedName eq "x") and title pr'
+    scope = program(user=text)
+    assert needed_attributes(scope, "user").isdisjoint({"dn", "distinguishedname"})
+    leaver = entry(f"CN=a,ou=leavers,{PEOPLE}", title="a")
+    assert verdict(scope, leaver) == "filters.user"
+    assert rests_on(scope, leaver) == ()
+    assert Scope(scope, ResolvedScope()).hidden(leaver, frozenset()) == ()
+    *_, first, last = Scope(scope, ResolvedScope()).clauses(leaver)
+    assert (first.holds, last.holds) == (False, True)
+    assert verdict(scope, entry(f"CN=a,{PEOPLE}", title="a")) is None
+
+
 def test_a_name_that_cannot_be_read_is_no_proof_of_being_elsewhere():
     unreadable = "CN=a,no name,DC=contoso,DC=com"
     one = entry(unreadable)

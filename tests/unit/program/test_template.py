@@ -11,6 +11,7 @@ from jinja2.parser import _statement_keywords
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Template
+from cloudforest.program.expressions.places import in_template
 from cloudforest.program.expressions.template import compile_template, parse_template
 from cloudforest.program.expressions.template.filters import FILTERS
 from cloudforest.program.faults import SyntaxFault, ValueFault
@@ -26,6 +27,29 @@ PERSON = {
 
 def made(text, row=None):
     return compile_template(parse_template(text))(PERSON if row is None else row)
+
+
+PIECES = (
+    *("x title", "\r\n", "\r", "\n", " ", "{{ title }}", "{{- a ~ 'title' -}}"),
+    *("{# title #}", "{% if a -%}", "{% endif %}", "{% raw %}{{ title }}{% endraw %}"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+def test_an_attribute_stands_where_it_is_named(text):
+    try:
+        reads = parse_template(text).reads
+    except SyntaxFault:
+        return
+    places = list(in_template(text))
+    assert {name for name, _ in places} == set(reads)
+    expected = text.count("{{ title }}") - text.count("{% raw %}")
+    expected += text.count("{{- a")
+    expected += text.count("{% if a")
+    assert len(places) == expected
+    for name, at in places:
+        assert text.startswith(name, at)
+        assert text[at - 1] == " "
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@ from cloudforest.adapters.memory_target import Resource
 from cloudforest.model.registration import Budget
 from cloudforest.provisioning.drifting.drift import Drift, Drifted, withheld
 from cloudforest.provisioning.drifting.looking import look_over
-from cloudforest.provisioning.drifting.repairing import believe, repaired
+from cloudforest.provisioning.drifting.repairing import believe, remember
+
+PICTURE = "drift:1"
 
 
 @pytest.fixture
@@ -111,6 +113,7 @@ async def test_a_repair_puts_right_what_drifted_and_nothing_else(
     drifted = await look(synced)
     assert told(drifted) == [(guid(2), "attributes"), (guid(9), "members")]
     assert drifted[1].drift.attributes[0].desired == (guid(2),)
+    await remember(synced.run(), PICTURE, drifted)
     await believe(synced.run(), drifted)
     assert target.writes == []
     cycle = await synced.cycle()
@@ -118,8 +121,7 @@ async def test_a_repair_puts_right_what_drifted_and_nothing_else(
     assert person.values == before | {"nickName": "Bo"}
     assert synced.members_of(guid(9)) == {guid(1), guid(2), "stranger"}
     assert (cycle.counts.update, cycle.counts.member_add) == (1, 1)
-    objects = {guid(2), guid(9)}
-    assert await repaired(synced.store, cycle.id, objects) == 2
+    assert await synced.store.written(cycle.id, PICTURE) == 2
     (entry, *_) = await synced.log(cycle=cycle.id, object=guid(2))
     assert [(each.before, each.after) for each in entry.changes] == [
         ("Somebody", "Person 2")
@@ -226,14 +228,14 @@ async def test_a_repair_is_under_the_guard(synced: World) -> None:
     for each in (1, 2):
         del synced.target.held[synced.id_of(guid(each))]
     drifted = await look(synced)
+    await remember(synced.run(), PICTURE, drifted)
     await believe(synced.run(), drifted)
     synced.delta = []
 
     cycle = await synced.cycle()
 
     assert (cycle.state, cycle.counts.staged) == ("blocked", 2)
-    objects = {each.drift.object for each in drifted}
-    assert await repaired(synced.store, cycle.id, objects) == 0
+    assert await synced.store.written(cycle.id, PICTURE) == 0
 
 
 async def test_sensitive_values_are_not_told_and_passwords_not_compared(

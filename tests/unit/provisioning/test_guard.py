@@ -68,6 +68,16 @@ async def test_only_a_first_cycle_creates_without_a_limit(world: World):
     assert (cycle.state, cycle.counts.create, cycle.counts.staged) == ("blocked", 0, 3)
 
 
+async def test_a_job_that_is_to_create_nobody_does_not_in_its_first_cycle(world: World):
+    world.guard = {"creates": Budget(max=0, percent=100, base=50, window=86400)}
+    world.person(1)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.create, cycle.counts.staged) == ("blocked", 0, 1)
+    assert world.of("User") == {}
+
+
 async def test_emptying_groups_and_removing_members_are_counted_apart(world: World):
     none = Budget(max=0, percent=100, base=50, window=86400)
     people = [world.person(number) for number in range(4)]

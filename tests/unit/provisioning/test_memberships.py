@@ -170,7 +170,7 @@ async def test_explain_counts_apart_what_waits_by_itself(world: World):
     members = act["detail"]["members"]
     assert (members["add"], members["remove"], members["escrow"]) == (0, 0, 1)
     assert members["firstAdded"] == []
-    assert act["result"] == "nothing"
+    assert act["result"] == "escrow"
     assert len(people) > 1
 
 

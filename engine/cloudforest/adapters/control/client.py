@@ -107,6 +107,17 @@ class ControlPlaneClient(StagesClient):
         explanation: dict[str, Any] = msgspec.json.decode(body)
         return explanation
 
+    async def explain_planned(
+        self, job: str, lookup: Lookup, registration: Registration
+    ) -> dict[str, Any]:
+        """Explain by a registration that would replace what is registered."""
+        asked = {"registration": registration, "lookup": lookup}
+        path = f"/impact/{quote(job, safe='')}/explain"
+        explanation: dict[str, Any] = msgspec.json.decode(
+            await self.call("POST", path, asked)
+        )
+        return explanation
+
     async def provision(self, job: str, lookup: Lookup) -> dict[str, Any]:
         """Write one object now; return the same steps, with the target's answer."""
         body = await self.call("POST", f"/jobs/{quote(job, safe='')}/provision", lookup)

@@ -28,7 +28,7 @@ from cloudforest.compiler.rules.meaning.connect_sync import one_tool_syncs_an_ob
 from cloudforest.compiler.rules.meaning.domains import scopes_are_in_domains
 from cloudforest.compiler.rules.meaning.filters import (
     filters_can_be_true,
-    references_are_guids,
+    filters_say_what_can_be,
 )
 from cloudforest.compiler.rules.meaning.jobs import jobs_do_not_meet
 from cloudforest.compiler.rules.meaning.places import scopes_are_within_reach
@@ -83,7 +83,7 @@ RULES: tuple[Rule, ...] = (
     scopes_are_within_reach,
     scopes_are_in_domains,
     filters_can_be_true,
-    references_are_guids,
+    filters_say_what_can_be,
     jobs_do_not_meet,
     one_tool_syncs_an_object,
     extensions_are_readable,
@@ -111,7 +111,7 @@ OF_PARTS: tuple[Rule, ...] = (
     types_fit,
     scopes_are_in_domains,
     filters_can_be_true,
-    references_are_guids,
+    filters_say_what_can_be,
     extensions_are_readable,
 )
 """Those that hold of what is written, whatever else there may be."""

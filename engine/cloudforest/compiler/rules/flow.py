@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.programs import ALWAYS_SENSITIVE
+from cloudforest.compiler.resolve import ALWAYS_SENSITIVE
 from cloudforest.compiler.sugar import canonical
 from cloudforest.compiler.tree import Tree
 from cloudforest.model.program import Expression

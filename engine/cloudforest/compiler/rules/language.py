@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.tree import Tree
 from cloudforest.program.expressions.expression import parse_expression
-from cloudforest.program.expressions.reads import attributes_of, filter_attributes
+from cloudforest.program.expressions.places import Place, in_expression, in_template
 from cloudforest.program.expressions.template import parse_template
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.forbidden import is_forbidden
+from cloudforest.program.forbidden import is_forbidden, is_name
 from cloudforest.program.resource import canonical_path
 from cloudforest.program.scoping.dn import parse_dn
-from cloudforest.program.scoping.scim_filter import parse_filter
-
-T = TypeVar("T")
+from cloudforest.program.scoping.scim_filter import leaves, parse_filter
 
 
 def scopes_are_readable(tree: Tree) -> Iterator[Complaint]:
@@ -26,9 +24,11 @@ def scopes_are_readable(tree: Tree) -> Iterator[Complaint]:
             yield from _Reader(scope, path, text).read("dn-syntax", parse_dn)
         for kind, text in scope.content.get("filters", {}).items():
             reader = _Reader(scope, ("filters", kind), text)
-            yield from reader.read(
-                "filter-syntax", parse_filter, reads=filter_attributes
-            )
+            yield from reader.read("filter-syntax", parse_filter, places=_in_filter)
+
+
+def _in_filter(text: str) -> Iterator[Place]:
+    return ((each.written, each.offset) for each in leaves(text))
 
 
 def places_of(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
@@ -75,11 +75,11 @@ def _values(
     if "source" in entry:
         reader = _Reader(mapping, (*path, "source"), entry["source"])
         yield from reader.read(
-            "expression-syntax", parse_expression, reads=attributes_of
+            "expression-syntax", parse_expression, places=in_expression
         )
     if "template" in entry:
         reader = _Reader(mapping, (*path, "template"), entry["template"])
-        yield from reader.read("template-syntax", parse_template, reads=attributes_of)
+        yield from reader.read("template-syntax", parse_template, places=in_template)
 
 
 class _Reader:
@@ -93,26 +93,34 @@ class _Reader:
     def read(
         self,
         id_: str,
-        parse: Callable[[str], T],
+        parse: Callable[[str], object],
         *,
-        reads: Callable[[T], Iterable[str]] | None = None,
+        places: Callable[[str], Iterable[Place]] | None = None,
     ) -> Iterator[Complaint]:
         try:
-            parsed = parse(self.text)
+            parse(self.text)
         except SyntaxFault as fault:
             yield self._complaint(id_, str(fault), fault.offset)
             return
-        for name in sorted(reads(parsed)) if reads else ():
-            if is_forbidden(name):
-                yield self._forbidden(name)
+        first: dict[str, Place] = {}
+        for written, offset in places(self.text) if places else ():
+            first.setdefault(written.lower(), (written, offset))
+        for written, offset in first.values():
+            yield from self._named(id_, written, offset)
 
-    def _forbidden(self, name: str) -> Complaint:
-        at = self.text.lower().replace("_", "-").find(name)
-        written = self.text[at : at + len(name)] if at >= 0 else name
-        message = (
-            f'The attribute "{written}" holds secrets and is never read; take it out.'
-        )
-        return self._complaint("forbidden-attribute", message, max(at, 0))
+    def _named(self, id_: str, written: str, offset: int) -> Iterator[Complaint]:
+        if is_forbidden(written):
+            message = (
+                f'The attribute "{written}" holds secrets and is never read; take it'
+                " out."
+            )
+            yield self._complaint("forbidden-attribute", message, offset)
+        elif not is_name(written):
+            message = (
+                f'No directory has an attribute "{written}": a name is made of letters,'
+                " digits and hyphens, and stands without options such as ;binary."
+            )
+            yield self._complaint(id_, message, offset)
 
     def _complaint(self, id_: str, message: str, offset: int) -> Complaint:
         return Complaint(id_, message, self.document, self.path, offset=offset)

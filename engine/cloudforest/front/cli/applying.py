@@ -53,23 +53,38 @@ async def _apply(
     yes: bool,
     output: Format,
 ) -> int:
-    saved = load_plan(plan_file) if plan_file else None
+    saved, words = load_plan(plan_file) if plan_file else None, output is Format.TEXT
     compiled, desired = compiled_tree(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
         if saved is None:
-            saved = await plan_against(
-                client, desired, impact=True, progress=output is Format.TEXT
-            )
+            saved = await plan_against(client, desired, impact=True, progress=words)
         else:
             await _refuse_stale(client, saved)
+            saved = await _as_allowed(client, saved, progress=words)
         if output is Format.TEXT:
             planned.show_plan(saved.plan, state_to_say(state, tree))
         if saved.plan.changes:
             _confirm(saved.plan, yes=yes or plan_file is not None)
-        revision = await register(client, saved, output, commit_of(tree))
+        same = saved.tree == digest(desired)
+        if not same:
+            terminal.complain(_OTHER_DOCUMENTS.format(plan_file, tree))
+        commit = commit_of(tree) if same else None
+        revision = await register(client, saved, output, commit)
     if output is Format.JSON:
-        terminal.print_json({**saved.plan.data(), "revision": revision})
+        told = planned.on_state(saved.plan, state_to_say(state, tree)).data()
+        terminal.print_json({**told, "revision": revision})
     return Exit.BLOCKED if saved.plan.blocked else Exit.DONE
+
+
+async def _as_allowed(
+    client: ControlPlaneClient, saved: SavedPlan, *, progress: bool
+) -> SavedPlan:
+    """Evaluate a blocked plan anew: it may be allowed by now."""
+    if not saved.plan.blocked:
+        return saved
+    desired = saved.desired
+    again = await plan_against(client, desired, impact=True, progress=progress)
+    return saved if any(each.failed for each in again.plan.impacts) else again
 
 
 async def _refuse_stale(client: ControlPlaneClient, saved: SavedPlan) -> None:
@@ -138,6 +153,9 @@ async def register(
     return revision
 
 
+_OTHER_DOCUMENTS = (
+    "What is applied is what {} shows: the documents in {} say something else by now."
+)
 _MOVED = 8
 """Changes of others that are named; the rest are counted."""
 _PAST = {

@@ -21,6 +21,7 @@ from cloudforest.front.cli.options import (
     Tree,
     state_folder,
     state_to_say,
+    usage,
 )
 from cloudforest.front.hosting.connection import connect_to_tree
 from cloudforest.front.progress import bars
@@ -28,7 +29,12 @@ from cloudforest.model.registration import Registration
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import Foreseen, Plan, make_plan
-from cloudforest.plan.planfile import SavedPlan, save_plan, saved_plan
+from cloudforest.plan.planfile import SavedPlan, require_free, save_plan, saved_plan
+
+_NOBODY_TO_NAME = (
+    "--samples names some of those whom the next cycles touch, and --no-impact leaves "
+    "these out; give one of the two."
+)
 
 
 class PlanFormat(StrEnum):
@@ -64,6 +70,11 @@ def plan(  # noqa: PLR0913 - one parameter an option
     ] = False,
 ) -> int:
     """Show what would change, and whom it would touch; writes nothing."""
+    if samples is not None and no_impact:
+        raise typer.BadParameter(_NOBODY_TO_NAME)
+    if out is not None:
+        with usage():
+            require_free(out)
     saved = asyncio.run(
         _plan(
             tree,

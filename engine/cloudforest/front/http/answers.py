@@ -110,19 +110,27 @@ async def _lines(
     plane: ControlPlane, work: Callable[[Say], Awaitable[None]]
 ) -> AsyncIterator[bytes]:
     lines: asyncio.Queue[Any] = asyncio.Queue()
+    heard = True
+
+    def say(line: dict[str, Any] | None) -> None:
+        if heard:
+            lines.put_nowait(line)
 
     async def worked() -> None:
         try:
-            await work(lines.put_nowait)
+            await work(say)
         except CloudforestError as error:
-            lines.put_nowait(error_data(error))
+            say(error_data(error))
         except Exception as error:  # noqa: BLE001 - told, with a report
-            lines.put_nowait(bug_data(error))
+            say(bug_data(error))
         finally:
-            lines.put_nowait(None)
+            say(None)
 
-    # What was begun goes on when the one who asked for it goes away.
+    # What was begun goes on when the one who asked for it goes away, told to nobody.
     task = plane.keep(worked())
-    while (line := await lines.get()) is not None:
-        yield msgspec.json.encode(line) + b"\n"
+    try:
+        while (line := await lines.get()) is not None:
+            yield msgspec.json.encode(line) + b"\n"
+    finally:
+        heard = False
     await task

@@ -7,6 +7,7 @@ from http import HTTPStatus
 import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,6 +42,8 @@ class BugReports:
 
         try:
             await self._app(scope, receive, noted)
+        except ClientDisconnect:
+            return  # who asked went away in the middle of asking
         except Exception as error:  # noqa: BLE001 - a boundary: bugs end here
             body = msgspec.json.encode(bug_data(error))
             if not started:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from cloudforest.model.identity import Operator, sees_values
 from cloudforest.model.registration import Registration
 from cloudforest.provisioning.drifting.drift import Drift, withheld
 from cloudforest.provisioning.drifting.looking import look_over
-from cloudforest.provisioning.drifting.repairing import believe, repaired
+from cloudforest.provisioning.drifting.repairing import believe, remember
 from cloudforest.provisioning.run import silent
 
 Say = Callable[[dict[str, Any]], None]
@@ -26,15 +27,15 @@ async def _looked(
     registration: Registration,
     hear: Callable[[Drift], None],
     *,
-    repair: bool,
+    picture: str | None = None,
 ) -> int:
-    """Return how many objects were compared.
+    """Return how many objects were compared; repair if there is a `picture` for it.
 
     The target's turn is held: what is written meanwhile would look adrift. Nobody is
     asked: what was imported last is what is desired.
     """
     runs, checked = plane.runs, 0
-    with runs.held([job] if repair else []):
+    with runs.held([job] if picture else []):
         async with (
             runs.prepared(job, registration, MemoryBus()) as run,
             runs.turns.at(run.job.target),
@@ -43,7 +44,8 @@ async def _looked(
                 checked += seen.checked
                 for each in seen.drifted:
                     hear(each.drift)
-                if repair:
+                if picture:
+                    await remember(run, picture, seen.drifted)
                     await believe(run, seen.drifted)
     return checked
 
@@ -58,7 +60,7 @@ async def look(
     def hear(drift: Drift) -> None:
         say({"drifted": drift if names else withheld(drift)})
 
-    checked = await _looked(plane, job, registration, hear, repair=False)
+    checked = await _looked(plane, job, registration, hear)
     return {"checked": checked, "repaired": 0}
 
 
@@ -72,18 +74,22 @@ async def repair(
     registration = await registered(plane.registrations)
     bus = required(plane.bus)
     await plane.operators.audit(operator, "drift repair", job)
-    objects: set[str] = set()
+    picture = f"drift:{uuid.uuid4().hex}"
+    drifted = 0
 
     def hear(drift: Drift) -> None:
-        objects.add(drift.object)
+        nonlocal drifted
+        drifted += 1
         say({"drifted": drift})
 
-    checked = await _looked(plane, job, registration, hear, repair=True)
-    if not objects:
-        return {"checked": checked, "repaired": 0, "cycle": None}
-    # Nothing is awaited in between, so no other cycle of the job comes first.
-    cycle = await plane.runs.cycle(job, registration, bus, silent)
-    plane.notices.after_cycle()
-    number = await repaired(plane.provisioning, cycle.id, objects)
-    told = summaries.cycle(cycle)
-    return {"checked": checked, "repaired": number, "cycle": told}
+    try:
+        checked = await _looked(plane, job, registration, hear, picture=picture)
+        if not drifted:
+            return {"checked": checked, "repaired": 0, "cycle": None}
+        # Nothing is awaited in between, so no other cycle of the job comes first.
+        cycle = await plane.runs.cycle(job, registration, bus, silent)
+        plane.notices.after_cycle()
+        number = await plane.provisioning.written(cycle.id, picture)
+    finally:
+        await plane.provisioning.clear_snapshot(picture)
+    return {"checked": checked, "repaired": number, "cycle": summaries.cycle(cycle)}

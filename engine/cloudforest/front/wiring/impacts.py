@@ -6,21 +6,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from cloudforest.base.canonical import digest
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.front.wiring import summaries
+from cloudforest.front.wiring.opened.known import (
+    ANOTHER_TARGET,
+    has_targets_of,
+    require_known,
+)
 from cloudforest.front.wiring.opened.previews import Previews
 from cloudforest.front.wiring.opened.runs import Runs
 from cloudforest.model.identity import Operator, permits
+from cloudforest.model.messages import Lookup
 from cloudforest.model.ports import AgentBus, IdentityStore, RegistrationStore
-from cloudforest.model.registration import Job, Registration, Target
+from cloudforest.model.registration import Job, Registration
 from cloudforest.model.renames import renames, under_former_names
 from cloudforest.plan.consequences import Consequence, Removal, removals
 from cloudforest.plan.plan import Foreseen, JobImpact
+from cloudforest.provisioning.foreseeing.explaining import explain_foreseen
 from cloudforest.provisioning.foreseeing.impact import impact
 
 
@@ -71,15 +78,28 @@ class Impacts:
         ]
         kept = under_former_names(registered, registration)
         impacts = await self._of_jobs(kept, operator, registered, telling)
-        renamed = {
-            each.before: each.after
-            for each in renames(registered, registration)
-            if each.kind == "Job"
-        }
+        renamed = _renamed(registered, registration)
         return Foreseen(
             impacts=tuple(_called(each, renamed.get(each.job)) for each in impacts),
             consequences=tuple(consequences),
         )
+
+    async def explain(
+        self, registration: Registration, operator: Operator, job: str, lookup: Lookup
+    ) -> dict[str, Any]:
+        """Explain one object as the next cycle would see it; as in `of`, who may."""
+        _, registered = await self.registrations.registration()
+        kept = under_former_names(registered, registration)
+        trusted = permits(operator.role, "apply")
+        before = {new: old for old, new in _renamed(registered, registration).items()}
+        name = before.get(job, job)
+        if not trusted:
+            require_known(registered, kept, name)
+        async with (
+            self._asked(kept, trusted=trusted) as bus,
+            self.runs.prepared(name, kept, _required(bus)) as run,
+        ):
+            return await explain_foreseen(run, lookup, digest=digest(kept))
 
     async def _counted(self, removal: Removal) -> Consequence:
         target, job = removal.links
@@ -97,9 +117,8 @@ class Impacts:
     ) -> list[JobImpact]:
         jobs = [each for each in registration.jobs if each.enabled]
         trusted = permits(operator.role, "apply")
-        if not trusted and not _has_targets_of(registered, registration):
-            reason = "A target differs from the registered one; role `apply` sees."
-            return [JobImpact(job=each.name, unknown=reason) for each in jobs]
+        if not trusted and not has_targets_of(registered, registration):
+            return [JobImpact(job=each.name, unknown=ANOTHER_TARGET) for each in jobs]
         async with self._asked(registration, trusted=trusted) as bus:
             return [await self._of_job(job, registration, bus, telling) for job in jobs]
 
@@ -121,10 +140,8 @@ class Impacts:
         telling: Telling,
     ) -> JobImpact:
         try:
-            if bus is None:
-                raise Unavailable("No agent can be asked from here.")
-            watch = partial(telling.watch, job.name)
-            async with self.runs.prepared(job.name, registration, bus, watch) as run:
+            asked, watch = _required(bus), partial(telling.watch, job.name)
+            async with self.runs.prepared(job.name, registration, asked, watch) as run:
                 whole = digest(registration)
                 found = await impact(run, digest=whole, named=telling.named)
                 return summaries.impact(run, found)
@@ -143,14 +160,18 @@ class Impacts:
         )
 
 
-def _has_targets_of(registered: Registration | None, other: Registration) -> bool:
-    """Tell whether each target of the other is registered, whatever its name."""
-    held = [_nameless(each) for each in registered.targets] if registered else []
-    return all(_nameless(each) in held for each in other.targets)
+def _required(bus: AgentBus | None) -> AgentBus:
+    if bus is None:
+        raise Unavailable("No agent can be asked from here.")
+    return bus
 
 
-def _nameless(target: Target) -> Target:
-    return replace(target, name="", formerly=None)
+def _renamed(
+    registered: Registration | None, registration: Registration
+) -> dict[str, str]:
+    """Return the new name of each job that gets one."""
+    found = renames(registered, registration)
+    return {each.before: each.after for each in found if each.kind == "Job"}
 
 
 def _called(impact: JobImpact, name: str | None) -> JobImpact:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudforest.hybrid.status import agent_state
 from cloudforest.model.identity import AgentRecord
@@ -22,6 +23,7 @@ from cloudforest.model.provisioning import (
 )
 from cloudforest.model.registration import Job, Registration
 from cloudforest.plan.plan import Guard, JobImpact
+from cloudforest.provisioning.evaluating.guarding.check import Tripped
 from cloudforest.provisioning.foreseeing.impact import Impact
 from cloudforest.provisioning.run import Run
 
@@ -164,15 +166,19 @@ def impact(run: Run, found: Impact) -> JobImpact:
         min_seconds=round(found.requests / pace, 1) if pace else 0.0,
         effects=found.digest,
         breakdown=found.breakdown,
-        guards=tuple(
-            Guard(
-                job=run.job.name,
-                guard=trip.guard,
-                effects=trip.effects,
-                limit=trip.limit,
-                total=trip.total,
-                allow=f"cloudforest job allow {trip.digest} --until 2h --by NAME",
-            )
-            for trip in found.trips
+        guards=(
+            *(_guard(each) for each in found.trips),
+            *(replace(_guard(each), follows=True) for each in found.following),
         ),
+    )
+
+
+def _guard(trip: Tripped) -> Guard:
+    return Guard(
+        job=trip.job,
+        guard=trip.guard,
+        effects=trip.effects,
+        limit=trip.limit,
+        total=trip.total,
+        allow=f"cloudforest job allow {trip.digest} --until 2h --by NAME",
     )

@@ -15,7 +15,7 @@ from cloudforest.program.expressions.facts import (
     uses,
 )
 from cloudforest.program.faults import SyntaxFault, ValueFault
-from cloudforest.program.forbidden import is_forbidden
+from cloudforest.program.forbidden import is_forbidden, is_name
 from cloudforest.program.resource import Path
 from cloudforest.program.resource.scim import mistake
 
@@ -88,7 +88,9 @@ def _require_lasting(expression: Expression, entry: dict[str, Any]) -> None:
 
 
 def require_readable(names: Iterable[str]) -> None:
-    """Raise NoEquivalentError if one of the attributes holds secrets."""
-    forbidden = sorted(filter(is_forbidden, names))
-    if forbidden:
-        raise NoEquivalentError(f"{forbidden[0]} holds secrets and is never read")
+    """Raise NoEquivalentError if one holds secrets, or is no directory attribute."""
+    for name in sorted(names):
+        if is_forbidden(name):
+            raise NoEquivalentError(f"{name} holds secrets and is never read")
+        if not is_name(name):
+            raise NoEquivalentError(f"no directory has an attribute {name}")

@@ -12,6 +12,7 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.graph_filter import GraphClause, filter_of
+from cloudforest.program.scoping.mistakes import mistakes
 from cloudforest.program.scoping.scim_filter import parse_filter
 
 
@@ -58,8 +59,11 @@ def filter_text_of(scope: Filter | None) -> str | None:
             return None
         text = filter_text(tree)
         parsed = parse_filter(text)
+        wrong = next(mistakes(text), None)
     except SyntaxFault as fault:
         raise NoEquivalentError(fault.message.rstrip(".")) from fault
+    if wrong is not None:
+        raise NoEquivalentError(wrong.message.rstrip("."))
     require_readable(filter_attributes(parsed))
     return text
 

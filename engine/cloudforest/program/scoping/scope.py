@@ -16,11 +16,14 @@ from cloudforest.program.scoping import exclusions
 from cloudforest.program.scoping.dn import is_below, parse_dn
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.kleene import Certainty, compile_certainty
-from cloudforest.program.scoping.predicate import Predicate, compile_filter
+from cloudforest.program.scoping.predicate import Attributes, Predicate, compile_filter
 from cloudforest.program.scoping.resolved import ResolvedScope
 
 UNPLACED = "distinguishedname"
 """What an object rests on whose name can't be read: nobody knows where it lies."""
+
+_NAMES = frozenset({"dn", "distinguishedname"})
+"""What a directory calls an object, which comes with it and is never asked for."""
 
 _NONE: frozenset[str] = frozenset()
 
@@ -32,6 +35,20 @@ class _Filter:
     says: Certainty
     reads: frozenset[str]
     operands: tuple[tuple[str, Predicate], ...]
+
+    def held(self, entry: Entry) -> Attributes:
+        if self.reads.isdisjoint(_NAMES):
+            return entry.attributes
+        return {**entry.attributes, **dict.fromkeys(_NAMES, (entry.dn,))}
+
+    def clauses(self, entry: Entry) -> Iterator[Clause]:
+        for number, (text, accepts) in enumerate(self.operands, 1):
+            name = f"{self.name} clause {number}: {text}"
+            yield Clause(text=name, holds=accepts(self.held(entry)))
+
+    def shown(self, entry: Entry) -> frozenset[str]:
+        held = self.held(entry)
+        return frozenset(name for name in self.reads if held.get(name))
 
 
 def _compiled(kind: ObjectType, chosen: TypeFilter) -> _Filter:
@@ -55,10 +72,6 @@ def _names(entry: Entry) -> tuple[str, ...] | None:
 
 def _is_in(names: tuple[str, ...], subtrees: Iterable[tuple[str, ...]]) -> bool:
     return any(is_below(names, each) for each in subtrees)
-
-
-def _shown(entry: Entry, names: AbstractSet[str]) -> frozenset[str]:
-    return frozenset(name for name in names if entry.attributes.get(name))
 
 
 @dataclass(frozen=True)
@@ -114,7 +127,7 @@ class Scope:
             let_in = self.resolved.groups if is_named_only else self.resolved.members
             yield "groups", entry.guid in let_in
         if chosen := self._filter(entry):
-            yield chosen.name, chosen.accepts(entry.attributes)
+            yield chosen.name, chosen.accepts(chosen.held(entry))
 
     def clause(self, entry: Entry) -> str | None:
         """Return the clause that keeps an object out; None: it is in scope.
@@ -131,10 +144,7 @@ class Scope:
             for name, holds in self._steps(entry)
         ]
         chosen = self._filter(entry)
-        for number, (text, accepts) in enumerate(chosen.operands if chosen else (), 1):
-            name = f"filters.{entry.type} clause {number}: {text}"
-            said.append(Clause(text=name, holds=accepts(entry.attributes)))
-        return tuple(said)
+        return (*said, *(chosen.clauses(entry) if chosen else ()))
 
     def seen(self, entry: Entry) -> tuple[str, ...]:
         """Return what the scope rests on and the object shows: names, sorted.
@@ -142,13 +152,13 @@ class Scope:
         Besides attributes, `member:GUID` for each of the scope's groups that it is in.
         """
         chosen = self._filter(entry)
-        shown = _shown(entry, chosen.reads) if chosen else _NONE
+        shown = chosen.shown(entry) if chosen else _NONE
         return tuple(sorted(shown.union(self.resolved.holding(entry.guid))))
 
     def hidden(self, entry: Entry, cleared: AbstractSet[str]) -> tuple[str, ...]:
         """Return what the scope rests on and may be hidden: not shown, not cleared."""
         chosen = self._filter(entry)
-        missing = chosen.reads - _shown(entry, chosen.reads) if chosen else _NONE
+        missing = chosen.reads - chosen.shown(entry) if chosen else _NONE
         return tuple(sorted((missing - cleared) | self.resolved.silent))
 
     def rests_on(self, entry: Entry, cleared: AbstractSet[str]) -> tuple[str, ...]:
@@ -172,8 +182,8 @@ class Scope:
         """Return the hidden attributes that could make a clause hold after all."""
         chosen = self._filter(entry)
         if chosen and clause == chosen.name:
-            missing = chosen.reads - _shown(entry, chosen.reads) - cleared
-            said = chosen.says(entry.attributes, missing)
+            missing = chosen.reads - chosen.shown(entry) - cleared
+            said = chosen.says(chosen.held(entry), missing)
             return _NONE if said is False else missing
         if clause == "groups" and entry.type != "group":
             return self.resolved.silent
@@ -188,8 +198,5 @@ def needed_attributes(program: ScopeProgram, kind: ObjectType) -> frozenset[str]
     Names are in lower case.
     """
     chosen = program.filters.get(kind)
-    return (
-        exclusions.READS
-        if chosen is None
-        else exclusions.READS | filter_attributes(chosen.tree)
-    )
+    reads = _NONE if chosen is None else filter_attributes(chosen.tree) - _NAMES
+    return exclusions.READS | reads

@@ -5,14 +5,11 @@ So its writes are seen by the guard, logged, held back and repeated like all oth
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from cloudforest.model.ports import ProvisioningStore
-from cloudforest.model.provisioning import LogQuery
+from cloudforest.model.provisioning import TargetResource
 from cloudforest.provisioning.drifting.drift import Drifted
 from cloudforest.provisioning.run import Run
-
-PAGE = 1000
 
 
 async def believe(run: Run, drifted: Sequence[Drifted]) -> None:
@@ -26,18 +23,7 @@ async def believe(run: Run, drifted: Sequence[Drifted]) -> None:
             await store.keep_written(target, each.drift.object, each.present)
 
 
-async def repaired(
-    store: ProvisioningStore, cycle: str, objects: Collection[str]
-) -> int:
-    """Return how many of the objects the cycle wrote, and nothing of them failed."""
-    written: set[str] = set()
-    held: set[str] = set()
-    first = 0
-    query = LogQuery(cycle=cycle)
-    while page := await store.logs(query, first=first, last=2**62, limit=PAGE):
-        for number, entry in page:
-            first = number + 1
-            if entry.object in objects:
-                done = entry.status == "success"
-                (written if done else held).add(entry.object)
-    return len(written - held)
+async def remember(run: Run, picture: str, drifted: Sequence[Drifted]) -> None:
+    """Keep in the store, under this name, who drifted: it may be the whole target."""
+    objects = [TargetResource(id=each.drift.object, values={}) for each in drifted]
+    await run.store.save_snapshot(picture, "drifted", objects, ())

@@ -107,7 +107,7 @@ def _decide(
     effect = with_references(item, decide(item, match, evaluation.now), ends)
     if effect is None or effect.state != "pending":
         return effect
-    if evaluation.first:
+    if evaluation.creates_freely:
         free = tuple(each for each in effect.guards if each != "creates")
         effect = replace(effect, guards=free)
     return evaluation.standing.of(effect, item.prior)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cloudforest.model.provisioning import Change, Effect
 from cloudforest.program.resource import assemble, patch_operations
-from cloudforest.provisioning.escrow import is_held, membership_key
 from cloudforest.provisioning.evaluating.evaluation import is_creation
-from cloudforest.provisioning.explaining.step import FIRST, Step
+from cloudforest.provisioning.explaining.members import changes_of_members
+from cloudforest.provisioning.explaining.step import Step
 from cloudforest.provisioning.logbook import differing, sensitive_paths, shown
 from cloudforest.provisioning.run import Run
 
-BATCH = 1000
 NOTHING = "The target holds what we would write."
 COMING = "(the resource of {}, which is not there yet)"
 
@@ -53,38 +51,6 @@ def _request(effect: Effect, changes: Sequence[Change]) -> dict[str, Any] | None
     }
 
 
-async def _held_back(run: Run, group: str, members: Sequence[str]) -> dict[str, str]:
-    """Return the memberships that wait by themselves: in `escrow`, or `staged`."""
-    held: dict[str, str] = {}
-    now = run.clock()
-    for at in range(0, len(members), BATCH):
-        keys = {membership_key(group, each): each for each in members[at : at + BATCH]}
-        for key, each in (await run.store.effects(run.rows, list(keys))).items():
-            if is_held(each, now):
-                held[keys[key]] = "escrow"
-            elif each.state == "staged":
-                held[keys[key]] = "staged"
-    return held
-
-
-async def _members(run: Run, group: str, wanted: Sequence[str]) -> dict[str, Any]:
-    """Compare a group's members with those that we wrote."""
-    known = await run.store.known(run.rows, run.job.target, wanted)
-    written = await run.store.written_members(run.job.target, group)
-    coming = [each for each in wanted if each in known and each not in written]
-    leaving = sorted(written.difference(wanted))
-    held = await _held_back(run, group, [*coming, *leaving])
-    coming = [each for each in coming if each not in held]
-    leaving = [each for each in leaving if each not in held]
-    return {
-        "add": len(coming),
-        "remove": len(leaving),
-        "firstAdded": coming[:FIRST],
-        "firstRemoved": leaving[:FIRST],
-        **Counter(held.values()),
-    }
-
-
 def as_it_stands(effect: Effect, prior: Effect | None) -> Effect:
     """Return the effect that the outbox holds back for the same wish, or this one."""
     if prior is None or prior.state == "pending" or prior.desired != effect.desired:
@@ -112,7 +78,7 @@ async def acted(
     ]
     detail["requests"] = [each for each in made if each is not None]
     if group is not None:
-        detail["members"] = await _members(run, group, members)
+        detail["members"] = await changes_of_members(run, group, members)
     held = next((each for each in effects if each.state != "pending"), None)
     moved = detail.get("members", {"add": 0, "remove": 0})
     if held is not None:
@@ -122,4 +88,6 @@ async def acted(
         return Step(effects[0].action, detail)
     if moved["add"] or moved["remove"]:
         return Step("members", detail)
+    if waiting := [each for each in ("staged", "escrow") if each in moved]:
+        return Step(waiting[0], detail)
     return Step("nothing", detail | {"because": NOTHING})

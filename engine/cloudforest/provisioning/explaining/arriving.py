@@ -30,19 +30,24 @@ HIDDEN = (
 WITHHELD = "Nothing of an object out of scope crosses the bus but its objectGUID."
 
 
+def _read(program: JobProgram, *, sensitive: bool) -> frozenset[str]:
+    rules = [rule for mapping in program.mappings for rule in mapping.rules]
+    return frozenset(
+        name
+        for rule in rules
+        if rule.sensitive is sensitive
+        for name in attributes_of(rule.expression)
+    )
+
+
+def shown_attributes(program: JobProgram) -> frozenset[str]:
+    """Return what any rule reads that is not sensitive."""
+    return _read(program, sensitive=False)
+
+
 def hidden_attributes(program: JobProgram) -> frozenset[str]:
     """Return what only sensitive rules read."""
-    rules = [rule for mapping in program.mappings for rule in mapping.rules]
-    read = {
-        sensitive: {
-            name
-            for rule in rules
-            if rule.sensitive is sensitive
-            for name in attributes_of(rule.expression)
-        }
-        for sensitive in (True, False)
-    }
-    return frozenset(read[True] - read[False])
+    return _read(program, sensitive=True) - shown_attributes(program)
 
 
 async def _imported(

@@ -37,6 +37,9 @@ async def _effects(run: Run, item: Item, match: Match) -> list[Effect]:
         return [main]
     named = [guid for guids in item.desired.references.values() for guid in guids]
     other = reference(item, main, ends=await known_ends(run, named))
+    if other is not None and main is None:
+        before = await run.store.effects(run.rows, [other.key])
+        other = as_it_stands(other, before.get(other.key))
     return [each for each in (main, other) if each is not None]
 
 

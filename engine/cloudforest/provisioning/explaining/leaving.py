@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudforest.model.messages import Gone, OutOfScope
-from cloudforest.model.provisioning import Effect, Link, Presence, SourceRow
+from cloudforest.model.provisioning import Link, Presence, SourceRow
 from cloudforest.provisioning.evaluating.lost import deprovision, held_elsewhere
 from cloudforest.provisioning.explaining.acting import acted, as_it_stands
 from cloudforest.provisioning.explaining.matching import linked
@@ -20,6 +20,22 @@ HIDDEN = (
     "It may be in scope: what decides ({}) was seen before and is not shown now. That "
     "proves nothing, so it is left as it was."
 )
+NOT_SAID = "leaves scope"
+LEAVES = "leaves scope: {}"
+
+
+def _clause(record: OutOfScope) -> str | None:
+    """Return what keeps it out: of a filter, the operand."""
+    failing = [each.text for each in record.clauses if not each.holds]
+    operand = next((each for each in failing if " clause " in each), None)
+    if operand is not None and (record.clause or "").startswith("filters."):
+        return operand
+    return record.clause
+
+
+def why_out(record: OutOfScope) -> str:
+    clause = _clause(record)
+    return LEAVES.format(clause) if clause else NOT_SAID
 
 
 def _nothing(because: str) -> Step:
@@ -62,12 +78,12 @@ async def _act(run: Run, record: OutOfScope | Gone, link: Link) -> Step:
         return _nothing(LEFT)
     prior = (await run.store.effects(run.rows, [record.id])).get(record.id)
     step = await acted(run, [as_it_stands(effect, prior)], group=None, members=())
-    return _with_reason(step, effect)
-
-
-def _with_reason(step: Step, effect: Effect) -> Step:
-    because = step.detail["because"] or BECAUSE.get(str(effect.because))
+    because = step.detail["because"] or _because(record)
     return Step(step.result, step.detail | {"because": because})
+
+
+def _because(record: OutOfScope | Gone) -> str:
+    return why_out(record) if isinstance(record, OutOfScope) else BECAUSE["gone"]
 
 
 async def leaving(run: Run, record: OutOfScope | Gone) -> Steps:

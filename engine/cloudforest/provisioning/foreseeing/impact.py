@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cloudforest.base.canonical import digest as digest_of
 from cloudforest.model.provisioning import Breakdown, Counts
-from cloudforest.provisioning.evaluating.evaluate import evaluate
 from cloudforest.provisioning.evaluating.guarding.check import Tripped
 from cloudforest.provisioning.evaluating.guarding.digesting import outbox_digest
-from cloudforest.provisioning.evaluating.guarding.releasing import with_allowances
 from cloudforest.provisioning.foreseeing.breakdown import breakdown
-from cloudforest.provisioning.importing.importing import import_changes, starting_point
+from cloudforest.provisioning.foreseeing.scratch import following, foreseen
 from cloudforest.provisioning.run import Run
 
 
@@ -19,7 +17,7 @@ from cloudforest.provisioning.run import Run
 class Impact:
     """`requests` are the writes that the target would get; `digest` names them all.
 
-    `breakdown` says whom they touch.
+    `breakdown` says whom they touch, `following` what a guard would object to next.
     """
 
     counts: Counts
@@ -27,25 +25,21 @@ class Impact:
     trips: tuple[Tripped, ...]
     digest: str
     breakdown: Breakdown
+    following: tuple[Tripped, ...] = ()
 
 
 async def impact(run: Run, *, digest: str, named: bool = False) -> Impact:
-    """Import and evaluate a job on scratch rows named for the plan and this run.
-
-    The agents are asked what the cycle would ask: what changed since the job's
-    watermark, or everything if its scope or its attributes are others. The target is
-    only read. The rows are dropped, whatever happens. `named` has some of those whom it
-    touches named.
-    """
-    scratch = replace(run, rows=f"plan:{digest[:32]}:{run.id}:{run.job.name}"[:200])
-    await run.store.copy_job(run.job.name, scratch.rows)
-    try:
-        scratch = await with_allowances(scratch)
-        await import_changes(scratch, await starting_point(run))
-        evaluated = await evaluate(scratch)
+    """Evaluate the next cycle; `named` has some of those whom it touches named."""
+    async with foreseen(run, digest) as (scratch, evaluated):
         stages = [each.digest for each in evaluated.trips]
         effects = digest_of([await outbox_digest(scratch), stages])
         touched = await breakdown(scratch, named=named)
-    finally:
-        await scratch.store.drop_job(scratch.rows)
-    return Impact(scratch.counts, evaluated.requests, evaluated.trips, effects, touched)
+        later = await following(scratch, evaluated)
+    return Impact(
+        counts=scratch.counts,
+        requests=evaluated.requests,
+        trips=evaluated.trips,
+        digest=effects,
+        breakdown=touched,
+        following=later,
+    )

@@ -11,6 +11,7 @@ from cloudforest.model.messages import (
     OutOfScope,
 )
 from cloudforest.model.provisioning import Effect
+from cloudforest.provisioning.explaining.leaving import NOT_SAID, why_out
 from cloudforest.provisioning.importing.requests import (
     request,
     require_last_word,
@@ -19,22 +20,6 @@ from cloudforest.provisioning.importing.requests import (
 from cloudforest.provisioning.run import Run
 
 GONE = "deleted in the directory"
-NOT_SAID = "leaves scope"
-LEAVES = "leaves scope: {}"
-
-
-def _clause(record: OutOfScope) -> str | None:
-    """Return what keeps it out: of a filter, the operand."""
-    failing = [each.text for each in record.clauses if not each.holds]
-    operand = next((each for each in failing if " clause " in each), None)
-    if operand is not None and (record.clause or "").startswith("filters."):
-        return operand
-    return record.clause
-
-
-def _reason(record: OutOfScope) -> str:
-    clause = _clause(record)
-    return LEAVES.format(clause) if clause else NOT_SAID
 
 
 async def _ask(run: Run, ids: Sequence[str]) -> dict[str, str]:
@@ -44,7 +29,7 @@ async def _ask(run: Run, ids: Sequence[str]) -> dict[str, str]:
     closing: Closing | None = None
     async for page in run.bus.ask(asked):
         said |= {
-            each.id: _reason(each)
+            each.id: why_out(each)
             for each in page.records
             if isinstance(each, OutOfScope)
         }

@@ -6,10 +6,19 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, delete, func, insert, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+)
 
 from cloudforest.adapters.store.provisioning.part import Part
-from cloudforest.adapters.store.tables import log
+from cloudforest.adapters.store.tables import log, resource
 from cloudforest.model.provisioning import LogEntry, LogQuery
 
 NAME_LENGTH = 400
@@ -101,6 +110,18 @@ class Logs(Part):
                 (id_, decode(body)) for id_, body in connection.execute(statement)
             ]
         )
+
+    async def written(self, cycle: str, picture: str) -> int:
+        pictured = select(resource.c.resource).where(resource.c.target == picture)
+        failures = func.sum(case((log.c.status == "success", 0), else_=1))
+        whole = (
+            select(log.c.object)
+            .where(log.c.cycle == cycle, log.c.object.in_(pictured))
+            .group_by(log.c.object)
+            .having(failures == 0)
+        )
+        query = select(func.count()).select_from(whole.subquery())
+        return await self.database.run(lambda connection: connection.scalar(query) or 0)
 
     async def prune_log(self, before: datetime, limit: int) -> int:
         old = (

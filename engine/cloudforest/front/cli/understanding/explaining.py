@@ -9,12 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
+from cloudforest.base.errors import Misconfigured
 from cloudforest.front import terminal
 from cloudforest.front.boundary import Exit, worst
+from cloudforest.front.cli.documents import compiled_tree
 from cloudforest.front.cli.jobs.jobs import JobName
 from cloudforest.front.cli.options import Format, Output, State, state_folder
 from cloudforest.front.cli.understanding.steps import show_steps
-from cloudforest.front.hosting.connection import connect
+from cloudforest.front.hosting.connection import connect, connect_to_tree
+from cloudforest.front.progress import bars
 from cloudforest.model.messages import Lookup
 
 _CODES = {"staged": Exit.BLOCKED, "escrow": Exit.ESCROW}
@@ -29,16 +32,45 @@ Subject = Annotated[
 
 
 def explain(
-    job: JobName, subject: Subject, *, state: State = None, output: Output = Format.TEXT
+    job: JobName,
+    subject: Subject,
+    *,
+    planned: Annotated[
+        Path | None,
+        typer.Option(
+            "--planned",
+            metavar="TREE",
+            help="Explain by the documents of this folder, which are not applied yet.",
+        ),
+    ] = None,
+    state: State = None,
+    output: Output = Format.TEXT,
 ) -> int:
     """Explain one object: import, scope, match, map and act. Writes nothing."""
-    return asyncio.run(_explain(job, subject, state, output))
+    asked = lookup(subject)
+    explained = (
+        _explained(job, asked, state)
+        if planned is None
+        else _planned(job, asked, planned, state)
+    )
+    return _show(asyncio.run(explained), output)
 
 
-async def _explain(job: str, subject: str, state: Path | None, output: Format) -> int:
+async def _explained(job: str, asked: Lookup, state: Path | None) -> dict[str, Any]:
     async with connect(state_folder(state), agents=True) as client:
-        explanation = await client.explain(job, lookup(subject))
-    return _show(explanation, output)
+        return await client.explain(job, asked)
+
+
+async def _planned(
+    job: str, asked: Lookup, tree: Path, state: Path | None
+) -> dict[str, Any]:
+    compiled, desired = compiled_tree(tree)
+    if desired.job(job) is None:
+        there = ", ".join(each.name for each in desired.jobs) or "none"
+        raise Misconfigured(f"The tree {tree} has no job {job}; it has: {there}.")
+    async with connect_to_tree(compiled, state_folder(state, tree)) as client:
+        with bars("evaluating the next cycle", shown=True):
+            return await client.explain_planned(job, asked, desired)
 
 
 def provision(

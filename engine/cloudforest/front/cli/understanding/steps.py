@@ -116,10 +116,18 @@ def _mapped(rule: dict[str, Any]) -> Text:
         f"{key}={in_words(value)}" for key, value in rule["inputs"].items()
     )
     origin = f"   ← {rule['expression']}" + (f"   ({inputs})" if inputs else "")
-    result = (
-        (rule["error"], "red") if "error" in rule else (in_words(rule["result"]), "")
-    )
-    return Text.assemble((f"{rule['target']}: ", "dim"), result, (origin, "dim"))
+    return Text.assemble((f"{rule['target']}: ", "dim"), _came(rule), (origin, "dim"))
+
+
+def _came(rule: dict[str, Any]) -> tuple[str, str]:
+    """Return what an expression came to: a value, or why there is none yet."""
+    if "error" in rule:
+        return rule["error"], "red"
+    if "outcome" in rule:
+        return f"({rule['outcome']})", "dim"
+    if "candidates" in rule:
+        return f"the first that is free: {in_words(rule['candidates'])}", ""
+    return in_words(rule["result"]), ""
 
 
 _RENDERINGS: Mapping[str, Callable[[str, Any], Iterator[Text]]] = {

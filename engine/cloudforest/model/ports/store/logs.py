@@ -24,6 +24,13 @@ class Logs(Protocol):
         """Return entries with their numbers, in the order in which they were stored."""
         ...
 
+    async def written(self, cycle: str, picture: str) -> int:
+        """Return how many of the pictured the cycle wrote, and nothing of them failed.
+
+        The picture's resources are named by objectGUID.
+        """
+        ...
+
     async def prune_log(self, before: datetime, limit: int) -> int:
         """Forget at most so many entries that are older; return how many it were."""
         ...

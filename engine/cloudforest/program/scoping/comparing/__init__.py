@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from cloudforest.program.scoping.comparing.comparison import Test, test_of
-from cloudforest.program.scoping.comparing.moments import is_moment
+from cloudforest.program.scoping.comparing.moments import is_moment, is_tick
 
-__all__ = ["Test", "is_moment", "test_of"]
+__all__ = ["Test", "is_moment", "is_tick", "test_of"]

@@ -53,13 +53,14 @@ def _by_number(relation: Relation, wanted: float, otherwise: Test) -> Test:
     return test
 
 
-def _by_time(relation: Relation, wanted: int, otherwise: Test) -> Test:
+def _never(text: str) -> bool:  # noqa: ARG001 - a Test
+    return False
+
+
+def _by_time(relation: Relation, wanted: int) -> Test:
     def test(text: str) -> bool:
-        if is_filetime(text):
-            ticks = filetime(text)
-            return ticks is not None and relation(ticks, wanted)
-        ticks = moment(text)
-        return otherwise(text) if ticks is None else relation(ticks, wanted)
+        ticks = filetime(text) if is_filetime(text) else moment(text)
+        return ticks is not None and relation(ticks, wanted)
 
     return test
 
@@ -68,20 +69,12 @@ def _by_bits(wanted: int) -> Test:
     return lambda text: bool(_WHOLE.fullmatch(text)) and int(text) & wanted == wanted
 
 
-def _comparable(name: str, value: Scalar) -> int | float | None:
-    """Return the number that values are compared with as numbers."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, str):
-        return None if name == "eq" else _number(value)
-    return value
-
-
 def test_of(name: str, value: Scalar, fold: Fold) -> Test:
     """Compile a comparison with one value; `fold` takes away the case, if it may.
 
-    Numbers compare as numbers when both sides are numbers, moments as moments when both
-    sides are moments, everything else as texts. A text equals a text only.
+    With a number only numbers compare, with a moment only moments: no other value is
+    equal, greater or less. A text compares as a text, and a number in quotes with a
+    number as a number, but equals a text only.
     """
     if name == "has" and isinstance(value, int):
         return _by_bits(value)
@@ -90,6 +83,8 @@ def test_of(name: str, value: Scalar, fold: Fold) -> Test:
     if name in _PARTS:
         return as_text
     if isinstance(value, str) and (wanted := moment(value)) is not None:
-        return _by_time(relation, wanted, as_text)
-    number = _comparable(name, value)
+        return _by_time(relation, wanted)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _by_number(relation, value, _never)
+    number = _number(value) if isinstance(value, str) and name != "eq" else None
     return as_text if number is None else _by_number(relation, number, as_text)

@@ -1,8 +1,8 @@
 """Moments, as texts of a filter or of a directory, in FILETIME's unit.
 
-That is 100 ns since 1601, in UTC ([MS-DTYP] 2.3.3). A filter writes `2026-01-31` or
-`2026-01-31T08:00:00Z` (RFC 3339; without a zone: UTC), a directory also generalized
-time (RFC 4517, 3.3.13), or a FILETIME.
+That is 100 ns since 1601, in UTC ([MS-DTYP] 2.3.3). A filter writes `2026-01-31`,
+`2026-01-31T08:00Z` or `2026-01-31T08:00:00Z` (ISO 8601; without a zone: UTC), a
+directory also generalized time (RFC 4517, 3.3.13), or a FILETIME.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-_RFC3339 = re.compile(
+_ZONE = r"[+-](?:[01]\d|2[0-3])"
+_ISO8601 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
-    r"(?:[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)?)?",
+    r"(?:[Tt](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?"
+    rf"([Zz]|{_ZONE}:[0-5]\d)?)?",
     re.ASCII,
 )
 _GENERALIZED = re.compile(
-    r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d{4})", re.ASCII
+    r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?"
+    rf"(Z|{_ZONE}[0-5]\d)",
+    re.ASCII,
 )
 _FILETIME = re.compile(r"-?[0-9]{1,19}")
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
@@ -36,7 +40,7 @@ def _offset(zone: str | None) -> int:
 
 def moment(text: str) -> int | None:
     """Return the moment that a date, or a date and time, says; None: it is no such."""
-    found = _RFC3339.fullmatch(text) or _GENERALIZED.fullmatch(text)
+    found = _ISO8601.fullmatch(text) or _GENERALIZED.fullmatch(text)
     if found is None:
         return None
     *parts, fraction, zone = found.groups()
@@ -51,6 +55,13 @@ def moment(text: str) -> int | None:
 def is_moment(value: object) -> bool:
     """Tell whether a value in a filter is compared as a moment."""
     return isinstance(value, str) and moment(value) is not None
+
+
+def is_tick(value: object) -> bool:
+    """Tell whether a value in a filter can be a FILETIME."""
+    if isinstance(value, str):
+        return is_filetime(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_filetime(text: str) -> bool:

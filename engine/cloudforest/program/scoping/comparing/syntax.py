@@ -1,6 +1,6 @@
-"""How the strings of Active Directory compare: with case or without.
+"""How the attributes of Active Directory compare: as what, with case or without.
 
-Those of Unicode and Teletex syntax compare without, and so does whatever `CASE_EXACT`
+Strings of Unicode and Teletex syntax compare without, and so does whatever `CASE_EXACT`
 does not name ([MS-ADA1-3]; names in lower case).
 """
 
@@ -20,6 +20,27 @@ auditingpolicy jpegphoto logonhours msds-generationid msexchblockedsendershash
 msexchmailboxguid msexchsafesendershash ntsecuritydescriptor photo thumbnaillogo
 thumbnailphoto usercertificate userpassword userpkcs12 usersmimecertificate
 """
+
+INTEGERS = frozenset(
+    """
+    admincount codepage countrycode gidnumber grouptype primarygroupid samaccounttype
+    uidnumber useraccountcontrol
+    """.split()  # noqa: SIM905 - one word each would be a page
+)
+FILETIMES = frozenset(
+    """
+    accountexpires badpasswordtime lastlogoff lastlogon lastlogontimestamp lockouttime
+    msds-lastfailedinteractivelogontime msds-lastsuccessfulinteractivelogontime
+    msds-userpasswordexpirytimecomputed pwdlastset
+    """.split()  # noqa: SIM905 - as above
+)
+TIMES = frozenset(
+    """
+    createtimestamp dscorepropagationdata modifytimestamp msexchwhenmailboxcreated
+    whenchanged whencreated
+    """.split()  # noqa: SIM905 - as above
+)
+"""Of generalized time."""
 
 CASE_EXACT = frozenset((_IA5_AND_PRINTABLE + _OCTETS).split())
 

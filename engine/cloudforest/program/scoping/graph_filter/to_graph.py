@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.comparing import is_moment
+from cloudforest.program.scoping.comparing.syntax import FILETIMES, INTEGERS
 from cloudforest.program.scoping.graph_filter.clause import (
     IS_NOT_NULL,
     IS_NULL,
@@ -97,6 +98,13 @@ def _clauses(
     yield GraphClause(attribute=name, operator=operator, values=values)
 
 
+def _is_of_another_kind(tree: Compare) -> bool:
+    """Tell whether a number is compared with what a directory may spell otherwise."""
+    if isinstance(tree.value, str):
+        return False
+    return isinstance(tree.value, float) or tree.attribute not in INTEGERS | FILETIMES
+
+
 def _said(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
     operator = "eq" if tree.operator == "ne" else tree.operator
     if operator == "eq" and is_moment(tree.value):
@@ -110,7 +118,12 @@ def _said(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
         return f"{prefix}REGEX MATCH", (_SHAPES[operator].format(text),)
     if isinstance(tree.value, bool):
         return ("IS TRUE" if tree.value is not negated else "IS FALSE"), ()
-    if operator == "eq" and not isinstance(tree.value, float):
+    if operator == "eq" and _is_of_another_kind(tree):
+        raise SyntaxFault(
+            f"{tree.attribute} {tree.operator} {tree.value} compares numbers, and Graph"
+            f' would compare texts; write "{tree.value}" in double quotes.'
+        )
+    if operator == "eq":
         return ("NOT EQUALS" if negated else "EQUALS"), (str(tree.value),)
     if operator in {"co", "ew"}:
         return ("Includes" if operator == "co" else "ENDS_WITH"), (str(tree.value),)

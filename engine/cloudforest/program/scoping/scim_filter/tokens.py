@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -25,6 +26,8 @@ _REFUSED = {
     "SUBATTR": "A directory attribute has no sub-attributes; write its name alone.",
     "SCHEMA_URI": "A directory attribute has no schema; write its name alone.",
 }
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LIKE_A_NUMBER = re.compile(r"[+-]?\.?[0-9][A-Za-z0-9_.,+-]*")
 _END_OF_NAME = r"(?![A-Za-z0-9_$.-])"
 
 
@@ -43,9 +46,26 @@ class _Lexer(lexer.SCIMLexer):  # type: ignore[misc]  # its base has no types
     COMP_VALUE = r'"(?:[^"\\]|\\[\s\S])*"'
 
     def error(self, token: Any) -> None:
-        raise SyntaxFault(
-            f"The character {token.value[0]} can't stand here.", token.index
+        raise SyntaxFault(_unreadable(token.value), token.index)
+
+
+def _unreadable(rest: str) -> str:
+    """Return what is wrong with the beginning of a text that holds no token there."""
+    if rest[0] == '"':
+        return "The string is not closed."
+    if rest[0] == ";":
+        return "An attribute stands without options such as ;binary."
+    if found := _LIKE_A_NUMBER.match(rest):
+        if _NUMBER.fullmatch(found[0]):
+            return (
+                f"The number {found[0][:50]} is too large or too exact: it has at most"
+                " 19 digits, 17 more behind the point, and two in the exponent."
+            )
+        return (
+            f"{found[0][:50]} is no number: one is written 5, -5, 0.5 or 5e3, without"
+            " leading zeros. As a text it stands in double quotes."
         )
+    return f"The character {rest[0]} can't stand here."
 
 
 def _string(literal: str, offset: int) -> str:

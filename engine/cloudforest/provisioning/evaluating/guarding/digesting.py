@@ -21,10 +21,14 @@ BATCH = 500
 
 @dataclass
 class Content:
-    """What is digested, and counted by action, of the effects that a budget stages."""
+    """What is digested, and counted by action, of the effects that a budget stages.
+
+    `holder` is another exceeded budget, whose stage has those effects that both count.
+    """
 
     trip: Tripped
     sum: Any
+    holder: str | None = None
     what: Counter[str] = field(default_factory=Counter)
 
     def add(self, effect: Effect) -> None:
@@ -87,6 +91,19 @@ async def contents(run: Run, exceeded: Mapping[str, Tripped]) -> dict[str, Conte
     async for batch in candidates(run):
         for effect in batch:
             guard = guard_of(effect, exceeded)
-            for single in singles(effect) if guard is not None else ():
-                made[str(guard)].add(single)
+            if guard is None:
+                continue
+            for single in singles(effect):
+                made[guard].add(single)
+            for other in made.keys() & set(effect.guards) - {guard}:
+                made[other].holder = guard
     return made
+
+
+def tripped_of(made: Mapping[str, Content]) -> dict[str, Tripped]:
+    """Return what is exceeded, each with the stage that a decision is about."""
+    trips = {guard: each.tripped for guard, each in made.items()}
+    for guard, each in made.items():
+        if each.holder is not None and not each.what:
+            trips[guard] = replace(trips[guard], digest=trips[each.holder].digest)
+    return trips

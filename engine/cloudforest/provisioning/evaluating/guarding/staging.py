@@ -21,6 +21,7 @@ from cloudforest.provisioning.evaluating.guarding.digesting import (
     contents,
     guard_of,
     singles,
+    tripped_of,
 )
 from cloudforest.provisioning.logbook import names_of
 
@@ -79,7 +80,7 @@ async def _stage_batch(
 
 async def _save(evaluation: Evaluation, content: Content) -> None:
     run, trip = evaluation.run, content.tripped
-    if run.is_scratch:
+    if run.is_scratch or not content.what:
         return
     await run.store.save_stage(
         Stage(
@@ -105,7 +106,7 @@ async def guard(evaluation: Evaluation, guards: Collection[str]) -> tuple[Trippe
     if not exceeded:
         return ()
     made = await contents(evaluation.run, exceeded)
-    trips = {name: each.tripped for name, each in made.items()}
+    trips = tripped_of(made)
     for content in made.values():
         if content.tripped.digest in evaluation.run.allowed:
             # Should we die before the effects are stored, the allowance still ends.

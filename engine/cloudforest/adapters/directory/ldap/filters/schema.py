@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from cloudforest.program.scoping.comparing.syntax import INTEGERS
+
 Syntax = Literal["text", "integer", "filetime", "time", "boolean"]
 
 _TEXTS = """
@@ -20,10 +22,6 @@ personaltitle physicaldeliveryofficename postalcode postofficebox preferredlangu
 profilepath proxyaddresses roomnumber samaccountname scriptpath sn st street
 streetaddress telephonenumber title uid url userprincipalname wwwhomepage
 """
-_INTEGERS = """
-admincount codepage countrycode gidnumber grouptype primarygroupid samaccounttype
-uidnumber useraccountcontrol
-"""
 _FILETIMES = "accountexpires lastlogontimestamp lockouttime pwdlastset"
 _TIMES = "whenchanged whencreated"
 _BOOLEANS = "iscriticalsystemobject msnpallowdialin showinadvancedviewonly"
@@ -31,7 +29,7 @@ _BOOLEANS = "iscriticalsystemobject msnpallowdialin showinadvancedviewonly"
 
 SYNTAX: dict[str, Syntax] = {
     **dict.fromkeys(_TEXTS.split(), "text"),
-    **dict.fromkeys(_INTEGERS.split(), "integer"),
+    **dict.fromkeys(INTEGERS, "integer"),
     **dict.fromkeys(_FILETIMES.split(), "filetime"),
     **dict.fromkeys(_TIMES.split(), "time"),
     **dict.fromkeys(_BOOLEANS.split(), "boolean"),

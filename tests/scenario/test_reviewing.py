@@ -1,0 +1,204 @@
+"""What a reviewer asks of a branch: what becomes of this one person, and why?"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.scenario.exports import BASE, exported, group, guid_of, person
+from tests.scenario.installed import Installed, Ran, eventually
+from tests.scenario.test_safety import ask, operator_token
+
+STAFF = 'organizationalUnits: all, filters: {user: "userPrincipalName pr"}'
+SALES_LEAVE = ('"userPrincipalName pr"', "'cn pr and department ne \"Sales\"'")
+CLAUSE = 'leaves scope: filters.user clause 2: department ne "Sales"'
+TITLED = "extends: ad-user-to-scim\nattributeMappings: {title: '[department]'}"
+HIDDEN = """\
+extends: ad-user-to-scim
+attributeMappings: {nickName: {source: "[info]", sensitive: true}}
+"""
+PEOPLE = (
+    person("anna", department="Sales"),
+    person("bert", department="Sales", manager=f"CN=anna,{BASE}"),
+    person("carl", department="Works", title="Clerk"),
+    group("team", "anna", "carl"),
+)
+
+
+def steps(ran: Ran) -> dict[str, dict[str, Any]]:
+    assert ran.code == 0, ran
+    assert [each["step"] for each in ran.json["steps"]] == [
+        *("import", "scope", "match", "map", "act")
+    ]
+    assert all(set(each) == {"step", "result", "detail"} for each in ran.json["steps"])
+    return {each["step"]: each for each in ran.json["steps"]}
+
+
+def asked(cloudforest: Installed, who: str, job: str = "people") -> Ran:
+    person = f"{who}@contoso.com"
+    return cloudforest("explain", job, person, "--planned", ".", "--format", "json")
+
+
+def change(folder: Path, old: str, new: str) -> None:
+    text = (folder / "tree.yaml").read_text()
+    assert old in text
+    (folder / "tree.yaml").write_text(text.replace(old, new))
+
+
+def synced(folder: Path) -> Installed:
+    cloudforest = exported(folder, *PEOPLE, scope=STAFF)
+    cloudforest.up_once()
+    return cloudforest
+
+
+def audited(cloudforest: Installed) -> list[str]:
+    return cloudforest("logs", "--audit", "--format", "json").out.splitlines()
+
+
+def test_who_would_leave_is_told_the_clause_before_it_is_merged(tmp_path: Path) -> None:
+    cloudforest = synced(tmp_path)
+    logged, audit = cloudforest("logs").out, audited(cloudforest)
+    change(tmp_path, *SALES_LEAVE)
+
+    leaver = steps(asked(cloudforest, "anna"))
+
+    assert (leaver["scope"]["result"], leaver["act"]["result"]) == ("out", "disable")
+    assert leaver["act"]["detail"]["because"] == CLAUSE
+    assert leaver["act"]["detail"]["changes"] == [
+        {"path": "active", "before": True, "after": False}
+    ]
+    assert steps(asked(cloudforest, "carl"))["act"]["result"] == "nothing"
+    whole = ("explain", "people", guid_of("team"), "--planned", ".")
+    told = steps(cloudforest(*whole, "--format", "json"))["act"]
+    assert (told["result"], told["detail"]["members"]["remove"]) == ("members", 1)
+    words = cloudforest("explain", "people", "anna@contoso.com", "--planned", ".")
+    assert CLAUSE in words.out
+    # By what is registered nothing happens; and nothing was registered or written.
+    now = cloudforest("explain", "people", "anna@contoso.com", "--format", "json")
+    assert steps(now)["act"]["result"] == "nothing"
+    assert (cloudforest("logs").out, audited(cloudforest)) == (logged, audit)
+
+
+def test_what_a_guard_would_hold_back_is_told_so(tmp_path: Path) -> None:
+    cloudforest = synced(tmp_path)
+    change(tmp_path, *SALES_LEAVE)
+    change(tmp_path, "scope: staff", "scope: staff\nguard: {disables: {max: 1}}")
+
+    act = steps(asked(cloudforest, "anna"))["act"]
+
+    assert act["result"] == "staged"
+    assert "disables: with 2 effects" in act["detail"]["because"]
+    assert act["detail"]["requests"] == []
+
+
+def test_a_changed_mapping_shows_the_new_value(tmp_path: Path) -> None:
+    cloudforest = synced(tmp_path)
+    change(tmp_path, "extends: ad-user-to-scim", TITLED)
+
+    act = steps(asked(cloudforest, "carl"))["act"]
+
+    assert act["result"] == "update"
+    assert act["detail"]["changes"] == [
+        {"path": "title", "before": "Clerk", "after": "Works"}
+    ]
+
+
+def test_a_job_that_was_never_applied_is_explained_with_all_its_people(
+    tmp_path: Path,
+) -> None:
+    """A manager is known though nobody was imported yet, and so are members."""
+    cloudforest = exported(tmp_path / "new", *PEOPLE, scope=STAFF)
+
+    act = steps(asked(cloudforest, "bert"))["act"]
+
+    assert act["result"] == "create"
+    changes = {each["path"]: each["after"] for each in act["detail"]["changes"]}
+    assert changes["userName"] == "bert@contoso.com"
+    assert guid_of("anna") in str(changes), changes
+    whole = ("explain", "people", guid_of("team"), "--planned", ".")
+    told = steps(cloudforest(*whole, "--format", "json"))["act"]["detail"]
+    assert told["members"]["add"] == 2
+    assert cloudforest("job", "list", "--format", "json").json == {"jobs": []}
+
+
+def test_a_renamed_job_is_explained_by_its_links(tmp_path: Path) -> None:
+    cloudforest = synced(tmp_path)
+    change(
+        tmp_path, "kind: Job\nname: people", "kind: Job\nname: all\nformerly: people"
+    )
+
+    told = steps(asked(cloudforest, "carl", "all"))
+
+    assert (told["match"]["result"], told["act"]["result"]) == ("linked", "nothing")
+
+
+def test_what_can_not_be_asked_of_a_branch_says_why(tmp_path: Path) -> None:
+    cloudforest = synced(tmp_path)
+
+    mistyped = asked(cloudforest, "anna", "poeple")
+    assert (mistyped.code, "has no job poeple; it has: people" in mistyped.err) == (
+        1,
+        True,
+    )
+    nobody = asked(cloudforest, "nobody")
+    assert (nobody.code, nobody.json["steps"][0]["result"]) == (1, "unknown")
+    elsewhere = cloudforest("explain", "people", "anna", "--planned", "nowhere")
+    assert (elsewhere.code, "nowhere" in elsewhere.err) == (1, True)
+    change(tmp_path, "kind: Scope", "kind: Scoop")
+    wrong = asked(cloudforest, "anna")
+    assert (wrong.code, "unknown-kind" in wrong.err) == (1, True)
+
+
+def _refused(url: str, token: str, body: dict[str, Any]) -> str:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask(url, token, body)
+    assert refused.value.code == 403
+    said = json.load(refused.value)["error"]
+    refused.value.close()
+    return str(said)
+
+
+def test_a_control_plane_that_serves_explains_a_branch_by_role(tmp_path: Path) -> None:
+    """A reader may ask, but not have others asked, or see more than is registered."""
+    cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF, mapping=HIDDEN)
+    cloudforest.up_once()
+    with cloudforest.running("up") as up:
+        assert up.stdout is not None
+        assert any("Serving" in line for line in up.stdout)
+        change(tmp_path, *SALES_LEAVE)
+        assert steps(asked(cloudforest, "anna"))["act"]["detail"]["because"] == CLAUSE
+        url = json.loads((cloudforest.state / "serve.json").read_text())["url"]
+        read = operator_token(cloudforest, "read")
+        registration = ask(f"{url}/registration", read)["registration"]
+        body = {
+            "registration": registration,
+            "lookup": {"by": "attribute", "value": "anna@contoso.com"},
+        }
+        explain = f"{url}/impact/people/explain"
+        told = eventually(lambda: answered(explain, read, body), "the agent's answer")
+        assert told["steps"][-1]["result"] == "nothing"
+        plan = operator_token(cloudforest, "plan")
+        assert "sees no values" in _refused(explain, plan, body)
+        unhidden = json.loads(json.dumps(registration))
+        for mapping in unhidden["programs"]["people"]["mappings"]:
+            for rule in mapping["rules"]:
+                rule["sensitive"] = False
+        shown = _refused(explain, read, body | {"registration": unhidden})
+        assert "does not show info" in shown
+        registration["targets"][0]["scim"] = "https://elsewhere.example/v2"
+        assert "role `apply`" in _refused(explain, read, body)
+
+
+def answered(url: str, token: str, body: dict[str, Any]) -> Any:
+    """Ask; None as long as the tree's agent does not listen yet."""
+    try:
+        return ask(url, token, body)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return None

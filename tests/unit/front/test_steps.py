@@ -1,0 +1,35 @@
+"""The steps of one object in words, whatever an expression came to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cloudforest.front.cli.understanding.steps import show_steps
+
+
+@pytest.mark.parametrize(
+    ("came", "said"),
+    [
+        ({"result": "Anna"}, "title: Anna   ← e"),
+        ({"result": None}, "title: null   ← e"),
+        ({"error": "No value."}, "title: No value.   ← e"),
+        ({"outcome": "attribute ignored"}, "title: (attribute ignored)   ← e"),
+        (
+            {"candidates": ["anna", "anna1"]},
+            'title: the first that is free: ["anna","anna1"]   ← e',
+        ),
+    ],
+)
+def test_what_an_expression_came_to_is_told(
+    came: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"target": "title", "expression": "e", "inputs": {}, **came}
+    show_steps(
+        {
+            "object": "x",
+            "steps": [{"step": "map", "result": "mapped", "detail": [line]}],
+        }
+    )
+    assert said in capsys.readouterr().out
