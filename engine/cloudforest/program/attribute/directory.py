@@ -70,3 +70,14 @@ REFERENCES = frozenset(
     """.split()  # noqa: SIM905 - as above
 )
 """Of other objects, which agents name by their objectGUID and not by their DN."""
+
+NAMELESS = (TEXTS | {"description"}) - REFERENCES
+"""Texts that name no other object, of one value or several."""
+
+BINARY = frozenset(
+    """
+    jpegphoto logonhours ntsecuritydescriptor photo thumbnaillogo thumbnailphoto
+    usercertificate usersmimecertificate
+    """.split()  # noqa: SIM905 - as above
+)
+"""Bytes that are no text to anybody; of one value or several."""

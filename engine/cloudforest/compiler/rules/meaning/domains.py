@@ -13,9 +13,13 @@ from cloudforest.program.scoping.dn import domain_of, parse_dn
 
 
 def scopes_are_in_domains(tree: Tree) -> Iterator[Complaint]:
-    """Complain of names that no agent can find, for what they end in."""
+    """Complain of names that no agent can find, for what they end in.
+
+    A scope that no job uses may be there before its domain is.
+    """
     declared = tree.names.get("domain", frozenset()) if tree.complete else frozenset()
-    for scope in tree.of("Scope") if declared else ():
+    used = {job.content["scope"] for job in tree.of("Job")} if declared else ()
+    for scope in (each for each in tree.of("Scope") if each.name in used):
         for path, dn in places_of(scope):
             if domain_of(dn) not in declared and _is_readable(dn):
                 message = f'"{dn}" {_why(dn, declared)}'
