@@ -37,8 +37,14 @@ def test_a_loop_of_links_ends(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "self.yaml").symlink_to("self.yaml")
     (tmp_path / "tree.yaml").write_text(VALID)
-    found = compile_tree(tmp_path).diagnostics
-    assert [each.id for each in found] == ["unreadable-file"]
+    (found,) = compile_tree(tmp_path).diagnostics
+    assert found.id == "unreadable-file"
+    assert "This is a link to itself; put a file here" in found.message
+
+
+def test_an_ending_in_capitals_is_read(tmp_path):
+    (tmp_path / "tree.YAML").write_text(VALID)
+    assert compile_tree(tmp_path).documents == 6
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
@@ -143,6 +149,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "tree.yaml")
     [found] = compile_tree(tmp_path).diagnostics
     assert found.id == "unreadable-file"
+    assert "This is not a regular file; put a file here" in found.message
 
 
 DOCUMENTS = [*CASES.glob("*.yaml"), *shipped("mappings").rglob("*.yaml")]

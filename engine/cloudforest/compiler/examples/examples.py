@@ -24,6 +24,7 @@ from cloudforest.compiler.tree import Tree
 from cloudforest.model.program import AttributeProgram
 from cloudforest.program.expressions.evaluate import NOWHERE, Setting
 from cloudforest.program.faults import MappingFault, ObjectIgnored
+from cloudforest.program.resource.scim import writable_names
 
 
 def examples_hold(tree: Tree) -> Iterator[Complaint]:
@@ -91,7 +92,7 @@ def _left_out(example: Document, out: tuple[str, ...]) -> Iterator[Complaint]:
     wanted = example.content["out"]
     if any(each == wanted or each.startswith(f"{wanted}: ") for each in out):
         return
-    found = f"leaves it out by {out[0]}" if out else "takes it in"
+    found = f"leaves it out by {out[-1]}" if out else "takes it in"
     message = (
         f'The example expects that "{wanted}" keeps this object out, and the scope '
         f'"{example.content["scope"]}" {found}; correct one of the two.'
@@ -124,11 +125,12 @@ def _compared(
         where = ("resource", expected.pop(path))
         yield Complaint("example-differs", message, example, where, at_key=True)
     hidden = {rule.target for rule in program.rules if rule.sensitive}
+    unexpected = found.keys() - expected.keys()
+    meant = {closest(path, unexpected) for path in expected if path not in found}
     for path, key in expected.items():
-        unexpected = found.keys() - expected.keys()
         for each in _line(example, key, found.get(path), unexpected):
             yield _without_values(each, key) if path in hidden else each
-    for path in sorted(found.keys() - expected.keys()):
+    for path in sorted(unexpected - meant):
         line = path if path in hidden else f"{path}: {written(found[path])}"
         message = (
             f"The mapping also writes `{line}`; "
@@ -157,7 +159,7 @@ def _line(
     where = ("resource", key)
     if found is None:
         near = closest(canonical(key), unexpected)
-        hint = f'did you mean "{near}"?' if near else "the source has no value."
+        hint = f'did you mean "{near}"?' if near else _why_nothing(key)
         message = f'The mapping writes nothing to "{key}"; {hint}'
         yield Complaint("example-differs", message, example, where, at_key=True)
     else:
@@ -166,6 +168,12 @@ def _line(
             f"writes {written(found)}."
         )
         yield Complaint("example-differs", message, example, where)
+
+
+def _why_nothing(key: str) -> str:
+    name = canonical(key)
+    near = None if name in writable_names() else closest(name, writable_names())
+    return f'did you mean "{near}"?' if near else "the source has no value."
 
 
 def _comparable(value: Any) -> Any:

@@ -78,6 +78,9 @@ def _syntax(file: str, text: str, error: MarkedYAMLError) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
     line = excerpt(text, mark.index) if mark else None
+    if "'\\t'" in str(error.problem):
+        message = "A tab can't indent or begin a value in YAML; use spaces."
+        return Diagnostic("yaml-syntax", message, place, excerpt=line)
     problem = " ".join(str(error.problem or error.context).split())
     return Diagnostic(
         "yaml-syntax",

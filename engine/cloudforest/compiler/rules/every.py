@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.examples.objects import objects_can_be_read
 from cloudforest.compiler.rules.coverage import (
     domains_are_served,
     jobs_map_each_type_once,
@@ -76,6 +77,7 @@ RULES: tuple[Rule, ...] = (
     somebody_is_told,
     scopes_are_readable,
     mappings_are_readable,
+    objects_can_be_read,
     defaults_fit,
     targets_are_known,
     targets_do_not_overlap,
@@ -104,6 +106,7 @@ OF_PARTS: tuple[Rule, ...] = (
     credentials_are_private,
     scopes_are_readable,
     mappings_are_readable,
+    objects_can_be_read,
     passwords_are_nowhere_written,
     defaults_fit,
     targets_are_known,

@@ -132,9 +132,23 @@ def _format(document: Document, path: DocumentPath, error: Any) -> Explanation:
     yield Complaint("wrong-format", message, document, path)
 
 
+def _is_required(document: Document, path: DocumentPath) -> bool:
+    """Tell whether the schema needs the key at a path; a list or block in it may go."""
+    node: Any = schema_of(document.kind)
+    for part in path[:-1]:
+        known = node.get("properties", {})
+        other = node.get("items" if isinstance(part, int) else "additionalProperties")
+        node = known.get(part, other)
+        if not isinstance(node, dict):
+            return False
+    return path[-1] in node.get("required", ())
+
+
 def _empty(document: Document, path: DocumentPath, error: Any) -> Explanation:
     del error
-    message = f"{opening(named(path))} is empty; add an entry or remove the key."
+    needed = _is_required(document, path)
+    next_step = "add an entry" if needed else "add an entry or remove the key"
+    message = f"{opening(named(path))} is empty; {next_step}."
     yield Complaint("empty-list", message, document, path)
 
 

@@ -48,12 +48,19 @@ def init(
         shutil.copytree(shipped("starters") / scenario, folder, dirs_exist_ok=True)
     except OSError as error:
         raise Misconfigured(
-            f"The folder {folder} can't be written ({error}); name another."
+            f"The folder {folder} can't be written ({_reason(error)}); name another."
         ) from error
     terminal.done(f"{folder} holds a tree for the scenario {scenario}.")
     terminal.suggest(f"cloudforest validate {folder}", "after every change, offline")
     terminal.suggest(f"cat {folder / 'README.md'}", "what to write where")
     return 0
+
+
+def _reason(error: OSError) -> str:
+    """Say why in words; copying a tree collects its errors in a list."""
+    if isinstance(error, shutil.Error):
+        return str(error.args[0][0][2]).partition("] ")[2].partition(": ")[0]
+    return str(error.strerror or error)
 
 
 def _require_empty(folder: Path) -> None:
