@@ -26,7 +26,10 @@ from cloudforest.compiler.rules.language import (
 )
 from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
 from cloudforest.compiler.rules.meaning.connect_sync import one_tool_syncs_an_object
-from cloudforest.compiler.rules.meaning.domains import scopes_are_in_domains
+from cloudforest.compiler.rules.meaning.domains import (
+    places_are_named_once,
+    scopes_are_in_domains,
+)
 from cloudforest.compiler.rules.meaning.filters import (
     filters_can_be_true,
     filters_say_what_can_be,
@@ -84,6 +87,7 @@ RULES: tuple[Rule, ...] = (
     types_fit,
     scopes_are_within_reach,
     scopes_are_in_domains,
+    places_are_named_once,
     filters_can_be_true,
     filters_say_what_can_be,
     jobs_do_not_meet,
@@ -113,6 +117,7 @@ OF_PARTS: tuple[Rule, ...] = (
     targets_do_not_overlap,
     types_fit,
     scopes_are_in_domains,
+    places_are_named_once,
     filters_can_be_true,
     filters_say_what_can_be,
     extensions_are_readable,
