@@ -7,11 +7,12 @@ import json
 import pytest
 import typer
 
-from cloudforest.base.errors import Refused
+from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.compiler.schema.bundle import bundled
 from cloudforest.compiler.schema.validators import schema_of
 from cloudforest.front.cli.writing.init import _scenario, init, scenarios
+from cloudforest.front.cli.writing.schemas import schema
 
 SCENARIOS = schema_of("tenant")["properties"]["scenario"]["enum"]
 
@@ -41,6 +42,17 @@ def test_there_is_no_starter_tree_for_anything_else():
     assert scenarios() == sorted(SCENARIOS)
     with pytest.raises(typer.BadParameter, match="existing-hybrid-pilot"):
         _scenario("nope")
+
+
+def test_there_is_no_schema_for_anything_else():
+    with pytest.raises(typer.BadParameter, match='did you mean "Scope"'):
+        schema("Scoep")
+
+
+def test_where_no_folder_can_be_it_says_why_in_words(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(Misconfigured, match=r"\(Not a directory\); name another"):
+        init(tmp_path / "file" / "tree", scenario="new-hybrid-customer")
 
 
 def test_a_starter_tree_has_examples_that_would_fail(tmp_path):

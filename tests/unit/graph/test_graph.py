@@ -122,7 +122,7 @@ def test_an_edit_changes_what_it_says_and_nothing_else():
         f"{user_name}, matchingPriority: 2}}\n": "",
         "{constant: Member}": f"{{constant: en}}\n{title}",
         "'[department]', ": "'[department]', flowType: ObjectAddOnly, ",
-        "OU=Groups,DC=corp": "OU=Teams,DC=corp",
+        "OU=Groups,DC=contoso": "OU=Teams,DC=contoso",
         "deprovision: {outOfScope: keep, deleted: keep}": "",
     }
     text = text.replace('"[', "'[").replace(']"', "]'")
@@ -134,8 +134,8 @@ def test_an_edit_changes_what_it_says_and_nothing_else():
     expected = copy.deepcopy(AD2AAD)
     (rule,) = expected["synchronizationRules"]
     rule["containerFilter"]["includedContainers"] = [
-        "OU=People,DC=corp,DC=contoso,DC=com",
-        "OU=Teams,DC=corp,DC=contoso,DC=com",
+        "OU=People,DC=contoso,DC=com",
+        "OU=Teams,DC=contoso,DC=com",
     ]
     found = result.schema["synchronizationRules"][0]
     made = found["containerFilter"]["includedContainers"]

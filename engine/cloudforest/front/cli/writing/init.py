@@ -53,7 +53,7 @@ def init(
         (folder / SCHEMA).write_text(_schema(), encoding="utf-8")
     except OSError as error:
         raise Misconfigured(
-            f"The folder {folder} can't be written ({error}); name another."
+            f"The folder {folder} can't be written ({_reason(error)}); name another."
         ) from error
     terminal.done(f"{folder} holds a tree for the scenario {scenario}.")
     terminal.suggest(f"cloudforest validate {folder}", "after every change, offline")
@@ -63,6 +63,13 @@ def init(
 
 def _schema() -> str:
     return json.dumps(bundled(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _reason(error: OSError) -> str:
+    """Say why in words; copying a tree collects its errors in a list."""
+    if isinstance(error, shutil.Error):
+        return str(error.args[0][0][2]).partition("] ")[2].partition(": ")[0]
+    return str(error.strerror or error)
 
 
 def _require_empty(folder: Path) -> None:
