@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cloudforest.base.diagnostics import Diagnostic, DocumentPath, Severity
-from cloudforest.compiler.places import Places
+from cloudforest.compiler.placing.places import Places
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 from tests.unit.compiler.trees import CASES, VALID, compiled, registered
 
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.compiler.places import folded_offset, written_offset
+from cloudforest.compiler.placing.places import folded_offset, written_offset
 from cloudforest.compiler.reading.compose import Composer, GaveUpError
 from cloudforest.compiler.reading.files import Reading, read_file
 from cloudforest.compiler.reading.scalars import plain

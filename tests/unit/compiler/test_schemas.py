@@ -16,7 +16,7 @@ from msgspec import inspect
 from cloudforest.compiler import compile as compiler
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.compiler.document import Document
-from cloudforest.compiler.places import Places
+from cloudforest.compiler.placing.places import Places
 from cloudforest.compiler.schema.check import check
 from cloudforest.compiler.schema.validators import KINDS, schema_of
 from cloudforest.model.registration import (

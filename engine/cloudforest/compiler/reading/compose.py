@@ -19,8 +19,8 @@ from ruamel.yaml.events import (
 
 from cloudforest.base.diagnostics import Diagnostic, DocumentPath, Place
 from cloudforest.compiler.document import Document
-from cloudforest.compiler.excerpt import excerpt
-from cloudforest.compiler.places import Places, Span
+from cloudforest.compiler.placing.excerpt import excerpt
+from cloudforest.compiler.placing.places import Places, Span
 from cloudforest.compiler.reading.scalars import plain
 
 DEPTH_LIMIT = 32

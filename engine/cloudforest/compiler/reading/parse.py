@@ -10,7 +10,7 @@ from ruamel.yaml.reader import ReaderError
 
 from cloudforest.base.diagnostics import Diagnostic, Place
 from cloudforest.compiler.document import Document
-from cloudforest.compiler.excerpt import excerpt
+from cloudforest.compiler.placing.excerpt import excerpt
 from cloudforest.compiler.reading.compose import (
     DEPTH_LIMIT,
     Composer,

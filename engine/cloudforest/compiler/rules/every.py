@@ -25,7 +25,6 @@ from cloudforest.compiler.rules.language import (
     scopes_are_readable,
 )
 from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
-from cloudforest.compiler.rules.meaning.connect_sync import one_tool_syncs_an_object
 from cloudforest.compiler.rules.meaning.domains import (
     places_are_named_once,
     scopes_are_in_domains,
@@ -35,13 +34,14 @@ from cloudforest.compiler.rules.meaning.filters import (
     filters_can_be_true,
     filters_say_what_can_be,
 )
-from cloudforest.compiler.rules.meaning.jobs import jobs_do_not_meet
 from cloudforest.compiler.rules.meaning.places import scopes_are_within_reach
 from cloudforest.compiler.rules.meaning.targets import (
     targets_are_known,
     targets_do_not_overlap,
 )
 from cloudforest.compiler.rules.meaning.types import types_fit
+from cloudforest.compiler.rules.meeting.connect_sync import one_tool_syncs_an_object
+from cloudforest.compiler.rules.meeting.jobs import jobs_do_not_meet
 from cloudforest.compiler.rules.names import (
     domains_are_in_one_forest,
     mappings_are_their_own_ancestors_never,

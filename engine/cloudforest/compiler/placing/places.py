@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from cloudforest.base.diagnostics import DocumentPath, Place
-from cloudforest.compiler.excerpt import excerpt
+from cloudforest.compiler.placing.excerpt import excerpt
 
 ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 

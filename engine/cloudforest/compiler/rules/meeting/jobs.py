@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudforest.base.diagnostics import Severity
 from cloudforest.compiler.document import Complaint
-from cloudforest.compiler.rules.meaning.population import (
+from cloudforest.compiler.rules.meeting.population import (
     Place,
     Population,
     pairs,

@@ -1,0 +1,3 @@
+"""Where something is written, and the line that shows it."""
+
+from __future__ import annotations
