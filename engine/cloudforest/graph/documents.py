@@ -97,5 +97,5 @@ def _job(rule: ReadRule, found: str | None, target: str | None) -> Iterator[str]
             "mappings": [each.name for each in rule.mappings],
         }
     )
-    yield "# Look at `cloudforest plan`, whom it adopts and creates; then write true."
+    yield "# `cloudforest plan` says whom it would adopt and create; then write true."
     yield "enabled: false"

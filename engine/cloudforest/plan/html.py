@@ -9,10 +9,12 @@ from cloudforest.plan.telling import telling_fields
 from cloudforest.plan.textdiff import word_diff
 from cloudforest.plan.touching import tables
 from cloudforest.plan.wording import (
+    NOT_EVALUATED,
     blocked_in_words,
     counts_in_words,
     field_in_words,
     items,
+    objection,
     total,
 )
 
@@ -29,10 +31,13 @@ b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem 
 <h1 {%- if plan.blocked %} class="blocked"{% endif %}>
 {{ "Blocked by a guard; " if plan.blocked }}{{ total(plan) }}</h1>
 <ul>
+{%- if not plan.evaluated %}
+<li>{{ not_evaluated }}
+{%- endif %}
 {% for impact in plan.impacts %}
 <li><b>{{ impact.job }}</b>: {{ counts(impact) }}
 {% for guard in impact.guards %}
-<p class="blocked">BLOCKED: {{ blocked(guard) }}
+<p class="blocked">{{ objection(impact) }}: {{ blocked(guard) }}
 {%- if guard.allow %} To let them happen: <code>{{ guard.allow }}</code>{% endif %}</p>
 {% endfor %}
 {% for table in tables(impact) %}
@@ -92,5 +97,7 @@ def render_html(plan: Plan) -> str:
         blocked=blocked_in_words,
         text=field_in_words,
         items=items,
+        objection=objection,
+        not_evaluated=NOT_EVALUATED,
         word_diff=word_diff,
     )

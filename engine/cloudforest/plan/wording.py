@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -49,6 +50,9 @@ _DURATIONS = {"interval", "window", "logRetention"}
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
+NOT_EVALUATED = "Whom it touches was not evaluated (--no-impact)."
+
+
 def total(plan: Plan) -> str:
     """Return the one line that sums a plan's changes up."""
     if not plan.changes:
@@ -58,6 +62,10 @@ def total(plan: Plan) -> str:
 
 
 def counts_in_words(impact: JobImpact) -> str:
+    return f"{'' if impact.enabled else 'if it were enabled: '}{_counts(impact)}"
+
+
+def _counts(impact: JobImpact) -> str:
     if impact.counts is None:
         return f"unknown ({in_words(impact.unknown)})"
     numbers = msgspec.to_builtins(impact.counts)
@@ -68,7 +76,21 @@ def counts_in_words(impact: JobImpact) -> str:
     # A cycle that reads changes only does not read all who are in scope.
     seen = f"{scope} of {read}" if read >= scope else f"{scope}"
     work = ", ".join(parts) or "nothing to do"
-    return f"{seen} objects in scope; {work}; {impact.requests} requests"
+    requests = f"{impact.requests} requests{_at_least(impact.min_seconds)}"
+    return f"{seen} objects in scope; {work}; {requests}"
+
+
+def _at_least(seconds: float) -> str:
+    """Return how long it lasts, in the largest unit of which it is one or more."""
+    if not seconds:
+        return ""
+    size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
+    return f", at least {ceil(seconds / size)}{unit}"
+
+
+def objection(impact: JobImpact) -> str:
+    """Return what a guard of the job's says, before what it says it of."""
+    return "BLOCKED" if impact.enabled else "It would be blocked"
 
 
 def blocked_in_words(guard: Guard) -> str:

@@ -14,14 +14,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from jsonschema import Draft202012Validator
+from tests.golden.schema import validator
 from tests.unit.provisioning.world import NOON, memory_store
 
 from cloudforest.adapters.memory_target import MemoryTarget
 from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
 from cloudforest.base.clock import ManualClock
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.compiler.shipped import shipped
 from cloudforest.front import planned
 from cloudforest.front.wiring import summaries
 from cloudforest.front.wiring.opened.previews import Previews
@@ -454,18 +453,14 @@ TOUCHING = [
 async def test_the_json_of_a_plan_keeps_to_its_schema(place: Place, *, named: bool):
     registered = place.compiled()
     await place.cycle(registered)
-    text = (shipped("schemas") / "plan.schema.json").read_text(encoding="utf-8")
-    validator = Draft202012Validator(json.loads(text))
-
     plan = await place.planned(registered, place.compiled(*TOUCHING), named=named)
 
     data = plan.data()
-    assert list(validator.iter_errors(json.loads(msgspec.json.encode(data)))) == []
+    plain = json.loads(msgspec.json.encode(data))
+    assert list(validator().iter_errors(plain)) == []
     assert ("samples" in data["impact"]["people"]) is named
     assert [each["guard"] for each in data["guards"]] == ["disables"]
     assert {each["removed"] for each in data["consequences"]} == {"type", "attributes"}
-    data["impact"]["people"]["counts"] = 1
-    assert not validator.is_valid(data)
 
 
 async def test_all_renderings_say_whom_it_touches_before_what_changes(

@@ -126,10 +126,10 @@ def test_the_json_has_the_documented_shape():
     data = plan.data()
     assert set(data) == {
         *("digest", "impactDigest", "blocked", "changes", "impact", "guards"),
-        *("warnings", "consequences"),
+        *("warnings", "consequences", "impactEvaluated"),
     }
     assert data["blocked"] is True
-    assert data["impact"]["other"] == {"unknown": "No agent."}
+    assert data["impact"]["other"] == {"enabled": True, "unknown": "No agent."}
     assert data["impact"]["people"]["inScope"] == 7
     assert data["impact"]["people"]["minSeconds"] == 1.5
     (guard,) = data["guards"]
@@ -162,7 +162,7 @@ def test_a_guard_that_hides_behind_another_is_told_as_what_follows():
 
 def test_counts_are_told_in_words():
     assert counts_in_words(IMPACT) == (
-        "7 of 9 objects in scope; 5 to create, 2 to disable; 7 requests"
+        "7 of 9 objects in scope; 5 to create, 2 to disable; 7 requests, at least 2s"
     )
     assert "unknown (Away.)" in counts_in_words(JobImpact(job="a", unknown="Away."))
 

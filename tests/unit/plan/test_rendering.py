@@ -171,6 +171,21 @@ def test_of_those_in_scope_no_part_is_named_that_is_more_than_the_whole():
     assert counts_in_words(impact) == "8 objects in scope; nothing to do; 0 requests"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.0, ""), (0.3, ", at least 1s"), (90.5, ", at least 2m"), (9000.0, "3h")],
+)
+def test_the_least_time_is_said_where_the_limits_are_known(
+    seconds: float, said: str, capsys: pytest.CaptureFixture[str]
+):
+    impact = JobImpact(job="p", counts=Counts(), requests=7, min_seconds=seconds)
+    plan = replace(plan_between(registration(), registration()), impacts=(impact,))
+    for page in (shown(plan, capsys), render_markdown(plan), render_html(plan)):
+        assert "7 requests" in page
+        assert said in page
+        assert ("at least" in page) is bool(seconds)
+
+
 def test_texts_with_little_in_common_are_shown_whole(
     capsys: pytest.CaptureFixture[str],
 ):

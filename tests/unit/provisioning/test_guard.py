@@ -54,6 +54,24 @@ async def test_as_many_disables_as_allowed_are_written(world: World):
     assert (await world.cycle()).counts.enable == 1
 
 
+async def test_a_limit_of_creations_that_is_written_holds_from_the_first_cycle(
+    world: World,
+):
+    """Its share of what is managed says nothing yet: `max` alone counts."""
+    for number in range(5):
+        world.person(number)
+    world.guard = {"creates": Budget(max=5, percent=0, base=0, from_first=True)}
+    found = await impact(world.run(), digest="d")
+    assert (found.counts.create, found.counts.staged) == (5, 0)
+    world.guard = {"creates": Budget(max=4, from_first=True)}
+    blocked = await world.cycle()
+    assert (blocked.state, blocked.counts.create, blocked.counts.staged) == (
+        "blocked",
+        0,
+        5,
+    )
+
+
 async def test_only_a_first_cycle_creates_without_a_limit(world: World):
     world.guard = {"creates": FEW}
     for number in range(5):

@@ -122,7 +122,7 @@ async def plan_against(
     named: bool = False,
 ) -> SavedPlan:
     registered = await client.registration()
-    foreseen = Foreseen()
+    foreseen = None
     if impact:
         foreseen = await _foreseen(client, desired, progress=progress, named=named)
     made = make_plan(

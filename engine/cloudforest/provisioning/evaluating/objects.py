@@ -103,11 +103,15 @@ def _add(
 def _decide(
     evaluation: Evaluation, item: Item, match: Match, ends: Ends
 ) -> Effect | None:
-    """Return the object's write as it stands. A first cycle may create freely."""
+    """Return the object's write as it stands.
+
+    A first cycle may create freely, unless the documents say how many it may.
+    """
     effect = with_references(item, decide(item, match, evaluation.now), ends)
     if effect is None or effect.state != "pending":
         return effect
-    if evaluation.first:
+    budget = evaluation.run.job.guard.get("creates")
+    if evaluation.first and not (budget and budget.from_first):
         free = tuple(each for each in effect.guards if each != "creates")
         effect = replace(effect, guards=free)
     return evaluation.standing.of(effect, item.prior)

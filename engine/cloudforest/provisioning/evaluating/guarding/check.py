@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from cloudforest.model.registration import Budget
 from cloudforest.model.value import Value
 from cloudforest.program.guard import limit, tripped
@@ -45,6 +47,14 @@ async def _total(evaluation: Evaluation, guard: str, budget: Budget) -> int:
     return written + evaluation.waiting[guard] + evaluation.tally[guard]
 
 
+def _budget(evaluation: Evaluation, guard: str) -> Budget | None:
+    """Return the budget. In a first cycle nothing is managed that had a share."""
+    budget = evaluation.run.job.guard.get(guard)
+    if budget is not None and evaluation.first and budget.from_first:
+        return replace(budget, percent=100, base=budget.max)
+    return budget
+
+
 async def leave_room(evaluation: Evaluation, guard: str) -> None:
     """Note how many effects the budget bears that only the export will find."""
     run = evaluation.run
@@ -63,7 +73,7 @@ async def check(evaluation: Evaluation, guards: Collection[str]) -> dict[str, Tr
     managed = await run.store.managed(run.rows, run.job.target)
     exceeded = {}
     for guard in borne:
-        if (budget := run.job.guard.get(guard)) is None:
+        if (budget := _budget(evaluation, guard)) is None:
             continue
         new = evaluation.tally[guard]
         total = await _total(evaluation, guard, budget)
