@@ -195,8 +195,6 @@ def _job(tree: Tree, document: Document) -> Job:
     content["notify"] = _in_order(content.get("notify", []))
     written = content.get("guard", {})
     content["guard"] = {each: _budget(written.get(each, {})) for each in EFFECTS}
-    if "max" in written.get("creates", {}):
-        content["guard"]["creates"]["fromFirst"] = True
     return msgspec.convert(content, Job)
 
 
@@ -204,4 +202,4 @@ def _budget(written: dict[str, Any]) -> dict[str, Any]:
     """Return what is written; the rest are the budget's own defaults."""
     if "window" in written:
         return {**written, "window": seconds(written["window"])}
-    return {**written}
+    return written

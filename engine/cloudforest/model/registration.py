@@ -191,17 +191,12 @@ class Mapping(Value, frozen=True):
 
 
 class Budget(Value, frozen=True):
-    """At most `min(max, ceil(percent of max(managed, base)))` in `window` seconds.
-
-    `from_first`: it holds in a job's first cycle too. Of creations whose `max` is
-    written.
-    """
+    """At most `min(max, ceil(percent of max(managed, base)))` in `window` seconds."""
 
     max: int = 500
     percent: float = 20.0
     base: int = 50
     window: int = 86400
-    from_first: Literal[True] | None = None
 
 
 class Job(Value, frozen=True):

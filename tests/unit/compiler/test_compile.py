@@ -325,20 +325,6 @@ def test_what_only_the_tenant_knows_is_in_the_program(tmp_path):
     assert (rules["title"].sensitive, rules["displayName"].sensitive) == (True, False)
 
 
-@pytest.mark.parametrize(
-    ("written", "holds"),
-    [("max: 0", True), ("max: 500", True), ("percent: 10", False), (None, False)],
-)
-def test_a_written_most_of_creations_holds_from_the_first_cycle(
-    tmp_path, written, holds
-):
-    guard = f"guard: {{creates: {{{written}}}, deletes: {{max: 5}}}}"
-    staff = STAFF.replace("guard: {deletes: {max: 5, window: 1h}}", guard)
-    [_, job] = registered(tmp_path, staff=staff if written else STAFF).jobs
-    assert bool(job.guard["creates"].from_first) is holds
-    assert not job.guard["deletes"].from_first
-
-
 def test_a_password_is_sensitive_whatever_the_document_says(tmp_path):
     mapping = STAFF.replace("  title: null", "  password: '[info]'\n  title: '[title]'")
     tree = registered(tmp_path, staff=mapping)

@@ -60,10 +60,10 @@ async def test_a_limit_of_creations_that_is_written_holds_from_the_first_cycle(
     """Its share of what is managed says nothing yet: `max` alone counts."""
     for number in range(5):
         world.person(number)
-    world.guard = {"creates": Budget(max=5, percent=0, base=0, from_first=True)}
+    world.guard = {"creates": Budget(max=5, percent=0, base=0)}
     found = await impact(world.run(), digest="d")
     assert (found.counts.create, found.counts.staged) == (5, 0)
-    world.guard = {"creates": Budget(max=4, from_first=True)}
+    world.guard = {"creates": Budget(max=4)}
     blocked = await world.cycle()
     assert (blocked.state, blocked.counts.create, blocked.counts.staged) == (
         "blocked",
@@ -73,7 +73,7 @@ async def test_a_limit_of_creations_that_is_written_holds_from_the_first_cycle(
 
 
 async def test_only_a_first_cycle_creates_without_a_limit(world: World):
-    world.guard = {"creates": FEW}
+    world.guard = {"creates": Budget(percent=4, base=50)}
     for number in range(5):
         world.person(number)
     assert (await world.cycle()).state == "succeeded"

@@ -8,6 +8,7 @@ from dataclasses import replace as altered
 from msgspec.structs import replace
 
 from cloudforest.model.provisioning import Effect, EvaluatedRows, SourceRow
+from cloudforest.program.guard import holds_from_first
 from cloudforest.provisioning.evaluating.deciding import (
     decide,
     decide_references,
@@ -111,7 +112,7 @@ def _decide(
     if effect is None or effect.state != "pending":
         return effect
     budget = evaluation.run.job.guard.get("creates")
-    if evaluation.first and not (budget and budget.from_first):
+    if evaluation.first and not (budget and holds_from_first(budget)):
         free = tuple(each for each in effect.guards if each != "creates")
         effect = replace(effect, guards=free)
     return evaluation.standing.of(effect, item.prior)

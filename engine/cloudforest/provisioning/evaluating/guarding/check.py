@@ -14,7 +14,8 @@ from cloudforest.provisioning.evaluating.evaluation import Evaluation
 
 REKEYS = "rekeys"
 """The budget of a change of what is matched by, also where only the export finds it."""
-OF_OBJECTS = frozenset({"creates", "disables", "deletes", "attributesBlanked", REKEYS})
+CREATES = "creates"
+OF_OBJECTS = frozenset({CREATES, "disables", "deletes", "attributesBlanked", REKEYS})
 OF_MEMBERS = frozenset({"memberRemovals", "groupsEmptied"})
 
 
@@ -50,7 +51,7 @@ async def _total(evaluation: Evaluation, guard: str, budget: Budget) -> int:
 def _budget(evaluation: Evaluation, guard: str) -> Budget | None:
     """Return the budget. In a first cycle nothing is managed that had a share."""
     budget = evaluation.run.job.guard.get(guard)
-    if budget is not None and evaluation.first and budget.from_first:
+    if budget is not None and evaluation.first and guard == CREATES:
         return replace(budget, percent=100, base=budget.max)
     return budget
 
