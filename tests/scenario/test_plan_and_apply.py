@@ -15,6 +15,10 @@ from typing import Any
 from tests.scenario.exports import exported, person
 from tests.scenario.installed import COMMAND, Installed, eventually
 
+from cloudforest.front.user import os_user
+
+LOCAL = f"local ({os_user()})"
+
 
 def edit(topology: Installed, before: str, after: str) -> None:
     file = topology.tree / "tree.yaml"
@@ -74,7 +78,7 @@ def test_a_stale_plan_is_refused(topology: Installed) -> None:
 
     assert ran.code == 1
     assert "revision 0" in ran.err
-    assert "revision 1 is registered now, by local at 20" in ran.err
+    assert f"revision 1 is registered now, by {LOCAL} at 20" in ran.err
     assert "What moved: + Tenant contoso" in ran.err
 
 
@@ -93,7 +97,7 @@ def test_a_stale_plan_is_told_what_others_changed_since(topology: Installed) -> 
     applied(topology)
     ran = topology("apply", "--plan", "saved")
     assert ran.code == 1
-    assert "revision 3 is registered now, by local at 20" in ran.err
+    assert f"revision 3 is registered now, by {LOCAL} at 20" in ran.err
     assert "What moved: nothing that lasted. Plan again." in ran.err
 
 
@@ -162,14 +166,14 @@ def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
     records = [json.loads(line) for line in ran.out.splitlines()]
     commit = git("rev-parse", "HEAD")
     assert [(each["operator"], each["action"]) for each in records] == [
-        ("local", "apply")
+        (LOCAL, "apply")
     ] * 2
     assert [each["detail"] for each in records] == [
         f"revision 1, plan {first['digest']}, commit {commit}",
         f"revision 2, plan {second['digest']}, commit {commit} with changes",
     ]
     text = topology("logs", "--audit").out
-    assert f"local  apply  revision 1, plan {first['digest']}" in text
+    assert f"{LOCAL}  apply  revision 1, plan {first['digest']}" in text
 
 
 def test_of_two_applies_at_once_one_wins(topology: Installed) -> None:
