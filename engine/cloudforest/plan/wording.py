@@ -47,18 +47,20 @@ _PLANNED = {
 }
 
 _DURATIONS = {"interval", "window", "logRetention"}
-_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+_DAY = 86400
+_UNITS = ((_DAY, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 NOT_EVALUATED = "Whom it touches was not evaluated (--no-impact)."
 
 
 def total(plan: Plan) -> str:
-    """Return the one line that sums a plan's changes up."""
-    if not plan.changes:
-        return "no changes"
+    """Return the one line that sums a plan up, and says of what it knows nothing."""
     numbers = Counter(change.action for change in plan.changes)
-    return ", ".join(f"{number} to {action}" for action, number in numbers.items())
+    changes = ", ".join(f"{number} to {action}" for action, number in numbers.items())
+    failed = ", ".join(each.job for each in plan.impacts if each.failed)
+    said = changes or "no changes"
+    return f"{said}; the next cycle of {failed} can't be evaluated" if failed else said
 
 
 def counts_in_words(impact: JobImpact) -> str:
@@ -117,9 +119,16 @@ def items(field: FieldChange) -> tuple[list[str], list[str]] | None:
 def field_in_words(path: str, value: Any) -> str:
     """Return a field's value; a duration as the documents write it: `2m`."""
     if path.rsplit(".", 1)[-1] in _DURATIONS and isinstance(value, int):
-        size, unit = next(each for each in _UNITS if value % each[0] == 0)
+        size, unit = next(each for each in _UNITS if _fits(value, each[0]))
         return f"{value // size}{unit}"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return in_words(value)
+
+
+def _fits(seconds: int, unit: int) -> bool:
+    """Tell whether it is written in this unit. One day is written as 24h."""
+    return seconds % unit == 0 and (unit, seconds) != (_DAY, _DAY)
 
 
 def in_words(value: Any) -> str:
