@@ -26,7 +26,7 @@ code, pre { font: 13px/1.5 ui-monospace, monospace }
 .blocked { color: #b00020 } .warning { color: #8a5a00 }
 del, .gone { color: #b00020 } ins, .new { color: #0a6b2d }
 del, ins, pre span { text-decoration: none; display: block; white-space: pre-wrap }
-b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem }
+pre b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem }
 </style>
 <h1 {%- if plan.blocked %} class="blocked"{% endif %}>
 {{ "Blocked by a guard; " if plan.blocked }}{{ total(plan) }}</h1>
@@ -66,7 +66,7 @@ b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem 
 {%- for each in lists[1] %}<ins>+ {{ field.path }}: {{ each }}</ins>{% endfor %}
 {%- elif runs is not none %}
 {%- for sign, gone in (("-", "gone"), ("+", "new")) %}
-<span class="{{ gone }}">{{ sign }} {{ field.path }}: {% for run in runs -%}
+{#- #}<span class="{{ gone }}">{{ sign }} {{ field.path }}: {% for run in runs -%}
 {%- if run.kind == "same" %}{{ run.text }}
 {%- elif run.kind == gone %}<b>{{ run.text }}</b>{% endif %}
 {%- endfor %}</span>

@@ -315,6 +315,7 @@ async def test_a_plan_says_why_people_leave_and_which_attributes_change(place: P
 
     clause = 'filters.user clause 2: department ne "Sales"'
     [left] = found.leavers
+    assert (left.type, left.action) == ("user", "disable")
     assert (left.reason, left.count) == (f"leaves scope: {clause}", 3)
     counted = {(e.type, e.attribute): (e.set, e.cleared) for e in found.attributes}
     assert counted == {("user", "active"): (3, 0), ("user", "nickName"): (0, 3)}
@@ -436,6 +437,14 @@ async def test_who_is_deleted_in_the_directory_is_no_matter_of_a_clause(place: P
 
     assert [(each.reason, each.count) for each in found.leavers] == [
         ("deleted in the directory", 1)
+    ]
+
+
+async def test_an_escrow_names_the_target_attribute_and_the_fault(place: Place):
+    wrong = ('title: "[title]"', "title: 'Error(\"No title.\")'")
+    found = (await place.foreseen(place.compiled(wrong))).breakdown
+    assert [(each.reason, each.count) for each in found.escrow_reasons] == [
+        ("mapping-fault: title: No title.", 6)
     ]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from msgspec.structs import replace
 from tests.unit.plan.test_plan import JOB, plan_between, registration
 
 from cloudforest.front import planned
 from cloudforest.model.program import Deprovision
-from cloudforest.model.provisioning import Breakdown, Counts, ReasonCount
+from cloudforest.model.provisioning import Breakdown, Counts, LeaverCount
 from cloudforest.model.registration import (
     ActiveDirectory,
     Agent,
@@ -25,7 +27,7 @@ from cloudforest.model.registration import (
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import JobImpact, Plan
-from cloudforest.plan.wording import counts_in_words
+from cloudforest.plan.wording import counts_in_words, field_in_words
 
 FIRST, SECOND, THIRD = (f"OU={name},DC=contoso,DC=com" for name in "ABC")
 
@@ -156,6 +158,33 @@ def test_a_duration_is_shown_as_documents_write_it(capsys: pytest.CaptureFixture
         assert "+ interval: 2h" in page
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(300, "5m"), (86400, "24h"), (30 * 86400, "30d")]
+)
+def test_a_duration_is_in_the_unit_that_people_use(value: int, said: str):
+    assert field_in_words("guard.disables.window", value) == said
+
+
+def test_a_whole_number_is_shown_as_one():
+    assert field_in_words("guard.disables.percent", 20.0) == "20"
+    assert field_in_words("guard.disables.percent", 2.5) == "2.5"
+
+
+def test_only_what_differs_is_underlined_and_lines_stand_close():
+    page = render_html(
+        replace(
+            between_mappings(
+                mapped(source='Join(" ", [givenName], [sn])'),
+                mapped(source='Join(" ", [preferredName], [sn])'),
+            ),
+            impacts=(JobImpact(job="people", counts=Counts()),),
+        )
+    )
+    assert "\npre b { text-decoration: underline }" in page
+    [diff] = re.findall("<pre>(.*?)</pre>", page, re.DOTALL)
+    assert "\n" not in diff.strip()
+
+
 def test_kinds_stand_together_also_where_some_go(capsys: pytest.CaptureFixture[str]):
     other = Agent(name="other", domains=("b.com",), run="local")
     plan = plan_between(
@@ -237,7 +266,12 @@ def test_nothing_in_a_plan_is_obeyed_by_a_terminal_or_hides_from_a_reviewer(
     capsys: pytest.CaptureFixture[str],
 ):
     """An escape may erase the lines above; a mark of direction reverses the text."""
-    left = ReasonCount(reason='leaves scope: title eq "\x1b[2K"', count=1)
+    left = LeaverCount(
+        type="user",
+        action="disable",
+        reason='leaves scope: title eq "\x1b[2K"',
+        count=1,
+    )
     impact = JobImpact(
         job="people", counts=Counts(), breakdown=Breakdown(leavers=(left,))
     )
