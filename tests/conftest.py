@@ -10,6 +10,7 @@ import pytest
 pytest_plugins = [
     "tests.sampling",
     "tests.servers.mail",
+    "tests.servers.oauth",
     "tests.servers.openldap",
     "tests.servers.postgres",
     "tests.servers.samba",

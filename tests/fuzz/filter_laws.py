@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ldap3.operation.search import parse_filter as parse_ldap_filter
@@ -11,6 +12,7 @@ from cloudforest.compiler.rules.meaning.contradiction import contradiction
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.expressions.reads import filter_attributes
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.comparing.syntax import FILETIMES, INTEGERS
 from cloudforest.program.scoping.filter_text import filter_text
 from cloudforest.program.scoping.graph_filter import filter_of, groups_of
 from cloudforest.program.scoping.kleene import compile_certainty
@@ -19,6 +21,7 @@ from cloudforest.program.scoping.predicate import compile_filter
 from cloudforest.program.scoping.scim_filter import leaves, parse_filter
 
 Attributes = Mapping[str, tuple[str, ...]]
+_INTEGER = re.compile("0|-?[1-9][0-9]*", re.ASCII)
 UNCHECKED = {"validator": None, "check_names": False}
 
 
@@ -89,4 +92,12 @@ def _to_graph_and_back(tree: Filter, attributes: Attributes) -> None:
     back = filter_of(groups)
     assert back is not None
     if _without_booleans(tree):
-        assert compile_filter(back)(attributes) is compile_filter(tree)(attributes)
+        held = {name: _spelt(name, values) for name, values in attributes.items()}
+        assert compile_filter(back)(held) is compile_filter(tree)(held)
+
+
+def _spelt(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out what no directory holds: an integer has one spelling, 2 and not 02."""
+    if name.lower() not in INTEGERS | FILETIMES:
+        return values
+    return tuple(each for each in values if _INTEGER.fullmatch(each))

@@ -70,11 +70,13 @@ def test_the_pilot_adopts_its_five_and_touches_nobody_else(tmp_path: Path) -> No
     assert written(cycles(cloudforest)) == 0
 
 
-def test_without_the_other_tool_the_pilot_would_create_its_five(tmp_path: Path) -> None:
+def test_without_the_other_tool_the_pilot_holds_its_five_back(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     shutil.copytree(PILOT, tree, ignore=shutil.ignore_patterns(".*"))
-    impact = Installed(tree)("plan", "--format", "json").json["impact"]["pilot"]
-    assert (impact["create"], impact["adopt"]) == (5, 0)
+    ran = Installed(tree)("plan", "--format", "json")
+    impact = ran.json["impact"]["pilot"]
+    assert (ran.code, impact["adopt"]) == (3, 0)
+    assert (impact["create"], impact["staged"]) == (0, 5)
 
 
 def test_the_pilot_holds_back_whom_it_does_not_find(tmp_path: Path) -> None:

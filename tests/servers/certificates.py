@@ -16,11 +16,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 @dataclass(frozen=True)
 class Certificates:
-    """PEM files."""
+    """PEM files; the client's are for whoever connects to the server."""
 
     ca: Path
     certificate: Path
     key: Path
+    client: Path
+    client_key: Path
 
 
 def _certificate(
@@ -30,6 +32,7 @@ def _certificate(
     issuer: str,
     key: ec.EllipticCurvePrivateKey,
     alternatives: Sequence[x509.GeneralName] = (),
+    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     is_ca = not alternatives
@@ -67,39 +70,62 @@ def _certificate(
     if alternatives:
         builder = builder.add_extension(
             x509.SubjectAlternativeName(alternatives), critical=False
-        ).add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-        )
+        ).add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     return builder.sign(key, hashes.SHA256())
 
 
 def issue(
     folder: Path, *, names: Sequence[str], addresses: Sequence[str]
 ) -> Certificates:
-    """Make an authority and a server certificate for these names and addresses."""
+    """Make an authority, and certificates for a server of these names and a client."""
     files = Certificates(
-        folder / "ca.pem", folder / "server.pem", folder / "server.key"
+        folder / "ca.pem",
+        folder / "server.pem",
+        folder / "server.key",
+        folder / "client.pem",
+        folder / "client.key",
     )
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca = _certificate("Test CA", ca_key.public_key(), issuer="Test CA", key=ca_key)
-    key = ec.generate_private_key(ec.SECP256R1())
+    files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
     alternatives += [x509.IPAddress(ipaddress.ip_address(each)) for each in addresses]
-    server = _certificate(
-        "server",
-        key.public_key(),
-        issuer="Test CA",
-        key=ca_key,
-        alternatives=alternatives,
-    )
-    files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    files.certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
-    files.key.touch(mode=0o600)
-    files.key.write_bytes(
+    for subject, certificate, key_file, called, usage in (
+        (
+            "server",
+            files.certificate,
+            files.key,
+            alternatives,
+            ExtendedKeyUsageOID.SERVER_AUTH,
+        ),
+        (
+            "client",
+            files.client,
+            files.client_key,
+            [x509.DNSName("client")],
+            ExtendedKeyUsageOID.CLIENT_AUTH,
+        ),
+    ):
+        key = ec.generate_private_key(ec.SECP256R1())
+        issued = _certificate(
+            subject,
+            key.public_key(),
+            issuer="Test CA",
+            key=ca_key,
+            alternatives=called,
+            usage=usage,
+        )
+        certificate.write_bytes(issued.public_bytes(serialization.Encoding.PEM))
+        _write_key(key_file, key)
+    return files
+
+
+def _write_key(file: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    file.touch(mode=0o600)
+    file.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
     )
-    return files

@@ -32,6 +32,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+FORM = "application/x-www-form-urlencoded"
 NEVER = Reply(status=-1)
 """Say nothing until the client gives up."""
 DIE = Reply(status=-2)
@@ -59,7 +60,8 @@ class HostileServer:
     def note(self, method: str, target: str, headers: dict[str, str], data: bytes):
         url = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        body = json.loads(data) if data else None
+        form = headers.get("Content-Type") == FORM
+        body = data.decode() if form else json.loads(data) if data else None
         with self._lock:
             number = len(self.asked) + 1
             asked = Asked(number, method, url.path, query, headers, body)

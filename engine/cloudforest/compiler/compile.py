@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,8 +14,8 @@ from cloudforest.compiler.examples.examples import examples_hold
 from cloudforest.compiler.programs import with_programs
 from cloudforest.compiler.reading.files import read_tree
 from cloudforest.compiler.resolve import rebased, resolve
-from cloudforest.compiler.rules.every import broken_rules
-from cloudforest.compiler.schema.check import check
+from cloudforest.compiler.rules.every import broken_in_parts, broken_rules
+from cloudforest.compiler.schema.check import as_meant, check, sound_part
 from cloudforest.compiler.tree import Tree, plant
 from cloudforest.model.registration import Registration, SecretReference
 
@@ -45,9 +46,10 @@ class Compiled:
 def compile_tree(folder: Path) -> Compiled:
     """Read, check and compile the documents below `folder`; raise nothing for them."""
     reading = read_tree(folder)
-    shaped, complaints = _check(reading.documents)
-    tree = plant(shaped, reading=reading)
-    complaints.extend(broken_rules(tree))
+    shapes = _check(reading.documents)
+    tree = plant(shapes.right, read=shapes.read, complete=reading.complete)
+    complaints = [*shapes.complaints, *broken_rules(tree)]
+    complaints.extend(broken_in_parts(tree, shapes.parts))
     found = [*reading.diagnostics, *(each.placed() for each in complaints)]
     found.extend(_missing_tenant(tree))
     if not has_errors(found):
@@ -64,15 +66,26 @@ def compile_tree(folder: Path) -> Compiled:
     )
 
 
-def _check(documents: list[Document]) -> tuple[list[Document], list[Complaint]]:
-    shaped: list[Document] = []
-    complaints: list[Complaint] = []
-    for document in (each for each in documents if each.sound):
-        wrong = check(document)
-        complaints.extend(wrong)
-        if not wrong:
-            shaped.append(document)
-    return shaped, complaints
+class _Shapes(NamedTuple):
+    """Documents of the right shape, sound parts of others; all, as they were meant."""
+
+    right: list[Document]
+    parts: list[Document]
+    read: list[Document]
+    complaints: list[Complaint]
+
+
+def _check(documents: list[Document]) -> _Shapes:
+    shapes = _Shapes([], [], [], [])
+    for document in documents:
+        wrong = check(document) if document.sound else []
+        shapes.complaints.extend(wrong)
+        shapes.read.append(as_meant(document) if wrong else document)
+        if document.sound and not wrong:
+            shapes.right.append(document)
+        elif wrong and (part := sound_part(document)) is not None:
+            shapes.parts.append(part)
+    return shapes
 
 
 def _missing_tenant(tree: Tree) -> list[Diagnostic]:

@@ -35,7 +35,11 @@ class Document:
 
 @dataclass(frozen=True)
 class Complaint:
-    """What is wrong at a path of a document; `offset` is a character of its text."""
+    """What is wrong at a path of a document; `offset` is a character of its text.
+
+    The line of one that is `hidden` is not shown. `meant` is the key that a misspelt
+    one stands for.
+    """
 
     id: str
     message: str
@@ -44,9 +48,12 @@ class Complaint:
     severity: Severity = Severity.ERROR
     at_key: bool = False
     offset: int | None = None
+    hidden: bool = False
+    meant: str | None = None
 
     def placed(self) -> Diagnostic:
         places = self.document.places
         place = places.place(self.path, at_key=self.at_key, offset=self.offset)
         line = places.excerpt(self.path, at_key=self.at_key, offset=self.offset)
+        line = None if self.hidden else line
         return Diagnostic(self.id, self.message, place, self.severity, line)

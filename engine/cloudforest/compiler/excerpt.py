@@ -7,10 +7,12 @@ import re
 from cloudforest.base.diagnostics import DocumentPath
 
 _NEAR_SECRETS = re.compile(
-    r"""auth | basic | bearer | \bbind\b | credential | \benv\b | \bfile\b | \bkey\b
-    | api.?key | mtls | pass | pwd | secret | token | username | ://\S*@""",
+    r"""auth(?!or(?!i[sz]ation)) | \bbasic\b | bearer | \bbind\b | credential | \benv\b
+    | \bfile\b | keys?\b | mtls | pas+w | pass(?!port) | pw\b | pwd(?!LastSet)
+    | secret(?!ary) | sensitive | token | ://\S*[@?\#] | [?\#]\S*=""",
     re.IGNORECASE | re.VERBOSE,
 )
+"""Words of keys, and of some that are close; not `passportNumber` or `secretary`."""
 
 
 def excerpt(text: str, index: int, path: DocumentPath = ()) -> str | None:

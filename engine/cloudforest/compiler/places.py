@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cloudforest.base.diagnostics import DocumentPath, Place
 from cloudforest.compiler.excerpt import excerpt
@@ -63,6 +63,14 @@ class Places:
         """Return the line of the place, unless it may hold a secret."""
         span = self._span(path, at_key=at_key)
         return excerpt(self.text, self._index(span, offset), path)
+
+    def moved(self, paths: dict[DocumentPath, DocumentPath]) -> Places:
+        """Return the places of a document in which other paths stand for these."""
+        keys, values = (
+            {new: spans[old] for new, old in paths.items() if old in spans}
+            for spans in (self.keys, self.values)
+        )
+        return replace(self, keys=keys, values=values)
 
     def _index(self, span: Span, offset: int | None) -> int:
         if offset is None:

@@ -38,6 +38,8 @@ EFFECTS = (
     "attributesBlanked",
     "rekeys",
 )
+FILES = frozenset({"file", "ca", "certificate", "ldif"})
+"""The keys that name one, relative to their document."""
 ALWAYS_SENSITIVE = frozenset({"password"})
 DEFAULT_SCENARIO = "new-hybrid-customer"
 DEFAULT_INTERVAL = "2m"
@@ -107,13 +109,13 @@ def profile(name: str) -> Profile:
 
 
 def rebased(value: Any, document: Document, *, key: str = "") -> Any:
-    """Return a value whose `file`, `ca` and `ldif` are relative to the tree."""
+    """Return a value whose files are named relative to the tree."""
     match value:
         case dict():
             return {
                 name: rebased(each, document, key=name) for name, each in value.items()
             }
-        case str() if key in {"file", "ca", "ldif"}:
+        case str() if key in FILES:
             folder = posixpath.dirname(document.file)
             return posixpath.normpath(posixpath.join(folder, value))
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -90,17 +90,28 @@ def _merge_entries(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, A
     return merged
 
 
-def plant(documents: Iterable[Document], *, reading: Reading) -> Tree:
-    """Make a tree of the documents that have the right shape."""
-    shaped = tuple(without_sugar(each) for each in documents)
-    known = all(each.kind in KINDS for each in reading.documents)
-    complete = reading.complete and known
-    whole = complete and len(shaped) == len(reading.documents)
+def plant(
+    documents: Iterable[Document], *, read: Sequence[Document], complete: bool
+) -> Tree:
+    """Make a tree of the documents that have the right shape, of all that were read."""
+    shaped = tuple(map(without_sugar, documents))
+    complete = complete and all(map(_says_its_name, read))
+    whole = complete and len(shaped) == len(read)
     names: dict[str, set[str]] = {}
-    for kind, name in _names(reading.documents):
+    for kind, name in _names(read):
         names.setdefault(kind, set()).add(name)
     frozen = {kind: frozenset(each) for kind, each in names.items()}
     return Tree(shaped, frozen, complete=complete, whole=whole)
+
+
+def _says_its_name(document: Document) -> bool:
+    """Tell whether it is known what a document declares."""
+    names = [document.content.get("name")]
+    if document.kind == "Forest":
+        domains = document.content.get("domains")
+        names += domains if isinstance(domains, list) else [None]
+        names = [each.get("name") if isinstance(each, dict) else each for each in names]
+    return document.kind in KINDS and all(isinstance(each, str) for each in names)
 
 
 def _names(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:

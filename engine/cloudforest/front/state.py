@@ -63,13 +63,17 @@ class StateFolder:
         return self.path / "agents" / name
 
     def tree(self, named: Path | None) -> Path:
-        """Return the tree that this state is of; `named` is remembered as it."""
+        """Return the tree that this state is of; `named` is remembered as it.
+
+        A state that lies in its tree may be moved and copied with it.
+        """
         file = self.path / "tree"
         if named is not None:
-            write_private(file, str(named.absolute()).encode())
+            inside = named.absolute() == self.path.parent
+            write_private(file, b".." if inside else str(named.absolute()).encode())
         elif not file.exists():
             return self.path.parent
-        return Path(file.read_text(encoding="utf-8"))
+        return Path(os.path.normpath(self.path / file.read_text(encoding="utf-8")))
 
     def prepare(self) -> None:
         for folder in (self.path, self.keys, self.bus, self.path / "agents"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from cloudforest.base.yaml_text import block, flow, key
 from cloudforest.graph.reading.rules import ReadMapping, ReadRule
@@ -65,8 +64,13 @@ def _lines(written: Rule, rule: ReadRule, origin: Origin) -> Iterator[str]:
 
 def _scope(rule: ReadRule) -> Iterator[str]:
     filters = {each.kind: each.filter for each in rule.mappings if each.filter}
-    content: dict[str, Any] = {"kind": "Scope", "name": rule.job, **rule.scope}
-    yield from block(content | ({"filters": filters} if filters else {}))
+    yield from block({"kind": "Scope", "name": rule.job, **rule.scope})
+    for each in rule.mappings:
+        if each.wider:
+            yield f"# THE SCOPE IS WIDER THAN IN GRAPH for {each.kind} objects:"
+            yield from _comments(*(f"- {reason}" for reason in each.wider))
+    if filters:
+        yield from block({"filters": filters})
 
 
 def _mapping(mapping: ReadMapping) -> Iterator[str]:

@@ -120,3 +120,19 @@ def parsed(data: bytes, name: str) -> dict[str, Any]:
 
 def typed(raw: dict[str, Any]) -> Schema:
     return msgspec.convert(raw, Schema)
+
+
+def require_rules(schema: Schema, name: str) -> None:
+    """Raise Misconfigured where there is no rule, or one that maps nothing."""
+    if not schema.synchronization_rules:
+        raise Misconfigured(
+            f"`synchronizationRules` in {name} is empty, so there is nothing to import;"
+            " save the schema of a job that has been set up."
+        )
+    for position, rule in enumerate(schema.synchronization_rules):
+        if not rule.object_mappings:
+            raise Misconfigured(
+                f"`synchronizationRules[{position}]` in {name} has no `objectMappings`,"
+                " so there is nothing to import; take that rule out, or save the schema"
+                " of a job that has been set up."
+            )

@@ -65,11 +65,29 @@ class Tenant(Value, frozen=True):
     connect_sync: ConnectSync | None = None
 
 
+class OAuth2(Value, frozen=True):
+    """Client credentials, for which a server gives bearer tokens."""
+
+    token_url: str
+    client_id: str
+    client_secret: SecretReference
+    scope: str | None = None
+
+
+class MutualTls(Value, frozen=True):
+    """`certificate` is a file, relative to the tree."""
+
+    certificate: str
+    key: SecretReference
+
+
 class Auth(Value, frozen=True):
     """How we prove ourselves to a target: exactly one is set."""
 
     bearer: SecretReference | None = None
     basic: BasicAuth | None = None
+    oauth2: OAuth2 | None = None
+    mtls: MutualTls | None = None
 
 
 class Profile(Value, frozen=True):

@@ -6,13 +6,6 @@ from decimal import ROUND_CEILING, Decimal
 
 from cloudforest.model.registration import Budget
 
-DEFAULT = Budget()
-
-
-def holds_from_first(budget: Budget) -> bool:
-    """Tell whether it limits the creations of a job's first cycle: by its own `max`."""
-    return budget.max != DEFAULT.max
-
 
 def limit(budget: Budget, managed: int) -> int:
     """Return `min(max, ceil(percent of max(managed, base)))`, exactly.

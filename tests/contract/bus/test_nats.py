@@ -386,7 +386,7 @@ async def test_a_stranger_is_refused(real_bus):
 async def test_a_leashed_child_dies_with_its_parent():
     code = (
         "import subprocess, sys, time\n"
-        "from cloudforest.base.leash import leashed\n"
+        "from cloudforest.base.processes.leash import leashed\n"
         "child = subprocess.Popen(leashed(['sleep', '60']))\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"

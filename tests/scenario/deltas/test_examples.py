@@ -54,11 +54,25 @@ def test_an_example_of_a_real_object_holds(lab: Lab) -> None:
     assert "canary" not in text
     assert "nickName" not in text
     assert "anna@contoso.com" not in text
+    assert "    telephoneNumber: " in text
     assert "now: " not in team
     checked = Installed(lab.tree)("validate", "--format", "json")
     assert checked.json["diagnostics"] == [], checked
     assert checked.code == 0
     assert len(list((lab.tree / "examples").iterdir())) == 3
+
+
+def test_a_misspelt_replacement_leaves_nothing_in(lab: Lab) -> None:
+    lab.declare(mapping=MAPPING)
+    lab.person("anna", mail="anna@contoso.com")
+    lab.cycle()
+    who = lab.guid(f"CN=anna,{lab.unit}")
+    ran = lab.service.installed(
+        "example", "add", lab.name, who, "--replace", "mial=somebody@example.com"
+    )
+    assert ran.code == 1, ran
+    assert 'reads "mial"' in ran.err
+    assert 'did you mean "mail"?' in ran.err
 
 
 def test_an_example_is_run_against_the_mapping_as_it_is_now(lab: Lab) -> None:

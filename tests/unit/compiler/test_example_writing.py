@@ -6,13 +6,15 @@ import pytest
 import typer
 from tests.unit.compiler.trees import compiled, registered
 
+from cloudforest.base.errors import Refused
+from cloudforest.compiler.examples.naming import spellings
 from cloudforest.compiler.examples.writing import (
     Names,
     Shown,
     example_text,
     subject_shown,
 )
-from cloudforest.front.cli.writing.examples import replacements
+from cloudforest.front.cli.writing.examples import replacements, require_read
 
 STAFF = """\
 kind: Mapping
@@ -79,6 +81,40 @@ def test_what_is_written_holds(tmp_path):
     assert "now:" not in text
     assert "title: Prof" in text
     assert compiled(tmp_path, more=STAFF, ada=text).diagnostics == ()
+
+
+def test_attributes_are_spelt_as_the_mapping_and_the_scope_spell_them(tmp_path):
+    more = STAFF.replace(
+        "nickName: {source", "locale: {template: '{{ Co }} title'}, nickName: {source"
+    )
+    text = written(tmp_path, more, employeetype=("staff",), co=("DE",))
+    lines = [each.split(":")[0].strip() for each in text.splitlines()]
+    assert {"givenName", "employeeType", "Co", "objectGUID"} <= {*lines}
+    assert not {"givenname", "employeetype", "co", "objectguid"} & {*lines}
+    assert compiled(tmp_path, more=more, ada=text).diagnostics == ()
+
+
+def test_the_anchor_is_replaced_by_either_name(tmp_path):
+    text = written(tmp_path, employeetype=("staff",), sourceanchor=(GUID[::-1],))
+    assert ANCHOR not in text
+    assert f"mS-DS-ConsistencyGuid: {GUID[::-1]}" in text.replace('"', "")
+    assert compiled(tmp_path, more=STAFF, ada=text).diagnostics == ()
+
+
+def test_a_name_that_nobody_reads_is_refused(tmp_path):
+    program = registered(tmp_path, more=STAFF).programs["staff"]
+    mapping = next(each for each in program.mappings if each.source == "user")
+    known = spellings(mapping, program.scope)
+    named = ("dn", "objectguid", "employeetype", "givenname", "info")
+    require_read(dict.fromkeys(named, ("x",)), known, "staff")
+    with pytest.raises(Refused, match=r'reads "giveName", .*you mean "givenName"\?'):
+        require_read({"giveName": ("x",)}, known, "staff")
+
+
+@pytest.mark.parametrize("pairs", [["dn="], ["dn=CN=a", "DN=CN=b"]])
+def test_an_object_has_one_dn(pairs):
+    with pytest.raises(typer.BadParameter, match="one dn"):
+        replacements(pairs)
 
 
 def test_a_filter_whose_attributes_stay_at_the_agent_leaves_the_scope_a_comment(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.compiler.trees import compiled
+from tests.unit.compiler.trees import CASES, compiled
 
 MAPPING = """\
 kind: Mapping
@@ -198,3 +198,11 @@ def test_what_is_drawn_anew_is_no_part_of_an_example(tmp_path):
     assert (only.id, "drawn anew" in only.message) == ("example-differs", True)
     assert only.place is not None
     assert ADA.splitlines()[-1] in (drawn + ADA).splitlines()[only.place.line - 1 :]
+
+
+def test_no_diagnostic_of_an_example_shows_a_sensitive_value(tmp_path):
+    case = (CASES / "example-differs.sensitive.yaml").read_text()
+    told = repr(compiled(tmp_path, case=case).diagnostics)
+    assert "sensitive" in told
+    assert "one-value" not in told
+    assert "another-value" not in told

@@ -158,14 +158,17 @@ attributeMappings: {{title: "[company]"}}
 
 
 ALL = "organizationalUnits: all"
-BERLIN = "organizationalUnits: ['ou=berlin, ou=People,DC=x']"
-PARIS = "organizationalUnits: ['OU=Paris,OU=People,DC=x']"
-PEOPLE = "organizationalUnits: ['OU=Other,DC=x', 'OU=People,DC=x']"
+BERLIN = "organizationalUnits: ['ou=berlin, ou=People,DC=fabrikam,DC=com']"
+PARIS = "organizationalUnits: ['OU=Paris,OU=People,DC=fabrikam,DC=com']"
+PEOPLE = (
+    "organizationalUnits: "
+    "['OU=Other,DC=fabrikam,DC=com', 'OU=People,DC=fabrikam,DC=com']"
+)
 SALES = "filters: {user: 'department eq \"Sales\"'}"
 STAFF = "filters: {user: 'employeeType eq \"staff\"'}"
 SUPPORT = "filters: {user: 'department eq \"Support\"'}"
-GROUP = "groups: ['CN=A,DC=x']"
-GROUPS = "groups: ['CN=A,DC=x', 'CN=B,DC=x']"
+GROUP = "groups: ['CN=A,DC=fabrikam,DC=com']"
+GROUPS = "groups: ['CN=A,DC=fabrikam,DC=com', 'CN=B,DC=fabrikam,DC=com']"
 
 
 @pytest.mark.parametrize(

@@ -37,14 +37,28 @@ def test_a_loop_of_links_ends(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "self.yaml").symlink_to("self.yaml")
     (tmp_path / "tree.yaml").write_text(VALID)
-    found = compile_tree(tmp_path).diagnostics
-    assert [each.id for each in found] == ["unreadable-file"]
+    (found,) = compile_tree(tmp_path).diagnostics
+    assert found.id == "unreadable-file"
+    assert "This is a link to itself; put a file here" in found.message
+
+
+def test_an_ending_in_capitals_is_read(tmp_path):
+    (tmp_path / "tree.YAML").write_text(VALID)
+    assert compile_tree(tmp_path).documents == 6
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
     text = VALID.replace("\n", "\r\n")
     (tmp_path / "tree.yaml").write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert compile_tree(tmp_path).diagnostics == ()
+
+
+@pytest.mark.parametrize("code", [0x00, 0x01, 0x0B, 0x1B, 0x7F, 0xFFFE])
+def test_a_character_that_yaml_can_not_hold_is_named(code, tmp_path):
+    (tmp_path / "a.yaml").write_text(f"kind: Scope\nname: d{chr(code)}\n")
+    (found,) = compile_tree(tmp_path).diagnostics
+    assert str(found).startswith("a.yaml:2:8: error: The character ")
+    assert f"U+{code:04X} can't be in YAML" in found.message
 
 
 def test_ten_thousand_levels_are_refused_at_once(tmp_path):
@@ -135,6 +149,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "tree.yaml")
     [found] = compile_tree(tmp_path).diagnostics
     assert found.id == "unreadable-file"
+    assert "This is not a regular file; put a file here" in found.message
 
 
 DOCUMENTS = [*CASES.glob("*.yaml"), *shipped("mappings").rglob("*.yaml")]

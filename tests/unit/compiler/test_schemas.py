@@ -42,7 +42,10 @@ ENTRY = {
     "whenNull": "keep",
     "sensitive": True,
 }
-PERSON = {"dn": "CN=Ada,OU=People,DC=x", "groups": ["CN=Staff,DC=x"]}
+PERSON = {
+    "dn": "CN=Ada,OU=People,DC=contoso,DC=com",
+    "groups": ["CN=Staff,DC=contoso,DC=com"],
+}
 TREE: list[dict[str, Any]] = [
     {
         "kind": "Tenant",
@@ -87,6 +90,25 @@ TREE: list[dict[str, Any]] = [
         "auth": {"basic": {"username": "cf", "password": SECRET}},
     },
     {
+        "kind": "Target",
+        "name": "erp",
+        "scim": "https://erp.example",
+        "auth": {
+            "oauth2": {
+                "tokenUrl": "https://login.example/token?tenant=contoso",
+                "clientId": "cf",
+                "clientSecret": SECRET,
+                "scope": "scim.read scim.write",
+            }
+        },
+    },
+    {
+        "kind": "Target",
+        "name": "shop",
+        "scim": "https://shop.example",
+        "auth": {"mtls": {"certificate": "cf.pem", "key": FILE}},
+    },
+    {
         "kind": "Forest",
         "name": "contoso",
         "domains": [
@@ -113,9 +135,12 @@ TREE: list[dict[str, Any]] = [
     {
         "kind": "Scope",
         "name": "staff",
-        "organizationalUnits": ["OU=People,DC=x", {"oneLevel": "OU=Staff,DC=x"}],
-        "except": ["OU=Old,OU=People,DC=x"],
-        "groups": ["CN=Staff,DC=x"],
+        "organizationalUnits": [
+            "OU=People,DC=contoso,DC=com",
+            {"oneLevel": "OU=Staff,DC=contoso,DC=com"},
+        ],
+        "except": ["OU=Old,OU=People,DC=contoso,DC=com"],
+        "groups": ["CN=Staff,DC=contoso,DC=com"],
         "nestedGroups": True,
         "filters": {"user": "title pr", "group": "cn pr", "contact": "mail pr"},
     },
@@ -207,7 +232,12 @@ def changes(value: Any) -> Iterator[Any]:
         case _:
             yield from ("on", "off", "remote", "delete", "starttls", "8h", "8m", "8d")
             yield from ("Always", "clear", "group", "Group", "cn eq null", "[sn]")
-            yield from ("https://other.example", "ldaps://other", "DC=y", "a@b.com")
+            yield from (
+                "https://other.example",
+                "ldaps://other",
+                "DC=contoso,DC=com",
+                "a@b.com",
+            )
             yield from ("new-hybrid-customer", "integer", f"{value}x")
 
 

@@ -14,6 +14,7 @@ from cloudforest.compiler.schema.check import check
 from cloudforest.compiler.schema.validators import KINDS, schema_of
 
 SECRET = "hunter2-not-real"
+FOREST = "{kind: Forest, name: x, domains: [{name: x.y, source: {activeDirectory: {"
 ODD = [None, "", "x", " ", "a\n", 0, -1, 1.5, 500.0, 1e30, True, [], [None], [[]], {}]
 ODD += [{"": None}, ["x", 1], {"env": None}, {"source": 1}, "[x", "\U0001f333"]
 
@@ -58,9 +59,26 @@ def test_no_value_anywhere_raises(kind, tmp_path):
         "{kind: Target, name: x, scim: embedded, auth: {bearer: {env: 'SECRET!'}}}",
         "{kind: Target, name: x, scim: embedded, auth: {basic: 'me:SECRET'}}",
         "{kind: Target, name: x, scim: 'https://me:SECRET@x.example'}",
+        "{kind: Target, name: x, scim: embedded, auth: {oauth2: SECRET}}",
+        "{kind: Target, name: x, auth: {oauth2: {clientSecret: SECRET}}}",
+        "{kind: Target, name: x, auth: {oauth2: {tokenUrl: 'https://x:SECRET@x'}}}",
+        "kind: Target\nname: x\nauth:\n  mtls:\n    key: |\n      x\n      SECRET\n",
+        "{kind: Target, name: x, scim: 'https://x.example/?access_token=SECRET'}",
+        "{kind: Target, name: x, scim: 'x.example/scim?sig=SECRET'}",
+        "{kind: Target, name: x, scim: 'https://x.example/scim?SECRET'}",
+        "{kind: Target, name: x, scim: 'https://x.example/#id=SECRET'}",
         "{kind: Target, name: x, scim: embedded, password: SECRET}",
         "{kind: Tenant, name: x, service: 'https://me:SECRET@x.example'}",
         "{kind: Tenant, name: x, service: {url: 'https://x', token: SECRET}}",
+        "{kind: Tenant, name: x, service: {url: 'https://x?token=SECRET'}}",
+        "{kind: Tenant, name: x, service: 'https://x?token=SECRET'}",
+        FOREST + "controllers: ['ldaps://x.y/?bindpw=SECRET']}}}]}",
+        FOREST + "controllers: [\n'ldaps://a'\n,\n'ldaps://x.y/?bindpw=SECRET']}}}]}",
+        "kind: Target\nname: x\npasword: SECRET\n",
+        "kind: Target\nname: x\npasswrd: SECRET\n",
+        "kind: Target\nname: x\nclientSecret: SECRET\n",
+        "kind: Target\nname: x\nADMIN_KEY: SECRET\n",
+        "kind: Target\nname: x\nheaders:\n  Authorization: SECRET: 1\n",
         "{kind: Tenant, name: x, mail: {server: 'smtp://me:SECRET@x', from: a@x}}",
         "{kind: Tenant, name: x, mail: {server: x, from: a@x, auth: SECRET}}",
         "{kind: Tenant, name: x, mail: {server: x, auth: {password: SECRET}}}",

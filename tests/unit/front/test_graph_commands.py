@@ -11,6 +11,7 @@ import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.front.cli.writing.graph import export_schema, import_schema
+from cloudforest.front.state import StateFolder
 
 UNIT = Path(__file__).parents[1]
 SCHEMA = UNIT / "graph" / "ad2aad.json"
@@ -57,6 +58,29 @@ def test_another_schema_may_be_the_base(tree, capsys):
     assert exported(capsys, "ids", base=other) != schema
 
 
+def test_the_tree_is_where_we_are_unless_a_state_says_another(
+    tree, capsys, monkeypatch
+):
+    elsewhere = tree / "graph"
+    StateFolder(tree / ".cloudforest").tree(elsewhere)
+    assert exported(capsys, "people")
+    monkeypatch.chdir(elsewhere)
+    state = StateFolder(elsewhere / "state")
+    state.tree(tree)
+    assert exported(capsys, "people", state=state.path)
+
+
+def test_a_state_in_its_tree_goes_with_it(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    assert StateFolder(old / ".cloudforest").tree(old) == old
+    shutil.copytree(old, new)
+    shutil.rmtree(old)
+    assert StateFolder(new / ".cloudforest").tree(None) == new
+    other = StateFolder(tmp_path / "state")
+    assert other.tree(new) == new
+    assert other.tree(None) == new
+
+
 @pytest.mark.usefixtures("tree")
 def test_a_job_without_schema_has_one_made(capsys):
     made = exported(capsys, "people")
@@ -67,6 +91,27 @@ def test_without_a_folder_the_documents_are_printed(capsys):
     assert import_schema(SCHEMA, target="cloud") == 0
     assert "\nname: ad2aad\n" in (text := capsys.readouterr().out)
     assert "\ntarget: cloud\n" in text
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        (None, "`synchronizationRules` in .* is empty"),
+        ([], "`synchronizationRules` in .* is empty"),
+        ([None], r"synchronizationRules\[0\]"),
+        ([{}], r"`synchronizationRules\[0\]` in .* has no `objectMappings`"),
+        ([{"objectMappings": []}], r"`synchronizationRules\[0\]` in .* take that"),
+        (
+            [{"objectMappings": [{"sourceObjectName": "site"}]}],
+            "Nothing in .* objects of site are not read",
+        ),
+    ],
+)
+def test_a_schema_that_makes_no_document_is_an_error(tmp_path, rules, said):
+    file = tmp_path / "schema.json"
+    file.write_text(json.dumps({"synchronizationRules": rules}))
+    with pytest.raises((Misconfigured, Refused), match=said):
+        import_schema(file)
 
 
 def test_what_is_not_there_is_told(tree):

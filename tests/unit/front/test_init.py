@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import typer
 
-from cloudforest.base.errors import Refused
+from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.compiler.compile import compile_tree
+from cloudforest.compiler.schema.bundle import bundled
 from cloudforest.compiler.schema.validators import schema_of
 from cloudforest.front.cli.writing.init import _scenario, init, scenarios
+from cloudforest.front.cli.writing.schemas import schema
 
 SCENARIOS = schema_of("tenant")["properties"]["scenario"]["enum"]
 
@@ -23,10 +27,32 @@ def test_a_starter_tree_validates_at_once(scenario, tmp_path):
     assert (tmp_path / "tree" / ".gitignore").exists()
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_each_document_names_the_schema_that_lies_beside_it(scenario, tmp_path):
+    """To yaml-language-server, a document's own first line counts, no other's."""
+    init(tmp_path, scenario=scenario)
+    for file in tmp_path.glob("*.yaml"):
+        for document in file.read_text().split("\n---\n"):
+            first, _, _ = document.partition("\n")
+            assert first == "# yaml-language-server: $schema=tree.schema.json"
+    assert json.loads((tmp_path / "tree.schema.json").read_text()) == bundled()
+
+
 def test_there_is_no_starter_tree_for_anything_else():
     assert scenarios() == sorted(SCENARIOS)
     with pytest.raises(typer.BadParameter, match="existing-hybrid-pilot"):
         _scenario("nope")
+
+
+def test_there_is_no_schema_for_anything_else():
+    with pytest.raises(typer.BadParameter, match='did you mean "Scope"'):
+        schema("Scoep")
+
+
+def test_where_no_folder_can_be_it_says_why_in_words(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(Misconfigured, match=r"\(Not a directory\); name another"):
+        init(tmp_path / "file" / "tree", scenario="new-hybrid-customer")
 
 
 def test_a_starter_tree_has_examples_that_would_fail(tmp_path):

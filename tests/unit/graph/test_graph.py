@@ -15,9 +15,8 @@ from tests.unit.graph.schemas import MATCH, schemas
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.graph.documents import Origin, documents
-from cloudforest.graph.reading.fitting import NoEquivalentError
 from cloudforest.graph.reading.rules import read
-from cloudforest.graph.reading.scopes import filter_text_of
+from cloudforest.graph.reading.scopes import NoFilterError, filter_text_of
 from cloudforest.graph.schema import Clause, Filter, Group, Operand, parsed, typed
 from cloudforest.graph.writing.rules import Exported, put
 from cloudforest.graph.writing.skeleton import skeleton
@@ -90,6 +89,29 @@ def test_cloud_syncs_own_schema_is_documents_that_are_reviewed():
     assert exported(AD2AAD, imported(AD2AAD)).schema == AD2AAD
 
 
+def test_a_scope_that_is_wider_says_so_itself_with_every_reason():
+    schema = copy.deepcopy(AD2AAD)
+    (clauses, *_) = schema["synchronizationRules"][0]["objectMappings"][0]["scope"][
+        "groups"
+    ]
+    for operator, name in (("ISMEMBEROF", "memberOf"), ("&", "flags")):
+        operand = {"values": ["x"]}
+        clauses["clauses"].append(
+            {
+                "sourceOperandName": name,
+                "operatorName": operator,
+                "targetOperand": operand,
+            }
+        )
+    scope, mapping, *_ = imported(schema).split("---\n")[1:]
+    assert "kind: Scope" in scope
+    assert "# THE SCOPE IS WIDER THAN IN GRAPH for user objects:\n" in scope
+    assert "# - memberOf ISMEMBEROF has no equivalent: " in scope
+    assert "# - flags & has no equivalent: " in scope
+    assert "user:" not in scope
+    assert "WIDER" not in mapping
+
+
 def test_an_edit_changes_what_it_says_and_nothing_else():
     text = imported(AD2AAD)
     title = "  title: {source: '[title]', whenNull: keep}"
@@ -100,7 +122,7 @@ def test_an_edit_changes_what_it_says_and_nothing_else():
         f"{user_name}, matchingPriority: 2}}\n": "",
         "{constant: Member}": f"{{constant: en}}\n{title}",
         "'[department]', ": "'[department]', flowType: ObjectAddOnly, ",
-        "OU=Groups,DC=corp": "OU=Teams,DC=corp",
+        "OU=Groups,DC=contoso": "OU=Teams,DC=contoso",
         "deprovision: {outOfScope: keep, deleted: keep}": "",
     }
     text = text.replace('"[', "'[").replace(']"', "]'")
@@ -112,8 +134,8 @@ def test_an_edit_changes_what_it_says_and_nothing_else():
     expected = copy.deepcopy(AD2AAD)
     (rule,) = expected["synchronizationRules"]
     rule["containerFilter"]["includedContainers"] = [
-        "OU=People,DC=corp,DC=contoso,DC=com",
-        "OU=Teams,DC=corp,DC=contoso,DC=com",
+        "OU=People,DC=contoso,DC=com",
+        "OU=Teams,DC=contoso,DC=com",
     ]
     found = result.schema["synchronizationRules"][0]
     made = found["containerFilter"]["includedContainers"]
@@ -331,7 +353,7 @@ def test_a_filter_that_validation_refuses_is_a_comment(name, operator, value, re
         target_operand=Operand(values=(value,)),
     )
     scope = Filter(groups=(Group(clauses=(clause,)),))
-    with pytest.raises(NoEquivalentError, match=reason):
+    with pytest.raises(NoFilterError, match=reason):
         filter_text_of(scope)
 
 

@@ -91,7 +91,7 @@ def test_it_is_read(text, expected):
         ("Trim()", 0, "takes 1 argument, and 0"),
         ("Trim([mail], 1)", 0, "takes 1 argument, and 2"),
         ("Guid(1)", 0, "takes no arguments, and 1"),
-        ("Trim(Xyz9([mail]))", 5, "no function Xyz9.$"),
+        ("Trim(Xyz9([mail]))", 5, "Xyz9. `cloudforest expression functions` lists"),
         ("Mid([mail])", 0, "takes 2 to 3"),
         ("Join([mail])", 0, "at least 2"),
         ("Left( , 1)", 6, "left empty"),

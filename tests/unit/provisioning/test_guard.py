@@ -54,26 +54,8 @@ async def test_as_many_disables_as_allowed_are_written(world: World):
     assert (await world.cycle()).counts.enable == 1
 
 
-async def test_a_limit_of_creations_that_is_written_holds_from_the_first_cycle(
-    world: World,
-):
-    """Its share of what is managed says nothing yet: `max` alone counts."""
-    for number in range(5):
-        world.person(number)
-    world.guard = {"creates": Budget(max=5, percent=0, base=0)}
-    found = await impact(world.run(), digest="d")
-    assert (found.counts.create, found.counts.staged) == (5, 0)
-    world.guard = {"creates": Budget(max=4)}
-    blocked = await world.cycle()
-    assert (blocked.state, blocked.counts.create, blocked.counts.staged) == (
-        "blocked",
-        0,
-        5,
-    )
-
-
 async def test_only_a_first_cycle_creates_without_a_limit(world: World):
-    world.guard = {"creates": Budget(percent=4, base=50)}
+    world.guard = {"creates": FEW}
     for number in range(5):
         world.person(number)
     assert (await world.cycle()).state == "succeeded"
@@ -84,6 +66,16 @@ async def test_only_a_first_cycle_creates_without_a_limit(world: World):
     cycle = await world.cycle()
 
     assert (cycle.state, cycle.counts.create, cycle.counts.staged) == ("blocked", 0, 3)
+
+
+async def test_a_job_that_is_to_create_nobody_does_not_in_its_first_cycle(world: World):
+    world.guard = {"creates": Budget(max=0, percent=100, base=50, window=86400)}
+    world.person(1)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.create, cycle.counts.staged) == ("blocked", 0, 1)
+    assert world.of("User") == {}
 
 
 async def test_emptying_groups_and_removing_members_are_counted_apart(world: World):

@@ -325,7 +325,7 @@ async def test_a_plan_names_the_stages_that_wait(world: World):
 
 
 async def test_creates_of_a_first_cycle_are_no_burden_for_the_next(world: World):
-    world.guard = {"creates": Budget(percent=4, base=50)}
+    world.guard = {"creates": TWO}
     await _people(world, 9)
     world.person(10)
     come(world, world.objects[guid(10)])

@@ -15,9 +15,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from cloudforest.base.cancellation import cancellable
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.nkey import NKey
+from cloudforest.base.processes.cancellation import cancellable
 from cloudforest.model.identity import BusAccess
 
 CONNECT_SECONDS = 5.0

@@ -14,11 +14,11 @@ import structlog
 
 from cloudforest.adapters.bus.config import write_config
 from cloudforest.adapters.bus.credentials import BusAuthority, Endpoint
-from cloudforest.base.child import end
 from cloudforest.base.clock import Clock, system_clock
 from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
 from cloudforest.base.files import private_folder, write_private
-from cloudforest.base.leash import leashed
+from cloudforest.base.processes.child import end
+from cloudforest.base.processes.leash import leashed
 
 START_SECONDS = 30.0
 _LISTENING = "Listening for client connections on "

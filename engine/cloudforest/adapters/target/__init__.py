@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from cloudforest.adapters.target.credential import BasicCredential
+from cloudforest.adapters.target.proof.certificate import ClientCertificate
+from cloudforest.adapters.target.proof.credential import BasicCredential, Credential
+from cloudforest.adapters.target.proof.endpoint import ClientCredentials
+from cloudforest.adapters.target.proof.tokens import Tokens
 from cloudforest.adapters.target.scim import ScimTarget
 
-__all__ = ["BasicCredential", "ScimTarget"]
+__all__ = [
+    "BasicCredential",
+    "ClientCertificate",
+    "ClientCredentials",
+    "Credential",
+    "ScimTarget",
+    "Tokens",
+]

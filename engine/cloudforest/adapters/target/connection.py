@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -19,7 +18,6 @@ from cloudforest.adapters.target.answers import (
     read_document,
     same_place,
 )
-from cloudforest.adapters.target.credential import Credential, authorization
 from cloudforest.adapters.target.pace import (
     ATTEMPTS,
     DEFAULT_WAIT,
@@ -31,8 +29,16 @@ from cloudforest.adapters.target.pace import (
     backoff,
     retry_after,
 )
+from cloudforest.adapters.target.proof.certificate import ClientCertificate
+from cloudforest.adapters.target.proof.credential import (
+    Credential,
+    authorization,
+    renewable,
+    tls_of,
+)
+from cloudforest.adapters.target.silence import spoken
 from cloudforest.base.clock import Sleep
-from cloudforest.base.errors import Misconfigured, TargetUnavailable
+from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.registration import Target
 
 USER_AGENT = "cloudforest"
@@ -59,31 +65,6 @@ def _asked_to_wait(status: int, header: str | None) -> float | None:
     return None
 
 
-@contextmanager
-def _spoken(place: str, timeout: float) -> Iterator[None]:
-    """Say in our words why there is no answer."""
-    try:
-        yield
-    except aiohttp.InvalidURL as error:
-        raise Misconfigured(
-            f"{place} has an URL that can't be used; write for example"
-            " https://scim.example.com/v2."
-        ) from error
-    except aiohttp.ClientConnectorCertificateError as error:
-        raise TargetUnavailable(
-            f"{place} shows a certificate that is not trusted; install its authority"
-            " on this machine."
-        ) from error
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise Unanswered("can't be reached", reached=False) from error
-    except TimeoutError as error:
-        reason = f"did not answer within {timeout:g} s"
-        raise Unanswered(reason, reached=True) from error
-    except aiohttp.ClientError as error:
-        reason = "closed the connection without an answer"
-        raise Unanswered(reason, reached=True) from error
-
-
 class Connection:
     """Sends requests to a target; `sent` is called as each of them leaves."""
 
@@ -101,7 +82,8 @@ class Connection:
         self.place = f"The target {target.name} ({base_url})"
         self.name = target.name
         self._base = base_url.rstrip("/")
-        self._headers = {**_HEADERS, **authorization(credential)}
+        self._credential = credential
+        self._tls = tls_of(credential)
         self._sent = sent
         self._sleep = sleep
         self._pace = Pace(profile.requests_per_second, sleep=sleep, monotonic=monotonic)
@@ -152,19 +134,16 @@ class Connection:
         async with self._slots:
             await self._pace.turn()
             self._breaker.check()
-            self._sent()
-            with _spoken(self.place, self._timeout):
+            shows = isinstance(self._credential, ClientCertificate)
+            with spoken(self.place, self._timeout, target=self.name, shows=shows):
                 return await self._exchange(request)
 
     async def _exchange(self, request: Request) -> tuple[Answer, float | None]:
-        data = None if request.body is None else msgspec.json.encode(request.body)
-        async with self._open().request(
-            request.method,
-            self._base + request.target,
-            data=data,
-            allow_redirects=False,
-        ) as response:
-            body = await response.read()
+        proof = await authorization(self._credential)
+        response, body = await self._carry(request, proof)
+        if response.status in _UNKNOWN and renewable(self._credential, proof):
+            proof = await authorization(self._credential)
+            response, body = await self._carry(request, proof)
         status = response.status
         answer = Answer(status, read_document(body))
         let_in(answer, self.place, self.name, over=_UNKNOWN)
@@ -174,11 +153,25 @@ class Connection:
             raise Unanswered(f"answered {status}", reached=True, status=status)
         return answer, wait
 
+    async def _carry(
+        self, request: Request, proof: dict[str, str]
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        self._sent()
+        data = None if request.body is None else msgspec.json.encode(request.body)
+        async with self._open().request(
+            request.method,
+            self._base + request.target,
+            data=data,
+            headers=proof,
+            allow_redirects=False,
+        ) as response:
+            return response, await response.read()
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._concurrency),
-                headers=self._headers,
+                connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls),
+                headers=_HEADERS,
                 timeout=aiohttp.ClientTimeout(
                     total=self._timeout, sock_connect=self._timeout
                 ),

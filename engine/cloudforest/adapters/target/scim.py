@@ -14,10 +14,10 @@ from cloudforest.adapters.target.answers import (
     judge,
 )
 from cloudforest.adapters.target.connection import Connection
-from cloudforest.adapters.target.credential import Credential
 from cloudforest.adapters.target.lists import equality, has_value
 from cloudforest.adapters.target.members import member_patches, member_values
 from cloudforest.adapters.target.pace import Monotonic
+from cloudforest.adapters.target.proof.credential import Credential
 from cloudforest.adapters.target.service import Service
 from cloudforest.base.clock import Sleep
 from cloudforest.base.errors import CloudforestError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from cloudforest.compiler.tree import Tree
 from cloudforest.model.program import AttributeProgram
 from cloudforest.program.expressions.evaluate import NOWHERE, Setting
 from cloudforest.program.faults import MappingFault, ObjectIgnored
+from cloudforest.program.resource.scim import writable_names
 
 
 def examples_hold(tree: Tree) -> Iterator[Complaint]:
@@ -90,7 +92,7 @@ def _left_out(example: Document, out: tuple[str, ...]) -> Iterator[Complaint]:
     wanted = example.content["out"]
     if any(each == wanted or each.startswith(f"{wanted}: ") for each in out):
         return
-    found = f"leaves it out by {out[0]}" if out else "takes it in"
+    found = f"leaves it out by {out[-1]}" if out else "takes it in"
     message = (
         f'The example expects that "{wanted}" keeps this object out, and the scope '
         f'"{example.content["scope"]}" {found}; correct one of the two.'
@@ -122,18 +124,34 @@ def _compared(
         )
         where = ("resource", expected.pop(path))
         yield Complaint("example-differs", message, example, where, at_key=True)
+    hidden = {rule.target for rule in program.rules if rule.sensitive}
+    unexpected = found.keys() - expected.keys()
+    meant = {closest(path, unexpected) for path in expected if path not in found}
     for path, key in expected.items():
-        yield from _line(example, key, found.get(path), set(found) - set(expected))
-    for path in sorted(found.keys() - expected.keys()):
+        for each in _line(example, key, found.get(path), unexpected):
+            yield _without_values(each, key) if path in hidden else each
+    for path in sorted(unexpected - meant):
+        line = path if path in hidden else f"{path}: {written(found[path])}"
         message = (
-            f"The mapping also writes `{path}: {written(found[path])}`; "
+            f"The mapping also writes `{line}`; "
             "add that to the resource, or correct the mapping."
         )
         yield Complaint("example-differs", message, example, ("resource",), at_key=True)
 
 
+def _without_values(complaint: Complaint, key: str) -> Complaint:
+    """Return it without the line that holds a sensitive value, and without the two."""
+    message = complaint.message
+    if not complaint.at_key:
+        message = (
+            f'The example expects another value in "{key}" than the mapping writes; '
+            "the attribute is sensitive, so neither is shown."
+        )
+    return replace(complaint, message=message, hidden=True)
+
+
 def _line(
-    example: Document, key: str, found: Any, unexpected: set[str]
+    example: Document, key: str, found: Any, unexpected: Collection[str]
 ) -> Iterator[Complaint]:
     expected = example.content["resource"][key]
     if _comparable(expected) == _comparable(found):
@@ -141,7 +159,7 @@ def _line(
     where = ("resource", key)
     if found is None:
         near = closest(canonical(key), unexpected)
-        hint = f'did you mean "{near}"?' if near else "the source has no value."
+        hint = f'did you mean "{near}"?' if near else _why_nothing(key)
         message = f'The mapping writes nothing to "{key}"; {hint}'
         yield Complaint("example-differs", message, example, where, at_key=True)
     else:
@@ -150,6 +168,12 @@ def _line(
             f"writes {written(found)}."
         )
         yield Complaint("example-differs", message, example, where)
+
+
+def _why_nothing(key: str) -> str:
+    name = canonical(key)
+    near = None if name in writable_names() else closest(name, writable_names())
+    return f'did you mean "{near}"?' if near else "the source has no value."
 
 
 def _comparable(value: Any) -> Any:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cloudforest.base.yaml_text import block, scalar
+from cloudforest.compiler.examples.naming import spellings
 from cloudforest.compiler.examples.outcome import kept_out, resource_of, tells_time
 from cloudforest.compiler.examples.subject import Subject
 from cloudforest.model.program import AttributeProgram, ScopeProgram
@@ -16,6 +17,8 @@ from cloudforest.program.expressions.evaluate import Setting
 
 DN = "dn"
 MEMBER = "member"
+COMPUTED = "sourceanchor"
+"""What mappings read; in the example stands the attribute that it is made of."""
 HEAD = (
     "# Made of a real object by `cloudforest example add`: look whether it may be\n"
     "# shared, and replace what identifies a person. `cloudforest validate` runs it.\n"
@@ -43,7 +46,8 @@ def subject_shown(
 
     A name without values takes the attribute away. Sensitive values are left out.
     """
-    held = dict(_attributes(shown)) | dict(replaced)
+    held = dict(_attributes(shown))
+    held |= {ANCHOR if name == COMPUTED else name: replaced[name] for name in replaced}
     (dn,) = held.pop(DN, ()) or (shown.imported["dn"],)
     return Subject(
         setting=Setting(now=shown.at),
@@ -99,7 +103,7 @@ def example_text(
     lines: Iterable[str] = (
         *block(head),
         *(_unseen(names.scope, out[-1]) for _ in out[:1]),
-        *block({"object": _object(subject)}),
+        *block({"object": _object(subject, spellings(mapping, scope))}),
         *block({"resource": resource_of(mapping, subject)}),
     )
     return HEAD + "".join(f"{line}\n" for line in lines)
@@ -112,12 +116,12 @@ def _unseen(scope: str, clause: str) -> str:
     )
 
 
-def _object(subject: Subject) -> dict[str, Any]:
+def _object(subject: Subject, spelt: Mapping[str, str]) -> dict[str, Any]:
     written: dict[str, Any] = {"dn": subject.dn}
     if subject.groups:
         written["groups"] = subject.groups
     attributes = {
-        name: values[0] if len(values) == 1 else values
+        spelt.get(name, name): values[0] if len(values) == 1 else values
         for name, values in sorted(subject.attributes.items())
     }
     return written | {"attributes": attributes}

@@ -135,25 +135,26 @@ class Composer:
         content: dict[str, Any] = {}
         while not isinstance(event := next(self.events), MappingEndEvent):
             key = self._key(event, path)
-            if key in content:
-                self._duplicate(key, path, event)
-                self._node(next(self.events), (*path, key, -1))
+            if key is None or key in content:
+                if key is not None:
+                    self._duplicate(key, path, event)
+                self._node(next(self.events), (*path, key or "", -1))
                 continue
             self.keys[*path, key] = _span(event)
             content[key] = self._node(next(self.events), (*path, key))
         return content
 
-    def _key(self, event: Event, path: DocumentPath) -> str:
-        self._refuse_decorations(event)
+    def _key(self, event: Event, path: DocumentPath) -> str | None:
         if isinstance(event, ScalarEvent):
+            self._refuse_decorations(event)
             return str(event.value)
-        self._node(event, path)
+        self._node(event, (*path, "", -1))
         self._complain(
             "yaml-syntax",
             "A key is a single word or text, not a list or a block; put it in quotes.",
             event.start_mark,
         )
-        return ""
+        return None
 
     def _duplicate(self, key: str, path: DocumentPath, event: Event) -> None:
         first = self.keys[*path, key].line

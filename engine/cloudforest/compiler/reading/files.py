@@ -58,7 +58,7 @@ def _files(folder: Path, reading: Reading) -> Iterator[Path]:
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in [*folders, *sorted(names)]:
             path = Path(parent, name)
-            is_document = name in names and path.suffix in SUFFIXES
+            is_document = name in names and path.suffix.lower() in SUFFIXES
             if name.startswith(".") or not (is_document or name in folders):
                 continue
             if not _leaves(path, folder, reading) and is_document:
@@ -103,13 +103,16 @@ def read_file(path: Path, name: str, reading: Reading) -> None:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             # A pipe would be waited for until somebody writes to it.
-            raise OSError(errno.EINVAL, "it is not a regular file")  # noqa: TRY301
+            reading.miss(_unusable_file(name, "is not a regular file"))
+            return
         if status.st_size > LARGEST:
             reading.miss(_too_large(name, status.st_size))
             return
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reading.miss(_unreadable_file(name, error))
+        loops = isinstance(error, OSError) and error.errno == errno.ELOOP
+        found = _unusable_file(name, "is a link to itself") if loops else None
+        reading.miss(found or _unreadable_file(name, error))
         return
     documents, diagnostics, complete = parse(name, text)
     reading.documents.extend(documents)
@@ -123,6 +126,11 @@ def _too_large(name: str, size: int) -> Diagnostic:
         "divide it, or move it out of the tree if it is data."
     )
     return Diagnostic("too-large", message, Place(name, 1, 1))
+
+
+def _unusable_file(name: str, why: str) -> Diagnostic:
+    message = f"This {why}; put a file here, or move it out of the tree."
+    return Diagnostic("unreadable-file", message, Place(name, 1, 1))
 
 
 def _unreadable_file(name: str, error: OSError | UnicodeDecodeError) -> Diagnostic:

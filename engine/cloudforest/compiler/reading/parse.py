@@ -78,6 +78,9 @@ def _syntax(file: str, text: str, error: MarkedYAMLError) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
     line = excerpt(text, mark.index) if mark else None
+    if "'\\t'" in str(error.problem):
+        message = "A tab can't indent or begin a value in YAML; use spaces."
+        return Diagnostic("yaml-syntax", message, place, excerpt=line)
     problem = " ".join(str(error.problem or error.context).split())
     return Diagnostic(
         "yaml-syntax",
@@ -92,6 +95,6 @@ def _unreadable_character(file: str, text: str, error: ReaderError) -> Diagnosti
     before = text[: error.position]
     return Diagnostic(
         "yaml-syntax",
-        f"The character U+{ord(str(error.character)):04X} can't be in YAML; remove it.",
+        f"The character U+{error.character:04X} can't be in YAML; remove it.",
         Place(file, before.count("\n") + 1, len(before) - before.rfind("\n")),
     )

@@ -6,14 +6,20 @@ from collections.abc import Iterator
 
 from cloudforest.base.diagnostics import Severity
 from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.rules.references import unresolved
 from cloudforest.compiler.tree import Tree
 from cloudforest.program.scoping.dn import domain_of
 
 
 def domains_are_served(tree: Tree) -> Iterator[Complaint]:
-    """Every domain has an agent to read it and a job that needs it."""
+    """Every domain has an agent to read it and a job that needs it.
+
+    A job or agent whose domain is misspelt may be the one.
+    """
     if not tree.whole:
         return
+    vain = unresolved(tree)
+    may_need = {("Job", "domain"), ("Job", "Scope")} & vain
     read = {
         each.lower() for agent in tree.of("Agent") for each in agent.content["domains"]
     }
@@ -21,13 +27,13 @@ def domains_are_served(tree: Tree) -> Iterator[Complaint]:
     for forest in tree.of("Forest"):
         for index, domain in enumerate(forest.content["domains"]):
             name, path = domain["name"].lower(), ("domains", index, "name")
-            if name not in read:
+            if name not in read and ("Agent", "domain") not in vain:
                 message = (
                     f'No agent reads the domain "{name}"; '
                     "add it to the `domains` of an Agent."
                 )
                 yield Complaint("domain-without-agent", message, forest, path)
-            if name not in needed:
+            if name not in needed and not may_need:
                 message = (
                     f'No job is for the domain "{name}"; add a Job, or remove it here.'
                 )
@@ -85,7 +91,7 @@ def mappings_match(tree: Tree) -> Iterator[Complaint]:
 def nothing_is_unused(tree: Tree) -> Iterator[Complaint]:
     if not tree.whole:
         return
-    jobs = tree.of("Job")
+    jobs, vain = tree.of("Job"), {kind for _, kind in unresolved(tree)}
     scopes = {job.content["scope"] for job in jobs}
     mappings = {name for job in jobs for name in job.content["mappings"]}
     parents = {each.content.get("extends") for each in tree.of("Mapping")}
@@ -93,7 +99,7 @@ def nothing_is_unused(tree: Tree) -> Iterator[Complaint]:
         ("unused-scope", "Scope", scopes),
         ("unused-mapping", "Mapping", mappings | parents),
     ):
-        for each in tree.of(kind):
+        for each in tree.of(kind) if kind not in vain else ():
             if each.name not in used:
                 message = (
                     f'No job uses the {kind.lower()} "{each.name}"; '

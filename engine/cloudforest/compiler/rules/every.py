@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from cloudforest.compiler.document import Complaint
+from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.examples.objects import objects_can_be_read
 from cloudforest.compiler.rules.coverage import (
     domains_are_served,
     jobs_map_each_type_once,
@@ -14,6 +16,7 @@ from cloudforest.compiler.rules.coverage import (
 from cloudforest.compiler.rules.flow import (
     default_domain_is_known,
     flows_fit,
+    passwords_are_nowhere_written,
     unique_values_are_chosen_once,
 )
 from cloudforest.compiler.rules.formerly import former_names_are_free
@@ -23,6 +26,11 @@ from cloudforest.compiler.rules.language import (
 )
 from cloudforest.compiler.rules.mail import mail_is_encrypted, somebody_is_told
 from cloudforest.compiler.rules.meaning.connect_sync import one_tool_syncs_an_object
+from cloudforest.compiler.rules.meaning.domains import (
+    places_are_named_once,
+    scopes_are_in_domains,
+)
+from cloudforest.compiler.rules.meaning.encryption import credentials_are_private
 from cloudforest.compiler.rules.meaning.filters import (
     filters_can_be_true,
     filters_say_what_can_be,
@@ -42,13 +50,13 @@ from cloudforest.compiler.rules.names import (
 )
 from cloudforest.compiler.rules.references import jobs_have_a_target, references_resolve
 from cloudforest.compiler.rules.values import (
-    credentials_are_private,
     defaults_fit,
     extensions_are_readable,
     intervals_are_long_enough,
     mappings_fit_extensions,
     tls_is_verified,
 )
+from cloudforest.compiler.sugar import without_sugar
 from cloudforest.compiler.tree import Tree
 
 Rule = Callable[[Tree], Iterable[Complaint]]
@@ -72,11 +80,14 @@ RULES: tuple[Rule, ...] = (
     somebody_is_told,
     scopes_are_readable,
     mappings_are_readable,
+    objects_can_be_read,
     defaults_fit,
     targets_are_known,
     targets_do_not_overlap,
     types_fit,
     scopes_are_within_reach,
+    scopes_are_in_domains,
+    places_are_named_once,
     filters_can_be_true,
     filters_say_what_can_be,
     jobs_do_not_meet,
@@ -84,12 +95,46 @@ RULES: tuple[Rule, ...] = (
     extensions_are_readable,
     mappings_fit_extensions,
     flows_fit,
+    passwords_are_nowhere_written,
     unique_values_are_chosen_once,
     default_domain_is_known,
 )
+
+
+OF_PARTS: tuple[Rule, ...] = (
+    names_are_unique,
+    domains_are_in_one_forest,
+    references_resolve,
+    intervals_are_long_enough,
+    tls_is_verified,
+    credentials_are_private,
+    scopes_are_readable,
+    mappings_are_readable,
+    objects_can_be_read,
+    passwords_are_nowhere_written,
+    defaults_fit,
+    targets_are_known,
+    targets_do_not_overlap,
+    types_fit,
+    scopes_are_in_domains,
+    places_are_named_once,
+    filters_can_be_true,
+    filters_say_what_can_be,
+    extensions_are_readable,
+)
+"""Those that hold of what is written, whatever else there may be."""
 
 
 def broken_rules(tree: Tree) -> Iterator[Complaint]:
     """Yield what the rules have to say about the documents of the right shape."""
     for rule in RULES:
         yield from rule(tree)
+
+
+def broken_in_parts(tree: Tree, parts: list[Document]) -> Iterator[Complaint]:
+    """Yield what can be said of the sound parts of documents that have mistakes."""
+    written = tuple(map(without_sugar, parts))
+    both = replace(tree, documents=(*tree.documents, *written))
+    places = {id(each.places) for each in written}
+    for rule in OF_PARTS if parts else ():
+        yield from (each for each in rule(both) if id(each.document.places) in places)

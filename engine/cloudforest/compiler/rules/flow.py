@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.resolve import ALWAYS_SENSITIVE
+from cloudforest.compiler.sugar import canonical
 from cloudforest.compiler.tree import Tree
 from cloudforest.model.program import Expression
 from cloudforest.program.attribute.fitting import (
@@ -21,6 +23,8 @@ from cloudforest.program.expressions.facts import (
     impure_functions,
     uses,
 )
+from cloudforest.program.expressions.reads import attributes_of
+from cloudforest.program.expressions.template import parse_template
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.resource import parse_path
 
@@ -140,3 +144,34 @@ def default_domain_is_known(tree: Tree) -> Iterator[Complaint]:
             yield Complaint(
                 "missing-default-domain", message, mapping, place, offset=offset
             )
+
+
+def passwords_are_nowhere_written(tree: Tree) -> Iterator[Complaint]:
+    """Refuse a password that is the same for everybody, and stands in the document."""
+    for mapping in tree.of("Mapping"):
+        for target, entry in mapping.content.get("attributeMappings", {}).items():
+            if canonical(target) not in ALWAYS_SENSITIVE or not entry:
+                continue
+            for key in filter(entry.get, ("source", "constant", "template")):
+                if key == "constant" or _is_constant(key, entry[key]):
+                    yield _plain_text(mapping, target, key)
+            if entry.get("defaultValue") is not None:
+                yield _plain_text(mapping, target, "defaultValue")
+
+
+def _is_constant(key: str, text: str) -> bool:
+    """Tell whether an expression or template gives the same for every object."""
+    try:
+        parsed = parse_template(text) if key == "template" else parse_expression(text)
+    except SyntaxFault:
+        return False
+    return not attributes_of(parsed) and not impure_functions(parsed)
+
+
+def _plain_text(mapping: Document, target: str, key: str) -> Complaint:
+    message = (
+        f'`{key}` of "{target}" is a password in plain text, the same for everybody; '
+        "draw one for each with RandomString, and change this one wherever it was used."
+    )
+    path = ("attributeMappings", target, key)
+    return Complaint("plain-text-secret", message, mapping, path, hidden=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cloudforest.base.diagnostics import Severity
 from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.rules.values import LOOPBACK
+from cloudforest.compiler.rules.meaning.encryption import LOOPBACK
 from cloudforest.compiler.tree import Tree
 
 

@@ -24,14 +24,22 @@ def references_resolve(tree: Tree) -> Iterator[Complaint]:
     """Complain of unknown names; not when what may declare them was not read."""
     if not tree.complete:
         return
-    known = {kind: _known(tree, kind) for kind in REFERRED}
-    unknown = (each for each in _references(tree) if each[3] not in known[each[2]])
-    for told, (document, path, kind, name) in enumerate(unknown):
-        next_step = (
-            hint(name, known[kind]) if told < HINTS else "correct it, or declare it."
-        )
+    for told, (document, path, kind, name) in enumerate(_unknown(tree)):
+        next_step = "correct it, or declare it."
+        if told < HINTS:
+            next_step = hint(name, _known(tree, kind))
         message = f'There is no {kind} "{name}" in this tree; {next_step}'
         yield Complaint("unknown-reference", message, document, path)
+
+
+def unresolved(tree: Tree) -> set[tuple[str, str]]:
+    """Return which kinds refer to which in vain: what they mean may be any of them."""
+    return {(document.kind, kind) for document, _, kind, _ in _unknown(tree)}
+
+
+def _unknown(tree: Tree) -> Iterator[Reference]:
+    known = {kind: _known(tree, kind) for kind in REFERRED}
+    return (each for each in _references(tree) if each[3] not in known[each[2]])
 
 
 def _references_of_jobs(tree: Tree) -> Iterator[Reference]:

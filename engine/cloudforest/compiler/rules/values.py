@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from cloudforest.base.diagnostics import Severity
 from cloudforest.compiler.document import Complaint, Document
@@ -18,7 +17,6 @@ from cloudforest.program.resource import parse_path
 
 LEAST_INTERVAL = 30
 UNMATCHABLE = frozenset({"binary", "dateTime", "reference"})
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def intervals_are_long_enough(tree: Tree) -> Iterator[Complaint]:
@@ -30,18 +28,6 @@ def intervals_are_long_enough(tree: Tree) -> Iterator[Complaint]:
                 f"need {LEAST_INTERVAL} s between cycles; write 30s or more."
             )
             yield Complaint("interval-too-short", message, job, ("interval",))
-
-
-def credentials_are_private(tree: Tree) -> Iterator[Complaint]:
-    """Refuse plain HTTP, except where nobody else listens: on this machine."""
-    for target in tree.of("Target"):
-        url = urlsplit(target.content["scim"])
-        if url.scheme == "http" and url.hostname not in LOOPBACK:
-            message = (
-                f'The target "{target.content["scim"]}" is not encrypted: anybody on '
-                "the network can read the credential and the people; write https://."
-            )
-            yield Complaint("plain-http", message, target, ("scim",))
 
 
 def tls_is_verified(tree: Tree) -> Iterator[Complaint]:

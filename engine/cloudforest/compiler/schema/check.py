@@ -6,9 +6,10 @@ from itertools import islice
 
 from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.schema.explain import explain
+from cloudforest.compiler.schema.mending import renamed, without
 from cloudforest.compiler.schema.validators import KINDS, validator_of
 from cloudforest.compiler.schema.wording import opening, shown
-from cloudforest.compiler.suggest import closest, hint
+from cloudforest.compiler.suggest import hint
 
 SORTS = {"wrong-type", "plain-text-secret"}
 MOST = 100
@@ -16,7 +17,10 @@ MOST = 100
 
 
 def check(document: Document) -> list[Complaint]:
-    """Return what is wrong with the shape of a document, each mistake once."""
+    """Return what is wrong with the shape of a document, each mistake once.
+
+    What is missing or wrong beside a misspelt key is what would be if it were right.
+    """
     if "kind" not in document.content:
         message = 'The key "kind" is missing; '
         return [Complaint("missing-key", message + hint("", KINDS), document)]
@@ -24,7 +28,39 @@ def check(document: Document) -> list[Complaint]:
     if kind not in KINDS:
         message = f"{opening(shown(kind))} is not a kind; {hint(str(kind), KINDS)}"
         return [Complaint("unknown-kind", message, document, ("kind",))]
-    errors = validator_of(kind).iter_errors(document.content)
+    told = _told(document)
+    misspelt = _misspelt(told)
+    if not misspelt:
+        return told
+    return misspelt + check(renamed(document, misspelt))
+
+
+def as_meant(document: Document) -> Document:
+    """Return a document with the keys that its misspelt ones stand for."""
+    while document.kind in KINDS and (misspelt := _misspelt(_told(document))):
+        document = renamed(document, misspelt)
+    return document
+
+
+def sound_part(document: Document) -> Document | None:
+    """Return a document without what is wrong; None if that is a part it needs."""
+    document = as_meant(document)
+    if document.kind not in KINDS:
+        return None
+    while told := _told(document):
+        if not all(each.path for each in told):
+            return None
+        document = without(document, told)
+    return document
+
+
+def _misspelt(told: list[Complaint]) -> list[Complaint]:
+    more = any(each.id == "more-mistakes" for each in told)
+    return [] if more else [each for each in told if each.meant is not None]
+
+
+def _told(document: Document) -> list[Complaint]:
+    errors = validator_of(document.content["kind"]).iter_errors(document.content)
     found = (each for error in errors for each in explain(document, error))
     told = list(islice(found, MOST))
     return _reduced(told) + [_more(document) for _ in islice(found, 1)]
@@ -47,15 +83,7 @@ def _reduced(complaints: list[Complaint]) -> list[Complaint]:
 
 
 def _follows(complaint: Complaint, others: list[Complaint]) -> bool:
-    """Tell whether a key is only missing because it was misspelt, or has no block."""
-    if complaint.id not in {"missing-key", "choose-one"}:
-        return False
-    if any(each.id in SORTS and each.path == complaint.path for each in others):
-        return True
-    unknown = [
-        str(each.path[-1])
-        for each in others
-        if each.id == "unknown-key" and each.path[:-1] == complaint.path
-    ]
-    quoted = complaint.message.split('"')[1::2]
-    return any(closest(each, quoted) is not None for each in unknown)
+    """Tell whether a key is only missing because there is no block for it."""
+    return complaint.id in {"missing-key", "choose-one"} and any(
+        each.id in SORTS and each.path == complaint.path for each in others
+    )

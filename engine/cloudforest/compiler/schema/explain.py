@@ -38,15 +38,21 @@ def _block(path: DocumentPath, document: Document) -> str:
 
 def _additional(document: Document, path: DocumentPath, error: Any) -> Explanation:
     known = set(error.schema["properties"])
+    free = known - set(error.instance)
     for key in sorted(set(error.instance) - known):
-        found = closest(key, known - set(error.instance)) or closest(key, known)
+        meant = closest(key, free)
+        found = meant or closest(key, known)
         next_step = (
             f'did you mean "{found}"?'
             if found
             else f"known here: {listed(sorted(known), most=20)}."
         )
         message = f'The key "{key}" is unknown in {_block(path, document)}; {next_step}'
-        yield Complaint("unknown-key", message, document, (*path, key), at_key=True)
+        where = (*path, key)
+        yield Complaint(
+            "unknown-key", message, document, where, at_key=True, meant=meant
+        )
+        free -= {meant}
 
 
 def _required(document: Document, path: DocumentPath, error: Any) -> Explanation:
@@ -89,10 +95,22 @@ def _plain_text(document: Document, path: DocumentPath) -> Complaint:
         f"{opening(named(path))} holds a secret in plain text; "
         "write {env: NAME} or {file: PATH}, and change the secret if this was shared."
     )
-    return Complaint("plain-text-secret", message, document, path)
+    return Complaint("plain-text-secret", message, document, path, hidden=True)
+
+
+def _in_url(document: Document, path: DocumentPath) -> Complaint:
+    message = (
+        f"{opening(named(path))} is a URL that holds a secret; take it out, refer to "
+        "it by {env: NAME} or {file: PATH} where credentials belong, and change the "
+        "secret if this was shared."
+    )
+    return Complaint("plain-text-secret", message, document, path, hidden=True)
 
 
 def _value(document: Document, path: DocumentPath, error: Any) -> Explanation:
+    if is_url_with_secret(error.instance):
+        yield _in_url(document, path)
+        return
     value = error.validator_value
     choices = value if isinstance(value, list) else [value]
     found = closest(str(error.instance), [str(each) for each in choices])
@@ -103,7 +121,7 @@ def _value(document: Document, path: DocumentPath, error: Any) -> Explanation:
 
 def _format(document: Document, path: DocumentPath, error: Any) -> Explanation:
     if is_url_with_secret(error.instance):
-        yield _plain_text(document, path)
+        yield _in_url(document, path)
         return
     hidden = error.schema.get("writeOnly")
     value = "this value" if hidden else shown(error.instance)
@@ -114,9 +132,23 @@ def _format(document: Document, path: DocumentPath, error: Any) -> Explanation:
     yield Complaint("wrong-format", message, document, path)
 
 
+def _is_required(document: Document, path: DocumentPath) -> bool:
+    """Tell whether the schema needs the key at a path; a list or block in it may go."""
+    node: Any = schema_of(document.kind)
+    for part in path[:-1]:
+        known = node.get("properties", {})
+        other = node.get("items" if isinstance(part, int) else "additionalProperties")
+        node = known.get(part, other)
+        if not isinstance(node, dict):
+            return False
+    return path[-1] in node.get("required", ())
+
+
 def _empty(document: Document, path: DocumentPath, error: Any) -> Explanation:
     del error
-    message = f"{opening(named(path))} is empty; add an entry or remove the key."
+    needed = _is_required(document, path)
+    next_step = "add an entry" if needed else "add an entry or remove the key"
+    message = f"{opening(named(path))} is empty; {next_step}."
     yield Complaint("empty-list", message, document, path)
 
 

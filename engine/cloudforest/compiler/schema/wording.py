@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from cloudforest.base.diagnostics import DocumentPath
@@ -27,6 +28,12 @@ SORTS: dict[type, str] = {
     dict: TYPES["object"],
     list: TYPES["array"],
 }
+_SECRET_IN_URL = re.compile(
+    r"""://.*@
+    | [?&\#;][^\s=]*(auth|code|cred|key|pass|pw|secret|sig|token)[^\s=]*=""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+_QUERY = re.compile(r"(://[^?#]*)[?#].*|[?#]\S*=.*", re.DOTALL)
 
 
 def kind_of(value: Any) -> str:
@@ -35,14 +42,19 @@ def kind_of(value: Any) -> str:
 
 
 def is_url_with_secret(value: Any) -> bool:
-    """Tell whether this looks like `https://user:password@host`."""
-    return isinstance(value, str) and "://" in value and "@" in value
+    """Tell whether this looks like `https://user:password@host` or `…?token=…`."""
+    return isinstance(value, str) and _SECRET_IN_URL.search(value) is not None
 
 
 def shown(value: Any) -> str:
-    """Return a value that somebody wrote, or its sort if it may hold a secret."""
+    """Return a value that somebody wrote, or its sort if it may hold a secret.
+
+    What follows a URL's address is never shown: any parameter may be a key.
+    """
     if isinstance(value, dict | list) or is_url_with_secret(value):
         return kind_of(value)
+    if isinstance(value, str):
+        value = _QUERY.sub(r"\1?…", value)
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f'{text[:LONGEST]}…"'
 

@@ -65,3 +65,8 @@ def named_state(arguments: Sequence[str]) -> Path | None:
 
 def state_folder(state: Path | None, tree: Path = Path()) -> StateFolder:
     return StateFolder((state or tree / ".cloudforest").absolute())
+
+
+def tree_folder(state: Path | None) -> Path:
+    """Return the tree of a command that names none: the state's, or where we are."""
+    return Path.cwd() if state is None else state_folder(state).tree(None)

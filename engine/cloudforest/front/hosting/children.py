@@ -21,8 +21,8 @@ from cloudforest.agent.bindings import (
     load_bindings,
 )
 from cloudforest.agent.state import AgentFolder, agent_folder
-from cloudforest.base.child import end
-from cloudforest.base.leash import leashed
+from cloudforest.base.processes.child import end
+from cloudforest.base.processes.leash import leashed
 from cloudforest.front.hosting.environment import environment_for
 from cloudforest.front.hosting.logs import LOG, keep_small
 from cloudforest.front.state import StateFolder

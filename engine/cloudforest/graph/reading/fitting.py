@@ -67,7 +67,9 @@ def require_expression(
             )
         case ("text", words):
             raise NoEquivalentError(f"{path} is true or false, and {words} is a text")
-        case _:
+        case (_, words):
+            raise NoEquivalentError(f"{path} can't hold what {words} is")
+        case None:
             _require_lasting(expression, entry)
 
 

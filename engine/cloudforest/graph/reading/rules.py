@@ -13,8 +13,19 @@ from typing import Any
 
 from cloudforest.graph.reading.entries import entry_of
 from cloudforest.graph.reading.fitting import NoEquivalentError
-from cloudforest.graph.reading.scopes import filter_text_of, unreadable, where
-from cloudforest.graph.schema import AttributeMapping, ObjectMapping, Rule, Schema
+from cloudforest.graph.reading.scopes import (
+    NoFilterError,
+    filter_text_of,
+    unreadable,
+    where,
+)
+from cloudforest.graph.schema import (
+    AttributeMapping,
+    Filter,
+    ObjectMapping,
+    Rule,
+    Schema,
+)
 from cloudforest.program.attribute.fitting import unmatchable
 from cloudforest.program.resource import parse_path
 
@@ -25,7 +36,10 @@ _RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 @dataclass(frozen=True)
 class ReadMapping:
-    """`entries`: SCIM path to the entry and its position in Graph's list."""
+    """`entries`: SCIM path to the entry and its position in Graph's list.
+
+    `wider`: why there is no filter, although Graph has one.
+    """
 
     position: int
     name: str
@@ -34,6 +48,7 @@ class ReadMapping:
     entries: dict[str, tuple[int, dict[str, Any]]]
     filter: str | None
     keeps: bool
+    wider: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -126,16 +141,30 @@ def _mapping(position: int, mapping: ObjectMapping, name: str) -> ReadMapping:
         raise NoEquivalentError("nothing that it maps has an equivalent")
     if not any("matchingPriority" in entry for _, entry in entries.values()):
         raise NoEquivalentError("nothing is matched by, so it would duplicate people")
+    text, wider = _filter(mapping.scope, notes)
     return ReadMapping(
         position=position,
         name=name,
         kind=(mapping.source_object_name or "").lower(),
         target=_resource(mapping),
         entries=entries,
-        filter=_filter(mapping, notes),
+        filter=text,
         keeps="delete" not in flows(mapping.flow_types),
+        wider=wider,
         notes=tuple(notes.said),
     )
+
+
+def _filter(scope: Filter | None, notes: _Notes) -> tuple[str | None, tuple[str, ...]]:
+    """Return the filter, and if there should be one and can't, why."""
+    if scope is not None and scope.input_filter_groups:
+        notes.say("inputFilterGroups", "a filter here always deprovisions who leaves")
+    if scope is not None and scope.category_filter_groups:
+        notes.say("categoryFilterGroups", "it is experimental, and has no equivalent")
+    try:
+        return filter_text_of(scope), ()
+    except NoFilterError as error:
+        return None, error.reasons
 
 
 def _entries(
@@ -164,16 +193,3 @@ def _note_what_is_left_out(
     why = unmatchable(parse_path(path))
     if why and (mapping.matching_priority or 0) > 0:
         notes.say(f"{path} matchingPriority", f"it {why}, so nothing is found by it")
-
-
-def _filter(mapping: ObjectMapping, notes: _Notes) -> str | None:
-    scope = mapping.scope
-    if scope is not None and scope.input_filter_groups:
-        notes.say("inputFilterGroups", "a filter here always deprovisions who leaves")
-    if scope is not None and scope.category_filter_groups:
-        notes.say("categoryFilterGroups", "it is experimental, and has no equivalent")
-    try:
-        return filter_text_of(scope)
-    except NoEquivalentError as error:
-        notes.say("THE SCOPE IS WIDER THAN IN GRAPH", str(error))
-        return None

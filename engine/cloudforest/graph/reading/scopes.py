@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cloudforest.graph.reading.fitting import NoEquivalentError, require_readable
@@ -11,9 +11,17 @@ from cloudforest.program.expressions.reads import filter_attributes
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 from cloudforest.program.scoping.filter_text import filter_text
-from cloudforest.program.scoping.graph_filter import GraphClause, filter_of
+from cloudforest.program.scoping.graph_filter import GraphClause, Group, filter_of
 from cloudforest.program.scoping.mistakes import mistakes
 from cloudforest.program.scoping.scim_filter import parse_filter
+
+
+class NoFilterError(Exception):
+    """A filter of Graph's has no equivalent here; each of the reasons without a dot."""
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
 
 
 def names(written: Iterable[str] | None) -> list[str]:
@@ -51,20 +59,35 @@ def unreadable(rule: Rule) -> Iterator[str]:
 
 
 def filter_text_of(scope: Filter | None) -> str | None:
-    """Return the filter of an object mapping, or None; raises NoEquivalentError."""
+    """Return the filter of an object mapping, or None; raises NoFilterError."""
     written = (scope.groups if scope else None) or ()
+    groups = [tuple(map(_clause, each.clauses or ())) for each in written]
+    tried: list[Sequence[Group]] = [[(one,)] for each in groups for one in each]
+    reasons = filter(None, map(_obstacle, [*tried, groups]))
+    if every := tuple(dict.fromkeys(reasons)):
+        raise NoFilterError(every)
+    return _text(groups)
+
+
+def _obstacle(groups: Sequence[Group]) -> str | None:
     try:
-        tree = filter_of([tuple(map(_clause, one.clauses or ())) for one in written])
-        if tree is None:
-            return None
-        text = filter_text(tree)
-        parsed = parse_filter(text)
-        wrong = next(mistakes(text), None)
+        _text(groups)
     except SyntaxFault as fault:
-        raise NoEquivalentError(fault.message.rstrip(".")) from fault
+        return fault.message.rstrip(".")
+    except NoEquivalentError as error:
+        return str(error)
+    return None
+
+
+def _text(groups: Sequence[Group]) -> str | None:
+    tree = filter_of(groups)
+    if tree is None:
+        return None
+    text = filter_text(tree)
+    wrong = next(mistakes(text), None)
     if wrong is not None:
         raise NoEquivalentError(wrong.message.rstrip("."))
-    require_readable(filter_attributes(parsed))
+    require_readable(filter_attributes(parse_filter(text)))
     return text
 
 

@@ -22,10 +22,21 @@ SINGLE = TEXTS | frozenset(
         *(f"extensionattribute{number}" for number in range(1, 16)),
         "accountexpires",
         "admincount",
+        "admindescription",
+        "badpasswordtime",
+        "badpwdcount",
+        "codepage",
         "countrycode",
         "distinguishedname",
         "employeeid",
         "grouptype",
+        "iscriticalsystemobject",
+        "lastlogoff",
+        "lastlogon",
+        "lastlogontimestamp",
+        "lockouttime",
+        "logoncount",
+        "ms-ds-consistencyguid",
         "msexchhidefromaddresslists",
         "objectguid",
         "objectsid",
@@ -59,3 +70,14 @@ REFERENCES = frozenset(
     """.split()  # noqa: SIM905 - as above
 )
 """Of other objects, which agents name by their objectGUID and not by their DN."""
+
+NAMELESS = (TEXTS | {"description"}) - REFERENCES
+"""Texts that name no other object, of one value or several."""
+
+BINARY = frozenset(
+    """
+    jpegphoto logonhours ntsecuritydescriptor photo thumbnaillogo thumbnailphoto
+    usercertificate usersmimecertificate
+    """.split()  # noqa: SIM905 - as above
+)
+"""Bytes that are no text to anybody; of one value or several."""

@@ -6,7 +6,13 @@ from typing import Any, Literal
 
 from cloudforest.model.program import Attribute, Call, Expression, FlowType, Literally
 from cloudforest.program.attribute.conversion import converted
-from cloudforest.program.attribute.directory import SEVERAL, TEXTS
+from cloudforest.program.attribute.directory import (
+    BINARY,
+    NAMELESS,
+    REFERENCES,
+    SEVERAL,
+    TEXTS,
+)
 from cloudforest.program.faults import ValueFault
 from cloudforest.program.resource.path import Path
 from cloudforest.program.resource.scim import BOOLEAN_PARTS, target_attribute
@@ -19,21 +25,51 @@ ONCE = frozenset[FlowType]({"ObjectAddOnly", "ValueAddOnly", "AttributeAddOnly"}
 OF_MEMBERS: tuple[FlowType, ...] = ("Always", "MultiValueAddOnly")
 """Those of group members, of whom each comes and goes for itself."""
 
-Clash = tuple[Literal["several", "text"], str]
-"""What is given where one value, or true or false, is taken; and what gives it."""
+PASSING = frozenset({"CRef", "IgnoreFlowIfNullOrEmpty", "Item"})
+"""Functions that give a value of their first argument as it is."""
+FOR_BYTES = frozenset({"photos", "x509Certificates"})
+
+Clash = tuple[Literal["several", "text", "no reference", "reference", "binary"], str]
+"""What is given where one value, true or false, another object, a text or a text is
+taken; and what gives it."""
 
 
 def clash(path: Path, expression: Expression, resource: str) -> Clash | None:
     """Return how an expression can't fit a path of a resource type, if that is sure."""
     attribute = target_attribute(path, resource)
-    if attribute is None:
+    if attribute is None or attribute.read_only:
         return None
     several = _several(expression)
     if several is not None and not (attribute.many and path.sub is None):
         return "several", several
     boolean = attribute.boolean or path.sub in BOOLEAN_PARTS
     text = _text(expression) if boolean else None
-    return None if text is None else ("text", text)
+    return _misread(path, expression) if text is None else ("text", text)
+
+
+def _misread(path: Path, expression: Expression) -> Clash | None:
+    """Return what names an object where a text is taken, bytes, or the reverse."""
+    passed = _passed(expression)
+    name = passed.lower() if passed else ""
+    if path.is_manager or path.attribute == "members":
+        whole = path.sub in {None, "value"}
+        return ("no reference", f"[{passed}]") if whole and name in NAMELESS else None
+    if name in REFERENCES:
+        return "reference", f"[{passed}]"
+    if name in BINARY and path.attribute not in FOR_BYTES:
+        return "binary", f"[{passed}]"
+    return None
+
+
+def _passed(expression: Expression) -> str | None:
+    """Return the attribute whose values the whole gives as they are."""
+    match expression:
+        case Attribute(name=name):
+            return name
+        case Call(function=function, arguments=(inner, *_)) if function in PASSING:
+            return _passed(inner) if inner is not None else None
+        case _:
+            return None
 
 
 def is_reference(path: Path) -> bool:

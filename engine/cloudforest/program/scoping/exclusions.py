@@ -14,6 +14,8 @@ _SERVICE_ACCOUNTS = frozenset(
         "msds-managedserviceaccount",
     }
 )
+CLASSES = _SERVICE_ACCOUNTS | {"computer"}
+"""What is left out for its objectClass, in lower case."""
 _INTERDOMAIN_TRUST = 0x800
 _MACHINE = 0x1000 | 0x2000
 """Workstation and server trust accounts (MS-ADTS 2.2.16)."""

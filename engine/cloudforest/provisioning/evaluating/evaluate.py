@@ -101,6 +101,13 @@ def _waiting(evaluation: Evaluation) -> tuple[Tripped, ...]:
     )
 
 
+async def _creates_freely(run: Run) -> bool:
+    """Tell whether it is a first cycle, of a job that is not to create nobody."""
+    budget = run.job.guard.get("creates")
+    never = budget is not None and budget.max == 0
+    return not never and not await run.store.has_finished(run.job.name, run.job.target)
+
+
 async def evaluate(run: Run) -> Evaluated:
     """Fill the outbox with what this cycle is to write; write nothing to the target."""
     now = run.clock()
@@ -111,7 +118,7 @@ async def evaluate(run: Run) -> Evaluated:
         now=now,
         digest=settled_digest(run),
         standing=await standing(run),
-        first=not await run.store.has_finished(run.job.name, run.job.target),
+        creates_freely=await _creates_freely(run),
     )
     try:
         trips = await _evaluate(evaluation)

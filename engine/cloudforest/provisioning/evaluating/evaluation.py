@@ -26,8 +26,8 @@ class Evaluation:
     `digest`: see `settled_digest`. `tally` is what each budget has to bear, `waiting`
     what of it is staged already and counts in its window; `staged` are the effects that
     wait, by stage. `requests` is how many writes the export would send, `log` what is
-    still to be stored. `first`: no cycle of the job to this target has ended well, and
-    creates are not counted.
+    still to be stored. `creates_freely`: no cycle of the job to this target has ended
+    well, and its budget of creates does not say that nobody is ever to be created.
     """
 
     run: Run
@@ -36,7 +36,7 @@ class Evaluation:
     now: datetime
     digest: str
     standing: Standing = field(default_factory=Standing)
-    first: bool = False
+    creates_freely: bool = False
     tally: Counter[str] = field(default_factory=Counter)
     waiting: Counter[str] = field(default_factory=Counter)
     staged: Counter[str] = field(default_factory=Counter)

@@ -8,7 +8,6 @@ from dataclasses import replace as altered
 from msgspec.structs import replace
 
 from cloudforest.model.provisioning import Effect, EvaluatedRows, SourceRow
-from cloudforest.program.guard import holds_from_first
 from cloudforest.provisioning.evaluating.deciding import (
     decide,
     decide_references,
@@ -104,15 +103,11 @@ def _add(
 def _decide(
     evaluation: Evaluation, item: Item, match: Match, ends: Ends
 ) -> Effect | None:
-    """Return the object's write as it stands.
-
-    A first cycle may create freely, unless the documents say how many it may.
-    """
+    """Return the object's write as it stands. A first cycle may create freely."""
     effect = with_references(item, decide(item, match, evaluation.now), ends)
     if effect is None or effect.state != "pending":
         return effect
-    budget = evaluation.run.job.guard.get("creates")
-    if evaluation.first and not (budget and holds_from_first(budget)):
+    if evaluation.creates_freely:
         free = tuple(each for each in effect.guards if each != "creates")
         effect = replace(effect, guards=free)
     return evaluation.standing.of(effect, item.prior)

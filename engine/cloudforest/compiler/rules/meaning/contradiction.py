@@ -7,15 +7,28 @@ contradiction only where the directory allows one value.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.attribute.directory import SINGLE
+from cloudforest.program.scoping import exclusions
 from cloudforest.program.scoping.predicate import Attributes, compile_filter
 
 MOST_CLAUSES = 256
+_WORDS = {
+    "eq": "be",
+    "co": "contain",
+    "sw": "start with",
+    "ew": "end with",
+    "gt": "be above",
+    "ge": "be at least",
+    "lt": "be below",
+    "le": "be at most",
+    "has": "have",
+    "pr": "be",
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,15 @@ class Literal:
         return "" if isinstance(self.leaf, Present) else str(self.leaf.value)
 
     @property
+    def is_excluded(self) -> bool:
+        return self.operator == "eq" and self.value.lower() in exclusions.CLASSES
+
+    @property
+    def said(self) -> str:
+        """What it says of an attribute, as a verb."""
+        return f'{"" if self.holds else "not "}{_WORDS[self.operator]} "{self.value}"'
+
+    @property
     def operator(self) -> str:
         return "pr" if isinstance(self.leaf, Present) else self.leaf.operator
 
@@ -42,11 +64,24 @@ Clause = tuple[Literal, ...]
 
 def contradiction(tree: Filter) -> str | None:
     """Return why a filter is never true, or None if it may be, or is too large."""
-    clauses = _clauses(tree, holds=True)
-    if clauses is None:
-        return None
-    reasons = [_reason(each) for each in clauses]
+    return _of_all(tree, _reason)
+
+
+def exclusion(tree: Filter) -> str | None:
+    """Return why whoever passes a filter is out of every scope all the same."""
+    return _of_all(tree, lambda clause: _reason(clause) or _excluded(clause))
+
+
+def _of_all(tree: Filter, judge: Callable[[Clause], str | None]) -> str | None:
+    reasons = [judge(each) for each in _clauses(tree, holds=True) or ()]
     return None if None in reasons or not reasons else reasons[0]
+
+
+def _excluded(clause: Clause) -> str | None:
+    for each in clause:
+        if each.holds and each.leaf.attribute == "objectclass" and each.is_excluded:
+            return f'objectClass "{each.value}" is left out of every scope'
+    return None
 
 
 def _clauses(tree: Filter, *, holds: bool) -> list[Clause] | None:
@@ -124,10 +159,8 @@ def _of_single(name: str, wanted: list[Literal], refused: list[Literal]) -> str 
     attributes = {name: (exact.value,)}
     for each in (*wanted, *refused):
         if not each.agrees(attributes):
-            word = "" if each.holds else "not "
             return (
-                f'{name} has one value, which can\'t be "{exact.value}" and '
-                f'{word}{each.operator} "{each.value}"'
+                f"{name} has one value, which can't both {exact.said} and {each.said}"
             )
     return None
 
@@ -135,10 +168,7 @@ def _of_single(name: str, wanted: list[Literal], refused: list[Literal]) -> str 
 def _disjoint(name: str, wanted: Iterable[Literal]) -> Iterator[str]:
     for one, other in itertools.permutations(wanted, 2):
         if _exclude(one, other):
-            yield (
-                f'{name} has one value, which can\'t be {one.operator} "{one.value}" '
-                f'and {other.operator} "{other.value}"'
-            )
+            yield f"{name} has one value, which can't both {one.said} and {other.said}"
 
 
 def _exclude(one: Literal, other: Literal) -> bool:

@@ -13,6 +13,29 @@ from cloudforest.program.expressions.expression import parse_expression
 from cloudforest.program.faults import SyntaxFault, ValueFault
 from cloudforest.program.resource.path import Path, parse_path
 
+_SENTENCES = {
+    "several": (
+        '"{path}" takes one value, and {words} has several, in no order; choose one'
+        " with Item, or put them together with Join."
+    ),
+    "text": (
+        '"{path}" is true or false, and {words} is a text; compare it with = or Switch,'
+        " or take another attribute."
+    ),
+    "no reference": (
+        '"{path}" names another resource, and {words} is a text that names none; take'
+        " an attribute that holds distinguished names, such as manager or member."
+    ),
+    "reference": (
+        '"{path}" is a text, and {words} names another object, of which an agent says'
+        " the objectGUID alone; take an attribute of the object itself."
+    ),
+    "binary": (
+        '"{path}" is a text, and {words} holds bytes; map it to photos or'
+        " x509Certificates, or take another attribute."
+    ),
+}
+
 
 def types_fit(tree: Tree) -> Iterator[Complaint]:
     for mapping in tree.of("Mapping"):
@@ -54,22 +77,12 @@ def _of_constant(path: Path, constant: Any) -> tuple[str, str] | None:
 
 
 def _of_source(path: Path, source: str, resource: str) -> tuple[str, str] | None:
-    match clash(path, parse_expression(source), resource):
-        case ("several", words):
-            message = (
-                f'"{path}" takes one value, and {_as_written(words, source)} has '
-                "several, in no order; choose one with Item, or put them together with "
-                "Join."
-            )
-            return "source", message
-        case ("text", words):
-            message = (
-                f'"{path}" is true or false, and {_as_written(words, source)} is a '
-                "text; compare it with = or Switch, or take another attribute."
-            )
-            return "source", message
-        case _:
-            return None
+    found = clash(path, parse_expression(source), resource)
+    if found is None:
+        return None
+    kind, words = found
+    sentence = _SENTENCES[kind].format(path=path, words=_as_written(words, source))
+    return "source", sentence
 
 
 def _as_written(words: str, source: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,15 +12,18 @@ import typer
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused
+from cloudforest.compiler.examples.naming import spellings
 from cloudforest.compiler.examples.writing import (
+    DN,
     Names,
     Shown,
     example_text,
     subject_shown,
 )
+from cloudforest.compiler.suggest import hint
 from cloudforest.front import terminal
 from cloudforest.front.cli.jobs.jobs import JobName
-from cloudforest.front.cli.options import State, state_folder
+from cloudforest.front.cli.options import State, state_folder, tree_folder
 from cloudforest.front.cli.understanding.explaining import Subject, lookup
 from cloudforest.front.cli.writing.files import write_new
 from cloudforest.front.hosting.connection import connect
@@ -40,8 +43,8 @@ def add(
         typer.Option(
             "--replace",
             metavar="NAME=VALUE",
-            help="Write this value of an attribute, or of `dn`; again for several, "
-            "NAME= for none.",
+            help="Write this value of an attribute that the mapping or the scope "
+            "reads, or of `dn`; again for several, NAME= for none.",
         ),
     ] = None,
     name: Annotated[
@@ -57,7 +60,7 @@ def add(
     replaced = replacements(replace or ())
     folder = state_folder(state)
     called, text = asyncio.run(_made(folder, job, subject, name, replaced))
-    file = out or folder.tree(None) / "examples" / f"{called}.yaml"
+    file = out or tree_folder(state) / "examples" / f"{called}.yaml"
     write_new(file, text)
     terminal.done(
         f"{file} holds values of a real object: look at them before they are shared."
@@ -74,7 +77,18 @@ def replacements(pairs: Sequence[str]) -> Replaced:
             raise typer.BadParameter(f"{pair} is not NAME=VALUE.")
         held = replaced.get(name.lower(), ())
         replaced[name.lower()] = (*held, value) if value else held
+    if len(replaced.get(DN, ("",))) != 1:
+        raise typer.BadParameter("An object has one dn; write one --replace dn=….")
     return replaced
+
+
+def require_read(replaced: Replaced, known: Mapping[str, str], job: str) -> None:
+    """Refuse a name that nobody reads: a misspelt one would leave the value in."""
+    for name in replaced.keys() - known.keys():
+        raise Refused(
+            f'Neither the mapping nor the scope of the job {job} reads "{name}", so'
+            f" there is nothing to replace; {hint(name, known.values())}"
+        )
 
 
 async def _made(
@@ -104,6 +118,7 @@ async def _written(
     if mapping is None:
         raise Refused(f"The job {job} maps no {kind}, so there is nothing to test.")
     names = Names(name or f"{job}-{shown.guid[:8]}", registered.scope)
+    require_read(replaced, spellings(mapping, program.scope), job)
     made = subject_shown(shown, program.scope, replaced)
     try:
         return names.example, example_text(made, mapping, program.scope, names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +15,11 @@ from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.compiler.suggest import hint
 from cloudforest.front import terminal
 from cloudforest.front.cli.documents import compiled_tree
-from cloudforest.front.cli.options import State, state_folder
+from cloudforest.front.cli.options import State, tree_folder
 from cloudforest.front.cli.writing.files import write_new
 from cloudforest.graph.documents import Origin, documents
-from cloudforest.graph.reading.rules import read
-from cloudforest.graph.schema import parsed, typed
+from cloudforest.graph.reading.rules import ReadRule, read
+from cloudforest.graph.schema import parsed, require_rules, typed
 from cloudforest.graph.writing.rules import put
 from cloudforest.graph.writing.skeleton import skeleton
 
@@ -53,9 +54,12 @@ def import_schema(
     """Turn a Graph synchronizationSchema into Scope, Mapping and Job documents."""
     data = _read(file)
     schema = typed(parsed(data, str(file)))
+    require_rules(schema, str(file))
     called = _name(name or file.name.removesuffix(SUFFIX).removesuffix(".json"))
     origin = Origin(f"{called}{SUFFIX}", domain, target)
-    text = documents(schema, read(schema, called), origin)
+    rules = read(schema, called)
+    _require_documents(rules, file)
+    text = documents(schema, rules, origin)
     if out is None:
         sys.stdout.write(text)
         return 0
@@ -63,6 +67,15 @@ def import_schema(
     write_new(out / origin.file, data.decode("utf-8-sig"))
     terminal.done(f"{out / called}.yaml is made of {file}, which is kept beside it.")
     return 0
+
+
+def _require_documents(rules: Sequence[ReadRule], file: Path) -> None:
+    if not any(each.mappings for each in rules):
+        reasons = "; ".join(note for each in rules for note in each.notes)
+        raise Refused(
+            f"Nothing in {file} can be imported ({reasons}); write the documents by"
+            " hand, beginning with `cloudforest init`."
+        )
 
 
 def _read(file: Path) -> bytes:
@@ -97,7 +110,7 @@ def export_schema(
     ] = None,
 ) -> int:
     """Write a job's scope and mappings as a Graph synchronizationSchema."""
-    tree = state_folder(state).tree(None)
+    tree = tree_folder(state)
     _, registration = compiled_tree(tree)
     found = registration.job(job)
     if found is None:

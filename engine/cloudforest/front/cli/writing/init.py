@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +10,12 @@ from typing import Annotated
 import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
+from cloudforest.compiler.schema.bundle import bundled
 from cloudforest.compiler.shipped import shipped
 from cloudforest.front import terminal
 
+SCHEMA = "tree.schema.json"
+"""What the first line of each document names, for editors."""
 DEFAULT = "new-hybrid-customer"
 
 
@@ -46,14 +50,26 @@ def init(
     _require_empty(folder)
     try:
         shutil.copytree(shipped("starters") / scenario, folder, dirs_exist_ok=True)
+        (folder / SCHEMA).write_text(_schema(), encoding="utf-8")
     except OSError as error:
         raise Misconfigured(
-            f"The folder {folder} can't be written ({error}); name another."
+            f"The folder {folder} can't be written ({_reason(error)}); name another."
         ) from error
     terminal.done(f"{folder} holds a tree for the scenario {scenario}.")
     terminal.suggest(f"cloudforest validate {folder}", "after every change, offline")
     terminal.suggest(f"cat {folder / 'README.md'}", "what to write where")
     return 0
+
+
+def _schema() -> str:
+    return json.dumps(bundled(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _reason(error: OSError) -> str:
+    """Say why in words; copying a tree collects its errors in a list."""
+    if isinstance(error, shutil.Error):
+        return str(error.args[0][0][2]).partition("] ")[2].partition(": ")[0]
+    return str(error.strerror or error)
 
 
 def _require_empty(folder: Path) -> None:

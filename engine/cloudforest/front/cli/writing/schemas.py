@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from cloudforest.base.errors import Refused
 from cloudforest.compiler.schema.bundle import bundled
 from cloudforest.compiler.schema.validators import KINDS, schema_of
 from cloudforest.compiler.suggest import hint
@@ -24,5 +23,5 @@ def schema(
     """Print the JSON Schema (2020-12) of a kind, or one that picks by kind."""
     known = {each.lower() for each in (*KINDS, "plan")}
     if kind and kind.lower() not in known:
-        raise Refused(f'There is no kind "{kind}"; {hint(kind, KINDS)}')
+        raise typer.BadParameter(f'There is no kind "{kind}"; {hint(kind, KINDS)}')
     terminal.print_json(schema_of(kind) if kind else bundled())

@@ -50,8 +50,12 @@ def _expected(function: Function) -> str:
 def unknown(name: str) -> Wrong:
     names = {each.lower(): each for each in FUNCTIONS if each not in OPERATORS}
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
-    hint = f" Did you mean {names[close[0]]}?" if close else ""
-    return Wrong(f"There is no function {name}.{hint}")
+    hint = (
+        f"Did you mean {names[close[0]]}?"
+        if close
+        else "`cloudforest expression functions` lists those that there are."
+    )
+    return Wrong(f"There is no function {name}. {hint}")
 
 
 def aligned(

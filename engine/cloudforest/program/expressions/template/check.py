@@ -46,8 +46,12 @@ _RESERVED = frozenset({"self", "super"})
 
 def _misnamed(kind: str, name: str, allowed: Iterable[str]) -> str:
     close = get_close_matches(name, allowed, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"A template has no {kind} {name}.{hint}"
+    hint = (
+        f"Did you mean {close[0]}?"
+        if close
+        else f"There are {', '.join(sorted(allowed))}."
+    )
+    return f"A template has no {kind} {name}. {hint}"
 
 
 def _foreign(node: nodes.Node) -> str:

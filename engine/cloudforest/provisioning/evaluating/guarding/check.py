@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
-from msgspec.structs import replace
-
 from cloudforest.model.registration import Budget
 from cloudforest.model.value import Value
 from cloudforest.program.guard import limit, tripped
@@ -14,8 +12,7 @@ from cloudforest.provisioning.evaluating.evaluation import Evaluation
 
 REKEYS = "rekeys"
 """The budget of a change of what is matched by, also where only the export finds it."""
-CREATES = "creates"
-OF_OBJECTS = frozenset({CREATES, "disables", "deletes", "attributesBlanked", REKEYS})
+OF_OBJECTS = frozenset({"creates", "disables", "deletes", "attributesBlanked", REKEYS})
 OF_MEMBERS = frozenset({"memberRemovals", "groupsEmptied"})
 
 
@@ -48,14 +45,6 @@ async def _total(evaluation: Evaluation, guard: str, budget: Budget) -> int:
     return written + evaluation.waiting[guard] + evaluation.tally[guard]
 
 
-def _budget(evaluation: Evaluation, guard: str) -> Budget | None:
-    """Return the budget. In a first cycle nothing is managed that had a share."""
-    budget = evaluation.run.job.guard.get(guard)
-    if budget is not None and evaluation.first and guard == CREATES:
-        return replace(budget, percent=100, base=budget.max)
-    return budget
-
-
 async def leave_room(evaluation: Evaluation, guard: str) -> None:
     """Note how many effects the budget bears that only the export will find."""
     run = evaluation.run
@@ -74,7 +63,7 @@ async def check(evaluation: Evaluation, guards: Collection[str]) -> dict[str, Tr
     managed = await run.store.managed(run.rows, run.job.target)
     exceeded = {}
     for guard in borne:
-        if (budget := _budget(evaluation, guard)) is None:
+        if (budget := run.job.guard.get(guard)) is None:
             continue
         new = evaluation.tally[guard]
         total = await _total(evaluation, guard, budget)

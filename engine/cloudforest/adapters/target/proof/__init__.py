@@ -1,0 +1,3 @@
+"""How we prove ourselves to a target: tokens, passwords, certificates."""
+
+from __future__ import annotations

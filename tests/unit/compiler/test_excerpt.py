@@ -1,0 +1,56 @@
+"""Which lines are shown with a complaint."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudforest.compiler.excerpt import excerpt
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  userName: Foo([mail])",
+        "  name.givenName: '[passportNumber]'",
+        "  title: '[authoritativeName]'",
+        "  title: '[secretary]'",
+        "  user: pwdLastSet gt 0",
+        "organizationalUnits: [OU=Authors]",
+    ],
+)
+def test_a_line_that_holds_no_secret_is_shown_and_so_is_the_one_below(line):
+    text = f"{line}\n  title: Foo([title])\n"
+    assert excerpt(text, 3) == line
+    assert excerpt(text, len(line) + 3) == "  title: Foo([title])"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "password: x",
+        "Pasword: x",
+        "bindpw: x",
+        "passwd: x",
+        "passphrase: x",
+        "clientSecret: x",
+        "api_key: x",
+        "apiKeys: [x]",
+        "access-token: x",
+        "oauth: x",
+        "Authorization: x",
+        "basic: {username: a}",
+        "scim: https://a:b@c",
+        "scim: https://c?sig=x",
+        "nickName: {constant: x, sensitive: true}",
+    ],
+)
+def test_a_line_that_may_hold_a_secret_is_not_shown_nor_is_the_one_below(line):
+    text = f"{line}\n  x: y\n"
+    assert excerpt(text, 3) is None
+    assert excerpt(text, len(line) + 3) is None
+
+
+def test_a_user_name_is_hidden_only_among_credentials():
+    text = "username: me\n"
+    assert excerpt(text, 0, ("attributeMappings", "username")) == "username: me"
+    assert excerpt(text, 0, ("auth", "basic", "username")) is None
