@@ -244,6 +244,14 @@ def test_a_sensitive_value_is_shown_nowhere(
         assert "(sensitive)" in page
 
 
+def test_of_what_an_expression_redacts_no_text_is_shown(
+    capsys: pytest.CaptureFixture[str],
+):
+    plan = between_mappings(mapped(), mapped(source='Redact("canary")'))
+    for page in everywhere(plan, capsys):
+        assert "canary" not in page
+
+
 def test_what_was_sensitive_is_not_shown_when_it_is_no_more(
     capsys: pytest.CaptureFixture[str],
 ):
