@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from math import ceil
 from typing import Any
 
 import msgspec
@@ -83,11 +82,11 @@ def _counts(impact: JobImpact) -> str:
 
 
 def _at_least(seconds: float) -> str:
-    """Return how long it lasts, in the largest unit of which it is one or more."""
-    if not seconds:
+    """Return how long it lasts, rounded down, in the largest unit it fills twice."""
+    if seconds < 1:
         return ""
-    size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
-    return f", at least {ceil(seconds / size)}{unit}"
+    size, unit = next((each for each in _UNITS if seconds >= 2 * each[0]), _UNITS[-1])
+    return f", at least {int(seconds / size)}{unit}"
 
 
 def objection(impact: JobImpact) -> str:

@@ -162,7 +162,7 @@ def test_a_guard_that_hides_behind_another_is_told_as_what_follows():
 
 def test_counts_are_told_in_words():
     assert counts_in_words(IMPACT) == (
-        "7 of 9 objects in scope; 5 to create, 2 to disable; 7 requests, at least 2s"
+        "7 of 9 objects in scope; 5 to create, 2 to disable; 7 requests, at least 1s"
     )
     assert "unknown (Away.)" in counts_in_words(JobImpact(job="a", unknown="Away."))
 
