@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import urllib.error
 import urllib.request
@@ -164,6 +165,10 @@ def test_another_ou_under_the_name_of_the_scope_is_an_error_of_plan_and_cycle(
     assert planned.code == 5, planned
     sentence = f"{OU} now resolves to another object"
     assert sentence in planned.json["impact"]["people"]["unknown"]
+    title = "no changes; the next cycle of people can't be evaluated"
+    for each in ("text", "markdown", "html"):
+        assert title in html.unescape(cloudforest("plan", "--format", each).out)
     ran = cloudforest("job", "run", "people")
-    assert ran.code == 5, ran
+    assert ran.code == 1, ran
     assert sentence in ran.err
+    assert "asking again" not in ran.err

@@ -8,11 +8,16 @@ import stat
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.scenario.exports import exported, person
 from tests.scenario.installed import COMMAND, Installed, eventually
+
+from cloudforest.front.user import os_user
+
+LOCAL = f"local ({os_user()})"
 
 
 def edit(topology: Installed, before: str, after: str) -> None:
@@ -38,17 +43,31 @@ def test_a_second_apply_is_a_no_op(topology: Installed) -> None:
 
 def test_a_saved_plan_is_applied_as_it_was_shown(topology: Installed) -> None:
     planned = topology("plan", "--out", "saved", "--format", "json")
-    edit(topology, "interval: 2m", "interval: 5m")
 
     ran = topology("apply", "--plan", "saved", "--format", "json")
 
     assert ran.code == 0, ran
     assert ran.json["digest"] == planned.json["digest"]
-    assert "what saved shows: the documents in . say something else" in ran.err
-    pending = topology("plan", "--no-impact", "--detailed-exitcode", "--format", "json")
-    assert pending.code == 2
-    [change] = pending.json["changes"]
-    assert change["fields"] == [{"path": "interval", "before": 120, "after": 300}]
+    pending = topology("plan", "--no-impact", "--detailed-exitcode")
+    assert pending.code == 0
+
+
+def test_a_plan_of_other_documents_is_refused(topology: Installed) -> None:
+    applied(topology)
+    edit(topology, "interval: 2m", "interval: 5m")
+    topology("plan", "--out", "saved", "--no-impact")
+
+    edit(topology, "interval: 5m", "interval: 10m")
+    other = topology("apply", "--plan", "saved")
+    edit(topology, "interval: 10m", "interval: 2m")
+    none = topology("apply", "--plan", "saved")
+
+    assert (other.code, none.code) == (1, 1)
+    assert "The documents are no longer those" in other.err
+    assert "What moved: ~ Job contoso-people. Plan again." in other.err
+    assert "What moved: no longer ~ Job contoso-people. Plan again." in none.err
+    edit(topology, "interval: 2m", "interval: 5m")
+    assert topology("apply", "--plan", "saved").code == 0
 
 
 def test_a_stale_plan_is_refused(topology: Installed) -> None:
@@ -59,7 +78,7 @@ def test_a_stale_plan_is_refused(topology: Installed) -> None:
 
     assert ran.code == 1
     assert "revision 0" in ran.err
-    assert "revision 1 is registered now, by local at 20" in ran.err
+    assert f"revision 1 is registered now, by {LOCAL} at 20" in ran.err
     assert "What moved: + Tenant contoso" in ran.err
 
 
@@ -78,7 +97,7 @@ def test_a_stale_plan_is_told_what_others_changed_since(topology: Installed) -> 
     applied(topology)
     ran = topology("apply", "--plan", "saved")
     assert ran.code == 1
-    assert "revision 3 is registered now, by local at 20" in ran.err
+    assert f"revision 3 is registered now, by {LOCAL} at 20" in ran.err
     assert "What moved: nothing that lasted. Plan again." in ran.err
 
 
@@ -97,9 +116,9 @@ def test_a_plan_of_another_control_plane_is_refused(
     assert "revision 1, and this control plane never had it" in ran.err
 
 
-def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
-    topology: Installed,
-) -> None:
+def in_git(topology: Installed) -> Callable[..., str]:
+    """Commit the tree; return what runs git there."""
+
     def git(*words: str) -> str:
         named = ("-c", "user.name=ann", "-c", "user.email=ann@contoso.com")
         done = subprocess.run(
@@ -112,9 +131,32 @@ def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
         return done.stdout.strip()
 
     git("init", "-q")
-    (topology.tree / ".gitignore").write_text(".cloudforest/\n")
+    (topology.tree / ".gitignore").write_text(".cloudforest/\nsaved\n")
     git("add", ".")
     git("commit", "-q", "-m", "The tree")
+    return git
+
+
+def test_the_audit_names_the_commit_that_a_saved_plan_was_made_of(
+    topology: Installed,
+) -> None:
+    git = in_git(topology)
+    planned = git("rev-parse", "HEAD")
+    topology("plan", "--out", "saved", "--no-impact")
+    (topology.tree / "README.md").write_text("Nothing that a document says.")
+    git("add", ".")
+    git("commit", "-q", "-m", "Another commit")
+
+    assert topology("apply", "--plan", "saved").code == 0
+
+    ran = topology("logs", "--audit", "--format", "json")
+    assert json.loads(ran.out)["detail"].endswith(f", commit {planned}")
+
+
+def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
+    topology: Installed,
+) -> None:
+    git = in_git(topology)
     first = applied(topology)
     edit(topology, "interval: 2m", "interval: 5m")
     second = applied(topology)
@@ -124,14 +166,14 @@ def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
     records = [json.loads(line) for line in ran.out.splitlines()]
     commit = git("rev-parse", "HEAD")
     assert [(each["operator"], each["action"]) for each in records] == [
-        ("local", "apply")
+        (LOCAL, "apply")
     ] * 2
     assert [each["detail"] for each in records] == [
         f"revision 1, plan {first['digest']}, commit {commit}",
         f"revision 2, plan {second['digest']}, commit {commit} with changes",
     ]
     text = topology("logs", "--audit").out
-    assert f"local  apply  revision 1, plan {first['digest']}" in text
+    assert f"{LOCAL}  apply  revision 1, plan {first['digest']}" in text
 
 
 def test_of_two_applies_at_once_one_wins(topology: Installed) -> None:

@@ -202,3 +202,45 @@ def answered(url: str, token: str, body: dict[str, Any]) -> Any:
         if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
             raise
         return None
+
+
+def test_of_a_disabled_job_a_plan_says_what_would_be_if_it_were_enabled(
+    tmp_path: Path,
+) -> None:
+    """As the pilot's starter says: look first, then write `enabled: true`."""
+    disabled = "enabled: false\nguard: {creates: {max: 0}}"
+    cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF, more=disabled)
+
+    text = cloudforest("plan")
+    plan = cloudforest("plan", "--format", "json")
+    assert (text.code, plan.code, plan.json["guards"]) == (0, 0, [])
+    assert "people: if it were enabled: 4 of 4 objects in scope; " in text.out
+    assert "It would be blocked: people would cause 4 creates; at most 0 " in text.out
+    impact = plan.json["impact"]["people"]
+    assert (impact["enabled"], impact["staged"]) == (False, 4)
+    assert not plan.json["blocked"]
+
+    change(tmp_path, "enabled: false", "enabled: true")
+    assert cloudforest("plan").code == 3
+    assert cloudforest("up", "--once").code == 3
+    [job] = cloudforest("status", "--format", "json").json["jobs"]
+    assert (job["state"], job["staged"]) == ("blocked", 4)
+
+
+def test_that_a_job_is_disabled_is_said_with_whom_it_leaves(tmp_path: Path) -> None:
+    cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF, more="enabled: true")
+    cloudforest.up_once()
+    change(tmp_path, "enabled: true", "enabled: false")
+    plan = cloudforest("plan", "--format", "json")
+    [said] = plan.json["consequences"]
+    assert (said["removed"], said["created"], plan.code) == ("cycles", 4, 0)
+    assert said["sentence"].startswith("Job people is disabled: 4 linked objects ")
+
+
+def test_a_plan_without_its_impact_says_so(tmp_path: Path) -> None:
+    cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF)
+    for each in ("text", "markdown", "html"):
+        told = cloudforest("plan", "--no-impact", "--format", each).out
+        assert "Whom it touches was not evaluated (--no-impact)." in told
+    told = cloudforest("plan", "--no-impact", "--format", "json").json
+    assert (told["impactEvaluated"], told["impact"]) == (False, {})

@@ -128,11 +128,31 @@ def test_names_are_for_who_sees_values(topology: Installed) -> None:
     assert impact["job"] == "contoso-people"
 
 
+def test_a_password_that_a_document_gives_is_in_no_plan(topology: Installed) -> None:
+    file = topology.tree / "tree.yaml"
+    entry = "attributeMappings:\n  password: {constant: canary-password}\n"
+    text = file.read_text().replace("attributeMappings:\n", entry)
+    file.write_text(text)
+    told = [
+        topology("plan", "--format", each, "--samples", "names", "--out", "saved")
+        for each in ("text", "json", "markdown", "html")
+    ]
+    told.append(topology("apply", "--plan", "saved"))
+    file.write_text(text.replace("canary-password", "canary-too"))
+    told += [topology("plan"), topology("apply", "--plan", "saved")]
+    told.append(topology("logs", "--audit", "--format", "json"))
+
+    assert [each.code for each in told] == [0] * 6 + [1, 0], told
+    assert "(sensitive)" in told[5].out
+    pages = [*map(str, told), (topology.tree / "saved").read_text()]
+    assert [each for each in pages if "canary" in each] == []
+
+
 def test_a_saved_plan_that_was_edited_is_refused(topology: Installed) -> None:
     topology("plan", "--out", "saved", "--no-impact")
     file = topology.tree / "saved"
     plan = json.loads(file.read_text())
-    plan["saved"]["desired"]["targets"][0]["scim"] = "https://evil.example.com"
+    plan["saved"]["commit"] = "a" * 40
     file.write_text(json.dumps(plan))
 
     ran = topology("apply", "--plan", "saved")

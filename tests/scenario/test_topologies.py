@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from tests.golden.rewrite import CHANGES, TOPOLOGIES, changed, copied
+from tests.golden.schema import validator
 from tests.scenario.installed import Installed
-
-from cloudforest.compiler.shipped import shipped
 
 PILOT = next(each for each in TOPOLOGIES if each.name == "existing-hybrid-pilot")
 WRITES = ("create", "update", "adopt", "disable", "delete", "memberAdd", "memberRemove")
@@ -46,9 +44,8 @@ def test_it_runs_and_its_change_is_planned_as_reviewed(
 
 @pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda each: each.name)
 def test_the_plan_of_its_change_keeps_to_its_schema(topology: Path) -> None:
-    schema = (shipped("schemas") / "plan.schema.json").read_text(encoding="utf-8")
     golden = (CHANGES / f"{topology.name}.json").read_text(encoding="utf-8")
-    errors = Draft202012Validator(json.loads(schema)).iter_errors(json.loads(golden))
+    errors = validator().iter_errors(json.loads(golden))
     assert list(errors) == []
 
 

@@ -16,10 +16,12 @@ from cloudforest.plan.telling import telling_fields
 from cloudforest.plan.textdiff import Run, word_diff
 from cloudforest.plan.touching import tables
 from cloudforest.plan.wording import (
+    NOT_EVALUATED,
     blocked_in_words,
     counts_in_words,
     field_in_words,
     items,
+    objection,
     total,
 )
 
@@ -45,6 +47,8 @@ def show_plan(plan: Plan, state: Path | None = None) -> None:
 
 def _show_outcome(plan: Plan, state: Path | None) -> None:
     out.print(f"Plan: {total(plan)} (against revision {plan.base}).", style="bold")
+    if not plan.evaluated:
+        out.print(f"  {NOT_EVALUATED}", markup=False)
     for impact in plan.impacts:
         told = f"  {impact.job}: {counts_in_words(impact)}"
         out.print(told, markup=False, soft_wrap=True)
@@ -53,8 +57,13 @@ def _show_outcome(plan: Plan, state: Path | None) -> None:
         out.print(f"  {consequence.sentence}", markup=False, soft_wrap=True)
     for warning in plan.warnings:
         out.print(f"  Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
-    for guard in plan.guards:
-        sentence = f"  BLOCKED: {blocked_in_words(guard)}"
+    for impact in plan.impacts:
+        _show_guards(impact, state)
+
+
+def _show_guards(impact: JobImpact, state: Path | None) -> None:
+    for guard in impact.guards:
+        sentence = f"  {objection(impact)}: {blocked_in_words(guard)}"
         out.print(sentence, style="bold red", markup=False, soft_wrap=True)
         if guard.allow:
             suggest(command(guard.allow, state), "to let them happen")

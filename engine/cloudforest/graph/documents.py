@@ -101,5 +101,5 @@ def _job(rule: ReadRule, found: str | None, target: str | None) -> Iterator[str]
             "mappings": [each.name for each in rule.mappings],
         }
     )
-    yield "# With true, `plan` says whom it adopts and creates; look before you apply."
+    yield "# `cloudforest plan` says whom it would adopt and create; then write true."
     yield "enabled: false"

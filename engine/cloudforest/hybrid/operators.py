@@ -11,6 +11,9 @@ from cloudforest.base.errors import Refused, Unauthenticated
 from cloudforest.model.identity import Operator, Role, permits
 from cloudforest.model.ports import IdentityStore
 
+LOCAL_OPERATOR = "local"
+"""Whoever may read the state folder: more than one account may."""
+
 
 def hash_of(secret: str) -> str:
     """Return the SHA-256; our secrets are random, so they need no salt."""

@@ -11,7 +11,7 @@ from cloudforest.model.registration import Job, Registration
 from cloudforest.model.renames import renames, under_former_names
 from cloudforest.model.value import Value
 
-Removed = Literal["job", "target", "type", "attributes"]
+Removed = Literal["job", "cycles", "target", "type", "attributes"]
 
 
 class Consequence(Value, frozen=True):
@@ -65,6 +65,11 @@ class Removal:
                 return (
                     f"Job {self.job} no longer writes to target {self.target}: "
                     f"{objects} stay there as they are."
+                )
+            case "cycles":
+                return (
+                    f"Job {self.job} is disabled: {objects} stay in target "
+                    f"{self.target} as they are, and nobody who leaves loses access."
                 )
             case "target":
                 return (
@@ -120,6 +125,8 @@ def _of_job(
     if still is None or still.target != job.target:
         yield removal
         return
+    if job.enabled and not still.enabled:
+        yield replace(removal, removed="cycles")
     programs = _by_type(kept.programs[job.name])
     for type_, before in _by_type(registered.programs[job.name]).items():
         after = programs.get(type_)

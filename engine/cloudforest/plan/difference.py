@@ -22,6 +22,8 @@ _HIDDEN = {"constant", "defaultValue", "template"}
 """What of an attribute mapping that is marked `sensitive` no plan shows."""
 _QUOTE = '"'
 """What begins a text within an expression, which is hidden as well then."""
+_REDACTS = "redact"
+"""What makes the value of an expression sensitive, without the option."""
 
 _NOT_CONTENT = {"name", "formerly"}
 """A name is what a change is of; `formerly` counts once, and may stay or go then."""
@@ -88,7 +90,7 @@ def _change(key: Key, before: Document | None, after: Document | None) -> Change
 def _fields(
     before: Document, after: Document, prefix: str = ""
 ) -> Iterator[FieldChange]:
-    sensitive = before.get("sensitive") or after.get("sensitive")
+    sensitive = _is_sensitive(before) or _is_sensitive(after)
     for key in sorted(before.keys() | after.keys()):
         path = f"{prefix}.{key}" if prefix else key
         old, new = before.get(key), after.get(key)
@@ -107,6 +109,12 @@ def _fields(
 def _named(before: Document, after: Document, path: str) -> Iterator[FieldChange]:
     for name in sorted(before.keys() | after.keys()):
         yield from _fields(before.get(name, {}), after.get(name, {}), f"{path}[{name}]")
+
+
+def _is_sensitive(entry: Document) -> bool:
+    source = entry.get("source")
+    redacts = isinstance(source, str) and _REDACTS in source.casefold()
+    return redacts or bool(entry.get("sensitive"))
 
 
 def _is_hidden(key: str, *values: Any) -> bool:

@@ -9,10 +9,12 @@ from cloudforest.plan.telling import telling_fields
 from cloudforest.plan.textdiff import word_diff
 from cloudforest.plan.touching import tables
 from cloudforest.plan.wording import (
+    NOT_EVALUATED,
     blocked_in_words,
     counts_in_words,
     field_in_words,
     items,
+    objection,
     total,
 )
 
@@ -24,15 +26,18 @@ code, pre { font: 13px/1.5 ui-monospace, monospace }
 .blocked { color: #b00020 } .warning { color: #8a5a00 }
 del, .gone { color: #b00020 } ins, .new { color: #0a6b2d }
 del, ins, pre span { text-decoration: none; display: block; white-space: pre-wrap }
-b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem }
+pre b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem }
 </style>
 <h1 {%- if plan.blocked %} class="blocked"{% endif %}>
 {{ "Blocked by a guard; " if plan.blocked }}{{ total(plan) }}</h1>
 <ul>
+{%- if not plan.evaluated %}
+<li>{{ not_evaluated }}
+{%- endif %}
 {% for impact in plan.impacts %}
 <li><b>{{ impact.job }}</b>: {{ counts(impact) }}
 {% for guard in impact.guards %}
-<p class="blocked">BLOCKED: {{ blocked(guard) }}
+<p class="blocked">{{ objection(impact) }}: {{ blocked(guard) }}
 {%- if guard.allow %} To let them happen: <code>{{ guard.allow }}</code>{% endif %}</p>
 {% endfor %}
 {% for table in tables(impact) %}
@@ -61,7 +66,7 @@ b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem 
 {%- for each in lists[1] %}<ins>+ {{ field.path }}: {{ each }}</ins>{% endfor %}
 {%- elif runs is not none %}
 {%- for sign, gone in (("-", "gone"), ("+", "new")) %}
-<span class="{{ gone }}">{{ sign }} {{ field.path }}: {% for run in runs -%}
+{#- #}<span class="{{ gone }}">{{ sign }} {{ field.path }}: {% for run in runs -%}
 {%- if run.kind == "same" %}{{ run.text }}
 {%- elif run.kind == gone %}<b>{{ run.text }}</b>{% endif %}
 {%- endfor %}</span>
@@ -92,5 +97,7 @@ def render_html(plan: Plan) -> str:
         blocked=blocked_in_words,
         text=field_in_words,
         items=items,
+        objection=objection,
+        not_evaluated=NOT_EVALUATED,
         word_diff=word_diff,
     )

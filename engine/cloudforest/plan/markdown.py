@@ -12,10 +12,12 @@ from cloudforest.plan.plan import JobImpact, Plan
 from cloudforest.plan.telling import telling_fields
 from cloudforest.plan.touching import Table, tables
 from cloudforest.plan.wording import (
+    NOT_EVALUATED,
     blocked_in_words,
     counts_in_words,
     field_in_words,
     items,
+    objection,
     total,
 )
 
@@ -62,6 +64,8 @@ def _head(plan: Plan) -> Iterator[str]:
     blocked = "BLOCKED by a guard; " if plan.blocked else ""
     yield f"### cloudforest plan: {blocked}{total(plan)}"
     yield ""
+    if not plan.evaluated:
+        yield f"- {NOT_EVALUATED}"
     for impact in plan.impacts:
         yield from _impact(impact)
     for consequence in plan.consequences:
@@ -82,7 +86,7 @@ def _foot(plan: Plan) -> str:
 def _impact(impact: JobImpact) -> Iterator[str]:
     yield f"- **{impact.job}**: {_prose(counts_in_words(impact))}"
     for guard in impact.guards:
-        yield f"  - **BLOCKED**: {blocked_in_words(guard)}"
+        yield f"  - **{objection(impact)}**: {blocked_in_words(guard)}"
         if guard.allow:
             yield f"    To let them happen: `{guard.allow}`"
 

@@ -36,11 +36,13 @@ class Guard(Value, frozen=True):
 class JobImpact(Value, frozen=True):
     """What the next cycle of a job would do, or why nobody knows.
 
+    One that is not `enabled` has none: it is what a first or next one would do then.
     `failed`: it is unknown because something that should answer did not. `effects` is
     the digest of all that would be written, `breakdown` whom that touches.
     """
 
     job: str
+    enabled: bool = True
     counts: Counts | None = None
     requests: int = 0
     min_seconds: float = 0.0
@@ -52,12 +54,13 @@ class JobImpact(Value, frozen=True):
 
     def data(self) -> dict[str, Any]:
         """Return the documented JSON; `samples` only where names were asked for."""
+        counted = {"enabled": self.enabled, **self.counted()}
         if self.counts is None:
-            return self.counted()
+            return counted
         touched = msgspec.to_builtins(self.breakdown)
         if not self.breakdown.samples:
             del touched["samples"]
-        return {**self.counted(), **touched}
+        return {**counted, **touched}
 
     def counted(self) -> dict[str, Any]:
         """Return the counts, or why there are none."""
@@ -75,12 +78,16 @@ class Foreseen(Value, frozen=True):
 
 
 class Plan(Value, frozen=True):
-    """`base` is the revision that it was made against."""
+    """`base` is the revision that it was made against.
+
+    Unless it is `evaluated`, nobody asked what the next cycles would do.
+    """
 
     base: int
     changes: tuple[Change, ...]
     impacts: tuple[JobImpact, ...] = ()
     consequences: tuple[Consequence, ...] = ()
+    evaluated: bool = True
     version: Literal[1] = 1
 
     @property
@@ -92,7 +99,11 @@ class Plan(Value, frozen=True):
     def impact_digest(self) -> str:
         """What an allowance names: the effects."""
         return digest(
-            {each.job: (each.effects, each.counted()) for each in self.impacts}
+            {
+                each.job: (each.effects, each.counted())
+                for each in self.impacts
+                if each.enabled
+            }
         )
 
     @property
@@ -101,7 +112,9 @@ class Plan(Value, frozen=True):
 
     @property
     def guards(self) -> tuple[Guard, ...]:
-        return tuple(guard for each in self.impacts for guard in each.guards)
+        """Those that would stop something: not of jobs that have no cycles."""
+        impacts = (each for each in self.impacts if each.enabled)
+        return tuple(guard for each in impacts for guard in each.guards)
 
     @property
     def blocked(self) -> bool:
@@ -114,6 +127,7 @@ class Plan(Value, frozen=True):
             "impactDigest": self.impact_digest,
             "blocked": self.blocked,
             "changes": msgspec.to_builtins(self.changes),
+            "impactEvaluated": self.evaluated,
             "impact": {each.job: each.data() for each in self.impacts},
             "guards": msgspec.to_builtins(self.guards),
             "warnings": list(self.warnings),
@@ -129,10 +143,12 @@ def make_plan(
     foreseen: Foreseen | None = None,
 ) -> Plan:
     """Make the plan; without `foreseen` it says nothing of the effects on people."""
+    evaluated = foreseen is not None
     foreseen = foreseen or Foreseen()
     return Plan(
         base=base,
         changes=difference(registered, desired),
         impacts=foreseen.impacts,
         consequences=foreseen.consequences,
+        evaluated=evaluated,
     )

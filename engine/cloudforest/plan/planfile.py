@@ -1,4 +1,4 @@
-"""A saved plan: what was shown, and the registration that it leads to."""
+"""A saved plan: what was shown, and of what it was made."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from cloudforest.plan.plan import Plan
 
 
 class SavedPlan(Value, frozen=True):
-    """`tree` is the digest of `desired`, `against` that of what was registered."""
+    """`tree` is the digest of what the documents say, `against` of what was registered.
+
+    The documents themselves hold values that no plan shows, and are not saved.
+    `commit` is where the documents were when they were read.
+    """
 
     plan: Plan
-    desired: Registration
     tree: str
     against: str
+    commit: str | None = None
     version: Literal[1] = 1
 
 
 def saved_plan(
     plan: Plan, desired: Registration, registered: Registration | None
 ) -> SavedPlan:
-    return SavedPlan(
-        plan=plan, desired=desired, tree=digest(desired), against=digest(registered)
-    )
+    return SavedPlan(plan=plan, tree=digest(desired), against=digest(registered))
 
 
 class _File(Value, frozen=True):

@@ -22,7 +22,14 @@ def tables(impact: JobImpact) -> Iterator[Table]:
     """Yield what there is to say besides the counts: those who lose access first."""
     touched = impact.breakdown
     found = (
-        _reasons("Who loses access, by reason", touched.leavers),
+        Table(
+            "Who loses access, by reason",
+            ("objects", "type", "what becomes of them", "reason"),
+            tuple(
+                (f"{each.count:,}", each.type, _BECOMES[each.action], each.reason)
+                for each in touched.leavers
+            ),
+        ),
         Table("Groups left without a member", ("groups",), _number(impact)),
         Table(
             "Values by attribute",
@@ -43,6 +50,9 @@ def tables(impact: JobImpact) -> Iterator[Table]:
         if each.rows:
             rows = tuple(tuple(map(in_words, row)) for row in each.rows)
             yield each._replace(rows=rows)
+
+
+_BECOMES = {"disable": "disabled", "delete": "deleted"}
 
 
 def _reasons(title: str, counted: Iterable[ReasonCount]) -> Table:

@@ -46,18 +46,27 @@ _PLANNED = {
 }
 
 _DURATIONS = {"interval", "window", "logRetention"}
-_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+_DAY = 86400
+_UNITS = ((_DAY, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+NOT_EVALUATED = "Whom it touches was not evaluated (--no-impact)."
 
 
 def total(plan: Plan) -> str:
-    """Return the one line that sums a plan's changes up."""
-    if not plan.changes:
-        return "no changes"
+    """Return the one line that sums a plan up, and says of what it knows nothing."""
     numbers = Counter(change.action for change in plan.changes)
-    return ", ".join(f"{number} to {action}" for action, number in numbers.items())
+    changes = ", ".join(f"{number} to {action}" for action, number in numbers.items())
+    failed = ", ".join(each.job for each in plan.impacts if each.failed)
+    said = changes or "no changes"
+    return f"{said}; the next cycle of {failed} can't be evaluated" if failed else said
 
 
 def counts_in_words(impact: JobImpact) -> str:
+    return f"{'' if impact.enabled else 'if it were enabled: '}{_counts(impact)}"
+
+
+def _counts(impact: JobImpact) -> str:
     if impact.counts is None:
         return f"unknown ({in_words(impact.unknown)})"
     numbers = msgspec.to_builtins(impact.counts)
@@ -68,7 +77,21 @@ def counts_in_words(impact: JobImpact) -> str:
     # A cycle that reads changes only does not read all who are in scope.
     seen = f"{scope} of {read}" if read >= scope else f"{scope}"
     work = ", ".join(parts) or "nothing to do"
-    return f"{seen} objects in scope; {work}; {impact.requests} requests"
+    requests = f"{impact.requests} requests{_at_least(impact.min_seconds)}"
+    return f"{seen} objects in scope; {work}; {requests}"
+
+
+def _at_least(seconds: float) -> str:
+    """Return how long it lasts, rounded down, in the largest unit it fills twice."""
+    if seconds < 1:
+        return ""
+    size, unit = next((each for each in _UNITS if seconds >= 2 * each[0]), _UNITS[-1])
+    return f", at least {int(seconds / size)}{unit}"
+
+
+def objection(impact: JobImpact) -> str:
+    """Return what a guard of the job's says, before what it says it of."""
+    return "BLOCKED" if impact.enabled else "It would be blocked"
 
 
 def blocked_in_words(guard: Guard) -> str:
@@ -95,9 +118,16 @@ def items(field: FieldChange) -> tuple[list[str], list[str]] | None:
 def field_in_words(path: str, value: Any) -> str:
     """Return a field's value; a duration as the documents write it: `2m`."""
     if path.rsplit(".", 1)[-1] in _DURATIONS and isinstance(value, int):
-        size, unit = next(each for each in _UNITS if value % each[0] == 0)
+        size, unit = next(each for each in _UNITS if _fits(value, each[0]))
         return f"{value // size}{unit}"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return in_words(value)
+
+
+def _fits(seconds: int, unit: int) -> bool:
+    """Tell whether it is written in this unit. One day is written as 24h."""
+    return seconds % unit == 0 and (unit, seconds) != (_DAY, _DAY)
 
 
 def in_words(value: Any) -> str:

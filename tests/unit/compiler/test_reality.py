@@ -71,6 +71,8 @@ def test_every_built_in_mapping_has_the_right_shape_and_compiles(name, tmp_path)
 def test_every_profile_is_readable():
     for path in (shipped("mappings") / "profiles").iterdir():
         assert profile(path.stem).name == path.stem
+    assert profile("slack").requests_per_second == 3
+    assert profile("aws-identity-center").page_size == 50
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda each: each.name)

@@ -127,5 +127,7 @@ def test_nothing_that_a_document_or_file_is_called_breaks_the_output(
 def test_a_schema_is_printed_by_kind_in_any_case_or_for_all(capsys):
     schema("job")
     assert json.loads(capsys.readouterr().out)["title"] == "Job"
+    schema("plan")
+    assert json.loads(capsys.readouterr().out)["title"] == "Plan"
     schema()
     assert "Job" in json.loads(capsys.readouterr().out)["$defs"]

@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 from tests.golden.rewrite import PLANS, TOPOLOGIES, rendered
-
-from cloudforest.compiler.shipped import shipped
+from tests.golden.schema import validator
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda each: each.name)
@@ -22,9 +20,8 @@ def test_the_plan_of_a_topology_is_the_golden_one(topology: Path):
 
 @pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda each: each.name)
 def test_the_golden_plan_keeps_to_its_schema(topology: Path):
-    schema = (shipped("schemas") / "plan.schema.json").read_text(encoding="utf-8")
     golden = (PLANS / f"{topology.name}.json").read_text(encoding="utf-8")
-    errors = Draft202012Validator(json.loads(schema)).iter_errors(json.loads(golden))
+    errors = validator().iter_errors(json.loads(golden))
     assert list(errors) == []
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cloudforest.base.canonical import digest
 from cloudforest.base.errors import Misconfigured
 from cloudforest.front import planned
 from cloudforest.model.provisioning import Counts
@@ -125,10 +126,10 @@ def test_the_json_has_the_documented_shape():
     data = plan.data()
     assert set(data) == {
         *("digest", "impactDigest", "blocked", "changes", "impact", "guards"),
-        *("warnings", "consequences"),
+        *("warnings", "consequences", "impactEvaluated"),
     }
     assert data["blocked"] is True
-    assert data["impact"]["other"] == {"unknown": "No agent."}
+    assert data["impact"]["other"] == {"enabled": True, "unknown": "No agent."}
     assert data["impact"]["people"]["inScope"] == 7
     assert data["impact"]["people"]["minSeconds"] == 1.5
     (guard,) = data["guards"]
@@ -161,7 +162,7 @@ def test_a_guard_that_hides_behind_another_is_told_as_what_follows():
 
 def test_counts_are_told_in_words():
     assert counts_in_words(IMPACT) == (
-        "7 of 9 objects in scope; 5 to create, 2 to disable; 7 requests"
+        "7 of 9 objects in scope; 5 to create, 2 to disable; 7 requests, at least 1s"
     )
     assert "unknown (Away.)" in counts_in_words(JobImpact(job="a", unknown="Away."))
 
@@ -217,7 +218,7 @@ def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):
     plan = plan_between(None, registration())
     save_plan(tmp_path / "plan", saved_plan(plan, registration(), None))
     saved = load_plan(tmp_path / "plan")
-    assert (saved.plan, saved.desired) == (plan, registration())
+    assert (saved.plan, saved.tree) == (plan, digest(registration()))
     assert (tmp_path / "plan").stat().st_mode & 0o777 == 0o600
 
 
@@ -250,7 +251,7 @@ def test_a_plan_whose_outcome_alone_was_edited_is_refused(tmp_path: Path):
     plan = plan_between(None, registration())
     save_plan(path, saved_plan(plan, registration(), None))
     file = json.loads(path.read_text())
-    file["saved"]["desired"]["jobs"][0]["enabled"] = False
+    file["saved"]["tree"] = digest(None)
     path.write_text(json.dumps(file))
     with pytest.raises(Misconfigured, match="changed after it was made"):
         load_plan(path)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from msgspec.structs import replace
 from tests.unit.plan.test_plan import JOB, plan_between, registration
 
 from cloudforest.front import planned
 from cloudforest.model.program import Deprovision
-from cloudforest.model.provisioning import Breakdown, Counts, ReasonCount
+from cloudforest.model.provisioning import Breakdown, Counts, LeaverCount
 from cloudforest.model.registration import (
     ActiveDirectory,
     Agent,
@@ -25,7 +27,7 @@ from cloudforest.model.registration import (
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import JobImpact, Plan
-from cloudforest.plan.wording import counts_in_words
+from cloudforest.plan.wording import counts_in_words, field_in_words
 
 FIRST, SECOND, THIRD = (f"OU={name},DC=contoso,DC=com" for name in "ABC")
 
@@ -156,6 +158,33 @@ def test_a_duration_is_shown_as_documents_write_it(capsys: pytest.CaptureFixture
         assert "+ interval: 2h" in page
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(300, "5m"), (86400, "24h"), (30 * 86400, "30d")]
+)
+def test_a_duration_is_in_the_unit_that_people_use(value: int, said: str):
+    assert field_in_words("guard.disables.window", value) == said
+
+
+def test_a_whole_number_is_shown_as_one():
+    assert field_in_words("guard.disables.percent", 20.0) == "20"
+    assert field_in_words("guard.disables.percent", 2.5) == "2.5"
+
+
+def test_only_what_differs_is_underlined_and_lines_stand_close():
+    page = render_html(
+        replace(
+            between_mappings(
+                mapped(source='Join(" ", [givenName], [sn])'),
+                mapped(source='Join(" ", [preferredName], [sn])'),
+            ),
+            impacts=(JobImpact(job="people", counts=Counts()),),
+        )
+    )
+    assert "\npre b { text-decoration: underline }" in page
+    [diff] = re.findall("<pre>(.*?)</pre>", page, re.DOTALL)
+    assert "\n" not in diff.strip()
+
+
 def test_kinds_stand_together_also_where_some_go(capsys: pytest.CaptureFixture[str]):
     other = Agent(name="other", domains=("b.com",), run="local")
     plan = plan_between(
@@ -169,6 +198,27 @@ def test_of_those_in_scope_no_part_is_named_that_is_more_than_the_whole():
     """A cycle of changes reads fewer than are in scope."""
     impact = JobImpact(job="people", counts=Counts(read=0, in_scope=8))
     assert counts_in_words(impact) == "8 objects in scope; nothing to do; 0 requests"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.0, ""),
+        (0.3, ""),
+        (1.5, ", at least 1s"),
+        (150.0, ", at least 2m"),
+        (9000.0, "2h"),
+    ],
+)
+def test_the_least_time_is_said_where_the_limits_are_known(
+    seconds: float, said: str, capsys: pytest.CaptureFixture[str]
+):
+    impact = JobImpact(job="p", counts=Counts(), requests=7, min_seconds=seconds)
+    plan = replace(plan_between(registration(), registration()), impacts=(impact,))
+    for page in (shown(plan, capsys), render_markdown(plan), render_html(plan)):
+        assert "7 requests" in page
+        assert said in page
+        assert ("at least" in page) is bool(said)
 
 
 def test_texts_with_little_in_common_are_shown_whole(
@@ -200,6 +250,14 @@ def test_a_sensitive_value_is_shown_nowhere(
         assert "(sensitive)" in page
 
 
+def test_of_what_an_expression_redacts_no_text_is_shown(
+    capsys: pytest.CaptureFixture[str],
+):
+    plan = between_mappings(mapped(), mapped(source='Redact("canary")'))
+    for page in everywhere(plan, capsys):
+        assert "canary" not in page
+
+
 def test_what_was_sensitive_is_not_shown_when_it_is_no_more(
     capsys: pytest.CaptureFixture[str],
 ):
@@ -222,7 +280,12 @@ def test_nothing_in_a_plan_is_obeyed_by_a_terminal_or_hides_from_a_reviewer(
     capsys: pytest.CaptureFixture[str],
 ):
     """An escape may erase the lines above; a mark of direction reverses the text."""
-    left = ReasonCount(reason='leaves scope: title eq "\x1b[2K"', count=1)
+    left = LeaverCount(
+        type="user",
+        action="disable",
+        reason='leaves scope: title eq "\x1b[2K"',
+        count=1,
+    )
     impact = JobImpact(
         job="people", counts=Counts(), breakdown=Breakdown(leavers=(left,))
     )

@@ -87,13 +87,15 @@ async def test_emptying_groups_and_removing_members_are_counted_apart(world: Wor
     world.members = {emptied: set(), smaller: {people[0]}}
     await world.read_all()
 
-    found = await impact(world.run(), digest="d1")
+    found = await impact(world.run(), digest="d1", named=True)
 
     assert [(t.guard, t.effects, t.limit) for t in found.trips] == [
         ("groupsEmptied", 1, 0)
     ]
     assert (found.counts.member_remove, found.counts.staged) == (3, 4)
     assert found.breakdown.groups_emptied == 1
+    named = [each for each in found.breakdown.samples if each.action == "empty"]
+    assert [each.reason for each in named] == ["left without a member"]
 
 
 async def test_impact_says_what_the_cycle_then_does(world: World):

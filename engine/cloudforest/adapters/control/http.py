@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -27,6 +28,8 @@ _KINDS: dict[str, type[CloudforestError]] = {
     for kind in (Refused, Stale, Busy, Rejected, Unavailable, Misconfigured)
 }
 _CONNECT_SECONDS = 10
+USER = "Cloudforest-User"
+"""The header that says so, percent-encoded."""
 
 
 class Bug(CloudforestError):  # noqa: N818 - named for what happened
@@ -42,13 +45,21 @@ class ControlPlaneHttp:
     """A session with the control plane at `url`; `timeout` is in seconds.
 
     Without a timeout an answer may take as long as it does: a cycle is one answer.
+    `user` is whose account of this machine it is, if that is all we are known by.
     """
 
     def __init__(
-        self, url: str, token: Secret | None = None, *, timeout: float | None = None
+        self,
+        url: str,
+        token: Secret | None = None,
+        *,
+        timeout: float | None = None,
+        user: str | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
+        if user is not None:
+            headers[USER] = quote(user)
         limits = aiohttp.ClientTimeout(timeout, sock_connect=_CONNECT_SECONDS)
         self._session = aiohttp.ClientSession(headers=headers, timeout=limits)
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from cloudforest.agent.answer import changed, lookups
 from cloudforest.agent.answer.pages import Pages
 from cloudforest.agent.answer.question import Question, bind
+from cloudforest.agent.answer.reach.binding import Rebound
 from cloudforest.agent.answer.reach.forest import Forest, forest_of
 from cloudforest.base.errors import CloudforestError, Refused
 from cloudforest.model.messages import Closing, Page, Record, SyncRequest
@@ -48,7 +49,8 @@ class Answer:
                 for page in pages.add(said):
                     yield page
         except CloudforestError as error:
-            closing = Closing(complete=False, error=str(error))
+            final = isinstance(error, Rebound)
+            closing = Closing(complete=False, error=str(error), final=final)
         for page in pages.close(closing):
             yield page
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
-from cloudforest.adapters.control.client import ControlPlaneClient, Registered
-from cloudforest.base.canonical import digest
-from cloudforest.base.errors import Refused, Stale
+from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.base.errors import Refused
 from cloudforest.front import planned, terminal
 from cloudforest.front.boundary import Exit
 from cloudforest.front.cli.documents import compiled_tree
@@ -26,8 +26,9 @@ from cloudforest.front.cli.options import (
 from cloudforest.front.cli.planning import plan_against
 from cloudforest.front.commit import commit_of
 from cloudforest.front.hosting.connection import connect_to_tree
-from cloudforest.plan.difference import difference
-from cloudforest.plan.plan import Plan, make_plan
+from cloudforest.front.moved import refuse_stale
+from cloudforest.model.registration import Registration
+from cloudforest.plan.plan import Plan
 from cloudforest.plan.planfile import SavedPlan, load_plan
 
 
@@ -55,21 +56,19 @@ async def _apply(
 ) -> int:
     saved, words = load_plan(plan_file) if plan_file else None, output is Format.TEXT
     compiled, desired = compiled_tree(tree)
+    commit = commit_of(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
         if saved is None:
             saved = await plan_against(client, desired, impact=True, progress=words)
+            saved = replace(saved, commit=commit)
         else:
-            await _refuse_stale(client, saved)
-            saved = await _as_allowed(client, saved, progress=words)
+            await refuse_stale(client, saved, desired)
+            saved = await _as_allowed(client, saved, desired, progress=words)
         if output is Format.TEXT:
             planned.show_plan(saved.plan, state_to_say(state, tree))
         if saved.plan.changes:
             _confirm(saved.plan, yes=yes or plan_file is not None)
-        same = saved.tree == digest(desired)
-        if not same:
-            terminal.complain(_OTHER_DOCUMENTS.format(plan_file, tree))
-        commit = commit_of(tree) if same else None
-        revision = await register(client, saved, output, commit)
+        revision = await register(client, saved, desired, output)
     if output is Format.JSON:
         told = planned.on_state(saved.plan, state_to_say(state, tree)).data()
         terminal.print_json({**told, "revision": revision})
@@ -77,48 +76,19 @@ async def _apply(
 
 
 async def _as_allowed(
-    client: ControlPlaneClient, saved: SavedPlan, *, progress: bool
+    client: ControlPlaneClient,
+    saved: SavedPlan,
+    desired: Registration,
+    *,
+    progress: bool,
 ) -> SavedPlan:
     """Evaluate a blocked plan anew: it may be allowed by now."""
     if not saved.plan.blocked:
         return saved
-    desired = saved.desired
     again = await plan_against(client, desired, impact=True, progress=progress)
-    return saved if any(each.failed for each in again.plan.impacts) else again
-
-
-async def _refuse_stale(client: ControlPlaneClient, saved: SavedPlan) -> None:
-    registered = await client.registration()
-    moved = registered.revision != saved.plan.base
-    if moved or digest(registered.registration) != saved.against:
-        raise Stale(await _moved(client, saved, registered))
-    again = make_plan(
-        base=registered.revision,
-        registered=registered.registration,
-        desired=saved.desired,
-    )
-    if again.digest != saved.plan.digest:
-        raise Refused("The plan was changed after it was made; plan again.")
-
-
-async def _moved(
-    client: ControlPlaneClient, saved: SavedPlan, registered: Registered
-) -> str:
-    """Say who registered what since the plan was made."""
-    before = await client.revision(saved.plan.base)
-    now = await client.revision(registered.revision)
-    said = f"The plan was made against revision {saved.plan.base}, and "
-    old = before.registration if before else None
-    if now is None or digest(old) != saved.against:
-        return f"{said}this control plane never had it; plan again."
-    changes = difference(old, now.registration)
-    moved = ", ".join(str(change) for change in changes[:_MOVED])
-    moved = moved or "nothing that lasted"
-    more = f" and {len(changes) - _MOVED} more" if len(changes) > _MOVED else ""
-    return (
-        f"{said}revision {now.number} is registered now, by {now.operator} at "
-        f"{now.time}. What moved: {moved}{more}. Plan again."
-    )
+    if any(each.failed for each in again.plan.impacts):
+        return saved
+    return replace(again, commit=saved.commit)
 
 
 def _confirm(made: Plan, *, yes: bool) -> None:
@@ -134,8 +104,8 @@ def _confirm(made: Plan, *, yes: bool) -> None:
 async def register(
     client: ControlPlaneClient,
     saved: SavedPlan,
+    desired: Registration,
     output: Format,
-    commit: str | None = None,
 ) -> int:
     """Register the plan's outcome, ticking each step; nothing to do is a no-op."""
     if not saved.plan.changes:
@@ -144,7 +114,7 @@ async def register(
         return saved.plan.base
     plan = saved.plan
     revision = await client.register(
-        saved.desired, base=plan.base, plan=plan.digest, commit=commit
+        desired, base=plan.base, plan=plan.digest, commit=saved.commit
     )
     if output is Format.TEXT:
         for change in saved.plan.changes:
@@ -153,11 +123,6 @@ async def register(
     return revision
 
 
-_OTHER_DOCUMENTS = (
-    "What is applied is what {} shows: the documents in {} say something else by now."
-)
-_MOVED = 8
-"""Changes of others that are named; the rest are counted."""
 _PAST = {
     "create": "created",
     "update": "updated",

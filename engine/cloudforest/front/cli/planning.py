@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from msgspec.structs import replace
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Interrupted
@@ -23,6 +24,7 @@ from cloudforest.front.cli.options import (
     state_to_say,
     usage,
 )
+from cloudforest.front.commit import commit_of
 from cloudforest.front.hosting.connection import connect_to_tree
 from cloudforest.front.progress import bars
 from cloudforest.model.registration import Registration
@@ -103,10 +105,12 @@ async def _plan(
     tree: Path, state: Path | None, *, impact: bool, progress: bool, named: bool
 ) -> SavedPlan:
     compiled, desired = compiled_tree(tree)
+    commit = commit_of(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
-        return await plan_against(
+        saved = await plan_against(
             client, desired, impact=impact, progress=progress, named=named
         )
+    return replace(saved, commit=commit)
 
 
 async def plan_against(
@@ -118,7 +122,7 @@ async def plan_against(
     named: bool = False,
 ) -> SavedPlan:
     registered = await client.registration()
-    foreseen = Foreseen()
+    foreseen = None
     if impact:
         foreseen = await _foreseen(client, desired, progress=progress, named=named)
     made = make_plan(

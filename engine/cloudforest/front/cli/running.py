@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.adapters.store.engine import open_engine
@@ -59,6 +60,7 @@ def up(
 async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> int:
     text = output is Format.TEXT
     compiled, desired = compiled_tree(tree)
+    commit = commit_of(tree)
     if text:
         terminal.done(f"{compiled.documents} documents are valid.")
     if compiled.service is not None and compiled.service.url is not None:
@@ -75,7 +77,7 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
             terminal.heading("Plan")
             planned.show_plan(saved.plan, state_to_say(state, tree))
             terminal.heading("Registration")
-        await register(client, saved, output, commit_of(tree))
+        await register(client, replace(saved, commit=commit), desired, output)
         agents = LocalAgents(folder, hosted.url, compiled.folder)
         await stack.enter_async_context(agents.running())
         await _start_agents(agents, client, hosted, text=text)

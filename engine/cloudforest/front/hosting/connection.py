@@ -14,6 +14,7 @@ from cloudforest.base.secrets import Secret, read_secret
 from cloudforest.compiler.compile import Compiled, Service, compile_tree
 from cloudforest.front.hosting.children import LocalAgents
 from cloudforest.front.state import StateFolder
+from cloudforest.front.user import os_user
 
 if TYPE_CHECKING:
     from cloudforest.front.hosting.host import Hosted
@@ -29,7 +30,7 @@ async def connect_to_tree(
         async with ControlPlaneClient(service.url, _token(compiled, service)) as client:
             yield client
     elif (serving := folder.serving()) is not None:
-        async with ControlPlaneClient(serving.url, _local_token(folder)) as client:
+        async with _local_client(serving.url, folder) as client:
             yield client
     else:
         async with (
@@ -72,7 +73,7 @@ async def connect(
             yield client
         return
     if (serving := folder.serving()) is not None:
-        async with ControlPlaneClient(serving.url, _local_token(folder)) as client:
+        async with _local_client(serving.url, folder) as client:
             yield client
         return
     async with _hosted(folder, bus=agents) as hosted, hosted.client() as client:
@@ -102,6 +103,10 @@ def _remote(folder: StateFolder) -> tuple[str, Secret | None]:
             "tree's folder first, or name its state folder with --state."
         )
     return service.url, _token(compiled, service)
+
+
+def _local_client(url: str, folder: StateFolder) -> ControlPlaneClient:
+    return ControlPlaneClient(url, _local_token(folder), user=os_user())
 
 
 def _local_token(folder: StateFolder) -> Secret:

@@ -19,12 +19,11 @@ from cloudforest.front.hosting.server import listen, serving, url_of
 from cloudforest.front.hosting.tenant import Tenant
 from cloudforest.front.http.app import make_app
 from cloudforest.front.state import StateFolder
+from cloudforest.front.user import os_user
 from cloudforest.front.wiring.assembly import Parts, assembled, new_token
 from cloudforest.front.wiring.control_plane import ControlPlane
 from cloudforest.front.wiring.opened.previews import Previews
-from cloudforest.hybrid.operators import Operators
-
-LOCAL_OPERATOR = "local"
+from cloudforest.hybrid.operators import LOCAL_OPERATOR, Operators
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Hosted:
     plane: ControlPlane
 
     def client(self) -> ControlPlaneClient:
-        return ControlPlaneClient(self.url, self.token)
+        return ControlPlaneClient(self.url, self.token, user=os_user())
 
 
 @asynccontextmanager

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import msgspec
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from cloudforest.adapters.control.http import USER
 from cloudforest.base.errors import (
     Busy,
     CloudforestError,
@@ -23,7 +26,7 @@ from cloudforest.base.errors import (
 )
 from cloudforest.front.boundary import report
 from cloudforest.front.wiring.control_plane import ControlPlane
-from cloudforest.hybrid.operators import require
+from cloudforest.hybrid.operators import LOCAL_OPERATOR, require
 from cloudforest.model.identity import Operator, Role
 
 T = TypeVar("T")
@@ -58,7 +61,14 @@ async def operator_of(request: Request, role: Role) -> Operator:
         )
     operator = await plane_of(request).operators.authenticate(token)
     require(operator, role)
-    return operator
+    return _in_person(operator, unquote(request.headers.get(USER, "")))
+
+
+def _in_person(operator: Operator, user: str) -> Operator:
+    """Return the local operator with the account that it says it is, for the audit."""
+    if operator.name != LOCAL_OPERATOR or not user or not user.isprintable():
+        return operator
+    return replace(operator, name=f"{operator.name} ({user[:64]})")
 
 
 async def read_body(request: Request, kind: type[T]) -> T:

@@ -67,7 +67,7 @@ class Impacts:
     async def of(
         self, registration: Registration, operator: Operator, telling: Telling
     ) -> Foreseen:
-        """Evaluate the next cycle of each enabled job as it would be registered.
+        """Evaluate the next cycle of each job as it would be registered.
 
         Who may not register it can't have it read with secrets either: a reference
         that is not registered would be resolved here and sent where it says.
@@ -115,10 +115,10 @@ class Impacts:
         registered: Registration | None,
         telling: Telling,
     ) -> list[JobImpact]:
-        jobs = [each for each in registration.jobs if each.enabled]
+        jobs = registration.jobs
         trusted = permits(operator.role, "apply")
         if not trusted and not has_targets_of(registered, registration):
-            return [JobImpact(job=each.name, unknown=ANOTHER_TARGET) for each in jobs]
+            return [_unknown(each, ANOTHER_TARGET) for each in jobs]
         async with self._asked(registration, trusted=trusted) as bus:
             return [await self._of_job(job, registration, bus, telling) for job in jobs]
 
@@ -147,7 +147,8 @@ class Impacts:
                 return summaries.impact(run, found)
         except CloudforestError as error:
             awaited = await self._is_awaited(registration, job.domain)
-            return JobImpact(job=job.name, unknown=str(error), failed=not awaited)
+            failed = job.enabled and not awaited
+            return replace(_unknown(job, str(error)), failed=failed)
 
     async def _is_awaited(self, registration: Registration, domain: str) -> bool:
         """Tell whether all agents of the domain are remote ones yet to enrol."""
@@ -158,6 +159,10 @@ class Impacts:
             for agent in registration.agents
             if domain in agent.domains
         )
+
+
+def _unknown(job: Job, reason: str) -> JobImpact:
+    return JobImpact(job=job.name, enabled=job.enabled, unknown=reason)
 
 
 def _required(bus: AgentBus | None) -> AgentBus:

@@ -158,18 +158,21 @@ def cycle(ended: Cycle) -> dict[str, Any]:
 
 
 def impact(run: Run, found: Impact) -> JobImpact:
-    pace = run.profile.requests_per_second
+    """Say what it is. Nobody can allow what a job without cycles would do."""
+    pace, enabled = run.profile.requests_per_second, run.job.enabled
+    guards = (
+        *(_guard(each) for each in found.trips),
+        *(replace(_guard(each), follows=True) for each in found.following),
+    )
     return JobImpact(
         job=run.job.name,
+        enabled=enabled,
         counts=found.counts,
         requests=found.requests + run.target.requests,
         min_seconds=round(found.requests / pace, 1) if pace else 0.0,
         effects=found.digest,
         breakdown=found.breakdown,
-        guards=(
-            *(_guard(each) for each in found.trips),
-            *(replace(_guard(each), follows=True) for each in found.following),
-        ),
+        guards=tuple(each if enabled else replace(each, allow="") for each in guards),
     )
 
 

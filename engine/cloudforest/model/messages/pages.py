@@ -69,7 +69,7 @@ class Closing(Value, frozen=True):
     `full` are the types of which everything was read, asked for or not (a cookie may be
     refused). `members`: the members of the scope's groups were sent. `lacks` are the
     rights without which the account can't see deletions. `error` says in one sentence
-    why nothing, or no more, could be read.
+    why nothing, or no more, could be read; `final`: to ask again would not help.
     """
 
     complete: bool
@@ -81,6 +81,7 @@ class Closing(Value, frozen=True):
     members: bool = False
     lacks: tuple[str, ...] = ()
     error: str | None = None
+    final: bool = False
 
 
 class Page(Value, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloudforest.model.provisioning.breakdown import (
     AttributeCount,
     Breakdown,
+    LeaverCount,
     ReasonCount,
     Sample,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "Flat",
     "ImportEnd",
     "JobState",
+    "LeaverCount",
     "Link",
     "LogAction",
     "LogEntry",

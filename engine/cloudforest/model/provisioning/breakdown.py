@@ -20,6 +20,15 @@ class ReasonCount(Value, frozen=True):
     count: int
 
 
+class LeaverCount(Value, frozen=True):
+    """How many lose access for a reason, and how: `disable` or `delete`."""
+
+    type: ObjectType
+    action: str
+    reason: str
+    count: int
+
+
 class Sample(Value, frozen=True):
     """One of those whom an action touches, by name, and why."""
 
@@ -37,6 +46,6 @@ class Breakdown(Value, frozen=True):
 
     attributes: tuple[AttributeCount, ...] = ()
     groups_emptied: int = 0
-    leavers: tuple[ReasonCount, ...] = ()
+    leavers: tuple[LeaverCount, ...] = ()
     escrow_reasons: tuple[ReasonCount, ...] = ()
     samples: tuple[Sample, ...] = ()

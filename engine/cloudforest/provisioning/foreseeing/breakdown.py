@@ -12,6 +12,7 @@ from cloudforest.model.provisioning import (
     AttributeCount,
     Breakdown,
     Effect,
+    LeaverCount,
     ReasonCount,
     Sample,
 )
@@ -21,6 +22,7 @@ from cloudforest.provisioning.foreseeing.leavers import reasons
 from cloudforest.provisioning.logbook import differing, names_of
 from cloudforest.provisioning.run import Run
 
+MAPPING_FAULT = "mapping-fault"
 REFUSED = "refused by the target"
 _CODE = re.compile(r"([a-z]+(?:-[a-z]+)+)(?::|$)")
 BATCH = 500
@@ -49,9 +51,13 @@ def _touched(effect: Effect) -> Iterator[tuple[str, bool]]:
 def _code(effect: Effect) -> str:
     """Return what kind of reason it is; the rest, or a target's words, may name values.
 
-    Those who may not see values see the counts.
+    Those who may not see values see the counts. A fault of a mapping names none: it is
+    told whole, with its target attribute.
     """
-    code = _CODE.match((effect.reason or "").removeprefix(GIVEN_UP))
+    reason = (effect.reason or "").removeprefix(GIVEN_UP)
+    code = _CODE.match(reason)
+    if code and code[1] == MAPPING_FAULT:
+        return reason
     return code[1] if code else REFUSED
 
 
@@ -75,7 +81,7 @@ class _Sums:
 
     named: bool
     attributes: Counter[tuple[ObjectType, str, bool]] = field(default_factory=Counter)
-    leavers: Counter[str] = field(default_factory=Counter)
+    leavers: Counter[tuple[ObjectType, str, str]] = field(default_factory=Counter)
     escrowed: Counter[str] = field(default_factory=Counter)
     groups: int = 0
     emptied: str | None = None
@@ -93,10 +99,11 @@ class _Sums:
             self.attributes[effect.type, path, cleared] += 1
         if "groupsEmptied" in effect.guards and effect.id != self.emptied:
             self.groups += 1
+            self._sample("empty", effect, "left without a member")
             self.emptied = effect.id
         reason = left[effect.id] if effect.because else None
         if reason is not None:
-            self.leavers[reason] += 1
+            self.leavers[effect.type, effect.action, reason] += 1
         action = "update" if effect.action == "reference" else effect.action
         self._sample(action, effect, reason or _why(effect))
 
@@ -142,7 +149,10 @@ async def breakdown(run: Run, *, named: bool) -> Breakdown:
     return Breakdown(
         attributes=tuple(sums.by_attribute()),
         groups_emptied=sums.groups,
-        leavers=_counted(sums.leavers),
+        leavers=tuple(
+            LeaverCount(type=type_, action=action, reason=reason, count=count)
+            for (type_, action, reason), count in sums.leavers.most_common()
+        ),
         escrow_reasons=_counted(sums.escrowed),
         samples=await _samples(run, sums),
     )

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import structlog
 
-from cloudforest.base.errors import Interrupted, Unavailable
+from cloudforest.base.errors import Interrupted, Refused, Unavailable
 from cloudforest.model.messages import Closing, SyncRequest
 from cloudforest.model.program import ScopeProgram
 from cloudforest.program.digest import attributes_to_read
@@ -47,12 +47,17 @@ async def request(
 
 
 def require_last_word(run: Run, closing: Closing | None) -> Closing:
-    """Return how an answer ended; raise Interrupted when it did not end well."""
+    """Return how an answer ended; raise Interrupted when it did not end well.
+
+    Refused where every agent would say the same, and a person has to decide.
+    """
     if closing is None:
         raise Interrupted(
             f"The agents of {run.job.domain} stopped in the middle of an answer; "
             "the next cycle asks again."
         )
+    if closing.error is not None and closing.final:
+        raise Refused(closing.error)
     if closing.error is not None:
         raise Interrupted(closing.error)
     return closing

@@ -38,10 +38,14 @@ def refuse_another(request: SyncRequest, identity: str) -> None:
         )
 
 
+class Rebound(Refused):
+    """A name of the scope has passed to another object, whichever agent is asked."""
+
+
 def _refuse_others(request: SyncRequest, found: Mapping[str, str]) -> None:
     for dn, guid in found.items():
         if request.bindings.get(dn, guid) != guid:
-            raise Refused(
+            raise Rebound(
                 f"{dn} now resolves to another object than the one that the scope was "
                 f"bound to; if that is meant, `cloudforest job restart {request.job} "
                 "--reset Full` accepts it."

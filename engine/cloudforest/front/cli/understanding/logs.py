@@ -70,7 +70,11 @@ def logs(  # noqa: PLR0913 - each is an option
         _option("--format", help_="Words, one JSON object a line, or CSV."),
     ] = LogFormat.TEXT,
 ) -> int:
-    """Print the provisioning log, a line for each object and action."""
+    """Print the provisioning log, a line for each object and action.
+
+    What operators had done, each apply with its plan and commit, is in the audit, which
+    `--audit` prints instead.
+    """
     if audit:
         if follow or any((job, subject, action, status, cycle, since, until)):
             raise typer.BadParameter(

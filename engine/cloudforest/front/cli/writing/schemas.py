@@ -14,11 +14,14 @@ from cloudforest.front import terminal
 
 def schema(
     kind: Annotated[
-        str, typer.Argument(help="A kind of document; all of them if it is left out.")
+        str,
+        typer.Argument(
+            help="A kind of document, or `plan`: the JSON of one. Left out: all kinds."
+        ),
     ] = "",
 ) -> None:
     """Print the JSON Schema (2020-12) of a kind, or one that picks by kind."""
-    known = {each.lower(): each for each in KINDS}
+    known = {each.lower() for each in (*KINDS, "plan")}
     if kind and kind.lower() not in known:
         raise typer.BadParameter(f'There is no kind "{kind}"; {hint(kind, KINDS)}')
     terminal.print_json(schema_of(kind) if kind else bundled())

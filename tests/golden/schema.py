@@ -1,0 +1,27 @@
+"""The schema of a plan's JSON, as strict as what we print: nothing undocumented."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from cloudforest.compiler.shipped import shipped
+
+
+def validator() -> Draft202012Validator:
+    """Return one that refuses fields that the schema, which leaves room, has not."""
+    text = (shipped("schemas") / "plan.schema.json").read_text(encoding="utf-8")
+    return Draft202012Validator(_strict(json.loads(text)))
+
+
+def _strict(schema: Any) -> Any:
+    match schema:
+        case dict():
+            inner = {key: _strict(each) for key, each in schema.items()}
+            closed = isinstance(schema.get("properties"), dict)
+            return {"additionalProperties": False, **inner} if closed else inner
+        case list():
+            return [_strict(each) for each in schema]
+    return schema
