@@ -18,8 +18,8 @@ from tests.scenario.installed import COMMAND, Installed
 
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.front import planned, terminal
-from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import make_plan
+from cloudforest.plan.rendering.markdown import render_markdown
 
 ROOT = Path(__file__).parents[2]
 PLANS = Path(__file__).parent / "plans"

@@ -12,10 +12,10 @@ from cloudforest.front.state import with_state
 from cloudforest.front.terminal import command, heading, out, suggest
 from cloudforest.plan.change import KINDS, Change, FieldChange
 from cloudforest.plan.plan import JobImpact, Plan
-from cloudforest.plan.telling import telling_fields
-from cloudforest.plan.textdiff import Run, word_diff
-from cloudforest.plan.touching import tables
-from cloudforest.plan.wording import (
+from cloudforest.plan.rendering.telling import telling_fields
+from cloudforest.plan.rendering.textdiff import Run, word_diff
+from cloudforest.plan.rendering.touching import tables
+from cloudforest.plan.rendering.wording import (
     NOT_EVALUATED,
     blocked_in_words,
     counts_in_words,

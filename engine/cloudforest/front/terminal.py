@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cloudforest.plan.wording import COUNTED, in_words
+from cloudforest.plan.rendering.wording import COUNTED, in_words
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

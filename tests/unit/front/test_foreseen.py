@@ -28,9 +28,9 @@ from cloudforest.model.ports import AgentBus
 from cloudforest.model.provisioning import Allowance, Cycle
 from cloudforest.model.registration import Registration
 from cloudforest.plan.consequences import removals
-from cloudforest.plan.html import render_html
-from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import Foreseen, JobImpact, Plan, make_plan
+from cloudforest.plan.rendering.html import render_html
+from cloudforest.plan.rendering.markdown import render_markdown
 from cloudforest.provisioning.cycle import run_cycle
 from cloudforest.provisioning.evaluating.guarding.check import Tripped
 from cloudforest.provisioning.foreseeing.impact import Impact, impact

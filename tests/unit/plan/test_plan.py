@@ -22,11 +22,11 @@ from cloudforest.model.registration import (
     Tenant,
 )
 from cloudforest.plan.change import KINDS
-from cloudforest.plan.html import render_html
-from cloudforest.plan.markdown import LIMIT, render_markdown
 from cloudforest.plan.plan import Guard, JobImpact, Plan, make_plan
 from cloudforest.plan.planfile import load_plan, save_plan, saved_plan
-from cloudforest.plan.wording import blocked_in_words, counts_in_words, total
+from cloudforest.plan.rendering.html import render_html
+from cloudforest.plan.rendering.markdown import LIMIT, render_markdown
+from cloudforest.plan.rendering.wording import blocked_in_words, counts_in_words, total
 
 JOB = Job(
     name="people",

@@ -18,10 +18,10 @@ from cloudforest.model.program import (
 from cloudforest.model.registration import Registration
 from cloudforest.plan.change import FieldChange
 from cloudforest.plan.consequences import Removal, removals
-from cloudforest.plan.html import render_html
-from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import Foreseen, make_plan
-from cloudforest.plan.wording import total
+from cloudforest.plan.rendering.html import render_html
+from cloudforest.plan.rendering.markdown import render_markdown
+from cloudforest.plan.rendering.wording import total
 
 
 def mapped(source: str, *targets: str) -> AttributeProgram:

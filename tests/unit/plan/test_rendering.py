@@ -24,10 +24,10 @@ from cloudforest.model.registration import (
     Source,
     Tls,
 )
-from cloudforest.plan.html import render_html
-from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import JobImpact, Plan
-from cloudforest.plan.wording import counts_in_words, field_in_words
+from cloudforest.plan.rendering.html import render_html
+from cloudforest.plan.rendering.markdown import render_markdown
+from cloudforest.plan.rendering.wording import counts_in_words, field_in_words
 
 FIRST, SECOND, THIRD = (f"OU={name},DC=contoso,DC=com" for name in "ABC")
 

@@ -28,10 +28,10 @@ from cloudforest.front.commit import commit_of
 from cloudforest.front.hosting.connection import connect_to_tree
 from cloudforest.front.progress import bars
 from cloudforest.model.registration import Registration
-from cloudforest.plan.html import render_html
-from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import Foreseen, Plan, make_plan
 from cloudforest.plan.planfile import SavedPlan, require_free, save_plan, saved_plan
+from cloudforest.plan.rendering.html import render_html
+from cloudforest.plan.rendering.markdown import render_markdown
 
 _NOBODY_TO_NAME = (
     "--samples names some of those whom the next cycles touch, and --no-impact leaves "

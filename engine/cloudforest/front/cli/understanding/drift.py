@@ -18,7 +18,7 @@ from cloudforest.front.cli.jobs.jobs import JobName
 from cloudforest.front.cli.options import Format, Output, State, state_folder
 from cloudforest.front.hosting.connection import connect
 from cloudforest.front.state import at_state
-from cloudforest.plan.wording import in_words
+from cloudforest.plan.rendering.wording import in_words
 
 
 def drift(

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from cloudforest.plan.wording import in_words
+from cloudforest.plan.rendering.wording import in_words
 
 Entry = Mapping[str, Any]
 

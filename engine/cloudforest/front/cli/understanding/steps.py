@@ -9,7 +9,7 @@ import msgspec
 from rich.text import Text
 
 from cloudforest.front import terminal
-from cloudforest.plan.wording import in_words
+from cloudforest.plan.rendering.wording import in_words
 
 _SIGNS = {True: ("✓", "green"), False: ("✗", "red")}
 _GOOD = frozenset({"found", "in", "linked", "matched", "mapped", "nothing"})

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
 from cloudforest.plan.change import FieldChange
-from cloudforest.plan.wording import in_words
+from cloudforest.plan.rendering.wording import in_words
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 _ALIKE = 0.5

@@ -9,9 +9,9 @@ from typing import Any
 
 from cloudforest.plan.change import Change, FieldChange
 from cloudforest.plan.plan import JobImpact, Plan
-from cloudforest.plan.telling import telling_fields
-from cloudforest.plan.touching import Table, tables
-from cloudforest.plan.wording import (
+from cloudforest.plan.rendering.telling import telling_fields
+from cloudforest.plan.rendering.touching import Table, tables
+from cloudforest.plan.rendering.wording import (
     NOT_EVALUATED,
     blocked_in_words,
     counts_in_words,

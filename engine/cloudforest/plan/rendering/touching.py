@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cloudforest.model.provisioning import ReasonCount
 from cloudforest.plan.plan import JobImpact
-from cloudforest.plan.wording import in_words
+from cloudforest.plan.rendering.wording import in_words
 
 
 class Table(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jinja2
 
 from cloudforest.plan.plan import Plan
-from cloudforest.plan.telling import telling_fields
-from cloudforest.plan.textdiff import word_diff
-from cloudforest.plan.touching import tables
-from cloudforest.plan.wording import (
+from cloudforest.plan.rendering.telling import telling_fields
+from cloudforest.plan.rendering.textdiff import word_diff
+from cloudforest.plan.rendering.touching import tables
+from cloudforest.plan.rendering.wording import (
     NOT_EVALUATED,
     blocked_in_words,
     counts_in_words,
