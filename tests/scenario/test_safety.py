@@ -128,9 +128,12 @@ def test_names_are_for_who_sees_values(topology: Installed) -> None:
     assert impact["job"] == "contoso-people"
 
 
-def test_a_password_that_a_document_gives_is_in_no_plan(topology: Installed) -> None:
+def test_what_a_document_says_of_a_secret_is_in_no_plan(topology: Installed) -> None:
     file = topology.tree / "tree.yaml"
-    entry = "attributeMappings:\n  password: {constant: canary-password}\n"
+    entry = (
+        "attributeMappings:\n  password: 'Append(\"canary-password\", [cn])'\n"
+        "  nickName: {constant: canary-constant, sensitive: true}\n"
+    )
     text = file.read_text().replace("attributeMappings:\n", entry)
     file.write_text(text)
     told = [
@@ -138,7 +141,7 @@ def test_a_password_that_a_document_gives_is_in_no_plan(topology: Installed) -> 
         for each in ("text", "json", "markdown", "html")
     ]
     told.append(topology("apply", "--plan", "saved"))
-    file.write_text(text.replace("canary-password", "canary-too"))
+    file.write_text(text.replace("canary-constant", "canary-too"))
     told += [topology("plan"), topology("apply", "--plan", "saved")]
     told.append(topology("logs", "--audit", "--format", "json"))
 
@@ -252,14 +255,9 @@ def test_a_secret_file_is_found_beside_its_document(
     [
         (
             "read",
-            {
-                "PUT /registration",
-                "POST /impact",
-                "POST /impact/people/explain",
-                *WRITES,
-            },
+            {"PUT /registration", "POST /impact", *WRITES},
         ),
-        ("plan", {"PUT /registration", *WRITES}),
+        ("plan", {"PUT /registration", "POST /impact/people/explain", *WRITES}),
         ("apply", set()),
     ],
 )
