@@ -230,16 +230,8 @@ def test_a_secret_file_is_found_beside_its_document(
 @pytest.mark.parametrize(
     ("role", "refused"),
     [
-        (
-            "read",
-            {
-                "PUT /registration",
-                "POST /impact",
-                "POST /impact/people/explain",
-                *WRITES,
-            },
-        ),
-        ("plan", {"PUT /registration", *WRITES}),
+        ("read", {"PUT /registration", "POST /impact", *WRITES}),
+        ("plan", {"PUT /registration", "POST /impact/people/explain", *WRITES}),
         ("apply", set()),
     ],
 )
