@@ -36,7 +36,7 @@ async def test_a_job_that_is_moved_to_another_target_fills_its_groups_there(
 
 def _moved(old: Registration):
     target = msgspec.structs.replace(old.targets[0], name="cloud2")
-    none = Budget(max=0, percent=0, base=1, window=86400)
+    none = Budget(max=1, percent=0, base=1, window=86400)
     job = msgspec.structs.replace(old.jobs[0], target="cloud2", guard={"creates": none})
     return lambda: msgspec.structs.replace(old, targets=(target,), jobs=(job,))
 
