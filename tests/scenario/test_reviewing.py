@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import urllib.error
+from collections.abc import Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from tests.scenario.exports import BASE, exported, group, guid_of, person
 from tests.scenario.installed import Installed, Ran, eventually
-from tests.scenario.test_safety import ask, operator_token
+from tests.scenario.test_safety import ask, foresee, operator_token
 
 STAFF = 'organizationalUnits: all, filters: {user: "userPrincipalName pr"}'
 SALES_LEAVE = ('"userPrincipalName pr"', "'cn pr and department ne \"Sales\"'")
@@ -24,7 +26,7 @@ attributeMappings: {nickName: {source: "[info]", sensitive: true}}
 PEOPLE = (
     person("anna", department="Sales"),
     person("bert", department="Sales", manager=f"CN=anna,{BASE}"),
-    person("carl", department="Works", title="Clerk"),
+    person("carl", department="Works", title="Clerk", info="canary"),
     group("team", "anna", "carl"),
 )
 
@@ -162,35 +164,121 @@ def _refused(url: str, token: str, body: dict[str, Any]) -> str:
     return str(said)
 
 
-def test_a_control_plane_that_serves_explains_a_branch_by_role(tmp_path: Path) -> None:
-    """A reader may ask, but not have others asked, or see more than is registered."""
+@dataclass(frozen=True)
+class Reader:
+    """Who has a token of the role `read`; `url` is that of the control plane."""
+
+    cloudforest: Installed
+    url: str
+    token: str
+    registration: dict[str, Any]
+
+    def body(self, registration: dict[str, Any], who: str = "anna") -> dict[str, Any]:
+        lookup = {"by": "attribute", "value": f"{who}@contoso.com"}
+        return {"registration": registration, "lookup": lookup}
+
+    @property
+    def explain(self) -> str:
+        return f"{self.url}/impact/people/explain"
+
+    def refused(self, registration: dict[str, Any]) -> str:
+        return _refused(self.explain, self.token, self.body(registration))
+
+    def explained(self, registration: dict[str, Any], who: str) -> Any:
+        return ask(self.explain, self.token, self.body(registration, who))
+
+    def named(self, registration: dict[str, Any]) -> Any:
+        named = f"{self.url}/impact?samples=names"
+        [impact] = foresee(named, self.token, registration)["impacts"]
+        return impact
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
     cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF, mapping=HIDDEN)
     cloudforest.up_once()
     with cloudforest.running("up") as up:
         assert up.stdout is not None
         assert any("Serving" in line for line in up.stdout)
-        change(tmp_path, *SALES_LEAVE)
-        assert steps(asked(cloudforest, "anna"))["act"]["detail"]["because"] == CLAUSE
         url = json.loads((cloudforest.state / "serve.json").read_text())["url"]
-        read = operator_token(cloudforest, "read")
-        registration = ask(f"{url}/registration", read)["registration"]
-        body = {
-            "registration": registration,
-            "lookup": {"by": "attribute", "value": "anna@contoso.com"},
-        }
-        explain = f"{url}/impact/people/explain"
-        told = eventually(lambda: answered(explain, read, body), "the agent's answer")
-        assert told["steps"][-1]["result"] == "nothing"
-        plan = operator_token(cloudforest, "plan")
-        assert "sees no values" in _refused(explain, plan, body)
-        unhidden = json.loads(json.dumps(registration))
-        for mapping in unhidden["programs"]["people"]["mappings"]:
-            for rule in mapping["rules"]:
-                rule["sensitive"] = False
-        shown = _refused(explain, read, body | {"registration": unhidden})
-        assert "does not show info" in shown
-        registration["targets"][0]["scim"] = "https://elsewhere.example/v2"
-        assert "role `apply`" in _refused(explain, read, body)
+        token = operator_token(cloudforest, "read")
+        registration = ask(f"{url}/registration", token)["registration"]
+        found = Reader(cloudforest, url, token, registration)
+        asking = (found.explain, token, found.body(registration))
+        eventually(lambda: answered(*asking), "the agent's answer")
+        yield found
+
+
+def test_a_control_plane_that_serves_explains_a_branch_by_role(reader: Reader) -> None:
+    """A reader may ask, but not have others asked."""
+    change(reader.cloudforest.tree, *SALES_LEAVE)
+    told = steps(asked(reader.cloudforest, "anna"))
+    assert told["act"]["detail"]["because"] == CLAUSE
+    registration = reader.registration
+    assert reader.explained(registration, "anna")["steps"][-1]["result"] == "nothing"
+    plan = operator_token(reader.cloudforest, "plan")
+    assert "sees no values" in _refused(reader.explain, plan, reader.body(registration))
+    with pytest.raises(urllib.error.HTTPError, match="422") as unmapped:
+        reader.explained(registration | {"programs": {}}, "anna")
+    unmapped.value.close()
+    registration["targets"][0]["scim"] = "https://elsewhere.example/v2"
+    assert "role `apply`" in reader.refused(registration)
+
+
+def test_a_reader_sees_no_more_of_people_than_is_registered(reader: Reader) -> None:
+    assert reader.named(reader.registration)["counts"] is not None
+    for changed, new in _cunning(reader.registration):
+        assert f"does not show {new}" in reader.refused(changed)
+        impact = reader.named(changed)
+        assert (impact["counts"], impact["failed"]) == (None, False)
+        assert f"does not show {new}" in impact["unknown"]
+    for changed in _harmless(reader.registration):
+        assert "canary" not in json.dumps(reader.explained(changed, "carl"))
+
+
+def _changed(
+    registration: dict[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return a copy, its program for users, and the rules of that by target."""
+    copy = json.loads(json.dumps(registration))
+    mappings = copy["programs"]["people"]["mappings"]
+    [users] = [each for each in mappings if each["source"] == "user"]
+    return copy, users, {each["target"]: each for each in users["rules"]}
+
+
+def _cunning(registration: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield programs that would show more than is registered, and what of it."""
+    unhidden, _, rules = _changed(registration)
+    rules["nickName"]["sensitive"] = False
+    yield unhidden, "info"
+    named, users, rules = _changed(registration)
+    users["reads"].append("pager")
+    rules["userName"]["expression"] = {"node": "attribute", "name": "pager"}
+    yield named, "pager"
+    imported, users, _ = _changed(registration)
+    users["reads"].append("pager")
+    yield imported, "pager"
+    forgotten, users, rules = _changed(registration)
+    users["rules"].remove(rules["nickName"])
+    yield forgotten, "info"
+    before, users, rules = _changed(registration)
+    other = rules["displayName"]["expression"]
+    rules["nickName"] |= {"sensitive": False, "expression": other}
+    users["reads"].remove("info")
+    yield before, "nickName"
+
+
+def _harmless(registration: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield programs that do not show what is hidden, try as they may."""
+    template, _, rules = _changed(registration)
+    text = "{{ info | default('none') }}"
+    expression = {"node": "template", "text": text, "reads": []}
+    rules["displayName"]["expression"] = expression
+    yield template
+    removed, users, rules = _changed(registration)
+    users["rules"].remove(rules["nickName"])
+    users["reads"].remove("info")
+    yield removed
 
 
 def answered(url: str, token: str, body: dict[str, Any]) -> Any:

@@ -253,10 +253,7 @@ def test_a_secret_file_is_found_beside_its_document(
 @pytest.mark.parametrize(
     ("role", "refused"),
     [
-        (
-            "read",
-            {"PUT /registration", "POST /impact", *WRITES},
-        ),
+        ("read", {"PUT /registration", "POST /impact", *WRITES}),
         ("plan", {"PUT /registration", "POST /impact/people/explain", *WRITES}),
         ("apply", set()),
     ],

@@ -89,6 +89,11 @@ def test_it_makes_a_text(text, value):
     assert made(text) == value
 
 
+def test_it_sees_only_what_it_says_it_reads():
+    quiet = Template(text="{{ info | default('nothing') }}", reads=())
+    assert compile_template(quiet)({"info": "canary"}) == "nothing"
+
+
 def test_the_names_that_it_reads_are_known():
     parsed = parse_template(
         "{{ Title ~ sn }}{% if sn %}{{ title | default(MAIL) }}{% endif %}"

@@ -11,13 +11,9 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from cloudforest.base.canonical import digest
-from cloudforest.base.errors import CloudforestError, Unavailable
+from cloudforest.base.errors import CloudforestError, Refused, Unavailable
 from cloudforest.front.wiring import summaries
-from cloudforest.front.wiring.opened.known import (
-    ANOTHER_TARGET,
-    has_targets_of,
-    require_known,
-)
+from cloudforest.front.wiring.opened.known import unseen
 from cloudforest.front.wiring.opened.previews import Previews
 from cloudforest.front.wiring.opened.runs import Runs
 from cloudforest.model.identity import Operator, permits
@@ -93,8 +89,8 @@ class Impacts:
         trusted = permits(operator.role, "apply")
         before = {new: old for old, new in _renamed(registered, registration).items()}
         name = before.get(job, job)
-        if not trusted:
-            require_known(registered, kept, name)
+        if not trusted and (why := unseen(registered, kept, name, values=True)):
+            raise Refused(why)
         async with (
             self._asked(kept, trusted=trusted) as bus,
             self.runs.prepared(name, kept, _required(bus)) as run,
@@ -115,12 +111,16 @@ class Impacts:
         registered: Registration | None,
         telling: Telling,
     ) -> list[JobImpact]:
-        jobs = registration.jobs
-        trusted = permits(operator.role, "apply")
-        if not trusted and not has_targets_of(registered, registration):
-            return [_unknown(each, ANOTHER_TARGET) for each in jobs]
+        trusted, impacts = permits(operator.role, "apply"), []
         async with self._asked(registration, trusted=trusted) as bus:
-            return [await self._of_job(job, registration, bus, telling) for job in jobs]
+            for job in registration.jobs:
+                why = unseen(registered, registration, job.name, values=telling.named)
+                impacts.append(
+                    _unknown(job, why)
+                    if why and not trusted
+                    else await self._of_job(job, registration, bus, telling)
+                )
+        return impacts
 
     @asynccontextmanager
     async def _asked(

@@ -41,13 +41,14 @@ def _read(program: JobProgram, *, sensitive: bool) -> frozenset[str]:
 
 
 def shown_attributes(program: JobProgram) -> frozenset[str]:
-    """Return what any rule reads that is not sensitive."""
-    return _read(program, sensitive=False)
+    """Return what is told of people: all that is read and not hidden."""
+    asked = {name for mapping in program.mappings for name in mapping.reads}
+    return (_read(program, sensitive=False) | asked) - hidden_attributes(program)
 
 
 def hidden_attributes(program: JobProgram) -> frozenset[str]:
     """Return what only sensitive rules read."""
-    return _read(program, sensitive=True) - shown_attributes(program)
+    return _read(program, sensitive=True) - _read(program, sensitive=False)
 
 
 async def _imported(

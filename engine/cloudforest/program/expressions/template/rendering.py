@@ -41,7 +41,7 @@ def compile_template(template: Template) -> Evaluate:
     """Compile into a function of an object's attributes, named in lower case.
 
     The function raises ValueFault, for example when an attribute without a default is
-    missing.
+    missing. It sees no attribute that the template does not say it reads.
     """
     try:
         compiled, names = checked(template.text)
@@ -51,8 +51,10 @@ def compile_template(template: Template) -> Evaluate:
             " again with the version that runs it."
         ) from fault
 
+    said = frozenset(each for each in names if attribute_of(each) in template.reads)
+
     def evaluate(row: Row) -> Value:
-        context = _context(names, row)
+        context = _context(said, row)
         try:
             made = compiled.render(context)
         except UndefinedError as error:
