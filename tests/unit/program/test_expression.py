@@ -108,6 +108,7 @@ def test_it_is_read(text, expected):
         ('Replace([mail], , "a{2}+", , "y")', 20, "keeps all it took"),
         ('Replace([mail], , "a(?n)b", , "y")', 20, "flag n"),
         ('Replace([mail], , "(?b:a)", , "y")', 19, "flags .* are i, m, s and x"),
+        ('Replace([mail], , "(?V1)[a&&b]", , "y")', 19, "flags .* are i, m, s and x"),
         ('Replace([mail], , "a(?i)b", , "y")', 20, "at its beginning"),
         ('Replace([mail], , "(?<2>a)", , "y")', 19, "named by a word"),
         ('Replace([mail], , "(?(a)ab|b)", , "y")', 22, "unknown group"),
