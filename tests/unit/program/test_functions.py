@@ -338,6 +338,8 @@ def test_a_function_gives(text, value):
         ('Replace("abc", , "b", , "[$`|$\'|$_|$+]")', "a[a|c|abc|b]c"),
         ('Replace("a{1b", , "{1", , "-")', "a-b"),
         ('Replace("foo{e}", , "(?:f){e}", , "-")', "foo{e}"),
+        ('Replace("aX", , "(?x)a # [\n(?:b){e}", , "-")', "aX"),
+        ('Replace("a[b", , "(?x)a [#\\[]+ # (?n)\nb", , "-")', "-"),
         ('Replace("a[]b", , "[[\\]]+", , "-")', "a-b"),
         ('Replace("ab", , "a(?=(?<n>b))", "n", "X")', "ab"),
     ],

@@ -42,6 +42,9 @@ _OUTSIDE = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
+_COMMENTED = re.compile(rf"\#[^\n]* | {_OUTSIDE.pattern}", _OUTSIDE.flags)
+"""What a comment holds, after the flag x, is no syntax: a bracket opens nothing."""
+_COMMENTS = re.compile(r"\^?(?:\(\?[ims]+\))*\(\?[ims]*x[imsx]*\)")
 _INSIDE = re.compile(
     rf"""{_ESCAPES}
   | \\(?P<own>(?![abdDfnrsStuvwWx])[A-Za-z_])
@@ -139,7 +142,8 @@ def translated(pattern: str, numbers: Sequence[int] = ()) -> Translation:
     parts: list[str] = []
     places = [(0, 0)]
     at, within, length = 0, False, 0
-    while found := (_INSIDE if within else _OUTSIDE).search(pattern, at):
+    outside = _COMMENTED if _COMMENTS.match(pattern) else _OUTSIDE
+    while found := (_INSIDE if within else outside).search(pattern, at):
         made = _inside(found) if within else _outside(found, numbers)
         parts += [pattern[at : found.start()], made]
         within = not found["close"] if within else bool(found["open"])
