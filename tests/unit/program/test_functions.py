@@ -338,6 +338,8 @@ def test_a_function_gives(text, value):
         ('Replace("abc", , "b", , "[$`|$\'|$_|$+]")', "a[a|c|abc|b]c"),
         ('Replace("a{1b", , "{1", , "-")', "a-b"),
         ('Replace("foo{e}", , "(?:f){e}", , "-")', "foo{e}"),
+        ('Replace("' + "ab" * 99 + '", , "(?:(ab){11}){9}", , "-")', "-"),
+        ('Replace("' + "a" * 999 + '", , "^a{0,65536}$", , "-")', "-"),
         ('Replace("aX", , "(?x)a # [\n(?:b){e}", , "-")', "aX"),
         ('Replace("a[b", , "(?x)a [#\\[]+ # (?n)\nb", , "-")', "-"),
         ('Replace("a[]b", , "[[\\]]+", , "-")', "a-b"),

@@ -12,6 +12,7 @@ from cloudforest.program.expressions.functions.regular.properties import (
 from cloudforest.program.expressions.functions.regular.refusals import (
     PatternFault,
     refuse_foreign,
+    require_few_copies,
     require_flags,
 )
 
@@ -139,6 +140,7 @@ def translated(pattern: str, numbers: Sequence[int] = ()) -> Translation:
     Without `numbers`, there are no references by number, so that groups can be counted.
     In .NET a brace that is no quantifier is a brace, and so never a fuzzy match.
     """
+    require_few_copies(pattern)
     parts: list[str] = []
     places = [(0, 0)]
     at, within, length = 0, False, 0
