@@ -9,6 +9,10 @@ from cloudforest.program.scoping.dn import parse_dn
 
 ANCHOR = "ms-ds-consistencyguid"
 
+MEANING = 2
+"""Of scopes. To be raised where one that is written as before lets in others: read as
+a whole, they are before the guard at once, and not one by one as they change."""
+
 
 def attributes_to_read(program: JobProgram) -> dict[ObjectType, tuple[str, ...]]:
     """Return per object type what crosses the bus: sorted names in lower case.
@@ -48,5 +52,6 @@ def program_digest(program: JobProgram) -> str:
         {
             "scope": _canonical_scope(program.scope),
             "attributes": attributes_to_read(program),
+            "meaning": MEANING,
         }
     )

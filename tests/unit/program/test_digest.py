@@ -11,6 +11,7 @@ from cloudforest.model.program import (
     ScopeProgram,
     TypeFilter,
 )
+from cloudforest.program import digest
 from cloudforest.program.digest import attributes_to_read, program_digest
 from cloudforest.program.scoping.scim_filter import parse_filter
 
@@ -73,3 +74,9 @@ def test_what_counts_one_level_or_not_at_all_counts():
     ]
     programs = [whole, *(msgspec.structs.replace(whole, scope=it) for it in scopes)]
     assert len({program_digest(each) for each in programs}) == 3
+
+
+def test_what_a_scope_means_counts_though_it_is_written_as_before(monkeypatch):
+    before = program_digest(job())
+    monkeypatch.setattr(digest, "MEANING", digest.MEANING + 1)
+    assert program_digest(job()) != before

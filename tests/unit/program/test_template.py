@@ -147,6 +147,7 @@ def test_what_could_loop_call_or_grow_is_refused(text):
         ("{{ myself }}{{ self }}", 15, "not an attribute"),
         ("a\n\n{% if a %}{{ b", 3, "can't be read"),
         ("{{ msDS-cloudExtensionAttribute1 }}", 0, "as an underscore"),
+        ("{{ a }}\n{{ a ~ '\\ud83d\\ude00' }}", 8, "half of a character"),
         ("{{ a | replace('a', 'b', 1) }}", 7, "too many positional"),
         ("{{ a | replace('a') }}", 7, "missing"),
         ("{{ a | default(value='') }}", 7, "multiple values"),

@@ -40,6 +40,7 @@ from cloudforest.compiler.rules.meaning.targets import (
     targets_do_not_overlap,
 )
 from cloudforest.compiler.rules.meaning.types import types_fit
+from cloudforest.compiler.rules.meaning.urls import urls_lead_to_hosts
 from cloudforest.compiler.rules.meeting.connect_sync import one_tool_syncs_an_object
 from cloudforest.compiler.rules.meeting.jobs import jobs_do_not_meet
 from cloudforest.compiler.rules.names import (
@@ -75,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     nothing_is_unused,
     intervals_are_long_enough,
     tls_is_verified,
+    urls_lead_to_hosts,
     credentials_are_private,
     mail_is_encrypted,
     somebody_is_told,
@@ -107,6 +109,7 @@ OF_PARTS: tuple[Rule, ...] = (
     references_resolve,
     intervals_are_long_enough,
     tls_is_verified,
+    urls_lead_to_hosts,
     credentials_are_private,
     scopes_are_readable,
     mappings_are_readable,

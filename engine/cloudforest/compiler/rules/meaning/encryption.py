@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.rules.meaning.urls import parts_of
 from cloudforest.compiler.tree import Tree
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -45,5 +45,5 @@ def _token_endpoint(target: Document) -> Iterator[Complaint]:
 
 
 def _is_plain(written: str) -> bool:
-    url = urlsplit(written)
-    return url.scheme == "http" and url.hostname not in LOOPBACK
+    url = parts_of(written)
+    return url is not None and url.scheme == "http" and url.hostname not in LOOPBACK

@@ -41,6 +41,11 @@ _HYPHEN = (
     "A template can't subtract; the hyphen in the name of an attribute is written as an"
     " underscore: msDS_cloudExtensionAttribute1."
 )
+_LONE = re.compile(r"[\ud800-\udfff]")
+_NO_CHARACTER = (
+    "A text of the template holds half of a character; write it as it is, or as \\U and"
+    " eight digits."
+)
 _RESERVED = frozenset({"self", "super"})
 
 
@@ -79,6 +84,8 @@ def _complaint(node: nodes.Node) -> str | None:
             return f"The name {name} is not an attribute."
         case nodes.Sub():
             return _HYPHEN
+        case nodes.Const(value=str() as text) if _LONE.search(text):
+            return _NO_CHARACTER
         case _:
             return None if isinstance(node, _ALLOWED) else _foreign(node)
 

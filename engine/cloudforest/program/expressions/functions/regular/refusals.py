@@ -21,6 +21,8 @@ _FLAGS_FIRST = (
     "Flags for all of a regular expression stand at its beginning; those of a part of"
     " it are written (?i:…)."
 )
+_MOST_COPIES = 200_000
+_REPEATED = re.compile(r"(\)(?:\s|\#[^\n]*\n)*)?\{([0-9]+)")
 _BEFORE_FLAGS = re.compile(r"\^?(?:\(\?[imsx]+\))*")
 
 
@@ -58,3 +60,21 @@ def require_flags(found: re.Match[str]) -> None:
     first = _BEFORE_FLAGS.fullmatch(before) and not (before and "m" in flags)
     if found["scope"] == ")" and not (first and "-" not in flags):
         raise PatternFault(_FLAGS_FIRST, found.start())
+
+
+def require_few_copies(pattern: str) -> None:
+    """Refuse what takes seconds and gigabytes to compile, which no timeout ends.
+
+    `regex` writes `a{9}` out, and what groups repeat within groups many times over.
+    """
+    once, times = len(pattern), 1
+    for found in _REPEATED.finditer(pattern):
+        count = int(found[2])
+        once += count
+        times *= max(count, 1) if found[1] else 1
+        if once * times > _MOST_COPIES:
+            raise PatternFault(
+                "The regular expression repeats too much; write smaller numbers, or"
+                " + or *.",
+                found.start(2) - 1,
+            )

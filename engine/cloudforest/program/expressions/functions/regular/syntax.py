@@ -12,6 +12,7 @@ from cloudforest.program.expressions.functions.regular.properties import (
 from cloudforest.program.expressions.functions.regular.refusals import (
     PatternFault,
     refuse_foreign,
+    require_few_copies,
     require_flags,
 )
 
@@ -34,7 +35,7 @@ _OUTSIDE = re.compile(
   | (?P<calls>\(\?(?:R\)|[0-9+-]*[0-9]\)|&|P|\||\(DEFINE)|\(\*)
   | \(\?\((?P<test>\w+)\)
   | (?P<condition>\(\?\((?!\?))
-  | \(\?(?P<flags>[A-Za-z]*-?[A-Za-z]*)(?P<scope>[:)])
+  | \(\?(?P<flags>[A-Za-z0-9]*-?[A-Za-z0-9]*)(?P<scope>[:)])
   | (?P<possessive>(?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})\+)
   | \{{[0-9]+(?:,[0-9]*)?\}}
   | (?P<brace>\{{)
@@ -42,6 +43,9 @@ _OUTSIDE = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
+_COMMENTED = re.compile(rf"\#[^\n]* | {_OUTSIDE.pattern}", _OUTSIDE.flags)
+"""What a comment holds, after the flag x, is no syntax: a bracket opens nothing."""
+_COMMENTS = re.compile(r"\^?(?:\(\?[ims]+\))*\(\?[ims]*x[imsx]*\)")
 _INSIDE = re.compile(
     rf"""{_ESCAPES}
   | \\(?P<own>(?![abdDfnrsStuvwWx])[A-Za-z_])
@@ -136,10 +140,12 @@ def translated(pattern: str, numbers: Sequence[int] = ()) -> Translation:
     Without `numbers`, there are no references by number, so that groups can be counted.
     In .NET a brace that is no quantifier is a brace, and so never a fuzzy match.
     """
+    require_few_copies(pattern)
     parts: list[str] = []
     places = [(0, 0)]
     at, within, length = 0, False, 0
-    while found := (_INSIDE if within else _OUTSIDE).search(pattern, at):
+    outside = _COMMENTED if _COMMENTS.match(pattern) else _OUTSIDE
+    while found := (_INSIDE if within else outside).search(pattern, at):
         made = _inside(found) if within else _outside(found, numbers)
         parts += [pattern[at : found.start()], made]
         within = not found["close"] if within else bool(found["open"])
