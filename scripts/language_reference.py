@@ -108,10 +108,11 @@ provisioning; an example that can be evaluated decides against the text beside i
   balancing groups, groups named by numbers, subtraction of character classes, the flag
   `n`, flags for all of a pattern that do not stand at its beginning, repeats too
   large to be written out, and conditions other than a group or a look-around; and what
-  .NET itself does not have, such as recursion, `a++`, `\\h` and `\\p{Greek}` (a script; the block is `\\p{IsGreek}`). In
-  `$1`, `\\1` and `\\k<1>` groups without a name are counted first, as in .NET. A
-  pattern that works on a value for more than a second of the processor is an error of
-  the object. A null pattern, or an empty one, leaves the source as it is.
+  .NET itself does not have, such as recursion, `a++`, `\\h` and `\\p{Greek}` (a
+  script; the block is `\\p{IsGreek}`). In `$1`, `\\1` and `\\k<1>` groups without a
+  name are counted first, as in .NET. A pattern that works on a value for more than a
+  second of the processor is an error of the object. A null pattern, or an empty one,
+  leaves the source as it is.
 - **Item** outside the values is an error of the object; **Contains**, which the page
   names and does not describe, gives the position of the first value that holds the
   text. Case counts, as in **InStr**, unless `vbTextCompare` is given.
