@@ -122,6 +122,7 @@ def test_it_is_read(text, expected):
         ('Replace([mail], , "a{100000000}", , "y")', 20, "repeats too much"),
         ('Replace([mail], , "((a{99}){99}){99}", , "y")', 32, "repeats too much"),
         ('Replace([mail], , "(?x)(a{999})#\n{999}", , "y")', 33, "repeats too much"),
+        ('Replace([mail], , "(?x:a # [\n(?:b){e})", , "y")', 19, "With comments"),
         ("Replace([mail])", 0, "one of"),
         ('Left([mail], "x")', 13, r"needs a number here \(count\)"),
         ("Left([mail], IsNull([sn]))", 13, "needs a number"),

@@ -21,6 +21,10 @@ _FLAGS_FIRST = (
     "Flags for all of a regular expression stand at its beginning; those of a part of"
     " it are written (?i:…)."
 )
+_COMMENTS = (
+    "With comments, the flag x stands at the beginning of a regular expression, and not"
+    " within it."
+)
 _MOST_COPIES = 200_000
 _REPEATED = re.compile(r"(\)(?:\s|\#[^\n]*\n)*)?\{([0-9]+)")
 _BEFORE_FLAGS = re.compile(r"\^?(?:\(\?[imsx]+\))*")
@@ -58,6 +62,8 @@ def require_flags(found: re.Match[str]) -> None:
         raise PatternFault(_EXPLICIT if "n" in flags else _UNKNOWN, found.start())
     before = found.string[: found.start()]
     first = _BEFORE_FLAGS.fullmatch(before) and not (before and "m" in flags)
+    if found["scope"] == ":" and "x" in flags and "#" in found.string:
+        raise PatternFault(_COMMENTS, found.start())
     if found["scope"] == ")" and not (first and "-" not in flags):
         raise PatternFault(_FLAGS_FIRST, found.start())
 
