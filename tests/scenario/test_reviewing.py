@@ -302,7 +302,8 @@ def test_of_a_disabled_job_a_plan_says_what_would_be_if_it_were_enabled(
     text = cloudforest("plan")
     plan = cloudforest("plan", "--format", "json")
     assert (text.code, plan.code, plan.json["guards"]) == (0, 0, [])
-    assert "people: if it were enabled: 4 of 4 objects in scope; " in text.out
+    said = "people: if it were enabled: initial cycle, 4 of 4 objects in scope; "
+    assert said in text.out
     assert "It would be blocked: people would cause 4 creates; at most 0 " in text.out
     impact = plan.json["impact"]["people"]
     assert (impact["enabled"], impact["staged"]) == (False, 4)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from cloudforest.base.canonical import digest
-from cloudforest.model.provisioning import Breakdown, Counts
+from cloudforest.model.provisioning import Breakdown, Counts, CycleKind
 from cloudforest.model.registration import Registration
 from cloudforest.model.value import Value
 from cloudforest.plan.change import Change
@@ -36,6 +36,7 @@ class Guard(Value, frozen=True):
 class JobImpact(Value, frozen=True):
     """What the next cycle of a job would do, or why nobody knows.
 
+    Its `cycle` is initial where all is read anew: another scope, other attributes.
     One that is not `enabled` has none: it is what a first or next one would do then.
     `failed`: it is unknown because something that should answer did not. `effects` is
     the digest of all that would be written, `breakdown` whom that touches.
@@ -43,6 +44,7 @@ class JobImpact(Value, frozen=True):
 
     job: str
     enabled: bool = True
+    cycle: CycleKind | None = None
     counts: Counts | None = None
     requests: int = 0
     min_seconds: float = 0.0
@@ -57,6 +59,7 @@ class JobImpact(Value, frozen=True):
         counted = {"enabled": self.enabled, **self.counted()}
         if self.counts is None:
             return counted
+        counted["cycle"] = self.cycle
         touched = msgspec.to_builtins(self.breakdown)
         if not self.breakdown.samples:
             del touched["samples"]

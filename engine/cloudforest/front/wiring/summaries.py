@@ -167,6 +167,7 @@ def impact(run: Run, found: Impact) -> JobImpact:
     return JobImpact(
         job=run.job.name,
         enabled=enabled,
+        cycle=found.cycle,
         counts=found.counts,
         requests=found.requests + run.target.requests,
         min_seconds=round(found.requests / pace, 1) if pace else 0.0,

@@ -78,7 +78,8 @@ def _counts(impact: JobImpact) -> str:
     seen = f"{scope} of {read}" if read >= scope else f"{scope}"
     work = ", ".join(parts) or "nothing to do"
     requests = f"{impact.requests} requests{_at_least(impact.min_seconds)}"
-    return f"{seen} objects in scope; {work}; {requests}"
+    anew = "initial cycle, " if impact.cycle == "initial" else ""
+    return f"{anew}{seen} objects in scope; {work}; {requests}"
 
 
 def _at_least(seconds: float) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cloudforest.base.canonical import digest as digest_of
-from cloudforest.model.provisioning import Breakdown, Counts
+from cloudforest.model.provisioning import Breakdown, Counts, CycleKind
 from cloudforest.provisioning.evaluating.guarding.check import Tripped
 from cloudforest.provisioning.evaluating.guarding.digesting import outbox_digest
 from cloudforest.provisioning.foreseeing.breakdown import breakdown
 from cloudforest.provisioning.foreseeing.scratch import following, foreseen
+from cloudforest.provisioning.importing.importing import starting_point
 from cloudforest.provisioning.run import Run
 
 
@@ -20,6 +21,7 @@ class Impact:
     `breakdown` says whom they touch, `following` what a guard would object to next.
     """
 
+    cycle: CycleKind
     counts: Counts
     requests: int
     trips: tuple[Tripped, ...]
@@ -30,12 +32,14 @@ class Impact:
 
 async def impact(run: Run, *, digest: str, named: bool = False) -> Impact:
     """Evaluate the next cycle; `named` has some of those whom it touches named."""
+    start = await starting_point(run)
     async with foreseen(run, digest) as (scratch, evaluated):
         stages = [each.digest for each in evaluated.trips]
         effects = digest_of([await outbox_digest(scratch), stages])
         touched = await breakdown(scratch, named=named)
         later = await following(scratch, evaluated)
     return Impact(
+        cycle="initial" if start is None else "incremental",
         counts=scratch.counts,
         requests=evaluated.requests,
         trips=evaluated.trips,

@@ -42,7 +42,8 @@ def _unreadable(tenant: Document, written: dict[str, Any]) -> Iterator[Complaint
                 parse_dn(dn)
             except SyntaxFault as fault:
                 path = ("connectSync", key, index)
-                yield Complaint("dn-syntax", str(fault), tenant, path)
+                offset = fault.offset
+                yield Complaint("dn-syntax", str(fault), tenant, path, offset=offset)
 
 
 @dataclass(frozen=True)
