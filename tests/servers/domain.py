@@ -43,6 +43,7 @@ class Samba:
     certificates: Certificates
     realm: str = REALM
     password: str = "Passw0rd.lab"
+    host: str = "dc1"
 
     @property
     def domain(self) -> str:
@@ -54,7 +55,7 @@ class Samba:
 
     @property
     def name(self) -> str:
-        return f"dc1.{self.domain}"
+        return f"{self.host}.{self.domain}"
 
     @property
     def user(self) -> str:

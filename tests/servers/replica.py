@@ -23,7 +23,7 @@ def replicated(first: Controller, folder: Path) -> Iterator[Controller]:
         first.samba,
         address=first.spare,
         folder=folder / "dc",
-        name="dc2.contoso.com",
+        host="dc2",
     )
     _join(samba, first.samba)
     second = Controller(samba)
