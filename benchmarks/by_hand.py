@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudforest.model.provisioning import SourceRow
-from cloudforest.program.expressions.functions.diacritics import normalize_diacritics
+from cloudforest.model.source import SourceRow
+from cloudforest.program.expressions.encodings import normalize_diacritics
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 NUMBER = re.compile(r"(?P<n>\d+)")

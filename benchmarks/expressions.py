@@ -9,9 +9,9 @@ from typing import Any
 
 from benchmarks.by_hand import by_hand
 from cloudforest.model.program import AttributeProgram, Deprovision, Rule
-from cloudforest.model.provisioning import SourceRow
-from cloudforest.program.attribute import compile_program
-from cloudforest.program.expressions.expression import parse_expression
+from cloudforest.model.source import SourceRow
+from cloudforest.program.expressions.syntax import parse_expression
+from cloudforest.program.mapping.desired import compile_program
 
 OBJECTS = 100_000
 ROUNDS = 3

@@ -11,13 +11,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudforest.program.expressions.reference import entries
-from cloudforest.program.expressions.template.check import (
+from cloudforest.program.expressions.catalog import entries
+from cloudforest.program.expressions.templates import (
+    FILTERS,
     MAX_DEPTH,
     MAX_LENGTH,
     MAX_NAMES,
+    MAX_VALUE,
+    TESTS,
 )
-from cloudforest.program.expressions.template.filters import FILTERS, MAX_VALUE, TESTS
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 KINDS = ("tenant", "target", "forest", "agent", "scope", "mapping", "job", "example")

@@ -17,7 +17,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     agent = sys.argv[1:3] == _AGENT
-    module = "cloudforest.front.agent" if agent else "cloudforest.front.cli.app"
+    module = "cloudforest.cli.agent_run" if agent else "cloudforest.cli.app"
     sys.exit(importlib.import_module(module).main())
 
 

@@ -7,18 +7,20 @@ from collections.abc import Mapping
 
 from ldap3.operation.search import parse_filter as parse_ldap_filter
 
-from cloudforest.adapters.directory.ldap.filters import pushed
-from cloudforest.compiler.rules.meaning.contradiction import contradiction
+from cloudforest.adapters.ldap.filters import pushed
+from cloudforest.compiler.rules.filters import contradiction
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
-from cloudforest.program.expressions.reads import filter_attributes
+from cloudforest.program.ad_schema import FILETIMES, INTEGERS
+from cloudforest.program.attributes_read import filter_attributes
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.comparing.syntax import FILETIMES, INTEGERS
-from cloudforest.program.scoping.filter_text import filter_text
+from cloudforest.program.scoping.filter_mistakes import mistakes
+from cloudforest.program.scoping.filter_syntax import leaves, parse_filter
 from cloudforest.program.scoping.graph_filter import filter_of, groups_of
-from cloudforest.program.scoping.kleene import compile_certainty
-from cloudforest.program.scoping.mistakes import mistakes
-from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.scim_filter import leaves, parse_filter
+from cloudforest.program.scoping.predicates import (
+    compile_certainty,
+    compile_filter,
+    filter_text,
+)
 
 Attributes = Mapping[str, tuple[str, ...]]
 _INTEGER = re.compile("0|-?[1-9][0-9]*", re.ASCII)

@@ -7,21 +7,21 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from cloudforest.program.expressions.evaluate import Setting, compile_expression
-from cloudforest.program.expressions.expression import parse_expression
-from cloudforest.program.expressions.facts import (
+from cloudforest.program.attributes_read import attributes_of
+from cloudforest.program.expressions.analysis import (
     impure_functions,
     is_constant,
     kind_of,
 )
-from cloudforest.program.expressions.functions.regular.patterns import SLOW
-from cloudforest.program.expressions.functions.values import MAX_TEXT
-from cloudforest.program.expressions.reads import attributes_of
-from cloudforest.program.expressions.trying import (
+from cloudforest.program.expressions.evaluate import Setting, compile_expression
+from cloudforest.program.expressions.regex import SLOW
+from cloudforest.program.expressions.syntax import parse_expression
+from cloudforest.program.expressions.trial import (
     explain_expression,
     try_expression,
     written,
 )
+from cloudforest.program.expressions.values import MAX_TEXT
 from cloudforest.program.faults import SyntaxFault
 
 SETTING = Setting(

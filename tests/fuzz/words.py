@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudforest.program.expressions.catalog import FUNCTIONS, OPERATORS
-from cloudforest.program.expressions.tokens import NAMED_CONSTANTS
+from cloudforest.program.expressions.syntax import NAMED_CONSTANTS
 
 CALLS = tuple(f"{name}(" for name in FUNCTIONS if name not in OPERATORS)
 LITERALS = (

@@ -16,10 +16,11 @@ from pathlib import Path
 import msgspec
 from tests.scenario.installed import COMMAND, Installed
 
+from cloudforest.cli import terminal
+from cloudforest.cli.plan import show_plan
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.front import planned, terminal
+from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import make_plan
-from cloudforest.plan.rendering.markdown import render_markdown
 
 ROOT = Path(__file__).parents[2]
 PLANS = Path(__file__).parent / "plans"
@@ -36,7 +37,7 @@ def rendered(topology: Path) -> dict[str, str]:
     assert registration is not None, topology
     plan = make_plan(base=0, registered=None, desired=registration)
     with terminal.out.capture() as said:
-        planned.show_plan(plan)
+        show_plan(plan)
     data = msgspec.json.format(msgspec.json.encode(plan.data()))
     return {
         "txt": said.get(),

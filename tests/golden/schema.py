@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from cloudforest.compiler.shipped import shipped
+from cloudforest.base.files import shipped
 
 
 def validator() -> Draft202012Validator:

@@ -14,11 +14,12 @@ from tests.contract.bus.harness import RealBus, running_server
 from tests.scenario.conftest import TOPOLOGY
 
 from cloudforest.adapters.bus import credentials, protocol
+from cloudforest.adapters.bus.agent import NatsListener
 from cloudforest.adapters.bus.connection import Connection
-from cloudforest.adapters.bus.listener import NatsListener
 from cloudforest.adapters.bus.service import open_agent_bus
-from cloudforest.adapters.directory.ldif import LdifDirectory
+from cloudforest.adapters.ldif.directory import LdifDirectory
 from cloudforest.agent.answer import Answer
+from cloudforest.base import nkey
 from cloudforest.base.clock import system_clock
 from cloudforest.base.nkey import new_user_key
 from cloudforest.compiler.compile import compile_tree
@@ -34,7 +35,7 @@ TELLING = {
 LDIF = TOPOLOGY / "data" / "contoso.ldif"
 
 
-def all_hearing(bus: RealBus) -> tuple[credentials.NKey, BusAccess]:
+def all_hearing(bus: RealBus) -> tuple[nkey.NKey, BusAccess]:
     """Return a user of the bus that no agent is: one who may hear everything."""
     key = new_user_key()
     access = bus.authority.service_access(

@@ -192,7 +192,7 @@ def test_one_of_two_agents_is_killed_while_it_answers(
         agents = [
             pid
             for pid, words in descendants(process.pid).items()
-            if "agent" in words and "cloudforest.base.processes.leash" not in words
+            if "agent" in words and "cloudforest.base.processes" not in words
         ]
         assert len(agents) == 2
         before = {pid: worked(pid) for pid in agents}

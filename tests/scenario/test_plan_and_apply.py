@@ -15,7 +15,7 @@ from typing import Any
 from tests.scenario.exports import exported, person
 from tests.scenario.installed import COMMAND, Installed, eventually
 
-from cloudforest.front.user import os_user
+from cloudforest.control_plane.state_folder import os_user
 
 LOCAL = f"local ({os_user()})"
 

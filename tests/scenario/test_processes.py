@@ -31,7 +31,7 @@ LISTENING = "0A"
 
 
 def is_agent(command: list[str]) -> bool:
-    return "agent" in command and "cloudforest.base.processes.leash" not in command
+    return "agent" in command and "cloudforest.base.processes" not in command
 
 
 def agent_of(pid: int) -> int | None:

@@ -15,7 +15,7 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from cloudforest.front.cli.app import COMMANDS, make_app
+from cloudforest.cli.app import COMMANDS, make_app
 
 REPOSITORY = Path(__file__).parents[2]
 HOOKS = REPOSITORY / ".pre-commit-hooks.yaml"

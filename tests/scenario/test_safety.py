@@ -17,7 +17,7 @@ import pytest
 from tests.scenario.installed import Installed, eventually, write_tree
 from tests.servers.hostile import Hostile, HostileServer, Reply
 
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.base.clock import system_clock
 from cloudforest.hybrid.operators import Operators

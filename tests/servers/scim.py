@@ -19,10 +19,10 @@ import uvicorn
 from tests.servers.hostile import Hostile, HostileServer
 from tests.servers.scim_server import ScimServer
 
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.tenant import TenantDirectory
-from cloudforest.front.hosting.server import listen, url_of
-from cloudforest.front.http.tenant import tenant_app
+from cloudforest.control_plane.host import listen, url_of
+from cloudforest.control_plane.tenant.app import tenant_app
 
 TOKEN = "a-token-for-tests"
 

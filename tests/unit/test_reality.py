@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tests.golden.rewrite import TOPOLOGIES
 
+from cloudforest.cli.app import COMMANDS
+from cloudforest.cli.boundary import Exit
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.front.boundary import Exit
-from cloudforest.front.cli.app import COMMANDS
 
 REPOSITORY = Path(__file__).parents[2]
 

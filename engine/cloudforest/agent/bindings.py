@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.values import Value
 from cloudforest.model.registration import ActiveDirectory, Domain, SecretReference
-from cloudforest.model.value import Value
 
 
 class DirectoryBinding(Value, frozen=True):

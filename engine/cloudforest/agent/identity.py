@@ -1,4 +1,7 @@
-"""Who this agent is: a key that never leaves its host, and proofs made with it."""
+"""Who this agent is: a key that never leaves its host, and proofs made with it.
+
+The agent's own folder, STATE/agents/NAME: its key, certificates and bindings.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import base64
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
 
 import jwt
 from cryptography import x509
@@ -14,18 +19,80 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from cloudforest.agent.bootstrap import ControlPlane
-from cloudforest.agent.state import AgentFolder
 from cloudforest.base.errors import Misconfigured, Rejected
+from cloudforest.base.files import private_folder, write_private
 from cloudforest.base.nkey import NKey, new_user_key
-from cloudforest.model.enrolment import (
+from cloudforest.model.identity import (
     ASSERTION_ALGORITHM,
     ASSERTION_AUDIENCE,
     ASSERTION_SECONDS,
+    BootstrapRequest,
+    BootstrapResponse,
     EnrolmentToken,
+    EnrolRequest,
+    EnrolResponse,
     decode_token,
 )
-from cloudforest.model.identity import EnrolRequest, EnrolResponse
+
+
+@dataclass(frozen=True)
+class AgentFolder:
+    """Only its owner may read it (0700, files 0600)."""
+
+    path: Path
+
+    @property
+    def key(self) -> Path:
+        return self.path / "key.pem"
+
+    @property
+    def certificate(self) -> Path:
+        return self.path / "certificate.pem"
+
+    @property
+    def ca(self) -> Path:
+        return self.path / "ca.pem"
+
+    @property
+    def bindings(self) -> Path:
+        return self.path / "bindings.json"
+
+    @property
+    def enrolled(self) -> bool:
+        return self.certificate.exists()
+
+    def write(self, path: Path, data: bytes) -> None:
+        try:
+            private_folder(self.path)
+            write_private(path, data)
+        except OSError as error:
+            raise Misconfigured(
+                f"{path} can't be written ({error.strerror}); give the agent's user the"
+                " right to write there."
+            ) from error
+
+    def read(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise Misconfigured(
+                f"{path} is missing; enrol this agent with a token from"
+                f" `cloudforest agent token {self.path.name}`."
+            ) from None
+        except OSError as error:
+            raise Misconfigured(f"{path} can't be read ({error.strerror}).") from error
+
+
+def agent_folder(state: Path, name: str) -> AgentFolder:
+    return AgentFolder(state / "agents" / name)
+
+
+class ControlPlane(Protocol):
+    """The control plane, over HTTP. Raises Unavailable, Rejected or Refused."""
+
+    async def enrol(self, request: EnrolRequest) -> EnrolResponse: ...
+
+    async def bootstrap(self, request: BootstrapRequest) -> BootstrapResponse: ...
 
 
 @dataclass(frozen=True)

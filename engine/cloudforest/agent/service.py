@@ -1,29 +1,57 @@
-"""The agent's machine: it keeps its bus, its configuration and its directories."""
+"""The agent's machine: it keeps its bus, its configuration and its directories.
+
+When to bootstrap: at intervals, before a credential ends, and after failures.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
 
 import cloudforest
 from cloudforest.agent.bindings import Bindings
-from cloudforest.agent.bootstrap import (
-    ControlPlane,
-    Lease,
-    pause_after,
-    seconds_until_next,
-)
 from cloudforest.agent.domains import AnswerFactory, Domains, OpenDirectory
-from cloudforest.agent.identity import AgentIdentity
+from cloudforest.agent.identity import AgentIdentity, ControlPlane
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError
 from cloudforest.model.identity import BootstrapRequest, BootstrapResponse
-from cloudforest.model.ports import ListenerBus
+from cloudforest.model.ports.bus import ListenerBus
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 120.0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A bus credential in use. nats-py does not survive its end, so leave earlier."""
+
+    taken: datetime
+    expires: datetime
+
+    def renew_at(self) -> datetime:
+        return self.taken + (self.expires - self.taken) * 2 / 3
+
+
+def seconds_until_next(now: datetime, lease: Lease | None, every: float) -> float:
+    """Return the seconds to wait after a bootstrap that went well."""
+    if lease is None:
+        return every
+    remaining = max((lease.renew_at() - now).total_seconds(), 0.0)
+    return min(every, remaining)
+
+
+def pause_after(failures: int) -> float:
+    """Return seconds: exponential, with jitter so that agents do not come together."""
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 20))
+    return random.uniform(longest / 2, longest)  # noqa: S311 - it spreads load
+
 
 BUS_LOOK_SECONDS = 0.5
 

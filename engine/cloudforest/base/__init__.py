@@ -1,3 +1,0 @@
-"""Layer 1: what every other package may rest on."""
-
-from __future__ import annotations

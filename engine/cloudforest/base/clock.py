@@ -21,3 +21,6 @@ class ManualClock:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+Monotonic = Callable[[], float]

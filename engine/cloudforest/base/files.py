@@ -1,4 +1,9 @@
-"""Private files: only the owner reads them, and nobody ever sees half of one."""
+"""Private files: only the owner reads them, and nobody ever sees half of one.
+
+Files that are written once, for people to edit: nothing is ever replaced.
+
+Where the schemas, mappings and starter trees are that ship with the package.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,10 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+
+from cloudforest.base.errors import Misconfigured, Refused
 
 
 def private_folder(path: Path) -> Path:
@@ -43,3 +51,33 @@ def create_once(path: Path, make: Callable[[], bytes]) -> bytes:
     finally:
         os.close(folder)
     return path.read_bytes()
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet; raises Refused if it is."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise Refused(
+            f"{path} is there already; name another one, or remove it first."
+        ) from error
+    except OSError as error:
+        raise Misconfigured(
+            f"{path} can't be written ({error.strerror}); name another place."
+        ) from error
+
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@cache
+def shipped(name: str) -> Path:
+    """Return the folder `schemas`, `mappings` or `starters`.
+
+    A wheel holds them inside the package; an editable install leaves them at the
+    repository's root.
+    """
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parents[1] / name

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import logging
+import platform
 import sys
+import tempfile
+import traceback
+from pathlib import Path
 
 import structlog
+
+from cloudforest import __version__
 
 
 def configure(*, json: bool, verbose: bool = False) -> None:
@@ -30,3 +36,27 @@ def configure(*, json: bool, verbose: bool = False) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def report(error: BaseException) -> Path:
+    """Write where it happened, without the values: they may be people's data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [
+        f"cloudforest {__version__}",
+        f"Python {platform.python_version()} on {platform.system()}",
+        *(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames),
+        *_kinds(error),
+    ]
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="cloudforest-bug-", suffix=".txt", delete=False
+    ) as file:
+        file.write("\n".join(lines) + "\n")
+    return Path(file.name)
+
+
+def _kinds(error: BaseException | None) -> list[str]:
+    kinds = []
+    while error is not None:
+        kinds.append(f"{type(error).__module__}.{type(error).__qualname__}")
+        error = error.__cause__ or error.__context__
+    return kinds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal
 
-import nkeys  # type: ignore[import-untyped] # it ships no types
+import nkeys  # type: ignore[import-untyped]  # it ships no types
 
 _PREFIXES = {
     "operator": nkeys.PREFIX_BYTE_OPERATOR,

@@ -1,8 +1,12 @@
-"""Secrets are named in documents and resolved only in the process that needs them."""
+"""Secrets are named in documents and resolved only in the process that needs them.
+
+Whom we believe over TLS.
+"""
 
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,4 +60,18 @@ def read_secret(
     except OSError as error:
         raise Misconfigured(
             f"The secret file {path} can't be read ({error.strerror})."
+        ) from error
+
+
+def trusting(ca: str | None, *, key: str) -> ssl.SSLContext:
+    """Return a context that verifies by a PEM file; None: the machine's own.
+
+    `key` is where a document names the file, for the message of Misconfigured.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise Misconfigured(
+            f"The file of certificate authorities {ca} can't be used "
+            f"({error.strerror or error}). Name a PEM file in {key}."
         ) from error

@@ -10,12 +10,12 @@ import msgspec
 
 from cloudforest.base.diagnostics import Diagnostic, Place, has_errors
 from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.examples.examples import examples_hold
+from cloudforest.compiler.examples import examples_hold
+from cloudforest.compiler.files import read_tree
 from cloudforest.compiler.programs import with_programs
-from cloudforest.compiler.reading.files import read_tree
 from cloudforest.compiler.resolve import rebased, resolve
-from cloudforest.compiler.rules.every import broken_in_parts, broken_rules
-from cloudforest.compiler.schema.check import as_meant, check, sound_part
+from cloudforest.compiler.rules.registry import broken_in_parts, broken_rules
+from cloudforest.compiler.schema_check import as_meant, check, sound_part
 from cloudforest.compiler.tree import Tree, plant
 from cloudforest.model.registration import Registration, SecretReference
 

@@ -1,12 +1,156 @@
-"""A document, and a complaint about it that is placed afterwards."""
+"""The index from a document path to the place where it was written.
+
+The line that a complaint is about, unless it may hold a secret.
+
+A document, and a complaint about it that is placed afterwards.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cloudforest.base.diagnostics import Diagnostic, DocumentPath, Severity
-from cloudforest.compiler.placing.places import Places
+from cloudforest.base.diagnostics import Diagnostic, DocumentPath, Place, Severity
+
+_NEAR_SECRETS = re.compile(
+    r"""auth(?!or(?!i[sz]ation)) | \bbasic\b | bearer | \bbind\b | credential | \benv\b
+    | \bfile\b | keys?\b | mtls | pas+w | pass(?!port) | pw\b | pwd(?!LastSet)
+    | secret(?!ary) | sensitive | token | ://\S*[@?\#] | [?\#]\S*=""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Words of keys, and of some that are close; not `passportNumber` or `secretary`."""
+
+
+def excerpt(text: str, index: int, path: DocumentPath = ()) -> str | None:
+    """Return the line around a character of a text.
+
+    None if a credential belongs here, or on the line before: who wrote it in plain text
+    must not find it in a build log as well.
+    """
+    start = text.rfind("\n", 0, index) + 1
+    before = text.rfind("\n", 0, max(start - 1, 0)) + 1
+    end = text.find("\n", index)
+    lines = text[before : len(text) if end < 0 else end]
+    named = " ".join(part for part in path if isinstance(part, str))
+    if _NEAR_SECRETS.search(lines) or _NEAR_SECRETS.search(named):
+        return None
+    return lines[start - before :].rstrip("\r") or None
+
+
+ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A node in its text: `line` and `column` from 1, `start` and `end` from 0.
+
+    `value` is what text of several lines that has no quotes is read as.
+    """
+
+    line: int
+    column: int
+    start: int
+    end: int
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Places:
+    """`keys` are where keys stand, `values` where their values do."""
+
+    file: str
+    text: str = field(repr=False)
+    keys: dict[DocumentPath, Span] = field(repr=False)
+    values: dict[DocumentPath, Span] = field(repr=False)
+
+    def place(
+        self,
+        path: DocumentPath,
+        *,
+        at_key: bool = False,
+        offset: int | None = None,
+    ) -> Place:
+        """Return the place of `path`, or of the nearest part of it that was written.
+
+        `offset` counts characters of the value; it is found again in text of one line
+        and in blocks, but not in quoted text of several lines.
+        """
+        span = self._span(path, at_key=at_key)
+        index = self._index(span, offset)
+        begin = self.text.rfind("\n", 0, index) + 1
+        if begin <= span.start:
+            return Place(self.file, span.line, span.column + index - span.start)
+        line = span.line + self.text.count("\n", span.start, index)
+        return Place(self.file, line, index - begin + 1)
+
+    def excerpt(
+        self,
+        path: DocumentPath,
+        *,
+        at_key: bool = False,
+        offset: int | None = None,
+    ) -> str | None:
+        """Return the line of the place, unless it may hold a secret."""
+        span = self._span(path, at_key=at_key)
+        return excerpt(self.text, self._index(span, offset), path)
+
+    def moved(self, paths: dict[DocumentPath, DocumentPath]) -> Places:
+        """Return the places of a document in which other paths stand for these."""
+        keys, values = (
+            {new: spans[old] for new, old in paths.items() if old in spans}
+            for spans in (self.keys, self.values)
+        )
+        return replace(self, keys=keys, values=values)
+
+    def _index(self, span: Span, offset: int | None) -> int:
+        if offset is None:
+            return span.start
+        raw = self.text[span.start : span.end]
+        if span.value:
+            return span.start + folded_offset(raw, span.value, offset)
+        return span.start + written_offset(raw, offset)
+
+    def _span(self, path: DocumentPath, *, at_key: bool) -> Span:
+        if at_key and path in self.keys:
+            return self.keys[path]
+        while path and path not in self.values:
+            path = path[:-1]
+        return self.values[path]
+
+
+def folded_offset(raw: str, value: str, offset: int) -> int:
+    """Return where character `offset` of text in several lines is written.
+
+    Folding and indentation change white space and nothing else.
+    """
+    body = raw.index("\n") if raw[:1] in {"|", ">"} else 0
+    before = sum(not each.isspace() for each in value[:offset])
+    places = [at for at in range(body, len(raw)) if not raw[at].isspace()]
+    is_blank = offset >= len(value) or value[offset].isspace()
+    if before and is_blank:
+        return places[before - 1] + 1
+    return places[before] if before < len(places) else 0
+
+
+def written_offset(raw: str, offset: int) -> int:
+    """Return where character `offset` of a scalar stands in its text as written."""
+    if "\n" in raw:
+        return 0
+    if raw[:1] not in {"'", '"'}:
+        return offset
+    position = 1
+    for _ in range(offset):
+        position += _length(raw, position)
+    return position
+
+
+def _length(raw: str, position: int) -> int:
+    if raw[0] == "'":
+        return 2 if raw.startswith("''", position) else 1
+    if raw.startswith("\\", position):
+        return ESCAPE_LENGTHS.get(raw[position + 1 : position + 2], 2)
+    return 1
 
 
 @dataclass(frozen=True)

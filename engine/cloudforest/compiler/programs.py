@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import structs
 
-from cloudforest.base.canonical import canonical_json
+from cloudforest.base.values import canonical_json
 from cloudforest.model.program import (
     Attribute,
     AttributeProgram,
@@ -26,13 +26,12 @@ from cloudforest.model.registration import (
     Registration,
     Scope,
 )
-from cloudforest.program.expressions.expression import parse_expression
-from cloudforest.program.expressions.facts import REDACT, uses, with_domain
-from cloudforest.program.expressions.reads import attributes_of
-from cloudforest.program.expressions.template import parse_template
-from cloudforest.program.resource import parse_path
-from cloudforest.program.resource.path import MANAGER
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.attributes_read import attributes_of
+from cloudforest.program.expressions.analysis import REDACT, uses, with_domain
+from cloudforest.program.expressions.syntax import parse_expression
+from cloudforest.program.expressions.templates import parse_template
+from cloudforest.program.scim.path import MANAGER, parse_path
+from cloudforest.program.scoping.filter_syntax import parse_filter
 
 REFERENCES = {MANAGER, "members"}
 PASSING = {"CRef", "Coalesce", "Item", "IgnoreFlowIfNullOrEmpty"}

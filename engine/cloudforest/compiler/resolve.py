@@ -12,10 +12,9 @@ from typing import Any
 import msgspec
 from ruamel.yaml import YAML
 
+from cloudforest.base.files import shipped
 from cloudforest.compiler.document import Document
-from cloudforest.compiler.shipped import shipped
-from cloudforest.compiler.sugar import seconds
-from cloudforest.compiler.tree import Tree
+from cloudforest.compiler.tree import Tree, seconds
 from cloudforest.model.registration import (
     Agent,
     Extensions,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cloudforest.base.yaml_text import block, flow, key
-from cloudforest.graph.reading.rules import ReadMapping, ReadRule
-from cloudforest.graph.reading.scopes import domain
+from cloudforest.base.values import block, flow, key
+from cloudforest.graph.import_rules import ReadMapping, ReadRule, domain
 from cloudforest.graph.schema import Rule, Schema
 
 PLACEHOLDER = "contoso.com"

@@ -1,25 +1,29 @@
-"""Bootstrap: an agent proves itself and learns its configuration and its bus."""
+"""Bootstrap: an agent proves itself and learns its configuration and its bus.
+
+What an agent's last bootstrap says about it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from cryptography import x509
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Refused, Unauthenticated
-from cloudforest.hybrid.assertions import verify
 from cloudforest.hybrid.authority import Authority, pem_of
+from cloudforest.hybrid.enrolment import verify
 from cloudforest.model.identity import (
     AgentRecord,
+    AgentState,
     BootstrapRequest,
     BootstrapResponse,
     BusAccess,
 )
-from cloudforest.model.ports import IdentityStore, RegistrationStore
+from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.registration import Agent, Domain, Registration, SecretReference
 
 MintAccess = Callable[[AgentRecord, str, datetime], BusAccess]
@@ -144,3 +148,24 @@ def _credentials(domains: tuple[Domain, ...]) -> dict[str, str]:
         for domain in domains
         if domain.source.active_directory is not None
     }
+
+
+INACTIVE_AFTER = timedelta(hours=1)
+UNLISTED_AFTER = timedelta(days=10)
+
+
+def agent_state(record: AgentRecord, now: datetime) -> AgentState:
+    if record.last_bootstrap is None:
+        return "pending"
+    if now - record.last_bootstrap > INACTIVE_AFTER:
+        return "inactive"
+    return "active"
+
+
+def listed(records: Iterable[AgentRecord], now: datetime) -> list[AgentRecord]:
+    """Leave out agents that have not been heard of for ten days."""
+    return [
+        each
+        for each in records
+        if each.last_bootstrap is None or now - each.last_bootstrap <= UNLISTED_AFTER
+    ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Refused, Unauthenticated
 from cloudforest.model.identity import Operator, Role, permits
-from cloudforest.model.ports import IdentityStore
+from cloudforest.model.ports.identity import IdentityStore
 
 LOCAL_OPERATOR = "local"
 """Whoever may read the state folder: more than one account may."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from cloudforest.model.value import Value
+from cloudforest.base.values import Value
 
 ObjectType = Literal["user", "group", "contact"]
 Scalar = str | int | float | bool | None

@@ -11,8 +11,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from cloudforest.base.values import Value
 from cloudforest.model.registration import Agent, Job, Registration, Target
-from cloudforest.model.value import Value
 
 Kind = Literal["Target", "Agent", "Job"]
 Named = tuple[Target, ...] | tuple[Agent, ...] | tuple[Job, ...]

@@ -1,17 +1,91 @@
-"""What differs between two registrations, document by document and field by field."""
+"""What differs between two registrations, document by document and field by field.
+
+One change of one document, with an order and a sentence.
+
+Lists whose order means nothing, and lists of what has a name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import msgspec
 
+from cloudforest.base.values import Value
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import renames
-from cloudforest.model.value import Value
-from cloudforest.plan.change import Change, FieldChange
-from cloudforest.plan.lists import by_name, same
+
+Action = Literal["create", "update", "rename", "delete"]
+
+KINDS = ("Tenant", "Target", "Forest", "Agent", "Scope", "Mapping", "Job")
+"""In the order in which they can be created: nothing refers to a later one."""
+
+_VERBS = {"create": "+", "update": "~", "rename": ">", "delete": "-"}
+
+
+class FieldChange(Value, frozen=True):
+    """One field; `path` is in the language's words. None is absence."""
+
+    path: str
+    before: Any = None
+    after: Any = None
+
+
+class Change(Value, frozen=True):
+    """The first field of a rename is `name`; the others are what changed besides."""
+
+    action: Action
+    kind: str
+    name: str
+    fields: tuple[FieldChange, ...] = ()
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Deletions last and in reverse: nothing is ever left without its base."""
+        rank = KINDS.index(self.kind)
+        deleting = self.action == "delete"
+        return (int(deleting), -rank if deleting else rank, self.name)
+
+    def __str__(self) -> str:
+        name = self.name
+        if self.action == "rename":
+            name = f"{self.fields[0].before} → {name}"
+        return f"{_VERBS[self.action]} {self.kind} {name}"
+
+
+_ORDERED = {"controllers"}
+"""The only lists that are read from first to last: which controller is asked first."""
+
+
+def has_order(path: str) -> bool:
+    return path.rsplit(".", 1)[-1] in _ORDERED
+
+
+def by_name(value: Any) -> dict[str, Any] | None:
+    """Return what has names, keyed by them; None where it is no such list."""
+    if not isinstance(value, list) or not value:
+        return None
+    if not all(isinstance(each, dict) and "name" in each for each in value):
+        return None
+    return {each["name"]: {**each, "name": None} for each in value}
+
+
+def same(path: str, before: Any, after: Any) -> bool:
+    if isinstance(before, list) and isinstance(after, list) and not has_order(path):
+        return sorted(before, key=_text) == sorted(after, key=_text)
+    return bool(before == after)
+
+
+def gone_and_new(before: Sequence[Any], after: Sequence[Any]) -> tuple[list[Any], ...]:
+    """Return what only the first has, and what only the second has."""
+    gone = [each for each in before if each not in after]
+    return gone, [each for each in after if each not in before]
+
+
+def _text(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
+
 
 Document = dict[str, Any]
 Key = tuple[str, str]

@@ -6,14 +6,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from cloudforest.base.canonical import digest
-from cloudforest.model.provisioning import Breakdown, Counts, CycleKind
+from cloudforest.base.values import Value, digest
+from cloudforest.model.cycles import Breakdown, Counts, CycleKind
 from cloudforest.model.registration import Registration
-from cloudforest.model.value import Value
-from cloudforest.plan.change import Change
-from cloudforest.plan.consequences import Consequence
-from cloudforest.plan.difference import difference
-from cloudforest.plan.warnings import warnings
+from cloudforest.plan.difference import Change, difference
+from cloudforest.plan.warnings import Consequence, warnings
 
 
 class Guard(Value, frozen=True):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cloudforest.base.canonical import digest
+from cloudforest.base.values import digest
 from cloudforest.model.program import JobProgram, ObjectType, ScopeProgram
-from cloudforest.program.expressions.reads import COMPUTED
+from cloudforest.program.attributes_read import COMPUTED
 from cloudforest.program.scoping.dn import parse_dn
 
 ANCHOR = "ms-ds-consistencyguid"

@@ -16,30 +16,18 @@ from cloudforest.base.errors import (
     TargetUnavailable,
     Unavailable,
 )
-from cloudforest.model.ports import AgentBus, ProvisioningStore, Target
-from cloudforest.model.ports.store import Judge
-from cloudforest.model.provisioning import (
-    Counts,
-    Cycle,
-    CycleState,
-    Fault,
-    Watermark,
-)
+from cloudforest.model.cycles import Counts, Cycle, CycleState, Fault, Watermark
+from cloudforest.model.ports.bus import AgentBus
+from cloudforest.model.ports.store import Judge, ProvisioningStore
+from cloudforest.model.ports.target import Target
 from cloudforest.model.registration import Job, Registration
-from cloudforest.provisioning.evaluating.evaluate import evaluate
-from cloudforest.provisioning.evaluating.evaluation import settled_digest
-from cloudforest.provisioning.evaluating.guarding.releasing import with_allowances
-from cloudforest.provisioning.exporting.export import export
-from cloudforest.provisioning.importing.importing import import_changes, starting_point
-from cloudforest.provisioning.run import (
-    Progress,
-    Run,
-    Turns,
-    pinned,
-    sharing,
-    silent,
-)
-from cloudforest.provisioning.scheduling.standing import after_cycle, registered_digest
+from cloudforest.provisioning.evaluation.evaluate import evaluate
+from cloudforest.provisioning.evaluation.stages import with_allowances
+from cloudforest.provisioning.evaluation.state import settled_digest
+from cloudforest.provisioning.export.export import export
+from cloudforest.provisioning.imports import import_changes, starting_point
+from cloudforest.provisioning.quarantine import after_cycle, registered_digest
+from cloudforest.provisioning.run import Progress, Run, Turns, pinned, sharing, silent
 
 
 def _state(counts: Counts) -> CycleState:

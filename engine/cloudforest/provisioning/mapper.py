@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from cloudforest.base.canonical import digest
+from cloudforest.base.values import digest
 from cloudforest.model.program import AttributeProgram, JobProgram, ObjectType, Rule
-from cloudforest.model.provisioning import SourceRow
-from cloudforest.program.attribute import Desired, compile_program
+from cloudforest.model.source import SourceRow
+from cloudforest.program.expressions.analysis import UNIQUE, impure_functions, uses
 from cloudforest.program.expressions.evaluate import NOWHERE, Setting
-from cloudforest.program.expressions.facts import UNIQUE, impure_functions, uses
-from cloudforest.program.resource import parse_path
+from cloudforest.program.mapping.desired import Desired, compile_program
+from cloudforest.program.scim.path import parse_path
 
 ACTIVE = "active"
 """What is false for who may not come in (RFC 7643, 4.1.1)."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cloudforest.base.errors import Rejected
-from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import (
-    HELD_BY_STAGE,
-    Flat,
-    MatchValue,
-    TargetResource,
-)
-from cloudforest.program.attribute import comparable
+from cloudforest.model.ports.target import Refusal
+from cloudforest.model.source import Flat, Link, MatchValue, TargetResource
+from cloudforest.model.stages import HELD_BY_STAGE
+from cloudforest.program.mapping.desired import comparable
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.run import Run
 
@@ -213,3 +209,39 @@ class Matcher:
                     matches[id_] = lone(found[key])
             left = [each for each in left if each.id not in matches]
         return matches | dict.fromkeys(each.id for each in left)
+
+
+ID = "id"
+
+
+@dataclass
+class Looked:
+    """What became of the doubted links of a batch, by objectGUID.
+
+    What the target does not say is in neither: its link is believed for now.
+    """
+
+    found: dict[str, TargetResource] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+
+
+async def look(
+    matcher: Matcher, mapper: Mapper, doubted: Mapping[str, Link], looked: Looked
+) -> None:
+    """Look in the picture; ask by id for what it lacks: a list may hide the disabled.
+
+    To take such a one for gone would make it twice. Links are by resource id.
+    """
+    held = await matcher.held(mapper, list(doubted))
+    looked.found |= {doubted[id_].id: resource for id_, resource in held.items()}
+    for id_ in doubted.keys() - held.keys():
+        try:
+            found = await matcher.run.target.find(
+                mapper.resource_type, ID, id_, mapper.compared
+            )
+        except Refusal:
+            continue
+        if found:
+            looked.found[doubted[id_].id] = found[0]
+        else:
+            looked.gone.add(doubted[id_].id)

@@ -7,15 +7,15 @@ from typing import Any
 
 import msgspec
 
+from cloudforest.model.cycles import LogEntry, LogQuery
 from cloudforest.model.messages import Lookup
-from cloudforest.model.provisioning import LogEntry, LogQuery
-from cloudforest.provisioning.evaluating.evaluate import evaluate
-from cloudforest.provisioning.evaluating.evaluation import settled_digest
-from cloudforest.provisioning.evaluating.guarding.releasing import with_allowances
-from cloudforest.provisioning.explaining.explain import steps_of
-from cloudforest.provisioning.explaining.finding import Found, every_attribute, find
-from cloudforest.provisioning.explaining.step import Step, told
-from cloudforest.provisioning.exporting.export import export
+from cloudforest.provisioning.evaluation.evaluate import evaluate
+from cloudforest.provisioning.evaluation.stages import with_allowances
+from cloudforest.provisioning.evaluation.state import settled_digest
+from cloudforest.provisioning.explanation.explain import steps_of
+from cloudforest.provisioning.explanation.lookup import Found, every_attribute, find
+from cloudforest.provisioning.explanation.steps import Step, told
+from cloudforest.provisioning.export.export import export
 from cloudforest.provisioning.run import Run, Turns
 
 NUMBERS = {"first": 1, "last": 10**18, "limit": 10_000}

@@ -11,9 +11,12 @@ from typing import Protocol
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured
-from cloudforest.model.ports import AgentBus, ProvisioningStore, Target
+from cloudforest.model.cycles import Attempts, Counts
+from cloudforest.model.jobs import TargetJobs
+from cloudforest.model.ports.bus import AgentBus
+from cloudforest.model.ports.store import ProvisioningStore
+from cloudforest.model.ports.target import Target
 from cloudforest.model.program import JobProgram
-from cloudforest.model.provisioning import Attempts, Counts, TargetJobs
 from cloudforest.model.registration import Job, Profile, Registration
 
 

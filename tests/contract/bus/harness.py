@@ -10,19 +10,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from cloudforest.adapters.bus.agent import NatsListener, Pace
 from cloudforest.adapters.bus.credentials import BusAuthority, bus_authority
-from cloudforest.adapters.bus.delivery import Pace
-from cloudforest.adapters.bus.listener import NatsListener
-from cloudforest.adapters.bus.reading import Patience
+from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.adapters.bus.server import BusServer, TlsFiles
-from cloudforest.adapters.bus.service import open_agent_bus
-from cloudforest.adapters.memory import MemoryBus
+from cloudforest.adapters.bus.service import Patience, open_agent_bus
 from cloudforest.base.clock import system_clock
 from cloudforest.base.nkey import NKey, new_user_key
 from cloudforest.hybrid.authority import open_authority
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Closing, OutOfScope, Page, SyncRequest
-from cloudforest.model.ports import AgentBus, Answerer, ListenerBus
+from cloudforest.model.ports.bus import AgentBus, Answerer, ListenerBus
 from cloudforest.model.program import ScopeProgram
 
 DOMAIN = "contoso.test"

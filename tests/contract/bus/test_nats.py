@@ -27,14 +27,9 @@ from tests.contract.bus.harness import (
     running_server,
 )
 
+from cloudforest.adapters.bus.agent import NatsListener
 from cloudforest.adapters.bus.connection import Connection
-from cloudforest.adapters.bus.listener import NatsListener
-from cloudforest.adapters.bus.protocol import (
-    acknowledgements,
-    answers,
-    hints,
-    requests,
-)
+from cloudforest.adapters.bus.protocol import acknowledgements, answers, hints, requests
 from cloudforest.adapters.bus.service import NatsAgentBus, open_agent_bus
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Unavailable

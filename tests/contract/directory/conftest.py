@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from tests.servers.samba import Contoso, require
 
-from cloudforest.adapters.directory.ldap import LdapDirectory
-from cloudforest.adapters.directory.ldif import LdifDirectory
+from cloudforest.adapters.ldap.directory import LdapDirectory
+from cloudforest.adapters.ldif.directory import LdifDirectory
 from cloudforest.base.secrets import Secret
-from cloudforest.model.ports import Directory
+from cloudforest.model.ports.directory import Directory
 
 OPENED: list[LdapDirectory] = []
 

@@ -27,7 +27,7 @@ from cloudforest.model.messages import (
     Unknown,
 )
 from cloudforest.model.program import ObjectType, ScopeProgram, TypeFilter
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.filter_syntax import parse_filter
 
 LAB = f"OU=Lab,{BASE}"
 TEAM, GONE = f"OU=Team,{LAB}", f"OU=Gone,{LAB}"

@@ -9,8 +9,8 @@ from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import BASE, PEOPLE
 from tests.servers.samba import Contoso
 
-from cloudforest.adapters.directory.ldap import LdapDirectory
-from cloudforest.model.ports import Cookie, Entry
+from cloudforest.adapters.ldap.directory import LdapDirectory
+from cloudforest.model.ports.directory import Cookie, Entry
 
 HERE, THERE = f"OU=Here,{BASE}", f"OU=There,{BASE}"
 INNER = f"OU=Inner,{HERE}"

@@ -20,18 +20,11 @@ from tests.servers.contoso import BASE
 from tests.servers.openldap import SUFFIX, OpenLdap
 from tests.servers.samba import Contoso
 
-from cloudforest.adapters.directory import values
-from cloudforest.adapters.directory.ldap.filters import pushed
-from cloudforest.adapters.directory.ldap.filters.schema import SYNTAX
+from cloudforest.adapters import directory_entries
+from cloudforest.adapters.ldap.filters import SYNTAX, pushed
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
-from cloudforest.program.scoping.comparing.syntax import (
-    CASE_EXACT,
-    FILETIMES,
-    INTEGERS,
-    TIMES,
-)
-from cloudforest.program.scoping.filter_text import filter_text
-from cloudforest.program.scoping.predicate import compile_filter
+from cloudforest.program.ad_schema import CASE_EXACT, FILETIMES, INTEGERS, TIMES
+from cloudforest.program.scoping.predicates import compile_filter, filter_text
 
 OBJECTS = 60
 SAMPLE, WHOLE = 120, 4_000
@@ -125,7 +118,7 @@ def _held(dn: str, received: dict[str, list[bytes]]) -> dict[str, tuple[str, ...
     """Return what the agent's predicate is given of an object."""
     named = {name.lower(): held for name, held in received.items() if held}
     held = {
-        name: tuple(values.text(name, each) for each in several)
+        name: tuple(directory_entries.text(name, each) for each in several)
         for name, several in named.items()
     }
     return held | dict.fromkeys(CALLED, (dn,))

@@ -13,7 +13,7 @@ from tests.servers.abroad import add_member, remove_member
 from tests.servers.contoso import BASE, staff
 from tests.servers.samba import Contoso, Samba
 
-from cloudforest.adapters.directory.ldap import LdapDirectory
+from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.agent.answer import Answer
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import (
@@ -26,7 +26,7 @@ from cloudforest.model.messages import (
     ScopeMembers,
     SyncRequest,
 )
-from cloudforest.model.ports import Directory, Foreign
+from cloudforest.model.ports.directory import Directory, Foreign
 from cloudforest.model.program import ObjectType, ScopeProgram
 
 LAB = "lab.contoso.com"

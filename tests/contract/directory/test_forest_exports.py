@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cloudforest.adapters.directory.ldif import LdifDirectory
+from cloudforest.adapters.ldif.directory import LdifDirectory
 from cloudforest.agent.answer import Answer
 from cloudforest.model.messages import (
     Closing,
@@ -20,7 +20,7 @@ from cloudforest.model.messages import (
     ScopeMembers,
     SyncRequest,
 )
-from cloudforest.model.ports import Cookie
+from cloudforest.model.ports.directory import Cookie
 from cloudforest.model.program import ScopeProgram
 
 HOME, LAB = "DC=contoso,DC=com", "DC=lab,DC=contoso,DC=com"

@@ -16,8 +16,8 @@ from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import BASE, staff
 from tests.servers.samba import Contoso
 
-from cloudforest.adapters.directory.ldap.session.session import Session
-from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
+from cloudforest.adapters.ldap.ber import Ending, Raw
+from cloudforest.adapters.ldap.session import Session
 from cloudforest.agent.answer import Answer
 from cloudforest.model.messages import (
     InScope,
@@ -27,7 +27,7 @@ from cloudforest.model.messages import (
     Record,
     SyncRequest,
 )
-from cloudforest.model.ports import Cookie
+from cloudforest.model.ports.directory import Cookie
 from cloudforest.model.program import ScopeProgram
 
 # Outside the groups that other tests count.

@@ -16,12 +16,12 @@ from tests.servers.certificates import issue
 from tests.servers.contoso import BASE, GROUPS, NORMAL, PEOPLE, staff
 from tests.servers.samba import Contoso
 
-from cloudforest.adapters.directory.ldap import LdapDirectory
-from cloudforest.adapters.directory.ldap.session import connection, trust
+from cloudforest.adapters.ldap import controllers, session
+from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import Cookie, Entry
+from cloudforest.model.ports.directory import Cookie, Entry
 
 
 async def cookie_of(directory: LdapDirectory, kind: str) -> str | None:
@@ -187,7 +187,7 @@ async def test_the_next_controller_answers_when_one_is_down(contoso: Contoso):
 async def test_silent_controllers_are_passed_over_once(
     contoso: Contoso, monkeypatch: pytest.MonkeyPatch
 ):
-    for module in (trust, connection):
+    for module in (session, controllers):
         monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
     with ExitStack() as servers:
         silent = [

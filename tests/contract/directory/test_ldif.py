@@ -10,10 +10,11 @@ import pytest
 from tests.servers.contoso import staff
 from tests.servers.samba import Contoso
 
-from cloudforest.adapters.directory.ldif import LdifDirectory, domain
+from cloudforest.adapters.ldif import directory
+from cloudforest.adapters.ldif.directory import LdifDirectory
 from cloudforest.base.errors import Misconfigured, Rejected
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import Cookie, Entry
+from cloudforest.model.ports.directory import Cookie, Entry
 
 
 async def read(directory: LdifDirectory, cookie: str | None) -> list[Entry | Cookie]:
@@ -106,7 +107,7 @@ async def test_what_an_unproved_export_does_not_hold_may_be_anywhere(
 async def test_a_replaced_export_is_noticed(
     export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(domain, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(directory, "LOOK_SECONDS", 0.05)
     copy = tmp_path / "contoso.ldif"
     copy.write_bytes(export.read_bytes())
     told = asyncio.ensure_future(anext(LdifDirectory("contoso.com", copy).watch()))

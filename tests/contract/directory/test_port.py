@@ -7,7 +7,7 @@ from tests.servers.contoso import BASE, CONTRACTORS, GROUPS, PEOPLE, contractor,
 from tests.servers.samba import Contoso
 
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports import Cookie, Directory, Entry, Kind
+from cloudforest.model.ports.directory import Cookie, Directory, Entry, Kind
 from cloudforest.model.program import ObjectType
 
 ATTRIBUTES = ["mail", "manager", "displayname", "samaccountname", "objectsid"]

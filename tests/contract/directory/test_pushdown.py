@@ -10,13 +10,12 @@ from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import PEOPLE, contractor, staff
 from tests.servers.samba import Contoso
 
-from cloudforest.model.ports import Cookie, Directory, Entry
+from cloudforest.model.ports.directory import Cookie, Directory, Entry
 from cloudforest.model.program import ScopeProgram, TypeFilter
-from cloudforest.program.expressions.reads import filter_attributes
-from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.resolved import ResolvedScope
-from cloudforest.program.scoping.scim_filter import parse_filter
-from cloudforest.program.scoping.scope import Scope, needed_attributes
+from cloudforest.program.attributes_read import filter_attributes
+from cloudforest.program.scoping.filter_syntax import parse_filter
+from cloudforest.program.scoping.predicates import compile_filter
+from cloudforest.program.scoping.scope import ResolvedScope, Scope, needed_attributes
 
 FILTERS = [
     'employeeType eq "STAFF"',

@@ -7,9 +7,9 @@ from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import PEOPLE, Account
 from tests.servers.samba import Contoso
 
-from cloudforest.adapters.directory.ldap import LdapDirectory
+from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.base.secrets import Secret
-from cloudforest.model.ports import Cookie
+from cloudforest.model.ports.directory import Cookie
 
 REPLICATE = "Replicating Directory Changes"
 SEE_DELETED = "read and list CN=Deleted Objects"

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cloudforest.adapters.directory.ldif import LdifDirectory
-from cloudforest.model.ports import Cookie, Entry
+from cloudforest.adapters.ldif.directory import LdifDirectory
+from cloudforest.model.ports.directory import Cookie, Entry
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "topologies/new-hybrid-customer/data/contoso.ldif"

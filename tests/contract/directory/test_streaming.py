@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import ldap3
 
-from cloudforest.adapters.directory.ldap.session.session import Session
-from cloudforest.adapters.directory.ldap.wire.messages import Ending
+from cloudforest.adapters.ldap.ber import Ending
+from cloudforest.adapters.ldap.session import Session
 
 
 def element(tag: int, content: bytes) -> bytes:

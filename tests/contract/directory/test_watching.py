@@ -11,8 +11,8 @@ from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import staff
 from tests.servers.samba import Contoso
 
-from cloudforest.adapters.memory import MemoryBus
-from cloudforest.agent.hints import keep_hinting
+from cloudforest.adapters.bus.memory import MemoryBus
+from cloudforest.agent.domains import keep_hinting
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.secrets import Secret
 from cloudforest.model.identity import BusAccess

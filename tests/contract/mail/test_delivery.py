@@ -13,20 +13,18 @@ import structlog
 from structlog.testing import capture_logs
 from tests.servers.mail import PASSWORD, USERNAME
 
-from cloudforest.adapters.mail.smtp import SECONDS, SmtpMailer
-from cloudforest.adapters.store.agents import save_agent
-from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.identity import SqlIdentityStore
+from cloudforest.adapters.mail import SECONDS, SmtpMailer
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.identity import SqlIdentityStore, SqlNoticeStore
 from cloudforest.adapters.store.migrate import migrate
-from cloudforest.adapters.store.notices import SqlNoticeStore
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
-from cloudforest.adapters.store.registration import SqlRegistrationStore
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
+from cloudforest.adapters.store.registration import SqlRegistrationStore, save_agent
 from cloudforest.base.clock import ManualClock
 from cloudforest.base.secrets import Secret
-from cloudforest.front.notices import notices
-from cloudforest.front.notices.notices import Notices
+from cloudforest.control_plane import notices
+from cloudforest.control_plane.notices import Notices
+from cloudforest.model.cycles import Cycle
 from cloudforest.model.identity import AgentRecord
-from cloudforest.model.provisioning import Cycle
 from cloudforest.model.registration import (
     BasicAuth,
     Job,

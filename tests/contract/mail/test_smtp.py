@@ -11,8 +11,8 @@ import pytest
 from tests.servers.certificates import issue
 from tests.servers.mail import PASSWORD, USERNAME
 
-from cloudforest.adapters.mail import smtp
-from cloudforest.adapters.mail.smtp import SmtpMailer
+from cloudforest.adapters import mail
+from cloudforest.adapters.mail import SmtpMailer
 from cloudforest.base.errors import (
     CredentialRejected,
     Misconfigured,
@@ -20,7 +20,7 @@ from cloudforest.base.errors import (
     Unavailable,
 )
 from cloudforest.base.secrets import Secret
-from cloudforest.model.notices import Fact, Notice, Step
+from cloudforest.model.ports.notices import Fact, Notice, Step
 from cloudforest.model.registration import BasicAuth, Mail, SecretReference
 
 NOTICE = Notice(
@@ -126,7 +126,7 @@ async def test_a_server_that_is_away_is_unavailable(mail_server):
 
 
 async def test_nobody_waits_for_ever(mail_server, monkeypatch):
-    monkeypatch.setattr(smtp, "SECONDS", 3.0)
+    monkeypatch.setattr(mail, "SECONDS", 3.0)
     server = mail_server(tls="off", auth=False, dawdles=True)
     with pytest.raises(Unavailable, match=r"localhost:\d+ can't be used"):
         await mailer(server).send(NOTICE, TO)
@@ -135,8 +135,8 @@ async def test_nobody_waits_for_ever(mail_server, monkeypatch):
 async def test_a_server_that_keeps_us_waiting_afterwards_has_it_all_the_same(
     mail_server, monkeypatch
 ):
-    monkeypatch.setattr(smtp, "SECONDS", 10.0)
-    monkeypatch.setattr(smtp, "FAREWELL_SECONDS", 0.1)
+    monkeypatch.setattr(mail, "SECONDS", 10.0)
+    monkeypatch.setattr(mail, "FAREWELL_SECONDS", 0.1)
     server = mail_server(silent_at="QUIT")
 
     assert await mailer(server).send(NOTICE, TO) == ()
@@ -154,7 +154,7 @@ async def test_who_is_cancelled_does_not_wait_for_the_server(mail_server):
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
 
-    assert time.monotonic() - began < smtp.SECONDS / 3
+    assert time.monotonic() - began < mail.SECONDS / 3
 
 
 async def test_who_is_refused_is_told_and_the_others_get_it(mail_server):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.migrate import migrate
 
 

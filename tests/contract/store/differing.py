@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cloudforest.model.ports import ProvisioningStore
-from cloudforest.model.provisioning import TargetJobs
+from cloudforest.model.jobs import TargetJobs
+from cloudforest.model.ports.store import ProvisioningStore
 
 OF_T = TargetJobs(job="j", others=("k",), target="t")
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cloudforest.adapters.store.agents import save_agent
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
+from cloudforest.adapters.store.registration import save_agent
 from cloudforest.model.identity import AgentRecord, Operator
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

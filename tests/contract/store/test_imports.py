@@ -8,8 +8,10 @@ import pytest
 from msgspec.structs import replace
 from tests.contract.store.differing import differing
 
-from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
+from cloudforest.model.cycles import ImportEnd, Watermark
+from cloudforest.model.effects import Effect, Outcome
 from cloudforest.model.messages import (
     Gone,
     InScope,
@@ -20,16 +22,9 @@ from cloudforest.model.messages import (
     ScopeMembers,
     Unknown,
 )
-from cloudforest.model.ports import ProvisioningStore
+from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.program import ObjectType
-from cloudforest.model.provisioning import (
-    Effect,
-    ImportEnd,
-    Link,
-    Outcome,
-    SourceRow,
-    Watermark,
-)
+from cloudforest.model.source import Link, SourceRow
 
 MARK = Watermark(value="1", digest="d", directory="x", bindings={})
 DELTA = ImportEnd(watermark=MARK)

@@ -7,16 +7,12 @@ from typing import Any
 
 import pytest
 
-from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
-from cloudforest.model.ports import ProvisioningStore
-from cloudforest.model.provisioning import (
-    Change,
-    LogEntry,
-    LoggedMembers,
-    LogQuery,
-    TargetResource,
-)
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
+from cloudforest.model.cycles import LogEntry, LoggedMembers, LogQuery
+from cloudforest.model.effects import Change
+from cloudforest.model.ports.store import ProvisioningStore
+from cloudforest.model.source import TargetResource
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EVER = {"first": 1, "last": 10**9}

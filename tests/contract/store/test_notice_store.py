@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.identity import SqlNoticeStore
 from cloudforest.adapters.store.migrate import migrate
-from cloudforest.adapters.store.notices import SqlNoticeStore
-from cloudforest.model.notices import Occurrence
+from cloudforest.model.ports.notices import Occurrence
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DISABLES = Occurrence(kind="guard", name="people", detail="disables")

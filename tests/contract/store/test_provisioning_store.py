@@ -12,25 +12,23 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from tests.contract.store.differing import OF_T, differing
 
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.migrate import migrate
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.store.tables import metadata
-from cloudforest.model.messages import Gone, InScope, Members, OutOfScope
-from cloudforest.model.outcomes import AlreadyLinked
-from cloudforest.model.ports import ProvisioningStore
-from cloudforest.model.provisioning import (
+from cloudforest.model.cycles import (
     Cycle,
     CycleState,
-    Effect,
     ImportEnd,
-    Link,
     LogEntry,
     LogQuery,
-    Outcome,
-    TargetResource,
     Watermark,
 )
+from cloudforest.model.effects import Effect, Outcome
+from cloudforest.model.messages import Gone, InScope, Members, OutOfScope
+from cloudforest.model.ports.store import ProvisioningStore
+from cloudforest.model.ports.target import AlreadyLinked
+from cloudforest.model.source import Link, TargetResource
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARK = Watermark(value="1", digest="d", directory="x", bindings={})

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.adapters.store.registration import SqlRegistrationStore
 from cloudforest.base.errors import Stale

@@ -12,13 +12,18 @@ from sqlalchemy import Connection, Table, insert, select
 from tests.contract.store.test_provisioning_store import effect, link, person
 
 from cloudforest.adapters.store import tables
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
-from cloudforest.adapters.store.registration import SqlRegistrationStore
-from cloudforest.adapters.store.renames import HISTORY, PICTURE, tables_with
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
+from cloudforest.adapters.store.registration import (
+    HISTORY,
+    PICTURE,
+    SqlRegistrationStore,
+    tables_with,
+)
 from cloudforest.base.errors import Stale
-from cloudforest.model.provisioning import Cycle, LogEntry, LogQuery, Outcome
+from cloudforest.model.cycles import Cycle, LogEntry, LogQuery
+from cloudforest.model.effects import Outcome
 from cloudforest.model.registration import (
     Agent,
     Job,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.contract.store.test_provisioning_store import effect
 
-from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
-from cloudforest.model.ports import ProvisioningStore
-from cloudforest.model.provisioning import PHASE_WRITE
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
+from cloudforest.model.effects import PHASE_WRITE
+from cloudforest.model.ports.store import ProvisioningStore
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
+from cloudforest.model.effects import Effect, EvaluatedRows, Outcome
 from cloudforest.model.messages import Gone, InScope, OutOfScope, Record
-from cloudforest.model.ports import ProvisioningStore
-from cloudforest.model.provisioning import Effect, EvaluatedRows, Link, Outcome
+from cloudforest.model.ports.store import ProvisioningStore
+from cloudforest.model.source import Link
 
 NOTHING: Mapping[str, tuple[str, ...]] = {}
 

@@ -7,21 +7,14 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
+from cloudforest.model.effects import PHASE_DEPROVISION, Effect, Outcome
+from cloudforest.model.jobs import TargetJobs
 from cloudforest.model.messages import InScope, OutOfScope
-from cloudforest.model.ports import ProvisioningStore
-from cloudforest.model.provisioning import (
-    HELD_BY_STAGE,
-    PHASE_DEPROVISION,
-    Allowance,
-    Effect,
-    Link,
-    Outcome,
-    Spent,
-    Stage,
-    TargetJobs,
-)
+from cloudforest.model.ports.store import ProvisioningStore
+from cloudforest.model.source import Link
+from cloudforest.model.stages import HELD_BY_STAGE, Allowance, Spent, Stage
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DIGEST = "d" * 64

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from cloudforest.adapters.target import ScimTarget
+from cloudforest.adapters.target.scim import ScimTarget
 from cloudforest.base.secrets import Secret
 from cloudforest.model.registration import Profile, Target
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudforest.model.provisioning import Change
+from cloudforest.model.effects import Change
 
 SCHEMA = "urn:contoso:2.0:User"
 DESK = f'{SCHEMA}:desks[type eq "work"]'

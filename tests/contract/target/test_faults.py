@@ -11,12 +11,13 @@ import pytest
 from tests.contract.target.conftest import client_of
 from tests.servers.hostile import DIE, NEVER, Reply
 
-from cloudforest.adapters.target import BasicCredential, ScimTarget
-from cloudforest.adapters.target.pace import THRESHOLD
+from cloudforest.adapters.target.connection import THRESHOLD
+from cloudforest.adapters.target.credentials import BasicCredential
+from cloudforest.adapters.target.scim import ScimTarget
 from cloudforest.base.errors import Rejected, Unavailable
 from cloudforest.base.secrets import Secret
-from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import Change
+from cloudforest.model.effects import Change
+from cloudforest.model.ports.target import Refusal
 from cloudforest.model.registration import Profile, Target
 
 CHANGE = [Change(path="title", before="Boss", after="Chief")]

@@ -16,7 +16,8 @@ from tests.servers.certificates import issue
 from tests.servers.scim_runner import provider_of_tests
 from tests.servers.wsgi import served
 
-from cloudforest.adapters.target import ClientCertificate, ScimTarget
+from cloudforest.adapters.target.credentials import ClientCertificate
+from cloudforest.adapters.target.scim import ScimTarget
 from cloudforest.base.errors import LockedOut, Misconfigured, TargetUnavailable
 from cloudforest.base.secrets import Secret
 from cloudforest.model.registration import Profile, Target

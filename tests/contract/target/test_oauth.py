@@ -8,8 +8,9 @@ import pytest
 from tests.servers.hostile import NEVER, Reply
 from tests.servers.oauth import NAME, SCOPE, SECRET
 
-from cloudforest.adapters.target import ClientCredentials, ScimTarget, Tokens
-from cloudforest.adapters.target.pace import THRESHOLD
+from cloudforest.adapters.target.connection import THRESHOLD
+from cloudforest.adapters.target.credentials import ClientCredentials, Tokens
+from cloudforest.adapters.target.scim import ScimTarget
 from cloudforest.base.errors import (
     LockedOut,
     Misconfigured,
@@ -17,7 +18,7 @@ from cloudforest.base.errors import (
     TargetUnavailable,
 )
 from cloudforest.base.secrets import Secret
-from cloudforest.front.wiring.opened.targets import Targets
+from cloudforest.control_plane.runs import Targets
 from cloudforest.model.registration import (
     Auth,
     OAuth2,
@@ -269,7 +270,7 @@ async def test_an_url_that_is_none_is_told(connect, url):
 async def test_a_token_endpoint_that_never_answers_is_not_awaited(
     hostile_server, connect, monkeypatch
 ):
-    monkeypatch.setattr("cloudforest.adapters.target.proof.endpoint.TIMEOUT", 0.1)
+    monkeypatch.setattr("cloudforest.adapters.target.credentials.TIMEOUT", 0.1)
     target = connect(token_url=hostile_server(lambda _: NEVER).url)
     with pytest.raises(TargetUnavailable, match="did not answer within"):
         await everybody(target)

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from cloudforest.model.outcomes import Conflict, NotThere, Refusal
-from cloudforest.model.provisioning import Change
+from cloudforest.model.effects import Change
+from cloudforest.model.ports.target import Conflict, NotThere, Refusal
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 MANAGER = f"{ENTERPRISE}:manager"

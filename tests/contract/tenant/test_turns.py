@@ -11,9 +11,10 @@ from urllib.parse import quote, urlsplit
 import pytest
 from sqlalchemy import event
 
-from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.tenant import Content, Slice, TenantDirectory
-from cloudforest.front.http.tenant.answers import MAX_BODY
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.tenant import TenantDirectory
+from cloudforest.adapters.store.tenant_rows import Content, Slice
+from cloudforest.control_plane.tenant.http import MAX_BODY
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"

@@ -196,7 +196,7 @@ class Plant:
         killed = [
             pid
             for pid, command in descendants(self.up.pid).items()
-            if "cloudforest.base.processes.leash" not in command
+            if "cloudforest.base.processes" not in command
             and all(any(word in each for each in command) for word in words)
         ]
         assert killed

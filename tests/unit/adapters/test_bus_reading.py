@@ -8,7 +8,7 @@ from nats.aio.msg import Msg
 from tests.contract.bus.harness import page, request_for
 
 from cloudforest.adapters.bus import protocol
-from cloudforest.adapters.bus.reading import Patience, Reading
+from cloudforest.adapters.bus.service import Patience, Reading
 from cloudforest.base.errors import Interrupted
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudforest.adapters.directory.ldap.session.connection import _address
+from cloudforest.adapters.ldap.controllers import _address
 
 ROOT = Path(__file__).parents[3]
 

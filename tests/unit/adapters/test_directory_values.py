@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.adapters.directory.values import reference, split_extended, text
+from cloudforest.adapters.directory_entries import reference, split_extended, text
 
 GUID = "01020304-0506-0708-090a-0b0c0d0e0f10"
 EXTENDED = f"<GUID={GUID}>;<SID=S-1-5-21-1-2-3-500>;CN=Ada,DC=x"

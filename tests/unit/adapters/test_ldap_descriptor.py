@@ -31,11 +31,7 @@ from tests.unit.adapters.descriptors import (
     descriptor,
 )
 
-from cloudforest.adapters.directory.ldap.wire.descriptor import (
-    Entry,
-    entries,
-    may_read,
-)
+from cloudforest.adapters.ldap.access import Entry, entries, may_read
 
 
 def reads(*aces: bytes) -> bool:

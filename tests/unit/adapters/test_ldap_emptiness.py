@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.adapters.descriptors import ALLOW_OBJECT, ME, TYPE, ace, descriptor, sid
 
-from cloudforest.adapters.directory.ldap import emptiness
-from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
+from cloudforest.adapters.ldap import access
+from cloudforest.adapters.ldap.ber import Ending, Raw
 
 GUID = "00000000-0000-0000-0000-000000000001"
 SCHEMA = "CN=Schema,DC=x"
@@ -42,7 +42,7 @@ class Answers:
 
 def proved(**bases: dict[str, list[bytes]]) -> dict[str, frozenset[str]]:
     session: Any = Answers(**bases)
-    return emptiness.empty(session, "DC=x", guids=[GUID], names=["employeetype"])
+    return access.empty(session, "DC=x", guids=[GUID], names=["employeetype"])
 
 
 def test_what_is_granted_and_shows_no_value_is_empty():

@@ -6,8 +6,8 @@ from collections.abc import Generator
 
 import pytest
 
-from cloudforest.adapters.directory.ldap.notification import changes
-from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
+from cloudforest.adapters.ldap.ber import Ending, Raw
+from cloudforest.adapters.ldap.directory import changes
 from cloudforest.base.errors import Unavailable
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.adapters.directory.ldap.filters import of_kind, pushed
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.adapters.ldap.filters import of_kind, pushed
+from cloudforest.program.scoping.filter_syntax import parse_filter
 
 BITS = "1.2.840.113556.1.4.803"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cloudforest.adapters.directory.ldap import rights
-from cloudforest.adapters.directory.ldap.session.session import BASE, LEVEL
-from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
+from cloudforest.adapters.ldap import directory
+from cloudforest.adapters.ldap.ber import Ending, Raw
+from cloudforest.adapters.ldap.session import BASE, LEVEL
 
 BARE = Raw("CN=Deleted Objects,DC=x", {})
 READABLE = Raw("CN=Deleted Objects,DC=x", {"objectclass": [b"container"]})
@@ -45,4 +45,4 @@ def test_tombstones_are_seen_where_one_is_or_where_the_container_can_be_read(
     shown = {LEVEL: listed, BASE: container}
     session: Any = Shown(**shown)
 
-    assert rights.sees_deleted(session, "DC=x") is expected
+    assert directory.sees_deleted(session, "DC=x") is expected

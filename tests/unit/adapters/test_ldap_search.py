@@ -4,9 +4,9 @@ from collections.abc import Generator
 
 import pytest
 
-from cloudforest.adapters.directory.ldap import dirsync, search
-from cloudforest.adapters.directory.ldap.dirsync import Conversation
-from cloudforest.adapters.directory.ldap.wire.messages import Ending, Raw
+from cloudforest.adapters.ldap import dirsync, search
+from cloudforest.adapters.ldap.ber import Ending, Raw
+from cloudforest.adapters.ldap.dirsync import Conversation
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.model.messages import Lookup
 

@@ -2,15 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.adapters.directory.ldap import filters
-from cloudforest.adapters.directory.ldap.found import from_dirsync, from_search
-from cloudforest.adapters.directory.ldap.wire import controls
-from cloudforest.adapters.directory.ldap.wire.messages import (
-    Ending,
-    Raw,
-    decode,
-    message_end,
-)
+from cloudforest.adapters.ldap import ber, filters
+from cloudforest.adapters.ldap.ber import Ending, Raw, decode, message_end
+from cloudforest.adapters.ldap.dirsync import from_dirsync, from_search
 from cloudforest.base.errors import Rejected
 from cloudforest.model.messages import Lookup
 
@@ -38,13 +32,13 @@ def test_nothing_that_can_exist_needs_no_query():
 def test_controls_are_encoded_as_their_specifications_say():
     cookie = bytes(200)
 
-    request = controls.dirsync(controls.INCREMENTAL_VALUES, cookie).value
+    request = ber.dirsync(ber.INCREMENTAL_VALUES, cookie).value
 
     assert request is not None
     assert request.startswith(bytes.fromhex("3081d4 020480000000 020100 0481c8"))
-    assert controls.paged(500, b"").value == bytes.fromhex("3006020201f40400")
+    assert ber.paged(500, b"").value == bytes.fromhex("3006020201f40400")
     reply = bytes.fromhex("300b 0201ff 020100 0403616263".replace(" ", ""))
-    assert controls.dirsync_reply(reply) == (True, b"abc")
+    assert ber.dirsync_reply(reply) == (True, b"abc")
 
 
 def test_an_ending_carries_its_code_its_text_and_its_controls():

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from tests.unit.adapters.test_ldif_index import ADA, entry
 
-from cloudforest.adapters.directory.ldif import LdifDirectory, domain
-from cloudforest.adapters.directory.ldif.index import Index, build
+from cloudforest.adapters.ldif import directory
+from cloudforest.adapters.ldif.directory import LdifDirectory
+from cloudforest.adapters.ldif.index import Index, build
 from cloudforest.base.errors import Rejected
 
 X = entry("DC=x", ADA)
@@ -33,7 +34,7 @@ def built(monkeypatch: pytest.MonkeyPatch, slow: threading.Event) -> Callable[[]
         assert slow.wait(60)
         return build(path)
 
-    monkeypatch.setattr(domain, "build", slowly)
+    monkeypatch.setattr(directory, "build", slowly)
     return lambda: begun._value
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudforest.adapters.directory.ldif.file import file_digest
-from cloudforest.adapters.directory.ldif.index import build
+from cloudforest.adapters.ldif.index import build
+from cloudforest.adapters.ldif.reader import file_digest
 from cloudforest.base.errors import Rejected
 
 ADA = uuid.UUID("11111111-2222-3333-4444-555555555555")

@@ -4,12 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudforest.adapters.directory.ldif.reader import (
-    Record,
-    Trailer,
-    attributes,
-    read,
-)
+from cloudforest.adapters.ldif.reader import Record, Trailer, attributes, read
 from cloudforest.base.errors import Misconfigured, Rejected
 
 ALL = attributes(["cn", "description", "mail", "member", "objectguid"])

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.unit.adapters.test_ldif_index import ADA, EVE, entry
 
-from cloudforest.adapters.directory.entries import Found
-from cloudforest.adapters.directory.ldif import search
-from cloudforest.adapters.directory.ldif.index import build
+from cloudforest.adapters.directory_entries import Found
+from cloudforest.adapters.ldif import search
+from cloudforest.adapters.ldif.index import build
 
 BOB = uuid.UUID("77777777-2222-3333-4444-555555555555")
 

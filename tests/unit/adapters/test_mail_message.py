@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from cloudforest.adapters.mail.message import message
+from cloudforest.adapters.mail import message
 from cloudforest.base.errors import Rejected
-from cloudforest.model.notices import Fact, Notice, Step
+from cloudforest.model.ports.notices import Fact, Notice, Step
 
 NOTICE = Notice(
     tenant="contoso",

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 import pytest
 
 from cloudforest.adapters.target.answers import Answer, judge, read_document
+from cloudforest.adapters.target.connection import THRESHOLD, Breaker, retry_after
 from cloudforest.adapters.target.lists import (
     as_list,
     equality,
     every_resource,
     has_value,
 )
-from cloudforest.adapters.target.members import member_patches, member_values
-from cloudforest.adapters.target.pace import THRESHOLD, Breaker, retry_after
+from cloudforest.adapters.target.scim import member_patches, member_values
 from cloudforest.base.errors import Rejected, Unavailable
-from cloudforest.model.outcomes import Conflict, NotThere, Refusal
+from cloudforest.model.ports.target import Conflict, NotThere, Refusal
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from cloudforest.agent.answer import Answer
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import Closing, Lookup, Record, SyncRequest
-from cloudforest.model.ports import Cookie, Entry, GroupMembers, Kind
+from cloudforest.model.ports.directory import Cookie, Entry, GroupMembers, Kind
 from cloudforest.model.program import (
     Compare,
     Filter,

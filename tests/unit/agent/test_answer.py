@@ -26,7 +26,7 @@ from cloudforest.model.messages import (
     Unknown,
     encode_page,
 )
-from cloudforest.model.ports import Entry
+from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import Compare, ScopeProgram, TypeFilter
 
 

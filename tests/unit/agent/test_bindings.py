@@ -5,12 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cloudforest.agent.bindings import (
-    binding_of,
-    check,
-    dump_bindings,
-    load_bindings,
-)
+from cloudforest.agent.bindings import binding_of, check, dump_bindings, load_bindings
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.registration import (
     ActiveDirectory,

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from cloudforest.adapters.memory import MemoryBus, MemoryListener
-from cloudforest.agent import domains as domains_module
-from cloudforest.agent import service as service_module
+from cloudforest.adapters.bus.memory import MemoryBus, MemoryListener
+from cloudforest.agent import domains, service
 from cloudforest.agent.bindings import Binding, binding_of
-from cloudforest.agent.bootstrap import Lease, pause_after, seconds_until_next
-from cloudforest.agent.service import AgentService
+from cloudforest.agent.service import (
+    AgentService,
+    Lease,
+    pause_after,
+    seconds_until_next,
+)
 from cloudforest.base.clock import ManualClock
 from cloudforest.base.errors import CredentialRejected, Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.identity import BootstrapResponse, BusAccess
 from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
-from cloudforest.model.ports import Directory
+from cloudforest.model.ports.directory import Directory
 from cloudforest.model.program import ScopeProgram
 from cloudforest.model.registration import (
     ActiveDirectory,
@@ -193,7 +196,7 @@ async def until(condition) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(service_module, "BUS_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(service, "BUS_LOOK_SECONDS", 0.01)
 
 
 async def test_an_agent_listens_for_its_domains_once_bootstrapped():
@@ -255,7 +258,7 @@ async def test_a_change_that_the_host_does_not_allow_closes_the_domain():
 
 
 async def test_it_keeps_its_bus_while_the_control_plane_is_away(monkeypatch):
-    monkeypatch.setattr("cloudforest.agent.bootstrap.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("cloudforest.agent.service.FIRST_PAUSE", 0.01)
     host = Host()
     async with running(host, bootstrap_every=0.02) as bus:
         await until(lambda: bus.hears("lab.test"))
@@ -266,7 +269,7 @@ async def test_it_keeps_its_bus_while_the_control_plane_is_away(monkeypatch):
 
 
 async def test_it_recovers_when_the_control_plane_comes_late(monkeypatch):
-    monkeypatch.setattr("cloudforest.agent.bootstrap.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("cloudforest.agent.service.FIRST_PAUSE", 0.01)
     host = Host(control_away=True)
     async with running(host) as bus:
         await until(lambda: host.bootstraps >= 3)
@@ -285,7 +288,7 @@ async def test_a_lost_bus_makes_it_bootstrap_at_once():
 
 
 async def test_a_bus_that_comes_and_goes_between_two_looks_is_lost_too(monkeypatch):
-    monkeypatch.setattr(service_module, "BUS_LOOK_SECONDS", 1.0)
+    monkeypatch.setattr(service, "BUS_LOOK_SECONDS", 1.0)
     host = Host()
     async with running(host) as bus:
         await until(lambda: host.bootstraps == 2)
@@ -342,7 +345,7 @@ async def test_a_refused_password_is_tried_again_when_the_configuration_changes(
 
 
 async def test_each_controller_of_a_domain_is_given_its_time(monkeypatch):
-    monkeypatch.setattr(domains_module, "IDENTIFY_SECONDS", 0.1)
+    monkeypatch.setattr(domains, "IDENTIFY_SECONDS", 0.1)
     host = Host(identify_takes=0.2, controllers=("ldaps://a", "ldaps://b", "ldaps://c"))
     async with running(host) as bus:
         await until(lambda: bus.hears("lab.test"))

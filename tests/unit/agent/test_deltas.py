@@ -15,8 +15,9 @@ from tests.unit.agent.directory import (
     request,
 )
 
-from cloudforest.agent.answer import Answer, containers
-from cloudforest.agent.answer.records import UNREADABLE_NAME
+from cloudforest.agent import changes
+from cloudforest.agent.answer import Answer
+from cloudforest.agent.records import UNREADABLE_NAME
 from cloudforest.model.messages import (
     Clause,
     InScope,
@@ -28,9 +29,9 @@ from cloudforest.model.messages import (
     ScopeMembers,
     Unknown,
 )
-from cloudforest.model.ports import Entry
+from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import ScopeProgram, TypeFilter
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.filter_syntax import parse_filter
 
 ELSEWHERE = "OU=Staff,DC=contoso,DC=com"
 BERLIN = f"OU=Berlin,{PEOPLE}"
@@ -108,7 +109,7 @@ async def test_a_deleted_container_says_nothing():
 
 
 async def test_moved_containers_come_in_parts(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(containers, "PART", 2)
+    monkeypatch.setattr(changes, "PART", 2)
     units = [unit(f"o{n}", f"OU={n},{PEOPLE}") for n in range(4)]
     domain = Domain([unit("people", PEOPLE), *units])
     held = await watermark(domain)

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cloudforest.agent import hints
-from cloudforest.agent.hints import keep_hinting
+from cloudforest.agent import domains
+from cloudforest.agent.domains import keep_hinting
 from cloudforest.base.errors import CredentialRejected, Unavailable
 
 DOMAIN = "contoso.com"
@@ -41,8 +41,8 @@ class Directory:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hints, "INTERVAL", 0.5)
-    monkeypatch.setattr(hints, "PAUSE", 0.01)
+    monkeypatch.setattr(domains, "INTERVAL", 0.5)
+    monkeypatch.setattr(domains, "PAUSE", 0.01)
 
 
 async def until(condition) -> None:
@@ -61,7 +61,7 @@ async def test_the_first_change_is_told_at_once_and_those_that_follow_together()
     await until(directory.told.empty)
     assert bus.hinted == [DOMAIN]
     await until(lambda: bus.hinted == [DOMAIN, DOMAIN])
-    await asyncio.sleep(2 * hints.INTERVAL)
+    await asyncio.sleep(2 * domains.INTERVAL)
     assert bus.hinted == [DOMAIN, DOMAIN]
     hinting.cancel()
 
@@ -97,6 +97,6 @@ async def test_a_refused_password_is_not_tried_again_and_again():
     hinting = asyncio.create_task(keep_hinting(bus, DOMAIN, directory))
     directory.told.put_nowait("refuses")
     await until(directory.told.empty)
-    await asyncio.sleep(20 * hints.PAUSE)
+    await asyncio.sleep(20 * domains.PAUSE)
     assert directory.watched == 1
     hinting.cancel()

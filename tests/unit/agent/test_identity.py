@@ -8,8 +8,7 @@ from tests.unit.agent.test_bootstrap import Host, running, until
 from tests.unit.hybrid.conftest import NOW, Hybrid, with_an_agent
 from tests.unit.hybrid.test_enrolment import signing_request
 
-from cloudforest.agent.identity import enrol, load_identity
-from cloudforest.agent.state import agent_folder
+from cloudforest.agent.identity import agent_folder, enrol, load_identity
 from cloudforest.base.errors import Misconfigured, Refused, Rejected, Unauthenticated
 from cloudforest.hybrid.authority import new_authority, pem_of
 from cloudforest.model.identity import BootstrapRequest

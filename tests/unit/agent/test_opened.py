@@ -10,7 +10,7 @@ from tests.unit.agent.test_bindings import domain
 from cloudforest.agent.bindings import binding_of
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.secrets import read_secret
-from cloudforest.front.wiring.opened.directories import open_directory
+from cloudforest.control_plane.directories import open_directory
 
 
 @pytest.mark.parametrize(

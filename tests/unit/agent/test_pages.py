@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import uuid
 
-from cloudforest.agent.answer.pages import Pages
+from cloudforest.agent.answer import Pages
 from cloudforest.model.messages import (
     Closing,
     InScope,

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from tests.unit.agent.directory import Domain, entry
 
-from cloudforest.agent.answer.reach.forest import forest_of
-from cloudforest.agent.answer.reach.membership import Group, Membership, members_of
+from cloudforest.agent.scope_groups import Group, Membership, forest_of, members_of
 from cloudforest.base.errors import Unavailable
-from cloudforest.model.ports import Foreign, GroupMembers
+from cloudforest.model.ports.directory import Foreign, GroupMembers
 
 HEAD = Group("contoso.com", "head", "CN=Head,DC=contoso,DC=com")
 BRIDGE = Foreign("CN=Bridge,DC=lab,DC=com", "bridge")

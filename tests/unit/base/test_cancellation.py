@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from cloudforest.base.processes.cancellation import cancellable
+from cloudforest.base.processes import cancellable
 
 
 async def test_a_cancellation_that_comes_together_with_the_answer_counts():

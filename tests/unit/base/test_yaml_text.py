@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudforest.base.yaml_text import block, flow, scalar
-from cloudforest.compiler.reading.parse import parse
+from cloudforest.base.values import block, flow, scalar
+from cloudforest.compiler.yaml import parse
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 scalars = texts | st.integers(-(10**9), 10**9) | st.booleans() | st.none()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.unit.compiler.trees import registered
 
-from cloudforest.model.provisioning import SourceRow
-from cloudforest.program.attribute import Desired, compile_program
+from cloudforest.model.source import SourceRow
+from cloudforest.program.mapping.desired import Desired, compile_program
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:"
 ZOE = {

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.unit.compiler.trees import VALID, compiled, registered
 
-from cloudforest.base.canonical import digest
+from cloudforest.base.values import digest
 from cloudforest.model.program import Attribute, Literally
 from cloudforest.model.registration import SecretReference
 

@@ -7,14 +7,14 @@ import typer
 from tests.unit.compiler.trees import compiled, registered
 
 from cloudforest.base.errors import Refused
-from cloudforest.compiler.examples.naming import spellings
-from cloudforest.compiler.examples.writing import (
+from cloudforest.cli.example import replacements, require_read
+from cloudforest.compiler.example_text import (
     Names,
     Shown,
     example_text,
+    spellings,
     subject_shown,
 )
-from cloudforest.front.cli.writing.examples import replacements, require_read
 
 STAFF = """\
 kind: Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.compiler.placing.excerpt import excerpt
+from cloudforest.compiler.document import excerpt
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from scim2_models import EnterpriseUser, Group, Mutability, User
 from tests.unit.compiler.trees import VALID, compiled
 
-from cloudforest.compiler.rules.meaning.contradiction import contradiction
-from cloudforest.program.attribute.directory import SEVERAL, SINGLE, TEXTS
-from cloudforest.program.resource.path import ENTERPRISE, PLURAL
-from cloudforest.program.resource.scim import BOOLEAN_PARTS, known_schemas
-from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.compiler.rules.filters import contradiction
+from cloudforest.program.ad_schema import SEVERAL, SINGLE, TEXTS
+from cloudforest.program.scim.path import ENTERPRISE, PLURAL
+from cloudforest.program.scim.schema import BOOLEAN_PARTS, known_schemas
+from cloudforest.program.scoping.filter_syntax import parse_filter
+from cloudforest.program.scoping.predicates import compile_filter
 
 
 @pytest.mark.parametrize(

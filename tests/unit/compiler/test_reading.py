@@ -11,12 +11,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from tests.unit.compiler.trees import CASES, VALID, compiled, registered
 
+from cloudforest.base.files import shipped
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.compiler.placing.places import folded_offset, written_offset
-from cloudforest.compiler.reading.compose import Composer, GaveUpError
-from cloudforest.compiler.reading.files import Reading, read_file
-from cloudforest.compiler.reading.scalars import plain
-from cloudforest.compiler.shipped import shipped
+from cloudforest.compiler.document import folded_offset, written_offset
+from cloudforest.compiler.files import Reading, read_file
+from cloudforest.compiler.yaml import Composer, GaveUpError, plain
 
 
 def test_names_that_begin_with_a_dot_are_not_read(tmp_path):

@@ -13,11 +13,10 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from tests.unit.compiler.trees import registered
 
-from cloudforest.compiler import compile as compiler
+from cloudforest import compiler
+from cloudforest.base.files import shipped
 from cloudforest.compiler.resolve import profile
-from cloudforest.compiler.schema.bundle import bundled
-from cloudforest.compiler.schema.validators import KINDS, schema_of, validator_of
-from cloudforest.compiler.shipped import shipped
+from cloudforest.compiler.schemas import KINDS, bundled, schema_of, validator_of
 from cloudforest.compiler.tree import built_in_mappings
 
 ROOT = Path(__file__).parents[3]

@@ -13,12 +13,11 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from cloudforest.compiler import compile as compiler
+from cloudforest import compiler
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.compiler.document import Document
-from cloudforest.compiler.placing.places import Places
-from cloudforest.compiler.schema.check import check
-from cloudforest.compiler.schema.validators import KINDS, schema_of
+from cloudforest.compiler.document import Document, Places
+from cloudforest.compiler.schema_check import check
+from cloudforest.compiler.schemas import KINDS, schema_of
 from cloudforest.model.registration import (
     Agent,
     Forest,

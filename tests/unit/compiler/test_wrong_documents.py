@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from tests.unit.compiler.trees import compiled
 
-from cloudforest.compiler.reading.parse import parse
-from cloudforest.compiler.schema.check import check
-from cloudforest.compiler.schema.validators import KINDS, schema_of
+from cloudforest.compiler.schema_check import check
+from cloudforest.compiler.schemas import KINDS, schema_of
+from cloudforest.compiler.yaml import parse
 
 SECRET = "hunter2-not-real"
 FOREST = "{kind: Forest, name: x, domains: [{name: x.y, source: {activeDirectory: {"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cloudforest.front.hosting.logs import shorten_all
+from cloudforest.cli.local_agents import shorten_all
 
 
 def folder_of(agents: Path, name: str) -> Path:

@@ -10,9 +10,10 @@ import pytest
 from rich.console import Console
 
 from cloudforest.base.diagnostics import Diagnostic, Place, Severity
-from cloudforest.front.cli import complaints
-from cloudforest.front.cli.documents import ValidateFormat, validate
-from cloudforest.front.cli.writing.schemas import schema
+from cloudforest.cli import validate
+from cloudforest.cli.schema import schema
+from cloudforest.cli.validate import ValidateFormat
+from cloudforest.cli.validate import validate as _validate
 
 WRONG = """\
 kind: Scope
@@ -32,7 +33,7 @@ def tree(tmp_path, monkeypatch):
 
 def shown(*diagnostics):
     console = Console(file=io.StringIO(), width=40)
-    complaints.show(diagnostics, console)
+    validate.show(diagnostics, console)
     return console.file.getvalue().splitlines()
 
 
@@ -70,14 +71,14 @@ def test_tabs_and_control_characters_do_not_move_the_caret():
 
 
 def test_text_shows_each_mistake_with_its_line(tree, capsys):
-    assert validate(tree / "eu") == 1
+    assert _validate(tree / "eu") == 1
     printed = capsys.readouterr().out
     assert "scopes.yaml:4:1: error: " in printed
     assert "    4 | filtres: {user:" in printed
 
 
 def test_annotations_name_the_file_as_the_checkout_does(tree, capsys):
-    assert validate(tree.__class__("eu"), ValidateFormat.GITHUB) == 1
+    assert _validate(tree.__class__("eu"), ValidateFormat.GITHUB) == 1
     printed = capsys.readouterr().out.splitlines()
     assert (
         "::error file=eu/scopes.yaml,line=4,col=1,title=unknown-key::The key "
@@ -88,20 +89,20 @@ def test_annotations_name_the_file_as_the_checkout_does(tree, capsys):
 
 
 def test_an_annotation_without_a_file_is_for_the_whole_tree(tmp_path, capsys):
-    assert validate(tmp_path, ValidateFormat.GITHUB) == 1
+    assert _validate(tmp_path, ValidateFormat.GITHUB) == 1
     assert capsys.readouterr().out.startswith("::error title=no-documents::There is")
 
 
 def test_a_comma_in_a_file_name_is_escaped(tree, capsys):
     (tree / "eu" / "a,b:c.yaml").write_text("kind: [")
-    validate(tree, ValidateFormat.GITHUB)
+    _validate(tree, ValidateFormat.GITHUB)
     assert "file=" + (tree / "eu").as_posix() + "/a%2Cb%3Ac.yaml,line=1" in (
         capsys.readouterr().out
     )
 
 
 def test_json_is_as_documented(tree, capsys):
-    assert validate(tree, ValidateFormat.JSON) == 1
+    assert _validate(tree, ValidateFormat.JSON) == 1
     told = json.loads(capsys.readouterr().out)
     assert told["valid"] is False
     keys = {"id", "severity", "message", "file", "line", "column"}
@@ -118,7 +119,7 @@ def test_nothing_that_a_document_or_file_is_called_breaks_the_output(
     (tmp_path / "scope.yaml").write_text(
         '{kind: Scope, name: x, organizationalUnits: ["\\e[31m\\ud83c"]}'
     )
-    assert validate(tmp_path, output) == 1
+    assert _validate(tmp_path, output) == 1
     printed = capsysbinary.readouterr().out
     assert b"\x1b" not in printed
     assert rb"\ud83c" in printed or rb"\\ud83c" in printed

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from tests.contract.bus.harness import request_for
 
-from cloudforest.adapters.memory import MemoryBus
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.bus.memory import MemoryBus
+from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.adapters.store.tables import metadata
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Interrupted, Unavailable
-from cloudforest.front.wiring.opened.explained import ExplainedBus
+from cloudforest.control_plane.preview import ExplainedBus
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Page, SyncRequest
 

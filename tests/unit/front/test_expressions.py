@@ -9,11 +9,9 @@ import pytest
 import typer
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.front.boundary import Exit
-from cloudforest.front.cli.expressions.evaluating import evaluate
-from cloudforest.front.cli.expressions.explaining import explain
-from cloudforest.front.cli.expressions.reference import functions
-from cloudforest.front.cli.options import Format
+from cloudforest.cli.boundary import Exit
+from cloudforest.cli.expression import evaluate, explain, functions
+from cloudforest.cli.options import Format
 from cloudforest.program.expressions.catalog import FUNCTIONS
 
 EXAMPLES = Path(__file__).parents[1] / "program" / "expressions.json"

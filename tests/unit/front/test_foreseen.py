@@ -17,23 +17,23 @@ import pytest
 from tests.golden.schema import validator
 from tests.unit.provisioning.world import NOON, memory_store
 
-from cloudforest.adapters.memory_target import MemoryTarget
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
+from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.base.clock import ManualClock
+from cloudforest.cli.plan import on_state, show_plan
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.front import planned
-from cloudforest.front.wiring import summaries
-from cloudforest.front.wiring.opened.previews import Previews
-from cloudforest.model.ports import AgentBus
-from cloudforest.model.provisioning import Allowance, Cycle
+from cloudforest.control_plane import shapes
+from cloudforest.control_plane.preview import Previews
+from cloudforest.model.cycles import Cycle
+from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.registration import Registration
-from cloudforest.plan.consequences import removals
+from cloudforest.model.stages import Allowance, Tripped
+from cloudforest.plan.html import render_html
+from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import Foreseen, JobImpact, Plan, make_plan
-from cloudforest.plan.rendering.html import render_html
-from cloudforest.plan.rendering.markdown import render_markdown
+from cloudforest.plan.warnings import removals
 from cloudforest.provisioning.cycle import run_cycle
-from cloudforest.provisioning.evaluating.guarding.check import Tripped
-from cloudforest.provisioning.foreseeing.impact import Impact, impact
+from cloudforest.provisioning.impact import Impact, impact
 from cloudforest.provisioning.run import Run, Turns, pinned
 
 TREE = """
@@ -193,7 +193,7 @@ class Place:
         async with Previews(self.folder, {}).bus(after) as bus:
             run = self.run(after, bus)
             found = await impact(run, digest="d" * 32, named=named)
-            impacts = (summaries.impact(run, found), JobImpact(job="x", unknown="No."))
+            impacts = (shapes.impact(run, found), JobImpact(job="x", unknown="No."))
         gone = [
             each.consequence(created=1, adopted=0) for each in removals(before, after)
         ]
@@ -481,10 +481,10 @@ async def test_all_renderings_say_whom_it_touches_before_what_changes(
     unnamed = await place.planned(registered, changed, named=False)
     state = Path("other state")
     bare = await place.planned(registered, changed, named=True)
-    plan = planned.on_state(bare, state)
+    plan = on_state(bare, state)
     assert unnamed.impact_digest == plan.impact_digest
 
-    planned.show_plan(bare, state)
+    show_plan(bare, state)
     text = capsys.readouterr().out
     markdown, html = render_markdown(plan), render_html(plan)
 

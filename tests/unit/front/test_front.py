@@ -9,14 +9,14 @@ from typer.exceptions import Abort
 
 from cloudforest.agent.bindings import Binding, DirectoryBinding
 from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
-from cloudforest.front import terminal
-from cloudforest.front.boundary import Exit, run, worst
-from cloudforest.front.cli.jobs.cycles import exit_code
-from cloudforest.front.cli.options import named_state, state_to_say
-from cloudforest.front.cli.understanding.explaining import lookup
-from cloudforest.front.hosting.environment import environment_for
-from cloudforest.front.hosting.server import listen, url_of
-from cloudforest.front.state import at_state
+from cloudforest.cli import terminal
+from cloudforest.cli.boundary import Exit, run, worst
+from cloudforest.cli.cycles import exit_code
+from cloudforest.cli.explain import lookup
+from cloudforest.cli.local_agents import environment_for
+from cloudforest.cli.options import named_state, state_to_say
+from cloudforest.control_plane.host import listen, url_of
+from cloudforest.control_plane.state_folder import at_state
 from cloudforest.model.messages import Lookup
 from cloudforest.model.registration import SecretReference
 

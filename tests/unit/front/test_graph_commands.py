@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
-from cloudforest.front.cli.writing.graph import export_schema, import_schema
-from cloudforest.front.state import StateFolder
+from cloudforest.cli.graph import export_schema, import_schema
+from cloudforest.control_plane.state_folder import StateFolder
 
 UNIT = Path(__file__).parents[1]
 SCHEMA = UNIT / "graph" / "ad2aad.json"

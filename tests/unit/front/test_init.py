@@ -8,11 +8,10 @@ import pytest
 import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
+from cloudforest.cli.init import _scenario, init, scenarios
+from cloudforest.cli.schema import schema
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.compiler.schema.bundle import bundled
-from cloudforest.compiler.schema.validators import schema_of
-from cloudforest.front.cli.writing.init import _scenario, init, scenarios
-from cloudforest.front.cli.writing.schemas import schema
+from cloudforest.compiler.schemas import bundled, schema_of
 
 SCENARIOS = schema_of("tenant")["properties"]["scenario"]["enum"]
 

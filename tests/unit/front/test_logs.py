@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from cloudforest.front.cli.moments import past
-from cloudforest.front.cli.understanding.entries import COLUMNS, LINES, csv_head
-from cloudforest.front.http.watching import without_values
+from cloudforest.cli.logs import COLUMNS, LINES, csv_head
+from cloudforest.cli.options import past
+from cloudforest.control_plane.api.status import without_values
+from cloudforest.model.cycles import LogEntry, LoggedMembers
+from cloudforest.model.effects import Change
 from cloudforest.model.identity import ROLES, sees_values
-from cloudforest.model.provisioning import Change, LogEntry, LoggedMembers
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ENTRY = {

@@ -6,14 +6,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cloudforest.front.notices.agents import Listening, of_agent, of_certificates
-from cloudforest.front.notices.backoff import Backoff
-from cloudforest.front.notices.jobs import JobFacts, of_job
-from cloudforest.front.notices.standing import Telling, Undecided, standing
+from cloudforest.control_plane.notice_facts import (
+    JobFacts,
+    Listening,
+    Telling,
+    Undecided,
+    of_agent,
+    of_certificates,
+    of_job,
+    standing,
+)
+from cloudforest.control_plane.notices import Backoff
+from cloudforest.model.cycles import Counts, Cycle
 from cloudforest.model.identity import AgentRecord
-from cloudforest.model.notices import Occurrence
-from cloudforest.model.provisioning import Counts, Cycle, Stage
+from cloudforest.model.ports.notices import Occurrence
 from cloudforest.model.registration import Job, Registration, Tenant
+from cloudforest.model.stages import Stage
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

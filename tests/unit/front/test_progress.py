@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from cloudforest.front import terminal
-from cloudforest.front.progress import bars
+from cloudforest.cli import terminal
+from cloudforest.cli.terminal import bars
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch, *, at_terminal: bool, shown: bool) -> str:

@@ -8,8 +8,8 @@ from tests.unit.model.test_renames import job, target, tree
 
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Busy, Misconfigured
-from cloudforest.front.http.registration import require_whole
-from cloudforest.front.wiring.opened.runs import Runs
+from cloudforest.control_plane.api.registration import require_whole
+from cloudforest.control_plane.runs import Runs
 from cloudforest.model.registration import Domain, Forest, Registration, Source
 
 

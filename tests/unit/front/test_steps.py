@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudforest.front.cli.understanding.steps import show_steps
+from cloudforest.cli.explain import show_steps
 
 
 @pytest.mark.parametrize(

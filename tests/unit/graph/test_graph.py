@@ -15,12 +15,10 @@ from tests.unit.graph.schemas import MATCH, schemas
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.graph.documents import Origin, documents
-from cloudforest.graph.reading.rules import read
-from cloudforest.graph.reading.scopes import NoFilterError, filter_text_of
+from cloudforest.graph.export_rules import Exported, put, skeleton
+from cloudforest.graph.import_rules import NoFilterError, filter_text_of, read
 from cloudforest.graph.schema import Clause, Filter, Group, Operand, parsed, typed
-from cloudforest.graph.writing.rules import Exported, put
-from cloudforest.graph.writing.skeleton import skeleton
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.filter_syntax import parse_filter
 
 HERE = Path(__file__).parent
 AD2AAD = json.loads((HERE / "ad2aad.json").read_text())

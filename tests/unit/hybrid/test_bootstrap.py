@@ -14,8 +14,11 @@ from tests.unit.hybrid.test_enrolment import only_record, signing_request
 
 from cloudforest.base.errors import Refused, Unauthenticated
 from cloudforest.hybrid.authority import new_authority
-from cloudforest.model.enrolment import ASSERTION_AUDIENCE
-from cloudforest.model.identity import BootstrapRequest, EnrolRequest
+from cloudforest.model.identity import (
+    ASSERTION_AUDIENCE,
+    BootstrapRequest,
+    EnrolRequest,
+)
 
 
 async def enrolled(hybrid):

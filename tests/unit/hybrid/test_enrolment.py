@@ -8,8 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cloudforest.base.errors import Refused, Rejected, Unauthenticated
-from cloudforest.model.enrolment import decode_token
-from cloudforest.model.identity import EnrolRequest
+from cloudforest.model.identity import EnrolRequest, decode_token
 
 
 def signing_request(key=None, name="whoever") -> str:

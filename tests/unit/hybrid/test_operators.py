@@ -6,8 +6,8 @@ import pytest
 from tests.unit.hybrid.conftest import NOW
 
 from cloudforest.base.errors import Refused, Unauthenticated
+from cloudforest.hybrid.bootstrap import agent_state, listed
 from cloudforest.hybrid.operators import require
-from cloudforest.hybrid.status import agent_state, listed
 from cloudforest.model.identity import AgentRecord, Operator
 
 

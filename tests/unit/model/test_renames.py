@@ -9,12 +9,7 @@ from cloudforest.model.registration import (
     Target,
     Tenant,
 )
-from cloudforest.model.renames import (
-    Rename,
-    jobs_to_hold,
-    renames,
-    under_former_names,
-)
+from cloudforest.model.renames import Rename, jobs_to_hold, renames, under_former_names
 
 PROGRAM = JobProgram(
     scope=ScopeProgram(types=("user",), organizational_units=None), mappings=()

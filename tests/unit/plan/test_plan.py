@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cloudforest.base.canonical import digest
 from cloudforest.base.errors import Misconfigured
-from cloudforest.front import planned
-from cloudforest.model.provisioning import Counts
+from cloudforest.base.values import digest
+from cloudforest.cli.plan import on_state
+from cloudforest.model.cycles import Counts
 from cloudforest.model.registration import (
     Agent,
     Domain,
@@ -21,12 +21,12 @@ from cloudforest.model.registration import (
     Target,
     Tenant,
 )
-from cloudforest.plan.change import KINDS
+from cloudforest.plan.difference import KINDS
+from cloudforest.plan.html import render_html
+from cloudforest.plan.markdown import LIMIT, render_markdown
 from cloudforest.plan.plan import Guard, JobImpact, Plan, make_plan
-from cloudforest.plan.planfile import load_plan, save_plan, saved_plan
-from cloudforest.plan.rendering.html import render_html
-from cloudforest.plan.rendering.markdown import LIMIT, render_markdown
-from cloudforest.plan.rendering.wording import blocked_in_words, counts_in_words, total
+from cloudforest.plan.saved import load_plan, save_plan, saved_plan
+from cloudforest.plan.wording import blocked_in_words, counts_in_words, total
 
 JOB = Job(
     name="people",
@@ -183,12 +183,12 @@ def test_all_formats_name_the_state_in_the_command_that_allows():
     plan = msgspec.structs.replace(
         plan_between(None, registration()), impacts=(IMPACT,)
     )
-    placed = planned.on_state(plan, Path("identity/.cloudforest"))
+    placed = on_state(plan, Path("identity/.cloudforest"))
 
     assert placed.data()["guards"][0]["allow"] == "X --state identity/.cloudforest"
     for page in (render_markdown(placed), render_html(placed)):
         assert "X --state identity/.cloudforest" in page
-    assert planned.on_state(plan, None) == plan
+    assert on_state(plan, None) == plan
 
 
 def test_markdown_fits_a_comment():

@@ -16,12 +16,12 @@ from cloudforest.model.program import (
     ScopeProgram,
 )
 from cloudforest.model.registration import Registration
-from cloudforest.plan.change import FieldChange
-from cloudforest.plan.consequences import Removal, removals
+from cloudforest.plan.difference import FieldChange
+from cloudforest.plan.html import render_html
+from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import Foreseen, make_plan
-from cloudforest.plan.rendering.html import render_html
-from cloudforest.plan.rendering.markdown import render_markdown
-from cloudforest.plan.rendering.wording import total
+from cloudforest.plan.warnings import Removal, removals
+from cloudforest.plan.wording import total
 
 
 def mapped(source: str, *targets: str) -> AttributeProgram:

@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.plan.test_plan import JOB, plan_between, registration
 
-from cloudforest.front import planned
+from cloudforest.cli.plan import show_plan
+from cloudforest.model.cycles import Breakdown, Counts, LeaverCount
 from cloudforest.model.program import Deprovision
-from cloudforest.model.provisioning import Breakdown, Counts, LeaverCount
 from cloudforest.model.registration import (
     ActiveDirectory,
     Agent,
@@ -24,10 +24,10 @@ from cloudforest.model.registration import (
     Source,
     Tls,
 )
+from cloudforest.plan.html import render_html
+from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import JobImpact, Plan
-from cloudforest.plan.rendering.html import render_html
-from cloudforest.plan.rendering.markdown import render_markdown
-from cloudforest.plan.rendering.wording import counts_in_words, field_in_words
+from cloudforest.plan.wording import counts_in_words, field_in_words
 
 FIRST, SECOND, THIRD = (f"OU={name},DC=contoso,DC=com" for name in "ABC")
 
@@ -53,7 +53,7 @@ def between_mappings(before: Mapping, after: Mapping) -> Plan:
 
 
 def shown(plan: Plan, capsys: pytest.CaptureFixture[str]) -> str:
-    planned.show_plan(plan)
+    show_plan(plan)
     return capsys.readouterr().out
 
 

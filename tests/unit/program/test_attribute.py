@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from cloudforest.model.effects import Change
 from cloudforest.model.program import AttributeProgram, Deprovision, Rule
-from cloudforest.model.provisioning import Change, SourceRow
-from cloudforest.program.attribute import changes, compile_program, unchanged
-from cloudforest.program.expressions.expression import parse_expression
+from cloudforest.model.source import SourceRow
+from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.faults import MappingFault
-from cloudforest.program.resource import patch_operations
+from cloudforest.program.mapping.changes import changes, unchanged
+from cloudforest.program.mapping.desired import compile_program
+from cloudforest.program.scim.resource import patch_operations
 
 CITY = 'addresses[type eq "work"].locality'
 STREET = 'addresses[type eq "work"].streetAddress'

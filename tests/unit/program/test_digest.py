@@ -13,7 +13,7 @@ from cloudforest.model.program import (
 )
 from cloudforest.program import digest
 from cloudforest.program.digest import attributes_to_read, program_digest
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.filter_syntax import parse_filter
 
 
 def mapping(kind, *reads):

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudforest.model.program import Attribute, Call, Literally
-from cloudforest.program.expressions.expression import (
-    MAX_DEPTH,
-    MAX_LENGTH,
-    parse_expression,
-)
-from cloudforest.program.expressions.facts import (
+from cloudforest.program.expressions.analysis import (
     impure_functions,
     is_constant,
     kind_of,
 )
-from cloudforest.program.expressions.trying import written
+from cloudforest.program.expressions.syntax import (
+    MAX_DEPTH,
+    MAX_LENGTH,
+    parse_expression,
+)
+from cloudforest.program.expressions.trial import written
 from cloudforest.program.faults import SyntaxFault
 
 MAIL = Attribute(name="mail")

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudforest.program.scoping.comparing.moments import NEVER, SECOND, moment
-from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.filter_syntax import parse_filter
+from cloudforest.program.scoping.predicates import NEVER, SECOND, compile_filter, moment
 
 NOON = 133_511_760_000_000_000
 """2024-01-31T12:00:00Z as FILETIME: (1706702400 + 11644473600) s in units of 100 ns."""

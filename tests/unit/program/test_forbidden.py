@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cloudforest.model.program import Attribute, Call, Literally, Template
-from cloudforest.program.expressions.reads import attributes_of, filter_attributes
+from cloudforest.program.attributes_read import attributes_of, filter_attributes
 from cloudforest.program.forbidden import is_forbidden, is_name
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.filter_syntax import parse_filter
 
 
 @pytest.mark.parametrize(

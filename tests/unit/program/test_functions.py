@@ -12,11 +12,11 @@ import pytest
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Attribute, Call, Literally, Template
 from cloudforest.program.expressions.catalog import FUNCTIONS
+from cloudforest.program.expressions.date_parsing import moment_or_none
 from cloudforest.program.expressions.evaluate import Setting, compile_expression
-from cloudforest.program.expressions.expression import parse_expression
-from cloudforest.program.expressions.functions.dates.reading import moment_or_none
-from cloudforest.program.expressions.functions.values import MAX_TEXT, Moment
-from cloudforest.program.expressions.trying import explain_expression, try_expression
+from cloudforest.program.expressions.syntax import parse_expression
+from cloudforest.program.expressions.trial import explain_expression, try_expression
+from cloudforest.program.expressions.values import MAX_TEXT, Moment
 from cloudforest.program.faults import AttributeIgnored, Ignored, ValueFault
 
 EXAMPLES = json.loads(

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from cloudforest.model.program import And, Compare, Not, Or, Present
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.filter_text import filter_text
+from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.graph_filter import GraphClause, filter_of, groups_of
-from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.predicates import compile_filter, filter_text
 
 NAMES = ("department", "title")
 VALUES = ("sales", "a.b", "1", "(x", "true")

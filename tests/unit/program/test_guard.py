@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudforest.model.registration import Budget
-from cloudforest.program.guard import limit, tripped
+from cloudforest.provisioning.evaluation.guard import limit, tripped
 
 BUDGET = Budget(max=500, percent=20, base=50, window=86400)
 

@@ -9,11 +9,13 @@ from msgspec import structs
 from tests.unit.program.test_predicate import LEAVES, ROWS, VALUES
 
 from cloudforest.model.program import And, Compare, Not, Or, Present, ValuePath
-from cloudforest.program.expressions.reads import filter_attributes
-from cloudforest.program.scoping.filter_text import filter_text
-from cloudforest.program.scoping.kleene import compile_certainty
-from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.attributes_read import filter_attributes
+from cloudforest.program.scoping.filter_syntax import parse_filter
+from cloudforest.program.scoping.predicates import (
+    compile_certainty,
+    compile_filter,
+    filter_text,
+)
 
 
 def trees(leaves):

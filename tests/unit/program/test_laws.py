@@ -11,7 +11,7 @@ from tests.fuzz.laws import hold, parsed
 from tests.fuzz.words import LITERALS, WORDS
 
 from cloudforest.program.expressions.catalog import FUNCTIONS, OPERATORS
-from cloudforest.program.expressions.functions.shape import Function
+from cloudforest.program.expressions.function import Function
 
 VALUES = st.text(max_size=12) | st.sampled_from(
     ["2026-11-23", "514", "True", "cn=a,ou=b", "SABp", "S-1-5-18", "20260101000000.0Z"]

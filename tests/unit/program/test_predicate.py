@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudforest.model.program import And, Compare, Not, Or, Present
-from cloudforest.program.scoping.comparing.moments import moment
-from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.filter_syntax import parse_filter
+from cloudforest.program.scoping.predicates import compile_filter, moment
 
 PERSON = {
     "department": ("Sales",),

@@ -6,14 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudforest.model.provisioning import Change
+from cloudforest.model.effects import Change
 from cloudforest.program.faults import MappingFault, SyntaxFault
-from cloudforest.program.resource import (
-    assemble,
-    canonical_path,
-    extract,
-    patch_operations,
-)
+from cloudforest.program.scim.path import canonical_path
+from cloudforest.program.scim.resource import assemble, extract, patch_operations
 
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 WORK = 'emails[type eq "work"].value'

@@ -7,13 +7,13 @@ import time
 import pytest
 
 from cloudforest.program.expressions.evaluate import compile_expression
-from cloudforest.program.expressions.expression import parse_expression
-from cloudforest.program.expressions.functions.regular.patterns import (
+from cloudforest.program.expressions.regex import (
     LEAST_TIMEOUT,
     TIMEOUT,
     Patience,
     is_harmless,
 )
+from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.faults import ValueFault
 
 RUNS_AWAY = 'Replace([title], , "(a|aa)+$", , "x")'

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudforest.program.schedule import next_start
+from cloudforest.provisioning.scheduler import next_start
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 INTERVAL = timedelta(minutes=2)

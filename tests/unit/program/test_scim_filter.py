@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 
 from cloudforest.model.program import And, Compare, Not, Or, Present, ValuePath
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.filter_text import filter_text
-from cloudforest.program.scoping.predicate import compile_filter
-from cloudforest.program.scoping.scim_filter import (
+from cloudforest.program.scoping.filter_syntax import (
     MAX_DEPTH,
     MAX_LENGTH,
     leaves,
     parse_filter,
 )
+from cloudforest.program.scoping.predicates import compile_filter, filter_text
 
 
 def eq(attribute, value):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from cloudforest.model.ports import Entry
+from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import ScopeProgram, TypeFilter
-from cloudforest.program.scoping.resolved import ResolvedScope
-from cloudforest.program.scoping.scim_filter import parse_filter
+from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.scope import (
     UNPLACED,
+    ResolvedScope,
     Scope,
     needed_attributes,
 )

@@ -11,9 +11,12 @@ from jinja2.parser import _statement_keywords
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Template
-from cloudforest.program.expressions.places import in_template
-from cloudforest.program.expressions.template import compile_template, parse_template
-from cloudforest.program.expressions.template.filters import FILTERS
+from cloudforest.program.expressions.syntax import in_template
+from cloudforest.program.expressions.templates import (
+    FILTERS,
+    compile_template,
+    parse_template,
+)
 from cloudforest.program.faults import SyntaxFault, ValueFault
 
 PERSON = {

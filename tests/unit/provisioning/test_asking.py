@@ -8,7 +8,9 @@ import msgspec
 import pytest
 from tests.unit.provisioning.world import JOB, World, guid
 
-from cloudforest.adapters.memory_target import MemoryTarget
+from cloudforest.adapters.target.memory import MemoryTarget
+from cloudforest.model.cycles import ImportEnd, Watermark
+from cloudforest.model.jobs import SCOPES
 from cloudforest.model.messages import (
     Closing,
     Gone,
@@ -18,13 +20,12 @@ from cloudforest.model.messages import (
     ScopeMembers,
     Unknown,
 )
-from cloudforest.model.outcomes import Refusal
+from cloudforest.model.ports.target import Refusal
 from cloudforest.model.program import ScopeProgram
-from cloudforest.model.provisioning import Flat, ImportEnd, Watermark
-from cloudforest.model.provisioning.resets import SCOPES
-from cloudforest.provisioning.foreseeing.impact import impact
-from cloudforest.provisioning.importing import asking
-from cloudforest.provisioning.importing.importing import MANIFEST
+from cloudforest.model.source import Flat
+from cloudforest.provisioning import imports
+from cloudforest.provisioning.impact import impact
+from cloudforest.provisioning.imports import MANIFEST
 
 RIGHT = "read and list CN=Deleted Objects"
 
@@ -152,7 +153,7 @@ async def test_another_domain_that_answers_a_read_is_not_believed(world: World):
 
 
 async def test_many_are_asked_in_batches(world: World, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(asking, "BATCH", 2)
+    monkeypatch.setattr(imports, "BATCH", 2)
     people = [world.person(n) for n in range(1, 6)]
     await world.cycle()
     world.delta = [Unknown(id=each) for each in people]

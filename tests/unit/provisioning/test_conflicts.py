@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.unit.provisioning.test_shared import both, cycle_of
 from tests.unit.provisioning.world import JOB, World, guid
 
-from cloudforest.adapters.memory_target import MemoryTarget
-from cloudforest.model.provisioning import PHASE_RETRY, Allowance, Change, Effect
+from cloudforest.adapters.target.memory import MemoryTarget
+from cloudforest.model.effects import PHASE_RETRY, Change, Effect
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.exporting.rings import break_rings, parked
-from cloudforest.provisioning.exporting.ways import rings
+from cloudforest.model.stages import Allowance
+from cloudforest.provisioning.export.value_swaps import break_rings, parked, rings
 
 
 def _name(number: int) -> str:

@@ -14,14 +14,15 @@ from tests.unit.provisioning.world import (
     with_rule,
 )
 
-from cloudforest.adapters.memory_target import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
 from cloudforest.base.errors import Busy, Misconfigured, Refused, Unavailable
+from cloudforest.model.effects import Change
 from cloudforest.model.messages import Closing
-from cloudforest.model.outcomes import Refusal
+from cloudforest.model.ports.target import Refusal
 from cloudforest.model.program import Attribute, Call, ScopeProgram
-from cloudforest.model.provisioning import Change, Flat
+from cloudforest.model.source import Flat
 from cloudforest.provisioning.cycle import record_failure
-from cloudforest.provisioning.foreseeing.impact import impact
+from cloudforest.provisioning.impact import impact
 
 
 async def test_a_first_cycle_creates_people_groups_members_and_managers(world: World):

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from tests.unit.provisioning.world import JOB, MANAGER, World, guid, program
 
-from cloudforest.adapters.memory_target import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
 from cloudforest.model.messages import Gone, OutOfScope, Unknown
-from cloudforest.model.outcomes import Refusal
+from cloudforest.model.ports.target import Refusal
 from cloudforest.model.program import Deprovision, JobProgram
 from cloudforest.model.registration import Budget
 

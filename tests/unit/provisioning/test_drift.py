@@ -18,11 +18,16 @@ from tests.unit.provisioning.world import (
     rule,
 )
 
-from cloudforest.adapters.memory_target import Resource
+from cloudforest.adapters.target.memory import Resource
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.drifting.drift import Drift, Drifted, withheld
-from cloudforest.provisioning.drifting.looking import look_over
-from cloudforest.provisioning.drifting.repairing import believe, remember
+from cloudforest.provisioning.drift import (
+    Drift,
+    Drifted,
+    believe,
+    look_over,
+    remember,
+    withheld,
+)
 
 PICTURE = "drift:1"
 

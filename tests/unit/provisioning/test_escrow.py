@@ -7,8 +7,7 @@ from itertools import pairwise
 
 from tests.unit.provisioning.world import NOON
 
-from cloudforest.model.provisioning import PHASE_WRITE, Effect
-from cloudforest.provisioning.escrow import escrow
+from cloudforest.model.effects import PHASE_WRITE, Effect, escrow
 
 BARE = Effect(
     key="a",

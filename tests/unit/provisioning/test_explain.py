@@ -16,11 +16,11 @@ from tests.unit.provisioning.world import (
     program,
 )
 
-from cloudforest.adapters.memory_target import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
 from cloudforest.base.errors import Refused
 from cloudforest.model.messages import Clause, Lookup
-from cloudforest.model.outcomes import Refusal
-from cloudforest.provisioning.explaining.explain import explain
+from cloudforest.model.ports.target import Refusal
+from cloudforest.provisioning.explanation.explain import explain
 
 
 async def _steps(

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from tests.unit.provisioning.world import MANAGER, World, guid, with_rule
 
+from cloudforest.model.effects import Change
 from cloudforest.model.program import Attribute, JobProgram
-from cloudforest.model.provisioning import Change
 from cloudforest.model.registration import Budget
-from cloudforest.program.expressions.expression import parse_expression
+from cloudforest.program.expressions.syntax import parse_expression
 
 TITLE = Attribute(name="title")
 DRAWN = parse_expression("RandomString(12, 1, 1, 1, 1, )")

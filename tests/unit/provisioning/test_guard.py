@@ -6,10 +6,10 @@ import asyncio
 
 from tests.unit.provisioning.world import JOB, MANAGER, World, guid
 
-from cloudforest.adapters.memory_target import MemoryTarget, Resource
-from cloudforest.model.outcomes import Refusal
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.model.ports.target import Refusal
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.foreseeing.impact import impact
+from cloudforest.provisioning.impact import impact
 
 FEW = Budget(max=2, percent=100, base=50, window=86400)
 

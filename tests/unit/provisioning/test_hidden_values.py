@@ -8,7 +8,7 @@ from tests.unit.provisioning.test_deprovision import leave
 from tests.unit.provisioning.world import JOB, MANAGER, World
 
 from cloudforest.model.messages import Lookup
-from cloudforest.provisioning.explaining.explain import explain
+from cloudforest.provisioning.explanation.explain import explain
 
 
 def hide(world: World, id_: str, *names: str) -> None:

@@ -8,11 +8,11 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.provisioning.world import World, guid
 
-from cloudforest.adapters.memory import MemoryBus
+from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.base.clock import system_clock
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Closing, Gone, Lookup, Page, SyncRequest, Unknown
-from cloudforest.provisioning.explaining.finding import find
+from cloudforest.provisioning.explanation.lookup import find
 
 AWAY = "dc1 stopped answering."
 

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import Connection
 from tests.unit.provisioning.world import MANAGER, World, guid
 
-from cloudforest.adapters.memory_target import MemoryTarget, Resource
-from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.store.tables import metadata
-from cloudforest.model.provisioning import Flat
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.model.source import Flat
 
 T = TypeVar("T")
 

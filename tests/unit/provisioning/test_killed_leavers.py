@@ -9,7 +9,7 @@ from tests.unit.provisioning.test_deprovision import DELETING, leave
 from tests.unit.provisioning.test_killed import Fragile, Killed, Mortal
 from tests.unit.provisioning.world import MANAGER, World, guid
 
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.store.tables import metadata
 
 

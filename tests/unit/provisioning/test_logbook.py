@@ -6,10 +6,15 @@ import msgspec
 from tests.unit.provisioning.world import JOB, MANAGER, World, program, with_rule
 
 from cloudforest.base.clock import ManualClock
+from cloudforest.model.effects import Change
 from cloudforest.model.program import Attribute, JobProgram
-from cloudforest.model.provisioning import Change
-from cloudforest.provisioning.logbook import LONGEST_TEXT, MOST_ITEMS, REDACTED, shown
-from cloudforest.provisioning.scheduling.retention import BATCH, Retention
+from cloudforest.provisioning.log_entries import (
+    LONGEST_TEXT,
+    MOST_ITEMS,
+    REDACTED,
+    shown,
+)
+from cloudforest.provisioning.scheduler import BATCH, Retention
 
 
 def _sensitive(*targets: str) -> JobProgram:

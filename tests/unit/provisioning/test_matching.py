@@ -10,14 +10,14 @@ import msgspec
 import pytest
 from tests.unit.provisioning.world import JOB, World, guid, program, rule
 
-from cloudforest.adapters.memory_target import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
 from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.messages import Lookup
-from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import Flat, Link
+from cloudforest.model.ports.target import Refusal
 from cloudforest.model.registration import Registration
+from cloudforest.model.source import Flat, Link
 from cloudforest.provisioning.cycle import run_cycle
-from cloudforest.provisioning.explaining.explain import explain
+from cloudforest.provisioning.explanation.explain import explain
 from cloudforest.provisioning.matching import ASK_SINGLY
 
 

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 from tests.unit.provisioning.world import World, guid
 
-from cloudforest.adapters.memory_target import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
 from cloudforest.model.messages import Lookup
-from cloudforest.model.outcomes import NotThere, Refusal
+from cloudforest.model.ports.target import NotThere, Refusal
 from cloudforest.model.registration import Budget, Registration
-from cloudforest.provisioning.evaluating.relations import members
-from cloudforest.provisioning.explaining.explain import explain
+from cloudforest.provisioning.evaluation import members
+from cloudforest.provisioning.explanation.explain import explain
 
 A_DAY = timedelta(hours=25)
 

@@ -16,9 +16,9 @@ from tests.unit.provisioning.world import (
 )
 
 from cloudforest.base.errors import Busy, Unavailable
+from cloudforest.model.effects import Change
 from cloudforest.model.messages import Closing, Lookup
 from cloudforest.model.program import Attribute
-from cloudforest.model.provisioning import Change
 from cloudforest.model.registration import Budget
 from cloudforest.provisioning.on_demand import provision
 

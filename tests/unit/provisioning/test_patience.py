@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from tests.unit.provisioning.world import JOB, World, guid
 
 from cloudforest.base.errors import LockedOut, TargetUnavailable, Unavailable
+from cloudforest.model.jobs import Breaker, JobState, Pause
 from cloudforest.model.messages import Page, SyncRequest
-from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import Breaker, JobState, Pause
+from cloudforest.model.ports.target import Refusal
 
 TARGET = "cloud"
 

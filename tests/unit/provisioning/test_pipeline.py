@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cloudforest.base.errors import Unavailable
-from cloudforest.provisioning.exporting.pipeline import drain
+from cloudforest.provisioning.export.export import drain
 
 AWAY = Unavailable("The database does not do its work.")
 

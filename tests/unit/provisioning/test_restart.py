@@ -9,15 +9,11 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.provisioning.world import JOB, MANAGER, World, guid, program, rule
 
-from cloudforest.adapters.memory_target import Resource
-from cloudforest.model.provisioning import (
-    Change,
-    JobState,
-    Link,
-    ResetScope,
-    TargetResource,
-)
-from cloudforest.provisioning.evaluating.differences import adopted_changes
+from cloudforest.adapters.target.memory import Resource
+from cloudforest.model.effects import Change
+from cloudforest.model.jobs import JobState, ResetScope
+from cloudforest.model.source import Link, TargetResource
+from cloudforest.provisioning.differences import adopted_changes
 from cloudforest.provisioning.mapper import mappers
 
 TARGET = "cloud"

@@ -14,8 +14,13 @@ from cloudforest.base.clock import ManualClock, system_clock
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import domain_id
 from cloudforest.model.registration import Job, Registration, Tenant
-from cloudforest.provisioning.scheduling import hints
-from cloudforest.provisioning.scheduling.scheduler import Scheduler
+from cloudforest.provisioning import scheduler
+from cloudforest.provisioning.scheduler import (
+    IN_HAND,
+    SECONDS_FOR_ONE,
+    HintBudget,
+    Scheduler,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -189,30 +194,30 @@ async def test_a_nudged_job_keeps_its_distance():
 
 
 async def test_a_flood_of_hints_starts_no_flood_of_cycles(monkeypatch):
-    monkeypatch.setattr(hints, "IN_HAND", 4)
+    monkeypatch.setattr(scheduler, "IN_HAND", 4)
     serving = Serving(registered(job("a")), timedelta(minutes=10))
-    scheduler = serving.made()
+    flooded = serving.made()
     async with asyncio.TaskGroup() as tasks:
         for second in range(0, 60, 2):
             serving.clock.now = NOON + timedelta(seconds=second)
-            scheduler.nudge(domain_id("contoso.com"))
-            await scheduler._tick(tasks)
+            flooded.nudge(domain_id("contoso.com"))
+            await flooded._tick(tasks)
             await asyncio.sleep(0)
 
     starts = [at for _, at in serving.starts]
     assert starts[:4] == [0, 2, 4, 6]
-    assert 12 <= len(starts) <= 4 + 60 / hints.SECONDS_FOR_ONE
+    assert 12 <= len(starts) <= 4 + 60 / SECONDS_FOR_ONE
     # Those that were not heard at once are not forgotten.
     assert starts[-1] >= 50
 
 
 def test_one_domain_costs_another_no_hint():
-    budget = hints.HintBudget()
-    assert all(budget.take("a", NOON) for _ in range(hints.IN_HAND))
+    budget = HintBudget()
+    assert all(budget.take("a", NOON) for _ in range(IN_HAND))
     assert not budget.take("a", NOON)
     assert budget.take("b", NOON)
     assert not budget.left("a", NOON - timedelta(hours=1))
-    assert budget.left("a", NOON + timedelta(seconds=hints.SECONDS_FOR_ONE))
+    assert budget.left("a", NOON + timedelta(seconds=SECONDS_FOR_ONE))
 
 
 async def test_a_nudge_does_not_start_a_job_that_is_held():

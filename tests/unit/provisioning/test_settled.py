@@ -14,9 +14,9 @@ from tests.unit.provisioning.world import (
     with_rule,
 )
 
-from cloudforest.adapters.memory_target import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
 from cloudforest.base.errors import Unavailable
-from cloudforest.model.provisioning import SourceRow
+from cloudforest.model.source import SourceRow
 
 
 @pytest.fixture

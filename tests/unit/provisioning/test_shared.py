@@ -7,7 +7,7 @@ from tests.unit.provisioning.test_deprovision import leave
 from tests.unit.provisioning.test_matching import _other_job
 from tests.unit.provisioning.world import World
 
-from cloudforest.model.provisioning import Cycle
+from cloudforest.model.cycles import Cycle
 from cloudforest.model.registration import Registration
 from cloudforest.provisioning.cycle import run_cycle
 

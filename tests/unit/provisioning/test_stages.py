@@ -8,17 +8,13 @@ import pytest
 from tests.unit.provisioning.test_deprovision import DELETING, come, leave
 from tests.unit.provisioning.world import JOB, World, guid
 
-from cloudforest.adapters.memory_target import MemoryTarget
+from cloudforest.adapters.target.memory import MemoryTarget
+from cloudforest.model.effects import PHASE_DEPROVISION, Effect
 from cloudforest.model.messages import OutOfScope
-from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import (
-    PHASE_DEPROVISION,
-    Allowance,
-    Effect,
-    Stage,
-)
+from cloudforest.model.ports.target import Refusal
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.foreseeing.impact import impact
+from cloudforest.model.stages import Allowance, Stage
+from cloudforest.provisioning.impact import impact
 
 DAY = 86400
 TWO = Budget(max=2, percent=100, base=50, window=DAY)

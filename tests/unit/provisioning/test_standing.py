@@ -9,16 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from cloudforest.model.provisioning import (
-    Attempts,
-    Counts,
-    Cycle,
-    JobState,
-    Pause,
-    Standing,
-)
-from cloudforest.provisioning.scheduling import breaker, quarantine
-from cloudforest.provisioning.scheduling.standing import after_cycle, holds
+from cloudforest.model.cycles import Attempts, Counts, Cycle
+from cloudforest.model.jobs import JobState, Pause, Standing
+from cloudforest.provisioning import quarantine
+from cloudforest.provisioning.quarantine import after_cycle, holds
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -56,7 +50,7 @@ def tried(first: int, bad: int, *, again: int = 0, bad_again: int = 0) -> Cycle:
 def after(*cycles: Cycle, state: JobState | None = None) -> JobState:
     held = state or JobState()
     for each in cycles:
-        held = quarantine.after_cycle(held, each, "r1")
+        held = quarantine.job_after_cycle(held, each, "r1")
     return held
 
 
@@ -153,31 +147,31 @@ def test_the_breaker_waits_longer_each_time_up_to_half_an_hour() -> None:
     held, waits = None, []
     for _ in range(8):
         at = held.next if held else NOON
-        held = breaker.after_cycle(held, failed("target", at), 0)
+        held = quarantine.breaker_after_cycle(held, failed("target", at), 0)
         assert held is not None
         waits.append((held.next - at) / MINUTE)
 
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
     assert held is not None
     assert held.since == NOON
-    assert breaker.delay(1, 1) == MINUTE * 1.1
+    assert quarantine.breaker_delay(1, 1) == MINUTE * 1.1
 
 
 def test_jobs_that_fail_together_count_once() -> None:
-    first = breaker.after_cycle(None, failed("target"), 0)
-    assert breaker.after_cycle(first, failed("target"), 0) == first
+    first = quarantine.breaker_after_cycle(None, failed("target"), 0)
+    assert quarantine.breaker_after_cycle(first, failed("target"), 0) == first
 
 
 def test_only_an_answer_of_the_target_closes_the_breaker() -> None:
-    held = breaker.after_cycle(None, failed("credential"), 0)
+    held = quarantine.breaker_after_cycle(None, failed("credential"), 0)
 
-    assert breaker.after_cycle(held, cycle(requests=0), 0) == held
-    assert breaker.after_cycle(held, failed("unreachable"), 0) == held
-    assert breaker.after_cycle(held, cycle(state="partial"), 0) is None
+    assert quarantine.breaker_after_cycle(held, cycle(requests=0), 0) == held
+    assert quarantine.breaker_after_cycle(held, failed("unreachable"), 0) == held
+    assert quarantine.breaker_after_cycle(held, cycle(state="partial"), 0) is None
 
 
 def test_a_job_is_held_by_the_longest_of_its_waits() -> None:
-    down = breaker.after_cycle(None, failed("target"), 0)
+    down = quarantine.breaker_after_cycle(None, failed("target"), 0)
     bad = after(tried(10, 10))
     both = Standing(job=bad, breaker=down)
     paused = Standing(job=JobState(paused=Pause(since=NOON, by="anna")))

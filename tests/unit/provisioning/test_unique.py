@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from tests.unit.provisioning.world import World, guid, with_rule
 
-from cloudforest.adapters.memory_target import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
 from cloudforest.model.messages import Lookup
-from cloudforest.model.outcomes import Refusal
-from cloudforest.program.expressions.expression import parse_expression
-from cloudforest.provisioning.explaining.explain import explain
+from cloudforest.model.ports.target import Refusal
+from cloudforest.program.expressions.syntax import parse_expression
+from cloudforest.provisioning.explanation.explain import explain
 
 CHOICE = 'SelectUniqueValue([title], Append([title], "2"), Append([title], "3"))'
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import msgspec
 
-from cloudforest.adapters.memory_target import MemoryTarget
-from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.provisioning.store import SqlProvisioningStore
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.store.tables import metadata
+from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.base.clock import ManualClock
+from cloudforest.model.cycles import Cycle, LogEntry, LogQuery
+from cloudforest.model.effects import Effect
+from cloudforest.model.jobs import ResetScope
 from cloudforest.model.messages import (
     Closing,
     Gone,
@@ -38,7 +41,6 @@ from cloudforest.model.program import (
     Rule,
     ScopeProgram,
 )
-from cloudforest.model.provisioning import Cycle, Effect, LogEntry, LogQuery, ResetScope
 from cloudforest.model.registration import (
     Budget,
     Job,

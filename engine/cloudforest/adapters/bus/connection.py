@@ -17,7 +17,7 @@ from nats.aio.subscription import Subscription
 
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.nkey import NKey
-from cloudforest.base.processes.cancellation import cancellable
+from cloudforest.base.processes import cancellable
 from cloudforest.model.identity import BusAccess
 
 CONNECT_SECONDS = 5.0

@@ -1,4 +1,7 @@
-"""One HTTP exchange with a control plane, its failures turned into our errors."""
+"""One HTTP exchange with a control plane, its failures turned into our errors.
+
+What an agent asks of the control plane: enrolment and bootstrap.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -22,6 +25,12 @@ from cloudforest.base.errors import (
     Unavailable,
 )
 from cloudforest.base.secrets import Secret
+from cloudforest.model.identity import (
+    BootstrapRequest,
+    BootstrapResponse,
+    EnrolRequest,
+    EnrolResponse,
+)
 
 _KINDS: dict[str, type[CloudforestError]] = {
     kind.__name__: kind
@@ -136,3 +145,25 @@ def told_error(message: dict[str, Any]) -> CloudforestError:
     """Turn `{"error": {"kind", "message"}}` back into the error that it was."""
     error = message["error"]
     return _KINDS.get(error["kind"], Rejected)(error["message"])
+
+
+T = TypeVar("T")
+
+
+class AgentControlPlane(ControlPlaneHttp):
+    async def enrol(self, request: EnrolRequest) -> EnrolResponse:
+        body = await self.call("POST", "/agent/enrol", request)
+        return self._decoded(body, EnrolResponse)
+
+    async def bootstrap(self, request: BootstrapRequest) -> BootstrapResponse:
+        body = await self.call("POST", "/agent/bootstrap", request)
+        return self._decoded(body, BootstrapResponse)
+
+    def _decoded(self, body: bytes, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.DecodeError as error:
+            raise Rejected(
+                f"What answers at {self.url} is no control plane of this version"
+                f" ({error}). Check the address, and who sits between."
+            ) from error

@@ -1,17 +1,22 @@
-"""Agents, enrolment tokens, assertions seen, operators and audit, in the database."""
+"""Agents, enrolment tokens, assertions seen, operators and audit, in the database.
+
+What operators were told, in the database.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from cloudforest.adapters.store import tables
-from cloudforest.adapters.store.agents import read_agents, save_agent
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.registration import read_agents, save_agent
+from cloudforest.adapters.store.tables import notice
 from cloudforest.model.identity import AgentRecord, AuditRecord, Operator
+from cloudforest.model.ports.notices import Occurrence
 
 
 class SqlIdentityStore:
@@ -138,3 +143,47 @@ def _record(row: RowMapping) -> AuditRecord:
 def _text(time: datetime) -> str:
     """Return a text whose order is the order of time."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+class SqlNoticeStore:
+    """See `model.ports.NoticeStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def told(self) -> frozenset[Occurrence]:
+        query = select(notice.c.kind, notice.c.name, notice.c.detail)
+        return await self._database.run(
+            lambda connection: frozenset(
+                msgspec.convert(row, Occurrence)
+                for row in connection.execute(query).mappings()
+            )
+        )
+
+    async def remember(
+        self, occurrences: Collection[Occurrence], now: datetime
+    ) -> None:
+        rows = [
+            {**msgspec.to_builtins(each), "sent": now.isoformat()}
+            for each in occurrences
+        ]
+
+        def work(connection: Connection) -> None:
+            _forget(connection, occurrences)
+            if rows:
+                connection.execute(insert(notice), rows)
+
+        await self._database.run(work)
+
+    async def forget(self, occurrences: Collection[Occurrence]) -> None:
+        await self._database.run(lambda connection: _forget(connection, occurrences))
+
+
+def _forget(connection: Connection, occurrences: Collection[Occurrence]) -> None:
+    for each in occurrences:
+        connection.execute(
+            delete(notice)
+            .where(notice.c.kind == each.kind)
+            .where(notice.c.name == each.name)
+            .where(notice.c.detail == each.detail)
+        )

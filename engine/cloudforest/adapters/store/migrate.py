@@ -8,15 +8,15 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from cloudforest.adapters.store.engine import Database
+from cloudforest.adapters.store.database import Database
 
 
 def _upgrade(connection: Connection) -> None:
     config = Config()
     # Alembic reads % as the start of a variable.
-    config.set_main_option(
-        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
-    )
+    folder = str(Path(__file__).parent).replace("%", "%%")
+    config.set_main_option("script_location", folder)
+    config.set_main_option("version_locations", f"{folder}/migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

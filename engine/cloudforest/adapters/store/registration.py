@@ -1,19 +1,154 @@
-"""The registration in the database: every revision is kept, the latest counts."""
+"""The registration in the database: every revision is kept, the latest counts.
+
+The agents' records, which begin, change and end with what is registered.
+
+Names that change or go: what is kept under them moves along, or is forgotten.
+"""
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from cloudforest.adapters.store import tables
-from cloudforest.adapters.store.agents import keep_agents
-from cloudforest.adapters.store.engine import Database
-from cloudforest.adapters.store.renames import carry_over
-from cloudforest.base.canonical import canonical_json
+from cloudforest.adapters.store.database import Database
 from cloudforest.base.errors import Stale
-from cloudforest.model.registration import Registration, Revision
+from cloudforest.base.values import canonical_json
+from cloudforest.model.identity import AgentRecord
+from cloudforest.model.registration import Agent, Registration, Revision
+from cloudforest.model.renames import Kind, Rename, nouns, renames, under_former_names
+
+
+def keep_agents(connection: Connection, registration: Registration) -> None:
+    """Give each agent registered a record, and forget those no longer there.
+
+    In the transaction that registers them: no kill comes in between.
+    """
+    known = {each.name: each for each in read_agents(connection)}
+    wanted = {each.name: each for each in registration.agents}
+    for name in known.keys() - wanted.keys():
+        _forget(connection, known[name].id)
+    for name, agent in wanted.items():
+        save_agent(connection, _record(known.get(name), agent))
+
+
+def read_agents(connection: Connection) -> list[AgentRecord]:
+    table = tables.agent
+    bodies = connection.execute(select(table.c.body).order_by(table.c.name)).scalars()
+    return [msgspec.json.decode(body, type=AgentRecord) for body in bodies]
+
+
+def _record(known: AgentRecord | None, agent: Agent) -> AgentRecord:
+    if known is None:
+        return AgentRecord(id=uuid.uuid4().hex, name=agent.name, domains=agent.domains)
+    return msgspec.structs.replace(known, domains=agent.domains)
+
+
+def save_agent(connection: Connection, agent: AgentRecord) -> None:
+    """Insert or replace by id."""
+    table = tables.agent
+    connection.execute(delete(table).where(table.c.id == agent.id))
+    row = {"id": agent.id, "name": agent.name, "body": msgspec.json.encode(agent)}
+    connection.execute(insert(table), row)
+
+
+def _forget(connection: Connection, agent: str) -> None:
+    """Forget it with its token, if it has one that is yet to be used."""
+    connection.execute(delete(tables.agent).where(tables.agent.c.id == agent))
+    enrolment = tables.enrolment
+    connection.execute(delete(enrolment).where(enrolment.c.agent == agent))
+
+
+def rename_agent(connection: Connection, rename: Rename) -> None:
+    """Give the record another name: id and certificate stay, so it stays enrolled."""
+    agent = tables.agent
+    body = connection.execute(
+        select(agent.c.body).where(agent.c.name == rename.before)
+    ).scalar()
+    if body is None:
+        return
+    record = msgspec.json.decode(body, type=AgentRecord)
+    renamed = msgspec.structs.replace(record, name=rename.after)
+    connection.execute(
+        update(agent)
+        .where(agent.c.id == record.id)
+        .values(name=rename.after, body=msgspec.json.encode(renamed))
+    )
+
+
+HISTORY = (tables.cycle, tables.log)
+"""What happened stays when a job or a target goes."""
+
+PICTURE = (tables.resource, tables.resource_key)
+"""Their `target` is a cycle's picture of one."""
+
+
+COLUMNS: dict[Kind, str] = {"Job": "job", "Target": "target"}
+"""The columns that hold names of a kind; an agent has one row, by its id."""
+
+
+def tables_with(column: str) -> list[Table]:
+    """Return the tables that keep something under a job, or under a target."""
+    return [
+        each
+        for each in tables.metadata.sorted_tables
+        if column in each.c and each not in PICTURE
+    ]
+
+
+def carry_over(
+    connection: Connection, registered: Registration | None, desired: Registration
+) -> None:
+    """Forget what is kept for the jobs and targets that go; rename the rest.
+
+    In the transaction that registers them: nobody sees one without the other.
+    """
+    if registered is None:
+        return
+    kept = under_former_names(registered, desired)
+    for kind, column in COLUMNS.items():
+        left = {each.name for each in nouns(kept)[kind]}
+        for name in {each.name for each in nouns(registered)[kind]} - left:
+            forget(connection, column, name)
+    for job in kept.jobs:
+        before = registered.job(job.name)
+        if before is not None and before.target != job.target:
+            _leave_target(connection, job.name)
+    for rename in renames(registered, desired):
+        if rename.kind == "Agent":
+            rename_agent(connection, rename)
+        else:
+            _rename(connection, COLUMNS[rename.kind], rename)
+
+
+def _leave_target(connection: Connection, job: str) -> None:
+    """Have all of a job evaluated again: what needed nothing did so in one target.
+
+    What was held back, given up or discarded there says nothing of another one.
+    """
+    source, effect = tables.source, tables.effect
+    connection.execute(delete(effect).where(effect.c.job == job))
+    connection.execute(update(source).where(source.c.job == job).values(settled=None))
+
+
+def forget(connection: Connection, column: str, name: str) -> None:
+    for table in tables_with(column):
+        if table not in HISTORY:
+            connection.execute(delete(table).where(table.c[column] == name))
+
+
+def _rename(connection: Connection, column: str, rename: Rename) -> None:
+    # Nothing is registered under the new name: what is there is nobody's.
+    forget(connection, column, rename.after)
+    for table in tables_with(column):
+        connection.execute(
+            update(table)
+            .where(table.c[column] == rename.before)
+            .values({column: rename.after})
+        )
 
 
 class SqlRegistrationStore:

@@ -10,9 +10,9 @@ from typing import Any
 
 from cloudforest.adapters.target.answers import not_scim
 from cloudforest.base.errors import Rejected
-from cloudforest.model.provisioning import MatchValue
-from cloudforest.program.attribute import comparable
-from cloudforest.program.resource import extract
+from cloudforest.model.source import MatchValue
+from cloudforest.program.mapping.desired import comparable
+from cloudforest.program.scim.resource import extract
 
 _CHOSEN = re.compile(r"(.+)\[(.+)\]\.([^.\[\]]+)")
 

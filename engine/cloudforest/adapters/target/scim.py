@@ -1,30 +1,159 @@
-"""A SCIM 2.0 service as a target: the port, in SCIM's words."""
+"""A SCIM 2.0 service as a target: the port, in SCIM's words.
+
+Requests to a target, told apart by whom a failure concerns.
+
+Membership changes as PATCH requests, none larger than allowed (RFC 7644, 3.5.2).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 from cloudforest.adapters.target.answers import (
+    Answer,
     Request,
     Unanswered,
     judge,
+    judge_service,
+    let_in,
+    not_scim,
 )
 from cloudforest.adapters.target.connection import Connection
-from cloudforest.adapters.target.lists import equality, has_value
-from cloudforest.adapters.target.members import member_patches, member_values
-from cloudforest.adapters.target.pace import Monotonic
-from cloudforest.adapters.target.proof.credential import Credential
-from cloudforest.adapters.target.service import Service
-from cloudforest.base.clock import Sleep
-from cloudforest.base.errors import CloudforestError
-from cloudforest.model.outcomes import Refusal
-from cloudforest.model.provisioning import Change, Flat, MatchValue, TargetResource
+from cloudforest.adapters.target.credentials import Credential
+from cloudforest.adapters.target.lists import (
+    as_list,
+    equality,
+    every_resource,
+    has_value,
+    is_id,
+)
+from cloudforest.base.clock import Monotonic, Sleep
+from cloudforest.base.errors import CloudforestError, Rejected, TargetUnavailable
+from cloudforest.model.effects import Change
+from cloudforest.model.ports.target import Refusal
 from cloudforest.model.registration import Target
-from cloudforest.program.resource import assemble, extract, patch_operations
+from cloudforest.model.source import Flat, MatchValue, TargetResource
+from cloudforest.program.scim.resource import assemble, extract, patch_operations
+
+_NOT_LET_IN = frozenset({401, 403})
+_NO_LIST = frozenset({404, 405})
+"""There is no such endpoint, whatever the filter."""
+
+
+class Service:
+    """The target's endpoints; `place` names it in sentences."""
+
+    def __init__(self, connection: Connection, *, page_size: int) -> None:
+        self.place = connection.place
+        self.connection = connection
+        self._page_size = page_size
+        self._endpoints = {"User": "/Users", "Group": "/Groups"}
+
+    async def one(self, request: Request) -> dict[str, Any]:
+        """Send a request about one object: no answer is an outcome of that object."""
+        try:
+            answer = await self.connection.send(request)
+        except Unanswered as error:
+            if not error.reached:
+                raise self.down(error) from error
+            raise Refusal(
+                error.status, f"{self.place} {error.reason} to a {request.method}."
+            ) from error
+        return judge(answer, self.place, request.method)
+
+    async def _ask(self, request: Request) -> Answer:
+        """Send a request about the service: no answer means that it is down."""
+        try:
+            answer = await self.connection.send(request)
+        except Unanswered as error:
+            raise self.down(error) from error
+        let_in(answer, self.place, self.connection.name, over=_NOT_LET_IN)
+        return answer
+
+    async def page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """Read a ListResponse; what is wrong with a filter is told of its object."""
+        answer = await self._ask(Request("GET", path, query))
+        filtered = "filter" in query and answer.status not in _NO_LIST
+        verdict = judge if filtered else judge_service
+        return as_list(verdict(answer, self.place, f"GET {path}"), self.place)
+
+    def down(self, error: Unanswered) -> TargetUnavailable:
+        return TargetUnavailable(
+            f"{self.place} {error.reason}; see that it runs and try again."
+        )
+
+    async def every(
+        self, resource_type: str, query: Mapping[str, str]
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the resources of a list, page by page."""
+        path = await self.path(resource_type)
+
+        async def fetch(start: int) -> dict[str, Any]:
+            window = {"startIndex": str(start), "count": str(self._page_size)}
+            return await self.page(path, {**query, **window})
+
+        async for each in every_resource(fetch, self.place, size=self._page_size):
+            yield each
+
+    async def path(self, resource_type: str, resource: str | None = None) -> str:
+        if resource_type not in self._endpoints:
+            await self._discover(resource_type)
+        endpoint = self._endpoints[resource_type]
+        return (
+            endpoint if resource is None else f"{endpoint}/{quote(resource, safe='')}"
+        )
+
+    async def _discover(self, resource_type: str) -> None:
+        """Learn the endpoints of the types that RFC 7643 does not name."""
+        page = await self.page("/ResourceTypes", {})
+        for each in page.get("Resources") or []:
+            if not isinstance(each, dict):
+                raise not_scim(self.place, "GET /ResourceTypes with what is no type")
+            name, endpoint = str(each.get("name")), str(each.get("endpoint"))
+            self._endpoints.setdefault(name, "/" + endpoint.strip("/"))
+        if resource_type not in self._endpoints:
+            raise Rejected(
+                f"{self.place} declares no resource type {resource_type}; leave the"
+                " mapping to it out of the job."
+            )
+
+
+Operations = list[dict[str, Any]]
+
+
+def member_values(document: Mapping[str, Any], place: str) -> frozenset[str]:
+    """Return the ids of the members of a group that was read."""
+    members = document.get("members") or []
+    if (
+        not document
+        or not isinstance(members, list)
+        or not all(isinstance(each, dict) for each in members)
+    ):
+        raise not_scim(place, "something that is not a group where one was asked for")
+    return frozenset(each["value"] for each in members if is_id(each.get("value")))
+
+
+def _removal(member: str) -> dict[str, Any]:
+    literal = json.dumps(member, ensure_ascii=False)
+    return {"op": "remove", "path": f"members[value eq {literal}]"}
+
+
+def member_patches(
+    *, add: Sequence[str], remove: Sequence[str], size: int
+) -> Iterator[Operations]:
+    """Yield the operations of each request, with at most `size` members in it."""
+    for start in range(0, len(add), size):
+        members = [{"value": each} for each in add[start : start + size]]
+        yield [{"op": "add", "path": "members", "value": members}]
+    for start in range(0, len(remove), size):
+        yield [_removal(each) for each in remove[start : start + size]]
+
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 ANCHOR = "externalId"

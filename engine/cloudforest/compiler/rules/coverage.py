@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cloudforest.base.diagnostics import Severity
 from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.rules.references import unresolved
+from cloudforest.compiler.rules.names import unresolved
 from cloudforest.compiler.tree import Tree
 from cloudforest.program.scoping.dn import domain_of
 

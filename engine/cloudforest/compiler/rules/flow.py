@@ -7,26 +7,25 @@ from typing import Any
 
 from cloudforest.compiler.document import Complaint, Document
 from cloudforest.compiler.resolve import ALWAYS_SENSITIVE
-from cloudforest.compiler.sugar import canonical
-from cloudforest.compiler.tree import Tree
+from cloudforest.compiler.tree import Tree, canonical
 from cloudforest.model.program import Expression
-from cloudforest.program.attribute.fitting import (
-    OF_MEMBERS,
-    ONCE,
-    is_reference,
-    unmatchable,
-)
-from cloudforest.program.expressions.expression import parse_expression
-from cloudforest.program.expressions.facts import (
+from cloudforest.program.attributes_read import attributes_of
+from cloudforest.program.expressions.analysis import (
     DOMAIN,
     UNIQUE,
     impure_functions,
     uses,
 )
-from cloudforest.program.expressions.reads import attributes_of
-from cloudforest.program.expressions.template import parse_template
+from cloudforest.program.expressions.syntax import parse_expression
+from cloudforest.program.expressions.templates import parse_template
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.resource import parse_path
+from cloudforest.program.mapping.types import (
+    OF_MEMBERS,
+    ONCE,
+    is_reference,
+    unmatchable,
+)
+from cloudforest.program.scim.path import parse_path
 
 
 def flows_fit(tree: Tree) -> Iterator[Complaint]:

@@ -16,16 +16,11 @@ from cloudforest.model.program import (
     Scalar,
     Template,
 )
+from cloudforest.program.expressions.analysis import NOW, UNIQUE, is_constant
 from cloudforest.program.expressions.catalog import FUNCTIONS, complaint
-from cloudforest.program.expressions.facts import NOW, UNIQUE, is_constant
-from cloudforest.program.expressions.functions.shape import Evaluate, Operand, Row
-from cloudforest.program.expressions.functions.values import (
-    Moment,
-    Value,
-    is_empty,
-    text,
-)
-from cloudforest.program.expressions.template import compile_template
+from cloudforest.program.expressions.function import Evaluate, Operand, Row
+from cloudforest.program.expressions.templates import compile_template
+from cloudforest.program.expressions.values import Moment, Value, is_empty, text
 from cloudforest.program.faults import Ignored, ValueFault
 
 __all__ = [

@@ -1,23 +1,123 @@
-"""Scope programs, compiled: which objects of a domain belong to a job, and why not."""
+"""Scope programs, compiled: which objects of a domain belong to a job, and why not.
+
+What always keeps an object out, whatever the scope says.
+
+What the OUs and groups that a scope names resolve to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from cloudforest.model.messages import Clause
-from cloudforest.model.ports import Entry
+from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import And, ObjectType, Or, ScopeProgram, TypeFilter
-from cloudforest.program.expressions.reads import filter_attributes
+from cloudforest.program.attributes_read import filter_attributes
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping import exclusions
 from cloudforest.program.scoping.dn import is_below, parse_dn
-from cloudforest.program.scoping.filter_text import filter_text
-from cloudforest.program.scoping.kleene import Certainty, compile_certainty
-from cloudforest.program.scoping.predicate import Attributes, Predicate, compile_filter
-from cloudforest.program.scoping.resolved import ResolvedScope
+from cloudforest.program.scoping.predicates import (
+    Attributes,
+    Certainty,
+    Predicate,
+    compile_certainty,
+    compile_filter,
+    filter_text,
+)
+
+READS = frozenset({"admindescription", "iscriticalsystemobject", "useraccountcontrol"})
+"""The attributes that decide it, in lower case."""
+
+_SERVICE_ACCOUNTS = frozenset(
+    {
+        "msds-delegatedmanagedserviceaccount",
+        "msds-groupmanagedserviceaccount",
+        "msds-managedserviceaccount",
+    }
+)
+CLASSES = _SERVICE_ACCOUNTS | {"computer"}
+"""What is left out for its objectClass, in lower case."""
+_INTERDOMAIN_TRUST = 0x800
+_MACHINE = 0x1000 | 0x2000
+"""Workstation and server trust accounts (MS-ADTS 2.2.16)."""
+_WRITTEN_BACK = ("user_", "group_")
+_CONFLICT = "\ncnf:"
+"""What replication puts, with a GUID, behind the name of the object that lost."""
+
+
+def _first(entry: Entry, name: str) -> str:
+    values = entry.attributes.get(name)
+    return values[0].strip().lower() if values else ""
+
+
+def _flags(entry: Entry) -> int:
+    try:
+        return int(_first(entry, "useraccountcontrol") or "0")
+    except ValueError:
+        return 0
+
+
+def _by_attributes(entry: Entry) -> str | None:
+    flags = _flags(entry)
+    if _first(entry, "iscriticalsystemobject") == "true":
+        return "isCriticalSystemObject"
+    if not _SERVICE_ACCOUNTS.isdisjoint(entry.classes):
+        return "managedServiceAccount"
+    if "computer" in entry.classes or flags & _MACHINE:
+        return "computer"
+    if flags & _INTERDOMAIN_TRUST:
+        return "interdomainTrustAccount"
+    if _first(entry, "admindescription").startswith(_WRITTEN_BACK):
+        return "adminDescription"
+    return None
+
+
+def exclusion(entry: Entry, names: tuple[str, ...] | None) -> str | None:
+    """Return the reason, for example `computer`; None: it is not excluded.
+
+    `names` is its DN, parsed; None where that is not possible.
+    """
+    if reason := _by_attributes(entry):
+        return reason
+    if names is None:
+        return "distinguishedName"
+    is_conflict = bool(names) and _CONFLICT in names[0]
+    return "replicationConflict" if is_conflict else None
+
+
+@dataclass(frozen=True)
+class ResolvedScope:
+    """The scope's groups, each with its members, nested ones if asked: objectGUIDs.
+
+    `names` are the DNs of its OUs as they are now, by those that were written.
+    `partial` are the groups that may have other members than these.
+    """
+
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    partial: frozenset[str] = frozenset()
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        return frozenset[str]().union(*self.groups.values())
+
+    def holding(self, guid: str) -> Iterator[str]:
+        """Yield the names under which being a member of each group is seen."""
+        for group, members in self.groups.items():
+            if guid in members:
+                yield _membership(group)
+
+    @cached_property
+    def silent(self) -> frozenset[str]:
+        """Return those names for the groups that may have members not shown to us."""
+        return frozenset(map(_membership, self.partial))
+
+
+def _membership(group: str) -> str:
+    return f"member:{group}"
+
 
 UNPLACED = "distinguishedname"
 """What an object rests on whose name can't be read: nobody knows where it lies."""
@@ -117,7 +217,7 @@ class Scope:
         groups, no other group is.
         """
         names = _names(entry)
-        excluded = exclusions.exclusion(entry, names)
+        excluded = exclusion(entry, names)
         yield f"excluded: {excluded}" if excluded else "excluded", excluded is None
         yield f"type: {entry.type or 'other'}", entry.type in self.program.types
         is_named_only = bool(self.program.groups) and entry.type == "group"
@@ -199,4 +299,4 @@ def needed_attributes(program: ScopeProgram, kind: ObjectType) -> frozenset[str]
     """
     chosen = program.filters.get(kind)
     reads = _NONE if chosen is None else filter_attributes(chosen.tree) - _NAMES
-    return exclusions.READS | reads
+    return READS | reads

@@ -1,3 +1,0 @@
-"""The database's schema, step by step (Alembic)."""
-
-from __future__ import annotations

@@ -1,0 +1,148 @@
+"""The service bus inside one process: the same promises without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from cloudforest.base.errors import CloudforestError, Interrupted, Unavailable
+from cloudforest.model.identity import BusAccess
+from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
+from cloudforest.model.ports.bus import Answerer
+
+WINDOW = 4
+"""Pages that an agent may send ahead of what the service has stored."""
+
+
+@dataclass
+class _Answer:
+    pages: asyncio.Queue[Page | None] = field(default_factory=asyncio.Queue)
+    window: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WINDOW))
+
+
+class MemoryBus:
+    """See `model.ports.AgentBus`; `listener` gives an agent's end."""
+
+    def __init__(self) -> None:
+        self._listeners: list[MemoryListener] = []
+        self._hearing: set[asyncio.Queue[str]] = set()
+
+    def listener(self, agent: str) -> MemoryListener:
+        listener = MemoryListener(agent, self._hearing)
+        self._listeners.append(listener)
+        return listener
+
+    async def hints(self) -> AsyncGenerator[str]:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        self._hearing.add(heard)
+        try:
+            while True:
+                yield await heard.get()
+        finally:
+            self._hearing.discard(heard)
+
+    async def ask(self, request: SyncRequest) -> AsyncGenerator[Page]:
+        listeners = [each for each in self._listeners if each.hears(request.domain)]
+        if not listeners:
+            raise Unavailable(
+                f"No agent of the domain {request.domain} is connected;"
+                " `cloudforest status` lists the agents."
+            )
+        listener = random.choice(listeners)  # noqa: S311 - it shares work, no more
+        answer = _Answer()
+        task = listener.accept(request, answer)
+        try:
+            async for page in _read(answer, request):
+                yield page
+        finally:
+            task.cancel()
+
+
+async def _read(answer: _Answer, request: SyncRequest) -> AsyncIterator[Page]:
+    expected = 0
+    while (page := await answer.pages.get()) is not None:
+        if page.sequence == expected:
+            yield page
+            expected += 1
+            answer.window.release()
+            if page.closing is not None:
+                return
+    raise Interrupted(
+        f"The agent stopped answering in the middle of its answer about"
+        f" {request.domain}, after {expected} pages;"
+        " what is missing is asked for again."
+    )
+
+
+class MemoryListener:
+    """See `model.ports.ListenerBus`."""
+
+    def __init__(self, agent: str, hearing: Collection[asyncio.Queue[str]]) -> None:
+        self._agent = agent
+        self._hearing = hearing
+        self._connected = False
+        self._domains: dict[str, Answerer] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    async def connect(self, access: BusAccess) -> None:
+        del access
+        self._connected = True
+
+    async def renew(self, access: BusAccess) -> None:
+        await self.connect(access)
+
+    async def listen(self, domain: str, answer: Answerer) -> None:
+        self._domains[domain.lower()] = answer
+
+    async def unlisten(self, domain: str) -> None:
+        self._domains.pop(domain.lower(), None)
+
+    async def hint(self, domain: str) -> None:
+        for each in self._hearing if self._connected else ():
+            each.put_nowait(domain_id(domain))
+
+    async def close(self) -> None:
+        self._connected = False
+        self._domains.clear()
+        for task in tuple(self._tasks):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def hears(self, domain: str) -> bool:
+        return self._connected and domain.lower() in self._domains
+
+    def accept(self, request: SyncRequest, answer: _Answer) -> asyncio.Task[None]:
+        pages = self._domains[request.domain.lower()](request)
+        task = asyncio.create_task(self._deliver(request, pages, answer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _deliver(
+        self, request: SyncRequest, pages: AsyncIterator[Page], answer: _Answer
+    ) -> None:
+        following = 0
+        try:
+            async for page in pages:
+                await answer.window.acquire()
+                answer.pages.put_nowait(page)
+                following = page.sequence + 1
+        except CloudforestError as error:
+            answer.pages.put_nowait(
+                Page(
+                    agent=self._agent,
+                    request=request.id,
+                    sequence=following,
+                    closing=Closing(complete=False, error=str(error)),
+                )
+            )
+        finally:
+            answer.pages.put_nowait(None)

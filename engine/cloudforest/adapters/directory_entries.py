@@ -1,0 +1,308 @@
+"""How the bytes of a directory attribute become text.
+
+How what a directory sends becomes an Entry of the port.
+
+A blocking reader seen from the event loop, one small batch at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import uuid
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from cloudforest.model.ports.directory import Entry
+from cloudforest.model.program import ObjectType
+
+GUIDS = frozenset({"objectguid", "ms-ds-consistencyguid", "parentguid"})
+SIDS = frozenset({"objectsid", "sidhistory", "ms-ds-creatorsid", "securityidentifier"})
+BINARY = frozenset(
+    {
+        "jpegphoto",
+        "logonhours",
+        "msds-generationid",
+        "msexchblockedsendershash",
+        "msexchmailboxguid",
+        "msexchsafesendershash",
+        "ntsecuritydescriptor",
+        "photo",
+        "thumbnaillogo",
+        "thumbnailphoto",
+        "usercertificate",
+        "userpkcs12",
+        "usersmimecertificate",
+    }
+)
+"""Octet strings: they are base64 even where their bytes happen to be text."""
+
+NAMES = frozenset({"distinguishedname", "objectcategory", "lastknownparent"})
+"""DN attributes that are kept as a DN instead of as a reference."""
+
+REFERENCES = frozenset(
+    {
+        "assistant",
+        "directreports",
+        "managedby",
+        "managedobjects",
+        "manager",
+        "member",
+        "memberof",
+        "msds-managedby",
+        "msexchassistantname",
+        "msexchcomanagedbylink",
+        "msexchdelegatelistlink",
+        "owner",
+        "roleoccupant",
+        "secretary",
+        "seealso",
+    }
+)
+"""AD's attributes of DN syntax that point at people and groups ([MS-ADA1-3])."""
+
+_GUID_BYTES = 16
+_SID_HEAD = 8
+# [MS-ADTS] 3.1.1.3.4.1.5: <GUID=...>;<SID=...>;DN, the SID only where there is one.
+_EXTENDED = re.compile(
+    r"<GUID=([0-9a-f-]{32,36})>;(?:<SID=[^>]*>;)?(.*)", re.IGNORECASE | re.DOTALL
+)
+_DELETED = "\\0ADEL:"
+# [MS-ADTS] 3.1.1.2.2.2: DN with binary or string, B:LENGTH:HEX:DN or S:LENGTH:TEXT:DN.
+_PREFIXED = re.compile(r"[BS]:([0-9]{1,9}):", re.IGNORECASE)
+
+
+def guid_text(raw: bytes) -> str:
+    """Return 16 bytes in AD's little-endian order as canonical text."""
+    return str(uuid.UUID(bytes_le=raw))
+
+
+def sid_text(raw: bytes) -> str:
+    """Return a binary SID as S-R-A-S…  ([MS-DTYP] 2.4.2.2)."""
+    if len(raw) < _SID_HEAD or len(raw) != _SID_HEAD + 4 * raw[1]:
+        return base64.b64encode(raw).decode()
+    authority = int.from_bytes(raw[2:_SID_HEAD], "big")
+    parts = [
+        str(int.from_bytes(raw[at : at + 4], "little"))
+        for at in range(_SID_HEAD, len(raw), 4)
+    ]
+    return "-".join(["S", str(raw[0]), str(authority), *parts])
+
+
+def relative_id(sid: str) -> str | None:
+    """Return what is left of the SID of a domain's object without its domain's.
+
+    It is what primaryGroupID holds ([MS-ADA3]).
+    """
+    return sid.rpartition("-")[2] if sid.startswith("S-1-5-21-") else None
+
+
+def text(attribute: str, raw: bytes) -> str:
+    """Return a value as text: GUIDs and SIDs in their form, other binary in base64.
+
+    `attribute` is in lower case. A value of 16 bytes is no GUID by its length alone,
+    and a GUID attribute of another length is kept in base64.
+    """
+    if attribute in GUIDS and len(raw) == _GUID_BYTES:
+        return guid_text(raw)
+    if attribute in SIDS:
+        return sid_text(raw)
+    if attribute in BINARY or attribute in GUIDS:
+        return base64.b64encode(raw).decode()
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(raw).decode()
+
+
+def split_extended(value: str) -> tuple[str | None, str]:
+    """Split an extended DN into the objectGUID, if it has one, and the DN."""
+    found = _EXTENDED.fullmatch(value)
+    return (str(uuid.UUID(found[1])), found[2]) if found else (None, value)
+
+
+def split_prefixed(value: str) -> tuple[str, str]:
+    """Split a DN with binary or string into what stands before the DN, and the DN."""
+    head = _PREFIXED.match(value)
+    if head is None:
+        return "", value
+    at = head.end() + int(head[1])
+    if value[at : at + 1] != ":":
+        # The length may be one of bytes.
+        counted = value[head.end() :].encode()[: int(head[1])]
+        at = head.end() + len(counted.decode(errors="replace"))
+    is_one = value[at : at + 1] == ":"
+    return (value[: at + 1], value[at + 1 :]) if is_one else ("", value)
+
+
+def reference(attribute: str, value: str) -> str | None:
+    """Return a value with an extended DN replaced by the objectGUID that it names.
+
+    None for a link to a deleted object, which a recycle bin leaves in place.
+    """
+    prefix, name = split_prefixed(value)
+    if not name.startswith("<GUID="):
+        return value
+    guid, dn = split_extended(name)
+    if guid is None or attribute in NAMES:
+        return prefix + dn
+    return None if _DELETED in dn else prefix + guid
+
+
+ALWAYS = (
+    "name",
+    "objectclass",
+    "objectguid",
+    "parentguid",
+    "isdeleted",
+)
+"""What every read asks for.
+
+`name` is there because DirSync reports an added object only when one of the replicated
+attributes asked for is set; instanceType is not, because asked for it Samba reports
+every object of which anything has changed (measured).
+"""
+
+_TYPES: tuple[ObjectType, ...] = ("group", "contact", "user")
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object as text: references are objectGUIDs, names are in lower case.
+
+    `member_names` are the DNs of its `members`, in the same order, where a group is
+    read by itself.
+    """
+
+    dn: str
+    attributes: Mapping[str, tuple[str, ...]]
+    members: tuple[str, ...] = ()
+    former_members: tuple[str, ...] = ()
+    partial: bool = False
+    member_names: tuple[str, ...] = ()
+
+
+def object_type(classes: frozenset[str]) -> ObjectType | None:
+    return next((each for each in _TYPES if each in classes), None)
+
+
+def _with_cn(found: Found) -> Mapping[str, tuple[str, ...]]:
+    """Add `cn`, which Samba leaves out of DirSync: it is the RDN, and so is `name`."""
+    held = found.attributes
+    if "cn" in held or "name" not in held or not found.dn.lower().startswith("cn="):
+        return held
+    return {**held, "cn": held["name"]}
+
+
+def entry(
+    found: Found, asked: Sequence[str], assumed: ObjectType | None = None
+) -> Entry | None:
+    """Return the Entry with the attributes asked for; None without an objectGUID.
+
+    `assumed` is the type of an object that came without its classes, as in a delta.
+    """
+    attributes = _with_cn(found)
+    guid = next(iter(attributes.get("objectguid", ())), None)
+    if guid is None:
+        return None
+    classes = frozenset(each.lower() for each in attributes.get("objectclass", ()))
+    return Entry(
+        guid=guid,
+        dn=found.dn,
+        type=object_type(classes) if classes else assumed,
+        classes=classes,
+        parent=next(iter(attributes.get("parentguid", ())), None),
+        deleted=attributes.get("isdeleted", ())[:1] == ("TRUE",),
+        attributes={
+            name: attributes[name]
+            for name in asked
+            if name in attributes and name != "member"
+        },
+        members=found.members,
+        former_members=found.former_members,
+        partial=found.partial,
+    )
+
+
+def gone(guid: str) -> Entry:
+    """Return an object of which nothing is known but that it is deleted."""
+    return Entry(
+        guid=guid,
+        dn="",
+        type=None,
+        classes=frozenset(),
+        parent=None,
+        deleted=True,
+        attributes={},
+    )
+
+
+T = TypeVar("T")
+
+BATCH = 100
+"""Objects in memory at once: the reader waits until they have been used."""
+_END = object()
+
+
+def _take(reader: Generator[T, Any, Any]) -> list[T]:
+    return list(islice(reader, BATCH))
+
+
+def _next(reader: Iterator[object]) -> bool:
+    return next(reader, _END) is not _END
+
+
+def _close(reader: Generator[Any, Any, Any]) -> None:
+    try:
+        reader.close()
+    except ValueError:
+        # A thread is inside it; the aborted source ends it there.
+        return
+
+
+async def in_thread(
+    reader: Generator[T, Any, Any], *, abort: Callable[[], None]
+) -> AsyncIterator[T]:
+    """Yield what the reader yields; it runs in a thread, and only when asked.
+
+    `abort` must make a reader that waits for its source give up; it is called when the
+    consumer stops early, or is cancelled while the thread reads.
+    """
+    finished = False
+    try:
+        while batch := await asyncio.to_thread(_take, reader):
+            for each in batch:
+                yield each
+        finished = True
+    finally:
+        if not finished:
+            abort()
+            _close(reader)
+
+
+async def signals(
+    reader: Generator[None, Any, Any], *, abort: Callable[[], None]
+) -> AsyncIterator[None]:
+    """Yield as often as the reader does; it may wait for days.
+
+    So it has a thread of its own: those that all share must come back.
+    """
+    own = ThreadPoolExecutor(1, thread_name_prefix="watch")
+    loop = asyncio.get_running_loop()
+    try:
+        while await loop.run_in_executor(own, _next, reader):
+            yield
+    finally:
+        abort()
+        own.shutdown(wait=False, cancel_futures=True)

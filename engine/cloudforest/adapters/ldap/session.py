@@ -1,0 +1,281 @@
+"""One bound LDAPS connection that yields entries as they arrive.
+
+ldap3 collects a whole response before it returns, and Samba answers DirSync for a whole
+domain in one response. So ldap3 connects, binds and sends, and the answers are read
+from its socket and decoded one message at a time.
+
+What a controller's refusal means, in sentences that name the next step.
+
+Who we are to a controller, and how it proves itself to us.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from selectors import EVENT_READ, DefaultSelector
+
+import ldap3
+from ldap3.core.exceptions import LDAPException
+from ldap3.core.tls import Tls
+from ldap3.operation.search import search_operation
+
+from cloudforest.adapters.ldap.ber import Control, Ending, Raw, decode, message_end
+from cloudforest.base.errors import (
+    CloudforestError,
+    CredentialRejected,
+    Misconfigured,
+    Rejected,
+    Unavailable,
+)
+from cloudforest.base.secrets import Secret, trusting
+
+INVALID_CREDENTIALS = 49
+INSUFFICIENT_RIGHTS = 50
+_BUSY = frozenset({51, 52})
+_HOSTNAME_MISMATCH = frozenset({62, 64})
+# The hexadecimal Win32 code that AD puts into the message of a refused bind.
+_BIND_CODE = re.compile(r"\bdata ([0-9a-f]+)")
+_BIND_REASONS = {
+    "525": "there is no such account",
+    "52e": "the user name or the password is wrong",
+    "530": "it may not log on at this time",
+    "531": "it may not log on from here",
+    "532": "its password has expired",
+    "533": "it is disabled",
+    "701": "it has expired",
+    "773": "its password must be changed first",
+    "775": "it is locked out",
+}
+
+
+def refused_bind(
+    controller: str, account: str, *, code: int, message: str
+) -> CloudforestError:
+    if code in _BUSY:
+        return broken(controller, f"LDAP error {code}")
+    found = _BIND_CODE.search(message)
+    reason = _BIND_REASONS.get(found[1] if found else "")
+    if reason is None and code == INVALID_CREDENTIALS:
+        reason = "the user name or the password is wrong"
+    return CredentialRejected(
+        f"The domain controller {controller} refused the account {account}: "
+        f"{reason or f'LDAP error {code}'}. Correct the account or the credential that "
+        "its bind names."
+    )
+
+
+def unverified(
+    controller: str, server_name: str, error: ssl.SSLCertVerificationError
+) -> Misconfigured:
+    if error.verify_code in _HOSTNAME_MISMATCH:
+        return Misconfigured(
+            f"The certificate of the domain controller {controller} is not valid for "
+            f"the name {server_name}. Use a name that the certificate holds in "
+            "controllers, or set tls.serverName to one."
+        )
+    return Misconfigured(
+        f"The certificate of the domain controller {controller} is not trusted "
+        f"({error.verify_message}). Put the certificate of the authority that issued "
+        "it into the file named by tls.ca."
+    )
+
+
+def unreachable(controller: str, reason: str) -> Unavailable:
+    return Unavailable(
+        f"The domain controller {controller} can't be reached ({reason}). Check its "
+        "name, that it runs, and that TCP port 636 is open from this host."
+    )
+
+
+def broken(controller: str, reason: str) -> Unavailable:
+    return Unavailable(
+        f"The domain controller {controller} stopped answering ({reason}). What it "
+        "sent before is not used alone; the read is made again."
+    )
+
+
+def refused_search(
+    controller: str, account: str, *, code: int, message: str
+) -> CloudforestError:
+    if code in _BUSY:
+        return broken(controller, f"LDAP error {code}")
+    if code == INSUFFICIENT_RIGHTS:
+        return Rejected(
+            f"The domain controller {controller} does not let the account {account} "
+            "read the domain. Grant it Replicating Directory Changes on the domain."
+        )
+    return Rejected(
+        f"The domain controller {controller} refused a search by the account {account} "
+        f"(LDAP error {code}: {message.strip() or 'no reason given'})."
+    )
+
+
+def all_failed(domain: str, failures: list[CloudforestError]) -> CloudforestError:
+    """Return one error for several controllers; a lone failure speaks for itself."""
+    if len(failures) == 1:
+        return failures[0]
+    sentences = " ".join(str(each) for each in failures)
+    kind = (
+        Misconfigured
+        if all(isinstance(each, Misconfigured) for each in failures)
+        else Unavailable
+    )
+    return kind(f"No domain controller of {domain} could be used. {sentences}")
+
+
+BASE, LEVEL, SUBTREE = ldap3.BASE, ldap3.LEVEL, ldap3.SUBTREE
+RECEIVE_SECONDS = 120
+"""Samba is silent while it searches a large domain; 22,000 people took 5 seconds."""
+_READ_BYTES = 65_536
+_KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+"""Seconds, seconds, and how often: a silent controller is found dead in two minutes."""
+
+
+class Session:
+    """One bound connection, for one reader at a time."""
+
+    def __init__(
+        self, connection: ldap3.Connection, controller: str, account: str
+    ) -> None:
+        self._connection = connection
+        self._socket: socket.socket = connection.socket
+        self.controller = controller
+        self.account = account
+
+    def search(
+        self,
+        base: str,
+        scope: str,
+        *,
+        filter: str,  # noqa: A002 - LDAP's own word
+        attributes: Sequence[str],
+        controls: Sequence[Control] = (),
+    ) -> Generator[Raw, None, Ending]:
+        """Yield the entries as they arrive and return how the search ended."""
+        request = search_operation(
+            base, filter, scope, ldap3.DEREF_NEVER, list(attributes), 0, 0,
+            types_only=False, auto_escape=False, auto_encode=False,
+        )  # fmt: skip
+        sent = [(each.oid, each.critical, each.value) for each in controls]
+        try:
+            self._connection.strategy.send("searchRequest", request, sent)
+        except (LDAPException, OSError) as error:
+            raise broken(self.controller, str(error)) from error
+        for message in self._messages():
+            match self._decoded(message):
+                case Raw() as entry:
+                    yield entry
+                case Ending() as ending:
+                    return ending
+                case None:
+                    continue
+        raise broken(self.controller, "it closed the connection")
+
+    def _decoded(self, message: bytes) -> Raw | Ending | None:
+        try:
+            return decode(message)
+        except (IndexError, ValueError) as error:
+            raise broken(self.controller, "it sent no valid LDAP") from error
+
+    def _messages(self) -> Iterator[bytes]:
+        pending = bytearray()
+        while data := self._receive():
+            pending += data
+            start = 0
+            while (end := message_end(pending, start)) is not None:
+                yield bytes(pending[start:end])
+                start = end
+            del pending[:start]
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(_READ_BYTES)
+        except OSError as error:
+            raise broken(self.controller, str(error)) from error
+
+    def wait_for_ever(self) -> None:
+        """Let the controller be silent for as long as TCP says that it is there."""
+        self._socket.settimeout(None)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE:
+            if (option := getattr(socket, name, None)) is not None:
+                self._socket.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether the controller still listens: silence, it has nothing to say."""
+        if self._socket.gettimeout() != RECEIVE_SECONDS:
+            return False
+        try:
+            with DefaultSelector() as selector:
+                selector.register(self._socket, EVENT_READ)
+                return not selector.select(0)
+        except (OSError, ValueError):
+            return False
+
+    def abort(self) -> None:
+        """Make a reader in another thread give up."""
+        with suppress(OSError):  # It may be closed already.
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        try:
+            self._connection.unbind()
+        except (LDAPException, OSError):
+            self._socket.close()
+
+
+CONNECT_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Account:
+    username: str
+    password: Secret
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How a controller proves itself: `ca` is a PEM file, None the machine's own."""
+
+    ca: str | None
+    server_name: str | None
+    verify: bool
+
+    def context(self) -> ssl.SSLContext:
+        context = trusting(self.ca, key="tls.ca")
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+class CheckedTls(Tls):
+    """TLS with Python's own check of the host name; ldap3 does it by hand."""
+
+    def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
+        super().__init__(validate=context.verify_mode)
+        self._context = context
+        self._server_name = server_name
+        self.failure: OSError | None = None
+
+    def wrap_socket(
+        self,
+        connection: ldap3.Connection,
+        do_handshake: bool = False,  # noqa: FBT001, FBT002 - ldap3's signature
+    ) -> None:
+        try:
+            connection.socket.settimeout(CONNECT_SECONDS)
+            connection.socket = self._context.wrap_socket(
+                connection.socket,
+                server_hostname=self._server_name,
+                do_handshake_on_connect=do_handshake,
+            )
+        except OSError as error:
+            self.failure = error
+            raise

@@ -1,0 +1,166 @@
+"""What a first pass over an LDIF file finds out: who is in it, and is it whole."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from cloudforest.adapters.directory_entries import guid_text
+from cloudforest.adapters.ldif.reader import (
+    Record,
+    Stamp,
+    Trailer,
+    attributes,
+    file_digest,
+    malformed,
+    matches_checksum,
+    read,
+    stamp_of,
+)
+from cloudforest.base.errors import Rejected
+from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.dn import parse_dn
+
+_GUID_BYTES = 16
+_HASH_BYTES = 8
+_GUID = attributes(["objectguid"])
+_CUT = re.compile(rb"^[^:\n]*;range=\d+-\d+:", re.MULTILINE)
+_NEEDS_PARSING = ("\\", '"', "+", " =", "= ", "#")
+
+
+def _comparable(dn: str) -> str:
+    """Return a DN without case and padding; parsing is only for the unusual ones."""
+    if any(each in dn for each in _NEEDS_PARSING):
+        return "\n".join(parse_dn(dn))
+    return "\n".join(part.strip() for part in dn.casefold().split(","))
+
+
+def _hash(dn: str) -> int:
+    key = _comparable(dn).encode()
+    raw = hashlib.blake2b(key, digest_size=_HASH_BYTES).digest()
+    return int.from_bytes(raw, "big")
+
+
+@dataclass(frozen=True)
+class Index:
+    """objectGUIDs by DN, 24 bytes an entry: 5 MB for 200,000 instead of 60 as a dict.
+
+    `stamp` tells cheaply whether the file may have changed since `digest` was made.
+    `hashes` are sorted; `guids` holds the 16 bytes of each in the same order. Two of
+    200,000 DNs share a hash of 64 bits once in a billion files.
+    """
+
+    stamp: Stamp
+    digest: str
+    complete: bool
+    entries: int
+    hashes: array[int]
+    guids: bytes
+
+    def guid(self, dn: str) -> bytes | None:
+        """Return the objectGUID's bytes; None when the file has no such entry."""
+        try:
+            wanted = _hash(dn)
+        except SyntaxFault:
+            return None
+        at = bisect_left(self.hashes, wanted)
+        if at == len(self.hashes) or self.hashes[at] != wanted:
+            return None
+        return self.guids[at * _GUID_BYTES : (at + 1) * _GUID_BYTES]
+
+
+class _Scan:
+    """What has been seen so far of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.entries = 0
+        self.hashes = array("Q")
+        self.guids = bytearray()
+        self.trailer: Trailer | None = None
+        self.told = 0
+        self.cut_values = False
+
+    def add(self, record: Record | Trailer) -> None:
+        if isinstance(record, Trailer):
+            # Exports of several domains may stand one after the other in a file.
+            self.trailer = record
+            self.told += record.entries
+            return
+        # It speaks of what comes before it.
+        self.trailer = None
+        try:
+            self.hashes.append(_hash(record.dn))
+        except SyntaxFault as error:
+            raise self._malformed(record, "names no valid DN") from error
+        guid = next(iter(record.values(_GUID).get("objectguid", ())), b"")
+        if len(guid) != _GUID_BYTES:
+            raise self._malformed(record, "begins an entry without a whole objectGUID")
+        self.guids += guid
+        # AD sends 1,500 values at once, and ldapsearch does not ask for the others.
+        self.cut_values |= b";range=" in record.text and bool(_CUT.search(record.text))
+        self.entries += 1
+
+    def guid(self, at: int) -> bytes:
+        return bytes(self.guids[at * _GUID_BYTES : (at + 1) * _GUID_BYTES])
+
+    def _malformed(self, record: Record, what: str) -> Rejected:
+        return malformed(self.path, record.block.start, what)
+
+
+def _agrees_with_trailer(scan: _Scan) -> bool:
+    if scan.trailer is None:
+        return False
+    if scan.told != scan.entries:
+        raise Rejected(
+            f"{scan.path}:{scan.trailer.line}: the export says that it holds "
+            f"{scan.told} entries, and it holds {scan.entries}. Something "
+            "was lost on the way; export the domain again."
+        )
+    return True
+
+
+def _refuse_twins(scan: _Scan, order: Sequence[int]) -> None:
+    """Raise Rejected when two entries share a DN or an objectGUID."""
+    what = "DN"
+    twins = [
+        at for at, after in pairwise(order) if scan.hashes[at] == scan.hashes[after]
+    ]
+    if not twins:
+        what = "objectGUID"
+        by_guid = sorted(range(scan.entries), key=scan.guid)
+        twins = [
+            at for at, after in pairwise(by_guid) if scan.guid(at) == scan.guid(after)
+        ]
+    if twins:
+        raise Rejected(
+            f"{scan.path} has two entries with the same {what}; one of them has the "
+            f"objectGUID {guid_text(scan.guid(twins[0]))}. It is no export of one "
+            "moment; export the domain again."
+        )
+
+
+def build(path: Path) -> Index:
+    """Read the file once. Raises Rejected where it is malformed or was cut short."""
+    stamp = stamp_of(path)
+    digest = file_digest(path)
+    proved = matches_checksum(path, digest)
+    scan = _Scan(path)
+    for record in read(path):
+        scan.add(record)
+    order = sorted(range(scan.entries), key=scan.hashes.__getitem__)
+    _refuse_twins(scan, order)
+    return Index(
+        stamp=stamp,
+        digest=digest,
+        complete=(_agrees_with_trailer(scan) or proved) and not scan.cut_values,
+        entries=scan.entries,
+        hashes=array("Q", (scan.hashes[at] for at in order)),
+        guids=b"".join(map(scan.guid, order)),
+    )

@@ -1,3 +1,0 @@
-"""Notices to operators, by mail."""
-
-from __future__ import annotations

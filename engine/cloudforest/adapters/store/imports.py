@@ -1,0 +1,111 @@
+"""Imports: generations, pages with their cursors, watermarks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, Select, delete, select, update
+
+from cloudforest.adapters.store import inquiries
+from cloudforest.adapters.store.database import IN_LIST, Part, slices, upsert
+from cloudforest.adapters.store.records import (
+    save_records,
+    save_scope_members,
+    sort_out,
+)
+from cloudforest.adapters.store.sources import has_left, is_linked, stored
+from cloudforest.adapters.store.tables import membership, reference, source, watermark
+from cloudforest.model.cycles import ImportEnd, Watermark
+from cloudforest.model.messages import Record
+
+decode = msgspec.json.Decoder(Watermark).decode
+
+
+def save_watermark(connection: Connection, job: str, value: Watermark) -> None:
+    connection.execute(
+        update(watermark)
+        .where(watermark.c.job == job)
+        .values(body=msgspec.json.encode(value))
+    )
+
+
+def forget(connection: Connection, job: str, ids: Sequence[str]) -> None:
+    for some in slices(ids):
+        for table, guid in (
+            (source, source.c.guid),
+            (membership, membership.c.group_guid),
+            (reference, reference.c.guid),
+        ):
+            connection.execute(delete(table).where(table.c.job == job, guid.in_(some)))
+
+
+def _forget_those(connection: Connection, job: str, query: Select[str]) -> None:
+    """Forget, some at a time, the rows that the query yields."""
+    some = query.limit(IN_LIST)
+    while ids := connection.scalars(some).all():
+        forget(connection, job, ids)
+
+
+class Imports(Part):
+    async def watermark(self, job: str) -> Watermark | None:
+        query = select(watermark.c.body).where(watermark.c.job == job)
+
+        def work(connection: Connection) -> Watermark | None:
+            body = connection.execute(query).scalar()
+            return decode(body) if body else None
+
+        return await self.database.run(work)
+
+    async def begin_import(self, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
+        query = select(watermark.c.generation).where(watermark.c.job == job)
+
+        def work(connection: Connection) -> int:
+            generation = (connection.execute(query).scalar() or 0) + 1
+            row = {"job": job, "generation": generation, "body": None}
+            upsert(connection, watermark, [row], keep=("body",))
+            return generation
+
+        return await self.database.run(work)
+
+    async def save_page(
+        self,
+        job: str,
+        generation: int,
+        records: Sequence[Record],
+        cursor: Watermark | None,
+    ) -> None:
+        def work(connection: Connection) -> None:
+            said = sort_out(records)
+            before = stored(connection, job, said.named)
+            save_records(connection, job, generation, said, before)
+            save_scope_members(connection, job, generation, said.scope_members)
+            inquiries.from_page(connection, job, generation, said, before)
+            if cursor is not None:
+                save_watermark(connection, job, cursor)
+
+        await self.database.run(work)
+
+    async def finish_import(
+        self, job: str, target: str, generation: int, end: ImportEnd
+    ) -> None:
+        others = select(source.c.guid).where(
+            source.c.job == job, source.c.type.not_in(end.full)
+        )
+
+        def work(connection: Connection) -> None:
+            if end.whole:
+                _forget_those(connection, job, others)
+            inquiries.from_end(connection, job, target, generation, end)
+            save_watermark(connection, job, end.watermark)
+
+        await self.database.run(work)
+
+    async def forget_unlinked(self, job: str, target: str) -> None:
+        query = select(source.c.guid).where(
+            source.c.job == job, has_left(), ~is_linked(target, source.c.guid)
+        )
+
+        await self.database.run(
+            lambda connection: _forget_those(connection, job, query)
+        )

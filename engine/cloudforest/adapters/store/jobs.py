@@ -1,0 +1,299 @@
+"""Cycles, their watermarks, and scratch jobs.
+
+How jobs and their targets stand between cycles, and what a restart forgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Table,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+
+from cloudforest.adapters.store.database import Part, upsert
+from cloudforest.adapters.store.outbox import release
+from cloudforest.adapters.store.tables import (
+    breaker,
+    cycle,
+    effect,
+    inquiry,
+    job_state,
+    link,
+    membership,
+    reference,
+    resource,
+    resource_key,
+    scope_member,
+    source,
+    watermark,
+)
+from cloudforest.model.cycles import Cycle, Watermark
+from cloudforest.model.jobs import Breaker, JobState, ResetScope, Standing
+from cloudforest.model.ports.store import ChangeJob, Judge
+
+EVERYTHING = frozenset(
+    {"Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"}
+)
+decode_state = msgspec.json.Decoder(JobState).decode
+decode_breaker = msgspec.json.Decoder(Breaker).decode
+
+
+def _body(connection: Connection, table: Table, name: str) -> bytes | None:
+    [key] = table.primary_key
+    query = select(table.c.body).where(key == name).with_for_update()
+    body: bytes | None = connection.execute(query).scalar()
+    return body
+
+
+def _state(connection: Connection, job: str) -> JobState:
+    body = _body(connection, job_state, job)
+    return decode_state(body) if body else JobState()
+
+
+def _save_state(connection: Connection, job: str, state: JobState) -> None:
+    upsert(connection, job_state, [{"job": job, "body": encode(state)}])
+
+
+def change_state(connection: Connection, job: str, change: ChangeJob) -> JobState:
+    changed = change(_state(connection, job))
+    _save_state(connection, job, changed)
+    return changed
+
+
+def change_standing(
+    connection: Connection, job: str, target: str, judge: Judge
+) -> None:
+    held = _body(connection, breaker, target)
+    before = Standing(
+        job=_state(connection, job), breaker=decode_breaker(held) if held else None
+    )
+    after = judge(before)
+    _save_state(connection, job, after.job)
+    if after.breaker is None:
+        connection.execute(delete(breaker).where(breaker.c.target == target))
+    elif after.breaker != before.breaker:
+        upsert(connection, breaker, [{"target": target, "body": encode(after.breaker)}])
+
+
+def _forget_watermark(connection: Connection, job: str, *, bindings: bool) -> None:
+    """Ask for everything again; `bindings`: whatever the scope then resolves to."""
+    body = _body(connection, watermark, job)
+    if body is None:
+        return
+    held = msgspec.json.decode(body, type=Watermark)
+    kept = None if bindings else encode(msgspec.structs.replace(held, value=None))
+    connection.execute(
+        update(watermark).where(watermark.c.job == job).values(body=kept)
+    )
+
+
+def _doubt_links(connection: Connection, job: str, target: str) -> None:
+    """Look each linked object of the job up in the target, in the next cycle."""
+    its = select(source.c.guid).where(source.c.job == job)
+    connection.execute(
+        update(link)
+        .where(link.c.target == target, link.c.guid.in_(its))
+        .values(checked=false())
+    )
+    connection.execute(update(source).where(source.c.job == job).values(settled=None))
+
+
+class Jobs(Part):
+    async def job_states(self) -> dict[str, JobState]:
+        query = select(job_state.c.job, job_state.c.body)
+        return await self.database.run(
+            lambda connection: {
+                job: decode_state(body) for job, body in connection.execute(query)
+            }
+        )
+
+    async def breakers(self) -> dict[str, Breaker]:
+        query = select(breaker.c.target, breaker.c.body)
+        return await self.database.run(
+            lambda connection: {
+                target: decode_breaker(body)
+                for target, body in connection.execute(query)
+            }
+        )
+
+    async def change_job(self, job: str, change: ChangeJob) -> JobState:
+        return await self.database.run(
+            lambda connection: change_state(connection, job, change)
+        )
+
+    async def restart_job(
+        self,
+        job: str,
+        target: str,
+        *,
+        resets: Collection[ResetScope],
+        change: ChangeJob,
+        now: datetime,
+    ) -> None:
+        everything = set(resets) >= EVERYTHING
+
+        def work(connection: Connection) -> None:
+            if "Escrows" in resets:
+                release(connection, job, None, now)
+            if "Watermark" in resets:
+                _forget_watermark(connection, job, bindings=everything)
+            if "ConnectorDataStore" in resets:
+                _doubt_links(connection, job, target)
+            change_state(connection, job, change)
+
+        await self.database.run(work)
+
+
+IMPORTED = (source, inquiry, scope_member, reference, membership)
+JOB_TABLES = (*IMPORTED, effect, watermark)
+ENDED_WELL = ("succeeded", "partial", "blocked")
+CUT_SHORT = "The service ended before this cycle did; the next one goes on from there."
+
+COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
+
+decode = msgspec.json.Decoder(Cycle).decode
+encode = msgspec.json.Encoder().encode
+
+
+def read_cycle(row: RowMapping) -> Cycle:
+    """Read a cycle under the names that its job and its target have now."""
+    held = decode(row["body"])
+    return msgspec.structs.replace(held, job=row["job"], target=row["target"])
+
+
+def cut_short(connection: Connection, job: str) -> None:
+    """Close the cycles of the job that still say running."""
+    query = select(*COLUMNS).where(cycle.c.job == job, cycle.c.state == "running")
+    for row in connection.execute(query).mappings().all():
+        ended = msgspec.structs.replace(
+            read_cycle(row), state="failed", error=CUT_SHORT
+        )
+        save_cycle(connection, ended)
+
+
+def save_cycle(connection: Connection, value: Cycle) -> None:
+    row = {
+        "id": value.id,
+        "job": value.job,
+        "target": value.target,
+        "started": value.started.isoformat(),
+        "state": value.state,
+        "body": encode(value),
+    }
+    upsert(connection, cycle, [row])
+
+
+def copy_rows(connection: Connection, table: Table, job: str, scratch: str) -> None:
+    columns = [column for column in table.columns if column.name != "job"]
+    names = ["job", *(column.name for column in columns)]
+    rows = select(literal(scratch), *columns).where(table.c.job == job)
+    connection.execute(insert(table).from_select(names, rows))
+
+
+def drop_rows(connection: Connection, job: str) -> None:
+    for table in JOB_TABLES:
+        connection.execute(delete(table).where(table.c.job == job))
+
+
+class Cycles(Part):
+    async def start_cycle(self, cycle: Cycle) -> None:
+        def work(connection: Connection) -> None:
+            cut_short(connection, cycle.job)
+            save_cycle(connection, cycle)
+
+        await self.database.run(work)
+
+    async def finish_cycle(self, cycle: Cycle, judge: Judge | None = None) -> None:
+        def work(connection: Connection) -> None:
+            save_cycle(connection, cycle)
+            if judge is not None:
+                change_standing(connection, cycle.job, cycle.target, judge)
+
+        await self.database.run(work)
+
+    async def last_cycles(self) -> dict[str, Cycle]:
+        last = (
+            select(cycle.c.job, func.max(cycle.c.started).label("started"))
+            .group_by(cycle.c.job)
+            .subquery()
+        )
+        query = select(*COLUMNS).join(
+            last, (cycle.c.job == last.c.job) & (cycle.c.started == last.c.started)
+        )
+        return await self.database.run(
+            lambda connection: {
+                row["job"]: read_cycle(row)
+                for row in connection.execute(query).mappings()
+            }
+        )
+
+    async def prune_cycles(self, before: datetime, limit: int) -> int:
+        later = cycle.alias()
+        is_later = (later.c.job == cycle.c.job) & (later.c.started > cycle.c.started)
+        of_target = (later.c.target == cycle.c.target) & later.c.state.in_(ENDED_WELL)
+        proved = cycle.c.state.not_in(ENDED_WELL) | exists().where(is_later, of_target)
+        old = (
+            select(cycle.c.id)
+            .where(cycle.c.started < before.isoformat())
+            .where(exists().where(is_later), proved)
+            .order_by(cycle.c.started)
+            .limit(limit)
+        )
+        statement = delete(cycle).where(cycle.c.id.in_(old))
+        return await self.database.run(
+            lambda connection: connection.execute(statement).rowcount
+        )
+
+    async def has_finished(self, job: str, target: str) -> bool:
+        query = (
+            select(cycle.c.id)
+            .where(cycle.c.job == job, cycle.c.target == target)
+            .where(cycle.c.state.in_(ENDED_WELL))
+            .limit(1)
+        )
+        return await self.database.run(
+            lambda connection: connection.execute(query).first() is not None
+        )
+
+    async def copy_job(self, job: str, scratch: str) -> None:
+        def work(connection: Connection) -> None:
+            drop_rows(connection, scratch)
+            for table in IMPORTED:
+                copy_rows(connection, table, job, scratch)
+            generation = func.coalesce(func.max(watermark.c.generation), 0)
+            connection.execute(
+                insert(watermark).from_select(
+                    ["job", "generation"],
+                    select(literal(scratch), generation).where(watermark.c.job == job),
+                )
+            )
+
+        await self.database.run(work)
+
+    async def drop_job(self, job: str) -> None:
+        await self.database.run(lambda connection: drop_rows(connection, job))
+
+    async def drop_scratch(self) -> None:
+        # Each has a row here, and there are few: to look through the others takes long.
+        scratch = select(watermark.c.job).where(watermark.c.job.like("plan:%"))
+
+        def work(connection: Connection) -> None:
+            for job in connection.scalars(scratch).all():
+                drop_rows(connection, job)
+            for table in (resource, resource_key):
+                connection.execute(delete(table))
+
+        await self.database.run(work)

@@ -1,0 +1,173 @@
+"""Links: which resource of a target belongs to which source object.
+
+Who belongs where, for those who ask about one object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    delete,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.exc import IntegrityError
+
+from cloudforest.adapters.store.database import Part, slices, upsert
+from cloudforest.adapters.store.sources import is_held
+from cloudforest.adapters.store.tables import link, membership, source, written_member
+from cloudforest.model.ports.target import AlreadyLinked
+from cloudforest.model.program import ObjectType
+from cloudforest.model.source import Link, Origin
+
+
+def save_links(connection: Connection, target: str, links: Sequence[Link]) -> None:
+    rows = [
+        {
+            "target": target,
+            "guid": each.id,
+            "type": each.type,
+            "resource": each.resource,
+            "resource_type": each.resource_type,
+            "origin": each.origin,
+            "anchor": each.anchor,
+            "written": each.written,
+            "checked": each.checked,
+        }
+        for each in links
+    ]
+    try:
+        upsert(connection, link, rows)
+    except IntegrityError as error:
+        raise AlreadyLinked from error
+
+
+def forget_links(connection: Connection, target: str, ids: Sequence[str]) -> None:
+    for some in slices(ids):
+        connection.execute(
+            delete(link).where(link.c.target == target, link.c.guid.in_(some))
+        )
+
+
+class Links(Part):
+    async def links(self, target: str, ids: Sequence[str]) -> dict[str, Link]:
+        def work(connection: Connection) -> dict[str, Link]:
+            return {
+                row["guid"]: Link(
+                    id=row["guid"],
+                    type=row["type"],
+                    resource=row["resource"],
+                    resource_type=row["resource_type"],
+                    origin=row["origin"],
+                    anchor=row["anchor"],
+                    written=row["written"],
+                    checked=row["checked"],
+                )
+                for some in slices(ids)
+                for row in connection.execute(
+                    select(link).where(link.c.target == target, link.c.guid.in_(some))
+                ).mappings()
+            }
+
+        return await self.database.run(work)
+
+    async def resource_ids(self, target: str, ids: Sequence[str]) -> dict[str, str]:
+        return await self._paired(target, link.c.guid, link.c.resource, ids)
+
+    async def linked_resources(
+        self, target: str, resources: Sequence[str]
+    ) -> dict[str, str]:
+        return await self._paired(target, link.c.resource, link.c.guid, resources)
+
+    async def _paired(
+        self, target: str, key: Column[str], value: Column[str], wanted: Sequence[str]
+    ) -> dict[str, str]:
+        def work(connection: Connection) -> dict[str, str]:
+            return {
+                found: other
+                for some in slices(wanted)
+                for found, other in connection.execute(
+                    select(key, value).where(link.c.target == target, key.in_(some))
+                )
+            }
+
+        return await self.database.run(work)
+
+    async def linked(
+        self, target: str, job: str | None, type_: ObjectType | None
+    ) -> dict[Origin, int]:
+        query = select(link.c.origin, func.count().label("number")).where(
+            link.c.target == target
+        )
+        if job is not None:
+            of_job = (source.c.job == job) & (source.c.guid == link.c.guid)
+            query = query.where(exists().where(of_job))
+        if type_ is not None:
+            query = query.where(link.c.type == type_)
+
+        def work(connection: Connection) -> dict[Origin, int]:
+            found = connection.execute(query.group_by(link.c.origin))
+            return {row.origin: row.number for row in found}
+
+        return await self.database.run(work)
+
+    async def managed(self, job: str, target: str) -> int:
+        active = link.c.written["active"].as_boolean()
+        query = (
+            select(func.count())
+            .select_from(source)
+            .join(link, link.c.guid == source.c.guid)
+            .where(source.c.job == job, link.c.target == target)
+            .where(or_(is_held(), active.is_not(false())))
+        )
+        return await self.database.run(
+            lambda connection: connection.execute(query).scalar_one()
+        )
+
+
+class Belongings(Part):
+    async def groups_of(
+        self, job: str, member: str, limit: int
+    ) -> tuple[int, tuple[str, ...]]:
+        row = membership.c
+        wanted = (
+            select(row.group_guid)
+            .where(row.job == job, row.member_guid == member, row.wanted == true())
+            .subquery()
+        )
+        first = (
+            select(source.c.dn)
+            .join(wanted, wanted.c.group_guid == source.c.guid)
+            .where(source.c.job == job)
+            .order_by(source.c.dn)
+            .limit(limit)
+        )
+
+        def work(connection: Connection) -> tuple[int, tuple[str, ...]]:
+            count = connection.scalar(select(func.count()).select_from(wanted))
+            return count or 0, tuple(connection.execute(first).scalars())
+
+        return await self.database.run(work)
+
+    async def written_members(self, target: str, group: str) -> frozenset[str]:
+        query = select(written_member.c.member_guid).where(
+            written_member.c.target == target, written_member.c.group_guid == group
+        )
+        return await self.database.run(
+            lambda connection: frozenset(connection.execute(query).scalars())
+        )
+
+    async def dns(self, job: str, ids: Sequence[str]) -> dict[str, str]:
+        query = select(source.c.guid, source.c.dn).where(
+            source.c.job == job, source.c.guid.in_(ids)
+        )
+        return await self.database.run(
+            lambda connection: dict(iter(connection.execute(query)))
+        )

@@ -1,0 +1,136 @@
+"""The provisioning log: appended to, never changed, forgotten when it is old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+)
+
+from cloudforest.adapters.store.database import Part
+from cloudforest.adapters.store.tables import log, resource
+from cloudforest.model.cycles import LogEntry, LogQuery
+
+NAME_LENGTH = 400
+
+decode = msgspec.json.Decoder(LogEntry).decode
+encode = msgspec.json.Encoder().encode
+
+
+def _folded(name: str) -> str:
+    return name.casefold()[:NAME_LENGTH]
+
+
+def _text(time: datetime) -> str:
+    """Return a text that sorts as the times do."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def save_log(connection: Connection, entries: Sequence[LogEntry]) -> None:
+    rows = [
+        {
+            "time": _text(each.time),
+            "cycle": each.cycle,
+            "job": each.job,
+            "object": each.object,
+            "name": _folded(each.name),
+            "action": each.action,
+            "status": each.status,
+            "body": encode(each),
+        }
+        for each in entries
+    ]
+    if rows:
+        connection.execute(insert(log), rows)
+
+
+def _unindexed(column: Column[str]) -> ColumnElement[str]:
+    """Keep a database from an index that would choose less than another one does."""
+    return column.concat("")
+
+
+def _conditions(query: LogQuery) -> Iterator[ColumnElement[bool]]:
+    narrow = query.object is not None or query.cycle is not None
+    if query.object is not None:
+        folded = _folded(query.object)
+        yield (log.c.object == folded) | (log.c.name == folded)
+    if query.cycle is not None:
+        yield log.c.cycle == query.cycle
+    for column in (log.c.job, log.c.action, log.c.status):
+        wanted = getattr(query, column.name)
+        if wanted is not None:
+            yield (_unindexed(column) if narrow else column) == wanted
+    # Times have another order than the numbers, whose range was found by them.
+    if query.since is not None:
+        yield _unindexed(log.c.time) >= _text(query.since)
+    if query.until is not None:
+        yield _unindexed(log.c.time) < _text(query.until)
+
+
+class Logs(Part):
+    async def log(self, entries: Sequence[LogEntry]) -> None:
+        await self.database.run(lambda connection: save_log(connection, entries))
+
+    async def log_range(
+        self, since: datetime | None, until: datetime | None
+    ) -> tuple[int, int]:
+        first, last = select(func.min(log.c.id)), select(func.max(log.c.id))
+        if since is not None:
+            first = first.where(log.c.time >= _text(since))
+        if until is not None:
+            last = last.where(log.c.time < _text(until))
+
+        def work(connection: Connection) -> tuple[int, int]:
+            lowest, highest = connection.scalar(first), connection.scalar(last)
+            return (1, 0) if lowest is None else (lowest, highest or 0)
+
+        return await self.database.run(work)
+
+    async def logs(
+        self, query: LogQuery, *, first: int, last: int, limit: int
+    ) -> list[tuple[int, LogEntry]]:
+        statement = (
+            select(log.c.id, log.c.body)
+            .where(log.c.id >= first, log.c.id <= last, *_conditions(query))
+            .order_by(log.c.id)
+            .limit(limit)
+        )
+        return await self.database.run(
+            lambda connection: [
+                (id_, decode(body)) for id_, body in connection.execute(statement)
+            ]
+        )
+
+    async def written(self, cycle: str, picture: str) -> int:
+        pictured = select(resource.c.resource).where(resource.c.target == picture)
+        failures = func.sum(case((log.c.status == "success", 0), else_=1))
+        whole = (
+            select(log.c.object)
+            .where(log.c.cycle == cycle, log.c.object.in_(pictured))
+            .group_by(log.c.object)
+            .having(failures == 0)
+        )
+        query = select(func.count()).select_from(whole.subquery())
+        return await self.database.run(lambda connection: connection.scalar(query) or 0)
+
+    async def prune_log(self, before: datetime, limit: int) -> int:
+        old = (
+            select(log.c.id)
+            .where(log.c.time < _text(before))
+            .order_by(log.c.time)
+            .limit(limit)
+        )
+        statement = delete(log).where(log.c.id.in_(old))
+        return await self.database.run(
+            lambda connection: connection.execute(statement).rowcount
+        )

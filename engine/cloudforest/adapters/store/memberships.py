@@ -1,0 +1,335 @@
+"""Memberships: what the directory wants, and what we wrote.
+
+Memberships that differ from what the target got, derived from both ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    exists,
+    false,
+    literal,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+    union,
+    update,
+)
+
+from cloudforest.adapters.store.database import Part, slices, upsert
+from cloudforest.adapters.store.sources import has_left, is_held, is_linked
+from cloudforest.adapters.store.tables import (
+    effect,
+    link,
+    membership,
+    source,
+    written_member,
+)
+from cloudforest.model.effects import Outcome
+from cloudforest.model.jobs import TargetJobs
+from cloudforest.model.program import ObjectType
+
+
+def save_members(
+    connection: Connection,
+    job: str,
+    generation: int,
+    members: Mapping[tuple[str, str], bool],
+) -> None:
+    rows = [
+        {
+            "job": job,
+            "group_guid": group,
+            "member_guid": member,
+            "generation": generation,
+            "wanted": wanted,
+        }
+        for (group, member), wanted in members.items()
+    ]
+    upsert(connection, membership, rows)
+
+
+def forget_older_members(connection: Connection, job: str, generation: int) -> None:
+    """Want no longer the members that a whole read of their group did not name.
+
+    A group that may hide its members is no proof of that.
+    """
+    hides = (literal(" ") + source.c.doubted + " ").contains(" member ")
+    seen = select(source.c.guid).where(
+        source.c.job == job,
+        source.c.type == "group",
+        source.c.generation == generation,
+        source.c.state == "in",
+        or_(source.c.doubted.is_(None), not_(hides)),
+    )
+    connection.execute(
+        update(membership)
+        .where(membership.c.job == job, membership.c.generation < generation)
+        .where(membership.c.group_guid.in_(seen))
+        .values(wanted=false())
+    )
+
+
+def doubt_members(connection: Connection, job: str, ids: Iterable[str]) -> None:
+    """Believe no longer that objects that were deleted are members of anything."""
+    for some in slices(ids):
+        connection.execute(
+            update(membership)
+            .where(membership.c.job == job, membership.c.member_guid.in_(some))
+            .values(generation=0)
+        )
+
+
+def doubted_groups(connection: Connection, job: str, ids: Iterable[str]) -> list[str]:
+    """Return the groups that these objects were in when they were deleted."""
+    return [
+        group
+        for some in slices(ids)
+        for group in connection.execute(
+            select(membership.c.group_guid)
+            .where(membership.c.job == job, membership.c.member_guid.in_(some))
+            .where(text("generation = 0"), membership.c.wanted == true())
+            .distinct()
+        ).scalars()
+    ]
+
+
+def _linked_anew(
+    connection: Connection, target: str, outcomes: Sequence[Outcome]
+) -> list[str]:
+    """Return the groups that get a resource, or another one than before."""
+    resources = {
+        each.link.id: each.link.resource
+        for each in outcomes
+        if each.link is not None
+        and each.effect.type == "group"
+        and each.effect.action in {"create", "adopt"}
+    }
+    before = {
+        guid: resource
+        for some in slices(resources)
+        for guid, resource in connection.execute(
+            select(link.c.guid, link.c.resource).where(
+                link.c.target == target, link.c.guid.in_(some)
+            )
+        )
+    }
+    return [guid for guid in resources if before.get(guid) != resources[guid]]
+
+
+def write_members(
+    connection: Connection, target: str, outcomes: Sequence[Outcome]
+) -> None:
+    """Keep which members the groups of the target now have through us.
+
+    To be called before their links are stored.
+    """
+    written = written_member.c
+    for some in slices(_linked_anew(connection, target, outcomes)):
+        connection.execute(
+            delete(written_member).where(
+                written.target == target, written.group_guid.in_(some)
+            )
+        )
+    rows = [
+        {"target": target, "group_guid": each.effect.id, "member_guid": member}
+        for each in outcomes
+        for member in each.added
+    ]
+    upsert(connection, written_member, rows)
+    for each in outcomes:
+        for some in slices(each.removed):
+            connection.execute(
+                delete(written_member)
+                .where(written.target == target, written.group_guid == each.effect.id)
+                .where(written.member_guid.in_(some))
+            )
+
+
+def forget_written(connection: Connection, target: str, ids: Sequence[str]) -> None:
+    """Forget the memberships of objects that have no resource any more."""
+    written = written_member.c
+    for some in slices(ids):
+        named = or_(written.group_guid.in_(some), written.member_guid.in_(some))
+        connection.execute(
+            delete(written_member).where(written.target == target, named)
+        )
+
+
+def coming(cycle: str) -> ColumnElement[bool]:
+    """Say in SQL: an effect that the cycle is to send."""
+    return and_(effect.c.cycle == cycle, effect.c.state == "pending")
+
+
+class Memberships(Part):
+    async def keep_written(
+        self, target: str, group: str, present: Collection[str]
+    ) -> None:
+        its = (written_member.c.target == target) & (
+            written_member.c.group_guid == group
+        )
+        resources = select(written_member.c.member_guid, link.c.resource).outerjoin(
+            link,
+            (link.c.target == target) & (link.c.guid == written_member.c.member_guid),
+        )
+
+        def work(connection: Connection) -> None:
+            gone = [
+                guid
+                for guid, resource in connection.execute(resources.where(its))
+                if resource not in present
+            ]
+            for some in slices(gone):
+                connection.execute(
+                    delete(written_member).where(
+                        its, written_member.c.member_guid.in_(some)
+                    )
+                )
+
+        await self.database.run(work)
+
+
+Membership = tuple[str, str, bool]
+
+
+def _is_held_by(jobs: Sequence[str], guid: ColumnElement[str]) -> ColumnElement[bool]:
+    return exists().where(source.c.job.in_(jobs), source.c.guid == guid, is_held())
+
+
+def _is_held_back(
+    jobs: TargetJobs, cycle: str, guid: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """Say in SQL: an effect of the object itself waits for a decision or a retry.
+
+    Of the job itself only what this cycle wants counts; the rest is yet to be dropped,
+    unless the cycle is about one object alone.
+    """
+    return exists().where(
+        effect.c.job.in_(jobs.all),
+        effect.c.key == guid,
+        effect.c.state != "pending",
+        or_(
+            effect.c.job != jobs.job,
+            effect.c.cycle == cycle,
+            effect.c.guid != (jobs.only or effect.c.guid),
+        ),
+    )
+
+
+def _is_about(
+    jobs: TargetJobs, group: ColumnElement[str], member: ColumnElement[str]
+) -> ColumnElement[bool]:
+    return true() if jobs.only is None else or_(group == jobs.only, member == jobs.only)
+
+
+def _is_written(jobs: TargetJobs) -> ColumnElement[bool]:
+    row, written = membership.c, written_member.c
+    return exists().where(
+        written.target == jobs.target,
+        written.group_guid == row.group_guid,
+        written.member_guid == row.member_guid,
+    )
+
+
+def _by_group(
+    jobs: TargetJobs, cycle: str, after: tuple[str, str]
+) -> Select[str, str, bool]:
+    """Ask for what the directory says of the groups that the job holds.
+
+    SQLite asks in the order written, so what leaves few comes first.
+    """
+    row = membership.c
+    is_member_held = _is_held_by(jobs.all, row.member_guid)
+    may_leave = or_(is_member_held, not_(_is_held_back(jobs, cycle, row.member_guid)))
+    return (
+        select(row.group_guid, row.member_guid, row.wanted)
+        .where(row.job == jobs.job, tuple_(row.group_guid, row.member_guid) > after)
+        .where(
+            or_(
+                and_(
+                    row.wanted == true(),
+                    row.generation > 0,
+                    not_(_is_written(jobs)),
+                    is_member_held,
+                ),
+                and_(row.wanted == false(), _is_written(jobs), may_leave),
+            )
+        )
+        .where(_is_held_by([jobs.job], row.group_guid))
+        .where(_is_about(jobs, row.group_guid, row.member_guid))
+    )
+
+
+def _by_member(
+    jobs: TargetJobs, cycle: str, types: Sequence[ObjectType], after: tuple[str, str]
+) -> Select[str, str, bool]:
+    """Ask for the memberships that we wrote of members whom the job has lost."""
+    written = written_member.c
+    lost = select(source.c.guid).where(
+        source.c.job == jobs.job, has_left(), source.c.type.in_(types)
+    )
+    return (
+        select(written.group_guid, written.member_guid, false().label("wanted"))
+        .where(written.member_guid.in_(lost), written.target == jobs.target)
+        .where(tuple_(written.group_guid, written.member_guid) > after)
+        .where(_is_about(jobs, written.group_guid, written.member_guid))
+        .where(not_(_is_held_by(jobs.all, written.member_guid)))
+        .where(not_(_is_held_back(jobs, cycle, written.member_guid)))
+    )
+
+
+class DueMembers(Part):
+    async def membership_changes(
+        self,
+        jobs: TargetJobs,
+        cycle: str,
+        types: Sequence[ObjectType],
+        after: tuple[str, str],
+        limit: int,
+    ) -> list[Membership]:
+        found = _by_member(jobs, cycle, types, after)
+        by_group = _by_group(jobs, cycle, after)
+        both = union(found, by_group) if "group" in types else union(found)
+        query = both.order_by("group_guid", "member_guid").limit(limit)
+        return await self.database.run(
+            lambda connection: [
+                (group, member, bool(wanted))
+                for group, member, wanted in connection.execute(query)
+            ]
+        )
+
+    async def emptied_groups(
+        self, jobs: TargetJobs, cycle: str, groups: Sequence[str]
+    ) -> frozenset[str]:
+        row, written = membership.c, written_member.c
+        is_coming = exists().where(
+            effect.c.job == jobs.job, effect.c.key == row.member_guid, coming(cycle)
+        )
+        wanted = (
+            select(row.group_guid)
+            .where(row.job.in_(jobs.all), row.group_guid.in_(groups))
+            .where(row.wanted == true(), _is_held_by(jobs.all, row.member_guid))
+            .where(or_(is_linked(jobs.target, row.member_guid), is_coming))
+        )
+        staying = (
+            select(written.group_guid)
+            .where(written.target == jobs.target, written.group_guid.in_(groups))
+            .where(not_(_is_held_by(jobs.all, written.member_guid)))
+            .where(_is_held_back(jobs, cycle, written.member_guid))
+        )
+        left = await self.database.run(
+            lambda connection: frozenset(
+                connection.execute(union(wanted, staying)).scalars()
+            )
+        )
+        return frozenset(groups) - left

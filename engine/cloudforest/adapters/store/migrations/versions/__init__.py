@@ -1,3 +1,0 @@
-"""One module a revision; a published one never changes."""
-
-from __future__ import annotations

@@ -1,3 +1,0 @@
-"""Jobs and their cycles."""
-
-from __future__ import annotations

@@ -1,0 +1,102 @@
+"""A picture of a target, in which matching looks instead of asking for each object."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, select
+
+from cloudforest.adapters.store.database import Part, slices, upsert
+from cloudforest.adapters.store.tables import resource, resource_key
+from cloudforest.model.source import MatchValue, TargetResource
+from cloudforest.program.mapping.desired import comparable
+
+KEY_LENGTH = 400
+
+
+def key_of(path: str, value: MatchValue) -> str:
+    """Return what a value is found by: itself as compared, or its digest if long."""
+    key = comparable(path, value)
+    if len(key) <= KEY_LENGTH:
+        return key
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class Snapshot(Part):
+    async def save_snapshot(
+        self,
+        picture: str,
+        resource_type: str,
+        resources: Sequence[TargetResource],
+        paths: Sequence[str],
+    ) -> None:
+        where = {"target": picture, "resource_type": resource_type}
+        bodies = [
+            {**where, "resource": each.id, "body": each.values} for each in resources
+        ]
+        keys = [
+            {**where, "path": path, "value": key_of(path, value), "resource": each.id}
+            for each in resources
+            for path in paths
+            if isinstance(value := each.values.get(path), MatchValue)
+        ]
+
+        def work(connection: Connection) -> None:
+            upsert(connection, resource, bodies)
+            upsert(connection, resource_key, keys)
+
+        await self.database.run(work)
+
+    async def pictured(
+        self, picture: str, resource_type: str, resources: Sequence[str]
+    ) -> dict[str, TargetResource]:
+        query = select(resource.c.resource, resource.c.body).where(
+            resource.c.target == picture, resource.c.resource_type == resource_type
+        )
+
+        def work(connection: Connection) -> dict[str, TargetResource]:
+            return {
+                id_: TargetResource(id=id_, values=body)
+                for some in slices(resources)
+                for id_, body in connection.execute(
+                    query.where(resource.c.resource.in_(some))
+                )
+            }
+
+        return await self.database.run(work)
+
+    async def clear_snapshot(self, picture: str) -> None:
+        def work(connection: Connection) -> None:
+            for table in (resource, resource_key):
+                connection.execute(delete(table).where(table.c.target == picture))
+
+        await self.database.run(work)
+
+    async def matches(
+        self, picture: str, resource_type: str, path: str, values: Sequence[MatchValue]
+    ) -> dict[str, tuple[TargetResource, ...]]:
+        keys = {comparable(path, value): key_of(path, value) for value in values}
+        query = (
+            select(resource_key.c.value, resource.c.resource, resource.c.body)
+            .join(
+                resource,
+                (resource.c.target == resource_key.c.target)
+                & (resource.c.resource_type == resource_key.c.resource_type)
+                & (resource.c.resource == resource_key.c.resource),
+            )
+            .where(resource_key.c.target == picture, resource_key.c.path == path)
+            .where(resource_key.c.resource_type == resource_type)
+        )
+
+        def work(connection: Connection) -> dict[str, tuple[TargetResource, ...]]:
+            found: dict[str, tuple[TargetResource, ...]] = {}
+            for some in slices(keys.values()):
+                for key, id_, body in connection.execute(
+                    query.where(resource_key.c.value.in_(some))
+                ):
+                    each = TargetResource(id=id_, values=body)
+                    found[key] = (*found.get(key, ()), each)
+            return {value: found[key] for value, key in keys.items() if key in found}
+
+        return await self.database.run(work)

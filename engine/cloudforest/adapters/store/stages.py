@@ -1,0 +1,239 @@
+"""Stages: what a guard held back, and what was decided about it.
+
+Allowances of stages, and what each budget has borne.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import (
+    Connection,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    not_,
+    select,
+    update,
+)
+
+from cloudforest.adapters.store import outbox
+from cloudforest.adapters.store.database import Part, upsert
+from cloudforest.adapters.store.log import save_log
+from cloudforest.adapters.store.outbox import forget_staged, release, text_of
+from cloudforest.adapters.store.tables import (
+    allowance,
+    effect,
+    source,
+    spent,
+    stage,
+    staged,
+)
+from cloudforest.model.cycles import LogEntry
+from cloudforest.model.stages import HELD_BY_STAGE, Allowance, Stage, StagedEffect
+
+BATCH = 500
+COLUMNS = (staged.c.key, staged.c.guid, staged.c.action, staged.c.digest)
+decode = msgspec.json.Decoder(Stage).decode
+encode = msgspec.json.Encoder().encode
+
+
+def _close(
+    connection: Connection, ids: Sequence[str], state: str, now: datetime
+) -> None:
+    """End stages: their effects and allowances go, that they were there stays.
+
+    What waited for the decision is due, also where another job of the target waited.
+    """
+    for job in connection.scalars(select(effect.c.job).distinct()).all():
+        release(connection, job, None, now, reason=HELD_BY_STAGE)
+    connection.execute(update(stage).where(stage.c.id.in_(ids)).values(state=state))
+    connection.execute(delete(staged).where(staged.c.stage.in_(ids)))
+    connection.execute(delete(allowance).where(allowance.c.stage.in_(ids)))
+
+
+def _discard_some(connection: Connection, job: str, id_: str) -> int:
+    """Discard a batch of a stage's effects; return how many."""
+    query = (
+        select(effect.c.cycle, *outbox.HELD)
+        .where(effect.c.job == job, effect.c.stage == id_)
+        .limit(BATCH)
+    )
+    rows = [
+        row
+        for cycle, *held in connection.execute(query)
+        for row in outbox.rows_of(
+            job,
+            cycle,
+            [
+                msgspec.structs.replace(
+                    outbox.read(*held), state="discarded", stage=None
+                )
+            ],
+        )
+    ]
+    upsert(connection, effect, rows)
+    return len(rows)
+
+
+class Stages(Part):
+    async def save_stage(self, stage: Stage) -> None:
+        await self.database.run(lambda connection: _save(connection, stage))
+
+    async def stages(self, job: str | None = None) -> list[Stage]:
+        waiting = (
+            select(effect.c.job, effect.c.stage, func.count().label("number"))
+            .where(effect.c.stage.is_not(None))
+            .group_by(effect.c.job, effect.c.stage)
+            .subquery()
+        )
+        query = (
+            select(stage.c.job, stage.c.body, func.coalesce(waiting.c.number, 0))
+            .outerjoin(
+                waiting,
+                and_(waiting.c.stage == stage.c.id, waiting.c.job == stage.c.job),
+            )
+            .where(stage.c.state == "waiting")
+            .order_by(stage.c.created, stage.c.id)
+        )
+        if job is not None:
+            query = query.where(stage.c.job == job)
+        return await self.database.run(
+            lambda connection: [
+                msgspec.structs.replace(decode(body), job=name, waiting=number)
+                for name, body, number in connection.execute(query)
+            ]
+        )
+
+    async def staged_effects(
+        self, stage: str, after: str, limit: int
+    ) -> list[StagedEffect]:
+        of_object = and_(source.c.job == staged.c.job, source.c.guid == staged.c.guid)
+        query = (
+            select(*COLUMNS, source.c.dn)
+            .outerjoin(source, of_object)
+            .where(staged.c.stage == stage, staged.c.key > after)
+            .order_by(staged.c.key)
+            .limit(limit)
+        )
+        return await self.database.run(
+            lambda connection: [
+                StagedEffect(key=key, id=guid, action=action, digest=digest, dn=dn)
+                for key, guid, action, digest, dn in connection.execute(query)
+            ]
+        )
+
+    async def unwanted(
+        self, job: str, cycle: str, stage: str, limit: int
+    ) -> list[StagedEffect]:
+        wanted = exists().where(
+            effect.c.job == job,
+            effect.c.key == staged.c.key,
+            effect.c.cycle == cycle,
+            effect.c.stage == stage,
+        )
+        query = select(*COLUMNS).where(staged.c.stage == stage, not_(wanted))
+        query = query.order_by(staged.c.key).limit(limit)
+        return await self.database.run(
+            lambda connection: [
+                StagedEffect(key=key, id=guid, action=action, digest=digest)
+                for key, guid, action, digest in connection.execute(query)
+            ]
+        )
+
+    async def forget_staged(
+        self, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
+    ) -> None:
+        def work(connection: Connection) -> None:
+            forget_staged(connection, stage, keys)
+            save_log(connection, log)
+
+        await self.database.run(work)
+
+    async def close_stages(self, job: str, now: datetime) -> None:
+        left = exists().where(and_(effect.c.stage == stage.c.id, effect.c.job == job))
+        ended = select(stage.c.id).where(
+            stage.c.job == job, stage.c.state == "waiting", not_(left)
+        )
+
+        def work(connection: Connection) -> None:
+            ids = list(connection.execute(ended).scalars())
+            if ids:
+                _close(connection, ids, "closed", now)
+
+        await self.database.run(work)
+
+    async def discard(self, stage: Stage, now: datetime) -> int:
+        def work(connection: Connection) -> int:
+            number = 0
+            while some := _discard_some(connection, stage.job, stage.id):
+                number += some
+            _close(connection, [stage.id], "discarded", now)
+            return number
+
+        return await self.database.run(work)
+
+
+def _save(connection: Connection, value: Stage) -> None:
+    row = {
+        "id": value.id,
+        "job": value.job,
+        "created": text_of(value.created),
+        "state": "waiting",
+        "body": encode(value),
+    }
+    upsert(connection, stage, [row])
+    connection.execute(delete(staged).where(staged.c.stage == value.id))
+    columns = ["stage", "key", "job", "guid", "action", "digest"]
+    held = select(
+        *(effect.c.stage, effect.c.key, effect.c.job),
+        *(effect.c.guid, effect.c.action, effect.c.digest),
+    ).where(effect.c.job == value.job, effect.c.stage == value.id)
+    connection.execute(insert(staged).from_select(columns, held))
+
+
+class Allowances(Part):
+    async def allow(self, allowance: Allowance) -> None:
+        await self.database.run(lambda connection: _allow(connection, allowance))
+
+    async def allowances(self, now: datetime) -> list[Allowance]:
+        query = select(
+            *(allowance.c.stage, allowance.c.job),
+            *(allowance.c.operator, allowance.c.until),
+        ).where(allowance.c.until > text_of(now))
+        return await self.database.run(
+            lambda connection: [
+                Allowance(
+                    stage=id_,
+                    job=job,
+                    operator=operator,
+                    until=datetime.fromisoformat(until),
+                )
+                for id_, job, operator, until in connection.execute(query)
+            ]
+        )
+
+    async def spent(self, job: str, guard: str, since: datetime) -> int:
+        budget = and_(spent.c.job == job, spent.c.guard == guard)
+
+        def work(connection: Connection) -> int:
+            old = spent.c.time < text_of(since)
+            connection.execute(delete(spent).where(budget, old))
+            total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
+            return int(connection.execute(total).scalar_one())
+
+        return await self.database.run(work)
+
+
+def _allow(connection: Connection, value: Allowance) -> None:
+    row = {
+        "stage": value.stage,
+        "job": value.job,
+        "operator": value.operator,
+        "until": text_of(value.until),
+    }
+    upsert(connection, allowance, [row])

@@ -1,0 +1,277 @@
+"""The rows of the embedded tenant directory: what is done inside one transaction.
+
+What the tenant directory stores of a resource.
+
+Lists of the tenant directory: a page, or what an index says may match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from cloudforest.adapters.store.tables import tenant_key, tenant_member, tenant_resource
+
+COLUMNS = (
+    tenant_resource.c.sequence,
+    tenant_resource.c.id,
+    tenant_resource.c.type,
+    tenant_resource.c.version,
+    tenant_resource.c.created,
+    tenant_resource.c.modified,
+    tenant_resource.c.body,
+)
+"""In the order of the fields of `Stored`."""
+Members = dict[str, bytes]
+"""The members of a group by id; the value is the JSON of the whole member."""
+
+
+class Taken(Exception):  # noqa: N818 - named for what happened
+    """Another resource has a value that must be unique."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a client may write. `body` is a JSON object without id, meta and members.
+
+    `keys` are what look-ups use: values by path, as they are compared; `unique` names
+    the path that no two resources of a type share. None for `keys` and for `members`:
+    as they are.
+    """
+
+    body: bytes
+    keys: Mapping[str, str] | None
+    unique: str | None = None
+    members: Members | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A resource as stored; `members` is filled when they were asked for."""
+
+    sequence: int
+    id: str
+    type: str
+    version: int
+    created: str
+    modified: str
+    body: bytes
+    members: Members = field(default_factory=dict)
+
+
+_resource, _key, _member = tenant_resource.c, tenant_key.c, tenant_member.c
+_FIND = select(*COLUMNS).where(
+    _resource.type == bindparam("kind"), _resource.id == bindparam("which")
+)
+_HOLDER = select(_key.id).where(
+    _key.type == bindparam("kind"),
+    _key.path == bindparam("key_path"),
+    _key.value == bindparam("key_value"),
+    _key.id != bindparam("which"),
+)
+_MEMBERS = select(_member.group_id, _member.member_id, _member.body).where(
+    _member.group_id.in_(bindparam("groups", expanding=True))
+)
+_PRESENT = select(_member.member_id).where(
+    _member.group_id == bindparam("which"),
+    _member.member_id.in_(bindparam("part", expanding=True)),
+)
+_AT_ONCE = 500
+"""How many ids one statement asks for; SQLite takes a limited number."""
+_INSERT = insert(tenant_resource)
+_INSERT_KEYS = insert(tenant_key)
+_INSERT_MEMBERS = insert(tenant_member)
+_DELETE_KEYS = delete(tenant_key).where(_key.id == bindparam("which"))
+_DELETE_MEMBERS = delete(tenant_member).where(
+    _member.group_id == bindparam("which"), _member.member_id == bindparam("who")
+)
+_TOUCH = (
+    update(tenant_resource)
+    .where(_resource.id == bindparam("which"))
+    .values(version=_resource.version + 1, modified=bindparam("now"))
+)
+_REWRITE = _TOUCH.values(body=bindparam("new_body"))
+
+
+def find(connection: Connection, kind: str, which: str) -> Stored | None:
+    row = connection.execute(_FIND, {"kind": kind, "which": which}).first()
+    return None if row is None else Stored(*row)
+
+
+def members_of(connection: Connection, groups: Sequence[str]) -> dict[str, Members]:
+    """Return the members of each of the groups, by the group's id."""
+    found: dict[str, Members] = {each: {} for each in groups}
+    for start in range(0, len(groups), _AT_ONCE):
+        part = groups[start : start + _AT_ONCE]
+        for group, member, body in connection.execute(_MEMBERS, {"groups": part}):
+            found[group][member] = body
+    return found
+
+
+def _claim(connection: Connection, kind: str, which: str, content: Content) -> None:
+    value = (content.keys or {}).get(content.unique or "")
+    if value is None:
+        return
+    wanted = {"kind": kind, "key_path": content.unique, "key_value": value}
+    if connection.execute(_HOLDER, {**wanted, "which": which}).first():
+        raise Taken
+
+
+def _add_keys(connection: Connection, kind: str, which: str, content: Content) -> None:
+    rows = [
+        {"type": kind, "path": path, "value": value, "id": which}
+        for path, value in (content.keys or {}).items()
+    ]
+    if rows:
+        connection.execute(_INSERT_KEYS, rows)
+
+
+def add(connection: Connection, row: Stored, content: Content) -> None:
+    _claim(connection, row.type, row.id, content)
+    connection.execute(
+        _INSERT,
+        {
+            "id": row.id,
+            "type": row.type,
+            "version": row.version,
+            "created": row.created,
+            "modified": row.modified,
+            "body": row.body,
+        },
+    )
+    _add_keys(connection, row.type, row.id, content)
+    put_members(connection, row.id, content.members or {})
+
+
+def rewrite(connection: Connection, row: Stored, content: Content, now: str) -> None:
+    connection.execute(
+        _REWRITE, {"which": row.id, "now": now, "new_body": content.body}
+    )
+    if content.keys is not None:
+        _claim(connection, row.type, row.id, content)
+        connection.execute(_DELETE_KEYS, {"which": row.id})
+        _add_keys(connection, row.type, row.id, content)
+
+
+def touch(connection: Connection, which: str, now: str) -> None:
+    connection.execute(_TOUCH, {"which": which, "now": now})
+
+
+def put_members(connection: Connection, which: str, members: Members) -> None:
+    rows = [
+        {"group_id": which, "member_id": member, "body": body}
+        for member, body in members.items()
+    ]
+    if rows:
+        connection.execute(_INSERT_MEMBERS, rows)
+
+
+def take_members(connection: Connection, which: str, members: Iterable[str]) -> None:
+    rows = [{"which": which, "who": member} for member in members]
+    if rows:
+        connection.execute(_DELETE_MEMBERS, rows)
+
+
+def present_members(
+    connection: Connection, which: str, members: Sequence[str]
+) -> frozenset[str]:
+    """Return those of the ids that are members, asking for a few hundred at a time."""
+    found: set[str] = set()
+    for start in range(0, len(members), _AT_ONCE):
+        part = members[start : start + _AT_ONCE]
+        rows = connection.execute(_PRESENT, {"which": which, "part": part})
+        found.update(rows.scalars())
+    return frozenset(found)
+
+
+def remove(connection: Connection, which: str, now: str) -> None:
+    """Delete a resource, what it holds, and its memberships in groups."""
+    groups = select(_member.group_id).where(_member.member_id == which)
+    connection.execute(
+        update(tenant_resource)
+        .where(_resource.id.in_(groups))
+        .values(version=_resource.version + 1, modified=now)
+    )
+    connection.execute(
+        delete(tenant_member).where(
+            (_member.member_id == which) | (_member.group_id == which)
+        )
+    )
+    connection.execute(_DELETE_KEYS, {"which": which})
+    connection.execute(delete(tenant_resource).where(_resource.id == which))
+
+
+Key = tuple[str, str]
+_COUNT = select(func.count()).select_from(tenant_resource)
+_COUNT_TYPE = _COUNT.where(_resource.type == bindparam("kind"))
+
+
+@cache
+def _listing(*, typed: bool, key: str | None) -> Select[Any]:
+    """Return a statement once: to build it again takes longer than to run it."""
+    statement = select(*COLUMNS).where(_resource.sequence > bindparam("after"))
+    held = select(_key.id).where(
+        _key.path == bindparam("key_path"), _key.value == bindparam("key_value")
+    )
+    if typed:
+        statement = statement.where(_resource.type == bindparam("kind"))
+        held = held.where(_key.type == bindparam("kind"))
+    if key == "id":
+        statement = statement.where(_resource.id == bindparam("key_value"))
+    elif key is not None:
+        statement = statement.where(_resource.id.in_(held))
+    return (
+        statement.order_by(_resource.sequence)
+        .offset(bindparam("skip"))
+        .limit(bindparam("limit"))
+    )
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Which resources to list, in order of creation; `kind` None: of every type.
+
+    `key` is a path and a value, as compared, that all of them have.
+    """
+
+    kind: str | None
+    key: Key | None = None
+    after: int = 0
+    skip: int = 0
+    limit: int = 500
+
+
+def listed(connection: Connection, part: Slice) -> list[Stored]:
+    path, value = part.key or (None, None)
+    form = path if path in {None, "id"} else "key"
+    rows = connection.execute(
+        _listing(typed=part.kind is not None, key=form),
+        {
+            "after": part.after,
+            "skip": part.skip,
+            "limit": part.limit,
+            **({} if part.kind is None else {"kind": part.kind}),
+            **({"key_value": value} if path else {}),
+            **({"key_path": path} if form == "key" else {}),
+        },
+    )
+    return [Stored(*row) for row in rows]
+
+
+def count(connection: Connection, kind: str | None) -> int:
+    if kind is None:
+        return connection.execute(_COUNT).scalar_one()
+    return connection.execute(_COUNT_TYPE, {"kind": kind}).scalar_one()

@@ -1,3 +1,0 @@
-"""How we prove ourselves to a target: tokens, passwords, certificates."""
-
-from __future__ import annotations

@@ -1,0 +1,104 @@
+"""Values as YAML text for people to read and edit; nothing here reads YAML.
+
+One text for one value: canonical JSON and its digest.
+
+The base of every value that crosses a process or is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*[A-Za-z0-9]|[A-Za-z]")
+_PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9 ._@/-]*[A-Za-z0-9])?")
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+"""Words that YAML 1.1 or 1.2 takes for something else than text."""
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
+_BYTE, _TWO_BYTES = 0xFF, 0xFFFF
+
+
+def _character(each: str) -> str:
+    if each in _ESCAPES or each.isprintable():
+        return _ESCAPES.get(each, each)
+    code = ord(each)
+    if code <= _BYTE:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= _TWO_BYTES else f"\\U{code:08x}"
+
+
+def _quoted(text: str) -> str:
+    if ('"' in text or "\\" in text) and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    return f'"{"".join(map(_character, text))}"'
+
+
+def scalar(value: str | float | bool | None) -> str:  # noqa: FBT001 - any of them
+    """Return a value on one line, in quotes wherever it could be misread."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case str():
+            plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
+            return value if plain else _quoted(value)
+        case _:
+            return repr(value)
+
+
+def key(name: str) -> str:
+    return name if _KEY.fullmatch(name) else _quoted(name)
+
+
+def flow(value: Any) -> str:
+    """Return a value on one line: `{a: 1, b: [x]}`."""
+    match value:
+        case Mapping():
+            return f"{{{', '.join(f'{key(k)}: {flow(v)}' for k, v in value.items())}}}"
+        case str():
+            return scalar(value)
+        case Sequence():
+            return f"[{', '.join(map(flow, value))}]"
+        case _:
+            return scalar(value)
+
+
+def block(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Yield a line for each key; blocks within blocks are indented."""
+    for name, each in value.items():
+        match each:
+            case Mapping() if each:
+                yield f"{indent}{key(name)}:"
+                yield from block(each, f"{indent}  ")
+            case str():
+                yield f"{indent}{key(name)}: {scalar(each)}"
+            case Sequence() if each:
+                yield f"{indent}{key(name)}:"
+                yield from (f"{indent}  - {scalar(one)}" for one in each)
+            case _:
+                yield f"{indent}{key(name)}: {flow(each)}"
+
+
+def canonical_json(value: Any) -> bytes:
+    """Encode with sorted keys and no white space: equal values, equal bytes."""
+    return msgspec.json.encode(msgspec.to_builtins(value), order="deterministic")
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+class Value(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    forbid_unknown_fields=True,
+):
+    """A frozen record whose JSON has camelCase names and is checked when read."""

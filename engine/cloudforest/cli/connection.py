@@ -1,0 +1,118 @@
+"""Finds the control plane that a command talks to, or hosts one meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.base.errors import Misconfigured
+from cloudforest.base.secrets import Secret, read_secret
+from cloudforest.cli.local_agents import LocalAgents
+from cloudforest.compiler.compile import Compiled, Service, compile_tree
+from cloudforest.control_plane.state_folder import StateFolder, os_user
+
+if TYPE_CHECKING:
+    from cloudforest.control_plane.host import Hosted
+
+
+@asynccontextmanager
+async def connect_to_tree(
+    compiled: Compiled, folder: StateFolder
+) -> AsyncIterator[ControlPlaneClient]:
+    """Connect for a command that has the tree: where its `service` says."""
+    service = compiled.service
+    if service is not None and service.url is not None:
+        async with ControlPlaneClient(service.url, _token(compiled, service)) as client:
+            yield client
+    elif (serving := folder.serving()) is not None:
+        async with _local_client(serving.url, folder) as client:
+            yield client
+    else:
+        async with (
+            host_for_tree(compiled, folder, bus=False) as hosted,
+            hosted.client() as client,
+        ):
+            yield client
+
+
+def _token(compiled: Compiled, service: Service) -> Secret | None:
+    if service.token is None:
+        return None
+    return read_secret(
+        env=service.token.env,
+        file=service.token.file,
+        environment=os.environ,
+        folder=compiled.folder,
+    )
+
+
+def host_for_tree(
+    compiled: Compiled, folder: StateFolder, *, bus: bool = True
+) -> AbstractAsyncContextManager[Hosted]:
+    """Host the tree's own control plane, which takes a while to load."""
+    from cloudforest.control_plane.host import Hosting, host  # noqa: PLC0415
+    from cloudforest.control_plane.preview import Previews  # noqa: PLC0415
+
+    tree = compiled.folder.absolute()
+    previews = Previews(tree, os.environ)
+    return host(folder, Hosting(bus=bus, previews=previews, tree=tree))
+
+
+@asynccontextmanager
+async def connect(
+    folder: StateFolder, *, agents: bool = False
+) -> AsyncIterator[ControlPlaneClient]:
+    """Connect for a command that has only the state; `agents`: start the local ones."""
+    if not folder.keys.is_dir():
+        async with ControlPlaneClient(*_remote(folder)) as client:
+            yield client
+        return
+    if (serving := folder.serving()) is not None:
+        async with _local_client(serving.url, folder) as client:
+            yield client
+        return
+    async with _hosted(folder, bus=agents) as hosted, hosted.client() as client:
+        if not agents:
+            yield client
+            return
+        async with LocalAgents(folder, hosted.url).running() as local:
+            since = hosted.plane.clock()
+            names = await local.start_enrolled(client)
+            await hosted.plane.await_agents(names, since)
+            yield client
+
+
+def _hosted(folder: StateFolder, *, bus: bool) -> AbstractAsyncContextManager[Hosted]:
+    from cloudforest.control_plane.host import Hosting, host  # noqa: PLC0415
+
+    return host(folder, Hosting(bus=bus))
+
+
+def _remote(folder: StateFolder) -> tuple[str, Secret | None]:
+    """Return where the tree in this folder says that its control plane is."""
+    compiled = compile_tree(Path())
+    service = compiled.service
+    if service is None or service.url is None:
+        raise Misconfigured(
+            f"There is no state in {folder.path}; run `cloudforest apply` in the "
+            "tree's folder first, or name its state folder with --state."
+        )
+    return service.url, _token(compiled, service)
+
+
+def _local_client(url: str, folder: StateFolder) -> ControlPlaneClient:
+    return ControlPlaneClient(url, _local_token(folder), user=os_user())
+
+
+def _local_token(folder: StateFolder) -> Secret:
+    try:
+        return Secret(folder.operator_token.read_text(encoding="ascii"))
+    except OSError as error:
+        raise Misconfigured(
+            f"The operator's token {folder.operator_token} can't be read "
+            f"({error.strerror}); ask its owner, or use your own --state."
+        ) from error

@@ -1,3 +1,0 @@
-"""Where something is written, and the line that shows it."""
-
-from __future__ import annotations

@@ -1,0 +1,110 @@
+"""The JSON Schema of each kind, ready to check documents with.
+
+All schemas in one, which needs no other file and no network.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator, TypeChecker, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+from cloudforest.base.files import shipped
+
+KINDS = (
+    *("Tenant", "Target", "Forest", "Agent"),
+    *("Scope", "Mapping", "Job", "Example"),
+)
+
+
+def _whole(
+    validator: Validator, pattern: str, instance: Any, schema: Any
+) -> Iterator[ValidationError]:
+    """Match to the very end: in Python, `$` overlooks a last line feed."""
+    del validator, schema
+    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _different(
+    validator: Validator, wanted: Any, instance: Any, schema: Any
+) -> Iterator[ValidationError]:
+    """Look at each item once; as shipped, items of mixed types meet in pairs."""
+    del validator, schema
+    if wanted and isinstance(instance, list) and any(twice(instance)):
+        yield ValidationError("An item is twice in the list.")
+
+
+def twice(items: list[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield each item that was there before, with where it is."""
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        form = json.dumps(item, sort_keys=True)
+        if form in seen:
+            yield index, item
+        seen.add(form)
+
+
+def _is_integer(checker: TypeChecker, instance: Any) -> bool:
+    """Take 500.0 for a fraction, as the nouns do."""
+    del checker
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
+_WHOLE: type[Validator] = extend(  # type: ignore[no-untyped-call]  # an untyped stub
+    Draft202012Validator,
+    {"pattern": _whole, "uniqueItems": _different},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)
+
+
+@cache
+def schema_of(kind: str) -> dict[str, Any]:
+    """Return the JSON Schema of a kind, or of any document for `tree`."""
+    path = shipped("schemas") / f"{kind.lower()}.schema.json"
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+@cache
+def validator_of(kind: str) -> Validator:
+    return _WHOLE(schema_of(kind))
+
+
+def bundled() -> dict[str, Any]:
+    """Return the schema of any document, with those of all kinds under `$defs`.
+
+    References are JSON pointers, as not every editor follows an embedded `$id`.
+    """
+    tree = _moved(schema_of("tree"), "")
+    kinds = {kind: _moved(schema_of(kind), f"#/$defs/{kind}") for kind in KINDS}
+    for each in kinds.values():
+        del each["$id"], each["$schema"]
+    return {**tree, "$defs": kinds}
+
+
+def _moved(node: Any, base: str) -> Any:
+    """Return a schema whose references hold where it is put, at `base`."""
+    match node:
+        case dict():
+            return {
+                key: _reference(each, base) if key == "$ref" else _moved(each, base)
+                for key, each in node.items()
+            }
+        case list():
+            return [_moved(each, base) for each in node]
+        case _:
+            return node
+
+
+def _reference(written: str, base: str) -> str:
+    if written.startswith("#"):
+        return base + written.removeprefix("#")
+    kinds = {f"{kind.lower()}.schema.json": kind for kind in KINDS}
+    return f"#/$defs/{kinds[written]}"

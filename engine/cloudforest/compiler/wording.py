@@ -1,0 +1,116 @@
+"""How values and their places are called in messages.
+
+What was probably meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from cloudforest.base.diagnostics import DocumentPath
+
+LONGEST = 60
+
+TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a block of keys",
+    "null": "null",
+}
+SORTS: dict[type, str] = {
+    type(None): "empty",
+    bool: TYPES["boolean"],
+    str: TYPES["string"],
+    int: TYPES["integer"],
+    float: "a number with a fraction",
+    dict: TYPES["object"],
+    list: TYPES["array"],
+}
+_SECRET_IN_URL = re.compile(
+    r"""://.*@
+    | [?&\#;][^\s=]*(auth|code|cred|key|pass|pw|secret|sig|token)[^\s=]*=""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+_QUERY = re.compile(r"(://[^?#]*)[?#].*|[?#]\S*=.*", re.DOTALL)
+
+
+def kind_of(value: Any) -> str:
+    """Return what sort of value this is, never the value: it may be a secret."""
+    return SORTS[type(value)]
+
+
+def is_url_with_secret(value: Any) -> bool:
+    """Tell whether this looks like `https://user:password@host` or `…?token=…`."""
+    return isinstance(value, str) and _SECRET_IN_URL.search(value) is not None
+
+
+def shown(value: Any) -> str:
+    """Return a value that somebody wrote, or its sort if it may hold a secret.
+
+    What follows a URL's address is never shown: any parameter may be a key.
+    """
+    if isinstance(value, dict | list) or is_url_with_secret(value):
+        return kind_of(value)
+    if isinstance(value, str):
+        value = _QUERY.sub(r"\1?…", value)
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f'{text[:LONGEST]}…"'
+
+
+def written(value: Any) -> str:
+    """Return an example as it would be written in YAML."""
+    match value:
+        case dict():
+            inner = ", ".join(f"{key}: {written(each)}" for key, each in value.items())
+            return f"{{{inner}}}"
+        case list():
+            return f"[{', '.join(written(each) for each in value)}]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def named(path: DocumentPath) -> str:
+    match path:
+        case (*_, str(key), int()):
+            return f"an entry of `{key}`"
+        case (*_, str(key)):
+            return f"`{key}`"
+        case _:
+            return "the document"
+
+
+def opening(words: str) -> str:
+    """Return words as the beginning of a sentence."""
+    return words[:1].upper() + words[1:]
+
+
+def closest(word: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate that `word` resembles most, if any does."""
+    by_lower = {each.lower(): each for each in sorted(candidates)}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    return by_lower[found[0]] if found else None
+
+
+def hint(word: str, candidates: Iterable[str]) -> str:
+    """Return the end of a sentence that says what was meant, or what there is."""
+    known = sorted(set(candidates))
+    found = closest(word, known)
+    if found is not None:
+        return f'did you mean "{found}"?'
+    if not known:
+        return "there is none yet; declare it first."
+    return f"there is {listed(known)}."
+
+
+def listed(words: Iterable[str], *, most: int = 8) -> str:
+    """Return words in quotes, with commas; `…` stands for those beyond `most`."""
+    known = list(words)
+    shown = ", ".join(f'"{each}"' for each in known[:most])
+    return f"{shown}, …" if len(known) > most else shown

@@ -1,0 +1,65 @@
+"""All routes of the control plane in one ASGI application."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cloudforest.base.errors import CloudforestError
+from cloudforest.control_plane.api import jobs, registration, status
+from cloudforest.control_plane.api.http import answer_error, bug_data
+from cloudforest.control_plane.plane import ControlPlane
+
+
+class BugReports:
+    """Turns a bug into a report and a plain answer; values never reach a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except ClientDisconnect:
+            return  # who asked went away in the middle of asking
+        except Exception as error:  # noqa: BLE001 - a boundary: bugs end here
+            body = msgspec.json.encode(bug_data(error))
+            if not started:
+                status = HTTPStatus.INTERNAL_SERVER_ERROR
+                await Response(body, status)(scope, receive, send)
+
+
+def make_app(plane: ControlPlane, tenant: ASGIApp | None) -> Starlette:
+    """Return the application; `tenant` is the embedded SCIM tenant directory."""
+    routes: list[BaseRoute] = [
+        *registration.REGISTRATION_ROUTES,
+        *registration.AGENT_ROUTES,
+        *jobs.JOB_ROUTES,
+        *jobs.STAGE_ROUTES,
+        *jobs.OBJECT_ROUTES,
+        *jobs.STEERING_ROUTES,
+        *status.STATUS_ROUTES,
+    ]
+    if tenant is not None:
+        routes.append(Mount("/scim/v2", app=tenant))
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(BugReports)],
+        exception_handlers={CloudforestError: answer_error},
+    )
+    app.state.plane = plane
+    return app

@@ -1,0 +1,157 @@
+"""Opens what a job works with: for a cycle, a plan, or an explanation.
+
+Opens a target with its credential, resolved in this process only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cloudforest.adapters.target.credentials import (
+    BasicCredential,
+    ClientCertificate,
+    ClientCredentials,
+    Credential,
+    Tokens,
+)
+from cloudforest.adapters.target.scim import ScimTarget
+from cloudforest.base.clock import Clock
+from cloudforest.base.errors import CloudforestError, Misconfigured
+from cloudforest.base.secrets import Secret, read_secret
+from cloudforest.model.cycles import Cycle
+from cloudforest.model.ports.bus import AgentBus
+from cloudforest.model.ports.store import ProvisioningStore
+from cloudforest.model.registration import Auth, OAuth2, Registration, SecretReference
+from cloudforest.provisioning.cycle import record_failure, run_cycle
+from cloudforest.provisioning.run import Progress, Run, Turns, pinned, sharing, silent
+
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """`embedded_url` and `embedded_token` lead to our own tenant directory.
+
+    Files are relative to `folder`, the tree's. They and the variables are read each
+    time that a target is opened; `tokens` outlive that, by the target's name.
+    """
+
+    embedded_url: str
+    embedded_token: Secret
+    environment: Mapping[str, str]
+    folder: Path
+    tokens: dict[str, Tokens] = field(default_factory=dict)
+
+    def open(self, registration: Registration, name: str) -> ScimTarget:
+        target = registration.target(name)
+        if target is None:
+            raise Misconfigured(f"There is no target {name}; declare it and apply.")
+        if target.scim == EMBEDDED:
+            return ScimTarget(target, self.embedded_url, self.embedded_token)
+        return ScimTarget(target, target.scim, self._credential(name, target.auth))
+
+    def _credential(self, name: str, auth: Auth | None) -> Credential:
+        match auth:
+            case Auth(bearer=SecretReference() as reference):
+                return self._read(reference)
+            case Auth(basic=basic) if basic is not None:
+                return BasicCredential(basic.username, self._read(basic.password))
+            case Auth(oauth2=OAuth2() as oauth2):
+                return self._tokens(name, oauth2)
+            case Auth(mtls=mtls) if mtls is not None:
+                certificate = self.folder / mtls.certificate
+                return ClientCertificate(certificate, self._read(mtls.key))
+            case _:
+                return None
+
+    def _tokens(self, name: str, oauth2: OAuth2) -> Tokens:
+        """Return those that there are, unless they were for another credential."""
+        credentials = ClientCredentials(
+            oauth2.token_url,
+            oauth2.client_id,
+            self._read(oauth2.client_secret),
+            oauth2.scope,
+        )
+        known = self.tokens.get(name)
+        if known is None or not known.credentials.same_as(credentials):
+            known = self.tokens[name] = Tokens(name, credentials)
+        return known
+
+    def _read(self, reference: SecretReference) -> Secret:
+        return read_secret(
+            env=reference.env,
+            file=reference.file,
+            environment=self.environment,
+            folder=self.folder,
+        )
+
+
+@dataclass(frozen=True)
+class Runs:
+    store: ProvisioningStore
+    targets: Targets
+    clock: Clock
+    turns: Turns = field(default_factory=Turns)
+
+    @asynccontextmanager
+    async def prepared(
+        self,
+        name: str,
+        registration: Registration,
+        bus: AgentBus,
+        progress: Progress = silent,
+    ) -> AsyncIterator[Run]:
+        """Open a job's target for as long as the context lasts."""
+        job, program, profile = pinned(registration, name)
+        target = self.targets.open(registration, job.target)
+        try:
+            yield Run(
+                job=job,
+                program=program,
+                profile=profile,
+                store=self.store,
+                bus=bus,
+                target=target,
+                clock=self.clock,
+                rows=name,
+                others=sharing(registration, job),
+                progress=progress,
+            )
+        finally:
+            await target.close()
+
+    @contextmanager
+    def held(self, jobs: Iterable[str]) -> Iterator[None]:
+        """Let none of the jobs start a cycle; raises Busy when one is under way."""
+        with ExitStack() as stack:
+            for job in jobs:
+                stack.enter_context(self.turns.take(job))
+            yield
+
+    async def cycle(
+        self, name: str, registration: Registration, bus: AgentBus, progress: Progress
+    ) -> Cycle:
+        """Run one cycle to its end; one that can't even start is kept as failed."""
+        job, _, _ = pinned(registration, name)
+        try:
+            target = self.targets.open(registration, job.target)
+        except CloudforestError as error:
+            return await record_failure(
+                job, registration, error, store=self.store, clock=self.clock
+            )
+        try:
+            return await run_cycle(
+                name,
+                registration,
+                store=self.store,
+                bus=bus,
+                target=target,
+                clock=self.clock,
+                turns=self.turns,
+                progress=progress,
+            )
+        finally:
+            await target.close()

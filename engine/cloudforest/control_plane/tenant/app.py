@@ -1,0 +1,138 @@
+"""The discovery endpoints: what the service is and serves (RFC 7644, 4).
+
+The tenant directory as an ASGI application, to be mounted at `/scim/v2`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from scim2_models import (
+    ForbiddenException,
+    ListResponse,
+    Meta,
+    NotFoundException,
+    Resource,
+    ResourceType,
+    Schema,
+    UnauthorizedException,
+)
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cloudforest.adapters.store.tenant import TenantDirectory
+from cloudforest.control_plane.tenant.http import (
+    ERROR_HANDLERS,
+    base_of,
+    error_answer,
+    scim,
+)
+from cloudforest.control_plane.tenant.resources import resource_routes
+from cloudforest.control_plane.tenant.search import search_routes
+from cloudforest.control_plane.tenant.types import KINDS, PROVIDER
+
+
+def _located(resource: Any, url: str) -> dict[str, Any]:
+    meta = Meta(resource_type=type(resource).__name__, location=url)
+    document: dict[str, Any] = resource.model_copy(update={"meta": meta}).model_dump()
+    return document
+
+
+def _refuse_filter(request: Request) -> None:
+    # RFC 7644, 4: "If a filter is provided, the service provider SHOULD respond 403".
+    if "filter" in request.query_params:
+        raise ForbiddenException(detail="What is served can't be filtered.")
+
+
+async def _config(request: Request) -> Response:
+    _refuse_filter(request)
+    url = f"{base_of(request)}/ServiceProviderConfig"
+    return scim(msgspec.json.encode(_located(PROVIDER.config, url)))
+
+
+def _documents(resources: Sequence[Resource[Any]], url: str) -> dict[str, Any]:
+    return {str(each.id): _located(each, f"{url}/{each.id}") for each in resources}
+
+
+def _listing(name: str, resources: Sequence[Resource[Any]]) -> list[Route]:
+    async def every(request: Request) -> Response:
+        _refuse_filter(request)
+        documents = _documents(resources, f"{base_of(request)}/{name}")
+        answer: dict[str, Any] = {
+            "schemas": [str(ListResponse.__schema__)],
+            "totalResults": len(documents),
+            "startIndex": 1,
+            "itemsPerPage": len(documents),
+            "Resources": list(documents.values()),
+        }
+        return scim(msgspec.json.encode(answer))
+
+    async def one(request: Request) -> Response:
+        _refuse_filter(request)
+        documents = _documents(resources, f"{base_of(request)}/{name}")
+        id_ = request.path_params["id"]
+        if id_ not in documents:
+            raise NotFoundException(detail=f"There is no such entry in {name}.")
+        return scim(msgspec.json.encode(documents[id_]))
+
+    return [
+        Route(f"/{name}", every, methods=["GET"]),
+        Route(f"/{name}/{{id}}", one, methods=["GET"]),
+    ]
+
+
+def discovery_routes() -> list[Route]:
+    types: Sequence[ResourceType] = PROVIDER.resource_types
+    schemas: Sequence[Schema] = PROVIDER.schemas
+    return [
+        Route("/ServiceProviderConfig", _config, methods=["GET"]),
+        *_listing("ResourceTypes", types),
+        *_listing("Schemas", schemas),
+    ]
+
+
+Authorized = Callable[[str], bool]
+"""Whether a bearer token lets its holder in."""
+
+
+class BearerToken:
+    """Lets nobody in whose Authorization header has no good token."""
+
+    def __init__(self, app: ASGIApp, authorized: Authorized) -> None:
+        self._app = app
+        self._authorized = authorized
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._lets_in(scope):
+            await self._app(scope, receive, send)
+            return
+        error = UnauthorizedException(detail="The bearer token is missing or wrong.")
+        answer = await error_answer(Request(scope), error)
+        await answer(scope, receive, send)
+
+    def _lets_in(self, scope: Scope) -> bool:
+        header = dict(scope["headers"]).get(b"authorization", b"")
+        scheme, _, token = header.decode("latin-1").partition(" ")
+        return scheme.lower() == "bearer" and self._authorized(token.strip())
+
+
+def tenant_app(directory: TenantDirectory, *, authorized: Authorized) -> Starlette:
+    return Starlette(
+        routes=[
+            *discovery_routes(),
+            *search_routes(directory),
+            *(
+                route
+                for kind in KINDS.values()
+                for route in resource_routes(directory, kind)
+            ),
+        ],
+        middleware=[Middleware(BearerToken, authorized=authorized)],
+        exception_handlers=ERROR_HANDLERS,
+    )

@@ -1,0 +1,261 @@
+"""The endpoints of one resource type: create, read, replace, patch, delete.
+
+The PATCH that only adds members to a group or removes some: rows, not the group.
+
+It is what provisioning sends by the thousand. Whatever else a PATCH says, or says in
+another form, takes the general way.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from scim2_models import Context, Resource, ResponseParameters
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cloudforest.adapters.store.tenant import TenantDirectory
+from cloudforest.adapters.store.tenant_rows import Content, Members, Stored
+from cloudforest.control_plane.tenant.content import (
+    asked,
+    to_content,
+    to_json,
+    to_model,
+    version_tag,
+    wants_members,
+)
+from cloudforest.control_plane.tenant.http import (
+    base_of,
+    found,
+    read_body,
+    read_json,
+    resource_answer,
+    versions_of,
+)
+from cloudforest.control_plane.tenant.types import POLICY, Kind
+
+ONE_MEMBER = re.compile(
+    r'members\s*\[\s*value\s+eq\s+("(?:[^"\\]|\\.)*")\s*\]', re.IGNORECASE
+)
+SUB_ATTRIBUTES = frozenset({"value", "type", "display", "$ref"})
+
+
+@dataclass
+class MemberChanges:
+    """Members to add and to remove; the last word on a member counts."""
+
+    add: Members = field(default_factory=dict)
+    remove: dict[str, None] = field(default_factory=dict)
+
+
+def _is_member(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() <= SUB_ATTRIBUTES
+        and all(isinstance(each, str) for each in value.values())
+        and bool(value.get("value"))
+    )
+
+
+def _adding(operation: dict[str, Any], changes: MemberChanges) -> bool:
+    value = operation.get("value")
+    members: list[Any] = value if isinstance(value, list) else [value]
+    if not all(_is_member(each) for each in members):
+        return False
+    for each in members:
+        changes.remove.pop(each["value"], None)
+        changes.add[each["value"]] = msgspec.json.encode(each)
+    return True
+
+
+def _removing(operation: dict[str, Any], changes: MemberChanges) -> bool:
+    path = ONE_MEMBER.fullmatch(operation["path"].strip())
+    if path is None or operation.get("value") is not None:
+        return False
+    member = json.loads(path[1])
+    changes.add.pop(member, None)
+    changes.remove[member] = None
+    return True
+
+
+def _take(operation: Any, changes: MemberChanges) -> bool:
+    if not isinstance(operation, dict):
+        return False
+    path = operation.get("path")
+    match str(operation.get("op")).lower(), path:
+        case "add", str() if path.lower() == "members":
+            return _adding(operation, changes)
+        case "remove", str():
+            return _removing(operation, changes)
+        case _:
+            return False
+
+
+def member_changes(patch: dict[str, Any]) -> MemberChanges | None:
+    """Return what the PATCH does to the members, or None if it does anything else."""
+    operations = patch.get("Operations")
+    changes = MemberChanges()
+    if not isinstance(operations, list) or not operations:
+        return None
+    if all(_take(each, changes) for each in operations):
+        return changes
+    return None
+
+
+def mentions_members(patch: dict[str, Any]) -> bool:
+    """Return whether the members of the group must be read in order to apply it."""
+    operations = patch.get("Operations")
+    return not isinstance(operations, list) or any(
+        not isinstance(each, dict)
+        or not isinstance(each.get("path"), str)
+        or "members" in each["path"].lower()
+        for each in operations
+    )
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _answer(stored: Stored, request: Request, *, status: int = 200) -> Response:
+    base = base_of(request)
+    return resource_answer(stored, to_json(stored, base), base, status=status)
+
+
+def _create(directory: TenantDirectory, kind: Kind) -> Endpoint:
+    async def create(request: Request) -> Response:
+        resource = kind.model.model_validate_json(
+            await read_body(request),
+            scim_ctx=Context.RESOURCE_CREATION_REQUEST,
+            scim_policy=POLICY,
+        )
+        content = to_content(kind, resource, members=kind.has_members)
+        stored = await directory.create(kind.name, content)
+        return _answer(stored, request, status=201)
+
+    return create
+
+
+def _read(directory: TenantDirectory, kind: Kind) -> Endpoint:
+    async def read(request: Request) -> Response:
+        parameters = asked(ResponseParameters, request.query_params)
+        members = kind.has_members and wants_members(parameters)
+        stored = found(
+            await directory.get(kind.name, request.path_params["id"], members=members)
+        )
+        if request.headers.get("if-none-match") == version_tag(stored):
+            return Response(status_code=304, headers={"ETag": version_tag(stored)})
+        base = base_of(request)
+        return resource_answer(stored, to_json(stored, base, parameters), base)
+
+    return read
+
+
+def _replace(directory: TenantDirectory, kind: Kind) -> Endpoint:
+    async def replace(request: Request) -> Response:
+        resource = kind.model.model_validate_json(
+            await read_body(request),
+            scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST,
+            scim_policy=POLICY,
+        )
+
+        def revise(stored: Stored) -> Content | None:
+            resource.replace(to_model(stored))
+            content = to_content(
+                kind, resource, members=kind.has_members, before=stored
+            )
+            same = content.body == stored.body
+            return None if same and content.members == stored.members else content
+
+        stored = await directory.revise(
+            kind.name,
+            request.path_params["id"],
+            revise,
+            members=kind.has_members,
+            versions=versions_of(request.headers.get("if-match")),
+        )
+        return _answer(found(stored), request)
+
+    return replace
+
+
+async def _patch_members(
+    directory: TenantDirectory, kind: Kind, request: Request, document: dict[str, Any]
+) -> Stored | None:
+    changes = member_changes(document) if kind.has_members else None
+    if changes is None:
+        return None
+    return found(
+        await directory.change_members(
+            kind.name,
+            request.path_params["id"],
+            add=changes.add,
+            remove=list(changes.remove),
+            versions=versions_of(request.headers.get("if-match")),
+        )
+    )
+
+
+async def _patch_resource(
+    directory: TenantDirectory, kind: Kind, request: Request, document: dict[str, Any]
+) -> Stored:
+    members = kind.has_members and mentions_members(document)
+    operations = kind.patch.model_validate(
+        document, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=POLICY
+    )
+
+    def revise(stored: Stored) -> Content | None:
+        resource: Resource[Any] = to_model(stored)
+        changed = operations.patch(resource, scim_policy=POLICY)
+        if not changed:
+            return None
+        return to_content(kind, resource, members=members, before=stored)
+
+    return found(
+        await directory.revise(
+            kind.name,
+            request.path_params["id"],
+            revise,
+            members=members,
+            versions=versions_of(request.headers.get("if-match")),
+        )
+    )
+
+
+def _patch(directory: TenantDirectory, kind: Kind) -> Endpoint:
+    async def patch(request: Request) -> Response:
+        document = read_json(await read_body(request))
+        stored = await _patch_members(directory, kind, request, document)
+        if stored is None:
+            stored = await _patch_resource(directory, kind, request, document)
+        # RFC 7644, 3.5.2: 204 is the answer when no attributes were asked for.
+        return Response(status_code=204, headers={"ETag": version_tag(stored)})
+
+    return patch
+
+
+def _delete(directory: TenantDirectory, kind: Kind) -> Endpoint:
+    async def delete(request: Request) -> Response:
+        versions = versions_of(request.headers.get("if-match"))
+        id_ = request.path_params["id"]
+        if not await directory.delete(kind.name, id_, versions=versions):
+            found(None)
+        return Response(status_code=204)
+
+    return delete
+
+
+def resource_routes(directory: TenantDirectory, kind: Kind) -> list[Route]:
+    one = f"/{kind.endpoint}/{{id}}"
+    return [
+        Route(f"/{kind.endpoint}", _create(directory, kind), methods=["POST"]),
+        Route(one, _read(directory, kind), methods=["GET"]),
+        Route(one, _replace(directory, kind), methods=["PUT"]),
+        Route(one, _patch(directory, kind), methods=["PATCH"]),
+        Route(one, _delete(directory, kind), methods=["DELETE"]),
+    ]

@@ -1,3 +1,0 @@
-"""`status`, `logs`, `explain` and `provision`."""
-
-from __future__ import annotations

@@ -1,3 +1,0 @@
-"""Who is told what by mail, and that once."""
-
-from __future__ import annotations

@@ -1,3 +1,0 @@
-"""What is opened for a job: its directory, its target, its run."""
-
-from __future__ import annotations

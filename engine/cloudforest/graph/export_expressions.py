@@ -1,0 +1,112 @@
+"""An expression as Graph's tree of sources.
+
+Graph has an expression twice, as text and as a tree, and wants both to say the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cloudforest.model.program import Attribute, Call, Expression, Literally, Template
+from cloudforest.program.expressions.syntax import parse_expression
+
+Spelling = Callable[[str], str]
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.;-]*")
+
+_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "Append": ("source", "suffix"),
+    "Mid": ("source", "start", "length"),
+    "Not": ("source",),
+    "Replace": (
+        *("source", "Find", "RegularExpression", "RegularExpressionGroupName"),
+        *("Replacement", "ReplacementPropertyName", "Template"),
+    ),
+    "StripSpaces": ("source",),
+}
+"""The keys of parameters, of the functions for which Microsoft's samples show them."""
+
+
+def graph_source(text: str, spelling: Spelling) -> tuple[dict[str, Any], set[str]]:
+    """Return the source, and the functions whose parameters' keys are not known."""
+    tree = parse_expression(text)
+    unknown: set[str] = set()
+    source = _source(tree, as_written(text, spelling), unknown)
+    return {**source, "expression": text}, unknown
+
+
+def as_written(text: str, spelling: Spelling) -> Spelling:
+    """Spell what `spelling` does not know as the text does."""
+    words = {each.lower(): each for each in _WORD.findall(text)}
+
+    def spelt(name: str) -> str:
+        known = spelling(name)
+        return words.get(name, name) if known == name else known
+
+    return spelt
+
+
+def constant_source(value: Any) -> dict[str, Any]:
+    return _source(Literally(value=value), str, set())
+
+
+def _source(tree: Expression, spelling: Spelling, unknown: set[str]) -> dict[str, Any]:
+    kind, name = _named(tree, spelling)
+    return {
+        "expression": expression_text(tree, spelling),
+        "name": name,
+        "type": kind,
+        "parameters": list(_parameters(tree, spelling, unknown)),
+    }
+
+
+def _named(tree: Expression, spelling: Spelling) -> tuple[str, str]:
+    match tree:
+        case Attribute(name=name):
+            return "Attribute", spelling(name)
+        case Call(function=function):
+            return "Function", function
+        case Literally(value=value):
+            return "Constant", _constant(value)
+        case Template(text=text):
+            return "Constant", text
+
+
+def _parameters(
+    tree: Expression, spelling: Spelling, unknown: set[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield them; an argument that was left empty has no entry."""
+    if not isinstance(tree, Call):
+        return
+    keys = _PARAMETERS.get(tree.function)
+    if keys is None:
+        unknown.add(tree.function)
+        return
+    for key, each in zip(keys, tree.arguments, strict=False):
+        if each is not None:
+            yield {"key": key, "value": _source(each, spelling, unknown)}
+
+
+def _constant(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def expression_text(tree: Expression, spelling: Spelling = str) -> str:
+    """Return text that `parse_expression` reads as the same tree, but for numbers."""
+    match tree:
+        case Attribute(name=name):
+            return f"[{spelling(name)}]"
+        case Call(function=function, arguments=arguments):
+            texts = [
+                "" if each is None else expression_text(each, spelling)
+                for each in arguments
+            ]
+            if function.isalpha():
+                return f"{function}({', '.join(texts)})"
+            return f" {function} ".join(texts)
+        case Literally(value=value):
+            escaped = _constant(value).replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{escaped}"'
+        case Template(text=template):
+            return template

@@ -1,3 +1,0 @@
-"""Documents put back into a schema of Graph."""
-
-from __future__ import annotations

@@ -1,0 +1,110 @@
+"""How a job and its target stand between cycles: paused, quarantined, waited for.
+
+What a restart forgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, get_args
+
+from cloudforest.base.errors import Misconfigured
+from cloudforest.base.values import Value
+
+QuarantineReason = Literal["error-rate", "failed-cycles"]
+
+
+class Pause(Value, frozen=True):
+    """An operator's doing; `enabled: false` in the files is another matter."""
+
+    since: datetime
+    by: str
+
+
+class Quarantine(Value, frozen=True):
+    """A job that is slowed and flagged.
+
+    `sentence` says what went wrong last, `count` how many cycles have left it in
+    effect, `next` when the scheduler tries again.
+    """
+
+    since: datetime
+    reason: QuarantineReason
+    sentence: str
+    next: datetime
+    count: int = 0
+
+
+class JobState(Value, frozen=True):
+    """What is kept of a job besides its cycles.
+
+    `failures` are the cycles in a row that failed for what somebody has to put right.
+    `registered` is the digest of the registration that failures and quarantine are
+    about. `disabled`: since when the job waits for `job start`, after four weeks in
+    quarantine.
+    """
+
+    paused: Pause | None = None
+    failures: int = 0
+    quarantine: Quarantine | None = None
+    disabled: datetime | None = None
+    registered: str | None = None
+
+
+class Breaker(Value, frozen=True):
+    """A target that is down, or does not let us in: the next try, and what was said."""
+
+    since: datetime
+    reason: str
+    next: datetime
+    failures: int = 1
+
+
+class Standing(Value, frozen=True):
+    """A job, and the breaker of its target while it is open."""
+
+    job: JobState = JobState()
+    breaker: Breaker | None = None
+
+
+ResetScope = Literal["Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"]
+"""The names are Microsoft Graph's."""
+
+SCOPES: tuple[ResetScope, ...] = get_args(ResetScope)
+FULL = "Full"
+DEFAULT: tuple[ResetScope, ...] = ("Escrows", "QuarantineState", "Watermark")
+"""As in Graph: an empty resetScope is the portal's `Restart provisioning`."""
+
+
+def read_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
+    """Return what is to be reset; raises Misconfigured for a name that is none."""
+    known: dict[str, tuple[ResetScope, ...]] = {
+        each.lower(): (each,) for each in SCOPES
+    }
+    known[FULL.lower()] = SCOPES
+    words = [each.strip() for each in names if each.strip()]
+    if unknown := [each for each in words if each.lower() not in known]:
+        raise Misconfigured(
+            f"{', '.join(unknown)} can't be reset; write one or more of "
+            f"{', '.join([*SCOPES, FULL])}, with commas between."
+        )
+    return frozenset(scope for each in words for scope in known[each.lower()]) or (
+        frozenset(DEFAULT)
+    )
+
+
+class TargetJobs(Value, frozen=True):
+    """A job (or a scratch name) and the others that write to the same target.
+
+    `only`: nobody else is looked at, so the effects of others stand as they are.
+    """
+
+    job: str
+    others: tuple[str, ...]
+    target: str
+    only: str | None = None
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (self.job, *self.others)

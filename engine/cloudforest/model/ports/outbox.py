@@ -1,0 +1,189 @@
+"""The outbox: effects, from intention to outcome.
+
+Stages and allowances, and what each budget has borne.
+
+Evaluations: which rows must be looked at, and what was found to be needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from cloudforest.model.cycles import LogEntry
+from cloudforest.model.effects import Effect, EvaluatedRows, Outcome
+from cloudforest.model.stages import Allowance, Spent, Stage, StagedEffect
+
+
+class Outbox(Protocol):
+    async def effects(self, job: str, keys: Sequence[str]) -> dict[str, Effect]: ...
+
+    async def save_effects(
+        self, job: str, cycle: str, effects: Sequence[Effect]
+    ) -> None:
+        """Put effects into the outbox, each in place of the one with its key."""
+        ...
+
+    async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
+        """Say of effects whether their creation may have reached the target."""
+        ...
+
+    async def drop_effects(
+        self, job: str, cycle: str, *, only: str | None = None
+    ) -> None:
+        """Forget the effects (`only` of one object) that this cycle did not save."""
+        ...
+
+    async def remove_effects(self, job: str, keys: Sequence[str]) -> None: ...
+
+    async def coming(
+        self, job: str, cycle: str, ids: Sequence[str]
+    ) -> dict[str, str | None]:
+        """Return those of the objects that this cycle is to write, as not held back.
+
+        The value is the resource that is there already; None: it is to be created.
+        """
+        ...
+
+    async def creations(
+        self, job: str, cycle: str, ids: Sequence[str]
+    ) -> dict[str, int]:
+        """Return the phases of those objects that this cycle is to create."""
+        ...
+
+    async def claimed(
+        self, job: str, cycle: str, resources: Sequence[str]
+    ) -> dict[str, str]:
+        """Return the objectGUID for which this cycle is to adopt each resource."""
+        ...
+
+    async def pending(
+        self, job: str, cycle: str, phase: int, *, after: str, limit: int
+    ) -> list[Effect]:
+        """Return a cycle's pending effects of a phase by key, those after `after`."""
+        ...
+
+    async def record(
+        self,
+        job: str,
+        target: str,
+        cycle: str,
+        *,
+        outcomes: Sequence[Outcome],
+        log: Sequence[LogEntry],
+        spent: Sequence[Spent] = (),
+    ) -> None:
+        """Store links, memberships, effect states and log in one transaction.
+
+        A group that is linked anew has no memberships that we wrote. Of what is
+        unlinked nothing is kept. What was released is done with in its stage. Raises
+        `model.outcomes.AlreadyLinked`, and stores nothing, if a resource is another's.
+        """
+        ...
+
+    async def due(
+        self, job: str, now: datetime, *, after: str, limit: int
+    ) -> list[Effect]:
+        """Return escrowed effects that are to be tried by now, by key after `after`."""
+        ...
+
+    async def outbox_page(self, job: str, *, after: str, limit: int) -> list[Effect]:
+        """Return effects of any state by key, those after `after`."""
+        ...
+
+    async def escrow_page(
+        self, job: str, *, after: str, limit: int
+    ) -> list[tuple[Effect, str | None]]:
+        """Return escrowed effects by key, those after `after`, with the object's DN."""
+        ...
+
+    async def retry(self, job: str, object: str | None, now: datetime) -> int:  # noqa: A002
+        """Make what is in escrow for an object (None: for all) due, given up or not.
+
+        Its tries are forgotten, and its 28 days start anew; whether a creation may have
+        reached the target is not. Return how many effects there are.
+        """
+        ...
+
+    async def effect_counts(self) -> dict[str, dict[str, int]]:
+        """Return per job the number of effects by state."""
+        ...
+
+
+class Stages(Protocol):
+    async def save_stage(self, stage: Stage) -> None:
+        """Store a stage with the effects of its cycle that name it."""
+        ...
+
+    async def stages(self, job: str | None = None) -> list[Stage]:
+        """Return the stages that nobody has done with, the oldest first."""
+        ...
+
+    async def staged_effects(
+        self, stage: str, after: str, limit: int
+    ) -> list[StagedEffect]:
+        """Return what a stage holds by key, those after `after`."""
+        ...
+
+    async def unwanted(
+        self, job: str, cycle: str, stage: str, limit: int
+    ) -> list[StagedEffect]:
+        """Return effects of a stage that this cycle does not want any more."""
+        ...
+
+    async def forget_staged(
+        self, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
+    ) -> None: ...
+
+    async def close_stages(self, job: str, now: datetime) -> None:
+        """Close, with their allowances, the stages none of whose effects is left.
+
+        What is in escrow because a stage holds what it needs is due then.
+        """
+        ...
+
+    async def discard(self, stage: Stage, now: datetime) -> int:
+        """Propose no longer what the stage holds; return how many effects.
+
+        What is in escrow because of the stage is due.
+        """
+        ...
+
+    async def allow(self, allowance: Allowance) -> None: ...
+
+    async def allowances(self, now: datetime) -> list[Allowance]:
+        """Return those that have not ended."""
+        ...
+
+    async def spent(self, job: str, guard: str, since: datetime) -> int:
+        """Return how many effects of a budget were written; forget those before."""
+        ...
+
+
+class Evaluations(Protocol):
+    """A row is settled while it needs nothing under the programs of a digest.
+
+    It is settled no longer when its content or state changes, when another job writes
+    its resource, and when an object that it refers to is linked anew or no longer.
+    """
+
+    async def begin_evaluation(
+        self, job: str, target: str, digest: str
+    ) -> tuple[int, int, int]:
+        """Return how many rows count as in scope, how many of them are settled.
+
+        And how many are to be evaluated, those included that have left. First, rows
+        that refer to one which is not settled are settled no longer.
+        """
+        ...
+
+    async def save_evaluated(
+        self, job: str, cycle: str, digest: str, rows: EvaluatedRows
+    ) -> None:
+        """Store effects, references, and which rows need none, in one transaction."""
+        ...
+
+    async def settle_written(self, job: str, cycle: str, digest: str) -> None:
+        """Settle the rows whose effects have all left the outbox in this cycle."""
+        ...

@@ -1,0 +1,241 @@
+"""Functions that choose, and the comparisons that they choose by.
+
+Functions that choose, and the comparisons that they choose by.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from cloudforest.model.program import Call
+from cloudforest.program.expressions.date_parsing import moment_or_none
+from cloudforest.program.expressions.function import (
+    Arguments,
+    Build,
+    Evaluate,
+    Function,
+    Operand,
+    Parameter,
+    Row,
+    Wrong,
+    evaluator,
+)
+from cloudforest.program.expressions.values import (
+    FALSE,
+    Moment,
+    Value,
+    boolean,
+    is_empty,
+    number_or_none,
+    text,
+    truth,
+)
+
+_ORDER: dict[str, Callable[..., bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+
+
+def iif(operands: Sequence[Operand | None]) -> Evaluate:
+    """Only the branch that is chosen is evaluated."""
+    condition, wanted, otherwise = map(evaluator, operands)
+
+    def evaluate(row: Row) -> Value:
+        return wanted(row) if truth(condition(row)) else otherwise(row)
+
+    return evaluate
+
+
+def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
+    """Take the first that is neither null nor empty, else the last as it is."""
+    *sources, last = map(evaluator, operands)
+
+    def evaluate(row: Row) -> Value:
+        for each in sources:
+            if not is_empty(value := each(row)):
+                return value
+        return last(row)
+
+    return evaluate
+
+
+def _constant_cases(
+    keys: Sequence[Operand | None], values: Sequence[Evaluate]
+) -> dict[str, Evaluate] | None:
+    """Of equal keys the first one counts; None: not every key is a text for all."""
+    if not all(each is None or each.constant for each in keys):
+        return None
+    named = [evaluator(each)({}) for each in keys]
+    if any(isinstance(each, tuple) for each in named):
+        return None
+    return dict(reversed(list(zip(map(text, named), values, strict=True))))
+
+
+def switch(operands: Sequence[Operand | None]) -> Evaluate:
+    """Keys differ by case; the key "" is that of null and of the empty text."""
+    source, default = map(evaluator, operands[:2])
+    keys = operands[2::2]
+    values = [evaluator(each) for each in operands[3::2]]
+
+    cases = _constant_cases(keys, values)
+    if cases is not None:
+        return lambda row: cases.get(text(source(row)), default)(row)
+
+    pairs = list(zip(map(evaluator, keys), values, strict=True))
+
+    def evaluate(row: Row) -> Value:
+        wanted = text(source(row))
+        found = (value for key, value in pairs if text(key(row)) == wanted)
+        return next(found, default)(row)
+
+    return evaluate
+
+
+def _numbers(left: Value, right: Value) -> tuple[float, float] | None:
+    first, second = number_or_none(left), number_or_none(right)
+    return None if first is None or second is None else (first, second)
+
+
+def _moments(left: Value, right: Value) -> tuple[datetime, datetime] | None:
+    """Compare as dates if a function made one of them, and the other reads so."""
+    if not (isinstance(left, Moment) or isinstance(right, Moment)):
+        return None
+    first, second = moment_or_none(left), moment_or_none(right)
+    return None if first is None or second is None else (first.at, second.at)
+
+
+def _are_equal(left: Value, right: Value) -> bool:
+    if not (isinstance(left, str) and isinstance(right, str)):
+        pair = _numbers(left, right) or _moments(left, right)
+        if pair is not None:
+            return pair[0] == pair[1]
+    return text(left) == text(right)
+
+
+def _comparison(holds: Callable[[Value, Value], bool]) -> Build:
+    """Compare; with a source that is null or empty no comparison holds, `<>` included.
+
+    Only "" itself, as it is written, compares as the empty text that it is.
+    """
+
+    def build(operands: Sequence[Operand | None]) -> Evaluate:
+        left, right = map(evaluator, operands)
+        may = [each is not None and each.literal for each in operands]
+
+        def evaluate(row: Row) -> Value:
+            first, second = left(row), right(row)
+            if first and second:
+                return boolean(holds(first, second))
+            if (is_empty(first) and not may[0]) or (is_empty(second) and not may[1]):
+                return FALSE
+            return boolean(holds(first, second))
+
+        return evaluate
+
+    return build
+
+
+def equality(*, wanted: bool) -> Build:
+    """Two texts are equal letter by letter; a number equals a text that spells it."""
+    return _comparison(lambda left, right: _are_equal(left, right) is wanted)
+
+
+def ordering(name: str) -> Build:
+    """Numbers, and texts that spell numbers, in their order; dates and texts too."""
+    holds = _ORDER[name]
+
+    def compare(left: Value, right: Value) -> bool:
+        pair = _numbers(left, right) or _moments(left, right)
+        return holds(*(pair or (text(left), text(right))))
+
+    return _comparison(compare)
+
+
+_PRESENCE = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
+_PAIR = (Parameter("left", "any"), Parameter("right", "any"))
+_COMPARED = {
+    "=": ("the two values are equal", equality(wanted=True)),
+    "<>": ("the two values differ", equality(wanted=False)),
+    ">": ("the left value is greater", ordering(">")),
+    ">=": ("the left value is not less", ordering(">=")),
+    "<": ("the left value is less", ordering("<")),
+    "<=": ("the left value is not greater", ordering("<=")),
+}
+
+
+def _iif_is_wrong(arguments: Arguments) -> Wrong | None:
+    condition = arguments[0]
+    if isinstance(condition, Call) and condition.function == "IgnoreFlowIfNullOrEmpty":
+        return Wrong("IgnoreFlowIfNullOrEmpty can't be the condition of IIF.", 0)
+    return None
+
+
+def _switch_is_wrong(arguments: Arguments) -> Wrong | None:
+    if len(arguments) % 2:
+        return Wrong(
+            "Switch needs a value after each key; the last key has none.",
+            len(arguments) - 1,
+        )
+    source = arguments[0]
+    if isinstance(source, Call) and source.function in _PRESENCE:
+        return Wrong(
+            f"{source.function} can't be the source of Switch; use IIF, or the key"
+            ' "" for what is missing.',
+            0,
+        )
+    return None
+
+
+CHOOSING = (
+    *(
+        Function(name, _PAIR, "boolean", f"Say whether {what}.", build)
+        for name, (what, build) in _COMPARED.items()
+    ),
+    Function(
+        "Coalesce",
+        (Parameter("source", "any", repeating=True),),
+        "any",
+        "Take the first source with a value, or else the last.",
+        coalesce,
+    ),
+    Function(
+        "IIF",
+        (
+            Parameter("condition", "boolean"),
+            Parameter("valueIfTrue", "any"),
+            Parameter("valueIfFalse", "any"),
+        ),
+        "any",
+        "Take one of two values by a condition.",
+        iif,
+        check=_iif_is_wrong,
+    ),
+    Function(
+        "SelectUniqueValue",
+        (
+            Parameter("rule1", "text"),
+            Parameter("rule", "text", repeating=True),
+        ),
+        "text",
+        "Take the first value that no resource of the target has.",
+        None,
+    ),
+    Function(
+        "Switch",
+        (
+            Parameter("source", "text"),
+            Parameter("defaultValue", "any", optional=True),
+            Parameter("key", "text", repeating=True),
+            Parameter("value", "any", repeating=True),
+        ),
+        "any",
+        "Take the value whose key equals the source.",
+        switch,
+        check=_switch_is_wrong,
+    ),
+)

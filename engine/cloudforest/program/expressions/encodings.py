@@ -1,0 +1,151 @@
+"""Functions on encoded values: base64, hexadecimal, SIDs and distinguished names.
+
+The table of NormalizeDiacritics, as documented; other characters stay.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import unicodedata
+
+from cloudforest.program.expressions.values import Value, integer, require_room, text
+from cloudforest.program.faults import ValueFault
+
+CODECS = {"Unicode": "utf-16-le", "ASCII": "ascii", "UTF8": "utf-8"}
+"""The documented names of encodings."""
+
+_SID = re.compile(r"S-[0-9]+-[0-9]+(-[0-9]+){0,15}")
+_SID_HEAD = 8
+_DN_ESCAPE = re.compile(r"\\(?:([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_DN_PART = re.compile(r"(?:[^,;+\\]|\\.)+", re.DOTALL)
+
+
+def from_base64(source: str, encoding: Value = None) -> str:
+    codec = CODECS.get(text(encoding) or "Unicode")
+    if codec is None:
+        raise ValueFault("ConvertFromBase64 knows the encodings Unicode, ASCII, UTF8.")
+    try:
+        return base64.b64decode(source, validate=True).decode(codec)
+    except (binascii.Error, ValueError) as error:
+        raise ValueFault("The value is not base64 of a text so encoded.") from error
+
+
+def _encoded(source: str, codec: str) -> bytes:
+    """Encode; what is no character (a lone surrogate) becomes a question mark."""
+    require_room(2 * len(source))
+    return source.encode(codec, errors="replace")
+
+
+def to_base64(source: str) -> str:
+    return base64.b64encode(_encoded(source, "utf-16-le")).decode()
+
+
+def to_utf8_hex(source: str) -> str:
+    return _encoded(source, "utf-8").hex().upper()
+
+
+def _raw_sid(source: str) -> bytes:
+    """Read the hexadecimal or base64 form of a binary SID."""
+    try:
+        return bytes.fromhex(source)
+    except ValueError:
+        pass
+    try:
+        return base64.b64decode(source, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def sid(source: str) -> str:
+    """Return a SID as S-R-A-S… ([MS-DTYP] 2.4.2.1); agents send it so already."""
+    if not source or _SID.fullmatch(source):
+        return source
+    raw = _raw_sid(source)
+    if len(raw) < _SID_HEAD or len(raw) != _SID_HEAD + 4 * raw[1]:
+        raise ValueFault("The value is not a security identifier.")
+    authority = int.from_bytes(raw[2:8], "big")
+    parts = (
+        int.from_bytes(raw[at : at + 4], "little")
+        for at in range(_SID_HEAD, len(raw), 4)
+    )
+    return "-".join(["S", str(raw[0]), str(authority), *map(str, parts)])
+
+
+def _unescaped(value: str) -> str:
+    """Undo the escapes of RFC 4514; those of one character may come in several."""
+    raw = bytearray()
+    end = 0
+    for found in _DN_ESCAPE.finditer(value):
+        raw += value[end : found.start()].encode(errors="replace")
+        code, plain = found.groups()
+        raw += bytes.fromhex(code) if code else plain.encode(errors="replace")
+        end = found.end()
+    return (raw + value[end:].encode(errors="replace")).decode(errors="replace")
+
+
+def dn_component(reference: Value, index: Value) -> Value:
+    """Return the value of a component, counted from 1 from the left; null: none."""
+    wanted = integer(index)
+    if wanted < 1:
+        raise ValueFault("DNComponent counts components from 1.")
+    parts = _DN_PART.findall(text(reference))
+    if wanted > len(parts):
+        return None
+    _, mark, value = parts[wanted - 1].partition("=")
+    return _unescaped(value.strip()) if mark else None
+
+
+_PLAIN = {
+    "a": "ä à â ã å á ą ă ā ā́ ā̀ ā̂ ā̃ ǟ ā̈ ǡ a̱ å̄",
+    "ae": "æ ǣ",
+    "c": "ç č ć c̄ c̱",
+    "d": "ď d̄ ḏ",
+    "e": "ë è é ê ę ě ė ē ḗ ḕ ē̂ ē̃ ê̄ e̱ ë̄ e̊̄",
+    "g": "ğ ḡ g̱",
+    "i": "ï î ì í \u0131 ī ī́ ī̀ ī̂ ī̃ i̱",
+    "l": "ľ ł l̄ ḹ ḻ",
+    "n": "ñ ń ň n̄ ṉ",
+    "o": "ö ò ő õ ô ó ō ṓ ṑ ō̂ ō̃ ȫ ō̈ ǭ ȭ ȱ o̱",
+    "oe": "ø ø̄ œ̄",
+    "r": "ř r̄ ṟ ṝ",
+    "ss": "ß",
+    "s": "š ś ș ş s̄ s̱",
+    "t": "ť ț t̄ ṯ",
+    "u": "ü ù û ú ů ű ū ū́ ū̀ ū̂ ū̃ u̇̄ ǖ ṻ ṳ̄ u̱",
+    "y": "ÿ ý ȳ ȳ́ ȳ̀ ȳ̃ y̱",
+    "z": "ź ž ż z̄ ẕ",
+    "A": "Ä À Â Ã Å Á Ą Ă Ā Ā́ Ā̀ Ā̂ Ā̃ Ǟ Ā̈ Ǡ A̱ Å̄",
+    "AE": "Æ Ǣ",
+    "C": "Ç Č Ć C̄ C̱",
+    "D": "Ď D̄ Ḏ",
+    "E": "Ë È É Ê Ę Ě Ė Ē Ḗ Ḕ Ē̂ Ē̃ Ê̄ E̱ Ë̄ E̊̄",
+    "G": "Ğ Ḡ G̱",
+    "I": "Ï Î Ì Í İ Ī Ī́ Ī̀ Ī̂ Ī̃ I̱",
+    "L": "Ł Ľ L̄ Ḹ Ḻ",
+    "N": "Ñ Ń Ň N̄ Ṉ",
+    "O": "Ö Ò Ő Õ Ô Ó Ō Ṓ Ṑ Ō̂ Ō̃ Ȫ Ō̈ Ǭ Ȭ Ȱ O̱",
+    "OE": "Ø Ø̄ Œ̄",
+    "R": "Ř R̄ Ṟ Ṝ",
+    "S": "Š Ś Ș Ş S̄ S̱",
+    "T": "Ť Ț T̄ Ṯ",
+    "U": "Ü Ù Û Ú Ů Ű Ū Ū́ Ū̀ Ū̂ Ū̃ U̇̄ Ǖ Ṻ Ṳ̄ U̱",
+    "Y": "Ÿ Ý Ȳ Ȳ́ Ȳ̀ Ȳ̃ Y̱",
+    "Z": "Ź Ž Ż Z̄ Ẕ",
+}
+_TABLE = {
+    unicodedata.normalize("NFC", marked): plain
+    for plain, several in _PLAIN.items()
+    for marked in several.split()
+}
+_MARKED = re.compile("|".join(sorted(map(re.escape, _TABLE), key=len, reverse=True)))
+
+
+def normalize_diacritics(text: str) -> str:
+    """Replace letters with marks by plain ones, however the marks are encoded."""
+    if text.isascii():
+        return text
+    require_room(len(text))
+    composed = unicodedata.normalize("NFC", text)
+    return _MARKED.sub(lambda found: _TABLE[found[0]], composed)

@@ -1,0 +1,253 @@
+"""Regular expressions as .NET writes them, run by `regex` under a time limit.
+
+The replacement texts of .NET's regular expressions.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Literal
+
+import regex
+
+from cloudforest.program.expressions.regex_syntax import (
+    PatternFault,
+    Translation,
+    translated,
+)
+from cloudforest.program.expressions.values import MAX_TEXT, require_room
+from cloudforest.program.faults import ValueFault
+
+Part = str | tuple[Literal["group", "before", "after", "all"], int]
+"""A text, or what a match puts in its place; only `group` has a number."""
+
+_REFERENCE = re.compile(r"\$(?:\{(\w+)\}|([0-9]{1,9})|([$&+_`']))")
+
+
+def numbered(pattern: regex.Pattern[str]) -> tuple[int, ...]:
+    """Return the groups in .NET's order: those without a name come first."""
+    named = sorted(set(pattern.groupindex.values()))
+    others = [each for each in range(1, pattern.groups + 1) if each not in named]
+    return (0, *others, *named)
+
+
+def _group(named: str, pattern: regex.Pattern[str]) -> int | None:
+    if not named.isdecimal():
+        return pattern.groupindex.get(named)
+    numbers = numbered(pattern)
+    number = int(named)
+    return numbers[number] if number < len(numbers) else None
+
+
+def _sign(sign: str, pattern: regex.Pattern[str]) -> Part:
+    match sign:
+        case "$":
+            return "$"
+        case "&":
+            return ("group", 0)
+        case "+":
+            return ("group", numbered(pattern)[-1])
+        case "`":
+            return ("before", 0)
+        case "'":
+            return ("after", 0)
+        case _:
+            return ("all", 0)
+
+
+def _part(found: re.Match[str], pattern: regex.Pattern[str]) -> Part:
+    name, digits, sign = found.groups()
+    if sign:
+        return _sign(sign, pattern)
+    group = _group(name or digits, pattern)
+    return found[0] if group is None else ("group", group)
+
+
+def parts_of(template: str, pattern: regex.Pattern[str]) -> tuple[Part, ...]:
+    """Split a .NET replacement into texts and references.
+
+    A reference to a group that the pattern does not have stands for itself.
+    """
+    parts: list[Part] = []
+    end = 0
+    for found in _REFERENCE.finditer(template):
+        parts += [template[end : found.start()], _part(found, pattern)]
+        end = found.end()
+    return tuple(each for each in (*parts, template[end:]) if each != "")
+
+
+TIMEOUT = 1.0
+"""Seconds of the processor that a pattern may work on one value, at first.
+
+`regex` counts the time that all threads of the process work, not that of the clock.
+"""
+LEAST_TIMEOUT = 0.01
+
+LONGEST = 2_000
+"""Characters of a pattern."""
+
+_NOT_VALID = "The regular expression is not valid."
+SLOW = "The regular expression takes too long on this object's value; make it simpler."
+
+_ATOM = r"""(?: \\[dDwWsSbB] | \\[pP]\{\w+\} | \\[^\w] | [\w\ .,;:@/_\-'"^$)]
+  | \[(?:[^\]\\[]|\\.)*\] | \((?!\?) | \(\?(?::|P?<\w+>) )*"""
+_HARMLESS = re.compile(
+    rf"{_ATOM}(?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})?{_ATOM}", re.VERBOSE
+)
+_HARMLESS_LENGTH = 1000
+
+Substitute = Callable[[str], str]
+
+
+class Patience:
+    """How many seconds of the processor the patterns of an expression have for a value.
+
+    Each that runs away halves it: one object may take a second, not a hundred thousand.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = TIMEOUT
+
+    def lost(self) -> ValueFault:
+        self.seconds = max(self.seconds / 2, LEAST_TIMEOUT)
+        return ValueFault(SLOW)
+
+
+@functools.lru_cache(maxsize=256)
+def is_harmless(pattern: str) -> bool:
+    """Tell whether a pattern can't run away on a short value.
+
+    With one quantifier and no alternative, its work grows with the square of the
+    length. Looking at the clock takes longer than most matches.
+    """
+    return _HARMLESS.fullmatch(pattern) is not None
+
+
+def _compiled(translation: Translation) -> regex.Pattern[str]:
+    try:
+        return regex.compile(translation.text)
+    except regex.error as error:
+        at = translation.written(getattr(error, "pos", None) or 0)
+        message = f"{_NOT_VALID[:-1]}: {getattr(error, 'msg', error)}."
+        raise PatternFault(_NOT_VALID, at, message) from error
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise PatternFault(_NOT_VALID) from error
+
+
+@functools.lru_cache(maxsize=256)
+def compiled(pattern: str) -> regex.Pattern[str]:
+    """Compile a .NET pattern; raises PatternFault if it is not one.
+
+    How its groups are numbered is known when it is compiled without references.
+    """
+    if len(pattern) > LONGEST:
+        raise PatternFault(
+            f"A regular expression has at most {LONGEST} characters.", LONGEST
+        )
+    counting = translated(pattern)
+    first = _compiled(counting)
+    whole = translated(pattern, numbered(first))
+    return first if whole.text == counting.text else _compiled(whole)
+
+
+def _bounded(expand: Callable[..., str]) -> Callable[..., str]:
+    """Count what one substitution makes."""
+    made = 0
+
+    def counted(found: regex.Match[str]) -> str:
+        nonlocal made
+        text = expand(found)
+        made += len(text)
+        require_room(made)
+        return text
+
+    return counted
+
+
+def _timed(
+    pattern: regex.Pattern[str],
+    expand: Callable[..., str],
+    patience: Patience,
+    size: int,
+) -> Substitute:
+    """`size`: what replaces one match has so many characters, or copies of the value.
+
+    Where so many of so many can't be too much, nothing is counted.
+    """
+    harmless = is_harmless(pattern.pattern)
+
+    def substitute(source: str) -> str:
+        room = len(source) + 1
+        made = expand if size * room * room <= MAX_TEXT else _bounded(expand)
+        if harmless and room <= _HARMLESS_LENGTH:
+            return pattern.sub(made, source)
+        try:
+            return pattern.sub(made, source, timeout=patience.seconds)
+        except TimeoutError as error:
+            raise patience.lost() from error
+
+    return substitute
+
+
+def _text(part: Part, found: regex.Match[str]) -> str:
+    """Return what one part of a replacement stands for."""
+    match part:
+        case str():
+            return part
+        case "before", _:
+            return found.string[: found.start()]
+        case "after", _:
+            return found.string[found.end() :]
+        case "all", _:
+            return found.string
+        case _, group:
+            return found[group] or ""
+
+
+def substitution(
+    pattern: regex.Pattern[str], replacement: str, patience: Patience
+) -> Substitute:
+    """Replace each match; `${name}`, `$1` and `$&` are parts of it."""
+    parts = parts_of(replacement, pattern)
+
+    def expand(found: regex.Match[str]) -> str:
+        texts = [_text(each, found) for each in parts]
+        require_room(sum(map(len, texts)))
+        return "".join(texts)
+
+    return _timed(pattern, expand, patience, len(replacement))
+
+
+def _require(pattern: regex.Pattern[str], group: str) -> None:
+    if group not in pattern.groupindex:
+        raise ValueFault("The regular expression has no group of that name.")
+
+
+def group_substitution(
+    pattern: regex.Pattern[str], group: str, patience: Patience, *, replacement: str
+) -> Substitute:
+    """Replace the text of one group in each match."""
+    _require(pattern, group)
+
+    def expand(found: regex.Match[str]) -> str:
+        start, end = found.span(group)
+        if not found.start() <= start <= end <= found.end():
+            return found[0]  # no such group in this match, or it lies in a look-around
+        whole, first = found.string, found.start()
+        return whole[first:start] + replacement + whole[end : found.end()]
+
+    return _timed(pattern, expand, patience, len(replacement))
+
+
+def extract(
+    pattern: regex.Pattern[str], group: str, patience: Patience, *, source: str
+) -> str | None:
+    """Return the text of a group of the first match."""
+    _require(pattern, group)
+    try:
+        found = pattern.search(source, timeout=patience.seconds)
+    except TimeoutError as error:
+        raise patience.lost() from error
+    return None if found is None else found[group]

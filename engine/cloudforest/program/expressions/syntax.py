@@ -1,0 +1,274 @@
+"""The expression language of Microsoft Graph's attribute mappings: text to tree.
+
+The words of the expression language.
+
+Where expressions and templates name the attributes that they read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cloudforest.model.program import Attribute, Call, Expression, Literally
+from cloudforest.program.attributes_read import attributes_of
+from cloudforest.program.expressions.analysis import UNIQUE
+from cloudforest.program.expressions.catalog import (
+    FUNCTIONS,
+    OPERATORS,
+    aligned,
+    complaint,
+    unknown,
+)
+from cloudforest.program.expressions.templates import (
+    ENVIRONMENT,
+    attribute_of,
+    parse_template,
+)
+from cloudforest.program.faults import SyntaxFault, require_text
+
+NAMED_CONSTANTS = frozenset(
+    {"vbTextCompare", "vbBinaryCompare", "UTF8", "ASCII", "Unicode"}
+)
+MAX_DIGITS = 30
+_LARGEST = 2**63 - 1
+_TOKEN = re.compile(
+    r"""
+    (?P<space>\s+)
+  | \[\s*(?P<attribute>[A-Za-z][A-Za-z0-9_.;-]*)\s*\]
+  | "(?P<string>(?:[^"\\]|\\.)*)"
+  | &[Hh](?P<hex>[0-9A-Fa-f]+)\b
+  | (?P<number>-?[0-9]+(?:\.[0-9]+)?)(?![A-Za-z0-9_.])
+  | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+  | (?P<mark><>|>=|<=|[=<>&,()])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    kind: str
+    text: str
+    offset: int
+
+
+def _unreadable(text: str, offset: int) -> SyntaxFault:
+    match text[offset]:
+        case '"':
+            return SyntaxFault("The string is not closed.", offset)
+        case "[":
+            return SyntaxFault("An attribute is written [name].", offset)
+        case character:
+            return SyntaxFault(f"The character {character} can't stand here.", offset)
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Yield the words, and an `end` at last; raises SyntaxFault at what is none."""
+    at = 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise _unreadable(text, at)
+        kind = found.lastgroup or ""
+        if kind != "space":
+            yield Token(kind, found[kind], at)
+        at = found.end()
+    yield Token("end", "", at)
+
+
+def written_within(text: str, offset: int, within: int) -> int:
+    """Return where character `within` of the string at `offset` is written."""
+    at = offset + 1
+    for _ in range(within):
+        at += 2 if text.startswith(("\\\\", '\\"'), at) else 1
+    return at
+
+
+def number(token: Token) -> Literally:
+    whole = token.kind == "hex" or "." not in token.text
+    if len(token.text) > MAX_DIGITS:
+        raise SyntaxFault("The number is too large.", token.offset)
+    value = (
+        int(token.text, 16 if token.kind == "hex" else 10)
+        if whole
+        else float(token.text)
+    )
+    if not -_LARGEST - 1 <= value <= _LARGEST:
+        raise SyntaxFault("The number is too large.", token.offset)
+    return Literally(value=value)
+
+
+MAX_LENGTH = 10_000
+MAX_DEPTH = 50
+
+_COMPARISONS = frozenset(OPERATORS) - {"&"}
+_ALONE = f"{UNIQUE} stands at the top of an expression, and nowhere else."
+_ESCAPE = re.compile(r'\\(["\\])')
+
+
+class _Parser:
+    """A recursive descent over the tokens; `_next` is the one not yet taken."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = tokens(text)
+        self._next = next(self._tokens)
+        self._first = self._next.offset
+        self._depth = 0
+
+    def _take(self) -> Token:
+        taken = self._next
+        if taken.kind != "end":
+            self._next = next(self._tokens)
+        return taken
+
+    def _at(self, *marks: str) -> bool:
+        return self._next.kind == "mark" and self._next.text in marks
+
+    def whole(self) -> Expression:
+        parsed = self._comparison()
+        _require_alone(parsed, self._first)
+        if self._next.kind != "end":
+            raise SyntaxFault("The expression should end here.", self._next.offset)
+        return parsed
+
+    def _comparison(self) -> Expression:
+        places = [self._next.offset]
+        left = self._concatenation()
+        if not self._at(*_COMPARISONS):
+            return left
+        operator = self._take()
+        places.append(self._next.offset)
+        return self._checked(operator, [left, self._concatenation()], places)
+
+    def _concatenation(self) -> Expression:
+        places, mark = [self._next.offset], self._next
+        parts = [self._operand()]
+        while self._at("&"):
+            mark = self._take()
+            places.append(self._next.offset)
+            parts.append(self._operand())
+        return parts[0] if len(parts) == 1 else self._checked(mark, parts, places)
+
+    def _operand(self) -> Expression:
+        token = self._take()
+        match token.kind:
+            case "attribute":
+                return Attribute(name=token.text.lower())
+            case "string":
+                return Literally(value=_ESCAPE.sub(r"\1", token.text))
+            case "number" | "hex":
+                return number(token)
+            case "name":
+                return self._named(token)
+            case _:
+                raise SyntaxFault(
+                    'A function, an [attribute], a "string" or a number is missing'
+                    " here.",
+                    token.offset,
+                )
+
+    def _named(self, name: Token) -> Expression:
+        if self._at("("):
+            return self._call(name)
+        if name.text in NAMED_CONSTANTS:
+            return Literally(value=name.text)
+        if name.text in FUNCTIONS and FUNCTIONS[name.text].bare:
+            return Call(function=name.text, arguments=())
+        raise SyntaxFault(
+            f"An attribute is written [{name.text}], a string in quotes, and a function"
+            " with parentheses.",
+            name.offset,
+        )
+
+    def _call(self, name: Token) -> Call:
+        if name.text not in FUNCTIONS:
+            raise SyntaxFault(unknown(name.text).message, name.offset)
+        if name.text == UNIQUE and (self._depth or name.offset != self._first):
+            raise SyntaxFault(_ALONE, name.offset)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise SyntaxFault(
+                f"The expression is nested more than {MAX_DEPTH} deep.", name.offset
+            )
+        arguments, places = self._arguments()
+        self._depth -= 1
+        return self._checked(name, arguments, places)
+
+    def _arguments(self) -> tuple[list[Expression | None], list[int]]:
+        """Between commas there may be nothing; between parentheses too."""
+        self._take()
+        places = [self._next.offset]
+        arguments = [self._argument()]
+        while self._at(","):
+            self._take()
+            places.append(self._next.offset)
+            arguments.append(self._argument())
+        if not self._at(")"):
+            raise SyntaxFault("A comma or ) is missing here.", self._next.offset)
+        self._take()
+        return ([], []) if arguments == [None] else (arguments, places)
+
+    def _argument(self) -> Expression | None:
+        return None if self._at(",", ")") else self._comparison()
+
+    def _checked(
+        self,
+        name: Token,
+        arguments: list[Expression] | list[Expression | None],
+        places: list[int],
+    ) -> Call:
+        """Make a call, or raise SyntaxFault at the argument, or the name, at fault."""
+        every, offsets = aligned(name.text, arguments, places, name.offset)
+        wrong = complaint(name.text, every)
+        if wrong is None:
+            return Call(function=name.text, arguments=every)
+        at = name.offset if wrong.argument is None else offsets[wrong.argument]
+        if wrong.within is not None and self._text.startswith('"', at):
+            at = written_within(self._text, at, wrong.within)
+        raise SyntaxFault(wrong.message, at)
+
+
+def _require_alone(parsed: Expression, first: int) -> None:
+    """Refuse an operator beside what stands at the top of an expression only."""
+    if not isinstance(parsed, Call) or parsed.function not in OPERATORS:
+        return
+    left = parsed.arguments[0]
+    while isinstance(left, Call) and left.function in OPERATORS:
+        left = left.arguments[0]
+    if isinstance(left, Call) and left.function == UNIQUE:
+        raise SyntaxFault(_ALONE, first)
+
+
+def parse_expression(text: str) -> Expression:
+    """Parse an expression; attribute names come out in lower case.
+
+    Raises SyntaxFault with the offset of what can't be read, of the function that is
+    unknown, or of the argument that can't be right.
+    """
+    require_text(text, what="expression", limit=MAX_LENGTH)
+    return _Parser(text).whole()
+
+
+Place = tuple[str, int]
+"""An attribute, and the offset of the first character of its name."""
+
+
+def in_expression(text: str) -> Iterator[Place]:
+    for each in tokens(text):
+        if each.kind == "attribute":
+            yield each.text, text.index(each.text, each.offset)
+
+
+def in_template(text: str) -> Iterator[Place]:
+    reads = attributes_of(parse_template(text))
+    # The lexer makes all line breaks one character.
+    text, at = text.replace("\r\n", " \n").replace("\r", "\n"), 0
+    for _, kind, written in ENVIRONMENT.lex(text):
+        # Of what the lexer leaves out, all is white space.
+        at = text.index(written, at)
+        if kind == "name" and attribute_of(written) in reads:
+            yield written.replace("_", "-"), at
+        at += len(written)

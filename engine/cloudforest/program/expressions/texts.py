@@ -1,0 +1,329 @@
+"""Functions on texts.
+
+Functions on texts.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from typing import cast
+
+from cloudforest.program.expressions import encodings
+from cloudforest.program.expressions.encodings import normalize_diacritics
+from cloudforest.program.expressions.function import (
+    Function,
+    Parameter,
+    each_text,
+    eager,
+)
+from cloudforest.program.expressions.replace import replace, replace_is_wrong
+from cloudforest.program.expressions.values import (
+    Value,
+    gathered,
+    integer,
+    is_empty,
+    items,
+    require_room,
+    text,
+)
+from cloudforest.program.faults import ValueFault
+
+_DOTLESS_I = "\u0131"
+_DOTTED_CULTURES = frozenset({"tr", "az"})
+
+
+def append(source: Value, suffix: Value) -> Value:
+    """Null is appended to as an empty text is; two nulls stay null."""
+    if source is None and suffix is None:
+        return None
+    end = text(suffix)
+    if isinstance(source, tuple):
+        return gathered(text(each) + end for each in source)
+    whole = text(source)
+    require_room(len(whole) + len(end))
+    return whole + end
+
+
+def concatenate(*parts: Value) -> Value:
+    try:
+        # Mostly all of them are texts, and then nothing is faster.
+        made = "".join(cast("tuple[str, ...]", parts))
+        require_room(len(made))
+        return made  # noqa: TRY300 - what follows is the other case
+    except TypeError:
+        return functools.reduce(append, parts)
+
+
+def join(separator: Value, *sources: Value) -> Value:
+    """Every value of every source counts; empty ones are skipped, blank ones not."""
+    mark = text(separator)
+    every = [text(each) for source in sources for each in items(source)]
+    parts = [part for part in every if part]
+    require_room(sum(map(len, parts)) + len(mark) * len(parts))
+    return mark.join(parts)
+
+
+def left(source: str, count: Value) -> str:
+    wanted = integer(count)
+    return source if wanted < 0 else source[:wanted]
+
+
+def _length(value: Value) -> int:
+    if (length := integer(value)) < 0:
+        raise ValueFault("Mid needs a length that is not negative.")
+    return length
+
+
+def mid(source: str, start: Value, length: Value = None) -> str:
+    """Positions count from 1; without a length, to the end."""
+    first = integer(start) - 1
+    if first < 0:
+        raise ValueFault("Mid counts positions from 1, and the start is smaller.")
+    return source[first:] if length is None else source[first:][: _length(length)]
+
+
+def _recased(source: str, *, upper: bool) -> str:
+    """Change case letter by letter, as .NET does: ß has no upper case, Σ one lower."""
+    whole = source.upper() if upper else source.lower()
+    if source.isascii() or (len(whole) == len(source) and "\u03a3" not in source):
+        return whole
+    changed = ((each, each.upper() if upper else each.lower()) for each in source)
+    return "".join(new if len(new) == 1 else old for old, new in changed)
+
+
+def _is_dotted(culture: Value) -> bool:
+    return text(culture).lower().partition("-")[0] in _DOTTED_CULTURES
+
+
+def to_lower(source: str, culture: Value = None) -> str:
+    if culture and _is_dotted(culture):
+        source = source.replace("I", _DOTLESS_I).replace("İ", "i")
+    return _recased(source, upper=False)
+
+
+def to_upper(source: str, culture: Value = None) -> str:
+    if culture and _is_dotted(culture):
+        source = source.replace("i", "İ")
+    return _recased(source, upper=True)
+
+
+def strip_spaces(source: str) -> str:
+    return source.replace(" ", "")
+
+
+def split(source: Value, delimiter: Value) -> Value:
+    """White space around the parts goes, as in the documented example."""
+    if source is None:
+        return None
+    mark = text(delimiter)
+    whole = text(source)
+    return tuple(part.strip() for part in (whole.split(mark) if mark else [whole]))
+
+
+def word(source: str, index: Value, delimiters: Value) -> str:
+    """Each character of `delimiters` separates; words count from 1."""
+    marks = text(delimiters) or "\0"
+    for mark in marks[1:]:
+        source = source.replace(mark, marks[0])
+    words = [each for each in source.split(marks[0]) if each]
+    wanted = 0 if is_empty(index) else integer(index)
+    return words[wanted - 1] if 1 <= wanted <= len(words) else ""
+
+
+def length(value: Value) -> Value:
+    return len(text(value))
+
+
+def position(
+    source: Value, wanted: Value, start: Value = None, how: Value = None
+) -> int:
+    """Return the position, counted from 1, or 0; case counts unless vbTextCompare."""
+    whole, part = text(source), text(wanted)
+    if how == "vbTextCompare":
+        whole, part = whole.lower(), part.lower()
+    first = 1 if start is None else integer(start)
+    if first < 1:
+        raise ValueFault("InStr counts positions from 1, and the start is smaller.")
+    return whole.find(part, first - 1) + 1
+
+
+def proper_case(source: str, separators: Value = None) -> str:
+    """Capitalise each word; without separators, all but letters and digits separate."""
+    marks = text(separators)
+    if not marks and source.isascii() and source.isalpha():
+        return source.capitalize()
+    parts, begins = [], True
+    for each in _recased(source, upper=False):
+        parts.append(_recased(each, upper=True) if begins else each)
+        begins = each in marks if marks else unicodedata.category(each)[0] in "ZCPS"
+    return "".join(parts)
+
+
+_SOURCE = Parameter("source", "values")
+_CULTURE = Parameter("culture", "text", optional=True)
+COMPARING = ("vbBinaryCompare", "vbTextCompare")
+_HOW = Parameter("compareType", "text", optional=True, choice=COMPARING)
+
+WRITING = (
+    Function(
+        "Append",
+        (_SOURCE, Parameter("suffix", "text")),
+        "values",
+        "Put a text behind another.",
+        eager(append),
+    ),
+    Function(
+        "&",
+        (Parameter("first", "values"), Parameter("next", "text", repeating=True)),
+        "values",
+        "Put texts behind one another.",
+        eager(concatenate),
+    ),
+    Function(
+        "ConvertFromBase64",
+        (
+            _SOURCE,
+            Parameter(
+                "encoding", "text", optional=True, choice=tuple(encodings.CODECS)
+            ),
+        ),
+        "values",
+        "Decode base64, of UTF-16 unless an encoding is named.",
+        each_text(encodings.from_base64),
+    ),
+    Function(
+        "ConvertToBase64",
+        (_SOURCE,),
+        "values",
+        "Encode the UTF-16 of a text in base64.",
+        each_text(encodings.to_base64),
+    ),
+    Function(
+        "ConvertToUTF8Hex",
+        (_SOURCE,),
+        "values",
+        "Write the UTF-8 of a text in hexadecimal.",
+        each_text(encodings.to_utf8_hex),
+    ),
+    Function(
+        "InStr",
+        (
+            Parameter("value1", "text"),
+            Parameter("value2", "text"),
+            Parameter("start", "number", optional=True),
+            _HOW,
+        ),
+        "number",
+        "Find a text within another: its position from 1, or 0.",
+        eager(position),
+    ),
+    Function(
+        "Join",
+        (Parameter("separator", "text"), Parameter("source", "values", repeating=True)),
+        "text",
+        "Put texts together with a separator; empty ones are skipped.",
+        eager(join),
+    ),
+    Function(
+        "Left",
+        (_SOURCE, Parameter("count", "number")),
+        "values",
+        "Take the first characters.",
+        each_text(left, null=""),
+    ),
+    Function(
+        "Len",
+        (Parameter("source", "text"),),
+        "number",
+        "Count the characters.",
+        eager(length),
+    ),
+    Function(
+        "Mid",
+        (
+            _SOURCE,
+            Parameter("start", "number"),
+            Parameter("length", "number", optional=True),
+        ),
+        "values",
+        "Take characters from within, from 1; without a length, to the end.",
+        each_text(mid, null=""),
+    ),
+    Function(
+        "NormalizeDiacritics",
+        (_SOURCE,),
+        "values",
+        "Replace letters with marks by plain ones.",
+        each_text(normalize_diacritics),
+    ),
+    Function(
+        "PCase",
+        (_SOURCE, Parameter("wordSeparators", "text", optional=True)),
+        "values",
+        "Capitalise each word.",
+        each_text(proper_case),
+    ),
+    Function(
+        "Replace",
+        (
+            _SOURCE,
+            Parameter("oldValue", "text", optional=True),
+            Parameter("regexPattern", "text", optional=True),
+            Parameter("regexGroupName", "text", optional=True),
+            Parameter("replacementValue", "text", optional=True),
+            Parameter("replacementAttributeName", "text", optional=True),
+            Parameter("template", "text", optional=True),
+        ),
+        "values",
+        "Replace parts of a text, by text or by regular expression.",
+        replace,
+        check=replace_is_wrong,
+    ),
+    Function(
+        "Split",
+        (Parameter("source", "text"), Parameter("delimiter", "text")),
+        "values",
+        "Take a text apart at a separator, without the space around the parts.",
+        eager(split),
+    ),
+    Function(
+        "StripSpaces",
+        (_SOURCE,),
+        "values",
+        "Remove all spaces.",
+        each_text(strip_spaces),
+    ),
+    Function(
+        "ToLower",
+        (_SOURCE, _CULTURE),
+        "values",
+        "Write in lower case.",
+        each_text(to_lower),
+    ),
+    Function(
+        "ToUpper",
+        (_SOURCE, _CULTURE),
+        "values",
+        "Write in upper case.",
+        each_text(to_upper),
+    ),
+    Function(
+        "Trim",
+        (_SOURCE,),
+        "values",
+        "Remove white space at both ends.",
+        each_text(str.strip),
+    ),
+    Function(
+        "Word",
+        (
+            _SOURCE,
+            Parameter("number", "number"),
+            Parameter("delimiters", "text"),
+        ),
+        "values",
+        "Take one word, from 1; each of the delimiters separates.",
+        each_text(word, null=""),
+    ),
+)

@@ -1,0 +1,296 @@
+"""SCIM filters as tokens: the shipped lexer mended, each token checked and valued.
+
+SCIM filters over directory attributes (RFC 7644, 3.4.2.2): from text to tree.
+
+The comparisons of a filter, each with its place in the text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple, NoReturn, cast
+
+from scim2_filter_parser import (  # type: ignore[import-untyped]  # it has no types
+    ast,
+    lexer,
+    parser,
+)
+
+from cloudforest.model.program import (
+    And,
+    Compare,
+    Filter,
+    Not,
+    Or,
+    Present,
+    Scalar,
+    ValuePath,
+)
+from cloudforest.program.faults import SyntaxFault, require_text
+from cloudforest.program.scoping.predicates import VALUE
+
+MAX_DEPTH = 50
+
+_CONSTANTS: dict[str, Scalar] = {"TRUE": True, "FALSE": False, "NULL": None}
+_WITH_CONSTANTS = frozenset({"eq", "ne"})
+_WORDS = {"has": "EQ", "or": "OR"}
+"""Words that the shipped lexer does not know, or not in any case, and what they are
+like."""
+_OPENS, _CLOSES = frozenset({"LPAREN", "LBRACKET"}), frozenset({"RPAREN", "RBRACKET"})
+_AFTER_A_PATH = frozenset({"AND", "OR", *_CLOSES})
+_REFUSED = {
+    "SUBATTR": "A directory attribute has no sub-attributes; write its name alone.",
+    "SCHEMA_URI": "A directory attribute has no schema; write its name alone.",
+}
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LIKE_A_NUMBER = re.compile(r"[+-]?\.?[0-9][A-Za-z0-9_.,+-]*")
+_END_OF_NAME = r"(?![A-Za-z0-9_$.-])"
+
+
+class _Lexer(lexer.SCIMLexer):  # type: ignore[misc]  # its base has no types
+    """As shipped, numbers have one digit, strings no escapes, `trueName` is `true`."""
+
+    tokens = lexer.SCIMLexer.tokens
+    ignore = " \t\r\n"
+    FALSE = "[Ff][Aa][Ll][Ss][Ee]" + _END_OF_NAME
+    TRUE = "[Tt][Rr][Uu][Ee]" + _END_OF_NAME
+    NULL = "[Nn][Uu][Ll][Ll]" + _END_OF_NAME
+    NUMBER = (
+        r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,17})?(?:[eE][+-]?[0-9]{1,2})?"
+        + _END_OF_NAME
+    )
+    COMP_VALUE = r'"(?:[^"\\]|\\[\s\S])*"'
+
+    def error(self, token: Any) -> None:
+        raise SyntaxFault(_unreadable(token.value), token.index)
+
+
+def _unreadable(rest: str) -> str:
+    """Return what is wrong with the beginning of a text that holds no token there."""
+    if rest[0] == '"':
+        return "The string is not closed."
+    if rest[0] == ";":
+        return "An attribute stands without options such as ;binary."
+    if found := _LIKE_A_NUMBER.match(rest):
+        if _NUMBER.fullmatch(found[0]):
+            return (
+                f"The number {found[0][:50]} is too large or too exact: it has at most"
+                " 19 digits, 17 more behind the point, and two in the exponent."
+            )
+        return (
+            f"{found[0][:50]} is no number: one is written 5, -5, 0.5 or 5e3, without"
+            " leading zeros. As a text it stands in double quotes."
+        )
+    return f"The character {rest[0]} can't stand here."
+
+
+def _string(literal: str, offset: int) -> str:
+    try:
+        value = str(json.loads(literal, strict=False))
+        value.encode()
+    except ValueError as error:
+        raise SyntaxFault(
+            'The string is not valid: a backslash is written \\\\, a quote \\".',
+            offset,
+        ) from error
+    return value
+
+
+def _number(literal: str) -> int | float:
+    return int(literal) if literal.lstrip("-").isdigit() else float(literal)
+
+
+def _value(kind: str, literal: str, offset: int) -> Scalar:
+    if kind in _CONSTANTS:
+        return _CONSTANTS[kind]
+    return _number(literal) if kind == "NUMBER" else _string(literal, offset)
+
+
+class Tokens:
+    """The tokens of a text, checked and valued, and the one read last."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.last = 0
+        self._depth = 0
+        self._within = False
+        self._before = ""
+        self._operator = ""
+
+    def __iter__(self) -> Iterator[Any]:
+        for token in _Lexer().tokenize(self.text):
+            self.last = token.index
+            if token.type == "ATTRNAME":
+                token.type = _WORDS.get(token.value.lower(), "ATTRNAME")
+            self._check(token)
+            if token.type in {*_CONSTANTS, "NUMBER", "COMP_VALUE"}:
+                literal = self.text[token.index : token.end]
+                token.value = _value(token.type, literal, token.index)
+                self._check_value(token.value)
+            else:
+                self._operator = token.value.lower()
+            self._before = token.type
+            yield token
+        self.last = len(self.text)
+
+    def _check(self, token: Any) -> None:
+        if token.type in _REFUSED:
+            self._refuse(_REFUSED[token.type])
+        self._check_path(token)
+        self._depth += (token.type in _OPENS) - (token.type in _CLOSES)
+        if self._depth > MAX_DEPTH:
+            self._refuse(f"The filter is nested more than {MAX_DEPTH} deep.")
+
+    def _check_path(self, token: Any) -> None:
+        if self._before == "RBRACKET" and token.type not in _AFTER_A_PATH:
+            self._refuse("After the brackets of a value path nothing can be compared.")
+        if self._within and token.type == "LBRACKET":
+            self._refuse("A value path can't hold another one.")
+        if self._within and token.type == "ATTRNAME" and token.value.lower() != VALUE:
+            self._refuse(
+                "Within the brackets there is one value of the attribute before them; "
+                "it is called value."
+            )
+        if token.type in {"LBRACKET", "RBRACKET"}:
+            self._within = token.type == "LBRACKET"
+
+    def _check_value(self, value: Scalar) -> None:
+        is_constant = value is None or isinstance(value, bool)
+        if self._operator == "has":
+            if is_constant or not isinstance(value, int) or value < 1:
+                self._refuse("has takes the bits that must be set, a number from 1 on.")
+        elif is_constant and self._operator not in _WITH_CONSTANTS:
+            self._refuse("Only eq and ne can compare with true, false and null.")
+
+    def _refuse(self, message: str) -> NoReturn:
+        raise SyntaxFault(message, self.last)
+
+
+MAX_LENGTH = 10_000
+
+Operator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "has"]
+
+
+def _leaf(node: Any) -> Filter:
+    attribute = node.attr_path.attr_name.lower()
+    if node.comp_value is None:
+        return Present(attribute=attribute)
+    operator = cast("Operator", node.value.lower())
+    return Compare(attribute=attribute, operator=operator, value=node.comp_value.value)
+
+
+def _operands(node: Any) -> Iterator[list[Any]]:
+    """Yield the operands of a chain of and/or, those joined by `and` together.
+
+    The shipped parser gives both the same rank and leans left: `a or b and c` comes as
+    (a or b) and c. A group in parentheses is a node of its own, so it stays together.
+    """
+    last = [node.expr2]
+    while True:
+        left, operator = node.expr1, node.op.lower()
+        if operator == "or":
+            yield last
+            last = []
+        if left.negated or not isinstance(left.expr, ast.LogExpr):
+            yield [left, *last]
+            return
+        node = left.expr
+        last = [node.expr2, *last]
+
+
+def _joined(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
+    several = tuple(operands)
+    return several[0] if len(several) == 1 else kind(operands=several)
+
+
+def _tree(node: Any) -> Filter:
+    match node.expr:
+        case ast.LogExpr():
+            groups = reversed(list(_operands(node.expr)))
+            tree = _joined(Or, (_joined(And, map(_tree, each)) for each in groups))
+        case ast.AttrExpr():
+            tree = _leaf(node.expr)
+        case ast.Filter(namespace=ast.AttrPath(attr_name=name)):
+            tree = ValuePath(attribute=name.lower(), operand=_tree(node.expr))
+        case _:
+            tree = _tree(node.expr)
+    return Not(operand=tree) if node.negated else tree
+
+
+def parse_filter(text: str) -> Filter:
+    """Parse a filter; attribute names come out in lower case.
+
+    Raises SyntaxFault with the offset of the first token that can't be read.
+    """
+    require_text(text, what="filter", limit=MAX_LENGTH)
+    tokens = Tokens(text)
+    try:
+        parsed = parser.SCIMParser().parse(iter(tokens))
+    except parser.SCIMParserError as error:
+        raise SyntaxFault(
+            "The filter can't be read here; it is made of comparisons such as"
+            ' department eq "Sales", joined by and, or, not (…).',
+            tokens.last,
+        ) from error
+    return _tree(parsed)
+
+
+Tree = Compare | Present | ValuePath
+_VALUES = frozenset({"TRUE", "FALSE", "NULL", "NUMBER", "COMP_VALUE"})
+
+
+class Leaf(NamedTuple):
+    """A comparison with an attribute: within brackets, with the one before them.
+
+    `written` is the attribute as it stands at `offset`; what it is compared with stands
+    at `operand`, if there is such.
+    """
+
+    tree: Tree
+    attribute: str
+    written: str
+    offset: int
+    operand: int
+
+
+def leaves(text: str) -> Iterator[Leaf]:
+    """Yield the comparisons in the order of the text; raises SyntaxFault."""
+    trees = _in_order(parse_filter(text), None)
+    offset = 0
+    for (tree, holder), (name, value) in zip(trees, _places(text), strict=True):
+        offset = name if holder is None else offset
+        attribute = tree.attribute if holder is None else holder
+        written = text[offset : offset + len(attribute)]
+        yield Leaf(tree, attribute, written, offset, value)
+
+
+def _in_order(tree: Filter, holder: str | None) -> Iterator[tuple[Tree, str | None]]:
+    """Yield each comparison, and the attribute of the brackets around it."""
+    match tree:
+        case Compare() | Present():
+            yield tree, holder
+        case ValuePath(attribute=name, operand=operand):
+            yield tree, None
+            yield from _in_order(operand, name)
+        case Not(operand=operand):
+            yield from _in_order(operand, holder)
+        case And(operands=operands) | Or(operands=operands):
+            for each in operands:
+                yield from _in_order(each, holder)
+
+
+def _places(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each name of an attribute stands, and what it is compared with."""
+    name: int | None = None
+    value = 0
+    for token in Tokens(text):
+        if token.type == "ATTRNAME":
+            if name is not None:
+                yield name, value
+            name = value = token.index
+        elif token.type in _VALUES:
+            value = token.index
+    if name is not None:
+        yield name, value

@@ -1,0 +1,260 @@
+"""A SCIM filter to the groups of clauses that mean the same.
+
+One clause of a scoping filter, as Graph has it.
+
+Groups of clauses to the SCIM filter that means the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
+
+from cloudforest.base.values import Value
+from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
+from cloudforest.program.ad_schema import FILETIMES, INTEGERS
+from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.predicates import is_moment
+
+IS_NULL, IS_NOT_NULL = "IS NULL", "IS NOT NULL"
+NUMBERS = {"GREATER_THAN": "gt", "GREATER_THAN_OR_EQUALS": "ge"}
+"""Graph's operators on whole numbers, and ours."""
+
+
+class GraphClause(Value, frozen=True):
+    """`sourceOperandName`, `operatorName` and `targetOperand.values` of a clause."""
+
+    attribute: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+Group = tuple[GraphClause, ...]
+
+
+MAX_GROUPS = 64
+_SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
+_SHAPES = {"sw": "^{}", "ew": "{}$", "co": "{}"}
+
+
+def groups_of(tree: Filter, spelling: Callable[[str], str] = str) -> tuple[Group, ...]:
+    """Return the groups that mean the same; `spelling` writes an attribute's name.
+
+    Raises SyntaxFault with the reason where Graph has no equivalent.
+    """
+    groups = dict.fromkeys(
+        map(_shortened, _alternatives(tree, spelling, negated=False))
+    )
+    if None in groups:
+        del groups[None]
+    if not groups:
+        raise SyntaxFault("The filter can never be true, and Graph has no such filter.")
+    return tuple(each for each in groups if each is not None)
+
+
+def _alternatives(
+    tree: Filter, spelling: Callable[[str], str], *, negated: bool
+) -> list[Group]:
+    """Return the disjunctive normal form."""
+    match tree:
+        case Not(operand=operand):
+            return _alternatives(operand, spelling, negated=not negated)
+        case And(operands=operands) | Or(operands=operands):
+            parts = [
+                _alternatives(each, spelling, negated=negated) for each in operands
+            ]
+            if isinstance(tree, Or) is not negated:
+                return _limited(list(itertools.chain(*parts)))
+            return _product(parts)
+        case Present(attribute=name):
+            said = IS_NULL if negated else IS_NOT_NULL
+            return [(GraphClause(attribute=spelling(name), operator=said),)]
+        case Compare():
+            return [(each,) for each in _clauses(tree, spelling, negated=negated)]
+        case ValuePath(attribute=name):
+            raise SyntaxFault(
+                f"Graph can't ask for one value of {spelling(name)} that meets all of "
+                "the conditions in brackets."
+            )
+
+
+def _limited(groups: list[Group]) -> list[Group]:
+    if len(groups) > MAX_GROUPS:
+        raise SyntaxFault(
+            f"The filter would be more than {MAX_GROUPS} groups in Graph; write it with"
+            " fewer alternatives within each other."
+        )
+    return groups
+
+
+def _product(parts: list[list[Group]]) -> list[Group]:
+    groups: list[Group] = [()]
+    for part in parts:
+        groups = _limited([(*one, *other) for one in groups for other in part])
+    return groups
+
+
+def _clauses(
+    tree: Compare, spelling: Callable[[str], str], *, negated: bool
+) -> Iterator[GraphClause]:
+    name = spelling(tree.attribute)
+    negated ^= tree.operator == "ne"
+    if tree.operator in _SHAPES and tree.value == "":
+        # Every value begins and ends with nothing.
+        yield GraphClause(attribute=name, operator=IS_NULL if negated else IS_NOT_NULL)
+        return
+    if tree.value is None:
+        yield GraphClause(attribute=name, operator=IS_NOT_NULL if negated else IS_NULL)
+        return
+    operator, values = _said(tree, negated=negated)
+    if negated:
+        yield GraphClause(attribute=name, operator=IS_NULL)
+    yield GraphClause(attribute=name, operator=operator, values=values)
+
+
+def _is_of_another_kind(tree: Compare) -> bool:
+    """Tell whether a number is compared with what a directory may spell otherwise."""
+    if isinstance(tree.value, str):
+        return False
+    return isinstance(tree.value, float) or tree.attribute not in INTEGERS | FILETIMES
+
+
+def _said(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
+    operator = "eq" if tree.operator == "ne" else tree.operator
+    if operator == "eq" and is_moment(tree.value):
+        raise SyntaxFault(
+            f'{tree.attribute} {tree.operator} "{tree.value}" compares moments, and '
+            "Graph would compare texts; write the filter without it."
+        )
+    if operator in _SHAPES and (negated or operator == "sw"):
+        text = _SPECIAL.sub(r"\\\g<0>", str(tree.value))
+        prefix = "NOT " if negated else ""
+        return f"{prefix}REGEX MATCH", (_SHAPES[operator].format(text),)
+    if isinstance(tree.value, bool):
+        return ("IS TRUE" if tree.value is not negated else "IS FALSE"), ()
+    if operator == "eq" and _is_of_another_kind(tree):
+        raise SyntaxFault(
+            f"{tree.attribute} {tree.operator} {tree.value} compares numbers, and Graph"
+            f' would compare texts; write "{tree.value}" in double quotes.'
+        )
+    if operator == "eq":
+        return ("NOT EQUALS" if negated else "EQUALS"), (str(tree.value),)
+    if operator in {"co", "ew"}:
+        return ("Includes" if operator == "co" else "ENDS_WITH"), (str(tree.value),)
+    found = next((key for key, each in NUMBERS.items() if each == operator), None)
+    if found is None or negated or not isinstance(tree.value, int):
+        raise SyntaxFault(
+            f"Graph has no operator for {'not ' * negated}{tree.attribute} {operator}:"
+            " it tells only whether a whole number is greater."
+        )
+    return found, (str(tree.value),)
+
+
+def _shortened(group: Group) -> Group | None:
+    """Drop what follows from the rest; None: the group can never be true."""
+    null = {each.attribute for each in group if each.operator == IS_NULL}
+    held = {
+        each.attribute for each in group if each.operator not in {IS_NULL, IS_NOT_NULL}
+    }
+    present = {each.attribute for each in group if each.operator != IS_NULL}
+    if null & present:
+        return None
+    kept = (
+        each
+        for each in group
+        if not (each.operator == IS_NOT_NULL and each.attribute in held)
+    )
+    return tuple(dict.fromkeys(kept))
+
+
+_UNTOLD = {
+    "&": "Microsoft doesn't say how its list of values is taken apart",
+    "!&": "Microsoft doesn't say how its list of values is taken apart",
+    "!&L": "Microsoft doesn't say what it means",
+    "ISMEMBEROF": "Microsoft doesn't support it; name the group in `groups`",
+    "VALID CERT MATCH": "Microsoft doesn't say what it means",
+}
+_MOMENT = "Graph compares it as a text, and a filter here as a moment"
+Operator = Literal["eq", "co", "sw", "ew", "gt", "ge"]
+_TEXTS: dict[str, Operator] = {"EQUALS": "eq", "INCLUDES": "co", "ENDS_WITH": "ew"}
+_NUMBERS: dict[str, Operator] = {"GREATER_THAN": "gt", "GREATER_THAN_OR_EQUALS": "ge"}
+_LITERAL = r"(?:[^\\^$.|?*+()\[\]{}]|\\[^A-Za-z0-9])*"
+_PATTERN = re.compile(rf"(\^?)(\.\*)?({_LITERAL})(\.\*)?(\$?)", re.DOTALL)
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+
+
+def filter_of(groups: Sequence[Group]) -> Filter | None:
+    """Return the filter that means the same; None: there are no groups, all are in.
+
+    Attribute names stay as they are written. Raises SyntaxFault with the reason where a
+    clause has no equivalent.
+    """
+    alternatives = tuple(_joined(And, map(_tree, each)) for each in groups)
+    return _joined(Or, alternatives) if alternatives else None
+
+
+def _joined(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
+    several = tuple(operands)
+    if not several:
+        raise SyntaxFault("A group without clauses takes in everybody.")
+    return several[0] if len(several) == 1 else kind(operands=several)
+
+
+def _refused(clause: GraphClause, reason: str) -> SyntaxFault:
+    return SyntaxFault(
+        f"{clause.attribute} {clause.operator} has no equivalent: {reason}."
+    )
+
+
+def _tree(clause: GraphClause) -> Filter:
+    name, said = clause.attribute, clause.operator.upper().strip()
+    if said in _UNTOLD:
+        raise _refused(clause, _UNTOLD[said])
+    match said:
+        case "IS NULL":
+            return Not(operand=Present(attribute=name))
+        case "IS NOT NULL" | "PRESENT":
+            return Present(attribute=name)
+        case "IS TRUE" | "IS FALSE":
+            return Compare(attribute=name, operator="eq", value=said == "IS TRUE")
+        case "NOT EQUALS" | "NOT REGEX MATCH":
+            opposite = Not(operand=_comparison(clause, said.removeprefix("NOT ")))
+            return And(operands=(Present(attribute=name), opposite))
+        case _:
+            return _comparison(clause, said)
+
+
+def _comparison(clause: GraphClause, said: str) -> Compare:
+    if len(clause.values) != 1:
+        raise _refused(clause, "one value is needed to compare with")
+    value, name = clause.values[0], clause.attribute
+    if said == "REGEX MATCH":
+        operator, literal = _of_pattern(clause, value)
+        if operator == "eq" and is_moment(literal):
+            raise _refused(clause, _MOMENT)
+        return Compare(attribute=name, operator=operator, value=literal)
+    if said in _NUMBERS:
+        if not _WHOLE_NUMBER.fullmatch(value):
+            raise _refused(clause, "it compares whole numbers only")
+        return Compare(attribute=name, operator=_NUMBERS[said], value=int(value))
+    if said == "EQUALS" and is_moment(value):
+        raise _refused(clause, _MOMENT)
+    if said not in _TEXTS:
+        raise _refused(clause, "the operator is unknown")
+    return Compare(attribute=name, operator=_TEXTS[said], value=value)
+
+
+def _of_pattern(clause: GraphClause, pattern: str) -> tuple[Operator, str]:
+    """Read a pattern that stands for a beginning, an end, a part or the whole."""
+    found = _PATTERN.fullmatch(pattern)
+    if found is None or not found[3]:
+        raise _refused(clause, "a SCIM filter has no regular expressions")
+    literal = re.sub(r"\\(.)", r"\1", found[3], flags=re.DOTALL)
+    starts, ends = found[1] and not found[2], found[5] and not found[4]
+    if starts and ends:
+        return "eq", literal
+    if starts:
+        return "sw", literal
+    return ("ew" if ends else "co"), literal

@@ -1,3 +1,0 @@
-"""Drift: what the target holds, against what was written and what is desired."""
-
-from __future__ import annotations
