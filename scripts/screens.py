@@ -65,8 +65,8 @@ class Recorder:
     ) -> str:
         """Fill a block with a command and what it prints; return that."""
         printed = self.run(words)
-        shown = f"$ cloudforest {words}\n{cut(printed)}".rstrip()
-        self.blocks[page][name] = f"```console\n{shown}\n```"
+        shown = f"```text\n{cut(printed).rstrip()}\n```"
+        self.blocks[page][name] = f"```bash\ncloudforest {words}\n```\n\n{shown}"
         return printed
 
     def json(self, page: str, name: str, words: str) -> Any:
@@ -74,7 +74,7 @@ class Recorder:
         printed = self.run(f"{words} --format json")
         data = json.loads(printed.splitlines()[0] if "logs" in words else printed)
         shown = json.dumps(_short(data), indent=2, ensure_ascii=False)
-        head = f"```console\n$ cloudforest {words} --format json\n```"
+        head = f"```bash\ncloudforest {words} --format json\n```"
         self.blocks[page][name] = f"{head}\n\n```json\n{shown}\n```"
         return data
 

@@ -72,14 +72,14 @@ def _leaves(words: str, command: Any) -> Iterator[tuple[str, Any]]:
 def _parts(words: str, command: Any) -> Iterator[str]:
     usage = " ".join(("cloudforest", words, *_pieces(command)))
     yield _help(command)
-    yield f"```console\n$ {usage}\n```"
+    yield f"```text\n{usage}\n```"
     arguments = [
-        (code(_metavar(each)), _needed(each), each.help or "")
+        (code(_metavar(each)), f"{each.help or ''} {_needed(each)}".strip())
         for each in command.params
         if each.param_type_name == "argument"
     ]
     if arguments:
-        yield table(("argument", "", "what it is"), arguments)
+        yield table(("argument", "what it is"), arguments)
     yield _options(command)
 
 
@@ -98,38 +98,38 @@ def _metavar(argument: Any) -> str:
 
 def _needed(parameter: Any) -> str:
     if parameter.required:
-        return "required"
+        return "Required."
     if parameter.default in (None, False, (), "") or callable(parameter.default):
         return ""
     value = getattr(parameter.default, "value", parameter.default)
-    return f"default `{value}`"
+    return f"Default: `{value}`."
 
 
 def _options(command: Any) -> str:
     rows = [
-        (_names(each), _needed(each), _told(each))
+        (_names(each), _told(each))
         for each in command.params
         if each.param_type_name == "option" and not each.hidden
     ]
-    rows.append(("`--help`", "", "Show the help and exit."))
-    return table(("option", "", "what it does"), rows)
+    rows.append(("`--help`", "Show the help and exit."))
+    return table(("option", "what it does"), rows)
 
 
 def _names(option: Any) -> str:
-    names = ", ".join(code(each) for each in (*option.opts, *option.secondary_opts))
-    kind = _type(option)
-    if option.is_flag:
-        return names
-    return f"{names} {code('value' if '|' in kind else kind)}"
+    *aliases, last = (*option.opts, *option.secondary_opts)
+    if not option.is_flag:
+        kind = _type(option)
+        last = f"{last} {'VALUE' if '|' in kind else kind.upper()}"
+    return ", ".join(code(each) for each in (*aliases, last))
 
 
 def _type(option: Any) -> str:
     shown = option.metavar or option.display_type(typer.Context(_NOTHING))
-    return str(shown).strip("<>[]")
+    return {"str": "text"}.get(plain := str(shown).strip("<>[]"), plain)
 
 
 def _told(option: Any) -> str:
-    text = option.help or ""
+    text = f"{option.help or ''} {_needed(option)}".strip()
     if "|" in (kind := "" if option.is_flag else _type(option)):
         text += f" One of {', '.join(code(each) for each in kind.split('|'))}."
     if option.multiple:

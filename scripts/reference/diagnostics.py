@@ -54,10 +54,14 @@ def _lists(sections: list[dict[str, Any]]) -> Iterator[str]:
     for each in sections:
         yield f"## [{each['title']}]({each['page']}.md)"
         rows = [
-            (f"[`{id_}`]({each['page']}.md#{id_})", _severity(id_))
-            for id_ in each["ids"]
+            (f"[`{id_}`]({each['page']}.md#{id_})", _severity(id_), _first(entry))
+            for id_, entry in each["ids"].items()
         ]
-        yield table(("id", "severity"), rows)
+        yield table(("id", "severity", "meaning"), rows)
+
+
+def _first(entry: dict[str, str]) -> str:
+    return re.split(r"(?<=\.) ", entry["means"])[0]
 
 
 def _section(section: dict[str, Any]) -> str:

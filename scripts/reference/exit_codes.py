@@ -17,7 +17,7 @@ MEANINGS = {
         "Review them, then `apply`, or `drift --repair`.",
     ),
     "BLOCKED": (
-        "A guard blocks effects: they are staged, and the rest was done.",
+        "A guard blocks effects. A cycle stages them and does the rest.",
         "Review them with `job staged`, then `job allow` or `job discard`.",
     ),
     "ESCROW": (

@@ -22,8 +22,8 @@ from cloudforest.program.expressions.template.filters import FILTERS, MAX_VALUE,
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"
 KINDS = ("tenant", "target", "forest", "agent", "scope", "mapping", "job", "example")
-Row = tuple[str, str, str, str]
-HEAD = ("field", "value", "meaning", "example")
+Row = tuple[str, str, str]
+HEAD = ("field", "value", "meaning")
 FUNCTIONS = """\
 # Functions
 
@@ -88,10 +88,17 @@ def _tables(schema: dict[str, Any]) -> Iterator[str]:
     names = schema["properties"]
     yield table(HEAD, [made.row(schema, each, each) for each in names])
     for name, node in names.items():
+        made.below = f"{name}{_mark(node, schema)}."
         rows = list(made.within(node, name))
         if rows:
             yield f"## {name}"
+            yield f"Fields below {code(made.below.removesuffix('.'))}:"
             yield table(HEAD, rows)
+
+
+def _mark(node: dict[str, Any], root: dict[str, Any]) -> str:
+    marks = {mark for _, mark in _inside(node, root)}
+    return marks.pop() if len(marks) == 1 else ""
 
 
 def _example(title: str) -> str:
@@ -130,6 +137,8 @@ class Fields:
     """The fields of a schema as rows; what several fields share is listed once."""
 
     root: dict[str, Any]
+    below: str = ""
+    """What the paths of the rows leave out."""
     listed: dict[str, str] = field(default_factory=dict)
     """By reference: the path below which its fields are listed."""
 
@@ -143,12 +152,21 @@ class Fields:
     def row(self, node: dict[str, Any], name: str, path: str) -> Row:
         each = node["properties"][name]
         shape = _resolved(each, self.root)
-        example = code(json.dumps(shape.get("examples", [None])[0], ensure_ascii=False))
         value = _value(shape, self.root, required=name in node.get("required", []))
+        return code(path.removeprefix(self.below)), value, self.meaning(each, path)
+
+    def meaning(self, node: dict[str, Any], path: str) -> str:
+        """Return the description, and an example unless inner fields have theirs."""
+        shape = _resolved(node, self.root)
         text = shape.get("description", "")
-        if (known := self.listed.get(each.get("$ref", ""))) and known != path:
-            text += f" Fields as in {code(known)}."
-        return code(path), value, text, example
+        known = self.listed.get(node.get("$ref", ""), path)
+        if known != path:
+            return f"{text} Fields as in {code(known.removeprefix(self.below))}."
+        if any(_inside(node, self.root)) or "const" in shape:
+            return text
+        examples = shape.get("examples", [])[:1]
+        shown = [code(json.dumps(each, ensure_ascii=False)) for each in examples]
+        return " ".join((text, *(f"Example: {each}" for each in shown)))
 
     def within(self, node: dict[str, Any], path: str) -> Iterator[Row]:
         """Yield the rows of what a field holds, unless they are listed already."""
