@@ -6,7 +6,7 @@ SECONDS ?= 600
 # Each worker runs servers of its own; who is done takes from the other.
 WORKERS := -n 2 --dist worksteal
 
-.PHONY: run test test-long check servers bench fuzz clean
+.PHONY: run test test-long check docs reference screens servers bench fuzz clean
 
 run: .venv/run
 	$(BIN)/cloudforest up topologies/new-hybrid-customer --once
@@ -23,6 +23,19 @@ check: .venv/dev
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# The site, in `site/`. A warning fails, such as a link that leads nowhere.
+docs: .venv/docs reference
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python -m scripts.check_site
+
+# The pages of docs/reference that are made from the code; a test compares them.
+reference: .venv/run
+	$(BIN)/python -m scripts.reference
+
+# Terminal screens and example outputs in docs/, from commands that really run.
+screens: .venv/run
+	$(BIN)/python -m scripts.screens
 
 servers:
 	scripts/install-servers
@@ -48,9 +61,13 @@ fuzz: .venv/fuzz
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
+.venv/docs: .venv/run
+	$(BIN)/pip install --quiet --constraint constraints.txt --group docs
+	touch $@
+
 .venv/dev: .venv/run
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev
 	touch $@
 
 clean:
-	rm -rf .venv topologies/*/.cloudforest
+	rm -rf .venv .cache site topologies/*/.cloudforest

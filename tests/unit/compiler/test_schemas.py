@@ -374,7 +374,7 @@ def test_every_field_that_is_decoded_is_in_the_schema(kind):
 
 
 PROFILE = ("profile",)
-READERS = ("compile.py", "resolve.py", "sugar.py", "tree.py", "rules")
+READERS = ("compile.py", "resolve.py", "tree.py", "rules")
 
 
 def keys_read() -> Iterator[str]:
