@@ -22,8 +22,8 @@ def test_every_command_is_in_the_readme():
 
 
 def test_every_exit_code_is_documented():
-    operations = (REPOSITORY / "docs" / "operations.md").read_text()
-    assert [each for each in Exit if f"| {each.value} |" not in operations] == []
+    page = (REPOSITORY / "docs" / "reference" / "exit-codes.md").read_text()
+    assert [each for each in Exit if f"| {each.value} |" not in page] == []
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda each: each.name)
