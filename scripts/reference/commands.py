@@ -9,7 +9,7 @@ from typing import Any
 import typer.main
 from scripts.reference.markdown import code, page, table
 
-from cloudforest.front.cli.app import make_app
+from cloudforest.cli.app import make_app
 
 INDEX = """\
 # Commands

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scripts.reference.markdown import code, table
 
-from cloudforest.front.boundary import Exit
+from cloudforest.cli.boundary import Exit
 
 MEANINGS = {
     "DONE": ("Done. Warnings do not change this.", "—"),

@@ -11,13 +11,15 @@ from typing import Any
 
 from scripts.reference.markdown import code, page, table
 
-from cloudforest.program.expressions.reference import entries
-from cloudforest.program.expressions.template.check import (
+from cloudforest.program.expressions.catalog import entries
+from cloudforest.program.expressions.templates import (
+    FILTERS,
     MAX_DEPTH,
     MAX_LENGTH,
     MAX_NAMES,
+    MAX_VALUE,
+    TESTS,
 )
-from cloudforest.program.expressions.template.filters import FILTERS, MAX_VALUE, TESTS
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"

@@ -10,7 +10,7 @@ import pytest
 from scripts.check_site import navigation_faults
 from scripts.reference.pages import stale, without_source
 
-from cloudforest.model.provisioning import Counts, LogEntry
+from cloudforest.model.cycles import Counts, LogEntry
 
 DOCS = Path(__file__).parents[2] / "docs"
 SECTIONS = ("start", "how-to", "reference", "explanation")
