@@ -8,7 +8,10 @@ import signal
 import sys
 from typing import Any
 
+from cloudforest import __version__
+
 _AGENT = ["agent", "run"]
+_VERSION = ["--version"]
 _INTERRUPTED = 130
 
 
@@ -16,6 +19,9 @@ def main() -> None:
     # Until the boundary takes over, an import may swallow a KeyboardInterrupt.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
+    if sys.argv[1:] == _VERSION:
+        print(f"cloudforest {__version__}")  # noqa: T201 - as the app does, but at once
+        return
     agent = sys.argv[1:3] == _AGENT
     module = "cloudforest.cli.agent_run" if agent else "cloudforest.cli.app"
     sys.exit(importlib.import_module(module).main())

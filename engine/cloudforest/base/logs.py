@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import sys
 import tempfile
@@ -19,7 +20,7 @@ def configure(*, json: bool, verbose: bool = False) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=_colours())
     )
     # asyncio warns at the end of every TLS connection of the bus; it means nothing.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
@@ -36,6 +37,10 @@ def configure(*, json: bool, verbose: bool = False) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _colours() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def report(error: BaseException) -> Path:

@@ -28,6 +28,7 @@ from cloudforest.base import logs
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Misconfigured
 from cloudforest.cli import boundary
+from cloudforest.cli.help import Command, settings
 from cloudforest.control_plane.directories import open_directory
 from cloudforest.model.ports.bus import Answerer
 from cloudforest.model.ports.directory import Directory
@@ -37,15 +38,23 @@ CONTROL_SECONDS = 30.0
 PAGE_BYTES = 512 * 1024
 """Half of what the bus takes in one message, before compression."""
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 
 
 def run(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")],
     *,
-    control: Annotated[str, typer.Option("--control", help="The control plane's URL.")],
+    control: Annotated[
+        str,
+        typer.Option("--control", metavar="URL", help="The control plane's URL."),
+    ],
     state: Annotated[
-        Path, typer.Option("--state", envvar="CLOUDFOREST_STATE", help="State folder.")
+        Path,
+        typer.Option(
+            "--state", metavar="DIR", envvar="CLOUDFOREST_STATE", help="State folder."
+        ),
     ] = Path(".cloudforest"),
     token_stdin: Annotated[
         bool, typer.Option("--token-stdin", help="Enrol with a token from stdin.")
@@ -113,7 +122,7 @@ def _stop_event() -> asyncio.Event:
 
 def main() -> int:
     """Run when the command line begins with `agent run`."""
-    app.command()(run)
+    app.command(cls=Command, context_settings=settings())(run)
     return boundary.run(
         lambda: app(
             args=sys.argv[3:], prog_name="cloudforest agent run", standalone_mode=False

@@ -1,61 +1,170 @@
-"""The `cloudforest` command: its subcommands, in the order in which they are needed."""
+"""The `cloudforest` command: its subcommands, and one line of help for each.
+
+Only the command that is called is imported: all of them would cost a second.
+"""
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
 
 import typer
+import typer.main
 
 from cloudforest import __version__
-from cloudforest.base import logs
 from cloudforest.cli import boundary
-from cloudforest.cli.options import named_state
-from cloudforest.control_plane.state_folder import at_state
+from cloudforest.cli.help import Command, Commands, Group, settings
+
+
+class Declared(NamedTuple):
+    """A command's module in this package, its function there, and its first line."""
+
+    module: str
+    function: str
+    summary: str
+
 
 COMMANDS = {
-    "validate": ("validate", "validate"),
-    "init": ("init", "init"),
-    "plan": ("plan", "plan"),
-    "apply": ("apply", "apply"),
-    "up": ("up", "up"),
-    "serve": ("serve", "serve"),
-    "agent run": ("agent_run", "run"),
-    "agent token": ("agent", "token"),
-    "agent status": ("agent", "status"),
-    "job list": ("job", "list_jobs"),
-    "job run": ("job", "run"),
-    "job pause": ("job", "pause"),
-    "job start": ("job", "start"),
-    "job restart": ("job", "restart"),
-    "job escrow": ("job", "escrow"),
-    "job staged": ("job", "staged"),
-    "job allow": ("job", "allow"),
-    "job discard": ("job", "discard"),
-    "explain": ("explain", "explain"),
-    "provision": ("provision", "provision"),
-    "drift": ("drift", "drift"),
-    "status": ("status", "status"),
-    "logs": ("logs", "logs"),
-    "import-schema": ("graph", "import_schema"),
-    "export-schema": ("graph", "export_schema"),
-    "example add": ("example", "add"),
-    "expression eval": ("expression", "evaluate"),
-    "expression explain": ("expression", "explain"),
-    "expression functions": ("expression", "functions"),
-    "schema": ("schema", "schema"),
+    "validate": Declared(
+        "validate",
+        "validate",
+        "Check the documents; every mistake is told, with its place.",
+    ),
+    "init": Declared(
+        "init",
+        "init",
+        "Write a tree to begin with: commented documents that are valid as they are.",
+    ),
+    "plan": Declared(
+        "plan",
+        "plan",
+        "Show what would change, and whom it would touch; writes nothing.",
+    ),
+    "apply": Declared(
+        "apply",
+        "apply",
+        "Register what the documents say, or exactly what a saved plan showed.",
+    ),
+    "up": Declared(
+        "up", "up", "Validate, plan, apply, serve, and run the tree's local agents."
+    ),
+    "serve": Declared(
+        "serve", "serve", "Run the control plane and the provisioning service."
+    ),
+    "agent run": Declared(
+        "agent_run",
+        "run",
+        "Run an agent beside its directory; it dials out and listens on no port.",
+    ),
+    "agent token": Declared(
+        "agent",
+        "token",
+        "Print a one-time token, valid for an hour, with which an agent enrols.",
+    ),
+    "agent status": Declared("agent", "status", "Show the agents that are registered."),
+    "job list": Declared("job", "list_jobs", "List the jobs that are registered."),
+    "job run": Declared("job", "run", "Run one cycle of a job now."),
+    "job pause": Declared(
+        "job",
+        "pause",
+        "Start no more cycles of a job; the one that runs goes on to its end.",
+    ),
+    "job start": Declared(
+        "job", "start", "Go on with a job that is paused, disabled or in quarantine."
+    ),
+    "job restart": Declared(
+        "job", "restart", "Let a job begin anew; what it made and linked stays."
+    ),
+    "job escrow": Declared(
+        "job", "escrow", "List what is held back of a job, or let it be tried again."
+    ),
+    "job staged": Declared(
+        "job", "staged", "List what guards hold back until somebody decides."
+    ),
+    "job allow": Declared(
+        "job",
+        "allow",
+        "Let the effects of a stage be written, as far as they are still wanted.",
+    ),
+    "job discard": Declared(
+        "job",
+        "discard",
+        "Drop the effects of a stage; they come back when what is wanted changes.",
+    ),
+    "explain": Declared(
+        "explain",
+        "explain",
+        "Explain one object: import, scope, match, map and act. Writes nothing.",
+    ),
+    "provision": Declared(
+        "provision",
+        "provision",
+        "Provision one object now: the same steps, and the target's answer.",
+    ),
+    "drift": Declared(
+        "drift",
+        "drift",
+        "Compare the target with what was written and what is desired. Exit 2: drift.",
+    ),
+    "status": Declared("status", "status", "Show the agents and the jobs."),
+    "logs": Declared(
+        "logs", "logs", "Print the provisioning log, a line for each object and action."
+    ),
+    "import-schema": Declared(
+        "graph",
+        "import_schema",
+        "Turn a Graph synchronizationSchema into Scope, Mapping and Job documents.",
+    ),
+    "export-schema": Declared(
+        "graph",
+        "export_schema",
+        "Write a job's scope and mappings as a Graph synchronizationSchema.",
+    ),
+    "example add": Declared(
+        "example",
+        "add",
+        "Write an example of a real object: what it shows, and what it becomes.",
+    ),
+    "expression eval": Declared(
+        "expression",
+        "evaluate",
+        "Evaluate an expression for an object, or many from a file.",
+    ),
+    "expression explain": Declared(
+        "expression",
+        "explain",
+        "Show an expression as a tree, with the value of each step for an object.",
+    ),
+    "expression functions": Declared(
+        "expression", "functions", "List the functions and operators of expressions."
+    ),
+    "schema": Declared(
+        "schema",
+        "schema",
+        "Print the JSON Schema (2020-12) of a kind, or one that picks by kind.",
+    ),
 }
-"""Each command with its module in this package, and its function there."""
+"""A test compares each summary with the docstring, which `COMMAND --help` prints."""
 
 _GROUPS = {
-    "example": "Examples: tests of mappings and scopes, as documents.",
     "agent": "Agents: enrol, run and look.",
     "job": "Jobs: list, run, steer and decide.",
+    "example": "Examples: tests of mappings and scopes, as documents.",
     "expression": "Expressions: try, understand and look up; offline.",
 }
+SECTIONS = {
+    "Start": ("init", "validate", "up"),
+    "Review and apply": ("plan", "apply"),
+    "Run": ("serve", "agent"),
+    "Operate": ("status", "job", "drift", "logs"),
+    "Understand": ("explain", "provision", "example"),
+    "Languages and formats": ("expression", "schema", "import-schema", "export-schema"),
+}
+"""The commands of the first level, as `--help` lists them."""
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it by position
@@ -74,39 +183,94 @@ def _options(
         ),
     ] = False,
 ) -> None:
+    from cloudforest.base import logs  # noqa: PLC0415 - help needs no logs
+
     del version
     logs.configure(json=False, verbose=verbose)
 
 
-def make_app(arguments: Sequence[str]) -> typer.Typer:
-    """Return the app with the command that the arguments name, or with all of them.
+class Root(Group):
+    """The first level; Typer makes it, with the options of `_options`."""
 
-    Only what is called is imported: the rest would cost seconds.
-    """
+    def __init__(self, *, commands: object, **attributes: Any) -> None:
+        del commands  # none are registered with Typer: it would want the functions
+        attributes.pop("suggest_commands")
+        loaders = {
+            name: functools.partial(_load, name)
+            for names in SECTIONS.values()
+            for name in names
+        }
+        super().__init__(
+            commands=Commands(loaders),
+            sections={
+                title: {name: _summary(name) for name in names}
+                for title, names in SECTIONS.items()
+            },
+            elsewhere=_by_last_word(),
+            **attributes,
+        )
+
+
+def _summary(name: str) -> str:
+    return _GROUPS[name] if name in _GROUPS else COMMANDS[name].summary
+
+
+def _by_last_word() -> Mapping[str, Sequence[str]]:
+    """Return the commands of the second level by their own word: `job pause`."""
+    found: dict[str, list[str]] = {}
+    for name in COMMANDS:
+        group, _, word = name.rpartition(" ")
+        if group:
+            found.setdefault(word, []).append(name)
+    return found
+
+
+@functools.cache
+def _load(name: str) -> Any:
+    """Import a command, or make a group that imports its own when they are called."""
+    if name not in _GROUPS:
+        return _command(name)
+    inner = {
+        full.removeprefix(f"{name} "): full
+        for full in COMMANDS
+        if full.startswith(f"{name} ")
+    }
+    return Group(
+        name=name,
+        help=_GROUPS[name],
+        rich_markup_mode=None,
+        commands=Commands(
+            {word: functools.partial(_load, full) for word, full in inner.items()}
+        ),
+        sections={
+            "Commands": {word: COMMANDS[full].summary for word, full in inner.items()}
+        },
+    )
+
+
+def _command(name: str) -> Any:
+    declared = COMMANDS[name]
+    module = importlib.import_module(f"cloudforest.cli.{declared.module}")
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name.rpartition(" ")[2], cls=Command)(
+        getattr(module, declared.function)
+    )
+    return typer.main.get_command(alone)
+
+
+def make_app() -> typer.Typer:
+    """Return the app, with commands that are imported when they are called."""
     app = typer.Typer(
         name="cloudforest",
-        no_args_is_help=True,
-        add_completion=False,
+        cls=Root,
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        context_settings=settings(),
         help="Active Directory forests, synced to any SCIM 2.0 cloud, as code.",
+        epilog="`cloudforest COMMAND --help` tells what a command takes.",
     )
     app.callback()(_options)
-    groups = {"": app}
-    for name, (module, function) in COMMANDS.items():
-        group, _, command = name.rpartition(" ")
-        if group not in groups:
-            groups[group] = typer.Typer(no_args_is_help=True, help=_GROUPS[group])
-            app.add_typer(groups[group], name=group)
-        if _wanted(name, arguments):
-            found = importlib.import_module(f"cloudforest.cli.{module}")
-            groups[group].command(command)(getattr(found, function))
     return app
-
-
-def _wanted(name: str, arguments: Sequence[str]) -> bool:
-    words = [each for each in arguments if not each.startswith("-")]
-    named = [each for each in COMMANDS if each.split() == words[: len(each.split())]]
-    return not named or name in named
 
 
 def _collect_seldom() -> None:
@@ -120,9 +284,14 @@ def _collect_seldom() -> None:
 
 
 def main() -> int:
-    arguments = sys.argv[1:]
-    app, state = make_app(arguments), named_state(arguments)
+    app = make_app()
     _collect_seldom()
-    return boundary.run(
-        lambda: app(standalone_mode=False), worded=lambda said: at_state(said, state)
-    )
+    return boundary.run(lambda: app(standalone_mode=False), worded=_worded)
+
+
+def _worded(said: str) -> str:
+    """Return what an error says, with commands that work on the state it was called."""
+    from cloudforest.cli.options import named_state  # noqa: PLC0415 - errors only
+    from cloudforest.control_plane.state_folder import at_state  # noqa: PLC0415
+
+    return at_state(said, named_state(sys.argv[1:]))

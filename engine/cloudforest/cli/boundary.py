@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from enum import IntEnum
 from typer.exceptions import Abort, TyperException
 
 from cloudforest.base.errors import CloudforestError
-from cloudforest.base.logs import report
 
 
 class Exit(IntEnum):
@@ -60,11 +58,17 @@ def run(
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(command() or Exit.DONE)
-    except (KeyboardInterrupt, asyncio.CancelledError, Abort):
+    except _interruptions():
         return _say("Interrupted.", Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - this is the boundary
         said, code = _told(_alone(error))
         return _say(worded(said), code)
+
+
+def _interruptions() -> tuple[type[BaseException], ...]:
+    """Return what ends a command early; asyncio is there if the command uses it."""
+    found = sys.modules.get("asyncio")
+    return (KeyboardInterrupt, Abort, *([found.CancelledError] if found else ()))
 
 
 def _interrupt(_number: int, _frame: object) -> None:
@@ -91,6 +95,8 @@ def _told(error: Exception) -> tuple[str, int]:
             place = f" ({error.filename})" if error.filename else ""
             return f"error: The system says: {reason}{place}.", Exit.FAILED
         case _:
+            from cloudforest.base.logs import report  # noqa: PLC0415 - a bug only
+
             sentence = (
                 f"This is a bug in cloudforest ({type(error).__name__}). "
                 f"The report is in {report(error)}; please send it to us."

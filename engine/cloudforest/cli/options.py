@@ -26,6 +26,7 @@ State = Annotated[
     Path | None,
     typer.Option(
         "--state",
+        metavar="DIR",
         envvar="CLOUDFOREST_STATE",
         help="The state folder; TREE/.cloudforest if it is left out.",
     ),
