@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.reference import commands, diagnostics, exit_codes, language, outputs
+from scripts.reference import (
+    commands,
+    diagnostics,
+    exit_codes,
+    language,
+    man,
+    outputs,
+)
 from scripts.reference.markdown import filled
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -15,6 +22,7 @@ WHOLE = ("commands", "diagnostics")
 def generated() -> dict[Path, str]:
     """Return the text of each page; some have prose around what is generated."""
     whole = {**language.pages(), **commands.pages(), **diagnostics.pages()}
+    whole["commands/cloudforest.1"] = man.page()
     pages = {REFERENCE / name: text for name, text in whole.items()}
     blocks = {**language.blocks(), **exit_codes.blocks(), **outputs.blocks()}
     for name, block in blocks.items():

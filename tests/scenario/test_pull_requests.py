@@ -95,7 +95,7 @@ def commands() -> Iterator[list[str]]:
 
 
 def test_the_workflow_names_commands_and_options_that_there_are() -> None:
-    app: Any = typer.main.get_command(make_app([]))
+    app: Any = typer.main.get_command(make_app())
     found = list(commands())
     assert [each[0] for each in found] == ["validate", "plan", "apply"]
     for name, *arguments in found:

@@ -183,10 +183,19 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    from cloudforest.base import logs  # noqa: PLC0415 - help needs no logs
+    """Take the options; `Called` reads what they say."""
+    del verbose, version
 
-    del version
-    logs.configure(json=False, verbose=verbose)
+
+class Called(Command):
+    """A command that has its logs when it runs; help and wrong usage need none."""
+
+    def invoke(self, ctx: Any) -> Any:
+        from cloudforest.base import logs  # noqa: PLC0415 - takes a while to load
+
+        verbose = ctx.find_root().params["verbose"]
+        logs.configure(json=False, verbose=verbose)
+        return super().invoke(ctx)
 
 
 class Root(Group):
@@ -252,7 +261,7 @@ def _command(name: str) -> Any:
     declared = COMMANDS[name]
     module = importlib.import_module(f"cloudforest.cli.{declared.module}")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name.rpartition(" ")[2], cls=Command)(
+    alone.command(name.rpartition(" ")[2], cls=Called)(
         getattr(module, declared.function)
     )
     return typer.main.get_command(alone)
