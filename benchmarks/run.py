@@ -1,8 +1,8 @@
 """The measurements, one after another, or those that are named.
 
 `make bench`, or `python -m benchmarks.run` with some of documents, expressions, full,
-impact, noop, nudge, memory. `noop` and `nudge` need Samba AD DC, as root. Other load
-on the machine shows in all but the ratios.
+impact, noop, nudge, memory, startup. `noop` and `nudge` need Samba AD DC, as root.
+Other load on the machine shows in all but the ratios.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import documents, expressions, full, impact, memory, noop, nudge
+from benchmarks import (
+    documents,
+    expressions,
+    full,
+    impact,
+    memory,
+    noop,
+    nudge,
+    startup,
+)
 
 MEASUREMENTS = {
     "documents": documents.measure,
@@ -22,6 +31,7 @@ MEASUREMENTS = {
     "noop": noop.measure,
     "nudge": nudge.measure,
     "memory": memory.measure,
+    "startup": startup.measure,
 }
 
 

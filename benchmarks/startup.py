@@ -1,0 +1,37 @@
+"""How long a command takes to start: help, the version, and a tree that is checked."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+from benchmarks.installed import COMMAND
+
+RUNS = 11
+TREE = Path(__file__).parents[1] / "topologies" / "new-hybrid-customer"
+CALLS = ("--version", "--help", "job --help", "plan --help", "validate")
+
+
+def measure(folder: Path) -> None:
+    del folder
+    print(f"start-up, the median of {RUNS} runs")
+    for words in CALLS:
+        _once(words)  # writes the bytecode, fills the disk's cache
+        runs = [_once(words) for _ in range(RUNS)]
+        wall, busy = (statistics.median(each) for each in zip(*runs, strict=True))
+        print(f"  {words:12} {wall:5.2f} s, processor {busy:5.2f} s", flush=True)
+
+
+def _once(words: str) -> tuple[float, float]:
+    """Return the seconds that passed, and those of the processor."""
+    began, before = time.perf_counter(), os.times()
+    subprocess.run(
+        [COMMAND, *words.split()], cwd=TREE, stdout=subprocess.DEVNULL, check=True
+    )
+    after = os.times()
+    busy = after.children_user - before.children_user
+    busy += after.children_system - before.children_system
+    return time.perf_counter() - began, busy

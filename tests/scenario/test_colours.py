@@ -1,0 +1,55 @@
+"""Colour is for people at a terminal who want it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import replace
+
+import pytest
+from tests.scenario.installed import COMMAND, Installed
+
+COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|9[0-7])(?:;[0-9]+)*m")
+"""What sets the colour of text; bold and dim are none."""
+
+
+def printed(command: Installed, *arguments: str) -> str:
+    """Return what a command writes to a terminal, which is stdout and stderr."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [COMMAND, *arguments],
+        cwd=command.tree,
+        env={**command.environment, "TERM": "xterm-256color"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    ):
+        os.close(theirs)
+        written = b""
+        with os.fdopen(ours, "rb", buffering=0) as file:
+            try:
+                while part := file.read(65536):
+                    written += part
+            except OSError:
+                pass  # how Linux says that the other end is closed
+    return written.decode()
+
+
+@pytest.mark.parametrize("words", ["validate", "--help", "plna", "--verbose up --once"])
+def test_no_color_is_respected_by_all_that_prints(topology: Installed, words: str):
+    plain = replace(topology, variables={"NO_COLOR": "1"})
+    shown = printed(plain, *words.split())
+    assert shown
+    assert not COLOUR.search(shown)
+
+
+@pytest.mark.parametrize("words", ["validate", "--verbose up --once"])
+def test_a_terminal_has_colours(topology: Installed, words: str):
+    assert COLOUR.search(printed(topology, *words.split()))
+
+
+def test_a_pipe_has_no_escapes(topology: Installed):
+    for words in ("validate", "--help", "plna"):
+        ran = topology(*words.split())
+        assert "\x1b" not in ran.out + ran.err
