@@ -17,7 +17,7 @@ import typer.main
 
 from cloudforest import __version__
 from cloudforest.cli import boundary
-from cloudforest.cli.help import Command, Commands, Group, of_kind, settings
+from cloudforest.cli.help import Command, Commands, Group, settings
 
 
 class Declared(NamedTuple):
@@ -218,13 +218,6 @@ class Root(Group):
             elsewhere=_by_last_word(),
             **attributes,
         )
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        for each in of_kind(self.params, "option"):
-            if each.is_flag and each.default is None:
-                # Typer would load pydantic (80 ms) to find that None is no bool.
-                each.default = False
-        return super().parse_args(ctx, args)
 
 
 def _summary(name: str) -> str:

@@ -198,6 +198,10 @@ class Group(TyperGroup):
         if not args and not ctx.resilient_parsing:
             typer.echo(ctx.get_help())
             raise typer.Exit(_USAGE)
+        for each in of_kind(self.get_params(ctx), "option"):
+            if each.is_flag and each.default is None:
+                # Typer would load pydantic (80 ms) to find that None is no bool.
+                each.default = False
         try:
             return super().parse_args(ctx, args)
         except TyperException as error:
