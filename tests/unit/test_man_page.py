@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 PATH = REPOSITORY / "docs" / "reference" / "commands" / "cloudforest.1"
 CHECKS = (
     ["groff", "-man", "-ww", "-z"],
-    ["mandoc", "-T", "lint", "-W", "warning"],
+    ["mandoc", "-T", "lint", "-W", "error"],
     ["man", "--warnings", "-l"],
 )
 
