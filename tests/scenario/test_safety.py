@@ -134,6 +134,7 @@ def test_what_a_document_says_of_a_secret_is_in_no_plan(topology: Installed) -> 
         "  nickName: {constant: canary-constant, sensitive: true}\n"
     )
     topology.edit("attributeMappings:\n", entry)
+    (topology.tree / "examples.yaml").unlink()
     told = [
         topology("plan", "--format", each, "--samples", "names", "--out", "saved")
         for each in ("text", "json", "markdown", "html")
