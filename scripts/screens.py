@@ -95,7 +95,7 @@ class Recorder:
         (DOCS / "images" / f"{name}.svg").write_text(svg, encoding="utf-8")
 
     def edit(self, old: str, new: str) -> None:
-        path = self.folder / "tree.yaml"
+        path = self.folder / "people.yaml"
         text = path.read_text(encoding="utf-8")
         if old not in text:
             message = f"{path} has no {old}"

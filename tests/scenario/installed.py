@@ -80,6 +80,15 @@ class Installed:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
+    def edit(self, before: str, after: str) -> None:
+        """Replace a text in every document that contains it; at least one must."""
+        found = [
+            each for each in self.tree.glob("*.yaml") if before in each.read_text()
+        ]
+        assert found, before
+        for each in found:
+            each.write_text(each.read_text().replace(before, after))
+
     def watched(self, *arguments: str) -> tuple[Ran, str]:
         """Run it with stderr at a terminal of 80 columns; return what appears there."""
         ours, theirs = os.openpty()

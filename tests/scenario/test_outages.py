@@ -83,8 +83,7 @@ def succeeds(topology: Installed) -> bool:
 
 @pytest.fixture
 def remote(topology: Installed) -> Installed:
-    file = topology.tree / "tree.yaml"
-    file.write_text(file.read_text().replace("run: local", "run: remote"))
+    topology.edit("run: local", "run: remote")
     assert topology("apply", "--yes").code == 0
     return topology
 
@@ -139,11 +138,8 @@ def taken_from(pid: int, port: int) -> socket.socket:
 def test_a_bus_whose_port_is_taken_moves_and_is_found_by_all(
     topology: Installed,
 ) -> None:
-    tree = topology.tree / "tree.yaml"
     # A cycle that is cut off midway would wait half a minute for the agent to go on.
-    tree.write_text(
-        tree.read_text().replace("kind: Job\n", "kind: Job\nenabled: false\n")
-    )
+    topology.edit("kind: Job\n", "kind: Job\nenabled: false\n")
     file = topology.state / "bus" / "port"
     with topology.running("up") as process:
         assert process.stdout is not None

@@ -20,13 +20,6 @@ from cloudforest.control_plane.state_folder import os_user
 LOCAL = f"local ({os_user()})"
 
 
-def edit(topology: Installed, before: str, after: str) -> None:
-    file = topology.tree / "tree.yaml"
-    text = file.read_text()
-    assert before in text
-    file.write_text(text.replace(before, after))
-
-
 def applied(topology: Installed) -> Any:
     ran = topology("apply", "--yes", "--format", "json")
     assert ran.code == 0, ran
@@ -54,19 +47,19 @@ def test_a_saved_plan_is_applied_as_it_was_shown(topology: Installed) -> None:
 
 def test_a_plan_of_other_documents_is_refused(topology: Installed) -> None:
     applied(topology)
-    edit(topology, "interval: 2m", "interval: 5m")
+    topology.edit("interval: 2m", "interval: 5m")
     topology("plan", "--out", "saved", "--no-impact")
 
-    edit(topology, "interval: 5m", "interval: 10m")
+    topology.edit("interval: 5m", "interval: 10m")
     other = topology("apply", "--plan", "saved")
-    edit(topology, "interval: 10m", "interval: 2m")
+    topology.edit("interval: 10m", "interval: 2m")
     none = topology("apply", "--plan", "saved")
 
     assert (other.code, none.code) == (1, 1)
     assert "The documents are no longer those" in other.err
     assert "What moved: ~ Job contoso-people. Plan again." in other.err
     assert "What moved: no longer ~ Job contoso-people. Plan again." in none.err
-    edit(topology, "interval: 2m", "interval: 5m")
+    topology.edit("interval: 2m", "interval: 5m")
     assert topology("apply", "--plan", "saved").code == 0
 
 
@@ -85,7 +78,7 @@ def test_a_stale_plan_is_refused(topology: Installed) -> None:
 def test_a_stale_plan_is_told_what_others_changed_since(topology: Installed) -> None:
     applied(topology)
     topology("plan", "--out", "saved", "--no-impact")
-    edit(topology, "interval: 2m", "interval: 5m")
+    topology.edit("interval: 2m", "interval: 5m")
     applied(topology)
 
     ran = topology("apply", "--plan", "saved")
@@ -93,7 +86,7 @@ def test_a_stale_plan_is_told_what_others_changed_since(topology: Installed) -> 
     assert ran.code == 1
     assert "What moved: ~ Job contoso-people. Plan again." in ran.err
 
-    edit(topology, "interval: 5m", "interval: 2m")
+    topology.edit("interval: 5m", "interval: 2m")
     applied(topology)
     ran = topology("apply", "--plan", "saved")
     assert ran.code == 1
@@ -106,7 +99,7 @@ def test_a_plan_of_another_control_plane_is_refused(
 ) -> None:
     applied(topology)
     topology("plan", "--out", "saved", "--no-impact")
-    edit(topology, "interval: 2m", "interval: 5m")
+    topology.edit("interval: 2m", "interval: 5m")
     elsewhere = ("--state", str(tmp_path / "elsewhere"))
     assert topology("apply", "--yes", *elsewhere).code == 0
 
@@ -158,7 +151,7 @@ def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
 ) -> None:
     git = in_git(topology)
     first = applied(topology)
-    edit(topology, "interval: 2m", "interval: 5m")
+    topology.edit("interval: 2m", "interval: 5m")
     second = applied(topology)
 
     ran = topology("logs", "--audit", "--format", "json")
@@ -246,12 +239,12 @@ def test_nobody_is_asked_where_nobody_is(topology: Installed) -> None:
 
 
 def test_a_plan_replaces_nothing_but_a_plan(topology: Installed) -> None:
-    document, export = topology.tree / "tree.yaml", topology.tree / "kept.txt"
+    document, export = topology.tree / "tenant.yaml", topology.tree / "kept.txt"
     export.write_text("kept")
     before = document.read_text()
 
     for name, said in (
-        ("tree.yaml", "would be read as one"),
+        ("tenant.yaml", "would be read as one"),
         ("new.yml", "would be read as one"),
         ("kept.txt", "is there already"),
         (".", "is a folder"),
@@ -275,9 +268,8 @@ def test_every_format_of_a_plan_names_the_job(topology: Installed) -> None:
 def test_at_a_terminal_a_plan_says_how_far_it_is(tmp_path: Path) -> None:
     tree = exported(tmp_path, *(person(f"p{number:04}") for number in range(1200)))
     tree.up_once()
-    edit(tree, "organizationalUnits: all", "organizationalUnits: ['DC=contoso,DC=com']")
-    edit(
-        tree,
+    tree.edit("organizationalUnits: all", "organizationalUnits: ['DC=contoso,DC=com']")
+    tree.edit(
         "extends: ad-user-to-scim",
         "extends: ad-user-to-scim\nattributeMappings: {nickName: '[name]'}",
     )
@@ -345,7 +337,7 @@ def test_only_its_owner_may_read_the_state(topology: Installed) -> None:
 def test_a_remote_agent_enrols_by_hand_and_serves(
     topology: Installed, tmp_path: Path
 ) -> None:
-    edit(topology, "run: local", "run: remote")
+    topology.edit("run: local", "run: remote")
     applied(topology)
     elsewhere = tmp_path / "elsewhere"
     folder = elsewhere / "agents" / "sync01"
@@ -396,11 +388,11 @@ def agent_is_active(topology: Installed) -> bool:
 
 def test_a_local_agent_may_be_renamed_and_named_back(topology: Installed) -> None:
     topology.up_once()
-    edit(topology, "name: sync01", "name: sync02")
+    topology.edit("name: sync01", "name: sync02")
     topology.up_once()
     ran = topology("job", "run", "contoso-people", "--format", "json")
     assert ran.code == 0, ran
-    edit(topology, "name: sync02", "name: sync01")
+    topology.edit("name: sync02", "name: sync01")
     assert topology.up_once()["state"] == "succeeded"
 
 

@@ -97,13 +97,12 @@ def test_up_that_is_ended_before_it_serves_ends_without_a_word(
     topology: Installed, tmp_path: Path
 ) -> None:
     """Its plan waits for a target that says nothing."""
-    tree = topology.tree / "tree.yaml"
     waiting = Installed(topology.tree, {TOKEN: "t", "TMPDIR": str(tmp_path)})
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(120)
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         target = f"scim: {address}\nauth: {{bearer: {{env: {TOKEN}}}}}"
-        tree.write_text(tree.read_text().replace("scim: embedded", target, 1))
+        topology.edit("\nscim: embedded", f"\n{target}")
         with waiting.running("up") as process:
             held, _ = silent.accept()
             with held:

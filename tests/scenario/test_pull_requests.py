@@ -62,7 +62,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def break_it(checkout: Path) -> None:
-    tree = checkout / "identity" / "tree.yaml"
+    tree = checkout / "identity" / "people.yaml"
     tree.write_text(tree.read_text().replace("kind: Scope", "kind: Scpoe"))
 
 
@@ -82,7 +82,7 @@ def test_the_hook_runs_where_documents_change(checkout: Path) -> None:
     run(checkout, "git", "add", ".")
     ran = run(checkout, "pre-commit", "run", code=1)
     assert 'did you mean "Scope"? [unknown-kind]' in ran.stdout
-    assert "tree.yaml" in ran.stdout
+    assert "people.yaml" in ran.stdout
     assert "| kind: Scpoe" in ran.stdout
 
 
@@ -110,4 +110,4 @@ def test_the_workflow_shows_a_mistake_at_its_line(checkout: Path) -> None:
     break_it(checkout)
     ran = run(checkout, "cloudforest", *validate, code=1)
     [told] = [each for each in ran.stdout.splitlines() if "unknown-kind" in each]
-    assert told.startswith("::error file=identity/tree.yaml,line=")
+    assert told.startswith("::error file=identity/people.yaml,line=")

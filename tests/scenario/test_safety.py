@@ -129,19 +129,18 @@ def test_names_are_for_who_sees_values(topology: Installed) -> None:
 
 
 def test_what_a_document_says_of_a_secret_is_in_no_plan(topology: Installed) -> None:
-    file = topology.tree / "tree.yaml"
     entry = (
         "attributeMappings:\n  password: 'Append(\"canary-password\", [cn])'\n"
         "  nickName: {constant: canary-constant, sensitive: true}\n"
     )
-    text = file.read_text().replace("attributeMappings:\n", entry)
-    file.write_text(text)
+    topology.edit("attributeMappings:\n", entry)
+    (topology.tree / "examples.yaml").unlink()
     told = [
         topology("plan", "--format", each, "--samples", "names", "--out", "saved")
         for each in ("text", "json", "markdown", "html")
     ]
     told.append(topology("apply", "--plan", "saved"))
-    file.write_text(text.replace("canary-constant", "canary-too"))
+    topology.edit("canary-constant", "canary-too")
     told += [topology("plan"), topology("apply", "--plan", "saved")]
     told.append(topology("logs", "--audit", "--format", "json"))
 
@@ -168,9 +167,8 @@ def test_a_saved_plan_that_was_edited_is_refused(topology: Installed) -> None:
 def test_up_does_not_rival_the_control_plane_that_the_tree_names(
     topology: Installed,
 ) -> None:
-    file = topology.tree / "tree.yaml"
     service = "service: {url: 'http://127.0.0.1:1', token: {env: NOPE}}"
-    file.write_text(file.read_text().replace("service: embedded ", service + " "))
+    topology.edit("service: embedded ", service + " ")
     ran = topology("up", "--once")
     assert ran.code == 1
     assert "http://127.0.0.1:1" in ran.err
@@ -204,8 +202,7 @@ def test_plan_does_not_pass_over_a_directory_that_can_not_be_read(
 
 
 def test_a_remote_agent_that_is_yet_to_enrol_is_no_failure(topology: Installed) -> None:
-    file = topology.tree / "tree.yaml"
-    file.write_text(file.read_text().replace("run: local", "run: remote"))
+    topology.edit("run: local", "run: remote")
     ran = topology("plan", "--format", "json")
     assert ran.code == 0, ran
     assert ran.json["impact"]["contoso-people"]["unknown"]

@@ -2,7 +2,7 @@
 
 Files that are written once, for people to edit: nothing is ever replaced.
 
-Where the schemas, mappings and starter trees are that ship with the package.
+Where the schemas, mappings and topologies are that ship with the package.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 @cache
 def shipped(name: str) -> Path:
-    """Return the folder `schemas`, `mappings` or `starters`.
+    """Return the folder `schemas`, `mappings` or `topologies`.
 
     A wheel holds them inside the package; an editable install leaves them at the
     repository's root.

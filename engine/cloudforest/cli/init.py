@@ -1,8 +1,9 @@
-"""`init`: a starter tree for a scenario."""
+"""`init`: write a starter tree, made from the runnable example of its scenario."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +16,19 @@ from cloudforest.cli import terminal
 from cloudforest.compiler.schemas import bundled
 
 SCHEMA = "tree.schema.json"
-"""What the first line of each document names, for editors."""
+"""The file that the first line of each document names, for editors."""
+COMMON = "starter"
+"""The folder whose files every starter tree gets."""
+_SAMPLE_SOURCE = re.compile(r"^( +)(ldif: .*\n)((?:\1# .*\n)+)", re.MULTILINE)
+"""A domain's sample export, and the commented lines of its real source."""
 DEFAULT = "new-hybrid-customer"
 
 
 def scenarios() -> list[str]:
-    """Return the scenarios that there is a starter tree for."""
-    return sorted(each.name for each in shipped("starters").iterdir() if each.is_dir())
+    """Return the names of the scenarios."""
+    return sorted(
+        each.parent.name for each in shipped("topologies").glob("*/tenant.yaml")
+    )
 
 
 def _scenario(name: str) -> str:
@@ -49,8 +56,7 @@ def init(
     """Write a tree to begin with: commented documents that are valid as they are."""
     _require_empty(folder)
     try:
-        shutil.copytree(shipped("starters") / scenario, folder, dirs_exist_ok=True)
-        (folder / SCHEMA).write_text(_schema(), encoding="utf-8")
+        _write(folder, scenario)
     except OSError as error:
         raise Misconfigured(
             f"The folder {folder} can't be written ({_reason(error)}); name another."
@@ -59,6 +65,32 @@ def init(
     terminal.suggest(f"cloudforest validate {folder}", "after every change, offline")
     terminal.suggest(f"cat {folder / 'README.md'}", "what to write where")
     return 0
+
+
+def _write(folder: Path, scenario: str) -> None:
+    topologies = shipped("topologies")
+    shutil.copytree(topologies / COMMON, folder, dirs_exist_ok=True)
+    for document in (topologies / scenario).glob("*.yaml"):
+        text = starter(document.read_text(encoding="utf-8"))
+        (folder / document.name).write_text(text, encoding="utf-8")
+    (folder / SCHEMA).write_text(_schema(), encoding="utf-8")
+
+
+def starter(example: str) -> str:
+    """Return an example's documents as a new tree begins with them.
+
+    The domain controllers replace the sample export, and a job that an example enables
+    explicitly waits until its owner enables it.
+    """
+    text = example.replace(f"../../schemas/{SCHEMA}", SCHEMA)
+    text = text.replace("\nenabled: true\n", "\nenabled: false\n")
+    return _SAMPLE_SOURCE.sub(_real_source, text)
+
+
+def _real_source(found: re.Match[str]) -> str:
+    indent, sample, real = found.groups()
+    uncommented = re.sub(rf"^{indent}# ", indent, real, flags=re.MULTILINE)
+    return f"{uncommented}{indent}# {sample}"
 
 
 def _schema() -> str:

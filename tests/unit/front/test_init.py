@@ -1,13 +1,17 @@
-"""Every scenario that the language knows has a starter tree, and it is valid."""
+"""`init` writes a valid tree for each scenario, from its runnable example."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
+from cloudforest.base.files import shipped
 from cloudforest.cli.init import _scenario, init, scenarios
 from cloudforest.cli.schema import schema
 from cloudforest.compiler.compile import compile_tree
@@ -17,13 +21,58 @@ SCENARIOS = schema_of("tenant")["properties"]["scenario"]["enum"]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_starter_tree_validates_at_once(scenario, tmp_path):
+def test_starter_tree_is_valid(scenario, tmp_path):
     assert init(tmp_path / "tree", scenario=scenario) == 0
     compiled = compile_tree(tmp_path / "tree")
     assert compiled.diagnostics == ()
     assert compiled.registration is not None
     assert compiled.registration.tenant.scenario == scenario
     assert (tmp_path / "tree" / ".gitignore").exists()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_starter_tree_declares_what_its_example_declares(
+    scenario: str, tmp_path: Path
+) -> None:
+    """Only the sources differ, and the pilot's job is not enabled yet."""
+    init(tmp_path / "tree", scenario=scenario)
+    example, starter = (
+        declared(shipped("topologies") / scenario),
+        declared(tmp_path / "tree"),
+    )
+    assert set(sources(example)) == {"ldif"}
+    assert set(sources(starter)) == {"activeDirectory"}
+    waits = scenario == "existing-hybrid-pilot"
+    for job in starter["jobs"]:
+        assert job.pop("enabled", True) is not waits
+    for job in example["jobs"]:
+        assert job.pop("enabled", True)
+    assert starter == example
+
+
+def declared(tree: Path) -> dict[str, Any]:
+    registration = compile_tree(tree).registration
+    assert registration is not None
+    data: dict[str, Any] = msgspec.to_builtins(registration)
+    return data
+
+
+def sources(declared: dict[str, Any]) -> list[str]:
+    """Take the sources out of the domains; return the kind of each."""
+    domains = [each for forest in declared["forests"] for each in forest["domains"]]
+    found = [each.pop("source") for each in domains]
+    return [kind for each in found for kind, source in each.items() if source]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_no_file_of_the_example_itself_is_written(scenario, tmp_path):
+    init(tmp_path, scenario=scenario)
+    example = shipped("topologies") / scenario
+    documents = {each.name for each in example.glob("*.yaml")}
+    others = {".gitignore", "README.md", "tree.schema.json"}
+    assert {each.name for each in tmp_path.iterdir()} == documents | others
+    readme = (tmp_path / "README.md").read_text()
+    assert all(f"`{each}`" in readme for each in documents)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
