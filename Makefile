@@ -6,7 +6,7 @@ SECONDS ?= 600
 # Each worker runs servers of its own; who is done takes from the other.
 WORKERS := -n 2 --dist worksteal
 
-.PHONY: run test test-long check docs reference screens servers bench fuzz clean
+.PHONY: run test test-long check prose docs reference screens servers bench fuzz clean
 
 run: .venv/run
 	$(BIN)/cloudforest up topologies/new-hybrid-customer --once
@@ -23,6 +23,10 @@ check: .venv/dev
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# Phrases that we do not write any more.
+prose: .venv/bin/python
+	$(BIN)/python -m scripts.prose
 
 # The site, in `site/`. A warning fails, such as a link that leads nowhere.
 docs: .venv/docs reference

@@ -33,6 +33,8 @@ COMMAND = Path(sys.executable).with_name("cloudforest")
 TREE = ROOT / "topologies" / "new-hybrid-customer"
 JOB = "contoso-people"
 WIDTH = 100
+WIDE = 112
+"""For a plan with names and reasons, whose lines are long."""
 FEW = 2
 """So many entries of a list are shown in an example."""
 _FONTS = re.compile(r"\s*@font-face \{\{.*?\}\}", re.DOTALL)
@@ -49,12 +51,12 @@ class Recorder:
     folder: Path
     blocks: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
-    def run(self, words: str, *, colour: bool = False) -> str:
+    def run(self, words: str, *, colour: bool = False, width: int = WIDTH) -> str:
         """Return what the command prints, on both streams or on a terminal."""
         arguments = [str(COMMAND), *shlex.split(words)]
         path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
         environment = {"PATH": path, "HOME": str(self.folder), "LANG": "C.UTF-8"}
-        environment |= {"COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
+        environment |= {"COLUMNS": str(width), "TERM": "xterm-256color"}
         run = _on_a_terminal if colour else _in_a_pipe
         return run(arguments, self.folder, environment).replace(
             str(COMMAND), "cloudforest"
@@ -78,12 +80,13 @@ class Recorder:
         self.blocks[page][name] = f"{head}\n\n```json\n{shown}\n```"
         return data
 
-    def screen(self, name: str, words: str) -> None:
+    def screen(self, name: str, words: str, width: int = WIDTH) -> None:
         """Write docs/images/NAME.svg."""
         console = Console(
-            record=True, width=WIDTH, file=_nowhere(), force_terminal=True
+            record=True, width=width, file=_nowhere(), force_terminal=True
         )
-        printed = self.run(words, colour=True).strip("\r\n").replace("\r\n", "\n")
+        printed = self.run(words, colour=True, width=width)
+        printed = printed.strip("\r\n").replace("\r\n", "\n")
         console.print(Text(f"$ cloudforest {words}\n", style="bold"))
         console.print(Text.from_ansi(printed), end="\n\n")
         svg = console.export_svg(
@@ -213,6 +216,7 @@ def guard(session: Recorder) -> None:
     narrow = ' and not (department eq "Sales")'
     session.edit(" and userPrincipalName pr", f"{narrow} and userPrincipalName pr")
     session.screen("plan", "plan")
+    session.screen("plan-names", "plan --samples names", WIDE)
     session.json("reference/outputs/plan.md", "plan", "plan")
     session.run("apply --yes")
     session.json("reference/outputs/cycles.md", "run", f"job run {JOB}")

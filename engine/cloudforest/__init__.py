@@ -1,5 +1,5 @@
-"""cloudforest: AD forests, synced to any SCIM 2.0 cloud, as code."""
+"""cloudforest: Active Directory forests, synced to any SCIM 2.0 cloud, as code."""
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

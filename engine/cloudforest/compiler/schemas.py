@@ -21,6 +21,8 @@ KINDS = (
     *("Tenant", "Target", "Forest", "Agent"),
     *("Scope", "Mapping", "Job", "Example"),
 )
+LANGUAGE_VERSION = "0.2"
+"""The minor release that last changed the language; every schema carries it."""
 
 
 def _whole(
@@ -85,7 +87,7 @@ def bundled() -> dict[str, Any]:
     tree = _moved(schema_of("tree"), "")
     kinds = {kind: _moved(schema_of(kind), f"#/$defs/{kind}") for kind in KINDS}
     for each in kinds.values():
-        del each["$id"], each["$schema"]
+        del each["$id"], each["$schema"], each["x-language-version"]
     return {**tree, "$defs": kinds}
 
 

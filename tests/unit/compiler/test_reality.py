@@ -22,7 +22,7 @@ from cloudforest.compiler.tree import built_in_mappings
 
 ROOT = Path(__file__).parents[3]
 KEBAB = re.compile(r"[a-z]+(-[a-z]+)+")
-NOT_IDS = {"new-hybrid-customer"}
+NOT_IDS = {"new-hybrid-customer", "x-language-version"}
 SCHEMAS = sorted(shipped("schemas").glob("*.json"))
 
 

@@ -13,11 +13,16 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from cloudforest import compiler
+from cloudforest import __version__, compiler
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.compiler.document import Document, Places
 from cloudforest.compiler.schema_check import check
-from cloudforest.compiler.schemas import KINDS, schema_of
+from cloudforest.compiler.schemas import (
+    KINDS,
+    LANGUAGE_VERSION,
+    bundled,
+    schema_of,
+)
 from cloudforest.model.registration import (
     Agent,
     Forest,
@@ -418,3 +423,26 @@ def test_a_decoder_refuses_what_the_schema_does_not_allow():
         with pytest.raises(msgspec.ValidationError, match="unknown"):
             msgspec.convert({"unheardOf": 1}, noun)
         assert not shaped({"kind": kind, "unheardOf": 1})
+
+
+SCHEMAS = sorted((Path(__file__).parents[3] / "schemas").iterdir())
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda each: each.name)
+def test_schema_carries_the_version_of_the_language(path: Path):
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    assert schema["x-language-version"] == LANGUAGE_VERSION
+    assert list(schema)[:3] == ["$schema", "$id", "x-language-version"]
+
+
+def test_version_of_the_language_is_a_minor_release_until_now():
+    def numbers(version: str) -> list[int]:
+        return [int(each) for each in version.split(".")]
+
+    assert len(numbers(LANGUAGE_VERSION)) == 2
+    assert numbers(LANGUAGE_VERSION) <= numbers(__version__)[:2]
+
+
+def test_schema_for_editors_carries_the_version_once():
+    assert bundled()["x-language-version"] == LANGUAGE_VERSION
+    assert json.dumps(bundled()).count("x-language-version") == 1
