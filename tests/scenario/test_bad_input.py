@@ -9,7 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.scenario.installed import (
+from tests.servers.certificates import issue
+from tests.servers.contoso import PEOPLE
+from tests.servers.hostile import DIE, Asked, Hostile, HostileServer, Reply
+from tests.servers.samba import Contoso
+from tests.servers.scim import ScimServer
+from tests.support.installed import (
     PASSWORD,
     TOKEN,
     Installed,
@@ -18,11 +23,6 @@ from tests.scenario.installed import (
     scim_target,
     write_tree,
 )
-from tests.servers.certificates import issue
-from tests.servers.contoso import PEOPLE
-from tests.servers.hostile import DIE, Asked, Hostile, HostileServer, Reply
-from tests.servers.samba import Contoso
-from tests.servers.scim import ScimServer
 
 STAFF = f"organizationalUnits: ['{PEOPLE}']"
 EVERYBODY = "organizationalUnits: all"

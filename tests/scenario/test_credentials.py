@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from scim2_server.applications.wsgi import WSGIApplication
 from scim2_server.memory import InMemoryStorage
-from tests.scenario.installed import TOKEN, Installed
 from tests.scenario.test_bad_input import assert_told, export, ldif_tree, once
 from tests.scenario.test_processes import assert_nowhere
 from tests.servers.certificates import Certificates, issue
@@ -18,6 +17,7 @@ from tests.servers.hostile import HostileServer, Reply
 from tests.servers.oauth import NAME, SCOPE, Client, OAuthServer
 from tests.servers.scim_runner import provider_of_tests
 from tests.servers.wsgi import served
+from tests.support.installed import TOKEN, Installed
 
 SECRET = "canary-secret & more"
 

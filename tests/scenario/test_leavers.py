@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from tests.scenario.deltas.conftest import administrator, lab, service
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import disabled, renamed
+from tests.support.lab import Lab
+from tests.support.sent import disabled, renamed
 
 __all__ = ["administrator", "lab", "service"]
 

@@ -13,7 +13,7 @@ import sys
 import termios
 from pathlib import Path
 
-from tests.scenario.installed import (
+from tests.support.installed import (
     COMMAND,
     PASSWORD,
     TOKEN,

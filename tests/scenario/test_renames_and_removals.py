@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenario.installed import (
+from tests.servers.hostile import Asked, Hostile, HostileServer, Reply
+from tests.servers.scim import TOKEN as SCIM_TOKEN
+from tests.servers.scim import StartScimServer
+from tests.servers.scim_server import ScimServer
+from tests.support.installed import (
     TOKEN,
     Installed,
     eventually,
     scim_target,
     write_tree,
 )
-from tests.servers.hostile import Asked, Hostile, HostileServer, Reply
-from tests.servers.scim import TOKEN as SCIM_TOKEN
-from tests.servers.scim import StartScimServer
-from tests.servers.scim_server import ScimServer
 
 BASE = "DC=contoso,DC=com"
 PEOPLE = 6

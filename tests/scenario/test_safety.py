@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenario.installed import Installed, eventually, write_tree
 from tests.servers.hostile import Hostile, HostileServer, Reply
+from tests.support.installed import Installed, eventually, write_tree
 
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore

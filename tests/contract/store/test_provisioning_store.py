@@ -10,7 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
-from tests.contract.store.differing import OF_T, differing
+from tests.support.differing import OF_T, differing
 
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.migrate import migrate

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import ldap3
 import pytest
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.service import Service, running, tree_of
 from tests.servers.samba import Contoso, Samba
 from tests.servers.scim import ScimServer
+from tests.support.lab import Lab
+from tests.support.service import Service, running, tree_of
 
 NUMBERS = itertools.count(1)
 

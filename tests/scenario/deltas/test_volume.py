@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenario.deltas.lab import Lab
+from tests.support.lab import Lab
 
 SIZE = 5_000
 FILL = """

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.scenario.deltas.service import tree_of
 from tests.scenario.kills.plant import Plant
 from tests.servers.controller import provisioned
 from tests.servers.durable import DurableServer
+from tests.support.service import tree_of
 
 
 @dataclass(frozen=True)

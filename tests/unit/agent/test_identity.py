@@ -4,7 +4,7 @@ import stat
 from datetime import timedelta
 
 import pytest
-from tests.unit.agent.test_bootstrap import Host, running, until
+from tests.unit.agent.test_service import Host, running, until
 from tests.unit.hybrid.conftest import NOW, Hybrid, with_an_agent
 from tests.unit.hybrid.test_enrolment import signing_request
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.provisioning.world import JOB, World, guid, program, rule
+from tests.support.world import JOB, World, guid, program, rule
 
 from cloudforest.adapters.target.memory import MemoryTarget, Resource
 from cloudforest.base.errors import TargetUnavailable
