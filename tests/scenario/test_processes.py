@@ -13,6 +13,7 @@ import sys
 import termios
 from pathlib import Path
 
+from tests.support.canaries import assert_nowhere
 from tests.support.installed import (
     COMMAND,
     PASSWORD,
@@ -186,13 +187,6 @@ def test_the_agent_knows_only_the_variable_that_its_documents_name(
     assert "canary-other" not in environment
     assert not [words for words in commands if "canary" in " ".join(words)]
     assert_nowhere(tmp_path, "canary-password", "canary-token")
-
-
-def assert_nowhere(folder: Path, *canaries: str) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            data = path.read_bytes()
-            assert not [each for each in canaries if each.encode() in data], path
 
 
 def test_an_agent_imports_no_yaml_no_sql_and_no_web_framework() -> None:

@@ -224,3 +224,6 @@ def active_directory(url: str, ca: Path, username: str, *, name: str = "") -> st
         f"tls: {{ca: '{ca}'{server_name}}}, "
         f"bind: {{username: {username}, password: {{env: {PASSWORD}}}}}}}}}"
     )
+
+
+TOPOLOGY = Path(__file__).parents[2] / "topologies" / "new-hybrid-customer"

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.scenario.deltas.conftest import make_lab
 from tests.servers.contoso import Account
 from tests.servers.controller import Controller, provisioned
 from tests.servers.replica import JOINABLE, pull, replicated
 from tests.servers.scim import ScimServer
-from tests.support.lab import Lab
+from tests.support.lab import Lab, make_lab
 from tests.support.sent import disabled, new, patch, these
 from tests.support.service import Service, running, tree_of
 from tests.support.stored import forget_watermark

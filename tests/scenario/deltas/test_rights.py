@@ -7,11 +7,10 @@ from pathlib import Path
 
 import ldap3
 import pytest
-from tests.scenario.deltas.conftest import make_lab
 from tests.servers.contoso import Account
 from tests.servers.samba import Contoso
 from tests.servers.scim import ScimServer
-from tests.support.lab import Lab
+from tests.support.lab import Lab, make_lab
 from tests.support.sent import change, disabled, patch, these
 from tests.support.service import Service, running, tree_of
 from tests.support.stored import forget_asking, forget_watermark

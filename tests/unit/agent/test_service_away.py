@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tests.unit.agent.test_service import LIFE, NOW, Host, running
+from tests.support.agent import LIFE, NOW, Host, running
 
 HOUR = timedelta(hours=1)
 LONGEST_PAUSE = timedelta(minutes=2)

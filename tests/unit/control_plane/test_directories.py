@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.agent.test_bindings import domain
+from tests.support.bindings import domain
 
 from cloudforest.agent.bindings import binding_of
 from cloudforest.base.errors import Misconfigured

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.model.test_renames import job, target, tree
+from tests.support.renames import job, target, tree
 
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Busy, Misconfigured

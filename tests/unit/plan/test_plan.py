@@ -5,59 +5,24 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.plans import IMPACT, JOB, plan_between, registration
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import digest
 from cloudforest.cli.plan import on_state
-from cloudforest.model.cycles import Counts
 from cloudforest.model.registration import (
     Agent,
     Domain,
     Forest,
-    Job,
-    Profile,
-    Registration,
     Source,
-    Target,
     Tenant,
 )
 from cloudforest.plan.difference import KINDS
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import LIMIT, render_markdown
-from cloudforest.plan.plan import Guard, JobImpact, Plan, make_plan
+from cloudforest.plan.plan import Guard, JobImpact
 from cloudforest.plan.saved import load_plan, save_plan, saved_plan
 from cloudforest.plan.wording import blocked_in_words, counts_in_words, total
-
-JOB = Job(
-    name="people",
-    domain="contoso.com",
-    target="cloud",
-    scope="staff",
-    mappings=("people",),
-    interval=120,
-)
-
-
-def registration(**changes: object) -> Registration:
-    whole = Registration(
-        tenant=Tenant(name="contoso", scenario="new-hybrid-customer"),
-        targets=(
-            Target(name="cloud", scim="embedded", profile=Profile(name="generic")),
-        ),
-        forests=(
-            Forest(
-                name="contoso",
-                domains=(Domain(name="contoso.com", source=Source(ldif="a.ldif")),),
-            ),
-        ),
-        agents=(Agent(name="sync01", domains=("contoso.com",), run="local"),),
-        jobs=(JOB,),
-    )
-    return msgspec.structs.replace(whole, **changes)
-
-
-def plan_between(before: Registration | None, after: Registration) -> Plan:
-    return make_plan(base=3, registered=before, desired=after)
 
 
 def test_equal_registrations_have_no_difference():
@@ -107,15 +72,6 @@ def test_the_digest_depends_on_the_base_and_the_changes_only():
     assert plan.digest == with_impact.digest
     assert plan.digest != other_base.digest
     assert plan.impact_digest != with_impact.impact_digest
-
-
-IMPACT = JobImpact(
-    job="people",
-    counts=Counts(read=9, in_scope=7, create=5, disable=2),
-    requests=7,
-    min_seconds=1.5,
-    guards=(Guard(job="people", guard="disables", effects=2, limit=1, allow="X"),),
-)
 
 
 def test_the_json_has_the_documented_shape():

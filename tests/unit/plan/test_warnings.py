@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.unit.plan.test_plan import JOB, plan_between, registration
+from tests.support.plans import JOB, plan_between, registration
 
 from cloudforest.model.program import (
     Attribute,

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.plan.test_plan import JOB, plan_between, registration
+from tests.support.plans import JOB, plan_between, registration
 
 from cloudforest.cli.plan import show_plan
 from cloudforest.model.cycles import Breakdown, Counts, LeaverCount

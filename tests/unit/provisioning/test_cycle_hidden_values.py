@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
+from tests.support.leavers import leave
 from tests.support.world import JOB, MANAGER, World
-from tests.unit.provisioning.evaluation.test_deprovision import leave
 
 from cloudforest.model.messages import Lookup
 from cloudforest.provisioning.explanation.explain import explain

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support.killed import Fragile, Killed, Mortal
+from tests.support.leavers import DELETING, leave
 from tests.support.world import MANAGER, World, guid
-from tests.unit.provisioning.evaluation.test_deprovision import DELETING, leave
-from tests.unit.provisioning.test_cycle_killed import Fragile, Killed, Mortal
 
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.store.tables import metadata

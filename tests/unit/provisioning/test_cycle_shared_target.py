@@ -2,35 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
+from tests.support.leavers import leave
+from tests.support.shared_target import both, cycle_of
 from tests.support.world import World
-from tests.unit.provisioning.evaluation.test_deprovision import leave
-from tests.unit.provisioning.test_matching import _other_job
-
-from cloudforest.model.cycles import Cycle
-from cloudforest.model.registration import Registration
-from cloudforest.provisioning.cycle import run_cycle
-
-
-def both(world: World) -> tuple[World, Registration]:
-    """Return the directory of a second job, and a tree with both of them."""
-    lab, alone = _other_job(world)
-    own = world.registration()
-    return lab, msgspec.structs.replace(
-        own, jobs=(*own.jobs, *alone.jobs), programs=own.programs | alone.programs
-    )
-
-
-async def cycle_of(world: World, job: str, bus: World, tree: Registration) -> Cycle:
-    return await run_cycle(
-        job,
-        tree,
-        store=world.store,
-        bus=bus,
-        target=world.target,
-        clock=world.clock,
-        turns=world.turns,
-    )
 
 
 async def test_the_last_job_that_loses_a_person_deprovisions(world: World):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.unit.adapters.ldif.test_index import ADA, entry
+from tests.support.ldif import ADA, entry
 
 from cloudforest.adapters.ldif import directory
 from cloudforest.adapters.ldif.directory import LdifDirectory

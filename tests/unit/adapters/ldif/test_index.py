@@ -1,23 +1,14 @@
 from __future__ import annotations
 
-import base64
 import uuid
 from pathlib import Path
 
 import pytest
+from tests.support.ldif import ADA, EVE, entry
 
 from cloudforest.adapters.ldif.index import build
 from cloudforest.adapters.ldif.reader import file_digest
 from cloudforest.base.errors import Rejected
-
-ADA = uuid.UUID("11111111-2222-3333-4444-555555555555")
-EVE = uuid.UUID("99999999-2222-3333-4444-555555555555")
-
-
-def entry(dn: str, guid: uuid.UUID, *lines: str) -> str:
-    encoded = base64.b64encode(guid.bytes_le).decode()
-    return "\n".join([f"dn: {dn}", f"objectGUID:: {encoded}", *lines]) + "\n\n"
-
 
 TWO = entry("CN=Ada,DC=x", ADA) + entry("CN=Lee\\, Eve + OU=y,DC=x", EVE)
 

@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tests.unit.adapters.ldif.test_index import ADA, EVE, entry
+from tests.support.ldif import ADA, EVE, entry
 
 from cloudforest.adapters.directory_entries import Found
 from cloudforest.adapters.ldif import search

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.filters import LEAVES, ROWS, VALUES
 
-from cloudforest.model.program import And, Compare, Not, Or, Present
+from cloudforest.model.program import And, Compare, Not, Or
 from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.predicates import compile_filter, moment
 
@@ -102,16 +103,6 @@ def test_a_time_needs_no_seconds(date, same):
 )
 def test_what_is_no_moment_is_none(date):
     assert moment(date) is None
-
-
-VALUES = st.text(max_size=4) | st.integers(-9, 9).map(str)
-ROWS = st.dictionaries(st.sampled_from("abc"), st.lists(VALUES, max_size=3).map(tuple))
-LEAVES = st.builds(
-    Compare,
-    attribute=st.sampled_from(["a", "B", "c"]),
-    operator=st.sampled_from(["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]),
-    value=VALUES | st.integers() | st.floats(allow_nan=False) | st.booleans(),
-) | st.builds(Present, attribute=st.sampled_from("abc"))
 
 
 @given(LEAVES, LEAVES, ROWS)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
-from tests.unit.program.scoping.test_predicates import LEAVES, ROWS, VALUES
+from tests.support.filters import LEAVES, ROWS, VALUES
 
 from cloudforest.model.program import And, Compare, Not, Or, Present, ValuePath
 from cloudforest.program.attributes_read import filter_attributes

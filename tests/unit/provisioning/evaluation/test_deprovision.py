@@ -6,45 +6,15 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from tests.support.leavers import DELETING, come, deprovisioning, leave
 from tests.support.world import JOB, MANAGER, World, guid, program
 
 from cloudforest.adapters.target.memory import MemoryTarget, Resource
-from cloudforest.model.messages import Gone, OutOfScope, Unknown
+from cloudforest.model.messages import Unknown
 from cloudforest.model.ports.target import Refusal
-from cloudforest.model.program import Deprovision, JobProgram
 from cloudforest.model.registration import Budget
 
 NONE = Budget(max=0, percent=100, base=50, window=86400)
-
-
-def deprovisioning(**modes: str) -> JobProgram:
-    """Return the program with other modes for every type."""
-    chosen = msgspec.convert(
-        {"outOfScope": "disable", "deleted": "disable", **modes}, Deprovision
-    )
-    whole = program()
-    mappings = tuple(
-        msgspec.structs.replace(each, deprovision=chosen) for each in whole.mappings
-    )
-    return msgspec.structs.replace(whole, mappings=mappings)
-
-
-DELETING = deprovisioning(outOfScope="delete", deleted="delete")
-
-
-def leave(world: World, *ids: str, gone: bool = False) -> None:
-    """Let objects leave the directory, or the scope; the next delta says so."""
-    kind = Gone if gone else OutOfScope
-    for id_ in ids:
-        del world.objects[id_]
-        world.answers[id_] = kind(id=id_)
-    world.delta = [kind(id=id_) for id_ in ids]
-
-
-def come(world: World, *records) -> None:
-    world.delta = list(records)
-    for each in records:
-        world.answers.pop(each.id, None)
 
 
 async def _quiet(world: World) -> None:

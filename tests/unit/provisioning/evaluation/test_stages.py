@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from tests.support.leavers import DELETING, come, leave
 from tests.support.world import JOB, World, guid
-from tests.unit.provisioning.evaluation.test_deprovision import DELETING, come, leave
 
 from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.model.effects import PHASE_DEPROVISION, Effect

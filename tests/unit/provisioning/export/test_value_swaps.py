@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.shared_target import both, cycle_of
 from tests.support.world import JOB, World, guid
-from tests.unit.provisioning.test_cycle_shared_target import both, cycle_of
 
 from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.model.effects import PHASE_RETRY, Change, Effect

@@ -6,11 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.scenario.deltas.conftest import administrator, lab, service
 from tests.support.lab import Lab
 from tests.support.sent import disabled, renamed
-
-__all__ = ["administrator", "lab", "service"]
 
 
 def command(lab: Lab, *arguments: str, code: int = 0) -> Any:
