@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import uuid
 
-from tests.support.installed import (
-    Installed,
-)
+from tests.support.installed import Installed
 
 BASE = "DC=contoso,DC=com"
 PEOPLE = 6

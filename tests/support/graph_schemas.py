@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from pathlib import Path
+
 from hypothesis import strategies as st
+from tests.support.trees import registered
+
+from cloudforest.graph.documents import Origin, documents
+from cloudforest.graph.export_rules import Exported, put
+from cloudforest.graph.import_rules import read
+from cloudforest.graph.schema import parsed, typed
 
 TARGETS = (
     *("UserPrincipalName", "DisplayName", "GivenName", "Mail", "Department", "Manager"),
@@ -135,3 +145,14 @@ schemas = with_extra(
         [{"name": "AD", "objects": [{"attributes": [{"name": "Cn"}]}]}]
     ),
 )
+
+
+def imported(schema, name: str = "x") -> str:
+    shape = typed(parsed(json.dumps(schema).encode(), "x.json"))
+    return documents(shape, read(shape, name), Origin("x.graph.json", "contoso.com"))
+
+
+def exported(base, text: str) -> Exported:
+    """Compile the documents beside a valid tree, and put them into the schema."""
+    with tempfile.TemporaryDirectory() as folder:
+        return put(base, "x", registered(Path(folder), x=text))

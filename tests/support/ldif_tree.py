@@ -6,12 +6,7 @@ import base64
 import uuid
 from pathlib import Path
 
-from tests.support.installed import (
-    TOKEN,
-    Installed,
-    Ran,
-    write_tree,
-)
+from tests.support.installed import TOKEN, Installed, Ran, write_tree
 
 EVERYBODY = "organizationalUnits: all"
 

@@ -23,3 +23,29 @@ def registered(folder: Path, **files: str) -> Registration:
     result = compiled(folder, **files)
     assert result.registration is not None, [str(each) for each in result.diagnostics]
     return result.registration
+
+
+STAFF = """\
+kind: Mapping
+name: people
+extends: ad-user-to-scim
+attributeMappings: {nickName: {source: "[info]", sensitive: true}}
+---
+kind: Scope
+name: staff
+organizationalUnits: all
+groups: ["CN=Other,DC=contoso,DC=com", "CN=Cloud,DC=contoso,DC=com"]
+filters: {user: 'employeeType eq "staff"'}
+---
+kind: Job
+name: staff
+domain: contoso.com
+target: other
+scope: staff
+mappings: [people, ad-group-to-scim]
+---
+kind: Target
+name: other
+scim: https://scim.example.com
+auth: {bearer: {env: SCIM_TOKEN}}
+"""

@@ -2,44 +2,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
-import typer
-from tests.support.trees import compiled, registered
+from tests.support.trees import STAFF, compiled, registered
 
-from cloudforest.base.errors import Refused
-from cloudforest.cli.example import replacements, require_read
 from cloudforest.compiler.example_text import (
     Names,
     Shown,
     example_text,
-    spellings,
     subject_shown,
 )
 
-STAFF = """\
-kind: Mapping
-name: people
-extends: ad-user-to-scim
-attributeMappings: {nickName: {source: "[info]", sensitive: true}}
----
-kind: Scope
-name: staff
-organizationalUnits: all
-groups: ["CN=Other,DC=contoso,DC=com", "CN=Cloud,DC=contoso,DC=com"]
-filters: {user: 'employeeType eq "staff"'}
----
-kind: Job
-name: staff
-domain: contoso.com
-target: other
-scope: staff
-mappings: [people, ad-group-to-scim]
----
-kind: Target
-name: other
-scim: https://scim.example.com
-auth: {bearer: {env: SCIM_TOKEN}}
-"""
 GUID = "6f1c7a52-0c5e-4a0e-8a55-0d7b6f1f2a11"
 ANCHOR = "0b7e1d7e-53ab-4c0f-9d4b-1f0c7e1d2a22"
 ADA = Shown(
@@ -101,22 +72,6 @@ def test_the_anchor_is_replaced_by_either_name(tmp_path):
     assert compiled(tmp_path, more=STAFF, ada=text).diagnostics == ()
 
 
-def test_a_name_that_nobody_reads_is_refused(tmp_path):
-    program = registered(tmp_path, more=STAFF).programs["staff"]
-    mapping = next(each for each in program.mappings if each.source == "user")
-    known = spellings(mapping, program.scope)
-    named = ("dn", "objectguid", "employeetype", "givenname", "info")
-    require_read(dict.fromkeys(named, ("x",)), known, "staff")
-    with pytest.raises(Refused, match=r'reads "giveName", .*you mean "givenName"\?'):
-        require_read({"giveName": ("x",)}, known, "staff")
-
-
-@pytest.mark.parametrize("pairs", [["dn="], ["dn=CN=a", "DN=CN=b"]])
-def test_an_object_has_one_dn(pairs):
-    with pytest.raises(typer.BadParameter, match="one dn"):
-        replacements(pairs)
-
-
 def test_a_filter_whose_attributes_stay_at_the_agent_leaves_the_scope_a_comment(
     tmp_path,
 ):
@@ -132,14 +87,3 @@ def test_where_the_mapping_tells_the_time_the_example_says_what_it_is(tmp_path):
     assert "since 11/23/2026 8:00:00 AM" in text
     assert "locale" not in text
     assert compiled(tmp_path, more=TIMED, ada=text).diagnostics == ()
-
-
-def test_replacements_are_pairs_and_may_come_again():
-    pairs = ["Title=", "mail=a=b", "otherTelephone=1", "otherTelephone=2"]
-    assert replacements(pairs) == {
-        "title": (),
-        "mail": ("a=b",),
-        "othertelephone": ("1", "2"),
-    }
-    with pytest.raises(typer.BadParameter):
-        replacements(["title"])

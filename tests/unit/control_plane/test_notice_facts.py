@@ -16,7 +16,6 @@ from cloudforest.control_plane.notice_facts import (
     of_job,
     standing,
 )
-from cloudforest.control_plane.notices import Backoff
 from cloudforest.model.cycles import Counts, Cycle
 from cloudforest.model.identity import AgentRecord
 from cloudforest.model.ports.notices import Occurrence
@@ -218,30 +217,3 @@ def test_a_telling_is_none_of_what_can_not_be_decided():
     )
     assert [isinstance(each, Telling) for each in both.tellings] == [True]
     assert both.tellings[0].occurrences == {GUARD}
-
-
-def waits(backoff):
-    """Return the minutes until the next try."""
-    return next(
-        minute
-        for minute in range(120)
-        if not backoff.waits("key", NOW + minute * MINUTE)
-    )
-
-
-def test_what_fails_is_tried_again_later_each_time():
-    backoff = Backoff()
-    pauses = []
-    for _ in range(10):
-        backoff.failed("key", NOW)
-        pauses.append(waits(backoff))
-    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
-    assert not backoff.waits("other", NOW)
-    backoff.worked("key")
-    assert waits(backoff) == 0
-
-
-def test_a_refused_password_waits_an_hour_at_once():
-    backoff = Backoff()
-    backoff.failed("key", NOW, longest=True)
-    assert waits(backoff) == 60

@@ -5,19 +5,17 @@ from __future__ import annotations
 import copy
 import json
 import re
-import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from tests.support.graph_schemas import MATCH, schemas
+from tests.support.graph_schemas import MATCH, exported, imported, schemas
 from tests.support.trees import registered
 
-from cloudforest.base.errors import Misconfigured, Refused
-from cloudforest.graph.documents import Origin, documents
+from cloudforest.base.errors import Refused
 from cloudforest.graph.export_rules import Exported, put, skeleton
 from cloudforest.graph.import_rules import NoFilterError, filter_text_of, read
-from cloudforest.graph.schema import Clause, Filter, Group, Operand, parsed, typed
+from cloudforest.graph.schema import Clause, Filter, Group, Operand, typed
 from cloudforest.program.scoping.filter_syntax import parse_filter
 
 HERE = Path(__file__).parent
@@ -28,17 +26,6 @@ patient = settings(
     max_examples=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-
-
-def imported(schema, name: str = "x") -> str:
-    shape = typed(parsed(json.dumps(schema).encode(), "x.json"))
-    return documents(shape, read(shape, name), Origin("x.graph.json", "contoso.com"))
-
-
-def exported(base, text: str) -> Exported:
-    """Compile the documents beside a valid tree, and put them into the schema."""
-    with tempfile.TemporaryDirectory() as folder:
-        return put(base, "x", registered(Path(folder), x=text))
 
 
 def said(schema):
@@ -85,29 +72,6 @@ def test_cloud_syncs_own_schema_is_documents_that_are_reviewed():
     text = imported(AD2AAD, "ad2aad")
     assert text == (HERE / "ad2aad.yaml").read_text()
     assert exported(AD2AAD, imported(AD2AAD)).schema == AD2AAD
-
-
-def test_a_scope_that_is_wider_says_so_itself_with_every_reason():
-    schema = copy.deepcopy(AD2AAD)
-    (clauses, *_) = schema["synchronizationRules"][0]["objectMappings"][0]["scope"][
-        "groups"
-    ]
-    for operator, name in (("ISMEMBEROF", "memberOf"), ("&", "flags")):
-        operand = {"values": ["x"]}
-        clauses["clauses"].append(
-            {
-                "sourceOperandName": name,
-                "operatorName": operator,
-                "targetOperand": operand,
-            }
-        )
-    scope, mapping, *_ = imported(schema).split("---\n")[1:]
-    assert "kind: Scope" in scope
-    assert "# THE SCOPE IS WIDER THAN IN GRAPH for user objects:\n" in scope
-    assert "# - memberOf ISMEMBEROF has no equivalent: " in scope
-    assert "# - flags & has no equivalent: " in scope
-    assert "user:" not in scope
-    assert "WIDER" not in mapping
 
 
 def test_an_edit_changes_what_it_says_and_nothing_else():
@@ -256,32 +220,6 @@ attributeMappings: {title: {template: "{{ title }}"}}
 def test_what_graph_can_not_say_is_refused(text, reason, tmp_path):
     with pytest.raises(Refused, match=reason):
         from_nothing(tmp_path, text)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"[]",
-        b"{",
-        b"{}",
-        b"\xff\xfe",
-        b'{"synchronizationRules": {}}',
-        b'{"synchronizationRules": [{"objectMappings": [1]}]}',
-        b'{"synchronizationRules": [{"name": 1}]}',
-        b'{"synchronizationRules": [{"objectMappings": [{"flowTypes": []}]}]}',
-        b'{"synchronizationRules":' + b"[" * 100_000,
-    ],
-)
-def test_what_is_no_schema_is_told(data):
-    with pytest.raises(Misconfigured, match="is not a synchronizationSchema"):
-        parsed(data, "x.json")
-
-
-def test_nothing_in_a_schema_ends_a_comment():
-    rule = {"name": "a\nkind: Job", "objectMappings": [{"name": "b\r\nkind: Job"}]}
-    text = imported({"synchronizationRules": [rule]})
-    assert all(line.startswith("#") for line in text.splitlines() if line)
 
 
 def with_row(target: str, text: str, *, to: str = "User", **members: object):

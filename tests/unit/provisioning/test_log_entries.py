@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import msgspec
-from tests.support.world import JOB, MANAGER, World, program, with_rule
+from tests.support.world import MANAGER, World, program, with_rule
 
-from cloudforest.base.clock import ManualClock
 from cloudforest.model.effects import Change
 from cloudforest.model.program import Attribute, JobProgram
 from cloudforest.provisioning.log_entries import (
@@ -14,7 +13,6 @@ from cloudforest.provisioning.log_entries import (
     REDACTED,
     shown,
 )
-from cloudforest.provisioning.scheduler import BATCH, Retention
 
 
 def _sensitive(*targets: str) -> JobProgram:
@@ -113,30 +111,3 @@ def test_photos_and_long_lists_are_cut_short():
 
     assert cut.before == f"{photo[:-1]}… ({len(photo)} characters)"
     assert cut.after == [*many[:-1], f"… ({len(many) + 1} values)"]
-
-
-async def test_old_entries_and_cycles_are_forgotten_and_no_others(world: World):
-    world.person(1)
-    await world.cycle()
-    (entry,) = await world.log()
-    old = [msgspec.structs.replace(entry, object=str(n)) for n in range(BATCH + 1)]
-    await world.store.log(old)
-    registration = world.registration()
-    kept = msgspec.structs.replace(registration.tenant, log_retention=3600)
-
-    async def read():
-        return msgspec.structs.replace(registration, tenant=kept)
-
-    clock = ManualClock(world.clock())
-    retention = Retention(read, world.store, clock)
-    assert await retention.prune() == 0
-    clock.now = clock.now.replace(hour=13, minute=30)
-    fresh = msgspec.structs.replace(entry, time=clock.now)
-    await world.store.log([fresh])
-
-    world.clock.now = clock.now
-    later = await world.cycle()
-
-    assert await retention.prune() == BATCH + 2 + 1
-    assert await world.store.last_cycles() == {JOB: later}
-    assert await world.log(job=JOB) == [fresh]

@@ -3,26 +3,12 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+from tests.support.bare_server import BareServer
 
-from cloudforest.adapters.ldap import dirsync, search
+from cloudforest.adapters.ldap import search
 from cloudforest.adapters.ldap.ber import Ending, Raw
-from cloudforest.adapters.ldap.dirsync import Conversation
-from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
+from cloudforest.base.errors import Misconfigured, Unavailable
 from cloudforest.model.messages import Lookup
-
-
-class BareServer:
-    """Speaks LDAP, and is no domain controller."""
-
-    controller = "ldaps://bare"
-    account = "svc"
-
-    def __init__(self, root: dict[str, list[bytes]]) -> None:
-        self.root = root
-
-    def search(self, *_: object, **__: object) -> Generator[Raw, None, Ending]:
-        yield Raw("", self.root)
-        return Ending(0, "")
 
 
 @pytest.mark.parametrize(
@@ -55,9 +41,3 @@ def test_half_a_group_is_no_group():
     )
     with pytest.raises(Unavailable, match="CN=G,DC=x was there no more"):
         list(found)
-
-
-def test_a_server_that_does_not_know_dirsync_is_refused():
-    talk = Conversation("DC=x", "(a=b)", "(a=b)", attributes=[], cookie=b"")
-    with pytest.raises(Rejected, match="ldaps://bare"):
-        list(dirsync.changes(BareServer({}), talk))

@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from cloudforest.adapters.target.answers import Answer, judge, read_document
-from cloudforest.adapters.target.connection import THRESHOLD, Breaker, retry_after
 from cloudforest.adapters.target.lists import (
     as_list,
     equality,
     every_resource,
     has_value,
 )
-from cloudforest.adapters.target.scim import member_patches, member_values
-from cloudforest.base.errors import Rejected, Unavailable
-from cloudforest.model.ports.target import Conflict, NotThere, Refusal
-
-NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("soon", None),
-        ("-5", None),
-        ("0", 0),
-        (" 120 ", 120),
-        ("Mon, 23 Nov 2026 12:00:30 GMT", 30),
-        ("Mon, 23 Nov 2026 11:59:00 GMT", 0),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(header, seconds):
-    assert retry_after(header, NOW) == seconds
+from cloudforest.base.errors import Rejected
 
 
 @pytest.mark.parametrize(
@@ -61,46 +36,6 @@ def test_an_external_id_has_its_case_and_a_name_has_none():
     assert not has_value(resource, "externalId", "ab")
     assert has_value(resource, "userName", "STRASSE")
     assert not has_value(resource, "title", "")
-
-
-def test_member_changes_are_cut_by_their_number():
-    patches = list(member_patches(add=["a", "b", "c"], remove=['q"'], size=2))
-    assert [[each["op"] for each in patch] for patch in patches] == [
-        ["add"],
-        ["add"],
-        ["remove"],
-    ]
-    assert patches[0][0]["value"] == [{"value": "a"}, {"value": "b"}]
-    assert patches[2][0]["path"] == 'members[value eq "q\\""]'
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"), [(404, NotThere), (409, Conflict), (412, Refusal)]
-)
-def test_a_refusal_says_what_kind_and_nothing_of_the_detail(status, kind):
-    document = {"scimType": "uniqueness", "detail": "zoe@contoso.com is taken"}
-    with pytest.raises(kind) as refusal:
-        judge(Answer(status, document), "The target cloud (x)", "POST /Users")
-    reason = f"The target cloud (x) answered {status} uniqueness to POST /Users."
-    assert refusal.value.reason == reason
-
-
-def test_a_scim_type_that_is_not_a_keyword_is_not_passed_on():
-    with pytest.raises(Refusal) as refusal:
-        judge(Answer(400, {"scimType": "zoe@contoso.com"}), "T", "POST /Users")
-    assert refusal.value.reason == "T answered 400 to POST /Users."
-
-
-def test_the_breaker_opens_after_failures_in_a_row():
-    breaker = Breaker("The target cloud")
-    for _ in range(THRESHOLD - 1):
-        breaker.failure("it answered 500")
-    breaker.success()
-    for _ in range(THRESHOLD):
-        breaker.check()
-        breaker.failure("it answered 500")
-    with pytest.raises(Unavailable, match="the last one because it answered 500"):
-        breaker.check()
 
 
 async def _read(pages, *, size=3):
@@ -173,27 +108,3 @@ async def test_a_list_that_shrinks_for_ever_is_not_read_for_ever():
 async def test_what_is_no_list_is_an_error(document):
     with pytest.raises(Rejected, match="base URL of a SCIM"):
         await _read(lambda _: as_list(document, "T"))
-
-
-@pytest.mark.parametrize(
-    "document", [{}, {"members": "ab"}, {"members": ["a"]}, {"members": {"value": "a"}}]
-)
-def test_what_is_no_group_is_an_error(document):
-    with pytest.raises(Rejected, match="base URL of a SCIM"):
-        member_values(document, "The target cloud (x)")
-
-
-@pytest.mark.parametrize(
-    ("body", "document"),
-    [
-        (b"", {}),
-        (b" \r\n", {}),
-        (b'{"id": "1"}', {"id": "1"}),
-        (b"<html>", None),
-        (b"[]", None),
-        (b"\xff", None),
-        (b'{"a":' * 100_000, None),
-    ],
-)
-def test_only_a_json_object_is_a_document(body, document):
-    assert read_document(body) == document

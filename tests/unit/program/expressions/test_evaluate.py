@@ -11,7 +11,6 @@ import pytest
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Attribute, Call, Literally, Template
-from cloudforest.program.expressions.catalog import FUNCTIONS
 from cloudforest.program.expressions.date_parsing import moment_or_none
 from cloudforest.program.expressions.evaluate import Setting, compile_expression
 from cloudforest.program.expressions.syntax import parse_expression
@@ -508,9 +507,3 @@ def test_templates_and_constants_are_expressions_too():
     )
     assert compile_expression(Literally(value=True))({}) is True
     assert compile_expression(Attribute(name="SN"))(PERSON) == "Ångström"
-
-
-def test_every_function_says_in_a_sentence_what_it_does():
-    for name, function in FUNCTIONS.items():
-        assert function.name == name
-        assert function.summary.endswith(".")

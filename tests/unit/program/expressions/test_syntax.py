@@ -7,17 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudforest.model.program import Attribute, Call, Literally
-from cloudforest.program.expressions.analysis import (
-    impure_functions,
-    is_constant,
-    kind_of,
-)
 from cloudforest.program.expressions.syntax import (
     MAX_DEPTH,
     MAX_LENGTH,
     parse_expression,
 )
-from cloudforest.program.expressions.trial import written
 from cloudforest.program.faults import SyntaxFault
 
 MAIL = Attribute(name="mail")
@@ -206,44 +200,3 @@ def fault_offset(text):
 def test_nothing_but_a_fault_comes_of_nonsense(pieces):
     text = "".join(pieces)
     assert 0 <= fault_offset(text) <= len(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "constant", "kind", "impure"),
-    [
-        ("[mail]", False, "values", ()),
-        ('"a"', True, "text", ()),
-        ("5", True, "number", ()),
-        ('Append("a", Left("b", 1))', True, "values", ()),
-        ('Append("a", Left([b], 1))', False, "values", ()),
-        ('DateAdd("d", 1, Now())', False, "date", ("Now",)),
-        (
-            "Guid() & RandomString(1, 0, 0, 0, 0)",
-            False,
-            "values",
-            ("Guid", "RandomString"),
-        ),
-        ('SelectUniqueValue("a", "b")', False, "text", ()),
-        ("IsNull(DefaultDomain())", False, "boolean", ()),
-    ],
-)
-def test_what_is_known_without_an_object(text, constant, kind, impure):
-    expression = parse_expression(text)
-    assert is_constant(expression) is constant
-    assert kind_of(expression) == kind
-    assert impure_functions(expression) == impure
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'Join(" ", [a], "x \\\\ \\"y\\"", -1.5, IIF([b] = "c", 1, IgnoreObjectFlow))',
-        'Replace([a], , "b", , "c")',
-        'FormatDateTime([a], "yyyy", "yy")',
-        "[a] & [b] & 0.00000000000001 & Guid()",
-        "Append(29223372054775807.5, 5.0)",
-    ],
-)
-def test_what_is_written_down_is_the_same_expression(text):
-    expression = parse_expression(text)
-    assert parse_expression(written(expression)) == expression
