@@ -19,8 +19,6 @@ TESTS = REPOSITORY / "tests"
 UNIT = TESTS / "unit"
 OF_THE_WHOLE = {"test_documentation.py", "test_guides.py", "test_reality.py"}
 """Tests of `tests/unit` that stand for no module."""
-PLACEHOLDERS = re.compile(r"\b[A-Z]{4,}\b")
-"""Parts of a path that a reader fills in, such as `cli/COMMAND.py`."""
 
 
 def test_every_command_is_in_the_readme():
@@ -41,21 +39,28 @@ def test_every_topology_compiles_without_a_complaint(topology: Path):
 
 
 def named_in(page: Path) -> list[str]:
-    """Return the paths of modules and tests that a page names."""
+    """Return the modules and tests that a page names; capitals are for readers."""
     paths = re.findall(
         r"`([\w/-]+(?:\.py|/test_\w+\.py)|tests/[\w/.-]+)`", page.read_text()
     )
-    return [each for each in paths if not PLACEHOLDERS.search(each)]
+    return [each for each in paths if each.islower()]
+
+
+def is_there(path: str) -> bool:
+    """Return whether it is a path, or the bare name of a module of the engine."""
+    if any((place / path).exists() for place in (REPOSITORY, ENGINE, UNIT)):
+        return True
+    return "/" not in path and any(ENGINE.rglob(path))
 
 
 def test_every_module_that_the_documents_name_is_there():
     pages = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"]
-    missing = []
-    for page in (*pages, *(REPOSITORY / "docs").rglob("*.md")):
-        for path in named_in(page):
-            places = (REPOSITORY, ENGINE, UNIT)
-            if not any((place / path).exists() for place in places):
-                missing.append((page.name, path))
+    missing = [
+        (page.name, path)
+        for page in (*pages, *(REPOSITORY / "docs").rglob("*.md"))
+        for path in named_in(page)
+        if not is_there(path)
+    ]
     assert missing == []
 
 
