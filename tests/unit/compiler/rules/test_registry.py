@@ -10,7 +10,7 @@ from scripts.reference import diagnostics
 
 from cloudforest import compiler
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 KEBAB = re.compile(r"[a-z]+(-[a-z]+)+")
 NOT_IDS = {"new-hybrid-customer"}
 
