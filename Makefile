@@ -6,7 +6,7 @@ SECONDS ?= 600
 # Each worker runs servers of its own; who is done takes from the other.
 WORKERS := -n 2 --dist worksteal
 
-.PHONY: run test test-long check prose docs reference screens servers bench fuzz clean
+.PHONY: run test test-long unit check prose docs reference screens servers bench fuzz clean
 
 run: .venv/run
 	$(BIN)/cloudforest up topologies/new-hybrid-customer --once
@@ -17,6 +17,10 @@ test: check servers
 # Kills at every moment and large volumes, of which `make test` takes a sample.
 test-long: check servers
 	$(BIN)/pytest $(WORKERS) --long
+
+# No server, no root, under a minute on two cores.
+unit: .venv/dev
+	$(BIN)/pytest $(WORKERS) tests/unit
 
 check: .venv/dev
 	$(BIN)/ruff format --check

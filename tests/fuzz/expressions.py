@@ -18,7 +18,8 @@ with atheris.instrument_imports(include=["cloudforest.program"]):
     from tests.fuzz.running import BETWEEN, attributes_in, fuzz
     from tests.fuzz.words import WORDS
 
-EXAMPLES = Path(__file__).parents[1] / "unit" / "program" / "expressions.json"
+UNIT = Path(__file__).parents[1] / "unit"
+EXAMPLES = UNIT / "program" / "expressions" / "documented.json"
 NAMES = ("a", "a", "b", "dn")
 
 

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-from tests.scenario.installed import COMMAND, Installed
+from tests.support.installed import COMMAND, Installed
 
 from cloudforest.cli import terminal
 from cloudforest.cli.plan import show_plan

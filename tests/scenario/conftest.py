@@ -6,9 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.scenario.installed import Installed
-
-TOPOLOGY = Path(__file__).parents[2] / "topologies" / "new-hybrid-customer"
+from tests.support.installed import TOPOLOGY, Installed
 
 
 @pytest.fixture

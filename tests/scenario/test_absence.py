@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.scenario.exports import BASE, exported, guid_of, person, write_export
-from tests.scenario.installed import Installed
+from tests.support.exports import BASE, exported, guid_of, person, write_export
+from tests.support.installed import Installed
 
 
 def stands(cloudforest: Installed) -> dict[str, Any]:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenario.installed import (
+from tests.servers.contoso import GROUPS, PEOPLE, staff
+from tests.servers.samba import Contoso
+from tests.servers.scim import ScimServer
+from tests.support.installed import (
     PASSWORD,
     TOKEN,
     Installed,
@@ -15,9 +18,6 @@ from tests.scenario.installed import (
     scim_target,
     write_tree,
 )
-from tests.servers.contoso import GROUPS, PEOPLE, staff
-from tests.servers.samba import Contoso
-from tests.servers.scim import ScimServer
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 SCOPE = (

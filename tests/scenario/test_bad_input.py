@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import socket
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.scenario.installed import (
+from tests.servers.certificates import issue
+from tests.servers.contoso import PEOPLE
+from tests.servers.hostile import DIE, Asked, Hostile, HostileServer, Reply
+from tests.servers.samba import Contoso
+from tests.servers.scim import ScimServer
+from tests.support.installed import (
     PASSWORD,
     TOKEN,
     Installed,
@@ -18,14 +21,9 @@ from tests.scenario.installed import (
     scim_target,
     write_tree,
 )
-from tests.servers.certificates import issue
-from tests.servers.contoso import PEOPLE
-from tests.servers.hostile import DIE, Asked, Hostile, HostileServer, Reply
-from tests.servers.samba import Contoso
-from tests.servers.scim import ScimServer
+from tests.support.ldif_tree import assert_told, export, ldif_tree, once, person
 
 STAFF = f"organizationalUnits: ['{PEOPLE}']"
-EVERYBODY = "organizationalUnits: all"
 LIST = {"totalResults": 0, "Resources": []}
 
 
@@ -51,17 +49,6 @@ def from_directory(tmp_path: Path, contoso: Contoso) -> Callable[..., Installed]
         return Installed(tmp_path / "tree", {PASSWORD: values["password"]})
 
     return make
-
-
-def once(cloudforest: Installed) -> Ran:
-    return cloudforest("up", "--once", "--format", "json")
-
-
-def assert_told(ran: Ran, code: int, *words: str) -> None:
-    assert ran.code == code, ran
-    missing = [each for each in words if each not in ran.err]
-    assert not missing, f"{missing} not in: {ran.err}"
-    assert "Traceback" not in ran.err
 
 
 def assert_nothing_lost(ran: Ran, state: str = "failed") -> None:
@@ -109,42 +96,6 @@ def test_a_scope_that_names_an_ou_which_is_not_there(
     ran = once(from_directory(scope=scope))
     assert_told(ran, 5, "OU=Nobody,DC=contoso,DC=com", "Correct the scope")
     assert_nothing_lost(ran)
-
-
-def ldif_tree(folder: Path, text: str, **more: str) -> Installed:
-    target = more.pop("target", "scim: embedded, profile: generic")
-    write_tree(
-        folder, source="{ldif: contoso.ldif}", target=target, scope=EVERYBODY, **more
-    )
-    (folder / "contoso.ldif").write_text(text)
-    return Installed(folder, {TOKEN: "canary-token"})
-
-
-def export(*people: str) -> str:
-    """Return LDIF of a domain with these people, as `ldapsearch` would write it."""
-    head = [
-        "dn: DC=contoso,DC=com",
-        "objectClass: domainDNS",
-        "objectGUID:: AAAAAAAAAAAAAAAAAAAAAA==",
-    ]
-    entries = ["\n".join(head), *map(person, people)]
-    return "\n\n".join([*entries, f"# numEntries: {len(entries)}\n"])
-
-
-def person(name: str) -> str:
-    guid = base64.b64encode(uuid.uuid5(uuid.NAMESPACE_DNS, name).bytes_le).decode()
-    return "\n".join(
-        [
-            f"dn: CN={name},DC=contoso,DC=com",
-            "objectClass: user",
-            f"objectGUID:: {guid}",
-            f"cn: {name}",
-            f"name: {name}",
-            f"userPrincipalName: {name}@contoso.com",
-            f"department: {name} department",
-            "userAccountControl: 512",
-        ]
-    )
 
 
 def test_a_malformed_ldif_line(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import zstandard
 from nats.aio.msg import Msg
-from tests.contract.bus.harness import RealBus, running_server
-from tests.scenario.conftest import TOPOLOGY
+from tests.support.bus import RealBus, running_server
+from tests.support.installed import TOPOLOGY
 
 from cloudforest.adapters.bus import credentials, protocol
 from cloudforest.adapters.bus.agent import NatsListener

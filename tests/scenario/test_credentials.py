@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from scim2_server.applications.wsgi import WSGIApplication
 from scim2_server.memory import InMemoryStorage
-from tests.scenario.installed import TOKEN, Installed
-from tests.scenario.test_bad_input import assert_told, export, ldif_tree, once
-from tests.scenario.test_processes import assert_nowhere
 from tests.servers.certificates import Certificates, issue
 from tests.servers.hostile import HostileServer, Reply
 from tests.servers.oauth import NAME, SCOPE, Client, OAuthServer
 from tests.servers.scim_runner import provider_of_tests
 from tests.servers.wsgi import served
+from tests.support.canaries import assert_nowhere
+from tests.support.installed import TOKEN, Installed
+from tests.support.ldif_tree import assert_told, export, ldif_tree, once
 
 SECRET = "canary-secret & more"
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenario.exports import (
+from tests.servers.scim import StartScimServer
+from tests.servers.scim_server import ScimServer
+from tests.support.exports import (
     BASE,
     entry,
     exported,
@@ -19,10 +21,8 @@ from tests.scenario.exports import (
     person,
     write_export,
 )
-from tests.scenario.installed import TOKEN, Installed, scim_target, write_tree
-from tests.scenario.test_safety import ask, operator_token, served
-from tests.servers.scim import StartScimServer
-from tests.servers.scim_server import ScimServer
+from tests.support.installed import TOKEN, Installed, scim_target, write_tree
+from tests.support.served import ask, operator_token, served
 
 TEAM = ("anna", "bert", "carl")
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

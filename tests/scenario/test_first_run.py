@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from tests.scenario.installed import COMMAND, Installed
+from tests.support.installed import COMMAND, Installed
 
 
 def test_a_new_user_sees_each_step_and_the_second_run_has_nothing_to_do(

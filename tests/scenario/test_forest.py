@@ -8,7 +8,11 @@ from typing import Any
 
 import ldap3
 import pytest
-from tests.scenario.installed import (
+from tests.servers.abroad import add_member, remove_member
+from tests.servers.samba import Contoso, Samba
+from tests.servers.scim import StartScimServer
+from tests.servers.scim_server import ScimServer
+from tests.support.installed import (
     PASSWORD,
     TOKEN,
     Installed,
@@ -16,10 +20,6 @@ from tests.scenario.installed import (
     scim_target,
     write_tree,
 )
-from tests.servers.abroad import add_member, remove_member
-from tests.servers.samba import Contoso, Samba
-from tests.servers.scim import StartScimServer
-from tests.servers.scim_server import ScimServer
 
 HOME, AWAY = "OU=Frontier,DC=contoso,DC=com", "OU=Frontier,DC=lab,DC=contoso,DC=com"
 CLUB, GATE = f"CN=Club,{HOME}", f"CN=Gate,{AWAY}"

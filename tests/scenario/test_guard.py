@@ -7,9 +7,9 @@ import urllib.error
 from pathlib import Path
 
 import pytest
-from tests.scenario.exports import exported, group, guid_of, person, write_export
-from tests.scenario.installed import Installed
-from tests.scenario.test_safety import ask, operator_token, served
+from tests.support.exports import exported, group, guid_of, person, write_export
+from tests.support.installed import Installed
+from tests.support.served import ask, operator_token, served
 
 TIGHT = "guard: {disables: {max: 1}}"
 TEAM = ("anna", "bert", "carl", "dora")

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.scenario.installed import (
+from tests.servers.contoso import PEOPLE, staff
+from tests.servers.samba import Contoso
+from tests.servers.scim import ScimServer
+from tests.support.installed import (
     PASSWORD,
     TOKEN,
     Installed,
@@ -16,9 +19,6 @@ from tests.scenario.installed import (
     scim_target,
     write_tree,
 )
-from tests.servers.contoso import PEOPLE, staff
-from tests.servers.samba import Contoso
-from tests.servers.scim import ScimServer
 
 INTERVAL = 600
 SETTLED = 5.0

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenario.installed import Installed, eventually, scim_target, write_tree
 from tests.servers.hostile import Asked, Hostile, HostileServer, Reply
+from tests.support.installed import Installed, eventually, scim_target, write_tree
 
 SECOND = """\
 ---

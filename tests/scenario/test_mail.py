@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.scenario.installed import Installed, descendants, eventually, write_tree
-from tests.scenario.test_processes import assert_nowhere
 from tests.servers.mail import PASSWORD, USERNAME, MailServer
+from tests.support.canaries import assert_nowhere
+from tests.support.installed import Installed, descendants, eventually, write_tree
 
 VARIABLE = "SMTP_PASSWORD"
 ROOT = """\

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.scenario.installed import (
+from tests.servers.scim import StartScimServer
+from tests.support.installed import (
     COMMAND,
     TOKEN,
     Installed,
@@ -24,7 +25,6 @@ from tests.scenario.installed import (
     scim_target,
     write_tree,
 )
-from tests.servers.scim import StartScimServer
 
 BINDINGS = "bindings.json"
 
@@ -91,7 +91,7 @@ def remote(topology: Installed) -> Installed:
 def test_the_control_plane_is_away_for_a_minute_and_comes_back(
     remote: Installed, tmp_path: Path, address: str, pytestconfig: pytest.Config
 ) -> None:
-    """The hour is tried with a manual clock: tests/unit/agent/test_away.py."""
+    """The hour is tried with a manual clock: tests/unit/agent/test_service_away.py."""
     away = 60 if pytestconfig.getoption("--long") else 10
     with contextlib.ExitStack() as stack:
         with serving(remote, address):

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.scenario.exports import exported, person
-from tests.scenario.installed import COMMAND, Installed, eventually
+from tests.support.exports import exported, person
+from tests.support.installed import COMMAND, Installed, eventually
 
 from cloudforest.control_plane.state_folder import os_user
 

@@ -13,7 +13,8 @@ import sys
 import termios
 from pathlib import Path
 
-from tests.scenario.installed import (
+from tests.support.canaries import assert_nowhere
+from tests.support.installed import (
     COMMAND,
     PASSWORD,
     TOKEN,
@@ -187,15 +188,8 @@ def test_the_agent_knows_only_the_variable_that_its_documents_name(
     assert_nowhere(tmp_path, "canary-password", "canary-token")
 
 
-def assert_nowhere(folder: Path, *canaries: str) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            data = path.read_bytes()
-            assert not [each for each in canaries if each.encode() in data], path
-
-
 def test_an_agent_imports_no_yaml_no_sql_and_no_web_framework() -> None:
-    script = "import sys, cloudforest.front.agent; print('\\n'.join(sys.modules))"
+    script = "import sys, cloudforest.cli.agent_run; print('\\n'.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,

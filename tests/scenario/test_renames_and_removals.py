@@ -2,71 +2,29 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import sqlite3
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenario.installed import (
+from tests.servers.hostile import Asked, Hostile, HostileServer, Reply
+from tests.servers.scim import TOKEN as SCIM_TOKEN
+from tests.servers.scim import StartScimServer
+from tests.servers.scim_server import ScimServer
+from tests.support.edits import PEOPLE, edit, export, without
+from tests.support.installed import (
     TOKEN,
     Installed,
     eventually,
     scim_target,
     write_tree,
 )
-from tests.servers.hostile import Asked, Hostile, HostileServer, Reply
-from tests.servers.scim import TOKEN as SCIM_TOKEN
-from tests.servers.scim import StartScimServer
-from tests.servers.scim_server import ScimServer
 
-BASE = "DC=contoso,DC=com"
-PEOPLE = 6
 FORMATS = ("text", "json", "markdown", "html")
-
-
-def entry(number: int, dn: str, *lines: str) -> str:
-    guid = base64.b64encode(uuid.UUID(int=number + 1).bytes_le).decode()
-    return "\n".join([f"dn: {dn}", f"objectGUID:: {guid}", *lines])
-
-
-def person(number: int, *, control: int = 512) -> str:
-    return entry(
-        number,
-        f"CN=Person {number},{BASE}",
-        "objectClass: user",
-        f"userPrincipalName: p{number}@contoso.com",
-        f"displayName: Person {number}",
-        f"sAMAccountName: p{number}",
-        f"title: Engineer {number}",
-        f"userAccountControl: {control}",
-    )
-
-
-def export(*, disabled: int = 0) -> str:
-    """Return people and a group of two of them, as an export that is whole."""
-    people = [
-        person(number, control=514 if number <= disabled else 512)
-        for number in range(1, PEOPLE + 1)
-    ]
-    group = entry(
-        100,
-        f"CN=Staff,{BASE}",
-        "objectClass: group",
-        "cn: Staff",
-        "displayName: Staff",
-        "sAMAccountName: Staff",
-        "groupType: -2147483646",
-        f"member: CN=Person 1,{BASE}",
-        f"member: CN=Person 2,{BASE}",
-    )
-    entries = [entry(0, BASE, "objectClass: domainDNS"), *people, group]
-    return "\n\n".join([*entries, f"# numEntries: {len(entries)}"]) + "\n"
 
 
 def tree_at(folder: Path, url: str) -> Installed:
@@ -92,26 +50,6 @@ def synced(tmp_path: Path, target: ScimServer) -> Installed:
     cloudforest = tree_at(tmp_path / "tree", target.url)
     assert cloudforest.up_once()["counts"]["create"] == PEOPLE + 1
     return cloudforest
-
-
-def edit(cloudforest: Installed, *pairs: tuple[str, str]) -> None:
-    file = cloudforest.tree / "tree.yaml"
-    text = file.read_text()
-    for before, after in pairs:
-        assert before in text, before
-        text = text.replace(before, after)
-    file.write_text(text)
-
-
-def without(cloudforest: Installed, *starts: str) -> str:
-    """Remove the documents that begin so; return what the tree was."""
-    file = cloudforest.tree / "tree.yaml"
-    text = file.read_text()
-    documents = [each.strip() for each in text.split("---\n")]
-    left = [each for each in documents if not each.startswith(starts)]
-    assert len(left) == len(documents) - len(starts)
-    file.write_text("\n---\n".join(left) + "\n")
-    return text
 
 
 def planned(cloudforest: Installed, *options: str, code: int = 0) -> Any:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenario.exports import BASE, exported, group, guid_of, person
-from tests.scenario.installed import Installed, Ran, eventually
-from tests.scenario.test_safety import ask, foresee, operator_token
+from tests.support.exports import BASE, exported, group, guid_of, person
+from tests.support.installed import Installed, Ran, eventually
+from tests.support.served import ask, foresee, operator_token
 
 STAFF = 'organizationalUnits: all, filters: {user: "userPrincipalName pr"}'
 SALES_LEAVE = ('"userPrincipalName pr"', "'cn pr and department ne \"Sales\"'")

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import signal
 import sqlite3
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenario.installed import Installed, eventually, write_tree
 from tests.servers.hostile import Hostile, HostileServer, Reply
+from tests.support.installed import Installed, eventually, write_tree
+from tests.support.served import ask, foresee, operator_token, served
 
-from cloudforest.adapters.store.database import Database
-from cloudforest.adapters.store.identity import SqlIdentityStore
-from cloudforest.base.clock import system_clock
-from cloudforest.hybrid.operators import Operators
 from cloudforest.model.identity import Role
 
 WRITES = ("POST /agents/sync01/token", "POST /jobs/nobody/run")
@@ -42,44 +37,6 @@ userPrincipalName: anna@contoso.com
 
 # numEntries: 2
 """
-
-
-@contextlib.contextmanager
-def served(topology: Installed) -> Iterator[str]:
-    with topology.running("serve", "--state", str(topology.state)):
-        file = topology.state / "serve.json"
-        eventually(file.exists, "serve.json")
-        yield json.loads(file.read_text())["url"]
-
-
-def operator_token(topology: Installed, role: Role) -> str:
-    database = Database(f"sqlite:///{topology.state / 'cloudforest.db'}")
-    operators = Operators(SqlIdentityStore(database), system_clock)
-    token = asyncio.run(operators.add(role, role))
-    database.close()
-    return token
-
-
-def ask(url: str, token: str, body: Any = None) -> Any:
-    request = urllib.request.Request(
-        url,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {token}"},
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
-
-
-def foresee(url: str, token: str, registration: Any) -> Any:
-    """Return what an impact ends with, after the lines that say how far it is."""
-    request = urllib.request.Request(
-        url,
-        data=json.dumps(registration).encode(),
-        headers={"Authorization": f"Bearer {token}"},
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        *_, last = map(json.loads, answer)
-    return last["foreseen"]
 
 
 def test_a_planner_can_not_have_a_secret_sent_somewhere(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.golden.rewrite import CHANGES, TOPOLOGIES, changed, copied
 from tests.golden.schema import validator
-from tests.scenario.installed import Installed
+from tests.support.installed import Installed
 
 PILOT = next(each for each in TOPOLOGIES if each.name == "existing-hybrid-pilot")
 WRITES = ("create", "update", "adopt", "disable", "delete", "memberAdd", "memberRemove")

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.scenario.exports import exported, group, guid_of, person, write_export
-from tests.scenario.installed import Installed, Ran, eventually
+from tests.support.exports import exported, group, guid_of, person, write_export
+from tests.support.installed import Installed, Ran, eventually
 
 HIDDEN = """\
 extends: ad-user-to-scim

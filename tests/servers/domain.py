@@ -13,13 +13,7 @@ import ldap3
 from ldap3.protocol.microsoft import security_descriptor_control
 from ldap3.utils.conv import escape_filter_chars
 from tests.servers.certificates import Certificates
-from tests.servers.contoso import (
-    GRANT,
-    REPLICATE,
-    SEE_DELETED,
-    USER_CLASS,
-    Account,
-)
+from tests.servers.contoso import GRANT, REPLICATE, SEE_DELETED, USER_CLASS, Account
 
 LDAPS = 636
 REALM = "CONTOSO.COM"

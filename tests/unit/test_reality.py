@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from cloudforest.cli.boundary import Exit
 from cloudforest.compiler.compile import compile_tree
 
 REPOSITORY = Path(__file__).parents[2]
+ENGINE = REPOSITORY / "engine" / "cloudforest"
+TESTS = REPOSITORY / "tests"
+UNIT = TESTS / "unit"
+OF_THE_WHOLE = {"test_documentation.py", "test_guides.py", "test_reality.py"}
+"""Tests of `tests/unit` that stand for no module."""
 
 
 def test_every_command_is_in_the_readme():
@@ -32,11 +38,62 @@ def test_every_topology_compiles_without_a_complaint(topology: Path):
     assert compiled.registration is not None
 
 
+def named_in(page: Path) -> list[str]:
+    """Return the modules and tests that a page names; capitals are for readers."""
+    paths = re.findall(
+        r"`([\w/-]+(?:\.py|/test_\w+\.py)|tests/[\w/.-]+)`", page.read_text()
+    )
+    return [each for each in paths if each.islower()]
+
+
+def is_there(path: str) -> bool:
+    """Return whether it is a path, or the bare name of a module of the engine."""
+    if any((place / path).exists() for place in (REPOSITORY, ENGINE, UNIT)):
+        return True
+    return "/" not in path and any(ENGINE.rglob(path))
+
+
 def test_every_module_that_the_documents_name_is_there():
-    missing = []
-    for page in (REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")):
-        for path in re.findall(r"`([a-z_/]+\.py)`", page.read_text()):
-            places = (REPOSITORY, REPOSITORY / "engine" / "cloudforest")
-            if not any((place / path).exists() for place in places):
-                missing.append((page.name, path))
+    pages = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"]
+    missing = [
+        (page.name, path)
+        for page in (*pages, *(REPOSITORY / "docs").rglob("*.md"))
+        for path in named_in(page)
+        if not is_there(path)
+    ]
     assert missing == []
+
+
+def is_a_test(module: str) -> bool:
+    return module.startswith("tests.") and any(
+        part == "conftest" or part.startswith("test_") for part in module.split(".")
+    )
+
+
+def test_no_test_imports_another_test():
+    """Else: move what they share to tests/support."""
+    found = []
+    for path in TESTS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.ImportFrom(module=str(module)):
+                    modules = [module, *(f"{module}.{a.name}" for a in node.names)]
+                case ast.Import():
+                    modules = [each.name for each in node.names]
+                case _:
+                    continue
+            if any(map(is_a_test, modules)):
+                found.append((str(path.relative_to(TESTS)), modules[0]))
+    assert found == []
+
+
+def test_every_unit_test_is_named_for_a_module():
+    """`compiler/test_files_links.py` stands for `compiler/files.py`."""
+    stray = []
+    for path in UNIT.rglob("test_*.py"):
+        folder = path.relative_to(UNIT).parent
+        modules = [each.stem for each in (ENGINE / folder).glob("*.py")]
+        name = f"{path.stem.removeprefix('test_')}_"
+        if not any(name.startswith(f"{each}_") for each in modules):
+            stray.append(str(path.relative_to(UNIT)))
+    assert set(stray) == OF_THE_WHOLE

@@ -6,13 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.contract.bus.harness import (
-    Bus,
-    RealBus,
-    memory_bus,
-    nats_bus,
-    running_server,
-)
+from tests.support.bus import Bus, RealBus, memory_bus, nats_bus, running_server
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
-from tests.contract.bus.harness import DOMAIN, page, pages, request_for
+from tests.support.bus import DOMAIN, page, pages, request_for
 
 from cloudforest.base.errors import Interrupted, Rejected, Unavailable
 from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id

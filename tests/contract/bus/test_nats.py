@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import nats
 import pytest
-from tests.contract.bus.harness import (
+from tests.support.bus import (
     DOMAIN,
     PACE,
     PATIENCE,

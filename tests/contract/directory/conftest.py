@@ -6,33 +6,13 @@ import os
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.servers.samba import Contoso, require
+from tests.support.ldap import OPENED, over_ldap
 
-from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.adapters.ldif.directory import LdifDirectory
-from cloudforest.base.secrets import Secret
 from cloudforest.model.ports.directory import Directory
-
-OPENED: list[LdapDirectory] = []
-
-
-def over_ldap(contoso: Contoso, **changed: Any) -> LdapDirectory:
-    """Return the domain as the delegated account sees it."""
-    settings: dict[str, Any] = {
-        "domain": "contoso.com",
-        "controllers": [contoso.samba.url],
-        "ca": str(contoso.samba.ca),
-        "server_name": None,
-        "verify": True,
-        "username": contoso.delegated.username,
-        "password": Secret(contoso.delegated.password),
-    }
-    directory = LdapDirectory(**{**settings, **changed})
-    OPENED.append(directory)
-    return directory
 
 
 @pytest.fixture(autouse=True)

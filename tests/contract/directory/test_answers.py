@@ -9,9 +9,9 @@ from typing import Any
 import ldap3
 import pytest
 from msgspec import structs
-from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import BASE
 from tests.servers.samba import Contoso
+from tests.support.ldap import over_ldap
 
 from cloudforest.agent.answer import Answer
 from cloudforest.model.messages import (

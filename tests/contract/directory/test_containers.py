@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import BASE, PEOPLE
 from tests.servers.samba import Contoso
+from tests.support.ldap import over_ldap
 
 from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.model.ports.directory import Cookie, Entry

@@ -8,10 +8,10 @@ from typing import Any
 
 import ldap3
 import pytest
-from tests.contract.directory.conftest import over_ldap
 from tests.servers.abroad import add_member, remove_member
 from tests.servers.contoso import BASE, staff
 from tests.servers.samba import Contoso, Samba
+from tests.support.ldap import over_ldap
 
 from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.agent.answer import Answer

@@ -12,9 +12,9 @@ from typing import Any
 
 import ldap3
 import pytest
-from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import BASE, staff
 from tests.servers.samba import Contoso
+from tests.support.ldap import over_ldap
 
 from cloudforest.adapters.ldap.ber import Ending, Raw
 from cloudforest.adapters.ldap.session import Session

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import ldap3
 import pytest
-from tests.contract.directory.conftest import over_ldap
 from tests.servers.certificates import issue
 from tests.servers.contoso import BASE, GROUPS, NORMAL, PEOPLE, staff
 from tests.servers.samba import Contoso
+from tests.support.ldap import over_ldap
 
 from cloudforest.adapters.ldap import controllers, session
 from cloudforest.adapters.ldap.directory import LdapDirectory

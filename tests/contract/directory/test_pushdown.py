@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import PEOPLE, contractor, staff
 from tests.servers.samba import Contoso
+from tests.support.ldap import over_ldap
 
 from cloudforest.model.ports.directory import Cookie, Directory, Entry
 from cloudforest.model.program import ScopeProgram, TypeFilter

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import PEOPLE, Account
 from tests.servers.samba import Contoso
+from tests.support.ldap import over_ldap
 
 from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.base.secrets import Secret

@@ -7,9 +7,9 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 
 import pytest
-from tests.contract.directory.conftest import over_ldap
 from tests.servers.contoso import staff
 from tests.servers.samba import Contoso
+from tests.support.ldap import over_ldap
 
 from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.agent.domains import keep_hinting

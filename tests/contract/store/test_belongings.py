@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.store.test_provisioning_store import MARK, effect, person
+from tests.support.rows import MARK, effect, person
 
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.contract.store.differing import differing
+from tests.support.differing import differing
 
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore

@@ -10,7 +10,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
-from tests.contract.store.differing import OF_T, differing
+from tests.support.differing import OF_T, differing
+from tests.support.rows import MARK, effect, link, person
 
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.migrate import migrate
@@ -22,58 +23,20 @@ from cloudforest.model.cycles import (
     ImportEnd,
     LogEntry,
     LogQuery,
-    Watermark,
 )
-from cloudforest.model.effects import Effect, Outcome
-from cloudforest.model.messages import Gone, InScope, Members, OutOfScope
+from cloudforest.model.effects import Outcome
+from cloudforest.model.messages import Gone, Members, OutOfScope
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.ports.target import AlreadyLinked
-from cloudforest.model.source import Link, TargetResource
+from cloudforest.model.source import TargetResource
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-MARK = Watermark(value="1", digest="d", directory="x", bindings={})
 END = ImportEnd(watermark=MARK, full=("user", "group"), whole=True)
 
 
 @pytest.fixture
 def store(database: Database) -> ProvisioningStore:
     return SqlProvisioningStore(database)
-
-
-def person(id_: str, *, kind: str = "user", **attributes: str) -> InScope:
-    return InScope(
-        id=id_,
-        type=kind,  # type: ignore[arg-type]
-        dn=f"CN={id_}",
-        parent=None,
-        anchor=id_,
-        attributes={name: (value,) for name, value in attributes.items()},
-    )
-
-
-def effect(id_: str, **fields) -> Effect:
-    return Effect(
-        key=id_,
-        id=id_,
-        type="user",
-        resource_type="User",
-        action="create",
-        phase=1,
-        anchor=id_,
-        **fields,
-    )
-
-
-def link(id_: str) -> Link:
-    return Link(
-        id=id_,
-        type="user",
-        resource=f"r-{id_}",
-        resource_type="User",
-        origin="created",
-        anchor=id_,
-        written={"userName": id_, "active": True},
-    )
 
 
 async def test_the_migrations_make_what_the_tables_say(database: Database):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, insert, select
-from tests.contract.store.test_provisioning_store import effect, link, person
+from tests.support.rows import effect, link, person
 
 from cloudforest.adapters.store import tables
 from cloudforest.adapters.store.database import Database

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from tests.contract.target.conftest import client_of
 from tests.servers.hostile import DIE, NEVER, Reply
+from tests.support.target import client_of
 
 from cloudforest.adapters.target.connection import THRESHOLD
 from cloudforest.adapters.target.credentials import BasicCredential

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.scenario.installed import Installed, write_tree
-from tests.scenario.test_renames_and_removals import edit, export, without
+from tests.support.edits import edit, export, without
+from tests.support.installed import Installed, write_tree
 
 STEPS = Path(__file__).parent / "steps"
 REGISTERING = "INSERT INTO registration"

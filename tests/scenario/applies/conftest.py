@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.scenario.applies.changes import Change, change, stored, with_steps, write
+from tests.support.applies import Undisturbed
 
 NEVER = "+1000000"
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    change: Change
-    steps: list[str]
-    end: dict[str, Any]
 
 
 def undisturbed(change: Change, folder: Path) -> Undisturbed:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.scenario.applies.changes import REGISTERING, stored, with_steps
-from tests.scenario.applies.conftest import Undisturbed
+from tests.support.applies import Undisturbed
 
 CODES = {signal.SIGKILL: -9, signal.SIGINT: 130}
 STEPS = (

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from tests.scenario.applies.changes import REGISTERING, stored, with_steps
-from tests.scenario.applies.conftest import Undisturbed
-from tests.scenario.installed import Installed, eventually
+from tests.support.applies import Undisturbed
+from tests.support.installed import Installed, eventually
 
 APPLY = ("apply", "--yes")
 PUT = "send+2"

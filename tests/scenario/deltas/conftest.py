@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ldap3
 import pytest
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.service import Service, running, tree_of
 from tests.servers.samba import Contoso, Samba
 from tests.servers.scim import ScimServer
-
-NUMBERS = itertools.count(1)
-
-
-def make_lab(
-    service: Service, target: ScimServer, connection: ldap3.Connection, folder: Path
-) -> Lab:
-    name = f"lab{next(NUMBERS):03}"
-    made = Lab(service, target, connection, folder / "tree", name)
-    made.add(made.unit, "organizationalUnit")
-    made.declare()
-    return made
+from tests.support.lab import Lab, make_lab
+from tests.support.service import Service, running, tree_of
 
 
 @pytest.fixture(scope="session")

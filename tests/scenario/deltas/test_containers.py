@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import disabled, enabled, these
+from tests.support.lab import Lab
+from tests.support.sent import disabled, enabled, these
 
 
 @pytest.fixture

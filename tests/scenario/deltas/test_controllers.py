@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.scenario.deltas.conftest import make_lab
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import disabled, new, patch, these
-from tests.scenario.deltas.service import Service, running, tree_of
-from tests.scenario.deltas.stored import forget_watermark
 from tests.servers.contoso import Account
 from tests.servers.controller import Controller, provisioned
 from tests.servers.replica import JOINABLE, pull, replicated
 from tests.servers.scim import ScimServer
+from tests.support.lab import Lab, make_lab
+from tests.support.sent import disabled, new, patch, these
+from tests.support.service import Service, running, tree_of
+from tests.support.stored import forget_watermark
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import disabled, these
-from tests.scenario.deltas.stored import forget_watermark, spoil_cookies
+from tests.support.lab import Lab
+from tests.support.sent import disabled, these
+from tests.support.stored import forget_watermark, spoil_cookies
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.installed import Installed
+from tests.support.installed import Installed
+from tests.support.lab import Lab
 
 MAPPING = """\
 extends: ad-user-to-scim

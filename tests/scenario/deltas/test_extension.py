@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import cleared, new, patch, these
+from tests.support.lab import Lab
+from tests.support.sent import cleared, new, patch, these
 
 URN = "urn:contoso:2.0:User"
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import MANAGER, change, new, patch
+from tests.support.lab import Lab
+from tests.support.sent import MANAGER, change, new, patch
 
 MAPPING = """\
 extends: ad-user-to-scim

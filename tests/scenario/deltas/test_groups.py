@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import (
+from tests.support.lab import Lab
+from tests.support.sent import (
     Sent,
     change,
     disabled,

@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.scenario.deltas.conftest import make_lab
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.service import running, tree_of
-from tests.scenario.deltas.test_volume import FILL
-from tests.scenario.installed import descendants
 from tests.servers.controller import provisioned
 from tests.servers.scim import ScimServer
+from tests.support.installed import descendants
+from tests.support.lab import FILL, Lab, make_lab
+from tests.support.service import running, tree_of
 
 SIZE = 50_000
 AT_ONCE = 100

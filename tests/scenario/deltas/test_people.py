@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import (
+from tests.servers.contoso import DISABLED, NORMAL
+from tests.support.lab import Lab
+from tests.support.sent import (
     MANAGER,
     change,
     cleared,
@@ -15,7 +16,6 @@ from tests.scenario.deltas.sent import (
     renamed,
     these,
 )
-from tests.servers.contoso import DISABLED, NORMAL
 
 
 def test_a_new_person(lab: Lab) -> None:

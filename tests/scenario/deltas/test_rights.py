@@ -7,14 +7,13 @@ from pathlib import Path
 
 import ldap3
 import pytest
-from tests.scenario.deltas.conftest import make_lab
-from tests.scenario.deltas.lab import Lab
-from tests.scenario.deltas.sent import change, disabled, patch, these
-from tests.scenario.deltas.service import Service, running, tree_of
-from tests.scenario.deltas.stored import forget_asking, forget_watermark
 from tests.servers.contoso import Account
 from tests.servers.samba import Contoso
 from tests.servers.scim import ScimServer
+from tests.support.lab import Lab, make_lab
+from tests.support.sent import change, disabled, patch, these
+from tests.support.service import Service, running, tree_of
+from tests.support.stored import forget_asking, forget_watermark
 
 SEE_DELETED = "read and list CN=Deleted Objects"
 REPLICATE = "Replicating Directory Changes"

@@ -3,45 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenario.deltas.lab import Lab
+from tests.support.lab import FILL, Lab
 
 SIZE = 5_000
-FILL = """
-import sys
-from samba.auth import system_session
-from samba.param import LoadParm
-from samba.samdb import SamDB
-
-folder, unit, size, title = sys.argv[1:]
-lp = LoadParm()
-lp.load(f"{folder}/etc/smb.conf")
-db = SamDB(
-    f"{folder}/private/sam.ldb",
-    session_info=system_session(lp),
-    lp=lp,
-    options=["batch_mode:1"],
-)
-name = unit.split(",")[0].removeprefix("OU=")
-people = [f"CN=v{number},{unit}" for number in range(int(size))]
-db.transaction_start()
-if title:
-    for dn in people:
-        change = f"changetype: modify\\nreplace: title\\ntitle: {title}"
-        db.modify_ldif(f"dn: {dn}\\n{change}\\n")
-else:
-    for number, dn in enumerate(people):
-        # A longer transaction is slower for each that is in it.
-        if number % 2_000 == 0:
-            db.transaction_commit()
-            db.transaction_start()
-        upn = f"v{number}@{name}.contoso.com"
-        db.add({"dn": dn, "objectClass": "user", "sAMAccountName": f"v{number}.{name}",
-                "userPrincipalName": upn, "displayName": f"v{number}",
-                "userAccountControl": "512"})
-    db.add({"dn": f"CN=crowd,{unit}", "objectClass": "group",
-            "displayName": "crowd", "member": people})
-db.transaction_commit()
-"""
 
 
 def _fill(lab: Lab, title: str = "") -> None:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from tests.scenario.deltas.service import tree_of
 from tests.scenario.kills.plant import Plant
 from tests.servers.controller import provisioned
 from tests.servers.durable import DurableServer
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """`seconds` that the two cycles took, and the end state from each beginning."""
-
-    seconds: tuple[float, float]
-    end: dict[bool, dict[str, Any]]
+from tests.support.kills import Undisturbed
+from tests.support.service import tree_of
 
 
 @pytest.fixture(scope="module")

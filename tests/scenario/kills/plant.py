@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import ldap3
-from tests.scenario.deltas.service import IDLE, Service
-from tests.scenario.installed import (
+from tests.servers.contoso import NORMAL
+from tests.servers.controller import Controller
+from tests.servers.durable import DurableServer
+from tests.support.installed import (
     alive,
     descendants,
     eventually,
     scim_target,
     write_tree,
 )
-from tests.servers.contoso import NORMAL
-from tests.servers.controller import Controller
-from tests.servers.durable import DurableServer
+from tests.support.service import IDLE, Service
 
 PEOPLE, GROUPS = 280, 20
 PATIENCE = 240

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.scenario.kills.conftest import Undisturbed
 from tests.scenario.kills.plant import Plant
+from tests.support.kills import Undisturbed
 
 VICTIMS = ("service", "agent", "bus", "directory", "target")
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.scenario.installed import (
+from tests.servers.scim import ScimServer
+from tests.support.installed import (
     TOKEN,
     Installed,
     alive,
@@ -18,7 +19,6 @@ from tests.scenario.installed import (
     scim_target,
     write_tree,
 )
-from tests.servers.scim import ScimServer
 
 REPOSITORY = Path(__file__).parents[3]
 PEOPLE = 500

@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from tests.unit.agent.directory import (
+from tests.support.directory import (
     HEAD,
     PEOPLE,
     SALES,

@@ -4,38 +4,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.bindings import NAME, domain
 
 from cloudforest.agent.bindings import binding_of, check, dump_bindings, load_bindings
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.registration import (
-    ActiveDirectory,
     Bind,
     Domain,
     SecretReference,
     Source,
-    Tls,
 )
 
-NAME = "contoso.com"
 CREDENTIAL = "contoso.com/bind"
-
-
-def domain(**changes) -> Domain:
-    tls = Tls(
-        ca=changes.pop("ca", "certs/contoso.pem"),
-        verify=changes.pop("verify", "on"),
-        server_name=changes.pop("server_name", None),
-    )
-    fields = {
-        "controllers": ("ldaps://dc1.contoso.com", "ldaps://dc2.contoso.com"),
-        "tls": tls,
-        "bind": Bind(
-            username="svc-sync@contoso.com",
-            password=SecretReference(file="secrets/contoso"),
-        ),
-    }
-    directory = ActiveDirectory(**{**fields, **changes})
-    return Domain(name=NAME, source=Source(active_directory=directory))
 
 
 def bound(allowed: Domain) -> dict:

@@ -4,9 +4,8 @@ import stat
 from datetime import timedelta
 
 import pytest
-from tests.unit.agent.test_bootstrap import Host, running, until
-from tests.unit.hybrid.conftest import NOW, Hybrid, with_an_agent
-from tests.unit.hybrid.test_enrolment import signing_request
+from tests.support.agent import Host, running, until
+from tests.support.hybrid import NOW, Hybrid, signing_request, with_an_agent
 
 from cloudforest.agent.identity import agent_folder, enrol, load_identity
 from cloudforest.base.errors import Misconfigured, Refused, Rejected, Unauthenticated

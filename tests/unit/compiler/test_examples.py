@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.compiler.trees import CASES, compiled
+from tests.support.trees import CASES, compiled
 
 MAPPING = """\
 kind: Mapping

@@ -9,8 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.unit.hybrid.conftest import NOW
-from tests.unit.hybrid.test_enrolment import only_record, signing_request
+from tests.support.hybrid import NOW, only_record, signing_request
 
 from cloudforest.base.errors import Refused, Unauthenticated
 from cloudforest.hybrid.authority import new_authority

@@ -4,24 +4,11 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.support.hybrid import only_record, signing_request
 
 from cloudforest.base.errors import Refused, Rejected, Unauthenticated
 from cloudforest.model.identity import EnrolRequest, decode_token
-
-
-def signing_request(key=None, name="whoever") -> str:
-    key = key or ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    pem = request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    return pem.decode()
-
-
-async def only_record(hybrid):
-    (record,) = await hybrid.store.agents()
-    return record
 
 
 async def test_a_token_becomes_a_certificate_in_the_agents_name(hybrid):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.unit.hybrid.conftest import NOW
+from tests.support.hybrid import NOW
 
 from cloudforest.base.errors import Refused, Unauthenticated
 from cloudforest.hybrid.bootstrap import agent_state, listed

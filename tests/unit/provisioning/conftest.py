@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.unit.provisioning.world import World, memory_store
+from tests.support.world import World, memory_store
 
 
 @pytest.fixture

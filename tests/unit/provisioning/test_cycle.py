@@ -6,13 +6,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from tests.unit.provisioning.world import (
-    JOB,
-    MANAGER,
-    World,
-    guid,
-    with_rule,
-)
+from tests.support.world import JOB, MANAGER, World, guid, with_rule
 
 from cloudforest.adapters.target.memory import MemoryTarget, Resource
 from cloudforest.base.errors import Busy, Misconfigured, Refused, Unavailable

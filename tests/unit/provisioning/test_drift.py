@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.provisioning.world import (
+from tests.support.world import (
     JOB,
     MANAGER,
     Gone,

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.provisioning.world import JOB, World, guid, program, rule
+from tests.support.shared_target import other_job
+from tests.support.world import World, guid, program, rule
 
 from cloudforest.adapters.target.memory import MemoryTarget, Resource
 from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.target import Refusal
-from cloudforest.model.registration import Registration
 from cloudforest.model.source import Flat, Link
 from cloudforest.provisioning.cycle import run_cycle
 from cloudforest.provisioning.explanation.explain import explain
@@ -120,18 +120,8 @@ def _with_rules(options):
     return msgspec.structs.replace(whole, mappings=(users, groups))
 
 
-def _other_job(world: World) -> tuple[World, Registration]:
-    other = World(
-        store=world.store, target=world.target, clock=world.clock, turns=world.turns
-    )
-    old = other.registration()
-    job = msgspec.structs.replace(old.jobs[0], name="lab")
-    programs = {"lab": old.programs[JOB]}
-    return other, msgspec.structs.replace(old, jobs=(job,), programs=programs)
-
-
 async def test_two_jobs_of_one_target_take_turns_and_share_no_resource(world: World):
-    other, registration = _other_job(world)
+    other, registration = other_job(world)
     world.target.held["x"] = Resource("User", {"userName": "same@contoso.com"})
     world.person(1, userprincipalname="same@contoso.com")
     other.person(2, userprincipalname="same@contoso.com")

@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.provisioning.world import (
-    JOB,
-    MANAGER,
-    Gone,
-    OutOfScope,
-    World,
-    guid,
-    with_rule,
-)
+from tests.support.world import JOB, MANAGER, Gone, OutOfScope, World, guid, with_rule
 
 from cloudforest.base.errors import Busy, Unavailable
 from cloudforest.model.effects import Change

@@ -1,0 +1,39 @@
+"""People that leave the scope and come back."""
+
+from __future__ import annotations
+
+import msgspec
+from tests.support.world import World, program
+
+from cloudforest.model.messages import Gone, OutOfScope
+from cloudforest.model.program import Deprovision, JobProgram
+
+
+def deprovisioning(**modes: str) -> JobProgram:
+    """Return the program with other modes for every type."""
+    chosen = msgspec.convert(
+        {"outOfScope": "disable", "deleted": "disable", **modes}, Deprovision
+    )
+    whole = program()
+    mappings = tuple(
+        msgspec.structs.replace(each, deprovision=chosen) for each in whole.mappings
+    )
+    return msgspec.structs.replace(whole, mappings=mappings)
+
+
+DELETING = deprovisioning(outOfScope="delete", deleted="delete")
+
+
+def leave(world: World, *ids: str, gone: bool = False) -> None:
+    """Let objects leave the directory, or the scope; the next delta says so."""
+    kind = Gone if gone else OutOfScope
+    for id_ in ids:
+        del world.objects[id_]
+        world.answers[id_] = kind(id=id_)
+    world.delta = [kind(id=id_) for id_ in ids]
+
+
+def come(world: World, *records) -> None:
+    world.delta = list(records)
+    for each in records:
+        world.answers.pop(each.id, None)

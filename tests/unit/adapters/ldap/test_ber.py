@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from cloudforest.adapters.ldap import ber
+from cloudforest.adapters.ldap.ber import Ending, decode, message_end
+
+
+def test_controls_are_encoded_as_their_specifications_say():
+    cookie = bytes(200)
+
+    request = ber.dirsync(ber.INCREMENTAL_VALUES, cookie).value
+
+    assert request is not None
+    assert request.startswith(bytes.fromhex("3081d4 020480000000 020100 0481c8"))
+    assert ber.paged(500, b"").value == bytes.fromhex("3006020201f40400")
+    reply = bytes.fromhex("300b 0201ff 020100 0403616263".replace(" ", ""))
+    assert ber.dirsync_reply(reply) == (True, b"abc")
+
+
+def test_an_ending_carries_its_code_its_text_and_its_controls():
+    # searchResDone, code 12, message "no", with one critical control 1.2 = "abc".
+    message = bytes.fromhex(
+        "301f 020107 6509 0a010c 0400 04026e6f a00f 300d 0403312e32 0101ff 0403616263"
+    )
+
+    assert decode(message) == Ending(12, "no", {"1.2": b"abc"})
+
+
+def test_a_message_is_cut_where_it_ends_and_not_before_it_is_there():
+    whole = bytes.fromhex("3081 80") + bytes(128)
+
+    assert message_end(bytearray(whole + b"next"), 0) == len(whole)
+    for size in range(len(whole)):
+        assert message_end(bytearray(whole[:size]), 0) is None

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+from tests.support.bare_server import BareServer
+
+from cloudforest.adapters.ldap import search
+from cloudforest.adapters.ldap.ber import Ending, Raw
+from cloudforest.base.errors import Misconfigured, Unavailable
+from cloudforest.model.messages import Lookup
+
+
+@pytest.mark.parametrize(
+    "root", [{}, {"objectclass": [b"top"]}, {"defaultnamingcontext": []}], ids=str
+)
+def test_a_server_without_naming_context_serves_no_domain(root: dict[str, list[bytes]]):
+    with pytest.raises(Misconfigured, match="ldaps://bare serves no domain"):
+        search.head(BareServer(root), "DC=x")
+
+
+class VanishingGroup(BareServer):
+    """Sends the first members of a group, which is deleted before the others."""
+
+    def search(
+        self, *_: object, attributes: list[str], **__: object
+    ) -> Generator[Raw, None, Ending]:
+        if "member" in attributes:
+            yield Raw("CN=G,DC=x", self.root)
+        return Ending(0, "")
+
+
+def test_half_a_group_is_no_group():
+    guid = b"<GUID=00000001-0000-4000-8000-000000000000>;CN=P,DC=x"
+    group = {"objectguid": [b"1" * 16], "member;range=0-0": [guid]}
+    found = search.objects(
+        VanishingGroup(group),
+        "DC=x",
+        lookups=[Lookup(by="dn", value="CN=G,DC=x")],
+        attributes=["objectGUID", "member"],
+    )
+    with pytest.raises(Unavailable, match="CN=G,DC=x was there no more"):
+        list(found)

@@ -1,0 +1,77 @@
+"""An export too large for the patience of those who ask."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.support.ldif import ADA, entry
+
+from cloudforest.adapters.ldif import directory
+from cloudforest.adapters.ldif.directory import LdifDirectory
+from cloudforest.adapters.ldif.index import Index, build
+from cloudforest.base.errors import Rejected
+
+X = entry("DC=x", ADA)
+
+
+@pytest.fixture
+def slow() -> threading.Event:
+    """Reading takes until this is set."""
+    return threading.Event()
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch, slow: threading.Event) -> Callable[[], int]:
+    """Make reading slow, and return what counts how often it began."""
+    begun = threading.Semaphore(0)
+
+    def slowly(path: Path) -> Index:
+        begun.release()
+        assert slow.wait(60)
+        return build(path)
+
+    monkeypatch.setattr(directory, "build", slowly)
+    return lambda: begun._value
+
+
+async def impatient(directory: LdifDirectory) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await directory.identify()
+
+
+async def test_a_large_export_is_read_once_however_often_it_is_asked_for(
+    tmp_path: Path, built: Callable[[], int], slow: threading.Event
+):
+    file = tmp_path / "x.ldif"
+    file.write_text(X)
+    directory = LdifDirectory("x", file)
+
+    await impatient(directory)
+    await impatient(directory)
+    slow.set()
+    assert await directory.identify() == str(ADA)
+    assert await directory.identify() == str(ADA)
+    assert built() == 1
+
+    file.write_text(X + "# changed\n")
+    assert await directory.identify() == str(ADA)
+    assert built() == 2
+
+
+async def test_what_is_wrong_with_a_large_export_is_told_to_whoever_asks_next(
+    tmp_path: Path, built: Callable[[], int], slow: threading.Event
+):
+    file = tmp_path / "x.ldif"
+    file.write_text("no export\n")
+    directory = LdifDirectory("x", file)
+
+    await impatient(directory)
+    slow.set()
+    with pytest.raises(Rejected, match=r"x\.ldif:1"):
+        await directory.identify()
+    assert built() == 1

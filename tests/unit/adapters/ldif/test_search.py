@@ -1,0 +1,85 @@
+"""What an export says of its entries, and of entries that it only mentions."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+from tests.support.ldif import ADA, EVE, entry
+
+from cloudforest.adapters.directory_entries import Found
+from cloudforest.adapters.ldif import search
+from cloudforest.adapters.ldif.index import build
+
+BOB = uuid.UUID("77777777-2222-3333-4444-555555555555")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "contoso.ldif"
+
+
+def people(file: Path, *entries: str) -> dict[str, Found]:
+    file.write_text("".join(entries))
+    asked = ["altrecipient", "description", "distinguishedname", "manager", "msds-x"]
+    index = build(file)
+    return {
+        each.dn: each for each in search.of_kind(file, index, kind="user", asked=asked)
+    }
+
+
+@pytest.mark.parametrize("line", ["objectClass:: dXNlcg==", "objectclass: User  "])
+def test_a_class_counts_however_it_is_written(file: Path, line: str):
+    found = people(
+        file,
+        entry("CN=Ada,DC=x", ADA, "objectClass: top", line),
+        entry("CN=Eve,DC=x", EVE, "objectClass:: Z3JvdXA="),
+    )
+
+    assert set(found) == {"CN=Ada,DC=x"}
+    assert found["CN=Ada,DC=x"].attributes["objectclass"][1].lower() == "user"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("CN=Eve,DC=x", (str(EVE),)),
+        ("cn=EVE, dc=X", (str(EVE),)),
+        ("B:4:0001:CN=Eve,DC=x", (f"B:4:0001:{EVE}",)),
+        ("S:3:a:b:CN=Eve,DC=x", (f"S:3:a:b:{EVE}",)),
+        ("S:3:é::CN=Eve,DC=x", (f"S:3:é::{EVE}",)),
+        ("CN=Gone,DC=x", ()),
+        ("CN=Gone\\, Girl , DC = x", ()),
+        ("B:4:0001:CN=Gone,DC=x", ()),
+        ("Her office is CN=Eve,DC=x", ("Her office is CN=Eve,DC=x",)),
+        ("a=b", ("a=b",)),
+        ("B:4:note", ("B:4:note",)),
+    ],
+)
+def test_no_attribute_holds_the_dn_of_another_object(
+    file: Path, value: str, expected: tuple[str, ...]
+):
+    lines = ("objectClass: user", f"altRecipient: {value}", f"msDS-X: {value}")
+    found = people(file, entry("CN=Ada,DC=x", ADA, *lines), entry("CN=Eve,DC=x", EVE))
+
+    held = found["CN=Ada,DC=x"].attributes
+    assert (held["altrecipient"], held["msds-x"]) == (expected, expected)
+
+
+def test_the_own_name_of_an_object_stays_a_name(file: Path):
+    line = "distinguishedName: CN=Ada,DC=x"
+    found = people(file, entry("CN=Ada,DC=x", ADA, "objectClass: user", line))
+
+    assert found["CN=Ada,DC=x"].attributes["distinguishedname"] == ("CN=Ada,DC=x",)
+
+
+def test_a_manager_whom_an_unproved_export_lacks_is_not_taken_for_none(file: Path):
+    """To read none would clear the manager in the target (an export was cut)."""
+    lines = ("objectClass: user", "manager: CN=Boss,DC=x")
+    whole = people(file, entry("CN=Ada,DC=x", ADA, *lines), "# numEntries: 1\n")
+    unproved = people(file, entry("CN=Ada,DC=x", ADA, *lines))
+
+    assert whole["CN=Ada,DC=x"].attributes["manager"] == ()
+    (named,) = unproved["CN=Ada,DC=x"].attributes["manager"]
+    assert uuid.UUID(named) not in {ADA, EVE}

@@ -1,0 +1,41 @@
+"""Waits and the breaker of a connection."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from cloudforest.adapters.target.connection import THRESHOLD, Breaker, retry_after
+from cloudforest.base.errors import Unavailable
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("0", 0),
+        (" 120 ", 120),
+        ("Mon, 23 Nov 2026 12:00:30 GMT", 30),
+        ("Mon, 23 Nov 2026 11:59:00 GMT", 0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header, seconds):
+    assert retry_after(header, NOW) == seconds
+
+
+def test_the_breaker_opens_after_failures_in_a_row():
+    breaker = Breaker("The target cloud")
+    for _ in range(THRESHOLD - 1):
+        breaker.failure("it answered 500")
+    breaker.success()
+    for _ in range(THRESHOLD):
+        breaker.check()
+        breaker.failure("it answered 500")
+    with pytest.raises(Unavailable, match="the last one because it answered 500"):
+        breaker.check()

@@ -1,0 +1,27 @@
+"""Members of a group, read and written."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudforest.adapters.target.scim import member_patches, member_values
+from cloudforest.base.errors import Rejected
+
+
+def test_member_changes_are_cut_by_their_number():
+    patches = list(member_patches(add=["a", "b", "c"], remove=['q"'], size=2))
+    assert [[each["op"] for each in patch] for patch in patches] == [
+        ["add"],
+        ["add"],
+        ["remove"],
+    ]
+    assert patches[0][0]["value"] == [{"value": "a"}, {"value": "b"}]
+    assert patches[2][0]["path"] == 'members[value eq "q\\""]'
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"members": "ab"}, {"members": ["a"]}, {"members": {"value": "a"}}]
+)
+def test_what_is_no_group_is_an_error(document):
+    with pytest.raises(Rejected, match="base URL of a SCIM"):
+        member_values(document, "The target cloud (x)")

@@ -1,0 +1,57 @@
+"""Groups through two domains, as far as no server is needed to tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.support.directory import Domain, entry
+
+from cloudforest.agent.scope_groups import Group, Membership, forest_of, members_of
+from cloudforest.base.errors import Unavailable
+from cloudforest.model.ports.directory import Foreign, GroupMembers
+
+HEAD = Group("contoso.com", "head", "CN=Head,DC=contoso,DC=com")
+BRIDGE = Foreign("CN=Bridge,DC=lab,DC=com", "bridge")
+
+
+class Other(Domain):
+    """A domain whose groups are listed by DN."""
+
+    def __init__(self, **held: GroupMembers) -> None:
+        super().__init__([replace(entry("bridge", "group"), dn="CN=Odd,no name")])
+        self.held = held
+
+    async def members(self, group: str, *, nested: bool) -> GroupMembers:
+        del nested
+        name = group.partition(",")[0].removeprefix("CN=")
+        if name not in self.held:
+            raise Unavailable("dc1 does not answer.")
+        return self.held[name]
+
+
+def home() -> Other:
+    held = GroupMembers(frozenset({"ann"}), foreign=frozenset({BRIDGE}))
+    return Other(Head=held)
+
+
+async def walked(lab: Domain) -> Membership:
+    forest = forest_of("CONTOSO.com", {"Contoso.com": home(), "Lab.com": lab})
+    return await members_of(forest, HEAD, nested=True)
+
+
+async def test_a_group_is_followed_whatever_its_name():
+    bob = Foreign("CN=Bob,DC=contoso,DC=com", "bob")
+    found = await walked(Other(Odd=GroupMembers(frozenset(), foreign=frozenset({bob}))))
+
+    assert found.ids == {"ann", "bob"}
+    assert "bridge" in found.nested
+    assert found.is_whole(frozenset({"bridge"}))
+
+
+async def test_a_group_whose_members_cannot_be_read_is_hidden():
+    found = await walked(Other())
+
+    assert found.ids == {"ann"}
+    assert found.is_whole(frozenset())
+    assert not found.is_whole(frozenset({"bridge"}))
+    assert found.followed(frozenset({"bridge", "left"})) == {"bridge"}

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from tests.support.agent import LIFE, NOW, Host, running, until
+
+from cloudforest.agent import service
+from cloudforest.agent.service import (
+    Lease,
+    pause_after,
+    seconds_until_next,
+)
+from cloudforest.model.identity import BusAccess
+
+
+def test_a_credential_is_renewed_at_two_thirds_of_its_life():
+    lease = Lease(NOW, NOW + LIFE)
+    assert lease.renew_at() == NOW + timedelta(minutes=20)
+    assert seconds_until_next(NOW, lease, 600) == 600
+    assert seconds_until_next(NOW + timedelta(minutes=15), lease, 600) == 300
+    assert seconds_until_next(NOW + timedelta(minutes=25), lease, 600) == 0
+
+
+def test_pauses_grow_to_a_limit_and_differ():
+    assert 0.5 <= pause_after(1) <= 1
+    assert 4 <= pause_after(4) <= 8
+    assert 60 <= pause_after(5000) <= 120
+    assert len({pause_after(9) for _ in range(9)}) > 1
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(service, "BUS_LOOK_SECONDS", 0.01)
+
+
+async def test_an_agent_listens_for_its_domains_once_bootstrapped():
+    host = Host()
+    async with running(host) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        assert host.opened == ["lab.test /t/data/lab.ldif"]
+
+
+async def test_it_keeps_its_bus_while_the_control_plane_is_away(monkeypatch):
+    monkeypatch.setattr("cloudforest.agent.service.FIRST_PAUSE", 0.01)
+    host = Host()
+    async with running(host, bootstrap_every=0.02) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        host.control_away = True
+        tried = host.bootstraps + 3
+        await until(lambda: host.bootstraps >= tried)
+        assert bus.hears("lab.test")
+
+
+async def test_it_recovers_when_the_control_plane_comes_late(monkeypatch):
+    monkeypatch.setattr("cloudforest.agent.service.FIRST_PAUSE", 0.01)
+    host = Host(control_away=True)
+    async with running(host) as bus:
+        await until(lambda: host.bootstraps >= 3)
+        host.control_away = False
+        await until(lambda: bus.hears("lab.test"))
+
+
+async def test_a_lost_bus_makes_it_bootstrap_at_once():
+    host = Host()
+    async with running(host) as bus:
+        # The second says that all its domains answer.
+        await until(lambda: host.bootstraps == 2)
+        bus._connected = False
+        await until(lambda: bus.connected)
+        assert host.bootstraps == 3
+
+
+async def test_a_bus_that_comes_and_goes_between_two_looks_is_lost_too(monkeypatch):
+    monkeypatch.setattr(service, "BUS_LOOK_SECONDS", 1.0)
+    host = Host()
+    async with running(host) as bus:
+        await until(lambda: host.bootstraps == 2)
+        bus._connected = False
+        await until(lambda: bus.connected)
+
+
+async def test_the_bus_credential_is_renewed_before_it_ends(monkeypatch):
+    host = Host()
+    async with running(host, bootstrap_every=0.02) as bus:
+        await until(lambda: bus.hears("lab.test"))
+        renewed = asyncio.Event()
+        connect = bus.connect
+
+        async def renew(access: BusAccess) -> None:
+            renewed.set()
+            await connect(access)
+
+        monkeypatch.setattr(bus, "renew", renew)
+        host.clock.now += timedelta(minutes=19)
+        seen = host.bootstraps
+        await until(lambda: host.bootstraps > seen + 1)
+        assert not renewed.is_set()
+        host.clock.now += timedelta(minutes=1)
+        await until(renewed.is_set)

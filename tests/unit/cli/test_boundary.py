@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+from typer.exceptions import Abort
+
+from cloudforest.base.errors import CloudforestError, Unavailable
+from cloudforest.cli.boundary import Exit, run, worst
+
+
+@pytest.mark.parametrize(
+    ("codes", "one"),
+    [
+        ((), 0),
+        ((0, 2), 2),
+        ((4, 2), 4),
+        ((3, 4), 3),
+        ((5, 3), 5),
+        ((1, 5), 1),
+        ((64, 1), 64),
+        ((130, 70, 64), 130),
+    ],
+)
+def test_the_gravest_exit_code_stands_for_all(codes: tuple[int, ...], one: int):
+    assert worst(*codes) == one
+
+
+def failing(error: BaseException):
+    def command() -> int:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CloudforestError("No."), Exit.FAILED),
+        (Unavailable("Away."), Exit.UNREACHABLE),
+        (ExceptionGroup("tasks", [Unavailable("Away.")]), Exit.UNREACHABLE),
+        (KeyboardInterrupt(), Exit.INTERRUPTED),
+        (Abort(), Exit.INTERRUPTED),
+    ],
+)
+def test_each_failure_has_its_exit_code(error: BaseException, code: int):
+    assert run(failing(error)) == code
+
+
+def test_a_bug_writes_a_report_without_values(
+    capsys: pytest.CaptureFixture[str], tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert run(failing(ValueError("canary"))) == Exit.BUG
+    [report] = tmp_path.iterdir()
+    assert str(report) in capsys.readouterr().err
+    assert "builtins.ValueError" in report.read_text()
+    assert "canary" not in report.read_text()

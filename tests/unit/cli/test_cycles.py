@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+
+from cloudforest.cli.cycles import exit_code
+
+
+@pytest.mark.parametrize(
+    ("cycles", "code"),
+    [
+        ([("succeeded", False), ("partial", False)], 4),
+        ([("blocked", False), ("partial", False)], 3),
+        ([("failed", True), ("blocked", False)], 5),
+        ([("failed", True), ("failed", False)], 1),
+    ],
+)
+def test_cycles_come_to_one_exit_code(cycles: list[tuple[str, bool]], code: int):
+    ended = [{"state": state, "unreachable": away} for state, away in cycles]
+    assert exit_code(ended) == code

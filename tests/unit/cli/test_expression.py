@@ -1,0 +1,177 @@
+"""The commands that try expressions: offline, one by one or many from a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from cloudforest.base.errors import Misconfigured
+from cloudforest.cli.boundary import Exit
+from cloudforest.cli.expression import evaluate, explain, functions
+from cloudforest.cli.options import Format
+from cloudforest.program.expressions.catalog import FUNCTIONS
+
+EXAMPLES = Path(__file__).parents[1] / "program" / "expressions" / "documented.json"
+
+
+@pytest.fixture
+def batch(tmp_path, capsys):
+    def run(entries):
+        file = tmp_path / "batch.json"
+        file.write_text(json.dumps(entries))
+        assert evaluate(batch=file) == Exit.DONE
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def as_documented(example):
+    if "expected" in example:
+        return {"value": example["expected"]}
+    if example["outcome"] == "error":
+        return {"error": "AccountName is required"}
+    return {"outcome": example["outcome"]}
+
+
+def test_the_documented_examples_are_one_batch(capsys):
+    assert evaluate(batch=EXAMPLES) == Exit.DONE
+    documented = [as_documented(each) for each in json.loads(EXAMPLES.read_text())]
+    assert json.loads(capsys.readouterr().out) == documented
+
+
+def test_an_entry_that_fails_leaves_the_others_alone(batch):
+    told = batch(
+        [
+            {"expression": "[A] & [b] & [c]", "attributes": {"a": 5, "B": True}},
+            {"expression": "Left(", "attributes": {}},
+            {"expression": "Error([mail])", "attributes": {"mail": ["x@y"]}},
+            {"expression": "[a]", "attributes": {"a": [1, None, "2"]}},
+            {"expression": "[a]", "attributes": {"a": []}},
+            {"expression": "[a]", "attributes": {"a": {"b": 1}}},
+            {"expression": "[a]", "attributes": {"a": "\ud800"}},
+            {"expression": "[a]", "attributes": [1]},
+            {"expression": "Now()", "attributes": {}, "now": "2026-11-23"},
+            {"expression": "Now()", "attributes": {}, "now": "soon"},
+            {"expression": "Now()", "attributes": {}, "taken": "x"},
+            {
+                "expression": "RemoveDuplicates(Split([a], [b]))",
+                "attributes": {"a": ""},
+            },
+            {"expression": 'SelectUniqueValue("a", "b")', "taken": ["A"]},
+            {"expression": 'SelectUniqueValue("a", "b")', "taken": ["A", "B"]},
+            {"expression": "IgnoreAttributeFlow"},
+            {"expression": 5},
+            None,
+        ]
+    )
+    kinds = [next(iter(each)) for each in told]
+    assert kinds == [
+        *("value", "error", "error", "value", "value", "error", "error", "error"),
+        *("value", "error", "error", "value", "value", "error", "outcome", "error"),
+        "error",
+    ]
+    assert told[0] == {"value": "5True"}
+    assert told[1]["error"].startswith("Character 6: ")
+    assert told[2] == {"error": "x@y"}
+    assert told[3] == {"value": ["1", "2"]}
+    assert told[4] == {"value": None}
+    assert told[8] == {"value": "11/23/2026 12:00:00 AM"}
+    assert told[11] == {"value": [""]}
+    assert told[12] == {"value": "b"}
+    assert "SelectUniqueValue" in told[13]["error"]
+
+
+@pytest.mark.parametrize("content", ["{", '{"expression": "[a]"}'])
+def test_a_file_that_is_no_list_is_refused(tmp_path, content):
+    file = tmp_path / "batch.json"
+    file.write_text(content)
+    with pytest.raises(Misconfigured, match=r"batch\.json"):
+        evaluate(batch=file)
+
+
+def test_one_expression_is_evaluated_for_one_object(tmp_path, capsys):
+    file = tmp_path / "object.json"
+    file.write_text('{"sn": "Ångström", "cn": ["x"], "mail": null}')
+    name = 'Join(" ", [cn], [sn], [mail])'
+    assert evaluate(name, object_=file, attribute=["CN=Zoë"]) == Exit.DONE
+    assert capsys.readouterr().out == "Zoë Ångström\n"
+    assert evaluate("[a]", attribute=["a=1", "a=2"]) == Exit.DONE
+    assert capsys.readouterr().out == "1\n2\n"
+    assert evaluate("[a]", output=Format.JSON) == Exit.DONE
+    assert json.loads(capsys.readouterr().out) == {"value": None}
+
+
+def test_an_error_fails_and_points_at_the_character(capsys):
+    assert evaluate('Left([sn], "x")') == Exit.FAILED
+    assert "Character 12: Left needs a number" in capsys.readouterr().err
+    assert evaluate("Left([sn], [sn])", attribute=["sn=a"]) == Exit.FAILED
+    assert "whole number" in capsys.readouterr().err
+
+
+def test_what_does_not_go_together_is_refused(tmp_path):
+    with pytest.raises(typer.BadParameter, match="leave out the rest"):
+        evaluate("[a]", batch=tmp_path)
+    with pytest.raises(typer.BadParameter, match="missing"):
+        evaluate()
+    with pytest.raises(typer.BadParameter, match="NAME=VALUE"):
+        evaluate("[a]", attribute=["a"])
+    with pytest.raises(Misconfigured, match="not a date"):
+        evaluate("[a]", now="soon")
+
+
+STEPS = 'IIF(IsPresent([a]), Trim([a]), Left([b], "1"))'
+
+
+def test_explain_tells_the_value_of_each_step_that_was_needed(capsys):
+    assert explain(STEPS, attribute=["a= x "], output=Format.JSON) == Exit.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert told["value"] == "x"
+    condition, chosen, other = told["steps"]
+    assert condition["value"] == "True"
+    assert chosen == {
+        "expression": "Trim([a])",
+        "value": "x",
+        "steps": [{"expression": "[a]", "value": " x ", "steps": []}],
+    }
+    assert other["outcome"] == "not needed"
+
+
+def test_explain_shows_a_tree_and_where_it_fails(capsys):
+    assert explain("Left([b], Append([b], 1))", attribute=["b=x"]) == Exit.FAILED
+    out = capsys.readouterr().out
+    assert "└── Append([b], 1)  →  x1" in out
+    assert "whole number" in out.splitlines()[0]
+    assert explain("Left(") == Exit.FAILED
+    assert "Character 6" in capsys.readouterr().out
+
+
+def test_explain_crops_no_line_however_long_it_is(capsys):
+    value = "x" * 300
+    assert explain("Trim(ToLower([b]))", attribute=[f"b={value}"]) == Exit.DONE
+    assert capsys.readouterr().out.splitlines() == [
+        f"Trim(ToLower([b]))  →  {value}",
+        f"└── ToLower([b])  →  {value}",
+        f"    └── [b]  →  {value}",
+    ]
+
+
+def test_the_reference_has_every_function(capsys):
+    assert functions(output=Format.JSON) == Exit.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert {each["name"] for each in told} == set(FUNCTIONS)
+    assert {each["name"] for each in told if not each["pure"]} == {
+        *("Guid", "Now", "RandomString"),
+    }
+    assert functions("Word") == Exit.DONE
+    assert "Word(source, number, delimiters)" in capsys.readouterr().out
+    with pytest.raises(Misconfigured, match="Did you mean Word"):
+        functions("Wrd")
+
+
+@pytest.mark.parametrize("attributes", [[], False, 0, "x", [["a", "b"]]])
+def test_attributes_that_are_no_object_are_an_error(batch, attributes):
+    (told,) = batch([{"expression": "[a]", "attributes": attributes}])
+    assert told == {"error": "The attributes are an object of names and values."}

@@ -1,0 +1,60 @@
+"""The log for people, for programs and for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from cloudforest.cli.logs import COLUMNS, LINES, csv_head
+
+ENTRY = {
+    "id": 7,
+    "time": "2026-11-23T12:00:00Z",
+    "cycle": "c",
+    "job": "people",
+    "object": "g",
+    "name": "anna@contoso.com",
+    "type": "user",
+    "action": "update",
+    "status": "success",
+    "resource": "r",
+    "paths": ["title"],
+    "changes": [{"path": "title", "before": "Clerk", "after": None}],
+    "members": None,
+    "httpStatus": 200,
+    "reason": None,
+    "milliseconds": 12,
+}
+
+
+def test_a_line_for_people_says_who_and_what():
+    line = LINES["text"](ENTRY)
+    assert line == (
+        "2026-11-23T12:00:00Z people update success anna@contoso.com  "
+        "title: Clerk → (nothing)\n"
+    )
+
+
+def test_a_value_cannot_make_another_line_or_colour_the_terminal():
+    line = LINES["text"]({**ENTRY, "name": "a\nb\x1b[31m"})
+    assert line.count("\n") == 1
+    assert "\x1b" not in line
+
+
+def test_a_line_for_programs_is_the_entry():
+    assert json.loads(LINES["json"](ENTRY)) == ENTRY
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_cell_is_never_a_formula(start: str):
+    name = f'{start}HYPERLINK("http://evil","x")'
+    row = LINES["csv"]({**ENTRY, "name": name})
+
+    head, cells = csv.reader([csv_head(), row.replace("\r\n", "")])
+
+    assert head == list(COLUMNS)
+    found = dict(zip(head, cells, strict=True))
+    assert found["name"] == f"'{name}"
+    assert json.loads(found["changes"]) == ENTRY["changes"]

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import typer
+
+from cloudforest.cli.options import past, state_to_say
+
+
+@pytest.mark.parametrize(
+    ("state", "tree", "said"),
+    [
+        (None, ".", None),
+        (None, "trees/a", "trees/a/.cloudforest"),
+        ("s", ".", "s"),
+        ("s", "trees/a", "s"),
+    ],
+)
+def test_the_state_is_named_where_it_is_not_the_usual_one(
+    state: str | None, tree: str, said: str | None
+):
+    found = state_to_say(Path(state) if state else None, Path(tree))
+    assert found == (Path(said) if said else None)
+
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2h", NOON - timedelta(hours=2)),
+        ("1d", NOON - timedelta(days=1)),
+        ("2026-11-23T08:00:00+00:00", NOON - timedelta(hours=4)),
+        ("2026-11-23T08:00Z", NOON - timedelta(hours=4)),
+    ],
+)
+def test_times_are_typed_as_people_say_them(typed: str, meant: datetime):
+    assert past(typed, NOON) == meant
+
+
+@pytest.mark.parametrize("typed", ["yesterday", "2w", "999999d", "0001-01-01"])
+def test_what_is_no_time_is_refused(typed: str):
+    with pytest.raises(typer.BadParameter, match="is not a time"):
+        past(typed, NOON)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from cloudforest.cli import terminal
+
+
+def test_a_command_that_is_suggested_works_where_it_is_read(monkeypatch):
+    monkeypatch.setattr("sys.argv", [".venv/bin/cloudforest", "up", "a tree"])
+    state = Path("a tree/.cloudforest")
+
+    said = terminal.command("cloudforest job staged people", state)
+
+    assert said == (
+        ".venv/bin/cloudforest job staged people --state 'a tree/.cloudforest'"
+    )
+
+
+def test_what_fits_on_no_line_has_one_for_each_part(
+    capsys: pytest.CaptureFixture[str],
+):
+    guids = [str(uuid.UUID(int=number)) for number in range(3)]
+    row = {"name": "people", "since": "2026-11-23T05:03:32.482468Z", "enabled": True}
+
+    terminal.show_each("Jobs", [row | {"unknownObjects": guids, "certificate": "c"}])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [f"      {each}" for each in guids] == lines[-3:]
+    assert "    since: 2026-11-23T05:03:32Z" in lines
+    assert "    enabled: true" in lines
+    assert not any("certificate" in each for each in lines)

@@ -1,0 +1,35 @@
+"""Which registrations the control plane accepts."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from tests.support.renames import job, target, tree
+
+from cloudforest.base.errors import Misconfigured
+from cloudforest.control_plane.api.registration import require_whole
+from cloudforest.model.registration import Domain, Forest, Registration, Source
+
+
+def whole(*nouns) -> Registration:
+    domain = Domain(name="contoso.com", source=Source(ldif="a.ldif"))
+    return replace(tree(*nouns), forests=(Forest(name="contoso", domains=(domain,)),))
+
+
+@pytest.mark.parametrize(
+    "nouns",
+    [
+        (target("cloud", formerly="cloud"),),
+        (target("cloud"), target("new", formerly="cloud")),
+        (target("a", formerly="old"), target("b", formerly="old")),
+        (target("cloud"), job("a", formerly="people"), job("b", formerly="people")),
+    ],
+)
+def test_a_name_that_two_have_or_had_is_refused(nouns):
+    with pytest.raises(Misconfigured, match="same name"):
+        require_whole(whole(*nouns))
+
+
+def test_a_former_name_of_one_is_accepted():
+    registration = whole(target("cloud", formerly="people"), job("a", formerly="b"))
+    assert require_whole(registration) is registration

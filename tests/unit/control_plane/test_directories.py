@@ -1,0 +1,27 @@
+"""What is opened: never less safe than either the host or the control plane says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.bindings import domain
+
+from cloudforest.agent.bindings import binding_of
+from cloudforest.control_plane.directories import open_directory
+
+
+@pytest.mark.parametrize(
+    ("asked", "bound", "verified"),
+    [("off", "off", False), ("on", "off", True), ("on", "on", True)],
+)
+def test_verification_is_off_only_while_both_want_it(
+    tmp_path: Path, asked: str, bound: str, *, verified: bool
+):
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/contoso").write_text("Passw0rd")
+    binding = binding_of(domain(verify=bound), tmp_path)
+
+    opened = open_directory(domain(verify=asked), binding, {})
+
+    assert opened._controllers._trust.verify is verified

@@ -1,0 +1,50 @@
+"""What a bus adds to an error leaves it the kind of error that it was."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tests.support.bus import request_for
+
+from cloudforest.adapters.bus.memory import MemoryBus
+from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.identity import SqlIdentityStore
+from cloudforest.adapters.store.tables import metadata
+from cloudforest.base.clock import system_clock
+from cloudforest.base.errors import Interrupted, Unavailable
+from cloudforest.control_plane.preview import ExplainedBus
+from cloudforest.model.identity import BusAccess
+from cloudforest.model.messages import Page, SyncRequest
+
+
+async def nothing(_request: SyncRequest) -> AsyncIterator[Page]:
+    for page in ():
+        yield page
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[tuple[MemoryBus, ExplainedBus]]:
+    database = Database("sqlite://")
+    await database.run(metadata.create_all)
+    bus = MemoryBus()
+    yield bus, ExplainedBus(bus, SqlIdentityStore(database))
+    database.close()
+
+
+async def raised(bus: ExplainedBus) -> Any:
+    with pytest.raises(Unavailable) as caught:
+        assert [each async for each in bus.ask(request_for())] == []
+    return caught.type
+
+
+async def test_who_was_interrupted_is_told_from_who_is_not_there(
+    opened: tuple[MemoryBus, ExplainedBus],
+) -> None:
+    bus, explained = opened
+    assert await raised(explained) is Unavailable
+    agent = bus.listener("a1")
+    await agent.connect(BusAccess(urls=(), ca="", jwt="", expires=system_clock()))
+    await agent.listen(request_for().domain, nothing)
+    assert await raised(explained) is Interrupted

@@ -1,0 +1,367 @@
+"""A schema of Graph becomes documents, and comes back as it was but for the edits."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from tests.support.graph_schemas import MATCH, exported, imported, schemas
+from tests.support.trees import registered
+
+from cloudforest.base.errors import Refused
+from cloudforest.graph.export_rules import Exported, put, skeleton
+from cloudforest.graph.import_rules import NoFilterError, filter_text_of, read
+from cloudforest.graph.schema import Clause, Filter, Group, Operand, typed
+from cloudforest.program.scoping.filter_syntax import parse_filter
+
+HERE = Path(__file__).parent
+AD2AAD = json.loads((HERE / "ad2aad.json").read_text())
+patient = settings(
+    deadline=None,
+    derandomize=True,  # a rare failure would stop somebody else's change
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+def said(schema):
+    """Return what is read of a schema, without positions, as it would be compared."""
+    found = []
+    for rule in read(typed(schema), "x"):
+        mappings = {
+            each.kind: (
+                each.target,
+                each.filter and parse_filter(each.filter),
+                each.keeps,
+                {
+                    path: {**entry, "constant": str(entry.get("constant"))}
+                    for path, (_, entry) in each.entries.items()
+                },
+            )
+            for each in rule.mappings
+        }
+        where = {k: v if v == "all" else sorted(v) for k, v in rule.scope.items()}
+        found.append((where, mappings))
+    return found
+
+
+@patient
+@given(schemas)
+def test_what_was_not_edited_comes_back_as_it_was(schema):
+    result = exported(schema, imported(schema))
+    assert result.schema == schema
+
+
+@patient
+@given(schemas, schemas)
+def test_what_is_put_into_any_schema_is_read_of_it_again(base, other):
+    wanted = said(other)[0]
+    assume(wanted[1])
+    other = {**other, "synchronizationRules": other["synchronizationRules"][:1]}
+    result = exported(base, imported(other))
+    assert said(result.schema)[0] == wanted
+    assert result.schema["synchronizationRules"][1:] == base["synchronizationRules"][1:]
+    assert exported(result.schema, imported(other)).schema == result.schema
+
+
+def test_cloud_syncs_own_schema_is_documents_that_are_reviewed():
+    text = imported(AD2AAD, "ad2aad")
+    assert text == (HERE / "ad2aad.yaml").read_text()
+    assert exported(AD2AAD, imported(AD2AAD)).schema == AD2AAD
+
+
+def test_an_edit_changes_what_it_says_and_nothing_else():
+    text = imported(AD2AAD)
+    title = "  title: {source: '[title]', whenNull: keep}"
+    user_name = "  userName: {source: '[userPrincipalName]', whenNull: keep"
+    edits = {
+        'department eq "Contractors"': 'Department eq "Interns"',
+        'IIF(IsPresent([givenName]), Trim([givenName]), "-")': "Mid([givenName], 1, 8)",
+        f"{user_name}, matchingPriority: 2}}\n": "",
+        "{constant: Member}": f"{{constant: en}}\n{title}",
+        "'[department]', ": "'[department]', flowType: ObjectAddOnly, ",
+        "OU=Groups,DC=contoso": "OU=Teams,DC=contoso",
+        "deprovision: {outOfScope: keep, deleted: keep}": "",
+    }
+    text = text.replace('"[', "'[").replace(']"', "]'")
+    for before, after in edits.items():
+        assert before in text, before
+        text = text.replace(before, after)
+    result = exported(AD2AAD, text)
+
+    expected = copy.deepcopy(AD2AAD)
+    (rule,) = expected["synchronizationRules"]
+    rule["containerFilter"]["includedContainers"] = [
+        "OU=People,DC=contoso,DC=com",
+        "OU=Teams,DC=contoso,DC=com",
+    ]
+    found = result.schema["synchronizationRules"][0]
+    made = found["containerFilter"]["includedContainers"]
+    assert sorted(made) == rule["containerFilter"]["includedContainers"]
+    rule["containerFilter"]["includedContainers"] = made
+    user, _, group, _ = rule["objectMappings"]
+    group["flowTypes"] = "Add, Update, Delete"
+    scope = found["objectMappings"][0]["scope"]
+    clauses = [each["clauses"] for each in scope["groups"]]
+    assert clauses[0][1] == {
+        "operatorName": "NOT EQUALS",
+        "sourceOperandName": "Department",
+        "targetOperand": {"values": ["Interns"]},
+    }
+    user["scope"] = {**user["scope"], "groups": scope["groups"]}
+    rows = {each["targetAttributeName"]: each for each in user["attributeMappings"]}
+    del rows["UserPrincipalName"]
+    rows["GivenName"]["source"] = {
+        "expression": "Mid([givenName], 1, 8)",
+        "name": "Mid",
+        "type": "Function",
+        "parameters": [
+            {"key": key, "value": value}
+            for key, value in (
+                ("source", attribute("givenName")),
+                ("start", constant("1")),
+                ("length", constant("8")),
+            )
+        ],
+    }
+    rows["PreferredLanguage"]["defaultValue"] = "en"
+    rows["Department"] |= {"flowType": "ObjectAddOnly"}
+    rows["jobTitle"] = {
+        "defaultValue": None,
+        "exportMissingReferences": False,
+        "flowBehavior": "FlowWhenChanged",
+        "flowType": "Always",
+        "matchingPriority": 0,
+        "source": attribute("title"),
+        "targetAttributeName": "jobTitle",
+    }
+    user["attributeMappings"] = list(rows.values())
+    assert result.schema == expected
+
+
+def attribute(name: str) -> dict[str, object]:
+    text = f"[{name}]"
+    return {"expression": text, "name": name, "parameters": [], "type": "Attribute"}
+
+
+def constant(value: str) -> dict[str, object]:
+    text = f'"{value}"'
+    return {"expression": text, "name": value, "parameters": [], "type": "Constant"}
+
+
+SCOPE = "kind: Scope\nname: s\norganizationalUnits: {}\n{}\n---\n"
+JOB = """\
+kind: Job
+name: x
+domain: contoso.com
+scope: s
+mappings: [{}]
+enabled: false
+"""
+
+
+def job(units: str = "all", more: str = "", mapping: str = "ad-user-to-scim") -> str:
+    return SCOPE.format(units, more) + JOB.format(mapping)
+
+
+def from_nothing(folder, text: str) -> Exported:
+    registration = registered(folder, x=text)
+    found = registration.job("x")
+    assert found is not None
+    return put(skeleton(found, registration.programs["x"]), "x", registration)
+
+
+def test_a_job_that_was_never_in_graph_has_a_whole_schema(tmp_path):
+    text = job('["OU=A,DC=contoso,DC=com"]', "filters: {user: 'department pr'}")
+    result = from_nothing(tmp_path, text)
+    ((where, mappings),) = said(result.schema)
+    assert where == {"organizationalUnits": ["OU=A,DC=contoso,DC=com"]}
+    _, filtered, _, entries = mappings["user"]
+    assert filtered == parse_filter("department pr")
+    assert entries["userName"]["matchingPriority"] == 2
+    names = {each["name"] for each in result.schema["directories"]}
+    assert names == {"Active Directory", "cloud"}
+    assert any("Graph leaves it" in each for each in result.warnings)
+    assert any("parseExpression" in each for each in result.warnings)
+
+
+OWN = """\
+---
+kind: Mapping
+name: m
+extends: ad-user-to-scim
+attributeMappings: {title: {template: "{{ title }}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            job('["OU=A,DC=contoso,DC=com"]', 'groups: ["CN=B,DC=contoso,DC=com"]'),
+            "keep one of them",
+        ),
+        (
+            job(more='groups: ["CN=B,DC=contoso,DC=com"]\nnestedGroups: true'),
+            "nested groups",
+        ),
+        (job(more="filters: {user: 'logonCount lt 3'}"), "no operator for"),
+        (
+            job(more="filters: {user: 'whenCreated eq \"2026-01-31\"'}"),
+            "would compare texts",
+        ),
+        (job(mapping="m") + OWN, "write an expression"),
+    ],
+)
+def test_what_graph_can_not_say_is_refused(text, reason, tmp_path):
+    with pytest.raises(Refused, match=reason):
+        from_nothing(tmp_path, text)
+
+
+def with_row(target: str, text: str, *, to: str = "User", **members: object):
+    """Return a schema with a row that matches, and this one."""
+    row = {"targetAttributeName": target, "source": {"expression": text}, **members}
+    mapping = {
+        "sourceObjectName": "user",
+        "targetObjectName": to,
+        "attributeMappings": [MATCH, row],
+    }
+    return {"synchronizationRules": [{"objectMappings": [mapping]}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (with_row("mail", "[mail]", to="Group"), "Group resources of SCIM have no"),
+        (with_row("department", "[department]", to="Group"), "an attribute of Users"),
+        (with_row("name.nick", "[cn]"), "SCIM has no part name.nick"),
+        (with_row("AccountEnabled", "ToLower([title])"), r"\[title\] is a text"),
+        (with_row("mail", "[proxyAddresses]"), "takes one value"),
+        (with_row("title", 'Split([title], "-")'), "Split has several"),
+        (with_row("title", "Guid()"), "Guid gives another value each time, and"),
+        (with_row("title", "Now()", matchingPriority=2), "nothing is found by it"),
+        (
+            with_row("title", "SelectUniqueValue([cn], [sn])", flowType="ValueAddOnly"),
+            "SelectUniqueValue gives another value each time, and",
+        ),
+        (with_row("title", "DefaultDomain()"), "needs defaultDomain"),
+        (
+            with_row("members", "[member]", to="Group", flowType="ObjectAddOnly"),
+            "members can't flow as ObjectAddOnly",
+        ),
+        (with_row("active", "[x]", defaultValue="x"), "its value does not fit active"),
+        (with_row("title", "[title]", flowBehavior="x"), "flow behavior x is unknown"),
+        (
+            with_row("title", "[title]", exportMissingReferences=True),
+            "it is not a single reference",
+        ),
+        (
+            with_row("emails", "[proxyAddresses]", matchingPriority=2),
+            "emails matchingPriority.*has several values",
+        ),
+    ],
+)
+def test_what_validation_refuses_is_a_comment_with_the_reason(schema, reason):
+    text = imported(schema)
+    (comment,) = (each for each in text.splitlines() if re.search(reason, each))
+    assert comment.startswith("  # No equivalent: ")
+    assert exported(schema, text).schema == schema
+
+
+@pytest.mark.parametrize(
+    ("name", "operator", "value", "reason"),
+    [
+        ("accountExpires", "EQUALS", "2026-02-30", "is none"),
+        ("whenCreated", "GREATER_THAN", "20260101", "is none"),
+        ("memberOf", "EQUALS", "CN=A,DC=contoso,DC=com", "holds the objectGUIDs"),
+        ("a_b", "EQUALS", "x", "no directory has an attribute a_b"),
+        ("sourceAnchor", "EQUALS", "x", "mS-DS-ConsistencyGuid"),
+    ],
+)
+def test_a_filter_that_validation_refuses_is_a_comment(name, operator, value, reason):
+    clause = Clause(
+        operator_name=operator,
+        source_operand_name=name,
+        target_operand=Operand(values=(value,)),
+    )
+    scope = Filter(groups=(Group(clauses=(clause,)),))
+    with pytest.raises(NoFilterError, match=reason):
+        filter_text_of(scope)
+
+
+def test_a_mapping_that_matches_by_nothing_is_a_comment():
+    row = {"targetAttributeName": "userName", "source": {"expression": "[cn]"}}
+    mapping = {
+        "sourceObjectName": "user",
+        "targetObjectName": "User",
+        "attributeMappings": [row],
+    }
+    schema = {"synchronizationRules": [{"objectMappings": [mapping]}]}
+    text = imported(schema)
+    assert "nothing is matched by" in text
+    assert "kind: Mapping" not in text
+    assert exported(schema, text).schema == schema
+
+
+def test_flow_behavior_and_missing_references_travel_both_ways():
+    row = {"flowBehavior": "flowAlways", "exportMissingReferences": True}
+    schema = with_row("Manager", "[manager]", **row)
+    text = imported(schema)
+    assert "flowBehavior: FlowAlways, exportMissingReferences: true" in text
+    edited = text.replace("flowBehavior: FlowAlways, ", "")
+    result = exported(schema, edited.replace("References: true", "References: false"))
+    ((found, _),) = (
+        each["attributeMappings"][::-1]
+        for rule in result.schema["synchronizationRules"]
+        for each in rule["objectMappings"]
+    )
+    assert found["flowBehavior"] == "FlowWhenChanged"
+    assert found["exportMissingReferences"] is False
+
+
+def test_rows_that_would_fit_a_new_resource_type_are_not_mapped_by_it():
+    schema = with_row("userName", "[cn]", to="Group")
+    text = imported(schema).replace("targetObjectName: Group", "targetObjectName: User")
+    ((_, mappings),) = said(exported(schema, text).schema)
+    assert list(mappings["user"][3]) == ["externalId"]
+
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+
+def test_the_schema_of_a_scim_application_has_urns_and_scim_paths():
+    rows = {
+        "userName": "[userPrincipalName]",
+        "active": 'Switch([IsSoftDeleted], , "False", "True", "True", "False")',
+        'emails[type eq "work"].value': "[mail]",
+        f"{ENTERPRISE}:department": "[department]",
+    }
+    mapping = {
+        "sourceObjectName": "User",
+        "targetObjectName": ENTERPRISE,
+        "attributeMappings": [
+            {
+                "targetAttributeName": target,
+                "matchingPriority": int(target == "userName"),
+                "source": {"expression": text},
+            }
+            for target, text in rows.items()
+        ],
+    }
+    source = "Azure Active Directory"
+    rule = {"sourceDirectoryName": source, "objectMappings": [mapping]}
+    schema = {"synchronizationRules": [rule]}
+    ((_, mappings),) = said(schema)
+    assert mappings["user"][0] == "User"
+    assert list(mappings["user"][3]) == list(rows)
+    text = imported(schema)
+    assert f"No equivalent: {source}: write Active Directory's names" in text
+    assert exported(schema, text).schema == schema
+    edited = exported(schema, text.replace("IsSoftDeleted", "isDeleted")).schema
+    (found,) = edited["synchronizationRules"][0]["objectMappings"]
+    assert found["targetObjectName"] == ENTERPRISE
+    assert "[isDeleted]" in found["attributeMappings"][1]["source"]["expression"]

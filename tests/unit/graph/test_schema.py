@@ -1,0 +1,28 @@
+"""What is no schema of Graph."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudforest.base.errors import Misconfigured
+from cloudforest.graph.schema import parsed
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"{}",
+        b"\xff\xfe",
+        b'{"synchronizationRules": {}}',
+        b'{"synchronizationRules": [{"objectMappings": [1]}]}',
+        b'{"synchronizationRules": [{"name": 1}]}',
+        b'{"synchronizationRules": [{"objectMappings": [{"flowTypes": []}]}]}',
+        b'{"synchronizationRules":' + b"[" * 100_000,
+    ],
+)
+def test_what_is_no_schema_is_told(data):
+    with pytest.raises(Misconfigured, match="is not a synchronizationSchema"):
+        parsed(data, "x.json")

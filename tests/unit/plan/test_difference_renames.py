@@ -1,0 +1,42 @@
+"""What a plan says of new names."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from tests.support.plans import JOB, plan_between, registration
+
+from cloudforest.plan.difference import FieldChange
+from cloudforest.plan.wording import total
+
+
+def test_a_rename_says_what_else_changed():
+    job = replace(JOB, name="staff", formerly="people", interval=300)
+    [change] = plan_between(registration(), registration(jobs=(job,))).changes
+    assert (change.action, change.name) == ("rename", "staff")
+    assert change.fields == (
+        FieldChange(path="name", before="people", after="staff"),
+        FieldChange(path="interval", before=120, after=300),
+    )
+    assert str(change) == "> Job people → staff"
+
+
+def test_a_renamed_target_is_an_update_of_the_jobs_that_name_it():
+    [cloud] = registration().targets
+    after = registration(
+        targets=(replace(cloud, name="new", formerly="cloud"),),
+        jobs=(replace(JOB, target="new"),),
+    )
+    plan = plan_between(registration(), after)
+    assert [(each.action, each.kind) for each in plan.changes] == [
+        ("rename", "Target"),
+        ("update", "Job"),
+    ]
+    assert total(plan) == "1 to rename, 1 to update"
+    assert plan.warnings == ()
+
+
+def test_a_former_name_may_stay_or_go_and_nothing_changes():
+    stays = registration(jobs=(replace(JOB, formerly="before"),))
+    assert plan_between(stays, stays).changes == ()
+    assert plan_between(stays, registration()).changes == ()
+    assert plan_between(registration(), stays).changes == ()

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from cloudforest.program.expressions.analysis import (
+    impure_functions,
+    is_constant,
+    kind_of,
+)
+from cloudforest.program.expressions.syntax import (
+    parse_expression,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "constant", "kind", "impure"),
+    [
+        ("[mail]", False, "values", ()),
+        ('"a"', True, "text", ()),
+        ("5", True, "number", ()),
+        ('Append("a", Left("b", 1))', True, "values", ()),
+        ('Append("a", Left([b], 1))', False, "values", ()),
+        ('DateAdd("d", 1, Now())', False, "date", ("Now",)),
+        (
+            "Guid() & RandomString(1, 0, 0, 0, 0)",
+            False,
+            "values",
+            ("Guid", "RandomString"),
+        ),
+        ('SelectUniqueValue("a", "b")', False, "text", ()),
+        ("IsNull(DefaultDomain())", False, "boolean", ()),
+    ],
+)
+def test_what_is_known_without_an_object(text, constant, kind, impure):
+    expression = parse_expression(text)
+    assert is_constant(expression) is constant
+    assert kind_of(expression) == kind
+    assert impure_functions(expression) == impure

@@ -1,0 +1,160 @@
+"""From what was written and what is desired to changes."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.rules import rule
+
+from cloudforest.model.effects import Change
+from cloudforest.program.faults import MappingFault
+from cloudforest.program.mapping.changes import changes, unchanged
+from cloudforest.program.scim.resource import patch_operations
+
+CITY = 'addresses[type eq "work"].locality'
+STREET = 'addresses[type eq "work"].streetAddress'
+
+
+def difference(before, desired, *rules, creating=False):
+    found = changes(before, desired, rules, creating=creating)
+    return [(each.path, each.before, each.after) for each in found]
+
+
+TITLE = rule("title", "[title]")
+
+
+def test_a_create_holds_what_is_there_and_the_defaults_of_what_is_not():
+    rules = [
+        TITLE,
+        rule("name.familyName", "[sn]"),
+        rule("active", "[x]", default_value="True"),
+        rule("nickName", "[x]", default_value="none"),
+        rule("displayName", "[x]", default_value="unused", flow_type="ObjectAddOnly"),
+        rule("manager", "[manager]", reference=True),
+    ]
+    desired = {"title": None, "name.familyName": "Å", "displayName": "Zoë"}
+    assert difference({}, desired, *rules, creating=True) == [
+        ("name.familyName", None, "Å"),
+        ("active", None, True),
+        ("nickName", None, "none"),
+        ("displayName", None, "Zoë"),
+    ]
+
+
+def test_a_default_that_does_not_fit_is_a_mapping_fault():
+    broken = rule("active", "[x]", default_value="perhaps")
+    with pytest.raises(MappingFault, match="active"):
+        changes({}, {}, [broken], creating=True)
+
+
+def test_nothing_changes_where_nothing_changed():
+    roles = rule("roles", "[x]", multi=True)
+    before = {"title": "a", "roles": ["1", "2"]}
+    assert difference(before, {"title": "a", "roles": ["2", "1"]}, TITLE, roles) == []
+
+
+def test_a_value_that_we_wrote_is_cleared_unless_the_rule_keeps_it():
+    keep = rule("title", "[title]", when_null="keep", default_value="x")
+    assert difference({"title": "a"}, {"title": None}, TITLE) == [("title", "a", None)]
+    assert difference({"title": "a"}, {"title": None}, keep) == []
+    assert difference({}, {"title": None}, TITLE) == []
+
+
+@pytest.mark.parametrize(
+    ("flow", "before", "wanted", "after"),
+    [
+        ("ObjectAddOnly", None, "b", None),
+        ("ObjectAddOnly", "a", "b", None),
+        ("AttributeAddOnly", None, "b", "b"),
+        ("AttributeAddOnly", "a", "b", None),
+        ("ValueAddOnly", "a", None, None),
+        ("MultiValueAddOnly", "a", "b", None),
+        ("MultiValueAddOnly", None, "b", "b"),
+    ],
+)
+def test_a_rule_that_only_adds_changes_nothing_that_is_there(
+    flow, before, wanted, after
+):
+    one = rule("title", "[title]", flow_type=flow)
+    held = {} if before is None else {"title": before}
+    expected = [] if after is None else [("title", before, after)]
+    assert difference(held, {"title": wanted}, one) == expected
+
+
+def test_a_rule_that_only_adds_values_keeps_the_others():
+    roles = rule("roles", "[x]", multi=True, flow_type="MultiValueAddOnly")
+    added = difference({"roles": ["a"]}, {"roles": ["b", "a"]}, roles)
+    assert added == [("roles", ["a"], ["a", "b"])]
+    assert difference({"roles": ["a"]}, {"roles": None}, roles) == []
+    assert difference({}, {"roles": ["b"]}, roles) == [("roles", None, ["b"])]
+
+
+def test_a_new_part_of_an_address_that_is_there_comes_with_a_witness():
+    rules = [rule(CITY, "[l]"), rule(STREET, "[street]")]
+    before = {STREET: "A 1", "title": "x"}
+    made = changes(before, {CITY: "Bonn", STREET: "A 1"}, rules, creating=False)
+    assert made == (
+        Change(path=CITY, before=None, after="Bonn"),
+        Change(path=STREET, before="A 1", after="A 1"),
+    )
+    whole = {CITY: "Bonn", STREET: "A 1"}
+    assert difference({"title": "x"}, whole, *rules) == [
+        (CITY, None, "Bonn"),
+        (STREET, None, "A 1"),
+    ]
+    assert difference({STREET: "A 1"}, {CITY: "Bonn", STREET: "B 2"}, *rules) == [
+        (CITY, None, "Bonn"),
+        (STREET, "A 1", "B 2"),
+    ]
+
+
+def test_an_address_goes_whole_with_the_last_part_that_we_wrote():
+    rules = [rule(CITY, "[l]"), rule(STREET, "[street]")]
+    before = {CITY: "Bonn", STREET: "A 1"}
+    one = changes(before, {STREET: "A 1"}, rules, creating=False)
+    assert one == (Change(path=CITY, before="Bonn"),)
+    assert changes(before, {}, rules, creating=False) == (
+        Change(path=CITY, before="Bonn", how="last"),
+        Change(path=STREET, before="A 1", how="last"),
+    )
+    others = {**before, CITY: "Berlin"}
+    left = changes({STREET: "A 1"}, {}, rules, creating=False, others=others)
+    assert left == (Change(path=STREET, before="A 1"),)
+    moved = changes({CITY: "Bonn"}, {STREET: "A 1"}, rules, creating=False)
+    assert [each.how for each in moved] == ["set", "set"]
+
+
+def test_an_attribute_that_is_only_added_is_added_where_none_of_it_is_there():
+    city = rule(CITY, "[l]", flow_type="AttributeAddOnly")
+    assert difference({}, {CITY: "Bonn"}, city) == [(CITY, None, "Bonn")]
+    assert difference({STREET: "A 1"}, {CITY: "Bonn"}, city) == []
+    value = rule(CITY, "[l]", flow_type="ValueAddOnly")
+    assert difference(
+        {'addresses[type eq "home"].locality': "Ulm"}, {CITY: "Bonn"}, value
+    )
+
+
+def test_a_default_value_that_was_written_is_not_cleared_again():
+    one = rule("title", "[title]", default_value="none")
+    assert difference({"title": "none"}, {"title": None}, one) == []
+    assert difference({"title": "a"}, {"title": None}, one) == [("title", "a", None)]
+
+
+def test_only_values_that_are_new_are_sent_where_a_rule_only_adds():
+    roles = rule("roles", "[x]", multi=True, flow_type="MultiValueAddOnly")
+    made = changes({"roles": ["a"]}, {"roles": ["b"]}, [roles], creating=False)
+    assert patch_operations(made) == [
+        {"op": "add", "path": "roles", "value": [{"value": "b"}]}
+    ]
+
+
+def test_what_flows_always_is_sent_along_though_it_is_as_it_was():
+    always = rule("title", "[title]", flow_behavior="FlowAlways")
+    name = rule("nickName", "[x]")
+    desired = {"title": "a", "nickName": "n"}
+    made = changes({"title": "a"}, desired, [always, name], creating=False)
+    along = unchanged(made, desired, [always, name])
+    assert patch_operations((*made, *along)) == [
+        {"op": "add", "path": "nickName", "value": "n"},
+        {"op": "replace", "path": "title", "value": "a"},
+    ]
+    assert unchanged(made, {"title": None}, [always]) == ()

@@ -1,0 +1,125 @@
+"""Filters over attributes that may be hidden: what is sure, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+from tests.support.filters import LEAVES, ROWS, VALUES
+
+from cloudforest.model.program import And, Compare, Not, Or, Present, ValuePath
+from cloudforest.program.attributes_read import filter_attributes
+from cloudforest.program.scoping.filter_syntax import parse_filter
+from cloudforest.program.scoping.predicates import (
+    compile_certainty,
+    compile_filter,
+    filter_text,
+)
+
+
+def trees(leaves):
+    return st.recursive(
+        leaves,
+        lambda inner: (
+            st.builds(Not, operand=inner)
+            | st.builds(And, operands=several(inner))
+            | st.builds(Or, operands=several(inner))
+        ),
+        max_leaves=8,
+    )
+
+
+def several(inner):
+    return st.lists(inner, min_size=2, max_size=3).map(tuple)
+
+
+def paths(leaves):
+    operand = trees(leaves.map(lambda each: structs.replace(each, attribute="value")))
+    return st.builds(ValuePath, attribute=st.sampled_from("abc"), operand=operand)
+
+
+TREES = trees(LEAVES | paths(LEAVES))
+WRITABLE = (
+    st.builds(Present, attribute=st.sampled_from("abc"))
+    | st.builds(
+        Compare,
+        attribute=st.sampled_from("abc"),
+        operator=st.sampled_from(["co", "sw", "ew", "gt", "ge", "lt", "le"]),
+        value=VALUES
+        | st.integers(-999, 999)
+        | st.floats(-9, 9).map(lambda x: round(x, 3)),
+    )
+    | st.builds(
+        Compare,
+        attribute=st.sampled_from("abc"),
+        operator=st.sampled_from(["eq", "ne"]),
+        value=VALUES | st.booleans() | st.none(),
+    )
+    | st.builds(
+        Compare,
+        attribute=st.sampled_from("abc"),
+        operator=st.just("has"),
+        value=st.integers(1, 9),
+    )
+)
+WRITTEN = trees(WRITABLE | paths(WRITABLE))
+"""Trees that a text can have: only eq and ne compare with true, false and null."""
+HIDDEN = st.frozensets(st.sampled_from("abc"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('department eq "Sales"', True),
+        ('employeeType eq "staff"', None),
+        ('employeeType ne "staff"', None),
+        ("employeeType pr", None),
+        ("employeeType eq null", None),
+        ('department eq "Law" and employeeType eq "staff"', False),
+        ('department eq "Sales" and employeeType eq "staff"', None),
+        ('department eq "Sales" or employeeType eq "staff"', True),
+        ('department eq "Law" or employeeType eq "staff"', None),
+        ('not (employeeType eq "contractor")', None),
+        ('not (department eq "Law" and employeeType pr)', True),
+    ],
+)
+def test_what_a_hidden_attribute_leaves_open(text: str, *, said: bool | None):
+    row = {"department": ("Sales",)}
+    hidden = frozenset({"employeetype"})
+    assert compile_certainty(parse_filter(text))(row, hidden) is said
+
+
+@given(TREES, ROWS)
+def test_with_nothing_hidden_it_says_what_the_filter_says(tree, row):
+    assert compile_certainty(tree)(row, frozenset()) is compile_filter(tree)(row)
+
+
+@given(
+    TREES, ROWS, HIDDEN, st.fixed_dictionaries(dict.fromkeys("abc", st.lists(VALUES)))
+)
+def test_what_is_sure_stays_so_whatever_was_hidden(tree, row, hidden, values):
+    shown = {name: held for name, held in row.items() if name not in hidden}
+    said = compile_certainty(tree)(shown, hidden)
+
+    filled = {**shown, **{name: tuple(values[name]) for name in hidden}}
+
+    if said is not None:
+        assert compile_filter(tree)(filled) is said
+
+
+@given(TREES, ROWS, HIDDEN)
+def test_to_hide_less_never_changes_what_is_sure(tree, row, hidden):
+    shown = {name: held for name, held in row.items() if name not in hidden}
+    certainty = compile_certainty(tree)
+    said = certainty(shown, hidden)
+    for name in hidden:
+        assert said is None or certainty(shown, hidden - {name}) is said
+
+
+@given(WRITTEN, ROWS)
+def test_the_text_of_a_filter_means_the_same(tree, row):
+    again = parse_filter(filter_text(tree))
+
+    assert filter_attributes(again) == filter_attributes(tree)
+    assert compile_filter(again)(row) is compile_filter(tree)(row)

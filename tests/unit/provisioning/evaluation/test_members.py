@@ -1,0 +1,196 @@
+"""Memberships: what the target is sent, and what becomes of what it refuses."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from tests.support.world import World, guid
+
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.model.messages import Lookup
+from cloudforest.model.ports.target import NotThere, Refusal
+from cloudforest.model.registration import Budget, Registration
+from cloudforest.provisioning.evaluation import members
+from cloudforest.provisioning.explanation.explain import explain
+
+A_DAY = timedelta(hours=25)
+
+
+async def test_a_job_that_is_moved_to_another_target_fills_its_groups_there(
+    world: World,
+):
+    one = world.person(1)
+    group = world.group(20, one)
+    await world.cycle()
+    world.registration = _moved(world.registration())  # type: ignore[method-assign]
+    world.target = MemoryTarget()
+
+    cycle = await world.cycle()
+
+    assert cycle.state == "succeeded"
+    assert world.members_of(group) == {one}
+    assert (await world.cycle()).requests == 0
+
+
+def _moved(old: Registration):
+    target = msgspec.structs.replace(old.targets[0], name="cloud2")
+    one = Budget(max=1, percent=0, base=1, window=86400)
+    job = msgspec.structs.replace(old.jobs[0], target="cloud2", guard={"creates": one})
+    return lambda: msgspec.structs.replace(old, targets=(target,), jobs=(job,))
+
+
+class Particular(MemoryTarget):
+    """A target that takes only members that it has, and says so with `status`."""
+
+    def __init__(self, status: int = 400) -> None:
+        super().__init__()
+        self.status = status
+
+    async def change_members(self, resource_type, resource, *, add, remove):
+        if any(each not in self.held for each in add):
+            self.requests += 1
+            kind = NotThere if self.status == 404 else Refusal
+            raise kind(self.status, "The target knows no such member.")
+        await super().change_members(resource_type, resource, add=add, remove=remove)
+
+
+async def _with_a_bad_member(world: World, status: int) -> tuple[str, list[str]]:
+    world.target = Particular(status)
+    world.profile = msgspec.structs.replace(world.profile, max_members_per_request=100)
+    people = [world.person(number) for number in range(1, 10)]
+    await world.cycle()
+    del world.target.held[world.id_of(people[0])]
+    await world.read_all()
+    return world.group(20, *people), people
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_one_bad_member_holds_back_only_itself(world: World, status: int):
+    group, people = await _with_a_bad_member(world, status)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.member_add) == ("partial", 8)
+    assert world.members_of(group) == set(people[1:])
+    soon = await world.cycle()
+    assert (soon.state, soon.counts.escrow, soon.requests) == ("partial", 1, 0)
+    (held,) = await world.escrowed()
+    assert (held.add, held.attempts) == ((people[0],), 1)
+
+
+async def test_a_member_that_is_held_back_does_not_hold_back_who_comes_later(
+    world: World,
+):
+    group, people = await _with_a_bad_member(world, 404)
+    await world.cycle()
+    late = world.person(11)
+    world.group(20, *people, late)
+    await world.read_all()
+
+    cycle = await world.cycle()
+
+    assert cycle.counts.member_add == 1
+    assert world.members_of(group) == {*people[1:], late}
+    world.clock.now += A_DAY
+    (held,) = await world.escrowed()
+    assert held.attempts == 1
+    await world.cycle()
+    (held,) = await world.escrowed()
+    assert held.attempts == 2
+
+
+async def test_a_group_that_is_gone_is_not_asked_for_each_of_its_members(world: World):
+    group, people = await _with_a_bad_member(world, 400)
+    world.members[group] = set(people[1:])
+    await world.cycle()
+    del world.target.held[world.id_of(group)]
+    late = [world.person(number) for number in range(30, 40)]
+    world.group(20, *people[1:], *late)
+    await world.read_all()
+    before = world.target.requests
+
+    cycle = await world.cycle()
+
+    assert cycle.counts.escrow == 10
+    # Two look-ups and a creation each, one change, and whether the group is there.
+    assert world.target.requests - before == 3 * len(late) + 2
+    (reason,) = {each.reason for each in await world.escrowed()}
+    assert reason is not None
+    assert reason.startswith("gone-at-target")
+
+
+async def test_members_found_in_a_group_count_only_once_it_is_adopted(world: World):
+    class Stubborn(MemoryTarget):
+        stubborn = True
+
+        async def modify(self, *arguments):
+            if self.stubborn:
+                raise Refusal(400, "The target does not change this.")
+            await super().modify(*arguments)
+
+    world.target = target = Stubborn()
+    one = world.person(1)
+    group = world.group(20, one, cn="Team")
+    same = {"userName": "p1@contoso.com", "displayName": "Person 1", "active": True}
+    target.held["p"] = Resource("User", {"externalId": one, **same})
+    target.held["g"] = Resource("Group", {"displayName": "Team"}, {"p"})
+    await world.cycle()
+    del target.held["g"]
+    target.stubborn = False
+    world.clock.now += timedelta(minutes=5)
+
+    await world.cycle()
+
+    assert world.members_of(group) == {one}
+
+
+async def test_a_group_is_emptied_when_nobody_in_the_target_is_left(world: World):
+    one = world.person(1)
+    group = world.group(20, one, guid(77))
+    await world.cycle()
+    world.members[group] = {guid(77)}
+    world.guard = {"groupsEmptied": Budget(max=0, percent=0, base=1, window=86400)}
+    await world.read_all()
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.counts.staged) == ("blocked", 1)
+    assert world.members_of(group) == {one}
+
+
+async def test_explain_counts_apart_what_waits_by_itself(world: World):
+    group, people = await _with_a_bad_member(world, 400)
+    await world.cycle()
+
+    told = await explain(world.run(), Lookup(by="guid", value=group))
+
+    act = next(each for each in told["steps"] if each["step"] == "act")
+    members = act["detail"]["members"]
+    assert (members["add"], members["remove"], members["escrow"]) == (0, 0, 1)
+    assert members["firstAdded"] == []
+    assert act["result"] == "escrow"
+    assert len(people) > 1
+
+
+async def test_a_group_of_many_batches_is_looked_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(members, "BATCH", 3)
+    looked_at: list[str] = []
+    emptied_groups = world.store.emptied_groups
+
+    async def spied(jobs, cycle, groups):
+        looked_at.extend(groups)
+        return await emptied_groups(jobs, cycle, groups)
+
+    monkeypatch.setattr(world.store, "emptied_groups", spied)
+    people = [world.person(number) for number in range(1, 11)]
+    large, small = world.group(20, *people), world.group(21, *people[:2])
+
+    await world.cycle()
+
+    assert sorted(looked_at) == sorted([large, small])
+    assert world.members_of(large) == set(people)
+    assert world.members_of(small) == set(people[:2])

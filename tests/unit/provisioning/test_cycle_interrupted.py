@@ -1,0 +1,136 @@
+"""An agent that breaks off in the middle of its answer: the cycle asks another one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from msgspec.structs import replace
+from tests.support.world import World, guid
+
+from cloudforest.adapters.bus.memory import MemoryBus
+from cloudforest.base.clock import system_clock
+from cloudforest.model.identity import BusAccess
+from cloudforest.model.messages import Closing, Gone, Lookup, Page, SyncRequest, Unknown
+from cloudforest.provisioning.explanation.lookup import find
+
+AWAY = "dc1 stopped answering."
+
+Says = Callable[[Page], Page | None]
+
+
+def nothing(_page: Page) -> None:
+    """It dies."""
+
+
+def failure(page: Page) -> Page:
+    """Its controller fails."""
+    return replace(page, closing=Closing(complete=False, error=AWAY))
+
+
+async def broken(
+    world: World, kind: str, breaks: int, says: Says = nothing
+) -> list[str]:
+    """Have the first answers of a kind end badly; return the ids of these requests.
+
+    `says` makes the last page of these answers.
+    """
+    speak = world.ask
+    asked: list[str] = []
+
+    async def answer(request: SyncRequest) -> AsyncIterator[Page]:
+        asked.extend([request.id] if request.kind == kind else [])
+        breaking = request.kind == kind and len(asked) <= breaks
+        async for page in speak(request):
+            said = says(page) if breaking and page.closing is not None else page
+            if said is not None:
+                yield said
+
+    bus = MemoryBus()
+    for name in ("a1", "a2"):
+        agent = bus.listener(name)
+        await agent.connect(BusAccess(urls=(), ca="", jwt="", expires=system_clock()))
+        await agent.listen("contoso.com", answer)
+    world.ask = bus.ask  # type: ignore[method-assign]
+    return asked
+
+
+@pytest.mark.parametrize("says", [nothing, failure])
+async def test_an_import_that_breaks_off_is_asked_for_again(
+    world: World, says: Says
+) -> None:
+    people = [world.person(number) for number in range(7)]
+    world.group(20, *people)
+    asked = await broken(world, "import", 1, says)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.error) == ("succeeded", None)
+    assert (cycle.counts.read, cycle.counts.create) == (8, 8)
+    assert world.members_of(guid(20)) == set(people)
+    assert len(set(asked)) == 2
+
+
+@pytest.mark.parametrize("says", [nothing, failure])
+async def test_a_read_that_breaks_off_is_asked_for_again(
+    world: World, says: Says
+) -> None:
+    people = [world.person(number) for number in range(7)]
+    await world.cycle()
+    world.delta = [Unknown(id=each) for each in people]
+    world.answers = {each: Gone(id=each) for each in people[:1]}
+    asked = await broken(world, "read", 1, says)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.error) == ("succeeded", None)
+    assert (cycle.counts.read, cycle.counts.disable) == (7, 1)
+    assert len(set(asked)) == 2
+
+
+async def test_who_is_asked_about_on_demand_is_asked_about_again(world: World) -> None:
+    person = world.person(1)
+    asked = await broken(world, "read", 1)
+
+    found = await find(world.run(), Lookup(by="guid", value=person))
+
+    assert found is not None
+    assert found.record.id == person
+    assert len(set(asked)) == 2
+
+
+@pytest.mark.parametrize("kind", ["import", "read"])
+async def test_a_second_answer_that_breaks_off_ends_the_cycle(
+    world: World, kind: str
+) -> None:
+    person = world.person(1)
+    await world.cycle()
+    world.delta = [Unknown(id=person)]
+    asked = await broken(world, kind, 2)
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.fault, cycle.requests) == ("failed", "unreachable", 0)
+    assert len(asked) == 2
+    assert (await world.cycle()).state == "succeeded"
+
+
+async def test_an_agent_that_is_alone_is_the_one_that_is_named(world: World) -> None:
+    world.person(1)
+    bus = MemoryBus()
+    agent = bus.listener("a1")
+    await agent.connect(BusAccess(urls=(), ca="", jwt="", expires=system_clock()))
+    speak = world.ask
+
+    async def answer(request: SyncRequest) -> AsyncIterator[Page]:
+        async for page in speak(request):
+            if page.closing is not None:
+                await agent.unlisten("contoso.com")
+            yield failure(page) if page.closing else page
+
+    await agent.listen("contoso.com", answer)
+    world.ask = bus.ask  # type: ignore[method-assign]
+
+    cycle = await world.cycle()
+
+    assert (cycle.state, cycle.fault, cycle.error) == ("failed", "unreachable", AWAY)

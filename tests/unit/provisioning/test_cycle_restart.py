@@ -1,0 +1,221 @@
+"""A restart: what it forgets, what it keeps, and that nobody suffers from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, get_args
+
+import pytest
+from msgspec.structs import replace
+from tests.support.world import JOB, MANAGER, World, guid, program, rule
+
+from cloudforest.adapters.target.memory import Resource
+from cloudforest.model.effects import Change
+from cloudforest.model.jobs import JobState, ResetScope
+from cloudforest.model.source import Link, TargetResource
+from cloudforest.provisioning.differences import adopted_changes
+from cloudforest.provisioning.mapper import mappers
+
+TARGET = "cloud"
+FULL = get_args(ResetScope)
+
+
+async def restart(world: World, *scopes: ResetScope) -> None:
+    await world.store.restart_job(
+        JOB,
+        TARGET,
+        resets=scopes,
+        change=lambda state: replace(state, failures=0),
+        now=world.clock(),
+    )
+
+
+async def links(world: World) -> dict[str, Link]:
+    return await world.store.links(TARGET, list(world.objects))
+
+
+@pytest.fixture
+async def synced(world: World) -> World:
+    """Return a world in step: people with a manager, a group, one of them adopted."""
+    world.target.held["adopted"] = Resource("User", {"userName": "p3@contoso.com"})
+    boss = world.person(1)
+    world.person(2, manager=boss, title="Clerk")
+    world.person(3)
+    world.group(9, guid(1), guid(2))
+    await world.cycle()
+    world.clock.now = world.clock.now.replace(minute=10)
+    await world.cycle()
+    world.target.writes.clear()
+    return world
+
+
+async def test_nothing_is_written_after_a_full_restart_when_nothing_moved(
+    synced: World,
+) -> None:
+    before = await links(synced)
+    await restart(synced, *FULL)
+
+    cycle = await synced.cycle()
+
+    assert (cycle.kind, cycle.state) == ("initial", "succeeded")
+    assert synced.target.writes == []
+    assert await links(synced) == before
+    assert {each.origin for each in before.values()} == {"created", "adopted"}
+    after = await synced.cycle()
+    assert after.requests == 0
+
+
+async def test_a_full_restart_puts_right_what_others_changed_in_the_target(
+    synced: World,
+) -> None:
+    target = synced.target
+    person = target.held[synced.id_of(guid(2))]
+    boss = person.values[MANAGER]
+    person.values |= {"displayName": "Somebody", "title": "King", MANAGER: "r999"}
+    target.held[synced.id_of(guid(9))].members = {synced.id_of(guid(1)), "stranger"}
+    synced.target.held["stranger"] = Resource("User", {"externalId": "stranger"})
+    synced.objects[guid(2)].attributes.pop("title")
+
+    await synced.cycle()
+    assert target.writes == []
+    await restart(synced, *FULL)
+    cycle = await synced.cycle()
+
+    assert cycle.state == "succeeded"
+    assert person.values["displayName"] == "Person 2"
+    assert "title" not in person.values
+    assert person.values[MANAGER] == boss
+    assert synced.members_of(guid(9)) == {guid(1), guid(2), "stranger"}
+
+
+def test_of_an_address_only_the_part_that_we_wrote_is_taken_away() -> None:
+    """The other part is mapped, but the source never had a value for it."""
+    city, street = (
+        f'addresses[type eq "work"].{name}' for name in ("locality", "streetAddress")
+    )
+    world = program()
+    users = replace(world.mappings[0], rules=(rule(city, "l"), rule(street, "street")))
+    mapper = mappers(replace(world, mappings=(users,)))["user"]
+    found = TargetResource(id="r1", values={city: "Berlin", street: "A 1"})
+    changes = adopted_changes(mapper, {}, found, ours=[street])
+    assert changes == (Change(path=street, before="A 1"),)
+    both = adopted_changes(mapper, {}, found, ours=[city, street])
+    assert {each.how for each in both} == {"last"}
+
+
+async def test_what_the_target_lost_is_made_again_with_its_memberships(
+    synced: World,
+) -> None:
+    del synced.target.held[synced.id_of(guid(9))]
+    await restart(synced, *FULL)
+    cycle = await synced.cycle()
+
+    assert cycle.counts.create == 1
+    assert synced.members_of(guid(9)) == {guid(1), guid(2)}
+    assert (await links(synced))[guid(9)].origin == "created"
+    assert (await synced.cycle()).requests == 0
+
+
+async def test_a_resource_that_lists_hide_is_not_made_twice(
+    synced: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some services do not list those who are not active."""
+    whole = synced.target.resources
+    hidden = synced.id_of(guid(2))
+
+    async def listed(resource_type: str, paths: Any) -> Any:
+        async for each in whole(resource_type, paths):
+            if each.id != hidden:
+                yield each
+
+    monkeypatch.setattr(synced.target, "resources", listed)
+    before = await links(synced)
+    await restart(synced, *FULL)
+    await synced.cycle()
+
+    assert synced.target.writes == []
+    assert await links(synced) == before
+
+
+async def test_a_renamed_resource_is_found_by_its_id(synced: World) -> None:
+    held = synced.target.held[synced.id_of(guid(2))]
+    held.values |= {"externalId": "x", "userName": "x@contoso.com"}
+    await restart(synced, *FULL)
+    cycle = await synced.cycle()
+
+    assert cycle.counts.create == 0
+    assert held.values["externalId"] == guid(2)
+
+
+async def test_a_member_that_left_meanwhile_is_still_removed(synced: World) -> None:
+    await restart(synced, *FULL)
+    synced.members[guid(9)].remove(guid(2))
+    await synced.cycle()
+
+    assert synced.members_of(guid(9)) == {guid(1)}
+
+
+async def test_nobody_is_deprovisioned_whom_the_full_read_does_not_name(
+    synced: World,
+) -> None:
+    before = dict(synced.target.held)
+    await restart(synced, *FULL)
+    del synced.objects[guid(2)]
+    await synced.cycle()
+
+    assert synced.target.held == before
+    assert synced.target.held[synced.id_of(guid(2))].values["active"] is True
+
+
+@pytest.mark.parametrize(
+    ("scopes", "kind", "state"),
+    [
+        (("Watermark",), "initial", "failed"),
+        (("Escrows", "QuarantineState"), "incremental", "failed"),
+        (FULL, "initial", "succeeded"),
+    ],
+)
+async def test_only_a_full_restart_binds_the_scope_anew(
+    world: World, scopes: Collection[ResetScope], kind: str, state: str
+) -> None:
+    world.person(1)
+    scope = replace(world.program.scope, organizational_units=("OU=People",))
+    world.program = replace(world.program, scope=scope)
+    world.closing = replace(world.closing, bindings={"OU=People": guid(70)})
+    await world.cycle()
+    world.closing = replace(world.closing, bindings={"OU=People": guid(71)})
+    await restart(world, *scopes)
+
+    cycle = await world.cycle()
+
+    assert (cycle.kind, cycle.state) == (kind, state)
+
+
+async def test_what_is_in_escrow_is_due_and_its_tries_are_forgotten(
+    world: World,
+) -> None:
+    world.person(1, userprincipalname="taken@contoso.com")
+    world.person(2, userprincipalname="taken@contoso.com")
+    cycle = await world.cycle()
+    assert cycle.counts.escrow == 1
+    [(held, dn)] = await world.store.escrow_page(JOB, after="", limit=10)
+    assert held.attempts == 1
+    assert dn is not None
+
+    assert await world.store.retry(JOB, guid(99), world.clock()) == 0
+    assert await world.store.retry(JOB, held.id, world.clock()) == 1
+
+    [(due, _)] = await world.store.escrow_page(JOB, after="", limit=10)
+    assert (due.attempts, due.next_try) == (0, world.clock())
+    assert due.reason == held.reason
+    assert due.sent == held.sent
+    world.objects[held.id].attributes["userprincipalname"] = ("free@contoso.com",)
+    await restart(world, "Escrows", "Watermark")
+    assert (await world.cycle()).counts.escrow == 0
+
+
+async def test_a_restart_leaves_the_pause_to_the_operator(world: World) -> None:
+    await world.store.change_job(JOB, lambda state: replace(state, failures=3))
+    await restart(world, "QuarantineState")
+
+    assert await world.store.job_states() == {JOB: JobState()}

@@ -1,0 +1,158 @@
+"""SelectUniqueValue against the target, and what a mapping leaves as it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.support.world import World, guid, with_rule
+
+from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.model.messages import Lookup
+from cloudforest.model.ports.target import Refusal
+from cloudforest.program.expressions.syntax import parse_expression
+from cloudforest.provisioning.explanation.explain import explain
+
+CHOICE = 'SelectUniqueValue([title], Append([title], "2"), Append([title], "3"))'
+
+
+def choosing(expression=CHOICE):
+    return with_rule("title", parse_expression(expression), flow_type="ObjectAddOnly")
+
+
+def titles(world):
+    return {anchor: each.get("title") for anchor, each in world.of("User").items()}
+
+
+class Counting(MemoryTarget):
+    """A target that counts how often it is asked, and may not be able to filter."""
+
+    def __init__(self, *, filters: bool = True) -> None:
+        super().__init__()
+        self.filters = filters
+        self.asked = 0
+
+    async def taken(self, resource_type, path, values):
+        if not self.filters:
+            raise Refusal(501, "No filters here.")
+        self.asked += 1
+        return await super().taken(resource_type, path, values)
+
+
+@pytest.mark.parametrize("filters", [True, False])
+@pytest.mark.parametrize("people", [3, 30])
+async def test_the_first_value_that_nobody_has_is_written(world, filters, people):
+    """One who is there, others of this cycle, few or so many that all is listed."""
+    world.target = Counting(filters=filters)
+    world.target.held["x"] = Resource("User", {"userName": "x", "title": "CLERK"})
+    world.program = choosing(
+        "SelectUniqueValue([title], "
+        + ", ".join(f'Append([title], "{n}")' for n in range(2, 40))
+        + ")"
+    )
+    for number in range(1, people + 1):
+        world.person(number, title="Clerk")
+    cycle = await world.cycle()
+    assert cycle.state == "succeeded"
+    made = titles(world)
+    assert made[guid(1)] == "Clerk2"
+    assert len(set(made.values())) == people
+    assert world.target.asked <= 1
+    assert (await world.cycle()).counts.create == 0
+    writes = len(world.target.writes)
+    world.person(1, title="Boss")
+    await world.cycle()
+    assert titles(world)[guid(1)] == "Clerk2"
+    assert len(world.target.writes) == writes
+
+
+async def test_who_gets_no_value_is_escrowed_and_stops_nobody(world: World):
+    world.program = choosing('SelectUniqueValue([title], "Clerk")')
+    world.person(1, title="Clerk")
+    world.person(2, title="Clerk")
+    world.person(3)
+    cycle = await world.cycle()
+    assert cycle.state == "partial"
+    assert titles(world) == {guid(1): "Clerk"}
+    reasons = {each.id: each.reason for each in await world.escrowed()}
+    assert set(reasons) == {guid(2), guid(3)}
+    assert "title: SelectUniqueValue makes no value" in reasons[guid(2)]
+
+
+async def test_who_was_held_back_gets_a_value_that_became_free(world: World):
+    world.program = choosing('SelectUniqueValue([title], "Clerk")')
+    world.target.held["x"] = Resource("User", {"userName": "x", "title": "Clerk"})
+    world.person(1, title="Clerk")
+    await world.cycle()
+    del world.target.held["x"]
+    world.clock.now += timedelta(hours=1)
+    await world.cycle()
+    assert titles(world) == {guid(1): "Clerk"}
+
+
+async def test_who_is_there_already_keeps_what_it_has(world: World):
+    world.program = choosing()
+    world.target.held["r9"] = Resource(
+        "User", {"externalId": guid(1), "userName": "p1@contoso.com", "title": "Old"}
+    )
+    world.person(1, title="Clerk")
+    await world.cycle()
+    assert titles(world) == {guid(1): "Old"}
+
+
+async def test_explain_names_the_candidates_and_the_choice(world: World):
+    world.program = choosing()
+    world.target.held["x"] = Resource("User", {"userName": "x", "title": "clerk"})
+    world.person(1, title="Clerk")
+    told = await explain(world.run(), Lookup(by="guid", value=guid(1)))
+    steps = {each["step"]: each for each in told["steps"]}
+    (line,) = [each for each in steps["map"]["detail"] if each["target"] == "title"]
+    assert line["candidates"] == ["Clerk", "Clerk2", "Clerk3"]
+    assert "Clerk2" in str(steps["act"]["detail"])
+
+
+async def test_an_ignored_attribute_is_neither_written_nor_cleared(world: World):
+    """Not on create, where not even the default counts, and not later."""
+    ignoring = parse_expression("IgnoreFlowIfNullOrEmpty([title])")
+    world.program = with_rule("title", ignoring, default_value="None")
+    world.person(1, title="Clerk")
+    world.person(2)
+    await world.cycle()
+    assert titles(world) == {guid(1): "Clerk", guid(2): None}
+    world.person(1)
+    assert (await world.cycle()).counts.unchanged == 2
+    assert titles(world)[guid(1)] == "Clerk"
+
+
+async def test_an_ignored_object_waits_for_its_day(world: World):
+    """Nothing of it changes in the directory: the time does."""
+    soon = 'IIF(DateDiff("d", Now(), CDate([title])) <= 1, "soon", IgnoreObjectFlow)'
+    world.program = with_rule("title", parse_expression(soon))
+    world.person(1, title="2026-11-26")
+    world.person(2, title="2026-11-24")
+    cycle = await world.cycle()
+    assert (cycle.counts.create, cycle.counts.skipped) == (1, 1)
+    assert set(world.of("User")) == {guid(2)}
+    world.clock.now += timedelta(days=2)
+    world.delta = []
+    await world.cycle()
+    assert titles(world) == {guid(1): "soon", guid(2): "soon"}
+
+
+async def test_explain_says_that_an_object_is_ignored(world: World):
+    world.program = with_rule("title", parse_expression("IgnoreObjectFlow"))
+    world.person(1, title="Clerk")
+    told = await explain(world.run(), Lookup(by="guid", value=guid(1)))
+    steps = {each["step"]: each for each in told["steps"]}
+    (line,) = [each for each in steps["map"]["detail"] if each["target"] == "title"]
+    assert line["outcome"] == "object ignored"
+    assert steps["act"]["result"] == "nothing"
+
+
+async def test_an_error_of_the_mapping_is_the_reason_without_values(world: World):
+    error = parse_expression('IIF(IsPresent([title]), [title], Error("No title."))')
+    world.program = with_rule("title", error)
+    world.person(1)
+    await world.cycle()
+    (held,) = await world.escrowed()
+    assert held.reason == "mapping-fault: title: No title."
