@@ -1,13 +1,17 @@
-"""Long runs: CI takes a sample, the same each time; `--long` takes them whole."""
+"""Long runs: a sample by default, the same each time; `--long` takes them whole."""
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
+from hypothesis import settings
 
 WHOLE, SAMPLE = 20, 3
 """Moments at which each victim is killed."""
+EXAMPLES = 25
+"""Examples that Hypothesis makes, of the 100 that `--long` and CI try."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,6 +22,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: runs with --long only")
+    whole = config.getoption("--long") or os.environ.get("CI")
+    settings.register_profile("whole", settings())
+    settings.register_profile("sample", settings(), max_examples=EXAMPLES)
+    settings.load_profile("whole" if whole else "sample")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
