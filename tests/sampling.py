@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: runs with --long only")
-    whole = config.getoption("--long") or os.environ.get("CI")
+    whole = config.getoption("--long") or os.environ.get("CI") == "true"
     settings.register_profile("whole", settings())
     settings.register_profile("sample", settings(), max_examples=EXAMPLES)
     settings.load_profile("whole" if whole else "sample")

@@ -17,7 +17,14 @@ REPOSITORY = Path(__file__).parents[2]
 ENGINE = REPOSITORY / "engine" / "cloudforest"
 TESTS = REPOSITORY / "tests"
 UNIT = TESTS / "unit"
-OF_THE_WHOLE = {"test_documentation.py", "test_guides.py", "test_reality.py"}
+OF_THE_WHOLE = {
+    "test_changelog.py",
+    "test_documentation.py",
+    "test_guides.py",
+    "test_man_page.py",
+    "test_prose.py",
+    "test_reality.py",
+}
 """Tests of `tests/unit` that stand for no module."""
 
 
