@@ -14,7 +14,7 @@ run: .venv/run
 test: check servers
 	$(BIN)/pytest $(WORKERS)
 
-# Kills at every moment and large volumes, of which `make test` takes a sample.
+# Kills at every moment, large volumes and all examples; `make test` takes a sample.
 test-long: check servers
 	$(BIN)/pytest $(WORKERS) --long
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from cloudforest.base.diagnostics import Diagnostic, DocumentPath, Place, Severity
@@ -22,6 +23,12 @@ _NEAR_SECRETS = re.compile(
 """Words of keys, and of some that are close; not `passportNumber` or `secretary`."""
 
 
+@lru_cache(maxsize=64)
+def _is_near_secret(text: str) -> bool:
+    """Remember the last answers: one long line may have a hundred complaints."""
+    return _NEAR_SECRETS.search(text) is not None
+
+
 def excerpt(text: str, index: int, path: DocumentPath = ()) -> str | None:
     """Return the line around a character of a text.
 
@@ -33,7 +40,7 @@ def excerpt(text: str, index: int, path: DocumentPath = ()) -> str | None:
     end = text.find("\n", index)
     lines = text[before : len(text) if end < 0 else end]
     named = " ".join(part for part in path if isinstance(part, str))
-    if _NEAR_SECRETS.search(lines) or _NEAR_SECRETS.search(named):
+    if _is_near_secret(lines) or _is_near_secret(named):
         return None
     return lines[start - before :].rstrip("\r") or None
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from tests.support.examples import most
 from tests.support.trees import CASES, compiled, registered
 
 from cloudforest.base.files import shipped
@@ -67,7 +68,7 @@ def test_the_fast_parser_and_the_slow_one_read_the_same(path):
 
 
 @given(st.text(st.sampled_from("kx:,[]{}-#'\"\n ?%1.é\r\\/@~=!&*"), max_size=30))
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=most(500), deadline=None, derandomize=True)
 def test_the_parsers_agree_on_any_text(text):
     fast = composed(text, pure=False)
     if fast is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
+from tests.support.examples import most
 from tests.support.graph_schemas import MATCH, exported, imported, schemas
 from tests.support.trees import registered
 
@@ -23,7 +24,7 @@ AD2AAD = json.loads((HERE / "ad2aad.json").read_text())
 patient = settings(
     deadline=None,
     derandomize=True,  # a rare failure would stop somebody else's change
-    max_examples=40,
+    max_examples=most(40),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

@@ -70,6 +70,7 @@ async def _converges(world: World, expected: dict[str, Any]) -> None:
     assert {id_ for id_, each in origins.items() if each == "adopted"} == adopted
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("transaction", range(1, 52))
 async def test_killed_within_any_transaction(
     transaction: int, expected: dict[str, Any]
@@ -83,6 +84,7 @@ async def test_killed_within_any_transaction(
     database.close()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("write", range(1, 17))
 async def test_killed_before_the_answer_to_any_write_arrives(
     write: int, expected: dict[str, Any]

@@ -64,6 +64,7 @@ async def test_undisturbed() -> None:
     database.close()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("transaction", range(1, 60))
 async def test_killed_within_any_transaction(transaction: int) -> None:
     database, world = await _world()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import most
 
 from cloudforest.compiler.rules.filters import contradiction
 from cloudforest.program.scoping.filter_syntax import parse_filter
@@ -73,7 +74,7 @@ filters = st.recursive(
 
 
 @given(filters, st.lists(values, max_size=1), st.lists(values, max_size=3))
-@settings(max_examples=1000, deadline=None, derandomize=True)
+@settings(max_examples=most(1000), deadline=None, derandomize=True)
 def test_what_passes_a_filter_proves_that_it_is_no_contradiction(text, title, boxes):
     tree = parse_filter(text)
     found = {"title": tuple(title), "othermailbox": tuple(boxes)}

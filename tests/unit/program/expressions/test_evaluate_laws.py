@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fuzz.laws import hold, parsed
 from tests.fuzz.words import LITERALS, WORDS
+from tests.support.examples import most
 
 from cloudforest.program.expressions.catalog import FUNCTIONS, OPERATORS
 from cloudforest.program.expressions.function import Function
@@ -20,7 +21,7 @@ OBJECTS = st.dictionaries(
     st.sampled_from(["a", "b", "dn"]), st.lists(VALUES, max_size=3).map(tuple)
 )
 BOUNDED = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=most(150), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

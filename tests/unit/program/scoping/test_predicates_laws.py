@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fuzz.filter_laws import hold
 from tests.fuzz.words import COMPARISONS, FILTER_LITERALS, FILTER_NAMES, FILTER_WORDS
+from tests.support.examples import most
 
 VALUES = st.text(max_size=8) | st.sampled_from(
     ["a", "A", "514", "20261123120000.0Z", "133000000000000000", "TRUE", "é"]
@@ -22,7 +23,7 @@ OBJECTS = st.fixed_dictionaries(
     },
 )
 BOUNDED = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=most(150), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 COMPARED = st.tuples(
     st.sampled_from(FILTER_NAMES),
