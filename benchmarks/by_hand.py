@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudforest.model.source import SourceRow
+from cloudforest.model.source import SourceObject
 from cloudforest.program.expressions.encodings import normalize_diacritics
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -13,7 +13,7 @@ NUMBER = re.compile(r"(?P<n>\d+)")
 LANGUAGES = {"DE": "de", "FR": "fr", "AT": "de"}
 
 
-def by_hand(row: SourceRow) -> dict[str, Any]:
+def by_hand(row: SourceObject) -> dict[str, Any]:
     """Return the values that a resource should hold; None for null."""
     held = row.attributes
 
@@ -34,7 +34,7 @@ def by_hand(row: SourceRow) -> dict[str, Any]:
     full = " ".join(each for each in (given, family) if each)
     initial = f"{(given or '')[:1]}.{normalize_diacritics(family or '')}"
     return {
-        "externalId": row.anchor,
+        "externalId": row.source_anchor,
         "userName": login.lower() if login else None,
         "active": None if flags is None else not int(flags) & 2,
         "displayName": one("displayname") or full or one("cn"),

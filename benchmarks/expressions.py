@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.by_hand import by_hand
-from cloudforest.model.program import AttributeProgram, Deprovision, Rule
-from cloudforest.model.source import SourceRow
+from cloudforest.model.program import (
+    AttributeProgram,
+    CompiledAttributeMapping,
+    Deprovision,
+)
+from cloudforest.model.source import SourceObject
 from cloudforest.program.expressions.syntax import parse_expression
-from cloudforest.program.mapping.desired import compile_program
+from cloudforest.program.mapping.desired import compile_mapping
 
 OBJECTS = 100_000
 ROUNDS = 3
@@ -45,7 +49,9 @@ EXPRESSIONS = {
 
 def program() -> AttributeProgram:
     rules = tuple(
-        Rule(target=target, expression=parse_expression(text), text=text)
+        CompiledAttributeMapping(
+            target=target, expression=parse_expression(text), text=text
+        )
         for target, text in EXPRESSIONS.items()
     )
     kept = Deprovision(out_of_scope="keep", deleted="keep")
@@ -59,7 +65,7 @@ def program() -> AttributeProgram:
     )
 
 
-def person(number: int) -> SourceRow:
+def person(number: int) -> SourceObject:
     name = f"u{number:06}"
     attributes = {
         "userprincipalname": f"{name}@Contoso.com",
@@ -82,17 +88,19 @@ def person(number: int) -> SourceRow:
         attributes["displayname"] = f"Robert Miller {number}"
     if number % 4 == 0:
         del attributes["mobile"], attributes["employeeid"]
-    return SourceRow(
-        id=f"{number:032x}",
+    return SourceObject(
+        object_guid=f"{number:032x}",
         type="user",
         dn=f"CN={name},OU=People,DC=contoso,DC=com",
         parent=None,
-        anchor=f"{number:032x}",
+        source_anchor=f"{number:032x}",
         attributes={key: (value,) for key, value in attributes.items()},
     )
 
 
-def seconds(map_one: Callable[[SourceRow], Any], rows: Iterable[SourceRow]) -> float:
+def seconds(
+    map_one: Callable[[SourceObject], Any], rows: Iterable[SourceObject]
+) -> float:
     """Return the processor time: what others do on the machine does not count."""
     began = time.process_time()
     for row in rows:
@@ -102,7 +110,7 @@ def seconds(map_one: Callable[[SourceRow], Any], rows: Iterable[SourceRow]) -> f
 
 def measure(_folder: Path) -> None:
     compiled, rows = (
-        compile_program(program()),
+        compile_mapping(program()),
         [person(number) for number in range(OBJECTS)],
     )
     for row in rows[:: OBJECTS // 1000]:

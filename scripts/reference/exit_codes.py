@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scripts.reference.markdown import code, table
 
-from cloudforest.cli.boundary import Exit
+from cloudforest.cli.boundary import ExitCode
 
 MEANINGS = {
     "DONE": ("Done. Warnings do not change this.", "—"),
@@ -46,7 +46,7 @@ MEANINGS = {
 def blocks() -> dict[str, dict[str, str]]:
     rows = [
         (str(each.value), code(each.name.lower()), *MEANINGS[each.name])
-        for each in Exit
+        for each in ExitCode
     ]
     made = table(("code", "name", "meaning", "what to do"), rows)
     return {"exit-codes.md": {"exit codes": made}}

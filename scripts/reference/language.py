@@ -11,13 +11,13 @@ from typing import Any
 
 from scripts.reference.markdown import code, page, table
 
-from cloudforest.program.expressions.catalog import entries
+from cloudforest.program.expressions.catalog import list_functions
 from cloudforest.program.expressions.templates import (
     FILTERS,
     MAX_DEPTH,
     MAX_LENGTH,
     MAX_NAMES,
-    MAX_VALUE,
+    MAX_VALUE_LENGTH,
     TESTS,
 )
 
@@ -59,7 +59,7 @@ def blocks() -> dict[str, dict[str, str]]:
     limits = (
         f"A template has at most {MAX_LENGTH:,} characters, {MAX_DEPTH} levels of"
         f" nesting and {MAX_NAMES} names. A value that it reads or makes has at most"
-        f" {MAX_VALUE:,} characters."
+        f" {MAX_VALUE_LENGTH:,} characters."
     )
     return {
         "language/index.md": {"kinds": table(("kind", "what it declares"), kinds)},
@@ -125,7 +125,7 @@ def _functions() -> str:
             each.gives,
             each.summary + ("" if each.pure else " Gives another value each time."),
         )
-        for each in entries()
+        for each in list_functions()
     ]
     return page(FUNCTIONS, table(("function", "gives", "what it does"), rows))
 

@@ -11,7 +11,7 @@ from scripts.reference.commands import leaves, tree, usage
 from scripts.reference.exit_codes import MEANINGS
 
 from cloudforest.cli.app import SECTIONS
-from cloudforest.cli.boundary import Exit
+from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.help import argument_name, of_kind, option_names, told
 
 HEAD = r"""
@@ -63,7 +63,7 @@ def _options(command: Any) -> Iterator[str]:
 
 def _exit_codes() -> Iterator[str]:
     yield '.SH "EXIT STATUS"\n'
-    for each in Exit:
+    for each in ExitCode:
         yield _entry(str(each.value), MEANINGS[each.name][0])
 
 

@@ -7,19 +7,19 @@ from collections.abc import Mapping
 
 from ldap3.operation.search import parse_filter as parse_ldap_filter
 
-from cloudforest.adapters.ldap.filters import pushed
-from cloudforest.compiler.rules.filters import contradiction
+from cloudforest.adapters.ldap.filters import to_ldap_filter
+from cloudforest.compiler.rules.filters import find_contradiction
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
-from cloudforest.program.ad_schema import FILETIMES, INTEGERS
-from cloudforest.program.attributes_read import filter_attributes
+from cloudforest.program.ad_schema import FILETIME_ATTRIBUTES, INTEGER_ATTRIBUTES
+from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.filter_mistakes import mistakes
-from cloudforest.program.scoping.filter_syntax import leaves, parse_filter
-from cloudforest.program.scoping.graph_filter import filter_of, groups_of
+from cloudforest.program.scoping.filter_mistakes import find_filter_mistakes
+from cloudforest.program.scoping.filter_syntax import locate_clauses, parse_filter
+from cloudforest.program.scoping.graph_filter import filter_from_graph, filter_to_graph
 from cloudforest.program.scoping.predicates import (
-    compile_certainty,
     compile_filter,
-    filter_text,
+    compile_three_valued,
+    write_filter,
 )
 
 Attributes = Mapping[str, tuple[str, ...]]
@@ -47,21 +47,21 @@ def hold(text: str, attributes: Attributes) -> bool:
     tree = parsed(text)
     if tree is None:
         return False
-    again = filter_text(tree)
+    again = write_filter(tree)
     assert len(again) > len(text) or parsed(again) == tree, again
-    for leaf in leaves(text):
-        assert leaf.written.lower() == leaf.attribute
-        assert text.startswith(leaf.written, leaf.offset)
-    assert all(0 <= each.offset < len(text) for each in mistakes(text))
-    accepts, reads = compile_filter(tree), filter_attributes(tree)
+    for leaf in locate_clauses(text):
+        assert leaf.spelling.lower() == leaf.attribute
+        assert text.startswith(leaf.spelling, leaf.offset)
+    assert all(0 <= each.offset < len(text) for each in find_filter_mistakes(text))
+    accepts, reads = compile_filter(tree), find_filter_attributes(tree)
     said = accepts(attributes)
     read = {name: held for name, held in attributes.items() if name in reads}
     assert accepts(read) is said
-    certainty = compile_certainty(tree)
+    certainty = compile_three_valued(tree)
     assert certainty(attributes, frozenset()) is said
     assert certainty(attributes, reads) in {None, said}
-    assert not said or contradiction(tree) is None
-    asked = pushed(tree)
+    assert not said or find_contradiction(tree) is None
+    asked = to_ldap_filter(tree)
     if asked is not None:
         assert parse_ldap_filter(
             asked, None, auto_escape=False, auto_encode=False, **UNCHECKED
@@ -88,10 +88,10 @@ def _without_booleans(tree: Filter) -> bool:
 def _to_graph_and_back(tree: Filter, attributes: Attributes) -> None:
     """Check that what Graph can say is no other filter; what it can't is refused."""
     try:
-        groups = groups_of(tree)
+        groups = filter_to_graph(tree)
     except SyntaxFault:
         return
-    back = filter_of(groups)
+    back = filter_from_graph(groups)
     assert back is not None
     if _without_booleans(tree):
         held = {name: _spelt(name, values) for name, values in attributes.items()}
@@ -100,6 +100,6 @@ def _to_graph_and_back(tree: Filter, attributes: Attributes) -> None:
 
 def _spelt(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """Leave out what no directory holds: an integer has one spelling, 2 and not 02."""
-    if name.lower() not in INTEGERS | FILETIMES:
+    if name.lower() not in INTEGER_ATTRIBUTES | FILETIME_ATTRIBUTES:
         return values
     return tuple(each for each in values if _INTEGER.fullmatch(each))

@@ -7,24 +7,27 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from cloudforest.program.attributes_read import attributes_of
+from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.expressions.analysis import (
-    impure_functions,
+    find_impure_functions,
+    find_value_kind,
     is_constant,
-    kind_of,
 )
-from cloudforest.program.expressions.evaluate import Setting, compile_expression
-from cloudforest.program.expressions.regex import SLOW
+from cloudforest.program.expressions.evaluate import (
+    EvaluationContext,
+    compile_expression,
+)
+from cloudforest.program.expressions.regex import TOO_SLOW
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.expressions.trial import (
     explain_expression,
     try_expression,
-    written,
+    write_expression,
 )
-from cloudforest.program.expressions.values import MAX_TEXT
+from cloudforest.program.expressions.values import MAX_TEXT_LENGTH
 from cloudforest.program.faults import SyntaxFault
 
-SETTING = Setting(
+SETTING = EvaluationContext(
     now=datetime(2026, 11, 23, 12, tzinfo=UTC), taken=frozenset({"a", "ä"})
 )
 
@@ -52,18 +55,20 @@ def hold(text: str, attributes: Mapping[str, tuple[str, ...]]) -> bool:
         assert try_expression(text, attributes, SETTING).kind == "error"
         return False
     compile_expression(expression)
-    again = written(expression)
+    again = write_expression(expression)
     assert len(again) > len(text) * 4 or parsed(again) == expression, again
     result = try_expression(text, attributes, SETTING)
-    whole = msgspec.json.encode(result.what)
-    assert len(whole) <= 8 * (MAX_TEXT + len(text) + size(attributes))
-    pure = not impure_functions(expression)
+    whole = msgspec.json.encode(result.content)
+    assert len(whole) <= 8 * (MAX_TEXT_LENGTH + len(text) + size(attributes))
+    pure = not find_impure_functions(expression)
     if pure and is_constant(expression):
-        assert not attributes_of(expression)
+        assert not find_expression_attributes(expression)
         assert try_expression(text, {}, SETTING) == result
-    assert kind_of(expression)
+    assert find_value_kind(expression)
     told = explain_expression(text, attributes, SETTING).result
-    assert not pure or told == result or SLOW in (told.what, result.what), told
+    assert not pure or told == result or TOO_SLOW in (told.content, result.content), (
+        told
+    )
     return True
 
 

@@ -36,9 +36,9 @@ def rendered(topology: Path) -> dict[str, str]:
     registration = compile_tree(topology).registration
     assert registration is not None, topology
     plan = make_plan(base=0, registered=None, desired=registration)
-    with terminal.out.capture() as said:
+    with terminal.out_console.capture() as said:
         show_plan(plan)
-    data = msgspec.json.format(msgspec.json.encode(plan.data()))
+    data = msgspec.json.format(msgspec.json.encode(plan.to_shape()))
     return {
         "txt": said.get(),
         "json": data.decode() + "\n",

@@ -7,12 +7,12 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from cloudforest.base.files import shipped
+from cloudforest.base.files import find_shipped
 
 
 def validator() -> Draft202012Validator:
     """Return one that refuses fields that the schema, which leaves room, has not."""
-    text = (shipped("schemas") / "plan.schema.json").read_text(encoding="utf-8")
+    text = (find_shipped("schemas") / "plan.schema.json").read_text(encoding="utf-8")
     return Draft202012Validator(_strict(json.loads(text)))
 
 

@@ -15,17 +15,17 @@ from tests.support.installed import TOPOLOGY
 
 from cloudforest.adapters.bus import credentials, protocol
 from cloudforest.adapters.bus.agent import NatsListener
-from cloudforest.adapters.bus.connection import Connection
+from cloudforest.adapters.bus.connection import NatsConnection
 from cloudforest.adapters.bus.service import open_agent_bus
 from cloudforest.adapters.ldif.directory import LdifDirectory
-from cloudforest.agent.answer import Answer
+from cloudforest.agent.answer import Responder
 from cloudforest.base import nkey
 from cloudforest.base.clock import system_clock
 from cloudforest.base.nkey import new_user_key
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import InScope, OutOfScope, Record, SyncRequest
-from cloudforest.program.digest import attributes_to_read
+from cloudforest.program.digest import select_attributes_to_read
 
 DOMAIN = "contoso.com"
 TELLING = {
@@ -38,12 +38,12 @@ LDIF = TOPOLOGY / "data" / "contoso.ldif"
 def all_hearing(bus: RealBus) -> tuple[nkey.NKey, BusAccess]:
     """Return a user of the bus that no agent is: one who may hear everything."""
     key = new_user_key()
-    access = bus.authority.service_access(
-        key.public, endpoint=bus.server.endpoint, now=system_clock()
+    access = bus.authority.mint_service_access(
+        key.public_key, endpoint=bus.server.endpoint, now=system_clock()
     )
-    claims = credentials._user(publish=["none"], subscribe=[">"])
-    token = credentials._sign(
-        bus.authority.account, key.public, claims, now=system_clock()
+    claims = credentials._user_claims(publish=["none"], subscribe=[">"])
+    token = credentials._sign_jwt(
+        bus.authority.account, key.public_key, claims, now=system_clock()
     )
     return key, BusAccess(
         urls=access.urls, ca=access.ca, jwt=token, expires=access.expires
@@ -60,7 +60,7 @@ def request() -> SyncRequest:
         domain=DOMAIN,
         kind="import",
         scope=program.scope,
-        attributes=attributes_to_read(program),
+        attributes=select_attributes_to_read(program),
     )
 
 
@@ -71,7 +71,7 @@ async def heard_on(bus: RealBus) -> tuple[list[Record], bytes]:
     async def hear(message: Msg) -> None:
         heard.append(message.subject.encode() + b" " + opened(message.data))
 
-    tap = Connection("tap", *all_hearing(bus))
+    tap = NatsConnection("tap", *all_hearing(bus))
     await tap.open()
     await tap.subscribe(">", hear)
     key = new_user_key()
@@ -79,13 +79,13 @@ async def heard_on(bus: RealBus) -> tuple[list[Record], bytes]:
     await agent.connect(bus.access("agent1", (DOMAIN,), key=key))
     directory = LdifDirectory(DOMAIN, LDIF)
     await agent.listen(
-        DOMAIN, Answer("agent1", {DOMAIN: directory}, page_bytes=64 * 1024)
+        DOMAIN, Responder("agent1", {DOMAIN: directory}, page_bytes=64 * 1024)
     )
     service = await open_agent_bus(
         bus.authority, endpoint=bus.server.endpoint, clock=system_clock
     )
     records: list[Record] = []
-    async for page in service.ask(request()):
+    async for page in service.request_pages(request()):
         records.extend(page.records)
     for each in (service, agent, tap, directory):
         await each.close()

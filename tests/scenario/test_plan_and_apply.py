@@ -15,9 +15,9 @@ from typing import Any
 from tests.support.exports import exported, person
 from tests.support.installed import COMMAND, Installed, eventually
 
-from cloudforest.control_plane.state_folder import os_user
+from cloudforest.control_plane.state_folder import read_os_user
 
-LOCAL = f"local ({os_user()})"
+LOCAL = f"local ({read_os_user()})"
 
 
 def applied(topology: Installed) -> Any:

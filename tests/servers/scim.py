@@ -21,8 +21,8 @@ from tests.servers.scim_server import ScimServer
 
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.tenant import TenantDirectory
-from cloudforest.control_plane.host import listen, url_of
-from cloudforest.control_plane.tenant.app import tenant_app
+from cloudforest.control_plane.host import listen_on_loopback, socket_url
+from cloudforest.control_plane.tenant.app import make_directory_app
 
 TOKEN = "a-token-for-tests"
 
@@ -118,12 +118,14 @@ def tenant_server(tmp_path: Path) -> Iterator[ScimServer]:
     """Serve the embedded tenant directory, empty, over HTTP."""
     database = Database(f"sqlite:///{tmp_path / 'tenant.db'}")
     counts: dict[str, int] = {}
-    app = tenant_app(TenantDirectory(database), authorized=lambda token: token == TOKEN)
+    app = make_directory_app(
+        TenantDirectory(database), authorized=lambda token: token == TOKEN
+    )
     config = uvicorn.Config(_counting(app, counts), log_level="error", lifespan="off")
     server = uvicorn.Server(config)
-    with listen("127.0.0.1:0") as listener:
+    with listen_on_loopback("127.0.0.1:0") as listener:
         thread = _serve(server, listener)
-        yield ScimServer(url_of(listener), TOKEN, lambda: dict(counts))
+        yield ScimServer(socket_url(listener), TOKEN, lambda: dict(counts))
         server.should_exit = True
         thread.join(10)
     database.close()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cloudforest.adapters.bus.memory import MemoryBus, MemoryListener
-from cloudforest.agent.bindings import Binding, binding_of
+from cloudforest.agent.bindings import HostBinding, make_host_binding
 from cloudforest.agent.service import (
     AgentService,
 )
@@ -56,10 +56,10 @@ class Host:
     directories: Mapping[str, Directory] = field(default_factory=dict)
     id: str = "a1"
 
-    def assertion(self, now: datetime) -> str:
+    def make_assertion(self, now: datetime) -> str:
         return f"proof of {now}"
 
-    def renewal(self, _now: datetime) -> str | None:
+    def renewal_request(self, _now: datetime) -> str | None:
         return None
 
     @property
@@ -90,11 +90,11 @@ class Host:
             bus=BusAccess(urls=(), ca="", jwt="", expires=self.clock() + LIFE),
         )
 
-    def open_directory(self, domain: Domain, binding: Binding):
+    def open_directory(self, domain: Domain, binding: HostBinding):
         self.opened.append(f"{domain.name} {binding.ldif}")
         return self
 
-    async def identify(self) -> str:
+    async def identify_domain(self) -> str:
         self.binds += 1
         if self.directory_away:
             raise Unavailable("dc1 does not answer.")
@@ -103,7 +103,7 @@ class Host:
         await asyncio.sleep(self.identify_takes)
         return "guid"
 
-    async def watch(self) -> AsyncIterator[None]:
+    async def watch_changes(self) -> AsyncIterator[None]:
         self.watching += 1
         try:
             while True:
@@ -127,25 +127,25 @@ class Host:
 
         return answer
 
-    def bindings(self) -> dict[str, Binding]:
+    def bindings(self) -> dict[str, HostBinding]:
         if self.controllers:
             domain = Domain(name="lab.test", source=self.source)
-            return {"lab.test": binding_of(domain, Path("/t"))}
-        return {"lab.test": Binding(ldif="/t/data/lab.ldif")}
+            return {"lab.test": make_host_binding(domain, Path("/t"))}
+        return {"lab.test": HostBinding(ldif="/t/data/lab.ldif")}
 
 
 @contextlib.asynccontextmanager
 async def running(host: Host, **options) -> AsyncIterator[MemoryListener]:
-    listener = host.bus.listener("a1")
+    listener = host.bus.add_listener("a1")
     agent = AgentService(
         identity=options.pop("identity", host),
         control=host,
         bus=listener,
-        bindings=host.bindings,
+        load_bindings=host.bindings,
         open_directory=host.open_directory,
-        answer_factory=host.answers,
+        answerer_factory=host.answers,
         clock=host.clock,
-        **{"check_every": 0.02, **options},
+        **{"check_interval": 0.02, **options},
     )
     stop = asyncio.Event()
     run = asyncio.create_task(agent.run(stop))
@@ -154,7 +154,7 @@ async def running(host: Host, **options) -> AsyncIterator[MemoryListener]:
     finally:
         stop.set()
         await run
-    assert not listener.connected
+    assert not listener.is_connected
 
 
 async def until(condition) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from cloudforest.adapters.ldap.ber import Ending, Raw
+from cloudforest.adapters.ldap.ber import SearchResultDone, SearchResultEntry
 
 
 class BareServer:
@@ -16,6 +16,8 @@ class BareServer:
     def __init__(self, root: dict[str, list[bytes]]) -> None:
         self.root = root
 
-    def search(self, *_: object, **__: object) -> Generator[Raw, None, Ending]:
-        yield Raw("", self.root)
-        return Ending(0, "")
+    def search(
+        self, *_: object, **__: object
+    ) -> Generator[SearchResultEntry, None, SearchResultDone]:
+        yield SearchResultEntry("", self.root)
+        return SearchResultDone(0, "")

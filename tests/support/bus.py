@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from cloudforest.adapters.bus.agent import NatsListener, Pace
-from cloudforest.adapters.bus.credentials import BusAuthority, bus_authority
+from cloudforest.adapters.bus.agent import DeliverySettings, NatsListener
+from cloudforest.adapters.bus.credentials import BusAuthority, open_bus_authority
 from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.adapters.bus.server import BusServer, TlsFiles
-from cloudforest.adapters.bus.service import Patience, open_agent_bus
+from cloudforest.adapters.bus.service import AnswerTimeouts, open_agent_bus
 from cloudforest.base.clock import system_clock
 from cloudforest.base.nkey import NKey, new_user_key
 from cloudforest.hybrid.authority import open_authority
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Closing, OutOfScope, Page, SyncRequest
-from cloudforest.model.ports.bus import AgentBus, Answerer, ListenerBus
+from cloudforest.model.ports.bus import AgentBus, ListenerBus, RequestHandler
 from cloudforest.model.program import ScopeProgram
 
 DOMAIN = "contoso.test"
-PACE = Pace(beat=0.1, resend=0.5, patience=5)
-PATIENCE = Patience(nobody=0.5, again=0.5, accept=20, idle=2, gap=5)
+PACE = DeliverySettings(keep_alive=0.1, resend_after=0.5, give_up_after=5)
+PATIENCE = AnswerTimeouts(no_agent=0.5, retry=0.5, accept=20, idle=2, gap=5)
 
 
 @dataclass
@@ -52,10 +52,10 @@ class RealBus:
         key: NKey,
         lifetime: float = 60,
     ) -> BusAccess:
-        return self.authority.agent_access(
+        return self.authority.mint_agent_access(
             agent,
             domains,
-            nkey=key.public,
+            nkey=key.public_key,
             endpoint=self.server.endpoint,
             now=system_clock(),
             lifetime=timedelta(seconds=lifetime),
@@ -65,8 +65,8 @@ class RealBus:
 @asynccontextmanager
 async def running_server(folder: Path) -> AsyncIterator[RealBus]:
     now = system_clock()
-    files = open_authority(folder / "keys", now).write_server(folder / "tls", now)
-    authority = bus_authority(folder / "keys")
+    files = open_authority(folder / "keys", now).write_server_files(folder / "tls", now)
+    authority = open_bus_authority(folder / "keys")
     tls = TlsFiles(files.certificate, files.key, files.ca)
     server = BusServer(folder / "bus", authority, tls)
     await server.start()
@@ -83,7 +83,7 @@ async def nats_bus(folder: Path) -> AsyncIterator[Bus]:
             real.authority,
             endpoint=real.server.endpoint,
             clock=system_clock,
-            patience=PATIENCE,
+            timeouts=PATIENCE,
         )
         stack.push_async_callback(service.close)
 
@@ -109,7 +109,7 @@ async def memory_bus(folder: Path) -> AsyncIterator[Bus]:
 
     async def agent(name: str, *domains: str) -> ListenerBus:
         del domains
-        listener = bus.listener(name)
+        listener = bus.add_listener(name)
         await listener.connect(access)
         return listener
 
@@ -144,7 +144,7 @@ def page(
 
 def pages(
     agent: str, count: int, *, records: int = 1, sent: list[int] | None = None
-) -> Answerer:
+) -> RequestHandler:
     async def answer(request: SyncRequest) -> AsyncIterator[Page]:
         for number in range(count):
             if sent is not None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
-from cloudforest.agent.answer import Answer
+from cloudforest.agent.answer import Responder
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import Closing, Lookup, Record, SyncRequest
-from cloudforest.model.ports.directory import Cookie, Entry, GroupMembers, Kind
+from cloudforest.model.ports.directory import (
+    DirSyncCookie,
+    Entry,
+    EntryKind,
+    GroupMembers,
+)
 from cloudforest.model.program import (
     Compare,
     Filter,
@@ -26,7 +31,7 @@ SALES = TypeFilter(
 )
 
 
-def _type(kind: Kind) -> ObjectType | None:
+def _type(kind: EntryKind) -> ObjectType | None:
     return None if kind == "container" else kind
 
 
@@ -50,29 +55,29 @@ class Domain:
         self.hidden: frozenset[str] = frozenset()
         self.proofs: list[tuple[Sequence[str], Sequence[str]]] = []
         self.read_below: list[tuple[str, str]] = []
-        self.wanted: dict[Kind, Filter | None] = {}
-        self.wanted_below: dict[Kind, Filter | None] = {}
+        self.wanted: dict[EntryKind, Filter | None] = {}
+        self.wanted_below: dict[EntryKind, Filter | None] = {}
 
-    async def identify(self) -> str:
+    async def identify_domain(self) -> str:
         return HEAD
 
-    async def resolve(self, dns: Sequence[str]) -> dict[str, str]:
+    async def resolve_dns(self, dns: Sequence[str]) -> dict[str, str]:
         return {dn: self.bindings[dn] for dn in dns if dn in self.bindings}
 
-    async def members(self, group: str, *, nested: bool) -> GroupMembers:
+    async def read_members(self, group: str, *, nested: bool) -> GroupMembers:
         followed = self.nested if nested else frozenset()
         held = self.groups[group]
         inner = (self.groups.get(each, frozenset()) for each in followed)
         ids = held.union(*inner)
-        return GroupMembers(ids, followed, whole=bool(held) and self.complete)
+        return GroupMembers(ids, followed, is_complete=bool(held) and self.complete)
 
-    async def changes(
+    async def read_changes(
         self,
-        kind: Kind,
+        kind: EntryKind,
         attributes: Sequence[str],
         cookie: str | None,
         where: Filter | None = None,
-    ) -> AsyncIterator[Entry | Cookie]:
+    ) -> AsyncIterator[Entry | DirSyncCookie]:
         self.asked.append((kind, cookie))
         self.wanted[kind] = where
         self.read_attributes |= set(attributes)
@@ -82,24 +87,24 @@ class Domain:
                 raise Unavailable("dc1 stopped answering.")
             if each.type == _type(kind):
                 yield each
-        yield Cookie(f"{kind}-2", complete=self.complete, full=full)
+        yield DirSyncCookie(f"{kind}-2", is_complete=self.complete, is_full=full)
 
-    async def below(
+    async def read_subtree(
         self,
         container: str,
-        kind: Kind,
+        kind: EntryKind,
         attributes: Sequence[str],
         where: Filter | None = None,
     ) -> AsyncIterator[Entry]:
         self.wanted_below[kind] = where
         self.read_attributes |= set(attributes)
         self.read_below.append((container, kind))
-        head = next(each.dn for each in self.entries if each.guid == container)
+        head = next(each.dn for each in self.entries if each.object_guid == container)
         for each in self.entries:
             if each.type == _type(kind) and each.dn.endswith(head):
                 yield each
 
-    async def read(
+    async def read_objects(
         self,
         lookups: Sequence[Lookup],
         attributes: Sequence[str],
@@ -110,30 +115,30 @@ class Domain:
         self.reread_attributes = set(attributes)
         wanted = {each.value for each in lookups}
         for each in self.entries:
-            if each.guid in wanted:
+            if each.object_guid in wanted:
                 has_members = "member" in attributes
                 yield each if has_members else replace(each, members=())
 
-    async def empty(
+    async def find_proven_clear(
         self, guids: Sequence[str], attributes: Sequence[str]
     ) -> dict[str, frozenset[str]]:
         self.proofs.append((guids, attributes))
         return {
-            each.guid: frozenset(attributes) - set(each.attributes) - self.hidden
+            each.object_guid: frozenset(attributes) - set(each.attributes) - self.hidden
             for each in self.entries
-            if each.guid in guids
+            if each.object_guid in guids
         }
 
-    async def shows_all(self) -> bool:
+    async def shows_all_members(self) -> bool:
         return self.complete
 
-    async def shows_values(self) -> bool:
+    async def shows_all_values(self) -> bool:
         return not self.hides
 
-    async def lacking(self) -> tuple[str, ...]:
+    async def list_missing_rights(self) -> tuple[str, ...]:
         return self.lacks
 
-    async def watch(self) -> AsyncIterator[None]:
+    async def watch_changes(self) -> AsyncIterator[None]:
         return
         yield
 
@@ -143,12 +148,12 @@ class Domain:
 def entry(guid: str, kind: ObjectType | None = "user", **attributes: str) -> Entry:
     unit = attributes.pop("unit", PEOPLE)
     return Entry(
-        guid=guid,
+        object_guid=guid,
         dn=f"CN={guid},{unit}",
         type=kind,
         classes=frozenset({"top", kind or "organizationalunit"}),
         parent="ou-guid",
-        deleted=False,
+        is_deleted=False,
         attributes={
             name.replace("_", "-"): (value,) for name, value in attributes.items()
         },
@@ -172,7 +177,7 @@ def request(**fields: object) -> SyncRequest:
 
 
 async def answered(domain: Domain, asked: SyncRequest) -> tuple[list[Record], Closing]:
-    answer = Answer("sync01", {"contoso.com": domain}, page_bytes=100_000)
+    answer = Responder("sync01", {"contoso.com": domain}, page_bytes=100_000)
     pages = [page async for page in answer(asked)]
     closing = pages[-1].closing
     assert closing is not None

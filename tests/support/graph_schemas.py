@@ -9,10 +9,10 @@ from pathlib import Path
 from hypothesis import strategies as st
 from tests.support.trees import registered
 
-from cloudforest.graph.documents import Origin, documents
-from cloudforest.graph.export_rules import Exported, put
-from cloudforest.graph.import_rules import read
-from cloudforest.graph.schema import parsed, typed
+from cloudforest.graph.documents import ImportOrigin, write_documents
+from cloudforest.graph.export_rules import ExportedSchema, export_jobs
+from cloudforest.graph.import_rules import import_rules
+from cloudforest.graph.schema import parse_schema, to_schema
 
 TARGETS = (
     *("UserPrincipalName", "DisplayName", "GivenName", "Mail", "Department", "Manager"),
@@ -148,11 +148,13 @@ schemas = with_extra(
 
 
 def imported(schema, name: str = "x") -> str:
-    shape = typed(parsed(json.dumps(schema).encode(), "x.json"))
-    return documents(shape, read(shape, name), Origin("x.graph.json", "contoso.com"))
+    shape = to_schema(parse_schema(json.dumps(schema).encode(), "x.json"))
+    return write_documents(
+        shape, import_rules(shape, name), ImportOrigin("x.graph.json", "contoso.com")
+    )
 
 
-def exported(base, text: str) -> Exported:
+def exported(base, text: str) -> ExportedSchema:
     """Compile the documents beside a valid tree, and put them into the schema."""
     with tempfile.TemporaryDirectory() as folder:
-        return put(base, "x", registered(Path(folder), x=text))
+        return export_jobs(base, "x", registered(Path(folder), x=text))

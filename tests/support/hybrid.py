@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cloudforest.base.clock import ManualClock
-from cloudforest.hybrid.authority import Authority, new_authority
-from cloudforest.hybrid.bootstrap import Bootstrap
-from cloudforest.hybrid.enrolment import Enrolment
+from cloudforest.hybrid.authority import CertificateAuthority, new_authority
+from cloudforest.hybrid.bootstrap import BootstrapService
+from cloudforest.hybrid.enrolment import EnrolmentService
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.identity import AgentRecord, BusAccess, Operator
 from cloudforest.model.registration import (
@@ -40,15 +40,15 @@ class MemoryStore:
     tokens: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     jtis: set[str] = field(default_factory=set)
     operators: dict[str, Operator] = field(default_factory=dict)
-    audited: list[dict[str, object]] = field(default_factory=list)
+    list_audit_records: list[dict[str, object]] = field(default_factory=list)
 
-    async def registration(self):
+    async def load_registration(self):
         return 1, self.registered
 
     async def register(self, registration, *, base, operator, now):
         raise NotImplementedError
 
-    async def agents(self):
+    async def list_agents(self):
         return list(self.records.values())
 
     async def update_agent(self, agent, change):
@@ -73,31 +73,31 @@ class MemoryStore:
     async def save_operator(self, operator, token_hash):
         self.operators[token_hash] = operator
 
-    async def operator(self, token_hash):
+    async def find_operator(self, token_hash):
         return self.operators.get(token_hash)
 
-    async def audit(self, **entry):
-        self.audited.append(entry)
+    async def save_audit_record(self, **entry):
+        self.list_audit_records.append(entry)
 
 
 @dataclass
 class Hybrid:
     store: MemoryStore
     clock: ManualClock
-    authority: Authority
+    authority: CertificateAuthority
 
     @property
-    def enrolment(self) -> Enrolment:
-        return Enrolment(self.store, self.authority, self.clock)
+    def enrolment(self) -> EnrolmentService:
+        return EnrolmentService(self.store, self.authority, self.clock)
 
     @property
     def operators(self) -> Operators:
         return Operators(self.store, self.clock)
 
     @property
-    def bootstrap(self) -> Bootstrap:
-        return Bootstrap(
-            self.store, self.store, self.authority, mint=mint, clock=self.clock
+    def bootstrap(self) -> BootstrapService:
+        return BootstrapService(
+            self.store, self.store, self.authority, mint_access=mint, clock=self.clock
         )
 
 
@@ -149,5 +149,5 @@ def signing_request(key=None, name="whoever") -> str:
 
 
 async def only_record(hybrid):
-    (record,) = await hybrid.store.agents()
+    (record,) = await hybrid.store.list_agents()
     return record

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.target.memory import MemoryTarget
-from cloudforest.model.source import Flat
+from cloudforest.model.source import FlatResource
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Fragile(MemoryTarget):
             self.cycle.cancel()
             await asyncio.Event().wait()
 
-    async def create(self, resource_type: str, values: Flat) -> str:
+    async def create(self, resource_type: str, values: FlatResource) -> str:
         id_ = await super().create(resource_type, values)
         await self._live()
         return id_

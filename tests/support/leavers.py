@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from tests.support.world import World, program
 
-from cloudforest.model.messages import Gone, OutOfScope
+from cloudforest.model.messages import OutOfScope, Tombstone
 from cloudforest.model.program import Deprovision, JobProgram
 
 
@@ -26,7 +26,7 @@ DELETING = deprovisioning(outOfScope="delete", deleted="delete")
 
 def leave(world: World, *ids: str, gone: bool = False) -> None:
     """Let objects leave the directory, or the scope; the next delta says so."""
-    kind = Gone if gone else OutOfScope
+    kind = Tombstone if gone else OutOfScope
     for id_ in ids:
         del world.objects[id_]
         world.answers[id_] = kind(id=id_)

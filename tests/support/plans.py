@@ -16,7 +16,7 @@ from cloudforest.model.registration import (
     Target,
     Tenant,
 )
-from cloudforest.plan.plan import Guard, JobImpact, Plan, make_plan
+from cloudforest.plan.plan import GuardObjection, JobImpact, Plan, make_plan
 
 JOB = Job(
     name="people",
@@ -55,5 +55,7 @@ IMPACT = JobImpact(
     counts=Counts(read=9, in_scope=7, create=5, disable=2),
     requests=7,
     min_seconds=1.5,
-    guards=(Guard(job="people", guard="disables", effects=2, limit=1, allow="X"),),
+    guards=(
+        GuardObjection(job="people", guard="disables", effects=2, limit=1, allow="X"),
+    ),
 )

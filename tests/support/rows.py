@@ -38,11 +38,11 @@ def effect(id_: str, **fields) -> Effect:
 
 def link(id_: str) -> Link:
     return Link(
-        id=id_,
+        object_guid=id_,
         type="user",
         resource=f"r-{id_}",
         resource_type="User",
         origin="created",
-        anchor=id_,
-        written={"userName": id_, "active": True},
+        source_anchor=id_,
+        last_written={"userName": id_, "active": True},
     )

@@ -37,5 +37,5 @@ async def cycle_of(world: World, job: str, bus: World, tree: Registration) -> Cy
         bus=bus,
         target=world.target,
         clock=world.clock,
-        turns=world.turns,
+        locks=world.turns,
     )

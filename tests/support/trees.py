@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cloudforest.compiler.compile import Compiled, compile_tree
+from cloudforest.compiler.compile import CompiledTree, compile_tree
 from cloudforest.model.registration import Registration
 
 CASES = Path(__file__).parents[1] / "cases"
 VALID = (CASES / "0-valid.yaml").read_text(encoding="utf-8")
 
 
-def compiled(folder: Path, **files: str) -> Compiled:
+def compiled(folder: Path, **files: str) -> CompiledTree:
     """Write `files` (names without .yaml) beside the valid tree, and compile."""
     for name, text in {"0-valid": VALID, **files}.items():
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")

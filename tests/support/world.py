@@ -19,12 +19,10 @@ from cloudforest.model.effects import Effect
 from cloudforest.model.jobs import ResetScope
 from cloudforest.model.messages import (
     Closing,
-    Gone,
     InScope,
     Lookup,
     Members,
     ObjectRecord,
-    OutOfScope,
     Page,
     Record,
     SyncRequest,
@@ -34,11 +32,11 @@ from cloudforest.model.program import (
     Attribute,
     AttributeProgram,
     Call,
+    CompiledAttributeMapping,
+    Constant,
     Deprovision,
     Expression,
     JobProgram,
-    Literally,
-    Rule,
     ScopeProgram,
 )
 from cloudforest.model.registration import (
@@ -50,7 +48,7 @@ from cloudforest.model.registration import (
     Tenant,
 )
 from cloudforest.provisioning.cycle import run_cycle
-from cloudforest.provisioning.run import Run, Turns, pinned
+from cloudforest.provisioning.run import CycleContext, JobLocks, get_registered_job
 
 JOB = "people"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -62,8 +60,8 @@ def guid(number: int) -> str:
     return f"{number:08x}-0000-4000-8000-000000000000"
 
 
-def rule(target: str, attribute: str, **options: Any) -> Rule:
-    return Rule(
+def rule(target: str, attribute: str, **options: Any) -> CompiledAttributeMapping:
+    return CompiledAttributeMapping(
         target=target,
         expression=Attribute(name=attribute),
         text=f"[{attribute}]",
@@ -71,11 +69,11 @@ def rule(target: str, attribute: str, **options: Any) -> Rule:
     )
 
 
-def active_rule() -> Rule:
+def active_rule() -> CompiledAttributeMapping:
     """Active unless the attribute `disabled` has a value."""
     disabled = Call(function="IsPresent", arguments=(Attribute(name="disabled"),))
-    yes, no = Literally(value=False), Literally(value=True)
-    return Rule(
+    yes, no = Constant(value=False), Constant(value=True)
+    return CompiledAttributeMapping(
         target="active",
         expression=Call(function="IIF", arguments=(disabled, yes, no)),
         text="IIF(IsPresent([disabled]), false, true)",
@@ -145,7 +143,7 @@ class World:
     store: SqlProvisioningStore
     target: MemoryTarget = field(default_factory=MemoryTarget)
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOON))
-    turns: Turns = field(default_factory=Turns)
+    turns: JobLocks = field(default_factory=JobLocks)
     objects: dict[str, InScope] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
     answers: dict[str, ObjectRecord] = field(default_factory=dict)
@@ -214,7 +212,7 @@ class World:
             bus=self,
             target=self.target,
             clock=self.clock,
-            turns=self.turns,
+            locks=self.turns,
         )
 
     async def read_all(self) -> None:
@@ -230,9 +228,9 @@ class World:
             now=self.clock(),
         )
 
-    def run(self) -> Run:
-        job, job_program, profile = pinned(self.registration(), JOB)
-        return Run(
+    def run(self) -> CycleContext:
+        job, job_program, profile = get_registered_job(self.registration(), JOB)
+        return CycleContext(
             job=job,
             program=job_program,
             profile=profile,
@@ -240,7 +238,7 @@ class World:
             bus=self,
             target=self.target,
             clock=self.clock,
-            rows=JOB,
+            key_name=JOB,
         )
 
     def _records(self, request: SyncRequest) -> list[Record]:
@@ -277,7 +275,7 @@ class World:
         members = Members(id=id_, add=tuple(sorted(self.members.get(id_, ()))))
         return [found, members] if isinstance(found, InScope) else [found]
 
-    async def ask(self, request: SyncRequest) -> AsyncIterator[Page]:
+    async def request_pages(self, request: SyncRequest) -> AsyncIterator[Page]:
         self.asked.append(request)
         records = self._records(request)
         closing = self.reading if request.kind == "read" else None
@@ -295,35 +293,34 @@ class World:
         """Return the target's resources of a type by their anchor."""
         return {
             held.values["externalId"]: held.values
-            for held in self.target.held.values()
+            for held in self.target.resources_by_id.values()
             if held.resource_type == resource_type and "externalId" in held.values
         }
 
     async def log(self, **query: Any) -> list[LogEntry]:
         """Return the provisioning log's entries."""
         asked = LogQuery(**query)
-        found = await self.store.logs(asked, first=1, last=10**9, limit=10**6)
+        found = await self.store.list_log_entries(
+            asked, first=1, last=10**9, limit=10**6
+        )
         return [entry for _, entry in found]
 
     async def escrowed(self) -> list[Effect]:
-        page = await self.store.escrow_page(JOB, after="", limit=10**6)
+        page = await self.store.list_escrowed_effects(JOB, after="", limit=10**6)
         return [effect for effect, _ in page]
 
     def id_of(self, anchor: str) -> str:
         return next(
             id_
-            for id_, held in self.target.held.items()
+            for id_, held in self.target.resources_by_id.items()
             if held.values.get("externalId") == anchor
         )
 
     def members_of(self, group: str) -> set[str]:
         """Return the anchors of the members of a group of the target."""
-        held = self.target.held
+        held = self.target.resources_by_id
         ids = held[self.id_of(group)].members
         return {held[each].values["externalId"] for each in ids}
-
-
-__all__ = ["JOB", "MANAGER", "NOON", "Gone", "OutOfScope", "World", "guid"]
 
 
 async def memory_store() -> tuple[Database, SqlProvisioningStore]:

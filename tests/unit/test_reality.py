@@ -10,7 +10,7 @@ import pytest
 from tests.golden.rewrite import TOPOLOGIES
 
 from cloudforest.cli.app import COMMANDS
-from cloudforest.cli.boundary import Exit
+from cloudforest.cli.boundary import ExitCode
 from cloudforest.compiler.compile import compile_tree
 
 REPOSITORY = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def test_every_command_is_in_the_readme():
 
 def test_every_exit_code_is_documented():
     page = (REPOSITORY / "docs" / "reference" / "exit-codes.md").read_text()
-    assert [each for each in Exit if f"| {each.value} |" not in page] == []
+    assert [each for each in ExitCode if f"| {each.value} |" not in page] == []
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda each: each.name)

@@ -27,9 +27,11 @@ from typing import Any, TypeVar
 from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import ObjectType
 
-GUIDS = frozenset({"objectguid", "ms-ds-consistencyguid", "parentguid"})
-SIDS = frozenset({"objectsid", "sidhistory", "ms-ds-creatorsid", "securityidentifier"})
-BINARY = frozenset(
+GUID_ATTRIBUTES = frozenset({"objectguid", "ms-ds-consistencyguid", "parentguid"})
+SID_ATTRIBUTES = frozenset(
+    {"objectsid", "sidhistory", "ms-ds-creatorsid", "securityidentifier"}
+)
+BINARY_ATTRIBUTES = frozenset(
     {
         "jpegphoto",
         "logonhours",
@@ -48,10 +50,10 @@ BINARY = frozenset(
 )
 """Octet strings: they are base64 even where their bytes happen to be text."""
 
-NAMES = frozenset({"distinguishedname", "objectcategory", "lastknownparent"})
+DN_ATTRIBUTES = frozenset({"distinguishedname", "objectcategory", "lastknownparent"})
 """DN attributes that are kept as a DN instead of as a reference."""
 
-REFERENCES = frozenset(
+REFERENCE_ATTRIBUTES = frozenset(
     {
         "assistant",
         "directreports",
@@ -78,17 +80,17 @@ _SID_HEAD = 8
 _EXTENDED = re.compile(
     r"<GUID=([0-9a-f-]{32,36})>;(?:<SID=[^>]*>;)?(.*)", re.IGNORECASE | re.DOTALL
 )
-_DELETED = "\\0ADEL:"
+_DELETED_MARK = "\\0ADEL:"
 # [MS-ADTS] 3.1.1.2.2.2: DN with binary or string, B:LENGTH:HEX:DN or S:LENGTH:TEXT:DN.
 _PREFIXED = re.compile(r"[BS]:([0-9]{1,9}):", re.IGNORECASE)
 
 
-def guid_text(raw: bytes) -> str:
+def format_guid(raw: bytes) -> str:
     """Return 16 bytes in AD's little-endian order as canonical text."""
     return str(uuid.UUID(bytes_le=raw))
 
 
-def sid_text(raw: bytes) -> str:
+def format_sid(raw: bytes) -> str:
     """Return a binary SID as S-R-A-S…  ([MS-DTYP] 2.4.2.2)."""
     if len(raw) < _SID_HEAD or len(raw) != _SID_HEAD + 4 * raw[1]:
         return base64.b64encode(raw).decode()
@@ -108,17 +110,17 @@ def relative_id(sid: str) -> str | None:
     return sid.rpartition("-")[2] if sid.startswith("S-1-5-21-") else None
 
 
-def text(attribute: str, raw: bytes) -> str:
+def decode_value(attribute: str, raw: bytes) -> str:
     """Return a value as text: GUIDs and SIDs in their form, other binary in base64.
 
     `attribute` is in lower case. A value of 16 bytes is no GUID by its length alone,
     and a GUID attribute of another length is kept in base64.
     """
-    if attribute in GUIDS and len(raw) == _GUID_BYTES:
-        return guid_text(raw)
-    if attribute in SIDS:
-        return sid_text(raw)
-    if attribute in BINARY or attribute in GUIDS:
+    if attribute in GUID_ATTRIBUTES and len(raw) == _GUID_BYTES:
+        return format_guid(raw)
+    if attribute in SID_ATTRIBUTES:
+        return format_sid(raw)
+    if attribute in BINARY_ATTRIBUTES or attribute in GUID_ATTRIBUTES:
         return base64.b64encode(raw).decode()
     try:
         return raw.decode()
@@ -126,13 +128,13 @@ def text(attribute: str, raw: bytes) -> str:
         return base64.b64encode(raw).decode()
 
 
-def split_extended(value: str) -> tuple[str | None, str]:
+def split_extended_dn(value: str) -> tuple[str | None, str]:
     """Split an extended DN into the objectGUID, if it has one, and the DN."""
     found = _EXTENDED.fullmatch(value)
     return (str(uuid.UUID(found[1])), found[2]) if found else (None, value)
 
 
-def split_prefixed(value: str) -> tuple[str, str]:
+def split_dn_prefix(value: str) -> tuple[str, str]:
     """Split a DN with binary or string into what stands before the DN, and the DN."""
     head = _PREFIXED.match(value)
     if head is None:
@@ -146,21 +148,21 @@ def split_prefixed(value: str) -> tuple[str, str]:
     return (value[: at + 1], value[at + 1 :]) if is_one else ("", value)
 
 
-def reference(attribute: str, value: str) -> str | None:
+def to_reference(attribute: str, value: str) -> str | None:
     """Return a value with an extended DN replaced by the objectGUID that it names.
 
     None for a link to a deleted object, which a recycle bin leaves in place.
     """
-    prefix, name = split_prefixed(value)
+    prefix, name = split_dn_prefix(value)
     if not name.startswith("<GUID="):
         return value
-    guid, dn = split_extended(name)
-    if guid is None or attribute in NAMES:
+    guid, dn = split_extended_dn(name)
+    if guid is None or attribute in DN_ATTRIBUTES:
         return prefix + dn
-    return None if _DELETED in dn else prefix + guid
+    return None if _DELETED_MARK in dn else prefix + guid
 
 
-ALWAYS = (
+ALWAYS_READ = (
     "name",
     "objectclass",
     "objectguid",
@@ -178,7 +180,7 @@ _TYPES: tuple[ObjectType, ...] = ("group", "contact", "user")
 
 
 @dataclass(frozen=True)
-class Found:
+class DirectoryEntry:
     """An object as text: references are objectGUIDs, names are in lower case.
 
     `member_names` are the DNs of its `members`, in the same order, where a group is
@@ -190,80 +192,80 @@ class Found:
     members: tuple[str, ...] = ()
     former_members: tuple[str, ...] = ()
     partial: bool = False
-    member_names: tuple[str, ...] = ()
+    member_dns: tuple[str, ...] = ()
 
 
 def object_type(classes: frozenset[str]) -> ObjectType | None:
     return next((each for each in _TYPES if each in classes), None)
 
 
-def _with_cn(found: Found) -> Mapping[str, tuple[str, ...]]:
+def _add_cn(source: DirectoryEntry) -> Mapping[str, tuple[str, ...]]:
     """Add `cn`, which Samba leaves out of DirSync: it is the RDN, and so is `name`."""
-    held = found.attributes
-    if "cn" in held or "name" not in held or not found.dn.lower().startswith("cn="):
+    held = source.attributes
+    if "cn" in held or "name" not in held or not source.dn.lower().startswith("cn="):
         return held
     return {**held, "cn": held["name"]}
 
 
-def entry(
-    found: Found, asked: Sequence[str], assumed: ObjectType | None = None
+def to_entry(
+    source: DirectoryEntry, names: Sequence[str], assumed_type: ObjectType | None = None
 ) -> Entry | None:
     """Return the Entry with the attributes asked for; None without an objectGUID.
 
     `assumed` is the type of an object that came without its classes, as in a delta.
     """
-    attributes = _with_cn(found)
+    attributes = _add_cn(source)
     guid = next(iter(attributes.get("objectguid", ())), None)
     if guid is None:
         return None
     classes = frozenset(each.lower() for each in attributes.get("objectclass", ()))
     return Entry(
-        guid=guid,
-        dn=found.dn,
-        type=object_type(classes) if classes else assumed,
+        object_guid=guid,
+        dn=source.dn,
+        type=object_type(classes) if classes else assumed_type,
         classes=classes,
         parent=next(iter(attributes.get("parentguid", ())), None),
-        deleted=attributes.get("isdeleted", ())[:1] == ("TRUE",),
+        is_deleted=attributes.get("isdeleted", ())[:1] == ("TRUE",),
         attributes={
             name: attributes[name]
-            for name in asked
+            for name in names
             if name in attributes and name != "member"
         },
-        members=found.members,
-        former_members=found.former_members,
-        partial=found.partial,
+        members=source.members,
+        former_members=source.former_members,
+        is_partial=source.partial,
     )
 
 
-def gone(guid: str) -> Entry:
+def tombstone_entry(guid: str) -> Entry:
     """Return an object of which nothing is known but that it is deleted."""
     return Entry(
-        guid=guid,
+        object_guid=guid,
         dn="",
         type=None,
         classes=frozenset(),
         parent=None,
-        deleted=True,
+        is_deleted=True,
         attributes={},
     )
 
 
 T = TypeVar("T")
 
-BATCH = 100
+BATCH_SIZE = 100
 """Objects in memory at once: the reader waits until they have been used."""
 _END = object()
 
 
-def _take(reader: Generator[T, Any, Any]) -> list[T]:
-    return list(islice(reader, BATCH))
+def _take_batch(reader: Generator[T, Any, Any]) -> list[T]:
+    return list(islice(reader, BATCH_SIZE))
 
 
-def _next(reader: Iterator[object]) -> bool:
+def _has_next(reader: Iterator[object]) -> bool:
     return next(reader, _END) is not _END
 
 
-def _close(reader: Generator[Any, Any, Any]) -> None:
+def _close_reader(reader: Generator[Any, Any, Any]) -> None:
     try:
         reader.close()
     except ValueError:
@@ -271,7 +273,7 @@ def _close(reader: Generator[Any, Any, Any]) -> None:
         return
 
 
-async def in_thread(
+async def iterate_in_thread(
     reader: Generator[T, Any, Any], *, abort: Callable[[], None]
 ) -> AsyncIterator[T]:
     """Yield what the reader yields; it runs in a thread, and only when asked.
@@ -281,17 +283,17 @@ async def in_thread(
     """
     finished = False
     try:
-        while batch := await asyncio.to_thread(_take, reader):
+        while batch := await asyncio.to_thread(_take_batch, reader):
             for each in batch:
                 yield each
         finished = True
     finally:
         if not finished:
             abort()
-            _close(reader)
+            _close_reader(reader)
 
 
-async def signals(
+async def iterate_in_own_thread(
     reader: Generator[None, Any, Any], *, abort: Callable[[], None]
 ) -> AsyncIterator[None]:
     """Yield as often as the reader does; it may wait for days.
@@ -301,7 +303,7 @@ async def signals(
     own = ThreadPoolExecutor(1, thread_name_prefix="watch")
     loop = asyncio.get_running_loop()
     try:
-        while await loop.run_in_executor(own, _next, reader):
+        while await loop.run_in_executor(own, _has_next, reader):
             yield
     finally:
         abort()

@@ -23,7 +23,7 @@ from cloudforest.base.errors import (
     Rejected,
     Unavailable,
 )
-from cloudforest.base.secrets import Secret, trusting
+from cloudforest.base.secrets import Secret, verifying_tls_context
 from cloudforest.model.ports.notices import Notice
 from cloudforest.model.registration import Mail
 
@@ -35,24 +35,26 @@ _TEMPLATES = jinja2.Environment(
 )
 
 
-def message(notice: Notice, *, sender: str, recipients: Sequence[str]) -> EmailMessage:
+def build_message(
+    notice: Notice, *, sender: str, recipients: Sequence[str]
+) -> EmailMessage:
     """Raise Rejected when an address is none; no text of a notice can add a header."""
     made = EmailMessage()
-    source = _address(sender)
+    source = _parse_address(sender)
     made["From"] = source
-    made["To"] = [_address(each) for each in recipients]
-    made["Subject"] = _in_one_line(f"[cloudforest {notice.tenant}] {notice.headline}")
+    made["To"] = [_parse_address(each) for each in recipients]
+    made["Subject"] = _to_one_line(f"[cloudforest {notice.tenant}] {notice.headline}")
     made["Date"] = notice.time
     made["Message-ID"] = make_msgid(domain=source.domain)
     # No machine is to answer a machine: RFC 3834, and Exchange's word for the same.
     made["Auto-Submitted"] = "auto-generated"
     made["X-Auto-Response-Suppress"] = "All"
-    made.set_content(_rendered("notice.txt.j2", notice))
-    made.add_alternative(_rendered("notice.html.j2", notice), subtype="html")
+    made.set_content(_render("notice.txt.j2", notice))
+    made.add_alternative(_render("notice.html.j2", notice), subtype="html")
     return made
 
 
-def _address(text: str) -> Address:
+def _parse_address(text: str) -> Address:
     try:
         return Address(addr_spec=text)
     except (ValueError, IndexError) as error:  # the parser's own, of an empty text
@@ -61,19 +63,19 @@ def _address(text: str) -> Address:
         ) from error
 
 
-def _in_one_line(text: str) -> str:
+def _to_one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _rendered(template: str, notice: Notice) -> str:
+def _render(template: str, notice: Notice) -> str:
     return _TEMPLATES.get_template(template).render(notice=notice)
 
 
-SECONDS = 30.0
+SEND_SECONDS = 30.0
 """For the whole of one message, however the server spends them."""
 
-FAREWELL_SECONDS = 2.0
-_PERMANENT = 500
+QUIT_SECONDS = 2.0
+_PERMANENT_FAILURE = 500
 """Replies from here on are a no; those below ask to try again (RFC 5321 4.2.1)."""
 
 
@@ -86,19 +88,19 @@ class SmtpMailer:
     password: Secret | None = None
 
     async def send(self, notice: Notice, recipients: Sequence[str]) -> tuple[str, ...]:
-        made = message(notice, sender=self.mail.sender, recipients=recipients)
-        with self._told():
-            client = self._client()
+        made = build_message(notice, sender=self.mail.sender, recipients=recipients)
+        with self._translate_errors():
+            client = self._make_client()
         transport = None
         try:
-            with self._told():
-                async with asyncio.timeout(SECONDS):
+            with self._translate_errors():
+                async with asyncio.timeout(SEND_SECONDS):
                     await client.connect()
                     transport = client.transport
                     refused, _ = await client.send_message(made)
             # It has the message, whatever comes of the farewell.
             with suppress(aiosmtplib.SMTPException, OSError):
-                await client.quit(timeout=FAREWELL_SECONDS)
+                await client.quit(timeout=QUIT_SECONDS)
         finally:
             if isinstance(transport, asyncio.WriteTransport):
                 # To close it politely would wait for the server once more.
@@ -106,7 +108,7 @@ class SmtpMailer:
             client.close()
         return tuple(refused)
 
-    def _client(self) -> aiosmtplib.SMTP:
+    def _make_client(self) -> aiosmtplib.SMTP:
         mail, auth = self.mail, self.mail.auth
         encrypted = mail.tls != "off"
         if auth and not encrypted:
@@ -116,42 +118,47 @@ class SmtpMailer:
             port=mail.port,
             use_tls=mail.tls == "implicit",
             start_tls=mail.tls == "starttls",
-            tls_context=trusting(self.ca, key="mail.ca") if encrypted else None,
+            tls_context=verifying_tls_context(self.ca, document_key="mail.ca")
+            if encrypted
+            else None,
             username=auth.username if auth else None,
             password=self.password.reveal() if self.password else None,
-            timeout=SECONDS,
+            timeout=SEND_SECONDS,
         )
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Raise what happened as one of ours."""
         try:
             yield
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise _explained(error, f"{self.mail.server}:{self.mail.port}") from None
+            raise _error_from(error, f"{self.mail.server}:{self.mail.port}") from None
 
 
-def _explained(error: Exception, server: str) -> CloudforestError:
+def _error_from(error: Exception, server: str) -> CloudforestError:
     match error:
         case aiosmtplib.SMTPAuthenticationError(code=code):
             # Not its words: it may repeat what it was given.
-            kind = CredentialRejected if code >= _PERMANENT else Unavailable
+            kind = CredentialRejected if code >= _PERMANENT_FAILURE else Unavailable
             return kind(
                 f"The mail server {server} does not accept our user name and password "
                 f"({code}); correct `mail.auth`."
             )
         case aiosmtplib.SMTPRecipientsRefused(recipients=refused):
-            answers = "; ".join(f"{e.recipient}: {_answer(e)}" for e in refused)
+            answers = "; ".join(f"{e.recipient}: {_format_reply(e)}" for e in refused)
             return Rejected(f"The mail server {server} takes no recipient ({answers}).")
         case aiosmtplib.SMTPConnectResponseError() | aiosmtplib.SMTPHeloError():
-            return Unavailable(f"The mail server {server} is busy ({_answer(error)}).")
+            return Unavailable(
+                f"The mail server {server} is busy ({_format_reply(error)})."
+            )
         case aiosmtplib.SMTPResponseException():
             return Rejected(
-                f"The mail server {server} does not take it ({_answer(error)})."
+                f"The mail server {server} does not take it ({_format_reply(error)})."
             )
         case OSError():
             return Unavailable(
-                f"The mail server {server} can't be used ({_reason(error)}); see that "
+                f"The mail server {server} can't be used "
+                f"({_format_reason(error)}); see that "
                 "it runs, and that `mail.ca` names the authority of its certificate."
             )
         case _:
@@ -160,9 +167,9 @@ def _explained(error: Exception, server: str) -> CloudforestError:
             )
 
 
-def _answer(error: aiosmtplib.SMTPResponseException) -> str:
+def _format_reply(error: aiosmtplib.SMTPResponseException) -> str:
     return f"{error.code} {' '.join(error.message.split())[:200]}"
 
 
-def _reason(error: OSError) -> str:
-    return str(error) or f"no answer within {SECONDS:.0f} seconds"
+def _format_reason(error: OSError) -> str:
+    return str(error) or f"no answer within {SEND_SECONDS:.0f} seconds"

@@ -21,36 +21,36 @@ from itertools import chain
 
 import msgspec
 
-from cloudforest.agent.question import ORDER, Doubtful, Question
-from cloudforest.agent.records import MEMBER, parts
+from cloudforest.agent.question import READ_ORDER, BoundRequest, UnprovenEntry
+from cloudforest.agent.records import MEMBER_ATTRIBUTE, split_guids
 from cloudforest.base.values import Value, canonical_json
 from cloudforest.model.messages import (
     Closing,
     Lookup,
-    Moved,
+    MovedContainers,
     Record,
     ScopeMembers,
     Unknown,
 )
-from cloudforest.model.ports.directory import Cookie, Entry, Kind
+from cloudforest.model.ports.directory import DirSyncCookie, Entry, EntryKind
 from cloudforest.model.program import ObjectType
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 
-PART = 500
+CONTAINERS_PER_RECORD = 500
 """Containers in one record."""
 
-Names = tuple[str, ...]
+DnNames = tuple[str, ...]
 
 
-def _parsed_dn(dn: str) -> Names:
+def _parse_names(dn: str) -> DnNames:
     try:
         return parse_dn(dn)
     except SyntaxFault:
         return (dn,)
 
 
-def _highest(moved: Mapping[str, Names]) -> Iterator[str]:
+def _topmost_containers(moved: Mapping[str, DnNames]) -> Iterator[str]:
     """Yield those that lie below no other: a subtree is read once."""
     names = frozenset(moved.values())
     for guid, name in moved.items():
@@ -58,86 +58,92 @@ def _highest(moved: Mapping[str, Names]) -> Iterator[str]:
             yield guid
 
 
-async def _moved(question: Question, container: str) -> AsyncIterator[Moved]:
+async def _moved_records(
+    bound: BoundRequest, container: str
+) -> AsyncIterator[MovedContainers]:
     part: list[str] = []
-    async for each in question.directory.below(container, "container", ()):
-        part.append(each.guid)
-        if len(part) == PART:
-            yield Moved(ids=tuple(part))
+    async for each in bound.directory.read_subtree(container, "container", ()):
+        part.append(each.object_guid)
+        if len(part) == CONTAINERS_PER_RECORD:
+            yield MovedContainers(ids=tuple(part))
             part = []
     if part:
-        yield Moved(ids=tuple(part))
+        yield MovedContainers(ids=tuple(part))
 
 
-async def _within(question: Question, container: str) -> AsyncIterator[Record]:
-    for kind in question.kinds:
-        asked, where = question.to_read(kind), question.where(kind)
-        async for entry in question.directory.below(container, kind, asked, where):
-            for record in question.records(entry):
+async def _object_records_below(
+    bound: BoundRequest, container: str
+) -> AsyncIterator[Record]:
+    for kind in bound.object_types:
+        asked, where = bound.attributes_to_read(kind), bound.type_filter(kind)
+        async for entry in bound.directory.read_subtree(container, kind, asked, where):
+            for record in bound.object_records(entry):
                 yield record
 
 
-async def _answered_again(
-    question: Question, moved: Mapping[str, Names]
+async def _answer_again(
+    bound: BoundRequest, moved: Mapping[str, DnNames]
 ) -> AsyncIterator[Record]:
-    for container in _highest(moved):
-        async for said in _moved(question, container):
+    for container in _topmost_containers(moved):
+        async for said in _moved_records(bound, container):
             yield said
-        async for record in _within(question, container):
+        async for record in _object_records_below(bound, container):
             yield record
 
 
-async def moved_records(
-    question: Question, cookie: str | None
-) -> AsyncIterator[Record | Cookie]:
+async def answer_containers(
+    bound: BoundRequest, cookie: str | None
+) -> AsyncIterator[Record | DirSyncCookie]:
     """Yield what became of everything below the containers that moved, and a Cookie.
 
     Deleted ones say nothing: what lay in them has tombstones of its own. A full read
     says nothing either, as everything is answered.
     """
-    moved: dict[str, Names] = {}
-    async for item in question.directory.changes("container", (), cookie):
-        if isinstance(item, Cookie):
-            async for record in _answered_again(question, moved):
+    moved: dict[str, DnNames] = {}
+    async for item in bound.directory.read_changes("container", (), cookie):
+        if isinstance(item, DirSyncCookie):
+            async for record in _answer_again(bound, moved):
                 yield record
             yield item
-        elif item.partial and not item.deleted:
-            moved[item.guid] = _parsed_dn(item.dn)
+        elif item.is_partial and not item.is_deleted:
+            moved[item.object_guid] = _parse_names(item.dn)
 
 
-class Watermark(Value, frozen=True):
+class AgentWatermark(Value, frozen=True):
     """A cookie for each kind of object, and a digest of who the scope's groups hold."""
 
-    cookies: Mapping[Kind, str | None] = msgspec.field(default_factory=dict)
+    cookies: Mapping[EntryKind, str | None] = msgspec.field(default_factory=dict)
     members: str | None = None
 
     def encode(self) -> str:
         return base64.b64encode(canonical_json(msgspec.to_builtins(self))).decode()
 
 
-def decoded(watermark: str | None) -> Watermark:
+def decode_watermark(watermark: str | None) -> AgentWatermark:
     """Return what it says; a watermark that is not ours starts a full read."""
     try:
         text = base64.b64decode(watermark or "", validate=True)
-        return msgspec.json.decode(text, type=Watermark)
+        return msgspec.json.decode(text, type=AgentWatermark)
     except (binascii.Error, msgspec.DecodeError):
-        return Watermark()
+        return AgentWatermark()
 
 
-def digest(members: Iterable[str]) -> str:
+def digest_members(members: Iterable[str]) -> str:
     found = hashlib.sha256()
     for each in sorted(members):
         found.update(each.encode() + b"\n")
     return found.hexdigest()
 
 
-_UNREAD = frozenset({MEMBER})
+_NOT_REREAD = frozenset({MEMBER_ATTRIBUTE})
 """What a delta tells in full, and is not read again."""
-REREAD = 100
+REREAD_BATCH = 100
 """Changed objects that are read again with one query."""
 
 
-def _cleared(question: Question, now: Entry, delta: Entry) -> frozenset[str]:
+def _cleared_attributes(
+    bound: BoundRequest, now: Entry, delta: Entry
+) -> frozenset[str]:
     """Return the cleared attributes that matter to us, as far as the delta says.
 
     One that a right hides comes without values as well when it changes (measured).
@@ -145,12 +151,12 @@ def _cleared(question: Question, now: Entry, delta: Entry) -> frozenset[str]:
     bare = frozenset(name for name, held in delta.attributes.items() if not held)
     if not bare:
         return bare
-    hidden = frozenset(question.scope.hidden(now, frozenset()))
-    return bare & (hidden | question.missing(now)) - _UNREAD
+    hidden = frozenset(bound.scope.find_hidden(now, frozenset()))
+    return bare & (hidden | bound.possibly_hidden(now)) - _NOT_REREAD
 
 
-async def _reread(
-    question: Question, kind: ObjectType, changed: Sequence[Entry]
+async def _reread_objects(
+    bound: BoundRequest, kind: ObjectType, changed: Sequence[Entry]
 ) -> AsyncIterator[Record]:
     """Yield what changed objects are now, with the links that the delta reported.
 
@@ -160,105 +166,114 @@ async def _reread(
     """
     if not changed:
         return
-    pending = {each.guid: each for each in changed}
+    pending = {each.object_guid: each for each in changed}
     asked = [Lookup(by="guid", value=guid) for guid in pending]
-    names = [each for each in question.to_read(kind) if each != MEMBER]
-    doubtful: list[Doubtful] = []
-    async for now in question.directory.read(asked, names):
-        delta = pending.pop(now.guid, now)
+    names = [
+        each for each in bound.attributes_to_read(kind) if each != MEMBER_ATTRIBUTE
+    ]
+    doubtful: list[UnprovenEntry] = []
+    async for now in bound.directory.read_objects(asked, names):
+        delta = pending.pop(now.object_guid, now)
         whole = replace(now, members=delta.members, former_members=delta.former_members)
-        if cleared := _cleared(question, whole, delta):
+        if cleared := _cleared_attributes(bound, whole, delta):
             doubtful.append((whole, cleared))
             continue
-        for record in question.records(whole, _UNREAD):
+        for record in bound.object_records(whole, _NOT_REREAD):
             yield record
-    async for record in question.proved(doubtful, unread=_UNREAD):
+    async for record in bound.proven_records(doubtful, unread=_NOT_REREAD):
         yield record
     for guid in pending:
         yield Unknown(id=guid)
 
 
-async def _of_type(
-    question: Question, kind: ObjectType, cookie: str | None
-) -> AsyncIterator[Record | Cookie]:
+async def _read_type(
+    bound: BoundRequest, kind: ObjectType, cookie: str | None
+) -> AsyncIterator[Record | DirSyncCookie]:
     partial: list[Entry] = []
-    asked, where = question.to_read(kind), question.where(kind)
-    changes = question.directory.changes(kind, asked, cookie, where)
+    asked, where = bound.attributes_to_read(kind), bound.type_filter(kind)
+    changes = bound.directory.read_changes(kind, asked, cookie, where)
     async for item in changes:
-        if isinstance(item, Cookie):
-            async for record in _reread(question, kind, partial):
+        if isinstance(item, DirSyncCookie):
+            async for record in _reread_objects(bound, kind, partial):
                 yield record
             yield item
-        elif item.partial and not item.deleted:
+        elif item.is_partial and not item.is_deleted:
             partial.append(item)
-            if len(partial) == REREAD:
-                async for record in _reread(question, kind, partial):
+            if len(partial) == REREAD_BATCH:
+                async for record in _reread_objects(bound, kind, partial):
                     yield record
                 partial = []
         else:
-            for record in question.records(item):
+            for record in bound.object_records(item):
                 yield record
 
 
-def _members(question: Question, before: str | None) -> Iterator[ScopeMembers]:
+def _scope_member_records(
+    bound: BoundRequest, before: str | None
+) -> Iterator[ScopeMembers]:
     """Yield who the scope's groups hold, unless they hold the same as before.
 
     A directory reports the group, and not the people who entered or left it.
     """
-    if question.members is not None and digest(question.members) != before:
-        for part in parts(sorted(question.members)):
+    if (
+        bound.scope_members is not None
+        and digest_members(bound.scope_members) != before
+    ):
+        for part in split_guids(sorted(bound.scope_members)):
             yield ScopeMembers(ids=part)
 
 
-async def _objects(
-    question: Question, before: Watermark
-) -> AsyncIterator[Record | tuple[Kind, Cookie]]:
+async def _object_records(
+    bound: BoundRequest, before: AgentWatermark
+) -> AsyncIterator[Record | tuple[EntryKind, DirSyncCookie]]:
     """Yield the records of each kind, each followed by where its read ended."""
     cookies = before.cookies
-    async for said in moved_records(question, cookies.get("container")):
-        if isinstance(said, Cookie):
+    async for said in answer_containers(bound, cookies.get("container")):
+        if isinstance(said, DirSyncCookie):
             # Nobody knows what was moved since, and whom that concerns.
-            cookies = {} if said.full else cookies
+            cookies = {} if said.is_full else cookies
             yield "container", said
         else:
             yield said
-    for kind in question.kinds:
-        async for each in _of_type(question, kind, cookies.get(kind)):
-            yield (kind, each) if isinstance(each, Cookie) else each
+    for kind in bound.object_types:
+        async for each in _read_type(bound, kind, cookies.get(kind)):
+            yield (kind, each) if isinstance(each, DirSyncCookie) else each
 
 
-async def import_records(question: Question) -> AsyncIterator[Record | Closing]:
+async def answer_import(bound: BoundRequest) -> AsyncIterator[Record | Closing]:
     """Yield a record for each object that changed, and the closing record last."""
-    before = decoded(question.request.watermark)
-    for part in _members(question, before.members):
+    before = decode_watermark(bound.request.watermark)
+    for part in _scope_member_records(bound, before.members):
         yield part
-    ends: dict[Kind, Cookie] = {}
-    async for said in _objects(question, before):
+    ends: dict[EntryKind, DirSyncCookie] = {}
+    async for said in _object_records(bound, before):
         if isinstance(said, tuple):
             ends[said[0]] = said[1]
         else:
             yield said
-    yield await _closing(question, before, ends)
+    yield await _build_closing(bound, before, ends)
 
 
-async def _closing(
-    question: Question, before: Watermark, ends: Mapping[Kind, Cookie]
+async def _build_closing(
+    bound: BoundRequest, before: AgentWatermark, ends: Mapping[EntryKind, DirSyncCookie]
 ) -> Closing:
-    members = None if question.members is None else digest(question.members)
-    after = Watermark({kind: each.value for kind, each in ends.items()}, members)
+    members = (
+        None if bound.scope_members is None else digest_members(bound.scope_members)
+    )
+    after = AgentWatermark({kind: each.value for kind, each in ends.items()}, members)
     return Closing(
-        complete=all(each.complete for each in ends.values()),
+        complete=all(each.is_complete for each in ends.values()),
         watermark=after.encode(),
-        directory=question.identity,
-        bindings=dict(question.bound.guids),
-        nested=question.nested,
-        full=tuple(kind for kind in question.kinds if ends[kind].full),
+        directory=bound.identity,
+        bindings=dict(bound.bindings.guids),
+        nested=bound.nested_groups,
+        full=tuple(kind for kind in bound.object_types if ends[kind].is_full),
         members=members not in {None, before.members},
-        lacks=await question.directory.lacking(),
+        lacks=await bound.directory.list_missing_rights(),
     )
 
 
-def _is_same(one: str, other: str) -> bool:
+def _is_same_dn(one: str, other: str) -> bool:
     try:
         return parse_dn(one) == parse_dn(other)
     except SyntaxFault:
@@ -268,13 +283,13 @@ def _is_same(one: str, other: str) -> bool:
 def _is_named_by(lookup: Lookup, entry: Entry) -> bool:
     match lookup.by:
         case "dn":
-            return _is_same(lookup.value, entry.dn)
+            return _is_same_dn(lookup.value, entry.dn)
         case _:
             held = entry.attributes.get((lookup.attribute or "").lower(), ())
             return lookup.value.casefold() in map(str.casefold, held)
 
 
-class _Pending:
+class _PendingLookups:
     """The lookups that nothing has answered yet; there may be 50,000 by GUID."""
 
     def __init__(self, lookups: Sequence[Lookup]) -> None:
@@ -283,36 +298,38 @@ class _Pending:
         }
         self._others = [each for each in lookups if each.by != "guid"]
 
-    def answered(self, entry: Entry) -> None:
-        self._guids.pop(entry.guid, None)
+    def remove_answered(self, entry: Entry) -> None:
+        self._guids.pop(entry.object_guid, None)
         self._others = [each for each in self._others if not _is_named_by(each, entry)]
 
     def __iter__(self) -> Iterator[Lookup]:
         return chain(self._guids.values(), self._others)
 
 
-async def read_records(question: Question) -> AsyncIterator[Record | Closing]:
+async def answer_read(bound: BoundRequest) -> AsyncIterator[Record | Closing]:
     """Yield in, out (with the clause), gone or unknown for each lookup."""
-    lookups = question.request.lookups
-    pending = _Pending(lookups)
-    attributes = {name for kind in ORDER for name in question.to_read(kind)}
+    lookups = bound.request.lookups
+    pending = _PendingLookups(lookups)
+    attributes = {
+        name for kind in READ_ORDER for name in bound.attributes_to_read(kind)
+    }
     attributes |= {each.attribute.lower() for each in lookups if each.attribute}
-    prove = frozenset(question.request.prove)
-    doubtful: list[Doubtful] = []
-    async for entry in question.directory.read(lookups, sorted(attributes)):
-        pending.answered(entry)
-        if prove and (missing := prove & question.missing(entry)):
+    prove = frozenset(bound.request.prove)
+    doubtful: list[UnprovenEntry] = []
+    async for entry in bound.directory.read_objects(lookups, sorted(attributes)):
+        pending.remove_answered(entry)
+        if prove and (missing := prove & bound.possibly_hidden(entry)):
             doubtful.append((entry, missing))
             continue
-        for record in question.records(entry):
+        for record in bound.object_records(entry):
             yield record
-    async for record in question.proved(doubtful):
+    async for record in bound.proven_records(doubtful):
         yield record
     for lookup in pending:
         yield Unknown(id=lookup.value)
     yield Closing(
-        complete=await question.directory.shows_all(),
-        directory=question.identity,
-        bindings=dict(question.bound.guids),
-        nested=question.nested,
+        complete=await bound.directory.shows_all_members(),
+        directory=bound.identity,
+        bindings=dict(bound.bindings.guids),
+        nested=bound.nested_groups,
     )

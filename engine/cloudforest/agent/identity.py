@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cloudforest.base.errors import Misconfigured, Rejected
-from cloudforest.base.files import private_folder, write_private
+from cloudforest.base.files import make_private_folder, write_private_file
 from cloudforest.base.nkey import NKey, new_user_key
 from cloudforest.model.identity import (
     ASSERTION_ALGORITHM,
@@ -58,13 +58,13 @@ class AgentFolder:
         return self.path / "bindings.json"
 
     @property
-    def enrolled(self) -> bool:
+    def is_enrolled(self) -> bool:
         return self.certificate.exists()
 
     def write(self, path: Path, data: bytes) -> None:
         try:
-            private_folder(self.path)
-            write_private(path, data)
+            make_private_folder(self.path)
+            write_private_file(path, data)
         except OSError as error:
             raise Misconfigured(
                 f"{path} can't be written ({error.strerror}); give the agent's user the"
@@ -105,7 +105,7 @@ class AgentIdentity:
     folder: AgentFolder
     bus_key: NKey = field(default_factory=new_user_key)
 
-    def assertion(self, now: datetime) -> str:
+    def make_assertion(self, now: datetime) -> str:
         """Return a proof of identity, good once and for a minute (RFC 7519)."""
         der = self.certificate.public_bytes(serialization.Encoding.DER)
         claims = {
@@ -122,20 +122,20 @@ class AgentIdentity:
             headers={"x5c": [base64.b64encode(der).decode()]},
         )
 
-    def renewal(self, now: datetime) -> str | None:
+    def renewal_request(self, now: datetime) -> str | None:
         """Return a signing request when less than a third of the life is left."""
         begins = self.certificate.not_valid_before_utc
         ends = self.certificate.not_valid_after_utc
         due = ends - now < (ends - begins) / 3
-        return _signing_request(self.key, self.id) if due else None
+        return _make_csr(self.key, self.id) if due else None
 
-    def renewed(self, pem: str) -> AgentIdentity:
+    def with_certificate(self, pem: str) -> AgentIdentity:
         """Keep the new certificate, and go on with it.
 
         Raises Rejected unless it is from the CA that this agent was enrolled by.
         """
         ca = self.folder.read(self.folder.ca)
-        certificate = _issued(pem.encode(), ca, self.id, self.key)
+        certificate = _check_issued(pem.encode(), ca, self.id, self.key)
         self.folder.write(self.folder.certificate, pem.encode())
         return replace(self, certificate=certificate)
 
@@ -154,10 +154,10 @@ def load_identity(folder: AgentFolder) -> AgentIdentity:
             f"{folder.certificate} is not for the key beside it, as when an enrolment"
             " was cut short; enrol this agent again."
         )
-    return AgentIdentity(_name_of(certificate), key, certificate, folder)
+    return AgentIdentity(_common_name(certificate), key, certificate, folder)
 
 
-def _name_of(certificate: x509.Certificate) -> str:
+def _common_name(certificate: x509.Certificate) -> str:
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value)
 
@@ -172,27 +172,27 @@ async def enrol(
     expected = decode_token(token)
     key = ec.generate_private_key(ec.SECP256R1())
     response = await control.enrol(
-        EnrolRequest(token=token, csr=_signing_request(key, expected.agent))
+        EnrolRequest(token=token, csr=_make_csr(key, expected.agent))
     )
-    certificate = _checked(response, expected, key)
+    certificate = _check_enrolment(response, expected, key)
     folder.write(folder.key, _private_pem(key))
     folder.write(folder.ca, response.ca.encode())
     folder.write(folder.certificate, response.certificate.encode())
     return AgentIdentity(expected.agent, key, certificate, folder)
 
 
-def _signing_request(key: ec.EllipticCurvePrivateKey, agent: str) -> str:
+def _make_csr(key: ec.EllipticCurvePrivateKey, agent: str) -> str:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, agent)])
     request = x509.CertificateSigningRequestBuilder().subject_name(name)
     signed = request.sign(key, hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _checked(
+def _check_enrolment(
     response: EnrolResponse, token: EnrolmentToken, key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
     certificate, ca = response.certificate.encode(), response.ca.encode()
-    issued = _issued(certificate, ca, token.agent, key)
+    issued = _check_issued(certificate, ca, token.agent, key)
     found = x509.load_pem_x509_certificate(ca).fingerprint(hashes.SHA256())
     if found.hex() != token.fingerprint:
         raise Rejected(
@@ -203,7 +203,7 @@ def _checked(
     return issued
 
 
-def _issued(
+def _check_issued(
     pem: bytes, ca: bytes, agent: str, key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
     try:
@@ -214,7 +214,7 @@ def _issued(
             "The control plane's answer holds no valid certificate."
         ) from error
     ours = certificate.public_key() == key.public_key()
-    if not ours or _name_of(certificate) != agent:
+    if not ours or _common_name(certificate) != agent:
         raise Rejected("The control plane certified another key or name than ours.")
     return certificate
 

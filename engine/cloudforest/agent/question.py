@@ -21,26 +21,32 @@ from collections.abc import (
 from dataclasses import dataclass
 
 from cloudforest.agent import records
-from cloudforest.agent.records import Asked
-from cloudforest.agent.scope_groups import Forest, Group, Homes, Membership, members_of
+from cloudforest.agent.records import RequestedAttributes
+from cloudforest.agent.scope_groups import (
+    DomainByDn,
+    Forest,
+    GroupMembership,
+    ScopeGroup,
+    read_members,
+)
 from cloudforest.base.errors import Refused, Rejected, Unavailable
 from cloudforest.model.messages import Lookup, Record, SyncRequest
 from cloudforest.model.ports.directory import Directory, Entry
 from cloudforest.model.program import Filter, ObjectType
-from cloudforest.program.forbidden import is_forbidden, is_name
-from cloudforest.program.scoping.scope import ResolvedScope, Scope
+from cloudforest.program.forbidden import is_attribute_name, is_forbidden
+from cloudforest.program.scoping.scope import CompiledScope, ResolvedScope
 
 
 @dataclass(frozen=True)
-class Bound:
+class ScopeBindings:
     """objectGUIDs, DNs as they are now, and domains, keyed by the DN as written."""
 
     guids: Mapping[str, str]
-    names: Mapping[str, str]
-    homes: Homes
+    current_dns: Mapping[str, str]
+    domains: DomainByDn
 
 
-def refuse_another(request: SyncRequest, identity: str) -> None:
+def require_bound_domain(request: SyncRequest, identity: str) -> None:
     """Raise Refused when this is not the domain that the job was bound to.
 
     None of its objects would be found here, as if all of them were gone.
@@ -55,23 +61,23 @@ def refuse_another(request: SyncRequest, identity: str) -> None:
         )
 
 
-class Rebound(Refused):
+class ScopeBindingChanged(Refused):
     """A name of the scope has passed to another object, whichever agent is asked."""
 
 
-def _refuse_others(request: SyncRequest, found: Mapping[str, str]) -> None:
+def _require_same_objects(request: SyncRequest, found: Mapping[str, str]) -> None:
     for dn, guid in found.items():
         if request.bindings.get(dn, guid) != guid:
-            raise Rebound(
+            raise ScopeBindingChanged(
                 f"{dn} now resolves to another object than the one that the scope was "
                 f"bound to; if that is meant, `cloudforest job restart {request.job} "
                 "--reset Full` accepts it."
             )
 
 
-def _refuse_missing(missing: Collection[str], homes: Homes) -> None:
+def _refuse_missing(missing: Collection[str], domains_by_dn: DomainByDn) -> None:
     if missing:
-        domains = dict.fromkeys(homes[dn] for dn in missing)
+        domains = dict.fromkeys(domains_by_dn[dn] for dn in missing)
         raise Rejected(
             f"The scope names {' and '.join(missing)}, which {' or '.join(domains)} "
             "does not have or does not show to this account. Correct the scope, or the "
@@ -79,32 +85,36 @@ def _refuse_missing(missing: Collection[str], homes: Homes) -> None:
         )
 
 
-async def bound(request: SyncRequest, forest: Forest) -> Bound:
+async def bind_scope(request: SyncRequest, forest: Forest) -> ScopeBindings:
     """Raise Refused where a name has passed to another object, Rejected where none is.
 
     Half a scope would look like people who have left.
     """
-    homes = forest.homes(request.scope)
-    found = await forest.resolve(homes)
-    _refuse_others(request, found)
+    homes = forest.locate_scope(request.scope)
+    found = await forest.resolve_dns(homes)
+    _require_same_objects(request, found)
     held = {dn: guid for dn, guid in request.bindings.items() if dn not in found}
     away = {dn: held[dn] for dn in homes if dn in held}
-    now = await forest.names(away, homes)
+    now = await forest.read_current_dns(away, homes)
     elsewhere = {dn: guid for dn, guid in away.items() if guid in now}
     guids = {**found, **elsewhere}
     _refuse_missing([dn for dn in homes if dn not in guids], homes)
     names = {dn: now[guid] for dn, guid in elsewhere.items()}
-    return Bound(guids, {**{dn: dn for dn in found}, **names}, homes)
+    return ScopeBindings(guids, {**{dn: dn for dn in found}, **names}, homes)
 
 
-async def require_unmoved(request: SyncRequest, forest: Forest, it: Bound) -> None:
+async def require_unmoved(
+    request: SyncRequest, forest: Forest, bindings: ScopeBindings
+) -> None:
     """Raise Unavailable when one was moved while the domain was read.
 
     Those below it would have been judged by where it was before, as if they had left.
     """
-    expected = {it.names[dn]: guid for dn, guid in it.guids.items()}
-    homes = {it.names[dn]: domain for dn, domain in it.homes.items()}
-    if await forest.resolve(homes) != expected:
+    expected = {bindings.current_dns[dn]: guid for dn, guid in bindings.guids.items()}
+    homes = {
+        bindings.current_dns[dn]: domain for dn, domain in bindings.domains.items()
+    }
+    if await forest.resolve_dns(homes) != expected:
         raise Unavailable(
             f"An organizational unit or a group that the scope of {request.job} names "
             f"was moved or renamed while {request.domain} was read; the next cycle "
@@ -112,16 +122,16 @@ async def require_unmoved(request: SyncRequest, forest: Forest, it: Bound) -> No
         )
 
 
-ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
+READ_ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
 
-Doubtful = tuple[Entry, frozenset[str]]
+UnprovenEntry = tuple[Entry, frozenset[str]]
 """An object, and what it does not show and may have."""
 
 _NONE = frozenset[str]()
 
 
 @dataclass(frozen=True)
-class Question:
+class BoundRequest:
     """What was asked, and who answers it.
 
     `nested` are the groups through which others are in those of the scope.
@@ -131,33 +141,39 @@ class Question:
     directory: Directory
     forest: Forest
     identity: str
-    bound: Bound
-    asked: Asked
-    scope: Scope
-    nested: tuple[str, ...] = ()
+    bindings: ScopeBindings
+    requested: RequestedAttributes
+    scope: CompiledScope
+    nested_groups: tuple[str, ...] = ()
 
     @property
-    def kinds(self) -> tuple[ObjectType, ...]:
+    def object_types(self) -> tuple[ObjectType, ...]:
         """The types that the scope maps, in the order in which they are read."""
-        return tuple(kind for kind in ORDER if kind in self.request.scope.types)
+        return tuple(kind for kind in READ_ORDER if kind in self.request.scope.types)
 
     @property
-    def members(self) -> frozenset[str] | None:
+    def scope_members(self) -> frozenset[str] | None:
         """Who the scope's groups hold; None: it names no groups."""
         return self.scope.resolved.members if self.request.scope.groups else None
 
-    def records(
+    def object_records(
         self, entry: Entry, cleared: AbstractSet[str] = frozenset()
     ) -> Iterator[Record]:
         """Yield what may be said; `cleared` attributes are known to have no values."""
-        return records.of_entry(entry, self.scope, self.request, self.asked, cleared)
+        return records.entry_records(
+            entry, self.scope, self.request, self.requested, cleared
+        )
 
-    def missing(self, entry: Entry) -> frozenset[str]:
+    def possibly_hidden(self, entry: Entry) -> frozenset[str]:
         """Return what an object in scope does not show of what was asked for."""
-        return self.asked.missing(entry) if self.scope.clause(entry) is None else _NONE
+        return (
+            self.requested.possibly_hidden(entry)
+            if self.scope.find_failing_clause(entry) is None
+            else _NONE
+        )
 
-    async def proved(
-        self, doubtful: Sequence[Doubtful], *, unread: AbstractSet[str] = _NONE
+    async def proven_records(
+        self, doubtful: Sequence[UnprovenEntry], *, unread: AbstractSet[str] = _NONE
     ) -> AsyncIterator[Record]:
         """Yield objects whose missing attributes may be hidden ones: one question.
 
@@ -166,38 +182,44 @@ class Question:
         if not doubtful:
             return
         names = _NONE.union(*(missing for _, missing in doubtful))
-        guids = [each.guid for each, _ in doubtful]
-        empty = await self.directory.empty(guids, sorted(names))
+        guids = [each.object_guid for each, _ in doubtful]
+        empty = await self.directory.find_proven_clear(guids, sorted(names))
         for each, missing in doubtful:
-            cleared = missing & empty.get(each.guid, set())
-            for record in self.records(each, cleared | unread):
+            cleared = missing & empty.get(each.object_guid, set())
+            for record in self.object_records(each, cleared | unread):
                 yield record
 
-    def to_read(self, kind: ObjectType) -> list[str]:
-        return records.to_read(self.asked, kind, self.request.scope)
+    def attributes_to_read(self, kind: ObjectType) -> list[str]:
+        return records.attributes_to_read(self.requested, kind, self.request.scope)
 
-    def where(self, kind: ObjectType) -> Filter | None:
+    def type_filter(self, kind: ObjectType) -> Filter | None:
         """Return what must hold of objects of a type, whatever else must."""
         chosen = self.request.scope.filters.get(kind)
         return None if chosen is None else chosen.tree
 
     async def require_unmoved(self) -> None:
-        await require_unmoved(self.request, self.forest, self.bound)
+        await require_unmoved(self.request, self.forest, self.bindings)
 
 
-def _by_attribute(lookup: Lookup) -> bool:
+def _is_by_attribute(lookup: Lookup) -> bool:
     return lookup.by == "attribute" or lookup.attribute is not None
 
 
 def _refuse_secrets(request: SyncRequest) -> None:
     # To search by an attribute, or to filter by it, betrays its value as well.
     names = [name for each in request.attributes.values() for name in each]
-    names += [each.attribute or "" for each in request.lookups if _by_attribute(each)]
     names += [
-        name for kind in ORDER for name in records.to_read(Asked(), kind, request.scope)
+        each.attribute or "" for each in request.lookups if _is_by_attribute(each)
+    ]
+    names += [
+        name
+        for kind in READ_ORDER
+        for name in records.attributes_to_read(
+            RequestedAttributes(), kind, request.scope
+        )
     ]
     for name in names:
-        if not is_name(name):
+        if not is_attribute_name(name):
             raise Refused(
                 f"{name!r} is not the name of a directory attribute, and agents read "
                 "by name only. Correct the mapping or the filter that holds it."
@@ -209,62 +231,67 @@ def _refuse_secrets(request: SyncRequest) -> None:
             )
 
 
-def _known(request: SyncRequest) -> frozenset[str]:
+def _known_nested_groups(request: SyncRequest) -> frozenset[str]:
     """Return the nested groups of before, as far as the scope still follows any."""
     return frozenset(request.nested if request.scope.nested_groups else ())
 
 
-async def _members(
-    request: SyncRequest, forest: Forest, it: Bound
-) -> dict[str, Membership]:
+async def _read_group_members(
+    request: SyncRequest, forest: Forest, bindings: ScopeBindings
+) -> dict[str, GroupMembership]:
     nested = request.scope.nested_groups
     groups = [
-        Group(it.homes[dn], it.guids[dn], it.names[dn]) for dn in request.scope.groups
+        ScopeGroup(bindings.domains[dn], bindings.guids[dn], bindings.current_dns[dn])
+        for dn in request.scope.groups
     ]
-    return {each.guid: await members_of(forest, each, nested=nested) for each in groups}
+    return {
+        each.guid: await read_members(forest, each, nested=nested) for each in groups
+    }
 
 
-def _resolved(
-    request: SyncRequest, it: Bound, groups: Mapping[str, Membership]
+def _resolve_scope(
+    request: SyncRequest, bindings: ScopeBindings, groups: Mapping[str, GroupMembership]
 ) -> ResolvedScope:
-    known = _known(request)
+    known = _known_nested_groups(request)
     return ResolvedScope(
         groups={guid: frozenset(each.ids) for guid, each in groups.items()},
-        partial=frozenset(
+        partial_groups=frozenset(
             guid for guid, each in groups.items() if not each.is_whole(known)
         ),
-        names=it.names,
+        current_dns=bindings.current_dns,
     )
 
 
-def _nested(request: SyncRequest, groups: Mapping[str, Membership]) -> tuple[str, ...]:
-    known = _known(request)
-    found = (each.followed(known) for each in groups.values())
+def _followed_groups(
+    request: SyncRequest, groups: Mapping[str, GroupMembership]
+) -> tuple[str, ...]:
+    known = _known_nested_groups(request)
+    found = (each.followed_groups(known) for each in groups.values())
     return tuple(sorted(frozenset[str]().union(*found)))
 
 
-async def bind(request: SyncRequest, forest: Forest) -> Question:
+async def bind_request(request: SyncRequest, forest: Forest) -> BoundRequest:
     """Resolve the scope, and compile it.
 
     Raises Refused for an attribute that holds secrets, or another domain than the
     job's, and what `bound` raises.
     """
     _refuse_secrets(request)
-    directory = forest.directories[forest.home]
-    identity = await directory.identify()
-    refuse_another(request, identity)
-    it = await bound(request, forest)
-    groups = await _members(request, forest, it)
-    resolved = _resolved(request, it, groups)
-    return Question(
+    directory = forest.directories[forest.job_domain]
+    identity = await directory.identify_domain()
+    require_bound_domain(request, identity)
+    it = await bind_scope(request, forest)
+    groups = await _read_group_members(request, forest, it)
+    resolved = _resolve_scope(request, it, groups)
+    return BoundRequest(
         request=request,
         directory=directory,
         forest=forest,
         identity=identity,
-        bound=it,
-        asked=records.asked_of(
-            request.attributes, hides=not await directory.shows_values()
+        bindings=it,
+        requested=records.requested_attributes(
+            request.attributes, may_hide=not await directory.shows_all_values()
         ),
-        scope=Scope(request.scope, resolved),
-        nested=_nested(request, groups),
+        scope=CompiledScope(request.scope, resolved),
+        nested_groups=_followed_groups(request, groups),
     )

@@ -8,111 +8,119 @@ from dataclasses import dataclass, field
 
 from cloudforest.model.messages import (
     Clause,
-    Gone,
     InScope,
     Members,
     OutOfScope,
     Record,
     SyncRequest,
+    Tombstone,
     Unknown,
 )
 from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import ObjectType, ScopeProgram
-from cloudforest.program.attributes_read import COMPUTED
-from cloudforest.program.scoping.scope import UNPLACED, Scope, needed_attributes
+from cloudforest.program.attributes_read import COMPUTED_ATTRIBUTES
+from cloudforest.program.scoping.scope import (
+    UNREADABLE_DN,
+    CompiledScope,
+    needed_attributes,
+)
 
-ANCHOR = "ms-ds-consistencyguid"
-MEMBER = "member"
+ANCHOR_ATTRIBUTE = "ms-ds-consistencyguid"
+MEMBER_ATTRIBUTE = "member"
 MEMBERS_PER_RECORD = 500
-UNREADABLE_NAME = (
+UNREADABLE_DN_REASON = (
     "Its distinguished name can't be read, so nobody knows whether it is in scope."
 )
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedAttributes:
     """The attributes of each type that may cross the bus, in lower case.
 
     `hides`: the directory may have values of them that it does not show.
     """
 
-    names: Mapping[ObjectType, frozenset[str]] = field(default_factory=dict)
-    hides: bool = True
+    by_type: Mapping[ObjectType, frozenset[str]] = field(default_factory=dict)
+    may_hide: bool = True
 
-    def missing(self, entry: Entry) -> frozenset[str]:
+    def possibly_hidden(self, entry: Entry) -> frozenset[str]:
         """Return those that an object does not show, whoever its members are."""
-        names = self.names.get(entry.type) if entry.type and self.hides else None
+        names = self.by_type.get(entry.type) if entry.type and self.may_hide else None
         bare = frozenset(n for n in names or () if not entry.attributes.get(n))
-        return bare - {MEMBER} if entry.members or entry.former_members else bare
+        return (
+            bare - {MEMBER_ATTRIBUTE} if entry.members or entry.former_members else bare
+        )
 
 
-def asked_of(
-    attributes: Mapping[ObjectType, tuple[str, ...]], *, hides: bool = True
-) -> Asked:
+def requested_attributes(
+    attributes: Mapping[ObjectType, tuple[str, ...]], *, may_hide: bool = True
+) -> RequestedAttributes:
     names = {
-        kind: frozenset(map(str.lower, names)) - COMPUTED
+        kind: frozenset(map(str.lower, names)) - COMPUTED_ATTRIBUTES
         for kind, names in attributes.items()
     }
-    return Asked(names, hides)
+    return RequestedAttributes(names, may_hide)
 
 
-def to_read(asked: Asked, kind: ObjectType, scope: ScopeProgram) -> list[str]:
+def attributes_to_read(
+    requested: RequestedAttributes, kind: ObjectType, scope: ScopeProgram
+) -> list[str]:
     """Return what to ask of the directory: for the answer, the scope and the anchor."""
     return sorted(
         {
-            *asked.names.get(kind, ()),
+            *requested.by_type.get(kind, ()),
             *map(str.lower, needed_attributes(scope, kind)),
-            ANCHOR,
+            ANCHOR_ATTRIBUTE,
         }
     )
 
 
-def anchor(entry: Entry) -> str:
-    return next(iter(entry.attributes.get(ANCHOR, ())), entry.guid)
+def source_anchor(entry: Entry) -> str:
+    return next(iter(entry.attributes.get(ANCHOR_ATTRIBUTE, ())), entry.object_guid)
 
 
-def _in_scope(
+def _in_scope_record(
     entry: Entry,
     kind: ObjectType,
-    scope: Scope,
+    scope: CompiledScope,
     *,
-    asked: Asked,
+    requested: RequestedAttributes,
     cleared: AbstractSet[str],
     clauses: tuple[Clause, ...],
 ) -> InScope:
     """Return the object with the attributes asked for, and no others."""
-    held, names = entry.attributes, asked.names.get(kind, frozenset())
+    held, names = entry.attributes, requested.by_type.get(kind, frozenset())
     return InScope(
-        id=entry.guid,
+        id=entry.object_guid,
         type=kind,
         dn=entry.dn,
         parent=entry.parent,
-        anchor=anchor(entry),
+        anchor=source_anchor(entry),
         attributes={name: held[name] for name in sorted(names) if held.get(name)},
-        seen=scope.seen(entry),
-        hidden=scope.hidden(entry, cleared),
-        missing=tuple(sorted(asked.missing(entry) - cleared)),
+        seen=scope.find_shown(entry),
+        hidden=scope.find_hidden(entry, cleared),
+        missing=tuple(sorted(requested.possibly_hidden(entry) - cleared)),
         clauses=clauses,
     )
 
 
-def parts(guids: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def split_guids(guids: Sequence[str]) -> Iterator[tuple[str, ...]]:
     for start in range(0, len(guids), MEMBERS_PER_RECORD):
         yield tuple(guids[start : start + MEMBERS_PER_RECORD])
 
 
-def _memberships(entry: Entry) -> Iterator[Members]:
-    for part in parts(entry.members):
-        yield Members(id=entry.guid, add=part)
-    for part in parts(entry.former_members):
-        yield Members(id=entry.guid, remove=part)
+def _member_records(entry: Entry) -> Iterator[Members]:
+    for part in split_guids(entry.members):
+        yield Members(id=entry.object_guid, add=part)
+    for part in split_guids(entry.former_members):
+        yield Members(id=entry.object_guid, remove=part)
 
 
-def of_entry(
+def entry_records(
     entry: Entry,
-    scope: Scope,
+    scope: CompiledScope,
     request: SyncRequest,
-    asked: Asked,
+    requested: RequestedAttributes,
     cleared: AbstractSet[str],
 ) -> Iterator[Record]:
     """Yield what may be said of an object.
@@ -122,27 +130,32 @@ def of_entry(
     and so is one whose place can't be read, if nothing else keeps it out.
     """
     is_read = request.kind == "read"
-    clause = scope.clause(entry)
-    clauses = scope.clauses(entry) if request.explain and is_read else ()
-    rests_on = () if clause is None else scope.rests_on(entry, cleared)
-    if entry.deleted:
-        yield Gone(id=entry.guid)
+    clause = scope.find_failing_clause(entry)
+    clauses = scope.evaluate_clauses(entry) if request.explain and is_read else ()
+    rests_on = () if clause is None else scope.find_deciding_hidden(entry, cleared)
+    if entry.is_deleted:
+        yield Tombstone(id=entry.object_guid)
     elif not entry.classes:
-        yield Unknown(id=entry.guid)
-    elif UNPLACED in rests_on:
-        yield Unknown(id=entry.guid, reason=UNREADABLE_NAME)
+        yield Unknown(id=entry.object_guid)
+    elif UNREADABLE_DN in rests_on:
+        yield Unknown(id=entry.object_guid, reason=UNREADABLE_DN_REASON)
     elif clause is not None or entry.type is None:
         yield OutOfScope(
-            id=entry.guid,
+            id=entry.object_guid,
             clause=clause if is_read else None,
             rests_on=rests_on,
             clauses=clauses,
         )
     else:
-        yield _in_scope(
-            entry, entry.type, scope, asked=asked, cleared=cleared, clauses=clauses
+        yield _in_scope_record(
+            entry,
+            entry.type,
+            scope,
+            requested=requested,
+            cleared=cleared,
+            clauses=clauses,
         )
-        if MEMBER in asked.names.get(entry.type, ()):
+        if MEMBER_ATTRIBUTE in requested.by_type.get(entry.type, ()):
             # A read names all members, and be it none.
-            none = [Members(id=entry.guid)] if is_read else []
-            yield from list(_memberships(entry)) or none
+            none = [Members(id=entry.object_guid)] if is_read else []
+            yield from list(_member_records(entry)) or none

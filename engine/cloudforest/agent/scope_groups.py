@@ -17,12 +17,12 @@ import structlog
 
 from cloudforest.base.errors import CloudforestError, Refused
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports.directory import Directory, Entry, Foreign
+from cloudforest.model.ports.directory import Directory, Entry, ForeignMember
 from cloudforest.model.program import ObjectType, ScopeProgram
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.dn import domain_of, parse_dn
+from cloudforest.program.scoping.dn import find_domain_name, parse_dn
 
-Homes = Mapping[str, str]
+DomainByDn = Mapping[str, str]
 """The domain that each DN is to be found in."""
 
 
@@ -30,51 +30,61 @@ Homes = Mapping[str, str]
 class Forest:
     """`home` is the job's domain. The directories are keyed by names in lower case."""
 
-    home: str
+    job_domain: str
     directories: Mapping[str, Directory]
 
-    def homes(self, scope: ScopeProgram) -> Homes:
+    def locate_scope(self, scope: ScopeProgram) -> DomainByDn:
         """Return where to look for what a scope names: for OUs, always at home.
 
         Raises Refused for a group of a domain that this agent does not read.
         """
-        groups = {dn: domain_of(dn) or self.home for dn in scope.groups}
+        groups = {dn: find_domain_name(dn) or self.job_domain for dn in scope.groups}
         for dn, domain in groups.items():
             if domain not in self.directories:
                 raise Refused(
                     f"The scope names {dn}, and the agent that was asked can't read "
-                    f"{domain}. Every agent of {self.home} needs {domain} among its "
+                    f"{domain}. Every agent of {self.job_domain} needs {domain} "
+                    "among its "
                     "domains; `cloudforest status` says what keeps one from it."
                 )
-        return {**dict.fromkeys(scope.places, self.home), **groups}
+        return {
+            **dict.fromkeys(scope.all_organizational_units, self.job_domain),
+            **groups,
+        }
 
-    async def resolve(self, homes: Homes) -> dict[str, str]:
+    async def resolve_dns(self, domains: DomainByDn) -> dict[str, str]:
         """Return the objectGUID of each DN that exists, keyed by the DN as given."""
         found: dict[str, str] = {}
-        for domain, dns in _by_home(homes, homes):
-            found |= await self.directories[domain].resolve(dns)
+        for domain, dns in _group_by_domain(domains, domains):
+            found |= await self.directories[domain].resolve_dns(dns)
         return found
 
-    async def names(self, guids: Mapping[str, str], homes: Homes) -> dict[str, str]:
+    async def read_current_dns(
+        self, guids: Mapping[str, str], domains: DomainByDn
+    ) -> dict[str, str]:
         """Return the DNs of now of those objects that exist, keyed by objectGUID."""
         found: dict[str, str] = {}
-        for domain, dns in _by_home(guids, homes):
+        for domain, dns in _group_by_domain(guids, domains):
             lookups = [Lookup(by="guid", value=guids[dn]) for dn in dns]
-            read = self.directories[domain].read(lookups, ())
-            found |= {each.guid: each.dn async for each in read if not each.deleted}
+            read = self.directories[domain].read_objects(lookups, ())
+            found |= {
+                each.object_guid: each.dn async for each in read if not each.is_deleted
+            }
         return found
 
 
-def _by_home(dns: Iterable[str], homes: Homes) -> Iterator[tuple[str, list[str]]]:
+def _group_by_domain(
+    dns: Iterable[str], domains: DomainByDn
+) -> Iterator[tuple[str, list[str]]]:
     held: dict[str, list[str]] = {}
     for dn in dns:
-        held.setdefault(homes[dn], []).append(dn)
+        held.setdefault(domains[dn], []).append(dn)
     yield from held.items()
 
 
-def forest_of(domain: str, directories: Mapping[str, Directory]) -> Forest:
+def build_forest(domain: str, directories: Mapping[str, Directory]) -> Forest:
     return Forest(
-        home=domain.lower(),
+        job_domain=domain.lower(),
         directories={name.lower(): each for name, each in directories.items()},
     )
 
@@ -83,7 +93,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Group:
+class ScopeGroup:
     """A group; `ids` is what it is told by where it is a member."""
 
     domain: str
@@ -93,7 +103,7 @@ class Group:
 
 
 @dataclass
-class Membership:
+class GroupMembership:
     """The members of a group that are of the job's domain, and the `others`.
 
     `nested` are the groups that were followed; `whole`: see `ports.GroupMembers`. A
@@ -101,8 +111,8 @@ class Membership:
     """
 
     ids: set[str] = field(default_factory=set)
-    others: set[str] = field(default_factory=set)
-    nested: set[str] = field(default_factory=set)
+    foreign_ids: set[str] = field(default_factory=set)
+    nested_groups: set[str] = field(default_factory=set)
     whole: bool = True
 
     def is_whole(self, known: AbstractSet[str]) -> bool:
@@ -110,17 +120,17 @@ class Membership:
 
         One of them that is a member and was not followed is hidden, with those in it.
         """
-        return self.whole and not self._members_among(known - self.nested)
+        return self.whole and not self._members_among(known - self.nested_groups)
 
-    def followed(self, known: AbstractSet[str]) -> AbstractSet[str]:
+    def followed_groups(self, known: AbstractSet[str]) -> AbstractSet[str]:
         """Return the nested groups, those among them that are hidden by now."""
-        return self.nested | self._members_among(known)
+        return self.nested_groups | self._members_among(known)
 
     def _members_among(self, known: AbstractSet[str]) -> AbstractSet[str]:
-        return (known & self.ids) | (known & self.others)
+        return (known & self.ids) | (known & self.foreign_ids)
 
 
-def _of_name(dn: str) -> str:
+def _id_from_dn(dn: str) -> str:
     try:
         names = parse_dn(dn)
     except SyntaxFault:
@@ -128,106 +138,117 @@ def _of_name(dn: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_X500, ",".join(names)))
 
 
-def _id(member: Foreign) -> str:
-    return member.guid or _of_name(member.dn)
+def _member_id(member: ForeignMember) -> str:
+    return member.object_guid or _id_from_dn(member.dn)
 
 
-def _group(domain: str, entry: Entry) -> Group:
-    ids = frozenset({entry.guid, _of_name(entry.dn)})
-    return Group(domain, entry.guid, entry.dn, ids)
+def _to_group(domain: str, entry: Entry) -> ScopeGroup:
+    ids = frozenset({entry.object_guid, _id_from_dn(entry.dn)})
+    return ScopeGroup(domain, entry.object_guid, entry.dn, ids)
 
 
-def _lookup(member: Foreign) -> Lookup:
-    if member.guid is not None:
-        return Lookup(by="guid", value=member.guid)
+def _member_lookup(member: ForeignMember) -> Lookup:
+    if member.object_guid is not None:
+        return Lookup(by="guid", value=member.object_guid)
     return Lookup(by="dn", value=member.dn)
 
 
-def _by_domain(members: Iterable[Foreign]) -> Iterator[tuple[str, list[Foreign]]]:
-    held: dict[str, list[Foreign]] = {}
+def _group_members_by_domain(
+    members: Iterable[ForeignMember],
+) -> Iterator[tuple[str, list[ForeignMember]]]:
+    held: dict[str, list[ForeignMember]] = {}
     for each in members:
-        held.setdefault(domain_of(each.dn) or "", []).append(each)
+        held.setdefault(find_domain_name(each.dn) or "", []).append(each)
     yield from held.items()
 
 
 @dataclass
-class _Walk:
+class _GroupWalk:
     forest: Forest
     nested: bool
-    found: Membership = field(default_factory=Membership)
+    membership: GroupMembership = field(default_factory=GroupMembership)
     seen: set[str] = field(default_factory=set)
 
-    async def through(self, head: Group) -> Membership:
+    async def follow(self, head: ScopeGroup) -> GroupMembership:
         """Follow the groups, and those of other domains as far as these answer.
 
         What such a one hides, it hides: no other domain stops the job of this one.
         """
         self.seen.add(head.guid)
-        groups = await self._members(head)
+        groups = await self._add_members(head)
         while groups:
             group = groups.pop()
             if group.guid in self.seen:
                 continue
             self.seen.add(group.guid)
             try:
-                groups += await self._members(group)
+                groups += await self._add_members(group)
             except CloudforestError as error:
-                self._require_abroad(group.domain, error)
+                self._raise_unless_foreign(group.domain, error)
             else:
-                self.found.nested |= group.ids
-        return self.found
+                self.membership.nested_groups |= group.ids
+        return self.membership
 
-    def _require_abroad(self, domain: str, error: CloudforestError) -> None:
-        if domain == self.forest.home:
+    def _raise_unless_foreign(self, domain: str, error: CloudforestError) -> None:
+        if domain == self.forest.job_domain:
             raise error
         log.warning("groups not followed", domain=domain, reason=str(error))
 
-    async def _members(self, group: Group) -> list[Group]:
+    async def _add_members(self, group: ScopeGroup) -> list[ScopeGroup]:
         """Take in the members of a group; return those that are to be followed."""
         directory = self.forest.directories[group.domain]
-        here = await directory.members(group.dn, nested=self.nested)
-        home = group.domain == self.forest.home
-        (self.found.ids if home else self.found.others).update(here.ids)
-        self.found.nested |= here.nested
-        self.found.whole &= here.whole
+        here = await directory.read_members(group.dn, nested=self.nested)
+        home = group.domain == self.forest.job_domain
+        (self.membership.ids if home else self.membership.foreign_ids).update(here.ids)
+        self.membership.nested_groups |= here.nested
+        self.membership.whole &= here.is_complete
         self.seen |= here.nested
         return [
             each
-            for domain, several in _by_domain(here.foreign)
-            for each in await self._foreign(domain, several)
+            for domain, several in _group_members_by_domain(here.foreign)
+            for each in await self._add_foreign_members(domain, several)
         ]
 
-    async def _foreign(self, domain: str, members: Collection[Foreign]) -> list[Group]:
+    async def _add_foreign_members(
+        self, domain: str, members: Collection[ForeignMember]
+    ) -> list[ScopeGroup]:
         """Take in members that lie in this domain, and not in that of their group."""
-        is_home = domain == self.forest.home
+        is_home = domain == self.forest.job_domain
         if is_home:
-            self.found.ids.update(each.guid for each in members if each.guid)
+            self.membership.ids.update(
+                each.object_guid for each in members if each.object_guid
+            )
         else:
-            self.found.others.update(map(_id, members))
-        nameless = [each for each in members if is_home and each.guid is None]
+            self.membership.foreign_ids.update(map(_member_id, members))
+        nameless = [each for each in members if is_home and each.object_guid is None]
         found: list[Entry] = []
         try:
             if nameless:
-                found = await self._read(domain, nameless)
+                found = await self._read_entries(domain, nameless)
             if self.nested:
-                found += await self._read(domain, members, "group")
+                found += await self._read_entries(domain, members, "group")
         except CloudforestError as error:
-            self._require_abroad(domain, error)
+            self._raise_unless_foreign(domain, error)
         if is_home:
-            self.found.ids.update(each.guid for each in found)
+            self.membership.ids.update(each.object_guid for each in found)
         groups = [each for each in found if self.nested and each.type == "group"]
-        return [_group(domain, each) for each in groups]
+        return [_to_group(domain, each) for each in groups]
 
-    async def _read(
-        self, domain: str, members: Iterable[Foreign], kind: ObjectType | None = None
+    async def _read_entries(
+        self,
+        domain: str,
+        members: Iterable[ForeignMember],
+        kind: ObjectType | None = None,
     ) -> list[Entry]:
         directory = self.forest.directories.get(domain)
         if directory is None:
             return []
-        read = directory.read([*map(_lookup, members)], (), kind)
-        return [each async for each in read if not each.deleted]
+        read = directory.read_objects([*map(_member_lookup, members)], (), kind)
+        return [each async for each in read if not each.is_deleted]
 
 
-async def members_of(forest: Forest, group: Group, *, nested: bool) -> Membership:
+async def read_members(
+    forest: Forest, group: ScopeGroup, *, nested: bool
+) -> GroupMembership:
     """Return the members, through other groups if asked, which may form a circle."""
-    return await _Walk(forest, nested).through(group)
+    return await _GroupWalk(forest, nested).follow(group)

@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 
 import cloudforest
-from cloudforest.agent.bindings import Bindings
-from cloudforest.agent.domains import AnswerFactory, Domains, OpenDirectory
+from cloudforest.agent.bindings import HostBindings
+from cloudforest.agent.domains import AnswererFactory, OpenDirectory, ServedDomains
 from cloudforest.agent.identity import AgentIdentity, ControlPlane
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError
@@ -32,28 +32,30 @@ LONGEST_PAUSE = 120.0
 class Lease:
     """A bus credential in use. nats-py does not survive its end, so leave earlier."""
 
-    taken: datetime
+    received: datetime
     expires: datetime
 
     def renew_at(self) -> datetime:
-        return self.taken + (self.expires - self.taken) * 2 / 3
+        return self.received + (self.expires - self.received) * 2 / 3
 
 
-def seconds_until_next(now: datetime, lease: Lease | None, every: float) -> float:
+def seconds_until_bootstrap(
+    now: datetime, lease: Lease | None, interval: float
+) -> float:
     """Return the seconds to wait after a bootstrap that went well."""
     if lease is None:
-        return every
+        return interval
     remaining = max((lease.renew_at() - now).total_seconds(), 0.0)
-    return min(every, remaining)
+    return min(interval, remaining)
 
 
-def pause_after(failures: int) -> float:
+def pause_after_failures(failures: int) -> float:
     """Return seconds: exponential, with jitter so that agents do not come together."""
     longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 20))
     return random.uniform(longest / 2, longest)  # noqa: S311 - it spreads load
 
 
-BUS_LOOK_SECONDS = 0.5
+BUS_CHECK_SECONDS = 0.5
 
 log = structlog.get_logger()
 
@@ -69,26 +71,26 @@ class AgentService:
     identity: AgentIdentity
     control: ControlPlane
     bus: ListenerBus
-    bindings: Callable[[], Bindings]
+    load_bindings: Callable[[], HostBindings]
     open_directory: OpenDirectory
-    answer_factory: AnswerFactory
+    answerer_factory: AnswererFactory
     clock: Clock
-    bootstrap_every: float = 600
-    check_every: float = 15
+    bootstrap_interval: float = 600
+    check_interval: float = 15
     _lease: Lease | None = None
-    _granted: tuple[str, ...] | None = None
-    _configured: bool = False
-    _told: dict[str, str] | None = None
-    _failures: int = 0
-    _connections: int = 0
-    _due: asyncio.Event = field(default_factory=asyncio.Event)
-    _domains: Domains = field(init=False)
+    _granted_domains: tuple[str, ...] | None = None
+    _is_configured: bool = False
+    _reported_troubles: dict[str, str] | None = None
+    _failure_count: int = 0
+    _connection_count: int = 0
+    _bootstrap_due: asyncio.Event = field(default_factory=asyncio.Event)
+    _domains: ServedDomains = field(init=False)
 
     def __post_init__(self) -> None:
-        self._domains = Domains(
+        self._domains = ServedDomains(
             self.bus,
             open_directory=self.open_directory,
-            answer_factory=self.answer_factory,
+            answerer_factory=self.answerer_factory,
             clock=self.clock,
         )
 
@@ -97,7 +99,7 @@ class AgentService:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(work, name=name)
-                    for name, work in self._side_tasks().items()
+                    for name, work in self._loops().items()
                 ]
                 await stop.wait()
                 for task in tasks:
@@ -106,88 +108,92 @@ class AgentService:
             await self._domains.close()
             await self.bus.close()
 
-    def _side_tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
+    def _loops(self) -> dict[str, Coroutine[Any, Any, None]]:
         return {
-            "bootstrap": self._keep_bootstrapped(),
+            "bootstrap": self._bootstrap_loop(),
             "bus": self._watch_bus(),
-            "directories": self._keep_checked(),
+            "directories": self._check_loop(),
         }
 
-    async def _keep_bootstrapped(self) -> None:
+    async def _bootstrap_loop(self) -> None:
         while True:
             pause = await self._bootstrap()
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await self._due.wait()
+                    await self._bootstrap_due.wait()
 
     async def _bootstrap(self) -> float:
         """Return the seconds until the next one."""
-        self._due.clear()
+        self._bootstrap_due.clear()
         try:
-            response = await self.control.bootstrap(self._request())
-            await self._take_bus(response)
-            await self._domains.configure(response, self.bindings())
-            self._configured = True
-            self._tell_troubles()
+            response = await self.control.bootstrap(self._build_request())
+            await self._update_bus_access(response)
+            await self._domains.configure(response, self.load_bindings())
+            self._is_configured = True
+            self._report_troubles()
             if response.certificate is not None:
-                self.identity = self.identity.renewed(response.certificate)
+                self.identity = self.identity.with_certificate(response.certificate)
                 log.info("certificate renewed")
         except CloudforestError as error:
-            self._failures += 1
-            if self._failures == 1:
+            self._failure_count += 1
+            if self._failure_count == 1:
                 log.warning("bootstrap failed", reason=str(error))
-            return pause_after(self._failures)
-        if self._failures:
-            log.info("bootstrap succeeded again", failures=self._failures)
-            self._failures = 0
-        return seconds_until_next(self.clock(), self._lease, self.bootstrap_every)
-
-    def _request(self) -> BootstrapRequest:
-        now = self.clock()
-        self._told = self._domains.troubles if self._configured else None
-        return BootstrapRequest(
-            assertion=self.identity.assertion(now),
-            nkey=self.identity.bus_key.public,
-            version=cloudforest.__version__,
-            troubles=self._told,
-            csr=self.identity.renewal(now),
+            return pause_after_failures(self._failure_count)
+        if self._failure_count:
+            log.info("bootstrap succeeded again", failures=self._failure_count)
+            self._failure_count = 0
+        return seconds_until_bootstrap(
+            self.clock(), self._lease, self.bootstrap_interval
         )
 
-    async def _take_bus(self, response: BootstrapResponse) -> None:
+    def _build_request(self) -> BootstrapRequest:
+        now = self.clock()
+        self._reported_troubles = (
+            self._domains.troubles if self._is_configured else None
+        )
+        return BootstrapRequest(
+            assertion=self.identity.make_assertion(now),
+            nkey=self.identity.bus_key.public_key,
+            version=cloudforest.__version__,
+            troubles=self._reported_troubles,
+            csr=self.identity.renewal_request(now),
+        )
+
+    async def _update_bus_access(self, response: BootstrapResponse) -> None:
         now = self.clock()
         due = self._lease is None or now >= self._lease.renew_at()
-        if not self.bus.connected:
+        if not self.bus.is_connected:
             await self.bus.connect(response.bus)
-            self._connections += 1
+            self._connection_count += 1
             log.info("bus connected", agent=response.agent.name)
-        elif due or response.agent.domains != self._granted:
+        elif due or response.agent.domains != self._granted_domains:
             # What a credential allows is fixed in it.
-            await self.bus.renew(response.bus)
+            await self.bus.renew_access(response.bus)
             log.info("bus credential renewed", expires=str(response.bus.expires))
         else:
             return
-        self._lease = Lease(taken=now, expires=response.bus.expires)
-        self._granted = response.agent.domains
+        self._lease = Lease(received=now, expires=response.bus.expires)
+        self._granted_domains = response.agent.domains
 
     async def _watch_bus(self) -> None:
         # Counted, as one may come and go between two looks.
         lost = 0
         while True:
-            if self.bus.connected:
+            if self.bus.is_connected:
                 lost = 0
-            elif lost != self._connections:
-                lost = self._connections
+            elif lost != self._connection_count:
+                lost = self._connection_count
                 log.warning("bus lost")
-                self._due.set()
-            await asyncio.sleep(BUS_LOOK_SECONDS)
+                self._bootstrap_due.set()
+            await asyncio.sleep(BUS_CHECK_SECONDS)
 
-    async def _keep_checked(self) -> None:
+    async def _check_loop(self) -> None:
         while True:
-            await asyncio.sleep(self.check_every)
-            await self._domains.check()
-            self._tell_troubles()
+            await asyncio.sleep(self.check_interval)
+            await self._domains.check_directories()
+            self._report_troubles()
 
-    def _tell_troubles(self) -> None:
+    def _report_troubles(self) -> None:
         """Bootstrap at once when an operator would see something else in `status`."""
-        if self._domains.troubles != self._told:
-            self._due.set()
+        if self._domains.troubles != self._reported_troubles:
+            self._bootstrap_due.set()

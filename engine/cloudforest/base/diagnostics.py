@@ -15,7 +15,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class Location:
     """A place; `file` is relative to the tree, line and column count from 1."""
 
     file: str
@@ -35,26 +35,26 @@ class Diagnostic:
 
     id: str
     message: str
-    place: Place
+    location: Location
     severity: Severity = Severity.ERROR
     excerpt: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.severity}: {self.message} [{self.id}]"
+        return f"{self.location}: {self.severity}: {self.message} [{self.id}]"
 
-    def printable(self) -> Diagnostic:
+    def to_printable(self) -> Diagnostic:
         """Return it with escapes for what a terminal or JSON would choke on.
 
         Names of files and values of documents may hold lone surrogates and control
         characters.
         """
-        if self.message.isprintable() and self.place.file.isprintable():
+        if self.message.isprintable() and self.location.file.isprintable():
             return self
-        place = replace(self.place, file=_printable(self.place.file))
-        return replace(self, message=_printable(self.message), place=place)
+        place = replace(self.location, file=_escape_unprintable(self.location.file))
+        return replace(self, message=_escape_unprintable(self.message), location=place)
 
 
-def _printable(text: str) -> str:
+def _escape_unprintable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode()
         for each in text

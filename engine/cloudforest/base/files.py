@@ -17,15 +17,15 @@ from pathlib import Path
 from cloudforest.base.errors import Misconfigured, Refused
 
 
-def private_folder(path: Path) -> Path:
+def make_private_folder(path: Path) -> Path:
     """Make the folder (0700) if it is missing; return it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
-def write_private(path: Path, data: bytes) -> None:
+def write_private_file(path: Path, data: bytes) -> None:
     """Write aside with mode 0600, then move into place."""
-    private_folder(path.parent)
+    make_private_folder(path.parent)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -38,22 +38,22 @@ def write_private(path: Path, data: bytes) -> None:
         raise
 
 
-def create_once(path: Path, make: Callable[[], bytes]) -> bytes:
+def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
     """Return the file's content; whoever finds it missing makes it, one at a time."""
     if path.exists():
         return path.read_bytes()
-    folder = os.open(private_folder(path.parent), os.O_RDONLY)
+    folder = os.open(make_private_folder(path.parent), os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         # Another process may have made it while we waited for the lock.
         if not path.exists():
-            write_private(path, make())
+            write_private_file(path, make())
     finally:
         os.close(folder)
     return path.read_bytes()
 
 
-def write_new(path: Path, text: str) -> None:
+def write_new_file(path: Path, text: str) -> None:
     """Write a file that is not there yet; raises Refused if it is."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,15 +69,15 @@ def write_new(path: Path, text: str) -> None:
         ) from error
 
 
-PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
 
 @cache
-def shipped(name: str) -> Path:
+def find_shipped(name: str) -> Path:
     """Return the folder `schemas`, `mappings` or `topologies`.
 
     A wheel holds them inside the package; an editable install leaves them at the
     repository's root.
     """
-    inside = PACKAGE / name
-    return inside if inside.is_dir() else PACKAGE.parents[1] / name
+    inside = PACKAGE_FOLDER / name
+    return inside if inside.is_dir() else PACKAGE_FOLDER.parents[1] / name

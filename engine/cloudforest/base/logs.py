@@ -15,7 +15,7 @@ import structlog
 from cloudforest import __version__
 
 
-def configure(*, json: bool, verbose: bool = False) -> None:
+def configure_logging(*, json: bool, verbose: bool = False) -> None:
     """Send events of level info (debug when `verbose`) to standard error."""
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -43,14 +43,14 @@ def _colours() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
-def report(error: BaseException) -> Path:
+def write_bug_report(error: BaseException) -> Path:
     """Write where it happened, without the values: they may be people's data."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [
         f"cloudforest {__version__}",
         f"Python {platform.python_version()} on {platform.system()}",
         *(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames),
-        *_kinds(error),
+        *_exception_types(error),
     ]
     with tempfile.NamedTemporaryFile(
         "w", prefix="cloudforest-bug-", suffix=".txt", delete=False
@@ -59,7 +59,7 @@ def report(error: BaseException) -> Path:
     return Path(file.name)
 
 
-def _kinds(error: BaseException | None) -> list[str]:
+def _exception_types(error: BaseException | None) -> list[str]:
     kinds = []
     while error is not None:
         kinds.append(f"{type(error).__module__}.{type(error).__qualname__}")

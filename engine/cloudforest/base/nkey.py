@@ -19,7 +19,7 @@ class NKey:
         self._pair = nkeys.from_seed(bytearray(seed))
 
     @property
-    def public(self) -> str:
+    def public_key(self) -> str:
         return bytes(self._pair.public_key).decode().rstrip("=")
 
     def sign(self, data: bytes) -> bytes:

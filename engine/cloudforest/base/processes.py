@@ -26,7 +26,7 @@ from typing import TypeVar
 PR_SET_PDEATHSIG = 1
 
 
-def leashed(command: Sequence[str]) -> list[str]:
+def leash_command(command: Sequence[str]) -> list[str]:
     """Return the command that runs `command` on a leash held by this process."""
     # -P: the current folder must not lend its modules to the child.
     return [
@@ -46,11 +46,11 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(
             "usage: python -m cloudforest.base.processes.leash [--parent PID] COMMAND…"
         )
-    _hold(parent)
+    _die_with_parent(parent)
     os.execvp(command[0], command)  # noqa: S606 - a shell is what we don't want
 
 
-def _hold(parent: int) -> None:
+def _die_with_parent(parent: int) -> None:
     if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -63,10 +63,10 @@ if __name__ == "__main__":
     main(sys.argv[1:])
 
 
-PATIENCE = 10.0
+END_SECONDS = 10.0
 
 
-async def end(child: Process, *, patience: float = PATIENCE) -> None:
+async def end_process(child: Process, *, seconds: float = END_SECONDS) -> None:
     """Ask it to end, and make it end after `patience` seconds; return when it has.
 
     What it says meanwhile is read: asyncio's `wait` does not return before the pipes
@@ -75,7 +75,7 @@ async def end(child: Process, *, patience: float = PATIENCE) -> None:
     with suppress(ProcessLookupError):
         child.terminate()
     try:
-        async with timeout(patience):
+        async with timeout(seconds):
             await child.communicate()
     except TimeoutError:
         with suppress(ProcessLookupError):
@@ -86,7 +86,7 @@ async def end(child: Process, *, patience: float = PATIENCE) -> None:
 T = TypeVar("T")
 
 
-async def cancellable(work: Awaitable[T]) -> T:
+async def await_cancellable(work: Awaitable[T]) -> T:
     """Await `work`; raise a cancellation that came meanwhile and did not come through.
 
     `asyncio.wait_for` before Python 3.12 drops one that comes together with what it

@@ -30,13 +30,13 @@ class Secret:
     __str__ = __repr__
 
 
-def _text(raw: bytes, place: str) -> Secret:
+def _decode_secret(raw: bytes, source: str) -> Secret:
     try:
         return Secret(raw.decode())
     except UnicodeDecodeError:
         # The error itself holds the secret.
         raise Misconfigured(
-            f"The {place} is not UTF-8 text; write the secret to it again."
+            f"The {source} is not UTF-8 text; write the secret to it again."
         ) from None
 
 
@@ -53,17 +53,19 @@ def read_secret(
             raise Misconfigured(
                 f"The environment variable {env} is not set; set it and try again."
             )
-        return _text(os.fsencode(environment[env]), f"environment variable {env}")
+        return _decode_secret(
+            os.fsencode(environment[env]), f"environment variable {env}"
+        )
     path = folder / (file or "")
     try:
-        return _text(path.read_bytes().rstrip(b"\n"), f"secret file {path}")
+        return _decode_secret(path.read_bytes().rstrip(b"\n"), f"secret file {path}")
     except OSError as error:
         raise Misconfigured(
             f"The secret file {path} can't be read ({error.strerror})."
         ) from error
 
 
-def trusting(ca: str | None, *, key: str) -> ssl.SSLContext:
+def verifying_tls_context(ca: str | None, *, document_key: str) -> ssl.SSLContext:
     """Return a context that verifies by a PEM file; None: the machine's own.
 
     `key` is where a document names the file, for the message of Misconfigured.
@@ -73,5 +75,5 @@ def trusting(ca: str | None, *, key: str) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise Misconfigured(
             f"The file of certificate authorities {ca} can't be used "
-            f"({error.strerror or error}). Name a PEM file in {key}."
+            f"({error.strerror or error}). Name a PEM file in {document_key}."
         ) from error

@@ -14,15 +14,17 @@ from typing import Any
 
 import msgspec
 
-_KEY = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*[A-Za-z0-9]|[A-Za-z]")
+_PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*[A-Za-z0-9]|[A-Za-z]")
 _PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9 ._@/-]*[A-Za-z0-9])?")
-_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+_RESERVED_WORDS = frozenset(
+    {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+)
 """Words that YAML 1.1 or 1.2 takes for something else than text."""
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 _BYTE, _TWO_BYTES = 0xFF, 0xFFFF
 
 
-def _character(each: str) -> str:
+def _escape_character(each: str) -> str:
     if each in _ESCAPES or each.isprintable():
         return _ESCAPES.get(each, each)
     code = ord(each)
@@ -31,13 +33,13 @@ def _character(each: str) -> str:
     return f"\\u{code:04x}" if code <= _TWO_BYTES else f"\\U{code:08x}"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     if ('"' in text or "\\" in text) and "'" not in text and text.isprintable():
         return f"'{text}'"
-    return f'"{"".join(map(_character, text))}"'
+    return f'"{"".join(map(_escape_character, text))}"'
 
 
-def scalar(value: str | float | bool | None) -> str:  # noqa: FBT001 - any of them
+def yaml_scalar(value: str | float | bool | None) -> str:  # noqa: FBT001 - any of them
     """Return a value on one line, in quotes wherever it could be misread."""
     match value:
         case None:
@@ -45,43 +47,44 @@ def scalar(value: str | float | bool | None) -> str:  # noqa: FBT001 - any of th
         case bool():
             return str(value).lower()
         case str():
-            plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-            return value if plain else _quoted(value)
+            plain = _PLAIN.fullmatch(value) and value.lower() not in _RESERVED_WORDS
+            return value if plain else _quote(value)
         case _:
             return repr(value)
 
 
-def key(name: str) -> str:
-    return name if _KEY.fullmatch(name) else _quoted(name)
+def yaml_key(name: str) -> str:
+    return name if _PLAIN_KEY.fullmatch(name) else _quote(name)
 
 
-def flow(value: Any) -> str:
+def yaml_flow(value: Any) -> str:
     """Return a value on one line: `{a: 1, b: [x]}`."""
     match value:
         case Mapping():
-            return f"{{{', '.join(f'{key(k)}: {flow(v)}' for k, v in value.items())}}}"
+            entries = (f"{yaml_key(k)}: {yaml_flow(v)}" for k, v in value.items())
+            return f"{{{', '.join(entries)}}}"
         case str():
-            return scalar(value)
+            return yaml_scalar(value)
         case Sequence():
-            return f"[{', '.join(map(flow, value))}]"
+            return f"[{', '.join(map(yaml_flow, value))}]"
         case _:
-            return scalar(value)
+            return yaml_scalar(value)
 
 
-def block(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+def yaml_block(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     """Yield a line for each key; blocks within blocks are indented."""
     for name, each in value.items():
         match each:
             case Mapping() if each:
-                yield f"{indent}{key(name)}:"
-                yield from block(each, f"{indent}  ")
+                yield f"{indent}{yaml_key(name)}:"
+                yield from yaml_block(each, f"{indent}  ")
             case str():
-                yield f"{indent}{key(name)}: {scalar(each)}"
+                yield f"{indent}{yaml_key(name)}: {yaml_scalar(each)}"
             case Sequence() if each:
-                yield f"{indent}{key(name)}:"
-                yield from (f"{indent}  - {scalar(one)}" for one in each)
+                yield f"{indent}{yaml_key(name)}:"
+                yield from (f"{indent}  - {yaml_scalar(one)}" for one in each)
             case _:
-                yield f"{indent}{key(name)}: {flow(each)}"
+                yield f"{indent}{yaml_key(name)}: {yaml_flow(each)}"
 
 
 def canonical_json(value: Any) -> bytes:
@@ -89,7 +92,7 @@ def canonical_json(value: Any) -> bytes:
     return msgspec.json.encode(msgspec.to_builtins(value), order="deterministic")
 
 
-def digest(value: Any) -> str:
+def canonical_digest(value: Any) -> str:
     """Return the SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
 

@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 
 from cloudforest.adapters.bus.agent import NatsListener
-from cloudforest.adapters.control.http import AgentControlPlane
-from cloudforest.agent.answer import Answer
-from cloudforest.agent.bindings import Binding, load_bindings
+from cloudforest.adapters.control.http import AgentControlPlaneClient
+from cloudforest.agent.answer import Responder
+from cloudforest.agent.bindings import HostBinding, load_host_bindings
 from cloudforest.agent.identity import (
     AgentFolder,
     AgentIdentity,
@@ -30,11 +30,11 @@ from cloudforest.base.errors import Misconfigured
 from cloudforest.cli import boundary
 from cloudforest.cli.help import Command, settings
 from cloudforest.control_plane.directories import open_directory
-from cloudforest.model.ports.bus import Answerer
+from cloudforest.model.ports.bus import RequestHandler
 from cloudforest.model.ports.directory import Directory
 from cloudforest.model.registration import Domain
 
-CONTROL_SECONDS = 30.0
+CONTROL_TIMEOUT_SECONDS = 30.0
 PAGE_BYTES = 512 * 1024
 """Half of what the bus takes in one message, before compression."""
 
@@ -61,21 +61,21 @@ def run(
     ] = False,
 ) -> int:
     """Run an agent beside its directory; it dials out and listens on no port."""
-    logs.configure(json=not sys.stderr.isatty())
+    logs.configure_logging(json=not sys.stderr.isatty())
     # Inside the event loop, no signal would end the wait for a line.
-    token = _token() if token_stdin else None
-    return asyncio.run(_run(name, control, state, token))
+    token = _read_token() if token_stdin else None
+    return asyncio.run(_run_agent(name, control, state, token))
 
 
-async def _run(name: str, url: str, state: Path, token: str | None) -> int:
+async def _run_agent(name: str, url: str, state: Path, token: str | None) -> int:
     folder = agent_folder(state, name)
-    async with AgentControlPlane(url, timeout=CONTROL_SECONDS) as control:
-        identity = await _identity(folder, control, token)
-        await _service(identity, folder, control).run(_stop_event())
-    return boundary.Exit.DONE
+    async with AgentControlPlaneClient(url, timeout=CONTROL_TIMEOUT_SECONDS) as control:
+        identity = await _load_or_enrol(folder, control, token)
+        await _make_service(identity, folder, control).run(_make_stop_event())
+    return boundary.ExitCode.DONE
 
 
-def _token() -> str:
+def _read_token() -> str:
     token = sys.stdin.readline().strip()
     if not token:
         raise Misconfigured(
@@ -84,35 +84,35 @@ def _token() -> str:
     return token
 
 
-async def _identity(
-    folder: AgentFolder, control: AgentControlPlane, token: str | None
+async def _load_or_enrol(
+    folder: AgentFolder, control: AgentControlPlaneClient, token: str | None
 ) -> AgentIdentity:
     if token is None:
         return load_identity(folder)
     return await enrol(control, folder, token)
 
 
-def _service(
-    identity: AgentIdentity, folder: AgentFolder, control: AgentControlPlane
+def _make_service(
+    identity: AgentIdentity, folder: AgentFolder, control: AgentControlPlaneClient
 ) -> AgentService:
-    def open_bound(domain: Domain, binding: Binding) -> Directory:
+    def open_bound(domain: Domain, binding: HostBinding) -> Directory:
         return open_directory(domain, binding, os.environ)
 
-    def answer(directories: Mapping[str, Directory]) -> Answerer:
-        return Answer(identity.id, directories, page_bytes=PAGE_BYTES)
+    def answer(directories: Mapping[str, Directory]) -> RequestHandler:
+        return Responder(identity.id, directories, page_bytes=PAGE_BYTES)
 
     return AgentService(
         identity=identity,
         control=control,
         bus=NatsListener(identity.id, identity.bus_key),
-        bindings=lambda: load_bindings(folder.bindings),
+        load_bindings=lambda: load_host_bindings(folder.bindings),
         open_directory=open_bound,
-        answer_factory=answer,
+        answerer_factory=answer,
         clock=system_clock,
     )
 
 
-def _stop_event() -> asyncio.Event:
+def _make_stop_event() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -123,7 +123,7 @@ def _stop_event() -> asyncio.Event:
 def main() -> int:
     """Run when the command line begins with `agent run`."""
     app.command(cls=Command, context_settings=settings())(run)
-    return boundary.run(
+    return boundary.run_command(
         lambda: app(
             args=sys.argv[3:], prog_name="cloudforest agent run", standalone_mode=False
         )

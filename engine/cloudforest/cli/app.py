@@ -150,7 +150,7 @@ COMMANDS = {
 }
 """A test compares each summary with the docstring, which `COMMAND --help` prints."""
 
-_GROUPS = {
+_GROUP_HELP = {
     "agent": "Agents: enrol, run and look.",
     "job": "Jobs: list, run, steer and decide.",
     "example": "Examples: tests of mappings and scopes, as documents.",
@@ -167,19 +167,22 @@ SECTIONS = {
 """The commands of the first level, as `--help` lists them."""
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it by position
-    if wanted:
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer calls it by position
+    if requested:
         typer.echo(f"cloudforest {__version__}")
         raise typer.Exit
 
 
-def _options(
+def _configure(
     *,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log details.")] = False,
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_version, is_eager=True, help="Print the version."
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version.",
         ),
     ] = False,
 ) -> None:
@@ -194,7 +197,7 @@ class Called(Command):
         from cloudforest.base import logs  # noqa: PLC0415 - takes a while to load
 
         verbose = ctx.find_root().params["verbose"]
-        logs.configure(json=False, verbose=verbose)
+        logs.configure_logging(json=False, verbose=verbose)
         return super().invoke(ctx)
 
 
@@ -221,7 +224,7 @@ class Root(Group):
 
 
 def _summary(name: str) -> str:
-    return _GROUPS[name] if name in _GROUPS else COMMANDS[name].summary
+    return _GROUP_HELP[name] if name in _GROUP_HELP else COMMANDS[name].summary
 
 
 def _by_last_word() -> Mapping[str, Sequence[str]]:
@@ -237,7 +240,7 @@ def _by_last_word() -> Mapping[str, Sequence[str]]:
 @functools.cache
 def _load(name: str) -> Any:
     """Import a command, or make a group that imports its own when they are called."""
-    if name not in _GROUPS:
+    if name not in _GROUP_HELP:
         return _command(name)
     inner = {
         full.removeprefix(f"{name} "): full
@@ -246,7 +249,7 @@ def _load(name: str) -> Any:
     }
     return Group(
         name=name,
-        help=_GROUPS[name],
+        help=_GROUP_HELP[name],
         rich_markup_mode=None,
         commands=Commands(
             {word: functools.partial(_load, full) for word, full in inner.items()}
@@ -278,11 +281,11 @@ def make_app() -> typer.Typer:
         help="Active Directory forests, synced to any SCIM 2.0 cloud, as code.",
         epilog="`cloudforest COMMAND --help` tells what a command takes.",
     )
-    app.callback()(_options)
+    app.callback()(_configure)
     return app
 
 
-def _collect_seldom() -> None:
+def _tune_garbage_collection() -> None:
     """Look for cyclic garbage after 10,000 new objects, not 700, and not in modules.
 
     Nearly all of what a cycle makes is freed without it; the search took a tenth of the
@@ -294,13 +297,13 @@ def _collect_seldom() -> None:
 
 def main() -> int:
     app = make_app()
-    _collect_seldom()
-    return boundary.run(lambda: app(standalone_mode=False), worded=_worded)
+    _tune_garbage_collection()
+    return boundary.run_command(lambda: app(standalone_mode=False), reword=_worded)
 
 
 def _worded(said: str) -> str:
     """Return what an error says, with commands that work on the state it was called."""
-    from cloudforest.cli.options import named_state  # noqa: PLC0415 - errors only
-    from cloudforest.control_plane.state_folder import at_state  # noqa: PLC0415
+    from cloudforest.cli.options import find_state_option  # noqa: PLC0415 - errors only
+    from cloudforest.control_plane.state_folder import add_state_to_commands  # noqa: PLC0415
 
-    return at_state(said, named_state(sys.argv[1:]))
+    return add_state_to_commands(said, find_state_option(sys.argv[1:]))

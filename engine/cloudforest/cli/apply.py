@@ -14,98 +14,103 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from cloudforest.adapters.control.client import ControlPlaneClient, Registered
+from cloudforest.adapters.control.client import ControlPlaneClient, CurrentRegistration
 from cloudforest.base.errors import Refused, Stale
-from cloudforest.base.values import digest
+from cloudforest.base.values import canonical_digest
 from cloudforest.cli import plan, terminal
-from cloudforest.cli.boundary import Exit
+from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_tree
 from cloudforest.cli.options import (
-    Format,
-    Output,
-    State,
-    Tree,
+    FormatOption,
+    OutputFormat,
+    StateOption,
+    TreeArgument,
     state_folder,
-    state_to_say,
+    state_for_commands,
 )
-from cloudforest.cli.plan import commit_of, plan_against
-from cloudforest.cli.validate import compiled_tree
+from cloudforest.cli.plan import evaluate_plan, read_commit
+from cloudforest.cli.validate import require_compiled_tree
 from cloudforest.model.registration import Registration
-from cloudforest.plan.difference import Change, difference
+from cloudforest.plan.difference import Change, compare_registrations
 from cloudforest.plan.plan import Plan, make_plan
 from cloudforest.plan.saved import SavedPlan, load_plan
 
-_MOVED = 8
+_LISTED_CHANGES = 8
 """Changes that are named; the rest are counted."""
 
 
-async def refuse_stale(
+async def require_current_plan(
     client: ControlPlaneClient, saved: SavedPlan, desired: Registration
 ) -> None:
     """Raise unless the plan is what the documents and the registered make today."""
-    registered = await client.registration()
+    registered = await client.load_registration()
     moved = registered.revision != saved.plan.base
-    if moved or digest(registered.registration) != saved.against:
-        raise Stale(await _registered_since(client, saved, registered))
+    if moved or canonical_digest(registered.registration) != saved.against:
+        raise Stale(await _describe_new_revision(client, saved, registered))
     again = make_plan(
         base=registered.revision,
         registered=registered.registration,
         desired=desired,
     )
-    if digest(desired) != saved.tree:
-        raise Stale(_written_since(saved.plan, again))
+    if canonical_digest(desired) != saved.tree:
+        raise Stale(_describe_edited_documents(saved.plan, again))
     if again.digest != saved.plan.digest:
         raise Refused("The plan was changed after it was made; plan again.")
 
 
-async def _registered_since(
-    client: ControlPlaneClient, saved: SavedPlan, registered: Registered
+async def _describe_new_revision(
+    client: ControlPlaneClient, saved: SavedPlan, registered: CurrentRegistration
 ) -> str:
     """Say who registered what since the plan was made."""
-    before = await client.revision(saved.plan.base)
-    now = await client.revision(registered.revision)
+    before = await client.load_revision(saved.plan.base)
+    now = await client.load_revision(registered.revision)
     said = f"The plan was made against revision {saved.plan.base}, and "
     old = before.registration if before else None
-    if now is None or digest(old) != saved.against:
+    if now is None or canonical_digest(old) != saved.against:
         return f"{said}this control plane never had it; plan again."
-    changes = [str(each) for each in difference(old, now.registration)]
+    changes = [str(each) for each in compare_registrations(old, now.registration)]
     return (
         f"{said}revision {now.number} is registered now, by {now.operator} at "
-        f"{now.time}. What moved: {_named(changes) or 'nothing that lasted'}. Plan "
+        f"{now.time}. What moved: "
+        f"{_join_changes(changes) or 'nothing that lasted'}. Plan "
         "again."
     )
 
 
-def _written_since(shown: Plan, now: Plan) -> str:
+def _describe_edited_documents(saved_plan: Plan, now: Plan) -> str:
     """Say which changes of the documents the plan does not show."""
-    changes = _differing(shown.changes, now.changes)
+    changes = _diff_changes(saved_plan.changes, now.changes)
     return (
         "The documents are no longer those that the plan was made of. What moved: "
-        f"{_named(changes) or 'a value that no plan shows'}. Plan again."
+        f"{_join_changes(changes) or 'a value that no plan shows'}. Plan again."
     )
 
 
-def _differing(shown: Sequence[Change], now: Sequence[Change]) -> list[str]:
+def _diff_changes(saved: Sequence[Change], now: Sequence[Change]) -> list[str]:
     names = {(each.kind, each.name) for each in now}
-    gone = [each for each in shown if (each.kind, each.name) not in names]
-    new = [str(each) for each in now if each not in shown]
+    gone = [each for each in saved if (each.kind, each.name) not in names]
+    new = [str(each) for each in now if each not in saved]
     return new + [f"no longer {each}" for each in gone]
 
 
-def _named(changes: Sequence[str]) -> str:
-    more = f" and {len(changes) - _MOVED} more" if len(changes) > _MOVED else ""
-    return ", ".join(changes[:_MOVED]) + more
+def _join_changes(changes: Sequence[str]) -> str:
+    more = (
+        f" and {len(changes) - _LISTED_CHANGES} more"
+        if len(changes) > _LISTED_CHANGES
+        else ""
+    )
+    return ", ".join(changes[:_LISTED_CHANGES]) + more
 
 
 def apply(
-    tree: Tree = Path(),
+    tree: TreeArgument = Path(),
     *,
-    state: State = None,
+    state: StateOption = None,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="A plan saved by `plan --out`.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    output: Output = Format.TEXT,
+    output: FormatOption = OutputFormat.TEXT,
 ) -> int:
     """Register what the documents say, or exactly what a saved plan showed."""
     return asyncio.run(_apply(tree, state, plan_file, yes=yes, output=output))
@@ -117,30 +122,37 @@ async def _apply(
     plan_file: Path | None,
     *,
     yes: bool,
-    output: Format,
+    output: OutputFormat,
 ) -> int:
-    saved, words = load_plan(plan_file) if plan_file else None, output is Format.TEXT
-    compiled, desired = compiled_tree(tree)
-    commit = commit_of(tree)
+    saved, words = (
+        load_plan(plan_file) if plan_file else None,
+        output is OutputFormat.TEXT,
+    )
+    compiled, desired = require_compiled_tree(tree)
+    commit = read_commit(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
         if saved is None:
-            saved = await plan_against(client, desired, impact=True, progress=words)
+            saved = await evaluate_plan(client, desired, impact=True, progress=words)
             saved = replace(saved, commit=commit)
         else:
-            await refuse_stale(client, saved, desired)
-            saved = await _as_allowed(client, saved, desired, progress=words)
-        if output is Format.TEXT:
-            plan.show_plan(saved.plan, state_to_say(state, tree))
+            await require_current_plan(client, saved, desired)
+            saved = await _reevaluate_blocked_plan(
+                client, saved, desired, progress=words
+            )
+        if output is OutputFormat.TEXT:
+            plan.show_plan(saved.plan, state_for_commands(state, tree))
         if saved.plan.changes:
-            _confirm(saved.plan, yes=yes or plan_file is not None)
-        revision = await register(client, saved, desired, output)
-    if output is Format.JSON:
-        told = plan.on_state(saved.plan, state_to_say(state, tree)).data()
+            _require_confirmation(saved.plan, yes=yes or plan_file is not None)
+        revision = await register_plan(client, saved, desired, output)
+    if output is OutputFormat.JSON:
+        told = plan.add_state_to_plan(
+            saved.plan, state_for_commands(state, tree)
+        ).to_shape()
         terminal.print_json({**told, "revision": revision})
-    return Exit.BLOCKED if saved.plan.blocked else Exit.DONE
+    return ExitCode.BLOCKED if saved.plan.blocked else ExitCode.DONE
 
 
-async def _as_allowed(
+async def _reevaluate_blocked_plan(
     client: ControlPlaneClient,
     saved: SavedPlan,
     desired: Registration,
@@ -150,45 +162,47 @@ async def _as_allowed(
     """Evaluate a blocked plan anew: it may be allowed by now."""
     if not saved.plan.blocked:
         return saved
-    again = await plan_against(client, desired, impact=True, progress=progress)
+    again = await evaluate_plan(client, desired, impact=True, progress=progress)
     if any(each.failed for each in again.plan.impacts):
         return saved
     return replace(again, commit=saved.commit)
 
 
-def _confirm(made: Plan, *, yes: bool) -> None:
+def _require_confirmation(plan: Plan, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
         raise Refused("Nobody is there to ask; apply with --yes, or a saved --plan.")
-    question = f"Apply these {len(made.changes)} changes?"
+    question = f"Apply these {len(plan.changes)} changes?"
     if not typer.confirm(question, default=False, err=True):
         raise Refused("Nothing was applied.")
 
 
-async def register(
+async def register_plan(
     client: ControlPlaneClient,
     saved: SavedPlan,
     desired: Registration,
-    output: Format,
+    output: OutputFormat,
 ) -> int:
     """Register the plan's outcome, ticking each step; nothing to do is a no-op."""
     if not saved.plan.changes:
-        if output is Format.TEXT:
-            terminal.done("Nothing to apply: all of it is registered.")
+        if output is OutputFormat.TEXT:
+            terminal.print_done("Nothing to apply: all of it is registered.")
         return saved.plan.base
     plan = saved.plan
     revision = await client.register(
         desired, base=plan.base, plan=plan.digest, commit=saved.commit
     )
-    if output is Format.TEXT:
+    if output is OutputFormat.TEXT:
         for change in saved.plan.changes:
-            terminal.done(f"{change.kind} {change.name}: {_PAST[change.action]}")
-        terminal.done(f"Registered as revision {revision}.")
+            terminal.print_done(
+                f"{change.kind} {change.name}: {_PAST_TENSE[change.action]}"
+            )
+        terminal.print_done(f"Registered as revision {revision}.")
     return revision
 
 
-_PAST = {
+_PAST_TENSE = {
     "create": "created",
     "update": "updated",
     "rename": "renamed",

@@ -17,7 +17,7 @@ from typer.exceptions import Abort, TyperException
 from cloudforest.base.errors import CloudforestError
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     DONE = 0
     FAILED = 1
     CHANGES = 2
@@ -30,39 +30,41 @@ class Exit(IntEnum):
 
 
 _PRECEDENCE = (
-    Exit.INTERRUPTED,
-    Exit.BUG,
-    Exit.USAGE,
-    Exit.FAILED,
-    Exit.UNREACHABLE,
-    Exit.BLOCKED,
-    Exit.ESCROW,
-    Exit.CHANGES,
-    Exit.DONE,
+    ExitCode.INTERRUPTED,
+    ExitCode.BUG,
+    ExitCode.USAGE,
+    ExitCode.FAILED,
+    ExitCode.UNREACHABLE,
+    ExitCode.BLOCKED,
+    ExitCode.ESCROW,
+    ExitCode.CHANGES,
+    ExitCode.DONE,
 )
 
 
-def worst(*codes: int) -> int:
+def pick_exit_code(*codes: int) -> int:
     """Return the one exit code that stands for several."""
-    return min((Exit(code) for code in codes), key=_PRECEDENCE.index, default=Exit.DONE)
+    return min(
+        (ExitCode(code) for code in codes), key=_PRECEDENCE.index, default=ExitCode.DONE
+    )
 
 
-def run(
-    command: Callable[[], int | None], *, worded: Callable[[str], str] = str
+def run_command(
+    command: Callable[[], int | None], *, reword: Callable[[str], str] = str
 ) -> int:
     """Run a command to its exit code; only a bug writes a report.
 
     What an error tells to do is `worded` for whoever called this command.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
-        return int(command() or Exit.DONE)
+        return int(command() or ExitCode.DONE)
     except _interruptions():
-        return _say("Interrupted.", Exit.INTERRUPTED)
+        return _print_error("Interrupted.", ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - this is the boundary
-        said, code = _told(_alone(error))
-        return _say(worded(said), code)
+        said, code = _describe_error(_unwrap_group(error))
+        return _print_error(reword(said), code)
 
 
 def _interruptions() -> tuple[type[BaseException], ...]:
@@ -71,39 +73,39 @@ def _interruptions() -> tuple[type[BaseException], ...]:
     return (KeyboardInterrupt, Abort, *([found.CancelledError] if found else ()))
 
 
-def _interrupt(_number: int, _frame: object) -> None:
+def _raise_interrupt(_number: int, _frame: object) -> None:
     """End as for Ctrl-C: asyncio cancels what runs, and children are ended gently."""
     signal.raise_signal(signal.SIGINT)
 
 
-def _alone(error: Exception) -> Exception:
+def _unwrap_group(error: Exception) -> Exception:
     """Return what a group of tasks failed for, if that was one thing."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
 
 
-def _told(error: Exception) -> tuple[str, int]:
+def _describe_error(error: Exception) -> tuple[str, int]:
     match error:
         case TyperException():
             help_ = "`cloudforest COMMAND --help` tells what a command takes."
             said = error.format_message().replace("Value error, ", "")
-            return f"{said}\n{help_}", Exit.USAGE
+            return f"{said}\n{help_}", ExitCode.USAGE
         case CloudforestError():
             return f"error: {error}", error.exit_code
         case OSError(strerror=str(reason)):
             place = f" ({error.filename})" if error.filename else ""
-            return f"error: The system says: {reason}{place}.", Exit.FAILED
+            return f"error: The system says: {reason}{place}.", ExitCode.FAILED
         case _:
-            from cloudforest.base.logs import report  # noqa: PLC0415 - a bug only
+            from cloudforest.base.logs import write_bug_report  # noqa: PLC0415 - a bug only
 
             sentence = (
                 f"This is a bug in cloudforest ({type(error).__name__}). "
-                f"The report is in {report(error)}; please send it to us."
+                f"The report is in {write_bug_report(error)}; please send it to us."
             )
-            return sentence, Exit.BUG
+            return sentence, ExitCode.BUG
 
 
-def _say(sentence: str, code: int) -> int:
-    print(sentence, file=sys.stderr)  # noqa: T201 - the last words of the process
+def _print_error(message: str, code: int) -> int:
+    print(message, file=sys.stderr)  # noqa: T201 - the last words of the process
     return code

@@ -12,24 +12,26 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.secrets import Secret, read_secret
 from cloudforest.cli.local_agents import LocalAgents
-from cloudforest.compiler.compile import Compiled, Service, compile_tree
-from cloudforest.control_plane.state_folder import StateFolder, os_user
+from cloudforest.compiler.compile import CompiledTree, Service, compile_tree
+from cloudforest.control_plane.state_folder import StateFolder, read_os_user
 
 if TYPE_CHECKING:
-    from cloudforest.control_plane.host import Hosted
+    from cloudforest.control_plane.host import HostedControlPlane
 
 
 @asynccontextmanager
 async def connect_to_tree(
-    compiled: Compiled, folder: StateFolder
+    compiled: CompiledTree, folder: StateFolder
 ) -> AsyncIterator[ControlPlaneClient]:
     """Connect for a command that has the tree: where its `service` says."""
     service = compiled.service
     if service is not None and service.url is not None:
-        async with ControlPlaneClient(service.url, _token(compiled, service)) as client:
+        async with ControlPlaneClient(
+            service.url, _read_service_token(compiled, service)
+        ) as client:
             yield client
-    elif (serving := folder.serving()) is not None:
-        async with _local_client(serving.url, folder) as client:
+    elif (serving := folder.find_running_server()) is not None:
+        async with _make_local_client(serving.url, folder) as client:
             yield client
     else:
         async with (
@@ -39,7 +41,7 @@ async def connect_to_tree(
             yield client
 
 
-def _token(compiled: Compiled, service: Service) -> Secret | None:
+def _read_service_token(compiled: CompiledTree, service: Service) -> Secret | None:
     if service.token is None:
         return None
     return read_secret(
@@ -51,48 +53,52 @@ def _token(compiled: Compiled, service: Service) -> Secret | None:
 
 
 def host_for_tree(
-    compiled: Compiled, folder: StateFolder, *, bus: bool = True
-) -> AbstractAsyncContextManager[Hosted]:
+    compiled: CompiledTree, folder: StateFolder, *, bus: bool = True
+) -> AbstractAsyncContextManager[HostedControlPlane]:
     """Host the tree's own control plane, which takes a while to load."""
-    from cloudforest.control_plane.host import Hosting, host  # noqa: PLC0415
-    from cloudforest.control_plane.preview import Previews  # noqa: PLC0415
+    from cloudforest.control_plane.host import HostOptions, host_control_plane  # noqa: PLC0415
+    from cloudforest.control_plane.preview import LocalPreviews  # noqa: PLC0415
 
     tree = compiled.folder.absolute()
-    previews = Previews(tree, os.environ)
-    return host(folder, Hosting(bus=bus, previews=previews, tree=tree))
+    previews = LocalPreviews(tree, os.environ)
+    return host_control_plane(
+        folder, HostOptions(bus=bus, previews=previews, tree=tree)
+    )
 
 
 @asynccontextmanager
-async def connect(
+async def connect_to_state(
     folder: StateFolder, *, agents: bool = False
 ) -> AsyncIterator[ControlPlaneClient]:
     """Connect for a command that has only the state; `agents`: start the local ones."""
     if not folder.keys.is_dir():
-        async with ControlPlaneClient(*_remote(folder)) as client:
+        async with ControlPlaneClient(*_find_remote_service(folder)) as client:
             yield client
         return
-    if (serving := folder.serving()) is not None:
-        async with _local_client(serving.url, folder) as client:
+    if (serving := folder.find_running_server()) is not None:
+        async with _make_local_client(serving.url, folder) as client:
             yield client
         return
-    async with _hosted(folder, bus=agents) as hosted, hosted.client() as client:
+    async with _host_state(folder, bus=agents) as hosted, hosted.client() as client:
         if not agents:
             yield client
             return
-        async with LocalAgents(folder, hosted.url).running() as local:
+        async with LocalAgents(folder, hosted.url).supervise() as local:
             since = hosted.plane.clock()
             names = await local.start_enrolled(client)
-            await hosted.plane.await_agents(names, since)
+            await hosted.plane.wait_for_agents(names, since)
             yield client
 
 
-def _hosted(folder: StateFolder, *, bus: bool) -> AbstractAsyncContextManager[Hosted]:
-    from cloudforest.control_plane.host import Hosting, host  # noqa: PLC0415
+def _host_state(
+    folder: StateFolder, *, bus: bool
+) -> AbstractAsyncContextManager[HostedControlPlane]:
+    from cloudforest.control_plane.host import HostOptions, host_control_plane  # noqa: PLC0415
 
-    return host(folder, Hosting(bus=bus))
+    return host_control_plane(folder, HostOptions(bus=bus))
 
 
-def _remote(folder: StateFolder) -> tuple[str, Secret | None]:
+def _find_remote_service(folder: StateFolder) -> tuple[str, Secret | None]:
     """Return where the tree in this folder says that its control plane is."""
     compiled = compile_tree(Path())
     service = compiled.service
@@ -101,14 +107,14 @@ def _remote(folder: StateFolder) -> tuple[str, Secret | None]:
             f"There is no state in {folder.path}; run `cloudforest apply` in the "
             "tree's folder first, or name its state folder with --state."
         )
-    return service.url, _token(compiled, service)
+    return service.url, _read_service_token(compiled, service)
 
 
-def _local_client(url: str, folder: StateFolder) -> ControlPlaneClient:
-    return ControlPlaneClient(url, _local_token(folder), user=os_user())
+def _make_local_client(url: str, folder: StateFolder) -> ControlPlaneClient:
+    return ControlPlaneClient(url, _read_local_token(folder), user=read_os_user())
 
 
-def _local_token(folder: StateFolder) -> Secret:
+def _read_local_token(folder: StateFolder) -> Secret:
     try:
         return Secret(folder.operator_token.read_text(encoding="ascii"))
     except OSError as error:

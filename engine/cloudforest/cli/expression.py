@@ -24,20 +24,24 @@ from rich.text import Text as RichText
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.cli import terminal
-from cloudforest.cli.boundary import Exit
-from cloudforest.cli.options import Format, Output
-from cloudforest.program.expressions.catalog import Entry, entries, unknown
-from cloudforest.program.expressions.date_parsing import moment_or_none
-from cloudforest.program.expressions.evaluate import Setting
+from cloudforest.cli.boundary import ExitCode
+from cloudforest.cli.options import FormatOption, OutputFormat
+from cloudforest.program.expressions.catalog import (
+    FunctionEntry,
+    list_functions,
+    make_unknown_function_fault,
+)
+from cloudforest.program.expressions.date_parsing import as_moment_or_none
+from cloudforest.program.expressions.evaluate import EvaluationContext
 from cloudforest.program.expressions.trial import (
-    Result,
-    Step,
+    TrialResult,
+    TrialStep,
     explain_expression,
     try_expression,
 )
-from cloudforest.program.expressions.values import boolean, text
+from cloudforest.program.expressions.values import as_boolean, as_text
 
-Attribute = Annotated[
+AttributeOption = Annotated[
     list[str] | None,
     typer.Option(
         "--attribute",
@@ -46,16 +50,16 @@ Attribute = Annotated[
         help="An attribute of the object; repeat a name for several values.",
     ),
 ]
-Object = Annotated[
+ObjectOption = Annotated[
     Path | None,
     typer.Option(
         "--object", metavar="FILE", help="A JSON file with the object's attributes."
     ),
 ]
-Now = Annotated[
+NowOption = Annotated[
     str | None, typer.Option("--now", help="The moment that Now() gives; else now.")
 ]
-Taken = Annotated[
+TakenOption = Annotated[
     list[str] | None,
     typer.Option(
         "--taken", metavar="VALUE", help="A value that SelectUniqueValue can't choose."
@@ -63,56 +67,58 @@ Taken = Annotated[
 ]
 
 
-class NotAnEntry(ValueError):  # noqa: N818 - a result of one entry
+class InvalidEntry(ValueError):  # noqa: N818 - a result of one entry
     """A part of an entry is not of its shape; the message is a sentence."""
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialInput:
     """An object in the form that expressions see, and what surrounds it."""
 
     attributes: Mapping[str, tuple[str, ...]]
-    setting: Setting
+    context: EvaluationContext
 
 
-def _text(value: Any) -> str:
+def _parse_value(value: Any) -> str:
     if isinstance(value, bool):
-        return boolean(value)
+        return as_boolean(value)
     if not isinstance(value, str | int | float):
-        raise NotAnEntry("A value of an attribute is a text, a number, true or false.")
-    made = text(value)
+        raise InvalidEntry(
+            "A value of an attribute is a text, a number, true or false."
+        )
+    made = as_text(value)
     if any("\ud800" <= each <= "\udfff" for each in made):
-        raise NotAnEntry("A value holds a character that is not one.")
+        raise InvalidEntry("A value holds a character that is not one.")
     return made
 
 
-def _values(value: Any) -> tuple[str, ...]:
+def _parse_values(value: Any) -> tuple[str, ...]:
     several = value if isinstance(value, list) else [value]
-    return tuple(_text(each) for each in several if each is not None)
+    return tuple(_parse_value(each) for each in several if each is not None)
 
 
-def attributes_of(value: Any) -> dict[str, tuple[str, ...]]:
+def parse_attributes(value: Any) -> dict[str, tuple[str, ...]]:
     """Read `{name: value | [values] | null}`; raises NotAnEntry."""
     if not isinstance(value, dict):
-        raise NotAnEntry("The attributes are an object of names and values.")
-    return {name.lower(): _values(each) for name, each in value.items()}
+        raise InvalidEntry("The attributes are an object of names and values.")
+    return {name.lower(): _parse_values(each) for name, each in value.items()}
 
 
-def moment_of(written: Any) -> datetime:
+def parse_moment(value: Any) -> datetime:
     """Read a date as CDate does; one without a zone is in UTC."""
-    found = moment_or_none(written)
+    found = as_moment_or_none(value)
     if found is None:
-        raise NotAnEntry(f"{written!r} is not a date; write 2026-11-23T08:00:00Z.")
+        raise InvalidEntry(f"{value!r} is not a date; write 2026-11-23T08:00:00Z.")
     return found.at
 
 
-def taken_of(value: Any) -> frozenset[str]:
+def parse_taken_values(value: Any) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise NotAnEntry("What is taken is a list of texts.")
+        raise InvalidEntry("What is taken is a list of texts.")
     return frozenset(value)
 
 
-def read_json(path: Path) -> Any:
+def read_json_file(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -121,7 +127,7 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def _named(pairs: Sequence[str]) -> dict[str, list[str]]:
+def _parse_pairs(pairs: Sequence[str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
     for pair in pairs:
         name, mark, value = pair.partition("=")
@@ -131,56 +137,58 @@ def _named(pairs: Sequence[str]) -> dict[str, list[str]]:
     return named
 
 
-def trial(
+def make_trial_input(
     pairs: Sequence[str] | None,
     file: Path | None,
     now: str | None,
     taken: Sequence[str] | None,
-) -> Trial:
+) -> TrialInput:
     """Make the object of options; those on the command line replace the file's."""
     try:
-        held = attributes_of(read_json(file)) if file else {}
-        moment = moment_of(now) if now else datetime.now(UTC)
-    except NotAnEntry as error:
+        held = parse_attributes(read_json_file(file)) if file else {}
+        moment = parse_moment(now) if now else datetime.now(UTC)
+    except InvalidEntry as error:
         raise Misconfigured(f"{file or '--now'}: {error}") from error
-    named = {name: tuple(values) for name, values in _named(pairs or ()).items()}
-    return Trial(held | named, Setting(now=moment, taken=frozenset(taken or ())))
+    named = {name: tuple(values) for name, values in _parse_pairs(pairs or ()).items()}
+    return TrialInput(
+        held | named, EvaluationContext(now=moment, taken=frozenset(taken or ()))
+    )
 
 
-def _entry(entry: Any) -> Result:
+def _evaluate_entry(entry: Any) -> TrialResult:
     if not isinstance(entry, dict) or not isinstance(entry.get("expression"), str):
-        raise NotAnEntry('An entry is an object with an "expression".')
+        raise InvalidEntry('An entry is an object with an "expression".')
     now, taken = entry.get("now"), entry.get("taken")
-    setting = Setting(
-        now=datetime.now(UTC) if now is None else moment_of(now),
-        taken=frozenset() if taken is None else taken_of(taken),
+    setting = EvaluationContext(
+        now=datetime.now(UTC) if now is None else parse_moment(now),
+        taken=frozenset() if taken is None else parse_taken_values(taken),
     )
     held = entry.get("attributes")
-    attributes = {} if held is None else attributes_of(held)
+    attributes = {} if held is None else parse_attributes(held)
     return try_expression(entry["expression"], attributes, setting)
 
 
-def _result(entry: Any) -> Result:
+def _evaluate_or_error(entry: Any) -> TrialResult:
     try:
-        return _entry(entry)
-    except NotAnEntry as error:
-        return Result("error", str(error))
+        return _evaluate_entry(entry)
+    except InvalidEntry as error:
+        return TrialResult("error", str(error))
 
 
-def results(file: Path) -> list[dict[str, Any]]:
+def evaluate_batch(file: Path) -> list[dict[str, Any]]:
     """Return `{"value"}`, `{"outcome"}` or `{"error"}` for each entry, in its order."""
-    entries = read_json(file)
+    entries = read_json_file(file)
     if not isinstance(entries, list):
         raise Misconfigured(
             f'{file} does not hold a JSON list of {{"expression", "attributes"}}.'
         )
-    return [{each.kind: each.what} for each in map(_result, entries)]
+    return [{each.kind: each.content} for each in map(_evaluate_or_error, entries)]
 
 
-Text = Annotated[
+ExpressionArgument = Annotated[
     str | None, typer.Argument(metavar="[EXPRESSION]", help="What to evaluate.")
 ]
-Batch = Annotated[
+BatchOption = Annotated[
     Path | None,
     typer.Option(
         "--batch",
@@ -191,118 +199,126 @@ Batch = Annotated[
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - each is an option
-    expression: Text = None,
-    batch: Batch = None,
-    attribute: Attribute = None,
-    object_: Object = None,
-    now: Now = None,
-    taken: Taken = None,
-    output: Output = Format.TEXT,
+    expression: ExpressionArgument = None,
+    batch: BatchOption = None,
+    attribute: AttributeOption = None,
+    object_: ObjectOption = None,
+    now: NowOption = None,
+    taken: TakenOption = None,
+    output: FormatOption = OutputFormat.TEXT,
 ) -> int:
     """Evaluate an expression for an object, or many from a file."""
     if batch is not None:
         if expression or attribute or object_ or now or taken:
             raise typer.BadParameter("--batch FILE says all of it; leave out the rest.")
-        terminal.print_json(results(batch))
-        return Exit.DONE
+        terminal.print_json(evaluate_batch(batch))
+        return ExitCode.DONE
     if expression is None:
         raise typer.BadParameter("An EXPRESSION or --batch FILE is missing.")
-    tried = trial(attribute, object_, now, taken)
-    result = try_expression(expression, tried.attributes, tried.setting)
-    if output is Format.JSON:
-        terminal.print_json({result.kind: result.what})
+    tried = make_trial_input(attribute, object_, now, taken)
+    result = try_expression(expression, tried.attributes, tried.context)
+    if output is OutputFormat.JSON:
+        terminal.print_json({result.kind: result.content})
     else:
-        _show_result(result)
-    return Exit.FAILED if result.kind == "error" else Exit.DONE
+        _print_result(result)
+    return ExitCode.FAILED if result.kind == "error" else ExitCode.DONE
 
 
-def _show_result(result: Result) -> None:
+def _print_result(result: TrialResult) -> None:
     if result.kind == "error":
-        terminal.complain(f"error: {result.what}")
+        terminal.print_to_stderr(f"error: {result.content}")
         return
-    several: list[Any] = result.what if isinstance(result.what, list) else [result.what]
+    several: list[Any] = (
+        result.content if isinstance(result.content, list) else [result.content]
+    )
     for each in several:
-        terminal.out.print(shown(each), markup=False, soft_wrap=True)
+        terminal.out_console.print(
+            format_result_value(each), markup=False, soft_wrap=True
+        )
 
 
-def shown(value: Any) -> str:
+def format_result_value(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-_STYLES = {"value": "green", "outcome": "dim", "error": "red"}
+_RESULT_STYLES = {"value": "green", "outcome": "dim", "error": "red"}
 
 
 def explain(
     expression: Annotated[str, typer.Argument(help="What to explain.")],
-    attribute: Attribute = None,
-    object_: Object = None,
-    now: Now = None,
-    taken: Taken = None,
-    output: Output = Format.TEXT,
+    attribute: AttributeOption = None,
+    object_: ObjectOption = None,
+    now: NowOption = None,
+    taken: TakenOption = None,
+    output: FormatOption = OutputFormat.TEXT,
 ) -> int:
     """Show an expression as a tree, with the value of each step for an object."""
-    tried = trial(attribute, object_, now, taken)
-    step = explain_expression(expression, tried.attributes, tried.setting)
-    if output is Format.JSON:
-        terminal.print_json(_step_json(step))
+    tried = make_trial_input(attribute, object_, now, taken)
+    step = explain_expression(expression, tried.attributes, tried.context)
+    if output is OutputFormat.JSON:
+        terminal.print_json(_shape_step(step))
     else:
-        for line in _lines(step):
-            terminal.out.print(line, soft_wrap=True)
-    return Exit.FAILED if step.result.kind == "error" else Exit.DONE
+        for line in _format_step_tree(step):
+            terminal.out_console.print(line, soft_wrap=True)
+    return ExitCode.FAILED if step.result.kind == "error" else ExitCode.DONE
 
 
-def _step_json(step: Step) -> dict[str, Any]:
+def _shape_step(step: TrialStep) -> dict[str, Any]:
     return {
         "expression": step.text,
-        step.result.kind: step.result.what,
-        "steps": [_step_json(each) for each in step.steps],
+        step.result.kind: step.result.content,
+        "steps": [_shape_step(each) for each in step.steps],
     }
 
 
-def _said(result: Result) -> str:
-    if isinstance(result.what, list):
-        return " · ".join(map(shown, result.what))
-    return shown(result.what)
+def _format_result(result: TrialResult) -> str:
+    if isinstance(result.content, list):
+        return " · ".join(map(format_result_value, result.content))
+    return format_result_value(result.content)
 
 
-def _lines(step: Step, first: str = "", rest: str = "") -> Iterator[RichText]:
+def _format_step_tree(
+    step: TrialStep, first: str = "", rest: str = ""
+) -> Iterator[RichText]:
     """Yield the tree, a line for each step, however long: none is cut short."""
-    style = _STYLES[step.result.kind]
-    told = (_said(step.result), style)
+    style = _RESULT_STYLES[step.result.kind]
+    told = (_format_result(step.result), style)
     yield RichText.assemble((first, "dim"), step.text, ("  →  ", "dim"), told)
     for each in step.steps[:-1]:
-        yield from _lines(each, f"{rest}├── ", f"{rest}│   ")
+        yield from _format_step_tree(each, f"{rest}├── ", f"{rest}│   ")
     for each in step.steps[-1:]:
-        yield from _lines(each, f"{rest}└── ", f"{rest}    ")
+        yield from _format_step_tree(each, f"{rest}└── ", f"{rest}    ")
 
 
-Name = Annotated[
+FunctionArgument = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="One function only.")
 ]
 
 
-def functions(name: Name = None, output: Output = Format.TEXT) -> int:
+def functions(
+    name: FunctionArgument = None, output: FormatOption = OutputFormat.TEXT
+) -> int:
     """List the functions and operators of expressions."""
-    found = [each for each in entries() if name in {None, each.name}]
+    found = [each for each in list_functions() if name in {None, each.name}]
     if not found:
-        raise Misconfigured(unknown(name or "").message)
-    if output is Format.JSON:
-        terminal.print_json([_function_json(each) for each in found])
+        raise Misconfigured(make_unknown_function_fault(name or "").message)
+    if output is OutputFormat.JSON:
+        terminal.print_json([_shape_function(each) for each in found])
     else:
-        _show_functions(found)
-    return Exit.DONE
+        _print_functions(found)
+    return ExitCode.DONE
 
 
-def _show_functions(found: list[Entry]) -> None:
+def _print_functions(found: list[FunctionEntry]) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("function", "gives", "what it is for"):
         table.add_column(title, overflow="fold")
     for each in found:
         table.add_row(each.syntax.replace("[", "\\["), each.gives, each.summary)
-    terminal.out.print(table)
+    terminal.out_console.print(table)
 
 
-def _function_json(entry: Entry) -> dict[str, Any]:
+def _shape_function(entry: FunctionEntry) -> dict[str, Any]:
     return {
         "name": entry.name,
         "syntax": entry.syntax,

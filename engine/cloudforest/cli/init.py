@@ -11,29 +11,29 @@ from typing import Annotated
 import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
-from cloudforest.base.files import shipped
+from cloudforest.base.files import find_shipped
 from cloudforest.cli import terminal
-from cloudforest.compiler.schemas import bundled
+from cloudforest.compiler.schemas import bundle_schemas
 
-SCHEMA = "tree.schema.json"
+SCHEMA_FILE = "tree.schema.json"
 """The file that the first line of each document names, for editors."""
 COMMON = "starter"
 """The folder whose files every starter tree gets."""
 _SAMPLE_SOURCE = re.compile(r"^( +)(ldif: .*\n)((?:\1# .*\n)+)", re.MULTILINE)
 """A domain's sample export, and the commented lines of its real source."""
-DEFAULT = "new-hybrid-customer"
+DEFAULT_STARTER = "new-hybrid-customer"
 
 
-def scenarios() -> list[str]:
+def list_scenarios() -> list[str]:
     """Return the names of the scenarios."""
     return sorted(
-        each.parent.name for each in shipped("topologies").glob("*/tenant.yaml")
+        each.parent.name for each in find_shipped("topologies").glob("*/tenant.yaml")
     )
 
 
-def _scenario(name: str) -> str:
-    if name not in scenarios():
-        known = ", ".join(scenarios())
+def _parse_scenario(name: str) -> str:
+    if name not in list_scenarios():
+        known = ", ".join(list_scenarios())
         raise typer.BadParameter(f"{name} is no scenario; there are {known}.")
     return name
 
@@ -47,11 +47,11 @@ def init(
         str,
         typer.Option(
             "--scenario",
-            callback=_scenario,
+            callback=_parse_scenario,
             help="How this stands to other synchronisation: new-hybrid-customer, "
             "existing-hybrid-new-forest or existing-hybrid-pilot.",
         ),
-    ] = DEFAULT,
+    ] = DEFAULT_STARTER,
 ) -> int:
     """Write a tree to begin with: commented documents that are valid as they are."""
     _require_empty(folder)
@@ -59,21 +59,24 @@ def init(
         _write(folder, scenario)
     except OSError as error:
         raise Misconfigured(
-            f"The folder {folder} can't be written ({_reason(error)}); name another."
+            f"The folder {folder} can't be written "
+            f"({_describe_copy_error(error)}); name another."
         ) from error
-    terminal.done(f"{folder} holds a tree for the scenario {scenario}.")
-    terminal.suggest(f"cloudforest validate {folder}", "after every change, offline")
-    terminal.suggest(f"cat {folder / 'README.md'}", "what to write where")
+    terminal.print_done(f"{folder} holds a tree for the scenario {scenario}.")
+    terminal.print_suggestion(
+        f"cloudforest validate {folder}", "after every change, offline"
+    )
+    terminal.print_suggestion(f"cat {folder / 'README.md'}", "what to write where")
     return 0
 
 
 def _write(folder: Path, scenario: str) -> None:
-    topologies = shipped("topologies")
+    topologies = find_shipped("topologies")
     shutil.copytree(topologies / COMMON, folder, dirs_exist_ok=True)
     for document in (topologies / scenario).glob("*.yaml"):
         text = starter(document.read_text(encoding="utf-8"))
         (folder / document.name).write_text(text, encoding="utf-8")
-    (folder / SCHEMA).write_text(_schema(), encoding="utf-8")
+    (folder / SCHEMA_FILE).write_text(_dump_schema(), encoding="utf-8")
 
 
 def starter(example: str) -> str:
@@ -82,7 +85,7 @@ def starter(example: str) -> str:
     The domain controllers replace the sample export, and a job that an example enables
     explicitly waits until its owner enables it.
     """
-    text = example.replace(f"../../schemas/{SCHEMA}", SCHEMA)
+    text = example.replace(f"../../schemas/{SCHEMA_FILE}", SCHEMA_FILE)
     text = text.replace("\nenabled: true\n", "\nenabled: false\n")
     return _SAMPLE_SOURCE.sub(_real_source, text)
 
@@ -93,11 +96,11 @@ def _real_source(found: re.Match[str]) -> str:
     return f"{uncommented}{indent}# {sample}"
 
 
-def _schema() -> str:
-    return json.dumps(bundled(), indent=2, ensure_ascii=False) + "\n"
+def _dump_schema() -> str:
+    return json.dumps(bundle_schemas(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _reason(error: OSError) -> str:
+def _describe_copy_error(error: OSError) -> str:
     """Say why in words; copying a tree collects its errors in a list."""
     if isinstance(error, shutil.Error):
         return str(error.args[0][0][2]).partition("] ")[2].partition(": ")[0]

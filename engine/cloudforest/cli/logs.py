@@ -19,43 +19,45 @@ import typer
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused, Unavailable
-from cloudforest.cli.connection import connect
-from cloudforest.cli.options import State, past, state_folder
+from cloudforest.cli.connection import connect_to_state
+from cloudforest.cli.options import StateOption, parse_past_time, state_folder
 from cloudforest.control_plane.state_folder import StateFolder
 from cloudforest.model.cycles import LogAction, LogQuery, LogStatus
-from cloudforest.plan.wording import in_words
+from cloudforest.plan.wording import describe_value
 
-Entry = Mapping[str, Any]
+LogRecord = Mapping[str, Any]
 
-COLUMNS = (
+LOG_COLUMNS = (
     *("id", "time", "cycle", "job", "object", "type", "name", "action", "status"),
     *("resource", "paths", "changes", "membersAdded", "membersRemoved"),
     *("httpStatus", "reason", "milliseconds"),
 )
-AUDITED = ("id", "time", "operator", "action", "detail")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+AUDIT_COLUMNS = ("id", "time", "operator", "action", "detail")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the start of a formula, whoever wrote it (OWASP)."""
 
 
-def _changes(entry: Entry) -> Iterator[str]:
+def _format_changes(entry: LogRecord) -> Iterator[str]:
     for each in entry["changes"]:
         if each["before"] is None:
-            yield f"{each['path']} = {in_words(each['after'])}"
+            yield f"{each['path']} = {describe_value(each['after'])}"
         else:
-            after = "(nothing)" if each["after"] is None else in_words(each["after"])
-            yield f"{each['path']}: {in_words(each['before'])} → {after}"
+            after = (
+                "(nothing)" if each["after"] is None else describe_value(each["after"])
+            )
+            yield f"{each['path']}: {describe_value(each['before'])} → {after}"
     if members := entry["members"]:
         yield f"members: {members['added']} added, {members['removed']} removed"
 
 
-def _text(entry: Entry) -> str:
+def _format_text(entry: LogRecord) -> str:
     words = [entry[key] for key in ("time", "job", "action", "status", "name")]
-    told = [entry["reason"] or "", "; ".join(_changes(entry))]
+    told = [entry["reason"] or "", "; ".join(_format_changes(entry))]
     whole = "  ".join(each for each in (" ".join(words), *told) if each)
-    return _line(whole)
+    return _to_one_line(whole)
 
 
-def _line(text: str) -> str:
+def _to_one_line(text: str) -> str:
     """Return it as one line; it may hold a break, or an escape that terminals obey."""
     shown = (
         each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text
@@ -63,22 +65,22 @@ def _line(text: str) -> str:
     return "".join(shown) + "\n"
 
 
-def _json(entry: Entry) -> str:
+def _format_json(entry: LogRecord) -> str:
     return msgspec.json.encode(entry).decode() + "\n"
 
 
-def _cell(value: Any) -> str:
+def _escape_formula(value: Any) -> str:
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def _row(cells: Iterable[Any]) -> str:
+def _format_csv_row(cells: Iterable[Any]) -> str:
     line = io.StringIO()
-    csv.writer(line).writerow(map(_cell, cells))
+    csv.writer(line).writerow(map(_escape_formula, cells))
     return line.getvalue()
 
 
-def _csv(entry: Entry) -> str:
+def _format_csv(entry: LogRecord) -> str:
     members = entry["members"] or {}
     flat = {
         **entry,
@@ -87,32 +89,34 @@ def _csv(entry: Entry) -> str:
         "membersAdded": members.get("added"),
         "membersRemoved": members.get("removed"),
     }
-    return _row(flat[column] for column in COLUMNS)
+    return _format_csv_row(flat[column] for column in LOG_COLUMNS)
 
 
-def csv_head() -> str:
-    return _row(COLUMNS)
+def format_log_header() -> str:
+    return _format_csv_row(LOG_COLUMNS)
 
 
-def audit_head() -> str:
-    return _row(AUDITED)
+def format_audit_header() -> str:
+    return _format_csv_row(AUDIT_COLUMNS)
 
 
-AUDIT_LINES: Mapping[str, Callable[[Entry], str]] = {
-    "text": lambda record: _line("  ".join(record[key] for key in AUDITED[1:])),
-    "json": _json,
-    "csv": lambda record: _row(record[key] for key in AUDITED),
+AUDIT_FORMATTERS: Mapping[str, Callable[[LogRecord], str]] = {
+    "text": lambda record: _to_one_line(
+        "  ".join(record[key] for key in AUDIT_COLUMNS[1:])
+    ),
+    "json": _format_json,
+    "csv": lambda record: _format_csv_row(record[key] for key in AUDIT_COLUMNS),
 }
 """The same for what operators had done."""
 
-LINES: Mapping[str, Callable[[Entry], str]] = {
-    "text": _text,
-    "json": _json,
-    "csv": _csv,
+LOG_FORMATTERS: Mapping[str, Callable[[LogRecord], str]] = {
+    "text": _format_text,
+    "json": _format_json,
+    "csv": _format_csv,
 }
 
 
-_POLL_SECONDS = 1.0
+_FOLLOW_SECONDS = 1.0
 
 
 class LogFormat(StrEnum):
@@ -121,41 +125,45 @@ class LogFormat(StrEnum):
     CSV = "csv"
 
 
-def _option(*names: str, help_: str) -> typer.models.OptionInfo:
+def _make_option(*names: str, help_: str) -> typer.models.OptionInfo:
     info: typer.models.OptionInfo = typer.Option(*names, help=help_)
     return info
 
 
 def logs(  # noqa: PLR0913 - each is an option
     *,
-    state: State = None,
-    job: Annotated[str | None, _option("--job", help_="Of one job only.")] = None,
+    state: StateOption = None,
+    job: Annotated[str | None, _make_option("--job", help_="Of one job only.")] = None,
     subject: Annotated[
         str | None,
-        _option("--object", help_="Of one object: objectGUID, or name as logged."),
+        _make_option("--object", help_="Of one object: objectGUID, or name as logged."),
     ] = None,
     action: Annotated[
-        LogAction | None, _option("--action", help_="Of one action only.")
+        LogAction | None, _make_option("--action", help_="Of one action only.")
     ] = None,
     status: Annotated[
-        LogStatus | None, _option("--status", help_="What became of it.")
+        LogStatus | None, _make_option("--status", help_="What became of it.")
     ] = None,
-    cycle: Annotated[str | None, _option("--cycle", help_="Of one cycle only.")] = None,
+    cycle: Annotated[
+        str | None, _make_option("--cycle", help_="Of one cycle only.")
+    ] = None,
     since: Annotated[
-        str | None, _option("--since", help_="From 2h ago, or an ISO time, on.")
+        str | None, _make_option("--since", help_="From 2h ago, or an ISO time, on.")
     ] = None,
     until: Annotated[
-        str | None, _option("--until", help_="Before 2h ago, or an ISO time.")
+        str | None, _make_option("--until", help_="Before 2h ago, or an ISO time.")
     ] = None,
     audit: Annotated[
-        bool, _option("--audit", help_="What operators had done: applies and the rest.")
+        bool,
+        _make_option("--audit", help_="What operators had done: applies and the rest."),
     ] = False,
     follow: Annotated[
-        bool, _option("--follow", "-f", help_="Go on with what is logged from now on.")
+        bool,
+        _make_option("--follow", "-f", help_="Go on with what is logged from now on."),
     ] = False,
     output: Annotated[
         LogFormat,
-        _option("--format", help_="Words, one JSON object a line, or CSV."),
+        _make_option("--format", help_="Words, one JSON object a line, or CSV."),
     ] = LogFormat.TEXT,
 ) -> int:
     """Print the provisioning log, a line for each object and action.
@@ -169,7 +177,7 @@ def logs(  # noqa: PLR0913 - each is an option
                 "`--audit` prints all that operators had done; leave out what asks for "
                 "a part of the provisioning log."
             )
-        asyncio.run(_audit(state_folder(state), output))
+        asyncio.run(_print_audit(state_folder(state), output))
         return 0
     now = system_clock()
     query = LogQuery(
@@ -178,23 +186,23 @@ def logs(  # noqa: PLR0913 - each is an option
         action=action,
         status=status,
         cycle=cycle,
-        since=past(since, now),
-        until=past(until, now),
+        since=parse_past_time(since, now),
+        until=parse_past_time(until, now),
     )
-    asyncio.run(_logs(state_folder(state), query, output, follow=follow))
+    asyncio.run(_print_logs(state_folder(state), query, output, follow=follow))
     return 0
 
 
-async def _audit(folder: StateFolder, output: LogFormat) -> None:
-    line = AUDIT_LINES[output]
+async def _print_audit(folder: StateFolder, output: LogFormat) -> None:
+    line = AUDIT_FORMATTERS[output]
     if output is LogFormat.CSV:
-        sys.stdout.write(audit_head())
-    async with connect(folder) as client:
+        sys.stdout.write(format_audit_header())
+    async with connect_to_state(folder) as client:
         async for record in client.audit():
             sys.stdout.write(line(record))
 
 
-async def _require_job(client: ControlPlaneClient, name: str) -> None:
+async def _require_known_job(client: ControlPlaneClient, name: str) -> None:
     """Refuse a name that neither a job has nor the log: it was mistyped."""
     if any(each["name"] == name for each in await client.jobs()):
         return
@@ -206,18 +214,18 @@ async def _require_job(client: ControlPlaneClient, name: str) -> None:
     )
 
 
-async def _logs(
+async def _print_logs(
     folder: StateFolder, query: LogQuery, output: LogFormat, *, follow: bool
 ) -> None:
-    if follow and folder.keys.is_dir() and folder.serving() is None:
+    if follow and folder.keys.is_dir() and folder.find_running_server() is None:
         raise Unavailable(
             f"Nothing runs that would log more: no `cloudforest serve` holds "
             f"{folder.path}. Start it, or leave out --follow."
         )
-    line = LINES[output]
+    line = LOG_FORMATTERS[output]
     if output is LogFormat.CSV:
-        sys.stdout.write(csv_head())
-    async with connect(folder) as client:
+        sys.stdout.write(format_log_header())
+    async with connect_to_state(folder) as client:
         last = 0
         while True:
             async for entry in client.logs(query, after=last):
@@ -225,7 +233,7 @@ async def _logs(
                 last = entry["id"]
             sys.stdout.flush()
             if not last and query.job is not None:
-                await _require_job(client, query.job)
+                await _require_known_job(client, query.job)
             if not follow:
                 return
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(_FOLLOW_SECONDS)

@@ -19,10 +19,10 @@ import typer
 from cloudforest.base.errors import Misconfigured
 from cloudforest.control_plane.state_folder import StateFolder
 
-Tree = Annotated[
+TreeArgument = Annotated[
     Path, typer.Argument(metavar="[TREE]", help="The folder with the documents.")
 ]
-State = Annotated[
+StateOption = Annotated[
     Path | None,
     typer.Option(
         "--state",
@@ -33,17 +33,18 @@ State = Annotated[
 ]
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
 
 
-Output = Annotated[
-    Format, typer.Option("--format", help="Words for people, or one JSON document.")
+FormatOption = Annotated[
+    OutputFormat,
+    typer.Option("--format", help="Words for people, or one JSON document."),
 ]
 
 
-def state_to_say(state: Path | None, tree: Path) -> Path | None:
+def state_for_commands(state: Path | None, tree: Path) -> Path | None:
     """Return what `--state` must say in the current folder; None: nothing."""
     if state is not None or tree.absolute() == Path.cwd():
         return state
@@ -51,7 +52,7 @@ def state_to_say(state: Path | None, tree: Path) -> Path | None:
 
 
 @contextmanager
-def usage() -> Iterator[None]:
+def report_as_usage_error() -> Iterator[None]:
     """Take what is said of an option's value for what it is: wrong usage."""
     try:
         yield
@@ -59,7 +60,7 @@ def usage() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from error
 
 
-def named_state(arguments: Sequence[str]) -> Path | None:
+def find_state_option(arguments: Sequence[str]) -> Path | None:
     """Return what `--state` says in a command line, if it is there."""
     for each, following in pairwise([*arguments, ""]):
         if each.startswith("--state="):
@@ -75,21 +76,21 @@ def state_folder(state: Path | None, tree: Path = Path()) -> StateFolder:
 
 def tree_folder(state: Path | None) -> Path:
     """Return the tree of a command that names none: the state's, or where we are."""
-    return Path.cwd() if state is None else state_folder(state).tree(None)
+    return Path.cwd() if state is None else state_folder(state).resolve_tree(None)
 
 
-_AGO = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_RELATIVE_TIME = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])")
+_UNIT_NAMES = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def future(text: str, now: datetime) -> datetime:
+def parse_future_time(text: str, now: datetime) -> datetime:
     """Return the time that is `2h` from now, or the one that is written; see `past`."""
-    written = past(text, now)
+    written = parse_past_time(text, now)
     assert written is not None  # noqa: S101 - there is a text
-    return now + (now - written) if _AGO.fullmatch(text) else written
+    return now + (now - written) if _RELATIVE_TIME.fullmatch(text) else written
 
 
-def past(text: str | None, now: datetime) -> datetime | None:
+def parse_past_time(text: str | None, now: datetime) -> datetime | None:
     """Return the time that `2h` ago was, or the one that is written in ISO 8601.
 
     One without an offset is local. Raises typer.BadParameter for anything else.
@@ -97,8 +98,8 @@ def past(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     try:
-        if ago := _AGO.fullmatch(text):
-            return now - timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
+        if ago := _RELATIVE_TIME.fullmatch(text):
+            return now - timedelta(**{_UNIT_NAMES[ago["unit"]]: int(ago["number"])})
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(

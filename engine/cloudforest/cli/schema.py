@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from cloudforest.cli import terminal
-from cloudforest.compiler.schemas import KINDS, bundled, schema_of
-from cloudforest.compiler.wording import hint
+from cloudforest.compiler.schemas import DOCUMENT_KINDS, bundle_schemas, load_schema
+from cloudforest.compiler.wording import suggest_names
 
 
 def schema(
@@ -20,7 +20,9 @@ def schema(
     ] = "",
 ) -> None:
     """Print the JSON Schema (2020-12) of a kind, or one that picks by kind."""
-    known = {each.lower() for each in (*KINDS, "plan")}
+    known = {each.lower() for each in (*DOCUMENT_KINDS, "plan")}
     if kind and kind.lower() not in known:
-        raise typer.BadParameter(f'There is no kind "{kind}"; {hint(kind, KINDS)}')
-    terminal.print_json(schema_of(kind) if kind else bundled())
+        raise typer.BadParameter(
+            f'There is no kind "{kind}"; {suggest_names(kind, DOCUMENT_KINDS)}'
+        )
+    terminal.print_json(load_schema(kind) if kind else bundle_schemas())

@@ -6,22 +6,29 @@ import asyncio
 from pathlib import Path
 
 from cloudforest.cli import terminal
-from cloudforest.cli.boundary import Exit
-from cloudforest.cli.connection import connect
-from cloudforest.cli.options import Format, Output, State, state_folder
+from cloudforest.cli.boundary import ExitCode
+from cloudforest.cli.connection import connect_to_state
+from cloudforest.cli.options import (
+    FormatOption,
+    OutputFormat,
+    StateOption,
+    state_folder,
+)
 
 
-def status(*, state: State = None, output: Output = Format.TEXT) -> int:
+def status(
+    *, state: StateOption = None, output: FormatOption = OutputFormat.TEXT
+) -> int:
     """Show the agents and the jobs."""
     return asyncio.run(_status(state, output))
 
 
-async def _status(state: Path | None, output: Format) -> int:
-    async with connect(state_folder(state)) as client:
+async def _status(state: Path | None, output: OutputFormat) -> int:
+    async with connect_to_state(state_folder(state)) as client:
         found = await client.status()
-    if output is Format.JSON:
+    if output is OutputFormat.JSON:
         terminal.print_json(found)
     else:
-        terminal.show_each("Agents", found["agents"])
-        terminal.show_each("Jobs", found["jobs"])
-    return Exit.DONE
+        terminal.print_records("Agents", found["agents"])
+        terminal.print_records("Jobs", found["jobs"])
+    return ExitCode.DONE

@@ -28,51 +28,53 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from cloudforest.plan.wording import COUNTED, in_words
+from cloudforest.plan.wording import COUNT_WORDS, describe_value
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out_console = Console(highlight=False)
+err_console = Console(stderr=True, highlight=False)
 
-_NOT_READ = frozenset({"name", "certificate"})
+_HIDDEN_KEYS = frozenset({"name", "certificate"})
 """The name is the heading; a certificate's digest is for programs."""
-_MOMENT = re.compile(r"(?<=T)([0-9:]{8})\.[0-9]+")
+_FRACTION_OF_SECOND = re.compile(r"(?<=T)([0-9:]{8})\.[0-9]+")
 """A time of day with more digits than anybody reads."""
-_LINE = 70
-_ALWAYS_SHOWN = ("read", "inScope", "unchanged", "escrow")
+_LINE_LENGTH = 70
+_ALWAYS_SHOWN_COUNTS = ("read", "inScope", "unchanged", "escrow")
 
 
 def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
 
 
-def done(sentence: str) -> None:
-    out.print(Text.assemble(("✓ ", "green"), sentence), soft_wrap=True)
+def print_done(message: str) -> None:
+    out_console.print(Text.assemble(("✓ ", "green"), message), soft_wrap=True)
 
 
-def complain(sentence: str) -> None:
-    err.print(sentence, markup=False, soft_wrap=True)
+def print_to_stderr(message: str) -> None:
+    err_console.print(message, markup=False, soft_wrap=True)
 
 
-def suggest(command: str, why: str) -> None:
-    out.print(Text.assemble("  ", command, (f"   # {why}", "dim")), soft_wrap=True)
+def print_suggestion(command: str, purpose: str) -> None:
+    out_console.print(
+        Text.assemble("  ", command, (f"   # {purpose}", "dim")), soft_wrap=True
+    )
 
 
-def command(words: str, state: Path | None) -> str:
+def format_command(command_line: str, state: Path | None) -> str:
     """Return a `cloudforest …` command as it works here: this program, that state."""
     program = shlex.quote(sys.argv[0]) if os.sep in sys.argv[0] else "cloudforest"
     named = f" --state {shlex.quote(str(state))}" if state else ""
-    return program + words.removeprefix("cloudforest") + named
+    return program + command_line.removeprefix("cloudforest") + named
 
 
-def count(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def heading(words: str) -> None:
-    out.print(Text(f"\n{words}", style="bold"))
+def print_heading(title: str) -> None:
+    out_console.print(Text(f"\n{title}", style="bold"))
 
 
-def show_cycles(cycles: Sequence[Mapping[str, Any]]) -> None:
+def print_cycle_table(cycles: Sequence[Mapping[str, Any]]) -> None:
     """Show what the cycles did, a column each; as in the documented JSON."""
     table = Table(box=None, pad_edge=False)
     table.add_column("")
@@ -80,43 +82,47 @@ def show_cycles(cycles: Sequence[Mapping[str, Any]]) -> None:
         table.add_column(each["job"], justify="right", style="bold")
     for key in ("state", "cycle"):
         table.add_row(key, *(each[key] for each in cycles))
-    for key, words in COUNTED.items():
+    for key, words in COUNT_WORDS.items():
         numbers = [each["counts"][key] for each in cycles]
-        if key in _ALWAYS_SHOWN or any(numbers):
+        if key in _ALWAYS_SHOWN_COUNTS or any(numbers):
             table.add_row(words, *(f"{number:,}" for number in numbers))
     table.add_row("requests", *(f"{each['requests']:,}" for each in cycles))
     table.add_row("seconds", *(f"{each['seconds']:.1f}" for each in cycles))
-    out.print(table)
+    out_console.print(table)
 
 
-def show_each(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def print_records(title: str, records: Sequence[Mapping[str, Any]]) -> None:
     """Show each mapping as a paragraph under its name; empty values are left out."""
-    heading(title)
-    if not rows:
-        out.print("  none", style="dim")
-    for row in rows:
-        out.print(Text(f"  {row['name']}", style="bold"))
+    print_heading(title)
+    if not records:
+        out_console.print("  none", style="dim")
+    for row in records:
+        out_console.print(Text(f"  {row['name']}", style="bold"))
         for key, value in row.items():
-            if key not in _NOT_READ and value not in (None, {}, []):
-                words = f"    {key}: {_cell(value)}".replace(": \n", ":\n")
-                out.print(words, markup=False, soft_wrap=True)
+            if key not in _HIDDEN_KEYS and value not in (None, {}, []):
+                words = f"    {key}: {_format_cell(value)}".replace(": \n", ":\n")
+                out_console.print(words, markup=False, soft_wrap=True)
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     """Return a value in words; what would not fit on a line has one for each part."""
     if isinstance(value, dict):
-        parts = [f"{key}: {_cell(each)}" for key, each in value.items()]
+        parts = [f"{key}: {_format_cell(each)}" for key, each in value.items()]
     elif isinstance(value, list):
-        parts = [_cell(each) for each in value]
+        parts = [_format_cell(each) for each in value]
     elif isinstance(value, str):
-        return _MOMENT.sub(r"\1", value)
+        return _FRACTION_OF_SECOND.sub(r"\1", value)
     else:
-        return in_words(value)
+        return describe_value(value)
     line = ", ".join(parts)
-    return line if len(line) < _LINE else "".join(f"\n      {each}" for each in parts)
+    return (
+        line
+        if len(line) < _LINE_LENGTH
+        else "".join(f"\n      {each}" for each in parts)
+    )
 
 
-_PHASES = {
+_PHASE_WORDS = {
     "import": "reading the directory",
     "evaluate": "comparing",
     "count": "counting",
@@ -127,21 +133,21 @@ _BAR_WIDTH = 20
 
 
 @dataclass
-class Bars:
+class ProgressBars:
     """The bars of the jobs, in the order in which they began; `first` waits for one."""
 
     progress: Progress
-    first: TaskID
+    waiting_task: TaskID
     tasks: dict[str, TaskID] = field(default_factory=dict)
     phases: dict[str, str] = field(default_factory=dict)
 
-    def show(self, job: str, message: Mapping[str, Any]) -> None:
+    def update(self, job: str, message: Mapping[str, Any]) -> None:
         """Show `{"phase", "done", "total"}` of a job; only one is under way."""
         phase, done, total = message["phase"], message["done"], message["total"]
         of = "so far" if total is None else f"of {total:,}"
-        described = f"{job}: {_PHASES[phase]}"
+        described = f"{job}: {_PHASE_WORDS[phase]}"
         if job not in self.tasks:
-            self._begin(job, described)
+            self._add_bar(job, described)
         is_new = self.phases.get(job) != phase
         self.phases[job] = phase
         self.progress.update(
@@ -153,16 +159,16 @@ class Bars:
             refresh=is_new or done == total,
         )
 
-    def _begin(self, job: str, described: str) -> None:
+    def _add_bar(self, job: str, description: str) -> None:
         """Put a bar below those before, which have ended."""
-        self.progress.update(self.first, visible=False)
+        self.progress.update(self.waiting_task, visible=False)
         for before in self.tasks.values():
             self.progress.update(before, total=1, completed=1)
-        self.tasks[job] = self.progress.add_task(described, total=None, counted="")
+        self.tasks[job] = self.progress.add_task(description, total=None, counted="")
 
 
 @contextmanager
-def bars(waiting: str, *, shown: bool) -> Iterator[Bars]:
+def show_progress(initial_text: str, *, enabled: bool) -> Iterator[ProgressBars]:
     """Show nothing where nobody looks: stderr is no terminal, or `shown` is false."""
     columns = (
         SpinnerColumn(),
@@ -171,7 +177,7 @@ def bars(waiting: str, *, shown: bool) -> Iterator[Bars]:
         TextColumn("{task.fields[counted]}"),
         TimeElapsedColumn(),
     )
-    disabled = not (shown and err.is_terminal)
-    console = err
+    disabled = not (enabled and err_console.is_terminal)
+    console = err_console
     with Progress(*columns, console=console, transient=True, disable=disabled) as all_:
-        yield Bars(all_, all_.add_task(waiting, total=None, counted=""))
+        yield ProgressBars(all_, all_.add_task(initial_text, total=None, counted=""))

@@ -14,44 +14,52 @@ from msgspec.structs import replace
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
 from cloudforest.cli import plan, terminal
-from cloudforest.cli.apply import register
+from cloudforest.cli.apply import register_plan
 from cloudforest.cli.connection import host_for_tree
-from cloudforest.cli.cycles import exit_code, idle, run_jobs, show_cycles, startable
+from cloudforest.cli.cycles import (
+    cycles_exit_code,
+    is_idle,
+    list_startable_jobs,
+    print_cycles,
+    run_jobs,
+)
 from cloudforest.cli.local_agents import LocalAgents
 from cloudforest.cli.options import (
-    Format,
-    Output,
-    State,
-    Tree,
+    FormatOption,
+    OutputFormat,
+    StateOption,
+    TreeArgument,
     state_folder,
-    state_to_say,
+    state_for_commands,
 )
-from cloudforest.cli.plan import commit_of, plan_against
-from cloudforest.cli.serve import _serve
-from cloudforest.cli.validate import compiled_tree
-from cloudforest.control_plane.host import Hosted
+from cloudforest.cli.plan import evaluate_plan, read_commit
+from cloudforest.cli.serve import _serve_until_signal
+from cloudforest.cli.validate import require_compiled_tree
+from cloudforest.control_plane.host import HostedControlPlane
 from cloudforest.model.cycles import LogQuery
 
 
 def up(
-    tree: Tree = Path(),
+    tree: TreeArgument = Path(),
     *,
-    state: State = None,
+    state: StateOption = None,
     once: Annotated[
         bool, typer.Option("--once", help="Run one cycle of every job, then exit.")
     ] = False,
-    output: Output = Format.TEXT,
+    output: FormatOption = OutputFormat.TEXT,
 ) -> int:
     """Validate, plan, apply, serve, and run the tree's local agents."""
     return asyncio.run(_up(tree, state, once=once, output=output))
 
 
-async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> int:
-    text = output is Format.TEXT
-    compiled, desired = compiled_tree(tree)
-    commit = commit_of(tree)
+async def _up(
+    tree: Path, state: Path | None, *, once: bool, output: OutputFormat
+) -> int:
+    text = output is OutputFormat.TEXT
+    compiled, desired = require_compiled_tree(tree)
+    commit = read_commit(tree)
     if text:
-        terminal.done(f"{compiled.documents} documents are valid.")
+        terminal.print_done(f"{compiled.document_count} documents are valid.")
     if compiled.service is not None and compiled.service.url is not None:
         raise Misconfigured(
             f"This tree's control plane is {compiled.service.url}, so there is none to "
@@ -61,66 +69,76 @@ async def _up(tree: Path, state: Path | None, *, once: bool, output: Format) -> 
     async with AsyncExitStack() as stack:
         hosted = await stack.enter_async_context(host_for_tree(compiled, folder))
         client = await stack.enter_async_context(hosted.client())
-        saved = await plan_against(client, desired, impact=True, progress=text)
+        saved = await evaluate_plan(client, desired, impact=True, progress=text)
         if text:
-            terminal.heading("Plan")
-            plan.show_plan(saved.plan, state_to_say(state, tree))
-            terminal.heading("Registration")
-        await register(client, replace(saved, commit=commit), desired, output)
+            terminal.print_heading("Plan")
+            plan.show_plan(saved.plan, state_for_commands(state, tree))
+            terminal.print_heading("Registration")
+        await register_plan(client, replace(saved, commit=commit), desired, output)
         agents = LocalAgents(folder, hosted.url, compiled.folder)
-        await stack.enter_async_context(agents.running())
+        await stack.enter_async_context(agents.supervise())
         await _start_agents(agents, client, hosted, text=text)
         if once:
-            return await _once(client, tree, state, output)
-        return await _serve(hosted, text=text)
+            return await _run_one_cycle_each(client, tree, state, output)
+        return await _serve_until_signal(hosted, text=text)
 
 
 async def _start_agents(
-    agents: LocalAgents, client: ControlPlaneClient, hosted: Hosted, *, text: bool
+    agents: LocalAgents,
+    client: ControlPlaneClient,
+    hosted: HostedControlPlane,
+    *,
+    text: bool,
 ) -> None:
     since = hosted.plane.clock()
-    registered = (await client.registration()).registration
+    registered = (await client.load_registration()).registration
     assert registered is not None  # noqa: S101 - it was registered just now
     async for sentence in agents.start(registered, client):
         if text:
-            terminal.done(sentence)
+            terminal.print_done(sentence)
     names = [each.name for each in registered.agents if each.run == "local"]
-    await hosted.plane.await_agents(names, since)
+    await hosted.plane.wait_for_agents(names, since)
     if text:
         for name in names:
-            terminal.done(f"Agent {name}: enrolled and bootstrapped")
+            terminal.print_done(f"Agent {name}: enrolled and bootstrapped")
 
 
-async def _once(
-    client: ControlPlaneClient, tree: Path, state: Path | None, output: Format
+async def _run_one_cycle_each(
+    client: ControlPlaneClient, tree: Path, state: Path | None, output: OutputFormat
 ) -> int:
-    text = output is Format.TEXT
+    text = output is OutputFormat.TEXT
     if text:
-        terminal.heading("Cycle")
-    jobs = await startable(client)
-    cycles = await run_jobs(client, jobs, state_to_say(state, tree), progress=text)
+        terminal.print_heading("Cycle")
+    jobs = await list_startable_jobs(client)
+    cycles = await run_jobs(
+        client, jobs, state_for_commands(state, tree), progress=text
+    )
     if not text:
         terminal.print_json({"jobs": cycles})
-        return exit_code(cycles)
-    show_cycles(cycles, state_to_say(state, tree))
-    if cycles and all(map(idle, cycles)):
-        terminal.done("There was nothing to do: the target is as it should be.")
-    await _say_next(client, tree, state, jobs)
-    return exit_code(cycles)
+        return cycles_exit_code(cycles)
+    print_cycles(cycles, state_for_commands(state, tree))
+    if cycles and all(map(is_idle, cycles)):
+        terminal.print_done("There was nothing to do: the target is as it should be.")
+    await _suggest_next_commands(client, tree, state, jobs)
+    return cycles_exit_code(cycles)
 
 
-async def _say_next(
+async def _suggest_next_commands(
     client: ControlPlaneClient, tree: Path, state: Path | None, jobs: list[str]
 ) -> None:
     """Name commands that work as they stand here, with an object that is there."""
-    named = state_to_say(state, tree)
-    terminal.heading("Next")
+    named = state_for_commands(state, tree)
+    terminal.print_heading("Next")
     for job in jobs[:1]:
         async for entry in client.logs(LogQuery(job=job)):
             explain = f"cloudforest explain {job} {entry['object']}"
-            terminal.suggest(terminal.command(explain, named), "why one is as it is")
+            terminal.print_suggestion(
+                terminal.format_command(explain, named), "why one is as it is"
+            )
             break
-    terminal.suggest(terminal.command("cloudforest status", named), "agents and jobs")
+    terminal.print_suggestion(
+        terminal.format_command("cloudforest status", named), "agents and jobs"
+    )
     up = f"cloudforest up {'' if named is None else shlex.quote(str(tree))}".rstrip()
     why = "the same, and a cycle at each job's interval"
-    terminal.suggest(terminal.command(up, state), why)
+    terminal.print_suggestion(terminal.format_command(up, state), why)

@@ -18,40 +18,40 @@ from rich.text import Text
 from cloudforest.base.diagnostics import Diagnostic, Severity, has_errors
 from cloudforest.base.errors import Misconfigured
 from cloudforest.cli import terminal
-from cloudforest.cli.boundary import Exit
-from cloudforest.cli.options import Tree
-from cloudforest.compiler.compile import Compiled, compile_tree
+from cloudforest.cli.boundary import ExitCode
+from cloudforest.cli.options import TreeArgument
+from cloudforest.compiler.compile import CompiledTree, compile_tree
 from cloudforest.model.registration import Registration
 
-_WIDTH = 100
+_MAX_EXCERPT = 100
 """Characters shown of a line; a caret far to the right is of no help."""
-_BEFORE = 60
+_MAX_BEFORE_CARET = 60
 
 
-def show(diagnostics: Iterable[Diagnostic], console: Console) -> None:
+def print_diagnostics(diagnostics: Iterable[Diagnostic], console: Console) -> None:
     """Print each with its line and a caret, unless a secret may be in that."""
     for each in diagnostics:
         style = "red" if each.severity is Severity.ERROR else "yellow"
         told = Text.assemble(
-            (f"{each.place}: ", "bold"),
+            (f"{each.location}: ", "bold"),
             (f"{each.severity}: ", style),
             f"{each.message} ",
             (f"[{each.id}]", "dim"),
         )
-        for line in _pointed(each):
+        for line in _excerpt_with_caret(each):
             told.append(f"\n{line}", "dim")
         console.print(told, soft_wrap=True)
 
 
-def _pointed(diagnostic: Diagnostic) -> Iterable[str]:
+def _excerpt_with_caret(diagnostic: Diagnostic) -> Iterable[str]:
     """Yield the line and, under it, the caret; of a long line a part around it."""
     if diagnostic.excerpt is None:
         return
     line = "".join(each if each.isprintable() else " " for each in diagnostic.excerpt)
-    at = diagnostic.place.column - 1
-    start = max(0, at - _BEFORE) if len(line) > _WIDTH else 0
-    shown = line[start : start + _WIDTH].rstrip()
-    number = f"{diagnostic.place.line:5}"
+    at = diagnostic.location.column - 1
+    start = max(0, at - _MAX_BEFORE_CARET) if len(line) > _MAX_EXCERPT else 0
+    shown = line[start : start + _MAX_EXCERPT].rstrip()
+    number = f"{diagnostic.location.line:5}"
     yield f"{number} | {shown}"
     yield f"{'':{len(number)}} | {'':{at - start}}^"
 
@@ -64,31 +64,35 @@ def print_annotations(diagnostics: Iterable[Diagnostic], tree: Path) -> None:
     """
     for each in diagnostics:
         where = {"title": each.id}
-        file = tree / each.place.file
+        file = tree / each.location.file
         if file.is_file():
-            place = {"line": str(each.place.line), "col": str(each.place.column)}
+            place = {"line": str(each.location.line), "col": str(each.location.column)}
             where = {"file": file.as_posix(), **place, **where}
-        fields = ",".join(f"{key}={_property(value)}" for key, value in where.items())
-        sys.stdout.write(f"::{each.severity} {fields}::{_escaped(each.message)}\n")
+        fields = ",".join(
+            f"{key}={_escape_property(value)}" for key, value in where.items()
+        )
+        sys.stdout.write(
+            f"::{each.severity} {fields}::{_escape_message(each.message)}\n"
+        )
 
 
-def _escaped(text: str) -> str:
+def _escape_message(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_property(text: str) -> str:
+    return _escape_message(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def as_data(diagnostic: Diagnostic) -> dict[str, Any]:
+def shape_diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
     """Return the documented JSON."""
     return {
         "id": diagnostic.id,
         "severity": diagnostic.severity,
         "message": diagnostic.message,
-        "file": diagnostic.place.file,
-        "line": diagnostic.place.line,
-        "column": diagnostic.place.column,
+        "file": diagnostic.location.file,
+        "line": diagnostic.location.line,
+        "column": diagnostic.location.column,
     }
 
 
@@ -99,7 +103,7 @@ class ValidateFormat(StrEnum):
 
 
 def validate(
-    tree: Tree = Path(),
+    tree: TreeArgument = Path(),
     output: Annotated[
         ValidateFormat,
         typer.Option(
@@ -112,32 +116,34 @@ def validate(
     found = compiled.diagnostics
     match output:
         case ValidateFormat.JSON:
-            told = [as_data(each) for each in found]
+            told = [shape_diagnostic(each) for each in found]
             terminal.print_json({"valid": not has_errors(found), "diagnostics": told})
         case ValidateFormat.GITHUB:
             print_annotations(found, tree)
         case ValidateFormat.TEXT:
-            show(found, terminal.out)
+            print_diagnostics(found, terminal.out_console)
             if compiled.registration is not None:
-                terminal.done(_summary(compiled))
-    return Exit.FAILED if has_errors(found) else Exit.DONE
+                terminal.print_done(_format_summary(compiled))
+    return ExitCode.FAILED if has_errors(found) else ExitCode.DONE
 
 
-def _summary(compiled: Compiled) -> str:
+def _format_summary(compiled: CompiledTree) -> str:
     return (
-        f"{compiled.documents} documents in {terminal.count(compiled.files, 'file')} "
-        f"are valid ({terminal.count(len(compiled.diagnostics), 'warning')})."
+        f"{compiled.document_count} documents in "
+        f"{terminal.format_count(compiled.file_count, 'file')} "
+        f"are valid ({terminal.format_count(len(compiled.diagnostics), 'warning')})."
     )
 
 
-def compiled_tree(tree: Path) -> tuple[Compiled, Registration]:
+def require_compiled_tree(tree: Path) -> tuple[CompiledTree, Registration]:
     """Compile for a command that goes on; says what is wrong and stops if it can't."""
     compiled = compile_tree(tree)
-    show(compiled.diagnostics, terminal.err)
+    print_diagnostics(compiled.diagnostics, terminal.err_console)
     if compiled.registration is None:
         errors = sum(each.severity == "error" for each in compiled.diagnostics)
         raise Misconfigured(
-            f"The documents in {tree} have {terminal.count(errors, 'error')}; see "
+            f"The documents in {tree} have "
+            f"{terminal.format_count(errors, 'error')}; see "
             "above, and mend what is said there."
         )
     return compiled, compiled.registration

@@ -8,15 +8,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloudforest.base.diagnostics import Diagnostic, Place, has_errors
-from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.examples import examples_hold
+from cloudforest.base.diagnostics import Diagnostic, Location, has_errors
+from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.examples import check_examples
 from cloudforest.compiler.files import read_tree
-from cloudforest.compiler.programs import with_programs
-from cloudforest.compiler.resolve import rebased, resolve
-from cloudforest.compiler.rules.registry import broken_in_parts, broken_rules
-from cloudforest.compiler.schema_check import as_meant, check, sound_part
-from cloudforest.compiler.tree import Tree, plant
+from cloudforest.compiler.programs import add_programs
+from cloudforest.compiler.resolve import rebase_paths, resolve_registration
+from cloudforest.compiler.rules.registry import run_rules, run_rules_on_parts
+from cloudforest.compiler.schema_check import (
+    check_schema,
+    correct_keys,
+    extract_valid_part,
+)
+from cloudforest.compiler.tree import DocumentTree, build_tree
 from cloudforest.model.registration import Registration, SecretReference
 
 
@@ -29,7 +33,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Compiled:
+class CompiledTree:
     """What became of a tree. Without errors, `registration` and `service` are set.
 
     `diagnostics` are sorted by place; `files` and `documents` are how many were read.
@@ -39,69 +43,71 @@ class Compiled:
     diagnostics: tuple[Diagnostic, ...]
     registration: Registration | None
     service: Service | None
-    files: int
-    documents: int
+    file_count: int
+    document_count: int
 
 
-def compile_tree(folder: Path) -> Compiled:
+def compile_tree(folder: Path) -> CompiledTree:
     """Read, check and compile the documents below `folder`; raise nothing for them."""
     reading = read_tree(folder)
-    shapes = _check(reading.documents)
-    tree = plant(shapes.right, read=shapes.read, complete=reading.complete)
-    complaints = [*shapes.complaints, *broken_rules(tree)]
-    complaints.extend(broken_in_parts(tree, shapes.parts))
-    found = [*reading.diagnostics, *(each.placed() for each in complaints)]
-    found.extend(_missing_tenant(tree))
+    shapes = _check_documents(reading.documents)
+    tree = build_tree(
+        shapes.valid, all_documents=shapes.corrected, is_complete=reading.is_complete
+    )
+    complaints = [*shapes.diagnostics, *run_rules(tree)]
+    complaints.extend(run_rules_on_parts(tree, shapes.valid_parts))
+    found = [*reading.diagnostics, *(each.to_diagnostic() for each in complaints)]
+    found.extend(_find_missing_tenant(tree))
     if not has_errors(found):
-        found.extend(each.placed() for each in examples_hold(tree))
-    found = [each.printable() for each in found]
+        found.extend(each.to_diagnostic() for each in check_examples(tree))
+    found = [each.to_printable() for each in found]
     failed = has_errors(found)
-    return Compiled(
+    return CompiledTree(
         folder=folder,
-        diagnostics=tuple(sorted(found, key=lambda each: (each.place, each.id))),
-        registration=None if failed else with_programs(resolve(tree)),
-        service=None if failed else _service(tree.of("Tenant")[0]),
-        files=reading.files,
-        documents=len(reading.documents),
+        diagnostics=tuple(sorted(found, key=lambda each: (each.location, each.id))),
+        registration=None if failed else add_programs(resolve_registration(tree)),
+        service=None if failed else _read_service(tree.documents_of("Tenant")[0]),
+        file_count=reading.file_count,
+        document_count=len(reading.documents),
     )
 
 
-class _Shapes(NamedTuple):
+class _CheckedDocuments(NamedTuple):
     """Documents of the right shape, sound parts of others; all, as they were meant."""
 
-    right: list[Document]
-    parts: list[Document]
-    read: list[Document]
-    complaints: list[Complaint]
+    valid: list[Document]
+    valid_parts: list[Document]
+    corrected: list[Document]
+    diagnostics: list[DocumentDiagnostic]
 
 
-def _check(documents: list[Document]) -> _Shapes:
-    shapes = _Shapes([], [], [], [])
+def _check_documents(documents: list[Document]) -> _CheckedDocuments:
+    shapes = _CheckedDocuments([], [], [], [])
     for document in documents:
-        wrong = check(document) if document.sound else []
-        shapes.complaints.extend(wrong)
-        shapes.read.append(as_meant(document) if wrong else document)
-        if document.sound and not wrong:
-            shapes.right.append(document)
-        elif wrong and (part := sound_part(document)) is not None:
-            shapes.parts.append(part)
+        wrong = check_schema(document) if document.is_complete else []
+        shapes.diagnostics.extend(wrong)
+        shapes.corrected.append(correct_keys(document) if wrong else document)
+        if document.is_complete and not wrong:
+            shapes.valid.append(document)
+        elif wrong and (part := extract_valid_part(document)) is not None:
+            shapes.valid_parts.append(part)
     return shapes
 
 
-def _missing_tenant(tree: Tree) -> list[Diagnostic]:
-    if "Tenant" in tree.names or not tree.complete:
+def _find_missing_tenant(tree: DocumentTree) -> list[Diagnostic]:
+    if "Tenant" in tree.names or not tree.is_complete:
         return []
     message = (
         "The tree has no Tenant; add a document `kind: Tenant` with the name of "
         "your organisation."
     )
-    return [Diagnostic("missing-tenant", message, Place(".", 1, 1))]
+    return [Diagnostic("missing-tenant", message, Location(".", 1, 1))]
 
 
-def _service(tenant: Document) -> Service:
+def _read_service(tenant: Document) -> Service:
     match tenant.content.get("service", "embedded"):
         case {"url": str(url), "token": token}:
-            reference = msgspec.convert(rebased(token, tenant), SecretReference)
+            reference = msgspec.convert(rebase_paths(token, tenant), SecretReference)
             return Service(url, reference)
         case _:
             return Service()

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from cloudforest.base.diagnostics import Diagnostic, DocumentPath, Place, Severity
+from cloudforest.base.diagnostics import Diagnostic, DocumentPath, Location, Severity
 
-_NEAR_SECRETS = re.compile(
+_SECRET_WORDS = re.compile(
     r"""auth(?!or(?!i[sz]ation)) | \bbasic\b | bearer | \bbind\b | credential | \benv\b
     | \bfile\b | keys?\b | mtls | pas+w | pass(?!port) | pw\b | pwd(?!LastSet)
     | secret(?!ary) | sensitive | token | ://\S*[@?\#] | [?\#]\S*=""",
@@ -26,10 +26,10 @@ _NEAR_SECRETS = re.compile(
 @lru_cache(maxsize=64)
 def _is_near_secret(text: str) -> bool:
     """Remember the last answers: one long line may have a hundred complaints."""
-    return _NEAR_SECRETS.search(text) is not None
+    return _SECRET_WORDS.search(text) is not None
 
 
-def excerpt(text: str, index: int, path: DocumentPath = ()) -> str | None:
+def excerpt_line(text: str, index: int, path: DocumentPath = ()) -> str | None:
     """Return the line around a character of a text.
 
     None if a credential belongs here, or on the line before: who wrote it in plain text
@@ -49,7 +49,7 @@ ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextRange:
     """A node in its text: `line` and `column` from 1, `start` and `end` from 0.
 
     `value` is what text of several lines that has no quotes is read as.
@@ -63,33 +63,33 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Places:
+class Locations:
     """`keys` are where keys stand, `values` where their values do."""
 
     file: str
     text: str = field(repr=False)
-    keys: dict[DocumentPath, Span] = field(repr=False)
-    values: dict[DocumentPath, Span] = field(repr=False)
+    keys: dict[DocumentPath, TextRange] = field(repr=False)
+    values: dict[DocumentPath, TextRange] = field(repr=False)
 
-    def place(
+    def locate(
         self,
         path: DocumentPath,
         *,
         at_key: bool = False,
         offset: int | None = None,
-    ) -> Place:
+    ) -> Location:
         """Return the place of `path`, or of the nearest part of it that was written.
 
         `offset` counts characters of the value; it is found again in text of one line
         and in blocks, but not in quoted text of several lines.
         """
-        span = self._span(path, at_key=at_key)
-        index = self._index(span, offset)
+        span = self._find_range(path, at_key=at_key)
+        index = self._find_index(span, offset)
         begin = self.text.rfind("\n", 0, index) + 1
         if begin <= span.start:
-            return Place(self.file, span.line, span.column + index - span.start)
+            return Location(self.file, span.line, span.column + index - span.start)
         line = span.line + self.text.count("\n", span.start, index)
-        return Place(self.file, line, index - begin + 1)
+        return Location(self.file, line, index - begin + 1)
 
     def excerpt(
         self,
@@ -99,10 +99,10 @@ class Places:
         offset: int | None = None,
     ) -> str | None:
         """Return the line of the place, unless it may hold a secret."""
-        span = self._span(path, at_key=at_key)
-        return excerpt(self.text, self._index(span, offset), path)
+        span = self._find_range(path, at_key=at_key)
+        return excerpt_line(self.text, self._find_index(span, offset), path)
 
-    def moved(self, paths: dict[DocumentPath, DocumentPath]) -> Places:
+    def with_paths(self, paths: dict[DocumentPath, DocumentPath]) -> Locations:
         """Return the places of a document in which other paths stand for these."""
         keys, values = (
             {new: spans[old] for new, old in paths.items() if old in spans}
@@ -110,15 +110,15 @@ class Places:
         )
         return replace(self, keys=keys, values=values)
 
-    def _index(self, span: Span, offset: int | None) -> int:
+    def _find_index(self, span: TextRange, offset: int | None) -> int:
         if offset is None:
             return span.start
         raw = self.text[span.start : span.end]
         if span.value:
-            return span.start + folded_offset(raw, span.value, offset)
-        return span.start + written_offset(raw, offset)
+            return span.start + find_folded_offset(raw, span.value, offset)
+        return span.start + find_written_offset(raw, offset)
 
-    def _span(self, path: DocumentPath, *, at_key: bool) -> Span:
+    def _find_range(self, path: DocumentPath, *, at_key: bool) -> TextRange:
         if at_key and path in self.keys:
             return self.keys[path]
         while path and path not in self.values:
@@ -126,7 +126,7 @@ class Places:
         return self.values[path]
 
 
-def folded_offset(raw: str, value: str, offset: int) -> int:
+def find_folded_offset(raw: str, value: str, offset: int) -> int:
     """Return where character `offset` of text in several lines is written.
 
     Folding and indentation change white space and nothing else.
@@ -140,7 +140,7 @@ def folded_offset(raw: str, value: str, offset: int) -> int:
     return places[before] if before < len(places) else 0
 
 
-def written_offset(raw: str, offset: int) -> int:
+def find_written_offset(raw: str, offset: int) -> int:
     """Return where character `offset` of a scalar stands in its text as written."""
     if "\n" in raw:
         return 0
@@ -148,11 +148,11 @@ def written_offset(raw: str, offset: int) -> int:
         return offset
     position = 1
     for _ in range(offset):
-        position += _length(raw, position)
+        position += _escape_length(raw, position)
     return position
 
 
-def _length(raw: str, position: int) -> int:
+def _escape_length(raw: str, position: int) -> int:
     if raw[0] == "'":
         return 2 if raw.startswith("''", position) else 1
     if raw.startswith("\\", position):
@@ -165,8 +165,8 @@ class Document:
     """One document; `sound` is false when a part of it could not be read."""
 
     content: dict[str, Any]
-    places: Places
-    sound: bool = True
+    locations: Locations
+    is_complete: bool = True
 
     @property
     def kind(self) -> str:
@@ -178,14 +178,14 @@ class Document:
 
     @property
     def file(self) -> str:
-        return self.places.file
+        return self.locations.file
 
-    def containing(self, content: dict[str, Any]) -> Document:
+    def with_content(self, content: dict[str, Any]) -> Document:
         return replace(self, content=content)
 
 
 @dataclass(frozen=True)
-class Complaint:
+class DocumentDiagnostic:
     """What is wrong at a path of a document; `offset` is a character of its text.
 
     The line of one that is `hidden` is not shown. `meant` is the key that a misspelt
@@ -199,12 +199,12 @@ class Complaint:
     severity: Severity = Severity.ERROR
     at_key: bool = False
     offset: int | None = None
-    hidden: bool = False
-    meant: str | None = None
+    is_line_hidden: bool = False
+    intended_key: str | None = None
 
-    def placed(self) -> Diagnostic:
-        places = self.document.places
-        place = places.place(self.path, at_key=self.at_key, offset=self.offset)
+    def to_diagnostic(self) -> Diagnostic:
+        places = self.document.locations
+        place = places.locate(self.path, at_key=self.at_key, offset=self.offset)
         line = places.excerpt(self.path, at_key=self.at_key, offset=self.offset)
-        line = None if self.hidden else line
+        line = None if self.is_line_hidden else line
         return Diagnostic(self.id, self.message, place, self.severity, line)

@@ -10,11 +10,11 @@ from cloudforest.model.program import (
     Attribute,
     AttributeProgram,
     Call,
+    CompiledAttributeMapping,
+    Constant,
     Expression,
     JobProgram,
-    Literally,
     ObjectType,
-    Rule,
     ScopeProgram,
     TypeFilter,
 )
@@ -26,29 +26,33 @@ from cloudforest.model.registration import (
     Registration,
     Scope,
 )
-from cloudforest.program.attributes_read import attributes_of
-from cloudforest.program.expressions.analysis import REDACT, uses, with_domain
+from cloudforest.program.attributes_read import find_expression_attributes
+from cloudforest.program.expressions.analysis import (
+    REDACT,
+    replace_default_domain,
+    uses_function,
+)
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.expressions.templates import parse_template
 from cloudforest.program.scim.path import MANAGER, parse_path
 from cloudforest.program.scoping.filter_syntax import parse_filter
 
-REFERENCES = {MANAGER, "members"}
-PASSING = {"CRef", "Coalesce", "Item", "IgnoreFlowIfNullOrEmpty"}
+REFERENCE_TARGETS = {MANAGER, "members"}
+REFERENCE_FUNCTIONS = {"CRef", "Coalesce", "Item", "IgnoreFlowIfNullOrEmpty"}
 """Functions that give a reference as they get it."""
 
 
-def with_programs(registration: Registration) -> Registration:
+def add_programs(registration: Registration) -> Registration:
     """Return the registration with the program of each of its jobs."""
     scopes = {each.name: each for each in registration.scopes}
     domain = registration.tenant.default_domain or ""
     mappings = {each.name: each for each in registration.mappings}
     extensions = {each.name: each.extensions for each in registration.targets}
     jobs = {
-        job.name: _program(
+        job.name: _make_job_program(
             scopes[job.scope],
             tuple(
-                attribute_program(mappings[name], extensions[job.target], domain)
+                make_attribute_program(mappings[name], extensions[job.target], domain)
                 for name in job.mappings
             ),
         )
@@ -57,12 +61,14 @@ def with_programs(registration: Registration) -> Registration:
     return structs.replace(registration, programs=jobs)
 
 
-def _program(scope: Scope, mappings: tuple[AttributeProgram, ...]) -> JobProgram:
+def _make_job_program(
+    scope: Scope, mappings: tuple[AttributeProgram, ...]
+) -> JobProgram:
     types = tuple(sorted({each.source for each in mappings}))
-    return JobProgram(scope=scope_program(scope, types), mappings=mappings)
+    return JobProgram(scope=make_scope_program(scope, types), mappings=mappings)
 
 
-def scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
+def make_scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
     units = scope.organizational_units
     named = () if isinstance(units, str) else units
     subtrees = tuple(each for each in named if isinstance(each, str))
@@ -81,7 +87,7 @@ def scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
     )
 
 
-def attribute_program(
+def make_attribute_program(
     mapping: Mapping, extensions: Extensions, domain: str
 ) -> AttributeProgram:
     """Return what a mapping means for a target with these schemas of its own.
@@ -90,11 +96,15 @@ def attribute_program(
     """
     entries = sorted(mapping.attribute_mappings.items())
     rules = tuple(
-        _rule(target, entry, extensions, with_domain(parsed, domain), text)
+        _make_rule(
+            target, entry, extensions, replace_default_domain(parsed, domain), text
+        )
         for target, entry in entries
-        for text, parsed in (_expression(entry),)
+        for text, parsed in (_parse_source(entry),)
     )
-    reads = {name for rule in rules for name in attributes_of(rule.expression)}
+    reads = {
+        name for rule in rules for name in find_expression_attributes(rule.expression)
+    }
     return AttributeProgram(
         mapping=mapping.name,
         source=msgspec.convert(mapping.source_object_name, ObjectType),
@@ -105,30 +115,30 @@ def attribute_program(
     )
 
 
-def _refers(expression: Expression | None) -> bool:
+def _is_reference(expression: Expression | None) -> bool:
     """Tell whether an expression gives whom an attribute names, not a text of it."""
     match expression:
         case Attribute():
             return True
-        case Call(function=name, arguments=arguments) if name in PASSING:
-            return any(_refers(each) for each in arguments)
+        case Call(function=name, arguments=arguments) if name in REFERENCE_FUNCTIONS:
+            return any(_is_reference(each) for each in arguments)
         case _:
             return False
 
 
-def _rule(
+def _make_rule(
     target: str,
     entry: AttributeMapping,
     extensions: Extensions,
     expression: Expression,
     text: str,
-) -> Rule:
+) -> CompiledAttributeMapping:
     path = parse_path(target)
-    declared = extensions.get(path.schema or "", {}).get(path.local)
-    names = target in REFERENCES or (declared and declared.type == "reference")
-    reference = bool(names) and _refers(expression)
-    several = declared.multi_valued if declared else path.is_plural_whole
-    return Rule(
+    declared = extensions.get(path.schema or "", {}).get(path.name_in_schema)
+    names = target in REFERENCE_TARGETS or (declared and declared.type == "reference")
+    reference = bool(names) and _is_reference(expression)
+    several = declared.multi_valued if declared else path.is_whole_multi_valued
+    return CompiledAttributeMapping(
         target=target,
         expression=expression,
         text=text,
@@ -141,13 +151,13 @@ def _rule(
         reference=reference,
         multi=target == "members" if reference else several,
         type=declared.type if declared else None,
-        sensitive=entry.sensitive or uses(expression, REDACT),
+        sensitive=entry.sensitive or uses_function(expression, REDACT),
     )
 
 
-def _expression(entry: AttributeMapping) -> tuple[str, Expression]:
+def _parse_source(entry: AttributeMapping) -> tuple[str, Expression]:
     if entry.source is not None:
         return entry.source, parse_expression(entry.source)
     if entry.template is not None:
         return entry.template, parse_template(entry.template)
-    return canonical_json(entry.constant).decode(), Literally(value=entry.constant)
+    return canonical_json(entry.constant).decode(), Constant(value=entry.constant)

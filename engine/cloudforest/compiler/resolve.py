@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from ruamel.yaml import YAML
 
-from cloudforest.base.files import shipped
+from cloudforest.base.files import find_shipped
 from cloudforest.compiler.document import Document
-from cloudforest.compiler.tree import Tree, seconds
+from cloudforest.compiler.tree import DocumentTree, parse_duration
 from cloudforest.model.registration import (
     Agent,
     Extensions,
@@ -28,7 +28,7 @@ from cloudforest.model.registration import (
     Tenant,
 )
 
-EFFECTS = (
+GUARDED_EFFECTS = (
     "creates",
     "disables",
     "deletes",
@@ -37,9 +37,9 @@ EFFECTS = (
     "attributesBlanked",
     "rekeys",
 )
-FILES = frozenset({"file", "ca", "certificate", "ldif"})
+FILE_KEYS = frozenset({"file", "ca", "certificate", "ldif"})
 """The keys that name one, relative to their document."""
-ALWAYS_SENSITIVE = frozenset({"password"})
+SENSITIVE_TARGETS = frozenset({"password"})
 DEFAULT_SCENARIO = "new-hybrid-customer"
 DEFAULT_INTERVAL = "2m"
 DEFAULT_PROFILE = "generic"
@@ -48,20 +48,22 @@ MAIL_PORTS = {"starttls": 587, "implicit": 465, "off": 25}
 """Submission (RFC 6409), submission over TLS (RFC 8314), and plain SMTP."""
 
 
-def resolve(tree: Tree) -> Registration:
+def resolve_registration(tree: DocumentTree) -> Registration:
     """Return the registration that a tree stands for, without its programs."""
     return Registration(
-        tenant=_tenant(tree.of("Tenant")[0]),
-        targets=tuple(_target(each) for each in tree.of("Target")),
-        forests=tuple(_forest(each) for each in tree.of("Forest")),
-        agents=tuple(_agent(each) for each in tree.of("Agent")),
-        scopes=tuple(scope_noun(each) for each in tree.of("Scope")),
-        mappings=tuple(mapping_noun(tree, each) for each in _mappings(tree)),
-        jobs=tuple(_job(tree, each) for each in tree.of("Job")),
+        tenant=_resolve_tenant(tree.documents_of("Tenant")[0]),
+        targets=tuple(_resolve_target(each) for each in tree.documents_of("Target")),
+        forests=tuple(_resolve_forest(each) for each in tree.documents_of("Forest")),
+        agents=tuple(_resolve_agent(each) for each in tree.documents_of("Agent")),
+        scopes=tuple(resolve_scope(each) for each in tree.documents_of("Scope")),
+        mappings=tuple(
+            resolve_mapping(tree, each) for each in _find_used_mappings(tree)
+        ),
+        jobs=tuple(_resolve_job(tree, each) for each in tree.documents_of("Job")),
     )
 
 
-def _fields(document: Document, *but: str) -> dict[str, Any]:
+def _select_fields(document: Document, *but: str) -> dict[str, Any]:
     return {
         key: value
         for key, value in document.content.items()
@@ -69,97 +71,98 @@ def _fields(document: Document, *but: str) -> dict[str, Any]:
     }
 
 
-def _in_order(names: list[Any]) -> list[Any]:
+def _sort_names(names: list[Any]) -> list[Any]:
     """Sort names; one that is within an object goes by its text."""
     return sorted(names, key=lambda each: (str(each).casefold(), str(each)))
 
 
-def _tenant(document: Document) -> Tenant:
-    content = {"scenario": DEFAULT_SCENARIO, **_fields(document, "service")}
-    content["notify"] = _in_order(content.get("notify", []))
+def _resolve_tenant(document: Document) -> Tenant:
+    content = {"scenario": DEFAULT_SCENARIO, **_select_fields(document, "service")}
+    content["notify"] = _sort_names(content.get("notify", []))
     if "connectSync" in content:
         written = content["connectSync"].items()
-        content["connectSync"] = {key: _in_order(names) for key, names in written}
+        content["connectSync"] = {key: _sort_names(names) for key, names in written}
     if "logRetention" in content:
-        content["logRetention"] = seconds(content["logRetention"])
+        content["logRetention"] = parse_duration(content["logRetention"])
     if "mail" in content:
-        content["mail"] = _mail(rebased(content["mail"], document))
+        content["mail"] = _resolve_mail(rebase_paths(content["mail"], document))
     return msgspec.convert(content, Tenant)
 
 
-def _mail(written: dict[str, Any]) -> dict[str, Any]:
+def _resolve_mail(written: dict[str, Any]) -> dict[str, Any]:
     content = {"tls": DEFAULT_MAIL_TLS, **written}
     return {"port": MAIL_PORTS[content["tls"]], **content}
 
 
-def _target(document: Document) -> Target:
-    content = _fields(document)
-    content["profile"] = profile(content.get("profile", DEFAULT_PROFILE))
+def _resolve_target(document: Document) -> Target:
+    content = _select_fields(document)
+    content["profile"] = load_profile(content.get("profile", DEFAULT_PROFILE))
     if "auth" in content:
-        content["auth"] = rebased(content["auth"], document)
+        content["auth"] = rebase_paths(content["auth"], document)
     return msgspec.convert(content, Target)
 
 
 @cache
-def profile(name: str) -> Profile:
-    path = shipped("mappings") / "profiles" / f"{name}.yaml"
+def load_profile(name: str) -> Profile:
+    path = find_shipped("mappings") / "profiles" / f"{name}.yaml"
     fields = YAML(typ="safe", pure=True).load(path)
     return msgspec.convert({"name": name, **(fields or {})}, Profile)
 
 
-def rebased(value: Any, document: Document, *, key: str = "") -> Any:
+def rebase_paths(value: Any, document: Document, *, key: str = "") -> Any:
     """Return a value whose files are named relative to the tree."""
     match value:
         case dict():
             return {
-                name: rebased(each, document, key=name) for name, each in value.items()
+                name: rebase_paths(each, document, key=name)
+                for name, each in value.items()
             }
-        case str() if key in FILES:
+        case str() if key in FILE_KEYS:
             folder = posixpath.dirname(document.file)
             return posixpath.normpath(posixpath.join(folder, value))
     return value
 
 
-def _forest(document: Document) -> Forest:
-    domains = [_domain(each, document) for each in document.content["domains"]]
+def _resolve_forest(document: Document) -> Forest:
+    domains = [_resolve_domain(each, document) for each in document.content["domains"]]
     domains.sort(key=lambda each: str(each["name"]))
     return msgspec.convert({"name": document.name, "domains": domains}, Forest)
 
 
-def _domain(content: dict[str, Any], document: Document) -> dict[str, Any]:
-    source = rebased(content["source"], document)
+def _resolve_domain(content: dict[str, Any], document: Document) -> dict[str, Any]:
+    source = rebase_paths(content["source"], document)
     if "activeDirectory" in source:
         source["activeDirectory"] = {"tls": {}, **source["activeDirectory"]}
     return {"name": content["name"].lower(), "source": source}
 
 
-def _agent(document: Document) -> Agent:
-    content = _fields(document)
+def _resolve_agent(document: Document) -> Agent:
+    content = _select_fields(document)
     content["domains"] = sorted({each.lower() for each in content["domains"]})
     return msgspec.convert(content, Agent)
 
 
-def scope_noun(document: Document) -> Scope:
-    content = _fields(document)
+def resolve_scope(document: Document) -> Scope:
+    content = _select_fields(document)
     for key in ("organizationalUnits", "except", "groups"):
         if isinstance(content.get(key), list):
-            content[key] = _in_order(content[key])
+            content[key] = _sort_names(content[key])
     return msgspec.convert(content, Scope)
 
 
-def _mappings(tree: Tree) -> list[Document]:
+def _find_used_mappings(tree: DocumentTree) -> list[Document]:
     """Return the tree's mappings and the built-in ones that its jobs name."""
-    own = {each.name: each for each in tree.of("Mapping")}
-    for job in tree.of("Job"):
+    own = {each.name: each for each in tree.documents_of("Mapping")}
+    for job in tree.documents_of("Job"):
         for name in job.content["mappings"]:
-            document = tree.mapping(name)
+            document = tree.find_mapping(name)
             if document is not None:
                 own.setdefault(name, document)
     return [own[name] for name in sorted(own)]
 
 
-def mapping_noun(tree: Tree, document: Document) -> Mapping:
-    content = tree.merged(document) or {}
+def resolve_mapping(tree: DocumentTree, document: Document) -> Mapping:
+    content = tree.merge_inherited(document) or {}
     content.pop("kind")
     content.pop("extends", None)
     has_active = content["targetObjectName"] == "User"
@@ -172,35 +175,39 @@ def mapping_noun(tree: Tree, document: Document) -> Mapping:
     entries = content["attributeMappings"]
     content["attributeMappings"] = entries | {
         target: {**entries[target], "sensitive": True}
-        for target in ALWAYS_SENSITIVE & entries.keys()
+        for target in SENSITIVE_TARGETS & entries.keys()
     }
     return msgspec.convert(content, Mapping)
 
 
-def extensions_of(tree: Tree, mapping: str) -> Extensions:
+def find_extensions(tree: DocumentTree, mapping: str) -> Extensions:
     """Return the schemas of the target that a first job writes this mapping to."""
-    targets = {each.name: each.content for each in tree.of("Target")}
-    for job in tree.of("Job"):
+    targets = {each.name: each.content for each in tree.documents_of("Target")}
+    for job in tree.documents_of("Job"):
         if mapping in job.content["mappings"]:
             target = targets[job.content.get("target", next(iter(targets)))]
             return msgspec.convert(target.get("extensions", {}), Extensions)
     return {}
 
 
-def _job(tree: Tree, document: Document) -> Job:
-    content = {"interval": DEFAULT_INTERVAL, **_fields(document)}
-    content.setdefault("target", next((each.name for each in tree.of("Target")), ""))
+def _resolve_job(tree: DocumentTree, document: Document) -> Job:
+    content = {"interval": DEFAULT_INTERVAL, **_select_fields(document)}
+    content.setdefault(
+        "target", next((each.name for each in tree.documents_of("Target")), "")
+    )
     content["domain"] = content["domain"].lower()
-    content["interval"] = seconds(content["interval"])
+    content["interval"] = parse_duration(content["interval"])
     content["mappings"] = sorted(content["mappings"])
-    content["notify"] = _in_order(content.get("notify", []))
+    content["notify"] = _sort_names(content.get("notify", []))
     written = content.get("guard", {})
-    content["guard"] = {each: _budget(written.get(each, {})) for each in EFFECTS}
+    content["guard"] = {
+        each: _resolve_budget(written.get(each, {})) for each in GUARDED_EFFECTS
+    }
     return msgspec.convert(content, Job)
 
 
-def _budget(written: dict[str, Any]) -> dict[str, Any]:
+def _resolve_budget(written: dict[str, Any]) -> dict[str, Any]:
     """Return what is written; the rest are the budget's own defaults."""
     if "window" in written:
-        return {**written, "window": seconds(written["window"])}
+        return {**written, "window": parse_duration(written["window"])}
     return written

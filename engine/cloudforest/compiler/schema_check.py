@@ -14,135 +14,164 @@ from typing import Any
 from jsonschema import ValidationError
 
 from cloudforest.base.diagnostics import DocumentPath
-from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.schemas import KINDS, schema_of, twice, validator_of
+from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.schemas import (
+    DOCUMENT_KINDS,
+    find_duplicates,
+    load_schema,
+    make_validator,
+)
 from cloudforest.compiler.wording import (
-    TYPES,
-    closest,
-    hint,
-    is_url_with_secret,
-    kind_of,
-    listed,
-    named,
-    opening,
-    shown,
-    written,
+    SCHEMA_TYPE_WORDS,
+    capitalize_first,
+    describe_path,
+    describe_type,
+    find_closest,
+    format_value,
+    format_yaml_value,
+    has_secret_in_url,
+    quote_names,
+    suggest_names,
 )
 
-SECRET = "Secret reference"  # noqa: S105 - a schema's title
+SECRET_TITLE = "Secret reference"  # noqa: S105 - a schema's title
 
-Explanation = Iterator[Complaint]
+Explanations = Iterator[DocumentDiagnostic]
 
 
-def explain(document: Document, error: ValidationError) -> Explanation:
+def explain_schema_error(document: Document, error: ValidationError) -> Explanations:
     """Yield the complaints that one schema error stands for. Secrets are not shown."""
     path: DocumentPath = tuple(error.absolute_path)
-    yield from EXPLANATIONS[str(error.validator)](document, path, error)
+    yield from EXPLAINERS[str(error.validator)](document, path, error)
 
 
-def _block(path: DocumentPath, document: Document) -> str:
-    return named(path) if path else f"this {document.kind}"
+def _describe_block(path: DocumentPath, document: Document) -> str:
+    return describe_path(path) if path else f"this {document.kind}"
 
 
-def _additional(document: Document, path: DocumentPath, error: Any) -> Explanation:
+def _explain_unknown_keys(
+    document: Document, path: DocumentPath, error: Any
+) -> Explanations:
     known = set(error.schema["properties"])
     free = known - set(error.instance)
     for key in sorted(set(error.instance) - known):
-        meant = closest(key, free)
-        found = meant or closest(key, known)
+        meant = find_closest(key, free)
+        found = meant or find_closest(key, known)
         next_step = (
             f'did you mean "{found}"?'
             if found
-            else f"known here: {listed(sorted(known), most=20)}."
+            else f"known here: {quote_names(sorted(known), limit=20)}."
         )
-        message = f'The key "{key}" is unknown in {_block(path, document)}; {next_step}'
+        message = (
+            f'The key "{key}" is unknown in {_describe_block(path, document)}; '
+            f"{next_step}"
+        )
         where = (*path, key)
-        yield Complaint(
-            "unknown-key", message, document, where, at_key=True, meant=meant
+        yield DocumentDiagnostic(
+            "unknown-key", message, document, where, at_key=True, intended_key=meant
         )
         free -= {meant}
 
 
-def _required(document: Document, path: DocumentPath, error: Any) -> Explanation:
+def _explain_missing_keys(
+    document: Document, path: DocumentPath, error: Any
+) -> Explanations:
     # A key that is needed only sometimes is described where all are.
-    schema = error.schema if path else schema_of(document.kind)
+    schema = error.schema if path else load_schema(document.kind)
     for key in error.validator_value:
         if key in error.instance:
             continue
         message = (
-            f'The key "{key}" is missing in {_block(path, document)}; '
-            f"add it, for example {_example(schema, key)}."
+            f'The key "{key}" is missing in {_describe_block(path, document)}; '
+            f"add it, for example {_format_key_example(schema, key)}."
         )
-        yield Complaint("missing-key", message, document, path)
+        yield DocumentDiagnostic("missing-key", message, document, path)
 
 
-def _first_example(schema: dict[str, Any]) -> str:
-    return written(schema["examples"][0]) if "examples" in schema else "the others"
+def _format_first_example(schema: dict[str, Any]) -> str:
+    return (
+        format_yaml_value(schema["examples"][0])
+        if "examples" in schema
+        else "the others"
+    )
 
 
-def _example(schema: dict[str, Any], key: str) -> str:
+def _format_key_example(schema: dict[str, Any], key: str) -> str:
     examples = schema.get("properties", {}).get(key, {}).get("examples", ["…"])
-    return f"`{key}: {written(examples[0])}`"
+    return f"`{key}: {format_yaml_value(examples[0])}`"
 
 
-def _type(document: Document, path: DocumentPath, error: Any) -> Explanation:
-    if error.schema.get("title") == SECRET and error.instance is not None:
-        yield _plain_text(document, path)
+def _explain_type(document: Document, path: DocumentPath, error: Any) -> Explanations:
+    if error.schema.get("title") == SECRET_TITLE and error.instance is not None:
+        yield _make_plain_text(document, path)
         return
     wanted = error.validator_value
     names = [wanted] if isinstance(wanted, str) else wanted
-    expected = " or ".join(TYPES[each] for each in names)
-    found = kind_of(error.instance)
-    like = f"; write it like {_first_example(error.schema)}" if path else ""
-    message = f"{opening(named(path))} must be {expected}, not {found}{like}."
-    yield Complaint("wrong-type", message, document, path)
-
-
-def _plain_text(document: Document, path: DocumentPath) -> Complaint:
+    expected = " or ".join(SCHEMA_TYPE_WORDS[each] for each in names)
+    found = describe_type(error.instance)
+    like = f"; write it like {_format_first_example(error.schema)}" if path else ""
     message = (
-        f"{opening(named(path))} holds a secret in plain text; "
+        f"{capitalize_first(describe_path(path))} must be {expected}, not "
+        f"{found}{like}."
+    )
+    yield DocumentDiagnostic("wrong-type", message, document, path)
+
+
+def _make_plain_text(document: Document, path: DocumentPath) -> DocumentDiagnostic:
+    message = (
+        f"{capitalize_first(describe_path(path))} holds a secret in plain text; "
         "write {env: NAME} or {file: PATH}, and change the secret if this was shared."
     )
-    return Complaint("plain-text-secret", message, document, path, hidden=True)
+    return DocumentDiagnostic(
+        "plain-text-secret", message, document, path, is_line_hidden=True
+    )
 
 
-def _in_url(document: Document, path: DocumentPath) -> Complaint:
+def _make_secret_in_url(document: Document, path: DocumentPath) -> DocumentDiagnostic:
     message = (
-        f"{opening(named(path))} is a URL that holds a secret; take it out, refer to "
+        f"{capitalize_first(describe_path(path))} is a URL that holds a secret; "
+        "take it out, refer to "
         "it by {env: NAME} or {file: PATH} where credentials belong, and change the "
         "secret if this was shared."
     )
-    return Complaint("plain-text-secret", message, document, path, hidden=True)
+    return DocumentDiagnostic(
+        "plain-text-secret", message, document, path, is_line_hidden=True
+    )
 
 
-def _value(document: Document, path: DocumentPath, error: Any) -> Explanation:
-    if is_url_with_secret(error.instance):
-        yield _in_url(document, path)
+def _explain_value(document: Document, path: DocumentPath, error: Any) -> Explanations:
+    if has_secret_in_url(error.instance):
+        yield _make_secret_in_url(document, path)
         return
     value = error.validator_value
     choices = value if isinstance(value, list) else [value]
-    found = closest(str(error.instance), [str(each) for each in choices])
-    next_step = f'did you mean "{found}"?' if found else f"it can be {listed(choices)}."
-    message = f"{opening(named(path))} can't be {shown(error.instance)}; "
-    yield Complaint("unknown-value", message + next_step, document, path)
+    found = find_closest(str(error.instance), [str(each) for each in choices])
+    next_step = (
+        f'did you mean "{found}"?' if found else f"it can be {quote_names(choices)}."
+    )
+    message = (
+        f"{capitalize_first(describe_path(path))} can't be "
+        f"{format_value(error.instance)}; "
+    )
+    yield DocumentDiagnostic("unknown-value", message + next_step, document, path)
 
 
-def _format(document: Document, path: DocumentPath, error: Any) -> Explanation:
-    if is_url_with_secret(error.instance):
-        yield _in_url(document, path)
+def _explain_format(document: Document, path: DocumentPath, error: Any) -> Explanations:
+    if has_secret_in_url(error.instance):
+        yield _make_secret_in_url(document, path)
         return
     hidden = error.schema.get("writeOnly")
-    value = "this value" if hidden else shown(error.instance)
+    value = "this value" if hidden else format_value(error.instance)
     message = (
-        f"{opening(named(path))} can't be {value}; "
-        f"write it like {_first_example(error.schema)}."
+        f"{capitalize_first(describe_path(path))} can't be {value}; "
+        f"write it like {_format_first_example(error.schema)}."
     )
-    yield Complaint("wrong-format", message, document, path)
+    yield DocumentDiagnostic("wrong-format", message, document, path)
 
 
 def _is_required(document: Document, path: DocumentPath) -> bool:
     """Tell whether the schema needs the key at a path; a list or block in it may go."""
-    node: Any = schema_of(document.kind)
+    node: Any = load_schema(document.kind)
     for part in path[:-1]:
         known = node.get("properties", {})
         other = node.get("items" if isinstance(part, int) else "additionalProperties")
@@ -152,75 +181,79 @@ def _is_required(document: Document, path: DocumentPath) -> bool:
     return path[-1] in node.get("required", ())
 
 
-def _empty(document: Document, path: DocumentPath, error: Any) -> Explanation:
+def _explain_empty(document: Document, path: DocumentPath, error: Any) -> Explanations:
     del error
     needed = _is_required(document, path)
     next_step = "add an entry" if needed else "add an entry or remove the key"
-    message = f"{opening(named(path))} is empty; {next_step}."
-    yield Complaint("empty-list", message, document, path)
+    message = f"{capitalize_first(describe_path(path))} is empty; {next_step}."
+    yield DocumentDiagnostic("empty-list", message, document, path)
 
 
-def _twice(document: Document, path: DocumentPath, error: Any) -> Explanation:
-    for index, item in twice(error.instance):
+def _explain_duplicates(
+    document: Document, path: DocumentPath, error: Any
+) -> Explanations:
+    for index, item in find_duplicates(error.instance):
         message = (
-            f"{opening(shown(item))} is already in the list; remove one of the two."
+            f"{capitalize_first(format_value(item))} is already in the list; remove "
+            "one of the two."
         )
-        yield Complaint("duplicate-item", message, document, (*path, index))
+        yield DocumentDiagnostic("duplicate-item", message, document, (*path, index))
 
 
-def _range(document: Document, path: DocumentPath, error: Any) -> Explanation:
+def _explain_range(document: Document, path: DocumentPath, error: Any) -> Explanations:
     bound = "at least" if error.validator == "minimum" else "at most"
     message = (
-        f"{opening(named(path))} is {shown(error.instance)}, "
+        f"{capitalize_first(describe_path(path))} is {format_value(error.instance)}, "
         f"but must be {bound} {error.validator_value}."
     )
-    yield Complaint("out-of-range", message, document, path)
+    yield DocumentDiagnostic("out-of-range", message, document, path)
 
 
-def _one_of(document: Document, path: DocumentPath, error: Any) -> Explanation:
+def _explain_choice(document: Document, path: DocumentPath, error: Any) -> Explanations:
     choices = [each["required"][0] for each in error.validator_value]
     message = (
-        f"{opening(_block(path, document))} needs exactly one of {listed(choices)}."
+        f"{capitalize_first(_describe_block(path, document))} needs exactly one of "
+        f"{quote_names(choices)}."
     )
-    yield Complaint("choose-one", message, document, path)
+    yield DocumentDiagnostic("choose-one", message, document, path)
 
 
-EXPLANATIONS: dict[str, Callable[[Document, DocumentPath, Any], Explanation]] = {
-    "additionalProperties": _additional,
-    "required": _required,
-    "type": _type,
-    "enum": _value,
-    "const": _value,
-    "pattern": _format,
-    "minLength": _format,
-    "minItems": _empty,
-    "minProperties": _empty,
-    "uniqueItems": _twice,
-    "minimum": _range,
-    "maximum": _range,
-    "oneOf": _one_of,
+EXPLAINERS: dict[str, Callable[[Document, DocumentPath, Any], Explanations]] = {
+    "additionalProperties": _explain_unknown_keys,
+    "required": _explain_missing_keys,
+    "type": _explain_type,
+    "enum": _explain_value,
+    "const": _explain_value,
+    "pattern": _explain_format,
+    "minLength": _explain_format,
+    "minItems": _explain_empty,
+    "minProperties": _explain_empty,
+    "uniqueItems": _explain_duplicates,
+    "minimum": _explain_range,
+    "maximum": _explain_range,
+    "oneOf": _explain_choice,
 }
 
 
-Renamed = Mapping[DocumentPath, str]
+KeyRenames = Mapping[DocumentPath, str]
 
 
-def renamed(document: Document, misspelt: Iterable[Complaint]) -> Document:
+def rename_keys(document: Document, misspelt: Iterable[DocumentDiagnostic]) -> Document:
     """Return it with the keys that misspelt ones stand for; places stay what they are.
 
     Each of `misspelt` has a `meant`.
     """
-    names = {each.path: str(each.meant) for each in misspelt}
-    return _rewritten(document, names, frozenset())
+    names = {each.path: str(each.intended_key) for each in misspelt}
+    return _rewrite_document(document, names, frozenset())
 
 
-def without(document: Document, wrong: Iterable[Complaint]) -> Document:
+def remove_paths(document: Document, wrong: Iterable[DocumentDiagnostic]) -> Document:
     """Return it without the parts that are wrong."""
-    return _rewritten(document, {}, frozenset(each.path for each in wrong))
+    return _rewrite_document(document, {}, frozenset(each.path for each in wrong))
 
 
-def _rewritten(
-    document: Document, names: Renamed, left_out: frozenset[DocumentPath]
+def _rewrite_document(
+    document: Document, names: KeyRenames, left_out: frozenset[DocumentPath]
 ) -> Document:
     moved: dict[DocumentPath, DocumentPath] = {}
 
@@ -245,82 +278,100 @@ def _rewritten(
         return node
 
     content = rewritten(document.content, (), ())
-    return Document(content, document.places.moved(moved), document.sound)
+    return Document(content, document.locations.with_paths(moved), document.is_complete)
 
 
-SORTS = {"wrong-type", "plain-text-secret"}
-MOST = 100
+TYPE_MISTAKE_IDS = {"wrong-type", "plain-text-secret"}
+MAX_SCHEMA_MISTAKES = 100
 """Mistakes told of one document: a thousand are one, such as a file of another tool."""
 
 
-def check(document: Document) -> list[Complaint]:
+def check_schema(document: Document) -> list[DocumentDiagnostic]:
     """Return what is wrong with the shape of a document, each mistake once.
 
     What is missing or wrong beside a misspelt key is what would be if it were right.
     """
     if "kind" not in document.content:
         message = 'The key "kind" is missing; '
-        return [Complaint("missing-key", message + hint("", KINDS), document)]
+        return [
+            DocumentDiagnostic(
+                "missing-key", message + suggest_names("", DOCUMENT_KINDS), document
+            )
+        ]
     kind = document.content["kind"]
-    if kind not in KINDS:
-        message = f"{opening(shown(kind))} is not a kind; {hint(str(kind), KINDS)}"
-        return [Complaint("unknown-kind", message, document, ("kind",))]
-    told = _told(document)
-    misspelt = _misspelt(told)
+    if kind not in DOCUMENT_KINDS:
+        message = (
+            f"{capitalize_first(format_value(kind))} is not a kind; "
+            f"{suggest_names(str(kind), DOCUMENT_KINDS)}"
+        )
+        return [DocumentDiagnostic("unknown-kind", message, document, ("kind",))]
+    told = _find_schema_mistakes(document)
+    misspelt = _select_misspelt(told)
     if not misspelt:
         return told
-    return misspelt + check(renamed(document, misspelt))
+    return misspelt + check_schema(rename_keys(document, misspelt))
 
 
-def as_meant(document: Document) -> Document:
+def correct_keys(document: Document) -> Document:
     """Return a document with the keys that its misspelt ones stand for."""
-    while document.kind in KINDS and (misspelt := _misspelt(_told(document))):
-        document = renamed(document, misspelt)
+    while document.kind in DOCUMENT_KINDS and (
+        misspelt := _select_misspelt(_find_schema_mistakes(document))
+    ):
+        document = rename_keys(document, misspelt)
     return document
 
 
-def sound_part(document: Document) -> Document | None:
+def extract_valid_part(document: Document) -> Document | None:
     """Return a document without what is wrong; None if that is a part it needs."""
-    document = as_meant(document)
-    if document.kind not in KINDS:
+    document = correct_keys(document)
+    if document.kind not in DOCUMENT_KINDS:
         return None
-    while told := _told(document):
+    while told := _find_schema_mistakes(document):
         if not all(each.path for each in told):
             return None
-        document = without(document, told)
+        document = remove_paths(document, told)
     return document
 
 
-def _misspelt(told: list[Complaint]) -> list[Complaint]:
-    more = any(each.id == "more-mistakes" for each in told)
-    return [] if more else [each for each in told if each.meant is not None]
+def _select_misspelt(diagnostics: list[DocumentDiagnostic]) -> list[DocumentDiagnostic]:
+    more = any(each.id == "more-mistakes" for each in diagnostics)
+    return (
+        [] if more else [each for each in diagnostics if each.intended_key is not None]
+    )
 
 
-def _told(document: Document) -> list[Complaint]:
-    errors = validator_of(document.content["kind"]).iter_errors(document.content)
-    found = (each for error in errors for each in explain(document, error))
-    told = list(islice(found, MOST))
-    return _reduced(told) + [_more(document) for _ in islice(found, 1)]
+def _find_schema_mistakes(document: Document) -> list[DocumentDiagnostic]:
+    errors = make_validator(document.content["kind"]).iter_errors(document.content)
+    found = (each for error in errors for each in explain_schema_error(document, error))
+    told = list(islice(found, MAX_SCHEMA_MISTAKES))
+    return _drop_consequences(told) + [
+        _make_more_mistakes(document) for _ in islice(found, 1)
+    ]
 
 
-def _more(document: Document) -> Complaint:
+def _make_more_mistakes(document: Document) -> DocumentDiagnostic:
     message = (
-        f"More than {MOST} things are wrong in this document; the others are told "
+        f"More than {MAX_SCHEMA_MISTAKES} things are wrong in this document; the "
+        "others are told "
         "when these are mended."
     )
-    return Complaint("more-mistakes", message, document)
+    return DocumentDiagnostic("more-mistakes", message, document)
 
 
-def _reduced(complaints: list[Complaint]) -> list[Complaint]:
+def _drop_consequences(
+    diagnostics: list[DocumentDiagnostic],
+) -> list[DocumentDiagnostic]:
     """Drop what follows from another complaint about the same place."""
-    kept: dict[object, Complaint] = {}
-    for each in complaints:
+    kept: dict[object, DocumentDiagnostic] = {}
+    for each in diagnostics:
         kept.setdefault((each.path, each.id, each.message), each)
-    return [each for each in kept.values() if not _follows(each, complaints)]
+    return [each for each in kept.values() if not _is_consequence(each, diagnostics)]
 
 
-def _follows(complaint: Complaint, others: list[Complaint]) -> bool:
+def _is_consequence(
+    complaint: DocumentDiagnostic, others: list[DocumentDiagnostic]
+) -> bool:
     """Tell whether a key is only missing because there is no block for it."""
     return complaint.id in {"missing-key", "choose-one"} and any(
-        each.id in SORTS and each.path == complaint.path for each in others
+        each.id in TYPE_MISTAKE_IDS and each.path == complaint.path for each in others
     )

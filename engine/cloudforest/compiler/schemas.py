@@ -15,9 +15,9 @@ from jsonschema import Draft202012Validator, TypeChecker, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from cloudforest.base.files import shipped
+from cloudforest.base.files import find_shipped
 
-KINDS = (
+DOCUMENT_KINDS = (
     *("Tenant", "Target", "Forest", "Agent"),
     *("Scope", "Mapping", "Job", "Example"),
 )
@@ -25,7 +25,7 @@ LANGUAGE_VERSION = "0.2"
 """The minor release that last changed the language; every schema carries it."""
 
 
-def _whole(
+def _validate_pattern(
     validator: Validator, pattern: str, instance: Any, schema: Any
 ) -> Iterator[ValidationError]:
     """Match to the very end: in Python, `$` overlooks a last line feed."""
@@ -34,16 +34,16 @@ def _whole(
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-def _different(
+def _validate_unique_items(
     validator: Validator, wanted: Any, instance: Any, schema: Any
 ) -> Iterator[ValidationError]:
     """Look at each item once; as shipped, items of mixed types meet in pairs."""
     del validator, schema
-    if wanted and isinstance(instance, list) and any(twice(instance)):
+    if wanted and isinstance(instance, list) and any(find_duplicates(instance)):
         yield ValidationError("An item is twice in the list.")
 
 
-def twice(items: list[Any]) -> Iterator[tuple[int, Any]]:
+def find_duplicates(items: list[Any]) -> Iterator[tuple[int, Any]]:
     """Yield each item that was there before, with where it is."""
     seen: set[str] = set()
     for index, item in enumerate(items):
@@ -59,54 +59,59 @@ def _is_integer(checker: TypeChecker, instance: Any) -> bool:
     return isinstance(instance, int) and not isinstance(instance, bool)
 
 
-_WHOLE: type[Validator] = extend(  # type: ignore[no-untyped-call]  # an untyped stub
+_VALIDATOR_CLASS: type[Validator] = extend(  # type: ignore[no-untyped-call]  # an untyped stub
     Draft202012Validator,
-    {"pattern": _whole, "uniqueItems": _different},
+    {"pattern": _validate_pattern, "uniqueItems": _validate_unique_items},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 
 
 @cache
-def schema_of(kind: str) -> dict[str, Any]:
+def load_schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a kind, or of any document for `tree`."""
-    path = shipped("schemas") / f"{kind.lower()}.schema.json"
+    path = find_shipped("schemas") / f"{kind.lower()}.schema.json"
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema
 
 
 @cache
-def validator_of(kind: str) -> Validator:
-    return _WHOLE(schema_of(kind))
+def make_validator(kind: str) -> Validator:
+    return _VALIDATOR_CLASS(load_schema(kind))
 
 
-def bundled() -> dict[str, Any]:
+def bundle_schemas() -> dict[str, Any]:
     """Return the schema of any document, with those of all kinds under `$defs`.
 
     References are JSON pointers, as not every editor follows an embedded `$id`.
     """
-    tree = _moved(schema_of("tree"), "")
-    kinds = {kind: _moved(schema_of(kind), f"#/$defs/{kind}") for kind in KINDS}
+    tree = _rebase_references(load_schema("tree"), "")
+    kinds = {
+        kind: _rebase_references(load_schema(kind), f"#/$defs/{kind}")
+        for kind in DOCUMENT_KINDS
+    }
     for each in kinds.values():
         del each["$id"], each["$schema"], each["x-language-version"]
     return {**tree, "$defs": kinds}
 
 
-def _moved(node: Any, base: str) -> Any:
+def _rebase_references(node: Any, base: str) -> Any:
     """Return a schema whose references hold where it is put, at `base`."""
     match node:
         case dict():
             return {
-                key: _reference(each, base) if key == "$ref" else _moved(each, base)
+                key: _rebase_reference(each, base)
+                if key == "$ref"
+                else _rebase_references(each, base)
                 for key, each in node.items()
             }
         case list():
-            return [_moved(each, base) for each in node]
+            return [_rebase_references(each, base) for each in node]
         case _:
             return node
 
 
-def _reference(written: str, base: str) -> str:
+def _rebase_reference(written: str, base: str) -> str:
     if written.startswith("#"):
         return base + written.removeprefix("#")
-    kinds = {f"{kind.lower()}.schema.json": kind for kind in KINDS}
+    kinds = {f"{kind.lower()}.schema.json": kind for kind in DOCUMENT_KINDS}
     return f"#/$defs/{kinds[written]}"

@@ -10,46 +10,50 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from cloudforest.base.files import shipped
+from cloudforest.base.files import find_shipped
 from cloudforest.compiler.document import Document
-from cloudforest.compiler.files import Reading, read_file
-from cloudforest.compiler.schemas import KINDS
+from cloudforest.compiler.files import TreeReading, read_file
+from cloudforest.compiler.schemas import DOCUMENT_KINDS
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scim.path import canonical_path
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def without_sugar(document: Document) -> Document:
+def expand_short_forms(document: Document) -> Document:
     """Return the document with every short form written out; paths keep their names."""
     match document.content:
         case {"kind": "Mapping", "attributeMappings": dict(entries)}:
-            full = {key: _entry(value) for key, value in entries.items()}
-            return document.containing({**document.content, "attributeMappings": full})
+            full = {key: _expand_entry(value) for key, value in entries.items()}
+            return document.with_content(
+                {**document.content, "attributeMappings": full}
+            )
         case {"kind": "Target", "extensions": dict(schemas)}:
-            typed = {urn: _typed(each) for urn, each in schemas.items()}
-            return document.containing({**document.content, "extensions": typed})
+            typed = {
+                urn: _expand_extension_types(each) for urn, each in schemas.items()
+            }
+            return document.with_content({**document.content, "extensions": typed})
         case _:
             return document
 
 
-def _entry(value: Any) -> Any:
+def _expand_entry(value: Any) -> Any:
     return {"source": value} if isinstance(value, str) else value
 
 
-def _typed(attributes: dict[str, Any]) -> dict[str, Any]:
+def _expand_extension_types(attributes: dict[str, Any]) -> dict[str, Any]:
     return {
         name: {"type": each} if isinstance(each, str) else each
         for name, each in attributes.items()
     }
 
 
-def seconds(duration: str) -> int:
+def parse_duration(duration: str) -> int:
     """Return the seconds of `30s`, `2m`, `24h` or `7d`."""
-    return int(duration[:-1]) * UNITS[duration[-1]]
+    return int(duration[:-1]) * DURATION_UNITS[duration[-1]]
 
 
-def canonical(target: str) -> str:
+def canonical_target(target: str) -> str:
     """Return the one spelling of a SCIM path; a wrong path is another rule's matter."""
     try:
         return canonical_path(target)
@@ -57,12 +61,12 @@ def canonical(target: str) -> str:
         return target
 
 
-LINE_LIMIT = 32
+MAX_ANCESTORS = 32
 """Mappings that one may extend, each the next: who reviews it must follow them all."""
 
 
 @dataclass(frozen=True)
-class Tree:
+class DocumentTree:
     """Documents of the right shape, and the names of all that were read.
 
     `complete`: every text was read, and each document has a kind that there is.
@@ -71,45 +75,45 @@ class Tree:
 
     documents: tuple[Document, ...]
     names: dict[str, frozenset[str]]
-    complete: bool
-    whole: bool
+    is_complete: bool
+    is_well_formed: bool
 
     @cached_property
-    def _kinds(self) -> dict[str, list[Document]]:
+    def _by_kind(self) -> dict[str, list[Document]]:
         kinds: dict[str, list[Document]] = {}
         for each in sorted(self.documents, key=lambda each: each.name):
             kinds.setdefault(each.kind, []).append(each)
         return kinds
 
     @cached_property
-    def _mappings(self) -> dict[str, Document]:
-        own = {each.name: each for each in self.of("Mapping")}
-        return built_in_mappings() | own
+    def _mappings_by_name(self) -> dict[str, Document]:
+        own = {each.name: each for each in self.documents_of("Mapping")}
+        return load_built_in_mappings() | own
 
-    def of(self, kind: str) -> list[Document]:
+    def documents_of(self, kind: str) -> list[Document]:
         """Return the documents of a kind, sorted by name."""
-        return self._kinds.get(kind, [])
+        return self._by_kind.get(kind, [])
 
-    def mapping(self, name: str) -> Document | None:
+    def find_mapping(self, name: str) -> Document | None:
         """Return the mapping `name`, of this tree or built in."""
-        return self._mappings.get(name)
+        return self._mappings_by_name.get(name)
 
-    def lineage(self, document: Document) -> list[Document] | None:
+    def find_lineage(self, document: Document) -> list[Document] | None:
         """Return a mapping and those it extends, eldest first.
 
         None if one of them is unknown, or is its own ancestor, or they are too many.
         """
         line = [document]
         while (parent := line[0].content.get("extends")) is not None:
-            found = self.mapping(parent)
-            if found is None or len(line) > LINE_LIMIT:
+            found = self.find_mapping(parent)
+            if found is None or len(line) > MAX_ANCESTORS:
                 return None
             line.insert(0, found)
         return line
 
-    def merged(self, document: Document) -> dict[str, Any] | None:
+    def merge_inherited(self, document: Document) -> dict[str, Any] | None:
         """Return a mapping's content with what it inherits, or None without lineage."""
-        line = self.lineage(document)
+        line = self.find_lineage(document)
         if line is None:
             return None
         content: dict[str, Any] = {}
@@ -128,37 +132,42 @@ def _merge_entries(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, A
     merged = dict(parent.get("attributeMappings", {}))
     for target, entry in child.get("attributeMappings", {}).items():
         if entry is None:
-            merged.pop(canonical(target), None)
+            merged.pop(canonical_target(target), None)
         else:
-            merged[canonical(target)] = entry
+            merged[canonical_target(target)] = entry
     return merged
 
 
-def plant(
-    documents: Iterable[Document], *, read: Sequence[Document], complete: bool
-) -> Tree:
+def build_tree(
+    documents: Iterable[Document],
+    *,
+    all_documents: Sequence[Document],
+    is_complete: bool,
+) -> DocumentTree:
     """Make a tree of the documents that have the right shape, of all that were read."""
-    shaped = tuple(map(without_sugar, documents))
-    complete = complete and all(map(_says_its_name, read))
-    whole = complete and len(shaped) == len(read)
+    shaped = tuple(map(expand_short_forms, documents))
+    is_complete = is_complete and all(map(_has_names, all_documents))
+    whole = is_complete and len(shaped) == len(all_documents)
     names: dict[str, set[str]] = {}
-    for kind, name in _names(read):
+    for kind, name in _declared_names(all_documents):
         names.setdefault(kind, set()).add(name)
     frozen = {kind: frozenset(each) for kind, each in names.items()}
-    return Tree(shaped, frozen, complete=complete, whole=whole)
+    return DocumentTree(shaped, frozen, is_complete=is_complete, is_well_formed=whole)
 
 
-def _says_its_name(document: Document) -> bool:
+def _has_names(document: Document) -> bool:
     """Tell whether it is known what a document declares."""
     names = [document.content.get("name")]
     if document.kind == "Forest":
         domains = document.content.get("domains")
         names += domains if isinstance(domains, list) else [None]
         names = [each.get("name") if isinstance(each, dict) else each for each in names]
-    return document.kind in KINDS and all(isinstance(each, str) for each in names)
+    return document.kind in DOCUMENT_KINDS and all(
+        isinstance(each, str) for each in names
+    )
 
 
-def _names(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:
+def _declared_names(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:
     for document in documents:
         yield document.kind, document.name
         domains = document.content.get("domains")
@@ -169,9 +178,9 @@ def _names(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:
 
 
 @cache
-def built_in_mappings() -> dict[str, Document]:
+def load_built_in_mappings() -> dict[str, Document]:
     """Return the mappings that ship with the package, by name."""
-    reading = Reading()
-    for path in sorted(shipped("mappings").glob("*.yaml")):
+    reading = TreeReading()
+    for path in sorted(find_shipped("mappings").glob("*.yaml")):
         read_file(path, f"mappings/{path.name}", reading)
-    return {each.name: without_sugar(each) for each in reading.documents}
+    return {each.name: expand_short_forms(each) for each in reading.documents}

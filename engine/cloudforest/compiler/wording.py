@@ -13,9 +13,9 @@ from typing import Any
 
 from cloudforest.base.diagnostics import DocumentPath
 
-LONGEST = 60
+MAX_SHOWN_LENGTH = 60
 
-TYPES = {
+SCHEMA_TYPE_WORDS = {
     "string": "text",
     "integer": "a whole number",
     "number": "a number",
@@ -24,59 +24,61 @@ TYPES = {
     "object": "a block of keys",
     "null": "null",
 }
-SORTS: dict[type, str] = {
+VALUE_TYPE_WORDS: dict[type, str] = {
     type(None): "empty",
-    bool: TYPES["boolean"],
-    str: TYPES["string"],
-    int: TYPES["integer"],
+    bool: SCHEMA_TYPE_WORDS["boolean"],
+    str: SCHEMA_TYPE_WORDS["string"],
+    int: SCHEMA_TYPE_WORDS["integer"],
     float: "a number with a fraction",
-    dict: TYPES["object"],
-    list: TYPES["array"],
+    dict: SCHEMA_TYPE_WORDS["object"],
+    list: SCHEMA_TYPE_WORDS["array"],
 }
 _SECRET_IN_URL = re.compile(
     r"""://.*@
     | [?&\#;][^\s=]*(auth|code|cred|key|pass|pw|secret|sig|token)[^\s=]*=""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-_QUERY = re.compile(r"(://[^?#]*)[?#].*|[?#]\S*=.*", re.DOTALL)
+_URL_QUERY = re.compile(r"(://[^?#]*)[?#].*|[?#]\S*=.*", re.DOTALL)
 
 
-def kind_of(value: Any) -> str:
+def describe_type(value: Any) -> str:
     """Return what sort of value this is, never the value: it may be a secret."""
-    return SORTS[type(value)]
+    return VALUE_TYPE_WORDS[type(value)]
 
 
-def is_url_with_secret(value: Any) -> bool:
+def has_secret_in_url(value: Any) -> bool:
     """Tell whether this looks like `https://user:password@host` or `…?token=…`."""
     return isinstance(value, str) and _SECRET_IN_URL.search(value) is not None
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a value that somebody wrote, or its sort if it may hold a secret.
 
     What follows a URL's address is never shown: any parameter may be a key.
     """
-    if isinstance(value, dict | list) or is_url_with_secret(value):
-        return kind_of(value)
+    if isinstance(value, dict | list) or has_secret_in_url(value):
+        return describe_type(value)
     if isinstance(value, str):
-        value = _QUERY.sub(r"\1?…", value)
+        value = _URL_QUERY.sub(r"\1?…", value)
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f'{text[:LONGEST]}…"'
+    return text if len(text) <= MAX_SHOWN_LENGTH else f'{text[:MAX_SHOWN_LENGTH]}…"'
 
 
-def written(value: Any) -> str:
+def format_yaml_value(value: Any) -> str:
     """Return an example as it would be written in YAML."""
     match value:
         case dict():
-            inner = ", ".join(f"{key}: {written(each)}" for key, each in value.items())
+            inner = ", ".join(
+                f"{key}: {format_yaml_value(each)}" for key, each in value.items()
+            )
             return f"{{{inner}}}"
         case list():
-            return f"[{', '.join(written(each) for each in value)}]"
+            return f"[{', '.join(format_yaml_value(each) for each in value)}]"
         case _:
             return json.dumps(value, ensure_ascii=False)
 
 
-def named(path: DocumentPath) -> str:
+def describe_path(path: DocumentPath) -> str:
     match path:
         case (*_, str(key), int()):
             return f"an entry of `{key}`"
@@ -86,31 +88,31 @@ def named(path: DocumentPath) -> str:
             return "the document"
 
 
-def opening(words: str) -> str:
+def capitalize_first(words: str) -> str:
     """Return words as the beginning of a sentence."""
     return words[:1].upper() + words[1:]
 
 
-def closest(word: str, candidates: Iterable[str]) -> str | None:
+def find_closest(word: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that `word` resembles most, if any does."""
     by_lower = {each.lower(): each for each in sorted(candidates)}
     found = difflib.get_close_matches(word.lower(), by_lower, n=1)
     return by_lower[found[0]] if found else None
 
 
-def hint(word: str, candidates: Iterable[str]) -> str:
+def suggest_names(word: str, candidates: Iterable[str]) -> str:
     """Return the end of a sentence that says what was meant, or what there is."""
     known = sorted(set(candidates))
-    found = closest(word, known)
+    found = find_closest(word, known)
     if found is not None:
         return f'did you mean "{found}"?'
     if not known:
         return "there is none yet; declare it first."
-    return f"there is {listed(known)}."
+    return f"there is {quote_names(known)}."
 
 
-def listed(words: Iterable[str], *, most: int = 8) -> str:
+def quote_names(words: Iterable[str], *, limit: int = 8) -> str:
     """Return words in quotes, with commas; `…` stands for those beyond `most`."""
     known = list(words)
-    shown = ", ".join(f'"{each}"' for each in known[:most])
-    return f"{shown}, …" if len(known) > most else shown
+    shown = ", ".join(f'"{each}"' for each in known[:limit])
+    return f"{shown}, …" if len(known) > limit else shown

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cloudforest.adapters.bus.credentials import BusAuthority, bus_authority
+from cloudforest.adapters.bus.credentials import BusAuthority, open_bus_authority
 from cloudforest.adapters.bus.server import BusServer, TlsFiles
 from cloudforest.adapters.bus.service import open_agent_bus
 from cloudforest.adapters.mail import SmtpMailer
@@ -22,18 +22,18 @@ from cloudforest.adapters.store.registration import SqlRegistrationStore
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.secrets import Secret, read_secret
-from cloudforest.control_plane.impact import Impacts
-from cloudforest.control_plane.jobs import Steering, Watching
-from cloudforest.control_plane.notices import Notices
-from cloudforest.control_plane.objects import Objects
+from cloudforest.control_plane.impact import ImpactService
+from cloudforest.control_plane.jobs import JobControls, StatusReader
+from cloudforest.control_plane.notices import NoticeService
+from cloudforest.control_plane.objects import ObjectService
 from cloudforest.control_plane.plane import ControlPlane
-from cloudforest.control_plane.preview import ExplainedBus, Previews
-from cloudforest.control_plane.runs import Runs, Targets
-from cloudforest.control_plane.stages import Decisions
+from cloudforest.control_plane.preview import LocalPreviews, TroubleReportingBus
+from cloudforest.control_plane.runs import JobRunner, TargetOpener
+from cloudforest.control_plane.stages import StageDecisions
 from cloudforest.control_plane.state_folder import StateFolder
-from cloudforest.hybrid.authority import Authority, open_authority
-from cloudforest.hybrid.bootstrap import Bootstrap
-from cloudforest.hybrid.enrolment import Enrolment
+from cloudforest.hybrid.authority import CertificateAuthority, open_authority
+from cloudforest.hybrid.bootstrap import BootstrapService
+from cloudforest.hybrid.enrolment import EnrolmentService
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.identity import AgentRecord, BusAccess
 from cloudforest.model.ports.bus import AgentBus
@@ -41,7 +41,7 @@ from cloudforest.model.registration import Mail
 
 
 @dataclass(frozen=True)
-class Parts:
+class ControlPlaneParts:
     """What a control plane is made of. `bus`: agents can be asked, over NATS.
 
     `store` is a database URL; None: SQLite in the state folder. `url` is where it will
@@ -51,15 +51,15 @@ class Parts:
 
     folder: StateFolder
     url: str
-    tenant_token: Secret
+    directory_token: Secret
     store: str | None = None
     bus: bool = True
-    previews: Previews | None = None
+    previews: LocalPreviews | None = None
     tree: Path | None = None
 
 
 @dataclass(frozen=True)
-class _Bus:
+class _ServiceBus:
     """The bus that we keep, if we keep one, and what mints its credentials."""
 
     authority: BusAuthority
@@ -72,7 +72,7 @@ class _Bus:
         ends = self.certificate_expires
         return {"service bus": ends} if ends else {}
 
-    def mint(self, record: AgentRecord, nkey: str, now: datetime) -> BusAccess:
+    def grant_access(self, record: AgentRecord, nkey: str, now: datetime) -> BusAccess:
         if self.server is None:
             raise Unavailable(
                 "This control plane has no bus: it only answers a command. "
@@ -80,7 +80,7 @@ class _Bus:
             )
         # Asked anew each time: it may have moved.
         endpoint = self.server.endpoint
-        return self.authority.agent_access(
+        return self.authority.mint_agent_access(
             record.id, record.domains, nkey=nkey, endpoint=endpoint, now=now
         )
 
@@ -90,26 +90,28 @@ def new_token() -> Secret:
 
 
 @asynccontextmanager
-async def assembled(parts: Parts) -> AsyncIterator[ControlPlane]:
+async def open_control_plane(parts: ControlPlaneParts) -> AsyncIterator[ControlPlane]:
     async with AsyncExitStack() as stack:
         url = parts.store or f"sqlite:///{parts.folder.database}"
         database = Database(url)
         stack.callback(database.close)
         await migrate(database)
-        await SqlProvisioningStore(database).drop_scratch()
+        await SqlProvisioningStore(database).drop_scratch_data()
         authority = open_authority(parts.folder.keys, system_clock())
-        bus = await _bus(parts, authority, stack)
-        plane = _control_plane(database, authority, bus, parts)
-        stack.push_async_callback(plane.end)
+        bus = await _start_bus(parts, authority, stack)
+        plane = _assemble(database, authority, bus, parts)
+        stack.push_async_callback(plane.close)
         yield plane
-        await plane.notices.finish()
+        await plane.notices.check_once_more()
 
 
-async def _bus(parts: Parts, ca: Authority, stack: AsyncExitStack) -> _Bus:
-    authority = bus_authority(parts.folder.keys)
+async def _start_bus(
+    parts: ControlPlaneParts, ca: CertificateAuthority, stack: AsyncExitStack
+) -> _ServiceBus:
+    authority = open_bus_authority(parts.folder.keys)
     if not parts.bus:
-        return _Bus(authority)
-    files = ca.write_server(parts.folder.bus, system_clock())
+        return _ServiceBus(authority)
+    files = ca.write_server_files(parts.folder.bus, system_clock())
     tls = TlsFiles(files.certificate, files.key, files.ca)
     server = BusServer(parts.folder.bus, authority, tls)
     stack.push_async_callback(server.stop)
@@ -118,50 +120,57 @@ async def _bus(parts: Parts, ca: Authority, stack: AsyncExitStack) -> _Bus:
         authority, endpoint=server.endpoint, clock=system_clock
     )
     stack.push_async_callback(connection.close)
-    server.moved = connection.move
-    return _Bus(authority, server, connection, files.expires)
+    server.on_endpoint_change = connection.set_endpoint
+    return _ServiceBus(authority, server, connection, files.expires)
 
 
-def _control_plane(
-    database: Database, authority: Authority, bus: _Bus, parts: Parts
+def _assemble(
+    database: Database,
+    authority: CertificateAuthority,
+    bus: _ServiceBus,
+    parts: ControlPlaneParts,
 ) -> ControlPlane:
     identities = SqlIdentityStore(database)
     registrations = SqlRegistrationStore(database)
     provisioning = SqlProvisioningStore(database)
-    tree = parts.folder.tree(parts.tree)
-    targets = Targets(
+    tree = parts.folder.resolve_tree(parts.tree)
+    targets = TargetOpener(
         f"{parts.url}/scim/v2",
-        parts.tenant_token,
+        parts.directory_token,
         os.environ,
         tree,
     )
-    runs = Runs(provisioning, targets, system_clock)
-    asked = bus.connection and ExplainedBus(bus.connection, identities)
+    runs = JobRunner(provisioning, targets, system_clock)
+    asked = bus.connection and TroubleReportingBus(bus.connection, identities)
     operators = Operators(identities, system_clock)
-    steering = Steering(
-        registrations, provisioning, operators, runs.turns, system_clock
+    steering = JobControls(
+        registrations, provisioning, operators, runs.locks, system_clock
     )
     return ControlPlane(
         registrations=registrations,
         identities=identities,
         provisioning=provisioning,
-        enrolment=Enrolment(identities, authority, system_clock),
-        bootstrapping=Bootstrap(
-            identities, registrations, authority, bus.mint, system_clock
+        enrolment=EnrolmentService(identities, authority, system_clock),
+        bootstrapping=BootstrapService(
+            identities, registrations, authority, bus.grant_access, system_clock
         ),
         operators=operators,
-        runs=runs,
-        decisions=Decisions(provisioning, operators, runs.turns, system_clock),
-        objects=Objects(runs, registrations, operators, asked),
-        steering=steering,
-        watching=Watching(identities, provisioning, steering, runs.turns, system_clock),
-        impacts=Impacts(runs, registrations, identities, asked, parts.previews),
-        notices=Notices(
+        runner=runs,
+        stage_decisions=StageDecisions(
+            provisioning, operators, runs.locks, system_clock
+        ),
+        objects=ObjectService(runs, registrations, operators, asked),
+        job_controls=steering,
+        status_reader=StatusReader(
+            identities, provisioning, steering, runs.locks, system_clock
+        ),
+        impacts=ImpactService(runs, registrations, identities, asked, parts.previews),
+        notices=NoticeService(
             registrations,
             identities,
             provisioning,
             SqlNoticeStore(database),
-            lambda mail: _mailer(mail, tree),
+            lambda mail: _open_mailer(mail, tree),
             system_clock,
             bus.certificates,
         ),
@@ -170,7 +179,7 @@ def _control_plane(
     )
 
 
-def _mailer(mail: Mail, tree: Path) -> SmtpMailer:
+def _open_mailer(mail: Mail, tree: Path) -> SmtpMailer:
     """Open it with its secret, resolved in this process only."""
     password = None
     if mail.auth is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.adapters.ldif.directory import LdifDirectory
-from cloudforest.agent.bindings import Binding, DirectoryBinding
+from cloudforest.agent.bindings import ActiveDirectoryBinding, HostBinding
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.secrets import read_secret
 from cloudforest.model.ports.directory import Directory
@@ -15,7 +15,7 @@ from cloudforest.model.registration import ActiveDirectory, Domain
 
 
 def open_directory(
-    domain: Domain, binding: Binding, environment: Mapping[str, str]
+    domain: Domain, binding: HostBinding, environment: Mapping[str, str]
 ) -> Directory:
     """Raise Misconfigured, naming what is missing, when the binding can't be used."""
     asked = domain.source.active_directory
@@ -28,21 +28,21 @@ def open_directory(
 
 def _open_ldap(
     domain: str,
-    asked: ActiveDirectory,
-    bound: DirectoryBinding,
+    source: ActiveDirectory,
+    binding: ActiveDirectoryBinding,
     environment: Mapping[str, str],
 ) -> LdapDirectory:
     return LdapDirectory(
         domain,
-        asked.controllers,
-        ca=bound.ca,
-        server_name=bound.server_name,
+        source.controllers,
+        ca=binding.ca,
+        server_name=binding.server_name,
         # Either may turn verification on again; it takes both to turn it off.
-        verify="on" in (bound.verify, asked.tls.verify),
-        username=bound.username,
+        verify="on" in (binding.verify, source.tls.verify),
+        username=binding.username,
         password=read_secret(
-            env=bound.password.env,
-            file=bound.password.file,
+            env=binding.password.env,
+            file=binding.password.file,
             environment=environment,
         ),
     )

@@ -24,16 +24,20 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.tenant import TenantDirectory
 from cloudforest.base.errors import Misconfigured
-from cloudforest.base.files import write_private
+from cloudforest.base.files import write_private_file
 from cloudforest.base.secrets import Secret
 from cloudforest.control_plane.api.app import make_app
-from cloudforest.control_plane.assembly import Parts, assembled, new_token
+from cloudforest.control_plane.assembly import (
+    ControlPlaneParts,
+    new_token,
+    open_control_plane,
+)
 from cloudforest.control_plane.plane import ControlPlane
-from cloudforest.control_plane.preview import Previews
-from cloudforest.control_plane.state_folder import StateFolder, os_user
+from cloudforest.control_plane.preview import LocalPreviews
+from cloudforest.control_plane.state_folder import StateFolder, read_os_user
 from cloudforest.hybrid.operators import LOCAL_OPERATOR, Operators
 
-_POLL_SECONDS = 0.01
+_STARTUP_POLL_SECONDS = 0.01
 _LAST_PORT = 65535
 
 
@@ -44,7 +48,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def loopback(address: str) -> tuple[str, int]:
+def parse_loopback(address: str) -> tuple[str, int]:
     """Return host and port of HOST:PORT; raises Misconfigured for another address."""
     host, _, port = address.rpartition(":")
     if not _is_loopback(host) or not port.isdecimal() or int(port) > _LAST_PORT:
@@ -55,9 +59,9 @@ def loopback(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def listen(address: str) -> socket.socket:
+def listen_on_loopback(address: str) -> socket.socket:
     """Bind HOST:PORT. Only loopback: what ends TLS in front of it listens elsewhere."""
-    host, port = loopback(address)
+    host, port = parse_loopback(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Only a socket that says that it is TCP is told by asyncio to send at once; else
     # the body of an answer waits 40 ms for the client to acknowledge its head.
@@ -82,13 +86,13 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def url_of(bound: socket.socket) -> str:
+def socket_url(bound: socket.socket) -> str:
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
+async def serve_app(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -102,7 +106,7 @@ async def serving(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
     task = asyncio.create_task(server.serve(sockets=[bound]), name="http")
     try:
         while not (server.started or task.done()):  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(_STARTUP_POLL_SECONDS)
         yield
     finally:
         server.should_exit = True
@@ -110,11 +114,11 @@ async def serving(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
 
 
 @dataclass
-class Tenant:
+class BuiltInDirectoryApp:
     """An ASGI application; see `front.http.tenant.tenant_app`."""
 
     directory: TenantDirectory
-    authorized: Callable[[str], bool]
+    is_authorized: Callable[[str], bool]
     _app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,73 +127,77 @@ class Tenant:
         await self._app(scope, receive, send)
 
     def _load(self) -> ASGIApp:
-        from cloudforest.control_plane.tenant.app import tenant_app  # noqa: PLC0415
+        from cloudforest.control_plane.tenant.app import make_directory_app  # noqa: PLC0415
 
-        return tenant_app(self.directory, authorized=self.authorized)
+        return make_directory_app(self.directory, authorized=self.is_authorized)
 
 
 @dataclass(frozen=True)
-class Hosting:
+class HostOptions:
     """How it is hosted; see `wiring.assembly.Parts`."""
 
     store: str | None = None
     listen: str = "127.0.0.1:0"
     bus: bool = True
-    previews: Previews | None = None
+    previews: LocalPreviews | None = None
     tree: Path | None = None
 
 
 @dataclass(frozen=True)
-class Hosted:
+class HostedControlPlane:
     url: str
     token: Secret
     plane: ControlPlane
 
     def client(self) -> ControlPlaneClient:
-        return ControlPlaneClient(self.url, self.token, user=os_user())
+        return ControlPlaneClient(self.url, self.token, user=read_os_user())
 
 
 @asynccontextmanager
-async def host(folder: StateFolder, hosting: Hosting) -> AsyncIterator[Hosted]:
+async def host_control_plane(
+    folder: StateFolder, options: HostOptions
+) -> AsyncIterator[HostedControlPlane]:
     """Hold the state, serve HTTP, and clean up; raises Busy if another does."""
     with ExitStack() as stack:
-        stack.enter_context(folder.hold())
-        bound = stack.enter_context(listen(hosting.listen))
-        parts = Parts(
+        stack.enter_context(folder.lock())
+        bound = stack.enter_context(listen_on_loopback(options.listen))
+        parts = ControlPlaneParts(
             folder=folder,
-            url=url_of(bound),
-            tenant_token=new_token(),
-            store=hosting.store,
-            bus=hosting.bus,
-            previews=hosting.previews,
-            tree=hosting.tree,
+            url=socket_url(bound),
+            directory_token=new_token(),
+            store=options.store,
+            bus=options.bus,
+            previews=options.previews,
+            tree=options.tree,
         )
-        tenant = stack.enter_context(_tenant(folder, parts.tenant_token))
+        tenant = stack.enter_context(
+            _open_built_in_directory(folder, parts.directory_token)
+        )
         async with (
-            assembled(parts) as plane,
-            serving(make_app(plane, tenant), bound),
+            open_control_plane(parts) as plane,
+            serve_app(make_app(plane, tenant), bound),
         ):
-            token = await _local_token(folder, plane.operators)
+            token = await _make_local_token(folder, plane.operators)
             # Without a bus it serves one command, and ends with it: no use to others.
-            if hosting.bus:
+            if options.bus:
                 stack.enter_context(folder.announce(parts.url))
-            yield Hosted(parts.url, token, plane)
+            yield HostedControlPlane(parts.url, token, plane)
 
 
-async def _local_token(folder: StateFolder, operators: Operators) -> Secret:
+async def _make_local_token(folder: StateFolder, operators: Operators) -> Secret:
     """Return the token of whoever may read the state folder; made once."""
     file = folder.operator_token
     if not file.exists():
         token = await operators.add(LOCAL_OPERATOR, "allow")
-        write_private(file, token.encode())
+        write_private_file(file, token.encode())
     return Secret(file.read_text(encoding="ascii"))
 
 
 @contextmanager
-def _tenant(folder: StateFolder, token: Secret) -> Iterator[ASGIApp]:
-    database = Database(f"sqlite:///{folder.tenant_database}")
+def _open_built_in_directory(folder: StateFolder, token: Secret) -> Iterator[ASGIApp]:
+    database = Database(f"sqlite:///{folder.directory_database}")
     try:
-        yield Tenant(
+        yield BuiltInDirectoryApp(
             TenantDirectory(database),
             lambda given: secrets.compare_digest(given, token.reveal()),
         )

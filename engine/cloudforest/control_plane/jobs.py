@@ -15,90 +15,94 @@ from msgspec.structs import replace
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured, Refused, Unavailable
 from cloudforest.control_plane import shapes
-from cloudforest.hybrid.bootstrap import listed
+from cloudforest.hybrid.bootstrap import select_listed
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.identity import Operator
-from cloudforest.model.jobs import JobState, Pause, ResetScope, Standing
+from cloudforest.model.jobs import JobHealth, JobState, Pause, ResetScope
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Job, Registration
-from cloudforest.provisioning.quarantine import Hold, holds, standings
-from cloudforest.provisioning.run import Turns
+from cloudforest.provisioning.quarantine import Hold, compute_holds, compute_job_health
+from cloudforest.provisioning.run import JobLocks
 from cloudforest.provisioning.scheduler import Scheduler
 
-BATCH = 500
+ESCROW_PAGE_SIZE = 500
 
 
 @dataclass(frozen=True)
-class Steering:
+class JobControls:
     registrations: RegistrationStore
     store: ProvisioningStore
     operators: Operators
-    turns: Turns
+    locks: JobLocks
     clock: Clock
 
-    async def standings(self, registration: Registration) -> dict[str, Standing]:
-        return standings(
-            registration, await self.store.job_states(), await self.store.breakers()
+    async def read_job_health(self, registration: Registration) -> dict[str, JobHealth]:
+        return compute_job_health(
+            registration,
+            await self.store.load_job_states(),
+            await self.store.load_breakers(),
         )
 
-    async def holds(self, registration: Registration) -> dict[str, Hold]:
+    async def read_holds(self, registration: Registration) -> dict[str, Hold]:
         """Return the jobs that the scheduler does not simply start."""
-        return holds(await self.standings(registration))
+        return compute_holds(await self.read_job_health(registration))
 
     async def pause(self, name: str, operator: Operator) -> None:
         """Start no more cycles; the one that runs goes on to its end."""
-        await self._job(name)
+        await self._require_job(name)
         pause = Pause(since=self.clock(), by=operator.name)
-        await self.store.change_job(
+        await self.store.change_job_state(
             name, lambda state: replace(state, paused=state.paused or pause)
         )
         await self.operators.audit(operator, "job pause", name)
 
     async def start(self, name: str, operator: Operator) -> None:
         """Go on after a pause, a quarantine, or what came of it."""
-        job = await self._job(name)
+        job = await self._require_job(name)
         if not job.enabled:
             raise Refused(
                 f"Job {name} is not enabled in the tree; write `enabled: true` there "
                 "and apply."
             )
-        await self.store.change_job(name, _started)
+        await self.store.change_job_state(name, _clear_all_stops)
         await self.operators.audit(operator, "job start", name)
 
     async def restart(
         self, name: str, scopes: frozenset[ResetScope], operator: Operator
     ) -> None:
         """Forget what the scopes name; raises Busy while a cycle runs."""
-        job = await self._job(name)
+        job = await self._require_job(name)
         detail = f"{name} {','.join(sorted(scopes))}"
 
         def change(state: JobState) -> JobState:
-            return _cleared(state) if "QuarantineState" in scopes else state
+            return _clear_quarantine(state) if "QuarantineState" in scopes else state
 
-        with self._resting(name):
+        with self._lock_resting_job(name):
             await self.store.restart_job(
                 name, job.target, resets=scopes, change=change, now=self.clock()
             )
         await self.operators.audit(operator, "job restart", detail)
 
-    async def escrow(self, name: str) -> AsyncIterator[dict[str, Any]]:
+    async def list_escrow(self, name: str) -> AsyncIterator[dict[str, Any]]:
         """Yield what each escrowed object of a job waits for."""
         after = ""
-        while page := await self.store.escrow_page(name, after=after, limit=BATCH):
+        while page := await self.store.list_escrowed_effects(
+            name, after=after, limit=ESCROW_PAGE_SIZE
+        ):
             for effect, dn in page:
-                yield shapes.escrowed(effect, dn)
+                yield shapes.shape_escrow(effect, dn)
                 after = effect.key
 
-    async def require(self, name: str) -> None:
+    async def require_job(self, name: str) -> None:
         """Raise Misconfigured unless there is such a job."""
-        await self._job(name)
+        await self._require_job(name)
 
     async def retry(self, name: str, subject: str | None, operator: Operator) -> int:
         """Make one escrowed object due, or all (None); return how many changes."""
-        await self._job(name)
-        with self._resting(name):
-            released = await self.store.retry(name, subject, self.clock())
+        await self._require_job(name)
+        with self._lock_resting_job(name):
+            released = await self.store.retry_escrowed(name, subject, self.clock())
         if subject is not None and not released:
             raise Refused(
                 f"{subject} is not in escrow of job {name}; `cloudforest job escrow "
@@ -108,21 +112,21 @@ class Steering:
         return released
 
     @contextmanager
-    def _resting(self, name: str) -> Iterator[None]:
+    def _lock_resting_job(self, name: str) -> Iterator[None]:
         """Keep cycles away: one that runs would write over what is changed here."""
-        if self.turns.taken(name):
+        if self.locks.is_running(name):
             raise Busy(
                 f"Job {name} runs; try again when its cycle has ended, or "
                 f"`cloudforest job pause {name}` first."
             )
-        with self.turns.take(name):
+        with self.locks.hold_job(name):
             yield
 
-    async def _job(self, name: str) -> Job:
-        _, registration = await self.registrations.registration()
+    async def _require_job(self, name: str) -> Job:
+        _, registration = await self.registrations.load_registration()
         if registration is None:
             raise Unavailable("Nothing is registered yet; run `cloudforest apply`.")
-        job = registration.job(name)
+        job = registration.find_job(name)
         if job is None:
             raise Misconfigured(
                 f"There is no job {name}; `cloudforest job list` shows those there are."
@@ -130,23 +134,23 @@ class Steering:
         return job
 
 
-def _cleared(state: JobState) -> JobState:
+def _clear_quarantine(state: JobState) -> JobState:
     return replace(state, quarantine=None, disabled=None, failures=0)
 
 
-def _started(state: JobState) -> JobState:
-    return replace(_cleared(state), paused=None)
+def _clear_all_stops(state: JobState) -> JobState:
+    return replace(_clear_quarantine(state), paused=None)
 
 
-_UNKNOWN_LISTED = 20
+_MAX_UNKNOWN_LISTED = 20
 
 
 @dataclass(frozen=True)
-class Watching:
+class StatusReader:
     identities: IdentityStore
     store: ProvisioningStore
-    steering: Steering
-    turns: Turns
+    job_controls: JobControls
+    locks: JobLocks
     clock: Clock
 
     async def status(
@@ -154,32 +158,34 @@ class Watching:
     ) -> dict[str, Any]:
         """Return the documented status; without a scheduler no job has a next cycle."""
         now = self.clock()
-        agents = listed(await self.identities.agents(), now)
+        agents = select_listed(await self.identities.list_agents(), now)
         return {
-            "agents": [shapes.agent(each, now) for each in agents],
-            "jobs": await self._jobs(registration, scheduler) if registration else [],
+            "agents": [shapes.shape_agent(each, now) for each in agents],
+            "jobs": await self._read_jobs(registration, scheduler)
+            if registration
+            else [],
         }
 
-    async def _jobs(
+    async def _read_jobs(
         self, registration: Registration, scheduler: Scheduler | None
     ) -> list[dict[str, Any]]:
-        standings = await self.steering.standings(registration)
-        starts = scheduler and scheduler.next_starts(
-            registration.jobs, self.clock(), holds(standings)
+        standings = await self.job_controls.read_job_health(registration)
+        starts = scheduler and scheduler.compute_next_starts(
+            registration.jobs, self.clock(), compute_holds(standings)
         )
-        facts = shapes.Facts(
-            cycles=await self.store.last_cycles(),
-            effects=await self.store.effect_counts(),
-            standings=standings,
-            starts=starts or {},
-            running=self.turns.taken,
+        facts = shapes.JobFacts(
+            cycles=await self.store.load_last_cycles(),
+            effect_counts=await self.store.count_effects(),
+            health=standings,
+            next_starts=starts or {},
+            is_running=self.locks.is_running,
         )
         return [
-            each | await self._imported(each["name"])
-            for each in shapes.job_states(registration.jobs, facts)
+            each | await self._read_import_state(each["name"])
+            for each in shapes.shape_job_states(registration.jobs, facts)
         ]
 
-    async def _imported(self, job: str) -> dict[str, Any]:
-        held = await self.store.watermark(job)
-        unknown = await self.store.unknown_objects(job, _UNKNOWN_LISTED)
-        return shapes.imported(held, *unknown)
+    async def _read_import_state(self, job: str) -> dict[str, Any]:
+        held = await self.store.load_watermark(job)
+        unknown = await self.store.list_unknown_objects(job, _MAX_UNKNOWN_LISTED)
+        return shapes.shape_import_state(held, *unknown)

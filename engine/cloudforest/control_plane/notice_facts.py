@@ -22,7 +22,7 @@ from cloudforest.model.stages import Stage
 
 
 @dataclass(frozen=True)
-class Telling:
+class ActiveNotice:
     """A notice of what holds. It is sent when one of its occurrences was not told."""
 
     notice: Notice
@@ -31,7 +31,7 @@ class Telling:
 
 
 @dataclass(frozen=True)
-class Undecided:
+class UnknownCondition:
     """Whether this holds can't be said at present: what was told stays told."""
 
     kind: NoticeKind
@@ -39,96 +39,100 @@ class Undecided:
 
 
 @dataclass(frozen=True)
-class Standing:
-    tellings: tuple[Telling, ...]
-    undecided: frozenset[tuple[NoticeKind, str]]
+class ActiveNotices:
+    notices: tuple[ActiveNotice, ...]
+    unknown: frozenset[tuple[NoticeKind, str]]
 
-    def untold(self, told: frozenset[Occurrence]) -> list[Telling]:
-        return [each for each in self.tellings if each.occurrences - told]
+    def select_unsent(self, sent: frozenset[Occurrence]) -> list[ActiveNotice]:
+        return [each for each in self.notices if each.occurrences - sent]
 
-    def cleared(self, told: frozenset[Occurrence]) -> frozenset[Occurrence]:
+    def select_ended(self, sent: frozenset[Occurrence]) -> frozenset[Occurrence]:
         """Return what was told and holds no more, so that its return is told again."""
-        holding = {one for each in self.tellings for one in each.occurrences}
+        holding = {one for each in self.notices for one in each.occurrences}
         return frozenset(
             each
-            for each in told - holding
-            if (each.kind, each.name) not in self.undecided
+            for each in sent - holding
+            if (each.kind, each.name) not in self.unknown
         )
 
 
-def standing(found: Iterable[Telling | Undecided]) -> Standing:
-    tellings: list[Telling] = []
+def collect_active_notices(
+    conditions: Iterable[ActiveNotice | UnknownCondition],
+) -> ActiveNotices:
+    tellings: list[ActiveNotice] = []
     undecided: set[tuple[NoticeKind, str]] = set()
-    for each in found:
+    for each in conditions:
         match each:
-            case Telling():
+            case ActiveNotice():
                 tellings.append(each)
-            case Undecided(kind, name):
+            case UnknownCondition(kind, name):
                 undecided.add((kind, name))
-    return Standing(tuple(tellings), frozenset(undecided))
+    return ActiveNotices(tuple(tellings), frozenset(undecided))
 
 
-def when(time: datetime) -> str:
+def format_utc(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-CERTIFICATE_NEAR_END = timedelta(days=14)
+CERTIFICATE_WARNING_TIME = timedelta(days=14)
 
 
 @dataclass(frozen=True)
-class Listening:
+class AgentContact:
     """Since when agents can reach this control plane; None: it serves nobody."""
 
     since: datetime | None
     now: datetime
 
-    def may_judge(self) -> bool:
+    def is_long_enough(self) -> bool:
         """Tell whether silence is the agent's, and not our own."""
         return self.since is not None and self.now - self.since > INACTIVE_AFTER
 
 
-def of_agent(
-    agent: AgentRecord, registration: Registration, listening: Listening
-) -> Iterator[Telling | Undecided]:
-    now = listening.now
-    recipients = _recipients(agent, registration)
+def find_agent_notices(
+    agent: AgentRecord, registration: Registration, contact: AgentContact
+) -> Iterator[ActiveNotice | UnknownCondition]:
+    now = contact.now
+    recipients = _find_recipients(agent, registration)
     if agent.last_bootstrap is not None and agent_state(agent, now) == "inactive":
         occurrence = Occurrence(kind="agent-inactive", name=agent.name)
         yield (
-            Telling(
-                _inactive(agent, agent.last_bootstrap, registration, now),
+            ActiveNotice(
+                _make_inactive_notice(agent, agent.last_bootstrap, registration, now),
                 frozenset({occurrence}),
                 recipients,
             )
-            if listening.may_judge()
-            else Undecided("agent-inactive", agent.name)
+            if contact.is_long_enough()
+            else UnknownCondition("agent-inactive", agent.name)
         )
     ends = agent.certificate_expires
-    if ends is not None and ends - now <= CERTIFICATE_NEAR_END:
-        yield Telling(
-            _agent_certificate(agent, ends, registration.tenant, now),
-            _ends(agent.name, ends),
+    if ends is not None and ends - now <= CERTIFICATE_WARNING_TIME:
+        yield ActiveNotice(
+            _make_agent_certificate_notice(agent, ends, registration.tenant, now),
+            _certificate_occurrence(agent.name, ends),
             recipients,
         )
 
 
-def of_certificates(
+def find_certificate_notices(
     certificates: Mapping[str, datetime], tenant: Tenant, now: datetime
-) -> Iterator[Telling]:
+) -> Iterator[ActiveNotice]:
     """Tell of the control plane's own certificates, by what they are for."""
     for name, ends in certificates.items():
-        if ends - now <= CERTIFICATE_NEAR_END:
-            notice = _own_certificate(name, ends, tenant, now)
-            yield Telling(notice, _ends(name, ends), tenant.notify)
+        if ends - now <= CERTIFICATE_WARNING_TIME:
+            notice = _make_own_certificate_notice(name, ends, tenant, now)
+            yield ActiveNotice(
+                notice, _certificate_occurrence(name, ends), tenant.notify
+            )
 
 
-def _ends(name: str, ends: datetime) -> frozenset[Occurrence]:
+def _certificate_occurrence(name: str, ends: datetime) -> frozenset[Occurrence]:
     return frozenset(
         {Occurrence(kind="certificate", name=name, detail=ends.isoformat())}
     )
 
 
-def _recipients(agent: AgentRecord, registration: Registration) -> tuple[str, ...]:
+def _find_recipients(agent: AgentRecord, registration: Registration) -> tuple[str, ...]:
     """Return the tenant's addresses, and those of the jobs that it reads for."""
     found = dict.fromkeys(registration.tenant.notify)
     for job in registration.jobs:
@@ -137,7 +141,7 @@ def _recipients(agent: AgentRecord, registration: Registration) -> tuple[str, ..
     return tuple(found)
 
 
-def _inactive(
+def _make_inactive_notice(
     agent: AgentRecord, last: datetime, registration: Registration, now: datetime
 ) -> Notice:
     jobs = [each.name for each in registration.jobs if each.domain in agent.domains]
@@ -152,7 +156,7 @@ def _inactive(
         ),
         facts=(
             Fact(name="Agent", value=agent.name),
-            Fact(name="Last heard of", value=when(last)),
+            Fact(name="Last heard of", value=format_utc(last)),
             Fact(name="Domains", value=", ".join(agent.domains)),
             Fact(name="Jobs", value=", ".join(jobs) or "none"),
         ),
@@ -169,7 +173,7 @@ def _inactive(
     )
 
 
-def _agent_certificate(
+def _make_agent_certificate_notice(
     agent: AgentRecord, ends: datetime, tenant: Tenant, now: datetime
 ) -> Notice:
     return Notice(
@@ -183,8 +187,8 @@ def _agent_certificate(
         ),
         facts=(
             Fact(name="Agent", value=agent.name),
-            Fact(name="Ends", value=when(ends)),
-            Fact(name="Last heard of", value=_last(agent)),
+            Fact(name="Ends", value=format_utc(ends)),
+            Fact(name="Last heard of", value=_format_last_bootstrap(agent)),
         ),
         steps=(
             Step(
@@ -200,11 +204,11 @@ def _agent_certificate(
     )
 
 
-def _last(agent: AgentRecord) -> str:
-    return when(agent.last_bootstrap) if agent.last_bootstrap else "never"
+def _format_last_bootstrap(agent: AgentRecord) -> str:
+    return format_utc(agent.last_bootstrap) if agent.last_bootstrap else "never"
 
 
-def _own_certificate(
+def _make_own_certificate_notice(
     name: str, ends: datetime, tenant: Tenant, now: datetime
 ) -> Notice:
     return Notice(
@@ -215,7 +219,7 @@ def _own_certificate(
             "Once it has ended, no agent can be asked. The control plane makes a new "
             "one whenever it starts."
         ),
-        facts=(Fact(name="Ends", value=when(ends)),),
+        facts=(Fact(name="Ends", value=format_utc(ends)),),
         steps=(
             Step(
                 command="cloudforest serve",
@@ -226,7 +230,7 @@ def _own_certificate(
 
 
 @dataclass(frozen=True)
-class JobFacts:
+class JobNoticeFacts:
     """What is known of a job: its last cycle, the stages that wait for a decision.
 
     `quarantine` says in a sentence without values why the job is in quarantine.
@@ -237,35 +241,35 @@ class JobFacts:
     quarantine: str | None = None
 
 
-def of_job(
-    job: Job, tenant: Tenant, facts: JobFacts, now: datetime
-) -> Iterator[Telling | Undecided]:
+def find_job_notices(
+    job: Job, tenant: Tenant, facts: JobNoticeFacts, now: datetime
+) -> Iterator[ActiveNotice | UnknownCondition]:
     told = job.notify or tenant.notify
     if facts.quarantine is not None:
-        yield Telling(
-            _quarantine(job, tenant, facts.quarantine, now),
+        yield ActiveNotice(
+            _make_quarantine_notice(job, tenant, facts.quarantine, now),
             frozenset({Occurrence(kind="quarantine", name=job.name)}),
             told,
         )
     # A cycle that failed, or goes on, says nothing about what the guard holds back.
     if facts.cycle is None or facts.cycle.state in {"failed", "running"}:
-        yield Undecided("guard", job.name)
+        yield UnknownCondition("guard", job.name)
     elif facts.cycle.state == "blocked":
-        yield Telling(
-            _guard(job, tenant, facts.cycle, facts.stages, now),
-            _guards(job, facts.stages),
+        yield ActiveNotice(
+            _make_guard_notice(job, tenant, facts.cycle, facts.stages, now),
+            _guard_occurrences(job, facts.stages),
             told,
         )
 
 
-def _guards(job: Job, stages: tuple[Stage, ...]) -> frozenset[Occurrence]:
+def _guard_occurrences(job: Job, stages: tuple[Stage, ...]) -> frozenset[Occurrence]:
     names = [each.guard for each in stages] or [""]
     return frozenset(
         Occurrence(kind="guard", name=job.name, detail=each) for each in names
     )
 
 
-def _guard(
+def _make_guard_notice(
     job: Job, tenant: Tenant, cycle: Cycle, stages: tuple[Stage, ...], now: datetime
 ) -> Notice:
     exceeded = tuple(
@@ -288,7 +292,7 @@ def _guard(
         facts=(
             Fact(name="Job", value=job.name),
             Fact(name="Target", value=job.target),
-            Fact(name="Cycle", value=when(cycle.started)),
+            Fact(name="Cycle", value=format_utc(cycle.started)),
             Fact(name="Staged effects", value=str(cycle.counts.staged)),
             *exceeded,
         ),
@@ -301,7 +305,9 @@ def _guard(
     )
 
 
-def _quarantine(job: Job, tenant: Tenant, reason: str, now: datetime) -> Notice:
+def _make_quarantine_notice(
+    job: Job, tenant: Tenant, reason: str, now: datetime
+) -> Notice:
     return Notice(
         tenant=tenant.name,
         time=now,

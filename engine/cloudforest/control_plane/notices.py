@@ -15,17 +15,17 @@ import structlog
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, CredentialRejected, Rejected
-from cloudforest.base.logs import report
+from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane.notice_facts import (
-    JobFacts,
-    Listening,
-    Standing,
-    Telling,
-    Undecided,
-    of_agent,
-    of_certificates,
-    of_job,
-    standing,
+    ActiveNotice,
+    ActiveNotices,
+    AgentContact,
+    JobNoticeFacts,
+    UnknownCondition,
+    collect_active_notices,
+    find_agent_notices,
+    find_certificate_notices,
+    find_job_notices,
 )
 from cloudforest.model.identity import AgentRecord
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
@@ -33,42 +33,44 @@ from cloudforest.model.ports.notices import Mailer, NoticeStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Mail, Registration
 
-FIRST = timedelta(minutes=1)
-LONGEST = timedelta(hours=1)
+FIRST_DELAY = timedelta(minutes=1)
+LONGEST_DELAY = timedelta(hours=1)
 _DOUBLINGS = 6
 
 
 @dataclass
-class Backoff:
+class NoticeBackoff:
     """Remembers failures by a key, in memory: a restart tries at once."""
 
     _failures: dict[Hashable, int] = field(default_factory=dict)
     _until: dict[Hashable, datetime] = field(default_factory=dict)
 
-    def waits(self, key: Hashable, now: datetime) -> bool:
+    def is_waiting(self, key: Hashable, now: datetime) -> bool:
         return key in self._until and now < self._until[key]
 
-    def failed(self, key: Hashable, now: datetime, *, longest: bool = False) -> None:
+    def record_failure(
+        self, key: Hashable, now: datetime, *, longest: bool = False
+    ) -> None:
         """Wait 1 minute, doubling to an hour; `longest`: an hour at once."""
         failures = self._failures.get(key, 0)
-        pause = min(FIRST * (1 << min(failures, _DOUBLINGS)), LONGEST)
+        pause = min(FIRST_DELAY * (1 << min(failures, _DOUBLINGS)), LONGEST_DELAY)
         self._failures[key] = failures + 1
-        self._until[key] = now + (LONGEST if longest else pause)
+        self._until[key] = now + (LONGEST_DELAY if longest else pause)
 
-    def worked(self, key: Hashable) -> None:
+    def record_success(self, key: Hashable) -> None:
         self._failures.pop(key, None)
         self._until.pop(key, None)
 
 
-LOOK_SECONDS = 60.0
-FINISH_SECONDS = 15.0
+CHECK_SECONDS = 60.0
+FINISH_TIMEOUT_SECONDS = 15.0
 """What a command that has done its work waits for a mail server at most."""
 
 log = structlog.get_logger()
 
 
 @dataclass
-class Notices:
+class NoticeService:
     """Derives from the stores what holds, so that a restart neither repeats nor loses.
 
     `open_mailer` resolves the secret; `certificates` are the control plane's own, with
@@ -82,9 +84,9 @@ class Notices:
     open_mailer: Callable[[Mail], Mailer]
     clock: Clock
     certificates: Mapping[str, datetime]
-    _backoff: Backoff = field(default_factory=Backoff)
+    _backoff: NoticeBackoff = field(default_factory=NoticeBackoff)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _since: datetime | None = None
+    _serving_since: datetime | None = None
 
     def after_cycle(self) -> None:
         """Have the next look at once; nobody waits for it."""
@@ -92,15 +94,15 @@ class Notices:
 
     async def serve(self) -> None:
         """Look until cancelled."""
-        self._since = self.clock()
-        await self._look_and_go_on()
+        self._serving_since = self.clock()
+        await self._check_and_log_errors()
         while not _is_cancelled():
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(CHECK_SECONDS):
                     await self._changed.wait()
-            await self._look_and_go_on()
+            await self._check_and_log_errors()
 
-    async def finish(self) -> None:
+    async def check_once_more(self) -> None:
         """Look once more if a cycle has ended since the last look.
 
         What could not be told in time is told by whoever looks next.
@@ -108,99 +110,103 @@ class Notices:
         if not self._changed.is_set():
             return
         try:
-            async with asyncio.timeout(FINISH_SECONDS):
-                await self._look_and_go_on()
+            async with asyncio.timeout(FINISH_TIMEOUT_SECONDS):
+                await self._check_and_log_errors()
         except TimeoutError:
             log.warning("notice not sent", reason="The mail server takes too long.")
 
-    async def _look_and_go_on(self) -> None:
+    async def _check_and_log_errors(self) -> None:
         self._changed.clear()
         try:
-            await self.look()
+            await self.check()
         except CloudforestError as error:
             log.warning("no look at what to tell", reason=str(error))
         except Exception as error:  # noqa: BLE001 - a bug here stops no cycle
-            log.error("bug in a notice", report=str(report(error)))  # noqa: TRY400 - without values
+            log.error("bug in a notice", report=str(write_bug_report(error)))  # noqa: TRY400 - without values
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Forget what holds no more; send what was not told."""
-        _, registration = await self.registrations.registration()
+        _, registration = await self.registrations.load_registration()
         if registration is None:
             return
-        found = await self._standing(registration)
-        told = await self.store.told()
-        await self.store.forget(found.cleared(told))
+        found = await self._find_active_notices(registration)
+        told = await self.store.list_notified()
+        await self.store.clear_notified(found.select_ended(told))
         mail = registration.tenant.mail
         if mail is not None:
-            await self._tell(mail, found.untold(told))
+            await self._send_all(mail, found.select_unsent(told))
 
-    async def _standing(self, registration: Registration) -> Standing:
-        cycles = await self.provisioning.last_cycles()
-        agents = await self.identities.agents()
-        stages = await self.provisioning.stages()
+    async def _find_active_notices(self, registration: Registration) -> ActiveNotices:
+        cycles = await self.provisioning.load_last_cycles()
+        agents = await self.identities.list_agents()
+        stages = await self.provisioning.list_stages()
         quarantined = {
             name: each.quarantine.sentence
-            for name, each in (await self.provisioning.job_states()).items()
+            for name, each in (await self.provisioning.load_job_states()).items()
             if each.quarantine is not None
         }
         facts = {
-            job.name: JobFacts(
+            job.name: JobNoticeFacts(
                 cycles.get(job.name),
                 tuple(each for each in stages if each.job == job.name),
                 quarantined.get(job.name),
             )
             for job in registration.jobs
         }
-        return standing(self._found(registration, facts, agents))
+        return collect_active_notices(
+            self._collect_notices(registration, facts, agents)
+        )
 
-    def _found(
+    def _collect_notices(
         self,
         registration: Registration,
-        facts: Mapping[str, JobFacts],
+        facts: Mapping[str, JobNoticeFacts],
         agents: list[AgentRecord],
-    ) -> Iterator[Telling | Undecided]:
+    ) -> Iterator[ActiveNotice | UnknownCondition]:
         now, tenant = self.clock(), registration.tenant
         for job in registration.jobs:
-            yield from of_job(job, tenant, facts[job.name], now)
-        listening = Listening(self._since, now)
+            yield from find_job_notices(job, tenant, facts[job.name], now)
+        listening = AgentContact(self._serving_since, now)
         for agent in agents:
-            yield from of_agent(agent, registration, listening)
-        yield from of_certificates(self.certificates, tenant, now)
+            yield from find_agent_notices(agent, registration, listening)
+        yield from find_certificate_notices(self.certificates, tenant, now)
 
-    async def _tell(self, mail: Mail, tellings: list[Telling]) -> None:
+    async def _send_all(self, mail: Mail, notices: list[ActiveNotice]) -> None:
         """Send one by one; stop when the server would take none of the others."""
-        for each in tellings:
+        for each in notices:
             now = self.clock()
-            if self._backoff.waits(mail, now) or _is_cancelled():
+            if self._backoff.is_waiting(mail, now) or _is_cancelled():
                 return
-            if each.recipients and not self._backoff.waits(each.occurrences, now):
+            if each.recipients and not self._backoff.is_waiting(each.occurrences, now):
                 await self._send(mail, each)
 
-    async def _send(self, mail: Mail, telling: Telling) -> None:
-        about = telling.notice.headline
+    async def _send(self, mail: Mail, active: ActiveNotice) -> None:
+        about = active.notice.headline
         try:
             refused = await self.open_mailer(mail).send(
-                telling.notice, telling.recipients
+                active.notice, active.recipients
             )
         except CloudforestError as error:
-            self._failed(mail, telling, error)
+            self._record_failure(mail, active, error)
             log.warning("notice not sent", notice=about, reason=str(error))
             return
-        self._backoff.worked(mail)
-        self._backoff.worked(telling.occurrences)
-        await self.store.remember(telling.occurrences, self.clock())
+        self._backoff.record_success(mail)
+        self._backoff.record_success(active.occurrences)
+        await self.store.mark_notified(active.occurrences, self.clock())
         log.info("notice sent", notice=about)
         if refused:
             log.warning("recipients refused", notice=about, recipients=refused)
 
-    def _failed(self, mail: Mail, telling: Telling, error: CloudforestError) -> None:
+    def _record_failure(
+        self, mail: Mail, active: ActiveNotice, error: CloudforestError
+    ) -> None:
         now = self.clock()
         if isinstance(error, Rejected) and not isinstance(error, CredentialRejected):
-            self._backoff.failed(telling.occurrences, now)
+            self._backoff.record_failure(active.occurrences, now)
         else:
             # To insist on a wrong password may lock the account.
             longest = isinstance(error, CredentialRejected)
-            self._backoff.failed(mail, now, longest=longest)
+            self._backoff.record_failure(mail, now, longest=longest)
 
 
 def _is_cancelled() -> bool:

@@ -13,16 +13,20 @@ import structlog
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, Unavailable
-from cloudforest.base.logs import report
+from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane import shapes
-from cloudforest.control_plane.impact import Impacts
-from cloudforest.control_plane.jobs import Steering, Watching
-from cloudforest.control_plane.notices import Notices
-from cloudforest.control_plane.objects import Objects, registered, required
-from cloudforest.control_plane.runs import Runs
-from cloudforest.control_plane.stages import Decisions
-from cloudforest.hybrid.bootstrap import Bootstrap
-from cloudforest.hybrid.enrolment import Enrolment
+from cloudforest.control_plane.impact import ImpactService
+from cloudforest.control_plane.jobs import JobControls, StatusReader
+from cloudforest.control_plane.notices import NoticeService
+from cloudforest.control_plane.objects import (
+    ObjectService,
+    require_bus,
+    require_registration,
+)
+from cloudforest.control_plane.runs import JobRunner
+from cloudforest.control_plane.stages import StageDecisions
+from cloudforest.hybrid.bootstrap import BootstrapService
+from cloudforest.hybrid.enrolment import EnrolmentService
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.cycles import Cycle
 from cloudforest.model.identity import AgentRecord, Operator
@@ -30,12 +34,12 @@ from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Registration
-from cloudforest.model.renames import jobs_to_hold
-from cloudforest.provisioning.run import Progress, silent
+from cloudforest.model.renames import list_jobs_to_lock
+from cloudforest.provisioning.run import Progress, ignore_progress
 from cloudforest.provisioning.scheduler import Retention, Scheduler
 
-_AWAIT_SECONDS = 30.0
-_POLL_SECONDS = 0.1
+_AGENT_TIMEOUT_SECONDS = 30.0
+_AGENT_POLL_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -49,20 +53,20 @@ class ControlPlane:
     registrations: RegistrationStore
     identities: IdentityStore
     provisioning: ProvisioningStore
-    enrolment: Enrolment
-    bootstrapping: Bootstrap
+    enrolment: EnrolmentService
+    bootstrapping: BootstrapService
     operators: Operators
-    runs: Runs
-    impacts: Impacts
-    decisions: Decisions
-    notices: Notices
-    objects: Objects
-    steering: Steering
-    watching: Watching
+    runner: JobRunner
+    impacts: ImpactService
+    stage_decisions: StageDecisions
+    notices: NoticeService
+    objects: ObjectService
+    job_controls: JobControls
+    status_reader: StatusReader
     clock: Clock
     bus: AgentBus | None = None
     scheduler: Scheduler | None = None
-    _kept: set[asyncio.Task[Any]] = field(default_factory=set)
+    _background_tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     # --- registration ----------------------------------------------------------------
 
@@ -74,10 +78,10 @@ class ControlPlane:
         operator: Operator,
         detail: str = "",
     ) -> int:
-        _, registered = await self.registrations.registration()
+        _, registered = await self.registrations.load_registration()
         # A cycle that reads the registration afterwards finds it changed; one that
         # has read it takes its job's turn at once, and is seen here.
-        with self.runs.held(jobs_to_hold(registered, registration)):
+        with self.runner.lock_jobs(list_jobs_to_lock(registered, registration)):
             return await self.registrations.register(
                 registration,
                 base=base,
@@ -93,42 +97,45 @@ class ControlPlane:
         await self.operators.audit(operator, "agent token", name)
         return token
 
-    async def await_agents(self, names: Sequence[str], since: datetime) -> None:
+    async def wait_for_agents(self, names: Sequence[str], since: datetime) -> None:
         """Return when each of them has bootstrapped and looked at its domains."""
         waiting = set(names)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_AWAIT_SECONDS):
+            async with asyncio.timeout(_AGENT_TIMEOUT_SECONDS):
                 while waiting:
-                    for agent in await self.identities.agents():
-                        if _has_looked(agent, since):
+                    for agent in await self.identities.list_agents():
+                        if _has_read_domains(agent, since):
                             waiting.discard(agent.name)
-                    await asyncio.sleep(_POLL_SECONDS)
+                    await asyncio.sleep(_AGENT_POLL_SECONDS)
         if waiting:
             raise Unavailable(
                 f"The agent {', '.join(sorted(waiting))} did not bootstrap within "
-                f"{_AWAIT_SECONDS:.0f} seconds; its log is in the state folder, "
+                f"{_AGENT_TIMEOUT_SECONDS:.0f} seconds; its log is in the state "
+                "folder, "
                 "under agents/NAME/agent.log."
             )
 
     # --- jobs ------------------------------------------------------------------------
 
-    async def jobs(self) -> list[dict[str, Any]]:
-        return shapes.jobs(await self._read_registration())
+    async def list_jobs(self) -> list[dict[str, Any]]:
+        return shapes.shape_jobs(await self._read_registration())
 
     async def run_job(self, name: str, progress: Progress) -> dict[str, Any]:
         """Run one cycle now; return it in the documented shape."""
-        registration = await registered(self.registrations)
-        return shapes.cycle(await self._cycle(name, registration, progress))
+        registration = await require_registration(self.registrations)
+        return shapes.shape_cycle(await self._run_cycle(name, registration, progress))
 
-    async def _cycle(
+    async def _run_cycle(
         self, name: str, registration: Registration, progress: Progress
     ) -> Cycle:
-        cycle = await self.runs.cycle(name, registration, required(self.bus), progress)
+        cycle = await self.runner.run_cycle(
+            name, registration, require_bus(self.bus), progress
+        )
         self.notices.after_cycle()
         return cycle
 
     @asynccontextmanager
-    async def scheduling(self) -> AsyncIterator[None]:
+    async def run_scheduler(self) -> AsyncIterator[None]:
         """Run every job at its interval for as long as the context lasts.
 
         A bug in one of the services ends the context: the command says so, instead of
@@ -136,11 +143,14 @@ class ControlPlane:
         """
         read = self._read_registration
         self.scheduler = Scheduler(
-            read=read, held=self.steering.holds, run=self._tick, clock=self.clock
+            read_registration=read,
+            read_holds=self.job_controls.read_holds,
+            run_job=self._run_scheduled_cycle,
+            clock=self.clock,
         )
-        hints = required(self.bus).hints
+        hints = require_bus(self.bus).receive_hints
         retention = Retention(read, self.provisioning, self.clock)
-        scheduling = (self.scheduler.serve(), self.scheduler.hear(hints))
+        scheduling = (self.scheduler.serve(), self.scheduler.receive_hints(hints))
         services = (*scheduling, retention.serve(), self.notices.serve())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in services]
@@ -152,37 +162,37 @@ class ControlPlane:
                     task.cancel()
 
     async def _read_registration(self) -> Registration | None:
-        return (await self.registrations.registration())[1]
+        return (await self.registrations.load_registration())[1]
 
-    async def _tick(self, name: str, registration: Registration) -> None:
+    async def _run_scheduled_cycle(self, name: str, registration: Registration) -> None:
         try:
-            cycle = await self._cycle(name, registration, silent)
+            cycle = await self._run_cycle(name, registration, ignore_progress)
         except CloudforestError as error:
             log.warning("cycle did not start", job=name, reason=str(error))
         except Exception as error:  # noqa: BLE001 - a bug in one job stops no other
-            log.error("bug in a cycle", job=name, report=str(report(error)))  # noqa: TRY400 - without values
+            log.error("bug in a cycle", job=name, report=str(write_bug_report(error)))  # noqa: TRY400 - without values
         else:
             log.info("cycle ended", job=name, state=cycle.state, reason=cycle.error)
 
-    def keep(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def keep_running(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Hold a task that goes on when the one who asked for it goes away."""
         task = asyncio.create_task(work)
-        self._kept.add(task)
-        task.add_done_callback(self._kept.discard)
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
         return task
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         """End what is kept, as a kill would: the next cycle goes on from there."""
-        for task in tuple(self._kept):
+        for task in tuple(self._background_tasks):
             task.cancel()
-        await asyncio.gather(*self._kept, return_exceptions=True)
+        await asyncio.gather(*self._background_tasks, return_exceptions=True)
 
     async def status(self) -> dict[str, Any]:
         registration = await self._read_registration()
-        return await self.watching.status(registration, self.scheduler)
+        return await self.status_reader.status(registration, self.scheduler)
 
 
-def _has_looked(agent: AgentRecord, since: datetime) -> bool:
+def _has_read_domains(agent: AgentRecord, since: datetime) -> bool:
     if agent.last_bootstrap is None or agent.troubles is None:
         return False
     return agent.last_bootstrap >= since

@@ -16,63 +16,63 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cloudforest.adapters.bus.memory import MemoryBus
-from cloudforest.agent.answer import Answer
-from cloudforest.agent.bindings import binding_of
+from cloudforest.agent.answer import Responder
+from cloudforest.agent.bindings import make_host_binding
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.control_plane.directories import open_directory
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Page, SyncRequest
-from cloudforest.model.ports.bus import AgentBus, Answerer
+from cloudforest.model.ports.bus import AgentBus, RequestHandler
 from cloudforest.model.ports.directory import Directory
 from cloudforest.model.ports.identity import IdentityStore
 from cloudforest.model.registration import Agent, Domain, Registration
 
 PAGE_BYTES = 512 * 1024
-_NO_NETWORK = BusAccess(
+_NO_BUS_ACCESS = BusAccess(
     urls=(), ca="", jwt="", expires=datetime.max.replace(tzinfo=UTC)
 )
 
 
 @dataclass(frozen=True)
-class Previews:
+class LocalPreviews:
     """Opens the domains of local agents as a registration has them."""
 
     folder: Path
     environment: Mapping[str, str]
 
     @asynccontextmanager
-    async def bus(self, registration: Registration) -> AsyncIterator[MemoryBus]:
+    async def open_bus(self, registration: Registration) -> AsyncIterator[MemoryBus]:
         bus = MemoryBus()
-        domains = registration.domains()
+        domains = registration.domains_by_name()
         async with AsyncExitStack() as stack:
             for agent in registration.agents:
                 if agent.run == "local":
-                    listener = bus.listener(agent.name)
+                    listener = bus.add_listener(agent.name)
                     stack.push_async_callback(listener.close)
-                    await listener.connect(_NO_NETWORK)
+                    await listener.connect(_NO_BUS_ACCESS)
                     served = [domains[name] for name in agent.domains]
-                    for name, answerer in self._answerers(agent, served, stack):
+                    for name, answerer in self._open_answerers(agent, served, stack):
                         await listener.listen(name, answerer)
             yield bus
 
-    def _answerers(
+    def _open_answerers(
         self, agent: Agent, domains: Iterable[Domain], stack: AsyncExitStack
-    ) -> Iterator[tuple[str, Answerer]]:
+    ) -> Iterator[tuple[str, RequestHandler]]:
         directories: dict[str, Directory] = {}
-        answer = Answer(agent.name, directories, page_bytes=PAGE_BYTES)
+        answer = Responder(agent.name, directories, page_bytes=PAGE_BYTES)
         for domain in domains:
-            binding = binding_of(domain, self.folder)
+            binding = make_host_binding(domain, self.folder)
             try:
                 directory = open_directory(domain, binding, self.environment)
             except CloudforestError as error:
-                yield domain.name, _refusing(error)
+                yield domain.name, _make_refusing_answerer(error)
                 continue
             stack.push_async_callback(directory.close)
             directories[domain.name] = directory
             yield domain.name, answer
 
 
-def _refusing(error: CloudforestError) -> Answerer:
+def _make_refusing_answerer(error: CloudforestError) -> RequestHandler:
     async def refuse(_request: SyncRequest) -> AsyncIterator[Page]:
         raise error
         yield  # what makes it a generator
@@ -81,23 +81,23 @@ def _refusing(error: CloudforestError) -> Answerer:
 
 
 @dataclass(frozen=True)
-class ExplainedBus:
+class TroubleReportingBus:
     """See `model.ports.AgentBus`; agents tell their troubles when they bootstrap."""
 
     bus: AgentBus
     identities: IdentityStore
 
-    def hints(self) -> AsyncIterator[str]:
-        return self.bus.hints()
+    def receive_hints(self) -> AsyncIterator[str]:
+        return self.bus.receive_hints()
 
-    async def ask(self, request: SyncRequest) -> AsyncIterator[Page]:
+    async def request_pages(self, request: SyncRequest) -> AsyncIterator[Page]:
         try:
-            async for page in self.bus.ask(request):
+            async for page in self.bus.request_pages(request):
                 yield page
         except Unavailable as error:
             troubles = [
                 f"{agent.name} says: {agent.troubles[request.domain]}"
-                for agent in await self.identities.agents()
+                for agent in await self.identities.list_agents()
                 if agent.troubles and request.domain in agent.troubles
             ]
             # Of its kind still: who was interrupted is asked again.

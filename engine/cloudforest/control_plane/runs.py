@@ -15,7 +15,7 @@ from cloudforest.adapters.target.credentials import (
     ClientCertificate,
     ClientCredentials,
     Credential,
-    Tokens,
+    TokenCache,
 )
 from cloudforest.adapters.target.scim import ScimTarget
 from cloudforest.base.clock import Clock
@@ -26,61 +26,70 @@ from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Auth, OAuth2, Registration, SecretReference
 from cloudforest.provisioning.cycle import record_failure, run_cycle
-from cloudforest.provisioning.run import Progress, Run, Turns, pinned, sharing, silent
+from cloudforest.provisioning.run import (
+    CycleContext,
+    JobLocks,
+    Progress,
+    find_sibling_jobs,
+    get_registered_job,
+    ignore_progress,
+)
 
-EMBEDDED = "embedded"
+BUILT_IN = "embedded"
 
 
 @dataclass(frozen=True)
-class Targets:
+class TargetOpener:
     """`embedded_url` and `embedded_token` lead to our own tenant directory.
 
     Files are relative to `folder`, the tree's. They and the variables are read each
     time that a target is opened; `tokens` outlive that, by the target's name.
     """
 
-    embedded_url: str
-    embedded_token: Secret
+    directory_url: str
+    directory_token: Secret
     environment: Mapping[str, str]
     folder: Path
-    tokens: dict[str, Tokens] = field(default_factory=dict)
+    tokens: dict[str, TokenCache] = field(default_factory=dict)
 
     def open(self, registration: Registration, name: str) -> ScimTarget:
-        target = registration.target(name)
+        target = registration.find_target(name)
         if target is None:
             raise Misconfigured(f"There is no target {name}; declare it and apply.")
-        if target.scim == EMBEDDED:
-            return ScimTarget(target, self.embedded_url, self.embedded_token)
-        return ScimTarget(target, target.scim, self._credential(name, target.auth))
+        if target.scim == BUILT_IN:
+            return ScimTarget(target, self.directory_url, self.directory_token)
+        return ScimTarget(target, target.scim, self._make_credential(name, target.auth))
 
-    def _credential(self, name: str, auth: Auth | None) -> Credential:
+    def _make_credential(self, name: str, auth: Auth | None) -> Credential:
         match auth:
             case Auth(bearer=SecretReference() as reference):
-                return self._read(reference)
+                return self._read_secret(reference)
             case Auth(basic=basic) if basic is not None:
-                return BasicCredential(basic.username, self._read(basic.password))
+                return BasicCredential(
+                    basic.username, self._read_secret(basic.password)
+                )
             case Auth(oauth2=OAuth2() as oauth2):
-                return self._tokens(name, oauth2)
+                return self._get_tokens(name, oauth2)
             case Auth(mtls=mtls) if mtls is not None:
                 certificate = self.folder / mtls.certificate
-                return ClientCertificate(certificate, self._read(mtls.key))
+                return ClientCertificate(certificate, self._read_secret(mtls.key))
             case _:
                 return None
 
-    def _tokens(self, name: str, oauth2: OAuth2) -> Tokens:
+    def _get_tokens(self, name: str, oauth2: OAuth2) -> TokenCache:
         """Return those that there are, unless they were for another credential."""
         credentials = ClientCredentials(
             oauth2.token_url,
             oauth2.client_id,
-            self._read(oauth2.client_secret),
+            self._read_secret(oauth2.client_secret),
             oauth2.scope,
         )
         known = self.tokens.get(name)
-        if known is None or not known.credentials.same_as(credentials):
-            known = self.tokens[name] = Tokens(name, credentials)
+        if known is None or not known.credentials.is_same_as(credentials):
+            known = self.tokens[name] = TokenCache(name, credentials)
         return known
 
-    def _read(self, reference: SecretReference) -> Secret:
+    def _read_secret(self, reference: SecretReference) -> Secret:
         return read_secret(
             env=reference.env,
             file=reference.file,
@@ -90,25 +99,25 @@ class Targets:
 
 
 @dataclass(frozen=True)
-class Runs:
+class JobRunner:
     store: ProvisioningStore
-    targets: Targets
+    targets: TargetOpener
     clock: Clock
-    turns: Turns = field(default_factory=Turns)
+    locks: JobLocks = field(default_factory=JobLocks)
 
     @asynccontextmanager
-    async def prepared(
+    async def open_context(
         self,
         name: str,
         registration: Registration,
         bus: AgentBus,
-        progress: Progress = silent,
-    ) -> AsyncIterator[Run]:
+        progress: Progress = ignore_progress,
+    ) -> AsyncIterator[CycleContext]:
         """Open a job's target for as long as the context lasts."""
-        job, program, profile = pinned(registration, name)
+        job, program, profile = get_registered_job(registration, name)
         target = self.targets.open(registration, job.target)
         try:
-            yield Run(
+            yield CycleContext(
                 job=job,
                 program=program,
                 profile=profile,
@@ -116,26 +125,26 @@ class Runs:
                 bus=bus,
                 target=target,
                 clock=self.clock,
-                rows=name,
-                others=sharing(registration, job),
+                key_name=name,
+                siblings=find_sibling_jobs(registration, job),
                 progress=progress,
             )
         finally:
             await target.close()
 
     @contextmanager
-    def held(self, jobs: Iterable[str]) -> Iterator[None]:
+    def lock_jobs(self, jobs: Iterable[str]) -> Iterator[None]:
         """Let none of the jobs start a cycle; raises Busy when one is under way."""
         with ExitStack() as stack:
             for job in jobs:
-                stack.enter_context(self.turns.take(job))
+                stack.enter_context(self.locks.hold_job(job))
             yield
 
-    async def cycle(
+    async def run_cycle(
         self, name: str, registration: Registration, bus: AgentBus, progress: Progress
     ) -> Cycle:
         """Run one cycle to its end; one that can't even start is kept as failed."""
-        job, _, _ = pinned(registration, name)
+        job, _, _ = get_registered_job(registration, name)
         try:
             target = self.targets.open(registration, job.target)
         except CloudforestError as error:
@@ -150,7 +159,7 @@ class Runs:
                 bus=bus,
                 target=target,
                 clock=self.clock,
-                turns=self.turns,
+                locks=self.locks,
                 progress=progress,
             )
         finally:

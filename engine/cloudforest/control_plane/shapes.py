@@ -15,15 +15,15 @@ from cloudforest.hybrid.bootstrap import agent_state
 from cloudforest.model.cycles import Cycle, Watermark
 from cloudforest.model.effects import Effect
 from cloudforest.model.identity import AgentRecord
-from cloudforest.model.jobs import JobState, Quarantine, Standing
+from cloudforest.model.jobs import JobHealth, JobState, Quarantine
 from cloudforest.model.registration import Job, Registration
-from cloudforest.model.stages import Tripped
-from cloudforest.plan.plan import Guard, JobImpact
+from cloudforest.model.stages import ExceededBudget
+from cloudforest.plan.plan import GuardObjection, JobImpact
 from cloudforest.provisioning.impact import Impact
-from cloudforest.provisioning.run import Run
+from cloudforest.provisioning.run import CycleContext
 
 
-def agent(record: AgentRecord, now: datetime) -> dict[str, Any]:
+def shape_agent(record: AgentRecord, now: datetime) -> dict[str, Any]:
     return {
         "name": record.name,
         "state": agent_state(record, now),
@@ -31,17 +31,17 @@ def agent(record: AgentRecord, now: datetime) -> dict[str, Any]:
         "lastBootstrap": record.last_bootstrap,
         "version": record.version,
         "troubles": record.troubles,
-        "certificate": record.certificate and certificate_digest(record.certificate),
+        "certificate": record.certificate and digest_certificate(record.certificate),
         "certificateExpires": record.certificate_expires,
     }
 
 
-def certificate_digest(pem: str) -> str:
+def digest_certificate(pem: str) -> str:
     """Return what tells one certificate from another: the SHA-256 of its PEM text."""
     return hashlib.sha256(pem.encode()).hexdigest()
 
 
-def jobs(registration: Registration | None) -> list[dict[str, Any]]:
+def shape_jobs(registration: Registration | None) -> list[dict[str, Any]]:
     return [
         {
             "name": each.name,
@@ -56,54 +56,56 @@ def jobs(registration: Registration | None) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Facts:
+class JobFacts:
     """What is known of jobs, by name; `starts` is empty where nothing schedules."""
 
     cycles: Mapping[str, Cycle]
-    effects: Mapping[str, Mapping[str, int]]
-    standings: Mapping[str, Standing]
-    starts: Mapping[str, datetime]
-    running: Callable[[str], bool]
+    effect_counts: Mapping[str, Mapping[str, int]]
+    health: Mapping[str, JobHealth]
+    next_starts: Mapping[str, datetime]
+    is_running: Callable[[str], bool]
 
 
-def job_states(jobs: Iterable[Job], facts: Facts) -> list[dict[str, Any]]:
-    return [_job_state(job, facts) for job in jobs]
+def shape_job_states(jobs: Iterable[Job], facts: JobFacts) -> list[dict[str, Any]]:
+    return [_shape_job_state(job, facts) for job in jobs]
 
 
-def _job_state(job: Job, facts: Facts) -> dict[str, Any]:
+def _shape_job_state(job: Job, facts: JobFacts) -> dict[str, Any]:
     last = facts.cycles.get(job.name)
-    effects = facts.effects.get(job.name, {})
-    standing = facts.standings[job.name]
-    running = facts.running(job.name)
+    effects = facts.effect_counts.get(job.name, {})
+    standing = facts.health[job.name]
+    running = facts.is_running(job.name)
     return {
         "name": job.name,
-        "state": _state(job, last, standing.job, running=running),
+        "state": _job_state_word(job, last, standing.job_state, running=running),
         "lastCycle": last and last.started,
-        "nextCycle": facts.starts.get(job.name),
+        "nextCycle": facts.next_starts.get(job.name),
         "escrow": effects.get("escrowed", 0),
         "staged": effects.get("staged", 0),
         "error": last and last.error,
-        "paused": standing.job.paused,
-        "quarantine": _quarantine(standing.job.quarantine),
-        "disabled": standing.job.disabled,
+        "paused": standing.job_state.paused,
+        "quarantine": _shape_quarantine(standing.job_state.quarantine),
+        "disabled": standing.job_state.disabled,
         "breaker": standing.breaker,
     }
 
 
-def imported(
-    held: Watermark | None, unknown: int, objects: Sequence[str]
+def shape_import_state(
+    watermark: Watermark | None, unknown: int, objects: Sequence[str]
 ) -> dict[str, Any]:
     """Say whether a job sees deletions, what it lacks for it, and who is unknown."""
-    lacks = held.lacks if held else ()
+    lacks = watermark.lacks if watermark else ()
     return {
-        "deletions": "seen" if held and not lacks else "unseen",
+        "deletions": "seen" if watermark and not lacks else "unseen",
         "lacks": lacks,
         "unknown": unknown,
         "unknownObjects": objects,
     }
 
 
-def _state(job: Job, last: Cycle | None, state: JobState, *, running: bool) -> str:
+def _job_state_word(
+    job: Job, last: Cycle | None, state: JobState, *, running: bool
+) -> str:
     held = {
         "running": running,
         "paused": state.paused is not None or not job.enabled,
@@ -118,14 +120,14 @@ def _state(job: Job, last: Cycle | None, state: JobState, *, running: bool) -> s
     return "failed" if last is None or last.state == "running" else last.state
 
 
-def _quarantine(held: Quarantine | None) -> dict[str, Any] | None:
-    if held is None:
+def _shape_quarantine(quarantine: Quarantine | None) -> dict[str, Any] | None:
+    if quarantine is None:
         return None
-    reason = f"{held.reason}: {held.sentence}"
-    return {"since": held.since, "reason": reason, "next": held.next}
+    reason = f"{quarantine.reason}: {quarantine.sentence}"
+    return {"since": quarantine.since, "reason": reason, "next": quarantine.next}
 
 
-def escrowed(effect: Effect, dn: str | None) -> dict[str, Any]:
+def shape_escrow(effect: Effect, dn: str | None) -> dict[str, Any]:
     """Say what an object in escrow waits for; `given-up`: for nothing any more."""
     return {
         "object": effect.id,
@@ -138,7 +140,7 @@ def escrowed(effect: Effect, dn: str | None) -> dict[str, Any]:
     }
 
 
-def cycle(ended: Cycle) -> dict[str, Any]:
+def shape_cycle(ended: Cycle) -> dict[str, Any]:
     finished = ended.finished or ended.started
     return {
         "job": ended.job,
@@ -152,32 +154,35 @@ def cycle(ended: Cycle) -> dict[str, Any]:
     }
 
 
-def impact(run: Run, found: Impact) -> JobImpact:
+def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
     """Say what it is. Nobody can allow what a job without cycles would do."""
     pace, enabled = run.profile.requests_per_second, run.job.enabled
     guards = (
-        *(_guard(each) for each in found.trips),
-        *(replace(_guard(each), follows=True) for each in found.following),
+        *(_make_guard(each) for each in evaluated.exceeded),
+        *(
+            replace(_make_guard(each), follows=True)
+            for each in evaluated.exceeded_later
+        ),
     )
     return JobImpact(
         job=run.job.name,
         enabled=enabled,
-        cycle=found.cycle,
-        counts=found.counts,
-        requests=found.requests + run.target.requests,
-        min_seconds=round(found.requests / pace, 1) if pace else 0.0,
-        effects=found.digest,
-        breakdown=found.breakdown,
+        cycle=evaluated.cycle,
+        counts=evaluated.counts,
+        requests=evaluated.requests + run.target.requests,
+        min_seconds=round(evaluated.requests / pace, 1) if pace else 0.0,
+        effects=evaluated.outbox_digest,
+        breakdown=evaluated.breakdown,
         guards=tuple(each if enabled else replace(each, allow="") for each in guards),
     )
 
 
-def _guard(trip: Tripped) -> Guard:
-    return Guard(
-        job=trip.job,
-        guard=trip.guard,
-        effects=trip.effects,
-        limit=trip.limit,
-        total=trip.total,
-        allow=f"cloudforest job allow {trip.digest} --until 2h --by NAME",
+def _make_guard(exceeded: ExceededBudget) -> GuardObjection:
+    return GuardObjection(
+        job=exceeded.job,
+        guard=exceeded.guard,
+        effects=exceeded.effects,
+        limit=exceeded.limit,
+        total=exceeded.total,
+        allow=f"cloudforest job allow {exceeded.digest} --until 2h --by NAME",
     )

@@ -11,28 +11,28 @@ from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import Value
 from cloudforest.hybrid.operators import Operators
-from cloudforest.model.effects import members_named
+from cloudforest.model.effects import parse_membership_member
 from cloudforest.model.identity import Operator
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.stages import Allowance, Stage
-from cloudforest.provisioning.run import Turns
+from cloudforest.provisioning.run import JobLocks
 
-SHORT = 12
+SHORT_DIGEST_LENGTH = 12
 """So many characters of a digest are shown."""
-BATCH = 500
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_PREFIX = re.compile(r"[0-9a-f]{6,64}")
+OBJECTS_PER_PAGE = 500
+_FULL_DIGEST = re.compile(r"[0-9a-f]{64}")
+_DIGEST_PREFIX = re.compile(r"[0-9a-f]{6,64}")
 
 
-class Word(Value, frozen=True):
+class AllowRequest(Value, frozen=True):
     """An operator's word: until when a stage is allowed, and by whom."""
 
     until: datetime
     by: str
 
 
-def _data(stage: Stage, allowed: datetime | None) -> dict[str, Any]:
-    short = stage.id[:SHORT]
+def _shape_stage(stage: Stage, allowed: datetime | None) -> dict[str, Any]:
+    short = stage.id[:SHORT_DIGEST_LENGTH]
     return {
         "stage": short,
         "digest": stage.id,
@@ -49,8 +49,8 @@ def _data(stage: Stage, allowed: datetime | None) -> dict[str, Any]:
     }
 
 
-def _unknown(name: str, stages: list[Stage]) -> Misconfigured:
-    known = ", ".join(each.id[:SHORT] for each in stages)
+def _make_unknown_stage_error(name: str, stages: list[Stage]) -> Misconfigured:
+    known = ", ".join(each.id[:SHORT_DIGEST_LENGTH] for each in stages)
     waiting = f"those that wait for a decision: {known}" if known else "none waits"
     return Misconfigured(
         f"There is no stage {name}; {waiting}. Name one by at least six of its "
@@ -59,83 +59,90 @@ def _unknown(name: str, stages: list[Stage]) -> Misconfigured:
 
 
 @dataclass(frozen=True)
-class Decisions:
+class StageDecisions:
     store: ProvisioningStore
     operators: Operators
-    turns: Turns
+    locks: JobLocks
     clock: Clock
 
-    async def stages(self, job: str | None) -> list[dict[str, Any]]:
-        given = await self.store.allowances(self.clock())
+    async def list_stages(self, job: str | None) -> list[dict[str, Any]]:
+        given = await self.store.list_allowances(self.clock())
         until = {each.stage: each.until for each in given}
         return [
-            _data(each, until.get(each.id)) for each in await self.store.stages(job)
+            _shape_stage(each, until.get(each.id))
+            for each in await self.store.list_stages(job)
         ]
 
-    async def objects(self, name: str, after: str) -> list[dict[str, Any]]:
+    async def list_objects(self, name: str, after: str) -> list[dict[str, Any]]:
         """Return some of the objects of a stage, those after a key; [] is the end."""
-        stage = await self._find(name)
-        some = await self.store.staged_effects(stage.id, after, BATCH)
-        members = {id_ for each in some for id_ in members_named(each.key)}
-        dns = await self.store.dns(stage.job, sorted(members))
+        stage = await self._find_stage(name)
+        some = await self.store.list_staged_effects(stage.id, after, OBJECTS_PER_PAGE)
+        members = {id_ for each in some for id_ in parse_membership_member(each.key)}
+        dns = await self.store.load_dns(stage.job, sorted(members))
         return [
             {
                 "key": each.key,
-                "object": each.id,
+                "object": each.object_guid,
                 "dn": each.dn,
                 "action": each.action,
                 "member": member,
                 "memberDn": dns.get(member) if member else None,
             }
             for each in some
-            for member in (members_named(each.key) or (None,))
+            for member in (parse_membership_member(each.key) or (None,))
         ]
 
-    async def allow(self, name: str, word: Word, operator: Operator) -> dict[str, Any]:
+    async def allow(
+        self, name: str, request: AllowRequest, operator: Operator
+    ) -> dict[str, Any]:
         """Let the effects of a stage be written by cycles that start before `until`."""
         now = self.clock()
-        if not word.by.strip():
+        if not request.by.strip():
             raise Misconfigured("Nobody is named; say with --by who allows it.")
-        if word.until <= now:
-            raise Misconfigured(f"{word.until.isoformat()} is over; name a later time.")
-        stages = await self.store.stages()
-        known = not _DIGEST.fullmatch(name) or any(each.id == name for each in stages)
-        stage = await self._find(name) if known else None
+        if request.until <= now:
+            raise Misconfigured(
+                f"{request.until.isoformat()} is over; name a later time."
+            )
+        stages = await self.store.list_stages()
+        known = not _FULL_DIGEST.fullmatch(name) or any(
+            each.id == name for each in stages
+        )
+        stage = await self._find_stage(name) if known else None
         digest = stage.id if stage else name
-        await self.store.allow(
+        await self.store.save_allowance(
             Allowance(
                 stage=digest,
                 job=stage.job if stage else "",
-                operator=word.by,
-                until=word.until,
+                operator=request.by,
+                until=request.until,
             )
         )
-        detail = f"{digest} until {word.until.isoformat()} by {word.by}"
+        detail = f"{digest} until {request.until.isoformat()} by {request.by}"
         await self.operators.audit(operator, "job allow", detail)
         return {
             "digest": digest,
             "job": stage and stage.job,
             "effects": stage and stage.waiting,
-            "until": word.until,
-            "by": word.by,
+            "until": request.until,
+            "by": request.by,
         }
 
     async def discard(self, name: str, operator: Operator) -> dict[str, Any]:
         """Drop the effects of a stage; Busy while a cycle of its job runs."""
-        stage = await self._find(name)
-        with self.turns.take(stage.job):
-            number = await self.store.discard(stage, self.clock())
+        stage = await self._find_stage(name)
+        with self.locks.hold_job(stage.job):
+            number = await self.store.discard_stage(stage, self.clock())
         await self.operators.audit(operator, "job discard", stage.id)
         return {"digest": stage.id, "job": stage.job, "effects": number}
 
-    async def _find(self, name: str) -> Stage:
+    async def _find_stage(self, name: str) -> Stage:
         """Return the stage that a digest, or the beginning of one, names."""
-        stages = await self.store.stages()
+        stages = await self.store.list_stages()
         name = name.lower()
         found = [each for each in stages if each.id.startswith(name)]
-        if not _PREFIX.fullmatch(name) or not found:
-            raise _unknown(name, stages)
+        if not _DIGEST_PREFIX.fullmatch(name) or not found:
+            raise _make_unknown_stage_error(name, stages)
         if len(found) > 1:
-            several = ", ".join(each.id[: 2 * SHORT] for each in found)
+            several = ", ".join(each.id[: 2 * SHORT_DIGEST_LENGTH] for each in found)
             raise Misconfigured(f"{name} may be any of {several}; write more of it.")
         return found[0]

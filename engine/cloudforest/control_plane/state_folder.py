@@ -21,21 +21,21 @@ from typing import IO
 import msgspec
 
 from cloudforest.base.errors import Busy, Misconfigured
-from cloudforest.base.files import private_folder, write_private
+from cloudforest.base.files import make_private_folder, write_private_file
 from cloudforest.base.values import Value
 
-_COMMAND = re.compile(r"`(cloudforest [a-z][^`]*)`")
+_COMMAND_IN_BACKTICKS = re.compile(r"`(cloudforest [a-z][^`]*)`")
 
 
-class Serving(Value, frozen=True):
+class RunningServer(Value, frozen=True):
     """What STATE/serve.json says of the control plane that runs now."""
 
     url: str
     pid: int
 
 
-_TRIES = 3
-_PAUSE_SECONDS = 0.1
+_LOCK_ATTEMPTS = 3
+_LOCK_RETRY_SECONDS = 0.1
 """A command that looks who serves may hold the lock for a moment."""
 
 
@@ -48,7 +48,7 @@ class StateFolder:
         return self.path / "cloudforest.db"
 
     @property
-    def tenant_database(self) -> Path:
+    def directory_database(self) -> Path:
         return self.path / "tenant.db"
 
     @property
@@ -63,26 +63,28 @@ class StateFolder:
     def operator_token(self) -> Path:
         return self.keys / "operator.token"
 
-    def agent(self, name: str) -> Path:
+    def agent_folder(self, name: str) -> Path:
         return self.path / "agents" / name
 
-    def tree(self, named: Path | None) -> Path:
+    def resolve_tree(self, given: Path | None) -> Path:
         """Return the tree that this state is of; `named` is remembered as it.
 
         A state that lies in its tree may be moved and copied with it.
         """
         file = self.path / "tree"
-        if named is not None:
-            inside = named.absolute() == self.path.parent
-            write_private(file, b".." if inside else str(named.absolute()).encode())
+        if given is not None:
+            inside = given.absolute() == self.path.parent
+            write_private_file(
+                file, b".." if inside else str(given.absolute()).encode()
+            )
         elif not file.exists():
             return self.path.parent
         return Path(os.path.normpath(self.path / file.read_text(encoding="utf-8")))
 
-    def prepare(self) -> None:
+    def create_folders(self) -> None:
         for folder in (self.path, self.keys, self.bus, self.path / "agents"):
             try:
-                private_folder(folder)
+                make_private_folder(folder)
             except OSError as error:
                 raise Misconfigured(
                     f"The state folder {folder} can't be made or written "
@@ -90,24 +92,25 @@ class StateFolder:
                 ) from error
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Be the only control plane on this state; Busy names the one that is."""
         os.umask(0o077)  # databases and logs hold people's data
-        self.prepare()
+        self.create_folders()
         with (self.path / "lock").open("a+") as lock:
-            if not _locked(lock, fcntl.LOCK_EX):
+            if not _try_lock(lock, fcntl.LOCK_EX):
                 raise Busy(
                     f"Another cloudforest process holds {self.path}"
-                    f"{self._holder(lock.name)}; wait for it, or name another --state."
+                    f"{self._describe_holder(lock.name)}; wait for it, or name "
+                    "another --state."
                 )
             (self.path / "serve.json").unlink(missing_ok=True)  # of one that was killed
             lock.truncate(0)
-            lock.write(_holder_line())
+            lock.write(_make_holder_line())
             lock.flush()
             yield
 
     @staticmethod
-    def _holder(lock: str) -> str:
+    def _describe_holder(lock: str) -> str:
         holder = Path(lock).read_text(encoding="utf-8").strip()
         return f" ({holder})" if holder else ""
 
@@ -115,50 +118,54 @@ class StateFolder:
     def announce(self, url: str) -> Iterator[None]:
         """Let other commands find this control plane while it runs."""
         file = self.path / "serve.json"
-        write_private(file, msgspec.json.encode(Serving(url=url, pid=os.getpid())))
+        write_private_file(
+            file, msgspec.json.encode(RunningServer(url=url, pid=os.getpid()))
+        )
         try:
             yield
         finally:
             file.unlink(missing_ok=True)
 
-    def serving(self) -> Serving | None:
+    def find_running_server(self) -> RunningServer | None:
         """Return the control plane that runs: the one that holds the state."""
         try:
             data = (self.path / "serve.json").read_bytes()
             with (self.path / "lock").open() as lock:
-                held = not _locked(lock, fcntl.LOCK_SH)
+                held = not _try_lock(lock, fcntl.LOCK_SH)
         except FileNotFoundError:
             return None
-        return msgspec.json.decode(data, type=Serving) if held else None
+        return msgspec.json.decode(data, type=RunningServer) if held else None
 
 
-def _holder_line() -> str:
+def _make_holder_line() -> str:
     since = datetime.now().astimezone().isoformat(timespec="seconds")
     return f"pid {os.getpid()}, since {since}"
 
 
-def _locked(lock: IO[str], kind: int) -> bool:
-    for _ in range(_TRIES):
+def _try_lock(lock: IO[str], kind: int) -> bool:
+    for _ in range(_LOCK_ATTEMPTS):
         try:
             fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(_LOCK_RETRY_SECONDS)
         else:
             return True
     return False
 
 
-def with_state(command: str, state: Path | None) -> str:
+def add_state_option(command: str, state: Path | None) -> str:
     """Return a command that works on this state; None: the one that lies here."""
     return command if state is None else f"{command} --state {shlex.quote(str(state))}"
 
 
-def at_state(sentence: str, state: Path | None) -> str:
+def add_state_to_commands(sentence: str, state: Path | None) -> str:
     """Return a sentence in which each `cloudforest …` works on this state."""
-    return _COMMAND.sub(lambda found: f"`{with_state(found[1], state)}`", sentence)
+    return _COMMAND_IN_BACKTICKS.sub(
+        lambda found: f"`{add_state_option(found[1], state)}`", sentence
+    )
 
 
-def os_user() -> str:
+def read_os_user() -> str:
     """Return the name of the account, or its number where it has none."""
     number = os.getuid()
     try:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cloudforest.base.values import block, flow, key
-from cloudforest.graph.import_rules import ReadMapping, ReadRule, domain
+from cloudforest.base.values import yaml_block, yaml_flow, yaml_key
+from cloudforest.graph.import_rules import ImportedMapping, ImportedRule, find_domain
 from cloudforest.graph.schema import Rule, Schema
 
-PLACEHOLDER = "contoso.com"
+PLACEHOLDER_DOMAIN = "contoso.com"
 
 
 @dataclass(frozen=True)
-class Origin:
+class ImportOrigin:
     """`file` is the schema's, which is kept beside the documents.
 
     `domain` and `target` are for the jobs; None: as the schema's names say, and none.
@@ -24,11 +24,13 @@ class Origin:
     target: str | None = None
 
 
-def documents(schema: Schema, rules: Iterable[ReadRule], origin: Origin) -> str:
+def write_documents(
+    schema: Schema, rules: Iterable[ImportedRule], origin: ImportOrigin
+) -> str:
     """Return the documents; what can't be one is a comment, and stays in the file."""
     written = schema.synchronization_rules or ()
-    texts = [_lines(written[each.position], each, origin) for each in rules]
-    head = _comments(
+    texts = [_write_rule(written[each.position], each, origin) for each in rules]
+    head = _write_comments(
         f"Imported from {origin.file}, a synchronizationSchema of Microsoft Graph.",
         "Keep that file beside this one: `cloudforest export-schema JOB` puts what is",
         "written here into it, and leaves all else in it as it is. Graph compares",
@@ -37,7 +39,7 @@ def documents(schema: Schema, rules: Iterable[ReadRule], origin: Origin) -> str:
     return "\n".join([*head, *(line for each in texts for line in each)]) + "\n"
 
 
-def _comments(*sentences: str, indent: str = "") -> list[str]:
+def _write_comments(*sentences: str, indent: str = "") -> list[str]:
     """Return comment lines; whatever a schema holds, it ends no line."""
     return [
         f"{indent}# {''.join(c if c.isprintable() else '?' for c in each)}"
@@ -45,56 +47,64 @@ def _comments(*sentences: str, indent: str = "") -> list[str]:
     ]
 
 
-def _lines(written: Rule, rule: ReadRule, origin: Origin) -> Iterator[str]:
-    title = f"Rule {written.name or written.id or rule.position + 1}"
-    between = f"{written.source_directory_name} to {written.target_directory_name}"
+def _write_rule(
+    graph_rule: Rule, rule: ImportedRule, origin: ImportOrigin
+) -> Iterator[str]:
+    title = f"Rule {graph_rule.name or graph_rule.id or rule.position + 1}"
+    between = (
+        f"{graph_rule.source_directory_name} to {graph_rule.target_directory_name}"
+    )
     yield "---" if rule.mappings else ""
-    yield from _comments(f"{title}, from {between}")
-    yield from _comments(*(f"No equivalent: {each}" for each in rule.notes))
+    yield from _write_comments(f"{title}, from {between}")
+    yield from _write_comments(*(f"No equivalent: {each}" for each in rule.notes))
     if not rule.mappings:
         return
-    yield from _scope(rule)
+    yield from _write_scope(rule)
     for each in rule.mappings:
         yield "---"
-        yield from _mapping(each)
+        yield from _write_mapping(each)
     yield "---"
-    yield from _job(rule, origin.domain or domain(written), origin.target)
+    yield from _write_job(rule, origin.domain or find_domain(graph_rule), origin.target)
 
 
-def _scope(rule: ReadRule) -> Iterator[str]:
+def _write_scope(rule: ImportedRule) -> Iterator[str]:
     filters = {each.kind: each.filter for each in rule.mappings if each.filter}
-    yield from block({"kind": "Scope", "name": rule.job, **rule.scope})
+    yield from yaml_block({"kind": "Scope", "name": rule.job, **rule.scope})
     for each in rule.mappings:
-        if each.wider:
+        if each.missing_filter_reasons:
             yield f"# THE SCOPE IS WIDER THAN IN GRAPH for {each.kind} objects:"
-            yield from _comments(*(f"- {reason}" for reason in each.wider))
+            yield from _write_comments(
+                *(f"- {reason}" for reason in each.missing_filter_reasons)
+            )
     if filters:
-        yield from block({"filters": filters})
+        yield from yaml_block({"filters": filters})
 
 
-def _mapping(mapping: ReadMapping) -> Iterator[str]:
+def _write_mapping(mapping: ImportedMapping) -> Iterator[str]:
     head = {"kind": "Mapping", "name": mapping.name}
     types = {"sourceObjectName": mapping.kind, "targetObjectName": mapping.target}
-    yield from block(head | types)
+    yield from yaml_block(head | types)
     yield "attributeMappings:"
     for path, (_, entry) in mapping.entries.items():
-        yield f"  {key(path)}: {flow(entry)}"
+        yield f"  {yaml_key(path)}: {yaml_flow(entry)}"
     notes = (f"No equivalent: {each}" for each in mapping.notes)
-    yield from _comments(*notes, indent="  ")
-    if mapping.keeps:
+    yield from _write_comments(*notes, indent="  ")
+    if mapping.keeps_leavers:
         yield "# The object mapping has no flow type Delete."
         yield "deprovision: {outOfScope: keep, deleted: keep}"
 
 
-def _job(rule: ReadRule, found: str | None, target: str | None) -> Iterator[str]:
-    if found is None:
+def _write_job(
+    rule: ImportedRule, domain: str | None, target: str | None
+) -> Iterator[str]:
+    if domain is None:
         yield "# The schema does not say which domain is read; write it here."
     named = {"target": target} if target else {}
-    yield from block(
+    yield from yaml_block(
         {
             "kind": "Job",
             "name": rule.job,
-            "domain": found or PLACEHOLDER,
+            "domain": domain or PLACEHOLDER_DOMAIN,
             **named,
             "scope": rule.job,
             "mappings": [each.name for each in rule.mappings],

@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cloudforest.model.program import Attribute, Call, Expression, Literally, Template
+from cloudforest.model.program import Attribute, Call, Constant, Expression, Template
 from cloudforest.program.expressions.syntax import parse_expression
 
 Spelling = Callable[[str], str]
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.;-]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.;-]*")
 
-_PARAMETERS: dict[str, tuple[str, ...]] = {
+_PARAMETER_KEYS: dict[str, tuple[str, ...]] = {
     "Append": ("source", "suffix"),
     "Mid": ("source", "start", "length"),
     "Not": ("source",),
@@ -28,17 +28,17 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
 """The keys of parameters, of the functions for which Microsoft's samples show them."""
 
 
-def graph_source(text: str, spelling: Spelling) -> tuple[dict[str, Any], set[str]]:
+def make_graph_source(text: str, spelling: Spelling) -> tuple[dict[str, Any], set[str]]:
     """Return the source, and the functions whose parameters' keys are not known."""
     tree = parse_expression(text)
     unknown: set[str] = set()
-    source = _source(tree, as_written(text, spelling), unknown)
+    source = _make_source(tree, spell_as_in(text, spelling), unknown)
     return {**source, "expression": text}, unknown
 
 
-def as_written(text: str, spelling: Spelling) -> Spelling:
+def spell_as_in(text: str, spelling: Spelling) -> Spelling:
     """Spell what `spelling` does not know as the text does."""
-    words = {each.lower(): each for each in _WORD.findall(text)}
+    words = {each.lower(): each for each in _NAME.findall(text)}
 
     def spelt(name: str) -> str:
         known = spelling(name)
@@ -47,66 +47,68 @@ def as_written(text: str, spelling: Spelling) -> Spelling:
     return spelt
 
 
-def constant_source(value: Any) -> dict[str, Any]:
-    return _source(Literally(value=value), str, set())
+def make_constant_source(value: Any) -> dict[str, Any]:
+    return _make_source(Constant(value=value), str, set())
 
 
-def _source(tree: Expression, spelling: Spelling, unknown: set[str]) -> dict[str, Any]:
-    kind, name = _named(tree, spelling)
+def _make_source(
+    tree: Expression, spelling: Spelling, unknown: set[str]
+) -> dict[str, Any]:
+    kind, name = _type_and_name(tree, spelling)
     return {
-        "expression": expression_text(tree, spelling),
+        "expression": write_graph_expression(tree, spelling),
         "name": name,
         "type": kind,
-        "parameters": list(_parameters(tree, spelling, unknown)),
+        "parameters": list(_make_parameters(tree, spelling, unknown)),
     }
 
 
-def _named(tree: Expression, spelling: Spelling) -> tuple[str, str]:
+def _type_and_name(tree: Expression, spelling: Spelling) -> tuple[str, str]:
     match tree:
         case Attribute(name=name):
             return "Attribute", spelling(name)
         case Call(function=function):
             return "Function", function
-        case Literally(value=value):
-            return "Constant", _constant(value)
+        case Constant(value=value):
+            return "Constant", _constant_text(value)
         case Template(text=text):
             return "Constant", text
 
 
-def _parameters(
+def _make_parameters(
     tree: Expression, spelling: Spelling, unknown: set[str]
 ) -> Iterator[dict[str, Any]]:
     """Yield them; an argument that was left empty has no entry."""
     if not isinstance(tree, Call):
         return
-    keys = _PARAMETERS.get(tree.function)
+    keys = _PARAMETER_KEYS.get(tree.function)
     if keys is None:
         unknown.add(tree.function)
         return
     for key, each in zip(keys, tree.arguments, strict=False):
         if each is not None:
-            yield {"key": key, "value": _source(each, spelling, unknown)}
+            yield {"key": key, "value": _make_source(each, spelling, unknown)}
 
 
-def _constant(value: Any) -> str:
+def _constant_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def expression_text(tree: Expression, spelling: Spelling = str) -> str:
+def write_graph_expression(tree: Expression, spelling: Spelling = str) -> str:
     """Return text that `parse_expression` reads as the same tree, but for numbers."""
     match tree:
         case Attribute(name=name):
             return f"[{spelling(name)}]"
         case Call(function=function, arguments=arguments):
             texts = [
-                "" if each is None else expression_text(each, spelling)
+                "" if each is None else write_graph_expression(each, spelling)
                 for each in arguments
             ]
             if function.isalpha():
                 return f"{function}({', '.join(texts)})"
             return f" {function} ".join(texts)
-        case Literally(value=value):
-            escaped = _constant(value).replace("\\", "\\\\").replace('"', '\\"')
+        case Constant(value=value):
+            escaped = _constant_text(value).replace("\\", "\\\\").replace('"', '\\"')
             return f'"{escaped}"'
         case Template(text=template):
             return template

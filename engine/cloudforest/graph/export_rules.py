@@ -16,43 +16,51 @@ from typing import Any
 from cloudforest.base.errors import Refused
 from cloudforest.graph.export_expressions import Spelling
 from cloudforest.graph.export_mappings import (
-    Context,
-    Warnings,
-    new_mapping,
-    put_mapping,
+    ExportContext,
+    ExportWarnings,
+    make_object_mapping,
+    update_object_mapping,
 )
-from cloudforest.graph.import_rules import ReadRule, read
-from cloudforest.graph.schema import Schema, typed
+from cloudforest.graph.import_rules import ImportedRule, import_rules
+from cloudforest.graph.schema import Schema, to_schema
 from cloudforest.model.program import JobProgram
 from cloudforest.model.registration import Job, Registration, Scope
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedSchema:
     """`warnings` are sentences on what Graph has no place for."""
 
     schema: dict[str, Any]
     warnings: tuple[str, ...]
 
 
-def put(base: dict[str, Any], name: str, registration: Registration) -> Exported:
+def export_jobs(
+    base: dict[str, Any], name: str, registration: Registration
+) -> ExportedSchema:
     """Return the schema with what the jobs of its rules say now.
 
     `name` is the one that it was imported under. Raises Refused where a document says
     what Graph can't.
     """
-    schema, shape, warnings = copy.deepcopy(base), typed(base), Warnings()
-    for rule in read(shape, name):
-        job = registration.job(rule.job)
+    schema, shape, warnings = copy.deepcopy(base), to_schema(base), ExportWarnings()
+    for rule in import_rules(shape, name):
+        job = registration.find_job(rule.job)
         if job is not None:
             raw = schema["synchronizationRules"][rule.position]
-            _put_rule(raw, rule, registration, Context(_spelling(shape), warnings), job)
+            _update_rule(
+                raw,
+                rule,
+                registration,
+                ExportContext(_make_spelling(shape), warnings),
+                job,
+            )
         elif rule.mappings:
-            warnings.say(f"There is no job {rule.job}, so its rule stays as it was.")
-    return Exported(schema, tuple(warnings))
+            warnings.add(f"There is no job {rule.job}, so its rule stays as it was.")
+    return ExportedSchema(schema, tuple(warnings))
 
 
-def _spelling(shape: Schema) -> Spelling:
+def _make_spelling(shape: Schema) -> Spelling:
     """Write attributes as the schema's directories do; programs hold lower case."""
     known = {
         attribute.name.lower(): attribute.name
@@ -64,15 +72,15 @@ def _spelling(shape: Schema) -> Spelling:
     return lambda name: known.get(name.lower(), name)
 
 
-def _put_rule(
+def _update_rule(
     raw: dict[str, Any],
-    rule: ReadRule,
+    rule: ImportedRule,
     registration: Registration,
-    context: Context,
+    context: ExportContext,
     job: Job,
 ) -> None:
     scope = next(each for each in registration.scopes if each.name == job.scope)
-    _put_where(raw, rule, scope)
+    _update_scope(raw, rule, scope)
     wanted = {
         each.source_object_name: each
         for each in registration.mappings
@@ -81,25 +89,28 @@ def _put_rule(
     for before in rule.mappings:
         mapping = wanted.pop(before.kind, None)
         if mapping is None:
-            _disable(raw["objectMappings"], before.kind)
+            _disable_mappings(raw["objectMappings"], before.kind)
         else:
             held = raw["objectMappings"][before.position]
-            put_mapping(held, before, mapping, scope, context)
+            update_object_mapping(held, before, mapping, scope, context)
     if wanted:
         raw["objectMappings"] = [
             *(raw.get("objectMappings") or ()),
-            *(new_mapping(wanted[each], scope, context) for each in sorted(wanted)),
+            *(
+                make_object_mapping(wanted[each], scope, context)
+                for each in sorted(wanted)
+            ),
         ]
 
 
-def _disable(mappings: Iterable[dict[str, Any]], kind: str) -> None:
+def _disable_mappings(mappings: Iterable[dict[str, Any]], kind: str) -> None:
     """Disable all that map a type: a second one would take the first one's place."""
     for each in mappings:
         if (each.get("sourceObjectName") or "").lower() == kind:
             each["enabled"] = False
 
 
-def _put_where(raw: dict[str, Any], rule: ReadRule, scope: Scope) -> None:
+def _update_scope(raw: dict[str, Any], rule: ImportedRule, scope: Scope) -> None:
     units, was = scope.organizational_units, rule.scope["organizationalUnits"]
     listed = [] if units == "all" else [each for each in units if isinstance(each, str)]
     if scope.excepted or len(listed) < len([] if units == "all" else units):
@@ -107,11 +118,11 @@ def _put_where(raw: dict[str, Any], rule: ReadRule, scope: Scope) -> None:
             f"The scope {scope.name} takes one level of an organizational unit, or all "
             "but some of it, and a rule of Graph takes whole subtrees; name these."
         )
-    moved = not _same(listed, [] if was == "all" else was)
+    moved = not _has_same_names(listed, [] if was == "all" else was)
     if moved:
         inner = raw.get("containerFilter") or {}
         raw["containerFilter"] = {**inner, "includedContainers": listed}
-    joined = not _same(scope.groups, rule.scope.get("groups", ()))
+    joined = not _has_same_names(scope.groups, rule.scope.get("groups", ()))
     if joined:
         inner = raw.get("groupFilter") or {}
         raw["groupFilter"] = {**inner, "includedGroups": list(scope.groups)}
@@ -127,12 +138,12 @@ def _put_where(raw: dict[str, Any], rule: ReadRule, scope: Scope) -> None:
         )
 
 
-def _same(names: Iterable[str], was: Iterable[str]) -> bool:
-    return sorted(names) == sorted(was)
+def _has_same_names(names: Iterable[str], imported: Iterable[str]) -> bool:
+    return sorted(names) == sorted(imported)
 
 
-SOURCE = "Active Directory"
-_ATTRIBUTE: dict[str, Any] = {
+SOURCE_DIRECTORY = "Active Directory"
+_NEW_ATTRIBUTE: dict[str, Any] = {
     "anchor": False,
     "caseExact": False,
     "defaultValue": None,
@@ -145,7 +156,7 @@ _ATTRIBUTE: dict[str, Any] = {
 }
 
 
-def skeleton(job: Job, program: JobProgram) -> dict[str, Any]:
+def make_skeleton(job: Job, program: JobProgram) -> dict[str, Any]:
     """Return both directories with the attributes that are mapped, and one empty rule.
 
     Ids are left out: only the service knows which ones it recognises.
@@ -154,7 +165,10 @@ def skeleton(job: Job, program: JobProgram) -> dict[str, Any]:
     sources = [(each.source, each.reads) for each in mappings]
     targets = [(each.target, (r.target for r in each.rules)) for each in mappings]
     return {
-        "directories": [_directory(SOURCE, sources), _directory(job.target, targets)],
+        "directories": [
+            _make_directory(SOURCE_DIRECTORY, sources),
+            _make_directory(job.target, targets),
+        ],
         "synchronizationRules": [
             {
                 "editable": True,
@@ -162,14 +176,14 @@ def skeleton(job: Job, program: JobProgram) -> dict[str, Any]:
                 "name": job.name,
                 "objectMappings": [],
                 "priority": 1,
-                "sourceDirectoryName": SOURCE,
+                "sourceDirectoryName": SOURCE_DIRECTORY,
                 "targetDirectoryName": job.target,
             }
         ],
     }
 
 
-def _directory(
+def _make_directory(
     name: str, objects: Iterable[tuple[str, Iterable[str]]]
 ) -> dict[str, Any]:
     return {
@@ -178,7 +192,7 @@ def _directory(
             {
                 "name": each,
                 "metadata": [],
-                "attributes": [{**_ATTRIBUTE, "name": one} for one in attributes],
+                "attributes": [{**_NEW_ATTRIBUTE, "name": one} for one in attributes],
             }
             for each, attributes in objects
         ],

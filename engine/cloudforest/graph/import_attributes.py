@@ -8,36 +8,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cloudforest.graph.schema import AttributeMapping, Source, scim_path
-from cloudforest.model.program import Expression, FlowBehavior, FlowType, Literally
-from cloudforest.program.attributes_read import attributes_of
+from cloudforest.graph.schema import AttributeMapping, Source, find_scim_path
+from cloudforest.model.program import Constant, Expression, FlowBehavior, FlowType
+from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.expressions.analysis import (
-    DOMAIN,
-    UNIQUE,
-    impure_functions,
-    uses,
+    DEFAULT_DOMAIN,
+    SELECT_UNIQUE_VALUE,
+    find_impure_functions,
+    uses_function,
 )
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.faults import SyntaxFault, ValueFault
-from cloudforest.program.forbidden import is_forbidden, is_name
+from cloudforest.program.forbidden import is_attribute_name, is_forbidden
 from cloudforest.program.mapping.types import (
-    OF_MEMBERS,
-    ONCE,
-    clash,
-    converted,
-    is_reference,
-    unmatchable,
+    MEMBER_FLOW_TYPES,
+    WRITE_ONCE_FLOW_TYPES,
+    convert_value,
+    find_type_clash,
+    find_unmatchable_reason,
+    is_reference_path,
 )
-from cloudforest.program.scim.path import Path, parse_path
-from cloudforest.program.scim.schema import mistake
+from cloudforest.program.scim.path import ScimPath, parse_path
+from cloudforest.program.scim.schema import find_path_mistake
 
 
 class NoEquivalentError(Exception):
     """Something of Graph's has none here; the message is the reason, without a dot."""
 
 
-def require_target(path: Path, resource: str) -> None:
-    match mistake(path, resource):
+def require_target(path: ScimPath, resource: str) -> None:
+    match find_path_mistake(path, resource):
         case "foreign":
             raise NoEquivalentError(f"{path} is an attribute of Users")
         case "unknown":
@@ -50,29 +50,30 @@ def require_target(path: Path, resource: str) -> None:
             return
 
 
-def require_flow(path: Path, flow: FlowType) -> None:
-    if str(path) == "members" and flow not in OF_MEMBERS:
+def require_flow(path: ScimPath, flow: FlowType) -> None:
+    if str(path) == "members" and flow not in MEMBER_FLOW_TYPES:
         raise NoEquivalentError(f"members can't flow as {flow}; each comes for itself")
 
 
-def require_values(path: Path, entry: dict[str, Any]) -> None:
+def require_values(path: ScimPath, entry: dict[str, Any]) -> None:
     try:
-        converted(str(path), entry.get("defaultValue"))
-        converted(str(path), entry.get("constant"))
+        convert_value(str(path), entry.get("defaultValue"))
+        convert_value(str(path), entry.get("constant"))
     except (SyntaxFault, ValueFault) as fault:
         raise NoEquivalentError(f"its value does not fit {path}") from fault
 
 
 def require_expression(
-    path: Path, expression: Expression, resource: str, entry: dict[str, Any]
+    path: ScimPath, expression: Expression, resource: str, entry: dict[str, Any]
 ) -> None:
     """Refuse what would not fit the target, or would be another in every cycle."""
-    if uses(expression, DOMAIN):
+    if uses_function(expression, DEFAULT_DOMAIN):
         raise NoEquivalentError(
-            f"{DOMAIN} needs defaultDomain in the Tenant; write the entry when it is"
+            f"{DEFAULT_DOMAIN} needs defaultDomain in the Tenant; write the entry "
+            "when it is"
             " there"
         )
-    match clash(path, expression, resource):
+    match find_type_clash(path, expression, resource):
         case ("several", words):
             raise NoEquivalentError(
                 f"{path} takes one value, and {words} has several, in no order"
@@ -82,20 +83,22 @@ def require_expression(
         case (_, words):
             raise NoEquivalentError(f"{path} can't hold what {words} is")
         case None:
-            _require_lasting(expression, entry)
+            _require_stable_value(expression, entry)
 
 
-def _require_lasting(expression: Expression, entry: dict[str, Any]) -> None:
+def _require_stable_value(expression: Expression, entry: dict[str, Any]) -> None:
     flow = entry.get("flowType", "Always")
-    unique = uses(expression, UNIQUE)
-    names = impure_functions(expression) or ((UNIQUE,) if unique else ())
+    unique = uses_function(expression, SELECT_UNIQUE_VALUE)
+    names = find_impure_functions(expression) or (
+        (SELECT_UNIQUE_VALUE,) if unique else ()
+    )
     if not names:
         return
     if entry.get("matchingPriority"):
         raise NoEquivalentError(
             f"{names[0]} gives another value each time, so nothing is found by it"
         )
-    if flow not in ONCE or (unique and flow != "ObjectAddOnly"):
+    if flow not in WRITE_ONCE_FLOW_TYPES or (unique and flow != "ObjectAddOnly"):
         raise NoEquivalentError(
             f"{names[0]} gives another value each time, and it flows as {flow}"
         )
@@ -106,7 +109,7 @@ def require_readable(names: Iterable[str]) -> None:
     for name in sorted(names):
         if is_forbidden(name):
             raise NoEquivalentError(f"{name} holds secrets and is never read")
-        if not is_name(name):
+        if not is_attribute_name(name):
             raise NoEquivalentError(f"no directory has an attribute {name}")
 
 
@@ -118,25 +121,29 @@ FLOW_TYPES: tuple[FlowType, ...] = (
     "AttributeAddOnly",
 )
 FLOW_BEHAVIORS: tuple[FlowBehavior, ...] = ("FlowWhenChanged", "FlowAlways")
-_TYPES = {each.lower(): each for each in FLOW_TYPES}
-_BEHAVIORS = {each.lower(): each for each in FLOW_BEHAVIORS}
-MOST = 1_000_000_000
+_FLOW_TYPE_BY_NAME = {each.lower(): each for each in FLOW_TYPES}
+_BEHAVIOR_BY_NAME = {each.lower(): each for each in FLOW_BEHAVIORS}
+MAX_MATCHING_PRIORITY = 1_000_000_000
 
 
-def entry_of(mapping: AttributeMapping, resource: str) -> tuple[str, dict[str, Any]]:
+def convert_entry(
+    mapping: AttributeMapping, resource: str
+) -> tuple[str, dict[str, Any]]:
     """Return the SCIM path and the entry; raises NoEquivalentError.
 
     `resource` is the type that is written, as `User`. A source without a value leaves
     what is there, as in Graph (`whenNull: keep`).
     """
-    name = scim_path(mapping.target_attribute_name or "")
+    name = find_scim_path(mapping.target_attribute_name or "")
     if name is None:
         raise NoEquivalentError("no SCIM attribute stands for it")
     path = parse_path(name)
     require_target(path, resource)
-    expression = _expression(mapping)
-    entry = _origin(mapping, expression) | _flow(mapping, path)
-    if 0 < (mapping.matching_priority or 0) <= MOST and not unmatchable(path):
+    expression = _parse_source(mapping)
+    entry = _convert_source(mapping, expression) | _convert_flow(mapping, path)
+    if 0 < (
+        mapping.matching_priority or 0
+    ) <= MAX_MATCHING_PRIORITY and not find_unmatchable_reason(path):
         entry["matchingPriority"] = mapping.matching_priority
     if expression is not None and mapping.default_value:
         entry["defaultValue"] = mapping.default_value
@@ -146,10 +153,12 @@ def entry_of(mapping: AttributeMapping, resource: str) -> tuple[str, dict[str, A
     return name, entry
 
 
-def _flow(mapping: AttributeMapping, path: Path) -> dict[str, Any]:
+def _convert_flow(mapping: AttributeMapping, path: ScimPath) -> dict[str, Any]:
     """Return what is not as it is by default."""
-    flow = _TYPES.get((mapping.flow_type or "Always").lower())
-    behavior = _BEHAVIORS.get((mapping.flow_behavior or "FlowWhenChanged").lower())
+    flow = _FLOW_TYPE_BY_NAME.get((mapping.flow_type or "Always").lower())
+    behavior = _BEHAVIOR_BY_NAME.get(
+        (mapping.flow_behavior or "FlowWhenChanged").lower()
+    )
     if flow is None:
         raise NoEquivalentError(f"the flow type {mapping.flow_type} is unknown")
     if behavior is None:
@@ -160,34 +169,36 @@ def _flow(mapping: AttributeMapping, path: Path) -> dict[str, Any]:
         found["flowType"] = flow
     if behavior != "FlowWhenChanged":
         found["flowBehavior"] = behavior
-    if mapping.export_missing_references and is_reference(path):
+    if mapping.export_missing_references and is_reference_path(path):
         found["exportMissingReferences"] = True
     return found
 
 
-def _origin(mapping: AttributeMapping, expression: Expression | None) -> dict[str, Any]:
+def _convert_source(
+    mapping: AttributeMapping, expression: Expression | None
+) -> dict[str, Any]:
     if expression is None or mapping.source is None:
         return {"constant": mapping.default_value}
-    if isinstance(expression, Literally):
+    if isinstance(expression, Constant):
         return {"constant": expression.value}
-    return {"source": _text(mapping.source), "whenNull": "keep"}
+    return {"source": _source_text(mapping.source), "whenNull": "keep"}
 
 
-def _expression(mapping: AttributeMapping) -> Expression | None:
+def _parse_source(mapping: AttributeMapping) -> Expression | None:
     """Return what is parsed of the source; None: there is only a default value."""
     if mapping.source is None:
         if mapping.default_value is None:
             raise NoEquivalentError("it has no source")
         return None
     try:
-        parsed = parse_expression(_text(mapping.source))
+        parsed = parse_expression(_source_text(mapping.source))
     except SyntaxFault as fault:
         raise NoEquivalentError(fault.message.rstrip(".")) from fault
-    require_readable(attributes_of(parsed))
+    require_readable(find_expression_attributes(parsed))
     return parsed
 
 
-def _text(source: Source) -> str:
+def _source_text(source: Source) -> str:
     """Return the text of a source; where it has none, what its name stands for."""
     if source.expression:
         return source.expression

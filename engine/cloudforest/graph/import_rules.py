@@ -15,7 +15,7 @@ from typing import Any
 
 from cloudforest.graph.import_attributes import (
     NoEquivalentError,
-    entry_of,
+    convert_entry,
     require_readable,
 )
 from cloudforest.graph.schema import (
@@ -26,15 +26,19 @@ from cloudforest.graph.schema import (
     Rule,
     Schema,
 )
-from cloudforest.program.attributes_read import filter_attributes
+from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.mapping.types import unmatchable
+from cloudforest.program.mapping.types import find_unmatchable_reason
 from cloudforest.program.scim.path import parse_path
 from cloudforest.program.scoping.dn import parse_dn
-from cloudforest.program.scoping.filter_mistakes import mistakes
+from cloudforest.program.scoping.filter_mistakes import find_filter_mistakes
 from cloudforest.program.scoping.filter_syntax import parse_filter
-from cloudforest.program.scoping.graph_filter import GraphClause, Group, filter_of
-from cloudforest.program.scoping.predicates import filter_text
+from cloudforest.program.scoping.graph_filter import (
+    ClauseGroup,
+    GraphClause,
+    filter_from_graph,
+)
+from cloudforest.program.scoping.predicates import write_filter
 
 
 class NoFilterError(Exception):
@@ -45,9 +49,9 @@ class NoFilterError(Exception):
         self.reasons = reasons
 
 
-def names(written: Iterable[str] | None) -> list[str]:
+def select_readable_dns(texts: Iterable[str] | None) -> list[str]:
     """Return the distinguished names that can be read, each once."""
-    return [each for each in dict.fromkeys(written or ()) if each and _is_dn(each)]
+    return [each for each in dict.fromkeys(texts or ()) if each and _is_dn(each)]
 
 
 def _is_dn(text: str) -> bool:
@@ -57,42 +61,47 @@ def _is_dn(text: str) -> bool:
         return False
 
 
-def containers(rule: Rule) -> tuple[str, ...]:
+def list_containers(rule: Rule) -> tuple[str, ...]:
     held = rule.container_filter
     return (held.included_containers or ()) if held else ()
 
 
-def groups(rule: Rule) -> tuple[str, ...]:
+def list_groups(rule: Rule) -> tuple[str, ...]:
     return (rule.group_filter.included_groups or ()) if rule.group_filter else ()
 
 
-def where(rule: Rule) -> dict[str, Any]:
+def make_scope_fields(rule: Rule) -> dict[str, Any]:
     """Return `organizationalUnits` and `groups` of the scope."""
-    units, members = names(containers(rule)), names(groups(rule))
+    units, members = (
+        select_readable_dns(list_containers(rule)),
+        select_readable_dns(list_groups(rule)),
+    )
     found: dict[str, Any] = {"organizationalUnits": units or "all"}
     return found | ({"groups": members} if members else {})
 
 
-def unreadable(rule: Rule) -> Iterator[str]:
+def find_unreadable_dns(rule: Rule) -> Iterator[str]:
     """Yield what in the rule is not a distinguished name."""
-    for written in (containers(rule), groups(rule)):
-        yield from (each for each in written if each not in names(written))
+    for written in (list_containers(rule), list_groups(rule)):
+        yield from (
+            each for each in written if each not in select_readable_dns(written)
+        )
 
 
-def filter_text_of(scope: Filter | None) -> str | None:
+def convert_filter(scope: Filter | None) -> str | None:
     """Return the filter of an object mapping, or None; raises NoFilterError."""
     written = (scope.groups if scope else None) or ()
-    groups = [tuple(map(_clause, each.clauses or ())) for each in written]
-    tried: list[Sequence[Group]] = [[(one,)] for each in groups for one in each]
-    reasons = filter(None, map(_obstacle, [*tried, groups]))
+    groups = [tuple(map(_make_clause, each.clauses or ())) for each in written]
+    tried: list[Sequence[ClauseGroup]] = [[(one,)] for each in groups for one in each]
+    reasons = filter(None, map(_find_obstacle, [*tried, groups]))
     if every := tuple(dict.fromkeys(reasons)):
         raise NoFilterError(every)
-    return _text(groups)
+    return _convert_groups(groups)
 
 
-def _obstacle(groups: Sequence[Group]) -> str | None:
+def _find_obstacle(groups: Sequence[ClauseGroup]) -> str | None:
     try:
-        _text(groups)
+        _convert_groups(groups)
     except SyntaxFault as fault:
         return fault.message.rstrip(".")
     except NoEquivalentError as error:
@@ -100,19 +109,19 @@ def _obstacle(groups: Sequence[Group]) -> str | None:
     return None
 
 
-def _text(groups: Sequence[Group]) -> str | None:
-    tree = filter_of(groups)
+def _convert_groups(groups: Sequence[ClauseGroup]) -> str | None:
+    tree = filter_from_graph(groups)
     if tree is None:
         return None
-    text = filter_text(tree)
-    wrong = next(mistakes(text), None)
+    text = write_filter(tree)
+    wrong = next(find_filter_mistakes(text), None)
     if wrong is not None:
         raise NoEquivalentError(wrong.message.rstrip("."))
-    require_readable(filter_attributes(parse_filter(text)))
+    require_readable(find_filter_attributes(parse_filter(text)))
     return text
 
 
-def _clause(written: Clause) -> GraphClause:
+def _make_clause(written: Clause) -> GraphClause:
     operand = written.target_operand
     return GraphClause(
         attribute=written.source_operand_name or "",
@@ -121,22 +130,22 @@ def _clause(written: Clause) -> GraphClause:
     )
 
 
-def domain(rule: Rule) -> str | None:
+def find_domain(rule: Rule) -> str | None:
     """Return the domain that the first distinguished name lies in."""
-    for each in names((*containers(rule), *groups(rule))):
+    for each in select_readable_dns((*list_containers(rule), *list_groups(rule))):
         parts = [part for part in parse_dn(each) if part.startswith("dc=")]
         if parts:
             return ".".join(part.removeprefix("dc=") for part in parts)
     return None
 
 
-AD = "Active Directory"
-KINDS = ("user", "group", "contact")
-_RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+AD_NAME = "Active Directory"
+SOURCE_KINDS = ("user", "group", "contact")
+_RESOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 
 @dataclass(frozen=True)
-class ReadMapping:
+class ImportedMapping:
     """`entries`: SCIM path to the entry and its position in Graph's list.
 
     `wider`: why there is no filter, although Graph has one.
@@ -148,149 +157,157 @@ class ReadMapping:
     target: str
     entries: dict[str, tuple[int, dict[str, Any]]]
     filter: str | None
-    keeps: bool
-    wider: tuple[str, ...] = ()
+    keeps_leavers: bool
+    missing_filter_reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class ReadRule:
+class ImportedRule:
     """`scope` has `organizationalUnits` and perhaps `groups`."""
 
     position: int
     job: str
     scope: dict[str, Any]
-    mappings: tuple[ReadMapping, ...]
+    mappings: tuple[ImportedMapping, ...]
     notes: tuple[str, ...] = ()
 
 
 @dataclass
 class _Notes:
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
-    def say(self, what: str, reason: str) -> None:
-        self.said.append(f"{what}: {reason}")
+    def add(self, what: str, reason: str) -> None:
+        self.lines.append(f"{what}: {reason}")
 
 
-def read(schema: Schema, name: str) -> tuple[ReadRule, ...]:
+def import_rules(schema: Schema, name: str) -> tuple[ImportedRule, ...]:
     """Return every rule; the first one's job has the name, the next one NAME-2."""
     rules = enumerate(schema.synchronization_rules or ())
     return tuple(
-        _rule(position, rule, name if position == 0 else f"{name}-{position + 1}")
+        _import_rule(
+            position, rule, name if position == 0 else f"{name}-{position + 1}"
+        )
         for position, rule in rules
     )
 
 
-def _rule(position: int, rule: Rule, job: str) -> ReadRule:
+def _import_rule(position: int, rule: Rule, job: str) -> ImportedRule:
     notes = _Notes()
-    for each in unreadable(rule):
-        notes.say(each or "an empty name", "is not a distinguished name")
-    if (rule.source_directory_name or AD).lower() != AD.lower():
-        notes.say(rule.source_directory_name or "", "write Active Directory's names")
+    for each in find_unreadable_dns(rule):
+        notes.add(each or "an empty name", "is not a distinguished name")
+    if (rule.source_directory_name or AD_NAME).lower() != AD_NAME.lower():
+        notes.add(rule.source_directory_name or "", "write Active Directory's names")
     if rule.editable is False:
-        notes.say("editable: false", "Graph refuses changes of this rule")
-    mappings = tuple(_mappings(rule, job, notes))
-    return ReadRule(position, job, where(rule), mappings, tuple(notes.said))
+        notes.add("editable: false", "Graph refuses changes of this rule")
+    mappings = tuple(_import_mappings(rule, job, notes))
+    return ImportedRule(
+        position, job, make_scope_fields(rule), mappings, tuple(notes.lines)
+    )
 
 
-def _mappings(rule: Rule, job: str, notes: _Notes) -> Iterator[ReadMapping]:
+def _import_mappings(rule: Rule, job: str, notes: _Notes) -> Iterator[ImportedMapping]:
     seen: set[str] = set()
     for position, each in enumerate(rule.object_mappings or ()):
         kind = (each.source_object_name or "").lower()
         what = f"object mapping {each.name or position}"
         try:
-            _require_possible(each, kind, seen)
-            found = _mapping(position, each, f"{job}-{kind}")
+            _require_importable(each, kind, seen)
+            found = _import_mapping(position, each, f"{job}-{kind}")
         except NoEquivalentError as error:
-            notes.say(what, str(error))
+            notes.add(what, str(error))
             continue
         seen.add(kind)
         yield found
 
 
-def _require_possible(mapping: ObjectMapping, kind: str, seen: set[str]) -> None:
+def _require_importable(mapping: ObjectMapping, kind: str, seen: set[str]) -> None:
     if kind == "inetorgperson":
         raise NoEquivalentError("these are read as user objects, and mapped as such")
-    if kind not in KINDS:
+    if kind not in SOURCE_KINDS:
         raise NoEquivalentError(f"objects of {mapping.source_object_name} are not read")
     if mapping.enabled is False:
         raise NoEquivalentError("it is not enabled")
     if kind in seen:
         raise NoEquivalentError(f"a job takes one mapping for {kind} objects")
-    if not _RESOURCE.fullmatch(_resource(mapping)):
+    if not _RESOURCE_NAME.fullmatch(_resource_type(mapping)):
         raise NoEquivalentError(f"{mapping.target_object_name} is no resource type")
-    if not {"add", "update"} <= flows(mapping.flow_types):
+    if not {"add", "update"} <= parse_flow_types(mapping.flow_types):
         raise NoEquivalentError("a mapping here both creates and updates")
 
 
-def _resource(mapping: ObjectMapping) -> str:
+def _resource_type(mapping: ObjectMapping) -> str:
     """Return the resource type; a SCIM application has a schema's URN for it."""
     name = mapping.target_object_name or ""
     return name.rpartition(":")[2] if name.lower().startswith("urn:") else name
 
 
-def flows(written: str | None) -> set[str]:
+def parse_flow_types(text: str | None) -> set[str]:
     """Return the flow types, in lower case; all of them if none are written."""
-    said = "Add,Update,Delete" if written is None else written
+    said = "Add,Update,Delete" if text is None else text
     return {each.strip().lower() for each in said.split(",")}
 
 
-def _mapping(position: int, mapping: ObjectMapping, name: str) -> ReadMapping:
+def _import_mapping(
+    position: int, mapping: ObjectMapping, name: str
+) -> ImportedMapping:
     notes = _Notes()
-    entries = _entries(mapping, notes)
+    entries = _import_entries(mapping, notes)
     if not entries:
         raise NoEquivalentError("nothing that it maps has an equivalent")
     if not any("matchingPriority" in entry for _, entry in entries.values()):
         raise NoEquivalentError("nothing is matched by, so it would duplicate people")
-    text, wider = _filter(mapping.scope, notes)
-    return ReadMapping(
+    text, wider = _import_filter(mapping.scope, notes)
+    return ImportedMapping(
         position=position,
         name=name,
         kind=(mapping.source_object_name or "").lower(),
-        target=_resource(mapping),
+        target=_resource_type(mapping),
         entries=entries,
         filter=text,
-        keeps="delete" not in flows(mapping.flow_types),
-        wider=wider,
-        notes=tuple(notes.said),
+        keeps_leavers="delete" not in parse_flow_types(mapping.flow_types),
+        missing_filter_reasons=wider,
+        notes=tuple(notes.lines),
     )
 
 
-def _filter(scope: Filter | None, notes: _Notes) -> tuple[str | None, tuple[str, ...]]:
+def _import_filter(
+    scope: Filter | None, notes: _Notes
+) -> tuple[str | None, tuple[str, ...]]:
     """Return the filter, and if there should be one and can't, why."""
     if scope is not None and scope.input_filter_groups:
-        notes.say("inputFilterGroups", "a filter here always deprovisions who leaves")
+        notes.add("inputFilterGroups", "a filter here always deprovisions who leaves")
     if scope is not None and scope.category_filter_groups:
-        notes.say("categoryFilterGroups", "it is experimental, and has no equivalent")
+        notes.add("categoryFilterGroups", "it is experimental, and has no equivalent")
     try:
-        return filter_text_of(scope), ()
+        return convert_filter(scope), ()
     except NoFilterError as error:
         return None, error.reasons
 
 
-def _entries(
+def _import_entries(
     mapping: ObjectMapping, notes: _Notes
 ) -> dict[str, tuple[int, dict[str, Any]]]:
     entries: dict[str, tuple[int, dict[str, Any]]] = {}
     for index, each in enumerate(mapping.attribute_mappings or ()):
         try:
-            path, entry = entry_of(each, _resource(mapping))
+            path, entry = convert_entry(each, _resource_type(mapping))
             if path in entries:
                 raise NoEquivalentError(f"{path} is mapped already")  # noqa: TRY301
         except NoEquivalentError as error:
-            notes.say(each.target_attribute_name or "no target", str(error))
+            notes.add(each.target_attribute_name or "no target", str(error))
             continue
         entries[path] = (index, entry)
-        _note_what_is_left_out(path, each, entry, notes)
+        _note_dropped_options(path, each, entry, notes)
     return entries
 
 
-def _note_what_is_left_out(
+def _note_dropped_options(
     path: str, mapping: AttributeMapping, entry: dict[str, Any], notes: _Notes
 ) -> None:
     missing = entry.get("exportMissingReferences")
     if mapping.export_missing_references and not missing:
-        notes.say(f"{path} exportMissingReferences", "it is not a single reference")
-    why = unmatchable(parse_path(path))
+        notes.add(f"{path} exportMissingReferences", "it is not a single reference")
+    why = find_unmatchable_reason(parse_path(path))
     if why and (mapping.matching_priority or 0) > 0:
-        notes.say(f"{path} matchingPriority", f"it {why}, so nothing is found by it")
+        notes.add(f"{path} matchingPriority", f"it {why}, so nothing is found by it")

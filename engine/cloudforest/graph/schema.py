@@ -15,41 +15,41 @@ import msgspec
 from cloudforest.base.errors import Misconfigured
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scim.path import ENTERPRISE, canonical_path
-from cloudforest.program.scim.schema import writable_names
+from cloudforest.program.scim.schema import list_writable_names
 
 
-class Shape(msgspec.Struct, frozen=True, rename="camel"):
+class GraphStruct(msgspec.Struct, frozen=True, rename="camel"):
     """Unlike our own values, one of Graph's may have members that we don't know."""
 
 
-class Operand(Shape, frozen=True):
+class Operand(GraphStruct, frozen=True):
     values: tuple[str, ...] | None = None
 
 
-class Clause(Shape, frozen=True):
+class Clause(GraphStruct, frozen=True):
     source_operand_name: str | None = None
     operator_name: str | None = None
     target_operand: Operand | None = None
 
 
-class Group(Shape, frozen=True):
+class Group(GraphStruct, frozen=True):
     name: str | None = None
     clauses: tuple[Clause, ...] | None = None
 
 
-class Filter(Shape, frozen=True):
+class Filter(GraphStruct, frozen=True):
     groups: tuple[Group, ...] | None = None
     input_filter_groups: tuple[Group, ...] | None = None
     category_filter_groups: tuple[Group, ...] | None = None
 
 
-class Source(Shape, frozen=True):
+class Source(GraphStruct, frozen=True):
     expression: str | None = None
     name: str | None = None
     type: str | None = None
 
 
-class AttributeMapping(Shape, frozen=True):
+class AttributeMapping(GraphStruct, frozen=True):
     target_attribute_name: str | None = None
     source: Source | None = None
     default_value: str | None = None
@@ -59,7 +59,7 @@ class AttributeMapping(Shape, frozen=True):
     matching_priority: int | None = None
 
 
-class ObjectMapping(Shape, frozen=True):
+class ObjectMapping(GraphStruct, frozen=True):
     name: str | None = None
     enabled: bool | None = None
     flow_types: str | None = None
@@ -69,15 +69,15 @@ class ObjectMapping(Shape, frozen=True):
     attribute_mappings: tuple[AttributeMapping, ...] | None = None
 
 
-class Containers(Shape, frozen=True):
+class Containers(GraphStruct, frozen=True):
     included_containers: tuple[str, ...] | None = None
 
 
-class Groups(Shape, frozen=True):
+class Groups(GraphStruct, frozen=True):
     included_groups: tuple[str, ...] | None = None
 
 
-class Rule(Shape, frozen=True):
+class Rule(GraphStruct, frozen=True):
     id: str | None = None
     name: str | None = None
     editable: bool | None = None
@@ -88,24 +88,24 @@ class Rule(Shape, frozen=True):
     object_mappings: tuple[ObjectMapping, ...] | None = None
 
 
-class Attribute(Shape, frozen=True):
+class Attribute(GraphStruct, frozen=True):
     name: str | None = None
 
 
-class Object(Shape, frozen=True):
+class Object(GraphStruct, frozen=True):
     attributes: tuple[Attribute, ...] | None = None
 
 
-class Directory(Shape, frozen=True):
+class Directory(GraphStruct, frozen=True):
     objects: tuple[Object, ...] | None = None
 
 
-class Schema(Shape, frozen=True):
+class Schema(GraphStruct, frozen=True):
     directories: tuple[Directory, ...] | None = None
     synchronization_rules: tuple[Rule, ...] | None = None
 
 
-def parsed(data: bytes, name: str) -> dict[str, Any]:
+def parse_schema(data: bytes, name: str) -> dict[str, Any]:
     """Return the JSON of a schema as it is; raises Misconfigured if it is none."""
     try:
         raw = msgspec.json.decode(data)
@@ -123,7 +123,7 @@ def parsed(data: bytes, name: str) -> dict[str, Any]:
     return dict(raw)
 
 
-def typed(raw: dict[str, Any]) -> Schema:
+def to_schema(raw: dict[str, Any]) -> Schema:
     return msgspec.convert(raw, Schema)
 
 
@@ -143,7 +143,7 @@ def require_rules(schema: Schema, name: str) -> None:
             )
 
 
-_PAIRS = (
+_ENTRA_NAMES_TO_PATHS = (
     ("accountEnabled", "active"),
     ("city", 'addresses[type eq "work"].locality'),
     ("country", 'addresses[type eq "work"].country'),
@@ -171,28 +171,31 @@ _PAIRS = (
 )
 """Entra ID's name, and the SCIM path for the same (RFC 7643, 4)."""
 
-_PATHS = {name.casefold(): path for name, path in _PAIRS}
-_NAMES = {path: name for name, path in reversed(_PAIRS)}
-_CORE = writable_names()
+_PATH_BY_ENTRA_NAME = {name.casefold(): path for name, path in _ENTRA_NAMES_TO_PATHS}
+_ENTRA_NAME_BY_PATH = {path: name for name, path in reversed(_ENTRA_NAMES_TO_PATHS)}
+_CORE_NAMES = list_writable_names()
 
 
-def scim_path(name: str) -> str | None:
+def find_scim_path(name: str) -> str | None:
     """Return the SCIM path that a target attribute is or stands for, if any."""
     try:
         path = canonical_path(name)
     except SyntaxFault:
         path = ""
-    if path.startswith("urn:") or path.partition(".")[0].partition("[")[0] in _CORE:
+    if (
+        path.startswith("urn:")
+        or path.partition(".")[0].partition("[")[0] in _CORE_NAMES
+    ):
         return path
-    return _PATHS.get(name.casefold())
+    return _PATH_BY_ENTRA_NAME.get(name.casefold())
 
 
 def is_entra_name(name: str) -> bool:
     """Tell whether a target attribute only stands for a SCIM path."""
-    path = _PATHS.get(name.casefold())
+    path = _PATH_BY_ENTRA_NAME.get(name.casefold())
     return path is not None and canonical_path(name) != path
 
 
-def entra_name(path: str) -> str:
+def to_entra_name(path: str) -> str:
     """Return Entra ID's name for a SCIM path, or the path where it has none."""
-    return _NAMES.get(path, path)
+    return _ENTRA_NAME_BY_PATH.get(path, path)

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloudforest.base.errors import Misconfigured, Rejected
-from cloudforest.base.files import create_once, write_private
+from cloudforest.base.files import read_or_create, write_private_file
 
 
-def kept_key(path: Path) -> ec.EllipticCurvePrivateKey:
+def read_or_create_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """Read the P-256 key in this file, or make it."""
-    data = create_once(path, _new_key)
+    data = read_or_create(path, _new_key_pem)
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except ValueError as error:
@@ -32,7 +32,7 @@ def kept_key(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def _new_key() -> bytes:
+def _new_key_pem() -> bytes:
     return private_pem(ec.generate_private_key(ec.SECP256R1()))
 
 
@@ -49,7 +49,7 @@ SERVER_DAYS = 365
 CA_DAYS = 3650
 LOOPBACK = ("127.0.0.1", "localhost")
 
-_SKEW = timedelta(minutes=5)
+_CLOCK_SKEW = timedelta(minutes=5)
 """How far an agent's clock may be behind ours when it first sees its certificate."""
 
 _CA_USAGE = x509.KeyUsage(
@@ -76,22 +76,24 @@ class ServerFiles:
 
 
 @dataclass(frozen=True)
-class Authority:
+class CertificateAuthority:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
     @property
     def pem(self) -> str:
-        return pem_of(self.certificate)
+        return certificate_pem(self.certificate)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the DER certificate, in hexadecimal."""
         return self.certificate.fingerprint(hashes.SHA256()).hex()
 
-    def sign_agent(self, csr: str, agent: str, now: datetime) -> x509.Certificate:
+    def issue_agent_certificate(
+        self, csr: str, agent: str, now: datetime
+    ) -> x509.Certificate:
         """Certify the key of a PEM signing request; the name is ours to give."""
-        key = _requested_key(csr)
+        key = _read_requested_key(csr)
         return self._issue(
             agent,
             key,
@@ -103,7 +105,7 @@ class Authority:
             ),
         )
 
-    def write_server(self, folder: Path, now: datetime) -> ServerFiles:
+    def write_server_files(self, folder: Path, now: datetime) -> ServerFiles:
         """Certify a new key for 127.0.0.1 and localhost, and write both (0600)."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._issue(
@@ -122,9 +124,9 @@ class Authority:
             folder / "ca.pem",
             certificate.not_valid_after_utc,
         )
-        write_private(files.certificate, pem_of(certificate).encode())
-        write_private(files.key, private_pem(key))
-        write_private(files.ca, self.pem.encode())
+        write_private_file(files.certificate, certificate_pem(certificate).encode())
+        write_private_file(files.key, private_pem(key))
+        write_private_file(files.ca, self.pem.encode())
         return files
 
     def _issue(
@@ -136,7 +138,7 @@ class Authority:
         days: int,
         extensions: tuple[x509.ExtensionType, ...],
     ) -> x509.Certificate:
-        builder = _builder(name, key, now=now, days=days).issuer_name(
+        builder = _certificate_builder(name, key, now=now, days=days).issuer_name(
             self.certificate.subject
         )
         builder = builder.add_extension(
@@ -150,45 +152,50 @@ class Authority:
         return builder.sign(self.key, hashes.SHA256())
 
 
-def open_authority(keys: Path, now: datetime) -> Authority:
+def open_authority(keys: Path, now: datetime) -> CertificateAuthority:
     """Read the CA's key and certificate in STATE/keys, or make them."""
-    key = kept_key(keys / "ca.key")
-    data = create_once(keys / "ca.pem", lambda: pem_of(_self_signed(key, now)).encode())
-    return Authority(x509.load_pem_x509_certificate(data), key)
+    key = read_or_create_key(keys / "ca.key")
+    data = read_or_create(
+        keys / "ca.pem",
+        lambda: certificate_pem(_make_ca_certificate(key, now)).encode(),
+    )
+    return CertificateAuthority(x509.load_pem_x509_certificate(data), key)
 
 
-def new_authority(now: datetime) -> Authority:
+def new_authority(now: datetime) -> CertificateAuthority:
     """Make one that is kept nowhere."""
     key = ec.generate_private_key(ec.SECP256R1())
-    return Authority(_self_signed(key, now), key)
+    return CertificateAuthority(_make_ca_certificate(key, now), key)
 
 
-def _self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+def _make_ca_certificate(
+    key: ec.EllipticCurvePrivateKey, now: datetime
+) -> x509.Certificate:
     name = "cloudforest control plane"
     return (
-        _builder(name, key.public_key(), now=now, days=CA_DAYS)
-        .issuer_name(_name(name))
+        _certificate_builder(name, key.public_key(), now=now, days=CA_DAYS)
+        .issuer_name(_x509_name(name))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_CA_USAGE, critical=True)
         .sign(key, hashes.SHA256())
     )
 
 
-def _builder(
+def _certificate_builder(
     name: str, key: CertificatePublicKeyTypes, *, now: datetime, days: int
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
-        .subject_name(_name(name))
+        .subject_name(_x509_name(name))
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
+        .not_valid_before(now - _CLOCK_SKEW)
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
-def _name(text: str) -> x509.Name:
+def _x509_name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
@@ -198,7 +205,7 @@ def _general_name(text: str) -> x509.GeneralName:
     return x509.DNSName(text)
 
 
-def _requested_key(csr: str) -> ec.EllipticCurvePublicKey:
+def _read_requested_key(csr: str) -> ec.EllipticCurvePublicKey:
     try:
         request = x509.load_pem_x509_csr(csr.encode())
         valid = request.is_signature_valid
@@ -214,5 +221,5 @@ def _requested_key(csr: str) -> ec.EllipticCurvePublicKey:
     return key
 
 
-def pem_of(certificate: x509.Certificate) -> str:
+def certificate_pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()

@@ -14,8 +14,8 @@ from cryptography import x509
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Refused, Unauthenticated
-from cloudforest.hybrid.authority import Authority, pem_of
-from cloudforest.hybrid.enrolment import verify
+from cloudforest.hybrid.authority import CertificateAuthority, certificate_pem
+from cloudforest.hybrid.enrolment import verify_assertion
 from cloudforest.model.identity import (
     AgentRecord,
     AgentState,
@@ -31,23 +31,23 @@ MintAccess = Callable[[AgentRecord, str, datetime], BusAccess]
 
 
 @dataclass(frozen=True)
-class Bootstrap:
+class BootstrapService:
     store: IdentityStore
     registrations: RegistrationStore
-    authority: Authority
-    mint: MintAccess
+    authority: CertificateAuthority
+    mint_access: MintAccess
     clock: Clock
 
     async def bootstrap(self, request: BootstrapRequest) -> BootstrapResponse:
         """Validate the identity, record time and version, return what is new."""
         now = self.clock()
-        record, certificate = await self._proven(request.assertion, now)
-        agent, domains = await self._configuration(record)
-        renewed = self._renewed(request.csr, certificate, record.id, now)
+        record, certificate = await self._authenticate(request.assertion, now)
+        agent, domains = await self._read_configuration(record)
+        renewed = self._renew_certificate(request.csr, certificate, record.id, now)
 
         def seen(held: AgentRecord) -> AgentRecord:
             return msgspec.structs.replace(
-                _certified(held, renewed),
+                _with_certificate(held, renewed),
                 last_bootstrap=now,
                 version=request.version,
                 troubles=request.troubles,
@@ -60,17 +60,17 @@ class Bootstrap:
         return BootstrapResponse(
             agent=agent,
             domains=tuple(_without_secrets(each) for each in domains),
-            credentials=_credentials(domains),
-            bus=self.mint(updated, request.nkey, now),
-            certificate=pem_of(renewed) if renewed else None,
+            credentials=_credential_names(domains),
+            bus=self.mint_access(updated, request.nkey, now),
+            certificate=certificate_pem(renewed) if renewed else None,
         )
 
-    def _renewed(
+    def _renew_certificate(
         self, csr: str | None, held: x509.Certificate, agent: str, now: datetime
     ) -> x509.Certificate | None:
         if csr is None:
             return None
-        renewed = self.authority.sign_agent(csr, agent, now)
+        renewed = self.authority.issue_agent_certificate(csr, agent, now)
         # The assertion does not cover the signing request: whoever sits between agent
         # and control plane could have put one for another key in its place.
         if renewed.public_key() != held.public_key():
@@ -79,17 +79,19 @@ class Bootstrap:
             )
         return renewed
 
-    async def _proven(
+    async def _authenticate(
         self, assertion: str, now: datetime
     ) -> tuple[AgentRecord, x509.Certificate]:
-        proof = verify(assertion, self.authority, now)
-        record = await self._record(proof.agent, proof.certificate)
+        proof = verify_assertion(assertion, self.authority, now)
+        record = await self._find_record(proof.agent, proof.certificate)
         if not await self.store.remember_jti(proof.jti, proof.expires, now):
             raise Unauthenticated("The assertion was used before; each is good once.")
         return record, proof.certificate
 
-    async def _record(self, agent: str, certificate: x509.Certificate) -> AgentRecord:
-        for record in await self.store.agents():
+    async def _find_record(
+        self, agent: str, certificate: x509.Certificate
+    ) -> AgentRecord:
+        for record in await self.store.list_agents():
             if record.id == agent and _is_for_same_key(record.certificate, certificate):
                 return record
         raise Unauthenticated(
@@ -97,14 +99,14 @@ class Bootstrap:
             " was enrolled again elsewhere."
         )
 
-    async def _configuration(
+    async def _read_configuration(
         self, record: AgentRecord
     ) -> tuple[Agent, tuple[Domain, ...]]:
-        _, registration = await self.registrations.registration()
-        agent = _agent(registration, record.name)
+        _, registration = await self.registrations.load_registration()
+        agent = _find_agent(registration, record.name)
         if registration is None or agent is None:
             raise Refused(f"The agent {record.name} is not registered any more.")
-        known = registration.domains()
+        known = registration.domains_by_name()
         return agent, tuple(known[name] for name in agent.domains if name in known)
 
 
@@ -116,18 +118,20 @@ def _is_for_same_key(held: str | None, shown: x509.Certificate) -> bool:
     return certificate.public_key() == shown.public_key()
 
 
-def _certified(record: AgentRecord, renewed: x509.Certificate | None) -> AgentRecord:
+def _with_certificate(
+    record: AgentRecord, renewed: x509.Certificate | None
+) -> AgentRecord:
     # It may have been enrolled again, with another key, in the meantime.
     if renewed is None or not _is_for_same_key(record.certificate, renewed):
         return record
     return msgspec.structs.replace(
         record,
-        certificate=pem_of(renewed),
+        certificate=certificate_pem(renewed),
         certificate_expires=renewed.not_valid_after_utc,
     )
 
 
-def _agent(registration: Registration | None, name: str) -> Agent | None:
+def _find_agent(registration: Registration | None, name: str) -> Agent | None:
     agents = registration.agents if registration else ()
     return next((each for each in agents if each.name == name), None)
 
@@ -142,7 +146,7 @@ def _without_secrets(domain: Domain) -> Domain:
     return replace(domain, source=source)
 
 
-def _credentials(domains: tuple[Domain, ...]) -> dict[str, str]:
+def _credential_names(domains: tuple[Domain, ...]) -> dict[str, str]:
     return {
         domain.name: f"{domain.name}/bind"
         for domain in domains
@@ -162,7 +166,7 @@ def agent_state(record: AgentRecord, now: datetime) -> AgentState:
     return "active"
 
 
-def listed(records: Iterable[AgentRecord], now: datetime) -> list[AgentRecord]:
+def select_listed(records: Iterable[AgentRecord], now: datetime) -> list[AgentRecord]:
     """Leave out agents that have not been heard of for ten days."""
     return [
         each

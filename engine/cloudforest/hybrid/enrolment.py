@@ -24,8 +24,8 @@ from cryptography.x509.oid import NameOID
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Misconfigured, Refused, Unauthenticated
-from cloudforest.hybrid.authority import Authority, pem_of
-from cloudforest.hybrid.operators import hash_of
+from cloudforest.hybrid.authority import CertificateAuthority, certificate_pem
+from cloudforest.hybrid.operators import hash_secret
 from cloudforest.model.identity import (
     ASSERTION_ALGORITHM,
     ASSERTION_AUDIENCE,
@@ -37,8 +37,8 @@ from cloudforest.model.identity import (
 )
 from cloudforest.model.ports.identity import IdentityStore
 
-LONGEST = timedelta(minutes=5)
-SKEW = timedelta(minutes=1)
+MAX_LIFETIME = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=1)
 _CLAIMS = ["aud", "exp", "iat", "iss", "jti"]
 _JTI_LENGTH = 64
 _FAR_FUTURE = 1 << 34
@@ -46,7 +46,7 @@ _FAR_FUTURE = 1 << 34
 
 
 @dataclass(frozen=True)
-class Proof:
+class VerifiedAssertion:
     """A valid assertion: who, with which certificate, and what makes it unique."""
 
     agent: str
@@ -55,23 +55,28 @@ class Proof:
     expires: datetime
 
 
-def verify(assertion: str, authority: Authority, now: datetime) -> Proof:
+def verify_assertion(
+    assertion: str, authority: CertificateAuthority, now: datetime
+) -> VerifiedAssertion:
     """Check signature, chain, times and audience; `jti` is the caller's to remember."""
-    certificate = _certificate(assertion)
-    agent = _trusted_name(certificate, authority, now)
-    claims = _claims(assertion, certificate)
-    expires, issued = _time(claims["exp"]), _time(claims["iat"])
-    if not issued - SKEW <= now < expires + SKEW or expires - issued > LONGEST:
+    certificate = _read_certificate(assertion)
+    agent = _verify_certificate(certificate, authority, now)
+    claims = _verify_claims(assertion, certificate)
+    expires, issued = _read_time(claims["exp"]), _read_time(claims["iat"])
+    if (
+        not issued - CLOCK_SKEW <= now < expires + CLOCK_SKEW
+        or expires - issued > MAX_LIFETIME
+    ):
         raise Unauthenticated(
             f"The agent's assertion is of {issued:%Y-%m-%d %H:%M:%S} UTC and here it is"
             f" {now:%Y-%m-%d %H:%M:%S} UTC; set the clocks of both hosts."
         )
     if claims["iss"] != agent or len(claims["jti"]) > _JTI_LENGTH:
         raise Unauthenticated("The assertion is not about the agent that signed it.")
-    return Proof(agent, certificate, claims["jti"], expires + SKEW)
+    return VerifiedAssertion(agent, certificate, claims["jti"], expires + CLOCK_SKEW)
 
 
-def _certificate(assertion: str) -> x509.Certificate:
+def _read_certificate(assertion: str) -> x509.Certificate:
     try:
         chain = jwt.get_unverified_header(assertion)["x5c"]
         return x509.load_der_x509_certificate(base64.b64decode(chain[0]))
@@ -81,8 +86,8 @@ def _certificate(assertion: str) -> x509.Certificate:
         ) from error
 
 
-def _trusted_name(
-    certificate: x509.Certificate, authority: Authority, now: datetime
+def _verify_certificate(
+    certificate: x509.Certificate, authority: CertificateAuthority, now: datetime
 ) -> str:
     try:
         certificate.verify_directly_issued_by(authority.certificate)
@@ -100,13 +105,13 @@ def _trusted_name(
     return str(names[0].value)
 
 
-def _time(claim: object) -> datetime:
+def _read_time(claim: object) -> datetime:
     if not isinstance(claim, int) or not 0 <= claim < _FAR_FUTURE:
         raise Unauthenticated("The assertion's times are not in seconds since 1970.")
     return datetime.fromtimestamp(claim, UTC)
 
 
-def _claims(assertion: str, certificate: x509.Certificate) -> dict[str, Any]:
+def _verify_claims(assertion: str, certificate: x509.Certificate) -> dict[str, Any]:
     key = certificate.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise Unauthenticated("The agent's certificate is not for a P-256 key.")
@@ -132,14 +137,14 @@ TOKEN_LIFETIME = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Enrolment:
+class EnrolmentService:
     store: IdentityStore
-    authority: Authority
+    authority: CertificateAuthority
     clock: Clock
 
     async def issue_token(self, name: str) -> str:
         """Return a token valid once, for an hour; it replaces an earlier one."""
-        record = await self._named(name)
+        record = await self._find_agent_record(name)
         secret = secrets.token_urlsafe(32)
         await self.store.save_token(
             _token_hash(record.id, secret), record.id, self.clock() + TOKEN_LIFETIME
@@ -148,8 +153,8 @@ class Enrolment:
             agent=record.id, secret=secret, fingerprint=self.authority.fingerprint
         ).encode()
 
-    async def _named(self, name: str) -> AgentRecord:
-        for record in await self.store.agents():
+    async def _find_agent_record(self, name: str) -> AgentRecord:
+        for record in await self.store.list_agents():
             if record.name == name:
                 return record
         raise Refused(
@@ -160,20 +165,20 @@ class Enrolment:
     async def enrol(self, request: EnrolRequest) -> EnrolResponse:
         """Redeem the token and certify the agent's key."""
         now = self.clock()
-        agent = await self._redeemed(request.token, now)
-        certificate = self.authority.sign_agent(request.csr, agent, now)
+        agent = await self._redeem_token(request.token, now)
+        certificate = self.authority.issue_agent_certificate(request.csr, agent, now)
         certified = partial(
             msgspec.structs.replace,
-            certificate=pem_of(certificate),
+            certificate=certificate_pem(certificate),
             certificate_expires=certificate.not_valid_after_utc,
         )
         if await self.store.update_agent(agent, certified) is None:
             raise Unauthenticated("The agent was removed; it can't be enrolled.")
         return EnrolResponse(
-            agent=agent, certificate=pem_of(certificate), ca=self.authority.pem
+            agent=agent, certificate=certificate_pem(certificate), ca=self.authority.pem
         )
 
-    async def _redeemed(self, text: str, now: datetime) -> str:
+    async def _redeem_token(self, text: str, now: datetime) -> str:
         try:
             token = decode_token(text)
         except Misconfigured as error:
@@ -190,4 +195,4 @@ class Enrolment:
 
 
 def _token_hash(agent: str, secret: str) -> str:
-    return hash_of(f"{agent}.{secret}")
+    return hash_secret(f"{agent}.{secret}")

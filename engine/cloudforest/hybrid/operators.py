@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Refused, Unauthenticated
-from cloudforest.model.identity import Operator, Role, permits
+from cloudforest.model.identity import Operator, Role, has_permission
 from cloudforest.model.ports.identity import IdentityStore
 
 LOCAL_OPERATOR = "local"
 """Whoever may read the state folder: more than one account may."""
 
 
-def hash_of(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     """Return the SHA-256; our secrets are random, so they need no salt."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
@@ -28,11 +28,13 @@ class Operators:
     async def add(self, name: str, role: Role) -> str:
         """Return a new token, the only time that anybody sees it."""
         token = f"cfo_{secrets.token_urlsafe(32)}"
-        await self.store.save_operator(Operator(name=name, role=role), hash_of(token))
+        await self.store.save_operator(
+            Operator(name=name, role=role), hash_secret(token)
+        )
         return token
 
     async def authenticate(self, token: str) -> Operator:
-        operator = await self.store.operator(hash_of(token))
+        operator = await self.store.find_operator(hash_secret(token))
         if operator is None:
             raise Unauthenticated(
                 "The operator's token is not valid here; check `token:` of the Tenant"
@@ -41,14 +43,14 @@ class Operators:
         return operator
 
     async def audit(self, operator: Operator, action: str, detail: str) -> None:
-        await self.store.audit(
+        await self.store.save_audit_record(
             time=self.clock(), operator=operator.name, action=action, detail=detail
         )
 
 
-def require(operator: Operator, role: Role) -> None:
+def require_role(operator: Operator, role: Role) -> None:
     """Raise Refused unless the operator's role includes this one."""
-    if not permits(operator.role, role):
+    if not has_permission(operator.role, role):
         raise Refused(
             f"{operator.name} has the role `{operator.role}`; this needs `{role}`."
         )

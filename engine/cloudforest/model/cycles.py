@@ -18,7 +18,7 @@ from cloudforest.model.program import ObjectType
 
 CycleKind = Literal["initial", "incremental"]
 CycleState = Literal["running", "succeeded", "partial", "blocked", "failed"]
-Fault = Literal["unreachable", "target", "credential", "configuration"]
+CycleFault = Literal["unreachable", "target", "credential", "configuration"]
 """Why a cycle failed as a whole: agents, bus or store did not answer; the target did
 not; it does not let us in; or what it was given can't be used."""
 
@@ -56,16 +56,16 @@ class Attempts(msgspec.Struct, kw_only=True, rename="camel"):
     again_failed: int = 0
 
     @property
-    def all(self) -> int:
+    def total(self) -> int:
         return self.first + self.again
 
     @property
-    def all_failed(self) -> int:
+    def total_failed(self) -> int:
         return self.first_failed + self.again_failed
 
-    def add(self, *, attempts: int, failed: bool) -> None:
+    def count_attempt(self, *, previous_attempts: int, failed: bool) -> None:
         """Count an object that had failed so many times before."""
-        if attempts:
+        if previous_attempts:
             self.again += 1
             self.again_failed += failed
         else:
@@ -102,11 +102,11 @@ class ImportEnd(Value, frozen=True):
     """
 
     watermark: Watermark
-    full: tuple[ObjectType, ...] = ()
-    whole: bool = False
-    complete: bool = True
-    members: bool = False
-    again: Literal["nobody", "unknown", "managed"] = "nobody"
+    fully_read_types: tuple[ObjectType, ...] = ()
+    is_initial: bool = False
+    has_all_members: bool = True
+    has_scope_members: bool = False
+    inquire_about: Literal["nobody", "unknown", "managed"] = "nobody"
 
 
 class Cycle(Value, frozen=True):
@@ -126,7 +126,7 @@ class Cycle(Value, frozen=True):
     requests: int = 0
     error: str | None = None
     unreachable: bool = False
-    fault: Fault | None = None
+    fault: CycleFault | None = None
     attempts: Attempts = msgspec.field(default_factory=Attempts)
 
 
@@ -231,7 +231,7 @@ class Breakdown(Value, frozen=True):
     samples: tuple[Sample, ...] = ()
 
 
-def count(counts: Counts, effect: Effect, *, by: int = 1) -> None:
+def count_effect(counts: Counts, effect: Effect, *, by: int = 1) -> None:
     """Count a pending effect; `by` -1 takes it back."""
     match effect.action:
         case "reference":

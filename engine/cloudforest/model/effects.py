@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from cloudforest.base.values import Value, digest
+from cloudforest.base.values import Value, canonical_digest
 from cloudforest.model.program import ObjectType
-from cloudforest.model.source import Flat, Link, Presence
+from cloudforest.model.source import FlatResource, Link, Presence
 
 EffectState = Literal["pending", "staged", "escrowed", "discarded", "skipped", "done"]
 """`discarded` and `skipped` stay in the outbox so that they are not proposed again."""
@@ -21,11 +21,11 @@ Action = Literal[
 ]
 """`reference` goes with another write of the same object; alone it is an `update`."""
 
-PHASE_LEAD = 0
+PHASE_REFERENCED_FIRST = 0
 """Creations of those whom other creations refer to, so that these can name them."""
 PHASE_WRITE = 1
 """Creates, adoptions and updates, without references."""
-PHASE_LEAVE = 2
+PHASE_LEAVER_MEMBERSHIPS = 2
 """Memberships of those who are to be deleted: not every target removes them itself."""
 PHASE_DEPROVISION = 3
 """Disables and deletes."""
@@ -36,7 +36,7 @@ PHASE_ADOPT = 5
 PHASE_REFERENCE = 6
 """References and memberships, after both ends exist."""
 PHASES = (
-    *(PHASE_LEAD, PHASE_WRITE, PHASE_LEAVE, PHASE_DEPROVISION),
+    *(PHASE_REFERENCED_FIRST, PHASE_WRITE, PHASE_LEAVER_MEMBERSHIPS, PHASE_DEPROVISION),
     *(PHASE_RETRY, PHASE_ADOPT, PHASE_REFERENCE),
 )
 
@@ -115,14 +115,16 @@ class Effect(Value, frozen=True):
     since: datetime | None = None
 
 
-def wish(effect: Effect) -> str:
+def compute_fingerprint(effect: Effect) -> str:
     """Return the digest of what an effect would do; equal wishes are one decision."""
     changed = [each for each in effect.changes if each.is_sent]
     what = (effect.key, effect.action, effect.resource)
-    return digest((*what, changed, effect.references, effect.add, effect.remove))
+    return canonical_digest(
+        (*what, changed, effect.references, effect.add, effect.remove)
+    )
 
 
-class EvaluatedRows(Value, frozen=True):
+class EvaluatedBatch(Value, frozen=True):
     """A batch of rows, by objectGUID: what they need, and whom they refer to.
 
     A row without an effect needs nothing. `references` has the rows that were mapped.
@@ -132,7 +134,7 @@ class EvaluatedRows(Value, frozen=True):
     ids: tuple[str, ...]
     effects: tuple[Effect, ...]
     references: dict[str, tuple[str, ...]]
-    left: tuple[str, ...] = ()
+    kept_by_siblings: tuple[str, ...] = ()
 
 
 class Outcome(Value, frozen=True):
@@ -155,21 +157,21 @@ class Outcome(Value, frozen=True):
     unlinked: bool = False
 
 
-FIRST_DELAY = timedelta(minutes=1)
-LONGEST_DELAY = timedelta(hours=24)
-DOUBLINGS = 11
+ESCROW_FIRST_DELAY = timedelta(minutes=1)
+ESCROW_LONGEST_DELAY = timedelta(hours=24)
+ESCROW_DOUBLINGS = 11
 GIVEN_UP_AFTER = timedelta(days=28)
 """Counted from the first failure; Microsoft's provisioning stops then as well."""
-GIVEN_UP = "given-up: "
+GIVEN_UP_PREFIX = "given-up: "
 
 
-def delay(attempts: int) -> timedelta:
+def compute_escrow_delay(attempts: int) -> timedelta:
     """Return how long to wait after so many attempts: 1 min, doubling to 24 h."""
-    doublings = min(attempts - 1, DOUBLINGS)
-    return min(FIRST_DELAY * (1 << doublings), LONGEST_DELAY)
+    doublings = min(attempts - 1, ESCROW_DOUBLINGS)
+    return min(ESCROW_FIRST_DELAY * (1 << doublings), ESCROW_LONGEST_DELAY)
 
 
-def escrow(effect: Effect, reason: str, now: datetime) -> Effect:
+def put_in_escrow(effect: Effect, reason: str, now: datetime) -> Effect:
     """Hold an effect back until its next try; after 28 days there is none."""
     attempts = effect.attempts + 1
     since = effect.since or now
@@ -177,39 +179,41 @@ def escrow(effect: Effect, reason: str, now: datetime) -> Effect:
     return msgspec.structs.replace(
         effect,
         state="escrowed",
-        reason=GIVEN_UP + reason if given_up else reason,
+        reason=GIVEN_UP_PREFIX + reason if given_up else reason,
         attempts=attempts,
         since=since,
-        next_try=None if given_up else now + delay(attempts),
+        next_try=None if given_up else now + compute_escrow_delay(attempts),
     )
 
 
-def is_held(effect: Effect | None, now: datetime) -> bool:
+def is_waiting_in_escrow(effect: Effect | None, now: datetime) -> bool:
     """Tell whether an effect is in escrow and not to be tried now."""
     if effect is None or effect.state != "escrowed":
         return False
     return effect.next_try is None or effect.next_try > now
 
 
-def again(effect: Effect, prior: Effect | None) -> Effect:
+def carry_over_attempts(effect: Effect, previous: Effect | None) -> Effect:
     """Return an effect that is tried again as often as its elder was."""
-    if prior is None or prior.state != "escrowed":
+    if previous is None or previous.state != "escrowed":
         return effect
-    return msgspec.structs.replace(effect, attempts=prior.attempts, since=prior.since)
+    return msgspec.structs.replace(
+        effect, attempts=previous.attempts, since=previous.since
+    )
 
 
-def membership_key(group: str, part: str) -> str:
+def build_membership_key(group: str, part: str) -> str:
     """Return the key of a change of members: a chunk by number, one by objectGUID."""
     return f"{group}/m/{part}"
 
 
-def members_named(key: str) -> tuple[str, ...]:
+def parse_membership_member(key: str) -> tuple[str, ...]:
     """Return the member that the key of a single membership names."""
     _, is_membership, part = key.partition("/m/")
     return (part,) if is_membership else ()
 
 
-def after_values(effect: Effect) -> Flat:
+def get_after_values(effect: Effect) -> FlatResource:
     return {change.path: change.after for change in effect.changes}
 
 
@@ -218,7 +222,7 @@ def is_creation(effect: Effect) -> bool:
     return effect.action == "create" and effect.resource is None
 
 
-def sends(effect: Effect) -> bool:
+def sends_request(effect: Effect) -> bool:
     """Tell whether the effect needs a request, and not only a link."""
     if is_creation(effect) or effect.action == "delete":
         return True
@@ -226,7 +230,7 @@ def sends(effect: Effect) -> bool:
     return differs or bool(effect.references or effect.add or effect.remove)
 
 
-def weight(effect: Effect, guard: str) -> int:
+def compute_charge(effect: Effect, guard: str) -> int:
     """Return how much a budget bears for an effect."""
     return len(effect.remove) if guard == "memberRemovals" else 1
 

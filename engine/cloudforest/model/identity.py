@@ -21,7 +21,7 @@ ROLES: tuple[Role, ...] = ("read", "plan", "apply", "allow")
 AgentState = Literal["pending", "active", "inactive"]
 
 
-def permits(held: Role, needed: Role) -> bool:
+def has_permission(held: Role, needed: Role) -> bool:
     """Roles are ordered: read < plan < apply < allow."""
     return ROLES.index(held) >= ROLES.index(needed)
 

@@ -61,50 +61,50 @@ class Breaker(Value, frozen=True):
     failures: int = 1
 
 
-class Standing(Value, frozen=True):
+class JobHealth(Value, frozen=True):
     """A job, and the breaker of its target while it is open."""
 
-    job: JobState = JobState()
+    job_state: JobState = JobState()
     breaker: Breaker | None = None
 
 
 ResetScope = Literal["Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"]
 """The names are Microsoft Graph's."""
 
-SCOPES: tuple[ResetScope, ...] = get_args(ResetScope)
-FULL = "Full"
-DEFAULT: tuple[ResetScope, ...] = ("Escrows", "QuarantineState", "Watermark")
+RESET_SCOPES: tuple[ResetScope, ...] = get_args(ResetScope)
+FULL_RESET = "Full"
+DEFAULT_RESET: tuple[ResetScope, ...] = ("Escrows", "QuarantineState", "Watermark")
 """As in Graph: an empty resetScope is the portal's `Restart provisioning`."""
 
 
-def read_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
+def parse_reset_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
     """Return what is to be reset; raises Misconfigured for a name that is none."""
     known: dict[str, tuple[ResetScope, ...]] = {
-        each.lower(): (each,) for each in SCOPES
+        each.lower(): (each,) for each in RESET_SCOPES
     }
-    known[FULL.lower()] = SCOPES
+    known[FULL_RESET.lower()] = RESET_SCOPES
     words = [each.strip() for each in names if each.strip()]
     if unknown := [each for each in words if each.lower() not in known]:
         raise Misconfigured(
             f"{', '.join(unknown)} can't be reset; write one or more of "
-            f"{', '.join([*SCOPES, FULL])}, with commas between."
+            f"{', '.join([*RESET_SCOPES, FULL_RESET])}, with commas between."
         )
     return frozenset(scope for each in words for scope in known[each.lower()]) or (
-        frozenset(DEFAULT)
+        frozenset(DEFAULT_RESET)
     )
 
 
-class TargetJobs(Value, frozen=True):
+class JobKey(Value, frozen=True):
     """A job (or a scratch name) and the others that write to the same target.
 
     `only`: nobody else is looked at, so the effects of others stand as they are.
     """
 
     job: str
-    others: tuple[str, ...]
+    siblings: tuple[str, ...]
     target: str
-    only: str | None = None
+    only_object: str | None = None
 
     @property
-    def all(self) -> tuple[str, ...]:
-        return (self.job, *self.others)
+    def all_jobs(self) -> tuple[str, ...]:
+        return (self.job, *self.siblings)

@@ -61,7 +61,7 @@ class OutOfScope(Value, frozen=True, tag_field="record", tag="out"):
     clauses: tuple[Clause, ...] = ()
 
 
-class Gone(Value, frozen=True, tag_field="record", tag="gone"):
+class Tombstone(Value, frozen=True, tag_field="record", tag="gone"):
     """A tombstone was seen."""
 
     id: str
@@ -94,7 +94,7 @@ class ScopeMembers(Value, frozen=True, tag_field="record", tag="scope-members"):
     ids: tuple[str, ...]
 
 
-class Moved(Value, frozen=True, tag_field="record", tag="moved"):
+class MovedContainers(Value, frozen=True, tag_field="record", tag="moved"):
     """Containers that were moved or renamed, or lie below one, by objectGUID.
 
     What lies in them now is answered by records of its own.
@@ -103,8 +103,8 @@ class Moved(Value, frozen=True, tag_field="record", tag="moved"):
     ids: tuple[str, ...]
 
 
-ObjectRecord = InScope | OutOfScope | Gone | Unknown
-Record = ObjectRecord | Members | ScopeMembers | Moved
+ObjectRecord = InScope | OutOfScope | Tombstone | Unknown
+Record = ObjectRecord | Members | ScopeMembers | MovedContainers
 
 
 def domain_id(name: str) -> str:

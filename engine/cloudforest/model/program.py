@@ -82,7 +82,7 @@ class ScopeProgram(Value, frozen=True):
     version: Literal[1] = 1
 
     @property
-    def places(self) -> tuple[str, ...]:
+    def all_organizational_units(self) -> tuple[str, ...]:
         """All OUs that it names."""
         return (*(self.organizational_units or ()), *self.one_level, *self.excepted)
 
@@ -90,7 +90,7 @@ class ScopeProgram(Value, frozen=True):
 # --- expressions ---------------------------------------------------------------------
 
 
-class Literally(Value, frozen=True, tag_field="node", tag="literal"):
+class Constant(Value, frozen=True, tag_field="node", tag="literal"):
     value: Scalar
 
 
@@ -114,7 +114,7 @@ class Template(Value, frozen=True, tag_field="node", tag="template"):
     reads: tuple[str, ...]
 
 
-Expression = Literally | Attribute | Call | Template
+Expression = Constant | Attribute | Call | Template
 
 FlowType = Literal[
     "Always",
@@ -132,7 +132,7 @@ ValueType = Literal[
 """RFC 7643, 2.3; a `reference` holds the id of another resource, as `manager` does."""
 
 
-class Rule(Value, frozen=True):
+class CompiledAttributeMapping(Value, frozen=True):
     """How one target attribute gets its value.
 
     `target` is a SCIM path. A `reference` rule yields objectGUIDs of the source, which
@@ -171,7 +171,7 @@ class AttributeProgram(Value, frozen=True):
     mapping: str
     source: ObjectType
     target: str
-    rules: tuple[Rule, ...]
+    rules: tuple[CompiledAttributeMapping, ...]
     reads: tuple[str, ...]
     deprovision: Deprovision
     version: Literal[1] = 1

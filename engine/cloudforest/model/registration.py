@@ -254,13 +254,13 @@ class Registration(Value, frozen=True):
     programs: dict[str, JobProgram] = msgspec.field(default_factory=dict)
     version: Literal[1] = 1
 
-    def job(self, name: str) -> Job | None:
+    def find_job(self, name: str) -> Job | None:
         return next((each for each in self.jobs if each.name == name), None)
 
-    def target(self, name: str) -> Target | None:
+    def find_target(self, name: str) -> Target | None:
         return next((each for each in self.targets if each.name == name), None)
 
-    def domains(self) -> dict[str, Domain]:
+    def domains_by_name(self) -> dict[str, Domain]:
         return {
             domain.name: domain for forest in self.forests for domain in forest.domains
         }

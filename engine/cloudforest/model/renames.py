@@ -14,17 +14,19 @@ from msgspec.structs import replace
 from cloudforest.base.values import Value
 from cloudforest.model.registration import Agent, Job, Registration, Target
 
-Kind = Literal["Target", "Agent", "Job"]
-Named = tuple[Target, ...] | tuple[Agent, ...] | tuple[Job, ...]
+DocumentKind = Literal["Target", "Agent", "Job"]
+StatefulDocuments = tuple[Target, ...] | tuple[Agent, ...] | tuple[Job, ...]
 
 
 class Rename(Value, frozen=True):
-    kind: Kind
+    kind: DocumentKind
     before: str
     after: str
 
 
-def nouns(registration: Registration) -> dict[Kind, Named]:
+def list_stateful_documents(
+    registration: Registration,
+) -> dict[DocumentKind, StatefulDocuments]:
     """Return the nouns that keep something under their names."""
     return {
         "Target": registration.targets,
@@ -33,12 +35,15 @@ def nouns(registration: Registration) -> dict[Kind, Named]:
     }
 
 
-def renames(
+def find_renames(
     registered: Registration | None, desired: Registration
 ) -> tuple[Rename, ...]:
     if registered is None:
         return ()
-    before, after = nouns(registered), nouns(desired)
+    before, after = (
+        list_stateful_documents(registered),
+        list_stateful_documents(desired),
+    )
     return tuple(
         Rename(kind=kind, before=each.formerly, after=each.name)
         for kind in before
@@ -49,19 +54,20 @@ def renames(
     )
 
 
-def _names(nouns: Named) -> set[str]:
-    return {each.name for each in nouns}
+def _names(documents: StatefulDocuments) -> set[str]:
+    return {each.name for each in documents}
 
 
-def under_former_names(
+def with_former_names(
     registered: Registration | None, desired: Registration
 ) -> Registration:
     """Return what is desired with each rename undone: as its state is still kept."""
     former = {
-        (each.kind, each.after): each.before for each in renames(registered, desired)
+        (each.kind, each.after): each.before
+        for each in find_renames(registered, desired)
     }
 
-    def old(kind: Kind, name: str) -> str:
+    def old(kind: DocumentKind, name: str) -> str:
         return former.get((kind, name), name)
 
     return replace(
@@ -80,7 +86,7 @@ def under_former_names(
     )
 
 
-def jobs_to_hold(
+def list_jobs_to_lock(
     registered: Registration | None, desired: Registration
 ) -> frozenset[str]:
     """Return the registered jobs that may not run while it is registered.

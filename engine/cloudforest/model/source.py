@@ -7,7 +7,7 @@ from typing import Any, Literal
 from cloudforest.base.values import Value
 from cloudforest.model.program import ObjectType
 
-Flat = dict[str, Any]
+FlatResource = dict[str, Any]
 """A resource as SCIM path -> JSON value, for example `{"name.givenName": "Zoë"}`."""
 
 MatchValue = str | int | float | bool
@@ -21,7 +21,7 @@ Origin = Literal["created", "adopted"]
 """How a resource came to be ours: made by us, or found in the target."""
 
 
-class SourceRow(Value, frozen=True):
+class SourceObject(Value, frozen=True):
     """One object as last imported; see `messages.InScope` for the fields.
 
     `in` is in scope; `unknown` was, and now it is not found, which proves nothing: it
@@ -29,15 +29,15 @@ class SourceRow(Value, frozen=True):
     `doubted` are the attributes that it may hide: what they were is kept, if known.
     """
 
-    id: str
+    object_guid: str
     type: ObjectType
     dn: str
     parent: str | None
-    anchor: str
+    source_anchor: str
     attributes: dict[str, tuple[str, ...]]
-    state: Presence = "in"
-    seen: tuple[str, ...] = ()
-    doubted: tuple[str, ...] = ()
+    presence: Presence = "in"
+    shown: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
 
 
 class Link(Value, frozen=True):
@@ -46,13 +46,13 @@ class Link(Value, frozen=True):
     Not `checked`: a restart doubts it, so the next cycle looks at the resource itself.
     """
 
-    id: str
+    object_guid: str
     type: ObjectType
     resource: str
     resource_type: str
     origin: Origin
-    anchor: str
-    written: Flat
+    source_anchor: str
+    last_written: FlatResource
     checked: bool = True
 
 
@@ -60,4 +60,4 @@ class TargetResource(Value, frozen=True):
     """A resource as found in the target, reduced to the paths asked for."""
 
     id: str
-    values: Flat
+    values: FlatResource

@@ -35,9 +35,9 @@ class StagedEffect(Value, frozen=True):
     """
 
     key: str
-    id: str
+    object_guid: str
     action: str
-    digest: str
+    fingerprint: str
     dn: str | None = None
 
 
@@ -53,7 +53,7 @@ class Allowance(Value, frozen=True):
     until: datetime
 
 
-class Spent(Value, frozen=True):
+class BudgetCharge(Value, frozen=True):
     """So many effects of a budget that were written at a time."""
 
     guard: str
@@ -65,7 +65,7 @@ REKEYS = "rekeys"
 """The budget of a change of what is matched by, also where only the export finds it."""
 
 
-class Tripped(Value, frozen=True):
+class ExceededBudget(Value, frozen=True):
     """A budget that is exceeded: so many effects against the limit.
 
     `total` is what its window would come to: effects that were written or staged in it,

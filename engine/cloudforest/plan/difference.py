@@ -14,14 +14,14 @@ import msgspec
 
 from cloudforest.base.values import Value
 from cloudforest.model.registration import Registration
-from cloudforest.model.renames import renames
+from cloudforest.model.renames import find_renames
 
 Action = Literal["create", "update", "rename", "delete"]
 
-KINDS = ("Tenant", "Target", "Forest", "Agent", "Scope", "Mapping", "Job")
+KIND_ORDER = ("Tenant", "Target", "Forest", "Agent", "Scope", "Mapping", "Job")
 """In the order in which they can be created: nothing refers to a later one."""
 
-_VERBS = {"create": "+", "update": "~", "rename": ">", "delete": "-"}
+_ACTION_SIGNS = {"create": "+", "update": "~", "rename": ">", "delete": "-"}
 
 
 class FieldChange(Value, frozen=True):
@@ -41,9 +41,9 @@ class Change(Value, frozen=True):
     fields: tuple[FieldChange, ...] = ()
 
     @property
-    def order(self) -> tuple[int, int, str]:
+    def sort_key(self) -> tuple[int, int, str]:
         """Deletions last and in reverse: nothing is ever left without its base."""
-        rank = KINDS.index(self.kind)
+        rank = KIND_ORDER.index(self.kind)
         deleting = self.action == "delete"
         return (int(deleting), -rank if deleting else rank, self.name)
 
@@ -51,18 +51,18 @@ class Change(Value, frozen=True):
         name = self.name
         if self.action == "rename":
             name = f"{self.fields[0].before} → {name}"
-        return f"{_VERBS[self.action]} {self.kind} {name}"
+        return f"{_ACTION_SIGNS[self.action]} {self.kind} {name}"
 
 
-_ORDERED = {"controllers"}
+_ORDERED_LISTS = {"controllers"}
 """The only lists that are read from first to last: which controller is asked first."""
 
 
 def has_order(path: str) -> bool:
-    return path.rsplit(".", 1)[-1] in _ORDERED
+    return path.rsplit(".", 1)[-1] in _ORDERED_LISTS
 
 
-def by_name(value: Any) -> dict[str, Any] | None:
+def index_by_name(value: Any) -> dict[str, Any] | None:
     """Return what has names, keyed by them; None where it is no such list."""
     if not isinstance(value, list) or not value:
         return None
@@ -71,19 +71,19 @@ def by_name(value: Any) -> dict[str, Any] | None:
     return {each["name"]: {**each, "name": None} for each in value}
 
 
-def same(path: str, before: Any, after: Any) -> bool:
+def is_same_field(path: str, before: Any, after: Any) -> bool:
     if isinstance(before, list) and isinstance(after, list) and not has_order(path):
-        return sorted(before, key=_text) == sorted(after, key=_text)
+        return sorted(before, key=_encode) == sorted(after, key=_encode)
     return bool(before == after)
 
 
-def gone_and_new(before: Sequence[Any], after: Sequence[Any]) -> tuple[list[Any], ...]:
+def compare_lists(before: Sequence[Any], after: Sequence[Any]) -> tuple[list[Any], ...]:
     """Return what only the first has, and what only the second has."""
     gone = [each for each in before if each not in after]
     return gone, [each for each in after if each not in before]
 
 
-def _text(value: Any) -> bytes:
+def _encode(value: Any) -> bytes:
     return msgspec.json.encode(value, order="deterministic")
 
 
@@ -91,38 +91,38 @@ Document = dict[str, Any]
 Key = tuple[str, str]
 """A kind and a name."""
 
-SENSITIVE = "(sensitive)"
-_HIDDEN = {"constant", "defaultValue", "template"}
+SENSITIVE_MARK = "(sensitive)"
+_SENSITIVE_KEYS = {"constant", "defaultValue", "template"}
 """What of an attribute mapping that is marked `sensitive` no plan shows."""
-_QUOTE = '"'
+_STRING_START = '"'
 """What begins a text within an expression, which is hidden as well then."""
-_REDACTS = "redact"
+_REDACT_FUNCTION = "redact"
 """What makes the value of an expression sensitive, without the option."""
 
-_NOT_CONTENT = {"name", "formerly"}
+_IDENTITY_KEYS = {"name", "formerly"}
 """A name is what a change is of; `formerly` counts once, and may stay or go then."""
 
 
-def difference(
+def compare_registrations(
     registered: Registration | None, desired: Registration
 ) -> tuple[Change, ...]:
     """Return the changes that lead from one to the other, in the order to make them."""
-    before = _documents(registered) if registered else {}
-    after = _documents(desired)
+    before = _to_documents(registered) if registered else {}
+    after = _to_documents(desired)
     former: dict[Key, Key] = {
         (each.kind, each.after): (each.kind, each.before)
-        for each in renames(registered, desired)
+        for each in find_renames(registered, desired)
     }
     pairs = [(before.get(former.get(key, key)), after[key]) for key in after]
     gone = before.keys() - after.keys() - set(former.values())
     changes = [
-        *(_change(key, *pair) for key, pair in zip(after, pairs, strict=True)),
-        *(_change(key, before[key], None) for key in gone),
+        *(_make_change(key, *pair) for key, pair in zip(after, pairs, strict=True)),
+        *(_make_change(key, before[key], None) for key in gone),
     ]
-    return tuple(sorted(filter(None, changes), key=lambda each: each.order))
+    return tuple(sorted(filter(None, changes), key=lambda each: each.sort_key))
 
 
-def _documents(registration: Registration) -> dict[Key, Document]:
+def _to_documents(registration: Registration) -> dict[Key, Document]:
     kinds: dict[str, tuple[Value, ...]] = {
         "Tenant": (registration.tenant,),
         "Target": registration.targets,
@@ -135,19 +135,21 @@ def _documents(registration: Registration) -> dict[Key, Document]:
     return {
         (kind, document["name"]): document
         for kind, values in kinds.items()
-        for document in map(_as_json, values)
+        for document in map(_to_document, values)
     }
 
 
-def _as_json(value: Value) -> Document:
+def _to_document(value: Value) -> Document:
     # Lists as lists: a saved plan is to be equal to the one that was made.
     document: Document = msgspec.json.decode(msgspec.json.encode(value))
     return document
 
 
-def _change(key: Key, before: Document | None, after: Document | None) -> Change | None:
+def _make_change(
+    key: Key, before: Document | None, after: Document | None
+) -> Change | None:
     kind, name = key
-    fields = tuple(_fields(before or {}, after or {}))
+    fields = tuple(_compare_fields(before or {}, after or {}))
     if before is None:
         return Change(action="create", kind=kind, name=name, fields=fields)
     if after is None:
@@ -161,40 +163,46 @@ def _change(key: Key, before: Document | None, after: Document | None) -> Change
     return Change(action="update", kind=kind, name=name, fields=fields)
 
 
-def _fields(
+def _compare_fields(
     before: Document, after: Document, prefix: str = ""
 ) -> Iterator[FieldChange]:
     sensitive = _is_sensitive(before) or _is_sensitive(after)
     for key in sorted(before.keys() | after.keys()):
         path = f"{prefix}.{key}" if prefix else key
         old, new = before.get(key), after.get(key)
-        if path in _NOT_CONTENT or same(path, old, new):
+        if path in _IDENTITY_KEYS or is_same_field(path, old, new):
             continue
         if isinstance(old, dict | None) and isinstance(new, dict | None):
-            yield from _fields(old or {}, new or {}, path)
-        elif by_name(old or new):
-            yield from _named(by_name(old) or {}, by_name(new) or {}, path)
+            yield from _compare_fields(old or {}, new or {}, path)
+        elif index_by_name(old or new):
+            yield from _compare_named_entries(
+                index_by_name(old) or {}, index_by_name(new) or {}, path
+            )
         elif sensitive and _is_hidden(key, old, new):
-            yield FieldChange(path=path, before=_masked(old), after=_masked(new))
+            yield FieldChange(path=path, before=_mask(old), after=_mask(new))
         else:
             yield FieldChange(path=path, before=old, after=new)
 
 
-def _named(before: Document, after: Document, path: str) -> Iterator[FieldChange]:
+def _compare_named_entries(
+    before: Document, after: Document, path: str
+) -> Iterator[FieldChange]:
     for name in sorted(before.keys() | after.keys()):
-        yield from _fields(before.get(name, {}), after.get(name, {}), f"{path}[{name}]")
+        yield from _compare_fields(
+            before.get(name, {}), after.get(name, {}), f"{path}[{name}]"
+        )
 
 
 def _is_sensitive(entry: Document) -> bool:
     source = entry.get("source")
-    redacts = isinstance(source, str) and _REDACTS in source.casefold()
+    redacts = isinstance(source, str) and _REDACT_FUNCTION in source.casefold()
     return redacts or bool(entry.get("sensitive"))
 
 
 def _is_hidden(key: str, *values: Any) -> bool:
-    texts = key == "source" and any(_QUOTE in each for each in values if each)
-    return texts or key in _HIDDEN
+    texts = key == "source" and any(_STRING_START in each for each in values if each)
+    return texts or key in _SENSITIVE_KEYS
 
 
-def _masked(value: Any) -> str | None:
-    return None if value is None else SENSITIVE
+def _mask(value: Any) -> str | None:
+    return None if value is None else SENSITIVE_MARK

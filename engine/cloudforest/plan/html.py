@@ -6,16 +6,16 @@ import jinja2
 
 from cloudforest.plan.plan import Plan
 from cloudforest.plan.wording import (
-    NOT_EVALUATED,
-    blocked_in_words,
-    counts_in_words,
-    field_in_words,
-    items,
-    objection,
-    tables,
-    telling_fields,
-    total,
-    word_diff,
+    NOT_EVALUATED_NOTE,
+    compare_list_items,
+    describe_counts,
+    describe_field_value,
+    describe_guard,
+    diff_words,
+    guard_label,
+    make_impact_tables,
+    select_shown_fields,
+    summarize_plan,
 )
 
 _PAGE = """<!doctype html>
@@ -90,14 +90,14 @@ _TEMPLATE = jinja2.Environment(autoescape=True).from_string(_PAGE)
 def render_html(plan: Plan) -> str:
     return _TEMPLATE.render(
         plan=plan,
-        total=total,
-        counts=counts_in_words,
-        tables=tables,
-        fields=telling_fields,
-        blocked=blocked_in_words,
-        text=field_in_words,
-        items=items,
-        objection=objection,
-        not_evaluated=NOT_EVALUATED,
-        word_diff=word_diff,
+        total=summarize_plan,
+        counts=describe_counts,
+        tables=make_impact_tables,
+        fields=select_shown_fields,
+        blocked=describe_guard,
+        text=describe_field_value,
+        items=compare_list_items,
+        objection=guard_label,
+        not_evaluated=NOT_EVALUATED_NOTE,
+        word_diff=diff_words,
     )

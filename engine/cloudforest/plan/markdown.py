@@ -10,34 +10,34 @@ from typing import Any
 from cloudforest.plan.difference import Change, FieldChange
 from cloudforest.plan.plan import JobImpact, Plan
 from cloudforest.plan.wording import (
-    NOT_EVALUATED,
-    Table,
-    blocked_in_words,
-    counts_in_words,
-    field_in_words,
-    items,
-    objection,
-    tables,
-    telling_fields,
-    total,
+    NOT_EVALUATED_NOTE,
+    ImpactTable,
+    compare_list_items,
+    describe_counts,
+    describe_field_value,
+    describe_guard,
+    guard_label,
+    make_impact_tables,
+    select_shown_fields,
+    summarize_plan,
 )
 
-LIMIT = 60_000
+MAX_COMMENT_BYTES = 60_000
 """Bytes; the longest comment that the common forges take is a little more."""
-_WIDTH = 4
+_TABLE_COLUMNS = 4
 """Columns of the widest table."""
-_ROOM = 400
+_RESERVED_BYTES = 400
 """For what says that the rest is cut, and for the last line."""
 
 
 def render_markdown(plan: Plan) -> str:
-    head, foot = list(_head(plan)), _foot(plan)
-    shown, left = _fitting([*head, ""], LIMIT - _ROOM)
+    head, foot = list(_render_head(plan)), _render_foot(plan)
+    shown, left = _select_fitting([*head, ""], MAX_COMMENT_BYTES - _RESERVED_BYTES)
     parts = ["\n".join(shown)]
-    touched = ["\n".join(_touched(impact)) for impact in plan.impacts]
-    tabled, left = _fitting([each for each in touched if each], left)
-    blocks = ["\n".join(_change(change)) for change in plan.changes]
-    blocks, left = _fitting(blocks, left)
+    touched = ["\n".join(_render_impact_tables(impact)) for impact in plan.impacts]
+    tabled, left = _select_fitting([each for each in touched if each], left)
+    blocks = ["\n".join(_render_change(change)) for change in plan.changes]
+    blocks, left = _select_fitting(blocks, left)
     parts += [*tabled, *blocks]
     cut = len(plan.changes) - len(blocks)
     if cut or len(shown) <= len(head) or len(tabled) < sum(map(bool, touched)):
@@ -46,7 +46,7 @@ def render_markdown(plan: Plan) -> str:
     return "\n".join([*parts, foot]) + "\n"
 
 
-def _fitting(blocks: list[str], left: int) -> tuple[list[str], int]:
+def _select_fitting(blocks: list[str], room: int) -> tuple[list[str], int]:
     """Return the first blocks that fit, whole, and the bytes that are left then.
 
     Half a block would leave a fence or a tag open, and all after it unreadable.
@@ -54,91 +54,96 @@ def _fitting(blocks: list[str], left: int) -> tuple[list[str], int]:
     fitting = []
     for block in blocks:
         size = len(block.encode()) + 1
-        if size > left:
+        if size > room:
             break
         fitting.append(block)
-        left -= size
-    return fitting, left
+        room -= size
+    return fitting, room
 
 
-def _head(plan: Plan) -> Iterator[str]:
+def _render_head(plan: Plan) -> Iterator[str]:
     blocked = "BLOCKED by a guard; " if plan.blocked else ""
-    yield f"### cloudforest plan: {blocked}{total(plan)}"
+    yield f"### cloudforest plan: {blocked}{summarize_plan(plan)}"
     yield ""
     if not plan.evaluated:
-        yield f"- {NOT_EVALUATED}"
+        yield f"- {NOT_EVALUATED_NOTE}"
     for impact in plan.impacts:
-        yield from _impact(impact)
+        yield from _render_impact(impact)
     for consequence in plan.consequences:
-        yield f"- {_prose(consequence.sentence)}"
+        yield f"- {_escape_prose(consequence.sentence)}"
     for warning in plan.warnings:
-        yield f"- **Warning**: {_prose(warning)}"
+        yield f"- **Warning**: {_escape_prose(warning)}"
 
 
-def _prose(text: str) -> str:
+def _escape_prose(text: str) -> str:
     """Return it as one line without HTML, which could hide what follows."""
     return escape(" ".join(text.split()), quote=False)
 
 
-def _foot(plan: Plan) -> str:
+def _render_foot(plan: Plan) -> str:
     return f"\n<sub>digest `{plan.digest}`, against revision {plan.base}</sub>"
 
 
-def _impact(impact: JobImpact) -> Iterator[str]:
-    yield f"- **{impact.job}**: {_prose(counts_in_words(impact))}"
+def _render_impact(impact: JobImpact) -> Iterator[str]:
+    yield f"- **{impact.job}**: {_escape_prose(describe_counts(impact))}"
     for guard in impact.guards:
-        yield f"  - **{objection(impact)}**: {blocked_in_words(guard)}"
+        yield f"  - **{guard_label(impact)}**: {describe_guard(guard)}"
         if guard.allow:
             yield f"    To let them happen: `{guard.allow}`"
 
 
-def _touched(impact: JobImpact) -> Iterator[str]:
+def _render_impact_tables(impact: JobImpact) -> Iterator[str]:
     """Yield the tables in HTML: names and clauses are no Markdown to be read."""
-    found = list(tables(impact))
+    found = list(make_impact_tables(impact))
     if found:
         job = escape(impact.job)
         yield f"\n<details><summary>Whom <b>{job}</b> touches</summary>\n<table>"
         for table in found:
-            yield from _table(table)
+            yield from _render_table(table)
         yield "</table>\n</details>"
 
 
-def _table(table: Table) -> Iterator[str]:
+def _render_table(table: ImpactTable) -> Iterator[str]:
     """Yield a table without a blank line, which would end the HTML."""
-    yield f'<tr><th colspan="{_WIDTH}" align="left">{escape(table.title)}</th></tr>'
+    yield (
+        f'<tr><th colspan="{_TABLE_COLUMNS}" '
+        f'align="left">{escape(table.title)}</th></tr>'
+    )
     for row in (table.columns, *table.rows):
         cells = (escape(" ".join(cell.split())) for cell in row)
         yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _change(change: Change) -> Iterator[str]:
+def _render_change(change: Change) -> Iterator[str]:
     yield f"\n<details><summary><code>{escape(str(change))}</code></summary>\n"
-    lines = [line for field in telling_fields(change) for line in _field(field)]
-    fence = "`" * max(3, 1 + _longest_run("`", lines))
+    lines = [
+        line for field in select_shown_fields(change) for line in _render_field(field)
+    ]
+    fence = "`" * max(3, 1 + _longest_repeat("`", lines))
     yield from (f"{fence}diff", *lines, fence, "</details>")
 
 
-def _field(field: FieldChange) -> Iterator[str]:
-    lists = items(field)
+def _render_field(field: FieldChange) -> Iterator[str]:
+    lists = compare_list_items(field)
     if lists is not None:
         gone, new = lists
         yield from (f"- {field.path}: {each}" for each in gone)
         yield from (f"+ {field.path}: {each}" for each in new)
         return
     if field.before is not None:
-        yield from _lines("-", field.path, field.before)
+        yield from _render_value("-", field.path, field.before)
     if field.after is not None:
-        yield from _lines("+", field.path, field.after)
+        yield from _render_value("+", field.path, field.after)
 
 
-def _lines(sign: str, path: str, value: Any) -> Iterator[str]:
+def _render_value(sign: str, path: str, value: Any) -> Iterator[str]:
     """Give each line of a text the sign: without one it would seem unchanged."""
-    first, *others = field_in_words(path, value).splitlines() or [""]
+    first, *others = describe_field_value(path, value).splitlines() or [""]
     yield f"{sign} {path}: {first}"
     yield from (f"{sign}   {line}" for line in others)
 
 
-def _longest_run(character: str, lines: list[str]) -> int:
+def _longest_repeat(character: str, lines: list[str]) -> int:
     """Return the length of the longest run of a character in these lines."""
     runs = (
         len("".join(run))

@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from cloudforest.base.values import Value, digest
+from cloudforest.base.values import Value, canonical_digest
 from cloudforest.model.cycles import Breakdown, Counts, CycleKind
 from cloudforest.model.registration import Registration
-from cloudforest.plan.difference import Change, difference
-from cloudforest.plan.warnings import Consequence, warnings
+from cloudforest.plan.difference import Change, compare_registrations
+from cloudforest.plan.warnings import Orphans, find_warnings
 
 
-class Guard(Value, frozen=True):
+class GuardObjection(Value, frozen=True):
     """A guard that would stop effects: how many there are, and how many may be.
 
     `total` is what its window would come to with those of earlier cycles, `allow` what
@@ -47,13 +47,13 @@ class JobImpact(Value, frozen=True):
     min_seconds: float = 0.0
     unknown: str | None = None
     failed: bool = False
-    guards: tuple[Guard, ...] = ()
+    guards: tuple[GuardObjection, ...] = ()
     effects: str = ""
     breakdown: Breakdown = Breakdown()
 
-    def data(self) -> dict[str, Any]:
+    def to_shape(self) -> dict[str, Any]:
         """Return the documented JSON; `samples` only where names were asked for."""
-        counted = {"enabled": self.enabled, **self.counted()}
+        counted = {"enabled": self.enabled, **self.shape_counts()}
         if self.counts is None:
             return counted
         counted["cycle"] = self.cycle
@@ -62,7 +62,7 @@ class JobImpact(Value, frozen=True):
             del touched["samples"]
         return {**counted, **touched}
 
-    def counted(self) -> dict[str, Any]:
+    def shape_counts(self) -> dict[str, Any]:
         """Return the counts, or why there are none."""
         if self.counts is None:
             return {"unknown": self.unknown}
@@ -70,11 +70,11 @@ class JobImpact(Value, frozen=True):
         return {**msgspec.to_builtins(self.counts), **seconds}
 
 
-class Foreseen(Value, frozen=True):
+class ImpactReport(Value, frozen=True):
     """What the control plane says of a registration that would replace its own."""
 
     impacts: tuple[JobImpact, ...] = ()
-    consequences: tuple[Consequence, ...] = ()
+    consequences: tuple[Orphans, ...] = ()
 
 
 class Plan(Value, frozen=True):
@@ -86,21 +86,21 @@ class Plan(Value, frozen=True):
     base: int
     changes: tuple[Change, ...]
     impacts: tuple[JobImpact, ...] = ()
-    consequences: tuple[Consequence, ...] = ()
+    consequences: tuple[Orphans, ...] = ()
     evaluated: bool = True
     version: Literal[1] = 1
 
     @property
     def digest(self) -> str:
         """What `apply --plan` checks: the changes and the revision they start from."""
-        return digest({"base": self.base, "changes": self.changes})
+        return canonical_digest({"base": self.base, "changes": self.changes})
 
     @property
     def impact_digest(self) -> str:
         """What an allowance names: the effects."""
-        return digest(
+        return canonical_digest(
             {
-                each.job: (each.effects, each.counted())
+                each.job: (each.effects, each.shape_counts())
                 for each in self.impacts
                 if each.enabled
             }
@@ -108,10 +108,10 @@ class Plan(Value, frozen=True):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return tuple(warnings(self.changes))
+        return tuple(find_warnings(self.changes))
 
     @property
-    def guards(self) -> tuple[Guard, ...]:
+    def guards(self) -> tuple[GuardObjection, ...]:
         """Those that would stop something: not of jobs that have no cycles."""
         impacts = (each for each in self.impacts if each.enabled)
         return tuple(guard for each in impacts for guard in each.guards)
@@ -120,7 +120,7 @@ class Plan(Value, frozen=True):
     def blocked(self) -> bool:
         return bool(self.guards)
 
-    def data(self) -> dict[str, Any]:
+    def to_shape(self) -> dict[str, Any]:
         """Return the documented JSON shape."""
         return {
             "digest": self.digest,
@@ -128,7 +128,7 @@ class Plan(Value, frozen=True):
             "blocked": self.blocked,
             "changes": msgspec.to_builtins(self.changes),
             "impactEvaluated": self.evaluated,
-            "impact": {each.job: each.data() for each in self.impacts},
+            "impact": {each.job: each.to_shape() for each in self.impacts},
             "guards": msgspec.to_builtins(self.guards),
             "warnings": list(self.warnings),
             "consequences": msgspec.to_builtins(self.consequences),
@@ -140,15 +140,15 @@ def make_plan(
     base: int,
     registered: Registration | None,
     desired: Registration,
-    foreseen: Foreseen | None = None,
+    report: ImpactReport | None = None,
 ) -> Plan:
     """Make the plan; without `foreseen` it says nothing of the effects on people."""
-    evaluated = foreseen is not None
-    foreseen = foreseen or Foreseen()
+    evaluated = report is not None
+    report = report or ImpactReport()
     return Plan(
         base=base,
-        changes=difference(registered, desired),
-        impacts=foreseen.impacts,
-        consequences=foreseen.consequences,
+        changes=compare_registrations(registered, desired),
+        impacts=report.impacts,
+        consequences=report.consequences,
         evaluated=evaluated,
     )

@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.base.files import write_private
-from cloudforest.base.values import Value, digest
+from cloudforest.base.files import write_private_file
+from cloudforest.base.values import Value, canonical_digest
 from cloudforest.model.registration import Registration
 from cloudforest.plan.plan import Plan
 
@@ -28,22 +28,24 @@ class SavedPlan(Value, frozen=True):
     version: Literal[1] = 1
 
 
-def saved_plan(
+def make_saved_plan(
     plan: Plan, desired: Registration, registered: Registration | None
 ) -> SavedPlan:
-    return SavedPlan(plan=plan, tree=digest(desired), against=digest(registered))
+    return SavedPlan(
+        plan=plan, tree=canonical_digest(desired), against=canonical_digest(registered)
+    )
 
 
-class _File(Value, frozen=True):
+class _PlanFile(Value, frozen=True):
     """`digest` is that of `saved`; a file whose contents differ from it is refused."""
 
     digest: str
     saved: SavedPlan
 
 
-def require_free(path: Path) -> None:
+def require_plan_path(path: Path) -> None:
     """Raise Misconfigured where a plan would replace something that is no plan."""
-    if path.suffix in _DOCUMENTS:
+    if path.suffix in _DOCUMENT_SUFFIXES:
         raise Misconfigured(
             f"{path} has the ending of a document, and would be read as one; name a "
             "file with another ending, such as change.plan."
@@ -62,9 +64,9 @@ def require_free(path: Path) -> None:
 
 def save_plan(path: Path, saved: SavedPlan) -> None:
     """Write it aside and move it into place, readable by its owner only."""
-    file = _File(digest=digest(saved), saved=saved)
+    file = _PlanFile(digest=canonical_digest(saved), saved=saved)
     try:
-        write_private(path, msgspec.json.format(msgspec.json.encode(file)))
+        write_private_file(path, msgspec.json.format(msgspec.json.encode(file)))
     except OSError as error:
         raise Misconfigured(
             f"The plan can't be saved as {path} ({error.strerror}); name another file."
@@ -73,7 +75,7 @@ def save_plan(path: Path, saved: SavedPlan) -> None:
 
 def load_plan(path: Path) -> SavedPlan:
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=_File)
+        file = msgspec.json.decode(path.read_bytes(), type=_PlanFile)
     except OSError as error:
         raise Misconfigured(
             f"The plan {path} can't be read ({error.strerror})."
@@ -82,11 +84,11 @@ def load_plan(path: Path) -> SavedPlan:
         raise Misconfigured(
             f"{path} is not a saved plan ({error}); make one with `plan --out`."
         ) from error
-    if file.digest != digest(file.saved):
+    if file.digest != canonical_digest(file.saved):
         raise Misconfigured(
             f"The plan {path} was changed after it was made; plan again."
         )
     return file.saved
 
 
-_DOCUMENTS = frozenset({".yaml", ".yml"})
+_DOCUMENT_SUFFIXES = frozenset({".yaml", ".yml"})

@@ -12,20 +12,20 @@ from typing import Any, Literal
 from cloudforest.base.values import Value
 from cloudforest.model.program import AttributeProgram, JobProgram, ObjectType
 from cloudforest.model.registration import Job, Registration
-from cloudforest.model.renames import renames, under_former_names
+from cloudforest.model.renames import find_renames, with_former_names
 from cloudforest.plan.difference import Change
 
-Removed = Literal["job", "cycles", "target", "type", "attributes"]
+OrphanCause = Literal["job", "cycles", "target", "type", "attributes"]
 
 
-class Consequence(Value, frozen=True):
+class Orphans(Value, frozen=True):
     """`created` and `adopted` are the linked objects concerned, by how we came by them.
 
     `job` is None where a whole target is removed; `type` and `attributes` are set where
     only they are no longer mapped.
     """
 
-    removed: Removed
+    removed: OrphanCause
     target: str
     job: str | None
     type: ObjectType | None
@@ -36,7 +36,7 @@ class Consequence(Value, frozen=True):
 
 
 @dataclass(frozen=True)
-class Removal:
+class UncountedOrphans:
     """Something removed whose linked objects are yet to be counted.
 
     `links` are those of a registered target and, if not None, of a registered job. The
@@ -44,14 +44,14 @@ class Removal:
     """
 
     links: tuple[str, str | None]
-    removed: Removed
+    removed: OrphanCause
     target: str
     job: str | None = None
     type: ObjectType | None = None
     attributes: tuple[str, ...] = ()
 
-    def consequence(self, *, created: int, adopted: int) -> Consequence:
-        return Consequence(
+    def with_counts(self, *, created: int, adopted: int) -> Orphans:
+        return Orphans(
             removed=self.removed,
             target=self.target,
             job=self.job,
@@ -59,11 +59,11 @@ class Removal:
             attributes=self.attributes,
             created=created,
             adopted=adopted,
-            sentence=self._sentence(created, adopted),
+            sentence=self._describe(created, adopted),
         )
 
-    def _sentence(self, created: int, adopted: int) -> str:
-        objects = _objects(created, adopted)
+    def _describe(self, created: int, adopted: int) -> str:
+        objects = _format_objects(created, adopted)
         match self.removed:
             case "job":
                 return (
@@ -93,50 +93,51 @@ class Removal:
                 )
 
 
-def _objects(created: int, adopted: int) -> str:
+def _format_objects(created: int, adopted: int) -> str:
     total = created + adopted
     objects = "object" if total == 1 else "objects"
     return f"{total:,} linked {objects} ({created:,} created, {adopted:,} adopted)"
 
 
-def removals(
+def find_orphans(
     registered: Registration | None, desired: Registration
-) -> Iterator[Removal]:
+) -> Iterator[UncountedOrphans]:
     """Yield what would no longer be written, in the order of the registration."""
     if registered is None:
         return
-    kept = under_former_names(registered, desired)
+    kept = with_former_names(registered, desired)
     names = {
-        (each.kind, each.before): each.after for each in renames(registered, desired)
+        (each.kind, each.before): each.after
+        for each in find_renames(registered, desired)
     }
     for target in registered.targets:
-        if kept.target(target.name) is None:
-            yield Removal((target.name, None), "target", target.name)
+        if kept.find_target(target.name) is None:
+            yield UncountedOrphans((target.name, None), "target", target.name)
     for job in registered.jobs:
-        removal = Removal(
+        removal = UncountedOrphans(
             links=(job.target, job.name),
             removed="job",
             target=names.get(("Target", job.target), job.target),
             job=names.get(("Job", job.name), job.name),
         )
-        yield from _of_job(job, removal, registered, kept)
+        yield from _find_job_orphans(job, removal, registered, kept)
 
 
-def _of_job(
-    job: Job, removal: Removal, registered: Registration, kept: Registration
-) -> Iterator[Removal]:
-    still = kept.job(job.name)
+def _find_job_orphans(
+    job: Job, removal: UncountedOrphans, registered: Registration, desired: Registration
+) -> Iterator[UncountedOrphans]:
+    still = desired.find_job(job.name)
     if still is None or still.target != job.target:
         yield removal
         return
     if job.enabled and not still.enabled:
         yield replace(removal, removed="cycles")
-    programs = _by_type(kept.programs[job.name])
-    for type_, before in _by_type(registered.programs[job.name]).items():
+    programs = _index_by_type(desired.programs[job.name])
+    for type_, before in _index_by_type(registered.programs[job.name]).items():
         after = programs.get(type_)
         if after is None:
             yield replace(removal, removed="type", type=type_)
-        elif gone := _targets(before) - _targets(after):
+        elif gone := _target_paths(before) - _target_paths(after):
             yield replace(
                 removal,
                 removed="attributes",
@@ -145,36 +146,36 @@ def _of_job(
             )
 
 
-def _by_type(program: JobProgram) -> dict[ObjectType, AttributeProgram]:
+def _index_by_type(program: JobProgram) -> dict[ObjectType, AttributeProgram]:
     return {each.source: each for each in program.mappings}
 
 
-def _targets(program: AttributeProgram) -> set[str]:
+def _target_paths(program: AttributeProgram) -> set[str]:
     return {rule.target for rule in program.rules}
 
 
-_LIKENESS = {
+_IDENTIFYING_FIELDS = {
     "Target": ("scim",),
     "Agent": ("domains", "run"),
     "Job": ("domain", "target", "scope"),
 }
 """Fields that are equal in two documents of a kind which may well be one."""
 
-_LOSS = {
+_RENAME_LOSS = {
     "Target": "its links are forgotten, and everybody is matched anew",
     "Agent": "it loses its identity, and must be enrolled anew",
     "Job": "what is kept for it is forgotten, and everybody is read anew",
 }
 
 
-def warnings(changes: Iterable[Change]) -> Iterator[str]:
+def find_warnings(changes: Iterable[Change]) -> Iterator[str]:
     """Yield a sentence for each change that an operator should look at twice."""
     changes = list(changes)
-    yield from _renames(changes)
-    yield from _other_services(changes)
+    yield from _find_likely_renames(changes)
+    yield from _find_changed_urls(changes)
 
 
-def _renames(changes: Sequence[Change]) -> Iterator[str]:
+def _find_likely_renames(changes: Sequence[Change]) -> Iterator[str]:
     """Tell of each pair that looks like one document with a new name."""
     targets = {
         each.fields[0].before: each.name
@@ -183,36 +184,38 @@ def _renames(changes: Sequence[Change]) -> Iterator[str]:
     }
     gone = [each for each in changes if each.action == "delete"]
     for each in changes:
-        if each.action == "create" and each.kind in _LIKENESS:
-            likeness = _likeness(each, targets)
-            found = (old for old in gone if _likeness(old, targets) == likeness)
+        if each.action == "create" and each.kind in _IDENTIFYING_FIELDS:
+            likeness = _identifying_values(each, targets)
+            found = (
+                old for old in gone if _identifying_values(old, targets) == likeness
+            )
             if (old := next(found, None)) is not None:
                 gone.remove(old)
-                yield _warning(old, each)
+                yield _describe_likely_rename(old, each)
 
 
-def _likeness(change: Change, targets: dict[Any, str]) -> tuple[Any, ...]:
+def _identifying_values(change: Change, targets: dict[Any, str]) -> tuple[Any, ...]:
     """Return what two documents that may be one have in common."""
     values = {
         field.path: field.before if change.action == "delete" else field.after
         for field in change.fields
     }
     values["target"] = targets.get(values.get("target"), values.get("target"))
-    paths = _LIKENESS.get(change.kind, ())
+    paths = _IDENTIFYING_FIELDS.get(change.kind, ())
     return (change.kind, *(values.get(path) for path in paths))
 
 
-def _warning(old: Change, new: Change) -> str:
-    alike = ", ".join(_LIKENESS[new.kind])
+def _describe_likely_rename(old: Change, new: Change) -> str:
+    alike = ", ".join(_IDENTIFYING_FIELDS[new.kind])
     return (
         f'{new.kind} "{old.name}" is removed and {new.kind} "{new.name}" is created, '
         f"with the same {alike}. If that is a new name for the same, write "
         f'`formerly: {old.name}` in {new.kind} "{new.name}"; '
-        f"without it {_LOSS[new.kind]}."
+        f"without it {_RENAME_LOSS[new.kind]}."
     )
 
 
-def _other_services(changes: Sequence[Change]) -> Iterator[str]:
+def _find_changed_urls(changes: Sequence[Change]) -> Iterator[str]:
     """Tell of targets with links whose URL changes."""
     for change in changes:
         if change.kind == "Target" and change.action in {"update", "rename"}:

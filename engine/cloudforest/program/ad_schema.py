@@ -11,7 +11,7 @@ does not name ([MS-ADA1-3]; names in lower case).
 
 from __future__ import annotations
 
-TEXTS = frozenset(
+SINGLE_TEXTS = frozenset(
     """
     c cn co comment company department displayname division employeenumber employeetype
     givenname homephone info initials l mail manager mobile name
@@ -22,7 +22,7 @@ TEXTS = frozenset(
 )
 """Of one value, and a text that nobody reads as true or false."""
 
-SINGLE = TEXTS | frozenset(
+SINGLE_VALUED = SINGLE_TEXTS | frozenset(
     [
         *(f"extensionattribute{number}" for number in range(1, 16)),
         "accountexpires",
@@ -57,7 +57,7 @@ SINGLE = TEXTS | frozenset(
 )
 """Of one value at most."""
 
-SEVERAL = frozenset(
+MULTI_VALUED = frozenset(
     """
     altsecurityidentities directreports managedobjects member memberof objectclass
     otherfacsimiletelephonenumber otherhomephone otheripphone othermailbox othermobile
@@ -67,7 +67,7 @@ SEVERAL = frozenset(
 )
 """Of several values, in no order."""
 
-REFERENCES = frozenset(
+REFERENCE_ATTRIBUTES = frozenset(
     """
     assistant directreports managedby managedobjects manager member memberof owner
     roleoccupant secretary seealso msds-managedby msexchassistantname
@@ -76,10 +76,10 @@ REFERENCES = frozenset(
 )
 """Of other objects, which agents name by their objectGUID and not by their DN."""
 
-NAMELESS = (TEXTS | {"description"}) - REFERENCES
+TEXT_ATTRIBUTES = (SINGLE_TEXTS | {"description"}) - REFERENCE_ATTRIBUTES
 """Texts that name no other object, of one value or several."""
 
-BINARY = frozenset(
+BINARY_ATTRIBUTES = frozenset(
     """
     jpegphoto logonhours ntsecuritydescriptor photo thumbnaillogo thumbnailphoto
     usercertificate usersmimecertificate
@@ -103,20 +103,20 @@ msexchmailboxguid msexchsafesendershash ntsecuritydescriptor photo thumbnaillogo
 thumbnailphoto usercertificate userpassword userpkcs12 usersmimecertificate
 """
 
-INTEGERS = frozenset(
+INTEGER_ATTRIBUTES = frozenset(
     """
     admincount codepage countrycode gidnumber grouptype primarygroupid samaccounttype
     uidnumber useraccountcontrol
     """.split()  # noqa: SIM905 - one word each would be a page
 )
-FILETIMES = frozenset(
+FILETIME_ATTRIBUTES = frozenset(
     """
     accountexpires badpasswordtime lastlogoff lastlogon lastlogontimestamp lockouttime
     msds-lastfailedinteractivelogontime msds-lastsuccessfulinteractivelogontime
     msds-userpasswordexpirytimecomputed pwdlastset
     """.split()  # noqa: SIM905 - as above
 )
-TIMES = frozenset(
+GENERALIZED_TIME_ATTRIBUTES = frozenset(
     """
     createtimestamp dscorepropagationdata modifytimestamp msexchwhenmailboxcreated
     whenchanged whencreated
@@ -124,20 +124,20 @@ TIMES = frozenset(
 )
 """Of generalized time."""
 
-CASE_EXACT = frozenset((_IA5_AND_PRINTABLE + _OCTETS).split())
+CASE_EXACT_ATTRIBUTES = frozenset((_IA5_AND_PRINTABLE + _OCTETS).split())
 
 
-def _lowered(character: str) -> str:
+def _lower_character(character: str) -> str:
     lower = character.lower()
     if len(lower) != 1 or lower.isascii() is not character.isascii():
         return character
     return lower
 
 
-def without_case(text: str) -> str:
+def lower_case(text: str) -> str:
     """Return what two strings share that differ in case alone, letter by letter.
 
     A directory does not take one letter for two, or a Kelvin sign for a K, as
     `casefold` does: with that, what it finds would be less than what we accept.
     """
-    return text.lower() if text.isascii() else "".join(map(_lowered, text))
+    return text.lower() if text.isascii() else "".join(map(_lower_character, text))

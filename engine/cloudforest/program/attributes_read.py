@@ -7,9 +7,9 @@ from cloudforest.model.program import (
     Attribute,
     Call,
     Compare,
+    Constant,
     Expression,
     Filter,
-    Literally,
     Not,
     Or,
     Present,
@@ -17,25 +17,29 @@ from cloudforest.model.program import (
     ValuePath,
 )
 
-COMPUTED = frozenset({"sourceanchor", "objectguid", "dn"})
+COMPUTED_ATTRIBUTES = frozenset({"sourceanchor", "objectguid", "dn"})
 """Names that every object has and that are never asked of the directory."""
 
 
-def attributes_of(expression: Expression) -> frozenset[str]:
+def find_expression_attributes(expression: Expression) -> frozenset[str]:
     match expression:
-        case Literally():
+        case Constant():
             return frozenset()
         case Attribute(name=name):
             return frozenset({name.lower()})
         case Call(arguments=arguments):
             return frozenset[str]().union(
-                *(attributes_of(each) for each in arguments if each is not None)
+                *(
+                    find_expression_attributes(each)
+                    for each in arguments
+                    if each is not None
+                )
             )
         case Template(reads=reads):
             return frozenset(name.lower() for name in reads)
 
 
-def filter_attributes(tree: Filter) -> frozenset[str]:
+def find_filter_attributes(tree: Filter) -> frozenset[str]:
     match tree:
         case (
             Compare(attribute=name)
@@ -44,6 +48,6 @@ def filter_attributes(tree: Filter) -> frozenset[str]:
         ):
             return frozenset({name.lower()})
         case And(operands=operands) | Or(operands=operands):
-            return frozenset[str]().union(*map(filter_attributes, operands))
+            return frozenset[str]().union(*map(find_filter_attributes, operands))
         case Not(operand=operand):
-            return filter_attributes(operand)
+            return find_filter_attributes(operand)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-FORBIDDEN = frozenset(
+FORBIDDEN_ATTRIBUTES = frozenset(
     {
         # passwords and their hashes
         "clearpassword",
@@ -40,7 +40,7 @@ FORBIDDEN = frozenset(
         "userpkcs12",
     }
 )
-PREFIXES = (
+FORBIDDEN_PREFIXES = (
     # local administrator passwords (LAPS, and LAPS of Windows)
     "ms-mcs-admpwd",
     "mslaps-",
@@ -51,7 +51,7 @@ PREFIXES = (
     "mspki",
     "oid.",
 )
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
 def is_forbidden(name: str) -> bool:
@@ -61,13 +61,17 @@ def is_forbidden(name: str) -> bool:
     directory takes it for the attribute that it stands for (2.5.4.35: userPassword).
     """
     bare = name.partition(";")[0].strip().lower()
-    return bare in FORBIDDEN or bare.startswith(PREFIXES) or bare[:1].isdigit()
+    return (
+        bare in FORBIDDEN_ATTRIBUTES
+        or bare.startswith(FORBIDDEN_PREFIXES)
+        or bare[:1].isdigit()
+    )
 
 
-def is_name(text: str) -> bool:
+def is_attribute_name(text: str) -> bool:
     """Tell whether this names one attribute (RFC 4512, 1.4: keystring).
 
     `*` and `+` stand for many (RFC 4511, 4.5.1.8), secrets among them; a numeric OID
     may stand for any.
     """
-    return _NAME.fullmatch(text) is not None
+    return _ATTRIBUTE_NAME.fullmatch(text) is not None

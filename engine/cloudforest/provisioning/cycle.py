@@ -16,28 +16,35 @@ from cloudforest.base.errors import (
     TargetUnavailable,
     Unavailable,
 )
-from cloudforest.model.cycles import Counts, Cycle, CycleState, Fault, Watermark
+from cloudforest.model.cycles import Counts, Cycle, CycleFault, CycleState, Watermark
 from cloudforest.model.ports.bus import AgentBus
-from cloudforest.model.ports.store import Judge, ProvisioningStore
+from cloudforest.model.ports.store import HealthUpdate, ProvisioningStore
 from cloudforest.model.ports.target import Target
 from cloudforest.model.registration import Job, Registration
-from cloudforest.provisioning.evaluation.evaluate import evaluate
+from cloudforest.provisioning.evaluation.evaluate import evaluate_job
 from cloudforest.provisioning.evaluation.stages import with_allowances
-from cloudforest.provisioning.evaluation.state import settled_digest
-from cloudforest.provisioning.export.export import export
-from cloudforest.provisioning.imports import import_changes, starting_point
-from cloudforest.provisioning.quarantine import after_cycle, registered_digest
-from cloudforest.provisioning.run import Progress, Run, Turns, pinned, sharing, silent
+from cloudforest.provisioning.evaluation.state import compute_settled_digest
+from cloudforest.provisioning.export.export import export_effects
+from cloudforest.provisioning.imports import import_changes, load_start_watermark
+from cloudforest.provisioning.quarantine import compute_registered_digest, update_health
+from cloudforest.provisioning.run import (
+    CycleContext,
+    JobLocks,
+    Progress,
+    find_sibling_jobs,
+    get_registered_job,
+    ignore_progress,
+)
 
 
-def _state(counts: Counts) -> CycleState:
+def _final_state(counts: Counts) -> CycleState:
     """Name the end: a job is blocked while effects wait for somebody's decision."""
     if counts.staged:
         return "blocked"
     return "partial" if counts.escrow else "succeeded"
 
 
-def _fault(error: CloudforestError) -> Fault:
+def _classify_fault(error: CloudforestError) -> CycleFault:
     match error:
         case LockedOut():
             return "credential"
@@ -49,46 +56,51 @@ def _fault(error: CloudforestError) -> Fault:
             return "configuration"
 
 
-def _failed(cycle: Cycle, error: CloudforestError) -> Cycle:
+def _as_failed(cycle: Cycle, error: CloudforestError) -> Cycle:
     return replace(
         cycle,
         state="failed",
         error=str(error),
         unreachable=isinstance(error, Unavailable),
-        fault=_fault(error),
+        fault=_classify_fault(error),
     )
 
 
-def _judge(registration: Registration, job: Job, cycle: Cycle) -> Judge:
+def _health_update(registration: Registration, job: Job, cycle: Cycle) -> HealthUpdate:
     return partial(
-        after_cycle,
+        update_health,
         cycle=cycle,
-        registered=registered_digest(registration, job),
+        registered=compute_registered_digest(registration, job),
         jitter=random.random(),  # noqa: S311 - it spreads the tries, no more
     )
 
 
-async def _go(
-    run: Run, start: Watermark | None, cycle: Cycle, turn: asyncio.Lock
+async def _run_phases(
+    context: CycleContext,
+    start: Watermark | None,
+    cycle: Cycle,
+    target_lock: asyncio.Lock,
 ) -> Cycle:
     """Return the cycle as it ended; an operation that did not happen ends it."""
-    before = run.target.requests
+    before = context.target.requests
     try:
-        run = await with_allowances(run)
-        cycle = replace(cycle, kind=await import_changes(run, start))
-        async with turn:
-            await evaluate(run)
-            await export(run)
-            await run.store.settle_written(run.rows, run.id, settled_digest(run))
-        cycle = replace(cycle, state=_state(run.counts))
+        context = await with_allowances(context)
+        cycle = replace(cycle, kind=await import_changes(context, start))
+        async with target_lock:
+            await evaluate_job(context)
+            await export_effects(context)
+            await context.store.settle_written(
+                context.key_name, context.cycle_id, compute_settled_digest(context)
+            )
+        cycle = replace(cycle, state=_final_state(context.counts))
     except CloudforestError as error:
-        cycle = _failed(cycle, error)
+        cycle = _as_failed(cycle, error)
     return replace(
         cycle,
-        finished=run.clock(),
-        counts=run.counts,
-        attempts=run.attempts,
-        requests=run.target.requests - before,
+        finished=context.clock(),
+        counts=context.counts,
+        attempts=context.attempts,
+        requests=context.target.requests - before,
     )
 
 
@@ -100,16 +112,16 @@ async def run_cycle(  # noqa: PLR0913 - the job, its ports, and who runs
     bus: AgentBus,
     target: Target,
     clock: Clock,
-    turns: Turns,
-    progress: Progress = silent,
+    locks: JobLocks,
+    progress: Progress = ignore_progress,
 ) -> Cycle:
     """Run one cycle of a job to its end; raises Busy when one is under way.
 
     A cycle that could not go on is `failed`: what was imported and written stays, and
     the next one goes on from there. Cycles that write to one target take turns.
     """
-    pinned_job, program, profile = pinned(registration, job)
-    run = Run(
+    pinned_job, program, profile = get_registered_job(registration, job)
+    context = CycleContext(
         job=pinned_job,
         program=program,
         profile=profile,
@@ -117,14 +129,14 @@ async def run_cycle(  # noqa: PLR0913 - the job, its ports, and who runs
         bus=bus,
         target=target,
         clock=clock,
-        rows=job,
+        key_name=job,
         progress=progress,
-        others=sharing(registration, pinned_job),
+        siblings=find_sibling_jobs(registration, pinned_job),
     )
-    with turns.take(job):
-        start = await starting_point(run)
+    with locks.hold_job(job):
+        start = await load_start_watermark(context)
         cycle = Cycle(
-            id=run.id,
+            id=context.cycle_id,
             job=job,
             target=pinned_job.target,
             kind="incremental" if start else "initial",
@@ -132,8 +144,10 @@ async def run_cycle(  # noqa: PLR0913 - the job, its ports, and who runs
             started=clock(),
         )
         await store.start_cycle(cycle)
-        cycle = await _go(run, start, cycle, turns.at(pinned_job.target))
-        await store.finish_cycle(cycle, _judge(registration, pinned_job, cycle))
+        cycle = await _run_phases(
+            context, start, cycle, locks.target_lock(pinned_job.target)
+        )
+        await store.finish_cycle(cycle, _health_update(registration, pinned_job, cycle))
         return cycle
 
 
@@ -151,11 +165,11 @@ async def record_failure(
         id=uuid.uuid4().hex,
         job=job.name,
         target=job.target,
-        kind="incremental" if await store.watermark(job.name) else "initial",
+        kind="incremental" if await store.load_watermark(job.name) else "initial",
         state="running",
         started=now,
         finished=now,
     )
-    cycle = _failed(cycle, error)
-    await store.finish_cycle(cycle, _judge(registration, job, cycle))
+    cycle = _as_failed(cycle, error)
+    await store.finish_cycle(cycle, _health_update(registration, job, cycle))
     return cycle

@@ -23,17 +23,17 @@ from cloudforest.model.effects import (
     Effect,
     clears,
 )
-from cloudforest.model.program import Rule
-from cloudforest.model.source import Flat, Link, SourceRow, TargetResource
-from cloudforest.program.attributes_read import attributes_of
+from cloudforest.model.program import CompiledAttributeMapping
+from cloudforest.model.source import FlatResource, Link, SourceObject, TargetResource
+from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.faults import MappingFault
-from cloudforest.program.mapping.changes import changes, unchanged
-from cloudforest.program.mapping.desired import Desired
+from cloudforest.program.mapping.changes import compute_changes, find_flow_always
+from cloudforest.program.mapping.desired import DesiredValues
 from cloudforest.provisioning.mapper import ACTIVE, Mapper
 
 
 @dataclass(frozen=True)
-class Item:
+class Candidate:
     """One object, with all that is known of it.
 
     `prior` is what the outbox held for it; `matched` the resource it is to adopt, or
@@ -41,16 +41,16 @@ class Item:
     or why there is none.
     """
 
-    row: SourceRow
+    source: SourceObject
     mapper: Mapper
-    desired: Desired
+    desired: DesiredValues
     link: Link | None = None
-    prior: Effect | None = None
-    matched: TargetResource | None = None
-    chosen: Flat | MappingFault = field(default_factory=dict)
+    previous: Effect | None = None
+    observed: TargetResource | None = None
+    unique_values: FlatResource | MappingFault = field(default_factory=dict)
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def attribute_mappings(self) -> tuple[CompiledAttributeMapping, ...]:
         """Return the rules that say something of this object."""
         rules, ignored = self.mapper.program.rules, self.desired.ignored
         if not ignored:
@@ -58,7 +58,7 @@ class Item:
         return tuple(each for each in rules if each.target not in ignored)
 
     @cached_property
-    def digest(self) -> str:
+    def desired_digest(self) -> str:
         """What the object should look like, by which rules, and as which resource.
 
         What is drawn anew each time is no part of it.
@@ -66,98 +66,100 @@ class Item:
         resource = self.link.resource if self.link else None
         wanted = self.desired.values
         values = {
-            path: wanted[path] for path in wanted if path not in self.mapper.drawn
+            path: wanted[path]
+            for path in wanted
+            if path not in self.mapper.random_paths
         }
         whole: tuple[Any, ...] = (self.mapper.digest, resource, values)
         if self.desired.candidates:
             whole = (*whole, self.desired.candidates)
         return hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
 
-    def effect(self) -> Effect:
+    def build_effect(self) -> Effect:
         """Return an effect that says nothing yet."""
-        blank = blank_effect(self.row, self.mapper, self.link, self.prior)
-        return msgspec.structs.replace(blank, desired=self.digest)
+        blank = build_blank_effect(self.source, self.mapper, self.link, self.previous)
+        return msgspec.structs.replace(blank, desired=self.desired_digest)
 
 
-def blank_effect(
-    row: SourceRow,
+def build_blank_effect(
+    source: SourceObject,
     mapper: Mapper,
     link: Link | None,
-    prior: Effect | None,
+    previous: Effect | None,
 ) -> Effect:
     """Return an effect of an object that can't be mapped."""
     return Effect(
-        key=row.id,
-        id=row.id,
-        type=row.type,
+        key=source.object_guid,
+        id=source.object_guid,
+        type=source.type,
         resource_type=mapper.resource_type,
         action="update" if link else "create",
         phase=PHASE_WRITE,
-        anchor=row.anchor,
+        anchor=source.source_anchor,
         resource=link.resource if link else None,
-        sent=prior is not None and prior.sent and link is None,
+        sent=previous is not None and previous.sent and link is None,
     )
 
 
-def identifier(value: Any) -> str | None:
+def get_reference_id(value: Any) -> str | None:
     """Return the id in a reference as a target shows it."""
     if isinstance(value, Mapping):
         value = value.get("value")
     return value if isinstance(value, str) and value else None
 
 
-def as_written(item: Item, link: Link) -> Item:
+def with_last_written(candidate: Candidate, link: Link) -> Candidate:
     """Return the object with what we last wrote where nobody knows what to write.
 
     That is so for an object that comes back, or is linked by another job, and does not
     show an attribute that it may have.
     """
-    lost = frozenset(item.row.doubted) - item.row.attributes.keys()
+    lost = frozenset(candidate.source.hidden) - candidate.source.attributes.keys()
     if not lost:
-        return item
+        return candidate
 
-    def rests(rule: Rule) -> bool:
-        return not lost.isdisjoint(attributes_of(rule.expression))
+    def rests(rule: CompiledAttributeMapping) -> bool:
+        return not lost.isdisjoint(find_expression_attributes(rule.expression))
 
-    rules = [each for each in item.mapper.program.rules if rests(each)]
+    rules = [each for each in candidate.mapper.program.rules if rests(each)]
     paths = frozenset(each.target for each in rules)
-    kept = {each.target: link.written.get(each.target) for each in rules}
-    plain = {path: kept[path] for path in item.desired.values.keys() & paths}
-    references = item.mapper.references.items()
+    kept = {each.target: link.last_written.get(each.target) for each in rules}
+    plain = {path: kept[path] for path in candidate.desired.values.keys() & paths}
+    references = candidate.mapper.reference_mappings.items()
     others = {path: rule for path, rule in references if path not in paths}
     return dataclasses_replace(
-        item,
+        candidate,
         desired=msgspec.structs.replace(
-            item.desired, values=item.desired.values | plain
+            candidate.desired, values=candidate.desired.values | plain
         ),
-        mapper=dataclasses_replace(item.mapper, references=others),
+        mapper=dataclasses_replace(candidate.mapper, reference_mappings=others),
     )
 
 
-ANCHOR = "externalId"
+EXTERNAL_ID = "externalId"
 """What proves that a resource is ours, if we write it."""
 
 
-def _sets_active(changed: Sequence[Change], *, active: bool) -> bool:
+def _changes_active_to(changed: Sequence[Change], *, active: bool) -> bool:
     return any(
         each.path == ACTIVE and each.after is active and each.before is not active
         for each in changed
     )
 
 
-def _action(changed: Sequence[Change]) -> Action:
-    if _sets_active(changed, active=False):
+def _choose_action(changed: Sequence[Change]) -> Action:
+    if _changes_active_to(changed, active=False):
         return "disable"
     if any(each.path == ACTIVE and each.before is False for each in changed):
         return "enable"
     return "update"
 
 
-def guards(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
+def find_budgets(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
     """Name the budgets that count a write to a resource that exists."""
-    keys = {rule.target for rule in mapper.matching}
+    keys = {rule.target for rule in mapper.matching_mappings}
     counted = {
-        "disables": _sets_active(changed, active=False),
+        "disables": _changes_active_to(changed, active=False),
         "attributesBlanked": any(clears(each) for each in changed),
         "rekeys": any(
             each.path in keys and each.before not in (None, each.after)
@@ -167,39 +169,46 @@ def guards(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
     return tuple(name for name, counts in counted.items() if counts)
 
 
-def _creation(item: Item) -> Effect:
+def _build_creation(candidate: Candidate) -> Effect:
     """Create with the unique values that were chosen; raises MappingFault for none."""
-    if isinstance(item.chosen, MappingFault):
-        raise item.chosen
-    values = item.desired.values | item.chosen
+    if isinstance(candidate.unique_values, MappingFault):
+        raise candidate.unique_values
+    values = candidate.desired.values | candidate.unique_values
     return replace(
-        item.effect(),
-        changes=changes({}, values, item.rules, creating=True),
+        candidate.build_effect(),
+        changes=compute_changes(
+            {}, values, candidate.attribute_mappings, creating=True
+        ),
         guards=("creates",),
     )
 
 
-def _is_ours(item: Item, found: TargetResource) -> bool:
+def _is_own_creation(candidate: Candidate, found: TargetResource) -> bool:
     """Tell whether we created what was found, and were not told or did not store it."""
-    anchor = item.desired.values.get(ANCHOR)
-    sent = item.prior is not None and item.prior.sent
-    return sent and anchor is not None and found.values.get(ANCHOR) == anchor
+    anchor = candidate.desired.values.get(EXTERNAL_ID)
+    sent = candidate.previous is not None and candidate.previous.sent
+    return sent and anchor is not None and found.values.get(EXTERNAL_ID) == anchor
 
 
-def _found_references(item: Item, found: TargetResource) -> tuple[Change, ...]:
+def _observed_references(
+    candidate: Candidate, found: TargetResource
+) -> tuple[Change, ...]:
     """Keep what the target already says, so that it is not written once more."""
     pairs = (
-        (path, identifier(found.values.get(path)))
-        for path, guids in item.desired.references.items()
-        if guids and path in item.mapper.references
+        (path, get_reference_id(found.values.get(path)))
+        for path, guids in candidate.desired.references.items()
+        if guids and path in candidate.mapper.reference_mappings
     )
     return tuple(
         Change(path=path, before=value, after=value) for path, value in pairs if value
     )
 
 
-def adopted_changes(
-    mapper: Mapper, desired: Flat, found: TargetResource, ours: Collection[str] = ()
+def compare_with_observed(
+    mapper: Mapper,
+    desired: FlatResource,
+    observed: TargetResource,
+    written_paths: Collection[str] = (),
 ) -> tuple[Change, ...]:
     """Compare with what the target holds, but clear nothing that we never wrote.
 
@@ -207,12 +216,18 @@ def adopted_changes(
     and `after` are equal where it is so, or where the rule leaves alone what is there;
     so are those of `wholes`, that it be remembered whose the rest of them is.
     """
-    wholes = [path for path in mapper.wholes if path in found.values]
+    wholes = [path for path in mapper.whole_paths if path in observed.values]
     values = {path: value for path, value in desired.items() if value is not None}
-    known = [path for path in {**values, **dict.fromkeys(ours)} if path in found.values]
-    before = {path: found.values[path] for path in (*known, *wholes)}
-    rules, others = mapper.program.rules, found.values
-    changed = changes(before, values, rules, creating=False, others=others)
+    known = [
+        path
+        for path in {**values, **dict.fromkeys(written_paths)}
+        if path in observed.values
+    ]
+    before = {path: observed.values[path] for path in (*known, *wholes)}
+    rules, others = mapper.program.rules, observed.values
+    changed = compute_changes(
+        before, values, rules, creating=False, other_values=others
+    )
     differing = {each.path: each for each in changed}
     same = {
         path: Change(path=path, before=before[path], after=before[path])
@@ -222,51 +237,57 @@ def adopted_changes(
     return tuple((same | differing).values())
 
 
-def _adoption(item: Item, found: TargetResource) -> Effect:
-    written = item.link.written if item.link else {}
-    ours = [path for path in written if path not in item.desired.ignored]
-    whole = adopted_changes(item.mapper, item.desired.values, found, ours)
+def _build_adoption(candidate: Candidate, observed: TargetResource) -> Effect:
+    written = candidate.link.last_written if candidate.link else {}
+    ours = [path for path in written if path not in candidate.desired.ignored]
+    whole = compare_with_observed(
+        candidate.mapper, candidate.desired.values, observed, ours
+    )
     return replace(
-        item.effect(),
-        action="create" if _is_ours(item, found) else "adopt",
-        resource=found.id,
-        changes=(*whole, *_found_references(item, found)),
-        guards=guards(item.mapper, whole),
+        candidate.build_effect(),
+        action="create" if _is_own_creation(candidate, observed) else "adopt",
+        resource=observed.id,
+        changes=(*whole, *_observed_references(candidate, observed)),
+        guards=find_budgets(candidate.mapper, whole),
     )
 
 
-def _returned(mapper: Mapper, link: Link) -> tuple[Change, ...]:
+def _reenabling_changes(mapper: Mapper, link: Link) -> tuple[Change, ...]:
     """Enable who was deprovisioned, where no rule of the mapping does."""
-    if ACTIVE in mapper.paths or link.written.get(ACTIVE) is not False:
+    if ACTIVE in mapper.paths or link.last_written.get(ACTIVE) is not False:
         return ()
     return (Change(path=ACTIVE, before=False, after=True),)
 
 
-def _difference(item: Item, link: Link) -> Effect | None:
+def _build_update(candidate: Candidate, link: Link) -> Effect | None:
     before = {
         path: value
-        for path, value in link.written.items()
-        if path not in item.mapper.references
+        for path, value in link.last_written.items()
+        if path not in candidate.mapper.reference_mappings
     }
-    changed = changes(before, item.desired.values, item.rules, creating=False)
-    changed += _returned(item.mapper, link)
+    changed = compute_changes(
+        before, candidate.desired.values, candidate.attribute_mappings, creating=False
+    )
+    changed += _reenabling_changes(candidate.mapper, link)
     if not changed:
         return None
-    changed += unchanged(changed, item.desired.values, item.rules)
-    action = _action(changed)
+    changed += find_flow_always(
+        changed, candidate.desired.values, candidate.attribute_mappings
+    )
+    action = _choose_action(changed)
     return replace(
-        item.effect(),
+        candidate.build_effect(),
         action=action,
         phase=PHASE_DEPROVISION if action == "disable" else PHASE_WRITE,
         changes=changed,
-        guards=guards(item.mapper, changed),
+        guards=find_budgets(candidate.mapper, changed),
     )
 
 
-def write(item: Item) -> Effect | None:
+def build_write(candidate: Candidate) -> Effect | None:
     """Return the write that the object needs; None: none."""
-    if item.matched is not None:
-        return _adoption(item, item.matched)
-    if item.link is not None:
-        return _difference(item, item.link)
-    return _creation(item)
+    if candidate.observed is not None:
+        return _build_adoption(candidate, candidate.observed)
+    if candidate.link is not None:
+        return _build_update(candidate, candidate.link)
+    return _build_creation(candidate)

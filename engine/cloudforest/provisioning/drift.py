@@ -27,27 +27,34 @@ from msgspec.structs import replace
 
 from cloudforest.base.values import Value
 from cloudforest.model.effects import Change
-from cloudforest.model.ports.target import NotThere, Refusal
+from cloudforest.model.ports.target import Refusal, ResourceNotFound
 from cloudforest.model.program import ObjectType
-from cloudforest.model.source import Flat, Link, SourceRow, TargetResource
+from cloudforest.model.source import FlatResource, Link, SourceObject, TargetResource
 from cloudforest.program.faults import MappingFault
-from cloudforest.program.mapping.changes import changes, same
-from cloudforest.provisioning.differences import Item, identifier
-from cloudforest.provisioning.evaluation.decide import examine
-from cloudforest.provisioning.evaluation.deprovision import deprovision, held_elsewhere
-from cloudforest.provisioning.evaluation.references import Ends, known_ends, reference
-from cloudforest.provisioning.export.requests import rewritten
-from cloudforest.provisioning.log_entries import shown
-from cloudforest.provisioning.mapper import ACTIVE, Mapper, mappers
-from cloudforest.provisioning.matching import Looked, Matcher, look
-from cloudforest.provisioning.run import Run
+from cloudforest.program.mapping.changes import compute_changes, is_same_value
+from cloudforest.provisioning.differences import Candidate, get_reference_id
+from cloudforest.provisioning.evaluation.decide import map_source_object
+from cloudforest.provisioning.evaluation.deprovision import (
+    decide_deprovision,
+    find_held_by_siblings,
+)
+from cloudforest.provisioning.evaluation.references import (
+    ReferableObjects,
+    build_reference_effect,
+    load_referable_objects,
+)
+from cloudforest.provisioning.export.requests import apply_changes
+from cloudforest.provisioning.log_entries import redact_changes
+from cloudforest.provisioning.mapper import ACTIVE, Mapper, build_mappers
+from cloudforest.provisioning.matching import CheckedLinks, Matcher, check_links
+from cloudforest.provisioning.run import CycleContext
 
-Kind = Literal["missing", "attributes", "members"]
-Cause = Literal["changed outside", "never arrived"]
+DriftKind = Literal["missing", "attributes", "members"]
+DriftCause = Literal["changed outside", "never arrived"]
 """The target holds another value than we wrote; or none, though it took the write."""
 
 
-class Differing(Value, frozen=True):
+class DriftedAttribute(Value, frozen=True):
     """One attribute of one resource, three ways; None is absence.
 
     References are resource ids. Of members only those are named that differ, by
@@ -58,7 +65,7 @@ class Differing(Value, frozen=True):
     desired: Any
     written: Any
     actual: Any
-    cause: Cause
+    cause: DriftCause
 
 
 class Drift(Value, frozen=True):
@@ -67,16 +74,19 @@ class Drift(Value, frozen=True):
     object: str
     name: str | None
     resource: str
-    kind: Kind
-    attributes: tuple[Differing, ...] = ()
+    kind: DriftKind
+    attributes: tuple[DriftedAttribute, ...] = ()
 
     @staticmethod
-    def of(
-        row: SourceRow, link: Link, kind: Kind, attributes: tuple[Differing, ...] = ()
+    def for_object(
+        source: SourceObject,
+        link: Link,
+        kind: DriftKind,
+        attributes: tuple[DriftedAttribute, ...] = (),
     ) -> Drift:
         return Drift(
-            object=row.id,
-            name=row.dn,
+            object=source.object_guid,
+            name=source.dn,
             resource=link.resource,
             kind=kind,
             attributes=attributes,
@@ -84,7 +94,7 @@ class Drift(Value, frozen=True):
 
 
 @dataclass(frozen=True)
-class Drifted:
+class DriftFinding:
     """A drift, and what a repair goes by.
 
     `link` is that of drifted attributes, as if we had written what the target holds;
@@ -93,10 +103,10 @@ class Drifted:
 
     drift: Drift
     link: Link | None = None
-    present: frozenset[str] = frozenset()
+    present_members: frozenset[str] = frozenset()
 
 
-def withheld(drift: Drift) -> Drift:
+def redact_drift(drift: Drift) -> Drift:
     """Return what a pipeline is told: ids, paths and causes, no names and values."""
     bare = tuple(
         replace(each, desired=None, written=None, actual=None)
@@ -109,109 +119,129 @@ NEVER_RETURNED = frozenset({"password"})
 """No service shows it to anybody (RFC 7643, 4.1.1: `returned` is `never`)."""
 
 
-def _as_held(item: Item, link: Link, found: TargetResource) -> Link:
+def _observed_link(candidate: Candidate, link: Link, observed: TargetResource) -> Link:
     """Return the link as if what the target holds had been written by us."""
-    unseen = item.mapper.drawn | NEVER_RETURNED
-    paths = [path for path in item.mapper.paths if path not in unseen]
-    kept = {path: value for path, value in link.written.items() if path not in paths}
-    held = {path: found.values[path] for path in paths if path in found.values}
-    for path in item.mapper.references:
-        held[path] = identifier(held.get(path))
+    unseen = candidate.mapper.random_paths | NEVER_RETURNED
+    paths = [path for path in candidate.mapper.paths if path not in unseen]
+    kept = {
+        path: value for path, value in link.last_written.items() if path not in paths
+    }
+    held = {path: observed.values[path] for path in paths if path in observed.values}
+    for path in candidate.mapper.reference_mappings:
+        held[path] = get_reference_id(held.get(path))
     held = {path: value for path, value in held.items() if value is not None}
-    return replace(link, written=kept | held)
+    return replace(link, last_written=kept | held)
 
 
-def _needed(item: Item, held: Link, ends: Ends) -> Iterator[Change]:
+def _list_needed_changes(
+    candidate: Candidate, observed_link: Link, referable: ReferableObjects
+) -> Iterator[Change]:
     """Yield what would be written over what the target holds."""
-    references = item.mapper.references
-    before = {p: v for p, v in held.written.items() if p not in references}
+    references = candidate.mapper.reference_mappings
+    before = {
+        p: v for p, v in observed_link.last_written.items() if p not in references
+    }
     try:
-        yield from changes(before, item.desired.values, item.rules, creating=False)
+        yield from compute_changes(
+            before,
+            candidate.desired.values,
+            candidate.attribute_mappings,
+            creating=False,
+        )
     except MappingFault:
         return
-    effect = reference(altered(item, link=held), None, ends=ends)
+    effect = build_reference_effect(
+        altered(candidate, link=observed_link), None, referable=referable
+    )
     for each in effect.references if effect else ():
-        to = ends.resources.get(each.to, each.to) if each.to else None
+        to = referable.resource_ids.get(each.to, each.to) if each.to else None
         yield Change(path=each.path, before=each.before, after=to)
 
 
-def _cause(desired: Any, written: Any, actual: Any) -> Cause:
-    if actual is None and (written is None or same(written, desired)):
+def _find_cause(desired: Any, written: Any, actual: Any) -> DriftCause:
+    if actual is None and (written is None or is_same_value(written, desired)):
         return "never arrived"
     return "changed outside"
 
 
-def _has_drifted(change: Change, written: Flat) -> bool:
+def _has_drifted(change: Change, written: FlatResource) -> bool:
     """Leave out what is on its way, and what is not ours to clear."""
-    if same(change.before, change.after):
+    if is_same_value(change.before, change.after):
         return False
     ours = written.get(change.path)
     if ours is None:
         return change.after is not None
-    return not same(change.before, ours)
+    return not is_same_value(change.before, ours)
 
 
-def _differing(change: Change, written: Flat) -> Differing:
+def _drifted_attribute(change: Change, written: FlatResource) -> DriftedAttribute:
     ours = written.get(change.path)
-    return Differing(
+    return DriftedAttribute(
         path=change.path,
         desired=change.after,
         written=ours,
         actual=change.before,
-        cause=_cause(change.after, ours, change.before),
+        cause=_find_cause(change.after, ours, change.before),
     )
 
 
-def _plain(item: Item, link: Link) -> Flat:
+def _written_values(candidate: Candidate, link: Link) -> FlatResource:
     """Return what we wrote, references as resource ids."""
     ids = {
-        path: identifier(link.written[path])
-        for path in item.mapper.references
-        if path in link.written
+        path: get_reference_id(link.last_written[path])
+        for path in candidate.mapper.reference_mappings
+        if path in link.last_written
     }
-    return link.written | ids
+    return link.last_written | ids
 
 
-def compare(
-    item: Item, link: Link, found: TargetResource, ends: Ends
-) -> tuple[tuple[Differing, ...], Link]:
+def compare_candidate(
+    candidate: Candidate,
+    link: Link,
+    observed: TargetResource,
+    referable: ReferableObjects,
+) -> tuple[tuple[DriftedAttribute, ...], Link]:
     """Return what drifted of an object in scope, and its link as the target has it."""
-    written = _plain(item, link)
-    needed = _needed(item, _as_held(item, link, found), ends)
+    written = _written_values(candidate, link)
+    needed = _list_needed_changes(
+        candidate, _observed_link(candidate, link, observed), referable
+    )
     drifted = [each for each in needed if _has_drifted(each, written)]
     found_so = [Change(path=each.path, after=each.before) for each in drifted]
-    held = replace(link, written=rewritten(link.written, found_so))
-    return tuple(_differing(each, written) for each in drifted), held
+    held = replace(link, last_written=apply_changes(link.last_written, found_so))
+    return tuple(_drifted_attribute(each, written) for each in drifted), held
 
 
-def compare_lost(
-    row: SourceRow, mapper: Mapper, link: Link, found: TargetResource
-) -> tuple[tuple[Differing, ...], Link]:
+def compare_leaver(
+    source: SourceObject, mapper: Mapper, link: Link, observed: TargetResource
+) -> tuple[tuple[DriftedAttribute, ...], Link]:
     """Return whether somebody gave access back to one whose access we took away."""
-    held = replace(link, written=link.written | {ACTIVE: True})
-    effect = deprovision(row, mapper, held)
+    held = replace(link, last_written=link.last_written | {ACTIVE: True})
+    effect = decide_deprovision(source, mapper, held)
     if (
-        link.written.get(ACTIVE) is not False
-        or found.values.get(ACTIVE) is not True
+        link.last_written.get(ACTIVE) is not False
+        or observed.values.get(ACTIVE) is not True
         or effect is None
         or effect.action != "disable"
     ):
         return (), link
     change = Change(path=ACTIVE, before=True, after=False)
-    return (_differing(change, link.written),), held
+    return (_drifted_attribute(change, link.last_written),), held
 
 
-Found = tuple[SourceRow, Link, TargetResource]
+ObservedObject = tuple[SourceObject, Link, TargetResource]
 
 
-def _redacted(each: Differing, hidden: frozenset[str]) -> Differing:
+def _redact_attribute(
+    each: DriftedAttribute, hidden: frozenset[str]
+) -> DriftedAttribute:
     """Put the log's mark in place of sensitive values, and cut long ones."""
     pairs = (
         Change(path=each.path, before=each.desired, after=each.written),
         Change(path=each.path, before=each.actual),
     )
-    ours, theirs = shown(pairs, hidden)
-    return Differing(
+    ours, theirs = redact_changes(pairs, hidden)
+    return DriftedAttribute(
         path=each.path,
         desired=ours.before,
         written=ours.after,
@@ -220,189 +250,236 @@ def _redacted(each: Differing, hidden: frozenset[str]) -> Differing:
     )
 
 
-def _drifted(
-    mapper: Mapper, row: SourceRow, differing: Sequence[Differing], held: Link
-) -> Drifted | None:
-    if not differing:
+def _build_finding(
+    mapper: Mapper,
+    source: SourceObject,
+    drifted: Sequence[DriftedAttribute],
+    observed_link: Link,
+) -> DriftFinding | None:
+    if not drifted:
         return None
     hidden = frozenset(each.target for each in mapper.program.rules if each.sensitive)
-    told = tuple(_redacted(each, hidden) for each in differing)
-    return Drifted(Drift.of(row, held, "attributes", told), held)
-
-
-def regained(
-    mapper: Mapper, row: SourceRow, link: Link, found: TargetResource
-) -> Drifted | None:
-    """Tell whether one who is lost has access again."""
-    return _drifted(mapper, row, *compare_lost(row, mapper, link, found))
-
-
-def _items(
-    run: Run, mappers: Mapping[ObjectType, Mapper], found: Iterable[Found]
-) -> dict[str, Item]:
-    """Map the objects; of whom that can't be said, the next cycle tells."""
-    now = run.clock()
-    examined = (
-        examine(row, mappers[row.type], link=link, prior=None, now=now)
-        for row, link, _ in found
+    told = tuple(_redact_attribute(each, hidden) for each in drifted)
+    return DriftFinding(
+        Drift.for_object(source, observed_link, "attributes", told), observed_link
     )
-    return {each.row.id: each for each in examined if isinstance(each, Item)}
 
 
-async def drifted_attributes(
-    run: Run, mappers: Mapping[ObjectType, Mapper], found: Sequence[Found]
-) -> list[Drifted]:
+def find_regained_access(
+    mapper: Mapper, source: SourceObject, link: Link, observed: TargetResource
+) -> DriftFinding | None:
+    """Tell whether one who is lost has access again."""
+    return _build_finding(
+        mapper, source, *compare_leaver(source, mapper, link, observed)
+    )
+
+
+def _map_candidates(
+    context: CycleContext,
+    mappers: Mapping[ObjectType, Mapper],
+    observed: Iterable[ObservedObject],
+) -> dict[str, Candidate]:
+    """Map the objects; of whom that can't be said, the next cycle tells."""
+    now = context.clock()
+    examined = (
+        map_source_object(row, mappers[row.type], link=link, previous=None, now=now)
+        for row, link, _ in observed
+    )
+    return {
+        each.source.object_guid: each
+        for each in examined
+        if isinstance(each, Candidate)
+    }
+
+
+async def find_drifted_attributes(
+    context: CycleContext,
+    mappers: Mapping[ObjectType, Mapper],
+    observed: Sequence[ObservedObject],
+) -> list[DriftFinding]:
     """Compare a batch of objects in scope, each with its resource."""
-    items = _items(run, mappers, found)
+    candidates = _map_candidates(context, mappers, observed)
     named = [
         guid
-        for item in items.values()
+        for item in candidates.values()
         for guids in item.desired.references.values()
         for guid in guids
     ]
-    ends = await known_ends(run, named)
+    ends = await load_referable_objects(context, named)
     compared = (
-        _drifted(mappers[row.type], row, *compare(items[row.id], link, resource, ends))
-        for row, link, resource in found
-        if row.id in items
+        _build_finding(
+            mappers[row.type],
+            row,
+            *compare_candidate(candidates[row.object_guid], link, resource, ends),
+        )
+        for row, link, resource in observed
+        if row.object_guid in candidates
     )
     return [each for each in compared if each is not None]
 
 
-FIRST = 100
+MAX_NAMED = 100
 """So many of the members that a group lacks are named."""
 
 
-async def _present(run: Run, link: Link) -> frozenset[str] | None:
+async def _list_present_members(
+    context: CycleContext, link: Link
+) -> frozenset[str] | None:
     """Ask the group itself: no list has members. None: the target does not say."""
     try:
-        return await run.target.member_ids(link.resource_type, link.resource)
-    except NotThere:
+        return await context.target.list_member_ids(link.resource_type, link.resource)
+    except ResourceNotFound:
         return frozenset()
     except Refusal:
         return None
 
 
-async def drifted_members(
-    run: Run, mapper: Mapper, row: SourceRow, link: Link
-) -> Drifted | None:
+async def find_drifted_members(
+    context: CycleContext, mapper: Mapper, source: SourceObject, link: Link
+) -> DriftFinding | None:
     """Compare what we wrote; a member that others added is theirs."""
-    if mapper.members is None:
+    if mapper.members_mapping is None:
         return None
-    written = await run.store.written_members(run.job.target, row.id)
-    present = await _present(run, link) if written else None
+    written = await context.store.load_written_members(
+        context.job.target, source.object_guid
+    )
+    present = await _list_present_members(context, link) if written else None
     if present is None:
         return None
-    there = await run.store.resource_ids(run.job.target, list(written))
+    there = await context.store.load_resource_ids(context.job.target, list(written))
     lacking = sorted(each for each in written if there.get(each) not in present)
-    some = tuple(lacking[:FIRST])
-    differing = Differing(
-        path=mapper.members.target,
+    some = tuple(lacking[:MAX_NAMED])
+    differing = DriftedAttribute(
+        path=mapper.members_mapping.target,
         desired=some,
         written=some,
         actual=(),
         cause="changed outside",
     )
-    drift = Drift.of(row, link, "members", (differing,))
-    return Drifted(drift, present=present) if lacking else None
+    drift = Drift.for_object(source, link, "members", (differing,))
+    return DriftFinding(drift, present_members=present) if lacking else None
 
 
 BATCH = 500
-HELD = frozenset({"in", "unknown"})
+KEPT_PRESENCES = frozenset({"in", "unknown"})
 
 
 @dataclass(frozen=True)
-class Looking:
+class DriftScan:
     """One look at a job's target, for as long as its picture is kept."""
 
-    run: Run
+    context: CycleContext
     mappers: Mapping[ObjectType, Mapper]
     matcher: Matcher
 
 
 @dataclass(frozen=True)
-class Seen:
+class DriftBatch:
     """A batch: how many objects were compared, and what drifted of them."""
 
     checked: int
-    drifted: tuple[Drifted, ...]
+    findings: tuple[DriftFinding, ...]
 
 
-async def _looked(looking: Looking, links: Mapping[str, Link]) -> Looked:
-    looked = Looked()
+async def _check_links(looking: DriftScan, links: Mapping[str, Link]) -> CheckedLinks:
+    looked = CheckedLinks()
     for kind, mapper in looking.mappers.items():
         its = {each.resource: each for each in links.values() if each.type == kind}
         if its:
-            await look(looking.matcher, mapper, its, looked)
+            await check_links(looking.matcher, mapper, its, looked)
     return looked
 
 
-def _missing(row: SourceRow, link: Link) -> Drifted:
-    return Drifted(Drift.of(row, link, "missing"))
+def _missing_finding(source: SourceObject, link: Link) -> DriftFinding:
+    return DriftFinding(Drift.for_object(source, link, "missing"))
 
 
-async def _ours(
-    looking: Looking, rows: Sequence[SourceRow], links: Mapping[str, Link]
-) -> list[SourceRow]:
+async def _own_objects(
+    looking: DriftScan, sources: Sequence[SourceObject], links: Mapping[str, Link]
+) -> list[SourceObject]:
     """Return those who are linked, mapped, and not another job's to keep."""
-    mapped = [row for row in rows if row.id in links and row.type in looking.mappers]
-    left = [row.id for row in mapped if row.state not in HELD]
-    elsewhere = await held_elsewhere(looking.run, left)
-    return [row for row in mapped if row.id not in elsewhere]
-
-
-async def _seen(looking: Looking, rows: Sequence[SourceRow]) -> Seen:
-    run = looking.run
-    links = await run.store.links(run.job.target, [row.id for row in rows])
-    ours = await _ours(looking, rows, links)
-    looked = await _looked(looking, {row.id: links[row.id] for row in ours})
-    there = [row for row in ours if row.id in looked.found]
-    held = [row for row in there if row.state in HELD]
-    lost = [row for row in there if row.state not in HELD]
-    drifted = [
-        _missing(row, links[row.id])
-        for row in ours
-        if row.id in looked.gone and row.state in HELD
+    mapped = [
+        row
+        for row in sources
+        if row.object_guid in links and row.type in looking.mappers
     ]
-    pairs = [(row, links[row.id], looked.found[row.id]) for row in held]
-    drifted += await drifted_attributes(run, looking.mappers, pairs)
-    for row in lost:
-        link, found = links[row.id], looked.found[row.id]
-        again = regained(looking.mappers[row.type], row, link, found)
+    left = [row.object_guid for row in mapped if row.presence not in KEPT_PRESENCES]
+    elsewhere = await find_held_by_siblings(looking.context, left)
+    return [row for row in mapped if row.object_guid not in elsewhere]
+
+
+async def _compare_batch(
+    looking: DriftScan, sources: Sequence[SourceObject]
+) -> DriftBatch:
+    context = looking.context
+    links = await context.store.load_links(
+        context.job.target, [row.object_guid for row in sources]
+    )
+    ours = await _own_objects(looking, sources, links)
+    looked = await _check_links(
+        looking, {row.object_guid: links[row.object_guid] for row in ours}
+    )
+    there = [row for row in ours if row.object_guid in looked.observed]
+    held = [row for row in there if row.presence in KEPT_PRESENCES]
+    lost = [row for row in there if row.presence not in KEPT_PRESENCES]
+    drifted = [
+        _missing_finding(row, links[row.object_guid])
+        for row in ours
+        if row.object_guid in looked.missing and row.presence in KEPT_PRESENCES
+    ]
+    pairs = [
+        (row, links[row.object_guid], looked.observed[row.object_guid]) for row in held
+    ]
+    drifted += await find_drifted_attributes(context, looking.mappers, pairs)
+    for source in lost:
+        link, found = links[source.object_guid], looked.observed[source.object_guid]
+        again = find_regained_access(looking.mappers[source.type], source, link, found)
         drifted += [again] if again else []
-    for row in held:
-        some = await drifted_members(run, looking.mappers[row.type], row, links[row.id])
+    for source in held:
+        some = await find_drifted_members(
+            context, looking.mappers[source.type], source, links[source.object_guid]
+        )
         drifted += [some] if some else []
-    return Seen(checked=len(ours), drifted=tuple(drifted))
+    return DriftBatch(checked=len(ours), findings=tuple(drifted))
 
 
-async def look_over(run: Run) -> AsyncIterator[Seen]:
+async def scan_drift(context: CycleContext) -> AsyncIterator[DriftBatch]:
     """Yield batch by batch what drifted of the job's linked objects; write nothing.
 
     Hold the target's turn, so that nobody of ours writes there meanwhile.
     """
-    looking = Looking(run, mappers(run.program, run.clock()), Matcher(run))
+    looking = DriftScan(
+        context, build_mappers(context.program, context.clock()), Matcher(context)
+    )
     after = ""
     try:
-        while rows := await run.store.sources(run.rows, run.job.target, after, BATCH):
-            yield await _seen(looking, rows)
-            after = rows[-1].id
+        while sources := await context.store.list_source_objects(
+            context.key_name, context.job.target, after, BATCH
+        ):
+            yield await _compare_batch(looking, sources)
+            after = sources[-1].object_guid
     finally:
-        await run.store.clear_snapshot(run.picture)
+        await context.store.clear_snapshot(context.snapshot_key)
 
 
-async def believe(run: Run, drifted: Sequence[Drifted]) -> None:
+async def accept_observed(
+    context: CycleContext, drifted: Sequence[DriftFinding]
+) -> None:
     """Store what a batch was found to be; to find it so again changes nothing."""
-    store, target = run.store, run.job.target
+    store, target = context.store, context.job.target
     links = [each.link for each in drifted if each.link is not None]
     gone = [each.drift.object for each in drifted if each.drift.kind == "missing"]
-    await store.save_found(target, links, gone)
+    await store.save_observed(target, links, gone)
     for each in drifted:
         if each.drift.kind == "members":
-            await store.keep_written(target, each.drift.object, each.present)
+            await store.retain_written_members(
+                target, each.drift.object, each.present_members
+            )
 
 
-async def remember(run: Run, picture: str, drifted: Sequence[Drifted]) -> None:
+async def save_drifted(
+    context: CycleContext, snapshot: str, drifted: Sequence[DriftFinding]
+) -> None:
     """Keep in the store, under this name, who drifted: it may be the whole target."""
     objects = [TargetResource(id=each.drift.object, values={}) for each in drifted]
-    await run.store.save_snapshot(picture, "drifted", objects, ())
+    await context.store.save_snapshot(snapshot, "drifted", objects, ())

@@ -13,60 +13,70 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cloudforest.base.values import digest as digest_of
+from cloudforest.base.values import canonical_digest as digest_of
 from cloudforest.model.cycles import Attempts, Breakdown, Counts, CycleKind
 from cloudforest.model.messages import Lookup
-from cloudforest.model.stages import Tripped
-from cloudforest.provisioning.evaluation.evaluate import Evaluated, evaluate
-from cloudforest.provisioning.evaluation.guard import OF_OBJECTS
-from cloudforest.provisioning.evaluation.stages import outbox_digest, with_allowances
-from cloudforest.provisioning.explanation.explain import explain
-from cloudforest.provisioning.impact_breakdown import breakdown
-from cloudforest.provisioning.imports import import_changes, starting_point
-from cloudforest.provisioning.run import Run
+from cloudforest.model.stages import ExceededBudget
+from cloudforest.provisioning.evaluation.evaluate import EvaluationResult, evaluate_job
+from cloudforest.provisioning.evaluation.guard import OBJECT_BUDGETS
+from cloudforest.provisioning.evaluation.stages import (
+    compute_outbox_digest,
+    with_allowances,
+)
+from cloudforest.provisioning.explanation.explain import explain_object
+from cloudforest.provisioning.impact_breakdown import compute_breakdown
+from cloudforest.provisioning.imports import import_changes, load_start_watermark
+from cloudforest.provisioning.run import CycleContext
 
 
 @asynccontextmanager
-async def foreseen(run: Run, digest: str) -> AsyncIterator[tuple[Run, Evaluated]]:
+async def evaluate_on_scratch(
+    context: CycleContext, plan_digest: str
+) -> AsyncIterator[tuple[CycleContext, EvaluationResult]]:
     """Import and evaluate a job on scratch rows named for the plan and this run.
 
     The agents are asked what the cycle would ask: what changed since the job's
     watermark, or everything if its scope or its attributes are others. The target is
     only read. The rows are dropped, whatever happens.
     """
-    scratch = replace(run, rows=f"plan:{digest[:32]}:{run.id}:{run.job.name}"[:200])
-    await run.store.copy_job(run.job.name, scratch.rows)
+    scratch = replace(
+        context,
+        key_name=f"plan:{plan_digest[:32]}:{context.cycle_id}:{context.job.name}"[:200],
+    )
+    await context.store.copy_job_data(context.job.name, scratch.key_name)
     try:
         scratch = await with_allowances(scratch)
-        await import_changes(scratch, await starting_point(run))
-        yield scratch, await evaluate(scratch)
+        await import_changes(scratch, await load_start_watermark(context))
+        yield scratch, await evaluate_job(scratch)
     finally:
-        await run.store.drop_job(scratch.rows)
+        await context.store.drop_job_data(scratch.key_name)
 
 
-async def following(scratch: Run, evaluated: Evaluated) -> tuple[Tripped, ...]:
+async def find_exceeded_later(
+    scratch: CycleContext, evaluated: EvaluationResult
+) -> tuple[ExceededBudget, ...]:
     """Return what budgets would be exceeded by once the stages of objects are allowed.
 
     Memberships go after the disable or the deletion of the member: while that waits in
     a stage no cycle counts them, and a decision would uncover the next one. To be asked
     last: the outbox is then what would be written.
     """
-    known = {each.digest for each in evaluated.trips}
-    held = {each.digest for each in evaluated.trips if each.guard in OF_OBJECTS}
+    known = {each.digest for each in evaluated.exceeded}
+    held = {each.digest for each in evaluated.exceeded if each.guard in OBJECT_BUDGETS}
     if not held:
         return ()
     again = replace(
         scratch,
-        id=uuid.uuid4().hex,
+        cycle_id=uuid.uuid4().hex,
         counts=Counts(),
         attempts=Attempts(),
-        room={},
+        remaining_budgets={},
         claims={},
-        unanswered=[],
-        allowed=scratch.allowed | held,
+        unanswered_keys=[],
+        allowed_stages=scratch.allowed_stages | held,
     )
-    later = await evaluate(again)
-    return tuple(each for each in later.trips if each.digest not in known)
+    later = await evaluate_job(again)
+    return tuple(each for each in later.exceeded if each.digest not in known)
 
 
 @dataclass(frozen=True)
@@ -79,35 +89,39 @@ class Impact:
     cycle: CycleKind
     counts: Counts
     requests: int
-    trips: tuple[Tripped, ...]
-    digest: str
+    exceeded: tuple[ExceededBudget, ...]
+    outbox_digest: str
     breakdown: Breakdown
-    following: tuple[Tripped, ...] = ()
+    exceeded_later: tuple[ExceededBudget, ...] = ()
 
 
-async def impact(run: Run, *, digest: str, named: bool = False) -> Impact:
+async def compute_impact(
+    context: CycleContext, *, plan_digest: str, with_names: bool = False
+) -> Impact:
     """Evaluate the next cycle; `named` has some of those whom it touches named."""
-    start = await starting_point(run)
-    async with foreseen(run, digest) as (scratch, evaluated):
-        stages = [each.digest for each in evaluated.trips]
-        effects = digest_of([await outbox_digest(scratch), stages])
-        touched = await breakdown(scratch, named=named)
-        later = await following(scratch, evaluated)
+    start = await load_start_watermark(context)
+    async with evaluate_on_scratch(context, plan_digest) as (scratch, evaluated):
+        stages = [each.digest for each in evaluated.exceeded]
+        effects = digest_of([await compute_outbox_digest(scratch), stages])
+        touched = await compute_breakdown(scratch, with_names=with_names)
+        later = await find_exceeded_later(scratch, evaluated)
     return Impact(
         cycle="initial" if start is None else "incremental",
         counts=scratch.counts,
         requests=evaluated.requests,
-        trips=evaluated.trips,
-        digest=effects,
+        exceeded=evaluated.exceeded,
+        outbox_digest=effects,
         breakdown=touched,
-        following=later,
+        exceeded_later=later,
     )
 
 
-async def explain_foreseen(run: Run, lookup: Lookup, *, digest: str) -> dict[str, Any]:
+async def explain_next_cycle(
+    context: CycleContext, lookup: Lookup, *, digest: str
+) -> dict[str, Any]:
     """Explain an object beside the others that the cycle would see.
 
     So whom it refers to, and what a guard would hold back, is told as it would be.
     """
-    async with foreseen(run, digest) as (scratch, _):
-        return await explain(scratch, lookup)
+    async with evaluate_on_scratch(context, digest) as (scratch, _):
+        return await explain_object(scratch, lookup)

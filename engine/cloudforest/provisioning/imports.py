@@ -30,49 +30,49 @@ from cloudforest.model.messages import (
     Unknown,
 )
 from cloudforest.model.program import ScopeProgram
-from cloudforest.program.digest import attributes_to_read, program_digest
-from cloudforest.provisioning.run import Run
+from cloudforest.program.digest import digest_program, select_attributes_to_read
+from cloudforest.provisioning.run import CycleContext
 
 T = TypeVar("T")
 
 log = structlog.get_logger()
 
 
-def _bound(scope: ScopeProgram, bindings: dict[str, str]) -> dict[str, str]:
-    named = {*scope.places, *scope.groups}
+def _scope_bindings(scope: ScopeProgram, bindings: dict[str, str]) -> dict[str, str]:
+    named = {*scope.all_organizational_units, *scope.groups}
     return {dn: guid for dn, guid in bindings.items() if dn in named}
 
 
-async def request(
-    run: Run, kind: Literal["import", "read"], **more: Any
+async def build_request(
+    context: CycleContext, kind: Literal["import", "read"], **more: Any
 ) -> SyncRequest:
     """Return a request with what the job reads, and what its scope was bound to.
 
     A plan's scratch rows have no watermark: it is bound as the job is.
     """
-    held = await run.store.watermark(run.job.name)
+    held = await context.store.load_watermark(context.job.name)
     return SyncRequest(
         id=uuid.uuid4().hex,
-        job=run.job.name,
-        domain=run.job.domain,
+        job=context.job.name,
+        domain=context.job.domain,
         kind=kind,
-        scope=run.program.scope,
-        attributes=attributes_to_read(run.program),
-        bindings=_bound(run.program.scope, held.bindings) if held else {},
+        scope=context.program.scope,
+        attributes=select_attributes_to_read(context.program),
+        bindings=_scope_bindings(context.program.scope, held.bindings) if held else {},
         directory=held.directory if held else None,
         nested=held.nested if held else (),
         **more,
     )
 
 
-def require_last_word(run: Run, closing: Closing | None) -> Closing:
+def require_closing(context: CycleContext, closing: Closing | None) -> Closing:
     """Return how an answer ended; raise Interrupted when it did not end well.
 
     Refused where every agent would say the same, and a person has to decide.
     """
     if closing is None:
         raise Interrupted(
-            f"The agents of {run.job.domain} stopped in the middle of an answer; "
+            f"The agents of {context.job.domain} stopped in the middle of an answer; "
             "the next cycle asks again."
         )
     if closing.error is not None and closing.final:
@@ -82,7 +82,7 @@ def require_last_word(run: Run, closing: Closing | None) -> Closing:
     return closing
 
 
-async def whole_answer(run: Run, ask: Callable[[], Awaitable[T]]) -> T:
+async def ask_until_whole(context: CycleContext, ask: Callable[[], Awaitable[T]]) -> T:
     """Return what `ask` does; it is done anew, once, when the agent broke off.
 
     The domain's other agents are still there to be asked: one whose directory failed
@@ -90,16 +90,16 @@ async def whole_answer(run: Run, ask: Callable[[], Awaitable[T]]) -> T:
     own each time, so that nothing of the first answer passes for a part of the second.
     Raises Interrupted when that one breaks off as well, or nobody else is there.
     """
-    read = run.counts.read
+    read = context.counts.read
     try:
         return await ask()
     except Interrupted as error:
-        log.warning("asking again", job=run.job.name, reason=str(error))
-        run.counts.read = read
-        return await _ask_again(ask, error)
+        log.warning("asking again", job=context.job.name, reason=str(error))
+        context.counts.read = read
+        return await _ask_once_more(ask, error)
 
 
-async def _ask_again(ask: Callable[[], Awaitable[T]], first: Interrupted) -> T:
+async def _ask_once_more(ask: Callable[[], Awaitable[T]], first: Interrupted) -> T:
     try:
         return await ask()
     except Interrupted:
@@ -113,46 +113,53 @@ BATCH = 2000
 """Objects that one request asks for; it has to fit into one message of the bus."""
 
 
-def objects(records: Sequence[Record]) -> int:
+def count_objects(records: Sequence[Record]) -> int:
     """Count the objects that were read."""
     read = (isinstance(each, ObjectRecord) for each in records)
     return sum(read) - sum(isinstance(each, Unknown) for each in records)
 
 
-def _named(effect: Effect) -> tuple[str, ...]:
+def _inquired_guids(effect: Effect) -> tuple[str, ...]:
     """Return whose state decides: a membership's is the member's."""
     return (*effect.add, *effect.remove) if effect.action == "members" else (effect.id,)
 
 
-async def ask_for_escrowed(run: Run) -> None:
+async def inquire_about_escrowed(context: CycleContext) -> None:
     """Have the objects asked for whose next try is due: each is read again for it."""
-    now, after = run.clock(), ""
-    while page := await run.store.due(run.job.name, now, after=after, limit=BATCH):
-        due = [guid for effect in page for guid in _named(effect)]
-        await run.store.add_inquiries(run.rows, due)
+    now, after = context.clock(), ""
+    while page := await context.store.list_due_effects(
+        context.job.name, now, after=after, limit=BATCH
+    ):
+        due = [guid for effect in page for guid in _inquired_guids(effect)]
+        await context.store.add_inquiries(context.key_name, due)
         after = page[-1].key
 
 
-def require_end(run: Run, closing: Closing | None, directory: str | None) -> Closing:
-    closing = require_last_word(run, closing)
+def require_same_directory(
+    context: CycleContext, closing: Closing | None, directory: str | None
+) -> Closing:
+    closing = require_closing(context, closing)
     if closing.directory != directory:
         raise Unavailable(
-            f"Two agents of {run.job.domain} read two different domains; see that all "
+            f"Two agents of {context.job.domain} read two different domains; see "
+            "that all "
             "of them are bound to the same one. The next cycle asks again."
         )
     return closing
 
 
-def _unread(run: Run, records: Sequence[Record]) -> list[LogEntry]:
+def _unread_log_entries(
+    context: CycleContext, records: Sequence[Record]
+) -> list[LogEntry]:
     """Return what the log says of objects that can't be read; a plan leaves no trace.
 
     One that was never read before has no row that would show it.
     """
     return [
         LogEntry(
-            time=run.clock(),
-            cycle=run.id,
-            job=run.job.name,
+            time=context.clock(),
+            cycle=context.cycle_id,
+            job=context.job.name,
             object=each.id,
             name=each.id,
             action="read",
@@ -160,54 +167,62 @@ def _unread(run: Run, records: Sequence[Record]) -> list[LogEntry]:
             reason=each.reason,
         )
         for each in records
-        if isinstance(each, Unknown) and each.reason and not run.is_scratch
+        if isinstance(each, Unknown) and each.reason and not context.is_scratch
     ]
 
 
-async def _ask(run: Run, ids: Sequence[str], directory: str | None) -> None:
-    generation = await run.store.begin_import(run.rows, run.id)
-    prove = tuple(sorted(await run.store.doubted(run.rows, ids)))
+async def _read_inquired(
+    context: CycleContext, ids: Sequence[str], directory: str | None
+) -> None:
+    generation = await context.store.begin_import(context.key_name, context.cycle_id)
+    prove = tuple(
+        sorted(await context.store.find_hidden_attributes(context.key_name, ids))
+    )
     lookups = tuple(Lookup(by="guid", value=each) for each in ids)
     closing: Closing | None = None
-    asked = await request(run, "read", lookups=lookups, prove=prove)
-    async for page in run.bus.ask(asked):
-        await run.store.save_answers(run.rows, generation, page.records)
-        if unread := _unread(run, page.records):
-            await run.store.log(unread)
-            run.counts.skipped += len(unread)
-        run.counts.read += objects(page.records)
-        run.progress("import", run.counts.read)
+    asked = await build_request(context, "read", lookups=lookups, prove=prove)
+    async for page in context.bus.request_pages(asked):
+        await context.store.save_answers(context.key_name, generation, page.records)
+        if unread := _unread_log_entries(context, page.records):
+            await context.store.save_log_entries(unread)
+            context.counts.skipped += len(unread)
+        context.counts.read += count_objects(page.records)
+        context.progress("import", context.counts.read)
         closing = page.closing
-    ended = require_end(run, closing, directory)
-    await run.store.finish_asking(
-        run.rows, generation, ids, complete=ended.complete, proved=prove
+    ended = require_same_directory(context, closing, directory)
+    await context.store.close_inquiries(
+        context.key_name, generation, ids, complete=ended.complete, proven_clear=prove
     )
 
 
-async def ask(run: Run, directory: str | None) -> None:
+async def close_all_inquiries(context: CycleContext, directory: str | None) -> None:
     """Ask for all that must be asked, this cycle's and what an earlier one left.
 
     Raises Unavailable when an answer is not whole, or comes from another domain than
     `directory`; what is not answered is asked by the next cycle.
     """
-    while ids := await run.store.inquiries(run.rows, BATCH):
-        await whole_answer(run, partial(_ask, run, ids, directory))
+    while ids := await context.store.list_inquiries(context.key_name, BATCH):
+        await ask_until_whole(context, partial(_read_inquired, context, ids, directory))
 
 
-DAY = timedelta(days=1)
-MANIFEST = "a manifest of the export (`# numEntries: N`, or FILE.sha256 beside it)"
+INQUIRY_INTERVAL = timedelta(days=1)
+MISSING_MANIFEST = (
+    "a manifest of the export (`# numEntries: N`, or FILE.sha256 beside it)"
+)
 """What an answer lacks that is not complete, though nothing went wrong."""
 
 
-async def starting_point(run: Run) -> Watermark | None:
+async def load_start_watermark(context: CycleContext) -> Watermark | None:
     """Return where an incremental import may start; None asks for everything."""
-    held = await run.store.watermark(run.rows)
+    held = await context.store.load_watermark(context.key_name)
     if held is None or held.value is None:
         return None
-    return held if held.digest == program_digest(run.program) else None
+    return held if held.digest == digest_program(context.program) else None
 
 
-def _cursor(page: Page, start: Watermark | None, digest: str) -> Watermark | None:
+def _cursor_watermark(
+    page: Page, start: Watermark | None, digest: str
+) -> Watermark | None:
     if page.cursor is None:
         return None
     return Watermark(
@@ -221,53 +236,61 @@ def _cursor(page: Page, start: Watermark | None, digest: str) -> Watermark | Non
     )
 
 
-async def _read(
-    run: Run, asked: SyncRequest, generation: int, start: Watermark | None
+async def _save_pages(
+    context: CycleContext,
+    request: SyncRequest,
+    generation: int,
+    start: Watermark | None,
 ) -> Closing:
     """Store the answer's pages; return its last word."""
-    digest = program_digest(run.program)
+    digest = digest_program(context.program)
     closing: Closing | None = None
-    async for page in run.bus.ask(asked):
-        cursor = _cursor(page, start, digest)
-        await run.store.save_page(run.rows, generation, page.records, cursor)
-        run.counts.read += objects(page.records)
-        run.progress("import", run.counts.read)
+    async for page in context.bus.request_pages(request):
+        cursor = _cursor_watermark(page, start, digest)
+        await context.store.save_page(
+            context.key_name, generation, page.records, cursor
+        )
+        context.counts.read += count_objects(page.records)
+        context.progress("import", context.counts.read)
         closing = page.closing
-    return require_last_word(run, closing)
+    return require_closing(context, closing)
 
 
-def _require_same_bindings(asked: SyncRequest, closing: Closing) -> None:
+def _require_same_bindings(request: SyncRequest, closing: Closing) -> None:
     """Refuse an answer about other OUs or groups than were asked for by objectGUID."""
     for dn, guid in closing.bindings.items():
-        if asked.bindings.get(dn, guid) != guid:
+        if request.bindings.get(dn, guid) != guid:
             raise Refused(
                 f"{dn} now resolves to another object than the one that the scope was "
                 "bound to; if that is meant, name it anew in the scope and apply."
             )
 
 
-def _require_same_domain(asked: SyncRequest, closing: Closing) -> None:
+def _require_same_domain(request: SyncRequest, closing: Closing) -> None:
     """Refuse an answer of another domain: none of the job's objects would be there.
 
     An agent says so before it names anybody; this is for one that does not.
     """
-    if asked.directory not in {None, closing.directory}:
+    if request.directory not in {None, closing.directory}:
         raise Refused(
-            f"The agents of {asked.domain} read another domain than the one that the "
-            f"job {asked.job} was bound to; if that is meant, `cloudforest job restart "
-            f"{asked.job} --reset Full` accepts it."
+            f"The agents of {request.domain} read another domain than the one that the "
+            f"job {request.job} was bound to; if that is meant, `cloudforest job "
+            "restart "
+            f"{request.job} --reset Full` accepts it."
         )
 
 
-def _end(run: Run, start: Watermark | None, closing: Closing) -> ImportEnd:
+def _build_import_end(
+    context: CycleContext, start: Watermark | None, closing: Closing
+) -> ImportEnd:
     """Return what the import ends at, and who is asked for once a day."""
-    now = run.clock()
-    lacks = closing.lacks or (() if closing.complete else (MANIFEST,))
+    now = context.clock()
+    lacks = closing.lacks or (() if closing.complete else (MISSING_MANIFEST,))
     asked = start.asked if start else now
-    due = asked is None or now - asked >= DAY
+    due = asked is None or now - asked >= INQUIRY_INTERVAL
     watermark = Watermark(
         value=closing.watermark,
-        digest=program_digest(run.program),
+        digest=digest_program(context.program),
         directory=closing.directory,
         bindings=closing.bindings,
         nested=closing.nested,
@@ -276,34 +299,42 @@ def _end(run: Run, start: Watermark | None, closing: Closing) -> ImportEnd:
     )
     return ImportEnd(
         watermark=watermark,
-        full=closing.full if start else run.program.scope.types,
-        whole=start is None,
-        complete=closing.complete,
-        members=closing.members,
-        again=("managed" if lacks else "unknown") if due else "nobody",
+        fully_read_types=closing.full if start else context.program.scope.types,
+        is_initial=start is None,
+        has_all_members=closing.complete,
+        has_scope_members=closing.members,
+        inquire_about=("managed" if lacks else "unknown") if due else "nobody",
     )
 
 
-async def _import(run: Run, start: Watermark | None) -> tuple[CycleKind, Closing]:
-    asked = await request(run, "import", watermark=start.value if start else None)
-    generation = await run.store.begin_import(run.rows, run.id)
-    closing = await _read(run, asked, generation, start)
+async def _import_once(
+    context: CycleContext, start: Watermark | None
+) -> tuple[CycleKind, Closing]:
+    asked = await build_request(
+        context, "import", watermark=start.value if start else None
+    )
+    generation = await context.store.begin_import(context.key_name, context.cycle_id)
+    closing = await _save_pages(context, asked, generation, start)
     _require_same_domain(asked, closing)
     _require_same_bindings(asked, closing)
-    end = _end(run, start, closing)
-    await run.store.finish_import(run.rows, run.job.target, generation, end)
+    end = _build_import_end(context, start, closing)
+    await context.store.finish_import(
+        context.key_name, context.job.target, generation, end
+    )
     return "incremental" if start else "initial", closing
 
 
-async def import_changes(run: Run, start: Watermark | None) -> CycleKind:
+async def import_changes(context: CycleContext, start: Watermark | None) -> CycleKind:
     """Import everything, or what changed since `start`; return which of them it was.
 
     Whoever must not be judged by silence is then asked for by objectGUID. Raises
     Unavailable when an answer is not whole: what came is kept, the watermark of a
     broken import stays where it was, and what was not answered is asked again.
     """
-    await ask_for_escrowed(run)
-    kind, closing = await whole_answer(run, partial(_import, run, start))
-    await ask(run, closing.directory)
-    await run.store.forget_unlinked(run.rows, run.job.target)
+    await inquire_about_escrowed(context)
+    kind, closing = await ask_until_whole(
+        context, partial(_import_once, context, start)
+    )
+    await close_all_inquiries(context, closing.directory)
+    await context.store.forget_unlinked(context.key_name, context.job.target)
     return kind

@@ -11,20 +11,20 @@ from cloudforest.model.cycles import LogEntry, LoggedMembers
 from cloudforest.model.effects import Change, Effect, Outcome
 from cloudforest.model.program import JobProgram, ObjectType
 from cloudforest.model.source import Link
-from cloudforest.provisioning.run import Run
+from cloudforest.provisioning.run import CycleContext
 
 REDACTED = "[redacted]"
 """Stands for every sensitive value alike: a digest could be guessed from."""
-BECAUSE = {
+LEAVER_REASONS = {
     "out": "out-of-scope: the object has left the scope.",
     "gone": "deleted: the directory says that the object is gone.",
 }
 """Why access is taken away."""
-LONGEST_TEXT = 1000
-MOST_ITEMS = 100
+MAX_TEXT_LENGTH = 1000
+MAX_ITEMS = 100
 
 
-def sensitive_paths(program: JobProgram, kind: ObjectType) -> frozenset[str]:
+def list_sensitive_paths(program: JobProgram, kind: ObjectType) -> frozenset[str]:
     return frozenset(
         rule.target
         for mapping in program.mappings
@@ -34,27 +34,29 @@ def sensitive_paths(program: JobProgram, kind: ObjectType) -> frozenset[str]:
     )
 
 
-def _cut(value: Any) -> Any:
+def _shorten(value: Any) -> Any:
     """Return a value as the log keeps it: photos and long lists are cut short."""
     match value:
-        case str() if len(value) > LONGEST_TEXT:
-            return f"{value[:LONGEST_TEXT]}… ({len(value)} characters)"
-        case list() if len(value) > MOST_ITEMS:
-            return [*map(_cut, value[:MOST_ITEMS]), f"… ({len(value)} values)"]
+        case str() if len(value) > MAX_TEXT_LENGTH:
+            return f"{value[:MAX_TEXT_LENGTH]}… ({len(value)} characters)"
+        case list() if len(value) > MAX_ITEMS:
+            return [*map(_shorten, value[:MAX_ITEMS]), f"… ({len(value)} values)"]
         case list():
-            return [_cut(each) for each in value]
+            return [_shorten(each) for each in value]
         case _:
             return value
 
 
-def _redacted(value: Any) -> str | None:
+def _redact(value: Any) -> str | None:
     return None if value is None else REDACTED
 
 
-def shown(changes: Iterable[Change], sensitive: frozenset[str]) -> Iterator[Change]:
+def redact_changes(
+    changes: Iterable[Change], sensitive: frozenset[str]
+) -> Iterator[Change]:
     """Yield the changes with the mark in place of sensitive values, but not of none."""
     for each in changes:
-        show = _redacted if each.path in sensitive else _cut
+        show = _redact if each.path in sensitive else _shorten
         before, after = show(each.before), show(each.after)
         if before is each.before and after is each.after:
             yield each
@@ -62,20 +64,20 @@ def shown(changes: Iterable[Change], sensitive: frozenset[str]) -> Iterator[Chan
             yield replace(each, before=before, after=after)
 
 
-def _references(outcome: Outcome) -> Iterator[Change]:
+def _reference_changes(outcome: Outcome) -> Iterator[Change]:
     """Yield references as resource ids; what was not written has the source's id."""
-    written = outcome.link.written if outcome.link else None
+    written = outcome.link.last_written if outcome.link else None
     for each in outcome.effect.references:
         wanted = {"objectGUID": each.to} if each.to else None
         after = wanted if written is None else written.get(each.path)
         yield Change(path=each.path, before=each.before, after=after)
 
 
-def differing(effect: Effect) -> list[Change]:
+def list_sent_changes(effect: Effect) -> list[Change]:
     return [each for each in effect.changes if each.is_sent]
 
 
-def _members(outcome: Outcome) -> LoggedMembers | None:
+def _logged_members(outcome: Outcome) -> LoggedMembers | None:
     """Return the members written, or those that could not be."""
     effect = outcome.effect
     add = outcome.added or effect.add
@@ -85,14 +87,14 @@ def _members(outcome: Outcome) -> LoggedMembers | None:
     return LoggedMembers(
         added=len(add),
         removed=len(remove),
-        add=add[:MOST_ITEMS],
-        remove=remove[:MOST_ITEMS],
+        add=add[:MAX_ITEMS],
+        remove=remove[:MAX_ITEMS],
     )
 
 
-def _name(effect: Effect, link: Link | None, sensitive: frozenset[str]) -> str:
+def _display_name(effect: Effect, link: Link | None, sensitive: frozenset[str]) -> str:
     """Return what people call the object, as far as the target is told."""
-    written = link.written if link else {}
+    written = link.last_written if link else {}
     values = {each.path: each.after for each in effect.changes} | written
     names = (
         values.get(path)
@@ -102,53 +104,68 @@ def _name(effect: Effect, link: Link | None, sensitive: frozenset[str]) -> str:
     return next((name for name in names if isinstance(name, str)), effect.id)
 
 
-def _entry(
-    run: Run, outcome: Outcome, link: Link | None, sensitive: frozenset[str]
+def _build_log_entry(
+    context: CycleContext,
+    outcome: Outcome,
+    link: Link | None,
+    sensitive: frozenset[str],
 ) -> LogEntry:
     effect = outcome.effect
-    references = [each for each in _references(outcome) if each.before != each.after]
-    changes = tuple(shown([*differing(effect), *references], sensitive))
+    references = [
+        each for each in _reference_changes(outcome) if each.before != each.after
+    ]
+    changes = tuple(
+        redact_changes([*list_sent_changes(effect), *references], sensitive)
+    )
     return LogEntry(
-        time=run.clock(),
-        cycle=run.id,
-        job=run.job.name,
+        time=context.clock(),
+        cycle=context.cycle_id,
+        job=context.job.name,
         object=effect.id,
-        name=_name(effect, link, sensitive),
+        name=_display_name(effect, link, sensitive),
         type=effect.type,
         action="update" if effect.action == "reference" else effect.action,
         status="success" if outcome.state == "done" else "failure",
         resource=link.resource if link else effect.resource,
         paths=tuple(each.path for each in changes),
         changes=changes,
-        members=_members(outcome),
+        members=_logged_members(outcome),
         http_status=outcome.status,
-        reason=outcome.reason or BECAUSE.get(str(effect.because)),
+        reason=outcome.reason or LEAVER_REASONS.get(str(effect.because)),
         milliseconds=outcome.milliseconds,
     )
 
 
-async def names_of(run: Run, effects: Sequence[Effect]) -> dict[str, str]:
+async def load_display_names(
+    context: CycleContext, effects: Sequence[Effect]
+) -> dict[str, str]:
     """Return what people call the objects of effects, by objectGUID."""
-    links = await run.store.links(run.job.target, [each.id for each in effects])
+    links = await context.store.load_links(
+        context.job.target, [each.id for each in effects]
+    )
     return {
-        each.id: _name(
-            each, links.get(each.id), sensitive_paths(run.program, each.type)
+        each.id: _display_name(
+            each, links.get(each.id), list_sensitive_paths(context.program, each.type)
         )
         for each in effects
     }
 
 
-async def entries_of(run: Run, outcomes: Sequence[Outcome]) -> list[LogEntry]:
+async def build_log_entries(
+    context: CycleContext, outcomes: Sequence[Outcome]
+) -> list[LogEntry]:
     """Return the log's records of effects that were carried out, or could not be."""
     unnamed = [each.effect.id for each in outcomes if each.link is None]
-    links = await run.store.links(run.job.target, unnamed) if unnamed else {}
+    links = (
+        await context.store.load_links(context.job.target, unnamed) if unnamed else {}
+    )
     hidden = {
-        kind: sensitive_paths(run.program, kind)
+        kind: list_sensitive_paths(context.program, kind)
         for kind in {each.effect.type for each in outcomes}
     }
     return [
-        _entry(
-            run,
+        _build_log_entry(
+            context,
             each,
             each.link or links.get(each.effect.id),
             hidden[each.effect.type],

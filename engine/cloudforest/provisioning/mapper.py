@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from cloudforest.base.values import digest
-from cloudforest.model.program import AttributeProgram, JobProgram, ObjectType, Rule
-from cloudforest.model.source import SourceRow
-from cloudforest.program.expressions.analysis import UNIQUE, impure_functions, uses
-from cloudforest.program.expressions.evaluate import NOWHERE, Setting
-from cloudforest.program.mapping.desired import Desired, compile_program
+from cloudforest.base.values import canonical_digest
+from cloudforest.model.program import (
+    AttributeProgram,
+    CompiledAttributeMapping,
+    JobProgram,
+    ObjectType,
+)
+from cloudforest.model.source import SourceObject
+from cloudforest.program.expressions.analysis import (
+    SELECT_UNIQUE_VALUE,
+    find_impure_functions,
+    uses_function,
+)
+from cloudforest.program.expressions.evaluate import NO_CONTEXT, EvaluationContext
+from cloudforest.program.mapping.desired import DesiredValues, compile_mapping
 from cloudforest.program.scim.path import parse_path
 
 ACTIVE = "active"
@@ -32,14 +41,14 @@ class Mapper:
     """
 
     program: AttributeProgram
-    desire: Callable[[SourceRow], Desired]
-    matching: tuple[Rule, ...]
-    references: dict[str, Rule]
-    members: Rule | None
-    drawn: frozenset[str]
+    map_object: Callable[[SourceObject], DesiredValues]
+    matching_mappings: tuple[CompiledAttributeMapping, ...]
+    reference_mappings: dict[str, CompiledAttributeMapping]
+    members_mapping: CompiledAttributeMapping | None
+    random_paths: frozenset[str]
     digest: str
-    unique: tuple[str, ...] = ()
-    setting: Setting = NOWHERE
+    unique_paths: tuple[str, ...] = ()
+    evaluation_context: EvaluationContext = NO_CONTEXT
 
     @property
     def resource_type(self) -> str:
@@ -59,51 +68,57 @@ class Mapper:
         )
 
     @property
-    def wholes(self) -> tuple[str, ...]:
+    def whole_paths(self) -> tuple[str, ...]:
         """Return the attributes of which a part is written if there is nothing else."""
         adding = (
             r.target for r in self.program.rules if r.flow_type == "AttributeAddOnly"
         )
-        found = {path: parse_path(path).whole for path in adding}
+        found = {path: parse_path(path).attribute_path for path in adding}
         return tuple(sorted({each for path, each in found.items() if each != path}))
 
     @property
-    def compared(self) -> tuple[str, ...]:
+    def paths_to_read(self) -> tuple[str, ...]:
         """Return the paths to read of a resource that is compared with ours.
 
         Who was deprovisioned has a false `active`, whatever is mapped.
         """
         also = self.has_active and ACTIVE not in self.paths
-        return (*self.paths, *self.wholes, *[ACTIVE] * also)
+        return (*self.paths, *self.whole_paths, *[ACTIVE] * also)
 
 
-def _mapper(program: AttributeProgram, setting: Setting) -> Mapper:
+def _build_mapper(
+    program: AttributeProgram, evaluation_context: EvaluationContext
+) -> Mapper:
     references = [rule for rule in program.rules if rule.reference]
     return Mapper(
         program=program,
-        desire=compile_program(program, setting),
-        matching=tuple(
+        map_object=compile_mapping(program, evaluation_context),
+        matching_mappings=tuple(
             sorted(
                 (rule for rule in program.rules if rule.matching_priority > 0),
                 key=lambda rule: rule.matching_priority,
             )
         ),
-        references={rule.target: rule for rule in references if not rule.multi},
-        members=next((rule for rule in references if rule.multi), None),
-        drawn=frozenset(
-            rule.target for rule in program.rules if impure_functions(rule.expression)
+        reference_mappings={rule.target: rule for rule in references if not rule.multi},
+        members_mapping=next((rule for rule in references if rule.multi), None),
+        random_paths=frozenset(
+            rule.target
+            for rule in program.rules
+            if find_impure_functions(rule.expression)
         ),
-        digest=digest(program.rules),
-        unique=tuple(
-            rule.target for rule in program.rules if uses(rule.expression, UNIQUE)
+        digest=canonical_digest(program.rules),
+        unique_paths=tuple(
+            rule.target
+            for rule in program.rules
+            if uses_function(rule.expression, SELECT_UNIQUE_VALUE)
         ),
-        setting=setting,
+        evaluation_context=evaluation_context,
     )
 
 
-def mappers(
+def build_mappers(
     program: JobProgram, now: datetime | None = None
 ) -> dict[ObjectType, Mapper]:
     """Return the mappers by type of object; who maps says what time it is."""
-    setting = Setting(now=now)
-    return {each.source: _mapper(each, setting) for each in program.mappings}
+    setting = EvaluationContext(now=now)
+    return {each.source: _build_mapper(each, setting) for each in program.mappings}

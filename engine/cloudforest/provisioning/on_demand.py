@@ -9,71 +9,87 @@ import msgspec
 
 from cloudforest.model.cycles import LogEntry, LogQuery
 from cloudforest.model.messages import Lookup
-from cloudforest.provisioning.evaluation.evaluate import evaluate
+from cloudforest.provisioning.evaluation.evaluate import evaluate_job
 from cloudforest.provisioning.evaluation.stages import with_allowances
-from cloudforest.provisioning.evaluation.state import settled_digest
-from cloudforest.provisioning.explanation.explain import steps_of
-from cloudforest.provisioning.explanation.lookup import Found, every_attribute, find
-from cloudforest.provisioning.explanation.steps import Step, told
-from cloudforest.provisioning.export.export import export
-from cloudforest.provisioning.run import Run, Turns
+from cloudforest.provisioning.evaluation.state import compute_settled_digest
+from cloudforest.provisioning.explanation.explain import explain_steps
+from cloudforest.provisioning.explanation.lookup import (
+    LookupResult,
+    find_object,
+    list_all_attributes,
+)
+from cloudforest.provisioning.explanation.steps import (
+    ExplanationStep,
+    build_explanation,
+)
+from cloudforest.provisioning.export.export import export_effects
+from cloudforest.provisioning.run import CycleContext, JobLocks
 
-NUMBERS = {"first": 1, "last": 10**18, "limit": 10_000}
+WHOLE_LOG = {"first": 1, "last": 10**18, "limit": 10_000}
 
 
-async def _keep(run: Run, found: Found) -> None:
+async def _save_lookup_result(context: CycleContext, found: LookupResult) -> None:
     """Store what the directory says now, as a cycle does that asks for an object."""
     id_ = found.record.id
-    generation = await run.store.begin_import(run.rows, run.id)
-    await run.store.save_answers(run.rows, generation, found.records)
-    await run.store.finish_asking(
-        run.rows,
+    generation = await context.store.begin_import(context.key_name, context.cycle_id)
+    await context.store.save_answers(context.key_name, generation, found.records)
+    await context.store.close_inquiries(
+        context.key_name,
         generation,
         [id_],
         complete=found.complete,
-        proved=every_attribute(run),
+        proven_clear=list_all_attributes(context),
     )
 
 
-def _answer(entry: LogEntry) -> dict[str, Any]:
+def _log_entry_data(entry: LogEntry) -> dict[str, Any]:
     fields = msgspec.to_builtins(entry)
     names = ("action", "status", "httpStatus", "resource", "changes", "members")
     return {name: fields[name] for name in (*names, "reason", "milliseconds")}
 
 
-async def _acted(run: Run, foreseen: Step | None) -> Step:
+async def _build_act_step(
+    context: CycleContext, explained: ExplanationStep | None
+) -> ExplanationStep:
     """Say what was written, and what became of it, by the log of this cycle."""
-    logged = await run.store.logs(LogQuery(cycle=run.id), **NUMBERS)
-    answers = [_answer(entry) for _, entry in logged]
-    if run.counts.staged:
-        return Step("staged", {"answers": answers})
-    if run.counts.escrow:
-        return Step("escrow", {"answers": answers})
+    logged = await context.store.list_log_entries(
+        LogQuery(cycle=context.cycle_id), **WHOLE_LOG
+    )
+    answers = [_log_entry_data(entry) for _, entry in logged]
+    if context.counts.staged:
+        return ExplanationStep("staged", {"answers": answers})
+    if context.counts.escrow:
+        return ExplanationStep("escrow", {"answers": answers})
     if answers:
-        return Step(answers[0]["action"], {"answers": answers})
-    still = foreseen if foreseen and foreseen.result == "nothing" else None
+        return ExplanationStep(answers[0]["action"], {"answers": answers})
+    still = explained if explained and explained.result == "nothing" else None
     because = still and still.detail["because"]
-    return Step("nothing", {"because": because, "answers": []})
+    return ExplanationStep("nothing", {"because": because, "answers": []})
 
 
-async def provision(run: Run, lookup: Lookup, turns: Turns) -> dict[str, Any]:
+async def provision_on_demand(
+    context: CycleContext, lookup: Lookup, locks: JobLocks
+) -> dict[str, Any]:
     """Return the steps of `explain`, the last one with the target's answers.
 
     The guard counts it with what the job has written; the log has it under a cycle of
     its own. Raises Busy while a cycle of the job runs.
     """
-    with turns.take(run.job.name):
-        found = await find(run, lookup)
+    with locks.hold_job(context.job.name):
+        found = await find_object(context, lookup)
         if found is None:
-            return told(lookup.value, await steps_of(run, found))
-        alone = replace(run, only=found.record.id)
-        steps = await steps_of(alone, found)
-        await _keep(alone, found)
-        async with turns.at(run.job.target):
+            return build_explanation(lookup.value, await explain_steps(context, found))
+        alone = replace(context, only_object=found.record.id)
+        steps = await explain_steps(alone, found)
+        await _save_lookup_result(alone, found)
+        async with locks.target_lock(context.job.target):
             alone = await with_allowances(alone)
-            await evaluate(alone)
-            await export(alone)
-            await run.store.settle_written(run.rows, run.id, settled_digest(run))
-        return told(
-            found.record.id, steps | {"act": await _acted(alone, steps.get("act"))}
+            await evaluate_job(alone)
+            await export_effects(alone)
+            await context.store.settle_written(
+                context.key_name, context.cycle_id, compute_settled_digest(context)
+            )
+        return build_explanation(
+            found.record.id,
+            steps | {"act": await _build_act_step(alone, steps.get("act"))},
         )

@@ -15,31 +15,31 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from cloudforest.base.values import digest
+from cloudforest.base.values import canonical_digest
 from cloudforest.model.cycles import Attempts, Cycle
 from cloudforest.model.jobs import (
     Breaker,
+    JobHealth,
     JobState,
     Quarantine,
     QuarantineReason,
-    Standing,
 )
 from cloudforest.model.registration import Job, Registration
 
-LEAST_TRIES = 10
+MIN_ATTEMPTS = 10
 """Objects that one cycle must have tried for the first time before its rate counts."""
-WORST_RATE = 0.4
-FAILED_CYCLES = 10
+MAX_FAILURE_RATE = 0.4
+MAX_FAILED_CYCLES = 10
 """Cycles in a row that fail for what somebody has to put right."""
 QUARANTINE_FIRST_DELAY = timedelta(minutes=10)
 QUARANTINE_LONGEST_DELAY = timedelta(hours=24)
 QUARANTINE_DOUBLINGS = 8
-LIFETIME = timedelta(weeks=4)
+QUARANTINE_LIFETIME = timedelta(weeks=4)
 
-Cause = tuple[QuarantineReason, str]
+QuarantineCause = tuple[QuarantineReason, str]
 
 
-def quarantine_delay(count: int) -> timedelta:
+def compute_quarantine_delay(count: int) -> timedelta:
     """Return the time to the next try: 10 minutes, doubling to a day."""
     return min(
         QUARANTINE_FIRST_DELAY * (1 << min(count, QUARANTINE_DOUBLINGS)),
@@ -47,90 +47,99 @@ def quarantine_delay(count: int) -> timedelta:
     )
 
 
-def as_registered(state: JobState, registered: str) -> JobState:
+def reset_if_changed(state: JobState, registered: str) -> JobState:
     """Forget the failures of what is registered no longer."""
     if state.registered == registered:
         return state
     return replace(state, registered=registered, failures=0, quarantine=None)
 
 
-def _is_somebodys(cycle: Cycle) -> bool:
+def _needs_operator(cycle: Cycle) -> bool:
     """Tell whether it failed for what waiting does not mend."""
     return cycle.fault in {"credential", "configuration"}
 
 
-def _failures(state: JobState, cycle: Cycle) -> int:
+def _count_failures(state: JobState, cycle: Cycle) -> int:
     return state.failures + 1 if cycle.state == "failed" else 0
 
 
-def _rate(failed: int, tried: int) -> Cause:
+def _error_rate_cause(failed: int, tried: int) -> QuarantineCause:
     return "error-rate", (
         f"{failed} of the {tried} objects that the cycle tried to write failed; "
         "see why with `job escrow` and `logs`."
     )
 
 
-def _cause(attempts: Attempts, failures: int, error: str | None) -> Cause | None:
+def _find_cause(
+    attempts: Attempts, failures: int, error: str | None
+) -> QuarantineCause | None:
     """Return why a job goes into quarantine; objects that are tried again are no news.
 
     Else some old escrows, tried together once a day, would look like a disaster.
     """
-    if failures >= FAILED_CYCLES:
+    if failures >= MAX_FAILED_CYCLES:
         return "failed-cycles", f"{failures} cycles in a row failed: {error}"
     tried, failed = attempts.first, attempts.first_failed
-    if tried >= LEAST_TRIES and failed > WORST_RATE * tried:
-        return _rate(failed, tried)
+    if tried >= MIN_ATTEMPTS and failed > MAX_FAILURE_RATE * tried:
+        return _error_rate_cause(failed, tried)
     return None
 
 
-def _remains(held: Quarantine, cycle: Cycle) -> Cause | None:
+def _find_remaining_cause(
+    quarantine: Quarantine, cycle: Cycle
+) -> QuarantineCause | None:
     """Return what speaks against lifting a quarantine after this cycle."""
     if cycle.state == "failed":
-        return held.reason, cycle.error or held.sentence
-    tried, failed = cycle.attempts.all, cycle.attempts.all_failed
-    if failed > WORST_RATE * tried:
-        return _rate(failed, tried)
-    if not tried and cycle.counts.escrow and held.reason == "error-rate":
+        return quarantine.reason, cycle.error or quarantine.sentence
+    tried, failed = cycle.attempts.total, cycle.attempts.total_failed
+    if failed > MAX_FAILURE_RATE * tried:
+        return _error_rate_cause(failed, tried)
+    if not tried and cycle.counts.escrow and quarantine.reason == "error-rate":
         # Nothing was tried, so nothing is known to be better.
-        return held.reason, held.sentence
+        return quarantine.reason, quarantine.sentence
     return None
 
 
-def _again(state: JobState, held: Quarantine, cycle: Cycle, now: datetime) -> JobState:
-    cause = _remains(held, cycle)
+def _extend_or_lift(
+    state: JobState, quarantine: Quarantine, cycle: Cycle, now: datetime
+) -> JobState:
+    cause = _find_remaining_cause(quarantine, cycle)
     if cause is None:
         return replace(state, quarantine=None)
     reason, sentence = cause
-    count = held.count + 1
+    count = quarantine.count + 1
     longer = replace(
-        held,
+        quarantine,
         reason=reason,
         sentence=sentence,
-        next=now + quarantine_delay(count),
+        next=now + compute_quarantine_delay(count),
         count=count,
     )
-    ended = now - held.since >= LIFETIME
+    ended = now - quarantine.since >= QUARANTINE_LIFETIME
     return replace(state, quarantine=longer, disabled=now if ended else None)
 
 
-def job_after_cycle(state: JobState, cycle: Cycle, registered: str) -> JobState:
+def update_job_state(state: JobState, cycle: Cycle, registered: str) -> JobState:
     """Return how the job stands after a cycle; a good one lifts the quarantine.
 
     A cycle that nobody answered says nothing about the job.
     """
     now = cycle.finished or cycle.started
-    state = as_registered(state, registered)
-    if cycle.state == "failed" and not _is_somebodys(cycle):
+    state = reset_if_changed(state, registered)
+    if cycle.state == "failed" and not _needs_operator(cycle):
         return state
-    state = replace(state, failures=_failures(state, cycle))
+    state = replace(state, failures=_count_failures(state, cycle))
     if state.quarantine is not None:
-        return _again(state, state.quarantine, cycle, now)
-    cause = _cause(cycle.attempts, state.failures, cycle.error)
+        return _extend_or_lift(state, state.quarantine, cycle, now)
+    cause = _find_cause(cycle.attempts, state.failures, cycle.error)
     if cause is None:
         return state
     reason, sentence = cause
     imposed = Quarantine(
-        since=now, reason=reason, sentence=sentence, next=now + quarantine_delay(0)
+        since=now,
+        reason=reason,
+        sentence=sentence,
+        next=now + compute_quarantine_delay(0),
     )
     return replace(state, quarantine=imposed)
 
@@ -138,19 +147,19 @@ def job_after_cycle(state: JobState, cycle: Cycle, registered: str) -> JobState:
 BREAKER_FIRST_DELAY = timedelta(minutes=1)
 BREAKER_LONGEST_DELAY = timedelta(minutes=30)
 BREAKER_DOUBLINGS = 5
-SPREAD = 0.1
+BREAKER_SPREAD = 0.1
 
 
-def breaker_delay(failures: int, jitter: float) -> timedelta:
+def compute_breaker_delay(failures: int, jitter: float) -> timedelta:
     """Return the time to the next try: 1 minute, doubling to 30, up to 10 % longer."""
     whole = min(
         BREAKER_FIRST_DELAY * (1 << min(failures - 1, BREAKER_DOUBLINGS)),
         BREAKER_LONGEST_DELAY,
     )
-    return whole * (1 + SPREAD * jitter)
+    return whole * (1 + BREAKER_SPREAD * jitter)
 
 
-def breaker_after_cycle(
+def update_breaker(
     breaker: Breaker | None, cycle: Cycle, jitter: float
 ) -> Breaker | None:
     """Return the breaker of the cycle's target after it; None is closed.
@@ -168,7 +177,7 @@ def breaker_after_cycle(
     return Breaker(
         since=breaker.since if breaker else now,
         reason=cycle.error or "",
-        next=now + breaker_delay(failures, jitter),
+        next=now + compute_breaker_delay(failures, jitter),
         failures=failures,
     )
 
@@ -177,27 +186,28 @@ Hold = datetime | None
 """Not started before this; None: not until somebody starts it."""
 
 
-def registered_digest(registration: Registration, job: Job) -> str:
+def compute_registered_digest(registration: Registration, job: Job) -> str:
     """Return the digest of what is registered of a job, and of both its ends."""
-    return digest(
+    return canonical_digest(
         (
             registration.programs.get(job.name),
-            registration.domains().get(job.domain),
-            registration.target(job.target),
+            registration.domains_by_name().get(job.domain),
+            registration.find_target(job.target),
         )
     )
 
 
-def standings(
+def compute_job_health(
     registration: Registration,
     states: Mapping[str, JobState],
     breakers: Mapping[str, Breaker],
-) -> dict[str, Standing]:
+) -> dict[str, JobHealth]:
     """Return how each registered job stands, as it is registered now."""
     return {
-        job.name: Standing(
-            job=as_registered(
-                states.get(job.name, JobState()), registered_digest(registration, job)
+        job.name: JobHealth(
+            job_state=reset_if_changed(
+                states.get(job.name, JobState()),
+                compute_registered_digest(registration, job),
             ),
             breaker=breakers.get(job.target),
         )
@@ -205,21 +215,21 @@ def standings(
     }
 
 
-def after_cycle(
-    standing: Standing, cycle: Cycle, *, registered: str, jitter: float
-) -> Standing:
+def update_health(
+    health: JobHealth, cycle: Cycle, *, registered: str, jitter: float
+) -> JobHealth:
     """Return how a job and its target stand after a cycle."""
-    return Standing(
-        job=job_after_cycle(standing.job, cycle, registered),
-        breaker=breaker_after_cycle(standing.breaker, cycle, jitter),
+    return JobHealth(
+        job_state=update_job_state(health.job_state, cycle, registered),
+        breaker=update_breaker(health.breaker, cycle, jitter),
     )
 
 
-def holds(standings: Mapping[str, Standing]) -> dict[str, Hold]:
+def compute_holds(health: Mapping[str, JobHealth]) -> dict[str, Hold]:
     """Return the jobs that are not simply started at their interval."""
     held: dict[str, Hold] = {}
-    for name, each in standings.items():
-        state = each.job
+    for name, each in health.items():
+        state = each.job_state
         if state.paused is not None or state.disabled is not None:
             held[name] = None
             continue

@@ -12,7 +12,7 @@ from typing import Protocol
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured
 from cloudforest.model.cycles import Attempts, Counts
-from cloudforest.model.jobs import TargetJobs
+from cloudforest.model.jobs import JobKey
 from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.ports.target import Target
@@ -29,12 +29,12 @@ class Progress(Protocol):
         ...
 
 
-def silent(_phase: str, _done: int, _total: int | None = None, /) -> None:
+def ignore_progress(_phase: str, _done: int, _total: int | None = None, /) -> None:
     """Report no progress."""
 
 
 @dataclass(frozen=True)
-class Run:
+class CycleContext:
     """One cycle: pinned to one revision, filling one set of counts.
 
     `rows` is the name under which rows, memberships and effects are kept: the job's,
@@ -50,53 +50,55 @@ class Run:
     bus: AgentBus
     target: Target
     clock: Clock
-    rows: str
-    progress: Progress = silent
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    key_name: str
+    progress: Progress = ignore_progress
+    cycle_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     counts: Counts = field(default_factory=Counts)
     attempts: Attempts = field(default_factory=Attempts)
 
-    room: dict[str, int] = field(default_factory=dict)
+    remaining_budgets: dict[str, int] = field(default_factory=dict)
     """How many effects a budget still bears, of those that only the export finds."""
     claims: dict[str, str] = field(default_factory=dict)
-    unanswered: list[str] = field(default_factory=list)
+    unanswered_keys: list[str] = field(default_factory=list)
     """Keys of the effects in escrow since the target last answered."""
-    others: tuple[str, ...] = ()
-    allowed: frozenset[str] = frozenset()
-    only: str | None = None
+    siblings: tuple[str, ...] = ()
+    allowed_stages: frozenset[str] = frozenset()
+    only_object: str | None = None
 
-    def claim(self, resource: str, object_id: str) -> bool:
+    def claim_resource(self, resource: str, object_id: str) -> bool:
         """Claim a resource until its link is stored; False: another object has it."""
         return self.claims.setdefault(resource, object_id) == object_id
 
     @property
     def is_scratch(self) -> bool:
         """Whether a plan only asks, and no trace may be left."""
-        return self.rows != self.job.name
+        return self.key_name != self.job.name
 
     @property
-    def jobs(self) -> TargetJobs:
-        return TargetJobs(
-            job=self.rows,
-            others=self.others,
+    def key(self) -> JobKey:
+        return JobKey(
+            job=self.key_name,
+            siblings=self.siblings,
             target=self.job.target,
-            only=self.only,
+            only_object=self.only_object,
         )
 
     @property
-    def picture(self) -> str:
+    def snapshot_key(self) -> str:
         """The name of this cycle's picture of the target."""
-        return self.id
+        return self.cycle_id
 
 
-def pinned(registration: Registration, job: str) -> tuple[Job, JobProgram, Profile]:
+def get_registered_job(
+    registration: Registration, job: str
+) -> tuple[Job, JobProgram, Profile]:
     """Return what is registered of a job, or raise Misconfigured."""
-    found = registration.job(job)
+    found = registration.find_job(job)
     if found is None or job not in registration.programs:
         raise Misconfigured(
             f"There is no job {job}; `cloudforest job list` shows those there are."
         )
-    target = registration.target(found.target)
+    target = registration.find_target(found.target)
     if target is None:
         raise Misconfigured(
             f"Job {job} names the target {found.target}, which is not registered; "
@@ -105,7 +107,7 @@ def pinned(registration: Registration, job: str) -> tuple[Job, JobProgram, Profi
     return found, registration.programs[job], target.profile
 
 
-def sharing(registration: Registration, job: Job) -> tuple[str, ...]:
+def find_sibling_jobs(registration: Registration, job: Job) -> tuple[str, ...]:
     """Return the other jobs that write to the target of a job."""
     return tuple(
         each.name
@@ -114,18 +116,18 @@ def sharing(registration: Registration, job: Job) -> tuple[str, ...]:
     )
 
 
-class Turns:
+class JobLocks:
     """Who is running: neither two cycles of a job, nor two that write to a target."""
 
     def __init__(self) -> None:
         self._running: set[str] = set()
         self._targets: dict[str, asyncio.Lock] = {}
 
-    def taken(self, job: str) -> bool:
+    def is_running(self, job: str) -> bool:
         return job in self._running
 
     @contextmanager
-    def take(self, job: str) -> Iterator[None]:
+    def hold_job(self, job: str) -> Iterator[None]:
         if job in self._running:
             raise Busy(f"Job {job} already runs; wait until its cycle has ended.")
         self._running.add(job)
@@ -134,6 +136,6 @@ class Turns:
         finally:
             self._running.discard(job)
 
-    def at(self, target: str) -> asyncio.Lock:
+    def target_lock(self, target: str) -> asyncio.Lock:
         """Return what is held while a cycle decides what to write there, and writes."""
         return self._targets.setdefault(target, asyncio.Lock())

@@ -24,9 +24,9 @@ from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.quarantine import Hold
 
-IN_HAND = 300
+MAX_HINTS = 300
 """Hints in quick succession that are heard at once."""
-SECONDS_FOR_ONE = 5.0
+SECONDS_PER_HINT = 5.0
 """Until there is one more in hand."""
 
 
@@ -34,31 +34,31 @@ SECONDS_FOR_ONE = 5.0
 class HintBudget:
     """Keeps apart what each domain has in hand; one never costs another anything."""
 
-    _held: dict[str, tuple[float, datetime]] = field(default_factory=dict)
+    _left_by_domain: dict[str, tuple[float, datetime]] = field(default_factory=dict)
 
-    def left(self, domain: str, now: datetime) -> bool:
+    def has_left(self, domain: str, now: datetime) -> bool:
         """Tell whether a hint about it would be heard."""
-        return self._in_hand(domain, now) >= 1
+        return self._count_left(domain, now) >= 1
 
-    def take(self, domain: str, now: datetime) -> bool:
+    def take_hint(self, domain: str, now: datetime) -> bool:
         """Hear a hint about it; return whether that is possible now."""
-        in_hand = self._in_hand(domain, now)
+        in_hand = self._count_left(domain, now)
         if in_hand < 1:
             return False
-        self._held[domain] = (in_hand - 1, now)
+        self._left_by_domain[domain] = (in_hand - 1, now)
         return True
 
-    def _in_hand(self, domain: str, now: datetime) -> float:
-        held, since = self._held.get(domain, (IN_HAND, now))
+    def _count_left(self, domain: str, now: datetime) -> float:
+        held, since = self._left_by_domain.get(domain, (MAX_HINTS, now))
         # A clock that was set back gives nothing.
         passed = max(0.0, (now - since).total_seconds())
-        return min(IN_HAND, held + passed / SECONDS_FOR_ONE)
+        return min(MAX_HINTS, held + passed / SECONDS_PER_HINT)
 
 
-SPREAD = 0.1
+MAX_SPREAD = 0.1
 
 
-def next_start(
+def compute_next_start(
     *, previous: datetime | None, now: datetime, interval: timedelta, jitter: float
 ) -> datetime:
     """Return when to start; never before `now`.
@@ -70,12 +70,12 @@ def next_start(
     """
     if previous is None or previous > now:
         return now
-    return max(now, previous + interval * (1 + SPREAD * jitter))
+    return max(now, previous + interval * (1 + MAX_SPREAD * jitter))
 
 
-LOOK_AGAIN = 5.0
+POLL_SECONDS = 5.0
 """Seconds after which a changed registration is noticed at the latest."""
-LEAST_DISTANCE = timedelta(seconds=1)
+MIN_START_INTERVAL = timedelta(seconds=1)
 """From one start of a job to the next, however many hints come."""
 ReadHolds = Callable[[Registration], Awaitable[Mapping[str, Hold]]]
 RunJob = Callable[[str, Registration], Awaitable[object]]
@@ -91,47 +91,49 @@ class Scheduler:
     same for as long as the service runs.
     """
 
-    read: ReadRegistration
-    held: ReadHolds
-    run: RunJob
+    read_registration: ReadRegistration
+    read_holds: ReadHolds
+    run_job: RunJob
     clock: Clock
     sleep: Sleep = asyncio.sleep
-    jitter: Callable[[], float] = random.random
-    _started: dict[str, datetime] = field(default_factory=dict)
+    draw_jitter: Callable[[], float] = random.random
+    _last_starts: dict[str, datetime] = field(default_factory=dict)
     _jitters: dict[str, float] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)
-    _budget: HintBudget = field(default_factory=HintBudget)
-    _hinted: set[str] = field(default_factory=set)
-    _nudged: set[str] = field(default_factory=set)
+    _hint_budget: HintBudget = field(default_factory=HintBudget)
+    _hinted_domains: set[str] = field(default_factory=set)
+    _hinted_jobs: set[str] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def nudge(self, domain: str) -> None:
+    def add_hint(self, domain: str) -> None:
         """Make the jobs of the domain with this `domain_id` due: something changed.
 
         Hints that come together are one; one that comes while a job runs starts it
         once more afterwards. A job that is held waits all the same, and so does one
         about whose domain too many hints came.
         """
-        self._hinted.add(domain)
-        if self._budget.left(domain, self.clock()):
+        self._hinted_domains.add(domain)
+        if self._hint_budget.has_left(domain, self.clock()):
             self._wake.set()
 
-    async def hear(self, hints: Callable[[], AsyncIterator[str]]) -> None:
+    async def receive_hints(
+        self, watch_hints: Callable[[], AsyncIterator[str]]
+    ) -> None:
         """Pass on what the agents say has changed, until cancelled."""
         while True:
             try:
-                async for domain in hints():
-                    self.nudge(domain)
+                async for domain in watch_hints():
+                    self.add_hint(domain)
             except CloudforestError as error:
                 log.warning("hints not heard", reason=str(error))
-            await self.sleep(LOOK_AGAIN)
+            await self.sleep(POLL_SECONDS)
 
-    def start_at_once(self, job: str) -> None:
+    def start_now(self, job: str) -> None:
         """Forget when the job started last, so that it is due."""
-        self._started.pop(job, None)
+        self._last_starts.pop(job, None)
         self._wake.set()
 
-    def next_starts(
+    def compute_next_starts(
         self, jobs: Iterable[Job], now: datetime, holds: Mapping[str, Hold]
     ) -> dict[str, datetime]:
         """Return when each enabled job starts next, if it does not run then."""
@@ -139,17 +141,17 @@ class Scheduler:
         for job in jobs:
             held = holds.get(job.name, now)
             if job.enabled and held is not None:
-                starts[job.name] = max(self._next_start(job, now), held)
+                starts[job.name] = max(self._compute_next_start(job, now), held)
         return starts
 
-    def _next_start(self, job: Job, now: datetime) -> datetime:
-        nudged = job.name in self._nudged
+    def _compute_next_start(self, job: Job, now: datetime) -> datetime:
+        nudged = job.name in self._hinted_jobs
         interval = timedelta(seconds=job.interval)
-        return next_start(
-            previous=self._started.get(job.name),
+        return compute_next_start(
+            previous=self._last_starts.get(job.name),
             now=now,
-            interval=min(LEAST_DISTANCE, interval) if nudged else interval,
-            jitter=self._jitters.setdefault(job.name, self.jitter()),
+            interval=min(MIN_START_INTERVAL, interval) if nudged else interval,
+            jitter=self._jitters.setdefault(job.name, self.draw_jitter()),
         )
 
     async def serve(self) -> None:
@@ -158,53 +160,61 @@ class Scheduler:
             while True:
                 self._wake.clear()
                 try:
-                    pause = await self._tick(tasks)
+                    pause = await self._start_due_jobs(tasks)
                 except CloudforestError as error:
                     # A store that is away for a moment must not be the last cycle's.
                     log.warning("no look at what is due", reason=str(error))
-                    pause = LOOK_AGAIN
-                await self._nap(pause)
+                    pause = POLL_SECONDS
+                await self._sleep_or_wake(pause)
 
-    async def _tick(self, tasks: asyncio.TaskGroup) -> float:
+    async def _start_due_jobs(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due; return the seconds until to look again."""
-        registration = await self.read()
+        registration = await self.read_registration()
         if registration is None:
-            return LOOK_AGAIN
-        holds = await self.held(registration)
+            return POLL_SECONDS
+        holds = await self.read_holds(registration)
         now = self.clock()
-        self._nudge_jobs(registration.jobs, now)
-        starts = self.next_starts(registration.jobs, now, holds)
+        self._apply_hints(registration.jobs, now)
+        starts = self.compute_next_starts(registration.jobs, now, holds)
         for name, start in starts.items():
             if start <= now and name not in self._running:
-                self._started[name] = now
+                self._last_starts[name] = now
                 self._running.add(name)
-                self._nudged.discard(name)
-                tasks.create_task(self._cycle(name, registration))
-        return self._pause(self.next_starts(registration.jobs, now, holds), now)
+                self._hinted_jobs.discard(name)
+                tasks.create_task(self._run_cycle(name, registration))
+        return self._seconds_to_next_start(
+            self.compute_next_starts(registration.jobs, now, holds), now
+        )
 
-    def _nudge_jobs(self, jobs: Iterable[Job], now: datetime) -> None:
-        heard = {each for each in self._hinted if self._budget.take(each, now)}
-        self._nudged |= {job.name for job in jobs if domain_id(job.domain) in heard}
-        self._hinted -= heard
+    def _apply_hints(self, jobs: Iterable[Job], now: datetime) -> None:
+        heard = {
+            each
+            for each in self._hinted_domains
+            if self._hint_budget.take_hint(each, now)
+        }
+        self._hinted_jobs |= {
+            job.name for job in jobs if domain_id(job.domain) in heard
+        }
+        self._hinted_domains -= heard
 
-    async def _cycle(self, name: str, registration: Registration) -> None:
+    async def _run_cycle(self, name: str, registration: Registration) -> None:
         try:
-            await self.run(name, registration)
+            await self.run_job(name, registration)
         finally:
             self._running.discard(name)
-            if name in self._nudged:
+            if name in self._hinted_jobs:
                 self._wake.set()
 
     @staticmethod
-    def _pause(starts: dict[str, datetime], now: datetime) -> float:
+    def _seconds_to_next_start(starts: dict[str, datetime], now: datetime) -> float:
         """Return the seconds until the next start, or until to look again.
 
         A job that is due and still runs starts when it is seen to have ended.
         """
         waits = [(start - now).total_seconds() for start in starts.values()]
-        return min([LOOK_AGAIN, *(wait for wait in waits if wait > 0)])
+        return min([POLL_SECONDS, *(wait for wait in waits if wait > 0)])
 
-    async def _nap(self, seconds: float) -> None:
+    async def _sleep_or_wake(self, seconds: float) -> None:
         """Sleep, unless somebody has something for us."""
         sleeping = asyncio.ensure_future(self.sleep(seconds))
         waking = asyncio.ensure_future(self._wake.wait())
@@ -217,7 +227,7 @@ class Scheduler:
             waking.cancel()
 
 
-PERIOD = 3600.0
+PRUNE_SECONDS = 3600.0
 BATCH = 500
 """Entries forgotten in one transaction, so that cycles get their turns in between."""
 
@@ -230,14 +240,14 @@ log = structlog.get_logger()
 class Retention:
     """`read` is asked anew each time, so a changed setting counts within an hour."""
 
-    read: ReadRegistration
+    read_registration: ReadRegistration
     store: ProvisioningStore
     clock: Clock
     sleep: Sleep = asyncio.sleep
 
     async def prune(self) -> int:
         """Forget all that is too old; return how many entries and cycles it were."""
-        registration = await self.read()
+        registration = await self.read_registration()
         if registration is None:
             return 0
         kept = timedelta(seconds=registration.tenant.log_retention)
@@ -257,4 +267,4 @@ class Retention:
                 log.warning("log not pruned", reason=str(error))
             else:
                 log.info("log pruned", entries=forgotten)
-            await self.sleep(PERIOD)
+            await self.sleep(PRUNE_SECONDS)

@@ -6,93 +6,107 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cloudforest.model.ports.target import Refusal
-from cloudforest.model.source import Flat, TargetResource
-from cloudforest.program.expressions.analysis import UNIQUE
+from cloudforest.model.source import FlatResource, TargetResource
+from cloudforest.program.expressions.analysis import SELECT_UNIQUE_VALUE
 from cloudforest.program.faults import MappingFault
-from cloudforest.program.mapping.desired import comparable
+from cloudforest.program.mapping.desired import make_match_key
 from cloudforest.provisioning.mapper import Mapper
-from cloudforest.provisioning.matching import NO_SUCH_FILTER, Matcher
+from cloudforest.provisioning.matching import UNSUPPORTED_FILTER_STATUSES, Matcher
 
-NONE_FREE = f"{UNIQUE} makes no value that the target does not have."
+NO_FREE_VALUE = f"{SELECT_UNIQUE_VALUE} makes no value that the target does not have."
 
 
 @dataclass(frozen=True)
-class Choosing:
+class UniqueValueRequest:
     """An object to be created; `candidates` are in order, by SCIM path."""
 
-    id: str
-    candidates: Mapping[str, tuple[str, ...]]
+    object_guid: str
+    options: Mapping[str, tuple[str, ...]]
 
 
-Chosen = dict[str, Flat | MappingFault]
+UniqueValues = dict[str, FlatResource | MappingFault]
 """By the object's id: the value of each path, or why there is none."""
 
 
-async def _held(
+async def _find_taken_values(
     matcher: Matcher, mapper: Mapper, path: str, values: Sequence[str]
 ) -> set[str]:
     """Return the values that the target has, or that this cycle has given away."""
-    run, kind = matcher.run, mapper.resource_type
-    if kind not in matcher.pictured:
+    context, kind = matcher.context, mapper.resource_type
+    if kind not in matcher.listed_types:
         try:
-            there = await run.target.taken(kind, path, values)
+            there = await context.target.find_taken_values(kind, path, values)
         except Refusal as refusal:
-            if refusal.status not in NO_SUCH_FILTER:
+            if refusal.status not in UNSUPPORTED_FILTER_STATUSES:
                 raise
-            await matcher.picture(mapper)
+            await matcher.take_snapshot(mapper)
         else:
-            given = await run.store.matches(run.picture, kind, path, values)
-            return {comparable(path, each) for each in there} | given.keys()
-    found = await run.store.matches(run.picture, kind, path, values)
+            given = await context.store.find_snapshot_matches(
+                context.snapshot_key, kind, path, values
+            )
+            return {make_match_key(path, each) for each in there} | given.keys()
+    found = await context.store.find_snapshot_matches(
+        context.snapshot_key, kind, path, values
+    )
     return set(found)
 
 
-def _free(path: str, candidates: Iterable[str], held: set[str]) -> str | None:
-    for each in candidates:
-        key = comparable(path, each)
-        if key not in held:
-            held.add(key)
+def _pick_free_value(path: str, options: Iterable[str], taken: set[str]) -> str | None:
+    for each in options:
+        key = make_match_key(path, each)
+        if key not in taken:
+            taken.add(key)
             return each
     return None
 
 
-def _give(path: str, waiting: Sequence[Choosing], held: set[str]) -> Chosen:
-    chosen: Chosen = {}
-    for each in waiting:
-        free = _free(path, each.candidates[path], held)
-        chosen[each.id] = {path: free} if free else MappingFault(path, NONE_FREE)
+def _assign_values(
+    path: str, requests: Sequence[UniqueValueRequest], taken: set[str]
+) -> UniqueValues:
+    chosen: UniqueValues = {}
+    for each in requests:
+        free = _pick_free_value(path, each.options[path], taken)
+        chosen[each.object_guid] = (
+            {path: free} if free else MappingFault(path, NO_FREE_VALUE)
+        )
     return chosen
 
 
-async def _keep(matcher: Matcher, mapper: Mapper, path: str, chosen: Chosen) -> None:
+async def _reserve_values(
+    matcher: Matcher, mapper: Mapper, path: str, chosen: UniqueValues
+) -> None:
     """Put what was given away into the picture, where later batches look."""
     given = [
         TargetResource(id=f"given:{id_}", values=flat)
         for id_, flat in chosen.items()
         if not isinstance(flat, MappingFault)
     ]
-    run = matcher.run
-    await run.store.save_snapshot(run.picture, mapper.resource_type, given, [path])
+    context = matcher.context
+    await context.store.save_snapshot(
+        context.snapshot_key, mapper.resource_type, given, [path]
+    )
 
 
-async def choose(
-    matcher: Matcher, mapper: Mapper, waiting: Sequence[Choosing]
-) -> Chosen:
+async def choose_unique_values(
+    matcher: Matcher, mapper: Mapper, requests: Sequence[UniqueValueRequest]
+) -> UniqueValues:
     """Choose for a batch of objects of one type, one after the other."""
-    chosen: Chosen = {}
-    for path in mapper.unique:
-        asking = [each for each in waiting if path in each.candidates]
-        values = [value for each in asking for value in each.candidates[path]]
+    chosen: UniqueValues = {}
+    for path in mapper.unique_paths:
+        asking = [each for each in requests if path in each.options]
+        values = [value for each in asking for value in each.options[path]]
         if not asking:
             continue
         try:
-            held = await _held(matcher, mapper, path, list(dict.fromkeys(values)))
+            held = await _find_taken_values(
+                matcher, mapper, path, list(dict.fromkeys(values))
+            )
         except Refusal as refusal:
             fault = MappingFault(path, f"The target can't be asked: {refusal.reason}")
-            chosen |= {each.id: fault for each in asking}
+            chosen |= {each.object_guid: fault for each in asking}
             continue
-        given = _give(path, asking, held)
-        await _keep(matcher, mapper, path, given)
+        given = _assign_values(path, asking, held)
+        await _reserve_values(matcher, mapper, path, given)
         for id_, flat in given.items():
             before = chosen.get(id_, {})
             failed = isinstance(before, MappingFault) or isinstance(flat, MappingFault)

@@ -28,8 +28,13 @@ from tests.support.bus import (
 )
 
 from cloudforest.adapters.bus.agent import NatsListener
-from cloudforest.adapters.bus.connection import Connection
-from cloudforest.adapters.bus.protocol import acknowledgements, answers, hints, requests
+from cloudforest.adapters.bus.connection import NatsConnection
+from cloudforest.adapters.bus.protocol import (
+    acknowledgement_subject,
+    answer_subject,
+    change_hint_subject,
+    request_subject,
+)
 from cloudforest.adapters.bus.service import NatsAgentBus, open_agent_bus
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Unavailable
@@ -44,7 +49,7 @@ async def service(real_bus) -> AsyncIterator[NatsAgentBus]:
         real_bus.authority,
         endpoint=real_bus.server.endpoint,
         clock=system_clock,
-        patience=PATIENCE,
+        timeouts=PATIENCE,
     )
     yield bus
     await bus.close()
@@ -62,17 +67,19 @@ async def agent(real_bus):
 async def test_an_agent_does_not_hear_another_domain(service, agent):
     await agent.listen("fabrikam.test", pages("a1", 1))
     with pytest.raises(Unavailable, match="No agent"):
-        await anext(service.ask(request_for("fabrikam.test")))
+        await anext(service.request_pages(request_for("fabrikam.test")))
 
 
 @pytest.mark.parametrize(
     "subject",
     [
-        requests(DOMAIN),  # outside the queue group it would hear what others are asked
-        answers("a1", "r1"),
-        acknowledgements("a2", "r1"),
+        request_subject(
+            DOMAIN
+        ),  # outside the queue group it would hear what others are asked
+        answer_subject("a1", "r1"),
+        acknowledgement_subject("a2", "r1"),
         "_INBOX.>",
-        hints(DOMAIN),
+        change_hint_subject(DOMAIN),
         "cf.>",
     ],
 )
@@ -84,10 +91,10 @@ async def test_an_agent_may_not_subscribe_to(real_bus, subject):
 @pytest.mark.parametrize(
     "subject",
     [
-        requests(DOMAIN),
-        answers("a2", "r1"),
-        acknowledgements("a1", "r1"),
-        hints("fabrikam.test"),
+        request_subject(DOMAIN),
+        answer_subject("a2", "r1"),
+        acknowledgement_subject("a1", "r1"),
+        change_hint_subject("fabrikam.test"),
         "cf.hint.x",
     ],
 )
@@ -99,12 +106,12 @@ async def test_an_agent_may_not_publish_to(real_bus, subject):
 async def violations(real_bus, attempt) -> str:
     said: asyncio.Queue[str] = asyncio.Queue()
     key = new_user_key()
-    connection = Connection("a1", key, real_bus.access("a1", (DOMAIN,), key=key))
+    connection = NatsConnection("a1", key, real_bus.access("a1", (DOMAIN,), key=key))
 
     async def noted(error: Exception) -> None:
         said.put_nowait(str(error).lower())
 
-    connection._noted = noted
+    connection._record_error = noted
     await connection.open()
     await attempt(connection._client)
     try:
@@ -169,9 +176,9 @@ async def test_domains_may_come_and_go_while_it_connects(real_bus, service):
         await asyncio.sleep(0)
     await asyncio.gather(connecting, *map(listener.unlisten, names[1:]))
 
-    assert len([each async for each in service.ask(request_for())]) == 1
+    assert len([each async for each in service.request_pages(request_for())]) == 1
     with pytest.raises(Unavailable, match="No agent"):
-        await anext(service.ask(request_for(names[-1])))
+        await anext(service.request_pages(request_for(names[-1])))
     await listener.close()
 
 
@@ -180,21 +187,21 @@ async def test_a_connection_that_fails_halfway_is_none(real_bus, service, monkey
     access = real_bus.access("a1", (DOMAIN,), key=key)
     listener = NatsListener("a1", key, PACE)
     await listener.listen(DOMAIN, pages("a1", 1))
-    subscribe = Connection.subscribe
+    subscribe = NatsConnection.subscribe
 
     async def failing(connection, subject, receive, *, queue=""):
-        if subject == requests(DOMAIN):
+        if subject == request_subject(DOMAIN):
             raise Unavailable("The bus went away.")
         return await subscribe(connection, subject, receive, queue=queue)
 
     with monkeypatch.context() as broken:
-        broken.setattr(Connection, "subscribe", failing)
+        broken.setattr(NatsConnection, "subscribe", failing)
         with pytest.raises(Unavailable, match="went away"):
             await listener.connect(access)
-    assert not listener.connected
+    assert not listener.is_connected
 
     await listener.connect(access)
-    assert len([each async for each in service.ask(request_for())]) == 1
+    assert len([each async for each in service.request_pages(request_for())]) == 1
     await listener.close()
 
 
@@ -204,8 +211,8 @@ async def test_signs_of_life_without_a_page_are_not_believed_for_ever(service, a
         await asyncio.Event().wait()
 
     await agent.listen(DOMAIN, stuck)
-    service._patience = replace(PATIENCE, idle=60, page=0.6)
-    answer = service.ask(request_for())
+    service._timeouts = replace(PATIENCE, idle=60, page=0.6)
+    answer = service.request_pages(request_for())
     await anext(answer)
     async with asyncio.timeout(30):
         with pytest.raises(Unavailable, match=r"no page for 0\.6 seconds.*1 pages"):
@@ -217,9 +224,9 @@ async def test_access_ends_when_the_credential_expires(real_bus):
     listener = NatsListener("a1", key, PACE)
     access = real_bus.access("a1", (DOMAIN,), key=key, lifetime=3)
     await listener.connect(access)
-    assert listener.connected
+    assert listener.is_connected
     async with asyncio.timeout(30):
-        while listener.connected:
+        while listener.is_connected:
             await asyncio.sleep(0.05)
     with pytest.raises(Unavailable):
         await listener.connect(access)
@@ -238,11 +245,11 @@ async def test_renewing_in_the_middle_of_answers_loses_no_page(real_bus, service
 
     await listener.listen(DOMAIN, steady)
     got = []
-    async for each in service.ask(request_for()):
+    async for each in service.request_pages(request_for()):
         got.append(each.sequence)
         if each.sequence % 50 == 49:
             access = real_bus.access("a1", (DOMAIN,), key=key, lifetime=5)
-            await listener.renew(access)
+            await listener.renew_access(access)
     assert got == list(range(200))
     await listener.close()
 
@@ -252,8 +259,8 @@ async def test_a_killed_server_comes_back_and_the_answer_goes_on(
 ):
     port, pid = real_bus.server.port, real_bus.server.pid
     # nats-py waits two seconds between attempts, more than these two would.
-    agent._pace = replace(PACE, patience=30)
-    service._patience = replace(PATIENCE, idle=30, gap=30)
+    agent._pace = replace(PACE, give_up_after=30)
+    service._timeouts = replace(PATIENCE, idle=30, gap=30)
 
     async def steady(request: SyncRequest) -> AsyncIterator[Page]:
         for number in range(40):
@@ -262,7 +269,7 @@ async def test_a_killed_server_comes_back_and_the_answer_goes_on(
 
     await agent.listen(DOMAIN, steady)
     got = []
-    async for each in service.ask(request_for()):
+    async for each in service.request_pages(request_for()):
         got.append(each.sequence)
         if each.sequence == 10:
             os.kill(pid, signal.SIGKILL)
@@ -334,7 +341,9 @@ async def test_a_bus_whose_port_is_taken_while_it_runs_moves(
             await agent.connect(real_bus.access("a1", (DOMAIN,), key=agent._key))
             while not service._connection.connected:
                 await asyncio.sleep(0.02)
-            assert len([each async for each in service.ask(request_for())]) == 3
+            assert (
+                len([each async for each in service.request_pages(request_for())]) == 3
+            )
 
 
 async def occupied(port: int) -> socket.socket:
@@ -348,7 +357,7 @@ async def occupied(port: int) -> socket.socket:
 
 async def test_a_page_too_large_for_the_bus_is_told_in_the_closing(service, agent):
     await agent.listen(DOMAIN, pages("a1", 2, records=80_000))
-    got = [each async for each in service.ask(request_for())]
+    got = [each async for each in service.request_pages(request_for())]
     assert not got[-1].closing.complete
     assert "more than the bus takes at once" in got[-1].closing.error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.servers.hostile import HostileServer, Reply
 
-from cloudforest.adapters.control.http import AgentControlPlane
+from cloudforest.adapters.control.http import AgentControlPlaneClient
 from cloudforest.base.errors import Rejected
 from cloudforest.model.identity import BootstrapRequest, EnrolRequest
 
@@ -14,7 +14,7 @@ from cloudforest.model.identity import BootstrapRequest, EnrolRequest
 async def test_an_answer_that_is_not_ours_names_who_gave_it(body):
     server = HostileServer(lambda _: Reply(body=body))
     try:
-        async with AgentControlPlane(server.url) as control:
+        async with AgentControlPlaneClient(server.url) as control:
             with pytest.raises(Rejected, match=server.url):
                 await control.bootstrap(
                     BootstrapRequest(assertion="a", nkey="U", version="0")

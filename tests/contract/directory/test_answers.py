@@ -13,17 +13,17 @@ from tests.servers.contoso import BASE
 from tests.servers.samba import Contoso
 from tests.support.ldap import over_ldap
 
-from cloudforest.agent.answer import Answer
+from cloudforest.agent.answer import Responder
 from cloudforest.model.messages import (
     Closing,
-    Gone,
     InScope,
     Lookup,
-    Moved,
+    MovedContainers,
     OutOfScope,
     Record,
     ScopeMembers,
     SyncRequest,
+    Tombstone,
     Unknown,
 )
 from cloudforest.model.program import ObjectType, ScopeProgram, TypeFilter
@@ -60,7 +60,7 @@ class Lab:
             **fields,
         )
         directories = {"contoso.com": over_ldap(self.contoso)}
-        answer = Answer("sync01", directories, page_bytes=100_000)
+        answer = Responder("sync01", directories, page_bytes=100_000)
         pages = [page async for page in answer(request)]
         assert pages[-1].closing is not None
         return [each for page in pages for each in page.records], pages[-1].closing
@@ -111,7 +111,7 @@ def kinds(records: list[Record]) -> list[tuple[type[Record], str]]:
     return [
         (type(each), each.id)
         for each in records
-        if not isinstance(each, Moved | ScopeMembers)
+        if not isinstance(each, MovedContainers | ScopeMembers)
     ]
 
 
@@ -135,7 +135,7 @@ async def test_people_go_in_and_out_with_the_unit_that_they_are_in(lab: Lab):
     lab.move(f"OU=Inner,{GONE}", "OU=Inner", TEAM)
     returned = await lab.changes()
 
-    assert Moved(ids=(moved,)) in left
+    assert MovedContainers(ids=(moved,)) in left
     assert kinds(left) == [(OutOfScope, guid)]
     assert kinds(returned) == [(InScope, guid)]
 
@@ -334,8 +334,8 @@ async def test_the_deleted_are_gone_and_come_back_when_they_are_reanimated(lab: 
     dn = f"CN=phoenix,{TEAM}"
     await lab.changes()
     lab.contoso.samba.delete(dn)
-    assert await lab.changes() == [Gone(id=guid)]
-    assert await lab.about(guid) == [Gone(id=guid)]
+    assert await lab.changes() == [Tombstone(id=guid)]
+    assert await lab.about(guid) == [Tombstone(id=guid)]
 
     lab.contoso.samba.reanimate(guid, dn)
     # A tombstone has lost it.
@@ -349,7 +349,7 @@ async def test_who_came_and_went_between_two_imports_is_gone_only(lab: Lab):
     guid = lab.add("mayfly")
     lab.contoso.samba.delete(f"CN=mayfly,{TEAM}")
 
-    assert await lab.changes() == [Gone(id=guid)]
+    assert await lab.changes() == [Tombstone(id=guid)]
 
 
 async def test_who_is_nowhere_is_unknown(lab: Lab):
@@ -368,4 +368,4 @@ async def test_a_refused_cookie_is_a_full_read_without_tombstones(lab: Lab):
         records, closing = await lab.ask(kind="import", watermark=watermark)
         assert closing.full == ("user",)
         assert (InScope, guid) in kinds(records)
-        assert not any(isinstance(each, Gone) for each in records)
+        assert not any(isinstance(each, Tombstone) for each in records)

@@ -10,7 +10,7 @@ from tests.servers.samba import Contoso
 from tests.support.ldap import over_ldap
 
 from cloudforest.adapters.ldap.directory import LdapDirectory
-from cloudforest.model.ports.directory import Cookie, Entry
+from cloudforest.model.ports.directory import DirSyncCookie, Entry
 
 HERE, THERE = f"OU=Here,{BASE}", f"OU=There,{BASE}"
 INNER = f"OU=Inner,{HERE}"
@@ -30,10 +30,12 @@ def rename(contoso: Contoso, dn: str, name: str, superior: str | None = None) ->
 async def said(
     directory: LdapDirectory, cookie: str | None
 ) -> tuple[dict[str, Entry], str | None]:
-    items = [each async for each in directory.changes("container", (), cookie)]
+    items = [each async for each in directory.read_changes("container", (), cookie)]
     end = items[-1]
-    assert isinstance(end, Cookie)
-    return {each.guid: each for each in items if isinstance(each, Entry)}, end.value
+    assert isinstance(end, DirSyncCookie)
+    return {
+        each.object_guid: each for each in items if isinstance(each, Entry)
+    }, end.value
 
 
 @pytest.fixture
@@ -56,8 +58,8 @@ async def test_a_renamed_and_a_moved_unit_are_reported_and_nobody_below(
     directory = over_ldap(contoso)
     first, cookie = await said(directory, None)
     assert {*units.values(), contoso.samba.guid(PEOPLE)} <= set(first)
-    people = [item async for item in directory.changes("user", ["mail"], None)][-1]
-    assert isinstance(people, Cookie)
+    people = [item async for item in directory.read_changes("user", ["mail"], None)][-1]
+    assert isinstance(people, DirSyncCookie)
 
     rename(contoso, HERE, "OU=Renamed")
     rename(contoso, f"OU=Inner,OU=Renamed,{BASE}", "OU=Inner", THERE)
@@ -67,10 +69,10 @@ async def test_a_renamed_and_a_moved_unit_are_reported_and_nobody_below(
         units[HERE]: f"OU=Renamed,{BASE}",
         units[INNER]: f"OU=Inner,{THERE}",
     }
-    assert all(each.partial for each in changed.values())
-    read = directory.changes("user", ["mail"], people.value)
+    assert all(each.is_partial for each in changed.values())
+    read = directory.read_changes("user", ["mail"], people.value)
     assert [item async for item in read if isinstance(item, Entry)] == []
-    found = directory.below(units[INNER], "user", [])
+    found = directory.read_subtree(units[INNER], "user", [])
     assert [each.dn async for each in found] == [f"CN=Inside,OU=Inner,{THERE}"]
 
 
@@ -96,4 +98,6 @@ async def test_a_new_unit_is_reported_and_a_deleted_one_is_a_tombstone(
     contoso.samba.delete(new)
 
     changed, _ = await said(directory, cookie)
-    assert [(each.guid, each.deleted) for each in changed.values()] == [(guid, True)]
+    assert [(each.object_guid, each.is_deleted) for each in changed.values()] == [
+        (guid, True)
+    ]

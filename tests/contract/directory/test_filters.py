@@ -21,10 +21,15 @@ from tests.servers.openldap import SUFFIX, OpenLdap
 from tests.servers.samba import Contoso
 
 from cloudforest.adapters import directory_entries
-from cloudforest.adapters.ldap.filters import SYNTAX, pushed
+from cloudforest.adapters.ldap.filters import SYNTAX_BY_ATTRIBUTE, to_ldap_filter
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
-from cloudforest.program.ad_schema import CASE_EXACT, FILETIMES, INTEGERS, TIMES
-from cloudforest.program.scoping.predicates import compile_filter, filter_text
+from cloudforest.program.ad_schema import (
+    CASE_EXACT_ATTRIBUTES,
+    FILETIME_ATTRIBUTES,
+    GENERALIZED_TIME_ATTRIBUTES,
+    INTEGER_ATTRIBUTES,
+)
+from cloudforest.program.scoping.predicates import compile_filter, write_filter
 
 OBJECTS = 60
 SAMPLE, WHOLE = 120, 4_000
@@ -118,7 +123,7 @@ def _held(dn: str, received: dict[str, list[bytes]]) -> dict[str, tuple[str, ...
     """Return what the agent's predicate is given of an object."""
     named = {name.lower(): held for name, held in received.items() if held}
     held = {
-        name: tuple(directory_entries.text(name, each) for each in several)
+        name: tuple(directory_entries.decode_value(name, each) for each in several)
         for name, several in named.items()
     }
     return held | dict.fromkeys(CALLED, (dn,))
@@ -263,17 +268,17 @@ def accepted(server: Server, tree: Filter) -> set[str]:
 
 def test_a_server_finds_what_we_accept_where_all_can_be_asked(server, examples):
     def check(tree: Filter) -> None:
-        asked = pushed(tree)
+        asked = to_ldap_filter(tree)
         assert asked is not None
-        assert server.finds(asked) == accepted(server, tree), filter_text(tree)
+        assert server.finds(asked) == accepted(server, tree), write_filter(tree)
 
     for_some(ASKABLE, examples, check)
 
 
 def test_a_server_and_we_together_are_the_filter_alone(server, examples):
     def check(tree: Filter) -> None:
-        missed = accepted(server, tree) - server.finds(pushed(tree))
-        assert missed == set(), (filter_text(tree), pushed(tree))
+        missed = accepted(server, tree) - server.finds(to_ldap_filter(tree))
+        assert missed == set(), (write_filter(tree), to_ldap_filter(tree))
 
     for_some(ANY, examples, check)
 
@@ -306,7 +311,7 @@ CONSTRUCTED = 4
 
 def test_what_is_asked_about_is_of_that_syntax(contoso):
     schema = attribute_types(contoso)
-    for name, syntax in SYNTAX.items():
+    for name, syntax in SYNTAX_BY_ATTRIBUTE.items():
         assert schema[name][0] in SYNTAXES[syntax], name
         assert not schema[name][1] & CONSTRUCTED, name
 
@@ -314,18 +319,18 @@ def test_what_is_asked_about_is_of_that_syntax(contoso):
 def test_what_we_take_an_attribute_for_is_what_the_schema_says(contoso):
     schema = attribute_types(contoso)
     expected = {
-        "2.5.5.9": INTEGERS,
-        "2.5.5.16": FILETIMES,
-        "2.5.5.11": TIMES,
+        "2.5.5.9": INTEGER_ATTRIBUTES,
+        "2.5.5.16": FILETIME_ATTRIBUTES,
+        "2.5.5.11": GENERALIZED_TIME_ATTRIBUTES,
     }
     for said, names in expected.items():
         known = [name for name in names if name in schema]
         assert [name for name in known if schema[name][0] != said] == []
         assert len(known) > len(names) / 2
     exact = {"2.5.5.5", "2.5.5.10", "2.5.5.15"}
-    known = [name for name in CASE_EXACT if name in schema]
+    known = [name for name in CASE_EXACT_ATTRIBUTES if name in schema]
     assert [name for name in known if schema[name][0] not in exact] == []
-    assert [name for name in SYNTAX if name in CASE_EXACT] == []
+    assert [name for name in SYNTAX_BY_ATTRIBUTE if name in CASE_EXACT_ATTRIBUTES] == []
 
 
 def attribute_types(contoso: Contoso) -> dict[str, tuple[str, int]]:

@@ -14,7 +14,7 @@ from tests.servers.samba import Contoso, Samba
 from tests.support.ldap import over_ldap
 
 from cloudforest.adapters.ldap.directory import LdapDirectory
-from cloudforest.agent.answer import Answer
+from cloudforest.agent.answer import Responder
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import (
     Closing,
@@ -26,7 +26,7 @@ from cloudforest.model.messages import (
     ScopeMembers,
     SyncRequest,
 )
-from cloudforest.model.ports.directory import Directory, Foreign
+from cloudforest.model.ports.directory import Directory, ForeignMember
 from cloudforest.model.program import ObjectType, ScopeProgram
 
 LAB = "lab.contoso.com"
@@ -81,7 +81,7 @@ class Forest:
             **fields,
         )
         directories = {name: self.directory(name) for name in self.serves}
-        answer = Answer("sync01", directories, page_bytes=100_000)
+        answer = Responder("sync01", directories, page_bytes=100_000)
         pages = [page async for page in answer(request)]
         assert pages[-1].closing is not None
         return [each for page in pages for each in page.records], pages[-1].closing
@@ -144,10 +144,10 @@ async def test_a_member_of_another_domain_is_told_apart_and_has_its_guid(
     directory = forest.directory("contoso.com")
 
     for nested in (False, True):
-        held = await directory.members(GATE, nested=nested)
+        held = await directory.read_members(GATE, nested=nested)
         assert held.ids == {ann}
-        assert held.foreign == {Foreign(EVE, eve)}
-        assert held.whole
+        assert held.foreign == {ForeignMember(EVE, eve)}
+        assert held.is_complete
 
 
 async def test_a_mapped_group_names_its_members_of_another_domain(forest: Forest):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cloudforest.adapters.ldif.directory import LdifDirectory
-from cloudforest.agent.answer import Answer
+from cloudforest.agent.answer import Responder
 from cloudforest.model.messages import (
     Closing,
     InScope,
@@ -20,7 +20,7 @@ from cloudforest.model.messages import (
     ScopeMembers,
     SyncRequest,
 )
-from cloudforest.model.ports.directory import Cookie
+from cloudforest.model.ports.directory import DirSyncCookie
 from cloudforest.model.program import ScopeProgram
 
 HOME, LAB = "DC=contoso,DC=com", "DC=lab,DC=contoso,DC=com"
@@ -97,7 +97,7 @@ async def asked(
         ),
         "attributes": {},
     }
-    answer = Answer("sync01", domains, page_bytes=100_000)
+    answer = Responder("sync01", domains, page_bytes=100_000)
     pages = [page async for page in answer(SyncRequest(**{**request, **fields}))]
     assert pages[-1].closing is not None
     return [each for page in pages for each in page.records], pages[-1].closing
@@ -160,13 +160,13 @@ async def test_each_domain_of_a_file_has_its_own_objects(
     read = {
         name: {
             each.dn
-            async for each in domain.changes("user", (), None)
-            if not isinstance(each, Cookie)
+            async for each in domain.read_changes("user", (), None)
+            if not isinstance(each, DirSyncCookie)
         }
         for name, domain in domains.items()
     }
     lookups = [Lookup(by="guid", value=guid(EVE))]
-    eve = [each async for each in domains["contoso.com"].read(lookups, ())]
+    eve = [each async for each in domains["contoso.com"].read_objects(lookups, ())]
 
     assert read == {"contoso.com": {ANN, BOB}, "Lab.contoso.com": {EVE}}
-    assert [(each.guid, each.deleted) for each in eve] == [(guid(EVE), True)]
+    assert [(each.object_guid, each.is_deleted) for each in eve] == [(guid(EVE), True)]

@@ -16,9 +16,9 @@ from tests.servers.contoso import BASE, staff
 from tests.servers.samba import Contoso
 from tests.support.ldap import over_ldap
 
-from cloudforest.adapters.ldap.ber import Ending, Raw
+from cloudforest.adapters.ldap.ber import SearchResultDone, SearchResultEntry
 from cloudforest.adapters.ldap.session import Session
-from cloudforest.agent.answer import Answer
+from cloudforest.agent.answer import Responder
 from cloudforest.model.messages import (
     InScope,
     Lookup,
@@ -27,7 +27,7 @@ from cloudforest.model.messages import (
     Record,
     SyncRequest,
 )
-from cloudforest.model.ports.directory import Cookie
+from cloudforest.model.ports.directory import DirSyncCookie
 from cloudforest.model.program import ScopeProgram
 
 # Outside the groups that other tests count.
@@ -84,7 +84,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def cut(
         session: Session, base: str, scope: str, **how: Any
-    ) -> Generator[Raw, None, Ending]:
+    ) -> Generator[SearchResultEntry, None, SearchResultDone]:
         if not any("1.4.841" in control.oid for control in how.get("controls", ())):
             how["attributes"] = [_cut(each) for each in how["attributes"]]
             searched.extend(each for each in how["attributes"] if "range" in each)
@@ -100,15 +100,17 @@ async def test_a_group_is_read_with_all_members(
     directory = over_ldap(contoso)
     by_guid = [Lookup(by="guid", value=crowd)]
 
-    [read] = [each async for each in directory.read(by_guid, ["member"])]
+    [read] = [each async for each in directory.read_objects(by_guid, ["member"])]
     below = {
-        each.guid: each.members
-        async for each in directory.below(contoso.samba.guid(UNIT), "group", ["member"])
+        each.object_guid: each.members
+        async for each in directory.read_subtree(
+            contoso.samba.guid(UNIT), "group", ["member"]
+        )
     }
 
     assert len(set(read.members)) == len(read.members) == SIZE
     assert set(below[crowd]) == set(read.members)
-    assert (await directory.members(CROWD, nested=False)).ids == set(read.members)
+    assert (await directory.read_members(CROWD, nested=False)).ids == set(read.members)
     assert parts[:4] == [
         f"member;range={start}-{start + AT_ONCE - 1}"
         for start in (0, 1_500, 3_000, 4_500)
@@ -124,7 +126,7 @@ async def answered(contoso: Contoso, **fields: Any) -> tuple[list[Record], Page]
         "attributes": {"group": ("cn", "member")},
     }
     directories = {"contoso.com": over_ldap(contoso)}
-    answer = Answer("sync01", directories, page_bytes=100_000)
+    answer = Responder("sync01", directories, page_bytes=100_000)
     pages = [page async for page in answer(SyncRequest(**{**defaults, **fields}))]
     return [record for page in pages for record in page.records], pages[-1]
 
@@ -170,9 +172,9 @@ async def test_one_new_member_is_one_member_in_an_import(
 
 async def test_a_full_read_holds_all_members(contoso: Contoso, crowd: str):
     members: list[str] = []
-    read = over_ldap(contoso).changes("group", ["member"], None)
+    read = over_ldap(contoso).read_changes("group", ["member"], None)
     async for each in read:
-        if not isinstance(each, Cookie) and each.guid == crowd:
+        if not isinstance(each, DirSyncCookie) and each.object_guid == crowd:
             members += each.members
 
     assert len(set(members)) == SIZE

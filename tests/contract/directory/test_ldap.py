@@ -21,18 +21,18 @@ from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports.directory import Cookie, Entry
+from cloudforest.model.ports.directory import DirSyncCookie, Entry
 
 
 async def cookie_of(directory: LdapDirectory, kind: str) -> str | None:
-    async for item in directory.changes(kind, ["mail", "member"], None):
-        if isinstance(item, Cookie):
+    async for item in directory.read_changes(kind, ["mail", "member"], None):
+        if isinstance(item, DirSyncCookie):
             return item.value
     return pytest.fail("The read ended without a cookie.")
 
 
 async def delta(directory: LdapDirectory, kind: str, cookie: str | None) -> list[Entry]:
-    read = directory.changes(kind, ["mail", "title", "manager", "member"], cookie)
+    read = directory.read_changes(kind, ["mail", "title", "manager", "member"], cookie)
     return [item async for item in read if isinstance(item, Entry)]
 
 
@@ -63,12 +63,14 @@ async def test_a_delta_names_what_changed_what_was_cleared_and_what_is_gone(
     contoso.samba.modify(changed, mail=["two@contoso.com"], title=[])
     contoso.samba.delete(gone)
 
-    entries = {each.guid: each for each in await delta(directory, "user", cookie)}
+    entries = {
+        each.object_guid: each for each in await delta(directory, "user", cookie)
+    }
 
     assert set(entries) == {guid, contoso.samba.guid(changed)}
-    assert entries[guid].deleted
+    assert entries[guid].is_deleted
     now = entries[contoso.samba.guid(changed)]
-    assert now.partial
+    assert now.is_partial
     assert now.type == "user"
     assert now.attributes == {"mail": ("two@contoso.com",), "title": ()}
     contoso.samba.delete(changed)
@@ -92,10 +94,12 @@ async def test_tombstones_are_silent_in_a_full_read_and_can_be_read_by_guid(
     contoso.samba.delete(dn)
     directory = over_ldap(contoso)
 
-    assert guid not in {each.guid for each in await delta(directory, "user", None)}
-    read = directory.read([Lookup(by="guid", value=guid)], ["mail"])
+    assert guid not in {
+        each.object_guid for each in await delta(directory, "user", None)
+    }
+    read = directory.read_objects([Lookup(by="guid", value=guid)], ["mail"])
     [found] = [each async for each in read]
-    assert found.deleted
+    assert found.is_deleted
 
 
 async def test_members_gained_and_lost_are_told_apart(contoso: Contoso):
@@ -136,11 +140,11 @@ async def test_groups_that_hold_each_other_are_followed_once(contoso: Contoso):
     with samba.connection() as connection:
         connection.modify(one, {"member": [(ldap3.MODIFY_ADD, [two])]})
 
-    found = await over_ldap(contoso).members(one.lower(), nested=True)
+    found = await over_ldap(contoso).read_members(one.lower(), nested=True)
 
     assert found.ids == {samba.guid(dn) for dn in (one, two, staff(4), staff(5))}
     assert found.nested == {samba.guid(dn) for dn in (one, two)}
-    assert found.whole
+    assert found.is_complete
     for dn in (one, two):
         samba.delete(dn)
 
@@ -151,14 +155,18 @@ async def test_a_group_that_hides_its_members_is_not_known_whole(contoso: Contos
     samba.add(f"dn: {inner}\nobjectClass: group")
     samba.add(f"dn: {outer}\nobjectClass: group\nmember: {staff(5)}\nmember: {inner}")
 
-    empty = await directory.members(outer, nested=True)
+    empty = await directory.read_members(outer, nested=True)
     samba.modify(inner, member=[staff(6)])
     samba.hide("svc-sync", "member", inner)
-    hidden = await directory.members(outer, nested=True)
-    alone = await directory.members(inner, nested=False)
+    hidden = await directory.read_members(outer, nested=True)
+    alone = await directory.read_members(inner, nested=False)
 
     assert empty.ids == hidden.ids == {samba.guid(inner), samba.guid(staff(5))}
-    assert (empty.whole, hidden.whole, alone.whole) == (True, False, False)
+    assert (empty.is_complete, hidden.is_complete, alone.is_complete) == (
+        True,
+        False,
+        False,
+    )
     for dn in (outer, inner):
         samba.delete(dn)
 
@@ -181,7 +189,7 @@ async def test_the_next_controller_answers_when_one_is_down(contoso: Contoso):
         contoso, controllers=["ldaps://127.0.0.101", contoso.samba.url]
     )
 
-    assert await directory.identify() == contoso.samba.guid(BASE)
+    assert await directory.identify_domain() == contoso.samba.guid(BASE)
 
 
 async def test_silent_controllers_are_passed_over_once(
@@ -197,11 +205,11 @@ async def test_silent_controllers_are_passed_over_once(
         urls = [f"ldaps://127.0.0.1:{each.getsockname()[1]}" for each in silent]
         directory = over_ldap(contoso, controllers=[*urls, contoso.samba.url])
 
-        assert await directory.identify() == contoso.samba.guid(BASE)
+        assert await directory.identify_domain() == contoso.samba.guid(BASE)
         for each in silent:
             each.accept()[0].close()
             each.settimeout(0)
-        assert await directory.identify() == contoso.samba.guid(BASE)
+        assert await directory.identify_domain() == contoso.samba.guid(BASE)
 
         for each in silent:
             with pytest.raises(BlockingIOError):
@@ -214,20 +222,20 @@ async def test_silent_controllers_are_passed_over_once(
 )
 async def test_an_address_that_is_none_is_named(contoso: Contoso, controller: str):
     with pytest.raises(Misconfigured, match="can't be used") as caught:
-        await over_ldap(contoso, controllers=[controller]).identify()
+        await over_ldap(contoso, controllers=[controller]).identify_domain()
     assert controller in str(caught.value)
 
 
 async def test_a_name_that_no_host_can_have_is_unreachable(contoso: Contoso):
     controller = f"ldaps://{'a' * 70}.contoso.com"
     with pytest.raises(Unavailable, match="can't be reached"):
-        await over_ldap(contoso, controllers=[controller]).identify()
+        await over_ldap(contoso, controllers=[controller]).identify_domain()
 
 
 async def test_a_server_name_is_checked_instead_of_the_address(contoso: Contoso):
     directory = over_ldap(contoso, server_name="dc1.contoso.com")
 
-    assert await directory.identify() == contoso.samba.guid(BASE)
+    assert await directory.identify_domain() == contoso.samba.guid(BASE)
 
 
 async def test_a_wrong_password_names_the_account_and_not_the_password(
@@ -236,7 +244,7 @@ async def test_a_wrong_password_names_the_account_and_not_the_password(
     directory = over_ldap(contoso, password=Secret("wrong-Passw0rd"))
 
     with pytest.raises(Rejected) as caught:
-        await directory.identify()
+        await directory.identify_domain()
 
     assert contoso.samba.url in str(caught.value)
     assert "svc-sync@contoso.com" in str(caught.value)
@@ -253,19 +261,19 @@ async def test_a_refused_account_is_not_tried_at_the_next_controller(
     )
 
     with pytest.raises(Rejected):
-        await directory.identify()
+        await directory.identify_domain()
 
 
 async def test_an_empty_password_is_never_sent(contoso: Contoso):
     with pytest.raises(Misconfigured, match="is empty"):
-        await over_ldap(contoso, password=Secret("")).identify()
+        await over_ldap(contoso, password=Secret("")).identify_domain()
 
 
 async def test_an_unreachable_controller_is_named(contoso: Contoso):
     directory = over_ldap(contoso, controllers=["ldaps://127.0.0.101"])
 
     with pytest.raises(Unavailable, match=r"ldaps://127\.0\.0\.101 can't be reached"):
-        await directory.identify()
+        await directory.identify_domain()
 
 
 async def test_a_certificate_of_somebody_else_is_not_trusted(
@@ -274,20 +282,20 @@ async def test_a_certificate_of_somebody_else_is_not_trusted(
     other = issue(tmp_path, names=("dc1.contoso.com",), addresses=())
 
     with pytest.raises(Misconfigured, match=r"is not trusted .*tls\.ca"):
-        await over_ldap(contoso, ca=str(other.ca)).identify()
+        await over_ldap(contoso, ca=str(other.ca)).identify_domain()
     with pytest.raises(Misconfigured, match=r"is not trusted .*tls\.ca"):
-        await over_ldap(contoso, ca=None).identify()
+        await over_ldap(contoso, ca=None).identify_domain()
 
 
 async def test_a_certificate_for_another_name_is_not_accepted(contoso: Contoso):
     with pytest.raises(Misconfigured, match=r"name dc9\.contoso\.com.*serverName"):
-        await over_ldap(contoso, server_name="dc9.contoso.com").identify()
+        await over_ldap(contoso, server_name="dc9.contoso.com").identify_domain()
 
 
 async def test_verification_can_be_turned_off_by_name_only(contoso: Contoso):
     directory = over_ldap(contoso, ca=None, server_name="dc9", verify=False)
 
-    assert await directory.identify()
+    assert await directory.identify_domain()
 
 
 async def test_a_file_of_authorities_that_is_none_is_named(
@@ -297,19 +305,19 @@ async def test_a_file_of_authorities_that_is_none_is_named(
     wrong.write_text("no certificate")
     for path in (wrong, tmp_path / "missing.pem"):
         with pytest.raises(Misconfigured, match=path.name):
-            await over_ldap(contoso, ca=str(path)).identify()
+            await over_ldap(contoso, ca=str(path)).identify_domain()
 
 
 async def test_a_plain_connection_is_refused_before_it_is_made(contoso: Contoso):
     with pytest.raises(Misconfigured, match="ldaps://"):
-        await over_ldap(contoso, controllers=["ldap://127.0.0.101"]).identify()
+        await over_ldap(contoso, controllers=["ldap://127.0.0.101"]).identify_domain()
 
 
 async def test_a_controller_of_another_domain_is_refused(contoso: Contoso):
     with pytest.raises(
         Misconfigured, match="serves DC=contoso,DC=com, not DC=fabrikam"
     ):
-        await over_ldap(contoso, domain="fabrikam.com").identify()
+        await over_ldap(contoso, domain="fabrikam.com").identify_domain()
 
 
 async def test_a_connection_that_breaks_midway_is_unavailable_and_not_the_end(
@@ -367,12 +375,12 @@ async def test_a_connection_is_used_again_and_not_once_the_controller_has_ended_
             server_name="dc1.contoso.com",
         )
         for _ in range(3):
-            assert await directory.identify()
+            assert await directory.identify_domain()
         assert len(counted) == 1
 
         counted[0].shutdown(socket.SHUT_RDWR)
         await asyncio.sleep(0.5)
-        assert await directory.identify()
+        assert await directory.identify_domain()
         assert len(counted) == 2
         await directory.close()
 

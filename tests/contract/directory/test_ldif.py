@@ -14,11 +14,13 @@ from cloudforest.adapters.ldif import directory
 from cloudforest.adapters.ldif.directory import LdifDirectory
 from cloudforest.base.errors import Misconfigured, Rejected
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports.directory import Cookie, Entry
+from cloudforest.model.ports.directory import DirSyncCookie, Entry
 
 
-async def read(directory: LdifDirectory, cookie: str | None) -> list[Entry | Cookie]:
-    return [item async for item in directory.changes("user", ["mail"], cookie)]
+async def read(
+    directory: LdifDirectory, cookie: str | None
+) -> list[Entry | DirSyncCookie]:
+    return [item async for item in directory.read_changes("user", ["mail"], cookie)]
 
 
 async def test_a_new_export_is_read_in_full(export: Path, tmp_path: Path):
@@ -26,9 +28,9 @@ async def test_a_new_export_is_read_in_full(export: Path, tmp_path: Path):
     copy.write_bytes(export.read_bytes())
     directory = LdifDirectory("contoso.com", copy)
     *people, cookie = await read(directory, None)
-    assert isinstance(cookie, Cookie)
-    assert cookie.full
-    assert await read(directory, cookie.value) == [replace(cookie, full=False)]
+    assert isinstance(cookie, DirSyncCookie)
+    assert cookie.is_full
+    assert await read(directory, cookie.value) == [replace(cookie, is_full=False)]
 
     copy.write_bytes(export.read_bytes() + b"\n# exported again\n")
     *again, other = await read(directory, cookie.value)
@@ -46,9 +48,9 @@ async def test_an_export_without_an_end_is_read_but_proves_nothing(
     *people, cookie = await read(LdifDirectory("contoso.com", copy), None)
 
     assert people
-    assert isinstance(cookie, Cookie)
-    assert not cookie.complete
-    assert not await LdifDirectory("contoso.com", copy).shows_all()
+    assert isinstance(cookie, DirSyncCookie)
+    assert not cookie.is_complete
+    assert not await LdifDirectory("contoso.com", copy).shows_all_members()
 
 
 async def test_an_export_that_lost_entries_is_refused(export: Path, tmp_path: Path):
@@ -63,12 +65,12 @@ async def test_an_export_that_lost_entries_is_refused(export: Path, tmp_path: Pa
 
 async def test_an_export_of_another_domain_is_refused(export: Path):
     with pytest.raises(Rejected, match="no entry DC=fabrikam,DC=com"):
-        await LdifDirectory("fabrikam.com", export).identify()
+        await LdifDirectory("fabrikam.com", export).identify_domain()
 
 
 async def test_a_missing_export_is_named(tmp_path: Path):
     with pytest.raises(Misconfigured, match=r"gone\.ldif"):
-        await LdifDirectory("contoso.com", tmp_path / "gone.ldif").identify()
+        await LdifDirectory("contoso.com", tmp_path / "gone.ldif").identify_domain()
 
 
 MADE_UP = "00000000-0000-0000-0000-000000000001"
@@ -77,7 +79,10 @@ MADE_UP = "00000000-0000-0000-0000-000000000001"
 async def read_by_guid(directory: LdifDirectory, *guids: str) -> dict[str, bool]:
     """Return whether each object that is answered is deleted."""
     lookups = [Lookup(by="guid", value=guid) for guid in guids]
-    return {each.guid: each.deleted async for each in directory.read(lookups, ["cn"])}
+    return {
+        each.object_guid: each.is_deleted
+        async for each in directory.read_objects(lookups, ["cn"])
+    }
 
 
 async def test_what_a_whole_export_does_not_hold_is_gone(
@@ -107,10 +112,12 @@ async def test_what_an_unproved_export_does_not_hold_may_be_anywhere(
 async def test_a_replaced_export_is_noticed(
     export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(directory, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(directory, "POLL_SECONDS", 0.05)
     copy = tmp_path / "contoso.ldif"
     copy.write_bytes(export.read_bytes())
-    told = asyncio.ensure_future(anext(LdifDirectory("contoso.com", copy).watch()))
+    told = asyncio.ensure_future(
+        anext(LdifDirectory("contoso.com", copy).watch_changes())
+    )
     await asyncio.sleep(0.3)
     assert not told.done()
 

@@ -7,7 +7,7 @@ from tests.servers.contoso import BASE, CONTRACTORS, GROUPS, PEOPLE, contractor,
 from tests.servers.samba import Contoso
 
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports.directory import Cookie, Directory, Entry, Kind
+from cloudforest.model.ports.directory import Directory, DirSyncCookie, Entry, EntryKind
 from cloudforest.model.program import ObjectType
 
 ATTRIBUTES = ["mail", "manager", "displayname", "samaccountname", "objectsid"]
@@ -15,17 +15,17 @@ ATTRIBUTES = ["mail", "manager", "displayname", "samaccountname", "objectsid"]
 
 async def everything(
     directory: Directory, kind: ObjectType, attributes: list[str]
-) -> tuple[dict[str, Entry], Cookie]:
-    items = [item async for item in directory.changes(kind, attributes, None)]
+) -> tuple[dict[str, Entry], DirSyncCookie]:
+    items = [item async for item in directory.read_changes(kind, attributes, None)]
     cookie = items[-1]
-    assert isinstance(cookie, Cookie)
+    assert isinstance(cookie, DirSyncCookie)
     return {each.dn: each for each in items if isinstance(each, Entry)}, cookie
 
 
 async def test_the_domain_is_identified_by_its_head(
     directory: Directory, contoso: Contoso
 ):
-    assert await directory.identify() == contoso.samba.guid(BASE)
+    assert await directory.identify_domain() == contoso.samba.guid(BASE)
 
 
 async def test_names_are_resolved_and_keyed_as_they_were_written(
@@ -33,7 +33,7 @@ async def test_names_are_resolved_and_keyed_as_they_were_written(
 ):
     written = "ou=people, dc=CONTOSO,dc=com"
 
-    found = await directory.resolve(
+    found = await directory.resolve_dns(
         [PEOPLE, written, staff(3), f"OU=Gone,{BASE}", staff(1)]
     )
 
@@ -51,17 +51,19 @@ async def test_members_are_direct_unless_nested_ones_are_asked_for(
     inner = contoso.samba.guid(f"CN=Cloud Staff,{GROUPS}")
     outer = f"CN=All of it,{GROUPS}"
 
-    staff_members = await directory.members(f"CN=Cloud Staff,{GROUPS}", nested=False)
-    direct = await directory.members(outer, nested=False)
-    nested = await directory.members(outer, nested=True)
+    staff_members = await directory.read_members(
+        f"CN=Cloud Staff,{GROUPS}", nested=False
+    )
+    direct = await directory.read_members(outer, nested=False)
+    nested = await directory.read_members(outer, nested=True)
 
     assert len(staff_members.ids) == 25
     assert contoso.samba.guid(contractor(1)) in staff_members.ids
     assert direct.ids == {inner}
     assert nested.ids == {inner, *staff_members.ids}
-    assert staff_members.whole
-    assert nested.whole
-    empty = await directory.members(f"CN=Empty,{GROUPS}", nested=True)
+    assert staff_members.is_complete
+    assert nested.is_complete
+    empty = await directory.read_members(f"CN=Empty,{GROUPS}", nested=True)
     assert empty.ids == frozenset()
 
 
@@ -70,7 +72,7 @@ async def test_a_primary_group_holds_those_whose_primary_group_it_is(
     directory: Directory, contoso: Contoso, *, nested: bool
 ):
     """Nobody is named by its `member`."""
-    held = await directory.members(
+    held = await directory.read_members(
         f"CN=Domain Users,CN=Users,{contoso.samba.base}", nested=nested
     )
     members = held.ids
@@ -78,7 +80,7 @@ async def test_a_primary_group_holds_those_whose_primary_group_it_is(
     assert everybody <= members
     assert contoso.samba.guid(f"CN=Cloud Staff,{GROUPS}") not in members
     computers = f"CN=Domain Computers,CN=Users,{contoso.samba.base}"
-    guests = await directory.members(computers, nested=nested)
+    guests = await directory.read_members(computers, nested=nested)
     assert everybody.isdisjoint(guests.ids)
 
 
@@ -88,19 +90,19 @@ async def test_a_full_read_describes_each_person(
     people, cookie = await everything(directory, "user", ATTRIBUTES)
 
     sean = people[staff(2)]
-    assert sean.guid == contoso.samba.guid(staff(2))
+    assert sean.object_guid == contoso.samba.guid(staff(2))
     assert sean.type == "user"
     assert sean.classes == {"top", "person", "organizationalperson", "user"}
     assert sean.parent == contoso.samba.guid(PEOPLE)
-    assert not sean.deleted
-    assert not sean.partial
+    assert not sean.is_deleted
+    assert not sean.is_partial
     assert sean.attributes["displayname"] == ("Seán O'Brien",)
     assert sean.attributes["mail"] == ("p02@contoso.com",)
     assert sean.attributes["objectsid"][0].startswith("S-1-5-21-")
     assert sean.attributes["manager"] == (contoso.samba.guid(staff(1)),)
     assert "manager" not in people[staff(1)].attributes
     assert staff(3) in people
-    assert cookie.complete
+    assert cookie.is_complete
 
 
 async def test_what_is_not_a_person_but_has_the_class_user_says_so(
@@ -149,12 +151,12 @@ async def test_contacts_are_a_type_of_their_own(directory: Directory):
 async def test_after_a_full_read_nothing_has_changed(directory: Directory):
     _, cookie = await everything(directory, "contact", ["mail"])
 
-    read = directory.changes("contact", ["mail"], cookie.value)
+    read = directory.read_changes("contact", ["mail"], cookie.value)
     again = [item async for item in read]
 
     assert [item for item in again if isinstance(item, Entry)] == []
-    assert isinstance(again[-1], Cookie)
-    assert again[-1].complete
+    assert isinstance(again[-1], DirSyncCookie)
+    assert again[-1].is_complete
 
 
 async def test_a_cookie_that_means_nothing_is_answered_with_everything(
@@ -163,10 +165,12 @@ async def test_a_cookie_that_means_nothing_is_answered_with_everything(
     full, _ = await everything(directory, "user", ["mail"])
 
     for cookie in ("AAAA", "not base64!"):
-        items = [item async for item in directory.changes("user", ["mail"], cookie)]
+        items = [
+            item async for item in directory.read_changes("user", ["mail"], cookie)
+        ]
         found = [item for item in items if isinstance(item, Entry)]
-        assert {each.dn for each in found if not each.deleted} == set(full)
-        assert not any(each.partial for each in found)
+        assert {each.dn for each in found if not each.is_deleted} == set(full)
+        assert not any(each.is_partial for each in found)
 
 
 async def test_objects_are_read_by_guid_by_name_and_by_attribute(
@@ -187,8 +191,8 @@ async def test_objects_are_read_by_guid_by_name_and_by_attribute(
 
     found = {
         each.dn: each
-        async for each in directory.read(lookups, ["mail", "manager", "member"])
-        if not each.deleted
+        async for each in directory.read_objects(lookups, ["mail", "manager", "member"])
+        if not each.is_deleted
     }
 
     assert set(found) == {staff(5), staff(3), staff(7), group, CONTRACTORS}
@@ -206,22 +210,22 @@ async def test_more_lookups_than_one_query_holds_are_all_answered(
     guids = [real[0], *made_up[:120], real[1], *made_up[120:], real[2]]
 
     found = [
-        each.guid
-        async for each in directory.read(
+        each.object_guid
+        async for each in directory.read_objects(
             [Lookup(by="guid", value=guid) for guid in guids], []
         )
-        if not each.deleted
+        if not each.is_deleted
     ]
 
     assert sorted(found) == sorted(real)
 
 
 async def test_a_reader_may_stop_early(directory: Directory):
-    async for first in directory.changes("user", ["mail"], None):
+    async for first in directory.read_changes("user", ["mail"], None):
         assert isinstance(first, Entry)
         break
 
-    assert await directory.identify()
+    assert await directory.identify_domain()
 
 
 async def test_what_lies_below_a_container_is_found_by_its_guid(
@@ -229,8 +233,8 @@ async def test_what_lies_below_a_container_is_found_by_its_guid(
 ):
     people = contoso.samba.guid(PEOPLE)
 
-    async def below(kind: Kind) -> set[str]:
-        read = directory.below(people, kind, ["mail", "member"])
+    async def below(kind: EntryKind) -> set[str]:
+        read = directory.read_subtree(people, kind, ["mail", "member"])
         return {each.dn async for each in read}
 
     assert await below("container") == {PEOPLE, f"OU=Berlin,{PEOPLE}"}
@@ -248,7 +252,7 @@ async def test_groups_below_a_container_come_with_all_members(
 
     found = {
         each.dn: each.members
-        async for each in directory.below(groups, "group", ["member"])
+        async for each in directory.read_subtree(groups, "group", ["member"])
     }
 
     assert len(found[f"CN=Cloud Staff,{GROUPS}"]) == 25
@@ -257,24 +261,26 @@ async def test_groups_below_a_container_come_with_all_members(
 async def test_nothing_lies_below_what_is_not_there(directory: Directory):
     nowhere = "00000000-0000-0000-0000-000000000001"
 
-    assert [each async for each in directory.below(nowhere, "user", [])] == []
+    assert [each async for each in directory.read_subtree(nowhere, "user", [])] == []
 
 
 async def test_only_a_full_read_says_that_it_is_one(directory: Directory):
     for kind in ("container", "user"):
-        first = [item async for item in directory.changes(kind, ["mail"], None)][-1]
-        assert isinstance(first, Cookie)
-        assert first.full
+        first = [item async for item in directory.read_changes(kind, ["mail"], None)][
+            -1
+        ]
+        assert isinstance(first, DirSyncCookie)
+        assert first.is_full
 
-        read = directory.changes(kind, ["mail"], first.value)
+        read = directory.read_changes(kind, ["mail"], first.value)
         second = [item async for item in read][-1]
-        assert isinstance(second, Cookie)
-        assert not second.full
+        assert isinstance(second, DirSyncCookie)
+        assert not second.is_full
 
-        read = directory.changes(kind, ["mail"], "AAAA")
+        read = directory.read_changes(kind, ["mail"], "AAAA")
         refused = [item async for item in read][-1]
-        assert isinstance(refused, Cookie)
-        assert refused.full
+        assert isinstance(refused, DirSyncCookie)
+        assert refused.is_full
 
 
 async def test_without_member_among_the_attributes_members_are_not_read(
@@ -283,7 +289,8 @@ async def test_without_member_among_the_attributes_members_are_not_read(
     group = f"CN=Cloud Staff,{GROUPS}"
 
     [found] = [
-        each async for each in directory.read([Lookup(by="dn", value=group)], ["cn"])
+        each
+        async for each in directory.read_objects([Lookup(by="dn", value=group)], ["cn"])
     ]
 
     assert found.members == ()

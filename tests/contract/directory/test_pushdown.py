@@ -10,12 +10,16 @@ from tests.servers.contoso import PEOPLE, contractor, staff
 from tests.servers.samba import Contoso
 from tests.support.ldap import over_ldap
 
-from cloudforest.model.ports.directory import Cookie, Directory, Entry
+from cloudforest.model.ports.directory import Directory, DirSyncCookie, Entry
 from cloudforest.model.program import ScopeProgram, TypeFilter
-from cloudforest.program.attributes_read import filter_attributes
+from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.predicates import compile_filter
-from cloudforest.program.scoping.scope import ResolvedScope, Scope, needed_attributes
+from cloudforest.program.scoping.scope import (
+    CompiledScope,
+    ResolvedScope,
+    needed_attributes,
+)
 
 FILTERS = [
     'employeeType eq "STAFF"',
@@ -32,11 +36,13 @@ async def read_whole(
 ) -> tuple[dict[str, Entry], str | None]:
     """Return what a full read names, by objectGUID, and its cookie."""
     where = parse_filter(text)
-    asked = sorted(filter_attributes(where))
-    items = [each async for each in directory.changes("user", asked, None, where)]
+    asked = sorted(find_filter_attributes(where))
+    items = [each async for each in directory.read_changes("user", asked, None, where)]
     end = items[-1]
-    assert isinstance(end, Cookie)
-    return {each.guid: each for each in items if isinstance(each, Entry)}, end.value
+    assert isinstance(end, DirSyncCookie)
+    return {
+        each.object_guid: each for each in items if isinstance(each, Entry)
+    }, end.value
 
 
 def held(text: str, entries: dict[str, Entry]) -> set[str]:
@@ -48,10 +54,10 @@ def held(text: str, entries: dict[str, Entry]) -> set[str]:
 async def test_a_full_read_with_a_filter_names_whom_it_accepts(
     directory: Directory, text: str
 ):
-    asked = sorted(filter_attributes(parse_filter(text)))
+    asked = sorted(find_filter_attributes(parse_filter(text)))
     everybody = {
-        each.guid: each
-        async for each in directory.changes("user", asked, None)
+        each.object_guid: each
+        async for each in directory.read_changes("user", asked, None)
         if isinstance(each, Entry)
     }
 
@@ -66,11 +72,11 @@ async def in_scope(directory: Directory, text: str) -> set[str]:
     program = ScopeProgram(
         types=("user",), organizational_units=None, filters={"user": chosen}
     )
-    scope = Scope(program, ResolvedScope())
+    scope = CompiledScope(program, ResolvedScope())
     asked = sorted(needed_attributes(program, "user"))
-    read = directory.changes("user", asked, None, where)
+    read = directory.read_changes("user", asked, None, where)
     entries = [each async for each in read if isinstance(each, Entry)]
-    return {each.dn for each in entries if scope.clause(each) is None}
+    return {each.dn for each in entries if scope.find_failing_clause(each) is None}
 
 
 @pytest.mark.parametrize("name", ["dn", "distinguishedName"])
@@ -99,7 +105,7 @@ async def test_the_controller_sends_only_those_that_it_finds(contoso: Contoso):
 
     where = parse_filter('displayName eq "Contractor 02"')
     people = contoso.samba.guid(f"OU=Contractors,{contoso.samba.base}")
-    below = over_ldap(contoso).below(people, "user", [], where)
+    below = over_ldap(contoso).read_subtree(people, "user", [], where)
     assert [each.dn async for each in below] == [contractor(2)]
 
 
@@ -109,7 +115,7 @@ async def test_a_delta_names_who_left_the_filter(contoso: Contoso):
     _, cookie = await read_whole(directory, text)
     with changed(contoso, contractor(3), "contractor", "staff"):
         where = parse_filter(text)
-        read = directory.changes("user", ["employeetype"], cookie, where)
+        read = directory.read_changes("user", ["employeetype"], cookie, where)
 
         named = [each async for each in read if isinstance(each, Entry)]
 
@@ -120,13 +126,13 @@ async def test_a_full_read_because_of_a_bad_cookie_asks_for_the_filter(
     contoso: Contoso,
 ):
     where = parse_filter('employeeType eq "contractor"')
-    read = over_ldap(contoso).changes("user", ["employeetype"], "AAAA", where)
+    read = over_ldap(contoso).read_changes("user", ["employeetype"], "AAAA", where)
 
     items = [each async for each in read]
 
     assert len(items) == 5
-    assert isinstance(items[-1], Cookie)
-    assert items[-1].full
+    assert isinstance(items[-1], DirSyncCookie)
+    assert items[-1].is_full
 
 
 @contextmanager
@@ -150,7 +156,9 @@ async def test_a_negation_names_who_hides_the_attribute(contoso: Contoso, text: 
         named, _ = await read_whole(directory, text)
         where = parse_filter(text)
         people = contoso.samba.guid(PEOPLE)
-        below = [each.dn async for each in directory.below(people, "user", [], where)]
+        below = [
+            each.dn async for each in directory.read_subtree(people, "user", [], where)
+        ]
 
     assert hidden in {each.dn for each in named.values()}
     assert hidden in below

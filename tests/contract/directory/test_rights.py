@@ -9,7 +9,7 @@ from tests.support.ldap import over_ldap
 
 from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.base.secrets import Secret
-from cloudforest.model.ports.directory import Cookie
+from cloudforest.model.ports.directory import DirSyncCookie
 
 REPLICATE = "Replicating Directory Changes"
 SEE_DELETED = "read and list CN=Deleted Objects"
@@ -24,9 +24,9 @@ def replicating(contoso: Contoso) -> Account:
 
 
 async def lacking(directory: LdapDirectory) -> tuple[str, ...]:
-    async for item in directory.changes("contact", ["mail"], None):
-        if isinstance(item, Cookie):
-            return await directory.lacking()
+    async for item in directory.read_changes("contact", ["mail"], None):
+        if isinstance(item, DirSyncCookie):
+            return await directory.list_missing_rights()
     return pytest.fail("The read ended without a cookie.")
 
 
@@ -70,15 +70,15 @@ async def test_without_the_sight_of_deleted_objects_a_deletion_is_silent(
 
 
 async def _cookie(directory: LdapDirectory) -> str | None:
-    last = [item async for item in directory.changes("user", ["mail"], None)][-1]
-    assert isinstance(last, Cookie)
+    last = [item async for item in directory.read_changes("user", ["mail"], None)][-1]
+    assert isinstance(last, DirSyncCookie)
     return last.value
 
 
 async def _deleted(directory: LdapDirectory, cookie: str | None) -> set[str]:
-    read = directory.changes("user", ["mail"], cookie)
+    read = directory.read_changes("user", ["mail"], cookie)
     return {
-        each.guid
+        each.object_guid
         async for each in read
-        if not isinstance(each, Cookie) and each.deleted
+        if not isinstance(each, DirSyncCookie) and each.is_deleted
     }

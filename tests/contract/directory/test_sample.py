@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cloudforest.adapters.ldif.directory import LdifDirectory
-from cloudforest.model.ports.directory import Cookie, Entry
+from cloudforest.model.ports.directory import DirSyncCookie, Entry
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "topologies/new-hybrid-customer/data/contoso.ldif"
@@ -26,16 +26,16 @@ def test_the_sample_is_what_its_script_makes():
 async def test_the_sample_has_what_a_real_forest_has():
     directory = LdifDirectory("contoso.com", SAMPLE)
     asked = ["employeetype", "iscriticalsystemobject", "mail", "manager", "member"]
-    users = [item async for item in directory.changes("user", asked, None)]
-    groups = [item async for item in directory.changes("group", asked, None)]
+    users = [item async for item in directory.read_changes("user", asked, None)]
+    groups = [item async for item in directory.read_changes("group", asked, None)]
 
-    assert isinstance(users[-1], Cookie)
-    assert users[-1].complete
+    assert isinstance(users[-1], DirSyncCookie)
+    assert users[-1].is_complete
     people = [each for each in users if isinstance(each, Entry)]
     kinds = [each.attributes.get("employeetype", ("",))[0] for each in people]
     assert (kinds.count("staff"), kinds.count("contractor")) == (950, 50)
     assert sum("computer" in each.classes for each in people) == 21
-    guids = {each.guid for each in people}
+    guids = {each.object_guid for each in people}
     assert all(set(each.attributes.get("manager", ())) <= guids for each in people)
     sizes = sorted(
         len(each.members)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import ldap3
 
-from cloudforest.adapters.ldap.ber import Ending
+from cloudforest.adapters.ldap.ber import SearchResultDone
 from cloudforest.adapters.ldap.session import Session
 
 
@@ -70,4 +70,4 @@ def test_entries_are_read_before_the_response_has_ended():
         connection.socket.close()
 
     assert early + late == ["CN=A,DC=x", "CN=B,DC=x", "CN=C,DC=x"]
-    assert ending == Ending(0, "")
+    assert ending == SearchResultDone(0, "")

@@ -12,7 +12,7 @@ from tests.servers.samba import Contoso
 from tests.support.ldap import over_ldap
 
 from cloudforest.adapters.bus.memory import MemoryBus
-from cloudforest.agent.domains import keep_hinting
+from cloudforest.agent.domains import send_change_hints
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.secrets import Secret
 from cloudforest.model.identity import BusAccess
@@ -24,7 +24,7 @@ SETTLED = 1.0
 
 
 async def test_a_change_is_told_at_once(contoso: Contoso):
-    async with aclosing(over_ldap(contoso).watch()) as watch:
+    async with aclosing(over_ldap(contoso).watch_changes()) as watch:
         for title in ("One", "Two"):
             told = asyncio.ensure_future(anext(watch))
             await asyncio.sleep(SETTLED)
@@ -40,7 +40,7 @@ async def test_an_account_without_special_rights_is_told_as_well(contoso: Contos
         username=contoso.unprivileged.username,
         password=Secret(contoso.unprivileged.password),
     )
-    async with aclosing(plain.watch()) as watch:
+    async with aclosing(plain.watch_changes()) as watch:
         told = asyncio.ensure_future(anext(watch))
         await asyncio.sleep(SETTLED)
         contoso.samba.modify(staff(6), title=["Three"])
@@ -49,7 +49,7 @@ async def test_an_account_without_special_rights_is_told_as_well(contoso: Contos
 
 
 async def test_whoever_watches_can_be_stopped(contoso: Contoso):
-    async with aclosing(over_ldap(contoso).watch()) as watch:
+    async with aclosing(over_ldap(contoso).watch_changes()) as watch:
         told = asyncio.ensure_future(anext(watch))
         await asyncio.sleep(SETTLED)
         told.cancel()
@@ -59,7 +59,7 @@ async def test_whoever_watches_can_be_stopped(contoso: Contoso):
 
 
 async def test_a_controller_that_can_not_be_reached_is_unavailable(contoso: Contoso):
-    watch = over_ldap(contoso, controllers=["ldaps://127.0.0.101"]).watch()
+    watch = over_ldap(contoso, controllers=["ldaps://127.0.0.101"]).watch_changes()
 
     with pytest.raises(Unavailable, match="can't be reached"):
         await anext(watch)
@@ -67,12 +67,12 @@ async def test_a_controller_that_can_not_be_reached_is_unavailable(contoso: Cont
 
 async def test_a_change_reaches_the_service_as_a_hint(contoso: Contoso):
     bus = MemoryBus()
-    listener = bus.listener("sync01")
+    listener = bus.add_listener("sync01")
     await listener.connect(NO_NETWORK)
     hinting = asyncio.create_task(
-        keep_hinting(listener, "contoso.com", over_ldap(contoso))
+        send_change_hints(listener, "contoso.com", over_ldap(contoso))
     )
-    hint = asyncio.ensure_future(anext(bus.hints()))
+    hint = asyncio.ensure_future(anext(bus.receive_hints()))
     await asyncio.sleep(SETTLED)
     assert not hint.done()
 

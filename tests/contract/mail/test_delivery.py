@@ -13,7 +13,7 @@ import structlog
 from structlog.testing import capture_logs
 from tests.servers.mail import PASSWORD, USERNAME
 
-from cloudforest.adapters.mail import SECONDS, SmtpMailer
+from cloudforest.adapters.mail import SEND_SECONDS, SmtpMailer
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore, SqlNoticeStore
 from cloudforest.adapters.store.migrate import migrate
@@ -22,7 +22,7 @@ from cloudforest.adapters.store.registration import SqlRegistrationStore, save_a
 from cloudforest.base.clock import ManualClock
 from cloudforest.base.secrets import Secret
 from cloudforest.control_plane import notices
-from cloudforest.control_plane.notices import Notices
+from cloudforest.control_plane.notices import NoticeService
 from cloudforest.model.cycles import Cycle
 from cloudforest.model.identity import AgentRecord
 from cloudforest.model.registration import (
@@ -49,7 +49,7 @@ class World:
 
     def started(self):
         """Begin anew, with the stores as they are."""
-        self.notices = Notices(
+        self.notices = NoticeService(
             SqlRegistrationStore(self.database),
             SqlIdentityStore(self.database),
             SqlProvisioningStore(self.database),
@@ -83,7 +83,7 @@ class World:
     async def cycle(self, state, *, job="people"):
         """End a cycle, and look."""
         await self.end_cycle(state, job=job)
-        await self.notices.look()
+        await self.notices.check()
 
     async def end_cycle(self, state, *, job="people"):
         self.clock.now += MINUTE
@@ -99,10 +99,10 @@ class World:
 
     async def later(self, time=MINUTE):
         self.clock.now += time
-        await self.notices.look()
+        await self.notices.check()
 
     async def has_forgotten(self):
-        return not await self.notices.store.told()
+        return not await self.notices.store.list_notified()
 
     @property
     def subjects(self):
@@ -324,7 +324,7 @@ async def test_a_command_that_ends_does_not_wait_for_ever(world, mail_server):
     await world.end_cycle("blocked")
     world.notices.after_cycle()
     with pytest.MonkeyPatch.context() as quick, capture_logs() as logs:
-        quick.setattr(notices, "FINISH_SECONDS", 0.5)
-        async with asyncio.timeout(SECONDS / 2):
+        quick.setattr(notices, "FINISH_TIMEOUT_SECONDS", 0.5)
+        async with asyncio.timeout(SEND_SECONDS / 2):
             await world.notices.finish()
     assert [each["event"] for each in logs] == ["notice not sent"]

@@ -126,7 +126,7 @@ async def test_a_server_that_is_away_is_unavailable(mail_server):
 
 
 async def test_nobody_waits_for_ever(mail_server, monkeypatch):
-    monkeypatch.setattr(mail, "SECONDS", 3.0)
+    monkeypatch.setattr(mail, "SEND_SECONDS", 3.0)
     server = mail_server(tls="off", auth=False, dawdles=True)
     with pytest.raises(Unavailable, match=r"localhost:\d+ can't be used"):
         await mailer(server).send(NOTICE, TO)
@@ -135,8 +135,8 @@ async def test_nobody_waits_for_ever(mail_server, monkeypatch):
 async def test_a_server_that_keeps_us_waiting_afterwards_has_it_all_the_same(
     mail_server, monkeypatch
 ):
-    monkeypatch.setattr(mail, "SECONDS", 10.0)
-    monkeypatch.setattr(mail, "FAREWELL_SECONDS", 0.1)
+    monkeypatch.setattr(mail, "SEND_SECONDS", 10.0)
+    monkeypatch.setattr(mail, "QUIT_SECONDS", 0.1)
     server = mail_server(silent_at="QUIT")
 
     assert await mailer(server).send(NOTICE, TO) == ()
@@ -154,7 +154,7 @@ async def test_who_is_cancelled_does_not_wait_for_the_server(mail_server):
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
 
-    assert time.monotonic() - began < mail.SECONDS / 3
+    assert time.monotonic() - began < mail.SEND_SECONDS / 3
 
 
 async def test_who_is_refused_is_told_and_the_others_get_it(mail_server):

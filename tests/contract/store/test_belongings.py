@@ -25,10 +25,10 @@ async def test_the_groups_of_a_member_are_counted_and_the_first_named(
     await store.save_page("j", generation, [*groups, person("a"), *wanted], MARK)
     await store.save_page("j", generation, [Members(id="i", remove=("a",))], None)
 
-    assert await store.groups_of("j", "a", 1) == (2, ("CN=g",))
-    assert await store.groups_of("k", "a", 9) == (0, ())
-    assert await store.dns("j", ["a", "g", "x"]) == {"a": "CN=a", "g": "CN=g"}
-    assert await store.written_members("t", "g") == frozenset()
+    assert await store.list_groups_of("j", "a", 1) == (2, ("CN=g",))
+    assert await store.list_groups_of("k", "a", 9) == (0, ())
+    assert await store.load_dns("j", ["a", "g", "x"]) == {"a": "CN=a", "g": "CN=g"}
+    assert await store.load_written_members("t", "g") == frozenset()
 
 
 async def test_only_one_objects_effects_are_dropped_on_demand(
@@ -37,6 +37,6 @@ async def test_only_one_objects_effects_are_dropped_on_demand(
     await store.save_effects("j", "c1", [effect("a"), effect("b")])
     await store.save_effects("j", "c2", [effect("c")])
 
-    await store.drop_effects("j", "c2", only="a")
+    await store.drop_stale_effects("j", "c2", only_object="a")
 
-    assert set(await store.effects("j", ["a", "b", "c"])) == {"b", "c"}
+    assert set(await store.load_effects("j", ["a", "b", "c"])) == {"b", "c"}

@@ -30,7 +30,7 @@ async def test_a_change_is_made_to_what_is_stored_now(
     await database.run(lambda connection: save_agent(connection, record("1")))
     changed = record("1", version="0.2.0", last_bootstrap=NOW)
     assert await store.update_agent("1", lambda _: changed) == changed
-    assert await store.agents() == [changed]
+    assert await store.list_agents() == [changed]
     assert await store.update_agent("2", lambda held: held) is None
 
 

@@ -13,22 +13,24 @@ from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.model.cycles import ImportEnd, Watermark
 from cloudforest.model.effects import Effect, Outcome
 from cloudforest.model.messages import (
-    Gone,
     InScope,
     Members,
-    Moved,
+    MovedContainers,
     OutOfScope,
     Record,
     ScopeMembers,
+    Tombstone,
     Unknown,
 )
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.program import ObjectType
-from cloudforest.model.source import Link, SourceRow
+from cloudforest.model.source import Link, SourceObject
 
 MARK = Watermark(value="1", digest="d", directory="x", bindings={})
 DELTA = ImportEnd(watermark=MARK)
-FULL = ImportEnd(watermark=MARK, full=("user", "group", "contact"), whole=True)
+FULL = ImportEnd(
+    watermark=MARK, fully_read_types=("user", "group", "contact"), is_initial=True
+)
 
 
 @pytest.fixture
@@ -55,16 +57,16 @@ async def imported(
     generation = await store.begin_import(job, "c")
     await store.save_page(job, generation, records, None)
     await store.finish_import(job, "t", generation, end)
-    return await store.inquiries(job, 99)
+    return await store.list_inquiries(job, 99)
 
 
 async def answered(store: ProvisioningStore, *records: Record) -> None:
     """Ask for all that is to be asked, and get these records."""
-    ids = await store.inquiries("j", 99)
+    ids = await store.list_inquiries("j", 99)
     generation = await store.begin_import("j", "c")
     await store.save_answers("j", generation, records)
-    await store.finish_asking("j", generation, ids, complete=True)
-    assert await store.inquiries("j", 99) == []
+    await store.close_inquiries("j", generation, ids, complete=True)
+    assert await store.list_inquiries("j", 99) == []
 
 
 async def linked(store: ProvisioningStore, *ids: str) -> None:
@@ -81,29 +83,29 @@ async def linked(store: ProvisioningStore, *ids: str) -> None:
             ),
             state="done",
             link=Link(
-                id=id_,
+                object_guid=id_,
                 type="user",
                 resource=f"r-{id_}",
                 resource_type="User",
                 origin="created",
-                anchor=id_,
-                written={},
+                source_anchor=id_,
+                last_written={},
             ),
         )
         for id_ in ids
     ]
-    await store.record("j", "t", "c", outcomes=outcomes, log=[])
+    await store.save_outcomes("j", "t", "c", outcomes=outcomes, log=[])
 
 
-async def row(store: ProvisioningStore, id_: str) -> SourceRow:
-    held = await store.source("j", id_)
+async def row(store: ProvisioningStore, id_: str) -> SourceObject:
+    held = await store.load_source_object("j", id_)
     assert held is not None
     return held
 
 
 async def presence(store: ProvisioningStore, *ids: str) -> list[str | None]:
-    rows = [await store.source("j", each) for each in ids]
-    return [each.state if each else None for each in rows]
+    rows = [await store.load_source_object("j", each) for each in ids]
+    return [each.presence if each else None for each in rows]
 
 
 async def test_who_leaves_or_is_deleted_keeps_a_row_without_values_while_linked(
@@ -113,14 +115,18 @@ async def test_who_leaves_or_is_deleted_keeps_a_row_without_values_while_linked(
     await linked(store, "a", "b")
 
     await imported(
-        store, OutOfScope(id="a"), Gone(id="b"), OutOfScope(id="c"), Gone(id="d")
+        store,
+        OutOfScope(id="a"),
+        Tombstone(id="b"),
+        OutOfScope(id="c"),
+        Tombstone(id="d"),
     )
     await store.forget_unlinked("j", "t")
 
     assert await presence(store, "a", "b", "c", "d") == ["out", "gone", None, None]
     assert (await row(store, "a")).attributes == {}
-    assert (await row(store, "a")).seen == ()
-    await imported(store, found("a"), OutOfScope(id="new"), Gone(id="b"))
+    assert (await row(store, "a")).shown == ()
+    await imported(store, found("a"), OutOfScope(id="new"), Tombstone(id="b"))
     assert await presence(store, "a", "b", "new") == ["in", "gone", None]
     assert (await row(store, "a")).attributes == {"title": ("Clerk",)}
 
@@ -135,7 +141,7 @@ async def test_who_is_out_for_want_of_what_we_once_saw_is_unknown(
 
     assert await presence(store, "a", "b") == ["unknown", "out"]
     kept = await row(store, "a")
-    assert (kept.attributes, kept.seen) == ({"title": ("Clerk",)}, ("dept", "kind"))
+    assert (kept.attributes, kept.shown) == ({"title": ("Clerk",)}, ("dept", "kind"))
     await imported(store, hidden)
     assert await presence(store, "a") == ["unknown"]
     await imported(store, OutOfScope(id="a"))
@@ -146,13 +152,13 @@ async def test_what_was_seen_and_is_hidden_still_counts(store: ProvisioningStore
     """With an OR filter one attribute may be hidden for long, then the other."""
     await imported(store, found("a", seen=("dept", "kind")))
     await imported(store, found("a", seen=("kind",), hidden=("dept",)))
-    assert (await row(store, "a")).seen == ("dept", "kind")
+    assert (await row(store, "a")).shown == ("dept", "kind")
 
     await imported(store, OutOfScope(id="a", rests_on=("dept",)))
 
     assert await presence(store, "a") == ["unknown"]
     await imported(store, found("a", seen=("kind",)))
-    assert (await row(store, "a")).seen == ("kind",)
+    assert (await row(store, "a")).shown == ("kind",)
     await imported(store, OutOfScope(id="a", rests_on=("dept",)))
     assert await presence(store, "a") == ["out"]
 
@@ -164,10 +170,12 @@ async def test_unknown_rows_count_only_while_they_are_linked(store: Provisioning
     await answered(store)
 
     assert await presence(store, "a", "b") == ["unknown", "unknown"]
-    assert [each.id for each in await store.sources("j", "t", "", 9)] == ["a"]
-    assert await store.known("j", "t", ["a", "b", "c"]) == {"a"}
-    assert await store.unknown_objects("j", 1) == (2, ("a",))
-    assert await store.unknown_objects("k", 1) == (0, ())
+    assert [
+        each.object_guid for each in await store.list_source_objects("j", "t", "", 9)
+    ] == ["a"]
+    assert await store.find_known_objects("j", "t", ["a", "b", "c"]) == {"a"}
+    assert await store.list_unknown_objects("j", 1) == (2, ("a",))
+    assert await store.list_unknown_objects("k", 1) == (0, ())
 
 
 async def test_who_could_not_be_read_is_asked_and_then_unknown(
@@ -188,11 +196,11 @@ async def test_absence_from_a_full_read_is_asked_about(store: ProvisioningStore)
     await imported(store, OutOfScope(id="d"))
 
     assert await imported(store, found("a"), end=FULL) == ["b", "c", "e"]
-    answer = [found("b"), Gone(id="c"), OutOfScope(id="e", clause="groups")]
+    answer = [found("b"), Tombstone(id="c"), OutOfScope(id="e", clause="groups")]
     await answered(store, *answer)
 
     assert await presence(store, *"abcde") == ["in", "in", "gone", "out", "out"]
-    again = ImportEnd(watermark=MARK, full=("contact",))
+    again = ImportEnd(watermark=MARK, fully_read_types=("contact",))
     assert await imported(store, end=again) == []
 
 
@@ -200,9 +208,9 @@ async def test_what_an_interrupted_asking_left_is_asked_again(store: Provisionin
     await imported(store, found("a"), end=FULL)
     assert await imported(store, end=FULL) == ["a"]
     generation = await store.begin_import("j", "c")
-    await store.save_answers("j", generation, [Gone(id="a")])
+    await store.save_answers("j", generation, [Tombstone(id="a")])
 
-    assert await store.inquiries("j", 9) == ["a"]
+    assert await store.list_inquiries("j", 9) == ["a"]
     assert await imported(store, found("a")) == []
     assert await presence(store, "a") == ["in"]
 
@@ -211,10 +219,15 @@ async def test_members_of_a_scopes_groups_are_asked_when_they_enter_or_leave(
     store: ProvisioningStore,
 ):
     first = [found("a"), found("b"), ScopeMembers(ids=("a", "b", "x"))]
-    members = ImportEnd(watermark=MARK, full=FULL.full, whole=True, members=True)
+    members = ImportEnd(
+        watermark=MARK,
+        fully_read_types=FULL.fully_read_types,
+        is_initial=True,
+        has_scope_members=True,
+    )
     assert await imported(store, *first, end=members) == []
 
-    some = ImportEnd(watermark=MARK, members=True)
+    some = ImportEnd(watermark=MARK, has_scope_members=True)
     changed = [ScopeMembers(ids=("a",)), ScopeMembers(ids=("c", "d")), found("d")]
     assert await imported(store, *changed, end=some) == ["b", "c"]
     await answered(store, OutOfScope(id="b"), found("c"))
@@ -228,9 +241,9 @@ async def test_members_that_a_broken_import_named_are_asked_by_the_next(
     await imported(store, ScopeMembers(ids=("a",)), end=FULL)
     generation = await store.begin_import("j", "c")
     await store.save_page("j", generation, [ScopeMembers(ids=("a", "b"))], None)
-    assert await store.inquiries("j", 9) == []
+    assert await store.list_inquiries("j", 9) == []
 
-    again = ImportEnd(watermark=MARK, members=True)
+    again = ImportEnd(watermark=MARK, has_scope_members=True)
     assert await imported(store, ScopeMembers(ids=("a", "b")), end=again) == ["b"]
 
 
@@ -240,14 +253,16 @@ async def test_what_lies_in_a_moved_container_is_asked_unless_it_was_named(
     inside = [found(each, parent="ou") for each in "abcd"]
     await imported(store, *inside, found("e", parent="other"))
     await linked(store, "d")
-    await imported(store, Gone(id="d"))
+    await imported(store, Tombstone(id="d"))
 
     generation = await store.begin_import("j", "c")
-    await store.save_page("j", generation, [found("a"), Moved(ids=("ou",))], None)
+    await store.save_page(
+        "j", generation, [found("a"), MovedContainers(ids=("ou",))], None
+    )
     await store.save_page("j", generation, [found("b", parent="ou")], None)
     await store.finish_import("j", "t", generation, DELTA)
 
-    assert await store.inquiries("j", 9) == ["c"]
+    assert await store.list_inquiries("j", 9) == ["c"]
 
 
 async def test_a_group_that_enters_is_asked_for_all_its_members(
@@ -272,7 +287,12 @@ async def test_members_that_an_incomplete_answer_did_not_name_are_kept(
 ):
     team = [found("g", "group"), found("a"), found("b")]
     await imported(store, *team, Members(id="g", add=("a", "b")), end=FULL)
-    part = ImportEnd(watermark=MARK, full=FULL.full, whole=True, complete=False)
+    part = ImportEnd(
+        watermark=MARK,
+        fully_read_types=FULL.fully_read_types,
+        is_initial=True,
+        has_all_members=False,
+    )
 
     await imported(store, *team, Members(id="g", add=("a",)), end=part)
 
@@ -289,10 +309,10 @@ async def test_once_a_day_more_are_asked_than_were_named(store: ProvisioningStor
     await store.add_inquiries("j", ["c"])
     await answered(store)
 
-    unknown = ImportEnd(watermark=MARK, again="unknown")
+    unknown = ImportEnd(watermark=MARK, inquire_about="unknown")
     assert await imported(store, end=unknown) == ["c"]
     await answered(store)
-    managed = ImportEnd(watermark=MARK, again="managed")
+    managed = ImportEnd(watermark=MARK, inquire_about="managed")
     assert await imported(store, found("a"), end=managed) == ["b", "c"]
 
 
@@ -301,31 +321,33 @@ async def test_a_type_that_is_no_longer_imported_is_forgotten(
 ):
     await imported(store, found("a"), found("g", "group"), end=FULL)
     await linked(store, "g")
-    await imported(store, found("a"), end=ImportEnd(watermark=MARK, full=("user",)))
+    await imported(
+        store, found("a"), end=ImportEnd(watermark=MARK, fully_read_types=("user",))
+    )
     assert await presence(store, "a", "g") == ["in", "in"]
 
-    users = ImportEnd(watermark=MARK, full=("user",), whole=True)
+    users = ImportEnd(watermark=MARK, fully_read_types=("user",), is_initial=True)
     assert await imported(store, found("a"), end=users) == []
 
     assert await presence(store, "a", "g") == ["in", None]
-    assert set(await store.links("t", ["g"])) == {"g"}
+    assert set(await store.load_links("t", ["g"])) == {"g"}
 
 
 async def test_a_scratch_job_asks_for_itself(store: ProvisioningStore):
     await imported(store, found("a"), ScopeMembers(ids=("a",)), end=FULL)
     await store.add_inquiries("j", ["a"])
-    await store.copy_job("j", "plan:1")
-    assert await store.inquiries("plan:1", 9) == ["a"]
+    await store.copy_job_data("j", "plan:1")
+    assert await store.list_inquiries("plan:1", 9) == ["a"]
 
-    some = ImportEnd(watermark=MARK, members=True)
+    some = ImportEnd(watermark=MARK, has_scope_members=True)
     entered = ScopeMembers(ids=("a", "b"))
     assert await imported(store, entered, end=some, job="plan:1") == ["a", "b"]
 
-    assert await store.inquiries("j", 9) == ["a"]
-    await store.drop_job("plan:1")
-    assert await store.inquiries("plan:1", 9) == []
-    assert await store.watermark("j") == MARK
-    assert await store.watermark("plan:1") is None
+    assert await store.list_inquiries("j", 9) == ["a"]
+    await store.drop_job_data("plan:1")
+    assert await store.list_inquiries("plan:1", 9) == []
+    assert await store.load_watermark("j") == MARK
+    assert await store.load_watermark("plan:1") is None
 
 
 async def test_what_is_missing_is_kept_asked_for_and_proved(store: ProvisioningStore):
@@ -334,26 +356,26 @@ async def test_what_is_missing_is_kept_asked_for_and_proved(store: ProvisioningS
     await imported(store, shown)
 
     assert await imported(store, bare) == ["a"]
-    row = await store.source("j", "a")
+    row = await store.load_source_object("j", "a")
     assert row is not None
     assert row.attributes == shown.attributes
-    assert row.doubted == ("title",)
-    assert await store.doubted("j", ["a"]) == {"title"}
-    assert await store.unknown_objects("j", 1) == (1, ("a",))
+    assert row.hidden == ("title",)
+    assert await store.find_hidden_attributes("j", ["a"]) == {"title"}
+    assert await store.list_unknown_objects("j", 1) == (1, ("a",))
 
     await proving(store, bare, proved=())
-    assert await store.inquiries("j", 9) == ["a"]
+    assert await store.list_inquiries("j", 9) == ["a"]
     await proving(store, bare, proved=("title",))
-    assert await store.inquiries("j", 9) == []
+    assert await store.list_inquiries("j", 9) == []
     assert await imported(store, bare) == []
-    daily = replace(DELTA, again="unknown")
+    daily = replace(DELTA, inquire_about="unknown")
     assert await imported(store, end=daily) == ["a"]
 
     await proving(store, replace(bare, missing=("fax",)), proved=("title",))
-    row = await store.source("j", "a")
+    row = await store.load_source_object("j", "a")
     assert row is not None
-    assert (row.attributes, row.doubted) == (bare.attributes, ())
-    assert await store.unknown_objects("j", 1) == (0, ())
+    assert (row.attributes, row.hidden) == (bare.attributes, ())
+    assert await store.list_unknown_objects("j", 1) == (0, ())
 
 
 async def proving(
@@ -361,7 +383,9 @@ async def proving(
 ) -> None:
     generation = await store.begin_import("j", "c")
     await store.save_answers("j", generation, [record])
-    await store.finish_asking("j", generation, ["a"], complete=True, proved=proved)
+    await store.close_inquiries(
+        "j", generation, ["a"], complete=True, proven_clear=proved
+    )
 
 
 async def test_a_group_that_may_hide_its_members_keeps_them(store: ProvisioningStore):
@@ -370,6 +394,6 @@ async def test_a_group_that_may_hide_its_members_keeps_them(store: ProvisioningS
     hides = replace(group, missing=("member",))
 
     assert await imported(store, hides, end=FULL) == ["g"]
-    assert (await store.groups_of("j", "a", 9))[0] == 1
+    assert (await store.list_groups_of("j", "a", 9))[0] == 1
     await imported(store, group, end=FULL)
-    assert (await store.groups_of("j", "a", 9))[0] == 0
+    assert (await store.list_groups_of("j", "a", 9))[0] == 0

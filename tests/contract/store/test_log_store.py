@@ -69,48 +69,52 @@ ENTRIES = (
 async def test_the_log_is_asked_by_what_it_says(
     store: ProvisioningStore, asked: dict[str, Any], minutes: list[int]
 ):
-    await store.log(ENTRIES)
+    await store.save_log_entries(ENTRIES)
 
-    found = await store.logs(LogQuery(**asked), **EVER, limit=9)
+    found = await store.list_log_entries(LogQuery(**asked), **EVER, limit=9)
 
     assert [each for _, each in found] == [ENTRIES[minute] for minute in minutes]
 
 
 async def test_entries_are_numbered_as_they_are_stored(store: ProvisioningStore):
-    await store.log(ENTRIES[3:])
-    await store.log(ENTRIES[:3])
+    await store.save_log_entries(ENTRIES[3:])
+    await store.save_log_entries(ENTRIES[:3])
 
-    first, *_ = found = await store.logs(LogQuery(), **EVER, limit=4)
+    first, *_ = found = await store.list_log_entries(LogQuery(), **EVER, limit=4)
 
     assert [each for _, each in found] == [*ENTRIES[3:], ENTRIES[0]]
-    rest = await store.logs(LogQuery(), first=first[0] + 1, last=found[-1][0], limit=9)
+    rest = await store.list_log_entries(
+        LogQuery(), first=first[0] + 1, last=found[-1][0], limit=9
+    )
     assert rest == found[1:]
 
 
 async def test_a_time_is_found_wherever_it_was_stored(store: ProvisioningStore):
     """An evaluation stores the time at which it began, later than others."""
-    await store.log([ENTRIES[0], ENTRIES[3], ENTRIES[1], ENTRIES[5], ENTRIES[2]])
+    await store.save_log_entries(
+        [ENTRIES[0], ENTRIES[3], ENTRIES[1], ENTRIES[5], ENTRIES[2]]
+    )
     east = timezone(timedelta(hours=5))
     since = (NOON + timedelta(minutes=1)).astimezone(east)
     query = LogQuery(since=since, until=NOON + timedelta(minutes=3))
 
-    first, last = await store.log_range(query.since, query.until)
-    found = await store.logs(query, first=first, last=last, limit=9)
+    first, last = await store.find_log_range(query.since, query.until)
+    found = await store.list_log_entries(query, first=first, last=last, limit=9)
 
     assert [each for _, each in found] == [ENTRIES[1], ENTRIES[2]]
-    nothing = await store.log_range(NOON + timedelta(days=1), None)
+    nothing = await store.find_log_range(NOON + timedelta(days=1), None)
     assert nothing[0] > nothing[1]
 
 
 async def test_the_log_forgets_the_oldest_in_batches(store: ProvisioningStore):
-    await store.log(ENTRIES)
+    await store.save_log_entries(ENTRIES)
     before = NOON + timedelta(minutes=3)
 
     assert await store.prune_log(before, 2) == 2
     assert await store.prune_log(before, 2) == 1
     assert await store.prune_log(before, 2) == 0
 
-    left = await store.logs(LogQuery(), **EVER, limit=9)
+    left = await store.list_log_entries(LogQuery(), **EVER, limit=9)
     assert [each for _, each in left] == list(ENTRIES[3:])
 
 
@@ -119,7 +123,7 @@ async def test_of_those_pictured_who_was_written_and_nothing_failed_is_counted(
 ) -> None:
     pictured = [TargetResource(id=each, values={}) for each in ("a", "b", "c", "d")]
     await store.save_snapshot("p", "drifted", pictured, ())
-    await store.log(
+    await store.save_log_entries(
         [
             entry(0, object="a"),
             entry(1, object="a", action="members"),
@@ -131,6 +135,6 @@ async def test_of_those_pictured_who_was_written_and_nothing_failed_is_counted(
         ]
     )
 
-    assert await store.written("c1", "p") == 1
-    assert await store.written("c2", "p") == 1
-    assert await store.written("c3", "p") == 0
+    assert await store.count_written("c1", "p") == 1
+    assert await store.count_written("c2", "p") == 1
+    assert await store.count_written("c3", "p") == 0

@@ -27,14 +27,14 @@ async def store(tmp_path):
 
 async def test_what_was_told_is_remembered_until_it_is_forgotten(store):
     assert await store.told() == frozenset()
-    await store.remember([DISABLES, SILENT], NOW)
-    await store.remember([DISABLES, DELETES], NOW)
+    await store.mark_notified([DISABLES, SILENT], NOW)
+    await store.mark_notified([DISABLES, DELETES], NOW)
     assert await store.told() == {DISABLES, DELETES, SILENT}
     await store.forget([DELETES])
     assert await store.told() == {DISABLES, SILENT}
 
 
 async def test_nothing_to_remember_is_nothing(store):
-    await store.remember([], NOW)
+    await store.mark_notified([], NOW)
     await store.forget([])
     assert await store.told() == frozenset()

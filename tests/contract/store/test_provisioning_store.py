@@ -25,13 +25,13 @@ from cloudforest.model.cycles import (
     LogQuery,
 )
 from cloudforest.model.effects import Outcome
-from cloudforest.model.messages import Gone, Members, OutOfScope
+from cloudforest.model.messages import Members, OutOfScope, Tombstone
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.ports.target import AlreadyLinked
 from cloudforest.model.source import TargetResource
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-END = ImportEnd(watermark=MARK, full=("user", "group"), whole=True)
+END = ImportEnd(watermark=MARK, fully_read_types=("user", "group"), is_initial=True)
 
 
 @pytest.fixture
@@ -48,19 +48,19 @@ async def test_the_migrations_make_what_the_tables_say(database: Database):
 
 
 async def test_what_a_page_says_last_about_an_object_holds(store: ProvisioningStore):
-    await store.save_page("j", 1, [person("a", title="x"), Gone(id="a")], None)
-    assert await store.source("j", "a") is None
+    await store.save_page("j", 1, [person("a", title="x"), Tombstone(id="a")], None)
+    assert await store.load_source_object("j", "a") is None
     page = [OutOfScope(id="a"), person("a", title="y"), person("b")]
     await store.save_page("j", 2, page, None)
 
-    rows = await store.sources("j", "t", "", 10)
+    rows = await store.list_source_objects("j", "t", "", 10)
 
-    assert [(row.id, row.attributes) for row in rows] == [
+    assert [(row.object_guid, row.attributes) for row in rows] == [
         ("a", {"title": ("y",)}),
         ("b", {}),
     ]
-    assert await store.sources("j", "t", "b", 10) == []
-    assert await store.known("j", "t", ["a", "b", "c"]) == {"a", "b"}
+    assert await store.list_source_objects("j", "t", "b", 10) == []
+    assert await store.find_known_objects("j", "t", ["a", "b", "c"]) == {"a", "b"}
 
 
 async def test_a_page_and_its_cursor_are_stored_together(
@@ -73,12 +73,12 @@ async def test_a_page_and_its_cursor_are_stored_together(
         await store.save_page("j", generation, [person("a")], MARK)
     monkeypatch.undo()
 
-    assert await store.watermark("j") is None
-    assert await store.source("j", "a") is None
+    assert await store.load_watermark("j") is None
+    assert await store.load_source_object("j", "a") is None
     await store.save_page("j", generation, [person("a")], MARK)
-    assert await store.watermark("j") == MARK
+    assert await store.load_watermark("j") == MARK
     assert await store.begin_import("j", "c2") == 2
-    assert await store.watermark("j") == MARK
+    assert await store.load_watermark("j") == MARK
 
 
 def _killed_after(database: Database) -> Callable[..., object]:
@@ -103,7 +103,7 @@ async def test_a_full_read_forgets_only_members_that_it_did_not_name(
     await store.save_page("j", 1, [*first, person("b"), *members], None)
     await store.finish_import("j", "t", 1, END)
     present = [_done("a"), _members("g", "a", "b"), _members("h", "a")]
-    await store.record("j", "t", "c1", outcomes=present, log=[])
+    await store.save_outcomes("j", "t", "c1", outcomes=present, log=[])
     assert await differing(store, "t", ("", ""), 10) == []
 
     await store.begin_import("j", "c2")
@@ -113,10 +113,10 @@ async def test_a_full_read_forgets_only_members_that_it_did_not_name(
 
     changes = await differing(store, "t", ("", ""), 10)
     assert changes == [("g", "a", False)]
-    assert await store.emptied_groups(OF_T, "c2", ["g", "h", "i"]) == {"g", "i"}
+    assert await store.find_emptied_groups(OF_T, "c2", ["g", "h", "i"]) == {"g", "i"}
     await store.save_effects("j", "c2", [effect("b")])
-    assert await store.emptied_groups(OF_T, "c2", ["g", "h", "i"]) == {"i"}
-    assert await store.emptied_groups(OF_T, "c3", ["g", "h", "i"]) == {"g", "i"}
+    assert await store.find_emptied_groups(OF_T, "c2", ["g", "h", "i"]) == {"i"}
+    assert await store.find_emptied_groups(OF_T, "c3", ["g", "h", "i"]) == {"g", "i"}
 
 
 async def test_a_membership_waits_until_both_ends_are_known(store: ProvisioningStore):
@@ -142,28 +142,28 @@ async def test_what_was_written_belongs_to_a_target_and_a_resource(
 ):
     records = [person("g", kind="group"), person("a"), Members(id="g", add=("a",))]
     await store.save_page("j", 1, records, None)
-    await store.record("j", "t", "c1", outcomes=[_members("g", "a")], log=[])
+    await store.save_outcomes("j", "t", "c1", outcomes=[_members("g", "a")], log=[])
     assert await differing(store, "t", ("", ""), 9) == []
     assert await differing(store, "u", ("", ""), 9) == [("g", "a", True)]
 
     group = msgspec.structs.replace(effect("g"), type="group")
     anew = Outcome(effect=group, state="done", link=link("g"))
-    await store.record("j", "t", "c2", outcomes=[anew], log=[])
+    await store.save_outcomes("j", "t", "c2", outcomes=[anew], log=[])
 
     assert await differing(store, "t", ("", ""), 9) == [("g", "a", True)]
 
 
 async def test_a_resource_is_linked_once_in_a_target(store: ProvisioningStore):
     other = msgspec.structs.replace(link("b"), resource="r-a")
-    await store.record("j", "t", "c1", outcomes=[_done("a")], log=[])
+    await store.save_outcomes("j", "t", "c1", outcomes=[_done("a")], log=[])
     clash = Outcome(effect=effect("b"), state="done", link=other)
 
     with pytest.raises(AlreadyLinked):
-        await store.record("j", "t", "c1", outcomes=[_done("c"), clash], log=[])
+        await store.save_outcomes("j", "t", "c1", outcomes=[_done("c"), clash], log=[])
 
-    assert set(await store.links("t", ["a", "b", "c"])) == {"a"}
-    await store.record("j", "u", "c1", outcomes=[clash], log=[])
-    assert set(await store.links("u", ["b"])) == {"b"}
+    assert set(await store.load_links("t", ["a", "b", "c"])) == {"a"}
+    await store.save_outcomes("j", "u", "c1", outcomes=[clash], log=[])
+    assert set(await store.load_links("u", ["b"])) == {"b"}
 
 
 def _done(id_: str) -> Outcome:
@@ -183,26 +183,30 @@ async def test_an_effect_leaves_the_outbox_with_its_outcome(store: ProvisioningS
         status="success",
     )
     outcomes = [_done("a"), Outcome(effect=escrowed, state="escrowed")]
-    await store.record("j", "t", "c1", outcomes=outcomes, log=[entry])
+    await store.save_outcomes("j", "t", "c1", outcomes=outcomes, log=[entry])
 
-    assert await store.pending("j", "c1", 1, after="", limit=9) == [effect("c")]
-    assert await store.escrow_page("j", after="", limit=9) == [(escrowed, None)]
-    assert await store.outbox_page("j", after="", limit=1) == [escrowed]
-    assert await store.outbox_page("j", after="b", limit=9) == [effect("c")]
-    assert await store.effects("j", ["a", "b"]) == {"b": escrowed}
-    assert await store.effect_counts() == {"j": {"escrowed": 1, "pending": 1}}
-    assert await store.links("t", ["a", "b"]) == {"a": link("a")}
-    assert await store.linked_resources("t", ["r-a", "r-b"]) == {"r-a": "a"}
-    logged = await store.logs(LogQuery(job="j"), first=1, last=9, limit=9)
+    assert await store.list_pending_effects("j", "c1", 1, after="", limit=9) == [
+        effect("c")
+    ]
+    assert await store.list_escrowed_effects("j", after="", limit=9) == [
+        (escrowed, None)
+    ]
+    assert await store.list_effects("j", after="", limit=1) == [escrowed]
+    assert await store.list_effects("j", after="b", limit=9) == [effect("c")]
+    assert await store.load_effects("j", ["a", "b"]) == {"b": escrowed}
+    assert await store.count_effects() == {"j": {"escrowed": 1, "pending": 1}}
+    assert await store.load_links("t", ["a", "b"]) == {"a": link("a")}
+    assert await store.find_linked_objects("t", ["r-a", "r-b"]) == {"r-a": "a"}
+    logged = await store.list_log_entries(LogQuery(job="j"), first=1, last=9, limit=9)
     assert [each for _, each in logged] == [entry]
 
     await store.save_effects("j", "c2", [effect("c", reason="again")])
-    await store.drop_effects("j", "c2")
+    await store.drop_stale_effects("j", "c2")
     again = [effect("c", reason="again")]
-    assert await store.pending("j", "c2", 1, after="", limit=9) == again
-    assert await store.pending("j", "c1", 1, after="", limit=9) == []
-    assert await store.coming("j", "c2", ["a", "c"]) == {"c": None}
-    assert await store.escrow_page("j", after="", limit=9) == []
+    assert await store.list_pending_effects("j", "c2", 1, after="", limit=9) == again
+    assert await store.list_pending_effects("j", "c1", 1, after="", limit=9) == []
+    assert await store.find_pending_writes("j", "c2", ["a", "c"]) == {"c": None}
+    assert await store.list_escrowed_effects("j", after="", limit=9) == []
 
 
 async def test_old_cycles_are_forgotten_but_the_latest_and_the_proof_of_a_first_one(
@@ -227,9 +231,9 @@ async def test_old_cycles_are_forgotten_but_the_latest_and_the_proof_of_a_first_
     assert await store.prune_cycles(late, 9) == 1
     assert await store.prune_cycles(late, 9) == 0
 
-    assert (await store.last_cycles())["j"].id == "e"
-    assert await store.has_finished("j", "t")
-    assert await store.has_finished("j", "elsewhere")
+    assert (await store.load_last_cycles())["j"].id == "e"
+    assert await store.has_finished_cycle("j", "t")
+    assert await store.has_finished_cycle("j", "elsewhere")
 
 
 async def test_what_is_due_comes_in_pages(store: ProvisioningStore):
@@ -246,7 +250,7 @@ async def test_what_is_due_comes_in_pages(store: ProvisioningStore):
 
     async def due(hours: int, after: str = "") -> list[str]:
         now = NOON + timedelta(hours=hours)
-        page = await store.due("j", now, after=after, limit=2)
+        page = await store.list_due_effects("j", now, after=after, limit=2)
         return [each.key for each in page]
 
     assert await due(0) == ["a"]
@@ -262,16 +266,18 @@ async def test_a_picture_is_searched_as_a_target_would_be(store: ProvisioningSto
     await store.save_snapshot("t/j", "User", [anna, other], paths)
 
     exact = ["Id", "ID", "x" * 500, "x" * 499]
-    found = await store.matches("t/j", "User", "externalId", exact)
+    found = await store.find_snapshot_matches("t/j", "User", "externalId", exact)
     assert found == {"Id": (other,), "x" * 500: (anna,)}
 
-    found = await store.matches("t/j", "User", "userName", ["Anna", "bob"])
+    found = await store.find_snapshot_matches(
+        "t/j", "User", "userName", ["Anna", "bob"]
+    )
 
     assert found == {"anna": (anna, other)}
-    assert await store.matches("t/j", "User", "title", ["x"]) == {}
-    assert await store.matches("t/k", "User", "userName", ["anna"]) == {}
+    assert await store.find_snapshot_matches("t/j", "User", "title", ["x"]) == {}
+    assert await store.find_snapshot_matches("t/k", "User", "userName", ["anna"]) == {}
     await store.clear_snapshot("t/j")
-    assert await store.matches("t/j", "User", "userName", ["anna"]) == {}
+    assert await store.find_snapshot_matches("t/j", "User", "userName", ["anna"]) == {}
 
 
 async def test_a_picture_is_searched_by_numbers_and_truth_values(
@@ -281,9 +287,9 @@ async def test_a_picture_is_searched_by_numbers_and_truth_values(
     half = TargetResource(id="2", values={"badge": 0.5, "cleared": True})
     await store.save_snapshot("t/j", "User", [seven, half], ["badge", "cleared"])
 
-    by_badge = await store.matches("t/j", "User", "badge", [7.0, 0.5, 70])
+    by_badge = await store.find_snapshot_matches("t/j", "User", "badge", [7.0, 0.5, 70])
     assert by_badge == {"7": (seven,), "0.5": (half,)}
-    by_truth = await store.matches("t/j", "User", "cleared", [False])
+    by_truth = await store.find_snapshot_matches("t/j", "User", "cleared", [False])
     assert by_truth == {"false": (seven,)}
 
 
@@ -294,7 +300,7 @@ async def test_a_cycle_that_was_cut_short_is_closed_by_the_next(
         id="1", job="j", target="t", kind="initial", state="running", started=NOON
     )
     await store.start_cycle(first)
-    assert not await store.has_finished("j", "t")
+    assert not await store.has_finished_cycle("j", "t")
     later = NOON.replace(hour=13)
     second = Cycle(
         id="2", job="j", target="t", kind="initial", state="running", started=later
@@ -305,31 +311,35 @@ async def test_a_cycle_that_was_cut_short_is_closed_by_the_next(
     )
     await store.finish_cycle(done)
 
-    assert await store.last_cycles() == {"j": done}
-    assert not await store.has_finished("j", "u")
-    assert await store.has_finished("j", "t")
+    assert await store.load_last_cycles() == {"j": done}
+    assert not await store.has_finished_cycle("j", "u")
+    assert await store.has_finished_cycle("j", "t")
 
 
 async def test_a_scratch_job_leaves_the_real_one_alone(store: ProvisioningStore):
     await store.begin_import("j", "c1")
     page = [person("g", kind="group"), person("a"), Members(id="g", add=("a",))]
     await store.save_page("j", 1, page, MARK)
-    await store.copy_job("j", "plan")
-    assert await store.watermark("plan") is None
+    await store.copy_job_data("j", "plan")
+    assert await store.load_watermark("plan") is None
     assert await store.begin_import("plan", "c2") == 2
     await store.save_page("plan", 2, [OutOfScope(id="a")], None)
 
-    assert [row.id for row in await store.sources("plan", "t", "", 9)] == ["g"]
-    await store.drop_job("plan")
-    assert await store.sources("plan", "t", "", 9) == []
-    await store.copy_job("j", "plan:x")
-    await store.copy_job("new", "plan:new")
+    assert [
+        row.object_guid for row in await store.list_source_objects("plan", "t", "", 9)
+    ] == ["g"]
+    await store.drop_job_data("plan")
+    assert await store.list_source_objects("plan", "t", "", 9) == []
+    await store.copy_job_data("j", "plan:x")
+    await store.copy_job_data("new", "plan:new")
     await store.add_inquiries("plan:new", ["a"])
     await store.save_snapshot(
         "p", "User", [TargetResource(id="1", values={"a": "b"})], ["a"]
     )
-    await store.drop_scratch()
-    assert await store.sources("plan:x", "t", "", 9) == []
-    assert await store.inquiries("plan:new", 9) == []
-    assert await store.matches("p", "User", "a", ["b"]) == {}
-    assert [row.id for row in await store.sources("j", "t", "", 9)] == ["a", "g"]
+    await store.drop_scratch_data()
+    assert await store.list_source_objects("plan:x", "t", "", 9) == []
+    assert await store.list_inquiries("plan:new", 9) == []
+    assert await store.find_snapshot_matches("p", "User", "a", ["b"]) == {}
+    assert [
+        row.object_guid for row in await store.list_source_objects("j", "t", "", 9)
+    ] == ["a", "g"]

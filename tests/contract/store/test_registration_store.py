@@ -49,13 +49,13 @@ async def test_a_stale_base_is_refused_and_changes_nothing(store):
 async def test_an_agent_has_a_record_for_as_long_as_it_is_registered(database, store):
     identities = SqlIdentityStore(database)
     await store.register(tree("a", "b"), base=0, operator="ann", now=NOW)
-    a, b = await identities.agents()
+    a, b = await identities.list_agents()
     assert (a.name, a.domains, a.certificate) == ("a", (), None)
     await identities.save_token("hash", b.id, NOW + timedelta(hours=1))
 
     await store.register(tree("a", "c"), base=1, operator="ann", now=NOW)
 
-    kept, new = await identities.agents()
+    kept, new = await identities.list_agents()
     assert (kept, new.name) == (a, "c")
     assert new.id not in {a.id, b.id}
     assert await identities.redeem_token("hash", NOW) is None
@@ -64,7 +64,7 @@ async def test_an_agent_has_a_record_for_as_long_as_it_is_registered(database, s
 async def test_other_domains_keep_an_agents_id_and_certificate(database, store):
     identities = SqlIdentityStore(database)
     await store.register(tree("a"), base=0, operator="ann", now=NOW)
-    [made] = await identities.agents()
+    [made] = await identities.list_agents()
     enrolled = replace(made, certificate="PEM")
     await identities.update_agent(made.id, lambda _: enrolled)
     wanted = tree("a")
@@ -74,4 +74,4 @@ async def test_other_domains_keep_an_agents_id_and_certificate(database, store):
         replace(wanted, agents=(served,)), base=1, operator="ann", now=NOW
     )
 
-    assert await identities.agents() == [replace(enrolled, domains=("lab.test",))]
+    assert await identities.list_agents() == [replace(enrolled, domains=("lab.test",))]

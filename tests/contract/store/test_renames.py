@@ -16,8 +16,8 @@ from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.store.registration import (
-    HISTORY,
-    PICTURE,
+    HISTORY_TABLES,
+    SNAPSHOT_TABLES,
     SqlRegistrationStore,
     tables_with,
 )
@@ -109,7 +109,7 @@ async def jobs_of_all_rows(database: Database) -> set[str]:
 def test_every_table_with_a_job_or_a_target_is_looked_after():
     for column in ("job", "target"):
         held = {each for each in tables.metadata.tables.values() if column in each.c}
-        assert held - set(tables_with(column)) <= set(PICTURE)
+        assert held - set(tables_with(column)) <= set(SNAPSHOT_TABLES)
     assert {"source", "effect", "watermark", "log"} < {
         each.name for each in tables_with("job")
     }
@@ -142,7 +142,7 @@ async def test_what_was_left_under_the_new_name_is_not_mixed_in(
     await fill(database, "job", "people", "a")
     await fill(database, "job", "staff", "b")
     await register(registrations, RENAMED)
-    kept = {each.name for each in HISTORY}
+    kept = {each.name for each in HISTORY_TABLES}
     for table, found in (await names(database, "job")).items():
         assert found == (["staff"] * 2 if table in kept else ["staff"]), table
 
@@ -154,7 +154,7 @@ async def test_a_removal_forgets_all_but_the_history(
     await fill(database, column, name, "a")
     await fill(database, column, "other", "b")
     await register(registrations, replace(TREE, jobs=(), targets=()))
-    kept = {each.name for each in HISTORY}
+    kept = {each.name for each in HISTORY_TABLES}
     for table, found in (await names(database, column)).items():
         assert found == sorted(["other", *[name] * (table in kept)]), table
 
@@ -177,7 +177,7 @@ async def test_a_job_that_gets_another_target_is_evaluated_anew(
         lambda connection: list(connection.execute(query).scalars())
     )
     # What was given up, or discarded, was so in the one target.
-    held = (await SqlProvisioningStore(database).effect_counts()).get("people")
+    held = (await SqlProvisioningStore(database).count_effects()).get("people")
     assert (held is None) == (target == "elsewhere")
 
 
@@ -187,9 +187,9 @@ async def test_links_stay_when_their_job_goes(
     store = SqlProvisioningStore(database)
     await linked(store, "a")
     await register(registrations, replace(TREE, jobs=()))
-    assert set(await store.links("cloud", ["a"])) == {"a"}
-    assert await store.linked("cloud", "people", None) == {}
-    assert await store.linked("cloud", None, None) == {"created": 1}
+    assert set(await store.load_links("cloud", ["a"])) == {"a"}
+    assert await store.count_links("cloud", "people", None) == {}
+    assert await store.count_links("cloud", None, None) == {"created": 1}
 
 
 async def linked(store: SqlProvisioningStore, *ids: str, **fields: str) -> None:
@@ -198,7 +198,7 @@ async def linked(store: SqlProvisioningStore, *ids: str, **fields: str) -> None:
         outcome = Outcome(
             effect=effect(each), state="done", link=replace(link(each), **fields)
         )
-        await store.record("people", "cloud", "c", outcomes=[outcome], log=[])
+        await store.save_outcomes("people", "cloud", "c", outcomes=[outcome], log=[])
 
 
 async def test_linked_objects_are_counted_by_origin_job_and_type(database: Database):
@@ -206,11 +206,14 @@ async def test_linked_objects_are_counted_by_origin_job_and_type(database: Datab
     await linked(store, "a", "b")
     await linked(store, "c", origin="adopted")
     await linked(store, "g", type="group")
-    assert await store.linked("cloud", None, None) == {"created": 3, "adopted": 1}
-    assert await store.linked("cloud", "people", "user") == {"created": 2, "adopted": 1}
-    assert await store.linked("cloud", "people", "group") == {"created": 1}
-    assert await store.linked("cloud", "other", None) == {}
-    assert await store.linked("other", None, None) == {}
+    assert await store.count_links("cloud", None, None) == {"created": 3, "adopted": 1}
+    assert await store.count_links("cloud", "people", "user") == {
+        "created": 2,
+        "adopted": 1,
+    }
+    assert await store.count_links("cloud", "people", "group") == {"created": 1}
+    assert await store.count_links("cloud", "other", None) == {}
+    assert await store.count_links("other", None, None) == {}
 
 
 async def test_history_is_found_under_the_new_name(
@@ -227,18 +230,20 @@ async def test_history_is_found_under_the_new_name(
         action="create",
         status="success",
     )
-    await store.log([entry])
+    await store.save_log_entries([entry])
 
     await register(registrations, RENAMED)
 
-    last = (await store.last_cycles())["staff"]
+    last = (await store.load_last_cycles())["staff"]
     assert (last.id, last.job, last.target) == ("1", "staff", "new")
     # An entry is never changed: it says what the job was called then.
-    found = await store.logs(LogQuery(job="staff"), first=1, last=9, limit=9)
+    found = await store.list_log_entries(
+        LogQuery(job="staff"), first=1, last=9, limit=9
+    )
     assert [each for _, each in found] == [entry]
     await store.start_cycle(replace(cycle("2"), job="staff", target="new"))
-    assert set(await store.last_cycles()) == {"staff"}
-    assert not await store.has_finished("people", "cloud")
+    assert set(await store.load_last_cycles()) == {"staff"}
+    assert not await store.has_finished_cycle("people", "cloud")
 
 
 def cycle(id_: str) -> Cycle:
@@ -256,11 +261,11 @@ async def test_an_agent_keeps_its_id_and_its_certificate(
     database: Database, registrations: SqlRegistrationStore
 ):
     store = SqlIdentityStore(database)
-    [made] = await store.agents()
+    [made] = await store.list_agents()
     enrolled = replace(made, certificate="PEM")
     await store.update_agent(made.id, lambda _: enrolled)
     await register(registrations, RENAMED)
-    assert await store.agents() == [replace(enrolled, name="berlin")]
+    assert await store.list_agents() == [replace(enrolled, name="berlin")]
     found = await store.update_agent(made.id, lambda held: held)
     assert found == replace(enrolled, name="berlin")
 
@@ -295,6 +300,6 @@ async def test_a_kill_between_rename_and_registration_leaves_neither(
     monkeypatch.undo()
 
     assert await jobs_of_all_rows(database) == {"people"}
-    assert await registrations.registration() == (1, TREE)
+    assert await registrations.load_registration() == (1, TREE)
     await register(registrations, RENAMED)
     assert await jobs_of_all_rows(database) == {"staff"}

@@ -23,14 +23,16 @@ async def test_what_was_sent_is_read_so_until_it_is_taken_back(
 
     await store.mark_sent("j", ["a"], sent=True)
 
-    assert await store.effects("j", ["a", "b"]) == {
+    assert await store.load_effects("j", ["a", "b"]) == {
         "a": effect("a", sent=True),
         "b": effect("b"),
     }
-    pending = await store.pending("j", "c1", PHASE_WRITE, after="", limit=9)
+    pending = await store.list_pending_effects(
+        "j", "c1", PHASE_WRITE, after="", limit=9
+    )
     assert pending == [effect("a", sent=True), effect("b")]
     await store.mark_sent("j", ["a"], sent=False)
-    assert (await store.effects("j", ["a"]))["a"] == effect("a")
+    assert (await store.load_effects("j", ["a"]))["a"] == effect("a")
 
 
 async def test_only_what_this_cycle_is_to_create_is_a_creation(
@@ -43,7 +45,7 @@ async def test_only_what_this_cycle_is_to_create_is_a_creation(
 
     asked = ["old", "new", "found", "held", "nobody"]
 
-    assert await store.creations("j", "c1", asked) == {"new": PHASE_WRITE}
+    assert await store.find_pending_creations("j", "c1", asked) == {"new": PHASE_WRITE}
 
 
 async def test_a_list_is_one_parameter_however_long_and_whatever_is_in_it(
@@ -53,4 +55,4 @@ async def test_a_list_is_one_parameter_however_long_and_whatever_is_in_it(
     await store.save_effects("j", "c1", [effect(each) for each in odd])
     many = [str(number) for number in range(20_000)]
 
-    assert set(await store.effects("j", [*odd, *many, *odd])) == set(odd)
+    assert set(await store.load_effects("j", [*odd, *many, *odd])) == set(odd)

@@ -9,8 +9,8 @@ import pytest
 
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
-from cloudforest.model.effects import Effect, EvaluatedRows, Outcome
-from cloudforest.model.messages import Gone, InScope, OutOfScope, Record
+from cloudforest.model.effects import Effect, EvaluatedBatch, Outcome
+from cloudforest.model.messages import InScope, OutOfScope, Record, Tombstone
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.source import Link
 
@@ -61,16 +61,16 @@ async def evaluated(
     digest: str = "d",
 ) -> None:
     references = {each: refers.get(each, ()) for each in ids}
-    rows = EvaluatedRows(ids=tuple(ids), effects=effects, references=references)
-    await store.save_evaluated(job, cycle, digest, rows)
+    rows = EvaluatedBatch(ids=tuple(ids), effects=effects, references=references)
+    await store.save_evaluated_batch(job, cycle, digest, rows)
 
 
 async def due(store: ProvisioningStore, digest: str = "d", job: str = "j") -> str:
     """Begin an evaluation; return the rows that it has to look at."""
     present, settled, number = await store.begin_evaluation(job, "t", digest)
-    rows = await store.sources(job, "t", "", 99, settled=digest)
+    rows = await store.list_source_objects(job, "t", "", 99, settled=digest)
     assert number == len(rows) >= present - settled
-    return "".join(each.id for each in rows)
+    return "".join(each.object_guid for each in rows)
 
 
 async def wrote(store: ProvisioningStore, *effects: Effect, cycle: str = "c") -> None:
@@ -79,18 +79,18 @@ async def wrote(store: ProvisioningStore, *effects: Effect, cycle: str = "c") ->
             effect=each,
             state="done",
             link=Link(
-                id=each.id,
+                object_guid=each.id,
                 type="user",
                 resource=f"r-{each.id}",
                 resource_type="User",
                 origin="created",
-                anchor=each.id,
-                written={},
+                source_anchor=each.id,
+                last_written={},
             ),
         )
         for each in effects
     ]
-    await store.record("j", "t", cycle, outcomes=outcomes, log=[])
+    await store.save_outcomes("j", "t", cycle, outcomes=outcomes, log=[])
 
 
 async def test_who_needs_nothing_is_settled_until_it_changes(store: ProvisioningStore):
@@ -124,11 +124,11 @@ async def test_a_return_is_looked_at_though_nothing_else_changed(
 
 async def test_who_has_left_is_settled_by_saying_so_once(store: ProvisioningStore):
     await imported(store, found("a"))
-    await imported(store, Gone(id="a"))
+    await imported(store, Tombstone(id="a"))
     await evaluated(store, "a")
-    before = await store.source("j", "a")
-    await imported(store, Gone(id="a"))
-    assert await store.source("j", "a") == before
+    before = await store.load_source_object("j", "a")
+    await imported(store, Tombstone(id="a"))
+    assert await store.load_source_object("j", "a") == before
     assert await due(store) == ""
 
 
@@ -142,7 +142,7 @@ async def test_what_is_to_be_written_settles_when_it_has_been(
     await store.settle_written("j", "c", "d")
     assert await due(store) == "b"
 
-    await store.drop_effects("j", "next")
+    await store.drop_stale_effects("j", "next")
     await store.settle_written("j", "next", "d")
     assert await due(store) == "b"
 
@@ -183,7 +183,7 @@ async def test_a_resource_that_is_deleted_has_those_looked_at_who_refer_to_it(
         await evaluated(store, "abc", refers={"a": ("b",)}, job=job)
     deleted = Outcome(effect=effect("b", "delete"), state="done")
 
-    await store.record("j", "t", "c", outcomes=[deleted], log=[])
+    await store.save_outcomes("j", "t", "c", outcomes=[deleted], log=[])
 
     assert await due(store, job="k") == "ab"
 
@@ -218,15 +218,15 @@ async def test_what_the_target_was_found_to_hold_counts_as_written(
     await evaluated(store, "abcd", *map(effect, "abd"), refers={"c": ("b",)})
     await wrote(store, *map(effect, "abd"))
     joined = Outcome(effect=effect("d", "members"), state="done", added=("a", "b"))
-    await store.record("j", "t", "c", outcomes=[joined], log=[])
+    await store.save_outcomes("j", "t", "c", outcomes=[joined], log=[])
     await store.settle_written("j", "c", "d")
     await evaluated(store, "c", refers={"c": ("b",)})
     assert await due(store) == ""
-    before = await store.links("t", ["a", "b"])
+    before = await store.load_links("t", ["a", "b"])
 
-    as_found = msgspec.structs.replace(before["a"], written={"title": "King"})
-    await store.save_found("t", [as_found], ["b"])
+    as_found = msgspec.structs.replace(before["a"], last_written={"title": "King"})
+    await store.save_observed("t", [as_found], ["b"])
 
-    assert await store.links("t", ["a", "b"]) == {"a": as_found}
-    assert await store.written_members("t", "d") == {"a"}
+    assert await store.load_links("t", ["a", "b"]) == {"a": as_found}
+    assert await store.load_written_members("t", "d") == {"a"}
     assert await due(store) == "abc"

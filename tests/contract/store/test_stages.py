@@ -10,11 +10,11 @@ import pytest
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.model.effects import PHASE_DEPROVISION, Effect, Outcome
-from cloudforest.model.jobs import TargetJobs
+from cloudforest.model.jobs import JobKey
 from cloudforest.model.messages import InScope, OutOfScope
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.source import Link
-from cloudforest.model.stages import HELD_BY_STAGE, Allowance, Spent, Stage
+from cloudforest.model.stages import HELD_BY_STAGE, Allowance, BudgetCharge, Stage
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DIGEST = "d" * 64
@@ -40,13 +40,13 @@ def disable(id_: str, **fields) -> Effect:
 
 def link(id_: str) -> Link:
     return Link(
-        id=id_,
+        object_guid=id_,
         type="user",
         resource=f"r-{id_}",
         resource_type="User",
         origin="created",
-        anchor=id_,
-        written={"userName": id_, "active": True},
+        source_anchor=id_,
+        last_written={"userName": id_, "active": True},
     )
 
 
@@ -75,54 +75,54 @@ async def test_a_stage_holds_what_names_it(store: ProvisioningStore):
     await staged(store, "a", "b")
     await store.save_effects("plan:x", "c1", [disable("c", stage=DIGEST)])
 
-    assert await store.stages() == [a_stage(waiting=2)]
-    assert await store.stages("k") == []
-    held = await store.staged_effects(DIGEST, "", 9)
+    assert await store.list_stages() == [a_stage(waiting=2)]
+    assert await store.list_stages("k") == []
+    held = await store.list_staged_effects(DIGEST, "", 9)
     assert [(each.key, each.action) for each in held] == [
         ("a", "disable"),
         ("b", "disable"),
     ]
-    assert await store.staged_effects(DIGEST, "a", 9) == held[1:]
+    assert await store.list_staged_effects(DIGEST, "a", 9) == held[1:]
 
 
 async def test_what_a_cycle_does_not_want_again_is_known(store: ProvisioningStore):
     await staged(store, "a", "b")
     await store.save_effects("j", "c2", [disable("b", stage=DIGEST)])
 
-    moot = await store.unwanted("j", "c2", DIGEST, 9)
+    moot = await store.list_superseded_effects("j", "c2", DIGEST, 9)
 
     assert [each.key for each in moot] == ["a"]
-    await store.forget_staged(DIGEST, ["a"], [])
-    assert await store.unwanted("j", "c2", DIGEST, 9) == []
+    await store.forget_staged_effects(DIGEST, ["a"], [])
+    assert await store.list_superseded_effects("j", "c2", DIGEST, 9) == []
 
 
 async def test_a_stage_is_closed_with_its_last_effect(store: ProvisioningStore):
     await staged(store, "a", "b")
     word = Allowance(stage=DIGEST, job="j", operator="Ann", until=NOON)
-    await store.allow(word)
+    await store.save_allowance(word)
     await store.close_stages("j", NOON)
-    assert len(await store.stages()) == 1
+    assert len(await store.list_stages()) == 1
     done = [
         Outcome(effect=disable(each, stage=DIGEST), state="done") for each in ("a", "b")
     ]
-    await store.record("j", "t", "c2", outcomes=done, log=[])
-    assert await store.staged_effects(DIGEST, "", 9) == []
+    await store.save_outcomes("j", "t", "c2", outcomes=done, log=[])
+    assert await store.list_staged_effects(DIGEST, "", 9) == []
 
     await store.close_stages("j", NOON)
 
-    assert await store.stages() == []
-    assert await store.allowances(NOON - timedelta(hours=1)) == []
+    assert await store.list_stages() == []
+    assert await store.list_allowances(NOON - timedelta(hours=1)) == []
 
 
 async def test_what_is_discarded_stays_so(store: ProvisioningStore):
     await staged(store, *(f"{number:04}" for number in range(1200)))
 
-    assert await store.discard(a_stage(), NOON) == 1200
+    assert await store.discard_stage(a_stage(), NOON) == 1200
 
-    assert await store.stages() == []
-    (effect,) = (await store.effects("j", ["0700"])).values()
+    assert await store.list_stages() == []
+    (effect,) = (await store.load_effects("j", ["0700"])).values()
     assert (effect.state, effect.stage) == ("discarded", None)
-    assert (await store.effect_counts())["j"] == {"discarded": 1200}
+    assert (await store.count_effects())["j"] == {"discarded": 1200}
 
 
 @pytest.mark.parametrize("decision", ["closed", "discarded"])
@@ -136,35 +136,42 @@ async def test_what_waits_for_a_stage_is_due_when_it_is_decided(
     )
     other = disable("c", state="escrowed", reason="conflict: x", next_try=later)
     await store.save_effects("j", "c1", [waits, other])
-    assert await store.due("j", NOON, after="", limit=9) == []
+    assert await store.list_due_effects("j", NOON, after="", limit=9) == []
 
     if decision == "discarded":
-        await store.discard(a_stage(), NOON)
+        await store.discard_stage(a_stage(), NOON)
     else:
         await store.remove_effects("j", ["a"])
         await store.close_stages("j", NOON)
 
-    (due,) = await store.due("j", NOON, after="", limit=9)
+    (due,) = await store.list_due_effects("j", NOON, after="", limit=9)
     assert (due.key, due.attempts) == ("b", 0)
 
 
 async def test_an_allowance_ends(store: ProvisioningStore):
     until = NOON + timedelta(hours=2)
     word = Allowance(stage=DIGEST, job="", operator="Ann", until=until)
-    await store.allow(word)
-    assert await store.allowances(NOON) == [word]
-    assert await store.allowances(until) == []
+    await store.save_allowance(word)
+    assert await store.list_allowances(NOON) == [word]
+    assert await store.list_allowances(until) == []
 
 
 async def test_a_budget_is_summed_over_its_window(store: ProvisioningStore):
     for hours in range(4):
-        spent = Spent(guard="disables", effects=10, time=NOON + timedelta(hours=hours))
+        spent = BudgetCharge(
+            guard="disables", effects=10, time=NOON + timedelta(hours=hours)
+        )
         other = msgspec.structs.replace(spent, guard="deletes")
-        await store.record("j", "t", "c", outcomes=[], log=[], spent=[spent, other])
-    assert await store.spent("j", "disables", NOON) == 40
-    assert await store.spent("j", "disables", NOON + timedelta(minutes=90)) == 20
-    assert await store.spent("k", "disables", NOON) == 0
-    assert await store.spent("j", "deletes", NOON) == 40
+        await store.save_outcomes(
+            "j", "t", "c", outcomes=[], log=[], charges=[spent, other]
+        )
+    assert await store.sum_budget_charges("j", "disables", NOON) == 40
+    assert (
+        await store.sum_budget_charges("j", "disables", NOON + timedelta(minutes=90))
+        == 20
+    )
+    assert await store.sum_budget_charges("k", "disables", NOON) == 0
+    assert await store.sum_budget_charges("j", "deletes", NOON) == 40
 
 
 async def test_of_what_is_unlinked_nothing_is_kept(store: ProvisioningStore):
@@ -173,20 +180,22 @@ async def test_of_what_is_unlinked_nothing_is_kept(store: ProvisioningStore):
     )
     await store.save_page("j", 1, [row], None)
     added = Outcome(effect=disable("g"), state="done", link=link("a"), added=("a", "b"))
-    await store.record("j", "t", "c1", outcomes=[added], log=[])
+    await store.save_outcomes("j", "t", "c1", outcomes=[added], log=[])
     await store.save_page("j", 2, [OutOfScope(id="a")], None)
-    jobs = TargetJobs(job="j", others=(), target="t")
-    changes = await store.membership_changes(jobs, "c2", ("user",), ("", ""), 9)
+    jobs = JobKey(job="j", siblings=(), target="t")
+    changes = await store.list_membership_changes(jobs, "c2", ("user",), ("", ""), 9)
     assert changes == [("g", "a", False)]
-    assert [row.state for row in await store.sources("j", "t", "", 9)] == ["out"]
-    assert await store.presences(["j"], ["a"]) == {"a": "out"}
+    assert [
+        row.presence for row in await store.list_source_objects("j", "t", "", 9)
+    ] == ["out"]
+    assert await store.load_presences(["j"], ["a"]) == {"a": "out"}
 
     gone = Outcome(effect=disable("a"), state="done", link=link("a"), unlinked=True)
-    await store.record("j", "t", "c2", outcomes=[gone], log=[])
+    await store.save_outcomes("j", "t", "c2", outcomes=[gone], log=[])
 
-    assert await store.links("t", ["a"]) == {}
-    assert await store.source("j", "a") is None
-    changes = await store.membership_changes(jobs, "c3", ("user",), ("", ""), 9)
+    assert await store.load_links("t", ["a"]) == {}
+    assert await store.load_source_object("j", "a") is None
+    changes = await store.list_membership_changes(jobs, "c3", ("user",), ("", ""), 9)
     assert changes == []
 
 
@@ -196,22 +205,22 @@ async def test_who_waits_to_be_disabled_keeps_memberships(store: ProvisioningSto
     )
     await store.save_page("j", 1, [row], None)
     added = Outcome(effect=disable("g"), state="done", link=link("a"), added=("a",))
-    await store.record("j", "t", "c1", outcomes=[added], log=[])
+    await store.save_outcomes("j", "t", "c1", outcomes=[added], log=[])
     await store.save_page("j", 2, [OutOfScope(id="a")], None)
-    jobs = TargetJobs(job="j", others=("k",), target="t")
+    jobs = JobKey(job="j", siblings=("k",), target="t")
     arguments = ("c2", ("user",), ("", ""), 9)
 
     await store.save_effects("k", "c9", [disable("a", state="staged")])
-    assert await store.membership_changes(jobs, *arguments) == []
+    assert await store.list_membership_changes(jobs, *arguments) == []
     await store.remove_effects("k", ["a"])
     await store.save_effects("j", "c1", [disable("a", state="staged")])
-    assert await store.membership_changes(jobs, *arguments) == [("g", "a", False)]
+    assert await store.list_membership_changes(jobs, *arguments) == [("g", "a", False)]
     await store.save_effects("j", "c2", [disable("a", state="escrowed")])
-    assert await store.membership_changes(jobs, *arguments) == []
+    assert await store.list_membership_changes(jobs, *arguments) == []
     await store.save_effects("j", "c2", [disable("a")])
-    assert await store.membership_changes(jobs, *arguments) == [("g", "a", False)]
+    assert await store.list_membership_changes(jobs, *arguments) == [("g", "a", False)]
     await store.save_page("k", 1, [row], None)
-    assert await store.membership_changes(jobs, *arguments) == []
+    assert await store.list_membership_changes(jobs, *arguments) == []
 
 
 async def test_a_retry_makes_what_was_given_up_due(store: ProvisioningStore):
@@ -221,9 +230,9 @@ async def test_a_retry_makes_what_was_given_up_due(store: ProvisioningStore):
     await store.save_effects("j", "c1", [held, disable("b")])
 
     later = NOON + timedelta(days=40)
-    assert await store.retry("j", "nobody", later) == 0
-    assert await store.retry("j", None, later) == 1
+    assert await store.retry_escrowed("j", "nobody", later) == 0
+    assert await store.retry_escrowed("j", None, later) == 1
 
-    ((effect, _),) = await store.escrow_page("j", after="", limit=9)
+    ((effect, _),) = await store.list_escrowed_effects("j", after="", limit=9)
     # What was tried before is forgotten: it has another 28 days.
     assert (effect.next_try, effect.since, effect.attempts) == (later, None, 0)

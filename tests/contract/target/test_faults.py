@@ -11,7 +11,7 @@ import pytest
 from tests.servers.hostile import DIE, NEVER, Reply
 from tests.support.target import client_of
 
-from cloudforest.adapters.target.connection import THRESHOLD
+from cloudforest.adapters.target.connection import FAILURE_THRESHOLD
 from cloudforest.adapters.target.credentials import BasicCredential
 from cloudforest.adapters.target.scim import ScimTarget
 from cloudforest.base.errors import Rejected, Unavailable
@@ -70,12 +70,12 @@ ASKS = {
     "a look-up": lambda target: target.find("User", "userName", "zoe", ()),
     "a change": lambda target: target.modify("User", "1", CHANGE),
     "a creation": lambda target: target.create("User", ZOE),
-    "a group": lambda target: target.member_ids("Group", "1"),
+    "a group": lambda target: target.list_member_ids("Group", "1"),
     "another type": lambda target: target.create("Contact", {"displayName": "C"}),
 }
 
 
-@pytest.mark.parametrize("ask", ["a list", "a look-up"])
+@pytest.mark.parametrize("request_pages", ["a list", "a look-up"])
 async def test_a_service_that_does_not_let_us_read_is_named(
     hostile_server, connect, ask
 ):
@@ -84,7 +84,7 @@ async def test_a_service_that_does_not_let_us_read_is_named(
         await ASKS[ask](target)
 
 
-@pytest.mark.parametrize("ask", ["a change", "a creation", "a group"])
+@pytest.mark.parametrize("request_pages", ["a change", "a creation", "a group"])
 async def test_one_object_that_is_forbidden_is_an_outcome_of_it(
     hostile_server, connect, ask
 ):
@@ -94,7 +94,7 @@ async def test_one_object_that_is_forbidden_is_an_outcome_of_it(
     assert refusal.value.status == 403
 
 
-@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.parametrize("request_pages", ASKS)
 @pytest.mark.parametrize("body", [b"<html>Sign in</html>", [1], '"x"'])
 async def test_a_yes_that_is_not_scim_is_no_success(hostile_server, connect, ask, body):
     server = hostile_server(lambda _: Reply(200, body))
@@ -104,7 +104,7 @@ async def test_a_yes_that_is_not_scim_is_no_success(hostile_server, connect, ask
     assert server.url in str(error.value)
 
 
-@pytest.mark.parametrize("ask", ["a list", "a look-up", "another type"])
+@pytest.mark.parametrize("request_pages", ["a list", "a look-up", "another type"])
 @pytest.mark.parametrize(
     "body",
     [{}, {"id": "1"}, {"Resources": "ab"}, {"totalResults": 1, "Resources": ["a"]}],
@@ -121,11 +121,11 @@ async def test_what_is_asked_for_as_a_list_must_be_one(
 async def test_a_group_must_have_the_shape_of_one(hostile_server, connect, body):
     target, _ = connect(hostile_server(lambda _: Reply(200, body)).url)
     with pytest.raises(Rejected, match="base URL of a SCIM"):
-        await target.member_ids("Group", "1")
+        await target.list_member_ids("Group", "1")
 
 
 @pytest.mark.parametrize("status", [404, 405])
-@pytest.mark.parametrize("ask", ["a list", "a look-up"])
+@pytest.mark.parametrize("request_pages", ["a list", "a look-up"])
 async def test_a_service_without_the_list_is_not_a_scim_service(
     hostile_server, connect, ask, status
 ):
@@ -226,7 +226,7 @@ async def test_a_service_that_is_down_is_not_asked_for_ever(hostile_server, conn
     assert len(down) > 40
     assert "answered 500" in str(down[-1])
     assert server.url in str(down[-1])
-    assert len(server.asked) <= THRESHOLD + 8
+    assert len(server.asked) <= FAILURE_THRESHOLD + 8
 
 
 async def test_a_service_that_can_not_be_reached_is_named(hostile_server, connect):

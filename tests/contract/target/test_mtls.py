@@ -88,7 +88,7 @@ async def test_a_certificate_of_another_authority_is_refused(url, connect, other
 
 
 @pytest.mark.parametrize("url", VERSIONS[:1], indirect=True)
-@pytest.mark.parametrize("ask", ["a list", "a creation"])
+@pytest.mark.parametrize("request_pages", ["a list", "a creation"])
 async def test_what_tls_says_of_a_certificate_is_told(url, connect, other, ask):
     target = connect(url, other.client, other.client_key)
     asked = everybody(target) if ask == "a list" else target.create("User", ZOE)

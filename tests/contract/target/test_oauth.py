@@ -8,8 +8,8 @@ import pytest
 from tests.servers.hostile import NEVER, Reply
 from tests.servers.oauth import NAME, SCOPE, SECRET
 
-from cloudforest.adapters.target.connection import THRESHOLD
-from cloudforest.adapters.target.credentials import ClientCredentials, Tokens
+from cloudforest.adapters.target.connection import FAILURE_THRESHOLD
+from cloudforest.adapters.target.credentials import ClientCredentials, TokenCache
 from cloudforest.adapters.target.scim import ScimTarget
 from cloudforest.base.errors import (
     LockedOut,
@@ -18,7 +18,7 @@ from cloudforest.base.errors import (
     TargetUnavailable,
 )
 from cloudforest.base.secrets import Secret
-from cloudforest.control_plane.runs import Targets
+from cloudforest.control_plane.runs import TargetOpener
 from cloudforest.model.registration import (
     Auth,
     OAuth2,
@@ -55,7 +55,7 @@ async def connect(oauth_server):
             "scope": SCOPE,
             **changes,
         }
-        tokens = Tokens(
+        tokens = TokenCache(
             "cloud", ClientCredentials(**values), monotonic=clock or Clock()
         )
         url = url or oauth_server.url
@@ -183,7 +183,7 @@ async def test_a_token_outlives_a_cycle_and_a_changed_secret_does_not_wait_for_i
         auth=Auth(oauth2=oauth2),
     )
     registered = Registration(tenant=Tenant(name="x", scenario="x"), targets=(named,))
-    targets = Targets("", Secret(""), {}, tmp_path)
+    targets = TargetOpener("", Secret(""), {}, tmp_path)
 
     async def cycle():
         target = targets.open(registered, "cloud")
@@ -210,11 +210,11 @@ async def test_a_token_endpoint_that_is_down_is_a_target_that_is_down(
     with pytest.raises(TargetUnavailable, match=f"{down.url}/token can't be reached"):
         await target.create("User", ZOE)
     outcomes = await asyncio.gather(
-        *(target.delete("User", str(each)) for each in range(THRESHOLD)),
+        *(target.delete("User", str(each)) for each in range(FAILURE_THRESHOLD)),
         return_exceptions=True,
     )
     assert {type(each) for each in outcomes} == {TargetUnavailable}
-    assert f"{THRESHOLD} requests in a row" in str(outcomes[-1])
+    assert f"{FAILURE_THRESHOLD} requests in a row" in str(outcomes[-1])
     assert scim.asked == []
 
 
@@ -270,7 +270,7 @@ async def test_an_url_that_is_none_is_told(connect, url):
 async def test_a_token_endpoint_that_never_answers_is_not_awaited(
     hostile_server, connect, monkeypatch
 ):
-    monkeypatch.setattr("cloudforest.adapters.target.credentials.TIMEOUT", 0.1)
+    monkeypatch.setattr("cloudforest.adapters.target.credentials.TOKEN_TIMEOUT", 0.1)
     target = connect(token_url=hostile_server(lambda _: NEVER).url)
     with pytest.raises(TargetUnavailable, match="did not answer within"):
         await everybody(target)

@@ -13,8 +13,8 @@ from sqlalchemy import event
 
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.tenant import TenantDirectory
-from cloudforest.adapters.store.tenant_rows import Content, Slice
-from cloudforest.control_plane.tenant.http import MAX_BODY
+from cloudforest.adapters.store.tenant_rows import ResourceContent, ResourceQuery
+from cloudforest.control_plane.tenant.http import MAX_BODY_BYTES
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
@@ -31,7 +31,9 @@ def directory(tmp_path):
 def user_content(number):
     mail = {"type": "work", "value": f"u{number}@contoso.com"}
     body = {"schemas": [USER], "userName": f"u{number}", "emails": [mail]}
-    return Content(json.dumps(body).encode(), {"userName": f"u{number}"}, "userName")
+    return ResourceContent(
+        json.dumps(body).encode(), {"userName": f"u{number}"}, "userName"
+    )
 
 
 async def test_a_filter_without_an_index_lets_others_have_their_turn(
@@ -58,14 +60,14 @@ async def test_a_filter_without_an_index_lets_others_have_their_turn(
 async def test_the_members_of_all_groups_of_a_page_are_read_at_once(directory):
     for number in range(30):
         members = {f"m{number}": b'{"value":"m"}', "all": b'{"value":"all"}'}
-        await directory.create("Group", Content(b"{}", {}, members=members))
+        await directory.create("Group", ResourceContent(b"{}", {}, members=members))
     statements = []
 
     def note(_connection, _cursor, statement, *_):
         statements.append(statement)
 
     event.listen(directory._database.engine, "before_cursor_execute", note)
-    found = await directory.listing(Slice("Group"), members=True)
+    found = await directory.list_resources(ResourceQuery("Group"), members=True)
     assert [sorted(each.members) for each in found] == [
         ["all", f"m{number}"] for number in range(30)
     ]
@@ -100,9 +102,9 @@ def _post(server, body):
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_that_is_too_large_is_refused(tenant_server, chunked):
     largest = json.dumps({"schemas": [USER], "userName": "u"}).encode()
-    largest += b" " * (MAX_BODY - len(largest))
+    largest += b" " * (MAX_BODY_BYTES - len(largest))
     for body, status in ((largest, 201), (largest + b" ", 413)):
         answer = _post(tenant_server, iter([body]) if chunked else body)
         assert answer[0] == status
     assert (answer[1]["schemas"], answer[1]["status"]) == ([ERROR], "413")
-    assert str(MAX_BODY) in answer[1]["detail"]
+    assert str(MAX_BODY_BYTES) in answer[1]["detail"]

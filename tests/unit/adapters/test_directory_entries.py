@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.adapters.directory_entries import reference, split_extended, text
+from cloudforest.adapters.directory_entries import (
+    decode_value,
+    split_extended_dn,
+    to_reference,
+)
 
 GUID = "01020304-0506-0708-090a-0b0c0d0e0f10"
 EXTENDED = f"<GUID={GUID}>;<SID=S-1-5-21-1-2-3-500>;CN=Ada,DC=x"
@@ -26,28 +30,30 @@ EXTENDED = f"<GUID={GUID}>;<SID=S-1-5-21-1-2-3-500>;CN=Ada,DC=x"
     ],
 )
 def test_bytes_become_the_text_of_their_kind(attribute: str, raw: bytes, expected: str):
-    assert text(attribute, raw) == expected
+    assert decode_value(attribute, raw) == expected
 
 
 def test_a_reference_becomes_the_guid_that_it_names():
-    assert reference("manager", EXTENDED) == GUID
-    assert reference("manager", f"<GUID={GUID.replace('-', '')}>;CN=Ada,DC=x") == GUID
-    assert split_extended(EXTENDED) == (GUID, "CN=Ada,DC=x")
+    assert to_reference("manager", EXTENDED) == GUID
+    assert (
+        to_reference("manager", f"<GUID={GUID.replace('-', '')}>;CN=Ada,DC=x") == GUID
+    )
+    assert split_extended_dn(EXTENDED) == (GUID, "CN=Ada,DC=x")
 
 
 def test_what_is_a_name_stays_a_name():
-    assert reference("distinguishedname", EXTENDED) == "CN=Ada,DC=x"
-    assert reference("description", "CN=Ada,DC=x") == "CN=Ada,DC=x"
+    assert to_reference("distinguishedname", EXTENDED) == "CN=Ada,DC=x"
+    assert to_reference("description", "CN=Ada,DC=x") == "CN=Ada,DC=x"
 
 
 def test_a_link_to_a_deleted_object_is_no_reference():
     deleted = f"<GUID={GUID}>;CN=Ada\\0ADEL:{GUID},CN=Deleted Objects,DC=x"
 
-    assert reference("member", deleted) is None
+    assert to_reference("member", deleted) is None
 
 
 @pytest.mark.parametrize("prefix", ["B:4:0001:", "S:5:a:b c:", "S:2:é:"])
 def test_a_dn_with_binary_or_string_becomes_a_guid_as_well(prefix: str):
-    assert reference("publicdelegates", prefix + EXTENDED) == prefix + GUID
+    assert to_reference("publicdelegates", prefix + EXTENDED) == prefix + GUID
     deleted = f"{prefix}<GUID={GUID}>;CN=Ada\\0ADEL:{GUID},DC=x"
-    assert reference("publicdelegates", deleted) is None
+    assert to_reference("publicdelegates", deleted) is None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from cloudforest.adapters.mail import message
+from cloudforest.adapters.mail import build_message
 from cloudforest.base.errors import Rejected
 from cloudforest.model.ports.notices import Fact, Notice, Step
 
@@ -25,7 +25,7 @@ EVIL = "x\r\nBcc: thief@evil.example\r\n\r\nhello\x00\x0b\u2028Cc: thief@evil.ex
 
 
 def made(notice=NOTICE, *, sender="cf@contoso.com", recipients=("it@contoso.com",)):
-    return message(notice, sender=sender, recipients=recipients)
+    return build_message(notice, sender=sender, recipients=recipients)
 
 
 def on_the_wire(found):

@@ -14,15 +14,15 @@ from tests.support.directory import (
     request,
 )
 
-from cloudforest.agent.answer import Answer
+from cloudforest.agent.answer import Responder
 from cloudforest.model.messages import (
     Closing,
-    Gone,
     InScope,
     Lookup,
     Members,
     OutOfScope,
     SyncRequest,
+    Tombstone,
     Unknown,
     encode_page,
 )
@@ -50,7 +50,7 @@ async def test_an_object_in_scope_comes_with_the_attributes_asked_for_and_no_oth
 
 async def test_of_an_object_out_of_scope_only_the_guid_crosses_the_bus():
     domain = Domain([entry("u1", department="HR", mail="secret@contoso.com")])
-    answer = Answer("sync01", {"contoso.com": domain}, page_bytes=100_000)
+    answer = Responder("sync01", {"contoso.com": domain}, page_bytes=100_000)
 
     pages = [page async for page in answer(request())]
 
@@ -136,15 +136,15 @@ async def test_a_watermark_that_is_not_ours_starts_a_full_read():
 async def test_a_changed_object_is_read_again_before_it_is_judged():
     now = entry("u1", department="Sales", mail="ada@contoso.com")
     domain = Domain([now])
-    changed = Entry(**{**entry("u1").__dict__, "partial": True, "attributes": {}})
-    vanished = Entry(**{**changed.__dict__, "guid": "u9"})
-    tombstone = Entry(**{**changed.__dict__, "guid": "u8", "deleted": True})
+    changed = Entry(**{**entry("u1").__dict__, "is_partial": True, "attributes": {}})
+    vanished = Entry(**{**changed.__dict__, "object_guid": "u9"})
+    tombstone = Entry(**{**changed.__dict__, "object_guid": "u8", "is_deleted": True})
     domain.deltas = [changed, vanished, tombstone]
     _, first = await answered(domain, request())
 
     records, _ = await answered(domain, request(watermark=first.watermark))
 
-    assert [type(each) for each in records] == [Gone, InScope, Unknown]
+    assert [type(each) for each in records] == [Tombstone, InScope, Unknown]
     assert [each.id for each in records] == ["u8", "u1", "u9"]
 
 
@@ -265,7 +265,7 @@ async def test_a_domain_of_somebody_else_is_refused():
 
 
 async def test_a_read_says_in_out_gone_or_unknown_and_why():
-    tombstone = Entry(**{**entry("u3").__dict__, "deleted": True})
+    tombstone = Entry(**{**entry("u3").__dict__, "is_deleted": True})
     domain = Domain(
         [
             entry("u1", department="Sales"),
@@ -280,7 +280,7 @@ async def test_a_read_says_in_out_gone_or_unknown_and_why():
     assert isinstance(records[0], InScope)
     assert records[1:] == [
         OutOfScope(id="u2", clause="filters.user"),
-        Gone(id="u3"),
+        Tombstone(id="u3"),
         Unknown(id="u4"),
     ]
     assert closing.complete

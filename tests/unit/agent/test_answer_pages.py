@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import uuid
 
-from cloudforest.agent.answer import Pages
+from cloudforest.agent.answer import PageBuilder
 from cloudforest.model.messages import (
     Closing,
     InScope,
@@ -19,7 +19,7 @@ LIMIT = 4_000
 
 
 def cut(records: list[Record], closing: Closing | None = None) -> list[Page]:
-    pages = Pages("agent", "request", LIMIT)
+    pages = PageBuilder("agent", "request", LIMIT)
     cut = [page for record in records for page in pages.add(record)]
     return [*cut, *pages.close(closing or Closing(complete=True))]
 

@@ -6,7 +6,12 @@ import msgspec
 import pytest
 from tests.support.bindings import NAME, domain
 
-from cloudforest.agent.bindings import binding_of, check, dump_bindings, load_bindings
+from cloudforest.agent.bindings import (
+    encode_host_bindings,
+    find_refusal,
+    load_host_bindings,
+    make_host_binding,
+)
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.registration import (
     Bind,
@@ -19,16 +24,16 @@ CREDENTIAL = "contoso.com/bind"
 
 
 def bound(allowed: Domain) -> dict:
-    return {NAME: binding_of(allowed, Path("/tree"))}
+    return {NAME: make_host_binding(allowed, Path("/tree"))}
 
 
 def test_what_the_hosts_own_documents_say_is_allowed():
-    assert check(domain(), CREDENTIAL, bound(domain())) is None
+    assert find_refusal(domain(), CREDENTIAL, bound(domain())) is None
 
 
 def test_fewer_controllers_than_allowed_are_allowed():
     fewer = domain(controllers=("ldaps://dc2.contoso.com",))
-    assert check(fewer, CREDENTIAL, bound(domain())) is None
+    assert find_refusal(fewer, CREDENTIAL, bound(domain())) is None
 
 
 @pytest.mark.parametrize(
@@ -47,36 +52,36 @@ def test_fewer_controllers_than_allowed_are_allowed():
     ids=["controller", "ca", "verify", "server name", "account", "ldif"],
 )
 def test_what_the_host_does_not_allow_is_named(sent, named):
-    refusal = check(sent, CREDENTIAL, bound(domain()))
+    refusal = find_refusal(sent, CREDENTIAL, bound(domain()))
     assert named in refusal
     assert "add it to bindings.json" in refusal
 
 
 @pytest.mark.parametrize("credential", [None, "fabrikam.com/bind"])
 def test_another_credential_is_refused(credential):
-    assert "the credential" in check(domain(), credential, bound(domain()))
+    assert "the credential" in find_refusal(domain(), credential, bound(domain()))
 
 
 def test_a_domain_without_binding_is_refused():
-    assert "the domain contoso.com" in check(domain(), CREDENTIAL, {})
+    assert "the domain contoso.com" in find_refusal(domain(), CREDENTIAL, {})
 
 
 def test_verification_stays_on_where_only_the_host_allows_it_off():
-    assert check(domain(), CREDENTIAL, bound(domain(verify="off"))) is None
+    assert find_refusal(domain(), CREDENTIAL, bound(domain(verify="off"))) is None
 
 
 def test_an_ldif_file_is_known_by_its_path_in_the_tree():
     lab = Domain(name="lab.test", source=Source(ldif="data/lab.ldif"))
-    allowed = {"lab.test": binding_of(lab, Path("/tree"))}
+    allowed = {"lab.test": make_host_binding(lab, Path("/tree"))}
     other = Domain(name="lab.test", source=Source(ldif="data/other.ldif"))
-    assert check(lab, None, allowed) is None
-    assert "data/other.ldif" in check(other, None, allowed)
+    assert find_refusal(lab, None, allowed) is None
+    assert "data/other.ldif" in find_refusal(other, None, allowed)
 
 
 def test_bindings_come_back_from_their_file(tmp_path):
     path = tmp_path / "bindings.json"
-    path.write_bytes(dump_bindings(bound(domain())))
-    assert load_bindings(path) == bound(domain())
+    path.write_bytes(encode_host_bindings(bound(domain())))
+    assert load_host_bindings(path) == bound(domain())
     written = msgspec.json.decode(path.read_bytes())
     assert written[NAME]["activeDirectory"]["password"]["file"] == (
         "/tree/secrets/contoso"
@@ -84,11 +89,11 @@ def test_bindings_come_back_from_their_file(tmp_path):
 
 
 def test_a_host_without_file_allows_nothing(tmp_path):
-    assert load_bindings(tmp_path / "bindings.json") == {}
+    assert load_host_bindings(tmp_path / "bindings.json") == {}
 
 
 def test_a_broken_file_is_named(tmp_path):
     path = tmp_path / "bindings.json"
     path.write_text('{"contoso.com": {"activDirectory": {}}}')
     with pytest.raises(Misconfigured, match=r"bindings\.json.*activDirectory"):
-        load_bindings(path)
+        load_host_bindings(path)

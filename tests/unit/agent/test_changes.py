@@ -16,14 +16,14 @@ from tests.support.directory import (
 )
 
 from cloudforest.agent import changes
-from cloudforest.agent.answer import Answer
-from cloudforest.agent.records import UNREADABLE_NAME
+from cloudforest.agent.answer import Responder
+from cloudforest.agent.records import UNREADABLE_DN_REASON
 from cloudforest.model.messages import (
     Clause,
     InScope,
     Lookup,
     Members,
-    Moved,
+    MovedContainers,
     OutOfScope,
     Page,
     ScopeMembers,
@@ -45,7 +45,7 @@ def unit(guid: str, dn: str) -> Entry:
 def delta(entry: Entry, **attributes: tuple[str, ...]) -> Entry:
     """What DirSync says of it: what changed."""
     return replace(
-        entry, partial=True, classes=frozenset(), attributes=attributes, members=()
+        entry, is_partial=True, classes=frozenset(), attributes=attributes, members=()
     )
 
 
@@ -72,7 +72,7 @@ async def test_what_lies_below_a_moved_container_is_answered_again():
 
     records, closing = await answered(domain, request(watermark=held))
 
-    assert records[0] == Moved(ids=("berlin",))
+    assert records[0] == MovedContainers(ids=("berlin",))
     assert [type(each) for each in records[1:]] == [InScope, OutOfScope]
     assert [each.id for each in records[1:]] == ["u1", "u2"]
     assert closing.full == ()
@@ -88,7 +88,7 @@ async def test_a_container_in_a_moved_one_is_named_and_read_once():
 
     records, _ = await answered(domain, request(watermark=held))
 
-    named = [set(each.ids) for each in records if isinstance(each, Moved)]
+    named = [set(each.ids) for each in records if isinstance(each, MovedContainers)]
     assert named == [{"people", "berlin", "deep"}, {"elsewhere"}]
     assert [where for where, kind in domain.read_below if kind == "user"] == [
         "people",
@@ -101,7 +101,7 @@ async def test_a_deleted_container_says_nothing():
     berlin = unit("berlin", BERLIN)
     domain = Domain([berlin, entry("u1", unit=BERLIN)])
     held = await watermark(domain)
-    domain.deltas = [replace(delta(berlin), deleted=True)]
+    domain.deltas = [replace(delta(berlin), is_deleted=True)]
 
     records, _ = await answered(domain, request(watermark=held))
 
@@ -109,7 +109,7 @@ async def test_a_deleted_container_says_nothing():
 
 
 async def test_moved_containers_come_in_parts(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(changes, "PART", 2)
+    monkeypatch.setattr(changes, "CONTAINERS_PER_RECORD", 2)
     units = [unit(f"o{n}", f"OU={n},{PEOPLE}") for n in range(4)]
     domain = Domain([unit("people", PEOPLE), *units])
     held = await watermark(domain)
@@ -117,7 +117,11 @@ async def test_moved_containers_come_in_parts(monkeypatch: pytest.MonkeyPatch):
 
     records, _ = await answered(domain, request(watermark=held))
 
-    assert [len(each.ids) for each in records if isinstance(each, Moved)] == [2, 2, 1]
+    assert [len(each.ids) for each in records if isinstance(each, MovedContainers)] == [
+        2,
+        2,
+        1,
+    ]
 
 
 async def test_a_lost_cookie_of_containers_makes_the_whole_import_full():
@@ -221,7 +225,7 @@ async def test_another_object_in_the_place_of_a_unit_is_refused():
 
 
 async def test_a_unit_that_was_deleted_is_refused():
-    tombstone = replace(unit("ou-guid", ELSEWHERE), deleted=True)
+    tombstone = replace(unit("ou-guid", ELSEWHERE), is_deleted=True)
     domain = Domain([tombstone, entry("u1", department="Sales")])
     domain.bindings = {}
 
@@ -234,17 +238,17 @@ async def test_a_unit_that_was_deleted_is_refused():
 @pytest.mark.parametrize("kind", ["import", "read"])
 async def test_a_unit_that_is_renamed_meanwhile_makes_the_answer_incomplete(kind: str):
     domain = Domain([entry("u1", department="Sales")])
-    answer = Answer("sync01", {"contoso.com": domain}, page_bytes=100_000)
+    answer = Responder("sync01", {"contoso.com": domain}, page_bytes=100_000)
     lookups = (Lookup(by="guid", value="u1"),)
     last: Page | None = None
 
-    real = domain.shows_values
+    real = domain.shows_all_values
 
     async def renamed() -> bool:
         domain.bindings = {ELSEWHERE: "ou-guid"}
         return await real()
 
-    domain.shows_values = renamed  # type: ignore[method-assign]
+    domain.shows_all_values = renamed  # type: ignore[method-assign]
     async for page in answer(request(kind=kind, lookups=lookups)):
         last = page
 
@@ -452,7 +456,10 @@ async def test_an_object_whose_name_cannot_be_read_is_unknown():
 
     records, _ = await answered(Domain([ada, bob]), request())
 
-    assert records == [Unknown(id="u1", reason=UNREADABLE_NAME), OutOfScope(id="u2")]
+    assert records == [
+        Unknown(id="u1", reason=UNREADABLE_DN_REASON),
+        OutOfScope(id="u2"),
+    ]
 
 
 async def test_a_mapped_attribute_is_missing_until_it_is_proved_empty():
@@ -478,7 +485,9 @@ async def test_a_read_proves_what_it_is_asked_to_prove():
     people = [entry(f"u{n}", department="Sales") for n in range(3)]
     domain = Domain([*people, entry("u3", department="Sales", mail="c@x")])
     domain.hides = True
-    lookups = tuple(Lookup(by="guid", value=each.guid) for each in domain.entries)
+    lookups = tuple(
+        Lookup(by="guid", value=each.object_guid) for each in domain.entries
+    )
 
     bare, _ = await answered(domain, request(kind="read", lookups=lookups))
     assert domain.proofs == []

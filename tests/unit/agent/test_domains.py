@@ -26,57 +26,57 @@ def question() -> SyncRequest:
 async def test_it_stops_listening_while_its_directory_is_silent():
     host = Host()
     async with running(host) as bus:
-        await until(lambda: bus.hears("lab.test"))
+        await until(lambda: bus.is_listening_to("lab.test"))
         host.directory_away = True
-        await until(lambda: not bus.hears("lab.test"))
+        await until(lambda: not bus.is_listening_to("lab.test"))
         host.directory_away = False
-        await until(lambda: bus.hears("lab.test"))
+        await until(lambda: bus.is_listening_to("lab.test"))
 
 
 async def test_who_hears_that_a_directory_failed_asks_another_agent():
     host = Host()
-    async with running(host, check_every=3600) as bus:
-        await until(lambda: bus.hears("lab.test"))
+    async with running(host, check_interval=3600) as bus:
+        await until(lambda: bus.is_listening_to("lab.test"))
         host.failure = "dc1 broke off."
-        said = [each async for each in host.bus.ask(question())]
+        said = [each async for each in host.bus.request_pages(question())]
         assert said[-1].closing.error == "dc1 broke off."
         # Its directory answers all the same: nobody would answer better.
-        assert bus.hears("lab.test")
+        assert bus.is_listening_to("lab.test")
 
         host.directory_away = True
-        async for page in host.bus.ask(question()):
+        async for page in host.bus.request_pages(question()):
             assert page.closing.error == "dc1 broke off."
-            assert not bus.hears("lab.test")
+            assert not bus.is_listening_to("lab.test")
 
 
 async def test_a_domain_that_the_host_does_not_allow_is_not_opened():
     host = Host(served=("lab.test", "other.test"))
     async with running(host) as bus:
-        await until(lambda: bus.hears("lab.test"))
+        await until(lambda: bus.is_listening_to("lab.test"))
         assert host.opened == ["lab.test /t/data/lab.ldif"]
-        assert not bus.hears("other.test")
+        assert not bus.is_listening_to("other.test")
 
 
 async def test_a_removed_domain_is_closed_without_a_restart():
     host = Host()
-    async with running(host, bootstrap_every=0.02) as bus:
-        await until(lambda: bus.hears("lab.test"))
+    async with running(host, bootstrap_interval=0.02) as bus:
+        await until(lambda: bus.is_listening_to("lab.test"))
         host.served = ()
-        await until(lambda: not bus.hears("lab.test"))
+        await until(lambda: not bus.is_listening_to("lab.test"))
 
 
 async def test_a_change_that_the_host_does_not_allow_closes_the_domain():
     host = Host()
-    async with running(host, bootstrap_every=0.02) as bus:
-        await until(lambda: bus.hears("lab.test"))
+    async with running(host, bootstrap_interval=0.02) as bus:
+        await until(lambda: bus.is_listening_to("lab.test"))
         host.ldif = "/etc/shadow"
-        await until(lambda: not bus.hears("lab.test"))
+        await until(lambda: not bus.is_listening_to("lab.test"))
         assert len(host.opened) == 1
 
 
 async def test_a_refused_password_is_not_tried_again_for_an_hour():
     host = Host(password_wrong=True)
-    async with running(host, bootstrap_every=0.02) as bus:
+    async with running(host, bootstrap_interval=0.02) as bus:
         bootstraps = host.bootstraps + 5
         await until(lambda: host.bootstraps > bootstraps)
         assert host.binds == 1
@@ -87,7 +87,7 @@ async def test_a_refused_password_is_not_tried_again_for_an_hour():
         await asyncio.sleep(0.1)
         assert host.binds == 1
         host.clock.now += timedelta(minutes=1)
-        await until(lambda: bus.hears("lab.test"))
+        await until(lambda: bus.is_listening_to("lab.test"))
         # The credential was read again.
         assert len(host.opened) == 2
         assert dict(host.directories) == {"lab.test": host}
@@ -95,25 +95,25 @@ async def test_a_refused_password_is_not_tried_again_for_an_hour():
 
 async def test_a_refused_password_is_tried_again_when_the_configuration_changes():
     host = Host(password_wrong=True, controllers=("ldaps://dc1",))
-    async with running(host, bootstrap_every=0.02) as bus:
+    async with running(host, bootstrap_interval=0.02) as bus:
         await until(lambda: host.binds == 1)
         host.password_wrong = False
         host.controllers = ("ldaps://dc2",)
-        await until(lambda: bus.hears("lab.test"))
+        await until(lambda: bus.is_listening_to("lab.test"))
 
 
 async def test_each_controller_of_a_domain_is_given_its_time(monkeypatch):
     monkeypatch.setattr(domains, "IDENTIFY_SECONDS", 0.1)
     host = Host(identify_takes=0.2, controllers=("ldaps://a", "ldaps://b", "ldaps://c"))
     async with running(host) as bus:
-        await until(lambda: bus.hears("lab.test"))
+        await until(lambda: bus.is_listening_to("lab.test"))
 
 
 async def test_a_domain_is_watched_while_it_is_listened_for():
     host = Host()
     async with running(host) as bus:
-        await until(lambda: bus.hears("lab.test") and host.watching == 1)
-        heard = host.bus.hints()
+        await until(lambda: bus.is_listening_to("lab.test") and host.watching == 1)
+        heard = host.bus.receive_hints()
         hint = asyncio.ensure_future(anext(heard))
         await asyncio.sleep(0)
         host.changed.put_nowait(None)
@@ -121,7 +121,7 @@ async def test_a_domain_is_watched_while_it_is_listened_for():
         await heard.aclose()
         host.directory_away = True
         await until(lambda: host.watching == 0)
-        heard = host.bus.hints()
+        heard = host.bus.receive_hints()
         hint = asyncio.ensure_future(anext(heard))
         await asyncio.sleep(0)
         host.directory_away = False

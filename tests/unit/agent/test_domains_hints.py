@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cloudforest.agent import domains
-from cloudforest.agent.domains import keep_hinting
+from cloudforest.agent.domains import send_change_hints
 from cloudforest.base.errors import CredentialRejected, Unavailable
 
 DOMAIN = "contoso.com"
@@ -18,7 +18,7 @@ class Bus:
     def __init__(self) -> None:
         self.hinted: list[str] = []
 
-    async def hint(self, domain: str) -> None:
+    async def send_hint(self, domain: str) -> None:
         self.hinted.append(domain)
 
 
@@ -29,7 +29,7 @@ class Directory:
         self.told: asyncio.Queue[str] = asyncio.Queue()
         self.watched = 0
 
-    async def watch(self) -> AsyncIterator[None]:
+    async def watch_changes(self) -> AsyncIterator[None]:
         self.watched += 1
         while (said := await self.told.get()) == "changed":
             yield
@@ -41,8 +41,8 @@ class Directory:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(domains, "INTERVAL", 0.5)
-    monkeypatch.setattr(domains, "PAUSE", 0.01)
+    monkeypatch.setattr(domains, "CHANGE_HINT_INTERVAL", 0.5)
+    monkeypatch.setattr(domains, "WATCH_PAUSE", 0.01)
 
 
 async def until(condition) -> None:
@@ -53,7 +53,7 @@ async def until(condition) -> None:
 
 async def test_the_first_change_is_told_at_once_and_those_that_follow_together():
     bus, directory = Bus(), Directory()
-    hinting = asyncio.create_task(keep_hinting(bus, DOMAIN, directory))
+    hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
     directory.told.put_nowait("changed")
     await until(lambda: bus.hinted == [DOMAIN])
     for _ in range(5_000):
@@ -61,14 +61,14 @@ async def test_the_first_change_is_told_at_once_and_those_that_follow_together()
     await until(directory.told.empty)
     assert bus.hinted == [DOMAIN]
     await until(lambda: bus.hinted == [DOMAIN, DOMAIN])
-    await asyncio.sleep(2 * domains.INTERVAL)
+    await asyncio.sleep(2 * domains.CHANGE_HINT_INTERVAL)
     assert bus.hinted == [DOMAIN, DOMAIN]
     hinting.cancel()
 
 
 async def test_without_a_change_there_is_no_hint():
     bus, directory = Bus(), Directory()
-    hinting = asyncio.create_task(keep_hinting(bus, DOMAIN, directory))
+    hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
     await until(lambda: directory.watched == 1)
     await asyncio.sleep(0.1)
     assert bus.hinted == []
@@ -77,7 +77,7 @@ async def test_without_a_change_there_is_no_hint():
 
 async def test_after_an_interruption_it_hints_at_what_it_may_have_missed():
     bus, directory = Bus(), Directory()
-    hinting = asyncio.create_task(keep_hinting(bus, DOMAIN, directory))
+    hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
     directory.told.put_nowait("breaks")
     await until(lambda: directory.watched == 2)
     await until(lambda: bus.hinted == [DOMAIN])
@@ -88,15 +88,15 @@ async def test_a_directory_that_can_not_tell_is_left_alone():
     bus, directory = Bus(), Directory()
     directory.told.put_nowait("ends")
     async with asyncio.timeout(30):
-        await keep_hinting(bus, DOMAIN, directory)
+        await send_change_hints(bus, DOMAIN, directory)
     assert directory.watched == 1
 
 
 async def test_a_refused_password_is_not_tried_again_and_again():
     bus, directory = Bus(), Directory()
-    hinting = asyncio.create_task(keep_hinting(bus, DOMAIN, directory))
+    hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
     directory.told.put_nowait("refuses")
     await until(directory.told.empty)
-    await asyncio.sleep(20 * domains.PAUSE)
+    await asyncio.sleep(20 * domains.WATCH_PAUSE)
     assert directory.watched == 1
     hinting.cancel()

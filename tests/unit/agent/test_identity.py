@@ -9,7 +9,7 @@ from tests.support.hybrid import NOW, Hybrid, signing_request, with_an_agent
 
 from cloudforest.agent.identity import agent_folder, enrol, load_identity
 from cloudforest.base.errors import Misconfigured, Refused, Rejected, Unauthenticated
-from cloudforest.hybrid.authority import new_authority, pem_of
+from cloudforest.hybrid.authority import certificate_pem, new_authority
 from cloudforest.model.identity import BootstrapRequest
 
 
@@ -26,8 +26,8 @@ async def test_an_enrolled_agent_proves_itself_after_a_restart(hybrid, tmp_path)
     assert identity.id == first.id
     response = await hybrid.bootstrap.bootstrap(
         BootstrapRequest(
-            assertion=identity.assertion(NOW),
-            nkey=identity.bus_key.public,
+            assertion=identity.make_assertion(NOW),
+            nkey=identity.bus_key.public_key,
             version="0.1.0",
         )
     )
@@ -40,8 +40,8 @@ async def test_each_process_has_its_own_bus_key_and_each_assertion_is_new(
     folder = agent_folder(tmp_path, "sync01")
     await enrol(hybrid.enrolment, folder, await hybrid.enrolment.issue_token("sync01"))
     one, two = load_identity(folder), load_identity(folder)
-    assert one.bus_key.public != two.bus_key.public
-    assert one.assertion(NOW) != one.assertion(NOW)
+    assert one.bus_key.public_key != two.bus_key.public_key
+    assert one.make_assertion(NOW) != one.make_assertion(NOW)
 
 
 async def test_only_the_owner_may_read_the_agents_folder(hybrid, tmp_path):
@@ -50,7 +50,7 @@ async def test_only_the_owner_may_read_the_agents_folder(hybrid, tmp_path):
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     modes = {stat.S_IMODE(each.stat().st_mode) for each in folder.path.iterdir()}
     assert modes == {0o600}
-    assert folder.enrolled
+    assert folder.is_enrolled
 
 
 async def test_a_control_plane_with_another_ca_is_not_believed(hybrid, tmp_path):
@@ -59,7 +59,7 @@ async def test_a_control_plane_with_another_ca_is_not_believed(hybrid, tmp_path)
     folder = agent_folder(tmp_path, "sync01")
     with pytest.raises(Rejected, match="not the one that made the token"):
         await enrol(impostor.enrolment, folder, token)
-    assert not folder.enrolled
+    assert not folder.is_enrolled
 
 
 async def test_a_spent_token_leaves_the_old_identity_alone(hybrid, tmp_path):
@@ -80,7 +80,7 @@ def test_an_agent_that_is_not_enrolled_is_told_how_to(tmp_path):
 async def test_a_key_without_its_certificate_is_noticed(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     for _ in range(2):
-        certificate = folder.certificate.read_bytes() if folder.enrolled else b""
+        certificate = folder.certificate.read_bytes() if folder.is_enrolled else b""
         token = await hybrid.enrolment.issue_token("sync01")
         await enrol(hybrid.enrolment, folder, token)
     folder.write(folder.certificate, certificate)
@@ -99,10 +99,10 @@ async def bootstrapped(hybrid, identity):
     now = hybrid.clock()
     return await hybrid.bootstrap.bootstrap(
         BootstrapRequest(
-            assertion=identity.assertion(now),
-            nkey=identity.bus_key.public,
+            assertion=identity.make_assertion(now),
+            nkey=identity.bus_key.public_key,
             version="0.1.0",
-            csr=identity.renewal(now),
+            csr=identity.renewal_request(now),
         )
     )
 
@@ -116,14 +116,14 @@ async def test_a_certificate_is_renewed_in_the_last_third_of_its_life(hybrid, tm
     assert (await bootstrapped(hybrid, first)).certificate is None
     hybrid.clock.now += timedelta(days=2)
     response = await bootstrapped(hybrid, first)
-    second = first.renewed(response.certificate)
+    second = first.with_certificate(response.certificate)
     hybrid.clock.now += timedelta(days=50)
     third = load_identity(folder)
 
     assert (second.id, second.bus_key) == (first.id, first.bus_key)
     assert third.certificate == second.certificate != first.certificate
     assert (await bootstrapped(hybrid, third)).agent.name == "sync01"
-    [record] = await hybrid.store.agents()
+    [record] = await hybrid.store.list_agents()
     assert record.certificate_expires == second.certificate.not_valid_after_utc
 
 
@@ -142,8 +142,8 @@ async def test_a_certificate_is_renewed_for_the_same_key_only(hybrid, tmp_path):
     token = await hybrid.enrolment.issue_token("sync01")
     identity = await enrol(hybrid.enrolment, folder, token)
     request = BootstrapRequest(
-        assertion=identity.assertion(NOW),
-        nkey=identity.bus_key.public,
+        assertion=identity.make_assertion(NOW),
+        nkey=identity.bus_key.public_key,
         version="0.1.0",
         csr=signing_request(name=identity.id),
     )
@@ -158,11 +158,11 @@ async def test_a_renewed_certificate_of_another_authority_is_not_kept(hybrid, tm
     identity = await enrol(hybrid.enrolment, folder, token)
     before = folder.certificate.read_bytes()
     hybrid.clock.now += timedelta(days=61)
-    csr = identity.renewal(hybrid.clock())
-    forged = new_authority(NOW).sign_agent(csr, identity.id, NOW)
+    csr = identity.renewal_request(hybrid.clock())
+    forged = new_authority(NOW).issue_agent_certificate(csr, identity.id, NOW)
 
     with pytest.raises(Rejected, match="no valid certificate"):
-        identity.renewed(pem_of(forged))
+        identity.with_certificate(certificate_pem(forged))
 
     assert folder.certificate.read_bytes() == before
 

@@ -6,12 +6,17 @@ from dataclasses import replace
 
 from tests.support.directory import Domain, entry
 
-from cloudforest.agent.scope_groups import Group, Membership, forest_of, members_of
+from cloudforest.agent.scope_groups import (
+    GroupMembership,
+    ScopeGroup,
+    build_forest,
+    read_members,
+)
 from cloudforest.base.errors import Unavailable
-from cloudforest.model.ports.directory import Foreign, GroupMembers
+from cloudforest.model.ports.directory import ForeignMember, GroupMembers
 
-HEAD = Group("contoso.com", "head", "CN=Head,DC=contoso,DC=com")
-BRIDGE = Foreign("CN=Bridge,DC=lab,DC=com", "bridge")
+HEAD = ScopeGroup("contoso.com", "head", "CN=Head,DC=contoso,DC=com")
+BRIDGE = ForeignMember("CN=Bridge,DC=lab,DC=com", "bridge")
 
 
 class Other(Domain):
@@ -21,7 +26,7 @@ class Other(Domain):
         super().__init__([replace(entry("bridge", "group"), dn="CN=Odd,no name")])
         self.held = held
 
-    async def members(self, group: str, *, nested: bool) -> GroupMembers:
+    async def read_members(self, group: str, *, nested: bool) -> GroupMembers:
         del nested
         name = group.partition(",")[0].removeprefix("CN=")
         if name not in self.held:
@@ -34,17 +39,17 @@ def home() -> Other:
     return Other(Head=held)
 
 
-async def walked(lab: Domain) -> Membership:
-    forest = forest_of("CONTOSO.com", {"Contoso.com": home(), "Lab.com": lab})
-    return await members_of(forest, HEAD, nested=True)
+async def walked(lab: Domain) -> GroupMembership:
+    forest = build_forest("CONTOSO.com", {"Contoso.com": home(), "Lab.com": lab})
+    return await read_members(forest, HEAD, nested=True)
 
 
 async def test_a_group_is_followed_whatever_its_name():
-    bob = Foreign("CN=Bob,DC=contoso,DC=com", "bob")
+    bob = ForeignMember("CN=Bob,DC=contoso,DC=com", "bob")
     found = await walked(Other(Odd=GroupMembers(frozenset(), foreign=frozenset({bob}))))
 
     assert found.ids == {"ann", "bob"}
-    assert "bridge" in found.nested
+    assert "bridge" in found.nested_groups
     assert found.is_whole(frozenset({"bridge"}))
 
 
@@ -54,4 +59,4 @@ async def test_a_group_whose_members_cannot_be_read_is_hidden():
     assert found.ids == {"ann"}
     assert found.is_whole(frozenset())
     assert not found.is_whole(frozenset({"bridge"}))
-    assert found.followed(frozenset({"bridge", "left"})) == {"bridge"}
+    assert found.followed_groups(frozenset({"bridge", "left"})) == {"bridge"}

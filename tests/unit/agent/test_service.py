@@ -9,8 +9,8 @@ from tests.support.agent import LIFE, NOW, Host, running, until
 from cloudforest.agent import service
 from cloudforest.agent.service import (
     Lease,
-    pause_after,
-    seconds_until_next,
+    pause_after_failures,
+    seconds_until_bootstrap,
 )
 from cloudforest.model.identity import BusAccess
 
@@ -18,39 +18,39 @@ from cloudforest.model.identity import BusAccess
 def test_a_credential_is_renewed_at_two_thirds_of_its_life():
     lease = Lease(NOW, NOW + LIFE)
     assert lease.renew_at() == NOW + timedelta(minutes=20)
-    assert seconds_until_next(NOW, lease, 600) == 600
-    assert seconds_until_next(NOW + timedelta(minutes=15), lease, 600) == 300
-    assert seconds_until_next(NOW + timedelta(minutes=25), lease, 600) == 0
+    assert seconds_until_bootstrap(NOW, lease, 600) == 600
+    assert seconds_until_bootstrap(NOW + timedelta(minutes=15), lease, 600) == 300
+    assert seconds_until_bootstrap(NOW + timedelta(minutes=25), lease, 600) == 0
 
 
 def test_pauses_grow_to_a_limit_and_differ():
-    assert 0.5 <= pause_after(1) <= 1
-    assert 4 <= pause_after(4) <= 8
-    assert 60 <= pause_after(5000) <= 120
-    assert len({pause_after(9) for _ in range(9)}) > 1
+    assert 0.5 <= pause_after_failures(1) <= 1
+    assert 4 <= pause_after_failures(4) <= 8
+    assert 60 <= pause_after_failures(5000) <= 120
+    assert len({pause_after_failures(9) for _ in range(9)}) > 1
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(service, "BUS_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(service, "BUS_CHECK_SECONDS", 0.01)
 
 
 async def test_an_agent_listens_for_its_domains_once_bootstrapped():
     host = Host()
     async with running(host) as bus:
-        await until(lambda: bus.hears("lab.test"))
+        await until(lambda: bus.is_listening_to("lab.test"))
         assert host.opened == ["lab.test /t/data/lab.ldif"]
 
 
 async def test_it_keeps_its_bus_while_the_control_plane_is_away(monkeypatch):
     monkeypatch.setattr("cloudforest.agent.service.FIRST_PAUSE", 0.01)
     host = Host()
-    async with running(host, bootstrap_every=0.02) as bus:
-        await until(lambda: bus.hears("lab.test"))
+    async with running(host, bootstrap_interval=0.02) as bus:
+        await until(lambda: bus.is_listening_to("lab.test"))
         host.control_away = True
         tried = host.bootstraps + 3
         await until(lambda: host.bootstraps >= tried)
-        assert bus.hears("lab.test")
+        assert bus.is_listening_to("lab.test")
 
 
 async def test_it_recovers_when_the_control_plane_comes_late(monkeypatch):
@@ -59,7 +59,7 @@ async def test_it_recovers_when_the_control_plane_comes_late(monkeypatch):
     async with running(host) as bus:
         await until(lambda: host.bootstraps >= 3)
         host.control_away = False
-        await until(lambda: bus.hears("lab.test"))
+        await until(lambda: bus.is_listening_to("lab.test"))
 
 
 async def test_a_lost_bus_makes_it_bootstrap_at_once():
@@ -68,23 +68,23 @@ async def test_a_lost_bus_makes_it_bootstrap_at_once():
         # The second says that all its domains answer.
         await until(lambda: host.bootstraps == 2)
         bus._connected = False
-        await until(lambda: bus.connected)
+        await until(lambda: bus.is_connected)
         assert host.bootstraps == 3
 
 
 async def test_a_bus_that_comes_and_goes_between_two_looks_is_lost_too(monkeypatch):
-    monkeypatch.setattr(service, "BUS_LOOK_SECONDS", 1.0)
+    monkeypatch.setattr(service, "BUS_CHECK_SECONDS", 1.0)
     host = Host()
     async with running(host) as bus:
         await until(lambda: host.bootstraps == 2)
         bus._connected = False
-        await until(lambda: bus.connected)
+        await until(lambda: bus.is_connected)
 
 
 async def test_the_bus_credential_is_renewed_before_it_ends(monkeypatch):
     host = Host()
-    async with running(host, bootstrap_every=0.02) as bus:
-        await until(lambda: bus.hears("lab.test"))
+    async with running(host, bootstrap_interval=0.02) as bus:
+        await until(lambda: bus.is_listening_to("lab.test"))
         renewed = asyncio.Event()
         connect = bus.connect
 
@@ -92,7 +92,7 @@ async def test_the_bus_credential_is_renewed_before_it_ends(monkeypatch):
             renewed.set()
             await connect(access)
 
-        monkeypatch.setattr(bus, "renew", renew)
+        monkeypatch.setattr(bus, "renew_access", renew)
         host.clock.now += timedelta(minutes=19)
         seen = host.bootstraps
         await until(lambda: host.bootstraps > seen + 1)

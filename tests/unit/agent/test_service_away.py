@@ -45,8 +45,8 @@ async def _wait(condition: Callable[[], bool]) -> None:
 async def _an_hour_away() -> tuple[int, timedelta]:
     """Return the tries in that hour, and how long it took to recover."""
     host = Host(clock=LoopClock())
-    async with running(host, check_every=15) as bus:
-        await _wait(lambda: bus.hears("lab.test"))
+    async with running(host, check_interval=15) as bus:
+        await _wait(lambda: bus.is_listening_to("lab.test"))
         host.control_away = True
         tried = host.bootstraps
         await asyncio.sleep(LIFE.total_seconds())
@@ -54,10 +54,10 @@ async def _an_hour_away() -> tuple[int, timedelta]:
         bus._connected = False
         await asyncio.sleep((HOUR - LIFE).total_seconds())
         tries = host.bootstraps - tried
-        assert not bus.connected
+        assert not bus.is_connected
         host.control_away = False
         back = host.clock()
-        await _wait(lambda: bus.connected and bus.hears("lab.test"))
+        await _wait(lambda: bus.is_connected and bus.is_listening_to("lab.test"))
         return tries, host.clock() - back
 
 

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from cloudforest.base.processes import cancellable
+from cloudforest.base.processes import await_cancellable
 
 
 async def test_a_cancellation_that_comes_together_with_the_answer_counts():
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(cancellable(asyncio.wait_for(answer, 60)))
+    task = asyncio.create_task(await_cancellable(asyncio.wait_for(answer, 60)))
     await asyncio.sleep(0)
     # `wait_for` has its answer, and is not resumed yet.
     answer.set_result("pong")
@@ -28,7 +28,7 @@ async def test_one_that_is_dropped_on_purpose_counts():
             return "went on"
         raise AssertionError
 
-    task = asyncio.create_task(cancellable(deaf()))
+    task = asyncio.create_task(await_cancellable(deaf()))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -39,4 +39,4 @@ async def test_what_ends_well_is_returned_though_a_time_out_came_before():
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await asyncio.sleep(60)
-    assert await cancellable(asyncio.sleep(0, "done")) == "done"
+    assert await await_cancellable(asyncio.sleep(0, "done")) == "done"

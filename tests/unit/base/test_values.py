@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudforest.base.values import block, flow, scalar
-from cloudforest.compiler.yaml import parse
+from cloudforest.base.values import yaml_block, yaml_flow, yaml_scalar
+from cloudforest.compiler.yaml import parse_yaml
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 scalars = texts | st.integers(-(10**9), 10**9) | st.booleans() | st.none()
@@ -24,7 +24,7 @@ blocks = st.recursive(
 
 
 def read(text: str) -> object:
-    (document,), diagnostics, _ = parse("x.yaml", text)
+    (document,), diagnostics, _ = parse_yaml("x.yaml", text)
     assert diagnostics == []
     return document.content
 
@@ -32,16 +32,16 @@ def read(text: str) -> object:
 @given(blocks)
 def test_a_block_is_read_as_what_was_written(value):
     written = {"kind": "x", **value}
-    assert read("".join(f"{line}\n" for line in block(written))) == written
+    assert read("".join(f"{line}\n" for line in yaml_block(written))) == written
 
 
 @given(flows)
 def test_a_line_is_read_as_what_was_written(value):
-    assert read(f"value: {flow(value)}\n") == {"value": value}
+    assert read(f"value: {yaml_flow(value)}\n") == {"value": value}
 
 
 def test_what_looks_like_something_else_is_in_quotes():
-    assert [scalar(each) for each in ("Ada L", "no", "1", "a: b", "x #y")] == [
+    assert [yaml_scalar(each) for each in ("Ada L", "no", "1", "a: b", "x #y")] == [
         "Ada L",
         '"no"',
         '"1"',

@@ -4,7 +4,7 @@ import pytest
 from typer.exceptions import Abort
 
 from cloudforest.base.errors import CloudforestError, Unavailable
-from cloudforest.cli.boundary import Exit, run, worst
+from cloudforest.cli.boundary import ExitCode, pick_exit_code, run_command
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from cloudforest.cli.boundary import Exit, run, worst
     ],
 )
 def test_the_gravest_exit_code_stands_for_all(codes: tuple[int, ...], one: int):
-    assert worst(*codes) == one
+    assert pick_exit_code(*codes) == one
 
 
 def failing(error: BaseException):
@@ -34,22 +34,22 @@ def failing(error: BaseException):
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (CloudforestError("No."), Exit.FAILED),
-        (Unavailable("Away."), Exit.UNREACHABLE),
-        (ExceptionGroup("tasks", [Unavailable("Away.")]), Exit.UNREACHABLE),
-        (KeyboardInterrupt(), Exit.INTERRUPTED),
-        (Abort(), Exit.INTERRUPTED),
+        (CloudforestError("No."), ExitCode.FAILED),
+        (Unavailable("Away."), ExitCode.UNREACHABLE),
+        (ExceptionGroup("tasks", [Unavailable("Away.")]), ExitCode.UNREACHABLE),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED),
+        (Abort(), ExitCode.INTERRUPTED),
     ],
 )
 def test_each_failure_has_its_exit_code(error: BaseException, code: int):
-    assert run(failing(error)) == code
+    assert run_command(failing(error)) == code
 
 
 def test_a_bug_writes_a_report_without_values(
     capsys: pytest.CaptureFixture[str], tmp_path, monkeypatch
 ):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert run(failing(ValueError("canary"))) == Exit.BUG
+    assert run_command(failing(ValueError("canary"))) == ExitCode.BUG
     [report] = tmp_path.iterdir()
     assert str(report) in capsys.readouterr().err
     assert "builtins.ValueError" in report.read_text()

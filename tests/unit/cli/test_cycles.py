@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.cli.cycles import exit_code
+from cloudforest.cli.cycles import cycles_exit_code
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,4 @@ from cloudforest.cli.cycles import exit_code
 )
 def test_cycles_come_to_one_exit_code(cycles: list[tuple[str, bool]], code: int):
     ended = [{"state": state, "unreachable": away} for state, away in cycles]
-    assert exit_code(ended) == code
+    assert cycles_exit_code(ended) == code

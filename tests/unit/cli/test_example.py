@@ -7,34 +7,34 @@ import typer
 from tests.support.trees import STAFF, registered
 
 from cloudforest.base.errors import Refused
-from cloudforest.cli.example import replacements, require_read
+from cloudforest.cli.example import parse_replacements, require_read_attributes
 from cloudforest.compiler.example_text import (
-    spellings,
+    find_spellings,
 )
 
 
 def test_a_name_that_nobody_reads_is_refused(tmp_path):
     program = registered(tmp_path, more=STAFF).programs["staff"]
     mapping = next(each for each in program.mappings if each.source == "user")
-    known = spellings(mapping, program.scope)
+    known = find_spellings(mapping, program.scope)
     named = ("dn", "objectguid", "employeetype", "givenname", "info")
-    require_read(dict.fromkeys(named, ("x",)), known, "staff")
+    require_read_attributes(dict.fromkeys(named, ("x",)), known, "staff")
     with pytest.raises(Refused, match=r'reads "giveName", .*you mean "givenName"\?'):
-        require_read({"giveName": ("x",)}, known, "staff")
+        require_read_attributes({"giveName": ("x",)}, known, "staff")
 
 
 @pytest.mark.parametrize("pairs", [["dn="], ["dn=CN=a", "DN=CN=b"]])
 def test_an_object_has_one_dn(pairs):
     with pytest.raises(typer.BadParameter, match="one dn"):
-        replacements(pairs)
+        parse_replacements(pairs)
 
 
 def test_replacements_are_pairs_and_may_come_again():
     pairs = ["Title=", "mail=a=b", "otherTelephone=1", "otherTelephone=2"]
-    assert replacements(pairs) == {
+    assert parse_replacements(pairs) == {
         "title": (),
         "mail": ("a=b",),
         "othertelephone": ("1", "2"),
     }
     with pytest.raises(typer.BadParameter):
-        replacements(["title"])
+        parse_replacements(["title"])

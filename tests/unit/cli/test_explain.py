@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from cloudforest.cli.explain import lookup
+from cloudforest.cli.explain import parse_lookup
 from cloudforest.model.messages import Lookup
 
 
@@ -20,9 +20,9 @@ from cloudforest.model.messages import Lookup
     ],
 )
 def test_an_object_is_named_as_people_name_it(typed: str, meant: Lookup):
-    assert lookup(typed) == meant
+    assert parse_lookup(typed) == meant
 
 
 def test_an_object_without_a_name_is_a_mistake_in_the_command():
     with pytest.raises(typer.BadParameter):
-        lookup(" ")
+        parse_lookup(" ")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudforest.cli.explain import show_steps
+from cloudforest.cli.explain import print_steps
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_what_an_expression_came_to_is_told(
     came: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = {"target": "title", "expression": "e", "inputs": {}, **came}
-    show_steps(
+    print_steps(
         {
             "object": "x",
             "steps": [{"step": "map", "result": "mapped", "detail": [line]}],

@@ -9,9 +9,9 @@ import pytest
 import typer
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.cli.boundary import Exit
+from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.expression import evaluate, explain, functions
-from cloudforest.cli.options import Format
+from cloudforest.cli.options import OutputFormat
 from cloudforest.program.expressions.catalog import FUNCTIONS
 
 EXAMPLES = Path(__file__).parents[1] / "program" / "expressions" / "documented.json"
@@ -22,7 +22,7 @@ def batch(tmp_path, capsys):
     def run(entries):
         file = tmp_path / "batch.json"
         file.write_text(json.dumps(entries))
-        assert evaluate(batch=file) == Exit.DONE
+        assert evaluate(batch=file) == ExitCode.DONE
         return json.loads(capsys.readouterr().out)
 
     return run
@@ -37,7 +37,7 @@ def as_documented(example):
 
 
 def test_the_documented_examples_are_one_batch(capsys):
-    assert evaluate(batch=EXAMPLES) == Exit.DONE
+    assert evaluate(batch=EXAMPLES) == ExitCode.DONE
     documented = [as_documented(each) for each in json.loads(EXAMPLES.read_text())]
     assert json.loads(capsys.readouterr().out) == documented
 
@@ -96,18 +96,18 @@ def test_one_expression_is_evaluated_for_one_object(tmp_path, capsys):
     file = tmp_path / "object.json"
     file.write_text('{"sn": "Ångström", "cn": ["x"], "mail": null}')
     name = 'Join(" ", [cn], [sn], [mail])'
-    assert evaluate(name, object_=file, attribute=["CN=Zoë"]) == Exit.DONE
+    assert evaluate(name, object_=file, attribute=["CN=Zoë"]) == ExitCode.DONE
     assert capsys.readouterr().out == "Zoë Ångström\n"
-    assert evaluate("[a]", attribute=["a=1", "a=2"]) == Exit.DONE
+    assert evaluate("[a]", attribute=["a=1", "a=2"]) == ExitCode.DONE
     assert capsys.readouterr().out == "1\n2\n"
-    assert evaluate("[a]", output=Format.JSON) == Exit.DONE
+    assert evaluate("[a]", output=OutputFormat.JSON) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out) == {"value": None}
 
 
 def test_an_error_fails_and_points_at_the_character(capsys):
-    assert evaluate('Left([sn], "x")') == Exit.FAILED
+    assert evaluate('Left([sn], "x")') == ExitCode.FAILED
     assert "Character 12: Left needs a number" in capsys.readouterr().err
-    assert evaluate("Left([sn], [sn])", attribute=["sn=a"]) == Exit.FAILED
+    assert evaluate("Left([sn], [sn])", attribute=["sn=a"]) == ExitCode.FAILED
     assert "whole number" in capsys.readouterr().err
 
 
@@ -126,7 +126,9 @@ STEPS = 'IIF(IsPresent([a]), Trim([a]), Left([b], "1"))'
 
 
 def test_explain_tells_the_value_of_each_step_that_was_needed(capsys):
-    assert explain(STEPS, attribute=["a= x "], output=Format.JSON) == Exit.DONE
+    assert (
+        explain(STEPS, attribute=["a= x "], output=OutputFormat.JSON) == ExitCode.DONE
+    )
     told = json.loads(capsys.readouterr().out)
     assert told["value"] == "x"
     condition, chosen, other = told["steps"]
@@ -140,17 +142,17 @@ def test_explain_tells_the_value_of_each_step_that_was_needed(capsys):
 
 
 def test_explain_shows_a_tree_and_where_it_fails(capsys):
-    assert explain("Left([b], Append([b], 1))", attribute=["b=x"]) == Exit.FAILED
+    assert explain("Left([b], Append([b], 1))", attribute=["b=x"]) == ExitCode.FAILED
     out = capsys.readouterr().out
     assert "└── Append([b], 1)  →  x1" in out
     assert "whole number" in out.splitlines()[0]
-    assert explain("Left(") == Exit.FAILED
+    assert explain("Left(") == ExitCode.FAILED
     assert "Character 6" in capsys.readouterr().out
 
 
 def test_explain_crops_no_line_however_long_it_is(capsys):
     value = "x" * 300
-    assert explain("Trim(ToLower([b]))", attribute=[f"b={value}"]) == Exit.DONE
+    assert explain("Trim(ToLower([b]))", attribute=[f"b={value}"]) == ExitCode.DONE
     assert capsys.readouterr().out.splitlines() == [
         f"Trim(ToLower([b]))  →  {value}",
         f"└── ToLower([b])  →  {value}",
@@ -159,13 +161,13 @@ def test_explain_crops_no_line_however_long_it_is(capsys):
 
 
 def test_the_reference_has_every_function(capsys):
-    assert functions(output=Format.JSON) == Exit.DONE
+    assert functions(output=OutputFormat.JSON) == ExitCode.DONE
     told = json.loads(capsys.readouterr().out)
     assert {each["name"] for each in told} == set(FUNCTIONS)
     assert {each["name"] for each in told if not each["pure"]} == {
         *("Guid", "Now", "RandomString"),
     }
-    assert functions("Word") == Exit.DONE
+    assert functions("Word") == ExitCode.DONE
     assert "Word(source, number, delimiters)" in capsys.readouterr().out
     with pytest.raises(Misconfigured, match="Did you mean Word"):
         functions("Wrd")

@@ -62,23 +62,23 @@ def test_the_tree_is_where_we_are_unless_a_state_says_another(
     tree, capsys, monkeypatch
 ):
     elsewhere = tree / "graph"
-    StateFolder(tree / ".cloudforest").tree(elsewhere)
+    StateFolder(tree / ".cloudforest").resolve_tree(elsewhere)
     assert exported(capsys, "people")
     monkeypatch.chdir(elsewhere)
     state = StateFolder(elsewhere / "state")
-    state.tree(tree)
+    state.resolve_tree(tree)
     assert exported(capsys, "people", state=state.path)
 
 
 def test_a_state_in_its_tree_goes_with_it(tmp_path):
     old, new = tmp_path / "old", tmp_path / "new"
-    assert StateFolder(old / ".cloudforest").tree(old) == old
+    assert StateFolder(old / ".cloudforest").resolve_tree(old) == old
     shutil.copytree(old, new)
     shutil.rmtree(old)
-    assert StateFolder(new / ".cloudforest").tree(None) == new
+    assert StateFolder(new / ".cloudforest").resolve_tree(None) == new
     other = StateFolder(tmp_path / "state")
-    assert other.tree(new) == new
-    assert other.tree(None) == new
+    assert other.resolve_tree(new) == new
+    assert other.resolve_tree(None) == new
 
 
 @pytest.mark.usefixtures("tree")

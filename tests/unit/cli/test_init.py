@@ -11,13 +11,13 @@ import pytest
 import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
-from cloudforest.base.files import shipped
-from cloudforest.cli.init import _scenario, init, scenarios
+from cloudforest.base.files import find_shipped
+from cloudforest.cli.init import _parse_scenario, init, list_scenarios
 from cloudforest.cli.schema import schema
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.compiler.schemas import bundled, schema_of
+from cloudforest.compiler.schemas import bundle_schemas, load_schema
 
-SCENARIOS = schema_of("tenant")["properties"]["scenario"]["enum"]
+SCENARIOS = load_schema("tenant")["properties"]["scenario"]["enum"]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -37,7 +37,7 @@ def test_starter_tree_declares_what_its_example_declares(
     """Only the sources differ, and the pilot's job is not enabled yet."""
     init(tmp_path / "tree", scenario=scenario)
     example, starter = (
-        declared(shipped("topologies") / scenario),
+        declared(find_shipped("topologies") / scenario),
         declared(tmp_path / "tree"),
     )
     assert set(sources(example)) == {"ldif"}
@@ -67,7 +67,7 @@ def sources(declared: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_no_file_of_the_example_itself_is_written(scenario, tmp_path):
     init(tmp_path, scenario=scenario)
-    example = shipped("topologies") / scenario
+    example = find_shipped("topologies") / scenario
     documents = {each.name for each in example.glob("*.yaml")}
     others = {".gitignore", "README.md", "tree.schema.json"}
     assert {each.name for each in tmp_path.iterdir()} == documents | others
@@ -83,13 +83,13 @@ def test_each_document_names_the_schema_that_lies_beside_it(scenario, tmp_path):
         for document in file.read_text().split("\n---\n"):
             first, _, _ = document.partition("\n")
             assert first == "# yaml-language-server: $schema=tree.schema.json"
-    assert json.loads((tmp_path / "tree.schema.json").read_text()) == bundled()
+    assert json.loads((tmp_path / "tree.schema.json").read_text()) == bundle_schemas()
 
 
 def test_there_is_no_starter_tree_for_anything_else():
-    assert scenarios() == sorted(SCENARIOS)
+    assert list_scenarios() == sorted(SCENARIOS)
     with pytest.raises(typer.BadParameter, match="existing-hybrid-pilot"):
-        _scenario("nope")
+        _parse_scenario("nope")
 
 
 def test_there_is_no_schema_for_anything_else():

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from cloudforest.agent.bindings import Binding, DirectoryBinding
-from cloudforest.cli.local_agents import environment_for
+from cloudforest.agent.bindings import ActiveDirectoryBinding, HostBinding
+from cloudforest.cli.local_agents import make_child_environment
 from cloudforest.model.registration import SecretReference
 
 
 def test_a_child_sees_only_what_its_documents_name():
-    binding = Binding(
-        active_directory=DirectoryBinding(
+    binding = HostBinding(
+        active_directory=ActiveDirectoryBinding(
             controllers=("ldaps://dc1",),
             username="svc",
             password=SecretReference(env="WANTED"),
@@ -15,5 +15,5 @@ def test_a_child_sees_only_what_its_documents_name():
         )
     )
     environment = {"WANTED": "1", "OTHER": "2", "PATH": "/bin", "HOME": "/root"}
-    seen = environment_for([binding, Binding(ldif="a.ldif")], environment)
+    seen = make_child_environment([binding, HostBinding(ldif="a.ldif")], environment)
     assert seen == {"WANTED": "1", "PATH": "/bin"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cloudforest.cli.local_agents import shorten_all
+from cloudforest.cli.local_agents import rotate_logs
 
 
 def folder_of(agents: Path, name: str) -> Path:
@@ -20,11 +20,11 @@ def test_a_log_that_is_too_large_is_begun_anew_under_its_writer(tmp_path: Path) 
         for line in ("first\n", "second\n", "third\n"):
             writer.write(line)
             writer.flush()
-            shorten_all(tmp_path, largest=4)
+            rotate_logs(tmp_path, max_bytes=4)
         assert older.read_text() == "third\n"
         writer.write("x\n")
         writer.flush()
-        shorten_all(tmp_path, largest=4)
+        rotate_logs(tmp_path, max_bytes=4)
     assert file.read_text() == "x\n"
     assert older.read_text() == "third\n"
 
@@ -36,7 +36,7 @@ def test_a_log_that_resists_stops_no_other(tmp_path: Path) -> None:
         folder.mkdir(exist_ok=True)
         (folder / "agent.log").write_text("many words")
 
-    shorten_all(tmp_path, largest=4)
+    rotate_logs(tmp_path, max_bytes=4)
 
     assert (tmp_path / "a" / "agent.log").read_text() == "many words"
     assert (tmp_path / "b" / "agent.log").read_text() == ""

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from cloudforest.cli.logs import COLUMNS, LINES, csv_head
+from cloudforest.cli.logs import LOG_COLUMNS, LOG_FORMATTERS, format_log_header
 
 ENTRY = {
     "id": 7,
@@ -30,7 +30,7 @@ ENTRY = {
 
 
 def test_a_line_for_people_says_who_and_what():
-    line = LINES["text"](ENTRY)
+    line = LOG_FORMATTERS["text"](ENTRY)
     assert line == (
         "2026-11-23T12:00:00Z people update success anna@contoso.com  "
         "title: Clerk → (nothing)\n"
@@ -38,23 +38,23 @@ def test_a_line_for_people_says_who_and_what():
 
 
 def test_a_value_cannot_make_another_line_or_colour_the_terminal():
-    line = LINES["text"]({**ENTRY, "name": "a\nb\x1b[31m"})
+    line = LOG_FORMATTERS["text"]({**ENTRY, "name": "a\nb\x1b[31m"})
     assert line.count("\n") == 1
     assert "\x1b" not in line
 
 
 def test_a_line_for_programs_is_the_entry():
-    assert json.loads(LINES["json"](ENTRY)) == ENTRY
+    assert json.loads(LOG_FORMATTERS["json"](ENTRY)) == ENTRY
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_cell_is_never_a_formula(start: str):
     name = f'{start}HYPERLINK("http://evil","x")'
-    row = LINES["csv"]({**ENTRY, "name": name})
+    row = LOG_FORMATTERS["csv"]({**ENTRY, "name": name})
 
-    head, cells = csv.reader([csv_head(), row.replace("\r\n", "")])
+    head, cells = csv.reader([format_log_header(), row.replace("\r\n", "")])
 
-    assert head == list(COLUMNS)
+    assert head == list(LOG_COLUMNS)
     found = dict(zip(head, cells, strict=True))
     assert found["name"] == f"'{name}"
     assert json.loads(found["changes"]) == ENTRY["changes"]

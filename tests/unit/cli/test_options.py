@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from cloudforest.cli.options import past, state_to_say
+from cloudforest.cli.options import parse_past_time, state_for_commands
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from cloudforest.cli.options import past, state_to_say
 def test_the_state_is_named_where_it_is_not_the_usual_one(
     state: str | None, tree: str, said: str | None
 ):
-    found = state_to_say(Path(state) if state else None, Path(tree))
+    found = state_for_commands(Path(state) if state else None, Path(tree))
     assert found == (Path(said) if said else None)
 
 
@@ -38,10 +38,10 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
     ],
 )
 def test_times_are_typed_as_people_say_them(typed: str, meant: datetime):
-    assert past(typed, NOON) == meant
+    assert parse_past_time(typed, NOON) == meant
 
 
 @pytest.mark.parametrize("typed", ["yesterday", "2w", "999999d", "0001-01-01"])
 def test_what_is_no_time_is_refused(typed: str):
     with pytest.raises(typer.BadParameter, match="is not a time"):
-        past(typed, NOON)
+        parse_past_time(typed, NOON)

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 from tests.support.plans import IMPACT, plan_between, registration
 
-from cloudforest.cli.plan import on_state
+from cloudforest.cli.plan import add_state_to_plan
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
 
@@ -14,9 +14,9 @@ def test_all_formats_name_the_state_in_the_command_that_allows():
     plan = msgspec.structs.replace(
         plan_between(None, registration()), impacts=(IMPACT,)
     )
-    placed = on_state(plan, Path("identity/.cloudforest"))
+    placed = add_state_to_plan(plan, Path("identity/.cloudforest"))
 
-    assert placed.data()["guards"][0]["allow"] == "X --state identity/.cloudforest"
+    assert placed.to_shape()["guards"][0]["allow"] == "X --state identity/.cloudforest"
     for page in (render_markdown(placed), render_html(placed)):
         assert "X --state identity/.cloudforest" in page
-    assert on_state(plan, None) == plan
+    assert add_state_to_plan(plan, None) == plan

@@ -12,7 +12,7 @@ def test_a_command_that_is_suggested_works_where_it_is_read(monkeypatch):
     monkeypatch.setattr("sys.argv", [".venv/bin/cloudforest", "up", "a tree"])
     state = Path("a tree/.cloudforest")
 
-    said = terminal.command("cloudforest job staged people", state)
+    said = terminal.format_command("cloudforest job staged people", state)
 
     assert said == (
         ".venv/bin/cloudforest job staged people --state 'a tree/.cloudforest'"
@@ -25,7 +25,9 @@ def test_what_fits_on_no_line_has_one_for_each_part(
     guids = [str(uuid.UUID(int=number)) for number in range(3)]
     row = {"name": "people", "since": "2026-11-23T05:03:32.482468Z", "enabled": True}
 
-    terminal.show_each("Jobs", [row | {"unknownObjects": guids, "certificate": "c"}])
+    terminal.print_records(
+        "Jobs", [row | {"unknownObjects": guids, "certificate": "c"}]
+    )
 
     lines = capsys.readouterr().out.splitlines()
     assert [f"      {each}" for each in guids] == lines[-3:]

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from cloudforest.cli import terminal
-from cloudforest.cli.terminal import bars
+from cloudforest.cli.terminal import show_progress
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch, *, at_terminal: bool, shown: bool) -> str:
@@ -16,11 +16,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch, *, at_terminal: bool, shown: bool) ->
     console = Console(
         file=file, force_terminal=at_terminal, width=80, color_system=None
     )
-    monkeypatch.setattr(terminal, "err", console)
-    with bars("evaluating", shown=shown) as jobs:
-        jobs.show("people", {"phase": "import", "done": 1234, "total": None})
-        jobs.show("people", {"phase": "evaluate", "done": 500, "total": 2000})
-        jobs.show("guests", {"phase": "evaluate", "done": 7, "total": 7})
+    monkeypatch.setattr(terminal, "err_console", console)
+    with show_progress("evaluating", enabled=shown) as jobs:
+        jobs.update("people", {"phase": "import", "done": 1234, "total": None})
+        jobs.update("people", {"phase": "evaluate", "done": 500, "total": 2000})
+        jobs.update("guests", {"phase": "evaluate", "done": 7, "total": 7})
     return file.getvalue()
 
 

@@ -9,7 +9,7 @@ import os
 import pytest
 from rich.console import Console
 
-from cloudforest.base.diagnostics import Diagnostic, Place, Severity
+from cloudforest.base.diagnostics import Diagnostic, Location, Severity
 from cloudforest.cli import validate
 from cloudforest.cli.schema import schema
 from cloudforest.cli.validate import ValidateFormat
@@ -33,12 +33,12 @@ def tree(tmp_path, monkeypatch):
 
 def shown(*diagnostics):
     console = Console(file=io.StringIO(), width=40)
-    validate.show(diagnostics, console)
+    validate.print_diagnostics(diagnostics, console)
     return console.file.getvalue().splitlines()
 
 
 def complaint(line, column, severity=Severity.ERROR):
-    place = Place("x.yaml", 14, column)
+    place = Location("x.yaml", 14, column)
     return Diagnostic("some-id", "It is wrong.", place, severity, line)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.compiler.document import folded_offset, written_offset
-from cloudforest.compiler.files import Reading, read_file
+from cloudforest.compiler.document import find_folded_offset, find_written_offset
+from cloudforest.compiler.files import TreeReading, read_file
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from cloudforest.compiler.files import Reading, read_file
     ],
 )
 def test_an_offset_is_found_again_in_the_text_as_written(raw, offset, written):
-    assert written_offset(raw, offset) == written
+    assert find_written_offset(raw, offset) == written
 
 
 BLOCK = ">- # why\n    a(b,\n\n      [c],\n    d e)\n"
@@ -40,16 +40,16 @@ BLOCK = ">- # why\n    a(b,\n\n      [c],\n    d e)\n"
     ],
 )
 def test_an_offset_is_found_again_in_text_of_several_lines(raw, value, offset, there):
-    assert raw[folded_offset(raw, value, offset) :].startswith(there)
+    assert raw[find_folded_offset(raw, value, offset) :].startswith(there)
 
 
 def test_places_are_those_of_the_nearest_part_that_was_written(tmp_path):
     file = tmp_path / "x.yaml"
     file.write_text('kind: Mapping\nattributeMappings:\n  title: "[title]"\n')
-    reading = Reading()
+    reading = TreeReading()
     read_file(file, "x.yaml", reading)
-    places = reading.documents[0].places
+    places = reading.documents[0].locations
     short_form = ("attributeMappings", "title", "source")
-    assert str(places.place(short_form)) == "x.yaml:3:10"
-    assert str(places.place(short_form, offset=1)) == "x.yaml:3:12"
-    assert str(places.place(short_form[:2], at_key=True)) == "x.yaml:3:3"
+    assert str(places.locate(short_form)) == "x.yaml:3:10"
+    assert str(places.locate(short_form, offset=1)) == "x.yaml:3:12"
+    assert str(places.locate(short_form[:2], at_key=True)) == "x.yaml:3:3"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.compiler.document import excerpt
+from cloudforest.compiler.document import excerpt_line
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from cloudforest.compiler.document import excerpt
 )
 def test_a_line_that_holds_no_secret_is_shown_and_so_is_the_one_below(line):
     text = f"{line}\n  title: Foo([title])\n"
-    assert excerpt(text, 3) == line
-    assert excerpt(text, len(line) + 3) == "  title: Foo([title])"
+    assert excerpt_line(text, 3) == line
+    assert excerpt_line(text, len(line) + 3) == "  title: Foo([title])"
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_a_line_that_holds_no_secret_is_shown_and_so_is_the_one_below(line):
 )
 def test_a_line_that_may_hold_a_secret_is_not_shown_nor_is_the_one_below(line):
     text = f"{line}\n  x: y\n"
-    assert excerpt(text, 3) is None
-    assert excerpt(text, len(line) + 3) is None
+    assert excerpt_line(text, 3) is None
+    assert excerpt_line(text, len(line) + 3) is None
 
 
 def test_a_user_name_is_hidden_only_among_credentials():
     text = "username: me\n"
-    assert excerpt(text, 0, ("attributeMappings", "username")) == "username: me"
-    assert excerpt(text, 0, ("auth", "basic", "username")) is None
+    assert excerpt_line(text, 0, ("attributeMappings", "username")) == "username: me"
+    assert excerpt_line(text, 0, ("auth", "basic", "username")) is None

@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 from tests.support.trees import STAFF, compiled, registered
 
 from cloudforest.compiler.example_text import (
-    Names,
-    Shown,
-    example_text,
-    subject_shown,
+    ExampleNames,
+    ShownObject,
+    make_example_object,
+    write_example,
 )
 
 GUID = "6f1c7a52-0c5e-4a0e-8a55-0d7b6f1f2a11"
 ANCHOR = "0b7e1d7e-53ab-4c0f-9d4b-1f0c7e1d2a22"
-ADA = Shown(
+ADA = ShownObject(
     GUID,
     {
         "type": "user",
@@ -37,9 +37,9 @@ TIMED = STAFF.replace(
 
 def written(folder, more: str = STAFF, **replaced: tuple[str, ...]) -> str:
     program = registered(folder, more=more).programs["staff"]
-    subject = subject_shown(ADA, program.scope, replaced)
+    subject = make_example_object(ADA, program.scope, replaced)
     mapping = next(each for each in program.mappings if each.source == "user")
-    return example_text(subject, mapping, program.scope, Names("ada", "staff"))
+    return write_example(subject, mapping, program.scope, ExampleNames("ada", "staff"))
 
 
 def test_what_is_written_holds(tmp_path):

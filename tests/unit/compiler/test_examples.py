@@ -196,8 +196,8 @@ def test_what_is_drawn_anew_is_no_part_of_an_example(tmp_path):
     assert compiled(tmp_path, more=drawn + without).diagnostics == ()
     (only,) = compiled(tmp_path, more=drawn + ADA).diagnostics
     assert (only.id, "drawn anew" in only.message) == ("example-differs", True)
-    assert only.place is not None
-    assert ADA.splitlines()[-1] in (drawn + ADA).splitlines()[only.place.line - 1 :]
+    assert only.location is not None
+    assert ADA.splitlines()[-1] in (drawn + ADA).splitlines()[only.location.line - 1 :]
 
 
 def test_no_diagnostic_of_an_example_shows_a_sensitive_value(tmp_path):

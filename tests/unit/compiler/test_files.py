@@ -20,7 +20,7 @@ def test_a_link_within_the_tree_is_read(tmp_path):
     (tmp_path / "..data").mkdir()
     (tmp_path / "..data" / "tree.yml").write_text(VALID)
     (tmp_path / "tree.yml").symlink_to("..data/tree.yml")
-    assert compile_tree(tmp_path).documents == 6
+    assert compile_tree(tmp_path).document_count == 6
 
 
 def test_a_loop_of_links_ends(tmp_path):
@@ -34,7 +34,7 @@ def test_a_loop_of_links_ends(tmp_path):
 
 def test_an_ending_in_capitals_is_read(tmp_path):
     (tmp_path / "tree.YAML").write_text(VALID)
-    assert compile_tree(tmp_path).documents == 6
+    assert compile_tree(tmp_path).document_count == 6
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):

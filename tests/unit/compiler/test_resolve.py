@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from tests.support.trees import VALID, compiled, registered
 
-from cloudforest.base.values import digest
-from cloudforest.model.program import Attribute, Literally
+from cloudforest.base.values import canonical_digest
+from cloudforest.model.program import Attribute, Constant
 from cloudforest.model.registration import SecretReference
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:"
@@ -61,7 +61,7 @@ def test_an_entry_replaces_its_parents_and_null_removes_it(tmp_path):
     rules = rules_of(registered(tmp_path, staff=STAFF), "staff", "user")
     assert "title" not in rules
     assert rules["displayName"].expression == Attribute(name="cn")
-    assert rules["preferredLanguage"].expression == Literally(value="en-US")
+    assert rules["preferredLanguage"].expression == Constant(value="en-US")
     assert rules["externalId"].matching_priority == 1
 
 
@@ -144,7 +144,7 @@ def test_the_order_of_documents_and_fields_does_not_matter(tmp_path):
         for each in f"{text}---{STAFF}".split("---")
     ]
     other = registered(tmp_path / "b", **{"0-valid": "\n---\n".join(reversed(parts))})
-    assert digest(one) == digest(other)
+    assert canonical_digest(one) == canonical_digest(other)
 
 
 def test_controllers_keep_their_order_and_files_are_relative_to_the_tree(tmp_path):
@@ -166,7 +166,7 @@ domains: [fabrikam.COM]
 run: remote
 """
     (tmp_path / "eu" / "fabrikam.yaml").write_text(text)
-    domain = registered(tmp_path).domains()["fabrikam.com"]
+    domain = registered(tmp_path).domains_by_name()["fabrikam.com"]
     source = domain.source.active_directory
     assert source is not None
     assert source.controllers == (
@@ -219,7 +219,7 @@ def test_a_tree_with_an_error_has_no_registration_but_counts(tmp_path):
     result = compiled(tmp_path, wrong="kind: Agnet\nname: x\n")
     assert result.registration is None
     assert result.service is None
-    assert (result.files, result.documents) == (2, 7)
+    assert (result.file_count, result.document_count) == (2, 7)
 
 
 def test_warnings_alone_leave_a_registration(tmp_path):
@@ -320,7 +320,7 @@ def test_what_only_the_tenant_knows_is_in_the_program(tmp_path):
     rules = rules_of(tree, "functions", "user")
     assert tree.tenant.default_domain == "contoso.com"
     expression = rules["displayName"].expression
-    assert expression.arguments[-1] == Literally(value="contoso.com")
+    assert expression.arguments[-1] == Constant(value="contoso.com")
     assert rules["displayName"].text == 'Join("@", [cn], DefaultDomain())'
     assert (rules["title"].sensitive, rules["displayName"].sensitive) == (True, False)
 

@@ -15,9 +15,9 @@ from msgspec import inspect
 
 from cloudforest import compiler
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.compiler.document import Document, Places
-from cloudforest.compiler.schema_check import check
-from cloudforest.compiler.schemas import KINDS, schema_of
+from cloudforest.compiler.document import Document, Locations
+from cloudforest.compiler.schema_check import check_schema
+from cloudforest.compiler.schemas import DOCUMENT_KINDS, load_schema
 from cloudforest.model.registration import (
     Agent,
     Forest,
@@ -32,7 +32,7 @@ SECRET = {"env": "SECRET"}
 FILE = {"file": "secret.txt"}
 BUDGET = {"max": 7, "percent": 7, "base": 7, "window": "7h"}
 EXTENSION = "urn:contoso:2.0:User"
-EFFECTS = list(schema_of("Job")["properties"]["guard"]["properties"])
+EFFECTS = list(load_schema("Job")["properties"]["guard"]["properties"])
 ENTRY = {
     "matchingPriority": 3,
     "flowType": "ObjectAddOnly",
@@ -241,7 +241,7 @@ def changes(value: Any) -> Iterator[Any]:
 
 
 def shaped(document: dict[str, Any]) -> bool:
-    return not check(Document(document, Places("x", "", {}, {})))
+    return not check_schema(Document(document, Locations("x", "", {}, {})))
 
 
 def variants(document: dict[str, Any], path: Path_) -> Iterator[dict[str, Any]]:
@@ -307,9 +307,9 @@ def allowed(
 
 
 # An Example is run and not registered; tests/unit/compiler/test_examples.py has it.
-@pytest.mark.parametrize("kind", [each for each in KINDS if each != "Example"])
+@pytest.mark.parametrize("kind", [each for each in DOCUMENT_KINDS if each != "Example"])
 def test_the_tree_has_every_property_that_the_schema_allows(kind):
-    schema = schema_of(kind)
+    schema = load_schema(kind)
     tried = {
         in_schema(kind, path)
         for document in TREE
@@ -366,7 +366,7 @@ def exists(node: dict[str, Any], root: dict[str, Any], path: tuple[str, ...]) ->
 
 @pytest.mark.parametrize("kind", NOUNS)
 def test_every_field_that_is_decoded_is_in_the_schema(kind):
-    schema = schema_of(kind)
+    schema = load_schema(kind)
     found = set(fields(inspect.type_info(NOUNS[kind]), ()))
     # A profile is named, and read from mappings/profiles.
     found = {each for each in found if not (kind == "Target" and each[:1] == PROFILE)}
@@ -405,8 +405,8 @@ def keys_read() -> Iterator[str]:
 def test_every_key_that_the_compiler_looks_up_is_in_a_schema():
     known = {
         name
-        for kind in KINDS
-        for path in allowed(schema_of(kind), schema_of(kind), (kind,))
+        for kind in DOCUMENT_KINDS
+        for path in allowed(load_schema(kind), load_schema(kind), (kind,))
         for name in path
     }
     assert set(keys_read()) - known == set()

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from tests.support.trees import compiled
 
-from cloudforest.compiler.schema_check import check
-from cloudforest.compiler.schemas import KINDS, schema_of
-from cloudforest.compiler.yaml import parse
+from cloudforest.compiler.schema_check import check_schema
+from cloudforest.compiler.schemas import DOCUMENT_KINDS, load_schema
+from cloudforest.compiler.yaml import parse_yaml
 
 SECRET = "hunter2-not-real"
 FOREST = "{kind: Forest, name: x, domains: [{name: x.y, source: {activeDirectory: {"
@@ -21,8 +21,8 @@ ODD += [{"": None}, ["x", 1], {"env": None}, {"source": 1}, "[x", "\U0001f333"]
 
 def example(kind: str) -> dict[str, object]:
     """Return a document with every key that its schema has and lets stand together."""
-    properties = dict(schema_of(kind)["properties"])
-    for other in schema_of(kind).get("oneOf", [])[1:]:
+    properties = dict(load_schema(kind)["properties"])
+    for other in load_schema(kind).get("oneOf", [])[1:]:
         del properties[other["required"][0]]
     return {key: copy.deepcopy(each["examples"][0]) for key, each in properties.items()}
 
@@ -39,14 +39,14 @@ def variations(value: object) -> Iterator[object]:
             yield changed
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DOCUMENT_KINDS)
 def test_no_value_anywhere_raises(kind, tmp_path):
     texts = [json.dumps(each) for each in variations(example(kind))]
-    documents = [each for text in texts for each in parse("odd.yaml", text)[0]]
-    shaped = [each for each in documents if not check(each)]
+    documents = [each for text in texts for each in parse_yaml("odd.yaml", text)[0]]
+    shaped = [each for each in documents if not check_schema(each)]
     assert 0 < len(shaped) < len(documents)
     for each in shaped:
-        compiled(tmp_path, odd=each.places.text)
+        compiled(tmp_path, odd=each.locations.text)
 
 
 @pytest.mark.parametrize(

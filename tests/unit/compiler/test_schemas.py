@@ -11,16 +11,16 @@ from referencing import Registry, Resource
 from tests.support.trees import registered
 
 from cloudforest import __version__
-from cloudforest.base.files import shipped
+from cloudforest.base.files import find_shipped
 from cloudforest.compiler.schemas import (
-    KINDS,
+    DOCUMENT_KINDS,
     LANGUAGE_VERSION,
-    bundled,
-    schema_of,
-    validator_of,
+    bundle_schemas,
+    load_schema,
+    make_validator,
 )
 
-SCHEMAS = sorted(shipped("schemas").glob("*.json"))
+SCHEMAS = sorted(find_shipped("schemas").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda each: each.name)
@@ -50,9 +50,9 @@ def test_every_property_has_a_description_and_an_example(path):
     assert not bare
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DOCUMENT_KINDS)
 def test_every_example_of_a_schema_is_valid(kind):
-    schema = schema_of(kind)
+    schema = load_schema(kind)
     for name, each in properties(schema, kind):
         within = {"$defs": schema.get("$defs", {}), **each}
         for example in each["examples"]:
@@ -65,22 +65,23 @@ def test_the_tree_schema_picks_by_kind():
     registry = Registry().with_resources(
         (each["$id"], Resource.from_contents(each)) for each in schemas
     )
-    validator = Draft202012Validator(schema_of("tree"), registry=registry)
+    validator = Draft202012Validator(load_schema("tree"), registry=registry)
     agent = {"kind": "Agent", "name": "a", "domains": ["contoso.com"], "run": "local"}
     assert validator.is_valid(agent)
     assert not validator.is_valid({**agent, "run": "x"})
     assert not validator.is_valid({**agent, "kind": "Agnet"})
-    assert schema_of("tree")["properties"]["kind"]["enum"] == list(KINDS)
+    assert load_schema("tree")["properties"]["kind"]["enum"] == list(DOCUMENT_KINDS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DOCUMENT_KINDS)
 def test_the_bundled_schema_says_the_same_without_another_file(kind):
-    bundle = bundled()
+    bundle = bundle_schemas()
     Draft202012Validator.check_schema(bundle)
     document = {
-        key: each["examples"][0] for key, each in schema_of(kind)["properties"].items()
+        key: each["examples"][0]
+        for key, each in load_schema(kind)["properties"].items()
     }
-    alone = validator_of(kind)
+    alone = make_validator(kind)
     for odd in (document, {**document, "x": 1}, {**document, "name": 1}, {}):
         wrong = {**odd, "kind": kind}
         assert Draft202012Validator(bundle).is_valid(wrong) is alone.is_valid(wrong)
@@ -92,7 +93,7 @@ def test_every_field_of_a_noun_is_in_its_schema(tmp_path):
     pairs |= {"Scope": "scopes", "Mapping": "mappings", "Job": "jobs"}
     for kind, key in pairs.items():
         for noun in tree[key]:
-            assert noun.keys() <= schema_of(kind)["properties"].keys()
+            assert noun.keys() <= load_schema(kind)["properties"].keys()
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda each: each.name)
@@ -111,5 +112,5 @@ def test_version_of_the_language_is_a_minor_release_until_now():
 
 
 def test_schema_for_editors_carries_the_version_once():
-    assert bundled()["x-language-version"] == LANGUAGE_VERSION
-    assert json.dumps(bundled()).count("x-language-version") == 1
+    assert bundle_schemas()["x-language-version"] == LANGUAGE_VERSION
+    assert json.dumps(bundle_schemas()).count("x-language-version") == 1

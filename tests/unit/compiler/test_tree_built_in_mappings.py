@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.support.trees import registered
 
-from cloudforest.model.source import SourceRow
-from cloudforest.program.mapping.desired import Desired, compile_program
+from cloudforest.model.source import SourceObject
+from cloudforest.program.mapping.desired import DesiredValues, compile_mapping
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:"
 ZOE = {
@@ -30,18 +30,18 @@ ZOE = {
 @pytest.fixture
 def desired(tmp_path):
     programs = {
-        each.source: compile_program(each)
+        each.source: compile_mapping(each)
         for each in registered(tmp_path).programs["people"].mappings
     }
 
-    def make(kind: str, **attributes: str | tuple[str, ...]) -> Desired:
+    def make(kind: str, **attributes: str | tuple[str, ...]) -> DesiredValues:
         return programs[kind](
-            SourceRow(
-                id="00000000-0000-4000-8000-000000000001",
+            SourceObject(
+                object_guid="00000000-0000-4000-8000-000000000001",
                 type=kind,
                 dn="CN=x,DC=contoso,DC=com",
                 parent=None,
-                anchor="00000000-0000-4000-8000-00000000000a",
+                source_anchor="00000000-0000-4000-8000-00000000000a",
                 attributes={
                     name: (value,) if isinstance(value, str) else value
                     for name, value in attributes.items()

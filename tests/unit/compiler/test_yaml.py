@@ -10,9 +10,9 @@ from ruamel.yaml.error import YAMLError
 from tests.support.examples import most
 from tests.support.trees import CASES, compiled, registered
 
-from cloudforest.base.files import shipped
+from cloudforest.base.files import find_shipped
 from cloudforest.compiler.compile import compile_tree
-from cloudforest.compiler.yaml import Composer, GaveUpError, plain
+from cloudforest.compiler.yaml import DocumentComposer, ParseAbortedError, parse_scalar
 
 
 @pytest.mark.parametrize("code", [0x00, 0x01, 0x0B, 0x1B, 0x7F, 0xFFFE])
@@ -43,21 +43,23 @@ def test_ten_thousand_levels_are_refused_at_once(tmp_path):
     ],
 )
 def test_a_plain_scalar_means_what_yaml_1_2_says(text, value):
-    assert plain(text) == value
-    assert type(plain(text)) is type(value)
+    assert parse_scalar(text) == value
+    assert type(parse_scalar(text)) is type(value)
 
 
-DOCUMENTS = [*CASES.glob("*.yaml"), *shipped("mappings").rglob("*.yaml")]
+DOCUMENTS = [*CASES.glob("*.yaml"), *find_shipped("mappings").rglob("*.yaml")]
 
 
 def composed(text, *, pure):
     """Return what a parser makes of a text, and where; None where it stops."""
     events = YAML(typ="safe", pure=pure).parse(text)
     try:
-        found = list(Composer("x.yaml", text, events, most=0).documents())
-    except (YAMLError, GaveUpError):
+        found = list(
+            DocumentComposer("x.yaml", text, events, most=0).compose_documents()
+        )
+    except (YAMLError, ParseAbortedError):
         return None
-    return [(each.content, each.places) for each in found]
+    return [(each.content, each.locations) for each in found]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda each: each.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.bindings import domain
 
-from cloudforest.agent.bindings import binding_of
+from cloudforest.agent.bindings import make_host_binding
 from cloudforest.control_plane.directories import open_directory
 
 
@@ -20,7 +20,7 @@ def test_verification_is_off_only_while_both_want_it(
 ):
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets/contoso").write_text("Passw0rd")
-    binding = binding_of(domain(verify=bound), tmp_path)
+    binding = make_host_binding(domain(verify=bound), tmp_path)
 
     opened = open_directory(domain(verify=asked), binding, {})
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.control_plane.host import listen, url_of
+from cloudforest.control_plane.host import listen_on_loopback, socket_url
 
 
 @pytest.mark.parametrize(
@@ -11,11 +11,11 @@ from cloudforest.control_plane.host import listen, url_of
 )
 def test_only_a_loopback_address_and_a_port_are_listened_on(address: str):
     with pytest.raises(Misconfigured, match="--listen"):
-        listen(address)
+        listen_on_loopback(address)
 
 
 def test_a_taken_port_is_told():
-    with listen("127.0.0.1:0") as taken:
-        address = url_of(taken).removeprefix("http://")
+    with listen_on_loopback("127.0.0.1:0") as taken:
+        address = socket_url(taken).removeprefix("http://")
         with pytest.raises(Misconfigured, match=address):
-            listen(address)
+            listen_on_loopback(address)

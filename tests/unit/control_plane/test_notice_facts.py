@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cloudforest.control_plane.notice_facts import (
-    JobFacts,
-    Listening,
-    Telling,
-    Undecided,
-    of_agent,
-    of_certificates,
-    of_job,
-    standing,
+    ActiveNotice,
+    AgentContact,
+    JobNoticeFacts,
+    UnknownCondition,
+    collect_active_notices,
+    find_agent_notices,
+    find_certificate_notices,
+    find_job_notices,
 )
 from cloudforest.model.cycles import Counts, Cycle
 from cloudforest.model.identity import AgentRecord
@@ -25,7 +25,7 @@ from cloudforest.model.stages import Stage
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 TENANT = Tenant(name="contoso", scenario="x", notify=("it@contoso.com",))
-LONG_SERVED = Listening(NOW - DAY, NOW)
+LONG_SERVED = AgentContact(NOW - DAY, NOW)
 GUARD = Occurrence(kind="guard", name="people")
 
 
@@ -54,7 +54,7 @@ def cycle(state, **fields):
 
 
 def found(one, facts):
-    return list(of_job(one, TENANT, facts, NOW))
+    return list(find_job_notices(one, TENANT, facts, NOW))
 
 
 def stage(guard, effects=12, limit=10):
@@ -72,7 +72,7 @@ def stage(guard, effects=12, limit=10):
 
 
 def test_a_blocked_job_is_told_with_its_numbers_and_the_next_command():
-    facts = JobFacts(
+    facts = JobNoticeFacts(
         cycle("blocked", counts=Counts(staged=12)), stages=(stage("disables"),)
     )
     [telling] = found(job(), facts)
@@ -85,32 +85,34 @@ def test_a_blocked_job_is_told_with_its_numbers_and_the_next_command():
 
 
 def test_each_guard_is_an_occurrence_of_its_own():
-    facts = JobFacts(cycle("blocked"), stages=(stage("deletes"), stage("disables")))
+    facts = JobNoticeFacts(
+        cycle("blocked"), stages=(stage("deletes"), stage("disables"))
+    )
     [telling] = found(job(), facts)
     assert {each.detail for each in telling.occurrences} == {"deletes", "disables"}
 
 
 @pytest.mark.parametrize("state", ["succeeded", "partial"])
 def test_a_job_that_is_well_has_nothing_to_tell(state):
-    assert found(job(), JobFacts(cycle(state))) == []
+    assert found(job(), JobNoticeFacts(cycle(state))) == []
 
 
 @pytest.mark.parametrize(
     "last", [None, cycle("failed", error="Away."), cycle("running")]
 )
 def test_a_cycle_without_an_end_says_nothing_of_the_guard(last):
-    assert found(job(), JobFacts(last)) == [Undecided("guard", "people")]
+    assert found(job(), JobNoticeFacts(last)) == [UnknownCondition("guard", "people")]
 
 
 def test_a_quarantine_is_told_with_its_reason():
-    facts = JobFacts(cycle("partial"), quarantine="Half of its writes fail.")
+    facts = JobNoticeFacts(cycle("partial"), quarantine="Half of its writes fail.")
     [telling] = found(job(), facts)
     assert telling.occurrences == {Occurrence(kind="quarantine", name="people")}
     assert "Half of its writes fail." in [each.value for each in telling.notice.facts]
 
 
 def test_a_jobs_own_addresses_stand_instead_of_the_tenants():
-    blocked = JobFacts(cycle("blocked"))
+    blocked = JobNoticeFacts(cycle("blocked"))
     assert found(job(), blocked)[0].recipients == ("it@contoso.com",)
     own = job(notify=("people@contoso.com",))
     assert found(own, blocked)[0].recipients == ("people@contoso.com",)
@@ -132,7 +134,7 @@ REGISTRATION = Registration(
 
 
 def of(record, listening=LONG_SERVED):
-    return list(of_agent(record, REGISTRATION, listening))
+    return list(find_agent_notices(record, REGISTRATION, listening))
 
 
 def test_an_agent_is_told_after_an_hour_of_silence():
@@ -158,8 +160,8 @@ def test_an_agent_that_is_yet_to_enrol_is_not_silent():
 @pytest.mark.parametrize("since", [None, NOW, NOW - HOUR])
 def test_silence_while_we_did_not_listen_is_not_the_agents(since):
     """A control plane that was away for a night starts without a mail per agent."""
-    assert of(agent(NOW - DAY), Listening(since, NOW)) == [
-        Undecided("agent-inactive", "sync01")
+    assert of(agent(NOW - DAY), AgentContact(since, NOW)) == [
+        UnknownCondition("agent-inactive", "sync01")
     ]
 
 
@@ -175,15 +177,20 @@ def test_a_certificate_is_told_two_weeks_before_its_end():
 
 
 def test_the_control_planes_own_certificate_is_told_to_the_tenant():
-    assert list(of_certificates({"service bus": NOW + 15 * DAY}, TENANT, NOW)) == []
-    [telling] = of_certificates({"service bus": NOW + DAY}, TENANT, NOW)
+    assert (
+        list(find_certificate_notices({"service bus": NOW + 15 * DAY}, TENANT, NOW))
+        == []
+    )
+    [telling] = find_certificate_notices({"service bus": NOW + DAY}, TENANT, NOW)
     assert telling.recipients == ("it@contoso.com",)
     assert "service bus" in telling.notice.headline
 
 
 def blocked(*guards):
-    facts = JobFacts(cycle("blocked"), stages=tuple(stage(each) for each in guards))
-    return standing(found(job(), facts))
+    facts = JobNoticeFacts(
+        cycle("blocked"), stages=tuple(stage(each) for each in guards)
+    )
+    return collect_active_notices(found(job(), facts))
 
 
 def guards(*names):
@@ -193,27 +200,32 @@ def guards(*names):
 
 
 def test_what_was_told_is_told_again_only_when_more_holds():
-    assert blocked("disables").untold(guards("disables")) == []
-    assert len(blocked("disables").untold(frozenset())) == 1
-    assert len(blocked("deletes", "disables").untold(guards("disables"))) == 1
+    assert blocked("disables").select_unsent(guards("disables")) == []
+    assert len(blocked("disables").select_unsent(frozenset())) == 1
+    assert len(blocked("deletes", "disables").select_unsent(guards("disables"))) == 1
 
 
 def test_what_holds_no_more_is_forgotten():
-    assert blocked("disables").cleared(guards("deletes", "disables")) == guards(
+    assert blocked("disables").select_ended(guards("deletes", "disables")) == guards(
         "deletes"
     )
-    assert standing(()).cleared(guards("deletes")) == guards("deletes")
+    assert collect_active_notices(()).select_ended(guards("deletes")) == guards(
+        "deletes"
+    )
 
 
 def test_what_can_not_be_decided_stays_told():
-    failed = standing(found(job(), JobFacts(cycle("failed"))))
+    failed = collect_active_notices(found(job(), JobNoticeFacts(cycle("failed"))))
     other = Occurrence(kind="guard", name="of a job that is gone")
-    assert failed.cleared(guards("disables") | {other}) == {other}
+    assert failed.select_ended(guards("disables") | {other}) == {other}
 
 
 def test_a_telling_is_none_of_what_can_not_be_decided():
-    both = standing(
-        [*found(job(), JobFacts(cycle("blocked"))), Undecided("guard", "x")]
+    both = collect_active_notices(
+        [
+            *found(job(), JobNoticeFacts(cycle("blocked"))),
+            UnknownCondition("guard", "x"),
+        ]
     )
-    assert [isinstance(each, Telling) for each in both.tellings] == [True]
-    assert both.tellings[0].occurrences == {GUARD}
+    assert [isinstance(each, ActiveNotice) for each in both.notices] == [True]
+    assert both.notices[0].occurrences == {GUARD}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from cloudforest.control_plane.notices import Backoff
+from cloudforest.control_plane.notices import NoticeBackoff
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -15,23 +15,23 @@ def waits(backoff):
     return next(
         minute
         for minute in range(120)
-        if not backoff.waits("key", NOW + minute * MINUTE)
+        if not backoff.is_waiting("key", NOW + minute * MINUTE)
     )
 
 
 def test_what_fails_is_tried_again_later_each_time():
-    backoff = Backoff()
+    backoff = NoticeBackoff()
     pauses = []
     for _ in range(10):
-        backoff.failed("key", NOW)
+        backoff.record_failure("key", NOW)
         pauses.append(waits(backoff))
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
-    assert not backoff.waits("other", NOW)
-    backoff.worked("key")
+    assert not backoff.is_waiting("other", NOW)
+    backoff.record_success("key")
     assert waits(backoff) == 0
 
 
 def test_a_refused_password_waits_an_hour_at_once():
-    backoff = Backoff()
-    backoff.failed("key", NOW, longest=True)
+    backoff = NoticeBackoff()
+    backoff.record_failure("key", NOW, longest=True)
     assert waits(backoff) == 60

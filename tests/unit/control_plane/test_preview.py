@@ -20,21 +20,21 @@ from tests.support.world import NOON, memory_store
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.base.clock import ManualClock
-from cloudforest.cli.plan import on_state, show_plan
+from cloudforest.cli.plan import add_state_to_plan, show_plan
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.control_plane import shapes
-from cloudforest.control_plane.preview import Previews
+from cloudforest.control_plane.preview import LocalPreviews
 from cloudforest.model.cycles import Cycle
 from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.registration import Registration
-from cloudforest.model.stages import Allowance, Tripped
+from cloudforest.model.stages import Allowance, ExceededBudget
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
-from cloudforest.plan.plan import Foreseen, JobImpact, Plan, make_plan
-from cloudforest.plan.warnings import removals
+from cloudforest.plan.plan import ImpactReport, JobImpact, Plan, make_plan
+from cloudforest.plan.warnings import find_orphans
 from cloudforest.provisioning.cycle import run_cycle
-from cloudforest.provisioning.impact import Impact, impact
-from cloudforest.provisioning.run import Run, Turns, pinned
+from cloudforest.provisioning.impact import Impact, compute_impact
+from cloudforest.provisioning.run import CycleContext, JobLocks, get_registered_job
 
 TREE = """
 kind: Tenant
@@ -156,7 +156,7 @@ class Place:
         return compiled.registration
 
     async def cycle(self, registration: Registration) -> Cycle:
-        async with Previews(self.folder, {}).bus(registration) as bus:
+        async with LocalPreviews(self.folder, {}).open_bus(registration) as bus:
             return await run_cycle(
                 "people",
                 registration,
@@ -164,12 +164,12 @@ class Place:
                 bus=bus,
                 target=self.target,
                 clock=self.clock,
-                turns=Turns(),
+                locks=JobLocks(),
             )
 
-    def run(self, registration: Registration, bus: AgentBus) -> Run:
-        job, program, profile = pinned(registration, "people")
-        return Run(
+    def run(self, registration: Registration, bus: AgentBus) -> CycleContext:
+        job, program, profile = get_registered_job(registration, "people")
+        return CycleContext(
             job=job,
             program=program,
             profile=profile,
@@ -177,28 +177,32 @@ class Place:
             bus=bus,
             target=self.target,
             clock=self.clock,
-            rows="people",
+            key_name="people",
         )
 
     async def foreseen(
         self, registration: Registration, *, named: bool = False
     ) -> Impact:
-        async with Previews(self.folder, {}).bus(registration) as bus:
+        async with LocalPreviews(self.folder, {}).open_bus(registration) as bus:
             run = self.run(registration, bus)
-            return await impact(run, digest="d" * 32, named=named)
+            return await compute_impact(run, plan_digest="d" * 32, with_names=named)
 
     async def planned(
         self, before: Registration, after: Registration, *, named: bool
     ) -> Plan:
-        async with Previews(self.folder, {}).bus(after) as bus:
+        async with LocalPreviews(self.folder, {}).open_bus(after) as bus:
             run = self.run(after, bus)
-            found = await impact(run, digest="d" * 32, named=named)
-            impacts = (shapes.impact(run, found), JobImpact(job="x", unknown="No."))
+            found = await compute_impact(run, plan_digest="d" * 32, with_names=named)
+            impacts = (
+                shapes.make_job_impact(run, found),
+                JobImpact(job="x", unknown="No."),
+            )
         gone = [
-            each.consequence(created=1, adopted=0) for each in removals(before, after)
+            each.with_counts(created=1, adopted=0)
+            for each in find_orphans(before, after)
         ]
-        foreseen = Foreseen(impacts=impacts, consequences=tuple(gone))
-        return make_plan(base=1, registered=before, desired=after, foreseen=foreseen)
+        foreseen = ImpactReport(impacts=impacts, consequences=tuple(gone))
+        return make_plan(base=1, registered=before, desired=after, report=foreseen)
 
 
 @pytest.fixture
@@ -340,7 +344,7 @@ async def test_names_are_given_only_on_request_and_never_more_than_a_few(place: 
 async def test_what_a_guard_would_hold_back_is_broken_down_too(place: Place):
     await place.cycle(place.compiled())
     found = await place.foreseen(place.compiled(NARROW, guarded(disables=1)))
-    assert [trip.effects for trip in found.trips] == [3]
+    assert [trip.effects for trip in found.exceeded] == [3]
     assert [each.count for each in found.breakdown.leavers] == [3]
 
 
@@ -364,10 +368,10 @@ GUARDED: dict[str, tuple[dict[str, int], dict[str, int], dict[str, int]]] = {
 }
 
 
-async def allow(place: Place, trips: Sequence[Tripped]) -> None:
+async def allow(place: Place, trips: Sequence[ExceededBudget]) -> None:
     later = place.clock() + timedelta(hours=1)
     for each in trips:
-        await place.store.allow(
+        await place.store.save_allowance(
             Allowance(stage=each.digest, job="people", operator="Ann", until=later)
         )
 
@@ -383,17 +387,17 @@ async def test_all_that_a_plan_says_is_blocked_is_all_there_is_to_allow(
 
     found = await place.foreseen(changed)
 
-    assert {each.guard: each.effects for each in found.trips} == trips
-    assert {each.guard: each.effects for each in found.following} == following
+    assert {each.guard: each.effects for each in found.exceeded} == trips
+    assert {each.guard: each.effects for each in found.exceeded_later} == following
     # What two budgets count is in one stage, and decided upon once.
-    assert len({each.digest for each in found.following}) == bool(following)
-    await allow(place, [*found.trips, *found.following])
+    assert len({each.digest for each in found.exceeded_later}) == bool(following)
+    await allow(place, [*found.exceeded, *found.exceeded_later])
     again = await place.foreseen(changed)
-    assert (again.trips, again.following) == ((), ())
+    assert (again.exceeded, again.exceeded_later) == ((), ())
     cycle = await place.cycle(changed)
     assert (cycle.state, cycle.counts.staged) == ("succeeded", 0)
     assert (cycle.counts.disable, cycle.counts.member_remove) == (3, 4)
-    assert await place.store.stages("people") == []
+    assert await place.store.list_stages("people") == []
 
 
 @pytest.mark.parametrize("staged", [False, True])
@@ -413,15 +417,15 @@ async def test_what_follows_is_added_to_what_is_staged_already(
 
     found = await place.foreseen(changed)
 
-    trips = {each.guard: each.effects for each in found.trips}
+    trips = {each.guard: each.effects for each in found.exceeded}
     assert trips == {"disables": 3, "memberRemovals": 2}
-    [later] = found.following
+    [later] = found.exceeded_later
     assert (later.guard, later.effects, later.total) == (
         "memberRemovals",
         4 if staged else 6,
         6,
     )
-    await allow(place, [*found.trips, later])
+    await allow(place, [*found.exceeded, later])
     cycle = await place.cycle(changed)
     assert (cycle.state, cycle.counts.member_remove) == ("succeeded", 6)
 
@@ -464,7 +468,7 @@ async def test_the_json_of_a_plan_keeps_to_its_schema(place: Place, *, named: bo
     await place.cycle(registered)
     plan = await place.planned(registered, place.compiled(*TOUCHING), named=named)
 
-    data = plan.data()
+    data = plan.to_shape()
     plain = json.loads(msgspec.json.encode(data))
     assert list(validator().iter_errors(plain)) == []
     assert ("samples" in data["impact"]["people"]) is named
@@ -481,7 +485,7 @@ async def test_all_renderings_say_whom_it_touches_before_what_changes(
     unnamed = await place.planned(registered, changed, named=False)
     state = Path("other state")
     bare = await place.planned(registered, changed, named=True)
-    plan = on_state(bare, state)
+    plan = add_state_to_plan(bare, state)
     assert unnamed.impact_digest == plan.impact_digest
 
     show_plan(bare, state)

@@ -14,7 +14,7 @@ from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.adapters.store.tables import metadata
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Interrupted, Unavailable
-from cloudforest.control_plane.preview import ExplainedBus
+from cloudforest.control_plane.preview import TroubleReportingBus
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Page, SyncRequest
 
@@ -25,26 +25,26 @@ async def nothing(_request: SyncRequest) -> AsyncIterator[Page]:
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[tuple[MemoryBus, ExplainedBus]]:
+async def opened() -> AsyncIterator[tuple[MemoryBus, TroubleReportingBus]]:
     database = Database("sqlite://")
     await database.run(metadata.create_all)
     bus = MemoryBus()
-    yield bus, ExplainedBus(bus, SqlIdentityStore(database))
+    yield bus, TroubleReportingBus(bus, SqlIdentityStore(database))
     database.close()
 
 
-async def raised(bus: ExplainedBus) -> Any:
+async def raised(bus: TroubleReportingBus) -> Any:
     with pytest.raises(Unavailable) as caught:
-        assert [each async for each in bus.ask(request_for())] == []
+        assert [each async for each in bus.request_pages(request_for())] == []
     return caught.type
 
 
 async def test_who_was_interrupted_is_told_from_who_is_not_there(
-    opened: tuple[MemoryBus, ExplainedBus],
+    opened: tuple[MemoryBus, TroubleReportingBus],
 ) -> None:
     bus, explained = opened
     assert await raised(explained) is Unavailable
-    agent = bus.listener("a1")
+    agent = bus.add_listener("a1")
     await agent.connect(BusAccess(urls=(), ca="", jwt="", expires=system_clock()))
     await agent.listen(request_for().domain, nothing)
     assert await raised(explained) is Interrupted

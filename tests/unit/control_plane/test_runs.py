@@ -6,27 +6,27 @@ import pytest
 
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Busy
-from cloudforest.control_plane.runs import Runs
+from cloudforest.control_plane.runs import JobRunner
 
 
-def held_runs() -> Runs:
-    return Runs(store=None, targets=None, clock=system_clock)  # type: ignore[arg-type]
+def held_runs() -> JobRunner:
+    return JobRunner(store=None, targets=None, clock=system_clock)  # type: ignore[arg-type]
 
 
 def test_a_job_that_is_held_starts_no_cycle():
     runs = held_runs()
-    with runs.held({"people", "groups"}), pytest.raises(Busy, match="people"):
-        runs.turns.take("people").__enter__()
-    with runs.turns.take("people"):
+    with runs.lock_jobs({"people", "groups"}), pytest.raises(Busy, match="people"):
+        runs.locks.hold_job("people").__enter__()
+    with runs.locks.hold_job("people"):
         pass
 
 
 def test_a_job_that_runs_is_not_held_and_neither_are_the_others():
     runs = held_runs()
     with (
-        runs.turns.take("people"),
+        runs.locks.hold_job("people"),
         pytest.raises(Busy, match="people"),
-        runs.held(["groups", "people"]),
+        runs.lock_jobs(["groups", "people"]),
     ):
         pytest.fail("it was held")
-    assert not runs.turns.taken("groups")
+    assert not runs.locks.is_running("groups")

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cloudforest.cli.options import named_state
-from cloudforest.control_plane.state_folder import at_state
+from cloudforest.cli.options import find_state_option
+from cloudforest.control_plane.state_folder import add_state_to_commands
 
 
 def test_commands_in_a_sentence_name_the_state() -> None:
     said = "There is none; `cloudforest job list` shows those there are."
-    assert at_state(said, None) == said
-    assert "`cloudforest job list --state /s/t`" in at_state(said, Path("/s/t"))
+    assert add_state_to_commands(said, None) == said
+    assert "`cloudforest job list --state /s/t`" in add_state_to_commands(
+        said, Path("/s/t")
+    )
     for arguments in (["status", "--state", "/s"], ["status", "--state=/s"]):
-        assert named_state(arguments) == Path("/s")
-    assert named_state(["status", "--format", "json"]) is None
+        assert find_state_option(arguments) == Path("/s")
+    assert find_state_option(["status", "--format", "json"]) is None

@@ -14,9 +14,9 @@ from tests.support.graph_schemas import MATCH, exported, imported, schemas
 from tests.support.trees import registered
 
 from cloudforest.base.errors import Refused
-from cloudforest.graph.export_rules import Exported, put, skeleton
-from cloudforest.graph.import_rules import NoFilterError, filter_text_of, read
-from cloudforest.graph.schema import Clause, Filter, Group, Operand, typed
+from cloudforest.graph.export_rules import ExportedSchema, export_jobs, make_skeleton
+from cloudforest.graph.import_rules import NoFilterError, convert_filter, import_rules
+from cloudforest.graph.schema import Clause, Filter, Group, Operand, to_schema
 from cloudforest.program.scoping.filter_syntax import parse_filter
 
 HERE = Path(__file__).parent
@@ -32,12 +32,12 @@ patient = settings(
 def said(schema):
     """Return what is read of a schema, without positions, as it would be compared."""
     found = []
-    for rule in read(typed(schema), "x"):
+    for rule in import_rules(to_schema(schema), "x"):
         mappings = {
             each.kind: (
                 each.target,
                 each.filter and parse_filter(each.filter),
-                each.keeps,
+                each.keeps_leavers,
                 {
                     path: {**entry, "constant": str(entry.get("constant"))}
                     for path, (_, entry) in each.entries.items()
@@ -169,11 +169,13 @@ def job(units: str = "all", more: str = "", mapping: str = "ad-user-to-scim") ->
     return SCOPE.format(units, more) + JOB.format(mapping)
 
 
-def from_nothing(folder, text: str) -> Exported:
+def from_nothing(folder, text: str) -> ExportedSchema:
     registration = registered(folder, x=text)
-    found = registration.job("x")
+    found = registration.find_job("x")
     assert found is not None
-    return put(skeleton(found, registration.programs["x"]), "x", registration)
+    return export_jobs(
+        make_skeleton(found, registration.programs["x"]), "x", registration
+    )
 
 
 def test_a_job_that_was_never_in_graph_has_a_whole_schema(tmp_path):
@@ -291,7 +293,7 @@ def test_a_filter_that_validation_refuses_is_a_comment(name, operator, value, re
     )
     scope = Filter(groups=(Group(clauses=(clause,)),))
     with pytest.raises(NoFilterError, match=reason):
-        filter_text_of(scope)
+        convert_filter(scope)
 
 
 def test_a_mapping_that_matches_by_nothing_is_a_comment():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.graph.schema import parsed
+from cloudforest.graph.schema import parse_schema
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ from cloudforest.graph.schema import parsed
 )
 def test_what_is_no_schema_is_told(data):
     with pytest.raises(Misconfigured, match="is not a synchronizationSchema"):
-        parsed(data, "x.json")
+        parse_schema(data, "x.json")

@@ -111,7 +111,9 @@ async def test_a_certificate_without_its_key_proves_nothing(hybrid):
 async def test_a_certificate_of_another_authority_is_refused(hybrid):
     key, _ = await enrolled(hybrid)
     record = await only_record(hybrid)
-    forged = new_authority(NOW).sign_agent(signing_request(key), record.id, NOW)
+    forged = new_authority(NOW).issue_agent_certificate(
+        signing_request(key), record.id, NOW
+    )
     with pytest.raises(Unauthenticated, match="another control plane"):
         await hybrid.bootstrap.bootstrap(asserted(key, forged))
 

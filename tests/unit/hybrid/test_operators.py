@@ -6,8 +6,8 @@ import pytest
 from tests.support.hybrid import NOW
 
 from cloudforest.base.errors import Refused, Unauthenticated
-from cloudforest.hybrid.bootstrap import agent_state, listed
-from cloudforest.hybrid.operators import require
+from cloudforest.hybrid.bootstrap import agent_state, select_listed
+from cloudforest.hybrid.operators import require_role
 from cloudforest.model.identity import AgentRecord, Operator
 
 
@@ -26,15 +26,15 @@ async def test_another_token_is_refused(hybrid):
 
 def test_a_role_includes_those_below_it():
     ann = Operator(name="ann", role="plan")
-    require(ann, "read")
+    require_role(ann, "read")
     with pytest.raises(Refused, match="ann has the role `plan`; this needs `apply`"):
-        require(ann, "apply")
+        require_role(ann, "apply")
 
 
 async def test_what_an_operator_does_is_written_down(hybrid):
     ann = Operator(name="ann", role="apply")
     await hybrid.operators.audit(ann, "apply", "revision 3")
-    assert hybrid.store.audited == [
+    assert hybrid.store.list_audit_records == [
         {"time": NOW, "operator": "ann", "action": "apply", "detail": "revision 3"}
     ]
 
@@ -49,7 +49,7 @@ def test_an_agents_state_follows_from_its_last_bootstrap(hours, state):
 
 def test_an_agent_silent_for_ten_days_is_no_longer_listed():
     records = [heard_of(None), heard_of(240), heard_of(241)]
-    assert listed(records, NOW) == records[:2]
+    assert select_listed(records, NOW) == records[:2]
 
 
 def heard_of(hours: int | None) -> AgentRecord:

@@ -5,7 +5,12 @@ from tests.support.renames import PROGRAM, job, target, tree
 from cloudforest.model.registration import (
     Agent,
 )
-from cloudforest.model.renames import Rename, jobs_to_hold, renames, under_former_names
+from cloudforest.model.renames import (
+    Rename,
+    find_renames,
+    list_jobs_to_lock,
+    with_former_names,
+)
 
 
 def agent(name: str, *, formerly: str | None = None) -> Agent:
@@ -21,7 +26,7 @@ def test_a_former_name_that_is_registered_is_a_rename():
         agent("berlin", formerly="sync01"),
         job("staff", target="new", formerly="people"),
     )
-    assert renames(OLD, new) == (
+    assert find_renames(OLD, new) == (
         Rename(kind="Target", before="cloud", after="new"),
         Rename(kind="Agent", before="sync01", after="berlin"),
         Rename(kind="Job", before="people", after="staff"),
@@ -30,17 +35,17 @@ def test_a_former_name_that_is_registered_is_a_rename():
 
 def test_a_rename_happens_once():
     new = tree(job("staff", formerly="people"))
-    assert renames(new, new) == ()
-    assert renames(None, new) == ()
-    assert renames(tree(), new) == ()
+    assert find_renames(new, new) == ()
+    assert find_renames(None, new) == ()
+    assert find_renames(tree(), new) == ()
 
 
 def test_a_name_that_is_still_there_is_nobodys_former_one():
-    assert renames(OLD, tree(job("people"), job("staff", formerly="people"))) == ()
+    assert find_renames(OLD, tree(job("people"), job("staff", formerly="people"))) == ()
 
 
 def test_another_kind_with_the_former_name_is_something_else():
-    assert renames(OLD, tree(target("staff", formerly="people"))) == ()
+    assert find_renames(OLD, tree(target("staff", formerly="people"))) == ()
 
 
 def test_state_is_looked_up_under_former_names():
@@ -51,7 +56,7 @@ def test_state_is_looked_up_under_former_names():
         job("more", target="new"),
     )
 
-    kept = under_former_names(OLD, new)
+    kept = with_former_names(OLD, new)
 
     assert [each.name for each in kept.targets] == ["cloud"]
     assert [each.name for each in kept.agents] == ["sync01"]
@@ -66,12 +71,12 @@ def test_jobs_whose_state_moves_or_goes_may_not_run_meanwhile():
     people, groups = job("people"), job("groups")
     before = tree(target("cloud"), people, groups)
     staff = job("staff", formerly="people")
-    assert jobs_to_hold(before, tree(target("cloud"), staff, groups)) == {"people"}
-    assert jobs_to_hold(before, tree(target("cloud"), groups)) == {"people"}
+    assert list_jobs_to_lock(before, tree(target("cloud"), staff, groups)) == {"people"}
+    assert list_jobs_to_lock(before, tree(target("cloud"), groups)) == {"people"}
     moved = tree(target("cloud"), job("people", target="other"), groups)
-    assert jobs_to_hold(before, moved) == {"people"}
+    assert list_jobs_to_lock(before, moved) == {"people"}
     new = target("new", formerly="cloud")
     renamed = tree(new, job("people", target="new"), job("groups", target="new"))
-    assert jobs_to_hold(before, renamed) == {"people", "groups"}
-    assert jobs_to_hold(before, before) == frozenset()
-    assert jobs_to_hold(None, before) == frozenset()
+    assert list_jobs_to_lock(before, renamed) == {"people", "groups"}
+    assert list_jobs_to_lock(before, before) == frozenset()
+    assert list_jobs_to_lock(None, before) == frozenset()

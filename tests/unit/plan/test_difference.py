@@ -9,19 +9,19 @@ from cloudforest.model.registration import (
     Forest,
     Source,
 )
-from cloudforest.plan.difference import KINDS
-from cloudforest.plan.wording import total
+from cloudforest.plan.difference import KIND_ORDER
+from cloudforest.plan.wording import summarize_plan
 
 
 def test_equal_registrations_have_no_difference():
     plan = plan_between(registration(), registration())
     assert plan.changes == ()
-    assert total(plan) == "no changes"
+    assert summarize_plan(plan) == "no changes"
 
 
 def test_everything_is_created_in_the_order_in_which_it_is_needed():
     kinds = [each.kind for each in plan_between(None, registration()).changes]
-    assert kinds == sorted(kinds, key=KINDS.index)
+    assert kinds == sorted(kinds, key=KIND_ORDER.index)
     assert {each.action for each in plan_between(None, registration()).changes} == {
         "create"
     }

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from tests.support.plans import JOB, plan_between, registration
 
 from cloudforest.plan.difference import FieldChange
-from cloudforest.plan.wording import total
+from cloudforest.plan.wording import summarize_plan
 
 
 def test_a_rename_says_what_else_changed():
@@ -31,7 +31,7 @@ def test_a_renamed_target_is_an_update_of_the_jobs_that_name_it():
         ("rename", "Target"),
         ("update", "Job"),
     ]
-    assert total(plan) == "1 to rename, 1 to update"
+    assert summarize_plan(plan) == "1 to rename, 1 to update"
     assert plan.warnings == ()
 
 

@@ -6,7 +6,7 @@ from tests.support.plans import IMPACT, plan_between, registration
 from cloudforest.model.registration import (
     Agent,
 )
-from cloudforest.plan.markdown import LIMIT, render_markdown
+from cloudforest.plan.markdown import MAX_COMMENT_BYTES, render_markdown
 
 
 def test_markdown_says_first_whom_it_touches_and_that_it_is_blocked():
@@ -27,7 +27,7 @@ def test_markdown_fits_a_comment():
         for number in range(2000)
     )
     text = render_markdown(plan_between(None, registration(agents=agents)))
-    assert len(text.encode()) < LIMIT + 200
+    assert len(text.encode()) < MAX_COMMENT_BYTES + 200
     assert "The rest is cut (1" in text
     assert text.count("<details>") == text.count("</details>")
     assert text.count("```") == 2 * text.count("```diff")

@@ -20,7 +20,7 @@ def test_the_json_has_the_documented_shape():
         plan_between(None, registration()),
         impacts=(IMPACT, JobImpact(job="other", unknown="No agent.")),
     )
-    data = plan.data()
+    data = plan.to_shape()
     assert set(data) == {
         *("digest", "impactDigest", "blocked", "changes", "impact", "guards"),
         *("warnings", "consequences", "impactEvaluated"),

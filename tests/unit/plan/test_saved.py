@@ -7,20 +7,20 @@ import pytest
 from tests.support.plans import plan_between, registration
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.base.values import digest
-from cloudforest.plan.saved import load_plan, save_plan, saved_plan
+from cloudforest.base.values import canonical_digest
+from cloudforest.plan.saved import load_plan, make_saved_plan, save_plan
 
 
 def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):
     plan = plan_between(None, registration())
-    save_plan(tmp_path / "plan", saved_plan(plan, registration(), None))
+    save_plan(tmp_path / "plan", make_saved_plan(plan, registration(), None))
     saved = load_plan(tmp_path / "plan")
-    assert (saved.plan, saved.tree) == (plan, digest(registration()))
+    assert (saved.plan, saved.tree) == (plan, canonical_digest(registration()))
     assert (tmp_path / "plan").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_plan_that_can_not_be_saved_is_told_with_its_name(tmp_path: Path):
-    saved = saved_plan(plan_between(None, registration()), registration(), None)
+    saved = make_saved_plan(plan_between(None, registration()), registration(), None)
     with pytest.raises(Misconfigured, match=f"can't be saved as {tmp_path} "):
         save_plan(tmp_path, saved)
 
@@ -37,7 +37,7 @@ def test_what_is_not_a_saved_plan_is_refused(tmp_path: Path, wrong: str | None):
 def test_a_plan_that_was_edited_is_refused(tmp_path: Path):
     path = tmp_path / "plan"
     plan = plan_between(None, registration())
-    save_plan(path, saved_plan(plan, registration(), None))
+    save_plan(path, make_saved_plan(plan, registration(), None))
     path.write_text(path.read_text().replace("contoso.com", "evil.com"))
     with pytest.raises(Misconfigured, match="changed after it was made"):
         load_plan(path)
@@ -46,9 +46,9 @@ def test_a_plan_that_was_edited_is_refused(tmp_path: Path):
 def test_a_plan_whose_outcome_alone_was_edited_is_refused(tmp_path: Path):
     path = tmp_path / "plan"
     plan = plan_between(None, registration())
-    save_plan(path, saved_plan(plan, registration(), None))
+    save_plan(path, make_saved_plan(plan, registration(), None))
     file = json.loads(path.read_text())
-    file["saved"]["tree"] = digest(None)
+    file["saved"]["tree"] = canonical_digest(None)
     path.write_text(json.dumps(file))
     with pytest.raises(Misconfigured, match="changed after it was made"):
         load_plan(path)

@@ -10,21 +10,23 @@ from tests.support.plans import JOB, plan_between, registration
 from cloudforest.model.program import (
     Attribute,
     AttributeProgram,
+    CompiledAttributeMapping,
     Deprovision,
     JobProgram,
-    Rule,
     ScopeProgram,
 )
 from cloudforest.model.registration import Registration
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
-from cloudforest.plan.plan import Foreseen, make_plan
-from cloudforest.plan.warnings import Removal, removals
+from cloudforest.plan.plan import ImpactReport, make_plan
+from cloudforest.plan.warnings import UncountedOrphans, find_orphans
 
 
 def mapped(source: str, *targets: str) -> AttributeProgram:
     rules = tuple(
-        Rule(target=each, expression=Attribute(name="x"), text="[x]")
+        CompiledAttributeMapping(
+            target=each, expression=Attribute(name="x"), text="[x]"
+        )
         for each in targets
     )
     keep = Deprovision(out_of_scope="keep", deleted="keep")
@@ -57,7 +59,7 @@ def test_a_rename_that_looks_like_a_removal_and_a_creation_is_warned_of(kind: st
     [warning] = plan.warnings
     assert f'"{noun.name}" is removed and' in warning
     assert f'`formerly: {noun.name}` in {kind[:-1].title()} "new"' in warning
-    assert plan.data()["warnings"] == [warning]
+    assert plan.to_shape()["warnings"] == [warning]
     assert warning in render_markdown(plan)
     assert f"formerly: {noun.name}" in render_html(plan)
 
@@ -92,22 +94,22 @@ def test_a_target_that_moves_keeps_its_links_and_that_is_warned_of():
 
 
 def test_nothing_is_removed_when_nothing_is():
-    assert list(removals(BEFORE, BEFORE)) == []
-    assert list(removals(None, BEFORE)) == []
+    assert list(find_orphans(BEFORE, BEFORE)) == []
+    assert list(find_orphans(None, BEFORE)) == []
 
 
 def test_a_removed_job_and_target_are_counted_apart():
     after = replace(BEFORE, targets=(), jobs=(), programs={})
-    assert list(removals(BEFORE, after)) == [
-        Removal(("cloud", None), "target", "cloud"),
-        Removal(("cloud", "people"), "job", "cloud", "people"),
+    assert list(find_orphans(BEFORE, after)) == [
+        UncountedOrphans(("cloud", None), "target", "cloud"),
+        UncountedOrphans(("cloud", "people"), "job", "cloud", "people"),
     ]
 
 
 def test_a_job_that_gets_another_target_leaves_the_first():
     after = replace(BEFORE, jobs=(replace(JOB, target="elsewhere"),))
-    assert list(removals(BEFORE, after)) == [
-        Removal(("cloud", "people"), "job", "cloud", "people")
+    assert list(find_orphans(BEFORE, after)) == [
+        UncountedOrphans(("cloud", "people"), "job", "cloud", "people")
     ]
 
 
@@ -119,9 +121,9 @@ def test_attributes_and_types_that_are_no_longer_mapped_are_told_under_new_names
         jobs=(replace(JOB, name="staff", target="new", formerly="people"),),
     )
     links = ("cloud", "people")
-    assert list(removals(BEFORE, after)) == [
-        Removal(links, "attributes", "new", "staff", "user", ("title",)),
-        Removal(links, "type", "new", "staff", "group"),
+    assert list(find_orphans(BEFORE, after)) == [
+        UncountedOrphans(links, "attributes", "new", "staff", "user", ("title",)),
+        UncountedOrphans(links, "type", "new", "staff", "group"),
     ]
 
 
@@ -129,21 +131,21 @@ def test_attributes_and_types_that_are_no_longer_mapped_are_told_under_new_names
     ("removal", "sentence"),
     [
         (
-            Removal(("cloud", "people"), "job", "cloud", "people"),
+            UncountedOrphans(("cloud", "people"), "job", "cloud", "people"),
             (
                 "Job people no longer writes to target cloud: 1,203 linked objects "
                 "(1,200 created, 3 adopted) stay there as they are."
             ),
         ),
         (
-            Removal(("cloud", None), "target", "cloud"),
+            UncountedOrphans(("cloud", None), "target", "cloud"),
             (
                 "Target cloud is removed: its links are forgotten, and 1,203 linked "
                 "objects (1,200 created, 3 adopted) stay there as they are."
             ),
         ),
         (
-            Removal(("cloud", "people"), "type", "cloud", "people", "group"),
+            UncountedOrphans(("cloud", "people"), "type", "cloud", "people", "group"),
             (
                 "Job people no longer maps the type group: 1,203 linked objects "
                 "(1,200 created, 3 adopted) stay in target cloud as they are, no "
@@ -151,7 +153,7 @@ def test_attributes_and_types_that_are_no_longer_mapped_are_told_under_new_names
             ),
         ),
         (
-            Removal(
+            UncountedOrphans(
                 ("cloud", "people"),
                 "attributes",
                 "cloud",
@@ -168,15 +170,15 @@ def test_attributes_and_types_that_are_no_longer_mapped_are_told_under_new_names
     ],
 )
 def test_a_consequence_is_told_with_numbers_in_every_format(
-    removal: Removal, sentence: str
+    removal: UncountedOrphans, sentence: str
 ):
-    consequence = removal.consequence(created=1200, adopted=3)
+    consequence = removal.with_counts(created=1200, adopted=3)
     assert consequence.sentence == sentence
-    foreseen = Foreseen(consequences=(consequence,))
-    plan = make_plan(base=1, registered=BEFORE, desired=BEFORE, foreseen=foreseen)
+    foreseen = ImpactReport(consequences=(consequence,))
+    plan = make_plan(base=1, registered=BEFORE, desired=BEFORE, report=foreseen)
     assert sentence in render_markdown(plan)
     assert sentence in render_html(plan)
-    [told] = msgspec.json.decode(msgspec.json.encode(plan.data()))["consequences"]
+    [told] = msgspec.json.decode(msgspec.json.encode(plan.to_shape()))["consequences"]
     assert (told["created"], told["adopted"]) == (1200, 3)
     assert (told["job"], told["target"]) == (removal.job, "cloud")
     assert (told["removed"], told["sentence"]) == (removal.removed, sentence)

@@ -27,7 +27,7 @@ from cloudforest.model.registration import (
 from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import JobImpact, Plan
-from cloudforest.plan.wording import counts_in_words, field_in_words
+from cloudforest.plan.wording import describe_counts, describe_field_value
 
 FIRST, SECOND, THIRD = (f"OU={name},DC=contoso,DC=com" for name in "ABC")
 
@@ -62,7 +62,7 @@ def everywhere(plan: Plan, capsys: pytest.CaptureFixture[str]) -> list[str]:
         shown(plan, capsys),
         render_markdown(plan),
         render_html(plan),
-        str(plan.data()),
+        str(plan.to_shape()),
     ]
 
 
@@ -136,7 +136,7 @@ def test_an_attribute_that_is_mapped_now_is_one_line(
     ]
     for page in (render_markdown(plan), render_html(plan)):
         assert page.count("attributeMappings.t.") == len(written)
-    [change] = plan.data()["changes"]
+    [change] = plan.to_shape()["changes"]
     assert len(change["fields"]) > len(written)
 
 
@@ -162,12 +162,12 @@ def test_a_duration_is_shown_as_documents_write_it(capsys: pytest.CaptureFixture
     ("value", "said"), [(300, "5m"), (86400, "24h"), (30 * 86400, "30d")]
 )
 def test_a_duration_is_in_the_unit_that_people_use(value: int, said: str):
-    assert field_in_words("guard.disables.window", value) == said
+    assert describe_field_value("guard.disables.window", value) == said
 
 
 def test_a_whole_number_is_shown_as_one():
-    assert field_in_words("guard.disables.percent", 20.0) == "20"
-    assert field_in_words("guard.disables.percent", 2.5) == "2.5"
+    assert describe_field_value("guard.disables.percent", 20.0) == "20"
+    assert describe_field_value("guard.disables.percent", 2.5) == "2.5"
 
 
 def test_only_what_differs_is_underlined_and_lines_stand_close():
@@ -197,7 +197,7 @@ def test_kinds_stand_together_also_where_some_go(capsys: pytest.CaptureFixture[s
 def test_of_those_in_scope_no_part_is_named_that_is_more_than_the_whole():
     """A cycle of changes reads fewer than are in scope."""
     impact = JobImpact(job="people", counts=Counts(read=0, in_scope=8))
-    assert counts_in_words(impact) == "8 objects in scope; nothing to do; 0 requests"
+    assert describe_counts(impact) == "8 objects in scope; nothing to do; 0 requests"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from cloudforest.program.ad_schema import SEVERAL, SINGLE, TEXTS
+from cloudforest.program.ad_schema import MULTI_VALUED, SINGLE_TEXTS, SINGLE_VALUED
 
 
 def test_an_attribute_has_one_value_or_several():
-    assert not SINGLE & SEVERAL
-    assert all(each == each.lower() for each in SINGLE | SEVERAL | TEXTS)
+    assert not SINGLE_VALUED & MULTI_VALUED
+    assert all(
+        each == each.lower() for each in SINGLE_VALUED | MULTI_VALUED | SINGLE_TEXTS
+    )

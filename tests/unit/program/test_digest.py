@@ -12,7 +12,7 @@ from cloudforest.model.program import (
     TypeFilter,
 )
 from cloudforest.program import digest
-from cloudforest.program.digest import attributes_to_read, program_digest
+from cloudforest.program.digest import digest_program, select_attributes_to_read
 from cloudforest.program.scoping.filter_syntax import parse_filter
 
 
@@ -44,7 +44,7 @@ def test_what_is_read_is_what_the_mappings_of_a_type_use_and_the_anchor():
             mapping("group", "cn"),
         ),
     )
-    assert attributes_to_read(program) == {
+    assert select_attributes_to_read(program) == {
         "user": ("mail", "ms-ds-consistencyguid", "sn", "title"),
         "group": ("cn", "ms-ds-consistencyguid"),
     }
@@ -52,7 +52,7 @@ def test_what_is_read_is_what_the_mappings_of_a_type_use_and_the_anchor():
 
 def test_spelling_and_order_do_not_count():
     same = job("A  PR", ("ou=b, dc=X", "ou=a,dc=x", "OU=A,DC=x"))
-    assert program_digest(same) == program_digest(job())
+    assert digest_program(same) == digest_program(job())
 
 
 def test_scope_and_attributes_count():
@@ -62,7 +62,7 @@ def test_scope_and_attributes_count():
         job(units=None),
         job(reads=("sn",)),
     ]
-    digests = {program_digest(each) for each in (job(), *others)}
+    digests = {digest_program(each) for each in (job(), *others)}
     assert len(digests) == 5
 
 
@@ -73,10 +73,10 @@ def test_what_counts_one_level_or_not_at_all_counts():
         for each in ("one_level", "excepted")
     ]
     programs = [whole, *(msgspec.structs.replace(whole, scope=it) for it in scopes)]
-    assert len({program_digest(each) for each in programs}) == 3
+    assert len({digest_program(each) for each in programs}) == 3
 
 
 def test_what_a_scope_means_counts_though_it_is_written_as_before(monkeypatch):
-    before = program_digest(job())
+    before = digest_program(job())
     monkeypatch.setattr(digest, "MEANING", digest.MEANING + 1)
-    assert program_digest(job()) != before
+    assert digest_program(job()) != before

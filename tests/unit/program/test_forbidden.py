@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.model.program import Attribute, Call, Literally, Template
-from cloudforest.program.attributes_read import attributes_of, filter_attributes
-from cloudforest.program.forbidden import is_forbidden, is_name
+from cloudforest.model.program import Attribute, Call, Constant, Template
+from cloudforest.program.attributes_read import (
+    find_expression_attributes,
+    find_filter_attributes,
+)
+from cloudforest.program.forbidden import is_attribute_name, is_forbidden
 from cloudforest.program.scoping.filter_syntax import parse_filter
 
 
@@ -47,17 +50,17 @@ def test_other_attributes_are_not(name):
 
 @pytest.mark.parametrize("text", ["*", "+", "", "2.5.4.35", "mail;binary", "a b", "-a"])
 def test_what_may_stand_for_several_attributes_is_no_name(text):
-    assert not is_name(text)
+    assert not is_attribute_name(text)
 
 
 def test_names_are_names():
-    assert is_name("msDS-cloudExtensionAttribute1")
+    assert is_attribute_name("msDS-cloudExtensionAttribute1")
 
 
 def test_the_attributes_of_an_expression_and_of_a_filter_are_known():
     inner = Call(function="Trim", arguments=(Attribute(name="sn"), None))
     template = Template(text="", reads=("Title",))
-    whole = Call(function="Join", arguments=(Literally(value=" "), inner, template))
-    assert attributes_of(whole) == {"sn", "title"}
+    whole = Call(function="Join", arguments=(Constant(value=" "), inner, template))
+    assert find_expression_attributes(whole) == {"sn", "title"}
     tree = parse_filter("Mail pr and (not (sn eq 1) or title co 2)")
-    assert filter_attributes(tree) == {"mail", "sn", "title"}
+    assert find_filter_attributes(tree) == {"mail", "sn", "title"}

@@ -8,15 +8,15 @@ import msgspec
 import pytest
 from tests.support.world import JOB, MANAGER, World, guid, with_rule
 
-from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.base.errors import Busy, Misconfigured, Refused, Unavailable
 from cloudforest.model.effects import Change
 from cloudforest.model.messages import Closing
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.program import Attribute, Call, ScopeProgram
-from cloudforest.model.source import Flat
+from cloudforest.model.source import FlatResource
 from cloudforest.provisioning.cycle import record_failure
-from cloudforest.provisioning.impact import impact
+from cloudforest.provisioning.impact import compute_impact
 
 
 async def test_a_first_cycle_creates_people_groups_members_and_managers(world: World):
@@ -42,7 +42,7 @@ async def test_a_manager_is_created_first_and_named_in_the_creations(world: Worl
     people = [world.person(n, manager=guid(9)) for n in range(1, 6)]
     boss = world.person(9, manager=guid(10))
     chief = world.person(10)
-    expected = await impact(world.run(), digest="d")
+    expected = await compute_impact(world.run(), plan_digest="d")
 
     cycle = await world.cycle()
 
@@ -102,18 +102,22 @@ async def test_who_is_there_already_is_adopted(world: World, people: int):
     for number in range(people):
         world.person(number)
     target = world.target
-    target.held["x"] = Resource("User", {"userName": "P0@CONTOSO.COM", "title": "Kept"})
+    target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "P0@CONTOSO.COM", "title": "Kept"}
+    )
     same = {"userName": "p1@contoso.com", "displayName": "Person 1", "active": True}
-    target.held["y"] = Resource("User", {"externalId": guid(1), **same})
+    target.resources_by_id["y"] = MemoryResource(
+        "User", {"externalId": guid(1), **same}
+    )
 
     cycle = await world.cycle()
 
     assert (cycle.counts.adopt, cycle.counts.create) == (2, people - 2)
-    assert len(target.held) == people
-    assert target.held["x"].values["title"] == "Kept"
-    assert target.held["x"].values["externalId"] == guid(0)
+    assert len(target.resources_by_id) == people
+    assert target.resources_by_id["x"].values["title"] == "Kept"
+    assert target.resources_by_id["x"].values["externalId"] == guid(0)
     assert ("modify", "y") not in target.writes
-    links = await world.store.links("cloud", [guid(0), guid(1), guid(2)])
+    links = await world.store.load_links("cloud", [guid(0), guid(1), guid(2)])
     origins = [links[guid(n)].origin for n in range(3)]
     assert origins == ["adopted", "adopted", "created"]
     assert (await world.cycle()).requests == 0
@@ -122,9 +126,11 @@ async def test_who_is_there_already_is_adopted(world: World, people: int):
 async def test_an_adopted_groups_members_are_not_added_again(world: World):
     one, two, three = (world.person(n) for n in (1, 2, 3))
     group = world.group(20, one, two, three)
-    world.target.held["p"] = Resource("User", {"externalId": one, "userName": "p1"})
-    held = Resource("Group", {"externalId": group}, {"p", "stranger"})
-    world.target.held["g"] = held
+    world.target.resources_by_id["p"] = MemoryResource(
+        "User", {"externalId": one, "userName": "p1"}
+    )
+    held = MemoryResource("Group", {"externalId": group}, {"p", "stranger"})
+    world.target.resources_by_id["g"] = held
 
     cycle = await world.cycle()
 
@@ -136,7 +142,9 @@ async def test_an_adopted_groups_members_are_not_added_again(world: World):
 async def test_an_ambiguous_match_holds_back_one_and_nobody_else(world: World):
     clash, other = world.person(1), world.person(2)
     for id_ in ("x", "y"):
-        world.target.held[id_] = Resource("User", {"externalId": clash})
+        world.target.resources_by_id[id_] = MemoryResource(
+            "User", {"externalId": clash}
+        )
 
     cycle = await world.cycle()
 
@@ -150,7 +158,9 @@ async def test_an_ambiguous_match_holds_back_one_and_nobody_else(world: World):
 
 
 async def test_a_resource_is_never_linked_to_two_objects(world: World):
-    world.target.held["x"] = Resource("User", {"userName": "same@contoso.com"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "same@contoso.com"}
+    )
     for number in (1, 2):
         world.person(number, userprincipalname="same@contoso.com")
 
@@ -167,7 +177,7 @@ class Refusing(MemoryTarget):
 
     refused = "Refused"
 
-    async def create(self, resource_type: str, values: Flat) -> str:
+    async def create(self, resource_type: str, values: FlatResource) -> str:
         if values.get("title") == self.refused:
             self.requests += 1
             raise Refusal(400, "The target does not accept this title.")
@@ -213,7 +223,7 @@ class Down(MemoryTarget):
 
     left = 2
 
-    async def create(self, resource_type: str, values: Flat) -> str:
+    async def create(self, resource_type: str, values: FlatResource) -> str:
         if self.left == 0:
             raise Unavailable("The target cloud does not answer; is it running?")
         self.left -= 1
@@ -230,19 +240,19 @@ async def test_a_target_that_is_down_ends_the_cycle_and_escrows_nobody(world: Wo
     assert (cycle.state, cycle.unreachable) == ("failed", True)
     assert cycle.error == "The target cloud does not answer; is it running?"
     assert (cycle.counts.create, cycle.counts.escrow) == (2, 0)
-    assert (await world.store.effect_counts())[JOB] == {"pending": 10}
+    assert (await world.store.count_effects())[JOB] == {"pending": 10}
     target.left = 100
     assert (await world.cycle()).counts.create == 10
-    assert len(target.held) == 12
+    assert len(target.resources_by_id) == 12
 
 
 async def test_a_conflict_is_looked_up_and_adopted(world: World):
     class Late(MemoryTarget):
         """Somebody else creates the person between matching and creating."""
 
-        async def create(self, resource_type: str, values: Flat) -> str:
-            self.held.setdefault(
-                "late", Resource("User", {"userName": values["userName"]})
+        async def create(self, resource_type: str, values: FlatResource) -> str:
+            self.resources_by_id.setdefault(
+                "late", MemoryResource("User", {"userName": values["userName"]})
             )
             return await super().create(resource_type, values)
 
@@ -253,7 +263,7 @@ async def test_a_conflict_is_looked_up_and_adopted(world: World):
 
     assert (cycle.counts.adopt, cycle.counts.create) == (1, 0)
     assert world.of("User")[person]["displayName"] == "Person 1"
-    links = await world.store.links("cloud", [person])
+    links = await world.store.load_links("cloud", [person])
     assert (links[person].resource, links[person].origin) == ("late", "adopted")
 
 
@@ -278,8 +288,8 @@ async def test_an_incomplete_read_fails_and_keeps_the_watermark(world: World):
     cycle = await world.cycle()
 
     assert (cycle.state, cycle.error, cycle.requests) == ("failed", "It broke off.", 0)
-    assert await world.store.watermark(JOB) is None
-    assert await world.store.source(JOB, guid(1)) is not None
+    assert await world.store.load_watermark(JOB) is None
+    assert await world.store.load_source_object(JOB, guid(1)) is not None
 
 
 async def test_a_scope_whose_name_means_another_object_stops_the_cycle(world: World):
@@ -294,7 +304,7 @@ async def test_a_scope_whose_name_means_another_object_stops_the_cycle(world: Wo
     assert cycle.state == "failed"
     assert cycle.error is not None
     assert "OU=A now resolves to another object" in cycle.error
-    held = await world.store.watermark(JOB)
+    held = await world.store.load_watermark(JOB)
     assert held is not None
     assert held.value == "1"
     assert world.asked[-1].bindings == {"OU=A": "one"}
@@ -310,7 +320,7 @@ async def test_a_plan_foresees_no_cycle_of_a_scope_that_is_another_object(world:
     world.closing = Closing(complete=True, watermark="2", bindings={"CN=Staff": "two"})
 
     with pytest.raises(Refused, match="CN=Staff now resolves to another object"):
-        await impact(world.run(), digest="d")
+        await compute_impact(world.run(), plan_digest="d")
 
     assert world.asked[-1].bindings == {"CN=Staff": "one"}
 
@@ -335,7 +345,7 @@ async def test_a_member_that_left_is_removed_if_we_wrote_it(world: World):
     one, two, three = (world.person(n) for n in (1, 2, 3))
     group = world.group(20, one, two)
     await world.cycle()
-    world.target.held[world.id_of(group)].members.add(world.id_of(three))
+    world.target.resources_by_id[world.id_of(group)].members.add(world.id_of(three))
     world.members[group] = {one}
     await world.read_all()
 
@@ -346,7 +356,7 @@ async def test_a_member_that_left_is_removed_if_we_wrote_it(world: World):
 
 
 async def test_a_job_has_one_cycle_at_a_time(world: World):
-    with world.turns.take(JOB), pytest.raises(Busy, match="already runs"):
+    with world.turns.hold_job(JOB), pytest.raises(Busy, match="already runs"):
         await world.cycle()
 
 
@@ -369,7 +379,7 @@ async def test_a_target_that_refuses_a_look_up_holds_back_that_object(world: Wor
 async def test_what_was_deleted_at_the_target_is_escrowed(world: World):
     person = world.person(1)
     await world.cycle()
-    world.target.held.clear()
+    world.target.resources_by_id.clear()
     world.person(1, title="Head")
     world.delta = [world.objects[person]]
 
@@ -427,12 +437,12 @@ async def test_who_a_complete_read_no_longer_names_is_not_created(world: World):
 
 async def test_a_cycle_that_fails_before_it_writes_counts_no_writes(world: World):
     class Silent(MemoryTarget):
-        async def member_ids(self, *_arguments):
+        async def list_member_ids(self, *_arguments):
             raise Unavailable("The target cloud does not answer.")
 
     world.target = Silent()
     world.group(20, world.person(1), cn="Team")
-    world.target.held["g"] = Resource("Group", {"displayName": "Team"})
+    world.target.resources_by_id["g"] = MemoryResource("Group", {"displayName": "Team"})
 
     cycle = await world.cycle()
 
@@ -449,4 +459,4 @@ async def test_a_job_whose_target_cannot_be_opened_has_a_failed_cycle(world: Wor
     )
 
     assert (cycle.state, cycle.error) == ("failed", str(error))
-    assert await world.store.last_cycles() == {JOB: cycle}
+    assert await world.store.load_last_cycles() == {JOB: cycle}

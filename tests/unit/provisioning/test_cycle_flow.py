@@ -87,7 +87,7 @@ async def test_what_flows_always_goes_along_with_every_update_and_alone_never(wo
     world.program = with_rule("title", TITLE, flow_behavior="FlowAlways")
     world.person(1, title="a")
     await again(world)
-    world.target.held[world.id_of(guid(1))].values["title"] = "meddled with"
+    world.target.resources_by_id[world.id_of(guid(1))].values["title"] = "meddled with"
     assert (await again(world)).requests == 0
     assert title(world) == "meddled with"
     world.person(1, title="a", displayname="Somebody")
@@ -182,6 +182,6 @@ async def test_a_value_that_is_drawn_is_written_once_and_stays_what_was_allowed(
     world.guard = {"creates": Budget(max=0, percent=0, base=0, window=3600)}
     world.person(2)
     await again(world)
-    staged = await world.store.effects("people", [guid(2)])
+    staged = await world.store.load_effects("people", [guid(2)])
     await again(world)
-    assert await world.store.effects("people", [guid(2)]) == staged
+    assert await world.store.load_effects("people", [guid(2)]) == staged

@@ -8,7 +8,7 @@ from tests.support.leavers import leave
 from tests.support.world import JOB, MANAGER, World
 
 from cloudforest.model.messages import Lookup
-from cloudforest.provisioning.explanation.explain import explain
+from cloudforest.provisioning.explanation.explain import explain_object
 
 
 def hide(world: World, id_: str, *names: str) -> None:
@@ -40,7 +40,7 @@ async def test_a_hidden_value_is_kept_and_shown_as_unknown(world: World):
     asked = world.asked[-1]
     assert (asked.kind, asked.prove) == ("read", ("disabled", "title"))
     assert [each.value for each in asked.lookups] == [ada]
-    assert await world.store.unknown_objects(JOB, 5) == (1, (ada,))
+    assert await world.store.list_unknown_objects(JOB, 5) == (1, (ada,))
 
     world.delta = []
     questions = len(world.asked)
@@ -58,7 +58,7 @@ async def test_a_value_that_is_proved_to_be_gone_is_cleared(world: World):
     await world.cycle()
 
     assert "title" not in world.of("User")[ada]
-    assert await world.store.unknown_objects(JOB, 5) == (0, ())
+    assert await world.store.list_unknown_objects(JOB, 5) == (0, ())
 
 
 async def test_a_full_read_blanks_nothing_that_is_hidden(world: World):
@@ -70,7 +70,7 @@ async def test_a_full_read_blanks_nothing_that_is_hidden(world: World):
     cycle = await world.cycle()
 
     assert cycle.requests == 0
-    assert await world.store.unknown_objects(JOB, 5) == (1, (ada,))
+    assert await world.store.list_unknown_objects(JOB, 5) == (1, (ada,))
 
 
 async def test_what_changes_meanwhile_is_written_and_what_shows_again_counts(
@@ -90,14 +90,14 @@ async def test_what_changes_meanwhile_is_written_and_what_shows_again_counts(
     world.delta = [world.objects[ada]]
     await world.cycle()
     assert world.of("User")[ada]["title"] == "Boss"
-    assert await world.store.unknown_objects(JOB, 5) == (0, ())
+    assert await world.store.list_unknown_objects(JOB, 5) == (0, ())
 
 
 async def test_explain_says_what_is_kept_and_why(world: World):
     ada = await with_ada(world)
     hide(world, ada, "title")
 
-    told = await explain(world.run(), Lookup(by="guid", value=ada))
+    told = await explain_object(world.run(), Lookup(by="guid", value=ada))
 
     steps = {each["step"]: each for each in told["steps"]}
     assert steps["import"]["detail"]["kept"]["attributes"] == ["title"]
@@ -129,7 +129,7 @@ async def test_a_group_that_hides_its_members_keeps_them(world: World, *, asked:
     assert cycle.requests == 0
     assert world.members_of(group) == {*people}
     assert world.asked[-1].prove == ("member",)
-    assert await world.store.unknown_objects(JOB, 5) == (1, (group,))
+    assert await world.store.list_unknown_objects(JOB, 5) == (1, (group,))
 
 
 async def test_a_group_that_is_proved_to_be_empty_loses_its_members(world: World):
@@ -141,7 +141,7 @@ async def test_a_group_that_is_proved_to_be_empty_loses_its_members(world: World
     await world.cycle()
 
     assert world.members_of(group) == set()
-    assert await world.store.unknown_objects(JOB, 5) == (0, ())
+    assert await world.store.list_unknown_objects(JOB, 5) == (0, ())
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -158,7 +158,7 @@ async def test_who_comes_back_and_hides_a_value_keeps_what_was_written(
         await world.cycle()
         world.answers.pop(ada)
     else:
-        await world.store.drop_job(JOB)
+        await world.store.drop_job_data(JOB)
     world.person(1, displayname="Ada", disabled="yes")
     hide(world, ada, "title", "manager")
     world.delta = [world.objects[ada]]
@@ -167,7 +167,7 @@ async def test_who_comes_back_and_hides_a_value_keeps_what_was_written(
 
     assert world.of("User")[ada] == before | {"displayName": "Ada"}
     assert world.asked[-1].prove == ("manager", "title")
-    assert await world.store.unknown_objects(JOB, 5) == (1, (ada,))
+    assert await world.store.list_unknown_objects(JOB, 5) == (1, (ada,))
     assert (await world.cycle()).requests == 0
 
     world.objects[ada] = replace(world.objects[ada], missing=())

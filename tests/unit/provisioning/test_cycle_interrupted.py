@@ -11,8 +11,15 @@ from tests.support.world import World, guid
 from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.base.clock import system_clock
 from cloudforest.model.identity import BusAccess
-from cloudforest.model.messages import Closing, Gone, Lookup, Page, SyncRequest, Unknown
-from cloudforest.provisioning.explanation.lookup import find
+from cloudforest.model.messages import (
+    Closing,
+    Lookup,
+    Page,
+    SyncRequest,
+    Tombstone,
+    Unknown,
+)
+from cloudforest.provisioning.explanation.lookup import find_object
 
 AWAY = "dc1 stopped answering."
 
@@ -35,7 +42,7 @@ async def broken(
 
     `says` makes the last page of these answers.
     """
-    speak = world.ask
+    speak = world.request_pages
     asked: list[str] = []
 
     async def answer(request: SyncRequest) -> AsyncIterator[Page]:
@@ -48,10 +55,10 @@ async def broken(
 
     bus = MemoryBus()
     for name in ("a1", "a2"):
-        agent = bus.listener(name)
+        agent = bus.add_listener(name)
         await agent.connect(BusAccess(urls=(), ca="", jwt="", expires=system_clock()))
         await agent.listen("contoso.com", answer)
-    world.ask = bus.ask  # type: ignore[method-assign]
+    world.request_pages = bus.request_pages  # type: ignore[method-assign]
     return asked
 
 
@@ -78,7 +85,7 @@ async def test_a_read_that_breaks_off_is_asked_for_again(
     people = [world.person(number) for number in range(7)]
     await world.cycle()
     world.delta = [Unknown(id=each) for each in people]
-    world.answers = {each: Gone(id=each) for each in people[:1]}
+    world.answers = {each: Tombstone(id=each) for each in people[:1]}
     asked = await broken(world, "read", 1, says)
 
     cycle = await world.cycle()
@@ -92,7 +99,7 @@ async def test_who_is_asked_about_on_demand_is_asked_about_again(world: World) -
     person = world.person(1)
     asked = await broken(world, "read", 1)
 
-    found = await find(world.run(), Lookup(by="guid", value=person))
+    found = await find_object(world.run(), Lookup(by="guid", value=person))
 
     assert found is not None
     assert found.record.id == person
@@ -118,9 +125,9 @@ async def test_a_second_answer_that_breaks_off_ends_the_cycle(
 async def test_an_agent_that_is_alone_is_the_one_that_is_named(world: World) -> None:
     world.person(1)
     bus = MemoryBus()
-    agent = bus.listener("a1")
+    agent = bus.add_listener("a1")
     await agent.connect(BusAccess(urls=(), ca="", jwt="", expires=system_clock()))
-    speak = world.ask
+    speak = world.request_pages
 
     async def answer(request: SyncRequest) -> AsyncIterator[Page]:
         async for page in speak(request):
@@ -129,7 +136,7 @@ async def test_an_agent_that_is_alone_is_the_one_that_is_named(world: World) -> 
             yield failure(page) if page.closing else page
 
     await agent.listen("contoso.com", answer)
-    world.ask = bus.ask  # type: ignore[method-assign]
+    world.request_pages = bus.request_pages  # type: ignore[method-assign]
 
     cycle = await world.cycle()
 

@@ -11,7 +11,7 @@ from tests.support.world import MANAGER, World, guid
 
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.store.tables import metadata
-from cloudforest.adapters.target.memory import Resource
+from cloudforest.adapters.target.memory import MemoryResource
 
 
 def _populate(world: World) -> None:
@@ -19,21 +19,26 @@ def _populate(world: World) -> None:
     people = [world.person(n, manager=boss) for n in range(2, 9)]
     world.group(20, boss, *people)
     world.group(21, guid(20), *people[:3])
-    world.target.held["x"] = Resource("User", {"userName": "p3@contoso.com"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "p3@contoso.com"}
+    )
     group = {"displayName": "Group 21", "externalId": guid(21)}
-    world.target.held["g"] = Resource("Group", group, {"x"})
+    world.target.resources_by_id["g"] = MemoryResource("Group", group, {"x"})
 
 
 def _picture(world: World) -> dict[str, Any]:
     """Return the target without its ids."""
-    names = {id_: held.values["externalId"] for id_, held in world.target.held.items()}
+    names = {
+        id_: held.values["externalId"]
+        for id_, held in world.target.resources_by_id.items()
+    }
     return {
         names[id_]: {
             **held.values,
             MANAGER: names.get(held.values.get(MANAGER, "")),
             "members": sorted(names[each] for each in held.members),
         }
-        for id_, held in world.target.held.items()
+        for id_, held in world.target.resources_by_id.items()
     }
 
 
@@ -64,7 +69,7 @@ async def _converges(world: World, expected: dict[str, Any]) -> None:
     assert _picture(world) == expected
     world.delta = []
     assert (await world.cycle()).requests == 0
-    links = await world.store.links("cloud", list(world.objects))
+    links = await world.store.load_links("cloud", list(world.objects))
     origins = {id_: link.origin for id_, link in links.items()}
     adopted = {guid(3), guid(21)}
     assert {id_ for id_, each in origins.items() if each == "adopted"} == adopted

@@ -32,14 +32,17 @@ async def _world() -> tuple[Mortal, World]:
 
 
 def _picture(world: World) -> dict[str, Any]:
-    names = {id_: held.values["externalId"] for id_, held in world.target.held.items()}
+    names = {
+        id_: held.values["externalId"]
+        for id_, held in world.target.resources_by_id.items()
+    }
     return {
         names[id_]: {
             **held.values,
             MANAGER: held.values.get(MANAGER),
             "members": sorted(names.get(each, each) for each in held.members),
         }
-        for id_, held in world.target.held.items()
+        for id_, held in world.target.resources_by_id.items()
     }
 
 

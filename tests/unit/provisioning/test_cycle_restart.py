@@ -9,12 +9,12 @@ import pytest
 from msgspec.structs import replace
 from tests.support.world import JOB, MANAGER, World, guid, program, rule
 
-from cloudforest.adapters.target.memory import Resource
+from cloudforest.adapters.target.memory import MemoryResource
 from cloudforest.model.effects import Change
 from cloudforest.model.jobs import JobState, ResetScope
 from cloudforest.model.source import Link, TargetResource
-from cloudforest.provisioning.differences import adopted_changes
-from cloudforest.provisioning.mapper import mappers
+from cloudforest.provisioning.differences import compare_with_observed
+from cloudforest.provisioning.mapper import build_mappers
 
 TARGET = "cloud"
 FULL = get_args(ResetScope)
@@ -31,13 +31,15 @@ async def restart(world: World, *scopes: ResetScope) -> None:
 
 
 async def links(world: World) -> dict[str, Link]:
-    return await world.store.links(TARGET, list(world.objects))
+    return await world.store.load_links(TARGET, list(world.objects))
 
 
 @pytest.fixture
 async def synced(world: World) -> World:
     """Return a world in step: people with a manager, a group, one of them adopted."""
-    world.target.held["adopted"] = Resource("User", {"userName": "p3@contoso.com"})
+    world.target.resources_by_id["adopted"] = MemoryResource(
+        "User", {"userName": "p3@contoso.com"}
+    )
     boss = world.person(1)
     world.person(2, manager=boss, title="Clerk")
     world.person(3)
@@ -69,11 +71,16 @@ async def test_a_full_restart_puts_right_what_others_changed_in_the_target(
     synced: World,
 ) -> None:
     target = synced.target
-    person = target.held[synced.id_of(guid(2))]
+    person = target.resources_by_id[synced.id_of(guid(2))]
     boss = person.values[MANAGER]
     person.values |= {"displayName": "Somebody", "title": "King", MANAGER: "r999"}
-    target.held[synced.id_of(guid(9))].members = {synced.id_of(guid(1)), "stranger"}
-    synced.target.held["stranger"] = Resource("User", {"externalId": "stranger"})
+    target.resources_by_id[synced.id_of(guid(9))].members = {
+        synced.id_of(guid(1)),
+        "stranger",
+    }
+    synced.target.resources_by_id["stranger"] = MemoryResource(
+        "User", {"externalId": "stranger"}
+    )
     synced.objects[guid(2)].attributes.pop("title")
 
     await synced.cycle()
@@ -95,18 +102,18 @@ def test_of_an_address_only_the_part_that_we_wrote_is_taken_away() -> None:
     )
     world = program()
     users = replace(world.mappings[0], rules=(rule(city, "l"), rule(street, "street")))
-    mapper = mappers(replace(world, mappings=(users,)))["user"]
+    mapper = build_mappers(replace(world, mappings=(users,)))["user"]
     found = TargetResource(id="r1", values={city: "Berlin", street: "A 1"})
-    changes = adopted_changes(mapper, {}, found, ours=[street])
+    changes = compare_with_observed(mapper, {}, found, written_paths=[street])
     assert changes == (Change(path=street, before="A 1"),)
-    both = adopted_changes(mapper, {}, found, ours=[city, street])
+    both = compare_with_observed(mapper, {}, found, written_paths=[city, street])
     assert {each.how for each in both} == {"last"}
 
 
 async def test_what_the_target_lost_is_made_again_with_its_memberships(
     synced: World,
 ) -> None:
-    del synced.target.held[synced.id_of(guid(9))]
+    del synced.target.resources_by_id[synced.id_of(guid(9))]
     await restart(synced, *FULL)
     cycle = await synced.cycle()
 
@@ -120,7 +127,7 @@ async def test_a_resource_that_lists_hide_is_not_made_twice(
     synced: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some services do not list those who are not active."""
-    whole = synced.target.resources
+    whole = synced.target.list_resources
     hidden = synced.id_of(guid(2))
 
     async def listed(resource_type: str, paths: Any) -> Any:
@@ -128,7 +135,7 @@ async def test_a_resource_that_lists_hide_is_not_made_twice(
             if each.id != hidden:
                 yield each
 
-    monkeypatch.setattr(synced.target, "resources", listed)
+    monkeypatch.setattr(synced.target, "list_resources", listed)
     before = await links(synced)
     await restart(synced, *FULL)
     await synced.cycle()
@@ -138,7 +145,7 @@ async def test_a_resource_that_lists_hide_is_not_made_twice(
 
 
 async def test_a_renamed_resource_is_found_by_its_id(synced: World) -> None:
-    held = synced.target.held[synced.id_of(guid(2))]
+    held = synced.target.resources_by_id[synced.id_of(guid(2))]
     held.values |= {"externalId": "x", "userName": "x@contoso.com"}
     await restart(synced, *FULL)
     cycle = await synced.cycle()
@@ -158,13 +165,13 @@ async def test_a_member_that_left_meanwhile_is_still_removed(synced: World) -> N
 async def test_nobody_is_deprovisioned_whom_the_full_read_does_not_name(
     synced: World,
 ) -> None:
-    before = dict(synced.target.held)
+    before = dict(synced.target.resources_by_id)
     await restart(synced, *FULL)
     del synced.objects[guid(2)]
     await synced.cycle()
 
-    assert synced.target.held == before
-    assert synced.target.held[synced.id_of(guid(2))].values["active"] is True
+    assert synced.target.resources_by_id == before
+    assert synced.target.resources_by_id[synced.id_of(guid(2))].values["active"] is True
 
 
 @pytest.mark.parametrize(
@@ -198,14 +205,14 @@ async def test_what_is_in_escrow_is_due_and_its_tries_are_forgotten(
     world.person(2, userprincipalname="taken@contoso.com")
     cycle = await world.cycle()
     assert cycle.counts.escrow == 1
-    [(held, dn)] = await world.store.escrow_page(JOB, after="", limit=10)
+    [(held, dn)] = await world.store.list_escrowed_effects(JOB, after="", limit=10)
     assert held.attempts == 1
     assert dn is not None
 
-    assert await world.store.retry(JOB, guid(99), world.clock()) == 0
-    assert await world.store.retry(JOB, held.id, world.clock()) == 1
+    assert await world.store.retry_escrowed(JOB, guid(99), world.clock()) == 0
+    assert await world.store.retry_escrowed(JOB, held.id, world.clock()) == 1
 
-    [(due, _)] = await world.store.escrow_page(JOB, after="", limit=10)
+    [(due, _)] = await world.store.list_escrowed_effects(JOB, after="", limit=10)
     assert (due.attempts, due.next_try) == (0, world.clock())
     assert due.reason == held.reason
     assert due.sent == held.sent
@@ -215,7 +222,7 @@ async def test_what_is_in_escrow_is_due_and_its_tries_are_forgotten(
 
 
 async def test_a_restart_leaves_the_pause_to_the_operator(world: World) -> None:
-    await world.store.change_job(JOB, lambda state: replace(state, failures=3))
+    await world.store.change_job_state(JOB, lambda state: replace(state, failures=3))
     await restart(world, "QuarantineState")
 
-    assert await world.store.job_states() == {JOB: JobState()}
+    assert await world.store.load_job_states() == {JOB: JobState()}

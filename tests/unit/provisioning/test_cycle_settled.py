@@ -5,25 +5,26 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.support.world import MANAGER, OutOfScope, World, active_rule, guid, with_rule
+from tests.support.world import MANAGER, World, active_rule, guid, with_rule
 
-from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.base.errors import Unavailable
-from cloudforest.model.source import SourceRow
+from cloudforest.model.messages import OutOfScope
+from cloudforest.model.source import SourceObject
 
 
 @pytest.fixture
 def looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect whom the evaluations look at."""
     ids: list[str] = []
-    read = world.store.sources
+    read = world.store.list_source_objects
 
-    async def sources(*arguments, **options) -> list[SourceRow]:
+    async def sources(*arguments, **options) -> list[SourceObject]:
         rows = await read(*arguments, **options)
-        ids.extend(row.id for row in rows)
+        ids.extend(row.object_guid for row in rows)
         return rows
 
-    monkeypatch.setattr(world.store, "sources", sources)
+    monkeypatch.setattr(world.store, "list_source_objects", sources)
     return ids
 
 
@@ -104,9 +105,11 @@ async def test_a_manager_in_escrow_keeps_reports_in_view(
     report = world.person(1, manager=guid(9))
     boss = world.person(9)
     clash = {"externalId": boss}
-    world.target.held = {each: Resource("User", dict(clash)) for each in "xy"}
+    world.target.resources_by_id = {
+        each: MemoryResource("User", dict(clash)) for each in "xy"
+    }
     await world.cycle()
-    del world.target.held["y"]
+    del world.target.resources_by_id["y"]
     world.delta = []
     world.clock.now += timedelta(minutes=1)
     looked_at.clear()

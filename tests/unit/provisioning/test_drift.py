@@ -7,26 +7,18 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.support.world import (
-    JOB,
-    MANAGER,
-    Gone,
-    OutOfScope,
-    World,
-    guid,
-    program,
-    rule,
-)
+from tests.support.world import JOB, MANAGER, World, guid, program, rule
 
-from cloudforest.adapters.target.memory import Resource
+from cloudforest.adapters.target.memory import MemoryResource
+from cloudforest.model.messages import OutOfScope, Tombstone
 from cloudforest.model.registration import Budget
 from cloudforest.provisioning.drift import (
     Drift,
-    Drifted,
-    believe,
-    look_over,
-    remember,
-    withheld,
+    DriftFinding,
+    accept_observed,
+    redact_drift,
+    save_drifted,
+    scan_drift,
 )
 
 PICTURE = "drift:1"
@@ -35,7 +27,9 @@ PICTURE = "drift:1"
 @pytest.fixture
 async def synced(world: World) -> World:
     """Return a world in step: people with a manager, a group, one of them adopted."""
-    world.target.held["adopted"] = Resource("User", {"userName": "p3@contoso.com"})
+    world.target.resources_by_id["adopted"] = MemoryResource(
+        "User", {"userName": "p3@contoso.com"}
+    )
     boss = world.person(1)
     world.person(2, manager=boss, title="Clerk")
     world.person(3)
@@ -45,15 +39,15 @@ async def synced(world: World) -> World:
     return world
 
 
-async def look(world: World) -> list[Drifted]:
-    return [one async for seen in look_over(world.run()) for one in seen.drifted]
+async def look(world: World) -> list[DriftFinding]:
+    return [one async for seen in scan_drift(world.run()) for one in seen.findings]
 
 
 async def repair(world: World) -> None:
-    await believe(world.run(), await look(world))
+    await accept_observed(world.run(), await look(world))
 
 
-def told(drifted: Sequence[Drifted]) -> list[tuple[str, str]]:
+def told(drifted: Sequence[DriftFinding]) -> list[tuple[str, str]]:
     return [(each.drift.object, each.drift.kind) for each in drifted]
 
 
@@ -65,16 +59,16 @@ def causes(drift: Drift) -> dict[str, tuple[Any, Any, Any, str]]:
 
 
 async def test_what_is_in_step_has_not_drifted(synced: World) -> None:
-    seen = [each async for each in look_over(synced.run())]
+    seen = [each async for each in scan_drift(synced.run())]
 
     assert [each.checked for each in seen] == [4]
-    assert told(seen[0].drifted) == []
+    assert told(seen[0].findings) == []
     assert synced.target.writes == []
 
 
 async def test_attributes_are_told_three_ways(synced: World) -> None:
     boss = synced.id_of(guid(1))
-    held = synced.target.held[synced.id_of(guid(2))].values
+    held = synced.target.resources_by_id[synced.id_of(guid(2))].values
     held |= {"displayName": "Somebody", MANAGER: "r999"}
     del held["title"]
 
@@ -92,13 +86,13 @@ async def test_a_change_on_its_way_and_a_value_of_others_are_no_drift(
     synced: World,
 ) -> None:
     """Neither what the next cycle writes, nor what we never wrote, is drift."""
-    held = synced.target.held
+    held = synced.target.resources_by_id
     held[synced.id_of(guid(3))].values["title"] = "theirs"
     held[synced.id_of(guid(9))].members.add("stranger")
     synced.objects[guid(2)].attributes["title"] = ("Head",)
     synced.delta = [synced.objects[guid(2)]]
     run = synced.run()
-    generation = await synced.store.begin_import(JOB, run.id)
+    generation = await synced.store.begin_import(JOB, run.cycle_id)
     await synced.store.save_page(JOB, generation, synced.delta, None)
 
     assert told(await look(synced)) == []
@@ -108,25 +102,27 @@ async def test_a_repair_puts_right_what_drifted_and_nothing_else(
     synced: World,
 ) -> None:
     target = synced.target
-    person = target.held[synced.id_of(guid(2))]
+    person = target.resources_by_id[synced.id_of(guid(2))]
     before = dict(person.values)
     person.values |= {"displayName": "Somebody", MANAGER: "r999", "nickName": "Bo"}
-    group = target.held[synced.id_of(guid(9))]
+    group = target.resources_by_id[synced.id_of(guid(9))]
     group.members = {synced.id_of(guid(1)), "stranger"}
-    target.held["stranger"] = Resource("User", {"externalId": "stranger"})
+    target.resources_by_id["stranger"] = MemoryResource(
+        "User", {"externalId": "stranger"}
+    )
 
     drifted = await look(synced)
     assert told(drifted) == [(guid(2), "attributes"), (guid(9), "members")]
     assert drifted[1].drift.attributes[0].desired == (guid(2),)
-    await remember(synced.run(), PICTURE, drifted)
-    await believe(synced.run(), drifted)
+    await save_drifted(synced.run(), PICTURE, drifted)
+    await accept_observed(synced.run(), drifted)
     assert target.writes == []
     cycle = await synced.cycle()
 
     assert person.values == before | {"nickName": "Bo"}
     assert synced.members_of(guid(9)) == {guid(1), guid(2), "stranger"}
     assert (cycle.counts.update, cycle.counts.member_add) == (1, 1)
-    assert await synced.store.written(cycle.id, PICTURE) == 2
+    assert await synced.store.count_written(cycle.id, PICTURE) == 2
     (entry, *_) = await synced.log(cycle=cycle.id, object=guid(2))
     assert [(each.before, each.after) for each in entry.changes] == [
         ("Somebody", "Person 2")
@@ -140,9 +136,9 @@ async def test_who_is_missing_is_made_again_with_manager_and_memberships(
 ) -> None:
     target = synced.target
     lost = synced.id_of(guid(1))
-    del target.held[lost]
-    target.held[synced.id_of(guid(9))].members.discard(lost)
-    del target.held[synced.id_of(guid(2))].values[MANAGER]
+    del target.resources_by_id[lost]
+    target.resources_by_id[synced.id_of(guid(9))].members.discard(lost)
+    del target.resources_by_id[synced.id_of(guid(2))].values[MANAGER]
 
     drifted = await look(synced)
     assert told(drifted) == [
@@ -150,20 +146,20 @@ async def test_who_is_missing_is_made_again_with_manager_and_memberships(
         (guid(2), "attributes"),
         (guid(9), "members"),
     ]
-    await believe(synced.run(), drifted)
+    await accept_observed(synced.run(), drifted)
     cycle = await synced.cycle()
 
     assert (cycle.state, cycle.counts.create) == ("succeeded", 1)
     made = synced.id_of(guid(1))
     assert made != lost
-    assert target.held[synced.id_of(guid(2))].values[MANAGER] == made
+    assert target.resources_by_id[synced.id_of(guid(2))].values[MANAGER] == made
     assert synced.members_of(guid(9)) == {guid(1), guid(2)}
     assert told(await look(synced)) == []
     assert (await synced.cycle()).requests == 0
 
 
 async def test_a_missing_group_is_made_again_and_filled(synced: World) -> None:
-    del synced.target.held[synced.id_of(guid(9))]
+    del synced.target.resources_by_id[synced.id_of(guid(9))]
     await repair(synced)
     await synced.cycle()
 
@@ -174,21 +170,21 @@ async def test_a_missing_group_is_made_again_and_filled(synced: World) -> None:
 async def test_a_resource_that_lists_hide_is_not_missing(
     synced: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = synced.target.resources
+    whole = synced.target.list_resources
     hidden = synced.id_of(guid(2))
-    synced.target.held[hidden].values["title"] = "King"
+    synced.target.resources_by_id[hidden].values["title"] = "King"
 
     async def listed(resource_type: str, paths: Any) -> Any:
         async for each in whole(resource_type, paths):
             if each.id != hidden:
                 yield each
 
-    monkeypatch.setattr(synced.target, "resources", listed)
+    monkeypatch.setattr(synced.target, "list_resources", listed)
 
     assert told(await look(synced)) == [(guid(2), "attributes")]
 
 
-@pytest.mark.parametrize("kind", [Gone, OutOfScope])
+@pytest.mark.parametrize("kind", [Tombstone, OutOfScope])
 async def test_who_was_given_access_again_outside_loses_it(
     synced: World, kind: Any
 ) -> None:
@@ -201,7 +197,7 @@ async def test_who_was_given_access_again_outside_loses_it(
     synced.delta = [kind(id=guid(2), **clause)]
     synced.answers[guid(2)] = synced.delta[0]
     await synced.cycle()
-    person = synced.target.held[synced.id_of(guid(2))]
+    person = synced.target.resources_by_id[synced.id_of(guid(2))]
     assert person.values["active"] is False
     synced.delta = []
     assert told(await look(synced)) == []
@@ -209,7 +205,7 @@ async def test_who_was_given_access_again_outside_loses_it(
 
     (one,) = drifted = await look(synced)
     assert causes(one.drift) == {"active": (False, False, True, "changed outside")}
-    await believe(synced.run(), drifted)
+    await accept_observed(synced.run(), drifted)
     cycle = await synced.cycle()
 
     assert (cycle.state, cycle.counts.disable) == ("succeeded", 1)
@@ -218,10 +214,10 @@ async def test_who_was_given_access_again_outside_loses_it(
 
 
 async def test_one_who_is_lost_and_missing_is_as_desired(synced: World) -> None:
-    synced.delta = [Gone(id=guid(2))]
+    synced.delta = [Tombstone(id=guid(2))]
     synced.answers[guid(2)] = synced.delta[0]
     await synced.cycle()
-    del synced.target.held[synced.id_of(guid(2))]
+    del synced.target.resources_by_id[synced.id_of(guid(2))]
 
     assert told(await look(synced)) == []
 
@@ -231,16 +227,16 @@ async def test_a_repair_is_under_the_guard(synced: World) -> None:
     one = Budget(max=1, percent=100, base=50, window=86400)
     synced.guard = {"creates": one}
     for each in (1, 2):
-        del synced.target.held[synced.id_of(guid(each))]
+        del synced.target.resources_by_id[synced.id_of(guid(each))]
     drifted = await look(synced)
-    await remember(synced.run(), PICTURE, drifted)
-    await believe(synced.run(), drifted)
+    await save_drifted(synced.run(), PICTURE, drifted)
+    await accept_observed(synced.run(), drifted)
     synced.delta = []
 
     cycle = await synced.cycle()
 
     assert (cycle.state, cycle.counts.staged) == ("blocked", 2)
-    assert await synced.store.written(cycle.id, PICTURE) == 0
+    assert await synced.store.count_written(cycle.id, PICTURE) == 0
 
 
 async def test_sensitive_values_are_not_told_and_passwords_not_compared(
@@ -254,7 +250,7 @@ async def test_sensitive_values_are_not_told_and_passwords_not_compared(
     world.program = replace(world.program, mappings=mappings)
     world.person(1, info="canary")
     await world.cycle()
-    held = world.target.held[world.id_of(guid(1))].values
+    held = world.target.resources_by_id[world.id_of(guid(1))].values
     held["nickName"] = "shown"
     del held["password"]
 
@@ -265,11 +261,11 @@ async def test_sensitive_values_are_not_told_and_passwords_not_compared(
 
 
 async def test_a_pipeline_sees_ids_and_no_values(synced: World) -> None:
-    held = synced.target.held[synced.id_of(guid(2))]
+    held = synced.target.resources_by_id[synced.id_of(guid(2))]
     held.values["displayName"] = "Somebody"
     (one,) = await look(synced)
 
-    bare = withheld(one.drift)
+    bare = redact_drift(one.drift)
 
     assert (bare.object, bare.name) == (guid(2), None)
     assert causes(bare) == {"displayName": (None, None, None, "changed outside")}

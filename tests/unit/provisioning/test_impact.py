@@ -6,10 +6,10 @@ import asyncio
 
 from tests.support.world import JOB, MANAGER, World, guid
 
-from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.impact import impact
+from cloudforest.provisioning.impact import compute_impact
 
 
 async def test_impact_says_what_the_cycle_then_does(world: World):
@@ -20,13 +20,13 @@ async def test_impact_says_what_the_cycle_then_does(world: World):
     world.person(2, title="Head", manager=boss)
     await world.read_all()
     before = list(world.target.writes)
-    start = await world.store.watermark(JOB)
+    start = await world.store.load_watermark(JOB)
 
-    found = await impact(world.run(), digest="d" * 64)
+    found = await compute_impact(world.run(), plan_digest="d" * 64)
 
     assert world.target.writes == before
-    assert set(await world.store.effect_counts()) <= {JOB}
-    assert await world.store.watermark(JOB) == start
+    assert set(await world.store.count_effects()) <= {JOB}
+    assert await world.store.load_watermark(JOB) == start
     cycle = await world.cycle()
     assert found.counts == cycle.counts
     assert found.requests == len(world.target.writes) - len(before)
@@ -45,7 +45,7 @@ async def test_impact_says_what_the_cycle_does_while_some_wait_in_escrow(world: 
     await world.cycle()
     await world.read_all()
 
-    found = await impact(world.run(), digest="d" * 32)
+    found = await compute_impact(world.run(), plan_digest="d" * 32)
 
     assert (found.counts.member_add, found.counts.update, found.requests) == (0, 0, 0)
     assert (await world.cycle()).counts == found.counts
@@ -55,12 +55,14 @@ async def test_impact_counts_no_reference_that_an_adoption_finds_set(world: Worl
     boss = world.person(1)
     person = world.person(2, manager=boss)
     same = {"active": True, "displayName": "Person 1", "userName": "p1@contoso.com"}
-    world.target.held["b"] = Resource("User", {"externalId": boss, **same})
+    world.target.resources_by_id["b"] = MemoryResource(
+        "User", {"externalId": boss, **same}
+    )
     same = {"active": True, "displayName": "Person 2", "userName": "p2@contoso.com"}
-    found = Resource("User", {"externalId": person, **same, MANAGER: "b"})
-    world.target.held["c"] = found
+    found = MemoryResource("User", {"externalId": person, **same, MANAGER: "b"})
+    world.target.resources_by_id["c"] = found
 
-    expected = await impact(world.run(), digest="e" * 32)
+    expected = await compute_impact(world.run(), plan_digest="e" * 32)
     cycle = await world.cycle()
 
     assert expected.counts == cycle.counts
@@ -74,7 +76,7 @@ async def test_impact_counts_nothing_that_waits_for_a_stage(world: World):
     world.group(20, boss, world.person(2, manager=boss))
     await world.read_all()
 
-    expected = await impact(world.run(), digest="f" * 32)
+    expected = await compute_impact(world.run(), plan_digest="f" * 32)
     cycle = await world.cycle()
 
     assert (expected.counts.staged, expected.requests) == (3, 0)
@@ -89,7 +91,7 @@ async def test_two_plans_at_once_do_not_disturb_each_other(world: World):
 
     async def later(milliseconds: int):
         await asyncio.sleep(milliseconds / 1000)
-        return await impact(world.run(), digest="d" * 32)
+        return await compute_impact(world.run(), plan_digest="d" * 32)
 
     found = await asyncio.gather(*(later(2 * number) for number in range(8)))
 

@@ -10,22 +10,22 @@ from tests.support.world import JOB, World, guid
 
 from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.model.cycles import ImportEnd, Watermark
-from cloudforest.model.jobs import SCOPES
+from cloudforest.model.jobs import RESET_SCOPES
 from cloudforest.model.messages import (
     Closing,
-    Gone,
     Members,
-    Moved,
+    MovedContainers,
     OutOfScope,
     ScopeMembers,
+    Tombstone,
     Unknown,
 )
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.program import ScopeProgram
-from cloudforest.model.source import Flat
+from cloudforest.model.source import FlatResource
 from cloudforest.provisioning import imports
-from cloudforest.provisioning.impact import impact
-from cloudforest.provisioning.imports import MANIFEST
+from cloudforest.provisioning.impact import compute_impact
+from cloudforest.provisioning.imports import MISSING_MANIFEST
 
 RIGHT = "read and list CN=Deleted Objects"
 
@@ -41,12 +41,12 @@ def asked(world: World) -> list[list[str]]:
 
 
 async def states(world: World, *ids: str) -> list[str | None]:
-    rows = [await world.store.source(JOB, each) for each in ids]
-    return [each.state if each else None for each in rows]
+    rows = [await world.store.load_source_object(JOB, each) for each in ids]
+    return [each.presence if each else None for each in rows]
 
 
 async def watermark(world: World) -> Watermark:
-    held = await world.store.watermark(JOB)
+    held = await world.store.load_watermark(JOB)
     assert held is not None
     return held
 
@@ -58,7 +58,10 @@ async def test_whom_a_full_read_does_not_name_is_asked_about(world: World, kind:
     await world.cycle()
     for each in (hidden, gone, moved):
         del world.objects[each]
-    world.answers = {gone: Gone(id=gone), moved: OutOfScope(id=moved, clause="groups")}
+    world.answers = {
+        gone: Tombstone(id=gone),
+        moved: OutOfScope(id=moved, clause="groups"),
+    }
     world.delta = list(world.objects.values())
     full = ("user", "group", "contact")
     world.closing = Closing(complete=True, watermark="2", directory="d", full=full)
@@ -99,7 +102,7 @@ async def test_an_asking_that_fails_is_made_up_for_by_the_next_cycle(world: Worl
     one, two = world.person(1), world.person(2)
     await world.cycle()
     world.delta = [Unknown(id=one), Unknown(id=two)]
-    world.answers = {one: Gone(id=one)}
+    world.answers = {one: Tombstone(id=one)}
     world.reading = Closing(complete=False, error="dc1 stopped answering.")
 
     failed = await world.cycle()
@@ -120,7 +123,7 @@ async def test_another_domain_is_refused_until_somebody_accepts_it(world: World)
     await world.read_all()
     world.closing = Closing(complete=True, watermark="2", directory="another")
     del world.objects[person]
-    world.answers = {person: Gone(id=person)}
+    world.answers = {person: Tombstone(id=person)}
 
     for _ in range(2):
         cycle = await world.cycle()
@@ -133,7 +136,7 @@ async def test_another_domain_is_refused_until_somebody_accepts_it(world: World)
     assert world.asked[-1].directory == "d"
     assert await states(world, person) == ["in"]
 
-    await world.restart(*SCOPES)
+    await world.restart(*RESET_SCOPES)
     assert (await world.cycle()).counts.disable == 1
 
 
@@ -141,7 +144,7 @@ async def test_another_domain_that_answers_a_read_is_not_believed(world: World):
     person = world.person(1)
     await world.cycle()
     world.delta = [Unknown(id=person)]
-    world.answers = {person: Gone(id=person)}
+    world.answers = {person: Tombstone(id=person)}
     world.reading = Closing(complete=True, directory="another")
 
     cycle = await world.cycle()
@@ -149,7 +152,7 @@ async def test_another_domain_that_answers_a_read_is_not_believed(world: World):
     assert (cycle.state, cycle.unreachable, cycle.requests) == ("failed", True, 0)
     assert cycle.error is not None
     assert "two different domains" in cycle.error
-    assert await world.store.inquiries(JOB, 9) == [person]
+    assert await world.store.list_inquiries(JOB, 9) == [person]
 
 
 async def test_many_are_asked_in_batches(world: World, monkeypatch: pytest.MonkeyPatch):
@@ -201,7 +204,7 @@ async def test_what_lay_in_a_moved_container_is_asked(world: World):
         inside = msgspec.structs.replace(world.objects[each], parent=guid(90))
         world.objects[each] = inside
     await world.cycle()
-    world.delta = [Moved(ids=(guid(90),)), world.objects[one]]
+    world.delta = [MovedContainers(ids=(guid(90),)), world.objects[one]]
     world.answers = {two: OutOfScope(id=two)}
 
     await world.cycle()
@@ -229,7 +232,7 @@ async def test_an_object_that_cannot_be_read_is_in_the_log(world: World):
 class Refusing(MemoryTarget):
     """A target that refuses a title."""
 
-    async def create(self, resource_type: str, values: Flat) -> str:
+    async def create(self, resource_type: str, values: FlatResource) -> str:
         if values.get("title") == "Refused":
             self.requests += 1
             raise Refusal(400, "The target does not accept this title.")
@@ -259,7 +262,7 @@ async def test_where_deletions_are_not_seen_all_are_asked_once_a_day(world: Worl
     world.closing = lacking
     await world.cycle()
     world.delta = []
-    world.answers = {gone: Gone(id=gone)}
+    world.answers = {gone: Tombstone(id=gone)}
     world.clock.now += timedelta(hours=23)
     await world.cycle()
     assert asked(world) == []
@@ -300,7 +303,7 @@ async def test_an_export_without_its_manifest_adds_and_changes_but_removes_nobod
     assert await states(world, one) == ["unknown"]
     assert world.members_of(group) == {one, two, three}
     held = await watermark(world)
-    assert (held.value, held.lacks) == ("2", (MANIFEST,))
+    assert (held.value, held.lacks) == ("2", (MISSING_MANIFEST,))
 
 
 async def test_a_scope_is_asked_for_by_what_it_was_bound_to(world: World):
@@ -319,7 +322,7 @@ async def test_a_scope_is_asked_for_by_what_it_was_bound_to(world: World):
 
     scope = msgspec.structs.replace(scope, organizational_units=("OU=B", "OU=C"))
     world.program = msgspec.structs.replace(world.program, scope=scope)
-    await impact(world.run(), digest="d" * 32)
+    await compute_impact(world.run(), plan_digest="d" * 32)
     assert world.asked[-1].bindings == {"OU=B": guid(92)}
 
 
@@ -331,10 +334,10 @@ async def test_a_plan_asks_as_the_cycle_does(world: World):
     world.answers = {one: OutOfScope(id=one)}
     await world.read_all()
 
-    found = await impact(world.run(), digest="d" * 32)
+    found = await compute_impact(world.run(), plan_digest="d" * 32)
 
     # Once what became of it, and once by which clause.
     assert asked(world) == [[one], [one]]
     assert found.counts.in_scope == 2
     assert await states(world, one, two) == ["in", "in"]
-    assert await world.store.inquiries(JOB, 9) == []
+    assert await world.store.list_inquiries(JOB, 9) == []

@@ -8,10 +8,10 @@ from tests.support.world import MANAGER, World, program, with_rule
 from cloudforest.model.effects import Change
 from cloudforest.model.program import Attribute, JobProgram
 from cloudforest.provisioning.log_entries import (
-    LONGEST_TEXT,
-    MOST_ITEMS,
+    MAX_ITEMS,
+    MAX_TEXT_LENGTH,
     REDACTED,
-    shown,
+    redact_changes,
 )
 
 
@@ -103,11 +103,11 @@ async def test_an_object_that_could_not_be_mapped_is_logged_with_its_cycle(
 
 
 def test_photos_and_long_lists_are_cut_short():
-    photo = "x" * (LONGEST_TEXT + 1)
-    many = ["y"] * (MOST_ITEMS + 1)
+    photo = "x" * (MAX_TEXT_LENGTH + 1)
+    many = ["y"] * (MAX_ITEMS + 1)
     change = Change(path="photos", before=photo, after=[*many, photo])
 
-    (cut,) = shown([change], frozenset())
+    (cut,) = redact_changes([change], frozenset())
 
     assert cut.before == f"{photo[:-1]}… ({len(photo)} characters)"
     assert cut.after == [*many[:-1], f"… ({len(many) + 1} values)"]

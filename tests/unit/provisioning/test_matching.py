@@ -11,22 +11,22 @@ import pytest
 from tests.support.shared_target import other_job
 from tests.support.world import World, guid, program, rule
 
-from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.target import Refusal
-from cloudforest.model.source import Flat, Link
+from cloudforest.model.source import FlatResource, Link
 from cloudforest.provisioning.cycle import run_cycle
-from cloudforest.provisioning.explanation.explain import explain
-from cloudforest.provisioning.matching import ASK_SINGLY
+from cloudforest.provisioning.explanation.explain import explain_object
+from cloudforest.provisioning.matching import MAX_SINGLE_LOOKUPS
 
 
 async def _links(world: World, *numbers: int) -> dict[str, Link]:
-    return await world.store.links("cloud", [guid(each) for each in numbers])
+    return await world.store.load_links("cloud", [guid(each) for each in numbers])
 
 
 class Slow(MemoryTarget):
-    async def create(self, resource_type: str, values: Flat) -> str:
+    async def create(self, resource_type: str, values: FlatResource) -> str:
         await asyncio.sleep(0.001)
         return await super().create(resource_type, values)
 
@@ -39,13 +39,13 @@ async def test_what_a_sibling_created_a_moment_ago_is_not_adopted(
     world: World, monkeypatch
 ):
     world.target = Slow()
-    record = world.store.record
+    record = world.store.save_outcomes
 
     async def late(*arguments: Any, **named: Any) -> None:
         await asyncio.sleep(0.05)
         await record(*arguments, **named)
 
-    monkeypatch.setattr(world.store, "record", late)
+    monkeypatch.setattr(world.store, "save_outcomes", late)
     world.person(1)
     world.person(2, userprincipalname="p1@contoso.com", displayname="Somebody else")
 
@@ -64,9 +64,9 @@ async def test_two_that_find_the_same_resource_in_their_way_do_not_both_adopt_it
     class Late(Slow):
         """Somebody else creates the person between matching and creating."""
 
-        async def create(self, resource_type: str, values: Flat) -> str:
-            stranger = Resource("User", {"userName": "same@contoso.com"})
-            self.held.setdefault("late", stranger)
+        async def create(self, resource_type: str, values: FlatResource) -> str:
+            stranger = MemoryResource("User", {"userName": "same@contoso.com"})
+            self.resources_by_id.setdefault("late", stranger)
             return await super().create(resource_type, values)
 
     world.target = Late()
@@ -85,8 +85,8 @@ async def test_a_creation_that_is_answered_with_what_is_linked_is_escrowed(
     class Upserting(MemoryTarget):
         """A service that answers a creation with the one of that name."""
 
-        async def create(self, resource_type: str, values: Flat) -> str:
-            for id_, held in self.held.items():
+        async def create(self, resource_type: str, values: FlatResource) -> str:
+            for id_, held in self.resources_by_id.items():
                 if held.values["userName"] == values["userName"]:
                     return id_
             return await super().create(resource_type, values)
@@ -122,7 +122,9 @@ def _with_rules(options):
 
 async def test_two_jobs_of_one_target_take_turns_and_share_no_resource(world: World):
     other, registration = other_job(world)
-    world.target.held["x"] = Resource("User", {"userName": "same@contoso.com"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "same@contoso.com"}
+    )
     world.person(1, userprincipalname="same@contoso.com")
     other.person(2, userprincipalname="same@contoso.com")
 
@@ -135,7 +137,7 @@ async def test_two_jobs_of_one_target_take_turns_and_share_no_resource(world: Wo
             bus=other,
             target=world.target,
             clock=world.clock,
-            turns=world.turns,
+            locks=world.turns,
         ),
     )
 
@@ -153,7 +155,7 @@ async def test_a_target_that_cannot_filter_is_pictured_instead(world: World):
             return await super().find(resource_type, path, value, paths)
 
     world.target = Unfiltered()
-    world.target.held["x"] = Resource("User", {"externalId": guid(2)})
+    world.target.resources_by_id["x"] = MemoryResource("User", {"externalId": guid(2)})
     world.person(1)
     world.person(2)
 
@@ -172,7 +174,9 @@ async def test_a_picture_tells_values_apart_that_differ_in_case_or_far_behind(
         altered = msgspec.structs.replace(world.objects[guid(number)], anchor=anchor)
         world.objects[guid(number)] = altered
     for id_, anchor in (("x", "aBc=="), ("y", f"{long}b")):
-        world.target.held[id_] = Resource("User", {"externalId": anchor})
+        world.target.resources_by_id[id_] = MemoryResource(
+            "User", {"externalId": anchor}
+        )
 
     cycle = await world.cycle()
 
@@ -189,7 +193,9 @@ async def test_a_refused_adoption_is_not_tried_in_every_cycle(world: World):
     world.program = _with_rules(lambda rule: default if rule.target == "title" else {})
     world.target = Stubborn()
     world.person(1)
-    world.target.held["x"] = Resource("User", {"userName": "p1@contoso.com"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "p1@contoso.com"}
+    )
 
     requests = [(await world.cycle()).requests for _ in range(3)]
 
@@ -203,7 +209,9 @@ async def test_an_ambiguous_match_is_not_asked_for_in_every_cycle(world: World):
     world.program = _with_rules(lambda rule: default if rule.target == "title" else {})
     world.person(1)
     for id_ in ("x", "y"):
-        world.target.held[id_] = Resource("User", {"externalId": guid(1)})
+        world.target.resources_by_id[id_] = MemoryResource(
+            "User", {"externalId": guid(1)}
+        )
 
     assert [(await world.cycle()).requests for _ in range(3)] == [1, 0, 0]
 
@@ -211,7 +219,7 @@ async def test_an_ambiguous_match_is_not_asked_for_in_every_cycle(world: World):
 class Losing(MemoryTarget):
     """A target that creates, and whose answer is lost."""
 
-    async def create(self, resource_type: str, values: Flat) -> str:
+    async def create(self, resource_type: str, values: FlatResource) -> str:
         await super().create(resource_type, values)
         raise Refusal(0, "The target did not answer to a POST.")
 
@@ -237,8 +245,8 @@ async def test_what_was_never_sent_is_not_ours(world: World):
     world.person(1)
     await world.cycle()
     world.target = MemoryTarget()
-    found = Resource("User", {"externalId": guid(1), "userName": "made@by.hr"})
-    world.target.held["x"] = found
+    found = MemoryResource("User", {"externalId": guid(1), "userName": "made@by.hr"})
+    world.target.resources_by_id["x"] = found
 
     cycle = await world.cycle()
 
@@ -258,7 +266,9 @@ async def test_what_has_our_name_and_not_our_anchor_is_not_ours(world: World):
     world.person(1)
     await world.cycle()
     world.target = MemoryTarget()
-    world.target.held["x"] = Resource("User", {"userName": "p1@contoso.com"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "p1@contoso.com"}
+    )
     world.clock.now += timedelta(minutes=2)
 
     await world.cycle()
@@ -268,10 +278,10 @@ async def test_what_has_our_name_and_not_our_anchor_is_not_ours(world: World):
 
 async def test_who_is_in_the_way_is_not_disabled_behind_the_guards_back(world: World):
     class Late(MemoryTarget):
-        async def create(self, resource_type: str, values: Flat) -> str:
+        async def create(self, resource_type: str, values: FlatResource) -> str:
             name = values["userName"]
-            stranger = Resource("User", {"userName": name, "active": True})
-            self.held.setdefault("late", stranger)
+            stranger = MemoryResource("User", {"userName": name, "active": True})
+            self.resources_by_id.setdefault("late", stranger)
             return await super().create(resource_type, values)
 
     world.target = Late()
@@ -295,7 +305,7 @@ class Unfiltered(MemoryTarget):
 
 def _users(world: World, **titles: str) -> None:
     for id_, title in titles.items():
-        world.target.held[id_] = Resource("User", {"title": title})
+        world.target.resources_by_id[id_] = MemoryResource("User", {"title": title})
 
 
 @pytest.mark.parametrize("pictured", [False, True])
@@ -312,11 +322,11 @@ async def test_attributes_are_matched_by_in_the_order_of_their_priority(
     for number in range(1, 5):
         world.person(number, title=f"T{number}")
     _users(world, first="T1")
-    held = world.target.held
-    held["not-first"] = Resource("User", {"externalId": guid(1), "title": "x"})
-    held["second"] = Resource("User", {"externalId": guid(2), "title": "y"})
-    held["not-second"] = Resource("User", {"displayName": "Person 2"})
-    held["third"] = Resource("User", {"displayName": "Person 3"})
+    held = world.target.resources_by_id
+    held["not-first"] = MemoryResource("User", {"externalId": guid(1), "title": "x"})
+    held["second"] = MemoryResource("User", {"externalId": guid(2), "title": "y"})
+    held["not-second"] = MemoryResource("User", {"displayName": "Person 2"})
+    held["third"] = MemoryResource("User", {"displayName": "Person 3"})
 
     cycle = await world.cycle()
 
@@ -339,7 +349,9 @@ async def test_several_of_the_first_priority_are_not_decided_by_the_second(
     )
     world.person(1, title="Clerk")
     _users(world, one="Clerk", other="CLERK")
-    world.target.held["named"] = Resource("User", {"userName": "p1@contoso.com"})
+    world.target.resources_by_id["named"] = MemoryResource(
+        "User", {"userName": "p1@contoso.com"}
+    )
 
     cycle = await world.cycle()
 
@@ -362,7 +374,7 @@ def _matched_by(target: str, attribute: str, type_: Any):
     return msgspec.structs.replace(program(), mappings=(users, groups))
 
 
-@pytest.mark.parametrize("people", [1, ASK_SINGLY + 5])
+@pytest.mark.parametrize("people", [1, MAX_SINGLE_LOOKUPS + 5])
 async def test_a_number_is_matched_by_when_asked_and_in_the_picture(
     world: World, people: int
 ):
@@ -370,13 +382,15 @@ async def test_a_number_is_matched_by_when_asked_and_in_the_picture(
     for number in range(1, people + 1):
         world.person(number, employeeid=f"00{number}")
         old = {"userName": f"p{number}@contoso.com", BADGE: number}
-        world.target.held[f"old{number}"] = Resource("User", old)
+        world.target.resources_by_id[f"old{number}"] = MemoryResource("User", old)
 
     cycle = await world.cycle()
 
     assert (cycle.counts.adopt, cycle.counts.create) == (people, 0)
     links = await _links(world, *range(1, people + 1))
-    assert {each.resource for each in links.values()} == set(world.target.held)
+    assert {each.resource for each in links.values()} == set(
+        world.target.resources_by_id
+    )
     assert links[guid(1)].resource == "old1"
 
 
@@ -386,9 +400,9 @@ async def test_false_is_a_value_to_match_by(world: World, value: str):
     world.person(1, division=value)
     for each in (True, False):
         held = {"userName": "p1@contoso.com", CLEARED: each}
-        world.target.held[str(each)] = Resource("User", held)
+        world.target.resources_by_id[str(each)] = MemoryResource("User", held)
 
-    told = await explain(world.run(), Lookup(by="guid", value=guid(1)))
+    told = await explain_object(world.run(), Lookup(by="guid", value=guid(1)))
     await world.cycle()
 
     (match,) = [each for each in told["steps"] if each["step"] == "match"]

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.world import JOB, MANAGER, Gone, OutOfScope, World, guid, with_rule
+from tests.support.world import JOB, MANAGER, World, guid, with_rule
 
 from cloudforest.base.errors import Busy, Unavailable
 from cloudforest.model.effects import Change
-from cloudforest.model.messages import Closing, Lookup
+from cloudforest.model.messages import Closing, Lookup, OutOfScope, Tombstone
 from cloudforest.model.program import Attribute
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.on_demand import provision
+from cloudforest.provisioning.on_demand import provision_on_demand
 
 
 async def _provision(world: World, id_: str) -> dict[str, Any]:
-    told = await provision(world.run(), Lookup(by="guid", value=id_), world.turns)
+    told = await provision_on_demand(
+        world.run(), Lookup(by="guid", value=id_), world.turns
+    )
     assert told["object"] == id_
     return {each["step"]: each for each in told["steps"]}
 
@@ -32,7 +34,7 @@ async def test_one_person_is_created_and_nobody_else(world: World):
     assert (answer["status"], answer["httpStatus"]) == ("success", 201)
     assert set(world.of("User")) == {person}
     (entry,) = await world.log()
-    assert entry.cycle not in (await world.store.last_cycles()).values()
+    assert entry.cycle not in (await world.store.load_last_cycles()).values()
     assert entry.changes
 
     cycle = await world.cycle()
@@ -87,7 +89,7 @@ async def test_a_deleted_person_is_disabled_and_leaves_their_groups(world: World
     person = world.person(1)
     group = world.group(20, person, world.person(2))
     await world.cycle()
-    world.answers[person] = Gone(id=person)
+    world.answers[person] = Tombstone(id=person)
 
     steps = await _provision(world, person)
 
@@ -118,13 +120,13 @@ async def test_what_others_wait_for_stays_as_it_is(world: World):
     stuck = world.person(1, title="maybe")
     person = world.person(2, title="True")
     await world.cycle()
-    before = await world.store.effects(JOB, [stuck])
+    before = await world.store.load_effects(JOB, [stuck])
     assert before[stuck].state == "escrowed"
     world.person(2, title="True", displayname="Another")
 
     await _provision(world, person)
 
-    assert await world.store.effects(JOB, [stuck]) == before
+    assert await world.store.load_effects(JOB, [stuck]) == before
     assert world.of("User")[person]["displayName"] == "Another"
 
 
@@ -148,15 +150,15 @@ async def test_who_is_unknown_is_left_alone(world: World):
     steps = await _provision(world, person)
 
     assert steps["import"]["result"] == "unknown"
-    row = await world.store.source(JOB, person)
+    row = await world.store.load_source_object(JOB, person)
     assert row is not None
-    assert row.state == "in"
+    assert row.presence == "in"
     assert world.of("User")[person]["active"] is True
 
 
 async def test_a_job_that_runs_is_busy(world: World):
     person = world.person(1)
-    with world.turns.take(JOB), pytest.raises(Busy, match="already runs"):
+    with world.turns.hold_job(JOB), pytest.raises(Busy, match="already runs"):
         await _provision(world, person)
 
 
@@ -164,7 +166,7 @@ async def test_an_agent_of_another_domain_is_not_believed(world: World):
     person = world.person(1)
     await world.cycle()
     world.closing = Closing(complete=True, directory="another")
-    world.answers[person] = Gone(id=person)
+    world.answers[person] = Tombstone(id=person)
 
     with pytest.raises(Unavailable, match="two different domains"):
         await _provision(world, person)
@@ -193,7 +195,7 @@ async def test_an_object_is_told_by_its_name(world: World):
     person = world.person(1)
 
     named = Lookup(by="attribute", value="p1@contoso.com")
-    told = await provision(world.run(), named, world.turns)
+    told = await provision_on_demand(world.run(), named, world.turns)
 
     assert told["object"] == person
     (entry,) = await world.log()

@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from cloudforest.model.cycles import Attempts, Counts, Cycle
-from cloudforest.model.jobs import JobState, Pause, Standing
+from cloudforest.model.jobs import JobHealth, JobState, Pause
 from cloudforest.provisioning import quarantine
-from cloudforest.provisioning.quarantine import after_cycle, holds
+from cloudforest.provisioning.quarantine import compute_holds, update_health
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -50,7 +50,7 @@ def tried(first: int, bad: int, *, again: int = 0, bad_again: int = 0) -> Cycle:
 def after(*cycles: Cycle, state: JobState | None = None) -> JobState:
     held = state or JobState()
     for each in cycles:
-        held = quarantine.job_after_cycle(held, each, "r1")
+        held = quarantine.update_job_state(held, each, "r1")
     return held
 
 
@@ -137,8 +137,8 @@ def test_a_new_registration_clears_failures_and_quarantine_but_no_pause() -> Non
     pause = Pause(since=NOON, by="anna")
     bad = replace(after(tried(10, 10)), paused=pause)
 
-    assert quarantine.as_registered(bad, "r1") == bad
-    assert quarantine.as_registered(bad, "r2") == JobState(
+    assert quarantine.reset_if_changed(bad, "r1") == bad
+    assert quarantine.reset_if_changed(bad, "r2") == JobState(
         paused=pause, registered="r2"
     )
 
@@ -147,43 +147,43 @@ def test_the_breaker_waits_longer_each_time_up_to_half_an_hour() -> None:
     held, waits = None, []
     for _ in range(8):
         at = held.next if held else NOON
-        held = quarantine.breaker_after_cycle(held, failed("target", at), 0)
+        held = quarantine.update_breaker(held, failed("target", at), 0)
         assert held is not None
         waits.append((held.next - at) / MINUTE)
 
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
     assert held is not None
     assert held.since == NOON
-    assert quarantine.breaker_delay(1, 1) == MINUTE * 1.1
+    assert quarantine.compute_breaker_delay(1, 1) == MINUTE * 1.1
 
 
 def test_jobs_that_fail_together_count_once() -> None:
-    first = quarantine.breaker_after_cycle(None, failed("target"), 0)
-    assert quarantine.breaker_after_cycle(first, failed("target"), 0) == first
+    first = quarantine.update_breaker(None, failed("target"), 0)
+    assert quarantine.update_breaker(first, failed("target"), 0) == first
 
 
 def test_only_an_answer_of_the_target_closes_the_breaker() -> None:
-    held = quarantine.breaker_after_cycle(None, failed("credential"), 0)
+    held = quarantine.update_breaker(None, failed("credential"), 0)
 
-    assert quarantine.breaker_after_cycle(held, cycle(requests=0), 0) == held
-    assert quarantine.breaker_after_cycle(held, failed("unreachable"), 0) == held
-    assert quarantine.breaker_after_cycle(held, cycle(state="partial"), 0) is None
+    assert quarantine.update_breaker(held, cycle(requests=0), 0) == held
+    assert quarantine.update_breaker(held, failed("unreachable"), 0) == held
+    assert quarantine.update_breaker(held, cycle(state="partial"), 0) is None
 
 
 def test_a_job_is_held_by_the_longest_of_its_waits() -> None:
-    down = quarantine.breaker_after_cycle(None, failed("target"), 0)
+    down = quarantine.update_breaker(None, failed("target"), 0)
     bad = after(tried(10, 10))
-    both = Standing(job=bad, breaker=down)
-    paused = Standing(job=JobState(paused=Pause(since=NOON, by="anna")))
-    disabled = Standing(job=JobState(disabled=NOON))
+    both = JobHealth(job_state=bad, breaker=down)
+    paused = JobHealth(job_state=JobState(paused=Pause(since=NOON, by="anna")))
+    disabled = JobHealth(job_state=JobState(disabled=NOON))
 
-    assert holds(
+    assert compute_holds(
         {
             "both": both,
-            "down": Standing(breaker=down),
+            "down": JobHealth(breaker=down),
             "paused": paused,
             "disabled": disabled,
-            "free": Standing(),
+            "free": JobHealth(),
         }
     ) == {
         "both": NOON + timedelta(minutes=10),
@@ -194,7 +194,9 @@ def test_a_job_is_held_by_the_longest_of_its_waits() -> None:
 
 
 def test_a_credential_that_is_refused_opens_the_breaker_and_counts() -> None:
-    standing = after_cycle(Standing(), failed("credential"), registered="r", jitter=0)
+    standing = update_health(
+        JobHealth(), failed("credential"), registered="r", jitter=0
+    )
 
     assert standing.breaker is not None
-    assert standing.job.failures == 1
+    assert standing.job_state.failures == 1

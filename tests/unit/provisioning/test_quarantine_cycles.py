@@ -30,11 +30,11 @@ def failing(world: World, monkeypatch: pytest.MonkeyPatch, *answers: Exception) 
 
 
 async def state(world: World) -> JobState:
-    return (await world.store.job_states())[JOB]
+    return (await world.store.load_job_states())[JOB]
 
 
 async def breaker(world: World) -> Breaker | None:
-    return (await world.store.breakers()).get(TARGET)
+    return (await world.store.load_breakers()).get(TARGET)
 
 
 @pytest.mark.parametrize("error", [TargetUnavailable, LockedOut])
@@ -49,7 +49,7 @@ async def test_a_target_that_is_down_opens_the_breaker_and_escrows_nobody(
 
     assert cycle.state == "failed"
     assert cycle.counts.escrow == 0
-    assert await world.store.escrow_page(JOB, after="", limit=10) == []
+    assert await world.store.list_escrowed_effects(JOB, after="", limit=10) == []
     held = await breaker(world)
     assert held is not None
     assert held.reason == "It is down."
@@ -84,7 +84,7 @@ async def test_who_was_made_without_an_answer_is_ours_though_the_target_then_die
     assert held is not None
     world.clock.now = held.next
     assert (await world.cycle()).counts.create == 2
-    links = await world.store.links(TARGET, [person])
+    links = await world.store.load_links(TARGET, [person])
     assert links[person].origin == "created"
 
 
@@ -114,7 +114,7 @@ async def test_agents_that_do_not_answer_open_no_breaker(
         raise Unavailable("Nobody is there.")
         yield
 
-    monkeypatch.setattr(world, "ask", ask)
+    monkeypatch.setattr(world, "request_pages", ask)
     for _ in range(15):
         cycle = await world.cycle()
 
@@ -182,15 +182,17 @@ async def test_a_pause_while_a_cycle_runs_is_not_lost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.person(1)
-    answer = world.ask
+    answer = world.request_pages
     pause = Pause(since=world.clock(), by="anna")
 
     async def ask(request: SyncRequest) -> AsyncIterator[Page]:
-        await world.store.change_job(JOB, lambda held: replace(held, paused=pause))
+        await world.store.change_job_state(
+            JOB, lambda held: replace(held, paused=pause)
+        )
         async for page in answer(request):
             yield page
 
-    monkeypatch.setattr(world, "ask", ask)
+    monkeypatch.setattr(world, "request_pages", ask)
     cycle = await world.cycle()
 
     assert cycle.state == "succeeded"

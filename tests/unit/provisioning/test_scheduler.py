@@ -16,8 +16,8 @@ from cloudforest.model.messages import domain_id
 from cloudforest.model.registration import Job, Registration, Tenant
 from cloudforest.provisioning import scheduler
 from cloudforest.provisioning.scheduler import (
-    IN_HAND,
-    SECONDS_FOR_ONE,
+    MAX_HINTS,
+    SECONDS_PER_HINT,
     HintBudget,
     Scheduler,
 )
@@ -153,7 +153,7 @@ class Hinted(Serving):
         self.hints = tuple(at for at in self.hints if at not in due)
         for at in due:
             self.clock.now = NOON + timedelta(seconds=at)
-            self.scheduler.nudge(domain_id("contoso.com"))
+            self.scheduler.add_hint(domain_id("contoso.com"))
         await super().sleep(until - self.seconds())
 
 
@@ -194,30 +194,30 @@ async def test_a_nudged_job_keeps_its_distance():
 
 
 async def test_a_flood_of_hints_starts_no_flood_of_cycles(monkeypatch):
-    monkeypatch.setattr(scheduler, "IN_HAND", 4)
+    monkeypatch.setattr(scheduler, "MAX_HINTS", 4)
     serving = Serving(registered(job("a")), timedelta(minutes=10))
     flooded = serving.made()
     async with asyncio.TaskGroup() as tasks:
         for second in range(0, 60, 2):
             serving.clock.now = NOON + timedelta(seconds=second)
-            flooded.nudge(domain_id("contoso.com"))
-            await flooded._tick(tasks)
+            flooded.add_hint(domain_id("contoso.com"))
+            await flooded._start_due_jobs(tasks)
             await asyncio.sleep(0)
 
     starts = [at for _, at in serving.starts]
     assert starts[:4] == [0, 2, 4, 6]
-    assert 12 <= len(starts) <= 4 + 60 / SECONDS_FOR_ONE
+    assert 12 <= len(starts) <= 4 + 60 / SECONDS_PER_HINT
     # Those that were not heard at once are not forgotten.
     assert starts[-1] >= 50
 
 
 def test_one_domain_costs_another_no_hint():
     budget = HintBudget()
-    assert all(budget.take("a", NOON) for _ in range(IN_HAND))
-    assert not budget.take("a", NOON)
-    assert budget.take("b", NOON)
-    assert not budget.left("a", NOON - timedelta(hours=1))
-    assert budget.left("a", NOON + timedelta(seconds=SECONDS_FOR_ONE))
+    assert all(budget.take_hint("a", NOON) for _ in range(MAX_HINTS))
+    assert not budget.take_hint("a", NOON)
+    assert budget.take_hint("b", NOON)
+    assert not budget.has_left("a", NOON - timedelta(hours=1))
+    assert budget.has_left("a", NOON + timedelta(seconds=SECONDS_PER_HINT))
 
 
 async def test_a_nudge_does_not_start_a_job_that_is_held():
@@ -233,7 +233,7 @@ async def test_a_job_is_started_at_once_on_demand():
     while serving.seconds() < 50:
         await asyncio.sleep(0)
     assert serving.scheduler is not None
-    serving.scheduler.start_at_once("a")
+    serving.scheduler.start_now("a")
 
     [_, (_, second)] = await scheduled
     assert 50 <= second < 60
@@ -292,7 +292,7 @@ async def test_a_bus_that_is_away_for_a_moment_is_heard_again():
         heard.set()
         await asyncio.Event().wait()
 
-    hearing = asyncio.create_task(scheduler.hear(hints))
+    hearing = asyncio.create_task(scheduler.receive_hints(hints))
     async with asyncio.timeout(30):
         await heard.wait()
     hearing.cancel()

@@ -12,7 +12,7 @@ async def test_old_entries_and_cycles_are_forgotten_and_no_others(world: World):
     await world.cycle()
     (entry,) = await world.log()
     old = [msgspec.structs.replace(entry, object=str(n)) for n in range(BATCH + 1)]
-    await world.store.log(old)
+    await world.store.save_log_entries(old)
     registration = world.registration()
     kept = msgspec.structs.replace(registration.tenant, log_retention=3600)
 
@@ -24,11 +24,11 @@ async def test_old_entries_and_cycles_are_forgotten_and_no_others(world: World):
     assert await retention.prune() == 0
     clock.now = clock.now.replace(hour=13, minute=30)
     fresh = msgspec.structs.replace(entry, time=clock.now)
-    await world.store.log([fresh])
+    await world.store.save_log_entries([fresh])
 
     world.clock.now = clock.now
     later = await world.cycle()
 
     assert await retention.prune() == BATCH + 2 + 1
-    assert await world.store.last_cycles() == {JOB: later}
+    assert await world.store.load_last_cycles() == {JOB: later}
     assert await world.log(job=JOB) == [fresh]

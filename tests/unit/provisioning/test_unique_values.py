@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from tests.support.world import World, guid, with_rule
 
-from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.target import Refusal
 from cloudforest.program.expressions.syntax import parse_expression
-from cloudforest.provisioning.explanation.explain import explain
+from cloudforest.provisioning.explanation.explain import explain_object
 
 CHOICE = 'SelectUniqueValue([title], Append([title], "2"), Append([title], "3"))'
 
@@ -32,11 +32,11 @@ class Counting(MemoryTarget):
         self.filters = filters
         self.asked = 0
 
-    async def taken(self, resource_type, path, values):
+    async def find_taken_values(self, resource_type, path, values):
         if not self.filters:
             raise Refusal(501, "No filters here.")
         self.asked += 1
-        return await super().taken(resource_type, path, values)
+        return await super().find_taken_values(resource_type, path, values)
 
 
 @pytest.mark.parametrize("filters", [True, False])
@@ -44,7 +44,9 @@ class Counting(MemoryTarget):
 async def test_the_first_value_that_nobody_has_is_written(world, filters, people):
     """One who is there, others of this cycle, few or so many that all is listed."""
     world.target = Counting(filters=filters)
-    world.target.held["x"] = Resource("User", {"userName": "x", "title": "CLERK"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "x", "title": "CLERK"}
+    )
     world.program = choosing(
         "SelectUniqueValue([title], "
         + ", ".join(f'Append([title], "{n}")' for n in range(2, 40))
@@ -81,10 +83,12 @@ async def test_who_gets_no_value_is_escrowed_and_stops_nobody(world: World):
 
 async def test_who_was_held_back_gets_a_value_that_became_free(world: World):
     world.program = choosing('SelectUniqueValue([title], "Clerk")')
-    world.target.held["x"] = Resource("User", {"userName": "x", "title": "Clerk"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "x", "title": "Clerk"}
+    )
     world.person(1, title="Clerk")
     await world.cycle()
-    del world.target.held["x"]
+    del world.target.resources_by_id["x"]
     world.clock.now += timedelta(hours=1)
     await world.cycle()
     assert titles(world) == {guid(1): "Clerk"}
@@ -92,7 +96,7 @@ async def test_who_was_held_back_gets_a_value_that_became_free(world: World):
 
 async def test_who_is_there_already_keeps_what_it_has(world: World):
     world.program = choosing()
-    world.target.held["r9"] = Resource(
+    world.target.resources_by_id["r9"] = MemoryResource(
         "User", {"externalId": guid(1), "userName": "p1@contoso.com", "title": "Old"}
     )
     world.person(1, title="Clerk")
@@ -102,9 +106,11 @@ async def test_who_is_there_already_keeps_what_it_has(world: World):
 
 async def test_explain_names_the_candidates_and_the_choice(world: World):
     world.program = choosing()
-    world.target.held["x"] = Resource("User", {"userName": "x", "title": "clerk"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "x", "title": "clerk"}
+    )
     world.person(1, title="Clerk")
-    told = await explain(world.run(), Lookup(by="guid", value=guid(1)))
+    told = await explain_object(world.run(), Lookup(by="guid", value=guid(1)))
     steps = {each["step"]: each for each in told["steps"]}
     (line,) = [each for each in steps["map"]["detail"] if each["target"] == "title"]
     assert line["candidates"] == ["Clerk", "Clerk2", "Clerk3"]
@@ -142,7 +148,7 @@ async def test_an_ignored_object_waits_for_its_day(world: World):
 async def test_explain_says_that_an_object_is_ignored(world: World):
     world.program = with_rule("title", parse_expression("IgnoreObjectFlow"))
     world.person(1, title="Clerk")
-    told = await explain(world.run(), Lookup(by="guid", value=guid(1)))
+    told = await explain_object(world.run(), Lookup(by="guid", value=guid(1)))
     steps = {each["step"]: each for each in told["steps"]}
     (line,) = [each for each in steps["map"]["detail"] if each["target"] == "title"]
     assert line["outcome"] == "object ignored"

@@ -17,31 +17,33 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from cloudforest.adapters.bus import protocol
-from cloudforest.adapters.bus.connection import Connection
+from cloudforest.adapters.bus.connection import NatsConnection
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.base.nkey import NKey
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Closing, Page, SyncRequest, decode_request
-from cloudforest.model.ports.bus import Answerer
+from cloudforest.model.ports.bus import RequestHandler
 
 Send = Callable[[bytes], Awaitable[object]]
 
 
 @dataclass(frozen=True)
-class Pace:
+class DeliverySettings:
     """`window` is in pages, the rest in seconds."""
 
     window: int = 4
-    beat: float = 5.0
-    resend: float = 10.0
-    patience: float = 60.0
+    keep_alive: float = 5.0
+    resend_after: float = 10.0
+    give_up_after: float = 60.0
 
 
 class Delivery:
     """Sends the pages of one answer, again if need be, until all are acknowledged."""
 
-    def __init__(self, pace: Pace, *, send: Send, max_payload: int) -> None:
-        self._pace = pace
+    def __init__(
+        self, settings: DeliverySettings, *, send: Send, max_payload: int
+    ) -> None:
+        self._settings = settings
         self._send = send
         self._max_payload = max_payload
         self._unacknowledged: dict[int, bytes] = {}
@@ -49,13 +51,13 @@ class Delivery:
         self._last_progress = time.monotonic()
         self._last_sent = time.monotonic()
 
-    async def run(self, pages: AsyncIterator[Page], blank: Page) -> None:
+    async def run(self, pages: AsyncIterator[Page], template: Page) -> None:
         """Deliver `pages`; `blank` names agent and request should they fail to come.
 
         Raises Unavailable when nothing is acknowledged any more.
         """
         beat = asyncio.create_task(self._keep_alive(), name="keep alive")
-        work = asyncio.create_task(self._deliver(pages, blank), name="deliver")
+        work = asyncio.create_task(self._deliver_pages(pages, template), name="deliver")
         try:
             await asyncio.wait({beat, work}, return_when=asyncio.FIRST_COMPLETED)
             await (work if work.done() else beat)
@@ -64,30 +66,30 @@ class Delivery:
             work.cancel()
             await asyncio.gather(beat, work, return_exceptions=True)
 
-    async def _deliver(self, pages: AsyncIterator[Page], blank: Page) -> None:
+    async def _deliver_pages(self, pages: AsyncIterator[Page], template: Page) -> None:
         await self._send(protocol.ACCEPTED)
         following = 0
         try:
             async for page in pages:
-                await self._post(page)
+                await self._send_page(page)
                 following = page.sequence + 1
         except CloudforestError as error:
             closing = Closing(complete=False, error=str(error))
-            await self._post(_closed(blank, following, closing))
+            await self._send_page(_closing_page(template, following, closing))
         finally:
             if isinstance(pages, AsyncGenerator):
                 await pages.aclose()
         await self._wait_until(lambda: not self._unacknowledged)
 
-    async def _post(self, page: Page) -> None:
-        data = await asyncio.to_thread(protocol.pack, page)
+    async def _send_page(self, page: Page) -> None:
+        data = await asyncio.to_thread(protocol.pack_page, page)
         if len(data) > self._max_payload:
             raise Unavailable(
                 f"A page of {len(data)} bytes is more than the bus takes at once"
                 f" ({self._max_payload}); raise max_payload of the bus."
             )
         await self._wait_until(
-            lambda: len(self._unacknowledged) < self._pace.window,
+            lambda: len(self._unacknowledged) < self._settings.window,
         )
         if not self._unacknowledged:
             self._last_progress = time.monotonic()
@@ -102,16 +104,19 @@ class Delivery:
 
     async def _keep_alive(self) -> None:
         while True:
-            await asyncio.sleep(self._pace.beat)
-            await self._send(protocol.ALIVE)
+            await asyncio.sleep(self._settings.keep_alive)
+            await self._send(protocol.KEEP_ALIVE)
             now = time.monotonic()
             waited = now - self._last_progress
-            if self._unacknowledged and waited > self._pace.patience:
+            if self._unacknowledged and waited > self._settings.give_up_after:
                 raise Unavailable("The service no longer acknowledges pages.")
-            if now - max(self._last_sent, self._last_progress) > self._pace.resend:
+            if (
+                now - max(self._last_sent, self._last_progress)
+                > self._settings.resend_after
+            ):
                 await self.resend()
 
-    def acknowledged(self, sequence: int) -> None:
+    def acknowledge(self, sequence: int) -> None:
         """Note that the service holds this page and those before it."""
         for each in [each for each in self._unacknowledged if each <= sequence]:
             del self._unacknowledged[each]
@@ -125,9 +130,12 @@ class Delivery:
             await self._send(data)
 
 
-def _closed(blank: Page, sequence: int, closing: Closing) -> Page:
+def _closing_page(template: Page, sequence: int, closing: Closing) -> Page:
     return Page(
-        agent=blank.agent, request=blank.request, sequence=sequence, closing=closing
+        agent=template.agent,
+        request=template.request,
+        sequence=sequence,
+        closing=closing,
     )
 
 
@@ -135,26 +143,28 @@ log = structlog.get_logger()
 
 
 @dataclass
-class _Domain:
-    answer: Answerer
+class _ListenedDomain:
+    answer: RequestHandler
     subscription: Subscription | None = None
 
 
 class NatsListener:
     """Answers requests for the domains listened to; answers survive a reconnection."""
 
-    def __init__(self, agent: str, key: NKey, pace: Pace | None = None) -> None:
+    def __init__(
+        self, agent: str, key: NKey, settings: DeliverySettings | None = None
+    ) -> None:
         self._agent = agent
         self._key = key
-        self._pace = pace or Pace()
-        self._connection: Connection | None = None
-        self._domains: dict[str, _Domain] = {}
+        self._settings = settings or DeliverySettings()
+        self._connection: NatsConnection | None = None
+        self._domains: dict[str, _ListenedDomain] = {}
         self._deliveries: dict[str, Delivery] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lock = asyncio.Lock()
 
     @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         return self._connection is not None and self._connection.connected
 
     async def connect(self, access: BusAccess) -> None:
@@ -163,8 +173,11 @@ class NatsListener:
 
     async def _connect(self, access: BusAccess) -> None:
         await self._disconnect()
-        connection = Connection(
-            f"agent {self._agent}", self._key, access, reconnected=self._returned
+        connection = NatsConnection(
+            f"agent {self._agent}",
+            self._key,
+            access,
+            on_reconnect=self._resend_deliveries,
         )
         await connection.open()
         async with AsyncExitStack() as undo:
@@ -172,19 +185,19 @@ class NatsListener:
             undo.push_async_callback(self._disconnect)
             self._connection = connection
             await connection.subscribe(
-                f"{protocol.inbox(self._agent)}.>", self._acknowledged
+                f"{protocol.inbox_subject(self._agent)}.>", self._handle_acknowledgement
             )
             for name in tuple(self._domains):
                 await self._subscribe(name)
             undo.pop_all()
-        await self._returned()
+        await self._resend_deliveries()
 
     async def _disconnect(self) -> None:
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
 
-    async def _returned(self) -> None:
+    async def _resend_deliveries(self) -> None:
         for delivery in tuple(self._deliveries.values()):
             await delivery.resend()
 
@@ -193,39 +206,39 @@ class NatsListener:
             domain = self._domains[name]
 
             async def received(message: Msg) -> None:
-                self._accept(message, domain.answer)
+                self._accept_request(message, domain.answer)
 
             domain.subscription = await self._connection.subscribe(
-                protocol.requests(name), received, queue=protocol.QUEUE
+                protocol.request_subject(name), received, queue=protocol.QUEUE_GROUP
             )
 
-    async def renew(self, access: BusAccess) -> None:
+    async def renew_access(self, access: BusAccess) -> None:
         async with self._lock:
             held = self._connection
-            if held is None or not held.connected or _elsewhere(held.access, access):
+            if held is None or not held.connected or _is_other_bus(held.access, access):
                 await self._connect(access)
             else:
                 await held.renew(access)
 
-    async def listen(self, domain: str, answer: Answerer) -> None:
+    async def listen(self, domain: str, answer: RequestHandler) -> None:
         async with self._lock:
-            await self._drop(domain)
-            self._domains[domain] = _Domain(answer)
+            await self._drop_domain(domain)
+            self._domains[domain] = _ListenedDomain(answer)
             await self._subscribe(domain)
 
     async def unlisten(self, domain: str) -> None:
         """Take no more requests of the domain; answers under way go on."""
         async with self._lock:
-            await self._drop(domain)
+            await self._drop_domain(domain)
 
-    async def _drop(self, domain: str) -> None:
+    async def _drop_domain(self, domain: str) -> None:
         dropped = self._domains.pop(domain, None)
         if dropped and dropped.subscription and self._connection:
             await self._connection.unsubscribe(dropped.subscription)
 
-    async def hint(self, domain: str) -> None:
+    async def send_hint(self, domain: str) -> None:
         if self._connection is not None:
-            await self._connection.publish(protocol.hints(domain), b"")
+            await self._connection.publish(protocol.change_hint_subject(domain), b"")
 
     async def close(self) -> None:
         self._domains.clear()
@@ -236,49 +249,51 @@ class NatsListener:
         async with self._lock:
             await self._disconnect()
 
-    def _accept(self, message: Msg, answer: Answerer) -> None:
+    def _accept_request(self, message: Msg, answer: RequestHandler) -> None:
         try:
             request = decode_request(message.data)
-            protocol.checked_id(request.id)
+            protocol.require_id(request.id)
         except (msgspec.MsgspecError, KeyError, TypeError, CloudforestError) as error:
             log.warning("request refused", reason=str(error))
             return
         # A repeated request is ours already: the first sign of life was lost.
         if request.id not in self._tasks:
             task = asyncio.create_task(
-                self._deliver(request, answer), name=f"answer {request.id}"
+                self._deliver_answer(request, answer), name=f"answer {request.id}"
             )
             self._tasks[request.id] = task
-            task.add_done_callback(lambda done: self._finished(request.id, done))
+            task.add_done_callback(lambda done: self._forget_request(request.id, done))
 
-    async def _deliver(self, request: SyncRequest, answer: Answerer) -> None:
-        subject = protocol.answers(self._agent, request.id)
-        reply = protocol.acknowledgements(self._agent, request.id)
+    async def _deliver_answer(
+        self, request: SyncRequest, answer: RequestHandler
+    ) -> None:
+        subject = protocol.answer_subject(self._agent, request.id)
+        reply = protocol.acknowledgement_subject(self._agent, request.id)
 
         async def send(data: bytes) -> None:
             if self._connection is not None:
                 await self._connection.publish(subject, data, reply=reply)
 
         limit = self._connection.max_payload if self._connection else 0
-        delivery = Delivery(self._pace, send=send, max_payload=limit)
+        delivery = Delivery(self._settings, send=send, max_payload=limit)
         self._deliveries[request.id] = delivery
         blank = Page(agent=self._agent, request=request.id, sequence=0)
         await delivery.run(answer(request), blank)
 
-    def _finished(self, request: str, task: asyncio.Task[None]) -> None:
+    def _forget_request(self, request: str, task: asyncio.Task[None]) -> None:
         self._tasks.pop(request, None)
         self._deliveries.pop(request, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("answer given up", request=request, reason=str(error))
 
-    async def _acknowledged(self, message: Msg) -> None:
-        request = protocol.request_of(message.subject)
+    async def _handle_acknowledgement(self, message: Msg) -> None:
+        request = protocol.request_id(message.subject)
         if message.data == protocol.STOP:
             if request in self._tasks:
                 self._tasks[request].cancel()
         elif request in self._deliveries and message.data.isdigit():
-            self._deliveries[request].acknowledged(int(message.data))
+            self._deliveries[request].acknowledge(int(message.data))
 
 
-def _elsewhere(held: BusAccess, access: BusAccess) -> bool:
+def _is_other_bus(held: BusAccess, access: BusAccess) -> bool:
     return (held.urls, held.ca) != (access.urls, access.ca)

@@ -17,19 +17,19 @@ from nats.aio.subscription import Subscription
 
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.nkey import NKey
-from cloudforest.base.processes import cancellable
+from cloudforest.base.processes import await_cancellable
 from cloudforest.model.identity import BusAccess
 
 CONNECT_SECONDS = 5.0
 PENDING_BYTES = 16 * 1024 * 1024
 """What may wait for a connection that is coming back."""
 
-Receive = Callable[[Msg], Awaitable[None]]
+MessageHandler = Callable[[Msg], Awaitable[None]]
 
 log = structlog.get_logger()
 
 
-class Connection:
+class NatsConnection:
     """Comes back by itself; ends for good when its credential does [nats-py 2.16].
 
     `reconnected` is called after each return, since messages in flight were lost.
@@ -41,17 +41,17 @@ class Connection:
         key: NKey,
         access: BusAccess,
         *,
-        reconnected: Callable[[], Awaitable[None]] | None = None,
+        on_reconnect: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._name = name
         self._key = key
         self._access = access
-        self._reconnected = reconnected
+        self._on_reconnect = on_reconnect
         self._client = Client()
-        self._back = asyncio.Event()
+        self._reconnect_event = asyncio.Event()
         self._last_error: Exception | None = None
-        self._errors = 0
-        self._all_tried = asyncio.Event()
+        self._error_count = 0
+        self._all_servers_tried = asyncio.Event()
 
     @property
     def access(self) -> BusAccess:
@@ -68,7 +68,7 @@ class Connection:
     async def open(self) -> None:
         """Raise Unavailable when no server lets us in within CONNECT_SECONDS."""
         connecting = asyncio.create_task(self._connect())
-        refused = asyncio.create_task(self._all_tried.wait())
+        refused = asyncio.create_task(self._all_servers_tried.wait())
         try:
             await asyncio.wait(
                 {connecting, refused},
@@ -82,7 +82,9 @@ class Connection:
             await asyncio.gather(connecting, refused, return_exceptions=True)
         if not connected:
             await self._client.close()
-            raise self._unavailable(self._last_error or TimeoutError("no answer"))
+            raise self._make_unavailable_error(
+                self._last_error or TimeoutError("no answer")
+            )
 
     async def _connect(self) -> None:
         try:
@@ -92,39 +94,39 @@ class Connection:
                 tls=ssl.create_default_context(cadata=self._access.ca),
                 # Otherwise TLS is used only if the server asks for it in clear text.
                 tls_handshake_first=True,
-                user_jwt_cb=self._token,
-                signature_cb=self._signed,
-                error_cb=self._noted,
-                reconnected_cb=self._returned,
+                user_jwt_cb=self._get_jwt,
+                signature_cb=self._sign_nonce,
+                error_cb=self._record_error,
+                reconnected_cb=self._handle_reconnect,
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=1,
                 ping_interval=10,
                 pending_size=PENDING_BYTES,
             )
         except (nats.errors.Error, OSError) as error:
-            await self._noted(error)
+            await self._record_error(error)
             raise
 
-    def _token(self) -> bytes:
+    def _get_jwt(self) -> bytes:
         return self._access.jwt.encode()
 
-    def _signed(self, nonce: str) -> bytes:
+    def _sign_nonce(self, nonce: str) -> bytes:
         return base64.b64encode(self._key.sign(nonce.encode()))
 
-    async def _noted(self, error: Exception) -> None:
+    async def _record_error(self, error: Exception) -> None:
         self._last_error = error
-        self._errors += 1
+        self._error_count += 1
         # nats-py would go round its servers for ever.
-        if self._errors >= len(self._access.urls):
-            self._all_tried.set()
+        if self._error_count >= len(self._access.urls):
+            self._all_servers_tried.set()
         log.debug("bus error", connection=self._name, reason=str(error))
 
-    async def _returned(self) -> None:
-        self._back.set()
-        if self._reconnected is not None:
-            await self._reconnected()
+    async def _handle_reconnect(self) -> None:
+        self._reconnect_event.set()
+        if self._on_reconnect is not None:
+            await self._on_reconnect()
 
-    def _unavailable(self, reason: Exception) -> Unavailable:
+    def _make_unavailable_error(self, reason: Exception) -> Unavailable:
         return Unavailable(
             f"The bus at {', '.join(self._access.urls)} can't be used"
             f" ({str(reason) or type(reason).__name__});"
@@ -138,15 +140,15 @@ class Connection:
         closes for good, so we leave and come back ourselves.
         """
         self._access = access
-        self._back.clear()
+        self._reconnect_event.clear()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await cancellable(self._client.force_reconnect())
-                await self._back.wait()
+                await await_cancellable(self._client.force_reconnect())
+                await self._reconnect_event.wait()
         except (nats.errors.Error, OSError) as error:
-            raise self._unavailable(self._last_error or error) from error
+            raise self._make_unavailable_error(self._last_error or error) from error
 
-    def move(self, urls: tuple[str, ...]) -> None:
+    def set_servers(self, urls: tuple[str, ...]) -> None:
         """Come back to other places; until the connection is lost, nothing changes."""
         self._access = replace(self._access, urls=urls)
         with suppress(nats.errors.ConnectionClosedError):
@@ -155,24 +157,24 @@ class Connection:
     async def publish(self, subject: str, data: bytes, *, reply: str = "") -> bool:
         """Return whether it is on its way; what is lost is asked for again."""
         try:
-            await cancellable(self._client.publish(subject, data, reply=reply))
+            await await_cancellable(self._client.publish(subject, data, reply=reply))
         except nats.errors.MaxPayloadError:
             raise
         except (nats.errors.Error, OSError) as error:
-            await self._noted(error)
+            await self._record_error(error)
             return False
         return True
 
     async def subscribe(
-        self, subject: str, receive: Receive, *, queue: str = ""
+        self, subject: str, receive: MessageHandler, *, queue: str = ""
     ) -> Subscription:
         try:
-            return await cancellable(self._subscribe(subject, receive, queue))
+            return await await_cancellable(self._subscribe(subject, receive, queue))
         except (nats.errors.Error, OSError) as error:
-            raise self._unavailable(error) from error
+            raise self._make_unavailable_error(error) from error
 
     async def _subscribe(
-        self, subject: str, receive: Receive, queue: str
+        self, subject: str, receive: MessageHandler, queue: str
     ) -> Subscription:
         subscription = await self._client.subscribe(
             subject, queue=queue, cb=receive, pending_bytes_limit=PENDING_BYTES
@@ -184,12 +186,12 @@ class Connection:
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         try:
-            await cancellable(subscription.unsubscribe())
+            await await_cancellable(subscription.unsubscribe())
         except (nats.errors.Error, OSError) as error:
-            await self._noted(error)
+            await self._record_error(error)
 
     async def close(self) -> None:
         # Where the server was killed, nats-py may wait for its word of farewell.
         with suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):
-                await cancellable(self._client.close())
+                await await_cancellable(self._client.close())

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from cloudforest.adapters.bus import protocol
-from cloudforest.base.files import create_once
+from cloudforest.base.files import read_or_create
 from cloudforest.base.nkey import NKey, new_seed
 from cloudforest.model.identity import BusAccess
 
@@ -36,7 +36,7 @@ _ACCOUNT_LIMITS = {
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class BusEndpoint:
     """Where the bus is; `ca` is the PEM of the authority of its certificate."""
 
     urls: tuple[str, ...]
@@ -52,41 +52,47 @@ class BusAuthority:
 
     def operator_jwt(self, now: datetime) -> str:
         claims = {"type": "operator", "version": 2}
-        return _sign(self.operator, self.operator.public, claims, now=now)
+        return _sign_jwt(self.operator, self.operator.public_key, claims, now=now)
 
     def account_jwt(self, now: datetime) -> str:
         claims = {"limits": _ACCOUNT_LIMITS, "type": "account", "version": 2}
-        return _sign(self.operator, self.account.public, claims, now=now)
+        return _sign_jwt(self.operator, self.account.public_key, claims, now=now)
 
-    def agent_access(
+    def mint_agent_access(
         self,
         agent: str,
         domains: Sequence[str],
         *,
         nkey: str,
-        endpoint: Endpoint,
+        endpoint: BusEndpoint,
         now: datetime,
         lifetime: timedelta = AGENT_LIFETIME,
     ) -> BusAccess:
         """Let the holder of `nkey` speak as this agent, and of its domains only."""
         expires = now + lifetime
-        hears = [f"{protocol.requests(each)} {protocol.QUEUE}" for each in domains]
-        claims = _user(
-            publish=[protocol.answers_of(agent), *map(protocol.hints, domains)],
-            subscribe=[*hears, f"{protocol.inbox(agent)}.>"],
+        hears = [
+            f"{protocol.request_subject(each)} {protocol.QUEUE_GROUP}"
+            for each in domains
+        ]
+        claims = _user_claims(
+            publish=[
+                protocol.agent_answers_subject(agent),
+                *map(protocol.change_hint_subject, domains),
+            ],
+            subscribe=[*hears, f"{protocol.inbox_subject(agent)}.>"],
         )
-        token = _sign(self.account, nkey, claims, now=now, expires=expires)
+        token = _sign_jwt(self.account, nkey, claims, now=now, expires=expires)
         return BusAccess(urls=endpoint.urls, ca=endpoint.ca, jwt=token, expires=expires)
 
-    def service_access(
-        self, nkey: str, *, endpoint: Endpoint, now: datetime
+    def mint_service_access(
+        self, nkey: str, *, endpoint: BusEndpoint, now: datetime
     ) -> BusAccess:
         """Let the holder of `nkey`, which never leaves this process, ask everybody."""
-        claims = _user(
+        claims = _user_claims(
             publish=["cf.req.*", "_INBOX.>"],
-            subscribe=["cf.ans.>", protocol.ALL_HINTS],
+            subscribe=["cf.ans.>", protocol.ALL_CHANGE_HINTS],
         )
-        token = _sign(self.account, nkey, claims, now=now)
+        token = _sign_jwt(self.account, nkey, claims, now=now)
         return BusAccess(
             urls=endpoint.urls,
             ca=endpoint.ca,
@@ -95,19 +101,19 @@ class BusAuthority:
         )
 
 
-def bus_authority(keys: Path) -> BusAuthority:
+def open_bus_authority(keys: Path) -> BusAuthority:
     """Read the operator's and the account's seeds, or make them (0600)."""
     return BusAuthority(
         operator=NKey(
-            create_once(keys / "bus-operator.seed", lambda: new_seed("operator"))
+            read_or_create(keys / "bus-operator.seed", lambda: new_seed("operator"))
         ),
         account=NKey(
-            create_once(keys / "bus-account.seed", lambda: new_seed("account"))
+            read_or_create(keys / "bus-account.seed", lambda: new_seed("account"))
         ),
     )
 
 
-def _user(*, publish: list[str], subscribe: list[str]) -> dict[str, Any]:
+def _user_claims(*, publish: list[str], subscribe: list[str]) -> dict[str, Any]:
     return {
         "pub": {"allow": publish},
         "sub": {"allow": subscribe},
@@ -117,7 +123,7 @@ def _user(*, publish: list[str], subscribe: list[str]) -> dict[str, Any]:
     }
 
 
-def _sign(
+def _sign_jwt(
     issuer: NKey,
     subject: str,
     claims: dict[str, Any],
@@ -127,7 +133,7 @@ def _sign(
 ) -> str:
     body: dict[str, Any] = {
         "iat": int(now.timestamp()),
-        "iss": issuer.public,
+        "iss": issuer.public_key,
         "sub": subject,
         "name": subject,
         "nats": claims,
@@ -136,13 +142,13 @@ def _sign(
         body["exp"] = int(expires.timestamp())
     digest = hashlib.sha256(msgspec.json.encode(body)).digest()
     body["jti"] = base64.b32encode(digest).decode().rstrip("=")
-    signed = f"{_part(_HEADER)}.{_part(body)}"
-    return f"{signed}.{_text(issuer.sign(signed.encode()))}"
+    signed = f"{_encode_json(_HEADER)}.{_encode_json(body)}"
+    return f"{signed}.{_encode_base64url(issuer.sign(signed.encode()))}"
 
 
-def _part(value: dict[str, Any]) -> str:
-    return _text(msgspec.json.encode(value))
+def _encode_json(value: dict[str, Any]) -> str:
+    return _encode_base64url(msgspec.json.encode(value))
 
 
-def _text(data: bytes) -> str:
+def _encode_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")

@@ -11,16 +11,18 @@ from dataclasses import dataclass, field
 from cloudforest.base.errors import CloudforestError, Interrupted, Unavailable
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
-from cloudforest.model.ports.bus import Answerer
+from cloudforest.model.ports.bus import RequestHandler
 
-WINDOW = 4
+WINDOW_PAGES = 4
 """Pages that an agent may send ahead of what the service has stored."""
 
 
 @dataclass
 class _Answer:
     pages: asyncio.Queue[Page | None] = field(default_factory=asyncio.Queue)
-    window: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WINDOW))
+    window: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(WINDOW_PAGES)
+    )
 
 
 class MemoryBus:
@@ -28,24 +30,26 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self._listeners: list[MemoryListener] = []
-        self._hearing: set[asyncio.Queue[str]] = set()
+        self._change_hint_queues: set[asyncio.Queue[str]] = set()
 
-    def listener(self, agent: str) -> MemoryListener:
-        listener = MemoryListener(agent, self._hearing)
+    def add_listener(self, agent: str) -> MemoryListener:
+        listener = MemoryListener(agent, self._change_hint_queues)
         self._listeners.append(listener)
         return listener
 
-    async def hints(self) -> AsyncGenerator[str]:
+    async def receive_hints(self) -> AsyncGenerator[str]:
         heard: asyncio.Queue[str] = asyncio.Queue()
-        self._hearing.add(heard)
+        self._change_hint_queues.add(heard)
         try:
             while True:
                 yield await heard.get()
         finally:
-            self._hearing.discard(heard)
+            self._change_hint_queues.discard(heard)
 
-    async def ask(self, request: SyncRequest) -> AsyncGenerator[Page]:
-        listeners = [each for each in self._listeners if each.hears(request.domain)]
+    async def request_pages(self, request: SyncRequest) -> AsyncGenerator[Page]:
+        listeners = [
+            each for each in self._listeners if each.is_listening_to(request.domain)
+        ]
         if not listeners:
             raise Unavailable(
                 f"No agent of the domain {request.domain} is connected;"
@@ -53,15 +57,15 @@ class MemoryBus:
             )
         listener = random.choice(listeners)  # noqa: S311 - it shares work, no more
         answer = _Answer()
-        task = listener.accept(request, answer)
+        task = listener.start_answer(request, answer)
         try:
-            async for page in _read(answer, request):
+            async for page in _read_pages(answer, request):
                 yield page
         finally:
             task.cancel()
 
 
-async def _read(answer: _Answer, request: SyncRequest) -> AsyncIterator[Page]:
+async def _read_pages(answer: _Answer, request: SyncRequest) -> AsyncIterator[Page]:
     expected = 0
     while (page := await answer.pages.get()) is not None:
         if page.sequence == expected:
@@ -80,32 +84,34 @@ async def _read(answer: _Answer, request: SyncRequest) -> AsyncIterator[Page]:
 class MemoryListener:
     """See `model.ports.ListenerBus`."""
 
-    def __init__(self, agent: str, hearing: Collection[asyncio.Queue[str]]) -> None:
+    def __init__(
+        self, agent: str, change_hint_queues: Collection[asyncio.Queue[str]]
+    ) -> None:
         self._agent = agent
-        self._hearing = hearing
+        self._change_hint_queues = change_hint_queues
         self._connected = False
-        self._domains: dict[str, Answerer] = {}
+        self._domains: dict[str, RequestHandler] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         return self._connected
 
     async def connect(self, access: BusAccess) -> None:
         del access
         self._connected = True
 
-    async def renew(self, access: BusAccess) -> None:
+    async def renew_access(self, access: BusAccess) -> None:
         await self.connect(access)
 
-    async def listen(self, domain: str, answer: Answerer) -> None:
+    async def listen(self, domain: str, answer: RequestHandler) -> None:
         self._domains[domain.lower()] = answer
 
     async def unlisten(self, domain: str) -> None:
         self._domains.pop(domain.lower(), None)
 
-    async def hint(self, domain: str) -> None:
-        for each in self._hearing if self._connected else ():
+    async def send_hint(self, domain: str) -> None:
+        for each in self._change_hint_queues if self._connected else ():
             each.put_nowait(domain_id(domain))
 
     async def close(self) -> None:
@@ -116,17 +122,17 @@ class MemoryListener:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def hears(self, domain: str) -> bool:
+    def is_listening_to(self, domain: str) -> bool:
         return self._connected and domain.lower() in self._domains
 
-    def accept(self, request: SyncRequest, answer: _Answer) -> asyncio.Task[None]:
+    def start_answer(self, request: SyncRequest, answer: _Answer) -> asyncio.Task[None]:
         pages = self._domains[request.domain.lower()](request)
-        task = asyncio.create_task(self._deliver(request, pages, answer))
+        task = asyncio.create_task(self._deliver_pages(request, pages, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _deliver(
+    async def _deliver_pages(
         self, request: SyncRequest, pages: AsyncIterator[Page], answer: _Answer
     ) -> None:
         following = 0

@@ -16,84 +16,84 @@ import zstandard
 from cloudforest.base.errors import Rejected
 from cloudforest.model.messages import Page, decode_page, domain_id, encode_page
 
-QUEUE = "agents"
-ALL_HINTS = "cf.hint.*"
-NOBODY = "nobody"
+QUEUE_GROUP = "agents"
+ALL_CHANGE_HINTS = "cf.hint.*"
+NO_AGENT = "nobody"
 """Stands for the agent where the server itself says that nobody listens."""
 
 _ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 PAGE = b"P"
 ACCEPTED = b"A"
-ALIVE = b"H"
+KEEP_ALIVE = b"H"
 
 STOP = b"stop"
 """Instead of a sequence number: no more pages are wanted."""
 
-MAX_PAGE = 64 * 1024 * 1024
+MAX_PAGE_BYTES = 64 * 1024 * 1024
 """Bytes of a page once decompressed; more is no page of ours."""
 
 
-def requests(domain: str) -> str:
+def request_subject(domain: str) -> str:
     return f"cf.req.{domain_id(domain)}"
 
 
-def answers(agent: str, request: str) -> str:
+def answer_subject(agent: str, request: str) -> str:
     """Return the subject; `*` stands for any agent."""
-    return f"cf.ans.{agent}.{checked_id(request)}"
+    return f"cf.ans.{agent}.{require_id(request)}"
 
 
-def answers_of(agent: str) -> str:
+def agent_answers_subject(agent: str) -> str:
     return f"cf.ans.{agent}.>"
 
 
-def hints(domain: str) -> str:
+def change_hint_subject(domain: str) -> str:
     return f"cf.hint.{domain_id(domain)}"
 
 
-def domain_of(subject: str) -> str:
+def change_hint_domain(subject: str) -> str:
     """Return the id of the domain that a hint is about."""
     return subject.rsplit(".", 1)[-1]
 
 
-def acknowledgements(agent: str, request: str) -> str:
-    return f"{inbox(agent)}.{checked_id(request)}"
+def acknowledgement_subject(agent: str, request: str) -> str:
+    return f"{inbox_subject(agent)}.{require_id(request)}"
 
 
-def inbox(agent: str) -> str:
+def inbox_subject(agent: str) -> str:
     return f"_INBOX.{agent}"
 
 
-def agent_of(subject: str) -> str:
+def answering_agent(subject: str) -> str:
     """Return the agent that said it; the bus let it speak only under its own id."""
     return subject.split(".")[2]
 
 
-def request_of(subject: str) -> str:
+def request_id(subject: str) -> str:
     return subject.rsplit(".", 1)[-1]
 
 
-def checked_id(text: str) -> str:
+def require_id(text: str) -> str:
     """Return the id, which must not reach another subject by dots or wildcards."""
     if not text or not _ID.issuperset(text):
         raise Rejected(f"{text!r} can't be the id of a request on the bus.")
     return text
 
 
-def pack(page: Page) -> bytes:
+def pack_page(page: Page) -> bytes:
     return PAGE + zstandard.compress(encode_page(page))
 
 
-def unpack(data: bytes) -> Page:
+def unpack_page(data: bytes) -> Page:
     """Raise Rejected unless it is a page of at most MAX_PAGE bytes."""
     try:
         frame = zstandard.get_frame_parameters(data[1:])
-        if frame.content_size > MAX_PAGE:
+        if frame.content_size > MAX_PAGE_BYTES:
             raise Rejected(
                 f"An agent sent a page of {frame.content_size} bytes;"
-                f" the most that is taken is {MAX_PAGE}."
+                f" the most that is taken is {MAX_PAGE_BYTES}."
             )
-        text = zstandard.decompress(data[1:], max_output_size=MAX_PAGE)
+        text = zstandard.decompress(data[1:], max_output_size=MAX_PAGE_BYTES)
         return decode_page(text)
     except (zstandard.ZstdError, msgspec.MsgspecError, KeyError, TypeError) as error:
         raise Rejected(

@@ -17,11 +17,11 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from cloudforest.adapters.bus.credentials import BusAuthority, Endpoint
+from cloudforest.adapters.bus.credentials import BusAuthority, BusEndpoint
 from cloudforest.base.clock import Clock, system_clock
 from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
-from cloudforest.base.files import private_folder, write_private
-from cloudforest.base.processes import end, leashed
+from cloudforest.base.files import make_private_folder, write_private_file
+from cloudforest.base.processes import end_process, leash_command
 
 MAX_PAYLOAD = 1024 * 1024
 """Bytes of one message. A page is cut to fit before it is compressed."""
@@ -39,28 +39,30 @@ def write_config(
 ) -> Path:
     """Write it and return its path; `tls` is certificate and key."""
     path = folder / "nats.conf"
-    write_private(path, _text(authority, port=port, tls=tls, now=now).encode())
+    write_private_file(
+        path, _render_config(authority, port=port, tls=tls, now=now).encode()
+    )
     return path
 
 
-def _text(
+def _render_config(
     authority: BusAuthority,
     *,
     port: int | None,
     tls: tuple[Path, Path],
     now: datetime,
 ) -> str:
-    certificate, key = (_quoted(str(each.absolute())) for each in tls)
-    account = authority.account.public
+    certificate, key = (_quote(str(each.absolute())) for each in tls)
+    account = authority.account.public_key
     return f"""\
 host: "127.0.0.1"
 port: {ANY_PORT if port is None else port}
 max_payload: {MAX_PAYLOAD}
 max_pending: {64 * MAX_PAYLOAD}
 ping_interval: "20s"
-operator: {_quoted(authority.operator_jwt(now))}
+operator: {_quote(authority.operator_jwt(now))}
 resolver: MEMORY
-resolver_preload: {{ {account}: {_quoted(authority.account_jwt(now))} }}
+resolver_preload: {{ {account}: {_quote(authority.account_jwt(now))} }}
 tls {{
   cert_file: {certificate}
   key_file: {key}
@@ -70,21 +72,21 @@ tls {{
 """
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
 START_SECONDS = 30.0
 _LISTENING = "Listening for client connections on "
 _READY = "Server is ready"
-_TAKEN = "address already in use"
-_TAKEN_TRIES = 5
-_TAKEN_PAUSE = 0.3
+_PORT_TAKEN = "address already in use"
+_PORT_TAKEN_TRIES = 5
+_PORT_TAKEN_PAUSE = 0.3
 
 log = structlog.get_logger()
 
 
-def _nobody(_endpoint: Endpoint) -> None:
+def _ignore_endpoint(_endpoint: BusEndpoint) -> None:
     """Nobody is told."""
 
 
@@ -108,14 +110,14 @@ class BusServer:
     authority: BusAuthority
     tls: TlsFiles
     clock: Clock = system_clock
-    moved: Callable[[Endpoint], None] = field(default=_nobody)
+    on_endpoint_change: Callable[[BusEndpoint], None] = field(default=_ignore_endpoint)
     _child: asyncio.subprocess.Process | None = None
-    _guard: asyncio.Task[None] | None = None
-    _said: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    _supervisor: asyncio.Task[None] | None = None
+    _last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
     @property
-    def endpoint(self) -> Endpoint:
-        return Endpoint(
+    def endpoint(self) -> BusEndpoint:
+        return BusEndpoint(
             urls=(f"tls://127.0.0.1:{self.port}",),
             ca=self.tls.ca.read_text(encoding="ascii"),
         )
@@ -137,21 +139,21 @@ class BusServer:
 
     async def start(self) -> None:
         """Return when it is ready; raises Unavailable when it can't start."""
-        private_folder(self.folder)
+        make_private_folder(self.folder)
         self._child = await self._launch()
-        self._guard = asyncio.create_task(self._keep_running(), name="bus server")
+        self._supervisor = asyncio.create_task(self._keep_running(), name="bus server")
 
     async def stop(self) -> None:
-        if self._guard is not None:
-            self._guard.cancel()
-            await asyncio.gather(self._guard, return_exceptions=True)
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.gather(self._supervisor, return_exceptions=True)
         if self._child is not None:
-            await end(self._child)
+            await end_process(self._child)
 
     async def _keep_running(self) -> None:
         while True:
             if self._child is not None:
-                await self._drained(self._child)
+                await self._drain_output(self._child)
                 status = await self._child.wait()
                 log.warning("bus server ended; starting it again", status=status)
             try:
@@ -162,41 +164,41 @@ class BusServer:
                 log.error("bus server does not start", reason=str(error))  # noqa: TRY400 - the sentence is enough
                 await asyncio.sleep(1)
 
-    async def _drained(self, child: asyncio.subprocess.Process) -> None:
+    async def _drain_output(self, child: asyncio.subprocess.Process) -> None:
         # A pipe that nobody reads would stop the server in the middle of a line.
-        while line := await _line(child):
-            self._said.append(line)
+        while line := await _read_line(child):
+            self._last_lines.append(line)
 
     async def _launch(self) -> asyncio.subprocess.Process:
         held = self.port
         # An elder of ours may need a moment to die; another program keeps its port.
-        for port in (*[held] * _TAKEN_TRIES, None):
+        for port in (*[held] * _PORT_TAKEN_TRIES, None):
             child = await self._spawn(port)
-            if await self._started(child):
-                self._tell_of_move(held)
+            if await self._wait_until_started(child):
+                self._report_port_change(held)
                 return child
-            if not self._port_is_taken():
+            if not self._is_port_taken():
                 break
-            await asyncio.sleep(_TAKEN_PAUSE)
-        last = self._said[-1] if self._said else "it said nothing"
+            await asyncio.sleep(_PORT_TAKEN_PAUSE)
+        last = self._last_lines[-1] if self._last_lines else "it said nothing"
         raise Unavailable(f"The nats-server of the bus does not start ({last}).")
 
-    async def _started(self, child: asyncio.subprocess.Process) -> bool:
+    async def _wait_until_started(self, child: asyncio.subprocess.Process) -> bool:
         started = False
         try:
             async with asyncio.timeout(START_SECONDS):
-                started = await self._ready(child)
+                started = await self._wait_until_ready(child)
         except TimeoutError:
             pass
         finally:
             if not started:
-                await end(child, patience=0)
+                await end_process(child, seconds=0)
         return started
 
-    def _tell_of_move(self, held: int | None) -> None:
+    def _report_port_change(self, held: int | None) -> None:
         if held not in {None, self.port}:
             log.warning("bus moved: its port was taken", port=self.port, before=held)
-            self.moved(self.endpoint)
+            self.on_endpoint_change(self.endpoint)
 
     async def _spawn(self, port: int | None) -> asyncio.subprocess.Process:
         config = write_config(
@@ -206,9 +208,9 @@ class BusServer:
             tls=(self.tls.certificate, self.tls.key),
             now=self.clock(),
         )
-        self._said.clear()
+        self._last_lines.clear()
         return await asyncio.create_subprocess_exec(
-            *leashed([find_nats_server(), "-c", str(config)]),
+            *leash_command([find_nats_server(), "-c", str(config)]),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -217,20 +219,20 @@ class BusServer:
             start_new_session=True,
         )
 
-    async def _ready(self, child: asyncio.subprocess.Process) -> bool:
+    async def _wait_until_ready(self, child: asyncio.subprocess.Process) -> bool:
         ready = False
-        while line := await _line(child):
-            self._said.append(line)
+        while line := await _read_line(child):
+            self._last_lines.append(line)
             if _LISTENING in line:
                 port = line.rsplit(":", 1)[-1]
-                write_private(self._port_file, port.encode())
+                write_private_file(self._port_file, port.encode())
             ready = ready or _READY in line
             if ready and self.port is not None:
                 return True
         return False
 
-    def _port_is_taken(self) -> bool:
-        return any(_TAKEN in line for line in self._said)
+    def _is_port_taken(self) -> bool:
+        return any(_PORT_TAKEN in line for line in self._last_lines)
 
 
 def find_nats_server() -> str:
@@ -245,7 +247,7 @@ def find_nats_server() -> str:
     return found
 
 
-async def _line(child: asyncio.subprocess.Process) -> str:
+async def _read_line(child: asyncio.subprocess.Process) -> str:
     """Return the next line that it says, or nothing at its end."""
     if child.stderr is None:
         return ""

@@ -14,48 +14,53 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 
 from cloudforest.adapters.bus import protocol
-from cloudforest.adapters.bus.connection import Connection
-from cloudforest.adapters.bus.credentials import BusAuthority, Endpoint
+from cloudforest.adapters.bus.connection import NatsConnection
+from cloudforest.adapters.bus.credentials import BusAuthority, BusEndpoint
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Interrupted, Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.messages import Page, SyncRequest, encode_request
 
-Say = Callable[[str, bytes], Awaitable[object]]
+SendToAgent = Callable[[str, bytes], Awaitable[object]]
 """Sends to an agent, by id, a sequence number or `protocol.STOP`."""
 
 
 @dataclass(frozen=True)
-class Patience:
+class AnswerTimeouts:
     """In seconds. `nobody` bridges the moment in which an agent renews itself.
 
     `page` is the longest that signs of life alone are believed; a directory may be
     silent for two minutes before the agent gives it up.
     """
 
-    nobody: float = 2.0
-    again: float = 2.0
+    no_agent: float = 2.0
+    retry: float = 2.0
     accept: float = 10.0
     idle: float = 30.0
     gap: float = 30.0
     page: float = 600.0
 
 
-class Reading:
+class AnswerReader:
     """Only the agent that took the request is heard; others are told to stop."""
 
     def __init__(
-        self, request: SyncRequest, agent: str, *, say: Say, patience: Patience
+        self,
+        request: SyncRequest,
+        agent: str,
+        *,
+        send: SendToAgent,
+        timeouts: AnswerTimeouts,
     ) -> None:
         self._request = request
         self._agent = agent
-        self._say = say
-        self._patience = patience
-        self._expected = 0
-        self._gap: float | None = None
-        self._since = time.monotonic()
+        self._send = send
+        self._timeouts = timeouts
+        self._next_sequence = 0
+        self._gap_since: float | None = None
+        self._last_page_at = time.monotonic()
 
-    async def pages(
+    async def read_pages(
         self, first: Msg, messages: asyncio.Queue[Msg]
     ) -> AsyncGenerator[Page]:
         """Yield pages in order; each is acknowledged when the next one is asked for."""
@@ -63,68 +68,70 @@ class Reading:
         finished = False
         try:
             while message is not None and not finished:
-                page = await self._take(message)
+                page = await self._take_page(message)
                 if page is not None:
                     yield page
                     await self._acknowledge()
                     finished = page.closing is not None
-                    self._since = time.monotonic()
+                    self._last_page_at = time.monotonic()
                 if not finished:
-                    message = await self._next(messages)
+                    message = await self._next_from_agent(messages)
             if not finished:
-                raise self._interrupted("stopped answering")
+                raise self._make_interrupted_error("stopped answering")
         finally:
             if not finished:
-                await self._say(self._agent, protocol.STOP)
+                await self._send(self._agent, protocol.STOP)
 
-    async def _take(self, message: Msg) -> Page | None:
+    async def _take_page(self, message: Msg) -> Page | None:
         if message.data[:1] != protocol.PAGE:
             return None
-        page = await asyncio.to_thread(protocol.unpack, message.data)
-        if page.sequence == self._expected:
-            self._expected += 1
-            self._gap = None
+        page = await asyncio.to_thread(protocol.unpack_page, message.data)
+        if page.sequence == self._next_sequence:
+            self._next_sequence += 1
+            self._gap_since = None
             return page
-        await self._out_of_turn(page.sequence)
+        await self._handle_out_of_order(page.sequence)
         return None
 
-    async def _next(self, messages: asyncio.Queue[Msg]) -> Msg | None:
+    async def _next_from_agent(self, messages: asyncio.Queue[Msg]) -> Msg | None:
         """Return what the agent says next; what others say is no sign of its life."""
-        silent = time.monotonic() + self._patience.idle
-        late = self._since + self._patience.page
+        silent = time.monotonic() + self._timeouts.idle
+        late = self._last_page_at + self._timeouts.page
         while (left := min(silent, late) - time.monotonic()) > 0:
             message = await next_message(messages, left)
             if message is None:
                 continue
-            speaker = protocol.agent_of(message.subject)
+            speaker = protocol.answering_agent(message.subject)
             if speaker == self._agent:
                 return message
-            await self._dismiss(speaker)
+            await self._stop_other_agent(speaker)
         if late < silent:
-            raise self._interrupted(f"sent no page for {self._patience.page:g} seconds")
+            raise self._make_interrupted_error(
+                f"sent no page for {self._timeouts.page:g} seconds"
+            )
         return None
 
-    async def _dismiss(self, speaker: str) -> None:
-        if speaker != protocol.NOBODY:
-            await self._say(speaker, protocol.STOP)
+    async def _stop_other_agent(self, speaker: str) -> None:
+        if speaker != protocol.NO_AGENT:
+            await self._send(speaker, protocol.STOP)
 
-    async def _out_of_turn(self, sequence: int) -> None:
-        if sequence < self._expected:
+    async def _handle_out_of_order(self, sequence: int) -> None:
+        if sequence < self._next_sequence:
             # It came twice because our word about it was lost.
             await self._acknowledge()
             return
         now = time.monotonic()
-        self._gap = self._gap or now
-        if now - self._gap > self._patience.gap:
-            raise self._interrupted(f"never sent page {self._expected}")
+        self._gap_since = self._gap_since or now
+        if now - self._gap_since > self._timeouts.gap:
+            raise self._make_interrupted_error(f"never sent page {self._next_sequence}")
 
     async def _acknowledge(self) -> None:
-        await self._say(self._agent, b"%d" % (self._expected - 1))
+        await self._send(self._agent, b"%d" % (self._next_sequence - 1))
 
-    def _interrupted(self, what: str) -> Interrupted:
+    def _make_interrupted_error(self, what: str) -> Interrupted:
         return Interrupted(
             f"The agent {self._agent} {what} in the middle of its answer about"
-            f" {self._request.domain}, after {self._expected} pages;"
+            f" {self._request.domain}, after {self._next_sequence} pages;"
             " what is missing is asked for again."
         )
 
@@ -137,38 +144,38 @@ async def next_message(messages: asyncio.Queue[Msg], seconds: float) -> Msg | No
         return None
 
 
-_QUEUED = 32
+_QUEUE_SIZE = 32
 
 
 class NatsAgentBus:
     """See `model.ports.AgentBus`."""
 
-    def __init__(self, connection: Connection, patience: Patience) -> None:
+    def __init__(self, connection: NatsConnection, timeouts: AnswerTimeouts) -> None:
         self._connection = connection
-        self._patience = patience
+        self._timeouts = timeouts
 
-    async def ask(self, request: SyncRequest) -> AsyncGenerator[Page]:
+    async def request_pages(self, request: SyncRequest) -> AsyncGenerator[Page]:
         async def say(agent: str, word: bytes) -> None:
-            inbox = protocol.acknowledgements(agent, request.id)
+            inbox = protocol.acknowledgement_subject(agent, request.id)
             await self._connection.publish(inbox, word)
 
-        async with self._answers(request.id) as messages:
-            agent, first = await self._offer(request, messages)
-            reading = Reading(request, agent, say=say, patience=self._patience)
-            async with aclosing(reading.pages(first, messages)) as pages:
+        async with self._subscribe_answers(request.id) as messages:
+            agent, first = await self._offer_request(request, messages)
+            reading = AnswerReader(request, agent, send=say, timeouts=self._timeouts)
+            async with aclosing(reading.read_pages(first, messages)) as pages:
                 async for page in pages:
                     yield page
 
-    async def hints(self) -> AsyncGenerator[str]:
+    async def receive_hints(self) -> AsyncGenerator[str]:
         # The same domain twice is one hint, so this can't grow.
         heard: dict[str, None] = {}
         some = asyncio.Event()
 
         async def hear(message: Msg) -> None:
-            heard[protocol.domain_of(message.subject)] = None
+            heard[protocol.change_hint_domain(message.subject)] = None
             some.set()
 
-        subscription = await self._connection.subscribe(protocol.ALL_HINTS, hear)
+        subscription = await self._connection.subscribe(protocol.ALL_CHANGE_HINTS, hear)
         try:
             while True:
                 await some.wait()
@@ -179,33 +186,35 @@ class NatsAgentBus:
             await self._connection.unsubscribe(subscription)
 
     @asynccontextmanager
-    async def _answers(self, request: str) -> AsyncIterator[asyncio.Queue[Msg]]:
-        messages: asyncio.Queue[Msg] = asyncio.Queue(_QUEUED)
+    async def _subscribe_answers(
+        self, request: str
+    ) -> AsyncIterator[asyncio.Queue[Msg]]:
+        messages: asyncio.Queue[Msg] = asyncio.Queue(_QUEUE_SIZE)
         subscription = await self._connection.subscribe(
-            protocol.answers("*", request), messages.put
+            protocol.answer_subject("*", request), messages.put
         )
         try:
             yield messages
         finally:
             await self._connection.unsubscribe(subscription)
 
-    async def _offer(
+    async def _offer_request(
         self, request: SyncRequest, messages: asyncio.Queue[Msg]
     ) -> tuple[str, Msg]:
         """Return the agent that took the request and the first that it said."""
         began = time.monotonic()
-        while time.monotonic() - began < self._patience.accept:
+        while time.monotonic() - began < self._timeouts.accept:
             await self._connection.publish(
-                protocol.requests(request.domain),
+                protocol.request_subject(request.domain),
                 encode_request(request),
-                reply=protocol.answers(protocol.NOBODY, request.id),
+                reply=protocol.answer_subject(protocol.NO_AGENT, request.id),
             )
-            message = await next_message(messages, self._patience.again)
+            message = await next_message(messages, self._timeouts.retry)
             if message is None:
                 continue
-            if protocol.agent_of(message.subject) != protocol.NOBODY:
-                return protocol.agent_of(message.subject), message
-            if time.monotonic() - began > self._patience.nobody:
+            if protocol.answering_agent(message.subject) != protocol.NO_AGENT:
+                return protocol.answering_agent(message.subject), message
+            if time.monotonic() - began > self._timeouts.no_agent:
                 raise Unavailable(
                     f"No agent of the domain {request.domain} is connected;"
                     " `cloudforest status` lists the agents,"
@@ -214,12 +223,12 @@ class NatsAgentBus:
             await asyncio.sleep(0.1)
         raise Unavailable(
             f"No agent of the domain {request.domain} took the request within"
-            f" {self._patience.accept:g} seconds; look at the agents' logs."
+            f" {self._timeouts.accept:g} seconds; look at the agents' logs."
         )
 
-    def move(self, endpoint: Endpoint) -> None:
+    def set_endpoint(self, endpoint: BusEndpoint) -> None:
         """Find the bus again where it is now; what was under way is asked anew."""
-        self._connection.move(endpoint.urls)
+        self._connection.set_servers(endpoint.urls)
 
     async def close(self) -> None:
         await self._connection.close()
@@ -228,13 +237,15 @@ class NatsAgentBus:
 async def open_agent_bus(
     authority: BusAuthority,
     *,
-    endpoint: Endpoint,
+    endpoint: BusEndpoint,
     clock: Clock,
-    patience: Patience | None = None,
+    timeouts: AnswerTimeouts | None = None,
 ) -> NatsAgentBus:
     """Connect as the service; its key lives in memory only."""
     key = new_user_key()
-    access = authority.service_access(key.public, endpoint=endpoint, now=clock())
-    connection = Connection("provisioning service", key, access)
+    access = authority.mint_service_access(
+        key.public_key, endpoint=endpoint, now=clock()
+    )
+    connection = NatsConnection("provisioning service", key, access)
     await connection.open()
-    return NatsAgentBus(connection, patience or Patience())
+    return NatsAgentBus(connection, timeouts or AnswerTimeouts())

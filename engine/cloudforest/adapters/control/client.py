@@ -12,14 +12,14 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from cloudforest.adapters.control.http import ControlPlaneHttp, told_error
+from cloudforest.adapters.control.http import ControlPlaneHttp, error_from_message
 from cloudforest.base.values import Value
 from cloudforest.model.cycles import LogQuery
 from cloudforest.model.messages import Lookup
 from cloudforest.model.registration import Registration, Revision
 
 
-def _path(stage: str, what: str) -> str:
+def _stage_path(stage: str, what: str) -> str:
     return f"/stages/{quote(stage, safe='')}/{what}"
 
 
@@ -35,7 +35,7 @@ class StagesClient(ControlPlaneHttp):
         after = ""
         while True:
             query = urlencode({"after": after})
-            body = await self.call("GET", f"{_path(stage, 'objects')}?{query}")
+            body = await self.call("GET", f"{_stage_path(stage, 'objects')}?{query}")
             some: list[dict[str, Any]] = msgspec.json.decode(body)
             if not some:
                 return
@@ -43,21 +43,21 @@ class StagesClient(ControlPlaneHttp):
                 yield each
             after = some[-1]["key"]
 
-    async def allow(self, stage: str, until: datetime, by: str) -> dict[str, Any]:
+    async def allow_stage(self, stage: str, until: datetime, by: str) -> dict[str, Any]:
         word = {"until": until, "by": by}
         allowed: dict[str, Any] = msgspec.json.decode(
-            await self.call("POST", _path(stage, "allow"), word)
+            await self.call("POST", _stage_path(stage, "allow"), word)
         )
         return allowed
 
-    async def discard(self, stage: str) -> dict[str, Any]:
+    async def discard_stage(self, stage: str) -> dict[str, Any]:
         discarded: dict[str, Any] = msgspec.json.decode(
-            await self.call("POST", _path(stage, "discard"))
+            await self.call("POST", _stage_path(stage, "discard"))
         )
         return discarded
 
 
-class Registered(Value, frozen=True):
+class CurrentRegistration(Value, frozen=True):
     """Revision 0 means that nothing is registered."""
 
     revision: int
@@ -65,41 +65,41 @@ class Registered(Value, frozen=True):
 
 
 class ControlPlaneClient(StagesClient):
-    async def registration(self) -> Registered:
+    async def load_registration(self) -> CurrentRegistration:
         return msgspec.json.decode(
-            await self.call("GET", "/registration"), type=Registered
+            await self.call("GET", "/registration"), type=CurrentRegistration
         )
 
-    async def revision(self, number: int) -> Revision | None:
+    async def load_revision(self, number: int) -> Revision | None:
         body = await self.call("GET", f"/registration?revision={number}")
         return msgspec.json.decode(body, type=Revision | None)
 
     async def register(
-        self, registration: Registration, *, base: int, **audited: str | None
+        self, registration: Registration, *, base: int, **audit_details: str | None
     ) -> int:
         """Replace what is registered; raises Stale unless `base` is the latest.
 
         `plan` and `commit` are kept in the audit.
         """
-        named = urlencode({key: text for key, text in audited.items() if text})
+        named = urlencode({key: text for key, text in audit_details.items() if text})
         body = await self.call(
             "PUT", f"/registration?{named}", registration, {"If-Match": f'"{base}"'}
         )
         return int(msgspec.json.decode(body)["revision"])
 
     async def impact(
-        self, registration: Registration, *, named: bool = False
+        self, registration: Registration, *, with_names: bool = False
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield `{"job", "phase", "done", "total"}` as it goes on, last `{"foreseen"}`.
 
         That is what the next cycles would do (`impacts`), and the `consequences`.
         `named` has some of those whom they touch named.
         """
-        path = "/impact?samples=names" if named else "/impact"
-        async for message in self._messages(path, registration):
+        path = "/impact?samples=names" if with_names else "/impact"
+        async for message in self._stream_messages(path, registration):
             yield message
 
-    async def agent_token(self, name: str) -> str:
+    async def create_agent_token(self, name: str) -> str:
         body = await self.call("POST", f"/agents/{quote(name, safe='')}/token")
         return str(msgspec.json.decode(body)["token"])
 
@@ -125,22 +125,22 @@ class ControlPlaneClient(StagesClient):
 
     async def run_job(self, name: str) -> AsyncIterator[dict[str, Any]]:
         """Yield `{"phase", "done", "total"}` as it goes on, and last `{"cycle"}`."""
-        async for message in self._messages(f"/jobs/{quote(name, safe='')}/run"):
+        async for message in self._stream_messages(f"/jobs/{quote(name, safe='')}/run"):
             yield message
 
     async def drift(self, name: str, *, repair: bool) -> AsyncIterator[dict[str, Any]]:
         """Yield `{"drifted"}` for each drift, and last `{"ended"}`."""
         path = f"/jobs/{quote(name, safe='')}/drift"
-        async for message in self._messages(path, {"repair": repair}):
+        async for message in self._stream_messages(path, {"repair": repair}):
             yield message
 
-    async def _messages(
+    async def _stream_messages(
         self, path: str, body: Any = None
     ) -> AsyncIterator[dict[str, Any]]:
-        async for line in self.lines("POST", path, body):
+        async for line in self.stream_lines("POST", path, body):
             message = msgspec.json.decode(line)
             if "error" in message:
-                raise told_error(message)
+                raise error_from_message(message)
             yield message
 
     async def explain(self, job: str, lookup: Lookup) -> dict[str, Any]:
@@ -178,14 +178,16 @@ class ControlPlaneClient(StagesClient):
         )
         return list(msgspec.json.decode(body)["reset"])
 
-    async def escrow(self, name: str) -> AsyncIterator[dict[str, Any]]:
-        async for line in self.lines("GET", f"/jobs/{quote(name, safe='')}/escrow"):
+    async def escrowed_objects(self, name: str) -> AsyncIterator[dict[str, Any]]:
+        async for line in self.stream_lines(
+            "GET", f"/jobs/{quote(name, safe='')}/escrow"
+        ):
             yield msgspec.json.decode(line)
 
-    async def retry_escrow(self, name: str, subject: str | None) -> int:
+    async def retry_escrow(self, name: str, object_id: str | None) -> int:
         """Make one object of the job due, or all (None); return how many changes."""
         path = f"/jobs/{quote(name, safe='')}/escrow/retry"
-        body = await self.call("POST", path, {"object": subject})
+        body = await self.call("POST", path, {"object": object_id})
         return int(msgspec.json.decode(body)["retried"])
 
     async def logs(
@@ -195,5 +197,5 @@ class ControlPlaneClient(StagesClient):
         fields: dict[str, Any] = msgspec.to_builtins(query)
         filters = {key: value for key, value in fields.items() if value is not None}
         path = f"/logs?{urlencode({**filters, 'after': after})}"
-        async for line in self.lines("GET", path):
+        async for line in self.stream_lines("GET", path):
             yield msgspec.json.decode(line)

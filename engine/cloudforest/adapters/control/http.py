@@ -32,12 +32,12 @@ from cloudforest.model.identity import (
     EnrolResponse,
 )
 
-_KINDS: dict[str, type[CloudforestError]] = {
+_ERRORS_BY_KIND: dict[str, type[CloudforestError]] = {
     kind.__name__: kind
     for kind in (Refused, Stale, Busy, Rejected, Unavailable, Misconfigured)
 }
 _CONNECT_SECONDS = 10
-USER = "Cloudforest-User"
+USER_HEADER = "Cloudforest-User"
 """The header that says so, percent-encoded."""
 
 
@@ -47,7 +47,7 @@ class Bug(CloudforestError):  # noqa: N818 - named for what happened
     exit_code = 70
 
 
-_KINDS["Bug"] = Bug
+_ERRORS_BY_KIND["Bug"] = Bug
 
 
 class ControlPlaneHttp:
@@ -68,7 +68,7 @@ class ControlPlaneHttp:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
         if user is not None:
-            headers[USER] = quote(user)
+            headers[USER_HEADER] = quote(user)
         limits = aiohttp.ClientTimeout(timeout, sock_connect=_CONNECT_SECONDS)
         self._session = aiohttp.ClientSession(headers=headers, timeout=limits)
 
@@ -96,7 +96,7 @@ class ControlPlaneHttp:
         async with self.exchange(method, path, body, headers) as response:
             return await response.read()
 
-    async def lines(
+    async def stream_lines(
         self, method: str, path: str, body: Any = None
     ) -> AsyncIterator[bytes]:
         """Yield the lines of an answer that comes bit by bit, however long they are."""
@@ -125,7 +125,7 @@ class ControlPlaneHttp:
                 headers={"Content-Type": "application/json", **(headers or {})},
             ) as response:
                 if response.status >= HTTPStatus.BAD_REQUEST:
-                    raise failure(await response.read(), response.status)
+                    raise error_from_response(await response.read(), response.status)
                 yield response
         except (TimeoutError, aiohttp.ClientError) as error:
             raise Unavailable(
@@ -134,32 +134,32 @@ class ControlPlaneHttp:
             ) from error
 
 
-def failure(body: bytes, status: int) -> CloudforestError:
+def error_from_response(body: bytes, status: int) -> CloudforestError:
     try:
-        return told_error(msgspec.json.decode(body))
+        return error_from_message(msgspec.json.decode(body))
     except (msgspec.DecodeError, KeyError, TypeError):
         return Rejected(f"The control plane answered with status {status}.")
 
 
-def told_error(message: dict[str, Any]) -> CloudforestError:
+def error_from_message(message: dict[str, Any]) -> CloudforestError:
     """Turn `{"error": {"kind", "message"}}` back into the error that it was."""
     error = message["error"]
-    return _KINDS.get(error["kind"], Rejected)(error["message"])
+    return _ERRORS_BY_KIND.get(error["kind"], Rejected)(error["message"])
 
 
 T = TypeVar("T")
 
 
-class AgentControlPlane(ControlPlaneHttp):
+class AgentControlPlaneClient(ControlPlaneHttp):
     async def enrol(self, request: EnrolRequest) -> EnrolResponse:
         body = await self.call("POST", "/agent/enrol", request)
-        return self._decoded(body, EnrolResponse)
+        return self._decode(body, EnrolResponse)
 
     async def bootstrap(self, request: BootstrapRequest) -> BootstrapResponse:
         body = await self.call("POST", "/agent/bootstrap", request)
-        return self._decoded(body, BootstrapResponse)
+        return self._decode(body, BootstrapResponse)
 
-    def _decoded(self, body: bytes, kind: type[T]) -> T:
+    def _decode(self, body: bytes, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.DecodeError as error:

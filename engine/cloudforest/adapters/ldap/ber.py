@@ -21,7 +21,7 @@ class Tag(IntEnum):
 
 
 @dataclass(frozen=True)
-class Raw:
+class SearchResultEntry:
     """An entry as received; attribute names are in lower case."""
 
     dn: str
@@ -29,7 +29,7 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Ending:
+class SearchResultDone:
     """The end of a search: its result code, and the values of controls by OID."""
 
     code: int
@@ -37,11 +37,11 @@ class Ending:
     controls: dict[str, bytes] = field(default_factory=dict)
 
     @property
-    def succeeded(self) -> bool:
+    def is_success(self) -> bool:
         return self.code == 0
 
 
-def extent(data: bytes | bytearray, start: int) -> tuple[int, int]:
+def content_bounds(data: bytes | bytearray, start: int) -> tuple[int, int]:
     """Return where the content of the element at `start` begins and ends (X.690 8.1.3).
 
     Raises IndexError when the data stops before the length does.
@@ -55,48 +55,50 @@ def extent(data: bytes | bytearray, start: int) -> tuple[int, int]:
     return begin, begin + int.from_bytes(data[start + 2 : begin], "big")
 
 
-def message_end(data: bytearray, start: int) -> int | None:
+def find_message_end(data: bytearray, start: int) -> int | None:
     """Return where the message at `start` ends; None when it has not all arrived."""
     try:
-        _, end = extent(data, start)
+        _, end = content_bounds(data, start)
     except IndexError:
         return None
     return end if end <= len(data) else None
 
 
-def _octet_strings(message: bytes, start: int) -> list[bytes]:
+def _decode_octet_strings(message: bytes, start: int) -> list[bytes]:
     """Return the strings in a set or a sequence."""
-    at, stop = extent(message, start)
+    at, stop = content_bounds(message, start)
     found = []
     while at < stop:
-        begin, at = extent(message, at)
+        begin, at = content_bounds(message, at)
         found.append(message[begin:at])
     return found
 
 
-def _entry(message: bytes, start: int) -> Raw:
-    name, at = extent(message, start)
+def _decode_entry(message: bytes, start: int) -> SearchResultEntry:
+    name, at = content_bounds(message, start)
     dn = message[name:at].decode()
     attributes: dict[str, list[bytes]] = {}
-    at, stop = extent(message, at)
+    at, stop = content_bounds(message, at)
     while at < stop:
-        begin, at_next = extent(message, at)
-        begin, end = extent(message, begin)
-        attributes[message[begin:end].decode().lower()] = _octet_strings(message, end)
+        begin, at_next = content_bounds(message, at)
+        begin, end = content_bounds(message, begin)
+        attributes[message[begin:end].decode().lower()] = _decode_octet_strings(
+            message, end
+        )
         at = at_next
-    return Raw(dn, attributes)
+    return SearchResultEntry(dn, attributes)
 
 
-def _controls(message: bytes, start: int) -> Iterator[tuple[str, bytes]]:
+def _decode_controls(message: bytes, start: int) -> Iterator[tuple[str, bytes]]:
     """Yield OID and value; between them may stand how critical the control is."""
-    at, stop = extent(message, start)
+    at, stop = content_bounds(message, start)
     while at < stop:
-        begin, after = extent(message, at)
-        name, end = extent(message, begin)
+        begin, after = content_bounds(message, at)
+        name, end = content_bounds(message, begin)
         value = b""
         part = end
         while part < after:
-            inner, part_end = extent(message, part)
+            inner, part_end = content_bounds(message, part)
             if message[part] == Tag.OCTETS:
                 value = message[inner:part_end]
             part = part_end
@@ -104,26 +106,28 @@ def _controls(message: bytes, start: int) -> Iterator[tuple[str, bytes]]:
         at = after
 
 
-def _ending(message: bytes, start: int, after: int, stop: int) -> Ending:
-    begin, end = extent(message, start)
+def _decode_done(message: bytes, start: int, after: int, stop: int) -> SearchResultDone:
+    begin, end = content_bounds(message, start)
     code = int.from_bytes(message[begin:end], "big")
-    _, end = extent(message, end)
-    begin, end = extent(message, end)
+    _, end = content_bounds(message, end)
+    begin, end = content_bounds(message, end)
     text = message[begin:end].decode(errors="replace")
     has_controls = after < stop and message[after] == Tag.CONTROLS
-    return Ending(code, text, dict(_controls(message, after)) if has_controls else {})
+    return SearchResultDone(
+        code, text, dict(_decode_controls(message, after)) if has_controls else {}
+    )
 
 
-def decode(message: bytes) -> Raw | Ending | None:
+def decode_message(message: bytes) -> SearchResultEntry | SearchResultDone | None:
     """Return what a whole message says; None for a referral to another domain."""
-    start, stop = extent(message, 0)
-    _, operation = extent(message, start)
-    inner, after = extent(message, operation)
+    start, stop = content_bounds(message, 0)
+    _, operation = content_bounds(message, start)
+    inner, after = content_bounds(message, operation)
     match message[operation]:
         case Tag.ENTRY:
-            return _entry(message, inner)
+            return _decode_entry(message, inner)
         case Tag.DONE:
-            return _ending(message, inner, after, stop)
+            return _decode_done(message, inner, after, stop)
         case _:
             return None
 
@@ -151,7 +155,7 @@ class Control:
     critical: bool = True
 
 
-def _tagged(tag: int, content: bytes) -> bytes:
+def _encode_element(tag: int, content: bytes) -> bytes:
     size = len(content)
     if size < _SHORT:
         return bytes((tag, size)) + content
@@ -159,65 +163,70 @@ def _tagged(tag: int, content: bytes) -> bytes:
     return bytes((tag, _SHORT | len(digits))) + digits + content
 
 
-def _sequence(*parts: bytes) -> bytes:
-    return _tagged(_SEQUENCE, b"".join(parts))
+def _encode_sequence(*parts: bytes) -> bytes:
+    return _encode_element(_SEQUENCE, b"".join(parts))
 
 
-def _octet_string(value: bytes) -> bytes:
-    return _tagged(_OCTETS, value)
+def _encode_octets(value: bytes) -> bytes:
+    return _encode_element(_OCTETS, value)
 
 
-def _integer(value: int) -> bytes:
+def _encode_integer(value: int) -> bytes:
     size = (value if value >= 0 else ~value).bit_length() // 8 + 1
-    return _tagged(_INTEGER, value.to_bytes(size, "big", signed=True))
+    return _encode_element(_INTEGER, value.to_bytes(size, "big", signed=True))
 
 
-def dirsync(flags: int, cookie: bytes) -> Control:
+def dirsync_control(flags: int, cookie: bytes) -> Control:
     """Return the request for changes; the controller chooses the size of its pages."""
     return Control(
-        DIRSYNC, _sequence(_integer(flags), _integer(0), _octet_string(cookie))
+        DIRSYNC,
+        _encode_sequence(
+            _encode_integer(flags), _encode_integer(0), _encode_octets(cookie)
+        ),
     )
 
 
-def _parts(sequence: bytes) -> list[bytes]:
-    start, end = extent(sequence, 0)
+def _split_sequence(sequence: bytes) -> list[bytes]:
+    start, end = content_bounds(sequence, 0)
     parts = []
     while start < end:
-        inner, stop = extent(sequence, start)
+        inner, stop = content_bounds(sequence, start)
         parts.append(sequence[inner:stop])
         start = stop
     return parts
 
 
-def dirsync_reply(value: bytes) -> tuple[bool, bytes]:
+def decode_dirsync_reply(value: bytes) -> tuple[bool, bytes]:
     """Return whether more results wait, and the new cookie."""
-    more, _, cookie = _parts(value)
+    more, _, cookie = _split_sequence(value)
     return int.from_bytes(more, "big", signed=True) != 0, cookie
 
 
-def paged(size: int, cookie: bytes) -> Control:
+def paged_control(size: int, cookie: bytes) -> Control:
     """Return the request for one page of simple paged results (RFC 2696)."""
-    return Control(PAGED, _sequence(_integer(size), _octet_string(cookie)))
+    return Control(
+        PAGED, _encode_sequence(_encode_integer(size), _encode_octets(cookie))
+    )
 
 
-def paged_cookie(value: bytes) -> bytes:
+def decode_paged_cookie(value: bytes) -> bytes:
     """Return the cookie of the next page; empty after the last one."""
-    return _parts(value)[1]
+    return _split_sequence(value)[1]
 
 
-def extended_dn() -> Control:
+def extended_dn_control() -> Control:
     """Ask for DNs as <GUID=…>;<SID=…>;DN with the GUID in its usual text."""
-    return Control(_EXTENDED_DN, _sequence(_integer(1)))
+    return Control(_EXTENDED_DN, _encode_sequence(_encode_integer(1)))
 
 
-def show_deleted() -> Control:
+def show_deleted_control() -> Control:
     return Control(_SHOW_DELETED)
 
 
-def access_list() -> Control:
+def dacl_control() -> Control:
     """Ask for the DACL alone: the whole descriptor takes the right to see audits."""
-    return Control(_SD_FLAGS, _sequence(_integer(_DACL)))
+    return Control(_SD_FLAGS, _encode_sequence(_encode_integer(_DACL)))
 
 
-def notification() -> Control:
+def notification_control() -> Control:
     return Control(_NOTIFICATION)

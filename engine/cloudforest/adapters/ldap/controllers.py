@@ -22,19 +22,19 @@ from cloudforest.adapters.ldap.session import (
     Account,
     CheckedTls,
     Session,
-    Trust,
-    all_failed,
-    broken,
-    refused_bind,
-    unreachable,
-    unverified,
+    TlsSettings,
+    make_bind_error,
+    make_broken_connection_error,
+    make_certificate_error,
+    make_no_controller_error,
+    make_unreachable_error,
 )
 from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
 
 _PORT = 636
 
 
-def _address(controller: str) -> tuple[str, int]:
+def _parse_url(controller: str) -> tuple[str, int]:
     try:
         address = urlsplit(controller)
         host, port = address.hostname, address.port or _PORT
@@ -51,10 +51,12 @@ def _address(controller: str) -> tuple[str, int]:
     return host, port
 
 
-def _opened(controller: str, trust: Trust, account: Account) -> ldap3.Connection:
-    host, port = _address(controller)
+def _open_connection(
+    controller: str, trust: TlsSettings, account: Account
+) -> ldap3.Connection:
+    host, port = _parse_url(controller)
     name = trust.server_name or host
-    tls = CheckedTls(trust.context(), name)
+    tls = CheckedTls(trust.make_context(), name)
     server = ldap3.Server(
         host,
         port=port,
@@ -81,21 +83,21 @@ def _opened(controller: str, trust: Trust, account: Account) -> ldap3.Connection
         if connection.socket is not None:
             connection.socket.close()
         if isinstance(tls.failure, ssl.SSLCertVerificationError):
-            raise unverified(controller, name, tls.failure) from error
-        raise unreachable(controller, str(tls.failure or error)) from error
+            raise make_certificate_error(controller, name, tls.failure) from error
+        raise make_unreachable_error(controller, str(tls.failure or error)) from error
     return connection
 
 
-def _bound(session: Session, connection: ldap3.Connection) -> Session:
+def _bind(session: Session, connection: ldap3.Connection) -> Session:
     try:
         bound = connection.bind(read_server_info=False)
     except (LDAPException, OSError) as error:
         session.close()
-        raise broken(session.controller, str(error)) from error
+        raise make_broken_connection_error(session.controller, str(error)) from error
     if not bound:
         result = connection.result
         session.close()
-        raise refused_bind(
+        raise make_bind_error(
             session.controller,
             session.account,
             code=result["result"],
@@ -106,22 +108,22 @@ def _bound(session: Session, connection: ldap3.Connection) -> Session:
     return session
 
 
-def connect(controller: str, trust: Trust, account: Account) -> Session:
+def open_session(controller: str, trust: TlsSettings, account: Account) -> Session:
     """Open, verify and bind. Raises Unavailable, Misconfigured or Rejected."""
     if not account.password.reveal():
         raise Misconfigured(
             f"The password of the account {account.username} is empty, and a "
             "controller takes a bind without password for an anonymous one."
         )
-    connection = _opened(controller, trust, account)
-    return _bound(Session(connection, controller, account.username), connection)
+    connection = _open_connection(controller, trust, account)
+    return _bind(Session(connection, controller, account.username), connection)
 
 
 IDLE_SECONDS = 5.0
 """A connection is used again for so long: to bind takes ten times as long as to ask."""
 
 
-def _close_late(task: asyncio.Task[Session]) -> None:
+def _close_late_session(task: asyncio.Task[Session]) -> None:
     if not task.cancelled() and task.exception() is None:
         task.result().close()
 
@@ -135,11 +137,11 @@ class Controllers:
     """
 
     def __init__(
-        self, domain: str, urls: Sequence[str], trust: Trust, account: Account
+        self, domain: str, urls: Sequence[str], trust: TlsSettings, account: Account
     ) -> None:
         self._domain = domain
         self._urls = tuple(urls)
-        self._last = self._urls[0]
+        self._last_used = self._urls[0]
         self._trust = trust
         self._account = account
         self._idle: list[tuple[float, Session]] = []
@@ -147,7 +149,7 @@ class Controllers:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """Give a session to one reader; what it left half read is not used again."""
-        session = self._kept() or await self._connected()
+        session = self._reuse_idle() or await self._connect_in_thread()
         try:
             yield session
         except BaseException:
@@ -155,7 +157,7 @@ class Controllers:
             raise
         self._idle.append((time.monotonic(), session))
 
-    def _kept(self) -> Session | None:
+    def _reuse_idle(self) -> Session | None:
         while self._idle:
             since, session = self._idle.pop()
             if time.monotonic() - since < IDLE_SECONDS and session.is_usable:
@@ -169,28 +171,30 @@ class Controllers:
             session.close()
         self._idle.clear()
 
-    async def _connected(self) -> Session:
+    async def _connect_in_thread(self) -> Session:
         """Connect in a thread, which can't be cancelled: a late session is closed."""
         wanted = Event()
         wanted.set()
-        task = asyncio.create_task(asyncio.to_thread(self._connect, wanted))
+        task = asyncio.create_task(
+            asyncio.to_thread(self._connect_first_reachable, wanted)
+        )
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             wanted.clear()
-            task.add_done_callback(_close_late)
+            task.add_done_callback(_close_late_session)
             raise
 
-    def _connect(self, wanted: Event) -> Session:
+    def _connect_first_reachable(self, wanted: Event) -> Session:
         failed: list[CloudforestError] = []
-        for controller in sorted(self._urls, key=lambda each: each != self._last):
+        for controller in sorted(self._urls, key=lambda each: each != self._last_used):
             if not wanted.is_set():
                 break  # The process can't end before its threads do.
             try:
-                session = connect(controller, self._trust, self._account)
+                session = open_session(controller, self._trust, self._account)
             except (Unavailable, Misconfigured) as error:
                 failed.append(error)
             else:
-                self._last = controller
+                self._last_used = controller
                 return session
-        raise all_failed(self._domain, failed)
+        raise make_no_controller_error(self._domain, failed)

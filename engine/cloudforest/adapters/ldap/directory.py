@@ -15,23 +15,38 @@ import base64
 import binascii
 from collections.abc import AsyncIterator, Generator, Sequence
 
-from cloudforest.adapters.directory_entries import ALWAYS, entry, in_thread, signals
+from cloudforest.adapters.directory_entries import (
+    ALWAYS_READ,
+    iterate_in_own_thread,
+    iterate_in_thread,
+    to_entry,
+)
 from cloudforest.adapters.ldap import access, dirsync, filters, members, search
-from cloudforest.adapters.ldap.ber import Ending, notification, paged, show_deleted
+from cloudforest.adapters.ldap.ber import (
+    SearchResultDone,
+    notification_control,
+    paged_control,
+    show_deleted_control,
+)
 from cloudforest.adapters.ldap.controllers import Controllers
-from cloudforest.adapters.ldap.dirsync import Conversation
+from cloudforest.adapters.ldap.dirsync import DirSyncRead
 from cloudforest.adapters.ldap.session import (
     BASE,
     LEVEL,
     SUBTREE,
     Account,
     Session,
-    Trust,
-    broken,
+    TlsSettings,
+    make_broken_connection_error,
 )
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports.directory import Cookie, Entry, GroupMembers, Kind
+from cloudforest.model.ports.directory import (
+    DirSyncCookie,
+    Entry,
+    EntryKind,
+    GroupMembers,
+)
 from cloudforest.model.program import Filter, ObjectType
 
 _REFUSALS = frozenset({2, 12, 50, 53})
@@ -39,75 +54,80 @@ _REFUSALS = frozenset({2, 12, 50, 53})
 unwillingToPerform (RFC 4511 4.1.9): it would say the same the next time."""
 
 
-def changes(session: Session, base: str) -> Generator[None, None, None]:
+def wait_for_changes(session: Session, base: str) -> Generator[None, None, None]:
     """Yield at each change below the base; end where the server refuses to tell.
 
     Raises Unavailable when it ends the search for another reason, as when it stops.
     [MS-ADTS] 3.1.1.3.4.1.9 allows no other filter, and a subtree only at the head.
     """
-    session.wait_for_ever()
+    session.disable_timeout()
     told = session.search(
         base,
         SUBTREE,
         filter="(objectClass=*)",
         attributes=["objectGUID"],
-        controls=[notification()],
+        controls=[notification_control()],
     )
-    ending = yield from _counted(told)
+    ending = yield from _yield_per_entry(told)
     if ending.code not in _REFUSALS:
         reason = f"it ended the search for changes, LDAP result {ending.code}"
-        raise broken(session.controller, reason)
+        raise make_broken_connection_error(session.controller, reason)
 
 
-def _counted(told: Generator[object, None, Ending]) -> Generator[None, None, Ending]:
+def _yield_per_entry(
+    search: Generator[object, None, SearchResultDone],
+) -> Generator[None, None, SearchResultDone]:
     while True:
         try:
-            next(told)
+            next(search)
         except StopIteration as stop:
-            ending: Ending = stop.value
+            ending: SearchResultDone = stop.value
             return ending
         yield
 
 
-REPLICATE = "Replicating Directory Changes"
-SEE_DELETED = "read and list CN=Deleted Objects"
+REPLICATE_RIGHT = "Replicating Directory Changes"
+SEE_DELETED_RIGHT = "read and list CN=Deleted Objects"
 
 
-def _found(session: Session, dn: str, scope: str, attribute: str) -> list[bool]:
+def _list_shown(session: Session, dn: str, scope: str, attribute: str) -> list[bool]:
     """Return one item for each entry: whether it shows the attribute."""
     asked = session.search(
         dn,
         scope,
         filter="(objectClass=*)",
         attributes=[attribute],
-        controls=[show_deleted(), paged(1, b"")],
+        controls=[show_deleted_control(), paged_control(1, b"")],
     )
     return [
-        attribute.lower() in each.attributes for each in search.checked(asked, session)
+        attribute.lower() in each.attributes
+        for each in search.require_success(asked, session)
     ]
 
 
-def sees_deleted(session: Session, base: str) -> bool:
+def can_see_deleted(session: Session, base: str) -> bool:
     """Tell whether tombstones are shown.
 
     Where there are none yet, the right to read the container must do as proof: nothing
     shows whether it could be listed.
     """
     container = f"CN=Deleted Objects,{base}"
-    if _found(session, container, LEVEL, "name"):
+    if _list_shown(session, container, LEVEL, "name"):
         return True
-    return any(_found(session, container, BASE, "objectClass"))
+    return any(_list_shown(session, container, BASE, "objectClass"))
 
 
-def _asked(attributes: Sequence[str]) -> list[str]:
-    return sorted({*ALWAYS, *attributes})
+def _names_to_read(attributes: Sequence[str]) -> list[str]:
+    return sorted({*ALWAYS_READ, *attributes})
 
 
-def _where(kind: Kind, where: Filter | None) -> str:
-    return filters.of_kind(kind, None if where is None else filters.pushed(where))
+def _kind_filter_text(kind: EntryKind, where: Filter | None) -> str:
+    return filters.kind_filter(
+        kind, None if where is None else filters.to_ldap_filter(where)
+    )
 
 
-def _decoded(cookie: str | None) -> bytes:
+def _decode_cookie(cookie: str | None) -> bytes:
     """Return the cookie; one that is not ours starts a full read."""
     try:
         return base64.b64decode(cookie or "", validate=True)
@@ -136,107 +156,115 @@ class LdapDirectory:
         self._controllers = Controllers(
             domain,
             controllers,
-            Trust(ca, server_name, verify),
+            TlsSettings(ca, server_name, verify),
             Account(username, password),
         )
-        self._may_replicate: bool | None = None
+        self._has_replication_right: bool | None = None
         self._base = ",".join(f"DC={label}" for label in domain.split("."))
 
-    async def identify(self) -> str:
+    async def identify_domain(self) -> str:
         async with self._controllers.session() as session:
-            return await asyncio.to_thread(search.head, session, self._base)
+            return await asyncio.to_thread(search.read_domain_head, session, self._base)
 
-    async def resolve(self, dns: Sequence[str]) -> dict[str, str]:
+    async def resolve_dns(self, dns: Sequence[str]) -> dict[str, str]:
         async with self._controllers.session() as session:
-            return await asyncio.to_thread(search.guids, session, self._base, dns)
+            return await asyncio.to_thread(search.resolve_dns, session, self._base, dns)
 
-    async def members(self, group: str, *, nested: bool) -> GroupMembers:
-        read = members.nested if nested else members.direct
+    async def read_members(self, group: str, *, nested: bool) -> GroupMembers:
+        read = members.read_nested_members if nested else members.read_direct_members
         async with self._controllers.session() as session:
             return await asyncio.to_thread(read, session, self._base, group)
 
-    async def changes(
+    async def read_changes(
         self,
-        kind: Kind,
+        kind: EntryKind,
         attributes: Sequence[str],
         cookie: str | None,
         where: Filter | None = None,
-    ) -> AsyncIterator[Entry | Cookie]:
-        talk = Conversation(
+    ) -> AsyncIterator[Entry | DirSyncCookie]:
+        talk = DirSyncRead(
             base=self._base,
-            filter=filters.of_kind(kind),
-            filter_in_full=_where(kind, where),
-            attributes=_asked(attributes),
-            cookie=_decoded(cookie),
+            filter=filters.kind_filter(kind),
+            full_filter=_kind_filter_text(kind, where),
+            attributes=_names_to_read(attributes),
+            cookie=_decode_cookie(cookie),
         )
         assumed = None if kind == "container" else kind
         async with self._controllers.session() as session:
-            reader = dirsync.changes(session, talk)
-            async for found in in_thread(reader, abort=session.abort):
-                each = entry(found, attributes, assumed=assumed)
+            reader = dirsync.read_changes(session, talk)
+            async for found in iterate_in_thread(reader, abort=session.abort):
+                each = to_entry(found, attributes, assumed_type=assumed)
                 # A full read lists every tombstone: of objects that nobody asked about.
-                if each is not None and not (each.deleted and talk.full):
+                if each is not None and not (each.is_deleted and talk.full):
                     yield each
-        self._may_replicate = talk.may_replicate
+        self._has_replication_right = talk.has_replication_right
         value = base64.b64encode(talk.cookie).decode()
-        yield Cookie(value, complete=True, full=talk.full)
+        yield DirSyncCookie(value, is_complete=True, is_full=talk.full)
 
-    async def below(
+    async def read_subtree(
         self,
         container: str,
-        kind: Kind,
+        kind: EntryKind,
         attributes: Sequence[str],
         where: Filter | None = None,
     ) -> AsyncIterator[Entry]:
-        asked, wanted = _asked(attributes), _where(kind, where)
+        asked, wanted = _names_to_read(attributes), _kind_filter_text(kind, where)
         async with self._controllers.session() as session:
-            reader = search.below(session, container, filter=wanted, attributes=asked)
-            async for found in in_thread(reader, abort=session.abort):
-                if (each := entry(found, attributes)) is not None:
+            reader = search.search_below(
+                session, container, filter=wanted, attributes=asked
+            )
+            async for found in iterate_in_thread(reader, abort=session.abort):
+                if (each := to_entry(found, attributes)) is not None:
                     yield each
 
-    async def read(
+    async def read_objects(
         self,
         lookups: Sequence[Lookup],
         attributes: Sequence[str],
         kind: ObjectType | None = None,
     ) -> AsyncIterator[Entry]:
-        asked = _asked(attributes)
+        asked = _names_to_read(attributes)
         async with self._controllers.session() as session:
-            reader = search.objects(
+            reader = search.read_objects(
                 session, self._base, lookups=lookups, attributes=asked, kind=kind
             )
-            async for found in in_thread(reader, abort=session.abort):
-                if (each := entry(found, attributes)) is not None:
+            async for found in iterate_in_thread(reader, abort=session.abort):
+                if (each := to_entry(found, attributes)) is not None:
                     yield each
 
-    async def empty(
+    async def find_proven_clear(
         self, guids: Sequence[str], attributes: Sequence[str]
     ) -> dict[str, frozenset[str]]:
         async with self._controllers.session() as session:
             return await asyncio.to_thread(
-                access.empty, session, self._base, guids=guids, names=attributes
+                access.find_proven_clear,
+                session,
+                self._base,
+                guids=guids,
+                names=attributes,
             )
 
-    async def shows_all(self) -> bool:
+    async def shows_all_members(self) -> bool:
         """Values that a controller sends in ranges are all fetched."""
         return True
 
-    async def shows_values(self) -> bool:
+    async def shows_all_values(self) -> bool:
         """Return False: a right may hide any of them."""
         return False
 
-    async def lacking(self) -> tuple[str, ...]:
+    async def list_missing_rights(self) -> tuple[str, ...]:
         """Whether it may replicate is what the last read of changes found out."""
         async with self._controllers.session() as session:
-            sees = await asyncio.to_thread(sees_deleted, session, self._base)
-        lacks = () if self._may_replicate in {None, True} else (REPLICATE,)
-        return lacks if sees else (*lacks, SEE_DELETED)
+            sees = await asyncio.to_thread(can_see_deleted, session, self._base)
+        lacks = (
+            () if self._has_replication_right in {None, True} else (REPLICATE_RIGHT,)
+        )
+        return lacks if sees else (*lacks, SEE_DELETED_RIGHT)
 
-    async def watch(self) -> AsyncIterator[None]:
+    async def watch_changes(self) -> AsyncIterator[None]:
         async with self._controllers.session() as session:
-            reader = changes(session, self._base)
-            async for _ in signals(reader, abort=session.abort):
+            reader = wait_for_changes(session, self._base)
+            async for _ in iterate_in_own_thread(reader, abort=session.abort):
                 yield
 
     async def close(self) -> None:

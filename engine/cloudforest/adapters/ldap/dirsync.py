@@ -12,22 +12,22 @@ from dataclasses import dataclass
 import structlog
 
 from cloudforest.adapters import directory_entries
-from cloudforest.adapters.directory_entries import Found
+from cloudforest.adapters.directory_entries import DirectoryEntry
 from cloudforest.adapters.ldap.ber import (
     DIRSYNC,
     INCREMENTAL_VALUES,
     OBJECT_SECURITY,
-    Ending,
-    Raw,
-    dirsync,
-    dirsync_reply,
-    extended_dn,
+    SearchResultDone,
+    SearchResultEntry,
+    decode_dirsync_reply,
+    dirsync_control,
+    extended_dn_control,
 )
 from cloudforest.adapters.ldap.session import (
     INSUFFICIENT_RIGHTS,
     SUBTREE,
     Session,
-    refused_search,
+    make_search_error,
 )
 
 _MEMBER = "member"
@@ -36,23 +36,23 @@ _ADDED, _REMOVED = ";range=1-1", ";range=0-0"
 _RANGE = re.compile(r"(.+);range=(\d+)-(\d+|\*)")
 
 
-def _texts(name: str, received: Sequence[bytes]) -> tuple[str, ...]:
+def _decode_values(name: str, received: Sequence[bytes]) -> tuple[str, ...]:
     texts = (
-        directory_entries.reference(name, directory_entries.text(name, each))
+        directory_entries.to_reference(name, directory_entries.decode_value(name, each))
         for each in received
     )
     return tuple(each for each in texts if each is not None)
 
 
-def _links(received: Sequence[bytes]) -> Iterator[tuple[str, str]]:
+def _decode_members(received: Sequence[bytes]) -> Iterator[tuple[str, str]]:
     """Yield the objectGUIDs of members, and their DNs."""
     for each in received:
-        value = directory_entries.text(_MEMBER, each)
-        if (guid := directory_entries.reference(_MEMBER, value)) is not None:
-            yield guid, directory_entries.split_extended(value)[1]
+        value = directory_entries.decode_value(_MEMBER, each)
+        if (guid := directory_entries.to_reference(_MEMBER, value)) is not None:
+            yield guid, directory_entries.split_extended_dn(value)[1]
 
 
-def from_dirsync(raw: Raw, *, full: bool) -> Found:
+def entry_from_dirsync(raw: SearchResultEntry, *, full: bool) -> DirectoryEntry:
     """With incremental values, range 1-1 holds links added and 0-0 links removed.
 
     A full read lists links removed long ago as well; those say nothing.
@@ -62,15 +62,15 @@ def from_dirsync(raw: Raw, *, full: bool) -> Found:
     for name, received in raw.attributes.items():
         if name.endswith(_REMOVED):
             plain = name.removesuffix(_REMOVED)
-            removed[plain] = _texts(plain, received)
+            removed[plain] = _decode_values(plain, received)
         else:
             plain = name.removesuffix(_ADDED)
-            attributes[plain] = _texts(plain, received)
+            attributes[plain] = _decode_values(plain, received)
     former = removed.pop(_MEMBER, ())
     for name in () if full else removed:
         attributes.setdefault(name, ())  # A link without a successor was cleared.
-    return Found(
-        dn=directory_entries.split_extended(raw.dn)[1],
+    return DirectoryEntry(
+        dn=directory_entries.split_extended_dn(raw.dn)[1],
         attributes=attributes,
         members=attributes.pop(_MEMBER, ()),
         former_members=() if full else former,
@@ -78,7 +78,7 @@ def from_dirsync(raw: Raw, *, full: bool) -> Found:
     )
 
 
-def from_search(raw: Raw) -> tuple[Found, int | None]:
+def entry_from_search(raw: SearchResultEntry) -> tuple[DirectoryEntry, int | None]:
     """Return the object, and from where on members are missing: AD sends 1,500."""
     attributes: dict[str, tuple[str, ...]] = {}
     links: list[tuple[str, str]] = []
@@ -88,16 +88,18 @@ def from_search(raw: Raw) -> tuple[Found, int | None]:
         plain = ranged[1] if ranged else name
         # AD sends the attribute twice, empty and with a range.
         if plain == _MEMBER:
-            links += _links(received)
+            links += _decode_members(received)
         else:
-            attributes[plain] = attributes.get(plain, ()) + _texts(plain, received)
+            attributes[plain] = attributes.get(plain, ()) + _decode_values(
+                plain, received
+            )
         if ranged and ranged[3] != "*" and plain == _MEMBER:
             rest = int(ranged[3]) + 1
-    thing = Found(
-        dn=directory_entries.split_extended(raw.dn)[1],
+    thing = DirectoryEntry(
+        dn=directory_entries.split_extended_dn(raw.dn)[1],
         attributes=attributes,
         members=tuple(guid for guid, _ in links),
-        member_names=tuple(name for _, name in links),
+        member_dns=tuple(name for _, name in links),
     )
     return thing, rest
 
@@ -107,7 +109,7 @@ _log = structlog.get_logger()
 
 
 @dataclass
-class Conversation:
+class DirSyncRead:
     """What to ask, and how far it got: `cookie` is the end when the reader is done.
 
     A full read asks for `filter_in_full`. A delta never does: the controller judges
@@ -116,69 +118,75 @@ class Conversation:
 
     base: str
     filter: str
-    filter_in_full: str
+    full_filter: str
     attributes: Sequence[str]
     cookie: bytes
     flags: int = INCREMENTAL_VALUES
-    more: bool = True
+    has_more: bool = True
 
     def __post_init__(self) -> None:
         self.full = not self.cookie
 
     @property
-    def may_replicate(self) -> bool:
+    def has_replication_right(self) -> bool:
         return not self.flags & OBJECT_SECURITY
 
     def restart(self) -> None:
         self.cookie, self.full = b"", True
 
 
-def _page(session: Session, talk: Conversation) -> Generator[Found, None, Ending]:
+def _read_page(
+    session: Session, state: DirSyncRead
+) -> Generator[DirectoryEntry, None, SearchResultDone]:
     search = session.search(
-        talk.base,
+        state.base,
         SUBTREE,
-        filter=talk.filter_in_full if talk.full else talk.filter,
-        attributes=talk.attributes,
+        filter=state.full_filter if state.full else state.filter,
+        attributes=state.attributes,
         # Without the second one Samba sends plain DNs, which need a look-up each.
-        controls=[dirsync(talk.flags, talk.cookie), extended_dn()],
+        controls=[dirsync_control(state.flags, state.cookie), extended_dn_control()],
     )
     while True:
         try:
-            raw: Raw = next(search)
+            raw: SearchResultEntry = next(search)
         except StopIteration as stop:
-            ending: Ending = stop.value
+            ending: SearchResultDone = stop.value
             return ending
-        yield from_dirsync(raw, full=talk.full)
+        yield entry_from_dirsync(raw, full=state.full)
 
 
-def _lacks_the_right(ending: Ending, talk: Conversation) -> bool:
-    return ending.code == INSUFFICIENT_RIGHTS and talk.may_replicate
+def _lacks_replication_right(ending: SearchResultDone, state: DirSyncRead) -> bool:
+    return ending.code == INSUFFICIENT_RIGHTS and state.has_replication_right
 
 
-def changes(session: Session, talk: Conversation) -> Generator[Found, None, None]:
+def read_changes(
+    session: Session, state: DirSyncRead
+) -> Generator[DirectoryEntry, None, None]:
     """Yield objects as they arrive, until the controller says that there are no more.
 
     A cookie that the controller can't read starts a full read. An account without
     Replicating Directory Changes reads with OBJECT_SECURITY: what it may see.
     """
-    while talk.more:
-        ending = yield from _page(session, talk)
-        if ending.succeeded and DIRSYNC in ending.controls:
-            talk.more, talk.cookie = dirsync_reply(ending.controls[DIRSYNC])
-        elif ending.code == _BAD_COOKIE and talk.cookie:
+    while state.has_more:
+        ending = yield from _read_page(session, state)
+        if ending.is_success and DIRSYNC in ending.controls:
+            state.has_more, state.cookie = decode_dirsync_reply(
+                ending.controls[DIRSYNC]
+            )
+        elif ending.code == _BAD_COOKIE and state.cookie:
             _log.warning(
                 "cookie refused, reading in full", controller=session.controller
             )
-            talk.restart()
-        elif _lacks_the_right(ending, talk):
+            state.restart()
+        elif _lacks_replication_right(ending, state):
             _log.warning(
                 "account lacks Replicating Directory Changes, reading what it may see",
                 controller=session.controller,
                 account=session.account,
             )
-            talk.flags |= OBJECT_SECURITY
+            state.flags |= OBJECT_SECURITY
         else:
-            raise refused_search(
+            raise make_search_error(
                 session.controller,
                 session.account,
                 code=ending.code,

@@ -34,7 +34,7 @@ from msgspec import structs
 
 from cloudforest.base.errors import Rejected
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports.directory import Kind
+from cloudforest.model.ports.directory import EntryKind
 from cloudforest.model.program import (
     And,
     Compare,
@@ -45,15 +45,19 @@ from cloudforest.model.program import (
     Scalar,
     ValuePath,
 )
-from cloudforest.program.ad_schema import INTEGERS
-from cloudforest.program.scoping.predicates import NEVER, SECOND, moment
+from cloudforest.program.ad_schema import INTEGER_ATTRIBUTES
+from cloudforest.program.scoping.predicates import (
+    NEVER_TICKS,
+    TICKS_PER_SECOND,
+    parse_ticks,
+)
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 _CONTAINERS = ("organizationalUnit", "container", "builtinDomain")
 
 
-def of_kind(kind: Kind, where: str | None = None) -> str:
+def kind_filter(kind: EntryKind, where: str | None = None) -> str:
     """Return a filter on the class alone: a tombstone has lost its objectCategory.
 
     Or for those of the class for which `where`, an LDAP filter, holds too.
@@ -63,7 +67,7 @@ def of_kind(kind: Kind, where: str | None = None) -> str:
     return f"(&(objectClass={kind}){where})" if where else f"(objectClass={kind})"
 
 
-def escape(value: bytes) -> str:
+def escape_value(value: bytes) -> str:
     r"""Return a value for a filter (RFC 4515): what is not alphanumeric becomes \xx."""
     return "".join(
         chr(each) if each < 0x80 and chr(each).isalnum() else f"\\{each:02x}"  # noqa: PLR2004 - ASCII
@@ -71,42 +75,42 @@ def escape(value: bytes) -> str:
     )
 
 
-def _by_guid(value: str) -> str | None:
+def _guid_filter(value: str) -> str | None:
     try:
         raw = uuid.UUID(value).bytes_le
     except ValueError:
         return None
-    return f"(objectGUID={escape(raw)})"
+    return f"(objectGUID={escape_value(raw)})"
 
 
-def _one(lookup: Lookup) -> str | None:
+def _lookup_filter(lookup: Lookup) -> str | None:
     match lookup.by:
         case "guid":
-            return _by_guid(lookup.value)
+            return _guid_filter(lookup.value)
         case "dn":
-            return f"(distinguishedName={escape(lookup.value.encode())})"
+            return f"(distinguishedName={escape_value(lookup.value.encode())})"
         case "attribute":
             name = lookup.attribute or ""
             if not _ATTRIBUTE.fullmatch(name):
                 raise Rejected(f"{name!r} is not the name of a directory attribute.")
-            return f"({name}={escape(lookup.value.encode())})"
+            return f"({name}={escape_value(lookup.value.encode())})"
 
 
-def any_of(lookups: Sequence[Lookup]) -> str | None:
+def lookups_filter(lookups: Sequence[Lookup]) -> str | None:
     """Return one filter for all lookups; None when none of them can exist."""
-    parts = [part for lookup in lookups if (part := _one(lookup)) is not None]
+    parts = [part for lookup in lookups if (part := _lookup_filter(lookup)) is not None]
     return f"(|{''.join(parts)})" if parts else None
 
 
-def primary_in(relative_ids: Iterable[str]) -> str:
+def primary_group_filter(relative_ids: Iterable[str]) -> str:
     """Return a filter for those whose primary group has one of these relative ids."""
     parts = "".join(f"(primaryGroupID={each})" for each in relative_ids)
     return f"(&(objectClass=user)(|{parts}))"
 
 
-def groups_in(names: Sequence[str]) -> str:
+def nested_groups_filter(dns: Sequence[str]) -> str:
     """Return a filter for the groups that are direct members of one of these."""
-    parts = "".join(f"(memberOf={escape(each.encode())})" for each in names)
+    parts = "".join(f"(memberOf={escape_value(each.encode())})" for each in dns)
     return f"(&(objectClass=group)(|{parts}))"
 
 
@@ -126,9 +130,9 @@ _TIMES = "whenchanged whencreated"
 _BOOLEANS = "iscriticalsystemobject msnpallowdialin showinadvancedviewonly"
 
 
-SYNTAX: dict[str, Syntax] = {
+SYNTAX_BY_ATTRIBUTE: dict[str, Syntax] = {
     **dict.fromkeys(_TEXTS.split(), "text"),
-    **dict.fromkeys(INTEGERS, "integer"),
+    **dict.fromkeys(INTEGER_ATTRIBUTES, "integer"),
     **dict.fromkeys(_FILETIMES.split(), "filetime"),
     **dict.fromkeys(_TIMES.split(), "time"),
     **dict.fromkeys(_BOOLEANS.split(), "boolean"),
@@ -141,32 +145,32 @@ BIT_AND = "1.2.840.113556.1.4.803"
 # Space is not significant at the ends and where it is repeated (RFC 4518, 2.6.1), and
 # not all servers know the same letters beyond these.
 _LETTERS = r"[!-~\u00c0-\u00d6\u00d8-\u00de\u00e0-\u00f6\u00f8-\u00fe\u0410-\u044f]+"
-_PLAIN = re.compile(f"{_LETTERS}(?: {_LETTERS})*")
-_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
-_PARTS = {"eq": "{}", "co": "*{}*", "sw": "{}*", "ew": "*{}"}
+_PLAIN_TEXT = re.compile(f"{_LETTERS}(?: {_LETTERS})*")
+_INTEGER_TEXT = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_PATTERNS = {"eq": "{}", "co": "*{}*", "sw": "{}*", "ew": "*{}"}
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
-_LAST = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
+_LAST_SECOND = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 
 
-def _text(name: str, tree: Compare) -> str | None:
+def _text_filter(name: str, tree: Compare) -> str | None:
     value = tree.value
-    if not isinstance(value, str) or not _PLAIN.fullmatch(value):
+    if not isinstance(value, str) or not _PLAIN_TEXT.fullmatch(value):
         return None
-    if tree.operator == "eq" and moment(value) is not None:
+    if tree.operator == "eq" and parse_ticks(value) is not None:
         return None  # One moment has many texts.
-    part = _PARTS.get(tree.operator)
-    return part and f"({name}={part.format(escape(value.encode()))})"
+    part = _PATTERNS.get(tree.operator)
+    return part and f"({name}={part.format(escape_value(value.encode()))})"
 
 
-def _number(tree: Compare) -> int | float | None:
+def _number_value(tree: Compare) -> int | float | None:
     value: Scalar = tree.value
-    if isinstance(value, str) and _WHOLE.fullmatch(value):
+    if isinstance(value, str) and _INTEGER_TEXT.fullmatch(value):
         value = int(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number and not isinstance(value, str) else None
 
 
-def _bounds(operator: str, value: float) -> tuple[float, float] | None:
+def _integer_bounds(operator: str, value: float) -> tuple[float, float] | None:
     """Return the least and the greatest whole number for which it holds."""
     match operator:
         case "eq" if value == math.floor(value):
@@ -183,7 +187,7 @@ def _bounds(operator: str, value: float) -> tuple[float, float] | None:
             return None
 
 
-def _between(
+def _range_filter(
     name: str, bounds: tuple[float, float], write: Callable[[int], str]
 ) -> str:
     least, greatest = bounds
@@ -197,113 +201,117 @@ def _between(
     return parts[0] if len(parts) == 1 else f"(&{''.join(parts)})"
 
 
-def _integer(name: str, tree: Compare, largest: int) -> str | None:
-    value = _number(tree)
+def _integer_filter(name: str, tree: Compare, largest: int) -> str | None:
+    value = _number_value(tree)
     if value is None or abs(value) > largest:
         return None
     if tree.operator == "has":
         return f"({name}:{BIT_AND}:={value})"
-    bounds = _bounds(tree.operator, value)
+    bounds = _integer_bounds(tree.operator, value)
     if bounds is None or any(largest < abs(each) < math.inf for each in bounds):
         return None
-    return _between(name, bounds, str)
+    return _range_filter(name, bounds, str)
 
 
-def _filetime(name: str, tree: Compare) -> str | None:
-    ticks = moment(tree.value) if isinstance(tree.value, str) else None
+def _filetime_filter(name: str, tree: Compare) -> str | None:
+    ticks = parse_ticks(tree.value) if isinstance(tree.value, str) else None
     if ticks is None:
-        return _integer(name, tree, NEVER)
-    bounds = _bounds(tree.operator, ticks)
-    if bounds is None or not 0 < ticks < NEVER - 1:
+        return _integer_filter(name, tree, NEVER_TICKS)
+    bounds = _integer_bounds(tree.operator, ticks)
+    if bounds is None or not 0 < ticks < NEVER_TICKS - 1:
         return None
-    return _between(name, (max(bounds[0], 1), min(bounds[1], NEVER - 1)), str)
+    return _range_filter(
+        name, (max(bounds[0], 1), min(bounds[1], NEVER_TICKS - 1)), str
+    )
 
 
-def _generalized(seconds: int) -> str:
+def _generalized_time(seconds: int) -> str:
     return f"{_EPOCH + timedelta(seconds=seconds):%Y%m%d%H%M%S.0Z}"
 
 
-def _time(name: str, tree: Compare) -> str | None:
+def _time_filter(name: str, tree: Compare) -> str | None:
     """Return a test of a generalized time, which Active Directory keeps in seconds."""
-    ticks = moment(tree.value) if isinstance(tree.value, str) else None
-    if ticks is None or not 0 < ticks // SECOND < _LAST:
+    ticks = parse_ticks(tree.value) if isinstance(tree.value, str) else None
+    if ticks is None or not 0 < ticks // TICKS_PER_SECOND < _LAST_SECOND:
         return None
-    whole, rest = divmod(ticks, SECOND)
+    whole, rest = divmod(ticks, TICKS_PER_SECOND)
     # Any fraction: what lies between two seconds compares alike.
-    bounds = _bounds(tree.operator, whole + 0.5 if rest else whole)
-    return bounds and _between(name, bounds, _generalized)
+    bounds = _integer_bounds(tree.operator, whole + 0.5 if rest else whole)
+    return bounds and _range_filter(name, bounds, _generalized_time)
 
 
-def _boolean(name: str, tree: Compare) -> str | None:
+def _boolean_filter(name: str, tree: Compare) -> str | None:
     word = str(tree.value).upper()
     is_one = tree.operator == "eq" and word in {"TRUE", "FALSE"}
     return f"({name}={word})" if is_one else None
 
 
-def assertion(tree: Compare, syntax: Syntax) -> str | None:
+def comparison_filter(comparison: Compare, syntax: Syntax) -> str | None:
     """Return an LDAP filter that says the same of an attribute of that syntax.
 
     Of a text it says at least as much: a controller takes more texts to be equal.
     """
-    name = tree.attribute
+    name = comparison.attribute
     match syntax:
         case "text":
-            return _text(name, tree)
+            return _text_filter(name, comparison)
         case "integer":
-            return _integer(name, tree, 2**31 - 1)
+            return _integer_filter(name, comparison, 2**31 - 1)
         case "filetime":
-            return _filetime(name, tree)
+            return _filetime_filter(name, comparison)
         case "time":
-            return _time(name, tree)
+            return _time_filter(name, comparison)
         case "boolean":
-            return _boolean(name, tree)
+            return _boolean_filter(name, comparison)
 
 
-def pushed(tree: Filter) -> str | None:
+def to_ldap_filter(tree: Filter) -> str | None:
     """Return an LDAP filter that holds wherever this one does; None: there is none."""
     match tree:
         case And(operands=operands):
-            return _joined("&", [part for part in map(pushed, operands) if part])
+            return _join_filters(
+                "&", [part for part in map(to_ldap_filter, operands) if part]
+            )
         case Or(operands=operands):
-            return _joined("|", [pushed(each) for each in operands])
+            return _join_filters("|", [to_ldap_filter(each) for each in operands])
         case Present(attribute=name):
-            return _presence(name)
+            return _presence_filter(name)
         case Compare():
-            return _compared(tree)
+            return _comparison_or_presence(tree)
         case ValuePath(attribute=name, operand=operand):
-            return pushed(_of_a_value(operand, name))
+            return to_ldap_filter(_filter_on_attribute(operand, name))
         case Not():
             return None
 
 
-def _joined(sign: str, parts: Sequence[str | None]) -> str | None:
+def _join_filters(sign: str, parts: Sequence[str | None]) -> str | None:
     asked = [each for each in parts if each is not None]
     if not asked or len(asked) < len(parts):
         return None
     return asked[0] if len(asked) == 1 else f"({sign}{''.join(asked)})"
 
 
-def _presence(name: str) -> str | None:
-    return f"({name}=*)" if name in SYNTAX else None
+def _presence_filter(name: str) -> str | None:
+    return f"({name}=*)" if name in SYNTAX_BY_ATTRIBUTE else None
 
 
-def _compared(tree: Compare) -> str | None:
+def _comparison_or_presence(tree: Compare) -> str | None:
     name, is_negated = tree.attribute, tree.operator == "ne"
     if is_negated is not (tree.value is None):
         return None
-    syntax = SYNTAX.get(name)
-    said = assertion(tree, syntax) if syntax and not is_negated else None
+    syntax = SYNTAX_BY_ATTRIBUTE.get(name)
+    said = comparison_filter(tree, syntax) if syntax and not is_negated else None
     # Whatever a comparison says, it is false where there is no value.
-    return said or _presence(name)
+    return said or _presence_filter(name)
 
 
-def _of_a_value(tree: Filter, name: str) -> Filter:
+def _filter_on_attribute(tree: Filter, name: str) -> Filter:
     """Return what holds of an attribute, if the tree holds for one of its values."""
     match tree:
         case Compare(operator=operator) if operator != "ne":
             return structs.replace(tree, attribute=name)
         case And(operands=operands) | Or(operands=operands):
-            several = tuple(_of_a_value(each, name) for each in operands)
+            several = tuple(_filter_on_attribute(each, name) for each in operands)
             return structs.replace(tree, operands=several)
         case _:
             return Present(attribute=name)

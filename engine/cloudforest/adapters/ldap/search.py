@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
-from cloudforest.adapters.directory_entries import Found
+from cloudforest.adapters.directory_entries import DirectoryEntry
 from cloudforest.adapters.ldap import dirsync, filters
 from cloudforest.adapters.ldap.ber import (
     PAGED,
     Control,
-    Ending,
-    Raw,
-    extended_dn,
-    paged,
-    paged_cookie,
-    show_deleted,
+    SearchResultDone,
+    SearchResultEntry,
+    decode_paged_cookie,
+    extended_dn_control,
+    paged_control,
+    show_deleted_control,
 )
 from cloudforest.adapters.ldap.session import (
     BASE,
     INSUFFICIENT_RIGHTS,
     SUBTREE,
     Session,
-    refused_search,
+    make_search_error,
 )
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.model.messages import Lookup
@@ -30,19 +30,19 @@ from cloudforest.model.program import ObjectType
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 
-PAGE = 500
+PAGE_SIZE = 500
 """Below the 1,000 that a controller allows by default (MaxPageSize)."""
-LOOKUPS = 100
+LOOKUPS_PER_QUERY = 100
 _NO_SUCH_OBJECT = 32
 
 
-def checked(
-    search: Generator[Raw, None, Ending], session: Session
-) -> Generator[Raw, None, Ending]:
+def require_success(
+    search: Generator[SearchResultEntry, None, SearchResultDone], session: Session
+) -> Generator[SearchResultEntry, None, SearchResultDone]:
     """Yield what is found; raise unless it was all, or the base is not there."""
     ending = yield from search
-    if not ending.succeeded and ending.code != _NO_SUCH_OBJECT:
-        raise refused_search(
+    if not ending.is_success and ending.code != _NO_SUCH_OBJECT:
+        raise make_search_error(
             session.controller,
             session.account,
             code=ending.code,
@@ -51,7 +51,7 @@ def checked(
     return ending
 
 
-def one(
+def read_object(
     session: Session, dn: str, attributes: Sequence[str]
 ) -> dict[str, list[bytes]] | None:
     search = session.search(
@@ -59,18 +59,18 @@ def one(
         BASE,
         filter="(objectClass=*)",
         attributes=attributes,
-        controls=[extended_dn()] if dn else (),
+        controls=[extended_dn_control()] if dn else (),
     )
-    entries = list(checked(search, session))
+    entries = list(require_success(search, session))
     return entries[0].attributes if entries else None
 
 
-def head(session: Session, base: str) -> str:
+def read_domain_head(session: Session, base: str) -> str:
     """Return the objectGUID of the domain's head.
 
     Raises Misconfigured when the controller serves another domain.
     """
-    root = one(session, "", ["defaultNamingContext"])
+    root = read_object(session, "", ["defaultNamingContext"])
     contexts = (root or {}).get("defaultnamingcontext") or [b"no domain"]
     served = contexts[0].decode(errors="replace")
     if served.lower() != base.lower():
@@ -78,119 +78,130 @@ def head(session: Session, base: str) -> str:
             f"The controller {session.controller} serves {served}, not {base}. Name "
             "controllers of the domain that they are listed under."
         )
-    entry = one(session, base, ["objectGUID"])
+    entry = read_object(session, base, ["objectGUID"])
     if entry is None or "objectguid" not in entry:
-        raise refused_search(
+        raise make_search_error(
             session.controller,
             session.account,
             code=INSUFFICIENT_RIGHTS,
             message="the domain's head can't be read",
         )
-    return dirsync.from_search(Raw(base, entry))[0].attributes["objectguid"][0]
+    return dirsync.entry_from_search(SearchResultEntry(base, entry))[0].attributes[
+        "objectguid"
+    ][0]
 
 
-def subtree(
+def search_subtree(
     session: Session,
     base: str,
     *,
     filter: str,  # noqa: A002 - LDAP's own word
     attributes: Sequence[str],
     deleted: bool = False,
-) -> Iterator[Raw]:
+) -> Iterator[SearchResultEntry]:
     """Yield every match below the base, page by page."""
     cookie = b""
-    fixed: list[Control] = [extended_dn(), *([show_deleted()] if deleted else [])]
+    fixed: list[Control] = [
+        extended_dn_control(),
+        *([show_deleted_control()] if deleted else []),
+    ]
     while True:
         search = session.search(
             base,
             SUBTREE,
             filter=filter,
             attributes=attributes,
-            controls=[*fixed, paged(PAGE, cookie)],
+            controls=[*fixed, paged_control(PAGE_SIZE, cookie)],
         )
-        ending = yield from checked(search, session)
+        ending = yield from require_success(search, session)
         cookie = (
-            paged_cookie(ending.controls[PAGED]) if PAGED in ending.controls else b""
+            decode_paged_cookie(ending.controls[PAGED])
+            if PAGED in ending.controls
+            else b""
         )
         if not cookie:
             return
 
 
-def _completed(session: Session, thing: Found, rest: int | None) -> Found:
+def _complete_members(
+    session: Session, group: DirectoryEntry, rest: int | None
+) -> DirectoryEntry:
     """Return a group with the members beyond the 1,500 that a controller sends."""
-    members, names = [*thing.members], [*thing.member_names]
-    guid = thing.attributes["objectguid"][0]
+    members, names = [*group.members], [*group.member_dns]
+    guid = group.attributes["objectguid"][0]
     while rest is not None:
-        part = one(session, f"<GUID={guid}>", [f"member;range={rest}-*"])
+        part = read_object(session, f"<GUID={guid}>", [f"member;range={rest}-*"])
         if part is None:
             # Those that are missing would look like members who left.
             raise Unavailable(
-                f"{thing.dn} was there no more while its members were read; the next "
+                f"{group.dn} was there no more while its members were read; the next "
                 "cycle reads it again."
             )
-        more, rest = dirsync.from_search(Raw(thing.dn, part))
+        more, rest = dirsync.entry_from_search(SearchResultEntry(group.dn, part))
         members += more.members
-        names += more.member_names
-    return replace(thing, members=tuple(members), member_names=tuple(names))
+        names += more.member_dns
+    return replace(group, members=tuple(members), member_dns=tuple(names))
 
 
-def _whole(session: Session, read: Iterator[Raw]) -> Iterator[Found]:
+def _read_whole_entries(
+    session: Session, read: Iterator[SearchResultEntry]
+) -> Iterator[DirectoryEntry]:
     unfinished = []
     for raw in read:
-        thing, rest = dirsync.from_search(raw)
+        thing, rest = dirsync.entry_from_search(raw)
         if rest is None:
             yield thing
         else:
             unfinished.append((thing, rest))
     # One conversation at a time: the search above had to end first.
     for thing, rest in unfinished:
-        yield _completed(session, thing, rest)
+        yield _complete_members(session, thing, rest)
 
 
-def objects(
+def read_objects(
     session: Session,
     base: str,
     *,
     lookups: Sequence[Lookup],
     attributes: Sequence[str],
     kind: ObjectType | None = None,
-) -> Generator[Found, None, None]:
+) -> Generator[DirectoryEntry, None, None]:
     """Yield the objects named, batch by batch, each with all its members."""
-    for start in range(0, len(lookups), LOOKUPS):
-        wanted = filters.any_of(lookups[start : start + LOOKUPS])
+    for start in range(0, len(lookups), LOOKUPS_PER_QUERY):
+        wanted = filters.lookups_filter(lookups[start : start + LOOKUPS_PER_QUERY])
         if wanted is None:
             continue
         if kind is not None:
-            wanted = filters.of_kind(kind, wanted)
-        read = subtree(
+            wanted = filters.kind_filter(kind, wanted)
+        read = search_subtree(
             session, base, filter=wanted, attributes=attributes, deleted=True
         )
-        yield from _whole(session, read)
+        yield from _read_whole_entries(session, read)
 
 
-def below(
+def search_below(
     session: Session,
     container: str,
     *,
     filter: str,  # noqa: A002 - LDAP's own word
     attributes: Sequence[str],
-) -> Generator[Found, None, None]:
+) -> Generator[DirectoryEntry, None, None]:
     """Yield every match in the subtree of the object with this objectGUID."""
     base = f"<GUID={container}>"
-    read = subtree(session, base, filter=filter, attributes=attributes)
-    yield from _whole(session, read)
+    read = search_subtree(session, base, filter=filter, attributes=attributes)
+    yield from _read_whole_entries(session, read)
 
 
-def _key(dn: str) -> tuple[str, ...]:
+def _dn_key(dn: str) -> tuple[str, ...]:
     try:
         return parse_dn(dn)
     except SyntaxFault as error:
         raise Rejected(f"{dn!r} is not a distinguished name. {error}") from error
 
 
-def guids(session: Session, base: str, dns: Sequence[str]) -> dict[str, str]:
+def resolve_dns(session: Session, base: str, dns: Sequence[str]) -> dict[str, str]:
     """Return the objectGUIDs of the DNs that exist, keyed by the DNs as given."""
     lookups = [Lookup(by="dn", value=dn) for dn in dns]
-    read = objects(session, base, lookups=lookups, attributes=["objectGUID"])
-    seen = {_key(each.dn): each.attributes["objectguid"][0] for each in read}
-    return {dn: seen[_key(dn)] for dn in dns if _key(dn) in seen}
+    read = read_objects(session, base, lookups=lookups, attributes=["objectGUID"])
+    seen = {_dn_key(each.dn): each.attributes["objectguid"][0] for each in read}
+    return {dn: seen[_dn_key(dn)] for dn in dns if _dn_key(dn) in seen}

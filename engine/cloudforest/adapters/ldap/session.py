@@ -24,7 +24,13 @@ from ldap3.core.exceptions import LDAPException
 from ldap3.core.tls import Tls
 from ldap3.operation.search import search_operation
 
-from cloudforest.adapters.ldap.ber import Control, Ending, Raw, decode, message_end
+from cloudforest.adapters.ldap.ber import (
+    Control,
+    SearchResultDone,
+    SearchResultEntry,
+    decode_message,
+    find_message_end,
+)
 from cloudforest.base.errors import (
     CloudforestError,
     CredentialRejected,
@@ -32,7 +38,7 @@ from cloudforest.base.errors import (
     Rejected,
     Unavailable,
 )
-from cloudforest.base.secrets import Secret, trusting
+from cloudforest.base.secrets import Secret, verifying_tls_context
 
 INVALID_CREDENTIALS = 49
 INSUFFICIENT_RIGHTS = 50
@@ -53,11 +59,11 @@ _BIND_REASONS = {
 }
 
 
-def refused_bind(
+def make_bind_error(
     controller: str, account: str, *, code: int, message: str
 ) -> CloudforestError:
     if code in _BUSY:
-        return broken(controller, f"LDAP error {code}")
+        return make_broken_connection_error(controller, f"LDAP error {code}")
     found = _BIND_CODE.search(message)
     reason = _BIND_REASONS.get(found[1] if found else "")
     if reason is None and code == INVALID_CREDENTIALS:
@@ -69,7 +75,7 @@ def refused_bind(
     )
 
 
-def unverified(
+def make_certificate_error(
     controller: str, server_name: str, error: ssl.SSLCertVerificationError
 ) -> Misconfigured:
     if error.verify_code in _HOSTNAME_MISMATCH:
@@ -85,25 +91,25 @@ def unverified(
     )
 
 
-def unreachable(controller: str, reason: str) -> Unavailable:
+def make_unreachable_error(controller: str, reason: str) -> Unavailable:
     return Unavailable(
         f"The domain controller {controller} can't be reached ({reason}). Check its "
         "name, that it runs, and that TCP port 636 is open from this host."
     )
 
 
-def broken(controller: str, reason: str) -> Unavailable:
+def make_broken_connection_error(controller: str, reason: str) -> Unavailable:
     return Unavailable(
         f"The domain controller {controller} stopped answering ({reason}). What it "
         "sent before is not used alone; the read is made again."
     )
 
 
-def refused_search(
+def make_search_error(
     controller: str, account: str, *, code: int, message: str
 ) -> CloudforestError:
     if code in _BUSY:
-        return broken(controller, f"LDAP error {code}")
+        return make_broken_connection_error(controller, f"LDAP error {code}")
     if code == INSUFFICIENT_RIGHTS:
         return Rejected(
             f"The domain controller {controller} does not let the account {account} "
@@ -115,14 +121,16 @@ def refused_search(
     )
 
 
-def all_failed(domain: str, failures: list[CloudforestError]) -> CloudforestError:
+def make_no_controller_error(
+    domain: str, errors: list[CloudforestError]
+) -> CloudforestError:
     """Return one error for several controllers; a lone failure speaks for itself."""
-    if len(failures) == 1:
-        return failures[0]
-    sentences = " ".join(str(each) for each in failures)
+    if len(errors) == 1:
+        return errors[0]
+    sentences = " ".join(str(each) for each in errors)
     kind = (
         Misconfigured
-        if all(isinstance(each, Misconfigured) for each in failures)
+        if all(isinstance(each, Misconfigured) for each in errors)
         else Unavailable
     )
     return kind(f"No domain controller of {domain} could be used. {sentences}")
@@ -155,7 +163,7 @@ class Session:
         filter: str,  # noqa: A002 - LDAP's own word
         attributes: Sequence[str],
         controls: Sequence[Control] = (),
-    ) -> Generator[Raw, None, Ending]:
+    ) -> Generator[SearchResultEntry, None, SearchResultDone]:
         """Yield the entries as they arrive and return how the search ended."""
         request = search_operation(
             base, filter, scope, ldap3.DEREF_NEVER, list(attributes), 0, 0,
@@ -165,29 +173,31 @@ class Session:
         try:
             self._connection.strategy.send("searchRequest", request, sent)
         except (LDAPException, OSError) as error:
-            raise broken(self.controller, str(error)) from error
-        for message in self._messages():
-            match self._decoded(message):
-                case Raw() as entry:
+            raise make_broken_connection_error(self.controller, str(error)) from error
+        for message in self._read_messages():
+            match self._decode(message):
+                case SearchResultEntry() as entry:
                     yield entry
-                case Ending() as ending:
+                case SearchResultDone() as ending:
                     return ending
                 case None:
                     continue
-        raise broken(self.controller, "it closed the connection")
+        raise make_broken_connection_error(self.controller, "it closed the connection")
 
-    def _decoded(self, message: bytes) -> Raw | Ending | None:
+    def _decode(self, message: bytes) -> SearchResultEntry | SearchResultDone | None:
         try:
-            return decode(message)
+            return decode_message(message)
         except (IndexError, ValueError) as error:
-            raise broken(self.controller, "it sent no valid LDAP") from error
+            raise make_broken_connection_error(
+                self.controller, "it sent no valid LDAP"
+            ) from error
 
-    def _messages(self) -> Iterator[bytes]:
+    def _read_messages(self) -> Iterator[bytes]:
         pending = bytearray()
         while data := self._receive():
             pending += data
             start = 0
-            while (end := message_end(pending, start)) is not None:
+            while (end := find_message_end(pending, start)) is not None:
                 yield bytes(pending[start:end])
                 start = end
             del pending[:start]
@@ -196,9 +206,9 @@ class Session:
         try:
             return self._socket.recv(_READ_BYTES)
         except OSError as error:
-            raise broken(self.controller, str(error)) from error
+            raise make_broken_connection_error(self.controller, str(error)) from error
 
-    def wait_for_ever(self) -> None:
+    def disable_timeout(self) -> None:
         """Let the controller be silent for as long as TCP says that it is there."""
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -240,15 +250,15 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Trust:
+class TlsSettings:
     """How a controller proves itself: `ca` is a PEM file, None the machine's own."""
 
     ca: str | None
     server_name: str | None
     verify: bool
 
-    def context(self) -> ssl.SSLContext:
-        context = trusting(self.ca, key="tls.ca")
+    def make_context(self) -> ssl.SSLContext:
+        context = verifying_tls_context(self.ca, document_key="tls.ca")
         if not self.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

@@ -11,23 +11,33 @@ from pathlib import Path
 import structlog
 
 from cloudforest.adapters import directory_entries
-from cloudforest.adapters.directory_entries import Found, entry, gone, in_thread
+from cloudforest.adapters.directory_entries import (
+    DirectoryEntry,
+    iterate_in_thread,
+    to_entry,
+    tombstone_entry,
+)
 from cloudforest.adapters.ldif import search
-from cloudforest.adapters.ldif.index import Index, build
-from cloudforest.adapters.ldif.reader import stamp_if_there, stamp_of
+from cloudforest.adapters.ldif.index import LdifIndex, build_index
+from cloudforest.adapters.ldif.reader import find_stamp, read_stamp
 from cloudforest.base.errors import Rejected, Unavailable
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports.directory import Cookie, Entry, GroupMembers, Kind
+from cloudforest.model.ports.directory import (
+    DirSyncCookie,
+    Entry,
+    EntryKind,
+    GroupMembers,
+)
 from cloudforest.model.program import Filter, ObjectType
-from cloudforest.program.scoping.dn import domain_of, is_below, parse_dn
+from cloudforest.program.scoping.dn import find_domain_name, is_in_subtree, parse_dn
 
-LOOK_SECONDS = 3.0
+POLL_SECONDS = 3.0
 """How often a watched file is looked at."""
 
 _log = structlog.get_logger()
 
 
-def _guids(lookups: Sequence[Lookup]) -> Iterator[str]:
+def _lookup_guids(lookups: Sequence[Lookup]) -> Iterator[str]:
     """Yield the objectGUIDs asked for, as the port writes them."""
     for lookup in lookups:
         if lookup.by == "guid":
@@ -47,41 +57,41 @@ class LdifDirectory:
         self.domain = domain
         self._path = path
         self._base = ",".join(f"DC={label}" for label in domain.split("."))
-        self._index: Index | None = None
-        self._indexing: asyncio.Task[Index] | None = None
+        self._index: LdifIndex | None = None
+        self._index_task: asyncio.Task[LdifIndex] | None = None
 
-    async def identify(self) -> str:
-        index = await self._indexed()
-        guid = index.guid(self._base)
+    async def identify_domain(self) -> str:
+        index = await self._current_index()
+        guid = index.find_guid(self._base)
         if guid is None:
             raise Rejected(
                 f"{self._path} has no entry {self._base}, so nothing shows that it is "
                 f"{self.domain}. Export the domain from its head."
             )
-        return directory_entries.guid_text(guid)
+        return directory_entries.format_guid(guid)
 
-    async def resolve(self, dns: Sequence[str]) -> dict[str, str]:
-        index = await self._indexed()
-        found = {dn: index.guid(dn) for dn in dns}
+    async def resolve_dns(self, dns: Sequence[str]) -> dict[str, str]:
+        index = await self._current_index()
+        found = {dn: index.find_guid(dn) for dn in dns}
         return {
-            dn: directory_entries.guid_text(raw)
+            dn: directory_entries.format_guid(raw)
             for dn, raw in found.items()
             if raw is not None
         }
 
-    async def members(self, group: str, *, nested: bool) -> GroupMembers:
-        index = await self._indexed()
-        reading = search.Reading(self._path, index, self.domain.lower())
-        return await asyncio.to_thread(reading.group, group, nested=nested)
+    async def read_members(self, group: str, *, nested: bool) -> GroupMembers:
+        index = await self._current_index()
+        reading = search.MembersReader(self._path, index, self.domain.lower())
+        return await asyncio.to_thread(reading.read_group, group, nested=nested)
 
-    async def changes(
+    async def read_changes(
         self,
-        kind: Kind,
+        kind: EntryKind,
         attributes: Sequence[str],
         cookie: str | None,
         where: Filter | None = None,  # noqa: ARG002 - all of a file is read anyway
-    ) -> AsyncIterator[Entry | Cookie]:
-        index = await self._indexed()
+    ) -> AsyncIterator[Entry | DirSyncCookie]:
+        index = await self._current_index()
         if not index.complete:
             _log.warning(
                 "nothing proves that the export is whole; end it with `# numEntries: N`"
@@ -90,67 +100,71 @@ class LdifDirectory:
             )
         full = cookie != index.digest
         if full:
-            read = search.of_kind(self._path, index, kind=kind, asked=attributes)
-            async for each in self._entries(read, attributes):
-                if not each.deleted:
+            read = search.find_by_kind(self._path, index, kind=kind, names=attributes)
+            async for each in self._read_entries(read, attributes):
+                if not each.is_deleted:
                     yield each
             await self._require_unchanged(index)
-        yield Cookie(index.digest, complete=index.complete, full=full)
+        yield DirSyncCookie(index.digest, is_complete=index.complete, is_full=full)
 
-    async def empty(self, *_: Sequence[str]) -> dict[str, frozenset[str]]:
+    async def find_proven_clear(self, *_: Sequence[str]) -> dict[str, frozenset[str]]:
         """Return nothing: an export does not say what its account could read."""
         return {}
 
-    async def below(
+    async def read_subtree(
         self,
         container: str,
-        kind: Kind,
+        kind: EntryKind,
         attributes: Sequence[str],
         where: Filter | None = None,  # noqa: ARG002 - likewise
     ) -> AsyncIterator[Entry]:
-        index = await self._indexed()
+        index = await self._current_index()
         heads = [
             parse_dn(each.dn)
-            async for each in self.read([Lookup(by="guid", value=container)], ())
-            if not each.deleted
+            async for each in self.read_objects(
+                [Lookup(by="guid", value=container)], ()
+            )
+            if not each.is_deleted
         ]
-        read = search.of_kind(self._path, index, kind=kind, asked=attributes)
-        async for each in self._entries(read, attributes):
-            if any(is_below(parse_dn(each.dn), head) for head in heads):
+        read = search.find_by_kind(self._path, index, kind=kind, names=attributes)
+        async for each in self._read_entries(read, attributes):
+            if any(is_in_subtree(parse_dn(each.dn), head) for head in heads):
                 yield each
 
-    async def read(
+    async def read_objects(
         self,
         lookups: Sequence[Lookup],
         attributes: Sequence[str],
         kind: ObjectType | None = None,  # noqa: ARG002 - likewise
     ) -> AsyncIterator[Entry]:
-        index = await self._indexed()
-        read = search.named(self._path, index, lookups=lookups, asked=attributes)
-        missing = dict.fromkeys(_guids(lookups) if index.complete else ())
-        async for each in self._entries(read, attributes):
-            missing.pop(each.guid, None)
+        index = await self._current_index()
+        read = search.find_by_lookups(
+            self._path, index, lookups=lookups, names=attributes
+        )
+        missing = dict.fromkeys(_lookup_guids(lookups) if index.complete else ())
+        async for each in self._read_entries(read, attributes):
+            missing.pop(each.object_guid, None)
             yield each
         if missing:
             # What the file lacks is only proved by a file that stayed as it was.
             await self._require_unchanged(index)
         for guid in missing:
-            yield gone(guid)
+            yield tombstone_entry(guid)
 
-    async def shows_all(self) -> bool:
-        return (await self._indexed()).complete
+    async def shows_all_members(self) -> bool:
+        return (await self._current_index()).complete
 
-    shows_values = shows_all
+    shows_all_values = shows_all_members
 
-    async def lacking(self) -> tuple[str, ...]:
+    async def list_missing_rights(self) -> tuple[str, ...]:
         """Whoever exported the file needed the rights."""
         return ()
 
-    async def watch(self) -> AsyncIterator[None]:
-        seen = await asyncio.to_thread(stamp_if_there, self._path)
+    async def watch_changes(self) -> AsyncIterator[None]:
+        seen = await asyncio.to_thread(find_stamp, self._path)
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            stamp = await asyncio.to_thread(stamp_if_there, self._path)
+            await asyncio.sleep(POLL_SECONDS)
+            stamp = await asyncio.to_thread(find_stamp, self._path)
             if stamp != seen:
                 yield
             seen = stamp
@@ -158,37 +172,37 @@ class LdifDirectory:
     async def close(self) -> None:
         """No file is kept open between reads."""
 
-    async def _entries(
-        self, read: Generator[Found, None, None], attributes: Sequence[str]
+    async def _read_entries(
+        self, read: Generator[DirectoryEntry, None, None], attributes: Sequence[str]
     ) -> AsyncIterator[Entry]:
-        async for found in in_thread(read, abort=lambda: None):
-            each = entry(found, attributes)
-            if each is not None and domain_of(each.dn) == self.domain.lower():
+        async for found in iterate_in_thread(read, abort=lambda: None):
+            each = to_entry(found, attributes)
+            if each is not None and find_domain_name(each.dn) == self.domain.lower():
                 yield each
 
-    async def _indexed(self) -> Index:
+    async def _current_index(self) -> LdifIndex:
         """Return the index of the file as it is; there is one thread that makes it.
 
         A large file takes longer than those who ask may wait: it is made all the same,
         and what became of it is told to whoever asks next.
         """
-        if self._indexing is None:
-            work = asyncio.to_thread(self._fresh)
-            self._indexing = asyncio.create_task(work, name=f"index {self.domain}")
-        task = self._indexing
+        if self._index_task is None:
+            work = asyncio.to_thread(self._build_if_changed)
+            self._index_task = asyncio.create_task(work, name=f"index {self.domain}")
+        task = self._index_task
         try:
             return await asyncio.shield(task)
         finally:
-            if task.done() and self._indexing is task:
-                self._indexing = None
+            if task.done() and self._index_task is task:
+                self._index_task = None
 
-    def _fresh(self) -> Index:
-        if self._index is None or self._index.stamp != stamp_of(self._path):
-            self._index = build(self._path)
+    def _build_if_changed(self) -> LdifIndex:
+        if self._index is None or self._index.stamp != read_stamp(self._path):
+            self._index = build_index(self._path)
         return self._index
 
-    async def _require_unchanged(self, index: Index) -> None:
-        if await asyncio.to_thread(stamp_of, self._path) != index.stamp:
+    async def _require_unchanged(self, index: LdifIndex) -> None:
+        if await asyncio.to_thread(read_stamp, self._path) != index.stamp:
             raise Unavailable(
                 f"{self._path} changed while it was read. Replace an export by "
                 "renaming the new file over it; the read is made again."

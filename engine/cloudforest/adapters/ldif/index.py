@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from cloudforest.adapters.directory_entries import guid_text
+from cloudforest.adapters.directory_entries import format_guid
 from cloudforest.adapters.ldif.reader import (
-    Record,
-    Stamp,
+    FileStamp,
+    LdifEntry,
     Trailer,
-    attributes,
+    attribute_pattern,
     file_digest,
-    malformed,
+    make_malformed_error,
     matches_checksum,
-    read,
-    stamp_of,
+    read_ldif,
+    read_stamp,
 )
 from cloudforest.base.errors import Rejected
 from cloudforest.program.faults import SyntaxFault
@@ -29,26 +29,26 @@ from cloudforest.program.scoping.dn import parse_dn
 
 _GUID_BYTES = 16
 _HASH_BYTES = 8
-_GUID = attributes(["objectguid"])
-_CUT = re.compile(rb"^[^:\n]*;range=\d+-\d+:", re.MULTILINE)
+_GUID_PATTERN = attribute_pattern(["objectguid"])
+_RANGED_VALUES = re.compile(rb"^[^:\n]*;range=\d+-\d+:", re.MULTILINE)
 _NEEDS_PARSING = ("\\", '"', "+", " =", "= ", "#")
 
 
-def _comparable(dn: str) -> str:
+def _normalize_dn(dn: str) -> str:
     """Return a DN without case and padding; parsing is only for the unusual ones."""
     if any(each in dn for each in _NEEDS_PARSING):
         return "\n".join(parse_dn(dn))
     return "\n".join(part.strip() for part in dn.casefold().split(","))
 
 
-def _hash(dn: str) -> int:
-    key = _comparable(dn).encode()
+def _hash_dn(dn: str) -> int:
+    key = _normalize_dn(dn).encode()
     raw = hashlib.blake2b(key, digest_size=_HASH_BYTES).digest()
     return int.from_bytes(raw, "big")
 
 
 @dataclass(frozen=True)
-class Index:
+class LdifIndex:
     """objectGUIDs by DN, 24 bytes an entry: 5 MB for 200,000 instead of 60 as a dict.
 
     `stamp` tells cheaply whether the file may have changed since `digest` was made.
@@ -56,17 +56,17 @@ class Index:
     200,000 DNs share a hash of 64 bits once in a billion files.
     """
 
-    stamp: Stamp
+    stamp: FileStamp
     digest: str
     complete: bool
-    entries: int
+    entry_count: int
     hashes: array[int]
     guids: bytes
 
-    def guid(self, dn: str) -> bytes | None:
+    def find_guid(self, dn: str) -> bytes | None:
         """Return the objectGUID's bytes; None when the file has no such entry."""
         try:
-            wanted = _hash(dn)
+            wanted = _hash_dn(dn)
         except SyntaxFault:
             return None
         at = bisect_left(self.hashes, wanted)
@@ -80,53 +80,60 @@ class _Scan:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.entries = 0
+        self.entry_count = 0
         self.hashes = array("Q")
         self.guids = bytearray()
         self.trailer: Trailer | None = None
-        self.told = 0
-        self.cut_values = False
+        self.announced_entries = 0
+        self.has_cut_values = False
 
-    def add(self, record: Record | Trailer) -> None:
+    def add(self, record: LdifEntry | Trailer) -> None:
         if isinstance(record, Trailer):
             # Exports of several domains may stand one after the other in a file.
             self.trailer = record
-            self.told += record.entries
+            self.announced_entries += record.entries
             return
         # It speaks of what comes before it.
         self.trailer = None
         try:
-            self.hashes.append(_hash(record.dn))
+            self.hashes.append(_hash_dn(record.dn))
         except SyntaxFault as error:
-            raise self._malformed(record, "names no valid DN") from error
-        guid = next(iter(record.values(_GUID).get("objectguid", ())), b"")
+            raise self._make_malformed_error(record, "names no valid DN") from error
+        guid = next(
+            iter(record.attribute_values(_GUID_PATTERN).get("objectguid", ())), b""
+        )
         if len(guid) != _GUID_BYTES:
-            raise self._malformed(record, "begins an entry without a whole objectGUID")
+            raise self._make_malformed_error(
+                record, "begins an entry without a whole objectGUID"
+            )
         self.guids += guid
         # AD sends 1,500 values at once, and ldapsearch does not ask for the others.
-        self.cut_values |= b";range=" in record.text and bool(_CUT.search(record.text))
-        self.entries += 1
+        self.has_cut_values |= b";range=" in record.text and bool(
+            _RANGED_VALUES.search(record.text)
+        )
+        self.entry_count += 1
 
-    def guid(self, at: int) -> bytes:
+    def guid_at(self, at: int) -> bytes:
         return bytes(self.guids[at * _GUID_BYTES : (at + 1) * _GUID_BYTES])
 
-    def _malformed(self, record: Record, what: str) -> Rejected:
-        return malformed(self.path, record.block.start, what)
+    def _make_malformed_error(self, record: LdifEntry, what: str) -> Rejected:
+        return make_malformed_error(self.path, record.block.start, what)
 
 
 def _agrees_with_trailer(scan: _Scan) -> bool:
     if scan.trailer is None:
         return False
-    if scan.told != scan.entries:
+    if scan.announced_entries != scan.entry_count:
         raise Rejected(
             f"{scan.path}:{scan.trailer.line}: the export says that it holds "
-            f"{scan.told} entries, and it holds {scan.entries}. Something "
+            f"{scan.announced_entries} entries, and it holds {scan.entry_count}. "
+            "Something "
             "was lost on the way; export the domain again."
         )
     return True
 
 
-def _refuse_twins(scan: _Scan, order: Sequence[int]) -> None:
+def _refuse_duplicates(scan: _Scan, order: Sequence[int]) -> None:
     """Raise Rejected when two entries share a DN or an objectGUID."""
     what = "DN"
     twins = [
@@ -134,33 +141,35 @@ def _refuse_twins(scan: _Scan, order: Sequence[int]) -> None:
     ]
     if not twins:
         what = "objectGUID"
-        by_guid = sorted(range(scan.entries), key=scan.guid)
+        by_guid = sorted(range(scan.entry_count), key=scan.guid_at)
         twins = [
-            at for at, after in pairwise(by_guid) if scan.guid(at) == scan.guid(after)
+            at
+            for at, after in pairwise(by_guid)
+            if scan.guid_at(at) == scan.guid_at(after)
         ]
     if twins:
         raise Rejected(
             f"{scan.path} has two entries with the same {what}; one of them has the "
-            f"objectGUID {guid_text(scan.guid(twins[0]))}. It is no export of one "
+            f"objectGUID {format_guid(scan.guid_at(twins[0]))}. It is no export of one "
             "moment; export the domain again."
         )
 
 
-def build(path: Path) -> Index:
+def build_index(path: Path) -> LdifIndex:
     """Read the file once. Raises Rejected where it is malformed or was cut short."""
-    stamp = stamp_of(path)
+    stamp = read_stamp(path)
     digest = file_digest(path)
     proved = matches_checksum(path, digest)
     scan = _Scan(path)
-    for record in read(path):
+    for record in read_ldif(path):
         scan.add(record)
-    order = sorted(range(scan.entries), key=scan.hashes.__getitem__)
-    _refuse_twins(scan, order)
-    return Index(
+    order = sorted(range(scan.entry_count), key=scan.hashes.__getitem__)
+    _refuse_duplicates(scan, order)
+    return LdifIndex(
         stamp=stamp,
         digest=digest,
-        complete=(_agrees_with_trailer(scan) or proved) and not scan.cut_values,
-        entries=scan.entries,
+        complete=(_agrees_with_trailer(scan) or proved) and not scan.has_cut_values,
+        entry_count=scan.entry_count,
         hashes=array("Q", (scan.hashes[at] for at in order)),
-        guids=b"".join(map(scan.guid, order)),
+        guids=b"".join(map(scan.guid_at, order)),
     )

@@ -22,11 +22,11 @@ from typing import NoReturn
 
 from cloudforest.base.errors import Misconfigured, Rejected
 
-Stamp = tuple[int, int, int, int | None]
+FileStamp = tuple[int, int, int, int | None]
 """The file's inode, time in nanoseconds and size, and the checksum's time."""
 
 
-def unreadable(path: Path, error: OSError) -> Misconfigured:
+def make_unreadable_error(path: Path, error: OSError) -> Misconfigured:
     return Misconfigured(
         f"The LDIF file {path} can't be read ({error.strerror}). Put the export there, "
         "or correct the path in ldif."
@@ -39,36 +39,36 @@ def file_digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise make_unreadable_error(path, error) from error
 
 
-def stamp_of(path: Path) -> Stamp:
+def read_stamp(path: Path) -> FileStamp:
     """Return what changes whenever the file, or the checksum beside it, does."""
     try:
         export = path.stat()
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise make_unreadable_error(path, error) from error
     try:
-        checksum = _checksum(path).stat().st_mtime_ns
+        checksum = _checksum_path(path).stat().st_mtime_ns
     except OSError:
         checksum = None
     return export.st_ino, export.st_mtime_ns, export.st_size, checksum
 
 
-def stamp_if_there(path: Path) -> Stamp | None:
+def find_stamp(path: Path) -> FileStamp | None:
     """Return None while the file is away, as it may be while it is replaced."""
     try:
-        return stamp_of(path)
+        return read_stamp(path)
     except Misconfigured:
         return None
 
 
-def _checksum(path: Path) -> Path:
+def _checksum_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
 def matches_checksum(path: Path, digest: str) -> bool:
-    checksum = _checksum(path)
+    checksum = _checksum_path(path)
     try:
         expected = checksum.read_text(encoding="utf-8").split()[:1]
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def matches_checksum(path: Path, digest: str) -> bool:
 
 
 _READ_BYTES = 1 << 18
-_LARGEST = 1 << 28
+_MAX_BLOCK_BYTES = 1 << 28
 """No entry of an AD comes near 256 MB; a file that is no LDIF may be one block."""
 
 
@@ -96,11 +96,11 @@ class Block:
     start: int
     raw: bytes
 
-    def joined(self) -> bytes:
+    def unfold(self) -> bytes:
         """Return the lines with continuations joined (RFC 2849, note 2)."""
         return self.raw.replace(b"\n ", b"")
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
+    def numbered_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield each joined line with the number of the line where it starts."""
         number = self.start
         for line in self.raw.replace(b"\n ", b"\r").split(b"\n"):
@@ -108,7 +108,7 @@ class Block:
             number += 1 + line.count(b"\r")
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _read_chunks(path: Path) -> Iterator[bytes]:
     held = b""
     try:
         with path.open("rb") as file:
@@ -119,23 +119,23 @@ def _chunks(path: Path) -> Iterator[bytes]:
                 held = b"\r" if chunk.endswith(b"\r") and chunk != held else b""
                 yield chunk.removesuffix(held).replace(b"\r\n", b"\n")
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise make_unreadable_error(path, error) from error
 
 
-def _parts(path: Path) -> Iterator[bytes]:
+def _split_at_blank_lines(path: Path) -> Iterator[bytes]:
     """Yield what stands between two line ends in a row; line ends are LF."""
     rest = b""
-    for chunk in _chunks(path):
+    for chunk in _read_chunks(path):
         *whole, rest = (rest + chunk).split(b"\n\n")
         yield from whole
-        if len(rest) > _LARGEST:
+        if len(rest) > _MAX_BLOCK_BYTES:
             raise Rejected(f"{path} has no blank lines, so it is not an LDIF file.")
     yield rest
 
 
-def blocks(path: Path) -> Iterator[Block]:
+def read_blocks(path: Path) -> Iterator[Block]:
     number = 1
-    for raw in _parts(path):
+    for raw in _split_at_blank_lines(path):
         text = raw.lstrip(b"\n")
         start = number + len(raw) - len(text)
         number += raw.count(b"\n") + 2
@@ -148,10 +148,10 @@ def blocks(path: Path) -> Iterator[Block]:
             yield Block(path, start, text.rstrip(b"\n"))
 
 
-Pattern = re.Pattern[bytes]
+BytesPattern = re.Pattern[bytes]
 
 # It ends a block, if not the file: before an entry it proves nothing.
-_ENTRIES = re.compile(rb"^# numEntries: (\d+)[^\n]*(?:\n#[^\n]*)*\Z", re.MULTILINE)
+_TRAILER = re.compile(rb"^# numEntries: (\d+)[^\n]*(?:\n#[^\n]*)*\Z", re.MULTILINE)
 _COMMENT = re.compile(rb"^#.*\n?", re.MULTILINE)
 # Windows' ldifde writes `changetype: add` into each entry of an export.
 _LINE = rb"(?!changetype:(?! *add *(?:\n|\Z))|control:)[a-z0-9][a-z0-9._;=*-]*:(?!<).*"
@@ -170,12 +170,12 @@ class Trailer:
     entries: int
 
 
-def _refuse(path: Path, line: int, what: str) -> NoReturn:
-    raise malformed(path, line, what)
+def _raise_malformed(path: Path, line: int, what: str) -> NoReturn:
+    raise make_malformed_error(path, line, what)
 
 
 @dataclass(frozen=True)
-class Record:
+class LdifEntry:
     """One entry; `text` is its lines, joined and without comments."""
 
     block: Block
@@ -187,28 +187,30 @@ class Record:
         is_encoded = line.startswith(b"::", 2)
         value = line[4:] if is_encoded else line[3:]
         value = value.strip(b" ")
-        raw = self._decoded(value) if is_encoded else value
+        raw = self._decode_base64(value) if is_encoded else value
         return raw.decode(errors="replace")
 
-    def values(self, wanted: Pattern) -> dict[str, list[bytes]]:
+    def attribute_values(self, pattern: BytesPattern) -> dict[str, list[bytes]]:
         """Return the attributes wanted, decoded; names are in lower case."""
         attributes: dict[str, list[bytes]] = {}
-        for name, encoded, value in wanted.findall(self.text):
+        for name, encoded, value in pattern.findall(self.text):
             held = attributes.setdefault(name.decode().lower(), [])
-            held.append(self._decoded(value) if encoded else value)
+            held.append(self._decode_base64(value) if encoded else value)
         return attributes
 
-    def _decoded(self, value: bytes) -> bytes:
+    def _decode_base64(self, value: bytes) -> bytes:
         try:
             return base64.b64decode(value, validate=True)
         except binascii.Error:
-            for number, line in self.block.lines():
+            for number, line in self.block.numbered_lines():
                 if line.endswith(value):
-                    _refuse(self.block.path, number, "holds a value that is not base64")
+                    _raise_malformed(
+                        self.block.path, number, "holds a value that is not base64"
+                    )
             raise
 
 
-def attributes(names: Iterable[str]) -> Pattern:
+def attribute_pattern(names: Iterable[str]) -> BytesPattern:
     """Compile what `Record.values` looks for; options such as `;range=` are ignored."""
     choice = b"|".join(re.escape(each.encode()) for each in sorted(names))
     return re.compile(
@@ -216,10 +218,10 @@ def attributes(names: Iterable[str]) -> Pattern:
     )
 
 
-def _after_version(block: Block, text: bytes) -> bytes:
+def _skip_version(block: Block, text: bytes) -> bytes:
     line, _, rest = text.partition(b"\n")
     if line.partition(b":")[2].strip() != b"1":
-        _refuse(block.path, block.start, "announces a version other than 1")
+        _raise_malformed(block.path, block.start, "announces a version other than 1")
     return rest
 
 
@@ -227,50 +229,58 @@ def _is_remark(block: Block, text: bytes) -> bool:
     if not text.startswith(_NO_ENTRY):
         return False
     if _RESULT.search(text):
-        _refuse(block.path, block.start, "says that the export ended with an error")
+        _raise_malformed(
+            block.path, block.start, "says that the export ended with an error"
+        )
     return True
 
 
 def _refuse_bad_line(block: Block) -> NoReturn:
-    lines = (each for each in block.lines() if not each[1].startswith(b"#"))
+    lines = (each for each in block.numbered_lines() if not each[1].startswith(b"#"))
     first, *rest = [each for each in lines if not each[1].startswith(b"version:")]
     if not first[1].lower().startswith(b"dn:"):
-        _refuse(block.path, first[0], "should begin an entry with `dn:`")
+        _raise_malformed(block.path, first[0], "should begin an entry with `dn:`")
     for number, line in rest:
         if _ATTRIBUTE.fullmatch(line):
             continue
         if line.lower().startswith((b"changetype:", b"control:")):
-            _refuse(block.path, number, "is of a change; only exports can be read")
+            _raise_malformed(
+                block.path, number, "is of a change; only exports can be read"
+            )
         else:
-            _refuse(block.path, number, "is not of the form `attribute: value`")
+            _raise_malformed(
+                block.path, number, "is not of the form `attribute: value`"
+            )
     raise AssertionError(block.start)
 
 
-def read(path: Path, maybe: Pattern | None = None) -> Iterator[Record | Trailer]:
+def read_ldif(
+    path: Path, prefilter: BytesPattern | None = None
+) -> Iterator[LdifEntry | Trailer]:
     """Yield the records of a file, never holding more than one.
 
     `maybe` is what a record must hold to be looked at any further: its file has been
     read once without. Raises Rejected with file and line where it is malformed,
     Misconfigured when it can't be opened.
     """
-    for block in blocks(path):
-        text = block.joined()
-        if maybe is not None and not maybe.search(text):
+    for block in read_blocks(path):
+        text = block.unfold()
+        if prefilter is not None and not prefilter.search(text):
             continue
-        ending = _ENTRIES.search(text)
+        ending = _TRAILER.search(text)
         if text.startswith(b"#") or b"\n#" in text:
             text = _COMMENT.sub(b"", text).rstrip(b"\n")
         if text.startswith(b"version:"):
-            text = _after_version(block, text)
+            text = _skip_version(block, text)
         if text and not _is_remark(block, text):
             if not _RECORD.fullmatch(text):
                 _refuse_bad_line(block)
-            yield Record(block, text)
+            yield LdifEntry(block, text)
         if ending:
             yield Trailer(block.start, int(ending[1]))
 
 
-def malformed(path: Path, line: int, what: str) -> Rejected:
+def make_malformed_error(path: Path, line: int, what: str) -> Rejected:
     return Rejected(
         f"{path}:{line}: this line {what}. Export the domain again, for example with "
         "ldapsearch, and replace the file."

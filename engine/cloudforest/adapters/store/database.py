@@ -92,18 +92,20 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 Row = dict[str, Any]
-IN_LIST = 5000
+MAX_IN_LIST = 5000
 """The longest list in one statement."""
 
 
-class Part:
+class StorePart:
     """A part of the store; each public method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
 
-def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def _dialect_insert(
+    connection: Connection, table: Table
+) -> postgresql.Insert | sqlite.Insert:
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
@@ -119,7 +121,7 @@ def upsert(
     """Insert the rows, or replace those with their keys, all but the columns `keep`."""
     if not rows:
         return
-    insert = _insert(connection, table)
+    insert = _dialect_insert(connection, table)
     columns = {
         column.name: insert.excluded[column.name]
         for column in table.columns
@@ -140,41 +142,44 @@ def insert_missing(
     """Insert (job, guid) for each guid that the query yields, unless it is there."""
     query = select(literal(job), guids.subquery().c[0]).where(true())
     connection.execute(
-        _insert(connection, table)
+        _dialect_insert(connection, table)
         .from_select(["job", "guid"], query)
         .on_conflict_do_nothing()
     )
 
 
-class _Texts(FunctionElement[str]):
+class _JsonTexts(FunctionElement[str]):
     """The texts of a JSON list, one a row."""
 
     inherit_cache = True
     name = "texts"
 
 
-@compiles(_Texts, "sqlite")
-def _in_sqlite(texts: _Texts, compiler: SQLCompiler, **more: Any) -> str:
+@compiles(_JsonTexts, "sqlite")
+def _compile_for_sqlite(texts: _JsonTexts, compiler: SQLCompiler, **more: Any) -> str:
     return f"json_each({compiler.process(texts.clauses, **more)})"
 
 
-@compiles(_Texts, "postgresql")
-def _in_postgresql(texts: _Texts, compiler: SQLCompiler, **more: Any) -> str:
+@compiles(_JsonTexts, "postgresql")
+def _compile_for_postgresql(
+    texts: _JsonTexts, compiler: SQLCompiler, **more: Any
+) -> str:
     json = compiler.process(texts.clauses, **more)
     return f"json_array_elements_text(CAST({json} AS json))"
 
 
-def _listed(values: Sequence[str]) -> Select[str]:
+def _select_values(values: Sequence[str]) -> Select[str]:
     json = literal(msgspec.json.encode(values).decode())
-    return select(_Texts(json).table_valued("value").c.value)
+    return select(_JsonTexts(json).table_valued("value").c.value)
 
 
-def slices(values: Iterable[str]) -> list[Select[str]]:
+def slice_values(values: Iterable[str]) -> list[Select[str]]:
     """Cut the distinct values into lists that one statement takes, each one parameter.
 
     With a parameter for each value, every length is another statement to prepare.
     """
     distinct = list(dict.fromkeys(values))
     return [
-        _listed(distinct[at : at + IN_LIST]) for at in range(0, len(distinct), IN_LIST)
+        _select_values(distinct[at : at + MAX_IN_LIST])
+        for at in range(0, len(distinct), MAX_IN_LIST)
     ]

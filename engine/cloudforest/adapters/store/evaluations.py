@@ -9,19 +9,24 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
 
-from cloudforest.adapters.store.database import IN_LIST, Part, slices, upsert
-from cloudforest.adapters.store.imports import forget
-from cloudforest.adapters.store.links import forget_links, save_links
-from cloudforest.adapters.store.memberships import forget_written
-from cloudforest.adapters.store.outbox import rows_of
+from cloudforest.adapters.store.database import (
+    MAX_IN_LIST,
+    StorePart,
+    slice_values,
+    upsert,
+)
+from cloudforest.adapters.store.imports import delete_sources
+from cloudforest.adapters.store.links import delete_links, save_links
+from cloudforest.adapters.store.memberships import delete_written_members
+from cloudforest.adapters.store.outbox import effect_rows
 from cloudforest.adapters.store.sources import (
-    is_looked_at,
+    find_referrers,
+    is_evaluated,
     is_present,
-    referrers,
-    unsettle,
+    unsettle_objects,
 )
 from cloudforest.adapters.store.tables import effect, reference, source
-from cloudforest.model.effects import EvaluatedRows
+from cloudforest.model.effects import EvaluatedBatch
 from cloudforest.model.source import Link
 
 
@@ -40,7 +45,7 @@ def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
         select(source.c.guid)
         .where(source.c.job == job, source.c.settled.is_distinct_from(digest))
         .order_by(source.c.guid)
-        .limit(IN_LIST)
+        .limit(MAX_IN_LIST)
     )
     after = ""
     while ids := connection.scalars(unsettled.where(source.c.guid > after)).all():
@@ -55,25 +60,27 @@ def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
         after = ids[-1]
 
 
-def _number(those: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((those, 1), else_=0)), 0)
+def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
-def _count(
+def _count_sources(
     connection: Connection, job: str, target: str, digest: str
 ) -> tuple[int, int, int]:
     present = is_present(target)
     query = select(
-        _number(present),
-        _number(present & (source.c.settled == digest)),
-        _number(source.c.settled.is_distinct_from(digest)),
-    ).where(source.c.job == job, is_looked_at(target))
+        _count_where(present),
+        _count_where(present & (source.c.settled == digest)),
+        _count_where(source.c.settled.is_distinct_from(digest)),
+    ).where(source.c.job == job, is_evaluated(target))
     in_scope, unchanged, due = connection.execute(query).one()
     return in_scope, unchanged, due
 
 
-def _settle(connection: Connection, job: str, ids: set[str], value: str) -> None:
-    for some in slices(ids):
+def _settle_sources(
+    connection: Connection, job: str, ids: set[str], value: str
+) -> None:
+    for some in slice_values(ids):
         connection.execute(
             update(source)
             .where(source.c.job == job, source.c.guid.in_(some))
@@ -81,8 +88,8 @@ def _settle(connection: Connection, job: str, ids: set[str], value: str) -> None
         )
 
 
-def _refer(connection: Connection, job: str, rows: EvaluatedRows) -> None:
-    for some in slices(rows.references):
+def _save_references(connection: Connection, job: str, rows: EvaluatedBatch) -> None:
+    for some in slice_values(rows.references):
         connection.execute(
             delete(reference).where(reference.c.job == job, reference.c.guid.in_(some))
         )
@@ -94,27 +101,27 @@ def _refer(connection: Connection, job: str, rows: EvaluatedRows) -> None:
     upsert(connection, reference, pairs)
 
 
-class Evaluations(Part):
+class Evaluations(StorePart):
     async def begin_evaluation(
         self, job: str, target: str, digest: str
     ) -> tuple[int, int, int]:
         def work(connection: Connection) -> tuple[int, int, int]:
             _unsettle_referrers(connection, job, digest)
-            return _count(connection, job, target, digest)
+            return _count_sources(connection, job, target, digest)
 
         return await self.database.run(work)
 
-    async def save_evaluated(
-        self, job: str, cycle: str, digest: str, rows: EvaluatedRows
+    async def save_evaluated_batch(
+        self, job: str, cycle: str, digest: str, batch: EvaluatedBatch
     ) -> None:
-        needy = {each.id for each in rows.effects}
+        needy = {each.id for each in batch.effects}
 
         def work(connection: Connection) -> None:
-            upsert(connection, effect, rows_of(job, cycle, rows.effects))
-            _refer(connection, job, rows)
-            _settle(connection, job, set(rows.ids) - needy, digest)
-            _settle(connection, job, set(rows.ids) & needy, cycle)
-            forget(connection, job, rows.left)
+            upsert(connection, effect, effect_rows(job, cycle, batch.effects))
+            _save_references(connection, job, batch)
+            _settle_sources(connection, job, set(batch.ids) - needy, digest)
+            _settle_sources(connection, job, set(batch.ids) & needy, cycle)
+            delete_sources(connection, job, batch.kept_by_siblings)
 
         await self.database.run(work)
 
@@ -129,16 +136,18 @@ class Evaluations(Part):
         await self.database.run(lambda connection: connection.execute(statement))
 
 
-class Found(Part):
-    async def save_found(
-        self, target: str, found: Sequence[Link], gone: Sequence[str]
+class ObservedLinks(StorePart):
+    async def save_observed(
+        self, target: str, observed: Sequence[Link], gone: Sequence[str]
     ) -> None:
-        ids = [each.id for each in found]
+        ids = [each.object_guid for each in observed]
 
         def work(connection: Connection) -> None:
-            save_links(connection, target, found)
-            forget_links(connection, target, gone)
-            forget_written(connection, target, gone)
-            unsettle(connection, [*ids, *gone, *referrers(connection, gone)])
+            save_links(connection, target, observed)
+            delete_links(connection, target, gone)
+            delete_written_members(connection, target, gone)
+            unsettle_objects(
+                connection, [*ids, *gone, *find_referrers(connection, gone)]
+            )
 
         await self.database.run(work)

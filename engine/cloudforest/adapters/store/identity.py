@@ -25,7 +25,7 @@ class SqlIdentityStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def agents(self) -> list[AgentRecord]:
+    async def list_agents(self) -> list[AgentRecord]:
         return await self._database.run(read_agents)
 
     async def update_agent(
@@ -50,7 +50,11 @@ class SqlIdentityStore:
 
         def work(connection: Connection) -> None:
             connection.execute(delete(table).where(table.c.agent == agent))
-            row = {"agent": agent, "token_hash": token_hash, "expires": _text(expires)}
+            row = {
+                "agent": agent,
+                "token_hash": token_hash,
+                "expires": _time_text(expires),
+            }
             connection.execute(insert(table), row)
 
         await self._database.run(work)
@@ -64,7 +68,7 @@ class SqlIdentityStore:
                 .where(table.c.token_hash == token_hash)
                 .returning(table.c.agent, table.c.expires)
             ).first()
-            return row.agent if row and row.expires > _text(now) else None
+            return row.agent if row and row.expires > _time_text(now) else None
 
         return await self._database.run(work)
 
@@ -72,12 +76,14 @@ class SqlIdentityStore:
         table = tables.assertion
 
         def work(connection: Connection) -> bool:
-            connection.execute(delete(table).where(table.c.expires <= _text(now)))
+            connection.execute(delete(table).where(table.c.expires <= _time_text(now)))
             if connection.execute(
                 select(table.c.jti).where(table.c.jti == jti)
             ).first():
                 return False
-            connection.execute(insert(table), {"jti": jti, "expires": _text(expires)})
+            connection.execute(
+                insert(table), {"jti": jti, "expires": _time_text(expires)}
+            )
             return True
 
         return await self._database.run(work)
@@ -96,7 +102,7 @@ class SqlIdentityStore:
 
         await self._database.run(work)
 
-    async def operator(self, token_hash: str) -> Operator | None:
+    async def find_operator(self, token_hash: str) -> Operator | None:
         columns = tables.operator.c
 
         def work(connection: Connection) -> Operator | None:
@@ -109,11 +115,11 @@ class SqlIdentityStore:
 
         return await self._database.run(work)
 
-    async def audit(
+    async def save_audit_record(
         self, *, time: datetime, operator: str, action: str, detail: str
     ) -> None:
         row = {
-            "time": _text(time),
+            "time": _time_text(time),
             "operator": operator,
             "action": action,
             "detail": detail,
@@ -124,23 +130,25 @@ class SqlIdentityStore:
 
         await self._database.run(work)
 
-    async def audited(self, *, after: int, limit: int) -> list[tuple[int, AuditRecord]]:
+    async def list_audit_records(
+        self, *, after: int, limit: int
+    ) -> list[tuple[int, AuditRecord]]:
         table = tables.audit
         query = select(table).where(table.c.id > after).order_by(table.c.id)
 
         def work(connection: Connection) -> list[tuple[int, AuditRecord]]:
             rows = connection.execute(query.limit(limit)).mappings()
-            return [(row["id"], _record(row)) for row in rows]
+            return [(row["id"], _audit_record(row)) for row in rows]
 
         return await self._database.run(work)
 
 
-def _record(row: RowMapping) -> AuditRecord:
+def _audit_record(row: RowMapping) -> AuditRecord:
     told = {key: row[key] for key in ("operator", "action", "detail")}
     return AuditRecord(time=datetime.fromisoformat(row["time"]), **told)
 
 
-def _text(time: datetime) -> str:
+def _time_text(time: datetime) -> str:
     """Return a text whose order is the order of time."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
@@ -151,7 +159,7 @@ class SqlNoticeStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def told(self) -> frozenset[Occurrence]:
+    async def list_notified(self) -> frozenset[Occurrence]:
         query = select(notice.c.kind, notice.c.name, notice.c.detail)
         return await self._database.run(
             lambda connection: frozenset(
@@ -160,7 +168,7 @@ class SqlNoticeStore:
             )
         )
 
-    async def remember(
+    async def mark_notified(
         self, occurrences: Collection[Occurrence], now: datetime
     ) -> None:
         rows = [
@@ -169,17 +177,21 @@ class SqlNoticeStore:
         ]
 
         def work(connection: Connection) -> None:
-            _forget(connection, occurrences)
+            _delete_notices(connection, occurrences)
             if rows:
                 connection.execute(insert(notice), rows)
 
         await self._database.run(work)
 
-    async def forget(self, occurrences: Collection[Occurrence]) -> None:
-        await self._database.run(lambda connection: _forget(connection, occurrences))
+    async def clear_notified(self, occurrences: Collection[Occurrence]) -> None:
+        await self._database.run(
+            lambda connection: _delete_notices(connection, occurrences)
+        )
 
 
-def _forget(connection: Connection, occurrences: Collection[Occurrence]) -> None:
+def _delete_notices(
+    connection: Connection, occurrences: Collection[Occurrence]
+) -> None:
     for each in occurrences:
         connection.execute(
             delete(notice)

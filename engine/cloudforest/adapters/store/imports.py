@@ -8,18 +8,27 @@ import msgspec
 from sqlalchemy import Connection, Select, delete, select, update
 
 from cloudforest.adapters.store import inquiries
-from cloudforest.adapters.store.database import IN_LIST, Part, slices, upsert
+from cloudforest.adapters.store.database import (
+    MAX_IN_LIST,
+    StorePart,
+    slice_values,
+    upsert,
+)
 from cloudforest.adapters.store.records import (
     save_records,
     save_scope_members,
-    sort_out,
+    sort_records,
 )
-from cloudforest.adapters.store.sources import has_left, is_linked, stored
+from cloudforest.adapters.store.sources import (
+    is_linked,
+    is_out_or_gone,
+    read_stored_sources,
+)
 from cloudforest.adapters.store.tables import membership, reference, source, watermark
 from cloudforest.model.cycles import ImportEnd, Watermark
 from cloudforest.model.messages import Record
 
-decode = msgspec.json.Decoder(Watermark).decode
+decode_watermark = msgspec.json.Decoder(Watermark).decode
 
 
 def save_watermark(connection: Connection, job: str, value: Watermark) -> None:
@@ -30,8 +39,8 @@ def save_watermark(connection: Connection, job: str, value: Watermark) -> None:
     )
 
 
-def forget(connection: Connection, job: str, ids: Sequence[str]) -> None:
-    for some in slices(ids):
+def delete_sources(connection: Connection, job: str, ids: Sequence[str]) -> None:
+    for some in slice_values(ids):
         for table, guid in (
             (source, source.c.guid),
             (membership, membership.c.group_guid),
@@ -40,20 +49,20 @@ def forget(connection: Connection, job: str, ids: Sequence[str]) -> None:
             connection.execute(delete(table).where(table.c.job == job, guid.in_(some)))
 
 
-def _forget_those(connection: Connection, job: str, query: Select[str]) -> None:
+def _delete_selected(connection: Connection, job: str, query: Select[str]) -> None:
     """Forget, some at a time, the rows that the query yields."""
-    some = query.limit(IN_LIST)
+    some = query.limit(MAX_IN_LIST)
     while ids := connection.scalars(some).all():
-        forget(connection, job, ids)
+        delete_sources(connection, job, ids)
 
 
-class Imports(Part):
-    async def watermark(self, job: str) -> Watermark | None:
+class Imports(StorePart):
+    async def load_watermark(self, job: str) -> Watermark | None:
         query = select(watermark.c.body).where(watermark.c.job == job)
 
         def work(connection: Connection) -> Watermark | None:
             body = connection.execute(query).scalar()
-            return decode(body) if body else None
+            return decode_watermark(body) if body else None
 
         return await self.database.run(work)
 
@@ -76,11 +85,11 @@ class Imports(Part):
         cursor: Watermark | None,
     ) -> None:
         def work(connection: Connection) -> None:
-            said = sort_out(records)
-            before = stored(connection, job, said.named)
+            said = sort_records(records)
+            before = read_stored_sources(connection, job, said.objects)
             save_records(connection, job, generation, said, before)
             save_scope_members(connection, job, generation, said.scope_members)
-            inquiries.from_page(connection, job, generation, said, before)
+            inquiries.inquire_after_page(connection, job, generation, said, before)
             if cursor is not None:
                 save_watermark(connection, job, cursor)
 
@@ -90,22 +99,22 @@ class Imports(Part):
         self, job: str, target: str, generation: int, end: ImportEnd
     ) -> None:
         others = select(source.c.guid).where(
-            source.c.job == job, source.c.type.not_in(end.full)
+            source.c.job == job, source.c.type.not_in(end.fully_read_types)
         )
 
         def work(connection: Connection) -> None:
-            if end.whole:
-                _forget_those(connection, job, others)
-            inquiries.from_end(connection, job, target, generation, end)
+            if end.is_initial:
+                _delete_selected(connection, job, others)
+            inquiries.inquire_after_import(connection, job, target, generation, end)
             save_watermark(connection, job, end.watermark)
 
         await self.database.run(work)
 
     async def forget_unlinked(self, job: str, target: str) -> None:
         query = select(source.c.guid).where(
-            source.c.job == job, has_left(), ~is_linked(target, source.c.guid)
+            source.c.job == job, is_out_or_gone(), ~is_linked(target, source.c.guid)
         )
 
         await self.database.run(
-            lambda connection: _forget_those(connection, job, query)
+            lambda connection: _delete_selected(connection, job, query)
         )

@@ -10,90 +10,105 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Select, and_, delete, exists, select, true, update
 
 from cloudforest.adapters.store import sources
-from cloudforest.adapters.store.database import Part, insert_missing, slices, upsert
-from cloudforest.adapters.store.memberships import doubted_groups, forget_older_members
-from cloudforest.adapters.store.records import Said, save_records, sort_out
+from cloudforest.adapters.store.database import (
+    StorePart,
+    insert_missing,
+    slice_values,
+    upsert,
+)
+from cloudforest.adapters.store.memberships import (
+    drop_unseen_members,
+    find_groups_of_deleted,
+)
+from cloudforest.adapters.store.records import PageRecords, save_records, sort_records
 from cloudforest.adapters.store.sources import (
-    Stored,
-    doubts,
-    is_held,
+    StoredSources,
+    is_in_or_unknown,
     is_linked,
-    is_unknown,
-    stored,
+    is_unknown_or_hidden,
+    read_hidden_attributes,
+    read_stored_sources,
 )
 from cloudforest.adapters.store.tables import inquiry, scope_member, source
 from cloudforest.model.cycles import ImportEnd
 from cloudforest.model.messages import InScope, Record
 
 
-def add(connection: Connection, job: str, ids: Sequence[str]) -> None:
+def insert_inquiries(connection: Connection, job: str, ids: Sequence[str]) -> None:
     upsert(
         connection, inquiry, [{"job": job, "guid": each} for each in dict.fromkeys(ids)]
     )
 
 
-def remove(connection: Connection, job: str, ids: Sequence[str]) -> None:
-    for some in slices(ids):
+def delete_inquiries(connection: Connection, job: str, ids: Sequence[str]) -> None:
+    for some in slice_values(ids):
         connection.execute(
             delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(some))
         )
 
 
-def _unnamed(job: str, generation: int) -> Select[str]:
+def _select_unnamed(job: str, generation: int) -> Select[str]:
     """Return the held rows that this import has not named."""
     return select(source.c.guid).where(
-        source.c.job == job, is_held(), source.c.generation < generation
+        source.c.job == job, is_in_or_unknown(), source.c.generation < generation
     )
 
 
-def ask_groups(connection: Connection, job: str, said: Said) -> None:
+def inquire_groups(connection: Connection, job: str, page: PageRecords) -> None:
     """Ask for the groups of those who come back after they were deleted.
 
     A tombstone has lost its memberships, and a recycle bin gives them back: a delta
     names the groups in neither case.
     """
-    back = [id_ for id_, each in said.named.items() if isinstance(each, InScope)]
-    add(connection, job, doubted_groups(connection, job, back))
+    back = [id_ for id_, each in page.objects.items() if isinstance(each, InScope)]
+    insert_inquiries(connection, job, find_groups_of_deleted(connection, job, back))
 
 
-def _doubtful(
-    connection: Connection, job: str, said: Said, before: Stored
+def _find_newly_hidden(
+    connection: Connection, job: str, page: PageRecords, before: StoredSources
 ) -> list[str]:
     """Return those who show less than before, and were not asked for that yet."""
-    asked = {id_: frozenset((old.doubted or "").split()) for id_, old in before.items()}
+    asked = {
+        id_: frozenset((old.hidden_attributes or "").split())
+        for id_, old in before.items()
+    }
     return [
         id_
-        for id_, names in doubts(connection, job, said.named)
+        for id_, names in read_hidden_attributes(connection, job, page.objects)
         if not names <= asked.get(id_, frozenset())
     ]
 
 
-def from_page(
-    connection: Connection, job: str, generation: int, said: Said, before: Stored
+def inquire_after_page(
+    connection: Connection,
+    job: str,
+    generation: int,
+    page: PageRecords,
+    before: StoredSources,
 ) -> None:
     """Store what a page of an import leaves open; who is named is not asked again.
 
     A delta names only some members of a group: one that enters is asked for all.
     """
-    groups = said.groups()
-    remove(connection, job, sorted(said.named.keys() - set(groups)))
+    groups = page.groups_in_scope()
+    delete_inquiries(connection, job, sorted(page.objects.keys() - set(groups)))
     entering = [
         each for each in groups if each not in before or before[each].state != "in"
     ]
-    doubtful = _doubtful(connection, job, said, before)
-    add(connection, job, [*said.unknown, *entering, *doubtful])
-    ask_groups(connection, job, said)
-    for some in slices(said.moved):
-        lie_in = _unnamed(job, generation).where(source.c.parent.in_(some))
+    doubtful = _find_newly_hidden(connection, job, page, before)
+    insert_inquiries(connection, job, [*page.unknown, *entering, *doubtful])
+    inquire_groups(connection, job, page)
+    for some in slice_values(page.moved_containers):
+        lie_in = _select_unnamed(job, generation).where(source.c.parent.in_(some))
         insert_missing(connection, inquiry, job, lie_in)
 
 
-def _compare_members(
+def _inquire_scope_members(
     connection: Connection, job: str, generation: int, end: ImportEnd
 ) -> None:
     """Ask for who entered the scope's groups and who left them."""
     member = scope_member.c
-    if not end.whole:
+    if not end.is_initial:
         named = exists().where(
             source.c.job == job,
             source.c.guid == member.guid,
@@ -106,30 +121,32 @@ def _compare_members(
     connection.execute(
         update(scope_member).where(member.job == job).values(entered=False)
     )
-    if not (end.members or end.whole):
+    if not (end.has_scope_members or end.is_initial):
         return
     left = and_(member.job == job, member.generation < generation)
     insert_missing(
         connection,
         inquiry,
         job,
-        _unnamed(job, generation).where(
+        _select_unnamed(job, generation).where(
             source.c.guid.in_(select(member.guid).where(left))
         ),
     )
     connection.execute(delete(scope_member).where(left))
 
 
-def _compare_types(
+def _inquire_unnamed(
     connection: Connection, job: str, generation: int, end: ImportEnd
 ) -> None:
     """Ask for whom a read of all did not name; groups that it named are known whole.
 
     One that may hide something is not.
     """
-    unnamed = _unnamed(job, generation).where(source.c.type.in_(end.full))
+    unnamed = _select_unnamed(job, generation).where(
+        source.c.type.in_(end.fully_read_types)
+    )
     insert_missing(connection, inquiry, job, unnamed)
-    if "group" not in end.full:
+    if "group" not in end.fully_read_types:
         return
     named = select(source.c.guid).where(
         source.c.job == job,
@@ -140,29 +157,29 @@ def _compare_types(
     connection.execute(
         delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(named))
     )
-    if end.complete:
-        forget_older_members(connection, job, generation)
+    if end.has_all_members:
+        drop_unseen_members(connection, job, generation)
 
 
-def from_end(
+def inquire_after_import(
     connection: Connection, job: str, target: str, generation: int, end: ImportEnd
 ) -> None:
     """Store what a whole import leaves open."""
-    if end.full:
-        _compare_types(connection, job, generation, end)
-    _compare_members(connection, job, generation, end)
-    unnamed = _unnamed(job, generation)
-    if end.again == "managed":
+    if end.fully_read_types:
+        _inquire_unnamed(connection, job, generation, end)
+    _inquire_scope_members(connection, job, generation, end)
+    unnamed = _select_unnamed(job, generation)
+    if end.inquire_about == "managed":
         linked = is_linked(target, source.c.guid)
         insert_missing(connection, inquiry, job, unnamed.where(linked))
-    if end.again != "nobody":
-        insert_missing(connection, inquiry, job, unnamed.where(is_unknown()))
+    if end.inquire_about != "nobody":
+        insert_missing(connection, inquiry, job, unnamed.where(is_unknown_or_hidden()))
 
 
-def _not_found(
+def _mark_not_found(
     connection: Connection, job: str, generation: int, ids: Sequence[str]
 ) -> None:
-    for some in slices(ids):
+    for some in slice_values(ids):
         connection.execute(
             update(source)
             .where(source.c.job == job, source.c.guid.in_(some))
@@ -171,11 +188,13 @@ def _not_found(
         )
 
 
-class Inquiries(Part):
+class Inquiries(StorePart):
     async def add_inquiries(self, job: str, ids: Sequence[str]) -> None:
-        await self.database.run(lambda connection: add(connection, job, ids))
+        await self.database.run(
+            lambda connection: insert_inquiries(connection, job, ids)
+        )
 
-    async def inquiries(self, job: str, limit: int) -> list[str]:
+    async def list_inquiries(self, job: str, limit: int) -> list[str]:
         query = (
             select(inquiry.c.guid)
             .where(inquiry.c.job == job)
@@ -186,9 +205,11 @@ class Inquiries(Part):
             lambda connection: list(connection.execute(query).scalars())
         )
 
-    async def doubted(self, job: str, ids: Sequence[str]) -> frozenset[str]:
+    async def find_hidden_attributes(
+        self, job: str, ids: Sequence[str]
+    ) -> frozenset[str]:
         def work(connection: Connection) -> frozenset[str]:
-            found = sources.doubts(connection, job, ids)
+            found = sources.read_hidden_attributes(connection, job, ids)
             return frozenset[str]().union(*(names for _, names in found))
 
         return await self.database.run(work)
@@ -197,28 +218,28 @@ class Inquiries(Part):
         self, job: str, generation: int, records: Sequence[Record]
     ) -> None:
         def work(connection: Connection) -> None:
-            said = sort_out(records)
-            before = stored(connection, job, said.named)
+            said = sort_records(records)
+            before = read_stored_sources(connection, job, said.objects)
             save_records(connection, job, generation, said, before)
-            ask_groups(connection, job, said)
+            inquire_groups(connection, job, said)
 
         await self.database.run(work)
 
-    async def finish_asking(
+    async def close_inquiries(
         self,
         job: str,
         generation: int,
         ids: Sequence[str],
         *,
         complete: bool,
-        proved: Sequence[str] = (),
+        proven_clear: Sequence[str] = (),
     ) -> None:
         def work(connection: Connection) -> None:
-            _not_found(connection, job, generation, ids)
+            _mark_not_found(connection, job, generation, ids)
             if complete:
-                forget_older_members(connection, job, generation)
-            remove(connection, job, ids)
-            left = sources.unproved(connection, job, ids, proved)
-            add(connection, job, left)
+                drop_unseen_members(connection, job, generation)
+            delete_inquiries(connection, job, ids)
+            left = sources.find_unproven(connection, job, ids, proven_clear)
+            insert_inquiries(connection, job, left)
 
         await self.database.run(work)

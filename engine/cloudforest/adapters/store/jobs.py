@@ -23,8 +23,8 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.database import Part, upsert
-from cloudforest.adapters.store.outbox import release
+from cloudforest.adapters.store.database import StorePart, upsert
+from cloudforest.adapters.store.outbox import release_escrow
 from cloudforest.adapters.store.tables import (
     breaker,
     cycle,
@@ -41,66 +41,73 @@ from cloudforest.adapters.store.tables import (
     watermark,
 )
 from cloudforest.model.cycles import Cycle, Watermark
-from cloudforest.model.jobs import Breaker, JobState, ResetScope, Standing
-from cloudforest.model.ports.store import ChangeJob, Judge
+from cloudforest.model.jobs import Breaker, JobHealth, JobState, ResetScope
+from cloudforest.model.ports.store import HealthUpdate, JobStateUpdate
 
-EVERYTHING = frozenset(
+ALL_RESETS = frozenset(
     {"Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"}
 )
 decode_state = msgspec.json.Decoder(JobState).decode
 decode_breaker = msgspec.json.Decoder(Breaker).decode
 
 
-def _body(connection: Connection, table: Table, name: str) -> bytes | None:
+def _read_body(connection: Connection, table: Table, name: str) -> bytes | None:
     [key] = table.primary_key
     query = select(table.c.body).where(key == name).with_for_update()
     body: bytes | None = connection.execute(query).scalar()
     return body
 
 
-def _state(connection: Connection, job: str) -> JobState:
-    body = _body(connection, job_state, job)
+def _read_state(connection: Connection, job: str) -> JobState:
+    body = _read_body(connection, job_state, job)
     return decode_state(body) if body else JobState()
 
 
 def _save_state(connection: Connection, job: str, state: JobState) -> None:
-    upsert(connection, job_state, [{"job": job, "body": encode(state)}])
+    upsert(connection, job_state, [{"job": job, "body": encode_body(state)}])
 
 
-def change_state(connection: Connection, job: str, change: ChangeJob) -> JobState:
-    changed = change(_state(connection, job))
+def change_job_state(
+    connection: Connection, job: str, change: JobStateUpdate
+) -> JobState:
+    changed = change(_read_state(connection, job))
     _save_state(connection, job, changed)
     return changed
 
 
-def change_standing(
-    connection: Connection, job: str, target: str, judge: Judge
+def change_job_health(
+    connection: Connection, job: str, target: str, judge: HealthUpdate
 ) -> None:
-    held = _body(connection, breaker, target)
-    before = Standing(
-        job=_state(connection, job), breaker=decode_breaker(held) if held else None
+    held = _read_body(connection, breaker, target)
+    before = JobHealth(
+        job_state=_read_state(connection, job),
+        breaker=decode_breaker(held) if held else None,
     )
     after = judge(before)
-    _save_state(connection, job, after.job)
+    _save_state(connection, job, after.job_state)
     if after.breaker is None:
         connection.execute(delete(breaker).where(breaker.c.target == target))
     elif after.breaker != before.breaker:
-        upsert(connection, breaker, [{"target": target, "body": encode(after.breaker)}])
+        upsert(
+            connection,
+            breaker,
+            [{"target": target, "body": encode_body(after.breaker)}],
+        )
 
 
-def _forget_watermark(connection: Connection, job: str, *, bindings: bool) -> None:
+def _reset_watermark(connection: Connection, job: str, *, bindings: bool) -> None:
     """Ask for everything again; `bindings`: whatever the scope then resolves to."""
-    body = _body(connection, watermark, job)
+    body = _read_body(connection, watermark, job)
     if body is None:
         return
     held = msgspec.json.decode(body, type=Watermark)
-    kept = None if bindings else encode(msgspec.structs.replace(held, value=None))
+    kept = None if bindings else encode_body(msgspec.structs.replace(held, value=None))
     connection.execute(
         update(watermark).where(watermark.c.job == job).values(body=kept)
     )
 
 
-def _doubt_links(connection: Connection, job: str, target: str) -> None:
+def _uncheck_links(connection: Connection, job: str, target: str) -> None:
     """Look each linked object of the job up in the target, in the next cycle."""
     its = select(source.c.guid).where(source.c.job == job)
     connection.execute(
@@ -111,8 +118,8 @@ def _doubt_links(connection: Connection, job: str, target: str) -> None:
     connection.execute(update(source).where(source.c.job == job).values(settled=None))
 
 
-class Jobs(Part):
-    async def job_states(self) -> dict[str, JobState]:
+class Jobs(StorePart):
+    async def load_job_states(self) -> dict[str, JobState]:
         query = select(job_state.c.job, job_state.c.body)
         return await self.database.run(
             lambda connection: {
@@ -120,7 +127,7 @@ class Jobs(Part):
             }
         )
 
-    async def breakers(self) -> dict[str, Breaker]:
+    async def load_breakers(self) -> dict[str, Breaker]:
         query = select(breaker.c.target, breaker.c.body)
         return await self.database.run(
             lambda connection: {
@@ -129,9 +136,9 @@ class Jobs(Part):
             }
         )
 
-    async def change_job(self, job: str, change: ChangeJob) -> JobState:
+    async def change_job_state(self, job: str, change: JobStateUpdate) -> JobState:
         return await self.database.run(
-            lambda connection: change_state(connection, job, change)
+            lambda connection: change_job_state(connection, job, change)
         )
 
     async def restart_job(
@@ -140,46 +147,48 @@ class Jobs(Part):
         target: str,
         *,
         resets: Collection[ResetScope],
-        change: ChangeJob,
+        change: JobStateUpdate,
         now: datetime,
     ) -> None:
-        everything = set(resets) >= EVERYTHING
+        everything = set(resets) >= ALL_RESETS
 
         def work(connection: Connection) -> None:
             if "Escrows" in resets:
-                release(connection, job, None, now)
+                release_escrow(connection, job, None, now)
             if "Watermark" in resets:
-                _forget_watermark(connection, job, bindings=everything)
+                _reset_watermark(connection, job, bindings=everything)
             if "ConnectorDataStore" in resets:
-                _doubt_links(connection, job, target)
-            change_state(connection, job, change)
+                _uncheck_links(connection, job, target)
+            change_job_state(connection, job, change)
 
         await self.database.run(work)
 
 
-IMPORTED = (source, inquiry, scope_member, reference, membership)
-JOB_TABLES = (*IMPORTED, effect, watermark)
-ENDED_WELL = ("succeeded", "partial", "blocked")
-CUT_SHORT = "The service ended before this cycle did; the next one goes on from there."
+IMPORT_TABLES = (source, inquiry, scope_member, reference, membership)
+JOB_TABLES = (*IMPORT_TABLES, effect, watermark)
+SUCCESSFUL_STATES = ("succeeded", "partial", "blocked")
+INTERRUPTED_MESSAGE = (
+    "The service ended before this cycle did; the next one goes on from there."
+)
 
-COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
+CYCLE_COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
 
-decode = msgspec.json.Decoder(Cycle).decode
-encode = msgspec.json.Encoder().encode
+decode_cycle = msgspec.json.Decoder(Cycle).decode
+encode_body = msgspec.json.Encoder().encode
 
 
 def read_cycle(row: RowMapping) -> Cycle:
     """Read a cycle under the names that its job and its target have now."""
-    held = decode(row["body"])
+    held = decode_cycle(row["body"])
     return msgspec.structs.replace(held, job=row["job"], target=row["target"])
 
 
-def cut_short(connection: Connection, job: str) -> None:
+def fail_running_cycles(connection: Connection, job: str) -> None:
     """Close the cycles of the job that still say running."""
-    query = select(*COLUMNS).where(cycle.c.job == job, cycle.c.state == "running")
+    query = select(*CYCLE_COLUMNS).where(cycle.c.job == job, cycle.c.state == "running")
     for row in connection.execute(query).mappings().all():
         ended = msgspec.structs.replace(
-            read_cycle(row), state="failed", error=CUT_SHORT
+            read_cycle(row), state="failed", error=INTERRUPTED_MESSAGE
         )
         save_cycle(connection, ended)
 
@@ -191,7 +200,7 @@ def save_cycle(connection: Connection, value: Cycle) -> None:
         "target": value.target,
         "started": value.started.isoformat(),
         "state": value.state,
-        "body": encode(value),
+        "body": encode_body(value),
     }
     upsert(connection, cycle, [row])
 
@@ -208,29 +217,31 @@ def drop_rows(connection: Connection, job: str) -> None:
         connection.execute(delete(table).where(table.c.job == job))
 
 
-class Cycles(Part):
+class Cycles(StorePart):
     async def start_cycle(self, cycle: Cycle) -> None:
         def work(connection: Connection) -> None:
-            cut_short(connection, cycle.job)
+            fail_running_cycles(connection, cycle.job)
             save_cycle(connection, cycle)
 
         await self.database.run(work)
 
-    async def finish_cycle(self, cycle: Cycle, judge: Judge | None = None) -> None:
+    async def finish_cycle(
+        self, cycle: Cycle, update_health: HealthUpdate | None = None
+    ) -> None:
         def work(connection: Connection) -> None:
             save_cycle(connection, cycle)
-            if judge is not None:
-                change_standing(connection, cycle.job, cycle.target, judge)
+            if update_health is not None:
+                change_job_health(connection, cycle.job, cycle.target, update_health)
 
         await self.database.run(work)
 
-    async def last_cycles(self) -> dict[str, Cycle]:
+    async def load_last_cycles(self) -> dict[str, Cycle]:
         last = (
             select(cycle.c.job, func.max(cycle.c.started).label("started"))
             .group_by(cycle.c.job)
             .subquery()
         )
-        query = select(*COLUMNS).join(
+        query = select(*CYCLE_COLUMNS).join(
             last, (cycle.c.job == last.c.job) & (cycle.c.started == last.c.started)
         )
         return await self.database.run(
@@ -243,8 +254,12 @@ class Cycles(Part):
     async def prune_cycles(self, before: datetime, limit: int) -> int:
         later = cycle.alias()
         is_later = (later.c.job == cycle.c.job) & (later.c.started > cycle.c.started)
-        of_target = (later.c.target == cycle.c.target) & later.c.state.in_(ENDED_WELL)
-        proved = cycle.c.state.not_in(ENDED_WELL) | exists().where(is_later, of_target)
+        of_target = (later.c.target == cycle.c.target) & later.c.state.in_(
+            SUCCESSFUL_STATES
+        )
+        proved = cycle.c.state.not_in(SUCCESSFUL_STATES) | exists().where(
+            is_later, of_target
+        )
         old = (
             select(cycle.c.id)
             .where(cycle.c.started < before.isoformat())
@@ -257,21 +272,21 @@ class Cycles(Part):
             lambda connection: connection.execute(statement).rowcount
         )
 
-    async def has_finished(self, job: str, target: str) -> bool:
+    async def has_finished_cycle(self, job: str, target: str) -> bool:
         query = (
             select(cycle.c.id)
             .where(cycle.c.job == job, cycle.c.target == target)
-            .where(cycle.c.state.in_(ENDED_WELL))
+            .where(cycle.c.state.in_(SUCCESSFUL_STATES))
             .limit(1)
         )
         return await self.database.run(
             lambda connection: connection.execute(query).first() is not None
         )
 
-    async def copy_job(self, job: str, scratch: str) -> None:
+    async def copy_job_data(self, job: str, scratch: str) -> None:
         def work(connection: Connection) -> None:
             drop_rows(connection, scratch)
-            for table in IMPORTED:
+            for table in IMPORT_TABLES:
                 copy_rows(connection, table, job, scratch)
             generation = func.coalesce(func.max(watermark.c.generation), 0)
             connection.execute(
@@ -283,10 +298,10 @@ class Cycles(Part):
 
         await self.database.run(work)
 
-    async def drop_job(self, job: str) -> None:
+    async def drop_job_data(self, job: str) -> None:
         await self.database.run(lambda connection: drop_rows(connection, job))
 
-    async def drop_scratch(self) -> None:
+    async def drop_scratch_data(self) -> None:
         # Each has a row here, and there are few: to look through the others takes long.
         scratch = select(watermark.c.job).where(watermark.c.job.like("plan:%"))
 

@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from cloudforest.adapters.store.database import Part, slices, upsert
-from cloudforest.adapters.store.sources import is_held
+from cloudforest.adapters.store.database import StorePart, slice_values, upsert
+from cloudforest.adapters.store.sources import is_in_or_unknown
 from cloudforest.adapters.store.tables import link, membership, source, written_member
 from cloudforest.model.ports.target import AlreadyLinked
 from cloudforest.model.program import ObjectType
@@ -32,13 +32,13 @@ def save_links(connection: Connection, target: str, links: Sequence[Link]) -> No
     rows = [
         {
             "target": target,
-            "guid": each.id,
+            "guid": each.object_guid,
             "type": each.type,
             "resource": each.resource,
             "resource_type": each.resource_type,
             "origin": each.origin,
-            "anchor": each.anchor,
-            "written": each.written,
+            "anchor": each.source_anchor,
+            "written": each.last_written,
             "checked": each.checked,
         }
         for each in links
@@ -49,28 +49,28 @@ def save_links(connection: Connection, target: str, links: Sequence[Link]) -> No
         raise AlreadyLinked from error
 
 
-def forget_links(connection: Connection, target: str, ids: Sequence[str]) -> None:
-    for some in slices(ids):
+def delete_links(connection: Connection, target: str, ids: Sequence[str]) -> None:
+    for some in slice_values(ids):
         connection.execute(
             delete(link).where(link.c.target == target, link.c.guid.in_(some))
         )
 
 
-class Links(Part):
-    async def links(self, target: str, ids: Sequence[str]) -> dict[str, Link]:
+class Links(StorePart):
+    async def load_links(self, target: str, ids: Sequence[str]) -> dict[str, Link]:
         def work(connection: Connection) -> dict[str, Link]:
             return {
                 row["guid"]: Link(
-                    id=row["guid"],
+                    object_guid=row["guid"],
                     type=row["type"],
                     resource=row["resource"],
                     resource_type=row["resource_type"],
                     origin=row["origin"],
-                    anchor=row["anchor"],
-                    written=row["written"],
+                    source_anchor=row["anchor"],
+                    last_written=row["written"],
                     checked=row["checked"],
                 )
-                for some in slices(ids)
+                for some in slice_values(ids)
                 for row in connection.execute(
                     select(link).where(link.c.target == target, link.c.guid.in_(some))
                 ).mappings()
@@ -78,21 +78,23 @@ class Links(Part):
 
         return await self.database.run(work)
 
-    async def resource_ids(self, target: str, ids: Sequence[str]) -> dict[str, str]:
-        return await self._paired(target, link.c.guid, link.c.resource, ids)
+    async def load_resource_ids(
+        self, target: str, ids: Sequence[str]
+    ) -> dict[str, str]:
+        return await self._read_pairs(target, link.c.guid, link.c.resource, ids)
 
-    async def linked_resources(
+    async def find_linked_objects(
         self, target: str, resources: Sequence[str]
     ) -> dict[str, str]:
-        return await self._paired(target, link.c.resource, link.c.guid, resources)
+        return await self._read_pairs(target, link.c.resource, link.c.guid, resources)
 
-    async def _paired(
+    async def _read_pairs(
         self, target: str, key: Column[str], value: Column[str], wanted: Sequence[str]
     ) -> dict[str, str]:
         def work(connection: Connection) -> dict[str, str]:
             return {
                 found: other
-                for some in slices(wanted)
+                for some in slice_values(wanted)
                 for found, other in connection.execute(
                     select(key, value).where(link.c.target == target, key.in_(some))
                 )
@@ -100,7 +102,7 @@ class Links(Part):
 
         return await self.database.run(work)
 
-    async def linked(
+    async def count_links(
         self, target: str, job: str | None, type_: ObjectType | None
     ) -> dict[Origin, int]:
         query = select(link.c.origin, func.count().label("number")).where(
@@ -118,22 +120,22 @@ class Links(Part):
 
         return await self.database.run(work)
 
-    async def managed(self, job: str, target: str) -> int:
+    async def count_managed(self, job: str, target: str) -> int:
         active = link.c.written["active"].as_boolean()
         query = (
             select(func.count())
             .select_from(source)
             .join(link, link.c.guid == source.c.guid)
             .where(source.c.job == job, link.c.target == target)
-            .where(or_(is_held(), active.is_not(false())))
+            .where(or_(is_in_or_unknown(), active.is_not(false())))
         )
         return await self.database.run(
             lambda connection: connection.execute(query).scalar_one()
         )
 
 
-class Belongings(Part):
-    async def groups_of(
+class ObjectMemberships(StorePart):
+    async def list_groups_of(
         self, job: str, member: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         row = membership.c
@@ -156,7 +158,7 @@ class Belongings(Part):
 
         return await self.database.run(work)
 
-    async def written_members(self, target: str, group: str) -> frozenset[str]:
+    async def load_written_members(self, target: str, group: str) -> frozenset[str]:
         query = select(written_member.c.member_guid).where(
             written_member.c.target == target, written_member.c.group_guid == group
         )
@@ -164,7 +166,7 @@ class Belongings(Part):
             lambda connection: frozenset(connection.execute(query).scalars())
         )
 
-    async def dns(self, job: str, ids: Sequence[str]) -> dict[str, str]:
+    async def load_dns(self, job: str, ids: Sequence[str]) -> dict[str, str]:
         query = select(source.c.guid, source.c.dn).where(
             source.c.job == job, source.c.guid.in_(ids)
         )

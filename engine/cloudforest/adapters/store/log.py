@@ -17,21 +17,21 @@ from sqlalchemy import (
     select,
 )
 
-from cloudforest.adapters.store.database import Part
+from cloudforest.adapters.store.database import StorePart
 from cloudforest.adapters.store.tables import log, resource
 from cloudforest.model.cycles import LogEntry, LogQuery
 
-NAME_LENGTH = 400
+MAX_NAME_LENGTH = 400
 
-decode = msgspec.json.Decoder(LogEntry).decode
-encode = msgspec.json.Encoder().encode
-
-
-def _folded(name: str) -> str:
-    return name.casefold()[:NAME_LENGTH]
+decode_entry = msgspec.json.Decoder(LogEntry).decode
+encode_entry = msgspec.json.Encoder().encode
 
 
-def _text(time: datetime) -> str:
+def _fold_name(name: str) -> str:
+    return name.casefold()[:MAX_NAME_LENGTH]
+
+
+def _time_text(time: datetime) -> str:
     """Return a text that sorts as the times do."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
@@ -39,14 +39,14 @@ def _text(time: datetime) -> str:
 def save_log(connection: Connection, entries: Sequence[LogEntry]) -> None:
     rows = [
         {
-            "time": _text(each.time),
+            "time": _time_text(each.time),
             "cycle": each.cycle,
             "job": each.job,
             "object": each.object,
-            "name": _folded(each.name),
+            "name": _fold_name(each.name),
             "action": each.action,
             "status": each.status,
-            "body": encode(each),
+            "body": encode_entry(each),
         }
         for each in entries
     ]
@@ -54,7 +54,7 @@ def save_log(connection: Connection, entries: Sequence[LogEntry]) -> None:
         connection.execute(insert(log), rows)
 
 
-def _unindexed(column: Column[str]) -> ColumnElement[str]:
+def _without_index(column: Column[str]) -> ColumnElement[str]:
     """Keep a database from an index that would choose less than another one does."""
     return column.concat("")
 
@@ -62,33 +62,33 @@ def _unindexed(column: Column[str]) -> ColumnElement[str]:
 def _conditions(query: LogQuery) -> Iterator[ColumnElement[bool]]:
     narrow = query.object is not None or query.cycle is not None
     if query.object is not None:
-        folded = _folded(query.object)
+        folded = _fold_name(query.object)
         yield (log.c.object == folded) | (log.c.name == folded)
     if query.cycle is not None:
         yield log.c.cycle == query.cycle
     for column in (log.c.job, log.c.action, log.c.status):
         wanted = getattr(query, column.name)
         if wanted is not None:
-            yield (_unindexed(column) if narrow else column) == wanted
+            yield (_without_index(column) if narrow else column) == wanted
     # Times have another order than the numbers, whose range was found by them.
     if query.since is not None:
-        yield _unindexed(log.c.time) >= _text(query.since)
+        yield _without_index(log.c.time) >= _time_text(query.since)
     if query.until is not None:
-        yield _unindexed(log.c.time) < _text(query.until)
+        yield _without_index(log.c.time) < _time_text(query.until)
 
 
-class Logs(Part):
-    async def log(self, entries: Sequence[LogEntry]) -> None:
+class Logs(StorePart):
+    async def save_log_entries(self, entries: Sequence[LogEntry]) -> None:
         await self.database.run(lambda connection: save_log(connection, entries))
 
-    async def log_range(
+    async def find_log_range(
         self, since: datetime | None, until: datetime | None
     ) -> tuple[int, int]:
         first, last = select(func.min(log.c.id)), select(func.max(log.c.id))
         if since is not None:
-            first = first.where(log.c.time >= _text(since))
+            first = first.where(log.c.time >= _time_text(since))
         if until is not None:
-            last = last.where(log.c.time < _text(until))
+            last = last.where(log.c.time < _time_text(until))
 
         def work(connection: Connection) -> tuple[int, int]:
             lowest, highest = connection.scalar(first), connection.scalar(last)
@@ -96,7 +96,7 @@ class Logs(Part):
 
         return await self.database.run(work)
 
-    async def logs(
+    async def list_log_entries(
         self, query: LogQuery, *, first: int, last: int, limit: int
     ) -> list[tuple[int, LogEntry]]:
         statement = (
@@ -107,11 +107,11 @@ class Logs(Part):
         )
         return await self.database.run(
             lambda connection: [
-                (id_, decode(body)) for id_, body in connection.execute(statement)
+                (id_, decode_entry(body)) for id_, body in connection.execute(statement)
             ]
         )
 
-    async def written(self, cycle: str, picture: str) -> int:
+    async def count_written(self, cycle: str, picture: str) -> int:
         pictured = select(resource.c.resource).where(resource.c.target == picture)
         failures = func.sum(case((log.c.status == "success", 0), else_=1))
         whole = (
@@ -126,7 +126,7 @@ class Logs(Part):
     async def prune_log(self, before: datetime, limit: int) -> int:
         old = (
             select(log.c.id)
-            .where(log.c.time < _text(before))
+            .where(log.c.time < _time_text(before))
             .order_by(log.c.time)
             .limit(limit)
         )

@@ -26,8 +26,12 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.database import Part, slices, upsert
-from cloudforest.adapters.store.sources import has_left, is_held, is_linked
+from cloudforest.adapters.store.database import StorePart, slice_values, upsert
+from cloudforest.adapters.store.sources import (
+    is_in_or_unknown,
+    is_linked,
+    is_out_or_gone,
+)
 from cloudforest.adapters.store.tables import (
     effect,
     link,
@@ -36,11 +40,11 @@ from cloudforest.adapters.store.tables import (
     written_member,
 )
 from cloudforest.model.effects import Outcome
-from cloudforest.model.jobs import TargetJobs
+from cloudforest.model.jobs import JobKey
 from cloudforest.model.program import ObjectType
 
 
-def save_members(
+def save_memberships(
     connection: Connection,
     job: str,
     generation: int,
@@ -59,7 +63,7 @@ def save_members(
     upsert(connection, membership, rows)
 
 
-def forget_older_members(connection: Connection, job: str, generation: int) -> None:
+def drop_unseen_members(connection: Connection, job: str, generation: int) -> None:
     """Want no longer the members that a whole read of their group did not name.
 
     A group that may hide its members is no proof of that.
@@ -80,9 +84,9 @@ def forget_older_members(connection: Connection, job: str, generation: int) -> N
     )
 
 
-def doubt_members(connection: Connection, job: str, ids: Iterable[str]) -> None:
+def mark_members_deleted(connection: Connection, job: str, ids: Iterable[str]) -> None:
     """Believe no longer that objects that were deleted are members of anything."""
-    for some in slices(ids):
+    for some in slice_values(ids):
         connection.execute(
             update(membership)
             .where(membership.c.job == job, membership.c.member_guid.in_(some))
@@ -90,11 +94,13 @@ def doubt_members(connection: Connection, job: str, ids: Iterable[str]) -> None:
         )
 
 
-def doubted_groups(connection: Connection, job: str, ids: Iterable[str]) -> list[str]:
+def find_groups_of_deleted(
+    connection: Connection, job: str, ids: Iterable[str]
+) -> list[str]:
     """Return the groups that these objects were in when they were deleted."""
     return [
         group
-        for some in slices(ids)
+        for some in slice_values(ids)
         for group in connection.execute(
             select(membership.c.group_guid)
             .where(membership.c.job == job, membership.c.member_guid.in_(some))
@@ -104,12 +110,12 @@ def doubted_groups(connection: Connection, job: str, ids: Iterable[str]) -> list
     ]
 
 
-def _linked_anew(
+def _newly_linked_groups(
     connection: Connection, target: str, outcomes: Sequence[Outcome]
 ) -> list[str]:
     """Return the groups that get a resource, or another one than before."""
     resources = {
-        each.link.id: each.link.resource
+        each.link.object_guid: each.link.resource
         for each in outcomes
         if each.link is not None
         and each.effect.type == "group"
@@ -117,7 +123,7 @@ def _linked_anew(
     }
     before = {
         guid: resource
-        for some in slices(resources)
+        for some in slice_values(resources)
         for guid, resource in connection.execute(
             select(link.c.guid, link.c.resource).where(
                 link.c.target == target, link.c.guid.in_(some)
@@ -127,7 +133,7 @@ def _linked_anew(
     return [guid for guid in resources if before.get(guid) != resources[guid]]
 
 
-def write_members(
+def save_written_members(
     connection: Connection, target: str, outcomes: Sequence[Outcome]
 ) -> None:
     """Keep which members the groups of the target now have through us.
@@ -135,7 +141,7 @@ def write_members(
     To be called before their links are stored.
     """
     written = written_member.c
-    for some in slices(_linked_anew(connection, target, outcomes)):
+    for some in slice_values(_newly_linked_groups(connection, target, outcomes)):
         connection.execute(
             delete(written_member).where(
                 written.target == target, written.group_guid.in_(some)
@@ -148,7 +154,7 @@ def write_members(
     ]
     upsert(connection, written_member, rows)
     for each in outcomes:
-        for some in slices(each.removed):
+        for some in slice_values(each.removed):
             connection.execute(
                 delete(written_member)
                 .where(written.target == target, written.group_guid == each.effect.id)
@@ -156,23 +162,25 @@ def write_members(
             )
 
 
-def forget_written(connection: Connection, target: str, ids: Sequence[str]) -> None:
+def delete_written_members(
+    connection: Connection, target: str, ids: Sequence[str]
+) -> None:
     """Forget the memberships of objects that have no resource any more."""
     written = written_member.c
-    for some in slices(ids):
+    for some in slice_values(ids):
         named = or_(written.group_guid.in_(some), written.member_guid.in_(some))
         connection.execute(
             delete(written_member).where(written.target == target, named)
         )
 
 
-def coming(cycle: str) -> ColumnElement[bool]:
+def is_pending_in(cycle: str) -> ColumnElement[bool]:
     """Say in SQL: an effect that the cycle is to send."""
     return and_(effect.c.cycle == cycle, effect.c.state == "pending")
 
 
-class Memberships(Part):
-    async def keep_written(
+class Memberships(StorePart):
+    async def retain_written_members(
         self, target: str, group: str, present: Collection[str]
     ) -> None:
         its = (written_member.c.target == target) & (
@@ -189,7 +197,7 @@ class Memberships(Part):
                 for guid, resource in connection.execute(resources.where(its))
                 if resource not in present
             ]
-            for some in slices(gone):
+            for some in slice_values(gone):
                 connection.execute(
                     delete(written_member).where(
                         its, written_member.c.member_guid.in_(some)
@@ -199,15 +207,19 @@ class Memberships(Part):
         await self.database.run(work)
 
 
-Membership = tuple[str, str, bool]
+MembershipChange = tuple[str, str, bool]
 
 
-def _is_held_by(jobs: Sequence[str], guid: ColumnElement[str]) -> ColumnElement[bool]:
-    return exists().where(source.c.job.in_(jobs), source.c.guid == guid, is_held())
+def _is_in_scope_of_jobs(
+    jobs: Sequence[str], guid: ColumnElement[str]
+) -> ColumnElement[bool]:
+    return exists().where(
+        source.c.job.in_(jobs), source.c.guid == guid, is_in_or_unknown()
+    )
 
 
-def _is_held_back(
-    jobs: TargetJobs, cycle: str, guid: ColumnElement[str]
+def _has_waiting_effect(
+    jobs: JobKey, cycle: str, guid: ColumnElement[str]
 ) -> ColumnElement[bool]:
     """Say in SQL: an effect of the object itself waits for a decision or a retry.
 
@@ -215,24 +227,28 @@ def _is_held_back(
     unless the cycle is about one object alone.
     """
     return exists().where(
-        effect.c.job.in_(jobs.all),
+        effect.c.job.in_(jobs.all_jobs),
         effect.c.key == guid,
         effect.c.state != "pending",
         or_(
             effect.c.job != jobs.job,
             effect.c.cycle == cycle,
-            effect.c.guid != (jobs.only or effect.c.guid),
+            effect.c.guid != (jobs.only_object or effect.c.guid),
         ),
     )
 
 
-def _is_about(
-    jobs: TargetJobs, group: ColumnElement[str], member: ColumnElement[str]
+def _concerns_object(
+    jobs: JobKey, group: ColumnElement[str], member: ColumnElement[str]
 ) -> ColumnElement[bool]:
-    return true() if jobs.only is None else or_(group == jobs.only, member == jobs.only)
+    return (
+        true()
+        if jobs.only_object is None
+        else or_(group == jobs.only_object, member == jobs.only_object)
+    )
 
 
-def _is_written(jobs: TargetJobs) -> ColumnElement[bool]:
+def _is_written(jobs: JobKey) -> ColumnElement[bool]:
     row, written = membership.c, written_member.c
     return exists().where(
         written.target == jobs.target,
@@ -241,16 +257,18 @@ def _is_written(jobs: TargetJobs) -> ColumnElement[bool]:
     )
 
 
-def _by_group(
-    jobs: TargetJobs, cycle: str, after: tuple[str, str]
+def _select_by_group(
+    jobs: JobKey, cycle: str, after: tuple[str, str]
 ) -> Select[str, str, bool]:
     """Ask for what the directory says of the groups that the job holds.
 
     SQLite asks in the order written, so what leaves few comes first.
     """
     row = membership.c
-    is_member_held = _is_held_by(jobs.all, row.member_guid)
-    may_leave = or_(is_member_held, not_(_is_held_back(jobs, cycle, row.member_guid)))
+    is_member_held = _is_in_scope_of_jobs(jobs.all_jobs, row.member_guid)
+    may_leave = or_(
+        is_member_held, not_(_has_waiting_effect(jobs, cycle, row.member_guid))
+    )
     return (
         select(row.group_guid, row.member_guid, row.wanted)
         .where(row.job == jobs.job, tuple_(row.group_guid, row.member_guid) > after)
@@ -265,40 +283,40 @@ def _by_group(
                 and_(row.wanted == false(), _is_written(jobs), may_leave),
             )
         )
-        .where(_is_held_by([jobs.job], row.group_guid))
-        .where(_is_about(jobs, row.group_guid, row.member_guid))
+        .where(_is_in_scope_of_jobs([jobs.job], row.group_guid))
+        .where(_concerns_object(jobs, row.group_guid, row.member_guid))
     )
 
 
-def _by_member(
-    jobs: TargetJobs, cycle: str, types: Sequence[ObjectType], after: tuple[str, str]
+def _select_by_member(
+    jobs: JobKey, cycle: str, types: Sequence[ObjectType], after: tuple[str, str]
 ) -> Select[str, str, bool]:
     """Ask for the memberships that we wrote of members whom the job has lost."""
     written = written_member.c
     lost = select(source.c.guid).where(
-        source.c.job == jobs.job, has_left(), source.c.type.in_(types)
+        source.c.job == jobs.job, is_out_or_gone(), source.c.type.in_(types)
     )
     return (
         select(written.group_guid, written.member_guid, false().label("wanted"))
         .where(written.member_guid.in_(lost), written.target == jobs.target)
         .where(tuple_(written.group_guid, written.member_guid) > after)
-        .where(_is_about(jobs, written.group_guid, written.member_guid))
-        .where(not_(_is_held_by(jobs.all, written.member_guid)))
-        .where(not_(_is_held_back(jobs, cycle, written.member_guid)))
+        .where(_concerns_object(jobs, written.group_guid, written.member_guid))
+        .where(not_(_is_in_scope_of_jobs(jobs.all_jobs, written.member_guid)))
+        .where(not_(_has_waiting_effect(jobs, cycle, written.member_guid)))
     )
 
 
-class DueMembers(Part):
-    async def membership_changes(
+class DueMemberships(StorePart):
+    async def list_membership_changes(
         self,
-        jobs: TargetJobs,
+        jobs: JobKey,
         cycle: str,
         types: Sequence[ObjectType],
         after: tuple[str, str],
         limit: int,
-    ) -> list[Membership]:
-        found = _by_member(jobs, cycle, types, after)
-        by_group = _by_group(jobs, cycle, after)
+    ) -> list[MembershipChange]:
+        found = _select_by_member(jobs, cycle, types, after)
+        by_group = _select_by_group(jobs, cycle, after)
         both = union(found, by_group) if "group" in types else union(found)
         query = both.order_by("group_guid", "member_guid").limit(limit)
         return await self.database.run(
@@ -308,24 +326,29 @@ class DueMembers(Part):
             ]
         )
 
-    async def emptied_groups(
-        self, jobs: TargetJobs, cycle: str, groups: Sequence[str]
+    async def find_emptied_groups(
+        self, jobs: JobKey, cycle: str, groups: Sequence[str]
     ) -> frozenset[str]:
         row, written = membership.c, written_member.c
         is_coming = exists().where(
-            effect.c.job == jobs.job, effect.c.key == row.member_guid, coming(cycle)
+            effect.c.job == jobs.job,
+            effect.c.key == row.member_guid,
+            is_pending_in(cycle),
         )
         wanted = (
             select(row.group_guid)
-            .where(row.job.in_(jobs.all), row.group_guid.in_(groups))
-            .where(row.wanted == true(), _is_held_by(jobs.all, row.member_guid))
+            .where(row.job.in_(jobs.all_jobs), row.group_guid.in_(groups))
+            .where(
+                row.wanted == true(),
+                _is_in_scope_of_jobs(jobs.all_jobs, row.member_guid),
+            )
             .where(or_(is_linked(jobs.target, row.member_guid), is_coming))
         )
         staying = (
             select(written.group_guid)
             .where(written.target == jobs.target, written.group_guid.in_(groups))
-            .where(not_(_is_held_by(jobs.all, written.member_guid)))
-            .where(_is_held_back(jobs, cycle, written.member_guid))
+            .where(not_(_is_in_scope_of_jobs(jobs.all_jobs, written.member_guid)))
+            .where(_has_waiting_effect(jobs, cycle, written.member_guid))
         )
         left = await self.database.run(
             lambda connection: frozenset(

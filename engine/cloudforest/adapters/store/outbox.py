@@ -15,29 +15,35 @@ from datetime import UTC, datetime
 import msgspec
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
-from cloudforest.adapters.store.database import Part, Row, slices, upsert
-from cloudforest.adapters.store.imports import forget
-from cloudforest.adapters.store.links import forget_links, save_links
+from cloudforest.adapters.store.database import Row, StorePart, slice_values, upsert
+from cloudforest.adapters.store.imports import delete_sources
+from cloudforest.adapters.store.links import delete_links, save_links
 from cloudforest.adapters.store.log import save_log
-from cloudforest.adapters.store.memberships import coming, forget_written, write_members
+from cloudforest.adapters.store.memberships import (
+    delete_written_members,
+    is_pending_in,
+    save_written_members,
+)
 from cloudforest.adapters.store.sources import unsettle_written
 from cloudforest.adapters.store.tables import effect, source, spent, staged
 from cloudforest.model.cycles import LogEntry
-from cloudforest.model.effects import PHASE_WRITE, Effect, Outcome, wish
-from cloudforest.model.stages import Spent
+from cloudforest.model.effects import PHASE_WRITE, Effect, Outcome, compute_fingerprint
+from cloudforest.model.stages import BudgetCharge
 
 
-def text_of(time: datetime) -> str:
+def time_text(time: datetime) -> str:
     """Return a text whose order is the order of time."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def save_spent(connection: Connection, job: str, sums: Iterable[Spent]) -> None:
+def save_charges(
+    connection: Connection, job: str, sums: Iterable[BudgetCharge]
+) -> None:
     rows = [
         {
             "job": job,
             "guard": each.guard,
-            "time": text_of(each.time),
+            "time": time_text(each.time),
             "effects": each.effects,
         }
         for each in sums
@@ -46,36 +52,36 @@ def save_spent(connection: Connection, job: str, sums: Iterable[Spent]) -> None:
         connection.execute(insert(spent), rows)
 
 
-def forget_staged(connection: Connection, stage: str, keys: Iterable[str]) -> None:
-    for some in slices(keys):
+def delete_staged(connection: Connection, stage: str, keys: Iterable[str]) -> None:
+    for some in slice_values(keys):
         connection.execute(
             delete(staged).where(staged.c.stage == stage, staged.c.key.in_(some))
         )
 
 
-def done_with(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+def unstage_done_effects(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Take out of their stages the effects that were released and are done."""
     keys: dict[str, list[str]] = {}
     for each in outcomes:
         if each.state == "done" and each.effect.stage is not None:
             keys.setdefault(each.effect.stage, []).append(each.effect.key)
     for stage, done in keys.items():
-        forget_staged(connection, stage, done)
+        delete_staged(connection, stage, done)
 
 
-decode = msgspec.json.Decoder(Effect).decode
-encode = msgspec.json.Encoder().encode
+decode_effect = msgspec.json.Decoder(Effect).decode
+encode_effect = msgspec.json.Encoder().encode
 
-HELD = (effect.c.body, effect.c.sent)
+EFFECT_COLUMNS = (effect.c.body, effect.c.sent)
 """What `read` takes."""
 
 
-def read(body: bytes, sent: bool) -> Effect:  # noqa: FBT001 - a row, in order
-    held = decode(body)
+def read_effect(body: bytes, sent: bool) -> Effect:  # noqa: FBT001 - a row, in order
+    held = decode_effect(body)
     return held if held.sent == sent else msgspec.structs.replace(held, sent=sent)
 
 
-def rows_of(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
+def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
     return [
         {
             "job": job,
@@ -87,30 +93,30 @@ def rows_of(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
             "resource": each.resource,
             "action": each.action,
             "stage": each.stage,
-            "digest": wish(each) if each.stage else None,
-            "next_try": text_of(each.next_try) if each.next_try else None,
+            "digest": compute_fingerprint(each) if each.stage else None,
+            "next_try": time_text(each.next_try) if each.next_try else None,
             "sent": each.sent,
-            "body": encode(each),
+            "body": encode_effect(each),
         }
         for each in effects
     ]
 
 
-def remove(connection: Connection, job: str, keys: Iterable[str]) -> None:
-    for some in slices(keys):
+def delete_effects(connection: Connection, job: str, keys: Iterable[str]) -> None:
+    for some in slice_values(keys):
         connection.execute(
             delete(effect).where(effect.c.job == job, effect.c.key.in_(some))
         )
 
 
-class Effects(Part):
-    async def effects(self, job: str, keys: Sequence[str]) -> dict[str, Effect]:
+class Effects(StorePart):
+    async def load_effects(self, job: str, keys: Sequence[str]) -> dict[str, Effect]:
         def work(connection: Connection) -> dict[str, Effect]:
             return {
-                key: read(*row)
-                for some in slices(keys)
+                key: read_effect(*row)
+                for some in slice_values(keys)
                 for key, *row in connection.execute(
-                    select(effect.c.key, *HELD).where(
+                    select(effect.c.key, *EFFECT_COLUMNS).where(
                         effect.c.job == job, effect.c.key.in_(some)
                     )
                 )
@@ -121,13 +127,13 @@ class Effects(Part):
     async def save_effects(
         self, job: str, cycle: str, effects: Sequence[Effect]
     ) -> None:
-        rows = rows_of(job, cycle, effects)
+        rows = effect_rows(job, cycle, effects)
         if rows:
             await self.database.run(lambda connection: upsert(connection, effect, rows))
 
     async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
         def work(connection: Connection) -> None:
-            for some in slices(keys):
+            for some in slice_values(keys):
                 connection.execute(
                     update(effect)
                     .where(effect.c.job == job, effect.c.key.in_(some))
@@ -137,44 +143,46 @@ class Effects(Part):
         if keys:
             await self.database.run(work)
 
-    async def drop_effects(
-        self, job: str, cycle: str, *, only: str | None = None
+    async def drop_stale_effects(
+        self, job: str, cycle: str, *, only_object: str | None = None
     ) -> None:
         statement = delete(effect).where(effect.c.job == job, effect.c.cycle != cycle)
-        if only is not None:
-            statement = statement.where(effect.c.guid == only)
+        if only_object is not None:
+            statement = statement.where(effect.c.guid == only_object)
         await self.database.run(lambda connection: connection.execute(statement))
 
     async def remove_effects(self, job: str, keys: Sequence[str]) -> None:
         if keys:
-            await self.database.run(lambda connection: remove(connection, job, keys))
+            await self.database.run(
+                lambda connection: delete_effects(connection, job, keys)
+            )
 
-    async def pending(
+    async def list_pending_effects(
         self, job: str, cycle: str, phase: int, *, after: str, limit: int
     ) -> list[Effect]:
         query = (
-            select(*HELD)
-            .where(effect.c.job == job, effect.c.phase == phase, coming(cycle))
+            select(*EFFECT_COLUMNS)
+            .where(effect.c.job == job, effect.c.phase == phase, is_pending_in(cycle))
             .where(effect.c.key > after)
             .order_by(effect.c.key)
             .limit(limit)
         )
         return await self.database.run(
-            lambda connection: [read(*row) for row in connection.execute(query)]
+            lambda connection: [read_effect(*row) for row in connection.execute(query)]
         )
 
-    async def outbox_page(self, job: str, *, after: str, limit: int) -> list[Effect]:
+    async def list_effects(self, job: str, *, after: str, limit: int) -> list[Effect]:
         query = (
-            select(*HELD)
+            select(*EFFECT_COLUMNS)
             .where(effect.c.job == job, effect.c.key > after)
             .order_by(effect.c.key)
             .limit(limit)
         )
         return await self.database.run(
-            lambda connection: [read(*row) for row in connection.execute(query)]
+            lambda connection: [read_effect(*row) for row in connection.execute(query)]
         )
 
-    async def record(
+    async def save_outcomes(
         self,
         job: str,
         target: str,
@@ -182,7 +190,7 @@ class Effects(Part):
         *,
         outcomes: Sequence[Outcome],
         log: Sequence[LogEntry],
-        spent: Sequence[Spent] = (),
+        charges: Sequence[BudgetCharge] = (),
     ) -> None:
         links = [each.link for each in outcomes if each.link and not each.unlinked]
         unlinked = [each.effect.id for each in outcomes if each.unlinked]
@@ -190,21 +198,21 @@ class Effects(Part):
         left = [each.effect for each in outcomes if each.state != "done"]
 
         def work(connection: Connection) -> None:
-            write_members(connection, target, outcomes)
+            save_written_members(connection, target, outcomes)
             save_links(connection, target, links)
             unsettle_written(connection, cycle, outcomes)
-            forget_links(connection, target, unlinked)
-            forget_written(connection, target, unlinked)
-            forget(connection, job, unlinked)
-            done_with(connection, outcomes)
-            save_spent(connection, job, spent)
-            remove(connection, job, done)
-            upsert(connection, effect, rows_of(job, cycle, left))
+            delete_links(connection, target, unlinked)
+            delete_written_members(connection, target, unlinked)
+            delete_sources(connection, job, unlinked)
+            unstage_done_effects(connection, outcomes)
+            save_charges(connection, job, charges)
+            delete_effects(connection, job, done)
+            upsert(connection, effect, effect_rows(job, cycle, left))
             save_log(connection, log)
 
         await self.database.run(work)
 
-    async def effect_counts(self) -> dict[str, dict[str, int]]:
+    async def count_effects(self) -> dict[str, dict[str, int]]:
         query = select(effect.c.job, effect.c.state, func.count()).group_by(
             effect.c.job, effect.c.state
         )
@@ -218,14 +226,14 @@ class Effects(Part):
         return await self.database.run(work)
 
 
-BATCH = 500
+RELEASE_BATCH = 500
 
 
-def _due(held: Effect, now: datetime) -> Effect:
+def _make_due(held: Effect, now: datetime) -> Effect:
     return msgspec.structs.replace(held, attempts=0, next_try=now, since=None)
 
 
-def release(
+def release_escrow(
     connection: Connection,
     job: str,
     object_id: str | None,
@@ -235,10 +243,10 @@ def release(
 ) -> int:
     """Make due what is in escrow, of one object or all, for one reason or any."""
     query = (
-        select(effect.c.key, effect.c.cycle, *HELD)
+        select(effect.c.key, effect.c.cycle, *EFFECT_COLUMNS)
         .where(effect.c.job == job, effect.c.state == "escrowed")
         .order_by(effect.c.key)
-        .limit(BATCH)
+        .limit(RELEASE_BATCH)
     )
     if object_id is not None:
         query = query.where(effect.c.guid == object_id)
@@ -247,8 +255,8 @@ def release(
         due = [
             row
             for _, cycle, *held in rows
-            if reason in ((each := read(*held)).reason or "")
-            for row in rows_of(job, cycle, [_due(each, now)])
+            if reason in ((each := read_effect(*held)).reason or "")
+            for row in effect_rows(job, cycle, [_make_due(each, now)])
         ]
         upsert(connection, effect, due)
         released += len(due)
@@ -256,27 +264,27 @@ def release(
     return released
 
 
-class Escrows(Part):
-    async def due(
+class Escrows(StorePart):
+    async def list_due_effects(
         self, job: str, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
         query = (
-            select(*HELD)
+            select(*EFFECT_COLUMNS)
             .where(effect.c.job == job, effect.c.state == "escrowed")
-            .where(effect.c.next_try <= text_of(now), effect.c.key > after)
+            .where(effect.c.next_try <= time_text(now), effect.c.key > after)
             .order_by(effect.c.key)
             .limit(limit)
         )
         return await self.database.run(
-            lambda connection: [read(*row) for row in connection.execute(query)]
+            lambda connection: [read_effect(*row) for row in connection.execute(query)]
         )
 
-    async def escrow_page(
+    async def list_escrowed_effects(
         self, job: str, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:
         its_row = and_(source.c.job == effect.c.job, source.c.guid == effect.c.guid)
         query = (
-            select(source.c.dn, *HELD)
+            select(source.c.dn, *EFFECT_COLUMNS)
             .outerjoin_from(effect, source, its_row)
             .where(effect.c.job == job, effect.c.state == "escrowed")
             .where(effect.c.key > after)
@@ -285,24 +293,26 @@ class Escrows(Part):
         )
         return await self.database.run(
             lambda connection: [
-                (read(*row), dn) for dn, *row in connection.execute(query)
+                (read_effect(*row), dn) for dn, *row in connection.execute(query)
             ]
         )
 
-    async def retry(self, job: str, object: str | None, now: datetime) -> int:  # noqa: A002 - the port's word
+    async def retry_escrowed(
+        self, job: str, object_guid: str | None, now: datetime
+    ) -> int:
         return await self.database.run(
-            lambda connection: release(connection, job, object, now)
+            lambda connection: release_escrow(connection, job, object_guid, now)
         )
 
 
-class Intended(Part):
-    async def coming(
+class PendingEffects(StorePart):
+    async def find_pending_writes(
         self, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
         def work(connection: Connection) -> dict[str, str | None]:
             return {
                 key: resource
-                for some in slices(ids)
+                for some in slice_values(ids)
                 for key, resource, of, state in connection.execute(
                     select(
                         effect.c.key, effect.c.resource, effect.c.cycle, effect.c.state
@@ -314,7 +324,7 @@ class Intended(Part):
 
         return await self.database.run(work)
 
-    async def creations(
+    async def find_pending_creations(
         self, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
         columns = effect.c
@@ -323,7 +333,7 @@ class Intended(Part):
         def work(connection: Connection) -> dict[str, int]:
             return {
                 key: phase
-                for some in slices(ids)
+                for some in slice_values(ids)
                 for key, phase, *rest in connection.execute(
                     select(*held, columns.cycle, columns.state).where(
                         columns.job == job, columns.key.in_(some)
@@ -334,13 +344,13 @@ class Intended(Part):
 
         return await self.database.run(work)
 
-    async def claimed(
+    async def find_pending_adoptions(
         self, job: str, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
         def work(connection: Connection) -> dict[str, str]:
             return {
                 resource: guid
-                for some in slices(resources)
+                for some in slice_values(resources)
                 for resource, guid in connection.execute(
                     select(effect.c.resource, effect.c.guid).where(
                         effect.c.job == job,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from cloudforest.adapters.store.evaluations import Evaluations, Found
+from cloudforest.adapters.store.evaluations import Evaluations, ObservedLinks
 from cloudforest.adapters.store.imports import Imports
 from cloudforest.adapters.store.inquiries import Inquiries
 from cloudforest.adapters.store.jobs import Cycles, Jobs
-from cloudforest.adapters.store.links import Belongings, Links
+from cloudforest.adapters.store.links import Links, ObjectMemberships
 from cloudforest.adapters.store.log import Logs
-from cloudforest.adapters.store.memberships import DueMembers, Memberships
-from cloudforest.adapters.store.outbox import Effects, Escrows, Intended
-from cloudforest.adapters.store.snapshot import Snapshot
-from cloudforest.adapters.store.sources import Holdings, Sources
+from cloudforest.adapters.store.memberships import DueMemberships, Memberships
+from cloudforest.adapters.store.outbox import Effects, Escrows, PendingEffects
+from cloudforest.adapters.store.snapshot import TargetSnapshots
+from cloudforest.adapters.store.sources import Presences, Sources
 from cloudforest.adapters.store.stages import Allowances, Stages
 
 
@@ -20,15 +20,15 @@ class SqlProvisioningStore(
     Inquiries,
     Sources,
     Evaluations,
-    Holdings,
-    DueMembers,
-    Belongings,
+    Presences,
+    DueMemberships,
+    ObjectMemberships,
     Links,
     Memberships,
-    Snapshot,
+    TargetSnapshots,
     Effects,
-    Found,
-    Intended,
+    ObservedLinks,
+    PendingEffects,
     Escrows,
     Stages,
     Allowances,

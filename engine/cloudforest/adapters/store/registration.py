@@ -19,10 +19,16 @@ from cloudforest.base.errors import Stale
 from cloudforest.base.values import canonical_json
 from cloudforest.model.identity import AgentRecord
 from cloudforest.model.registration import Agent, Registration, Revision
-from cloudforest.model.renames import Kind, Rename, nouns, renames, under_former_names
+from cloudforest.model.renames import (
+    DocumentKind,
+    Rename,
+    find_renames,
+    list_stateful_documents,
+    with_former_names,
+)
 
 
-def keep_agents(connection: Connection, registration: Registration) -> None:
+def sync_agents(connection: Connection, registration: Registration) -> None:
     """Give each agent registered a record, and forget those no longer there.
 
     In the transaction that registers them: no kill comes in between.
@@ -30,9 +36,9 @@ def keep_agents(connection: Connection, registration: Registration) -> None:
     known = {each.name: each for each in read_agents(connection)}
     wanted = {each.name: each for each in registration.agents}
     for name in known.keys() - wanted.keys():
-        _forget(connection, known[name].id)
+        _delete_agent(connection, known[name].id)
     for name, agent in wanted.items():
-        save_agent(connection, _record(known.get(name), agent))
+        save_agent(connection, _make_agent_record(known.get(name), agent))
 
 
 def read_agents(connection: Connection) -> list[AgentRecord]:
@@ -41,7 +47,7 @@ def read_agents(connection: Connection) -> list[AgentRecord]:
     return [msgspec.json.decode(body, type=AgentRecord) for body in bodies]
 
 
-def _record(known: AgentRecord | None, agent: Agent) -> AgentRecord:
+def _make_agent_record(known: AgentRecord | None, agent: Agent) -> AgentRecord:
     if known is None:
         return AgentRecord(id=uuid.uuid4().hex, name=agent.name, domains=agent.domains)
     return msgspec.structs.replace(known, domains=agent.domains)
@@ -55,7 +61,7 @@ def save_agent(connection: Connection, agent: AgentRecord) -> None:
     connection.execute(insert(table), row)
 
 
-def _forget(connection: Connection, agent: str) -> None:
+def _delete_agent(connection: Connection, agent: str) -> None:
     """Forget it with its token, if it has one that is yet to be used."""
     connection.execute(delete(tables.agent).where(tables.agent.c.id == agent))
     enrolment = tables.enrolment
@@ -79,14 +85,14 @@ def rename_agent(connection: Connection, rename: Rename) -> None:
     )
 
 
-HISTORY = (tables.cycle, tables.log)
+HISTORY_TABLES = (tables.cycle, tables.log)
 """What happened stays when a job or a target goes."""
 
-PICTURE = (tables.resource, tables.resource_key)
+SNAPSHOT_TABLES = (tables.resource, tables.resource_key)
 """Their `target` is a cycle's picture of one."""
 
 
-COLUMNS: dict[Kind, str] = {"Job": "job", "Target": "target"}
+NAME_COLUMNS: dict[DocumentKind, str] = {"Job": "job", "Target": "target"}
 """The columns that hold names of a kind; an agent has one row, by its id."""
 
 
@@ -95,11 +101,11 @@ def tables_with(column: str) -> list[Table]:
     return [
         each
         for each in tables.metadata.sorted_tables
-        if column in each.c and each not in PICTURE
+        if column in each.c and each not in SNAPSHOT_TABLES
     ]
 
 
-def carry_over(
+def apply_renames(
     connection: Connection, registered: Registration | None, desired: Registration
 ) -> None:
     """Forget what is kept for the jobs and targets that go; rename the rest.
@@ -108,23 +114,25 @@ def carry_over(
     """
     if registered is None:
         return
-    kept = under_former_names(registered, desired)
-    for kind, column in COLUMNS.items():
-        left = {each.name for each in nouns(kept)[kind]}
-        for name in {each.name for each in nouns(registered)[kind]} - left:
-            forget(connection, column, name)
+    kept = with_former_names(registered, desired)
+    for kind, column in NAME_COLUMNS.items():
+        left = {each.name for each in list_stateful_documents(kept)[kind]}
+        for name in {
+            each.name for each in list_stateful_documents(registered)[kind]
+        } - left:
+            delete_by_name(connection, column, name)
     for job in kept.jobs:
-        before = registered.job(job.name)
+        before = registered.find_job(job.name)
         if before is not None and before.target != job.target:
-            _leave_target(connection, job.name)
-    for rename in renames(registered, desired):
+            _reset_for_new_target(connection, job.name)
+    for rename in find_renames(registered, desired):
         if rename.kind == "Agent":
             rename_agent(connection, rename)
         else:
-            _rename(connection, COLUMNS[rename.kind], rename)
+            _rename_rows(connection, NAME_COLUMNS[rename.kind], rename)
 
 
-def _leave_target(connection: Connection, job: str) -> None:
+def _reset_for_new_target(connection: Connection, job: str) -> None:
     """Have all of a job evaluated again: what needed nothing did so in one target.
 
     What was held back, given up or discarded there says nothing of another one.
@@ -134,15 +142,15 @@ def _leave_target(connection: Connection, job: str) -> None:
     connection.execute(update(source).where(source.c.job == job).values(settled=None))
 
 
-def forget(connection: Connection, column: str, name: str) -> None:
+def delete_by_name(connection: Connection, column: str, name: str) -> None:
     for table in tables_with(column):
-        if table not in HISTORY:
+        if table not in HISTORY_TABLES:
             connection.execute(delete(table).where(table.c[column] == name))
 
 
-def _rename(connection: Connection, column: str, rename: Rename) -> None:
+def _rename_rows(connection: Connection, column: str, rename: Rename) -> None:
     # Nothing is registered under the new name: what is there is nobody's.
-    forget(connection, column, rename.after)
+    delete_by_name(connection, column, rename.after)
     for table in tables_with(column):
         connection.execute(
             update(table)
@@ -157,12 +165,12 @@ class SqlRegistrationStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def registration(self) -> tuple[int, Registration | None]:
-        return await self._database.run(_latest)
+    async def load_registration(self) -> tuple[int, Registration | None]:
+        return await self._database.run(_read_latest)
 
-    async def revision(self, number: int) -> Revision | None:
+    async def load_revision(self, number: int) -> Revision | None:
         return await self._database.run(
-            lambda connection: _revision(connection, number)
+            lambda connection: _read_revision(connection, number)
         )
 
     async def register(
@@ -175,11 +183,11 @@ class SqlRegistrationStore:
         detail: str = "",
     ) -> int:
         def work(connection: Connection) -> int:
-            latest, registered = _latest(connection)
+            latest, registered = _read_latest(connection)
             if latest != base:
-                raise _stale(connection, latest, base)
-            carry_over(connection, registered, registration)
-            keep_agents(connection, registration)
+                raise _make_stale_error(connection, latest, base)
+            apply_renames(connection, registered, registration)
+            sync_agents(connection, registration)
             row = {
                 "revision": base + 1,
                 "body": canonical_json(registration),
@@ -188,13 +196,15 @@ class SqlRegistrationStore:
             }
             connection.execute(insert(tables.registration), row)
             told = f"revision {base + 1}" + (f", {detail}" if detail else "")
-            _audit(connection, operator, now, told)
+            _insert_audit(connection, operator, now, told)
             return base + 1
 
         return await self._database.run(work)
 
 
-def _audit(connection: Connection, operator: str, now: datetime, detail: str) -> None:
+def _insert_audit(
+    connection: Connection, operator: str, now: datetime, detail: str
+) -> None:
     row = {
         "time": now.isoformat(),
         "operator": operator,
@@ -204,8 +214,8 @@ def _audit(connection: Connection, operator: str, now: datetime, detail: str) ->
     connection.execute(insert(tables.audit), row)
 
 
-def _stale(connection: Connection, latest: int, base: int) -> Stale:
-    found = _revision(connection, latest)
+def _make_stale_error(connection: Connection, latest: int, base: int) -> Stale:
+    found = _read_revision(connection, latest)
     by = f" (by {found.operator}, {found.time})" if found else ""
     return Stale(
         f"The registration is at revision {latest}{by}, the plan was made against"
@@ -213,7 +223,7 @@ def _stale(connection: Connection, latest: int, base: int) -> Stale:
     )
 
 
-def _revision(connection: Connection, number: int) -> Revision | None:
+def _read_revision(connection: Connection, number: int) -> Revision | None:
     table = tables.registration
     row = connection.execute(select(table).where(table.c.revision == number)).first()
     if row is None:
@@ -226,7 +236,7 @@ def _revision(connection: Connection, number: int) -> Revision | None:
     )
 
 
-def _latest(connection: Connection) -> tuple[int, Registration | None]:
+def _read_latest(connection: Connection) -> tuple[int, Registration | None]:
     columns = tables.registration.c
     row = connection.execute(
         select(columns.revision, columns.body)

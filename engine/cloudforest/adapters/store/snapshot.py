@@ -7,23 +7,23 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select
 
-from cloudforest.adapters.store.database import Part, slices, upsert
+from cloudforest.adapters.store.database import StorePart, slice_values, upsert
 from cloudforest.adapters.store.tables import resource, resource_key
 from cloudforest.model.source import MatchValue, TargetResource
-from cloudforest.program.mapping.desired import comparable
+from cloudforest.program.mapping.desired import make_match_key
 
-KEY_LENGTH = 400
+MAX_KEY_LENGTH = 400
 
 
-def key_of(path: str, value: MatchValue) -> str:
+def match_key(path: str, value: MatchValue) -> str:
     """Return what a value is found by: itself as compared, or its digest if long."""
-    key = comparable(path, value)
-    if len(key) <= KEY_LENGTH:
+    key = make_match_key(path, value)
+    if len(key) <= MAX_KEY_LENGTH:
         return key
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-class Snapshot(Part):
+class TargetSnapshots(StorePart):
     async def save_snapshot(
         self,
         picture: str,
@@ -36,7 +36,12 @@ class Snapshot(Part):
             {**where, "resource": each.id, "body": each.values} for each in resources
         ]
         keys = [
-            {**where, "path": path, "value": key_of(path, value), "resource": each.id}
+            {
+                **where,
+                "path": path,
+                "value": match_key(path, value),
+                "resource": each.id,
+            }
             for each in resources
             for path in paths
             if isinstance(value := each.values.get(path), MatchValue)
@@ -48,7 +53,7 @@ class Snapshot(Part):
 
         await self.database.run(work)
 
-    async def pictured(
+    async def load_snapshot_resources(
         self, picture: str, resource_type: str, resources: Sequence[str]
     ) -> dict[str, TargetResource]:
         query = select(resource.c.resource, resource.c.body).where(
@@ -58,7 +63,7 @@ class Snapshot(Part):
         def work(connection: Connection) -> dict[str, TargetResource]:
             return {
                 id_: TargetResource(id=id_, values=body)
-                for some in slices(resources)
+                for some in slice_values(resources)
                 for id_, body in connection.execute(
                     query.where(resource.c.resource.in_(some))
                 )
@@ -73,10 +78,10 @@ class Snapshot(Part):
 
         await self.database.run(work)
 
-    async def matches(
+    async def find_snapshot_matches(
         self, picture: str, resource_type: str, path: str, values: Sequence[MatchValue]
     ) -> dict[str, tuple[TargetResource, ...]]:
-        keys = {comparable(path, value): key_of(path, value) for value in values}
+        keys = {make_match_key(path, value): match_key(path, value) for value in values}
         query = (
             select(resource_key.c.value, resource.c.resource, resource.c.body)
             .join(
@@ -91,7 +96,7 @@ class Snapshot(Part):
 
         def work(connection: Connection) -> dict[str, tuple[TargetResource, ...]]:
             found: dict[str, tuple[TargetResource, ...]] = {}
-            for some in slices(keys.values()):
+            for some in slice_values(keys.values()):
                 for key, id_, body in connection.execute(
                     query.where(resource_key.c.value.in_(some))
                 ):

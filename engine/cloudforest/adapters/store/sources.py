@@ -33,35 +33,37 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.database import Part, slices
+from cloudforest.adapters.store.database import StorePart, slice_values
 from cloudforest.adapters.store.tables import link, membership, reference, source
 from cloudforest.model.effects import Outcome
 from cloudforest.model.messages import InScope
-from cloudforest.model.source import Presence, SourceRow
+from cloudforest.model.source import Presence, SourceObject
 
 
 @dataclass(frozen=True)
-class Before:
+class StoredSource:
     """What a row was before a page."""
 
     state: str
     digest: str
     settled: str | None
     seen: Sequence[str]
-    doubted: str | None
+    hidden_attributes: str | None
 
 
-Stored = Mapping[str, Before]
+StoredSources = Mapping[str, StoredSource]
 
 
-def stored(connection: Connection, job: str, ids: Collection[str]) -> Stored:
+def read_stored_sources(
+    connection: Connection, job: str, ids: Collection[str]
+) -> StoredSources:
     """Return what there is already of the objects."""
     columns = source.c
     said = (columns.state, columns.digest, columns.settled)
     kept = (*said, columns.seen, columns.doubted)
     return {
-        guid: Before(*rest)
-        for some in slices(ids)
+        guid: StoredSource(*rest)
+        for some in slice_values(ids)
         for guid, *rest in connection.execute(
             select(columns.guid, *kept).where(
                 columns.job == job, columns.guid.in_(some)
@@ -70,47 +72,49 @@ def stored(connection: Connection, job: str, ids: Collection[str]) -> Stored:
     }
 
 
-ANCHOR = "ms-ds-consistencyguid"
-MEMBER = "member"
+ANCHOR_ATTRIBUTE = "ms-ds-consistencyguid"
+MEMBER_ATTRIBUTE = "member"
 
-Held = Mapping[str, tuple[str, ...]]
+ShownValues = Mapping[str, tuple[str, ...]]
 """Values by name; none where nobody knows what they were."""
 
 
-def is_unknown() -> ColumnElement[bool]:
+def is_unknown_or_hidden() -> ColumnElement[bool]:
     """Say in SQL: not found, or shows less than before; asked for again once a day."""
     return or_(source.c.state == "unknown", source.c.doubted.is_not(None))
 
 
-def _values(connection: Connection, job: str, ids: Collection[str]) -> dict[str, Held]:
+def _read_shown_values(
+    connection: Connection, job: str, ids: Collection[str]
+) -> dict[str, ShownValues]:
     """Return what objects that are held showed before."""
     held = source.c.state.in_(("in", "unknown"))
     columns = (source.c.guid, source.c.attributes)
     return {
         guid: attributes
-        for some in slices(ids)
+        for some in slice_values(ids)
         for guid, attributes in connection.execute(
             select(*columns).where(source.c.job == job, source.c.guid.in_(some), held)
         )
     }
 
 
-def _linked(connection: Connection, ids: Collection[str]) -> frozenset[str]:
+def _read_linked(connection: Connection, ids: Collection[str]) -> frozenset[str]:
     """Return those that have a resource, in whatever target."""
     found: set[str] = set()
-    for some in slices(ids):
+    for some in slice_values(ids):
         found.update(
             connection.scalars(select(link.c.guid).where(link.c.guid.in_(some)))
         )
     return frozenset(found)
 
 
-def _with_members(
+def _read_groups_with_members(
     connection: Connection, job: str, ids: Collection[str]
 ) -> frozenset[str]:
     """Return those of the groups that have shown members."""
     found: set[str] = set()
-    for some in slices(ids):
+    for some in slice_values(ids):
         row = membership.c
         wanted = select(row.group_guid).where(
             row.job == job, row.group_guid.in_(some), row.wanted == true()
@@ -119,31 +123,31 @@ def _with_members(
     return frozenset(found)
 
 
-def doubted(record: InScope, held: Held) -> str | None:
+def hidden_attributes_text(record: InScope, shown_before: ShownValues) -> str | None:
     """Name what it showed before and does not show now; None: nothing."""
-    return " ".join(name for name in record.missing if name in held) or None
+    return " ".join(name for name in record.missing if name in shown_before) or None
 
 
-def with_kept(record: InScope, held: Held) -> InScope:
+def keep_hidden_values(record: InScope, shown_before: ShownValues) -> InScope:
     """Return an object with what it showed before and nothing proves to be gone.
 
     Memberships are kept as rows of their own.
     """
-    names = (doubted(record, held) or "").split()
-    values = {name: held[name] for name in names if name != MEMBER}
+    names = (hidden_attributes_text(record, shown_before) or "").split()
+    values = {name: shown_before[name] for name in names if name != MEMBER_ATTRIBUTE}
     kept = {name: tuple(value) for name, value in values.items() if value}
     if not kept:
         return record
-    anchor = kept.get(ANCHOR, (record.anchor,))[0]
+    anchor = kept.get(ANCHOR_ATTRIBUTE, (record.anchor,))[0]
     return replace(record, anchor=anchor, attributes={**record.attributes, **kept})
 
 
-def doubts(
+def read_hidden_attributes(
     connection: Connection, job: str, ids: Collection[str]
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield the objects of which something is doubted, and what."""
     columns = (source.c.guid, source.c.doubted)
-    for some in slices(ids):
+    for some in slice_values(ids):
         of_these = select(*columns).where(
             source.c.job == job, source.c.guid.in_(some), source.c.doubted.is_not(None)
         )
@@ -151,47 +155,57 @@ def doubts(
             yield guid, frozenset(names.split())
 
 
-def unproved(
-    connection: Connection, job: str, ids: Collection[str], asked: Sequence[str]
+def find_unproven(
+    connection: Connection, job: str, ids: Collection[str], proven: Sequence[str]
 ) -> list[str]:
     """Return those of which more is doubted than was asked for."""
-    known = frozenset(asked)
-    return [id_ for id_, names in doubts(connection, job, ids) if not names <= known]
+    known = frozenset(proven)
+    return [
+        id_
+        for id_, names in read_hidden_attributes(connection, job, ids)
+        if not names <= known
+    ]
 
 
-def held_before(
+def read_shown_before(
     connection: Connection,
     job: str,
-    bare: Sequence[InScope],
+    possibly_hiding: Sequence[InScope],
     *,
-    before: Stored,
+    before: StoredSources,
     changed: Collection[str],
-) -> dict[str, Held]:
+) -> dict[str, ShownValues]:
     """Return what those showed before who may hide something now.
 
     Nobody knows it of a linked object that the job did not hold: it may be anything. A
     group without members looks as before whatever it hides.
     """
     there = {i: old for i, old in before.items() if old.state in {"in", "unknown"}}
-    held = _values(connection, job, changed)
-    groups = [each.id for each in bare if each.id in there and MEMBER in each.missing]
-    for id_ in _with_members(connection, job, groups):
-        held[id_] = {**held.get(id_, {}), MEMBER: ()}
-    new = _linked(connection, [each.id for each in bare if each.id not in there])
-    for each in bare:
+    held = _read_shown_values(connection, job, changed)
+    groups = [
+        each.id
+        for each in possibly_hiding
+        if each.id in there and MEMBER_ATTRIBUTE in each.missing
+    ]
+    for id_ in _read_groups_with_members(connection, job, groups):
+        held[id_] = {**held.get(id_, {}), MEMBER_ATTRIBUTE: ()}
+    new = _read_linked(
+        connection, [each.id for each in possibly_hiding if each.id not in there]
+    )
+    for each in possibly_hiding:
         old = there.get(each.id)
-        names = (old.doubted or "").split() if old else each.missing
+        names = (old.hidden_attributes or "").split() if old else each.missing
         if names and (old or each.id in new):
             held[each.id] = {**dict.fromkeys(names, ()), **held.get(each.id, {})}
     return held
 
 
-def is_held() -> ColumnElement[bool]:
+def is_in_or_unknown() -> ColumnElement[bool]:
     """Say in SQL: in scope, or last seen there and now not found."""
     return source.c.state.in_(("in", "unknown"))
 
 
-def has_left() -> ColumnElement[bool]:
+def is_out_or_gone() -> ColumnElement[bool]:
     """Say in SQL: proved to be out of scope or gone."""
     return source.c.state.in_(("out", "gone"))
 
@@ -206,9 +220,9 @@ def is_present(target: str) -> ColumnElement[bool]:
     return or_(source.c.state == "in", and_(source.c.state == "unknown", linked))
 
 
-def is_looked_at(target: str) -> ColumnElement[bool]:
+def is_evaluated(target: str) -> ColumnElement[bool]:
     """Say in SQL: an evaluation looks at the row: present, or left and still linked."""
-    left = and_(has_left(), is_linked(target, source.c.guid))
+    left = and_(is_out_or_gone(), is_linked(target, source.c.guid))
     return or_(is_present(target), left)
 
 
@@ -220,7 +234,7 @@ def known(job: str, target: str, guid: ColumnElement[str]) -> ColumnElement[bool
     return or_(in_scope, is_linked(target, guid))
 
 
-COLUMNS = (
+SOURCE_COLUMNS = (
     source.c.guid,
     source.c.type,
     source.c.dn,
@@ -233,22 +247,22 @@ COLUMNS = (
 )
 
 
-def read_row(row: RowMapping) -> SourceRow:
-    return SourceRow(
-        id=row["guid"],
+def read_source(row: RowMapping) -> SourceObject:
+    return SourceObject(
+        object_guid=row["guid"],
         type=row["type"],
         dn=row["dn"],
         parent=row["parent"],
-        anchor=row["anchor"],
+        source_anchor=row["anchor"],
         attributes={name: tuple(values) for name, values in row["attributes"].items()},
-        state=row["state"],
-        seen=tuple(row["seen"]),
-        doubted=tuple((row["doubted"] or "").split()),
+        presence=row["state"],
+        shown=tuple(row["seen"]),
+        hidden=tuple((row["doubted"] or "").split()),
     )
 
 
-class Sources(Part):
-    async def sources(
+class Sources(StorePart):
+    async def list_source_objects(
         self,
         job: str,
         target: str,
@@ -256,35 +270,37 @@ class Sources(Part):
         limit: int,
         *,
         settled: str | None = None,
-    ) -> list[SourceRow]:
-        counts = is_looked_at(target)
+    ) -> list[SourceObject]:
+        counts = is_evaluated(target)
         if settled is not None:
             counts &= source.c.settled.is_distinct_from(settled)
         query = (
-            select(*COLUMNS)
+            select(*SOURCE_COLUMNS)
             .where(source.c.job == job, source.c.guid > after, counts)
             .order_by(source.c.guid)
             .limit(limit)
         )
         return await self.database.run(
             lambda connection: [
-                read_row(row) for row in connection.execute(query).mappings()
+                read_source(row) for row in connection.execute(query).mappings()
             ]
         )
 
-    async def source(self, job: str, id: str) -> SourceRow | None:  # noqa: A002 - the port's word
-        query = select(*COLUMNS).where(source.c.job == job, source.c.guid == id)
+    async def load_source_object(self, job: str, id: str) -> SourceObject | None:  # noqa: A002 - the port's word
+        query = select(*SOURCE_COLUMNS).where(source.c.job == job, source.c.guid == id)
 
-        def work(connection: Connection) -> SourceRow | None:
+        def work(connection: Connection) -> SourceObject | None:
             row = connection.execute(query).mappings().first()
-            return read_row(row) if row else None
+            return read_source(row) if row else None
 
         return await self.database.run(work)
 
-    async def known(self, job: str, target: str, ids: Sequence[str]) -> frozenset[str]:
+    async def find_known_objects(
+        self, job: str, target: str, ids: Sequence[str]
+    ) -> frozenset[str]:
         def work(connection: Connection) -> frozenset[str]:
             found: set[str] = set()
-            for some in slices(ids):
+            for some in slice_values(ids):
                 in_scope = select(source.c.guid).where(
                     source.c.job == job,
                     source.c.guid.in_(some),
@@ -298,10 +314,10 @@ class Sources(Part):
 
         return await self.database.run(work)
 
-    async def unknown_objects(
+    async def list_unknown_objects(
         self, job: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
-        unknown = (source.c.job == job, is_unknown())
+        unknown = (source.c.job == job, is_unknown_or_hidden())
         first = select(source.c.guid).where(*unknown).order_by(source.c.guid)
 
         def work(connection: Connection) -> tuple[int, tuple[str, ...]]:
@@ -314,18 +330,18 @@ class Sources(Part):
         return await self.database.run(work)
 
 
-LINKING = frozenset({"create", "adopt", "delete"})
+LINKING_ACTIONS = frozenset({"create", "adopt", "delete"})
 """The actions that make a link, or end it."""
 
 
-def unsettle(
+def unsettle_objects(
     connection: Connection, ids: Iterable[str], *, cycle: str | None = None
 ) -> None:
     """Have the objects evaluated again, by every job.
 
     Those that `cycle` has evaluated, and is about to write, are left to it.
     """
-    for some in slices(ids):
+    for some in slice_values(ids):
         connection.execute(
             update(source)
             .where(source.c.guid.in_(some), source.c.settled != (cycle or ""))
@@ -333,10 +349,10 @@ def unsettle(
         )
 
 
-def referrers(connection: Connection, ids: Iterable[str]) -> list[str]:
+def find_referrers(connection: Connection, ids: Iterable[str]) -> list[str]:
     return [
         guid
-        for some in slices(ids)
+        for some in slice_values(ids)
         for guid in connection.execute(
             select(reference.c.guid).where(reference.c.to_guid.in_(some)).distinct()
         ).scalars()
@@ -348,28 +364,28 @@ def unsettle_written(
 ) -> None:
     """Have others look again at what a cycle wrote, and at those who refer to it."""
     done = [each for each in outcomes if each.state == "done"]
-    changed = [each.effect.id for each in done if each.effect.action in LINKING]
+    changed = [each.effect.id for each in done if each.effect.action in LINKING_ACTIONS]
     written = [each.effect.id for each in done if each.link is not None]
-    ids = [*written, *changed, *referrers(connection, changed)]
-    unsettle(connection, ids, cycle=cycle)
+    ids = [*written, *changed, *find_referrers(connection, changed)]
+    unsettle_objects(connection, ids, cycle=cycle)
 
 
-STRONGEST_LAST: tuple[Presence, ...] = ("gone", "out", "unknown", "in")
+PRESENCE_ORDER: tuple[Presence, ...] = ("gone", "out", "unknown", "in")
 
 
-class Holdings(Part):
-    async def presences(
+class Presences(StorePart):
+    async def load_presences(
         self, jobs: Sequence[str], ids: Sequence[str]
     ) -> dict[str, Presence]:
         def work(connection: Connection) -> dict[str, Presence]:
             found: dict[str, Presence] = {}
-            for some in slices(ids):
+            for some in slice_values(ids):
                 query = select(source.c.guid, source.c.state).where(
                     source.c.job.in_(jobs), source.c.guid.in_(some)
                 )
                 for guid, state in connection.execute(query):
                     pair = (found.get(guid, "gone"), state)
-                    found[guid] = max(pair, key=STRONGEST_LAST.index)
+                    found[guid] = max(pair, key=PRESENCE_ORDER.index)
             return found
 
         return await self.database.run(work)

@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 
 from cloudforest.adapters.store import outbox
-from cloudforest.adapters.store.database import Part, upsert
+from cloudforest.adapters.store.database import StorePart, upsert
 from cloudforest.adapters.store.log import save_log
-from cloudforest.adapters.store.outbox import forget_staged, release, text_of
+from cloudforest.adapters.store.outbox import delete_staged, release_escrow, time_text
 from cloudforest.adapters.store.tables import (
     allowance,
     effect,
@@ -36,13 +36,13 @@ from cloudforest.adapters.store.tables import (
 from cloudforest.model.cycles import LogEntry
 from cloudforest.model.stages import HELD_BY_STAGE, Allowance, Stage, StagedEffect
 
-BATCH = 500
-COLUMNS = (staged.c.key, staged.c.guid, staged.c.action, staged.c.digest)
-decode = msgspec.json.Decoder(Stage).decode
-encode = msgspec.json.Encoder().encode
+DISCARD_BATCH = 500
+STAGED_COLUMNS = (staged.c.key, staged.c.guid, staged.c.action, staged.c.digest)
+decode_stage = msgspec.json.Decoder(Stage).decode
+encode_stage = msgspec.json.Encoder().encode
 
 
-def _close(
+def _close_stages(
     connection: Connection, ids: Sequence[str], state: str, now: datetime
 ) -> None:
     """End stages: their effects and allowances go, that they were there stays.
@@ -50,28 +50,28 @@ def _close(
     What waited for the decision is due, also where another job of the target waited.
     """
     for job in connection.scalars(select(effect.c.job).distinct()).all():
-        release(connection, job, None, now, reason=HELD_BY_STAGE)
+        release_escrow(connection, job, None, now, reason=HELD_BY_STAGE)
     connection.execute(update(stage).where(stage.c.id.in_(ids)).values(state=state))
     connection.execute(delete(staged).where(staged.c.stage.in_(ids)))
     connection.execute(delete(allowance).where(allowance.c.stage.in_(ids)))
 
 
-def _discard_some(connection: Connection, job: str, id_: str) -> int:
+def _discard_batch(connection: Connection, job: str, id_: str) -> int:
     """Discard a batch of a stage's effects; return how many."""
     query = (
-        select(effect.c.cycle, *outbox.HELD)
+        select(effect.c.cycle, *outbox.EFFECT_COLUMNS)
         .where(effect.c.job == job, effect.c.stage == id_)
-        .limit(BATCH)
+        .limit(DISCARD_BATCH)
     )
     rows = [
         row
         for cycle, *held in connection.execute(query)
-        for row in outbox.rows_of(
+        for row in outbox.effect_rows(
             job,
             cycle,
             [
                 msgspec.structs.replace(
-                    outbox.read(*held), state="discarded", stage=None
+                    outbox.read_effect(*held), state="discarded", stage=None
                 )
             ],
         )
@@ -80,11 +80,11 @@ def _discard_some(connection: Connection, job: str, id_: str) -> int:
     return len(rows)
 
 
-class Stages(Part):
+class Stages(StorePart):
     async def save_stage(self, stage: Stage) -> None:
-        await self.database.run(lambda connection: _save(connection, stage))
+        await self.database.run(lambda connection: _save_stage(connection, stage))
 
-    async def stages(self, job: str | None = None) -> list[Stage]:
+    async def list_stages(self, job: str | None = None) -> list[Stage]:
         waiting = (
             select(effect.c.job, effect.c.stage, func.count().label("number"))
             .where(effect.c.stage.is_not(None))
@@ -104,17 +104,17 @@ class Stages(Part):
             query = query.where(stage.c.job == job)
         return await self.database.run(
             lambda connection: [
-                msgspec.structs.replace(decode(body), job=name, waiting=number)
+                msgspec.structs.replace(decode_stage(body), job=name, waiting=number)
                 for name, body, number in connection.execute(query)
             ]
         )
 
-    async def staged_effects(
+    async def list_staged_effects(
         self, stage: str, after: str, limit: int
     ) -> list[StagedEffect]:
         of_object = and_(source.c.job == staged.c.job, source.c.guid == staged.c.guid)
         query = (
-            select(*COLUMNS, source.c.dn)
+            select(*STAGED_COLUMNS, source.c.dn)
             .outerjoin(source, of_object)
             .where(staged.c.stage == stage, staged.c.key > after)
             .order_by(staged.c.key)
@@ -122,12 +122,14 @@ class Stages(Part):
         )
         return await self.database.run(
             lambda connection: [
-                StagedEffect(key=key, id=guid, action=action, digest=digest, dn=dn)
+                StagedEffect(
+                    key=key, object_guid=guid, action=action, fingerprint=digest, dn=dn
+                )
                 for key, guid, action, digest, dn in connection.execute(query)
             ]
         )
 
-    async def unwanted(
+    async def list_superseded_effects(
         self, job: str, cycle: str, stage: str, limit: int
     ) -> list[StagedEffect]:
         wanted = exists().where(
@@ -136,20 +138,22 @@ class Stages(Part):
             effect.c.cycle == cycle,
             effect.c.stage == stage,
         )
-        query = select(*COLUMNS).where(staged.c.stage == stage, not_(wanted))
+        query = select(*STAGED_COLUMNS).where(staged.c.stage == stage, not_(wanted))
         query = query.order_by(staged.c.key).limit(limit)
         return await self.database.run(
             lambda connection: [
-                StagedEffect(key=key, id=guid, action=action, digest=digest)
+                StagedEffect(
+                    key=key, object_guid=guid, action=action, fingerprint=digest
+                )
                 for key, guid, action, digest in connection.execute(query)
             ]
         )
 
-    async def forget_staged(
+    async def forget_staged_effects(
         self, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
     ) -> None:
         def work(connection: Connection) -> None:
-            forget_staged(connection, stage, keys)
+            delete_staged(connection, stage, keys)
             save_log(connection, log)
 
         await self.database.run(work)
@@ -163,28 +167,28 @@ class Stages(Part):
         def work(connection: Connection) -> None:
             ids = list(connection.execute(ended).scalars())
             if ids:
-                _close(connection, ids, "closed", now)
+                _close_stages(connection, ids, "closed", now)
 
         await self.database.run(work)
 
-    async def discard(self, stage: Stage, now: datetime) -> int:
+    async def discard_stage(self, stage: Stage, now: datetime) -> int:
         def work(connection: Connection) -> int:
             number = 0
-            while some := _discard_some(connection, stage.job, stage.id):
+            while some := _discard_batch(connection, stage.job, stage.id):
                 number += some
-            _close(connection, [stage.id], "discarded", now)
+            _close_stages(connection, [stage.id], "discarded", now)
             return number
 
         return await self.database.run(work)
 
 
-def _save(connection: Connection, value: Stage) -> None:
+def _save_stage(connection: Connection, value: Stage) -> None:
     row = {
         "id": value.id,
         "job": value.job,
-        "created": text_of(value.created),
+        "created": time_text(value.created),
         "state": "waiting",
-        "body": encode(value),
+        "body": encode_stage(value),
     }
     upsert(connection, stage, [row])
     connection.execute(delete(staged).where(staged.c.stage == value.id))
@@ -196,15 +200,17 @@ def _save(connection: Connection, value: Stage) -> None:
     connection.execute(insert(staged).from_select(columns, held))
 
 
-class Allowances(Part):
-    async def allow(self, allowance: Allowance) -> None:
-        await self.database.run(lambda connection: _allow(connection, allowance))
+class Allowances(StorePart):
+    async def save_allowance(self, allowance: Allowance) -> None:
+        await self.database.run(
+            lambda connection: _save_allowance(connection, allowance)
+        )
 
-    async def allowances(self, now: datetime) -> list[Allowance]:
+    async def list_allowances(self, now: datetime) -> list[Allowance]:
         query = select(
             *(allowance.c.stage, allowance.c.job),
             *(allowance.c.operator, allowance.c.until),
-        ).where(allowance.c.until > text_of(now))
+        ).where(allowance.c.until > time_text(now))
         return await self.database.run(
             lambda connection: [
                 Allowance(
@@ -217,11 +223,11 @@ class Allowances(Part):
             ]
         )
 
-    async def spent(self, job: str, guard: str, since: datetime) -> int:
+    async def sum_budget_charges(self, job: str, guard: str, since: datetime) -> int:
         budget = and_(spent.c.job == job, spent.c.guard == guard)
 
         def work(connection: Connection) -> int:
-            old = spent.c.time < text_of(since)
+            old = spent.c.time < time_text(since)
             connection.execute(delete(spent).where(budget, old))
             total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
             return int(connection.execute(total).scalar_one())
@@ -229,11 +235,11 @@ class Allowances(Part):
         return await self.database.run(work)
 
 
-def _allow(connection: Connection, value: Allowance) -> None:
+def _save_allowance(connection: Connection, value: Allowance) -> None:
     row = {
         "stage": value.stage,
         "job": value.job,
         "operator": value.operator,
-        "until": text_of(value.until),
+        "until": time_text(value.until),
     }
     upsert(connection, allowance, [row])

@@ -16,14 +16,19 @@ from sqlalchemy import Connection
 from cloudforest.adapters.store import tenant_rows
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.tables import tenant_metadata
-from cloudforest.adapters.store.tenant_rows import Content, Members, Slice, Stored
+from cloudforest.adapters.store.tenant_rows import (
+    Members,
+    ResourceContent,
+    ResourceQuery,
+    StoredResource,
+)
 from cloudforest.base.clock import Clock, system_clock
 
 T = TypeVar("T")
-Revise = Callable[[Stored], Content | None]
+Revise = Callable[[StoredResource], ResourceContent | None]
 
 
-class VersionDiffers(Exception):  # noqa: N818 - named for what happened
+class VersionMismatch(Exception):  # noqa: N818 - named for what happened
     """The resource is no longer at the version that the client knows."""
 
 
@@ -36,16 +41,18 @@ class TenantDirectory:
         self._clock = clock
         tenant_metadata.create_all(database.engine)
 
-    async def create(self, kind: str, content: Content) -> Stored:
+    async def create(self, kind: str, content: ResourceContent) -> StoredResource:
         """Store a new resource; raises Taken."""
-        now = _text(self._clock())
-        row = Stored(0, str(uuid.uuid4()), kind, 1, now, now, content.body)
-        self._run(lambda connection: tenant_rows.add(connection, row, content))
+        now = _time_text(self._clock())
+        row = StoredResource(0, str(uuid.uuid4()), kind, 1, now, now, content.body)
+        self._run(
+            lambda connection: tenant_rows.insert_resource(connection, row, content)
+        )
         return dataclasses.replace(row, members=content.members or {})
 
-    async def get(self, kind: str, id_: str, *, members: bool) -> Stored | None:
+    async def get(self, kind: str, id_: str, *, members: bool) -> StoredResource | None:
         return self._run(
-            lambda connection: _load(connection, kind, id_, members=members)
+            lambda connection: _load_resource(connection, kind, id_, members=members)
         )
 
     async def revise(
@@ -56,23 +63,23 @@ class TenantDirectory:
         *,
         members: bool,
         versions: frozenset[int] | None,
-    ) -> Stored | None:
+    ) -> StoredResource | None:
         """Rewrite a resource by `revise`, which may raise; None leaves it as it is.
 
         Returns it as it is afterwards, or None if there is none.
         Raises Taken, and VersionDiffers unless its version is among `versions`.
         """
-        now = _text(self._clock())
+        now = _time_text(self._clock())
 
-        def work(connection: Connection) -> Stored | None:
-            row = _load(connection, kind, id_, members=members)
+        def work(connection: Connection) -> StoredResource | None:
+            row = _load_resource(connection, kind, id_, members=members)
             if row is None:
                 return None
-            _check(row, versions)
+            _check_version(row, versions)
             content = revise(row)
             if content is None:
                 return row
-            tenant_rows.rewrite(connection, row, content, now)
+            tenant_rows.rewrite_resource(connection, row, content, now)
             after = row.members if content.members is None else content.members
             _replace_members(connection, row, after)
             return dataclasses.replace(
@@ -93,23 +100,23 @@ class TenantDirectory:
         add: Members,
         remove: Sequence[str],
         versions: frozenset[int] | None,
-    ) -> Stored | None:
+    ) -> StoredResource | None:
         """Add, then remove, touching only these rows; otherwise as `revise`."""
-        now = _text(self._clock())
+        now = _time_text(self._clock())
 
-        def work(connection: Connection) -> Stored | None:
-            row = tenant_rows.find(connection, kind, id_)
+        def work(connection: Connection) -> StoredResource | None:
+            row = tenant_rows.find_resource(connection, kind, id_)
             if row is None:
                 return None
-            _check(row, versions)
-            held = tenant_rows.present_members(connection, id_, [*add, *remove])
+            _check_version(row, versions)
+            held = tenant_rows.find_present_members(connection, id_, [*add, *remove])
             new = {each: add[each] for each in add if each not in held}
             gone = [each for each in remove if each in held or each in new]
             if not (new or gone):
                 return row
-            tenant_rows.put_members(connection, id_, new)
-            tenant_rows.take_members(connection, id_, gone)
-            tenant_rows.touch(connection, id_, now)
+            tenant_rows.insert_members(connection, id_, new)
+            tenant_rows.delete_members(connection, id_, gone)
+            tenant_rows.touch_resource(connection, id_, now)
             return dataclasses.replace(row, version=row.version + 1, modified=now)
 
         return self._run(work)
@@ -118,26 +125,30 @@ class TenantDirectory:
         self, kind: str, id_: str, *, versions: frozenset[int] | None
     ) -> bool:
         """Return whether it was there; its memberships in groups end with it."""
-        now = _text(self._clock())
+        now = _time_text(self._clock())
 
         def work(connection: Connection) -> bool:
-            row = tenant_rows.find(connection, kind, id_)
+            row = tenant_rows.find_resource(connection, kind, id_)
             if row is None:
                 return False
-            _check(row, versions)
-            tenant_rows.remove(connection, id_, now)
+            _check_version(row, versions)
+            tenant_rows.delete_resource(connection, id_, now)
             return True
 
         return self._run(work)
 
     async def count(self, kind: str | None) -> int:
         """Count the resources of one type, or of all."""
-        return self._run(lambda connection: tenant_rows.count(connection, kind))
+        return self._run(
+            lambda connection: tenant_rows.count_resources(connection, kind)
+        )
 
-    async def listing(self, part: Slice, *, members: bool) -> list[Stored]:
-        def work(connection: Connection) -> list[Stored]:
-            found = tenant_rows.listed(connection, part)
-            return _with_members(connection, found) if members else found
+    async def list_resources(
+        self, query: ResourceQuery, *, members: bool
+    ) -> list[StoredResource]:
+        def work(connection: Connection) -> list[StoredResource]:
+            found = tenant_rows.list_resources(connection, query)
+            return _add_members(connection, found) if members else found
 
         return self._run(work)
 
@@ -148,33 +159,37 @@ class TenantDirectory:
         return self._database.run_now(work)
 
 
-def _text(now: datetime) -> str:
+def _time_text(now: datetime) -> str:
     return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _with_members(connection: Connection, found: Sequence[Stored]) -> list[Stored]:
-    members = tenant_rows.members_of(connection, [each.id for each in found])
+def _add_members(
+    connection: Connection, found: Sequence[StoredResource]
+) -> list[StoredResource]:
+    members = tenant_rows.read_members(connection, [each.id for each in found])
     return [dataclasses.replace(each, members=members[each.id]) for each in found]
 
 
-def _load(
+def _load_resource(
     connection: Connection, kind: str, id_: str, *, members: bool
-) -> Stored | None:
-    row = tenant_rows.find(connection, kind, id_)
+) -> StoredResource | None:
+    row = tenant_rows.find_resource(connection, kind, id_)
     if row is None or not members:
         return row
-    return _with_members(connection, [row])[0]
+    return _add_members(connection, [row])[0]
 
 
-def _check(row: Stored, versions: frozenset[int] | None) -> None:
+def _check_version(row: StoredResource, versions: frozenset[int] | None) -> None:
     if versions is not None and row.version not in versions:
-        raise VersionDiffers
+        raise VersionMismatch
 
 
-def _replace_members(connection: Connection, row: Stored, after: Members) -> None:
+def _replace_members(
+    connection: Connection, row: StoredResource, after: Members
+) -> None:
     changed = {
         each: body for each, body in after.items() if row.members.get(each) != body
     }
     gone = [each for each in row.members if each not in after or each in changed]
-    tenant_rows.take_members(connection, row.id, gone)
-    tenant_rows.put_members(connection, row.id, changed)
+    tenant_rows.delete_members(connection, row.id, gone)
+    tenant_rows.insert_members(connection, row.id, changed)

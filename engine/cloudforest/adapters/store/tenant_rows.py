@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from cloudforest.adapters.store.tables import tenant_key, tenant_member, tenant_resource
 
-COLUMNS = (
+RESOURCE_COLUMNS = (
     tenant_resource.c.sequence,
     tenant_resource.c.id,
     tenant_resource.c.type,
@@ -39,12 +39,12 @@ Members = dict[str, bytes]
 """The members of a group by id; the value is the JSON of the whole member."""
 
 
-class Taken(Exception):  # noqa: N818 - named for what happened
+class UniquenessConflict(Exception):  # noqa: N818 - named for what happened
     """Another resource has a value that must be unique."""
 
 
 @dataclass(frozen=True)
-class Content:
+class ResourceContent:
     """What a client may write. `body` is a JSON object without id, meta and members.
 
     `keys` are what look-ups use: values by path, as they are compared; `unique` names
@@ -54,12 +54,12 @@ class Content:
 
     body: bytes
     keys: Mapping[str, str] | None
-    unique: str | None = None
+    unique_path: str | None = None
     members: Members | None = None
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredResource:
     """A resource as stored; `members` is filled when they were asked for."""
 
     sequence: int
@@ -73,10 +73,10 @@ class Stored:
 
 
 _resource, _key, _member = tenant_resource.c, tenant_key.c, tenant_member.c
-_FIND = select(*COLUMNS).where(
+_FIND = select(*RESOURCE_COLUMNS).where(
     _resource.type == bindparam("kind"), _resource.id == bindparam("which")
 )
-_HOLDER = select(_key.id).where(
+_KEY_OWNER = select(_key.id).where(
     _key.type == bindparam("kind"),
     _key.path == bindparam("key_path"),
     _key.value == bindparam("key_value"),
@@ -89,7 +89,7 @@ _PRESENT = select(_member.member_id).where(
     _member.group_id == bindparam("which"),
     _member.member_id.in_(bindparam("part", expanding=True)),
 )
-_AT_ONCE = 500
+_IDS_PER_STATEMENT = 500
 """How many ids one statement asks for; SQLite takes a limited number."""
 _INSERT = insert(tenant_resource)
 _INSERT_KEYS = insert(tenant_key)
@@ -106,41 +106,49 @@ _TOUCH = (
 _REWRITE = _TOUCH.values(body=bindparam("new_body"))
 
 
-def find(connection: Connection, kind: str, which: str) -> Stored | None:
-    row = connection.execute(_FIND, {"kind": kind, "which": which}).first()
-    return None if row is None else Stored(*row)
+def find_resource(
+    connection: Connection, kind: str, resource_id: str
+) -> StoredResource | None:
+    row = connection.execute(_FIND, {"kind": kind, "which": resource_id}).first()
+    return None if row is None else StoredResource(*row)
 
 
-def members_of(connection: Connection, groups: Sequence[str]) -> dict[str, Members]:
+def read_members(connection: Connection, groups: Sequence[str]) -> dict[str, Members]:
     """Return the members of each of the groups, by the group's id."""
     found: dict[str, Members] = {each: {} for each in groups}
-    for start in range(0, len(groups), _AT_ONCE):
-        part = groups[start : start + _AT_ONCE]
+    for start in range(0, len(groups), _IDS_PER_STATEMENT):
+        part = groups[start : start + _IDS_PER_STATEMENT]
         for group, member, body in connection.execute(_MEMBERS, {"groups": part}):
             found[group][member] = body
     return found
 
 
-def _claim(connection: Connection, kind: str, which: str, content: Content) -> None:
-    value = (content.keys or {}).get(content.unique or "")
+def _require_unique(
+    connection: Connection, kind: str, resource_id: str, content: ResourceContent
+) -> None:
+    value = (content.keys or {}).get(content.unique_path or "")
     if value is None:
         return
-    wanted = {"kind": kind, "key_path": content.unique, "key_value": value}
-    if connection.execute(_HOLDER, {**wanted, "which": which}).first():
-        raise Taken
+    wanted = {"kind": kind, "key_path": content.unique_path, "key_value": value}
+    if connection.execute(_KEY_OWNER, {**wanted, "which": resource_id}).first():
+        raise UniquenessConflict
 
 
-def _add_keys(connection: Connection, kind: str, which: str, content: Content) -> None:
+def _insert_keys(
+    connection: Connection, kind: str, resource_id: str, content: ResourceContent
+) -> None:
     rows = [
-        {"type": kind, "path": path, "value": value, "id": which}
+        {"type": kind, "path": path, "value": value, "id": resource_id}
         for path, value in (content.keys or {}).items()
     ]
     if rows:
         connection.execute(_INSERT_KEYS, rows)
 
 
-def add(connection: Connection, row: Stored, content: Content) -> None:
-    _claim(connection, row.type, row.id, content)
+def insert_resource(
+    connection: Connection, row: StoredResource, content: ResourceContent
+) -> None:
+    _require_unique(connection, row.type, row.id, content)
     connection.execute(
         _INSERT,
         {
@@ -152,54 +160,58 @@ def add(connection: Connection, row: Stored, content: Content) -> None:
             "body": row.body,
         },
     )
-    _add_keys(connection, row.type, row.id, content)
-    put_members(connection, row.id, content.members or {})
+    _insert_keys(connection, row.type, row.id, content)
+    insert_members(connection, row.id, content.members or {})
 
 
-def rewrite(connection: Connection, row: Stored, content: Content, now: str) -> None:
+def rewrite_resource(
+    connection: Connection, row: StoredResource, content: ResourceContent, now: str
+) -> None:
     connection.execute(
         _REWRITE, {"which": row.id, "now": now, "new_body": content.body}
     )
     if content.keys is not None:
-        _claim(connection, row.type, row.id, content)
+        _require_unique(connection, row.type, row.id, content)
         connection.execute(_DELETE_KEYS, {"which": row.id})
-        _add_keys(connection, row.type, row.id, content)
+        _insert_keys(connection, row.type, row.id, content)
 
 
-def touch(connection: Connection, which: str, now: str) -> None:
-    connection.execute(_TOUCH, {"which": which, "now": now})
+def touch_resource(connection: Connection, resource_id: str, now: str) -> None:
+    connection.execute(_TOUCH, {"which": resource_id, "now": now})
 
 
-def put_members(connection: Connection, which: str, members: Members) -> None:
+def insert_members(connection: Connection, group_id: str, members: Members) -> None:
     rows = [
-        {"group_id": which, "member_id": member, "body": body}
+        {"group_id": group_id, "member_id": member, "body": body}
         for member, body in members.items()
     ]
     if rows:
         connection.execute(_INSERT_MEMBERS, rows)
 
 
-def take_members(connection: Connection, which: str, members: Iterable[str]) -> None:
-    rows = [{"which": which, "who": member} for member in members]
+def delete_members(
+    connection: Connection, group_id: str, members: Iterable[str]
+) -> None:
+    rows = [{"which": group_id, "who": member} for member in members]
     if rows:
         connection.execute(_DELETE_MEMBERS, rows)
 
 
-def present_members(
-    connection: Connection, which: str, members: Sequence[str]
+def find_present_members(
+    connection: Connection, group_id: str, members: Sequence[str]
 ) -> frozenset[str]:
     """Return those of the ids that are members, asking for a few hundred at a time."""
     found: set[str] = set()
-    for start in range(0, len(members), _AT_ONCE):
-        part = members[start : start + _AT_ONCE]
-        rows = connection.execute(_PRESENT, {"which": which, "part": part})
+    for start in range(0, len(members), _IDS_PER_STATEMENT):
+        part = members[start : start + _IDS_PER_STATEMENT]
+        rows = connection.execute(_PRESENT, {"which": group_id, "part": part})
         found.update(rows.scalars())
     return frozenset(found)
 
 
-def remove(connection: Connection, which: str, now: str) -> None:
+def delete_resource(connection: Connection, resource_id: str, now: str) -> None:
     """Delete a resource, what it holds, and its memberships in groups."""
-    groups = select(_member.group_id).where(_member.member_id == which)
+    groups = select(_member.group_id).where(_member.member_id == resource_id)
     connection.execute(
         update(tenant_resource)
         .where(_resource.id.in_(groups))
@@ -207,22 +219,22 @@ def remove(connection: Connection, which: str, now: str) -> None:
     )
     connection.execute(
         delete(tenant_member).where(
-            (_member.member_id == which) | (_member.group_id == which)
+            (_member.member_id == resource_id) | (_member.group_id == resource_id)
         )
     )
-    connection.execute(_DELETE_KEYS, {"which": which})
-    connection.execute(delete(tenant_resource).where(_resource.id == which))
+    connection.execute(_DELETE_KEYS, {"which": resource_id})
+    connection.execute(delete(tenant_resource).where(_resource.id == resource_id))
 
 
-Key = tuple[str, str]
+LookupKey = tuple[str, str]
 _COUNT = select(func.count()).select_from(tenant_resource)
 _COUNT_TYPE = _COUNT.where(_resource.type == bindparam("kind"))
 
 
 @cache
-def _listing(*, typed: bool, key: str | None) -> Select[Any]:
+def _list_statement(*, typed: bool, key: str | None) -> Select[Any]:
     """Return a statement once: to build it again takes longer than to run it."""
-    statement = select(*COLUMNS).where(_resource.sequence > bindparam("after"))
+    statement = select(*RESOURCE_COLUMNS).where(_resource.sequence > bindparam("after"))
     held = select(_key.id).where(
         _key.path == bindparam("key_path"), _key.value == bindparam("key_value")
     )
@@ -241,37 +253,39 @@ def _listing(*, typed: bool, key: str | None) -> Select[Any]:
 
 
 @dataclass(frozen=True)
-class Slice:
+class ResourceQuery:
     """Which resources to list, in order of creation; `kind` None: of every type.
 
     `key` is a path and a value, as compared, that all of them have.
     """
 
     kind: str | None
-    key: Key | None = None
+    key: LookupKey | None = None
     after: int = 0
     skip: int = 0
     limit: int = 500
 
 
-def listed(connection: Connection, part: Slice) -> list[Stored]:
-    path, value = part.key or (None, None)
+def list_resources(
+    connection: Connection, query: ResourceQuery
+) -> list[StoredResource]:
+    path, value = query.key or (None, None)
     form = path if path in {None, "id"} else "key"
     rows = connection.execute(
-        _listing(typed=part.kind is not None, key=form),
+        _list_statement(typed=query.kind is not None, key=form),
         {
-            "after": part.after,
-            "skip": part.skip,
-            "limit": part.limit,
-            **({} if part.kind is None else {"kind": part.kind}),
+            "after": query.after,
+            "skip": query.skip,
+            "limit": query.limit,
+            **({} if query.kind is None else {"kind": query.kind}),
             **({"key_value": value} if path else {}),
             **({"key_path": path} if form == "key" else {}),
         },
     )
-    return [Stored(*row) for row in rows]
+    return [StoredResource(*row) for row in rows]
 
 
-def count(connection: Connection, kind: str | None) -> int:
+def count_resources(connection: Connection, kind: str | None) -> int:
     if kind is None:
         return connection.execute(_COUNT).scalar_one()
     return connection.execute(_COUNT_TYPE, {"kind": kind}).scalar_one()

@@ -22,11 +22,11 @@ from cloudforest.base.errors import (
     Rejected,
     TargetUnavailable,
 )
-from cloudforest.model.ports.target import Conflict, NotThere, Refusal
+from cloudforest.model.ports.target import Conflict, Refusal, ResourceNotFound
 
-NO_ANSWER = 0
+NO_STATUS = 0
 """The status of a refusal that the service never spoke."""
-FIRST_ERROR = 400
+FIRST_ERROR_STATUS = 400
 _SCIM_TYPE = re.compile(r"[A-Za-z]{1,40}")
 
 
@@ -37,7 +37,7 @@ class Unanswered(Exception):  # noqa: N818 - named for what happened
     a sentence that begins with the name of the service.
     """
 
-    def __init__(self, reason: str, *, reached: bool, status: int = NO_ANSWER) -> None:
+    def __init__(self, reason: str, *, reached: bool, status: int = NO_STATUS) -> None:
         super().__init__(reason)
         self.reason = reason
         self.reached = reached
@@ -54,7 +54,7 @@ class Request:
     body: Mapping[str, Any] | None = None
 
     @property
-    def target(self) -> str:
+    def path_and_query(self) -> str:
         if not self.query:
             return self.path
         return f"{self.path}?{urlencode(self.query, quote_via=quote)}"
@@ -77,94 +77,103 @@ def read_document(body: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _kind(answer: Answer) -> str:
+def _describe_status(answer: Answer) -> str:
     # The detail of an error may quote the object; its scimType is a keyword.
     found = (answer.document or {}).get("scimType")
     known = isinstance(found, str) and _SCIM_TYPE.fullmatch(found)
     return f"{answer.status} {found}" if known else str(answer.status)
 
 
-def not_scim(place: str, what: str) -> Rejected:
+def make_not_scim_error(label: str, what: str) -> Rejected:
     """Return the error for `what` a service answered, which no SCIM service does."""
     return Rejected(
-        f"{place} answered {what}; check that its URL is the base URL of a SCIM 2.0"
+        f"{label} answered {what}; check that its URL is the base URL of a SCIM 2.0"
         " service."
     )
 
 
-def _read(answer: Answer, place: str, request: str) -> dict[str, Any]:
+def _require_document(answer: Answer, label: str, request: str) -> dict[str, Any]:
     if answer.document is None:
         # Like the page to sign in at that a proxy has for everything.
-        raise not_scim(place, f"{request} with something that is not a JSON object")
+        raise make_not_scim_error(
+            label, f"{request} with something that is not a JSON object"
+        )
     return answer.document
 
 
-def judge(answer: Answer, place: str, request: str) -> dict[str, Any]:
+def require_success(answer: Answer, label: str, request: str) -> dict[str, Any]:
     """Return the document if the answer is a yes; `request` is like `PATCH User`.
 
     Raises what the answer says about one object.
     """
-    if answer.status < FIRST_ERROR:
-        return _read(answer, place, request)
-    sentence = f"{place} answered {_kind(answer)} to {request}."
+    if answer.status < FIRST_ERROR_STATUS:
+        return _require_document(answer, label, request)
+    sentence = f"{label} answered {_describe_status(answer)} to {request}."
     match answer.status:
         case 404:
-            raise NotThere(answer.status, sentence)
+            raise ResourceNotFound(answer.status, sentence)
         case 409:
             raise Conflict(answer.status, sentence)
         case _:
             raise Refusal(answer.status, sentence)
 
 
-def judge_service(answer: Answer, place: str, request: str) -> dict[str, Any]:
+def require_service_success(answer: Answer, label: str, request: str) -> dict[str, Any]:
     """Return the document if the answer is a yes; a no is of the whole service."""
-    if answer.status < FIRST_ERROR:
-        return _read(answer, place, request)
-    raise not_scim(place, f"{_kind(answer)} to {request}")
+    if answer.status < FIRST_ERROR_STATUS:
+        return _require_document(answer, label, request)
+    raise make_not_scim_error(label, f"{_describe_status(answer)} to {request}")
 
 
-def let_in(answer: Answer, place: str, target: str, *, over: frozenset[int]) -> None:
+def require_accepted_credential(
+    answer: Answer, label: str, target: str, *, refused_statuses: frozenset[int]
+) -> None:
     """Raise LockedOut if the service does not let us in: these statuses say so."""
-    if answer.status in over:
+    if answer.status in refused_statuses:
         raise LockedOut(
-            f"{place} does not let us in (it answered {answer.status}); check `auth` of"
+            f"{label} does not let us in (it answered {answer.status}); check `auth` of"
             f" Target {target}."
         )
 
 
-def same_place(status: int, place: str) -> None:
+def refuse_redirect(status: int, label: str) -> None:
     """Raise Rejected for a redirection: a credential is not carried elsewhere."""
     if status // 100 == 3:  # noqa: PLR2004 - the class of a status
         raise Rejected(
-            f"{place} answered with a redirection ({status}); write the URL where the"
+            f"{label} answered with a redirection ({status}); write the URL where the"
             " service itself answers."
         )
 
 
 _ALERT = "_ALERT_"
-_ABOUT_US = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")
+_CERTIFICATE_ALERTS = (
+    "CERTIFICATE",
+    "UNKNOWN_CA",
+    "ACCESS_DENIED",
+    "HANDSHAKE_FAILURE",
+)
 """Before TLS 1.3, a certificate that is missing is a failed handshake."""
 
 
 @contextmanager
-def spoken(
-    place: str, timeout: float, *, target: str, shows: bool = False
+def translate_network_errors(
+    label: str, timeout: float, *, target: str, has_client_certificate: bool = False
 ) -> Iterator[None]:
     """Say in our words why there is no answer; `shows`: a client certificate is shown.
 
     TLS 1.3 refuses it after the handshake, and why is often lost with the connection.
     """
     try:
-        with _let_in(place, target):
+        with _translate_tls_alerts(label, target):
             yield
     except (aiohttp.InvalidURL, UnicodeError) as error:
         raise Misconfigured(
-            f"{place} has an URL that can't be used; write for example"
+            f"{label} has an URL that can't be used; write for example"
             " https://scim.example.com/v2."
         ) from error
     except aiohttp.ClientConnectorCertificateError as error:
         raise TargetUnavailable(
-            f"{place} shows a certificate that is not trusted; install its authority"
+            f"{label} shows a certificate that is not trusted; install its authority"
             " on this machine."
         ) from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -173,13 +182,17 @@ def spoken(
         reason = f"did not answer within {timeout:g} s"
         raise Unanswered(reason, reached=True) from error
     except aiohttp.ClientError as error:
-        perhaps = f" (perhaps over `auth.mtls` of Target {target})" if shows else ""
+        perhaps = (
+            f" (perhaps over `auth.mtls` of Target {target})"
+            if has_client_certificate
+            else ""
+        )
         reason = f"closed the connection without an answer{perhaps}"
         raise Unanswered(reason, reached=True) from error
 
 
 @contextmanager
-def _let_in(place: str, target: str) -> Iterator[None]:
+def _translate_tls_alerts(label: str, target: str) -> Iterator[None]:
     """Raise LockedOut if TLS says that our certificate is missing, or no good."""
     try:
         yield
@@ -187,10 +200,10 @@ def _let_in(place: str, target: str) -> Iterator[None]:
         cause = error.__cause__
         reason = (cause.reason or "") if isinstance(cause, ssl.SSLError) else ""
         _, alert, said = reason.partition(_ALERT)
-        if not alert or not any(each in said for each in _ABOUT_US):
+        if not alert or not any(each in said for each in _CERTIFICATE_ALERTS):
             raise
         raise LockedOut(
-            f"{place} does not let us in (its TLS says"
+            f"{label} does not let us in (its TLS says"
             f" {said.replace('_', ' ').lower()}); check `auth` of Target {target}: it"
             " may want another client certificate (`mtls`)."
         ) from error

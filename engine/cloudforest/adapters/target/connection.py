@@ -18,40 +18,40 @@ from cloudforest.adapters.target.answers import (
     Answer,
     Request,
     Unanswered,
-    let_in,
     read_document,
-    same_place,
-    spoken,
+    refuse_redirect,
+    require_accepted_credential,
+    translate_network_errors,
 )
 from cloudforest.adapters.target.credentials import (
     ClientCertificate,
     Credential,
-    authorization,
-    renewable,
-    tls_of,
+    authorization_headers,
+    forget_refused_token,
+    target_tls,
 )
 from cloudforest.base.clock import Monotonic, Sleep
 from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.registration import Target
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """How often a request is sent before its failure is believed."""
 FIRST_DELAY = 0.25
-LONGEST_WAIT = 120.0
+MAX_WAIT = 120.0
 """Seconds that one request may wait in all because the service asked for it."""
 DEFAULT_WAIT = 1.0
 """Seconds to wait when a service says 429 and not for how long."""
-SHORTEST_WAIT = 0.5
-THRESHOLD = 10
+MIN_WAIT = 0.5
+FAILURE_THRESHOLD = 10
 """Failures in a row, of any requests, after which the service counts as down."""
 
 
-def backoff(attempt: int) -> float:
+def retry_delay(attempt: int) -> float:
     """Return the seconds to wait after this attempt (1, 2, …) went wrong."""
     return float(FIRST_DELAY * 2 ** (attempt - 1))
 
 
-def retry_after(value: str | None, now: datetime) -> float | None:
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date; None if unreadable."""
     if value is None:
         return None
@@ -78,11 +78,11 @@ class Pace:
         self._sleep = sleep
         self._monotonic = monotonic
 
-    def hold(self, seconds: float) -> None:
+    def delay(self, seconds: float) -> None:
         """Let nothing go for so long."""
         self._next = max(self._next, self._monotonic() + seconds)
 
-    async def turn(self) -> None:
+    async def wait_turn(self) -> None:
         now = self._monotonic()
         slot = max(now, self._next)
         self._next = slot + self._interval if self._interval else self._next
@@ -90,36 +90,37 @@ class Pace:
             await self._sleep(slot - now)
 
 
-class Breaker:
+class CircuitBreaker:
     """Ends a cycle whose target is down; the next one has a breaker of its own."""
 
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, label: str) -> None:
+        self._label = label
         self._failures = 0
-        self._last = ""
+        self._last_reason = ""
 
     def check(self) -> None:
         """Raise Unavailable if the service counts as down."""
-        if self._failures >= THRESHOLD:
+        if self._failures >= FAILURE_THRESHOLD:
             raise TargetUnavailable(
-                f"{self._place} is down: {THRESHOLD} requests in a row failed, the last"
-                f" one because {self._last}; see that it runs and try again."
+                f"{self._label} is down: {FAILURE_THRESHOLD} requests in a row "
+                "failed, the last"
+                f" one because {self._last_reason}; see that it runs and try again."
             )
 
-    def success(self) -> None:
+    def record_success(self) -> None:
         self._failures = 0
 
-    def failure(self, because: str) -> None:
+    def record_failure(self, reason: str) -> None:
         """Count a failure; `because` completes "failed because …"."""
         self._failures += 1
-        self._last = because
+        self._last_reason = reason
 
 
 USER_AGENT = "cloudforest"
 MEDIA_TYPE = "application/scim+json"
-_FAILURES = frozenset({500, 502, 503, 504})
+_SERVICE_FAILURES = frozenset({500, 502, 503, 504})
 """Of the service, not of what was asked: 501 and the like are answers."""
-_UNKNOWN = frozenset({401})
+_UNAUTHORIZED = frozenset({401})
 """403 may be about one object: a service may protect some of its users."""
 _HEADERS = {
     "User-Agent": USER_AGENT,
@@ -128,18 +129,18 @@ _HEADERS = {
 }
 
 
-def _asked_to_wait(status: int, header: str | None) -> float | None:
+def _requested_wait(status: int, header: str | None) -> float | None:
     if header is None and status != HTTPStatus.TOO_MANY_REQUESTS:
         return None
-    wait = retry_after(header, datetime.now(UTC))
+    wait = parse_retry_after(header, datetime.now(UTC))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return max(DEFAULT_WAIT if wait is None else wait, SHORTEST_WAIT)
+        return max(DEFAULT_WAIT if wait is None else wait, MIN_WAIT)
     if status == HTTPStatus.SERVICE_UNAVAILABLE and wait is not None:
-        return max(wait, SHORTEST_WAIT)
+        return max(wait, MIN_WAIT)
     return None
 
 
-class Connection:
+class TargetConnection:
     """Sends requests to a target; `sent` is called as each of them leaves."""
 
     def __init__(
@@ -148,20 +149,20 @@ class Connection:
         base_url: str,
         credential: Credential,
         *,
-        sent: Callable[[], None],
+        on_send: Callable[[], None],
         sleep: Sleep,
         monotonic: Monotonic,
     ) -> None:
         profile = target.profile
-        self.place = f"The target {target.name} ({base_url})"
+        self.label = f"The target {target.name} ({base_url})"
         self.name = target.name
         self._base = base_url.rstrip("/")
         self._credential = credential
-        self._tls = tls_of(credential)
-        self._sent = sent
+        self._tls = target_tls(credential)
+        self._on_send = on_send
         self._sleep = sleep
         self._pace = Pace(profile.requests_per_second, sleep=sleep, monotonic=monotonic)
-        self._breaker = Breaker(self.place)
+        self._breaker = CircuitBreaker(self.label)
         self._concurrency = profile.concurrency
         self._slots = asyncio.Semaphore(profile.concurrency)
         self._timeout = profile.timeout
@@ -176,72 +177,85 @@ class Connection:
         waited, attempt = 0.0, 0
         while True:
             try:
-                answer, wait = await self._attempt(request)
+                answer, wait = await self._send_once(request)
             except Unanswered as error:
                 attempt += 1
-                await self._fail(request, error, attempt)
+                await self._handle_failure(request, error, attempt)
                 continue
             if wait is None:
-                self._breaker.success()
+                self._breaker.record_success()
                 return answer
             waited += wait
-            self._hold(wait, waited, answer.status)
+            self._delay_requests(wait, waited, answer.status)
 
-    async def _fail(self, request: Request, error: Unanswered, attempt: int) -> None:
+    async def _handle_failure(
+        self, request: Request, error: Unanswered, attempt: int
+    ) -> None:
         """Wait before another attempt, or raise the error if there is to be none."""
-        self._breaker.failure(error.reason)
-        if attempt >= ATTEMPTS or (request.method == "POST" and error.reached):
+        self._breaker.record_failure(error.reason)
+        if attempt >= MAX_ATTEMPTS or (request.method == "POST" and error.reached):
             raise error
-        await self._sleep(backoff(attempt))
+        await self._sleep(retry_delay(attempt))
 
-    def _hold(self, wait: float, waited: float, status: int) -> None:
-        if waited > LONGEST_WAIT:
+    def _delay_requests(self, wait: float, waited: float, status: int) -> None:
+        if waited > MAX_WAIT:
             raise TargetUnavailable(
-                f"{self.place} answers {status} and asks to wait for {wait:.0f} s;"
-                f" more than {LONGEST_WAIT:.0f} s is not waited; lower"
+                f"{self.label} answers {status} and asks to wait for {wait:.0f} s;"
+                f" more than {MAX_WAIT:.0f} s is not waited; lower"
                 " requestsPerSecond in its profile, or try later."
             )
-        self._pace.hold(wait)
+        self._pace.delay(wait)
 
-    async def _attempt(self, request: Request) -> tuple[Answer, float | None]:
+    async def _send_once(self, request: Request) -> tuple[Answer, float | None]:
         """Send once; return the answer, and how long to wait if it asks for that."""
         async with self._slots:
-            await self._pace.turn()
+            await self._pace.wait_turn()
             self._breaker.check()
             shows = isinstance(self._credential, ClientCertificate)
-            with spoken(self.place, self._timeout, target=self.name, shows=shows):
-                return await self._exchange(request)
+            with translate_network_errors(
+                self.label,
+                self._timeout,
+                target=self.name,
+                has_client_certificate=shows,
+            ):
+                return await self._authorize_and_send(request)
 
-    async def _exchange(self, request: Request) -> tuple[Answer, float | None]:
-        proof = await authorization(self._credential)
-        response, body = await self._carry(request, proof)
-        if response.status in _UNKNOWN and renewable(self._credential, proof):
-            proof = await authorization(self._credential)
-            response, body = await self._carry(request, proof)
+    async def _authorize_and_send(
+        self, request: Request
+    ) -> tuple[Answer, float | None]:
+        proof = await authorization_headers(self._credential)
+        response, body = await self._send_http(request, proof)
+        if response.status in _UNAUTHORIZED and forget_refused_token(
+            self._credential, proof
+        ):
+            proof = await authorization_headers(self._credential)
+            response, body = await self._send_http(request, proof)
         status = response.status
         answer = Answer(status, read_document(body))
-        let_in(answer, self.place, self.name, over=_UNKNOWN)
-        same_place(status, self.place)
-        wait = _asked_to_wait(status, response.headers.get("Retry-After"))
-        if wait is None and status in _FAILURES:
+        require_accepted_credential(
+            answer, self.label, self.name, refused_statuses=_UNAUTHORIZED
+        )
+        refuse_redirect(status, self.label)
+        wait = _requested_wait(status, response.headers.get("Retry-After"))
+        if wait is None and status in _SERVICE_FAILURES:
             raise Unanswered(f"answered {status}", reached=True, status=status)
         return answer, wait
 
-    async def _carry(
+    async def _send_http(
         self, request: Request, proof: dict[str, str]
     ) -> tuple[aiohttp.ClientResponse, bytes]:
-        self._sent()
+        self._on_send()
         data = None if request.body is None else msgspec.json.encode(request.body)
-        async with self._open().request(
+        async with self._get_session().request(
             request.method,
-            self._base + request.target,
+            self._base + request.path_and_query,
             data=data,
             headers=proof,
             allow_redirects=False,
         ) as response:
             return response, await response.read()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _get_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls),

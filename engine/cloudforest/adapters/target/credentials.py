@@ -31,7 +31,7 @@ from cloudforest.base.clock import Monotonic
 from cloudforest.base.errors import Misconfigured, Rejected
 from cloudforest.base.secrets import Secret
 
-TIMEOUT = 30.0
+TOKEN_TIMEOUT = 30.0
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _ERROR = re.compile(r"[a-z_]{1,40}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -44,18 +44,18 @@ class ClientCredentials:
     client_secret: Secret
     scope: str | None = None
 
-    def same_as(self, other: ClientCredentials) -> bool:
-        return self._revealed() == other._revealed()
+    def is_same_as(self, other: ClientCredentials) -> bool:
+        return self._reveal_all() == other._reveal_all()
 
-    def _revealed(self) -> tuple[str | None, ...]:
+    def _reveal_all(self) -> tuple[str | None, ...]:
         secret = self.client_secret.reveal()
         return self.token_url, self.client_id, secret, self.scope
 
-    def form(self) -> dict[str, str]:
+    def request_form(self) -> dict[str, str]:
         scope = {"scope": self.scope} if self.scope else {}
         return {"grant_type": "client_credentials", **scope}
 
-    def authorization(self) -> str:
+    def authorization_header(self) -> str:
         """Encode both as forms are, before HTTP Basic: RFC 6749, 2.3.1.
 
         A space becomes %20, not +: not every server knows that one.
@@ -65,7 +65,7 @@ class ClientCredentials:
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
-class Issued(msgspec.Struct):
+class IssuedToken(msgspec.Struct):
     """A token, and for how many seconds if that is said (RFC 6749, 5.1)."""
 
     access_token: str
@@ -74,7 +74,7 @@ class Issued(msgspec.Struct):
 
 
 @contextmanager
-def _spoken(url: str) -> Iterator[None]:
+def _translate_token_errors(url: str) -> Iterator[None]:
     """Say in our words why there is no answer."""
     try:
         yield
@@ -84,16 +84,22 @@ def _spoken(url: str) -> Iterator[None]:
             " https://login.example.com/oauth2/token."
         ) from error
     except aiohttp.ClientConnectorCertificateError as error:
-        raise _silent(url, "shows a certificate that is not trusted") from error
+        raise _make_no_token_error(
+            url, "shows a certificate that is not trusted"
+        ) from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise _silent(url, "can't be reached") from error
+        raise _make_no_token_error(url, "can't be reached") from error
     except TimeoutError as error:
-        raise _silent(url, f"did not answer within {TIMEOUT:g} s") from error
+        raise _make_no_token_error(
+            url, f"did not answer within {TOKEN_TIMEOUT:g} s"
+        ) from error
     except aiohttp.ClientError as error:
-        raise _silent(url, "closed the connection without an answer") from error
+        raise _make_no_token_error(
+            url, "closed the connection without an answer"
+        ) from error
 
 
-def _silent(url: str, reason: str) -> Unanswered:
+def _make_no_token_error(url: str, reason: str) -> Unanswered:
     """Without a token the target is asked nothing, and is down for us."""
     return Unanswered(f"gets no token: {url} {reason}", reached=False)
 
@@ -103,29 +109,29 @@ class TokenEndpoint:
 
     def __init__(self, target: str, credentials: ClientCredentials) -> None:
         self._credentials = credentials
-        self._next_step = f"`auth.oauth2` of Target {target}"
+        self._setting = f"`auth.oauth2` of Target {target}"
 
-    async def issue(self) -> Issued:
+    async def request_token(self) -> IssuedToken:
         """Ask once. Raises Unanswered, or Misconfigured or Rejected: none for us."""
         url = self._credentials.token_url
-        with _spoken(url):
+        with _translate_token_errors(url):
             status, body = await self._post(url)
         if status in _BUSY:
-            raise _silent(url, f"answered {status}")
+            raise _make_no_token_error(url, f"answered {status}")
         if status != HTTPStatus.OK:
-            raise self._refused(status, body)
-        return self._read(body)
+            raise self._make_refused_error(status, body)
+        return self._read_token(body)
 
     async def _post(self, url: str) -> tuple[int, bytes]:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+        timeout = aiohttp.ClientTimeout(total=TOKEN_TIMEOUT)
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
             session.post(
                 url,
-                data=self._credentials.form(),
+                data=self._credentials.request_form(),
                 headers={
                     "Accept": "application/json",
-                    "Authorization": self._credentials.authorization(),
+                    "Authorization": self._credentials.authorization_header(),
                 },
                 # A credential is not carried elsewhere.
                 allow_redirects=False,
@@ -133,21 +139,21 @@ class TokenEndpoint:
         ):
             return response.status, await response.read()
 
-    def _read(self, body: bytes) -> Issued:
+    def _read_token(self, body: bytes) -> IssuedToken:
         try:
-            issued = msgspec.json.decode(body, type=Issued, strict=False)
+            issued = msgspec.json.decode(body, type=IssuedToken, strict=False)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            issued = Issued("", "")
+            issued = IssuedToken("", "")
         bearer = issued.token_type.lower() == "bearer"
         if bearer and _TOKEN.fullmatch(issued.access_token):
             return issued
         raise Rejected(
             f"{self._credentials.token_url} answered with what is no bearer token;"
-            f" check that tokenUrl in {self._next_step} is the token endpoint of an"
+            f" check that tokenUrl in {self._setting} is the token endpoint of an"
             " OAuth 2.0 server."
         )
 
-    def _refused(self, status: int, body: bytes) -> Misconfigured:
+    def _make_refused_error(self, status: int, body: bytes) -> Misconfigured:
         # What the error is described by may quote anything; itself is a keyword.
         found = (read_document(body) or {}).get("error")
         known = isinstance(found, str) and _ERROR.fullmatch(found)
@@ -155,17 +161,17 @@ class TokenEndpoint:
         return Misconfigured(
             f"{self._credentials.token_url} gives the client"
             f" {self._credentials.client_id} no token (it answered {said}); check"
-            f" {self._next_step}."
+            f" {self._setting}."
         )
 
 
-MARGIN = 60.0
+EXPIRY_MARGIN = 60.0
 """Seconds before its end in which a token is not used: a request takes a while."""
-MARGIN_SHARE = 0.1
+EXPIRY_MARGIN_SHARE = 0.1
 """The most that the margin takes of a life that is short."""
 
 
-class Tokens:
+class TokenCache:
     """One token at a time, until shortly before it ends. `target` is for sentences."""
 
     def __init__(
@@ -178,18 +184,18 @@ class Tokens:
         self.credentials = credentials
         self._endpoint = TokenEndpoint(target, credentials)
         self._monotonic = monotonic
-        self._asking = asyncio.Lock()
+        self._request_lock = asyncio.Lock()
         self._token: Secret | None = None
-        self._until = -math.inf
+        self._valid_until = -math.inf
 
-    async def current(self) -> Secret:
+    async def get_token(self) -> Secret:
         """Return a token, asked for only if there is none that lasts.
 
         Raises Unanswered, as of the target; Misconfigured if we are refused.
         """
-        async with self._asking:
-            if self._token is None or self._monotonic() >= self._until:
-                self._token = self._keep(await self._endpoint.issue())
+        async with self._request_lock:
+            if self._token is None or self._monotonic() >= self._valid_until:
+                self._token = self._store(await self._endpoint.request_token())
             return self._token
 
     def forget(self, is_refused: Callable[[Secret], bool]) -> None:
@@ -197,9 +203,11 @@ class Tokens:
         if self._token is not None and is_refused(self._token):
             self._token = None
 
-    def _keep(self, issued: Issued) -> Secret:
+    def _store(self, issued: IssuedToken) -> Secret:
         life = math.inf if issued.expires_in is None else issued.expires_in
-        self._until = self._monotonic() + life - min(MARGIN, life * MARGIN_SHARE)
+        self._valid_until = (
+            self._monotonic() + life - min(EXPIRY_MARGIN, life * EXPIRY_MARGIN_SHARE)
+        )
         return Secret(issued.access_token)
 
 
@@ -211,12 +219,12 @@ class ClientCertificate:
     key: Secret
 
 
-def presenting(credential: ClientCertificate) -> ssl.SSLContext:
+def client_tls_context(credential: ClientCertificate) -> ssl.SSLContext:
     """Return a context that shows the certificate, as its file is now."""
     context = ssl.create_default_context()
     path = credential.certificate
     try:
-        with _as_file(credential.key) as key:
+        with _key_file(credential.key) as key:
             # Without a passphrase of ours, OpenSSL asks for one at the terminal.
             context.load_cert_chain(path, key, password="")
     except ssl.SSLError as error:
@@ -234,7 +242,7 @@ def presenting(credential: ClientCertificate) -> ssl.SSLContext:
 
 
 @contextmanager
-def _as_file(secret: Secret) -> Iterator[str]:
+def _key_file(secret: Secret) -> Iterator[str]:
     """Give OpenSSL, which reads files only, one that lies in memory."""
     with os.fdopen(os.memfd_create("key"), "wb") as file:
         file.write(secret.reveal().encode())
@@ -248,39 +256,41 @@ class BasicCredential:
     password: Secret
 
 
-Credential = Secret | BasicCredential | Tokens | ClientCertificate | None
+Credential = Secret | BasicCredential | TokenCache | ClientCertificate | None
 """A bearer token, a username with its password, tokens that are asked for, a
 certificate, or nothing."""
 
 
-async def authorization(credential: Credential) -> dict[str, str]:
+async def authorization_headers(credential: Credential) -> dict[str, str]:
     """Return the headers that carry the credential; see `Tokens.current`."""
     match credential:
         case Secret():
-            return _bearer(credential)
+            return _bearer_header(credential)
         case BasicCredential(username, password):
             pair = f"{username}:{password.reveal()}".encode()
             return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-        case Tokens():
-            return _bearer(await credential.current())
+        case TokenCache():
+            return _bearer_header(await credential.get_token())
         case ClientCertificate() | None:
             return {}
 
 
-def renewable(credential: Credential, refused: Mapping[str, str]) -> bool:
+def forget_refused_token(
+    credential: Credential, refused_headers: Mapping[str, str]
+) -> bool:
     """Tell whether others can be had in place of these headers, which are forgotten."""
-    if not isinstance(credential, Tokens):
+    if not isinstance(credential, TokenCache):
         return False
-    credential.forget(lambda token: _bearer(token) == refused)
+    credential.forget(lambda token: _bearer_header(token) == refused_headers)
     return True
 
 
-def tls_of(credential: Credential) -> ssl.SSLContext | bool:
+def target_tls(credential: Credential) -> ssl.SSLContext | bool:
     """Return what aiohttp takes: our certificate to show, or nothing of our own."""
     if isinstance(credential, ClientCertificate):
-        return presenting(credential)
+        return client_tls_context(credential)
     return True
 
 
-def _bearer(token: Secret) -> dict[str, str]:
+def _bearer_header(token: Secret) -> dict[str, str]:
     return {"Authorization": f"Bearer {token.reveal()}"}

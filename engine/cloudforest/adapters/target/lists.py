@@ -8,28 +8,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cloudforest.adapters.target.answers import not_scim
+from cloudforest.adapters.target.answers import make_not_scim_error
 from cloudforest.base.errors import Rejected
 from cloudforest.model.source import MatchValue
-from cloudforest.program.mapping.desired import comparable
-from cloudforest.program.scim.resource import extract
+from cloudforest.program.mapping.desired import make_match_key
+from cloudforest.program.scim.resource import extract_values
 
-_CHOSEN = re.compile(r"(.+)\[(.+)\]\.([^.\[\]]+)")
+_VALUE_FILTER_PATH = re.compile(r"(.+)\[(.+)\]\.([^.\[\]]+)")
 
-Fetch = Callable[[int], Awaitable["Resource"]]
+FetchPage = Callable[[int], Awaitable["JsonObject"]]
 """Read the ListResponse that begins at this index, which counts from 1."""
-Resource = dict[str, Any]
-MOST_RETURNS = 100
+JsonObject = dict[str, Any]
+MAX_REREADS = 100
 """How often a list may turn out shorter than it was while it is read."""
 
 
-def equality(path: str, value: MatchValue) -> str:
+def equality_filter(path: str, value: MatchValue) -> str:
     """Write `path eq "value"`; values are written as in JSON (RFC 7644, 3.4.2.2).
 
     A path that chooses one of several values has the comparison inside its brackets.
     """
     literal = json.dumps(value, ensure_ascii=False)
-    chosen = _CHOSEN.fullmatch(path)
+    chosen = _VALUE_FILTER_PATH.fullmatch(path)
     if chosen is None:
         return f"{path} eq {literal}"
     attribute, choice, sub = chosen.groups()
@@ -42,46 +42,48 @@ def is_id(value: object) -> bool:
 
 def has_value(resource: Mapping[str, Any], path: str, value: MatchValue) -> bool:
     """Servers were seen that ignore a filter and answer with everything."""
-    found = extract(resource, (path,)).get(path)
+    found = extract_values(resource, (path,)).get(path)
     if not isinstance(found, MatchValue):
         return False
-    return comparable(path, found) == comparable(path, value)
+    return make_match_key(path, found) == make_match_key(path, value)
 
 
-def as_list(document: Resource, place: str) -> Resource:
+def require_list(document: JsonObject, label: str) -> JsonObject:
     """Return the document if it is a ListResponse, or near enough to one."""
     listed = document.get("Resources", [])
     if "totalResults" not in document and "Resources" not in document:
-        raise not_scim(place, "something that is not a list where one was asked for")
+        raise make_not_scim_error(
+            label, "something that is not a list where one was asked for"
+        )
     if listed is not None and not isinstance(listed, list):
-        raise not_scim(place, "a list whose Resources are none")
+        raise make_not_scim_error(label, "a list whose Resources are none")
     return document
 
 
-def _resources(page: Resource, place: str) -> list[Resource]:
+def _page_resources(page: JsonObject, label: str) -> list[JsonObject]:
     found: list[Any] = page.get("Resources") or []
     if not all(isinstance(each, dict) and is_id(each.get("id")) for each in found):
-        raise not_scim(place, "a list with something that has no id")
+        raise make_not_scim_error(label, "a list with something that has no id")
     return found
 
 
-def _total(page: Resource) -> int | None:
+def _total_results(page: JsonObject) -> int | None:
     found = page.get("totalResults")
     return found if isinstance(found, int) else None
 
 
 @dataclass
-class _Reading:
+class _ListReader:
     """How far a list has been read; `last` are the ids of its latest page."""
 
-    place: str
+    label: str
     size: int
     start: int = 1
     total: int | None = None
-    last: frozenset[str] = frozenset()
-    returns: int = 0
+    last_ids: frozenset[str] = frozenset()
+    rereads: int = 0
 
-    def shrank(self, total: int | None) -> bool:
+    def step_back_if_shrunk(self, total: int | None) -> bool:
         """Return whether to read again what may have moved to before this page.
 
         What follows a resource that is deleted moves up by one place.
@@ -90,42 +92,42 @@ class _Reading:
         self.total = total
         if total is None or gone <= 0 or self.start == 1:
             return False
-        self.returns += 1
-        if self.returns > MOST_RETURNS:
+        self.rereads += 1
+        if self.rereads > MAX_REREADS:
             raise Rejected(
-                f"{self.place} says at each page of a list that it is shorter than"
+                f"{self.label} says at each page of a list that it is shorter than"
                 " before; try again when less is deleted there."
             )
         self.start = max(1, self.start - gone)
-        self.last = frozenset()
+        self.last_ids = frozenset()
         return True
 
-    def take(self, found: list[Resource]) -> list[Resource]:
+    def take_new(self, found: list[JsonObject]) -> list[JsonObject]:
         """Return what of a page is new, and go on behind it."""
-        new = [each for each in found if each["id"] not in self.last]
-        if not new and self._owes(found):
+        new = [each for each in found if each["id"] not in self.last_ids]
+        if not new and self._is_incomplete(found):
             total = "an unknown number" if self.total is None else self.total
             raise Rejected(
-                f"{self.place} stopped after {self.start - 1} of {total} resources: its"
+                f"{self.label} stopped after {self.start - 1} of {total} resources: its"
                 " pages do not advance with startIndex."
             )
-        self.last = frozenset(each["id"] for each in found)
+        self.last_ids = frozenset(each["id"] for each in found)
         self.start += len(found)
         return new
 
-    def _owes(self, found: list[Resource]) -> bool:
+    def _is_incomplete(self, found: list[JsonObject]) -> bool:
         if self.total is None:
             # The same page again is all there is, unless it is a full one.
             return len(found) == self.size
         return self.start <= self.total
 
-    def at_end(self, new: list[Resource]) -> bool:
+    def is_at_end(self, new: list[JsonObject]) -> bool:
         return not new if self.total is None else self.start > self.total
 
 
-async def every_resource(
-    fetch: Fetch, place: str, *, size: int
-) -> AsyncIterator[Resource]:
+async def read_all_resources(
+    fetch: FetchPage, label: str, *, size: int
+) -> AsyncIterator[JsonObject]:
     """Yield all resources of a list, one page of about `size` in memory at a time.
 
     Pages may be shorter than asked for, and a list without a total ends with an empty
@@ -133,13 +135,13 @@ async def every_resource(
     where a service would keep us for ever, or stop before the end: a list that is not
     whole looks like absence.
     """
-    reading = _Reading(place, size)
+    reading = _ListReader(label, size)
     while True:
         page = await fetch(reading.start)
-        if reading.shrank(_total(page)):
+        if reading.step_back_if_shrunk(_total_results(page)):
             continue
-        new = reading.take(_resources(page, place))
+        new = reading.take_new(_page_resources(page, label))
         for each in new:
             yield each
-        if reading.at_end(new):
+        if reading.is_at_end(new):
             return

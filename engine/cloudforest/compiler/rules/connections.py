@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
 from cloudforest.base.diagnostics import DocumentPath, Severity
-from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.tree import Tree
+from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.tree import DocumentTree
 
-_URLS: dict[str, tuple[DocumentPath, ...]] = {
+_URL_PATHS: dict[str, tuple[DocumentPath, ...]] = {
     "Tenant": (("service", "url"),),
     "Target": (("scim",), ("auth", "oauth2", "tokenUrl")),
 }
 
 
-def parts_of(url: str) -> SplitResult | None:
+def split_url(url: str) -> SplitResult | None:
     """Take a URL apart; None where no host can have it, though it looks like one."""
     try:
         parts = urlsplit(url)
@@ -30,70 +30,74 @@ def parts_of(url: str) -> SplitResult | None:
     return parts if is_possible else None
 
 
-def urls_lead_to_hosts(tree: Tree) -> Iterator[Complaint]:
-    for kind, paths in _URLS.items():
-        for document in tree.of(kind):
+def check_urls(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for kind, paths in _URL_PATHS.items():
+        for document in tree.documents_of(kind):
             for path in paths:
-                written = _at(document, path)
-                if written is not None and parts_of(written) is None:
+                written = _get_text_at(document, path)
+                if written is not None and split_url(written) is None:
                     message = (
                         f'No host can be reached at "{written}"; correct its name,'
                         " address or port."
                     )
-                    yield Complaint("wrong-format", message, document, path)
+                    yield DocumentDiagnostic("wrong-format", message, document, path)
 
 
-def _at(document: Document, path: DocumentPath) -> str | None:
+def _get_text_at(document: Document, path: DocumentPath) -> str | None:
     node: object = document.content
     for key in path:
         node = node.get(key) if isinstance(node, dict) else None
     return node if isinstance(node, str) else None
 
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 """Where nobody else listens: on this machine."""
 
 
-def credentials_are_private(tree: Tree) -> Iterator[Complaint]:
-    for target in tree.of("Target"):
-        yield from _service(target)
-        yield from _token_endpoint(target)
+def check_credential_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for target in tree.documents_of("Target"):
+        yield from _check_service(target)
+        yield from _check_token_endpoint(target)
 
 
-def _service(target: Document) -> Iterator[Complaint]:
+def _check_service(target: Document) -> Iterator[DocumentDiagnostic]:
     written, auth = target.content["scim"], target.content.get("auth", {})
-    if _is_plain(written):
+    if _is_plain_http(written):
         message = (
             f'The target "{written}" is not encrypted: anybody on the network can read'
             " the credential and the people; write https://."
         )
-        yield Complaint("plain-http", message, target, ("scim",))
+        yield DocumentDiagnostic("plain-http", message, target, ("scim",))
     elif "mtls" in auth and not written.startswith("https:"):
         message = (
             f'The target "{written}" is asked without TLS, so no certificate is shown;'
             " write https://, or another `auth`."
         )
-        yield Complaint("plain-http", message, target, ("scim",))
+        yield DocumentDiagnostic("plain-http", message, target, ("scim",))
 
 
-def _token_endpoint(target: Document) -> Iterator[Complaint]:
+def _check_token_endpoint(target: Document) -> Iterator[DocumentDiagnostic]:
     written = target.content.get("auth", {}).get("oauth2", {}).get("tokenUrl", "")
-    if _is_plain(written):
+    if _is_plain_http(written):
         message = (
             f'The token endpoint "{written}" is not encrypted: anybody on the network'
             " can read the client's secret and its tokens; write https://."
         )
-        yield Complaint("plain-http", message, target, ("auth", "oauth2", "tokenUrl"))
+        yield DocumentDiagnostic(
+            "plain-http", message, target, ("auth", "oauth2", "tokenUrl")
+        )
 
 
-def _is_plain(written: str) -> bool:
-    url = parts_of(written)
-    return url is not None and url.scheme == "http" and url.hostname not in LOOPBACK
+def _is_plain_http(written: str) -> bool:
+    url = split_url(written)
+    return (
+        url is not None and url.scheme == "http" and url.hostname not in LOOPBACK_HOSTS
+    )
 
 
-def mail_is_encrypted(tree: Tree) -> Iterator[Complaint]:
+def check_mail_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Warn of plain SMTP on the network; a password never goes without TLS."""
-    for tenant in tree.of("Tenant"):
+    for tenant in tree.documents_of("Tenant"):
         mail = tenant.content.get("mail", {})
         if mail.get("tls") != "off":
             continue
@@ -103,39 +107,43 @@ def mail_is_encrypted(tree: Tree) -> Iterator[Complaint]:
                 "The password of the mail server would be sent without TLS; "
                 "write `tls: starttls` or `tls: implicit`, or remove `auth:`."
             )
-            yield Complaint("mail-password-in-clear", message, tenant, path)
-        elif mail["server"].lower() not in LOOPBACK:
+            yield DocumentDiagnostic("mail-password-in-clear", message, tenant, path)
+        elif mail["server"].lower() not in LOOPBACK_HOSTS:
             message = (
                 f'Mail goes to "{mail["server"]}" without TLS, so anybody on the '
                 "network can read and change it; write `tls: starttls`."
             )
-            yield Complaint("plain-mail", message, tenant, path, Severity.WARNING)
+            yield DocumentDiagnostic(
+                "plain-mail", message, tenant, path, Severity.WARNING
+            )
 
 
-def somebody_is_told(tree: Tree) -> Iterator[Complaint]:
+def check_notify_addresses(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Addresses need a mail server, and a mail server addresses."""
     told = [
         each
-        for each in (*tree.of("Tenant"), *tree.of("Job"))
+        for each in (*tree.documents_of("Tenant"), *tree.documents_of("Job"))
         if "notify" in each.content
     ]
-    for tenant in tree.of("Tenant"):
+    for tenant in tree.documents_of("Tenant"):
         if "mail" not in tenant.content:
-            yield from (_without_mail(each) for each in told)
-        elif not told and tree.whole:
+            yield from (_make_notify_without_mail(each) for each in told)
+        elif not told and tree.is_well_formed:
             message = (
                 "Nobody is told anything: there is a mail server, and no address; "
                 "write `notify:` in the Tenant."
             )
-            yield Complaint(
+            yield DocumentDiagnostic(
                 "mail-without-notify", message, tenant, ("mail",), Severity.WARNING
             )
 
 
-def _without_mail(document: Document) -> Complaint:
+def _make_notify_without_mail(document: Document) -> DocumentDiagnostic:
     message = (
         "Nobody is told anything: there are addresses, and no mail server; "
         "write `mail:` in the Tenant."
     )
     path = ("notify",)
-    return Complaint("notify-without-mail", message, document, path, Severity.WARNING)
+    return DocumentDiagnostic(
+        "notify-without-mail", message, document, path, Severity.WARNING
+    )

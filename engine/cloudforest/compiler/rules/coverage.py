@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.rules.names import unresolved
-from cloudforest.compiler.tree import Tree
-from cloudforest.program.scoping.dn import domain_of
+from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.rules.names import find_unresolved_kinds
+from cloudforest.compiler.tree import DocumentTree
+from cloudforest.program.scoping.dn import find_domain_name
 
 
-def domains_are_served(tree: Tree) -> Iterator[Complaint]:
+def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Every domain has an agent to read it and a job that needs it.
 
     A job or agent whose domain is misspelt may be the one.
     """
-    if not tree.whole:
+    if not tree.is_well_formed:
         return
-    vain = unresolved(tree)
+    vain = find_unresolved_kinds(tree)
     may_need = {("Job", "domain"), ("Job", "Scope")} & vain
     read = {
-        each.lower() for agent in tree.of("Agent") for each in agent.content["domains"]
+        each.lower()
+        for agent in tree.documents_of("Agent")
+        for each in agent.content["domains"]
     }
-    needed = {each for job in tree.of("Job") for each in _needed(tree, job)}
-    for forest in tree.of("Forest"):
+    needed = {
+        each
+        for job in tree.documents_of("Job")
+        for each in _find_needed_domains(tree, job)
+    }
+    for forest in tree.documents_of("Forest"):
         for index, domain in enumerate(forest.content["domains"]):
             name, path = domain["name"].lower(), ("domains", index, "name")
             if name not in read and ("Agent", "domain") not in vain:
@@ -32,51 +38,53 @@ def domains_are_served(tree: Tree) -> Iterator[Complaint]:
                     f'No agent reads the domain "{name}"; '
                     "add it to the `domains` of an Agent."
                 )
-                yield Complaint("domain-without-agent", message, forest, path)
+                yield DocumentDiagnostic("domain-without-agent", message, forest, path)
             if name not in needed and not may_need:
                 message = (
                     f'No job is for the domain "{name}"; add a Job, or remove it here.'
                 )
-                yield Complaint(
+                yield DocumentDiagnostic(
                     "domain-without-job", message, forest, path, Severity.WARNING
                 )
 
 
-def _needed(tree: Tree, job: Document) -> Iterator[str]:
+def _find_needed_domains(tree: DocumentTree, job: Document) -> Iterator[str]:
     """Yield the job's domain, and those that the groups of its scope may lead into."""
     home, name = job.content["domain"].lower(), job.content["scope"]
     yield home
-    scope = next((each.content for each in tree.of("Scope") if each.name == name), {})
-    yield from filter(None, map(domain_of, scope.get("groups", [])))
-    for agent in tree.of("Agent") if scope.get("nestedGroups") else ():
+    scope = next(
+        (each.content for each in tree.documents_of("Scope") if each.name == name), {}
+    )
+    yield from filter(None, map(find_domain_name, scope.get("groups", [])))
+    for agent in tree.documents_of("Agent") if scope.get("nestedGroups") else ():
         domains = {each.lower() for each in agent.content["domains"]}
         if home in domains:
             yield from domains
 
 
-def jobs_map_each_type_once(tree: Tree) -> Iterator[Complaint]:
-    for job in tree.of("Job"):
+def check_types_mapped_once(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for job in tree.documents_of("Job"):
         seen: dict[str, str] = {}
         for index, name in enumerate(job.content["mappings"]):
-            document = tree.mapping(name)
-            content = tree.merged(document) if document else None
+            document = tree.find_mapping(name)
+            content = tree.merge_inherited(document) if document else None
             source = (content or {}).get("sourceObjectName")
             if source in seen:
                 message = (
                     f'The mappings "{seen[source]}" and "{name}" are both for {source} '
                     "objects; a job takes one for each type."
                 )
-                yield Complaint(
+                yield DocumentDiagnostic(
                     "overlapping-mappings", message, job, ("mappings", index)
                 )
             elif source is not None:
                 seen[source] = name
 
 
-def mappings_match(tree: Tree) -> Iterator[Complaint]:
+def check_matching_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Every mapping can find a resource that exists already, and adopt it."""
-    for each in tree.of("Mapping"):
-        content = tree.merged(each)
+    for each in tree.documents_of("Mapping"):
+        content = tree.merge_inherited(each)
         if content is None:
             continue
         entries = content["attributeMappings"].values()
@@ -85,24 +93,29 @@ def mappings_match(tree: Tree) -> Iterator[Complaint]:
                 f'The mapping "{each.name}" has no matching attribute, so it would '
                 "duplicate what exists; write `matchingPriority: 1` at one of them."
             )
-            yield Complaint("no-matching-attribute", message, each, ("name",))
+            yield DocumentDiagnostic("no-matching-attribute", message, each, ("name",))
 
 
-def nothing_is_unused(tree: Tree) -> Iterator[Complaint]:
-    if not tree.whole:
+def check_unused_documents(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    if not tree.is_well_formed:
         return
-    jobs, vain = tree.of("Job"), {kind for _, kind in unresolved(tree)}
+    jobs, vain = (
+        tree.documents_of("Job"),
+        {kind for _, kind in find_unresolved_kinds(tree)},
+    )
     scopes = {job.content["scope"] for job in jobs}
     mappings = {name for job in jobs for name in job.content["mappings"]}
-    parents = {each.content.get("extends") for each in tree.of("Mapping")}
+    parents = {each.content.get("extends") for each in tree.documents_of("Mapping")}
     for id_, kind, used in (
         ("unused-scope", "Scope", scopes),
         ("unused-mapping", "Mapping", mappings | parents),
     ):
-        for each in tree.of(kind) if kind not in vain else ():
+        for each in tree.documents_of(kind) if kind not in vain else ():
             if each.name not in used:
                 message = (
                     f'No job uses the {kind.lower()} "{each.name}"; '
                     "name it in a Job, or remove it."
                 )
-                yield Complaint(id_, message, each, ("name",), Severity.WARNING)
+                yield DocumentDiagnostic(
+                    id_, message, each, ("name",), Severity.WARNING
+                )

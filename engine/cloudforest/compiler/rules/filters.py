@@ -14,18 +14,21 @@ from dataclasses import dataclass
 from math import prod
 
 from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Complaint
-from cloudforest.compiler.tree import Tree
+from cloudforest.compiler.document import DocumentDiagnostic
+from cloudforest.compiler.tree import DocumentTree
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
-from cloudforest.program.ad_schema import SINGLE
+from cloudforest.program.ad_schema import SINGLE_VALUED
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.filter_mistakes import Mistake, mistakes
+from cloudforest.program.scoping.filter_mistakes import (
+    FilterMistake,
+    find_filter_mistakes,
+)
 from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.predicates import Attributes, compile_filter
-from cloudforest.program.scoping.scope import CLASSES
+from cloudforest.program.scoping.scope import EXCLUDED_CLASSES
 
-MOST_CLAUSES = 256
-_WORDS = {
+MAX_CONJUNCTIONS = 256
+_OPERATOR_VERBS = {
     "eq": "be",
     "co": "contain",
     "sw": "start with",
@@ -40,146 +43,175 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Literal:
+class SignedComparison:
     """A comparison, or its negation. `ne` is the negation of `eq`."""
 
-    leaf: Compare | Present
+    comparison: Compare | Present
     holds: bool
 
-    def agrees(self, attributes: Attributes) -> bool:
-        return compile_filter(self.leaf)(attributes) is self.holds
+    def holds_for(self, attributes: Attributes) -> bool:
+        return compile_filter(self.comparison)(attributes) is self.holds
 
     @property
     def value(self) -> str:
-        return "" if isinstance(self.leaf, Present) else str(self.leaf.value)
+        return (
+            "" if isinstance(self.comparison, Present) else str(self.comparison.value)
+        )
 
     @property
-    def is_excluded(self) -> bool:
-        return self.operator == "eq" and self.value.lower() in CLASSES
+    def is_excluded_class(self) -> bool:
+        return self.operator == "eq" and self.value.lower() in EXCLUDED_CLASSES
 
     @property
-    def said(self) -> str:
+    def verb_phrase(self) -> str:
         """What it says of an attribute, as a verb."""
-        return f'{"" if self.holds else "not "}{_WORDS[self.operator]} "{self.value}"'
+        return (
+            f"{'' if self.holds else 'not '}{_OPERATOR_VERBS[self.operator]} "
+            f'"{self.value}"'
+        )
 
     @property
     def operator(self) -> str:
-        return "pr" if isinstance(self.leaf, Present) else self.leaf.operator
+        return (
+            "pr" if isinstance(self.comparison, Present) else self.comparison.operator
+        )
 
 
-Clause = tuple[Literal, ...]
+Conjunction = tuple[SignedComparison, ...]
 
 
-def contradiction(tree: Filter) -> str | None:
+def find_contradiction(tree: Filter) -> str | None:
     """Return why a filter is never true, or None if it may be, or is too large."""
-    return _of_all(tree, _reason)
+    return _judge_all(tree, _find_reason)
 
 
-def exclusion(tree: Filter) -> str | None:
+def find_excluding_reason(tree: Filter) -> str | None:
     """Return why whoever passes a filter is out of every scope all the same."""
-    return _of_all(tree, lambda clause: _reason(clause) or _excluded(clause))
+    return _judge_all(
+        tree, lambda clause: _find_reason(clause) or _find_excluded_class(clause)
+    )
 
 
-def _of_all(tree: Filter, judge: Callable[[Clause], str | None]) -> str | None:
-    reasons = [judge(each) for each in _clauses(tree, holds=True) or ()]
+def _judge_all(tree: Filter, judge: Callable[[Conjunction], str | None]) -> str | None:
+    reasons = [judge(each) for each in _find_conjunctions(tree, holds=True) or ()]
     return None if None in reasons or not reasons else reasons[0]
 
 
-def _excluded(clause: Clause) -> str | None:
+def _find_excluded_class(clause: Conjunction) -> str | None:
     for each in clause:
-        if each.holds and each.leaf.attribute == "objectclass" and each.is_excluded:
+        if (
+            each.holds
+            and each.comparison.attribute == "objectclass"
+            and each.is_excluded_class
+        ):
             return f'objectClass "{each.value}" is left out of every scope'
     return None
 
 
-def _clauses(tree: Filter, *, holds: bool) -> list[Clause] | None:
+def _find_conjunctions(tree: Filter, *, holds: bool) -> list[Conjunction] | None:
     """Return clauses of which one must hold, or None if there are too many."""
     match tree:
         case Compare() | Present():
-            return [(_literal(tree, holds=holds),)]
+            return [(_make_signed_comparison(tree, holds=holds),)]
         case ValuePath(attribute=name):
             # What holds of one value says that there is one, and no more.
-            said = Literal(Present(attribute=name), holds=True)
+            said = SignedComparison(Present(attribute=name), holds=True)
             return [(said,) if holds else ()]
         case Not(operand=operand):
-            return _clauses(operand, holds=not holds)
+            return _find_conjunctions(operand, holds=not holds)
         case And(operands=operands) | Or(operands=operands):
-            parts = [_clauses(each, holds=holds) for each in operands]
+            parts = [_find_conjunctions(each, holds=holds) for each in operands]
             known = [each for each in parts if each is not None]
             if len(known) < len(parts):
                 return None
             joins = isinstance(tree, And) is holds
-            return _all_of(known) if joins else _any_of(known)
+            return _multiply_conjunctions(known) if joins else _join_alternatives(known)
 
 
-def _literal(leaf: Compare | Present, *, holds: bool) -> Literal:
+def _make_signed_comparison(
+    comparison: Compare | Present, *, holds: bool
+) -> SignedComparison:
     """Write `ne x` as not `eq x`, and comparisons with null by presence."""
-    if isinstance(leaf, Present):
-        return Literal(leaf, holds)
-    positive = holds is (leaf.operator != "ne")
-    if leaf.value is None:
-        return Literal(Present(attribute=leaf.attribute), not positive)
-    operator = "eq" if leaf.operator == "ne" else leaf.operator
-    plain = Compare(attribute=leaf.attribute, operator=operator, value=leaf.value)
-    return Literal(plain, positive)
+    if isinstance(comparison, Present):
+        return SignedComparison(comparison, holds)
+    positive = holds is (comparison.operator != "ne")
+    if comparison.value is None:
+        return SignedComparison(Present(attribute=comparison.attribute), not positive)
+    operator = "eq" if comparison.operator == "ne" else comparison.operator
+    plain = Compare(
+        attribute=comparison.attribute, operator=operator, value=comparison.value
+    )
+    return SignedComparison(plain, positive)
 
 
-def _any_of(parts: list[list[Clause]]) -> list[Clause] | None:
+def _join_alternatives(parts: list[list[Conjunction]]) -> list[Conjunction] | None:
     clauses = list(itertools.chain(*parts))
-    return clauses if len(clauses) <= MOST_CLAUSES else None
+    return clauses if len(clauses) <= MAX_CONJUNCTIONS else None
 
 
-def _all_of(parts: list[list[Clause]]) -> list[Clause] | None:
-    if prod(map(len, parts)) > MOST_CLAUSES:
+def _multiply_conjunctions(parts: list[list[Conjunction]]) -> list[Conjunction] | None:
+    if prod(map(len, parts)) > MAX_CONJUNCTIONS:
         return None
     return [tuple(itertools.chain(*each)) for each in itertools.product(*parts)]
 
 
-def _reason(clause: Clause) -> str | None:
-    by_name: dict[str, list[Literal]] = {}
+def _find_reason(clause: Conjunction) -> str | None:
+    by_name: dict[str, list[SignedComparison]] = {}
     for each in clause:
-        by_name.setdefault(each.leaf.attribute, []).append(each)
-    reasons = (_of_attribute(name, each) for name, each in by_name.items())
+        by_name.setdefault(each.comparison.attribute, []).append(each)
+    reasons = (_find_attribute_reason(name, each) for name, each in by_name.items())
     return next(filter(None, reasons), None)
 
 
-def _of_attribute(name: str, literals: list[Literal]) -> str | None:
+def _find_attribute_reason(name: str, literals: list[SignedComparison]) -> str | None:
     wanted = [each for each in literals if each.holds]
     refused = [each for each in literals if not each.holds]
     if wanted and any(each.operator == "pr" for each in refused):
         return f"{name} must have a value, and must have none"
     for each, other in itertools.product(wanted, refused):
-        if _same(each, other):
+        if _is_same_comparison(each, other):
             return f'{name} must be and must not be "{each.value}"'
-    return _of_single(name, wanted, refused) if name in SINGLE else None
+    return (
+        _find_single_value_reason(name, wanted, refused)
+        if name in SINGLE_VALUED
+        else None
+    )
 
 
-def _same(one: Literal, other: Literal) -> bool:
+def _is_same_comparison(one: SignedComparison, other: SignedComparison) -> bool:
     same = one.value.casefold() == other.value.casefold()
     return one.operator == other.operator and same
 
 
-def _of_single(name: str, wanted: list[Literal], refused: list[Literal]) -> str | None:
+def _find_single_value_reason(
+    name: str, wanted: list[SignedComparison], refused: list[SignedComparison]
+) -> str | None:
     """Try the value that is asked for; else compare beginnings, ends and limits."""
     exact = next((each for each in wanted if each.operator == "eq"), None)
     if exact is None:
-        return next(_disjoint(name, wanted), None)
+        return next(_find_disjoint_reasons(name, wanted), None)
     attributes = {name: (exact.value,)}
     for each in (*wanted, *refused):
-        if not each.agrees(attributes):
+        if not each.holds_for(attributes):
             return (
-                f"{name} has one value, which can't both {exact.said} and {each.said}"
+                f"{name} has one value, which can't both {exact.verb_phrase} and "
+                f"{each.verb_phrase}"
             )
     return None
 
 
-def _disjoint(name: str, wanted: Iterable[Literal]) -> Iterator[str]:
+def _find_disjoint_reasons(
+    name: str, wanted: Iterable[SignedComparison]
+) -> Iterator[str]:
     for one, other in itertools.permutations(wanted, 2):
-        if _exclude(one, other):
-            yield f"{name} has one value, which can't both {one.said} and {other.said}"
+        if _is_disjoint(one, other):
+            yield (
+                f"{name} has one value, which can't both {one.verb_phrase} and "
+                f"{other.verb_phrase}"
+            )
 
 
-def _exclude(one: Literal, other: Literal) -> bool:
+def _is_disjoint(one: SignedComparison, other: SignedComparison) -> bool:
     """Tell whether no value passes both, `one` being the lower limit of two."""
     low, high = one.value.casefold(), other.value.casefold()
     match one.operator, other.operator:
@@ -189,12 +221,12 @@ def _exclude(one: Literal, other: Literal) -> bool:
             return not (low.endswith(high) or high.endswith(low))
         case ("gt" | "ge", "lt" | "le"):
             strict = (one.operator, other.operator) != ("ge", "le")
-            return _beyond(low, high, strict=strict)
+            return _is_above(low, high, strict=strict)
         case _:
             return False
 
 
-def _beyond(low: str, high: str, *, strict: bool) -> bool:
+def _is_above(low: str, high: str, *, strict: bool) -> bool:
     """Tell whether a lower limit is above the upper one, as numbers and as texts."""
     try:
         numbers = float(low), float(high)
@@ -204,50 +236,55 @@ def _beyond(low: str, high: str, *, strict: bool) -> bool:
     return as_numbers and (low > high or (strict and low == high))
 
 
-_IDS = {
+_DIAGNOSTIC_IDS = {
     "computed": "computed-attribute",
     "name": "reference-by-name",
     "date": "unreadable-date",
 }
 
 
-def filters_can_be_true(tree: Tree) -> Iterator[Complaint]:
-    for scope in tree.of("Scope"):
+def check_satisfiable_filters(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for scope in tree.documents_of("Scope"):
         for kind, text in scope.content.get("filters", {}).items():
             try:
-                reason = exclusion(parse_filter(text))
+                reason = find_excluding_reason(parse_filter(text))
             except SyntaxFault:
                 continue
             if reason is not None:
                 message = (
-                    f"No {kind} can pass this filter: {_as_written(reason, text)}; "
+                    f"No {kind} can pass this filter: "
+                    f"{_restore_spelling(reason, text)}; "
                     "correct it, or nobody is in scope."
                 )
                 path = ("filters", kind)
-                yield Complaint(
+                yield DocumentDiagnostic(
                     "filter-never-true", message, scope, path, Severity.WARNING
                 )
 
 
-def _as_written(reason: str, text: str) -> str:
+def _restore_spelling(reason: str, text: str) -> str:
     """Return a reason with the attribute that it begins with spelt as in the filter."""
     name = reason.partition(" ")[0]
     at = text.lower().find(name.lower())
     return f"{text[at : at + len(name)]}{reason[len(name) :]}"
 
 
-def filters_say_what_can_be(tree: Tree) -> Iterator[Complaint]:
-    for scope in tree.of("Scope"):
+def check_filter_mistakes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for scope in tree.documents_of("Scope"):
         for kind, text in scope.content.get("filters", {}).items():
-            for each in _mistakes(text):
+            for each in _find_mistakes(text):
                 path = ("filters", kind)
-                yield Complaint(
-                    _IDS[each.kind], each.message, scope, path, offset=each.offset
+                yield DocumentDiagnostic(
+                    _DIAGNOSTIC_IDS[each.kind],
+                    each.message,
+                    scope,
+                    path,
+                    offset=each.offset,
                 )
 
 
-def _mistakes(text: str) -> list[Mistake]:
+def _find_mistakes(text: str) -> list[FilterMistake]:
     try:
-        return list(mistakes(text))
+        return list(find_filter_mistakes(text))
     except SyntaxFault:
         return []

@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Complaint, Document
+from cloudforest.compiler.document import Document, DocumentDiagnostic
 from cloudforest.compiler.resolve import DEFAULT_SCENARIO
-from cloudforest.compiler.rules.filters import contradiction
-from cloudforest.compiler.tree import Tree
+from cloudforest.compiler.rules.filters import find_contradiction
+from cloudforest.compiler.tree import DocumentTree
 from cloudforest.model.program import And, Filter
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.dn import domain_of, is_below, parse_dn
+from cloudforest.program.scoping.dn import find_domain_name, is_in_subtree, parse_dn
 from cloudforest.program.scoping.filter_syntax import parse_filter
 
 Dn = tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
+class JobPopulation:
     """One type of a job. `units` are subtrees (the root's is the whole domain).
 
     `sparse`: not all that lies in them is meant.
@@ -35,115 +35,118 @@ class Population:
     job: Document
     mapping: dict[str, Any]
     units: tuple[Dn, ...]
-    sparse: bool
+    is_partial: bool
     groups: frozenset[Dn]
-    nested: bool
+    includes_nested_groups: bool
     filter: Filter | None
 
-    def covers(self, other: Population) -> bool:
+    def covers(self, other: JobPopulation) -> bool:
         """Tell whether all of the other in a shared subtree are surely here as well."""
-        deep_enough = self.nested or not other.nested
+        deep_enough = self.includes_nested_groups or not other.includes_nested_groups
         grouped = not self.groups or (
             other.groups and self.groups >= other.groups and deep_enough
         )
         filtered = self.filter in {None, other.filter}
-        return bool(grouped) and filtered and not self.sparse
+        return bool(grouped) and filtered and not self.is_partial
 
-    def excludes(self, other: Population) -> bool:
+    def excludes(self, other: JobPopulation) -> bool:
         if self.filter is None or other.filter is None:
             return False
-        return contradiction(And(operands=(self.filter, other.filter))) is not None
+        return find_contradiction(And(operands=(self.filter, other.filter))) is not None
 
 
-Place = tuple[str, str, str, str]
+PopulationKey = tuple[str, str, str, str]
 """A domain, a target, a type of object, and a type of resource."""
 
 
-def populations(tree: Tree) -> dict[Place, list[Population]]:
+def find_populations(tree: DocumentTree) -> dict[PopulationKey, list[JobPopulation]]:
     """Return what the enabled jobs are for, by where they read and write it."""
-    found: dict[Place, list[Population]] = {}
-    scopes = {each.name: each for each in tree.of("Scope")}
-    targets = [each.name for each in tree.of("Target")]
+    found: dict[PopulationKey, list[JobPopulation]] = {}
+    scopes = {each.name: each for each in tree.documents_of("Scope")}
+    targets = [each.name for each in tree.documents_of("Target")]
     only = targets[0] if len(targets) == 1 else None
-    for job in tree.of("Job"):
+    for job in tree.documents_of("Job"):
         scope = scopes.get(job.content["scope"])
         if scope is None or job.content.get("enabled") is False:
             continue
         target = job.content.get("target", only)
         if target is None:
             continue
-        for mapping in _mappings(tree, job):
+        for mapping in _find_mappings(tree, job):
             kind = mapping["sourceObjectName"]
             domain = job.content["domain"].lower()
             place = (domain, target, kind, mapping["targetObjectName"])
-            each = _population(job, mapping, scope.content, kind)
+            each = _make_population(job, mapping, scope.content, kind)
             if each is not None:
                 found.setdefault(place, []).append(each)
     return found
 
 
-def _mappings(tree: Tree, job: Document) -> Iterator[dict[str, Any]]:
+def _find_mappings(tree: DocumentTree, job: Document) -> Iterator[dict[str, Any]]:
     for name in job.content["mappings"]:
-        document = tree.mapping(name)
-        content = tree.merged(document) if document else None
+        document = tree.find_mapping(name)
+        content = tree.merge_inherited(document) if document else None
         if content and {"sourceObjectName", "targetObjectName"} <= content.keys():
             yield content
 
 
-def _population(
+def _make_population(
     job: Document, mapping: dict[str, Any], scope: dict[str, Any], kind: str
-) -> Population | None:
+) -> JobPopulation | None:
     """Return None for what can't be read: that is another rule's matter."""
     listed = scope["organizationalUnits"]
-    units = [""] if listed == "all" else [_of_unit(each) for each in listed]
+    units = [""] if listed == "all" else [_unit_dn(each) for each in listed]
     text = scope.get("filters", {}).get(kind)
     try:
-        return Population(
+        return JobPopulation(
             job=job,
             mapping=mapping,
-            units=tuple(_dns(units)),
-            sparse="except" in scope or any(isinstance(each, dict) for each in listed),
-            groups=frozenset(_dns(scope.get("groups", []))),
-            nested=scope.get("nestedGroups", False),
+            units=tuple(_parse_dns(units)),
+            is_partial="except" in scope
+            or any(isinstance(each, dict) for each in listed),
+            groups=frozenset(_parse_dns(scope.get("groups", []))),
+            includes_nested_groups=scope.get("nestedGroups", False),
             filter=parse_filter(text) if text is not None else None,
         )
     except SyntaxFault:
         return None
 
 
-def _of_unit(unit: str | dict[str, str]) -> str:
+def _unit_dn(unit: str | dict[str, str]) -> str:
     return unit["oneLevel"] if isinstance(unit, dict) else unit
 
 
-def _dns(texts: Iterable[str]) -> Iterator[Dn]:
+def _parse_dns(texts: Iterable[str]) -> Iterator[Dn]:
     return map(parse_dn, texts)
 
 
-def pairs(several: list[Population]) -> Iterator[tuple[Population, Population]]:
+def find_overlapping_pairs(
+    populations: list[JobPopulation],
+) -> Iterator[tuple[JobPopulation, JobPopulation]]:
     """Yield those that share a subtree, the earlier first, each pair once."""
     at: dict[Dn, list[int]] = {}
-    for index, each in enumerate(several):
+    for index, each in enumerate(populations):
         for unit in each.units:
             at.setdefault(unit, []).append(index)
     found = {
         (min(index, other), max(index, other))
-        for index, each in enumerate(several)
+        for index, each in enumerate(populations)
         for unit in each.units
         for start in range(len(unit) + 1)
         for other in at.get(unit[start:], ())
         if other != index
     }
     for one, other in sorted(found):
-        yield several[one], several[other]
+        yield populations[one], populations[other]
 
 
-def one_tool_syncs_an_object(tree: Tree) -> Iterator[Complaint]:
+def check_connect_sync_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Complain of a `connectSync` that can't be meant, and of jobs that surely meet it.
 
     Groups and filters of a job may leave out what the other tool has: of these jobs
     nobody can tell by the documents.
     """
-    for tenant in tree.of("Tenant"):
+    for tenant in tree.documents_of("Tenant"):
         if (written := tenant.content.get("connectSync")) is None:
             continue
         if tenant.content.get("scenario", DEFAULT_SCENARIO) == DEFAULT_SCENARIO:
@@ -153,12 +156,16 @@ def one_tool_syncs_an_object(tree: Tree) -> Iterator[Complaint]:
                 "existing-hybrid-pilot` or `existing-hybrid-new-forest`."
             )
             path = ("connectSync",)
-            yield Complaint("connect-sync-scenario", message, tenant, path)
-        faults = list(_unreadable(tenant, written))
-        yield from faults or _connect_sync_complaints(tree, _other_tool(tree, written))
+            yield DocumentDiagnostic("connect-sync-scenario", message, tenant, path)
+        faults = list(_check_dns(tenant, written))
+        yield from faults or _find_overlapping_jobs(
+            tree, _make_other_tool(tree, written)
+        )
 
 
-def _unreadable(tenant: Document, written: dict[str, Any]) -> Iterator[Complaint]:
+def _check_dns(
+    tenant: Document, written: dict[str, Any]
+) -> Iterator[DocumentDiagnostic]:
     for key in ("organizationalUnits", "groups"):
         for index, dn in enumerate(written.get(key, ())):
             try:
@@ -166,7 +173,9 @@ def _unreadable(tenant: Document, written: dict[str, Any]) -> Iterator[Complaint
             except SyntaxFault as fault:
                 path = ("connectSync", key, index)
                 offset = fault.offset
-                yield Complaint("dn-syntax", str(fault), tenant, path, offset=offset)
+                yield DocumentDiagnostic(
+                    "dn-syntax", str(fault), tenant, path, offset=offset
+                )
 
 
 @dataclass(frozen=True)
@@ -178,26 +187,28 @@ class _OtherTool:
     groups: list[str]
 
 
-def _other_tool(tree: Tree, written: dict[str, Any]) -> _OtherTool:
+def _make_other_tool(tree: DocumentTree, written: dict[str, Any]) -> _OtherTool:
     units = written.get("organizationalUnits", [])
-    held = set(map(domain_of, units))
+    held = set(map(find_domain_name, units))
     forests = [
         frozenset(domain["name"].lower() for domain in each.content["domains"])
-        for each in tree.of("Forest")
+        for each in tree.documents_of("Forest")
         if each.name in written.get("forests", ())
     ]
     whole = (each for each in forests if held.isdisjoint(each))
     return _OtherTool(frozenset().union(*whole), units, written.get("groups", []))
 
 
-def _connect_sync_complaints(tree: Tree, other: _OtherTool) -> Iterator[Complaint]:
-    scopes = {each.name: each.content for each in tree.of("Scope")}
-    for job in tree.of("Job"):
+def _find_overlapping_jobs(
+    tree: DocumentTree, other_tool: _OtherTool
+) -> Iterator[DocumentDiagnostic]:
+    scopes = {each.name: each.content for each in tree.documents_of("Scope")}
+    for job in tree.documents_of("Job"):
         scope = scopes.get(job.content["scope"])
         if scope is None or job.content.get("enabled") is False:
             continue
         try:
-            shared = _shared(job.content["domain"].lower(), scope, other)
+            shared = _describe_shared(job.content["domain"].lower(), scope, other_tool)
         except SyntaxFault:
             continue  # the rule of scopes tells it
         if shared is not None:
@@ -207,90 +218,96 @@ def _connect_sync_complaints(tree: Tree, other: _OtherTool) -> Iterator[Complain
                 "and of `connectSync`, or narrow the scope."
             )
             severity = Severity.WARNING
-            yield Complaint("connect-sync-overlap", message, job, ("scope",), severity)
+            yield DocumentDiagnostic(
+                "connect-sync-overlap", message, job, ("scope",), severity
+            )
 
 
-def _shared(domain: str, scope: dict[str, Any], other: _OtherTool) -> str | None:
+def _describe_shared(
+    domain: str, scope: dict[str, Any], other_tool: _OtherTool
+) -> str | None:
     """Return what both tools surely sync, in words; None where nobody can tell."""
-    if domain in other.domains:
+    if domain in other_tool.domains:
         return f"objects of {domain}"
     groups = set(map(parse_dn, scope.get("groups", ())))
-    for theirs in other.groups:
+    for theirs in other_tool.groups:
         if parse_dn(theirs) in groups:
             return f'the members of "{theirs}"'
     if groups:
         return None
-    met = (each for each in other.units if _meets(domain, scope, each))
+    met = (each for each in other_tool.units if _is_shared_subtree(domain, scope, each))
     return next((f'what is in "{each}"' for each in met), None)
 
 
-def _meets(domain: str, scope: dict[str, Any], theirs: str) -> bool:
+def _is_shared_subtree(domain: str, scope: dict[str, Any], unit_dn: str) -> bool:
     """Tell whether a subtree of the other tool holds what a scope surely takes."""
-    unit, listed = parse_dn(theirs), scope["organizationalUnits"]
-    if any(is_below(unit, parse_dn(each)) for each in scope.get("except", ())):
+    unit, listed = parse_dn(unit_dn), scope["organizationalUnits"]
+    if any(is_in_subtree(unit, parse_dn(each)) for each in scope.get("except", ())):
         return False
     if listed == "all":
-        return domain_of(theirs) == domain
+        return find_domain_name(unit_dn) == domain
     return any(
-        is_below(parse_dn(each["oneLevel"]), unit)
+        is_in_subtree(parse_dn(each["oneLevel"]), unit)
         if isinstance(each, dict)
-        else is_below(ours := parse_dn(each), unit) or is_below(unit, ours)
+        else is_in_subtree(ours := parse_dn(each), unit) or is_in_subtree(unit, ours)
         for each in listed
     )
 
 
-def jobs_do_not_meet(tree: Tree) -> Iterator[Complaint]:
+def check_job_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Complain once of each job that meets others, of the worst that it meets."""
-    for place, several in populations(tree).items():
-        worst: dict[str, tuple[int, Complaint]] = {}
-        for one, other in pairs(several):
-            found = _job_complaint(place, one, other)
+    for place, several in find_populations(tree).items():
+        worst: dict[str, tuple[int, DocumentDiagnostic]] = {}
+        for one, other in find_overlapping_pairs(several):
+            found = _check_pair(place, one, other)
             if found is not None:
                 name = other.job.name
-                worst[name] = min(worst.get(name, found), found, key=_rank)
+                worst[name] = min(worst.get(name, found), found, key=_get_rank)
         yield from (complaint for _, complaint in worst.values())
 
 
-def _rank(found: tuple[int, Complaint]) -> int:
-    return found[0]
+def _get_rank(ranked: tuple[int, DocumentDiagnostic]) -> int:
+    return ranked[0]
 
 
-def _job_complaint(
-    place: Place, one: Population, other: Population
-) -> tuple[int, Complaint] | None:
+def _check_pair(
+    key: PopulationKey, one: JobPopulation, other: JobPopulation
+) -> tuple[int, DocumentDiagnostic] | None:
     """Return the complaint of a pair with its rank, 0 being the worst."""
     if one.excludes(other):
         return None
     sure = one.covers(other) or other.covers(one)
-    differing = _differing(one.mapping, other.mapping)
+    differing = _find_conflicting_targets(one.mapping, other.mapping)
     if differing:
         severity = Severity.ERROR if sure else Severity.WARNING
-        message = _conflict(place, one, other, differing, sure=sure)
-        return int(not sure), _complaint("conflicting-jobs", message, other, severity)
+        message = _describe_conflict(key, one, other, differing, sure=sure)
+        return int(not sure), _make_diagnostic(
+            "conflicting-jobs", message, other, severity
+        )
     if not sure:
         return None
     message = (
-        f'The job "{one.job.name}" writes the same {place[2]} objects of {place[0]} to '
-        f'"{place[1]}" already; divide their scopes, or remove one of the two.'
+        f'The job "{one.job.name}" writes the same {key[2]} objects of {key[0]} to '
+        f'"{key[1]}" already; divide their scopes, or remove one of the two.'
     )
-    return 2, _complaint("overlapping-jobs", message, other, Severity.WARNING)
+    return 2, _make_diagnostic("overlapping-jobs", message, other, Severity.WARNING)
 
 
-def _complaint(
-    id_: str, message: str, population: Population, severity: Severity
-) -> Complaint:
-    return Complaint(id_, message, population.job, ("scope",), severity)
+def _make_diagnostic(
+    id_: str, message: str, population: JobPopulation, severity: Severity
+) -> DocumentDiagnostic:
+    return DocumentDiagnostic(id_, message, population.job, ("scope",), severity)
 
 
-def _conflict(
-    place: Place,
-    one: Population,
-    other: Population,
+def _describe_conflict(
+    key: PopulationKey,
+    one: JobPopulation,
+    other: JobPopulation,
     differing: list[str],
     *,
     sure: bool,
 ) -> str:
-    domain, target, kind, _ = place
+    domain, target, kind, _ = key
     count = len(differing) - 1
     rest = f" and {count} more" if count else ""
     verb = "writes" if sure else "may write"
@@ -302,7 +319,7 @@ def _conflict(
     )
 
 
-def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+def _find_conflicting_targets(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """Return the target attributes that two mappings write differently, for ever."""
     if one["name"] == other["name"]:
         return []
@@ -310,17 +327,17 @@ def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     return [
         target
         for target in sorted(entries.keys() & others.keys())
-        if _flows(entries[target])
-        and _flows(others[target])
-        and _meaning(entries[target]) != _meaning(others[target])
+        if _is_always_written(entries[target])
+        and _is_always_written(others[target])
+        and _normalize_entry(entries[target]) != _normalize_entry(others[target])
     ]
 
 
-def _flows(entry: dict[str, Any]) -> bool:
+def _is_always_written(entry: dict[str, Any]) -> bool:
     return bool(entry.get("flowType", "Always") == "Always")
 
 
-def _meaning(entry: dict[str, Any]) -> Any:
+def _normalize_entry(entry: dict[str, Any]) -> Any:
     """Return what an entry writes, however its expression is spaced."""
     default = entry.get("defaultValue")
     if "source" not in entry:

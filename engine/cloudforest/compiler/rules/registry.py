@@ -5,141 +5,145 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.examples import objects_can_be_read
+from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.examples import check_example_objects
 from cloudforest.compiler.rules.connections import (
-    credentials_are_private,
-    mail_is_encrypted,
-    somebody_is_told,
-    urls_lead_to_hosts,
+    check_credential_encryption,
+    check_mail_encryption,
+    check_notify_addresses,
+    check_urls,
 )
 from cloudforest.compiler.rules.coverage import (
-    domains_are_served,
-    jobs_map_each_type_once,
-    mappings_match,
-    nothing_is_unused,
+    check_domain_coverage,
+    check_matching_attributes,
+    check_types_mapped_once,
+    check_unused_documents,
 )
 from cloudforest.compiler.rules.filters import (
-    filters_can_be_true,
-    filters_say_what_can_be,
+    check_filter_mistakes,
+    check_satisfiable_filters,
 )
 from cloudforest.compiler.rules.flow import (
-    default_domain_is_known,
-    flows_fit,
-    passwords_are_nowhere_written,
-    unique_values_are_chosen_once,
+    check_default_domain,
+    check_flow_options,
+    check_plain_passwords,
+    check_unique_values,
 )
 from cloudforest.compiler.rules.limits import (
-    defaults_fit,
-    extensions_are_readable,
-    intervals_are_long_enough,
-    mappings_fit_extensions,
-    tls_is_verified,
+    check_default_values,
+    check_extension_attributes,
+    check_extension_paths,
+    check_intervals,
+    check_tls_verification,
 )
 from cloudforest.compiler.rules.names import (
-    domains_are_in_one_forest,
-    former_names_are_free,
-    jobs_have_a_target,
-    mappings_are_their_own_ancestors_never,
-    names_are_unique,
-    references_resolve,
-    there_is_one_tenant,
+    check_domains_in_one_forest,
+    check_former_names,
+    check_job_targets,
+    check_mapping_ancestry,
+    check_references,
+    check_single_tenant,
+    check_unique_names,
 )
 from cloudforest.compiler.rules.overlap import (
-    jobs_do_not_meet,
-    one_tool_syncs_an_object,
+    check_connect_sync_overlap,
+    check_job_overlap,
 )
 from cloudforest.compiler.rules.scopes import (
-    places_are_named_once,
-    scopes_are_in_domains,
-    scopes_are_within_reach,
+    check_redundant_dns,
+    check_scope_domains,
+    check_scope_reach,
 )
-from cloudforest.compiler.rules.syntax import mappings_are_readable, scopes_are_readable
+from cloudforest.compiler.rules.syntax import check_mapping_syntax, check_scope_syntax
 from cloudforest.compiler.rules.targets import (
-    targets_are_known,
-    targets_do_not_overlap,
-    types_fit,
+    check_target_attributes,
+    check_target_overlap,
+    check_value_types,
 )
-from cloudforest.compiler.tree import Tree, without_sugar
+from cloudforest.compiler.tree import DocumentTree, expand_short_forms
 
-Rule = Callable[[Tree], Iterable[Complaint]]
+Rule = Callable[[DocumentTree], Iterable[DocumentDiagnostic]]
 
 RULES: tuple[Rule, ...] = (
-    there_is_one_tenant,
-    names_are_unique,
-    former_names_are_free,
-    domains_are_in_one_forest,
-    mappings_are_their_own_ancestors_never,
-    references_resolve,
-    jobs_have_a_target,
-    domains_are_served,
-    jobs_map_each_type_once,
-    mappings_match,
-    nothing_is_unused,
-    intervals_are_long_enough,
-    tls_is_verified,
-    urls_lead_to_hosts,
-    credentials_are_private,
-    mail_is_encrypted,
-    somebody_is_told,
-    scopes_are_readable,
-    mappings_are_readable,
-    objects_can_be_read,
-    defaults_fit,
-    targets_are_known,
-    targets_do_not_overlap,
-    types_fit,
-    scopes_are_within_reach,
-    scopes_are_in_domains,
-    places_are_named_once,
-    filters_can_be_true,
-    filters_say_what_can_be,
-    jobs_do_not_meet,
-    one_tool_syncs_an_object,
-    extensions_are_readable,
-    mappings_fit_extensions,
-    flows_fit,
-    passwords_are_nowhere_written,
-    unique_values_are_chosen_once,
-    default_domain_is_known,
+    check_single_tenant,
+    check_unique_names,
+    check_former_names,
+    check_domains_in_one_forest,
+    check_mapping_ancestry,
+    check_references,
+    check_job_targets,
+    check_domain_coverage,
+    check_types_mapped_once,
+    check_matching_attributes,
+    check_unused_documents,
+    check_intervals,
+    check_tls_verification,
+    check_urls,
+    check_credential_encryption,
+    check_mail_encryption,
+    check_notify_addresses,
+    check_scope_syntax,
+    check_mapping_syntax,
+    check_example_objects,
+    check_default_values,
+    check_target_attributes,
+    check_target_overlap,
+    check_value_types,
+    check_scope_reach,
+    check_scope_domains,
+    check_redundant_dns,
+    check_satisfiable_filters,
+    check_filter_mistakes,
+    check_job_overlap,
+    check_connect_sync_overlap,
+    check_extension_paths,
+    check_extension_attributes,
+    check_flow_options,
+    check_plain_passwords,
+    check_unique_values,
+    check_default_domain,
 )
 
 
-OF_PARTS: tuple[Rule, ...] = (
-    names_are_unique,
-    domains_are_in_one_forest,
-    references_resolve,
-    intervals_are_long_enough,
-    tls_is_verified,
-    urls_lead_to_hosts,
-    credentials_are_private,
-    scopes_are_readable,
-    mappings_are_readable,
-    objects_can_be_read,
-    passwords_are_nowhere_written,
-    defaults_fit,
-    targets_are_known,
-    targets_do_not_overlap,
-    types_fit,
-    scopes_are_in_domains,
-    places_are_named_once,
-    filters_can_be_true,
-    filters_say_what_can_be,
-    extensions_are_readable,
+RULES_OF_PARTS: tuple[Rule, ...] = (
+    check_unique_names,
+    check_domains_in_one_forest,
+    check_references,
+    check_intervals,
+    check_tls_verification,
+    check_urls,
+    check_credential_encryption,
+    check_scope_syntax,
+    check_mapping_syntax,
+    check_example_objects,
+    check_plain_passwords,
+    check_default_values,
+    check_target_attributes,
+    check_target_overlap,
+    check_value_types,
+    check_scope_domains,
+    check_redundant_dns,
+    check_satisfiable_filters,
+    check_filter_mistakes,
+    check_extension_paths,
 )
 """Those that hold of what is written, whatever else there may be."""
 
 
-def broken_rules(tree: Tree) -> Iterator[Complaint]:
+def run_rules(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Yield what the rules have to say about the documents of the right shape."""
     for rule in RULES:
         yield from rule(tree)
 
 
-def broken_in_parts(tree: Tree, parts: list[Document]) -> Iterator[Complaint]:
+def run_rules_on_parts(
+    tree: DocumentTree, parts: list[Document]
+) -> Iterator[DocumentDiagnostic]:
     """Yield what can be said of the sound parts of documents that have mistakes."""
-    written = tuple(map(without_sugar, parts))
+    written = tuple(map(expand_short_forms, parts))
     both = replace(tree, documents=(*tree.documents, *written))
-    places = {id(each.places) for each in written}
-    for rule in OF_PARTS if parts else ():
-        yield from (each for each in rule(both) if id(each.document.places) in places)
+    places = {id(each.locations) for each in written}
+    for rule in RULES_OF_PARTS if parts else ():
+        yield from (
+            each for each in rule(both) if id(each.document.locations) in places
+        )

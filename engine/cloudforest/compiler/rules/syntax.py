@@ -6,36 +6,38 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cloudforest.base.diagnostics import DocumentPath
-from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.tree import Tree
+from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.tree import DocumentTree
 from cloudforest.program.expressions.syntax import (
-    Place,
-    in_expression,
-    in_template,
+    AttributeLocation,
+    locate_in_expression,
+    locate_in_template,
     parse_expression,
 )
 from cloudforest.program.expressions.templates import parse_template
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.forbidden import is_forbidden, is_name
+from cloudforest.program.forbidden import is_attribute_name, is_forbidden
 from cloudforest.program.scim.path import canonical_path
 from cloudforest.program.scoping.dn import parse_dn
-from cloudforest.program.scoping.filter_syntax import leaves, parse_filter
+from cloudforest.program.scoping.filter_syntax import locate_clauses, parse_filter
 
 
-def scopes_are_readable(tree: Tree) -> Iterator[Complaint]:
-    for scope in tree.of("Scope"):
-        for path, text in places_of(scope):
-            yield from _Reader(scope, path, text).read("dn-syntax", parse_dn)
+def check_scope_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for scope in tree.documents_of("Scope"):
+        for path, text in list_scope_dns(scope):
+            yield from _SyntaxChecker(scope, path, text).check("dn-syntax", parse_dn)
         for kind, text in scope.content.get("filters", {}).items():
-            reader = _Reader(scope, ("filters", kind), text)
-            yield from reader.read("filter-syntax", parse_filter, places=_in_filter)
+            reader = _SyntaxChecker(scope, ("filters", kind), text)
+            yield from reader.check(
+                "filter-syntax", parse_filter, locate=_locate_filter_attributes
+            )
 
 
-def _in_filter(text: str) -> Iterator[Place]:
-    return ((each.written, each.offset) for each in leaves(text))
+def _locate_filter_attributes(text: str) -> Iterator[AttributeLocation]:
+    return ((each.spelling, each.offset) for each in locate_clauses(text))
 
 
-def places_of(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
+def list_scope_dns(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
     """Yield the DNs that a scope names, and where it does."""
     for key in ("organizationalUnits", "except", "groups"):
         names = scope.content.get(key, [])
@@ -46,47 +48,55 @@ def places_of(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
                 yield (key, index, "oneLevel"), each["oneLevel"]
 
 
-def mappings_are_readable(tree: Tree) -> Iterator[Complaint]:
-    for mapping in tree.of("Mapping"):
+def check_mapping_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for mapping in tree.documents_of("Mapping"):
         entries = mapping.content.get("attributeMappings", {})
-        yield from _targets(mapping, entries)
+        yield from _check_targets(mapping, entries)
         for target, entry in entries.items():
-            yield from _values(mapping, target, entry or {})
+            yield from _check_values(mapping, target, entry or {})
 
 
-def _targets(mapping: Document, entries: Iterable[str]) -> Iterator[Complaint]:
+def _check_targets(
+    mapping: Document, entries: Iterable[str]
+) -> Iterator[DocumentDiagnostic]:
     seen: dict[str, str] = {}
     for target in entries:
         path = ("attributeMappings", target)
         try:
             name = canonical_path(target)
         except SyntaxFault as fault:
-            yield Complaint("path-syntax", str(fault), mapping, path, at_key=True)
+            yield DocumentDiagnostic(
+                "path-syntax", str(fault), mapping, path, at_key=True
+            )
             continue
         if name in seen:
             message = (
                 f'"{target}" is the same attribute as "{seen[name]}"; '
                 "keep one of the two."
             )
-            yield Complaint("duplicate-target", message, mapping, path, at_key=True)
+            yield DocumentDiagnostic(
+                "duplicate-target", message, mapping, path, at_key=True
+            )
         seen.setdefault(name, target)
 
 
-def _values(
+def _check_values(
     mapping: Document, target: str, entry: dict[str, Any]
-) -> Iterator[Complaint]:
+) -> Iterator[DocumentDiagnostic]:
     path = ("attributeMappings", target)
     if "source" in entry:
-        reader = _Reader(mapping, (*path, "source"), entry["source"])
-        yield from reader.read(
-            "expression-syntax", parse_expression, places=in_expression
+        reader = _SyntaxChecker(mapping, (*path, "source"), entry["source"])
+        yield from reader.check(
+            "expression-syntax", parse_expression, locate=locate_in_expression
         )
     if "template" in entry:
-        reader = _Reader(mapping, (*path, "template"), entry["template"])
-        yield from reader.read("template-syntax", parse_template, places=in_template)
+        reader = _SyntaxChecker(mapping, (*path, "template"), entry["template"])
+        yield from reader.check(
+            "template-syntax", parse_template, locate=locate_in_template
+        )
 
 
-class _Reader:
+class _SyntaxChecker:
     """One text in a document, to be parsed and asked what it reads."""
 
     def __init__(self, document: Document, path: DocumentPath, text: str) -> None:
@@ -94,37 +104,41 @@ class _Reader:
         self.path = path
         self.text = text
 
-    def read(
+    def check(
         self,
         id_: str,
         parse: Callable[[str], object],
         *,
-        places: Callable[[str], Iterable[Place]] | None = None,
-    ) -> Iterator[Complaint]:
+        locate: Callable[[str], Iterable[AttributeLocation]] | None = None,
+    ) -> Iterator[DocumentDiagnostic]:
         try:
             parse(self.text)
         except SyntaxFault as fault:
-            yield self._complaint(id_, str(fault), fault.offset)
+            yield self._make_diagnostic(id_, str(fault), fault.offset)
             return
-        first: dict[str, Place] = {}
-        for written, offset in places(self.text) if places else ():
+        first: dict[str, AttributeLocation] = {}
+        for written, offset in locate(self.text) if locate else ():
             first.setdefault(written.lower(), (written, offset))
         for written, offset in first.values():
-            yield from self._named(id_, written, offset)
+            yield from self._check_attribute_name(id_, written, offset)
 
-    def _named(self, id_: str, written: str, offset: int) -> Iterator[Complaint]:
+    def _check_attribute_name(
+        self, id_: str, written: str, offset: int
+    ) -> Iterator[DocumentDiagnostic]:
         if is_forbidden(written):
             message = (
                 f'The attribute "{written}" holds secrets and is never read; take it'
                 " out."
             )
-            yield self._complaint("forbidden-attribute", message, offset)
-        elif not is_name(written):
+            yield self._make_diagnostic("forbidden-attribute", message, offset)
+        elif not is_attribute_name(written):
             message = (
                 f'No directory has an attribute "{written}": a name is made of letters,'
                 " digits and hyphens, and stands without options such as ;binary."
             )
-            yield self._complaint(id_, message, offset)
+            yield self._make_diagnostic(id_, message, offset)
 
-    def _complaint(self, id_: str, message: str, offset: int) -> Complaint:
-        return Complaint(id_, message, self.document, self.path, offset=offset)
+    def _make_diagnostic(
+        self, id_: str, message: str, offset: int
+    ) -> DocumentDiagnostic:
+        return DocumentDiagnostic(id_, message, self.document, self.path, offset=offset)

@@ -8,77 +8,94 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudforest.compiler.document import Complaint, Document
-from cloudforest.compiler.tree import Tree
-from cloudforest.compiler.wording import closest, listed
+from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.tree import DocumentTree
+from cloudforest.compiler.wording import find_closest, quote_names
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.faults import SyntaxFault, ValueFault
-from cloudforest.program.mapping.types import clash, converted
-from cloudforest.program.scim.path import Path, parse_path
+from cloudforest.program.mapping.types import convert_value, find_type_clash
+from cloudforest.program.scim.path import ScimPath, parse_path
 from cloudforest.program.scim.schema import (
     ScimAttribute,
-    known_schemas,
-    mistake,
-    target_attribute,
+    find_path_mistake,
+    find_target_attribute,
+    get_schemas,
 )
 
-UNKNOWN, READ_ONLY = "unknown-target-attribute", "read-only-target-attribute"
+UNKNOWN_ATTRIBUTE_ID, READ_ONLY_ATTRIBUTE_ID = (
+    "unknown-target-attribute",
+    "read-only-target-attribute",
+)
 
 
-def targets_are_known(tree: Tree) -> Iterator[Complaint]:
-    for mapping in tree.of("Mapping"):
-        content = tree.merged(mapping)
+def check_target_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for mapping in tree.documents_of("Mapping"):
+        content = tree.merge_inherited(mapping)
         if content is None:
             continue
         resource = content.get("targetObjectName", "")
         for target, entry in mapping.content.get("attributeMappings", {}).items():
-            found = None if entry is None else _target_fault(target, resource)
+            found = None if entry is None else _find_path_fault(target, resource)
             if found is not None:
                 id_, message = found
                 path = ("attributeMappings", target)
-                yield Complaint(id_, message, mapping, path, at_key=True)
+                yield DocumentDiagnostic(id_, message, mapping, path, at_key=True)
 
 
-def targets_do_not_overlap(tree: Tree) -> Iterator[Complaint]:
+def check_target_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Refuse an attribute that is written as a whole and in part: one undoes the other.
 
     Of the manager, the whole is the reference alone.
     """
-    for mapping in tree.of("Mapping"):
-        content = tree.merged(mapping)
+    for mapping in tree.documents_of("Mapping"):
+        content = tree.merge_inherited(mapping)
         entries = content["attributeMappings"] if content else {}
         resource = (content or {}).get("targetObjectName", "")
-        paths = [path for target in entries if (path := _path(target)) is not None]
-        wholes = {path.whole for path in paths if str(path) == path.whole}
+        paths = [
+            path
+            for target in entries
+            if (path := _parse_path_or_none(target)) is not None
+        ]
+        wholes = {
+            path.attribute_path for path in paths if str(path) == path.attribute_path
+        }
         for target, entry in mapping.content.get("attributeMappings", {}).items():
-            path = _path(target)
+            path = _parse_path_or_none(target)
             if entry is None or path is None or path.is_manager:
                 continue
-            if _target_fault(target, resource) is None:
-                yield from _overlap(mapping, target, path, wholes, paths)
+            if _find_path_fault(target, resource) is None:
+                yield from _check_overlap(mapping, target, path, wholes, paths)
 
 
-def _overlap(
-    mapping: Document, target: str, path: Path, wholes: set[str], paths: list[Path]
-) -> Iterator[Complaint]:
-    parts = [each for each in paths if str(each) != each.whole == str(path)]
-    inherited = str(path) != path.whole and path.whole in wholes
-    if parts or (inherited and path.whole not in _own(mapping)):
-        whole, part = path.whole, str(parts[0] if parts else path)
+def _check_overlap(
+    mapping: Document,
+    target: str,
+    path: ScimPath,
+    wholes: set[str],
+    paths: list[ScimPath],
+) -> Iterator[DocumentDiagnostic]:
+    parts = [each for each in paths if str(each) != each.attribute_path == str(path)]
+    inherited = str(path) != path.attribute_path and path.attribute_path in wholes
+    if parts or (inherited and path.attribute_path not in _find_own_paths(mapping)):
+        whole, part = path.attribute_path, str(parts[0] if parts else path)
         message = (
             f'"{part}" is a part of "{whole}", which is mapped as a whole as well; keep'
             " one of the two, and write null for one that is inherited."
         )
         where = ("attributeMappings", target)
-        yield Complaint("duplicate-target", message, mapping, where, at_key=True)
+        yield DocumentDiagnostic(
+            "duplicate-target", message, mapping, where, at_key=True
+        )
 
 
-def _own(mapping: Document) -> set[str]:
+def _find_own_paths(mapping: Document) -> set[str]:
     entries = mapping.content.get("attributeMappings", {})
-    return {str(path) for each in entries if (path := _path(each)) is not None}
+    return {
+        str(path) for each in entries if (path := _parse_path_or_none(each)) is not None
+    }
 
 
-def _path(target: str) -> Path | None:
+def _parse_path_or_none(target: str) -> ScimPath | None:
     """Return a path; one that can't be read is another rule's matter."""
     try:
         return parse_path(target)
@@ -86,73 +103,78 @@ def _path(target: str) -> Path | None:
         return None
 
 
-def _target_fault(target: str, resource: str) -> tuple[str, str] | None:
+def _find_path_fault(target: str, resource: str) -> tuple[str, str] | None:
     """Return the id and the sentence; a path that can't be read is another rule's."""
-    path = _path(target)
+    path = _parse_path_or_none(target)
     if path is None:
         return None
-    match mistake(path, resource):
+    match find_path_mistake(path, resource):
         case None:
             return None
         case "foreign":
-            return UNKNOWN, _foreign(path, resource)
+            return UNKNOWN_ATTRIBUTE_ID, _describe_foreign(path, resource)
         case "unknown":
-            return UNKNOWN, _unknown(path, resource)
+            return UNKNOWN_ATTRIBUTE_ID, _describe_unknown(path, resource)
         case "immutable":
             message = (
-                f'The target sets "{path.whole}" itself; take it out of the mapping.'
+                f'The target sets "{path.attribute_path}" itself; take it out of the '
+                "mapping."
             )
-            return READ_ONLY, message
+            return READ_ONLY_ATTRIBUTE_ID, message
         case "part":
-            return UNKNOWN, _part(path, target_attribute(path, resource))
+            return UNKNOWN_ATTRIBUTE_ID, _describe_wrong_part(
+                path, find_target_attribute(path, resource)
+            )
 
 
-def _foreign(path: Path, resource: str) -> str:
+def _describe_foreign(path: ScimPath, resource: str) -> str:
     return (
-        f'"{path.whole}" is an attribute of Users, and this mapping is for {resource} '
+        f'"{path.attribute_path}" is an attribute of Users, and this mapping is '
+        f"for {resource} "
         "resources; take it out."
     )
 
 
-def _unknown(path: Path, resource: str) -> str:
-    schemas = known_schemas(resource)
+def _describe_unknown(path: ScimPath, resource: str) -> str:
+    schemas = get_schemas(resource)
     names = {
         each if schema is None else f"enterprise:{each}"
         for schema, attributes in schemas.items()
         for each, attribute in attributes.items()
         if not attribute.read_only
     }
-    found = _elsewhere(path, resource) or closest(path.attribute, names)
+    found = _find_elsewhere(path, resource) or find_closest(path.attribute, names)
     next_step = (
         f'did you mean "{found}"?'
         if found
         else "write an attribute of an extension with its URN."
     )
     return (
-        f'The SCIM schemas of {resource} have no attribute "{path.whole}"; {next_step}'
+        f'The SCIM schemas of {resource} have no attribute "{path.attribute_path}"; '
+        f"{next_step}"
     )
 
 
-def _elsewhere(path: Path, resource: str) -> str | None:
+def _find_elsewhere(path: ScimPath, resource: str) -> str | None:
     """Return the path of this name in the other schema, or as a part."""
-    for schema, attributes in known_schemas(resource).items():
+    for schema, attributes in get_schemas(resource).items():
         prefix = "" if schema is None else "enterprise:"
         for name, attribute in attributes.items():
             if name == path.attribute and not attribute.read_only:
                 return f"{prefix}{name}"
-            if path.attribute in attribute.parts and not attribute.many:
+            if path.attribute in attribute.parts and not attribute.multi_valued:
                 return f"{prefix}{name}.{path.attribute}"
     return None
 
 
-def _part(path: Path, attribute: ScimAttribute | None) -> str:
+def _describe_wrong_part(path: ScimPath, attribute: ScimAttribute | None) -> str:
     if attribute is None or not attribute.parts:
-        return f'"{path.whole}" has no parts; write its name alone.'
+        return f'"{path.attribute_path}" has no parts; write its name alone.'
     wrong = path.sub if path.sub not in {None, *attribute.parts} else path.key
     parts = sorted(attribute.parts)
-    found = closest(str(wrong), parts)
-    hint = f'did you mean "{found}"?' if found else f"it has {listed(parts)}."
-    return f'"{path.whole}" has no part "{wrong}"; {hint}'
+    found = find_closest(str(wrong), parts)
+    hint = f'did you mean "{found}"?' if found else f"it has {quote_names(parts)}."
+    return f'"{path.attribute_path}" has no part "{wrong}"; {hint}'
 
 
 _SENTENCES = {
@@ -179,38 +201,38 @@ _SENTENCES = {
 }
 
 
-def types_fit(tree: Tree) -> Iterator[Complaint]:
-    for mapping in tree.of("Mapping"):
-        content = tree.merged(mapping)
+def check_value_types(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for mapping in tree.documents_of("Mapping"):
+        content = tree.merge_inherited(mapping)
         if content is None:
             continue
         resource = content.get("targetObjectName", "")
         for target, entry in mapping.content.get("attributeMappings", {}).items():
-            found = _type_fault(target, entry or {}, resource)
+            found = _find_type_fault(target, entry or {}, resource)
             if found is not None:
                 key, message = found
                 path = ("attributeMappings", target, key)
-                yield Complaint("type-clash", message, mapping, path)
+                yield DocumentDiagnostic("type-clash", message, mapping, path)
 
 
-def _type_fault(
+def _find_type_fault(
     target: str, entry: dict[str, Any], resource: str
 ) -> tuple[str, str] | None:
     """Return the key at fault and the sentence; None for what can't be read."""
     try:
         path = parse_path(target)
         if "constant" in entry:
-            return _of_constant(path, entry["constant"])
+            return _check_constant(path, entry["constant"])
         if "source" in entry:
-            return _of_source(path, entry["source"], resource)
+            return _check_source(path, entry["source"], resource)
     except SyntaxFault:
         return None
     return None
 
 
-def _of_constant(path: Path, constant: Any) -> tuple[str, str] | None:
+def _check_constant(path: ScimPath, constant: Any) -> tuple[str, str] | None:
     try:
-        converted(str(path), constant)
+        convert_value(str(path), constant)
     except ValueFault:
         message = (
             f'"{path}" is true or false, and the constant is neither; '
@@ -220,16 +242,18 @@ def _of_constant(path: Path, constant: Any) -> tuple[str, str] | None:
     return None
 
 
-def _of_source(path: Path, source: str, resource: str) -> tuple[str, str] | None:
-    found = clash(path, parse_expression(source), resource)
+def _check_source(path: ScimPath, source: str, resource: str) -> tuple[str, str] | None:
+    found = find_type_clash(path, parse_expression(source), resource)
     if found is None:
         return None
     kind, words = found
-    sentence = _SENTENCES[kind].format(path=path, words=_as_written(words, source))
+    sentence = _SENTENCES[kind].format(
+        path=path, words=_restore_spelling(words, source)
+    )
     return "source", sentence
 
 
-def _as_written(words: str, source: str) -> str:
+def _restore_spelling(words: str, source: str) -> str:
     """Return words of an expression in the spelling that they have there."""
     at = source.lower().find(words.lower())
     return source[at : at + len(words)] if at >= 0 else words

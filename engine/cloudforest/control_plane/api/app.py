@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloudforest.base.errors import CloudforestError
 from cloudforest.control_plane.api import jobs, registration, status
-from cloudforest.control_plane.api.http import answer_error, bug_data
+from cloudforest.control_plane.api.http import error_response, shape_bug
 from cloudforest.control_plane.plane import ControlPlane
 
 
-class BugReports:
+class BugReportMiddleware:
     """Turns a bug into a report and a plain answer; values never reach a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -37,13 +37,13 @@ class BugReports:
         except ClientDisconnect:
             return  # who asked went away in the middle of asking
         except Exception as error:  # noqa: BLE001 - a boundary: bugs end here
-            body = msgspec.json.encode(bug_data(error))
+            body = msgspec.json.encode(shape_bug(error))
             if not started:
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
                 await Response(body, status)(scope, receive, send)
 
 
-def make_app(plane: ControlPlane, tenant: ASGIApp | None) -> Starlette:
+def make_app(plane: ControlPlane, directory: ASGIApp | None) -> Starlette:
     """Return the application; `tenant` is the embedded SCIM tenant directory."""
     routes: list[BaseRoute] = [
         *registration.REGISTRATION_ROUTES,
@@ -54,12 +54,12 @@ def make_app(plane: ControlPlane, tenant: ASGIApp | None) -> Starlette:
         *jobs.STEERING_ROUTES,
         *status.STATUS_ROUTES,
     ]
-    if tenant is not None:
-        routes.append(Mount("/scim/v2", app=tenant))
+    if directory is not None:
+        routes.append(Mount("/scim/v2", app=directory))
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(BugReports)],
-        exception_handlers={CloudforestError: answer_error},
+        middleware=[Middleware(BugReportMiddleware)],
+        exception_handlers={CloudforestError: error_response},
     )
     app.state.plane = plane
     return app

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from cloudforest.adapters.control.http import USER
+from cloudforest.adapters.control.http import USER_HEADER
 from cloudforest.base.errors import (
     Busy,
     CloudforestError,
@@ -24,16 +24,16 @@ from cloudforest.base.errors import (
     Unauthenticated,
     Unavailable,
 )
-from cloudforest.base.logs import report
+from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane.plane import ControlPlane
-from cloudforest.hybrid.operators import LOCAL_OPERATOR, require
+from cloudforest.hybrid.operators import LOCAL_OPERATOR, require_role
 from cloudforest.model.identity import Operator, Role
 
 T = TypeVar("T")
-Say = Callable[[dict[str, Any]], None]
+LineSender = Callable[[dict[str, Any]], None]
 """Told each line of an answer that comes bit by bit."""
 
-_STATUS: dict[type[CloudforestError], HTTPStatus] = {
+_STATUS_BY_ERROR: dict[type[CloudforestError], HTTPStatus] = {
     Stale: HTTPStatus.PRECONDITION_FAILED,
     Busy: HTTPStatus.CONFLICT,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
@@ -44,27 +44,27 @@ _STATUS: dict[type[CloudforestError], HTTPStatus] = {
 }
 
 
-_TOLD = frozenset(_STATUS) - {Unauthenticated}
+_NAMED_ERRORS = frozenset(_STATUS_BY_ERROR) - {Unauthenticated}
 
 
-def plane_of(request: Request) -> ControlPlane:
+def get_plane(request: Request) -> ControlPlane:
     plane: ControlPlane = request.app.state.plane
     return plane
 
 
-async def operator_of(request: Request, role: Role) -> Operator:
+async def require_operator(request: Request, role: Role) -> Operator:
     """Return who asks; raises Refused unless the token is good and the role enough."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Unauthenticated(
             "This needs an operator's token: send `Authorization: Bearer TOKEN`."
         )
-    operator = await plane_of(request).operators.authenticate(token)
-    require(operator, role)
-    return _in_person(operator, unquote(request.headers.get(USER, "")))
+    operator = await get_plane(request).operators.authenticate(token)
+    require_role(operator, role)
+    return _with_account(operator, unquote(request.headers.get(USER_HEADER, "")))
 
 
-def _in_person(operator: Operator, user: str) -> Operator:
+def _with_account(operator: Operator, user: str) -> Operator:
     """Return the local operator with the account that it says it is, for the audit."""
     if operator.name != LOCAL_OPERATOR or not user or not user.isprintable():
         return operator
@@ -80,44 +80,50 @@ async def read_body(request: Request, kind: type[T]) -> T:
         ) from error
 
 
-def answer(value: Any, **headers: str) -> Response:
+def json_response(value: Any, **headers: str) -> Response:
     return Response(
         msgspec.json.encode(value), media_type="application/json", headers=headers
     )
 
 
-async def answer_error(_request: Request, error: Exception) -> Response:
+async def error_response(_request: Request, error: Exception) -> Response:
     assert isinstance(error, CloudforestError)  # noqa: S101 - registered for it alone
-    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    status = next(
+        _STATUS_BY_ERROR[kind]
+        for kind in type(error).__mro__
+        if kind in _STATUS_BY_ERROR
+    )
     return Response(
-        msgspec.json.encode(error_data(error)), status, media_type="application/json"
+        msgspec.json.encode(shape_error(error)), status, media_type="application/json"
     )
 
 
-def error_data(error: CloudforestError) -> dict[str, dict[str, str]]:
+def shape_error(error: CloudforestError) -> dict[str, dict[str, str]]:
     """Name the kind by the class that clients know."""
-    kind = next(each for each in type(error).__mro__ if each in _TOLD)
+    kind = next(each for each in type(error).__mro__ if each in _NAMED_ERRORS)
     return {"error": {"kind": kind.__name__, "message": str(error)}}
 
 
-def bug_data(error: Exception) -> dict[str, dict[str, str]]:
+def shape_bug(error: Exception) -> dict[str, dict[str, str]]:
     """Write a report, and say where it is."""
     message = (
         f"This is a bug in the control plane ({type(error).__name__}). "
-        f"The report is in {report(error)} there; please send it to us."
+        f"The report is in {write_bug_report(error)} there; please send it to us."
     )
     return {"error": {"kind": "Bug", "message": message}}
 
 
-def streamed(
-    plane: ControlPlane, work: Callable[[Say], Awaitable[None]]
+def stream_response(
+    plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
 ) -> StreamingResponse:
     """Answer with what `work` says, a line of JSON each; the last may be its error."""
-    return StreamingResponse(_lines(plane, work), media_type="application/x-ndjson")
+    return StreamingResponse(
+        _stream_lines(plane, work), media_type="application/x-ndjson"
+    )
 
 
-async def _lines(
-    plane: ControlPlane, work: Callable[[Say], Awaitable[None]]
+async def _stream_lines(
+    plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
 ) -> AsyncIterator[bytes]:
     lines: asyncio.Queue[Any] = asyncio.Queue()
     heard = True
@@ -130,14 +136,14 @@ async def _lines(
         try:
             await work(say)
         except CloudforestError as error:
-            say(error_data(error))
+            say(shape_error(error))
         except Exception as error:  # noqa: BLE001 - told, with a report
-            say(bug_data(error))
+            say(shape_bug(error))
         finally:
             say(None)
 
     # What was begun goes on when the one who asked for it goes away, told to nobody.
-    task = plane.keep(worked())
+    task = plane.keep_running(worked())
     try:
         while (line := await lines.get()) is not None:
             yield msgspec.json.encode(line) + b"\n"

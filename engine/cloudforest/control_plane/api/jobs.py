@@ -21,103 +21,105 @@ from cloudforest.base.errors import Refused
 from cloudforest.base.values import Value
 from cloudforest.control_plane import drift as control_plane_drift
 from cloudforest.control_plane.api.http import (
-    Say,
-    answer,
-    operator_of,
-    plane_of,
+    LineSender,
+    get_plane,
+    json_response,
     read_body,
-    streamed,
+    require_operator,
+    stream_response,
 )
-from cloudforest.control_plane.api.registration import require_whole
+from cloudforest.control_plane.api.registration import require_complete
 from cloudforest.control_plane.plane import ControlPlane
-from cloudforest.control_plane.stages import Word
-from cloudforest.hybrid.operators import require
+from cloudforest.control_plane.stages import AllowRequest
+from cloudforest.hybrid.operators import require_role
 from cloudforest.model.identity import Operator, sees_values
-from cloudforest.model.jobs import read_scopes
+from cloudforest.model.jobs import parse_reset_scopes
 from cloudforest.model.messages import Lookup
 from cloudforest.model.registration import Registration
 
 
-class Restart(Value, frozen=True):
+class RestartRequest(Value, frozen=True):
     """Graph's criteria; empty is its default."""
 
     reset_scope: tuple[str, ...] = ()
 
 
-class Retry(Value, frozen=True):
+class RetryRequest(Value, frozen=True):
     """One object by its objectGUID; None: all."""
 
     object: str | None = None
 
 
-def _start_at_once(plane: ControlPlane, job: str) -> None:
+def _start_now(plane: ControlPlane, job: str) -> None:
     """Let the scheduler start the job now, if there is one."""
     if plane.scheduler is not None:
-        plane.scheduler.start_at_once(job)
+        plane.scheduler.start_now(job)
 
 
-async def pause(request: Request) -> Response:
-    operator = await operator_of(request, "apply")
-    await plane_of(request).steering.pause(request.path_params["name"], operator)
-    return answer({})
+async def pause_job(request: Request) -> Response:
+    operator = await require_operator(request, "apply")
+    await get_plane(request).job_controls.pause(request.path_params["name"], operator)
+    return json_response({})
 
 
-async def start(request: Request) -> Response:
-    operator = await operator_of(request, "apply")
-    plane, name = plane_of(request), request.path_params["name"]
-    await plane.steering.start(name, operator)
-    _start_at_once(plane, name)
-    return answer({})
+async def start_job(request: Request) -> Response:
+    operator = await require_operator(request, "apply")
+    plane, name = get_plane(request), request.path_params["name"]
+    await plane.job_controls.start(name, operator)
+    _start_now(plane, name)
+    return json_response({})
 
 
-async def restart(request: Request) -> Response:
-    operator = await operator_of(request, "apply")
-    plane, name = plane_of(request), request.path_params["name"]
-    scopes = read_scopes((await read_body(request, Restart)).reset_scope)
-    await plane.steering.restart(name, scopes, operator)
-    _start_at_once(plane, name)
-    return answer({"reset": sorted(scopes)})
+async def restart_job(request: Request) -> Response:
+    operator = await require_operator(request, "apply")
+    plane, name = get_plane(request), request.path_params["name"]
+    scopes = parse_reset_scopes((await read_body(request, RestartRequest)).reset_scope)
+    await plane.job_controls.restart(name, scopes, operator)
+    _start_now(plane, name)
+    return json_response({"reset": sorted(scopes)})
 
 
-async def escrow(request: Request) -> Response:
-    await operator_of(request, "read")
-    plane, name = plane_of(request), request.path_params["name"]
-    await plane.steering.require(name)
-    return StreamingResponse(_escrowed(plane, name), media_type="application/x-ndjson")
+async def stream_escrow(request: Request) -> Response:
+    await require_operator(request, "read")
+    plane, name = get_plane(request), request.path_params["name"]
+    await plane.job_controls.require_job(name)
+    return StreamingResponse(
+        _encode_escrow(plane, name), media_type="application/x-ndjson"
+    )
 
 
-async def _escrowed(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
-    async for each in plane.steering.escrow(name):
+async def _encode_escrow(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
+    async for each in plane.job_controls.list_escrow(name):
         yield msgspec.json.encode(each) + b"\n"
 
 
-async def retry(request: Request) -> Response:
-    operator = await operator_of(request, "apply")
-    plane, name = plane_of(request), request.path_params["name"]
-    subject = (await read_body(request, Retry)).object
-    retried = await plane.steering.retry(name, subject, operator)
-    _start_at_once(plane, name)
-    return answer({"retried": retried})
+async def retry_escrow(request: Request) -> Response:
+    operator = await require_operator(request, "apply")
+    plane, name = get_plane(request), request.path_params["name"]
+    subject = (await read_body(request, RetryRequest)).object
+    retried = await plane.job_controls.retry(name, subject, operator)
+    _start_now(plane, name)
+    return json_response({"retried": retried})
 
 
 STEERING_ROUTES = (
-    Route("/jobs/{name}/pause", pause, methods=["POST"]),
-    Route("/jobs/{name}/start", start, methods=["POST"]),
-    Route("/jobs/{name}/restart", restart, methods=["POST"]),
-    Route("/jobs/{name}/escrow", escrow, methods=["GET"]),
-    Route("/jobs/{name}/escrow/retry", retry, methods=["POST"]),
+    Route("/jobs/{name}/pause", pause_job, methods=["POST"]),
+    Route("/jobs/{name}/start", start_job, methods=["POST"]),
+    Route("/jobs/{name}/restart", restart_job, methods=["POST"]),
+    Route("/jobs/{name}/escrow", stream_escrow, methods=["GET"]),
+    Route("/jobs/{name}/escrow/retry", retry_escrow, methods=["POST"]),
 )
 
 
-class Planned(Value, frozen=True):
+class ExplainPlannedRequest(Value, frozen=True):
     """An object to explain by what is not registered yet."""
 
     registration: Registration
     lookup: Lookup
 
 
-async def _who_sees_values(request: Request) -> Operator:
-    operator = await operator_of(request, "read")
+async def _require_value_reader(request: Request) -> Operator:
+    operator = await require_operator(request, "read")
     if not sees_values(operator.role):
         raise Refused(
             f"{operator.name} has the role `plan`, which sees no values of people; "
@@ -126,120 +128,130 @@ async def _who_sees_values(request: Request) -> Operator:
     return operator
 
 
-async def explain(request: Request) -> Response:
-    await _who_sees_values(request)
+async def explain_object(request: Request) -> Response:
+    await _require_value_reader(request)
     lookup = await read_body(request, Lookup)
-    objects = plane_of(request).objects
-    return answer(await objects.explain(request.path_params["name"], lookup))
+    objects = get_plane(request).objects
+    return json_response(await objects.explain(request.path_params["name"], lookup))
 
 
-async def explain_planned(request: Request) -> Response:
+async def explain_planned_object(request: Request) -> Response:
     """Explain by a registration that would replace what is registered."""
-    operator = await _who_sees_values(request)
-    asked = await read_body(request, Planned)
-    registration = require_whole(asked.registration)
-    told = await plane_of(request).impacts.explain(
+    operator = await _require_value_reader(request)
+    asked = await read_body(request, ExplainPlannedRequest)
+    registration = require_complete(asked.registration)
+    told = await get_plane(request).impacts.explain(
         registration, operator, request.path_params["name"], asked.lookup
     )
-    return answer(told)
+    return json_response(told)
 
 
-async def provision(request: Request) -> Response:
-    operator = await operator_of(request, "apply")
+async def provision_object(request: Request) -> Response:
+    operator = await require_operator(request, "apply")
     lookup = await read_body(request, Lookup)
-    objects = plane_of(request).objects
+    objects = get_plane(request).objects
     name = request.path_params["name"]
     # What was begun is finished, also when the one who asked goes away.
-    told = plane_of(request).keep(objects.provision(name, lookup, operator))
-    return answer(await asyncio.shield(told))
+    told = get_plane(request).keep_running(objects.provision(name, lookup, operator))
+    return json_response(await asyncio.shield(told))
 
 
 OBJECT_ROUTES = (
-    Route("/jobs/{name}/explain", explain, methods=["POST"]),
-    Route("/impact/{name}/explain", explain_planned, methods=["POST"]),
-    Route("/jobs/{name}/provision", provision, methods=["POST"]),
+    Route("/jobs/{name}/explain", explain_object, methods=["POST"]),
+    Route("/impact/{name}/explain", explain_planned_object, methods=["POST"]),
+    Route("/jobs/{name}/provision", provision_object, methods=["POST"]),
 )
 
 
 async def list_jobs(request: Request) -> Response:
-    await operator_of(request, "read")
-    return answer(await plane_of(request).jobs())
+    await require_operator(request, "read")
+    return json_response(await get_plane(request).list_jobs())
 
 
 class DriftRequest(Value, frozen=True):
     repair: bool = False
 
 
-async def run(request: Request) -> Response:
-    await operator_of(request, "apply")
-    plane, name = plane_of(request), request.path_params["name"]
+async def run_job(request: Request) -> Response:
+    await require_operator(request, "apply")
+    plane, name = get_plane(request), request.path_params["name"]
 
-    async def work(say: Say) -> None:
+    async def work(say: LineSender) -> None:
         def progress(phase: str, done: int, total: int | None = None, /) -> None:
             say({"phase": phase, "done": done, "total": total})
 
         say({"cycle": await plane.run_job(name, progress)})
 
-    return streamed(plane, work)
+    return stream_response(plane, work)
 
 
-async def drift(request: Request) -> Response:
-    operator = await operator_of(request, "read")
+async def stream_drift(request: Request) -> Response:
+    operator = await require_operator(request, "read")
     asked = await read_body(request, DriftRequest)
     if asked.repair:
-        require(operator, "apply")
-    plane, name = plane_of(request), request.path_params["name"]
-    looked = control_plane_drift.repair if asked.repair else control_plane_drift.look
+        require_role(operator, "apply")
+    plane, name = get_plane(request), request.path_params["name"]
+    looked = (
+        control_plane_drift.repair_drift
+        if asked.repair
+        else control_plane_drift.report_drift
+    )
 
-    async def work(say: Say) -> None:
+    async def work(say: LineSender) -> None:
         say({"ended": await looked(plane, name, operator, say)})
 
-    return streamed(plane, work)
+    return stream_response(plane, work)
 
 
 JOB_ROUTES = (
     Route("/jobs", list_jobs, methods=["GET"]),
-    Route("/jobs/{name}/run", run, methods=["POST"]),
-    Route("/jobs/{name}/drift", drift, methods=["POST"]),
+    Route("/jobs/{name}/run", run_job, methods=["POST"]),
+    Route("/jobs/{name}/drift", stream_drift, methods=["POST"]),
 )
 
 
 async def list_stages(request: Request) -> Response:
-    await operator_of(request, "read")
-    plane = plane_of(request)
+    await require_operator(request, "read")
+    plane = get_plane(request)
     job = request.query_params.get("job")
     if job is not None:
-        await plane.steering.require(job)
-    return answer(await plane.decisions.stages(job))
+        await plane.job_controls.require_job(job)
+    return json_response(await plane.stage_decisions.list_stages(job))
 
 
-async def objects(request: Request) -> Response:
-    operator = await operator_of(request, "read")
+async def list_stage_objects(request: Request) -> Response:
+    operator = await require_operator(request, "read")
     if not sees_values(operator.role):
         raise Refused(
             f"{operator.name} has the role `plan`, which is told how many and not whom."
         )
     after = request.query_params.get("after", "")
     stage = request.path_params["stage"]
-    return answer(await plane_of(request).decisions.objects(stage, after))
+    return json_response(
+        await get_plane(request).stage_decisions.list_objects(stage, after)
+    )
 
 
-async def allow(request: Request) -> Response:
-    operator = await operator_of(request, "allow")
-    word = await read_body(request, Word)
+async def allow_stage(request: Request) -> Response:
+    operator = await require_operator(request, "allow")
+    word = await read_body(request, AllowRequest)
     stage = request.path_params["stage"]
-    return answer(await plane_of(request).decisions.allow(stage, word, operator))
+    return json_response(
+        await get_plane(request).stage_decisions.allow(stage, word, operator)
+    )
 
 
-async def discard(request: Request) -> Response:
-    operator = await operator_of(request, "allow")
+async def discard_stage(request: Request) -> Response:
+    operator = await require_operator(request, "allow")
     stage = request.path_params["stage"]
-    return answer(await plane_of(request).decisions.discard(stage, operator))
+    return json_response(
+        await get_plane(request).stage_decisions.discard(stage, operator)
+    )
 
 
 STAGE_ROUTES = (
     Route("/stages", list_stages, methods=["GET"]),
-    Route("/stages/{stage}/objects", objects, methods=["GET"]),
-    Route("/stages/{stage}/allow", allow, methods=["POST"]),
-    Route("/stages/{stage}/discard", discard, methods=["POST"]),
+    Route("/stages/{stage}/objects", list_stage_objects, methods=["GET"]),
+    Route("/stages/{stage}/allow", allow_stage, methods=["POST"]),
+    Route("/stages/{stage}/discard", discard_stage, methods=["POST"]),
 )

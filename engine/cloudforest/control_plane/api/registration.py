@@ -13,52 +13,54 @@ from starlette.routing import Route
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.control_plane.api.http import (
-    Say,
-    answer,
-    operator_of,
-    plane_of,
+    LineSender,
+    get_plane,
+    json_response,
     read_body,
-    streamed,
+    require_operator,
+    stream_response,
 )
-from cloudforest.control_plane.impact import Telling
+from cloudforest.control_plane.impact import ImpactOptions
 from cloudforest.model.identity import BootstrapRequest, EnrolRequest, sees_values
 from cloudforest.model.registration import Registration
-from cloudforest.model.renames import nouns
+from cloudforest.model.renames import list_stateful_documents
 
 
-async def show(request: Request) -> Response:
-    await operator_of(request, "read")
-    store = plane_of(request).registrations
+async def get_registration(request: Request) -> Response:
+    await require_operator(request, "read")
+    store = get_plane(request).registrations
     if "revision" in request.query_params:
-        number = _revision(request.query_params["revision"])
-        return answer(await store.revision(number))
-    revision, registration = await store.registration()
-    return answer(
+        number = _parse_revision(request.query_params["revision"])
+        return json_response(await store.load_revision(number))
+    revision, registration = await store.load_registration()
+    return json_response(
         {"revision": revision, "registration": registration}, ETag=f'"{revision}"'
     )
 
 
-async def replace(request: Request) -> Response:
+async def put_registration(request: Request) -> Response:
     """`If-Match` names the revision that the change was made against.
 
     `plan` and `commit`, digests, are what the audit says besides.
     """
-    operator = await operator_of(request, "apply")
-    base = _revision(request.headers.get("If-Match", ""))
-    registration = require_whole(await read_body(request, Registration))
-    revision = await plane_of(request).register(
-        registration, base=base, operator=operator, detail=_detail(request)
+    operator = await require_operator(request, "apply")
+    base = _parse_revision(request.headers.get("If-Match", ""))
+    registration = require_complete(await read_body(request, Registration))
+    revision = await get_plane(request).register(
+        registration, base=base, operator=operator, detail=_make_audit_detail(request)
     )
-    return answer({"revision": revision}, ETag=f'"{revision}"')
+    return json_response({"revision": revision}, ETag=f'"{revision}"')
 
 
-def _detail(request: Request) -> str:
+def _make_audit_detail(request: Request) -> str:
     """Return what the audit says of an apply: only digests, whoever sent them."""
     named = [(key, request.query_params.get(key, "")) for key in ("plan", "commit")]
-    return ", ".join(f"{key} {text}" for key, text in named if _DIGEST.fullmatch(text))
+    return ", ".join(
+        f"{key} {text}" for key, text in named if _AUDITED_DIGEST.fullmatch(text)
+    )
 
 
-def _revision(etag: str) -> int:
+def _parse_revision(etag: str) -> int:
     text = etag.strip().strip('"')
     if not text.isdecimal():
         raise Misconfigured(
@@ -67,12 +69,12 @@ def _revision(etag: str) -> int:
     return int(text)
 
 
-def require_whole(registration: Registration) -> Registration:
+def require_complete(registration: Registration) -> Registration:
     """Raise Misconfigured where something refers to nothing; the compiler does not.
 
     Neither may two have had one name, or one the name of another.
     """
-    domains = registration.domains()
+    domains = registration.domains_by_name()
     named = {name for each in registration.agents for name in each.domains}
     named |= {each.domain for each in registration.jobs}
     targets = {each.name for each in registration.targets}
@@ -83,7 +85,7 @@ def require_whole(registration: Registration) -> Registration:
         raise Misconfigured(
             f"The registration refers to {', '.join(sorted(missing))}, which it lacks."
         )
-    for kind, held in nouns(registration).items():
+    for kind, held in list_stateful_documents(registration).items():
         names = [each.name for each in held]
         names += [each.formerly for each in held if each.formerly]
         if len(set(names)) < len(names):
@@ -91,61 +93,61 @@ def require_whole(registration: Registration) -> Registration:
     return registration
 
 
-async def impact(request: Request) -> Response:
+async def stream_impact(request: Request) -> Response:
     """Tell how far it is, and last what is foreseen.
 
     `samples=names` names people, for who sees values and not for `plan`.
     """
     named = request.query_params.get("samples") == "names"
-    operator = await operator_of(request, "read" if named else "plan")
+    operator = await require_operator(request, "read" if named else "plan")
     if named and not sees_values(operator.role):
         raise Refused(
             f"{operator.name} has the role `plan`, which sees no names of people; "
             "`plan --samples names` needs `read`, `apply` or `allow`."
         )
-    registration = require_whole(await read_body(request, Registration))
-    plane = plane_of(request)
+    registration = require_complete(await read_body(request, Registration))
+    plane = get_plane(request)
 
-    async def work(say: Say) -> None:
+    async def work(say: LineSender) -> None:
         def watch(job: str, phase: str, done: int, total: int | None = None, /) -> None:
             say({"job": job, "phase": phase, "done": done, "total": total})
 
-        telling = Telling(named=named, watch=watch)
-        foreseen = await plane.impacts.of(registration, operator, telling)
+        telling = ImpactOptions(with_names=named, progress=watch)
+        foreseen = await plane.impacts.evaluate(registration, operator, telling)
         say({"foreseen": foreseen})
 
-    return streamed(plane, work)
+    return stream_response(plane, work)
 
 
-_DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")
+_AUDITED_DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")
 
 REGISTRATION_ROUTES = (
-    Route("/registration", show, methods=["GET"]),
-    Route("/registration", replace, methods=["PUT"]),
-    Route("/impact", impact, methods=["POST"]),
+    Route("/registration", get_registration, methods=["GET"]),
+    Route("/registration", put_registration, methods=["PUT"]),
+    Route("/impact", stream_impact, methods=["POST"]),
 )
 
 
 async def issue_token(request: Request) -> Response:
-    operator = await operator_of(request, "apply")
+    operator = await require_operator(request, "apply")
     name = request.path_params["name"]
-    token = await plane_of(request).issue_token(name, operator=operator)
-    return answer({"token": token})
+    token = await get_plane(request).issue_token(name, operator=operator)
+    return json_response({"token": token})
 
 
-async def enrol(request: Request) -> Response:
-    return answer(
-        await plane_of(request).enrolment.enrol(await read_body(request, EnrolRequest))
+async def enrol_agent(request: Request) -> Response:
+    return json_response(
+        await get_plane(request).enrolment.enrol(await read_body(request, EnrolRequest))
     )
 
 
-async def bootstrap(request: Request) -> Response:
+async def bootstrap_agent(request: Request) -> Response:
     body = await read_body(request, BootstrapRequest)
-    return answer(await plane_of(request).bootstrapping.bootstrap(body))
+    return json_response(await get_plane(request).bootstrapping.bootstrap(body))
 
 
 AGENT_ROUTES = (
     Route("/agents/{name}/token", issue_token, methods=["POST"]),
-    Route("/agent/enrol", enrol, methods=["POST"]),
-    Route("/agent/bootstrap", bootstrap, methods=["POST"]),
+    Route("/agent/enrol", enrol_agent, methods=["POST"]),
+    Route("/agent/bootstrap", bootstrap_agent, methods=["POST"]),
 )

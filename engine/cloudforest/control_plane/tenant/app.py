@@ -29,16 +29,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cloudforest.adapters.store.tenant import TenantDirectory
 from cloudforest.control_plane.tenant.http import (
     ERROR_HANDLERS,
-    base_of,
-    error_answer,
-    scim,
+    error_response,
+    get_base_url,
+    scim_response,
 )
-from cloudforest.control_plane.tenant.resources import resource_routes
-from cloudforest.control_plane.tenant.search import search_routes
-from cloudforest.control_plane.tenant.types import KINDS, PROVIDER
+from cloudforest.control_plane.tenant.resources import make_resource_routes
+from cloudforest.control_plane.tenant.search import make_search_routes
+from cloudforest.control_plane.tenant.types import SCIM_PROVIDER, SERVED_TYPES
 
 
-def _located(resource: Any, url: str) -> dict[str, Any]:
+def _add_location(resource: Any, url: str) -> dict[str, Any]:
     meta = Meta(resource_type=type(resource).__name__, location=url)
     document: dict[str, Any] = resource.model_copy(update={"meta": meta}).model_dump()
     return document
@@ -50,20 +50,20 @@ def _refuse_filter(request: Request) -> None:
         raise ForbiddenException(detail="What is served can't be filtered.")
 
 
-async def _config(request: Request) -> Response:
+async def _get_config(request: Request) -> Response:
     _refuse_filter(request)
-    url = f"{base_of(request)}/ServiceProviderConfig"
-    return scim(msgspec.json.encode(_located(PROVIDER.config, url)))
+    url = f"{get_base_url(request)}/ServiceProviderConfig"
+    return scim_response(msgspec.json.encode(_add_location(SCIM_PROVIDER.config, url)))
 
 
-def _documents(resources: Sequence[Resource[Any]], url: str) -> dict[str, Any]:
-    return {str(each.id): _located(each, f"{url}/{each.id}") for each in resources}
+def _make_documents(resources: Sequence[Resource[Any]], url: str) -> dict[str, Any]:
+    return {str(each.id): _add_location(each, f"{url}/{each.id}") for each in resources}
 
 
-def _listing(name: str, resources: Sequence[Resource[Any]]) -> list[Route]:
+def _make_listing_routes(name: str, resources: Sequence[Resource[Any]]) -> list[Route]:
     async def every(request: Request) -> Response:
         _refuse_filter(request)
-        documents = _documents(resources, f"{base_of(request)}/{name}")
+        documents = _make_documents(resources, f"{get_base_url(request)}/{name}")
         answer: dict[str, Any] = {
             "schemas": [str(ListResponse.__schema__)],
             "totalResults": len(documents),
@@ -71,15 +71,15 @@ def _listing(name: str, resources: Sequence[Resource[Any]]) -> list[Route]:
             "itemsPerPage": len(documents),
             "Resources": list(documents.values()),
         }
-        return scim(msgspec.json.encode(answer))
+        return scim_response(msgspec.json.encode(answer))
 
     async def one(request: Request) -> Response:
         _refuse_filter(request)
-        documents = _documents(resources, f"{base_of(request)}/{name}")
+        documents = _make_documents(resources, f"{get_base_url(request)}/{name}")
         id_ = request.path_params["id"]
         if id_ not in documents:
             raise NotFoundException(detail=f"There is no such entry in {name}.")
-        return scim(msgspec.json.encode(documents[id_]))
+        return scim_response(msgspec.json.encode(documents[id_]))
 
     return [
         Route(f"/{name}", every, methods=["GET"]),
@@ -87,52 +87,54 @@ def _listing(name: str, resources: Sequence[Resource[Any]]) -> list[Route]:
     ]
 
 
-def discovery_routes() -> list[Route]:
-    types: Sequence[ResourceType] = PROVIDER.resource_types
-    schemas: Sequence[Schema] = PROVIDER.schemas
+def make_discovery_routes() -> list[Route]:
+    types: Sequence[ResourceType] = SCIM_PROVIDER.resource_types
+    schemas: Sequence[Schema] = SCIM_PROVIDER.schemas
     return [
-        Route("/ServiceProviderConfig", _config, methods=["GET"]),
-        *_listing("ResourceTypes", types),
-        *_listing("Schemas", schemas),
+        Route("/ServiceProviderConfig", _get_config, methods=["GET"]),
+        *_make_listing_routes("ResourceTypes", types),
+        *_make_listing_routes("Schemas", schemas),
     ]
 
 
-Authorized = Callable[[str], bool]
+TokenCheck = Callable[[str], bool]
 """Whether a bearer token lets its holder in."""
 
 
-class BearerToken:
+class BearerTokenMiddleware:
     """Lets nobody in whose Authorization header has no good token."""
 
-    def __init__(self, app: ASGIApp, authorized: Authorized) -> None:
+    def __init__(self, app: ASGIApp, authorized: TokenCheck) -> None:
         self._app = app
         self._authorized = authorized
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._lets_in(scope):
+        if scope["type"] != "http" or self._is_authorized_request(scope):
             await self._app(scope, receive, send)
             return
         error = UnauthorizedException(detail="The bearer token is missing or wrong.")
-        answer = await error_answer(Request(scope), error)
+        answer = await error_response(Request(scope), error)
         await answer(scope, receive, send)
 
-    def _lets_in(self, scope: Scope) -> bool:
+    def _is_authorized_request(self, scope: Scope) -> bool:
         header = dict(scope["headers"]).get(b"authorization", b"")
         scheme, _, token = header.decode("latin-1").partition(" ")
         return scheme.lower() == "bearer" and self._authorized(token.strip())
 
 
-def tenant_app(directory: TenantDirectory, *, authorized: Authorized) -> Starlette:
+def make_directory_app(
+    directory: TenantDirectory, *, authorized: TokenCheck
+) -> Starlette:
     return Starlette(
         routes=[
-            *discovery_routes(),
-            *search_routes(directory),
+            *make_discovery_routes(),
+            *make_search_routes(directory),
             *(
                 route
-                for kind in KINDS.values()
-                for route in resource_routes(directory, kind)
+                for kind in SERVED_TYPES.values()
+                for route in make_resource_routes(directory, kind)
             ),
         ],
-        middleware=[Middleware(BearerToken, authorized=authorized)],
+        middleware=[Middleware(BearerTokenMiddleware, authorized=authorized)],
         exception_handlers=ERROR_HANDLERS,
     )

@@ -20,32 +20,32 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloudforest.adapters.store.tenant import VersionDiffers
-from cloudforest.adapters.store.tenant_rows import Stored, Taken
-from cloudforest.control_plane.tenant.content import location, version_tag
+from cloudforest.adapters.store.tenant import VersionMismatch
+from cloudforest.adapters.store.tenant_rows import StoredResource, UniquenessConflict
+from cloudforest.control_plane.tenant.content import make_etag, make_location
 
 MEDIA_TYPE = "application/scim+json"
 HTTP_UNAUTHORIZED = 401
-MAX_BODY = 8 * 1024 * 1024
+MAX_BODY_BYTES = 8 * 1024 * 1024
 """In bytes; a PATCH with 50,000 members has a third of that."""
 
 
-def base_of(request: Request) -> str:
+def get_base_url(request: Request) -> str:
     """Return the URL of the service as the client wrote it, without a slash."""
     return str(request.base_url).rstrip("/")
 
 
-def scim(
+def scim_response(
     body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     return Response(body, status, headers, MEDIA_TYPE)
 
 
-def resource_answer(
-    stored: Stored, body: bytes, base: str, *, status: int = 200
+def resource_response(
+    stored: StoredResource, body: bytes, base: str, *, status: int = 200
 ) -> Response:
-    headers = {"ETag": version_tag(stored), "Location": location(stored, base)}
-    return scim(body, status=status, headers=headers)
+    headers = {"ETag": make_etag(stored), "Location": make_location(stored, base)}
+    return scim_response(body, status=status, headers=headers)
 
 
 async def read_body(request: Request) -> bytes:
@@ -53,9 +53,10 @@ async def read_body(request: Request) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_BODY:
+        if len(body) > MAX_BODY_BYTES:
             raise PayloadTooLargeException(
-                detail=f"The request body is larger than {MAX_BODY} bytes; send several"
+                detail=f"The request body is larger than {MAX_BODY_BYTES} bytes; send "
+                "several"
                 " smaller requests."
             )
     return bytes(body)
@@ -70,7 +71,7 @@ def read_json(body: bytes) -> dict[str, Any]:
         ) from error
 
 
-def versions_of(header: str | None) -> frozenset[int] | None:
+def parse_if_match(header: str | None) -> frozenset[int] | None:
     """Return the versions that If-Match allows; None allows every one."""
     if header is None or "*" in header:
         return None
@@ -78,7 +79,7 @@ def versions_of(header: str | None) -> frozenset[int] | None:
     return frozenset(int(each) for each in tags if each.isdecimal())
 
 
-def found(stored: Stored | None) -> Stored:
+def require_found(stored: StoredResource | None) -> StoredResource:
     if stored is None:
         raise NotFoundException(detail="There is no such resource.")
     return stored
@@ -90,17 +91,17 @@ def _scim_exception(error: Exception) -> SCIMException | None:
             return error
         case ValidationError():
             return SCIMException.from_error(Error.from_validation_errors(error)[0])
-        case Taken():
+        case UniquenessConflict():
             return UniquenessException(
                 detail="Another resource has this value, which must be unique."
             )
-        case VersionDiffers():
+        case VersionMismatch():
             return PreconditionFailedException()
         case _:
             return None
 
 
-def _error_of(error: Exception) -> Error:
+def _make_scim_error(error: Exception) -> Error:
     known = _scim_exception(error)
     if known is not None:
         return known.to_error()
@@ -109,23 +110,23 @@ def _error_of(error: Exception) -> Error:
     return Error(status=500, detail="The service failed; its log says why.")
 
 
-async def error_answer(_request: Request, error: Exception) -> Response:
-    answer = _error_of(error)
+async def error_response(_request: Request, error: Exception) -> Response:
+    answer = _make_scim_error(error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if answer.status == HTTP_UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     body = msgspec.json.encode(answer.model_dump())
-    return scim(body, status=answer.status or 500, headers=headers)
+    return scim_response(body, status=answer.status or 500, headers=headers)
 
 
 ERROR_HANDLERS = dict.fromkeys(
     (
         SCIMException,
         ValidationError,
-        Taken,
-        VersionDiffers,
+        UniquenessConflict,
+        VersionMismatch,
         HTTPException,
         Exception,
     ),
-    error_answer,
+    error_response,
 )

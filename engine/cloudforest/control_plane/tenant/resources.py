@@ -21,29 +21,33 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cloudforest.adapters.store.tenant import TenantDirectory
-from cloudforest.adapters.store.tenant_rows import Content, Members, Stored
+from cloudforest.adapters.store.tenant_rows import (
+    Members,
+    ResourceContent,
+    StoredResource,
+)
 from cloudforest.control_plane.tenant.content import (
-    asked,
+    are_members_requested,
+    make_etag,
+    parse_projection,
     to_content,
     to_json,
     to_model,
-    version_tag,
-    wants_members,
 )
 from cloudforest.control_plane.tenant.http import (
-    base_of,
-    found,
+    get_base_url,
+    parse_if_match,
     read_body,
     read_json,
-    resource_answer,
-    versions_of,
+    require_found,
+    resource_response,
 )
-from cloudforest.control_plane.tenant.types import POLICY, Kind
+from cloudforest.control_plane.tenant.types import SCIM_POLICY, ServedType
 
-ONE_MEMBER = re.compile(
+MEMBER_PATH = re.compile(
     r'members\s*\[\s*value\s+eq\s+("(?:[^"\\]|\\.)*")\s*\]', re.IGNORECASE
 )
-SUB_ATTRIBUTES = frozenset({"value", "type", "display", "$ref"})
+MEMBER_SUB_ATTRIBUTES = frozenset({"value", "type", "display", "$ref"})
 
 
 @dataclass
@@ -57,13 +61,13 @@ class MemberChanges:
 def _is_member(value: Any) -> bool:
     return (
         isinstance(value, dict)
-        and value.keys() <= SUB_ATTRIBUTES
+        and value.keys() <= MEMBER_SUB_ATTRIBUTES
         and all(isinstance(each, str) for each in value.values())
         and bool(value.get("value"))
     )
 
 
-def _adding(operation: dict[str, Any], changes: MemberChanges) -> bool:
+def _add_members(operation: dict[str, Any], changes: MemberChanges) -> bool:
     value = operation.get("value")
     members: list[Any] = value if isinstance(value, list) else [value]
     if not all(_is_member(each) for each in members):
@@ -74,8 +78,8 @@ def _adding(operation: dict[str, Any], changes: MemberChanges) -> bool:
     return True
 
 
-def _removing(operation: dict[str, Any], changes: MemberChanges) -> bool:
-    path = ONE_MEMBER.fullmatch(operation["path"].strip())
+def _remove_member(operation: dict[str, Any], changes: MemberChanges) -> bool:
+    path = MEMBER_PATH.fullmatch(operation["path"].strip())
     if path is None or operation.get("value") is not None:
         return False
     member = json.loads(path[1])
@@ -84,26 +88,26 @@ def _removing(operation: dict[str, Any], changes: MemberChanges) -> bool:
     return True
 
 
-def _take(operation: Any, changes: MemberChanges) -> bool:
+def _apply_operation(operation: Any, changes: MemberChanges) -> bool:
     if not isinstance(operation, dict):
         return False
     path = operation.get("path")
     match str(operation.get("op")).lower(), path:
         case "add", str() if path.lower() == "members":
-            return _adding(operation, changes)
+            return _add_members(operation, changes)
         case "remove", str():
-            return _removing(operation, changes)
+            return _remove_member(operation, changes)
         case _:
             return False
 
 
-def member_changes(patch: dict[str, Any]) -> MemberChanges | None:
+def parse_member_changes(patch: dict[str, Any]) -> MemberChanges | None:
     """Return what the PATCH does to the members, or None if it does anything else."""
     operations = patch.get("Operations")
     changes = MemberChanges()
     if not isinstance(operations, list) or not operations:
         return None
-    if all(_take(each, changes) for each in operations):
+    if all(_apply_operation(each, changes) for each in operations):
         return changes
     return None
 
@@ -122,49 +126,51 @@ def mentions_members(patch: dict[str, Any]) -> bool:
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def _answer(stored: Stored, request: Request, *, status: int = 200) -> Response:
-    base = base_of(request)
-    return resource_answer(stored, to_json(stored, base), base, status=status)
+def _resource_response(
+    stored: StoredResource, request: Request, *, status: int = 200
+) -> Response:
+    base = get_base_url(request)
+    return resource_response(stored, to_json(stored, base), base, status=status)
 
 
-def _create(directory: TenantDirectory, kind: Kind) -> Endpoint:
+def _create(directory: TenantDirectory, kind: ServedType) -> Endpoint:
     async def create(request: Request) -> Response:
         resource = kind.model.model_validate_json(
             await read_body(request),
             scim_ctx=Context.RESOURCE_CREATION_REQUEST,
-            scim_policy=POLICY,
+            scim_policy=SCIM_POLICY,
         )
         content = to_content(kind, resource, members=kind.has_members)
         stored = await directory.create(kind.name, content)
-        return _answer(stored, request, status=201)
+        return _resource_response(stored, request, status=201)
 
     return create
 
 
-def _read(directory: TenantDirectory, kind: Kind) -> Endpoint:
+def _read(directory: TenantDirectory, kind: ServedType) -> Endpoint:
     async def read(request: Request) -> Response:
-        parameters = asked(ResponseParameters, request.query_params)
-        members = kind.has_members and wants_members(parameters)
-        stored = found(
+        parameters = parse_projection(ResponseParameters, request.query_params)
+        members = kind.has_members and are_members_requested(parameters)
+        stored = require_found(
             await directory.get(kind.name, request.path_params["id"], members=members)
         )
-        if request.headers.get("if-none-match") == version_tag(stored):
-            return Response(status_code=304, headers={"ETag": version_tag(stored)})
-        base = base_of(request)
-        return resource_answer(stored, to_json(stored, base, parameters), base)
+        if request.headers.get("if-none-match") == make_etag(stored):
+            return Response(status_code=304, headers={"ETag": make_etag(stored)})
+        base = get_base_url(request)
+        return resource_response(stored, to_json(stored, base, parameters), base)
 
     return read
 
 
-def _replace(directory: TenantDirectory, kind: Kind) -> Endpoint:
+def _replace(directory: TenantDirectory, kind: ServedType) -> Endpoint:
     async def replace(request: Request) -> Response:
         resource = kind.model.model_validate_json(
             await read_body(request),
             scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST,
-            scim_policy=POLICY,
+            scim_policy=SCIM_POLICY,
         )
 
-        def revise(stored: Stored) -> Content | None:
+        def revise(stored: StoredResource) -> ResourceContent | None:
             resource.replace(to_model(stored))
             content = to_content(
                 kind, resource, members=kind.has_members, before=stored
@@ -177,80 +183,86 @@ def _replace(directory: TenantDirectory, kind: Kind) -> Endpoint:
             request.path_params["id"],
             revise,
             members=kind.has_members,
-            versions=versions_of(request.headers.get("if-match")),
+            versions=parse_if_match(request.headers.get("if-match")),
         )
-        return _answer(found(stored), request)
+        return _resource_response(require_found(stored), request)
 
     return replace
 
 
 async def _patch_members(
-    directory: TenantDirectory, kind: Kind, request: Request, document: dict[str, Any]
-) -> Stored | None:
-    changes = member_changes(document) if kind.has_members else None
+    directory: TenantDirectory,
+    kind: ServedType,
+    request: Request,
+    document: dict[str, Any],
+) -> StoredResource | None:
+    changes = parse_member_changes(document) if kind.has_members else None
     if changes is None:
         return None
-    return found(
+    return require_found(
         await directory.change_members(
             kind.name,
             request.path_params["id"],
             add=changes.add,
             remove=list(changes.remove),
-            versions=versions_of(request.headers.get("if-match")),
+            versions=parse_if_match(request.headers.get("if-match")),
         )
     )
 
 
 async def _patch_resource(
-    directory: TenantDirectory, kind: Kind, request: Request, document: dict[str, Any]
-) -> Stored:
+    directory: TenantDirectory,
+    kind: ServedType,
+    request: Request,
+    document: dict[str, Any],
+) -> StoredResource:
     members = kind.has_members and mentions_members(document)
-    operations = kind.patch.model_validate(
-        document, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=POLICY
+    operations = kind.patch_model.model_validate(
+        document, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=SCIM_POLICY
     )
 
-    def revise(stored: Stored) -> Content | None:
+    def revise(stored: StoredResource) -> ResourceContent | None:
         resource: Resource[Any] = to_model(stored)
-        changed = operations.patch(resource, scim_policy=POLICY)
+        changed = operations.patch(resource, scim_policy=SCIM_POLICY)
         if not changed:
             return None
         return to_content(kind, resource, members=members, before=stored)
 
-    return found(
+    return require_found(
         await directory.revise(
             kind.name,
             request.path_params["id"],
             revise,
             members=members,
-            versions=versions_of(request.headers.get("if-match")),
+            versions=parse_if_match(request.headers.get("if-match")),
         )
     )
 
 
-def _patch(directory: TenantDirectory, kind: Kind) -> Endpoint:
+def _patch(directory: TenantDirectory, kind: ServedType) -> Endpoint:
     async def patch(request: Request) -> Response:
         document = read_json(await read_body(request))
         stored = await _patch_members(directory, kind, request, document)
         if stored is None:
             stored = await _patch_resource(directory, kind, request, document)
         # RFC 7644, 3.5.2: 204 is the answer when no attributes were asked for.
-        return Response(status_code=204, headers={"ETag": version_tag(stored)})
+        return Response(status_code=204, headers={"ETag": make_etag(stored)})
 
     return patch
 
 
-def _delete(directory: TenantDirectory, kind: Kind) -> Endpoint:
+def _delete(directory: TenantDirectory, kind: ServedType) -> Endpoint:
     async def delete(request: Request) -> Response:
-        versions = versions_of(request.headers.get("if-match"))
+        versions = parse_if_match(request.headers.get("if-match"))
         id_ = request.path_params["id"]
         if not await directory.delete(kind.name, id_, versions=versions):
-            found(None)
+            require_found(None)
         return Response(status_code=204)
 
     return delete
 
 
-def resource_routes(directory: TenantDirectory, kind: Kind) -> list[Route]:
+def make_resource_routes(directory: TenantDirectory, kind: ServedType) -> list[Route]:
     one = f"/{kind.endpoint}/{{id}}"
     return [
         Route(f"/{kind.endpoint}", _create(directory, kind), methods=["POST"]),

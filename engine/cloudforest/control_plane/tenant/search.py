@@ -22,36 +22,47 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cloudforest.adapters.store.tenant import TenantDirectory
-from cloudforest.adapters.store.tenant_rows import Slice, Stored
+from cloudforest.adapters.store.tenant_rows import ResourceQuery, StoredResource
 from cloudforest.control_plane.tenant.content import (
-    only_without_members,
+    are_members_requested,
+    excludes_only_members,
     to_json,
     to_model,
-    wants_members,
 )
-from cloudforest.control_plane.tenant.http import base_of, read_body, read_json, scim
+from cloudforest.control_plane.tenant.http import (
+    get_base_url,
+    read_body,
+    read_json,
+    scim_response,
+)
 from cloudforest.control_plane.tenant.types import (
     DEFAULT_RESULTS,
-    KINDS,
     MAX_RESULTS,
-    Kind,
-    searching,
+    SERVED_TYPES,
+    ServedType,
+    make_search_model,
 )
 
-LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-AT_ONCE = 25
+LIST_RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+BATCH_SIZE = 25
 """How many resources are looked at before other requests have their turn."""
-PARAMETERS = ("attributes", "excludedAttributes", "filter", "startIndex", "count")
-UNSUPPORTED = ("sortBy", "sortOrder", "cursor")
+SEARCH_PARAMETERS = (
+    "attributes",
+    "excludedAttributes",
+    "filter",
+    "startIndex",
+    "count",
+)
+UNSUPPORTED_PARAMETERS = ("sortBy", "sortOrder", "cursor")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def _key_of(node: FilterNode, kind: Kind) -> tuple[str, str] | None:
+def _find_index_key(node: FilterNode, kind: ServedType) -> tuple[str, str] | None:
     """Return an equality that every match fulfils and an index answers."""
     match node:
         case LogicalExpr(op=LogicalOperator.and_, terms=terms):
-            keys = (_key_of(each, kind) for each in terms)
+            keys = (_find_index_key(each, kind) for each in terms)
             return next((each for each in keys if each is not None), None)
         case Comparison(
             attr_path=AttrPath(attr=attr, sub_attr=None, uri=None),
@@ -60,7 +71,7 @@ def _key_of(node: FilterNode, kind: Kind) -> tuple[str, str] | None:
         ):
             if attr.lower() == "id":
                 return "id", value
-            for path, key in kind.keys.items():
+            for path, key in kind.index_keys.items():
                 if path.lower() == attr.lower():
                     return path, key(value)
         case _:
@@ -68,22 +79,22 @@ def _key_of(node: FilterNode, kind: Kind) -> tuple[str, str] | None:
     return None
 
 
-async def _matching(
+async def _filter_resources(
     directory: TenantDirectory,
-    first: Slice,
-    wanted: ScimFilter[Any],
+    first: ResourceQuery,
+    scim_filter: ScimFilter[Any],
     *,
     window: range,
     members: bool,
-) -> tuple[int, list[Stored]]:
+) -> tuple[int, list[StoredResource]]:
     """Try the filter on each candidate, keeping none but the page asked for."""
-    total, found, part = 0, list[Stored](), first
+    total, found, part = 0, list[StoredResource](), first
     while True:
         # Others have their turn: a filter without an index reads the whole directory.
         await asyncio.sleep(0)
-        batch = await directory.listing(part, members=members)
+        batch = await directory.list_resources(part, members=members)
         for stored in batch:
-            if wanted.match(to_model(stored)):
+            if scim_filter.match(to_model(stored)):
                 if total in window:
                     found.append(stored)
                 total += 1
@@ -92,53 +103,55 @@ async def _matching(
         part = dataclasses.replace(part, after=batch[-1].sequence)
 
 
-async def _find(
-    directory: TenantDirectory, kinds: tuple[Kind, ...], request: SearchRequest[Any]
-) -> tuple[int, list[Stored]]:
+async def _find_resources(
+    directory: TenantDirectory,
+    kinds: tuple[ServedType, ...],
+    request: SearchRequest[Any],
+) -> tuple[int, list[StoredResource]]:
     kind = kinds[0].name if len(kinds) == 1 else None
     skip = (request.start_index or 1) - 1
     count = DEFAULT_RESULTS if request.count is None else request.count
     count = min(count, MAX_RESULTS)
-    members = any(each.has_members for each in kinds) and wants_members(request)
+    members = any(each.has_members for each in kinds) and are_members_requested(request)
     if request.filter is None:
-        part = Slice(kind, skip=skip, limit=count)
-        return await directory.count(kind), await directory.listing(
+        part = ResourceQuery(kind, skip=skip, limit=count)
+        return await directory.count(kind), await directory.list_resources(
             part, members=members
         )
-    key = _key_of(request.filter.ast, kinds[0]) if kind else None
-    return await _matching(
+    key = _find_index_key(request.filter.ast, kinds[0]) if kind else None
+    return await _filter_resources(
         directory,
-        Slice(kind, key=key, limit=AT_ONCE),
+        ResourceQuery(kind, key=key, limit=BATCH_SIZE),
         request.filter,
         window=range(skip, skip + count),
         members=members or "members" in str(request.filter).lower(),
     )
 
 
-async def _listed(
-    total: int, found: list[Stored], request: SearchRequest[Any], base: str
+async def _list_response(
+    total: int, found: list[StoredResource], request: SearchRequest[Any], base: str
 ) -> Response:
     asked = request.attributes or request.excluded_attributes
-    parameters = request if asked and not only_without_members(request) else None
+    parameters = request if asked and not excludes_only_members(request) else None
     resources = []
-    for start in range(0, len(found), AT_ONCE):
+    for start in range(0, len(found), BATCH_SIZE):
         await asyncio.sleep(0)
         resources += [
             msgspec.Raw(to_json(each, base, parameters))
-            for each in found[start : start + AT_ONCE]
+            for each in found[start : start + BATCH_SIZE]
         ]
     document = {
-        "schemas": [LIST_RESPONSE],
+        "schemas": [LIST_RESPONSE_URN],
         "totalResults": total,
         "startIndex": request.start_index or 1,
         "itemsPerPage": len(found),
         "Resources": resources,
     }
-    return scim(msgspec.json.encode(document))
+    return scim_response(msgspec.json.encode(document))
 
 
-def _search(directory: TenantDirectory, kinds: tuple[Kind, ...]) -> Endpoint:
-    model = searching(kinds)
+def _make_search(directory: TenantDirectory, kinds: tuple[ServedType, ...]) -> Endpoint:
+    model = make_search_model(kinds)
 
     async def search(request: Request) -> Response:
         payload: dict[str, Any] = (
@@ -146,30 +159,30 @@ def _search(directory: TenantDirectory, kinds: tuple[Kind, ...]) -> Endpoint:
             if request.method == "POST"
             else {
                 name: request.query_params[name]
-                for name in (*PARAMETERS, *UNSUPPORTED)
+                for name in (*SEARCH_PARAMETERS, *UNSUPPORTED_PARAMETERS)
                 if name in request.query_params
             }
         )
-        if any(name in payload for name in UNSUPPORTED):
+        if any(name in payload for name in UNSUPPORTED_PARAMETERS):
             raise NotImplementedException(
                 detail="This service neither sorts nor pages by cursor."
             )
         wanted = model.model_validate(payload, scim_ctx=Context.SEARCH_REQUEST)
-        total, found = await _find(directory, kinds, wanted)
-        return await _listed(total, found, wanted, base_of(request))
+        total, found = await _find_resources(directory, kinds, wanted)
+        return await _list_response(total, found, wanted, get_base_url(request))
 
     return search
 
 
-def search_routes(directory: TenantDirectory) -> list[Route]:
+def make_search_routes(directory: TenantDirectory) -> list[Route]:
     """Return the routes of each type and of all; they go before those of resources."""
-    everything = _search(directory, tuple(KINDS.values()))
+    everything = _make_search(directory, tuple(SERVED_TYPES.values()))
     routes = [
         Route("/", everything, methods=["GET"]),
         Route("/.search", everything, methods=["POST"]),
     ]
-    for kind in KINDS.values():
-        search = _search(directory, (kind,))
+    for kind in SERVED_TYPES.values():
+        search = _make_search(directory, (kind,))
         routes += [
             Route(f"/{kind.endpoint}", search, methods=["GET"]),
             Route(f"/{kind.endpoint}/.search", search, methods=["POST"]),

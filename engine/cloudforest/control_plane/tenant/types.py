@@ -39,7 +39,7 @@ from scim2_models import (
 MAX_RESULTS = 1000
 DEFAULT_RESULTS = 100
 
-POLICY = ScimPolicy(
+SCIM_POLICY = ScimPolicy(
     unmatched_path_filter=ScimPolicy.UnmatchedPathFilter.create,
     remove_value_as_filter=ScimPolicy.RemoveValue.apply,
 )
@@ -68,66 +68,68 @@ class Contact(Resource[Any]):
     emails: list[Email] | None = None
 
 
-def exact(value: str) -> str:
+def normalize_exact(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 
-def caseless(value: str) -> str:
+def normalize_caseless(value: str) -> str:
     """Return the value as scim2-models compares one that is not caseExact."""
-    return exact(exact(value).lower())
+    return normalize_exact(normalize_exact(value).lower())
 
 
 @dataclass(frozen=True)
-class Kind:
+class ServedType:
     """A resource type. `keys` says which top attributes are indexed, and how."""
 
     name: str
     endpoint: str
     model: type[Resource[Any]]
-    patch: type[PatchOp[Any]]
-    unique: str | None = None
-    keys: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    patch_model: type[PatchOp[Any]]
+    unique_key: str | None = None
+    index_keys: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     has_members: bool = False
 
 
-KEYS = {"externalId": exact, "displayName": caseless}
-USER = Kind(
+COMMON_INDEX_KEYS = {"externalId": normalize_exact, "displayName": normalize_caseless}
+USER_TYPE = ServedType(
     name="User",
     endpoint="Users",
     model=User[Enterprise],
-    patch=PatchOp[User[Enterprise]],
-    unique="userName",
-    keys={"userName": caseless, **KEYS},
+    patch_model=PatchOp[User[Enterprise]],
+    unique_key="userName",
+    index_keys={"userName": normalize_caseless, **COMMON_INDEX_KEYS},
 )
-GROUP = Kind(
+GROUP_TYPE = ServedType(
     name="Group",
     endpoint="Groups",
     model=Group,
-    patch=PatchOp[Group],
-    keys=KEYS,
+    patch_model=PatchOp[Group],
+    index_keys=COMMON_INDEX_KEYS,
     has_members=True,
 )
-CONTACT = Kind(
+CONTACT_TYPE = ServedType(
     name="Contact",
     endpoint="Contacts",
     model=Contact,
-    patch=PatchOp[Contact],
-    keys=KEYS,
+    patch_model=PatchOp[Contact],
+    index_keys=COMMON_INDEX_KEYS,
 )
-KINDS = {each.name: each for each in (USER, GROUP, CONTACT)}
+SERVED_TYPES = {each.name: each for each in (USER_TYPE, GROUP_TYPE, CONTACT_TYPE)}
 
 
-def searching(kinds: tuple[Kind, ...]) -> type[SearchRequest[Any]]:
+def make_search_model(kinds: tuple[ServedType, ...]) -> type[SearchRequest[Any]]:
     """Return the search request whose filters may name what these types have."""
     models: list[Any] = [each.model for each in kinds]
     found: Any = SearchRequest.__class_getitem__(reduce(or_, models))
     return cast("type[SearchRequest[Any]]", found)
 
 
-PROVIDER = ScimProvider(
+SCIM_PROVIDER = ScimProvider(
     models=[User, Enterprise, Group, Contact],
-    resource_types=[ResourceType.from_resource(each.model) for each in KINDS.values()],
-    policy=POLICY,
+    resource_types=[
+        ResourceType.from_resource(each.model) for each in SERVED_TYPES.values()
+    ],
+    policy=SCIM_POLICY,
     config=ServiceProviderConfig(
         patch=Patch(supported=True),
         bulk=Bulk(supported=False, max_operations=0, max_payload_size=0),

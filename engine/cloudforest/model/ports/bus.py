@@ -8,14 +8,14 @@ from typing import Protocol
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Page, SyncRequest
 
-Answerer = Callable[[SyncRequest], AsyncIterator[Page]]
+RequestHandler = Callable[[SyncRequest], AsyncIterator[Page]]
 """The agent's answer to a request: pages, none larger than the bus takes."""
 
 
 class AgentBus(Protocol):
     """The bus as the provisioning service sees it."""
 
-    def ask(self, request: SyncRequest) -> AsyncIterator[Page]:
+    def request_pages(self, request: SyncRequest) -> AsyncIterator[Page]:
         """Yield the pages in order, the closing one last.
 
         A page is acknowledged when the next one is asked for, so store it before.
@@ -24,7 +24,7 @@ class AgentBus(Protocol):
         """
         ...
 
-    def hints(self) -> AsyncIterator[str]:
+    def receive_hints(self) -> AsyncIterator[str]:
         """Yield the `domain_id` of a domain in which something has changed.
 
         Hints may be lost, may be repeated and name no object: a cycle finds out.
@@ -37,21 +37,21 @@ class ListenerBus(Protocol):
 
     async def connect(self, access: BusAccess) -> None: ...
 
-    async def renew(self, access: BusAccess) -> None:
+    async def renew_access(self, access: BusAccess) -> None:
         """Go on with a new credential, losing nothing."""
         ...
 
-    async def listen(self, domain: str, answer: Answerer) -> None:
+    async def listen(self, domain: str, answer: RequestHandler) -> None:
         """Subscribe to a domain's requests, sharing them with its other agents."""
         ...
 
     async def unlisten(self, domain: str) -> None: ...
 
-    async def hint(self, domain: str) -> None:
+    async def send_hint(self, domain: str) -> None:
         """Say that something has changed in a domain; nobody may hear it."""
         ...
 
     @property
-    def connected(self) -> bool: ...
+    def is_connected(self) -> bool: ...
 
     async def close(self) -> None: ...

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from cloudforest.model.messages import Lookup
 from cloudforest.model.program import Filter, ObjectType
 
-Kind = ObjectType | Literal["container"]
+EntryKind = ObjectType | Literal["container"]
 """What may be asked for: containers are those that objects lie in, OUs among them."""
 
 
@@ -25,20 +25,20 @@ class Entry:
     holds only what changed: read the object again before saying what it is.
     """
 
-    guid: str
+    object_guid: str
     dn: str
     type: ObjectType | None
     classes: frozenset[str]
     parent: str | None
-    deleted: bool
+    is_deleted: bool
     attributes: Mapping[str, tuple[str, ...]]
     members: tuple[str, ...] = ()
     former_members: tuple[str, ...] = ()
-    partial: bool = False
+    is_partial: bool = False
 
 
 @dataclass(frozen=True)
-class Cookie:
+class DirSyncCookie:
     """The end of a read: what the next one starts from, and whether all was said.
 
     `full`: everything was read, because nobody named a cookie or because it was
@@ -46,12 +46,12 @@ class Cookie:
     """
 
     value: str | None
-    complete: bool
-    full: bool = False
+    is_complete: bool
+    is_full: bool = False
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignMember:
     """A member that lies in another domain of the forest.
 
     The directory knows its name, which may be an old one, and, unless it is an export,
@@ -59,7 +59,7 @@ class Foreign:
     """
 
     dn: str
-    guid: str | None = None
+    object_guid: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,32 +72,32 @@ class GroupMembers:
 
     ids: frozenset[str]
     nested: frozenset[str] = frozenset()
-    whole: bool = True
-    foreign: frozenset[Foreign] = frozenset()
+    is_complete: bool = True
+    foreign: frozenset[ForeignMember] = frozenset()
 
 
 class Directory(Protocol):
     """One domain. Raises Unavailable or Rejected with a sentence that names it."""
 
-    async def identify(self) -> str:
+    async def identify_domain(self) -> str:
         """Return the objectGUID of the domain's head; it also proves the connection."""
         ...
 
-    async def resolve(self, dns: Sequence[str]) -> dict[str, str]:
+    async def resolve_dns(self, dns: Sequence[str]) -> dict[str, str]:
         """Return the objectGUID of each DN that exists, keyed by the DN as given."""
         ...
 
-    async def members(self, group: str, *, nested: bool) -> GroupMembers:
+    async def read_members(self, group: str, *, nested: bool) -> GroupMembers:
         """Return the members of the group with this DN, `nested` ones too if asked."""
         ...
 
-    def changes(
+    def read_changes(
         self,
-        kind: Kind,
+        kind: EntryKind,
         attributes: Sequence[str],
         cookie: str | None,
         where: Filter | None = None,
-    ) -> AsyncIterator[Entry | Cookie]:
+    ) -> AsyncIterator[Entry | DirSyncCookie]:
         """Yield what changed since the cookie (None: everything), then one Cookie.
 
         Entries come as the directory sends them: never collected. A group may come
@@ -107,10 +107,10 @@ class Directory(Protocol):
         """
         ...
 
-    def below(
+    def read_subtree(
         self,
         container: str,
-        kind: Kind,
+        kind: EntryKind,
         attributes: Sequence[str],
         where: Filter | None = None,
     ) -> AsyncIterator[Entry]:
@@ -121,7 +121,7 @@ class Directory(Protocol):
         """
         ...
 
-    def read(
+    def read_objects(
         self,
         lookups: Sequence[Lookup],
         attributes: Sequence[str],
@@ -135,7 +135,7 @@ class Directory(Protocol):
         """
         ...
 
-    async def empty(
+    async def find_proven_clear(
         self, guids: Sequence[str], attributes: Sequence[str]
     ) -> Mapping[str, AbstractSet[str]]:
         """Return which attributes of these objects certainly have no values.
@@ -145,19 +145,19 @@ class Directory(Protocol):
         """
         ...
 
-    async def shows_all(self) -> bool:
+    async def shows_all_members(self) -> bool:
         """Return whether a group that is read has no members but those named."""
         ...
 
-    async def shows_values(self) -> bool:
+    async def shows_all_values(self) -> bool:
         """Return whether an object that is read has no values but those shown."""
         ...
 
-    async def lacking(self) -> tuple[str, ...]:
+    async def list_missing_rights(self) -> tuple[str, ...]:
         """Return the rights that the account lacks to see what was deleted."""
         ...
 
-    def watch(self) -> AsyncIterator[None]:
+    def watch_changes(self) -> AsyncIterator[None]:
         """Yield whenever something changed: a hint, never the truth.
 
         Ends where the directory can't tell; raises Unavailable when it stops telling.

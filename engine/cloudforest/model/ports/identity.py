@@ -11,11 +11,11 @@ from cloudforest.model.registration import Registration, Revision
 
 
 class RegistrationStore(Protocol):
-    async def registration(self) -> tuple[int, Registration | None]:
+    async def load_registration(self) -> tuple[int, Registration | None]:
         """Return the revision (0: nothing registered) and what is registered."""
         ...
 
-    async def revision(self, number: int) -> Revision | None:
+    async def load_revision(self, number: int) -> Revision | None:
         """Return what was registered then; every revision is kept."""
         ...
 
@@ -40,7 +40,7 @@ class RegistrationStore(Protocol):
 
 
 class IdentityStore(Protocol):
-    async def agents(self) -> list[AgentRecord]: ...
+    async def list_agents(self) -> list[AgentRecord]: ...
 
     async def update_agent(
         self, agent: str, change: Callable[[AgentRecord], AgentRecord]
@@ -62,12 +62,14 @@ class IdentityStore(Protocol):
 
     async def save_operator(self, operator: Operator, token_hash: str) -> None: ...
 
-    async def operator(self, token_hash: str) -> Operator | None: ...
+    async def find_operator(self, token_hash: str) -> Operator | None: ...
 
-    async def audit(
+    async def save_audit_record(
         self, *, time: datetime, operator: str, action: str, detail: str
     ) -> None: ...
 
-    async def audited(self, *, after: int, limit: int) -> list[tuple[int, AuditRecord]]:
+    async def list_audit_records(
+        self, *, after: int, limit: int
+    ) -> list[tuple[int, AuditRecord]]:
         """Return the first records with higher numbers, in order."""
         ...

@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from cloudforest.model.jobs import TargetJobs
+from cloudforest.model.jobs import JobKey
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import Link, MatchValue, Origin, TargetResource
 
 
 class Memberships(Protocol):
-    async def membership_changes(
+    async def list_membership_changes(
         self,
-        jobs: TargetJobs,
+        jobs: JobKey,
         cycle: str,
         types: Sequence[ObjectType],
         after: tuple[str, str],
@@ -36,7 +36,7 @@ class Memberships(Protocol):
         """
         ...
 
-    async def keep_written(
+    async def retain_written_members(
         self, target: str, group: str, present: Collection[str]
     ) -> None:
         """Count as written only those of the group's members that it really has.
@@ -45,28 +45,30 @@ class Memberships(Protocol):
         """
         ...
 
-    async def emptied_groups(
-        self, jobs: TargetJobs, cycle: str, groups: Sequence[str]
+    async def find_emptied_groups(
+        self, jobs: JobKey, cycle: str, groups: Sequence[str]
     ) -> frozenset[str]:
         """Return those of the groups that no member is left for or coming to."""
         ...
 
 
 class Links(Protocol):
-    async def links(self, target: str, ids: Sequence[str]) -> dict[str, Link]: ...
+    async def load_links(self, target: str, ids: Sequence[str]) -> dict[str, Link]: ...
 
-    async def resource_ids(self, target: str, ids: Sequence[str]) -> dict[str, str]:
+    async def load_resource_ids(
+        self, target: str, ids: Sequence[str]
+    ) -> dict[str, str]:
         """Return the resource id of each object that is linked."""
         ...
 
-    async def linked_resources(
+    async def find_linked_objects(
         self, target: str, resources: Sequence[str]
     ) -> dict[str, str]:
         """Return the objectGUID that each of these resource ids is linked to."""
         ...
 
-    async def save_found(
-        self, target: str, found: Sequence[Link], gone: Sequence[str]
+    async def save_observed(
+        self, target: str, observed: Sequence[Link], gone: Sequence[str]
     ) -> None:
         """Count as written what the target was found to hold.
 
@@ -75,21 +77,21 @@ class Links(Protocol):
         """
         ...
 
-    async def linked(
+    async def count_links(
         self, target: str, job: str | None, type_: ObjectType | None
     ) -> dict[Origin, int]:
         """Return how many objects are linked, by origin: all of them, or of a job."""
         ...
 
-    async def managed(self, job: str, target: str) -> int:
+    async def count_managed(self, job: str, target: str) -> int:
         """Return how many objects of the job are linked, and not yet deprovisioned."""
         ...
 
 
-class Pictures(Protocol):
+class Snapshots(Protocol):
     async def save_snapshot(
         self,
-        picture: str,
+        snapshot: str,
         resource_type: str,
         resources: Sequence[TargetResource],
         paths: Sequence[str],
@@ -97,32 +99,32 @@ class Pictures(Protocol):
         """Add to a picture of the target; it can be searched by these paths."""
         ...
 
-    async def pictured(
-        self, picture: str, resource_type: str, resources: Sequence[str]
+    async def load_snapshot_resources(
+        self, snapshot: str, resource_type: str, resources: Sequence[str]
     ) -> dict[str, TargetResource]:
         """Return those of the resources that the picture has, by their id."""
         ...
 
-    async def clear_snapshot(self, picture: str) -> None: ...
+    async def clear_snapshot(self, snapshot: str) -> None: ...
 
-    async def matches(
-        self, picture: str, resource_type: str, path: str, values: Sequence[MatchValue]
+    async def find_snapshot_matches(
+        self, snapshot: str, resource_type: str, path: str, values: Sequence[MatchValue]
     ) -> dict[str, tuple[TargetResource, ...]]:
         """Return the pictured resources by value of `path`, as `comparable` has it."""
         ...
 
 
-class Belongings(Protocol):
-    async def groups_of(
+class MembershipLookups(Protocol):
+    async def list_groups_of(
         self, job: str, member: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         """Return of how many groups of the job it is a member; the DNs of the first."""
         ...
 
-    async def written_members(self, target: str, group: str) -> frozenset[str]:
+    async def load_written_members(self, target: str, group: str) -> frozenset[str]:
         """Return the members that the target holds because we wrote them."""
         ...
 
-    async def dns(self, job: str, ids: Sequence[str]) -> dict[str, str]:
+    async def load_dns(self, job: str, ids: Sequence[str]) -> dict[str, str]:
         """Return the DN of each of these objects that the job has imported."""
         ...

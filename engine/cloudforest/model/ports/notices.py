@@ -60,12 +60,12 @@ class Mailer(Protocol):
 
 
 class NoticeStore(Protocol):
-    async def told(self) -> frozenset[Occurrence]:
+    async def list_notified(self) -> frozenset[Occurrence]:
         """Return what holds and was told."""
         ...
 
-    async def remember(
+    async def mark_notified(
         self, occurrences: Collection[Occurrence], now: datetime
     ) -> None: ...
 
-    async def forget(self, occurrences: Collection[Occurrence]) -> None: ...
+    async def clear_notified(self, occurrences: Collection[Occurrence]) -> None: ...

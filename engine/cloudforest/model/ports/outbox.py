@@ -12,12 +12,14 @@ from datetime import datetime
 from typing import Protocol
 
 from cloudforest.model.cycles import LogEntry
-from cloudforest.model.effects import Effect, EvaluatedRows, Outcome
-from cloudforest.model.stages import Allowance, Spent, Stage, StagedEffect
+from cloudforest.model.effects import Effect, EvaluatedBatch, Outcome
+from cloudforest.model.stages import Allowance, BudgetCharge, Stage, StagedEffect
 
 
 class Outbox(Protocol):
-    async def effects(self, job: str, keys: Sequence[str]) -> dict[str, Effect]: ...
+    async def load_effects(
+        self, job: str, keys: Sequence[str]
+    ) -> dict[str, Effect]: ...
 
     async def save_effects(
         self, job: str, cycle: str, effects: Sequence[Effect]
@@ -29,15 +31,15 @@ class Outbox(Protocol):
         """Say of effects whether their creation may have reached the target."""
         ...
 
-    async def drop_effects(
-        self, job: str, cycle: str, *, only: str | None = None
+    async def drop_stale_effects(
+        self, job: str, cycle: str, *, only_object: str | None = None
     ) -> None:
         """Forget the effects (`only` of one object) that this cycle did not save."""
         ...
 
     async def remove_effects(self, job: str, keys: Sequence[str]) -> None: ...
 
-    async def coming(
+    async def find_pending_writes(
         self, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
         """Return those of the objects that this cycle is to write, as not held back.
@@ -46,25 +48,25 @@ class Outbox(Protocol):
         """
         ...
 
-    async def creations(
+    async def find_pending_creations(
         self, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
         """Return the phases of those objects that this cycle is to create."""
         ...
 
-    async def claimed(
+    async def find_pending_adoptions(
         self, job: str, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
         """Return the objectGUID for which this cycle is to adopt each resource."""
         ...
 
-    async def pending(
+    async def list_pending_effects(
         self, job: str, cycle: str, phase: int, *, after: str, limit: int
     ) -> list[Effect]:
         """Return a cycle's pending effects of a phase by key, those after `after`."""
         ...
 
-    async def record(
+    async def save_outcomes(
         self,
         job: str,
         target: str,
@@ -72,7 +74,7 @@ class Outbox(Protocol):
         *,
         outcomes: Sequence[Outcome],
         log: Sequence[LogEntry],
-        spent: Sequence[Spent] = (),
+        charges: Sequence[BudgetCharge] = (),
     ) -> None:
         """Store links, memberships, effect states and log in one transaction.
 
@@ -82,23 +84,25 @@ class Outbox(Protocol):
         """
         ...
 
-    async def due(
+    async def list_due_effects(
         self, job: str, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
         """Return escrowed effects that are to be tried by now, by key after `after`."""
         ...
 
-    async def outbox_page(self, job: str, *, after: str, limit: int) -> list[Effect]:
+    async def list_effects(self, job: str, *, after: str, limit: int) -> list[Effect]:
         """Return effects of any state by key, those after `after`."""
         ...
 
-    async def escrow_page(
+    async def list_escrowed_effects(
         self, job: str, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:
         """Return escrowed effects by key, those after `after`, with the object's DN."""
         ...
 
-    async def retry(self, job: str, object: str | None, now: datetime) -> int:  # noqa: A002
+    async def retry_escrowed(
+        self, job: str, object_guid: str | None, now: datetime
+    ) -> int:
         """Make what is in escrow for an object (None: for all) due, given up or not.
 
         Its tries are forgotten, and its 28 days start anew; whether a creation may have
@@ -106,7 +110,7 @@ class Outbox(Protocol):
         """
         ...
 
-    async def effect_counts(self) -> dict[str, dict[str, int]]:
+    async def count_effects(self) -> dict[str, dict[str, int]]:
         """Return per job the number of effects by state."""
         ...
 
@@ -116,23 +120,23 @@ class Stages(Protocol):
         """Store a stage with the effects of its cycle that name it."""
         ...
 
-    async def stages(self, job: str | None = None) -> list[Stage]:
+    async def list_stages(self, job: str | None = None) -> list[Stage]:
         """Return the stages that nobody has done with, the oldest first."""
         ...
 
-    async def staged_effects(
+    async def list_staged_effects(
         self, stage: str, after: str, limit: int
     ) -> list[StagedEffect]:
         """Return what a stage holds by key, those after `after`."""
         ...
 
-    async def unwanted(
+    async def list_superseded_effects(
         self, job: str, cycle: str, stage: str, limit: int
     ) -> list[StagedEffect]:
         """Return effects of a stage that this cycle does not want any more."""
         ...
 
-    async def forget_staged(
+    async def forget_staged_effects(
         self, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
     ) -> None: ...
 
@@ -143,20 +147,20 @@ class Stages(Protocol):
         """
         ...
 
-    async def discard(self, stage: Stage, now: datetime) -> int:
+    async def discard_stage(self, stage: Stage, now: datetime) -> int:
         """Propose no longer what the stage holds; return how many effects.
 
         What is in escrow because of the stage is due.
         """
         ...
 
-    async def allow(self, allowance: Allowance) -> None: ...
+    async def save_allowance(self, allowance: Allowance) -> None: ...
 
-    async def allowances(self, now: datetime) -> list[Allowance]:
+    async def list_allowances(self, now: datetime) -> list[Allowance]:
         """Return those that have not ended."""
         ...
 
-    async def spent(self, job: str, guard: str, since: datetime) -> int:
+    async def sum_budget_charges(self, job: str, guard: str, since: datetime) -> int:
         """Return how many effects of a budget were written; forget those before."""
         ...
 
@@ -178,8 +182,8 @@ class Evaluations(Protocol):
         """
         ...
 
-    async def save_evaluated(
-        self, job: str, cycle: str, digest: str, rows: EvaluatedRows
+    async def save_evaluated_batch(
+        self, job: str, cycle: str, digest: str, batch: EvaluatedBatch
     ) -> None:
         """Store effects, references, and which rows need none, in one transaction."""
         ...

@@ -14,17 +14,19 @@ from typing import Protocol
 
 from cloudforest.model.cycles import ImportEnd, Watermark
 from cloudforest.model.messages import Record
-from cloudforest.model.source import Presence, SourceRow
+from cloudforest.model.source import Presence, SourceObject
 
 
 class Inquiries(Protocol):
     async def add_inquiries(self, job: str, ids: Sequence[str]) -> None: ...
 
-    async def inquiries(self, job: str, limit: int) -> list[str]:
+    async def list_inquiries(self, job: str, limit: int) -> list[str]:
         """Return those that are open, in order of id."""
         ...
 
-    async def doubted(self, job: str, ids: Sequence[str]) -> frozenset[str]:
+    async def find_hidden_attributes(
+        self, job: str, ids: Sequence[str]
+    ) -> frozenset[str]:
         """Return the attributes that one of these showed, and that may be hidden now.
 
         Names are in lower case. What they were is kept until they are proved empty.
@@ -37,14 +39,14 @@ class Inquiries(Protocol):
         """Store what a `read` answered; the inquiries stay until it has ended."""
         ...
 
-    async def finish_asking(
+    async def close_inquiries(
         self,
         job: str,
         generation: int,
         ids: Sequence[str],
         *,
         complete: bool,
-        proved: Sequence[str] = (),
+        proven_clear: Sequence[str] = (),
     ) -> None:
         """Close the inquiries about these objects.
 
@@ -58,7 +60,7 @@ class Inquiries(Protocol):
 
 
 class Imports(Protocol):
-    async def watermark(self, job: str) -> Watermark | None: ...
+    async def load_watermark(self, job: str) -> Watermark | None: ...
 
     async def begin_import(self, job: str, cycle: str) -> int:
         """Return the generation under which this import's rows are stored."""
@@ -96,7 +98,7 @@ class Imports(Protocol):
 
 
 class Sources(Protocol):
-    async def sources(
+    async def list_source_objects(
         self,
         job: str,
         target: str,
@@ -104,7 +106,7 @@ class Sources(Protocol):
         limit: int,
         *,
         settled: str | None = None,
-    ) -> list[SourceRow]:
+    ) -> list[SourceObject]:
         """Return rows in order of id, those after `after`.
 
         They are in scope; or, while they are linked, unknown, out of scope or gone.
@@ -112,15 +114,17 @@ class Sources(Protocol):
         """
         ...
 
-    async def source(self, job: str, id: str) -> SourceRow | None:  # noqa: A002
+    async def load_source_object(self, job: str, id: str) -> SourceObject | None:  # noqa: A002
         """Return the row, whatever its state."""
         ...
 
-    async def known(self, job: str, target: str, ids: Sequence[str]) -> frozenset[str]:
+    async def find_known_objects(
+        self, job: str, target: str, ids: Sequence[str]
+    ) -> frozenset[str]:
         """Return those of the objects that are in scope of the job or linked."""
         ...
 
-    async def unknown_objects(
+    async def list_unknown_objects(
         self, job: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         """Return how many objects are unknown, and the first of them.
@@ -130,8 +134,8 @@ class Sources(Protocol):
         ...
 
 
-class Holdings(Protocol):
-    async def presences(
+class Presences(Protocol):
+    async def load_presences(
         self, jobs: Sequence[str], ids: Sequence[str]
     ) -> dict[str, Presence]:
         """Return what the jobs say of the objects that they have rows of.

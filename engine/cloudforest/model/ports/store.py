@@ -16,26 +16,31 @@ from datetime import datetime
 from typing import Protocol
 
 from cloudforest.model.cycles import Cycle, LogEntry, LogQuery
-from cloudforest.model.jobs import Breaker, JobState, ResetScope, Standing
-from cloudforest.model.ports.links import Belongings, Links, Memberships, Pictures
+from cloudforest.model.jobs import Breaker, JobHealth, JobState, ResetScope
+from cloudforest.model.ports.links import (
+    Links,
+    MembershipLookups,
+    Memberships,
+    Snapshots,
+)
 from cloudforest.model.ports.outbox import Evaluations, Outbox, Stages
-from cloudforest.model.ports.sources import Holdings, Imports, Inquiries, Sources
+from cloudforest.model.ports.sources import Imports, Inquiries, Presences, Sources
 
-ChangeJob = Callable[[JobState], JobState]
-Judge = Callable[[Standing], Standing]
+JobStateUpdate = Callable[[JobState], JobState]
+HealthUpdate = Callable[[JobHealth], JobHealth]
 """How a job and its target stand after a cycle, from how they stood before."""
 
 
 class Jobs(Protocol):
-    async def job_states(self) -> dict[str, JobState]:
+    async def load_job_states(self) -> dict[str, JobState]:
         """Return the state of each job that ever had one."""
         ...
 
-    async def breakers(self) -> dict[str, Breaker]:
+    async def load_breakers(self) -> dict[str, Breaker]:
         """Return the open breaker of each target that is down."""
         ...
 
-    async def change_job(self, job: str, change: ChangeJob) -> JobState:
+    async def change_job_state(self, job: str, change: JobStateUpdate) -> JobState:
         """Change the job's state in one transaction; return what it is now."""
         ...
 
@@ -45,7 +50,7 @@ class Jobs(Protocol):
         target: str,
         *,
         resets: Collection[ResetScope],
-        change: ChangeJob,
+        change: JobStateUpdate,
         now: datetime,
     ) -> None:
         """Forget what the next cycle is to do without, all or nothing.
@@ -64,11 +69,13 @@ class Cycles(Protocol):
         """Store it; a cycle of this job still called running was cut short: failed."""
         ...
 
-    async def finish_cycle(self, cycle: Cycle, judge: Judge | None = None) -> None:
+    async def finish_cycle(
+        self, cycle: Cycle, update_health: HealthUpdate | None = None
+    ) -> None:
         """Store it, and how its job and target stand after it, in one transaction."""
         ...
 
-    async def last_cycles(self) -> dict[str, Cycle]:
+    async def load_last_cycles(self) -> dict[str, Cycle]:
         """Return the latest cycle of each job."""
         ...
 
@@ -79,39 +86,39 @@ class Cycles(Protocol):
         """
         ...
 
-    async def has_finished(self, job: str, target: str) -> bool:
+    async def has_finished_cycle(self, job: str, target: str) -> bool:
         """Return whether a cycle of the job to the target ended without failing."""
         ...
 
-    async def copy_job(self, job: str, scratch: str) -> None:
+    async def copy_job_data(self, job: str, scratch: str) -> None:
         """Start a scratch job with the rows, but not the watermark, of this one."""
         ...
 
-    async def drop_job(self, job: str) -> None:
+    async def drop_job_data(self, job: str) -> None:
         """Forget all that is kept for a (scratch) job, except cycles, links and log."""
         ...
 
-    async def drop_scratch(self) -> None:
+    async def drop_scratch_data(self) -> None:
         """Forget all scratch jobs (`plan:…`) and pictures: nobody works on them."""
         ...
 
 
 class Logs(Protocol):
-    async def log(self, entries: Sequence[LogEntry]) -> None: ...
+    async def save_log_entries(self, entries: Sequence[LogEntry]) -> None: ...
 
-    async def log_range(
+    async def find_log_range(
         self, since: datetime | None, until: datetime | None
     ) -> tuple[int, int]:
         """Return two numbers between which all entries of that time lie, inclusive."""
         ...
 
-    async def logs(
+    async def list_log_entries(
         self, query: LogQuery, *, first: int, last: int, limit: int
     ) -> list[tuple[int, LogEntry]]:
         """Return entries with their numbers, in the order in which they were stored."""
         ...
 
-    async def written(self, cycle: str, picture: str) -> int:
+    async def count_written(self, cycle: str, snapshot: str) -> int:
         """Return how many of the pictured the cycle wrote, and nothing of them failed.
 
         The picture's resources are named by objectGUID.
@@ -128,19 +135,16 @@ class ProvisioningStore(
     Inquiries,
     Sources,
     Evaluations,
-    Holdings,
+    Presences,
     Links,
-    Pictures,
+    Snapshots,
     Outbox,
     Stages,
     Memberships,
-    Belongings,
+    MembershipLookups,
     Cycles,
     Jobs,
     Logs,
     Protocol,
 ):
     """All that is kept about jobs, their objects and their cycles."""
-
-
-__all__ = ["Judge", "ProvisioningStore"]

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from cloudforest.model.effects import Change
-from cloudforest.model.source import Flat, MatchValue, TargetResource
+from cloudforest.model.source import FlatResource, MatchValue, TargetResource
 
 
 class Target(Protocol):
@@ -22,7 +22,7 @@ class Target(Protocol):
     requests: int
     """Requests sent so far."""
 
-    def resources(
+    def list_resources(
         self, resource_type: str, paths: Sequence[str]
     ) -> AsyncIterator[TargetResource]:
         """Yield every resource, page by page, without members."""
@@ -34,15 +34,17 @@ class Target(Protocol):
         """Return the resources whose `path` equals `value`."""
         ...
 
-    async def taken(
+    async def find_taken_values(
         self, resource_type: str, path: str, values: Sequence[str]
     ) -> frozenset[str]:
         """Return those of the values that some resource has at `path`."""
         ...
 
-    async def member_ids(self, resource_type: str, resource: str) -> frozenset[str]: ...
+    async def list_member_ids(
+        self, resource_type: str, resource: str
+    ) -> frozenset[str]: ...
 
-    async def create(self, resource_type: str, values: Flat) -> str:
+    async def create(self, resource_type: str, values: FlatResource) -> str:
         """Return the new resource's id.
 
         Raises TargetUnavailable only if nothing was created, as far as can be known.
@@ -82,7 +84,7 @@ class Conflict(Refusal):
     """Somebody already has a value that must be unique (409)."""
 
 
-class NotThere(Refusal):
+class ResourceNotFound(Refusal):
     """The resource does not exist, or no longer (404)."""
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cloudforest.model.program import Attribute, Call, Expression, Literally, Template
+from cloudforest.model.program import Attribute, Call, Constant, Expression, Template
 from cloudforest.program.expressions.catalog import FUNCTIONS
-from cloudforest.program.expressions.function import Kind
+from cloudforest.program.expressions.function import ValueKind
 
-UNIQUE = "SelectUniqueValue"
+SELECT_UNIQUE_VALUE = "SelectUniqueValue"
 """The function that asks the target."""
 REDACT = "Redact"
 """The function whose value is shown nowhere."""
 NOW = "Now"
 """The function that gives the moment it is told, and so the same to all at once."""
-DOMAIN = "DefaultDomain"
+DEFAULT_DOMAIN = "DefaultDomain"
 """The function that the compiler replaces by what the tenant says."""
 
 
-def calls(expression: Expression) -> Iterator[Call]:
+def find_calls(expression: Expression) -> Iterator[Call]:
     """Yield every call of a function or operator, from the outside."""
     waiting: list[Expression] = [expression]
     while waiting:
@@ -28,35 +28,37 @@ def calls(expression: Expression) -> Iterator[Call]:
             waiting += [inner for inner in reversed(each.arguments) if inner]
 
 
-def impure_functions(expression: Expression) -> tuple[str, ...]:
+def find_impure_functions(expression: Expression) -> tuple[str, ...]:
     """Name the functions in it that may give something else for the same object."""
     return tuple(
         dict.fromkeys(
             each.function
-            for each in calls(expression)
+            for each in find_calls(expression)
             if each.function in FUNCTIONS and FUNCTIONS[each.function].impure
         )
     )
 
 
-def uses(expression: Expression, function: str) -> bool:
-    return any(each.function == function for each in calls(expression))
+def uses_function(expression: Expression, function: str) -> bool:
+    return any(each.function == function for each in find_calls(expression))
 
 
-def with_domain(expression: Expression, domain: str) -> Expression:
+def replace_default_domain(expression: Expression, domain: str) -> Expression:
     """Return it with the tenant's domain in place of DefaultDomain."""
     if not isinstance(expression, Call):
         return expression
-    if expression.function == DOMAIN:
-        return Literally(value=domain)
-    arguments = (each and with_domain(each, domain) for each in expression.arguments)
+    if expression.function == DEFAULT_DOMAIN:
+        return Constant(value=domain)
+    arguments = (
+        each and replace_default_domain(each, domain) for each in expression.arguments
+    )
     return Call(function=expression.function, arguments=tuple(arguments))
 
 
 def is_constant(expression: Expression) -> bool:
     """Tell whether it gives the same for every object, always."""
     match expression:
-        case Literally():
+        case Constant():
             return True
         case Attribute():
             return False
@@ -69,12 +71,12 @@ def is_constant(expression: Expression) -> bool:
             return all(each is None or is_constant(each) for each in arguments)
 
 
-def kind_of(expression: Expression) -> Kind:
+def find_value_kind(expression: Expression) -> ValueKind:
     """Return what kind of value it gives."""
     match expression:
-        case Literally(value=bool()):
+        case Constant(value=bool()):
             return "boolean"
-        case Literally(value=int() | float()):
+        case Constant(value=int() | float()):
             return "number"
         case Attribute():
             return "values"

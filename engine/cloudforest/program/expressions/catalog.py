@@ -12,32 +12,39 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TypeVar
 
-from cloudforest.model.program import Call, Expression, Literally, Scalar
-from cloudforest.program.expressions.choice import CHOOSING
-from cloudforest.program.expressions.date_parsing import moment_or_none
-from cloudforest.program.expressions.dates import TIMING
-from cloudforest.program.expressions.flow import FLOWING
+from cloudforest.model.program import Call, Constant, Expression, Scalar
+from cloudforest.program.expressions.choice import CHOICE_FUNCTIONS
+from cloudforest.program.expressions.date_parsing import as_moment_or_none
+from cloudforest.program.expressions.dates import DATE_FUNCTIONS
+from cloudforest.program.expressions.flow import FLOW_FUNCTIONS
 from cloudforest.program.expressions.function import (
     Arguments,
+    CallFault,
     Function,
-    Kind,
     Parameter,
-    Wrong,
+    ValueKind,
 )
-from cloudforest.program.expressions.lists import VALUING
-from cloudforest.program.expressions.texts import WRITING
-from cloudforest.program.expressions.values import quoted_number
+from cloudforest.program.expressions.lists import VALUE_FUNCTIONS
+from cloudforest.program.expressions.texts import TEXT_FUNCTIONS
+from cloudforest.program.expressions.values import as_quoted_number_or_none
 
 OPERATORS = ("=", "<>", ">", ">=", "<", "<=", "&")
 
 FUNCTIONS: dict[str, Function] = {
-    each.name: each for each in (*WRITING, *VALUING, *TIMING, *CHOOSING, *FLOWING)
+    each.name: each
+    for each in (
+        *TEXT_FUNCTIONS,
+        *VALUE_FUNCTIONS,
+        *DATE_FUNCTIONS,
+        *CHOICE_FUNCTIONS,
+        *FLOW_FUNCTIONS,
+    )
 }
 
 
 T = TypeVar("T")
 
-_NEVER_FITS: dict[Kind, frozenset[Kind]] = {
+_UNFIT_KINDS: dict[ValueKind, frozenset[ValueKind]] = {
     "number": frozenset({"boolean", "date", "reference"}),
     "date": frozenset({"number", "boolean", "reference"}),
     "boolean": frozenset({"date", "reference"}),
@@ -45,7 +52,7 @@ _NEVER_FITS: dict[Kind, frozenset[Kind]] = {
 }
 """Kinds that functions give and that an argument of a kind can't do with."""
 
-_NOUNS: dict[Kind, str] = {
+_KIND_NOUNS: dict[ValueKind, str] = {
     "number": "a number",
     "date": "a date",
     "boolean": "a condition",
@@ -53,7 +60,7 @@ _NOUNS: dict[Kind, str] = {
 }
 
 
-def _expected(function: Function) -> str:
+def _format_expected_count(function: Function) -> str:
     low, high = function.minimum, function.maximum
     low -= any(each.omitted for each in function.parameters)
     noun = "argument" if high == 1 or (high is None and low == 1) else "arguments"
@@ -64,7 +71,7 @@ def _expected(function: Function) -> str:
     return f"{low} {noun}" if low == high else f"{low} to {high} {noun}"
 
 
-def unknown(name: str) -> Wrong:
+def make_unknown_function_fault(name: str) -> CallFault:
     names = {each.lower(): each for each in FUNCTIONS if each not in OPERATORS}
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
     hint = (
@@ -72,10 +79,10 @@ def unknown(name: str) -> Wrong:
         if close
         else "`cloudforest expression functions` lists those that there are."
     )
-    return Wrong(f"There is no function {name}. {hint}")
+    return CallFault(f"There is no function {name}. {hint}")
 
 
-def aligned(
+def align_arguments(
     name: str, arguments: Sequence[Expression | None], places: Sequence[T], gap: T
 ) -> tuple[tuple[Expression | None, ...], tuple[T, ...]]:
     """Return arguments and their places, with what may be left out put in as empty."""
@@ -90,13 +97,13 @@ def aligned(
     )
 
 
-def _literal(parameter: Parameter, value: Scalar) -> str | None:
+def _find_literal_need(parameter: Parameter, value: Scalar) -> str | None:
     if parameter.choice and value not in parameter.choice:
         return f"one of {', '.join(parameter.choice)}"
     if value is None or value == "":
         return None
     match parameter.kind:
-        case "number" if quoted_number(value) is None:
+        case "number" if as_quoted_number_or_none(value) is None:
             return "a number"
         case "date" if not _may_be_date(value):
             return "a date"
@@ -105,88 +112,92 @@ def _literal(parameter: Parameter, value: Scalar) -> str | None:
 
 
 def _may_be_date(value: Scalar) -> bool:
-    return isinstance(value, str) and moment_or_none(value) is not None
+    return isinstance(value, str) and as_moment_or_none(value) is not None
 
 
-def _unfit(function: Function, parameter: Parameter, each: Expression) -> str | None:
+def _find_need(
+    function: Function, parameter: Parameter, each: Expression
+) -> str | None:
     """Return what is needed where an argument can't be right for any object."""
-    if isinstance(each, Literally):
+    if isinstance(each, Constant):
         free = function.name == "FormatDateTime" and parameter.kind == "date"
-        return None if free else _literal(parameter, each.value)
+        return None if free else _find_literal_need(parameter, each.value)
     if isinstance(each, Call) and each.function in FUNCTIONS:
         gives = FUNCTIONS[each.function].gives
-        if gives in _NEVER_FITS.get(parameter.kind, frozenset()):
-            return _NOUNS[parameter.kind]
+        if gives in _UNFIT_KINDS.get(parameter.kind, frozenset()):
+            return _KIND_NOUNS[parameter.kind]
     return None
 
 
-def _wrong_argument(function: Function, arguments: Arguments) -> Wrong | None:
+def _find_argument_fault(function: Function, arguments: Arguments) -> CallFault | None:
     for position, each in enumerate(arguments):
-        parameter = function.parameter(position)
+        parameter = function.parameter_at(position)
         if each is None:
             if not parameter.optional and position < function.minimum:
-                return Wrong(
+                return CallFault(
                     f"{function.name} needs an argument that is left empty"
                     f" ({parameter.name}).",
                     position,
                 )
             continue
-        needed = _unfit(function, parameter, each)
+        needed = _find_need(function, parameter, each)
         if needed is not None:
-            return Wrong(
+            return CallFault(
                 f"{function.name} needs {needed} here ({parameter.name}).", position
             )
     return None
 
 
-def complaint(name: str, arguments: Arguments) -> Wrong | None:
+def find_call_fault(name: str, arguments: Arguments) -> CallFault | None:
     """Return what is wrong with a call of aligned arguments, or None."""
     function = FUNCTIONS.get(name)
     if function is None:
-        return unknown(name)
+        return make_unknown_function_fault(name)
     count = len(arguments)
     high = count if function.maximum is None else function.maximum
     if not function.minimum <= count <= high:
-        return Wrong(f"{name} takes {_expected(function)}, and {count} are given.")
-    wrong = _wrong_argument(function, arguments)
+        return CallFault(
+            f"{name} takes {_format_expected_count(function)}, and {count} are given."
+        )
+    wrong = _find_argument_fault(function, arguments)
     if wrong is None and function.check is not None:
         return function.check(arguments)
     return wrong
 
 
 @dataclass(frozen=True)
-class Entry:
+class FunctionEntry:
     """One function: how it is written, what it takes and gives, and what it is for."""
 
     name: str
     syntax: str
-    gives: Kind
+    gives: ValueKind
     summary: str
     pure: bool
     parameters: tuple[Parameter, ...]
 
 
-def _named(parameter: Parameter) -> str:
+def _format_parameter(parameter: Parameter) -> str:
     return f"[{parameter.name}]" if parameter.optional else parameter.name
 
 
-def syntax(function: Function) -> str:
+def format_syntax(function: Function) -> str:
     """Write `Name(required, [optional], repeating, …)`, or an operator in its place."""
-    names = [_named(each) for each in function.parameters]
+    names = [_format_parameter(each) for each in function.parameters]
     if function.name in OPERATORS:
         return f"{names[0]} {function.name} {names[1]}"
     if function.bare:
         return function.name
-    again = ["…"] if function.cycle else []
+    again = ["…"] if function.repeat_length else []
     return f"{function.name}({', '.join([*names, *again])})"
 
 
-def entries() -> Iterator[Entry]:
+def list_functions() -> Iterator[FunctionEntry]:
     """Yield every function by name, operators first."""
     for each in sorted(FUNCTIONS.values(), key=lambda each: each.name.lower()):
-        yield Entry(
+        yield FunctionEntry(
             name=each.name,
-            syntax=syntax(each),
+            syntax=format_syntax(each),
             gives=each.gives,
             summary=each.summary,
             pure=not each.impure,

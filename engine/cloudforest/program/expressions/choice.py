@@ -10,27 +10,27 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from cloudforest.model.program import Call
-from cloudforest.program.expressions.date_parsing import moment_or_none
+from cloudforest.program.expressions.date_parsing import as_moment_or_none
 from cloudforest.program.expressions.function import (
     Arguments,
+    AttributeValues,
     Build,
+    CallFault,
     Evaluate,
     Function,
     Operand,
     Parameter,
-    Row,
-    Wrong,
-    evaluator,
+    evaluator_of,
 )
 from cloudforest.program.expressions.values import (
     FALSE,
     Moment,
     Value,
-    boolean,
+    as_boolean,
+    as_number_or_none,
+    as_text,
     is_empty,
-    number_or_none,
-    text,
-    truth,
+    is_true,
 )
 
 _ORDER: dict[str, Callable[..., bool]] = {
@@ -43,19 +43,19 @@ _ORDER: dict[str, Callable[..., bool]] = {
 
 def iif(operands: Sequence[Operand | None]) -> Evaluate:
     """Only the branch that is chosen is evaluated."""
-    condition, wanted, otherwise = map(evaluator, operands)
+    condition, wanted, otherwise = map(evaluator_of, operands)
 
-    def evaluate(row: Row) -> Value:
-        return wanted(row) if truth(condition(row)) else otherwise(row)
+    def evaluate(row: AttributeValues) -> Value:
+        return wanted(row) if is_true(condition(row)) else otherwise(row)
 
     return evaluate
 
 
 def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
     """Take the first that is neither null nor empty, else the last as it is."""
-    *sources, last = map(evaluator, operands)
+    *sources, last = map(evaluator_of, operands)
 
-    def evaluate(row: Row) -> Value:
+    def evaluate(row: AttributeValues) -> Value:
         for each in sources:
             if not is_empty(value := each(row)):
                 return value
@@ -64,126 +64,126 @@ def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
     return evaluate
 
 
-def _constant_cases(
+def _make_constant_cases(
     keys: Sequence[Operand | None], values: Sequence[Evaluate]
 ) -> dict[str, Evaluate] | None:
     """Of equal keys the first one counts; None: not every key is a text for all."""
     if not all(each is None or each.constant for each in keys):
         return None
-    named = [evaluator(each)({}) for each in keys]
+    named = [evaluator_of(each)({}) for each in keys]
     if any(isinstance(each, tuple) for each in named):
         return None
-    return dict(reversed(list(zip(map(text, named), values, strict=True))))
+    return dict(reversed(list(zip(map(as_text, named), values, strict=True))))
 
 
 def switch(operands: Sequence[Operand | None]) -> Evaluate:
     """Keys differ by case; the key "" is that of null and of the empty text."""
-    source, default = map(evaluator, operands[:2])
+    source, default = map(evaluator_of, operands[:2])
     keys = operands[2::2]
-    values = [evaluator(each) for each in operands[3::2]]
+    values = [evaluator_of(each) for each in operands[3::2]]
 
-    cases = _constant_cases(keys, values)
+    cases = _make_constant_cases(keys, values)
     if cases is not None:
-        return lambda row: cases.get(text(source(row)), default)(row)
+        return lambda row: cases.get(as_text(source(row)), default)(row)
 
-    pairs = list(zip(map(evaluator, keys), values, strict=True))
+    pairs = list(zip(map(evaluator_of, keys), values, strict=True))
 
-    def evaluate(row: Row) -> Value:
-        wanted = text(source(row))
-        found = (value for key, value in pairs if text(key(row)) == wanted)
+    def evaluate(row: AttributeValues) -> Value:
+        wanted = as_text(source(row))
+        found = (value for key, value in pairs if as_text(key(row)) == wanted)
         return next(found, default)(row)
 
     return evaluate
 
 
-def _numbers(left: Value, right: Value) -> tuple[float, float] | None:
-    first, second = number_or_none(left), number_or_none(right)
+def _as_two_numbers(left: Value, right: Value) -> tuple[float, float] | None:
+    first, second = as_number_or_none(left), as_number_or_none(right)
     return None if first is None or second is None else (first, second)
 
 
-def _moments(left: Value, right: Value) -> tuple[datetime, datetime] | None:
+def _as_two_moments(left: Value, right: Value) -> tuple[datetime, datetime] | None:
     """Compare as dates if a function made one of them, and the other reads so."""
     if not (isinstance(left, Moment) or isinstance(right, Moment)):
         return None
-    first, second = moment_or_none(left), moment_or_none(right)
+    first, second = as_moment_or_none(left), as_moment_or_none(right)
     return None if first is None or second is None else (first.at, second.at)
 
 
 def _are_equal(left: Value, right: Value) -> bool:
     if not (isinstance(left, str) and isinstance(right, str)):
-        pair = _numbers(left, right) or _moments(left, right)
+        pair = _as_two_numbers(left, right) or _as_two_moments(left, right)
         if pair is not None:
             return pair[0] == pair[1]
-    return text(left) == text(right)
+    return as_text(left) == as_text(right)
 
 
-def _comparison(holds: Callable[[Value, Value], bool]) -> Build:
+def _build_comparison(holds: Callable[[Value, Value], bool]) -> Build:
     """Compare; with a source that is null or empty no comparison holds, `<>` included.
 
     Only "" itself, as it is written, compares as the empty text that it is.
     """
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
-        left, right = map(evaluator, operands)
+        left, right = map(evaluator_of, operands)
         may = [each is not None and each.literal for each in operands]
 
-        def evaluate(row: Row) -> Value:
+        def evaluate(row: AttributeValues) -> Value:
             first, second = left(row), right(row)
             if first and second:
-                return boolean(holds(first, second))
+                return as_boolean(holds(first, second))
             if (is_empty(first) and not may[0]) or (is_empty(second) and not may[1]):
                 return FALSE
-            return boolean(holds(first, second))
+            return as_boolean(holds(first, second))
 
         return evaluate
 
     return build
 
 
-def equality(*, wanted: bool) -> Build:
+def build_equality(*, wanted: bool) -> Build:
     """Two texts are equal letter by letter; a number equals a text that spells it."""
-    return _comparison(lambda left, right: _are_equal(left, right) is wanted)
+    return _build_comparison(lambda left, right: _are_equal(left, right) is wanted)
 
 
-def ordering(name: str) -> Build:
+def build_ordering(name: str) -> Build:
     """Numbers, and texts that spell numbers, in their order; dates and texts too."""
     holds = _ORDER[name]
 
     def compare(left: Value, right: Value) -> bool:
-        pair = _numbers(left, right) or _moments(left, right)
-        return holds(*(pair or (text(left), text(right))))
+        pair = _as_two_numbers(left, right) or _as_two_moments(left, right)
+        return holds(*(pair or (as_text(left), as_text(right))))
 
-    return _comparison(compare)
+    return _build_comparison(compare)
 
 
-_PRESENCE = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
-_PAIR = (Parameter("left", "any"), Parameter("right", "any"))
-_COMPARED = {
-    "=": ("the two values are equal", equality(wanted=True)),
-    "<>": ("the two values differ", equality(wanted=False)),
-    ">": ("the left value is greater", ordering(">")),
-    ">=": ("the left value is not less", ordering(">=")),
-    "<": ("the left value is less", ordering("<")),
-    "<=": ("the left value is not greater", ordering("<=")),
+_PRESENCE_FUNCTIONS = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
+_COMPARED_PAIR = (Parameter("left", "any"), Parameter("right", "any"))
+_COMPARISONS = {
+    "=": ("the two values are equal", build_equality(wanted=True)),
+    "<>": ("the two values differ", build_equality(wanted=False)),
+    ">": ("the left value is greater", build_ordering(">")),
+    ">=": ("the left value is not less", build_ordering(">=")),
+    "<": ("the left value is less", build_ordering("<")),
+    "<=": ("the left value is not greater", build_ordering("<=")),
 }
 
 
-def _iif_is_wrong(arguments: Arguments) -> Wrong | None:
+def _check_iif(arguments: Arguments) -> CallFault | None:
     condition = arguments[0]
     if isinstance(condition, Call) and condition.function == "IgnoreFlowIfNullOrEmpty":
-        return Wrong("IgnoreFlowIfNullOrEmpty can't be the condition of IIF.", 0)
+        return CallFault("IgnoreFlowIfNullOrEmpty can't be the condition of IIF.", 0)
     return None
 
 
-def _switch_is_wrong(arguments: Arguments) -> Wrong | None:
+def _check_switch(arguments: Arguments) -> CallFault | None:
     if len(arguments) % 2:
-        return Wrong(
+        return CallFault(
             "Switch needs a value after each key; the last key has none.",
             len(arguments) - 1,
         )
     source = arguments[0]
-    if isinstance(source, Call) and source.function in _PRESENCE:
-        return Wrong(
+    if isinstance(source, Call) and source.function in _PRESENCE_FUNCTIONS:
+        return CallFault(
             f"{source.function} can't be the source of Switch; use IIF, or the key"
             ' "" for what is missing.',
             0,
@@ -191,10 +191,10 @@ def _switch_is_wrong(arguments: Arguments) -> Wrong | None:
     return None
 
 
-CHOOSING = (
+CHOICE_FUNCTIONS = (
     *(
-        Function(name, _PAIR, "boolean", f"Say whether {what}.", build)
-        for name, (what, build) in _COMPARED.items()
+        Function(name, _COMPARED_PAIR, "boolean", f"Say whether {what}.", build)
+        for name, (what, build) in _COMPARISONS.items()
     ),
     Function(
         "Coalesce",
@@ -213,7 +213,7 @@ CHOOSING = (
         "any",
         "Take one of two values by a condition.",
         iif,
-        check=_iif_is_wrong,
+        check=_check_iif,
     ),
     Function(
         "SelectUniqueValue",
@@ -236,6 +236,6 @@ CHOOSING = (
         "any",
         "Take the value whose key equals the source.",
         switch,
-        check=_switch_is_wrong,
+        check=_check_switch,
     ),
 )

@@ -12,18 +12,18 @@ from datetime import datetime
 
 from cloudforest.program.faults import ValueFault
 
-MONTHS = (
+MONTH_NAMES = (
     *("January", "February", "March", "April", "May", "June", "July"),
     *("August", "September", "October", "November", "December"),
 )
-DAYS = (
+DAY_NAMES = (
     *("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"),
     "Sunday",
 )
-LONGEST = 200
+MAX_FORMAT_LENGTH = 200
 """Characters of a format, at most."""
 
-STANDARD = {
+STANDARD_FORMATS = {
     "d": "MM/dd/yyyy",
     "D": "dddd, dd MMMM yyyy",
     "f": "dddd, dd MMMM yyyy HH:mm",
@@ -57,11 +57,11 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_LIMITS = {"f": 7, "F": 7}
+_MAX_COUNTS = {"f": 7, "F": 7}
 
 
 @dataclass(frozen=True)
-class Piece:
+class FormatPiece:
     """A run of one format letter, or, without a letter, a text that stands there."""
 
     letter: str
@@ -69,118 +69,120 @@ class Piece:
     literal: str = ""
 
 
-def _piece(found: re.Match[str]) -> Piece | None:
+def _make_piece(found: re.Match[str]) -> FormatPiece | None:
     run = found["run"]
     if run:
-        if len(run) > _LIMITS.get(run[0], LONGEST):
+        if len(run) > _MAX_COUNTS.get(run[0], MAX_FORMAT_LENGTH):
             raise ValueFault("The date format has more than 7 digits of a second.")
-        return Piece(run[0], len(run))
+        return FormatPiece(run[0], len(run))
     for quoted in (found["single"], found["double"]):
         if quoted is not None:
-            return Piece("", literal=re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
+            return FormatPiece(
+                "", literal=re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
+            )
     literal = found["escaped"] or found["other"]
-    return Piece("", literal=literal) if literal else None
+    return FormatPiece("", literal=literal) if literal else None
 
 
 @functools.lru_cache(maxsize=256)
-def pieces(written: str) -> tuple[Piece, ...]:
+def split_format(format_text: str) -> tuple[FormatPiece, ...]:
     """Take a format apart; raises ValueFault."""
-    if not written or len(written) > LONGEST:
-        raise ValueFault(f"A date format has 1 to {LONGEST} characters.")
-    if len(written) == 1 and written not in STANDARD:
+    if not format_text or len(format_text) > MAX_FORMAT_LENGTH:
+        raise ValueFault(f"A date format has 1 to {MAX_FORMAT_LENGTH} characters.")
+    if len(format_text) == 1 and format_text not in STANDARD_FORMATS:
         raise ValueFault(
             "A date format of one letter is one of"
-            f" {', '.join(STANDARD)}; %d is the letter itself."
+            f" {', '.join(STANDARD_FORMATS)}; %d is the letter itself."
         )
-    whole = STANDARD.get(written, written)
+    whole = STANDARD_FORMATS.get(format_text, format_text)
     made, at = [], 0
     while at < len(whole):
         found = _TOKEN.match(whole, at)
         if found is None:
             raise ValueFault("The date format has a quote that is not closed.")
-        made.append(_piece(found))
+        made.append(_make_piece(found))
         at = found.end()
     return tuple(each for each in made if each is not None)
 
 
-_FULL = 4
+_FULL_NAME_COUNT = 4
 """So many letters spell a name out; three cut it short."""
-_SHORT = 3
+_SHORT_NAME_COUNT = 3
 
 
-def _day(at: datetime, count: int) -> str:
-    if count >= _SHORT:
-        name = DAYS[at.weekday()]
-        return name if count >= _FULL else name[:_SHORT]
+def _format_day(at: datetime, count: int) -> str:
+    if count >= _SHORT_NAME_COUNT:
+        name = DAY_NAMES[at.weekday()]
+        return name if count >= _FULL_NAME_COUNT else name[:_SHORT_NAME_COUNT]
     return f"{at.day:0{count}}"
 
 
-def _month(at: datetime, count: int) -> str:
-    if count >= _SHORT:
-        name = MONTHS[at.month - 1]
-        return name if count >= _FULL else name[:_SHORT]
+def _format_month(at: datetime, count: int) -> str:
+    if count >= _SHORT_NAME_COUNT:
+        name = MONTH_NAMES[at.month - 1]
+        return name if count >= _FULL_NAME_COUNT else name[:_SHORT_NAME_COUNT]
     return f"{at.month:0{count}}"
 
 
-def _year(at: datetime, count: int) -> str:
+def _format_year(at: datetime, count: int) -> str:
     if count <= 2:  # noqa: PLR2004 - y and yy: without the century
         return f"{at.year % 100:0{count}}"
     return f"{at.year:0{count}}"
 
 
-def _fraction(at: datetime, piece: Piece) -> str:
+def _format_fraction(at: datetime, piece: FormatPiece) -> str:
     digits = f"{at.microsecond:06}0"[: piece.count]
     return digits if piece.letter == "f" else digits.rstrip("0")
 
 
-def _half(at: datetime, count: int) -> str:
+def _format_half(at: datetime, count: int) -> str:
     half = "AM" if at.hour < 12 else "PM"  # noqa: PLR2004 - noon
     return half if count > 1 else half[0]
 
 
-def _two(value: int, count: int) -> str:
+def _format_two_digits(value: int, count: int) -> str:
     return f"{value:0{min(count, 2)}}"
 
 
-def _offset(count: int) -> str:
+def _format_utc_offset(count: int) -> str:
     """Everything is in UTC."""
     return {1: "+0", 2: "+00"}.get(count, "+00:00")
 
 
-def _spelt(at: datetime, piece: Piece, *, zoned: bool) -> str:
+def _format_piece(at: datetime, piece: FormatPiece, *, zoned: bool) -> str:
     count = piece.count
     match piece.letter:
         case "d":
-            return _day(at, count)
+            return _format_day(at, count)
         case "M":
-            return _month(at, count)
+            return _format_month(at, count)
         case "y":
-            return _year(at, count)
+            return _format_year(at, count)
         case "f" | "F":
-            return _fraction(at, piece)
+            return _format_fraction(at, piece)
         case letter:
-            return _clock(at, letter, count, zoned=zoned)
+            return _format_clock_piece(at, letter, count, zoned=zoned)
 
 
-def _clock(at: datetime, letter: str, count: int, *, zoned: bool) -> str:
+def _format_clock_piece(at: datetime, letter: str, count: int, *, zoned: bool) -> str:
     made = {
-        "h": _two(at.hour % 12 or 12, count),
-        "H": _two(at.hour, count),
-        "m": _two(at.minute, count),
-        "s": _two(at.second, count),
-        "t": _half(at, count),
-        "z": _offset(count),
+        "h": _format_two_digits(at.hour % 12 or 12, count),
+        "H": _format_two_digits(at.hour, count),
+        "m": _format_two_digits(at.minute, count),
+        "s": _format_two_digits(at.second, count),
+        "t": _format_half(at, count),
+        "z": _format_utc_offset(count),
         "K": "Z" if zoned else "",
         "g": "A.D.",
     }
     return made[letter]
 
 
-def write_date(at: datetime, written: str, *, zoned: bool) -> str:
+def format_date(at: datetime, format_text: str, *, has_zone: bool) -> str:
     """Write a date; `zoned`: its text said that it is in UTC, or in which zone."""
     made = ""
-    for each in pieces(written):
-        part = _spelt(at, each, zoned=zoned) if each.letter else each.literal
+    for each in split_format(format_text):
+        part = _format_piece(at, each, zoned=has_zone) if each.letter else each.literal
         if each.letter == "F" and not part:
             made = made.removesuffix(".")
         made += part

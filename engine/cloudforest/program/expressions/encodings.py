@@ -10,7 +10,12 @@ import binascii
 import re
 import unicodedata
 
-from cloudforest.program.expressions.values import Value, integer, require_room, text
+from cloudforest.program.expressions.values import (
+    Value,
+    as_integer,
+    as_text,
+    require_length,
+)
 from cloudforest.program.faults import ValueFault
 
 CODECS = {"Unicode": "utf-16-le", "ASCII": "ascii", "UTF8": "utf-8"}
@@ -23,7 +28,7 @@ _DN_PART = re.compile(r"(?:[^,;+\\]|\\.)+", re.DOTALL)
 
 
 def from_base64(source: str, encoding: Value = None) -> str:
-    codec = CODECS.get(text(encoding) or "Unicode")
+    codec = CODECS.get(as_text(encoding) or "Unicode")
     if codec is None:
         raise ValueFault("ConvertFromBase64 knows the encodings Unicode, ASCII, UTF8.")
     try:
@@ -32,18 +37,18 @@ def from_base64(source: str, encoding: Value = None) -> str:
         raise ValueFault("The value is not base64 of a text so encoded.") from error
 
 
-def _encoded(source: str, codec: str) -> bytes:
+def _encode(source: str, codec: str) -> bytes:
     """Encode; what is no character (a lone surrogate) becomes a question mark."""
-    require_room(2 * len(source))
+    require_length(2 * len(source))
     return source.encode(codec, errors="replace")
 
 
 def to_base64(source: str) -> str:
-    return base64.b64encode(_encoded(source, "utf-16-le")).decode()
+    return base64.b64encode(_encode(source, "utf-16-le")).decode()
 
 
 def to_utf8_hex(source: str) -> str:
-    return _encoded(source, "utf-8").hex().upper()
+    return _encode(source, "utf-8").hex().upper()
 
 
 def _raw_sid(source: str) -> bytes:
@@ -58,7 +63,7 @@ def _raw_sid(source: str) -> bytes:
         return b""
 
 
-def sid(source: str) -> str:
+def format_sid(source: str) -> str:
     """Return a SID as S-R-A-S… ([MS-DTYP] 2.4.2.1); agents send it so already."""
     if not source or _SID.fullmatch(source):
         return source
@@ -73,7 +78,7 @@ def sid(source: str) -> str:
     return "-".join(["S", str(raw[0]), str(authority), *map(str, parts)])
 
 
-def _unescaped(value: str) -> str:
+def _unescape_dn_value(value: str) -> str:
     """Undo the escapes of RFC 4514; those of one character may come in several."""
     raw = bytearray()
     end = 0
@@ -87,17 +92,17 @@ def _unescaped(value: str) -> str:
 
 def dn_component(reference: Value, index: Value) -> Value:
     """Return the value of a component, counted from 1 from the left; null: none."""
-    wanted = integer(index)
+    wanted = as_integer(index)
     if wanted < 1:
         raise ValueFault("DNComponent counts components from 1.")
-    parts = _DN_PART.findall(text(reference))
+    parts = _DN_PART.findall(as_text(reference))
     if wanted > len(parts):
         return None
     _, mark, value = parts[wanted - 1].partition("=")
-    return _unescaped(value.strip()) if mark else None
+    return _unescape_dn_value(value.strip()) if mark else None
 
 
-_PLAIN = {
+_MARKED_BY_PLAIN = {
     "a": "ä à â ã å á ą ă ā ā́ ā̀ ā̂ ā̃ ǟ ā̈ ǡ a̱ å̄",
     "ae": "æ ǣ",
     "c": "ç č ć c̄ c̱",
@@ -134,18 +139,20 @@ _PLAIN = {
     "Y": "Ÿ Ý Ȳ Ȳ́ Ȳ̀ Ȳ̃ Y̱",
     "Z": "Ź Ž Ż Z̄ Ẕ",
 }
-_TABLE = {
+_PLAIN_BY_MARKED = {
     unicodedata.normalize("NFC", marked): plain
-    for plain, several in _PLAIN.items()
+    for plain, several in _MARKED_BY_PLAIN.items()
     for marked in several.split()
 }
-_MARKED = re.compile("|".join(sorted(map(re.escape, _TABLE), key=len, reverse=True)))
+_MARKED = re.compile(
+    "|".join(sorted(map(re.escape, _PLAIN_BY_MARKED), key=len, reverse=True))
+)
 
 
 def normalize_diacritics(text: str) -> str:
     """Replace letters with marks by plain ones, however the marks are encoded."""
     if text.isascii():
         return text
-    require_room(len(text))
+    require_length(len(text))
     composed = unicodedata.normalize("NFC", text)
-    return _MARKED.sub(lambda found: _TABLE[found[0]], composed)
+    return _MARKED.sub(lambda found: _PLAIN_BY_MARKED[found[0]], composed)

@@ -8,29 +8,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cloudforest.program.expressions.function import (
+    AttributeValues,
     Evaluate,
     Function,
     Operand,
     Parameter,
-    Row,
-    eager,
-    evaluator,
+    build_eager,
+    evaluator_of,
 )
-from cloudforest.program.expressions.values import Value, is_empty, text
+from cloudforest.program.expressions.values import Value, as_text, is_empty
 from cloudforest.program.faults import AttributeIgnored, ObjectIgnored, RaisedFault
 
-REASON = "The mapping's Error function says that this object is wrong."
+ERROR_REASON = "The mapping's Error function says that this object is wrong."
 
 
 def ignore_attribute(_operands: Sequence[Operand | None]) -> Evaluate:
-    def evaluate(_row: Row) -> Value:
+    def evaluate(_row: AttributeValues) -> Value:
         raise AttributeIgnored
 
     return evaluate
 
 
 def ignore_object(_operands: Sequence[Operand | None]) -> Evaluate:
-    def evaluate(_row: Row) -> Value:
+    def evaluate(_row: AttributeValues) -> Value:
         raise ObjectIgnored
 
     return evaluate
@@ -42,14 +42,14 @@ def ignore_if_empty(value: Value) -> Value:
     return value
 
 
-def error(operands: Sequence[Operand | None]) -> Evaluate:
+def raise_error(operands: Sequence[Operand | None]) -> Evaluate:
     """Only a message that is written in the mapping is a reason: others hold values."""
-    message = evaluator(operands[0])
+    message = evaluator_of(operands[0])
     constant = operands[0] is not None and operands[0].constant
 
-    def evaluate(row: Row) -> Value:
-        said = text(message(row))
-        raise RaisedFault(said if constant and said else REASON, said)
+    def evaluate(row: AttributeValues) -> Value:
+        said = as_text(message(row))
+        raise RaisedFault(said if constant and said else ERROR_REASON, said)
 
     return evaluate
 
@@ -59,7 +59,7 @@ def redact(value: Value) -> Value:
     return value
 
 
-FLOWING = (
+FLOW_FUNCTIONS = (
     Function(
         "DefaultDomain",
         (),
@@ -72,7 +72,7 @@ FLOWING = (
         (Parameter("message", "text"),),
         "nothing",
         "Hold the object back, for this reason.",
-        error,
+        raise_error,
     ),
     Function(
         "IgnoreAttributeFlow",
@@ -87,7 +87,7 @@ FLOWING = (
         (Parameter("expression", "any"),),
         "any",
         "Leave the attribute as it is where there is no value.",
-        eager(ignore_if_empty),
+        build_eager(ignore_if_empty),
     ),
     Function(
         "IgnoreObjectFlow",
@@ -102,6 +102,6 @@ FLOWING = (
         (Parameter("value", "any"),),
         "any",
         "Let a value flow, and show it in no log.",
-        eager(redact),
+        build_eager(redact),
     ),
 )

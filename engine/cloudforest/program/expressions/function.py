@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cloudforest.model.program import Expression
-from cloudforest.program.expressions.values import Value, gathered, text
+from cloudforest.program.expressions.values import Value, as_text, collect_texts
 
-Row = Mapping[str, Value]
+AttributeValues = Mapping[str, Value]
 """Directory attributes by name in lower case, as `evaluate.prepared` makes them."""
-Evaluate = Callable[[Row], Value]
-Kind = Literal[
+Evaluate = Callable[[AttributeValues], Value]
+ValueKind = Literal[
     "any", "text", "number", "boolean", "date", "reference", "values", "nothing"
 ]
 """What kind of value an argument takes or a function gives.
@@ -48,7 +48,7 @@ class Parameter:
     """
 
     name: str
-    kind: Kind = "any"
+    kind: ValueKind = "any"
     optional: bool = False
     repeating: bool = False
     choice: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Wrong:
+class CallFault:
     """What is wrong with a call; `argument` is the position that it is about.
 
     `within` counts the characters of an argument that is a text.
@@ -68,7 +68,7 @@ class Wrong:
 
 
 Arguments = Sequence[Expression | None]
-Check = Callable[[Arguments], Wrong | None]
+Check = Callable[[Arguments], CallFault | None]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Function:
 
     name: str
     parameters: tuple[Parameter, ...]
-    gives: Kind
+    gives: ValueKind
     summary: str
     build: Build | None
     impure: bool = False
@@ -98,48 +98,48 @@ class Function:
         return needed[-1] + 1 if needed else 0
 
     @property
-    def cycle(self) -> int:
+    def repeat_length(self) -> int:
         """Return how many arguments come again and again; 0: none."""
         repeating = [each.repeating for each in self.parameters]
         return len(repeating) - repeating.index(True) if True in repeating else 0
 
     @property
     def maximum(self) -> int | None:
-        return None if self.cycle else len(self.parameters)
+        return None if self.repeat_length else len(self.parameters)
 
-    def parameter(self, position: int) -> Parameter:
+    def parameter_at(self, position: int) -> Parameter:
         """Return what an argument is; those that come again count from the first."""
         count = len(self.parameters)
         if position < count:
             return self.parameters[position]
-        first = count - self.cycle
-        return self.parameters[first + (position - first) % self.cycle]
+        first = count - self.repeat_length
+        return self.parameters[first + (position - first) % self.repeat_length]
 
 
-def _nothing(_row: Row) -> Value:
+def _evaluate_to_null(_row: AttributeValues) -> Value:
     return None
 
 
-def evaluator(operand: Operand | None) -> Evaluate:
-    return _nothing if operand is None else operand.evaluate
+def evaluator_of(operand: Operand | None) -> Evaluate:
+    return _evaluate_to_null if operand is None else operand.evaluate
 
 
-def _constants(operands: Sequence[Operand | None]) -> tuple[Value, ...] | None:
+def _evaluate_constants(operands: Sequence[Operand | None]) -> tuple[Value, ...] | None:
     """Return the values of arguments that are the same for every object, or None."""
     if all(each is None or each.constant for each in operands):
-        return tuple(evaluator(each)({}) for each in operands)
+        return tuple(evaluator_of(each)({}) for each in operands)
     return None
 
 
-def eager(function: Callable[..., Value]) -> Build:
+def build_eager(function: Callable[..., Value]) -> Build:
     """Evaluate every argument, then call; an argument left empty is None.
 
     What is constant behind the first argument is evaluated once.
     """
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
-        rest = _constants(operands[1:])
-        match [evaluator(each) for each in operands]:
+        rest = _evaluate_constants(operands[1:])
+        match [evaluator_of(each) for each in operands]:
             case [a]:
                 return lambda row: function(a(row))
             case [a, _] if rest is not None:
@@ -157,30 +157,30 @@ def eager(function: Callable[..., Value]) -> Build:
     return build
 
 
-def _on_each(function: Callable[..., str], null: Value) -> Callable[..., Value]:
+def _apply_to_each(function: Callable[..., str], null: Value) -> Callable[..., Value]:
     def apply(source: Value, *rest: Value) -> Value:
         if source is None:
             return null
         if isinstance(source, tuple):
-            return gathered(function(text(each), *rest) for each in source)
-        return function(text(source), *rest)
+            return collect_texts(function(as_text(each), *rest) for each in source)
+        return function(as_text(source), *rest)
 
     return apply
 
 
-def each_text(function: Callable[..., str], *, null: Value = None) -> Build:
+def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build:
     """Apply to the text of the first argument, or of each of its values."""
-    apply = _on_each(function, null)
-    general = eager(apply)
+    apply = _apply_to_each(function, null)
+    general = build_eager(apply)
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
         """Go straight to the function for the commonest case: one text."""
-        rest = _constants(operands[1:])
+        rest = _evaluate_constants(operands[1:])
         if rest is None:
             return general(operands)
-        first = evaluator(operands[0])
+        first = evaluator_of(operands[0])
 
-        def evaluate(row: Row) -> Value:
+        def evaluate(row: AttributeValues) -> Value:
             source = first(row)
             if isinstance(source, str):
                 return function(source, *rest)

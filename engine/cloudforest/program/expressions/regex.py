@@ -14,41 +14,41 @@ import regex
 
 from cloudforest.program.expressions.regex_syntax import (
     PatternFault,
-    Translation,
-    translated,
+    TranslatedPattern,
+    translate_pattern,
 )
-from cloudforest.program.expressions.values import MAX_TEXT, require_room
+from cloudforest.program.expressions.values import MAX_TEXT_LENGTH, require_length
 from cloudforest.program.faults import ValueFault
 
-Part = str | tuple[Literal["group", "before", "after", "all"], int]
+ReplacementPart = str | tuple[Literal["group", "before", "after", "all"], int]
 """A text, or what a match puts in its place; only `group` has a number."""
 
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|([0-9]{1,9})|([$&+_`']))")
 
 
-def numbered(pattern: regex.Pattern[str]) -> tuple[int, ...]:
+def number_groups(pattern: regex.Pattern[str]) -> tuple[int, ...]:
     """Return the groups in .NET's order: those without a name come first."""
     named = sorted(set(pattern.groupindex.values()))
     others = [each for each in range(1, pattern.groups + 1) if each not in named]
     return (0, *others, *named)
 
 
-def _group(named: str, pattern: regex.Pattern[str]) -> int | None:
+def _find_group(named: str, pattern: regex.Pattern[str]) -> int | None:
     if not named.isdecimal():
         return pattern.groupindex.get(named)
-    numbers = numbered(pattern)
+    numbers = number_groups(pattern)
     number = int(named)
     return numbers[number] if number < len(numbers) else None
 
 
-def _sign(sign: str, pattern: regex.Pattern[str]) -> Part:
+def _translate_sign(sign: str, pattern: regex.Pattern[str]) -> ReplacementPart:
     match sign:
         case "$":
             return "$"
         case "&":
             return ("group", 0)
         case "+":
-            return ("group", numbered(pattern)[-1])
+            return ("group", number_groups(pattern)[-1])
         case "`":
             return ("before", 0)
         case "'":
@@ -57,39 +57,43 @@ def _sign(sign: str, pattern: regex.Pattern[str]) -> Part:
             return ("all", 0)
 
 
-def _part(found: re.Match[str], pattern: regex.Pattern[str]) -> Part:
+def _make_part(found: re.Match[str], pattern: regex.Pattern[str]) -> ReplacementPart:
     name, digits, sign = found.groups()
     if sign:
-        return _sign(sign, pattern)
-    group = _group(name or digits, pattern)
+        return _translate_sign(sign, pattern)
+    group = _find_group(name or digits, pattern)
     return found[0] if group is None else ("group", group)
 
 
-def parts_of(template: str, pattern: regex.Pattern[str]) -> tuple[Part, ...]:
+def parse_replacement(
+    template: str, pattern: regex.Pattern[str]
+) -> tuple[ReplacementPart, ...]:
     """Split a .NET replacement into texts and references.
 
     A reference to a group that the pattern does not have stands for itself.
     """
-    parts: list[Part] = []
+    parts: list[ReplacementPart] = []
     end = 0
     for found in _REFERENCE.finditer(template):
-        parts += [template[end : found.start()], _part(found, pattern)]
+        parts += [template[end : found.start()], _make_part(found, pattern)]
         end = found.end()
     return tuple(each for each in (*parts, template[end:]) if each != "")
 
 
-TIMEOUT = 1.0
+FIRST_TIMEOUT = 1.0
 """Seconds of the processor that a pattern may work on one value, at first.
 
 `regex` counts the time that all threads of the process work, not that of the clock.
 """
 LEAST_TIMEOUT = 0.01
 
-LONGEST = 2_000
+MAX_PATTERN_LENGTH = 2_000
 """Characters of a pattern."""
 
 _NOT_VALID = "The regular expression is not valid."
-SLOW = "The regular expression takes too long on this object's value; make it simpler."
+TOO_SLOW = (
+    "The regular expression takes too long on this object's value; make it simpler."
+)
 
 _ATOM = r"""(?: \\[dDwWsSbB] | \\[pP]\{\w+\} | \\[^\w] | [\w\ .,;:@/_\-'"^$)]
   | \[(?:[^\]\\[]|\\.)*\] | \((?!\?) | \(\?(?::|P?<\w+>) )*"""
@@ -101,18 +105,18 @@ _HARMLESS_LENGTH = 1000
 Substitute = Callable[[str], str]
 
 
-class Patience:
+class MatchTimeLimit:
     """How many seconds of the processor the patterns of an expression have for a value.
 
     Each that runs away halves it: one object may take a second, not a hundred thousand.
     """
 
     def __init__(self) -> None:
-        self.seconds = TIMEOUT
+        self.seconds = FIRST_TIMEOUT
 
-    def lost(self) -> ValueFault:
+    def shorten(self) -> ValueFault:
         self.seconds = max(self.seconds / 2, LEAST_TIMEOUT)
-        return ValueFault(SLOW)
+        return ValueFault(TOO_SLOW)
 
 
 @functools.lru_cache(maxsize=256)
@@ -125,11 +129,11 @@ def is_harmless(pattern: str) -> bool:
     return _HARMLESS.fullmatch(pattern) is not None
 
 
-def _compiled(translation: Translation) -> regex.Pattern[str]:
+def _compile_translation(translation: TranslatedPattern) -> regex.Pattern[str]:
     try:
         return regex.compile(translation.text)
     except regex.error as error:
-        at = translation.written(getattr(error, "pos", None) or 0)
+        at = translation.original_offset(getattr(error, "pos", None) or 0)
         message = f"{_NOT_VALID[:-1]}: {getattr(error, 'msg', error)}."
         raise PatternFault(_NOT_VALID, at, message) from error
     except (ValueError, OverflowError, RecursionError) as error:
@@ -137,22 +141,23 @@ def _compiled(translation: Translation) -> regex.Pattern[str]:
 
 
 @functools.lru_cache(maxsize=256)
-def compiled(pattern: str) -> regex.Pattern[str]:
+def compile_pattern(pattern: str) -> regex.Pattern[str]:
     """Compile a .NET pattern; raises PatternFault if it is not one.
 
     How its groups are numbered is known when it is compiled without references.
     """
-    if len(pattern) > LONGEST:
+    if len(pattern) > MAX_PATTERN_LENGTH:
         raise PatternFault(
-            f"A regular expression has at most {LONGEST} characters.", LONGEST
+            f"A regular expression has at most {MAX_PATTERN_LENGTH} characters.",
+            MAX_PATTERN_LENGTH,
         )
-    counting = translated(pattern)
-    first = _compiled(counting)
-    whole = translated(pattern, numbered(first))
-    return first if whole.text == counting.text else _compiled(whole)
+    counting = translate_pattern(pattern)
+    first = _compile_translation(counting)
+    whole = translate_pattern(pattern, number_groups(first))
+    return first if whole.text == counting.text else _compile_translation(whole)
 
 
-def _bounded(expand: Callable[..., str]) -> Callable[..., str]:
+def _limit_made_text(expand: Callable[..., str]) -> Callable[..., str]:
     """Count what one substitution makes."""
     made = 0
 
@@ -160,16 +165,16 @@ def _bounded(expand: Callable[..., str]) -> Callable[..., str]:
         nonlocal made
         text = expand(found)
         made += len(text)
-        require_room(made)
+        require_length(made)
         return text
 
     return counted
 
 
-def _timed(
+def _make_timed_substitute(
     pattern: regex.Pattern[str],
     expand: Callable[..., str],
-    patience: Patience,
+    time_limit: MatchTimeLimit,
     size: int,
 ) -> Substitute:
     """`size`: what replaces one match has so many characters, or copies of the value.
@@ -180,18 +185,22 @@ def _timed(
 
     def substitute(source: str) -> str:
         room = len(source) + 1
-        made = expand if size * room * room <= MAX_TEXT else _bounded(expand)
+        made = (
+            expand
+            if size * room * room <= MAX_TEXT_LENGTH
+            else _limit_made_text(expand)
+        )
         if harmless and room <= _HARMLESS_LENGTH:
             return pattern.sub(made, source)
         try:
-            return pattern.sub(made, source, timeout=patience.seconds)
+            return pattern.sub(made, source, timeout=time_limit.seconds)
         except TimeoutError as error:
-            raise patience.lost() from error
+            raise time_limit.shorten() from error
 
     return substitute
 
 
-def _text(part: Part, found: regex.Match[str]) -> str:
+def _replacement_text(part: ReplacementPart, found: regex.Match[str]) -> str:
     """Return what one part of a replacement stands for."""
     match part:
         case str():
@@ -206,30 +215,34 @@ def _text(part: Part, found: regex.Match[str]) -> str:
             return found[group] or ""
 
 
-def substitution(
-    pattern: regex.Pattern[str], replacement: str, patience: Patience
+def make_substitution(
+    pattern: regex.Pattern[str], replacement: str, time_limit: MatchTimeLimit
 ) -> Substitute:
     """Replace each match; `${name}`, `$1` and `$&` are parts of it."""
-    parts = parts_of(replacement, pattern)
+    parts = parse_replacement(replacement, pattern)
 
     def expand(found: regex.Match[str]) -> str:
-        texts = [_text(each, found) for each in parts]
-        require_room(sum(map(len, texts)))
+        texts = [_replacement_text(each, found) for each in parts]
+        require_length(sum(map(len, texts)))
         return "".join(texts)
 
-    return _timed(pattern, expand, patience, len(replacement))
+    return _make_timed_substitute(pattern, expand, time_limit, len(replacement))
 
 
-def _require(pattern: regex.Pattern[str], group: str) -> None:
+def _require_group(pattern: regex.Pattern[str], group: str) -> None:
     if group not in pattern.groupindex:
         raise ValueFault("The regular expression has no group of that name.")
 
 
-def group_substitution(
-    pattern: regex.Pattern[str], group: str, patience: Patience, *, replacement: str
+def make_group_substitution(
+    pattern: regex.Pattern[str],
+    group: str,
+    time_limit: MatchTimeLimit,
+    *,
+    replacement: str,
 ) -> Substitute:
     """Replace the text of one group in each match."""
-    _require(pattern, group)
+    _require_group(pattern, group)
 
     def expand(found: regex.Match[str]) -> str:
         start, end = found.span(group)
@@ -238,16 +251,16 @@ def group_substitution(
         whole, first = found.string, found.start()
         return whole[first:start] + replacement + whole[end : found.end()]
 
-    return _timed(pattern, expand, patience, len(replacement))
+    return _make_timed_substitute(pattern, expand, time_limit, len(replacement))
 
 
-def extract(
-    pattern: regex.Pattern[str], group: str, patience: Patience, *, source: str
+def extract_group(
+    pattern: regex.Pattern[str], group: str, time_limit: MatchTimeLimit, *, source: str
 ) -> str | None:
     """Return the text of a group of the first match."""
-    _require(pattern, group)
+    _require_group(pattern, group)
     try:
-        found = pattern.search(source, timeout=patience.seconds)
+        found = pattern.search(source, timeout=time_limit.seconds)
     except TimeoutError as error:
-        raise patience.lost() from error
+        raise time_limit.shorten() from error
     return None if found is None else found[group]

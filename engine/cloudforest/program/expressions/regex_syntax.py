@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from cloudforest.program.faults import ValueFault
 
-_REASONS = {
+_REFUSAL_REASONS = {
     "calls": "Recursion, verbs and groups of other kinds are not .NET's.",
     "own": "The regular expression has an escape that .NET does not have.",
     "possessive": "A quantifier that keeps all it took is not .NET's; write (?>…).",
     "balanced": "Balancing groups are not supported; count in another way.",
     "condition": "A condition is the name or number of a group, or a look-around.",
 }
-_NUMBERED = "A group is named by a word, not by a number."
+_NUMBERED_GROUP = "A group is named by a word, not by a number."
 _FLAGS = frozenset("imsx-")
 _EXPLICIT = "The flag n is not supported; write (?:…) for a group that keeps nothing."
 _UNKNOWN = "The flags of a regular expression are i, m, s and x."
@@ -52,12 +52,12 @@ class PatternFault(ValueFault):
 def refuse_foreign(found: re.Match[str]) -> None:
     """Refuse what `regex` has and .NET has not, or the other way round."""
     parts = found.groupdict()
-    for name, reason in _REASONS.items():
+    for name, reason in _REFUSAL_REASONS.items():
         if parts.get(name):
             raise PatternFault(reason, found.start())
     name = parts.get("n1") or parts.get("n2") or ""
     if name[:1].isdecimal():
-        raise PatternFault(_NUMBERED, found.start())
+        raise PatternFault(_NUMBERED_GROUP, found.start())
 
 
 def require_flags(found: re.Match[str]) -> None:
@@ -102,7 +102,7 @@ _CATEGORIES = frozenset(
 )
 
 
-def property_of(name: str, offset: int) -> str:
+def translate_property(name: str, offset: int) -> str:
     """Return the name that `regex` gives to a property of .NET's.
 
     Without this, `IsGreek` would be a script and not the block. Raises PatternFault.
@@ -156,7 +156,7 @@ _ENDS = {"z": r"\Z", "Z": r"(?=\n?\Z)"}
 
 
 @dataclass(frozen=True)
-class Translation:
+class TranslatedPattern:
     """A pattern for `regex`; `places`: where its parts begin, and began in .NET's.
 
     `length` is that of .NET's pattern.
@@ -164,27 +164,27 @@ class Translation:
 
     text: str
     length: int
-    places: tuple[tuple[int, int], ...]
+    offsets: tuple[tuple[int, int], ...]
 
-    def written(self, at: int) -> int:
+    def original_offset(self, at: int) -> int:
         """Return the place in .NET's pattern of a place in this one."""
-        begin, began = max(each for each in self.places if each[0] <= at)
+        begin, began = max(each for each in self.offsets if each[0] <= at)
         return min(began + at - begin, self.length)
 
 
-def _escaped(found: re.Match[str]) -> str | None:
+def _translate_escape(found: re.Match[str]) -> str | None:
     """Translate what is written alike within brackets and without."""
     if found["escape"]:
         return r"\x1b"
     if found["control"]:
         return f"\\x{ord(found['control'].upper()) ^ 64:02x}"
     if found["sign"]:
-        name = property_of(found["property"], found.start())
+        name = translate_property(found["property"], found.start())
         return f"\\{found['sign']}{{{name}}}"
     return None
 
 
-def _referred(written: str, name: str, numbers: Sequence[int]) -> str:
+def _translate_reference(source: str, name: str, numbers: Sequence[int]) -> str:
     """Refer to a group; `numbers` are those of `regex` in .NET's order, if known."""
     if not name.isdecimal():
         return f"(?P={name})"
@@ -192,11 +192,11 @@ def _referred(written: str, name: str, numbers: Sequence[int]) -> str:
         return "(?:)"
     known = int(name) < len(numbers)
     if len(name) > 1 and not known:
-        return written
+        return source
     return f"\\g<{numbers[int(name)] if known else name}>"
 
 
-def _conditional(name: str, numbers: Sequence[int]) -> str:
+def _translate_condition(name: str, numbers: Sequence[int]) -> str:
     if not name.isdecimal():
         return f"(?({name})"
     if not numbers:
@@ -205,36 +205,36 @@ def _conditional(name: str, numbers: Sequence[int]) -> str:
     return f"(?({numbers[int(name)] if known else name})"
 
 
-def _group(found: re.Match[str], numbers: Sequence[int]) -> str | None:
+def _translate_group(found: re.Match[str], numbers: Sequence[int]) -> str | None:
     if name := found["n1"] or found["n2"]:
         return f"(?P<{name}>"
     if again := found["k1"] or found["k2"] or found["k3"] or found["number"]:
-        return _referred(found[0], again, numbers)
+        return _translate_reference(found[0], again, numbers)
     if found["test"]:
-        return _conditional(found["test"], numbers)
+        return _translate_condition(found["test"], numbers)
     return None
 
 
-def _outside(found: re.Match[str], numbers: Sequence[int]) -> str:
+def _translate_outside(found: re.Match[str], numbers: Sequence[int]) -> str:
     refuse_foreign(found)
     require_flags(found)
-    if made := _escaped(found) or _group(found, numbers):
+    if made := _translate_escape(found) or _translate_group(found, numbers):
         return made
     if found["end"]:
         return _ENDS[found["end"]]
     return r"\{" if found["brace"] else found[0]
 
 
-def _inside(found: re.Match[str]) -> str:
+def _translate_inside(found: re.Match[str]) -> str:
     if found["minus"]:
         raise PatternFault(
             "Subtraction of character classes is not supported.", found.start()
         )
     refuse_foreign(found)
-    return _escaped(found) or (r"\[" if found["bracket"] else found[0])
+    return _translate_escape(found) or (r"\[" if found["bracket"] else found[0])
 
 
-def translated(pattern: str, numbers: Sequence[int] = ()) -> Translation:
+def translate_pattern(pattern: str, numbers: Sequence[int] = ()) -> TranslatedPattern:
     """Return the pattern as `regex` writes it; raises PatternFault.
 
     Without `numbers`, there are no references by number, so that groups can be counted.
@@ -246,7 +246,9 @@ def translated(pattern: str, numbers: Sequence[int] = ()) -> Translation:
     at, within, length = 0, False, 0
     outside = _COMMENTED if _COMMENTS_FLAG.match(pattern) else _OUTSIDE
     while found := (_INSIDE if within else outside).search(pattern, at):
-        made = _inside(found) if within else _outside(found, numbers)
+        made = (
+            _translate_inside(found) if within else _translate_outside(found, numbers)
+        )
         parts += [pattern[at : found.start()], made]
         within = not found["close"] if within else bool(found["open"])
         length += found.start() - at
@@ -254,4 +256,4 @@ def translated(pattern: str, numbers: Sequence[int] = ()) -> Translation:
         at, length = found.end(), length + len(made)
         places.append((length, at))
     text = "".join([*parts, pattern[at:]])
-    return Translation(text, len(pattern), tuple(places))
+    return TranslatedPattern(text, len(pattern), tuple(places))

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cloudforest.model.program import Expression, Literally
+from cloudforest.model.program import Constant, Expression
 from cloudforest.program.expressions.function import (
     Arguments,
+    AttributeValues,
+    CallFault,
     Evaluate,
     Operand,
-    Row,
-    Wrong,
-    evaluator,
+    evaluator_of,
 )
 from cloudforest.program.expressions.regex import (
-    Patience,
+    MatchTimeLimit,
     Substitute,
-    compiled,
-    extract,
-    group_substitution,
-    substitution,
+    compile_pattern,
+    extract_group,
+    make_group_substitution,
+    make_substitution,
 )
 from cloudforest.program.expressions.regex_syntax import PatternFault
 from cloudforest.program.expressions.values import (
     Value,
-    gathered,
+    as_text,
+    collect_texts,
     is_empty,
-    require_room,
-    text,
+    require_length,
 )
 from cloudforest.program.faults import ValueFault
 
@@ -55,11 +55,11 @@ def _is_given(position: int, argument: Argument) -> bool:
     if isinstance(argument, Operand):
         is_blank = argument.literal and argument.evaluate({}) == ""
     else:
-        is_blank = argument == Literally(value="")
+        is_blank = argument == Constant(value="")
     return position == REPLACEMENT or not is_blank
 
 
-def _mode(arguments: Sequence[Argument]) -> str | None:
+def _find_mode(arguments: Sequence[Argument]) -> str | None:
     given = frozenset(
         position
         for position, each in enumerate(arguments)
@@ -68,130 +68,132 @@ def _mode(arguments: Sequence[Argument]) -> str | None:
     return _MODES.get(given)
 
 
-def _literal(arguments: Arguments, position: int) -> str | None:
+def _constant_text(arguments: Arguments, position: int) -> str | None:
     argument = arguments[position] if position < len(arguments) else None
-    return text(argument.value) if isinstance(argument, Literally) else None
+    return as_text(argument.value) if isinstance(argument, Constant) else None
 
 
-def replace_is_wrong(arguments: Arguments) -> Wrong | None:
+def check_replace(arguments: Arguments) -> CallFault | None:
     """Check the mode, and a regular expression and group name that are constant."""
-    if _mode(arguments) is None:
-        return Wrong(_WRONG_MODE)
-    written = _literal(arguments, PATTERN)
+    if _find_mode(arguments) is None:
+        return CallFault(_WRONG_MODE)
+    written = _constant_text(arguments, PATTERN)
     if not written:
         return None
     try:
-        pattern = compiled(written)
+        pattern = compile_pattern(written)
     except PatternFault as fault:
-        return Wrong(fault.message, PATTERN, fault.offset)
-    group = _literal(arguments, GROUP)
+        return CallFault(fault.message, PATTERN, fault.offset)
+    group = _constant_text(arguments, GROUP)
     if group and group not in pattern.groupindex:
-        return Wrong(f"The regular expression has no group {group}.", GROUP)
+        return CallFault(f"The regular expression has no group {group}.", GROUP)
     return None
 
 
-def _mapped(value: Value, substitute: Substitute) -> Value:
+def _apply_substitute(value: Value, substitute: Substitute) -> Value:
     if value is None:
         return None
     if isinstance(value, tuple):
-        return gathered(substitute(text(each)) for each in value)
-    return substitute(text(value))
+        return collect_texts(substitute(as_text(each)) for each in value)
+    return substitute(as_text(value))
 
 
-Substitution = Callable[[Row], Substitute]
+Substitution = Callable[[AttributeValues], Substitute]
 
 
-def _replaced(source: str, old: str, new: str) -> str:
+def _replace_text(source: str, old: str, new: str) -> str:
     if not old:
         return source
-    require_room(len(source) + source.count(old) * len(new))
+    require_length(len(source) + source.count(old) * len(new))
     return source.replace(old, new)
 
 
-def _plain(old: Evaluate, new: Evaluate) -> Substitution:
-    def prepare(row: Row) -> Substitute:
-        before, after = text(old(row)), text(new(row))
-        return lambda source: _replaced(source, before, after)
+def _prepare_text(old: Evaluate, new: Evaluate) -> Substitution:
+    def prepare(row: AttributeValues) -> Substitute:
+        before, after = as_text(old(row)), as_text(new(row))
+        return lambda source: _replace_text(source, before, after)
 
     return prepare
 
 
-def _into_template(old: Evaluate, template: Evaluate) -> Substitution:
-    def prepare(row: Row) -> Substitute:
-        before, frame = text(old(row)), text(template(row))
-        return lambda source: _replaced(frame, before, source)
+def _prepare_template(old: Evaluate, template: Evaluate) -> Substitution:
+    def prepare(row: AttributeValues) -> Substitute:
+        before, frame = as_text(old(row)), as_text(template(row))
+        return lambda source: _replace_text(frame, before, source)
 
     return prepare
 
 
-def _by_pattern(pattern: Evaluate, new: Evaluate) -> Substitution:
-    patience = Patience()
+def _prepare_pattern(pattern: Evaluate, new: Evaluate) -> Substitution:
+    patience = MatchTimeLimit()
 
-    def prepare(row: Row) -> Substitute:
-        if not (written := text(pattern(row))):
+    def prepare(row: AttributeValues) -> Substitute:
+        if not (written := as_text(pattern(row))):
             return str
-        return substitution(compiled(written), text(new(row)), patience)
+        return make_substitution(compile_pattern(written), as_text(new(row)), patience)
 
     return prepare
 
 
-def _by_group(pattern: Evaluate, group: Evaluate, new: Evaluate) -> Substitution:
-    patience = Patience()
+def _prepare_group(pattern: Evaluate, group: Evaluate, new: Evaluate) -> Substitution:
+    patience = MatchTimeLimit()
 
-    def prepare(row: Row) -> Substitute:
-        if not (written := text(pattern(row))):
+    def prepare(row: AttributeValues) -> Substitute:
+        if not (written := as_text(pattern(row))):
             return str
-        named, replacement = text(group(row)), text(new(row))
-        return group_substitution(
-            compiled(written), named, patience, replacement=replacement
+        named, replacement = as_text(group(row)), as_text(new(row))
+        return make_group_substitution(
+            compile_pattern(written), named, patience, replacement=replacement
         )
 
     return prepare
 
 
-def _from_other(parts: Sequence[Evaluate]) -> Evaluate:
+def _build_from_other(parts: Sequence[Evaluate]) -> Evaluate:
     """Return the source if it has a value, else a part of another attribute.
 
     The two documentation pages say opposite things; the documented example decides.
     """
-    patience = Patience()
+    patience = MatchTimeLimit()
 
-    def evaluate(row: Row) -> Value:
+    def evaluate(row: AttributeValues) -> Value:
         if not is_empty(value := parts[SOURCE](row)):
             return value
-        if not (written := text(parts[PATTERN](row))):
+        if not (written := as_text(parts[PATTERN](row))):
             return value
-        pattern = compiled(written)
-        other = text(parts[OTHER](row))
-        return extract(pattern, text(parts[GROUP](row)), patience, source=other)
+        pattern = compile_pattern(written)
+        other = as_text(parts[OTHER](row))
+        return extract_group(
+            pattern, as_text(parts[GROUP](row)), patience, source=other
+        )
 
     return evaluate
 
 
-def _substitution(mode: str, parts: Sequence[Evaluate]) -> Substitution:
+def _choose_substitution(mode: str, parts: Sequence[Evaluate]) -> Substitution:
     match mode:
         case "text":
-            return _plain(parts[OLD], parts[REPLACEMENT])
+            return _prepare_text(parts[OLD], parts[REPLACEMENT])
         case "template":
-            return _into_template(parts[OLD], parts[TEMPLATE])
+            return _prepare_template(parts[OLD], parts[TEMPLATE])
         case "pattern":
-            return _by_pattern(parts[PATTERN], parts[REPLACEMENT])
+            return _prepare_pattern(parts[PATTERN], parts[REPLACEMENT])
         case _:
-            return _by_group(parts[PATTERN], parts[GROUP], parts[REPLACEMENT])
+            return _prepare_group(parts[PATTERN], parts[GROUP], parts[REPLACEMENT])
 
 
-def replace(operands: Sequence[Operand | None]) -> Evaluate:
+def build_replace(operands: Sequence[Operand | None]) -> Evaluate:
     """Prepare what is constant once, not for each object."""
-    mode = _mode(operands) or "text"
+    mode = _find_mode(operands) or "text"
     padded = [*operands, *[None] * (TEMPLATE + 1 - len(operands))]
-    parts = [evaluator(each) for each in padded]
+    parts = [evaluator_of(each) for each in padded]
     if mode == "other":
-        return _from_other(parts)
-    source, prepare = parts[SOURCE], _substitution(mode, parts)
+        return _build_from_other(parts)
+    source, prepare = parts[SOURCE], _choose_substitution(mode, parts)
     if all(each is None or each.constant for each in operands[OLD:]):
         try:
             ready = prepare({})
         except ValueFault:  # of every object, and none of them is here yet
-            return lambda row: _mapped(source(row), prepare(row))
-        return lambda row: _mapped(source(row), ready)
-    return lambda row: _mapped(source(row), prepare(row))
+            return lambda row: _apply_substitute(source(row), prepare(row))
+        return lambda row: _apply_substitute(source(row), ready)
+    return lambda row: _apply_substitute(source(row), prepare(row))

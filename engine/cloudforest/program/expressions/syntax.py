@@ -11,20 +11,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cloudforest.model.program import Attribute, Call, Expression, Literally
-from cloudforest.program.attributes_read import attributes_of
-from cloudforest.program.expressions.analysis import UNIQUE
+from cloudforest.model.program import Attribute, Call, Constant, Expression
+from cloudforest.program.attributes_read import find_expression_attributes
+from cloudforest.program.expressions.analysis import SELECT_UNIQUE_VALUE
 from cloudforest.program.expressions.catalog import (
     FUNCTIONS,
     OPERATORS,
-    aligned,
-    complaint,
-    unknown,
+    align_arguments,
+    find_call_fault,
+    make_unknown_function_fault,
 )
 from cloudforest.program.expressions.templates import (
     ENVIRONMENT,
-    attribute_of,
     parse_template,
+    to_attribute_name,
 )
 from cloudforest.program.faults import SyntaxFault, require_text
 
@@ -54,7 +54,7 @@ class Token:
     offset: int
 
 
-def _unreadable(text: str, offset: int) -> SyntaxFault:
+def _make_syntax_fault(text: str, offset: int) -> SyntaxFault:
     match text[offset]:
         case '"':
             return SyntaxFault("The string is not closed.", offset)
@@ -64,13 +64,13 @@ def _unreadable(text: str, offset: int) -> SyntaxFault:
             return SyntaxFault(f"The character {character} can't stand here.", offset)
 
 
-def tokens(text: str) -> Iterator[Token]:
+def tokenize(text: str) -> Iterator[Token]:
     """Yield the words, and an `end` at last; raises SyntaxFault at what is none."""
     at = 0
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
-            raise _unreadable(text, at)
+            raise _make_syntax_fault(text, at)
         kind = found.lastgroup or ""
         if kind != "space":
             yield Token(kind, found[kind], at)
@@ -78,7 +78,7 @@ def tokens(text: str) -> Iterator[Token]:
     yield Token("end", "", at)
 
 
-def written_within(text: str, offset: int, within: int) -> int:
+def locate_in_string(text: str, offset: int, within: int) -> int:
     """Return where character `within` of the string at `offset` is written."""
     at = offset + 1
     for _ in range(within):
@@ -86,7 +86,7 @@ def written_within(text: str, offset: int, within: int) -> int:
     return at
 
 
-def number(token: Token) -> Literally:
+def parse_number(token: Token) -> Constant:
     whole = token.kind == "hex" or "." not in token.text
     if len(token.text) > MAX_DIGITS:
         raise SyntaxFault("The number is too large.", token.offset)
@@ -97,14 +97,16 @@ def number(token: Token) -> Literally:
     )
     if not -_LARGEST - 1 <= value <= _LARGEST:
         raise SyntaxFault("The number is too large.", token.offset)
-    return Literally(value=value)
+    return Constant(value=value)
 
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 
 _COMPARISONS = frozenset(OPERATORS) - {"&"}
-_ALONE = f"{UNIQUE} stands at the top of an expression, and nowhere else."
+_UNIQUE_VALUE_AT_TOP = (
+    f"{SELECT_UNIQUE_VALUE} stands at the top of an expression, and nowhere else."
+)
 _ESCAPE = re.compile(r'\\(["\\])')
 
 
@@ -113,56 +115,56 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = tokens(text)
+        self._tokens = tokenize(text)
         self._next = next(self._tokens)
         self._first = self._next.offset
         self._depth = 0
 
-    def _take(self) -> Token:
+    def _take_token(self) -> Token:
         taken = self._next
         if taken.kind != "end":
             self._next = next(self._tokens)
         return taken
 
-    def _at(self, *marks: str) -> bool:
+    def _is_at(self, *marks: str) -> bool:
         return self._next.kind == "mark" and self._next.text in marks
 
-    def whole(self) -> Expression:
-        parsed = self._comparison()
-        _require_alone(parsed, self._first)
+    def parse(self) -> Expression:
+        parsed = self._parse_comparison()
+        _require_unique_value_at_top(parsed, self._first)
         if self._next.kind != "end":
             raise SyntaxFault("The expression should end here.", self._next.offset)
         return parsed
 
-    def _comparison(self) -> Expression:
+    def _parse_comparison(self) -> Expression:
         places = [self._next.offset]
-        left = self._concatenation()
-        if not self._at(*_COMPARISONS):
+        left = self._parse_concatenation()
+        if not self._is_at(*_COMPARISONS):
             return left
-        operator = self._take()
+        operator = self._take_token()
         places.append(self._next.offset)
-        return self._checked(operator, [left, self._concatenation()], places)
+        return self._make_call(operator, [left, self._parse_concatenation()], places)
 
-    def _concatenation(self) -> Expression:
+    def _parse_concatenation(self) -> Expression:
         places, mark = [self._next.offset], self._next
-        parts = [self._operand()]
-        while self._at("&"):
-            mark = self._take()
+        parts = [self._parse_operand()]
+        while self._is_at("&"):
+            mark = self._take_token()
             places.append(self._next.offset)
-            parts.append(self._operand())
-        return parts[0] if len(parts) == 1 else self._checked(mark, parts, places)
+            parts.append(self._parse_operand())
+        return parts[0] if len(parts) == 1 else self._make_call(mark, parts, places)
 
-    def _operand(self) -> Expression:
-        token = self._take()
+    def _parse_operand(self) -> Expression:
+        token = self._take_token()
         match token.kind:
             case "attribute":
                 return Attribute(name=token.text.lower())
             case "string":
-                return Literally(value=_ESCAPE.sub(r"\1", token.text))
+                return Constant(value=_ESCAPE.sub(r"\1", token.text))
             case "number" | "hex":
-                return number(token)
+                return parse_number(token)
             case "name":
-                return self._named(token)
+                return self._parse_name(token)
             case _:
                 raise SyntaxFault(
                     'A function, an [attribute], a "string" or a number is missing'
@@ -170,11 +172,11 @@ class _Parser:
                     token.offset,
                 )
 
-    def _named(self, name: Token) -> Expression:
-        if self._at("("):
-            return self._call(name)
+    def _parse_name(self, name: Token) -> Expression:
+        if self._is_at("("):
+            return self._parse_call(name)
         if name.text in NAMED_CONSTANTS:
-            return Literally(value=name.text)
+            return Constant(value=name.text)
         if name.text in FUNCTIONS and FUNCTIONS[name.text].bare:
             return Call(function=name.text, arguments=())
         raise SyntaxFault(
@@ -183,63 +185,67 @@ class _Parser:
             name.offset,
         )
 
-    def _call(self, name: Token) -> Call:
+    def _parse_call(self, name: Token) -> Call:
         if name.text not in FUNCTIONS:
-            raise SyntaxFault(unknown(name.text).message, name.offset)
-        if name.text == UNIQUE and (self._depth or name.offset != self._first):
-            raise SyntaxFault(_ALONE, name.offset)
+            raise SyntaxFault(
+                make_unknown_function_fault(name.text).message, name.offset
+            )
+        if name.text == SELECT_UNIQUE_VALUE and (
+            self._depth or name.offset != self._first
+        ):
+            raise SyntaxFault(_UNIQUE_VALUE_AT_TOP, name.offset)
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise SyntaxFault(
                 f"The expression is nested more than {MAX_DEPTH} deep.", name.offset
             )
-        arguments, places = self._arguments()
+        arguments, places = self._parse_arguments()
         self._depth -= 1
-        return self._checked(name, arguments, places)
+        return self._make_call(name, arguments, places)
 
-    def _arguments(self) -> tuple[list[Expression | None], list[int]]:
+    def _parse_arguments(self) -> tuple[list[Expression | None], list[int]]:
         """Between commas there may be nothing; between parentheses too."""
-        self._take()
+        self._take_token()
         places = [self._next.offset]
-        arguments = [self._argument()]
-        while self._at(","):
-            self._take()
+        arguments = [self._parse_argument()]
+        while self._is_at(","):
+            self._take_token()
             places.append(self._next.offset)
-            arguments.append(self._argument())
-        if not self._at(")"):
+            arguments.append(self._parse_argument())
+        if not self._is_at(")"):
             raise SyntaxFault("A comma or ) is missing here.", self._next.offset)
-        self._take()
+        self._take_token()
         return ([], []) if arguments == [None] else (arguments, places)
 
-    def _argument(self) -> Expression | None:
-        return None if self._at(",", ")") else self._comparison()
+    def _parse_argument(self) -> Expression | None:
+        return None if self._is_at(",", ")") else self._parse_comparison()
 
-    def _checked(
+    def _make_call(
         self,
         name: Token,
         arguments: list[Expression] | list[Expression | None],
         places: list[int],
     ) -> Call:
         """Make a call, or raise SyntaxFault at the argument, or the name, at fault."""
-        every, offsets = aligned(name.text, arguments, places, name.offset)
-        wrong = complaint(name.text, every)
+        every, offsets = align_arguments(name.text, arguments, places, name.offset)
+        wrong = find_call_fault(name.text, every)
         if wrong is None:
             return Call(function=name.text, arguments=every)
         at = name.offset if wrong.argument is None else offsets[wrong.argument]
         if wrong.within is not None and self._text.startswith('"', at):
-            at = written_within(self._text, at, wrong.within)
+            at = locate_in_string(self._text, at, wrong.within)
         raise SyntaxFault(wrong.message, at)
 
 
-def _require_alone(parsed: Expression, first: int) -> None:
+def _require_unique_value_at_top(parsed: Expression, first: int) -> None:
     """Refuse an operator beside what stands at the top of an expression only."""
     if not isinstance(parsed, Call) or parsed.function not in OPERATORS:
         return
     left = parsed.arguments[0]
     while isinstance(left, Call) and left.function in OPERATORS:
         left = left.arguments[0]
-    if isinstance(left, Call) and left.function == UNIQUE:
-        raise SyntaxFault(_ALONE, first)
+    if isinstance(left, Call) and left.function == SELECT_UNIQUE_VALUE:
+        raise SyntaxFault(_UNIQUE_VALUE_AT_TOP, first)
 
 
 def parse_expression(text: str) -> Expression:
@@ -249,26 +255,26 @@ def parse_expression(text: str) -> Expression:
     unknown, or of the argument that can't be right.
     """
     require_text(text, what="expression", limit=MAX_LENGTH)
-    return _Parser(text).whole()
+    return _Parser(text).parse()
 
 
-Place = tuple[str, int]
+AttributeLocation = tuple[str, int]
 """An attribute, and the offset of the first character of its name."""
 
 
-def in_expression(text: str) -> Iterator[Place]:
-    for each in tokens(text):
+def locate_in_expression(text: str) -> Iterator[AttributeLocation]:
+    for each in tokenize(text):
         if each.kind == "attribute":
             yield each.text, text.index(each.text, each.offset)
 
 
-def in_template(text: str) -> Iterator[Place]:
-    reads = attributes_of(parse_template(text))
+def locate_in_template(text: str) -> Iterator[AttributeLocation]:
+    reads = find_expression_attributes(parse_template(text))
     # The lexer makes all line breaks one character.
     text, at = text.replace("\r\n", " \n").replace("\r", "\n"), 0
     for _, kind, written in ENVIRONMENT.lex(text):
         # Of what the lexer leaves out, all is white space.
         at = text.index(written, at)
-        if kind == "name" and attribute_of(written) in reads:
+        if kind == "name" and to_attribute_name(written) in reads:
             yield written.replace("_", "-"), at
         at += len(written)

@@ -30,16 +30,16 @@ from jinja2.sandbox import SandboxedEnvironment
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model import program
 from cloudforest.model.program import Template as _Template
-from cloudforest.program.expressions.function import Evaluate, Row
-from cloudforest.program.expressions.values import Value, items, text
+from cloudforest.program.expressions.function import AttributeValues, Evaluate
+from cloudforest.program.expressions.values import Value, as_items, as_text
 from cloudforest.program.faults import SyntaxFault, ValueFault, require_text
 
-MAX_VALUE = 65_536
+MAX_VALUE_LENGTH = 65_536
 """Characters of an attribute that a template reads, and of what it makes."""
-TOO_LONG = f"The template makes more than {MAX_VALUE} characters."
+TOO_LONG = f"The template makes more than {MAX_VALUE_LENGTH} characters."
 
 
-class Several(tuple[str, ...]):
+class MultipleValues(tuple[str, ...]):
     """The values of an attribute that has several: no text until they are joined."""
 
     __slots__ = ()
@@ -52,27 +52,27 @@ def _replace(value: object, old: str, new: str) -> str:
     """Replace as Jinja2 does, but never grow beyond MAX_VALUE."""
     source = str(value)
     growth = source.count(old) * len(new)
-    if len(source) + growth > MAX_VALUE:
+    if len(source) + growth > MAX_VALUE_LENGTH:
         raise ValueFault(TOO_LONG)
     return source.replace(old, new)
 
 
-def _values(value: object) -> tuple[str, ...]:
+def _to_values(value: object) -> tuple[str, ...]:
     """Take a text for one value, and not for a sequence of letters."""
     return value if isinstance(value, tuple) else (str(value),)
 
 
 def _first(value: object) -> str:
-    return _values(value)[0]
+    return _to_values(value)[0]
 
 
 def _last(value: object) -> str:
-    return _values(value)[-1]
+    return _to_values(value)[-1]
 
 
 def _join(value: object, separator: str = "") -> str:
-    values = _values(value)
-    if len(separator) * len(values) > MAX_VALUE:
+    values = _to_values(value)
+    if len(separator) * len(values) > MAX_VALUE_LENGTH:
         raise ValueFault(TOO_LONG)
     return separator.join(values)
 
@@ -98,30 +98,32 @@ def _truncate(
 
 
 _JINJA = cast("dict[str, Callable[..., Any]]", filters.FILTERS)
-_KEPT = (
+_KEPT_FILTERS = (
     *("capitalize", "count", "d", "default", "int", "length", "lower", "string"),
     *("title", "trim", "upper"),
 )
 FILTERS: dict[str, Callable[..., Any]] = {
-    **{name: _JINJA[name] for name in _KEPT},
+    **{name: _JINJA[name] for name in _KEPT_FILTERS},
     "first": _first,
     "join": _join,
     "last": _last,
     "replace": _replace,
     "truncate": _truncate,
 }
-_TESTED = (
+_KEPT_TESTS = (
     *("defined", "undefined", "none", "number", "sequence", "string"),
     *("==", "!=", "eq", "equalto", "ge", "gt", "in", "le", "lt", "ne"),
 )
 _JINJA_TESTS = cast("dict[str, Callable[..., Any]]", tests.TESTS)
-TESTS = {name: _JINJA_TESTS[name] for name in _TESTED}
+TESTS = {name: _JINJA_TESTS[name] for name in _KEPT_TESTS}
 
 
-Applied = nodes.Filter | nodes.Test
+AppliedNode = nodes.Filter | nodes.Test
 
 
-def _arguments(node: Applied) -> tuple[list[nodes.Node], dict[str, nodes.Node]]:
+def _split_arguments(
+    node: AppliedNode,
+) -> tuple[list[nodes.Node], dict[str, nodes.Node]]:
     keywords = cast("list[nodes.Keyword]", node.kwargs)
     return list(node.args), {each.key: each.value for each in keywords}
 
@@ -131,12 +133,12 @@ def _is_constant(node: nodes.Node) -> bool:
     return isinstance(inner, nodes.Const)
 
 
-def misused(node: Applied) -> str | None:
+def find_argument_fault(node: AppliedNode) -> str | None:
     """Return what is wrong with the arguments of a filter or test that exists."""
     is_filter = isinstance(node, nodes.Filter)
     function = (FILTERS if is_filter else TESTS)[node.name]
     kind = "filter" if is_filter else "test"
-    given, named = _arguments(node)
+    given, named = _split_arguments(node)
     if len(named) < len(node.kwargs):
         return f"The {kind} {node.name} has the same argument twice."
     try:
@@ -144,10 +146,10 @@ def misused(node: Applied) -> str | None:
     except TypeError as error:
         return f"The {kind} {node.name} can't have these arguments: {error}."
     constant = all(map(_is_constant, (*given, *named.values())))
-    return _unfit(node.name, given, named) if is_filter and constant else None
+    return _try_arguments(node.name, given, named) if is_filter and constant else None
 
 
-def _unfit(
+def _try_arguments(
     name: str, given: list[nodes.Node], named: dict[str, nodes.Node]
 ) -> str | None:
     """Try arguments that are the same for every object on the empty text."""
@@ -164,7 +166,7 @@ def _unfit(
     return None
 
 
-def _environment() -> SandboxedEnvironment:
+def _make_environment() -> SandboxedEnvironment:
     environment = SandboxedEnvironment(undefined=StrictUndefined)
     environment.globals.clear()
     environment.filters = dict(FILTERS)
@@ -172,7 +174,7 @@ def _environment() -> SandboxedEnvironment:
     return environment
 
 
-ENVIRONMENT = _environment()
+ENVIRONMENT = _make_environment()
 
 
 MAX_LENGTH = 10_000
@@ -199,19 +201,19 @@ _ALLOWED = (
     nodes.Keyword,
 )
 _TOO_DEEP = f"The template is nested more than {MAX_DEPTH} deep."
-_HYPHEN = (
+_SUBTRACTION_REFUSED = (
     "A template can't subtract; the hyphen in the name of an attribute is written as an"
     " underscore: msDS_cloudExtensionAttribute1."
 )
-_LONE = re.compile(r"[\ud800-\udfff]")
-_NO_CHARACTER = (
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_LONE_SURROGATE_REFUSED = (
     "A text of the template holds half of a character; write it as it is, or as \\U and"
     " eight digits."
 )
 _RESERVED = frozenset({"self", "super"})
 
 
-def _misnamed(kind: str, name: str, allowed: Iterable[str]) -> str:
+def _describe_unknown_name(kind: str, name: str, allowed: Iterable[str]) -> str:
     close = get_close_matches(name, allowed, n=1)
     hint = (
         f"Did you mean {close[0]}?"
@@ -221,56 +223,56 @@ def _misnamed(kind: str, name: str, allowed: Iterable[str]) -> str:
     return f"A template has no {kind} {name}. {hint}"
 
 
-def _foreign(node: nodes.Node) -> str:
+def _describe_refused_node(node: nodes.Node) -> str:
     return (
         f"A template can't hold this ({type(node).__name__}): it is made of attribute"
         " names, texts, filters, tests, conditions and ~."
     )
 
 
-def _misapplied(node: nodes.Filter | nodes.Test) -> str | None:
+def _find_application_fault(node: nodes.Filter | nodes.Test) -> str | None:
     kind = "filter" if isinstance(node, nodes.Filter) else "test"
     known = FILTERS if isinstance(node, nodes.Filter) else TESTS
     if node.name not in known:
-        return _misnamed(kind, node.name, known)
+        return _describe_unknown_name(kind, node.name, known)
     if node.dyn_args or node.dyn_kwargs:
         return "The arguments of a filter or test are written one by one."
-    return misused(node)
+    return find_argument_fault(node)
 
 
-def _complaint(node: nodes.Node) -> str | None:
+def _find_node_fault(node: nodes.Node) -> str | None:
     match node:
         case nodes.Filter() | nodes.Test():
-            return _misapplied(node)
+            return _find_application_fault(node)
         case nodes.Name(name=name) if name in _RESERVED:
             return f"The name {name} is not an attribute."
         case nodes.Sub():
-            return _HYPHEN
-        case nodes.Const(value=str() as text) if _LONE.search(text):
-            return _NO_CHARACTER
+            return _SUBTRACTION_REFUSED
+        case nodes.Const(value=str() as text) if _LONE_SURROGATE.search(text):
+            return _LONE_SURROGATE_REFUSED
         case _:
-            return None if isinstance(node, _ALLOWED) else _foreign(node)
+            return None if isinstance(node, _ALLOWED) else _describe_refused_node(node)
 
 
-def _first_line(node: nodes.Node) -> int | None:
+def _find_first_line(node: nodes.Node) -> int | None:
     """Return the line of what stands in a node that has none of its own."""
     inner = node.find_all(nodes.Node)
     return next((each.lineno for each in inner if each.lineno), None)
 
 
-def _nodes(root: nodes.Template) -> Iterator[tuple[nodes.Node, int, int]]:
+def _walk_nodes(root: nodes.Template) -> Iterator[tuple[nodes.Node, int, int]]:
     """Yield each node as it is written, its depth, and its line or its parent's."""
     waiting: list[tuple[nodes.Node, int, int]] = [(root, 0, 1)]
     while waiting:
         node, depth, line = waiting.pop()
         if not isinstance(node, nodes.Template):
-            line = node.lineno or _first_line(node) or line
+            line = node.lineno or _find_first_line(node) or line
         yield node, depth, line
         inner = [(each, depth + 1, line) for each in node.iter_child_nodes()]
         waiting += reversed(inner)
 
 
-def _offset(text: str, line: int) -> int:
+def _line_offset(text: str, line: int) -> int:
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
     return sum(map(len, lines[: line - 1]))
 
@@ -278,9 +280,9 @@ def _offset(text: str, line: int) -> int:
 _BEFORE = {"Filter": r"\|\s*", "Test": r"\bis\s+(?:not\s+)?"}
 
 
-def _place(text: str, node: nodes.Node, line: int) -> int:
+def _locate_node(text: str, node: nodes.Node, line: int) -> int:
     """Return where the name of a node stands, or else its line."""
-    start = _offset(text, line)
+    start = _line_offset(text, line)
     if not isinstance(node, nodes.Filter | nodes.Test | nodes.Name):
         return start
     before = _BEFORE.get(type(node).__name__, r"\b")
@@ -288,12 +290,13 @@ def _place(text: str, node: nodes.Node, line: int) -> int:
     return found.start(1) if found else start
 
 
-def _parsed(text: str) -> nodes.Template:
+def _parse(text: str) -> nodes.Template:
     try:
         return ENVIRONMENT.parse(text)
     except TemplateSyntaxError as error:
         raise SyntaxFault(
-            f"The template can't be read: {error.message}.", _offset(text, error.lineno)
+            f"The template can't be read: {error.message}.",
+            _line_offset(text, error.lineno),
         ) from error
     except RecursionError as error:
         raise SyntaxFault(_TOO_DEEP) from error
@@ -301,7 +304,7 @@ def _parsed(text: str) -> nodes.Template:
         raise SyntaxFault("The template holds a number that is too large.") from error
 
 
-def _compiled(root: nodes.Template) -> Template:
+def _compile(root: nodes.Template) -> Template:
     """Compile; what is too large for Python is a fault of the template."""
     try:
         return ENVIRONMENT.from_string(root)
@@ -309,48 +312,50 @@ def _compiled(root: nodes.Template) -> Template:
         raise SyntaxFault("The template is too large, or nested too deep.") from error
 
 
-def checked(text: str) -> tuple[Template, frozenset[str]]:
+def compile_checked(text: str) -> tuple[Template, frozenset[str]]:
     """Return the compiled template and the names in it, as they are written."""
     require_text(text, what="template", limit=MAX_LENGTH)
-    root = _parsed(text)
+    root = _parse(text)
     names = []
-    for node, depth, line in _nodes(root):
-        wrong = _TOO_DEEP if depth > MAX_DEPTH else _complaint(node)
+    for node, depth, line in _walk_nodes(root):
+        wrong = _TOO_DEEP if depth > MAX_DEPTH else _find_node_fault(node)
         if wrong:
-            raise SyntaxFault(wrong, _place(text, node, line))
+            raise SyntaxFault(wrong, _locate_node(text, node, line))
         if isinstance(node, nodes.Name):
             names.append(node.name)
     if len(names) > MAX_NAMES:
         raise SyntaxFault(f"The template names attributes more than {MAX_NAMES} times.")
-    return _compiled(root), frozenset(names)
+    return _compile(root), frozenset(names)
 
 
-def attribute_of(name: str) -> str:
+def to_attribute_name(name: str) -> str:
     """Return the attribute that a name stands for: no attribute has an underscore."""
     return name.lower().replace("_", "-")
 
 
 def parse_template(text: str) -> program.Template:
     """Check a template; raises SyntaxFault with the offset of the name or line."""
-    _, names = checked(text)
+    _, names = compile_checked(text)
     return program.Template(
-        text=text, reads=tuple(sorted(set(map(attribute_of, names))))
+        text=text, reads=tuple(sorted(set(map(to_attribute_name, names))))
     )
 
 
-def _context(names: frozenset[str], row: Row) -> dict[str, object]:
+def _make_render_context(
+    names: frozenset[str], row: AttributeValues
+) -> dict[str, object]:
     context: dict[str, object] = {}
     for name in names:
-        values = tuple(map(text, items(row.get(attribute_of(name)))))
+        values = tuple(map(as_text, as_items(row.get(to_attribute_name(name)))))
         if not values:
             continue
-        if sum(map(len, values)) > MAX_VALUE:
+        if sum(map(len, values)) > MAX_VALUE_LENGTH:
             raise ValueFault("A value is too long for a template.")
-        context[name] = values[0] if len(values) == 1 else Several(values)
+        context[name] = values[0] if len(values) == 1 else MultipleValues(values)
     return context
 
 
-def _undefined(names: frozenset[str], context: dict[str, object]) -> str:
+def _describe_undefined(names: frozenset[str], context: dict[str, object]) -> str:
     missing = ", ".join(sorted(names - context.keys()))
     return (
         f"The template uses an attribute that this object does not have ({missing});"
@@ -365,28 +370,30 @@ def compile_template(template: _Template) -> Evaluate:
     missing. It sees no attribute that the template does not say it reads.
     """
     try:
-        compiled, names = checked(template.text)
+        compiled, names = compile_checked(template.text)
     except SyntaxFault as fault:
         raise Misconfigured(
             f"A template of this program can't be used: {fault.message} Apply the tree"
             " again with the version that runs it."
         ) from fault
 
-    said = frozenset(each for each in names if attribute_of(each) in template.reads)
+    said = frozenset(
+        each for each in names if to_attribute_name(each) in template.reads
+    )
 
-    def evaluate(row: Row) -> Value:
-        context = _context(said, row)
+    def evaluate(row: AttributeValues) -> Value:
+        context = _make_render_context(said, row)
         try:
             made = compiled.render(context)
         except UndefinedError as error:
-            raise ValueFault(_undefined(names, context)) from error
+            raise ValueFault(_describe_undefined(names, context)) from error
         except ValueFault:
             raise
         except Exception as error:  # its values are to blame, whatever it is
             raise ValueFault(
                 "The template does not fit this object's values."
             ) from error
-        if len(made) > MAX_VALUE:
+        if len(made) > MAX_VALUE_LENGTH:
             raise ValueFault(TOO_LONG)
         return made
 

@@ -14,18 +14,18 @@ from cloudforest.program.expressions.encodings import normalize_diacritics
 from cloudforest.program.expressions.function import (
     Function,
     Parameter,
-    each_text,
-    eager,
+    build_eager,
+    build_per_text,
 )
-from cloudforest.program.expressions.replace import replace, replace_is_wrong
+from cloudforest.program.expressions.replace import build_replace, check_replace
 from cloudforest.program.expressions.values import (
     Value,
-    gathered,
-    integer,
+    as_integer,
+    as_items,
+    as_text,
+    collect_texts,
     is_empty,
-    items,
-    require_room,
-    text,
+    require_length,
 )
 from cloudforest.program.faults import ValueFault
 
@@ -37,11 +37,11 @@ def append(source: Value, suffix: Value) -> Value:
     """Null is appended to as an empty text is; two nulls stay null."""
     if source is None and suffix is None:
         return None
-    end = text(suffix)
+    end = as_text(suffix)
     if isinstance(source, tuple):
-        return gathered(text(each) + end for each in source)
-    whole = text(source)
-    require_room(len(whole) + len(end))
+        return collect_texts(as_text(each) + end for each in source)
+    whole = as_text(source)
+    require_length(len(whole) + len(end))
     return whole + end
 
 
@@ -49,7 +49,7 @@ def concatenate(*parts: Value) -> Value:
     try:
         # Mostly all of them are texts, and then nothing is faster.
         made = "".join(cast("tuple[str, ...]", parts))
-        require_room(len(made))
+        require_length(len(made))
         return made  # noqa: TRY300 - what follows is the other case
     except TypeError:
         return functools.reduce(append, parts)
@@ -57,33 +57,33 @@ def concatenate(*parts: Value) -> Value:
 
 def join(separator: Value, *sources: Value) -> Value:
     """Every value of every source counts; empty ones are skipped, blank ones not."""
-    mark = text(separator)
-    every = [text(each) for source in sources for each in items(source)]
+    mark = as_text(separator)
+    every = [as_text(each) for source in sources for each in as_items(source)]
     parts = [part for part in every if part]
-    require_room(sum(map(len, parts)) + len(mark) * len(parts))
+    require_length(sum(map(len, parts)) + len(mark) * len(parts))
     return mark.join(parts)
 
 
 def left(source: str, count: Value) -> str:
-    wanted = integer(count)
+    wanted = as_integer(count)
     return source if wanted < 0 else source[:wanted]
 
 
-def _length(value: Value) -> int:
-    if (length := integer(value)) < 0:
+def _to_length(value: Value) -> int:
+    if (length := as_integer(value)) < 0:
         raise ValueFault("Mid needs a length that is not negative.")
     return length
 
 
 def mid(source: str, start: Value, length: Value = None) -> str:
     """Positions count from 1; without a length, to the end."""
-    first = integer(start) - 1
+    first = as_integer(start) - 1
     if first < 0:
         raise ValueFault("Mid counts positions from 1, and the start is smaller.")
-    return source[first:] if length is None else source[first:][: _length(length)]
+    return source[first:] if length is None else source[first:][: _to_length(length)]
 
 
-def _recased(source: str, *, upper: bool) -> str:
+def _change_case(source: str, *, upper: bool) -> str:
     """Change case letter by letter, as .NET does: ß has no upper case, Σ one lower."""
     whole = source.upper() if upper else source.lower()
     if source.isascii() or (len(whole) == len(source) and "\u03a3" not in source):
@@ -92,20 +92,20 @@ def _recased(source: str, *, upper: bool) -> str:
     return "".join(new if len(new) == 1 else old for old, new in changed)
 
 
-def _is_dotted(culture: Value) -> bool:
-    return text(culture).lower().partition("-")[0] in _DOTTED_CULTURES
+def _is_dotted_culture(culture: Value) -> bool:
+    return as_text(culture).lower().partition("-")[0] in _DOTTED_CULTURES
 
 
 def to_lower(source: str, culture: Value = None) -> str:
-    if culture and _is_dotted(culture):
+    if culture and _is_dotted_culture(culture):
         source = source.replace("I", _DOTLESS_I).replace("İ", "i")
-    return _recased(source, upper=False)
+    return _change_case(source, upper=False)
 
 
 def to_upper(source: str, culture: Value = None) -> str:
-    if culture and _is_dotted(culture):
+    if culture and _is_dotted_culture(culture):
         source = source.replace("i", "İ")
-    return _recased(source, upper=True)
+    return _change_case(source, upper=True)
 
 
 def strip_spaces(source: str) -> str:
@@ -116,33 +116,33 @@ def split(source: Value, delimiter: Value) -> Value:
     """White space around the parts goes, as in the documented example."""
     if source is None:
         return None
-    mark = text(delimiter)
-    whole = text(source)
+    mark = as_text(delimiter)
+    whole = as_text(source)
     return tuple(part.strip() for part in (whole.split(mark) if mark else [whole]))
 
 
 def word(source: str, index: Value, delimiters: Value) -> str:
     """Each character of `delimiters` separates; words count from 1."""
-    marks = text(delimiters) or "\0"
+    marks = as_text(delimiters) or "\0"
     for mark in marks[1:]:
         source = source.replace(mark, marks[0])
     words = [each for each in source.split(marks[0]) if each]
-    wanted = 0 if is_empty(index) else integer(index)
+    wanted = 0 if is_empty(index) else as_integer(index)
     return words[wanted - 1] if 1 <= wanted <= len(words) else ""
 
 
-def length(value: Value) -> Value:
-    return len(text(value))
+def count_characters(value: Value) -> Value:
+    return len(as_text(value))
 
 
-def position(
+def find_position(
     source: Value, wanted: Value, start: Value = None, how: Value = None
 ) -> int:
     """Return the position, counted from 1, or 0; case counts unless vbTextCompare."""
-    whole, part = text(source), text(wanted)
+    whole, part = as_text(source), as_text(wanted)
     if how == "vbTextCompare":
         whole, part = whole.lower(), part.lower()
-    first = 1 if start is None else integer(start)
+    first = 1 if start is None else as_integer(start)
     if first < 1:
         raise ValueFault("InStr counts positions from 1, and the start is smaller.")
     return whole.find(part, first - 1) + 1
@@ -150,35 +150,35 @@ def position(
 
 def proper_case(source: str, separators: Value = None) -> str:
     """Capitalise each word; without separators, all but letters and digits separate."""
-    marks = text(separators)
+    marks = as_text(separators)
     if not marks and source.isascii() and source.isalpha():
         return source.capitalize()
     parts, begins = [], True
-    for each in _recased(source, upper=False):
-        parts.append(_recased(each, upper=True) if begins else each)
+    for each in _change_case(source, upper=False):
+        parts.append(_change_case(each, upper=True) if begins else each)
         begins = each in marks if marks else unicodedata.category(each)[0] in "ZCPS"
     return "".join(parts)
 
 
 _SOURCE = Parameter("source", "values")
 _CULTURE = Parameter("culture", "text", optional=True)
-COMPARING = ("vbBinaryCompare", "vbTextCompare")
-_HOW = Parameter("compareType", "text", optional=True, choice=COMPARING)
+COMPARE_TYPES = ("vbBinaryCompare", "vbTextCompare")
+_COMPARE_TYPE = Parameter("compareType", "text", optional=True, choice=COMPARE_TYPES)
 
-WRITING = (
+TEXT_FUNCTIONS = (
     Function(
         "Append",
         (_SOURCE, Parameter("suffix", "text")),
         "values",
         "Put a text behind another.",
-        eager(append),
+        build_eager(append),
     ),
     Function(
         "&",
         (Parameter("first", "values"), Parameter("next", "text", repeating=True)),
         "values",
         "Put texts behind one another.",
-        eager(concatenate),
+        build_eager(concatenate),
     ),
     Function(
         "ConvertFromBase64",
@@ -190,21 +190,21 @@ WRITING = (
         ),
         "values",
         "Decode base64, of UTF-16 unless an encoding is named.",
-        each_text(encodings.from_base64),
+        build_per_text(encodings.from_base64),
     ),
     Function(
         "ConvertToBase64",
         (_SOURCE,),
         "values",
         "Encode the UTF-16 of a text in base64.",
-        each_text(encodings.to_base64),
+        build_per_text(encodings.to_base64),
     ),
     Function(
         "ConvertToUTF8Hex",
         (_SOURCE,),
         "values",
         "Write the UTF-8 of a text in hexadecimal.",
-        each_text(encodings.to_utf8_hex),
+        build_per_text(encodings.to_utf8_hex),
     ),
     Function(
         "InStr",
@@ -212,32 +212,32 @@ WRITING = (
             Parameter("value1", "text"),
             Parameter("value2", "text"),
             Parameter("start", "number", optional=True),
-            _HOW,
+            _COMPARE_TYPE,
         ),
         "number",
         "Find a text within another: its position from 1, or 0.",
-        eager(position),
+        build_eager(find_position),
     ),
     Function(
         "Join",
         (Parameter("separator", "text"), Parameter("source", "values", repeating=True)),
         "text",
         "Put texts together with a separator; empty ones are skipped.",
-        eager(join),
+        build_eager(join),
     ),
     Function(
         "Left",
         (_SOURCE, Parameter("count", "number")),
         "values",
         "Take the first characters.",
-        each_text(left, null=""),
+        build_per_text(left, null=""),
     ),
     Function(
         "Len",
         (Parameter("source", "text"),),
         "number",
         "Count the characters.",
-        eager(length),
+        build_eager(count_characters),
     ),
     Function(
         "Mid",
@@ -248,21 +248,21 @@ WRITING = (
         ),
         "values",
         "Take characters from within, from 1; without a length, to the end.",
-        each_text(mid, null=""),
+        build_per_text(mid, null=""),
     ),
     Function(
         "NormalizeDiacritics",
         (_SOURCE,),
         "values",
         "Replace letters with marks by plain ones.",
-        each_text(normalize_diacritics),
+        build_per_text(normalize_diacritics),
     ),
     Function(
         "PCase",
         (_SOURCE, Parameter("wordSeparators", "text", optional=True)),
         "values",
         "Capitalise each word.",
-        each_text(proper_case),
+        build_per_text(proper_case),
     ),
     Function(
         "Replace",
@@ -277,43 +277,43 @@ WRITING = (
         ),
         "values",
         "Replace parts of a text, by text or by regular expression.",
-        replace,
-        check=replace_is_wrong,
+        build_replace,
+        check=check_replace,
     ),
     Function(
         "Split",
         (Parameter("source", "text"), Parameter("delimiter", "text")),
         "values",
         "Take a text apart at a separator, without the space around the parts.",
-        eager(split),
+        build_eager(split),
     ),
     Function(
         "StripSpaces",
         (_SOURCE,),
         "values",
         "Remove all spaces.",
-        each_text(strip_spaces),
+        build_per_text(strip_spaces),
     ),
     Function(
         "ToLower",
         (_SOURCE, _CULTURE),
         "values",
         "Write in lower case.",
-        each_text(to_lower),
+        build_per_text(to_lower),
     ),
     Function(
         "ToUpper",
         (_SOURCE, _CULTURE),
         "values",
         "Write in upper case.",
-        each_text(to_upper),
+        build_per_text(to_upper),
     ),
     Function(
         "Trim",
         (_SOURCE,),
         "values",
         "Remove white space at both ends.",
-        each_text(str.strip),
+        build_per_text(str.strip),
     ),
     Function(
         "Word",
@@ -324,6 +324,6 @@ WRITING = (
         ),
         "values",
         "Take one word, from 1; each of the delimiters separates.",
-        each_text(word, null=""),
+        build_per_text(word, null=""),
     ),
 )

@@ -10,24 +10,27 @@ from typing import Any, Literal, TypeVar
 from cloudforest.model.program import (
     Attribute,
     Call,
+    Constant,
     Expression,
-    Literally,
     Scalar,
     Template,
 )
 from cloudforest.program.expressions.catalog import OPERATORS
-from cloudforest.program.expressions.evaluate import Setting, compile_expression
-from cloudforest.program.expressions.function import Evaluate, Row
+from cloudforest.program.expressions.evaluate import (
+    EvaluationContext,
+    compile_expression,
+)
+from cloudforest.program.expressions.function import AttributeValues, Evaluate
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.expressions.values import Moment, Value
 from cloudforest.program.faults import Ignored, RaisedFault, SyntaxFault, ValueFault
 
 T = TypeVar("T")
-Attributes = Mapping[str, tuple[str, ...]]
+ObjectAttributes = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Result:
+class TrialResult:
     """What came of an expression or of a part of it.
 
     `value` is what JSON can say. `outcome`: `attribute ignored`, `object ignored`, or,
@@ -35,57 +38,59 @@ class Result:
     """
 
     kind: Literal["value", "outcome", "error"]
-    what: Any
+    content: Any
 
 
 @dataclass(frozen=True)
-class Step:
+class TrialStep:
     """A part of an expression, with its result and its own parts."""
 
     text: str
-    result: Result
-    steps: tuple[Step, ...] = ()
+    result: TrialResult
+    steps: tuple[TrialStep, ...] = ()
 
 
-NOT_NEEDED = Result("outcome", "not needed")
+NOT_NEEDED = TrialResult("outcome", "not needed")
 
 
-def _plain(value: Value) -> Any:
+def _to_json_value(value: Value) -> Any:
     if isinstance(value, tuple):
-        return [_plain(each) for each in value]
+        return [_to_json_value(each) for each in value]
     return str(value) if isinstance(value, Moment) else value
 
 
-def _tried(evaluate: Callable[[T], Value], row: T) -> Result:
+def _evaluate(evaluate: Callable[[T], Value], row: T) -> TrialResult:
     try:
-        return Result("value", _plain(evaluate(row)))
+        return TrialResult("value", _to_json_value(evaluate(row)))
     except Ignored as ignored:
-        return Result("outcome", ignored.outcome)
+        return TrialResult("outcome", ignored.outcome)
     except ValueFault as fault:
-        return _fault(fault)
+        return _make_error(fault)
 
 
-def _fault(fault: ValueFault) -> Result:
+def _make_error(fault: ValueFault) -> TrialResult:
     raised = fault.message if isinstance(fault, RaisedFault) else ""
-    return Result("error", raised or fault.reason)
+    return TrialResult("error", raised or fault.reason)
 
 
-def _parsed(text: str) -> Expression | Result:
+def _parse(text: str) -> Expression | TrialResult:
     try:
         return parse_expression(text)
     except SyntaxFault as fault:
-        return Result("error", f"Character {fault.offset + 1}: {fault.message}")
+        return TrialResult("error", f"Character {fault.offset + 1}: {fault.message}")
 
 
-def try_expression(text: str, attributes: Attributes, setting: Setting) -> Result:
+def try_expression(
+    text: str, attributes: ObjectAttributes, context: EvaluationContext
+) -> TrialResult:
     """Evaluate a text; attributes are named in lower case."""
-    parsed = _parsed(text)
-    if isinstance(parsed, Result):
+    parsed = _parse(text)
+    if isinstance(parsed, TrialResult):
         return parsed
-    return _tried(compile_expression(parsed, setting), attributes)
+    return _evaluate(compile_expression(parsed, context), attributes)
 
 
-def _literal(value: Scalar) -> str:
+def _write_literal(value: Scalar) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if not isinstance(value, float):
@@ -94,57 +99,59 @@ def _literal(value: Scalar) -> str:
     return digits if "." in digits else f"{digits}.0"
 
 
-def _call(call: Call) -> str:
-    parts = [written(each) if each else "" for each in call.arguments]
+def _write_call(call: Call) -> str:
+    parts = [write_expression(each) if each else "" for each in call.arguments]
     if call.function in OPERATORS:
         return f" {call.function} ".join(parts)
     return f"{call.function}({', '.join(parts)})"
 
 
-def written(expression: Expression) -> str:
+def write_expression(expression: Expression) -> str:
     """Write an expression; attribute names are in lower case."""
     match expression:
-        case Literally(value=value):
-            return _literal(value)
+        case Constant(value=value):
+            return _write_literal(value)
         case Attribute(name=name):
             return f"[{name}]"
         case Template(text=text):
             return text
         case Call():
-            return _call(expression)
+            return _write_call(expression)
 
 
-def _steps(expression: Expression, results: Mapping[int, Result]) -> Step:
+def _make_step(expression: Expression, results: Mapping[int, TrialResult]) -> TrialStep:
     parts = expression.arguments if isinstance(expression, Call) else ()
-    return Step(
-        text=written(expression),
+    return TrialStep(
+        text=write_expression(expression),
         result=results.get(id(expression), NOT_NEEDED),
-        steps=tuple(_steps(each, results) for each in parts if each is not None),
+        steps=tuple(_make_step(each, results) for each in parts if each is not None),
     )
 
 
-def explain_expression(text: str, attributes: Attributes, setting: Setting) -> Step:
+def explain_expression(
+    text: str, attributes: ObjectAttributes, context: EvaluationContext
+) -> TrialStep:
     """Evaluate a text, and tell the result of each of its parts that was needed."""
-    parsed = _parsed(text)
-    if isinstance(parsed, Result):
-        return Step(text, parsed)
-    results: dict[int, Result] = {}
+    parsed = _parse(text)
+    if isinstance(parsed, TrialResult):
+        return TrialStep(text, parsed)
+    results: dict[int, TrialResult] = {}
 
     def watch(part: Expression, evaluate: Evaluate) -> Evaluate:
-        def watched(row: Row) -> Value:
+        def watched(row: AttributeValues) -> Value:
             try:
                 value = evaluate(row)
             except Ignored as ignored:
-                results[id(part)] = Result("outcome", ignored.outcome)
+                results[id(part)] = TrialResult("outcome", ignored.outcome)
                 raise
             except ValueFault as fault:
-                results[id(part)] = _fault(fault)
+                results[id(part)] = _make_error(fault)
                 raise
-            results[id(part)] = Result("value", _plain(value))
+            results[id(part)] = TrialResult("value", _to_json_value(value))
             return value
 
         return watched
 
-    compiled = compile_expression(parsed, replace(setting, watch=watch))
-    _tried(compiled, attributes)
-    return _steps(parsed, results)
+    compiled = compile_expression(parsed, replace(context, watcher=watch))
+    _evaluate(compiled, attributes)
+    return _make_step(parsed, results)

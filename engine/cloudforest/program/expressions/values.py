@@ -9,7 +9,7 @@ from datetime import datetime
 
 from cloudforest.program.faults import ValueFault
 
-MAX_TEXT = 1_048_576
+MAX_TEXT_LENGTH = 1_048_576
 """Characters that a function may make of one object; more is a fault."""
 
 
@@ -38,19 +38,21 @@ Value = Item | tuple[Item, ...] | None
 
 TRUE = "True"
 FALSE = "False"
-_TRUTHS = (TRUE, FALSE)
+_BOOLEAN_TEXTS = (TRUE, FALSE)
 MAX_DIGITS = 30
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
 _HEX = re.compile(r"\s*&[Hh][0-9A-Fa-f]{1,16}\s*", re.ASCII)
-_TOO_LONG = f"The expression makes more than {MAX_TEXT} characters of this object."
+_TOO_LONG = (
+    f"The expression makes more than {MAX_TEXT_LENGTH} characters of this object."
+)
 
 
-def boolean(value: bool) -> str:  # noqa: FBT001 - a conversion of its one argument
+def as_boolean(value: bool) -> str:  # noqa: FBT001 - a conversion of its one argument
     """Truth is a text in this language: `True` or `False`."""
     return TRUE if value else FALSE
 
 
-def text(value: Value) -> str:
+def as_text(value: Value) -> str:
     """Null is the empty text; several values are a fault."""
     if isinstance(value, str):
         return value
@@ -58,14 +60,14 @@ def text(value: Value) -> str:
         return ""
     if isinstance(value, tuple):
         if len(value) == 1:
-            return text(value[0])
+            return as_text(value[0])
         raise ValueFault("One value is needed here, and the object has several.")
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
 
 
-def number_or_none(value: Value) -> int | float | None:
+def as_number_or_none(value: Value) -> int | float | None:
     if isinstance(value, int | float):
         return value
     if not isinstance(value, str):
@@ -77,17 +79,17 @@ def number_or_none(value: Value) -> int | float | None:
     return float(value) if "." in value else int(value)
 
 
-def quoted_number(value: Value) -> int | float | None:
+def as_quoted_number_or_none(value: Value) -> int | float | None:
     """Read a number where one is needed: in quotes hexadecimal is one too."""
     if isinstance(value, str) and _HEX.fullmatch(value):
         return int(value.upper().replace("&H", "0x"), 16)
-    return number_or_none(value)
+    return as_number_or_none(value)
 
 
-def integer(value: Value) -> int:
+def as_integer(value: Value) -> int:
     if isinstance(value, int):
         return int(value)
-    number = quoted_number(value)
+    number = as_quoted_number_or_none(value)
     if number is None or number != int(number):
         raise ValueFault("A whole number is needed here, and the value is not one.")
     return int(number)
@@ -97,32 +99,32 @@ def is_empty(value: Value) -> bool:
     return value is None or value in ("", ())
 
 
-def truth(value: Value) -> bool:
+def is_true(value: Value) -> bool:
     """Tell whether a condition holds: `True` in any case, or a number but 0."""
-    if value in _TRUTHS:
+    if value in _BOOLEAN_TEXTS:
         return value == TRUE
     if isinstance(value, str) and value.strip().lower() == "true":
         return True
-    return bool(number_or_none(value))
+    return bool(as_number_or_none(value))
 
 
-def items(value: Value) -> tuple[Item, ...]:
+def as_items(value: Value) -> tuple[Item, ...]:
     if value is None:
         return ()
     return value if isinstance(value, tuple) else (value,)
 
 
-def require_room(length: int) -> None:
+def require_length(length: int) -> None:
     """Raise ValueFault if a text would be longer than any may be."""
-    if length > MAX_TEXT:
+    if length > MAX_TEXT_LENGTH:
         raise ValueFault(_TOO_LONG)
 
 
-def gathered(parts: Iterable[str]) -> tuple[str, ...]:
+def collect_texts(parts: Iterable[str]) -> tuple[str, ...]:
     """Collect texts until they are too long together."""
     made, total = [], 0
     for each in parts:
         total += len(each)
-        require_room(total)
+        require_length(total)
         made.append(each)
     return tuple(made)

@@ -8,131 +8,147 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudforest.model.effects import Change
-from cloudforest.model.program import Rule
-from cloudforest.model.source import Flat
+from cloudforest.model.program import CompiledAttributeMapping
+from cloudforest.model.source import FlatResource
 from cloudforest.program.faults import MappingFault, ValueFault
-from cloudforest.program.mapping.types import converter
+from cloudforest.program.mapping.types import make_converter
 from cloudforest.program.scim.path import parse_path
 
-_NOTHING: Flat = {}
+_EMPTY: FlatResource = {}
 
 
-def same(before: Any, after: Any) -> bool:
+def is_same_value(one: Any, other: Any) -> bool:
     """Compare; a directory's order of values means nothing, so lists have none."""
-    if isinstance(before, list) and isinstance(after, list):
-        return sorted(map(repr, before)) == sorted(map(repr, after))
-    return bool(before == after)
+    if isinstance(one, list) and isinstance(other, list):
+        return sorted(map(repr, one)) == sorted(map(repr, other))
+    return bool(one == other)
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
-def _with_added(before: Any, wanted: Any) -> Any:
-    kept = _listed(before)
-    new = [each for each in _listed(wanted) if each not in kept]
-    return [*kept, *new] if new else before
+def _add_values(last_written: Any, desired: Any) -> Any:
+    kept = _as_list(last_written)
+    new = [each for each in _as_list(desired) if each not in kept]
+    return [*kept, *new] if new else last_written
 
 
-def _first_value(rule: Rule, wanted: Any) -> Any:
+def _value_on_create(rule: CompiledAttributeMapping, desired: Any) -> Any:
     """Put the default value in place of a null: on create only (Microsoft's rule)."""
-    if wanted is None and rule.default_value is not None:
+    if desired is None and rule.default_value is not None:
         try:
-            return converter(rule)(rule.default_value)
+            return make_converter(rule)(rule.default_value)
         except ValueFault as fault:
             raise MappingFault(rule.target, fault.reason) from fault
-    return wanted
+    return desired
 
 
-def _always(rule: Rule, before: Any, wanted: Any) -> Any:
+def _value_under_always(
+    rule: CompiledAttributeMapping, last_written: Any, desired: Any
+) -> Any:
     """Keep what stands for a null: what the rule keeps, and the default value."""
-    if wanted is not None:
-        return wanted
-    stays = rule.when_null == "keep" or same(before, _first_value(rule, None))
-    return before if stays else None
+    if desired is not None:
+        return desired
+    stays = rule.when_null == "keep" or is_same_value(
+        last_written, _value_on_create(rule, None)
+    )
+    return last_written if stays else None
 
 
-def _has_whole(before: Flat, path: str) -> bool:
+def _has_whole(last_written: FlatResource, path: str) -> bool:
     """Tell whether the attribute that the path belongs to has a value."""
-    whole = parse_path(path).whole
+    whole = parse_path(path).attribute_path
     return any(
-        parse_path(each).whole == whole
-        for each, value in before.items()
+        parse_path(each).attribute_path == whole
+        for each, value in last_written.items()
         if value is not None
     )
 
 
-def _next_value(rule: Rule, before: Flat, wanted: Any) -> Any:
+def _next_value(
+    rule: CompiledAttributeMapping, last_written: FlatResource, desired: Any
+) -> Any:
     """Return what an existing resource should hold; what it has leaves it alone."""
-    had = before.get(rule.target)
+    had = last_written.get(rule.target)
     match rule.flow_type:
         case "Always":
-            return _always(rule, had, wanted)
+            return _value_under_always(rule, had, desired)
         case "ObjectAddOnly":
             return had
         case "MultiValueAddOnly" if rule.multi:
-            return _with_added(had, wanted)
+            return _add_values(had, desired)
         case "AttributeAddOnly":
-            return had if _has_whole(before, rule.target) else wanted
+            return had if _has_whole(last_written, rule.target) else desired
         case "ValueAddOnly" | "MultiValueAddOnly":
-            return wanted if had is None else had
+            return desired if had is None else had
 
 
-def _changed(
-    before: Flat, desired: Flat, rules: Iterable[Rule], *, creating: bool
+def _find_changes(
+    last_written: FlatResource,
+    desired: FlatResource,
+    rules: Iterable[CompiledAttributeMapping],
+    *,
+    creating: bool,
 ) -> Iterator[Change]:
     for rule in rules:
         if rule.reference:
             continue
         path, wanted = rule.target, desired.get(rule.target)
         if creating:
-            had, after = None, _first_value(rule, wanted)
+            had, after = None, _value_on_create(rule, wanted)
         else:
-            had = before.get(path)
-            after = _next_value(rule, before, wanted)
-        if not same(had, after):
+            had = last_written.get(path)
+            after = _next_value(rule, last_written, wanted)
+        if not is_same_value(had, after):
             adds = rule.flow_type == "MultiValueAddOnly" and not creating
             yield Change(
                 path=path, before=had, after=after, how="add" if adds else "set"
             )
 
 
-def _with_last(made: Iterable[Change], before: Flat, others: Flat) -> Iterator[Change]:
+def _mark_last_parts(
+    changes: Iterable[Change], last_written: FlatResource, other_values: FlatResource
+) -> Iterator[Change]:
     """Mark what leaves nothing of a chosen value: a shell would be in the way later."""
-    made = tuple(made)
-    held = others | before | {change.path: change.after for change in made}
+    changes = tuple(changes)
+    held = (
+        other_values | last_written | {change.path: change.after for change in changes}
+    )
     left = {parse_path(path).element for path, each in held.items() if each is not None}
-    for change in made:
+    for change in changes:
         path = parse_path(change.path)
         is_last = path.key is not None and path.element not in left
         yield replace(change, how="last") if is_last else change
 
 
-def _witnesses(made: Iterable[Change], before: Flat) -> Iterator[Change]:
+def _find_existence_proofs(
+    changes: Iterable[Change], last_written: FlatResource
+) -> Iterator[Change]:
     """Yield what proves that a chosen value exists where all changes to it are new."""
     exists: dict[str, bool] = {}
-    for change in made:
+    for change in changes:
         path = parse_path(change.path)
         if path.key is not None:
             known = exists.get(path.element, False)
             exists[path.element] = known or change.before is not None
     unproved = {element for element, known in exists.items() if not known}
-    for text, value in before.items() if unproved else ():
+    for text, value in last_written.items() if unproved else ():
         element = parse_path(text).element
         if element in unproved and value is not None:
             unproved.remove(element)
             yield Change(path=text, before=value, after=value)
 
 
-def changes(
-    before: Flat,
-    desired: Flat,
-    rules: Iterable[Rule],
+def compute_changes(
+    last_written: FlatResource,
+    desired: FlatResource,
+    rules: Iterable[CompiledAttributeMapping],
     *,
     creating: bool,
-    others: Flat = _NOTHING,
+    other_values: FlatResource = _EMPTY,
 ) -> tuple[Change, ...]:
     """Return the changes that lead from what was written to what is desired.
 
@@ -142,17 +158,22 @@ def changes(
     address is there already (see `patch_operations`). `others` is what the target holds
     beside `before`: an address that holds any of it stays. Raises MappingFault.
     """
-    made = tuple(_changed(before, desired, rules, creating=creating))
+    made = tuple(_find_changes(last_written, desired, rules, creating=creating))
     if creating:
         return made
-    return (*_with_last(made, before, others), *_witnesses(made, before))
+    return (
+        *_mark_last_parts(made, last_written, other_values),
+        *_find_existence_proofs(made, last_written),
+    )
 
 
-def unchanged(
-    made: Iterable[Change], desired: Flat, rules: Iterable[Rule]
+def find_flow_always(
+    changes: Iterable[Change],
+    desired: FlatResource,
+    rules: Iterable[CompiledAttributeMapping],
 ) -> tuple[Change, ...]:
     """Return what goes along with other changes although it is as it was."""
-    differing = {each.path for each in made}
+    differing = {each.path for each in changes}
     return tuple(
         Change(path=rule.target, before=value, after=value, how="again")
         for rule in rules

@@ -11,25 +11,25 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from cloudforest.base.values import Value
-from cloudforest.model.program import AttributeProgram, Call, Rule
-from cloudforest.model.source import Flat, MatchValue, SourceRow
-from cloudforest.program.expressions.analysis import UNIQUE
+from cloudforest.model.program import AttributeProgram, Call, CompiledAttributeMapping
+from cloudforest.model.source import FlatResource, MatchValue, SourceObject
+from cloudforest.program.expressions.analysis import SELECT_UNIQUE_VALUE
 from cloudforest.program.expressions.evaluate import (
-    NOWHERE,
-    Setting,
-    compile_prepared,
-    prepared,
+    NO_CONTEXT,
+    EvaluationContext,
+    compile_evaluator,
+    prepare_attributes,
 )
-from cloudforest.program.expressions.function import Evaluate, Row
-from cloudforest.program.expressions.values import is_empty, items, text
+from cloudforest.program.expressions.function import AttributeValues, Evaluate
+from cloudforest.program.expressions.values import as_items, as_text, is_empty
 from cloudforest.program.faults import AttributeIgnored, MappingFault, ValueFault
-from cloudforest.program.mapping.types import converter
+from cloudforest.program.mapping.types import make_converter
 
 T = TypeVar("T")
 _NONE: frozenset[str] = frozenset()
 
 
-class Desired(Value, frozen=True):
+class DesiredValues(Value, frozen=True):
     """What one object should look like.
 
     `values`: SCIM path to JSON value, None for null. `references`: SCIM path to the
@@ -39,25 +39,27 @@ class Desired(Value, frozen=True):
     have.
     """
 
-    values: Flat
+    values: FlatResource
     references: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
     candidates: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
 
 
-def attributes(source: SourceRow) -> Row:
+def prepare_source_object(source: SourceObject) -> AttributeValues:
     """Return the attributes and the computed ones (`reads.COMPUTED`)."""
-    row = prepared(source.attributes)
-    row["sourceanchor"], row["objectguid"] = source.anchor, source.id
+    row = prepare_attributes(source.attributes)
+    row["sourceanchor"], row["objectguid"] = source.source_anchor, source.object_guid
     row["dn"] = source.dn
     return row
 
 
-def _referred(value: Any) -> tuple[str, ...]:
-    return tuple(text(each).lower() for each in items(value) if not is_empty(each))
+def _to_references(value: Any) -> tuple[str, ...]:
+    return tuple(
+        as_text(each).lower() for each in as_items(value) if not is_empty(each)
+    )
 
 
-class _Compiled(NamedTuple, Generic[T]):
+class _CompiledRule(NamedTuple, Generic[T]):
     """One rule, ready: what it evaluates, and what becomes of the value."""
 
     path: str
@@ -65,8 +67,8 @@ class _Compiled(NamedTuple, Generic[T]):
     convert: Callable[[Any], T]
 
 
-def _evaluated(
-    row: Row, rules: Iterable[_Compiled[T]], ignored: set[str]
+def _evaluate_rules(
+    row: AttributeValues, rules: Iterable[_CompiledRule[T]], ignored: set[str]
 ) -> dict[str, T]:
     made = {}
     for path, evaluate, convert in rules:
@@ -79,71 +81,73 @@ def _evaluated(
     return made
 
 
-def _candidate_rules(rule: Rule, call: Call, setting: Setting) -> list[_Compiled[Any]]:
+def _compile_unique_values(
+    rule: CompiledAttributeMapping, call: Call, context: EvaluationContext
+) -> list[_CompiledRule[Any]]:
     """Compile each of the values that SelectUniqueValue chooses among."""
-    convert = converter(rule)
+    convert = make_converter(rule)
     return [
-        _Compiled(rule.target, compile_prepared(each, setting), convert)
+        _CompiledRule(rule.target, compile_evaluator(each, context), convert)
         for each in call.arguments
         if each is not None
     ]
 
 
-def _candidates(
-    row: Row, rules: dict[str, list[_Compiled[Any]]], ignored: set[str]
+def _evaluate_unique_values(
+    row: AttributeValues, rules: dict[str, list[_CompiledRule[Any]]], ignored: set[str]
 ) -> dict[str, tuple[str, ...]]:
     made = {}
     for path, each in rules.items():
-        values = [_evaluated(row, [rule], ignored).get(path) for rule in each]
+        values = [_evaluate_rules(row, [rule], ignored).get(path) for rule in each]
         found = dict.fromkeys(str(value) for value in values if value is not None)
         if not found and path not in ignored:
-            raise MappingFault(path, f"{UNIQUE} makes no value.")
+            raise MappingFault(path, f"{SELECT_UNIQUE_VALUE} makes no value.")
         made[path] = tuple(found)
     return {path: values for path, values in made.items() if path not in ignored}
 
 
-def compile_program(
-    program: AttributeProgram, setting: Setting = NOWHERE
-) -> Callable[[SourceRow], Desired]:
+def compile_mapping(
+    program: AttributeProgram, context: EvaluationContext = NO_CONTEXT
+) -> Callable[[SourceObject], DesiredValues]:
     """Compile into a function of source rows: raises MappingFault and ObjectIgnored.
 
     An empty text is null: no directory attribute is empty, and no target should be told
     to keep an empty one.
     """
-    plain: list[_Compiled[Any]] = []
-    references: list[_Compiled[tuple[str, ...]]] = []
-    unique: dict[str, list[_Compiled[Any]]] = {}
+    plain: list[_CompiledRule[Any]] = []
+    references: list[_CompiledRule[tuple[str, ...]]] = []
+    unique: dict[str, list[_CompiledRule[Any]]] = {}
     for rule in program.rules:
         call = rule.expression
-        if isinstance(call, Call) and call.function == UNIQUE:
-            unique[rule.target] = _candidate_rules(rule, call, setting)
+        if isinstance(call, Call) and call.function == SELECT_UNIQUE_VALUE:
+            unique[rule.target] = _compile_unique_values(rule, call, context)
             continue
-        evaluate = compile_prepared(rule.expression, setting)
+        evaluate = compile_evaluator(rule.expression, context)
         if rule.reference:
-            references.append(_Compiled(rule.target, evaluate, _referred))
+            references.append(_CompiledRule(rule.target, evaluate, _to_references))
         else:
-            plain.append(_Compiled(rule.target, evaluate, converter(rule)))
+            plain.append(_CompiledRule(rule.target, evaluate, make_converter(rule)))
 
-    def map_row(source: SourceRow) -> Desired:
-        row = attributes(source)
+    def map_row(source: SourceObject) -> DesiredValues:
+        row = prepare_source_object(source)
         ignored: set[str] = set()
-        return Desired(
-            values=_evaluated(row, plain, ignored),
-            references=_evaluated(row, references, ignored) if references else {},
-            candidates=_candidates(row, unique, ignored) if unique else {},
+        return DesiredValues(
+            values=_evaluate_rules(row, plain, ignored),
+            references=_evaluate_rules(row, references, ignored) if references else {},
+            candidates=_evaluate_unique_values(row, unique, ignored) if unique else {},
             ignored=frozenset(ignored) if ignored else _NONE,
         )
 
     return map_row
 
 
-CASE_EXACT = frozenset({"externalId", "id"})
+CASE_EXACT_PATHS = frozenset({"externalId", "id"})
 """Compared exactly (RFC 7643, 3.1); the other strings that we match by are not."""
 
 
-def comparable(path: str, value: MatchValue) -> str:
+def make_match_key(path: str, value: MatchValue) -> str:
     """Return a text that is equal for equal values of the path, and only for those.
 
     A number, true and false equal the text that spells them.
     """
-    return text(value) if path in CASE_EXACT else text(value).casefold()
+    return as_text(value) if path in CASE_EXACT_PATHS else as_text(value).casefold()

@@ -12,32 +12,38 @@ from typing import Any, Literal
 from cloudforest.model.program import (
     Attribute,
     Call,
+    CompiledAttributeMapping,
+    Constant,
     Expression,
     FlowType,
-    Literally,
-    Rule,
     Scalar,
     ValueType,
 )
-from cloudforest.program.ad_schema import BINARY, NAMELESS, REFERENCES, SEVERAL, TEXTS
-from cloudforest.program.expressions.date_parsing import moment
+from cloudforest.program.ad_schema import (
+    BINARY_ATTRIBUTES,
+    MULTI_VALUED,
+    REFERENCE_ATTRIBUTES,
+    SINGLE_TEXTS,
+    TEXT_ATTRIBUTES,
+)
+from cloudforest.program.expressions.date_parsing import as_moment
 from cloudforest.program.expressions.values import (
     Item,
     Moment,
     Value,
-    integer,
+    as_integer,
+    as_items,
+    as_number_or_none,
+    as_text,
     is_empty,
-    items,
-    number_or_none,
-    text,
 )
 from cloudforest.program.faults import ValueFault
-from cloudforest.program.scim.path import Path, parse_path
-from cloudforest.program.scim.schema import BOOLEAN_PARTS, target_attribute
+from cloudforest.program.scim.path import ScimPath, parse_path
+from cloudforest.program.scim.schema import BOOLEAN_PARTS, find_target_attribute
 
 _GENERALIZED = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,]\d+)?Z")
 """RFC 4517, 3.3.13, as Active Directory writes it."""
-_BOOLEAN_NAMES = frozenset({"active", "primary"})
+_BOOLEAN_ATTRIBUTES = frozenset({"active", "primary"})
 _BOOLEANS = {
     each: truth
     for truth, spellings in ((True, "True true 1"), (False, "False false 0"))
@@ -45,63 +51,67 @@ _BOOLEANS = {
 }
 
 
-def _boolean(value: Item) -> bool:
-    found = _BOOLEANS.get(text(value))
+def _to_boolean(value: Item) -> bool:
+    found = _BOOLEANS.get(as_text(value))
     if found is None:
-        found = _BOOLEANS.get(text(value).strip().lower())
+        found = _BOOLEANS.get(as_text(value).strip().lower())
     if found is None:
         raise ValueFault("True or False is needed here, and the value is neither.")
     return found
 
 
-def _as_it_is(value: Item) -> Scalar:
+def _to_plain(value: Item) -> Scalar:
     return str(value) if isinstance(value, Moment) else value
 
 
-def _decimal(value: Item) -> float:
-    number = None if isinstance(value, Moment) else number_or_none(value)
+def _to_decimal(value: Item) -> float:
+    number = None if isinstance(value, Moment) else as_number_or_none(value)
     if number is None:
         raise ValueFault("A number is needed here, and the value is not one.")
     return float(number)
 
 
-def _date_time(value: Item) -> str:
+def _to_date_time(value: Item) -> str:
     """Return it as RFC 7643, 2.3.5, has it; AD's generalized time is known as well."""
-    found = _GENERALIZED.fullmatch(text(value))
+    found = _GENERALIZED.fullmatch(as_text(value))
     if found is not None:
         year, month, day, *clock = found.groups()
         return f"{year}-{month}-{day}T{':'.join(clock)}Z"
-    return moment(value).at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return as_moment(value).at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-_OF_TYPE: dict[ValueType, Callable[[Item], Scalar]] = {
-    "string": text,
-    "boolean": _boolean,
-    "integer": integer,
-    "decimal": _decimal,
-    "dateTime": _date_time,
-    "binary": text,
-    "reference": text,
+_CONVERTERS: dict[ValueType, Callable[[Item], Scalar]] = {
+    "string": as_text,
+    "boolean": _to_boolean,
+    "integer": as_integer,
+    "decimal": _to_decimal,
+    "dateTime": _to_date_time,
+    "binary": as_text,
+    "reference": as_text,
 }
 
 
-def _item_converter(path: Path, type_: ValueType | None) -> Callable[[Item], Scalar]:
+def _item_converter(
+    path: ScimPath, type_: ValueType | None
+) -> Callable[[Item], Scalar]:
     """Choose: core schemas have booleans and texts, an extension says its own types."""
     if type_ is not None:
-        return _OF_TYPE[type_]
-    if path.is_foreign:
-        return _as_it_is
-    return _boolean if (path.sub or path.attribute) in _BOOLEAN_NAMES else text
+        return _CONVERTERS[type_]
+    if path.is_custom_extension:
+        return _to_plain
+    return (
+        _to_boolean if (path.sub or path.attribute) in _BOOLEAN_ATTRIBUTES else as_text
+    )
 
 
-def converted(target: str, value: Scalar, type_: ValueType | None = None) -> Any:
+def convert_value(target: str, value: Scalar, type_: ValueType | None = None) -> Any:
     """Return one value as a SCIM path takes it; raises ValueFault."""
     if value is None or is_empty(value):
         return None
     return _item_converter(parse_path(target), type_)(value)
 
 
-def converter(rule: Rule) -> Callable[[Value], Any]:
+def make_converter(rule: CompiledAttributeMapping) -> Callable[[Value], Any]:
     """Return what makes JSON of a value: a list if the rule keeps all, else the first.
 
     Null, an empty text and an empty list become None. Raises ValueFault.
@@ -118,116 +128,134 @@ def converter(rule: Rule) -> Callable[[Value], Any]:
         return (value or None) if isinstance(value, str) else convert_first(value)
 
     def convert_all(value: Value) -> Any:
-        return [convert(each) for each in items(value) if not is_empty(each)] or None
+        return [convert(each) for each in as_items(value) if not is_empty(each)] or None
 
     def convert_first(value: Value) -> Any:
-        present = (each for each in items(value) if not is_empty(each))
+        present = (each for each in as_items(value) if not is_empty(each))
         first = next(present, None)
         return None if first is None else convert(first)
 
     if rule.multi:
         return convert_all
-    return convert_text if convert is text else convert_one
+    return convert_text if convert is as_text else convert_one
 
 
-LISTS = frozenset({"Split"})
-SPELLINGS = frozenset({"CStr", "PCase", "StripSpaces", "ToLower", "ToUpper", "Trim"})
+LIST_FUNCTIONS = frozenset({"Split"})
+SPELLING_FUNCTIONS = frozenset(
+    {"CStr", "PCase", "StripSpaces", "ToLower", "ToUpper", "Trim"}
+)
 """Functions that change how a text is written, and neither its sense nor its number."""
-ONCE = frozenset[FlowType]({"ObjectAddOnly", "ValueAddOnly", "AttributeAddOnly"})
+WRITE_ONCE_FLOW_TYPES = frozenset[FlowType](
+    {"ObjectAddOnly", "ValueAddOnly", "AttributeAddOnly"}
+)
 """Flow types under which a value is written once. MultiValueAddOnly adds more."""
-OF_MEMBERS: tuple[FlowType, ...] = ("Always", "MultiValueAddOnly")
+MEMBER_FLOW_TYPES: tuple[FlowType, ...] = ("Always", "MultiValueAddOnly")
 """Those of group members, of whom each comes and goes for itself."""
 
-PASSING = frozenset({"CRef", "IgnoreFlowIfNullOrEmpty", "Item"})
+PASSING_FUNCTIONS = frozenset({"CRef", "IgnoreFlowIfNullOrEmpty", "Item"})
 """Functions that give a value of their first argument as it is."""
-FOR_BYTES = frozenset({"photos", "x509Certificates"})
+BINARY_TARGETS = frozenset({"photos", "x509Certificates"})
 
-Clash = tuple[Literal["several", "text", "no reference", "reference", "binary"], str]
+TypeClash = tuple[
+    Literal["several", "text", "no reference", "reference", "binary"], str
+]
 """What is given where one value, true or false, another object, a text or a text is
 taken; and what gives it."""
 
 
-def clash(path: Path, expression: Expression, resource: str) -> Clash | None:
+def find_type_clash(
+    path: ScimPath, expression: Expression, resource: str
+) -> TypeClash | None:
     """Return how an expression can't fit a path of a resource type, if that is sure."""
-    attribute = target_attribute(path, resource)
+    attribute = find_target_attribute(path, resource)
     if attribute is None or attribute.read_only:
         return None
-    several = _several(expression)
-    if several is not None and not (attribute.many and path.sub is None):
+    several = _find_multi_valued(expression)
+    if several is not None and not (attribute.multi_valued and path.sub is None):
         return "several", several
     boolean = attribute.boolean or path.sub in BOOLEAN_PARTS
-    text = _text(expression) if boolean else None
-    return _misread(path, expression) if text is None else ("text", text)
+    text = _find_text(expression) if boolean else None
+    return _find_reference_clash(path, expression) if text is None else ("text", text)
 
 
-def _misread(path: Path, expression: Expression) -> Clash | None:
+def _find_reference_clash(path: ScimPath, expression: Expression) -> TypeClash | None:
     """Return what names an object where a text is taken, bytes, or the reverse."""
-    passed = _passed(expression)
+    passed = _find_passed_attribute(expression)
     name = passed.lower() if passed else ""
     if path.is_manager or path.attribute == "members":
         whole = path.sub in {None, "value"}
-        return ("no reference", f"[{passed}]") if whole and name in NAMELESS else None
-    if name in REFERENCES:
+        return (
+            ("no reference", f"[{passed}]")
+            if whole and name in TEXT_ATTRIBUTES
+            else None
+        )
+    if name in REFERENCE_ATTRIBUTES:
         return "reference", f"[{passed}]"
-    if name in BINARY and path.attribute not in FOR_BYTES:
+    if name in BINARY_ATTRIBUTES and path.attribute not in BINARY_TARGETS:
         return "binary", f"[{passed}]"
     return None
 
 
-def _passed(expression: Expression) -> str | None:
+def _find_passed_attribute(expression: Expression) -> str | None:
     """Return the attribute whose values the whole gives as they are."""
     match expression:
         case Attribute(name=name):
             return name
-        case Call(function=function, arguments=(inner, *_)) if function in PASSING:
-            return _passed(inner) if inner is not None else None
+        case Call(function=function, arguments=(inner, *_)) if (
+            function in PASSING_FUNCTIONS
+        ):
+            return _find_passed_attribute(inner) if inner is not None else None
         case _:
             return None
 
 
-def is_reference(path: Path) -> bool:
+def is_reference_path(path: ScimPath) -> bool:
     """Tell whether a path may hold one reference, which may be missing."""
-    return path.is_manager or path.is_foreign
+    return path.is_manager or path.is_custom_extension
 
 
-def unmatchable(path: Path) -> str | None:
+def find_unmatchable_reason(path: ScimPath) -> str | None:
     """Say why no resource is found by what a path holds, as far as is known."""
     if path.is_manager or str(path) == "members":
         return "names other resources"
-    return "has several values" if path.is_plural_whole else None
+    return "has several values" if path.is_whole_multi_valued else None
 
 
-def _several(expression: Expression) -> str | None:
+def _find_multi_valued(expression: Expression) -> str | None:
     """Return what has several values, if the whole is sure to."""
     match expression:
-        case Attribute(name=name) if name.lower() in SEVERAL:
+        case Attribute(name=name) if name.lower() in MULTI_VALUED:
             return f"[{name}]"
-        case Call(function=function) if function in LISTS:
+        case Call(function=function) if function in LIST_FUNCTIONS:
             return function
         case Call(function="RemoveDuplicates", arguments=(Attribute() as inner, *_)):
-            return _several(inner)
-        case Call(function=function, arguments=(inner, *_)) if function in SPELLINGS:
-            return _several(inner) if inner is not None else None
+            return _find_multi_valued(inner)
+        case Call(function=function, arguments=(inner, *_)) if (
+            function in SPELLING_FUNCTIONS
+        ):
+            return _find_multi_valued(inner) if inner is not None else None
         case _:
             return None
 
 
-def _text(expression: Expression) -> str | None:
+def _find_text(expression: Expression) -> str | None:
     """Return what is a text that is never true or false, if the whole is sure to be."""
     match expression:
-        case Attribute(name=name) if name.lower() in TEXTS:
+        case Attribute(name=name) if name.lower() in SINGLE_TEXTS:
             return f"[{name}]"
-        case Literally(value=value) if not _is_boolean(value):
+        case Constant(value=value) if not _is_boolean(value):
             return f'"{value}"'
-        case Call(function=function, arguments=(inner, *_)) if function in SPELLINGS:
-            return _text(inner) if inner is not None else None
+        case Call(function=function, arguments=(inner, *_)) if (
+            function in SPELLING_FUNCTIONS
+        ):
+            return _find_text(inner) if inner is not None else None
         case _:
             return None
 
 
 def _is_boolean(value: Any) -> bool:
     try:
-        converted("active", value)
+        convert_value("active", value)
     except ValueFault:
         return False
     return True

@@ -23,8 +23,8 @@ _CORE_NAMES = (
     " preferredLanguage primary profileUrl region roles schemas streetAddress timezone"
     " title type userName userType value x509Certificates"
 )
-_SPELLING = {name.lower(): name for name in _CORE_NAMES.split()}
-PLURAL = frozenset(
+_SPELLING_BY_LOWER = {name.lower(): name for name in _CORE_NAMES.split()}
+MULTI_VALUED_ATTRIBUTES = frozenset(
     (
         "addresses",
         "emails",
@@ -55,74 +55,76 @@ def _literal(wanted: str | bool) -> str:  # noqa: FBT001 - a value of either kin
 
 
 @dataclass(frozen=True)
-class Path:
+class ScimPath:
     """`schema:attribute[key eq wanted].sub`; `schema` is None for the core schema."""
 
     schema: str | None
     attribute: str
     key: str | None = None
-    wanted: str | bool = ""
+    key_value: str | bool = ""
     sub: str | None = None
 
     @property
     def element(self) -> str:
         """The path of the value that the sub-attribute belongs to."""
         prefix = "" if self.schema is None else f"{self.schema}:"
-        chosen = "" if self.key is None else f"[{self.key} eq {_literal(self.wanted)}]"
+        chosen = (
+            "" if self.key is None else f"[{self.key} eq {_literal(self.key_value)}]"
+        )
         return f"{prefix}{self.attribute}{chosen}"
 
     @property
-    def whole(self) -> str:
+    def attribute_path(self) -> str:
         """The path of the attribute, all its values included."""
         return (
             self.attribute if self.schema is None else f"{self.schema}:{self.attribute}"
         )
 
     @property
-    def local(self) -> str:
+    def name_in_schema(self) -> str:
         """The attribute within its schema, without what chooses among its values."""
         return self.attribute if self.sub is None else f"{self.attribute}.{self.sub}"
 
     @property
-    def is_plural_whole(self) -> bool:
-        return self.is_plural and self.key is None and self.sub is None
+    def is_whole_multi_valued(self) -> bool:
+        return self.is_multi_valued and self.key is None and self.sub is None
 
     @property
     def is_manager(self) -> bool:
         return self.schema == ENTERPRISE and self.attribute == "manager"
 
     @property
-    def is_foreign(self) -> bool:
+    def is_custom_extension(self) -> bool:
         """Whether it belongs to an extension that is the target's own."""
         return self.schema not in {None, ENTERPRISE}
 
     @property
-    def is_plural(self) -> bool:
-        return self.schema is None and self.attribute in PLURAL
+    def is_multi_valued(self) -> bool:
+        return self.schema is None and self.attribute in MULTI_VALUED_ATTRIBUTES
 
     def __str__(self) -> str:
         return self.element if self.sub is None else f"{self.element}.{self.sub}"
 
 
-def _spelled(name: str) -> str:
-    return _SPELLING.get(name.lower(), name)
+def _to_usual_spelling(name: str) -> str:
+    return _SPELLING_BY_LOWER.get(name.lower(), name)
 
 
-def _schema(found: str | None) -> str | None:
+def _normalize_schema(found: str | None) -> str | None:
     if found is None or found.lower().startswith(CORE_PREFIX.lower()):
         return None
     is_enterprise = found.lower() in {"enterprise", ENTERPRISE.lower()}
     return ENTERPRISE if is_enterprise else found
 
 
-def _unreadable(text: str) -> SyntaxFault:
+def _make_unreadable_fault(text: str) -> SyntaxFault:
     return SyntaxFault(
         f"{text} is not a SCIM path; write for example name.givenName,"
         ' emails[type eq "work"].value or enterprise:department.'
     )
 
 
-def _checked(path: Path, text: str) -> Path:
+def _require_valid(path: ScimPath, text: str) -> ScimPath:
     if path.key is not None and path.sub is None:
         raise SyntaxFault(
             f"{text} chooses a value and not a part of it; add for example .value.",
@@ -130,7 +132,7 @@ def _checked(path: Path, text: str) -> Path:
         )
     if path.key is not None and path.key == path.sub:
         raise SyntaxFault(f"{text} writes the {path.key} that it chooses by.")
-    if path.is_plural and path.sub is not None and path.key is None:
+    if path.is_multi_valued and path.sub is not None and path.key is None:
         raise SyntaxFault(
             f"{text} does not say which of several values is meant; write"
             f' {path.attribute}[type eq "work"].{path.sub}.'
@@ -138,16 +140,16 @@ def _checked(path: Path, text: str) -> Path:
     return path
 
 
-def _wanted(literal: str, text: str) -> str | bool:
+def _parse_key_value(literal: str, text: str) -> str | bool:
     try:
         value: str | bool = json.loads(literal)
     except ValueError as error:
-        raise _unreadable(text) from error
+        raise _make_unreadable_fault(text) from error
     return value
 
 
 @functools.lru_cache(maxsize=4096)
-def parse_path(text: str) -> Path:
+def parse_path(text: str) -> ScimPath:
     """Parse a path; names of the core schema come out in their usual spelling.
 
     `enterprise:` stands for the enterprise extension's URN, and `manager`, which is
@@ -156,18 +158,18 @@ def parse_path(text: str) -> Path:
     require_text(text, what="SCIM path", limit=MAX_LENGTH)
     found = _PATH.fullmatch(text.strip())
     if found is None:
-        raise _unreadable(text)
-    schema = _schema(found["schema"])
+        raise _make_unreadable_fault(text)
+    schema = _normalize_schema(found["schema"])
     attribute, sub = found["attribute"], found["sub"]
     key = found["key"]
     if schema in {None, ENTERPRISE}:
         attribute, key, sub = (
-            each and _spelled(each) for each in (attribute, key, sub)
+            each and _to_usual_spelling(each) for each in (attribute, key, sub)
         )
     if attribute == "manager" and key is None and sub in {None, "value"}:
         schema, sub = schema or ENTERPRISE, None
-    wanted = _wanted(found["wanted"], text) if key else ""
-    return _checked(Path(schema, attribute, key, wanted, sub), text)
+    wanted = _parse_key_value(found["wanted"], text) if key else ""
+    return _require_valid(ScimPath(schema, attribute, key, wanted, sub), text)
 
 
 def canonical_path(text: str) -> str:
@@ -175,19 +177,19 @@ def canonical_path(text: str) -> str:
     return str(parse_path(text))
 
 
-def wire_value(path: Path, value: Any) -> Any:
+def to_wire_value(path: ScimPath, value: Any) -> Any:
     """Return a value as JSON has it: references and plain lists are complex."""
     if path.is_manager:
         return {"value": value}
-    if path.is_plural and path.key is None and isinstance(value, list):
+    if path.is_multi_valued and path.key is None and isinstance(value, list):
         return [each if isinstance(each, dict) else {"value": each} for each in value]
     return value
 
 
-def plain_value(path: Path, value: Any) -> Any:
+def from_wire_value(path: ScimPath, value: Any) -> Any:
     """Return what `wire_value` was given."""
     if path.is_manager and isinstance(value, dict):
         return value.get("value")
-    if path.is_plural and path.key is None and isinstance(value, list):
+    if path.is_multi_valued and path.key is None and isinstance(value, list):
         return [each.get("value") if isinstance(each, dict) else each for each in value]
     return value

@@ -9,60 +9,62 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cloudforest.model.effects import Change
-from cloudforest.model.source import Flat
+from cloudforest.model.source import FlatResource
 from cloudforest.program.faults import MappingFault
 from cloudforest.program.scim.path import (
     CORE_PREFIX,
-    Path,
+    ScimPath,
+    from_wire_value,
     parse_path,
-    plain_value,
-    wire_value,
+    to_wire_value,
 )
 
 
-def core_schema(resource_type: str) -> str:
+def schema_urn(resource_type: str) -> str:
     """Return the schema URN of a resource type; those of RFC 7643 are the IETF's."""
     if resource_type in {"User", "Group"}:
         return CORE_PREFIX + resource_type
     return f"urn:cloudforest:2.0:{resource_type}"
 
 
-def _chosen(values: list[dict[str, Any]], path: Path) -> dict[str, Any]:
+def _find_or_add_element(
+    values: list[dict[str, Any]], path: ScimPath
+) -> dict[str, Any]:
     """Return the one of several values that the path chooses; make it if need be."""
     key = path.key or ""
     for each in values:
-        if each.get(key) == path.wanted:
+        if each.get(key) == path.key_value:
             return each
-    values.append({key: path.wanted})
+    values.append({key: path.key_value})
     return values[-1]
 
 
-def _put(resource: dict[str, Any], path: Path, value: Any) -> None:
+def _put_value(resource: dict[str, Any], path: ScimPath, value: Any) -> None:
     holder = resource if path.schema is None else resource.setdefault(path.schema, {})
     if path.sub is None:
         holder[path.attribute] = value
         return
     inner = holder.setdefault(path.attribute, {} if path.key is None else [])
     if isinstance(inner, list):
-        inner = _chosen(inner, path)
+        inner = _find_or_add_element(inner, path)
     if not isinstance(inner, dict):
         raise MappingFault(str(path), f"{path.attribute} is mapped as a whole as well.")
     inner[path.sub] = value
 
 
-def assemble(resource_type: str, flat: Mapping[str, Any]) -> dict[str, Any]:
+def assemble_resource(resource_type: str, flat: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON resource, `schemas` included; None is absence."""
     present = [
         (parse_path(text), each) for text, each in flat.items() if each is not None
     ]
     schemas = dict.fromkeys(path.schema for path, _ in present if path.schema)
-    resource: dict[str, Any] = {"schemas": [core_schema(resource_type), *schemas]}
+    resource: dict[str, Any] = {"schemas": [schema_urn(resource_type), *schemas]}
     for path, value in sorted(present, key=lambda item: item[0].sub is not None):
-        _put(resource, path, wire_value(path, value))
+        _put_value(resource, path, to_wire_value(path, value))
     return resource
 
 
-def _get(holder: Any, name: str) -> Any:
+def _get_caseless(holder: Any, name: str) -> Any:
     """Look an attribute up without regard to case (RFC 7643, 2.1)."""
     if not isinstance(holder, Mapping):
         return None
@@ -72,52 +74,58 @@ def _get(holder: Any, name: str) -> Any:
     return next((holder[key] for key in holder if key.lower() == lowered), None)
 
 
-def _is_chosen(value: Any, path: Path) -> bool:
-    found = _get(value, path.key or "")
-    if isinstance(found, str) and isinstance(path.wanted, str):
-        return found.lower() == path.wanted.lower()
-    return found is path.wanted
+def _is_matching_element(value: Any, path: ScimPath) -> bool:
+    found = _get_caseless(value, path.key or "")
+    if isinstance(found, str) and isinstance(path.key_value, str):
+        return found.lower() == path.key_value.lower()
+    return found is path.key_value
 
 
-def _at(resource: Mapping[str, Any], path: Path) -> Any:
-    holder = resource if path.schema is None else _get(resource, path.schema)
-    value = _get(holder, path.attribute)
+def _get_at_path(resource: Mapping[str, Any], path: ScimPath) -> Any:
+    holder = resource if path.schema is None else _get_caseless(resource, path.schema)
+    value = _get_caseless(holder, path.attribute)
     if path.key is not None:
         several = value if isinstance(value, list) else []
-        value = next((each for each in several if _is_chosen(each, path)), None)
-    return plain_value(path, value) if path.sub is None else _get(value, path.sub)
+        value = next(
+            (each for each in several if _is_matching_element(each, path)), None
+        )
+    return (
+        from_wire_value(path, value)
+        if path.sub is None
+        else _get_caseless(value, path.sub)
+    )
 
 
-def extract(resource: Mapping[str, Any], paths: Iterable[str]) -> Flat:
+def extract_values(resource: Mapping[str, Any], paths: Iterable[str]) -> FlatResource:
     """Return the values at the paths, keyed by the path as given.
 
     What is absent, null or an empty list is left out.
     """
-    found = ((path, _at(resource, parse_path(path))) for path in paths)
+    found = ((path, _get_at_path(resource, parse_path(path))) for path in paths)
     return {path: value for path, value in found if value not in (None, [])}
 
 
-Operation = dict[str, Any]
-PathChange = tuple[Path, Change]
+PatchOperation = dict[str, Any]
+PathChange = tuple[ScimPath, Change]
 
 
-def _operation(path: Path, change: Change) -> Operation:
+def _make_operation(path: ScimPath, change: Change) -> PatchOperation:
     """Replace a list even where it is new: an add would keep what is there."""
     if change.after is None:
         return {"op": "remove", "path": str(path)}
     if change.how == "add" and isinstance(change.after, list):
         held = change.before if isinstance(change.before, list) else []
         new = [each for each in change.after if each not in held]
-        return {"op": "add", "path": str(path), "value": wire_value(path, new)}
+        return {"op": "add", "path": str(path), "value": to_wire_value(path, new)}
     is_new = change.before is None and not isinstance(change.after, list)
     return {
         "op": "add" if is_new else "replace",
         "path": str(path),
-        "value": wire_value(path, change.after),
+        "value": to_wire_value(path, change.after),
     }
 
 
-def _changed(parts: Iterable[PathChange]) -> list[PathChange]:
+def _select_sent(parts: Iterable[PathChange]) -> list[PathChange]:
     return [each for each in parts if each[1].is_sent]
 
 
@@ -128,24 +136,24 @@ def _is_emptied(parts: Sequence[PathChange]) -> bool:
     ) and all(change.after is None for _, change in parts)
 
 
-def _existing_element(parts: Sequence[PathChange]) -> Iterator[Operation]:
-    changed = _changed(parts)
+def _patch_existing_element(parts: Sequence[PathChange]) -> Iterator[PatchOperation]:
+    changed = _select_sent(parts)
     if changed and _is_emptied(parts):
         yield {"op": "remove", "path": changed[0][0].element}
         return
     for path, change in changed:
-        yield _operation(path, change)
+        yield _make_operation(path, change)
 
 
-def _new_element(parts: Sequence[PathChange]) -> dict[str, Any] | None:
+def _make_new_element(parts: Sequence[PathChange]) -> dict[str, Any] | None:
     """Return the whole value; a server may refuse a path that chooses nothing yet."""
     path = parts[0][0]
     values = {str(each.sub): change.after for each, change in parts}
     present = {sub: value for sub, value in values.items() if value is not None}
-    return {str(path.key): path.wanted, **present} if present else None
+    return {str(path.key): path.key_value, **present} if present else None
 
 
-def _grouped(changes: Iterable[Change]) -> list[list[PathChange]]:
+def _group_by_element(changes: Iterable[Change]) -> list[list[PathChange]]:
     groups: dict[str, list[PathChange]] = {}
     for change in changes:
         path = parse_path(change.path)
@@ -154,21 +162,21 @@ def _grouped(changes: Iterable[Change]) -> list[list[PathChange]]:
     return list(groups.values())
 
 
-def patch_operations(changes: Sequence[Change]) -> list[Operation]:
+def make_patch_operations(changes: Sequence[Change]) -> list[PatchOperation]:
     """Return the operations, each with a path.
 
     A value chosen by a filter exists if any change to it says what was before; a change
     from a value to itself writes nothing and says just that.
     """
-    operations: list[Operation] = []
+    operations: list[PatchOperation] = []
     added: dict[str, list[dict[str, Any]]] = {}
-    for parts in _grouped(changes):
+    for parts in _group_by_element(changes):
         path = parts[0][0]
         exists = any(change.before is not None for _, change in parts)
         if path.key is None or exists:
-            operations += _existing_element(parts)
-        elif element := _new_element(parts):
-            added.setdefault(path.whole, []).append(element)
+            operations += _patch_existing_element(parts)
+        elif element := _make_new_element(parts):
+            added.setdefault(path.attribute_path, []).append(element)
     return operations + [
         {"op": "add", "path": path, "value": values} for path, values in added.items()
     ]

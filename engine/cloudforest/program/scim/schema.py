@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cloudforest.program.scim.path import ENTERPRISE, Path
+from cloudforest.program.scim.path import ENTERPRISE, ScimPath
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class ScimAttribute:
     """`parts` are its sub-attributes; `many` means that it has several values."""
 
     parts: frozenset[str] = frozenset()
-    many: bool = False
+    multi_valued: bool = False
     read_only: bool = False
     boolean: bool = False
 
@@ -24,58 +24,58 @@ _READ_ONLY = ScimAttribute(read_only=True)
 BOOLEAN_PARTS = frozenset({"primary"})
 
 
-def _complex(parts: str, *, many: bool = False) -> ScimAttribute:
-    return ScimAttribute(frozenset(parts.split()), many=many)
+def _make_complex(parts: str, *, many: bool = False) -> ScimAttribute:
+    return ScimAttribute(frozenset(parts.split()), multi_valued=many)
 
 
-_VALUES = _complex("value display type primary", many=True)
-_COMMON = {
+_PLURAL_ATTRIBUTE = _make_complex("value display type primary", many=True)
+_COMMON_ATTRIBUTES = {
     "externalId": _SIMPLE,
     "id": _READ_ONLY,
     "meta": _READ_ONLY,
     "schemas": _READ_ONLY,
 }
-_TEXTS = (
+_USER_TEXTS = (
     "userName displayName nickName profileUrl title userType preferredLanguage locale"
     " timezone password"
 )
-_PLURAL = "emails phoneNumbers ims photos entitlements roles x509Certificates"
-_USER = {
-    **_COMMON,
-    **dict.fromkeys(_TEXTS.split(), _SIMPLE),
-    **dict.fromkeys(_PLURAL.split(), _VALUES),
+_USER_PLURALS = "emails phoneNumbers ims photos entitlements roles x509Certificates"
+_USER_SCHEMA = {
+    **_COMMON_ATTRIBUTES,
+    **dict.fromkeys(_USER_TEXTS.split(), _SIMPLE),
+    **dict.fromkeys(_USER_PLURALS.split(), _PLURAL_ATTRIBUTE),
     "active": _BOOLEAN,
-    "name": _complex(
+    "name": _make_complex(
         "formatted familyName givenName middleName honorificPrefix honorificSuffix"
     ),
-    "addresses": _complex(
+    "addresses": _make_complex(
         "formatted streetAddress locality region postalCode country type primary",
         many=True,
     ),
-    "groups": ScimAttribute(frozenset({"value"}), many=True, read_only=True),
+    "groups": ScimAttribute(frozenset({"value"}), multi_valued=True, read_only=True),
 }
-_ENTERPRISE = {
+_ENTERPRISE_SCHEMA = {
     **dict.fromkeys(
         ("employeeNumber", "costCenter", "organization", "division", "department"),
         _SIMPLE,
     ),
     "manager": ScimAttribute(frozenset({"value", "$ref", "displayName"})),
 }
-_GROUP = {
-    **_COMMON,
+_GROUP_SCHEMA = {
+    **_COMMON_ATTRIBUTES,
     "displayName": _SIMPLE,
-    "members": _complex("value $ref type display", many=True),
+    "members": _make_complex("value $ref type display", many=True),
 }
 
-Schema = dict[str, ScimAttribute]
+SchemaAttributes = dict[str, ScimAttribute]
 
-_RESOURCES: dict[str, dict[str | None, Schema]] = {
-    "User": {None: _USER, ENTERPRISE: _ENTERPRISE},
-    "Group": {None: _GROUP},
+_RESOURCES: dict[str, dict[str | None, SchemaAttributes]] = {
+    "User": {None: _USER_SCHEMA, ENTERPRISE: _ENTERPRISE_SCHEMA},
+    "Group": {None: _GROUP_SCHEMA},
 }
 
 
-def schema_of_path(resource: str, schema: str | None) -> Schema | None:
+def find_schema(resource: str, schema: str | None) -> SchemaAttributes | None:
     """Return what a schema has for a resource type; None if that can't be known.
 
     An extension of the target's own is known to the target alone, and so is a resource
@@ -84,26 +84,26 @@ def schema_of_path(resource: str, schema: str | None) -> Schema | None:
     return _RESOURCES.get(resource, {}).get(schema)
 
 
-def known_schemas(resource: str) -> dict[str | None, Schema]:
+def get_schemas(resource: str) -> dict[str | None, SchemaAttributes]:
     return _RESOURCES.get(resource, {})
 
 
-Mistake = Literal["foreign", "unknown", "immutable", "part"]
+PathMistake = Literal["foreign", "unknown", "immutable", "part"]
 """An attribute of another resource's, of no one's, the target's own, or no part."""
 
 
-def target_attribute(path: Path, resource: str) -> ScimAttribute | None:
+def find_target_attribute(path: ScimPath, resource: str) -> ScimAttribute | None:
     """Return the attribute that a path leads to; None if nothing says what it is."""
-    schema = schema_of_path(resource, path.schema)
+    schema = find_schema(resource, path.schema)
     return schema.get(path.attribute) if schema else None
 
 
-def mistake(path: Path, resource: str) -> Mistake | None:
+def find_path_mistake(path: ScimPath, resource: str) -> PathMistake | None:
     """Say why resources of a type can't be written at a path, as far as is known."""
-    if schema_of_path(resource, path.schema) is None:
+    if find_schema(resource, path.schema) is None:
         is_foreign = path.schema == ENTERPRISE and resource in _RESOURCES
         return "foreign" if is_foreign else None
-    attribute = target_attribute(path, resource)
+    attribute = find_target_attribute(path, resource)
     if attribute is None:
         return "unknown"
     if attribute.read_only:
@@ -111,7 +111,7 @@ def mistake(path: Path, resource: str) -> Mistake | None:
     return "part" if {path.sub, path.key} - {None} - attribute.parts else None
 
 
-def writable_names() -> frozenset[str]:
+def list_writable_names() -> frozenset[str]:
     """Return the names of all core attributes that may be written."""
     return frozenset(
         name

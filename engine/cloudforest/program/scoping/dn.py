@@ -16,11 +16,11 @@ _PART = re.compile(
     | (?P<plain>[^\\",+;<>\x00]+)""",
     re.VERBOSE,
 )
-_JOINT = "\x00"
+_RDN_SEPARATOR = "\x00"
 """Between the parts of a multi-valued RDN; no value can hold it unescaped."""
 
 
-def _decoded(part: re.Match[str]) -> str:
+def _decode_part(part: re.Match[str]) -> str:
     if part["bytes"] is None:
         return part["escaped"] or part["plain"]
     try:
@@ -31,18 +31,18 @@ def _decoded(part: re.Match[str]) -> str:
         ) from error
 
 
-def _value(text: str, start: int) -> tuple[str, int]:
+def _parse_value(text: str, start: int) -> tuple[str, int]:
     """Return the value that starts there, unescaped, and where it ends."""
     if found := _HEX_VALUE.match(text, start):
         return found[0].rstrip(), found.end()
     value, kept, at = "", 0, start
     while part := _PART.match(text, at):
-        value, at = value + _decoded(part), part.end()
+        value, at = value + _decode_part(part), part.end()
         kept = max(kept, len(value.rstrip(" ") if part["plain"] else value))
     return value[:kept], at
 
 
-def _assertion(text: str, start: int) -> tuple[str, int]:
+def _parse_assertion(text: str, start: int) -> tuple[str, int]:
     found = _TYPE.match(text, start)
     if found is None:
         raise SyntaxFault(
@@ -50,21 +50,21 @@ def _assertion(text: str, start: int) -> tuple[str, int]:
             " commas; there is no such part here.",
             start,
         )
-    value, end = _value(text, found.end())
+    value, end = _parse_value(text, found.end())
     return f"{found[1]}={value}".casefold(), end
 
 
-def _relative_name(text: str, start: int) -> tuple[str, int]:
+def _parse_rdn(text: str, start: int) -> tuple[str, int]:
     assertions = []
     at = start - 1
     while at < start or text[at : at + 1] == "+":
-        assertion, at = _assertion(text, at + 1)
+        assertion, at = _parse_assertion(text, at + 1)
         assertions.append(assertion)
-    return _JOINT.join(sorted(assertions)), at
+    return _RDN_SEPARATOR.join(sorted(assertions)), at
 
 
-def _first_name(text: str, start: int) -> tuple[str, int]:
-    name, at = _relative_name(text, start)
+def _parse_delimited_rdn(text: str, start: int) -> tuple[str, int]:
+    name, at = _parse_rdn(text, start)
     if text[at : at + 1] not in {"", ","}:
         raise SyntaxFault(
             "This character of a distinguished name must be escaped with a backslash.",
@@ -74,12 +74,12 @@ def _first_name(text: str, start: int) -> tuple[str, int]:
 
 
 @lru_cache(maxsize=1024)
-def _container(text: str) -> tuple[str, ...]:
+def _parse_container(text: str) -> tuple[str, ...]:
     """Return the names of what an object lies in, which many others share."""
     names = []
     at = -1
     while at < len(text):
-        name, at = _first_name(text, at + 1)
+        name, at = _parse_delimited_rdn(text, at + 1)
         names.append(name)
     return tuple(names)
 
@@ -91,16 +91,16 @@ def parse_dn(text: str) -> tuple[str, ...]:
     """
     if not text.strip():
         return ()
-    name, at = _first_name(text, 0)
+    name, at = _parse_delimited_rdn(text, 0)
     if at == len(text):
         return (name,)
     try:
-        return (name, *_container(text[at + 1 :]))
+        return (name, *_parse_container(text[at + 1 :]))
     except SyntaxFault as fault:
         raise SyntaxFault(fault.message, fault.offset + at + 1) from fault
 
 
-def domain_of(text: str) -> str | None:
+def find_domain_name(text: str) -> str | None:
     """Return the DNS name of the domain that a DN lies in, in lower case.
 
     None for a name that lies in none, or that can't be read.
@@ -113,6 +113,6 @@ def domain_of(text: str) -> str | None:
     return ".".join(each.removeprefix("dc=") for each in [*labels][::-1]) or None
 
 
-def is_below(dn: tuple[str, ...], base: tuple[str, ...]) -> bool:
+def is_in_subtree(dn: tuple[str, ...], base: tuple[str, ...]) -> bool:
     """Tell whether a name is the base or lies in its subtree."""
     return len(dn) >= len(base) and dn[len(dn) - len(base) :] == base

@@ -29,17 +29,20 @@ from cloudforest.model.program import (
     ValuePath,
 )
 from cloudforest.program.faults import SyntaxFault, require_text
-from cloudforest.program.scoping.predicates import VALUE
+from cloudforest.program.scoping.predicates import VALUE_NAME
 
 MAX_DEPTH = 50
 
 _CONSTANTS: dict[str, Scalar] = {"TRUE": True, "FALSE": False, "NULL": None}
 _WITH_CONSTANTS = frozenset({"eq", "ne"})
-_WORDS = {"has": "EQ", "or": "OR"}
+_WORD_TOKENS = {"has": "EQ", "or": "OR"}
 """Words that the shipped lexer does not know, or not in any case, and what they are
 like."""
-_OPENS, _CLOSES = frozenset({"LPAREN", "LBRACKET"}), frozenset({"RPAREN", "RBRACKET"})
-_AFTER_A_PATH = frozenset({"AND", "OR", *_CLOSES})
+_OPENING_TOKENS, _CLOSING_TOKENS = (
+    frozenset({"LPAREN", "LBRACKET"}),
+    frozenset({"RPAREN", "RBRACKET"}),
+)
+_TOKENS_AFTER_PATH = frozenset({"AND", "OR", *_CLOSING_TOKENS})
 _REFUSED = {
     "SUBATTR": "A directory attribute has no sub-attributes; write its name alone.",
     "SCHEMA_URI": "A directory attribute has no schema; write its name alone.",
@@ -64,10 +67,10 @@ class _Lexer(lexer.SCIMLexer):  # type: ignore[misc]  # its base has no types
     COMP_VALUE = r'"(?:[^"\\]|\\[\s\S])*"'
 
     def error(self, token: Any) -> None:
-        raise SyntaxFault(_unreadable(token.value), token.index)
+        raise SyntaxFault(_describe_unreadable(token.value), token.index)
 
 
-def _unreadable(rest: str) -> str:
+def _describe_unreadable(rest: str) -> str:
     """Return what is wrong with the beginning of a text that holds no token there."""
     if rest[0] == '"':
         return "The string is not closed."
@@ -86,7 +89,7 @@ def _unreadable(rest: str) -> str:
     return f"The character {rest[0]} can't stand here."
 
 
-def _string(literal: str, offset: int) -> str:
+def _parse_string(literal: str, offset: int) -> str:
     try:
         value = str(json.loads(literal, strict=False))
         value.encode()
@@ -98,17 +101,19 @@ def _string(literal: str, offset: int) -> str:
     return value
 
 
-def _number(literal: str) -> int | float:
+def _parse_number(literal: str) -> int | float:
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
-def _value(kind: str, literal: str, offset: int) -> Scalar:
+def _parse_value(kind: str, literal: str, offset: int) -> Scalar:
     if kind in _CONSTANTS:
         return _CONSTANTS[kind]
-    return _number(literal) if kind == "NUMBER" else _string(literal, offset)
+    return (
+        _parse_number(literal) if kind == "NUMBER" else _parse_string(literal, offset)
+    )
 
 
-class Tokens:
+class FilterTokens:
     """The tokens of a text, checked and valued, and the one read last."""
 
     def __init__(self, text: str) -> None:
@@ -123,11 +128,11 @@ class Tokens:
         for token in _Lexer().tokenize(self.text):
             self.last = token.index
             if token.type == "ATTRNAME":
-                token.type = _WORDS.get(token.value.lower(), "ATTRNAME")
-            self._check(token)
+                token.type = _WORD_TOKENS.get(token.value.lower(), "ATTRNAME")
+            self._check_token(token)
             if token.type in {*_CONSTANTS, "NUMBER", "COMP_VALUE"}:
                 literal = self.text[token.index : token.end]
-                token.value = _value(token.type, literal, token.index)
+                token.value = _parse_value(token.type, literal, token.index)
                 self._check_value(token.value)
             else:
                 self._operator = token.value.lower()
@@ -135,20 +140,24 @@ class Tokens:
             yield token
         self.last = len(self.text)
 
-    def _check(self, token: Any) -> None:
+    def _check_token(self, token: Any) -> None:
         if token.type in _REFUSED:
             self._refuse(_REFUSED[token.type])
         self._check_path(token)
-        self._depth += (token.type in _OPENS) - (token.type in _CLOSES)
+        self._depth += (token.type in _OPENING_TOKENS) - (token.type in _CLOSING_TOKENS)
         if self._depth > MAX_DEPTH:
             self._refuse(f"The filter is nested more than {MAX_DEPTH} deep.")
 
     def _check_path(self, token: Any) -> None:
-        if self._before == "RBRACKET" and token.type not in _AFTER_A_PATH:
+        if self._before == "RBRACKET" and token.type not in _TOKENS_AFTER_PATH:
             self._refuse("After the brackets of a value path nothing can be compared.")
         if self._within and token.type == "LBRACKET":
             self._refuse("A value path can't hold another one.")
-        if self._within and token.type == "ATTRNAME" and token.value.lower() != VALUE:
+        if (
+            self._within
+            and token.type == "ATTRNAME"
+            and token.value.lower() != VALUE_NAME
+        ):
             self._refuse(
                 "Within the brackets there is one value of the attribute before them; "
                 "it is called value."
@@ -173,7 +182,7 @@ MAX_LENGTH = 10_000
 Operator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "has"]
 
 
-def _leaf(node: Any) -> Filter:
+def _make_comparison(node: Any) -> Filter:
     attribute = node.attr_path.attr_name.lower()
     if node.comp_value is None:
         return Present(attribute=attribute)
@@ -181,7 +190,7 @@ def _leaf(node: Any) -> Filter:
     return Compare(attribute=attribute, operator=operator, value=node.comp_value.value)
 
 
-def _operands(node: Any) -> Iterator[list[Any]]:
+def _split_chain(node: Any) -> Iterator[list[Any]]:
     """Yield the operands of a chain of and/or, those joined by `and` together.
 
     The shipped parser gives both the same rank and leans left: `a or b and c` comes as
@@ -200,22 +209,22 @@ def _operands(node: Any) -> Iterator[list[Any]]:
         last = [node.expr2, *last]
 
 
-def _joined(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
+def _join(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
     several = tuple(operands)
     return several[0] if len(several) == 1 else kind(operands=several)
 
 
-def _tree(node: Any) -> Filter:
+def _make_tree(node: Any) -> Filter:
     match node.expr:
         case ast.LogExpr():
-            groups = reversed(list(_operands(node.expr)))
-            tree = _joined(Or, (_joined(And, map(_tree, each)) for each in groups))
+            groups = reversed(list(_split_chain(node.expr)))
+            tree = _join(Or, (_join(And, map(_make_tree, each)) for each in groups))
         case ast.AttrExpr():
-            tree = _leaf(node.expr)
+            tree = _make_comparison(node.expr)
         case ast.Filter(namespace=ast.AttrPath(attr_name=name)):
-            tree = ValuePath(attribute=name.lower(), operand=_tree(node.expr))
+            tree = ValuePath(attribute=name.lower(), operand=_make_tree(node.expr))
         case _:
-            tree = _tree(node.expr)
+            tree = _make_tree(node.expr)
     return Not(operand=tree) if node.negated else tree
 
 
@@ -225,7 +234,7 @@ def parse_filter(text: str) -> Filter:
     Raises SyntaxFault with the offset of the first token that can't be read.
     """
     require_text(text, what="filter", limit=MAX_LENGTH)
-    tokens = Tokens(text)
+    tokens = FilterTokens(text)
     try:
         parsed = parser.SCIMParser().parse(iter(tokens))
     except parser.SCIMParserError as error:
@@ -234,58 +243,60 @@ def parse_filter(text: str) -> Filter:
             ' department eq "Sales", joined by and, or, not (…).',
             tokens.last,
         ) from error
-    return _tree(parsed)
+    return _make_tree(parsed)
 
 
-Tree = Compare | Present | ValuePath
+ClauseTree = Compare | Present | ValuePath
 _VALUES = frozenset({"TRUE", "FALSE", "NULL", "NUMBER", "COMP_VALUE"})
 
 
-class Leaf(NamedTuple):
+class PlacedClause(NamedTuple):
     """A comparison with an attribute: within brackets, with the one before them.
 
     `written` is the attribute as it stands at `offset`; what it is compared with stands
     at `operand`, if there is such.
     """
 
-    tree: Tree
+    tree: ClauseTree
     attribute: str
-    written: str
+    spelling: str
     offset: int
     operand: int
 
 
-def leaves(text: str) -> Iterator[Leaf]:
+def locate_clauses(text: str) -> Iterator[PlacedClause]:
     """Yield the comparisons in the order of the text; raises SyntaxFault."""
-    trees = _in_order(parse_filter(text), None)
+    trees = _walk_clauses(parse_filter(text), None)
     offset = 0
-    for (tree, holder), (name, value) in zip(trees, _places(text), strict=True):
+    for (tree, holder), (name, value) in zip(trees, _find_offsets(text), strict=True):
         offset = name if holder is None else offset
         attribute = tree.attribute if holder is None else holder
         written = text[offset : offset + len(attribute)]
-        yield Leaf(tree, attribute, written, offset, value)
+        yield PlacedClause(tree, attribute, written, offset, value)
 
 
-def _in_order(tree: Filter, holder: str | None) -> Iterator[tuple[Tree, str | None]]:
+def _walk_clauses(
+    tree: Filter, holder: str | None
+) -> Iterator[tuple[ClauseTree, str | None]]:
     """Yield each comparison, and the attribute of the brackets around it."""
     match tree:
         case Compare() | Present():
             yield tree, holder
         case ValuePath(attribute=name, operand=operand):
             yield tree, None
-            yield from _in_order(operand, name)
+            yield from _walk_clauses(operand, name)
         case Not(operand=operand):
-            yield from _in_order(operand, holder)
+            yield from _walk_clauses(operand, holder)
         case And(operands=operands) | Or(operands=operands):
             for each in operands:
-                yield from _in_order(each, holder)
+                yield from _walk_clauses(each, holder)
 
 
-def _places(text: str) -> Iterator[tuple[int, int]]:
+def _find_offsets(text: str) -> Iterator[tuple[int, int]]:
     """Yield where each name of an attribute stands, and what it is compared with."""
     name: int | None = None
     value = 0
-    for token in Tokens(text):
+    for token in FilterTokens(text):
         if token.type == "ATTRNAME":
             if name is not None:
                 yield name, value

@@ -14,12 +14,12 @@ from typing import Literal
 
 from cloudforest.base.values import Value
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
-from cloudforest.program.ad_schema import FILETIMES, INTEGERS
+from cloudforest.program.ad_schema import FILETIME_ATTRIBUTES, INTEGER_ATTRIBUTES
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.predicates import is_moment
 
 IS_NULL, IS_NOT_NULL = "IS NULL", "IS NOT NULL"
-NUMBERS = {"GREATER_THAN": "gt", "GREATER_THAN_OR_EQUALS": "ge"}
+NUMBER_OPERATORS = {"GREATER_THAN": "gt", "GREATER_THAN_OR_EQUALS": "ge"}
 """Graph's operators on whole numbers, and ours."""
 
 
@@ -31,21 +31,23 @@ class GraphClause(Value, frozen=True):
     values: tuple[str, ...] = ()
 
 
-Group = tuple[GraphClause, ...]
+ClauseGroup = tuple[GraphClause, ...]
 
 
 MAX_GROUPS = 64
 _SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
-_SHAPES = {"sw": "^{}", "ew": "{}$", "co": "{}"}
+_PATTERN_FORMATS = {"sw": "^{}", "ew": "{}$", "co": "{}"}
 
 
-def groups_of(tree: Filter, spelling: Callable[[str], str] = str) -> tuple[Group, ...]:
+def filter_to_graph(
+    tree: Filter, spelling: Callable[[str], str] = str
+) -> tuple[ClauseGroup, ...]:
     """Return the groups that mean the same; `spelling` writes an attribute's name.
 
     Raises SyntaxFault with the reason where Graph has no equivalent.
     """
     groups = dict.fromkeys(
-        map(_shortened, _alternatives(tree, spelling, negated=False))
+        map(_simplify_group, _find_alternatives(tree, spelling, negated=False))
     )
     if None in groups:
         del groups[None]
@@ -54,25 +56,25 @@ def groups_of(tree: Filter, spelling: Callable[[str], str] = str) -> tuple[Group
     return tuple(each for each in groups if each is not None)
 
 
-def _alternatives(
+def _find_alternatives(
     tree: Filter, spelling: Callable[[str], str], *, negated: bool
-) -> list[Group]:
+) -> list[ClauseGroup]:
     """Return the disjunctive normal form."""
     match tree:
         case Not(operand=operand):
-            return _alternatives(operand, spelling, negated=not negated)
+            return _find_alternatives(operand, spelling, negated=not negated)
         case And(operands=operands) | Or(operands=operands):
             parts = [
-                _alternatives(each, spelling, negated=negated) for each in operands
+                _find_alternatives(each, spelling, negated=negated) for each in operands
             ]
             if isinstance(tree, Or) is not negated:
-                return _limited(list(itertools.chain(*parts)))
-            return _product(parts)
+                return _require_few_groups(list(itertools.chain(*parts)))
+            return _multiply(parts)
         case Present(attribute=name):
             said = IS_NULL if negated else IS_NOT_NULL
             return [(GraphClause(attribute=spelling(name), operator=said),)]
         case Compare():
-            return [(each,) for each in _clauses(tree, spelling, negated=negated)]
+            return [(each,) for each in _make_clauses(tree, spelling, negated=negated)]
         case ValuePath(attribute=name):
             raise SyntaxFault(
                 f"Graph can't ask for one value of {spelling(name)} that meets all of "
@@ -80,7 +82,7 @@ def _alternatives(
             )
 
 
-def _limited(groups: list[Group]) -> list[Group]:
+def _require_few_groups(groups: list[ClauseGroup]) -> list[ClauseGroup]:
     if len(groups) > MAX_GROUPS:
         raise SyntaxFault(
             f"The filter would be more than {MAX_GROUPS} groups in Graph; write it with"
@@ -89,52 +91,57 @@ def _limited(groups: list[Group]) -> list[Group]:
     return groups
 
 
-def _product(parts: list[list[Group]]) -> list[Group]:
-    groups: list[Group] = [()]
+def _multiply(parts: list[list[ClauseGroup]]) -> list[ClauseGroup]:
+    groups: list[ClauseGroup] = [()]
     for part in parts:
-        groups = _limited([(*one, *other) for one in groups for other in part])
+        groups = _require_few_groups(
+            [(*one, *other) for one in groups for other in part]
+        )
     return groups
 
 
-def _clauses(
+def _make_clauses(
     tree: Compare, spelling: Callable[[str], str], *, negated: bool
 ) -> Iterator[GraphClause]:
     name = spelling(tree.attribute)
     negated ^= tree.operator == "ne"
-    if tree.operator in _SHAPES and tree.value == "":
+    if tree.operator in _PATTERN_FORMATS and tree.value == "":
         # Every value begins and ends with nothing.
         yield GraphClause(attribute=name, operator=IS_NULL if negated else IS_NOT_NULL)
         return
     if tree.value is None:
         yield GraphClause(attribute=name, operator=IS_NOT_NULL if negated else IS_NULL)
         return
-    operator, values = _said(tree, negated=negated)
+    operator, values = _find_operator(tree, negated=negated)
     if negated:
         yield GraphClause(attribute=name, operator=IS_NULL)
     yield GraphClause(attribute=name, operator=operator, values=values)
 
 
-def _is_of_another_kind(tree: Compare) -> bool:
+def _is_spelled_otherwise(tree: Compare) -> bool:
     """Tell whether a number is compared with what a directory may spell otherwise."""
     if isinstance(tree.value, str):
         return False
-    return isinstance(tree.value, float) or tree.attribute not in INTEGERS | FILETIMES
+    return (
+        isinstance(tree.value, float)
+        or tree.attribute not in INTEGER_ATTRIBUTES | FILETIME_ATTRIBUTES
+    )
 
 
-def _said(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
+def _find_operator(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
     operator = "eq" if tree.operator == "ne" else tree.operator
     if operator == "eq" and is_moment(tree.value):
         raise SyntaxFault(
             f'{tree.attribute} {tree.operator} "{tree.value}" compares moments, and '
             "Graph would compare texts; write the filter without it."
         )
-    if operator in _SHAPES and (negated or operator == "sw"):
+    if operator in _PATTERN_FORMATS and (negated or operator == "sw"):
         text = _SPECIAL.sub(r"\\\g<0>", str(tree.value))
         prefix = "NOT " if negated else ""
-        return f"{prefix}REGEX MATCH", (_SHAPES[operator].format(text),)
+        return f"{prefix}REGEX MATCH", (_PATTERN_FORMATS[operator].format(text),)
     if isinstance(tree.value, bool):
         return ("IS TRUE" if tree.value is not negated else "IS FALSE"), ()
-    if operator == "eq" and _is_of_another_kind(tree):
+    if operator == "eq" and _is_spelled_otherwise(tree):
         raise SyntaxFault(
             f"{tree.attribute} {tree.operator} {tree.value} compares numbers, and Graph"
             f' would compare texts; write "{tree.value}" in double quotes.'
@@ -143,7 +150,9 @@ def _said(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
         return ("NOT EQUALS" if negated else "EQUALS"), (str(tree.value),)
     if operator in {"co", "ew"}:
         return ("Includes" if operator == "co" else "ENDS_WITH"), (str(tree.value),)
-    found = next((key for key, each in NUMBERS.items() if each == operator), None)
+    found = next(
+        (key for key, each in NUMBER_OPERATORS.items() if each == operator), None
+    )
     if found is None or negated or not isinstance(tree.value, int):
         raise SyntaxFault(
             f"Graph has no operator for {'not ' * negated}{tree.attribute} {operator}:"
@@ -152,7 +161,7 @@ def _said(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
     return found, (str(tree.value),)
 
 
-def _shortened(group: Group) -> Group | None:
+def _simplify_group(group: ClauseGroup) -> ClauseGroup | None:
     """Drop what follows from the rest; None: the group can never be true."""
     null = {each.attribute for each in group if each.operator == IS_NULL}
     held = {
@@ -169,49 +178,56 @@ def _shortened(group: Group) -> Group | None:
     return tuple(dict.fromkeys(kept))
 
 
-_UNTOLD = {
+_UNSUPPORTED_REASONS = {
     "&": "Microsoft doesn't say how its list of values is taken apart",
     "!&": "Microsoft doesn't say how its list of values is taken apart",
     "!&L": "Microsoft doesn't say what it means",
     "ISMEMBEROF": "Microsoft doesn't support it; name the group in `groups`",
     "VALID CERT MATCH": "Microsoft doesn't say what it means",
 }
-_MOMENT = "Graph compares it as a text, and a filter here as a moment"
+_DATE_AS_TEXT = "Graph compares it as a text, and a filter here as a moment"
 Operator = Literal["eq", "co", "sw", "ew", "gt", "ge"]
-_TEXTS: dict[str, Operator] = {"EQUALS": "eq", "INCLUDES": "co", "ENDS_WITH": "ew"}
-_NUMBERS: dict[str, Operator] = {"GREATER_THAN": "gt", "GREATER_THAN_OR_EQUALS": "ge"}
+_TEXT_OPERATORS: dict[str, Operator] = {
+    "EQUALS": "eq",
+    "INCLUDES": "co",
+    "ENDS_WITH": "ew",
+}
+_NUMBER_OPERATORS: dict[str, Operator] = {
+    "GREATER_THAN": "gt",
+    "GREATER_THAN_OR_EQUALS": "ge",
+}
 _LITERAL = r"(?:[^\\^$.|?*+()\[\]{}]|\\[^A-Za-z0-9])*"
 _PATTERN = re.compile(rf"(\^?)(\.\*)?({_LITERAL})(\.\*)?(\$?)", re.DOTALL)
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
-def filter_of(groups: Sequence[Group]) -> Filter | None:
+def filter_from_graph(groups: Sequence[ClauseGroup]) -> Filter | None:
     """Return the filter that means the same; None: there are no groups, all are in.
 
     Attribute names stay as they are written. Raises SyntaxFault with the reason where a
     clause has no equivalent.
     """
-    alternatives = tuple(_joined(And, map(_tree, each)) for each in groups)
-    return _joined(Or, alternatives) if alternatives else None
+    alternatives = tuple(_join(And, map(_convert_clause, each)) for each in groups)
+    return _join(Or, alternatives) if alternatives else None
 
 
-def _joined(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
+def _join(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
     several = tuple(operands)
     if not several:
         raise SyntaxFault("A group without clauses takes in everybody.")
     return several[0] if len(several) == 1 else kind(operands=several)
 
 
-def _refused(clause: GraphClause, reason: str) -> SyntaxFault:
+def _make_refusal(clause: GraphClause, reason: str) -> SyntaxFault:
     return SyntaxFault(
         f"{clause.attribute} {clause.operator} has no equivalent: {reason}."
     )
 
 
-def _tree(clause: GraphClause) -> Filter:
+def _convert_clause(clause: GraphClause) -> Filter:
     name, said = clause.attribute, clause.operator.upper().strip()
-    if said in _UNTOLD:
-        raise _refused(clause, _UNTOLD[said])
+    if said in _UNSUPPORTED_REASONS:
+        raise _make_refusal(clause, _UNSUPPORTED_REASONS[said])
     match said:
         case "IS NULL":
             return Not(operand=Present(attribute=name))
@@ -220,37 +236,41 @@ def _tree(clause: GraphClause) -> Filter:
         case "IS TRUE" | "IS FALSE":
             return Compare(attribute=name, operator="eq", value=said == "IS TRUE")
         case "NOT EQUALS" | "NOT REGEX MATCH":
-            opposite = Not(operand=_comparison(clause, said.removeprefix("NOT ")))
+            opposite = Not(
+                operand=_convert_comparison(clause, said.removeprefix("NOT "))
+            )
             return And(operands=(Present(attribute=name), opposite))
         case _:
-            return _comparison(clause, said)
+            return _convert_comparison(clause, said)
 
 
-def _comparison(clause: GraphClause, said: str) -> Compare:
+def _convert_comparison(clause: GraphClause, operator_name: str) -> Compare:
     if len(clause.values) != 1:
-        raise _refused(clause, "one value is needed to compare with")
+        raise _make_refusal(clause, "one value is needed to compare with")
     value, name = clause.values[0], clause.attribute
-    if said == "REGEX MATCH":
-        operator, literal = _of_pattern(clause, value)
+    if operator_name == "REGEX MATCH":
+        operator, literal = _convert_pattern(clause, value)
         if operator == "eq" and is_moment(literal):
-            raise _refused(clause, _MOMENT)
+            raise _make_refusal(clause, _DATE_AS_TEXT)
         return Compare(attribute=name, operator=operator, value=literal)
-    if said in _NUMBERS:
+    if operator_name in _NUMBER_OPERATORS:
         if not _WHOLE_NUMBER.fullmatch(value):
-            raise _refused(clause, "it compares whole numbers only")
-        return Compare(attribute=name, operator=_NUMBERS[said], value=int(value))
-    if said == "EQUALS" and is_moment(value):
-        raise _refused(clause, _MOMENT)
-    if said not in _TEXTS:
-        raise _refused(clause, "the operator is unknown")
-    return Compare(attribute=name, operator=_TEXTS[said], value=value)
+            raise _make_refusal(clause, "it compares whole numbers only")
+        return Compare(
+            attribute=name, operator=_NUMBER_OPERATORS[operator_name], value=int(value)
+        )
+    if operator_name == "EQUALS" and is_moment(value):
+        raise _make_refusal(clause, _DATE_AS_TEXT)
+    if operator_name not in _TEXT_OPERATORS:
+        raise _make_refusal(clause, "the operator is unknown")
+    return Compare(attribute=name, operator=_TEXT_OPERATORS[operator_name], value=value)
 
 
-def _of_pattern(clause: GraphClause, pattern: str) -> tuple[Operator, str]:
+def _convert_pattern(clause: GraphClause, pattern: str) -> tuple[Operator, str]:
     """Read a pattern that stands for a beginning, an end, a part or the whole."""
     found = _PATTERN.fullmatch(pattern)
     if found is None or not found[3]:
-        raise _refused(clause, "a SCIM filter has no regular expressions")
+        raise _make_refusal(clause, "a SCIM filter has no regular expressions")
     literal = re.sub(r"\\(.)", r"\1", found[3], flags=re.DOTALL)
     starts, ends = found[1] and not found[2], found[5] and not found[4]
     if starts and ends:

@@ -36,7 +36,7 @@ from cloudforest.model.program import (
     Scalar,
     ValuePath,
 )
-from cloudforest.program.ad_schema import CASE_EXACT, without_case
+from cloudforest.program.ad_schema import CASE_EXACT_ATTRIBUTES, lower_case
 
 _ZONE = r"[+-](?:[01]\d|2[0-3])"
 _ISO8601 = re.compile(
@@ -53,20 +53,20 @@ _GENERALIZED = re.compile(
 _FILETIME = re.compile(r"-?[0-9]{1,19}")
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _UNIT = timedelta(microseconds=1)
-SECOND = 10_000_000
-NEVER = 2**63 - 1
+TICKS_PER_SECOND = 10_000_000
+NEVER_TICKS = 2**63 - 1
 """A FILETIME that is none, like 0: an account that does not expire holds either."""
 
 
-def _offset(zone: str | None) -> int:
+def _offset_ticks(zone: str | None) -> int:
     if zone in {None, "Z", "z"}:
         return 0
     digits = str(zone).replace(":", "")
     minutes = int(digits[1:3]) * 60 + int(digits[3:5])
-    return (-minutes if digits[0] == "-" else minutes) * 60 * SECOND
+    return (-minutes if digits[0] == "-" else minutes) * 60 * TICKS_PER_SECOND
 
 
-def moment(text: str) -> int | None:
+def parse_ticks(text: str) -> int | None:
     """Return the moment that a date, or a date and time, says; None: it is no such."""
     found = _ISO8601.fullmatch(text) or _GENERALIZED.fullmatch(text)
     if found is None:
@@ -77,15 +77,15 @@ def moment(text: str) -> int | None:
     except ValueError:
         return None
     ticks = (whole - _EPOCH) // _UNIT * 10
-    return ticks + int((fraction or "0").ljust(7, "0")[:7]) - _offset(zone)
+    return ticks + int((fraction or "0").ljust(7, "0")[:7]) - _offset_ticks(zone)
 
 
 def is_moment(value: object) -> bool:
     """Tell whether a value in a filter is compared as a moment."""
-    return isinstance(value, str) and moment(value) is not None
+    return isinstance(value, str) and parse_ticks(value) is not None
 
 
-def is_tick(value: object) -> bool:
+def is_filetime_value(value: object) -> bool:
     """Tell whether a value in a filter can be a FILETIME."""
     if isinstance(value, str):
         return is_filetime(value)
@@ -96,13 +96,13 @@ def is_filetime(text: str) -> bool:
     return _FILETIME.fullmatch(text) is not None
 
 
-def filetime(text: str) -> int | None:
+def parse_filetime(text: str) -> int | None:
     """Return the moment; None for 0, for `NEVER` and for what is none."""
     ticks = int(text)
-    return ticks if 0 < ticks < NEVER else None
+    return ticks if 0 < ticks < NEVER_TICKS else None
 
 
-Test = Callable[[str], bool]
+ValueTest = Callable[[str], bool]
 Fold = Callable[[str], str]
 Relation = Callable[..., bool]
 
@@ -115,32 +115,34 @@ _RELATIONS: dict[str, Relation] = {
     "lt": operator.lt,
     "le": operator.le,
 }
-_PARTS: dict[str, Callable[[str, str], bool]] = {
+_PART_OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "co": operator.contains,
     "sw": str.startswith,
     "ew": str.endswith,
 }
 
 
-def _number(text: str) -> int | float | None:
+def _parse_number(text: str) -> int | float | None:
     if _NUMBER.fullmatch(text) is None:
         return None
     return float(text) if "." in text else int(text)
 
 
-def _text(value: Scalar) -> str:
+def _to_directory_text(value: Scalar) -> str:
     """Booleans in a directory are the texts TRUE and FALSE."""
     return str(value).upper() if isinstance(value, bool) else str(value)
 
 
-def _by_text(relation: Relation, value: Scalar, fold: Fold) -> Test:
-    wanted = fold(_text(value))
+def _compile_text_test(relation: Relation, value: Scalar, fold: Fold) -> ValueTest:
+    wanted = fold(_to_directory_text(value))
     return lambda text: relation(fold(text), wanted)
 
 
-def _by_number(relation: Relation, wanted: float, otherwise: Test) -> Test:
+def _compile_number_test(
+    relation: Relation, wanted: float, otherwise: ValueTest
+) -> ValueTest:
     def test(text: str) -> bool:
-        number = _number(text)
+        number = _parse_number(text)
         return otherwise(text) if number is None else relation(number, wanted)
 
     return test
@@ -150,19 +152,19 @@ def _never(text: str) -> bool:  # noqa: ARG001 - a Test
     return False
 
 
-def _by_time(relation: Relation, wanted: int) -> Test:
+def _compile_time_test(relation: Relation, wanted: int) -> ValueTest:
     def test(text: str) -> bool:
-        ticks = filetime(text) if is_filetime(text) else moment(text)
+        ticks = parse_filetime(text) if is_filetime(text) else parse_ticks(text)
         return ticks is not None and relation(ticks, wanted)
 
     return test
 
 
-def _by_bits(wanted: int) -> Test:
+def _compile_bits_test(wanted: int) -> ValueTest:
     return lambda text: bool(_WHOLE.fullmatch(text)) and int(text) & wanted == wanted
 
 
-def test_of(name: str, value: Scalar, fold: Fold) -> Test:
+def compile_test(name: str, value: Scalar, fold: Fold) -> ValueTest:
     """Compile a comparison with one value; `fold` takes away the case, if it may.
 
     With a number only numbers compare, with a moment only moments: no other value is
@@ -170,66 +172,68 @@ def test_of(name: str, value: Scalar, fold: Fold) -> Test:
     number as a number, but equals a text only.
     """
     if name == "has" and isinstance(value, int):
-        return _by_bits(value)
-    relation = _RELATIONS.get(name) or _PARTS[name]
-    as_text = _by_text(relation, value, fold)
-    if name in _PARTS:
+        return _compile_bits_test(value)
+    relation = _RELATIONS.get(name) or _PART_OPERATORS[name]
+    as_text = _compile_text_test(relation, value, fold)
+    if name in _PART_OPERATORS:
         return as_text
-    if isinstance(value, str) and (wanted := moment(value)) is not None:
-        return _by_time(relation, wanted)
+    if isinstance(value, str) and (wanted := parse_ticks(value)) is not None:
+        return _compile_time_test(relation, wanted)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _by_number(relation, value, _never)
-    number = _number(value) if isinstance(value, str) and name != "eq" else None
-    return as_text if number is None else _by_number(relation, number, as_text)
+        return _compile_number_test(relation, value, _never)
+    number = _parse_number(value) if isinstance(value, str) and name != "eq" else None
+    return (
+        as_text if number is None else _compile_number_test(relation, number, as_text)
+    )
 
 
 Attributes = Mapping[str, tuple[str, ...]]
 Predicate = Callable[[Attributes], bool]
 
-VALUE = "value"
+VALUE_NAME = "value"
 """What one value is called within the brackets of a value path."""
 
 
-def _presence(name: str) -> Predicate:
+def _compile_presence(name: str) -> Predicate:
     return lambda attributes: bool(attributes.get(name))
 
 
-def _comparison(tree: Compare, *, exact: bool) -> Predicate:
+def _compile_positive_comparison(tree: Compare, *, exact: bool) -> Predicate:
     name = tree.attribute.lower()
     if tree.value is None:
-        return _negation(_presence(name))
+        return _negate_predicate(_compile_presence(name))
     operator = "eq" if tree.operator == "ne" else tree.operator
-    fold = str if exact or name in CASE_EXACT else without_case
-    test = test_of(operator, tree.value, fold)
+    fold = str if exact or name in CASE_EXACT_ATTRIBUTES else lower_case
+    test = compile_test(operator, tree.value, fold)
     return lambda attributes: any(map(test, attributes.get(name, ())))
 
 
-def _negation(operand: Predicate) -> Predicate:
+def _negate_predicate(operand: Predicate) -> Predicate:
     return lambda attributes: not operand(attributes)
 
 
-def _compare(tree: Compare, *, exact: bool) -> Predicate:
-    found = _comparison(tree, exact=exact)
-    return _negation(found) if tree.operator == "ne" else found
+def _compile_comparison(tree: Compare, *, exact: bool) -> Predicate:
+    found = _compile_positive_comparison(tree, exact=exact)
+    return _negate_predicate(found) if tree.operator == "ne" else found
 
 
-def _value_path(tree: ValuePath) -> Predicate:
+def _compile_value_path(tree: ValuePath) -> Predicate:
     name = tree.attribute.lower()
-    accepts = compile_filter(tree.operand, exact=name in CASE_EXACT)
+    accepts = compile_filter(tree.operand, exact=name in CASE_EXACT_ATTRIBUTES)
     return lambda attributes: any(
-        accepts({VALUE: (each,)}) for each in attributes.get(name, ())
+        accepts({VALUE_NAME: (each,)}) for each in attributes.get(name, ())
     )
 
 
-def _conjunction(operands: tuple[Predicate, ...]) -> Predicate:
+def _join_all(operands: tuple[Predicate, ...]) -> Predicate:
     return lambda attributes: all(each(attributes) for each in operands)
 
 
-def _disjunction(operands: tuple[Predicate, ...]) -> Predicate:
+def _join_any(operands: tuple[Predicate, ...]) -> Predicate:
     return lambda attributes: any(each(attributes) for each in operands)
 
 
-def _all(trees: tuple[Filter, ...], *, exact: bool) -> tuple[Predicate, ...]:
+def _compile_all(trees: tuple[Filter, ...], *, exact: bool) -> tuple[Predicate, ...]:
     return tuple(compile_filter(each, exact=exact) for each in trees)
 
 
@@ -243,29 +247,31 @@ def compile_filter(tree: Filter, *, exact: bool = False) -> Predicate:
     """
     match tree:
         case Compare():
-            return _compare(tree, exact=exact)
+            return _compile_comparison(tree, exact=exact)
         case Present(attribute=name):
-            return _presence(name.lower())
+            return _compile_presence(name.lower())
         case ValuePath():
-            return _value_path(tree)
+            return _compile_value_path(tree)
         case And(operands=operands):
-            return _conjunction(_all(operands, exact=exact))
+            return _join_all(_compile_all(operands, exact=exact))
         case Or(operands=operands):
-            return _disjunction(_all(operands, exact=exact))
+            return _join_any(_compile_all(operands, exact=exact))
         case Not(operand=operand):
-            return _negation(compile_filter(operand, exact=exact))
+            return _negate_predicate(compile_filter(operand, exact=exact))
 
 
-Certainty = Callable[[Attributes, AbstractSet[str]], bool | None]
+ThreeValuedTest = Callable[[Attributes, AbstractSet[str]], bool | None]
 """Takes the attributes, and the names (in lower case) of those that may be hidden."""
 
 
-def _leaf(tree: Compare | Present | ValuePath) -> Certainty:
+def _compile_three_valued_comparison(
+    tree: Compare | Present | ValuePath,
+) -> ThreeValuedTest:
     name, holds = tree.attribute.lower(), compile_filter(tree)
     return lambda attributes, hidden: None if name in hidden else holds(attributes)
 
 
-def _certain_negation(operand: Certainty) -> Certainty:
+def _negate(operand: ThreeValuedTest) -> ThreeValuedTest:
     def judge(attributes: Attributes, hidden: AbstractSet[str]) -> bool | None:
         said = operand(attributes, hidden)
         return None if said is None else not said
@@ -273,7 +279,7 @@ def _certain_negation(operand: Certainty) -> Certainty:
     return judge
 
 
-def _joined(operands: tuple[Certainty, ...], *, decisive: bool) -> Certainty:
+def _join(operands: tuple[ThreeValuedTest, ...], *, decisive: bool) -> ThreeValuedTest:
     """One operand that is `decisive` decides, whatever the others are."""
 
     def judge(attributes: Attributes, hidden: AbstractSet[str]) -> bool | None:
@@ -285,30 +291,30 @@ def _joined(operands: tuple[Certainty, ...], *, decisive: bool) -> Certainty:
     return judge
 
 
-def compile_certainty(tree: Filter) -> Certainty:
+def compile_three_valued(tree: Filter) -> ThreeValuedTest:
     """Compile a filter into what it says for sure; with nothing hidden, as ever."""
     match tree:
         case Compare() | Present() | ValuePath():
-            return _leaf(tree)
+            return _compile_three_valued_comparison(tree)
         case And(operands=operands):
-            parts = tuple(map(compile_certainty, operands))
-            return _joined(parts, decisive=False)
+            parts = tuple(map(compile_three_valued, operands))
+            return _join(parts, decisive=False)
         case Or(operands=operands):
-            return _joined(tuple(map(compile_certainty, operands)), decisive=True)
+            return _join(tuple(map(compile_three_valued, operands)), decisive=True)
         case Not(operand=operand):
-            return _certain_negation(compile_certainty(operand))
+            return _negate(compile_three_valued(operand))
 
 
 def _literal(value: Scalar) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _nested(tree: Filter) -> str:
-    text = filter_text(tree)
+def _write_operand(tree: Filter) -> str:
+    text = write_filter(tree)
     return f"({text})" if isinstance(tree, And | Or) else text
 
 
-def filter_text(tree: Filter) -> str:
+def write_filter(tree: Filter) -> str:
     """Return text that `parse_filter` reads as the same tree."""
     match tree:
         case Compare(attribute=name, operator=operator, value=value):
@@ -316,10 +322,10 @@ def filter_text(tree: Filter) -> str:
         case Present(attribute=name):
             return f"{name} pr"
         case ValuePath(attribute=name, operand=operand):
-            return f"{name}[{filter_text(operand)}]"
+            return f"{name}[{write_filter(operand)}]"
         case And(operands=operands):
-            return " and ".join(map(_nested, operands))
+            return " and ".join(map(_write_operand, operands))
         case Or(operands=operands):
-            return " or ".join(map(_nested, operands))
+            return " or ".join(map(_write_operand, operands))
         case Not(operand=operand):
-            return f"not ({filter_text(operand)})"
+            return f"not ({write_filter(operand)})"

@@ -12,247 +12,315 @@ from dataclasses import replace as altered
 
 from msgspec.structs import replace
 
-from cloudforest.model.effects import Effect, EvaluatedRows
-from cloudforest.model.ports.target import NotThere, Refusal
-from cloudforest.model.source import Link, SourceRow
-from cloudforest.provisioning.differences import Item
+from cloudforest.model.effects import Effect, EvaluatedBatch
+from cloudforest.model.ports.target import Refusal, ResourceNotFound
+from cloudforest.model.source import Link, SourceObject
+from cloudforest.provisioning.differences import Candidate
 from cloudforest.provisioning.evaluation.decide import (
-    decide,
+    decide_effect,
     decide_references,
-    examine,
-    held,
+    find_waiting_effect,
+    map_source_object,
 )
 from cloudforest.provisioning.evaluation.deprovision import (
-    evaluate_lost,
-    held_elsewhere,
+    evaluate_leavers,
+    find_held_by_siblings,
 )
 from cloudforest.provisioning.evaluation.references import (
-    Ends,
-    known_ends,
-    with_references,
+    ReferableObjects,
+    add_linked_references,
+    load_referable_objects,
 )
-from cloudforest.provisioning.evaluation.state import Evaluation, add, add_escrowed
+from cloudforest.provisioning.evaluation.state import (
+    Evaluation,
+    add_effect,
+    add_escrowed_effect,
+)
 from cloudforest.provisioning.mapper import Mapper
-from cloudforest.provisioning.matching import Looked, Match, Wanted, look
-from cloudforest.provisioning.unique_values import Choosing, Chosen, choose
+from cloudforest.provisioning.matching import (
+    CheckedLinks,
+    Match,
+    UnlinkedObject,
+    check_links,
+)
+from cloudforest.provisioning.unique_values import (
+    UniqueValueRequest,
+    UniqueValues,
+    choose_unique_values,
+)
 
 
-async def _keep_members(evaluation: Evaluation, mapper: Mapper, link: Link) -> None:
+async def _retain_present_members(
+    evaluation: Evaluation, mapper: Mapper, link: Link
+) -> None:
     """Count no longer as written what the group does not have.
 
     A target that does not say leaves it as it was: we would never remove anybody.
     """
-    run = evaluation.run
+    context = evaluation.context
     try:
-        present = await run.target.member_ids(mapper.resource_type, link.resource)
-    except NotThere:
+        present = await context.target.list_member_ids(
+            mapper.resource_type, link.resource
+        )
+    except ResourceNotFound:
         present = frozenset()
     except Refusal:
         return
-    await run.store.keep_written(run.job.target, link.id, present)
+    await context.store.retain_written_members(
+        context.job.target, link.object_guid, present
+    )
 
 
-async def look_again(
-    evaluation: Evaluation, rows: Sequence[SourceRow], links: Mapping[str, Link]
-) -> Looked:
+async def check_doubted_links(
+    evaluation: Evaluation, sources: Sequence[SourceObject], links: Mapping[str, Link]
+) -> CheckedLinks:
     """Return the resources of the doubted links, as the target holds them now."""
-    looked = Looked()
+    looked = CheckedLinks()
     for kind, mapper in evaluation.mappers.items():
-        its = [links[row.id] for row in rows if row.type == kind and row.id in links]
+        its = [
+            links[row.object_guid]
+            for row in sources
+            if row.type == kind and row.object_guid in links
+        ]
         doubted = {each.resource: each for each in its if not each.checked}
         if doubted:
-            await look(evaluation.matcher, mapper, doubted, looked)
-        for link in doubted.values() if mapper.members else ():
-            await _keep_members(evaluation, mapper, link)
+            await check_links(evaluation.matcher, mapper, doubted, looked)
+        for link in doubted.values() if mapper.members_mapping else ():
+            await _retain_present_members(evaluation, mapper, link)
     return looked
 
 
-def needs_choice(item: Item, match: Match) -> bool:
+def needs_unique_value(candidate: Candidate, match: Match) -> bool:
     """Tell whether the object is to be created, with a value of its own."""
-    new = item.link is None and item.matched is None and match is None
-    return new and bool(item.desired.candidates)
+    new = candidate.link is None and candidate.observed is None and match is None
+    return new and bool(candidate.desired.candidates)
 
 
-async def with_choices(
-    evaluation: Evaluation, items: Sequence[Item], matches: Mapping[str, Match]
-) -> list[Item]:
+async def add_unique_values(
+    evaluation: Evaluation,
+    candidates: Sequence[Candidate],
+    matches: Mapping[str, Match],
+) -> list[Candidate]:
     """Choose the unique values of those who are to be created."""
-    chosen: Chosen = {}
+    chosen: UniqueValues = {}
     for mapper in evaluation.mappers.values():
         waiting = [
-            Choosing(id=item.row.id, candidates=item.desired.candidates)
-            for item in items
-            if item.mapper is mapper and needs_choice(item, matches.get(item.row.id))
+            UniqueValueRequest(
+                object_guid=item.source.object_guid, options=item.desired.candidates
+            )
+            for item in candidates
+            if item.mapper is mapper
+            and needs_unique_value(item, matches.get(item.source.object_guid))
         ]
         if waiting:
-            chosen |= await choose(evaluation.matcher, mapper, waiting)
+            chosen |= await choose_unique_values(evaluation.matcher, mapper, waiting)
     return [
-        altered(each, chosen=chosen[each.row.id]) if each.row.id in chosen else each
-        for each in items
+        altered(each, unique_values=chosen[each.source.object_guid])
+        if each.source.object_guid in chosen
+        else each
+        for each in candidates
     ]
 
 
-Effects = Mapping[str, Effect]
-HELD = frozenset({"in", "unknown"})
+EffectsByKey = Mapping[str, Effect]
+KEPT_PRESENCES = frozenset({"in", "unknown"})
 
 
-async def _examined(
-    evaluation: Evaluation, rows: Sequence[SourceRow], prior: Effects
-) -> list[Item | Effect | None]:
+async def _map_objects(
+    evaluation: Evaluation, sources: Sequence[SourceObject], previous: EffectsByKey
+) -> list[Candidate | Effect | None]:
     """Map the objects; None is one that the mapping leaves as it is."""
-    run = evaluation.run
-    links = await run.store.links(run.job.target, [row.id for row in rows])
-    looked = await look_again(evaluation, rows, links)
+    context = evaluation.context
+    links = await context.store.load_links(
+        context.job.target, [row.object_guid for row in sources]
+    )
+    looked = await check_doubted_links(evaluation, sources, links)
     examined = [
-        examine(
+        map_source_object(
             row,
             evaluation.mappers[row.type],
-            link=None if row.id in looked.gone else links.get(row.id),
-            prior=prior.get(row.id),
+            link=None
+            if row.object_guid in looked.missing
+            else links.get(row.object_guid),
+            previous=previous.get(row.object_guid),
             now=evaluation.now,
         )
-        for row in rows
+        for row in sources
     ]
     return [
-        altered(each, matched=looked.found[each.row.id])
-        if isinstance(each, Item) and each.row.id in looked.found
+        altered(each, observed=looked.observed[each.source.object_guid])
+        if isinstance(each, Candidate) and each.source.object_guid in looked.observed
         else each
         for each in examined
     ]
 
 
-async def _matches(evaluation: Evaluation, items: Sequence[Item]) -> dict[str, Match]:
+async def _match_unlinked(
+    evaluation: Evaluation, candidates: Sequence[Candidate]
+) -> dict[str, Match]:
     """Match those of the objects that have no link, type by type."""
     matches: dict[str, Match] = {}
     for mapper in evaluation.mappers.values():
         wanted = [
-            Wanted(id=item.row.id, values=item.desired.values)
-            for item in items
+            UnlinkedObject(
+                object_guid=item.source.object_guid, values=item.desired.values
+            )
+            for item in candidates
             if item.mapper is mapper and item.link is None
         ]
-        matches |= await evaluation.matcher.match(mapper, wanted)
+        matches |= await evaluation.matcher.match_objects(mapper, wanted)
     return matches
 
 
-def _named(item: Item) -> Iterator[str]:
+def _referenced_guids(candidate: Candidate) -> Iterator[str]:
     """Yield whom the object refers to."""
-    for path in item.mapper.references:
-        yield from item.desired.references.get(path, ())
+    for path in candidate.mapper.reference_mappings:
+        yield from candidate.desired.references.get(path, ())
 
 
-async def _ends(evaluation: Evaluation, items: Sequence[Item]) -> Ends:
+async def _load_referable(
+    evaluation: Evaluation, candidates: Sequence[Candidate]
+) -> ReferableObjects:
     """Return the objects that references may name."""
-    named = [guid for item in items for guid in _named(item)]
-    return await known_ends(evaluation.run, named)
+    named = [guid for item in candidates for guid in _referenced_guids(item)]
+    return await load_referable_objects(evaluation.context, named)
 
 
-def _add(
-    evaluation: Evaluation, item: Item, main: Effect | None, other: Effect | None
+def _count_object(
+    evaluation: Evaluation,
+    candidate: Candidate,
+    main_effect: Effect | None,
+    reference_effect: Effect | None,
 ) -> None:
     """Count an object; references that no budget bears are counted later."""
-    first = main or other
+    first = main_effect or reference_effect
     if first is None:
-        evaluation.run.counts.unchanged += 1
+        evaluation.context.counts.unchanged += 1
     elif first.state == "escrowed":
-        prior = item.prior if main else first
-        add_escrowed(evaluation, first, item.row.dn, prior)
-    if main is not None:
-        add(evaluation, main)
-    if other is not None and (other.guards or other.state != "pending"):
-        add(evaluation, other)
+        prior = candidate.previous if main_effect else first
+        add_escrowed_effect(evaluation, first, candidate.source.dn, prior)
+    if main_effect is not None:
+        add_effect(evaluation, main_effect)
+    if reference_effect is not None and (
+        reference_effect.guards or reference_effect.state != "pending"
+    ):
+        add_effect(evaluation, reference_effect)
 
 
-def _decide(
-    evaluation: Evaluation, item: Item, match: Match, ends: Ends
+def _decide_effect(
+    evaluation: Evaluation,
+    candidate: Candidate,
+    match: Match,
+    referable: ReferableObjects,
 ) -> Effect | None:
     """Return the object's write as it stands. A first cycle may create freely."""
-    effect = with_references(item, decide(item, match, evaluation.now), ends)
+    effect = add_linked_references(
+        candidate, decide_effect(candidate, match, evaluation.now), referable
+    )
     if effect is None or effect.state != "pending":
         return effect
-    if evaluation.creates_freely:
+    if evaluation.has_free_creates:
         free = tuple(each for each in effect.guards if each != "creates")
         effect = replace(effect, guards=free)
-    return evaluation.standing.of(effect, item.prior)
+    return evaluation.stage_decisions.apply_to(effect, candidate.previous)
 
 
-async def _evaluate_items(
-    evaluation: Evaluation, items: Sequence[Item], prior: Effects
+async def _evaluate_candidates(
+    evaluation: Evaluation, candidates: Sequence[Candidate], previous: EffectsByKey
 ) -> list[Effect]:
     now = evaluation.now
-    kept = {item.row.id: effect for item in items if (effect := held(item, now))}
-    free = [item for item in items if item.row.id not in kept]
-    matches = await _matches(evaluation, free)
-    given = {
-        each.row.id: each for each in await with_choices(evaluation, free, matches)
+    kept = {
+        item.source.object_guid: effect
+        for item in candidates
+        if (effect := find_waiting_effect(item, now))
     }
-    items = [given.get(each.row.id, each) for each in items]
-    ends = await _ends(evaluation, items)
+    free = [item for item in candidates if item.source.object_guid not in kept]
+    matches = await _match_unlinked(evaluation, free)
+    given = {
+        each.source.object_guid: each
+        for each in await add_unique_values(evaluation, free, matches)
+    }
+    candidates = [given.get(each.source.object_guid, each) for each in candidates]
+    ends = await _load_referable(evaluation, candidates)
     effects: list[Effect] = []
-    for item in items:
-        id_ = item.row.id
-        main = kept.get(id_) or _decide(evaluation, item, matches.get(id_), ends)
-        elder = prior.get(f"{id_}/r")
-        other = decide_references(item, main, prior=elder, ends=ends, now=now)
+    for candidate in candidates:
+        id_ = candidate.source.object_guid
+        main = kept.get(id_) or _decide_effect(
+            evaluation, candidate, matches.get(id_), ends
+        )
+        elder = previous.get(f"{id_}/r")
+        other = decide_references(
+            candidate, main, previous=elder, referable=ends, now=now
+        )
         if other is not None and other.state == "pending":
-            other = evaluation.standing.of(other, elder)
-        _add(evaluation, item, main, other)
+            other = evaluation.stage_decisions.apply_to(other, elder)
+        _count_object(evaluation, candidate, main, other)
         effects += [each for each in (main, other) if each is not None]
     return effects
 
 
-async def _evaluate_held(
-    evaluation: Evaluation, rows: Sequence[SourceRow], prior: Effects
-) -> EvaluatedRows:
+async def _evaluate_in_scope(
+    evaluation: Evaluation, sources: Sequence[SourceObject], previous: EffectsByKey
+) -> EvaluatedBatch:
     """Return what a batch of objects in scope needs, counted.
 
     Who is ignored stays unsettled: time may change it, without a change of the object.
     """
-    mapped = [row for row in rows if row.type in evaluation.mappers]
-    evaluation.run.counts.skipped += len(rows) - len(mapped)
+    mapped = [row for row in sources if row.type in evaluation.mappers]
+    evaluation.context.counts.skipped += len(sources) - len(mapped)
     effects: list[Effect] = []
-    items: list[Item] = []
+    candidates: list[Candidate] = []
     ignored: set[str] = set()
-    for row, each in zip(
-        mapped, await _examined(evaluation, mapped, prior), strict=True
+    for source, each in zip(
+        mapped, await _map_objects(evaluation, mapped, previous), strict=True
     ):
         if each is None:
-            ignored.add(row.id)
-        elif isinstance(each, Item):
-            items.append(each)
+            ignored.add(source.object_guid)
+        elif isinstance(each, Candidate):
+            candidates.append(each)
         else:
-            add_escrowed(evaluation, each, row.dn, prior.get(row.id))
+            add_escrowed_effect(
+                evaluation, each, source.dn, previous.get(source.object_guid)
+            )
             effects.append(each)
-    effects += await _evaluate_items(evaluation, items, prior)
-    evaluation.run.counts.skipped += len(ignored)
-    return EvaluatedRows(
-        ids=tuple(row.id for row in mapped if row.id not in ignored),
+    effects += await _evaluate_candidates(evaluation, candidates, previous)
+    evaluation.context.counts.skipped += len(ignored)
+    return EvaluatedBatch(
+        ids=tuple(row.object_guid for row in mapped if row.object_guid not in ignored),
         effects=tuple(effects),
-        references={item.row.id: tuple(_named(item)) for item in items},
+        references={
+            item.source.object_guid: tuple(_referenced_guids(item))
+            for item in candidates
+        },
     )
 
 
-async def evaluate_objects(evaluation: Evaluation, rows: Sequence[SourceRow]) -> None:
+async def evaluate_batch(
+    evaluation: Evaluation, sources: Sequence[SourceObject]
+) -> None:
     """Put the effects of a batch of objects into the outbox, and count them.
 
     Who left and is held by another job of the target is forgotten: should that job be
     removed, what it alone held stays in place.
     """
-    run = evaluation.run
-    keys = [key for row in rows for key in (row.id, f"{row.id}/r")]
-    prior = await run.store.effects(run.job.name, keys)
-    there = [row for row in rows if row.state in HELD]
-    away = [row for row in rows if row.state not in HELD]
-    left = await held_elsewhere(run, [row.id for row in away])
-    lost = [row for row in away if row.id not in left]
-    evaluated = await _evaluate_held(evaluation, there, prior)
-    deprovisioned = await evaluate_lost(evaluation, lost, prior) if lost else []
+    context = evaluation.context
+    keys = [key for row in sources for key in (row.object_guid, f"{row.object_guid}/r")]
+    prior = await context.store.load_effects(context.job.name, keys)
+    there = [row for row in sources if row.presence in KEPT_PRESENCES]
+    away = [row for row in sources if row.presence not in KEPT_PRESENCES]
+    left = await find_held_by_siblings(context, [row.object_guid for row in away])
+    lost = [row for row in away if row.object_guid not in left]
+    evaluated = await _evaluate_in_scope(evaluation, there, prior)
+    deprovisioned = await evaluate_leavers(evaluation, lost, prior) if lost else []
     evaluated = replace(
         evaluated,
-        ids=(*evaluated.ids, *[row.id for row in lost]),
+        ids=(*evaluated.ids, *[row.object_guid for row in lost]),
         effects=(*evaluated.effects, *deprovisioned),
-        left=tuple(left),
+        kept_by_siblings=tuple(left),
     )
-    if run.is_scratch:
+    if context.is_scratch:
         # Nobody evaluates scratch rows again: which of them are settled says nothing.
         evaluated = replace(evaluated, ids=(), references={})
-    await run.store.save_evaluated(run.rows, run.id, evaluation.digest, evaluated)
+    await context.store.save_evaluated_batch(
+        context.key_name, context.cycle_id, evaluation.settled_digest, evaluated
+    )

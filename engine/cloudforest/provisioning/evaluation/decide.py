@@ -8,122 +8,156 @@ from datetime import datetime
 from msgspec.structs import replace as altered
 
 from cloudforest.model.effects import (
-    GIVEN_UP,
+    GIVEN_UP_PREFIX,
     Change,
     Effect,
-    after_values,
-    again,
-    escrow,
-    is_held,
+    carry_over_attempts,
+    get_after_values,
+    is_waiting_in_escrow,
+    put_in_escrow,
 )
-from cloudforest.model.source import Link, SourceRow
+from cloudforest.model.source import Link, SourceObject
 from cloudforest.program.faults import MappingFault, ObjectIgnored
-from cloudforest.program.mapping.desired import Desired
-from cloudforest.provisioning.differences import Item, as_written, blank_effect, write
-from cloudforest.provisioning.evaluation.references import Ends, reference
+from cloudforest.program.mapping.desired import DesiredValues
+from cloudforest.provisioning.differences import (
+    Candidate,
+    build_blank_effect,
+    build_write,
+    with_last_written,
+)
+from cloudforest.provisioning.evaluation.references import (
+    ReferableObjects,
+    build_reference_effect,
+)
 from cloudforest.provisioning.mapper import Mapper
-from cloudforest.provisioning.matching import Ambiguous, Match
+from cloudforest.provisioning.matching import Match, MatchFailure
 
 ANCHOR_CHANGED = (
     "anchor-changed: the source anchor is not the one that the object was linked by."
 )
 
 
-def _held_back(
-    effect: Effect, prior: Effect | None, reason: str, now: datetime
+def _hold_in_escrow(
+    effect: Effect, previous: Effect | None, reason: str, now: datetime
 ) -> Effect:
     """Escrow what can't even be tried; what waits for the same reason goes on so."""
-    if prior is not None and is_held(prior, now) and _says(prior, reason):
-        return prior
-    return escrow(again(effect, prior), reason, now)
+    if (
+        previous is not None
+        and is_waiting_in_escrow(previous, now)
+        and _has_reason(previous, reason)
+    ):
+        return previous
+    return put_in_escrow(carry_over_attempts(effect, previous), reason, now)
 
 
-def _says(prior: Effect, reason: str) -> bool:
-    return prior.reason in {reason, GIVEN_UP + reason}
+def _has_reason(previous: Effect, reason: str) -> bool:
+    return previous.reason in {reason, GIVEN_UP_PREFIX + reason}
 
 
-def _sentence(fault: MappingFault) -> str:
+def _mapping_fault_reason(fault: MappingFault) -> str:
     return f"mapping-fault: {fault.path}: {fault.reason}"
 
 
-def examine(
-    row: SourceRow,
+def map_source_object(
+    source: SourceObject,
     mapper: Mapper,
     *,
     link: Link | None,
-    prior: Effect | None,
+    previous: Effect | None,
     now: datetime,
-) -> Item | Effect | None:
+) -> Candidate | Effect | None:
     """Map an object, or escrow it when that can't be done; None: it is ignored."""
-    if link is not None and link.anchor != row.anchor:
-        blank = blank_effect(row, mapper, link, prior)
-        return _held_back(blank, prior, ANCHOR_CHANGED, now)
+    if link is not None and link.source_anchor != source.source_anchor:
+        blank = build_blank_effect(source, mapper, link, previous)
+        return _hold_in_escrow(blank, previous, ANCHOR_CHANGED, now)
     try:
-        desired = mapper.desire(row)
+        desired = mapper.map_object(source)
     except MappingFault as fault:
-        blank = blank_effect(row, mapper, link, prior)
-        return _held_back(blank, prior, _sentence(fault), now)
+        blank = build_blank_effect(source, mapper, link, previous)
+        return _hold_in_escrow(blank, previous, _mapping_fault_reason(fault), now)
     except ObjectIgnored:
         return None
-    if mapper.drawn:
-        desired = _as_drawn(desired, mapper, prior)
-    item = Item(row=row, mapper=mapper, desired=desired, link=link, prior=prior)
-    return item if link is None else as_written(item, link)
+    if mapper.random_paths:
+        desired = _keep_random_values(desired, mapper, previous)
+    candidate = Candidate(
+        source=source, mapper=mapper, desired=desired, link=link, previous=previous
+    )
+    return candidate if link is None else with_last_written(candidate, link)
 
 
-def _as_drawn(desired: Desired, mapper: Mapper, prior: Effect | None) -> Desired:
+def _keep_random_values(
+    desired: DesiredValues, mapper: Mapper, previous: Effect | None
+) -> DesiredValues:
     """Keep the values that were drawn for a write that still waits.
 
     Otherwise a wish would never be the one that was staged and allowed.
     """
-    values = after_values(prior) if prior is not None else {}
+    values = get_after_values(previous) if previous is not None else {}
     drawn = {
-        path: values[path] for path in mapper.drawn if values.get(path) is not None
+        path: values[path]
+        for path in mapper.random_paths
+        if values.get(path) is not None
     }
     return altered(desired, values={**desired.values, **drawn})
 
 
-def held(item: Item, now: datetime) -> Effect | None:
+def find_waiting_effect(candidate: Candidate, now: datetime) -> Effect | None:
     """Return the effect that stays in escrow: not due, and for the same wish."""
-    prior = item.prior
-    if prior is None or not is_held(prior, now):
+    prior = candidate.previous
+    if prior is None or not is_waiting_in_escrow(prior, now):
         return None
-    return prior if prior.desired == item.digest else None
+    return prior if prior.desired == candidate.desired_digest else None
 
 
-def _unmatched(item: Item, reason: str, now: datetime) -> Effect:
-    values = item.desired.values.items()
+def _escrow_unmatched(candidate: Candidate, reason: str, now: datetime) -> Effect:
+    values = candidate.desired.values.items()
     effect = altered(
-        item.effect(),
+        candidate.build_effect(),
         action="adopt",
         changes=tuple(Change(path=p, after=v) for p, v in values if v is not None),
     )
-    return _held_back(effect, item.prior, reason, now)
+    return _hold_in_escrow(effect, candidate.previous, reason, now)
 
 
-def decide(item: Item, match: Match, now: datetime) -> Effect | None:
+def decide_effect(candidate: Candidate, match: Match, now: datetime) -> Effect | None:
     """Return the write of an object, whose match is known if it has no link."""
-    if isinstance(match, Ambiguous):
-        return _unmatched(item, match.reason, now)
+    if isinstance(match, MatchFailure):
+        return _escrow_unmatched(candidate, match.reason, now)
     try:
-        effect = write(replace(item, matched=match) if match else item)
+        effect = build_write(replace(candidate, observed=match) if match else candidate)
     except MappingFault as fault:
-        return _held_back(item.effect(), item.prior, _sentence(fault), now)
-    if effect is None or item.prior is None or item.prior.desired != effect.desired:
+        return _hold_in_escrow(
+            candidate.build_effect(),
+            candidate.previous,
+            _mapping_fault_reason(fault),
+            now,
+        )
+    if (
+        effect is None
+        or candidate.previous is None
+        or candidate.previous.desired != effect.desired
+    ):
         return effect
-    return again(effect, item.prior)
+    return carry_over_attempts(effect, candidate.previous)
 
 
 def decide_references(
-    item: Item, main: Effect | None, *, prior: Effect | None, ends: Ends, now: datetime
+    candidate: Candidate,
+    main_effect: Effect | None,
+    *,
+    previous: Effect | None,
+    referable: ReferableObjects,
+    now: datetime,
 ) -> Effect | None:
     """Return the write of an object's references; None while it has no resource."""
-    pending = main is not None and main.state == "pending"
-    if (item.link is None or item.matched) and not pending:
+    pending = main_effect is not None and main_effect.state == "pending"
+    if (candidate.link is None or candidate.observed) and not pending:
         return None
-    effect = reference(item, main, ends=ends, prior=prior)
-    if effect is None or prior is None or prior.references != effect.references:
+    effect = build_reference_effect(
+        candidate, main_effect, referable=referable, previous=previous
+    )
+    if effect is None or previous is None or previous.references != effect.references:
         return effect
-    if is_held(prior, now):
-        return prior
-    return again(effect, prior)
+    if is_waiting_in_escrow(previous, now):
+        return previous
+    return carry_over_attempts(effect, previous)

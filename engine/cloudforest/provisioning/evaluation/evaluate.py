@@ -6,119 +6,133 @@ from dataclasses import dataclass
 
 from cloudforest.base.errors import CloudforestError
 from cloudforest.model.cycles import forget_writes
-from cloudforest.model.stages import REKEYS, Tripped
-from cloudforest.provisioning.evaluation.batch import evaluate_objects
-from cloudforest.provisioning.evaluation.guard import OF_MEMBERS, OF_OBJECTS, leave_room
+from cloudforest.model.stages import REKEYS, ExceededBudget
+from cloudforest.provisioning.evaluation.batch import evaluate_batch
+from cloudforest.provisioning.evaluation.guard import (
+    MEMBER_BUDGETS,
+    OBJECT_BUDGETS,
+    record_remaining_budget,
+)
 from cloudforest.provisioning.evaluation.members import evaluate_members
 from cloudforest.provisioning.evaluation.references import evaluate_references
-from cloudforest.provisioning.evaluation.stages import drop_moot, guard
+from cloudforest.provisioning.evaluation.stages import apply_guard, drop_superseded
 from cloudforest.provisioning.evaluation.state import (
     Evaluation,
-    settled_digest,
-    standing,
-    store_log,
+    compute_settled_digest,
+    load_stage_decisions,
+    save_evaluation_log,
 )
-from cloudforest.provisioning.mapper import mappers
+from cloudforest.provisioning.mapper import build_mappers
 from cloudforest.provisioning.matching import Matcher
-from cloudforest.provisioning.run import Run
+from cloudforest.provisioning.run import CycleContext
 
 BATCH = 500
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvaluationResult:
     """What the outbox now holds: so many writes, and what the guard said.
 
     `trips` are the budgets that this cycle exceeds, and the stages that wait.
     """
 
     requests: int
-    trips: tuple[Tripped, ...]
+    exceeded: tuple[ExceededBudget, ...]
 
 
-async def _evaluate_rows(evaluation: Evaluation) -> None:
+async def _evaluate_unsettled(evaluation: Evaluation) -> None:
     """Look at the rows that are not settled; the others need nothing."""
-    run = evaluation.run
-    in_scope, unchanged, due = await run.store.begin_evaluation(
-        run.rows, run.job.target, evaluation.digest
+    context = evaluation.context
+    in_scope, unchanged, due = await context.store.begin_evaluation(
+        context.key_name, context.job.target, evaluation.settled_digest
     )
-    run.counts.in_scope, run.counts.unchanged = in_scope, unchanged
+    context.counts.in_scope, context.counts.unchanged = in_scope, unchanged
     seen, after = unchanged, ""
-    run.progress("evaluate", seen, unchanged + due)
-    while rows := await run.store.sources(
-        run.rows, run.job.target, after, BATCH, settled=evaluation.digest
+    context.progress("evaluate", seen, unchanged + due)
+    while sources := await context.store.list_source_objects(
+        context.key_name,
+        context.job.target,
+        after,
+        BATCH,
+        settled=evaluation.settled_digest,
     ):
-        await evaluate_objects(evaluation, rows)
-        await store_log(evaluation)
-        seen += len(rows)
-        run.progress("evaluate", seen, unchanged + due)
-        after = rows[-1].id
+        await evaluate_batch(evaluation, sources)
+        await save_evaluation_log(evaluation)
+        seen += len(sources)
+        context.progress("evaluate", seen, unchanged + due)
+        after = sources[-1].object_guid
 
 
-async def _evaluate_only(evaluation: Evaluation, id_: str) -> None:
-    run = evaluation.run
-    row = await run.store.source(run.rows, id_)
-    await evaluate_objects(evaluation, [row] if row else [])
-    await store_log(evaluation)
+async def _evaluate_one_object(evaluation: Evaluation, id_: str) -> None:
+    context = evaluation.context
+    source = await context.store.load_source_object(context.key_name, id_)
+    await evaluate_batch(evaluation, [source] if source else [])
+    await save_evaluation_log(evaluation)
 
 
-async def _evaluate(evaluation: Evaluation) -> tuple[Tripped, ...]:
+async def _evaluate_all(evaluation: Evaluation) -> tuple[ExceededBudget, ...]:
     """Stage objects first: references and members do without those held back."""
-    run = evaluation.run
-    if run.only is None:
-        await _evaluate_rows(evaluation)
+    context = evaluation.context
+    if context.only_object is None:
+        await _evaluate_unsettled(evaluation)
     else:
-        await _evaluate_only(evaluation, run.only)
-    trips = await guard(evaluation, OF_OBJECTS)
-    await leave_room(evaluation, REKEYS)
+        await _evaluate_one_object(evaluation, context.only_object)
+    exceeded = await apply_guard(evaluation, OBJECT_BUDGETS)
+    await record_remaining_budget(evaluation, REKEYS)
     await evaluate_references(evaluation)
     await evaluate_members(evaluation)
-    trips += await guard(evaluation, OF_MEMBERS)
-    await drop_moot(evaluation)
-    await run.store.drop_effects(run.rows, run.id, only=run.only)
-    return trips
+    exceeded += await apply_guard(evaluation, MEMBER_BUDGETS)
+    await drop_superseded(evaluation)
+    await context.store.drop_stale_effects(
+        context.key_name, context.cycle_id, only_object=context.only_object
+    )
+    return exceeded
 
 
-def _waiting(evaluation: Evaluation) -> tuple[Tripped, ...]:
+def _open_stage_budgets(evaluation: Evaluation) -> tuple[ExceededBudget, ...]:
     """Return the stages of earlier cycles with as many effects as still wait there."""
-    stages = evaluation.standing.waiting
+    stages = evaluation.stage_decisions.open_stages
     return tuple(
-        Tripped(
-            job=evaluation.run.job.name,
+        ExceededBudget(
+            job=evaluation.context.job.name,
             guard=stages[id_].guard,
             effects=effects,
             limit=stages[id_].limit,
             total=effects,
             digest=id_,
         )
-        for id_, effects in evaluation.staged.items()
+        for id_, effects in evaluation.staged_counts.items()
     )
 
 
-async def _creates_freely(run: Run) -> bool:
+async def _has_free_creates(context: CycleContext) -> bool:
     """Tell whether it is a first cycle, of a job that is not to create nobody."""
-    budget = run.job.guard.get("creates")
+    budget = context.job.guard.get("creates")
     never = budget is not None and budget.max == 0
-    return not never and not await run.store.has_finished(run.job.name, run.job.target)
+    return not never and not await context.store.has_finished_cycle(
+        context.job.name, context.job.target
+    )
 
 
-async def evaluate(run: Run) -> Evaluated:
+async def evaluate_job(context: CycleContext) -> EvaluationResult:
     """Fill the outbox with what this cycle is to write; write nothing to the target."""
-    now = run.clock()
+    now = context.clock()
     evaluation = Evaluation(
-        run=run,
-        mappers=mappers(run.program, now),
-        matcher=Matcher(run),
+        context=context,
+        mappers=build_mappers(context.program, now),
+        matcher=Matcher(context),
         now=now,
-        digest=settled_digest(run),
-        standing=await standing(run),
-        creates_freely=await _creates_freely(run),
+        settled_digest=compute_settled_digest(context),
+        stage_decisions=await load_stage_decisions(context),
+        has_free_creates=await _has_free_creates(context),
     )
     try:
-        trips = await _evaluate(evaluation)
+        exceeded = await _evaluate_all(evaluation)
     except CloudforestError:
-        forget_writes(run.counts)
+        forget_writes(context.counts)
         raise
     finally:
-        await run.store.clear_snapshot(run.picture)
-    return Evaluated(evaluation.requests, (*trips, *_waiting(evaluation)))
+        await context.store.clear_snapshot(context.snapshot_key)
+    return EvaluationResult(
+        evaluation.requests, (*exceeded, *_open_stage_budgets(evaluation))
+    )

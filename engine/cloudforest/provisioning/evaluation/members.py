@@ -14,20 +14,23 @@ from operator import itemgetter
 from msgspec.structs import replace
 
 from cloudforest.model.effects import (
-    PHASE_LEAVE,
+    PHASE_LEAVER_MEMBERSHIPS,
     PHASE_REFERENCE,
     Effect,
-    again,
-    is_held,
-    membership_key,
+    build_membership_key,
+    carry_over_attempts,
+    is_waiting_in_escrow,
 )
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import Link
-from cloudforest.provisioning.evaluation.references import deleted_now, ends_of
-from cloudforest.provisioning.evaluation.state import Evaluation, add
+from cloudforest.provisioning.evaluation.references import (
+    find_pending_deletions,
+    load_linkable,
+)
+from cloudforest.provisioning.evaluation.state import Evaluation, add_effect
 
-Difference = tuple[str, str, bool]
+MembershipChange = tuple[str, str, bool]
 """A group, a member, and whether it is wanted."""
 
 
@@ -39,232 +42,258 @@ class Group:
     `grows`: its rule only adds members. `deleted`: this cycle is to delete it.
     """
 
-    id: str
+    object_guid: str
     resource_type: str
     resource: str | None = None
-    present: frozenset[str] = frozenset()
-    emptied: bool = False
+    present_members: frozenset[str] = frozenset()
+    is_emptied: bool = False
     chunks: int = 0
-    tallied: bool = False
-    grows: bool = False
-    deleted: bool = False
+    is_counted: bool = False
+    adds_only: bool = False
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)
-class Known:
+class BatchFacts:
     """What is known of a batch: elders by key, ends, and who is about to be deleted."""
 
-    elders: Mapping[str, Effect] = field(default_factory=dict)
-    ends: Mapping[str, str | None] = field(default_factory=dict)
-    leaving: frozenset[str] = frozenset()
+    previous_effects: Mapping[str, Effect] = field(default_factory=dict)
+    linkable: Mapping[str, str | None] = field(default_factory=dict)
+    deleted_members: frozenset[str] = frozenset()
 
 
-async def _present(
+async def _list_present_members(
     evaluation: Evaluation, resource_type: str, resource: str
 ) -> frozenset[str]:
     try:
-        return await evaluation.run.target.member_ids(resource_type, resource)
+        return await evaluation.context.target.list_member_ids(resource_type, resource)
     except Refusal:
         # Adding a member that is there already is harmless, and tells us more.
         return frozenset()
 
 
-async def _group(
-    evaluation: Evaluation, id_: str, link: Link | None, adopted: str | None
+async def _load_group(
+    evaluation: Evaluation, id_: str, link: Link | None, adopted_resource: str | None
 ) -> Group:
     """Return a group that has a resource, or will have one."""
     mapper = evaluation.mappers.get("group")
-    rule = mapper.members if mapper else None
+    rule = mapper.members_mapping if mapper else None
     grows = rule is not None and rule.flow_type == "MultiValueAddOnly"
     if link is not None:
-        return Group(id_, link.resource_type, link.resource, grows=grows)
+        return Group(id_, link.resource_type, link.resource, adds_only=grows)
     kind = evaluation.mappers["group"].resource_type
-    group = Group(id_, kind, adopted, grows=grows)
-    if adopted is not None:
-        group.present = await _present(evaluation, kind, adopted)
+    group = Group(id_, kind, adopted_resource, adds_only=grows)
+    if adopted_resource is not None:
+        group.present_members = await _list_present_members(
+            evaluation, kind, adopted_resource
+        )
     return group
 
 
-async def groups_of(
-    evaluation: Evaluation, batch: Sequence[Difference], last: Group | None
+async def load_groups(
+    evaluation: Evaluation, batch: Sequence[MembershipChange], last: Group | None
 ) -> dict[str, Group]:
     """Return the groups of a batch that have, or will have, a resource.
 
     `last` is the one that the batch before ended with. It is not looked at again: that
     takes all its members, and with 50,000 of them it would be done in every batch.
     """
-    run = evaluation.run
-    groups = {last.id: last} if last is not None else {}
+    context = evaluation.context
+    groups = {last.object_guid: last} if last is not None else {}
     ids = [id_ for id_ in dict.fromkeys(g for g, _, _ in batch) if id_ not in groups]
     if not ids:
         return groups
-    links = await run.store.links(run.job.target, ids)
-    adopted = await run.store.coming(run.rows, run.id, ids)
+    links = await context.store.load_links(context.job.target, ids)
+    adopted = await context.store.find_pending_writes(
+        context.key_name, context.cycle_id, ids
+    )
     there = [id_ for id_ in ids if id_ in links or id_ in adopted]
-    emptied = await run.store.emptied_groups(run.jobs, run.id, there)
-    deleted = await deleted_now(run, there)
+    emptied = await context.store.find_emptied_groups(
+        context.key, context.cycle_id, there
+    )
+    deleted = await find_pending_deletions(context, there)
     for id_ in there:
-        group = await _group(evaluation, id_, links.get(id_), adopted.get(id_))
-        group.emptied = id_ in emptied
-        group.deleted = id_ in deleted
+        group = await _load_group(evaluation, id_, links.get(id_), adopted.get(id_))
+        group.is_emptied = id_ in emptied
+        group.is_deleted = id_ in deleted
         groups[id_] = group
     return groups
 
 
-async def known_of(evaluation: Evaluation, batch: Sequence[Difference]) -> Known:
-    run = evaluation.run
+async def load_batch_facts(
+    evaluation: Evaluation, batch: Sequence[MembershipChange]
+) -> BatchFacts:
+    context = evaluation.context
     members = list(dict.fromkeys(member for _, member, _ in batch))
-    keys = [membership_key(group, member) for group, member, _ in batch]
+    keys = [build_membership_key(group, member) for group, member, _ in batch]
     lost = list(dict.fromkeys(member for _, member, wanted in batch if not wanted))
-    return Known(
-        elders=await run.store.effects(run.job.name, keys),
-        ends=await ends_of(evaluation, members),
-        leaving=await deleted_now(run, lost),
+    return BatchFacts(
+        previous_effects=await context.store.load_effects(context.job.name, keys),
+        linkable=await load_linkable(evaluation, members),
+        deleted_members=await find_pending_deletions(context, lost),
     )
 
 
 BATCH = 1000
 
-Tried = tuple[Difference, int, str]
+RetriedChange = tuple[MembershipChange, int, str]
 """With how often it was tried, and since when."""
 
 
-def _types(evaluation: Evaluation) -> tuple[ObjectType, ...]:
+def _member_types(evaluation: Evaluation) -> tuple[ObjectType, ...]:
     """Return the types whose memberships the job cares for."""
     return tuple(
         kind
         for kind, mapper in evaluation.mappers.items()
-        if kind != "group" or mapper.members
+        if kind != "group" or mapper.members_mapping
     )
 
 
-async def _differences(evaluation: Evaluation) -> AsyncIterator[list[Difference]]:
-    run, types = evaluation.run, _types(evaluation)
+async def _list_changes(
+    evaluation: Evaluation,
+) -> AsyncIterator[list[MembershipChange]]:
+    context, types = evaluation.context, _member_types(evaluation)
     after = ("", "")
-    while batch := await run.store.membership_changes(
-        run.jobs, run.id, types, after, BATCH
+    while batch := await context.store.list_membership_changes(
+        context.key, context.cycle_id, types, after, BATCH
     ):
         yield batch
         after = batch[-1][:2]
 
 
-def _effect(group: Group, key: str, rows: Sequence[Difference]) -> Effect:
-    remove = tuple(member for _, member, wanted in rows if not wanted)
-    guards = ("memberRemovals", *["groupsEmptied"] * group.emptied)
+def _build_effect(
+    group: Group, key: str, changes: Sequence[MembershipChange]
+) -> Effect:
+    remove = tuple(member for _, member, wanted in changes if not wanted)
+    guards = ("memberRemovals", *["groupsEmptied"] * group.is_emptied)
     return Effect(
-        key=membership_key(group.id, key),
-        id=group.id,
+        key=build_membership_key(group.object_guid, key),
+        id=group.object_guid,
         type="group",
         resource_type=group.resource_type,
         action="members",
         phase=PHASE_REFERENCE,
         anchor="",
         resource=group.resource,
-        add=tuple(member for _, member, wanted in rows if wanted),
+        add=tuple(member for _, member, wanted in changes if wanted),
         remove=remove,
         guards=guards if remove else (),
     )
 
 
-def _chunk(group: Group, rows: Sequence[Difference]) -> Effect:
+def _build_chunk(group: Group, changes: Sequence[MembershipChange]) -> Effect:
     group.chunks += 1
-    return _effect(group, f"{group.chunks:06}", rows)
+    return _build_effect(group, f"{group.chunks:06}", changes)
 
 
-def _cut(
-    evaluation: Evaluation, group: Group, rows: Sequence[Tried]
+def _cut_into_requests(
+    evaluation: Evaluation, group: Group, changes: Sequence[RetriedChange]
 ) -> Iterator[Effect]:
     """Cut into requests; what is tried again goes apart from what is new."""
-    size = evaluation.run.profile.max_members_per_request
+    size = evaluation.context.profile.max_members_per_request
     by_try = itemgetter(1, 2)
-    for (attempts, since), some in groupby(sorted(rows, key=by_try), key=by_try):
+    for (attempts, since), some in groupby(sorted(changes, key=by_try), key=by_try):
         part = [row for row, _, _ in some]
         for at in range(0, len(part), size):
-            effect = _chunk(group, part[at : at + size])
+            effect = _build_chunk(group, part[at : at + size])
             tried = datetime.fromisoformat(since) if since else None
             yield replace(effect, attempts=attempts, since=tried)
 
 
-def _tried(row: Difference, elder: Effect | None) -> Tried:
-    if elder is None or elder.state != "escrowed" or bool(elder.add) is not row[2]:
-        return row, 0, ""
-    return row, elder.attempts, elder.since.isoformat() if elder.since else ""
+def _with_attempts(change: MembershipChange, previous: Effect | None) -> RetriedChange:
+    if (
+        previous is None
+        or previous.state != "escrowed"
+        or bool(previous.add) is not change[2]
+    ):
+        return change, 0, ""
+    return (
+        change,
+        previous.attempts,
+        previous.since.isoformat() if previous.since else "",
+    )
 
 
-def _single(
-    evaluation: Evaluation, group: Group, row: Difference, elder: Effect | None
+def _build_single(
+    evaluation: Evaluation,
+    group: Group,
+    change: MembershipChange,
+    previous: Effect | None,
 ) -> Effect | None:
     """Return a membership that goes for itself: tried before, or decided upon."""
-    if elder is None or bool(elder.add) is not row[2]:
+    if previous is None or bool(previous.add) is not change[2]:
         return None
-    if is_held(elder, evaluation.now):
-        return elder
-    effect = again(_effect(group, row[1], [row]), elder)
-    effect = evaluation.standing.of(effect, elder)
+    if is_waiting_in_escrow(previous, evaluation.now):
+        return previous
+    effect = carry_over_attempts(_build_effect(group, change[1], [change]), previous)
+    effect = evaluation.stage_decisions.apply_to(effect, previous)
     is_new = effect.state == "pending" and effect.stage is None
     return None if is_new else effect
 
 
-def _tally(evaluation: Evaluation, group: Group, effect: Effect) -> None:
+def _count_effect(evaluation: Evaluation, group: Group, effect: Effect) -> None:
     """Count an effect; a group is emptied once, in however many requests."""
     if effect.state == "escrowed":
-        evaluation.run.counts.escrow += 1
+        evaluation.context.counts.escrow += 1
         return
     others = tuple(each for each in effect.guards if each != "groupsEmptied")
     emptied = others != effect.guards and effect.stage is None
-    add(evaluation, replace(effect, guards=others))
-    if emptied and not group.tallied:
-        evaluation.tally["groupsEmptied"] += 1
-        group.tallied = True
+    add_effect(evaluation, replace(effect, guards=others))
+    if emptied and not group.is_counted:
+        evaluation.charges["groupsEmptied"] += 1
+        group.is_counted = True
 
 
-def _effects(
-    evaluation: Evaluation, group: Group, rows: Sequence[Difference], known: Known
+def _group_effects(
+    evaluation: Evaluation,
+    group: Group,
+    changes: Sequence[MembershipChange],
+    facts: BatchFacts,
 ) -> Iterator[Effect]:
     """Yield the effects of one group.
 
     Who is about to be deleted leaves first, and at the cost of that budget alone. All
     other memberships go with a group that is deleted: they are not written, or counted.
     """
-    there: list[Difference] = []
-    leaving: list[Tried] = []
-    due: list[Tried] = []
-    for row in rows:
-        elder = known.elders.get(membership_key(*row[:2]))
-        if row[2] and known.ends[row[1]] in group.present:
-            there.append(row)
-        elif row[1] in known.leaving:
-            leaving.append(_tried(row, elder))
-        elif group.deleted or (not row[2] and group.grows):
+    there: list[MembershipChange] = []
+    leaving: list[RetriedChange] = []
+    due: list[RetriedChange] = []
+    for change in changes:
+        elder = facts.previous_effects.get(build_membership_key(*change[:2]))
+        if change[2] and facts.linkable[change[1]] in group.present_members:
+            there.append(change)
+        elif change[1] in facts.deleted_members:
+            leaving.append(_with_attempts(change, elder))
+        elif group.is_deleted or (not change[2] and group.adds_only):
             continue
-        elif single := _single(evaluation, group, row, elder):
+        elif single := _build_single(evaluation, group, change, elder):
             yield single
         else:
-            due.append(_tried(row, elder))
-    yield from _cut(evaluation, group, due)
-    for effect in _cut(evaluation, group, leaving):
-        yield replace(effect, phase=PHASE_LEAVE, guards=())
+            due.append(_with_attempts(change, elder))
+    yield from _cut_into_requests(evaluation, group, due)
+    for effect in _cut_into_requests(evaluation, group, leaving):
+        yield replace(effect, phase=PHASE_LEAVER_MEMBERSHIPS, guards=())
     if there:
         # They are there already, so it needs no request.
-        effect = _chunk(group, there)
+        effect = _build_chunk(group, there)
         yield replace(effect, add=(), present=effect.add)
 
 
 async def evaluate_members(evaluation: Evaluation) -> None:
     """Put the membership changes of all groups into the outbox, and count them."""
     last: Group | None = None
-    async for batch in _differences(evaluation):
-        groups = await groups_of(evaluation, batch, last)
-        known = await known_of(evaluation, batch)
+    async for batch in _list_changes(evaluation):
+        groups = await load_groups(evaluation, batch, last)
+        known = await load_batch_facts(evaluation, batch)
         effects: list[Effect] = []
-        for id_, rows in groupby(batch, key=itemgetter(0)):
+        for id_, changes in groupby(batch, key=itemgetter(0)):
             if (group := groups.get(id_)) is None:
                 continue
             last = group
-            possible = [row for row in rows if row[1] in known.ends]
-            found = list(_effects(evaluation, group, possible, known))
+            possible = [row for row in changes if row[1] in known.linkable]
+            found = list(_group_effects(evaluation, group, possible, known))
             for effect in found:
-                _tally(evaluation, group, effect)
+                _count_effect(evaluation, group, effect)
             effects += found
-        run = evaluation.run
-        await run.store.save_effects(run.rows, run.id, effects)
+        context = evaluation.context
+        await context.store.save_effects(context.key_name, context.cycle_id, effects)

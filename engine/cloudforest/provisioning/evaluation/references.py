@@ -12,193 +12,229 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from cloudforest.model.cycles import count
+from cloudforest.model.cycles import count_effect
 from cloudforest.model.effects import (
-    PHASE_LEAD,
     PHASE_REFERENCE,
+    PHASE_REFERENCED_FIRST,
     PHASE_WRITE,
     Change,
     Effect,
     ReferenceChange,
     is_creation,
-    sends,
+    sends_request,
 )
-from cloudforest.model.program import Rule
-from cloudforest.model.source import Flat, Presence
-from cloudforest.provisioning.differences import Item, identifier
+from cloudforest.model.program import CompiledAttributeMapping
+from cloudforest.model.source import FlatResource, Presence
+from cloudforest.provisioning.differences import Candidate, get_reference_id
 from cloudforest.provisioning.evaluation.state import Evaluation
-from cloudforest.provisioning.run import Run
+from cloudforest.provisioning.run import CycleContext
 
-ADD_ONLY = frozenset({"ValueAddOnly", "AttributeAddOnly", "MultiValueAddOnly"})
+ADD_ONLY_FLOW_TYPES = frozenset(
+    {"ValueAddOnly", "AttributeAddOnly", "MultiValueAddOnly"}
+)
 """Flow types that leave alone a reference that is there."""
 
 
 @dataclass(frozen=True)
-class Ends:
+class ReferableObjects:
     """The objects that references may name.
 
     `resources` has the resource ids that there are, `presences` what the jobs of the
     target say of those that they have rows of.
     """
 
-    resources: Mapping[str, str | None] = field(default_factory=dict)
-    presences: Mapping[str, Presence] = field(default_factory=dict)
+    resource_ids: Mapping[str, str | None] = field(default_factory=dict)
+    load_presences: Mapping[str, Presence] = field(default_factory=dict)
 
-    def named(self, guids: Sequence[str]) -> str | None:
-        return next((each for each in guids if each in self.resources), None)
+    def first_referable(self, guids: Sequence[str]) -> str | None:
+        return next((each for each in guids if each in self.resource_ids), None)
 
 
-async def known_ends(run: Run, named: Sequence[str]) -> Ends:
+async def load_referable_objects(
+    context: CycleContext, named: Sequence[str]
+) -> ReferableObjects:
     """Return the objects that a reference may name before all are evaluated."""
     if not named:
-        return Ends()
-    known = await run.store.known(run.rows, run.job.target, named)
-    resources = await run.store.resource_ids(run.job.target, named)
-    presences = await run.store.presences(run.jobs.all, named)
-    return Ends({guid: resources.get(guid) for guid in known}, presences)
+        return ReferableObjects()
+    known = await context.store.find_known_objects(
+        context.key_name, context.job.target, named
+    )
+    resources = await context.store.load_resource_ids(context.job.target, named)
+    presences = await context.store.load_presences(context.key.all_jobs, named)
+    return ReferableObjects({guid: resources.get(guid) for guid in known}, presences)
 
 
-def _cleared(
-    rule: Rule, current: str | None, *, unless: str | None = None
+def _clearing_change(
+    rule: CompiledAttributeMapping, current: str | None, *, unless: str | None = None
 ) -> ReferenceChange | None:
     if current is None or rule.when_null == "keep":
         return None
     return ReferenceChange(path=rule.target, to=None, before=current, unless=unless)
 
 
-def _missing(rule: Rule, current: str | None, guid: str) -> ReferenceChange | None:
+def _missing_reference_change(
+    rule: CompiledAttributeMapping, current: str | None, guid: str
+) -> ReferenceChange | None:
     """Name who has no resource by the objectGUID: all that is known of everybody."""
     if current == guid:
         return None
     return ReferenceChange(path=rule.target, to=guid, before=current, missing=True)
 
 
-def _change(
-    item: Item, rule: Rule, current: str | None, ends: Ends
+def _compare_reference(
+    candidate: Candidate,
+    rule: CompiledAttributeMapping,
+    current: str | None,
+    referable: ReferableObjects,
 ) -> ReferenceChange | None:
     """Compare one reference with what the target holds.
 
     A directory drops a reference to a deleted object without a word. One to an object
     out of scope stays for as long as that has a resource.
     """
-    if current is not None and rule.flow_type in ADD_ONLY:
+    if current is not None and rule.flow_type in ADD_ONLY_FLOW_TYPES:
         return None
-    named = item.desired.references.get(rule.target, ())
-    guids = [each for each in named if ends.presences.get(each) != "gone"]
+    named = candidate.desired.references.get(rule.target, ())
+    guids = [each for each in named if referable.load_presences.get(each) != "gone"]
     if not guids:
-        return _cleared(rule, current)
-    to = ends.named(guids)
+        return _clearing_change(rule, current)
+    to = referable.first_referable(guids)
     if to is None and rule.export_missing_references:
-        return _missing(rule, current, guids[0])
-    left = next((each for each in guids if ends.presences.get(each) == "out"), None)
+        return _missing_reference_change(rule, current, guids[0])
+    left = next(
+        (each for each in guids if referable.load_presences.get(each) == "out"), None
+    )
     if left is not None and to in {left, None}:
-        deleted = item.mapper.program.deprovision.out_of_scope == "delete"
-        if to is None or (deleted and ends.resources[to] == current):
-            return _cleared(rule, current, unless=left)
-    if to is None or (current is not None and ends.resources[to] == current):
+        deleted = candidate.mapper.program.deprovision.out_of_scope == "delete"
+        if to is None or (deleted and referable.resource_ids[to] == current):
+            return _clearing_change(rule, current, unless=left)
+    if to is None or (current is not None and referable.resource_ids[to] == current):
         return None
     return ReferenceChange(path=rule.target, to=to, before=current)
 
 
-def _current(item: Item, main: Effect | None) -> Flat:
+def _current_values(candidate: Candidate, main_effect: Effect | None) -> FlatResource:
     """Return what we last wrote, or what an adoption found or a creation will write."""
-    if item.link is not None and item.matched is None:
-        return item.link.written
-    return {each.path: each.after for each in main.changes} if main else {}
+    if candidate.link is not None and candidate.observed is None:
+        return candidate.link.last_written
+    return (
+        {each.path: each.after for each in main_effect.changes} if main_effect else {}
+    )
 
 
-def _is_known(item: Item, path: str, ends: Ends) -> bool:
-    guids = item.desired.references.get(path, ())
-    return not guids or ends.named(guids) is not None
+def _is_referable(candidate: Candidate, path: str, referable: ReferableObjects) -> bool:
+    guids = candidate.desired.references.get(path, ())
+    return not guids or referable.first_referable(guids) is not None
 
 
-def _still_cleared(
-    prior: Effect | None, rule: Rule, current: str | None
+def _repeated_clearing(
+    previous: Effect | None, rule: CompiledAttributeMapping, current: str | None
 ) -> ReferenceChange | None:
     """Go on clearing what was to be cleared, when who it named is forgotten by now."""
     elder = ReferenceChange(path=rule.target, to=None, before=current)
-    dropped = prior.references if prior and current is not None else ()
+    dropped = previous.references if previous and current is not None else ()
     found = any(replace(each, unless=None) == elder for each in dropped)
     return elder if found else None
 
 
-def reference(
-    item: Item, main: Effect | None, *, ends: Ends, prior: Effect | None = None
+def build_reference_effect(
+    candidate: Candidate,
+    main_effect: Effect | None,
+    *,
+    referable: ReferableObjects,
+    previous: Effect | None = None,
 ) -> Effect | None:
     """Return the write of the references that differ from what the target holds.
 
     Without another write of the object (`main`), it counts as an update.
     """
-    values = _current(item, main)
+    values = _current_values(candidate, main_effect)
     wanted = []
-    old = item.link is not None and prior is None
-    for path, rule in item.mapper.references.items():
+    old = candidate.link is not None and previous is None
+    for path, rule in candidate.mapper.reference_mappings.items():
         if old and rule.flow_type == "ObjectAddOnly":
             continue
-        current = identifier(values.get(path))
-        change = _change(item, rule, current, ends)
-        if change is None and not _is_known(item, path, ends):
-            change = _still_cleared(prior, rule, current)
+        current = get_reference_id(values.get(path))
+        change = _compare_reference(candidate, rule, current, referable)
+        if change is None and not _is_referable(candidate, path, referable):
+            change = _repeated_clearing(previous, rule, current)
         wanted.append(change)
     needed = tuple(each for each in wanted if each is not None)
     if not needed:
         return None
     blanks = any(each.to is None and each.unless is None for each in needed)
     return replace(
-        item.effect(),
-        key=f"{item.row.id}/r",
-        action="reference" if main else "update",
+        candidate.build_effect(),
+        key=f"{candidate.source.object_guid}/r",
+        action="reference" if main_effect else "update",
         phase=PHASE_REFERENCE,
         references=needed,
         guards=("attributesBlanked",) if blanks else (),
     )
 
 
-def with_references(item: Item, main: Effect | None, ends: Ends) -> Effect | None:
+def add_linked_references(
+    candidate: Candidate, main_effect: Effect | None, referable: ReferableObjects
+) -> Effect | None:
     """Let a creation say at once which linked objects it refers to."""
-    if main is None or main.state != "pending" or not is_creation(main):
-        return main
+    if (
+        main_effect is None
+        or main_effect.state != "pending"
+        or not is_creation(main_effect)
+    ):
+        return main_effect
     changes = []
-    for path in item.mapper.references:
-        to = ends.named(item.desired.references.get(path, ()))
-        if to is None or ends.presences.get(to, "in") not in {"in", "unknown"}:
+    for path in candidate.mapper.reference_mappings:
+        to = referable.first_referable(candidate.desired.references.get(path, ()))
+        if to is None or referable.load_presences.get(to, "in") not in {
+            "in",
+            "unknown",
+        }:
             continue
-        if resource := ends.resources[to]:
+        if resource := referable.resource_ids[to]:
             changes.append(Change(path=path, after=resource))
-    return replace(main, changes=(*main.changes, *changes)) if changes else main
+    return (
+        replace(main_effect, changes=(*main_effect.changes, *changes))
+        if changes
+        else main_effect
+    )
 
 
 BATCH = 500
 
 
-async def lead(
-    run: Run, references: Sequence[Effect], ends: Mapping[str, str | None]
+async def create_referenced_first(
+    context: CycleContext,
+    reference_effects: Sequence[Effect],
+    linkable: Mapping[str, str | None],
 ) -> bool:
     """Let those lead who are yet to be created; False: there is nobody to create."""
     named = [
         change.to
-        for each in references
+        for each in reference_effects
         for change in each.references
-        if each.action == "reference" and change.to and ends.get(change.to, "") is None
+        if each.action == "reference"
+        and change.to
+        and linkable.get(change.to, "") is None
     ]
-    effects = await run.store.effects(run.rows, named) if named else {}
+    effects = await context.store.load_effects(context.key_name, named) if named else {}
     leads = [
-        replace(each, phase=PHASE_LEAD)
+        replace(each, phase=PHASE_REFERENCED_FIRST)
         for each in effects.values()
         if is_creation(each) and each.phase == PHASE_WRITE
     ]
-    await run.store.save_effects(run.rows, run.id, leads)
+    await context.store.save_effects(context.key_name, context.cycle_id, leads)
     return bool(named)
 
 
-async def count_whole(evaluation: Evaluation) -> None:
+async def deduct_merged_requests(evaluation: Evaluation) -> None:
     """Count one request for a creation that names nobody but those who lead.
 
     Leads themselves need two: nobody knows which of two comes first.
     """
-    run, after = evaluation.run, ""
-    while batch := await run.store.pending(
-        run.rows, run.id, PHASE_REFERENCE, after=after, limit=BATCH
+    context, after = evaluation.context, ""
+    while batch := await context.store.list_pending_effects(
+        context.key_name, context.cycle_id, PHASE_REFERENCE, after=after, limit=BATCH
     ):
         after = batch[-1].key
         named = {
@@ -207,40 +243,52 @@ async def count_whole(evaluation: Evaluation) -> None:
             if each.action == "reference"
         }
         ids = [*named, *set().union(*named.values())]
-        phases = await run.store.creations(run.rows, run.id, ids)
-        leads = {id_ for id_, phase in phases.items() if phase == PHASE_LEAD}
+        phases = await context.store.find_pending_creations(
+            context.key_name, context.cycle_id, ids
+        )
+        leads = {
+            id_ for id_, phase in phases.items() if phase == PHASE_REFERENCED_FIRST
+        }
         evaluation.requests -= sum(
             phases.get(id_) == PHASE_WRITE and others <= leads
             for id_, others in named.items()
         )
 
 
-async def deleted_now(run: Run, named: Sequence[str]) -> frozenset[str]:
+async def find_pending_deletions(
+    context: CycleContext, named: Sequence[str]
+) -> frozenset[str]:
     """Return those whom this cycle is to delete, not one that was cut short."""
-    coming = await run.store.coming(run.rows, run.id, named)
-    effects = await run.store.effects(run.rows, list(coming))
+    coming = await context.store.find_pending_writes(
+        context.key_name, context.cycle_id, named
+    )
+    effects = await context.store.load_effects(context.key_name, list(coming))
     return frozenset(id_ for id_, each in effects.items() if each.action == "delete")
 
 
-async def leaving(run: Run, named: Sequence[str]) -> frozenset[str]:
+async def find_without_resource(
+    context: CycleContext, named: Sequence[str]
+) -> frozenset[str]:
     """Return those of the objects that have no resource, or lose it in this cycle."""
-    resources = await run.store.resource_ids(run.job.target, named)
-    deleted = await deleted_now(run, named)
+    resources = await context.store.load_resource_ids(context.job.target, named)
+    deleted = await find_pending_deletions(context, named)
     return frozenset(each for each in named if each not in resources or each in deleted)
 
 
-def _possible(
-    effect: Effect, ends: Mapping[str, str | None], left: frozenset[str]
+def _keep_writable_references(
+    effect: Effect, linkable: Mapping[str, str | None], without_resource: frozenset[str]
 ) -> Effect | None:
     """Leave out what waits for its other end, or is so already."""
     possible = tuple(
         each
         for each in effect.references
-        if (each.to is None and (each.unless is None or each.unless in left))
+        if (
+            each.to is None and (each.unless is None or each.unless in without_resource)
+        )
         or (
             each.to is not None
-            and each.to in ends
-            and (each.before is None or ends[each.to] != each.before)
+            and each.to in linkable
+            and (each.before is None or linkable[each.to] != each.before)
         )
         or each.missing
     )
@@ -249,44 +297,57 @@ def _possible(
     return replace(effect, references=possible) if possible else None
 
 
-async def ends_of(
+async def load_linkable(
     evaluation: Evaluation, named: Sequence[str]
 ) -> Mapping[str, str | None]:
     """Return those of the objects that are linked or about to be, by this cycle."""
-    run = evaluation.run
-    linked = await run.store.resource_ids(run.job.target, named)
+    context = evaluation.context
+    linked = await context.store.load_resource_ids(context.job.target, named)
     missing = [guid for guid in named if guid not in linked]
-    return {**await run.store.coming(run.rows, run.id, missing), **linked}
+    return {
+        **await context.store.find_pending_writes(
+            context.key_name, context.cycle_id, missing
+        ),
+        **linked,
+    }
 
 
-def _count(evaluation: Evaluation, effect: Effect, possible: Effect | None) -> None:
+def _count_references(
+    evaluation: Evaluation, effect: Effect, writable: Effect | None
+) -> None:
     if effect.guards:
         return
-    if possible is not None:
-        count(evaluation.run.counts, possible)
-        evaluation.requests += sends(possible)
+    if writable is not None:
+        count_effect(evaluation.context.counts, writable)
+        evaluation.requests += sends_request(writable)
     elif effect.action == "update":
-        evaluation.run.counts.unchanged += 1
+        evaluation.context.counts.unchanged += 1
 
 
 async def evaluate_references(evaluation: Evaluation) -> None:
     """Keep and count the writes of references whose other end will be there."""
-    run = evaluation.run
+    context = evaluation.context
     after, led = "", False
-    while batch := await run.store.pending(
-        run.rows, run.id, PHASE_REFERENCE, after=after, limit=BATCH
+    while batch := await context.store.list_pending_effects(
+        context.key_name, context.cycle_id, PHASE_REFERENCE, after=after, limit=BATCH
     ):
         changes = [change for each in batch for change in each.references]
-        ends = await ends_of(evaluation, [each.to for each in changes if each.to])
-        gone = await leaving(run, [each.unless for each in changes if each.unless])
-        settled = [(each, _possible(each, ends, gone)) for each in batch]
+        ends = await load_linkable(evaluation, [each.to for each in changes if each.to])
+        gone = await find_without_resource(
+            context, [each.unless for each in changes if each.unless]
+        )
+        settled = [
+            (each, _keep_writable_references(each, ends, gone)) for each in batch
+        ]
         for each, left in settled:
-            _count(evaluation, each, left)
+            _count_references(evaluation, each, left)
         fewer = [left for each, left in settled if left is not None and left != each]
-        await run.store.save_effects(run.rows, run.id, fewer)
+        await context.store.save_effects(context.key_name, context.cycle_id, fewer)
         none = [each.key for each, left in settled if left is None]
-        await run.store.remove_effects(run.rows, none)
-        led |= await lead(run, [left for _, left in settled if left], ends)
+        await context.store.remove_effects(context.key_name, none)
+        led |= await create_referenced_first(
+            context, [left for _, left in settled if left], ends
+        )
         after = batch[-1].key
     if led:
-        await count_whole(evaluation)
+        await deduct_merged_requests(evaluation)

@@ -17,255 +17,285 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from cloudforest.model.cycles import LogEntry, count
+from cloudforest.model.cycles import LogEntry, count_effect
 from cloudforest.model.effects import (
     PHASES,
     Effect,
-    members_named,
-    membership_key,
-    sends,
-    wish,
+    build_membership_key,
+    compute_fingerprint,
+    parse_membership_member,
+    sends_request,
 )
-from cloudforest.model.stages import Stage, StagedEffect, Tripped
-from cloudforest.provisioning.evaluation.guard import check
-from cloudforest.provisioning.evaluation.state import Evaluation, note, store_log
-from cloudforest.provisioning.log_entries import names_of
-from cloudforest.provisioning.run import Run
+from cloudforest.model.stages import ExceededBudget, Stage, StagedEffect
+from cloudforest.provisioning.evaluation.guard import check_budgets
+from cloudforest.provisioning.evaluation.state import (
+    Evaluation,
+    log_effect,
+    save_evaluation_log,
+)
+from cloudforest.provisioning.log_entries import load_display_names
+from cloudforest.provisioning.run import CycleContext
 
 BATCH = 500
 
 
 @dataclass
-class Content:
+class StageContent:
     """What is digested, and counted by action, of the effects that a budget stages.
 
     `holder` is another exceeded budget, whose stage has those effects that both count.
     """
 
-    trip: Tripped
-    sum: Any
+    budget: ExceededBudget
+    hasher: Any
     holder: str | None = None
-    what: Counter[str] = field(default_factory=Counter)
+    action_counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, effect: Effect) -> None:
-        said = (effect.key, effect.action, wish(effect))
-        self.sum.update(msgspec.json.encode(said))
-        self.what["memberRemove" if effect.remove else effect.action] += 1
+    def add_effect(self, effect: Effect) -> None:
+        said = (effect.key, effect.action, compute_fingerprint(effect))
+        self.hasher.update(msgspec.json.encode(said))
+        self.action_counts["memberRemove" if effect.remove else effect.action] += 1
 
     @property
-    def tripped(self) -> Tripped:
-        return replace(self.trip, digest=self.sum.hexdigest())
+    def exceeded(self) -> ExceededBudget:
+        return replace(self.budget, digest=self.hasher.hexdigest())
 
 
-def _content(trip: Tripped) -> Content:
-    return Content(trip, hashlib.sha256(f"{trip.job}\n{trip.guard}\n".encode()))
+def _start_content(budget: ExceededBudget) -> StageContent:
+    return StageContent(
+        budget, hashlib.sha256(f"{budget.job}\n{budget.guard}\n".encode())
+    )
 
 
-async def outbox_digest(run: Run) -> str:
+async def compute_outbox_digest(context: CycleContext) -> str:
     """Return the digest of all that the cycle is to write."""
     content = hashlib.sha256()
     for phase in PHASES:
         after = ""
-        while batch := await run.store.pending(
-            run.rows, run.id, phase, after=after, limit=BATCH
+        while batch := await context.store.list_pending_effects(
+            context.key_name, context.cycle_id, phase, after=after, limit=BATCH
         ):
             for each in batch:
-                content.update(wish(each).encode())
+                content.update(compute_fingerprint(each).encode())
             after = batch[-1].key
     return content.hexdigest()
 
 
-async def candidates(run: Run) -> AsyncIterator[list[Effect]]:
+async def list_stageable_effects(context: CycleContext) -> AsyncIterator[list[Effect]]:
     """Yield what is to be written and nobody released, in one order every time."""
     for phase in PHASES:
         after = ""
-        while batch := await run.store.pending(
-            run.rows, run.id, phase, after=after, limit=BATCH
+        while batch := await context.store.list_pending_effects(
+            context.key_name, context.cycle_id, phase, after=after, limit=BATCH
         ):
             yield [each for each in batch if each.stage is None]
             after = batch[-1].key
 
 
-def guard_of(effect: Effect, exceeded: Mapping[str, Tripped]) -> str | None:
+def find_exceeded_guard(
+    effect: Effect, exceeded: Mapping[str, ExceededBudget]
+) -> str | None:
     """Return the first of the effect's budgets that is exceeded."""
     return next((each for each in effect.guards if each in exceeded), None)
 
 
-def singles(effect: Effect) -> list[Effect]:
+def split_into_decisions(effect: Effect) -> list[Effect]:
     """Return what is decided one by one: of a change of members, each removal."""
     if effect.action != "members":
         return [effect]
     return [
-        replace(effect, key=membership_key(effect.id, each), add=(), remove=(each,))
+        replace(
+            effect, key=build_membership_key(effect.id, each), add=(), remove=(each,)
+        )
         for each in effect.remove
     ]
 
 
-async def contents(run: Run, exceeded: Mapping[str, Tripped]) -> dict[str, Content]:
+async def read_stage_contents(
+    context: CycleContext, exceeded: Mapping[str, ExceededBudget]
+) -> dict[str, StageContent]:
     """Read what each exceeded budget would stage."""
-    made = {guard: _content(trip) for guard, trip in exceeded.items()}
-    async for batch in candidates(run):
+    made = {guard: _start_content(trip) for guard, trip in exceeded.items()}
+    async for batch in list_stageable_effects(context):
         for effect in batch:
-            guard = guard_of(effect, exceeded)
+            guard = find_exceeded_guard(effect, exceeded)
             if guard is None:
                 continue
-            for single in singles(effect):
-                made[guard].add(single)
+            for single in split_into_decisions(effect):
+                made[guard].add_effect(single)
             for other in made.keys() & set(effect.guards) - {guard}:
                 made[other].holder = guard
     return made
 
 
-def tripped_of(made: Mapping[str, Content]) -> dict[str, Tripped]:
+def list_exceeded(contents: Mapping[str, StageContent]) -> dict[str, ExceededBudget]:
     """Return what is exceeded, each with the stage that a decision is about."""
-    trips = {guard: each.tripped for guard, each in made.items()}
-    for guard, each in made.items():
-        if each.holder is not None and not each.what:
-            trips[guard] = replace(trips[guard], digest=trips[each.holder].digest)
-    return trips
+    exceeded = {guard: each.exceeded for guard, each in contents.items()}
+    for guard, each in contents.items():
+        if each.holder is not None and not each.action_counts:
+            exceeded[guard] = replace(
+                exceeded[guard], digest=exceeded[each.holder].digest
+            )
+    return exceeded
 
 
-def _take_back(evaluation: Evaluation, effect: Effect, rest: Effect | None) -> None:
+def _uncount_staged(
+    evaluation: Evaluation, effect: Effect, unstaged: Effect | None
+) -> None:
     """Count no longer what is staged, but what of it goes on."""
-    counts = evaluation.run.counts
-    count(counts, effect, by=-1)
-    evaluation.requests -= sends(effect)
-    if rest is not None:
-        count(counts, rest)
-        evaluation.requests += sends(rest)
+    counts = evaluation.context.counts
+    count_effect(counts, effect, by=-1)
+    evaluation.requests -= sends_request(effect)
+    if unstaged is not None:
+        count_effect(counts, unstaged)
+        evaluation.requests += sends_request(unstaged)
 
 
-def _rest(effect: Effect) -> Effect | None:
+def _unstaged_part(effect: Effect) -> Effect | None:
     """Return what goes on of a change of members whose removals are staged."""
     if effect.action != "members" or not effect.add:
         return None
     return replace(effect, remove=(), guards=())
 
 
-def _staged(
-    evaluation: Evaluation, effect: Effect, trip: Tripped, name: str
+def _stage_effect(
+    evaluation: Evaluation, effect: Effect, budget: ExceededBudget, name: str
 ) -> list[Effect]:
     """Return what takes the place of an effect in the outbox."""
-    rest = _rest(effect)
-    _take_back(evaluation, effect, rest)
+    rest = _unstaged_part(effect)
+    _uncount_staged(evaluation, effect, rest)
     parts = [
-        replace(each, state="staged", stage=trip.digest, reason=trip.reason)
-        for each in singles(effect)
+        replace(each, state="staged", stage=budget.digest, reason=budget.reason)
+        for each in split_into_decisions(effect)
     ]
     for part in parts:
-        note(evaluation, part, name, "staged")
-    evaluation.run.counts.staged += len(parts)
+        log_effect(evaluation, part, name, "staged")
+    evaluation.context.counts.staged += len(parts)
     return [*parts, rest] if rest else parts
 
 
 async def _stage_batch(
-    evaluation: Evaluation, effects: Sequence[Effect], exceeded: Mapping[str, Tripped]
+    evaluation: Evaluation,
+    effects: Sequence[Effect],
+    exceeded: Mapping[str, ExceededBudget],
 ) -> None:
-    run = evaluation.run
-    names = await names_of(run, effects)
+    context = evaluation.context
+    names = await load_display_names(context, effects)
     saved: list[Effect] = []
     for effect in effects:
-        trip = exceeded[str(guard_of(effect, exceeded))]
-        if trip.digest in run.allowed:
-            saved.append(replace(effect, stage=trip.digest))
+        budget = exceeded[str(find_exceeded_guard(effect, exceeded))]
+        if budget.digest in context.allowed_stages:
+            saved.append(replace(effect, stage=budget.digest))
         else:
-            saved += _staged(evaluation, effect, trip, names[effect.id])
+            saved += _stage_effect(evaluation, effect, budget, names[effect.id])
     kept = {each.key for each in saved}
-    await run.store.save_effects(run.rows, run.id, saved)
+    await context.store.save_effects(context.key_name, context.cycle_id, saved)
     gone = [each.key for each in effects if each.key not in kept]
-    await run.store.remove_effects(run.rows, gone)
-    await store_log(evaluation)
+    await context.store.remove_effects(context.key_name, gone)
+    await save_evaluation_log(evaluation)
 
 
-async def _save(evaluation: Evaluation, content: Content) -> None:
-    run, trip = evaluation.run, content.tripped
-    if run.is_scratch or not content.what:
+async def _save_stage(evaluation: Evaluation, content: StageContent) -> None:
+    context, budget = evaluation.context, content.exceeded
+    if context.is_scratch or not content.action_counts:
         return
-    await run.store.save_stage(
+    await context.store.save_stage(
         Stage(
-            id=trip.digest,
-            job=trip.job,
-            guard=trip.guard,
-            cycle=run.id,
+            id=budget.digest,
+            job=budget.job,
+            guard=budget.guard,
+            cycle=context.cycle_id,
             created=evaluation.now,
-            limit=trip.limit,
-            effects=sum(content.what.values()),
-            what=dict(content.what),
+            limit=budget.limit,
+            effects=sum(content.action_counts.values()),
+            what=dict(content.action_counts),
         )
     )
 
 
-async def guard(evaluation: Evaluation, guards: Collection[str]) -> tuple[Tripped, ...]:
+async def apply_guard(
+    evaluation: Evaluation, guards: Collection[str]
+) -> tuple[ExceededBudget, ...]:
     """Stage what these budgets do not bear; return those that are exceeded.
 
     What was allowed beforehand, from a plan, is not staged: its digest is known. It is
     a stage that was released all the same, so that its allowance ends with it.
     """
-    exceeded = await check(evaluation, guards)
+    exceeded = await check_budgets(evaluation, guards)
     if not exceeded:
         return ()
-    made = await contents(evaluation.run, exceeded)
-    trips = tripped_of(made)
+    made = await read_stage_contents(evaluation.context, exceeded)
+    trips = list_exceeded(made)
     for content in made.values():
-        if content.tripped.digest in evaluation.run.allowed:
+        if content.exceeded.digest in evaluation.context.allowed_stages:
             # Should we die before the effects are stored, the allowance still ends.
-            await _save(evaluation, content)
-    async for batch in candidates(evaluation.run):
-        counted = [each for each in batch if guard_of(each, trips) is not None]
+            await _save_stage(evaluation, content)
+    async for batch in list_stageable_effects(evaluation.context):
+        counted = [
+            each for each in batch if find_exceeded_guard(each, trips) is not None
+        ]
         await _stage_batch(evaluation, counted, trips)
     for content in made.values():
-        await _save(evaluation, content)
-    allowed = evaluation.run.allowed
+        await _save_stage(evaluation, content)
+    allowed = evaluation.context.allowed_stages
     return tuple(each for each in trips.values() if each.digest not in allowed)
 
 
-MOOT = "moot: it was released, and is no longer wanted as it was staged."
+SUPERSEDED = "moot: it was released, and is no longer wanted as it was staged."
 
 
-async def _ask_again(run: Run, stage: Stage) -> None:
+async def _inquire_about_stage(context: CycleContext, stage: Stage) -> None:
     """Have the objects of a stage read before anything of it is written."""
     after = ""
-    while held := await run.store.staged_effects(stage.id, after, BATCH):
-        ids = {id_ for each in held for id_ in (each.id, *members_named(each.key))}
-        await run.store.add_inquiries(run.rows, sorted(ids))
+    while held := await context.store.list_staged_effects(stage.id, after, BATCH):
+        ids = {
+            id_
+            for each in held
+            for id_ in (each.object_guid, *parse_membership_member(each.key))
+        }
+        await context.store.add_inquiries(context.key_name, sorted(ids))
         after = held[-1].key
 
 
-async def with_allowances(run: Run) -> Run:
+async def with_allowances(context: CycleContext) -> CycleContext:
     """Return the run with the stages that may be written; have their objects read."""
-    given = await run.store.allowances(run.clock())
+    given = await context.store.list_allowances(context.clock())
     allowed = frozenset(each.stage for each in given)
-    if allowed and not run.is_scratch and run.only is None:
-        for stage in await run.store.stages(run.job.name):
+    if allowed and not context.is_scratch and context.only_object is None:
+        for stage in await context.store.list_stages(context.job.name):
             if stage.id in allowed:
-                await _ask_again(run, stage)
-    return dataclasses_replace(run, allowed=allowed)
+                await _inquire_about_stage(context, stage)
+    return dataclasses_replace(context, allowed_stages=allowed)
 
 
-def _entry(evaluation: Evaluation, stage: Stage, each: StagedEffect) -> LogEntry:
+def _superseded_log_entry(
+    evaluation: Evaluation, stage: Stage, each: StagedEffect
+) -> LogEntry:
     return LogEntry(
         time=evaluation.now,
-        cycle=evaluation.run.id,
+        cycle=evaluation.context.cycle_id,
         job=stage.job,
-        object=each.id,
-        name=each.id,
+        object=each.object_guid,
+        name=each.object_guid,
         action=each.action,
         status="skipped",
-        reason=MOOT,
+        reason=SUPERSEDED,
     )
 
 
-async def drop_moot(evaluation: Evaluation) -> None:
+async def drop_superseded(evaluation: Evaluation) -> None:
     """Log and forget what was released and this cycle does not want any more."""
-    run = evaluation.run
-    if run.is_scratch or run.only is not None:
+    context = evaluation.context
+    if context.is_scratch or context.only_object is not None:
         return
-    for id_, stage in evaluation.standing.waiting.items():
-        while id_ in run.allowed and (
-            moot := await run.store.unwanted(run.job.name, run.id, id_, BATCH)
+    for id_, stage in evaluation.stage_decisions.open_stages.items():
+        while id_ in context.allowed_stages and (
+            moot := await context.store.list_superseded_effects(
+                context.job.name, context.cycle_id, id_, BATCH
+            )
         ):
-            await run.store.forget_staged(
+            await context.store.forget_staged_effects(
                 id_,
                 [each.key for each in moot],
-                [_entry(evaluation, stage, each) for each in moot],
+                [_superseded_log_entry(evaluation, stage, each) for each in moot],
             )

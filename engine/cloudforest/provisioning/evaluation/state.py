@@ -13,43 +13,58 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from cloudforest.base.values import digest
-from cloudforest.model.cycles import LogEntry, count
-from cloudforest.model.effects import Effect, sends, weight, wish
+from cloudforest.base.values import canonical_digest
+from cloudforest.model.cycles import LogEntry, count_effect
+from cloudforest.model.effects import (
+    Effect,
+    compute_charge,
+    compute_fingerprint,
+    sends_request,
+)
 from cloudforest.model.program import ObjectType
 from cloudforest.model.stages import Stage
-from cloudforest.provisioning.log_entries import differing, sensitive_paths, shown
+from cloudforest.provisioning.log_entries import (
+    list_sensitive_paths,
+    list_sent_changes,
+    redact_changes,
+)
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import Matcher
-from cloudforest.provisioning.run import Run
+from cloudforest.provisioning.run import CycleContext
 
 
 @dataclass(frozen=True)
-class Standing:
+class StageDecisions:
     """`waiting` are the job's stages; `allowed` the digests of those released."""
 
-    waiting: Mapping[str, Stage] = field(default_factory=dict)
-    allowed: frozenset[str] = frozenset()
+    open_stages: Mapping[str, Stage] = field(default_factory=dict)
+    allowed_stages: frozenset[str] = frozenset()
 
-    def of(self, effect: Effect, prior: Effect | None) -> Effect:
+    def apply_to(self, effect: Effect, previous: Effect | None) -> Effect:
         """Return the effect as it stands, if its elder wished the same."""
-        decided = prior is not None and (prior.stage or prior.state == "discarded")
-        if prior is None or not decided or wish(prior) != wish(effect):
+        decided = previous is not None and (
+            previous.stage or previous.state == "discarded"
+        )
+        if (
+            previous is None
+            or not decided
+            or compute_fingerprint(previous) != compute_fingerprint(effect)
+        ):
             return effect
-        if prior.state == "discarded":
-            return replace(effect, state="discarded", reason=prior.reason)
-        if prior.stage in self.allowed:
-            return replace(effect, stage=prior.stage)
-        if prior.stage in self.waiting:
+        if previous.state == "discarded":
+            return replace(effect, state="discarded", reason=previous.reason)
+        if previous.stage in self.allowed_stages:
+            return replace(effect, stage=previous.stage)
+        if previous.stage in self.open_stages:
             return replace(
-                effect, state="staged", stage=prior.stage, reason=prior.reason
+                effect, state="staged", stage=previous.stage, reason=previous.reason
             )
         return effect
 
 
-async def standing(run: Run) -> Standing:
-    stages = await run.store.stages(run.job.name)
-    return Standing({each.id: each for each in stages}, run.allowed)
+async def load_stage_decisions(context: CycleContext) -> StageDecisions:
+    stages = await context.store.list_stages(context.job.name)
+    return StageDecisions({each.id: each for each in stages}, context.allowed_stages)
 
 
 @dataclass
@@ -63,72 +78,74 @@ class Evaluation:
     well, and its budget of creates does not say that nobody is ever to be created.
     """
 
-    run: Run
+    context: CycleContext
     mappers: Mapping[ObjectType, Mapper]
     matcher: Matcher
     now: datetime
-    digest: str
-    standing: Standing = field(default_factory=Standing)
-    creates_freely: bool = False
-    tally: Counter[str] = field(default_factory=Counter)
-    waiting: Counter[str] = field(default_factory=Counter)
-    staged: Counter[str] = field(default_factory=Counter)
+    settled_digest: str
+    stage_decisions: StageDecisions = field(default_factory=StageDecisions)
+    has_free_creates: bool = False
+    charges: Counter[str] = field(default_factory=Counter)
+    staged_charges: Counter[str] = field(default_factory=Counter)
+    staged_counts: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     log: list[LogEntry] = field(default_factory=list)
 
 
-def settled_digest(run: Run) -> str:
+def compute_settled_digest(context: CycleContext) -> str:
     """Return what must stay the same for a row that needed nothing to be left alone."""
-    return digest([run.job.target, run.others, run.program.mappings])
+    return canonical_digest(
+        [context.job.target, context.siblings, context.program.mappings]
+    )
 
 
-def _add_pending(evaluation: Evaluation, effect: Effect) -> None:
-    count(evaluation.run.counts, effect)
-    evaluation.requests += sends(effect)
+def _add_pending_effect(evaluation: Evaluation, effect: Effect) -> None:
+    count_effect(evaluation.context.counts, effect)
+    evaluation.requests += sends_request(effect)
     for guard in effect.guards if effect.stage is None else ():
-        evaluation.tally[guard] += weight(effect, guard)
+        evaluation.charges[guard] += compute_charge(effect, guard)
 
 
-def _add_staged(evaluation: Evaluation, effect: Effect) -> None:
+def _add_staged_effect(evaluation: Evaluation, effect: Effect) -> None:
     """Count what waits in a stage; in a budget's window as long as it is that young."""
-    evaluation.run.counts.staged += 1
-    stage = evaluation.standing.waiting[str(effect.stage)]
-    evaluation.staged[stage.id] += 1
+    evaluation.context.counts.staged += 1
+    stage = evaluation.stage_decisions.open_stages[str(effect.stage)]
+    evaluation.staged_counts[stage.id] += 1
     for guard in effect.guards:
-        budget = evaluation.run.job.guard.get(guard)
+        budget = evaluation.context.job.guard.get(guard)
         if budget is None:
             continue
         if stage.created > evaluation.now - timedelta(seconds=budget.window):
-            evaluation.waiting[guard] += weight(effect, guard)
+            evaluation.staged_charges[guard] += compute_charge(effect, guard)
 
 
-def add(evaluation: Evaluation, effect: Effect) -> None:
+def add_effect(evaluation: Evaluation, effect: Effect) -> None:
     """Count an effect by its state; those in escrow are counted with their log."""
     match effect.state:
         case "pending":
-            _add_pending(evaluation, effect)
+            _add_pending_effect(evaluation, effect)
         case "staged":
-            _add_staged(evaluation, effect)
+            _add_staged_effect(evaluation, effect)
         case "discarded" | "skipped":
-            evaluation.run.counts.skipped += 1
+            evaluation.context.counts.skipped += 1
         case "escrowed" | "done":
             pass
 
 
-def note(
+def log_effect(
     evaluation: Evaluation,
     effect: Effect,
     name: str,
     status: Literal["failure", "skipped", "staged"],
 ) -> None:
     """Keep for the log what evaluation says of an effect."""
-    sensitive = sensitive_paths(evaluation.run.program, effect.type)
-    changes = tuple(shown(differing(effect), sensitive))
+    sensitive = list_sensitive_paths(evaluation.context.program, effect.type)
+    changes = tuple(redact_changes(list_sent_changes(effect), sensitive))
     evaluation.log.append(
         LogEntry(
             time=evaluation.now,
-            cycle=evaluation.run.id,
-            job=evaluation.run.job.name,
+            cycle=evaluation.context.cycle_id,
+            job=evaluation.context.job.name,
             object=effect.id,
             name=name,
             type=effect.type,
@@ -142,20 +159,27 @@ def note(
     )
 
 
-def add_escrowed(
-    evaluation: Evaluation, effect: Effect, name: str, prior: Effect | None
+def add_escrowed_effect(
+    evaluation: Evaluation, effect: Effect, name: str, previous: Effect | None
 ) -> None:
     """Count it; log it unless the log says so already."""
-    evaluation.run.counts.escrow += 1
-    before = prior.attempts if prior is not None and prior.state == "escrowed" else 0
+    evaluation.context.counts.escrow += 1
+    before = (
+        previous.attempts
+        if previous is not None and previous.state == "escrowed"
+        else 0
+    )
     if effect.attempts > before:
-        evaluation.run.attempts.add(attempts=before, failed=True)
-    if prior is None or (prior.state, prior.reason) != ("escrowed", effect.reason):
-        note(evaluation, effect, name, "failure")
+        evaluation.context.attempts.count_attempt(previous_attempts=before, failed=True)
+    if previous is None or (previous.state, previous.reason) != (
+        "escrowed",
+        effect.reason,
+    ):
+        log_effect(evaluation, effect, name, "failure")
 
 
-async def store_log(evaluation: Evaluation) -> None:
+async def save_evaluation_log(evaluation: Evaluation) -> None:
     """Store what is to be logged; a plan leaves no trace."""
-    if evaluation.log and not evaluation.run.is_scratch:
-        await evaluation.run.store.log(evaluation.log)
+    if evaluation.log and not evaluation.context.is_scratch:
+        await evaluation.context.store.save_log_entries(evaluation.log)
     evaluation.log = []

@@ -12,47 +12,65 @@ from typing import Any
 from cloudforest.model.effects import (
     Change,
     Effect,
+    build_membership_key,
     is_creation,
-    is_held,
-    membership_key,
+    is_waiting_in_escrow,
 )
-from cloudforest.program.scim.resource import assemble, patch_operations
-from cloudforest.provisioning.explanation.steps import FIRST, Step
-from cloudforest.provisioning.log_entries import differing, sensitive_paths, shown
-from cloudforest.provisioning.run import Run
+from cloudforest.program.scim.resource import assemble_resource, make_patch_operations
+from cloudforest.provisioning.explanation.steps import MAX_NAMED, ExplanationStep
+from cloudforest.provisioning.log_entries import (
+    list_sensitive_paths,
+    list_sent_changes,
+    redact_changes,
+)
+from cloudforest.provisioning.run import CycleContext
 
 BATCH = 1000
 
 
-async def _held_back(run: Run, group: str, members: Sequence[str]) -> dict[str, str]:
+async def _find_held_memberships(
+    context: CycleContext, group: str, members: Sequence[str]
+) -> dict[str, str]:
     """Return the memberships that wait by themselves: in `escrow`, or `staged`."""
     held: dict[str, str] = {}
-    now = run.clock()
+    now = context.clock()
     for at in range(0, len(members), BATCH):
-        keys = {membership_key(group, each): each for each in members[at : at + BATCH]}
-        for key, each in (await run.store.effects(run.rows, list(keys))).items():
-            if is_held(each, now):
+        keys = {
+            build_membership_key(group, each): each for each in members[at : at + BATCH]
+        }
+        for key, each in (
+            await context.store.load_effects(context.key_name, list(keys))
+        ).items():
+            if is_waiting_in_escrow(each, now):
                 held[keys[key]] = "escrow"
             elif each.state == "staged":
                 held[keys[key]] = "staged"
     return held
 
 
-async def _compared(run: Run, group: str, wanted: Sequence[str]) -> dict[str, Any]:
+async def _compare_members(
+    context: CycleContext, group: str, desired: Sequence[str]
+) -> dict[str, Any]:
     """Compare a group's members with those that we wrote."""
-    known = await run.store.known(run.rows, run.job.target, wanted)
-    written = await run.store.written_members(run.job.target, group)
-    coming = [each for each in wanted if each in known and each not in written]
-    leaving = sorted(written.difference(wanted))
-    held = await _held_back(run, group, [*coming, *leaving])
+    known = await context.store.find_known_objects(
+        context.key_name, context.job.target, desired
+    )
+    written = await context.store.load_written_members(context.job.target, group)
+    coming = [each for each in desired if each in known and each not in written]
+    leaving = sorted(written.difference(desired))
+    held = await _find_held_memberships(context, group, [*coming, *leaving])
     coming = [each for each in coming if each not in held]
     leaving = [each for each in leaving if each not in held]
-    return _told(coming, leaving, Counter(held.values()))
+    return _member_data(coming, leaving, Counter(held.values()))
 
 
-async def _in_outbox(run: Run, group: str) -> AsyncIterator[Effect]:
-    prefix = after = membership_key(group, "")
-    while batch := await run.store.outbox_page(run.rows, after=after, limit=BATCH):
+async def _list_member_effects(
+    context: CycleContext, group: str
+) -> AsyncIterator[Effect]:
+    prefix = after = build_membership_key(group, "")
+    while batch := await context.store.list_effects(
+        context.key_name, after=after, limit=BATCH
+    ):
         its = [each for each in batch if each.key.startswith(prefix)]
         for each in its:
             yield each
@@ -61,72 +79,82 @@ async def _in_outbox(run: Run, group: str) -> AsyncIterator[Effect]:
         after = batch[-1].key
 
 
-async def _evaluated(run: Run, group: str) -> dict[str, Any]:
+async def _sum_evaluated(context: CycleContext, group: str) -> dict[str, Any]:
     """Say what an evaluation has put into the outbox for a group's members."""
     coming: list[str] = []
     leaving: list[str] = []
     held: Counter[str] = Counter()
-    async for each in _in_outbox(run, group):
+    async for each in _list_member_effects(context, group):
         if each.state == "pending":
             coming += each.add
             leaving += each.remove
-        elif each.state in _HELD:
-            held[_HELD[each.state]] += len(each.add) + len(each.remove)
-    return _told(coming, leaving, held)
+        elif each.state in _HELD_STATES:
+            held[_HELD_STATES[each.state]] += len(each.add) + len(each.remove)
+    return _member_data(coming, leaving, held)
 
 
-def _told(
-    coming: Sequence[str], leaving: Sequence[str], held: Counter[str]
+def _member_data(
+    added: Sequence[str], removed: Sequence[str], held: Counter[str]
 ) -> dict[str, Any]:
     return {
-        "add": len(coming),
-        "remove": len(leaving),
-        "firstAdded": list(coming[:FIRST]),
-        "firstRemoved": list(leaving[:FIRST]),
+        "add": len(added),
+        "remove": len(removed),
+        "firstAdded": list(added[:MAX_NAMED]),
+        "firstRemoved": list(removed[:MAX_NAMED]),
         **held,
     }
 
 
-_HELD = {"escrowed": "escrow", "staged": "staged"}
+_HELD_STATES = {"escrowed": "escrow", "staged": "staged"}
 
 
-async def changes_of_members(
-    run: Run, group: str, wanted: Sequence[str]
+async def explain_member_changes(
+    context: CycleContext, group: str, desired: Sequence[str]
 ) -> dict[str, Any]:
     """Compare with those that we wrote; a plan has evaluated all of it already."""
-    if run.is_scratch:
-        return await _evaluated(run, group)
-    return await _compared(run, group, wanted)
+    if context.is_scratch:
+        return await _sum_evaluated(context, group)
+    return await _compare_members(context, group, desired)
 
 
-NOTHING = "The target holds what we would write."
-COMING = "(the resource of {}, which is not there yet)"
+NOTHING_TO_WRITE = "The target holds what we would write."
+NOT_YET_CREATED = "(the resource of {}, which is not there yet)"
 
 
-async def _written(run: Run, effect: Effect) -> list[Change]:
+async def _list_changes(context: CycleContext, effect: Effect) -> list[Change]:
     """Return the changes of an effect, references as resource ids, none sensitive."""
     named = [each.to for each in effect.references if each.to]
-    there = await run.store.resource_ids(run.job.target, named) if named else {}
+    there = (
+        await context.store.load_resource_ids(context.job.target, named)
+        if named
+        else {}
+    )
     references = [
         Change(
             path=each.path,
             before=each.before,
-            after=there.get(each.to, COMING.format(each.to)) if each.to else None,
+            after=there.get(each.to, NOT_YET_CREATED.format(each.to))
+            if each.to
+            else None,
         )
         for each in effect.references
     ]
-    hidden = sensitive_paths(run.program, effect.type)
-    return list(shown([*differing(effect), *references], hidden))
+    hidden = list_sensitive_paths(context.program, effect.type)
+    return list(redact_changes([*list_sent_changes(effect), *references], hidden))
 
 
-def _request(effect: Effect, changes: Sequence[Change]) -> dict[str, Any] | None:
+def _build_request(effect: Effect, changes: Sequence[Change]) -> dict[str, Any] | None:
     kind = effect.resource_type
     if is_creation(effect) and not effect.references:
         values = {each.path: each.after for each in changes if each.after is not None}
-        return {"method": "POST", "resourceType": kind, "body": assemble(kind, values)}
+        return {
+            "method": "POST",
+            "resourceType": kind,
+            "body": assemble_resource(kind, values),
+        }
     if effect.action == "delete":
         return {"method": "DELETE", "resourceType": kind, "resource": effect.resource}
-    operations = patch_operations(changes)
+    operations = make_patch_operations(changes)
     if not operations:
         return None
     return {
@@ -137,26 +165,34 @@ def _request(effect: Effect, changes: Sequence[Change]) -> dict[str, Any] | None
     }
 
 
-def as_it_stands(effect: Effect, prior: Effect | None) -> Effect:
+def prefer_held_effect(effect: Effect, previous: Effect | None) -> Effect:
     """Return the effect that the outbox holds back for the same wish, or this one."""
-    if prior is None or prior.state == "pending" or prior.desired != effect.desired:
+    if (
+        previous is None
+        or previous.state == "pending"
+        or previous.desired != effect.desired
+    ):
         return effect
-    return effect if prior.state == "escrowed" else prior
+    return effect if previous.state == "escrowed" else previous
 
 
-def _because(effects: Sequence[Effect]) -> Iterator[str]:
+def _list_reasons(effects: Sequence[Effect]) -> Iterator[str]:
     for effect in effects:
         if effect.reason is not None:
             yield effect.reason
 
 
-async def acted(
-    run: Run, effects: Sequence[Effect], *, group: str | None, members: Sequence[str]
-) -> Step:
+async def explain_act(
+    context: CycleContext,
+    effects: Sequence[Effect],
+    *,
+    group: str | None,
+    members: Sequence[str],
+) -> ExplanationStep:
     """Say what would be sent for these effects, and for the members of a group."""
-    detail: dict[str, Any] = {"because": " ".join(_because(effects)) or None}
-    changes = [await _written(run, each) for each in effects]
-    made = [_request(*each) for each in zip(effects, changes, strict=True)]
+    detail: dict[str, Any] = {"because": " ".join(_list_reasons(effects)) or None}
+    changes = [await _list_changes(context, each) for each in effects]
+    made = [_build_request(*each) for each in zip(effects, changes, strict=True)]
     detail["changes"] = [
         {"path": each.path, "before": each.before, "after": each.after}
         for some in changes
@@ -164,16 +200,16 @@ async def acted(
     ]
     detail["requests"] = [each for each in made if each is not None]
     if group is not None:
-        detail["members"] = await changes_of_members(run, group, members)
+        detail["members"] = await explain_member_changes(context, group, members)
     held = next((each for each in effects if each.state != "pending"), None)
     moved = detail.get("members", {"add": 0, "remove": 0})
     if held is not None:
         result = "escrow" if held.state == "escrowed" else held.state
-        return Step(result, detail | {"requests": []})
+        return ExplanationStep(result, detail | {"requests": []})
     if effects:
-        return Step(effects[0].action, detail)
+        return ExplanationStep(effects[0].action, detail)
     if moved["add"] or moved["remove"]:
-        return Step("members", detail)
+        return ExplanationStep("members", detail)
     if waiting := [each for each in ("staged", "escrow") if each in moved]:
-        return Step(waiting[0], detail)
-    return Step("nothing", detail | {"because": NOTHING})
+        return ExplanationStep(waiting[0], detail)
+    return ExplanationStep("nothing", detail | {"because": NOTHING_TO_WRITE})

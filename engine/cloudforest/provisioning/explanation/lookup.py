@@ -10,34 +10,38 @@ from cloudforest.base.errors import Refused
 from cloudforest.model.cycles import LogQuery
 from cloudforest.model.messages import (
     Closing,
-    Gone,
     InScope,
     Lookup,
     Members,
     OutOfScope,
     Record,
+    Tombstone,
 )
 from cloudforest.model.program import Attribute
-from cloudforest.program.attributes_read import COMPUTED
-from cloudforest.program.digest import attributes_to_read
+from cloudforest.program.attributes_read import COMPUTED_ATTRIBUTES
+from cloudforest.program.digest import select_attributes_to_read
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
-from cloudforest.provisioning.imports import request, require_end, whole_answer
-from cloudforest.provisioning.mapper import mappers
-from cloudforest.provisioning.run import Run
+from cloudforest.provisioning.imports import (
+    ask_until_whole,
+    build_request,
+    require_same_directory,
+)
+from cloudforest.provisioning.mapper import build_mappers
+from cloudforest.provisioning.run import CycleContext
 
 USER_PRINCIPAL_NAME = "userprincipalname"
-MANY = 10**18
+LAST_LOG_NUMBER = 10**18
 
 
 @dataclass(frozen=True)
-class Found:
+class LookupResult:
     """What an agent said of one object: its record, and all that came with it.
 
     `complete`: a group has no other members than were named.
     """
 
-    record: InScope | OutOfScope | Gone
+    record: InScope | OutOfScope | Tombstone
     records: tuple[Record, ...] = ()
     complete: bool = True
 
@@ -47,26 +51,30 @@ class Found:
         return tuple(guid for some in added for guid in some)
 
 
-def _matching(run: Run) -> Iterator[str]:
+def _matching_attributes(context: CycleContext) -> Iterator[str]:
     """Yield the attributes whose values objects are matched by, as they are."""
     yield USER_PRINCIPAL_NAME
-    for mapper in mappers(run.program).values():
-        for rule in mapper.matching:
+    for mapper in build_mappers(context.program).values():
+        for rule in mapper.matching_mappings:
             if isinstance(rule.expression, Attribute):
                 yield rule.expression.name.lower()
 
 
-def _lookups(run: Run, lookup: Lookup) -> tuple[Lookup, ...]:
+def _expand_lookup(context: CycleContext, lookup: Lookup) -> tuple[Lookup, ...]:
     """Look for a value without an attribute among those that objects are matched by."""
     if lookup.by != "attribute" or lookup.attribute is not None:
         return (lookup,)
-    names = dict.fromkeys(each for each in _matching(run) if each not in COMPUTED)
+    names = dict.fromkeys(
+        each
+        for each in _matching_attributes(context)
+        if each not in COMPUTED_ATTRIBUTES
+    )
     return tuple(
         Lookup(by="attribute", attribute=each, value=lookup.value) for each in names
     )
 
 
-def _domain(dn: str) -> str | None:
+def _domain_of_dn(dn: str) -> str | None:
     """Return the DNS name of the domain that a DN lies in."""
     try:
         parts = parse_dn(dn)
@@ -76,80 +84,92 @@ def _domain(dn: str) -> str | None:
     return ".".join(labels) or None
 
 
-def every_attribute(run: Run) -> tuple[str, ...]:
+def list_all_attributes(context: CycleContext) -> tuple[str, ...]:
     """Return what is read of objects, whatever their type."""
-    asked = attributes_to_read(run.program).values()
+    asked = select_attributes_to_read(context.program).values()
     return tuple(sorted({name for names in asked for name in names}))
 
 
-Answer = tuple[list[Record], bool]
+LookupAnswer = tuple[list[Record], bool]
 """And whether that was complete."""
 
 
-async def _ask(run: Run, lookups: Sequence[Lookup]) -> Answer:
-    asked = await request(
-        run, "read", lookups=tuple(lookups), prove=every_attribute(run), explain=True
+async def _read_once(context: CycleContext, lookups: Sequence[Lookup]) -> LookupAnswer:
+    asked = await build_request(
+        context,
+        "read",
+        lookups=tuple(lookups),
+        prove=list_all_attributes(context),
+        explain=True,
     )
     records: list[Record] = []
     closing: Closing | None = None
-    async for page in run.bus.ask(asked):
+    async for page in context.bus.request_pages(asked):
         records += page.records
         closing = page.closing
-    held = await run.store.watermark(run.job.name)
+    held = await context.store.load_watermark(context.job.name)
     known = held.directory if held else None
     directory = known or (closing.directory if closing else None)
-    return records, require_end(run, closing, directory).complete
+    return records, require_same_directory(context, closing, directory).complete
 
 
-async def _answer(run: Run, lookups: Sequence[Lookup]) -> Answer:
-    return await whole_answer(run, partial(_ask, run, lookups))
+async def _read_objects(
+    context: CycleContext, lookups: Sequence[Lookup]
+) -> LookupAnswer:
+    return await ask_until_whole(context, partial(_read_once, context, lookups))
 
 
-def _one(lookup: Lookup, answer: Answer) -> Found | None:
+def _pick_one(lookup: Lookup, answer: LookupAnswer) -> LookupResult | None:
     """Return the one object that was found, or None; raises Refused for several."""
     records, complete = answer
     objects = {
         each.id: each
         for each in records
-        if isinstance(each, InScope | OutOfScope | Gone)
+        if isinstance(each, InScope | OutOfScope | Tombstone)
     }
     if len(objects) > 1:
         raise Refused(
             f"{len(objects)} objects answer to {lookup.value}, among them "
             f"{', '.join(sorted(objects)[:10])}. Name one by its objectGUID."
         )
-    found = (Found(each, tuple(records), complete) for each in objects.values())
+    found = (LookupResult(each, tuple(records), complete) for each in objects.values())
     return next(found, None)
 
 
-async def _logged(run: Run, name: str) -> str | None:
+async def _find_in_log(context: CycleContext, name: str) -> str | None:
     """Return the objectGUID of whom the log last knew by this name: now deleted."""
-    query = LogQuery(job=run.job.name, object=name)
-    entries = await run.store.logs(query, first=1, last=MANY, limit=1000)
+    query = LogQuery(job=context.job.name, object=name)
+    entries = await context.store.list_log_entries(
+        query, first=1, last=LAST_LOG_NUMBER, limit=1000
+    )
     return entries[-1][1].object if entries else None
 
 
-def _require_own_domain(run: Run, lookup: Lookup) -> None:
-    domain = _domain(lookup.value) if lookup.by == "dn" else None
-    if domain is not None and domain != run.job.domain:
+def _require_own_domain(context: CycleContext, lookup: Lookup) -> None:
+    domain = _domain_of_dn(lookup.value) if lookup.by == "dn" else None
+    if domain is not None and domain != context.job.domain:
         raise Refused(
-            f"{lookup.value} lies in {domain}, and the job {run.job.name} reads "
-            f"{run.job.domain}. Name a job of that domain; `cloudforest job list` "
+            f"{lookup.value} lies in {domain}, and the job {context.job.name} reads "
+            f"{context.job.domain}. Name a job of that domain; `cloudforest job list` "
             "shows them."
         )
 
 
-async def find(run: Run, lookup: Lookup) -> Found | None:
+async def find_object(context: CycleContext, lookup: Lookup) -> LookupResult | None:
     """Return the object as the directory shows it now; None: it shows none.
 
     Deleted objects have lost their names, so whom the log knew by that name is asked
     for by objectGUID. Raises Refused for several objects, or one of another domain.
     """
-    _require_own_domain(run, lookup)
-    found = _one(lookup, await _answer(run, _lookups(run, lookup)))
+    _require_own_domain(context, lookup)
+    found = _pick_one(
+        lookup, await _read_objects(context, _expand_lookup(context, lookup))
+    )
     if found is not None or lookup.by != "attribute":
         return found
-    guid = await _logged(run, lookup.value)
+    guid = await _find_in_log(context, lookup.value)
     if guid is None:
         return None
-    return _one(lookup, await _answer(run, [Lookup(by="guid", value=guid)]))
+    return _pick_one(
+        lookup, await _read_objects(context, [Lookup(by="guid", value=guid)])
+    )

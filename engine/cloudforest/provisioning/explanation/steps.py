@@ -14,36 +14,42 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudforest.model.ports.target import Refusal
-from cloudforest.model.program import Rule
-from cloudforest.model.source import Link, MatchValue, SourceRow, TargetResource
-from cloudforest.program.attributes_read import attributes_of
-from cloudforest.program.expressions.values import items
+from cloudforest.model.program import CompiledAttributeMapping
+from cloudforest.model.source import Link, MatchValue, SourceObject, TargetResource
+from cloudforest.program.attributes_read import find_expression_attributes
+from cloudforest.program.expressions.values import as_items
 from cloudforest.program.faults import AttributeIgnored, MappingFault, ObjectIgnored
-from cloudforest.program.mapping.desired import attributes, compile_program
-from cloudforest.provisioning.differences import Item
+from cloudforest.program.mapping.desired import compile_mapping, prepare_source_object
+from cloudforest.provisioning.differences import Candidate
 from cloudforest.provisioning.log_entries import REDACTED
 from cloudforest.provisioning.mapper import Mapper
-from cloudforest.provisioning.matching import Ambiguous, Match, Matcher, Wanted, sought
-from cloudforest.provisioning.run import Run
+from cloudforest.provisioning.matching import (
+    Match,
+    Matcher,
+    MatchFailure,
+    UnlinkedObject,
+    get_match_value,
+)
+from cloudforest.provisioning.run import CycleContext
 
 STEPS = ("import", "scope", "match", "map", "act")
 NOT_REACHED = "not reached"
-FIRST = 20
+MAX_NAMED = 20
 """So many of a group's members, or of a person's groups, are named."""
 
 
 @dataclass(frozen=True)
-class Step:
+class ExplanationStep:
     result: str
     detail: Any = None
 
 
-Steps = Mapping[str, Step]
+Steps = Mapping[str, ExplanationStep]
 
 
-def told(subject: str, steps: Steps) -> dict[str, Any]:
+def build_explanation(subject: str, steps: Steps) -> dict[str, Any]:
     """Return `{"object", "steps": [{"step", "result", "detail"}]}`, all five."""
-    reached = [(name, steps.get(name, Step(NOT_REACHED))) for name in STEPS]
+    reached = [(name, steps.get(name, ExplanationStep(NOT_REACHED))) for name in STEPS]
     return {
         "object": subject,
         "steps": [
@@ -57,39 +63,46 @@ NO_VALUE = "The object has no value to look for."
 NOT_MATCHED = "No resource of the target matches."
 
 
-def linked(link: Link) -> Step:
-    return Step("linked", {"resource": link.resource, "origin": link.origin})
+def explain_link(link: Link) -> ExplanationStep:
+    return ExplanationStep("linked", {"resource": link.resource, "origin": link.origin})
 
 
-async def _found(run: Run, item: Item, rule: Rule, value: MatchValue) -> dict[str, Any]:
-    kind = item.mapper.resource_type
+async def _count_matches(
+    context: CycleContext,
+    candidate: Candidate,
+    rule: CompiledAttributeMapping,
+    value: MatchValue,
+) -> dict[str, Any]:
+    kind = candidate.mapper.resource_type
     try:
-        found = await run.target.find(kind, rule.target, value, ())
+        found = await context.target.find(kind, rule.target, value, ())
     except Refusal as refusal:
         return {"found": None, "reason": refusal.reason}
     return {"found": len(found)}
 
 
-async def _attempts(run: Run, item: Item) -> list[dict[str, Any]]:
+async def _explain_attempts(
+    context: CycleContext, candidate: Candidate
+) -> list[dict[str, Any]]:
     """Look for the object by each rule, up to the one that finds something."""
     attempts: list[dict[str, Any]] = []
-    for rule in item.mapper.matching:
-        value = sought(item.desired.values, rule.target)
+    for rule in candidate.mapper.matching_mappings:
+        value = get_match_value(candidate.desired.values, rule.target)
         attempt: dict[str, Any] = {"attribute": rule.target, "value": value}
         if value is None:
             attempts.append(attempt | {"found": 0, "reason": NO_VALUE})
             continue
         if rule.sensitive:
             attempt["value"] = REDACTED
-        attempts.append(attempt | await _found(run, item, rule, value))
+        attempts.append(attempt | await _count_matches(context, candidate, rule, value))
         if attempts[-1]["found"]:
             break
     return attempts
 
 
-def _told(match: Match) -> tuple[str, dict[str, Any]]:
+def _match_detail(match: Match) -> tuple[str, dict[str, Any]]:
     match match:
-        case Ambiguous(reason=reason):
+        case MatchFailure(reason=reason):
             return "ambiguous", {"because": reason}
         case TargetResource(id=resource):
             return "matched", {"resource": resource}
@@ -97,22 +110,32 @@ def _told(match: Match) -> tuple[str, dict[str, Any]]:
             return "none", {"because": NOT_MATCHED}
 
 
-async def matched(run: Run, item: Item) -> tuple[Match, Step]:
-    if item.link is not None:
-        return None, linked(item.link)
-    wanted = Wanted(id=item.row.id, values=item.desired.values)
+async def explain_match(
+    context: CycleContext, candidate: Candidate
+) -> tuple[Match, ExplanationStep]:
+    if candidate.link is not None:
+        return None, explain_link(candidate.link)
+    wanted = UnlinkedObject(
+        object_guid=candidate.source.object_guid, values=candidate.desired.values
+    )
     try:
-        match = (await Matcher(run).match(item.mapper, [wanted]))[item.row.id]
+        match = (await Matcher(context).match_objects(candidate.mapper, [wanted]))[
+            candidate.source.object_guid
+        ]
     finally:
-        await run.store.clear_snapshot(run.picture)
-    result, detail = _told(match)
-    return match, Step(result, detail | {"attempts": await _attempts(run, item)})
+        await context.store.clear_snapshot(context.snapshot_key)
+    result, detail = _match_detail(match)
+    return match, ExplanationStep(
+        result, detail | {"attempts": await _explain_attempts(context, candidate)}
+    )
 
 
-def _result(mapper: Mapper, rule: Rule, row: SourceRow) -> dict[str, Any]:
+def _map_attribute(
+    mapper: Mapper, rule: CompiledAttributeMapping, source: SourceObject
+) -> dict[str, Any]:
     single = replace(mapper.program, rules=(rule,))
     try:
-        desired = compile_program(single, mapper.setting)(row)
+        desired = compile_mapping(single, mapper.evaluation_context)(source)
     except MappingFault as fault:
         return {"error": fault.reason}
     except ObjectIgnored as ignored:
@@ -127,21 +150,23 @@ def _result(mapper: Mapper, rule: Rule, row: SourceRow) -> dict[str, Any]:
     return {"result": REDACTED if rule.sensitive and result is not None else result}
 
 
-def _line(mapper: Mapper, rule: Rule, row: SourceRow) -> dict[str, Any]:
-    names = sorted(attributes_of(rule.expression))
-    held = attributes(row)
-    inputs = {name: list(items(held.get(name))) for name in names}
+def _explain_attribute(
+    mapper: Mapper, rule: CompiledAttributeMapping, source: SourceObject
+) -> dict[str, Any]:
+    names = sorted(find_expression_attributes(rule.expression))
+    held = prepare_source_object(source)
+    inputs = {name: list(as_items(held.get(name))) for name in names}
     if rule.sensitive:
         inputs = {name: [REDACTED] if some else [] for name, some in inputs.items()}
     line = {"target": rule.target, "expression": rule.text, "inputs": inputs}
-    return line | _result(mapper, rule, row)
+    return line | _map_attribute(mapper, rule, source)
 
 
-def mapped(mapper: Mapper, row: SourceRow) -> Step:
+def explain_mapping(mapper: Mapper, source: SourceObject) -> ExplanationStep:
     """Map each attribute for itself; memberships are told by the import."""
     rules = [
         each for each in mapper.program.rules if not (each.reference and each.multi)
     ]
-    lines = [_line(mapper, rule, row) for rule in rules]
+    lines = [_explain_attribute(mapper, rule, source) for rule in rules]
     failed = any("error" in line for line in lines)
-    return Step("failed" if failed else "mapped", lines)
+    return ExplanationStep("failed" if failed else "mapped", lines)

@@ -18,29 +18,32 @@ from cloudforest.model.effects import (
     Effect,
     Outcome,
     ReferenceChange,
-    after_values,
-    escrow,
+    build_membership_key,
+    get_after_values,
     is_creation,
-    membership_key,
+    put_in_escrow,
 )
-from cloudforest.model.ports.target import Conflict, NotThere, Refusal
+from cloudforest.model.ports.target import Conflict, Refusal, ResourceNotFound
 from cloudforest.model.program import ObjectType
-from cloudforest.model.source import Flat, TargetResource
+from cloudforest.model.source import FlatResource, TargetResource
 from cloudforest.program.faults import MappingFault
-from cloudforest.provisioning.differences import adopted_changes, guards
-from cloudforest.provisioning.export.requests import Ready, send
-from cloudforest.provisioning.export.value_swaps import CONFLICT, in_the_way
+from cloudforest.provisioning.differences import compare_with_observed, find_budgets
+from cloudforest.provisioning.export.requests import PreparedEffect, send_effect
+from cloudforest.provisioning.export.value_swaps import (
+    CONFLICT_PREFIX,
+    find_blocking_stage,
+)
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import (
     ALREADY_LINKED,
-    Ambiguous,
-    look_up,
-    unowned,
+    MatchFailure,
+    find_match,
+    reject_owned_matches,
 )
-from cloudforest.provisioning.run import Run
+from cloudforest.provisioning.run import CycleContext
 
 
-def _cut(effect: Effect, size: int) -> Iterator[Effect]:
+def _split(effect: Effect, size: int) -> Iterator[Effect]:
     """Cut a change of members into smaller ones of at most `size`."""
     for at in range(0, len(effect.add), size):
         yield replace(effect, add=effect.add[at : at + size], remove=())
@@ -48,52 +51,54 @@ def _cut(effect: Effect, size: int) -> Iterator[Effect]:
         yield replace(effect, add=(), remove=effect.remove[at : at + size])
 
 
-def _escrowed(run: Run, effect: Effect, refusal: Refusal) -> list[Outcome]:
+def _escrow_each(
+    context: CycleContext, effect: Effect, refusal: Refusal
+) -> list[Outcome]:
     """Hold back each membership for itself."""
     reason = refusal.reason
-    if isinstance(refusal, NotThere):
+    if isinstance(refusal, ResourceNotFound):
         reason = f"gone-at-target: {reason}"
     outcomes = []
-    for single in _cut(effect, 1):
-        key = membership_key(effect.id, (*single.add, *single.remove)[0])
-        held = escrow(replace(single, key=key), reason, run.clock())
+    for single in _split(effect, 1):
+        key = build_membership_key(effect.id, (*single.add, *single.remove)[0])
+        held = put_in_escrow(replace(single, key=key), reason, context.clock())
         outcomes.append(
             Outcome(effect=held, state="escrowed", status=refusal.status, reason=reason)
         )
     return outcomes
 
 
-async def _is_there(run: Run, effect: Effect, resource: str) -> bool:
+async def _has_resource(context: CycleContext, effect: Effect, resource: str) -> bool:
     try:
-        await run.target.member_ids(effect.resource_type, resource)
+        await context.target.list_member_ids(effect.resource_type, resource)
     except Refusal:
         return False
     return True
 
 
-async def _change(
-    run: Run, ready: Ready, effect: Effect, resource: str
+async def _send_change(
+    context: CycleContext, prepared: PreparedEffect, effect: Effect, resource: str
 ) -> list[Outcome]:
     """Send a change; halve what is refused until single memberships are left."""
     try:
-        await run.target.change_members(
+        await context.target.change_members(
             effect.resource_type,
             resource,
-            add=[ready.others[each] for each in effect.add],
-            remove=[ready.others[each] for each in effect.remove],
+            add=[prepared.resource_ids[each] for each in effect.add],
+            remove=[prepared.resource_ids[each] for each in effect.remove],
         )
     except Refusal as refusal:
         size = len(effect.add) + len(effect.remove)
-        hopeless = isinstance(refusal, NotThere) and not await _is_there(
-            run, effect, resource
+        hopeless = isinstance(refusal, ResourceNotFound) and not await _has_resource(
+            context, effect, resource
         )
         if size == 1 or hopeless:
-            return _escrowed(run, effect, refusal)
-        halves = _cut(effect, (size + 1) // 2)
+            return _escrow_each(context, effect, refusal)
+        halves = _split(effect, (size + 1) // 2)
         return [
             outcome
             for half in halves
-            for outcome in await _change(run, ready, half, resource)
+            for outcome in await _send_change(context, prepared, half, resource)
         ]
     return [
         Outcome(
@@ -106,9 +111,11 @@ async def _change(
     ]
 
 
-async def change_members(run: Run, ready: Ready) -> list[Outcome]:
+async def write_members(
+    context: CycleContext, prepared: PreparedEffect
+) -> list[Outcome]:
     """Write the memberships whose member exists in the target."""
-    effect, link = ready.effect, ready.link
+    effect, link = prepared.effect, prepared.link
     if link is None:
         return []
     if effect.present:
@@ -117,96 +124,117 @@ async def change_members(run: Run, ready: Ready) -> list[Outcome]:
         return [Outcome(effect=effect, state="done", added=effect.present)] * there
     possible = replace(
         effect,
-        add=tuple(each for each in effect.add if each in ready.others),
-        remove=tuple(each for each in effect.remove if each in ready.others),
+        add=tuple(each for each in effect.add if each in prepared.resource_ids),
+        remove=tuple(each for each in effect.remove if each in prepared.resource_ids),
     )
     if not possible.add and not possible.remove:
         return []
-    outcomes = await _change(run, ready, possible, link.resource)
+    outcomes = await _send_change(context, prepared, possible, link.resource)
     return [Outcome(effect=replace(effect, add=(), remove=()), state="done"), *outcomes]
 
 
-FOR_THE_GUARD = frozenset({"disables", "rekeys"})
+GUARDED_IN_ADOPTIONS = frozenset({"disables", "rekeys"})
 """Budgets that an adoption found only now would evade."""
-UNGUARDED = (
+NOT_GUARDED_YET = (
     "conflict: the resource in the way would be disabled or get another key; the next "
     "attempt adopts it, if the guard allows."
 )
 
 
-def escrowed(run: Run, effect: Effect, status: int | None, reason: str) -> Outcome:
+def build_escrow_outcome(
+    context: CycleContext, effect: Effect, status: int | None, reason: str
+) -> Outcome:
     """Hold an effect back; a plain no says that a creation did not happen."""
     refused = (
         status is not None
         and HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     )
     effect = replace(effect, sent=effect.sent and not refused)
-    held = escrow(effect, reason, run.clock())
+    held = put_in_escrow(effect, reason, context.clock())
     return Outcome(effect=held, state="escrowed", status=status, reason=reason)
 
 
-def _again(effect: Effect) -> Outcome:
+def _postpone(effect: Effect) -> Outcome:
     """Try once more when the other writes of this cycle are done."""
     phase = PHASE_ADOPT if is_creation(effect) else PHASE_RETRY
     return Outcome(effect=replace(effect, phase=phase, sent=False), state="pending")
 
 
-def _own_values(mapper: Mapper, effect: Effect) -> Flat:
+def _values_without_references(mapper: Mapper, effect: Effect) -> FlatResource:
     """Return what a creation writes, without what it refers to."""
-    values = after_values(effect)
-    return {path: v for path, v in values.items() if path not in mapper.references}
+    values = get_after_values(effect)
+    return {
+        path: v for path, v in values.items() if path not in mapper.reference_mappings
+    }
 
 
-async def _adopted(run: Run, mapper: Mapper, ready: Ready) -> Outcome | None:
+async def _adopt_conflicting(
+    context: CycleContext, mapper: Mapper, prepared: PreparedEffect
+) -> Outcome | None:
     """Look up who is in the way of a creation; adopt it if it is the object itself."""
-    effect = replace(ready.effect, sent=False)
-    values = _own_values(mapper, effect)
-    match = await look_up(run, mapper, values)
+    effect = replace(prepared.effect, sent=False)
+    values = _values_without_references(mapper, effect)
+    match = await find_match(context, mapper, values)
     if isinstance(match, TargetResource):
-        match = (await unowned(run, {effect.id: match}))[effect.id]
-    if isinstance(match, Ambiguous):
-        return escrowed(run, effect, HTTPStatus.CONFLICT, match.reason)
+        match = (await reject_owned_matches(context, {effect.id: match}))[effect.id]
+    if isinstance(match, MatchFailure):
+        return build_escrow_outcome(context, effect, HTTPStatus.CONFLICT, match.reason)
     if match is None:
         return None
-    changes = adopted_changes(mapper, values, match)
-    if FOR_THE_GUARD.intersection(guards(mapper, changes)):
-        return escrowed(run, effect, HTTPStatus.CONFLICT, UNGUARDED)
-    if not run.claim(match.id, effect.id):
-        return escrowed(run, effect, HTTPStatus.CONFLICT, ALREADY_LINKED)
+    changes = compare_with_observed(mapper, values, match)
+    if GUARDED_IN_ADOPTIONS.intersection(find_budgets(mapper, changes)):
+        return build_escrow_outcome(
+            context, effect, HTTPStatus.CONFLICT, NOT_GUARDED_YET
+        )
+    if not context.claim_resource(match.id, effect.id):
+        return build_escrow_outcome(
+            context, effect, HTTPStatus.CONFLICT, ALREADY_LINKED
+        )
     adoption = replace(
         effect, action="adopt", resource=match.id, changes=changes, guards=()
     )
-    return await send(run.target, Ready(adoption, ready.link, ready.others))
-
-
-async def _conflict(
-    run: Run, mapper: Mapper, ready: Ready, refusal: Conflict, *, last: bool
-) -> Outcome:
-    """Look again after all other writes: they may be what is in the way."""
-    effect = ready.effect
-    if effect.phase < PHASE_RETRY:
-        return _again(effect)
-    if not last:
-        return Outcome(effect=effect, state="pending")
-    if is_creation(effect):
-        adopted = await _adopted(run, mapper, ready)
-        if adopted is not None:
-            return adopted
-    reason = await in_the_way(run, mapper, effect)
-    return escrowed(
-        run, effect, refusal.status, reason or f"{CONFLICT}{refusal.reason}"
+    return await send_effect(
+        context.target, PreparedEffect(adoption, prepared.link, prepared.resource_ids)
     )
 
 
-async def _alone(run: Run, mapper: Mapper, ready: Ready) -> list[Outcome]:
+async def _resolve_conflict(
+    context: CycleContext,
+    mapper: Mapper,
+    prepared: PreparedEffect,
+    refusal: Conflict,
+    *,
+    is_last: bool,
+) -> Outcome:
+    """Look again after all other writes: they may be what is in the way."""
+    effect = prepared.effect
+    if effect.phase < PHASE_RETRY:
+        return _postpone(effect)
+    if not is_last:
+        return Outcome(effect=effect, state="pending")
+    if is_creation(effect):
+        adopted = await _adopt_conflicting(context, mapper, prepared)
+        if adopted is not None:
+            return adopted
+    reason = await find_blocking_stage(context, mapper, effect)
+    return build_escrow_outcome(
+        context, effect, refusal.status, reason or f"{CONFLICT_PREFIX}{refusal.reason}"
+    )
+
+
+async def _create_without_references(
+    context: CycleContext, mapper: Mapper, prepared: PreparedEffect
+) -> list[Outcome]:
     """Create without references: they must not be the reason that there is nobody.
 
     They become a write of their own, later in this cycle.
     """
-    effect = ready.effect
-    own = _own_values(mapper, effect)
+    effect = prepared.effect
+    own = _values_without_references(mapper, effect)
     named = {each.path: each.after for each in effect.changes if each.path not in own}
-    objects = await run.store.linked_resources(run.job.target, list(named.values()))
+    objects = await context.store.find_linked_objects(
+        context.job.target, list(named.values())
+    )
     references = tuple(
         ReferenceChange(path=path, to=objects[resource])
         for path, resource in named.items()
@@ -222,52 +250,64 @@ async def _alone(run: Run, mapper: Mapper, ready: Ready) -> list[Outcome]:
         guards=(),
     )
     changes = tuple(each for each in effect.changes if each.path in own)
-    outcomes = await _attempt(run, mapper, ready.alone(changes), last=True)
+    outcomes = await _attempt_object(
+        context, mapper, prepared.with_changes(changes), is_last=True
+    )
     return [*outcomes, *[Outcome(effect=later, state="pending")] * bool(references)]
 
 
-async def _sent(
-    run: Run, mapper: Mapper, ready: Ready, *, last: bool
+async def _send_or_resolve(
+    context: CycleContext, mapper: Mapper, prepared: PreparedEffect, *, is_last: bool
 ) -> Outcome | None:
     try:
-        outcome = await send(run.target, ready)
+        outcome = await send_effect(context.target, prepared)
     except Conflict as refusal:
-        return await _conflict(run, mapper, ready, refusal, last=last)
+        return await _resolve_conflict(
+            context, mapper, prepared, refusal, is_last=is_last
+        )
     link = outcome.link if outcome else None
     if (
         link is not None
-        and ready.link is None
-        and not run.claim(link.resource, link.id)
+        and prepared.link is None
+        and not context.claim_resource(link.resource, link.object_guid)
     ):
-        return escrowed(run, ready.effect, HTTPStatus.CONFLICT, ALREADY_LINKED)
+        return build_escrow_outcome(
+            context, prepared.effect, HTTPStatus.CONFLICT, ALREADY_LINKED
+        )
     return outcome
 
 
-def _reason(refusal: Refusal) -> str:
-    prefix = "gone-at-target: " if isinstance(refusal, NotThere) else ""
+def _refusal_reason(refusal: Refusal) -> str:
+    prefix = "gone-at-target: " if isinstance(refusal, ResourceNotFound) else ""
     return f"{prefix}{refusal.reason}"
 
 
-async def _attempt(
-    run: Run, mapper: Mapper, ready: Ready, *, last: bool
+async def _attempt_object(
+    context: CycleContext, mapper: Mapper, prepared: PreparedEffect, *, is_last: bool
 ) -> list[Outcome]:
-    effect = ready.effect
-    refers = any(each.path in mapper.references for each in effect.changes)
+    effect = prepared.effect
+    refers = any(each.path in mapper.reference_mappings for each in effect.changes)
     try:
-        outcome = await _sent(run, mapper, ready, last=last)
+        outcome = await _send_or_resolve(context, mapper, prepared, is_last=is_last)
     except Refusal as refusal:
         if is_creation(effect) and refers:
-            return await _alone(run, mapper, ready)
-        outcome = escrowed(run, effect, refusal.status, _reason(refusal))
+            return await _create_without_references(context, mapper, prepared)
+        outcome = build_escrow_outcome(
+            context, effect, refusal.status, _refusal_reason(refusal)
+        )
     except MappingFault as fault:
         reason = f"mapping-fault: {fault.path}: {fault.reason}"
-        outcome = escrowed(run, effect, None, reason)
+        outcome = build_escrow_outcome(context, effect, None, reason)
     if outcome is None:
         return []
-    return [outcome, *_written_with(outcome)] if ready.whole else [outcome]
+    return (
+        [outcome, *_finish_written_references(outcome)]
+        if prepared.includes_references
+        else [outcome]
+    )
 
 
-def _written_with(outcome: Outcome) -> list[Outcome]:
+def _finish_written_references(outcome: Outcome) -> list[Outcome]:
     """Return the end of the references that were written with the creation."""
     effect = outcome.effect
     if outcome.state != "done" or not is_creation(effect):
@@ -276,8 +316,12 @@ def _written_with(outcome: Outcome) -> list[Outcome]:
     return [Outcome(effect=later, state="done")]
 
 
-async def attempt(
-    run: Run, compiled: Mapping[ObjectType, Mapper], ready: Ready, *, last: bool
+async def attempt_effect(
+    context: CycleContext,
+    mappers: Mapping[ObjectType, Mapper],
+    prepared: PreparedEffect,
+    *,
+    is_last: bool,
 ) -> list[Outcome]:
     """Carry out an effect; a refusal escrows it alone. Nothing: it waits for others.
 
@@ -285,10 +329,10 @@ async def attempt(
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
-    if ready.effect.action == "members":
-        outcomes = await change_members(run, ready)
+    if prepared.effect.action == "members":
+        outcomes = await write_members(context, prepared)
     else:
-        mapper = compiled[ready.effect.type]
-        outcomes = await _attempt(run, mapper, ready, last=last)
+        mapper = mappers[prepared.effect.type]
+        outcomes = await _attempt_object(context, mapper, prepared, is_last=is_last)
     spent = round((loop.time() - started) * 1000)
     return [replace(each, milliseconds=spent) for each in outcomes]

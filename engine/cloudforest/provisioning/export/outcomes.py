@@ -16,47 +16,51 @@ from http import HTTPStatus
 from msgspec.structs import replace
 
 from cloudforest.base.errors import CloudforestError, TargetUnavailable
-from cloudforest.model.cycles import Counts, count
+from cloudforest.model.cycles import Counts, count_effect
 from cloudforest.model.effects import PHASE_REFERENCE, Outcome
 from cloudforest.model.ports.target import AlreadyLinked
-from cloudforest.model.stages import Spent
-from cloudforest.provisioning.export.attempt import escrowed
-from cloudforest.provisioning.log_entries import entries_of
+from cloudforest.model.stages import BudgetCharge
+from cloudforest.provisioning.export.attempt import build_escrow_outcome
+from cloudforest.provisioning.log_entries import build_log_entries
 from cloudforest.provisioning.matching import ALREADY_LINKED
-from cloudforest.provisioning.run import Run
+from cloudforest.provisioning.run import CycleContext
 
 
-def _empties(outcome: Outcome) -> bool:
+def _empties_group(outcome: Outcome) -> bool:
     return bool(outcome.removed) and "groupsEmptied" in outcome.effect.guards
 
 
 @dataclass
-class Spending:
+class BudgetCharges:
     """`emptied` are the groups that this cycle has emptied: each is counted once."""
 
-    emptied: set[str] = field(default_factory=set)
+    emptied_groups: set[str] = field(default_factory=set)
 
-    def of(self, outcomes: Iterable[Outcome], now: datetime) -> list[Spent]:
+    def compute_charges(
+        self, outcomes: Iterable[Outcome], now: datetime
+    ) -> list[BudgetCharge]:
         """Return what was spent. What somebody released costs nothing."""
         sums: Counter[str] = Counter()
         groups: set[str] = set()
         for each in outcomes:
             if each.state == "done" and each.effect.stage is None:
-                sums.update(dict(_costs(each)))
-                groups.update([each.effect.id] if _empties(each) else [])
-        sums["groupsEmptied"] = len(groups - self.emptied)
+                sums.update(dict(_outcome_charges(each)))
+                groups.update([each.effect.id] if _empties_group(each) else [])
+        sums["groupsEmptied"] = len(groups - self.emptied_groups)
         return [
-            Spent(guard=guard, effects=effects, time=now)
+            BudgetCharge(guard=guard, effects=effects, time=now)
             for guard, effects in sorted(sums.items())
             if effects
         ]
 
-    def stored(self, outcomes: Iterable[Outcome]) -> None:
+    def remember_emptied(self, outcomes: Iterable[Outcome]) -> None:
         """Remember the groups that are emptied."""
-        self.emptied.update(each.effect.id for each in outcomes if _empties(each))
+        self.emptied_groups.update(
+            each.effect.id for each in outcomes if _empties_group(each)
+        )
 
 
-def _costs(outcome: Outcome) -> Iterator[tuple[str, int]]:
+def _outcome_charges(outcome: Outcome) -> Iterator[tuple[str, int]]:
     """Yield what each budget bears, emptied groups aside."""
     for guard in outcome.effect.guards:
         if guard == "memberRemovals":
@@ -65,25 +69,27 @@ def _costs(outcome: Outcome) -> Iterator[tuple[str, int]]:
             yield guard, 1
 
 
-def note(run: Run, outcome: Outcome) -> None:
+def record_attempt(context: CycleContext, outcome: Outcome) -> None:
     """Count what was tried; remember who is in escrow since the last answer."""
     effect, status = outcome.effect, outcome.status
     if outcome.state in {"done", "escrowed"} and effect.phase != PHASE_REFERENCE:
         failed = outcome.state == "escrowed"
-        run.attempts.add(attempts=effect.attempts - failed, failed=failed)
+        context.attempts.count_attempt(
+            previous_attempts=effect.attempts - failed, failed=failed
+        )
     if status is None:
         return
     if HTTPStatus.OK <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        run.unanswered.clear()
+        context.unanswered_keys.clear()
     elif outcome.state == "escrowed":
-        run.unanswered.append(outcome.effect.key)
+        context.unanswered_keys.append(outcome.effect.key)
 
 
-async def give_back(run: Run, error: CloudforestError) -> None:
+async def release_unanswered(context: CycleContext, error: CloudforestError) -> None:
     """Take out of escrow those who got no answer just before the target was down."""
     if not isinstance(error, TargetUnavailable):
         return
-    held = await run.store.effects(run.rows, run.unanswered)
+    held = await context.store.load_effects(context.key_name, context.unanswered_keys)
     back = [
         replace(
             each,
@@ -95,62 +101,72 @@ async def give_back(run: Run, error: CloudforestError) -> None:
         for each in held.values()
         if each.state == "escrowed"
     ]
-    await run.store.save_effects(run.rows, run.id, back)
-    run.counts.escrow -= len(back)
-    run.unanswered.clear()
+    await context.store.save_effects(context.key_name, context.cycle_id, back)
+    context.counts.escrow -= len(back)
+    context.unanswered_keys.clear()
 
 
-def _count(counts: Counts, outcome: Outcome) -> None:
+def _count_outcome(counts: Counts, outcome: Outcome) -> None:
     match outcome.state:
         case "done" if not outcome.effect.present:
             written = replace(outcome.effect, add=outcome.added, remove=outcome.removed)
-            count(counts, written)
+            count_effect(counts, written)
         case "escrowed":
             counts.escrow += 1
         case _:
             pass
 
 
-def _is_news(outcome: Outcome) -> bool:
+def _is_logged(outcome: Outcome) -> bool:
     """Tell whether the log should name it; what was so already is none."""
     if outcome.effect.action in {"members", "reference"} and outcome.state == "done":
         return outcome.status is not None
     return outcome.state != "pending"
 
 
-async def _record(run: Run, outcomes: list[Outcome], spending: Spending) -> None:
-    await run.store.record(
-        run.rows,
-        run.job.target,
-        run.id,
+async def _save_outcomes(
+    context: CycleContext, outcomes: list[Outcome], budget_charges: BudgetCharges
+) -> None:
+    await context.store.save_outcomes(
+        context.key_name,
+        context.job.target,
+        context.cycle_id,
         outcomes=outcomes,
-        log=await entries_of(run, [each for each in outcomes if _is_news(each)]),
-        spent=spending.of(outcomes, run.clock()),
+        log=await build_log_entries(
+            context, [each for each in outcomes if _is_logged(each)]
+        ),
+        charges=budget_charges.compute_charges(outcomes, context.clock()),
     )
 
 
-async def _without_owned(run: Run, outcomes: list[Outcome]) -> list[Outcome]:
+async def _escrow_owned(
+    context: CycleContext, outcomes: list[Outcome]
+) -> list[Outcome]:
     """Escrow what would link a resource that is another object's."""
     resources = [each.link.resource for each in outcomes if each.link]
-    owners = await run.store.linked_resources(run.job.target, resources)
+    owners = await context.store.find_linked_objects(context.job.target, resources)
     return [
-        escrowed(run, each.effect, HTTPStatus.CONFLICT, ALREADY_LINKED)
-        if each.link and owners.get(each.link.resource, each.link.id) != each.link.id
+        build_escrow_outcome(context, each.effect, HTTPStatus.CONFLICT, ALREADY_LINKED)
+        if each.link
+        and owners.get(each.link.resource, each.link.object_guid)
+        != each.link.object_guid
         else each
         for each in outcomes
     ]
 
 
-async def store(run: Run, outcomes: list[Outcome], spending: Spending) -> None:
+async def store_outcomes(
+    context: CycleContext, outcomes: list[Outcome], budget_charges: BudgetCharges
+) -> None:
     try:
-        await _record(run, outcomes, spending)
+        await _save_outcomes(context, outcomes, budget_charges)
     except AlreadyLinked:
         # A service may answer a creation with what it has already.
-        outcomes = await _without_owned(run, outcomes)
-        await _record(run, outcomes, spending)
-    spending.stored(outcomes)
+        outcomes = await _escrow_owned(context, outcomes)
+        await _save_outcomes(context, outcomes, budget_charges)
+    budget_charges.remember_emptied(outcomes)
     for outcome in outcomes:
-        _count(run.counts, outcome)
-        note(run, outcome)
+        _count_outcome(context.counts, outcome)
+        record_attempt(context, outcome)
         if outcome.link:
-            run.claims.pop(outcome.link.resource, None)
+            context.claims.pop(outcome.link.resource, None)

@@ -16,16 +16,16 @@ from cloudforest.model.effects import (
     Change,
     Effect,
     Outcome,
-    after_values,
+    get_after_values,
     is_creation,
 )
-from cloudforest.model.ports.target import NotThere, Target
-from cloudforest.model.source import Flat, Link
-from cloudforest.provisioning.run import Run
+from cloudforest.model.ports.target import ResourceNotFound, Target
+from cloudforest.model.source import FlatResource, Link
+from cloudforest.provisioning.run import CycleContext
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedEffect:
     """An effect to export, its object's link, the resource ids of those it names.
 
     `whole`: a creation that says already what the object refers to.
@@ -33,36 +33,40 @@ class Ready:
 
     effect: Effect
     link: Link | None
-    others: Mapping[str, str]
-    whole: bool = False
+    resource_ids: Mapping[str, str]
+    includes_references: bool = False
 
-    def alone(self, changes: tuple[Change, ...]) -> Ready:
+    def with_changes(self, changes: tuple[Change, ...]) -> PreparedEffect:
         """Return it with these changes only."""
-        return Ready(replace(self.effect, changes=changes), self.link, self.others)
+        return PreparedEffect(
+            replace(self.effect, changes=changes), self.link, self.resource_ids
+        )
 
 
-def believed(effect: Effect, link: Link | None) -> Link | None:
+def drop_stale_link(effect: Effect, link: Link | None) -> Link | None:
     """Leave out a doubted link whose resource is no longer the object's."""
     if link is None or link.checked or effect.action not in {"create", "adopt"}:
         return link
     return link if link.resource == effect.resource else None
 
 
-def link_of(effect: Effect, resource: str, written: Flat, link: Link | None) -> Link:
+def build_link(
+    effect: Effect, resource: str, written: FlatResource, link: Link | None
+) -> Link:
     created = effect.action == "create"
     return Link(
-        id=effect.id,
+        object_guid=effect.id,
         type=effect.type,
         resource=resource,
         resource_type=effect.resource_type,
         origin=link.origin if link else "created" if created else "adopted",
-        anchor=effect.anchor,
-        written=written,
+        source_anchor=effect.anchor,
+        last_written=written,
         checked=effect.action == "adopt" or link is None or link.checked,
     )
 
 
-def rewritten(written: Flat, changes: Sequence[Change]) -> Flat:
+def apply_changes(written: FlatResource, changes: Sequence[Change]) -> FlatResource:
     """Return what is written after these changes."""
     after = dict(written)
     for change in changes:
@@ -73,43 +77,43 @@ def rewritten(written: Flat, changes: Sequence[Change]) -> Flat:
     return after
 
 
-async def create(target: Target, effect: Effect) -> Outcome:
-    values = {p: v for p, v in after_values(effect).items() if v is not None}
+async def send_creation(target: Target, effect: Effect) -> Outcome:
+    values = {p: v for p, v in get_after_values(effect).items() if v is not None}
     resource = await target.create(effect.resource_type, values)
-    link = link_of(effect, resource, values, None)
+    link = build_link(effect, resource, values, None)
     return Outcome(effect=effect, state="done", link=link, status=201)
 
 
-async def modify(target: Target, effect: Effect, link: Link | None) -> Outcome:
+async def send_update(target: Target, effect: Effect, link: Link | None) -> Outcome:
     """Write the values that differ; an adoption without difference sends nothing."""
     resource = link.resource if link else effect.resource or ""
     differing = any(each.is_sent for each in effect.changes)
     if differing:
         await target.modify(effect.resource_type, resource, effect.changes)
-    known = link.written if link and effect.action != "adopt" else {}
-    written = rewritten(known, effect.changes)
+    known = link.last_written if link and effect.action != "adopt" else {}
+    written = apply_changes(known, effect.changes)
     return Outcome(
         effect=effect,
         state="done",
-        link=link_of(effect, resource, written, link),
+        link=build_link(effect, resource, written, link),
         status=200 if differing else None,
     )
 
 
-async def refer(target: Target, ready: Ready) -> Outcome | None:
+async def send_references(target: Target, prepared: PreparedEffect) -> Outcome | None:
     """Write references whose other end exists; the others wait for the next cycle."""
-    effect, link = ready.effect, ready.link
+    effect, link = prepared.effect, prepared.link
     if link is None:
         return None
     changes = [
         Change(
             path=each.path,
-            before=link.written.get(each.path),
-            after=ready.others.get(each.to, each.to) if each.to else None,
+            before=link.last_written.get(each.path),
+            after=prepared.resource_ids.get(each.to, each.to) if each.to else None,
         )
         for each in effect.references
-        if (each.to is None and each.unless not in ready.others)
-        or each.to in ready.others
+        if (each.to is None and each.unless not in prepared.resource_ids)
+        or each.to in prepared.resource_ids
         or each.missing
     ]
     if not changes:
@@ -117,81 +121,87 @@ async def refer(target: Target, ready: Ready) -> Outcome | None:
     differing = any(each.before != each.after for each in changes)
     if differing:
         await target.modify(effect.resource_type, link.resource, changes)
-    written = rewritten(link.written, changes)
+    written = apply_changes(link.last_written, changes)
     return Outcome(
         effect=effect,
         state="done",
-        link=link_of(effect, link.resource, written, link),
+        link=build_link(effect, link.resource, written, link),
         status=200 if differing else None,
     )
 
 
-async def remove(target: Target, ready: Ready) -> Outcome:
+async def send_deletion(target: Target, prepared: PreparedEffect) -> Outcome:
     """Delete a resource; that it is not there any more is what was wanted."""
-    effect, link = ready.effect, ready.link
+    effect, link = prepared.effect, prepared.link
     if link is None:
         return Outcome(effect=effect, state="done")
     status = 204
     try:
         await target.delete(effect.resource_type, link.resource)
-    except NotThere as refusal:
+    except ResourceNotFound as refusal:
         status = refusal.status
     return Outcome(effect=effect, state="done", link=link, status=status, unlinked=True)
 
 
-async def deprovision(target: Target, ready: Ready) -> Outcome:
+async def send_deprovisioning(target: Target, prepared: PreparedEffect) -> Outcome:
     """Take away the access of one who is lost; no resource has no access."""
-    effect, link = ready.effect, ready.link
+    effect, link = prepared.effect, prepared.link
     if effect.action == "delete" or link is None:
-        return await remove(target, ready)
+        return await send_deletion(target, prepared)
     try:
-        return await modify(target, effect, link)
-    except NotThere as refusal:
+        return await send_update(target, effect, link)
+    except ResourceNotFound as refusal:
         return Outcome(
             effect=effect, state="done", link=link, status=refusal.status, unlinked=True
         )
 
 
-async def send(target: Target, ready: Ready) -> Outcome | None:
+async def send_effect(target: Target, prepared: PreparedEffect) -> Outcome | None:
     """Carry out an effect; None: it has to wait for others."""
-    effect = ready.effect
+    effect = prepared.effect
     if effect.because is not None:
-        return await deprovision(target, ready)
+        return await send_deprovisioning(target, prepared)
     if effect.references:
-        return await refer(target, ready)
+        return await send_references(target, prepared)
     if is_creation(effect):
-        return await create(target, effect)
-    return await modify(target, effect, ready.link)
+        return await send_creation(target, effect)
+    return await send_update(target, effect, prepared.link)
 
 
 BATCH = 200
 
 
-def _others(effect: Effect) -> list[str]:
+def _referenced_guids(effect: Effect) -> list[str]:
     named = [guid for each in effect.references if (guid := each.to or each.unless)]
     return [*named, *effect.add, *effect.remove]
 
 
-async def batches(run: Run, phase: int) -> AsyncIterator[list[Effect]]:
+async def list_batches(
+    context: CycleContext, phase: int
+) -> AsyncIterator[list[Effect]]:
     after = ""
-    while effects := await run.store.pending(
-        run.rows, run.id, phase, after=after, limit=BATCH
+    while effects := await context.store.list_pending_effects(
+        context.key_name, context.cycle_id, phase, after=after, limit=BATCH
     ):
         yield effects
         after = effects[-1].key
 
 
-async def marked(run: Run, effects: Sequence[Effect], *, sent: bool) -> list[Effect]:
+async def mark_sent(
+    context: CycleContext, effects: Sequence[Effect], *, sent: bool
+) -> list[Effect]:
     """Store beforehand which creations may reach the target, should we not be told."""
     creations = [each.key for each in effects if is_creation(each)]
-    await run.store.mark_sent(run.rows, creations, sent=sent)
+    await context.store.mark_sent(context.key_name, creations, sent=sent)
     return [replace(each, sent=sent) if is_creation(each) else each for each in effects]
 
 
-async def _whole(run: Run, effects: Sequence[Effect]) -> list[Effect]:
+async def _attach_references(
+    context: CycleContext, effects: Sequence[Effect]
+) -> list[Effect]:
     """Give creations the references that wait to be written after them."""
     keys = [f"{each.id}/r" for each in effects if is_creation(each)]
-    waiting = await run.store.effects(run.rows, keys) if keys else {}
+    waiting = await context.store.load_effects(context.key_name, keys) if keys else {}
     named = {
         each.id: each.references
         for each in waiting.values()
@@ -203,26 +213,28 @@ async def _whole(run: Run, effects: Sequence[Effect]) -> list[Effect]:
     ]
 
 
-async def _deprovisioned_later(
-    run: Run, effects: Sequence[Effect], phase: int
+async def _find_later_deprovisioned(
+    context: CycleContext, effects: Sequence[Effect], phase: int
 ) -> frozenset[str]:
     """Return the members that leave only after their own deprovisioning, yet to be."""
     removed = [guid for each in effects for guid in each.remove]
     if phase != PHASE_REFERENCE or not removed:
         return frozenset()
-    left = await run.store.effects(run.rows, removed)
+    left = await context.store.load_effects(context.key_name, removed)
     return frozenset(id_ for id_, each in left.items() if each.because is not None)
 
 
-def _without(effect: Effect, held: frozenset[str]) -> Effect:
+def _without_members(effect: Effect, held: frozenset[str]) -> Effect:
     staying = tuple(each for each in effect.remove if each not in held)
     return effect if staying == effect.remove else replace(effect, remove=staying)
 
 
-def _ready(effect: Effect, link: Link | None, others: Mapping[str, str]) -> Ready:
+def _prepare_effect(
+    effect: Effect, link: Link | None, others: Mapping[str, str]
+) -> PreparedEffect:
     """Let a creation name whom it refers to, if they are all there by now."""
     if not is_creation(effect) or not effect.references:
-        return Ready(effect, believed(effect, link), others)
+        return PreparedEffect(effect, drop_stale_link(effect, link), others)
     alone = replace(effect, references=())
     changes = tuple(
         Change(path=each.path, after=others[each.to])
@@ -230,21 +242,29 @@ def _ready(effect: Effect, link: Link | None, others: Mapping[str, str]) -> Read
         if each.to and each.to in others
     )
     if len(changes) < len(effect.references):
-        return Ready(alone, link, others)
+        return PreparedEffect(alone, link, others)
     named = replace(alone, changes=(*effect.changes, *changes))
-    return Ready(named, link, others, whole=True)
+    return PreparedEffect(named, link, others, includes_references=True)
 
 
-async def ready(run: Run, phase: int) -> AsyncIterator[Ready]:
+async def prepare_effects(
+    context: CycleContext, phase: int
+) -> AsyncIterator[PreparedEffect]:
     """Yield what is pending, with what each needs, some queries a batch."""
-    async for batch in batches(run, phase):
-        effects = await marked(run, batch, sent=True)
+    async for batch in list_batches(context, phase):
+        effects = await mark_sent(context, batch, sent=True)
         if phase == PHASE_WRITE:
-            effects = await _whole(run, effects)
+            effects = await _attach_references(context, effects)
         ids = [each.id for each in effects]
-        links = await run.store.links(run.job.target, ids)
-        named = [guid for each in effects for guid in _others(each)]
-        others = await run.store.resource_ids(run.job.target, named) if named else {}
-        held = await _deprovisioned_later(run, effects, phase)
+        links = await context.store.load_links(context.job.target, ids)
+        named = [guid for each in effects for guid in _referenced_guids(each)]
+        others = (
+            await context.store.load_resource_ids(context.job.target, named)
+            if named
+            else {}
+        )
+        held = await _find_later_deprovisioned(context, effects, phase)
         for effect in effects:
-            yield _ready(_without(effect, held), links.get(effect.id), others)
+            yield _prepare_effect(
+                _without_members(effect, held), links.get(effect.id), others
+            )

@@ -31,11 +31,11 @@ from tests.support.descriptors import (
     descriptor,
 )
 
-from cloudforest.adapters.ldap.access import Entry, entries, may_read
+from cloudforest.adapters.ldap.access import AccessControlEntry, is_readable, read_aces
 
 
 def reads(*aces: bytes) -> bool:
-    return may_read(entries(descriptor(*aces)), {ME, GROUP}, {TYPE})
+    return is_readable(read_aces(descriptor(*aces)), {ME, GROUP}, {TYPE})
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_what_denies_it_is_enough_wherever_it_stands(denied: bytes):
 
 
 def test_an_attribute_of_no_known_guid_is_not_read_by_a_grant_of_another():
-    held = [Entry(allows=True, trustee=ME, about=TYPE)]
-    assert not may_read(held, {ME}, set())
+    held = [AccessControlEntry(allows=True, trustee=ME, object_type_guid=TYPE)]
+    assert not is_readable(held, {ME}, set())
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_an_attribute_of_no_known_guid_is_not_read_by_a_grant_of_another():
 )
 def test_what_is_not_understood_is_an_error(raw: bytes):
     with pytest.raises(ValueError, match=r"\w"):
-        entries(raw)
+        read_aces(raw)
 
 
 @given(st.binary(max_size=80), st.integers(0, 60))
@@ -120,7 +120,7 @@ def test_no_bytes_break_it(noise: bytes, at: int):
     raw = bytearray(descriptor(ace(DENY_OBJECT, about=TYPE), ace(ALLOW)))
     raw[at : at + len(noise)] = noise
     try:
-        held = entries(bytes(raw))
+        held = read_aces(bytes(raw))
     except ValueError:
         return
     assert all(each.trustee.startswith("S-") for each in held)

@@ -10,7 +10,7 @@ import pytest
 from tests.support.descriptors import ALLOW_OBJECT, ME, TYPE, ace, descriptor, sid
 
 from cloudforest.adapters.ldap import access
-from cloudforest.adapters.ldap.ber import Ending, Raw
+from cloudforest.adapters.ldap.ber import SearchResultDone, SearchResultEntry
 
 GUID = "00000000-0000-0000-0000-000000000001"
 SCHEMA = "CN=Schema,DC=x"
@@ -35,14 +35,18 @@ class Answers:
         held = {"root": ROOT, "schema": KNOWN, "thing": HELD, **bases}
         self.shown = {"": held["root"], SCHEMA: held["schema"], "DC=x": held["thing"]}
 
-    def search(self, base: str, _: str, **__: Any) -> Generator[Raw, None, Ending]:
-        yield Raw("", self.shown[base])
-        return Ending(0, "")
+    def search(
+        self, base: str, _: str, **__: Any
+    ) -> Generator[SearchResultEntry, None, SearchResultDone]:
+        yield SearchResultEntry("", self.shown[base])
+        return SearchResultDone(0, "")
 
 
 def proved(**bases: dict[str, list[bytes]]) -> dict[str, frozenset[str]]:
     session: Any = Answers(**bases)
-    return access.empty(session, "DC=x", guids=[GUID], names=["employeetype"])
+    return access.find_proven_clear(
+        session, "DC=x", guids=[GUID], names=["employeetype"]
+    )
 
 
 def test_what_is_granted_and_shows_no_value_is_empty():

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 from cloudforest.adapters.ldap import ber
-from cloudforest.adapters.ldap.ber import Ending, decode, message_end
+from cloudforest.adapters.ldap.ber import (
+    SearchResultDone,
+    decode_message,
+    find_message_end,
+)
 
 
 def test_controls_are_encoded_as_their_specifications_say():
     cookie = bytes(200)
 
-    request = ber.dirsync(ber.INCREMENTAL_VALUES, cookie).value
+    request = ber.dirsync_control(ber.INCREMENTAL_VALUES, cookie).value
 
     assert request is not None
     assert request.startswith(bytes.fromhex("3081d4 020480000000 020100 0481c8"))
-    assert ber.paged(500, b"").value == bytes.fromhex("3006020201f40400")
+    assert ber.paged_control(500, b"").value == bytes.fromhex("3006020201f40400")
     reply = bytes.fromhex("300b 0201ff 020100 0403616263".replace(" ", ""))
-    assert ber.dirsync_reply(reply) == (True, b"abc")
+    assert ber.decode_dirsync_reply(reply) == (True, b"abc")
 
 
 def test_an_ending_carries_its_code_its_text_and_its_controls():
@@ -22,12 +26,12 @@ def test_an_ending_carries_its_code_its_text_and_its_controls():
         "301f 020107 6509 0a010c 0400 04026e6f a00f 300d 0403312e32 0101ff 0403616263"
     )
 
-    assert decode(message) == Ending(12, "no", {"1.2": b"abc"})
+    assert decode_message(message) == SearchResultDone(12, "no", {"1.2": b"abc"})
 
 
 def test_a_message_is_cut_where_it_ends_and_not_before_it_is_there():
     whole = bytes.fromhex("3081 80") + bytes(128)
 
-    assert message_end(bytearray(whole + b"next"), 0) == len(whole)
+    assert find_message_end(bytearray(whole + b"next"), 0) == len(whole)
     for size in range(len(whole)):
-        assert message_end(bytearray(whole[:size]), 0) is None
+        assert find_message_end(bytearray(whole[:size]), 0) is None

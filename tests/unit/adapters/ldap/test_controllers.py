@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudforest.adapters.ldap.controllers import _address
+from cloudforest.adapters.ldap.controllers import _parse_url
 
 ROOT = Path(__file__).parents[4]
 
@@ -29,7 +29,7 @@ def pattern() -> str:
 )
 def test_an_address_is_a_name_and_a_port(address: str, expected: tuple[str, int]):
     assert re.search(pattern(), address)
-    assert _address(address) == expected
+    assert _parse_url(address) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from cloudforest.adapters.ldap import directory
-from cloudforest.adapters.ldap.ber import Ending, Raw
+from cloudforest.adapters.ldap.ber import SearchResultDone, SearchResultEntry
 from cloudforest.adapters.ldap.session import BASE, LEVEL
 
-BARE = Raw("CN=Deleted Objects,DC=x", {})
-READABLE = Raw("CN=Deleted Objects,DC=x", {"objectclass": [b"container"]})
-TOMBSTONE = Raw("CN=a,CN=Deleted Objects,DC=x", {"name": [b"a"]})
+BARE = SearchResultEntry("CN=Deleted Objects,DC=x", {})
+READABLE = SearchResultEntry("CN=Deleted Objects,DC=x", {"objectclass": [b"container"]})
+TOMBSTONE = SearchResultEntry("CN=a,CN=Deleted Objects,DC=x", {"name": [b"a"]})
 
 
 class Shown:
@@ -21,12 +21,14 @@ class Shown:
 
     controller, account = "ldaps://dc1", "svc"
 
-    def __init__(self, **scopes: list[Raw]) -> None:
+    def __init__(self, **scopes: list[SearchResultEntry]) -> None:
         self.scopes = scopes
 
-    def search(self, _base: str, scope: str, **_: Any) -> Generator[Raw, None, Ending]:
+    def search(
+        self, _base: str, scope: str, **_: Any
+    ) -> Generator[SearchResultEntry, None, SearchResultDone]:
         yield from self.scopes.get(scope, [])
-        return Ending(0, "")
+        return SearchResultDone(0, "")
 
 
 @pytest.mark.parametrize(
@@ -40,9 +42,12 @@ class Shown:
     ids=["listed", "nothing deleted yet", "bare", "hidden"],
 )
 def test_tombstones_are_seen_where_one_is_or_where_the_container_can_be_read(
-    listed: list[Raw], container: list[Raw], *, expected: bool
+    listed: list[SearchResultEntry],
+    container: list[SearchResultEntry],
+    *,
+    expected: bool,
 ):
     shown = {LEVEL: listed, BASE: container}
     session: Any = Shown(**shown)
 
-    assert directory.sees_deleted(session, "DC=x") is expected
+    assert directory.can_see_deleted(session, "DC=x") is expected

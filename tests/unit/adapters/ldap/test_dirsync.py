@@ -6,8 +6,12 @@ import pytest
 from tests.support.bare_server import BareServer
 
 from cloudforest.adapters.ldap import dirsync
-from cloudforest.adapters.ldap.ber import Raw
-from cloudforest.adapters.ldap.dirsync import Conversation, from_dirsync, from_search
+from cloudforest.adapters.ldap.ber import SearchResultEntry
+from cloudforest.adapters.ldap.dirsync import (
+    DirSyncRead,
+    entry_from_dirsync,
+    entry_from_search,
+)
 from cloudforest.base.errors import Rejected
 
 A = "<GUID=aaaaaaaa-0000-0000-0000-000000000000>;CN=A,DC=x"
@@ -15,7 +19,7 @@ B = "<GUID=bbbbbbbb-0000-0000-0000-000000000000>;CN=B,DC=x"
 
 
 def test_link_changes_of_a_delta_are_members_gained_and_lost():
-    raw = Raw(
+    raw = SearchResultEntry(
         A,
         {
             "member;range=1-1": [A.encode()],
@@ -25,7 +29,7 @@ def test_link_changes_of_a_delta_are_members_gained_and_lost():
         },
     )
 
-    found = from_dirsync(raw, full=False)
+    found = entry_from_dirsync(raw, full=False)
 
     assert found.dn == "CN=A,DC=x"
     assert [each[:8] for each in found.members] == ["aaaaaaaa"]
@@ -35,9 +39,11 @@ def test_link_changes_of_a_delta_are_members_gained_and_lost():
 
 
 def test_links_removed_long_ago_say_nothing_in_a_full_read():
-    raw = Raw(A, {"member;range=0-0": [B.encode()], "manager;range=0-0": [B.encode()]})
+    raw = SearchResultEntry(
+        A, {"member;range=0-0": [B.encode()], "manager;range=0-0": [B.encode()]}
+    )
 
-    found = from_dirsync(raw, full=True)
+    found = entry_from_dirsync(raw, full=True)
 
     assert (found.members, found.former_members) == ((), ())
     assert found.attributes == {}
@@ -45,15 +51,15 @@ def test_links_removed_long_ago_say_nothing_in_a_full_read():
 
 
 def test_a_forced_range_says_where_to_go_on():
-    cut = Raw(A, {"member": [], "member;range=0-1499": [A.encode()]})
-    last = Raw(A, {"member;range=1500-*": [B.encode()]})
+    cut = SearchResultEntry(A, {"member": [], "member;range=0-1499": [A.encode()]})
+    last = SearchResultEntry(A, {"member;range=1500-*": [B.encode()]})
 
-    assert from_search(cut)[1] == 1500
-    assert from_search(last)[1] is None
-    assert [each[:8] for each in from_search(cut)[0].members] == ["aaaaaaaa"]
+    assert entry_from_search(cut)[1] == 1500
+    assert entry_from_search(last)[1] is None
+    assert [each[:8] for each in entry_from_search(cut)[0].members] == ["aaaaaaaa"]
 
 
 def test_a_server_that_does_not_know_dirsync_is_refused():
-    talk = Conversation("DC=x", "(a=b)", "(a=b)", attributes=[], cookie=b"")
+    talk = DirSyncRead("DC=x", "(a=b)", "(a=b)", attributes=[], cookie=b"")
     with pytest.raises(Rejected, match="ldaps://bare"):
-        list(dirsync.changes(BareServer({}), talk))
+        list(dirsync.read_changes(BareServer({}), talk))

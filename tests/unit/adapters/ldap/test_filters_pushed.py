@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.adapters.ldap.filters import of_kind, pushed
+from cloudforest.adapters.ldap.filters import kind_filter, to_ldap_filter
 from cloudforest.program.scoping.filter_syntax import parse_filter
 
 BITS = "1.2.840.113556.1.4.803"
@@ -43,7 +43,7 @@ BITS = "1.2.840.113556.1.4.803"
     ],
 )
 def test_what_a_controller_can_decide_is_asked(text: str, asked: str):
-    assert pushed(parse_filter(text)) == asked
+    assert to_ldap_filter(parse_filter(text)) == asked
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_what_a_controller_can_decide_is_asked(text: str, asked: str):
     ],
 )
 def test_what_it_can_not_decide_stays_with_the_agent(text: str, asked: str | None):
-    assert pushed(parse_filter(text)) == asked
+    assert to_ldap_filter(parse_filter(text)) == asked
 
 
 def test_containers_are_asked_for_by_class_alone():
-    assert "title" not in of_kind("container", "(title=*)")
-    assert of_kind("user", "(title=*)") == "(&(objectClass=user)(title=*))"
+    assert "title" not in kind_filter("container", "(title=*)")
+    assert kind_filter("user", "(title=*)") == "(&(objectClass=user)(title=*))"

@@ -6,7 +6,7 @@ import pytest
 from tests.support.bare_server import BareServer
 
 from cloudforest.adapters.ldap import search
-from cloudforest.adapters.ldap.ber import Ending, Raw
+from cloudforest.adapters.ldap.ber import SearchResultDone, SearchResultEntry
 from cloudforest.base.errors import Misconfigured, Unavailable
 from cloudforest.model.messages import Lookup
 
@@ -16,7 +16,7 @@ from cloudforest.model.messages import Lookup
 )
 def test_a_server_without_naming_context_serves_no_domain(root: dict[str, list[bytes]]):
     with pytest.raises(Misconfigured, match="ldaps://bare serves no domain"):
-        search.head(BareServer(root), "DC=x")
+        search.read_domain_head(BareServer(root), "DC=x")
 
 
 class VanishingGroup(BareServer):
@@ -24,16 +24,16 @@ class VanishingGroup(BareServer):
 
     def search(
         self, *_: object, attributes: list[str], **__: object
-    ) -> Generator[Raw, None, Ending]:
+    ) -> Generator[SearchResultEntry, None, SearchResultDone]:
         if "member" in attributes:
-            yield Raw("CN=G,DC=x", self.root)
-        return Ending(0, "")
+            yield SearchResultEntry("CN=G,DC=x", self.root)
+        return SearchResultDone(0, "")
 
 
 def test_half_a_group_is_no_group():
     guid = b"<GUID=00000001-0000-4000-8000-000000000000>;CN=P,DC=x"
     group = {"objectguid": [b"1" * 16], "member;range=0-0": [guid]}
-    found = search.objects(
+    found = search.read_objects(
         VanishingGroup(group),
         "DC=x",
         lookups=[Lookup(by="dn", value="CN=G,DC=x")],

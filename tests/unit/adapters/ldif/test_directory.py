@@ -12,7 +12,7 @@ from tests.support.ldif import ADA, entry
 
 from cloudforest.adapters.ldif import directory
 from cloudforest.adapters.ldif.directory import LdifDirectory
-from cloudforest.adapters.ldif.index import Index, build
+from cloudforest.adapters.ldif.index import LdifIndex, build_index
 from cloudforest.base.errors import Rejected
 
 X = entry("DC=x", ADA)
@@ -29,19 +29,19 @@ def built(monkeypatch: pytest.MonkeyPatch, slow: threading.Event) -> Callable[[]
     """Make reading slow, and return what counts how often it began."""
     begun = threading.Semaphore(0)
 
-    def slowly(path: Path) -> Index:
+    def slowly(path: Path) -> LdifIndex:
         begun.release()
         assert slow.wait(60)
-        return build(path)
+        return build_index(path)
 
-    monkeypatch.setattr(directory, "build", slowly)
+    monkeypatch.setattr(directory, "build_index", slowly)
     return lambda: begun._value
 
 
 async def impatient(directory: LdifDirectory) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await directory.identify()
+            await directory.identify_domain()
 
 
 async def test_a_large_export_is_read_once_however_often_it_is_asked_for(
@@ -54,12 +54,12 @@ async def test_a_large_export_is_read_once_however_often_it_is_asked_for(
     await impatient(directory)
     await impatient(directory)
     slow.set()
-    assert await directory.identify() == str(ADA)
-    assert await directory.identify() == str(ADA)
+    assert await directory.identify_domain() == str(ADA)
+    assert await directory.identify_domain() == str(ADA)
     assert built() == 1
 
     file.write_text(X + "# changed\n")
-    assert await directory.identify() == str(ADA)
+    assert await directory.identify_domain() == str(ADA)
     assert built() == 2
 
 
@@ -73,5 +73,5 @@ async def test_what_is_wrong_with_a_large_export_is_told_to_whoever_asks_next(
     await impatient(directory)
     slow.set()
     with pytest.raises(Rejected, match=r"x\.ldif:1"):
-        await directory.identify()
+        await directory.identify_domain()
     assert built() == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.support.ldif import ADA, EVE, entry
 
-from cloudforest.adapters.ldif.index import build
+from cloudforest.adapters.ldif.index import build_index
 from cloudforest.adapters.ldif.reader import file_digest
 from cloudforest.base.errors import Rejected
 
@@ -37,27 +37,27 @@ def test_a_dn_is_found_however_it_is_written(
 ):
     file.write_text(TWO)
 
-    assert build(file).guid(dn) == (guid.bytes_le if guid else None)
+    assert build_index(file).find_guid(dn) == (guid.bytes_le if guid else None)
 
 
 def test_a_file_is_whole_if_its_trailer_or_its_checksum_says_so(file: Path):
     file.write_text(TWO)
-    assert not build(file).complete
+    assert not build_index(file).complete
 
     checksum = file.with_name("contoso.ldif.sha256")
     checksum.write_text(f"{file_digest(file)}  contoso.ldif\n")
-    assert build(file).complete
+    assert build_index(file).complete
 
     checksum.unlink()
     file.write_text(TWO + "# numEntries: 2\n")
-    assert build(file).complete
+    assert build_index(file).complete
 
 
 def test_a_file_that_lost_an_entry_is_refused(file: Path):
     file.write_text(TWO + "# numEntries: 3\n")
 
     with pytest.raises(Rejected, match=r"ldif:\d+: .*3 entries, and it holds 2"):
-        build(file)
+        build_index(file)
 
 
 def test_a_file_cut_short_is_refused_by_its_checksum(file: Path):
@@ -66,45 +66,45 @@ def test_a_file_cut_short_is_refused_by_its_checksum(file: Path):
     file.write_text(TWO[:-20])
 
     with pytest.raises(Rejected, match=r"SHA-256 of .*contoso\.ldif"):
-        build(file)
+        build_index(file)
 
 
 def test_a_group_whose_members_were_cut_by_the_exporter_is_not_whole(file: Path):
     group = entry("CN=g,DC=x", ADA, "member;range=0-1499: CN=Ada,DC=x")
     file.write_text(group + "# numEntries: 1\n")
 
-    assert not build(file).complete
+    assert not build_index(file).complete
 
 
 def test_an_entry_without_an_identity_is_refused(file: Path):
     file.write_text("dn: CN=a,DC=x\ncn: a\n\n")
 
     with pytest.raises(Rejected, match=r"contoso\.ldif:1: .*objectGUID"):
-        build(file)
+        build_index(file)
 
 
 def test_a_number_of_entries_proves_only_what_comes_before_it(file: Path):
     announced = "# numEntries: 2\n"
     for text in (announced + TWO, announced + "\n" + TWO):
         file.write_text(text)
-        assert not build(file).complete
+        assert not build_index(file).complete
 
     file.write_text(TWO.rstrip("\n") + f"\n{announced}# the end\n")
-    assert build(file).complete
+    assert build_index(file).complete
 
 
 def test_a_file_of_two_exports_has_the_entries_of_both(file: Path):
     first = TWO + "# numEntries: 2\n\n"
     second = entry("CN=Bob,DC=y", uuid.uuid4())
     file.write_text(first + second + "# numEntries: 1\n")
-    assert build(file).complete
+    assert build_index(file).complete
 
     file.write_text(first + second)
-    assert not build(file).complete
+    assert not build_index(file).complete
 
     file.write_text(first + second + "# numEntries: 2\n")
     with pytest.raises(Rejected, match="holds 4 entries, and it holds 3"):
-        build(file)
+        build_index(file)
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_two_entries_that_say_they_are_the_same_are_refused(
     file.write_text(TWO + twin + "# numEntries: 3\n")
 
     with pytest.raises(Rejected, match=f"two entries with the same {what}"):
-        build(file)
+        build_index(file)

@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from cloudforest.adapters.ldif.reader import Record, Trailer, attributes, read
+from cloudforest.adapters.ldif.reader import (
+    LdifEntry,
+    Trailer,
+    attribute_pattern,
+    read_ldif,
+)
 from cloudforest.base.errors import Misconfigured, Rejected
 
-ALL = attributes(["cn", "description", "mail", "member", "objectguid"])
+ALL = attribute_pattern(["cn", "description", "mail", "member", "objectguid"])
 
 
 @pytest.fixture
@@ -15,9 +20,9 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "contoso.ldif"
 
 
-def records(file: Path, text: str | bytes) -> list[Record]:
+def records(file: Path, text: str | bytes) -> list[LdifEntry]:
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return [each for each in read(file) if isinstance(each, Record)]
+    return [each for each in read_ldif(file) if isinstance(each, LdifEntry)]
 
 
 def test_folded_lines_are_joined_wherever_the_fold_is(file: Path):
@@ -28,7 +33,10 @@ def test_folded_lines_are_joined_wherever_the_fold_is(file: Path):
     [record] = records(file, text)
 
     assert record.dn == "CN=Ada,DC=x"
-    assert record.values(ALL) == {"description": [b"one  two"], "cn": [b"Ada"]}
+    assert record.attribute_values(ALL) == {
+        "description": [b"one  two"],
+        "cn": [b"Ada"],
+    }
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -44,13 +52,13 @@ def test_a_name_that_is_not_ascii_comes_in_base64(file: Path):
     [record] = records(file, "dn:: Q049Wm/DqyxEQz14\ncn:: Wm/Dqw==\n")
 
     assert record.dn == "CN=Zoë,DC=x"
-    assert record.values(ALL) == {"cn": ["Zoë".encode()]}
+    assert record.attribute_values(ALL) == {"cn": ["Zoë".encode()]}
 
 
 def test_several_values_keep_their_order_and_names_have_no_case(file: Path):
     [record] = records(file, "dn: CN=a\nMember: x\nmember;range=0-*: y\nmail:\n")
 
-    assert record.values(ALL) == {"member": [b"x", b"y"], "mail": [b""]}
+    assert record.attribute_values(ALL) == {"member": [b"x", b"y"], "mail": [b""]}
 
 
 def test_what_ldapsearch_writes_around_the_entries_is_understood(file: Path):
@@ -76,10 +84,10 @@ result: 0 Success
 """
     file.write_text(text)
 
-    [record, trailer] = list(read(file))
+    [record, trailer] = list(read_ldif(file))
 
-    assert isinstance(record, Record)
-    assert record.values(ALL) == {"cn": [b"Ada"]}
+    assert isinstance(record, LdifEntry)
+    assert record.attribute_values(ALL) == {"cn": [b"Ada"]}
     assert isinstance(trailer, Trailer)
     assert trailer.entries == 1
 
@@ -93,7 +101,7 @@ def test_a_file_larger_than_what_is_read_at_once_loses_nothing(file: Path):
     found = records(file, text)
 
     assert len(text) > 1_000_000
-    assert [each.values(ALL)["cn"][0] for each in found] == [
+    assert [each.attribute_values(ALL)["cn"][0] for each in found] == [
         str(number).encode() for number in range(20_000)
     ]
 
@@ -118,7 +126,7 @@ def test_a_malformed_line_is_named_with_file_and_number(
     file: Path, text: str, line: int, reason: str
 ):
     with pytest.raises(Rejected) as caught:
-        [each.values(ALL) for each in records(file, text)]
+        [each.attribute_values(ALL) for each in records(file, text)]
 
     assert f"{file}:{line}: " in str(caught.value)
     assert reason in str(caught.value)
@@ -126,7 +134,7 @@ def test_a_malformed_line_is_named_with_file_and_number(
 
 def test_a_missing_file_is_named(file: Path):
     with pytest.raises(Misconfigured, match=r"contoso\.ldif"):
-        list(read(file))
+        list(read_ldif(file))
 
 
 def test_what_windows_ldifde_writes_is_read(file: Path):
@@ -136,4 +144,4 @@ def test_what_windows_ldifde_writes_is_read(file: Path):
     [record] = records(file, b"\xef\xbb\xbf" + lines)
 
     assert record.dn == "CN=Ada,DC=x"
-    assert record.values(ALL) == {"cn": [b"Ada"]}
+    assert record.attribute_values(ALL) == {"cn": [b"Ada"]}

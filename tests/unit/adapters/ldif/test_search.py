@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.support.ldif import ADA, EVE, entry
 
-from cloudforest.adapters.directory_entries import Found
+from cloudforest.adapters.directory_entries import DirectoryEntry
 from cloudforest.adapters.ldif import search
-from cloudforest.adapters.ldif.index import build
+from cloudforest.adapters.ldif.index import build_index
 
 BOB = uuid.UUID("77777777-2222-3333-4444-555555555555")
 
@@ -20,12 +20,13 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "contoso.ldif"
 
 
-def people(file: Path, *entries: str) -> dict[str, Found]:
+def people(file: Path, *entries: str) -> dict[str, DirectoryEntry]:
     file.write_text("".join(entries))
     asked = ["altrecipient", "description", "distinguishedname", "manager", "msds-x"]
-    index = build(file)
+    index = build_index(file)
     return {
-        each.dn: each for each in search.of_kind(file, index, kind="user", asked=asked)
+        each.dn: each
+        for each in search.find_by_kind(file, index, kind="user", names=asked)
     }
 
 

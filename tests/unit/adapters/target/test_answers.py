@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.adapters.target.answers import Answer, judge, read_document
-from cloudforest.model.ports.target import Conflict, NotThere, Refusal
+from cloudforest.adapters.target.answers import Answer, read_document, require_success
+from cloudforest.model.ports.target import Conflict, Refusal, ResourceNotFound
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(404, NotThere), (409, Conflict), (412, Refusal)]
+    ("status", "kind"), [(404, ResourceNotFound), (409, Conflict), (412, Refusal)]
 )
 def test_a_refusal_says_what_kind_and_nothing_of_the_detail(status, kind):
     document = {"scimType": "uniqueness", "detail": "zoe@contoso.com is taken"}
     with pytest.raises(kind) as refusal:
-        judge(Answer(status, document), "The target cloud (x)", "POST /Users")
+        require_success(Answer(status, document), "The target cloud (x)", "POST /Users")
     reason = f"The target cloud (x) answered {status} uniqueness to POST /Users."
     assert refusal.value.reason == reason
 
 
 def test_a_scim_type_that_is_not_a_keyword_is_not_passed_on():
     with pytest.raises(Refusal) as refusal:
-        judge(Answer(400, {"scimType": "zoe@contoso.com"}), "T", "POST /Users")
+        require_success(
+            Answer(400, {"scimType": "zoe@contoso.com"}), "T", "POST /Users"
+        )
     assert refusal.value.reason == "T answered 400 to POST /Users."
 
 

@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cloudforest.adapters.target.connection import THRESHOLD, Breaker, retry_after
+from cloudforest.adapters.target.connection import (
+    FAILURE_THRESHOLD,
+    CircuitBreaker,
+    parse_retry_after,
+)
 from cloudforest.base.errors import Unavailable
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -26,16 +30,16 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header, seconds):
-    assert retry_after(header, NOW) == seconds
+    assert parse_retry_after(header, NOW) == seconds
 
 
 def test_the_breaker_opens_after_failures_in_a_row():
-    breaker = Breaker("The target cloud")
-    for _ in range(THRESHOLD - 1):
-        breaker.failure("it answered 500")
-    breaker.success()
-    for _ in range(THRESHOLD):
+    breaker = CircuitBreaker("The target cloud")
+    for _ in range(FAILURE_THRESHOLD - 1):
+        breaker.record_failure("it answered 500")
+    breaker.record_success()
+    for _ in range(FAILURE_THRESHOLD):
         breaker.check()
-        breaker.failure("it answered 500")
+        breaker.record_failure("it answered 500")
     with pytest.raises(Unavailable, match="the last one because it answered 500"):
         breaker.check()

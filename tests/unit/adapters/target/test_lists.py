@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from cloudforest.adapters.target.lists import (
-    as_list,
-    equality,
-    every_resource,
+    equality_filter,
     has_value,
+    read_all_resources,
+    require_list,
 )
 from cloudforest.base.errors import Rejected
 
@@ -27,7 +27,7 @@ from cloudforest.base.errors import Rejected
     ],
 )
 def test_an_equality_is_written_as_the_rfc_says(path, value, text):
-    assert equality(path, value) == text
+    assert equality_filter(path, value) == text
 
 
 def test_an_external_id_has_its_case_and_a_name_has_none():
@@ -46,7 +46,7 @@ async def _read(pages, *, size=3):
         asked.append(start)
         return pages(start)
 
-    found = [each["id"] async for each in every_resource(fetch, "T", size=size)]
+    found = [each["id"] async for each in read_all_resources(fetch, "T", size=size)]
     return found, asked
 
 
@@ -107,4 +107,4 @@ async def test_a_list_that_shrinks_for_ever_is_not_read_for_ever():
 )
 async def test_what_is_no_list_is_an_error(document):
     with pytest.raises(Rejected, match="base URL of a SCIM"):
-        await _read(lambda _: as_list(document, "T"))
+        await _read(lambda _: require_list(document, "T"))

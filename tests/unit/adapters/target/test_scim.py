@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.adapters.target.scim import member_patches, member_values
+from cloudforest.adapters.target.scim import member_patches, read_member_ids
 from cloudforest.base.errors import Rejected
 
 
@@ -24,4 +24,4 @@ def test_member_changes_are_cut_by_their_number():
 )
 def test_what_is_no_group_is_an_error(document):
     with pytest.raises(Rejected, match="base URL of a SCIM"):
-        member_values(document, "The target cloud (x)")
+        read_member_ids(document, "The target cloud (x)")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import most
 
-from cloudforest.compiler.rules.filters import contradiction
+from cloudforest.compiler.rules.filters import find_contradiction
 from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.predicates import compile_filter
 
@@ -32,7 +32,7 @@ from cloudforest.program.scoping.predicates import compile_filter
     ],
 )
 def test_a_filter_that_nothing_can_pass_is_plain(text):
-    assert contradiction(parse_filter(text)) is not None
+    assert find_contradiction(parse_filter(text)) is not None
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_filter_that_nothing_can_pass_is_plain(text):
     ],
 )
 def test_a_filter_that_something_may_pass_is_not_told(text):
-    assert contradiction(parse_filter(text)) is None
+    assert find_contradiction(parse_filter(text)) is None
 
 
 values = st.sampled_from(["a", "ab", "b", "5", "10", "9"])
@@ -79,4 +79,4 @@ def test_what_passes_a_filter_proves_that_it_is_no_contradiction(text, title, bo
     tree = parse_filter(text)
     found = {"title": tuple(title), "othermailbox": tuple(boxes)}
     if compile_filter(tree)(found):
-        assert contradiction(tree) is None
+        assert find_contradiction(tree) is None

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from tests.support.renames import job, target, tree
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.control_plane.api.registration import require_whole
+from cloudforest.control_plane.api.registration import require_complete
 from cloudforest.model.registration import Domain, Forest, Registration, Source
 
 
@@ -27,9 +27,9 @@ def whole(*nouns) -> Registration:
 )
 def test_a_name_that_two_have_or_had_is_refused(nouns):
     with pytest.raises(Misconfigured, match="same name"):
-        require_whole(whole(*nouns))
+        require_complete(whole(*nouns))
 
 
 def test_a_former_name_of_one_is_accepted():
     registration = whole(target("cloud", formerly="people"), job("a", formerly="b"))
-    assert require_whole(registration) is registration
+    assert require_complete(registration) is registration

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from cloudforest.program.expressions.analysis import (
-    impure_functions,
+    find_impure_functions,
+    find_value_kind,
     is_constant,
-    kind_of,
 )
 from cloudforest.program.expressions.syntax import (
     parse_expression,
@@ -34,5 +34,5 @@ from cloudforest.program.expressions.syntax import (
 def test_what_is_known_without_an_object(text, constant, kind, impure):
     expression = parse_expression(text)
     assert is_constant(expression) is constant
-    assert kind_of(expression) == kind
-    assert impure_functions(expression) == impure
+    assert find_value_kind(expression) == kind
+    assert find_impure_functions(expression) == impure

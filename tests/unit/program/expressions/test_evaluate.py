@@ -10,18 +10,21 @@ from pathlib import Path
 import pytest
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.model.program import Attribute, Call, Literally, Template
-from cloudforest.program.expressions.date_parsing import moment_or_none
-from cloudforest.program.expressions.evaluate import Setting, compile_expression
+from cloudforest.model.program import Attribute, Call, Constant, Template
+from cloudforest.program.expressions.date_parsing import as_moment_or_none
+from cloudforest.program.expressions.evaluate import (
+    EvaluationContext,
+    compile_expression,
+)
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.expressions.trial import explain_expression, try_expression
-from cloudforest.program.expressions.values import MAX_TEXT, Moment
+from cloudforest.program.expressions.values import MAX_TEXT_LENGTH, Moment
 from cloudforest.program.faults import AttributeIgnored, Ignored, ValueFault
 
 EXAMPLES = json.loads(
     (Path(__file__).parent / "documented.json").read_text(encoding="utf-8")
 )
-NOON = Setting(now=datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC))
+NOON = EvaluationContext(now=datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC))
 PERSON = {
     "cn": ("Zoë Ångström",),
     "sn": ("Ångström",),
@@ -49,8 +52,8 @@ def said(example):
         for name, value in example["attributes"].items()
         if value is not None
     }
-    now = moment_or_none(example["now"]).at if "now" in example else None
-    setting = Setting(now=now, taken=frozenset(example.get("taken", ())))
+    now = as_moment_or_none(example["now"]).at if "now" in example else None
+    setting = EvaluationContext(now=now, taken=frozenset(example.get("taken", ())))
     try:
         value = value_of(example["expression"], row, setting)
     except Ignored as ignored:
@@ -439,7 +442,7 @@ def test_a_flow_that_ends_says_so(text):
 
 def test_without_a_time_nobody_knows_what_now_is():
     with pytest.raises(ValueFault, match="what time"):
-        value_of("Now()", setting=Setting())
+        value_of("Now()", setting=EvaluationContext())
 
 
 FOLDED = [
@@ -456,8 +459,8 @@ FOLDED = [
 @pytest.mark.parametrize(("text", "value"), FOLDED)
 def test_a_constant_call_is_no_literal(text, value):
     """It is evaluated once, and means what it would mean for each object."""
-    assert try_expression(text, PERSON, NOON).what == value
-    assert explain_expression(text, PERSON, NOON).result.what == value
+    assert try_expression(text, PERSON, NOON).content == value
+    assert explain_expression(text, PERSON, NOON).result.content == value
 
 
 @pytest.mark.parametrize(
@@ -490,7 +493,7 @@ def test_a_constant_that_does_not_fit_is_a_fault_of_each_object(text):
 )
 def test_no_expression_makes_a_text_without_end(text):
     try:
-        assert len(value_of(text)) <= MAX_TEXT
+        assert len(value_of(text)) <= MAX_TEXT_LENGTH
     except ValueFault as fault:
         assert "makes more than" in fault.reason  # noqa: PT017 - either is right
 
@@ -505,5 +508,5 @@ def test_templates_and_constants_are_expressions_too():
         compile_expression(Template(text="{{ sn }}", reads=("sn",)))(PERSON)
         == "Ångström"
     )
-    assert compile_expression(Literally(value=True))({}) is True
+    assert compile_expression(Constant(value=True))({}) is True
     assert compile_expression(Attribute(name="SN"))(PERSON) == "Ångström"

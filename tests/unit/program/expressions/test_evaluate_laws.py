@@ -27,7 +27,7 @@ BOUNDED = settings(
 
 def a_call(function: Function, inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """A call with a number of arguments that the function takes, of any kind."""
-    most = len(function.parameters) + 2 * function.cycle
+    most = len(function.parameters) + 2 * function.repeat_length
     several = st.lists(inner | st.just(""), min_size=function.minimum, max_size=most)
     if function.name in OPERATORS:
         return st.tuples(inner, inner).map(f" {function.name} ".join)

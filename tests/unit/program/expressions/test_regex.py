@@ -8,9 +8,9 @@ import pytest
 
 from cloudforest.program.expressions.evaluate import compile_expression
 from cloudforest.program.expressions.regex import (
+    FIRST_TIMEOUT,
     LEAST_TIMEOUT,
-    TIMEOUT,
-    Patience,
+    MatchTimeLimit,
     is_harmless,
 )
 from cloudforest.program.expressions.syntax import parse_expression
@@ -55,12 +55,12 @@ def test_any_other_pattern_runs_against_the_clock(pattern):
 
 
 def test_patience_is_halved_by_each_value_that_a_pattern_runs_away_on():
-    patience = Patience()
-    assert patience.seconds == TIMEOUT
-    patience.lost()
-    assert patience.seconds == TIMEOUT / 2
+    patience = MatchTimeLimit()
+    assert patience.seconds == FIRST_TIMEOUT
+    patience.shorten()
+    assert patience.seconds == FIRST_TIMEOUT / 2
     for _ in range(20):
-        patience.lost()
+        patience.shorten()
     assert patience.seconds == LEAST_TIMEOUT
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudforest.model.program import Attribute, Call, Literally
+from cloudforest.model.program import Attribute, Call, Constant
 from cloudforest.program.expressions.syntax import (
     MAX_DEPTH,
     MAX_LENGTH,
@@ -26,14 +26,14 @@ def call(function, *arguments):
     [
         ("[userPrincipalName]", Attribute(name="userprincipalname")),
         (" [ mS-DS-ConsistencyGuid ] ", Attribute(name="ms-ds-consistencyguid")),
-        (r'"a \"b\" \\d \d"', Literally(value=r'a "b" \d \d')),
-        ("-3", Literally(value=-3)),
-        ("2.5", Literally(value=2.5)),
-        ("&HF7", Literally(value=0xF7)),
+        (r'"a \"b\" \\d \d"', Constant(value=r'a "b" \d \d')),
+        ("-3", Constant(value=-3)),
+        ("2.5", Constant(value=2.5)),
+        ("&HF7", Constant(value=0xF7)),
         ("ToLower([mail], )", call("ToLower", MAIL, None)),
         (
             'Switch ([mail], , "", 1)',
-            call("Switch", MAIL, None, Literally(value=""), Literally(value=1)),
+            call("Switch", MAIL, None, Constant(value=""), Constant(value=1)),
         ),
         (
             "InStr([mail], [mail], 1, vbTextCompare)",
@@ -41,19 +41,19 @@ def call(function, *arguments):
                 "InStr",
                 MAIL,
                 MAIL,
-                Literally(value=1),
-                Literally(value="vbTextCompare"),
+                Constant(value=1),
+                Constant(value="vbTextCompare"),
             ),
         ),
-        ("[mail] >= 1", call(">=", MAIL, Literally(value=1))),
+        ("[mail] >= 1", call(">=", MAIL, Constant(value=1))),
         (
             'CBool([mail] & "a" & [mail] <> "b")',
             call(
                 "CBool",
                 call(
                     "<>",
-                    call("&", MAIL, Literally(value="a"), MAIL),
-                    Literally(value="b"),
+                    call("&", MAIL, Constant(value="a"), MAIL),
+                    Constant(value="b"),
                 ),
             ),
         ),

@@ -11,7 +11,7 @@ from jinja2.parser import _statement_keywords
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Template
-from cloudforest.program.expressions.syntax import in_template
+from cloudforest.program.expressions.syntax import locate_in_template
 from cloudforest.program.expressions.templates import (
     FILTERS,
     compile_template,
@@ -44,7 +44,7 @@ def test_an_attribute_stands_where_it_is_named(text):
         reads = parse_template(text).reads
     except SyntaxFault:
         return
-    places = list(in_template(text))
+    places = list(locate_in_template(text))
     assert {name for name, _ in places} == set(reads)
     expected = text.count("{{ title }}") - text.count("{% raw %}")
     expected += text.count("{{- a")

@@ -5,7 +5,7 @@ import pytest
 from cloudforest.program.expressions.syntax import (
     parse_expression,
 )
-from cloudforest.program.expressions.trial import written
+from cloudforest.program.expressions.trial import write_expression
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from cloudforest.program.expressions.trial import written
 )
 def test_what_is_written_down_is_the_same_expression(text):
     expression = parse_expression(text)
-    assert parse_expression(written(expression)) == expression
+    assert parse_expression(write_expression(expression)) == expression

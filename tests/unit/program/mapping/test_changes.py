@@ -7,15 +7,15 @@ from tests.support.rules import rule
 
 from cloudforest.model.effects import Change
 from cloudforest.program.faults import MappingFault
-from cloudforest.program.mapping.changes import changes, unchanged
-from cloudforest.program.scim.resource import patch_operations
+from cloudforest.program.mapping.changes import compute_changes, find_flow_always
+from cloudforest.program.scim.resource import make_patch_operations
 
 CITY = 'addresses[type eq "work"].locality'
 STREET = 'addresses[type eq "work"].streetAddress'
 
 
 def difference(before, desired, *rules, creating=False):
-    found = changes(before, desired, rules, creating=creating)
+    found = compute_changes(before, desired, rules, creating=creating)
     return [(each.path, each.before, each.after) for each in found]
 
 
@@ -43,7 +43,7 @@ def test_a_create_holds_what_is_there_and_the_defaults_of_what_is_not():
 def test_a_default_that_does_not_fit_is_a_mapping_fault():
     broken = rule("active", "[x]", default_value="perhaps")
     with pytest.raises(MappingFault, match="active"):
-        changes({}, {}, [broken], creating=True)
+        compute_changes({}, {}, [broken], creating=True)
 
 
 def test_nothing_changes_where_nothing_changed():
@@ -91,7 +91,7 @@ def test_a_rule_that_only_adds_values_keeps_the_others():
 def test_a_new_part_of_an_address_that_is_there_comes_with_a_witness():
     rules = [rule(CITY, "[l]"), rule(STREET, "[street]")]
     before = {STREET: "A 1", "title": "x"}
-    made = changes(before, {CITY: "Bonn", STREET: "A 1"}, rules, creating=False)
+    made = compute_changes(before, {CITY: "Bonn", STREET: "A 1"}, rules, creating=False)
     assert made == (
         Change(path=CITY, before=None, after="Bonn"),
         Change(path=STREET, before="A 1", after="A 1"),
@@ -110,16 +110,18 @@ def test_a_new_part_of_an_address_that_is_there_comes_with_a_witness():
 def test_an_address_goes_whole_with_the_last_part_that_we_wrote():
     rules = [rule(CITY, "[l]"), rule(STREET, "[street]")]
     before = {CITY: "Bonn", STREET: "A 1"}
-    one = changes(before, {STREET: "A 1"}, rules, creating=False)
+    one = compute_changes(before, {STREET: "A 1"}, rules, creating=False)
     assert one == (Change(path=CITY, before="Bonn"),)
-    assert changes(before, {}, rules, creating=False) == (
+    assert compute_changes(before, {}, rules, creating=False) == (
         Change(path=CITY, before="Bonn", how="last"),
         Change(path=STREET, before="A 1", how="last"),
     )
     others = {**before, CITY: "Berlin"}
-    left = changes({STREET: "A 1"}, {}, rules, creating=False, others=others)
+    left = compute_changes(
+        {STREET: "A 1"}, {}, rules, creating=False, other_values=others
+    )
     assert left == (Change(path=STREET, before="A 1"),)
-    moved = changes({CITY: "Bonn"}, {STREET: "A 1"}, rules, creating=False)
+    moved = compute_changes({CITY: "Bonn"}, {STREET: "A 1"}, rules, creating=False)
     assert [each.how for each in moved] == ["set", "set"]
 
 
@@ -141,8 +143,8 @@ def test_a_default_value_that_was_written_is_not_cleared_again():
 
 def test_only_values_that_are_new_are_sent_where_a_rule_only_adds():
     roles = rule("roles", "[x]", multi=True, flow_type="MultiValueAddOnly")
-    made = changes({"roles": ["a"]}, {"roles": ["b"]}, [roles], creating=False)
-    assert patch_operations(made) == [
+    made = compute_changes({"roles": ["a"]}, {"roles": ["b"]}, [roles], creating=False)
+    assert make_patch_operations(made) == [
         {"op": "add", "path": "roles", "value": [{"value": "b"}]}
     ]
 
@@ -151,10 +153,10 @@ def test_what_flows_always_is_sent_along_though_it_is_as_it_was():
     always = rule("title", "[title]", flow_behavior="FlowAlways")
     name = rule("nickName", "[x]")
     desired = {"title": "a", "nickName": "n"}
-    made = changes({"title": "a"}, desired, [always, name], creating=False)
-    along = unchanged(made, desired, [always, name])
-    assert patch_operations((*made, *along)) == [
+    made = compute_changes({"title": "a"}, desired, [always, name], creating=False)
+    along = find_flow_always(made, desired, [always, name])
+    assert make_patch_operations((*made, *along)) == [
         {"op": "add", "path": "nickName", "value": "n"},
         {"op": "replace", "path": "title", "value": "a"},
     ]
-    assert unchanged(made, {"title": None}, [always]) == ()
+    assert find_flow_always(made, {"title": None}, [always]) == ()

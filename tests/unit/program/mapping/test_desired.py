@@ -6,16 +6,16 @@ import pytest
 from tests.support.rules import rule
 
 from cloudforest.model.program import AttributeProgram, Deprovision
-from cloudforest.model.source import SourceRow
+from cloudforest.model.source import SourceObject
 from cloudforest.program.faults import MappingFault
-from cloudforest.program.mapping.desired import compile_program
+from cloudforest.program.mapping.desired import compile_mapping
 
-ROW = SourceRow(
-    id="g1",
+ROW = SourceObject(
+    object_guid="g1",
     type="user",
     dn="CN=Zoë,DC=x",
     parent=None,
-    anchor="a1",
+    source_anchor="a1",
     attributes={
         "sn": ("Ångström",),
         "useraccountcontrol": ("514",),
@@ -35,7 +35,7 @@ def mapped(*rules):
         reads=(),
         deprovision=Deprovision(out_of_scope="disable", deleted="disable"),
     )
-    return compile_program(program)(ROW)
+    return compile_mapping(program)(ROW)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from cloudforest.model.effects import Change
 from cloudforest.program.faults import MappingFault
-from cloudforest.program.scim.resource import assemble, extract, patch_operations
+from cloudforest.program.scim.resource import (
+    assemble_resource,
+    extract_values,
+    make_patch_operations,
+)
 
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 WORK = 'emails[type eq "work"].value'
@@ -50,19 +54,21 @@ NESTED = {
 
 
 def test_a_resource_is_assembled_without_nulls():
-    assert assemble("User", {**FLAT, "title": None}) == NESTED
+    assert assemble_resource("User", {**FLAT, "title": None}) == NESTED
 
 
 def test_other_types_have_their_own_schema():
-    assert assemble("Group", {})["schemas"] == [
+    assert assemble_resource("Group", {})["schemas"] == [
         "urn:ietf:params:scim:schemas:core:2.0:Group"
     ]
-    assert assemble("Contact", {})["schemas"] == ["urn:cloudforest:2.0:Contact"]
+    assert assemble_resource("Contact", {})["schemas"] == [
+        "urn:cloudforest:2.0:Contact"
+    ]
 
 
 def test_an_attribute_can_not_be_mapped_whole_and_in_part():
     with pytest.raises(MappingFault, match="as a whole"):
-        assemble("User", {"name.givenName": "Zoë", "name": "Zoë Ångström"})
+        assemble_resource("User", {"name.givenName": "Zoë", "name": "Zoë Ångström"})
 
 
 def test_a_resource_is_extracted_without_regard_to_case():
@@ -82,7 +88,7 @@ def test_a_resource_is_extracted_without_regard_to_case():
         "roles",
         "name.givenName",
     ]
-    assert extract(resource, paths) == {
+    assert extract_values(resource, paths) == {
         "userName": "zoe",
         WORK: "z@x",
         f"{URN}:manager": "42",
@@ -92,7 +98,7 @@ def test_a_resource_is_extracted_without_regard_to_case():
 def test_odd_resources_are_taken_as_they_are():
     resource = {URN: {"manager": "42"}, "roles": ["a"], "name": "Zoë", "emails": "z@x"}
     paths = [f"{URN}:manager", "roles", "name.givenName", WORK]
-    assert extract(resource, paths) == {f"{URN}:manager": "42", "roles": ["a"]}
+    assert extract_values(resource, paths) == {f"{URN}:manager": "42", "roles": ["a"]}
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5)
@@ -110,7 +116,7 @@ FLATS = st.lists(PATHS, unique=True).flatmap(
 
 @given(FLATS)
 def test_what_is_assembled_can_be_extracted(flat):
-    assert extract(assemble("User", flat), flat) == flat
+    assert extract_values(assemble_resource("User", flat), flat) == flat
 
 
 def change(path, before, after):
@@ -206,4 +212,4 @@ def change(path, before, after):
     ],
 )
 def test_a_patch_holds_what_changes_and_no_more(changes, operations):
-    assert patch_operations(changes) == operations
+    assert make_patch_operations(changes) == operations

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.dn import is_below, parse_dn
+from cloudforest.program.scoping.dn import is_in_subtree, parse_dn
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_a_wrong_name_is_refused_at_its_place(text, offset):
 
 def test_below_means_in_the_subtree_part_by_part():
     base = parse_dn("OU=People,DC=x")
-    assert is_below(base, base)
-    assert is_below(parse_dn("CN=a,OU=Sales,ou=people,dc=X"), base)
-    assert is_below(base, ())
-    assert not is_below(parse_dn("DC=x"), base)
-    assert not is_below(parse_dn("OU=My People,DC=x"), base)
-    assert not is_below(parse_dn(r"CN=a\,OU=People,DC=x"), base)
+    assert is_in_subtree(base, base)
+    assert is_in_subtree(parse_dn("CN=a,OU=Sales,ou=people,dc=X"), base)
+    assert is_in_subtree(base, ())
+    assert not is_in_subtree(parse_dn("DC=x"), base)
+    assert not is_in_subtree(parse_dn("OU=My People,DC=x"), base)
+    assert not is_in_subtree(parse_dn(r"CN=a\,OU=People,DC=x"), base)
 
 
 def escaped(value):

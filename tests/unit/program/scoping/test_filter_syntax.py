@@ -11,10 +11,10 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.filter_syntax import (
     MAX_DEPTH,
     MAX_LENGTH,
-    leaves,
+    locate_clauses,
     parse_filter,
 )
-from cloudforest.program.scoping.predicates import compile_filter, filter_text
+from cloudforest.program.scoping.predicates import compile_filter, write_filter
 
 
 def eq(attribute, value):
@@ -141,8 +141,8 @@ def test_a_mistake_is_called_what_it_is(text, reason):
 def test_a_comparison_stands_where_its_attribute_is_named():
     text = 'cn eq "İ mail" and Mail pr or not (x[value gt 5 and value eq null])'
     found = [
-        (each.attribute, each.written, each.offset, each.operand)
-        for each in leaves(text)
+        (each.attribute, each.spelling, each.offset, each.operand)
+        for each in locate_clauses(text)
     ]
     assert found == [
         ("cn", "cn", 0, 6),
@@ -201,7 +201,7 @@ def test_the_deepest_and_the_longest_filters_are_compiled_as_well():
     for text in (negated, chain):
         tree = parse_filter(text)
         assert compile_filter(tree)({"a": ("4",)})
-        assert parse_filter(filter_text(tree)) == tree
+        assert parse_filter(write_filter(tree)) == tree
 
 
 def test_a_long_chain_is_one_flat_node_and_length_has_a_limit():
@@ -233,7 +233,7 @@ def survives(text):
         assert 0 <= fault.offset <= len(text)
         assert fault.message.endswith(".")
         return
-    assert parse_filter(filter_text(tree)) is not None
+    assert parse_filter(write_filter(tree)) is not None
     for values in ((), ("x", "-1", "2026-01-31"), ("20260131000000.0Z", "\ud800")):
         assert compile_filter(tree)({"a": values, "value": values}) in {True, False}
 

@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from cloudforest.model.program import And, Compare, Not, Or, Present
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.filter_syntax import parse_filter
-from cloudforest.program.scoping.graph_filter import GraphClause, filter_of, groups_of
-from cloudforest.program.scoping.predicates import compile_filter, filter_text
+from cloudforest.program.scoping.graph_filter import (
+    GraphClause,
+    filter_from_graph,
+    filter_to_graph,
+)
+from cloudforest.program.scoping.predicates import compile_filter, write_filter
 
 NAMES = ("department", "title")
 VALUES = ("sales", "a.b", "1", "(x", "true")
@@ -95,7 +99,7 @@ def is_whole(text: str) -> bool:
 def test_a_filter_means_the_same_in_graph(tree, person):
     expected = compile_filter(tree)(person)
     try:
-        groups = groups_of(tree)
+        groups = filter_to_graph(tree)
     except SyntaxFault as fault:
         if "never be true" not in fault.message:
             return
@@ -103,20 +107,20 @@ def test_a_filter_means_the_same_in_graph(tree, person):
     assert expected == any(
         all(holds(each, person) for each in group) for group in groups
     )
-    again = filter_of(groups)
+    again = filter_from_graph(groups)
     assert again is None or compile_filter(again)(person) == expected
 
 
 @given(trees)
 def test_what_came_from_graph_goes_back_as_it_was(tree):
     try:
-        groups = groups_of(tree)
-        again = filter_of(groups)
+        groups = filter_to_graph(tree)
+        again = filter_from_graph(groups)
     except SyntaxFault:
         return
     assert again is not None
-    text = filter_text(again)
-    assert groups_of(parse_filter(text)) == groups
+    text = write_filter(again)
+    assert filter_to_graph(parse_filter(text)) == groups
 
 
 @pytest.mark.parametrize(
@@ -143,9 +147,9 @@ def test_each_operator(operator, values, text):
     clause = GraphClause(
         attribute="Department", operator=operator, values=tuple(values)
     )
-    tree = filter_of([(clause,)])
+    tree = filter_from_graph([(clause,)])
     assert tree is not None
-    assert filter_text(tree) == text
+    assert write_filter(tree) == text
     parse_filter(text)
 
 
@@ -171,7 +175,7 @@ def test_each_operator(operator, values, text):
 def test_what_has_no_equivalent_says_why(operator, values, reason):
     clause = GraphClause(attribute="a", operator=operator, values=tuple(values))
     with pytest.raises(SyntaxFault, match=reason):
-        filter_of([(clause,)])
+        filter_from_graph([(clause,)])
 
 
 @pytest.mark.parametrize(
@@ -196,21 +200,21 @@ def test_what_has_no_equivalent_says_why(operator, values, reason):
 )
 def test_what_graph_can_not_say_is_refused(text, reason):
     with pytest.raises(SyntaxFault, match=reason):
-        groups_of(parse_filter(text))
+        filter_to_graph(parse_filter(text))
 
 
 @pytest.mark.parametrize("name", ["uidNumber", "accountExpires"])
 def test_a_whole_number_is_the_text_of_an_attribute_of_whole_numbers(name):
-    (group,) = groups_of(parse_filter(f"{name} eq 5"))
+    (group,) = filter_to_graph(parse_filter(f"{name} eq 5"))
     assert [(each.operator, each.values) for each in group] == [("EQUALS", ("5",))]
 
 
 def test_no_groups_are_no_filter_and_an_empty_group_is_refused():
-    assert filter_of([]) is None
+    assert filter_from_graph([]) is None
     with pytest.raises(SyntaxFault, match="takes in everybody"):
-        filter_of([()])
+        filter_from_graph([()])
 
 
 def test_names_are_spelt_as_the_directory_does():
-    (group,) = groups_of(parse_filter('employeeType eq "staff"'), str.upper)
+    (group,) = filter_to_graph(parse_filter('employeeType eq "staff"'), str.upper)
     assert group[0].attribute == "EMPLOYEETYPE"

@@ -9,7 +9,7 @@ from tests.support.filters import LEAVES, ROWS, VALUES
 
 from cloudforest.model.program import And, Compare, Not, Or
 from cloudforest.program.scoping.filter_syntax import parse_filter
-from cloudforest.program.scoping.predicates import compile_filter, moment
+from cloudforest.program.scoping.predicates import compile_filter, parse_ticks
 
 PERSON = {
     "department": ("Sales",),
@@ -90,7 +90,7 @@ def test_it_does_not_hold(text):
     ],
 )
 def test_a_time_needs_no_seconds(date, same):
-    assert moment(date) == moment(same) is not None
+    assert parse_ticks(date) == parse_ticks(same) is not None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_time_needs_no_seconds(date, same):
     ],
 )
 def test_what_is_no_moment_is_none(date):
-    assert moment(date) is None
+    assert parse_ticks(date) is None
 
 
 @given(LEAVES, LEAVES, ROWS)

@@ -9,12 +9,12 @@ from msgspec import structs
 from tests.support.filters import LEAVES, ROWS, VALUES
 
 from cloudforest.model.program import And, Compare, Not, Or, Present, ValuePath
-from cloudforest.program.attributes_read import filter_attributes
+from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.predicates import (
-    compile_certainty,
     compile_filter,
-    filter_text,
+    compile_three_valued,
+    write_filter,
 )
 
 
@@ -87,12 +87,12 @@ HIDDEN = st.frozensets(st.sampled_from("abc"))
 def test_what_a_hidden_attribute_leaves_open(text: str, *, said: bool | None):
     row = {"department": ("Sales",)}
     hidden = frozenset({"employeetype"})
-    assert compile_certainty(parse_filter(text))(row, hidden) is said
+    assert compile_three_valued(parse_filter(text))(row, hidden) is said
 
 
 @given(TREES, ROWS)
 def test_with_nothing_hidden_it_says_what_the_filter_says(tree, row):
-    assert compile_certainty(tree)(row, frozenset()) is compile_filter(tree)(row)
+    assert compile_three_valued(tree)(row, frozenset()) is compile_filter(tree)(row)
 
 
 @given(
@@ -100,7 +100,7 @@ def test_with_nothing_hidden_it_says_what_the_filter_says(tree, row):
 )
 def test_what_is_sure_stays_so_whatever_was_hidden(tree, row, hidden, values):
     shown = {name: held for name, held in row.items() if name not in hidden}
-    said = compile_certainty(tree)(shown, hidden)
+    said = compile_three_valued(tree)(shown, hidden)
 
     filled = {**shown, **{name: tuple(values[name]) for name in hidden}}
 
@@ -111,7 +111,7 @@ def test_what_is_sure_stays_so_whatever_was_hidden(tree, row, hidden, values):
 @given(TREES, ROWS, HIDDEN)
 def test_to_hide_less_never_changes_what_is_sure(tree, row, hidden):
     shown = {name: held for name, held in row.items() if name not in hidden}
-    certainty = compile_certainty(tree)
+    certainty = compile_three_valued(tree)
     said = certainty(shown, hidden)
     for name in hidden:
         assert said is None or certainty(shown, hidden - {name}) is said
@@ -119,7 +119,7 @@ def test_to_hide_less_never_changes_what_is_sure(tree, row, hidden):
 
 @given(WRITTEN, ROWS)
 def test_the_text_of_a_filter_means_the_same(tree, row):
-    again = parse_filter(filter_text(tree))
+    again = parse_filter(write_filter(tree))
 
-    assert filter_attributes(again) == filter_attributes(tree)
+    assert find_filter_attributes(again) == find_filter_attributes(tree)
     assert compile_filter(again)(row) is compile_filter(tree)(row)

@@ -9,9 +9,9 @@ from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import ScopeProgram, TypeFilter
 from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.scope import (
-    UNPLACED,
+    UNREADABLE_DN,
+    CompiledScope,
     ResolvedScope,
-    Scope,
     needed_attributes,
 )
 
@@ -22,12 +22,12 @@ USER = ("user", "person", "top")
 
 def entry(dn, *, guid="g1", kind="user", classes=USER, **attributes):
     return Entry(
-        guid=guid,
+        object_guid=guid,
         dn=dn,
         type=kind,
         classes=frozenset(classes),
         parent=None,
-        deleted=False,
+        is_deleted=False,
         attributes={name: (value,) for name, value in attributes.items()},
     )
 
@@ -45,7 +45,7 @@ def program(units=(PEOPLE,), *, groups=(), types=("user", "group"), **filters):
 
 
 def verdict(scope, one, resolved=ResolvedScope()):  # noqa: B008 - it is frozen
-    return Scope(scope, resolved).clause(one)
+    return CompiledScope(scope, resolved).find_failing_clause(one)
 
 
 def test_the_subtree_of_an_organizational_unit_is_in():
@@ -76,7 +76,10 @@ def test_what_lies_below_an_excepted_unit_is_out(units):
     assert verdict(scope, entry(f"CN=Zoë,OU=Sales,{PEOPLE}")) is None
     for dn in (f"CN=Zoë,OU=Leavers,{PEOPLE}", f"CN=Zoë,OU=2024,OU=Leavers,{PEOPLE}"):
         assert verdict(scope, entry(dn)) == "except"
-    held = [each.text for each in Scope(scope, ResolvedScope()).clauses(entry(dn))]
+    held = [
+        each.text
+        for each in CompiledScope(scope, ResolvedScope()).evaluate_clauses(entry(dn))
+    ]
     assert held[-1] == "except"
 
 
@@ -93,7 +96,7 @@ def test_one_level_and_excepted_units_are_where_they_are_now():
         program([]), one_level=(PEOPLE,), excepted=(f"OU=Old,{PEOPLE}",)
     )
     now = {PEOPLE: GROUPS, f"OU=Old,{PEOPLE}": "OU=Old,DC=contoso,DC=com"}
-    resolved = ResolvedScope(names=now)
+    resolved = ResolvedScope(current_dns=now)
     assert verdict(scope, entry(f"CN=a,{GROUPS}"), resolved) is None
     assert verdict(scope, entry(f"CN=a,{PEOPLE}"), resolved) == "organizationalUnits"
 
@@ -189,7 +192,7 @@ STAFF = 'employeeType eq "staff" and department eq "Sales"'
 
 
 def rests_on(scope, one, resolved=ResolvedScope(), cleared=()):  # noqa: B008
-    return Scope(scope, resolved).rests_on(one, frozenset(cleared))
+    return CompiledScope(scope, resolved).find_deciding_hidden(one, frozenset(cleared))
 
 
 @pytest.mark.parametrize(
@@ -223,7 +226,7 @@ def test_what_is_out_for_another_reason_rests_on_nothing():
 def test_groups_that_show_no_member_at_all_may_be_hidden():
     scope = program(groups=(CLOUD,))
     one = entry(f"CN=a,{PEOPLE}")
-    silent = ResolvedScope({"g9": frozenset()}, partial=frozenset({"g9"}))
+    silent = ResolvedScope({"g9": frozenset()}, partial_groups=frozenset({"g9"}))
     assert rests_on(scope, one, silent) == ("member:g9",)
     shown = ResolvedScope({"g9": frozenset({"g7"})})
     assert rests_on(scope, one, shown) == ()
@@ -239,11 +242,13 @@ def test_groups_that_show_no_member_at_all_may_be_hidden():
 def test_a_group_is_hidden_or_not_whatever_the_others_show():
     scope = program(groups=(CLOUD, f"CN=Other,{GROUPS}"))
     members = {"g9": frozenset({"g3"}), "g8": frozenset({"g2"})}
-    resolved = ResolvedScope(members, partial=frozenset({"g9"}))
+    resolved = ResolvedScope(members, partial_groups=frozenset({"g9"}))
     gone, here = entry(f"CN=a,{PEOPLE}"), entry(f"CN=b,{PEOPLE}", guid="g2")
     assert rests_on(scope, gone, resolved) == ("member:g9",)
-    assert Scope(scope, resolved).seen(here) == ("member:g8",)
-    assert Scope(scope, resolved).hidden(here, frozenset()) == ("member:g9",)
+    assert CompiledScope(scope, resolved).find_shown(here) == ("member:g8",)
+    assert CompiledScope(scope, resolved).find_hidden(here, frozenset()) == (
+        "member:g9",
+    )
 
 
 def test_what_an_object_is_called_is_never_hidden_nor_asked_for():
@@ -253,8 +258,8 @@ def test_what_an_object_is_called_is_never_hidden_nor_asked_for():
     leaver = entry(f"CN=a,ou=leavers,{PEOPLE}", title="a")
     assert verdict(scope, leaver) == "filters.user"
     assert rests_on(scope, leaver) == ()
-    assert Scope(scope, ResolvedScope()).hidden(leaver, frozenset()) == ()
-    *_, first, last = Scope(scope, ResolvedScope()).clauses(leaver)
+    assert CompiledScope(scope, ResolvedScope()).find_hidden(leaver, frozenset()) == ()
+    *_, first, last = CompiledScope(scope, ResolvedScope()).evaluate_clauses(leaver)
     assert (first.holds, last.holds) == (False, True)
     assert verdict(scope, entry(f"CN=a,{PEOPLE}", title="a")) is None
 
@@ -263,10 +268,10 @@ def test_a_name_that_cannot_be_read_is_no_proof_of_being_elsewhere():
     unreadable = "CN=a,no name,DC=contoso,DC=com"
     one = entry(unreadable)
     assert verdict(program(), one) == "excluded: distinguishedName"
-    assert rests_on(program(), one) == (UNPLACED,)
-    assert rests_on(program(None), one) == (UNPLACED,)
+    assert rests_on(program(), one) == (UNREADABLE_DN,)
+    assert rests_on(program(None), one) == (UNREADABLE_DN,)
     staff = entry(unreadable, employeetype="staff")
-    assert rests_on(program(user=STAFF), staff) == ("department", UNPLACED)
+    assert rests_on(program(user=STAFF), staff) == ("department", UNREADABLE_DN)
     left = entry(unreadable, employeetype="left")
     assert rests_on(program(user=STAFF), left) == ()
     computer = entry(unreadable, classes=(*USER, "computer"))
@@ -278,22 +283,25 @@ def test_what_the_scope_rests_on_and_the_object_shows_is_seen():
     scope = program(groups=(CLOUD,), user="employeeType pr or not (title pr)")
     resolved = ResolvedScope({"g9": frozenset({"g1"})})
     one = entry(f"CN=a,{PEOPLE}", employeetype="staff", mail="a@contoso.com")
-    assert Scope(scope, resolved).seen(one) == ("employeetype", "member:g9")
-    assert Scope(scope, resolved).hidden(one, frozenset()) == ("title",)
-    assert Scope(scope, resolved).hidden(one, {"title"}) == ()
-    assert Scope(program(), ResolvedScope()).seen(one) == ()
+    assert CompiledScope(scope, resolved).find_shown(one) == (
+        "employeetype",
+        "member:g9",
+    )
+    assert CompiledScope(scope, resolved).find_hidden(one, frozenset()) == ("title",)
+    assert CompiledScope(scope, resolved).find_hidden(one, {"title"}) == ()
+    assert CompiledScope(program(), ResolvedScope()).find_shown(one) == ()
     named = entry(CLOUD, guid="g9", kind="group", classes=("group",))
-    assert Scope(scope, resolved).seen(named) == ()
+    assert CompiledScope(scope, resolved).find_shown(named) == ()
 
 
 def test_units_are_where_they_are_now():
-    moved = ResolvedScope(names={PEOPLE: GROUPS})
+    moved = ResolvedScope(current_dns={PEOPLE: GROUPS})
     assert verdict(program(), entry(f"CN=a,{GROUPS}"), moved) is None
     assert verdict(program(), entry(f"CN=a,{PEOPLE}"), moved) == "organizationalUnits"
 
 
 def said(scope, one, resolved=ResolvedScope()):  # noqa: B008
-    clauses = Scope(scope, resolved).clauses(one)
+    clauses = CompiledScope(scope, resolved).evaluate_clauses(one)
     return [f"{each.text}: {'yes' if each.holds else 'no'}" for each in clauses]
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.leavers import DELETING, come, deprovisioning, leave
 from tests.support.world import JOB, MANAGER, World, guid, program
 
-from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.model.messages import Unknown
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.registration import Budget
@@ -122,7 +122,7 @@ class Strict(MemoryTarget):
     """A target that deletes only what is a member of nothing."""
 
     async def delete(self, resource_type: str, resource: str) -> None:
-        if any(resource in each.members for each in self.held.values()):
+        if any(resource in each.members for each in self.resources_by_id.values()):
             self.requests += 1
             raise Refusal(400, "It is a member of a group.")
         await super().delete(resource_type, resource)
@@ -142,8 +142,8 @@ async def test_who_is_deleted_leaves_their_groups_first(world: World):
     assert person not in world.of("User")
     assert group not in world.of("Group")
     assert world.members_of(outer) == set()
-    assert await world.store.links("cloud", [person, group]) == {}
-    assert await world.store.source(JOB, person) is None
+    assert await world.store.load_links("cloud", [person, group]) == {}
+    assert await world.store.load_source_object(JOB, person) is None
     await _quiet(world)
 
 
@@ -168,8 +168,10 @@ async def test_what_was_adopted_is_disabled_and_never_deleted(world: World):
     world.program = DELETING
     person = world.person(1)
     group = world.group(20, cn="Team")
-    world.target.held["x"] = Resource("User", {"userName": "p1@contoso.com"})
-    world.target.held["y"] = Resource("Group", {"displayName": "Team"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "p1@contoso.com"}
+    )
+    world.target.resources_by_id["y"] = MemoryResource("Group", {"displayName": "Team"})
     assert (await world.cycle()).counts.adopt == 2
     leave(world, person, group, gone=True)
 
@@ -180,8 +182,8 @@ async def test_what_was_adopted_is_disabled_and_never_deleted(world: World):
         0,
         1,
     )
-    assert world.target.held["x"].values["active"] is False
-    assert "y" in world.target.held
+    assert world.target.resources_by_id["x"].values["active"] is False
+    assert "y" in world.target.resources_by_id
     await _quiet(world)
     logged = [(each.action, each.status) for each in await world.log(object=group)]
     assert logged == [("adopt", "success"), ("delete", "skipped")]
@@ -190,13 +192,13 @@ async def test_what_was_adopted_is_disabled_and_never_deleted(world: World):
 async def test_what_is_not_there_any_more_counts_as_deprovisioned(world: World):
     one, two = world.person(1), world.person(2)
     await world.cycle()
-    del world.target.held[world.id_of(one)]
+    del world.target.resources_by_id[world.id_of(one)]
     leave(world, one)
 
     cycle = await world.cycle()
 
     assert (cycle.state, cycle.counts.escrow) == ("succeeded", 0)
-    assert set(await world.store.links("cloud", [one, two])) == {two}
+    assert set(await world.store.load_links("cloud", [one, two])) == {two}
 
 
 async def test_a_type_that_is_no_longer_mapped_is_left_in_place(world: World):
@@ -263,7 +265,7 @@ async def test_a_refused_disable_keeps_its_memberships(world: World):
     assert str(held.reason).startswith("given-up")
     world.clock.now += timedelta(days=90)
     assert (await world.cycle()).requests == 0
-    assert await world.store.retry(JOB, person, world.clock.now) == 1
+    assert await world.store.retry_escrowed(JOB, person, world.clock.now) == 1
     assert (await world.cycle()).requests == 1
 
 

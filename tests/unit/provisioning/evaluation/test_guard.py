@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.world import JOB, World, guid
 
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.impact import impact
+from cloudforest.provisioning.impact import compute_impact
 
 FEW = Budget(max=2, percent=100, base=50, window=86400)
 
@@ -25,7 +25,7 @@ async def test_too_many_disables_are_all_staged_and_the_rest_goes_on(world: Worl
     assert cycle.state == "blocked"
     assert (cycle.counts.disable, cycle.counts.staged, cycle.counts.update) == (0, 3, 1)
     assert all(values["active"] for values in world.of("User").values())
-    assert (await world.store.effect_counts())[JOB] == {"staged": 3}
+    assert (await world.store.count_effects())[JOB] == {"staged": 3}
 
 
 async def test_as_many_disables_as_allowed_are_written(world: World):
@@ -83,9 +83,9 @@ async def test_emptying_groups_and_removing_members_are_counted_apart(world: Wor
     world.members = {emptied: set(), smaller: {people[0]}}
     await world.read_all()
 
-    found = await impact(world.run(), digest="d1", named=True)
+    found = await compute_impact(world.run(), plan_digest="d1", with_names=True)
 
-    assert [(t.guard, t.effects, t.limit) for t in found.trips] == [
+    assert [(t.guard, t.effects, t.limit) for t in found.exceeded] == [
         ("groupsEmptied", 1, 0)
     ]
     assert (found.counts.member_remove, found.counts.staged) == (3, 4)

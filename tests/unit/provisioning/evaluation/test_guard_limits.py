@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.evaluation.guard import limit, tripped
+from cloudforest.provisioning.evaluation.guard import compute_limit, is_exceeded
 
 BUDGET = Budget(max=500, percent=20, base=50, window=86400)
 
@@ -17,12 +17,12 @@ BUDGET = Budget(max=500, percent=20, base=50, window=86400)
     [(0, 10), (50, 10), (51, 11), (100, 20), (2499, 500), (2500, 500), (90_000, 500)],
 )
 def test_the_limit_is_a_share_of_what_is_managed(managed, expected):
-    assert limit(BUDGET, managed) == expected
+    assert compute_limit(BUDGET, managed) == expected
 
 
 def test_the_share_is_exact():
-    assert limit(Budget(max=500, percent=7, base=0, window=1), 100) == 7
-    assert limit(Budget(max=500, percent=0.1, base=0, window=1), 1000) == 1
+    assert compute_limit(Budget(max=500, percent=7, base=0, window=1), 100) == 7
+    assert compute_limit(Budget(max=500, percent=0.1, base=0, window=1), 1000) == 1
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_the_share_is_exact():
     [(0, 0, False), (20, 20, False), (21, 21, True), (1, 21, True), (21, 1, True)],
 )
 def test_it_trips_above_the_limit_in_a_cycle_or_in_the_window(cycle, window, expected):
-    assert tripped(BUDGET, managed=100, cycle=cycle, window=window) is expected
+    assert is_exceeded(BUDGET, managed=100, cycle=cycle, window=window) is expected
 
 
 @given(
@@ -43,8 +43,8 @@ def test_no_window_ever_bears_more_than_the_limit(managed: int, cycles):
     for effects, minutes in cycles:
         now += minutes * 60
         window = sum(n for at, n in written if at > now - BUDGET.window) + effects
-        if not tripped(BUDGET, managed=managed, cycle=effects, window=window):
+        if not is_exceeded(BUDGET, managed=managed, cycle=effects, window=window):
             written.append((now, effects))
     for at, _ in written:
         inside = sum(n for when, n in written if at - BUDGET.window < when <= at)
-        assert inside <= limit(BUDGET, managed)
+        assert inside <= compute_limit(BUDGET, managed)

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 from tests.support.world import World, guid
 
-from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.model.messages import Lookup
-from cloudforest.model.ports.target import NotThere, Refusal
+from cloudforest.model.ports.target import Refusal, ResourceNotFound
 from cloudforest.model.registration import Budget, Registration
 from cloudforest.provisioning.evaluation import members
-from cloudforest.provisioning.explanation.explain import explain
+from cloudforest.provisioning.explanation.explain import explain_object
 
 A_DAY = timedelta(hours=25)
 
@@ -49,9 +49,9 @@ class Particular(MemoryTarget):
         self.status = status
 
     async def change_members(self, resource_type, resource, *, add, remove):
-        if any(each not in self.held for each in add):
+        if any(each not in self.resources_by_id for each in add):
             self.requests += 1
-            kind = NotThere if self.status == 404 else Refusal
+            kind = ResourceNotFound if self.status == 404 else Refusal
             raise kind(self.status, "The target knows no such member.")
         await super().change_members(resource_type, resource, add=add, remove=remove)
 
@@ -61,7 +61,7 @@ async def _with_a_bad_member(world: World, status: int) -> tuple[str, list[str]]
     world.profile = msgspec.structs.replace(world.profile, max_members_per_request=100)
     people = [world.person(number) for number in range(1, 10)]
     await world.cycle()
-    del world.target.held[world.id_of(people[0])]
+    del world.target.resources_by_id[world.id_of(people[0])]
     await world.read_all()
     return world.group(20, *people), people
 
@@ -105,7 +105,7 @@ async def test_a_group_that_is_gone_is_not_asked_for_each_of_its_members(world: 
     group, people = await _with_a_bad_member(world, 400)
     world.members[group] = set(people[1:])
     await world.cycle()
-    del world.target.held[world.id_of(group)]
+    del world.target.resources_by_id[world.id_of(group)]
     late = [world.person(number) for number in range(30, 40)]
     world.group(20, *people[1:], *late)
     await world.read_all()
@@ -134,10 +134,12 @@ async def test_members_found_in_a_group_count_only_once_it_is_adopted(world: Wor
     one = world.person(1)
     group = world.group(20, one, cn="Team")
     same = {"userName": "p1@contoso.com", "displayName": "Person 1", "active": True}
-    target.held["p"] = Resource("User", {"externalId": one, **same})
-    target.held["g"] = Resource("Group", {"displayName": "Team"}, {"p"})
+    target.resources_by_id["p"] = MemoryResource("User", {"externalId": one, **same})
+    target.resources_by_id["g"] = MemoryResource(
+        "Group", {"displayName": "Team"}, {"p"}
+    )
     await world.cycle()
-    del target.held["g"]
+    del target.resources_by_id["g"]
     target.stubborn = False
     world.clock.now += timedelta(minutes=5)
 
@@ -164,7 +166,7 @@ async def test_explain_counts_apart_what_waits_by_itself(world: World):
     group, people = await _with_a_bad_member(world, 400)
     await world.cycle()
 
-    told = await explain(world.run(), Lookup(by="guid", value=group))
+    told = await explain_object(world.run(), Lookup(by="guid", value=group))
 
     act = next(each for each in told["steps"] if each["step"] == "act")
     members = act["detail"]["members"]
@@ -179,13 +181,13 @@ async def test_a_group_of_many_batches_is_looked_at_once(
 ):
     monkeypatch.setattr(members, "BATCH", 3)
     looked_at: list[str] = []
-    emptied_groups = world.store.emptied_groups
+    emptied_groups = world.store.find_emptied_groups
 
     async def spied(jobs, cycle, groups):
         looked_at.extend(groups)
         return await emptied_groups(jobs, cycle, groups)
 
-    monkeypatch.setattr(world.store, "emptied_groups", spied)
+    monkeypatch.setattr(world.store, "find_emptied_groups", spied)
     people = [world.person(number) for number in range(1, 11)]
     large, small = world.group(20, *people), world.group(21, *people[:2])
 

@@ -14,7 +14,7 @@ from cloudforest.model.messages import OutOfScope
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.registration import Budget
 from cloudforest.model.stages import Allowance, Stage
-from cloudforest.provisioning.impact import impact
+from cloudforest.provisioning.impact import compute_impact
 
 DAY = 86400
 TWO = Budget(max=2, percent=100, base=50, window=DAY)
@@ -30,11 +30,11 @@ async def _people(world: World, number: int) -> list[str]:
 async def _allow(world: World, stage: str, *, hours: int = 2) -> None:
     until = world.clock.now + timedelta(hours=hours)
     word = Allowance(stage=stage, job=JOB, operator="Ann", until=until)
-    await world.store.allow(word)
+    await world.store.save_allowance(word)
 
 
 async def _only_stage(world: World) -> Stage:
-    (stage,) = await world.store.stages(JOB)
+    (stage,) = await world.store.list_stages(JOB)
     return stage
 
 
@@ -64,10 +64,10 @@ async def test_a_stage_is_one_decision_and_stays_as_it_is(world: World):
     again = await world.cycle()
 
     assert (again.state, again.counts.staged, again.requests) == ("blocked", 3, 0)
-    assert await world.store.stages(JOB) == [stage]
+    assert await world.store.list_stages(JOB) == [stage]
     assert await world.log(job=JOB) == logged
-    held = await world.store.staged_effects(stage.id, "", 10)
-    assert [each.id for each in held] == sorted(people[:3])
+    held = await world.store.list_staged_effects(stage.id, "", 10)
+    assert [each.object_guid for each in held] == sorted(people[:3])
     assert held[0].dn is not None
 
 
@@ -95,8 +95,8 @@ async def test_what_is_allowed_is_read_again_and_written(world: World):
     assert _active(world) == 3
     last = (await world.log(object=people[0]))[-1]
     assert (last.status, str(last.reason)[:5]) == ("skipped", "moot:")
-    assert await world.store.stages(JOB) == []
-    assert await world.store.allowances(world.clock.now) == []
+    assert await world.store.list_stages(JOB) == []
+    assert await world.store.list_allowances(world.clock.now) == []
 
 
 async def test_what_was_allowed_costs_the_budget_nothing(world: World):
@@ -125,7 +125,7 @@ async def test_an_allowance_ends(world: World):
     cycle = await world.cycle()
 
     assert (cycle.state, cycle.counts.disable) == ("blocked", 0)
-    assert await world.store.stages(JOB) == [stage]
+    assert await world.store.list_stages(JOB) == [stage]
 
 
 async def test_a_refused_release_stays_in_its_stage(world: World):
@@ -150,7 +150,7 @@ async def test_a_refused_release_stays_in_its_stage(world: World):
     target.refused = False
     world.clock.now += timedelta(minutes=5)
     assert (await world.cycle()).counts.disable == 3
-    assert await world.store.stages(JOB) == []
+    assert await world.store.list_stages(JOB) == []
 
 
 async def test_new_effects_beyond_the_limit_are_a_stage_of_their_own(world: World):
@@ -163,7 +163,7 @@ async def test_new_effects_beyond_the_limit_are_a_stage_of_their_own(world: Worl
     cycle = await world.cycle()
 
     assert cycle.counts.staged == 4
-    stages = await world.store.stages(JOB)
+    stages = await world.store.list_stages(JOB)
     assert sorted(each.effects for each in stages) == [1, 3]
     # What nobody decided about leaves the window, and stays where it is.
     world.clock.now += timedelta(seconds=DAY)
@@ -200,7 +200,7 @@ async def test_who_is_no_longer_wanted_leaves_a_stage(world: World):
     cycle = await world.cycle()
 
     assert (cycle.state, cycle.counts.staged, cycle.requests) == ("succeeded", 0, 0)
-    assert await world.store.stages(JOB) == []
+    assert await world.store.list_stages(JOB) == []
 
 
 async def test_what_was_discarded_is_not_proposed_again(world: World):
@@ -208,7 +208,9 @@ async def test_what_was_discarded_is_not_proposed_again(world: World):
     world.guard = {"disables": TWO}
     leave(world, *people[:3])
     await world.cycle()
-    assert await world.store.discard(await _only_stage(world), world.clock.now) == 3
+    assert (
+        await world.store.discard_stage(await _only_stage(world), world.clock.now) == 3
+    )
     world.delta = []
 
     for _ in range(2):
@@ -218,7 +220,7 @@ async def test_what_was_discarded_is_not_proposed_again(world: World):
             0,
             3,
         )
-    assert await world.store.stages(JOB) == []
+    assert await world.store.list_stages(JOB) == []
 
     world.person(1)
     come(world, world.objects[people[0]])
@@ -293,15 +295,15 @@ async def test_a_plan_says_which_stage_there_would_be(world: World, guard: str):
         world.answers[each] = OutOfScope(id=each)
     world.delta = [OutOfScope(id=each) for each in people[:3]]
 
-    found = await impact(world.run(), digest="d" * 32)
+    found = await compute_impact(world.run(), plan_digest="d" * 32)
 
-    (trip,) = found.trips
+    (trip,) = found.exceeded
     assert (trip.guard, trip.effects, found.counts.staged) == (guard, 3, 3)
-    assert await world.store.stages(JOB) == []
+    assert await world.store.list_stages(JOB) == []
     await _allow(world, trip.digest)
-    allowed = await impact(world.run(), digest="d" * 32)
-    assert (allowed.trips, allowed.counts.staged) == ((), 0)
-    assert allowed.digest != found.digest
+    allowed = await compute_impact(world.run(), plan_digest="d" * 32)
+    assert (allowed.exceeded, allowed.counts.staged) == ((), 0)
+    assert allowed.outbox_digest != found.outbox_digest
     cycle = await world.cycle()
     assert (cycle.state, cycle.counts.staged) == ("succeeded", 0)
     assert cycle.counts.disable + cycle.counts.delete == 3
@@ -314,10 +316,10 @@ async def test_a_plan_names_the_stages_that_wait(world: World):
     await world.cycle()
     stage = await _only_stage(world)
 
-    found = await impact(world.run(), digest="d" * 32)
+    found = await compute_impact(world.run(), plan_digest="d" * 32)
 
-    assert [(each.digest, each.effects) for each in found.trips] == [(stage.id, 3)]
-    assert await world.store.stages(JOB) == [stage]
+    assert [(each.digest, each.effects) for each in found.exceeded] == [(stage.id, 3)]
+    assert await world.store.list_stages(JOB) == [stage]
 
 
 async def test_creates_of_a_first_cycle_are_no_burden_for_the_next(world: World):
@@ -332,10 +334,10 @@ async def test_what_a_plan_was_allowed_is_spent_by_it(world: World):
     people = await _people(world, 6)
     world.guard = {"disables": TWO}
     leave(world, *people[:4])
-    (trip,) = (await impact(world.run(), digest="d")).trips
+    (trip,) = (await compute_impact(world.run(), plan_digest="d")).exceeded
     await _allow(world, trip.digest)
     assert (await world.cycle()).counts.disable == 4
-    assert await world.store.allowances(world.clock.now) == []
+    assert await world.store.list_allowances(world.clock.now) == []
 
     for number in range(1, 5):
         world.person(number)

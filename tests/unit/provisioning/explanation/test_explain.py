@@ -7,20 +7,20 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support.world import MANAGER, Gone, OutOfScope, World, guid, program
+from tests.support.world import MANAGER, World, guid, program
 
-from cloudforest.adapters.target.memory import MemoryTarget, Resource
+from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.base.errors import Refused
-from cloudforest.model.messages import Clause, Lookup
+from cloudforest.model.messages import Clause, Lookup, OutOfScope, Tombstone
 from cloudforest.model.ports.target import Refusal
-from cloudforest.provisioning.explanation.explain import explain
+from cloudforest.provisioning.explanation.explain import explain_object
 
 
 async def _steps(
     world: World, number: int, lookup: Lookup | None = None
 ) -> dict[str, Any]:
     wanted = lookup or Lookup(by="guid", value=guid(number))
-    told = await explain(world.run(), wanted)
+    told = await explain_object(world.run(), wanted)
     assert told["object"] == guid(number)
     assert [each["step"] for each in told["steps"]] == [
         "import",
@@ -73,7 +73,9 @@ async def test_a_linked_object_without_difference_needs_nothing(world: World):
 
 async def test_an_object_that_is_there_would_be_adopted(world: World):
     world.person(1)
-    world.target.held["x"] = Resource("User", {"userName": "p1@contoso.com"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "p1@contoso.com"}
+    )
 
     steps = await _steps(world, 1)
 
@@ -111,7 +113,9 @@ async def test_a_target_that_cannot_filter_is_read_whole(world: World):
 
     world.target = Unfiltered()
     world.person(1)
-    world.target.held["x"] = Resource("User", {"userName": "p1@contoso.com"})
+    world.target.resources_by_id["x"] = MemoryResource(
+        "User", {"userName": "p1@contoso.com"}
+    )
 
     steps = await _steps(world, 1)
 
@@ -185,20 +189,20 @@ async def test_several_objects_of_a_name_are_refused(world: World):
     world.group(20, cn="x")
 
     with pytest.raises(Refused, match=guid(20)):
-        await explain(world.run(), Lookup(by="attribute", value="x"))
+        await explain_object(world.run(), Lookup(by="attribute", value="x"))
 
 
 async def test_an_object_of_another_domain_is_refused_by_name(world: World):
     dn = "CN=P1,DC=lab,DC=contoso,DC=com"
     with pytest.raises(Refused, match=r"lies in lab\.contoso\.com"):
-        await explain(world.run(), Lookup(by="dn", value=dn))
+        await explain_object(world.run(), Lookup(by="dn", value=dn))
 
 
 async def test_a_deleted_object_is_found_by_the_name_that_it_had(world: World):
     person = world.person(1)
     await world.cycle()
     del world.objects[person]
-    world.answers[person] = Gone(id=person)
+    world.answers[person] = Tombstone(id=person)
 
     steps = await _steps(world, 1, Lookup(by="attribute", value="p1@contoso.com"))
 
@@ -272,7 +276,7 @@ async def test_sensitive_values_are_told_nowhere(world: World):
     )
     world.person(1, title="canary", userprincipalname="canary@contoso.com")
 
-    told = await explain(world.run(), Lookup(by="guid", value=guid(1)))
+    told = await explain_object(world.run(), Lookup(by="guid", value=guid(1)))
 
     assert "canary" not in json.dumps(told)
     assert told["steps"][4]["result"] == "create"

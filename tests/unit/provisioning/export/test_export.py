@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cloudforest.base.errors import Unavailable
-from cloudforest.provisioning.export.export import drain
+from cloudforest.provisioning.export.export import run_pipeline
 
 AWAY = Unavailable("The database does not do its work.")
 
@@ -29,7 +29,7 @@ async def test_all_results_are_stored():
     async def store(some: list[int]) -> None:
         stored.extend(some)
 
-    await drain(numbers(), same, store, workers=4)
+    await run_pipeline(numbers(), same, store, workers=4)
     assert sorted(stored) == list(range(300))
 
 
@@ -38,14 +38,14 @@ async def test_a_store_that_does_not_take_results_is_told_as_what_it_is():
         raise AWAY
 
     with pytest.raises(Unavailable, match="database"):
-        await drain(numbers(), same, refuse, workers=4)
+        await run_pipeline(numbers(), same, refuse, workers=4)
 
 
 async def test_a_store_that_does_not_give_work_is_told_as_what_it_is():
     async def store(_some: list[int]) -> None: ...
 
     with pytest.raises(Unavailable, match="database"):
-        await drain(numbers(fails_at=120), same, store, workers=4)
+        await run_pipeline(numbers(fails_at=120), same, store, workers=4)
 
 
 async def test_a_bug_stays_one():
@@ -53,4 +53,4 @@ async def test_a_bug_stays_one():
         raise ZeroDivisionError
 
     with pytest.raises(ExceptionGroup):
-        await drain(numbers(), same, broken, workers=4)
+        await run_pipeline(numbers(), same, broken, workers=4)

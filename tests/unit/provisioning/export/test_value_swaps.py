@@ -15,7 +15,11 @@ from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.model.effects import PHASE_RETRY, Change, Effect
 from cloudforest.model.registration import Budget
 from cloudforest.model.stages import Allowance
-from cloudforest.provisioning.export.value_swaps import break_rings, parked, rings
+from cloudforest.provisioning.export.value_swaps import (
+    break_swaps,
+    find_swaps,
+    make_temporary_value,
+)
 
 
 def _name(number: int) -> str:
@@ -128,10 +132,10 @@ async def test_who_is_in_the_way_and_staged_is_told(world: World):
     (held,) = await world.escrowed()
     assert held.id == guid(3)
     assert str(held.reason).startswith("held-by-stage")
-    (stage,) = await world.store.stages(JOB)
+    (stage,) = await world.store.list_stages(JOB)
     until = world.clock.now + timedelta(hours=1)
     word = Allowance(stage=stage.id, job=JOB, operator="Ann", until=until)
-    await world.store.allow(word)
+    await world.store.save_allowance(word)
     world.delta = []
     await world.cycle()
 
@@ -167,7 +171,7 @@ async def test_a_ring_frees_nothing_that_the_guard_did_not_see(
         JOB, "c", [stuck, _in_conflict("b", "two", "one", *guards)]
     )
 
-    assert bool(await break_rings(world.run(), _batches([stuck]))) is freed
+    assert bool(await break_swaps(world.run(), _batches([stuck]))) is freed
 
 
 def _batches(*batches: list[Effect]) -> Callable[[], AsyncIterator[list[Effect]]]:
@@ -184,7 +188,7 @@ async def test_a_ring_is_found_through_batches(world: World):
     ]
     await world.store.save_effects(JOB, "c", ring)
 
-    found = await break_rings(world.run(), _batches(ring[:2], ring[2:4], []))
+    found = await break_swaps(world.run(), _batches(ring[:2], ring[2:4], []))
 
     assert found == {each.key for each in ring}
 
@@ -208,7 +212,7 @@ async def test_a_ring_that_escrow_completes_costs_its_budget_beforehand(
     swapped = {guid(1): _name(2), guid(2): _name(1)}
     assert (_names(world) == swapped) is (limit == 2)
     since = world.clock.now - timedelta(days=1)
-    assert await world.store.spent(JOB, "rekeys", since) <= limit
+    assert await world.store.sum_budget_charges(JOB, "rekeys", since) <= limit
 
 
 async def test_another_job_whose_change_is_staged_is_told_as_well(world: World):
@@ -225,11 +229,11 @@ async def test_another_job_whose_change_is_staged_is_told_as_well(world: World):
 
     await cycle_of(world, "lab", lab, tree)
 
-    ((held, _),) = await world.store.escrow_page("lab", after="", limit=9)
+    ((held, _),) = await world.store.list_escrowed_effects("lab", after="", limit=9)
     assert str(held.reason).startswith("held-by-stage")
-    (stage,) = await world.store.stages(JOB)
-    await world.store.discard(stage, world.clock.now)
-    due = await world.store.due("lab", world.clock.now, after="", limit=9)
+    (stage,) = await world.store.list_stages(JOB)
+    await world.store.discard_stage(stage, world.clock.now)
+    due = await world.store.list_due_effects("lab", world.clock.now, after="", limit=9)
     assert [each.key for each in due] == [guid(3)]
 
 
@@ -248,7 +252,7 @@ def test_every_ring_is_found_once(order: list[int]):
         )
         for number, to in enumerate(order)
     ]
-    found = rings(effects)
+    found = find_swaps(effects)
     members = [key for _, ring in found for key in ring]
     assert len(members) == len(set(members))
     moving = {f"k{number}" for number, to in enumerate(order) if number != to}
@@ -256,5 +260,5 @@ def test_every_ring_is_found_once(order: list[int]):
 
 
 def test_a_parked_value_keeps_its_domain():
-    assert parked("a@b@contoso.com", "id") == "parked-id@contoso.com"
-    assert parked("Team", "id") == "parked-id"
+    assert make_temporary_value("a@b@contoso.com", "id") == "parked-id@contoso.com"
+    assert make_temporary_value("Team", "id") == "parked-id"
