@@ -327,7 +327,7 @@ async def test_a_bus_whose_port_is_taken_while_it_runs_moves(
         return await launch()
 
     monkeypatch.setattr(server, "_launch", later)
-    server.moved = service.move
+    server.on_endpoint_change = service.set_endpoint
     await agent.listen(DOMAIN, pages("a1", 3))
     os.kill(server.pid, signal.SIGKILL)
     async with asyncio.timeout(60):
