@@ -114,7 +114,9 @@ class Sources(Protocol):
         """
         ...
 
-    async def load_source_object(self, job: str, id: str) -> SourceObject | None:  # noqa: A002
+    async def load_source_object(
+        self, job: str, object_guid: str
+    ) -> SourceObject | None:
         """Return the row, whatever its state."""
         ...
 
