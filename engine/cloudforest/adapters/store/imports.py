@@ -1,4 +1,4 @@
-"""Imports: generations, pages with their cursors, watermarks."""
+"""Imports: generations, pages with their cursors, and watermarks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, Select, delete, select, update
 
-from cloudforest.adapters.store import inquiries
 from cloudforest.adapters.store.database import (
     MAX_IN_LIST,
     StorePart,
@@ -15,6 +14,10 @@ from cloudforest.adapters.store.database import (
     slice_values,
     transaction,
     upsert,
+)
+from cloudforest.adapters.store.inquiries import (
+    inquire_after_import,
+    inquire_after_page,
 )
 from cloudforest.adapters.store.records import (
     save_records,
@@ -40,19 +43,19 @@ def save_watermark(connection: Connection, job: str, value: Watermark) -> None:
 
 
 def delete_sources(connection: Connection, job: str, ids: Sequence[str]) -> None:
-    for some in slice_values(ids):
+    for batch in slice_values(ids):
         for table, guid in (
             (source, source.c.guid),
             (membership, membership.c.group_guid),
             (reference, reference.c.guid),
         ):
-            connection.execute(delete(table).where(table.c.job == job, guid.in_(some)))
+            connection.execute(delete(table).where(table.c.job == job, guid.in_(batch)))
 
 
 def _delete_selected(connection: Connection, job: str, query: Select[str]) -> None:
-    """Forget, some at a time, the rows that the query yields."""
-    some = query.limit(MAX_IN_LIST)
-    while ids := connection.scalars(some).all():
+    """Delete, in batches, the source rows that the query selects."""
+    batch = query.limit(MAX_IN_LIST)
+    while ids := connection.scalars(batch).all():
         delete_sources(connection, job, ids)
 
 
@@ -60,14 +63,12 @@ class Imports(StorePart):
     @transaction
     def load_watermark(self, connection: Connection, job: str) -> Watermark | None:
         query = select(watermark.c.body).where(watermark.c.job == job)
-
         body = connection.execute(query).scalar()
         return decode_watermark(body) if body else None
 
     @transaction
     def begin_import(self, connection: Connection, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
         query = select(watermark.c.generation).where(watermark.c.job == job)
-
         generation = (connection.execute(query).scalar() or 0) + 1
         row = {"job": job, "generation": generation, "body": None}
         upsert(connection, watermark, [row], keep=("body",))
@@ -82,11 +83,11 @@ class Imports(StorePart):
         records: Sequence[Record],
         cursor: Watermark | None,
     ) -> None:
-        said = sort_records(records)
-        before = read_stored_sources(connection, job, said.objects)
-        save_records(connection, job, generation, said, before)
-        save_scope_members(connection, job, generation, said.scope_members)
-        inquiries.inquire_after_page(connection, job, generation, said, before)
+        page = sort_records(records)
+        before = read_stored_sources(connection, job, page.objects)
+        save_records(connection, job, generation, page, before)
+        save_scope_members(connection, job, generation, page.scope_members)
+        inquire_after_page(connection, job, generation, page, before)
         if cursor is not None:
             save_watermark(connection, job, cursor)
 
@@ -99,13 +100,11 @@ class Imports(StorePart):
         generation: int,
         end: ImportEnd,
     ) -> None:
-        others = select(source.c.guid).where(
-            source.c.job == job, source.c.type.not_in(end.fully_read_types)
-        )
-
         if end.is_initial:
-            _delete_selected(connection, job, others)
-        inquiries.inquire_after_import(connection, job, target, generation, end)
+            other_types = source.c.type.not_in(end.fully_read_types)
+            query = select(source.c.guid).where(source.c.job == job, other_types)
+            _delete_selected(connection, job, query)
+        inquire_after_import(connection, job, target, generation, end)
         save_watermark(connection, job, end.watermark)
 
     @transaction
@@ -113,5 +112,4 @@ class Imports(StorePart):
         query = select(source.c.guid).where(
             source.c.job == job, is_out_or_gone(), ~is_linked(target, source.c.guid)
         )
-
         _delete_selected(connection, job, query)

@@ -1,7 +1,4 @@
-"""Cycles, their watermarks, and scratch jobs.
-
-How jobs and their targets stand between cycles, and what a restart forgets.
-"""
+"""Job states, breakers, cycles, restarts, and the scratch jobs of plans."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import (
     Connection,
     RowMapping,
@@ -46,12 +44,24 @@ from cloudforest.adapters.store.tables import (
     watermark,
 )
 from cloudforest.model.cycles import Cycle, Watermark
-from cloudforest.model.jobs import Breaker, JobHealth, JobState, ResetScope
+from cloudforest.model.jobs import (
+    RESET_SCOPES,
+    Breaker,
+    JobHealth,
+    JobState,
+    ResetScope,
+)
 from cloudforest.model.ports.store import HealthUpdate, JobStateUpdate
 
-ALL_RESETS = frozenset(
-    {"Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"}
+IMPORT_TABLES = (source, inquiry, scope_member, reference, membership)
+JOB_TABLES = (*IMPORT_TABLES, effect, watermark)
+CYCLE_COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
+SUCCESSFUL_STATES = ("succeeded", "partial", "blocked")
+INTERRUPTED_MESSAGE = (
+    "The service stopped before this cycle ended. The next cycle continues from there."
 )
+
+decode_cycle = msgspec.json.Decoder(Cycle).decode
 decode_state = msgspec.json.Decoder(JobState).decode
 decode_breaker = msgspec.json.Decoder(Breaker).decode
 
@@ -81,14 +91,14 @@ def change_job_state(
 
 
 def change_job_health(
-    connection: Connection, job: str, target: str, judge: HealthUpdate
+    connection: Connection, job: str, target: str, update_health: HealthUpdate
 ) -> None:
-    held = _read_body(connection, breaker, target)
+    body = _read_body(connection, breaker, target)
     before = JobHealth(
         job_state=_read_state(connection, job),
-        breaker=decode_breaker(held) if held else None,
+        breaker=decode_breaker(body) if body else None,
     )
-    after = judge(before)
+    after = update_health(before)
     _save_state(connection, job, after.job_state)
     if after.breaker is None:
         connection.execute(delete(breaker).where(breaker.c.target == target))
@@ -101,26 +111,65 @@ def change_job_health(
 
 
 def _reset_watermark(connection: Connection, job: str, *, bindings: bool) -> None:
-    """Ask for everything again; `bindings`: whatever the scope then resolves to."""
+    """Make the next import a full one; `bindings`: forget the scope's bindings too."""
     body = _read_body(connection, watermark, job)
     if body is None:
         return
-    held = msgspec.json.decode(body, type=Watermark)
-    kept = None if bindings else encode_json(msgspec.structs.replace(held, value=None))
+    stored = msgspec.json.decode(body, type=Watermark)
+    kept = None if bindings else encode_json(replace(stored, value=None))
     connection.execute(
         update(watermark).where(watermark.c.job == job).values(body=kept)
     )
 
 
 def _uncheck_links(connection: Connection, job: str, target: str) -> None:
-    """Look each linked object of the job up in the target, in the next cycle."""
-    its = select(source.c.guid).where(source.c.job == job)
+    """Make the next cycle read each linked object of the job from the target."""
+    of_job = select(source.c.guid).where(source.c.job == job)
     connection.execute(
         update(link)
-        .where(link.c.target == target, link.c.guid.in_(its))
+        .where(link.c.target == target, link.c.guid.in_(of_job))
         .values(checked=false())
     )
     connection.execute(update(source).where(source.c.job == job).values(settled=None))
+
+
+def read_cycle(row: RowMapping) -> Cycle:
+    """Read a cycle under the current names of its job and target."""
+    stored = decode_cycle(row["body"])
+    return replace(stored, job=row["job"], target=row["target"])
+
+
+def fail_running_cycles(connection: Connection, job: str) -> None:
+    """Mark the job's cycles that were interrupted, and still say running, as failed."""
+    query = select(*CYCLE_COLUMNS).where(cycle.c.job == job, cycle.c.state == "running")
+    for row in connection.execute(query).mappings().all():
+        interrupted = read_cycle(row)
+        failed = replace(interrupted, state="failed", error=INTERRUPTED_MESSAGE)
+        save_cycle(connection, failed)
+
+
+def save_cycle(connection: Connection, value: Cycle) -> None:
+    row = {
+        "id": value.id,
+        "job": value.job,
+        "target": value.target,
+        "started": value.started.isoformat(),
+        "state": value.state,
+        "body": encode_json(value),
+    }
+    upsert(connection, cycle, [row])
+
+
+def copy_rows(connection: Connection, table: Table, job: str, scratch: str) -> None:
+    columns = [column for column in table.columns if column.name != "job"]
+    names = ["job", *(column.name for column in columns)]
+    rows = select(literal(scratch), *columns).where(table.c.job == job)
+    connection.execute(insert(table).from_select(names, rows))
+
+
+def drop_rows(connection: Connection, job: str) -> None:
+    for table in JOB_TABLES:
+        connection.execute(delete(table).where(table.c.job == job))
 
 
 class Jobs(StorePart):
@@ -153,70 +202,14 @@ class Jobs(StorePart):
         change: JobStateUpdate,
         now: datetime,
     ) -> None:
-        everything = set(resets) >= ALL_RESETS
-
         if "Escrows" in resets:
             release_escrow(connection, job, None, now)
         if "Watermark" in resets:
-            _reset_watermark(connection, job, bindings=everything)
+            _reset_watermark(connection, job, bindings=set(resets) >= set(RESET_SCOPES))
         if "ConnectorDataStore" in resets:
             _uncheck_links(connection, job, target)
         change_job_state(connection, job, change)
 
-
-IMPORT_TABLES = (source, inquiry, scope_member, reference, membership)
-JOB_TABLES = (*IMPORT_TABLES, effect, watermark)
-SUCCESSFUL_STATES = ("succeeded", "partial", "blocked")
-INTERRUPTED_MESSAGE = (
-    "The service ended before this cycle did; the next one goes on from there."
-)
-
-CYCLE_COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
-
-decode_cycle = msgspec.json.Decoder(Cycle).decode
-
-
-def read_cycle(row: RowMapping) -> Cycle:
-    """Read a cycle under the names that its job and its target have now."""
-    held = decode_cycle(row["body"])
-    return msgspec.structs.replace(held, job=row["job"], target=row["target"])
-
-
-def fail_running_cycles(connection: Connection, job: str) -> None:
-    """Close the cycles of the job that still say running."""
-    query = select(*CYCLE_COLUMNS).where(cycle.c.job == job, cycle.c.state == "running")
-    for row in connection.execute(query).mappings().all():
-        ended = msgspec.structs.replace(
-            read_cycle(row), state="failed", error=INTERRUPTED_MESSAGE
-        )
-        save_cycle(connection, ended)
-
-
-def save_cycle(connection: Connection, value: Cycle) -> None:
-    row = {
-        "id": value.id,
-        "job": value.job,
-        "target": value.target,
-        "started": value.started.isoformat(),
-        "state": value.state,
-        "body": encode_json(value),
-    }
-    upsert(connection, cycle, [row])
-
-
-def copy_rows(connection: Connection, table: Table, job: str, scratch: str) -> None:
-    columns = [column for column in table.columns if column.name != "job"]
-    names = ["job", *(column.name for column in columns)]
-    rows = select(literal(scratch), *columns).where(table.c.job == job)
-    connection.execute(insert(table).from_select(names, rows))
-
-
-def drop_rows(connection: Connection, job: str) -> None:
-    for table in JOB_TABLES:
-        connection.execute(delete(table).where(table.c.job == job))
-
-
-class Cycles(StorePart):
     @transaction
     def start_cycle(self, connection: Connection, cycle: Cycle) -> None:
         fail_running_cycles(connection, cycle.job)
@@ -254,13 +247,13 @@ class Cycles(StorePart):
         of_target = (later.c.target == cycle.c.target) & later.c.state.in_(
             SUCCESSFUL_STATES
         )
-        proved = cycle.c.state.not_in(SUCCESSFUL_STATES) | exists().where(
+        is_dispensable = cycle.c.state.not_in(SUCCESSFUL_STATES) | exists().where(
             is_later, of_target
         )
         old = (
             select(cycle.c.id)
             .where(cycle.c.started < before.isoformat())
-            .where(exists().where(is_later), proved)
+            .where(exists().where(is_later), is_dispensable)
             .order_by(cycle.c.started)
             .limit(limit)
         )
@@ -296,9 +289,8 @@ class Cycles(StorePart):
 
     @transaction
     def drop_scratch_data(self, connection: Connection) -> None:
-        # Each has a row here, and there are few: to look through the others takes long.
+        # Each scratch job has a row in this small table; the others are too large.
         scratch = select(watermark.c.job).where(watermark.c.job.like("plan:%"))
-
         for job in connection.scalars(scratch).all():
             drop_rows(connection, job)
         for table in (resource, resource_key):

@@ -1,7 +1,4 @@
-"""Links: which resource of a target belongs to which source object.
-
-Who belongs where, for those who ask about one object.
-"""
+"""Links between source objects and target resources, and who belongs to which group."""
 
 from __future__ import annotations
 
@@ -26,7 +23,12 @@ from cloudforest.adapters.store.database import (
     transaction,
     upsert,
 )
-from cloudforest.adapters.store.sources import is_in_or_unknown
+from cloudforest.adapters.store.memberships import delete_written_members
+from cloudforest.adapters.store.sources import (
+    find_referrers,
+    is_in_or_unknown,
+    unsettle_objects,
+)
 from cloudforest.adapters.store.tables import link, membership, source, written_member
 from cloudforest.model.ports.target import AlreadyLinked
 from cloudforest.model.program import ObjectType
@@ -55,9 +57,9 @@ def save_links(connection: Connection, target: str, links: Sequence[Link]) -> No
 
 
 def delete_links(connection: Connection, target: str, ids: Sequence[str]) -> None:
-    for some in slice_values(ids):
+    for batch in slice_values(ids):
         connection.execute(
-            delete(link).where(link.c.target == target, link.c.guid.in_(some))
+            delete(link).where(link.c.target == target, link.c.guid.in_(batch))
         )
 
 
@@ -93,9 +95,9 @@ class Links(StorePart):
                 last_written=row["written"],
                 checked=row["checked"],
             )
-            for some in slice_values(ids)
+            for batch in slice_values(ids)
             for row in connection.execute(
-                select(link).where(link.c.target == target, link.c.guid.in_(some))
+                select(link).where(link.c.target == target, link.c.guid.in_(batch))
             ).mappings()
         }
 
@@ -112,6 +114,20 @@ class Links(StorePart):
         return _read_pairs(connection, target, link.c.resource, link.c.guid, resources)
 
     @transaction
+    def save_observed(
+        self,
+        connection: Connection,
+        target: str,
+        observed: Sequence[Link],
+        gone: Sequence[str],
+    ) -> None:
+        save_links(connection, target, observed)
+        delete_links(connection, target, gone)
+        delete_written_members(connection, target, gone)
+        ids = [each.object_guid for each in observed]
+        unsettle_objects(connection, [*ids, *gone, *find_referrers(connection, gone)])
+
+    @transaction
     def count_links(
         self,
         connection: Connection,
@@ -119,17 +135,14 @@ class Links(StorePart):
         job: str | None,
         type_: ObjectType | None,
     ) -> dict[Origin, int]:
-        query = select(link.c.origin, func.count().label("number")).where(
-            link.c.target == target
-        )
+        query = select(link.c.origin, func.count()).where(link.c.target == target)
         if job is not None:
             of_job = (source.c.job == job) & (source.c.guid == link.c.guid)
             query = query.where(exists().where(of_job))
         if type_ is not None:
             query = query.where(link.c.type == type_)
-
-        found = connection.execute(query.group_by(link.c.origin))
-        return {row.origin: row.number for row in found}
+        rows = connection.execute(query.group_by(link.c.origin))
+        return dict(iter(rows))
 
     @transaction
     def count_managed(self, connection: Connection, job: str, target: str) -> int:
@@ -143,27 +156,24 @@ class Links(StorePart):
         )
         return connection.execute(query).scalar_one()
 
-
-class ObjectMemberships(StorePart):
     @transaction
     def list_groups_of(
         self, connection: Connection, job: str, member: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         row = membership.c
-        wanted = (
+        groups = (
             select(row.group_guid)
             .where(row.job == job, row.member_guid == member, row.wanted == true())
             .subquery()
         )
         first = (
             select(source.c.dn)
-            .join(wanted, wanted.c.group_guid == source.c.guid)
+            .join(groups, groups.c.group_guid == source.c.guid)
             .where(source.c.job == job)
             .order_by(source.c.dn)
             .limit(limit)
         )
-
-        count = connection.scalar(select(func.count()).select_from(wanted))
+        count = connection.scalar(select(func.count()).select_from(groups))
         return count or 0, tuple(connection.execute(first).scalars())
 
     @transaction

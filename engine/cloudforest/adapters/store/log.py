@@ -1,4 +1,4 @@
-"""The provisioning log: appended to, never changed, forgotten when it is old."""
+"""The provisioning log: entries are appended, never changed, and deleted when old."""
 
 from __future__ import annotations
 
@@ -54,22 +54,22 @@ def save_log(connection: Connection, entries: Sequence[LogEntry]) -> None:
 
 
 def _without_index(column: Column[str]) -> ColumnElement[str]:
-    """Keep a database from an index that would choose less than another one does."""
+    """Keep the database from using this column's index, which is less selective."""
     return column.concat("")
 
 
 def _conditions(query: LogQuery) -> Iterator[ColumnElement[bool]]:
-    narrow = query.object is not None or query.cycle is not None
+    is_narrow = query.object is not None or query.cycle is not None
     if query.object is not None:
         folded = _fold_name(query.object)
         yield (log.c.object == folded) | (log.c.name == folded)
     if query.cycle is not None:
         yield log.c.cycle == query.cycle
     for column in (log.c.job, log.c.action, log.c.status):
-        wanted = getattr(query, column.name)
-        if wanted is not None:
-            yield (_without_index(column) if narrow else column) == wanted
-    # Times have another order than the numbers, whose range was found by them.
+        value = getattr(query, column.name)
+        if value is not None:
+            yield (_without_index(column) if is_narrow else column) == value
+    # The time index already gave the range of numbers; times have another order.
     if query.since is not None:
         yield _without_index(log.c.time) >= time_text(query.since)
     if query.until is not None:
@@ -92,7 +92,6 @@ class Logs(StorePart):
             first = first.where(log.c.time >= time_text(since))
         if until is not None:
             last = last.where(log.c.time < time_text(until))
-
         lowest, highest = connection.scalar(first), connection.scalar(last)
         return (1, 0) if lowest is None else (lowest, highest or 0)
 
@@ -117,16 +116,16 @@ class Logs(StorePart):
         ]
 
     @transaction
-    def count_written(self, connection: Connection, cycle: str, picture: str) -> int:
-        pictured = select(resource.c.resource).where(resource.c.target == picture)
+    def count_written(self, connection: Connection, cycle: str, snapshot: str) -> int:
+        in_snapshot = select(resource.c.resource).where(resource.c.target == snapshot)
         failures = func.sum(case((log.c.status == "success", 0), else_=1))
-        whole = (
+        written = (
             select(log.c.object)
-            .where(log.c.cycle == cycle, log.c.object.in_(pictured))
+            .where(log.c.cycle == cycle, log.c.object.in_(in_snapshot))
             .group_by(log.c.object)
             .having(failures == 0)
         )
-        query = select(func.count()).select_from(whole.subquery())
+        query = select(func.count()).select_from(written.subquery())
         return connection.scalar(query) or 0
 
     @transaction

@@ -1,10 +1,7 @@
-"""The outbox: an effect leaves it in the transaction that stores its outcome.
+"""The outbox: effects, pending or in escrow, until their outcome is stored.
 
-What outcomes do to budgets and stages, in the transaction that stores them.
-
-Escrow: what is held back, and until when.
-
-What a cycle is to write, as not held back: of which objects, as which resources.
+An effect leaves the outbox in the transaction that stores its outcome. The same
+transaction charges the budgets and updates the stages.
 """
 
 from __future__ import annotations
@@ -38,9 +35,15 @@ from cloudforest.model.cycles import LogEntry
 from cloudforest.model.effects import PHASE_WRITE, Effect, Outcome, compute_fingerprint
 from cloudforest.model.stages import BudgetCharge
 
+RELEASE_BATCH = 500
+EFFECT_COLUMNS = (effect.c.body, effect.c.sent)
+"""The arguments of `read_effect`."""
+
+decode_effect = msgspec.json.Decoder(Effect).decode
+
 
 def save_charges(
-    connection: Connection, job: str, sums: Iterable[BudgetCharge]
+    connection: Connection, job: str, charges: Iterable[BudgetCharge]
 ) -> None:
     rows = [
         {
@@ -49,21 +52,21 @@ def save_charges(
             "time": time_text(each.time),
             "effects": each.effects,
         }
-        for each in sums
+        for each in charges
     ]
     if rows:
         connection.execute(insert(spent), rows)
 
 
 def delete_staged(connection: Connection, stage: str, keys: Iterable[str]) -> None:
-    for some in slice_values(keys):
+    for batch in slice_values(keys):
         connection.execute(
-            delete(staged).where(staged.c.stage == stage, staged.c.key.in_(some))
+            delete(staged).where(staged.c.stage == stage, staged.c.key.in_(batch))
         )
 
 
 def unstage_done_effects(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-    """Take out of their stages the effects that were released and are done."""
+    """Remove the effects that were released and are done from their stages."""
     keys: dict[str, list[str]] = {}
     for each in outcomes:
         if each.state == "done" and each.effect.stage is not None:
@@ -72,15 +75,11 @@ def unstage_done_effects(connection: Connection, outcomes: Sequence[Outcome]) ->
         delete_staged(connection, stage, done)
 
 
-decode_effect = msgspec.json.Decoder(Effect).decode
-
-EFFECT_COLUMNS = (effect.c.body, effect.c.sent)
-"""What `read` takes."""
-
-
 def read_effect(body: bytes, sent: bool) -> Effect:  # noqa: FBT001 - a row, in order
-    held = decode_effect(body)
-    return held if held.sent == sent else msgspec.structs.replace(held, sent=sent)
+    stored = decode_effect(body)
+    if stored.sent == sent:
+        return stored
+    return msgspec.structs.replace(stored, sent=sent)
 
 
 def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
@@ -105,9 +104,9 @@ def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
 
 
 def delete_effects(connection: Connection, job: str, keys: Iterable[str]) -> None:
-    for some in slice_values(keys):
+    for batch in slice_values(keys):
         connection.execute(
-            delete(effect).where(effect.c.job == job, effect.c.key.in_(some))
+            delete(effect).where(effect.c.job == job, effect.c.key.in_(batch))
         )
 
 
@@ -122,6 +121,44 @@ def _mark_sent(
         )
 
 
+def _make_due(escrowed: Effect, now: datetime) -> Effect:
+    return msgspec.structs.replace(escrowed, attempts=0, next_try=now, since=None)
+
+
+def release_escrow(
+    connection: Connection,
+    job: str,
+    object_id: str | None,
+    now: datetime,
+    *,
+    reason: str = "",
+) -> int:
+    """Make escrowed effects due, of one object or all; return the number.
+
+    Only effects whose reason contains `reason` count.
+    """
+    query = (
+        select(effect.c.key, effect.c.cycle, *EFFECT_COLUMNS)
+        .where(effect.c.job == job, effect.c.state == "escrowed")
+        .order_by(effect.c.key)
+        .limit(RELEASE_BATCH)
+    )
+    if object_id is not None:
+        query = query.where(effect.c.guid == object_id)
+    released, after = 0, ""
+    while rows := connection.execute(query.where(effect.c.key > after)).all():
+        due = [
+            row
+            for _, cycle, *columns in rows
+            if reason in ((each := read_effect(*columns)).reason or "")
+            for row in effect_rows(job, cycle, [_make_due(each, now)])
+        ]
+        upsert(connection, effect, due)
+        released += len(due)
+        after = rows[-1].key
+    return released
+
+
 class Effects(StorePart):
     @transaction
     def load_effects(
@@ -129,10 +166,10 @@ class Effects(StorePart):
     ) -> dict[str, Effect]:
         return {
             key: read_effect(*row)
-            for some in slice_values(keys)
+            for batch in slice_values(keys)
             for key, *row in connection.execute(
                 select(effect.c.key, *EFFECT_COLUMNS).where(
-                    effect.c.job == job, effect.c.key.in_(some)
+                    effect.c.job == job, effect.c.key.in_(batch)
                 )
             )
         }
@@ -217,8 +254,7 @@ class Effects(StorePart):
         links = [each.link for each in outcomes if each.link and not each.unlinked]
         unlinked = [each.effect.id for each in outcomes if each.unlinked]
         done = [each.effect.key for each in outcomes if each.state == "done"]
-        left = [each.effect for each in outcomes if each.state != "done"]
-
+        not_done = [each.effect for each in outcomes if each.state != "done"]
         save_written_members(connection, target, outcomes)
         save_links(connection, target, links)
         unsettle_written(connection, cycle, outcomes)
@@ -228,7 +264,7 @@ class Effects(StorePart):
         unstage_done_effects(connection, outcomes)
         save_charges(connection, job, charges)
         delete_effects(connection, job, done)
-        upsert(connection, effect, effect_rows(job, cycle, left))
+        upsert(connection, effect, effect_rows(job, cycle, not_done))
         save_log(connection, log)
 
     @transaction
@@ -236,52 +272,11 @@ class Effects(StorePart):
         query = select(effect.c.job, effect.c.state, func.count()).group_by(
             effect.c.job, effect.c.state
         )
-
         counts: dict[str, dict[str, int]] = {}
         for job, state, number in connection.execute(query):
             counts.setdefault(job, {})[state] = number
         return counts
 
-
-RELEASE_BATCH = 500
-
-
-def _make_due(held: Effect, now: datetime) -> Effect:
-    return msgspec.structs.replace(held, attempts=0, next_try=now, since=None)
-
-
-def release_escrow(
-    connection: Connection,
-    job: str,
-    object_id: str | None,
-    now: datetime,
-    *,
-    reason: str = "",
-) -> int:
-    """Make due what is in escrow, of one object or all, for one reason or any."""
-    query = (
-        select(effect.c.key, effect.c.cycle, *EFFECT_COLUMNS)
-        .where(effect.c.job == job, effect.c.state == "escrowed")
-        .order_by(effect.c.key)
-        .limit(RELEASE_BATCH)
-    )
-    if object_id is not None:
-        query = query.where(effect.c.guid == object_id)
-    released, after = 0, ""
-    while rows := connection.execute(query.where(effect.c.key > after)).all():
-        due = [
-            row
-            for _, cycle, *held in rows
-            if reason in ((each := read_effect(*held)).reason or "")
-            for row in effect_rows(job, cycle, [_make_due(each, now)])
-        ]
-        upsert(connection, effect, due)
-        released += len(due)
-        after = rows[-1].key
-    return released
-
-
-class Escrows(StorePart):
     @transaction
     def list_due_effects(
         self, connection: Connection, job: str, now: datetime, *, after: str, limit: int
@@ -299,10 +294,10 @@ class Escrows(StorePart):
     def list_escrowed_effects(
         self, connection: Connection, job: str, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:
-        its_row = and_(source.c.job == effect.c.job, source.c.guid == effect.c.guid)
+        of_object = and_(source.c.job == effect.c.job, source.c.guid == effect.c.guid)
         query = (
             select(source.c.dn, *EFFECT_COLUMNS)
-            .outerjoin_from(effect, source, its_row)
+            .outerjoin_from(effect, source, of_object)
             .where(effect.c.job == job, effect.c.state == "escrowed")
             .where(effect.c.key > after)
             .order_by(effect.c.key)
@@ -316,22 +311,20 @@ class Escrows(StorePart):
     ) -> int:
         return release_escrow(connection, job, object_guid, now)
 
-
-class PendingEffects(StorePart):
     @transaction
     def find_pending_writes(
         self, connection: Connection, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
         return {
             key: resource
-            for some in slice_values(ids)
-            for key, resource, of, state in connection.execute(
+            for batch in slice_values(ids)
+            for key, resource, of_cycle, state in connection.execute(
                 select(
                     effect.c.key, effect.c.resource, effect.c.cycle, effect.c.state
-                ).where(effect.c.job == job, effect.c.key.in_(some))
+                ).where(effect.c.job == job, effect.c.key.in_(batch))
             )
-            # Asked for in SQL, SQLite would read all that is pending instead.
-            if (of, state) == (cycle, "pending")
+            # With this condition in SQL, SQLite would read all pending effects.
+            if (of_cycle, state) == (cycle, "pending")
         }
 
     @transaction
@@ -339,15 +332,14 @@ class PendingEffects(StorePart):
         self, connection: Connection, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
         columns = effect.c
-        held = (columns.key, columns.phase, columns.resource, columns.action)
-
         return {
             key: phase
-            for some in slice_values(ids)
+            for batch in slice_values(ids)
             for key, phase, *rest in connection.execute(
-                select(*held, columns.cycle, columns.state).where(
-                    columns.job == job, columns.key.in_(some)
-                )
+                select(
+                    *(columns.key, columns.phase, columns.resource, columns.action),
+                    *(columns.cycle, columns.state),
+                ).where(columns.job == job, columns.key.in_(batch))
             )
             if rest == [None, "create", cycle, "pending"]
         }
@@ -358,13 +350,13 @@ class PendingEffects(StorePart):
     ) -> dict[str, str]:
         return {
             resource: guid
-            for some in slice_values(resources)
+            for batch in slice_values(resources)
             for resource, guid in connection.execute(
                 select(effect.c.resource, effect.c.guid).where(
                     effect.c.job == job,
                     effect.c.cycle == cycle,
                     effect.c.phase == PHASE_WRITE,
-                    effect.c.resource.in_(some),
+                    effect.c.resource.in_(batch),
                 )
             )
         }

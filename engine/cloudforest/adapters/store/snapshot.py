@@ -1,4 +1,4 @@
-"""A picture of a target, in which matching looks instead of asking for each object."""
+"""Snapshots of a target: matching searches them instead of asking the target."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_KEY_LENGTH = 400
 
 
 def match_key(path: str, value: MatchValue) -> str:
-    """Return what a value is found by: itself as compared, or its digest if long."""
+    """Return the stored key of a value: its match key, or a digest if that is long."""
     key = make_match_key(path, value)
     if len(key) <= MAX_KEY_LENGTH:
         return key
@@ -33,12 +33,12 @@ class TargetSnapshots(StorePart):
     def save_snapshot(
         self,
         connection: Connection,
-        picture: str,
+        snapshot: str,
         resource_type: str,
         resources: Sequence[TargetResource],
         paths: Sequence[str],
     ) -> None:
-        where = {"target": picture, "resource_type": resource_type}
+        where = {"target": snapshot, "resource_type": resource_type}
         bodies = [
             {**where, "resource": each.id, "body": each.values} for each in resources
         ]
@@ -53,7 +53,6 @@ class TargetSnapshots(StorePart):
             for path in paths
             if isinstance(value := each.values.get(path), MatchValue)
         ]
-
         upsert(connection, resource, bodies)
         upsert(connection, resource_key, keys)
 
@@ -61,32 +60,31 @@ class TargetSnapshots(StorePart):
     def load_snapshot_resources(
         self,
         connection: Connection,
-        picture: str,
+        snapshot: str,
         resource_type: str,
         resources: Sequence[str],
     ) -> dict[str, TargetResource]:
         query = select(resource.c.resource, resource.c.body).where(
-            resource.c.target == picture, resource.c.resource_type == resource_type
+            resource.c.target == snapshot, resource.c.resource_type == resource_type
         )
-
         return {
             id_: TargetResource(id=id_, values=body)
-            for some in slice_values(resources)
+            for batch in slice_values(resources)
             for id_, body in connection.execute(
-                query.where(resource.c.resource.in_(some))
+                query.where(resource.c.resource.in_(batch))
             )
         }
 
     @transaction
-    def clear_snapshot(self, connection: Connection, picture: str) -> None:
+    def clear_snapshot(self, connection: Connection, snapshot: str) -> None:
         for table in (resource, resource_key):
-            connection.execute(delete(table).where(table.c.target == picture))
+            connection.execute(delete(table).where(table.c.target == snapshot))
 
     @transaction
     def find_snapshot_matches(
         self,
         connection: Connection,
-        picture: str,
+        snapshot: str,
         resource_type: str,
         path: str,
         values: Sequence[MatchValue],
@@ -100,14 +98,13 @@ class TargetSnapshots(StorePart):
                 & (resource.c.resource_type == resource_key.c.resource_type)
                 & (resource.c.resource == resource_key.c.resource),
             )
-            .where(resource_key.c.target == picture, resource_key.c.path == path)
+            .where(resource_key.c.target == snapshot, resource_key.c.path == path)
             .where(resource_key.c.resource_type == resource_type)
         )
-
         found: dict[str, tuple[TargetResource, ...]] = {}
-        for some in slice_values(keys.values()):
+        for batch in slice_values(keys.values()):
             for key, id_, body in connection.execute(
-                query.where(resource_key.c.value.in_(some))
+                query.where(resource_key.c.value.in_(batch))
             ):
                 each = TargetResource(id=id_, values=body)
                 found[key] = (*found.get(key, ()), each)

@@ -1,7 +1,4 @@
-"""Stages: what a guard held back, and what was decided about it.
-
-Allowances of stages, and what each budget has borne.
-"""
+"""Stages with their allowances, and the effects charged to each budget."""
 
 from __future__ import annotations
 
@@ -21,8 +18,8 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store import outbox
 from cloudforest.adapters.store.database import (
+    Row,
     StorePart,
     encode_json,
     time_text,
@@ -30,7 +27,13 @@ from cloudforest.adapters.store.database import (
     upsert,
 )
 from cloudforest.adapters.store.log import save_log
-from cloudforest.adapters.store.outbox import delete_staged, release_escrow
+from cloudforest.adapters.store.outbox import (
+    EFFECT_COLUMNS,
+    delete_staged,
+    effect_rows,
+    read_effect,
+    release_escrow,
+)
 from cloudforest.adapters.store.tables import (
     allowance,
     effect,
@@ -50,9 +53,9 @@ decode_stage = msgspec.json.Decoder(Stage).decode
 def _close_stages(
     connection: Connection, ids: Sequence[str], state: str, now: datetime
 ) -> None:
-    """End stages: their effects and allowances go, that they were there stays.
+    """End stages: delete their effects and allowances, and keep their rows.
 
-    What waited for the decision is due, also where another job of the target waited.
+    Escrowed effects that waited for the decision become due, also those of other jobs.
     """
     for job in connection.scalars(select(effect.c.job).distinct()).all():
         release_escrow(connection, job, None, now, reason=HELD_BY_STAGE)
@@ -62,27 +65,48 @@ def _close_stages(
 
 
 def _discard_batch(connection: Connection, job: str, id_: str) -> int:
-    """Discard a batch of a stage's effects; return how many."""
+    """Discard a batch of a stage's effects; return the number."""
     query = (
-        select(effect.c.cycle, *outbox.EFFECT_COLUMNS)
+        select(effect.c.cycle, *EFFECT_COLUMNS)
         .where(effect.c.job == job, effect.c.stage == id_)
         .limit(DISCARD_BATCH)
     )
-    rows = [
-        row
-        for cycle, *held in connection.execute(query)
-        for row in outbox.effect_rows(
-            job,
-            cycle,
-            [
-                msgspec.structs.replace(
-                    outbox.read_effect(*held), state="discarded", stage=None
-                )
-            ],
+    rows: list[Row] = []
+    for cycle, *columns in connection.execute(query):
+        discarded = msgspec.structs.replace(
+            read_effect(*columns), state="discarded", stage=None
         )
-    ]
+        rows += effect_rows(job, cycle, [discarded])
     upsert(connection, effect, rows)
     return len(rows)
+
+
+def _save_stage(connection: Connection, value: Stage) -> None:
+    row = {
+        "id": value.id,
+        "job": value.job,
+        "created": time_text(value.created),
+        "state": "waiting",
+        "body": encode_json(value),
+    }
+    upsert(connection, stage, [row])
+    connection.execute(delete(staged).where(staged.c.stage == value.id))
+    columns = ["stage", "key", "job", "guid", "action", "digest"]
+    rows = select(
+        *(effect.c.stage, effect.c.key, effect.c.job),
+        *(effect.c.guid, effect.c.action, effect.c.digest),
+    ).where(effect.c.job == value.job, effect.c.stage == value.id)
+    connection.execute(insert(staged).from_select(columns, rows))
+
+
+def _save_allowance(connection: Connection, value: Allowance) -> None:
+    row = {
+        "stage": value.stage,
+        "job": value.job,
+        "operator": value.operator,
+        "until": time_text(value.until),
+    }
+    upsert(connection, allowance, [row])
 
 
 class Stages(StorePart):
@@ -165,43 +189,24 @@ class Stages(StorePart):
 
     @transaction
     def close_stages(self, connection: Connection, job: str, now: datetime) -> None:
-        left = exists().where(and_(effect.c.stage == stage.c.id, effect.c.job == job))
-        ended = select(stage.c.id).where(
-            stage.c.job == job, stage.c.state == "waiting", not_(left)
+        has_effects = exists().where(
+            and_(effect.c.stage == stage.c.id, effect.c.job == job)
         )
-
-        ids = list(connection.execute(ended).scalars())
+        query = select(stage.c.id).where(
+            stage.c.job == job, stage.c.state == "waiting", not_(has_effects)
+        )
+        ids = list(connection.execute(query).scalars())
         if ids:
             _close_stages(connection, ids, "closed", now)
 
     @transaction
     def discard_stage(self, connection: Connection, stage: Stage, now: datetime) -> int:
         number = 0
-        while some := _discard_batch(connection, stage.job, stage.id):
-            number += some
+        while discarded := _discard_batch(connection, stage.job, stage.id):
+            number += discarded
         _close_stages(connection, [stage.id], "discarded", now)
         return number
 
-
-def _save_stage(connection: Connection, value: Stage) -> None:
-    row = {
-        "id": value.id,
-        "job": value.job,
-        "created": time_text(value.created),
-        "state": "waiting",
-        "body": encode_json(value),
-    }
-    upsert(connection, stage, [row])
-    connection.execute(delete(staged).where(staged.c.stage == value.id))
-    columns = ["stage", "key", "job", "guid", "action", "digest"]
-    held = select(
-        *(effect.c.stage, effect.c.key, effect.c.job),
-        *(effect.c.guid, effect.c.action, effect.c.digest),
-    ).where(effect.c.job == value.job, effect.c.stage == value.id)
-    connection.execute(insert(staged).from_select(columns, held))
-
-
-class Allowances(StorePart):
     @transaction
     def save_allowance(self, connection: Connection, allowance: Allowance) -> None:
         _save_allowance(connection, allowance)
@@ -227,18 +232,7 @@ class Allowances(StorePart):
         self, connection: Connection, job: str, guard: str, since: datetime
     ) -> int:
         budget = and_(spent.c.job == job, spent.c.guard == guard)
-
         old = spent.c.time < time_text(since)
         connection.execute(delete(spent).where(budget, old))
         total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
         return int(connection.execute(total).scalar_one())
-
-
-def _save_allowance(connection: Connection, value: Allowance) -> None:
-    row = {
-        "stage": value.stage,
-        "job": value.job,
-        "operator": value.operator,
-        "until": time_text(value.until),
-    }
-    upsert(connection, allowance, [row])
