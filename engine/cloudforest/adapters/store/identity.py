@@ -1,7 +1,4 @@
-"""Agents, enrolment tokens, assertions seen, operators and audit, in the database.
-
-What operators were told, in the database.
-"""
+"""Agents, enrolment tokens, seen assertions, operators, audit and sent notices."""
 
 from __future__ import annotations
 
@@ -19,8 +16,13 @@ from cloudforest.model.identity import AgentRecord, AuditRecord, Operator
 from cloudforest.model.ports.notices import Occurrence
 
 
+def _audit_record(row: RowMapping) -> AuditRecord:
+    texts = {key: row[key] for key in ("operator", "action", "detail")}
+    return AuditRecord(time=datetime.fromisoformat(row["time"]), **texts)
+
+
 class SqlIdentityStore(StorePart):
-    """See `model.ports.IdentityStore`."""
+    """`model.ports.identity.IdentityStore` on SQLite or PostgreSQL."""
 
     @transaction
     def list_agents(self, connection: Connection) -> list[AgentRecord]:
@@ -34,7 +36,6 @@ class SqlIdentityStore(StorePart):
         change: Callable[[AgentRecord], AgentRecord],
     ) -> AgentRecord | None:
         table = tables.agent
-
         body = connection.execute(
             select(table.c.body).where(table.c.id == agent).with_for_update()
         ).scalar()
@@ -49,7 +50,6 @@ class SqlIdentityStore(StorePart):
         self, connection: Connection, token_hash: str, agent: str, expires: datetime
     ) -> None:
         table = tables.enrolment
-
         connection.execute(delete(table).where(table.c.agent == agent))
         row = {
             "agent": agent,
@@ -63,7 +63,6 @@ class SqlIdentityStore(StorePart):
         self, connection: Connection, token_hash: str, now: datetime
     ) -> str | None:
         table = tables.enrolment
-
         row = connection.execute(
             delete(table)
             .where(table.c.token_hash == token_hash)
@@ -76,7 +75,6 @@ class SqlIdentityStore(StorePart):
         self, connection: Connection, jti: str, expires: datetime, now: datetime
     ) -> bool:
         table = tables.assertion
-
         connection.execute(delete(table).where(table.c.expires <= time_text(now)))
         if connection.execute(select(table.c.jti).where(table.c.jti == jti)).first():
             return False
@@ -88,7 +86,6 @@ class SqlIdentityStore(StorePart):
         self, connection: Connection, operator: Operator, token_hash: str
     ) -> None:
         table = tables.operator
-
         connection.execute(delete(table).where(table.c.name == operator.name))
         row = {
             "name": operator.name,
@@ -100,7 +97,6 @@ class SqlIdentityStore(StorePart):
     @transaction
     def find_operator(self, connection: Connection, token_hash: str) -> Operator | None:
         columns = tables.operator.c
-
         row = connection.execute(
             select(columns.name, columns.role).where(columns.token_hash == token_hash)
         ).first()
@@ -136,13 +132,20 @@ class SqlIdentityStore(StorePart):
         return [(row["id"], _audit_record(row)) for row in rows]
 
 
-def _audit_record(row: RowMapping) -> AuditRecord:
-    told = {key: row[key] for key in ("operator", "action", "detail")}
-    return AuditRecord(time=datetime.fromisoformat(row["time"]), **told)
+def _delete_notices(
+    connection: Connection, occurrences: Collection[Occurrence]
+) -> None:
+    for each in occurrences:
+        connection.execute(
+            delete(notice)
+            .where(notice.c.kind == each.kind)
+            .where(notice.c.name == each.name)
+            .where(notice.c.detail == each.detail)
+        )
 
 
 class SqlNoticeStore(StorePart):
-    """See `model.ports.NoticeStore`."""
+    """`model.ports.notices.NoticeStore` on SQLite or PostgreSQL."""
 
     @transaction
     def list_notified(self, connection: Connection) -> frozenset[Occurrence]:
@@ -170,15 +173,3 @@ class SqlNoticeStore(StorePart):
         self, connection: Connection, occurrences: Collection[Occurrence]
     ) -> None:
         _delete_notices(connection, occurrences)
-
-
-def _delete_notices(
-    connection: Connection, occurrences: Collection[Occurrence]
-) -> None:
-    for each in occurrences:
-        connection.execute(
-            delete(notice)
-            .where(notice.c.kind == each.kind)
-            .where(notice.c.name == each.name)
-            .where(notice.c.detail == each.detail)
-        )
