@@ -41,8 +41,7 @@ class Entry:
 class DirSyncCookie:
     """The end of a read: where the next one starts, and whether this one was complete.
 
-    `is_full`: everything was read, because there was no cookie or the directory refused
-    it.
+    `is_full`: everything was read, because the cookie was missing or was refused.
     """
 
     value: str | None
