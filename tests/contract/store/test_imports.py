@@ -98,9 +98,9 @@ async def linked(store: ProvisioningStore, *ids: str) -> None:
 
 
 async def row(store: ProvisioningStore, id_: str) -> SourceObject:
-    held = await store.load_source_object("j", id_)
-    assert held is not None
-    return held
+    source = await store.load_source_object("j", id_)
+    assert source is not None
+    return source
 
 
 async def presence(store: ProvisioningStore, *ids: str) -> list[str | None]:

@@ -24,7 +24,7 @@ def store(database: Database) -> ProvisioningStore:
 
 
 def entry(minutes: int, **fields: Any) -> LogEntry:
-    wanted: dict[str, Any] = {
+    values: dict[str, Any] = {
         "time": NOON + timedelta(minutes=minutes),
         "cycle": "c1",
         "job": "j",
@@ -34,7 +34,7 @@ def entry(minutes: int, **fields: Any) -> LogEntry:
         "status": "success",
         **fields,
     }
-    return LogEntry(**wanted)
+    return LogEntry(**values)
 
 
 ENTRIES = (
@@ -52,7 +52,7 @@ ENTRIES = (
 
 
 @pytest.mark.parametrize(
-    ("asked", "minutes"),
+    ("query", "minutes"),
     [
         ({}, [0, 1, 2, 3, 4, 5]),
         ({"job": "k"}, [1]),
@@ -67,11 +67,11 @@ ENTRIES = (
     ],
 )
 async def test_log_query_finds_matching_entries(
-    store: ProvisioningStore, asked: dict[str, Any], minutes: list[int]
+    store: ProvisioningStore, query: dict[str, Any], minutes: list[int]
 ):
     await store.save_log_entries(ENTRIES)
 
-    found = await store.list_log_entries(LogQuery(**asked), **EVER, limit=9)
+    found = await store.list_log_entries(LogQuery(**query), **EVER, limit=9)
 
     assert [each for _, each in found] == [ENTRIES[minute] for minute in minutes]
 

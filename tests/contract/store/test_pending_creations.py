@@ -40,12 +40,12 @@ async def test_only_creations_of_this_cycle_are_pending(
 ):
     await store.save_effects("j", "c0", [effect("old")])
     found = effect("found", resource="r-1")
-    held = effect("held", state="escrowed")
-    await store.save_effects("j", "c1", [effect("new"), found, held])
+    escrowed = effect("held", state="escrowed")
+    await store.save_effects("j", "c1", [effect("new"), found, escrowed])
 
-    asked = ["old", "new", "found", "held", "nobody"]
+    ids = ["old", "new", "found", "held", "nobody"]
 
-    assert await store.find_pending_creations("j", "c1", asked) == {"new": PHASE_WRITE}
+    assert await store.find_pending_creations("j", "c1", ids) == {"new": PHASE_WRITE}
 
 
 async def test_list_is_one_parameter_whatever_its_length_and_values(

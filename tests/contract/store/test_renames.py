@@ -65,8 +65,8 @@ async def registrations(database: Database) -> SqlRegistrationStore:
     return store
 
 
-async def register(store: SqlRegistrationStore, wanted: Registration) -> None:
-    await store.register(wanted, base=1, operator="ann", now=NOON)
+async def register(store: SqlRegistrationStore, registration: Registration) -> None:
+    await store.register(registration, base=1, operator="ann", now=NOON)
 
 
 def row(table: Table, column: str, name: str, mark: str) -> dict[str, Any]:
@@ -108,8 +108,8 @@ async def jobs_of_all_rows(database: Database) -> set[str]:
 
 def test_every_table_with_job_or_target_is_handled():
     for column in ("job", "target"):
-        held = {each for each in tables.metadata.tables.values() if column in each.c}
-        assert held - set(tables_with(column)) <= set(SNAPSHOT_TABLES)
+        named = {each for each in tables.metadata.tables.values() if column in each.c}
+        assert named - set(tables_with(column)) <= set(SNAPSHOT_TABLES)
     assert {"source", "effect", "watermark", "log"} < {
         each.name for each in tables_with("job")
     }
@@ -177,8 +177,8 @@ async def test_job_with_another_target_is_evaluated_again(
         lambda connection: list(connection.execute(query).scalars())
     )
     # Effects were given up or discarded in the previous target.
-    held = (await SqlProvisioningStore(database).count_effects()).get("people")
-    assert (held is None) == (target == "elsewhere")
+    effects = (await SqlProvisioningStore(database).count_effects()).get("people")
+    assert (effects is None) == (target == "elsewhere")
 
 
 async def test_links_stay_when_job_is_removed(
