@@ -359,7 +359,7 @@ async def test_a_page_too_large_for_the_bus_is_told_in_the_closing(service, agen
     await agent.listen(DOMAIN, pages("a1", 2, records=80_000))
     got = [each async for each in service.request_pages(request_for())]
     assert not got[-1].closing.complete
-    assert "more than the bus takes at once" in got[-1].closing.error
+    assert "max_payload" in got[-1].closing.error
 
 
 async def test_the_server_keeps_its_secrets(real_bus):

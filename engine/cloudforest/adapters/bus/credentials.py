@@ -1,4 +1,4 @@
-"""Who may say and hear what on the bus: NATS operator, account and user JWTs.
+"""NATS operator, account and user JWTs, which limit who may use which subjects.
 
 A NATS JWT is header.claims.signature in base64url without padding, signed with ed25519
 (https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt).
@@ -37,7 +37,7 @@ _ACCOUNT_LIMITS = {
 
 @dataclass(frozen=True)
 class BusEndpoint:
-    """Where the bus is; `ca` is the PEM of the authority of its certificate."""
+    """Where the bus is; `ca` is the PEM text of the CA of its certificate."""
 
     urls: tuple[str, ...]
     ca: str
@@ -45,7 +45,7 @@ class BusEndpoint:
 
 @dataclass(frozen=True)
 class BusAuthority:
-    """Mints every credential of one bus. Operator and account are its own."""
+    """Mints every credential of one bus, which has its own operator and account."""
 
     operator: NKey
     account: NKey
@@ -68,9 +68,9 @@ class BusAuthority:
         now: datetime,
         lifetime: timedelta = AGENT_LIFETIME,
     ) -> BusAccess:
-        """Let the holder of `nkey` speak as this agent, and of its domains only."""
+        """Let the holder of `nkey` act as this agent, for its domains only."""
         expires = now + lifetime
-        hears = [
+        requests = [
             f"{protocol.request_subject(each)} {protocol.QUEUE_GROUP}"
             for each in domains
         ]
@@ -79,7 +79,7 @@ class BusAuthority:
                 protocol.agent_answers_subject(agent),
                 *map(protocol.change_hint_subject, domains),
             ],
-            subscribe=[*hears, f"{protocol.inbox_subject(agent)}.>"],
+            subscribe=[*requests, f"{protocol.inbox_subject(agent)}.>"],
         )
         token = _sign_jwt(self.account, nkey, claims, now=now, expires=expires)
         return BusAccess(urls=endpoint.urls, ca=endpoint.ca, jwt=token, expires=expires)
@@ -87,7 +87,7 @@ class BusAuthority:
     def mint_service_access(
         self, nkey: str, *, endpoint: BusEndpoint, now: datetime
     ) -> BusAccess:
-        """Let the holder of `nkey`, which never leaves this process, ask everybody."""
+        """Let the holder of `nkey` ask every agent; the key stays in this process."""
         claims = _user_claims(
             publish=["cf.req.*", "_INBOX.>"],
             subscribe=["cf.ans.>", protocol.ALL_CHANGE_HINTS],
@@ -102,7 +102,7 @@ class BusAuthority:
 
 
 def open_bus_authority(keys: Path) -> BusAuthority:
-    """Read the operator's and the account's seeds, or make them (0600)."""
+    """Read the seeds of the operator and the account; create missing ones (0600)."""
     return BusAuthority(
         operator=NKey(
             read_or_create(keys / "bus-operator.seed", lambda: new_seed("operator"))
