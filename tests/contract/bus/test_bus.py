@@ -145,7 +145,7 @@ async def test_many_answers_at_once_do_not_mix(bus):
 
 async def test_hints_name_the_domain_and_nothing_else(bus):
     agent = await bus.agent("a1", DOMAIN, "fabrikam.test")
-    async with aclosing(bus.ask.hints()) as hints:
+    async with aclosing(bus.ask.receive_hints()) as hints:
         heard = asyncio.ensure_future(anext(hints))
         await listening(agent, heard, DOMAIN)
         assert await heard == domain_id(DOMAIN)

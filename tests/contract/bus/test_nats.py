@@ -327,7 +327,7 @@ async def test_a_bus_whose_port_is_taken_while_it_runs_moves(
         return await launch()
 
     monkeypatch.setattr(server, "_launch", later)
-    server.moved = service.move
+    server.on_endpoint_change = service.set_endpoint
     await agent.listen(DOMAIN, pages("a1", 3))
     os.kill(server.pid, signal.SIGKILL)
     async with asyncio.timeout(60):
@@ -339,7 +339,7 @@ async def test_a_bus_whose_port_is_taken_while_it_runs_moves(
                 await asyncio.sleep(0.02)
             # As bootstrap would tell it.
             await agent.connect(real_bus.access("a1", (DOMAIN,), key=agent._key))
-            while not service._connection.connected:
+            while not service._connection.is_connected:
                 await asyncio.sleep(0.02)
             assert (
                 len([each async for each in service.request_pages(request_for())]) == 3
@@ -390,8 +390,8 @@ async def test_a_stranger_is_refused(real_bus):
 async def test_a_leashed_child_dies_with_its_parent():
     code = (
         "import subprocess, sys, time\n"
-        "from cloudforest.base.processes.leash import leashed\n"
-        "child = subprocess.Popen(leashed(['sleep', '60']))\n"
+        "from cloudforest.base.processes import leash_command\n"
+        "child = subprocess.Popen(leash_command(['sleep', '60']))\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )

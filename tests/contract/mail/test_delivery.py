@@ -239,7 +239,7 @@ async def test_a_silent_agent_is_told_by_whoever_serves_and_its_return_forgotten
     async with serving(world):
         world.clock.now += HOUR + MINUTE
         world.notices.after_cycle()
-        await until(world.notices.store.told)
+        await until(world.notices.store.list_notified)
         back = msgspec.structs.replace(record, last_bootstrap=world.clock.now)
         await world.database.run(lambda connection: save_agent(connection, back))
         world.notices.after_cycle()
@@ -272,7 +272,7 @@ async def test_the_end_of_a_cycle_is_looked_at_at_once(world):
     async with serving(world):
         await world.end_cycle("blocked")
         world.notices.after_cycle()
-        await until(world.notices.store.told)
+        await until(world.notices.store.list_notified)
     assert world.subjects == [BLOCKED]
 
 
@@ -299,10 +299,10 @@ async def test_who_is_told_to_end_ends(world):
 
 async def test_a_command_that_ends_after_a_cycle_tells_it_first(world):
     await world.end_cycle("blocked")
-    await world.notices.finish()
+    await world.notices.check_once_more()
     assert world.subjects == []
     world.notices.after_cycle()
-    await world.notices.finish()
+    await world.notices.check_once_more()
     assert world.subjects == [BLOCKED]
 
 
@@ -314,7 +314,7 @@ async def test_a_bug_in_a_look_ends_nothing(world):
     await world.end_cycle("blocked")
     world.notices.after_cycle()
     with capture_logs() as logs:
-        await world.notices.finish()
+        await world.notices.check_once_more()
     assert [each["event"] for each in logs] == ["bug in a notice"]
 
 
@@ -326,5 +326,5 @@ async def test_a_command_that_ends_does_not_wait_for_ever(world, mail_server):
     with pytest.MonkeyPatch.context() as quick, capture_logs() as logs:
         quick.setattr(notices, "FINISH_TIMEOUT_SECONDS", 0.5)
         async with asyncio.timeout(SEND_SECONDS / 2):
-            await world.notices.finish()
+            await world.notices.check_once_more()
     assert [each["event"] for each in logs] == ["notice not sent"]

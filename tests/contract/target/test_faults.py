@@ -62,7 +62,7 @@ async def test_a_service_that_does_not_let_us_in_is_named(
 
 
 async def _first(target):
-    return [each async for each in target.resources("User", ("userName",))]
+    return [each async for each in target.list_resources("User", ("userName",))]
 
 
 ASKS = {
@@ -75,7 +75,7 @@ ASKS = {
 }
 
 
-@pytest.mark.parametrize("request_pages", ["a list", "a look-up"])
+@pytest.mark.parametrize("ask", ["a list", "a look-up"])
 async def test_a_service_that_does_not_let_us_read_is_named(
     hostile_server, connect, ask
 ):
@@ -84,7 +84,7 @@ async def test_a_service_that_does_not_let_us_read_is_named(
         await ASKS[ask](target)
 
 
-@pytest.mark.parametrize("request_pages", ["a change", "a creation", "a group"])
+@pytest.mark.parametrize("ask", ["a change", "a creation", "a group"])
 async def test_one_object_that_is_forbidden_is_an_outcome_of_it(
     hostile_server, connect, ask
 ):
@@ -94,7 +94,7 @@ async def test_one_object_that_is_forbidden_is_an_outcome_of_it(
     assert refusal.value.status == 403
 
 
-@pytest.mark.parametrize("request_pages", ASKS)
+@pytest.mark.parametrize("ask", ASKS)
 @pytest.mark.parametrize("body", [b"<html>Sign in</html>", [1], '"x"'])
 async def test_a_yes_that_is_not_scim_is_no_success(hostile_server, connect, ask, body):
     server = hostile_server(lambda _: Reply(200, body))
@@ -104,7 +104,7 @@ async def test_a_yes_that_is_not_scim_is_no_success(hostile_server, connect, ask
     assert server.url in str(error.value)
 
 
-@pytest.mark.parametrize("request_pages", ["a list", "a look-up", "another type"])
+@pytest.mark.parametrize("ask", ["a list", "a look-up", "another type"])
 @pytest.mark.parametrize(
     "body",
     [{}, {"id": "1"}, {"Resources": "ab"}, {"totalResults": 1, "Resources": ["a"]}],
@@ -125,7 +125,7 @@ async def test_a_group_must_have_the_shape_of_one(hostile_server, connect, body)
 
 
 @pytest.mark.parametrize("status", [404, 405])
-@pytest.mark.parametrize("request_pages", ["a list", "a look-up"])
+@pytest.mark.parametrize("ask", ["a list", "a look-up"])
 async def test_a_service_without_the_list_is_not_a_scim_service(
     hostile_server, connect, ask, status
 ):
@@ -311,7 +311,7 @@ async def test_pages_that_never_advance_are_an_error(hostile_server, connect):
     server = hostile_server(lambda _: listed(*page, total=100))
     target, _ = connect(server.url)
     with pytest.raises(Rejected, match="stopped after 10 of 100"):
-        [each async for each in target.resources("User", ())]
+        [each async for each in target.list_resources("User", ())]
     assert len(server.asked) == 2
 
 
@@ -323,7 +323,7 @@ async def test_short_pages_are_read_to_the_end(hostile_server, connect):
         return listed(*every[start : start + 3], total=10)
 
     target, _ = connect(hostile_server(answer).url, page_size=50)
-    found = [each.id async for each in target.resources("User", ())]
+    found = [each.id async for each in target.list_resources("User", ())]
     assert found == [each["id"] for each in every]
 
 

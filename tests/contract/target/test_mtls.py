@@ -70,7 +70,7 @@ async def connect():
 
 
 async def everybody(target):
-    return [each async for each in target.resources("User", ("userName",))]
+    return [each async for each in target.list_resources("User", ("userName",))]
 
 
 async def test_who_shows_the_certificate_is_let_in(url, files, connect):
@@ -88,7 +88,7 @@ async def test_a_certificate_of_another_authority_is_refused(url, connect, other
 
 
 @pytest.mark.parametrize("url", VERSIONS[:1], indirect=True)
-@pytest.mark.parametrize("request_pages", ["a list", "a creation"])
+@pytest.mark.parametrize("ask", ["a list", "a creation"])
 async def test_what_tls_says_of_a_certificate_is_told(url, connect, other, ask):
     target = connect(url, other.client, other.client_key)
     asked = everybody(target) if ask == "a list" else target.create("User", ZOE)
@@ -102,7 +102,7 @@ async def test_who_shows_no_certificate_is_told_what_is_missing(
 ):
     trusting = ssl.create_default_context(cafile=files.ca)
     monkeypatch.setattr(
-        "cloudforest.adapters.target.connection.tls_of", lambda _: trusting
+        "cloudforest.adapters.target.connection.target_tls", lambda _: trusting
     )
     named = Target(name="cloud", scim=url, profile=Profile(name="generic"))
     target = ScimTarget(named, url, Secret("t"))

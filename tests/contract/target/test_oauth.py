@@ -69,7 +69,7 @@ async def connect(oauth_server):
 
 
 async def everybody(target):
-    return [each async for each in target.resources("User", ("userName",))]
+    return [each async for each in target.list_resources("User", ("userName",))]
 
 
 async def test_one_token_serves_many_requests_at_once(oauth_server, connect):

@@ -67,7 +67,9 @@ async def test_many_values_are_asked_for_at_once(target, path):
         await target.create("User", {"userName": name, path: name})
     free = [f"q{number}@contoso.com" for number in range(50)]
     before = target.requests
-    taken = await target.taken("User", path, [*free, held[2].upper(), held[0]])
+    taken = await target.find_taken_values(
+        "User", path, [*free, held[2].upper(), held[0]]
+    )
     assert taken == {held[2].upper(), held[0]}
     assert target.requests - before <= 6
 
@@ -181,14 +183,16 @@ async def test_300_resources_are_listed_once_each(target, server):
     names = {f"user{number}@contoso.com" for number in range(300)}
     await asyncio.gather(*(target.create("User", {"userName": name}) for name in names))
     before = server.counts()["GET"]
-    found = [each async for each in target.resources("User", ("userName",))]
+    found = [each async for each in target.list_resources("User", ("userName",))]
     assert sorted(each.values["userName"] for each in found) == sorted(names)
     assert len({each.id for each in found}) == 300
     assert server.counts()["GET"] - before == 3
 
 
 async def test_an_empty_list_is_empty(target):
-    assert [each async for each in target.resources("Group", ("displayName",))] == []
+    assert [
+        each async for each in target.list_resources("Group", ("displayName",))
+    ] == []
 
 
 async def test_requests_are_counted(target):
