@@ -83,6 +83,25 @@ _DELETED_MARK = "\\0ADEL:"
 # [MS-ADTS] 3.1.1.2.2.2: DN with binary or string, B:LENGTH:HEX:DN or S:LENGTH:TEXT:DN.
 _PREFIXED = re.compile(r"[BS]:([0-9]{1,9}):", re.IGNORECASE)
 
+ALWAYS_READ = (
+    "name",
+    "objectclass",
+    "objectguid",
+    "parentguid",
+    "isdeleted",
+)
+"""Attributes that every read requests.
+
+`name` is needed because DirSync reports an added object only if one of the requested
+replicated attributes is set. instanceType is left out: if it is requested, Samba
+reports every object that has changed in any way (measured).
+"""
+_TYPES: tuple[ObjectType, ...] = ("group", "contact", "user")
+T = TypeVar("T")
+BATCH_SIZE = 100
+"""Objects in memory at once: the reader waits until they are consumed."""
+_END = object()
+
 
 def format_guid(raw: bytes) -> str:
     """Return 16 bytes in AD's little-endian order as canonical text."""
@@ -169,23 +188,6 @@ def to_reference(attribute: str, value: str) -> str | None:
     return None if _DELETED_MARK in dn else prefix + guid
 
 
-ALWAYS_READ = (
-    "name",
-    "objectclass",
-    "objectguid",
-    "parentguid",
-    "isdeleted",
-)
-"""Attributes that every read requests.
-
-`name` is needed because DirSync reports an added object only if one of the requested
-replicated attributes is set. instanceType is left out: if it is requested, Samba
-reports every object that has changed in any way (measured).
-"""
-
-_TYPES: tuple[ObjectType, ...] = ("group", "contact", "user")
-
-
 @dataclass(frozen=True)
 class DirectoryEntry:
     """An object as text: references are objectGUIDs, names are in lower case.
@@ -257,13 +259,6 @@ def tombstone_entry(guid: str) -> Entry:
         is_deleted=True,
         attributes={},
     )
-
-
-T = TypeVar("T")
-
-BATCH_SIZE = 100
-"""Objects in memory at once: the reader waits until they are consumed."""
-_END = object()
 
 
 def _take_batch(reader: Generator[T, Any, Any]) -> list[T]:

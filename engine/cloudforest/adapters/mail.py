@@ -31,6 +31,29 @@ _TEMPLATES = jinja2.Environment(
     keep_trailing_newline=True,
 )
 
+SEND_SECONDS = 30.0
+"""The limit for one message, from the connection to the last reply."""
+QUIT_SECONDS = 2.0
+_PERMANENT_FAILURE = 500
+"""Replies from here on are permanent; lower ones are transient (RFC 5321 4.2.1)."""
+
+
+def _parse_address(text: str) -> Address:
+    try:
+        return Address(addr_spec=text)
+    except (ValueError, IndexError) as error:  # IndexError: an empty text
+        raise Rejected(
+            f'"{text}" is not a mail address. Correct `notify` or `mail.from`.'
+        ) from error
+
+
+def _to_one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _render(template: str, notice: Notice) -> str:
+    return _TEMPLATES.get_template(template).render(notice=notice)
+
 
 def build_message(
     notice: Notice, *, sender: str, recipients: Sequence[str]
@@ -56,29 +79,48 @@ def build_message(
     return message
 
 
-def _parse_address(text: str) -> Address:
-    try:
-        return Address(addr_spec=text)
-    except (ValueError, IndexError) as error:  # IndexError: an empty text
-        raise Rejected(
-            f'"{text}" is not a mail address. Correct `notify` or `mail.from`.'
-        ) from error
+def _format_reply(error: aiosmtplib.SMTPResponseException) -> str:
+    return f"{error.code} {' '.join(error.message.split())[:200]}"
 
 
-def _to_one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+def _format_reason(error: OSError) -> str:
+    return str(error) or f"no answer within {SEND_SECONDS:.0f} seconds"
 
 
-def _render(template: str, notice: Notice) -> str:
-    return _TEMPLATES.get_template(template).render(notice=notice)
-
-
-SEND_SECONDS = 30.0
-"""The limit for one message, from the connection to the last reply."""
-
-QUIT_SECONDS = 2.0
-_PERMANENT_FAILURE = 500
-"""Replies from here on are permanent; lower ones are transient (RFC 5321 4.2.1)."""
+def _error_from(error: Exception, server: str) -> CloudforestError:
+    match error:
+        case aiosmtplib.SMTPAuthenticationError(code=code):
+            # The reply's text is left out: it may repeat the password.
+            kind = CredentialRejected if code >= _PERMANENT_FAILURE else Unavailable
+            return kind(
+                f"The mail server {server} rejected our credentials ({code}). "
+                "Correct `mail.auth`."
+            )
+        case aiosmtplib.SMTPRecipientsRefused(recipients=refused):
+            answers = "; ".join(f"{e.recipient}: {_format_reply(e)}" for e in refused)
+            return Rejected(
+                f"The mail server {server} rejected every recipient ({answers})."
+            )
+        case aiosmtplib.SMTPConnectResponseError() | aiosmtplib.SMTPHeloError():
+            return Unavailable(
+                f"The mail server {server} is busy ({_format_reply(error)})."
+            )
+        case aiosmtplib.SMTPResponseException():
+            return Rejected(
+                f"The mail server {server} rejected the message "
+                f"({_format_reply(error)})."
+            )
+        case OSError():
+            return Unavailable(
+                f"The mail server {server} can't be used ({_format_reason(error)}). "
+                "Check that it is running, and that `mail.ca` names the CA of its "
+                "certificate."
+            )
+        case _:
+            return Misconfigured(
+                f"The mail server {server} can't be used as `mail` describes it "
+                f"({error}). Correct `mail`."
+            )
 
 
 @dataclass(frozen=True)
@@ -139,47 +181,3 @@ class SmtpMailer:
             yield
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise _error_from(error, f"{self.mail.server}:{self.mail.port}") from None
-
-
-def _error_from(error: Exception, server: str) -> CloudforestError:
-    match error:
-        case aiosmtplib.SMTPAuthenticationError(code=code):
-            # The reply's text is left out: it may repeat the password.
-            kind = CredentialRejected if code >= _PERMANENT_FAILURE else Unavailable
-            return kind(
-                f"The mail server {server} rejected our credentials ({code}). "
-                "Correct `mail.auth`."
-            )
-        case aiosmtplib.SMTPRecipientsRefused(recipients=refused):
-            answers = "; ".join(f"{e.recipient}: {_format_reply(e)}" for e in refused)
-            return Rejected(
-                f"The mail server {server} rejected every recipient ({answers})."
-            )
-        case aiosmtplib.SMTPConnectResponseError() | aiosmtplib.SMTPHeloError():
-            return Unavailable(
-                f"The mail server {server} is busy ({_format_reply(error)})."
-            )
-        case aiosmtplib.SMTPResponseException():
-            return Rejected(
-                f"The mail server {server} rejected the message "
-                f"({_format_reply(error)})."
-            )
-        case OSError():
-            return Unavailable(
-                f"The mail server {server} can't be used ({_format_reason(error)}). "
-                "Check that it is running, and that `mail.ca` names the CA of its "
-                "certificate."
-            )
-        case _:
-            return Misconfigured(
-                f"The mail server {server} can't be used as `mail` describes it "
-                f"({error}). Correct `mail`."
-            )
-
-
-def _format_reply(error: aiosmtplib.SMTPResponseException) -> str:
-    return f"{error.code} {' '.join(error.message.split())[:200]}"
-
-
-def _format_reason(error: OSError) -> str:
-    return str(error) or f"no answer within {SEND_SECONDS:.0f} seconds"

@@ -13,6 +13,11 @@ import msgspec
 from cloudforest.base.values import Value
 from cloudforest.model.program import ObjectType, ScopeProgram
 
+SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+SYNC_REQUEST = "urn:cloudforest:2.0:SyncRequest"
+SYNC_PAGE = "urn:cloudforest:2.0:SyncPage"
+
 
 class Clause(Value, frozen=True):
     """One clause of a scope and whether it holds; without values of the object."""
@@ -105,6 +110,8 @@ class MovedContainers(Value, frozen=True, tag_field="record", tag="moved"):
 
 
 ObjectRecord = InScope | OutOfScope | Tombstone | Unknown
+
+
 Record = ObjectRecord | Members | ScopeMembers | MovedContainers
 
 
@@ -196,12 +203,6 @@ class Page(Value, frozen=True):
     records: tuple[Record, ...] = ()
     cursor: str | None = None
     closing: Closing | None = None
-
-
-SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
-LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-SYNC_REQUEST = "urn:cloudforest:2.0:SyncRequest"
-SYNC_PAGE = "urn:cloudforest:2.0:SyncPage"
 
 
 def encode_request(request: SyncRequest) -> bytes:

@@ -346,7 +346,7 @@ async def test_server_moves_if_its_port_is_taken_while_it_runs(
 
 
 async def occupied(port: int) -> socket.socket:
-    """Take a port as soon as it is free."""
+    """Take a port as soon as another program has freed it."""
     while True:
         try:
             return socket.create_server(("127.0.0.1", port))

@@ -26,6 +26,8 @@ from cloudforest.model.ports.bus import RequestHandler
 
 Send = Callable[[bytes], Awaitable[object]]
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True)
 class DeliverySettings:
@@ -35,6 +37,15 @@ class DeliverySettings:
     keep_alive: float = 5.0
     resend_after: float = 10.0
     give_up_after: float = 60.0
+
+
+def _closing_page(template: Page, sequence: int, closing: Closing) -> Page:
+    return Page(
+        agent=template.agent,
+        request=template.request,
+        sequence=sequence,
+        closing=closing,
+    )
 
 
 class Delivery:
@@ -130,22 +141,14 @@ class Delivery:
             await self._send(data)
 
 
-def _closing_page(template: Page, sequence: int, closing: Closing) -> Page:
-    return Page(
-        agent=template.agent,
-        request=template.request,
-        sequence=sequence,
-        closing=closing,
-    )
-
-
-log = structlog.get_logger()
-
-
 @dataclass
 class _ListenedDomain:
     answer: RequestHandler
     subscription: Subscription | None = None
+
+
+def _is_other_bus(current: BusAccess, access: BusAccess) -> bool:
+    return (current.urls, current.ca) != (access.urls, access.ca)
 
 
 class NatsListener:
@@ -297,7 +300,3 @@ class NatsListener:
                 self._tasks[request].cancel()
         elif request in self._deliveries and message.data.isdigit():
             self._deliveries[request].acknowledge(int(message.data))
-
-
-def _is_other_bus(current: BusAccess, access: BusAccess) -> bool:
-    return (current.urls, current.ca) != (access.urls, access.ca)

@@ -43,6 +43,47 @@ class BusEndpoint:
     ca: str
 
 
+def _user_claims(*, publish: list[str], subscribe: list[str]) -> dict[str, Any]:
+    return {
+        "pub": {"allow": publish},
+        "sub": {"allow": subscribe},
+        **_UNLIMITED,
+        "type": "user",
+        "version": 2,
+    }
+
+
+def _encode_base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _encode_json(value: dict[str, Any]) -> str:
+    return _encode_base64url(msgspec.json.encode(value))
+
+
+def _sign_jwt(
+    issuer: NKey,
+    subject: str,
+    claims: dict[str, Any],
+    *,
+    now: datetime,
+    expires: datetime | None = None,
+) -> str:
+    body: dict[str, Any] = {
+        "iat": int(now.timestamp()),
+        "iss": issuer.public_key,
+        "sub": subject,
+        "name": subject,
+        "nats": claims,
+    }
+    if expires is not None:
+        body["exp"] = int(expires.timestamp())
+    digest = hashlib.sha256(msgspec.json.encode(body)).digest()
+    body["jti"] = base64.b32encode(digest).decode().rstrip("=")
+    signed = f"{_encode_json(_HEADER)}.{_encode_json(body)}"
+    return f"{signed}.{_encode_base64url(issuer.sign(signed.encode()))}"
+
+
 @dataclass(frozen=True)
 class BusAuthority:
     """Mints every credential of one bus, which has its own operator and account."""
@@ -111,44 +152,3 @@ def open_bus_authority(keys: Path) -> BusAuthority:
             read_or_create(keys / "bus-account.seed", lambda: new_seed("account"))
         ),
     )
-
-
-def _user_claims(*, publish: list[str], subscribe: list[str]) -> dict[str, Any]:
-    return {
-        "pub": {"allow": publish},
-        "sub": {"allow": subscribe},
-        **_UNLIMITED,
-        "type": "user",
-        "version": 2,
-    }
-
-
-def _sign_jwt(
-    issuer: NKey,
-    subject: str,
-    claims: dict[str, Any],
-    *,
-    now: datetime,
-    expires: datetime | None = None,
-) -> str:
-    body: dict[str, Any] = {
-        "iat": int(now.timestamp()),
-        "iss": issuer.public_key,
-        "sub": subject,
-        "name": subject,
-        "nats": claims,
-    }
-    if expires is not None:
-        body["exp"] = int(expires.timestamp())
-    digest = hashlib.sha256(msgspec.json.encode(body)).digest()
-    body["jti"] = base64.b32encode(digest).decode().rstrip("=")
-    signed = f"{_encode_json(_HEADER)}.{_encode_json(body)}"
-    return f"{signed}.{_encode_base64url(issuer.sign(signed.encode()))}"
-
-
-def _encode_json(value: dict[str, Any]) -> str:
-    return _encode_base64url(msgspec.json.encode(value))
-
-
-def _encode_base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")

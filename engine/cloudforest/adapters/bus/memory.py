@@ -29,6 +29,20 @@ class _Answer:
     )
 
 
+async def _read_pages(answer: _Answer, request: SyncRequest) -> AsyncIterator[Page]:
+    expected = 0
+    while (page := await answer.pages.get()) is not None:
+        if page.sequence == expected:
+            yield page
+            expected += 1
+            answer.window.release()
+            if page.closing is not None:
+                return
+    raise make_interrupted_error(
+        "The agent stopped answering", request.domain, expected
+    )
+
+
 class MemoryBus:
     """See `model.ports.bus.AgentBus`; `add_listener` returns an agent's end."""
 
@@ -64,20 +78,6 @@ class MemoryBus:
                 yield page
         finally:
             task.cancel()
-
-
-async def _read_pages(answer: _Answer, request: SyncRequest) -> AsyncIterator[Page]:
-    expected = 0
-    while (page := await answer.pages.get()) is not None:
-        if page.sequence == expected:
-            yield page
-            expected += 1
-            answer.window.release()
-            if page.closing is not None:
-                return
-    raise make_interrupted_error(
-        "The agent stopped answering", request.domain, expected
-    )
 
 
 class MemoryListener:

@@ -25,21 +25,17 @@ MAX_PAYLOAD = 1024 * 1024
 
 ANY_PORT = -1
 
+START_SECONDS = 30.0
+_LISTENING = "Listening for client connections on "
+_READY = "Server is ready"
+_PORT_TAKEN = "address already in use"
+_PORT_TAKEN_TRIES = 5
+_PORT_TAKEN_PAUSE = 0.3
+log = structlog.get_logger()
 
-def write_config(
-    folder: Path,
-    authority: BusAuthority,
-    *,
-    port: int | None,
-    tls: tuple[Path, Path],
-    now: datetime,
-) -> Path:
-    """Write the server's configuration (0600); `tls` is certificate and key."""
-    path = folder / "nats.conf"
-    write_private_file(
-        path, _render_config(authority, port=port, tls=tls, now=now).encode()
-    )
-    return path
+
+def _quote(text: str) -> str:
+    return msgspec.json.encode(text).decode()
 
 
 def _render_config(
@@ -69,18 +65,20 @@ tls {{
 """
 
 
-def _quote(text: str) -> str:
-    return msgspec.json.encode(text).decode()
-
-
-START_SECONDS = 30.0
-_LISTENING = "Listening for client connections on "
-_READY = "Server is ready"
-_PORT_TAKEN = "address already in use"
-_PORT_TAKEN_TRIES = 5
-_PORT_TAKEN_PAUSE = 0.3
-
-log = structlog.get_logger()
+def write_config(
+    folder: Path,
+    authority: BusAuthority,
+    *,
+    port: int | None,
+    tls: tuple[Path, Path],
+    now: datetime,
+) -> Path:
+    """Write the server's configuration (0600); `tls` is certificate and key."""
+    path = folder / "nats.conf"
+    write_private_file(
+        path, _render_config(authority, port=port, tls=tls, now=now).encode()
+    )
+    return path
 
 
 def _ignore_endpoint(_endpoint: BusEndpoint) -> None:
@@ -94,6 +92,15 @@ class TlsFiles:
     certificate: Path
     key: Path
     ca: Path
+
+
+async def _read_line(child: asyncio.subprocess.Process) -> str:
+    """Return the next line of output, never empty; "" at the end."""
+    if child.stderr is None:
+        return ""
+    line = await child.stderr.readline()
+    # A blank line must not look like the end.
+    return line.decode(errors="replace").rstrip() + " " * bool(line)
 
 
 @dataclass
@@ -243,12 +250,3 @@ def find_nats_server() -> str:
             " or put nats-server on PATH."
         )
     return program
-
-
-async def _read_line(child: asyncio.subprocess.Process) -> str:
-    """Return the next line of output, never empty; "" at the end."""
-    if child.stderr is None:
-        return ""
-    line = await child.stderr.readline()
-    # A blank line must not look like the end.
-    return line.decode(errors="replace").rstrip() + " " * bool(line)

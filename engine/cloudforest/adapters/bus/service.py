@@ -24,6 +24,8 @@ from cloudforest.model.messages import Page, SyncRequest, encode_request
 SendToAgent = Callable[[str, bytes], Awaitable[object]]
 """Sends a sequence number or `protocol.STOP` to the agent with this id."""
 
+_QUEUE_SIZE = 32
+
 
 @dataclass(frozen=True)
 class AnswerTimeouts:
@@ -142,9 +144,6 @@ async def next_message(messages: asyncio.Queue[Msg], seconds: float) -> Msg | No
             return await messages.get()
     except TimeoutError:
         return None
-
-
-_QUEUE_SIZE = 32
 
 
 class NatsAgentBus:

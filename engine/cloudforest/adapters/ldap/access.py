@@ -35,6 +35,10 @@ _CONDITIONAL = {0x09, 0x0B}
 _OBJECT_ACES = {0x05, 0x06, 0x0B, 0x0C}
 _GUID_BYTES, _SID_HEAD = 16, 8
 
+_DESCRIPTOR = "ntsecuritydescriptor"
+_CONFIDENTIAL = 0x80
+"""A bit of searchFlags ([MS-ADTS] 2.2.9): reading the attribute needs another right."""
+
 
 @dataclass(frozen=True)
 class AccessControlEntry:
@@ -125,11 +129,6 @@ def is_readable(
         and (each.object_type_guid is None or each.object_type_guid in attribute_guids)
     ]
     return bool(verdicts) and all(verdicts)
-
-
-_DESCRIPTOR = "ntsecuritydescriptor"
-_CONFIDENTIAL = 0x80
-"""A bit of searchFlags ([MS-ADTS] 2.2.9): reading the attribute needs another right."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+DIRSYNC = "1.2.840.113556.1.4.841"
+PAGED = "1.2.840.113556.1.4.319"
+_EXTENDED_DN = "1.2.840.113556.1.4.529"
+_SHOW_DELETED = "1.2.840.113556.1.4.417"
+_SD_FLAGS = "1.2.840.113556.1.4.801"
+_NOTIFICATION = "1.2.840.113556.1.4.528"
+INCREMENTAL_VALUES = -0x80000000
+"""0x80000000 in four bytes ([MS-ADTS] 3.1.1.3.4.1.3), which is negative in BER."""
+OBJECT_SECURITY = 1
+_DACL = 4
+_INTEGER, _OCTETS, _SEQUENCE = 0x02, 0x04, 0x30
+_SHORT = 0x80
+
 
 class Tag(IntEnum):
     OCTETS = 0x04
@@ -128,22 +141,6 @@ def decode_message(message: bytes) -> SearchResultEntry | SearchResultDone | Non
             return _decode_done(message, inner, after, stop)
         case _:
             return None
-
-
-DIRSYNC = "1.2.840.113556.1.4.841"
-PAGED = "1.2.840.113556.1.4.319"
-_EXTENDED_DN = "1.2.840.113556.1.4.529"
-_SHOW_DELETED = "1.2.840.113556.1.4.417"
-_SD_FLAGS = "1.2.840.113556.1.4.801"
-_NOTIFICATION = "1.2.840.113556.1.4.528"
-
-INCREMENTAL_VALUES = -0x80000000
-"""0x80000000 in four bytes ([MS-ADTS] 3.1.1.3.4.1.3), which is negative in BER."""
-OBJECT_SECURITY = 1
-_DACL = 4
-
-_INTEGER, _OCTETS, _SEQUENCE = 0x02, 0x04, 0x30
-_SHORT = 0x80
 
 
 @dataclass(frozen=True)

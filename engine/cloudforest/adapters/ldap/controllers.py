@@ -33,6 +33,9 @@ from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
 
 _PORT = 636
 
+IDLE_SECONDS = 5.0
+"""How long an idle connection is kept: a bind takes ten times as long as a search."""
+
 
 def _parse_url(controller: str) -> tuple[str, int]:
     try:
@@ -118,10 +121,6 @@ def open_session(controller: str, trust: TlsSettings, account: Account) -> Sessi
         )
     connection = _open_connection(controller, trust, account)
     return _bind(Session(connection, controller, account.username), connection)
-
-
-IDLE_SECONDS = 5.0
-"""How long an idle connection is kept: a bind takes ten times as long as a search."""
 
 
 def _close_late_session(task: asyncio.Task[Session]) -> None:

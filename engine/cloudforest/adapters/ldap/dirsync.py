@@ -33,6 +33,9 @@ _ADDED, _REMOVED = ";range=1-1", ";range=0-0"
 # [MS-ADTS] 3.1.1.3.1.3.3: a star marks the last range of the values.
 _RANGE = re.compile(r"(.+);range=(\d+)-(\d+|\*)")
 
+_BAD_COOKIE = 12
+_log = structlog.get_logger()
+
 
 def _decode_values(name: str, received: Sequence[bytes]) -> tuple[str, ...]:
     texts = (
@@ -104,10 +107,6 @@ def entry_from_search(raw: SearchResultEntry) -> tuple[DirectoryEntry, int | Non
         member_dns=tuple(name for _, name in links),
     )
     return entry, next_member
-
-
-_BAD_COOKIE = 12
-_log = structlog.get_logger()
 
 
 @dataclass

@@ -42,6 +42,42 @@ from cloudforest.program.scoping.predicates import (
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
+Syntax = Literal["text", "integer", "filetime", "time", "boolean"]
+_TEXTS = """
+admindescription c carlicense cn co comment company department departmentnumber
+description displayname division employeeid employeenumber employeetype
+facsimiletelephonenumber generationqualifier givenname homedirectory homephone info
+initials ipphone l mail middlename mobile name o othermailbox othertelephone ou pager
+personaltitle physicaldeliveryofficename postalcode postofficebox preferredlanguage
+profilepath proxyaddresses roomnumber samaccountname scriptpath sn st street
+streetaddress telephonenumber title uid url userprincipalname wwwhomepage
+"""
+_FILETIMES = "accountexpires lastlogontimestamp lockouttime pwdlastset"
+_TIMES = "whenchanged whencreated"
+_BOOLEANS = "iscriticalsystemobject msnpallowdialin showinadvancedviewonly"
+SYNTAX_BY_ATTRIBUTE: dict[str, Syntax] = {
+    **dict.fromkeys(_TEXTS.split(), "text"),
+    **dict.fromkeys(INTEGER_ATTRIBUTES, "integer"),
+    **dict.fromkeys(_FILETIMES.split(), "filetime"),
+    **dict.fromkeys(_TIMES.split(), "time"),
+    **dict.fromkeys(_BOOLEANS.split(), "boolean"),
+}
+"""Attributes that a filter may test, in lower case, and their syntax ([MS-ADA1-3]).
+
+Only attributes in the schema of every Active Directory: a controller matches nothing by
+an attribute that it does not know or that it constructs.
+"""
+BIT_AND = "1.2.840.113556.1.4.803"
+"""LDAP_MATCHING_RULE_BIT_AND ([MS-ADTS] 3.1.1.3.4.4.1)."""
+# Leading, trailing and repeated spaces are insignificant (RFC 4518, 2.6.1), and servers
+# differ in how they compare other letters than these.
+_LETTERS = r"[!-~\u00c0-\u00d6\u00d8-\u00de\u00e0-\u00f6\u00f8-\u00fe\u0410-\u044f]+"
+_PLAIN_TEXT = re.compile(f"{_LETTERS}(?: {_LETTERS})*")
+_INTEGER_TEXT = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_PATTERNS = {"eq": "{}", "co": "*{}*", "sw": "{}*", "ew": "*{}"}
+_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+_LAST_SECOND = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
+
 
 def kind_filter(kind: EntryKind, where: str | None = None) -> str:
     """Return a filter for a kind, and for `where`, an LDAP filter, if given.
@@ -95,49 +131,6 @@ def nested_groups_filter(dns: Sequence[str]) -> str:
     """Return a filter for groups that are direct members of one of these groups."""
     parts = "".join(f"(memberOf={escape_value(each.encode())})" for each in dns)
     return f"(&(objectClass=group)(|{parts}))"
-
-
-Syntax = Literal["text", "integer", "filetime", "time", "boolean"]
-
-_TEXTS = """
-admindescription c carlicense cn co comment company department departmentnumber
-description displayname division employeeid employeenumber employeetype
-facsimiletelephonenumber generationqualifier givenname homedirectory homephone info
-initials ipphone l mail middlename mobile name o othermailbox othertelephone ou pager
-personaltitle physicaldeliveryofficename postalcode postofficebox preferredlanguage
-profilepath proxyaddresses roomnumber samaccountname scriptpath sn st street
-streetaddress telephonenumber title uid url userprincipalname wwwhomepage
-"""
-_FILETIMES = "accountexpires lastlogontimestamp lockouttime pwdlastset"
-_TIMES = "whenchanged whencreated"
-_BOOLEANS = "iscriticalsystemobject msnpallowdialin showinadvancedviewonly"
-
-
-SYNTAX_BY_ATTRIBUTE: dict[str, Syntax] = {
-    **dict.fromkeys(_TEXTS.split(), "text"),
-    **dict.fromkeys(INTEGER_ATTRIBUTES, "integer"),
-    **dict.fromkeys(_FILETIMES.split(), "filetime"),
-    **dict.fromkeys(_TIMES.split(), "time"),
-    **dict.fromkeys(_BOOLEANS.split(), "boolean"),
-}
-"""Attributes that a filter may test, in lower case, and their syntax ([MS-ADA1-3]).
-
-Only attributes in the schema of every Active Directory: a controller matches nothing by
-an attribute that it does not know or that it constructs.
-"""
-
-
-BIT_AND = "1.2.840.113556.1.4.803"
-"""LDAP_MATCHING_RULE_BIT_AND ([MS-ADTS] 3.1.1.3.4.4.1)."""
-
-# Leading, trailing and repeated spaces are insignificant (RFC 4518, 2.6.1), and servers
-# differ in how they compare other letters than these.
-_LETTERS = r"[!-~\u00c0-\u00d6\u00d8-\u00de\u00e0-\u00f6\u00f8-\u00fe\u0410-\u044f]+"
-_PLAIN_TEXT = re.compile(f"{_LETTERS}(?: {_LETTERS})*")
-_INTEGER_TEXT = re.compile(r"0|-?[1-9][0-9]{0,18}")
-_PATTERNS = {"eq": "{}", "co": "*{}*", "sw": "{}*", "ew": "*{}"}
-_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
-_LAST_SECOND = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 
 
 def _text_filter(name: str, tree: Compare) -> str | None:
@@ -253,25 +246,6 @@ def comparison_filter(comparison: Compare, syntax: Syntax) -> str | None:
             return _boolean_filter(name, comparison)
 
 
-def to_ldap_filter(tree: Filter) -> str | None:
-    """Return an LDAP filter that matches whatever `tree` does; None if impossible."""
-    match tree:
-        case And(operands=operands):
-            return _join_filters(
-                "&", [part for part in map(to_ldap_filter, operands) if part]
-            )
-        case Or(operands=operands):
-            return _join_filters("|", [to_ldap_filter(each) for each in operands])
-        case Present(attribute=name):
-            return _presence_filter(name)
-        case Compare():
-            return _comparison_or_presence(tree)
-        case ValuePath(attribute=name, operand=operand):
-            return to_ldap_filter(_filter_on_attribute(operand, name))
-        case Not():
-            return None
-
-
 def _join_filters(sign: str, parts: Sequence[str | None]) -> str | None:
     written = [each for each in parts if each is not None]
     if not written or len(written) < len(parts):
@@ -303,3 +277,22 @@ def _filter_on_attribute(tree: Filter, name: str) -> Filter:
             return structs.replace(tree, operands=replaced)
         case _:
             return Present(attribute=name)
+
+
+def to_ldap_filter(tree: Filter) -> str | None:
+    """Return an LDAP filter that matches whatever `tree` does; None if impossible."""
+    match tree:
+        case And(operands=operands):
+            return _join_filters(
+                "&", [part for part in map(to_ldap_filter, operands) if part]
+            )
+        case Or(operands=operands):
+            return _join_filters("|", [to_ldap_filter(each) for each in operands])
+        case Present(attribute=name):
+            return _presence_filter(name)
+        case Compare():
+            return _comparison_or_presence(tree)
+        case ValuePath(attribute=name, operand=operand):
+            return to_ldap_filter(_filter_on_attribute(operand, name))
+        case Not():
+            return None

@@ -58,6 +58,13 @@ _BIND_REASONS = {
     "775": "it is locked out",
 }
 
+BASE, LEVEL, SUBTREE = ldap3.BASE, ldap3.LEVEL, ldap3.SUBTREE
+RECEIVE_SECONDS = 120
+"""Samba is silent while it searches a large domain; 22,000 people took 5 seconds."""
+_READ_BYTES = 65_536
+_KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+"""Seconds, seconds and probes: a dead controller is detected within two minutes."""
+
 
 def make_bind_error(
     controller: str, account: str, *, code: int, message: str
@@ -133,14 +140,6 @@ def make_no_controller_error(
         else Unavailable
     )
     return kind(f"No domain controller of {domain} could be used. {sentences}")
-
-
-BASE, LEVEL, SUBTREE = ldap3.BASE, ldap3.LEVEL, ldap3.SUBTREE
-RECEIVE_SECONDS = 120
-"""Samba is silent while it searches a large domain; 22,000 people took 5 seconds."""
-_READ_BYTES = 65_536
-_KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
-"""Seconds, seconds and probes: a dead controller is detected within two minutes."""
 
 
 class Session:

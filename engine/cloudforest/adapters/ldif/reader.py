@@ -24,6 +24,21 @@ _EXPORT_AGAIN = (
 FileStamp = tuple[int, int, int, int | None]
 """The file's inode, mtime in nanoseconds and size, and the checksum file's mtime."""
 
+_READ_BYTES = 1 << 18
+_MAX_BLOCK_BYTES = 1 << 28
+"""256 MB: far more than any entry of AD. A file that is not LDIF may be one block."""
+BytesPattern = re.Pattern[bytes]
+# It must end a block, if not the file; before an entry it proves nothing.
+_TRAILER = re.compile(rb"^# numEntries: (\d+)[^\n]*(?:\n#[^\n]*)*\Z", re.MULTILINE)
+_COMMENT = re.compile(rb"^#.*\n?", re.MULTILINE)
+# Windows' ldifde writes `changetype: add` into each entry of an export.
+_LINE = rb"(?!changetype:(?! *add *(?:\n|\Z))|control:)[a-z0-9][a-z0-9._;=*-]*:(?!<).*"
+_ATTRIBUTE = re.compile(_LINE, re.IGNORECASE)
+_RECORD = re.compile(rb"dn:.*(?:\n" + _LINE + rb")*", re.IGNORECASE)
+# ldapsearch also writes how the search ended, and referrals.
+_RESULT = re.compile(rb"^result: (?!0 )", re.MULTILINE)
+_NO_ENTRY = (b"search:", b"result:", b"ref:")
+
 
 def make_unreadable_error(path: Path, error: OSError) -> Misconfigured:
     return Misconfigured(
@@ -39,6 +54,10 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise make_unreadable_error(path, error) from error
+
+
+def _checksum_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
 
 
 def read_stamp(path: Path) -> FileStamp:
@@ -62,10 +81,6 @@ def find_stamp(path: Path) -> FileStamp | None:
         return None
 
 
-def _checksum_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
-
-
 def matches_checksum(path: Path, digest: str) -> bool:
     """Return whether FILE.sha256 exists; raise Rejected if it has another digest."""
     checksum = _checksum_path(path)
@@ -81,11 +96,6 @@ def matches_checksum(path: Path, digest: str) -> bool:
             "cut short on the way. Copy it again."
         )
     return True
-
-
-_READ_BYTES = 1 << 18
-_MAX_BLOCK_BYTES = 1 << 28
-"""256 MB: far more than any entry of AD. A file that is not LDIF may be one block."""
 
 
 @dataclass(frozen=True)
@@ -146,20 +156,6 @@ def read_blocks(path: Path) -> Iterator[Block]:
             )
         if text:
             yield Block(path, start, text.rstrip(b"\n"))
-
-
-BytesPattern = re.Pattern[bytes]
-
-# It must end a block, if not the file; before an entry it proves nothing.
-_TRAILER = re.compile(rb"^# numEntries: (\d+)[^\n]*(?:\n#[^\n]*)*\Z", re.MULTILINE)
-_COMMENT = re.compile(rb"^#.*\n?", re.MULTILINE)
-# Windows' ldifde writes `changetype: add` into each entry of an export.
-_LINE = rb"(?!changetype:(?! *add *(?:\n|\Z))|control:)[a-z0-9][a-z0-9._;=*-]*:(?!<).*"
-_ATTRIBUTE = re.compile(_LINE, re.IGNORECASE)
-_RECORD = re.compile(rb"dn:.*(?:\n" + _LINE + rb")*", re.IGNORECASE)
-# ldapsearch also writes how the search ended, and referrals.
-_RESULT = re.compile(rb"^result: (?!0 )", re.MULTILINE)
-_NO_ENTRY = (b"search:", b"result:", b"ref:")
 
 
 @dataclass(frozen=True)

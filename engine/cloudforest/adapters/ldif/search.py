@@ -31,6 +31,10 @@ _KEYWORD_ATTRIBUTES = frozenset({"objectclass", "isdeleted"})
 _SINGLE_REFERENCES = directory_entries.REFERENCE_ATTRIBUTES - {"member"}
 """References other than members, which must not be cleared because of a missing DN."""
 
+_GROUP_PATTERN = attribute_pattern(["objectclass", "objectsid", "member"])
+_PRIMARY_GROUP_PATTERN = attribute_pattern(["objectguid", "primarygroupid"])
+_GUID_PATTERN = attribute_pattern(["objectguid"])
+
 
 def read_entries(
     path: Path, prefilter: BytesPattern | None = None
@@ -168,11 +172,6 @@ def find_by_lookups(
         keys = record.attribute_values(key_pattern)
         if keys["objectguid"][0] in guids or _has_any_pair(keys, pairs):
             yield _to_directory_entry(record, index, pattern)
-
-
-_GROUP_PATTERN = attribute_pattern(["objectclass", "objectsid", "member"])
-_PRIMARY_GROUP_PATTERN = attribute_pattern(["objectguid", "primarygroupid"])
-_GUID_PATTERN = attribute_pattern(["objectguid"])
 
 
 @dataclass

@@ -26,6 +26,15 @@ NO_STATUS = 0
 FIRST_ERROR_STATUS = 400
 _SCIM_TYPE = re.compile(r"[A-Za-z]{1,40}")
 
+_ALERT = "_ALERT_"
+_CERTIFICATE_ALERTS = (
+    "CERTIFICATE",
+    "UNKNOWN_CA",
+    "ACCESS_DENIED",
+    "HANDSHAKE_FAILURE",
+)
+"""Before TLS 1.3, a missing certificate is a failed handshake."""
+
 
 class Unanswered(Exception):  # noqa: N818 - named for what happened
     """A request got no answer, or the service failed.
@@ -141,16 +150,6 @@ def refuse_redirect(status: int, label: str) -> None:
             f"{label} answered with a redirect ({status}). Set the final URL of the"
             " service."
         )
-
-
-_ALERT = "_ALERT_"
-_CERTIFICATE_ALERTS = (
-    "CERTIFICATE",
-    "UNKNOWN_CA",
-    "ACCESS_DENIED",
-    "HANDSHAKE_FAILURE",
-)
-"""Before TLS 1.3, a missing certificate is a failed handshake."""
 
 
 @contextmanager

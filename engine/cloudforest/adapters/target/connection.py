@@ -42,6 +42,18 @@ MIN_WAIT = 0.5
 FAILURE_THRESHOLD = 10
 """Failures in a row, of any request, after which the service counts as down."""
 
+USER_AGENT = "cloudforest"
+MEDIA_TYPE = "application/scim+json"
+_SERVICE_FAILURES = frozenset({500, 502, 503, 504})
+"""Failures of the service itself; other statuses, such as 501, are answers."""
+_UNAUTHORIZED = frozenset({401})
+"""Without 403, which may concern one object: a service may protect some users."""
+_HEADERS = {
+    "User-Agent": USER_AGENT,
+    "Accept": f"{MEDIA_TYPE}, application/json",
+    "Content-Type": MEDIA_TYPE,
+}
+
 
 def retry_delay(attempt: int) -> float:
     """Return the seconds to wait after attempt 1, 2, … failed."""
@@ -111,19 +123,6 @@ class CircuitBreaker:
 
         self._failures += 1
         self._last_reason = reason
-
-
-USER_AGENT = "cloudforest"
-MEDIA_TYPE = "application/scim+json"
-_SERVICE_FAILURES = frozenset({500, 502, 503, 504})
-"""Failures of the service itself; other statuses, such as 501, are answers."""
-_UNAUTHORIZED = frozenset({401})
-"""Without 403, which may concern one object: a service may protect some users."""
-_HEADERS = {
-    "User-Agent": USER_AGENT,
-    "Accept": f"{MEDIA_TYPE}, application/json",
-    "Content-Type": MEDIA_TYPE,
-}
 
 
 def _requested_wait(status: int, header: str | None) -> float | None:

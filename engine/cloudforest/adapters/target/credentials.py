@@ -37,6 +37,11 @@ _BUSY = frozenset({429, 500, 502, 503, 504})
 _ERROR = re.compile(r"[a-z_]{1,40}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
+EXPIRY_MARGIN = 60.0
+"""Seconds before its expiry in which a token is not used: a request takes a while."""
+EXPIRY_MARGIN_SHARE = 0.1
+"""The largest share of a short life that the margin may take."""
+
 
 @dataclass(frozen=True)
 class ClientCredentials:
@@ -161,12 +166,6 @@ class TokenEndpoint:
         )
 
 
-EXPIRY_MARGIN = 60.0
-"""Seconds before its expiry in which a token is not used: a request takes a while."""
-EXPIRY_MARGIN_SHARE = 0.1
-"""The largest share of a short life that the margin may take."""
-
-
 class TokenCache:
     """Keeps one token until shortly before it expires.
 
@@ -218,6 +217,15 @@ class ClientCertificate:
     key: Secret
 
 
+@contextmanager
+def _key_file(secret: Secret) -> Iterator[str]:
+    """Yield the path of a file in memory, because OpenSSL reads only files."""
+    with os.fdopen(os.memfd_create("key"), "wb") as file:
+        file.write(secret.reveal().encode())
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
 def client_tls_context(credential: ClientCertificate) -> ssl.SSLContext:
     """Return a context with the client certificate, read from its file now."""
     context = ssl.create_default_context()
@@ -240,15 +248,6 @@ def client_tls_context(credential: ClientCertificate) -> ssl.SSLContext:
     return context
 
 
-@contextmanager
-def _key_file(secret: Secret) -> Iterator[str]:
-    """Yield the path of a file in memory, because OpenSSL reads only files."""
-    with os.fdopen(os.memfd_create("key"), "wb") as file:
-        file.write(secret.reveal().encode())
-        file.flush()
-        yield f"/proc/self/fd/{file.fileno()}"
-
-
 @dataclass(frozen=True)
 class BasicCredential:
     username: str
@@ -258,6 +257,10 @@ class BasicCredential:
 Credential = Secret | BasicCredential | TokenCache | ClientCertificate | None
 """A bearer token, a user name with its password, OAuth 2.0 tokens, a client
 certificate, or nothing."""
+
+
+def _bearer_header(token: Secret) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.reveal()}"}
 
 
 async def authorization_headers(credential: Credential) -> dict[str, str]:
@@ -289,7 +292,3 @@ def target_tls(credential: Credential) -> ssl.SSLContext | bool:
     if isinstance(credential, ClientCertificate):
         return client_tls_context(credential)
     return True
-
-
-def _bearer_header(token: Secret) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token.reveal()}"}

@@ -48,6 +48,13 @@ _REFUSED_STATUSES = frozenset({401, 403})
 _NO_ENDPOINT = frozenset({404, 405})
 """The endpoint does not exist, whatever the filter."""
 
+Operations = list[dict[str, Any]]
+PATCH_OP_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+EXTERNAL_ID = "externalId"
+"""Identifies a resource whose creation was not answered: no other resource has it."""
+VALUES_PER_FILTER = 20
+"""Values in one filter: some servers refuse long URLs."""
+
 
 class ScimService:
     """Sends requests to the target's endpoints; `label` names the target in messages.
@@ -137,9 +144,6 @@ class ScimService:
             )
 
 
-Operations = list[dict[str, Any]]
-
-
 def read_member_ids(document: Mapping[str, Any], label: str) -> frozenset[str]:
     """Return the ids of a group's members; raise Rejected if it is not a group."""
     members = document.get("members") or []
@@ -166,14 +170,6 @@ def member_patches(
         yield [{"op": "add", "path": "members", "value": members}]
     for start in range(0, len(remove), size):
         yield [_remove_operation(each) for each in remove[start : start + size]]
-
-
-PATCH_OP_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-EXTERNAL_ID = "externalId"
-"""Identifies a resource whose creation was not answered: no other resource has it."""
-
-VALUES_PER_FILTER = 20
-"""Values in one filter: some servers refuse long URLs."""
 
 
 class ScimTarget:
