@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,7 +28,7 @@ from cloudforest.adapters.target.credentials import (
     forget_refused_token,
     target_tls,
 )
-from cloudforest.base.clock import Monotonic, Sleep
+from cloudforest.base.clock import Sleep
 from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.registration import Target
 
@@ -79,20 +80,17 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 class Pace:
     """Limits the requests to a target; a requested wait delays all of them."""
 
-    def __init__(
-        self, per_second: float | None, *, sleep: Sleep, monotonic: Monotonic
-    ) -> None:
+    def __init__(self, per_second: float | None, *, sleep: Sleep) -> None:
         self._interval = 1 / per_second if per_second else 0.0
         self._next = 0.0
         self._sleep = sleep
-        self._monotonic = monotonic
 
     def delay(self, seconds: float) -> None:
         """Delay all requests by at least this."""
-        self._next = max(self._next, self._monotonic() + seconds)
+        self._next = max(self._next, time.monotonic() + seconds)
 
     async def wait_turn(self) -> None:
-        now = self._monotonic()
+        now = time.monotonic()
         slot = max(now, self._next)
         self._next = slot + self._interval if self._interval else self._next
         if slot > now:
@@ -147,7 +145,6 @@ class TargetConnection:
         *,
         on_send: Callable[[], None],
         sleep: Sleep,
-        monotonic: Monotonic,
     ) -> None:
         profile = target.profile
         self.label = f"The target {target.name} ({base_url})"
@@ -157,7 +154,7 @@ class TargetConnection:
         self._tls = target_tls(credential)
         self._on_send = on_send
         self._sleep = sleep
-        self._pace = Pace(profile.requests_per_second, sleep=sleep, monotonic=monotonic)
+        self._pace = Pace(profile.requests_per_second, sleep=sleep)
         self._breaker = CircuitBreaker(self.label)
         self._concurrency = profile.concurrency
         self._slots = asyncio.Semaphore(profile.concurrency)

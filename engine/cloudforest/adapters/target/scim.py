@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -32,7 +31,7 @@ from cloudforest.adapters.target.lists import (
     read_all_resources,
     require_list,
 )
-from cloudforest.base.clock import Monotonic, Sleep
+from cloudforest.base.clock import Sleep
 from cloudforest.base.errors import CloudforestError, Rejected, TargetUnavailable
 from cloudforest.model.effects import Change
 from cloudforest.model.ports.target import Refusal
@@ -182,7 +181,6 @@ class ScimTarget:
         credential: Credential,
         *,
         sleep: Sleep = asyncio.sleep,
-        monotonic: Monotonic = time.monotonic,
     ) -> None:
         profile = target.profile
         self._members_per_request = profile.max_members_per_request
@@ -193,7 +191,6 @@ class ScimTarget:
             credential,
             on_send=self._count_request,
             sleep=sleep,
-            monotonic=monotonic,
         )
         self._service = ScimService(self._connection, page_size=profile.page_size)
 
