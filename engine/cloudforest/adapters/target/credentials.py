@@ -80,7 +80,7 @@ class IssuedToken(msgspec.Struct):
 
 
 def _make_no_token_error(url: str, reason: str) -> Unanswered:
-    """Return the error without a token: the target counts as down, and is not asked."""
+    """Return the error for a missing token: the target counts as down."""
     return Unanswered(f"can't be used without a token: {url} {reason}", reached=False)
 
 
