@@ -142,7 +142,7 @@ def test_it_is_read(text, expected):
         ("[a] = SelectUniqueValue([mail], [sn])", 6, "at the top"),
         ('Replace([mail], "a", "b", , "c")', 0, "one of"),
         ('Replace([mail], "", "", "", "c")', 0, "one of"),
-        ('"a\ud800"', 2, "not one"),
+        ('"a\ud800"', 2, "invalid Unicode"),
     ],
 )
 def test_a_mistake_is_found_at_its_place(text, offset, message):
