@@ -1,7 +1,4 @@
-"""Functions that choose, and the comparisons that they choose by.
-
-Functions that choose, and the comparisons that they choose by.
-"""
+"""Functions that choose, and the comparisons to choose by."""
 
 from __future__ import annotations
 
@@ -42,17 +39,17 @@ _ORDER: dict[str, Callable[..., bool]] = {
 
 
 def iif(operands: Sequence[Operand | None]) -> Evaluate:
-    """Only the branch that is chosen is evaluated."""
-    condition, wanted, otherwise = map(evaluator_of, operands)
+    """Evaluate only the chosen branch."""
+    condition, if_true, if_false = map(evaluator_of, operands)
 
     def evaluate(row: AttributeValues) -> Value:
-        return wanted(row) if is_true(condition(row)) else otherwise(row)
+        return if_true(row) if is_true(condition(row)) else if_false(row)
 
     return evaluate
 
 
 def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
-    """Take the first that is neither null nor empty, else the last as it is."""
+    """Return the first value that is neither null nor empty, else the last one."""
     *sources, last = map(evaluator_of, operands)
 
     def evaluate(row: AttributeValues) -> Value:
@@ -67,7 +64,10 @@ def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
 def _make_constant_cases(
     keys: Sequence[Operand | None], values: Sequence[Evaluate]
 ) -> dict[str, Evaluate] | None:
-    """Of equal keys the first one counts; None: not every key is a text for all."""
+    """Return the values by key, if every key is a constant text, else None.
+
+    The first of several equal keys counts.
+    """
     if not all(each is None or each.constant for each in keys):
         return None
     named = [evaluator_of(each)({}) for each in keys]
@@ -77,7 +77,7 @@ def _make_constant_cases(
 
 
 def switch(operands: Sequence[Operand | None]) -> Evaluate:
-    """Keys differ by case; the key "" is that of null and of the empty text."""
+    """Compare keys with case; null and the empty text have the key ""."""
     source, default = map(evaluator_of, operands[:2])
     keys = operands[2::2]
     values = [evaluator_of(each) for each in operands[3::2]]
@@ -89,9 +89,9 @@ def switch(operands: Sequence[Operand | None]) -> Evaluate:
     pairs = list(zip(map(evaluator_of, keys), values, strict=True))
 
     def evaluate(row: AttributeValues) -> Value:
-        wanted = as_text(source(row))
-        found = (value for key, value in pairs if as_text(key(row)) == wanted)
-        return next(found, default)(row)
+        text = as_text(source(row))
+        matches = (value for key, value in pairs if as_text(key(row)) == text)
+        return next(matches, default)(row)
 
     return evaluate
 
@@ -102,7 +102,7 @@ def _as_two_numbers(left: Value, right: Value) -> tuple[float, float] | None:
 
 
 def _as_two_moments(left: Value, right: Value) -> tuple[datetime, datetime] | None:
-    """Compare as dates if a function made one of them, and the other reads so."""
+    """Return two dates, if a function returned one and the other reads as one."""
     if not (isinstance(left, Moment) or isinstance(right, Moment)):
         return None
     first, second = as_moment_or_none(left), as_moment_or_none(right)
@@ -118,9 +118,9 @@ def _are_equal(left: Value, right: Value) -> bool:
 
 
 def _build_comparison(holds: Callable[[Value, Value], bool]) -> Build:
-    """Compare; with a source that is null or empty no comparison holds, `<>` included.
+    """Build a comparison; with null or an empty value none holds, not even `<>`.
 
-    Only "" itself, as it is written, compares as the empty text that it is.
+    Only a literal "" compares as the empty text.
     """
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
@@ -159,33 +159,33 @@ def build_ordering(name: str) -> Build:
 _PRESENCE_FUNCTIONS = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
 _COMPARED_PAIR = (Parameter("left", "any"), Parameter("right", "any"))
 _COMPARISONS = {
-    "=": ("the two values are equal", build_equality(wanted=True)),
-    "<>": ("the two values differ", build_equality(wanted=False)),
-    ">": ("the left value is greater", build_ordering(">")),
-    ">=": ("the left value is not less", build_ordering(">=")),
-    "<": ("the left value is less", build_ordering("<")),
-    "<=": ("the left value is not greater", build_ordering("<=")),
+    "=": ("two values are equal", build_equality(wanted=True)),
+    "<>": ("two values differ", build_equality(wanted=False)),
+    ">": ("the left value is greater than the right one", build_ordering(">")),
+    ">=": ("the left value is at least the right one", build_ordering(">=")),
+    "<": ("the left value is less than the right one", build_ordering("<")),
+    "<=": ("the left value is at most the right one", build_ordering("<=")),
 }
 
 
 def _check_iif(arguments: Arguments) -> CallFault | None:
     condition = arguments[0]
     if isinstance(condition, Call) and condition.function == "IgnoreFlowIfNullOrEmpty":
-        return CallFault("IgnoreFlowIfNullOrEmpty can't be the condition of IIF.", 0)
+        return CallFault("IgnoreFlowIfNullOrEmpty is not a condition for IIF.", 0)
     return None
 
 
 def _check_switch(arguments: Arguments) -> CallFault | None:
     if len(arguments) % 2:
         return CallFault(
-            "Switch needs a value after each key; the last key has none.",
+            "Switch needs a value after each key. The last value is missing.",
             len(arguments) - 1,
         )
     source = arguments[0]
     if isinstance(source, Call) and source.function in _PRESENCE_FUNCTIONS:
         return CallFault(
-            f"{source.function} can't be the source of Switch; use IIF, or the key"
-            ' "" for what is missing.',
+            f"Switch cannot use {source.function} as its source. Use IIF, or the key"
+            ' "" for a missing value.',
             0,
         )
     return None
@@ -193,14 +193,14 @@ def _check_switch(arguments: Arguments) -> CallFault | None:
 
 CHOICE_FUNCTIONS = (
     *(
-        Function(name, _COMPARED_PAIR, "boolean", f"Say whether {what}.", build)
+        Function(name, _COMPARED_PAIR, "boolean", f"Test whether {what}.", build)
         for name, (what, build) in _COMPARISONS.items()
     ),
     Function(
         "Coalesce",
         (Parameter("source", "any", repeating=True),),
         "any",
-        "Take the first source with a value, or else the last.",
+        "Return the first source that has a value, else the last one.",
         coalesce,
     ),
     Function(
@@ -211,7 +211,7 @@ CHOICE_FUNCTIONS = (
             Parameter("valueIfFalse", "any"),
         ),
         "any",
-        "Take one of two values by a condition.",
+        "Return one of two values, depending on a condition.",
         iif,
         check=_check_iif,
     ),
@@ -222,7 +222,7 @@ CHOICE_FUNCTIONS = (
             Parameter("rule", "text", repeating=True),
         ),
         "text",
-        "Take the first value that no resource of the target has.",
+        "Return the first value that no resource of the target has yet.",
         None,
     ),
     Function(
@@ -234,7 +234,7 @@ CHOICE_FUNCTIONS = (
             Parameter("value", "any", repeating=True),
         ),
         "any",
-        "Take the value whose key equals the source.",
+        "Return the value whose key equals the source, else the default.",
         switch,
         check=_check_switch,
     ),

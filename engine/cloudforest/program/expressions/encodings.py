@@ -1,7 +1,4 @@
-"""Functions on encoded values: base64, hexadecimal, SIDs and distinguished names.
-
-The table of NormalizeDiacritics, as documented; other characters stay.
-"""
+"""Functions on encoded values: base64, hexadecimal, SIDs, DNs and diacritics."""
 
 from __future__ import annotations
 
@@ -30,15 +27,17 @@ _DN_PART = re.compile(r"(?:[^,;+\\]|\\.)+", re.DOTALL)
 def from_base64(source: str, encoding: Value = None) -> str:
     codec = CODECS.get(as_text(encoding) or "Unicode")
     if codec is None:
-        raise ValueFault("ConvertFromBase64 knows the encodings Unicode, ASCII, UTF8.")
+        raise ValueFault(
+            f"ConvertFromBase64 supports the encodings {', '.join(CODECS)}."
+        )
     try:
         return base64.b64decode(source, validate=True).decode(codec)
     except (binascii.Error, ValueError) as error:
-        raise ValueFault("The value is not base64 of a text so encoded.") from error
+        raise ValueFault("The value is not base64, or not in this encoding.") from error
 
 
 def _encode(source: str, codec: str) -> bytes:
-    """Encode; what is no character (a lone surrogate) becomes a question mark."""
+    """Encode a text; a lone surrogate becomes a question mark."""
     require_length(2 * len(source))
     return source.encode(codec, errors="replace")
 
@@ -64,7 +63,7 @@ def _raw_sid(source: str) -> bytes:
 
 
 def format_sid(source: str) -> str:
-    """Return a SID as S-R-A-S… ([MS-DTYP] 2.4.2.1); agents send it so already."""
+    """Return a SID as S-R-A-S… ([MS-DTYP] 2.4.2.1), which is how agents send it."""
     if not source or _SID.fullmatch(source):
         return source
     raw = _raw_sid(source)
@@ -79,7 +78,7 @@ def format_sid(source: str) -> str:
 
 
 def _unescape_dn_value(value: str) -> str:
-    """Undo the escapes of RFC 4514; those of one character may come in several."""
+    """Undo the escapes of RFC 4514; one character may need several."""
     raw = bytearray()
     end = 0
     for found in _DN_ESCAPE.finditer(value):
@@ -91,18 +90,18 @@ def _unescape_dn_value(value: str) -> str:
 
 
 def dn_component(reference: Value, index: Value) -> Value:
-    """Return the value of a component, counted from 1 from the left; null: none."""
-    wanted = as_integer(index)
-    if wanted < 1:
+    """Return the value of a component, counted from 1 from the left, or null."""
+    position = as_integer(index)
+    if position < 1:
         raise ValueFault("DNComponent counts components from 1.")
     parts = _DN_PART.findall(as_text(reference))
-    if wanted > len(parts):
+    if position > len(parts):
         return None
-    _, mark, value = parts[wanted - 1].partition("=")
+    _, mark, value = parts[position - 1].partition("=")
     return _unescape_dn_value(value.strip()) if mark else None
 
 
-_MARKED_BY_PLAIN = {
+_MARKED_BY_PLAIN = {  # as documented; other characters stay unchanged
     "a": "ä à â ã å á ą ă ā ā́ ā̀ ā̂ ā̃ ǟ ā̈ ǡ a̱ å̄",
     "ae": "æ ǣ",
     "c": "ç č ć c̄ c̱",
@@ -150,7 +149,7 @@ _MARKED = re.compile(
 
 
 def normalize_diacritics(text: str) -> str:
-    """Replace letters with marks by plain ones, however the marks are encoded."""
+    """Replace letters with diacritics by plain ones, in any normalization form."""
     if text.isascii():
         return text
     require_length(len(text))

@@ -1,4 +1,4 @@
-"""What a function is, and how a plain Python function becomes one."""
+"""Functions of the language, and how to build one from a Python function."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from cloudforest.model.program import Expression
 from cloudforest.program.expressions.values import Value, as_text, collect_texts
 
 AttributeValues = Mapping[str, Value]
-"""Directory attributes by name in lower case, as `evaluate.prepared` makes them."""
+"""Directory attributes by name in lower case (see `evaluate.prepare_attributes`)."""
 Evaluate = Callable[[AttributeValues], Value]
 ValueKind = Literal[
     "any", "text", "number", "boolean", "date", "reference", "values", "nothing"
 ]
-"""What kind of value an argument takes or a function gives.
+"""The kind of an argument or a result.
 
-`text` is one text; `values` are several, or one; `nothing` is given by functions that
-end the flow of an attribute or object.
+`text` is one text; `values` are one or several; `nothing` is the result of functions
+that end the flow of an attribute or object.
 """
 
 
 @dataclass(frozen=True)
 class Operand:
-    """A compiled argument; a constant one may be evaluated with any row.
+    """A compiled argument; a `constant` one is the same for every object.
 
-    That it is constant saves work and means nothing; that it is a `literal`, written
-    as it is, may mean something.
+    `constant` only saves work. `literal` means that the expression contains the value
+    itself, which some functions treat differently.
     """
 
     evaluate: Evaluate
@@ -42,9 +42,9 @@ Build = Callable[[Sequence[Operand | None]], Evaluate]
 class Parameter:
     """One argument of a function.
 
-    A `repeating` one and those behind it come any number of times, once at least. A
-    constant for a `choice` is one of these words. An `omitted` one may be left out
-    with its comma, though others follow.
+    A `repeating` argument and all after it occur once or more. A constant must be one
+    of `choice`, if given. An `omitted` argument may be left out together with its
+    comma, although others follow.
     """
 
     name: str
@@ -57,9 +57,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class CallFault:
-    """What is wrong with a call; `argument` is the position that it is about.
+    """What is wrong with a call.
 
-    `within` counts the characters of an argument that is a text.
+    `argument` is the position of the argument at fault; `within` is the offset in its
+    text.
     """
 
     message: str
@@ -73,12 +74,12 @@ Check = Callable[[Arguments], CallFault | None]
 
 @dataclass(frozen=True)
 class Function:
-    """One function of the language: its arguments, what it gives, and what it is for.
+    """One function of the language.
 
-    `build` gets compiled arguments, None for those left empty, once per expression; a
-    function without it needs more than the object, and `evaluate` knows it. An `impure`
-    one may give something else for the same object. `check` returns what else is wrong
-    with the arguments. `bare`: it may be written without parentheses.
+    `build` is called once per expression, with compiled arguments, or None for empty
+    ones; without it, `evaluate` implements the function. An `impure` function may
+    return another value for the same object. `check` finds faults beyond the arguments'
+    kinds. A `bare` function needs no parentheses.
     """
 
     name: str
@@ -99,7 +100,7 @@ class Function:
 
     @property
     def repeat_length(self) -> int:
-        """Return how many arguments come again and again; 0: none."""
+        """The number of repeating arguments at the end; 0 if none repeat."""
         repeating = [each.repeating for each in self.parameters]
         return len(repeating) - repeating.index(True) if True in repeating else 0
 
@@ -108,7 +109,7 @@ class Function:
         return None if self.repeat_length else len(self.parameters)
 
     def parameter_at(self, position: int) -> Parameter:
-        """Return what an argument is; those that come again count from the first."""
+        """Return the parameter of an argument, which may be a repeated one."""
         count = len(self.parameters)
         if position < count:
             return self.parameters[position]
@@ -125,16 +126,16 @@ def evaluator_of(operand: Operand | None) -> Evaluate:
 
 
 def _evaluate_constants(operands: Sequence[Operand | None]) -> tuple[Value, ...] | None:
-    """Return the values of arguments that are the same for every object, or None."""
+    """Return the values of the arguments if all are constant, else None."""
     if all(each is None or each.constant for each in operands):
         return tuple(evaluator_of(each)({}) for each in operands)
     return None
 
 
 def build_eager(function: Callable[..., Value]) -> Build:
-    """Evaluate every argument, then call; an argument left empty is None.
+    """Build a function that evaluates all its arguments; an empty one is None.
 
-    What is constant behind the first argument is evaluated once.
+    If all arguments after the first are constant, they are evaluated once.
     """
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
@@ -169,12 +170,14 @@ def _apply_to_each(function: Callable[..., str], null: Value) -> Callable[..., V
 
 
 def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build:
-    """Apply to the text of the first argument, or of each of its values."""
+    """Build a function of the first argument's text, or of each of its texts.
+
+    `null` is the result for null.
+    """
     apply = _apply_to_each(function, null)
     general = build_eager(apply)
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
-        """Go straight to the function for the commonest case: one text."""
         rest = _evaluate_constants(operands[1:])
         if rest is None:
             return general(operands)
@@ -182,7 +185,7 @@ def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build
 
         def evaluate(row: AttributeValues) -> Value:
             source = first(row)
-            if isinstance(source, str):
+            if isinstance(source, str):  # the most frequent case
                 return function(source, *rest)
             return apply(source, *rest)
 

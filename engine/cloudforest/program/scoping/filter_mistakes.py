@@ -71,8 +71,8 @@ def _make_anchor_mistake(clause: PlacedClause) -> FilterMistake:
 
 def _make_name_mistake(clause: PlacedClause, tree: Compare) -> FilterMistake:
     message = (
-        f"{clause.spelling} contains objectGUIDs, so it never equals "
-        f'"{tree.value}". Write the objectGUID, or add the group to `groups`.'
+        f'{clause.spelling} contains objectGUIDs, so "{tree.value}" never matches.'
+        " Write the objectGUID, or add the group to `groups`."
     )
     return FilterMistake("name", message, clause.offset)
 

@@ -192,7 +192,7 @@ def _simplify_group(group: ClauseGroup) -> ClauseGroup | None:
 
 
 def filter_from_graph(groups: Sequence[ClauseGroup]) -> Filter | None:
-    """Return the equivalent filter; None if there are no groups, so all are in scope.
+    """Return the equivalent filter; None if `groups` is empty, so all are in scope.
 
     Attribute names keep their spelling. Raises SyntaxFault for a clause without an
     equivalent.
