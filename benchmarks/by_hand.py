@@ -1,4 +1,4 @@
-"""The mapping of `benchmarks.expressions` as somebody would write it in Python."""
+"""The mapping of `benchmarks.expressions`, written by hand in Python."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LANGUAGES = {"DE": "de", "FR": "fr", "AT": "de"}
 
 
 def by_hand(row: SourceObject) -> dict[str, Any]:
-    """Return the values that a resource should hold; None for null."""
-    held = row.attributes
+    """Return the desired values of a resource; None for null."""
+    attributes = row.attributes
 
     def one(name: str) -> str | None:
-        values = held.get(name)
+        values = attributes.get(name)
         if not values:
             return None
         if len(values) > 1:

@@ -1,4 +1,4 @@
-"""The functions: documented examples, null rules, and values that don't fit."""
+"""The functions: documented examples, nulls, and unusable values."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def said(example):
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_a_documented_example_gives_what_is_documented(example):
+def test_documented_example_returns_the_documented_result(example):
     wanted = {k: v for k, v in example.items() if k in {"expected", "outcome"}}
     assert said(example) == wanted
 
@@ -288,7 +288,7 @@ def test_a_documented_example_gives_what_is_documented(example):
         ('Word([missing], 1, " ")', ""),
     ],
 )
-def test_a_function_gives(text, value):
+def test_function_returns_value(text, value):
     result = value_of(text)
     assert result == value
     assert type(result) is type(value)
@@ -348,7 +348,7 @@ def test_a_function_gives(text, value):
         ('Replace("ab", , "a(?=(?<n>b))", "n", "X")', "ab"),
     ],
 )
-def test_replace_has_its_modes(text, value):
+def test_replace_supports_all_modes(text, value):
     assert value_of(text) == value
 
 
@@ -365,7 +365,10 @@ def test_replace_has_its_modes(text, value):
         ("DateFromNum(9000000000000000000)", "year 9999"),
         ('FormatDateTime([sn], "yyyy", "yy")', "not a date in the input format"),
         ('FormatDateTime("2026-02-30", "yyyy-MM-dd", "yy")', "not a date in the"),
-        ('FormatDateTime("1 2 Feb", "d d MMM", "dd")', "not a date in the input format"),
+        (
+            'FormatDateTime("1 2 Feb", "d d MMM", "dd")',
+            "not a date in the input format",
+        ),
         ('FormatDateTime("Feb 3", "MMM M", "dd")', "not a date in the input format"),
         (
             'FormatDateTime("Mon 3 Feb 2026", "ddd d MMM yyyy", "dd")',
@@ -409,7 +412,10 @@ def test_replace_has_its_modes(text, value):
         ("Len([proxies])", "several"),
         ('Switch([proxies], "", "a", "b")', "several"),
         ('Replace([mail], , "(?<a>x)", [sn], "y")', "no group"),
-        ('Replace([mail], , Left("(?<a>x)", 2), "b", "y")', "Invalid regular expression"),
+        (
+            'Replace([mail], , Left("(?<a>x)", 2), "b", "y")',
+            "Invalid regular expression",
+        ),
         ('Replace([mail], , Left("(", 1), , "y")', "Invalid regular expression"),
         ('Replace([slow], , "(a|aa)+$", , "")', "too long"),
         (
@@ -418,13 +424,13 @@ def test_replace_has_its_modes(text, value):
         ),
     ],
 )
-def test_what_does_not_fit_is_a_fault_without_values(text, reason):
+def test_unusable_argument_is_a_fault_without_values(text, reason):
     with pytest.raises(ValueFault, match=reason) as caught:
         value_of(text)
     assert "Ångström" not in caught.value.reason
 
 
-def test_random_values_are_of_the_kind_that_is_asked_for():
+def test_random_values_have_the_requested_characters():
     text = value_of('RandomString(40, 2, 2, 2, 2, "!xX0")')
     assert len(text) == 40
     assert not set(text) & set("!xX0")
@@ -434,13 +440,13 @@ def test_random_values_are_of_the_kind_that_is_asked_for():
 
 
 @pytest.mark.parametrize("text", ["IgnoreAttributeFlow", "IgnoreAttributeFlow()"])
-def test_a_flow_that_ends_says_so(text):
+def test_ignored_attribute_raises_attribute_ignored(text):
     with pytest.raises(AttributeIgnored):
         value_of(text)
     assert value_of(f"IIF(IsPresent([sn]), 1, {text})") == 1
 
 
-def test_without_a_time_nobody_knows_what_now_is():
+def test_now_without_a_time_is_a_fault():
     with pytest.raises(ValueFault, match="no time to return"):
         value_of("Now()", setting=EvaluationContext())
 
@@ -457,8 +463,8 @@ FOLDED = [
 
 
 @pytest.mark.parametrize(("text", "value"), FOLDED)
-def test_a_constant_call_is_no_literal(text, value):
-    """It is evaluated once, and means what it would mean for each object."""
+def test_constant_call_is_not_a_literal(text, value):
+    """It is evaluated once, with the same result as for each object."""
     assert try_expression(text, PERSON, NOON).content == value
     assert explain_expression(text, PERSON, NOON).result.content == value
 
@@ -470,7 +476,7 @@ def test_a_constant_call_is_no_literal(text, value):
         'Replace([sn], , Append("(o", ")"), Trim(" "), "c")',
     ],
 )
-def test_a_constant_that_does_not_fit_is_a_fault_of_each_object(text):
+def test_constant_fault_is_raised_for_each_object(text):
     compiled = compile_expression(parse_expression(text))
     with pytest.raises(ValueFault):
         compiled(PERSON)
@@ -491,19 +497,19 @@ def test_a_constant_that_does_not_fit_is_a_fault_of_each_object(text):
         "ConvertToUTF8Hex(" * 45 + "[mail]" + ")" * 45,
     ],
 )
-def test_no_expression_makes_a_text_without_end(text):
+def test_length_of_results_is_limited(text):
     try:
         assert len(value_of(text)) <= MAX_TEXT_LENGTH
     except ValueFault as fault:
         assert "returns more than" in fault.reason  # noqa: PT017 - either is right
 
 
-def test_a_program_from_another_version_is_refused():
+def test_program_with_an_unknown_function_is_refused():
     with pytest.raises(Misconfigured, match="Unknown function NewOne"):
         compile_expression(Call(function="NewOne", arguments=()))
 
 
-def test_templates_and_constants_are_expressions_too():
+def test_templates_constants_and_attributes_are_evaluated():
     assert (
         compile_expression(Template(text="{{ sn }}", reads=("sn",)))(PERSON)
         == "Ångström"

@@ -1,4 +1,4 @@
-"""Expressions: what can be read, and where the others are wrong."""
+"""Parsing of expressions, and the places of mistakes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def call(function, *arguments):
         ),
     ],
 )
-def test_it_is_read(text, expected):
+def test_expression_is_parsed(text, expected):
     parsed = parse_expression(text)
     assert parsed == expected
 
@@ -115,7 +115,11 @@ def test_it_is_read(text, expected):
         ('Replace([mail], , "' + "a" * 2001 + '", , "y")', 2019, "longer than 2000"),
         ('Replace([mail], , "a{100000000}", , "y")', 20, "too many repetitions"),
         ('Replace([mail], , "((a{99}){99}){99}", , "y")', 32, "too many repetitions"),
-        ('Replace([mail], , "(?x)(a{999})#\n{999}", , "y")', 33, "too many repetitions"),
+        (
+            'Replace([mail], , "(?x)(a{999})#\n{999}", , "y")',
+            33,
+            "too many repetitions",
+        ),
         ('Replace([mail], , "(?x:a # [\n(?:b){e})", , "y")', 19, "with comments"),
         ("Replace([mail])", 0, "one of"),
         ('Left([mail], "x")', 13, "argument count of Left must be a number"),
@@ -145,7 +149,7 @@ def test_it_is_read(text, expected):
         ('"a\ud800"', 2, "invalid Unicode"),
     ],
 )
-def test_a_mistake_is_found_at_its_place(text, offset, message):
+def test_mistake_is_located(text, offset, message):
     with pytest.raises(SyntaxFault, match=message) as caught:
         parse_expression(text)
     assert caught.value.offset == offset
@@ -155,7 +159,7 @@ def nested(depth):
     return "Trim(" * depth + "[mail]" + ")" * depth
 
 
-def test_nesting_and_length_end_at_their_limits():
+def test_nesting_and_length_are_limited():
     assert parse_expression(nested(MAX_DEPTH))
     with pytest.raises(SyntaxFault, match="nested"):
         parse_expression(nested(MAX_DEPTH + 1))
@@ -165,7 +169,7 @@ def test_nesting_and_length_end_at_their_limits():
         parse_expression(literal + " ")
 
 
-def test_a_long_concatenation_is_one_flat_call():
+def test_long_concatenation_is_one_flat_call():
     parsed = parse_expression("&".join(["[mail]"] * 1400))
     assert parsed == call("&", *[MAIL] * 1400)
 
@@ -197,6 +201,6 @@ def fault_offset(text):
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=30))
-def test_nothing_but_a_fault_comes_of_nonsense(pieces):
+def test_random_tokens_parse_or_raise_syntax_fault(pieces):
     text = "".join(pieces)
     assert 0 <= fault_offset(text) <= len(text)

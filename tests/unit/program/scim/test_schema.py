@@ -16,8 +16,8 @@ from cloudforest.program.scim.schema import BOOLEAN_PARTS, get_schemas
         ("Group", None, Group),
     ],
 )
-def test_the_attributes_are_those_of_rfc_7643(resource, schema, model):
-    """As another implementation has them; it knows `schemas` and `meta` apart."""
+def test_attributes_are_those_of_rfc_7643(resource, schema, model):
+    """Compare with scim2_models, which keeps `schemas` and `meta` separate."""
     said = get_schemas(resource)[schema]
     fields = {each.serialization_alias for each in model.model_fields.values()}
     theirs = {each for each in fields if each and not each.startswith("urn:")}
