@@ -42,8 +42,12 @@ def iif(operands: Sequence[Operand | None]) -> Evaluate:
     """Evaluate only the chosen branch."""
     condition, if_true, if_false = map(evaluator_of, operands)
 
-    def evaluate(row: AttributeValues) -> Value:
-        return if_true(row) if is_true(condition(row)) else if_false(row)
+    def evaluate(attributes: AttributeValues) -> Value:
+        return (
+            if_true(attributes)
+            if is_true(condition(attributes))
+            else if_false(attributes)
+        )
 
     return evaluate
 
@@ -52,11 +56,11 @@ def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
     """Return the first value that is neither null nor empty, else the last one."""
     *sources, last = map(evaluator_of, operands)
 
-    def evaluate(row: AttributeValues) -> Value:
+    def evaluate(attributes: AttributeValues) -> Value:
         for each in sources:
-            if not is_empty(value := each(row)):
+            if not is_empty(value := each(attributes)):
                 return value
-        return last(row)
+        return last(attributes)
 
     return evaluate
 
@@ -84,14 +88,16 @@ def switch(operands: Sequence[Operand | None]) -> Evaluate:
 
     cases = _make_constant_cases(keys, values)
     if cases is not None:
-        return lambda row: cases.get(as_text(source(row)), default)(row)
+        return lambda attributes: cases.get(as_text(source(attributes)), default)(
+            attributes
+        )
 
     pairs = list(zip(map(evaluator_of, keys), values, strict=True))
 
-    def evaluate(row: AttributeValues) -> Value:
-        text = as_text(source(row))
-        matches = (value for key, value in pairs if as_text(key(row)) == text)
-        return next(matches, default)(row)
+    def evaluate(attributes: AttributeValues) -> Value:
+        text = as_text(source(attributes))
+        matches = (value for key, value in pairs if as_text(key(attributes)) == text)
+        return next(matches, default)(attributes)
 
     return evaluate
 
@@ -125,13 +131,15 @@ def _build_comparison(holds: Callable[[Value, Value], bool]) -> Build:
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
         left, right = map(evaluator_of, operands)
-        may = [each is not None and each.literal for each in operands]
+        literal = [each is not None and each.literal for each in operands]
 
-        def evaluate(row: AttributeValues) -> Value:
-            first, second = left(row), right(row)
+        def evaluate(attributes: AttributeValues) -> Value:
+            first, second = left(attributes), right(attributes)
             if first and second:
                 return as_boolean(holds(first, second))
-            if (is_empty(first) and not may[0]) or (is_empty(second) and not may[1]):
+            if is_empty(first) and not literal[0]:
+                return FALSE
+            if is_empty(second) and not literal[1]:
                 return FALSE
             return as_boolean(holds(first, second))
 
@@ -140,13 +148,13 @@ def _build_comparison(holds: Callable[[Value, Value], bool]) -> Build:
     return build
 
 
-def build_equality(*, wanted: bool) -> Build:
-    """Two texts are equal letter by letter; a number equals a text that spells it."""
-    return _build_comparison(lambda left, right: _are_equal(left, right) is wanted)
+def build_equality(*, negated: bool) -> Build:
+    """Build `=` or `<>`; texts compare with case, and a number equals its text."""
+    return _build_comparison(lambda left, right: _are_equal(left, right) is not negated)
 
 
 def build_ordering(name: str) -> Build:
-    """Numbers, and texts that spell numbers, in their order; dates and texts too."""
+    """Build an ordering of numbers (also as texts), else of dates, else of texts."""
     holds = _ORDER[name]
 
     def compare(left: Value, right: Value) -> bool:
@@ -159,8 +167,8 @@ def build_ordering(name: str) -> Build:
 _PRESENCE_FUNCTIONS = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
 _COMPARED_PAIR = (Parameter("left", "any"), Parameter("right", "any"))
 _COMPARISONS = {
-    "=": ("two values are equal", build_equality(wanted=True)),
-    "<>": ("two values differ", build_equality(wanted=False)),
+    "=": ("two values are equal", build_equality(negated=False)),
+    "<>": ("two values differ", build_equality(negated=True)),
     ">": ("the left value is greater than the right one", build_ordering(">")),
     ">=": ("the left value is at least the right one", build_ordering(">=")),
     "<": ("the left value is less than the right one", build_ordering("<")),

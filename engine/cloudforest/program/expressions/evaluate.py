@@ -68,7 +68,7 @@ def prepare_attributes(attributes: Mapping[str, tuple[str, ...]]) -> PreparedAtt
 
 
 def _compile_constant(value: Scalar) -> Evaluate:
-    return lambda _row: value
+    return lambda _attributes: value
 
 
 def _compile_operand(
@@ -89,18 +89,18 @@ def _compile_operand(
         value = evaluate(PreparedAttributes())
     except (ValueFault, Ignored):
         return Operand(evaluate)
-    return Operand(lambda _row: value, constant=True)
+    return Operand(lambda _attributes: value, constant=True)
 
 
 def _compile_now(context: EvaluationContext) -> Evaluate:
     if context.now is None:
         return _compile_fault("Now() has no time to return. Set `now:` in the Example.")
     moment = Moment(context.now)
-    return lambda _row: moment
+    return lambda _attributes: moment
 
 
 def _compile_fault(reason: str) -> Evaluate:
-    def evaluate(_row: AttributeValues) -> Value:
+    def evaluate(_attributes: AttributeValues) -> Value:
         raise ValueFault(reason)
 
     return evaluate
@@ -111,8 +111,8 @@ def _compile_unique_value(call: Call, context: EvaluationContext) -> Evaluate:
     rules = [compile_evaluator(each, context) for each in call.arguments if each]
     taken = {each.casefold() for each in context.taken}
 
-    def evaluate(row: AttributeValues) -> Value:
-        made = (rule(row) for rule in rules)
+    def evaluate(attributes: AttributeValues) -> Value:
+        made = (rule(attributes) for rule in rules)
         texts = (as_text(each) for each in made if not is_empty(each))
         free = next((each for each in texts if each.casefold() not in taken), None)
         if free is None:

@@ -20,14 +20,14 @@ ERROR_REASON = "The mapping's Error function rejects this object."
 
 
 def ignore_attribute(_operands: Sequence[Operand | None]) -> Evaluate:
-    def evaluate(_row: AttributeValues) -> Value:
+    def evaluate(_attributes: AttributeValues) -> Value:
         raise AttributeIgnored
 
     return evaluate
 
 
 def ignore_object(_operands: Sequence[Operand | None]) -> Evaluate:
-    def evaluate(_row: AttributeValues) -> Value:
+    def evaluate(_attributes: AttributeValues) -> Value:
         raise ObjectIgnored
 
     return evaluate
@@ -47,8 +47,8 @@ def raise_error(operands: Sequence[Operand | None]) -> Evaluate:
     message = evaluator_of(operands[0])
     constant = operands[0] is not None and operands[0].constant
 
-    def evaluate(row: AttributeValues) -> Value:
-        text = as_text(message(row))
+    def evaluate(attributes: AttributeValues) -> Value:
+        text = as_text(message(attributes))
         raise RaisedFault(text if constant and text else ERROR_REASON, text)
 
     return evaluate

@@ -117,7 +117,7 @@ class Function:
         return self.parameters[first + (position - first) % self.repeat_length]
 
 
-def _evaluate_to_null(_row: AttributeValues) -> Value:
+def _evaluate_to_null(_attributes: AttributeValues) -> Value:
     return None
 
 
@@ -142,18 +142,20 @@ def build_eager(function: Callable[..., Value]) -> Build:
         rest = _evaluate_constants(operands[1:])
         match [evaluator_of(each) for each in operands]:
             case [a]:
-                return lambda row: function(a(row))
+                return lambda attributes: function(a(attributes))
             case [a, _] if rest is not None:
                 (second,) = rest
-                return lambda row: function(a(row), second)
+                return lambda attributes: function(a(attributes), second)
             case [a, *_] if rest is not None:
-                return lambda row: function(a(row), *rest)
+                return lambda attributes: function(a(attributes), *rest)
             case [a, b]:
-                return lambda row: function(a(row), b(row))
+                return lambda attributes: function(a(attributes), b(attributes))
             case [a, b, c]:
-                return lambda row: function(a(row), b(row), c(row))
+                return lambda attributes: function(
+                    a(attributes), b(attributes), c(attributes)
+                )
             case many:
-                return lambda row: function(*[each(row) for each in many])
+                return lambda attributes: function(*[each(attributes) for each in many])
 
     return build
 
@@ -183,8 +185,8 @@ def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build
             return general(operands)
         first = evaluator_of(operands[0])
 
-        def evaluate(row: AttributeValues) -> Value:
-            source = first(row)
+        def evaluate(attributes: AttributeValues) -> Value:
+            source = first(attributes)
             if isinstance(source, str):  # the most frequent case
                 return function(source, *rest)
             return apply(source, *rest)

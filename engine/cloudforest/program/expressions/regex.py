@@ -103,7 +103,8 @@ Substitute = Callable[[str], str]
 class MatchTimeLimit:
     """The processor time for the patterns of an expression, per value.
 
-    Each timeout halves it: one object may take a second, a hundred thousand may not.
+    Each timeout halves it: one object may take a second, but 100,000 objects must not
+    take a second each.
     """
 
     def __init__(self) -> None:

@@ -109,16 +109,16 @@ def _replace_text(source: str, old: str, new: str) -> str:
 
 
 def _prepare_text(old: Evaluate, new: Evaluate) -> Substitution:
-    def prepare(row: AttributeValues) -> Substitute:
-        before, after = as_text(old(row)), as_text(new(row))
+    def prepare(attributes: AttributeValues) -> Substitute:
+        before, after = as_text(old(attributes)), as_text(new(attributes))
         return lambda source: _replace_text(source, before, after)
 
     return prepare
 
 
 def _prepare_template(old: Evaluate, template: Evaluate) -> Substitution:
-    def prepare(row: AttributeValues) -> Substitute:
-        before, frame = as_text(old(row)), as_text(template(row))
+    def prepare(attributes: AttributeValues) -> Substitute:
+        before, frame = as_text(old(attributes)), as_text(template(attributes))
         return lambda source: _replace_text(frame, before, source)
 
     return prepare
@@ -127,10 +127,12 @@ def _prepare_template(old: Evaluate, template: Evaluate) -> Substitution:
 def _prepare_pattern(pattern: Evaluate, new: Evaluate) -> Substitution:
     time_limit = MatchTimeLimit()
 
-    def prepare(row: AttributeValues) -> Substitute:
-        if not (text := as_text(pattern(row))):
+    def prepare(attributes: AttributeValues) -> Substitute:
+        if not (text := as_text(pattern(attributes))):
             return str
-        return make_substitution(compile_pattern(text), as_text(new(row)), time_limit)
+        return make_substitution(
+            compile_pattern(text), as_text(new(attributes)), time_limit
+        )
 
     return prepare
 
@@ -138,10 +140,10 @@ def _prepare_pattern(pattern: Evaluate, new: Evaluate) -> Substitution:
 def _prepare_group(pattern: Evaluate, group: Evaluate, new: Evaluate) -> Substitution:
     time_limit = MatchTimeLimit()
 
-    def prepare(row: AttributeValues) -> Substitute:
-        if not (text := as_text(pattern(row))):
+    def prepare(attributes: AttributeValues) -> Substitute:
+        if not (text := as_text(pattern(attributes))):
             return str
-        named, replacement = as_text(group(row)), as_text(new(row))
+        named, replacement = as_text(group(attributes)), as_text(new(attributes))
         return make_group_substitution(
             compile_pattern(text), named, time_limit, replacement=replacement
         )
@@ -156,15 +158,15 @@ def _build_from_other(parts: Sequence[Evaluate]) -> Evaluate:
     """
     time_limit = MatchTimeLimit()
 
-    def evaluate(row: AttributeValues) -> Value:
-        if not is_empty(value := parts[SOURCE](row)):
+    def evaluate(attributes: AttributeValues) -> Value:
+        if not is_empty(value := parts[SOURCE](attributes)):
             return value
-        if not (text := as_text(parts[PATTERN](row))):
+        if not (text := as_text(parts[PATTERN](attributes))):
             return value
         pattern = compile_pattern(text)
-        other = as_text(parts[OTHER](row))
+        other = as_text(parts[OTHER](attributes))
         return extract_group(
-            pattern, as_text(parts[GROUP](row)), time_limit, source=other
+            pattern, as_text(parts[GROUP](attributes)), time_limit, source=other
         )
 
     return evaluate
@@ -194,6 +196,8 @@ def build_replace(operands: Sequence[Operand | None]) -> Evaluate:
         try:
             ready = prepare({})
         except ValueFault:  # raised again for each object
-            return lambda row: _apply_substitute(source(row), prepare(row))
-        return lambda row: _apply_substitute(source(row), ready)
-    return lambda row: _apply_substitute(source(row), prepare(row))
+            return lambda attributes: _apply_substitute(
+                source(attributes), prepare(attributes)
+            )
+        return lambda attributes: _apply_substitute(source(attributes), ready)
+    return lambda attributes: _apply_substitute(source(attributes), prepare(attributes))

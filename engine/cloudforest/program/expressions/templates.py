@@ -340,11 +340,11 @@ def parse_template(text: str) -> program.Template:
 
 
 def _make_render_context(
-    names: frozenset[str], row: AttributeValues
+    names: frozenset[str], attributes: AttributeValues
 ) -> dict[str, object]:
     context: dict[str, object] = {}
     for name in names:
-        values = tuple(map(as_text, as_items(row.get(to_attribute_name(name)))))
+        values = tuple(map(as_text, as_items(attributes.get(to_attribute_name(name)))))
         if not values:
             continue
         if sum(map(len, values)) > MAX_VALUE_LENGTH:
@@ -382,8 +382,8 @@ def compile_template(template: _Template) -> Evaluate:
         each for each in names if to_attribute_name(each) in template.reads
     )
 
-    def evaluate(row: AttributeValues) -> Value:
-        context = _make_render_context(visible, row)
+    def evaluate(attributes: AttributeValues) -> Value:
+        context = _make_render_context(visible, attributes)
         try:
             made = compiled.render(context)
         except UndefinedError as error:

@@ -59,9 +59,9 @@ def _to_json_value(value: Value) -> Any:
     return str(value) if isinstance(value, Moment) else value
 
 
-def _evaluate(evaluate: Callable[[T], Value], row: T) -> TrialResult:
+def _evaluate(evaluate: Callable[[T], Value], attributes: T) -> TrialResult:
     try:
-        return TrialResult("value", _to_json_value(evaluate(row)))
+        return TrialResult("value", _to_json_value(evaluate(attributes)))
     except Ignored as ignored:
         return TrialResult("outcome", ignored.outcome)
     except ValueFault as fault:
@@ -138,9 +138,9 @@ def explain_expression(
     results: dict[int, TrialResult] = {}
 
     def watch(part: Expression, evaluate: Evaluate) -> Evaluate:
-        def watched(row: AttributeValues) -> Value:
+        def watched(prepared: AttributeValues) -> Value:
             try:
-                value = evaluate(row)
+                value = evaluate(prepared)
             except Ignored as ignored:
                 results[id(part)] = TrialResult("outcome", ignored.outcome)
                 raise

@@ -66,12 +66,12 @@ class _CompiledRule(NamedTuple, Generic[T]):
 
 
 def _evaluate_rules(
-    row: AttributeValues, rules: Iterable[_CompiledRule[T]], ignored: set[str]
+    attributes: AttributeValues, rules: Iterable[_CompiledRule[T]], ignored: set[str]
 ) -> dict[str, T]:
     made = {}
     for path, evaluate, convert in rules:
         try:
-            made[path] = convert(evaluate(row))
+            made[path] = convert(evaluate(attributes))
         except ValueFault as fault:
             raise MappingFault(path, fault.reason) from fault
         except AttributeIgnored:
@@ -92,11 +92,15 @@ def _compile_unique_values(
 
 
 def _evaluate_unique_values(
-    row: AttributeValues, rules: dict[str, list[_CompiledRule[Any]]], ignored: set[str]
+    attributes: AttributeValues,
+    rules: dict[str, list[_CompiledRule[Any]]],
+    ignored: set[str],
 ) -> dict[str, tuple[str, ...]]:
     made = {}
     for path, each in rules.items():
-        values = [_evaluate_rules(row, [rule], ignored).get(path) for rule in each]
+        values = [
+            _evaluate_rules(attributes, [rule], ignored).get(path) for rule in each
+        ]
         found = dict.fromkeys(str(value) for value in values if value is not None)
         if not found and path not in ignored:
             raise MappingFault(path, f"{SELECT_UNIQUE_VALUE} returns no value.")
