@@ -36,6 +36,8 @@ _ORDER: dict[str, Callable[..., bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+_PRESENCE_FUNCTIONS = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
+_COMPARED_PAIR = (Parameter("left", "any"), Parameter("right", "any"))
 
 
 def iif(operands: Sequence[Operand | None]) -> Evaluate:
@@ -164,8 +166,6 @@ def build_ordering(name: str) -> Build:
     return _build_comparison(compare)
 
 
-_PRESENCE_FUNCTIONS = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
-_COMPARED_PAIR = (Parameter("left", "any"), Parameter("right", "any"))
 _COMPARISONS = {
     "=": ("two values are equal", build_equality(negated=False)),
     "<>": ("two values differ", build_equality(negated=True)),

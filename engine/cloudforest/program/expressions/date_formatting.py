@@ -55,6 +55,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MAX_COUNTS = {"f": 7, "F": 7}
+_FULL_NAME_COUNT = 4
+"""The number of letters for a full name; three give a short name."""
+_SHORT_NAME_COUNT = 3
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,6 @@ def split_format(format_text: str) -> tuple[FormatPiece, ...]:
         made.append(_make_piece(found))
         at = found.end()
     return tuple(each for each in made if each is not None)
-
-
-_FULL_NAME_COUNT = 4
-"""The number of letters for a full name; three give a short name."""
-_SHORT_NAME_COUNT = 3
 
 
 def _format_day(at: datetime, count: int) -> str:

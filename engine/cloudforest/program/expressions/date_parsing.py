@@ -22,6 +22,48 @@ NOT_OF_THIS_FORMAT = "The value is not a date in the input format."
 _MAX_UTC_OFFSET = timedelta(hours=14)
 _TWO_DIGITS_UNTIL = 2049
 """Two digits mean one of the hundred years that end here, as in .NET."""
+_FIXED_PATTERNS = {
+    "t1": "[AP]",
+    "t2": "[AP]M",
+    "z1": "[+-][0-9]{1,2}",
+    "z2": "[+-][0-9]{2}",
+    "z3": "[+-][0-9]{2}:?[0-9]{2}",
+    "K1": "Z|[+-][0-9]{2}:?[0-9]{2}|",
+    "g1": r"A\.D\.|AD",
+}
+_SAME_LETTERS = {"F": "f", "K": "z"}
+_MONTH_PATTERN = "|".join(f"{each}|{each[:3]}" for each in MONTH_NAMES)
+_DAY_PATTERN = "|".join(f"{each}|{each[:3]}" for each in DAY_NAMES)
+_TIME_PATTERN = r"""
+    (?:(?:T|\s+|\s*,\s*)
+       (?P<hour>[0-9]{1,2})
+       (?::(?P<minute>[0-9]{1,2})(?::(?P<second>[0-9]{1,2})(?:[.,](?P<part>[0-9]{1,9}))?)?
+       )?\s*(?P<half>[AP]M)?
+    )?
+"""
+_ZONE_PATTERN = r"\s*(?P<zone>Z|GMT|UTC|[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
+_YEAR_PATTERN = r"(?P<year>[0-9]{4}|[0-9]{2})"
+_DATE_PATTERNS = (
+    r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})",
+    rf"(?P<month>[0-9]{{1,2}})[-/.](?P<day>[0-9]{{1,2}})[-/.]{_YEAR_PATTERN}",
+    rf"(?:(?P<weekday>{_DAY_PATTERN}),?\s+)?(?P<day>[0-9]{{1,2}})[-\s]+(?P<month>{_MONTH_PATTERN}),?[-\s]+{_YEAR_PATTERN}",
+    rf"(?:(?P<weekday>{_DAY_PATTERN}),?\s+)?(?P<month>{_MONTH_PATTERN})\s+(?P<day>[0-9]{{1,2}}),?\s+{_YEAR_PATTERN}",
+)
+_GENERALIZED_TIME = r"""
+    (?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})
+    (?P<hour>[0-9]{2})(?:(?P<minute>[0-9]{2})(?:(?P<second>[0-9]{2}))?)?
+    (?:[.,](?P<part>[0-9]{1,9}))?(?P<half>\b\B)?(?P<zone>Z|[+-][0-9]{2}(?:[0-9]{2})?)
+"""
+"""Generalized time (RFC 4517, 3.3.13), as a directory writes it."""
+_FORMS = tuple(
+    re.compile(form, re.VERBOSE | re.IGNORECASE | re.ASCII)
+    for form in (
+        *(f"{each}{_TIME_PATTERN}{_ZONE_PATTERN}" for each in _DATE_PATTERNS),
+        _GENERALIZED_TIME,
+    )
+)
+_MAX_LENGTH = 100
+_NOON = 12
 
 
 def _join_names(names: tuple[str, ...], *, short: bool) -> str:
@@ -33,15 +75,6 @@ _NAME_PATTERNS = {
     ("d", 4): _join_names(DAY_NAMES, short=False),
     ("M", 3): _join_names(MONTH_NAMES, short=True),
     ("M", 4): _join_names(MONTH_NAMES, short=False),
-}
-_FIXED_PATTERNS = {
-    "t1": "[AP]",
-    "t2": "[AP]M",
-    "z1": "[+-][0-9]{1,2}",
-    "z2": "[+-][0-9]{2}",
-    "z3": "[+-][0-9]{2}:?[0-9]{2}",
-    "K1": "Z|[+-][0-9]{2}:?[0-9]{2}|",
-    "g1": r"A\.D\.|AD",
 }
 
 
@@ -146,7 +179,6 @@ _FIELD_PARSERS: dict[str, Callable[[str], Any]] = {
     "z": parse_utc_offset,
     "w": lambda name: name[:3].lower(),
 }
-_SAME_LETTERS = {"F": "f", "K": "z"}
 
 
 def _parse_fields(found: re.Match[str]) -> dict[str, Any]:
@@ -200,40 +232,6 @@ def parse_exact_date(source: str, format_text: str) -> ParsedDate:
         return _assemble_date(_parse_fields(found))
     except (ValueError, OverflowError) as error:
         raise ValueFault(NOT_OF_THIS_FORMAT) from error
-
-
-_MONTH_PATTERN = "|".join(f"{each}|{each[:3]}" for each in MONTH_NAMES)
-_DAY_PATTERN = "|".join(f"{each}|{each[:3]}" for each in DAY_NAMES)
-_TIME_PATTERN = r"""
-    (?:(?:T|\s+|\s*,\s*)
-       (?P<hour>[0-9]{1,2})
-       (?::(?P<minute>[0-9]{1,2})(?::(?P<second>[0-9]{1,2})(?:[.,](?P<part>[0-9]{1,9}))?)?
-       )?\s*(?P<half>[AP]M)?
-    )?
-"""
-_ZONE_PATTERN = r"\s*(?P<zone>Z|GMT|UTC|[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
-_YEAR_PATTERN = r"(?P<year>[0-9]{4}|[0-9]{2})"
-_DATE_PATTERNS = (
-    r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})",
-    rf"(?P<month>[0-9]{{1,2}})[-/.](?P<day>[0-9]{{1,2}})[-/.]{_YEAR_PATTERN}",
-    rf"(?:(?P<weekday>{_DAY_PATTERN}),?\s+)?(?P<day>[0-9]{{1,2}})[-\s]+(?P<month>{_MONTH_PATTERN}),?[-\s]+{_YEAR_PATTERN}",
-    rf"(?:(?P<weekday>{_DAY_PATTERN}),?\s+)?(?P<month>{_MONTH_PATTERN})\s+(?P<day>[0-9]{{1,2}}),?\s+{_YEAR_PATTERN}",
-)
-_GENERALIZED_TIME = r"""
-    (?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})
-    (?P<hour>[0-9]{2})(?:(?P<minute>[0-9]{2})(?:(?P<second>[0-9]{2}))?)?
-    (?:[.,](?P<part>[0-9]{1,9}))?(?P<half>\b\B)?(?P<zone>Z|[+-][0-9]{2}(?:[0-9]{2})?)
-"""
-"""Generalized time (RFC 4517, 3.3.13), as a directory writes it."""
-_FORMS = tuple(
-    re.compile(form, re.VERBOSE | re.IGNORECASE | re.ASCII)
-    for form in (
-        *(f"{each}{_TIME_PATTERN}{_ZONE_PATTERN}" for each in _DATE_PATTERNS),
-        _GENERALIZED_TIME,
-    )
-)
-_MAX_LENGTH = 100
-_NOON = 12
 
 
 def _parse_hour(written: str | None, half: str | None) -> int:

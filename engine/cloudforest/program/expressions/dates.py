@@ -38,6 +38,7 @@ DATE_TIME_STYLES = (
     *("AssumeLocal", "AssumeUniversal", "RoundtripKind"),
 )
 """The names of .NET's DateTimeStyles."""
+_INTERVAL = Parameter("interval", "text", choice=INTERVALS)
 
 
 def to_date(value: Value) -> Value:
@@ -167,8 +168,6 @@ def reformat_date(
     zoned = found.has_zone or bool(named & {"AssumeUniversal", "AdjustToUniversal"})
     return format_date(found.at, as_text(output_format), has_zone=zoned)
 
-
-_INTERVAL = Parameter("interval", "text", choice=INTERVALS)
 
 DATE_FUNCTIONS = (
     Function(

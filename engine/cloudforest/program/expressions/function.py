@@ -20,6 +20,7 @@ ValueKind = Literal[
 `text` is one text; `values` are one or several; `nothing` is the result of functions
 that end the flow of an attribute or object.
 """
+Arguments = Sequence[Expression | None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,6 @@ class CallFault:
     within: int | None = None
 
 
-Arguments = Sequence[Expression | None]
 Check = Callable[[Arguments], CallFault | None]
 
 

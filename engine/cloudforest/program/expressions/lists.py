@@ -36,6 +36,9 @@ _CHARACTER_CLASSES = (
     string.ascii_uppercase,
     string.ascii_lowercase,
 )
+_ANY = Parameter("expression", "any")
+_VALUES = Parameter("attribute", "values")
+_ROLES = Parameter("appRoleAssignments", "values")
 
 
 def count(value: Value) -> Value:
@@ -174,10 +177,6 @@ def make_random_string(
     secrets.SystemRandom().shuffle(made)
     return "".join(made)
 
-
-_ANY = Parameter("expression", "any")
-_VALUES = Parameter("attribute", "values")
-_ROLES = Parameter("appRoleAssignments", "values")
 
 VALUE_FUNCTIONS = (
     Function(

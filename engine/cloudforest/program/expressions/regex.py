@@ -21,6 +21,23 @@ ReplacementPart = str | tuple[Literal["group", "before", "after", "all"], int]
 """A text, or a part of the match to insert; only `group` has a number."""
 
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|([0-9]{1,9})|([$&+_`']))")
+FIRST_TIMEOUT = 1.0
+"""Processor seconds that a pattern may spend on one value, at first.
+
+`regex` counts the processor time of all threads, not the time of the clock.
+"""
+LEAST_TIMEOUT = 0.01
+MAX_PATTERN_LENGTH = 2_000
+"""The most characters of a pattern."""
+_NOT_VALID = "Invalid regular expression."
+TOO_SLOW = "The regular expression takes too long on this object's value. Simplify it."
+_ATOM = r"""(?: \\[dDwWsSbB] | \\[pP]\{\w+\} | \\[^\w] | [\w\ .,;:@/_\-'"^$)]
+  | \[(?:[^\]\\[]|\\.)*\] | \((?!\?) | \(\?(?::|P?<\w+>) )*"""
+_HARMLESS = re.compile(
+    rf"{_ATOM}(?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})?{_ATOM}", re.VERBOSE
+)
+_HARMLESS_LENGTH = 1000
+Substitute = Callable[[str], str]
 
 
 def number_groups(pattern: regex.Pattern[str]) -> tuple[int, ...]:
@@ -75,29 +92,6 @@ def parse_replacement(
         parts += [template[end : found.start()], _make_part(found, pattern)]
         end = found.end()
     return tuple(each for each in (*parts, template[end:]) if each != "")
-
-
-FIRST_TIMEOUT = 1.0
-"""Processor seconds that a pattern may spend on one value, at first.
-
-`regex` counts the processor time of all threads, not the time of the clock.
-"""
-LEAST_TIMEOUT = 0.01
-
-MAX_PATTERN_LENGTH = 2_000
-"""The most characters of a pattern."""
-
-_NOT_VALID = "Invalid regular expression."
-TOO_SLOW = "The regular expression takes too long on this object's value. Simplify it."
-
-_ATOM = r"""(?: \\[dDwWsSbB] | \\[pP]\{\w+\} | \\[^\w] | [\w\ .,;:@/_\-'"^$)]
-  | \[(?:[^\]\\[]|\\.)*\] | \((?!\?) | \(\?(?::|P?<\w+>) )*"""
-_HARMLESS = re.compile(
-    rf"{_ATOM}(?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})?{_ATOM}", re.VERBOSE
-)
-_HARMLESS_LENGTH = 1000
-
-Substitute = Callable[[str], str]
 
 
 class MatchTimeLimit:

@@ -31,6 +31,50 @@ _COMMENTS_REFUSED = (
 _MOST_COPIES = 200_000
 _REPEATED = re.compile(r"(\)(?:\s|\#[^\n]*\n)*)?\{([0-9]+)")
 _BEFORE_FLAGS = re.compile(r"\^?(?:\(\?[imsx]+\))*")
+_CATEGORIES = frozenset(
+    (
+        *("L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl"),
+        *("No", "P", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S", "Sm", "Sc", "Sk"),
+        *("So", "Z", "Zs", "Zl", "Zp", "C", "Cc", "Cf", "Cs", "Co", "Cn"),
+    )
+)
+_ESCAPES = r"""
+    \\(?P<escape>e)
+  | \\c(?P<control>[A-Za-z@\[\\\]^_])
+  | \\(?P<sign>[pP])\{(?P<property>[^{}]*)\}
+"""
+_OUTSIDE = re.compile(
+    rf"""
+    \(\?\#[^)]*\)
+  | \\k(?:<(?P<k1>\w+)>|'(?P<k2>\w+)'|\{{(?P<k3>\w+)\}})
+  | \\(?P<end>[zZ])
+  | \\(?P<number>[1-9][0-9]*)
+  |{_ESCAPES}
+  | \\(?P<own>(?![aAbBdDfGnrsStuvwWx])[A-Za-z_])
+  | \\.
+  | \(\?(?:'(?P<n1>\w+)'|<(?P<n2>\w+)>)
+  | (?P<balanced>\(\?[<']\w*-\w+[>'])
+  | (?P<calls>\(\?(?:R\)|[0-9+-]*[0-9]\)|&|P|\||\(DEFINE)|\(\*)
+  | \(\?\((?P<test>\w+)\)
+  | (?P<condition>\(\?\((?!\?))
+  | \(\?(?P<flags>[A-Za-z0-9]*-?[A-Za-z0-9]*)(?P<scope>[:)])
+  | (?P<possessive>(?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})\+)
+  | \{{[0-9]+(?:,[0-9]*)?\}}
+  | (?P<brace>\{{)
+  | (?P<open>\[\^?\]?)
+    """,
+    re.VERBOSE | re.DOTALL | re.ASCII,
+)
+_COMMENTED = re.compile(rf"\#[^\n]* | {_OUTSIDE.pattern}", _OUTSIDE.flags)
+"""With the flag x, the text of a comment is skipped: a bracket in it opens nothing."""
+_COMMENTS_FLAG = re.compile(r"\^?(?:\(\?[ims]+\))*\(\?[ims]*x[imsx]*\)")
+_INSIDE = re.compile(
+    rf"""{_ESCAPES}
+  | \\(?P<own>(?![abdDfnrsStuvwWx])[A-Za-z_])
+  | \\. | (?P<minus>-\[) | (?P<bracket>\[) | (?P<close>\])""",
+    re.VERBOSE | re.DOTALL | re.ASCII,
+)
+_ENDS = {"z": r"\Z", "Z": r"(?=\n?\Z)"}
 
 
 class PatternFault(ValueFault):
@@ -90,15 +134,6 @@ def require_few_copies(pattern: str) -> None:
             )
 
 
-_CATEGORIES = frozenset(
-    (
-        *("L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl"),
-        *("No", "P", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S", "Sm", "Sc", "Sk"),
-        *("So", "Z", "Zs", "Zl", "Zp", "C", "Cc", "Cf", "Cs", "Co", "Cn"),
-    )
-)
-
-
 def translate_property(name: str, offset: int) -> str:
     """Return the name that `regex` uses for a property of .NET; raises PatternFault.
 
@@ -111,45 +146,6 @@ def translate_property(name: str, offset: int) -> str:
     raise PatternFault(
         r"\p{…} needs a category, such as Lu, or a block, such as IsCyrillic.", offset
     )
-
-
-_ESCAPES = r"""
-    \\(?P<escape>e)
-  | \\c(?P<control>[A-Za-z@\[\\\]^_])
-  | \\(?P<sign>[pP])\{(?P<property>[^{}]*)\}
-"""
-_OUTSIDE = re.compile(
-    rf"""
-    \(\?\#[^)]*\)
-  | \\k(?:<(?P<k1>\w+)>|'(?P<k2>\w+)'|\{{(?P<k3>\w+)\}})
-  | \\(?P<end>[zZ])
-  | \\(?P<number>[1-9][0-9]*)
-  |{_ESCAPES}
-  | \\(?P<own>(?![aAbBdDfGnrsStuvwWx])[A-Za-z_])
-  | \\.
-  | \(\?(?:'(?P<n1>\w+)'|<(?P<n2>\w+)>)
-  | (?P<balanced>\(\?[<']\w*-\w+[>'])
-  | (?P<calls>\(\?(?:R\)|[0-9+-]*[0-9]\)|&|P|\||\(DEFINE)|\(\*)
-  | \(\?\((?P<test>\w+)\)
-  | (?P<condition>\(\?\((?!\?))
-  | \(\?(?P<flags>[A-Za-z0-9]*-?[A-Za-z0-9]*)(?P<scope>[:)])
-  | (?P<possessive>(?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})\+)
-  | \{{[0-9]+(?:,[0-9]*)?\}}
-  | (?P<brace>\{{)
-  | (?P<open>\[\^?\]?)
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
-_COMMENTED = re.compile(rf"\#[^\n]* | {_OUTSIDE.pattern}", _OUTSIDE.flags)
-"""With the flag x, the text of a comment is skipped: a bracket in it opens nothing."""
-_COMMENTS_FLAG = re.compile(r"\^?(?:\(\?[ims]+\))*\(\?[ims]*x[imsx]*\)")
-_INSIDE = re.compile(
-    rf"""{_ESCAPES}
-  | \\(?P<own>(?![abdDfnrsStuvwWx])[A-Za-z_])
-  | \\. | (?P<minus>-\[) | (?P<bracket>\[) | (?P<close>\])""",
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
-_ENDS = {"z": r"\Z", "Z": r"(?=\n?\Z)"}
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ _WRONG_MODE = (
 )
 
 Argument = Expression | Operand | None
+Substitution = Callable[[AttributeValues], Substitute]
 
 
 def _is_given(position: int, argument: Argument) -> bool:
@@ -96,9 +97,6 @@ def _apply_substitute(value: Value, substitute: Substitute) -> Value:
     if isinstance(value, tuple):
         return collect_texts(substitute(as_text(each)) for each in value)
     return substitute(as_text(value))
-
-
-Substitution = Callable[[AttributeValues], Substitute]
 
 
 def _replace_text(source: str, old: str, new: str) -> str:

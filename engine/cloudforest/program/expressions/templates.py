@@ -30,6 +30,52 @@ from cloudforest.program.faults import SyntaxFault, ValueFault, require_text
 MAX_VALUE_LENGTH = 65_536
 """The most characters of an attribute that a template reads, and of its result."""
 TOO_LONG = f"The template returns more than {MAX_VALUE_LENGTH} characters."
+_JINJA = cast("dict[str, Callable[..., Any]]", filters.FILTERS)
+_KEPT_FILTERS = (
+    *("capitalize", "count", "d", "default", "int", "length", "lower", "string"),
+    *("title", "trim", "upper"),
+)
+_KEPT_TESTS = (
+    *("defined", "undefined", "none", "number", "sequence", "string"),
+    *("==", "!=", "eq", "equalto", "ge", "gt", "in", "le", "lt", "ne"),
+)
+_JINJA_TESTS = cast("dict[str, Callable[..., Any]]", tests.TESTS)
+TESTS = {name: _JINJA_TESTS[name] for name in _KEPT_TESTS}
+AppliedNode = nodes.Filter | nodes.Test
+MAX_LENGTH = 10_000
+MAX_DEPTH = 50
+MAX_NAMES = 100
+_ALLOWED = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Const,
+    nodes.Filter,
+    nodes.Test,
+    nodes.CondExpr,
+    nodes.If,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Neg,
+    nodes.Concat,
+    nodes.Keyword,
+)
+_TOO_DEEP = f"The template has more than {MAX_DEPTH} nested levels."
+_SUBTRACTION_REFUSED = (
+    "Templates do not subtract. Write an underscore for the hyphen of an attribute:"
+    " msDS_cloudExtensionAttribute1."
+)
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_LONE_SURROGATE_REFUSED = (
+    "A text of the template contains half of a character. Write the character itself,"
+    " or \\U and eight digits."
+)
+_RESERVED = frozenset({"self", "super"})
+_BEFORE = {"Filter": r"\|\s*", "Test": r"\bis\s+(?:not\s+)?"}
 
 
 class MultipleValues(tuple[str, ...]):
@@ -93,11 +139,6 @@ def _truncate(
     return (kept if killwords else kept.rsplit(" ", 1)[0]) + end
 
 
-_JINJA = cast("dict[str, Callable[..., Any]]", filters.FILTERS)
-_KEPT_FILTERS = (
-    *("capitalize", "count", "d", "default", "int", "length", "lower", "string"),
-    *("title", "trim", "upper"),
-)
 FILTERS: dict[str, Callable[..., Any]] = {
     **{name: _JINJA[name] for name in _KEPT_FILTERS},
     "first": _first,
@@ -106,15 +147,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "replace": _replace,
     "truncate": _truncate,
 }
-_KEPT_TESTS = (
-    *("defined", "undefined", "none", "number", "sequence", "string"),
-    *("==", "!=", "eq", "equalto", "ge", "gt", "in", "le", "lt", "ne"),
-)
-_JINJA_TESTS = cast("dict[str, Callable[..., Any]]", tests.TESTS)
-TESTS = {name: _JINJA_TESTS[name] for name in _KEPT_TESTS}
-
-
-AppliedNode = nodes.Filter | nodes.Test
 
 
 def _split_arguments(
@@ -171,42 +203,6 @@ def _make_environment() -> SandboxedEnvironment:
 
 
 ENVIRONMENT = _make_environment()
-
-
-MAX_LENGTH = 10_000
-MAX_DEPTH = 50
-MAX_NAMES = 100
-
-_ALLOWED = (
-    nodes.Template,
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.Name,
-    nodes.Const,
-    nodes.Filter,
-    nodes.Test,
-    nodes.CondExpr,
-    nodes.If,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.Neg,
-    nodes.Concat,
-    nodes.Keyword,
-)
-_TOO_DEEP = f"The template has more than {MAX_DEPTH} nested levels."
-_SUBTRACTION_REFUSED = (
-    "Templates do not subtract. Write an underscore for the hyphen of an attribute:"
-    " msDS_cloudExtensionAttribute1."
-)
-_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_LONE_SURROGATE_REFUSED = (
-    "A text of the template contains half of a character. Write the character itself,"
-    " or \\U and eight digits."
-)
-_RESERVED = frozenset({"self", "super"})
 
 
 def _describe_unknown_name(kind: str, name: str, allowed: Iterable[str]) -> str:
@@ -271,9 +267,6 @@ def _walk_nodes(root: nodes.Template) -> Iterator[tuple[nodes.Node, int, int]]:
 def _line_offset(text: str, line: int) -> int:
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
     return sum(map(len, lines[: line - 1]))
-
-
-_BEFORE = {"Filter": r"\|\s*", "Test": r"\bis\s+(?:not\s+)?"}
 
 
 def _locate_node(text: str, node: nodes.Node, line: int) -> int:

@@ -28,6 +28,10 @@ from cloudforest.program.faults import ValueFault
 
 _DOTLESS_I = "\u0131"
 _DOTTED_CULTURES = frozenset({"tr", "az"})
+_SOURCE = Parameter("source", "values")
+_CULTURE = Parameter("culture", "text", optional=True)
+COMPARE_TYPES = ("vbBinaryCompare", "vbTextCompare")
+_COMPARE_TYPE = Parameter("compareType", "text", optional=True, choice=COMPARE_TYPES)
 
 
 def append(source: Value, suffix: Value) -> Value:
@@ -156,11 +160,6 @@ def proper_case(source: str, separators: Value = None) -> str:
         begins = each in marks if marks else unicodedata.category(each)[0] in "ZCPS"
     return "".join(parts)
 
-
-_SOURCE = Parameter("source", "values")
-_CULTURE = Parameter("culture", "text", optional=True)
-COMPARE_TYPES = ("vbBinaryCompare", "vbTextCompare")
-_COMPARE_TYPE = Parameter("compareType", "text", optional=True, choice=COMPARE_TYPES)
 
 TEXT_FUNCTIONS = (
     Function(

@@ -11,6 +11,15 @@ from cloudforest.program.faults import ValueFault
 
 MAX_TEXT_LENGTH = 1_048_576
 """The most characters that a function may return for one object."""
+TRUE = "True"
+FALSE = "False"
+_BOOLEAN_TEXTS = (TRUE, FALSE)
+MAX_DIGITS = 30
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
+_HEX = re.compile(r"\s*&[Hh][0-9A-Fa-f]{1,16}\s*", re.ASCII)
+_TOO_LONG = (
+    f"The expression returns more than {MAX_TEXT_LENGTH} characters for this object."
+)
 
 
 @dataclass(frozen=True)
@@ -35,16 +44,6 @@ class Moment:
 
 Item = str | int | float | bool | Moment
 Value = Item | tuple[Item, ...] | None
-
-TRUE = "True"
-FALSE = "False"
-_BOOLEAN_TEXTS = (TRUE, FALSE)
-MAX_DIGITS = 30
-_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
-_HEX = re.compile(r"\s*&[Hh][0-9A-Fa-f]{1,16}\s*", re.ASCII)
-_TOO_LONG = (
-    f"The expression returns more than {MAX_TEXT_LENGTH} characters for this object."
-)
 
 
 def as_boolean(value: bool) -> str:  # noqa: FBT001 - a conversion of its one argument

@@ -16,6 +16,9 @@ from cloudforest.program.scim.path import (
     to_wire_value,
 )
 
+PatchOperation = dict[str, Any]
+PathChange = tuple[ScimPath, Change]
+
 
 def schema_urn(resource_type: str) -> str:
     """Return the schema URN of a resource type."""
@@ -99,10 +102,6 @@ def extract_values(resource: Mapping[str, Any], paths: Iterable[str]) -> FlatRes
     """Return the values at the paths, by path; null and empty lists are left out."""
     found = ((path, _get_at_path(resource, parse_path(path))) for path in paths)
     return {path: value for path, value in found if value not in (None, [])}
-
-
-PatchOperation = dict[str, Any]
-PathChange = tuple[ScimPath, Change]
 
 
 def _make_operation(path: ScimPath, change: Change) -> PatchOperation:

@@ -7,6 +7,18 @@ from typing import Literal
 
 from cloudforest.program.scim.path import ENTERPRISE, ScimPath
 
+BOOLEAN_PARTS = frozenset({"primary"})
+_USER_TEXTS = (
+    "userName displayName nickName profileUrl title userType preferredLanguage locale"
+    " timezone password"
+)
+_USER_PLURALS = "emails phoneNumbers ims photos entitlements roles x509Certificates"
+PathMistake = Literal["foreign", "unknown", "immutable", "part"]
+"""Why a path cannot be written.
+
+`foreign`: another resource type has the attribute; `unknown`: the schema lacks it;
+`immutable`: only the target writes it; `part`: it lacks the sub-attribute."""
+
 
 @dataclass(frozen=True)
 class ScimAttribute:
@@ -21,7 +33,6 @@ class ScimAttribute:
 _SIMPLE = ScimAttribute()
 _BOOLEAN = ScimAttribute(boolean=True)
 _READ_ONLY = ScimAttribute(read_only=True)
-BOOLEAN_PARTS = frozenset({"primary"})
 
 
 def _make_complex(parts: str, *, many: bool = False) -> ScimAttribute:
@@ -35,11 +46,6 @@ _COMMON_ATTRIBUTES = {
     "meta": _READ_ONLY,
     "schemas": _READ_ONLY,
 }
-_USER_TEXTS = (
-    "userName displayName nickName profileUrl title userType preferredLanguage locale"
-    " timezone password"
-)
-_USER_PLURALS = "emails phoneNumbers ims photos entitlements roles x509Certificates"
 _USER_SCHEMA = {
     **_COMMON_ATTRIBUTES,
     **dict.fromkeys(_USER_TEXTS.split(), _SIMPLE),
@@ -85,13 +91,6 @@ def find_schema(resource: str, schema: str | None) -> SchemaAttributes | None:
 
 def get_schemas(resource: str) -> dict[str | None, SchemaAttributes]:
     return _RESOURCES.get(resource, {})
-
-
-PathMistake = Literal["foreign", "unknown", "immutable", "part"]
-"""Why a path cannot be written.
-
-`foreign`: another resource type has the attribute; `unknown`: the schema lacks it;
-`immutable`: only the target writes it; `part`: it lacks the sub-attribute."""
 
 
 def find_target_attribute(path: ScimPath, resource: str) -> ScimAttribute | None:

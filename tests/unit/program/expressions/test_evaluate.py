@@ -45,8 +45,8 @@ def value_of(text, row=None, setting=NOON):
     return compiled(PERSON if row is None else row)
 
 
-def said(example):
-    """Evaluate a documented example, to what the documentation says of it."""
+def result_of(example):
+    """Evaluate a documented example to `expected` or `outcome`."""
     row = {
         name.lower(): (value,)
         for name, value in example["attributes"].items()
@@ -66,8 +66,8 @@ def said(example):
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_documented_example_returns_the_documented_result(example):
-    wanted = {k: v for k, v in example.items() if k in {"expected", "outcome"}}
-    assert said(example) == wanted
+    expected = {k: v for k, v in example.items() if k in {"expected", "outcome"}}
+    assert result_of(example) == expected
 
 
 @pytest.mark.parametrize(

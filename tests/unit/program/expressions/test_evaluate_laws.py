@@ -104,8 +104,8 @@ def test_most_generated_expressions_can_be_parsed():
 
     @settings(max_examples=100, deadline=None, database=None, derandomize=True)
     @given(EXPRESSIONS)
-    def look(text):
+    def check(text):
         read.append(parsed(text) is not None)
 
-    look()
+    check()
     assert sum(read) > len(read) / 3

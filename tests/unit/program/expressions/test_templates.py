@@ -28,7 +28,7 @@ PERSON = {
 }
 
 
-def made(text, row=None):
+def render(text, row=None):
     return compile_template(parse_template(text))(PERSON if row is None else row)
 
 
@@ -89,7 +89,7 @@ def test_attributes_are_located_in_the_text(text):
     ],
 )
 def test_template_is_rendered(text, value):
-    assert made(text) == value
+    assert render(text) == value
 
 
 def test_template_sees_only_the_attributes_that_it_declares():
@@ -193,12 +193,12 @@ def test_every_tag_except_conditions_is_refused_at_its_place():
     assert TAGS.keys() | {"if"} == _statement_keywords | {"filter", "call"}
     for tag, text in TAGS.items():
         if tag == "print":
-            assert made("{% print sn %}") == "Ångström"
+            assert render("{% print sn %}") == "Ångström"
             continue
         with pytest.raises(SyntaxFault, match="not allowed in a template") as caught:
             parse_template("\n" + text)
         assert caught.value.offset == 1
-    assert made("{% raw %}{{ x }}{% endraw %}{# note #}") == "{{ x }}"
+    assert render("{% raw %}{{ x }}{% endraw %}{# note #}") == "{{ x }}"
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_every_tag_except_conditions_is_refused_at_its_place():
 )
 def test_unusable_value_is_a_fault_without_values(text, row, reason):
     with pytest.raises(ValueFault, match=reason) as caught:
-        made(text, row)
+        render(text, row)
     assert "Ångström" not in caught.value.reason
 
 
@@ -257,7 +257,7 @@ def test_filters_with_any_values_raise_faults_only(filters, value, source):
     )
     row = {"title": (value,), "mail": ("a",), "proxies": ("a", "b")}
     with contextlib.suppress(SyntaxFault, ValueFault):
-        assert isinstance(made("{{ " + text + " }}", row), str)
+        assert isinstance(render("{{ " + text + " }}", row), str)
 
 
 PIECES = ["{{", "}}", "{%", "%}", "a", "|", "if", "for", "not", "(", ")", "'", "~", "*"]

@@ -89,8 +89,10 @@ def test_multi_value_add_only_keeps_other_values():
 def test_new_part_of_an_existing_address_comes_with_an_existence_proof():
     rules = [rule(CITY, "[l]"), rule(STREET, "[street]")]
     before = {STREET: "A 1", "title": "x"}
-    made = compute_changes(before, {CITY: "Bonn", STREET: "A 1"}, rules, creating=False)
-    assert made == (
+    changes = compute_changes(
+        before, {CITY: "Bonn", STREET: "A 1"}, rules, creating=False
+    )
+    assert changes == (
         Change(path=CITY, before=None, after="Bonn"),
         Change(path=STREET, before="A 1", after="A 1"),
     )
@@ -141,8 +143,10 @@ def test_written_default_is_not_cleared():
 
 def test_multi_value_add_only_sends_only_new_values():
     roles = rule("roles", "[x]", multi=True, flow_type="MultiValueAddOnly")
-    made = compute_changes({"roles": ["a"]}, {"roles": ["b"]}, [roles], creating=False)
-    assert make_patch_operations(made) == [
+    changes = compute_changes(
+        {"roles": ["a"]}, {"roles": ["b"]}, [roles], creating=False
+    )
+    assert make_patch_operations(changes) == [
         {"op": "add", "path": "roles", "value": [{"value": "b"}]}
     ]
 
@@ -151,10 +155,10 @@ def test_flow_always_value_is_sent_along_unchanged():
     always = rule("title", "[title]", flow_behavior="FlowAlways")
     name = rule("nickName", "[x]")
     desired = {"title": "a", "nickName": "n"}
-    made = compute_changes({"title": "a"}, desired, [always, name], creating=False)
-    along = find_flow_always(made, desired, [always, name])
-    assert make_patch_operations((*made, *along)) == [
+    changes = compute_changes({"title": "a"}, desired, [always, name], creating=False)
+    along = find_flow_always(changes, desired, [always, name])
+    assert make_patch_operations((*changes, *along)) == [
         {"op": "add", "path": "nickName", "value": "n"},
         {"op": "replace", "path": "title", "value": "a"},
     ]
-    assert find_flow_always(made, {"title": None}, [always]) == ()
+    assert find_flow_always(changes, {"title": None}, [always]) == ()

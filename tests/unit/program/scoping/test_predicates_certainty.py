@@ -69,7 +69,7 @@ HIDDEN = st.frozensets(st.sampled_from("abc"))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ('department eq "Sales"', True),
         ('employeeType eq "staff"', None),
@@ -84,10 +84,10 @@ HIDDEN = st.frozensets(st.sampled_from("abc"))
         ('not (department eq "Law" and employeeType pr)', True),
     ],
 )
-def test_result_with_a_hidden_attribute(text: str, *, said: bool | None):
+def test_result_with_a_hidden_attribute(text: str, *, expected: bool | None):
     row = {"department": ("Sales",)}
     hidden = frozenset({"employeetype"})
-    assert compile_three_valued(parse_filter(text))(row, hidden) is said
+    assert compile_three_valued(parse_filter(text))(row, hidden) is expected
 
 
 @given(TREES, ROWS)
@@ -99,22 +99,22 @@ def test_three_valued_result_equals_the_filter_if_nothing_is_hidden(tree, row):
     TREES, ROWS, HIDDEN, st.fixed_dictionaries(dict.fromkeys("abc", st.lists(VALUES)))
 )
 def test_certain_result_holds_for_any_hidden_value(tree, row, hidden, values):
-    shown = {name: held for name, held in row.items() if name not in hidden}
-    said = compile_three_valued(tree)(shown, hidden)
+    shown = {name: each for name, each in row.items() if name not in hidden}
+    expected = compile_three_valued(tree)(shown, hidden)
 
     filled = {**shown, **{name: tuple(values[name]) for name in hidden}}
 
-    if said is not None:
-        assert compile_filter(tree)(filled) is said
+    if expected is not None:
+        assert compile_filter(tree)(filled) is expected
 
 
 @given(TREES, ROWS, HIDDEN)
 def test_hiding_fewer_attributes_keeps_certain_results(tree, row, hidden):
-    shown = {name: held for name, held in row.items() if name not in hidden}
-    certainty = compile_three_valued(tree)
-    said = certainty(shown, hidden)
+    shown = {name: each for name, each in row.items() if name not in hidden}
+    three_valued = compile_three_valued(tree)
+    expected = three_valued(shown, hidden)
     for name in hidden:
-        assert said is None or certainty(shown, hidden - {name}) is said
+        assert expected is None or three_valued(shown, hidden - {name}) is expected
 
 
 @given(WRITTEN, ROWS)
