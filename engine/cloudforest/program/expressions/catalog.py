@@ -70,11 +70,11 @@ def make_unknown_function_fault(name: str) -> CallFault:
     names = {each.lower(): each for each in FUNCTIONS if each not in OPERATORS}
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
     hint = (
-        f"Did you mean {names[close[0]]}?"
+        f'Did you mean "{names[close[0]]}"?'
         if close
         else "`cloudforest expression functions` lists all of them."
     )
-    return CallFault(f"Unknown function {name}. {hint}")
+    return CallFault(f'Unknown function "{name}". {hint}')
 
 
 def align_arguments(
@@ -130,7 +130,7 @@ def _find_argument_fault(function: Function, arguments: Arguments) -> CallFault 
         if each is None:
             if not parameter.optional and position < function.minimum:
                 return CallFault(
-                    f"{function.name} needs the argument {parameter.name}, which is"
+                    f'{function.name} needs the argument "{parameter.name}", which is'
                     " empty.",
                     position,
                 )
@@ -138,7 +138,7 @@ def _find_argument_fault(function: Function, arguments: Arguments) -> CallFault 
         needed = _find_need(function, parameter, each)
         if needed is not None:
             return CallFault(
-                f"The argument {parameter.name} of {function.name} must be {needed}.",
+                f'The argument "{parameter.name}" of {function.name} must be {needed}.',
                 position,
             )
     return None

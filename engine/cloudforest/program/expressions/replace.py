@@ -40,9 +40,9 @@ _MODES: dict[frozenset[int], str] = {
     frozenset({PATTERN, GROUP, OTHER}): "other",
 }
 _WRONG_MODE = (
-    "Replace needs one of these after its source: oldValue and replacementValue;"
-    " oldValue and template; regexPattern and replacementValue, optionally with"
-    " regexGroupName; regexPattern, regexGroupName and replacementAttributeName."
+    "Replace needs, after its source, one of: oldValue + replacementValue; oldValue +"
+    " template; regexPattern + replacementValue; regexPattern + regexGroupName +"
+    " replacementValue; regexPattern + regexGroupName + replacementAttributeName."
 )
 
 Argument = Expression | Operand | None
@@ -87,7 +87,7 @@ def check_replace(arguments: Arguments) -> CallFault | None:
         return CallFault(fault.message, PATTERN, fault.offset)
     group = _constant_text(arguments, GROUP)
     if group and group not in pattern.groupindex:
-        return CallFault(f"The regular expression has no group named {group}.", GROUP)
+        return CallFault(f'The regular expression has no group "{group}".', GROUP)
     return None
 
 

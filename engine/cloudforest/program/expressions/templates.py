@@ -168,11 +168,11 @@ def find_argument_fault(node: AppliedNode) -> str | None:
     kind = "filter" if is_filter else "test"
     given, named = _split_arguments(node)
     if len(named) < len(node.kwargs):
-        return f"The {kind} {node.name} has a repeated argument."
+        return f'The {kind} "{node.name}" has a repeated argument.'
     try:
         inspect.signature(function).bind(None, *given, **named)
     except TypeError as error:
-        return f"Wrong arguments for the {kind} {node.name}: {error}."
+        return f'Wrong arguments for the {kind} "{node.name}": {error}.'
     constant = all(map(_is_constant, (*given, *named.values())))
     return _try_arguments(node.name, given, named) if is_filter and constant else None
 
@@ -190,7 +190,7 @@ def _try_arguments(
     except ValueFault as fault:
         return fault.reason
     except Exception:  # noqa: BLE001 - any error means that the arguments are wrong
-        return f"Wrong arguments for the filter {name}."
+        return f'Wrong arguments for the filter "{name}".'
     return None
 
 
@@ -208,17 +208,17 @@ ENVIRONMENT = _make_environment()
 def _describe_unknown_name(kind: str, name: str, allowed: Iterable[str]) -> str:
     close = get_close_matches(name, allowed, n=1)
     hint = (
-        f"Did you mean {close[0]}?"
+        f'Did you mean "{close[0]}"?'
         if close
         else f"Choose one of: {', '.join(sorted(allowed))}."
     )
-    return f"Unknown {kind} {name} in a template. {hint}"
+    return f'Unknown {kind} "{name}" in a template. {hint}'
 
 
 def _describe_refused_node(node: nodes.Node) -> str:
     return (
-        f"{type(node).__name__} is not allowed in a template. Use attribute names,"
-        " texts, filters, tests, conditions and ~."
+        f"This is not allowed in a template ({type(node).__name__}). Use attribute"
+        " names, texts, filters, tests, conditions and ~."
     )
 
 
@@ -237,7 +237,7 @@ def _find_node_fault(node: nodes.Node) -> str | None:
         case nodes.Filter() | nodes.Test():
             return _find_application_fault(node)
         case nodes.Name(name=name) if name in _RESERVED:
-            return f"{name} is not an attribute."
+            return f'"{name}" is not an attribute.'
         case nodes.Sub():
             return _SUBTRACTION_REFUSED
         case nodes.Const(value=str() as text) if _LONE_SURROGATE.search(text):
@@ -284,7 +284,7 @@ def _parse(text: str) -> nodes.Template:
         return ENVIRONMENT.parse(text)
     except TemplateSyntaxError as error:
         raise SyntaxFault(
-            f"Invalid template: {error.message}.",
+            f"Invalid template: {str(error.message).rstrip('.')}.",
             _line_offset(text, error.lineno),
         ) from error
     except RecursionError as error:

@@ -319,7 +319,7 @@ TEXT_FUNCTIONS = (
             Parameter("delimiters", "text"),
         ),
         "values",
-        "Return one word of a text, counted from 1; any of the delimiters separates.",
+        "Return a word, counted from 1; each character of delimiters separates words.",
         build_per_text(word, null=""),
     ),
 )

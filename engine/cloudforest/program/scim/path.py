@@ -122,16 +122,16 @@ def _make_unreadable_fault(text: str) -> SyntaxFault:
 def _require_valid(path: ScimPath, text: str) -> ScimPath:
     if path.key is not None and path.sub is None:
         raise SyntaxFault(
-            f"{text} selects a value, but no sub-attribute. Add one, such as .value.",
+            f'"{text}" selects a value, but no sub-attribute. Add one, such as .value.',
             len(text),
         )
     if path.key is not None and path.key == path.sub:
         raise SyntaxFault(
-            f"{text} writes the sub-attribute that it filters by. Choose another one."
+            f'"{text}" writes the sub-attribute that it filters by. Choose another one.'
         )
     if path.is_multi_valued and path.sub is not None and path.key is None:
         raise SyntaxFault(
-            f"{text} does not select one of the several values. Write"
+            f'"{text}" does not select one of the several values. Write'
             f' {path.attribute}[type eq "work"].{path.sub}.'
         )
     return path

@@ -82,12 +82,12 @@ def _describe_unreadable(rest: str) -> str:
     if found := _LIKE_A_NUMBER.match(rest):
         if _NUMBER.fullmatch(found[0]):
             return (
-                f"The number {found[0][:50]} is too long. At most 19 digits, 17"
+                f'The number "{found[0][:50]}" is too long. At most 19 digits, 17'
                 " decimals and 2 digits of the exponent are allowed."
             )
         return (
-            f"Invalid number {found[0][:50]}. Write 5, -5, 0.5 or 5e3, without leading"
-            " zeros. Put a text in double quotes."
+            f'Invalid number "{found[0][:50]}". Write 5, -5, 0.5 or 5e3, without'
+            " leading zeros. Put a text in double quotes."
         )
     return f'Unexpected character "{rest[0]}".'
 
@@ -162,8 +162,8 @@ class FilterTokens:
             and token.value.lower() != VALUE_NAME
         ):
             self._refuse(
-                "Inside the brackets, only the name value is allowed. It stands for one"
-                " value of the attribute."
+                'Inside the brackets, only the name "value" is allowed: one value of'
+                " the attribute."
             )
         if token.type in {"LBRACKET", "RBRACKET"}:
             self._within = token.type == "LBRACKET"

@@ -505,7 +505,7 @@ def test_length_of_results_is_limited(text):
 
 
 def test_program_with_an_unknown_function_is_refused():
-    with pytest.raises(Misconfigured, match="Unknown function NewOne"):
+    with pytest.raises(Misconfigured, match='Unknown function "NewOne"'):
         compile_expression(Call(function="NewOne", arguments=()))
 
 
