@@ -169,7 +169,7 @@ def test_the_reference_has_every_function(capsys):
     }
     assert functions("Word") == ExitCode.DONE
     assert "Word(source, number, delimiters)" in capsys.readouterr().out
-    with pytest.raises(Misconfigured, match="Did you mean Word"):
+    with pytest.raises(Misconfigured, match='Did you mean "Word"'):
         functions("Wrd")
 
 
