@@ -1,8 +1,7 @@
-"""What differs between two registrations, document by document and field by field.
+"""Compares two registrations, document by document and field by field.
 
-One change of one document, with an order and a sentence.
-
-Lists whose order means nothing, and lists of what has a name.
+Lists are compared as sets, except those whose order matters. Lists of named entries
+are compared entry by entry.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from cloudforest.model.renames import find_renames
 Action = Literal["create", "update", "rename", "delete"]
 
 KIND_ORDER = ("Tenant", "Target", "Forest", "Agent", "Scope", "Mapping", "Job")
-"""In the order in which they can be created: nothing refers to a later one."""
+"""The order of creation: a kind only refers to earlier ones."""
 
 _ACTION_SIGNS = {"create": "+", "update": "~", "rename": ">", "delete": "-"}
 
 
 class FieldChange(Value, frozen=True):
-    """One field; `path` is in the language's words. None is absence."""
+    """A field that differs; `path` is as in the YAML, None is an absent value."""
 
     path: str
     before: Any = None
@@ -33,7 +32,10 @@ class FieldChange(Value, frozen=True):
 
 
 class Change(Value, frozen=True):
-    """The first field of a rename is `name`; the others are what changed besides."""
+    """A change of one document.
+
+    The first field of a rename is `name`; the others changed at the same time.
+    """
 
     action: Action
     kind: str
@@ -42,7 +44,7 @@ class Change(Value, frozen=True):
 
     @property
     def sort_key(self) -> tuple[int, int, str]:
-        """Deletions last and in reverse: nothing is ever left without its base."""
+        """Sort deletions last, in reverse: what a document refers to outlives it."""
         rank = KIND_ORDER.index(self.kind)
         deleting = self.action == "delete"
         return (int(deleting), -rank if deleting else rank, self.name)
@@ -55,7 +57,7 @@ class Change(Value, frozen=True):
 
 
 _ORDERED_LISTS = {"controllers"}
-"""The only lists that are read from first to last: which controller is asked first."""
+"""Lists whose order matters: controllers are tried from first to last."""
 
 
 def has_order(path: str) -> bool:
@@ -63,12 +65,12 @@ def has_order(path: str) -> bool:
 
 
 def index_by_name(value: Any) -> dict[str, Any] | None:
-    """Return what has names, keyed by them; None where it is no such list."""
+    """Return the entries of a list by their names; None unless all of them have one."""
     if not isinstance(value, list) or not value:
         return None
-    if not all(isinstance(each, dict) and "name" in each for each in value):
+    if not all(isinstance(entry, dict) and "name" in entry for entry in value):
         return None
-    return {each["name"]: {**each, "name": None} for each in value}
+    return {entry["name"]: {**entry, "name": None} for entry in value}
 
 
 def is_same_field(path: str, before: Any, after: Any) -> bool:
@@ -78,9 +80,9 @@ def is_same_field(path: str, before: Any, after: Any) -> bool:
 
 
 def compare_lists(before: Sequence[Any], after: Sequence[Any]) -> tuple[list[Any], ...]:
-    """Return what only the first has, and what only the second has."""
-    gone = [each for each in before if each not in after]
-    return gone, [each for each in after if each not in before]
+    """Return the entries that only the first has, and those only the second has."""
+    gone = [entry for entry in before if entry not in after]
+    return gone, [entry for entry in after if entry not in before]
 
 
 def _encode(value: Any) -> bytes:
@@ -93,20 +95,20 @@ Key = tuple[str, str]
 
 SENSITIVE_MARK = "(sensitive)"
 _SENSITIVE_KEYS = {"constant", "defaultValue", "template"}
-"""What of an attribute mapping that is marked `sensitive` no plan shows."""
+"""Keys of a `sensitive` attribute mapping whose values no plan shows."""
 _STRING_START = '"'
-"""What begins a text within an expression, which is hidden as well then."""
+"""Starts a string literal in an expression; such an expression is hidden too."""
 _REDACT_FUNCTION = "redact"
-"""What makes the value of an expression sensitive, without the option."""
+"""The function that makes an expression sensitive without the option."""
 
 _IDENTITY_KEYS = {"name", "formerly"}
-"""A name is what a change is of; `formerly` counts once, and may stay or go then."""
+"""Keys that are not compared: a new name is a rename, and `formerly` only states it."""
 
 
 def compare_registrations(
     registered: Registration | None, desired: Registration
 ) -> tuple[Change, ...]:
-    """Return the changes that lead from one to the other, in the order to make them."""
+    """Return the changes that turn one into the other, in the order to make them."""
     before = _to_documents(registered) if registered else {}
     after = _to_documents(desired)
     former: dict[Key, Key] = {
@@ -140,7 +142,7 @@ def _to_documents(registration: Registration) -> dict[Key, Document]:
 
 
 def _to_document(value: Value) -> Document:
-    # Lists as lists: a saved plan is to be equal to the one that was made.
+    # Through JSON: tuples become lists, so that a saved plan equals the one made.
     document: Document = msgspec.json.decode(msgspec.json.encode(value))
     return document
 
