@@ -1,4 +1,4 @@
-"""What the API says of agents, jobs and cycles: the documented shapes."""
+"""The documented JSON of agents, jobs, cycles and impacts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def shape_agent(record: AgentRecord, now: datetime) -> dict[str, Any]:
 
 
 def digest_certificate(pem: str) -> str:
-    """Return what tells one certificate from another: the SHA-256 of its PEM text."""
+    """Return the SHA-256 of the PEM text, which identifies the certificate."""
     return hashlib.sha256(pem.encode()).hexdigest()
 
 
@@ -57,7 +57,7 @@ def shape_jobs(registration: Registration | None) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class JobFacts:
-    """What is known of jobs, by name; `starts` is empty where nothing schedules."""
+    """What is known about jobs, by name; `next_starts` is empty without a scheduler."""
 
     cycles: Mapping[str, Cycle]
     effect_counts: Mapping[str, Mapping[str, int]]
@@ -73,27 +73,27 @@ def shape_job_states(jobs: Iterable[Job], facts: JobFacts) -> list[dict[str, Any
 def _shape_job_state(job: Job, facts: JobFacts) -> dict[str, Any]:
     last = facts.cycles.get(job.name)
     effects = facts.effect_counts.get(job.name, {})
-    standing = facts.health[job.name]
+    health = facts.health[job.name]
     running = facts.is_running(job.name)
     return {
         "name": job.name,
-        "state": _job_state_word(job, last, standing.job_state, running=running),
+        "state": _job_state_word(job, last, health.job_state, running=running),
         "lastCycle": last and last.started,
         "nextCycle": facts.next_starts.get(job.name),
         "escrow": effects.get("escrowed", 0),
         "staged": effects.get("staged", 0),
         "error": last and last.error,
-        "paused": standing.job_state.paused,
-        "quarantine": _shape_quarantine(standing.job_state.quarantine),
-        "disabled": standing.job_state.disabled,
-        "breaker": standing.breaker,
+        "paused": health.job_state.paused,
+        "quarantine": _shape_quarantine(health.job_state.quarantine),
+        "disabled": health.job_state.disabled,
+        "breaker": health.breaker,
     }
 
 
 def shape_import_state(
     watermark: Watermark | None, unknown: int, objects: Sequence[str]
 ) -> dict[str, Any]:
-    """Say whether a job sees deletions, what it lacks for it, and who is unknown."""
+    """Return whether deletions are visible, missing rights, and unknown objects."""
     lacks = watermark.lacks if watermark else ()
     return {
         "deletions": "seen" if watermark and not lacks else "unseen",
@@ -106,17 +106,17 @@ def shape_import_state(
 def _job_state_word(
     job: Job, last: Cycle | None, state: JobState, *, running: bool
 ) -> str:
-    held = {
+    states = {
         "running": running,
         "paused": state.paused is not None or not job.enabled,
         "disabled": state.disabled is not None,
         "quarantined": state.quarantine is not None,
         "not run": last is None,
     }
-    for word, holds in held.items():
-        if holds:
+    for word, applies in states.items():
+        if applies:
             return word
-    # A cycle that was cut short by a kill is still called running in the store.
+    # A cycle that was killed still has the state `running` in the store.
     return "failed" if last is None or last.state == "running" else last.state
 
 
@@ -128,7 +128,7 @@ def _shape_quarantine(quarantine: Quarantine | None) -> dict[str, Any] | None:
 
 
 def shape_escrow(effect: Effect, dn: str | None) -> dict[str, Any]:
-    """Say what an object in escrow waits for; `given-up`: for nothing any more."""
+    """Return what an object in escrow waits for; `given-up`: it is not retried."""
     return {
         "object": effect.id,
         "name": dn,
@@ -140,22 +140,22 @@ def shape_escrow(effect: Effect, dn: str | None) -> dict[str, Any]:
     }
 
 
-def shape_cycle(ended: Cycle) -> dict[str, Any]:
-    finished = ended.finished or ended.started
+def shape_cycle(cycle: Cycle) -> dict[str, Any]:
+    finished = cycle.finished or cycle.started
     return {
-        "job": ended.job,
-        "cycle": ended.kind,
-        "state": ended.state,
-        "counts": msgspec.to_builtins(ended.counts),
-        "requests": ended.requests,
-        "seconds": (finished - ended.started).total_seconds(),
-        "error": ended.error,
-        "unreachable": ended.unreachable,
+        "job": cycle.job,
+        "cycle": cycle.kind,
+        "state": cycle.state,
+        "counts": msgspec.to_builtins(cycle.counts),
+        "requests": cycle.requests,
+        "seconds": (finished - cycle.started).total_seconds(),
+        "error": cycle.error,
+        "unreachable": cycle.unreachable,
     }
 
 
 def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
-    """Say what it is. Nobody can allow what a job without cycles would do."""
+    """Return the impact of a job; effects of a disabled job cannot be allowed."""
     pace, enabled = run.profile.requests_per_second, run.job.enabled
     guards = (
         *(_make_guard(each) for each in evaluated.exceeded),

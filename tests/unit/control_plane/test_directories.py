@@ -1,4 +1,4 @@
-"""What is opened: never less safe than either the host or the control plane says."""
+"""A directory is opened as safely as the host and the control plane require."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cloudforest.control_plane.directories import open_directory
     ("asked", "bound", "verified"),
     [("off", "off", False), ("on", "off", True), ("on", "on", True)],
 )
-def test_verification_is_off_only_while_both_want_it(
+def test_verification_is_off_only_if_both_sides_turn_it_off(
     tmp_path: Path, asked: str, bound: str, *, verified: bool
 ):
     (tmp_path / "secrets").mkdir()

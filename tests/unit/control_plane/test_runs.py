@@ -1,4 +1,4 @@
-"""What the control plane accepts and holds while names change."""
+"""Locks of jobs while the registration changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def held_runs() -> JobRunner:
     return JobRunner(store=None, targets=None, clock=system_clock)  # type: ignore[arg-type]
 
 
-def test_a_job_that_is_held_starts_no_cycle():
+def test_locked_job_cannot_start_a_cycle():
     runs = held_runs()
     with runs.lock_jobs({"people", "groups"}), pytest.raises(Busy, match="people"):
         runs.locks.hold_job("people").__enter__()
@@ -21,7 +21,7 @@ def test_a_job_that_is_held_starts_no_cycle():
         pass
 
 
-def test_a_job_that_runs_is_not_held_and_neither_are_the_others():
+def test_running_job_prevents_the_lock_of_all():
     runs = held_runs()
     with (
         runs.locks.hold_job("people"),

@@ -1,4 +1,4 @@
-"""What an operator looks at: status and the provisioning log."""
+"""Routes of status, provisioning log and audit."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ LogShape = Callable[[LogEntry], dict[str, Any]]
 
 
 def shape_log_entry(entry: LogEntry) -> dict[str, Any]:
-    """Return an entry in the documented shape."""
-    told: dict[str, Any] = msgspec.to_builtins(entry)
-    return told
+    shape: dict[str, Any] = msgspec.to_builtins(entry)
+    return shape
 
 
 def shape_redacted_log_entry(entry: LogEntry) -> dict[str, Any]:
-    """Return what may be told to a pipeline: neither names nor values of anybody."""
+    """Return the entry for role `plan`, with neither names nor values."""
     plain = replace(entry, name=entry.object, changes=(), members=None)
     return shape_log_entry(plain)
 
@@ -50,10 +49,10 @@ async def stream_logs(request: Request) -> Response:
         after = int(fields.pop("after", "0"))
         query = msgspec.convert(fields, LogQuery, strict=False)
     except (ValueError, msgspec.ValidationError) as error:
-        raise Misconfigured(f"The log can't be asked that: {error}.") from error
-    told = shape_log_entry if sees_values(operator.role) else shape_redacted_log_entry
+        raise Misconfigured(f"Invalid log query: {error}.") from error
+    shape = shape_log_entry if sees_values(operator.role) else shape_redacted_log_entry
     return StreamingResponse(
-        _encode_log(get_plane(request).provisioning, query, after, told),
+        _encode_log(get_plane(request).provisioning, query, after, shape),
         media_type="application/x-ndjson",
     )
 
@@ -73,21 +72,23 @@ async def _encode_log(
 
 
 async def list_audit(request: Request) -> Response:
-    """Return the records after a number; what may name a person is for role `read`."""
+    """Return the records after a number; role `plan` gets no names of people."""
     operator = await require_operator(request, "read")
     try:
         after = int(request.query_params.get("after", "0"))
     except ValueError as error:
-        raise Misconfigured(f"`after` is the number of a record ({error}).") from error
+        raise Misconfigured(
+            f"`after` must be the number of a record: {error}."
+        ) from error
     records = await get_plane(request).identities.list_audit_records(
         after=after, limit=_BATCH
     )
-    seen = [
+    visible = [
         (number, each if sees_values(operator.role) else _redact_audit_record(each))
         for number, each in records
     ]
     return json_response(
-        [{"id": number, **msgspec.to_builtins(each)} for number, each in seen]
+        [{"id": number, **msgspec.to_builtins(each)} for number, each in visible]
     )
 
 
