@@ -32,10 +32,10 @@ from cloudforest.provisioning.impact import compute_impact, explain_next_cycle
 from cloudforest.provisioning.run import Progress, ignore_progress
 
 _UNREGISTERED_TARGET = (
-    "A target differs from the registered one. Plan with the role `apply`."
+    "A target differs from the registered one. This needs the role `apply`."
 )
 _UNREGISTERED_ATTRIBUTE = (
-    'The registered job "{}" does not show {}. Plan with the role `apply`.'
+    'The registered job "{}" does not show {}. This needs the role `apply`.'
 )
 
 

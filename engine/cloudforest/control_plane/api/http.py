@@ -108,8 +108,8 @@ def shape_error(error: CloudforestError) -> dict[str, dict[str, str]]:
 def shape_bug(error: Exception) -> dict[str, dict[str, str]]:
     """Write a bug report; return an error that names its file."""
     message = (
-        f"Bug in the control plane ({type(error).__name__}). Please send us the "
-        f"report {write_bug_report(error)} from its machine."
+        f"This is a bug in the control plane ({type(error).__name__}). "
+        f"Please send us the report {write_bug_report(error)} from its machine."
     )
     return {"error": {"kind": "Bug", "message": message}}
 
