@@ -16,9 +16,25 @@ from cloudforest.model.registration import Registration
 from cloudforest.model.renames import find_renames
 
 Action = Literal["create", "update", "rename", "delete"]
+Document = dict[str, Any]
+Key = tuple[str, str]
+"""A kind and a name."""
 
 KIND_ORDER = ("Tenant", "Target", "Forest", "Agent", "Scope", "Mapping", "Job")
 """The order of creation: a kind only refers to earlier ones."""
+
+_ORDERED_LISTS = {"controllers"}
+"""Lists whose order matters: controllers are tried from first to last."""
+
+SENSITIVE_MARK = "(sensitive)"
+_SENSITIVE_KEYS = {"constant", "defaultValue", "template"}
+"""Keys of a `sensitive` attribute mapping whose values no plan shows."""
+_STRING_START = '"'
+"""Starts a string literal in an expression; such an expression is hidden too."""
+_REDACT_FUNCTION = "redact"
+"""The function that makes an expression sensitive without the option."""
+_IDENTITY_KEYS = {"name", "formerly"}
+"""Keys that are not compared: a new name is a rename, and `formerly` only states it."""
 
 _ACTION_SIGNS = {"create": "+", "update": "~", "rename": ">", "delete": "-"}
 
@@ -56,10 +72,6 @@ class Change(Value, frozen=True):
         return f"{_ACTION_SIGNS[self.action]} {self.kind} {name}"
 
 
-_ORDERED_LISTS = {"controllers"}
-"""Lists whose order matters: controllers are tried from first to last."""
-
-
 def has_order(path: str) -> bool:
     return path.rsplit(".", 1)[-1] in _ORDERED_LISTS
 
@@ -71,6 +83,10 @@ def index_by_name(value: Any) -> dict[str, Any] | None:
     if not all(isinstance(entry, dict) and "name" in entry for entry in value):
         return None
     return {entry["name"]: {**entry, "name": None} for entry in value}
+
+
+def _encode(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
 
 
 def is_same_field(path: str, before: Any, after: Any) -> bool:
@@ -85,43 +101,10 @@ def compare_lists(before: Sequence[Any], after: Sequence[Any]) -> tuple[list[Any
     return gone, [entry for entry in after if entry not in before]
 
 
-def _encode(value: Any) -> bytes:
-    return msgspec.json.encode(value, order="deterministic")
-
-
-Document = dict[str, Any]
-Key = tuple[str, str]
-"""A kind and a name."""
-
-SENSITIVE_MARK = "(sensitive)"
-_SENSITIVE_KEYS = {"constant", "defaultValue", "template"}
-"""Keys of a `sensitive` attribute mapping whose values no plan shows."""
-_STRING_START = '"'
-"""Starts a string literal in an expression; such an expression is hidden too."""
-_REDACT_FUNCTION = "redact"
-"""The function that makes an expression sensitive without the option."""
-
-_IDENTITY_KEYS = {"name", "formerly"}
-"""Keys that are not compared: a new name is a rename, and `formerly` only states it."""
-
-
-def compare_registrations(
-    registered: Registration | None, desired: Registration
-) -> tuple[Change, ...]:
-    """Return the changes that turn one into the other, in the order to make them."""
-    before = _to_documents(registered) if registered else {}
-    after = _to_documents(desired)
-    former: dict[Key, Key] = {
-        (each.kind, each.after): (each.kind, each.before)
-        for each in find_renames(registered, desired)
-    }
-    pairs = [(before.get(former.get(key, key)), after[key]) for key in after]
-    gone = before.keys() - after.keys() - set(former.values())
-    changes = [
-        *(_make_change(key, *pair) for key, pair in zip(after, pairs, strict=True)),
-        *(_make_change(key, before[key], None) for key in gone),
-    ]
-    return tuple(sorted(filter(None, changes), key=lambda each: each.sort_key))
+def _to_document(value: Value) -> Document:
+    # Through JSON: tuples become lists, so that a saved plan equals the one made.
+    document: Document = msgspec.json.decode(msgspec.json.encode(value))
+    return document
 
 
 def _to_documents(registration: Registration) -> dict[Key, Document]:
@@ -141,28 +124,28 @@ def _to_documents(registration: Registration) -> dict[Key, Document]:
     }
 
 
-def _to_document(value: Value) -> Document:
-    # Through JSON: tuples become lists, so that a saved plan equals the one made.
-    document: Document = msgspec.json.decode(msgspec.json.encode(value))
-    return document
+def _is_sensitive(entry: Document) -> bool:
+    source = entry.get("source")
+    redacts = isinstance(source, str) and _REDACT_FUNCTION in source.casefold()
+    return redacts or bool(entry.get("sensitive"))
 
 
-def _make_change(
-    key: Key, before: Document | None, after: Document | None
-) -> Change | None:
-    kind, name = key
-    fields = tuple(_compare_fields(before or {}, after or {}))
-    if before is None:
-        return Change(action="create", kind=kind, name=name, fields=fields)
-    if after is None:
-        return Change(action="delete", kind=kind, name=name, fields=fields)
-    if before["name"] != name:
-        renamed = FieldChange(path="name", before=before["name"], after=name)
-        fields = (renamed, *fields)
-        return Change(action="rename", kind=kind, name=name, fields=fields)
-    if not fields:
-        return None
-    return Change(action="update", kind=kind, name=name, fields=fields)
+def _is_hidden(key: str, *values: Any) -> bool:
+    texts = key == "source" and any(_STRING_START in each for each in values if each)
+    return texts or key in _SENSITIVE_KEYS
+
+
+def _mask(value: Any) -> str | None:
+    return None if value is None else SENSITIVE_MARK
+
+
+def _compare_named_entries(
+    before: Document, after: Document, path: str
+) -> Iterator[FieldChange]:
+    for name in sorted(before.keys() | after.keys()):
+        yield from _compare_fields(
+            before.get(name, {}), after.get(name, {}), f"{path}[{name}]"
+        )
 
 
 def _compare_fields(
@@ -186,25 +169,38 @@ def _compare_fields(
             yield FieldChange(path=path, before=old, after=new)
 
 
-def _compare_named_entries(
-    before: Document, after: Document, path: str
-) -> Iterator[FieldChange]:
-    for name in sorted(before.keys() | after.keys()):
-        yield from _compare_fields(
-            before.get(name, {}), after.get(name, {}), f"{path}[{name}]"
-        )
+def _make_change(
+    key: Key, before: Document | None, after: Document | None
+) -> Change | None:
+    kind, name = key
+    fields = tuple(_compare_fields(before or {}, after or {}))
+    if before is None:
+        return Change(action="create", kind=kind, name=name, fields=fields)
+    if after is None:
+        return Change(action="delete", kind=kind, name=name, fields=fields)
+    if before["name"] != name:
+        renamed = FieldChange(path="name", before=before["name"], after=name)
+        fields = (renamed, *fields)
+        return Change(action="rename", kind=kind, name=name, fields=fields)
+    if not fields:
+        return None
+    return Change(action="update", kind=kind, name=name, fields=fields)
 
 
-def _is_sensitive(entry: Document) -> bool:
-    source = entry.get("source")
-    redacts = isinstance(source, str) and _REDACT_FUNCTION in source.casefold()
-    return redacts or bool(entry.get("sensitive"))
-
-
-def _is_hidden(key: str, *values: Any) -> bool:
-    texts = key == "source" and any(_STRING_START in each for each in values if each)
-    return texts or key in _SENSITIVE_KEYS
-
-
-def _mask(value: Any) -> str | None:
-    return None if value is None else SENSITIVE_MARK
+def compare_registrations(
+    registered: Registration | None, desired: Registration
+) -> tuple[Change, ...]:
+    """Return the changes that turn one into the other, in the order to make them."""
+    before = _to_documents(registered) if registered else {}
+    after = _to_documents(desired)
+    former: dict[Key, Key] = {
+        (each.kind, each.after): (each.kind, each.before)
+        for each in find_renames(registered, desired)
+    }
+    pairs = [(before.get(former.get(key, key)), after[key]) for key in after]
+    gone = before.keys() - after.keys() - set(former.values())
+    changes = [
+        *(_make_change(key, *pair) for key, pair in zip(after, pairs, strict=True)),
+        *(_make_change(key, before[key], None) for key in gone),
+    ]
+    return tuple(sorted(filter(None, changes), key=lambda each: each.sort_key))

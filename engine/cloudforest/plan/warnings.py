@@ -18,6 +18,19 @@ from cloudforest.plan.difference import Change
 
 OrphanCause = Literal["job", "cycles", "target", "type", "attributes"]
 
+_IDENTIFYING_FIELDS = {
+    "Target": ("scim",),
+    "Agent": ("domains", "run"),
+    "Job": ("domain", "target", "scope"),
+}
+"""Fields that are usually equal if two documents are one under two names."""
+
+_RENAME_LOSS = {
+    "Target": "the links of the target are forgotten, and every object is matched again",
+    "Agent": "the agent loses its identity and must be enrolled again",
+    "Job": "the data of the job is deleted, and every object is read again",
+}
+
 
 class Orphans(Value, frozen=True):
     """Linked objects that stay unmanaged, counted by the origin of their links.
@@ -153,20 +166,6 @@ def _target_paths(program: AttributeProgram) -> set[str]:
     return {rule.target for rule in program.rules}
 
 
-_IDENTIFYING_FIELDS = {
-    "Target": ("scim",),
-    "Agent": ("domains", "run"),
-    "Job": ("domain", "target", "scope"),
-}
-"""Fields that are usually equal if two documents are one under two names."""
-
-_RENAME_LOSS = {
-    "Target": "its links are forgotten, and every object is matched again",
-    "Agent": "it loses its identity and must be enrolled again",
-    "Job": "its data is deleted, and every object is read again",
-}
-
-
 def find_warnings(changes: Iterable[Change]) -> Iterator[str]:
     """Yield a sentence for each change that an operator should look at twice."""
     changes = list(changes)
@@ -209,7 +208,7 @@ def _describe_likely_rename(old: Change, new: Change) -> str:
     return (
         f'{new.kind} "{old.name}" is removed and {new.kind} "{new.name}" is created '
         f"with the same {alike}. If this is a rename, add `formerly: {old.name}` to "
-        f'{new.kind} "{new.name}". Otherwise {_RENAME_LOSS[new.kind]}.'
+        f'{new.kind} "{new.name}". Without it, {_RENAME_LOSS[new.kind]}.'
     )
 
 

@@ -58,9 +58,15 @@ _GUARD_NOUNS = {
 }
 """What guards count; the others are called after it: `disables`, `deletes`."""
 
+_OUTCOME_WORDS = {"disable": "disabled", "delete": "deleted"}
+
 _DURATION_FIELDS = {"interval", "window", "logRetention"}
 _DAY = 86400
 _DURATION_UNITS = ((_DAY, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+_WORD_PATTERN = re.compile(r"\w+|\s+|[^\w\s]")
+_MIN_SIMILARITY = 0.5
+"""Below this share of equal words, the two texts are shown as a whole."""
 
 NOT_EVALUATED_NOTE = "The impact was not evaluated (--no-impact)."
 
@@ -132,9 +138,9 @@ def describe_guard(guard: GuardObjection) -> str:
     if earlier > 0:
         effects += f" + {earlier} earlier in the window"
     exceed = "exceeds" if guard.effects == 1 and earlier <= 0 else "exceed"
-    after = " after the others are allowed" if guard.follows else ""
+    after = "once the others are allowed, " if guard.follows else ""
     return (
-        f"{effects} {exceed} the limit of {guard.limit}{after} "
+        f"{after}{effects} {exceed} the limit of {guard.limit} "
         f"(guard.{guard.guard} of job {guard.job})."
     )
 
@@ -225,9 +231,6 @@ def make_impact_tables(impact: JobImpact) -> Iterator[ImpactTable]:
             yield table._replace(rows=rows)
 
 
-_OUTCOME_WORDS = {"disable": "disabled", "delete": "deleted"}
-
-
 def _make_reason_table(title: str, counted: Iterable[ReasonCount]) -> ImpactTable:
     rows = tuple((f"{each.count:,}", each.reason) for each in counted)
     return ImpactTable(title, ("objects", "reason"), rows)
@@ -267,11 +270,6 @@ _DEFAULTS = {
     ("Job", "guard"): _read_defaults(Budget),
 }
 """Defaults by kind and by the first word of the path to the fields."""
-
-
-_WORD_PATTERN = re.compile(r"\w+|\s+|[^\w\s]")
-_MIN_SIMILARITY = 0.5
-"""Below this share of equal words, the two texts are shown as a whole."""
 
 
 class DiffPart(NamedTuple):

@@ -35,7 +35,7 @@ def test_single_effect_that_exceeds_its_guard_is_singular(guard: str, effects: s
 def test_guard_that_follows_others_says_so():
     guard = msgspec.structs.replace(IMPACT.guards[0], follows=True)
 
-    assert "after the others are allowed" in describe_guard(guard)
+    assert describe_guard(guard).startswith("once the others are allowed, 2 disables ")
 
 
 def test_counts_are_written_in_words():
