@@ -28,6 +28,14 @@ ESCROW_PAGE_SIZE = 500
 _MAX_UNKNOWN_LISTED = 20
 
 
+def _clear_quarantine(state: JobState) -> JobState:
+    return replace(state, quarantine=None, disabled=None, failures=0)
+
+
+def _clear_all_stops(state: JobState) -> JobState:
+    return replace(_clear_quarantine(state), paused=None)
+
+
 @dataclass(frozen=True)
 class JobControls:
     registrations: RegistrationStore
@@ -46,6 +54,12 @@ class JobControls:
     async def read_holds(self, registration: Registration) -> dict[str, Hold]:
         """Return the jobs that the scheduler must not start yet."""
         return compute_holds(await self.read_job_health(registration))
+
+    async def require_job(self, name: str) -> Job:
+        """Return a registered job; raise Misconfigured if it is unknown."""
+        registration = await require_registration(self.registrations)
+        job, _, _ = get_registered_job(registration, name)
+        return job
 
     async def pause(self, name: str, operator: Operator) -> None:
         """Start no further cycles; a running one ends normally."""
@@ -66,6 +80,17 @@ class JobControls:
             )
         await self.store.change_job_state(name, _clear_all_stops)
         await self.operators.audit(operator, "job start", name)
+
+    @contextmanager
+    def _lock_resting_job(self, name: str) -> Iterator[None]:
+        """Hold the job: a running cycle would overwrite what is changed here."""
+        if self.locks.is_running(name):
+            raise Busy(
+                f'A cycle of job "{name}" is running. Try again when it has ended, or '
+                f"run `cloudforest job pause {name}` first."
+            )
+        with self.locks.hold_job(name):
+            yield
 
     async def restart(
         self, name: str, scopes: frozenset[ResetScope], operator: Operator
@@ -106,31 +131,6 @@ class JobControls:
         await self.operators.audit(operator, "job escrow", f"{name} {subject or 'all'}")
         return released
 
-    @contextmanager
-    def _lock_resting_job(self, name: str) -> Iterator[None]:
-        """Hold the job: a running cycle would overwrite what is changed here."""
-        if self.locks.is_running(name):
-            raise Busy(
-                f'A cycle of job "{name}" is running. Try again when it has ended, or '
-                f"run `cloudforest job pause {name}` first."
-            )
-        with self.locks.hold_job(name):
-            yield
-
-    async def require_job(self, name: str) -> Job:
-        """Return a registered job; raise Misconfigured if it is unknown."""
-        registration = await require_registration(self.registrations)
-        job, _, _ = get_registered_job(registration, name)
-        return job
-
-
-def _clear_quarantine(state: JobState) -> JobState:
-    return replace(state, quarantine=None, disabled=None, failures=0)
-
-
-def _clear_all_stops(state: JobState) -> JobState:
-    return replace(_clear_quarantine(state), paused=None)
-
 
 @dataclass(frozen=True)
 class StatusReader:
@@ -160,16 +160,22 @@ class StatusReader:
         starts = scheduler and scheduler.compute_next_starts(
             registration.jobs, self.clock(), compute_holds(health)
         )
-        facts = shapes.JobFacts(
-            cycles=await self.store.load_last_cycles(),
-            effect_counts=await self.store.count_effects(),
-            health=health,
-            next_starts=starts or {},
-            is_running=self.locks.is_running,
-        )
+        cycles = await self.store.load_last_cycles()
+        effects = await self.store.count_effects()
+        # Without an await in between: a cycle may end at any.
+        states = [
+            shapes.shape_job_state(
+                job,
+                last=cycles.get(job.name),
+                next_start=(starts or {}).get(job.name),
+                effects=effects.get(job.name, {}),
+                health=health[job.name],
+                running=self.locks.is_running(job.name),
+            )
+            for job in registration.jobs
+        ]
         return [
-            each | await self._read_import_state(each["name"])
-            for each in shapes.shape_job_states(registration.jobs, facts)
+            state | await self._read_import_state(state["name"]) for state in states
         ]
 
     async def _read_import_state(self, job: str) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +22,11 @@ from cloudforest.provisioning.impact import Impact
 from cloudforest.provisioning.run import CycleContext
 
 
+def digest_certificate(pem: str) -> str:
+    """Return the SHA-256 of the PEM text, which identifies the certificate."""
+    return hashlib.sha256(pem.encode()).hexdigest()
+
+
 def shape_agent(record: AgentRecord, now: datetime) -> dict[str, Any]:
     return {
         "name": record.name,
@@ -34,11 +38,6 @@ def shape_agent(record: AgentRecord, now: datetime) -> dict[str, Any]:
         "certificate": record.certificate and digest_certificate(record.certificate),
         "certificateExpires": record.certificate_expires,
     }
-
-
-def digest_certificate(pem: str) -> str:
-    """Return the SHA-256 of the PEM text, which identifies the certificate."""
-    return hashlib.sha256(pem.encode()).hexdigest()
 
 
 def shape_jobs(registration: Registration | None) -> list[dict[str, Any]]:
@@ -53,54 +52,6 @@ def shape_jobs(registration: Registration | None) -> list[dict[str, Any]]:
         }
         for each in (registration.jobs if registration else ())
     ]
-
-
-@dataclass(frozen=True)
-class JobFacts:
-    """What is known about jobs, by name; `next_starts` is empty without a scheduler."""
-
-    cycles: Mapping[str, Cycle]
-    effect_counts: Mapping[str, Mapping[str, int]]
-    health: Mapping[str, JobHealth]
-    next_starts: Mapping[str, datetime]
-    is_running: Callable[[str], bool]
-
-
-def shape_job_states(jobs: Iterable[Job], facts: JobFacts) -> list[dict[str, Any]]:
-    return [_shape_job_state(job, facts) for job in jobs]
-
-
-def _shape_job_state(job: Job, facts: JobFacts) -> dict[str, Any]:
-    last = facts.cycles.get(job.name)
-    effects = facts.effect_counts.get(job.name, {})
-    health = facts.health[job.name]
-    running = facts.is_running(job.name)
-    return {
-        "name": job.name,
-        "state": _job_state_word(job, last, health.job_state, running=running),
-        "lastCycle": last and last.started,
-        "nextCycle": facts.next_starts.get(job.name),
-        "escrow": effects.get("escrowed", 0),
-        "staged": effects.get("staged", 0),
-        "error": last and last.error,
-        "paused": health.job_state.paused,
-        "quarantine": _shape_quarantine(health.job_state.quarantine),
-        "disabled": health.job_state.disabled,
-        "breaker": health.breaker,
-    }
-
-
-def shape_import_state(
-    watermark: Watermark | None, unknown: int, objects: Sequence[str]
-) -> dict[str, Any]:
-    """Return whether deletions are visible, missing rights, and unknown objects."""
-    lacks = watermark.lacks if watermark else ()
-    return {
-        "deletions": "seen" if watermark and not lacks else "unseen",
-        "lacks": lacks,
-        "unknown": unknown,
-        "unknownObjects": objects,
-    }
 
 
 def _job_state_word(
@@ -125,6 +76,43 @@ def _shape_quarantine(quarantine: Quarantine | None) -> dict[str, Any] | None:
         return None
     reason = f"{quarantine.reason}: {quarantine.sentence}"
     return {"since": quarantine.since, "reason": reason, "next": quarantine.next}
+
+
+def shape_job_state(
+    job: Job,
+    *,
+    last: Cycle | None,
+    next_start: datetime | None,
+    effects: Mapping[str, int],
+    health: JobHealth,
+    running: bool,
+) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "state": _job_state_word(job, last, health.job_state, running=running),
+        "lastCycle": last and last.started,
+        "nextCycle": next_start,
+        "escrow": effects.get("escrowed", 0),
+        "staged": effects.get("staged", 0),
+        "error": last and last.error,
+        "paused": health.job_state.paused,
+        "quarantine": _shape_quarantine(health.job_state.quarantine),
+        "disabled": health.job_state.disabled,
+        "breaker": health.breaker,
+    }
+
+
+def shape_import_state(
+    watermark: Watermark | None, unknown: int, objects: Sequence[str]
+) -> dict[str, Any]:
+    """Return whether deletions are visible, missing rights, and unknown objects."""
+    lacks = watermark.lacks if watermark else ()
+    return {
+        "deletions": "seen" if watermark and not lacks else "unseen",
+        "lacks": lacks,
+        "unknown": unknown,
+        "unknownObjects": objects,
+    }
 
 
 def shape_escrow(effect: Effect, dn: str | None) -> dict[str, Any]:
@@ -154,6 +142,17 @@ def shape_cycle(cycle: Cycle) -> dict[str, Any]:
     }
 
 
+def _make_guard(exceeded: ExceededBudget) -> GuardObjection:
+    return GuardObjection(
+        job=exceeded.job,
+        guard=exceeded.guard,
+        effects=exceeded.effects,
+        limit=exceeded.limit,
+        total=exceeded.total,
+        allow=f"cloudforest job allow {exceeded.digest} --until 2h --by NAME",
+    )
+
+
 def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
     """Return the impact of a job; effects of a disabled job cannot be allowed."""
     pace, enabled = run.profile.requests_per_second, run.job.enabled
@@ -174,15 +173,4 @@ def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
         effects=evaluated.outbox_digest,
         breakdown=evaluated.breakdown,
         guards=tuple(each if enabled else replace(each, allow="") for each in guards),
-    )
-
-
-def _make_guard(exceeded: ExceededBudget) -> GuardObjection:
-    return GuardObjection(
-        job=exceeded.job,
-        guard=exceeded.guard,
-        effects=exceeded.effects,
-        limit=exceeded.limit,
-        total=exceeded.total,
-        allow=f"cloudforest job allow {exceeded.digest} --until 2h --by NAME",
     )

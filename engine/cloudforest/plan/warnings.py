@@ -26,7 +26,7 @@ _IDENTIFYING_FIELDS = {
 """Fields that are usually equal if two documents are one under two names."""
 
 _RENAME_LOSS = {
-    "Target": "the links of the target are forgotten, and every object is matched again",
+    "Target": "the target's links are forgotten, and every object is matched again",
     "Agent": "the agent loses its identity and must be enrolled again",
     "Job": "the data of the job is deleted, and every object is read again",
 }
