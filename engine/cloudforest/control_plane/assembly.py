@@ -90,22 +90,6 @@ def new_token() -> Secret:
     return Secret(secrets.token_urlsafe(32))
 
 
-@asynccontextmanager
-async def open_control_plane(parts: ControlPlaneParts) -> AsyncIterator[ControlPlane]:
-    async with AsyncExitStack() as stack:
-        url = parts.store or f"sqlite:///{parts.folder.database}"
-        database = Database(url)
-        stack.callback(database.close)
-        await migrate(database)
-        await SqlProvisioningStore(database).drop_scratch_data()
-        authority = open_authority(parts.folder.keys, system_clock())
-        bus = await _start_bus(parts, authority, stack)
-        plane = _assemble(database, authority, bus, parts)
-        stack.push_async_callback(plane.close)
-        yield plane
-        await plane.notices.check_once_more()
-
-
 async def _start_bus(
     parts: ControlPlaneParts, ca: CertificateAuthority, stack: AsyncExitStack
 ) -> _ServiceBus:
@@ -123,6 +107,20 @@ async def _start_bus(
     stack.push_async_callback(connection.close)
     server.on_endpoint_change = connection.set_endpoint
     return _ServiceBus(authority, server, connection, files.expires)
+
+
+def _open_mailer(mail: Mail, tree: Path) -> SmtpMailer:
+    """Open the mailer with its secret, which is resolved in this process only."""
+    password = None
+    if mail.auth is not None:
+        reference = mail.auth.password
+        password = read_secret(
+            env=reference.env,
+            file=reference.file,
+            environment=os.environ,
+            folder=tree,
+        )
+    return SmtpMailer(mail, str(tree / mail.ca) if mail.ca else None, password)
 
 
 def _assemble(
@@ -182,15 +180,17 @@ def _assemble(
     )
 
 
-def _open_mailer(mail: Mail, tree: Path) -> SmtpMailer:
-    """Open the mailer with its secret, which is resolved in this process only."""
-    password = None
-    if mail.auth is not None:
-        reference = mail.auth.password
-        password = read_secret(
-            env=reference.env,
-            file=reference.file,
-            environment=os.environ,
-            folder=tree,
-        )
-    return SmtpMailer(mail, str(tree / mail.ca) if mail.ca else None, password)
+@asynccontextmanager
+async def open_control_plane(parts: ControlPlaneParts) -> AsyncIterator[ControlPlane]:
+    async with AsyncExitStack() as stack:
+        url = parts.store or f"sqlite:///{parts.folder.database}"
+        database = Database(url)
+        stack.callback(database.close)
+        await migrate(database)
+        await SqlProvisioningStore(database).drop_scratch_data()
+        authority = open_authority(parts.folder.keys, system_clock())
+        bus = await _start_bus(parts, authority, stack)
+        plane = _assemble(database, authority, bus, parts)
+        stack.push_async_callback(plane.close)
+        yield plane
+        await plane.notices.check_once_more()

@@ -14,18 +14,6 @@ from cloudforest.model.ports.directory import Directory
 from cloudforest.model.registration import ActiveDirectory, Domain
 
 
-def open_directory(
-    domain: Domain, binding: HostBinding, environment: Mapping[str, str]
-) -> Directory:
-    """Return the directory; raise Misconfigured if the host has no binding for it."""
-    source = domain.source.active_directory
-    if source is not None and binding.active_directory is not None:
-        return _open_ldap(domain.name, source, binding.active_directory, environment)
-    if binding.ldif is None:
-        raise Misconfigured(f'This host has no binding for domain "{domain.name}".')
-    return LdifDirectory(domain.name, Path(binding.ldif))
-
-
 def _open_ldap(
     domain: str,
     source: ActiveDirectory,
@@ -46,3 +34,15 @@ def _open_ldap(
             environment=environment,
         ),
     )
+
+
+def open_directory(
+    domain: Domain, binding: HostBinding, environment: Mapping[str, str]
+) -> Directory:
+    """Return the directory; raise Misconfigured if the host has no binding for it."""
+    source = domain.source.active_directory
+    if source is not None and binding.active_directory is not None:
+        return _open_ldap(domain.name, source, binding.active_directory, environment)
+    if binding.ldif is None:
+        raise Misconfigured(f'This host has no binding for domain "{domain.name}".')
+    return LdifDirectory(domain.name, Path(binding.ldif))

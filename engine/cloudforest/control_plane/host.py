@@ -47,6 +47,13 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 def parse_loopback(address: str) -> tuple[str, int]:
     """Return the host and port of HOST:PORT; raise Misconfigured unless loopback."""
     host, _, port = address.rpartition(":")
@@ -76,13 +83,6 @@ def listen_on_loopback(address: str) -> socket.socket:
         ) from error
     bound.listen(128)
     return bound
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def socket_url(bound: socket.socket) -> str:
@@ -133,37 +133,6 @@ class HostedControlPlane:
         return ControlPlaneClient(self.url, self.token, user=read_os_user())
 
 
-@asynccontextmanager
-async def host_control_plane(
-    folder: StateFolder, options: HostOptions
-) -> AsyncIterator[HostedControlPlane]:
-    """Lock the state folder and serve over HTTP; raise Busy if another does."""
-    with ExitStack() as stack:
-        stack.enter_context(folder.lock())
-        bound = stack.enter_context(listen_on_loopback(options.listen))
-        parts = ControlPlaneParts(
-            folder=folder,
-            url=socket_url(bound),
-            directory_token=new_token(),
-            store=options.store,
-            bus=options.bus,
-            previews=options.previews,
-            tree=options.tree,
-        )
-        directory = stack.enter_context(
-            _open_built_in_directory(folder, parts.directory_token)
-        )
-        async with (
-            open_control_plane(parts) as plane,
-            serve_app(make_app(plane, directory), bound),
-        ):
-            token = await _make_local_token(folder, plane.operators)
-            # Without a bus it serves a single command, so others must not use it.
-            if options.bus:
-                stack.enter_context(folder.announce(parts.url))
-            yield HostedControlPlane(parts.url, token, plane)
-
-
 async def _make_local_token(folder: StateFolder, operators: Operators) -> Secret:
     """Return the local operator's token, made once; the state folder protects it."""
     file = folder.operator_token
@@ -196,3 +165,34 @@ def _open_built_in_directory(folder: StateFolder, token: Secret) -> Iterator[ASG
         yield directory
     finally:
         database.close()
+
+
+@asynccontextmanager
+async def host_control_plane(
+    folder: StateFolder, options: HostOptions
+) -> AsyncIterator[HostedControlPlane]:
+    """Lock the state folder and serve over HTTP; raise Busy if another does."""
+    with ExitStack() as stack:
+        stack.enter_context(folder.lock())
+        bound = stack.enter_context(listen_on_loopback(options.listen))
+        parts = ControlPlaneParts(
+            folder=folder,
+            url=socket_url(bound),
+            directory_token=new_token(),
+            store=options.store,
+            bus=options.bus,
+            previews=options.previews,
+            tree=options.tree,
+        )
+        directory = stack.enter_context(
+            _open_built_in_directory(folder, parts.directory_token)
+        )
+        async with (
+            open_control_plane(parts) as plane,
+            serve_app(make_app(plane, directory), bound),
+        ):
+            token = await _make_local_token(folder, plane.operators)
+            # Without a bus it serves a single command, so others must not use it.
+            if options.bus:
+                stack.enter_context(folder.announce(parts.url))
+            yield HostedControlPlane(parts.url, token, plane)

@@ -39,20 +39,15 @@ _UNREGISTERED_ATTRIBUTE = (
 )
 
 
-def find_hidden_reason(
-    registered: Registration | None, desired: Registration, job: str, *, values: bool
-) -> str | None:
-    """Return why an operator without role `apply` must not see a job, or None.
-
-    An unregistered target would receive secrets. With `values`, unregistered attributes
-    would reveal values of people.
-    """
-    if not _has_only_registered_targets(registered, desired):
-        return _UNREGISTERED_TARGET
-    before = registered.programs.get(job) if registered else None
-    program = desired.programs.get(job)
-    new = _find_newly_shown(program, before) if values and program else frozenset()
-    return _UNREGISTERED_ATTRIBUTE.format(job, ", ".join(sorted(new))) if new else None
+def _target_paths(
+    program: JobProgram, *, sensitive: bool
+) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (mapping.source, rule.target)
+        for mapping in program.mappings
+        for rule in mapping.rules
+        if rule.sensitive is sensitive
+    )
 
 
 def _find_newly_shown(
@@ -72,15 +67,8 @@ def _find_newly_shown(
     return attributes | {path for _, path in unhidden}
 
 
-def _target_paths(
-    program: JobProgram, *, sensitive: bool
-) -> frozenset[tuple[str, str]]:
-    return frozenset(
-        (mapping.source, rule.target)
-        for mapping in program.mappings
-        for rule in mapping.rules
-        if rule.sensitive is sensitive
-    )
+def _without_name(target: Target) -> Target:
+    return replace(target, name="", formerly=None)
 
 
 def _has_only_registered_targets(
@@ -91,8 +79,20 @@ def _has_only_registered_targets(
     return all(_without_name(each) in known for each in desired.targets)
 
 
-def _without_name(target: Target) -> Target:
-    return replace(target, name="", formerly=None)
+def find_hidden_reason(
+    registered: Registration | None, desired: Registration, job: str, *, values: bool
+) -> str | None:
+    """Return why an operator without role `apply` must not see a job, or None.
+
+    An unregistered target would receive secrets. With `values`, unregistered attributes
+    would reveal values of people.
+    """
+    if not _has_only_registered_targets(registered, desired):
+        return _UNREGISTERED_TARGET
+    before = registered.programs.get(job) if registered else None
+    program = desired.programs.get(job)
+    new = _find_newly_shown(program, before) if values and program else frozenset()
+    return _UNREGISTERED_ATTRIBUTE.format(job, ", ".join(sorted(new))) if new else None
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,26 @@ class ImpactOptions:
 
     with_names: bool = False
     progress_of: Callable[[str], Progress] = lambda _job: ignore_progress
+
+
+def _make_unknown_impact(job: Job, reason: str) -> JobImpact:
+    return JobImpact(job=job.name, enabled=job.enabled, unknown=reason)
+
+
+def _find_renamed_jobs(
+    registered: Registration | None, registration: Registration
+) -> dict[str, str]:
+    """Return the new name of each renamed job, by its old one."""
+    found = find_renames(registered, registration)
+    return {each.before: each.after for each in found if each.kind == "Job"}
+
+
+def _rename_job(impact: JobImpact, name: str | None) -> JobImpact:
+    """Return the impact under the new name of its job, if it has one."""
+    if name is None:
+        return impact
+    guards = tuple(replace(each, job=name) for each in impact.guards)
+    return replace(impact, job=name, guards=guards)
 
 
 @dataclass(frozen=True)
@@ -227,23 +247,3 @@ class ImpactService:
             for agent in registration.agents
             if domain in agent.domains
         )
-
-
-def _make_unknown_impact(job: Job, reason: str) -> JobImpact:
-    return JobImpact(job=job.name, enabled=job.enabled, unknown=reason)
-
-
-def _find_renamed_jobs(
-    registered: Registration | None, registration: Registration
-) -> dict[str, str]:
-    """Return the new name of each renamed job, by its old one."""
-    found = find_renames(registered, registration)
-    return {each.before: each.after for each in found if each.kind == "Job"}
-
-
-def _rename_job(impact: JobImpact, name: str | None) -> JobImpact:
-    """Return the impact under the new name of its job, if it has one."""
-    if name is None:
-        return impact
-    guards = tuple(replace(each, job=name) for each in impact.guards)
-    return replace(impact, job=name, guards=guards)

@@ -83,49 +83,6 @@ class AgentContact:
         return self.since is not None and self.now - self.since > INACTIVE_AFTER
 
 
-def find_agent_notices(
-    agent: AgentRecord, registration: Registration, contact: AgentContact
-) -> Iterator[ActiveNotice | UnknownCondition]:
-    now = contact.now
-    recipients = _find_recipients(agent, registration)
-    if agent.last_bootstrap is not None and agent_state(agent, now) == "inactive":
-        occurrence = Occurrence(kind="agent-inactive", name=agent.name)
-        yield (
-            ActiveNotice(
-                _make_inactive_notice(agent, agent.last_bootstrap, registration, now),
-                frozenset({occurrence}),
-                recipients,
-            )
-            if contact.is_long_enough()
-            else UnknownCondition("agent-inactive", agent.name)
-        )
-    ends = agent.certificate_expires
-    if ends is not None and ends - now <= CERTIFICATE_WARNING_TIME:
-        yield ActiveNotice(
-            _make_agent_certificate_notice(agent, ends, registration.tenant, now),
-            _certificate_occurrence(agent.name, ends),
-            recipients,
-        )
-
-
-def find_certificate_notices(
-    certificates: Mapping[str, datetime], tenant: Tenant, now: datetime
-) -> Iterator[ActiveNotice]:
-    """Yield notices of the control plane's own certificates, by their purpose."""
-    for name, ends in certificates.items():
-        if ends - now <= CERTIFICATE_WARNING_TIME:
-            notice = _make_own_certificate_notice(name, ends, tenant, now)
-            yield ActiveNotice(
-                notice, _certificate_occurrence(name, ends), tenant.notify
-            )
-
-
-def _certificate_occurrence(name: str, ends: datetime) -> frozenset[Occurrence]:
-    return frozenset(
-        {Occurrence(kind="certificate", name=name, detail=ends.isoformat())}
-    )
-
-
 def _find_recipients(agent: AgentRecord, registration: Registration) -> tuple[str, ...]:
     """Return the addresses of the tenant and of the jobs that the agent reads for."""
     addresses = dict.fromkeys(registration.tenant.notify)
@@ -133,6 +90,12 @@ def _find_recipients(agent: AgentRecord, registration: Registration) -> tuple[st
         if job.domain in agent.domains:
             addresses |= dict.fromkeys(job.notify)
     return tuple(addresses)
+
+
+def _certificate_occurrence(name: str, ends: datetime) -> frozenset[Occurrence]:
+    return frozenset(
+        {Occurrence(kind="certificate", name=name, detail=ends.isoformat())}
+    )
 
 
 def _make_inactive_notice(
@@ -167,6 +130,10 @@ def _make_inactive_notice(
     )
 
 
+def _format_last_bootstrap(agent: AgentRecord) -> str:
+    return format_utc(agent.last_bootstrap) if agent.last_bootstrap else "never"
+
+
 def _make_agent_certificate_notice(
     agent: AgentRecord, ends: datetime, tenant: Tenant, now: datetime
 ) -> Notice:
@@ -198,8 +165,29 @@ def _make_agent_certificate_notice(
     )
 
 
-def _format_last_bootstrap(agent: AgentRecord) -> str:
-    return format_utc(agent.last_bootstrap) if agent.last_bootstrap else "never"
+def find_agent_notices(
+    agent: AgentRecord, registration: Registration, contact: AgentContact
+) -> Iterator[ActiveNotice | UnknownCondition]:
+    now = contact.now
+    recipients = _find_recipients(agent, registration)
+    if agent.last_bootstrap is not None and agent_state(agent, now) == "inactive":
+        occurrence = Occurrence(kind="agent-inactive", name=agent.name)
+        yield (
+            ActiveNotice(
+                _make_inactive_notice(agent, agent.last_bootstrap, registration, now),
+                frozenset({occurrence}),
+                recipients,
+            )
+            if contact.is_long_enough()
+            else UnknownCondition("agent-inactive", agent.name)
+        )
+    ends = agent.certificate_expires
+    if ends is not None and ends - now <= CERTIFICATE_WARNING_TIME:
+        yield ActiveNotice(
+            _make_agent_certificate_notice(agent, ends, registration.tenant, now),
+            _certificate_occurrence(agent.name, ends),
+            recipients,
+        )
 
 
 def _make_own_certificate_notice(
@@ -223,6 +211,18 @@ def _make_own_certificate_notice(
     )
 
 
+def find_certificate_notices(
+    certificates: Mapping[str, datetime], tenant: Tenant, now: datetime
+) -> Iterator[ActiveNotice]:
+    """Yield notices of the control plane's own certificates, by their purpose."""
+    for name, ends in certificates.items():
+        if ends - now <= CERTIFICATE_WARNING_TIME:
+            notice = _make_own_certificate_notice(name, ends, tenant, now)
+            yield ActiveNotice(
+                notice, _certificate_occurrence(name, ends), tenant.notify
+            )
+
+
 @dataclass(frozen=True)
 class JobNoticeFacts:
     """The last cycle of a job, its waiting stages, and why it is in quarantine.
@@ -233,27 +233,6 @@ class JobNoticeFacts:
     cycle: Cycle | None
     stages: tuple[Stage, ...] = ()
     quarantine: str | None = None
-
-
-def find_job_notices(
-    job: Job, tenant: Tenant, facts: JobNoticeFacts, now: datetime
-) -> Iterator[ActiveNotice | UnknownCondition]:
-    recipients = job.notify or tenant.notify
-    if facts.quarantine is not None:
-        yield ActiveNotice(
-            _make_quarantine_notice(job, tenant, facts.quarantine, now),
-            frozenset({Occurrence(kind="quarantine", name=job.name)}),
-            recipients,
-        )
-    # A failed or running cycle does not show what the guards hold back.
-    if facts.cycle is None or facts.cycle.state in {"failed", "running"}:
-        yield UnknownCondition("guard", job.name)
-    elif facts.cycle.state == "blocked":
-        yield ActiveNotice(
-            _make_guard_notice(job, tenant, facts.cycle, facts.stages, now),
-            _guard_occurrences(job, facts.stages),
-            recipients,
-        )
 
 
 def _guard_occurrences(job: Job, stages: tuple[Stage, ...]) -> frozenset[Occurrence]:
@@ -325,3 +304,24 @@ def _make_quarantine_notice(
             ),
         ),
     )
+
+
+def find_job_notices(
+    job: Job, tenant: Tenant, facts: JobNoticeFacts, now: datetime
+) -> Iterator[ActiveNotice | UnknownCondition]:
+    recipients = job.notify or tenant.notify
+    if facts.quarantine is not None:
+        yield ActiveNotice(
+            _make_quarantine_notice(job, tenant, facts.quarantine, now),
+            frozenset({Occurrence(kind="quarantine", name=job.name)}),
+            recipients,
+        )
+    # A failed or running cycle does not show what the guards hold back.
+    if facts.cycle is None or facts.cycle.state in {"failed", "running"}:
+        yield UnknownCondition("guard", job.name)
+    elif facts.cycle.state == "blocked":
+        yield ActiveNotice(
+            _make_guard_notice(job, tenant, facts.cycle, facts.stages, now),
+            _guard_occurrences(job, facts.stages),
+            recipients,
+        )

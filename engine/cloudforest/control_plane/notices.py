@@ -64,6 +64,16 @@ class NoticeBackoff:
         self._until.pop(key, None)
 
 
+def _is_cancelled() -> bool:
+    """Ask the task itself, because the exception may be lost.
+
+    The SMTP client waits with `asyncio.wait_for`, which before Python 3.12 drops a
+    cancellation that arrives together with the response (bpo-37658).
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 @dataclass
 class NoticeService:
     """Derives notices from the stores, so that a restart neither repeats nor loses any.
@@ -204,13 +214,3 @@ class NoticeService:
             # Retrying a wrong password may lock the account.
             longest = isinstance(error, CredentialRejected)
             self._backoff.record_failure(mail, now, longest=longest)
-
-
-def _is_cancelled() -> bool:
-    """Ask the task itself, because the exception may be lost.
-
-    The SMTP client waits with `asyncio.wait_for`, which before Python 3.12 drops a
-    cancellation that arrives together with the response (bpo-37658).
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

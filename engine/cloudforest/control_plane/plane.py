@@ -46,6 +46,12 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
+def _has_read_domains(agent: AgentRecord, since: datetime) -> bool:
+    if agent.last_bootstrap is None or agent.troubles is None:
+        return False
+    return agent.last_bootstrap >= since
+
+
 @dataclass
 class ControlPlane:
     """The services of a control plane; without a `bus` no agent can be asked."""
@@ -189,9 +195,3 @@ class ControlPlane:
     async def status(self) -> dict[str, Any]:
         registration = await self._read_registration()
         return await self.status_reader.status(registration, self.scheduler)
-
-
-def _has_read_domains(agent: AgentRecord, since: datetime) -> bool:
-    if agent.last_bootstrap is None or agent.troubles is None:
-        return False
-    return agent.last_bootstrap >= since

@@ -31,6 +31,14 @@ _NO_BUS_ACCESS = BusAccess(
 )
 
 
+def _make_refusing_handler(error: CloudforestError) -> RequestHandler:
+    async def refuse(_request: SyncRequest) -> AsyncIterator[Page]:
+        raise error
+        yield  # makes this a generator
+
+    return refuse
+
+
 @dataclass(frozen=True)
 class LocalPreviews:
     """Opens the domains of the local agents of a registration."""
@@ -68,14 +76,6 @@ class LocalPreviews:
             stack.push_async_callback(directory.close)
             directories[domain.name] = directory
             yield domain.name, responder
-
-
-def _make_refusing_handler(error: CloudforestError) -> RequestHandler:
-    async def refuse(_request: SyncRequest) -> AsyncIterator[Page]:
-        raise error
-        yield  # makes this a generator
-
-    return refuse
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,22 @@ _LOCK_RETRY_SECONDS = 0.1
 """In seconds; a command that looks for a server holds the lock for a moment."""
 
 
+def _make_holder_line() -> str:
+    since = datetime.now().astimezone().isoformat(timespec="seconds")
+    return f"pid {os.getpid()}, since {since}"
+
+
+def _try_lock(lock: IO[str], kind: int) -> bool:
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_RETRY_SECONDS)
+        else:
+            return True
+    return False
+
+
 @dataclass(frozen=True)
 class StateFolder:
     path: Path
@@ -133,22 +149,6 @@ class StateFolder:
         except FileNotFoundError:
             return None
         return msgspec.json.decode(data, type=RunningServer) if held else None
-
-
-def _make_holder_line() -> str:
-    since = datetime.now().astimezone().isoformat(timespec="seconds")
-    return f"pid {os.getpid()}, since {since}"
-
-
-def _try_lock(lock: IO[str], kind: int) -> bool:
-    for _ in range(_LOCK_ATTEMPTS):
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_LOCK_RETRY_SECONDS)
-        else:
-            return True
-    return False
 
 
 def add_state_option(command: str, state: Path | None) -> str:

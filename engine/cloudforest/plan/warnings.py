@@ -111,28 +111,12 @@ class UncountedOrphans:
                 )
 
 
-def find_orphans(
-    registered: Registration | None, desired: Registration
-) -> Iterator[UncountedOrphans]:
-    """Yield what would no longer be managed, in the order of the registration."""
-    if registered is None:
-        return
-    kept = with_former_names(registered, desired)
-    names = {
-        (each.kind, each.before): each.after
-        for each in find_renames(registered, desired)
-    }
-    for target in registered.targets:
-        if kept.find_target(target.name) is None:
-            yield UncountedOrphans((target.name, None), "target", target.name)
-    for job in registered.jobs:
-        removal = UncountedOrphans(
-            links=(job.target, job.name),
-            removed="job",
-            target=names.get(("Target", job.target), job.target),
-            job=names.get(("Job", job.name), job.name),
-        )
-        yield from _find_job_orphans(job, removal, registered, kept)
+def _index_by_type(program: JobProgram) -> dict[ObjectType, AttributeProgram]:
+    return {each.source: each for each in program.mappings}
+
+
+def _target_paths(program: AttributeProgram) -> set[str]:
+    return {rule.target for rule in program.rules}
 
 
 def _find_job_orphans(
@@ -158,38 +142,28 @@ def _find_job_orphans(
             )
 
 
-def _index_by_type(program: JobProgram) -> dict[ObjectType, AttributeProgram]:
-    return {each.source: each for each in program.mappings}
-
-
-def _target_paths(program: AttributeProgram) -> set[str]:
-    return {rule.target for rule in program.rules}
-
-
-def find_warnings(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield a sentence for each change that an operator should look at twice."""
-    changes = list(changes)
-    yield from _find_likely_renames(changes)
-    yield from _find_changed_urls(changes)
-
-
-def _find_likely_renames(changes: Sequence[Change]) -> Iterator[str]:
-    """Yield a warning for each pair that looks like one renamed document."""
-    targets = {
-        each.fields[0].before: each.name
-        for each in changes
-        if (each.action, each.kind) == ("rename", "Target")
+def find_orphans(
+    registered: Registration | None, desired: Registration
+) -> Iterator[UncountedOrphans]:
+    """Yield what would no longer be managed, in the order of the registration."""
+    if registered is None:
+        return
+    kept = with_former_names(registered, desired)
+    names = {
+        (each.kind, each.before): each.after
+        for each in find_renames(registered, desired)
     }
-    gone = [each for each in changes if each.action == "delete"]
-    for each in changes:
-        if each.action == "create" and each.kind in _IDENTIFYING_FIELDS:
-            likeness = _identifying_values(each, targets)
-            found = (
-                old for old in gone if _identifying_values(old, targets) == likeness
-            )
-            if (old := next(found, None)) is not None:
-                gone.remove(old)
-                yield _describe_likely_rename(old, each)
+    for target in registered.targets:
+        if kept.find_target(target.name) is None:
+            yield UncountedOrphans((target.name, None), "target", target.name)
+    for job in registered.jobs:
+        removal = UncountedOrphans(
+            links=(job.target, job.name),
+            removed="job",
+            target=names.get(("Target", job.target), job.target),
+            job=names.get(("Job", job.name), job.name),
+        )
+        yield from _find_job_orphans(job, removal, registered, kept)
 
 
 def _identifying_values(change: Change, targets: dict[Any, str]) -> tuple[Any, ...]:
@@ -212,6 +186,25 @@ def _describe_likely_rename(old: Change, new: Change) -> str:
     )
 
 
+def _find_likely_renames(changes: Sequence[Change]) -> Iterator[str]:
+    """Yield a warning for each pair that looks like one renamed document."""
+    targets = {
+        each.fields[0].before: each.name
+        for each in changes
+        if (each.action, each.kind) == ("rename", "Target")
+    }
+    gone = [each for each in changes if each.action == "delete"]
+    for each in changes:
+        if each.action == "create" and each.kind in _IDENTIFYING_FIELDS:
+            likeness = _identifying_values(each, targets)
+            found = (
+                old for old in gone if _identifying_values(old, targets) == likeness
+            )
+            if (old := next(found, None)) is not None:
+                gone.remove(old)
+                yield _describe_likely_rename(old, each)
+
+
 def _find_changed_urls(changes: Sequence[Change]) -> Iterator[str]:
     """Yield a warning for each target that keeps its links at another URL."""
     for change in changes:
@@ -222,3 +215,10 @@ def _find_changed_urls(changes: Sequence[Change]) -> Iterator[str]:
                     f'"{field.before}" to "{field.after}". If that is another service, '
                     "declare a new Target instead."
                 )
+
+
+def find_warnings(changes: Iterable[Change]) -> Iterator[str]:
+    """Yield a sentence for each change that an operator should look at twice."""
+    changes = list(changes)
+    yield from _find_likely_renames(changes)
+    yield from _find_changed_urls(changes)

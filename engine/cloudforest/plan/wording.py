@@ -85,10 +85,15 @@ def summarize_plan(plan: Plan) -> str:
     return f"{changes or 'no changes'}{unknown}"
 
 
-def describe_counts(impact: JobImpact) -> str:
-    """Return what the next cycle would do; a disabled job as if it were enabled."""
-    disabled = "" if impact.enabled else "disabled, previewed as if enabled; "
-    return f"{disabled}{_describe_counts(impact)}"
+def _format_min_duration(seconds: float) -> str:
+    """Return the duration, rounded down, in the largest unit that it fills twice."""
+    if seconds < 1:
+        return ""
+    size, unit = next(
+        (each for each in _DURATION_UNITS if seconds >= 2 * each[0]),
+        _DURATION_UNITS[-1],
+    )
+    return f", at least {int(seconds / size)} {'min' if unit == 'm' else unit}"
 
 
 def _describe_counts(impact: JobImpact) -> str:
@@ -114,15 +119,10 @@ def _describe_counts(impact: JobImpact) -> str:
     return f"{initial}{scope} in scope; {work}; {requests}{duration}"
 
 
-def _format_min_duration(seconds: float) -> str:
-    """Return the duration, rounded down, in the largest unit that it fills twice."""
-    if seconds < 1:
-        return ""
-    size, unit = next(
-        (each for each in _DURATION_UNITS if seconds >= 2 * each[0]),
-        _DURATION_UNITS[-1],
-    )
-    return f", at least {int(seconds / size)} {'min' if unit == 'm' else unit}"
+def describe_counts(impact: JobImpact) -> str:
+    """Return what the next cycle would do; a disabled job as if it were enabled."""
+    disabled = "" if impact.enabled else "disabled, previewed as if enabled; "
+    return f"{disabled}{_describe_counts(impact)}"
 
 
 def guard_label(impact: JobImpact) -> str:
@@ -143,6 +143,23 @@ def describe_guard(guard: GuardObjection) -> str:
         f"{after}{effects} {exceed} the limit of {guard.limit} "
         f"(guard.{guard.guard} of job {guard.job})."
     )
+
+
+def _escape_character(character: str) -> str:
+    if character.isprintable() or character in "\n\t":
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+def describe_value(value: Any) -> str:
+    """Return a text, else JSON, with control and invisible characters escaped."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if text.isprintable() else "".join(map(_escape_character, text))
+
+
+def _is_written_in(seconds: int, unit: int) -> bool:
+    """Tell whether the YAML uses this unit for the duration. One day is `24h`."""
+    return seconds % unit == 0 and (unit, seconds) != (_DAY, _DAY)
 
 
 def compare_list_items(field: FieldChange) -> tuple[list[str], list[str]] | None:
@@ -168,29 +185,22 @@ def describe_field_value(path: str, value: Any) -> str:
     return describe_value(value)
 
 
-def _is_written_in(seconds: int, unit: int) -> bool:
-    """Tell whether the YAML uses this unit for the duration. One day is `24h`."""
-    return seconds % unit == 0 and (unit, seconds) != (_DAY, _DAY)
-
-
-def describe_value(value: Any) -> str:
-    """Return a text, else JSON, with control and invisible characters escaped."""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if text.isprintable() else "".join(map(_escape_character, text))
-
-
-def _escape_character(character: str) -> str:
-    if character.isprintable() or character in "\n\t":
-        return character
-    return character.encode("unicode_escape").decode()
-
-
 class ImpactTable(NamedTuple):
     """A title, the names of the columns, and rows with a cell for each column."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def _make_reason_table(title: str, counted: Iterable[ReasonCount]) -> ImpactTable:
+    rows = tuple((f"{each.count:,}", each.reason) for each in counted)
+    return ImpactTable(title, ("objects", "reason"), rows)
+
+
+def _make_emptied_groups_rows(impact: JobImpact) -> tuple[tuple[str, ...], ...]:
+    emptied = impact.breakdown.groups_emptied
+    return ((f"{emptied:,}",),) if emptied else ()
 
 
 def make_impact_tables(impact: JobImpact) -> Iterator[ImpactTable]:
@@ -231,16 +241,6 @@ def make_impact_tables(impact: JobImpact) -> Iterator[ImpactTable]:
             yield table._replace(rows=rows)
 
 
-def _make_reason_table(title: str, counted: Iterable[ReasonCount]) -> ImpactTable:
-    rows = tuple((f"{each.count:,}", each.reason) for each in counted)
-    return ImpactTable(title, ("objects", "reason"), rows)
-
-
-def _make_emptied_groups_rows(impact: JobImpact) -> tuple[tuple[str, ...], ...]:
-    emptied = impact.breakdown.groups_emptied
-    return ((f"{emptied:,}",),) if emptied else ()
-
-
 def select_shown_fields(change: Change) -> list[FieldChange]:
     """Return the fields without those that appear or disappear with their default.
 
@@ -277,18 +277,6 @@ class DiffPart(NamedTuple):
     text: str
 
 
-def diff_words(field: FieldChange) -> tuple[DiffPart, ...] | None:
-    """Return a word diff of two texts; None if they have little in common."""
-    before, after = field.before, field.after
-    if not isinstance(before, str) or not isinstance(after, str):
-        return None
-    old, new = (_WORD_PATTERN.findall(describe_value(each)) for each in (before, after))
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    if matcher.ratio() < _MIN_SIMILARITY:
-        return None
-    return tuple(_make_parts(matcher, old, new))
-
-
 def _make_parts(
     matcher: SequenceMatcher[str], old: list[str], new: list[str]
 ) -> Iterator[DiffPart]:
@@ -300,3 +288,15 @@ def _make_parts(
             yield DiffPart("gone", "".join(old[a:b]))
         if d > c:
             yield DiffPart("new", "".join(new[c:d]))
+
+
+def diff_words(field: FieldChange) -> tuple[DiffPart, ...] | None:
+    """Return a word diff of two texts; None if they have little in common."""
+    before, after = field.before, field.after
+    if not isinstance(before, str) or not isinstance(after, str):
+        return None
+    old, new = (_WORD_PATTERN.findall(describe_value(each)) for each in (before, after))
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    if matcher.ratio() < _MIN_SIMILARITY:
+        return None
+    return tuple(_make_parts(matcher, old, new))

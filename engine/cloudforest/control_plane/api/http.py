@@ -53,6 +53,13 @@ def get_plane(request: Request) -> ControlPlane:
     return plane
 
 
+def _with_account(operator: Operator, user: str) -> Operator:
+    """Add the account that the client names to the local operator, for the audit."""
+    if operator.name != LOCAL_OPERATOR or not user or not user.isprintable():
+        return operator
+    return replace(operator, name=f"{operator.name} ({user[:64]})")
+
+
 async def require_operator(request: Request, role: Role) -> Operator:
     """Return the operator; raise Unauthenticated or Refused if token or role fail."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -63,13 +70,6 @@ async def require_operator(request: Request, role: Role) -> Operator:
     operator = await get_plane(request).operators.authenticate(token)
     require_role(operator, role)
     return _with_account(operator, unquote(request.headers.get(USER_HEADER, "")))
-
-
-def _with_account(operator: Operator, user: str) -> Operator:
-    """Add the account that the client names to the local operator, for the audit."""
-    if operator.name != LOCAL_OPERATOR or not user or not user.isprintable():
-        return operator
-    return replace(operator, name=f"{operator.name} ({user[:64]})")
 
 
 async def read_body(request: Request, kind: type[T]) -> T:
@@ -123,15 +123,6 @@ def report_progress(send: LineSender, **fields: str) -> Progress:
     return progress
 
 
-def stream_response(
-    plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
-) -> StreamingResponse:
-    """Respond with the lines of JSON that `work` sends; the last may be its error."""
-    return StreamingResponse(
-        _stream_lines(plane, work), media_type="application/x-ndjson"
-    )
-
-
 async def _stream_lines(
     plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
 ) -> AsyncIterator[bytes]:
@@ -160,3 +151,12 @@ async def _stream_lines(
     finally:
         connected = False
     await task
+
+
+def stream_response(
+    plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
+) -> StreamingResponse:
+    """Respond with the lines of JSON that `work` sends; the last may be its error."""
+    return StreamingResponse(
+        _stream_lines(plane, work), media_type="application/x-ndjson"
+    )

@@ -73,6 +73,11 @@ async def restart_job(request: Request) -> Response:
     return json_response({"reset": sorted(scopes)})
 
 
+async def _encode_escrow(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
+    async for each in plane.job_controls.list_escrow(name):
+        yield msgspec.json.encode(each) + b"\n"
+
+
 async def stream_escrow(request: Request) -> Response:
     await require_operator(request, "read")
     plane, name = get_plane(request), request.path_params["name"]
@@ -80,11 +85,6 @@ async def stream_escrow(request: Request) -> Response:
     return StreamingResponse(
         _encode_escrow(plane, name), media_type="application/x-ndjson"
     )
-
-
-async def _encode_escrow(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
-    async for each in plane.job_controls.list_escrow(name):
-        yield msgspec.json.encode(each) + b"\n"
 
 
 async def retry_escrow(request: Request) -> Response:

@@ -23,6 +23,17 @@ from cloudforest.model.identity import BootstrapRequest, EnrolRequest, sees_valu
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import list_stateful_documents
 
+_AUDITED_DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")
+
+
+def _parse_revision(etag: str) -> int:
+    text = etag.strip().strip('"')
+    if not text.isdecimal():
+        raise Misconfigured(
+            f'If-Match must be a revision of the registration, not "{text}".'
+        )
+    return int(text)
+
 
 async def get_registration(request: Request) -> Response:
     await require_operator(request, "read")
@@ -33,6 +44,14 @@ async def get_registration(request: Request) -> Response:
     revision, registration = await store.load_registration()
     return json_response(
         {"revision": revision, "registration": registration}, ETag=f'"{revision}"'
+    )
+
+
+def _make_audit_detail(request: Request) -> str:
+    """Return the detail of an apply for the audit: well-formed digests only."""
+    digests = [(key, request.query_params.get(key, "")) for key in ("plan", "commit")]
+    return ", ".join(
+        f"{key} {text}" for key, text in digests if _AUDITED_DIGEST.fullmatch(text)
     )
 
 
@@ -48,23 +67,6 @@ async def put_registration(request: Request) -> Response:
         registration, base=base, operator=operator, detail=_make_audit_detail(request)
     )
     return json_response({"revision": revision}, ETag=f'"{revision}"')
-
-
-def _make_audit_detail(request: Request) -> str:
-    """Return the detail of an apply for the audit: well-formed digests only."""
-    digests = [(key, request.query_params.get(key, "")) for key in ("plan", "commit")]
-    return ", ".join(
-        f"{key} {text}" for key, text in digests if _AUDITED_DIGEST.fullmatch(text)
-    )
-
-
-def _parse_revision(etag: str) -> int:
-    text = etag.strip().strip('"')
-    if not text.isdecimal():
-        raise Misconfigured(
-            f'If-Match must be a revision of the registration, not "{text}".'
-        )
-    return int(text)
 
 
 def require_complete(registration: Registration) -> Registration:
@@ -119,8 +121,6 @@ async def stream_impact(request: Request) -> Response:
 
     return stream_response(plane, work)
 
-
-_AUDITED_DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")
 
 REGISTRATION_ROUTES = (
     Route("/registration", get_registration, methods=["GET"]),

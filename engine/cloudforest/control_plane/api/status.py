@@ -42,6 +42,20 @@ async def get_status(request: Request) -> Response:
     return json_response(await get_plane(request).status())
 
 
+async def _encode_log(
+    store: ProvisioningStore, query: LogQuery, after: int, shape: LogShape
+) -> AsyncIterator[bytes]:
+    first, last = await store.find_log_range(query.since, query.until)
+    first = max(first, after + 1)
+    while first <= last:
+        batch = await store.list_log_entries(
+            query, first=first, last=last, limit=_BATCH
+        )
+        for number, entry in batch:
+            yield msgspec.json.encode({"id": number, **shape(entry)}) + b"\n"
+        first = batch[-1][0] + 1 if len(batch) == _BATCH else last + 1
+
+
 async def stream_logs(request: Request) -> Response:
     operator = await require_operator(request, "read")
     fields = dict(request.query_params)
@@ -57,18 +71,8 @@ async def stream_logs(request: Request) -> Response:
     )
 
 
-async def _encode_log(
-    store: ProvisioningStore, query: LogQuery, after: int, shape: LogShape
-) -> AsyncIterator[bytes]:
-    first, last = await store.find_log_range(query.since, query.until)
-    first = max(first, after + 1)
-    while first <= last:
-        batch = await store.list_log_entries(
-            query, first=first, last=last, limit=_BATCH
-        )
-        for number, entry in batch:
-            yield msgspec.json.encode({"id": number, **shape(entry)}) + b"\n"
-        first = batch[-1][0] + 1 if len(batch) == _BATCH else last + 1
+def _redact_audit_record(record: AuditRecord) -> AuditRecord:
+    return record if record.action == "apply" else replace(record, detail="")
 
 
 async def list_audit(request: Request) -> Response:
@@ -90,10 +94,6 @@ async def list_audit(request: Request) -> Response:
     return json_response(
         [{"id": number, **msgspec.to_builtins(each)} for number, each in visible]
     )
-
-
-def _redact_audit_record(record: AuditRecord) -> AuditRecord:
-    return record if record.action == "apply" else replace(record, detail="")
 
 
 STATUS_ROUTES = (
