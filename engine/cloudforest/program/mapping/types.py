@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -61,6 +62,8 @@ TypeClash = tuple[
 `no reference`: a text where another object is needed; `reference`, `binary`: another
 object, or bytes, where a text is needed."""
 
+_GENERALIZED_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,]\d+)?Z")
+"""RFC 4517, 3.3.13, as Active Directory writes it."""
 _BOOLEAN_ATTRIBUTES = frozenset({"active", "primary"})
 _BOOLEANS = {
     each: truth
@@ -90,7 +93,11 @@ def _to_decimal(value: Item) -> float:
 
 
 def _to_date_time(value: Item) -> str:
-    """Return a dateTime (RFC 7643, 2.3.5)."""
+    """Return a dateTime (RFC 7643, 2.3.5); AD's generalized time is one too."""
+    found = _GENERALIZED_TIME.fullmatch(as_text(value))
+    if found is not None:
+        year, month, day, *clock = found.groups()
+        return f"{year}-{month}-{day}T{':'.join(clock)}Z"
     return as_moment(value).at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
