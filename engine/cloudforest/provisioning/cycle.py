@@ -17,9 +17,7 @@ from cloudforest.base.errors import (
     Unavailable,
 )
 from cloudforest.model.cycles import Counts, Cycle, CycleFault, CycleState, Watermark
-from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.ports.store import HealthUpdate, ProvisioningStore
-from cloudforest.model.ports.target import Target
 from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.evaluation.evaluate import evaluate_job
 from cloudforest.provisioning.evaluation.stages import with_allowances
@@ -30,10 +28,6 @@ from cloudforest.provisioning.quarantine import compute_registered_digest, updat
 from cloudforest.provisioning.run import (
     CycleContext,
     JobLocks,
-    Progress,
-    find_sibling_jobs,
-    get_registered_job,
-    ignore_progress,
 )
 
 
@@ -104,50 +98,28 @@ async def _run_phases(
     )
 
 
-async def run_cycle(  # noqa: PLR0913 - the job, its ports, and who runs
-    job: str,
-    registration: Registration,
-    *,
-    store: ProvisioningStore,
-    bus: AgentBus,
-    target: Target,
-    clock: Clock,
-    locks: JobLocks,
-    progress: Progress = ignore_progress,
+async def run_cycle(
+    context: CycleContext, registration: Registration, locks: JobLocks
 ) -> Cycle:
-    """Run one cycle of a job to its end; raises Busy when one is under way.
+    """Run one cycle of a job to its end; raises Busy while another one runs.
 
-    A cycle that could not go on is `failed`: what was imported and written stays, and
-    the next one goes on from there. Cycles that write to one target take turns.
+    A cycle that cannot go on is `failed`. What it imported and wrote stays, and the
+    next cycle continues from there. Cycles that write to the same target take turns.
     """
-    pinned_job, program, profile = get_registered_job(registration, job)
-    context = CycleContext(
-        job=pinned_job,
-        program=program,
-        profile=profile,
-        store=store,
-        bus=bus,
-        target=target,
-        clock=clock,
-        key_name=job,
-        progress=progress,
-        siblings=find_sibling_jobs(registration, pinned_job),
-    )
-    with locks.hold_job(job):
+    job, store = context.job, context.store
+    with locks.hold_job(job.name):
         start = await load_start_watermark(context)
         cycle = Cycle(
             id=context.cycle_id,
-            job=job,
-            target=pinned_job.target,
+            job=job.name,
+            target=job.target,
             kind="incremental" if start else "initial",
             state="running",
-            started=clock(),
+            started=context.clock(),
         )
         await store.start_cycle(cycle)
-        cycle = await _run_phases(
-            context, start, cycle, locks.target_lock(pinned_job.target)
-        )
-        await store.finish_cycle(cycle, _health_update(registration, pinned_job, cycle))
+        cycle = await _run_phases(context, start, cycle, locks.target_lock(job.target))
+        await store.finish_cycle(cycle, _health_update(registration, job, cycle))
         return cycle
 
 

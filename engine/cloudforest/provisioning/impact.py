@@ -7,14 +7,13 @@ One object of a plan, step by step: what the next cycle would do with it, and wh
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cloudforest.base.values import canonical_digest as digest_of
-from cloudforest.model.cycles import Attempts, Breakdown, Counts, CycleKind
+from cloudforest.model.cycles import Breakdown, Counts, CycleKind
 from cloudforest.model.messages import Lookup
 from cloudforest.model.stages import ExceededBudget
 from cloudforest.provisioning.evaluation.evaluate import EvaluationResult, evaluate_job
@@ -39,10 +38,7 @@ async def evaluate_on_scratch(
     watermark, or everything if its scope or its attributes are others. The target is
     only read. The rows are dropped, whatever happens.
     """
-    scratch = replace(
-        context,
-        key_name=f"plan:{plan_digest[:32]}:{context.cycle_id}:{context.job.name}"[:200],
-    )
+    scratch = context.on_scratch(plan_digest)
     await context.store.copy_job_data(context.job.name, scratch.key_name)
     try:
         scratch = await with_allowances(scratch)
@@ -65,16 +61,7 @@ async def find_exceeded_later(
     held = {each.digest for each in evaluated.exceeded if each.guard in OBJECT_BUDGETS}
     if not held:
         return ()
-    again = replace(
-        scratch,
-        cycle_id=uuid.uuid4().hex,
-        counts=Counts(),
-        attempts=Attempts(),
-        remaining_budgets={},
-        claims={},
-        unanswered_keys=[],
-        allowed_stages=scratch.allowed_stages | held,
-    )
+    again = scratch.as_new_cycle().with_allowed_stages(scratch.allowed_stages | held)
     later = await evaluate_job(again)
     return tuple(each for each in later.exceeded if each.digest not in known)
 

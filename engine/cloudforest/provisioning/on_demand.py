@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -79,7 +78,7 @@ async def provision_on_demand(
         found = await find_object(context, lookup)
         if found is None:
             return build_explanation(lookup.value, await explain_steps(context, found))
-        alone = replace(context, only_object=found.record.id)
+        alone = context.for_object(found.record.id)
         steps = await explain_steps(alone, found)
         await _save_lookup_result(alone, found)
         async with locks.target_lock(context.job.target):

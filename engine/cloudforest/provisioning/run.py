@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from cloudforest.base.clock import Clock
@@ -31,6 +31,33 @@ class Progress(Protocol):
 
 def ignore_progress(_phase: str, _done: int, _total: int | None = None, /) -> None:
     """Report no progress."""
+
+
+def get_registered_job(
+    registration: Registration, job: str
+) -> tuple[Job, JobProgram, Profile]:
+    """Return what is registered of a job, or raise Misconfigured."""
+    found = registration.find_job(job)
+    if found is None or job not in registration.programs:
+        raise Misconfigured(
+            f"There is no job {job}; `cloudforest job list` shows those there are."
+        )
+    target = registration.find_target(found.target)
+    if target is None:
+        raise Misconfigured(
+            f"Job {job} names the target {found.target}, which is not registered; "
+            "apply the tree that has both."
+        )
+    return found, registration.programs[job], target.profile
+
+
+def _find_sibling_jobs(registration: Registration, job: Job) -> tuple[str, ...]:
+    """Return the other jobs that write to the target of a job."""
+    return tuple(
+        each.name
+        for each in registration.jobs
+        if each.target == job.target and each.name != job.name
+    )
 
 
 @dataclass(frozen=True)
@@ -65,6 +92,63 @@ class CycleContext:
     allowed_stages: frozenset[str] = frozenset()
     only_object: str | None = None
 
+    @classmethod
+    def open(  # noqa: PLR0913 - the job, and the ports of its cycle
+        cls,
+        registration: Registration,
+        job: str,
+        *,
+        store: ProvisioningStore,
+        bus: AgentBus,
+        target: Target,
+        clock: Clock,
+        progress: Progress = ignore_progress,
+    ) -> CycleContext:
+        """Return the context of a job's next cycle.
+
+        Raises Misconfigured if the job or its target is not registered.
+        """
+        pinned, program, profile = get_registered_job(registration, job)
+        return cls(
+            job=pinned,
+            program=program,
+            profile=profile,
+            store=store,
+            bus=bus,
+            target=target,
+            clock=clock,
+            key_name=job,
+            progress=progress,
+            siblings=_find_sibling_jobs(registration, pinned),
+        )
+
+    def for_object(self, object_guid: str) -> CycleContext:
+        """Return the context that leaves all other objects alone."""
+        return replace(self, only_object=object_guid)
+
+    def on_scratch(self, plan_digest: str) -> CycleContext:
+        """Return the context of a preview: it works on scratch data."""
+        return replace(
+            self,
+            key_name=f"plan:{plan_digest[:32]}:{self.cycle_id}:{self.job.name}"[:200],
+        )
+
+    def with_allowed_stages(self, digests: frozenset[str]) -> CycleContext:
+        """Return the context that may write the stages with these digests."""
+        return replace(self, allowed_stages=digests)
+
+    def as_new_cycle(self) -> CycleContext:
+        """Return the context of another cycle: a new id, and nothing counted yet."""
+        return replace(
+            self,
+            cycle_id=uuid.uuid4().hex,
+            counts=Counts(),
+            attempts=Attempts(),
+            remaining_budgets={},
+            claims={},
+            unanswered_keys=[],
+        )
+
     def claim_resource(self, resource: str, object_id: str) -> bool:
         """Claim a resource until its link is stored; False: another object has it."""
         return self.claims.setdefault(resource, object_id) == object_id
@@ -87,33 +171,6 @@ class CycleContext:
     def snapshot_key(self) -> str:
         """The name of this cycle's picture of the target."""
         return self.cycle_id
-
-
-def get_registered_job(
-    registration: Registration, job: str
-) -> tuple[Job, JobProgram, Profile]:
-    """Return what is registered of a job, or raise Misconfigured."""
-    found = registration.find_job(job)
-    if found is None or job not in registration.programs:
-        raise Misconfigured(
-            f"There is no job {job}; `cloudforest job list` shows those there are."
-        )
-    target = registration.find_target(found.target)
-    if target is None:
-        raise Misconfigured(
-            f"Job {job} names the target {found.target}, which is not registered; "
-            "apply the tree that has both."
-        )
-    return found, registration.programs[job], target.profile
-
-
-def find_sibling_jobs(registration: Registration, job: Job) -> tuple[str, ...]:
-    """Return the other jobs that write to the target of a job."""
-    return tuple(
-        each.name
-        for each in registration.jobs
-        if each.target == job.target and each.name != job.name
-    )
 
 
 class JobLocks:

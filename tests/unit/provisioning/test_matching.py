@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support.shared_target import other_job
+from tests.support.shared_target import cycle_of, other_job
 from tests.support.world import World, guid, program, rule
 
 from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
@@ -16,7 +16,6 @@ from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.source import FlatResource, Link
-from cloudforest.provisioning.cycle import run_cycle
 from cloudforest.provisioning.explanation.explain import explain_object
 from cloudforest.provisioning.matching import MAX_SINGLE_LOOKUPS
 
@@ -130,15 +129,7 @@ async def test_two_jobs_of_one_target_take_turns_and_share_no_resource(world: Wo
 
     first, second = await asyncio.gather(
         world.cycle(),
-        run_cycle(
-            "lab",
-            registration,
-            store=world.store,
-            bus=other,
-            target=world.target,
-            clock=world.clock,
-            locks=world.turns,
-        ),
+        cycle_of(world, "lab", other, registration),
     )
 
     assert (first.counts.adopt, second.counts.adopt) == (1, 0)
