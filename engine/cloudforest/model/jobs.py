@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, NewType, get_args
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import Value
@@ -94,17 +94,39 @@ def parse_reset_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
     )
 
 
+KeyName = NewType("KeyName", str)
+"""The name that a job's data is kept under: the job's own, or a scratch key.
+
+The store takes no plain string for it, so that a preview, which knows the name of its
+job, cannot write into the job's live data by accident.
+"""
+ScratchKey = NewType("ScratchKey", KeyName)
+"""The name that the data of one preview is kept under, until it is dropped."""
+_MAX_KEY_LENGTH = 200
+
+
+def live_key(job: str) -> KeyName:
+    """Return the name that a job's live data is kept under."""
+    return KeyName(job)
+
+
+def scratch_key(job: str, plan_digest: str, cycle: str) -> ScratchKey:
+    """Return the name that a preview's data is kept under."""
+    name = f"plan:{plan_digest[:32]}:{cycle}:{job}"
+    return ScratchKey(KeyName(name[:_MAX_KEY_LENGTH]))
+
+
 class JobKey(Value, frozen=True):
     """A job (or a scratch name) and the others that write to the same target.
 
     `only`: nobody else is looked at, so the effects of others stand as they are.
     """
 
-    job: str
-    siblings: tuple[str, ...]
+    job: KeyName
+    siblings: tuple[KeyName, ...]
     target: str
     only_object: str | None = None
 
     @property
-    def all_jobs(self) -> tuple[str, ...]:
+    def all_jobs(self) -> tuple[KeyName, ...]:
         return (self.job, *self.siblings)

@@ -17,6 +17,7 @@ from cloudforest.base.errors import (
     Unavailable,
 )
 from cloudforest.model.cycles import Counts, Cycle, CycleFault, CycleState, Watermark
+from cloudforest.model.jobs import live_key
 from cloudforest.model.ports.store import HealthUpdate, ProvisioningStore
 from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.evaluation.evaluate import evaluate_job
@@ -133,11 +134,12 @@ async def record_failure(
 ) -> Cycle:
     """Store, and return, the cycle that could not even start."""
     now = clock()
+    start = await store.load_watermark(live_key(job.name))
     cycle = Cycle(
         id=uuid.uuid4().hex,
         job=job.name,
         target=job.target,
-        kind="incremental" if await store.load_watermark(job.name) else "initial",
+        kind="incremental" if start else "initial",
         state="running",
         started=now,
         finished=now,

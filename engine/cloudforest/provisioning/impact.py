@@ -14,6 +14,7 @@ from typing import Any
 
 from cloudforest.base.values import canonical_digest as digest_of
 from cloudforest.model.cycles import Breakdown, Counts, CycleKind
+from cloudforest.model.jobs import scratch_key
 from cloudforest.model.messages import Lookup
 from cloudforest.model.stages import ExceededBudget
 from cloudforest.provisioning.evaluation.evaluate import EvaluationResult, evaluate_job
@@ -38,14 +39,14 @@ async def evaluate_on_scratch(
     watermark, or everything if its scope or its attributes are others. The target is
     only read. The rows are dropped, whatever happens.
     """
-    scratch = context.on_scratch(plan_digest)
-    await context.store.copy_job_data(context.job.name, scratch.key_name)
+    key = scratch_key(context.job.name, plan_digest, context.cycle_id)
+    await context.store.copy_job_data(context.key_name, key)
     try:
-        scratch = await with_allowances(scratch)
+        scratch = await with_allowances(context.on_scratch(key))
         await import_changes(scratch, await load_start_watermark(context))
         yield scratch, await evaluate_job(scratch)
     finally:
-        await context.store.drop_job_data(scratch.key_name)
+        await context.store.drop_job_data(key)
 
 
 async def find_exceeded_later(

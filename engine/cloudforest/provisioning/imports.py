@@ -50,7 +50,7 @@ async def build_request(
 
     A plan's scratch rows have no watermark: it is bound as the job is.
     """
-    held = await context.store.load_watermark(context.job.name)
+    held = await context.store.load_watermark(context.live_key)
     return SyncRequest(
         id=uuid.uuid4().hex,
         job=context.job.name,
@@ -128,7 +128,7 @@ async def inquire_about_escrowed(context: CycleContext) -> None:
     """Have the objects asked for whose next try is due: each is read again for it."""
     now, after = context.clock(), ""
     while page := await context.store.list_due_effects(
-        context.job.name, now, after=after, limit=BATCH
+        context.live_key, now, after=after, limit=BATCH
     ):
         due = [guid for effect in page for guid in _inquired_guids(effect)]
         await context.store.add_inquiries(context.key_name, due)

@@ -12,7 +12,7 @@ from typing import Protocol
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured
 from cloudforest.model.cycles import Attempts, Counts
-from cloudforest.model.jobs import JobKey
+from cloudforest.model.jobs import JobKey, KeyName, ScratchKey, live_key
 from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.ports.target import Target
@@ -51,10 +51,10 @@ def get_registered_job(
     return found, registration.programs[job], target.profile
 
 
-def _find_sibling_jobs(registration: Registration, job: Job) -> tuple[str, ...]:
+def _find_sibling_jobs(registration: Registration, job: Job) -> tuple[KeyName, ...]:
     """Return the other jobs that write to the target of a job."""
     return tuple(
-        each.name
+        live_key(each.name)
         for each in registration.jobs
         if each.target == job.target and each.name != job.name
     )
@@ -77,7 +77,7 @@ class CycleContext:
     bus: AgentBus
     target: Target
     clock: Clock
-    key_name: str
+    key_name: KeyName
     progress: Progress = ignore_progress
     cycle_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     counts: Counts = field(default_factory=Counts)
@@ -88,7 +88,7 @@ class CycleContext:
     claims: dict[str, str] = field(default_factory=dict)
     unanswered_keys: list[str] = field(default_factory=list)
     """Keys of the effects in escrow since the target last answered."""
-    siblings: tuple[str, ...] = ()
+    siblings: tuple[KeyName, ...] = ()
     allowed_stages: frozenset[str] = frozenset()
     only_object: str | None = None
 
@@ -117,7 +117,7 @@ class CycleContext:
             bus=bus,
             target=target,
             clock=clock,
-            key_name=job,
+            key_name=live_key(job),
             progress=progress,
             siblings=_find_sibling_jobs(registration, pinned),
         )
@@ -126,12 +126,9 @@ class CycleContext:
         """Return the context that leaves all other objects alone."""
         return replace(self, only_object=object_guid)
 
-    def on_scratch(self, plan_digest: str) -> CycleContext:
+    def on_scratch(self, key: ScratchKey) -> CycleContext:
         """Return the context of a preview: it works on scratch data."""
-        return replace(
-            self,
-            key_name=f"plan:{plan_digest[:32]}:{self.cycle_id}:{self.job.name}"[:200],
-        )
+        return replace(self, key_name=key)
 
     def with_allowed_stages(self, digests: frozenset[str]) -> CycleContext:
         """Return the context that may write the stages with these digests."""
@@ -157,6 +154,11 @@ class CycleContext:
     def is_scratch(self) -> bool:
         """Whether a plan only asks, and no trace may be left."""
         return self.key_name != self.job.name
+
+    @property
+    def live_key(self) -> KeyName:
+        """The name that the job's live data is kept under; a preview only reads it."""
+        return live_key(self.job.name)
 
     @property
     def key(self) -> JobKey:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from cloudforest.model.jobs import JobKey
+from cloudforest.model.jobs import JobKey, KeyName
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import Link, MatchValue, Origin, TargetResource
 
@@ -83,7 +83,7 @@ class Links(Protocol):
         """Return how many objects are linked, by origin: all of them, or of a job."""
         ...
 
-    async def count_managed(self, job: str, target: str) -> int:
+    async def count_managed(self, job: KeyName, target: str) -> int:
         """Return how many objects of the job are linked, and not yet deprovisioned."""
         ...
 
@@ -116,7 +116,7 @@ class Snapshots(Protocol):
 
 class MembershipLookups(Protocol):
     async def list_groups_of(
-        self, job: str, member: str, limit: int
+        self, job: KeyName, member: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         """Return of how many groups of the job it is a member; the DNs of the first."""
         ...
@@ -125,6 +125,6 @@ class MembershipLookups(Protocol):
         """Return the members that the target holds because we wrote them."""
         ...
 
-    async def load_dns(self, job: str, ids: Sequence[str]) -> dict[str, str]:
+    async def load_dns(self, job: KeyName, ids: Sequence[str]) -> dict[str, str]:
         """Return the DN of each of these objects that the job has imported."""
         ...

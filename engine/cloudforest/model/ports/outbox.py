@@ -13,34 +13,35 @@ from typing import Protocol
 
 from cloudforest.model.cycles import LogEntry
 from cloudforest.model.effects import Effect, EvaluatedBatch, Outcome
+from cloudforest.model.jobs import KeyName
 from cloudforest.model.stages import Allowance, BudgetCharge, Stage, StagedEffect
 
 
 class Outbox(Protocol):
     async def load_effects(
-        self, job: str, keys: Sequence[str]
+        self, job: KeyName, keys: Sequence[str]
     ) -> dict[str, Effect]: ...
 
     async def save_effects(
-        self, job: str, cycle: str, effects: Sequence[Effect]
+        self, job: KeyName, cycle: str, effects: Sequence[Effect]
     ) -> None:
         """Put effects into the outbox, each in place of the one with its key."""
         ...
 
-    async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
+    async def mark_sent(self, job: KeyName, keys: Sequence[str], *, sent: bool) -> None:
         """Say of effects whether their creation may have reached the target."""
         ...
 
     async def drop_stale_effects(
-        self, job: str, cycle: str, *, only_object: str | None = None
+        self, job: KeyName, cycle: str, *, only_object: str | None = None
     ) -> None:
         """Forget the effects (`only` of one object) that this cycle did not save."""
         ...
 
-    async def remove_effects(self, job: str, keys: Sequence[str]) -> None: ...
+    async def remove_effects(self, job: KeyName, keys: Sequence[str]) -> None: ...
 
     async def find_pending_writes(
-        self, job: str, cycle: str, ids: Sequence[str]
+        self, job: KeyName, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
         """Return those of the objects that this cycle is to write, as not held back.
 
@@ -49,26 +50,26 @@ class Outbox(Protocol):
         ...
 
     async def find_pending_creations(
-        self, job: str, cycle: str, ids: Sequence[str]
+        self, job: KeyName, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
         """Return the phases of those objects that this cycle is to create."""
         ...
 
     async def find_pending_adoptions(
-        self, job: str, cycle: str, resources: Sequence[str]
+        self, job: KeyName, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
         """Return the objectGUID for which this cycle is to adopt each resource."""
         ...
 
     async def list_pending_effects(
-        self, job: str, cycle: str, phase: int, *, after: str, limit: int
+        self, job: KeyName, cycle: str, phase: int, *, after: str, limit: int
     ) -> list[Effect]:
         """Return a cycle's pending effects of a phase by key, those after `after`."""
         ...
 
     async def save_outcomes(
         self,
-        job: str,
+        job: KeyName,
         target: str,
         cycle: str,
         *,
@@ -85,23 +86,25 @@ class Outbox(Protocol):
         ...
 
     async def list_due_effects(
-        self, job: str, now: datetime, *, after: str, limit: int
+        self, job: KeyName, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
         """Return escrowed effects that are to be tried by now, by key after `after`."""
         ...
 
-    async def list_effects(self, job: str, *, after: str, limit: int) -> list[Effect]:
+    async def list_effects(
+        self, job: KeyName, *, after: str, limit: int
+    ) -> list[Effect]:
         """Return effects of any state by key, those after `after`."""
         ...
 
     async def list_escrowed_effects(
-        self, job: str, *, after: str, limit: int
+        self, job: KeyName, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:
         """Return escrowed effects by key, those after `after`, with the object's DN."""
         ...
 
     async def retry_escrowed(
-        self, job: str, object_guid: str | None, now: datetime
+        self, job: KeyName, object_guid: str | None, now: datetime
     ) -> int:
         """Make what is in escrow for an object (None: for all) due, given up or not.
 
@@ -173,7 +176,7 @@ class Evaluations(Protocol):
     """
 
     async def begin_evaluation(
-        self, job: str, target: str, digest: str
+        self, job: KeyName, target: str, digest: str
     ) -> tuple[int, int, int]:
         """Return how many rows count as in scope, how many of them are settled.
 
@@ -183,11 +186,11 @@ class Evaluations(Protocol):
         ...
 
     async def save_evaluated_batch(
-        self, job: str, cycle: str, digest: str, batch: EvaluatedBatch
+        self, job: KeyName, cycle: str, digest: str, batch: EvaluatedBatch
     ) -> None:
         """Store effects, references, and which rows need none, in one transaction."""
         ...
 
-    async def settle_written(self, job: str, cycle: str, digest: str) -> None:
+    async def settle_written(self, job: KeyName, cycle: str, digest: str) -> None:
         """Settle the rows whose effects have all left the outbox in this cycle."""
         ...

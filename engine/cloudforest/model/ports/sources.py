@@ -13,19 +13,20 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cloudforest.model.cycles import ImportEnd, Watermark
+from cloudforest.model.jobs import KeyName
 from cloudforest.model.messages import Record
 from cloudforest.model.source import Presence, SourceObject
 
 
 class Inquiries(Protocol):
-    async def add_inquiries(self, job: str, ids: Sequence[str]) -> None: ...
+    async def add_inquiries(self, job: KeyName, ids: Sequence[str]) -> None: ...
 
-    async def list_inquiries(self, job: str, limit: int) -> list[str]:
+    async def list_inquiries(self, job: KeyName, limit: int) -> list[str]:
         """Return those that are open, in order of id."""
         ...
 
     async def find_hidden_attributes(
-        self, job: str, ids: Sequence[str]
+        self, job: KeyName, ids: Sequence[str]
     ) -> frozenset[str]:
         """Return the attributes that one of these showed, and that may be hidden now.
 
@@ -34,14 +35,14 @@ class Inquiries(Protocol):
         ...
 
     async def save_answers(
-        self, job: str, generation: int, records: Sequence[Record]
+        self, job: KeyName, generation: int, records: Sequence[Record]
     ) -> None:
         """Store what a `read` answered; the inquiries stay until it has ended."""
         ...
 
     async def close_inquiries(
         self,
-        job: str,
+        job: KeyName,
         generation: int,
         ids: Sequence[str],
         *,
@@ -60,15 +61,15 @@ class Inquiries(Protocol):
 
 
 class Imports(Protocol):
-    async def load_watermark(self, job: str) -> Watermark | None: ...
+    async def load_watermark(self, job: KeyName) -> Watermark | None: ...
 
-    async def begin_import(self, job: str, cycle: str) -> int:
+    async def begin_import(self, job: KeyName, cycle: str) -> int:
         """Return the generation under which this import's rows are stored."""
         ...
 
     async def save_page(
         self,
-        job: str,
+        job: KeyName,
         generation: int,
         records: Sequence[Record],
         cursor: Watermark | None,
@@ -82,7 +83,7 @@ class Imports(Protocol):
         ...
 
     async def finish_import(
-        self, job: str, target: str, generation: int, end: ImportEnd
+        self, job: KeyName, target: str, generation: int, end: ImportEnd
     ) -> None:
         """Store the watermark, and who is to be asked by objectGUID.
 
@@ -92,7 +93,7 @@ class Imports(Protocol):
         """
         ...
 
-    async def forget_unlinked(self, job: str, target: str) -> None:
+    async def forget_unlinked(self, job: KeyName, target: str) -> None:
         """Drop the rows that are out or gone, and that no link keeps."""
         ...
 
@@ -100,7 +101,7 @@ class Imports(Protocol):
 class Sources(Protocol):
     async def list_source_objects(
         self,
-        job: str,
+        job: KeyName,
         target: str,
         after: str,
         limit: int,
@@ -114,18 +115,18 @@ class Sources(Protocol):
         """
         ...
 
-    async def load_source_object(self, job: str, id: str) -> SourceObject | None:  # noqa: A002
+    async def load_source_object(self, job: KeyName, id: str) -> SourceObject | None:  # noqa: A002
         """Return the row, whatever its state."""
         ...
 
     async def find_known_objects(
-        self, job: str, target: str, ids: Sequence[str]
+        self, job: KeyName, target: str, ids: Sequence[str]
     ) -> frozenset[str]:
         """Return those of the objects that are in scope of the job or linked."""
         ...
 
     async def list_unknown_objects(
-        self, job: str, limit: int
+        self, job: KeyName, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         """Return how many objects are unknown, and the first of them.
 

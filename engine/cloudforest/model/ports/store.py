@@ -16,7 +16,14 @@ from datetime import datetime
 from typing import Protocol
 
 from cloudforest.model.cycles import Cycle, LogEntry, LogQuery
-from cloudforest.model.jobs import Breaker, JobHealth, JobState, ResetScope
+from cloudforest.model.jobs import (
+    Breaker,
+    JobHealth,
+    JobState,
+    KeyName,
+    ResetScope,
+    ScratchKey,
+)
 from cloudforest.model.ports.links import (
     Links,
     MembershipLookups,
@@ -90,11 +97,11 @@ class Cycles(Protocol):
         """Return whether a cycle of the job to the target ended without failing."""
         ...
 
-    async def copy_job_data(self, job: str, scratch: str) -> None:
+    async def copy_job_data(self, job: KeyName, scratch: ScratchKey) -> None:
         """Start a scratch job with the rows, but not the watermark, of this one."""
         ...
 
-    async def drop_job_data(self, job: str) -> None:
+    async def drop_job_data(self, job: ScratchKey) -> None:
         """Forget all that is kept for a (scratch) job, except cycles, links and log."""
         ...
 

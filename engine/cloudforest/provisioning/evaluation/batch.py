@@ -305,7 +305,7 @@ async def evaluate_batch(
     """
     context = evaluation.context
     keys = [key for row in sources for key in (row.object_guid, f"{row.object_guid}/r")]
-    prior = await context.store.load_effects(context.job.name, keys)
+    prior = await context.store.load_effects(context.live_key, keys)
     there = [row for row in sources if row.presence in KEPT_PRESENCES]
     away = [row for row in sources if row.presence not in KEPT_PRESENCES]
     left = await find_held_by_siblings(context, [row.object_guid for row in away])
