@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from cloudforest.base.clock import Backoff
 from cloudforest.base.values import Value, canonical_digest
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import FlatResource, Link, Presence
@@ -157,18 +158,10 @@ class Outcome(Value, frozen=True):
     unlinked: bool = False
 
 
-ESCROW_FIRST_DELAY = timedelta(minutes=1)
-ESCROW_LONGEST_DELAY = timedelta(hours=24)
-ESCROW_DOUBLINGS = 11
+ESCROW_BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=24))
 GIVEN_UP_AFTER = timedelta(days=28)
 """Counted from the first failure; Microsoft's provisioning stops then as well."""
 GIVEN_UP_PREFIX = "given-up: "
-
-
-def compute_escrow_delay(attempts: int) -> timedelta:
-    """Return how long to wait after so many attempts: 1 min, doubling to 24 h."""
-    doublings = min(attempts - 1, ESCROW_DOUBLINGS)
-    return min(ESCROW_FIRST_DELAY * (1 << doublings), ESCROW_LONGEST_DELAY)
 
 
 def put_in_escrow(effect: Effect, reason: str, now: datetime) -> Effect:
@@ -182,7 +175,7 @@ def put_in_escrow(effect: Effect, reason: str, now: datetime) -> Effect:
         reason=GIVEN_UP_PREFIX + reason if given_up else reason,
         attempts=attempts,
         since=since,
-        next_try=None if given_up else now + compute_escrow_delay(attempts),
+        next_try=None if given_up else now + ESCROW_BACKOFF.delay(attempts),
     )
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from cloudforest.base.clock import Backoff
 from cloudforest.base.values import canonical_digest
 from cloudforest.model.cycles import Attempts, Cycle
 from cloudforest.model.jobs import (
@@ -31,20 +32,10 @@ MIN_ATTEMPTS = 10
 MAX_FAILURE_RATE = 0.4
 MAX_FAILED_CYCLES = 10
 """Cycles in a row that fail for what somebody has to put right."""
-QUARANTINE_FIRST_DELAY = timedelta(minutes=10)
-QUARANTINE_LONGEST_DELAY = timedelta(hours=24)
-QUARANTINE_DOUBLINGS = 8
+QUARANTINE_BACKOFF = Backoff(first=timedelta(minutes=10), longest=timedelta(hours=24))
 QUARANTINE_LIFETIME = timedelta(weeks=4)
 
 QuarantineCause = tuple[QuarantineReason, str]
-
-
-def compute_quarantine_delay(count: int) -> timedelta:
-    """Return the time to the next try: 10 minutes, doubling to a day."""
-    return min(
-        QUARANTINE_FIRST_DELAY * (1 << min(count, QUARANTINE_DOUBLINGS)),
-        QUARANTINE_LONGEST_DELAY,
-    )
 
 
 def reset_if_changed(state: JobState, registered: str) -> JobState:
@@ -112,7 +103,7 @@ def _extend_or_lift(
         quarantine,
         reason=reason,
         sentence=sentence,
-        next=now + compute_quarantine_delay(count),
+        next=now + QUARANTINE_BACKOFF.delay(count + 1),
         count=count,
     )
     ended = now - quarantine.since >= QUARANTINE_LIFETIME
@@ -139,24 +130,14 @@ def update_job_state(state: JobState, cycle: Cycle, registered: str) -> JobState
         since=now,
         reason=reason,
         sentence=sentence,
-        next=now + compute_quarantine_delay(0),
+        next=now + QUARANTINE_BACKOFF.delay(1),
     )
     return replace(state, quarantine=imposed)
 
 
-BREAKER_FIRST_DELAY = timedelta(minutes=1)
-BREAKER_LONGEST_DELAY = timedelta(minutes=30)
-BREAKER_DOUBLINGS = 5
-BREAKER_SPREAD = 0.1
-
-
-def compute_breaker_delay(failures: int, jitter: float) -> timedelta:
-    """Return the time to the next try: 1 minute, doubling to 30, up to 10 % longer."""
-    whole = min(
-        BREAKER_FIRST_DELAY * (1 << min(failures - 1, BREAKER_DOUBLINGS)),
-        BREAKER_LONGEST_DELAY,
-    )
-    return whole * (1 + BREAKER_SPREAD * jitter)
+BREAKER_BACKOFF = Backoff(
+    first=timedelta(minutes=1), longest=timedelta(minutes=30), jitter=0.1
+)
 
 
 def update_breaker(
@@ -177,7 +158,7 @@ def update_breaker(
     return Breaker(
         since=breaker.since if breaker else now,
         reason=cycle.error or "",
-        next=now + compute_breaker_delay(failures, jitter),
+        next=now + BREAKER_BACKOFF.delay(failures, jitter),
         failures=failures,
     )
 

@@ -154,7 +154,7 @@ def test_the_breaker_waits_longer_each_time_up_to_half_an_hour() -> None:
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
     assert held is not None
     assert held.since == NOON
-    assert quarantine.compute_breaker_delay(1, 1) == MINUTE * 1.1
+    assert quarantine.BREAKER_BACKOFF.delay(1, 1) == MINUTE * 1.1
 
 
 def test_jobs_that_fail_together_count_once() -> None:
