@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from cloudforest.base.values import Value
-from cloudforest.model.effects import Change, Effect, clears
+from cloudforest.model.effects import Change, Effect
 from cloudforest.model.program import ObjectType
 
 CycleKind = Literal["initial", "incremental"]
@@ -42,6 +42,25 @@ class Counts(msgspec.Struct, kw_only=True, rename="camel"):
     skipped: int = 0
     escrow: int = 0
     staged: int = 0
+
+    def count(self, effect: Effect, *, by: int = 1) -> None:
+        """Count a pending effect; `by=-1` takes it back."""
+        match effect.action:
+            case "reference":
+                pass
+            case "members":
+                self.member_add += by * len(effect.add)
+                self.member_remove += by * len(effect.remove)
+            case _:
+                setattr(self, effect.action, getattr(self, effect.action) + by)
+        self.blank += by * sum(each.clears for each in effect.changes)
+        self.blank += by * sum(each.to is None for each in effect.references)
+
+    def forget_writes(self) -> None:
+        """Reset the counts of writes that were evaluated but not sent."""
+        for name in ("create", "update", "enable", "adopt", "disable", "delete"):
+            setattr(self, name, 0)
+        self.member_add = self.member_remove = self.blank = 0
 
 
 class Attempts(msgspec.Struct, kw_only=True, rename="camel"):
@@ -229,24 +248,3 @@ class Breakdown(Value, frozen=True):
     leavers: tuple[LeaverCount, ...] = ()
     escrow_reasons: tuple[ReasonCount, ...] = ()
     samples: tuple[Sample, ...] = ()
-
-
-def count_effect(counts: Counts, effect: Effect, *, by: int = 1) -> None:
-    """Count a pending effect; `by` -1 takes it back."""
-    match effect.action:
-        case "reference":
-            pass
-        case "members":
-            counts.member_add += by * len(effect.add)
-            counts.member_remove += by * len(effect.remove)
-        case _:
-            setattr(counts, effect.action, getattr(counts, effect.action) + by)
-    counts.blank += by * sum(clears(each) for each in effect.changes)
-    counts.blank += by * sum(each.to is None for each in effect.references)
-
-
-def forget_writes(counts: Counts) -> None:
-    """Count no longer what evaluation only intended to write."""
-    for name in ("create", "update", "enable", "adopt", "disable", "delete"):
-        setattr(counts, name, 0)
-    counts.member_add = counts.member_remove = counts.blank = 0

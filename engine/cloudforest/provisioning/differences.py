@@ -21,7 +21,6 @@ from cloudforest.model.effects import (
     Action,
     Change,
     Effect,
-    clears,
 )
 from cloudforest.model.program import CompiledAttributeMapping
 from cloudforest.model.source import FlatResource, Link, SourceObject, TargetResource
@@ -160,7 +159,7 @@ def find_budgets(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
     keys = {rule.target for rule in mapper.matching_mappings}
     counted = {
         "disables": _changes_active_to(changed, active=False),
-        "attributesBlanked": any(clears(each) for each in changed),
+        "attributesBlanked": any(each.clears for each in changed),
         "rekeys": any(
             each.path in keys and each.before not in (None, each.after)
             for each in changed

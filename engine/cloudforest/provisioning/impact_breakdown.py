@@ -18,7 +18,7 @@ from cloudforest.model.cycles import (
     ReasonCount,
     Sample,
 )
-from cloudforest.model.effects import GIVEN_UP_PREFIX, Effect, clears
+from cloudforest.model.effects import GIVEN_UP_PREFIX, Effect
 from cloudforest.model.messages import Closing, Lookup, OutOfScope
 from cloudforest.model.program import ObjectType
 from cloudforest.provisioning.explanation.scope import LEAVES_SCOPE, describe_exclusion
@@ -89,7 +89,7 @@ def _changed_paths(effect: Effect) -> Iterator[tuple[str, bool]]:
     if effect.resource is None:
         return
     for change in list_sent_changes(effect):
-        yield change.path, clears(change)
+        yield change.path, change.clears
     for reference in effect.references:
         yield reference.path, reference.to is None
 
