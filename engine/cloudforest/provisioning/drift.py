@@ -29,7 +29,13 @@ from cloudforest.base.values import Value
 from cloudforest.model.effects import Change
 from cloudforest.model.ports.target import Refusal, ResourceNotFound
 from cloudforest.model.program import ObjectType
-from cloudforest.model.source import FlatResource, Link, SourceObject, TargetResource
+from cloudforest.model.source import (
+    KEPT_PRESENCES,
+    FlatResource,
+    Link,
+    SourceObject,
+    TargetResource,
+)
 from cloudforest.program.faults import MappingFault
 from cloudforest.program.mapping.changes import compute_changes, is_same_value
 from cloudforest.provisioning.differences import Candidate, get_reference_id
@@ -212,23 +218,6 @@ def compare_candidate(
     return tuple(_drifted_attribute(each, written) for each in drifted), held
 
 
-def compare_leaver(
-    source: SourceObject, mapper: Mapper, link: Link, observed: TargetResource
-) -> tuple[tuple[DriftedAttribute, ...], Link]:
-    """Return whether somebody gave access back to one whose access we took away."""
-    held = replace(link, last_written=link.last_written | {ACTIVE: True})
-    effect = decide_deprovision(source, mapper, held)
-    if (
-        link.last_written.get(ACTIVE) is not False
-        or observed.values.get(ACTIVE) is not True
-        or effect is None
-        or effect.action != "disable"
-    ):
-        return (), link
-    change = Change(path=ACTIVE, before=True, after=False)
-    return (_drifted_attribute(change, link.last_written),), held
-
-
 ObservedObject = tuple[SourceObject, Link, TargetResource]
 
 
@@ -268,10 +257,19 @@ def _build_finding(
 def find_regained_access(
     mapper: Mapper, source: SourceObject, link: Link, observed: TargetResource
 ) -> DriftFinding | None:
-    """Tell whether one who is lost has access again."""
-    return _build_finding(
-        mapper, source, *compare_leaver(source, mapper, link, observed)
-    )
+    """Return the drift of a leaver who can sign in again, though we disabled it."""
+    enabled = replace(link, last_written=link.last_written | {ACTIVE: True})
+    effect = decide_deprovision(source, mapper, enabled)
+    if (
+        link.last_written.get(ACTIVE) is not False
+        or observed.values.get(ACTIVE) is not True
+        or effect is None
+        or effect.action != "disable"
+    ):
+        return None
+    change = Change(path=ACTIVE, before=True, after=False)
+    drifted = _drifted_attribute(change, link.last_written)
+    return _build_finding(mapper, source, [drifted], enabled)
 
 
 def _map_candidates(
@@ -361,7 +359,6 @@ async def find_drifted_members(
 
 
 BATCH = 500
-KEPT_PRESENCES = frozenset({"in", "unknown"})
 
 
 @dataclass(frozen=True)

@@ -96,16 +96,13 @@ async def ask_until_whole(context: CycleContext, ask: Callable[[], Awaitable[T]]
     except Interrupted as error:
         log.warning("asking again", job=context.job.name, reason=str(error))
         context.counts.read = read
-        return await _ask_once_more(ask, error)
-
-
-async def _ask_once_more(ask: Callable[[], Awaitable[T]], first: Interrupted) -> T:
+        first = error
     try:
         return await ask()
     except Interrupted:
         raise
     except Unavailable as error:
-        # That nobody is left says less than what the first one said.
+        # "No agent is left" says less than the first answer did.
         raise first from error
 
 

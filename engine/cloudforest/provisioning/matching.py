@@ -78,18 +78,6 @@ async def find_match(
     return None
 
 
-async def _find_owners(
-    context: CycleContext, resources: Sequence[str]
-) -> dict[str, str]:
-    """Return the objects that resources are linked to, or are to be by this cycle."""
-    owners = await context.store.find_pending_adoptions(
-        context.key_name, context.cycle_id, resources
-    )
-    return owners | await context.store.find_linked_objects(
-        context.job.target, resources
-    )
-
-
 def _reject_owned_match(object_id: str, match: Match, owners: dict[str, str]) -> Match:
     if not isinstance(match, TargetResource):
         return match
@@ -116,7 +104,10 @@ async def reject_owned_matches(
     found = {i: m.id for i, m in matches.items() if isinstance(m, TargetResource)}
     if not found:
         return matches
-    owners = await _find_owners(context, list(found.values()))
+    resources = list(found.values())
+    owners = await context.store.find_pending_adoptions(
+        context.key_name, context.cycle_id, resources
+    ) | await context.store.find_linked_objects(context.job.target, resources)
     kept = {id_: _reject_owned_match(id_, m, owners) for id_, m in matches.items()}
     refused = [id_ for id_ in found if isinstance(kept[id_], MatchFailure)]
     staged = await find_staged_owners(context, [owners[found[id_]] for id_ in refused])

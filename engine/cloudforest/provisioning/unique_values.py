@@ -91,7 +91,8 @@ async def choose_unique_values(
     matcher: Matcher, mapper: Mapper, requests: Sequence[UniqueValueRequest]
 ) -> UniqueValues:
     """Choose for a batch of objects of one type, one after the other."""
-    chosen: UniqueValues = {}
+    chosen: dict[str, FlatResource] = {}
+    faults: dict[str, MappingFault] = {}
     for path in mapper.unique_paths:
         asking = [each for each in requests if path in each.options]
         values = [value for each in asking for value in each.options[path]]
@@ -103,12 +104,13 @@ async def choose_unique_values(
             )
         except Refusal as refusal:
             fault = MappingFault(path, f"The target can't be asked: {refusal.reason}")
-            chosen |= {each.object_guid: fault for each in asking}
+            faults |= {each.object_guid: fault for each in asking}
             continue
         given = _assign_values(path, asking, held)
         await _reserve_values(matcher, mapper, path, given)
         for id_, flat in given.items():
-            before = chosen.get(id_, {})
-            failed = isinstance(before, MappingFault) or isinstance(flat, MappingFault)
-            chosen[id_] = flat if failed else {**before, **flat}  # type: ignore[dict-item]
-    return chosen
+            if isinstance(flat, MappingFault):
+                faults[id_] = flat
+            else:
+                chosen[id_] = chosen.get(id_, {}) | flat
+    return {**chosen, **faults}

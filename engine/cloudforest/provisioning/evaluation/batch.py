@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from cloudforest.model.effects import Effect, EvaluatedBatch
 from cloudforest.model.ports.target import Refusal, ResourceNotFound
-from cloudforest.model.source import Link, SourceObject
+from cloudforest.model.source import KEPT_PRESENCES, Link, SourceObject
 from cloudforest.provisioning.differences import Candidate
 from cloudforest.provisioning.evaluation.decide import (
     decide_effect,
@@ -123,7 +123,6 @@ async def add_unique_values(
 
 
 EffectsByKey = Mapping[str, Effect]
-KEPT_PRESENCES = frozenset({"in", "unknown"})
 
 
 async def _map_objects(
