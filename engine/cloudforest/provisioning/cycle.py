@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
+from datetime import datetime
 from functools import partial
 
 from msgspec.structs import replace
@@ -32,8 +33,19 @@ from cloudforest.provisioning.run import (
 )
 
 
+def _new_cycle(id_: str, job: Job, start: Watermark | None, now: datetime) -> Cycle:
+    return Cycle(
+        id=id_,
+        job=job.name,
+        target=job.target,
+        kind="incremental" if start else "initial",
+        state="running",
+        started=now,
+    )
+
+
 def _final_state(counts: Counts) -> CycleState:
-    """Name the end: a job is blocked while effects wait for somebody's decision."""
+    """Return how a cycle ended; it is blocked while effects wait for a decision."""
     if counts.staged:
         return "blocked"
     return "partial" if counts.escrow else "succeeded"
@@ -66,7 +78,7 @@ def _health_update(registration: Registration, job: Job, cycle: Cycle) -> Health
         update_health,
         cycle=cycle,
         registered=compute_registered_digest(registration, job),
-        jitter=random.random(),  # noqa: S311 - it spreads the tries, no more
+        jitter=random.random(),  # noqa: S311 - it only spreads the tries
     )
 
 
@@ -76,7 +88,7 @@ async def _run_phases(
     cycle: Cycle,
     target_lock: asyncio.Lock,
 ) -> Cycle:
-    """Return the cycle as it ended; an operation that did not happen ends it."""
+    """Run the cycle's phases and return it as it ended; an error ends it."""
     before = context.target.requests
     try:
         context = await with_allowances(context)
@@ -110,14 +122,7 @@ async def run_cycle(
     job, store = context.job, context.store
     with locks.hold_job(job.name):
         start = await load_start_watermark(context)
-        cycle = Cycle(
-            id=context.cycle_id,
-            job=job.name,
-            target=job.target,
-            kind="incremental" if start else "initial",
-            state="running",
-            started=context.clock(),
-        )
+        cycle = _new_cycle(context.cycle_id, job, start, context.clock())
         await store.start_cycle(cycle)
         cycle = await _run_phases(context, start, cycle, locks.target_lock(job.target))
         await store.finish_cycle(cycle, _health_update(registration, job, cycle))
@@ -132,18 +137,10 @@ async def record_failure(
     store: ProvisioningStore,
     clock: Clock,
 ) -> Cycle:
-    """Store, and return, the cycle that could not even start."""
+    """Store and return the cycle of a job that could not even start."""
     now = clock()
     start = await store.load_watermark(live_key(job.name))
-    cycle = Cycle(
-        id=uuid.uuid4().hex,
-        job=job.name,
-        target=job.target,
-        kind="incremental" if start else "initial",
-        state="running",
-        started=now,
-        finished=now,
-    )
-    cycle = _as_failed(cycle, error)
+    cycle = _new_cycle(uuid.uuid4().hex, job, start, now)
+    cycle = _as_failed(replace(cycle, finished=now), error)
     await store.finish_cycle(cycle, _health_update(registration, job, cycle))
     return cycle

@@ -356,7 +356,7 @@ async def test_a_member_that_left_is_removed_if_we_wrote_it(world: World):
 
 
 async def test_a_job_has_one_cycle_at_a_time(world: World):
-    with world.turns.hold_job(JOB), pytest.raises(Busy, match="already runs"):
+    with world.turns.hold_job(JOB), pytest.raises(Busy, match="already running"):
         await world.cycle()
 
 

@@ -158,7 +158,7 @@ async def test_who_is_unknown_is_left_alone(world: World):
 
 async def test_a_job_that_runs_is_busy(world: World):
     person = world.person(1)
-    with world.turns.hold_job(JOB), pytest.raises(Busy, match="already runs"):
+    with world.turns.hold_job(JOB), pytest.raises(Busy, match="already running"):
         await _provision(world, person)
 
 
