@@ -1,9 +1,4 @@
-"""Cycles of a job: what they counted, what they started from, what they did.
-
-The provisioning log: what was done to whom, and how to ask for it.
-
-Whom a plan's effects touch: by attribute and by reason, without a value.
-"""
+"""Cycles with their counts and watermarks, log entries, and breakdowns of plans."""
 
 from __future__ import annotations
 
@@ -223,7 +218,7 @@ class ReasonCount(Value, frozen=True):
 
 
 class LeaverCount(Value, frozen=True):
-    """How many objects lose access for one reason; `action` is `disable` or `delete`."""
+    """How many objects lose access for a reason, by `disable` or `delete`."""
 
     type: ObjectType
     action: str

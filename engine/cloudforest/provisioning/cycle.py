@@ -116,7 +116,7 @@ async def run_cycle(
 ) -> Cycle:
     """Run one cycle of a job to its end; raises Busy while another one runs.
 
-    A cycle that cannot go on is `failed`. What it imported and wrote stays, and the
+    A cycle that cannot finish is `failed`. What it imported and wrote stays, and the
     next cycle continues from there. Cycles that write to the same target take turns.
     """
     job, store = context.job, context.store

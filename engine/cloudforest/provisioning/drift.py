@@ -1,19 +1,8 @@
-"""Compares one object three ways: desired, last written, and as the target holds it.
+"""Find drift: objects whose values in the target differ from the last written ones.
 
-What would be written if we had written what the target holds, is what drifted; but not
-what is as we wrote it: that is a change on its way. Pure.
-
-What drifted: one entry for each object and kind of difference.
-
-Which attributes of a batch of resources drifted, as it may be told.
-
-Which members a group lacks that we wrote.
-
-Goes through a job's links batch by batch, beside what the target holds.
-
-Repairs by counting as written what the target holds: the next cycle does the rest.
-
-So its writes are seen by the guard, logged, held back and repeated like all others.
+A difference between desired and last written values is not drift: the next cycle writes
+it. A repair stores the observed values as last written. The next cycle then writes the
+desired ones, so that guard, log and escrow cover a repair like any other write.
 """
 
 from __future__ import annotations
@@ -57,14 +46,13 @@ from cloudforest.provisioning.run import CycleContext
 
 DriftKind = Literal["missing", "attributes", "members"]
 DriftCause = Literal["changed outside", "never arrived"]
-"""The target holds another value than we wrote; or none, though it took the write."""
+"""The target holds another value than we wrote, or none although it took the write."""
 
 
 class DriftedAttribute(Value, frozen=True):
-    """One attribute of one resource, three ways; None is absence.
+    """One attribute of a resource: desired, last written and actual; None is absent.
 
-    References are resource ids. Of members only those are named that differ, by
-    objectGUID.
+    References are resource ids. Members are objectGUIDs, and only those that differ.
     """
 
     path: str
@@ -75,7 +63,10 @@ class DriftedAttribute(Value, frozen=True):
 
 
 class Drift(Value, frozen=True):
-    """`object` is an objectGUID, `name` its DN; None: who asks sees no names."""
+    """One kind of difference of one object.
+
+    `object` is its objectGUID. `name` is its DN, or None if the caller sees no names.
+    """
 
     object: str
     name: str | None
@@ -101,10 +92,10 @@ class Drift(Value, frozen=True):
 
 @dataclass(frozen=True)
 class DriftFinding:
-    """A drift, and what a repair goes by.
+    """A drift, with what a repair stores.
 
-    `link` is that of drifted attributes, as if we had written what the target holds;
-    `present` are the members of a group, by resource id.
+    `link` has the observed values as last written, if attributes drifted.
+    `present_members` are the members that the target's group has, by resource id.
     """
 
     drift: Drift
@@ -113,7 +104,7 @@ class DriftFinding:
 
 
 def redact_drift(drift: Drift) -> Drift:
-    """Return what a pipeline is told: ids, paths and causes, no names and values."""
+    """Return the drift without names and values: only ids, paths and causes."""
     bare = tuple(
         replace(each, desired=None, written=None, actual=None)
         for each in drift.attributes
@@ -122,11 +113,11 @@ def redact_drift(drift: Drift) -> Drift:
 
 
 NEVER_RETURNED = frozenset({"password"})
-"""No service shows it to anybody (RFC 7643, 4.1.1: `returned` is `never`)."""
+"""Attributes that no target returns (RFC 7643, 4.1.1: `returned` is `never`)."""
 
 
 def _observed_link(candidate: Candidate, link: Link, observed: TargetResource) -> Link:
-    """Return the link as if what the target holds had been written by us."""
+    """Return the link as if we had written the values that the target holds."""
     unseen = candidate.mapper.random_paths | NEVER_RETURNED
     paths = [path for path in candidate.mapper.paths if path not in unseen]
     kept = {
@@ -142,7 +133,7 @@ def _observed_link(candidate: Candidate, link: Link, observed: TargetResource) -
 def _list_needed_changes(
     candidate: Candidate, observed_link: Link, referable: ReferableObjects
 ) -> Iterator[Change]:
-    """Yield what would be written over what the target holds."""
+    """Yield the changes that would turn the observed values into the desired ones."""
     references = candidate.mapper.reference_mappings
     before = {
         p: v for p, v in observed_link.last_written.items() if p not in references
@@ -171,7 +162,10 @@ def _find_cause(desired: Any, written: Any, actual: Any) -> DriftCause:
 
 
 def _has_drifted(change: Change, written: FlatResource) -> bool:
-    """Leave out what is on its way, and what is not ours to clear."""
+    """Return whether it is drift, not a change that the next cycle writes anyway.
+
+    A value that we never wrote has not drifted if it would only be cleared.
+    """
     if is_same_value(change.before, change.after):
         return False
     ours = written.get(change.path)
@@ -192,7 +186,7 @@ def _drifted_attribute(change: Change, written: FlatResource) -> DriftedAttribut
 
 
 def _written_values(candidate: Candidate, link: Link) -> FlatResource:
-    """Return what we wrote, references as resource ids."""
+    """Return the last written values, with references as resource ids."""
     ids = {
         path: get_reference_id(link.last_written[path])
         for path in candidate.mapper.reference_mappings
@@ -207,7 +201,7 @@ def compare_candidate(
     observed: TargetResource,
     referable: ReferableObjects,
 ) -> tuple[tuple[DriftedAttribute, ...], Link]:
-    """Return what drifted of an object in scope, and its link as the target has it."""
+    """Return the drifted attributes, and the link with their observed values."""
     written = _written_values(candidate, link)
     needed = _list_needed_changes(
         candidate, _observed_link(candidate, link, observed), referable
@@ -224,7 +218,7 @@ ObservedObject = tuple[SourceObject, Link, TargetResource]
 def _redact_attribute(
     each: DriftedAttribute, hidden: frozenset[str]
 ) -> DriftedAttribute:
-    """Put the log's mark in place of sensitive values, and cut long ones."""
+    """Replace sensitive values by the log's mark, and cut long ones."""
     pairs = (
         Change(path=each.path, before=each.desired, after=each.written),
         Change(path=each.path, before=each.actual),
@@ -277,7 +271,7 @@ def _map_candidates(
     mappers: Mapping[ObjectType, Mapper],
     observed: Iterable[ObservedObject],
 ) -> dict[str, Candidate]:
-    """Map the objects; of whom that can't be said, the next cycle tells."""
+    """Map the objects, except those with a fault, which the next cycle logs."""
     now = context.clock()
     examined = (
         map_source_object(row, mappers[row.type], link=link, previous=None, now=now)
@@ -295,7 +289,7 @@ async def find_drifted_attributes(
     mappers: Mapping[ObjectType, Mapper],
     observed: Sequence[ObservedObject],
 ) -> list[DriftFinding]:
-    """Compare a batch of objects in scope, each with its resource."""
+    """Return the attribute drift of a batch of objects in scope."""
     candidates = _map_candidates(context, mappers, observed)
     named = [
         guid
@@ -317,13 +311,13 @@ async def find_drifted_attributes(
 
 
 MAX_NAMED = 100
-"""So many of the members that a group lacks are named."""
+"""Missing members of a group that are named."""
 
 
 async def _list_present_members(
     context: CycleContext, link: Link
 ) -> frozenset[str] | None:
-    """Ask the group itself: no list has members. None: the target does not say."""
+    """Read the group's members, which lists leave out; None if the target refuses."""
     try:
         return await context.target.list_member_ids(link.resource_type, link.resource)
     except ResourceNotFound:
@@ -335,7 +329,7 @@ async def _list_present_members(
 async def find_drifted_members(
     context: CycleContext, mapper: Mapper, source: SourceObject, link: Link
 ) -> DriftFinding | None:
-    """Compare what we wrote; a member that others added is theirs."""
+    """Return the written members that the group lacks; others' members do not count."""
     if mapper.members_mapping is None:
         return None
     written = await context.store.load_written_members(
@@ -363,7 +357,7 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class DriftScan:
-    """One look at a job's target, for as long as its picture is kept."""
+    """One comparison of a job's links with the target, while its snapshot is kept."""
 
     context: CycleContext
     mappers: Mapping[ObjectType, Mapper]
@@ -372,19 +366,19 @@ class DriftScan:
 
 @dataclass(frozen=True)
 class DriftBatch:
-    """A batch: how many objects were compared, and what drifted of them."""
+    """The number of objects compared in a batch, and their drift."""
 
     checked: int
     findings: tuple[DriftFinding, ...]
 
 
-async def _check_links(looking: DriftScan, links: Mapping[str, Link]) -> CheckedLinks:
-    looked = CheckedLinks()
-    for kind, mapper in looking.mappers.items():
+async def _check_links(scan: DriftScan, links: Mapping[str, Link]) -> CheckedLinks:
+    checked = CheckedLinks()
+    for kind, mapper in scan.mappers.items():
         its = {each.resource: each for each in links.values() if each.type == kind}
         if its:
-            await check_links(looking.matcher, mapper, its, looked)
-    return looked
+            await check_links(scan.matcher, mapper, its, checked)
+    return checked
 
 
 def _missing_finding(source: SourceObject, link: Link) -> DriftFinding:
@@ -392,60 +386,58 @@ def _missing_finding(source: SourceObject, link: Link) -> DriftFinding:
 
 
 async def _own_objects(
-    looking: DriftScan, sources: Sequence[SourceObject], links: Mapping[str, Link]
+    scan: DriftScan, sources: Sequence[SourceObject], links: Mapping[str, Link]
 ) -> list[SourceObject]:
-    """Return those who are linked, mapped, and not another job's to keep."""
+    """Return the linked and mapped objects that no sibling job holds instead."""
     mapped = [
-        row
-        for row in sources
-        if row.object_guid in links and row.type in looking.mappers
+        row for row in sources if row.object_guid in links and row.type in scan.mappers
     ]
     left = [row.object_guid for row in mapped if row.presence not in KEPT_PRESENCES]
-    elsewhere = await find_held_by_siblings(looking.context, left)
+    elsewhere = await find_held_by_siblings(scan.context, left)
     return [row for row in mapped if row.object_guid not in elsewhere]
 
 
 async def _compare_batch(
-    looking: DriftScan, sources: Sequence[SourceObject]
+    scan: DriftScan, sources: Sequence[SourceObject]
 ) -> DriftBatch:
-    context = looking.context
+    context = scan.context
     links = await context.store.load_links(
         context.job.target, [row.object_guid for row in sources]
     )
-    ours = await _own_objects(looking, sources, links)
-    looked = await _check_links(
-        looking, {row.object_guid: links[row.object_guid] for row in ours}
+    ours = await _own_objects(scan, sources, links)
+    checked = await _check_links(
+        scan, {row.object_guid: links[row.object_guid] for row in ours}
     )
-    there = [row for row in ours if row.object_guid in looked.observed]
+    there = [row for row in ours if row.object_guid in checked.observed]
     held = [row for row in there if row.presence in KEPT_PRESENCES]
     lost = [row for row in there if row.presence not in KEPT_PRESENCES]
     drifted = [
         _missing_finding(row, links[row.object_guid])
         for row in ours
-        if row.object_guid in looked.missing and row.presence in KEPT_PRESENCES
+        if row.object_guid in checked.missing and row.presence in KEPT_PRESENCES
     ]
     pairs = [
-        (row, links[row.object_guid], looked.observed[row.object_guid]) for row in held
+        (row, links[row.object_guid], checked.observed[row.object_guid]) for row in held
     ]
-    drifted += await find_drifted_attributes(context, looking.mappers, pairs)
+    drifted += await find_drifted_attributes(context, scan.mappers, pairs)
     for source in lost:
-        link, found = links[source.object_guid], looked.observed[source.object_guid]
-        again = find_regained_access(looking.mappers[source.type], source, link, found)
+        link, found = links[source.object_guid], checked.observed[source.object_guid]
+        again = find_regained_access(scan.mappers[source.type], source, link, found)
         drifted += [again] if again else []
     for source in held:
         some = await find_drifted_members(
-            context, looking.mappers[source.type], source, links[source.object_guid]
+            context, scan.mappers[source.type], source, links[source.object_guid]
         )
         drifted += [some] if some else []
     return DriftBatch(checked=len(ours), findings=tuple(drifted))
 
 
 async def scan_drift(context: CycleContext) -> AsyncIterator[DriftBatch]:
-    """Yield batch by batch what drifted of the job's linked objects; write nothing.
+    """Yield the drift of the job's linked objects, batch by batch; write nothing.
 
-    Hold the target's turn, so that nobody of ours writes there meanwhile.
+    Hold the target lock meanwhile, so that no cycle writes there.
     """
-    looking = DriftScan(
+    scan = DriftScan(
         context, build_mappers(context.program, context.clock()), Matcher(context)
     )
     after = ""
@@ -453,7 +445,7 @@ async def scan_drift(context: CycleContext) -> AsyncIterator[DriftBatch]:
         while sources := await context.store.list_source_objects(
             context.key_name, context.job.target, after, BATCH
         ):
-            yield await _compare_batch(looking, sources)
+            yield await _compare_batch(scan, sources)
             after = sources[-1].object_guid
     finally:
         await context.store.clear_snapshot(context.snapshot_key)
@@ -462,7 +454,7 @@ async def scan_drift(context: CycleContext) -> AsyncIterator[DriftBatch]:
 async def accept_observed(
     context: CycleContext, drifted: Sequence[DriftFinding]
 ) -> None:
-    """Store what a batch was found to be; to find it so again changes nothing."""
+    """Store the observed state of a batch as last written; idempotent."""
     store, target = context.store, context.job.target
     links = [each.link for each in drifted if each.link is not None]
     gone = [each.drift.object for each in drifted if each.drift.kind == "missing"]
@@ -477,6 +469,6 @@ async def accept_observed(
 async def save_drifted(
     context: CycleContext, snapshot: str, drifted: Sequence[DriftFinding]
 ) -> None:
-    """Keep in the store, under this name, who drifted: it may be the whole target."""
+    """Store the drifted objects under this name: they may not fit into memory."""
     objects = [TargetResource(id=each.drift.object, values={}) for each in drifted]
     await context.store.save_snapshot(snapshot, "drifted", objects, ())

@@ -1,9 +1,4 @@
-"""A job's next cycle on rows of its own, up to where it would write.
-
-Impact: what a job's next cycle would do, evaluated and not exported.
-
-One object of a plan, step by step: what the next cycle would do with it, and why.
-"""
+"""Preview a job's next cycle: import and evaluate on scratch data, without export."""
 
 from __future__ import annotations
 
@@ -33,11 +28,11 @@ from cloudforest.provisioning.run import CycleContext
 async def evaluate_on_scratch(
     context: CycleContext, plan_digest: str
 ) -> AsyncIterator[tuple[CycleContext, EvaluationResult]]:
-    """Import and evaluate a job on scratch rows named for the plan and this run.
+    """Import and evaluate a job on scratch data, which is dropped in any case.
 
-    The agents are asked what the cycle would ask: what changed since the job's
-    watermark, or everything if its scope or its attributes are others. The target is
-    only read. The rows are dropped, whatever happens.
+    The agents get the same requests as in the real cycle: for the changes since the
+    job's watermark, or for everything if scope or attributes differ. The target is only
+    read.
     """
     key = scratch_key(context.job.name, plan_digest, context.cycle_id)
     await context.store.copy_job_data(context.key_name, key)
@@ -52,11 +47,11 @@ async def evaluate_on_scratch(
 async def find_exceeded_later(
     scratch: CycleContext, evaluated: EvaluationResult
 ) -> tuple[ExceededBudget, ...]:
-    """Return what budgets would be exceeded by once the stages of objects are allowed.
+    """Return the budgets that would be exceeded once the object stages are allowed.
 
-    Memberships go after the disable or the deletion of the member: while that waits in
-    a stage no cycle counts them, and a decision would uncover the next one. To be asked
-    last: the outbox is then what would be written.
+    A leaver's memberships are removed after its disable or deletion. While that is
+    staged no cycle counts them, so allowing the stage can lead to another one. Call
+    this last: it changes the outbox.
     """
     known = {each.digest for each in evaluated.exceeded}
     held = {each.digest for each in evaluated.exceeded if each.guard in OBJECT_BUDGETS}
@@ -69,9 +64,10 @@ async def find_exceeded_later(
 
 @dataclass(frozen=True)
 class Impact:
-    """`requests` are the writes that the target would get; `digest` names them all.
+    """What the next cycle would do.
 
-    `breakdown` says whom they touch, `following` what a guard would object to next.
+    `requests` is the number of writes that the target would get, `outbox_digest` covers
+    all of them. `exceeded_later` are the budgets exceeded once the stages are allowed.
     """
 
     cycle: CycleKind
@@ -86,7 +82,7 @@ class Impact:
 async def compute_impact(
     context: CycleContext, *, plan_digest: str, with_names: bool = False
 ) -> Impact:
-    """Evaluate the next cycle; `named` has some of those whom it touches named."""
+    """Evaluate the next cycle; `with_names` adds the names of some affected objects."""
     start = await load_start_watermark(context)
     async with evaluate_on_scratch(context, plan_digest) as (scratch, evaluated):
         stages = [each.digest for each in evaluated.exceeded]
@@ -107,9 +103,9 @@ async def compute_impact(
 async def explain_next_cycle(
     context: CycleContext, lookup: Lookup, *, digest: str
 ) -> dict[str, Any]:
-    """Explain an object beside the others that the cycle would see.
+    """Explain an object within the whole next cycle.
 
-    So whom it refers to, and what a guard would hold back, is told as it would be.
+    So its references and the guard's decisions are those of the real cycle.
     """
     async with evaluate_on_scratch(context, digest) as (scratch, _):
         return await explain_object(scratch, lookup)

@@ -1,7 +1,4 @@
-"""Breaks the effects of a plan down: by attribute, by reason, and some by name.
-
-Why those leave whom a plan would deprovision: the clause, asked of the agents.
-"""
+"""Break the effects of a plan down by attribute, by reason, and some by name."""
 
 from __future__ import annotations
 
@@ -52,9 +49,9 @@ async def _read_clauses(context: CycleContext, ids: Sequence[str]) -> dict[str, 
 async def load_leaver_reasons(
     context: CycleContext, effects: Sequence[Effect]
 ) -> dict[str, str]:
-    """Return why access is taken away, by objectGUID, of those for whom it is.
+    """Return why each leaver among the effects loses access, by objectGUID.
 
-    An import says of who left only that it is so; a read names the clause.
+    An import only says that an object left; a read names the exclusion or clause.
     """
     out = [each.id for each in effects if each.because == "out"]
     said = (
@@ -73,18 +70,18 @@ REFUSED_BY_TARGET = "refused by the target"
 _REASON_CODE = re.compile(r"([a-z]+(?:-[a-z]+)+)(?::|$)")
 BATCH = 500
 MAX_SAMPLES = 5
-"""Of each action: enough to recognise whom a change means."""
+"""Names per action: enough to recognise who a change affects."""
 
 _ARRIVAL_REASONS = {
-    "create": "is in scope, and the target has nobody who matches",
-    "adopt": "matches a resource that is there",
+    "create": "in scope, without a match in the target",
+    "adopt": "matches an existing resource",
 }
 
 
 def _changed_paths(effect: Effect) -> Iterator[tuple[str, bool]]:
-    """Yield the paths that change, and whether the value is cleared.
+    """Yield each changed path of an existing resource, and whether it is cleared.
 
-    A creation gets all its values, which says nothing of any of them.
+    A creation writes all values, so that its paths say nothing.
     """
     if effect.resource is None:
         return
@@ -95,10 +92,10 @@ def _changed_paths(effect: Effect) -> Iterator[tuple[str, bool]]:
 
 
 def _reason_code(effect: Effect) -> str:
-    """Return what kind of reason it is; the rest, or a target's words, may name values.
+    """Return the code of an escrow reason; the rest of it may contain values.
 
-    Those who may not see values see the counts. A fault of a mapping names none: it is
-    told whole, with its target attribute.
+    People who may not see values see these counts. A mapping fault contains no value,
+    so it is returned whole, with its target attribute.
     """
     reason = (effect.reason or "").removeprefix(GIVEN_UP_PREFIX)
     code = _REASON_CODE.match(reason)
@@ -109,7 +106,8 @@ def _reason_code(effect: Effect) -> str:
 
 def _sample_reason(effect: Effect) -> str:
     if effect.action == "members":
-        return f"{len(effect.add)} members added, {len(effect.remove)} removed"
+        members = "member" if len(effect.add) == 1 else "members"
+        return f"{len(effect.add)} {members} added, {len(effect.remove)} removed"
     paths = ", ".join(dict.fromkeys(path for path, _ in _changed_paths(effect)))
     return _ARRIVAL_REASONS.get(effect.action) or paths
 
@@ -123,7 +121,7 @@ def _reason_counts(counts: Counter[str]) -> tuple[ReasonCount, ...]:
 
 @dataclass
 class _BreakdownSums:
-    """`emptied` is the last group that is emptied: its effects come in a row."""
+    """The sums so far; the effects of an emptied group follow each other."""
 
     with_names: bool
     attributes: Counter[tuple[ObjectType, str, bool]] = field(default_factory=Counter)
@@ -182,9 +180,9 @@ async def _load_samples(
 
 
 async def compute_breakdown(context: CycleContext, *, with_names: bool) -> Breakdown:
-    """Go through the outbox of an evaluation, batch by batch.
+    """Break the outbox of an evaluation down, batch by batch.
 
-    `named` has some of each action named; nobody is otherwise.
+    `with_names` adds the names of some objects per action.
     """
     sums, after, seen = _BreakdownSums(with_names), "", 0
     total = sum(

@@ -1,4 +1,4 @@
-"""SelectUniqueValue: the first value that no resource of the target has."""
+"""Choose the values of SelectUniqueValue: the first that no resource has."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from cloudforest.program.mapping.desired import make_match_key
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import UNSUPPORTED_FILTER_STATUSES, Matcher
 
-NO_FREE_VALUE = f"{SELECT_UNIQUE_VALUE} makes no value that the target does not have."
+NO_FREE_VALUE = f"{SELECT_UNIQUE_VALUE} has no free value: the target has them all."
 
 
 @dataclass(frozen=True)
 class UniqueValueRequest:
-    """An object to be created; `candidates` are in order, by SCIM path."""
+    """An object to create, with its possible values in order, by SCIM path."""
 
     object_guid: str
     options: Mapping[str, tuple[str, ...]]
 
 
 UniqueValues = dict[str, FlatResource | MappingFault]
-"""By the object's id: the value of each path, or why there is none."""
+"""By objectGUID: the value of each path, or why no value is free."""
 
 
 async def _find_taken_values(
     matcher: Matcher, mapper: Mapper, path: str, values: Sequence[str]
 ) -> set[str]:
-    """Return the values that the target has, or that this cycle has given away."""
+    """Return the values that the target has, or that this cycle has reserved."""
     context, kind = matcher.context, mapper.resource_type
     if kind not in matcher.listed_types:
         try:
@@ -75,7 +75,7 @@ def _assign_values(
 async def _reserve_values(
     matcher: Matcher, mapper: Mapper, path: str, chosen: UniqueValues
 ) -> None:
-    """Put what was given away into the picture, where later batches look."""
+    """Add the chosen values to the snapshot, where later batches look."""
     given = [
         TargetResource(id=f"given:{id_}", values=flat)
         for id_, flat in chosen.items()
@@ -90,7 +90,10 @@ async def _reserve_values(
 async def choose_unique_values(
     matcher: Matcher, mapper: Mapper, requests: Sequence[UniqueValueRequest]
 ) -> UniqueValues:
-    """Choose for a batch of objects of one type, one after the other."""
+    """Choose the values of a batch of objects of one type, in order.
+
+    An object with a fault at any path gets no values.
+    """
     chosen: dict[str, FlatResource] = {}
     faults: dict[str, MappingFault] = {}
     for path in mapper.unique_paths:
@@ -103,7 +106,9 @@ async def choose_unique_values(
                 matcher, mapper, path, list(dict.fromkeys(values))
             )
         except Refusal as refusal:
-            fault = MappingFault(path, f"The target can't be asked: {refusal.reason}")
+            fault = MappingFault(
+                path, f"The target refused the lookup: {refusal.reason}"
+            )
             faults |= {each.object_guid: fault for each in asking}
             continue
         given = _assign_values(path, asking, held)

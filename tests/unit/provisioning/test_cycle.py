@@ -303,7 +303,7 @@ async def test_a_scope_whose_name_means_another_object_stops_the_cycle(world: Wo
 
     assert cycle.state == "failed"
     assert cycle.error is not None
-    assert "OU=A now resolves to another object" in cycle.error
+    assert '"OU=A" now resolves to another object' in cycle.error
     held = await world.store.load_watermark(JOB)
     assert held is not None
     assert held.value == "1"
@@ -319,7 +319,7 @@ async def test_a_plan_foresees_no_cycle_of_a_scope_that_is_another_object(world:
     await world.cycle()
     world.closing = Closing(complete=True, watermark="2", bindings={"CN=Staff": "two"})
 
-    with pytest.raises(Refused, match="CN=Staff now resolves to another object"):
+    with pytest.raises(Refused, match='"CN=Staff" now resolves to another object'):
         await compute_impact(world.run(), plan_digest="d")
 
     assert world.asked[-1].bindings == {"CN=Staff": "one"}

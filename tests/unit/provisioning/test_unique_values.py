@@ -78,7 +78,7 @@ async def test_who_gets_no_value_is_escrowed_and_stops_nobody(world: World):
     assert titles(world) == {guid(1): "Clerk"}
     reasons = {each.id: each.reason for each in await world.escrowed()}
     assert set(reasons) == {guid(2), guid(3)}
-    assert "title: SelectUniqueValue makes no value" in reasons[guid(2)]
+    assert "title: SelectUniqueValue has no free value" in reasons[guid(2)]
 
 
 async def test_who_was_held_back_gets_a_value_that_became_free(world: World):
