@@ -16,6 +16,11 @@ CycleState = Literal["running", "succeeded", "partial", "blocked", "failed"]
 CycleFault = Literal["unreachable", "target", "credential", "configuration"]
 """Why a whole cycle failed: agents, bus or store did not answer; the target did not
 answer; it rejected our credentials; or the configuration cannot be used."""
+LogAction = Literal[
+    "create", "update", "adopt", "enable", "disable", "delete", "members", "read"
+]
+"""`read`: an object could not be read, so the cycle decided nothing about it."""
+LogStatus = Literal["success", "failure", "skipped", "staged"]
 
 
 class Counts(msgspec.Struct, kw_only=True, rename="camel"):
@@ -144,13 +149,6 @@ class Cycle(Value, frozen=True):
     unreachable: bool = False
     fault: CycleFault | None = None
     attempts: Attempts = msgspec.field(default_factory=Attempts)
-
-
-LogAction = Literal[
-    "create", "update", "adopt", "enable", "disable", "delete", "members", "read"
-]
-"""`read`: an object could not be read, so the cycle decided nothing about it."""
-LogStatus = Literal["success", "failure", "skipped", "staged"]
 
 
 class LoggedMembers(Value, frozen=True):

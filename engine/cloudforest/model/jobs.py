@@ -10,6 +10,21 @@ from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import Value
 
 QuarantineReason = Literal["error-rate", "failed-cycles"]
+ResetScope = Literal["Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"]
+"""The names of Microsoft Graph."""
+RESET_SCOPES: tuple[ResetScope, ...] = get_args(ResetScope)
+FULL_RESET = "Full"
+DEFAULT_RESET: tuple[ResetScope, ...] = ("Escrows", "QuarantineState", "Watermark")
+"""As in Graph: an empty resetScope is the portal's `Restart provisioning`."""
+KeyName = NewType("KeyName", str)
+"""The name that a job's data is kept under: the job's own, or a scratch key.
+
+The store does not take a plain string instead. So a preview, which knows the name of
+its job, cannot write into the job's live data by accident.
+"""
+ScratchKey = NewType("ScratchKey", KeyName)
+"""The name that the data of one preview is kept under, until it is dropped."""
+_MAX_KEY_LENGTH = 200
 
 
 class Pause(Value, frozen=True):
@@ -65,15 +80,6 @@ class JobHealth(Value, frozen=True):
     breaker: Breaker | None = None
 
 
-ResetScope = Literal["Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"]
-"""The names of Microsoft Graph."""
-
-RESET_SCOPES: tuple[ResetScope, ...] = get_args(ResetScope)
-FULL_RESET = "Full"
-DEFAULT_RESET: tuple[ResetScope, ...] = ("Escrows", "QuarantineState", "Watermark")
-"""As in Graph: an empty resetScope is the portal's `Restart provisioning`."""
-
-
 def parse_reset_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
     """Return the scopes to reset; raise Misconfigured for an unknown name."""
     known: dict[str, tuple[ResetScope, ...]] = {
@@ -89,17 +95,6 @@ def parse_reset_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
     return frozenset(scope for each in words for scope in known[each.lower()]) or (
         frozenset(DEFAULT_RESET)
     )
-
-
-KeyName = NewType("KeyName", str)
-"""The name that a job's data is kept under: the job's own, or a scratch key.
-
-The store does not take a plain string instead. So a preview, which knows the name of
-its job, cannot write into the job's live data by accident.
-"""
-ScratchKey = NewType("ScratchKey", KeyName)
-"""The name that the data of one preview is kept under, until it is dropped."""
-_MAX_KEY_LENGTH = 200
 
 
 def live_key(job: str) -> KeyName:

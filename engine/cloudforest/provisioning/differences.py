@@ -30,6 +30,9 @@ from cloudforest.program.mapping.changes import compute_changes, find_flow_alway
 from cloudforest.program.mapping.desired import DesiredValues
 from cloudforest.provisioning.mapper import ACTIVE, Mapper
 
+EXTERNAL_ID = "externalId"
+"""Proves that a resource is ours, if we write it."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -68,10 +71,10 @@ class Candidate:
             for path, value in self.desired.values.items()
             if path not in self.mapper.random_paths
         }
-        whole: tuple[Any, ...] = (self.mapper.digest, resource, values)
+        content: tuple[Any, ...] = (self.mapper.digest, resource, values)
         if self.desired.candidates:
-            whole = (*whole, self.desired.candidates)
-        return hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
+            content = (*content, self.desired.candidates)
+        return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
     def build_effect(self) -> Effect:
         """Return an effect of the object without any change."""
@@ -132,10 +135,6 @@ def with_last_written(candidate: Candidate, link: Link) -> Candidate:
         ),
         mapper=dataclasses_replace(candidate.mapper, reference_mappings=others),
     )
-
-
-EXTERNAL_ID = "externalId"
-"""Proves that a resource is ours, if we write it."""
 
 
 def _changes_active_to(changed: Sequence[Change], *, active: bool) -> bool:
@@ -238,16 +237,16 @@ def compare_with_observed(
 
 def _build_adoption(candidate: Candidate, observed: TargetResource) -> Effect:
     written = candidate.link.last_written if candidate.link else {}
-    ours = [path for path in written if path not in candidate.desired.ignored]
-    whole = compare_with_observed(
-        candidate.mapper, candidate.desired.values, observed, ours
+    written_paths = [path for path in written if path not in candidate.desired.ignored]
+    changes = compare_with_observed(
+        candidate.mapper, candidate.desired.values, observed, written_paths
     )
     return replace(
         candidate.build_effect(),
         action="create" if _is_own_creation(candidate, observed) else "adopt",
         resource=observed.id,
-        changes=(*whole, *_observed_references(candidate, observed)),
-        guards=find_budgets(candidate.mapper, whole),
+        changes=(*changes, *_observed_references(candidate, observed)),
+        guards=find_budgets(candidate.mapper, changes),
     )
 
 

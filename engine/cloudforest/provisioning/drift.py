@@ -47,6 +47,12 @@ from cloudforest.provisioning.run import CycleContext
 DriftKind = Literal["missing", "attributes", "members"]
 DriftCause = Literal["changed outside", "never arrived"]
 """The target holds another value than we wrote, or none although it took the write."""
+NEVER_RETURNED = frozenset({"password"})
+"""Attributes that no target returns (RFC 7643, 4.1.1: `returned` is `never`)."""
+ObservedObject = tuple[SourceObject, Link, TargetResource]
+MAX_NAMED = 100
+"""Missing members of a group that are named."""
+BATCH = 500
 
 
 class DriftedAttribute(Value, frozen=True):
@@ -112,10 +118,6 @@ def redact_drift(drift: Drift) -> Drift:
     return replace(drift, name=None, attributes=bare)
 
 
-NEVER_RETURNED = frozenset({"password"})
-"""Attributes that no target returns (RFC 7643, 4.1.1: `returned` is `never`)."""
-
-
 def _observed_link(candidate: Candidate, link: Link, observed: TargetResource) -> Link:
     """Return the link as if we had written the values that the target holds."""
     unseen = candidate.mapper.random_paths | NEVER_RETURNED
@@ -123,11 +125,11 @@ def _observed_link(candidate: Candidate, link: Link, observed: TargetResource) -
     kept = {
         path: value for path, value in link.last_written.items() if path not in paths
     }
-    held = {path: observed.values[path] for path in paths if path in observed.values}
+    values = {path: observed.values[path] for path in paths if path in observed.values}
     for path in candidate.mapper.reference_mappings:
-        held[path] = get_reference_id(held.get(path))
-    held = {path: value for path, value in held.items() if value is not None}
-    return replace(link, last_written=kept | held)
+        values[path] = get_reference_id(values.get(path))
+    values = {path: value for path, value in values.items() if value is not None}
+    return replace(link, last_written=kept | values)
 
 
 def _list_needed_changes(
@@ -168,20 +170,20 @@ def _has_drifted(change: Change, written: FlatResource) -> bool:
     """
     if is_same_value(change.before, change.after):
         return False
-    ours = written.get(change.path)
-    if ours is None:
+    last_written = written.get(change.path)
+    if last_written is None:
         return change.after is not None
-    return not is_same_value(change.before, ours)
+    return not is_same_value(change.before, last_written)
 
 
 def _drifted_attribute(change: Change, written: FlatResource) -> DriftedAttribute:
-    ours = written.get(change.path)
+    last_written = written.get(change.path)
     return DriftedAttribute(
         path=change.path,
         desired=change.after,
-        written=ours,
+        written=last_written,
         actual=change.before,
-        cause=_find_cause(change.after, ours, change.before),
+        cause=_find_cause(change.after, last_written, change.before),
     )
 
 
@@ -207,12 +209,11 @@ def compare_candidate(
         candidate, _observed_link(candidate, link, observed), referable
     )
     drifted = [each for each in needed if _has_drifted(each, written)]
-    found_so = [Change(path=each.path, after=each.before) for each in drifted]
-    held = replace(link, last_written=apply_changes(link.last_written, found_so))
-    return tuple(_drifted_attribute(each, written) for each in drifted), held
-
-
-ObservedObject = tuple[SourceObject, Link, TargetResource]
+    observed_changes = [Change(path=each.path, after=each.before) for each in drifted]
+    observed_link = replace(
+        link, last_written=apply_changes(link.last_written, observed_changes)
+    )
+    return tuple(_drifted_attribute(each, written) for each in drifted), observed_link
 
 
 def _redact_attribute(
@@ -223,12 +224,12 @@ def _redact_attribute(
         Change(path=each.path, before=each.desired, after=each.written),
         Change(path=each.path, before=each.actual),
     )
-    ours, theirs = redact_changes(pairs, hidden)
+    redacted, actual = redact_changes(pairs, hidden)
     return DriftedAttribute(
         path=each.path,
-        desired=ours.before,
-        written=ours.after,
-        actual=theirs.before,
+        desired=redacted.before,
+        written=redacted.after,
+        actual=actual.before,
         cause=each.cause,
     )
 
@@ -242,9 +243,9 @@ def _build_finding(
     if not drifted:
         return None
     hidden = frozenset(each.target for each in mapper.program.rules if each.sensitive)
-    told = tuple(_redact_attribute(each, hidden) for each in drifted)
+    attributes = tuple(_redact_attribute(each, hidden) for each in drifted)
     return DriftFinding(
-        Drift.for_object(source, observed_link, "attributes", told), observed_link
+        Drift.for_object(source, observed_link, "attributes", attributes), observed_link
     )
 
 
@@ -310,10 +311,6 @@ async def find_drifted_attributes(
     return [each for each in compared if each is not None]
 
 
-MAX_NAMED = 100
-"""Missing members of a group that are named."""
-
-
 async def _list_present_members(
     context: CycleContext, link: Link
 ) -> frozenset[str] | None:
@@ -338,21 +335,20 @@ async def find_drifted_members(
     present = await _list_present_members(context, link) if written else None
     if present is None:
         return None
-    there = await context.store.load_resource_ids(context.job.target, list(written))
-    lacking = sorted(each for each in written if there.get(each) not in present)
-    some = tuple(lacking[:MAX_NAMED])
+    resource_ids = await context.store.load_resource_ids(
+        context.job.target, list(written)
+    )
+    missing = sorted(each for each in written if resource_ids.get(each) not in present)
+    named = tuple(missing[:MAX_NAMED])
     differing = DriftedAttribute(
         path=mapper.members_mapping.target,
-        desired=some,
-        written=some,
+        desired=named,
+        written=named,
         actual=(),
         cause="changed outside",
     )
     drift = Drift.for_object(source, link, "members", (differing,))
-    return DriftFinding(drift, present_members=present) if lacking else None
-
-
-BATCH = 500
+    return DriftFinding(drift, present_members=present) if missing else None
 
 
 @dataclass(frozen=True)
@@ -392,9 +388,9 @@ async def _own_objects(
     mapped = [
         row for row in sources if row.object_guid in links and row.type in scan.mappers
     ]
-    left = [row.object_guid for row in mapped if row.presence not in KEPT_PRESENCES]
-    elsewhere = await find_held_by_siblings(scan.context, left)
-    return [row for row in mapped if row.object_guid not in elsewhere]
+    leavers = [row.object_guid for row in mapped if row.presence not in KEPT_PRESENCES]
+    held_by_siblings = await find_held_by_siblings(scan.context, leavers)
+    return [row for row in mapped if row.object_guid not in held_by_siblings]
 
 
 async def _compare_batch(
@@ -404,32 +400,32 @@ async def _compare_batch(
     links = await context.store.load_links(
         context.job.target, [row.object_guid for row in sources]
     )
-    ours = await _own_objects(scan, sources, links)
+    own = await _own_objects(scan, sources, links)
     checked = await _check_links(
-        scan, {row.object_guid: links[row.object_guid] for row in ours}
+        scan, {row.object_guid: links[row.object_guid] for row in own}
     )
-    there = [row for row in ours if row.object_guid in checked.observed]
-    held = [row for row in there if row.presence in KEPT_PRESENCES]
-    lost = [row for row in there if row.presence not in KEPT_PRESENCES]
+    observed = [row for row in own if row.object_guid in checked.observed]
+    kept = [row for row in observed if row.presence in KEPT_PRESENCES]
+    leavers = [row for row in observed if row.presence not in KEPT_PRESENCES]
     drifted = [
         _missing_finding(row, links[row.object_guid])
-        for row in ours
+        for row in own
         if row.object_guid in checked.missing and row.presence in KEPT_PRESENCES
     ]
     pairs = [
-        (row, links[row.object_guid], checked.observed[row.object_guid]) for row in held
+        (row, links[row.object_guid], checked.observed[row.object_guid]) for row in kept
     ]
     drifted += await find_drifted_attributes(context, scan.mappers, pairs)
-    for source in lost:
+    for source in leavers:
         link, found = links[source.object_guid], checked.observed[source.object_guid]
-        again = find_regained_access(scan.mappers[source.type], source, link, found)
-        drifted += [again] if again else []
-    for source in held:
-        some = await find_drifted_members(
+        finding = find_regained_access(scan.mappers[source.type], source, link, found)
+        drifted += [finding] if finding else []
+    for source in kept:
+        finding = await find_drifted_members(
             context, scan.mappers[source.type], source, links[source.object_guid]
         )
-        drifted += [some] if some else []
-    return DriftBatch(checked=len(ours), findings=tuple(drifted))
+        drifted += [finding] if finding else []
+    return DriftBatch(checked=len(own), findings=tuple(drifted))
 
 
 async def scan_drift(context: CycleContext) -> AsyncIterator[DriftBatch]:

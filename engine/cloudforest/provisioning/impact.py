@@ -54,11 +54,15 @@ async def find_exceeded_later(
     this last: it changes the outbox.
     """
     known = {each.digest for each in evaluated.exceeded}
-    held = {each.digest for each in evaluated.exceeded if each.guard in OBJECT_BUDGETS}
-    if not held:
+    staged = {
+        each.digest for each in evaluated.exceeded if each.guard in OBJECT_BUDGETS
+    }
+    if not staged:
         return ()
-    again = scratch.as_new_cycle().with_allowed_stages(scratch.allowed_stages | held)
-    later = await evaluate_job(again)
+    next_cycle = scratch.as_new_cycle().with_allowed_stages(
+        scratch.allowed_stages | staged
+    )
+    later = await evaluate_job(next_cycle)
     return tuple(each for each in later.exceeded if each.digest not in known)
 
 
@@ -87,7 +91,7 @@ async def compute_impact(
     async with evaluate_on_scratch(context, plan_digest) as (scratch, evaluated):
         stages = [each.digest for each in evaluated.exceeded]
         effects = digest_of([await compute_outbox_digest(scratch), stages])
-        touched = await compute_breakdown(scratch, with_names=with_names)
+        breakdown = await compute_breakdown(scratch, with_names=with_names)
         later = await find_exceeded_later(scratch, evaluated)
     return Impact(
         cycle="initial" if start is None else "incremental",
@@ -95,7 +99,7 @@ async def compute_impact(
         requests=evaluated.requests,
         exceeded=evaluated.exceeded,
         outbox_digest=effects,
-        breakdown=touched,
+        breakdown=breakdown,
         exceeded_later=later,
     )
 

@@ -28,22 +28,32 @@ from cloudforest.provisioning.log_entries import list_sent_changes, load_display
 from cloudforest.provisioning.run import CycleContext
 
 DELETED_REASON = "deleted in the directory"
+MAPPING_FAULT = "mapping-fault"
+REFUSED_BY_TARGET = "refused by the target"
+_REASON_CODE = re.compile(r"([a-z]+(?:-[a-z]+)+)(?::|$)")
+BATCH = 500
+MAX_SAMPLES = 5
+"""Names per action: enough to recognise who a change affects."""
+_ARRIVAL_REASONS = {
+    "create": "in scope, without a match in the target",
+    "adopt": "matches an existing resource",
+}
 
 
 async def _read_clauses(context: CycleContext, ids: Sequence[str]) -> dict[str, str]:
     lookups = tuple(Lookup(by="guid", value=each) for each in ids)
-    asked = await build_request(context, "read", lookups=lookups, explain=True)
-    said: dict[str, str] = {}
+    request = await build_request(context, "read", lookups=lookups, explain=True)
+    reasons: dict[str, str] = {}
     closing: Closing | None = None
-    async for page in context.bus.request_pages(asked):
-        said |= {
+    async for page in context.bus.request_pages(request):
+        reasons |= {
             each.id: describe_exclusion(each)
             for each in page.records
             if isinstance(each, OutOfScope)
         }
         closing = page.closing
     require_closing(context, closing)
-    return said
+    return reasons
 
 
 async def load_leaver_reasons(
@@ -54,28 +64,15 @@ async def load_leaver_reasons(
     An import only says that an object left; a read names the exclusion or clause.
     """
     out = [each.id for each in effects if each.because == "out"]
-    said = (
+    clauses = (
         await ask_until_whole(context, partial(_read_clauses, context, out))
         if out
         else {}
     )
-    left = {id_: said.get(id_, LEAVES_SCOPE) for id_ in out}
-    return left | {
+    reasons = {id_: clauses.get(id_, LEAVES_SCOPE) for id_ in out}
+    return reasons | {
         each.id: DELETED_REASON for each in effects if each.because == "gone"
     }
-
-
-MAPPING_FAULT = "mapping-fault"
-REFUSED_BY_TARGET = "refused by the target"
-_REASON_CODE = re.compile(r"([a-z]+(?:-[a-z]+)+)(?::|$)")
-BATCH = 500
-MAX_SAMPLES = 5
-"""Names per action: enough to recognise who a change affects."""
-
-_ARRIVAL_REASONS = {
-    "create": "in scope, without a match in the target",
-    "adopt": "matches an existing resource",
-}
 
 
 def _changed_paths(effect: Effect) -> Iterator[tuple[str, bool]]:
@@ -152,10 +149,10 @@ class _BreakdownSums:
         self._add_sample(action, effect, reason or _sample_reason(effect))
 
     def _add_sample(self, action: str, effect: Effect, reason: str) -> None:
-        held = self.samples.setdefault(action, [])
-        known = any(each.id == effect.id for each, _ in held)
-        if self.with_names and len(held) < MAX_SAMPLES and not known:
-            held.append((effect, reason))
+        samples = self.samples.setdefault(action, [])
+        known = any(each.id == effect.id for each, _ in samples)
+        if self.with_names and len(samples) < MAX_SAMPLES and not known:
+            samples.append((effect, reason))
 
     def count_attributes(self) -> Iterator[AttributeCount]:
         for kind, path in sorted({(kind, path) for kind, path, _ in self.attributes}):
@@ -170,12 +167,12 @@ class _BreakdownSums:
 async def _load_samples(
     context: CycleContext, sums: _BreakdownSums
 ) -> tuple[Sample, ...]:
-    chosen = [each for held in sums.samples.values() for each in held]
+    chosen = [each for samples in sums.samples.values() for each in samples]
     names = await load_display_names(context, [effect for effect, _ in chosen])
     return tuple(
         Sample(action=action, name=names[effect.id], reason=reason)
-        for action, held in sums.samples.items()
-        for effect, reason in held
+        for action, samples in sums.samples.items()
+        for effect, reason in samples
     )
 
 
@@ -191,9 +188,9 @@ async def compute_breakdown(context: CycleContext, *, with_names: bool) -> Break
     while batch := await context.store.list_effects(
         context.key_name, after=after, limit=BATCH
     ):
-        left = await load_leaver_reasons(context, batch)
+        reasons = await load_leaver_reasons(context, batch)
         for effect in batch:
-            sums.add_effect(effect, left)
+            sums.add_effect(effect, reasons)
         after, seen = batch[-1].key, seen + len(batch)
         context.progress("count", seen, total)
     return Breakdown(

@@ -33,6 +33,13 @@ from cloudforest.provisioning.run import CycleContext
 T = TypeVar("T")
 
 log = structlog.get_logger()
+BATCH = 2000
+"""Objects in one request, which must fit into one message of the bus."""
+INQUIRY_INTERVAL = timedelta(days=1)
+MISSING_MANIFEST = (
+    "a manifest of the export (`# numEntries: N`, or FILE.sha256 beside it)"
+)
+"""What is missing if an answer is incomplete although nothing failed."""
 
 
 def _scope_bindings(scope: ScopeProgram, bindings: dict[str, str]) -> dict[str, str]:
@@ -47,7 +54,7 @@ async def build_request(
 
     Scratch data has no watermark, so a preview uses the bindings of the live job.
     """
-    held = await context.store.load_watermark(context.live_key)
+    watermark = await context.store.load_watermark(context.live_key)
     return SyncRequest(
         id=uuid.uuid4().hex,
         job=context.job.name,
@@ -55,9 +62,11 @@ async def build_request(
         kind=kind,
         scope=context.program.scope,
         attributes=select_attributes_to_read(context.program),
-        bindings=_scope_bindings(context.program.scope, held.bindings) if held else {},
-        directory=held.directory if held else None,
-        nested=held.nested if held else (),
+        bindings=_scope_bindings(context.program.scope, watermark.bindings)
+        if watermark
+        else {},
+        directory=watermark.directory if watermark else None,
+        nested=watermark.nested if watermark else (),
         **more,
     )
 
@@ -101,10 +110,6 @@ async def ask_until_whole(context: CycleContext, ask: Callable[[], Awaitable[T]]
     except Unavailable as error:
         # "No agent is left" says less than the first answer did.
         raise first from error
-
-
-BATCH = 2000
-"""Objects in one request, which must fit into one message of the bus."""
 
 
 def count_objects(records: Sequence[Record]) -> int:
@@ -174,8 +179,8 @@ async def _read_inquired(
     )
     lookups = tuple(Lookup(by="guid", value=each) for each in ids)
     closing: Closing | None = None
-    asked = await build_request(context, "read", lookups=lookups, prove=prove)
-    async for page in context.bus.request_pages(asked):
+    request = await build_request(context, "read", lookups=lookups, prove=prove)
+    async for page in context.bus.request_pages(request):
         await context.store.save_answers(context.key_name, generation, page.records)
         if unread := _unread_log_entries(context, page.records):
             await context.store.save_log_entries(unread)
@@ -199,19 +204,12 @@ async def close_all_inquiries(context: CycleContext, directory: str | None) -> N
         await ask_until_whole(context, partial(_read_inquired, context, ids, directory))
 
 
-INQUIRY_INTERVAL = timedelta(days=1)
-MISSING_MANIFEST = (
-    "a manifest of the export (`# numEntries: N`, or FILE.sha256 beside it)"
-)
-"""What is missing if an answer is incomplete although nothing failed."""
-
-
 async def load_start_watermark(context: CycleContext) -> Watermark | None:
     """Return where an incremental import starts; None means an initial one."""
-    held = await context.store.load_watermark(context.key_name)
-    if held is None or held.value is None:
+    watermark = await context.store.load_watermark(context.key_name)
+    if watermark is None or watermark.value is None:
         return None
-    return held if held.digest == digest_program(context.program) else None
+    return watermark if watermark.digest == digest_program(context.program) else None
 
 
 def _cursor_watermark(
@@ -305,13 +303,13 @@ def _build_import_end(
 async def _import_once(
     context: CycleContext, start: Watermark | None
 ) -> tuple[CycleKind, Closing]:
-    asked = await build_request(
+    request = await build_request(
         context, "import", watermark=start.value if start else None
     )
     generation = await context.store.begin_import(context.key_name, context.cycle_id)
-    closing = await _save_pages(context, asked, generation, start)
-    _require_same_domain(asked, closing)
-    _require_same_bindings(asked, closing)
+    closing = await _save_pages(context, request, generation, start)
+    _require_same_domain(request, closing)
+    _require_same_bindings(request, closing)
     end = _build_import_end(context, start, closing)
     await context.store.finish_import(
         context.key_name, context.job.target, generation, end

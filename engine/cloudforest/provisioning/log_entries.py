@@ -68,8 +68,8 @@ def _reference_changes(outcome: Outcome) -> Iterator[Change]:
     """Yield references as resource ids; an unwritten one has the objectGUID."""
     written = outcome.link.last_written if outcome.link else None
     for each in outcome.effect.references:
-        wanted = {"objectGUID": each.to} if each.to else None
-        after = wanted if written is None else written.get(each.path)
+        source_id = {"objectGUID": each.to} if each.to else None
+        after = source_id if written is None else written.get(each.path)
         yield Change(path=each.path, before=each.before, after=after)
 
 

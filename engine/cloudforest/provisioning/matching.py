@@ -28,6 +28,7 @@ WAITS_FOR_STAGE = (
 
 UNSUPPORTED_FILTER_STATUSES = (400, 501)
 """Statuses for a filter that a target does not support (RFC 7644, 3.4.2.2, 3.12)."""
+RESOURCE_ID = "id"
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ async def reject_owned_matches(
     kept = {id_: _reject_owned_match(id_, m, owners) for id_, m in matches.items()}
     refused = [id_ for id_ in found if isinstance(kept[id_], MatchFailure)]
     staged = await find_staged_owners(context, [owners[found[id_]] for id_ in refused])
-    held = MatchFailure(WAITS_FOR_STAGE)
-    return kept | {id_: held for id_ in refused if owners[found[id_]] in staged}
+    waiting = MatchFailure(WAITS_FOR_STAGE)
+    return kept | {id_: waiting for id_ in refused if owners[found[id_]] in staged}
 
 
 async def _cut_into_batches(
@@ -231,9 +232,6 @@ class Matcher:
         return matches | dict.fromkeys(each.object_guid for each in left)
 
 
-RESOURCE_ID = "id"
-
-
 @dataclass
 class CheckedLinks:
     """The resources of checked links, and the objects whose resource is missing.
@@ -254,11 +252,11 @@ async def check_links(
     A list may leave out disabled resources; treating one as missing would create it
     twice. `links` are by resource id.
     """
-    held = await matcher.load_observed(mapper, list(links))
+    observed = await matcher.load_observed(mapper, list(links))
     checked.observed |= {
-        links[id_].object_guid: resource for id_, resource in held.items()
+        links[id_].object_guid: resource for id_, resource in observed.items()
     }
-    for id_ in links.keys() - held.keys():
+    for id_ in links.keys() - observed.keys():
         try:
             found = await matcher.context.target.find(
                 mapper.resource_type, RESOURCE_ID, id_, mapper.paths_to_read

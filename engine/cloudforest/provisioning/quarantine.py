@@ -34,6 +34,11 @@ QUARANTINE_BACKOFF = Backoff(first=timedelta(minutes=10), longest=timedelta(hour
 QUARANTINE_LIFETIME = timedelta(weeks=4)
 
 QuarantineCause = tuple[QuarantineReason, str]
+BREAKER_BACKOFF = Backoff(
+    first=timedelta(minutes=1), longest=timedelta(minutes=30), jitter=0.1
+)
+Hold = datetime | None
+"""The job does not start before this; None: not until an operator starts it."""
 
 
 def reset_if_changed(state: JobState, registered: str) -> JobState:
@@ -137,11 +142,6 @@ def update_job_state(state: JobState, cycle: Cycle, registered: str) -> JobState
     return replace(state, quarantine=imposed)
 
 
-BREAKER_BACKOFF = Backoff(
-    first=timedelta(minutes=1), longest=timedelta(minutes=30), jitter=0.1
-)
-
-
 def update_breaker(
     breaker: Breaker | None, cycle: Cycle, jitter: float
 ) -> Breaker | None:
@@ -163,10 +163,6 @@ def update_breaker(
         next=now + BREAKER_BACKOFF.delay(failures, jitter),
         failures=failures,
     )
-
-
-Hold = datetime | None
-"""The job does not start before this; None: not until an operator starts it."""
 
 
 def compute_registered_digest(registration: Registration, job: Job) -> str:
@@ -210,13 +206,13 @@ def update_health(
 
 def compute_holds(health: Mapping[str, JobHealth]) -> dict[str, Hold]:
     """Return the holds of the jobs that do not simply start at their interval."""
-    held: dict[str, Hold] = {}
+    holds: dict[str, Hold] = {}
     for name, each in health.items():
         state = each.job_state
         if state.paused is not None or state.disabled is not None:
-            held[name] = None
+            holds[name] = None
             continue
         waits = [at.next for at in (state.quarantine, each.breaker) if at is not None]
         if waits:
-            held[name] = max(waits)
-    return held
+            holds[name] = max(waits)
+    return holds

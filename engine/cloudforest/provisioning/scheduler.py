@@ -24,6 +24,18 @@ The budget limits a stolen agent, which can send any number of hints.
 """
 SECONDS_PER_HINT = 5.0
 """Seconds after which the budget of a domain grows by one hint."""
+MAX_SPREAD = 0.1
+POLL_SECONDS = 5.0
+"""Seconds between two looks at the registration."""
+MIN_START_INTERVAL = timedelta(seconds=1)
+"""The shortest time between two starts of a job, however many hints arrive."""
+ReadHolds = Callable[[Registration], Awaitable[Mapping[str, Hold]]]
+RunJob = Callable[[str, Registration], Awaitable[object]]
+PRUNE_SECONDS = 3600.0
+BATCH = 500
+"""Entries deleted in one transaction, so that cycles can write in between."""
+ReadRegistration = Callable[[], Awaitable[Registration | None]]
+log = structlog.get_logger()
 
 
 @dataclass
@@ -51,9 +63,6 @@ class HintBudget:
         return min(MAX_HINTS, left + passed / SECONDS_PER_HINT)
 
 
-MAX_SPREAD = 0.1
-
-
 def compute_next_start(
     *, previous: datetime | None, now: datetime, interval: timedelta, jitter: float
 ) -> datetime:
@@ -67,14 +76,6 @@ def compute_next_start(
     if previous is None or previous > now:
         return now
     return max(now, previous + interval * (1 + MAX_SPREAD * jitter))
-
-
-POLL_SECONDS = 5.0
-"""Seconds between two looks at the registration."""
-MIN_START_INTERVAL = timedelta(seconds=1)
-"""The shortest time between two starts of a job, however many hints arrive."""
-ReadHolds = Callable[[Registration], Awaitable[Mapping[str, Hold]]]
-RunJob = Callable[[str, Registration], Awaitable[object]]
 
 
 @dataclass
@@ -219,15 +220,6 @@ class Scheduler:
         finally:
             sleeping.cancel()
             waking.cancel()
-
-
-PRUNE_SECONDS = 3600.0
-BATCH = 500
-"""Entries deleted in one transaction, so that cycles can write in between."""
-
-ReadRegistration = Callable[[], Awaitable[Registration | None]]
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)

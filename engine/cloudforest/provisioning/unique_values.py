@@ -14,6 +14,8 @@ from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import UNSUPPORTED_FILTER_STATUSES, Matcher
 
 NO_FREE_VALUE = f"{SELECT_UNIQUE_VALUE} has no free value: the target has them all."
+UniqueValues = dict[str, FlatResource | MappingFault]
+"""By objectGUID: the value of each path, or why no value is free."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,6 @@ class UniqueValueRequest:
     options: Mapping[str, tuple[str, ...]]
 
 
-UniqueValues = dict[str, FlatResource | MappingFault]
-"""By objectGUID: the value of each path, or why no value is free."""
-
-
 async def _find_taken_values(
     matcher: Matcher, mapper: Mapper, path: str, values: Sequence[str]
 ) -> set[str]:
@@ -35,16 +33,16 @@ async def _find_taken_values(
     context, kind = matcher.context, mapper.resource_type
     if kind not in matcher.listed_types:
         try:
-            there = await context.target.find_taken_values(kind, path, values)
+            taken = await context.target.find_taken_values(kind, path, values)
         except Refusal as refusal:
             if refusal.status not in UNSUPPORTED_FILTER_STATUSES:
                 raise
             await matcher.take_snapshot(mapper)
         else:
-            given = await context.store.find_snapshot_matches(
+            reserved = await context.store.find_snapshot_matches(
                 context.snapshot_key, kind, path, values
             )
-            return {make_match_key(path, each) for each in there} | given.keys()
+            return {make_match_key(path, each) for each in taken} | reserved.keys()
     found = await context.store.find_snapshot_matches(
         context.snapshot_key, kind, path, values
     )
@@ -76,14 +74,14 @@ async def _reserve_values(
     matcher: Matcher, mapper: Mapper, path: str, chosen: UniqueValues
 ) -> None:
     """Add the chosen values to the snapshot, where later batches look."""
-    given = [
+    reserved = [
         TargetResource(id=f"given:{id_}", values=flat)
         for id_, flat in chosen.items()
         if not isinstance(flat, MappingFault)
     ]
     context = matcher.context
     await context.store.save_snapshot(
-        context.snapshot_key, mapper.resource_type, given, [path]
+        context.snapshot_key, mapper.resource_type, reserved, [path]
     )
 
 
@@ -102,7 +100,7 @@ async def choose_unique_values(
         if not asking:
             continue
         try:
-            held = await _find_taken_values(
+            taken = await _find_taken_values(
                 matcher, mapper, path, list(dict.fromkeys(values))
             )
         except Refusal as refusal:
@@ -111,9 +109,9 @@ async def choose_unique_values(
             )
             faults |= {each.object_guid: fault for each in asking}
             continue
-        given = _assign_values(path, asking, held)
-        await _reserve_values(matcher, mapper, path, given)
-        for id_, flat in given.items():
+        assigned = _assign_values(path, asking, taken)
+        await _reserve_values(matcher, mapper, path, assigned)
+        for id_, flat in assigned.items():
             if isinstance(flat, MappingFault):
                 faults[id_] = flat
             else:
