@@ -16,7 +16,7 @@ from cloudforest.control_plane.objects import require_registration
 from cloudforest.hybrid.bootstrap import select_listed
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.identity import Operator
-from cloudforest.model.jobs import JobHealth, JobState, Pause, ResetScope
+from cloudforest.model.jobs import JobHealth, JobState, Pause, ResetScope, live_key
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Job, Registration
@@ -112,7 +112,7 @@ class JobControls:
         """Yield each object in escrow, with what it waits for."""
         after = ""
         while page := await self.store.list_escrowed_effects(
-            name, after=after, limit=ESCROW_PAGE_SIZE
+            live_key(name), after=after, limit=ESCROW_PAGE_SIZE
         ):
             for effect, dn in page:
                 yield shapes.shape_escrow(effect, dn)
@@ -122,7 +122,9 @@ class JobControls:
         """Make one object in escrow due, or all (None); return how many changes."""
         await self.require_job(name)
         with self._lock_resting_job(name):
-            released = await self.store.retry_escrowed(name, subject, self.clock())
+            released = await self.store.retry_escrowed(
+                live_key(name), subject, self.clock()
+            )
         if subject is not None and not released:
             raise Refused(
                 f'Object "{subject}" is not in escrow of job "{name}". '
@@ -179,6 +181,7 @@ class StatusReader:
         ]
 
     async def _read_import_state(self, job: str) -> dict[str, Any]:
-        watermark = await self.store.load_watermark(job)
-        unknown = await self.store.list_unknown_objects(job, _MAX_UNKNOWN_LISTED)
+        key = live_key(job)
+        watermark = await self.store.load_watermark(key)
+        unknown = await self.store.list_unknown_objects(key, _MAX_UNKNOWN_LISTED)
         return shapes.shape_import_state(watermark, *unknown)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from cloudforest.base.clock import Clock
+from cloudforest.base.clock import Backoff, Clock
 from cloudforest.base.errors import CloudforestError, CredentialRejected, Rejected
 from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane.notice_facts import (
@@ -33,9 +33,7 @@ from cloudforest.model.registration import Mail, Registration
 CHECK_SECONDS = 60.0
 FINISH_TIMEOUT_SECONDS = 15.0
 """How long a finished command waits for a mail server at most."""
-FIRST_DELAY = timedelta(minutes=1)
-LONGEST_DELAY = timedelta(hours=1)
-_DOUBLINGS = 6
+BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=1))
 
 log = structlog.get_logger()
 
@@ -54,10 +52,9 @@ class NoticeBackoff:
         self, key: Hashable, now: datetime, *, longest: bool = False
     ) -> None:
         """Wait 1 minute, doubling up to an hour; with `longest` an hour at once."""
-        failures = self._failures.get(key, 0)
-        pause = min(FIRST_DELAY * (1 << min(failures, _DOUBLINGS)), LONGEST_DELAY)
-        self._failures[key] = failures + 1
-        self._until[key] = now + (LONGEST_DELAY if longest else pause)
+        self._failures[key] = self._failures.get(key, 0) + 1
+        delay = BACKOFF.longest if longest else BACKOFF.delay(self._failures[key])
+        self._until[key] = now + delay
 
     def record_success(self, key: Hashable) -> None:
         self._failures.pop(key, None)

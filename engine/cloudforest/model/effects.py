@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from cloudforest.base.clock import Backoff
 from cloudforest.base.values import Value, canonical_digest
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import FlatResource, Link, Presence
@@ -39,6 +40,10 @@ PHASES = (
     *(PHASE_REFERENCED_FIRST, PHASE_WRITE, PHASE_LEAVER_MEMBERSHIPS, PHASE_DEPROVISION),
     *(PHASE_RETRY, PHASE_ADOPT, PHASE_REFERENCE),
 )
+ESCROW_BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=24))
+GIVEN_UP_AFTER = timedelta(days=28)
+"""Counted from the first failure; Microsoft's provisioning stops then as well."""
+GIVEN_UP_PREFIX = "given-up: "
 
 
 class Change(Value, frozen=True):
@@ -58,6 +63,11 @@ class Change(Value, frozen=True):
     def is_sent(self) -> bool:
         """Whether a request says it; a change from a value to itself is a witness."""
         return self.before != self.after or self.how == "again"
+
+    @property
+    def clears(self) -> bool:
+        """Whether the change removes a value."""
+        return self.after is None and self.before is not None
 
 
 class ReferenceChange(Value, frozen=True):
@@ -114,14 +124,61 @@ class Effect(Value, frozen=True):
     stage: str | None = None
     since: datetime | None = None
 
+    @property
+    def is_creation(self) -> bool:
+        """Whether it creates a resource; one we created and found again has an id."""
+        return self.action == "create" and self.resource is None
 
-def compute_fingerprint(effect: Effect) -> str:
-    """Return the digest of what an effect would do; equal wishes are one decision."""
-    changed = [each for each in effect.changes if each.is_sent]
-    what = (effect.key, effect.action, effect.resource)
-    return canonical_digest(
-        (*what, changed, effect.references, effect.add, effect.remove)
-    )
+    @property
+    def sends_request(self) -> bool:
+        """Whether it needs a request, and not only a link."""
+        if self.is_creation or self.action == "delete":
+            return True
+        differs = any(each.is_sent for each in self.changes)
+        return differs or bool(self.references or self.add or self.remove)
+
+    @property
+    def after_values(self) -> FlatResource:
+        return {change.path: change.after for change in self.changes}
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest of what it would do: a stage decision covers equal ones."""
+        sent = [each for each in self.changes if each.is_sent]
+        target = (self.key, self.action, self.resource)
+        return canonical_digest((*target, sent, self.references, self.add, self.remove))
+
+    def charge(self, guard: str) -> int:
+        """Return how much it counts in a budget."""
+        return len(self.remove) if guard == "memberRemovals" else 1
+
+    def is_held(self, now: datetime) -> bool:
+        """Tell whether it is in escrow and its next try is not due."""
+        if self.state != "escrowed":
+            return False
+        return self.next_try is None or self.next_try > now
+
+    def retried_as(self, previous: Effect | None) -> Effect:
+        """Return it with the failed attempts of the effect that it replaces."""
+        if previous is None or previous.state != "escrowed":
+            return self
+        return msgspec.structs.replace(
+            self, attempts=previous.attempts, since=previous.since
+        )
+
+    def escrowed(self, reason: str, now: datetime) -> Effect:
+        """Return it in escrow until its next try; after 28 days it is given up."""
+        attempts = self.attempts + 1
+        since = self.since or now
+        given_up = now - since >= GIVEN_UP_AFTER
+        return msgspec.structs.replace(
+            self,
+            state="escrowed",
+            reason=GIVEN_UP_PREFIX + reason if given_up else reason,
+            attempts=attempts,
+            since=since,
+            next_try=None if given_up else now + ESCROW_BACKOFF.delay(attempts),
+        )
 
 
 class EvaluatedBatch(Value, frozen=True):
@@ -157,51 +214,6 @@ class Outcome(Value, frozen=True):
     unlinked: bool = False
 
 
-ESCROW_FIRST_DELAY = timedelta(minutes=1)
-ESCROW_LONGEST_DELAY = timedelta(hours=24)
-ESCROW_DOUBLINGS = 11
-GIVEN_UP_AFTER = timedelta(days=28)
-"""Counted from the first failure; Microsoft's provisioning stops then as well."""
-GIVEN_UP_PREFIX = "given-up: "
-
-
-def compute_escrow_delay(attempts: int) -> timedelta:
-    """Return how long to wait after so many attempts: 1 min, doubling to 24 h."""
-    doublings = min(attempts - 1, ESCROW_DOUBLINGS)
-    return min(ESCROW_FIRST_DELAY * (1 << doublings), ESCROW_LONGEST_DELAY)
-
-
-def put_in_escrow(effect: Effect, reason: str, now: datetime) -> Effect:
-    """Hold an effect back until its next try; after 28 days there is none."""
-    attempts = effect.attempts + 1
-    since = effect.since or now
-    given_up = now - since >= GIVEN_UP_AFTER
-    return msgspec.structs.replace(
-        effect,
-        state="escrowed",
-        reason=GIVEN_UP_PREFIX + reason if given_up else reason,
-        attempts=attempts,
-        since=since,
-        next_try=None if given_up else now + compute_escrow_delay(attempts),
-    )
-
-
-def is_waiting_in_escrow(effect: Effect | None, now: datetime) -> bool:
-    """Tell whether an effect is in escrow and not to be tried now."""
-    if effect is None or effect.state != "escrowed":
-        return False
-    return effect.next_try is None or effect.next_try > now
-
-
-def carry_over_attempts(effect: Effect, previous: Effect | None) -> Effect:
-    """Return an effect that is tried again as often as its elder was."""
-    if previous is None or previous.state != "escrowed":
-        return effect
-    return msgspec.structs.replace(
-        effect, attempts=previous.attempts, since=previous.since
-    )
-
-
 def build_membership_key(group: str, part: str) -> str:
     """Return the key of a change of members: a chunk by number, one by objectGUID."""
     return f"{group}/m/{part}"
@@ -211,29 +223,3 @@ def parse_membership_member(key: str) -> tuple[str, ...]:
     """Return the member that the key of a single membership names."""
     _, is_membership, part = key.partition("/m/")
     return (part,) if is_membership else ()
-
-
-def get_after_values(effect: Effect) -> FlatResource:
-    return {change.path: change.after for change in effect.changes}
-
-
-def is_creation(effect: Effect) -> bool:
-    """Tell whether the effect makes a resource, and does not find it made by us."""
-    return effect.action == "create" and effect.resource is None
-
-
-def sends_request(effect: Effect) -> bool:
-    """Tell whether the effect needs a request, and not only a link."""
-    if is_creation(effect) or effect.action == "delete":
-        return True
-    differs = any(each.is_sent for each in effect.changes)
-    return differs or bool(effect.references or effect.add or effect.remove)
-
-
-def compute_charge(effect: Effect, guard: str) -> int:
-    """Return how much a budget bears for an effect."""
-    return len(effect.remove) if guard == "memberRemovals" else 1
-
-
-def clears(change: Change) -> bool:
-    return change.after is None and change.before is not None

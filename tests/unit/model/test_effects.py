@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from tests.support.world import NOON
 
-from cloudforest.model.effects import PHASE_WRITE, Effect, put_in_escrow
+from cloudforest.model.effects import PHASE_WRITE, Effect
 
 BARE = Effect(
     key="a",
@@ -23,7 +23,7 @@ BARE = Effect(
 def tries(effect: Effect) -> list[datetime]:
     """Return the times of the retries, if each of them fails."""
     found, now = [], NOON
-    while (effect := put_in_escrow(effect, "No.", now)).next_try is not None:
+    while (effect := effect.escrowed("No.", now)).next_try is not None:
         found.append(now)
         now = effect.next_try
     assert effect.reason == "given-up: No."

@@ -32,7 +32,7 @@ from cloudforest.adapters.store.memberships import (
 from cloudforest.adapters.store.sources import unsettle_written
 from cloudforest.adapters.store.tables import effect, source, spent, staged
 from cloudforest.model.cycles import LogEntry
-from cloudforest.model.effects import PHASE_WRITE, Effect, Outcome, compute_fingerprint
+from cloudforest.model.effects import PHASE_WRITE, Effect, Outcome
 from cloudforest.model.stages import BudgetCharge
 
 RELEASE_BATCH = 500
@@ -94,7 +94,7 @@ def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
             "resource": each.resource,
             "action": each.action,
             "stage": each.stage,
-            "digest": compute_fingerprint(each) if each.stage else None,
+            "digest": each.fingerprint if each.stage else None,
             "next_try": time_text(each.next_try) if each.next_try else None,
             "sent": each.sent,
             "body": encode_json(each),

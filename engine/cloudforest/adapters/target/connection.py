@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -28,13 +28,13 @@ from cloudforest.adapters.target.credentials import (
     forget_refused_token,
     target_tls,
 )
-from cloudforest.base.clock import Sleep
+from cloudforest.base.clock import Backoff, Sleep
 from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.registration import Target
 
 MAX_ATTEMPTS = 3
 """How often a request is sent before it counts as failed."""
-FIRST_DELAY = 0.25
+RETRY_BACKOFF = Backoff(first=timedelta(seconds=0.25), longest=timedelta(seconds=0.5))
 MAX_WAIT = 120.0
 """Seconds that one request may wait in total because the service asks for it."""
 DEFAULT_WAIT = 1.0
@@ -54,11 +54,6 @@ _HEADERS = {
     "Accept": f"{MEDIA_TYPE}, application/json",
     "Content-Type": MEDIA_TYPE,
 }
-
-
-def retry_delay(attempt: int) -> float:
-    """Return the seconds to wait after attempt 1, 2, … failed."""
-    return float(FIRST_DELAY * 2 ** (attempt - 1))
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
@@ -188,7 +183,7 @@ class TargetConnection:
         self._breaker.record_failure(error.reason)
         if attempt >= MAX_ATTEMPTS or (request.method == "POST" and error.reached):
             raise error
-        await self._sleep(retry_delay(attempt))
+        await self._sleep(RETRY_BACKOFF.delay(attempt).total_seconds())
 
     def _delay_requests(self, wait: float, waited: float, status: int) -> None:
         if waited > MAX_WAIT:

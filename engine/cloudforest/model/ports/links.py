@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from cloudforest.model.jobs import JobKey
+from cloudforest.model.jobs import JobKey, KeyName
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import Link, MatchValue, Origin, TargetResource
 
@@ -47,7 +47,7 @@ class Links(Protocol):
         """Count the linked objects by origin; None for `job` and `type_` means all."""
         ...
 
-    async def count_managed(self, job: str, target: str) -> int:
+    async def count_managed(self, job: KeyName, target: str) -> int:
         """Count the job's objects that are linked and not yet deprovisioned."""
         ...
 
@@ -85,7 +85,7 @@ class Links(Protocol):
         ...
 
     async def list_groups_of(
-        self, job: str, member: str, limit: int
+        self, job: KeyName, member: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         """Return how many of the job's groups have the member, and the first DNs."""
         ...
@@ -94,7 +94,7 @@ class Links(Protocol):
         """Return the members that the target has because we wrote them."""
         ...
 
-    async def load_dns(self, job: str, ids: Sequence[str]) -> dict[str, str]:
+    async def load_dns(self, job: KeyName, ids: Sequence[str]) -> dict[str, str]:
         """Return the DN of each of these objects that the job has imported."""
         ...
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cloudforest.model.cycles import ImportEnd, Watermark
+from cloudforest.model.jobs import KeyName
 from cloudforest.model.messages import Record
 from cloudforest.model.source import Presence, SourceObject
 
@@ -17,15 +18,15 @@ class Sources(Protocol):
     decided about it.
     """
 
-    async def load_watermark(self, job: str) -> Watermark | None: ...
+    async def load_watermark(self, job: KeyName) -> Watermark | None: ...
 
-    async def begin_import(self, job: str, cycle: str) -> int:
+    async def begin_import(self, job: KeyName, cycle: str) -> int:
         """Return the generation under which the rows of this import are stored."""
         ...
 
     async def save_page(
         self,
-        job: str,
+        job: KeyName,
         generation: int,
         records: Sequence[Record],
         cursor: Watermark | None,
@@ -39,7 +40,7 @@ class Sources(Protocol):
         ...
 
     async def finish_import(
-        self, job: str, target: str, generation: int, end: ImportEnd
+        self, job: KeyName, target: str, generation: int, end: ImportEnd
     ) -> None:
         """Store the watermark, and add the inquiries that the import leaves open.
 
@@ -50,18 +51,18 @@ class Sources(Protocol):
         """
         ...
 
-    async def forget_unlinked(self, job: str, target: str) -> None:
+    async def forget_unlinked(self, job: KeyName, target: str) -> None:
         """Delete the rows that are out or gone and have no link."""
         ...
 
-    async def add_inquiries(self, job: str, ids: Sequence[str]) -> None: ...
+    async def add_inquiries(self, job: KeyName, ids: Sequence[str]) -> None: ...
 
-    async def list_inquiries(self, job: str, limit: int) -> list[str]:
+    async def list_inquiries(self, job: KeyName, limit: int) -> list[str]:
         """Return the first open inquiries, ordered by objectGUID."""
         ...
 
     async def find_hidden_attributes(
-        self, job: str, ids: Sequence[str]
+        self, job: KeyName, ids: Sequence[str]
     ) -> frozenset[str]:
         """Return the attributes that any of these objects showed and may now hide.
 
@@ -70,14 +71,14 @@ class Sources(Protocol):
         ...
 
     async def save_answers(
-        self, job: str, generation: int, records: Sequence[Record]
+        self, job: KeyName, generation: int, records: Sequence[Record]
     ) -> None:
         """Store the answer to a `read`; its inquiries stay open until it has ended."""
         ...
 
     async def close_inquiries(
         self,
-        job: str,
+        job: KeyName,
         generation: int,
         ids: Sequence[str],
         *,
@@ -96,7 +97,7 @@ class Sources(Protocol):
 
     async def list_source_objects(
         self,
-        job: str,
+        job: KeyName,
         target: str,
         after: str,
         limit: int,
@@ -111,19 +112,19 @@ class Sources(Protocol):
         ...
 
     async def load_source_object(
-        self, job: str, object_guid: str
+        self, job: KeyName, object_guid: str
     ) -> SourceObject | None:
         """Return the object, whatever its presence."""
         ...
 
     async def find_known_objects(
-        self, job: str, target: str, ids: Sequence[str]
+        self, job: KeyName, target: str, ids: Sequence[str]
     ) -> frozenset[str]:
         """Return which of the objects are in scope of the job or linked."""
         ...
 
     async def list_unknown_objects(
-        self, job: str, limit: int
+        self, job: KeyName, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         """Return how many objects are unknown, and the first of them.
 

@@ -10,7 +10,14 @@ from datetime import datetime
 from typing import Protocol
 
 from cloudforest.model.cycles import Cycle, LogEntry, LogQuery
-from cloudforest.model.jobs import Breaker, JobHealth, JobState, ResetScope
+from cloudforest.model.jobs import (
+    Breaker,
+    JobHealth,
+    JobState,
+    KeyName,
+    ResetScope,
+    ScratchKey,
+)
 from cloudforest.model.ports.links import Links
 from cloudforest.model.ports.outbox import Outbox
 from cloudforest.model.ports.sources import Sources
@@ -83,11 +90,11 @@ class Jobs(Protocol):
         """Return whether a cycle of the job to the target ended without failing."""
         ...
 
-    async def copy_job_data(self, job: str, scratch: str) -> None:
+    async def copy_job_data(self, job: KeyName, scratch: ScratchKey) -> None:
         """Start a scratch job with the job's rows, but without its watermark."""
         ...
 
-    async def drop_job_data(self, job: str) -> None:
+    async def drop_job_data(self, job: ScratchKey) -> None:
         """Forget all data of a (scratch) job except cycles, links and log."""
         ...
 

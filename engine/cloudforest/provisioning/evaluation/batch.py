@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from cloudforest.model.effects import Effect, EvaluatedBatch
 from cloudforest.model.ports.target import Refusal, ResourceNotFound
-from cloudforest.model.source import Link, SourceObject
+from cloudforest.model.source import KEPT_PRESENCES, Link, SourceObject
 from cloudforest.provisioning.differences import Candidate
 from cloudforest.provisioning.evaluation.decide import (
     decide_effect,
@@ -123,7 +123,6 @@ async def add_unique_values(
 
 
 EffectsByKey = Mapping[str, Effect]
-KEPT_PRESENCES = frozenset({"in", "unknown"})
 
 
 async def _map_objects(
@@ -305,7 +304,7 @@ async def evaluate_batch(
     """
     context = evaluation.context
     keys = [key for row in sources for key in (row.object_guid, f"{row.object_guid}/r")]
-    prior = await context.store.load_effects(context.job.name, keys)
+    prior = await context.store.load_effects(context.live_key, keys)
     there = [row for row in sources if row.presence in KEPT_PRESENCES]
     away = [row for row in sources if row.presence not in KEPT_PRESENCES]
     left = await find_held_by_siblings(context, [row.object_guid for row in away])

@@ -11,10 +11,6 @@ from cloudforest.model.effects import (
     GIVEN_UP_PREFIX,
     Change,
     Effect,
-    carry_over_attempts,
-    get_after_values,
-    is_waiting_in_escrow,
-    put_in_escrow,
 )
 from cloudforest.model.source import Link, SourceObject
 from cloudforest.program.faults import MappingFault, ObjectIgnored
@@ -41,13 +37,9 @@ def _hold_in_escrow(
     effect: Effect, previous: Effect | None, reason: str, now: datetime
 ) -> Effect:
     """Escrow what can't even be tried; what waits for the same reason goes on so."""
-    if (
-        previous is not None
-        and is_waiting_in_escrow(previous, now)
-        and _has_reason(previous, reason)
-    ):
+    if previous is not None and previous.is_held(now) and _has_reason(previous, reason):
         return previous
-    return put_in_escrow(carry_over_attempts(effect, previous), reason, now)
+    return effect.retried_as(previous).escrowed(reason, now)
 
 
 def _has_reason(previous: Effect, reason: str) -> bool:
@@ -92,7 +84,7 @@ def _keep_random_values(
 
     Otherwise a wish would never be the one that was staged and allowed.
     """
-    values = get_after_values(previous) if previous is not None else {}
+    values = previous.after_values if previous is not None else {}
     drawn = {
         path: values[path]
         for path in mapper.random_paths
@@ -104,7 +96,7 @@ def _keep_random_values(
 def find_waiting_effect(candidate: Candidate, now: datetime) -> Effect | None:
     """Return the effect that stays in escrow: not due, and for the same wish."""
     prior = candidate.previous
-    if prior is None or not is_waiting_in_escrow(prior, now):
+    if prior is None or not prior.is_held(now):
         return None
     return prior if prior.desired == candidate.desired_digest else None
 
@@ -138,7 +130,7 @@ def decide_effect(candidate: Candidate, match: Match, now: datetime) -> Effect |
         or candidate.previous.desired != effect.desired
     ):
         return effect
-    return carry_over_attempts(effect, candidate.previous)
+    return effect.retried_as(candidate.previous)
 
 
 def decide_references(
@@ -158,6 +150,6 @@ def decide_references(
     )
     if effect is None or previous is None or previous.references != effect.references:
         return effect
-    if is_waiting_in_escrow(previous, now):
+    if previous.is_held(now):
         return previous
-    return carry_over_attempts(effect, previous)
+    return effect.retried_as(previous)

@@ -10,8 +10,6 @@ from cloudforest.model.effects import (
     PHASE_DEPROVISION,
     Change,
     Effect,
-    carry_over_attempts,
-    is_waiting_in_escrow,
 )
 from cloudforest.model.source import Link, SourceObject
 from cloudforest.provisioning.differences import build_blank_effect
@@ -78,9 +76,9 @@ def _apply_decisions(
     evaluation: Evaluation, effect: Effect, previous: Effect | None
 ) -> Effect:
     if previous is not None and previous.desired == effect.desired:
-        if is_waiting_in_escrow(previous, evaluation.now):
+        if previous.is_held(evaluation.now):
             return previous
-        effect = carry_over_attempts(effect, previous)
+        effect = effect.retried_as(previous)
     return evaluation.stage_decisions.apply_to(effect, previous)
 
 

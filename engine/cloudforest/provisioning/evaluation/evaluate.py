@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cloudforest.base.errors import CloudforestError
-from cloudforest.model.cycles import forget_writes
 from cloudforest.model.stages import REKEYS, ExceededBudget
 from cloudforest.provisioning.evaluation.batch import evaluate_batch
 from cloudforest.provisioning.evaluation.guard import (
@@ -129,7 +128,7 @@ async def evaluate_job(context: CycleContext) -> EvaluationResult:
     try:
         exceeded = await _evaluate_all(evaluation)
     except CloudforestError:
-        forget_writes(context.counts)
+        context.counts.forget_writes()
         raise
     finally:
         await context.store.clear_snapshot(context.snapshot_key)

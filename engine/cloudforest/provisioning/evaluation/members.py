@@ -18,8 +18,6 @@ from cloudforest.model.effects import (
     PHASE_REFERENCE,
     Effect,
     build_membership_key,
-    carry_over_attempts,
-    is_waiting_in_escrow,
 )
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.program import ObjectType
@@ -128,7 +126,7 @@ async def load_batch_facts(
     keys = [build_membership_key(group, member) for group, member, _ in batch]
     lost = list(dict.fromkeys(member for _, member, wanted in batch if not wanted))
     return BatchFacts(
-        previous_effects=await context.store.load_effects(context.job.name, keys),
+        previous_effects=await context.store.load_effects(context.live_key, keys),
         linkable=await load_linkable(evaluation, members),
         deleted_members=await find_pending_deletions(context, lost),
     )
@@ -223,9 +221,9 @@ def _build_single(
     """Return a membership that goes for itself: tried before, or decided upon."""
     if previous is None or bool(previous.add) is not change[2]:
         return None
-    if is_waiting_in_escrow(previous, evaluation.now):
+    if previous.is_held(evaluation.now):
         return previous
-    effect = carry_over_attempts(_build_effect(group, change[1], [change]), previous)
+    effect = _build_effect(group, change[1], [change]).retried_as(previous)
     effect = evaluation.stage_decisions.apply_to(effect, previous)
     is_new = effect.state == "pending" and effect.stage is None
     return None if is_new else effect

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from cloudforest.model.cycles import count_effect
 from cloudforest.model.effects import (
     PHASE_REFERENCE,
     PHASE_REFERENCED_FIRST,
@@ -20,8 +19,6 @@ from cloudforest.model.effects import (
     Change,
     Effect,
     ReferenceChange,
-    is_creation,
-    sends_request,
 )
 from cloudforest.model.program import CompiledAttributeMapping
 from cloudforest.model.source import FlatResource, Presence
@@ -180,7 +177,7 @@ def add_linked_references(
     if (
         main_effect is None
         or main_effect.state != "pending"
-        or not is_creation(main_effect)
+        or not main_effect.is_creation
     ):
         return main_effect
     changes = []
@@ -221,7 +218,7 @@ async def create_referenced_first(
     leads = [
         replace(each, phase=PHASE_REFERENCED_FIRST)
         for each in effects.values()
-        if is_creation(each) and each.phase == PHASE_WRITE
+        if each.is_creation and each.phase == PHASE_WRITE
     ]
     await context.store.save_effects(context.key_name, context.cycle_id, leads)
     return bool(named)
@@ -318,8 +315,8 @@ def _count_references(
     if effect.guards:
         return
     if writable is not None:
-        count_effect(evaluation.context.counts, writable)
-        evaluation.requests += sends_request(writable)
+        evaluation.context.counts.count(writable)
+        evaluation.requests += writable.sends_request
     elif effect.action == "update":
         evaluation.context.counts.unchanged += 1
 

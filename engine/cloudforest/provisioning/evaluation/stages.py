@@ -11,20 +11,17 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from dataclasses import replace as dataclasses_replace
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from cloudforest.model.cycles import LogEntry, count_effect
+from cloudforest.model.cycles import LogEntry
 from cloudforest.model.effects import (
     PHASES,
     Effect,
     build_membership_key,
-    compute_fingerprint,
     parse_membership_member,
-    sends_request,
 )
 from cloudforest.model.stages import ExceededBudget, Stage, StagedEffect
 from cloudforest.provisioning.evaluation.guard import check_budgets
@@ -52,7 +49,7 @@ class StageContent:
     action_counts: Counter[str] = field(default_factory=Counter)
 
     def add_effect(self, effect: Effect) -> None:
-        said = (effect.key, effect.action, compute_fingerprint(effect))
+        said = (effect.key, effect.action, effect.fingerprint)
         self.hasher.update(msgspec.json.encode(said))
         self.action_counts["memberRemove" if effect.remove else effect.action] += 1
 
@@ -76,7 +73,7 @@ async def compute_outbox_digest(context: CycleContext) -> str:
             context.key_name, context.cycle_id, phase, after=after, limit=BATCH
         ):
             for each in batch:
-                content.update(compute_fingerprint(each).encode())
+                content.update(each.fingerprint.encode())
             after = batch[-1].key
     return content.hexdigest()
 
@@ -144,11 +141,11 @@ def _uncount_staged(
 ) -> None:
     """Count no longer what is staged, but what of it goes on."""
     counts = evaluation.context.counts
-    count_effect(counts, effect, by=-1)
-    evaluation.requests -= sends_request(effect)
+    counts.count(effect, by=-1)
+    evaluation.requests -= effect.sends_request
     if unstaged is not None:
-        count_effect(counts, unstaged)
-        evaluation.requests += sends_request(unstaged)
+        counts.count(unstaged)
+        evaluation.requests += unstaged.sends_request
 
 
 def _unstaged_part(effect: Effect) -> Effect | None:
@@ -265,7 +262,7 @@ async def with_allowances(context: CycleContext) -> CycleContext:
         for stage in await context.store.list_stages(context.job.name):
             if stage.id in allowed:
                 await _inquire_about_stage(context, stage)
-    return dataclasses_replace(context, allowed_stages=allowed)
+    return context.with_allowed_stages(allowed)
 
 
 def _superseded_log_entry(

@@ -14,12 +14,9 @@ from typing import Literal
 from msgspec.structs import replace
 
 from cloudforest.base.values import canonical_digest
-from cloudforest.model.cycles import LogEntry, count_effect
+from cloudforest.model.cycles import LogEntry
 from cloudforest.model.effects import (
     Effect,
-    compute_charge,
-    compute_fingerprint,
-    sends_request,
 )
 from cloudforest.model.program import ObjectType
 from cloudforest.model.stages import Stage
@@ -48,7 +45,7 @@ class StageDecisions:
         if (
             previous is None
             or not decided
-            or compute_fingerprint(previous) != compute_fingerprint(effect)
+            or previous.fingerprint != effect.fingerprint
         ):
             return effect
         if previous.state == "discarded":
@@ -100,10 +97,10 @@ def compute_settled_digest(context: CycleContext) -> str:
 
 
 def _add_pending_effect(evaluation: Evaluation, effect: Effect) -> None:
-    count_effect(evaluation.context.counts, effect)
-    evaluation.requests += sends_request(effect)
+    evaluation.context.counts.count(effect)
+    evaluation.requests += effect.sends_request
     for guard in effect.guards if effect.stage is None else ():
-        evaluation.charges[guard] += compute_charge(effect, guard)
+        evaluation.charges[guard] += effect.charge(guard)
 
 
 def _add_staged_effect(evaluation: Evaluation, effect: Effect) -> None:
@@ -116,7 +113,7 @@ def _add_staged_effect(evaluation: Evaluation, effect: Effect) -> None:
         if budget is None:
             continue
         if stage.created > evaluation.now - timedelta(seconds=budget.window):
-            evaluation.staged_charges[guard] += compute_charge(effect, guard)
+            evaluation.staged_charges[guard] += effect.charge(guard)
 
 
 def add_effect(evaluation: Evaluation, effect: Effect) -> None:

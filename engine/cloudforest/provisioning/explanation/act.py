@@ -13,8 +13,6 @@ from cloudforest.model.effects import (
     Change,
     Effect,
     build_membership_key,
-    is_creation,
-    is_waiting_in_escrow,
 )
 from cloudforest.program.scim.resource import assemble_resource, make_patch_operations
 from cloudforest.provisioning.explanation.steps import MAX_NAMED, ExplanationStep
@@ -41,7 +39,7 @@ async def _find_held_memberships(
         for key, each in (
             await context.store.load_effects(context.key_name, list(keys))
         ).items():
-            if is_waiting_in_escrow(each, now):
+            if each.is_held(now):
                 held[keys[key]] = "escrow"
             elif each.state == "staged":
                 held[keys[key]] = "staged"
@@ -145,7 +143,7 @@ async def _list_changes(context: CycleContext, effect: Effect) -> list[Change]:
 
 def _build_request(effect: Effect, changes: Sequence[Change]) -> dict[str, Any] | None:
     kind = effect.resource_type
-    if is_creation(effect) and not effect.references:
+    if effect.is_creation and not effect.references:
         values = {each.path: each.after for each in changes if each.after is not None}
         return {
             "method": "POST",

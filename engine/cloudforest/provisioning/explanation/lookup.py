@@ -107,7 +107,7 @@ async def _read_once(context: CycleContext, lookups: Sequence[Lookup]) -> Lookup
     async for page in context.bus.request_pages(asked):
         records += page.records
         closing = page.closing
-    held = await context.store.load_watermark(context.job.name)
+    held = await context.store.load_watermark(context.live_key)
     known = held.directory if held else None
     directory = known or (closing.directory if closing else None)
     return records, require_same_directory(context, closing, directory).complete

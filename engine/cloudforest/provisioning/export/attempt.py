@@ -19,9 +19,6 @@ from cloudforest.model.effects import (
     Outcome,
     ReferenceChange,
     build_membership_key,
-    get_after_values,
-    is_creation,
-    put_in_escrow,
 )
 from cloudforest.model.ports.target import Conflict, Refusal, ResourceNotFound
 from cloudforest.model.program import ObjectType
@@ -61,7 +58,7 @@ def _escrow_each(
     outcomes = []
     for single in _split(effect, 1):
         key = build_membership_key(effect.id, (*single.add, *single.remove)[0])
-        held = put_in_escrow(replace(single, key=key), reason, context.clock())
+        held = replace(single, key=key).escrowed(reason, context.clock())
         outcomes.append(
             Outcome(effect=held, state="escrowed", status=refusal.status, reason=reason)
         )
@@ -150,19 +147,19 @@ def build_escrow_outcome(
         and HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     )
     effect = replace(effect, sent=effect.sent and not refused)
-    held = put_in_escrow(effect, reason, context.clock())
+    held = effect.escrowed(reason, context.clock())
     return Outcome(effect=held, state="escrowed", status=status, reason=reason)
 
 
 def _postpone(effect: Effect) -> Outcome:
     """Try once more when the other writes of this cycle are done."""
-    phase = PHASE_ADOPT if is_creation(effect) else PHASE_RETRY
+    phase = PHASE_ADOPT if effect.is_creation else PHASE_RETRY
     return Outcome(effect=replace(effect, phase=phase, sent=False), state="pending")
 
 
 def _values_without_references(mapper: Mapper, effect: Effect) -> FlatResource:
     """Return what a creation writes, without what it refers to."""
-    values = get_after_values(effect)
+    values = effect.after_values
     return {
         path: v for path, v in values.items() if path not in mapper.reference_mappings
     }
@@ -212,7 +209,7 @@ async def _resolve_conflict(
         return _postpone(effect)
     if not is_last:
         return Outcome(effect=effect, state="pending")
-    if is_creation(effect):
+    if effect.is_creation:
         adopted = await _adopt_conflicting(context, mapper, prepared)
         if adopted is not None:
             return adopted
@@ -290,7 +287,7 @@ async def _attempt_object(
     try:
         outcome = await _send_or_resolve(context, mapper, prepared, is_last=is_last)
     except Refusal as refusal:
-        if is_creation(effect) and refers:
+        if effect.is_creation and refers:
             return await _create_without_references(context, mapper, prepared)
         outcome = build_escrow_outcome(
             context, effect, refusal.status, _refusal_reason(refusal)
@@ -310,7 +307,7 @@ async def _attempt_object(
 def _finish_written_references(outcome: Outcome) -> list[Outcome]:
     """Return the end of the references that were written with the creation."""
     effect = outcome.effect
-    if outcome.state != "done" or not is_creation(effect):
+    if outcome.state != "done" or not effect.is_creation:
         return []
     later = replace(effect, key=f"{effect.id}/r", action="reference", guards=())
     return [Outcome(effect=later, state="done")]

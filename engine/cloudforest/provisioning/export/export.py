@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from cloudforest.base.errors import CloudforestError, TargetUnavailable, Unavailable
-from cloudforest.model.cycles import forget_writes
 from cloudforest.model.effects import (
     PHASE_ADOPT,
     PHASE_REFERENCED_FIRST,
@@ -220,7 +219,7 @@ async def export_effects(context: CycleContext) -> None:
     creations did not reach the target (`model.ports.Target.create`). When the store is,
     they may have: the next cycle looks for them there.
     """
-    forget_writes(context.counts)
+    context.counts.forget_writes()
     try:
         await _export_phases(_Export(context, build_mappers(context.program)))
     except CloudforestError as error:

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from msgspec.structs import replace
 
 from cloudforest.base.errors import CloudforestError, TargetUnavailable
-from cloudforest.model.cycles import Counts, count_effect
+from cloudforest.model.cycles import Counts
 from cloudforest.model.effects import PHASE_REFERENCE, Outcome
 from cloudforest.model.ports.target import AlreadyLinked
 from cloudforest.model.stages import BudgetCharge
@@ -110,7 +110,7 @@ def _count_outcome(counts: Counts, outcome: Outcome) -> None:
     match outcome.state:
         case "done" if not outcome.effect.present:
             written = replace(outcome.effect, add=outcome.added, remove=outcome.removed)
-            count_effect(counts, written)
+            counts.count(written)
         case "escrowed":
             counts.escrow += 1
         case _:

@@ -16,8 +16,6 @@ from cloudforest.model.effects import (
     Change,
     Effect,
     Outcome,
-    get_after_values,
-    is_creation,
 )
 from cloudforest.model.ports.target import ResourceNotFound, Target
 from cloudforest.model.source import FlatResource, Link
@@ -78,7 +76,7 @@ def apply_changes(written: FlatResource, changes: Sequence[Change]) -> FlatResou
 
 
 async def send_creation(target: Target, effect: Effect) -> Outcome:
-    values = {p: v for p, v in get_after_values(effect).items() if v is not None}
+    values = {p: v for p, v in effect.after_values.items() if v is not None}
     resource = await target.create(effect.resource_type, values)
     link = build_link(effect, resource, values, None)
     return Outcome(effect=effect, state="done", link=link, status=201)
@@ -163,7 +161,7 @@ async def send_effect(target: Target, prepared: PreparedEffect) -> Outcome | Non
         return await send_deprovisioning(target, prepared)
     if effect.references:
         return await send_references(target, prepared)
-    if is_creation(effect):
+    if effect.is_creation:
         return await send_creation(target, effect)
     return await send_update(target, effect, prepared.link)
 
@@ -191,16 +189,16 @@ async def mark_sent(
     context: CycleContext, effects: Sequence[Effect], *, sent: bool
 ) -> list[Effect]:
     """Store beforehand which creations may reach the target, should we not be told."""
-    creations = [each.key for each in effects if is_creation(each)]
+    creations = [each.key for each in effects if each.is_creation]
     await context.store.mark_sent(context.key_name, creations, sent=sent)
-    return [replace(each, sent=sent) if is_creation(each) else each for each in effects]
+    return [replace(each, sent=sent) if each.is_creation else each for each in effects]
 
 
 async def _attach_references(
     context: CycleContext, effects: Sequence[Effect]
 ) -> list[Effect]:
     """Give creations the references that wait to be written after them."""
-    keys = [f"{each.id}/r" for each in effects if is_creation(each)]
+    keys = [f"{each.id}/r" for each in effects if each.is_creation]
     waiting = await context.store.load_effects(context.key_name, keys) if keys else {}
     named = {
         each.id: each.references
@@ -233,7 +231,7 @@ def _prepare_effect(
     effect: Effect, link: Link | None, others: Mapping[str, str]
 ) -> PreparedEffect:
     """Let a creation name whom it refers to, if they are all there by now."""
-    if not is_creation(effect) or not effect.references:
+    if not effect.is_creation or not effect.references:
         return PreparedEffect(effect, drop_stale_link(effect, link), others)
     alone = replace(effect, references=())
     changes = tuple(

@@ -24,7 +24,6 @@ from cloudforest.model.effects import (
     Change,
     Effect,
     Outcome,
-    put_in_escrow,
 )
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.source import Link
@@ -160,9 +159,7 @@ async def _write_temporary_values(
     try:
         await context.target.modify(effect.resource_type, link.resource, aside)
     except Refusal as refusal:
-        held = put_in_escrow(
-            left, f"{CONFLICT_PREFIX}{refusal.reason}", context.clock()
-        )
+        held = left.escrowed(f"{CONFLICT_PREFIX}{refusal.reason}", context.clock())
         await context.store.save_effects(context.key_name, context.cycle_id, [held])
 
 
