@@ -16,6 +16,8 @@ MatchValue = str | int | float | bool
 
 Presence = Literal["in", "out", "gone", "unknown"]
 """What the directory last said of an object when it was asked by objectGUID."""
+KEPT_PRESENCES = frozenset[Presence]({"in", "unknown"})
+"""Objects with these presences keep their access."""
 
 Origin = Literal["created", "adopted"]
 """How a resource came to be ours: made by us, or found in the target."""
