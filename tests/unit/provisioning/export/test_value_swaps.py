@@ -16,8 +16,8 @@ from cloudforest.model.effects import PHASE_RETRY, Change, Effect
 from cloudforest.model.registration import Budget
 from cloudforest.model.stages import Allowance
 from cloudforest.provisioning.export.value_swaps import (
+    SwapGraph,
     break_swaps,
-    find_swaps,
     make_temporary_value,
 )
 
@@ -252,8 +252,10 @@ def test_every_ring_is_found_once(order: list[int]):
         )
         for number, to in enumerate(order)
     ]
-    found = find_swaps(effects)
-    members = [key for _, ring in found for key in ring]
+    graph = SwapGraph()
+    graph.add_holders(effects)
+    graph.add_blocked(effects)
+    members = [key for _, keys in graph.find_swaps() for key in keys]
     assert len(members) == len(set(members))
     moving = {f"k{number}" for number, to in enumerate(order) if number != to}
     assert set(members) == moving
