@@ -14,6 +14,7 @@ from cloudforest.base.errors import Refused
 from cloudforest.model.messages import Clause, Lookup, OutOfScope, Tombstone
 from cloudforest.model.ports.target import Refusal
 from cloudforest.provisioning.explanation.explain import explain_object
+from cloudforest.provisioning.explanation.scope import NEVER_WRITTEN
 
 
 async def _steps(
@@ -151,7 +152,7 @@ async def test_a_type_that_the_job_does_not_map_is_told_in_a_sentence(world: Wor
 
     steps = await _steps(world, 1)
 
-    assert steps["scope"]["detail"]["because"].startswith("The job people maps no con")
+    assert '"contact"' in steps["scope"]["detail"]["because"]
     assert steps["act"]["result"] == "not reached"
 
 
@@ -194,7 +195,7 @@ async def test_several_objects_of_a_name_are_refused(world: World):
 
 async def test_an_object_of_another_domain_is_refused_by_name(world: World):
     dn = "CN=P1,DC=lab,DC=contoso,DC=com"
-    with pytest.raises(Refused, match=r"lies in lab\.contoso\.com"):
+    with pytest.raises(Refused, match=r'"lab\.contoso\.com"'):
         await explain_object(world.run(), Lookup(by="dn", value=dn))
 
 
@@ -238,7 +239,7 @@ async def test_who_was_never_provisioned_loses_nothing(world: World):
     steps = await _steps(world, 1)
 
     assert steps["act"]["result"] == "nothing"
-    assert steps["act"]["detail"]["because"].startswith("The job has written no")
+    assert steps["act"]["detail"]["because"] == NEVER_WRITTEN
 
 
 async def test_the_members_that_would_come_and_go_are_counted(world: World):
