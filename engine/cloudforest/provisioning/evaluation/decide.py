@@ -47,10 +47,6 @@ def _hold_in_escrow(
     return effect.retried_as(previous).escrowed(reason, now)
 
 
-def _mapping_fault_reason(fault: MappingFault) -> str:
-    return f"mapping-fault: {fault.path}: {fault.reason}"
-
-
 def _keep_random_values(
     desired: DesiredValues, mapper: Mapper, previous: Effect | None
 ) -> DesiredValues:
@@ -83,7 +79,7 @@ def map_source_object(
         desired = mapper.map_object(source)
     except MappingFault as fault:
         blank = build_blank_effect(source, mapper, link, previous)
-        return _hold_in_escrow(blank, previous, _mapping_fault_reason(fault), now)
+        return _hold_in_escrow(blank, previous, f"mapping-fault: {fault}", now)
     except ObjectIgnored:
         return None
     if mapper.random_paths:
@@ -124,7 +120,7 @@ def decide_effect(candidate: Candidate, match: Match, now: datetime) -> Effect |
         return _hold_in_escrow(
             candidate.build_effect(),
             candidate.previous,
-            _mapping_fault_reason(fault),
+            f"mapping-fault: {fault}",
             now,
         )
     if (

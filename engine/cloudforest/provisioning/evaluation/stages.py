@@ -232,7 +232,7 @@ async def apply_guard(
 
 
 async def _inquire_about_stage(context: CycleContext, stage: Stage) -> None:
-    """Ask for the objects of a stage again before its effects are written."""
+    """Request a new read of a stage's objects before its effects are written."""
     after = ""
     while staged := await context.store.list_staged_effects(stage.id, after, BATCH):
         guids = {
@@ -245,7 +245,7 @@ async def _inquire_about_stage(context: CycleContext, stage: Stage) -> None:
 
 
 async def with_allowances(context: CycleContext) -> CycleContext:
-    """Return the context with the allowed stages; ask for their objects again."""
+    """Return the context with the allowed stages; request a read of their objects."""
     allowances = await context.store.list_allowances(context.clock())
     allowed = frozenset(each.stage for each in allowances)
     if allowed and not context.is_scratch and context.only_object is None:

@@ -164,7 +164,7 @@ def _build_request(effect: Effect, changes: Sequence[Change]) -> dict[str, Any] 
 
 
 def prefer_held_effect(effect: Effect, previous: Effect | None) -> Effect:
-    """Return the previous effect if it is staged, discarded or skipped, and wanted."""
+    """Return the previous effect if it is still wanted and held back, not escrowed."""
     if (
         previous is None
         or previous.state == "pending"

@@ -38,7 +38,7 @@ HIDDEN_ATTRIBUTES = (
     "cleared. Their values are kept. Check that the agent's account can read them."
 )
 WITHHELD = "Only the objectGUID of an object out of scope crosses the bus."
-NEVER_WRITTEN = "The job never wrote a resource for this object. Nothing to remove."
+NEVER_WRITTEN = "The job never wrote a resource for this object: nothing to remove."
 UNMAPPED = "The job no longer maps the type {}. What it wrote is left in place."
 HELD_BY_SIBLING = (
     "Another job of this target holds the object. Only that job may remove it."

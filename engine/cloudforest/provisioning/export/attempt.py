@@ -309,8 +309,7 @@ async def _attempt_object(
             context, effect, refusal.status, _refusal_reason(refusal)
         )
     except MappingFault as fault:
-        reason = f"mapping-fault: {fault.path}: {fault.reason}"
-        outcome = build_escrow_outcome(context, effect, None, reason)
+        outcome = build_escrow_outcome(context, effect, None, f"mapping-fault: {fault}")
     if outcome is None:
         return []
     return (

@@ -29,6 +29,15 @@ def _empties_group(outcome: Outcome) -> bool:
     return bool(outcome.removed) and "groupsEmptied" in outcome.effect.guards
 
 
+def _outcome_charges(outcome: Outcome) -> Iterator[tuple[str, int]]:
+    """Yield the charge of each budget, except for emptied groups."""
+    for guard in outcome.effect.guards:
+        if guard == "memberRemovals":
+            yield guard, len(outcome.removed)
+        elif guard != "groupsEmptied":
+            yield guard, 1
+
+
 @dataclass
 class BudgetCharges:
     """Computes the charges of outcomes; each group emptied in a cycle counts once."""
@@ -57,15 +66,6 @@ class BudgetCharges:
         self.emptied_groups.update(
             each.effect.id for each in outcomes if _empties_group(each)
         )
-
-
-def _outcome_charges(outcome: Outcome) -> Iterator[tuple[str, int]]:
-    """Yield the charge of each budget, except for emptied groups."""
-    for guard in outcome.effect.guards:
-        if guard == "memberRemovals":
-            yield guard, len(outcome.removed)
-        elif guard != "groupsEmptied":
-            yield guard, 1
 
 
 def record_attempt(context: CycleContext, outcome: Outcome) -> None:
