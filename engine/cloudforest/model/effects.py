@@ -129,7 +129,7 @@ class Effect(Value, frozen=True):
 
     @property
     def is_creation(self) -> bool:
-        """Whether it creates a resource. A create with a `resource` only links it."""
+        """Whether it creates a resource; with `resource`, an earlier try did."""
         return self.action == "create" and self.resource is None
 
     @property
