@@ -255,7 +255,7 @@ def test_a_job_that_runs_is_not_renamed(
             )
             ran = cloudforest("apply", "--plan", "saved")
         assert ran.code == 1, ran
-        assert "Job people already runs" in ran.err
+        assert 'Job "people" is already running' in ran.err
         jobs = cloudforest("job", "list", "--format", "json").json["jobs"]
         assert [each["name"] for each in jobs] == ["people"]
 

@@ -134,10 +134,8 @@ class Host:
         return {"lab.test": HostBinding(ldif="/t/data/lab.ldif")}
 
 
-@contextlib.asynccontextmanager
-async def running(host: Host, **options) -> AsyncIterator[MemoryListener]:
-    listener = host.bus.add_listener("a1")
-    agent = AgentService(
+def make_service(host: Host, listener: MemoryListener, **options) -> AgentService:
+    return AgentService(
         identity=options.pop("identity", host),
         control=host,
         bus=listener,
@@ -147,6 +145,12 @@ async def running(host: Host, **options) -> AsyncIterator[MemoryListener]:
         clock=host.clock,
         **{"check_interval": 0.02, **options},
     )
+
+
+@contextlib.asynccontextmanager
+async def running(host: Host, **options) -> AsyncIterator[MemoryListener]:
+    listener = host.bus.add_listener("a1")
+    agent = make_service(host, listener, **options)
     stop = asyncio.Event()
     run = asyncio.create_task(agent.run(stop))
     try:

@@ -8,6 +8,7 @@ from tests.support.world import JOB, World
 from cloudforest.model.cycles import Cycle
 from cloudforest.model.registration import Registration
 from cloudforest.provisioning.cycle import run_cycle
+from cloudforest.provisioning.run import CycleContext
 
 
 def other_job(world: World) -> tuple[World, Registration]:
@@ -30,12 +31,12 @@ def both(world: World) -> tuple[World, Registration]:
 
 
 async def cycle_of(world: World, job: str, bus: World, tree: Registration) -> Cycle:
-    return await run_cycle(
-        job,
+    context = CycleContext.open(
         tree,
+        job,
         store=world.store,
         bus=bus,
         target=world.target,
         clock=world.clock,
-        locks=world.turns,
     )
+    return await run_cycle(context, tree, world.turns)

@@ -48,7 +48,7 @@ from cloudforest.model.registration import (
     Tenant,
 )
 from cloudforest.provisioning.cycle import run_cycle
-from cloudforest.provisioning.run import CycleContext, JobLocks, get_registered_job
+from cloudforest.provisioning.run import CycleContext, JobLocks
 
 JOB = "people"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -205,15 +205,7 @@ class World:
         )
 
     async def cycle(self) -> Cycle:
-        return await run_cycle(
-            JOB,
-            self.registration(),
-            store=self.store,
-            bus=self,
-            target=self.target,
-            clock=self.clock,
-            locks=self.turns,
-        )
+        return await run_cycle(self.run(), self.registration(), self.turns)
 
     async def read_all(self) -> None:
         """Have the next cycle ask for everything."""
@@ -229,16 +221,13 @@ class World:
         )
 
     def run(self) -> CycleContext:
-        job, job_program, profile = get_registered_job(self.registration(), JOB)
-        return CycleContext(
-            job=job,
-            program=job_program,
-            profile=profile,
+        return CycleContext.open(
+            self.registration(),
+            JOB,
             store=self.store,
             bus=self,
             target=self.target,
             clock=self.clock,
-            key_name=JOB,
         )
 
     def _records(self, request: SyncRequest) -> list[Record]:

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,13 +19,15 @@ import cloudforest
 from cloudforest.agent.bindings import HostBindings
 from cloudforest.agent.domains import AnswererFactory, OpenDirectory, ServedDomains
 from cloudforest.agent.identity import AgentIdentity, ControlPlane
-from cloudforest.base.clock import Clock
+from cloudforest.base.clock import Backoff, Clock
 from cloudforest.base.errors import CloudforestError
 from cloudforest.model.identity import BootstrapRequest, BootstrapResponse
 from cloudforest.model.ports.bus import ListenerBus
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 120.0
+BOOTSTRAP_BACKOFF = Backoff(
+    first=timedelta(seconds=1), longest=timedelta(minutes=2), jitter=-0.5
+)
+"""With jitter, so that the agents of a site do not all come back at once."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,6 @@ def seconds_until_bootstrap(
         return interval
     remaining = max((lease.renew_at() - now).total_seconds(), 0.0)
     return min(interval, remaining)
-
-
-def pause_after_failures(failures: int) -> float:
-    """Return seconds: exponential, with jitter so that agents do not come together."""
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 20))
-    return random.uniform(longest / 2, longest)  # noqa: S311 - it spreads load
 
 
 BUS_CHECK_SECONDS = 0.5
@@ -138,7 +134,9 @@ class AgentService:
             self._failure_count += 1
             if self._failure_count == 1:
                 log.warning("bootstrap failed", reason=str(error))
-            return pause_after_failures(self._failure_count)
+            chance = random.random()  # noqa: S311 - it only spreads load
+            delay = BOOTSTRAP_BACKOFF.delay(self._failure_count, chance)
+            return delay.total_seconds()
         if self._failure_count:
             log.info("bootstrap succeeded again", failures=self._failure_count)
             self._failure_count = 0

@@ -18,7 +18,7 @@ from cloudforest.control_plane import shapes
 from cloudforest.hybrid.bootstrap import select_listed
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.identity import Operator
-from cloudforest.model.jobs import JobHealth, JobState, Pause, ResetScope
+from cloudforest.model.jobs import JobHealth, JobState, Pause, ResetScope, live_key
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Job, Registration
@@ -88,7 +88,7 @@ class JobControls:
         """Yield what each escrowed object of a job waits for."""
         after = ""
         while page := await self.store.list_escrowed_effects(
-            name, after=after, limit=ESCROW_PAGE_SIZE
+            live_key(name), after=after, limit=ESCROW_PAGE_SIZE
         ):
             for effect, dn in page:
                 yield shapes.shape_escrow(effect, dn)
@@ -102,7 +102,9 @@ class JobControls:
         """Make one escrowed object due, or all (None); return how many changes."""
         await self._require_job(name)
         with self._lock_resting_job(name):
-            released = await self.store.retry_escrowed(name, subject, self.clock())
+            released = await self.store.retry_escrowed(
+                live_key(name), subject, self.clock()
+            )
         if subject is not None and not released:
             raise Refused(
                 f"{subject} is not in escrow of job {name}; `cloudforest job escrow "
@@ -186,6 +188,7 @@ class StatusReader:
         ]
 
     async def _read_import_state(self, job: str) -> dict[str, Any]:
-        held = await self.store.load_watermark(job)
-        unknown = await self.store.list_unknown_objects(job, _MAX_UNKNOWN_LISTED)
+        key = live_key(job)
+        held = await self.store.load_watermark(key)
+        unknown = await self.store.list_unknown_objects(key, _MAX_UNKNOWN_LISTED)
         return shapes.shape_import_state(held, *unknown)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from cloudforest.base.clock import Clock
+from cloudforest.base.clock import Backoff, Clock
 from cloudforest.base.errors import CloudforestError, CredentialRejected, Rejected
 from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane.notice_facts import (
@@ -33,9 +33,7 @@ from cloudforest.model.ports.notices import Mailer, NoticeStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Mail, Registration
 
-FIRST_DELAY = timedelta(minutes=1)
-LONGEST_DELAY = timedelta(hours=1)
-_DOUBLINGS = 6
+BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=1))
 
 
 @dataclass
@@ -52,10 +50,9 @@ class NoticeBackoff:
         self, key: Hashable, now: datetime, *, longest: bool = False
     ) -> None:
         """Wait 1 minute, doubling to an hour; `longest`: an hour at once."""
-        failures = self._failures.get(key, 0)
-        pause = min(FIRST_DELAY * (1 << min(failures, _DOUBLINGS)), LONGEST_DELAY)
-        self._failures[key] = failures + 1
-        self._until[key] = now + (LONGEST_DELAY if longest else pause)
+        self._failures[key] = self._failures.get(key, 0) + 1
+        delay = BACKOFF.longest if longest else BACKOFF.delay(self._failures[key])
+        self._until[key] = now + delay
 
     def record_success(self, key: Hashable) -> None:
         self._failures.pop(key, None)

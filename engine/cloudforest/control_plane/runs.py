@@ -6,7 +6,7 @@ Opens a target with its credential, resolved in this process only.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,6 @@ from cloudforest.provisioning.run import (
     CycleContext,
     JobLocks,
     Progress,
-    find_sibling_jobs,
     get_registered_job,
     ignore_progress,
 )
@@ -114,19 +113,16 @@ class JobRunner:
         progress: Progress = ignore_progress,
     ) -> AsyncIterator[CycleContext]:
         """Open a job's target for as long as the context lasts."""
-        job, program, profile = get_registered_job(registration, name)
+        job, _, _ = get_registered_job(registration, name)
         target = self.targets.open(registration, job.target)
         try:
-            yield CycleContext(
-                job=job,
-                program=program,
-                profile=profile,
+            yield CycleContext.open(
+                registration,
+                name,
                 store=self.store,
                 bus=bus,
                 target=target,
                 clock=self.clock,
-                key_name=name,
-                siblings=find_sibling_jobs(registration, job),
                 progress=progress,
             )
         finally:
@@ -145,22 +141,13 @@ class JobRunner:
     ) -> Cycle:
         """Run one cycle to its end; one that can't even start is kept as failed."""
         job, _, _ = get_registered_job(registration, name)
-        try:
-            target = self.targets.open(registration, job.target)
-        except CloudforestError as error:
-            return await record_failure(
-                job, registration, error, store=self.store, clock=self.clock
-            )
-        try:
-            return await run_cycle(
-                name,
-                registration,
-                store=self.store,
-                bus=bus,
-                target=target,
-                clock=self.clock,
-                locks=self.locks,
-                progress=progress,
-            )
-        finally:
-            await target.close()
+        async with AsyncExitStack() as stack:
+            try:
+                context = await stack.enter_async_context(
+                    self.open_context(name, registration, bus, progress)
+                )
+            except CloudforestError as error:
+                return await record_failure(
+                    job, registration, error, store=self.store, clock=self.clock
+                )
+            return await run_cycle(context, registration, self.locks)

@@ -13,6 +13,7 @@ from cloudforest.base.values import Value
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.effects import parse_membership_member
 from cloudforest.model.identity import Operator
+from cloudforest.model.jobs import live_key
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.stages import Allowance, Stage
 from cloudforest.provisioning.run import JobLocks
@@ -78,7 +79,7 @@ class StageDecisions:
         stage = await self._find_stage(name)
         some = await self.store.list_staged_effects(stage.id, after, OBJECTS_PER_PAGE)
         members = {id_ for each in some for id_ in parse_membership_member(each.key)}
-        dns = await self.store.load_dns(stage.job, sorted(members))
+        dns = await self.store.load_dns(live_key(stage.job), sorted(members))
         return [
             {
                 "key": each.key,

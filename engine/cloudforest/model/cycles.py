@@ -1,9 +1,4 @@
-"""Cycles of a job: what they counted, what they started from, what they did.
-
-The provisioning log: what was done to whom, and how to ask for it.
-
-Whom a plan's effects touch: by attribute and by reason, without a value.
-"""
+"""Cycles with their counts and watermarks, log entries, and breakdowns of plans."""
 
 from __future__ import annotations
 
@@ -19,12 +14,17 @@ from cloudforest.model.program import ObjectType
 CycleKind = Literal["initial", "incremental"]
 CycleState = Literal["running", "succeeded", "partial", "blocked", "failed"]
 CycleFault = Literal["unreachable", "target", "credential", "configuration"]
-"""Why a cycle failed as a whole: agents, bus or store did not answer; the target did
-not; it does not let us in; or what it was given can't be used."""
+"""Why a whole cycle failed: agents, bus or store did not answer; the target did not
+answer; it rejected our credentials; or the configuration cannot be used."""
+LogAction = Literal[
+    "create", "update", "adopt", "enable", "disable", "delete", "members", "read"
+]
+"""`read`: an object could not be read, so the cycle decided nothing about it."""
+LogStatus = Literal["success", "failure", "skipped", "staged"]
 
 
 class Counts(msgspec.Struct, kw_only=True, rename="camel"):
-    """One set of keys, in plans and in cycles alike."""
+    """The counts of a cycle or a plan, with the same keys in both."""
 
     read: int = 0
     in_scope: int = 0
@@ -64,9 +64,9 @@ class Counts(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class Attempts(msgspec.Struct, kw_only=True, rename="camel"):
-    """Objects that a cycle tried to write, references and members aside.
+    """How many objects a cycle tried to write, without references and members.
 
-    `first`: for the first time, as far as their escrow knows; `again`: out of escrow.
+    `first` counts first tries, `again` counts retries out of escrow.
     """
 
     first: int = 0
@@ -83,7 +83,7 @@ class Attempts(msgspec.Struct, kw_only=True, rename="camel"):
         return self.first_failed + self.again_failed
 
     def count_attempt(self, *, previous_attempts: int, failed: bool) -> None:
-        """Count an object that had failed so many times before."""
+        """Count one try of an object, given the number of its failed ones before."""
         if previous_attempts:
             self.again += 1
             self.again_failed += failed
@@ -93,13 +93,13 @@ class Attempts(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class Watermark(Value, frozen=True):
-    """What a cycle ended at, and what it rests on.
+    """Where an import ended, and what it rests on.
 
-    `digest` is that of the scope program and the attribute list; `directory`,
-    `bindings` and `nested` are `messages.Closing`'s. If the digest differs, the next
-    cycle is initial; another directory is refused. `lacks` are the rights without which
-    deletions are not seen; then everything managed is asked for by objectGUID once a
-    day, last at `asked`.
+    `digest` covers the scope program and the attribute list; if it differs, the next
+    cycle is initial. `directory`, `bindings` and `nested` come from `messages.Closing`;
+    another directory is refused. `lacks` names the missing rights without which
+    deletions are not visible. While it is not empty, all managed objects are read by
+    objectGUID once a day, last at `asked`.
     """
 
     value: str | None
@@ -114,10 +114,11 @@ class Watermark(Value, frozen=True):
 class ImportEnd(Value, frozen=True):
     """How an import ended.
 
-    `full` are the types of which everything was read; `whole`: the import started from
-    nothing. `complete`: a group that was read has no other members than were named.
-    `members`: all members of the scope's groups were sent. `again` are those that are
-    asked by objectGUID though nothing was said of them; `managed` takes in `unknown`.
+    `fully_read_types` are the types whose objects were all read. `has_all_members`: the
+    groups that were read have no other members than the import named.
+    `has_scope_members`: the import sent all members of the scope's groups.
+    `inquire_about` says which objects to read by objectGUID although the import did not
+    name them; `managed` includes `unknown`.
     """
 
     watermark: Watermark
@@ -129,9 +130,10 @@ class ImportEnd(Value, frozen=True):
 
 
 class Cycle(Value, frozen=True):
-    """One run of a job. `error` says in a sentence why it failed.
+    """One run of a job.
 
-    `unreachable`: it failed because an agent, the bus or the target did not answer.
+    `error` is a sentence that says why it failed. `unreachable`: an agent, the bus or
+    the target did not answer.
     """
 
     id: str
@@ -149,15 +151,8 @@ class Cycle(Value, frozen=True):
     attempts: Attempts = msgspec.field(default_factory=Attempts)
 
 
-LogAction = Literal[
-    "create", "update", "adopt", "enable", "disable", "delete", "members", "read"
-]
-"""`read`: an object could not be read, and so nothing was decided about it."""
-LogStatus = Literal["success", "failure", "skipped", "staged"]
-
-
 class LoggedMembers(Value, frozen=True):
-    """How many members came and went, and the objectGUIDs of the first of them."""
+    """How many members were added and removed, and the objectGUIDs of the first."""
 
     added: int
     removed: int
@@ -166,11 +161,11 @@ class LoggedMembers(Value, frozen=True):
 
 
 class LogEntry(Value, frozen=True):
-    """One object and one action, never changed afterwards.
+    """One action on one object; an entry never changes.
 
-    `paths` are those that the action is about; `changes` say what was there and what is
-    to be there, with a fixed mark in place of sensitive values and with resource ids in
-    place of references. A failure says what was tried.
+    `changes` hold the values before and after each change, by path. A fixed mark
+    replaces sensitive values, resource ids replace references. A failed action has the
+    changes that were tried.
     """
 
     time: datetime
@@ -191,9 +186,10 @@ class LogEntry(Value, frozen=True):
 
 
 class LogQuery(Value, frozen=True):
-    """Which entries; None: whatever it is. `until` itself is no longer meant.
+    """Which log entries to return; None does not restrict them.
 
-    `object` is an objectGUID, or the name under which an object was logged.
+    `object` is an objectGUID, or the name that an object was logged under. `since` is
+    inclusive, `until` is exclusive.
     """
 
     job: str | None = None
@@ -206,7 +202,7 @@ class LogQuery(Value, frozen=True):
 
 
 class AttributeCount(Value, frozen=True):
-    """How many resources that exist get a value of an attribute, or lose it."""
+    """How many existing resources get a value of an attribute, or lose it."""
 
     type: ObjectType
     attribute: str
@@ -220,7 +216,7 @@ class ReasonCount(Value, frozen=True):
 
 
 class LeaverCount(Value, frozen=True):
-    """How many lose access for a reason, and how: `disable` or `delete`."""
+    """How many objects lose access for a reason, by `disable` or `delete`."""
 
     type: ObjectType
     action: str
@@ -229,7 +225,7 @@ class LeaverCount(Value, frozen=True):
 
 
 class Sample(Value, frozen=True):
-    """One of those whom an action touches, by name, and why."""
+    """The name of one object that an action affects, and why."""
 
     action: str
     name: str
@@ -237,10 +233,11 @@ class Sample(Value, frozen=True):
 
 
 class Breakdown(Value, frozen=True):
-    """`leavers` lose access because they are out of scope or gone.
+    """The effects of a plan by attribute, by reason, and some by name.
 
-    What a guard would hold back is counted too: that is what has to be decided.
-    `samples` is empty unless names were asked for.
+    `leavers` lose access because they are out of scope or gone. Effects that a guard
+    would stage are counted too: somebody has to decide about them. `samples` is empty
+    unless the caller asks for names.
     """
 
     attributes: tuple[AttributeCount, ...] = ()

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from cloudforest.base.clock import Backoff
 from cloudforest.base.values import Value, canonical_digest
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import FlatResource, Link, Presence
@@ -36,9 +37,7 @@ PHASES = (
     *(PHASE_REFERENCED_FIRST, PHASE_WRITE, PHASE_LEAVER_MEMBERSHIPS, PHASE_DEPROVISION),
     *(PHASE_RETRY, PHASE_ADOPT, PHASE_REFERENCE),
 )
-ESCROW_FIRST_DELAY = timedelta(minutes=1)
-ESCROW_LONGEST_DELAY = timedelta(hours=24)
-ESCROW_DOUBLINGS = 11
+ESCROW_BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=24))
 GIVEN_UP_AFTER = timedelta(days=28)
 """Counted from the first failure, as in Microsoft's provisioning."""
 GIVEN_UP_PREFIX = "given-up: "
@@ -81,12 +80,6 @@ class ReferenceChange(Value, frozen=True):
     before: str | None = None
     unless: str | None = None
     missing: bool = False
-
-
-def compute_escrow_delay(attempts: int) -> timedelta:
-    """Return the wait after this many attempts: 1 min, doubling to 24 h."""
-    doublings = min(attempts - 1, ESCROW_DOUBLINGS)
-    return min(ESCROW_FIRST_DELAY * (1 << doublings), ESCROW_LONGEST_DELAY)
 
 
 class Effect(Value, frozen=True):
@@ -180,7 +173,7 @@ class Effect(Value, frozen=True):
             reason=GIVEN_UP_PREFIX + reason if given_up else reason,
             attempts=attempts,
             since=since,
-            next_try=None if given_up else now + compute_escrow_delay(attempts),
+            next_try=None if given_up else now + ESCROW_BACKOFF.delay(attempts),
         )
 
 

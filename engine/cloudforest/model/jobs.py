@@ -1,32 +1,44 @@
-"""How a job and its target stand between cycles: paused, quarantined, waited for.
-
-What a restart forgets.
-"""
+"""The health of a job and its target between cycles, and what a restart resets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, NewType, get_args
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import Value
 
 QuarantineReason = Literal["error-rate", "failed-cycles"]
+ResetScope = Literal["Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"]
+"""The names of Microsoft Graph."""
+RESET_SCOPES: tuple[ResetScope, ...] = get_args(ResetScope)
+FULL_RESET = "Full"
+DEFAULT_RESET: tuple[ResetScope, ...] = ("Escrows", "QuarantineState", "Watermark")
+"""As in Graph: an empty resetScope is the portal's `Restart provisioning`."""
+KeyName = NewType("KeyName", str)
+"""The name that a job's data is kept under: the job's own, or a scratch key.
+
+The store does not take a plain string instead. So a preview, which knows the name of
+its job, cannot write into the job's live data by accident.
+"""
+ScratchKey = NewType("ScratchKey", KeyName)
+"""The name that the data of one preview is kept under, until it is dropped."""
+_MAX_KEY_LENGTH = 200
 
 
 class Pause(Value, frozen=True):
-    """An operator's doing; `enabled: false` in the files is another matter."""
+    """An operator paused the job; `enabled: false` in the files is separate."""
 
     since: datetime
     by: str
 
 
 class Quarantine(Value, frozen=True):
-    """A job that is slowed and flagged.
+    """A job that runs less often and is flagged.
 
-    `sentence` says what went wrong last, `count` how many cycles have left it in
-    effect, `next` when the scheduler tries again.
+    `sentence` describes the last failure, `count` is the number of cycles that extended
+    the quarantine, and `next` is when the scheduler tries again.
     """
 
     since: datetime
@@ -37,12 +49,12 @@ class Quarantine(Value, frozen=True):
 
 
 class JobState(Value, frozen=True):
-    """What is kept of a job besides its cycles.
+    """What the store keeps of a job, in addition to its cycles.
 
-    `failures` are the cycles in a row that failed for what somebody has to put right.
-    `registered` is the digest of the registration that failures and quarantine are
-    about. `disabled`: since when the job waits for `job start`, after four weeks in
-    quarantine.
+    `failures` counts the latest cycles in a row that failed for a reason that only a
+    person can fix. `registered` is the digest of the registration that `failures` and
+    `quarantine` belong to. `disabled` is when four weeks of quarantine ended; the job
+    has waited for `job start` since then.
     """
 
     paused: Pause | None = None
@@ -53,7 +65,7 @@ class JobState(Value, frozen=True):
 
 
 class Breaker(Value, frozen=True):
-    """A target that is down, or does not let us in: the next try, and what was said."""
+    """A target that is down or rejects our credentials: why, and the next try."""
 
     since: datetime
     reason: str
@@ -62,23 +74,14 @@ class Breaker(Value, frozen=True):
 
 
 class JobHealth(Value, frozen=True):
-    """A job, and the breaker of its target while it is open."""
+    """The state of a job, and the breaker of its target while it is open."""
 
     job_state: JobState = JobState()
     breaker: Breaker | None = None
 
 
-ResetScope = Literal["Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"]
-"""The names are Microsoft Graph's."""
-
-RESET_SCOPES: tuple[ResetScope, ...] = get_args(ResetScope)
-FULL_RESET = "Full"
-DEFAULT_RESET: tuple[ResetScope, ...] = ("Escrows", "QuarantineState", "Watermark")
-"""As in Graph: an empty resetScope is the portal's `Restart provisioning`."""
-
-
 def parse_reset_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
-    """Return what is to be reset; raises Misconfigured for a name that is none."""
+    """Return the scopes to reset; raise Misconfigured for an unknown name."""
     known: dict[str, tuple[ResetScope, ...]] = {
         each.lower(): (each,) for each in RESET_SCOPES
     }
@@ -86,25 +89,37 @@ def parse_reset_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
     words = [each.strip() for each in names if each.strip()]
     if unknown := [each for each in words if each.lower() not in known]:
         raise Misconfigured(
-            f"{', '.join(unknown)} can't be reset; write one or more of "
-            f"{', '.join([*RESET_SCOPES, FULL_RESET])}, with commas between."
+            f"Unknown reset scope: {', '.join(unknown)}. Choose one or more of "
+            f"{', '.join([*RESET_SCOPES, FULL_RESET])}, separated by commas."
         )
     return frozenset(scope for each in words for scope in known[each.lower()]) or (
         frozenset(DEFAULT_RESET)
     )
 
 
-class JobKey(Value, frozen=True):
-    """A job (or a scratch name) and the others that write to the same target.
+def live_key(job: str) -> KeyName:
+    """Return the name that a job's live data is kept under."""
+    return KeyName(job)
 
-    `only`: nobody else is looked at, so the effects of others stand as they are.
+
+def scratch_key(job: str, plan_digest: str, cycle: str) -> ScratchKey:
+    """Return the name that a preview's data is kept under."""
+    name = f"plan:{plan_digest[:32]}:{cycle}:{job}"
+    return ScratchKey(KeyName(name[:_MAX_KEY_LENGTH]))
+
+
+class JobKey(Value, frozen=True):
+    """The key of a job's data, with the keys of its sibling jobs.
+
+    With `only_object`, the cycle looks at that object alone and leaves the effects of
+    all others unchanged.
     """
 
-    job: str
-    siblings: tuple[str, ...]
+    job: KeyName
+    siblings: tuple[KeyName, ...]
     target: str
     only_object: str | None = None
 
     @property
-    def all_jobs(self) -> tuple[str, ...]:
+    def all_jobs(self) -> tuple[KeyName, ...]:
         return (self.job, *self.siblings)

@@ -1,4 +1,4 @@
-"""Source rows, their links, and what is found in the target."""
+"""Source objects, their links, and the resources of the target."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ FlatResource = dict[str, Any]
 """A resource as SCIM path -> JSON value, for example `{"name.givenName": "Zoë"}`."""
 
 MatchValue = str | int | float | bool
-"""The value of an attribute that resources are looked for by."""
-
+"""The value of an attribute to match resources by."""
 
 Presence = Literal["in", "out", "gone", "unknown"]
-"""What the directory last said of an object when it was asked by objectGUID."""
+"""Where an object is, by the directory's last answer about its objectGUID."""
 KEPT_PRESENCES = frozenset[Presence]({"in", "unknown"})
-"""Objects with these presences keep their access."""
+"""With these an object keeps its access: nothing proves that it left."""
 
 Origin = Literal["created", "adopted"]
-"""How a resource came to be ours: made by us, or found in the target."""
+"""How we came to manage a resource: we created it, or found it in the target."""
 
 
 class SourceObject(Value, frozen=True):
-    """One object as last imported; see `messages.InScope` for the fields.
+    """One object as last imported; `messages.InScope` describes the fields.
 
-    `in` is in scope; `unknown` was, and now it is not found, which proves nothing: it
-    is left as it was. `out` and `gone` are kept, without attributes, while linked.
-    `doubted` are the attributes that it may hide: what they were is kept, if known.
+    `presence`: an `in` object is in scope. An `unknown` one was in scope and is no
+    longer found, which proves nothing, so it stays unchanged. `out` and `gone` ones are
+    kept, without attributes, while they are linked.
+
+    `hidden` names the attributes that the directory may hide from us; their former
+    values are kept, where known.
     """
 
     object_guid: str
@@ -43,9 +45,9 @@ class SourceObject(Value, frozen=True):
 
 
 class Link(Value, frozen=True):
-    """A source object and its resource; `written` is what we last wrote.
+    """A source object and its resource, with the values that we wrote last.
 
-    Not `checked`: a restart doubts it, so the next cycle looks at the resource itself.
+    `checked` is False after a restart: the next cycle then reads the resource itself.
     """
 
     object_guid: str
@@ -59,7 +61,7 @@ class Link(Value, frozen=True):
 
 
 class TargetResource(Value, frozen=True):
-    """A resource as found in the target, reduced to the paths asked for."""
+    """A resource of the target, reduced to the requested paths."""
 
     id: str
     values: FlatResource

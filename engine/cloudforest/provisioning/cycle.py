@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
+from datetime import datetime
 from functools import partial
 
 from msgspec.structs import replace
@@ -17,9 +18,8 @@ from cloudforest.base.errors import (
     Unavailable,
 )
 from cloudforest.model.cycles import Counts, Cycle, CycleFault, CycleState, Watermark
-from cloudforest.model.ports.bus import AgentBus
+from cloudforest.model.jobs import live_key
 from cloudforest.model.ports.store import HealthUpdate, ProvisioningStore
-from cloudforest.model.ports.target import Target
 from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.evaluation.evaluate import evaluate_job
 from cloudforest.provisioning.evaluation.stages import with_allowances
@@ -30,15 +30,22 @@ from cloudforest.provisioning.quarantine import compute_registered_digest, updat
 from cloudforest.provisioning.run import (
     CycleContext,
     JobLocks,
-    Progress,
-    find_sibling_jobs,
-    get_registered_job,
-    ignore_progress,
 )
 
 
+def _new_cycle(id_: str, job: Job, start: Watermark | None, now: datetime) -> Cycle:
+    return Cycle(
+        id=id_,
+        job=job.name,
+        target=job.target,
+        kind="incremental" if start else "initial",
+        state="running",
+        started=now,
+    )
+
+
 def _final_state(counts: Counts) -> CycleState:
-    """Name the end: a job is blocked while effects wait for somebody's decision."""
+    """Return how a cycle ended; it is blocked while effects wait for a decision."""
     if counts.staged:
         return "blocked"
     return "partial" if counts.escrow else "succeeded"
@@ -71,7 +78,7 @@ def _health_update(registration: Registration, job: Job, cycle: Cycle) -> Health
         update_health,
         cycle=cycle,
         registered=compute_registered_digest(registration, job),
-        jitter=random.random(),  # noqa: S311 - it spreads the tries, no more
+        jitter=random.random(),  # noqa: S311 - it only spreads the tries
     )
 
 
@@ -81,7 +88,7 @@ async def _run_phases(
     cycle: Cycle,
     target_lock: asyncio.Lock,
 ) -> Cycle:
-    """Return the cycle as it ended; an operation that did not happen ends it."""
+    """Run the cycle's phases and return it as it ended; an error ends it."""
     before = context.target.requests
     try:
         context = await with_allowances(context)
@@ -104,50 +111,21 @@ async def _run_phases(
     )
 
 
-async def run_cycle(  # noqa: PLR0913 - the job, its ports, and who runs
-    job: str,
-    registration: Registration,
-    *,
-    store: ProvisioningStore,
-    bus: AgentBus,
-    target: Target,
-    clock: Clock,
-    locks: JobLocks,
-    progress: Progress = ignore_progress,
+async def run_cycle(
+    context: CycleContext, registration: Registration, locks: JobLocks
 ) -> Cycle:
-    """Run one cycle of a job to its end; raises Busy when one is under way.
+    """Run one cycle of a job to its end; raises Busy while another one runs.
 
-    A cycle that could not go on is `failed`: what was imported and written stays, and
-    the next one goes on from there. Cycles that write to one target take turns.
+    A cycle that cannot finish is `failed`. What it imported and wrote stays, and the
+    next cycle continues from there. Cycles that write to the same target take turns.
     """
-    pinned_job, program, profile = get_registered_job(registration, job)
-    context = CycleContext(
-        job=pinned_job,
-        program=program,
-        profile=profile,
-        store=store,
-        bus=bus,
-        target=target,
-        clock=clock,
-        key_name=job,
-        progress=progress,
-        siblings=find_sibling_jobs(registration, pinned_job),
-    )
-    with locks.hold_job(job):
+    job, store = context.job, context.store
+    with locks.hold_job(job.name):
         start = await load_start_watermark(context)
-        cycle = Cycle(
-            id=context.cycle_id,
-            job=job,
-            target=pinned_job.target,
-            kind="incremental" if start else "initial",
-            state="running",
-            started=clock(),
-        )
+        cycle = _new_cycle(context.cycle_id, job, start, context.clock())
         await store.start_cycle(cycle)
-        cycle = await _run_phases(
-            context, start, cycle, locks.target_lock(pinned_job.target)
-        )
-        await store.finish_cycle(cycle, _health_update(registration, pinned_job, cycle))
+        cycle = await _run_phases(context, start, cycle, locks.target_lock(job.target))
+        await store.finish_cycle(cycle, _health_update(registration, job, cycle))
         return cycle
 
 
@@ -159,17 +137,10 @@ async def record_failure(
     store: ProvisioningStore,
     clock: Clock,
 ) -> Cycle:
-    """Store, and return, the cycle that could not even start."""
+    """Store and return the cycle of a job that could not even start."""
     now = clock()
-    cycle = Cycle(
-        id=uuid.uuid4().hex,
-        job=job.name,
-        target=job.target,
-        kind="incremental" if await store.load_watermark(job.name) else "initial",
-        state="running",
-        started=now,
-        finished=now,
-    )
-    cycle = _as_failed(cycle, error)
+    start = await store.load_watermark(live_key(job.name))
+    cycle = _new_cycle(uuid.uuid4().hex, job, start, now)
+    cycle = _as_failed(replace(cycle, finished=now), error)
     await store.finish_cycle(cycle, _health_update(registration, job, cycle))
     return cycle

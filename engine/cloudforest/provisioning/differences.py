@@ -1,6 +1,6 @@
-"""From one object to the write that its difference needs, without references.
+"""Compare a candidate with its last written or observed values, and build its write.
 
-One object under evaluation.
+References are not part of this write.
 """
 
 from __future__ import annotations
@@ -30,14 +30,17 @@ from cloudforest.program.mapping.changes import compute_changes, find_flow_alway
 from cloudforest.program.mapping.desired import DesiredValues
 from cloudforest.provisioning.mapper import ACTIVE, Mapper
 
+EXTERNAL_ID = "externalId"
+"""Proves that a resource is ours, if we write it."""
+
 
 @dataclass(frozen=True)
 class Candidate:
-    """One object, with all that is known of it.
+    """One object under evaluation, with all that is known about it.
 
-    `prior` is what the outbox held for it; `matched` the resource it is to adopt, or
-    is linked to and to be compared with. `chosen` are the unique values of a creation,
-    or why there is none.
+    `previous` is the effect that the outbox already has for it. `observed` is the
+    resource to adopt or, for a linked object, to compare with. `unique_values` are for
+    a creation; a fault says why they are missing.
     """
 
     source: SourceObject
@@ -50,7 +53,7 @@ class Candidate:
 
     @property
     def attribute_mappings(self) -> tuple[CompiledAttributeMapping, ...]:
-        """Return the rules that say something of this object."""
+        """The attribute mappings that yield a value for this object."""
         rules, ignored = self.mapper.program.rules, self.desired.ignored
         if not ignored:
             return rules
@@ -58,24 +61,23 @@ class Candidate:
 
     @cached_property
     def desired_digest(self) -> str:
-        """What the object should look like, by which rules, and as which resource.
+        """The digest of the desired values, the mappings and the resource.
 
-        What is drawn anew each time is no part of it.
+        It leaves out values that differ each time (RandomString).
         """
         resource = self.link.resource if self.link else None
-        wanted = self.desired.values
         values = {
-            path: wanted[path]
-            for path in wanted
+            path: value
+            for path, value in self.desired.values.items()
             if path not in self.mapper.random_paths
         }
-        whole: tuple[Any, ...] = (self.mapper.digest, resource, values)
+        content: tuple[Any, ...] = (self.mapper.digest, resource, values)
         if self.desired.candidates:
-            whole = (*whole, self.desired.candidates)
-        return hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
+            content = (*content, self.desired.candidates)
+        return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
     def build_effect(self) -> Effect:
-        """Return an effect that says nothing yet."""
+        """Return an effect of the object without any change."""
         blank = build_blank_effect(self.source, self.mapper, self.link, self.previous)
         return msgspec.structs.replace(blank, desired=self.desired_digest)
 
@@ -86,7 +88,7 @@ def build_blank_effect(
     link: Link | None,
     previous: Effect | None,
 ) -> Effect:
-    """Return an effect of an object that can't be mapped."""
+    """Return an effect without any change, also of an object that cannot be mapped."""
     return Effect(
         key=source.object_guid,
         id=source.object_guid,
@@ -101,24 +103,24 @@ def build_blank_effect(
 
 
 def get_reference_id(value: Any) -> str | None:
-    """Return the id in a reference as a target shows it."""
+    """Return the id in a reference as the target returns it."""
     if isinstance(value, Mapping):
         value = value.get("value")
     return value if isinstance(value, str) and value else None
 
 
 def with_last_written(candidate: Candidate, link: Link) -> Candidate:
-    """Return the object with what we last wrote where nobody knows what to write.
+    """Keep the last written values that rest on hidden attributes of unknown value.
 
-    That is so for an object that comes back, or is linked by another job, and does not
-    show an attribute that it may have.
+    The former values of a hidden attribute are unknown if the object comes back into
+    scope, or if another job linked it.
     """
-    lost = frozenset(candidate.source.hidden) - candidate.source.attributes.keys()
-    if not lost:
+    unknown = frozenset(candidate.source.hidden) - candidate.source.attributes.keys()
+    if not unknown:
         return candidate
 
     def rests(rule: CompiledAttributeMapping) -> bool:
-        return not lost.isdisjoint(find_expression_attributes(rule.expression))
+        return not unknown.isdisjoint(find_expression_attributes(rule.expression))
 
     rules = [each for each in candidate.mapper.program.rules if rests(each)]
     paths = frozenset(each.target for each in rules)
@@ -133,10 +135,6 @@ def with_last_written(candidate: Candidate, link: Link) -> Candidate:
         ),
         mapper=dataclasses_replace(candidate.mapper, reference_mappings=others),
     )
-
-
-EXTERNAL_ID = "externalId"
-"""What proves that a resource is ours, if we write it."""
 
 
 def _changes_active_to(changed: Sequence[Change], *, active: bool) -> bool:
@@ -155,7 +153,7 @@ def _choose_action(changed: Sequence[Change]) -> Action:
 
 
 def find_budgets(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
-    """Name the budgets that count a write to a resource that exists."""
+    """Return the budgets that count a write to an existing resource."""
     keys = {rule.target for rule in mapper.matching_mappings}
     counted = {
         "disables": _changes_active_to(changed, active=False),
@@ -169,7 +167,7 @@ def find_budgets(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
 
 
 def _build_creation(candidate: Candidate) -> Effect:
-    """Create with the unique values that were chosen; raises MappingFault for none."""
+    """Build a creation with its unique values; raise MappingFault without them."""
     if isinstance(candidate.unique_values, MappingFault):
         raise candidate.unique_values
     values = candidate.desired.values | candidate.unique_values
@@ -183,7 +181,7 @@ def _build_creation(candidate: Candidate) -> Effect:
 
 
 def _is_own_creation(candidate: Candidate, found: TargetResource) -> bool:
-    """Tell whether we created what was found, and were not told or did not store it."""
+    """Return whether we created the resource, but did not get or store the answer."""
     anchor = candidate.desired.values.get(EXTERNAL_ID)
     sent = candidate.previous is not None and candidate.previous.sent
     return sent and anchor is not None and found.values.get(EXTERNAL_ID) == anchor
@@ -192,7 +190,7 @@ def _is_own_creation(candidate: Candidate, found: TargetResource) -> bool:
 def _observed_references(
     candidate: Candidate, found: TargetResource
 ) -> tuple[Change, ...]:
-    """Keep what the target already says, so that it is not written once more."""
+    """Return the references that the target already has, which need no write."""
     pairs = (
         (path, get_reference_id(found.values.get(path)))
         for path, guids in candidate.desired.references.items()
@@ -209,11 +207,12 @@ def compare_with_observed(
     observed: TargetResource,
     written_paths: Collection[str] = (),
 ) -> tuple[Change, ...]:
-    """Compare with what the target holds, but clear nothing that we never wrote.
+    """Compare the desired values with the resource; clear only what we wrote.
 
-    `ours` are the paths that we did write. All that is desired is returned; `before`
-    and `after` are equal where it is so, or where the rule leaves alone what is there;
-    so are those of `wholes`, that it be remembered whose the rest of them is.
+    `written_paths` are the paths that we wrote. The result has a change for each
+    desired path. `before` and `after` are equal where nothing differs, where the flow
+    type keeps the existing value, and for the mapper's `whole_paths`, whose other parts
+    are not ours.
     """
     wholes = [path for path in mapper.whole_paths if path in observed.values]
     values = {path: value for path, value in desired.items() if value is not None}
@@ -238,21 +237,21 @@ def compare_with_observed(
 
 def _build_adoption(candidate: Candidate, observed: TargetResource) -> Effect:
     written = candidate.link.last_written if candidate.link else {}
-    ours = [path for path in written if path not in candidate.desired.ignored]
-    whole = compare_with_observed(
-        candidate.mapper, candidate.desired.values, observed, ours
+    written_paths = [path for path in written if path not in candidate.desired.ignored]
+    changes = compare_with_observed(
+        candidate.mapper, candidate.desired.values, observed, written_paths
     )
     return replace(
         candidate.build_effect(),
         action="create" if _is_own_creation(candidate, observed) else "adopt",
         resource=observed.id,
-        changes=(*whole, *_observed_references(candidate, observed)),
-        guards=find_budgets(candidate.mapper, whole),
+        changes=(*changes, *_observed_references(candidate, observed)),
+        guards=find_budgets(candidate.mapper, changes),
     )
 
 
 def _reenabling_changes(mapper: Mapper, link: Link) -> tuple[Change, ...]:
-    """Enable who was deprovisioned, where no rule of the mapping does."""
+    """Enable an object that we disabled, if no mapping writes `active`."""
     if ACTIVE in mapper.paths or link.last_written.get(ACTIVE) is not False:
         return ()
     return (Change(path=ACTIVE, before=False, after=True),)
@@ -284,7 +283,7 @@ def _build_update(candidate: Candidate, link: Link) -> Effect | None:
 
 
 def build_write(candidate: Candidate) -> Effect | None:
-    """Return the write that the object needs; None: none."""
+    """Return the write that the object needs, or None."""
     if candidate.observed is not None:
         return _build_adoption(candidate, candidate.observed)
     if candidate.link is not None:

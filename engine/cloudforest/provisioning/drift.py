@@ -1,19 +1,8 @@
-"""Compares one object three ways: desired, last written, and as the target holds it.
+"""Find drift: objects whose values in the target differ from the last written ones.
 
-What would be written if we had written what the target holds, is what drifted; but not
-what is as we wrote it: that is a change on its way. Pure.
-
-What drifted: one entry for each object and kind of difference.
-
-Which attributes of a batch of resources drifted, as it may be told.
-
-Which members a group lacks that we wrote.
-
-Goes through a job's links batch by batch, beside what the target holds.
-
-Repairs by counting as written what the target holds: the next cycle does the rest.
-
-So its writes are seen by the guard, logged, held back and repeated like all others.
+A difference between desired and last written values is not drift: the next cycle writes
+it. A repair stores the observed values as last written. The next cycle then writes the
+desired ones, so that guard, log and escrow cover a repair like any other write.
 """
 
 from __future__ import annotations
@@ -29,7 +18,13 @@ from cloudforest.base.values import Value
 from cloudforest.model.effects import Change
 from cloudforest.model.ports.target import Refusal, ResourceNotFound
 from cloudforest.model.program import ObjectType
-from cloudforest.model.source import FlatResource, Link, SourceObject, TargetResource
+from cloudforest.model.source import (
+    KEPT_PRESENCES,
+    FlatResource,
+    Link,
+    SourceObject,
+    TargetResource,
+)
 from cloudforest.program.faults import MappingFault
 from cloudforest.program.mapping.changes import compute_changes, is_same_value
 from cloudforest.provisioning.differences import Candidate, get_reference_id
@@ -51,14 +46,19 @@ from cloudforest.provisioning.run import CycleContext
 
 DriftKind = Literal["missing", "attributes", "members"]
 DriftCause = Literal["changed outside", "never arrived"]
-"""The target holds another value than we wrote; or none, though it took the write."""
+"""The target holds another value than we wrote, or none although it took the write."""
+NEVER_RETURNED = frozenset({"password"})
+"""Attributes that no target returns (RFC 7643, 4.1.1: `returned` is `never`)."""
+ObservedObject = tuple[SourceObject, Link, TargetResource]
+MAX_NAMED = 100
+"""Missing members of a group that are named."""
+BATCH = 500
 
 
 class DriftedAttribute(Value, frozen=True):
-    """One attribute of one resource, three ways; None is absence.
+    """One attribute of a resource: desired, last written and actual; None is absent.
 
-    References are resource ids. Of members only those are named that differ, by
-    objectGUID.
+    References are resource ids. Members are objectGUIDs, and only those that differ.
     """
 
     path: str
@@ -69,7 +69,10 @@ class DriftedAttribute(Value, frozen=True):
 
 
 class Drift(Value, frozen=True):
-    """`object` is an objectGUID, `name` its DN; None: who asks sees no names."""
+    """One kind of difference of one object.
+
+    `object` is its objectGUID. `name` is its DN, or None if the caller sees no names.
+    """
 
     object: str
     name: str | None
@@ -95,10 +98,10 @@ class Drift(Value, frozen=True):
 
 @dataclass(frozen=True)
 class DriftFinding:
-    """A drift, and what a repair goes by.
+    """A drift, with what a repair stores.
 
-    `link` is that of drifted attributes, as if we had written what the target holds;
-    `present` are the members of a group, by resource id.
+    `link` has the observed values as last written, if attributes drifted.
+    `present_members` are the members that the target's group has, by resource id.
     """
 
     drift: Drift
@@ -107,7 +110,7 @@ class DriftFinding:
 
 
 def redact_drift(drift: Drift) -> Drift:
-    """Return what a pipeline is told: ids, paths and causes, no names and values."""
+    """Return the drift without names and values: only ids, paths and causes."""
     bare = tuple(
         replace(each, desired=None, written=None, actual=None)
         for each in drift.attributes
@@ -115,28 +118,24 @@ def redact_drift(drift: Drift) -> Drift:
     return replace(drift, name=None, attributes=bare)
 
 
-NEVER_RETURNED = frozenset({"password"})
-"""No service shows it to anybody (RFC 7643, 4.1.1: `returned` is `never`)."""
-
-
 def _observed_link(candidate: Candidate, link: Link, observed: TargetResource) -> Link:
-    """Return the link as if what the target holds had been written by us."""
+    """Return the link as if we had written the values that the target holds."""
     unseen = candidate.mapper.random_paths | NEVER_RETURNED
     paths = [path for path in candidate.mapper.paths if path not in unseen]
     kept = {
         path: value for path, value in link.last_written.items() if path not in paths
     }
-    held = {path: observed.values[path] for path in paths if path in observed.values}
+    values = {path: observed.values[path] for path in paths if path in observed.values}
     for path in candidate.mapper.reference_mappings:
-        held[path] = get_reference_id(held.get(path))
-    held = {path: value for path, value in held.items() if value is not None}
-    return replace(link, last_written=kept | held)
+        values[path] = get_reference_id(values.get(path))
+    values = {path: value for path, value in values.items() if value is not None}
+    return replace(link, last_written=kept | values)
 
 
 def _list_needed_changes(
     candidate: Candidate, observed_link: Link, referable: ReferableObjects
 ) -> Iterator[Change]:
-    """Yield what would be written over what the target holds."""
+    """Yield the changes that would turn the observed values into the desired ones."""
     references = candidate.mapper.reference_mappings
     before = {
         p: v for p, v in observed_link.last_written.items() if p not in references
@@ -165,28 +164,31 @@ def _find_cause(desired: Any, written: Any, actual: Any) -> DriftCause:
 
 
 def _has_drifted(change: Change, written: FlatResource) -> bool:
-    """Leave out what is on its way, and what is not ours to clear."""
+    """Return whether it is drift, not a change that the next cycle writes anyway.
+
+    A value that we never wrote has not drifted if it would only be cleared.
+    """
     if is_same_value(change.before, change.after):
         return False
-    ours = written.get(change.path)
-    if ours is None:
+    last_written = written.get(change.path)
+    if last_written is None:
         return change.after is not None
-    return not is_same_value(change.before, ours)
+    return not is_same_value(change.before, last_written)
 
 
 def _drifted_attribute(change: Change, written: FlatResource) -> DriftedAttribute:
-    ours = written.get(change.path)
+    last_written = written.get(change.path)
     return DriftedAttribute(
         path=change.path,
         desired=change.after,
-        written=ours,
+        written=last_written,
         actual=change.before,
-        cause=_find_cause(change.after, ours, change.before),
+        cause=_find_cause(change.after, last_written, change.before),
     )
 
 
 def _written_values(candidate: Candidate, link: Link) -> FlatResource:
-    """Return what we wrote, references as resource ids."""
+    """Return the last written values, with references as resource ids."""
     ids = {
         path: get_reference_id(link.last_written[path])
         for path in candidate.mapper.reference_mappings
@@ -201,51 +203,33 @@ def compare_candidate(
     observed: TargetResource,
     referable: ReferableObjects,
 ) -> tuple[tuple[DriftedAttribute, ...], Link]:
-    """Return what drifted of an object in scope, and its link as the target has it."""
+    """Return the drifted attributes, and the link with their observed values."""
     written = _written_values(candidate, link)
     needed = _list_needed_changes(
         candidate, _observed_link(candidate, link, observed), referable
     )
     drifted = [each for each in needed if _has_drifted(each, written)]
-    found_so = [Change(path=each.path, after=each.before) for each in drifted]
-    held = replace(link, last_written=apply_changes(link.last_written, found_so))
-    return tuple(_drifted_attribute(each, written) for each in drifted), held
-
-
-def compare_leaver(
-    source: SourceObject, mapper: Mapper, link: Link, observed: TargetResource
-) -> tuple[tuple[DriftedAttribute, ...], Link]:
-    """Return whether somebody gave access back to one whose access we took away."""
-    held = replace(link, last_written=link.last_written | {ACTIVE: True})
-    effect = decide_deprovision(source, mapper, held)
-    if (
-        link.last_written.get(ACTIVE) is not False
-        or observed.values.get(ACTIVE) is not True
-        or effect is None
-        or effect.action != "disable"
-    ):
-        return (), link
-    change = Change(path=ACTIVE, before=True, after=False)
-    return (_drifted_attribute(change, link.last_written),), held
-
-
-ObservedObject = tuple[SourceObject, Link, TargetResource]
+    observed_changes = [Change(path=each.path, after=each.before) for each in drifted]
+    observed_link = replace(
+        link, last_written=apply_changes(link.last_written, observed_changes)
+    )
+    return tuple(_drifted_attribute(each, written) for each in drifted), observed_link
 
 
 def _redact_attribute(
     each: DriftedAttribute, hidden: frozenset[str]
 ) -> DriftedAttribute:
-    """Put the log's mark in place of sensitive values, and cut long ones."""
+    """Replace sensitive values by the log's mark, and cut long ones."""
     pairs = (
         Change(path=each.path, before=each.desired, after=each.written),
         Change(path=each.path, before=each.actual),
     )
-    ours, theirs = redact_changes(pairs, hidden)
+    redacted, actual = redact_changes(pairs, hidden)
     return DriftedAttribute(
         path=each.path,
-        desired=ours.before,
-        written=ours.after,
-        actual=theirs.before,
+        desired=redacted.before,
+        written=redacted.after,
+        actual=actual.before,
         cause=each.cause,
     )
 
@@ -259,19 +243,28 @@ def _build_finding(
     if not drifted:
         return None
     hidden = frozenset(each.target for each in mapper.program.rules if each.sensitive)
-    told = tuple(_redact_attribute(each, hidden) for each in drifted)
+    attributes = tuple(_redact_attribute(each, hidden) for each in drifted)
     return DriftFinding(
-        Drift.for_object(source, observed_link, "attributes", told), observed_link
+        Drift.for_object(source, observed_link, "attributes", attributes), observed_link
     )
 
 
 def find_regained_access(
     mapper: Mapper, source: SourceObject, link: Link, observed: TargetResource
 ) -> DriftFinding | None:
-    """Tell whether one who is lost has access again."""
-    return _build_finding(
-        mapper, source, *compare_leaver(source, mapper, link, observed)
-    )
+    """Return the drift of a leaver who can sign in again, though we disabled it."""
+    enabled = replace(link, last_written=link.last_written | {ACTIVE: True})
+    effect = decide_deprovision(source, mapper, enabled)
+    if (
+        link.last_written.get(ACTIVE) is not False
+        or observed.values.get(ACTIVE) is not True
+        or effect is None
+        or effect.action != "disable"
+    ):
+        return None
+    change = Change(path=ACTIVE, before=True, after=False)
+    drifted = _drifted_attribute(change, link.last_written)
+    return _build_finding(mapper, source, [drifted], enabled)
 
 
 def _map_candidates(
@@ -279,7 +272,7 @@ def _map_candidates(
     mappers: Mapping[ObjectType, Mapper],
     observed: Iterable[ObservedObject],
 ) -> dict[str, Candidate]:
-    """Map the objects; of whom that can't be said, the next cycle tells."""
+    """Map the objects, except those with a fault, which the next cycle logs."""
     now = context.clock()
     examined = (
         map_source_object(row, mappers[row.type], link=link, previous=None, now=now)
@@ -297,7 +290,7 @@ async def find_drifted_attributes(
     mappers: Mapping[ObjectType, Mapper],
     observed: Sequence[ObservedObject],
 ) -> list[DriftFinding]:
-    """Compare a batch of objects in scope, each with its resource."""
+    """Return the attribute drift of a batch of objects in scope."""
     candidates = _map_candidates(context, mappers, observed)
     named = [
         guid
@@ -318,14 +311,10 @@ async def find_drifted_attributes(
     return [each for each in compared if each is not None]
 
 
-MAX_NAMED = 100
-"""So many of the members that a group lacks are named."""
-
-
 async def _list_present_members(
     context: CycleContext, link: Link
 ) -> frozenset[str] | None:
-    """Ask the group itself: no list has members. None: the target does not say."""
+    """Read the group's members, which lists leave out; None if the target refuses."""
     try:
         return await context.target.list_member_ids(link.resource_type, link.resource)
     except ResourceNotFound:
@@ -337,7 +326,7 @@ async def _list_present_members(
 async def find_drifted_members(
     context: CycleContext, mapper: Mapper, source: SourceObject, link: Link
 ) -> DriftFinding | None:
-    """Compare what we wrote; a member that others added is theirs."""
+    """Return the written members that the group lacks; others' members do not count."""
     if mapper.members_mapping is None:
         return None
     written = await context.store.load_written_members(
@@ -346,27 +335,25 @@ async def find_drifted_members(
     present = await _list_present_members(context, link) if written else None
     if present is None:
         return None
-    there = await context.store.load_resource_ids(context.job.target, list(written))
-    lacking = sorted(each for each in written if there.get(each) not in present)
-    some = tuple(lacking[:MAX_NAMED])
+    resource_ids = await context.store.load_resource_ids(
+        context.job.target, list(written)
+    )
+    missing = sorted(each for each in written if resource_ids.get(each) not in present)
+    named = tuple(missing[:MAX_NAMED])
     differing = DriftedAttribute(
         path=mapper.members_mapping.target,
-        desired=some,
-        written=some,
+        desired=named,
+        written=named,
         actual=(),
         cause="changed outside",
     )
     drift = Drift.for_object(source, link, "members", (differing,))
-    return DriftFinding(drift, present_members=present) if lacking else None
-
-
-BATCH = 500
-KEPT_PRESENCES = frozenset({"in", "unknown"})
+    return DriftFinding(drift, present_members=present) if missing else None
 
 
 @dataclass(frozen=True)
 class DriftScan:
-    """One look at a job's target, for as long as its picture is kept."""
+    """One comparison of a job's links with the target, while its snapshot is kept."""
 
     context: CycleContext
     mappers: Mapping[ObjectType, Mapper]
@@ -375,19 +362,19 @@ class DriftScan:
 
 @dataclass(frozen=True)
 class DriftBatch:
-    """A batch: how many objects were compared, and what drifted of them."""
+    """The number of objects compared in a batch, and their drift."""
 
     checked: int
     findings: tuple[DriftFinding, ...]
 
 
-async def _check_links(looking: DriftScan, links: Mapping[str, Link]) -> CheckedLinks:
-    looked = CheckedLinks()
-    for kind, mapper in looking.mappers.items():
+async def _check_links(scan: DriftScan, links: Mapping[str, Link]) -> CheckedLinks:
+    checked = CheckedLinks()
+    for kind, mapper in scan.mappers.items():
         its = {each.resource: each for each in links.values() if each.type == kind}
         if its:
-            await check_links(looking.matcher, mapper, its, looked)
-    return looked
+            await check_links(scan.matcher, mapper, its, checked)
+    return checked
 
 
 def _missing_finding(source: SourceObject, link: Link) -> DriftFinding:
@@ -395,60 +382,58 @@ def _missing_finding(source: SourceObject, link: Link) -> DriftFinding:
 
 
 async def _own_objects(
-    looking: DriftScan, sources: Sequence[SourceObject], links: Mapping[str, Link]
+    scan: DriftScan, sources: Sequence[SourceObject], links: Mapping[str, Link]
 ) -> list[SourceObject]:
-    """Return those who are linked, mapped, and not another job's to keep."""
+    """Return the linked and mapped objects that no sibling job holds instead."""
     mapped = [
-        row
-        for row in sources
-        if row.object_guid in links and row.type in looking.mappers
+        row for row in sources if row.object_guid in links and row.type in scan.mappers
     ]
-    left = [row.object_guid for row in mapped if row.presence not in KEPT_PRESENCES]
-    elsewhere = await find_held_by_siblings(looking.context, left)
-    return [row for row in mapped if row.object_guid not in elsewhere]
+    leavers = [row.object_guid for row in mapped if row.presence not in KEPT_PRESENCES]
+    held_by_siblings = await find_held_by_siblings(scan.context, leavers)
+    return [row for row in mapped if row.object_guid not in held_by_siblings]
 
 
 async def _compare_batch(
-    looking: DriftScan, sources: Sequence[SourceObject]
+    scan: DriftScan, sources: Sequence[SourceObject]
 ) -> DriftBatch:
-    context = looking.context
+    context = scan.context
     links = await context.store.load_links(
         context.job.target, [row.object_guid for row in sources]
     )
-    ours = await _own_objects(looking, sources, links)
-    looked = await _check_links(
-        looking, {row.object_guid: links[row.object_guid] for row in ours}
+    own = await _own_objects(scan, sources, links)
+    checked = await _check_links(
+        scan, {row.object_guid: links[row.object_guid] for row in own}
     )
-    there = [row for row in ours if row.object_guid in looked.observed]
-    held = [row for row in there if row.presence in KEPT_PRESENCES]
-    lost = [row for row in there if row.presence not in KEPT_PRESENCES]
+    observed = [row for row in own if row.object_guid in checked.observed]
+    kept = [row for row in observed if row.presence in KEPT_PRESENCES]
+    leavers = [row for row in observed if row.presence not in KEPT_PRESENCES]
     drifted = [
         _missing_finding(row, links[row.object_guid])
-        for row in ours
-        if row.object_guid in looked.missing and row.presence in KEPT_PRESENCES
+        for row in own
+        if row.object_guid in checked.missing and row.presence in KEPT_PRESENCES
     ]
     pairs = [
-        (row, links[row.object_guid], looked.observed[row.object_guid]) for row in held
+        (row, links[row.object_guid], checked.observed[row.object_guid]) for row in kept
     ]
-    drifted += await find_drifted_attributes(context, looking.mappers, pairs)
-    for source in lost:
-        link, found = links[source.object_guid], looked.observed[source.object_guid]
-        again = find_regained_access(looking.mappers[source.type], source, link, found)
-        drifted += [again] if again else []
-    for source in held:
-        some = await find_drifted_members(
-            context, looking.mappers[source.type], source, links[source.object_guid]
+    drifted += await find_drifted_attributes(context, scan.mappers, pairs)
+    for source in leavers:
+        link, found = links[source.object_guid], checked.observed[source.object_guid]
+        finding = find_regained_access(scan.mappers[source.type], source, link, found)
+        drifted += [finding] if finding else []
+    for source in kept:
+        finding = await find_drifted_members(
+            context, scan.mappers[source.type], source, links[source.object_guid]
         )
-        drifted += [some] if some else []
-    return DriftBatch(checked=len(ours), findings=tuple(drifted))
+        drifted += [finding] if finding else []
+    return DriftBatch(checked=len(own), findings=tuple(drifted))
 
 
 async def scan_drift(context: CycleContext) -> AsyncIterator[DriftBatch]:
-    """Yield batch by batch what drifted of the job's linked objects; write nothing.
+    """Yield the drift of the job's linked objects, batch by batch; write nothing.
 
-    Hold the target's turn, so that nobody of ours writes there meanwhile.
+    Hold the target lock meanwhile, so that no cycle writes there.
     """
-    looking = DriftScan(
+    scan = DriftScan(
         context, build_mappers(context.program, context.clock()), Matcher(context)
     )
     after = ""
@@ -456,7 +441,7 @@ async def scan_drift(context: CycleContext) -> AsyncIterator[DriftBatch]:
         while sources := await context.store.list_source_objects(
             context.key_name, context.job.target, after, BATCH
         ):
-            yield await _compare_batch(looking, sources)
+            yield await _compare_batch(scan, sources)
             after = sources[-1].object_guid
     finally:
         await context.store.clear_snapshot(context.snapshot_key)
@@ -465,7 +450,7 @@ async def scan_drift(context: CycleContext) -> AsyncIterator[DriftBatch]:
 async def accept_observed(
     context: CycleContext, drifted: Sequence[DriftFinding]
 ) -> None:
-    """Store what a batch was found to be; to find it so again changes nothing."""
+    """Store the observed state of a batch as last written; idempotent."""
     store, target = context.store, context.job.target
     links = [each.link for each in drifted if each.link is not None]
     gone = [each.drift.object for each in drifted if each.drift.kind == "missing"]
@@ -480,6 +465,6 @@ async def accept_observed(
 async def save_drifted(
     context: CycleContext, snapshot: str, drifted: Sequence[DriftFinding]
 ) -> None:
-    """Keep in the store, under this name, who drifted: it may be the whole target."""
+    """Store the drifted objects under this name: they may not fit into memory."""
     objects = [TargetResource(id=each.drift.object, values={}) for each in drifted]
     await context.store.save_snapshot(snapshot, "drifted", objects, ())

@@ -1,20 +1,15 @@
-"""A job's next cycle on rows of its own, up to where it would write.
-
-Impact: what a job's next cycle would do, evaluated and not exported.
-
-One object of a plan, step by step: what the next cycle would do with it, and why.
-"""
+"""Preview a job's next cycle: import and evaluate on scratch data, without export."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cloudforest.base.values import canonical_digest as digest_of
-from cloudforest.model.cycles import Attempts, Breakdown, Counts, CycleKind
+from cloudforest.model.cycles import Breakdown, Counts, CycleKind
+from cloudforest.model.jobs import scratch_key
 from cloudforest.model.messages import Lookup
 from cloudforest.model.stages import ExceededBudget
 from cloudforest.provisioning.evaluation.evaluate import EvaluationResult, evaluate_job
@@ -33,57 +28,50 @@ from cloudforest.provisioning.run import CycleContext
 async def evaluate_on_scratch(
     context: CycleContext, plan_digest: str
 ) -> AsyncIterator[tuple[CycleContext, EvaluationResult]]:
-    """Import and evaluate a job on scratch rows named for the plan and this run.
+    """Import and evaluate a job on scratch data, which is dropped in any case.
 
-    The agents are asked what the cycle would ask: what changed since the job's
-    watermark, or everything if its scope or its attributes are others. The target is
-    only read. The rows are dropped, whatever happens.
+    The agents get the same requests as in the real cycle: for the changes since the
+    job's watermark, or for everything if scope or attributes differ. The target is only
+    read.
     """
-    scratch = replace(
-        context,
-        key_name=f"plan:{plan_digest[:32]}:{context.cycle_id}:{context.job.name}"[:200],
-    )
-    await context.store.copy_job_data(context.job.name, scratch.key_name)
+    key = scratch_key(context.job.name, plan_digest, context.cycle_id)
+    await context.store.copy_job_data(context.key_name, key)
     try:
-        scratch = await with_allowances(scratch)
+        scratch = await with_allowances(context.on_scratch(key))
         await import_changes(scratch, await load_start_watermark(context))
         yield scratch, await evaluate_job(scratch)
     finally:
-        await context.store.drop_job_data(scratch.key_name)
+        await context.store.drop_job_data(key)
 
 
 async def find_exceeded_later(
     scratch: CycleContext, evaluated: EvaluationResult
 ) -> tuple[ExceededBudget, ...]:
-    """Return what budgets would be exceeded by once the stages of objects are allowed.
+    """Return the budgets that would be exceeded once the object stages are allowed.
 
-    Memberships go after the disable or the deletion of the member: while that waits in
-    a stage no cycle counts them, and a decision would uncover the next one. To be asked
-    last: the outbox is then what would be written.
+    A leaver's memberships are removed after its disable or deletion. While that is
+    staged no cycle counts them, so allowing the stage can lead to another one. Call
+    this last: it changes the outbox.
     """
     known = {each.digest for each in evaluated.exceeded}
-    held = {each.digest for each in evaluated.exceeded if each.guard in OBJECT_BUDGETS}
-    if not held:
+    staged = {
+        each.digest for each in evaluated.exceeded if each.guard in OBJECT_BUDGETS
+    }
+    if not staged:
         return ()
-    again = replace(
-        scratch,
-        cycle_id=uuid.uuid4().hex,
-        counts=Counts(),
-        attempts=Attempts(),
-        remaining_budgets={},
-        claims={},
-        unanswered_keys=[],
-        allowed_stages=scratch.allowed_stages | held,
+    next_cycle = scratch.as_new_cycle().with_allowed_stages(
+        scratch.allowed_stages | staged
     )
-    later = await evaluate_job(again)
+    later = await evaluate_job(next_cycle)
     return tuple(each for each in later.exceeded if each.digest not in known)
 
 
 @dataclass(frozen=True)
 class Impact:
-    """`requests` are the writes that the target would get; `digest` names them all.
+    """What the next cycle would do.
 
-    `breakdown` says whom they touch, `following` what a guard would object to next.
+    `requests` is the number of writes that the target would get, `outbox_digest` covers
+    all of them. `exceeded_later` are the budgets exceeded once the stages are allowed.
     """
 
     cycle: CycleKind
@@ -98,12 +86,12 @@ class Impact:
 async def compute_impact(
     context: CycleContext, *, plan_digest: str, with_names: bool = False
 ) -> Impact:
-    """Evaluate the next cycle; `named` has some of those whom it touches named."""
+    """Evaluate the next cycle; `with_names` adds the names of some affected objects."""
     start = await load_start_watermark(context)
     async with evaluate_on_scratch(context, plan_digest) as (scratch, evaluated):
         stages = [each.digest for each in evaluated.exceeded]
         effects = digest_of([await compute_outbox_digest(scratch), stages])
-        touched = await compute_breakdown(scratch, with_names=with_names)
+        breakdown = await compute_breakdown(scratch, with_names=with_names)
         later = await find_exceeded_later(scratch, evaluated)
     return Impact(
         cycle="initial" if start is None else "incremental",
@@ -111,7 +99,7 @@ async def compute_impact(
         requests=evaluated.requests,
         exceeded=evaluated.exceeded,
         outbox_digest=effects,
-        breakdown=touched,
+        breakdown=breakdown,
         exceeded_later=later,
     )
 
@@ -119,9 +107,9 @@ async def compute_impact(
 async def explain_next_cycle(
     context: CycleContext, lookup: Lookup, *, digest: str
 ) -> dict[str, Any]:
-    """Explain an object beside the others that the cycle would see.
+    """Explain an object within the whole next cycle.
 
-    So whom it refers to, and what a guard would hold back, is told as it would be.
+    So its references and the guard's decisions are those of the real cycle.
     """
     async with evaluate_on_scratch(context, digest) as (scratch, _):
         return await explain_object(scratch, lookup)

@@ -1,7 +1,4 @@
-"""Breaks the effects of a plan down: by attribute, by reason, and some by name.
-
-Why those leave whom a plan would deprovision: the clause, asked of the agents.
-"""
+"""Break the effects of a plan down by attribute, by reason, and some by name."""
 
 from __future__ import annotations
 
@@ -31,60 +28,57 @@ from cloudforest.provisioning.log_entries import list_sent_changes, load_display
 from cloudforest.provisioning.run import CycleContext
 
 DELETED_REASON = "deleted in the directory"
+MAPPING_FAULT = "mapping-fault"
+REFUSED_BY_TARGET = "refused by the target"
+_REASON_CODE = re.compile(r"([a-z]+(?:-[a-z]+)+)(?::|$)")
+BATCH = 500
+MAX_SAMPLES = 5
+"""Names per action: enough to recognise who a change affects."""
+_ARRIVAL_REASONS = {
+    "create": "in scope, without a match in the target",
+    "adopt": "matches an existing resource",
+}
 
 
 async def _read_clauses(context: CycleContext, ids: Sequence[str]) -> dict[str, str]:
     lookups = tuple(Lookup(by="guid", value=each) for each in ids)
-    asked = await build_request(context, "read", lookups=lookups, explain=True)
-    said: dict[str, str] = {}
+    request = await build_request(context, "read", lookups=lookups, explain=True)
+    reasons: dict[str, str] = {}
     closing: Closing | None = None
-    async for page in context.bus.request_pages(asked):
-        said |= {
+    async for page in context.bus.request_pages(request):
+        reasons |= {
             each.id: describe_exclusion(each)
             for each in page.records
             if isinstance(each, OutOfScope)
         }
         closing = page.closing
     require_closing(context, closing)
-    return said
+    return reasons
 
 
 async def load_leaver_reasons(
     context: CycleContext, effects: Sequence[Effect]
 ) -> dict[str, str]:
-    """Return why access is taken away, by objectGUID, of those for whom it is.
+    """Return why each leaver among the effects loses access, by objectGUID.
 
-    An import says of who left only that it is so; a read names the clause.
+    An import only says that an object left; a read names the exclusion or clause.
     """
     out = [each.id for each in effects if each.because == "out"]
-    said = (
+    clauses = (
         await ask_until_whole(context, partial(_read_clauses, context, out))
         if out
         else {}
     )
-    left = {id_: said.get(id_, LEAVES_SCOPE) for id_ in out}
-    return left | {
+    reasons = {id_: clauses.get(id_, LEAVES_SCOPE) for id_ in out}
+    return reasons | {
         each.id: DELETED_REASON for each in effects if each.because == "gone"
     }
 
 
-MAPPING_FAULT = "mapping-fault"
-REFUSED_BY_TARGET = "refused by the target"
-_REASON_CODE = re.compile(r"([a-z]+(?:-[a-z]+)+)(?::|$)")
-BATCH = 500
-MAX_SAMPLES = 5
-"""Of each action: enough to recognise whom a change means."""
-
-_ARRIVAL_REASONS = {
-    "create": "is in scope, and the target has nobody who matches",
-    "adopt": "matches a resource that is there",
-}
-
-
 def _changed_paths(effect: Effect) -> Iterator[tuple[str, bool]]:
-    """Yield the paths that change, and whether the value is cleared.
+    """Yield each changed path of an existing resource, and whether it is cleared.
 
-    A creation gets all its values, which says nothing of any of them.
+    A creation writes all values, so that its paths say nothing.
     """
     if effect.resource is None:
         return
@@ -95,10 +89,10 @@ def _changed_paths(effect: Effect) -> Iterator[tuple[str, bool]]:
 
 
 def _reason_code(effect: Effect) -> str:
-    """Return what kind of reason it is; the rest, or a target's words, may name values.
+    """Return the code of an escrow reason; the rest of it may contain values.
 
-    Those who may not see values see the counts. A fault of a mapping names none: it is
-    told whole, with its target attribute.
+    People who may not see values see these counts. A mapping fault contains no value,
+    so it is returned whole, with its target attribute.
     """
     reason = (effect.reason or "").removeprefix(GIVEN_UP_PREFIX)
     code = _REASON_CODE.match(reason)
@@ -109,7 +103,8 @@ def _reason_code(effect: Effect) -> str:
 
 def _sample_reason(effect: Effect) -> str:
     if effect.action == "members":
-        return f"{len(effect.add)} members added, {len(effect.remove)} removed"
+        members = "member" if len(effect.add) == 1 else "members"
+        return f"{len(effect.add)} {members} added, {len(effect.remove)} removed"
     paths = ", ".join(dict.fromkeys(path for path, _ in _changed_paths(effect)))
     return _ARRIVAL_REASONS.get(effect.action) or paths
 
@@ -123,7 +118,7 @@ def _reason_counts(counts: Counter[str]) -> tuple[ReasonCount, ...]:
 
 @dataclass
 class _BreakdownSums:
-    """`emptied` is the last group that is emptied: its effects come in a row."""
+    """The sums so far; the effects of an emptied group follow each other."""
 
     with_names: bool
     attributes: Counter[tuple[ObjectType, str, bool]] = field(default_factory=Counter)
@@ -154,10 +149,10 @@ class _BreakdownSums:
         self._add_sample(action, effect, reason or _sample_reason(effect))
 
     def _add_sample(self, action: str, effect: Effect, reason: str) -> None:
-        held = self.samples.setdefault(action, [])
-        known = any(each.id == effect.id for each, _ in held)
-        if self.with_names and len(held) < MAX_SAMPLES and not known:
-            held.append((effect, reason))
+        samples = self.samples.setdefault(action, [])
+        known = any(each.id == effect.id for each, _ in samples)
+        if self.with_names and len(samples) < MAX_SAMPLES and not known:
+            samples.append((effect, reason))
 
     def count_attributes(self) -> Iterator[AttributeCount]:
         for kind, path in sorted({(kind, path) for kind, path, _ in self.attributes}):
@@ -172,19 +167,19 @@ class _BreakdownSums:
 async def _load_samples(
     context: CycleContext, sums: _BreakdownSums
 ) -> tuple[Sample, ...]:
-    chosen = [each for held in sums.samples.values() for each in held]
+    chosen = [each for samples in sums.samples.values() for each in samples]
     names = await load_display_names(context, [effect for effect, _ in chosen])
     return tuple(
         Sample(action=action, name=names[effect.id], reason=reason)
-        for action, held in sums.samples.items()
-        for effect, reason in held
+        for action, samples in sums.samples.items()
+        for effect, reason in samples
     )
 
 
 async def compute_breakdown(context: CycleContext, *, with_names: bool) -> Breakdown:
-    """Go through the outbox of an evaluation, batch by batch.
+    """Break the outbox of an evaluation down, batch by batch.
 
-    `named` has some of each action named; nobody is otherwise.
+    `with_names` adds the names of some objects per action.
     """
     sums, after, seen = _BreakdownSums(with_names), "", 0
     total = sum(
@@ -193,9 +188,9 @@ async def compute_breakdown(context: CycleContext, *, with_names: bool) -> Break
     while batch := await context.store.list_effects(
         context.key_name, after=after, limit=BATCH
     ):
-        left = await load_leaver_reasons(context, batch)
+        reasons = await load_leaver_reasons(context, batch)
         for effect in batch:
-            sums.add_effect(effect, left)
+            sums.add_effect(effect, reasons)
         after, seen = batch[-1].key, seen + len(batch)
         context.progress("count", seen, total)
     return Breakdown(

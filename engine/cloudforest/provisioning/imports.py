@@ -1,10 +1,7 @@
-"""Import: from the agents' answers to source rows, page by page.
+"""Import the answers of a domain's agents as source objects, page by page.
 
-What a job asks of the agents of its domain.
-
-Asking: what became of objects that an import said nothing of.
-
-Absence proves nothing: each is asked for by objectGUID, deleted ones included.
+Absence proves nothing: objects that an import does not name are read by objectGUID,
+deleted ones included.
 """
 
 from __future__ import annotations
@@ -36,6 +33,13 @@ from cloudforest.provisioning.run import CycleContext
 T = TypeVar("T")
 
 log = structlog.get_logger()
+BATCH = 2000
+"""Objects in one request, which must fit into one message of the bus."""
+INQUIRY_INTERVAL = timedelta(days=1)
+MISSING_MANIFEST = (
+    "a manifest of the export (`# numEntries: N`, or FILE.sha256 beside it)"
+)
+"""What is missing if an answer is incomplete although nothing failed."""
 
 
 def _scope_bindings(scope: ScopeProgram, bindings: dict[str, str]) -> dict[str, str]:
@@ -46,11 +50,11 @@ def _scope_bindings(scope: ScopeProgram, bindings: dict[str, str]) -> dict[str, 
 async def build_request(
     context: CycleContext, kind: Literal["import", "read"], **more: Any
 ) -> SyncRequest:
-    """Return a request with what the job reads, and what its scope was bound to.
+    """Return a request with the job's attributes, scope and scope bindings.
 
-    A plan's scratch rows have no watermark: it is bound as the job is.
+    Scratch data has no watermark, so a preview uses the bindings of the live job.
     """
-    held = await context.store.load_watermark(context.job.name)
+    watermark = await context.store.load_watermark(context.live_key)
     return SyncRequest(
         id=uuid.uuid4().hex,
         job=context.job.name,
@@ -58,22 +62,24 @@ async def build_request(
         kind=kind,
         scope=context.program.scope,
         attributes=select_attributes_to_read(context.program),
-        bindings=_scope_bindings(context.program.scope, held.bindings) if held else {},
-        directory=held.directory if held else None,
-        nested=held.nested if held else (),
+        bindings=_scope_bindings(context.program.scope, watermark.bindings)
+        if watermark
+        else {},
+        directory=watermark.directory if watermark else None,
+        nested=watermark.nested if watermark else (),
         **more,
     )
 
 
 def require_closing(context: CycleContext, closing: Closing | None) -> Closing:
-    """Return how an answer ended; raise Interrupted when it did not end well.
+    """Return the closing of an answer; raise Interrupted if the answer is incomplete.
 
-    Refused where every agent would say the same, and a person has to decide.
+    Raises Refused if every agent would answer the same, so that a person must decide.
     """
     if closing is None:
         raise Interrupted(
-            f"The agents of {context.job.domain} stopped in the middle of an answer; "
-            "the next cycle asks again."
+            f'An agent of "{context.job.domain}" stopped in the middle of an answer. '
+            "The next cycle asks again."
         )
     if closing.error is not None and closing.final:
         raise Refused(closing.error)
@@ -83,12 +89,12 @@ def require_closing(context: CycleContext, closing: Closing | None) -> Closing:
 
 
 async def ask_until_whole(context: CycleContext, ask: Callable[[], Awaitable[T]]) -> T:
-    """Return what `ask` does; it is done anew, once, when the agent broke off.
+    """Return the result of `ask`; repeat it once if the agent stops while it answers.
 
-    The domain's other agents are still there to be asked: one whose directory failed
-    listens no more when it says so. `ask` has to make a request and a generation of its
-    own each time, so that nothing of the first answer passes for a part of the second.
-    Raises Interrupted when that one breaks off as well, or nobody else is there.
+    The domain's other agents can still answer: an agent whose directory failed has
+    unsubscribed by then. Each call of `ask` must make its own request and generation,
+    so that no part of the first answer counts as part of the second.
+    Raises Interrupted if the second answer stops too, or no other agent is left.
     """
     read = context.counts.read
     try:
@@ -96,39 +102,32 @@ async def ask_until_whole(context: CycleContext, ask: Callable[[], Awaitable[T]]
     except Interrupted as error:
         log.warning("asking again", job=context.job.name, reason=str(error))
         context.counts.read = read
-        return await _ask_once_more(ask, error)
-
-
-async def _ask_once_more(ask: Callable[[], Awaitable[T]], first: Interrupted) -> T:
+        first = error
     try:
         return await ask()
     except Interrupted:
         raise
     except Unavailable as error:
-        # That nobody is left says less than what the first one said.
+        # "No agent is left" says less than the first answer did.
         raise first from error
 
 
-BATCH = 2000
-"""Objects that one request asks for; it has to fit into one message of the bus."""
-
-
 def count_objects(records: Sequence[Record]) -> int:
-    """Count the objects that were read."""
+    """Return how many of the records are objects that could be read."""
     read = (isinstance(each, ObjectRecord) for each in records)
     return sum(read) - sum(isinstance(each, Unknown) for each in records)
 
 
 def _inquired_guids(effect: Effect) -> tuple[str, ...]:
-    """Return whose state decides: a membership's is the member's."""
+    """Return the objects to read before a retry: for a membership, the members."""
     return (*effect.add, *effect.remove) if effect.action == "members" else (effect.id,)
 
 
 async def inquire_about_escrowed(context: CycleContext) -> None:
-    """Have the objects asked for whose next try is due: each is read again for it."""
+    """Add an inquiry about each escrowed object whose next try is due."""
     now, after = context.clock(), ""
     while page := await context.store.list_due_effects(
-        context.job.name, now, after=after, limit=BATCH
+        context.live_key, now, after=after, limit=BATCH
     ):
         due = [guid for effect in page for guid in _inquired_guids(effect)]
         await context.store.add_inquiries(context.key_name, due)
@@ -141,9 +140,8 @@ def require_same_directory(
     closing = require_closing(context, closing)
     if closing.directory != directory:
         raise Unavailable(
-            f"Two agents of {context.job.domain} read two different domains; see "
-            "that all "
-            "of them are bound to the same one. The next cycle asks again."
+            f'Two agents of "{context.job.domain}" read different domains. '
+            "Bind all its agents to the same domain. The next cycle asks again."
         )
     return closing
 
@@ -151,9 +149,10 @@ def require_same_directory(
 def _unread_log_entries(
     context: CycleContext, records: Sequence[Record]
 ) -> list[LogEntry]:
-    """Return what the log says of objects that can't be read; a plan leaves no trace.
+    """Return the log entries of objects that an agent could not read.
 
-    One that was never read before has no row that would show it.
+    For an object that was never read before, nothing else shows it. A preview logs
+    nothing.
     """
     return [
         LogEntry(
@@ -180,8 +179,8 @@ async def _read_inquired(
     )
     lookups = tuple(Lookup(by="guid", value=each) for each in ids)
     closing: Closing | None = None
-    asked = await build_request(context, "read", lookups=lookups, prove=prove)
-    async for page in context.bus.request_pages(asked):
+    request = await build_request(context, "read", lookups=lookups, prove=prove)
+    async for page in context.bus.request_pages(request):
         await context.store.save_answers(context.key_name, generation, page.records)
         if unread := _unread_log_entries(context, page.records):
             await context.store.save_log_entries(unread)
@@ -196,28 +195,21 @@ async def _read_inquired(
 
 
 async def close_all_inquiries(context: CycleContext, directory: str | None) -> None:
-    """Ask for all that must be asked, this cycle's and what an earlier one left.
+    """Read all objects with an open inquiry, of this cycle and of earlier ones.
 
-    Raises Unavailable when an answer is not whole, or comes from another domain than
-    `directory`; what is not answered is asked by the next cycle.
+    Raises Unavailable if an answer is incomplete, or comes from another domain than
+    `directory`. The next cycle then asks for the rest.
     """
     while ids := await context.store.list_inquiries(context.key_name, BATCH):
         await ask_until_whole(context, partial(_read_inquired, context, ids, directory))
 
 
-INQUIRY_INTERVAL = timedelta(days=1)
-MISSING_MANIFEST = (
-    "a manifest of the export (`# numEntries: N`, or FILE.sha256 beside it)"
-)
-"""What an answer lacks that is not complete, though nothing went wrong."""
-
-
 async def load_start_watermark(context: CycleContext) -> Watermark | None:
-    """Return where an incremental import may start; None asks for everything."""
-    held = await context.store.load_watermark(context.key_name)
-    if held is None or held.value is None:
+    """Return where an incremental import starts; None means an initial one."""
+    watermark = await context.store.load_watermark(context.key_name)
+    if watermark is None or watermark.value is None:
         return None
-    return held if held.digest == digest_program(context.program) else None
+    return watermark if watermark.digest == digest_program(context.program) else None
 
 
 def _cursor_watermark(
@@ -242,7 +234,7 @@ async def _save_pages(
     generation: int,
     start: Watermark | None,
 ) -> Closing:
-    """Store the answer's pages; return its last word."""
+    """Store the pages of the answer; return its closing."""
     digest = digest_program(context.program)
     closing: Closing | None = None
     async for page in context.bus.request_pages(request):
@@ -257,33 +249,34 @@ async def _save_pages(
 
 
 def _require_same_bindings(request: SyncRequest, closing: Closing) -> None:
-    """Refuse an answer about other OUs or groups than were asked for by objectGUID."""
+    """Refuse an answer about other OUs or groups than the scope is bound to."""
     for dn, guid in closing.bindings.items():
         if request.bindings.get(dn, guid) != guid:
             raise Refused(
-                f"{dn} now resolves to another object than the one that the scope was "
-                "bound to; if that is meant, name it anew in the scope and apply."
+                f'"{dn}" now resolves to another object than the scope is bound to. '
+                "If this is intended, accept it with "
+                f"`cloudforest job restart {request.job} --reset Full`."
             )
 
 
 def _require_same_domain(request: SyncRequest, closing: Closing) -> None:
-    """Refuse an answer of another domain: none of the job's objects would be there.
+    """Refuse an answer from another domain, which has none of the job's objects.
 
-    An agent says so before it names anybody; this is for one that does not.
+    Agents check this themselves before they name an object; this covers one that does
+    not.
     """
     if request.directory not in {None, closing.directory}:
         raise Refused(
-            f"The agents of {request.domain} read another domain than the one that the "
-            f"job {request.job} was bound to; if that is meant, `cloudforest job "
-            "restart "
-            f"{request.job} --reset Full` accepts it."
+            f'The agents of "{request.domain}" read another domain than the one that '
+            f'job "{request.job}" is bound to. If this is intended, accept it with '
+            f"`cloudforest job restart {request.job} --reset Full`."
         )
 
 
 def _build_import_end(
     context: CycleContext, start: Watermark | None, closing: Closing
 ) -> ImportEnd:
-    """Return what the import ends at, and who is asked for once a day."""
+    """Return the end of the import, and which objects to inquire about once a day."""
     now = context.clock()
     lacks = closing.lacks or (() if closing.complete else (MISSING_MANIFEST,))
     asked = start.asked if start else now
@@ -310,13 +303,13 @@ def _build_import_end(
 async def _import_once(
     context: CycleContext, start: Watermark | None
 ) -> tuple[CycleKind, Closing]:
-    asked = await build_request(
+    request = await build_request(
         context, "import", watermark=start.value if start else None
     )
     generation = await context.store.begin_import(context.key_name, context.cycle_id)
-    closing = await _save_pages(context, asked, generation, start)
-    _require_same_domain(asked, closing)
-    _require_same_bindings(asked, closing)
+    closing = await _save_pages(context, request, generation, start)
+    _require_same_domain(request, closing)
+    _require_same_bindings(request, closing)
     end = _build_import_end(context, start, closing)
     await context.store.finish_import(
         context.key_name, context.job.target, generation, end
@@ -325,11 +318,11 @@ async def _import_once(
 
 
 async def import_changes(context: CycleContext, start: Watermark | None) -> CycleKind:
-    """Import everything, or what changed since `start`; return which of them it was.
+    """Import everything, or what changed since `start`; return which of the two.
 
-    Whoever must not be judged by silence is then asked for by objectGUID. Raises
-    Unavailable when an answer is not whole: what came is kept, the watermark of a
-    broken import stays where it was, and what was not answered is asked again.
+    Then read the objects with an open inquiry by objectGUID. Raises Unavailable if an
+    answer is incomplete: the store keeps the pages that came, the watermark stays, and
+    the next cycle asks for the rest.
     """
     await inquire_about_escrowed(context)
     kind, closing = await ask_until_whole(

@@ -1,4 +1,4 @@
-"""What the provisioning log says of one outcome: values, but not the sensitive ones."""
+"""Entries of the provisioning log, without sensitive values."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cloudforest.model.source import Link
 from cloudforest.provisioning.run import CycleContext
 
 REDACTED = "[redacted]"
-"""Stands for every sensitive value alike: a digest could be guessed from."""
+"""Replaces every sensitive value; a digest would allow guessing."""
 LEAVER_REASONS = {
-    "out": "out-of-scope: the object has left the scope.",
-    "gone": "deleted: the directory says that the object is gone.",
+    "out": "out-of-scope: the object left the scope.",
+    "gone": "deleted: the object was deleted in the directory.",
 }
-"""Why access is taken away."""
+"""Why an object loses access, by presence."""
 MAX_TEXT_LENGTH = 1000
 MAX_ITEMS = 100
 
@@ -35,7 +35,7 @@ def list_sensitive_paths(program: JobProgram, kind: ObjectType) -> frozenset[str
 
 
 def _shorten(value: Any) -> Any:
-    """Return a value as the log keeps it: photos and long lists are cut short."""
+    """Return a value as the log keeps it, with long texts and lists cut."""
     match value:
         case str() if len(value) > MAX_TEXT_LENGTH:
             return f"{value[:MAX_TEXT_LENGTH]}… ({len(value)} characters)"
@@ -54,7 +54,7 @@ def _redact(value: Any) -> str | None:
 def redact_changes(
     changes: Iterable[Change], sensitive: frozenset[str]
 ) -> Iterator[Change]:
-    """Yield the changes with the mark in place of sensitive values, but not of none."""
+    """Yield the changes with the mark in place of sensitive values, except None."""
     for each in changes:
         show = _redact if each.path in sensitive else _shorten
         before, after = show(each.before), show(each.after)
@@ -65,11 +65,11 @@ def redact_changes(
 
 
 def _reference_changes(outcome: Outcome) -> Iterator[Change]:
-    """Yield references as resource ids; what was not written has the source's id."""
+    """Yield references as resource ids; an unwritten one has the objectGUID."""
     written = outcome.link.last_written if outcome.link else None
     for each in outcome.effect.references:
-        wanted = {"objectGUID": each.to} if each.to else None
-        after = wanted if written is None else written.get(each.path)
+        source_id = {"objectGUID": each.to} if each.to else None
+        after = source_id if written is None else written.get(each.path)
         yield Change(path=each.path, before=each.before, after=after)
 
 
@@ -78,7 +78,7 @@ def list_sent_changes(effect: Effect) -> list[Change]:
 
 
 def _logged_members(outcome: Outcome) -> LoggedMembers | None:
-    """Return the members written, or those that could not be."""
+    """Return the members that were written, or else those that failed."""
     effect = outcome.effect
     add = outcome.added or effect.add
     remove = outcome.removed or effect.remove
@@ -93,7 +93,7 @@ def _logged_members(outcome: Outcome) -> LoggedMembers | None:
 
 
 def _display_name(effect: Effect, link: Link | None, sensitive: frozenset[str]) -> str:
-    """Return what people call the object, as far as the target is told."""
+    """Return a name for people, from values that the target gets."""
     written = link.last_written if link else {}
     values = {each.path: each.after for each in effect.changes} | written
     names = (
@@ -139,7 +139,7 @@ def _build_log_entry(
 async def load_display_names(
     context: CycleContext, effects: Sequence[Effect]
 ) -> dict[str, str]:
-    """Return what people call the objects of effects, by objectGUID."""
+    """Return the display name of each effect's object, by objectGUID."""
     links = await context.store.load_links(
         context.job.target, [each.id for each in effects]
     )
@@ -154,7 +154,7 @@ async def load_display_names(
 async def build_log_entries(
     context: CycleContext, outcomes: Sequence[Outcome]
 ) -> list[LogEntry]:
-    """Return the log's records of effects that were carried out, or could not be."""
+    """Return a log entry for each outcome, successful or not."""
     unnamed = [each.effect.id for each in outcomes if each.link is None]
     links = (
         await context.store.load_links(context.job.target, unnamed) if unnamed else {}

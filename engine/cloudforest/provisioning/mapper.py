@@ -1,4 +1,4 @@
-"""An attribute program made ready for a cycle."""
+"""Prepare the attribute mappings of each object type for a cycle."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ from cloudforest.program.mapping.desired import DesiredValues, compile_mapping
 from cloudforest.program.scim.path import parse_path
 
 ACTIVE = "active"
-"""What is false for who may not come in (RFC 7643, 4.1.1)."""
+"""False for users who cannot sign in (RFC 7643, 4.1.1)."""
 
 
 @dataclass(frozen=True)
 class Mapper:
-    """How one type of object is mapped.
+    """The attribute mappings of one object type, compiled.
 
-    `matching` are the rules to match by, first one first. `references` are the
-    single-valued ones (manager); memberships come as records of their own, and
-    `members` is the rule for them, if this type has any. `drawn` are the paths of
-    values that are another one each time (RandomString), `unique` those whose value is
-    chosen by what the target has. `digest` is that of the rules, `paths` all that is
-    ever compared.
+    `matching_mappings` are in order of priority. `reference_mappings` are the
+    single-valued references (manager), by path; `members_mapping` is the one for
+    memberships, which are imported separately. `random_paths` get a different value
+    each time (RandomString); the values of `unique_paths` depend on the target.
+    `digest` covers the mappings.
     """
 
     program: AttributeProgram
@@ -56,11 +55,12 @@ class Mapper:
 
     @property
     def has_active(self) -> bool:
-        """Whether a resource can be disabled: a User always has `active`."""
+        """Whether a resource can be disabled; a User always has `active`."""
         return self.resource_type == "User" or ACTIVE in self.paths
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
+        """All paths that are compared; memberships are not among them."""
         return tuple(
             rule.target
             for rule in self.program.rules
@@ -69,7 +69,7 @@ class Mapper:
 
     @property
     def whole_paths(self) -> tuple[str, ...]:
-        """Return the attributes of which a part is written if there is nothing else."""
+        """The attributes that AttributeAddOnly mappings write only a part of."""
         adding = (
             r.target for r in self.program.rules if r.flow_type == "AttributeAddOnly"
         )
@@ -78,9 +78,10 @@ class Mapper:
 
     @property
     def paths_to_read(self) -> tuple[str, ...]:
-        """Return the paths to read of a resource that is compared with ours.
+        """The paths to read of a resource in order to compare it.
 
-        Who was deprovisioned has a false `active`, whatever is mapped.
+        They include `active`, which a deprovision sets to false even if no mapping
+        writes it.
         """
         also = self.has_active and ACTIVE not in self.paths
         return (*self.paths, *self.whole_paths, *[ACTIVE] * also)
@@ -119,6 +120,6 @@ def _build_mapper(
 def build_mappers(
     program: JobProgram, now: datetime | None = None
 ) -> dict[ObjectType, Mapper]:
-    """Return the mappers by type of object; who maps says what time it is."""
+    """Return the mapper of each object type; `now` is the time for expressions."""
     setting = EvaluationContext(now=now)
     return {each.source: _build_mapper(each, setting) for each in program.mappings}

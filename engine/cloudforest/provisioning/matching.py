@@ -1,4 +1,4 @@
-"""Matching: which resource of the target an object that has no link belongs to."""
+"""Match unlinked objects to resources of the target, and check doubted links."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.run import CycleContext
 
 MAX_SINGLE_LOOKUPS = 20
-"""So many objects of a cycle are asked for one by one; more need one picture."""
+"""Objects of a cycle that are looked up one by one; for more, take a snapshot."""
 
 SNAPSHOT_BATCH = 500
 
 ALREADY_LINKED = "already-linked: the matching resource belongs to another object."
 
 WAITS_FOR_STAGE = (
-    f"{HELD_BY_STAGE}the resource in the way is of an object whose own change waits "
-    "for a decision; see `cloudforest job staged`."
+    f"{HELD_BY_STAGE}the resource in the way belongs to an object with a staged "
+    "effect. See `cloudforest job staged`."
 )
 
 UNSUPPORTED_FILTER_STATUSES = (400, 501)
-"""How targets refuse a filter that they can't use (RFC 7644, 3.4.2.2 and 3.12)."""
+"""Statuses for a filter that a target does not support (RFC 7644, 3.4.2.2, 3.12)."""
+RESOURCE_ID = "id"
 
 
 @dataclass(frozen=True)
 class UnlinkedObject:
-    """An object that looks for its resource."""
+    """An object without a link, to be matched by its desired values."""
 
     object_guid: str
     values: FlatResource
@@ -40,7 +41,7 @@ class UnlinkedObject:
 
 @dataclass(frozen=True)
 class MatchFailure:
-    """Why an object can't be matched: an escrow reason."""
+    """Why an object cannot be matched, as an escrow reason."""
 
     reason: str
 
@@ -57,7 +58,7 @@ def pick_single_match(resources: Sequence[TargetResource]) -> Match:
 
 
 def get_match_value(values: FlatResource, path: str) -> MatchValue | None:
-    """Return what to look for at the path, if there is something."""
+    """Return the value to match by at the path; None if it is empty or not plain."""
     value: Any = values.get(path)
     return value if isinstance(value, MatchValue) and value != "" else None
 
@@ -65,7 +66,7 @@ def get_match_value(values: FlatResource, path: str) -> MatchValue | None:
 async def find_match(
     context: CycleContext, mapper: Mapper, values: FlatResource
 ) -> Match:
-    """Ask the target by each matching rule in order; the first that finds decides."""
+    """Look the object up by each matching mapping; the first with a result decides."""
     for rule in mapper.matching_mappings:
         value = get_match_value(values, rule.target)
         if value is None:
@@ -76,18 +77,6 @@ async def find_match(
         if found:
             return pick_single_match(found)
     return None
-
-
-async def _find_owners(
-    context: CycleContext, resources: Sequence[str]
-) -> dict[str, str]:
-    """Return the objects that resources are linked to, or are to be by this cycle."""
-    owners = await context.store.find_pending_adoptions(
-        context.key_name, context.cycle_id, resources
-    )
-    return owners | await context.store.find_linked_objects(
-        context.job.target, resources
-    )
 
 
 def _reject_owned_match(object_id: str, match: Match, owners: dict[str, str]) -> Match:
@@ -101,7 +90,7 @@ def _reject_owned_match(object_id: str, match: Match, owners: dict[str, str]) ->
 async def find_staged_owners(
     context: CycleContext, owners: Sequence[str]
 ) -> frozenset[str]:
-    """Return those of the objects whose own change waits in a stage of any job."""
+    """Return those of the objects that have a staged effect in any of the jobs."""
     found: set[str] = set()
     for job in (context.key_name, *context.siblings) if owners else ():
         effects = await context.store.load_effects(job, owners)
@@ -112,16 +101,19 @@ async def find_staged_owners(
 async def reject_owned_matches(
     context: CycleContext, matches: dict[str, Match]
 ) -> dict[str, Match]:
-    """Refuse what is linked to another object, or matched by one before this."""
+    """Replace matches that are linked to, or matched by, another object by failures."""
     found = {i: m.id for i, m in matches.items() if isinstance(m, TargetResource)}
     if not found:
         return matches
-    owners = await _find_owners(context, list(found.values()))
+    resources = list(found.values())
+    owners = await context.store.find_pending_adoptions(
+        context.key_name, context.cycle_id, resources
+    ) | await context.store.find_linked_objects(context.job.target, resources)
     kept = {id_: _reject_owned_match(id_, m, owners) for id_, m in matches.items()}
     refused = [id_ for id_ in found if isinstance(kept[id_], MatchFailure)]
     staged = await find_staged_owners(context, [owners[found[id_]] for id_ in refused])
-    held = MatchFailure(WAITS_FOR_STAGE)
-    return kept | {id_: held for id_ in refused if owners[found[id_]] in staged}
+    waiting = MatchFailure(WAITS_FOR_STAGE)
+    return kept | {id_: waiting for id_ in refused if owners[found[id_]] in staged}
 
 
 async def _cut_into_batches(
@@ -147,7 +139,7 @@ class Matcher:
     async def match_objects(
         self, mapper: Mapper, unlinked: Sequence[UnlinkedObject]
     ) -> dict[str, Match]:
-        """Return what each object matches, by its id; None: nothing."""
+        """Return the match of each object, by objectGUID; None if nothing matches."""
         if not unlinked or not mapper.matching_mappings:
             return dict.fromkeys(each.object_guid for each in unlinked)
         kind = mapper.resource_type
@@ -175,7 +167,7 @@ class Matcher:
     async def _match_by_lookup(
         self, mapper: Mapper, unlinked: Sequence[UnlinkedObject]
     ) -> dict[str, Match] | None:
-        """Look up one by one; None: the target can't filter by what we match by."""
+        """Look objects up one by one; return None if the target cannot filter so."""
         matches: dict[str, Match] = {}
         for each in unlinked:
             try:
@@ -191,7 +183,10 @@ class Matcher:
         return matches
 
     async def take_snapshot(self, mapper: Mapper) -> None:
-        """Store all resources of the type, once in a cycle."""
+        """Store all resources of the type, at most once per cycle.
+
+        Raises Rejected if the target does not list them.
+        """
         kind = mapper.resource_type
         if kind in self.listed_types:
             return
@@ -207,9 +202,8 @@ class Matcher:
                 )
         except Refusal as refusal:
             raise Rejected(
-                f"The target {self.context.job.target} does not list its resources "
-                "of type "
-                f"{kind}: {refusal.reason} Allow our credential to read them."
+                f'Target "{self.context.job.target}" does not list its {kind} '
+                f"resources: {refusal.reason} Allow our credential to read them."
             ) from refusal
         self.listed_types.add(kind)
 
@@ -238,14 +232,12 @@ class Matcher:
         return matches | dict.fromkeys(each.object_guid for each in left)
 
 
-RESOURCE_ID = "id"
-
-
 @dataclass
 class CheckedLinks:
-    """What became of the doubted links of a batch, by objectGUID.
+    """The resources of checked links, and the objects whose resource is missing.
 
-    What the target does not say is in neither: its link is believed for now.
+    Both are by objectGUID. A link that the target does not answer about is in neither,
+    and stays valid for now.
     """
 
     observed: dict[str, TargetResource] = field(default_factory=dict)
@@ -255,15 +247,16 @@ class CheckedLinks:
 async def check_links(
     matcher: Matcher, mapper: Mapper, links: Mapping[str, Link], checked: CheckedLinks
 ) -> None:
-    """Look in the picture; ask by id for what it lacks: a list may hide the disabled.
+    """Look for the links' resources in the snapshot, and look up missing ones by id.
 
-    To take such a one for gone would make it twice. Links are by resource id.
+    A list may leave out disabled resources; treating one as missing would create it
+    twice. `links` are by resource id.
     """
-    held = await matcher.load_observed(mapper, list(links))
+    observed = await matcher.load_observed(mapper, list(links))
     checked.observed |= {
-        links[id_].object_guid: resource for id_, resource in held.items()
+        links[id_].object_guid: resource for id_, resource in observed.items()
     }
-    for id_ in links.keys() - held.keys():
+    for id_ in links.keys() - observed.keys():
         try:
             found = await matcher.context.target.find(
                 mapper.resource_type, RESOURCE_ID, id_, mapper.paths_to_read

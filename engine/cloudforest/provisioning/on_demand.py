@@ -1,8 +1,7 @@
-"""Provisioning on demand: one object's cycle, without the others of its job."""
+"""Provision on demand: a cycle of one object, without the others of its job."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -29,7 +28,7 @@ WHOLE_LOG = {"first": 1, "last": 10**18, "limit": 10_000}
 
 
 async def _save_lookup_result(context: CycleContext, found: LookupResult) -> None:
-    """Store what the directory says now, as a cycle does that asks for an object."""
+    """Store the directory's answer, as a cycle does for an object that it reads."""
     id_ = found.record.id
     generation = await context.store.begin_import(context.key_name, context.cycle_id)
     await context.store.save_answers(context.key_name, generation, found.records)
@@ -51,7 +50,7 @@ def _log_entry_data(entry: LogEntry) -> dict[str, Any]:
 async def _build_act_step(
     context: CycleContext, explained: ExplanationStep | None
 ) -> ExplanationStep:
-    """Say what was written, and what became of it, by the log of this cycle."""
+    """Build the `act` step from the log entries of this cycle."""
     logged = await context.store.list_log_entries(
         LogQuery(cycle=context.cycle_id), **WHOLE_LOG
     )
@@ -70,16 +69,16 @@ async def _build_act_step(
 async def provision_on_demand(
     context: CycleContext, lookup: Lookup, locks: JobLocks
 ) -> dict[str, Any]:
-    """Return the steps of `explain`, the last one with the target's answers.
+    """Provision one object; return the steps of `explain` with the target's answers.
 
-    The guard counts it with what the job has written; the log has it under a cycle of
-    its own. Raises Busy while a cycle of the job runs.
+    The guard counts its effects together with those of the job's cycles. The log shows
+    it under its own cycle. Raises Busy while a cycle of the job runs.
     """
     with locks.hold_job(context.job.name):
         found = await find_object(context, lookup)
         if found is None:
             return build_explanation(lookup.value, await explain_steps(context, found))
-        alone = replace(context, only_object=found.record.id)
+        alone = context.for_object(found.record.id)
         steps = await explain_steps(alone, found)
         await _save_lookup_result(alone, found)
         async with locks.target_lock(context.job.target):

@@ -1,11 +1,9 @@
-"""Quarantine: a job that goes wrong as a whole is slowed, and at last disabled. Pure.
+"""Compute job health after a cycle: quarantine, breaker, and the resulting holds. Pure.
 
-Microsoft looks at a job only after 5,000 failures (40 % of the events); a directory of
-a hundred people would never get there, so ours counts objects of one cycle.
-
-The breaker: a target that is down is asked seldom, for all jobs at once. Pure.
-
-How jobs stand between cycles, and until when the scheduler leaves them alone.
+A job in quarantine runs less often, and is disabled after four weeks. Microsoft's
+threshold is 5,000 failures (40 % of the events), which a directory of a hundred people
+never reaches; ours counts the objects of one cycle. The breaker of a target that is
+down holds all its jobs.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from cloudforest.base.clock import Backoff
 from cloudforest.base.values import canonical_digest
 from cloudforest.model.cycles import Attempts, Cycle
 from cloudforest.model.jobs import (
@@ -27,35 +26,30 @@ from cloudforest.model.jobs import (
 from cloudforest.model.registration import Job, Registration
 
 MIN_ATTEMPTS = 10
-"""Objects that one cycle must have tried for the first time before its rate counts."""
+"""First tries that a cycle needs before its failure rate counts."""
 MAX_FAILURE_RATE = 0.4
 MAX_FAILED_CYCLES = 10
-"""Cycles in a row that fail for what somebody has to put right."""
-QUARANTINE_FIRST_DELAY = timedelta(minutes=10)
-QUARANTINE_LONGEST_DELAY = timedelta(hours=24)
-QUARANTINE_DOUBLINGS = 8
+"""Cycles in a row that failed for a reason that only a person can fix."""
+QUARANTINE_BACKOFF = Backoff(first=timedelta(minutes=10), longest=timedelta(hours=24))
 QUARANTINE_LIFETIME = timedelta(weeks=4)
 
 QuarantineCause = tuple[QuarantineReason, str]
-
-
-def compute_quarantine_delay(count: int) -> timedelta:
-    """Return the time to the next try: 10 minutes, doubling to a day."""
-    return min(
-        QUARANTINE_FIRST_DELAY * (1 << min(count, QUARANTINE_DOUBLINGS)),
-        QUARANTINE_LONGEST_DELAY,
-    )
+BREAKER_BACKOFF = Backoff(
+    first=timedelta(minutes=1), longest=timedelta(minutes=30), jitter=0.1
+)
+Hold = datetime | None
+"""The job does not start before this; None: not until an operator starts it."""
 
 
 def reset_if_changed(state: JobState, registered: str) -> JobState:
-    """Forget the failures of what is registered no longer."""
+    """Forget failures and quarantine if the registration is another one by now."""
     if state.registered == registered:
         return state
     return replace(state, registered=registered, failures=0, quarantine=None)
 
 
 def _needs_operator(cycle: Cycle) -> bool:
-    """Tell whether it failed for what waiting does not mend."""
+    """Return whether the cycle failed for a reason that waiting does not fix."""
     return cycle.fault in {"credential", "configuration"}
 
 
@@ -64,21 +58,25 @@ def _count_failures(state: JobState, cycle: Cycle) -> int:
 
 
 def _error_rate_cause(failed: int, tried: int) -> QuarantineCause:
+    objects = "object" if tried == 1 else "objects"
     return "error-rate", (
-        f"{failed} of the {tried} objects that the cycle tried to write failed; "
-        "see why with `job escrow` and `logs`."
+        f"Writes of {failed} of {tried} {objects} failed. "
+        "See `cloudforest job escrow` and `cloudforest logs`."
     )
 
 
 def _find_cause(
     attempts: Attempts, failures: int, error: str | None
 ) -> QuarantineCause | None:
-    """Return why a job goes into quarantine; objects that are tried again are no news.
+    """Return why a job goes into quarantine; retries out of escrow do not count.
 
-    Else some old escrows, tried together once a day, would look like a disaster.
+    Otherwise a few old escrowed objects, retried together once a day, would be enough.
     """
     if failures >= MAX_FAILED_CYCLES:
-        return "failed-cycles", f"{failures} cycles in a row failed: {error}"
+        return (
+            "failed-cycles",
+            f"{failures} cycles in a row failed. The last error: {error}",
+        )
     tried, failed = attempts.first, attempts.first_failed
     if tried >= MIN_ATTEMPTS and failed > MAX_FAILURE_RATE * tried:
         return _error_rate_cause(failed, tried)
@@ -88,14 +86,14 @@ def _find_cause(
 def _find_remaining_cause(
     quarantine: Quarantine, cycle: Cycle
 ) -> QuarantineCause | None:
-    """Return what speaks against lifting a quarantine after this cycle."""
+    """Return why a quarantine stays after this cycle; None lifts it."""
     if cycle.state == "failed":
         return quarantine.reason, cycle.error or quarantine.sentence
     tried, failed = cycle.attempts.total, cycle.attempts.total_failed
     if failed > MAX_FAILURE_RATE * tried:
         return _error_rate_cause(failed, tried)
     if not tried and cycle.counts.escrow and quarantine.reason == "error-rate":
-        # Nothing was tried, so nothing is known to be better.
+        # Without a try, nothing shows that writes succeed again.
         return quarantine.reason, quarantine.sentence
     return None
 
@@ -112,7 +110,7 @@ def _extend_or_lift(
         quarantine,
         reason=reason,
         sentence=sentence,
-        next=now + compute_quarantine_delay(count),
+        next=now + QUARANTINE_BACKOFF.delay(count + 1),
         count=count,
     )
     ended = now - quarantine.since >= QUARANTINE_LIFETIME
@@ -120,9 +118,9 @@ def _extend_or_lift(
 
 
 def update_job_state(state: JobState, cycle: Cycle, registered: str) -> JobState:
-    """Return how the job stands after a cycle; a good one lifts the quarantine.
+    """Return the job's state after a cycle; a successful one lifts the quarantine.
 
-    A cycle that nobody answered says nothing about the job.
+    A cycle that failed because something did not answer changes nothing.
     """
     now = cycle.finished or cycle.started
     state = reset_if_changed(state, registered)
@@ -139,33 +137,18 @@ def update_job_state(state: JobState, cycle: Cycle, registered: str) -> JobState
         since=now,
         reason=reason,
         sentence=sentence,
-        next=now + compute_quarantine_delay(0),
+        next=now + QUARANTINE_BACKOFF.delay(1),
     )
     return replace(state, quarantine=imposed)
-
-
-BREAKER_FIRST_DELAY = timedelta(minutes=1)
-BREAKER_LONGEST_DELAY = timedelta(minutes=30)
-BREAKER_DOUBLINGS = 5
-BREAKER_SPREAD = 0.1
-
-
-def compute_breaker_delay(failures: int, jitter: float) -> timedelta:
-    """Return the time to the next try: 1 minute, doubling to 30, up to 10 % longer."""
-    whole = min(
-        BREAKER_FIRST_DELAY * (1 << min(failures - 1, BREAKER_DOUBLINGS)),
-        BREAKER_LONGEST_DELAY,
-    )
-    return whole * (1 + BREAKER_SPREAD * jitter)
 
 
 def update_breaker(
     breaker: Breaker | None, cycle: Cycle, jitter: float
 ) -> Breaker | None:
-    """Return the breaker of the cycle's target after it; None is closed.
+    """Return the breaker of the target after a cycle; None if it is closed.
 
-    Only a cycle that the target answered closes it. Of the cycles that start together
-    when it is due, and of those that people start meanwhile, none makes it wait longer.
+    Only a cycle that the target answers closes it. Cycles that started before the next
+    try was due do not extend the wait; several jobs or an operator may start them.
     """
     if cycle.fault not in {"target", "credential"}:
         answered = cycle.state != "failed" and cycle.requests > 0
@@ -177,17 +160,13 @@ def update_breaker(
     return Breaker(
         since=breaker.since if breaker else now,
         reason=cycle.error or "",
-        next=now + compute_breaker_delay(failures, jitter),
+        next=now + BREAKER_BACKOFF.delay(failures, jitter),
         failures=failures,
     )
 
 
-Hold = datetime | None
-"""Not started before this; None: not until somebody starts it."""
-
-
 def compute_registered_digest(registration: Registration, job: Job) -> str:
-    """Return the digest of what is registered of a job, and of both its ends."""
+    """Return the digest of a job's program, its domain and its target."""
     return canonical_digest(
         (
             registration.programs.get(job.name),
@@ -202,7 +181,7 @@ def compute_job_health(
     states: Mapping[str, JobState],
     breakers: Mapping[str, Breaker],
 ) -> dict[str, JobHealth]:
-    """Return how each registered job stands, as it is registered now."""
+    """Return the health of each registered job, by name."""
     return {
         job.name: JobHealth(
             job_state=reset_if_changed(
@@ -218,7 +197,7 @@ def compute_job_health(
 def update_health(
     health: JobHealth, cycle: Cycle, *, registered: str, jitter: float
 ) -> JobHealth:
-    """Return how a job and its target stand after a cycle."""
+    """Return the health of a job and its target after a cycle."""
     return JobHealth(
         job_state=update_job_state(health.job_state, cycle, registered),
         breaker=update_breaker(health.breaker, cycle, jitter),
@@ -226,14 +205,14 @@ def update_health(
 
 
 def compute_holds(health: Mapping[str, JobHealth]) -> dict[str, Hold]:
-    """Return the jobs that are not simply started at their interval."""
-    held: dict[str, Hold] = {}
+    """Return the holds of the jobs that do not simply start at their interval."""
+    holds: dict[str, Hold] = {}
     for name, each in health.items():
         state = each.job_state
         if state.paused is not None or state.disabled is not None:
-            held[name] = None
+            holds[name] = None
             continue
         waits = [at.next for at in (state.quarantine, each.breaker) if at is not None]
         if waits:
-            held[name] = max(waits)
-    return held
+            holds[name] = max(waits)
+    return holds

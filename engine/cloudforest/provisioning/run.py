@@ -1,4 +1,4 @@
-"""What one cycle of a job works with, and whose turn it is."""
+"""The context that one cycle of a job works with, and the locks of running cycles."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured
 from cloudforest.model.cycles import Attempts, Counts
 from cloudforest.model.effects import Effect
-from cloudforest.model.jobs import JobKey
+from cloudforest.model.jobs import JobKey, KeyName, ScratchKey, live_key
 from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.ports.target import Target
@@ -23,9 +23,9 @@ from cloudforest.model.registration import Job, Profile, Registration
 
 class Progress(Protocol):
     def __call__(self, phase: str, done: int, total: int | None = None, /) -> None:
-        """Hear the phase (import, evaluate, count, export) and how far it is.
+        """Report a phase (import, evaluate, count, export) and the objects done.
 
-        So many objects are done, of so many where that is known.
+        `total` is None while it is not known.
         """
         ...
 
@@ -34,14 +34,44 @@ def ignore_progress(_phase: str, _done: int, _total: int | None = None, /) -> No
     """Report no progress."""
 
 
+def get_registered_job(
+    registration: Registration, job: str
+) -> tuple[Job, JobProgram, Profile]:
+    """Return a registered job with its program and its target's profile.
+
+    Raises Misconfigured if the job or its target is not registered.
+    """
+    found = registration.find_job(job)
+    if found is None or job not in registration.programs:
+        raise Misconfigured(
+            f'Unknown job "{job}". List the registered jobs: `cloudforest job list`.'
+        )
+    target = registration.find_target(found.target)
+    if target is None:
+        raise Misconfigured(
+            f'Job "{job}" names the target "{found.target}", which is not registered. '
+            "Apply the tree that has both."
+        )
+    return found, registration.programs[job], target.profile
+
+
+def _find_sibling_jobs(registration: Registration, job: Job) -> tuple[KeyName, ...]:
+    """Return the other jobs of the same target."""
+    return tuple(
+        live_key(each.name)
+        for each in registration.jobs
+        if each.target == job.target and each.name != job.name
+    )
+
+
 @dataclass(frozen=True)
 class CycleContext:
-    """One cycle: pinned to one revision, filling one set of counts.
+    """One cycle: its job as registered at the start, its ports, and its counts.
 
-    `rows` is the name under which rows, memberships and effects are kept: the job's,
-    or a scratch name when a plan asks what would happen. `others` are the other jobs
-    that are registered for the target; `allowed` are the digests of stages that may be
-    written. `only` is the one object that is provisioned on demand.
+    `key_name` is the name that source objects, memberships and effects are kept under:
+    the job's live key, or a scratch key in a preview. `allowed_stages` are the digests
+    of the stages that may be written. `only_object` is the objectGUID that is
+    provisioned on demand.
     """
 
     job: Job
@@ -51,23 +81,77 @@ class CycleContext:
     bus: AgentBus
     target: Target
     clock: Clock
-    key_name: str
+    key_name: KeyName
     progress: Progress = ignore_progress
     cycle_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     counts: Counts = field(default_factory=Counts)
     attempts: Attempts = field(default_factory=Attempts)
 
     remaining_budgets: dict[str, int] = field(default_factory=dict)
-    """How many effects a budget still bears, of those that only the export finds."""
+    """How many more effects each budget allows of those that only the export finds."""
     claims: dict[str, str] = field(default_factory=dict)
     unanswered_keys: list[str] = field(default_factory=list)
-    """Keys of the effects in escrow since the target last answered."""
-    siblings: tuple[str, ...] = ()
+    """Keys of the effects put in escrow since the target last answered."""
+    siblings: tuple[KeyName, ...] = ()
     allowed_stages: frozenset[str] = frozenset()
     only_object: str | None = None
 
+    @classmethod
+    def open(  # noqa: PLR0913 - the job, and the ports of its cycle
+        cls,
+        registration: Registration,
+        job: str,
+        *,
+        store: ProvisioningStore,
+        bus: AgentBus,
+        target: Target,
+        clock: Clock,
+        progress: Progress = ignore_progress,
+    ) -> CycleContext:
+        """Return the context of a job's next cycle.
+
+        Raises Misconfigured if the job or its target is not registered.
+        """
+        pinned, program, profile = get_registered_job(registration, job)
+        return cls(
+            job=pinned,
+            program=program,
+            profile=profile,
+            store=store,
+            bus=bus,
+            target=target,
+            clock=clock,
+            key_name=live_key(job),
+            progress=progress,
+            siblings=_find_sibling_jobs(registration, pinned),
+        )
+
+    def for_object(self, object_guid: str) -> CycleContext:
+        """Return the context that leaves all other objects alone."""
+        return replace(self, only_object=object_guid)
+
+    def on_scratch(self, key: ScratchKey) -> CycleContext:
+        """Return the context of a preview: it works on scratch data."""
+        return replace(self, key_name=key)
+
+    def with_allowed_stages(self, digests: frozenset[str]) -> CycleContext:
+        """Return the context that may write the stages with these digests."""
+        return replace(self, allowed_stages=digests)
+
+    def as_new_cycle(self) -> CycleContext:
+        """Return the context of another cycle: a new id, and nothing counted yet."""
+        return replace(
+            self,
+            cycle_id=uuid.uuid4().hex,
+            counts=Counts(),
+            attempts=Attempts(),
+            remaining_budgets={},
+            claims={},
+            unanswered_keys=[],
+        )
+
     def claim_resource(self, resource: str, object_id: str) -> bool:
-        """Claim a resource until its link is stored; False: another object has it."""
+        """Claim a resource until its link is stored; return False if it is taken."""
         return self.claims.setdefault(resource, object_id) == object_id
 
     async def read_pending_effects(
@@ -83,8 +167,13 @@ class CycleContext:
 
     @property
     def is_scratch(self) -> bool:
-        """Whether a plan only asks, and no trace may be left."""
+        """Whether this is a preview, which must leave no trace."""
         return self.key_name != self.job.name
+
+    @property
+    def live_key(self) -> KeyName:
+        """The name that the job's live data is kept under; a preview only reads it."""
+        return live_key(self.job.name)
 
     @property
     def key(self) -> JobKey:
@@ -97,39 +186,12 @@ class CycleContext:
 
     @property
     def snapshot_key(self) -> str:
-        """The name of this cycle's picture of the target."""
+        """The name of this cycle's snapshot of the target."""
         return self.cycle_id
 
 
-def get_registered_job(
-    registration: Registration, job: str
-) -> tuple[Job, JobProgram, Profile]:
-    """Return what is registered of a job, or raise Misconfigured."""
-    found = registration.find_job(job)
-    if found is None or job not in registration.programs:
-        raise Misconfigured(
-            f"There is no job {job}; `cloudforest job list` shows those there are."
-        )
-    target = registration.find_target(found.target)
-    if target is None:
-        raise Misconfigured(
-            f"Job {job} names the target {found.target}, which is not registered; "
-            "apply the tree that has both."
-        )
-    return found, registration.programs[job], target.profile
-
-
-def find_sibling_jobs(registration: Registration, job: Job) -> tuple[str, ...]:
-    """Return the other jobs that write to the target of a job."""
-    return tuple(
-        each.name
-        for each in registration.jobs
-        if each.target == job.target and each.name != job.name
-    )
-
-
 class JobLocks:
-    """Who is running: neither two cycles of a job, nor two that write to a target."""
+    """Locks against two cycles of one job, and two that write to one target."""
 
     def __init__(self) -> None:
         self._running: set[str] = set()
@@ -141,7 +203,7 @@ class JobLocks:
     @contextmanager
     def hold_job(self, job: str) -> Iterator[None]:
         if job in self._running:
-            raise Busy(f"Job {job} already runs; wait until its cycle has ended.")
+            raise Busy(f'Job "{job}" is already running. Wait until its cycle ends.')
         self._running.add(job)
         try:
             yield
@@ -149,5 +211,5 @@ class JobLocks:
             self._running.discard(job)
 
     def target_lock(self, target: str) -> asyncio.Lock:
-        """Return what is held while a cycle decides what to write there, and writes."""
+        """Return the lock to hold while a cycle evaluates and writes to the target."""
         return self._targets.setdefault(target, asyncio.Lock())

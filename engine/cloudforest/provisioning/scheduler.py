@@ -1,11 +1,4 @@
-"""The loop of `serve`: every job at its interval, none overlapping itself.
-
-How many hints about a domain are heard: a stolen agent can send any number.
-
-When a job starts next.
-
-Retention: `serve` forgets log and cycles older than the tenant keeps them.
-"""
+"""Start each job's cycles at its interval, and prune the log: the loops of `serve`."""
 
 from __future__ import annotations
 
@@ -25,70 +18,72 @@ from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.quarantine import Hold
 
 MAX_HINTS = 300
-"""Hints in quick succession that are heard at once."""
+"""Change hints about a domain that count immediately, in quick succession.
+
+The budget limits a stolen agent, which can send any number of hints.
+"""
 SECONDS_PER_HINT = 5.0
-"""Until there is one more in hand."""
+"""Seconds after which the budget of a domain grows by one hint."""
+MAX_SPREAD = 0.1
+POLL_SECONDS = 5.0
+"""Seconds between two looks at the registration."""
+MIN_START_INTERVAL = timedelta(seconds=1)
+"""The shortest time between two starts of a job, however many hints arrive."""
+ReadHolds = Callable[[Registration], Awaitable[Mapping[str, Hold]]]
+RunJob = Callable[[str, Registration], Awaitable[object]]
+PRUNE_SECONDS = 3600.0
+BATCH = 500
+"""Entries deleted in one transaction, so that cycles can write in between."""
+ReadRegistration = Callable[[], Awaitable[Registration | None]]
+log = structlog.get_logger()
 
 
 @dataclass
 class HintBudget:
-    """Keeps apart what each domain has in hand; one never costs another anything."""
+    """The hints that each domain has left; domains do not share a budget."""
 
     _left_by_domain: dict[str, tuple[float, datetime]] = field(default_factory=dict)
 
     def has_left(self, domain: str, now: datetime) -> bool:
-        """Tell whether a hint about it would be heard."""
+        """Return whether a hint about the domain would count now."""
         return self._count_left(domain, now) >= 1
 
     def take_hint(self, domain: str, now: datetime) -> bool:
-        """Hear a hint about it; return whether that is possible now."""
-        in_hand = self._count_left(domain, now)
-        if in_hand < 1:
+        """Use up one hint of the domain; return whether it had one left."""
+        left = self._count_left(domain, now)
+        if left < 1:
             return False
-        self._left_by_domain[domain] = (in_hand - 1, now)
+        self._left_by_domain[domain] = (left - 1, now)
         return True
 
     def _count_left(self, domain: str, now: datetime) -> float:
-        held, since = self._left_by_domain.get(domain, (MAX_HINTS, now))
-        # A clock that was set back gives nothing.
+        left, since = self._left_by_domain.get(domain, (MAX_HINTS, now))
+        # A clock that was set back must not reduce the budget.
         passed = max(0.0, (now - since).total_seconds())
-        return min(MAX_HINTS, held + passed / SECONDS_PER_HINT)
-
-
-MAX_SPREAD = 0.1
+        return min(MAX_HINTS, left + passed / SECONDS_PER_HINT)
 
 
 def compute_next_start(
     *, previous: datetime | None, now: datetime, interval: timedelta, jitter: float
 ) -> datetime:
-    """Return when to start; never before `now`.
+    """Return when to start next; never before `now`.
 
-    `previous` is the start of the last cycle; a job without one starts at once. Ticks
-    that were missed are one start, at `now`; so is the time that a clock which was set
-    back would have to make up. `jitter` in [0, 1) is constant for a job
-    and lengthens its interval by up to a tenth, so that jobs drift apart.
+    `previous` is the start of the last cycle; a job without one starts immediately.
+    Missed starts become one start, at `now`. So does a `previous` in the future, after
+    the clock was set back. `jitter` in [0, 1) is constant for a job and lengthens its
+    interval by up to 10 %, so that jobs spread out.
     """
     if previous is None or previous > now:
         return now
     return max(now, previous + interval * (1 + MAX_SPREAD * jitter))
 
 
-POLL_SECONDS = 5.0
-"""Seconds after which a changed registration is noticed at the latest."""
-MIN_START_INTERVAL = timedelta(seconds=1)
-"""From one start of a job to the next, however many hints come."""
-ReadHolds = Callable[[Registration], Awaitable[Mapping[str, Hold]]]
-RunJob = Callable[[str, Registration], Awaitable[object]]
-
-
 @dataclass
 class Scheduler:
-    """Starts the cycles of every enabled job.
+    """Starts the cycles of all enabled jobs; no job overlaps itself.
 
-    `read` is asked anew for each tick, so a cycle runs what is registered then; `held`
-    names the jobs that are not started yet. `run` does not raise for what happens to
-    one job. Missed ticks are one start. A job's jitter is a fraction in [0, 1), the
-    same for as long as the service runs.
+    Each tick reads the registration again, so a cycle runs the current one. `run_job`
+    must not raise when a job fails. A job keeps its jitter while the service runs.
     """
 
     read_registration: ReadRegistration
@@ -108,9 +103,9 @@ class Scheduler:
     def add_hint(self, domain: str) -> None:
         """Make the jobs of the domain with this `domain_id` due: something changed.
 
-        Hints that come together are one; one that comes while a job runs starts it
-        once more afterwards. A job that is held waits all the same, and so does one
-        about whose domain too many hints came.
+        Hints that arrive together count as one. A hint that arrives while a job runs
+        starts it once more afterwards. A job on hold still waits, and so do the jobs of
+        a domain whose hint budget is used up.
         """
         self._hinted_domains.add(domain)
         if self._hint_budget.has_left(domain, self.clock()):
@@ -119,38 +114,38 @@ class Scheduler:
     async def receive_hints(
         self, watch_hints: Callable[[], AsyncIterator[str]]
     ) -> None:
-        """Pass on what the agents say has changed, until cancelled."""
+        """Add the agents' change hints, until cancelled."""
         while True:
             try:
                 async for domain in watch_hints():
                     self.add_hint(domain)
             except CloudforestError as error:
-                log.warning("hints not heard", reason=str(error))
+                log.warning("change hints not received", reason=str(error))
             await self.sleep(POLL_SECONDS)
 
     def start_now(self, job: str) -> None:
-        """Forget when the job started last, so that it is due."""
+        """Make the job due by forgetting its last start."""
         self._last_starts.pop(job, None)
         self._wake.set()
 
     def compute_next_starts(
         self, jobs: Iterable[Job], now: datetime, holds: Mapping[str, Hold]
     ) -> dict[str, datetime]:
-        """Return when each enabled job starts next, if it does not run then."""
+        """Return when each enabled job starts next, unless it is running then."""
         starts = {}
         for job in jobs:
-            held = holds.get(job.name, now)
-            if job.enabled and held is not None:
-                starts[job.name] = max(self._compute_next_start(job, now), held)
+            hold = holds.get(job.name, now)
+            if job.enabled and hold is not None:
+                starts[job.name] = max(self._compute_next_start(job, now), hold)
         return starts
 
     def _compute_next_start(self, job: Job, now: datetime) -> datetime:
-        nudged = job.name in self._hinted_jobs
+        hinted = job.name in self._hinted_jobs
         interval = timedelta(seconds=job.interval)
         return compute_next_start(
             previous=self._last_starts.get(job.name),
             now=now,
-            interval=min(MIN_START_INTERVAL, interval) if nudged else interval,
+            interval=min(MIN_START_INTERVAL, interval) if hinted else interval,
             jitter=self._jitters.setdefault(job.name, self.draw_jitter()),
         )
 
@@ -162,13 +157,13 @@ class Scheduler:
                 try:
                     pause = await self._start_due_jobs(tasks)
                 except CloudforestError as error:
-                    # A store that is away for a moment must not be the last cycle's.
-                    log.warning("no look at what is due", reason=str(error))
+                    # A short failure of the store must not end the scheduler.
+                    log.warning("due jobs not read", reason=str(error))
                     pause = POLL_SECONDS
                 await self._sleep_or_wake(pause)
 
     async def _start_due_jobs(self, tasks: asyncio.TaskGroup) -> float:
-        """Start what is due; return the seconds until to look again."""
+        """Start the due jobs; return the seconds until the next tick."""
         registration = await self.read_registration()
         if registration is None:
             return POLL_SECONDS
@@ -187,15 +182,15 @@ class Scheduler:
         )
 
     def _apply_hints(self, jobs: Iterable[Job], now: datetime) -> None:
-        heard = {
+        accepted = {
             each
             for each in self._hinted_domains
             if self._hint_budget.take_hint(each, now)
         }
         self._hinted_jobs |= {
-            job.name for job in jobs if domain_id(job.domain) in heard
+            job.name for job in jobs if domain_id(job.domain) in accepted
         }
-        self._hinted_domains -= heard
+        self._hinted_domains -= accepted
 
     async def _run_cycle(self, name: str, registration: Registration) -> None:
         try:
@@ -207,15 +202,15 @@ class Scheduler:
 
     @staticmethod
     def _seconds_to_next_start(starts: dict[str, datetime], now: datetime) -> float:
-        """Return the seconds until the next start, or until to look again.
+        """Return the seconds until the next start, or until the next tick.
 
-        A job that is due and still runs starts when it is seen to have ended.
+        A due job that still runs starts at the first tick after it ended.
         """
         waits = [(start - now).total_seconds() for start in starts.values()]
         return min([POLL_SECONDS, *(wait for wait in waits if wait > 0)])
 
     async def _sleep_or_wake(self, seconds: float) -> None:
-        """Sleep, unless somebody has something for us."""
+        """Sleep, but return early when a hint or a start request arrives."""
         sleeping = asyncio.ensure_future(self.sleep(seconds))
         waking = asyncio.ensure_future(self._wake.wait())
         try:
@@ -227,18 +222,12 @@ class Scheduler:
             waking.cancel()
 
 
-PRUNE_SECONDS = 3600.0
-BATCH = 500
-"""Entries forgotten in one transaction, so that cycles get their turns in between."""
-
-ReadRegistration = Callable[[], Awaitable[Registration | None]]
-
-log = structlog.get_logger()
-
-
 @dataclass(frozen=True)
 class Retention:
-    """`read` is asked anew each time, so a changed setting counts within an hour."""
+    """Deletes log entries and cycles older than the tenant's retention.
+
+    It reads the setting each hour.
+    """
 
     read_registration: ReadRegistration
     store: ProvisioningStore
@@ -246,25 +235,24 @@ class Retention:
     sleep: Sleep = asyncio.sleep
 
     async def prune(self) -> int:
-        """Forget all that is too old; return how many entries and cycles it were."""
+        """Delete all that is too old; return the number of entries and cycles."""
         registration = await self.read_registration()
         if registration is None:
             return 0
-        kept = timedelta(seconds=registration.tenant.log_retention)
-        before = self.clock() - kept
-        forgotten = 0
+        before = self.clock() - timedelta(seconds=registration.tenant.log_retention)
+        total = 0
         for prune in (self.store.prune_log, self.store.prune_cycles):
             while pruned := await prune(before, BATCH):
-                forgotten += pruned
-        return forgotten
+                total += pruned
+        return total
 
     async def serve(self) -> None:
         """Run until cancelled."""
         while True:
             try:
-                forgotten = await self.prune()
+                pruned = await self.prune()
             except CloudforestError as error:
                 log.warning("log not pruned", reason=str(error))
             else:
-                log.info("log pruned", entries=forgotten)
+                log.info("log pruned", entries=pruned)
             await self.sleep(PRUNE_SECONDS)

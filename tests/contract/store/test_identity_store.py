@@ -62,5 +62,5 @@ async def test_an_operator_is_found_by_the_latest_token_only(store):
     ann = Operator(name="ann", role="plan")
     await store.save_operator(ann, "one")
     await store.save_operator(ann, "two")
-    assert await store.operator("one") is None
-    assert await store.operator("two") == ann
+    assert await store.find_operator("one") is None
+    assert await store.find_operator("two") == ann

@@ -29,21 +29,21 @@ def tree(*agents: str) -> Registration:
 
 
 async def test_nothing_is_registered_at_first(store):
-    assert await store.registration() == (0, None)
+    assert await store.load_registration() == (0, None)
 
 
 async def test_the_latest_revision_is_the_registration(store):
     first = await store.register(tree("a"), base=0, operator="ann", now=NOW)
     second = await store.register(tree("a", "b"), base=1, operator="ann", now=NOW)
     assert (first, second) == (1, 2)
-    assert await store.registration() == (2, tree("a", "b"))
+    assert await store.load_registration() == (2, tree("a", "b"))
 
 
 async def test_a_stale_base_is_refused_and_changes_nothing(store):
     await store.register(tree("a"), base=0, operator="ann", now=NOW)
     with pytest.raises(Stale, match=r"revision 1.*against 0"):
         await store.register(tree("b"), base=0, operator="bob", now=NOW)
-    assert await store.registration() == (1, tree("a"))
+    assert await store.load_registration() == (1, tree("a"))
 
 
 async def test_an_agent_has_a_record_for_as_long_as_it_is_registered(database, store):

@@ -4,15 +4,18 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.support.agent import LIFE, NOW, Host, running, until
+from tests.support.agent import LIFE, NOW, Host, make_service, running, until
 
 from cloudforest.agent import service
 from cloudforest.agent.service import (
+    BOOTSTRAP_BACKOFF,
     Lease,
-    pause_after_failures,
     seconds_until_bootstrap,
 )
+from cloudforest.base.clock import Backoff
 from cloudforest.model.identity import BusAccess
+
+QUICK = Backoff(timedelta(seconds=0.01), timedelta(seconds=0.01))
 
 
 def test_a_credential_is_renewed_at_two_thirds_of_its_life():
@@ -23,11 +26,23 @@ def test_a_credential_is_renewed_at_two_thirds_of_its_life():
     assert seconds_until_bootstrap(NOW + timedelta(minutes=25), lease, 600) == 0
 
 
-def test_pauses_grow_to_a_limit_and_differ():
-    assert 0.5 <= pause_after_failures(1) <= 1
-    assert 4 <= pause_after_failures(4) <= 8
-    assert 60 <= pause_after_failures(5000) <= 120
-    assert len({pause_after_failures(9) for _ in range(9)}) > 1
+@pytest.mark.parametrize(
+    ("failures", "longest"), [(1, 1), (2, 2), (4, 8), (7, 64), (8, 120), (5000, 120)]
+)
+def test_bootstrap_waits_between_half_and_all_of_a_growing_delay(failures, longest):
+    assert BOOTSTRAP_BACKOFF.delay(failures, 0) == timedelta(seconds=longest)
+    assert BOOTSTRAP_BACKOFF.delay(failures, 1) == timedelta(seconds=longest / 2)
+
+
+async def test_agents_that_lost_the_control_plane_together_return_apart():
+    host = Host(control_away=True)
+    agent = make_service(host, host.bus.add_listener("a1"))
+    delays = set()
+    for _ in range(9):
+        agent._failure_count = 8
+        delays.add(await agent._bootstrap())
+    assert len(delays) > 1
+    assert all(60 <= each <= 120 for each in delays)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +58,7 @@ async def test_an_agent_listens_for_its_domains_once_bootstrapped():
 
 
 async def test_it_keeps_its_bus_while_the_control_plane_is_away(monkeypatch):
-    monkeypatch.setattr("cloudforest.agent.service.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(service, "BOOTSTRAP_BACKOFF", QUICK)
     host = Host()
     async with running(host, bootstrap_interval=0.02) as bus:
         await until(lambda: bus.is_listening_to("lab.test"))
@@ -54,7 +69,7 @@ async def test_it_keeps_its_bus_while_the_control_plane_is_away(monkeypatch):
 
 
 async def test_it_recovers_when_the_control_plane_comes_late(monkeypatch):
-    monkeypatch.setattr("cloudforest.agent.service.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(service, "BOOTSTRAP_BACKOFF", QUICK)
     host = Host(control_away=True)
     async with running(host) as bus:
         await until(lambda: host.bootstraps >= 3)

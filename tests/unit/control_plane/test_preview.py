@@ -34,7 +34,7 @@ from cloudforest.plan.plan import ImpactReport, JobImpact, Plan, make_plan
 from cloudforest.plan.warnings import find_orphans
 from cloudforest.provisioning.cycle import run_cycle
 from cloudforest.provisioning.impact import Impact, compute_impact
-from cloudforest.provisioning.run import CycleContext, JobLocks, get_registered_job
+from cloudforest.provisioning.run import CycleContext, JobLocks
 
 TREE = """
 kind: Tenant
@@ -158,26 +158,17 @@ class Place:
     async def cycle(self, registration: Registration) -> Cycle:
         async with LocalPreviews(self.folder, {}).open_bus(registration) as bus:
             return await run_cycle(
-                "people",
-                registration,
-                store=self.store,
-                bus=bus,
-                target=self.target,
-                clock=self.clock,
-                locks=JobLocks(),
+                self.run(registration, bus), registration, JobLocks()
             )
 
     def run(self, registration: Registration, bus: AgentBus) -> CycleContext:
-        job, program, profile = get_registered_job(registration, "people")
-        return CycleContext(
-            job=job,
-            program=program,
-            profile=profile,
+        return CycleContext.open(
+            registration,
+            "people",
             store=self.store,
             bus=bus,
             target=self.target,
             clock=self.clock,
-            key_name="people",
         )
 
     async def foreseen(

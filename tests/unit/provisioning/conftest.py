@@ -1,4 +1,4 @@
-"""The world that provisioning is tested in."""
+"""The world in which provisioning is tested."""
 
 from __future__ import annotations
 

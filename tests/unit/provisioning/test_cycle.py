@@ -1,4 +1,4 @@
-"""Cycles over a small forest: what the target holds afterwards, and what was sent."""
+"""Cycles over a small forest: the writes sent, and the resulting target."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cloudforest.provisioning.cycle import record_failure
 from cloudforest.provisioning.impact import compute_impact
 
 
-async def test_a_first_cycle_creates_people_groups_members_and_managers(world: World):
+async def test_first_cycle_creates_people_groups_members_and_managers(world: World):
     boss = world.person(1)
     people = [world.person(n, manager=boss) for n in range(2, 8)]
     team = world.group(20, *people)
@@ -38,7 +38,7 @@ async def test_a_first_cycle_creates_people_groups_members_and_managers(world: W
     assert (counts.update, counts.unchanged, counts.member_add) == (0, 0, 8)
 
 
-async def test_a_manager_is_created_first_and_named_in_the_creations(world: World):
+async def test_manager_is_created_first_so_that_creations_can_refer_to_it(world: World):
     people = [world.person(n, manager=guid(9)) for n in range(1, 6)]
     boss = world.person(9, manager=guid(10))
     chief = world.person(10)
@@ -57,7 +57,7 @@ async def test_a_manager_is_created_first_and_named_in_the_creations(world: Worl
     assert (await world.cycle()).requests == 0
 
 
-async def test_the_cycle_after_a_good_one_sends_nothing(world: World):
+async def test_cycle_after_a_successful_one_sends_nothing(world: World):
     boss = world.person(1)
     world.group(20, boss, world.person(2, manager=boss))
     await world.cycle()
@@ -70,7 +70,7 @@ async def test_the_cycle_after_a_good_one_sends_nothing(world: World):
     assert world.asked[1].watermark == "1"
 
 
-async def test_only_what_changed_is_written(world: World):
+async def test_only_changed_values_are_written(world: World):
     person = world.person(1, title="Clerk")
     await world.cycle()
     world.person(1, title="Head")
@@ -85,7 +85,7 @@ async def test_only_what_changed_is_written(world: World):
     assert entry.changes == (Change(path="title", before="Clerk", after="Head"),)
 
 
-async def test_a_cleared_value_is_removed(world: World):
+async def test_cleared_value_is_removed_from_the_target(world: World):
     person = world.person(1, title="Clerk")
     await world.cycle()
     world.person(1)
@@ -98,7 +98,7 @@ async def test_a_cleared_value_is_removed(world: World):
 
 
 @pytest.mark.parametrize("people", [3, 30])
-async def test_who_is_there_already_is_adopted(world: World, people: int):
+async def test_existing_resource_is_adopted(world: World, people: int):
     for number in range(people):
         world.person(number)
     target = world.target
@@ -123,7 +123,7 @@ async def test_who_is_there_already_is_adopted(world: World, people: int):
     assert (await world.cycle()).requests == 0
 
 
-async def test_an_adopted_groups_members_are_not_added_again(world: World):
+async def test_members_of_an_adopted_group_are_not_added_again(world: World):
     one, two, three = (world.person(n) for n in (1, 2, 3))
     group = world.group(20, one, two, three)
     world.target.resources_by_id["p"] = MemoryResource(
@@ -139,7 +139,7 @@ async def test_an_adopted_groups_members_are_not_added_again(world: World):
     assert (await world.cycle()).requests == 0
 
 
-async def test_an_ambiguous_match_holds_back_one_and_nobody_else(world: World):
+async def test_ambiguous_match_escrows_only_that_object(world: World):
     clash, other = world.person(1), world.person(2)
     for id_ in ("x", "y"):
         world.target.resources_by_id[id_] = MemoryResource(
@@ -157,7 +157,7 @@ async def test_an_ambiguous_match_holds_back_one_and_nobody_else(world: World):
     assert other in world.of("User")
 
 
-async def test_a_resource_is_never_linked_to_two_objects(world: World):
+async def test_resource_is_never_linked_to_two_objects(world: World):
     world.target.resources_by_id["x"] = MemoryResource(
         "User", {"userName": "same@contoso.com"}
     )
@@ -184,7 +184,7 @@ class Refusing(MemoryTarget):
         return await super().create(resource_type, values)
 
 
-async def test_a_refused_object_waits_in_escrow_while_others_go_on(world: World):
+async def test_refused_object_waits_in_escrow_while_others_are_written(world: World):
     world.target = Refusing()
     bad = world.person(1, title="Refused")
     world.group(20, bad, world.person(2, manager=bad))
@@ -208,7 +208,7 @@ async def test_a_refused_object_waits_in_escrow_while_others_go_on(world: World)
     assert world.of("User")[guid(2)][MANAGER] == world.id_of(bad)
 
 
-async def test_an_escrowed_object_that_was_mended_is_not_kept_waiting(world: World):
+async def test_escrowed_object_that_was_fixed_is_written_without_delay(world: World):
     world.target = Refusing()
     world.person(1, title="Refused")
     await world.cycle()
@@ -230,7 +230,7 @@ class Down(MemoryTarget):
         return await super().create(resource_type, values)
 
 
-async def test_a_target_that_is_down_ends_the_cycle_and_escrows_nobody(world: World):
+async def test_unavailable_target_ends_the_cycle_without_escrow(world: World):
     world.target = target = Down()
     for number in range(12):
         world.person(number)
@@ -246,7 +246,7 @@ async def test_a_target_that_is_down_ends_the_cycle_and_escrows_nobody(world: Wo
     assert len(target.resources_by_id) == 12
 
 
-async def test_a_conflict_is_looked_up_and_adopted(world: World):
+async def test_conflicting_resource_is_looked_up_and_adopted(world: World):
     class Late(MemoryTarget):
         """Somebody else creates the person between matching and creating."""
 
@@ -267,7 +267,7 @@ async def test_a_conflict_is_looked_up_and_adopted(world: World):
     assert (links[person].resource, links[person].origin) == ("late", "adopted")
 
 
-async def test_a_name_that_another_gives_up_in_the_same_cycle_is_taken(world: World):
+async def test_name_released_in_the_same_cycle_can_be_reused(world: World):
     world.person(1)
     world.person(2)
     await world.cycle()
@@ -281,7 +281,7 @@ async def test_a_name_that_another_gives_up_in_the_same_cycle_is_taken(world: Wo
     assert world.of("User")[guid(1)]["userName"] == "p2@contoso.com"
 
 
-async def test_an_incomplete_read_fails_and_keeps_the_watermark(world: World):
+async def test_incomplete_import_fails_and_keeps_the_watermark(world: World):
     world.person(1)
     world.closing = Closing(complete=False, watermark="9", error="It broke off.")
 
@@ -292,7 +292,7 @@ async def test_an_incomplete_read_fails_and_keeps_the_watermark(world: World):
     assert await world.store.load_source_object(JOB, guid(1)) is not None
 
 
-async def test_a_scope_whose_name_means_another_object_stops_the_cycle(world: World):
+async def test_cycle_fails_when_a_scope_name_resolves_to_another_object(world: World):
     scope = ScopeProgram(types=("user",), organizational_units=("OU=A",))
     world.program = msgspec.structs.replace(world.program, scope=scope)
     world.closing = Closing(complete=True, watermark="1", bindings={"OU=A": "one"})
@@ -303,14 +303,16 @@ async def test_a_scope_whose_name_means_another_object_stops_the_cycle(world: Wo
 
     assert cycle.state == "failed"
     assert cycle.error is not None
-    assert "OU=A now resolves to another object" in cycle.error
+    assert '"OU=A" now resolves to another object' in cycle.error
     held = await world.store.load_watermark(JOB)
     assert held is not None
     assert held.value == "1"
     assert world.asked[-1].bindings == {"OU=A": "one"}
 
 
-async def test_a_plan_foresees_no_cycle_of_a_scope_that_is_another_object(world: World):
+async def test_impact_is_refused_when_a_scope_name_resolves_to_another_object(
+    world: World,
+):
     scope = ScopeProgram(
         types=("user",), organizational_units=None, groups=("CN=Staff",)
     )
@@ -319,13 +321,15 @@ async def test_a_plan_foresees_no_cycle_of_a_scope_that_is_another_object(world:
     await world.cycle()
     world.closing = Closing(complete=True, watermark="2", bindings={"CN=Staff": "two"})
 
-    with pytest.raises(Refused, match="CN=Staff now resolves to another object"):
+    with pytest.raises(Refused, match='"CN=Staff" now resolves to another object'):
         await compute_impact(world.run(), plan_digest="d")
 
     assert world.asked[-1].bindings == {"CN=Staff": "one"}
 
 
-async def test_a_reference_is_written_when_its_other_end_comes_into_scope(world: World):
+async def test_reference_is_written_when_the_referenced_object_enters_the_scope(
+    world: World,
+):
     person = world.person(1, manager=guid(9))
     group = world.group(20, guid(9))
     await world.cycle()
@@ -341,7 +345,7 @@ async def test_a_reference_is_written_when_its_other_end_comes_into_scope(world:
     assert (await world.cycle()).requests == 0
 
 
-async def test_a_member_that_left_is_removed_if_we_wrote_it(world: World):
+async def test_removed_member_is_removed_if_we_wrote_it(world: World):
     one, two, three = (world.person(n) for n in (1, 2, 3))
     group = world.group(20, one, two)
     await world.cycle()
@@ -355,12 +359,12 @@ async def test_a_member_that_left_is_removed_if_we_wrote_it(world: World):
     assert (cycle.counts.member_remove, cycle.counts.member_add) == (1, 0)
 
 
-async def test_a_job_has_one_cycle_at_a_time(world: World):
-    with world.turns.hold_job(JOB), pytest.raises(Busy, match="already runs"):
+async def test_second_cycle_of_a_running_job_is_refused(world: World):
+    with world.turns.hold_job(JOB), pytest.raises(Busy, match="already running"):
         await world.cycle()
 
 
-async def test_a_target_that_refuses_a_look_up_holds_back_that_object(world: World):
+async def test_refused_lookup_escrows_only_that_object(world: World):
     class Shy(MemoryTarget):
         async def find(self, resource_type, path, value, paths):
             if value == guid(1):
@@ -376,7 +380,7 @@ async def test_a_target_that_refuses_a_look_up_holds_back_that_object(world: Wor
     assert (cycle.state, cycle.counts.create, cycle.counts.escrow) == ("partial", 1, 1)
 
 
-async def test_what_was_deleted_at_the_target_is_escrowed(world: World):
+async def test_resource_deleted_at_the_target_is_escrowed(world: World):
     person = world.person(1)
     await world.cycle()
     world.target.resources_by_id.clear()
@@ -390,7 +394,7 @@ async def test_what_was_deleted_at_the_target_is_escrowed(world: World):
     assert held.reason.startswith("gone-at-target")
 
 
-async def test_an_object_that_cannot_be_mapped_is_escrowed_once_in_the_log(
+async def test_object_with_a_mapping_fault_is_logged_once(
     world: World,
 ):
     world.person(1, displayname="x" * 10)
@@ -405,7 +409,7 @@ async def test_an_object_that_cannot_be_mapped_is_escrowed_once_in_the_log(
     assert len(await world.log(job=JOB)) == 2
 
 
-async def test_a_default_that_does_not_fit_escrows_one_object(world: World):
+async def test_unfitting_default_value_escrows_one_object(world: World):
     world.program = with_rule(
         "active", Attribute(name="nothing"), default_value="maybe"
     )
@@ -420,7 +424,7 @@ async def test_a_default_that_does_not_fit_escrows_one_object(world: World):
     assert held.reason.startswith("mapping-fault: active: ")
 
 
-async def test_who_a_complete_read_no_longer_names_is_not_created(world: World):
+async def test_object_missing_from_a_complete_import_is_not_created(world: World):
     world.target = target = Down()
     target.left = 0
     one, two = world.person(1), world.person(2)
@@ -435,7 +439,7 @@ async def test_who_a_complete_read_no_longer_names_is_not_created(world: World):
     assert (cycle.counts.in_scope, cycle.counts.create) == (1, 1)
 
 
-async def test_a_cycle_that_fails_before_it_writes_counts_no_writes(world: World):
+async def test_cycle_that_fails_before_export_counts_no_writes(world: World):
     class Silent(MemoryTarget):
         async def list_member_ids(self, *_arguments):
             raise Unavailable("The target cloud does not answer.")
@@ -450,7 +454,7 @@ async def test_a_cycle_that_fails_before_it_writes_counts_no_writes(world: World
     assert (cycle.counts.create, cycle.counts.adopt) == (0, 0)
 
 
-async def test_a_job_whose_target_cannot_be_opened_has_a_failed_cycle(world: World):
+async def test_job_whose_target_cannot_be_opened_has_a_failed_cycle(world: World):
     (job,) = world.registration().jobs
     error = Misconfigured("The variable SCIM_TOKEN is not set.")
 

@@ -1,4 +1,4 @@
-"""Flow rules, over whole cycles."""
+"""Flow types and flow behavior, over whole cycles."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def title(world: World, number: int = 1):
     return world.of("User")[guid(number)].get("title")
 
 
-async def test_an_object_whose_pattern_runs_away_is_escrowed_and_stops_nobody(world):
+async def test_object_whose_pattern_times_out_is_escrowed_alone(world):
     runs_away = parse_expression('Replace([title], , "(a|aa)+$", , "x")')
     world.program = with_rule("title", runs_away)
     world.person(1, title="a" * 60 + "b")
@@ -60,7 +60,7 @@ async def test_an_object_whose_pattern_runs_away_is_escrowed_and_stops_nobody(wo
         ("MultiValueAddOnly", "a", "a", "a"),
     ],
 )
-async def test_a_flow_type_says_when_a_value_is_written(
+async def test_flow_type_decides_when_a_value_is_written(
     world, flow, first, second, third
 ):
     world.program = with_rule("title", TITLE, flow_type=flow)
@@ -74,7 +74,9 @@ async def test_a_flow_type_says_when_a_value_is_written(
     ("flow", "later"),
     [("ObjectAddOnly", None), ("ValueAddOnly", "a"), ("AttributeAddOnly", "a")],
 )
-async def test_only_object_add_only_misses_a_value_that_comes_later(world, flow, later):
+async def test_only_object_add_only_skips_a_value_that_appears_later(
+    world, flow, later
+):
     world.program = with_rule("title", TITLE, flow_type=flow)
     world.person(1)
     await again(world)
@@ -83,7 +85,7 @@ async def test_only_object_add_only_misses_a_value_that_comes_later(world, flow,
     assert title(world) == later
 
 
-async def test_what_flows_always_goes_along_with_every_update_and_alone_never(world):
+async def test_always_flowing_value_is_sent_with_each_update_but_causes_none(world):
     world.program = with_rule("title", TITLE, flow_behavior="FlowAlways")
     world.person(1, title="a")
     await again(world)
@@ -101,7 +103,7 @@ async def test_what_flows_always_goes_along_with_every_update_and_alone_never(wo
     )
 
 
-async def test_a_default_value_is_written_on_create_and_stays_until_there_is_one(world):
+async def test_default_value_is_written_on_create_and_replaced_by_a_later_value(world):
     world.program = with_rule("title", TITLE, default_value="none")
     world.person(1)
     await again(world)
@@ -118,7 +120,9 @@ async def test_a_default_value_is_written_on_create_and_stays_until_there_is_one
 
 
 @pytest.mark.parametrize(("when_null", "left"), [("clear", None), ("keep", "a")])
-async def test_a_null_clears_what_we_wrote_or_keeps_it(world, when_null, left):
+async def test_null_clears_or_keeps_the_written_value_as_configured(
+    world, when_null, left
+):
     world.program = with_rule("title", TITLE, when_null=when_null)
     world.person(1, title="a")
     await again(world)
@@ -128,9 +132,7 @@ async def test_a_null_clears_what_we_wrote_or_keeps_it(world, when_null, left):
 
 
 @pytest.mark.parametrize(("export", "shown"), [(True, guid(2)), (False, None)])
-async def test_a_missing_reference_is_exported_by_its_object_guid_or_waits(
-    world, export, shown
-):
+async def test_missing_reference_is_sent_as_object_guid_or_waits(world, export, shown):
     world.program = with_rule(
         MANAGER, Attribute(name="manager"), export_missing_references=export
     )
@@ -147,7 +149,7 @@ async def test_a_missing_reference_is_exported_by_its_object_guid_or_waits(
 @pytest.mark.parametrize(
     "flow", ["ObjectAddOnly", "ValueAddOnly", "AttributeAddOnly", "MultiValueAddOnly"]
 )
-async def test_a_reference_that_only_adds_stays_as_it_is(world, flow):
+async def test_add_only_reference_stays_unchanged(world, flow):
     world.program = with_rule(MANAGER, Attribute(name="manager"), flow_type=flow)
     first, second = world.person(2), world.person(3)
     world.person(1, manager=first)
@@ -158,7 +160,7 @@ async def test_a_reference_that_only_adds_stays_as_it_is(world, flow):
         assert world.of("User")[guid(1)][MANAGER] == world.id_of(first)
 
 
-async def test_members_that_only_add_are_never_taken_away(world):
+async def test_add_only_members_are_never_removed(world):
     world.program = of_members(flow_type="MultiValueAddOnly")
     one, two = world.person(1), world.person(2)
     group = world.group(3, one)
@@ -170,7 +172,7 @@ async def test_members_that_only_add_are_never_taken_away(world):
     assert (cycle.counts.member_add, cycle.counts.member_remove) == (1, 0)
 
 
-async def test_a_value_that_is_drawn_is_written_once_and_stays_what_was_allowed(world):
+async def test_random_value_is_written_once_and_keeps_its_allowance(world):
     world.program = with_rule("title", DRAWN, flow_type="ObjectAddOnly")
     world.person(1)
     await again(world)

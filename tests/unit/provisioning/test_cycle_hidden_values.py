@@ -1,4 +1,4 @@
-"""A value that the directory no longer shows stays until it is proved to be gone."""
+"""A value that the directory hides stays until it is proven clear."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cloudforest.provisioning.explanation.explain import explain_object
 
 
 def hide(world: World, id_: str, *names: str) -> None:
-    """Let a person show no value for some attributes, as if they had been cleared."""
+    """Hide some attributes of a person, as if they had been cleared."""
     shown = world.objects[id_]
     left = {name: held for name, held in shown.attributes.items() if name not in names}
     world.objects[id_] = replace(shown, attributes=left, missing=names)
@@ -27,7 +27,7 @@ async def with_ada(world: World) -> str:
     return ada
 
 
-async def test_a_hidden_value_is_kept_and_shown_as_unknown(world: World):
+async def test_hidden_value_is_kept_and_listed_as_unknown(world: World):
     ada = await with_ada(world)
     hide(world, ada, "disabled", "title")
     world.delta = [world.objects[ada]]
@@ -48,11 +48,11 @@ async def test_a_hidden_value_is_kept_and_shown_as_unknown(world: World):
     assert len(world.asked) == questions + 1
 
 
-async def test_a_value_that_is_proved_to_be_gone_is_cleared(world: World):
+async def test_value_that_is_proven_clear_is_cleared(world: World):
     ada = await with_ada(world)
     hide(world, ada, "title")
     world.delta = [world.objects[ada]]
-    # Asked by objectGUID, the agent proves it.
+    # The agent proves it when it reads the object by objectGUID.
     world.objects[ada] = replace(world.objects[ada], missing=())
 
     await world.cycle()
@@ -61,7 +61,7 @@ async def test_a_value_that_is_proved_to_be_gone_is_cleared(world: World):
     assert await world.store.list_unknown_objects(JOB, 5) == (0, ())
 
 
-async def test_a_full_read_blanks_nothing_that_is_hidden(world: World):
+async def test_full_import_clears_no_hidden_value(world: World):
     ada = await with_ada(world)
     hide(world, ada, "title")
     world.closing = replace(world.closing, full=("user", "group"))
@@ -73,7 +73,7 @@ async def test_a_full_read_blanks_nothing_that_is_hidden(world: World):
     assert await world.store.list_unknown_objects(JOB, 5) == (1, (ada,))
 
 
-async def test_what_changes_meanwhile_is_written_and_what_shows_again_counts(
+async def test_other_changes_are_written_and_a_value_that_shows_again_counts(
     world: World,
 ):
     ada = await with_ada(world)
@@ -93,7 +93,7 @@ async def test_what_changes_meanwhile_is_written_and_what_shows_again_counts(
     assert await world.store.list_unknown_objects(JOB, 5) == (0, ())
 
 
-async def test_explain_says_what_is_kept_and_why(world: World):
+async def test_explain_names_the_kept_value_and_the_reason(world: World):
     ada = await with_ada(world)
     hide(world, ada, "title")
 
@@ -115,7 +115,7 @@ async def _with_a_group(world: World) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("asked", [True, False])
-async def test_a_group_that_hides_its_members_keeps_them(world: World, *, asked: bool):
+async def test_group_that_hides_its_members_keeps_them(world: World, *, asked: bool):
     group, people = await _with_a_group(world)
     world.delta = []
     if asked:
@@ -132,7 +132,7 @@ async def test_a_group_that_hides_its_members_keeps_them(world: World, *, asked:
     assert await world.store.list_unknown_objects(JOB, 5) == (1, (group,))
 
 
-async def test_a_group_that_is_proved_to_be_empty_loses_its_members(world: World):
+async def test_group_that_is_proven_empty_loses_its_members(world: World):
     group, _ = await _with_a_group(world)
     world.closing = replace(world.closing, full=("user", "group"))
     world.delta = list(world.objects.values())
@@ -145,7 +145,7 @@ async def test_a_group_that_is_proved_to_be_empty_loses_its_members(world: World
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_who_comes_back_and_hides_a_value_keeps_what_was_written(
+async def test_returning_object_with_a_hidden_value_keeps_the_written_one(
     world: World, *, known: bool
 ):
     boss = world.person(9)

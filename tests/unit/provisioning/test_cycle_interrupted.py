@@ -1,4 +1,4 @@
-"""An agent that breaks off in the middle of its answer: the cycle asks another one."""
+"""An agent stops in the middle of its answer: the cycle asks another one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def failure(page: Page) -> Page:
 async def broken(
     world: World, kind: str, breaks: int, says: Says = nothing
 ) -> list[str]:
-    """Have the first answers of a kind end badly; return the ids of these requests.
+    """Let the first answers of a kind fail; return the ids of all such requests.
 
     `says` makes the last page of these answers.
     """
@@ -63,9 +63,7 @@ async def broken(
 
 
 @pytest.mark.parametrize("says", [nothing, failure])
-async def test_an_import_that_breaks_off_is_asked_for_again(
-    world: World, says: Says
-) -> None:
+async def test_interrupted_import_is_requested_again(world: World, says: Says) -> None:
     people = [world.person(number) for number in range(7)]
     world.group(20, *people)
     asked = await broken(world, "import", 1, says)
@@ -79,9 +77,7 @@ async def test_an_import_that_breaks_off_is_asked_for_again(
 
 
 @pytest.mark.parametrize("says", [nothing, failure])
-async def test_a_read_that_breaks_off_is_asked_for_again(
-    world: World, says: Says
-) -> None:
+async def test_interrupted_read_is_requested_again(world: World, says: Says) -> None:
     people = [world.person(number) for number in range(7)]
     await world.cycle()
     world.delta = [Unknown(id=each) for each in people]
@@ -95,7 +91,7 @@ async def test_a_read_that_breaks_off_is_asked_for_again(
     assert len(set(asked)) == 2
 
 
-async def test_who_is_asked_about_on_demand_is_asked_about_again(world: World) -> None:
+async def test_interrupted_read_on_demand_is_requested_again(world: World) -> None:
     person = world.person(1)
     asked = await broken(world, "read", 1)
 
@@ -107,7 +103,7 @@ async def test_who_is_asked_about_on_demand_is_asked_about_again(world: World) -
 
 
 @pytest.mark.parametrize("kind", ["import", "read"])
-async def test_a_second_answer_that_breaks_off_ends_the_cycle(
+async def test_second_interrupted_answer_ends_the_cycle(
     world: World, kind: str
 ) -> None:
     person = world.person(1)
@@ -122,7 +118,7 @@ async def test_a_second_answer_that_breaks_off_ends_the_cycle(
     assert (await world.cycle()).state == "succeeded"
 
 
-async def test_an_agent_that_is_alone_is_the_one_that_is_named(world: World) -> None:
+async def test_error_of_the_only_agent_is_reported(world: World) -> None:
     world.person(1)
     bus = MemoryBus()
     agent = bus.add_listener("a1")

@@ -1,4 +1,4 @@
-"""A cycle killed at any moment: the next one ends where an undisturbed one does."""
+"""A cycle killed at any moment: the next one reaches the same target."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def _converges(world: World, expected: dict[str, Any]) -> None:
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("transaction", range(1, 52))
-async def test_killed_within_any_transaction(
+async def test_cycle_killed_in_any_transaction_converges(
     transaction: int, expected: dict[str, Any]
 ):
     database, world = await _mortal_world()
@@ -91,7 +91,7 @@ async def test_killed_within_any_transaction(
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("write", range(1, 17))
-async def test_killed_before_the_answer_to_any_write_arrives(
+async def test_cycle_killed_before_the_answer_to_any_write_converges(
     write: int, expected: dict[str, Any]
 ):
     database, world = await _mortal_world()

@@ -1,4 +1,4 @@
-"""A cycle that takes access away, killed at any moment: the next ends the same."""
+"""A cycle that removes access, killed at any moment: the next one converges."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def _converges(world: World) -> None:
     assert (await world.cycle()).requests == 0
 
 
-async def test_undisturbed() -> None:
+async def test_undisturbed_cycle_reaches_the_expected_state() -> None:
     database, world = await _world()
     before = database.left
     await _converges(world)
@@ -69,7 +69,7 @@ async def test_undisturbed() -> None:
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("transaction", range(1, 60))
-async def test_killed_within_any_transaction(transaction: int) -> None:
+async def test_cycle_killed_in_any_transaction_converges(transaction: int) -> None:
     database, world = await _world()
     database.left = transaction
     try:

@@ -1,4 +1,4 @@
-"""A restart: what it forgets, what it keeps, and that nobody suffers from it."""
+"""A restart: what it resets, what it keeps, and that nobody loses access."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def links(world: World) -> dict[str, Link]:
 
 @pytest.fixture
 async def synced(world: World) -> World:
-    """Return a world in step: people with a manager, a group, one of them adopted."""
+    """Return a synced world: people with a manager, a group, one of them adopted."""
     world.target.resources_by_id["adopted"] = MemoryResource(
         "User", {"userName": "p3@contoso.com"}
     )
@@ -51,7 +51,7 @@ async def synced(world: World) -> World:
     return world
 
 
-async def test_nothing_is_written_after_a_full_restart_when_nothing_moved(
+async def test_full_restart_without_changes_writes_nothing(
     synced: World,
 ) -> None:
     before = await links(synced)
@@ -67,7 +67,7 @@ async def test_nothing_is_written_after_a_full_restart_when_nothing_moved(
     assert after.requests == 0
 
 
-async def test_a_full_restart_puts_right_what_others_changed_in_the_target(
+async def test_full_restart_repairs_changes_made_in_the_target(
     synced: World,
 ) -> None:
     target = synced.target
@@ -95,7 +95,7 @@ async def test_a_full_restart_puts_right_what_others_changed_in_the_target(
     assert synced.members_of(guid(9)) == {guid(1), guid(2), "stranger"}
 
 
-def test_of_an_address_only_the_part_that_we_wrote_is_taken_away() -> None:
+def test_only_the_written_part_of_an_address_is_removed() -> None:
     """The other part is mapped, but the source never had a value for it."""
     city, street = (
         f'addresses[type eq "work"].{name}' for name in ("locality", "streetAddress")
@@ -110,7 +110,7 @@ def test_of_an_address_only_the_part_that_we_wrote_is_taken_away() -> None:
     assert {each.how for each in both} == {"last"}
 
 
-async def test_what_the_target_lost_is_made_again_with_its_memberships(
+async def test_lost_resource_is_created_again_with_its_memberships(
     synced: World,
 ) -> None:
     del synced.target.resources_by_id[synced.id_of(guid(9))]
@@ -123,10 +123,10 @@ async def test_what_the_target_lost_is_made_again_with_its_memberships(
     assert (await synced.cycle()).requests == 0
 
 
-async def test_a_resource_that_lists_hide_is_not_made_twice(
+async def test_resource_missing_from_lists_is_not_created_twice(
     synced: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some services do not list those who are not active."""
+    """Some services do not list inactive users."""
     whole = synced.target.list_resources
     hidden = synced.id_of(guid(2))
 
@@ -144,7 +144,7 @@ async def test_a_resource_that_lists_hide_is_not_made_twice(
     assert await links(synced) == before
 
 
-async def test_a_renamed_resource_is_found_by_its_id(synced: World) -> None:
+async def test_renamed_resource_is_found_by_its_id(synced: World) -> None:
     held = synced.target.resources_by_id[synced.id_of(guid(2))]
     held.values |= {"externalId": "x", "userName": "x@contoso.com"}
     await restart(synced, *FULL)
@@ -154,7 +154,7 @@ async def test_a_renamed_resource_is_found_by_its_id(synced: World) -> None:
     assert held.values["externalId"] == guid(2)
 
 
-async def test_a_member_that_left_meanwhile_is_still_removed(synced: World) -> None:
+async def test_member_that_left_before_the_restart_is_removed(synced: World) -> None:
     await restart(synced, *FULL)
     synced.members[guid(9)].remove(guid(2))
     await synced.cycle()
@@ -162,7 +162,7 @@ async def test_a_member_that_left_meanwhile_is_still_removed(synced: World) -> N
     assert synced.members_of(guid(9)) == {guid(1)}
 
 
-async def test_nobody_is_deprovisioned_whom_the_full_read_does_not_name(
+async def test_object_missing_from_the_full_import_is_not_deprovisioned(
     synced: World,
 ) -> None:
     before = dict(synced.target.resources_by_id)
@@ -182,7 +182,7 @@ async def test_nobody_is_deprovisioned_whom_the_full_read_does_not_name(
         (FULL, "initial", "succeeded"),
     ],
 )
-async def test_only_a_full_restart_binds_the_scope_anew(
+async def test_only_a_full_restart_resets_the_scope_bindings(
     world: World, scopes: Collection[ResetScope], kind: str, state: str
 ) -> None:
     world.person(1)
@@ -198,7 +198,7 @@ async def test_only_a_full_restart_binds_the_scope_anew(
     assert (cycle.kind, cycle.state) == (kind, state)
 
 
-async def test_what_is_in_escrow_is_due_and_its_tries_are_forgotten(
+async def test_restart_makes_escrowed_effects_due_and_resets_their_tries(
     world: World,
 ) -> None:
     world.person(1, userprincipalname="taken@contoso.com")
@@ -221,7 +221,7 @@ async def test_what_is_in_escrow_is_due_and_its_tries_are_forgotten(
     assert (await world.cycle()).counts.escrow == 0
 
 
-async def test_a_restart_leaves_the_pause_to_the_operator(world: World) -> None:
+async def test_restart_keeps_the_pause(world: World) -> None:
     await world.store.change_job_state(JOB, lambda state: replace(state, failures=3))
     await restart(world, "QuarantineState")
 

@@ -1,4 +1,4 @@
-"""A cycle looks at what changed, and at what that concerns; the rest is settled."""
+"""A cycle evaluates changed objects and those they affect; the rest is settled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cloudforest.model.source import SourceObject
 
 @pytest.fixture
 def looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collect whom the evaluations look at."""
+    """Collect the objects that the evaluations look at."""
     ids: list[str] = []
     read = world.store.list_source_objects
 
@@ -28,7 +28,7 @@ def looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ids
 
 
-async def test_a_settled_row_is_not_looked_at(world: World, looked_at: list[str]):
+async def test_settled_object_is_not_evaluated(world: World, looked_at: list[str]):
     boss = world.person(1)
     people = [boss, *(world.person(n, manager=boss) for n in (2, 3))]
     group = world.group(20, *people)
@@ -48,7 +48,9 @@ async def test_a_settled_row_is_not_looked_at(world: World, looked_at: list[str]
     assert (cycle.counts.in_scope, cycle.counts.unchanged) == (4, 4)
 
 
-async def test_other_rules_look_at_everybody(world: World, looked_at: list[str]):
+async def test_changed_mapping_evaluates_all_objects(
+    world: World, looked_at: list[str]
+):
     person = world.person(1)
     await world.cycle()
     looked_at.clear()
@@ -60,9 +62,7 @@ async def test_other_rules_look_at_everybody(world: World, looked_at: list[str])
     assert cycle.counts.update == 1
 
 
-async def test_what_was_not_written_is_looked_at_again(
-    world: World, looked_at: list[str]
-):
+async def test_unwritten_object_is_evaluated_again(world: World, looked_at: list[str]):
     class Down(MemoryTarget):
         async def create(self, *_arguments):
             raise Unavailable("The target cloud does not answer.")
@@ -79,7 +79,7 @@ async def test_what_was_not_written_is_looked_at_again(
     assert person in world.of("User")
 
 
-async def test_reports_are_looked_at_when_their_manager_enters(
+async def test_reports_are_evaluated_when_their_manager_enters(
     world: World, looked_at: list[str]
 ):
     report, other = world.person(1, manager=guid(9)), world.person(2)
@@ -99,7 +99,7 @@ async def test_reports_are_looked_at_when_their_manager_enters(
     assert looked_at == []
 
 
-async def test_a_manager_in_escrow_keeps_reports_in_view(
+async def test_manager_in_escrow_keeps_reports_unsettled(
     world: World, looked_at: list[str]
 ):
     report = world.person(1, manager=guid(9))
@@ -120,7 +120,7 @@ async def test_a_manager_in_escrow_keeps_reports_in_view(
     assert world.of("User")[report][MANAGER] == "x"
 
 
-async def test_who_has_left_is_not_counted(world: World):
+async def test_object_that_left_is_not_counted(world: World):
     person, other = world.person(1), world.person(2)
     await world.cycle()
     world.delta = [OutOfScope(id=person)]

@@ -1,4 +1,4 @@
-"""Two jobs of one target: who is lost to one may still be held by the other."""
+"""Two jobs of one target: an object lost to one may be held by the other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.support.shared_target import both, cycle_of
 from tests.support.world import World
 
 
-async def test_the_last_job_that_loses_a_person_deprovisions(world: World):
+async def test_last_job_that_loses_a_person_deprovisions_it(world: World):
     lab, tree = both(world)
     person = world.person(1)
     lab.objects[person] = world.objects[person]
@@ -31,7 +31,7 @@ async def test_the_last_job_that_loses_a_person_deprovisions(world: World):
         assert (await cycle_of(world, job, bus, tree)).requests == 0
 
 
-async def test_who_only_a_removed_job_held_stays_in_place(world: World):
+async def test_object_held_only_by_a_removed_job_stays_in_place(world: World):
     lab, tree = both(world)
     person = world.person(1)
     lab.objects[person] = world.objects[person]

@@ -1,4 +1,4 @@
-"""Drift: what others changed in the target, told and put right."""
+"""Drift: changes made in the target are found and repaired."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PICTURE = "drift:1"
 
 @pytest.fixture
 async def synced(world: World) -> World:
-    """Return a world in step: people with a manager, a group, one of them adopted."""
+    """Return a synced world: people with a manager, a group, one of them adopted."""
     world.target.resources_by_id["adopted"] = MemoryResource(
         "User", {"userName": "p3@contoso.com"}
     )
@@ -58,7 +58,7 @@ def causes(drift: Drift) -> dict[str, tuple[Any, Any, Any, str]]:
     }
 
 
-async def test_what_is_in_step_has_not_drifted(synced: World) -> None:
+async def test_unchanged_target_has_no_drift(synced: World) -> None:
     seen = [each async for each in scan_drift(synced.run())]
 
     assert [each.checked for each in seen] == [4]
@@ -66,7 +66,9 @@ async def test_what_is_in_step_has_not_drifted(synced: World) -> None:
     assert synced.target.writes == []
 
 
-async def test_attributes_are_told_three_ways(synced: World) -> None:
+async def test_drifted_attribute_shows_desired_written_and_actual_values(
+    synced: World,
+) -> None:
     boss = synced.id_of(guid(1))
     held = synced.target.resources_by_id[synced.id_of(guid(2))].values
     held |= {"displayName": "Somebody", MANAGER: "r999"}
@@ -82,10 +84,10 @@ async def test_attributes_are_told_three_ways(synced: World) -> None:
     }
 
 
-async def test_a_change_on_its_way_and_a_value_of_others_are_no_drift(
+async def test_pending_changes_and_foreign_values_are_not_drift(
     synced: World,
 ) -> None:
-    """Neither what the next cycle writes, nor what we never wrote, is drift."""
+    """Neither a pending write nor a value that we never wrote is drift."""
     held = synced.target.resources_by_id
     held[synced.id_of(guid(3))].values["title"] = "theirs"
     held[synced.id_of(guid(9))].members.add("stranger")
@@ -98,7 +100,7 @@ async def test_a_change_on_its_way_and_a_value_of_others_are_no_drift(
     assert told(await look(synced)) == []
 
 
-async def test_a_repair_puts_right_what_drifted_and_nothing_else(
+async def test_repair_writes_only_drifted_values(
     synced: World,
 ) -> None:
     target = synced.target
@@ -131,7 +133,7 @@ async def test_a_repair_puts_right_what_drifted_and_nothing_else(
     assert (await synced.cycle()).requests == 0
 
 
-async def test_who_is_missing_is_made_again_with_manager_and_memberships(
+async def test_missing_person_is_created_again_with_manager_and_memberships(
     synced: World,
 ) -> None:
     target = synced.target
@@ -158,7 +160,7 @@ async def test_who_is_missing_is_made_again_with_manager_and_memberships(
     assert (await synced.cycle()).requests == 0
 
 
-async def test_a_missing_group_is_made_again_and_filled(synced: World) -> None:
+async def test_missing_group_is_created_again_with_its_members(synced: World) -> None:
     del synced.target.resources_by_id[synced.id_of(guid(9))]
     await repair(synced)
     await synced.cycle()
@@ -167,7 +169,7 @@ async def test_a_missing_group_is_made_again_and_filled(synced: World) -> None:
     assert told(await look(synced)) == []
 
 
-async def test_a_resource_that_lists_hide_is_not_missing(
+async def test_resource_missing_from_lists_is_not_drift(
     synced: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = synced.target.list_resources
@@ -185,10 +187,10 @@ async def test_a_resource_that_lists_hide_is_not_missing(
 
 
 @pytest.mark.parametrize("kind", [Tombstone, OutOfScope])
-async def test_who_was_given_access_again_outside_loses_it(
+async def test_access_restored_outside_is_removed_again(
     synced: World, kind: Any
 ) -> None:
-    """Also where the mapping has no rule for `active`."""
+    """This also holds if no mapping writes `active`."""
     users, groups = program().mappings
     rules = tuple(each for each in users.rules if each.target != "active")
     mappings = (replace(users, rules=rules), groups)
@@ -213,7 +215,7 @@ async def test_who_was_given_access_again_outside_loses_it(
     assert told(await look(synced)) == []
 
 
-async def test_one_who_is_lost_and_missing_is_as_desired(synced: World) -> None:
+async def test_missing_resource_of_a_leaver_is_not_drift(synced: World) -> None:
     synced.delta = [Tombstone(id=guid(2))]
     synced.answers[guid(2)] = synced.delta[0]
     await synced.cycle()
@@ -222,8 +224,8 @@ async def test_one_who_is_lost_and_missing_is_as_desired(synced: World) -> None:
     assert told(await look(synced)) == []
 
 
-async def test_a_repair_is_under_the_guard(synced: World) -> None:
-    """Two people are missing; one may be made."""
+async def test_guard_counts_repairs(synced: World) -> None:
+    """Two people are missing; the guard allows one creation."""
     one = Budget(max=1, percent=100, base=50, window=86400)
     synced.guard = {"creates": one}
     for each in (1, 2):
@@ -239,7 +241,7 @@ async def test_a_repair_is_under_the_guard(synced: World) -> None:
     assert await synced.store.count_written(cycle.id, PICTURE) == 0
 
 
-async def test_sensitive_values_are_not_told_and_passwords_not_compared(
+async def test_sensitive_values_are_redacted_and_passwords_not_compared(
     world: World,
 ) -> None:
     users, *others = world.program.mappings
@@ -260,7 +262,7 @@ async def test_sensitive_values_are_not_told_and_passwords_not_compared(
     assert causes(one.drift) == {"nickName": (mark, mark, mark, "changed outside")}
 
 
-async def test_a_pipeline_sees_ids_and_no_values(synced: World) -> None:
+async def test_redacted_drift_has_ids_but_no_values(synced: World) -> None:
     held = synced.target.resources_by_id[synced.id_of(guid(2))]
     held.values["displayName"] = "Somebody"
     (one,) = await look(synced)
@@ -271,7 +273,7 @@ async def test_a_pipeline_sees_ids_and_no_values(synced: World) -> None:
     assert causes(bare) == {"displayName": (None, None, None, "changed outside")}
 
 
-async def test_the_requests_do_not_grow_with_the_people(synced: World) -> None:
+async def test_number_of_requests_does_not_grow_with_the_people(synced: World) -> None:
     synced.delta = [synced.objects[synced.person(each)] for each in range(20, 60)]
     await synced.cycle()
     before = synced.target.requests

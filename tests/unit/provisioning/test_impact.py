@@ -1,4 +1,4 @@
-"""Impact says what the cycle then does."""
+"""The impact equals what the cycle then does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cloudforest.model.registration import Budget
 from cloudforest.provisioning.impact import compute_impact
 
 
-async def test_impact_says_what_the_cycle_then_does(world: World):
+async def test_impact_equals_the_next_cycle(world: World):
     boss = world.person(1)
     world.group(20, boss, world.person(2, manager=boss))
     await world.cycle()
@@ -32,7 +32,7 @@ async def test_impact_says_what_the_cycle_then_does(world: World):
     assert found.requests == len(world.target.writes) - len(before)
 
 
-async def test_impact_says_what_the_cycle_does_while_some_wait_in_escrow(world: World):
+async def test_impact_equals_the_next_cycle_with_objects_in_escrow(world: World):
     class Refusing(MemoryTarget):
         async def create(self, resource_type, values):
             if values.get("title") == "Bad":
@@ -51,7 +51,7 @@ async def test_impact_says_what_the_cycle_does_while_some_wait_in_escrow(world: 
     assert (await world.cycle()).counts == found.counts
 
 
-async def test_impact_counts_no_reference_that_an_adoption_finds_set(world: World):
+async def test_impact_does_not_count_references_that_an_adoption_finds(world: World):
     boss = world.person(1)
     person = world.person(2, manager=boss)
     same = {"active": True, "displayName": "Person 1", "userName": "p1@contoso.com"}
@@ -69,7 +69,7 @@ async def test_impact_counts_no_reference_that_an_adoption_finds_set(world: Worl
     assert (expected.requests, world.target.writes) == (0, [])
 
 
-async def test_impact_counts_nothing_that_waits_for_a_stage(world: World):
+async def test_impact_does_not_count_effects_that_wait_for_a_stage(world: World):
     await world.cycle()
     world.guard = {"creates": Budget(max=0, percent=0, base=1, window=86400)}
     boss = world.person(1)
@@ -84,7 +84,7 @@ async def test_impact_counts_nothing_that_waits_for_a_stage(world: World):
     assert world.target.writes == []
 
 
-async def test_two_plans_at_once_do_not_disturb_each_other(world: World):
+async def test_concurrent_previews_do_not_affect_each_other(world: World):
     for number in range(1, 30):
         world.person(number)
     world.group(99, guid(1), guid(2))

@@ -1,4 +1,4 @@
-"""Nobody is judged by silence: who is asked by objectGUID, and what follows from it."""
+"""Absence proves nothing: which objects are read by objectGUID, and the effects."""
 
 from __future__ import annotations
 
@@ -52,8 +52,10 @@ async def watermark(world: World) -> Watermark:
 
 
 @pytest.mark.parametrize("kind", ["initial", "incremental"])
-async def test_whom_a_full_read_does_not_name_is_asked_about(world: World, kind: str):
-    """A cookie that is refused makes a full read of an incremental import."""
+async def test_object_missing_from_a_full_import_is_read_by_object_guid(
+    world: World, kind: str
+):
+    """A rejected cookie turns an incremental import into a full read."""
     here, hidden, gone, moved = (world.person(n) for n in range(1, 5))
     await world.cycle()
     for each in (hidden, gone, moved):
@@ -78,7 +80,7 @@ async def test_whom_a_full_read_does_not_name_is_asked_about(world: World, kind:
     assert (cycle.counts.read, cycle.counts.in_scope) == (3, 2)
 
 
-async def test_unknown_people_are_left_as_they_were_and_found_again(world: World):
+async def test_unknown_people_stay_unchanged_until_they_are_found_again(world: World):
     person = world.person(1, title="Clerk")
     await world.cycle()
     world.delta = [Unknown(id=person)]
@@ -98,7 +100,7 @@ async def test_unknown_people_are_left_as_they_were_and_found_again(world: World
     assert await states(world, person) == ["in"]
 
 
-async def test_an_asking_that_fails_is_made_up_for_by_the_next_cycle(world: World):
+async def test_next_cycle_repeats_a_failed_read(world: World):
     one, two = world.person(1), world.person(2)
     await world.cycle()
     world.delta = [Unknown(id=one), Unknown(id=two)]
@@ -117,7 +119,7 @@ async def test_an_asking_that_fails_is_made_up_for_by_the_next_cycle(world: Worl
     assert asked(world) == []
 
 
-async def test_another_domain_is_refused_until_somebody_accepts_it(world: World):
+async def test_another_domain_is_refused_until_a_restart_accepts_it(world: World):
     person = world.person(1)
     await world.cycle()
     await world.read_all()
@@ -140,7 +142,7 @@ async def test_another_domain_is_refused_until_somebody_accepts_it(world: World)
     assert (await world.cycle()).counts.disable == 1
 
 
-async def test_another_domain_that_answers_a_read_is_not_believed(world: World):
+async def test_read_answered_by_another_domain_fails_the_cycle(world: World):
     person = world.person(1)
     await world.cycle()
     world.delta = [Unknown(id=person)]
@@ -155,7 +157,9 @@ async def test_another_domain_that_answers_a_read_is_not_believed(world: World):
     assert await world.store.list_inquiries(JOB, 9) == [person]
 
 
-async def test_many_are_asked_in_batches(world: World, monkeypatch: pytest.MonkeyPatch):
+async def test_many_objects_are_read_in_batches(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(imports, "BATCH", 2)
     people = [world.person(n) for n in range(1, 6)]
     await world.cycle()
@@ -166,7 +170,7 @@ async def test_many_are_asked_in_batches(world: World, monkeypatch: pytest.Monke
     assert asked(world) == [people[:2], people[2:4], people[4:]]
 
 
-async def test_a_group_that_enters_comes_with_all_its_members(world: World):
+async def test_group_that_enters_the_scope_gets_all_its_members(world: World):
     one, two = world.person(1), world.person(2)
     await world.cycle()
     group = world.group(20, one, two)
@@ -178,7 +182,7 @@ async def test_a_group_that_enters_comes_with_all_its_members(world: World):
     assert world.members_of(group) == {one, two}
 
 
-async def test_who_enters_a_scopes_group_is_asked_and_created(world: World):
+async def test_new_member_of_a_scope_group_is_read_and_created(world: World):
     world.closing = Closing(complete=True, watermark="1", directory="d", members=True)
     one = world.person(1)
     world.delta = [ScopeMembers(ids=(one,))]
@@ -198,7 +202,7 @@ async def test_who_enters_a_scopes_group_is_asked_and_created(world: World):
     assert await states(world, one, two) == ["out", "in"]
 
 
-async def test_what_lay_in_a_moved_container_is_asked(world: World):
+async def test_objects_of_a_moved_container_are_read(world: World):
     one, two = world.person(1), world.person(2)
     for each in (one, two):
         inside = msgspec.structs.replace(world.objects[each], parent=guid(90))
@@ -213,8 +217,8 @@ async def test_what_lay_in_a_moved_container_is_asked(world: World):
     assert await states(world, one, two) == ["in", "out"]
 
 
-async def test_an_object_that_cannot_be_read_is_in_the_log(world: World):
-    """One that was never imported has no row, and would be known to its agent alone."""
+async def test_unreadable_object_is_logged(world: World):
+    """Without the entry, only its agent would know of an object never imported."""
     await world.cycle()
     big = Unknown(id=guid(7), reason="too-large: the object takes 9 bytes.")
     world.delta, world.answers = [big], {big.id: big}
@@ -239,7 +243,7 @@ class Refusing(MemoryTarget):
         return await super().create(resource_type, values)
 
 
-async def test_what_is_in_escrow_is_read_again_for_each_retry(world: World):
+async def test_escrowed_object_is_read_again_for_each_retry(world: World):
     world.target = Refusing()
     person = world.person(1, title="Refused")
     await world.cycle()
@@ -256,7 +260,7 @@ async def test_what_is_in_escrow_is_read_again_for_each_retry(world: World):
     assert world.of("User")[person]["title"] == "Clerk"
 
 
-async def test_where_deletions_are_not_seen_all_are_asked_once_a_day(world: World):
+async def test_all_objects_are_read_daily_while_deletions_are_not_visible(world: World):
     linked, gone = world.person(1), world.person(2)
     lacking = Closing(complete=True, watermark="1", directory="d", lacks=(RIGHT,))
     world.closing = lacking
@@ -278,7 +282,7 @@ async def test_where_deletions_are_not_seen_all_are_asked_once_a_day(world: Worl
     assert asked(world) == []
 
 
-async def test_an_export_without_its_manifest_adds_and_changes_but_removes_nobody(
+async def test_ldif_export_without_manifest_removes_nobody(
     world: World,
 ):
     one, two = world.person(1), world.person(2, title="Clerk")
@@ -306,7 +310,7 @@ async def test_an_export_without_its_manifest_adds_and_changes_but_removes_nobod
     assert (held.value, held.lacks) == ("2", (MISSING_MANIFEST,))
 
 
-async def test_a_scope_is_asked_for_by_what_it_was_bound_to(world: World):
+async def test_requests_carry_the_scope_bindings(world: World):
     units = ("OU=A", "OU=B")
     scope = ScopeProgram(types=("user", "group"), organizational_units=units)
     world.program = msgspec.structs.replace(world.program, scope=scope)
@@ -326,7 +330,7 @@ async def test_a_scope_is_asked_for_by_what_it_was_bound_to(world: World):
     assert world.asked[-1].bindings == {"OU=B": guid(92)}
 
 
-async def test_a_plan_asks_as_the_cycle_does(world: World):
+async def test_preview_sends_the_same_requests_as_the_cycle(world: World):
     one, two = world.person(1), world.person(2)
     world.group(20, one, two)
     await world.cycle()
@@ -336,7 +340,7 @@ async def test_a_plan_asks_as_the_cycle_does(world: World):
 
     found = await compute_impact(world.run(), plan_digest="d" * 32)
 
-    # Once what became of it, and once by which clause.
+    # Once for its presence, and once for the clause.
     assert asked(world) == [[one], [one]]
     assert found.counts.in_scope == 2
     assert await states(world, one, two) == ["in", "in"]

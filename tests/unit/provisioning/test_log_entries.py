@@ -1,4 +1,4 @@
-"""The log says what was there and what is there now, and nothing that is sensitive."""
+"""The log has the values before and after, except sensitive ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _sensitive(*targets: str) -> JobProgram:
     return msgspec.structs.replace(whole, mappings=(users, *whole.mappings[1:]))
 
 
-async def test_a_creation_says_what_was_written(world: World):
+async def test_creation_is_logged_with_its_values(world: World):
     person = world.person(1, title="Clerk")
 
     cycle = await world.cycle()
@@ -38,7 +38,7 @@ async def test_a_creation_says_what_was_written(world: World):
     assert Change(path="title", before=None, after="Clerk") in entry.changes
 
 
-async def test_a_sensitive_value_is_logged_as_a_mark(world: World):
+async def test_sensitive_value_is_logged_as_a_mark(world: World):
     world.program = _sensitive("title", "userName")
     person = world.person(1, title="canary")
     await world.cycle()
@@ -57,7 +57,7 @@ async def test_a_sensitive_value_is_logged_as_a_mark(world: World):
     assert b"p1@contoso.com" not in whole
 
 
-async def test_what_a_failure_tried_is_logged_without_what_is_sensitive(world: World):
+async def test_failed_changes_are_logged_without_sensitive_values(world: World):
     world.program = _sensitive("title")
     world.person(1, title="canary")
     world.person(2, userprincipalname="p1@contoso.com", title="canary")
@@ -69,7 +69,7 @@ async def test_what_a_failure_tried_is_logged_without_what_is_sensitive(world: W
     assert b"canary" not in msgspec.json.encode(await world.log())
 
 
-async def test_references_are_logged_as_resources_and_members_are_counted(
+async def test_references_are_logged_as_resource_ids_and_members_as_counts(
     world: World,
 ):
     boss, other = world.person(1), world.person(2)
@@ -89,7 +89,7 @@ async def test_references_are_logged_as_resources_and_members_are_counted(
     assert set(entry.members.add) == {boss, other}
 
 
-async def test_an_object_that_could_not_be_mapped_is_logged_with_its_cycle(
+async def test_mapping_fault_is_logged_with_its_cycle(
     world: World,
 ):
     world.program = with_rule("active", Attribute(name="title"))
@@ -102,7 +102,7 @@ async def test_an_object_that_could_not_be_mapped_is_logged_with_its_cycle(
     assert "canary" not in (entry.reason or "")
 
 
-def test_photos_and_long_lists_are_cut_short():
+def test_photos_and_long_lists_are_cut():
     photo = "x" * (MAX_TEXT_LENGTH + 1)
     many = ["y"] * (MAX_ITEMS + 1)
     change = Change(path="photos", before=photo, after=[*many, photo])

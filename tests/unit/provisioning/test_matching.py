@@ -1,4 +1,4 @@
-"""Matching and linking: one resource, one object, and whose it is."""
+"""Matching and linking: each resource belongs to one object."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support.shared_target import other_job
+from tests.support.shared_target import cycle_of, other_job
 from tests.support.world import World, guid, program, rule
 
 from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
@@ -16,7 +16,6 @@ from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.source import FlatResource, Link
-from cloudforest.provisioning.cycle import run_cycle
 from cloudforest.provisioning.explanation.explain import explain_object
 from cloudforest.provisioning.matching import MAX_SINGLE_LOOKUPS
 
@@ -35,7 +34,7 @@ class Slow(MemoryTarget):
         return await super().find(*arguments)
 
 
-async def test_what_a_sibling_created_a_moment_ago_is_not_adopted(
+async def test_resource_just_created_by_a_sibling_job_is_not_adopted(
     world: World, monkeypatch
 ):
     world.target = Slow()
@@ -58,7 +57,7 @@ async def test_what_a_sibling_created_a_moment_ago_is_not_adopted(
     assert held.reason.startswith("already-linked")
 
 
-async def test_two_that_find_the_same_resource_in_their_way_do_not_both_adopt_it(
+async def test_two_objects_in_conflict_do_not_adopt_the_same_resource(
     world: World,
 ):
     class Late(Slow):
@@ -79,11 +78,11 @@ async def test_two_that_find_the_same_resource_in_their_way_do_not_both_adopt_it
     assert world.target.writes == [("modify", "late")]
 
 
-async def test_a_creation_that_is_answered_with_what_is_linked_is_escrowed(
+async def test_creation_answered_with_a_linked_resource_is_escrowed(
     world: World,
 ):
     class Upserting(MemoryTarget):
-        """A service that answers a creation with the one of that name."""
+        """A service that answers a creation with the existing resource of that name."""
 
         async def create(self, resource_type: str, values: FlatResource) -> str:
             for id_, held in self.resources_by_id.items():
@@ -130,15 +129,7 @@ async def test_two_jobs_of_one_target_take_turns_and_share_no_resource(world: Wo
 
     first, second = await asyncio.gather(
         world.cycle(),
-        run_cycle(
-            "lab",
-            registration,
-            store=world.store,
-            bus=other,
-            target=world.target,
-            clock=world.clock,
-            locks=world.turns,
-        ),
+        cycle_of(world, "lab", other, registration),
     )
 
     assert (first.counts.adopt, second.counts.adopt) == (1, 0)
@@ -146,7 +137,7 @@ async def test_two_jobs_of_one_target_take_turns_and_share_no_resource(world: Wo
     assert set(await _links(world, 1, 2)) == {guid(1)}
 
 
-async def test_a_target_that_cannot_filter_is_pictured_instead(world: World):
+async def test_target_without_filters_is_matched_in_a_snapshot(world: World):
     class Unfiltered(MemoryTarget):
         async def find(self, resource_type, path, value, paths):
             if path == "externalId":
@@ -164,7 +155,7 @@ async def test_a_target_that_cannot_filter_is_pictured_instead(world: World):
     assert (cycle.state, cycle.counts.create, cycle.counts.adopt) == ("succeeded", 1, 1)
 
 
-async def test_a_picture_tells_values_apart_that_differ_in_case_or_far_behind(
+async def test_snapshot_distinguishes_values_by_case_and_late_characters(
     world: World,
 ):
     long = "x" * 500
@@ -183,7 +174,7 @@ async def test_a_picture_tells_values_apart_that_differ_in_case_or_far_behind(
     assert (cycle.counts.adopt, cycle.counts.create) == (0, 24)
 
 
-async def test_a_refused_adoption_is_not_tried_in_every_cycle(world: World):
+async def test_refused_adoption_is_not_retried_in_each_cycle(world: World):
     class Stubborn(MemoryTarget):
         async def modify(self, *_arguments: Any) -> None:
             self.requests += 1
@@ -204,7 +195,7 @@ async def test_a_refused_adoption_is_not_tried_in_every_cycle(world: World):
     assert (await world.cycle()).requests == 3
 
 
-async def test_an_ambiguous_match_is_not_asked_for_in_every_cycle(world: World):
+async def test_ambiguous_match_is_not_looked_up_in_each_cycle(world: World):
     default = {"default_value": "Staff"}
     world.program = _with_rules(lambda rule: default if rule.target == "title" else {})
     world.person(1)
@@ -217,14 +208,14 @@ async def test_an_ambiguous_match_is_not_asked_for_in_every_cycle(world: World):
 
 
 class Losing(MemoryTarget):
-    """A target that creates, and whose answer is lost."""
+    """A target that creates the resource, but whose answer is lost."""
 
     async def create(self, resource_type: str, values: FlatResource) -> str:
         await super().create(resource_type, values)
         raise Refusal(0, "The target did not answer to a POST.")
 
 
-async def test_what_we_created_without_being_told_is_ours(world: World):
+async def test_resource_created_without_an_answer_is_ours(world: World):
     world.target = Losing()
     world.person(1)
     await world.cycle()
@@ -236,7 +227,7 @@ async def test_what_we_created_without_being_told_is_ours(world: World):
     assert (await _links(world, 1))[guid(1)].origin == "created"
 
 
-async def test_what_was_never_sent_is_not_ours(world: World):
+async def test_resource_we_never_sent_is_not_ours(world: World):
     class Down(MemoryTarget):
         async def create(self, *_arguments: Any) -> str:
             raise TargetUnavailable("The target does not answer.")
@@ -254,7 +245,7 @@ async def test_what_was_never_sent_is_not_ours(world: World):
     assert (await _links(world, 1))[guid(1)].origin == "adopted"
 
 
-async def test_what_has_our_name_and_not_our_anchor_is_not_ours(world: World):
+async def test_resource_with_our_name_but_another_anchor_is_not_ours(world: World):
     class Refusing(MemoryTarget):
         async def create(self, *_arguments: Any) -> str:
             raise Refusal(0, "The target did not answer to a POST.")
@@ -276,7 +267,7 @@ async def test_what_has_our_name_and_not_our_anchor_is_not_ours(world: World):
     assert (await _links(world, 1))[guid(1)].origin == "adopted"
 
 
-async def test_who_is_in_the_way_is_not_disabled_behind_the_guards_back(world: World):
+async def test_conflicting_object_is_not_disabled_past_the_guard(world: World):
     class Late(MemoryTarget):
         async def create(self, resource_type: str, values: FlatResource) -> str:
             name = values["userName"]
@@ -309,10 +300,10 @@ def _users(world: World, **titles: str) -> None:
 
 
 @pytest.mark.parametrize("pictured", [False, True])
-async def test_attributes_are_matched_by_in_the_order_of_their_priority(
+async def test_attributes_match_in_the_order_of_their_priority(
     world: World, *, pictured: bool
 ):
-    """The order is of numbers, not of lines; whom none finds is created."""
+    """Numbers give the order, not lines; an object without a match is created."""
     if pictured:
         world.target = Unfiltered()
     order = {"title": 1, "externalId": 3, "displayName": 20}
@@ -338,7 +329,7 @@ async def test_attributes_are_matched_by_in_the_order_of_their_priority(
 
 
 @pytest.mark.parametrize("pictured", [False, True])
-async def test_several_of_the_first_priority_are_not_decided_by_the_second(
+async def test_second_priority_does_not_resolve_an_ambiguous_first(
     world: World, *, pictured: bool
 ):
     if pictured:
@@ -366,7 +357,7 @@ BADGE, CLEARED = "urn:contoso:2.0:User:badge", "urn:contoso:2.0:User:cleared"
 
 
 def _matched_by(target: str, attribute: str, type_: Any):
-    """Return the program in which nothing but this attribute is matched by."""
+    """Return the program that matches by this attribute only."""
     users, groups = _unmatched_names().mappings
     rules = [msgspec.structs.replace(each, matching_priority=0) for each in users.rules]
     typed = rule(target, attribute, matching_priority=1, type=type_)
@@ -375,9 +366,7 @@ def _matched_by(target: str, attribute: str, type_: Any):
 
 
 @pytest.mark.parametrize("people", [1, MAX_SINGLE_LOOKUPS + 5])
-async def test_a_number_is_matched_by_when_asked_and_in_the_picture(
-    world: World, people: int
-):
+async def test_number_matches_by_lookup_and_in_the_snapshot(world: World, people: int):
     world.program = _matched_by(BADGE, "employeeid", "integer")
     for number in range(1, people + 1):
         world.person(number, employeeid=f"00{number}")
@@ -395,7 +384,7 @@ async def test_a_number_is_matched_by_when_asked_and_in_the_picture(
 
 
 @pytest.mark.parametrize("value", ["True", "False"])
-async def test_false_is_a_value_to_match_by(world: World, value: str):
+async def test_false_is_a_match_value(world: World, value: str):
     world.program = _matched_by(CLEARED, "division", "boolean")
     world.person(1, division=value)
     for each in (True, False):

@@ -1,4 +1,4 @@
-"""Provisioning on demand: one object, by the rules of a cycle, and nobody else."""
+"""Provision on demand: one object by the rules of a cycle, and no other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def _provision(world: World, id_: str) -> dict[str, Any]:
     return {each["step"]: each for each in told["steps"]}
 
 
-async def test_one_person_is_created_and_nobody_else(world: World):
+async def test_only_the_requested_person_is_created(world: World):
     person = world.person(1, title="Clerk")
     world.person(2)
 
@@ -44,7 +44,7 @@ async def test_one_person_is_created_and_nobody_else(world: World):
     assert len(world.of("User")) == 2
 
 
-async def test_a_second_time_there_is_nothing_to_do(world: World):
+async def test_second_provisioning_writes_nothing(world: World):
     person = world.person(1)
     await world.cycle()
     writes = list(world.target.writes)
@@ -56,7 +56,7 @@ async def test_a_second_time_there_is_nothing_to_do(world: World):
     assert world.target.writes == writes
 
 
-async def test_a_change_and_its_reference_are_written(world: World):
+async def test_change_and_reference_are_written(world: World):
     boss, person = world.person(1), world.person(2)
     await world.cycle()
     world.person(2, title="Head", manager=boss)
@@ -72,7 +72,7 @@ async def test_a_change_and_its_reference_are_written(world: World):
     assert (await world.cycle()).requests == 0
 
 
-async def test_a_group_gets_all_its_members(world: World):
+async def test_group_gets_all_its_members(world: World):
     people = [world.person(n) for n in range(1, 8)]
     group = world.group(20, *people[:5])
     other = world.group(21, people[0])
@@ -86,7 +86,7 @@ async def test_a_group_gets_all_its_members(world: World):
     assert world.members_of(other) == {people[0]}
 
 
-async def test_a_deleted_person_is_disabled_and_leaves_their_groups(world: World):
+async def test_deleted_person_is_disabled_and_removed_from_groups(world: World):
     person = world.person(1)
     group = world.group(20, person, world.person(2))
     await world.cycle()
@@ -99,7 +99,7 @@ async def test_a_deleted_person_is_disabled_and_leaves_their_groups(world: World
     assert person not in world.members_of(group)
 
 
-async def test_the_guard_counts_what_is_done_on_demand(world: World):
+async def test_guard_counts_provisioning_on_demand(world: World):
     people = [world.person(n) for n in range(1, 4)]
     await world.cycle()
     world.guard = {"disables": Budget(max=1, percent=100, base=50, window=3600)}
@@ -116,7 +116,7 @@ async def test_the_guard_counts_what_is_done_on_demand(world: World):
     assert [each.object for each in staged] == [people[1]]
 
 
-async def test_what_others_wait_for_stays_as_it_is(world: World):
+async def test_effects_of_other_objects_stay_unchanged(world: World):
     world.program = with_rule("active", Attribute(name="title"))
     stuck = world.person(1, title="maybe")
     person = world.person(2, title="True")
@@ -131,7 +131,7 @@ async def test_what_others_wait_for_stays_as_it_is(world: World):
     assert world.of("User")[person]["displayName"] == "Another"
 
 
-async def test_what_the_target_refuses_is_escrowed(world: World):
+async def test_refused_write_is_escrowed(world: World):
     world.person(1)
     await world.cycle()
     twin = world.person(2, userprincipalname="p1@contoso.com")
@@ -143,7 +143,7 @@ async def test_what_the_target_refuses_is_escrowed(world: World):
     assert entry.object == twin
 
 
-async def test_who_is_unknown_is_left_alone(world: World):
+async def test_unknown_object_stays_unchanged(world: World):
     person = world.person(1)
     await world.cycle()
     del world.objects[person]
@@ -157,13 +157,13 @@ async def test_who_is_unknown_is_left_alone(world: World):
     assert world.of("User")[person]["active"] is True
 
 
-async def test_a_job_that_runs_is_busy(world: World):
+async def test_running_job_is_busy(world: World):
     person = world.person(1)
-    with world.turns.hold_job(JOB), pytest.raises(Busy, match="already runs"):
+    with world.turns.hold_job(JOB), pytest.raises(Busy, match="already running"):
         await _provision(world, person)
 
 
-async def test_an_agent_of_another_domain_is_not_believed(world: World):
+async def test_answer_of_another_domain_is_refused(world: World):
     person = world.person(1)
     await world.cycle()
     world.closing = Closing(complete=True, directory="another")
@@ -175,7 +175,7 @@ async def test_an_agent_of_another_domain_is_not_believed(world: World):
     assert world.of("User")[person]["active"] is True
 
 
-async def test_a_membership_stays_while_the_members_own_change_is_staged(world: World):
+async def test_membership_stays_while_the_members_own_effect_is_staged(world: World):
     people = [world.person(n) for n in range(1, 4)]
     group = world.group(20, *people)
     await world.cycle()
@@ -192,7 +192,7 @@ async def test_a_membership_stays_while_the_members_own_change_is_staged(world: 
     assert world.members_of(group) == set(people)
 
 
-async def test_an_object_is_told_by_its_name(world: World):
+async def test_object_is_found_by_its_name(world: World):
     person = world.person(1)
 
     named = Lookup(by="attribute", value="p1@contoso.com")
@@ -204,7 +204,7 @@ async def test_an_object_is_told_by_its_name(world: World):
     assert guid(1) == person
 
 
-async def test_an_answer_that_is_not_complete_removes_no_member(world: World):
+async def test_incomplete_answer_removes_no_member(world: World):
     one, two = world.person(1), world.person(2)
     group = world.group(20, one, two)
     await world.cycle()

@@ -1,4 +1,4 @@
-"""Quarantine and breaker: how a job and its target stand after a cycle. No I/O."""
+"""Quarantine and breaker: the health of a job and its target after a cycle. No I/O."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def after(*cycles: Cycle, state: JobState | None = None) -> JobState:
         (1000, 401, "error-rate"),
     ],
 )
-def test_quarantine_begins_above_the_documented_rate(
+def test_quarantine_starts_above_the_documented_rate(
     first: int, bad: int, reason: str | None
 ) -> None:
     held = after(tried(first, bad)).quarantine
@@ -73,11 +73,11 @@ def test_quarantine_begins_above_the_documented_rate(
     assert held is None or held.next == NOON + timedelta(minutes=10)
 
 
-def test_old_escrows_tried_together_are_no_disaster() -> None:
+def test_retries_out_of_escrow_do_not_cause_a_quarantine() -> None:
     assert after(tried(5, 0, again=30, bad_again=30)).quarantine is None
 
 
-def test_ten_cycles_that_somebody_must_mend_are_a_quarantine() -> None:
+def test_ten_cycles_that_need_an_operator_cause_a_quarantine() -> None:
     nine = after(*[failed("configuration")] * 9)
     assert nine.quarantine is None
     ten = after(failed("credential"), state=nine)
@@ -87,11 +87,11 @@ def test_ten_cycles_that_somebody_must_mend_are_a_quarantine() -> None:
 
 
 @pytest.mark.parametrize("fault", ["unreachable", "target"])
-def test_who_does_not_answer_puts_no_job_into_quarantine(fault: str) -> None:
+def test_missing_answers_do_not_cause_a_quarantine(fault: str) -> None:
     assert after(*[failed(fault)] * 100) == JobState(registered="r1")
 
 
-def test_a_quarantine_slows_down_to_a_day_and_disables_after_four_weeks() -> None:
+def test_quarantine_delays_up_to_a_day_and_disables_after_four_weeks() -> None:
     state = after(tried(10, 10))
     tries = [NOON]
     while state.quarantine is not None and state.disabled is None:
@@ -118,13 +118,13 @@ def test_a_quarantine_slows_down_to_a_day_and_disables_after_four_weeks() -> Non
     assert timedelta(weeks=4) <= state.disabled - NOON < timedelta(weeks=4, days=1)
 
 
-def test_a_good_cycle_lifts_a_quarantine() -> None:
+def test_successful_cycle_lifts_the_quarantine() -> None:
     bad = after(tried(10, 10))
     assert after(tried(0, 0, again=10, bad_again=4), state=bad).quarantine is None
     assert after(cycle(), state=bad).quarantine is None
 
 
-def test_a_cycle_that_tried_nothing_proves_nothing() -> None:
+def test_cycle_without_tries_keeps_the_quarantine() -> None:
     bad = after(tried(10, 10))
     waiting = cycle(state="partial", counts=Counts(escrow=10))
 
@@ -133,7 +133,7 @@ def test_a_cycle_that_tried_nothing_proves_nothing() -> None:
     assert held.count == 1
 
 
-def test_a_new_registration_clears_failures_and_quarantine_but_no_pause() -> None:
+def test_new_registration_clears_failures_and_quarantine_but_not_the_pause() -> None:
     pause = Pause(since=NOON, by="anna")
     bad = replace(after(tried(10, 10)), paused=pause)
 
@@ -143,7 +143,7 @@ def test_a_new_registration_clears_failures_and_quarantine_but_no_pause() -> Non
     )
 
 
-def test_the_breaker_waits_longer_each_time_up_to_half_an_hour() -> None:
+def test_breaker_waits_longer_each_time_up_to_half_an_hour() -> None:
     held, waits = None, []
     for _ in range(8):
         at = held.next if held else NOON
@@ -154,7 +154,7 @@ def test_the_breaker_waits_longer_each_time_up_to_half_an_hour() -> None:
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
     assert held is not None
     assert held.since == NOON
-    assert quarantine.compute_breaker_delay(1, 1) == MINUTE * 1.1
+    assert quarantine.BREAKER_BACKOFF.delay(1, 1) == MINUTE * 1.1
 
 
 def test_jobs_that_fail_together_count_once() -> None:
@@ -170,7 +170,7 @@ def test_only_an_answer_of_the_target_closes_the_breaker() -> None:
     assert quarantine.update_breaker(held, cycle(state="partial"), 0) is None
 
 
-def test_a_job_is_held_by_the_longest_of_its_waits() -> None:
+def test_job_is_held_until_its_latest_wait_ends() -> None:
     down = quarantine.update_breaker(None, failed("target"), 0)
     bad = after(tried(10, 10))
     both = JobHealth(job_state=bad, breaker=down)
@@ -193,7 +193,7 @@ def test_a_job_is_held_by_the_longest_of_its_waits() -> None:
     }
 
 
-def test_a_credential_that_is_refused_opens_the_breaker_and_counts() -> None:
+def test_rejected_credential_opens_the_breaker_and_counts_as_failure() -> None:
     standing = update_health(
         JobHealth(), failed("credential"), registered="r", jitter=0
     )

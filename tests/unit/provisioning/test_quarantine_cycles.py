@@ -1,4 +1,4 @@
-"""Cycles that go wrong as a whole: what is kept of it, and who suffers."""
+"""Cycles that fail as a whole: what is stored, and which objects are affected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TARGET = "cloud"
 
 
 def failing(world: World, monkeypatch: pytest.MonkeyPatch, *answers: Exception) -> None:
-    """Let the next creations fail with these, all further ones with the last."""
+    """Let the next creations fail with these errors, further ones with the last."""
     left = list(answers)
 
     async def create(_resource_type: str, _values: Any) -> str:
@@ -38,7 +38,7 @@ async def breaker(world: World) -> Breaker | None:
 
 
 @pytest.mark.parametrize("error", [TargetUnavailable, LockedOut])
-async def test_a_target_that_is_down_opens_the_breaker_and_escrows_nobody(
+async def test_unavailable_target_opens_the_breaker_without_escrow(
     world: World, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     for number in range(30):
@@ -62,7 +62,7 @@ async def test_a_target_that_is_down_opens_the_breaker_and_escrows_nobody(
     assert await breaker(world) is None
 
 
-async def test_who_was_made_without_an_answer_is_ours_though_the_target_then_dies(
+async def test_creation_without_an_answer_is_ours_after_the_target_fails(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = world.person(1)
@@ -88,7 +88,7 @@ async def test_who_was_made_without_an_answer_is_ours_though_the_target_then_die
     assert links[person].origin == "created"
 
 
-async def test_one_no_among_many_answers_is_an_escrow_though_the_target_then_dies(
+async def test_one_refusal_is_escrowed_even_if_the_target_then_fails(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
@@ -107,7 +107,7 @@ async def test_one_no_among_many_answers_is_an_escrow_though_the_target_then_die
     assert cycle.counts.escrow == 2
 
 
-async def test_agents_that_do_not_answer_open_no_breaker(
+async def test_missing_agents_do_not_open_the_breaker(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def ask(_request: Any) -> Any:
@@ -123,7 +123,7 @@ async def test_agents_that_do_not_answer_open_no_breaker(
     assert (await state(world)).quarantine is None
 
 
-async def test_a_job_whose_objects_mostly_fail_goes_into_quarantine_and_out_again(
+async def test_job_with_mostly_failing_objects_enters_and_leaves_quarantine(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(12):
@@ -149,7 +149,7 @@ async def test_a_job_whose_objects_mostly_fail_goes_into_quarantine_and_out_agai
     assert len(world.of("User")) == 12
 
 
-async def test_references_that_fail_are_no_reason_for_a_quarantine(
+async def test_failing_references_do_not_cause_a_quarantine(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(15):
@@ -169,7 +169,7 @@ async def test_references_that_fail_are_no_reason_for_a_quarantine(
     assert (await state(world)).quarantine is None
 
 
-async def test_conflicts_of_most_objects_are_a_quarantine(world: World) -> None:
+async def test_conflicts_of_most_objects_cause_a_quarantine(world: World) -> None:
     for number in range(12):
         world.person(number, userprincipalname="everybody@contoso.com")
     cycle = await world.cycle()
@@ -178,7 +178,7 @@ async def test_conflicts_of_most_objects_are_a_quarantine(world: World) -> None:
     assert (await state(world)).quarantine is not None
 
 
-async def test_a_pause_while_a_cycle_runs_is_not_lost(
+async def test_pause_during_a_cycle_is_kept(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.person(1)

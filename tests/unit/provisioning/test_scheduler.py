@@ -48,7 +48,7 @@ def registered(*jobs: Job) -> Registration:
 
 @dataclass
 class Serving:
-    """A scheduler whose time moves when it sleeps; `lasts` is a cycle's seconds."""
+    """A scheduler whose time moves when it sleeps; a cycle lasts `lasts` seconds."""
 
     registration: Registration | None
     until: timedelta
@@ -99,7 +99,7 @@ class Serving:
         return self.starts
 
 
-async def test_every_enabled_job_starts_at_its_interval():
+async def test_enabled_jobs_start_at_their_interval():
     jobs = registered(job("a"), job("b", interval=300), job("c", enabled=False))
     starts = await Serving(jobs, timedelta(minutes=10)).serve()
 
@@ -109,7 +109,7 @@ async def test_every_enabled_job_starts_at_its_interval():
     assert times["c"] == []
 
 
-async def test_a_slow_cycle_never_overlaps_and_missed_ticks_are_one():
+async def test_slow_cycle_never_overlaps_and_missed_ticks_start_once():
     serving = Serving(registered(job("a")), timedelta(minutes=15), lasts=300)
     starts = [at for _, at in await serving.serve()]
 
@@ -125,7 +125,7 @@ async def test_jitter_spreads_the_starts():
     assert [at for _, at in starts] == [0, 126, 252]
 
 
-async def test_a_changed_registration_counts_from_the_next_tick():
+async def test_changed_registration_counts_from_the_next_tick():
     serving = Serving(None, timedelta(seconds=60))
     scheduled = asyncio.create_task(serving.serve())
     await asyncio.sleep(0)
@@ -134,7 +134,7 @@ async def test_a_changed_registration_counts_from_the_next_tick():
     assert [name for name, _ in await scheduled] == ["late"]
 
 
-async def test_a_held_job_starts_when_it_is_released_and_one_without_end_never():
+async def test_held_job_starts_when_its_hold_ends_and_never_without_an_end():
     serving = Serving(registered(job("a"), job("b")), timedelta(minutes=10))
     serving.holds = {"a": NOON + timedelta(minutes=7), "b": None}
 
@@ -142,7 +142,7 @@ async def test_a_held_job_starts_when_it_is_released_and_one_without_end_never()
 
 
 class Hinted(Serving):
-    """Hints come at these seconds, between two ticks."""
+    """Send hints at these seconds, between two ticks."""
 
     hints: tuple[float, ...] = ()
 
@@ -168,32 +168,32 @@ async def starts_with_hints(*hints: float, lasts: float = 0) -> list[float]:
     return [at for name, at in starts if name == "a"]
 
 
-async def test_a_hint_starts_the_jobs_of_its_domain_at_once():
+async def test_hint_starts_the_jobs_of_its_domain_immediately():
     first, second = await starts_with_hints(50)
 
     assert first == 0
     assert 50 <= second <= 55
 
 
-async def test_hints_that_come_together_are_one():
+async def test_hints_that_arrive_together_start_once():
     assert len(await starts_with_hints(50, 50.1, 50.2, 50.3)) == 2
 
 
-async def test_a_hint_that_comes_while_a_job_runs_starts_it_once_more_afterwards():
+async def test_hint_during_a_cycle_starts_the_job_once_more_afterwards():
     starts = await starts_with_hints(3, 12, 13, 14, lasts=20)
 
     assert len(starts) == 2
     assert 20 <= starts[1] <= 26
 
 
-async def test_a_nudged_job_keeps_its_distance():
+async def test_hinted_job_keeps_the_shortest_interval():
     starts = await starts_with_hints(*(0.1 * tick for tick in range(100)))
 
     assert all(after - before >= 1 for before, after in pairwise(starts))
     assert len(starts) > 1
 
 
-async def test_a_flood_of_hints_starts_no_flood_of_cycles(monkeypatch):
+async def test_flood_of_hints_does_not_start_a_flood_of_cycles(monkeypatch):
     monkeypatch.setattr(scheduler, "MAX_HINTS", 4)
     serving = Serving(registered(job("a")), timedelta(minutes=10))
     flooded = serving.made()
@@ -207,11 +207,11 @@ async def test_a_flood_of_hints_starts_no_flood_of_cycles(monkeypatch):
     starts = [at for _, at in serving.starts]
     assert starts[:4] == [0, 2, 4, 6]
     assert 12 <= len(starts) <= 4 + 60 / SECONDS_PER_HINT
-    # Those that were not heard at once are not forgotten.
+    # Hints over the budget count later.
     assert starts[-1] >= 50
 
 
-def test_one_domain_costs_another_no_hint():
+def test_domains_do_not_share_a_hint_budget():
     budget = HintBudget()
     assert all(budget.take_hint("a", NOON) for _ in range(MAX_HINTS))
     assert not budget.take_hint("a", NOON)
@@ -220,14 +220,14 @@ def test_one_domain_costs_another_no_hint():
     assert budget.has_left("a", NOON + timedelta(seconds=SECONDS_PER_HINT))
 
 
-async def test_a_nudge_does_not_start_a_job_that_is_held():
+async def test_hint_does_not_start_a_held_job():
     serving = Hinted(registered(job("a")), timedelta(seconds=100))
     serving.hints, serving.holds = (10.0, 20.0), {"a": None}
 
     assert await serving.serve() == []
 
 
-async def test_a_job_is_started_at_once_on_demand():
+async def test_start_now_starts_the_job_immediately():
     serving = Serving(registered(job("a")), timedelta(seconds=100))
     scheduled = asyncio.create_task(serving.serve())
     while serving.seconds() < 50:
@@ -239,7 +239,7 @@ async def test_a_job_is_started_at_once_on_demand():
     assert 50 <= second < 60
 
 
-async def test_real_ticks():
+async def test_jobs_start_with_a_real_clock():
     ticks: list[datetime] = []
     enough = asyncio.Event()
     jobs = registered(msgspec.structs.replace(job("a"), interval=1))
@@ -264,13 +264,13 @@ async def test_real_ticks():
     assert all(0.95 < gap < 1.6 for gap in gaps)
 
 
-async def test_a_store_that_is_away_for_a_moment_is_not_the_end():
+async def test_scheduler_survives_a_short_failure_of_the_store():
     serving = Serving(registered(job("a")), timedelta(minutes=5))
     read, outages = serving.read, iter([True, False, True])
 
     async def shaky() -> Registration | None:
         if next(outages, False):
-            raise Unavailable("The database does not do its work.")
+            raise Unavailable("Database error: timeout.")
         return await read()
 
     serving.read = shaky
@@ -280,7 +280,7 @@ async def test_a_store_that_is_away_for_a_moment_is_not_the_end():
     assert len(starts) == 3
 
 
-async def test_a_bus_that_is_away_for_a_moment_is_heard_again():
+async def test_hints_are_received_again_after_a_failure_of_the_bus():
     scheduler = Serving(registered(job("a")), timedelta(minutes=5)).made()
     heard = asyncio.Event()
     outages = iter([True])
@@ -298,7 +298,7 @@ async def test_a_bus_that_is_away_for_a_moment_is_heard_again():
     hearing.cancel()
 
 
-async def test_a_clock_that_is_set_back_stops_no_job():
+async def test_clock_that_is_set_back_does_not_stop_jobs():
     serving = Serving(registered(job("a")), timedelta(minutes=5))
     scheduled = asyncio.create_task(serving.serve())
     while serving.seconds() < 60:

@@ -1,4 +1,4 @@
-"""When a job starts: every interval, and missed ticks once."""
+"""When a job starts: at its interval, and once after missed ticks."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 INTERVAL = timedelta(minutes=2)
 
 
-def test_a_job_without_a_start_starts_at_once():
+def test_job_that_never_started_starts_immediately():
     assert (
         compute_next_start(previous=None, now=NOON, interval=INTERVAL, jitter=0.5)
         == NOON
     )
 
 
-def test_a_job_starts_an_interval_after_its_last_start():
+def test_job_starts_one_interval_after_its_last_start():
     now = NOON + timedelta(seconds=30)
     start = compute_next_start(previous=NOON, now=now, interval=INTERVAL, jitter=0)
     assert start == NOON + INTERVAL
 
 
-def test_missed_ticks_are_one_start():
+def test_missed_ticks_become_one_start():
     late = NOON + timedelta(hours=1)
     first = compute_next_start(previous=NOON, now=late, interval=INTERVAL, jitter=0)
     assert first == late
@@ -35,7 +35,7 @@ def test_missed_ticks_are_one_start():
 
 
 @given(st.floats(0, 1, exclude_max=True))
-def test_jitter_adds_at_most_a_tenth(jitter):
+def test_jitter_adds_at_most_ten_percent(jitter):
     start = compute_next_start(
         previous=NOON, now=NOON, interval=INTERVAL, jitter=jitter
     )

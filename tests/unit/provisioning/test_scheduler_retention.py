@@ -7,7 +7,7 @@ from cloudforest.base.clock import ManualClock
 from cloudforest.provisioning.scheduler import BATCH, Retention
 
 
-async def test_old_entries_and_cycles_are_forgotten_and_no_others(world: World):
+async def test_only_old_log_entries_and_cycles_are_pruned(world: World):
     world.person(1)
     await world.cycle()
     (entry,) = await world.log()

@@ -1,4 +1,4 @@
-"""SelectUniqueValue against the target, and what a mapping leaves as it is."""
+"""SelectUniqueValue against the target, and values that a mapping leaves unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def titles(world):
 
 
 class Counting(MemoryTarget):
-    """A target that counts how often it is asked, and may not be able to filter."""
+    """A target that counts its lookups and may not support filters."""
 
     def __init__(self, *, filters: bool = True) -> None:
         super().__init__()
@@ -41,8 +41,8 @@ class Counting(MemoryTarget):
 
 @pytest.mark.parametrize("filters", [True, False])
 @pytest.mark.parametrize("people", [3, 30])
-async def test_the_first_value_that_nobody_has_is_written(world, filters, people):
-    """One who is there, others of this cycle, few or so many that all is listed."""
+async def test_first_free_value_is_written(world, filters, people):
+    """Values taken in the target and in this cycle; few objects, or a whole listing."""
     world.target = Counting(filters=filters)
     world.target.resources_by_id["x"] = MemoryResource(
         "User", {"userName": "x", "title": "CLERK"}
@@ -68,7 +68,7 @@ async def test_the_first_value_that_nobody_has_is_written(world, filters, people
     assert len(world.target.writes) == writes
 
 
-async def test_who_gets_no_value_is_escrowed_and_stops_nobody(world: World):
+async def test_object_without_a_free_value_is_escrowed_alone(world: World):
     world.program = choosing('SelectUniqueValue([title], "Clerk")')
     world.person(1, title="Clerk")
     world.person(2, title="Clerk")
@@ -78,10 +78,10 @@ async def test_who_gets_no_value_is_escrowed_and_stops_nobody(world: World):
     assert titles(world) == {guid(1): "Clerk"}
     reasons = {each.id: each.reason for each in await world.escrowed()}
     assert set(reasons) == {guid(2), guid(3)}
-    assert "title: SelectUniqueValue makes no value" in reasons[guid(2)]
+    assert "title: SelectUniqueValue has no free value" in reasons[guid(2)]
 
 
-async def test_who_was_held_back_gets_a_value_that_became_free(world: World):
+async def test_escrowed_object_gets_a_value_that_became_free(world: World):
     world.program = choosing('SelectUniqueValue([title], "Clerk")')
     world.target.resources_by_id["x"] = MemoryResource(
         "User", {"userName": "x", "title": "Clerk"}
@@ -94,7 +94,7 @@ async def test_who_was_held_back_gets_a_value_that_became_free(world: World):
     assert titles(world) == {guid(1): "Clerk"}
 
 
-async def test_who_is_there_already_keeps_what_it_has(world: World):
+async def test_existing_resource_keeps_its_value(world: World):
     world.program = choosing()
     world.target.resources_by_id["r9"] = MemoryResource(
         "User", {"externalId": guid(1), "userName": "p1@contoso.com", "title": "Old"}
@@ -117,8 +117,8 @@ async def test_explain_names_the_candidates_and_the_choice(world: World):
     assert "Clerk2" in str(steps["act"]["detail"])
 
 
-async def test_an_ignored_attribute_is_neither_written_nor_cleared(world: World):
-    """Not on create, where not even the default counts, and not later."""
+async def test_ignored_attribute_is_neither_written_nor_cleared(world: World):
+    """Neither on create, even with a default value, nor later."""
     ignoring = parse_expression("IgnoreFlowIfNullOrEmpty([title])")
     world.program = with_rule("title", ignoring, default_value="None")
     world.person(1, title="Clerk")
@@ -130,8 +130,8 @@ async def test_an_ignored_attribute_is_neither_written_nor_cleared(world: World)
     assert titles(world)[guid(1)] == "Clerk"
 
 
-async def test_an_ignored_object_waits_for_its_day(world: World):
-    """Nothing of it changes in the directory: the time does."""
+async def test_ignored_object_is_written_when_its_date_comes(world: World):
+    """Only the time changes, nothing in the directory."""
     soon = 'IIF(DateDiff("d", Now(), CDate([title])) <= 1, "soon", IgnoreObjectFlow)'
     world.program = with_rule("title", parse_expression(soon))
     world.person(1, title="2026-11-26")
@@ -145,7 +145,7 @@ async def test_an_ignored_object_waits_for_its_day(world: World):
     assert titles(world) == {guid(1): "soon", guid(2): "soon"}
 
 
-async def test_explain_says_that_an_object_is_ignored(world: World):
+async def test_explain_reports_an_ignored_object(world: World):
     world.program = with_rule("title", parse_expression("IgnoreObjectFlow"))
     world.person(1, title="Clerk")
     told = await explain_object(world.run(), Lookup(by="guid", value=guid(1)))
@@ -155,7 +155,7 @@ async def test_explain_says_that_an_object_is_ignored(world: World):
     assert steps["act"]["result"] == "nothing"
 
 
-async def test_an_error_of_the_mapping_is_the_reason_without_values(world: World):
+async def test_mapping_error_is_the_reason_without_values(world: World):
     error = parse_expression('IIF(IsPresent([title]), [title], Error("No title."))')
     world.program = with_rule("title", error)
     world.person(1)

@@ -13,6 +13,7 @@ from cloudforest.adapters.store.database import (
     MAX_IN_LIST,
     StorePart,
     slice_values,
+    transaction,
     upsert,
 )
 from cloudforest.adapters.store.imports import delete_sources
@@ -102,30 +103,34 @@ def _save_references(connection: Connection, job: str, rows: EvaluatedBatch) -> 
 
 
 class Evaluations(StorePart):
-    async def begin_evaluation(
-        self, job: str, target: str, digest: str
+    @transaction
+    def begin_evaluation(
+        self, connection: Connection, job: str, target: str, digest: str
     ) -> tuple[int, int, int]:
-        def work(connection: Connection) -> tuple[int, int, int]:
-            _unsettle_referrers(connection, job, digest)
-            return _count_sources(connection, job, target, digest)
+        _unsettle_referrers(connection, job, digest)
+        return _count_sources(connection, job, target, digest)
 
-        return await self.database.run(work)
-
-    async def save_evaluated_batch(
-        self, job: str, cycle: str, digest: str, batch: EvaluatedBatch
+    @transaction
+    def save_evaluated_batch(
+        self,
+        connection: Connection,
+        job: str,
+        cycle: str,
+        digest: str,
+        batch: EvaluatedBatch,
     ) -> None:
         needy = {each.id for each in batch.effects}
 
-        def work(connection: Connection) -> None:
-            upsert(connection, effect, effect_rows(job, cycle, batch.effects))
-            _save_references(connection, job, batch)
-            _settle_sources(connection, job, set(batch.ids) - needy, digest)
-            _settle_sources(connection, job, set(batch.ids) & needy, cycle)
-            delete_sources(connection, job, batch.kept_by_siblings)
+        upsert(connection, effect, effect_rows(job, cycle, batch.effects))
+        _save_references(connection, job, batch)
+        _settle_sources(connection, job, set(batch.ids) - needy, digest)
+        _settle_sources(connection, job, set(batch.ids) & needy, cycle)
+        delete_sources(connection, job, batch.kept_by_siblings)
 
-        await self.database.run(work)
-
-    async def settle_written(self, job: str, cycle: str, digest: str) -> None:
+    @transaction
+    def settle_written(
+        self, connection: Connection, job: str, cycle: str, digest: str
+    ) -> None:
         waiting = select(effect.c.guid).where(effect.c.job == job)
         statement = (
             update(source)
@@ -133,21 +138,21 @@ class Evaluations(StorePart):
             .where(source.c.guid.not_in(waiting))
             .values(settled=digest)
         )
-        await self.database.run(lambda connection: connection.execute(statement))
+        connection.execute(statement)
 
 
 class ObservedLinks(StorePart):
-    async def save_observed(
-        self, target: str, observed: Sequence[Link], gone: Sequence[str]
+    @transaction
+    def save_observed(
+        self,
+        connection: Connection,
+        target: str,
+        observed: Sequence[Link],
+        gone: Sequence[str],
     ) -> None:
         ids = [each.object_guid for each in observed]
 
-        def work(connection: Connection) -> None:
-            save_links(connection, target, observed)
-            delete_links(connection, target, gone)
-            delete_written_members(connection, target, gone)
-            unsettle_objects(
-                connection, [*ids, *gone, *find_referrers(connection, gone)]
-            )
-
-        await self.database.run(work)
+        save_links(connection, target, observed)
+        delete_links(connection, target, gone)
+        delete_written_members(connection, target, gone)
+        unsettle_objects(connection, [*ids, *gone, *find_referrers(connection, gone)])

@@ -11,7 +11,9 @@ from cloudforest.adapters.store import inquiries
 from cloudforest.adapters.store.database import (
     MAX_IN_LIST,
     StorePart,
+    encode_json,
     slice_values,
+    transaction,
     upsert,
 )
 from cloudforest.adapters.store.records import (
@@ -33,9 +35,7 @@ decode_watermark = msgspec.json.Decoder(Watermark).decode
 
 def save_watermark(connection: Connection, job: str, value: Watermark) -> None:
     connection.execute(
-        update(watermark)
-        .where(watermark.c.job == job)
-        .values(body=msgspec.json.encode(value))
+        update(watermark).where(watermark.c.job == job).values(body=encode_json(value))
     )
 
 
@@ -57,64 +57,61 @@ def _delete_selected(connection: Connection, job: str, query: Select[str]) -> No
 
 
 class Imports(StorePart):
-    async def load_watermark(self, job: str) -> Watermark | None:
+    @transaction
+    def load_watermark(self, connection: Connection, job: str) -> Watermark | None:
         query = select(watermark.c.body).where(watermark.c.job == job)
 
-        def work(connection: Connection) -> Watermark | None:
-            body = connection.execute(query).scalar()
-            return decode_watermark(body) if body else None
+        body = connection.execute(query).scalar()
+        return decode_watermark(body) if body else None
 
-        return await self.database.run(work)
-
-    async def begin_import(self, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
+    @transaction
+    def begin_import(self, connection: Connection, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
         query = select(watermark.c.generation).where(watermark.c.job == job)
 
-        def work(connection: Connection) -> int:
-            generation = (connection.execute(query).scalar() or 0) + 1
-            row = {"job": job, "generation": generation, "body": None}
-            upsert(connection, watermark, [row], keep=("body",))
-            return generation
+        generation = (connection.execute(query).scalar() or 0) + 1
+        row = {"job": job, "generation": generation, "body": None}
+        upsert(connection, watermark, [row], keep=("body",))
+        return generation
 
-        return await self.database.run(work)
-
-    async def save_page(
+    @transaction
+    def save_page(
         self,
+        connection: Connection,
         job: str,
         generation: int,
         records: Sequence[Record],
         cursor: Watermark | None,
     ) -> None:
-        def work(connection: Connection) -> None:
-            said = sort_records(records)
-            before = read_stored_sources(connection, job, said.objects)
-            save_records(connection, job, generation, said, before)
-            save_scope_members(connection, job, generation, said.scope_members)
-            inquiries.inquire_after_page(connection, job, generation, said, before)
-            if cursor is not None:
-                save_watermark(connection, job, cursor)
+        said = sort_records(records)
+        before = read_stored_sources(connection, job, said.objects)
+        save_records(connection, job, generation, said, before)
+        save_scope_members(connection, job, generation, said.scope_members)
+        inquiries.inquire_after_page(connection, job, generation, said, before)
+        if cursor is not None:
+            save_watermark(connection, job, cursor)
 
-        await self.database.run(work)
-
-    async def finish_import(
-        self, job: str, target: str, generation: int, end: ImportEnd
+    @transaction
+    def finish_import(
+        self,
+        connection: Connection,
+        job: str,
+        target: str,
+        generation: int,
+        end: ImportEnd,
     ) -> None:
         others = select(source.c.guid).where(
             source.c.job == job, source.c.type.not_in(end.fully_read_types)
         )
 
-        def work(connection: Connection) -> None:
-            if end.is_initial:
-                _delete_selected(connection, job, others)
-            inquiries.inquire_after_import(connection, job, target, generation, end)
-            save_watermark(connection, job, end.watermark)
+        if end.is_initial:
+            _delete_selected(connection, job, others)
+        inquiries.inquire_after_import(connection, job, target, generation, end)
+        save_watermark(connection, job, end.watermark)
 
-        await self.database.run(work)
-
-    async def forget_unlinked(self, job: str, target: str) -> None:
+    @transaction
+    def forget_unlinked(self, connection: Connection, job: str, target: str) -> None:
         query = select(source.c.guid).where(
             source.c.job == job, is_out_or_gone(), ~is_linked(target, source.c.guid)
         )
 
-        await self.database.run(
-            lambda connection: _delete_selected(connection, job, query)
-        )
+        _delete_selected(connection, job, query)

@@ -14,6 +14,7 @@ from cloudforest.adapters.store.database import (
     StorePart,
     insert_missing,
     slice_values,
+    transaction,
     upsert,
 )
 from cloudforest.adapters.store.memberships import (
@@ -189,44 +190,46 @@ def _mark_not_found(
 
 
 class Inquiries(StorePart):
-    async def add_inquiries(self, job: str, ids: Sequence[str]) -> None:
-        await self.database.run(
-            lambda connection: insert_inquiries(connection, job, ids)
-        )
+    @transaction
+    def add_inquiries(
+        self, connection: Connection, job: str, ids: Sequence[str]
+    ) -> None:
+        insert_inquiries(connection, job, ids)
 
-    async def list_inquiries(self, job: str, limit: int) -> list[str]:
+    @transaction
+    def list_inquiries(self, connection: Connection, job: str, limit: int) -> list[str]:
         query = (
             select(inquiry.c.guid)
             .where(inquiry.c.job == job)
             .order_by(inquiry.c.guid)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: list(connection.execute(query).scalars())
-        )
+        return list(connection.execute(query).scalars())
 
-    async def find_hidden_attributes(
-        self, job: str, ids: Sequence[str]
+    @transaction
+    def find_hidden_attributes(
+        self, connection: Connection, job: str, ids: Sequence[str]
     ) -> frozenset[str]:
-        def work(connection: Connection) -> frozenset[str]:
-            found = sources.read_hidden_attributes(connection, job, ids)
-            return frozenset[str]().union(*(names for _, names in found))
+        found = sources.read_hidden_attributes(connection, job, ids)
+        return frozenset[str]().union(*(names for _, names in found))
 
-        return await self.database.run(work)
-
-    async def save_answers(
-        self, job: str, generation: int, records: Sequence[Record]
-    ) -> None:
-        def work(connection: Connection) -> None:
-            said = sort_records(records)
-            before = read_stored_sources(connection, job, said.objects)
-            save_records(connection, job, generation, said, before)
-            inquire_groups(connection, job, said)
-
-        await self.database.run(work)
-
-    async def close_inquiries(
+    @transaction
+    def save_answers(
         self,
+        connection: Connection,
+        job: str,
+        generation: int,
+        records: Sequence[Record],
+    ) -> None:
+        said = sort_records(records)
+        before = read_stored_sources(connection, job, said.objects)
+        save_records(connection, job, generation, said, before)
+        inquire_groups(connection, job, said)
+
+    @transaction
+    def close_inquiries(
+        self,
+        connection: Connection,
         job: str,
         generation: int,
         ids: Sequence[str],
@@ -234,12 +237,9 @@ class Inquiries(StorePart):
         complete: bool,
         proven_clear: Sequence[str] = (),
     ) -> None:
-        def work(connection: Connection) -> None:
-            _mark_not_found(connection, job, generation, ids)
-            if complete:
-                drop_unseen_members(connection, job, generation)
-            delete_inquiries(connection, job, ids)
-            left = sources.find_unproven(connection, job, ids, proven_clear)
-            insert_inquiries(connection, job, left)
-
-        await self.database.run(work)
+        _mark_not_found(connection, job, generation, ids)
+        if complete:
+            drop_unseen_members(connection, job, generation)
+        delete_inquiries(connection, job, ids)
+        left = sources.find_unproven(connection, job, ids, proven_clear)
+        insert_inquiries(connection, job, left)

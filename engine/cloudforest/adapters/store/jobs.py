@@ -23,7 +23,12 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.database import StorePart, upsert
+from cloudforest.adapters.store.database import (
+    StorePart,
+    encode_json,
+    transaction,
+    upsert,
+)
 from cloudforest.adapters.store.outbox import release_escrow
 from cloudforest.adapters.store.tables import (
     breaker,
@@ -64,7 +69,7 @@ def _read_state(connection: Connection, job: str) -> JobState:
 
 
 def _save_state(connection: Connection, job: str, state: JobState) -> None:
-    upsert(connection, job_state, [{"job": job, "body": encode_body(state)}])
+    upsert(connection, job_state, [{"job": job, "body": encode_json(state)}])
 
 
 def change_job_state(
@@ -91,7 +96,7 @@ def change_job_health(
         upsert(
             connection,
             breaker,
-            [{"target": target, "body": encode_body(after.breaker)}],
+            [{"target": target, "body": encode_json(after.breaker)}],
         )
 
 
@@ -101,7 +106,7 @@ def _reset_watermark(connection: Connection, job: str, *, bindings: bool) -> Non
     if body is None:
         return
     held = msgspec.json.decode(body, type=Watermark)
-    kept = None if bindings else encode_body(msgspec.structs.replace(held, value=None))
+    kept = None if bindings else encode_json(msgspec.structs.replace(held, value=None))
     connection.execute(
         update(watermark).where(watermark.c.job == job).values(body=kept)
     )
@@ -119,30 +124,28 @@ def _uncheck_links(connection: Connection, job: str, target: str) -> None:
 
 
 class Jobs(StorePart):
-    async def load_job_states(self) -> dict[str, JobState]:
+    @transaction
+    def load_job_states(self, connection: Connection) -> dict[str, JobState]:
         query = select(job_state.c.job, job_state.c.body)
-        return await self.database.run(
-            lambda connection: {
-                job: decode_state(body) for job, body in connection.execute(query)
-            }
-        )
+        return {job: decode_state(body) for job, body in connection.execute(query)}
 
-    async def load_breakers(self) -> dict[str, Breaker]:
+    @transaction
+    def load_breakers(self, connection: Connection) -> dict[str, Breaker]:
         query = select(breaker.c.target, breaker.c.body)
-        return await self.database.run(
-            lambda connection: {
-                target: decode_breaker(body)
-                for target, body in connection.execute(query)
-            }
-        )
+        return {
+            target: decode_breaker(body) for target, body in connection.execute(query)
+        }
 
-    async def change_job_state(self, job: str, change: JobStateUpdate) -> JobState:
-        return await self.database.run(
-            lambda connection: change_job_state(connection, job, change)
-        )
+    @transaction
+    def change_job_state(
+        self, connection: Connection, job: str, change: JobStateUpdate
+    ) -> JobState:
+        return change_job_state(connection, job, change)
 
-    async def restart_job(
+    @transaction
+    def restart_job(
         self,
+        connection: Connection,
         job: str,
         target: str,
         *,
@@ -152,16 +155,13 @@ class Jobs(StorePart):
     ) -> None:
         everything = set(resets) >= ALL_RESETS
 
-        def work(connection: Connection) -> None:
-            if "Escrows" in resets:
-                release_escrow(connection, job, None, now)
-            if "Watermark" in resets:
-                _reset_watermark(connection, job, bindings=everything)
-            if "ConnectorDataStore" in resets:
-                _uncheck_links(connection, job, target)
-            change_job_state(connection, job, change)
-
-        await self.database.run(work)
+        if "Escrows" in resets:
+            release_escrow(connection, job, None, now)
+        if "Watermark" in resets:
+            _reset_watermark(connection, job, bindings=everything)
+        if "ConnectorDataStore" in resets:
+            _uncheck_links(connection, job, target)
+        change_job_state(connection, job, change)
 
 
 IMPORT_TABLES = (source, inquiry, scope_member, reference, membership)
@@ -174,7 +174,6 @@ INTERRUPTED_MESSAGE = (
 CYCLE_COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
 
 decode_cycle = msgspec.json.Decoder(Cycle).decode
-encode_body = msgspec.json.Encoder().encode
 
 
 def read_cycle(row: RowMapping) -> Cycle:
@@ -200,7 +199,7 @@ def save_cycle(connection: Connection, value: Cycle) -> None:
         "target": value.target,
         "started": value.started.isoformat(),
         "state": value.state,
-        "body": encode_body(value),
+        "body": encode_json(value),
     }
     upsert(connection, cycle, [row])
 
@@ -218,24 +217,24 @@ def drop_rows(connection: Connection, job: str) -> None:
 
 
 class Cycles(StorePart):
-    async def start_cycle(self, cycle: Cycle) -> None:
-        def work(connection: Connection) -> None:
-            fail_running_cycles(connection, cycle.job)
-            save_cycle(connection, cycle)
+    @transaction
+    def start_cycle(self, connection: Connection, cycle: Cycle) -> None:
+        fail_running_cycles(connection, cycle.job)
+        save_cycle(connection, cycle)
 
-        await self.database.run(work)
-
-    async def finish_cycle(
-        self, cycle: Cycle, update_health: HealthUpdate | None = None
+    @transaction
+    def finish_cycle(
+        self,
+        connection: Connection,
+        cycle: Cycle,
+        update_health: HealthUpdate | None = None,
     ) -> None:
-        def work(connection: Connection) -> None:
-            save_cycle(connection, cycle)
-            if update_health is not None:
-                change_job_health(connection, cycle.job, cycle.target, update_health)
+        save_cycle(connection, cycle)
+        if update_health is not None:
+            change_job_health(connection, cycle.job, cycle.target, update_health)
 
-        await self.database.run(work)
-
-    async def load_last_cycles(self) -> dict[str, Cycle]:
+    @transaction
+    def load_last_cycles(self, connection: Connection) -> dict[str, Cycle]:
         last = (
             select(cycle.c.job, func.max(cycle.c.started).label("started"))
             .group_by(cycle.c.job)
@@ -244,14 +243,12 @@ class Cycles(StorePart):
         query = select(*CYCLE_COLUMNS).join(
             last, (cycle.c.job == last.c.job) & (cycle.c.started == last.c.started)
         )
-        return await self.database.run(
-            lambda connection: {
-                row["job"]: read_cycle(row)
-                for row in connection.execute(query).mappings()
-            }
-        )
+        return {
+            row["job"]: read_cycle(row) for row in connection.execute(query).mappings()
+        }
 
-    async def prune_cycles(self, before: datetime, limit: int) -> int:
+    @transaction
+    def prune_cycles(self, connection: Connection, before: datetime, limit: int) -> int:
         later = cycle.alias()
         is_later = (later.c.job == cycle.c.job) & (later.c.started > cycle.c.started)
         of_target = (later.c.target == cycle.c.target) & later.c.state.in_(
@@ -268,47 +265,41 @@ class Cycles(StorePart):
             .limit(limit)
         )
         statement = delete(cycle).where(cycle.c.id.in_(old))
-        return await self.database.run(
-            lambda connection: connection.execute(statement).rowcount
-        )
+        return connection.execute(statement).rowcount
 
-    async def has_finished_cycle(self, job: str, target: str) -> bool:
+    @transaction
+    def has_finished_cycle(self, connection: Connection, job: str, target: str) -> bool:
         query = (
             select(cycle.c.id)
             .where(cycle.c.job == job, cycle.c.target == target)
             .where(cycle.c.state.in_(SUCCESSFUL_STATES))
             .limit(1)
         )
-        return await self.database.run(
-            lambda connection: connection.execute(query).first() is not None
+        return connection.execute(query).first() is not None
+
+    @transaction
+    def copy_job_data(self, connection: Connection, job: str, scratch: str) -> None:
+        drop_rows(connection, scratch)
+        for table in IMPORT_TABLES:
+            copy_rows(connection, table, job, scratch)
+        generation = func.coalesce(func.max(watermark.c.generation), 0)
+        connection.execute(
+            insert(watermark).from_select(
+                ["job", "generation"],
+                select(literal(scratch), generation).where(watermark.c.job == job),
+            )
         )
 
-    async def copy_job_data(self, job: str, scratch: str) -> None:
-        def work(connection: Connection) -> None:
-            drop_rows(connection, scratch)
-            for table in IMPORT_TABLES:
-                copy_rows(connection, table, job, scratch)
-            generation = func.coalesce(func.max(watermark.c.generation), 0)
-            connection.execute(
-                insert(watermark).from_select(
-                    ["job", "generation"],
-                    select(literal(scratch), generation).where(watermark.c.job == job),
-                )
-            )
+    @transaction
+    def drop_job_data(self, connection: Connection, job: str) -> None:
+        drop_rows(connection, job)
 
-        await self.database.run(work)
-
-    async def drop_job_data(self, job: str) -> None:
-        await self.database.run(lambda connection: drop_rows(connection, job))
-
-    async def drop_scratch_data(self) -> None:
+    @transaction
+    def drop_scratch_data(self, connection: Connection) -> None:
         # Each has a row here, and there are few: to look through the others takes long.
         scratch = select(watermark.c.job).where(watermark.c.job.like("plan:%"))
 
-        def work(connection: Connection) -> None:
-            for job in connection.scalars(scratch).all():
-                drop_rows(connection, job)
-            for table in (resource, resource_key):
-                connection.execute(delete(table))
-
-        await self.database.run(work)
+        for job in connection.scalars(scratch).all():
+            drop_rows(connection, job)
+        for table in (resource, resource_key):
+            connection.execute(delete(table))

@@ -26,7 +26,12 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.database import StorePart, slice_values, upsert
+from cloudforest.adapters.store.database import (
+    StorePart,
+    slice_values,
+    transaction,
+    upsert,
+)
 from cloudforest.adapters.store.sources import (
     is_in_or_unknown,
     is_linked,
@@ -180,8 +185,9 @@ def is_pending_in(cycle: str) -> ColumnElement[bool]:
 
 
 class Memberships(StorePart):
-    async def retain_written_members(
-        self, target: str, group: str, present: Collection[str]
+    @transaction
+    def retain_written_members(
+        self, connection: Connection, target: str, group: str, present: Collection[str]
     ) -> None:
         its = (written_member.c.target == target) & (
             written_member.c.group_guid == group
@@ -191,20 +197,17 @@ class Memberships(StorePart):
             (link.c.target == target) & (link.c.guid == written_member.c.member_guid),
         )
 
-        def work(connection: Connection) -> None:
-            gone = [
-                guid
-                for guid, resource in connection.execute(resources.where(its))
-                if resource not in present
-            ]
-            for some in slice_values(gone):
-                connection.execute(
-                    delete(written_member).where(
-                        its, written_member.c.member_guid.in_(some)
-                    )
+        gone = [
+            guid
+            for guid, resource in connection.execute(resources.where(its))
+            if resource not in present
+        ]
+        for some in slice_values(gone):
+            connection.execute(
+                delete(written_member).where(
+                    its, written_member.c.member_guid.in_(some)
                 )
-
-        await self.database.run(work)
+            )
 
 
 MembershipChange = tuple[str, str, bool]
@@ -307,8 +310,10 @@ def _select_by_member(
 
 
 class DueMemberships(StorePart):
-    async def list_membership_changes(
+    @transaction
+    def list_membership_changes(
         self,
+        connection: Connection,
         jobs: JobKey,
         cycle: str,
         types: Sequence[ObjectType],
@@ -319,15 +324,14 @@ class DueMemberships(StorePart):
         by_group = _select_by_group(jobs, cycle, after)
         both = union(found, by_group) if "group" in types else union(found)
         query = both.order_by("group_guid", "member_guid").limit(limit)
-        return await self.database.run(
-            lambda connection: [
-                (group, member, bool(wanted))
-                for group, member, wanted in connection.execute(query)
-            ]
-        )
+        return [
+            (group, member, bool(wanted))
+            for group, member, wanted in connection.execute(query)
+        ]
 
-    async def find_emptied_groups(
-        self, jobs: JobKey, cycle: str, groups: Sequence[str]
+    @transaction
+    def find_emptied_groups(
+        self, connection: Connection, jobs: JobKey, cycle: str, groups: Sequence[str]
     ) -> frozenset[str]:
         row, written = membership.c, written_member.c
         is_coming = exists().where(
@@ -350,9 +354,5 @@ class DueMemberships(StorePart):
             .where(not_(_is_in_scope_of_jobs(jobs.all_jobs, written.member_guid)))
             .where(_has_waiting_effect(jobs, cycle, written.member_guid))
         )
-        left = await self.database.run(
-            lambda connection: frozenset(
-                connection.execute(union(wanted, staying)).scalars()
-            )
-        )
-        return frozenset(groups) - left
+        not_empty = connection.scalars(union(wanted, staying))
+        return frozenset(groups).difference(not_empty)

@@ -10,12 +10,20 @@ What a cycle is to write, as not held back: of which objects, as which resources
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
-from cloudforest.adapters.store.database import Row, StorePart, slice_values, upsert
+from cloudforest.adapters.store.database import (
+    Row,
+    StorePart,
+    encode_json,
+    slice_values,
+    time_text,
+    transaction,
+    upsert,
+)
 from cloudforest.adapters.store.imports import delete_sources
 from cloudforest.adapters.store.links import delete_links, save_links
 from cloudforest.adapters.store.log import save_log
@@ -29,11 +37,6 @@ from cloudforest.adapters.store.tables import effect, source, spent, staged
 from cloudforest.model.cycles import LogEntry
 from cloudforest.model.effects import PHASE_WRITE, Effect, Outcome
 from cloudforest.model.stages import BudgetCharge
-
-
-def time_text(time: datetime) -> str:
-    """Return a text whose order is the order of time."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def save_charges(
@@ -70,7 +73,6 @@ def unstage_done_effects(connection: Connection, outcomes: Sequence[Outcome]) ->
 
 
 decode_effect = msgspec.json.Decoder(Effect).decode
-encode_effect = msgspec.json.Encoder().encode
 
 EFFECT_COLUMNS = (effect.c.body, effect.c.sent)
 """What `read` takes."""
@@ -96,7 +98,7 @@ def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
             "digest": each.fingerprint if each.stage else None,
             "next_try": time_text(each.next_try) if each.next_try else None,
             "sent": each.sent,
-            "body": encode_effect(each),
+            "body": encode_json(each),
         }
         for each in effects
     ]
@@ -109,20 +111,31 @@ def delete_effects(connection: Connection, job: str, keys: Iterable[str]) -> Non
         )
 
 
-class Effects(StorePart):
-    async def load_effects(self, job: str, keys: Sequence[str]) -> dict[str, Effect]:
-        def work(connection: Connection) -> dict[str, Effect]:
-            return {
-                key: read_effect(*row)
-                for some in slice_values(keys)
-                for key, *row in connection.execute(
-                    select(effect.c.key, *EFFECT_COLUMNS).where(
-                        effect.c.job == job, effect.c.key.in_(some)
-                    )
-                )
-            }
+def _mark_sent(
+    connection: Connection, job: str, keys: Iterable[str], *, sent: bool
+) -> None:
+    for batch in slice_values(keys):
+        connection.execute(
+            update(effect)
+            .where(effect.c.job == job, effect.c.key.in_(batch))
+            .values(sent=sent)
+        )
 
-        return await self.database.run(work)
+
+class Effects(StorePart):
+    @transaction
+    def load_effects(
+        self, connection: Connection, job: str, keys: Sequence[str]
+    ) -> dict[str, Effect]:
+        return {
+            key: read_effect(*row)
+            for some in slice_values(keys)
+            for key, *row in connection.execute(
+                select(effect.c.key, *EFFECT_COLUMNS).where(
+                    effect.c.job == job, effect.c.key.in_(some)
+                )
+            )
+        }
 
     async def save_effects(
         self, job: str, cycle: str, effects: Sequence[Effect]
@@ -132,24 +145,24 @@ class Effects(StorePart):
             await self.database.run(lambda connection: upsert(connection, effect, rows))
 
     async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
-        def work(connection: Connection) -> None:
-            for some in slice_values(keys):
-                connection.execute(
-                    update(effect)
-                    .where(effect.c.job == job, effect.c.key.in_(some))
-                    .values(sent=sent)
-                )
-
         if keys:
-            await self.database.run(work)
+            await self.database.run(
+                lambda connection: _mark_sent(connection, job, keys, sent=sent)
+            )
 
-    async def drop_stale_effects(
-        self, job: str, cycle: str, *, only_object: str | None = None
+    @transaction
+    def drop_stale_effects(
+        self,
+        connection: Connection,
+        job: str,
+        cycle: str,
+        *,
+        only_object: str | None = None,
     ) -> None:
         statement = delete(effect).where(effect.c.job == job, effect.c.cycle != cycle)
         if only_object is not None:
             statement = statement.where(effect.c.guid == only_object)
-        await self.database.run(lambda connection: connection.execute(statement))
+        connection.execute(statement)
 
     async def remove_effects(self, job: str, keys: Sequence[str]) -> None:
         if keys:
@@ -157,8 +170,16 @@ class Effects(StorePart):
                 lambda connection: delete_effects(connection, job, keys)
             )
 
-    async def list_pending_effects(
-        self, job: str, cycle: str, phase: int, *, after: str, limit: int
+    @transaction
+    def list_pending_effects(
+        self,
+        connection: Connection,
+        job: str,
+        cycle: str,
+        phase: int,
+        *,
+        after: str,
+        limit: int,
     ) -> list[Effect]:
         query = (
             select(*EFFECT_COLUMNS)
@@ -167,23 +188,24 @@ class Effects(StorePart):
             .order_by(effect.c.key)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [read_effect(*row) for row in connection.execute(query)]
-        )
+        return [read_effect(*row) for row in connection.execute(query)]
 
-    async def list_effects(self, job: str, *, after: str, limit: int) -> list[Effect]:
+    @transaction
+    def list_effects(
+        self, connection: Connection, job: str, *, after: str, limit: int
+    ) -> list[Effect]:
         query = (
             select(*EFFECT_COLUMNS)
             .where(effect.c.job == job, effect.c.key > after)
             .order_by(effect.c.key)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [read_effect(*row) for row in connection.execute(query)]
-        )
+        return [read_effect(*row) for row in connection.execute(query)]
 
-    async def save_outcomes(
+    @transaction
+    def save_outcomes(  # noqa: PLR0913 - the port's parameters
         self,
+        connection: Connection,
         job: str,
         target: str,
         cycle: str,
@@ -197,33 +219,28 @@ class Effects(StorePart):
         done = [each.effect.key for each in outcomes if each.state == "done"]
         left = [each.effect for each in outcomes if each.state != "done"]
 
-        def work(connection: Connection) -> None:
-            save_written_members(connection, target, outcomes)
-            save_links(connection, target, links)
-            unsettle_written(connection, cycle, outcomes)
-            delete_links(connection, target, unlinked)
-            delete_written_members(connection, target, unlinked)
-            delete_sources(connection, job, unlinked)
-            unstage_done_effects(connection, outcomes)
-            save_charges(connection, job, charges)
-            delete_effects(connection, job, done)
-            upsert(connection, effect, effect_rows(job, cycle, left))
-            save_log(connection, log)
+        save_written_members(connection, target, outcomes)
+        save_links(connection, target, links)
+        unsettle_written(connection, cycle, outcomes)
+        delete_links(connection, target, unlinked)
+        delete_written_members(connection, target, unlinked)
+        delete_sources(connection, job, unlinked)
+        unstage_done_effects(connection, outcomes)
+        save_charges(connection, job, charges)
+        delete_effects(connection, job, done)
+        upsert(connection, effect, effect_rows(job, cycle, left))
+        save_log(connection, log)
 
-        await self.database.run(work)
-
-    async def count_effects(self) -> dict[str, dict[str, int]]:
+    @transaction
+    def count_effects(self, connection: Connection) -> dict[str, dict[str, int]]:
         query = select(effect.c.job, effect.c.state, func.count()).group_by(
             effect.c.job, effect.c.state
         )
 
-        def work(connection: Connection) -> dict[str, dict[str, int]]:
-            counts: dict[str, dict[str, int]] = {}
-            for job, state, number in connection.execute(query):
-                counts.setdefault(job, {})[state] = number
-            return counts
-
-        return await self.database.run(work)
+        counts: dict[str, dict[str, int]] = {}
+        for job, state, number in connection.execute(query):
+            counts.setdefault(job, {})[state] = number
+        return counts
 
 
 RELEASE_BATCH = 500
@@ -265,8 +282,9 @@ def release_escrow(
 
 
 class Escrows(StorePart):
-    async def list_due_effects(
-        self, job: str, now: datetime, *, after: str, limit: int
+    @transaction
+    def list_due_effects(
+        self, connection: Connection, job: str, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
         query = (
             select(*EFFECT_COLUMNS)
@@ -275,12 +293,11 @@ class Escrows(StorePart):
             .order_by(effect.c.key)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [read_effect(*row) for row in connection.execute(query)]
-        )
+        return [read_effect(*row) for row in connection.execute(query)]
 
-    async def list_escrowed_effects(
-        self, job: str, *, after: str, limit: int
+    @transaction
+    def list_escrowed_effects(
+        self, connection: Connection, job: str, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:
         its_row = and_(source.c.job == effect.c.job, source.c.guid == effect.c.guid)
         query = (
@@ -291,74 +308,63 @@ class Escrows(StorePart):
             .order_by(effect.c.key)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [
-                (read_effect(*row), dn) for dn, *row in connection.execute(query)
-            ]
-        )
+        return [(read_effect(*row), dn) for dn, *row in connection.execute(query)]
 
-    async def retry_escrowed(
-        self, job: str, object_guid: str | None, now: datetime
+    @transaction
+    def retry_escrowed(
+        self, connection: Connection, job: str, object_guid: str | None, now: datetime
     ) -> int:
-        return await self.database.run(
-            lambda connection: release_escrow(connection, job, object_guid, now)
-        )
+        return release_escrow(connection, job, object_guid, now)
 
 
 class PendingEffects(StorePart):
-    async def find_pending_writes(
-        self, job: str, cycle: str, ids: Sequence[str]
+    @transaction
+    def find_pending_writes(
+        self, connection: Connection, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
-        def work(connection: Connection) -> dict[str, str | None]:
-            return {
-                key: resource
-                for some in slice_values(ids)
-                for key, resource, of, state in connection.execute(
-                    select(
-                        effect.c.key, effect.c.resource, effect.c.cycle, effect.c.state
-                    ).where(effect.c.job == job, effect.c.key.in_(some))
-                )
-                # Asked for in SQL, SQLite would read all that is pending instead.
-                if (of, state) == (cycle, "pending")
-            }
+        return {
+            key: resource
+            for some in slice_values(ids)
+            for key, resource, of, state in connection.execute(
+                select(
+                    effect.c.key, effect.c.resource, effect.c.cycle, effect.c.state
+                ).where(effect.c.job == job, effect.c.key.in_(some))
+            )
+            # Asked for in SQL, SQLite would read all that is pending instead.
+            if (of, state) == (cycle, "pending")
+        }
 
-        return await self.database.run(work)
-
-    async def find_pending_creations(
-        self, job: str, cycle: str, ids: Sequence[str]
+    @transaction
+    def find_pending_creations(
+        self, connection: Connection, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
         columns = effect.c
         held = (columns.key, columns.phase, columns.resource, columns.action)
 
-        def work(connection: Connection) -> dict[str, int]:
-            return {
-                key: phase
-                for some in slice_values(ids)
-                for key, phase, *rest in connection.execute(
-                    select(*held, columns.cycle, columns.state).where(
-                        columns.job == job, columns.key.in_(some)
-                    )
+        return {
+            key: phase
+            for some in slice_values(ids)
+            for key, phase, *rest in connection.execute(
+                select(*held, columns.cycle, columns.state).where(
+                    columns.job == job, columns.key.in_(some)
                 )
-                if rest == [None, "create", cycle, "pending"]
-            }
+            )
+            if rest == [None, "create", cycle, "pending"]
+        }
 
-        return await self.database.run(work)
-
-    async def find_pending_adoptions(
-        self, job: str, cycle: str, resources: Sequence[str]
+    @transaction
+    def find_pending_adoptions(
+        self, connection: Connection, job: str, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
-        def work(connection: Connection) -> dict[str, str]:
-            return {
-                resource: guid
-                for some in slice_values(resources)
-                for resource, guid in connection.execute(
-                    select(effect.c.resource, effect.c.guid).where(
-                        effect.c.job == job,
-                        effect.c.cycle == cycle,
-                        effect.c.phase == PHASE_WRITE,
-                        effect.c.resource.in_(some),
-                    )
+        return {
+            resource: guid
+            for some in slice_values(resources)
+            for resource, guid in connection.execute(
+                select(effect.c.resource, effect.c.guid).where(
+                    effect.c.job == job,
+                    effect.c.cycle == cycle,
+                    effect.c.phase == PHASE_WRITE,
+                    effect.c.resource.in_(some),
                 )
-            }
-
-        return await self.database.run(work)
+            )
+        }

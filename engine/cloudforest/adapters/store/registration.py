@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from cloudforest.adapters.store import tables
-from cloudforest.adapters.store.database import Database
+from cloudforest.adapters.store.database import StorePart, encode_json, transaction
 from cloudforest.base.errors import Stale
 from cloudforest.base.values import canonical_json
 from cloudforest.model.identity import AgentRecord
@@ -57,7 +57,7 @@ def save_agent(connection: Connection, agent: AgentRecord) -> None:
     """Insert or replace by id."""
     table = tables.agent
     connection.execute(delete(table).where(table.c.id == agent.id))
-    row = {"id": agent.id, "name": agent.name, "body": msgspec.json.encode(agent)}
+    row = {"id": agent.id, "name": agent.name, "body": encode_json(agent)}
     connection.execute(insert(table), row)
 
 
@@ -81,7 +81,7 @@ def rename_agent(connection: Connection, rename: Rename) -> None:
     connection.execute(
         update(agent)
         .where(agent.c.id == record.id)
-        .values(name=rename.after, body=msgspec.json.encode(renamed))
+        .values(name=rename.after, body=encode_json(renamed))
     )
 
 
@@ -159,22 +159,23 @@ def _rename_rows(connection: Connection, column: str, rename: Rename) -> None:
         )
 
 
-class SqlRegistrationStore:
+class SqlRegistrationStore(StorePart):
     """See `model.ports.RegistrationStore`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    @transaction
+    def load_registration(
+        self, connection: Connection
+    ) -> tuple[int, Registration | None]:
+        return _read_latest(connection)
 
-    async def load_registration(self) -> tuple[int, Registration | None]:
-        return await self._database.run(_read_latest)
+    @transaction
+    def load_revision(self, connection: Connection, number: int) -> Revision | None:
+        return _read_revision(connection, number)
 
-    async def load_revision(self, number: int) -> Revision | None:
-        return await self._database.run(
-            lambda connection: _read_revision(connection, number)
-        )
-
-    async def register(
+    @transaction
+    def register(
         self,
+        connection: Connection,
         registration: Registration,
         *,
         base: int,
@@ -182,24 +183,21 @@ class SqlRegistrationStore:
         now: datetime,
         detail: str = "",
     ) -> int:
-        def work(connection: Connection) -> int:
-            latest, registered = _read_latest(connection)
-            if latest != base:
-                raise _make_stale_error(connection, latest, base)
-            apply_renames(connection, registered, registration)
-            sync_agents(connection, registration)
-            row = {
-                "revision": base + 1,
-                "body": canonical_json(registration),
-                "operator": operator,
-                "time": now.isoformat(),
-            }
-            connection.execute(insert(tables.registration), row)
-            told = f"revision {base + 1}" + (f", {detail}" if detail else "")
-            _insert_audit(connection, operator, now, told)
-            return base + 1
-
-        return await self._database.run(work)
+        latest, registered = _read_latest(connection)
+        if latest != base:
+            raise _make_stale_error(connection, latest, base)
+        apply_renames(connection, registered, registration)
+        sync_agents(connection, registration)
+        row = {
+            "revision": base + 1,
+            "body": canonical_json(registration),
+            "operator": operator,
+            "time": now.isoformat(),
+        }
+        connection.execute(insert(tables.registration), row)
+        told = f"revision {base + 1}" + (f", {detail}" if detail else "")
+        _insert_audit(connection, operator, now, told)
+        return base + 1
 
 
 def _insert_audit(

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select
 
-from cloudforest.adapters.store.database import StorePart, slice_values, upsert
+from cloudforest.adapters.store.database import (
+    StorePart,
+    slice_values,
+    transaction,
+    upsert,
+)
 from cloudforest.adapters.store.tables import resource, resource_key
 from cloudforest.model.source import MatchValue, TargetResource
 from cloudforest.program.mapping.desired import make_match_key
@@ -24,8 +29,10 @@ def match_key(path: str, value: MatchValue) -> str:
 
 
 class TargetSnapshots(StorePart):
-    async def save_snapshot(
+    @transaction
+    def save_snapshot(
         self,
+        connection: Connection,
         picture: str,
         resource_type: str,
         resources: Sequence[TargetResource],
@@ -47,39 +54,42 @@ class TargetSnapshots(StorePart):
             if isinstance(value := each.values.get(path), MatchValue)
         ]
 
-        def work(connection: Connection) -> None:
-            upsert(connection, resource, bodies)
-            upsert(connection, resource_key, keys)
+        upsert(connection, resource, bodies)
+        upsert(connection, resource_key, keys)
 
-        await self.database.run(work)
-
-    async def load_snapshot_resources(
-        self, picture: str, resource_type: str, resources: Sequence[str]
+    @transaction
+    def load_snapshot_resources(
+        self,
+        connection: Connection,
+        picture: str,
+        resource_type: str,
+        resources: Sequence[str],
     ) -> dict[str, TargetResource]:
         query = select(resource.c.resource, resource.c.body).where(
             resource.c.target == picture, resource.c.resource_type == resource_type
         )
 
-        def work(connection: Connection) -> dict[str, TargetResource]:
-            return {
-                id_: TargetResource(id=id_, values=body)
-                for some in slice_values(resources)
-                for id_, body in connection.execute(
-                    query.where(resource.c.resource.in_(some))
-                )
-            }
+        return {
+            id_: TargetResource(id=id_, values=body)
+            for some in slice_values(resources)
+            for id_, body in connection.execute(
+                query.where(resource.c.resource.in_(some))
+            )
+        }
 
-        return await self.database.run(work)
+    @transaction
+    def clear_snapshot(self, connection: Connection, picture: str) -> None:
+        for table in (resource, resource_key):
+            connection.execute(delete(table).where(table.c.target == picture))
 
-    async def clear_snapshot(self, picture: str) -> None:
-        def work(connection: Connection) -> None:
-            for table in (resource, resource_key):
-                connection.execute(delete(table).where(table.c.target == picture))
-
-        await self.database.run(work)
-
-    async def find_snapshot_matches(
-        self, picture: str, resource_type: str, path: str, values: Sequence[MatchValue]
+    @transaction
+    def find_snapshot_matches(
+        self,
+        connection: Connection,
+        picture: str,
+        resource_type: str,
+        path: str,
+        values: Sequence[MatchValue],
     ) -> dict[str, tuple[TargetResource, ...]]:
         keys = {make_match_key(path, value): match_key(path, value) for value in values}
         query = (
@@ -94,14 +104,11 @@ class TargetSnapshots(StorePart):
             .where(resource_key.c.resource_type == resource_type)
         )
 
-        def work(connection: Connection) -> dict[str, tuple[TargetResource, ...]]:
-            found: dict[str, tuple[TargetResource, ...]] = {}
-            for some in slice_values(keys.values()):
-                for key, id_, body in connection.execute(
-                    query.where(resource_key.c.value.in_(some))
-                ):
-                    each = TargetResource(id=id_, values=body)
-                    found[key] = (*found.get(key, ()), each)
-            return {value: found[key] for value, key in keys.items() if key in found}
-
-        return await self.database.run(work)
+        found: dict[str, tuple[TargetResource, ...]] = {}
+        for some in slice_values(keys.values()):
+            for key, id_, body in connection.execute(
+                query.where(resource_key.c.value.in_(some))
+            ):
+                each = TargetResource(id=id_, values=body)
+                found[key] = (*found.get(key, ()), each)
+        return {value: found[key] for value, key in keys.items() if key in found}

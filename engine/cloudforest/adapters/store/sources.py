@@ -33,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.database import StorePart, slice_values
+from cloudforest.adapters.store.database import StorePart, slice_values, transaction
 from cloudforest.adapters.store.tables import link, membership, reference, source
 from cloudforest.model.effects import Outcome
 from cloudforest.model.messages import InScope
@@ -262,8 +262,10 @@ def read_source(row: RowMapping) -> SourceObject:
 
 
 class Sources(StorePart):
-    async def list_source_objects(
+    @transaction
+    def list_source_objects(
         self,
+        connection: Connection,
         job: str,
         target: str,
         after: str,
@@ -280,54 +282,48 @@ class Sources(StorePart):
             .order_by(source.c.guid)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [
-                read_source(row) for row in connection.execute(query).mappings()
-            ]
+        return [read_source(row) for row in connection.execute(query).mappings()]
+
+    @transaction
+    def load_source_object(
+        self, connection: Connection, job: str, object_guid: str
+    ) -> SourceObject | None:
+        query = select(*SOURCE_COLUMNS).where(
+            source.c.job == job, source.c.guid == object_guid
         )
 
-    async def load_source_object(self, job: str, id: str) -> SourceObject | None:  # noqa: A002 - the port's word
-        query = select(*SOURCE_COLUMNS).where(source.c.job == job, source.c.guid == id)
+        row = connection.execute(query).mappings().first()
+        return read_source(row) if row else None
 
-        def work(connection: Connection) -> SourceObject | None:
-            row = connection.execute(query).mappings().first()
-            return read_source(row) if row else None
-
-        return await self.database.run(work)
-
-    async def find_known_objects(
-        self, job: str, target: str, ids: Sequence[str]
+    @transaction
+    def find_known_objects(
+        self, connection: Connection, job: str, target: str, ids: Sequence[str]
     ) -> frozenset[str]:
-        def work(connection: Connection) -> frozenset[str]:
-            found: set[str] = set()
-            for some in slice_values(ids):
-                in_scope = select(source.c.guid).where(
-                    source.c.job == job,
-                    source.c.guid.in_(some),
-                    source.c.state == "in",
-                )
-                linked = select(link.c.guid).where(
-                    link.c.target == target, link.c.guid.in_(some)
-                )
-                found.update(connection.execute(in_scope.union(linked)).scalars())
-            return frozenset(found)
+        found: set[str] = set()
+        for some in slice_values(ids):
+            in_scope = select(source.c.guid).where(
+                source.c.job == job,
+                source.c.guid.in_(some),
+                source.c.state == "in",
+            )
+            linked = select(link.c.guid).where(
+                link.c.target == target, link.c.guid.in_(some)
+            )
+            found.update(connection.execute(in_scope.union(linked)).scalars())
+        return frozenset(found)
 
-        return await self.database.run(work)
-
-    async def list_unknown_objects(
-        self, job: str, limit: int
+    @transaction
+    def list_unknown_objects(
+        self, connection: Connection, job: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         unknown = (source.c.job == job, is_unknown_or_hidden())
         first = select(source.c.guid).where(*unknown).order_by(source.c.guid)
 
-        def work(connection: Connection) -> tuple[int, tuple[str, ...]]:
-            count = select(func.count()).select_from(source).where(*unknown)
-            return (
-                connection.execute(count).scalar_one(),
-                tuple(connection.execute(first.limit(limit)).scalars()),
-            )
-
-        return await self.database.run(work)
+        count = select(func.count()).select_from(source).where(*unknown)
+        return (
+            connection.execute(count).scalar_one(),
+            tuple(connection.execute(first.limit(limit)).scalars()),
+        )
 
 
 LINKING_ACTIONS = frozenset({"create", "adopt", "delete"})
@@ -374,18 +370,16 @@ PRESENCE_ORDER: tuple[Presence, ...] = ("gone", "out", "unknown", "in")
 
 
 class Presences(StorePart):
-    async def load_presences(
-        self, jobs: Sequence[str], ids: Sequence[str]
+    @transaction
+    def load_presences(
+        self, connection: Connection, jobs: Sequence[str], ids: Sequence[str]
     ) -> dict[str, Presence]:
-        def work(connection: Connection) -> dict[str, Presence]:
-            found: dict[str, Presence] = {}
-            for some in slice_values(ids):
-                query = select(source.c.guid, source.c.state).where(
-                    source.c.job.in_(jobs), source.c.guid.in_(some)
-                )
-                for guid, state in connection.execute(query):
-                    pair = (found.get(guid, "gone"), state)
-                    found[guid] = max(pair, key=PRESENCE_ORDER.index)
-            return found
-
-        return await self.database.run(work)
+        found: dict[str, Presence] = {}
+        for some in slice_values(ids):
+            query = select(source.c.guid, source.c.state).where(
+                source.c.job.in_(jobs), source.c.guid.in_(some)
+            )
+            for guid, state in connection.execute(query):
+                pair = (found.get(guid, "gone"), state)
+                found[guid] = max(pair, key=PRESENCE_ORDER.index)
+        return found

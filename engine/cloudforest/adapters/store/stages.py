@@ -22,9 +22,15 @@ from sqlalchemy import (
 )
 
 from cloudforest.adapters.store import outbox
-from cloudforest.adapters.store.database import StorePart, upsert
+from cloudforest.adapters.store.database import (
+    StorePart,
+    encode_json,
+    time_text,
+    transaction,
+    upsert,
+)
 from cloudforest.adapters.store.log import save_log
-from cloudforest.adapters.store.outbox import delete_staged, release_escrow, time_text
+from cloudforest.adapters.store.outbox import delete_staged, release_escrow
 from cloudforest.adapters.store.tables import (
     allowance,
     effect,
@@ -39,7 +45,6 @@ from cloudforest.model.stages import HELD_BY_STAGE, Allowance, Stage, StagedEffe
 DISCARD_BATCH = 500
 STAGED_COLUMNS = (staged.c.key, staged.c.guid, staged.c.action, staged.c.digest)
 decode_stage = msgspec.json.Decoder(Stage).decode
-encode_stage = msgspec.json.Encoder().encode
 
 
 def _close_stages(
@@ -81,10 +86,14 @@ def _discard_batch(connection: Connection, job: str, id_: str) -> int:
 
 
 class Stages(StorePart):
-    async def save_stage(self, stage: Stage) -> None:
-        await self.database.run(lambda connection: _save_stage(connection, stage))
+    @transaction
+    def save_stage(self, connection: Connection, stage: Stage) -> None:
+        _save_stage(connection, stage)
 
-    async def list_stages(self, job: str | None = None) -> list[Stage]:
+    @transaction
+    def list_stages(
+        self, connection: Connection, job: str | None = None
+    ) -> list[Stage]:
         waiting = (
             select(effect.c.job, effect.c.stage, func.count().label("number"))
             .where(effect.c.stage.is_not(None))
@@ -102,15 +111,14 @@ class Stages(StorePart):
         )
         if job is not None:
             query = query.where(stage.c.job == job)
-        return await self.database.run(
-            lambda connection: [
-                msgspec.structs.replace(decode_stage(body), job=name, waiting=number)
-                for name, body, number in connection.execute(query)
-            ]
-        )
+        return [
+            msgspec.structs.replace(decode_stage(body), job=name, waiting=number)
+            for name, body, number in connection.execute(query)
+        ]
 
-    async def list_staged_effects(
-        self, stage: str, after: str, limit: int
+    @transaction
+    def list_staged_effects(
+        self, connection: Connection, stage: str, after: str, limit: int
     ) -> list[StagedEffect]:
         of_object = and_(source.c.job == staged.c.job, source.c.guid == staged.c.guid)
         query = (
@@ -120,17 +128,16 @@ class Stages(StorePart):
             .order_by(staged.c.key)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [
-                StagedEffect(
-                    key=key, object_guid=guid, action=action, fingerprint=digest, dn=dn
-                )
-                for key, guid, action, digest, dn in connection.execute(query)
-            ]
-        )
+        return [
+            StagedEffect(
+                key=key, object_guid=guid, action=action, fingerprint=digest, dn=dn
+            )
+            for key, guid, action, digest, dn in connection.execute(query)
+        ]
 
-    async def list_superseded_effects(
-        self, job: str, cycle: str, stage: str, limit: int
+    @transaction
+    def list_superseded_effects(
+        self, connection: Connection, job: str, cycle: str, stage: str, limit: int
     ) -> list[StagedEffect]:
         wanted = exists().where(
             effect.c.job == job,
@@ -140,46 +147,40 @@ class Stages(StorePart):
         )
         query = select(*STAGED_COLUMNS).where(staged.c.stage == stage, not_(wanted))
         query = query.order_by(staged.c.key).limit(limit)
-        return await self.database.run(
-            lambda connection: [
-                StagedEffect(
-                    key=key, object_guid=guid, action=action, fingerprint=digest
-                )
-                for key, guid, action, digest in connection.execute(query)
-            ]
-        )
+        return [
+            StagedEffect(key=key, object_guid=guid, action=action, fingerprint=digest)
+            for key, guid, action, digest in connection.execute(query)
+        ]
 
-    async def forget_staged_effects(
-        self, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
+    @transaction
+    def forget_staged_effects(
+        self,
+        connection: Connection,
+        stage: str,
+        keys: Sequence[str],
+        log: Sequence[LogEntry],
     ) -> None:
-        def work(connection: Connection) -> None:
-            delete_staged(connection, stage, keys)
-            save_log(connection, log)
+        delete_staged(connection, stage, keys)
+        save_log(connection, log)
 
-        await self.database.run(work)
-
-    async def close_stages(self, job: str, now: datetime) -> None:
+    @transaction
+    def close_stages(self, connection: Connection, job: str, now: datetime) -> None:
         left = exists().where(and_(effect.c.stage == stage.c.id, effect.c.job == job))
         ended = select(stage.c.id).where(
             stage.c.job == job, stage.c.state == "waiting", not_(left)
         )
 
-        def work(connection: Connection) -> None:
-            ids = list(connection.execute(ended).scalars())
-            if ids:
-                _close_stages(connection, ids, "closed", now)
+        ids = list(connection.execute(ended).scalars())
+        if ids:
+            _close_stages(connection, ids, "closed", now)
 
-        await self.database.run(work)
-
-    async def discard_stage(self, stage: Stage, now: datetime) -> int:
-        def work(connection: Connection) -> int:
-            number = 0
-            while some := _discard_batch(connection, stage.job, stage.id):
-                number += some
-            _close_stages(connection, [stage.id], "discarded", now)
-            return number
-
-        return await self.database.run(work)
+    @transaction
+    def discard_stage(self, connection: Connection, stage: Stage, now: datetime) -> int:
+        number = 0
+        while some := _discard_batch(connection, stage.job, stage.id):
+            number += some
+        _close_stages(connection, [stage.id], "discarded", now)
+        return number
 
 
 def _save_stage(connection: Connection, value: Stage) -> None:
@@ -188,7 +189,7 @@ def _save_stage(connection: Connection, value: Stage) -> None:
         "job": value.job,
         "created": time_text(value.created),
         "state": "waiting",
-        "body": encode_stage(value),
+        "body": encode_json(value),
     }
     upsert(connection, stage, [row])
     connection.execute(delete(staged).where(staged.c.stage == value.id))
@@ -201,38 +202,36 @@ def _save_stage(connection: Connection, value: Stage) -> None:
 
 
 class Allowances(StorePart):
-    async def save_allowance(self, allowance: Allowance) -> None:
-        await self.database.run(
-            lambda connection: _save_allowance(connection, allowance)
-        )
+    @transaction
+    def save_allowance(self, connection: Connection, allowance: Allowance) -> None:
+        _save_allowance(connection, allowance)
 
-    async def list_allowances(self, now: datetime) -> list[Allowance]:
+    @transaction
+    def list_allowances(self, connection: Connection, now: datetime) -> list[Allowance]:
         query = select(
             *(allowance.c.stage, allowance.c.job),
             *(allowance.c.operator, allowance.c.until),
         ).where(allowance.c.until > time_text(now))
-        return await self.database.run(
-            lambda connection: [
-                Allowance(
-                    stage=id_,
-                    job=job,
-                    operator=operator,
-                    until=datetime.fromisoformat(until),
-                )
-                for id_, job, operator, until in connection.execute(query)
-            ]
-        )
+        return [
+            Allowance(
+                stage=id_,
+                job=job,
+                operator=operator,
+                until=datetime.fromisoformat(until),
+            )
+            for id_, job, operator, until in connection.execute(query)
+        ]
 
-    async def sum_budget_charges(self, job: str, guard: str, since: datetime) -> int:
+    @transaction
+    def sum_budget_charges(
+        self, connection: Connection, job: str, guard: str, since: datetime
+    ) -> int:
         budget = and_(spent.c.job == job, spent.c.guard == guard)
 
-        def work(connection: Connection) -> int:
-            old = spent.c.time < time_text(since)
-            connection.execute(delete(spent).where(budget, old))
-            total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
-            return int(connection.execute(total).scalar_one())
-
-        return await self.database.run(work)
+        old = spent.c.time < time_text(since)
+        connection.execute(delete(spent).where(budget, old))
+        total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
+        return int(connection.execute(total).scalar_one())
 
 
 def _save_allowance(connection: Connection, value: Allowance) -> None:

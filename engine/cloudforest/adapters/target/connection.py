@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -30,13 +30,13 @@ from cloudforest.adapters.target.credentials import (
     forget_refused_token,
     target_tls,
 )
-from cloudforest.base.clock import Monotonic, Sleep
+from cloudforest.base.clock import Backoff, Monotonic, Sleep
 from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.registration import Target
 
 MAX_ATTEMPTS = 3
 """How often a request is sent before its failure is believed."""
-FIRST_DELAY = 0.25
+RETRY_BACKOFF = Backoff(first=timedelta(seconds=0.25), longest=timedelta(seconds=0.5))
 MAX_WAIT = 120.0
 """Seconds that one request may wait in all because the service asked for it."""
 DEFAULT_WAIT = 1.0
@@ -44,11 +44,6 @@ DEFAULT_WAIT = 1.0
 MIN_WAIT = 0.5
 FAILURE_THRESHOLD = 10
 """Failures in a row, of any requests, after which the service counts as down."""
-
-
-def retry_delay(attempt: int) -> float:
-    """Return the seconds to wait after this attempt (1, 2, …) went wrong."""
-    return float(FIRST_DELAY * 2 ** (attempt - 1))
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
@@ -195,7 +190,7 @@ class TargetConnection:
         self._breaker.record_failure(error.reason)
         if attempt >= MAX_ATTEMPTS or (request.method == "POST" and error.reached):
             raise error
-        await self._sleep(retry_delay(attempt))
+        await self._sleep(RETRY_BACKOFF.delay(attempt).total_seconds())
 
     def _delay_requests(self, wait: float, waited: float, status: int) -> None:
         if waited > MAX_WAIT:

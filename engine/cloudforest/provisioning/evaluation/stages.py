@@ -10,7 +10,6 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from dataclasses import replace as dataclasses_replace
 from typing import Any
 
 import msgspec
@@ -252,7 +251,7 @@ async def with_allowances(context: CycleContext) -> CycleContext:
         for stage in await context.store.list_stages(context.job.name):
             if stage.id in allowed:
                 await _inquire_about_stage(context, stage)
-    return dataclasses_replace(context, allowed_stages=allowed)
+    return context.with_allowed_stages(allowed)
 
 
 def _superseded_log_entry(
