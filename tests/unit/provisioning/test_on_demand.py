@@ -169,7 +169,7 @@ async def test_answer_of_another_domain_is_refused(world: World):
     world.closing = Closing(complete=True, directory="another")
     world.answers[person] = Tombstone(id=person)
 
-    with pytest.raises(Unavailable, match="two different domains"):
+    with pytest.raises(Unavailable, match="different domains"):
         await _provision(world, person)
 
     assert world.of("User")[person]["active"] is True

@@ -80,7 +80,7 @@ class Directory(Protocol):
     """One domain. Methods raise Unavailable or Rejected; the message names it."""
 
     async def identify_domain(self) -> str:
-        """Return the objectGUID of the domain's root; this also tests the connection."""
+        """Return the objectGUID of the domain root; this also tests the connection."""
         ...
 
     async def resolve_dns(self, dns: Sequence[str]) -> dict[str, str]:
