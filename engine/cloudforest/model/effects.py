@@ -1,7 +1,4 @@
-"""Effects: intended writes, and what became of them.
-
-Escrow: one object's change held back, to be tried again later.
-"""
+"""Effects: intended writes, their outcomes, and escrow, where they wait for a retry."""
 
 from __future__ import annotations
 
@@ -16,24 +13,24 @@ from cloudforest.model.program import ObjectType
 from cloudforest.model.source import FlatResource, Link, Presence
 
 EffectState = Literal["pending", "staged", "escrowed", "discarded", "skipped", "done"]
-"""`discarded` and `skipped` stay in the outbox so that they are not proposed again."""
+"""`discarded` and `skipped` stay in the outbox: they are not proposed again."""
 Action = Literal[
     "create", "update", "adopt", "enable", "disable", "delete", "reference", "members"
 ]
-"""`reference` goes with another write of the same object; alone it is an `update`."""
+"""`reference` goes with another write of the same object; alone, it is an `update`."""
 
 PHASE_REFERENCED_FIRST = 0
-"""Creations of those whom other creations refer to, so that these can name them."""
+"""Creations that other creations refer to."""
 PHASE_WRITE = 1
 """Creates, adoptions and updates, without references."""
 PHASE_LEAVER_MEMBERSHIPS = 2
-"""Memberships of those who are to be deleted: not every target removes them itself."""
+"""Memberships of objects about to be deleted: not every target removes them itself."""
 PHASE_DEPROVISION = 3
 """Disables and deletes."""
 PHASE_RETRY = 4
-"""Updates in conflict, when what was in their way may be gone."""
+"""Updates in conflict: by now, the value may be free."""
 PHASE_ADOPT = 5
-"""Creations in conflict: what is in their way may be the object itself."""
+"""Creations in conflict: the resource in the way may be the object's own."""
 PHASE_REFERENCE = 6
 """References and memberships, after both ends exist."""
 PHASES = (
@@ -42,16 +39,16 @@ PHASES = (
 )
 ESCROW_BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=24))
 GIVEN_UP_AFTER = timedelta(days=28)
-"""Counted from the first failure; Microsoft's provisioning stops then as well."""
+"""Counted from the first failure, as in Microsoft's provisioning."""
 GIVEN_UP_PREFIX = "given-up: "
 
 
 class Change(Value, frozen=True):
-    """One path of one resource; None is absence.
+    """A change of one path of one resource; None means no value.
 
-    `how`: `set` makes the value so; `add` sends the values that are new, and leaves
-    those that others wrote; `again` sends what we wrote already; `last` takes away the
-    last part that we wrote of an e-mail or address, and so the whole of it.
+    `how`: `set` replaces the value. `add` sends only new values, and keeps those that
+    others wrote. `again` repeats what we wrote. `last` removes the last part that we
+    wrote of an e-mail or address, and with it the whole item.
     """
 
     path: str
@@ -61,7 +58,7 @@ class Change(Value, frozen=True):
 
     @property
     def is_sent(self) -> bool:
-        """Whether a request says it; a change from a value to itself is a witness."""
+        """Whether a request carries it. A value kept as found is only recorded."""
         return self.before != self.after or self.how == "again"
 
     @property
@@ -71,11 +68,11 @@ class Change(Value, frozen=True):
 
 
 class ReferenceChange(Value, frozen=True):
-    """A reference by objectGUID of the source; None removes it.
+    """A change of a reference; `to` is an objectGUID, None removes the reference.
 
-    `before` is the resource id that the target holds as far as we know. `unless` is the
-    object that it names: the reference is left alone while that has a resource.
-    `missing`: while `to` has no resource, its objectGUID is written in place of one.
+    `before` is the resource id that the target holds, as far as we know. `unless`: an
+    objectGUID; the reference stays while this object has a resource. `missing`: while
+    `to` has no resource, its objectGUID is written instead.
     """
 
     path: str
@@ -86,18 +83,17 @@ class ReferenceChange(Value, frozen=True):
 
 
 class Effect(Value, frozen=True):
-    """One intended write. `key` is unique in a job: an effect replaces its elder.
+    """One intended write. `key` is unique in a job: a new effect replaces the previous.
 
-    `changes` are complete for a create and an adoption (where `before` and `after` may
-    be equal). A create with a `resource` is one of ours whose answer was lost.
-    `references` are resolved at export; those of a creation are written with it, or
-    else by the effect `/r`, which waits. `add` and `remove` are members by objectGUID,
-    at most what one request may carry; `present` are those that the resource was found
-    to have already. `guards` are the budgets that count it. `desired` is the digest of
-    what the object should look like; `sent`: its creation may have reached the target.
-    `because` says why access is taken away: the object is out of scope or gone. `stage`
-    is the digest of the stage it waits in, or was released from. `since` is its first
-    failure; in escrow without a `next_try` it was given up.
+    `changes` are complete for a create and an adoption (`before` and `after` may be
+    equal). A create with a `resource` was ours, but its answer was lost. `references`
+    are resolved at export. Those of a creation are written with it, or later by the
+    effect `GUID/r`. `add` and `remove` are members by objectGUID, at most one request's
+    worth; `present` are members that the resource already has. `guards` are the budgets
+    that count it. `desired` is the digest of the wanted object. `sent`: its creation
+    may have reached the target. `because`: why access is removed (out of scope, gone).
+    `stage`: the digest of the stage that holds or released it. `since`: the time of its
+    first failure. An escrowed effect without `next_try` is given up.
     """
 
     key: str
@@ -126,12 +122,12 @@ class Effect(Value, frozen=True):
 
     @property
     def is_creation(self) -> bool:
-        """Whether it creates a resource; one we created and found again has an id."""
+        """Whether it creates a resource; with `resource`, an earlier try did."""
         return self.action == "create" and self.resource is None
 
     @property
     def sends_request(self) -> bool:
-        """Whether it needs a request, and not only a link."""
+        """Whether it needs a request; otherwise it only stores a link."""
         if self.is_creation or self.action == "delete":
             return True
         differs = any(each.is_sent for each in self.changes)
@@ -143,7 +139,7 @@ class Effect(Value, frozen=True):
 
     @property
     def fingerprint(self) -> str:
-        """The digest of what it would do: a stage decision covers equal ones."""
+        """The digest of what it would do. A stage decision covers equal ones."""
         sent = [each for each in self.changes if each.is_sent]
         target = (self.key, self.action, self.resource)
         return canonical_digest((*target, sent, self.references, self.add, self.remove))
@@ -182,10 +178,10 @@ class Effect(Value, frozen=True):
 
 
 class EvaluatedBatch(Value, frozen=True):
-    """A batch of rows, by objectGUID: what they need, and whom they refer to.
+    """The effects and references of a batch of objects, by objectGUID.
 
-    A row without an effect needs nothing. `references` has the rows that were mapped.
-    `left` are those that are another job's from now on: the job forgets them.
+    An object without an effect needs nothing. `references` covers the mapped objects.
+    `kept_by_siblings` now belong to another job: this job forgets them.
     """
 
     ids: tuple[str, ...]
@@ -195,12 +191,12 @@ class EvaluatedBatch(Value, frozen=True):
 
 
 class Outcome(Value, frozen=True):
-    """What became of an effect.
+    """The result of an attempt at an effect.
 
-    `link` is to be stored (created, adopted, or rewritten); `added` and `removed` are
-    the members that the target now has or no longer has. `reason` is a sentence without
-    values when `state` is escrowed. `unlinked`: the resource is no longer there, and
-    `link` is to be forgotten with all that was written about it.
+    `link` is stored (created, adopted, or rewritten). `added` and `removed` are the
+    members that the target now has, or no longer has. `reason`, if escrowed, is a
+    sentence without values. `unlinked`: the resource is gone, so `link` and everything
+    written about it are forgotten.
     """
 
     effect: Effect
@@ -215,11 +211,14 @@ class Outcome(Value, frozen=True):
 
 
 def build_membership_key(group: str, part: str) -> str:
-    """Return the key of a change of members: a chunk by number, one by objectGUID."""
+    """Return the key of a change of members.
+
+    `part` is the number of a request, or the objectGUID of a single member.
+    """
     return f"{group}/m/{part}"
 
 
 def parse_membership_member(key: str) -> tuple[str, ...]:
-    """Return the member that the key of a single membership names."""
+    """Return the part of a membership key: for a single membership, the member."""
     _, is_membership, part = key.partition("/m/")
     return (part,) if is_membership else ()

@@ -15,7 +15,7 @@ MatchValue = str | int | float | bool
 
 Presence = Literal["in", "out", "gone", "unknown"]
 """Where an object is, by the directory's last answer about its objectGUID."""
-KEPT_PRESENCES = frozenset({"in", "unknown"})
+KEPT_PRESENCES = frozenset[Presence]({"in", "unknown"})
 """With these an object keeps its access: nothing proves that it left."""
 
 Origin = Literal["created", "adopted"]

@@ -1,4 +1,4 @@
-"""Stages: effects that a guard holds back until somebody decides."""
+"""Stages: effects that a guard holds back until an operator decides."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import datetime
 from cloudforest.base.values import Value
 
 HELD_BY_STAGE = "held-by-stage: "
-"""How the reason begins of what is in escrow until a stage is decided."""
+"""Starts the reason of effects in escrow until a stage is decided."""
 
 
 class Stage(Value, frozen=True):
-    """So many effects of one budget, staged together by one cycle; never changed.
+    """The effects of one budget that one cycle staged together; never changed.
 
-    `id` is the digest of job, budget and effects. `what` counts them by action;
-    `waiting` is how many of them are still wanted.
+    `id` is the digest of job, budget and effects. `what` counts the effects by action.
+    `waiting` counts those that are still wanted.
     """
 
     id: str
@@ -29,10 +29,7 @@ class Stage(Value, frozen=True):
 
 
 class StagedEffect(Value, frozen=True):
-    """One effect of a stage; `digest` is that of what it would change.
-
-    `dn` is the object's, as far as the job still has it.
-    """
+    """One effect of a stage; `dn` is None if the job no longer has the object."""
 
     key: str
     object_guid: str
@@ -42,9 +39,9 @@ class StagedEffect(Value, frozen=True):
 
 
 class Allowance(Value, frozen=True):
-    """Somebody's word that the effects of a stage may be written, for a time.
+    """An operator's permission to write the effects of one stage, until a time.
 
-    `job` is empty while no stage has this digest: it was read from a plan.
+    `job` is empty if the digest comes from a plan and no stage has it yet.
     """
 
     stage: str
@@ -54,7 +51,7 @@ class Allowance(Value, frozen=True):
 
 
 class BudgetCharge(Value, frozen=True):
-    """So many effects of a budget that were written at a time."""
+    """How many effects of a budget were written at one time."""
 
     guard: str
     effects: int
@@ -62,14 +59,14 @@ class BudgetCharge(Value, frozen=True):
 
 
 REKEYS = "rekeys"
-"""The budget of a change of what is matched by, also where only the export finds it."""
+"""The budget for changes of matching attributes, including those found at export."""
 
 
 class ExceededBudget(Value, frozen=True):
-    """A budget that is exceeded: so many effects against the limit.
+    """A budget whose limit the `effects` of this cycle exceed.
 
-    `total` is what its window would come to: effects that were written or staged in it,
-    and these. `digest` names the stage that they are in, or will be.
+    `total` counts the whole window: effects already written or staged, and these.
+    `digest` names the stage that holds or will hold them.
     """
 
     job: str
@@ -82,6 +79,6 @@ class ExceededBudget(Value, frozen=True):
     @property
     def reason(self) -> str:
         return (
-            f"{self.guard}: with {self.effects} effects of this cycle there would be "
-            f"{self.total} in the budget's window; at most {self.limit} may happen."
+            f"{self.guard}: {self.effects} in this cycle, {self.total} in the budget's "
+            f"window; the limit is {self.limit}."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -12,6 +12,7 @@ from typing import Protocol
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured
 from cloudforest.model.cycles import Attempts, Counts
+from cloudforest.model.effects import Effect
 from cloudforest.model.jobs import JobKey, KeyName, ScratchKey, live_key
 from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.ports.store import ProvisioningStore
@@ -152,6 +153,17 @@ class CycleContext:
     def claim_resource(self, resource: str, object_id: str) -> bool:
         """Claim a resource until its link is stored; return False if it is taken."""
         return self.claims.setdefault(resource, object_id) == object_id
+
+    async def read_pending_effects(
+        self, phase: int, limit: int
+    ) -> AsyncIterator[list[Effect]]:
+        """Yield the pending effects of a phase by key, in batches of `limit`."""
+        after = ""
+        while batch := await self.store.list_pending_effects(
+            self.key_name, self.cycle_id, phase, after=after, limit=limit
+        ):
+            yield batch
+            after = batch[-1].key
 
     @property
     def is_scratch(self) -> bool:

@@ -12,6 +12,7 @@ from cloudforest.model.effects import Change
 from cloudforest.model.messages import Closing, Lookup, OutOfScope, Tombstone
 from cloudforest.model.program import Attribute
 from cloudforest.model.registration import Budget
+from cloudforest.provisioning.explanation.act import NOTHING_TO_WRITE
 from cloudforest.provisioning.on_demand import provision_on_demand
 
 
@@ -51,7 +52,7 @@ async def test_second_provisioning_writes_nothing(world: World):
     steps = await _provision(world, person)
 
     assert steps["act"]["result"] == "nothing"
-    assert steps["act"]["detail"]["because"] == "The target holds what we would write."
+    assert steps["act"]["detail"]["because"] == NOTHING_TO_WRITE
     assert world.target.writes == writes
 
 

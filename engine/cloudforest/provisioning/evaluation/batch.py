@@ -1,14 +1,9 @@
-"""Evaluates one batch of objects: a fixed number of queries, whatever its size.
-
-After a restart that doubts links: what the target really holds under their ids.
-
-Unique values for the objects of a batch that are to be created.
-"""
+"""Evaluates one batch of objects with a fixed number of queries, whatever its size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace as altered
+from dataclasses import replace as dataclasses_replace
 
 from msgspec.structs import replace
 
@@ -23,6 +18,7 @@ from cloudforest.provisioning.evaluation.decide import (
     map_source_object,
 )
 from cloudforest.provisioning.evaluation.deprovision import (
+    EffectsByKey,
     evaluate_leavers,
     find_held_by_siblings,
 )
@@ -53,9 +49,9 @@ from cloudforest.provisioning.unique_values import (
 async def _retain_present_members(
     evaluation: Evaluation, mapper: Mapper, link: Link
 ) -> None:
-    """Count no longer as written what the group does not have.
+    """Forget written members that the group no longer has.
 
-    A target that does not say leaves it as it was: we would never remove anybody.
+    If the target does not tell, keep them all: a forgotten member is never removed.
     """
     context = evaluation.context
     try:
@@ -74,26 +70,26 @@ async def _retain_present_members(
 async def check_doubted_links(
     evaluation: Evaluation, sources: Sequence[SourceObject], links: Mapping[str, Link]
 ) -> CheckedLinks:
-    """Return the resources of the doubted links, as the target holds them now."""
-    looked = CheckedLinks()
+    """Return the present resources of links that a restart has marked unchecked."""
+    checked = CheckedLinks()
     for kind, mapper in evaluation.mappers.items():
-        its = [
-            links[row.object_guid]
-            for row in sources
-            if row.type == kind and row.object_guid in links
+        linked = [
+            links[source.object_guid]
+            for source in sources
+            if source.type == kind and source.object_guid in links
         ]
-        doubted = {each.resource: each for each in its if not each.checked}
-        if doubted:
-            await check_links(evaluation.matcher, mapper, doubted, looked)
-        for link in doubted.values() if mapper.members_mapping else ():
+        unchecked = {each.resource: each for each in linked if not each.checked}
+        if unchecked:
+            await check_links(evaluation.matcher, mapper, unchecked, checked)
+        for link in unchecked.values() if mapper.members_mapping else ():
             await _retain_present_members(evaluation, mapper, link)
-    return looked
+    return checked
 
 
 def needs_unique_value(candidate: Candidate, match: Match) -> bool:
-    """Tell whether the object is to be created, with a value of its own."""
-    new = candidate.link is None and candidate.observed is None and match is None
-    return new and bool(candidate.desired.candidates)
+    """Tell whether the object will be created and its mapping selects unique values."""
+    is_new = candidate.link is None and candidate.observed is None and match is None
+    return is_new and bool(candidate.desired.candidates)
 
 
 async def add_unique_values(
@@ -101,88 +97,76 @@ async def add_unique_values(
     candidates: Sequence[Candidate],
     matches: Mapping[str, Match],
 ) -> list[Candidate]:
-    """Choose the unique values of those who are to be created."""
+    """Choose the unique values of the objects that will be created."""
     chosen: UniqueValues = {}
     for mapper in evaluation.mappers.values():
-        waiting = [
+        requests = [
             UniqueValueRequest(
-                object_guid=item.source.object_guid, options=item.desired.candidates
+                object_guid=each.source.object_guid, options=each.desired.candidates
             )
-            for item in candidates
-            if item.mapper is mapper
-            and needs_unique_value(item, matches.get(item.source.object_guid))
+            for each in candidates
+            if each.mapper is mapper
+            and needs_unique_value(each, matches.get(each.source.object_guid))
         ]
-        if waiting:
-            chosen |= await choose_unique_values(evaluation.matcher, mapper, waiting)
+        if requests:
+            chosen |= await choose_unique_values(evaluation.matcher, mapper, requests)
     return [
-        altered(each, unique_values=chosen[each.source.object_guid])
+        dataclasses_replace(each, unique_values=chosen[each.source.object_guid])
         if each.source.object_guid in chosen
         else each
         for each in candidates
     ]
 
 
-EffectsByKey = Mapping[str, Effect]
-
-
 async def _map_objects(
     evaluation: Evaluation, sources: Sequence[SourceObject], previous: EffectsByKey
 ) -> list[Candidate | Effect | None]:
-    """Map the objects; None is one that the mapping leaves as it is."""
+    """Map the objects; None stands for one that its mapping ignores."""
     context = evaluation.context
     links = await context.store.load_links(
-        context.job.target, [row.object_guid for row in sources]
+        context.job.target, [each.object_guid for each in sources]
     )
-    looked = await check_doubted_links(evaluation, sources, links)
-    examined = [
+    checked = await check_doubted_links(evaluation, sources, links)
+    mapped = [
         map_source_object(
-            row,
-            evaluation.mappers[row.type],
+            source,
+            evaluation.mappers[source.type],
             link=None
-            if row.object_guid in looked.missing
-            else links.get(row.object_guid),
-            previous=previous.get(row.object_guid),
+            if source.object_guid in checked.missing
+            else links.get(source.object_guid),
+            previous=previous.get(source.object_guid),
             now=evaluation.now,
         )
-        for row in sources
+        for source in sources
     ]
     return [
-        altered(each, observed=looked.observed[each.source.object_guid])
-        if isinstance(each, Candidate) and each.source.object_guid in looked.observed
+        dataclasses_replace(each, observed=checked.observed[each.source.object_guid])
+        if isinstance(each, Candidate) and each.source.object_guid in checked.observed
         else each
-        for each in examined
+        for each in mapped
     ]
 
 
 async def _match_unlinked(
     evaluation: Evaluation, candidates: Sequence[Candidate]
 ) -> dict[str, Match]:
-    """Match those of the objects that have no link, type by type."""
+    """Match the objects that have no link, type by type."""
     matches: dict[str, Match] = {}
     for mapper in evaluation.mappers.values():
-        wanted = [
+        unlinked = [
             UnlinkedObject(
-                object_guid=item.source.object_guid, values=item.desired.values
+                object_guid=each.source.object_guid, values=each.desired.values
             )
-            for item in candidates
-            if item.mapper is mapper and item.link is None
+            for each in candidates
+            if each.mapper is mapper and each.link is None
         ]
-        matches |= await evaluation.matcher.match_objects(mapper, wanted)
+        matches |= await evaluation.matcher.match_objects(mapper, unlinked)
     return matches
 
 
 def _referenced_guids(candidate: Candidate) -> Iterator[str]:
-    """Yield whom the object refers to."""
     for path in candidate.mapper.reference_mappings:
         yield from candidate.desired.references.get(path, ())
-
-
-async def _load_referable(
-    evaluation: Evaluation, candidates: Sequence[Candidate]
-) -> ReferableObjects:
-    """Return the objects that references may name."""
-    named = [guid for item in candidates for guid in _referenced_guids(item)]
-    return await load_referable_objects(evaluation.context, named)
 
 
 def _count_object(
@@ -191,13 +175,13 @@ def _count_object(
     main_effect: Effect | None,
     reference_effect: Effect | None,
 ) -> None:
-    """Count an object; references that no budget bears are counted later."""
-    first = main_effect or reference_effect
-    if first is None:
+    """Count an object; pending references without a budget are counted later."""
+    effect = main_effect or reference_effect
+    if effect is None:
         evaluation.context.counts.unchanged += 1
-    elif first.state == "escrowed":
-        prior = candidate.previous if main_effect else first
-        add_escrowed_effect(evaluation, first, candidate.source.dn, prior)
+    elif effect.state == "escrowed":
+        previous = candidate.previous if main_effect else effect
+        add_escrowed_effect(evaluation, effect, candidate.source.dn, previous)
     if main_effect is not None:
         add_effect(evaluation, main_effect)
     if reference_effect is not None and (
@@ -212,7 +196,7 @@ def _decide_effect(
     match: Match,
     referable: ReferableObjects,
 ) -> Effect | None:
-    """Return the object's write as it stands. A first cycle may create freely."""
+    """Return the object's write after stage decisions and free creations."""
     effect = add_linked_references(
         candidate, decide_effect(candidate, match, evaluation.now), referable
     )
@@ -228,44 +212,51 @@ async def _evaluate_candidates(
     evaluation: Evaluation, candidates: Sequence[Candidate], previous: EffectsByKey
 ) -> list[Effect]:
     now = evaluation.now
-    kept = {
-        item.source.object_guid: effect
-        for item in candidates
-        if (effect := find_waiting_effect(item, now))
+    waiting = {
+        each.source.object_guid: effect
+        for each in candidates
+        if (effect := find_waiting_effect(each, now))
     }
-    free = [item for item in candidates if item.source.object_guid not in kept]
-    matches = await _match_unlinked(evaluation, free)
-    given = {
+    due = [each for each in candidates if each.source.object_guid not in waiting]
+    matches = await _match_unlinked(evaluation, due)
+    with_values = {
         each.source.object_guid: each
-        for each in await add_unique_values(evaluation, free, matches)
+        for each in await add_unique_values(evaluation, due, matches)
     }
-    candidates = [given.get(each.source.object_guid, each) for each in candidates]
-    ends = await _load_referable(evaluation, candidates)
+    candidates = [with_values.get(each.source.object_guid, each) for each in candidates]
+    referenced = [guid for each in candidates for guid in _referenced_guids(each)]
+    referable = await load_referable_objects(evaluation.context, referenced)
     effects: list[Effect] = []
     for candidate in candidates:
-        id_ = candidate.source.object_guid
-        main = kept.get(id_) or _decide_effect(
-            evaluation, candidate, matches.get(id_), ends
+        guid = candidate.source.object_guid
+        main = waiting.get(guid) or _decide_effect(
+            evaluation, candidate, matches.get(guid), referable
         )
-        elder = previous.get(f"{id_}/r")
-        other = decide_references(
-            candidate, main, previous=elder, referable=ends, now=now
+        previous_reference = previous.get(f"{guid}/r")
+        reference = decide_references(
+            candidate,
+            main,
+            previous=previous_reference,
+            referable=referable,
+            now=now,
         )
-        if other is not None and other.state == "pending":
-            other = evaluation.stage_decisions.apply_to(other, elder)
-        _count_object(evaluation, candidate, main, other)
-        effects += [each for each in (main, other) if each is not None]
+        if reference is not None and reference.state == "pending":
+            reference = evaluation.stage_decisions.apply_to(
+                reference, previous_reference
+            )
+        _count_object(evaluation, candidate, main, reference)
+        effects += [each for each in (main, reference) if each is not None]
     return effects
 
 
 async def _evaluate_in_scope(
     evaluation: Evaluation, sources: Sequence[SourceObject], previous: EffectsByKey
 ) -> EvaluatedBatch:
-    """Return what a batch of objects in scope needs, counted.
+    """Return what a batch of objects in scope needs, and count it.
 
-    Who is ignored stays unsettled: time may change it, without a change of the object.
+    Ignored objects stay unsettled: the passing of time alone may change the decision.
     """
-    mapped = [row for row in sources if row.type in evaluation.mappers]
+    mapped = [each for each in sources if each.type in evaluation.mappers]
     evaluation.context.counts.skipped += len(sources) - len(mapped)
     effects: list[Effect] = []
     candidates: list[Candidate] = []
@@ -285,11 +276,13 @@ async def _evaluate_in_scope(
     effects += await _evaluate_candidates(evaluation, candidates, previous)
     evaluation.context.counts.skipped += len(ignored)
     return EvaluatedBatch(
-        ids=tuple(row.object_guid for row in mapped if row.object_guid not in ignored),
+        ids=tuple(
+            each.object_guid for each in mapped if each.object_guid not in ignored
+        ),
         effects=tuple(effects),
         references={
-            item.source.object_guid: tuple(_referenced_guids(item))
-            for item in candidates
+            each.source.object_guid: tuple(_referenced_guids(each))
+            for each in candidates
         },
     )
 
@@ -299,26 +292,32 @@ async def evaluate_batch(
 ) -> None:
     """Put the effects of a batch of objects into the outbox, and count them.
 
-    Who left and is held by another job of the target is forgotten: should that job be
-    removed, what it alone held stays in place.
+    A leaver that a sibling job holds is forgotten. If that job is removed later, the
+    resources that it alone held stay in place.
     """
     context = evaluation.context
-    keys = [key for row in sources for key in (row.object_guid, f"{row.object_guid}/r")]
-    prior = await context.store.load_effects(context.live_key, keys)
-    there = [row for row in sources if row.presence in KEPT_PRESENCES]
-    away = [row for row in sources if row.presence not in KEPT_PRESENCES]
-    left = await find_held_by_siblings(context, [row.object_guid for row in away])
-    lost = [row for row in away if row.object_guid not in left]
-    evaluated = await _evaluate_in_scope(evaluation, there, prior)
-    deprovisioned = await evaluate_leavers(evaluation, lost, prior) if lost else []
+    keys = [
+        key for each in sources for key in (each.object_guid, f"{each.object_guid}/r")
+    ]
+    previous = await context.store.load_effects(context.live_key, keys)
+    kept = [each for each in sources if each.presence in KEPT_PRESENCES]
+    away = [each for each in sources if each.presence not in KEPT_PRESENCES]
+    by_siblings = await find_held_by_siblings(
+        context, [each.object_guid for each in away]
+    )
+    leavers = [each for each in away if each.object_guid not in by_siblings]
+    evaluated = await _evaluate_in_scope(evaluation, kept, previous)
+    deprovisioned = (
+        await evaluate_leavers(evaluation, leavers, previous) if leavers else []
+    )
     evaluated = replace(
         evaluated,
-        ids=(*evaluated.ids, *[row.object_guid for row in lost]),
+        ids=(*evaluated.ids, *[each.object_guid for each in leavers]),
         effects=(*evaluated.effects, *deprovisioned),
-        kept_by_siblings=tuple(left),
+        kept_by_siblings=tuple(by_siblings),
     )
     if context.is_scratch:
-        # Nobody evaluates scratch rows again: which of them are settled says nothing.
+        # A plan's rows are evaluated only once, so there is nothing to settle.
         evaluated = replace(evaluated, ids=(), references={})
     await context.store.save_evaluated_batch(
         context.key_name, context.cycle_id, evaluation.settled_digest, evaluated

@@ -1,11 +1,11 @@
-"""Decides what one object needs: a write, nothing, or to be held back. Pure."""
+"""Decides what one object needs: a write, nothing, or escrow. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import replace as dataclasses_replace
 from datetime import datetime
 
-from msgspec.structs import replace as altered
+from msgspec.structs import replace
 
 from cloudforest.model.effects import (
     GIVEN_UP_PREFIX,
@@ -29,25 +29,38 @@ from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import Match, MatchFailure
 
 ANCHOR_CHANGED = (
-    "anchor-changed: the source anchor is not the one that the object was linked by."
+    "anchor-changed: the source anchor differs from the one that the object was linked "
+    "by. Correct it in the directory."
 )
 
 
 def _hold_in_escrow(
     effect: Effect, previous: Effect | None, reason: str, now: datetime
 ) -> Effect:
-    """Escrow what can't even be tried; what waits for the same reason goes on so."""
-    if previous is not None and previous.is_held(now) and _has_reason(previous, reason):
+    """Escrow an effect that cannot be tried, or keep it waiting for the same reason."""
+    if (
+        previous is not None
+        and previous.is_held(now)
+        and previous.reason in {reason, GIVEN_UP_PREFIX + reason}
+    ):
         return previous
     return effect.retried_as(previous).escrowed(reason, now)
 
 
-def _has_reason(previous: Effect, reason: str) -> bool:
-    return previous.reason in {reason, GIVEN_UP_PREFIX + reason}
+def _keep_random_values(
+    desired: DesiredValues, mapper: Mapper, previous: Effect | None
+) -> DesiredValues:
+    """Keep the random values of a write that still waits.
 
-
-def _mapping_fault_reason(fault: MappingFault) -> str:
-    return f"mapping-fault: {fault.path}: {fault.reason}"
+    New ones would change its fingerprint, and a staged write could never be allowed.
+    """
+    values = previous.after_values if previous is not None else {}
+    kept = {
+        path: values[path]
+        for path in mapper.random_paths
+        if values.get(path) is not None
+    }
+    return replace(desired, values={**desired.values, **kept})
 
 
 def map_source_object(
@@ -58,7 +71,7 @@ def map_source_object(
     previous: Effect | None,
     now: datetime,
 ) -> Candidate | Effect | None:
-    """Map an object, or escrow it when that can't be done; None: it is ignored."""
+    """Map an object, or escrow it if that fails; None: the mapping ignores it."""
     if link is not None and link.source_anchor != source.source_anchor:
         blank = build_blank_effect(source, mapper, link, previous)
         return _hold_in_escrow(blank, previous, ANCHOR_CHANGED, now)
@@ -66,7 +79,7 @@ def map_source_object(
         desired = mapper.map_object(source)
     except MappingFault as fault:
         blank = build_blank_effect(source, mapper, link, previous)
-        return _hold_in_escrow(blank, previous, _mapping_fault_reason(fault), now)
+        return _hold_in_escrow(blank, previous, f"mapping-fault: {fault}", now)
     except ObjectIgnored:
         return None
     if mapper.random_paths:
@@ -77,33 +90,17 @@ def map_source_object(
     return candidate if link is None else with_last_written(candidate, link)
 
 
-def _keep_random_values(
-    desired: DesiredValues, mapper: Mapper, previous: Effect | None
-) -> DesiredValues:
-    """Keep the values that were drawn for a write that still waits.
-
-    Otherwise a wish would never be the one that was staged and allowed.
-    """
-    values = previous.after_values if previous is not None else {}
-    drawn = {
-        path: values[path]
-        for path in mapper.random_paths
-        if values.get(path) is not None
-    }
-    return altered(desired, values={**desired.values, **drawn})
-
-
 def find_waiting_effect(candidate: Candidate, now: datetime) -> Effect | None:
-    """Return the effect that stays in escrow: not due, and for the same wish."""
-    prior = candidate.previous
-    if prior is None or not prior.is_held(now):
+    """Return the previous effect if it stays in escrow: not due, still wanted."""
+    previous = candidate.previous
+    if previous is None or not previous.is_held(now):
         return None
-    return prior if prior.desired == candidate.desired_digest else None
+    return previous if previous.desired == candidate.desired_digest else None
 
 
 def _escrow_unmatched(candidate: Candidate, reason: str, now: datetime) -> Effect:
     values = candidate.desired.values.items()
-    effect = altered(
+    effect = replace(
         candidate.build_effect(),
         action="adopt",
         changes=tuple(Change(path=p, after=v) for p, v in values if v is not None),
@@ -112,16 +109,18 @@ def _escrow_unmatched(candidate: Candidate, reason: str, now: datetime) -> Effec
 
 
 def decide_effect(candidate: Candidate, match: Match, now: datetime) -> Effect | None:
-    """Return the write of an object, whose match is known if it has no link."""
+    """Return the write of an object; `match` matters only if it has no link."""
     if isinstance(match, MatchFailure):
         return _escrow_unmatched(candidate, match.reason, now)
     try:
-        effect = build_write(replace(candidate, observed=match) if match else candidate)
+        effect = build_write(
+            dataclasses_replace(candidate, observed=match) if match else candidate
+        )
     except MappingFault as fault:
         return _hold_in_escrow(
             candidate.build_effect(),
             candidate.previous,
-            _mapping_fault_reason(fault),
+            f"mapping-fault: {fault}",
             now,
         )
     if (
@@ -142,8 +141,8 @@ def decide_references(
     now: datetime,
 ) -> Effect | None:
     """Return the write of an object's references; None while it has no resource."""
-    pending = main_effect is not None and main_effect.state == "pending"
-    if (candidate.link is None or candidate.observed) and not pending:
+    is_pending = main_effect is not None and main_effect.state == "pending"
+    if (candidate.link is None or candidate.observed) and not is_pending:
         return None
     effect = build_reference_effect(
         candidate, main_effect, referable=referable, previous=previous

@@ -1,4 +1,4 @@
-"""Decides what becomes of those who are out of scope or gone, and still linked."""
+"""Deprovisions leavers: linked objects that are out of scope or gone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cloudforest.model.effects import (
     Change,
     Effect,
 )
-from cloudforest.model.source import Link, SourceObject
+from cloudforest.model.source import KEPT_PRESENCES, Link, SourceObject
 from cloudforest.provisioning.differences import build_blank_effect
 from cloudforest.provisioning.evaluation.state import (
     Evaluation,
@@ -25,10 +25,10 @@ from cloudforest.provisioning.run import CycleContext
 EffectsByKey = Mapping[str, Effect]
 
 ADOPTED_NOT_DELETED = (
-    "left-in-place: it was adopted, and what was adopted is never deleted; its type "
-    "has no `active` by which to disable it."
+    "left-in-place: adopted resources are never deleted, and this type has no `active` "
+    "attribute to disable it by."
 )
-NO_ACTIVE = "left-in-place: its type has no `active` by which to disable it."
+NO_ACTIVE = "left-in-place: this type has no `active` attribute to disable it by."
 
 
 def _configured_action(source: SourceObject, mapper: Mapper) -> str:
@@ -48,27 +48,26 @@ def _build_disable(blank: Effect, link: Link) -> Effect | None:
 def decide_deprovision(
     source: SourceObject, mapper: Mapper, link: Link
 ) -> Effect | None:
-    """Return what takes the object's access away; None: nothing is left to do.
+    """Return the effect that removes the object's access; None: nothing to do.
 
-    What was adopted may be disabled, never deleted. Pure.
+    Adopted resources may be disabled, but are never deleted. Pure.
     """
-    wanted = _configured_action(source, mapper)
-    if wanted == "keep":
+    configured = _configured_action(source, mapper)
+    if configured == "keep":
         return None
     blank = replace(
         build_blank_effect(source, mapper, link, None),
         anchor=link.source_anchor,
         phase=PHASE_DEPROVISION,
-        desired=f"{wanted} {link.resource}",
+        desired=f"{configured} {link.resource}",
         because=source.presence,
     )
-    adopted = link.origin == "adopted"
-    if wanted == "delete" and not adopted:
+    if configured == "delete" and link.origin != "adopted":
         return replace(blank, action="delete", guards=("deletes",))
     if mapper.has_active:
         return _build_disable(blank, link)
-    reason = ADOPTED_NOT_DELETED if wanted == "delete" else NO_ACTIVE
-    action = "delete" if wanted == "delete" else "disable"
+    reason = ADOPTED_NOT_DELETED if configured == "delete" else NO_ACTIVE
+    action = "delete" if configured == "delete" else "disable"
     return replace(blank, action=action, state="skipped", reason=reason)
 
 
@@ -83,10 +82,8 @@ def _apply_decisions(
 
 
 def _count_leaver(
-    evaluation: Evaluation, effect: Effect | None, name: str, previous: Effect | None
+    evaluation: Evaluation, effect: Effect, name: str, previous: Effect | None
 ) -> None:
-    if effect is None:
-        return
     add_effect(evaluation, effect)
     if effect.state == "escrowed":
         add_escrowed_effect(evaluation, effect, name, previous)
@@ -99,37 +96,35 @@ def _count_leaver(
 async def find_held_by_siblings(
     context: CycleContext, ids: Sequence[str]
 ) -> frozenset[str]:
-    """Return whom another job of the target holds: they are that job's to keep."""
+    """Return the objects that a sibling job holds; only that job may remove them."""
     if not context.siblings or not ids:
         return frozenset()
     found = await context.store.load_presences(context.siblings, ids)
-    return frozenset(id_ for id_, each in found.items() if each in {"in", "unknown"})
+    return frozenset(guid for guid, each in found.items() if each in KEPT_PRESENCES)
 
 
 async def evaluate_leavers(
     evaluation: Evaluation, sources: Sequence[SourceObject], previous: EffectsByKey
 ) -> list[Effect]:
-    """Return the effects of a batch of lost objects, counted.
+    """Return the effects of a batch of leavers, and count them.
 
-    What the job no longer maps stays as it is.
+    Resources of types that the job no longer maps stay unchanged.
     """
     context = evaluation.context
     links = await context.store.load_links(
-        context.job.target, [row.object_guid for row in sources]
+        context.job.target, [each.object_guid for each in sources]
     )
     effects: list[Effect] = []
     for source in sources:
-        mapper, link = (
-            evaluation.mappers.get(source.type),
-            links.get(source.object_guid),
-        )
+        mapper = evaluation.mappers.get(source.type)
+        link = links.get(source.object_guid)
         if mapper is None or link is None:
             continue
         effect = decide_deprovision(source, mapper, link)
-        if effect is not None:
-            effect = _apply_decisions(
-                evaluation, effect, previous.get(source.object_guid)
-            )
-            effects.append(effect)
-        _count_leaver(evaluation, effect, source.dn, previous.get(source.object_guid))
+        if effect is None:
+            continue
+        previous_effect = previous.get(source.object_guid)
+        effect = _apply_decisions(evaluation, effect, previous_effect)
+        effects.append(effect)
+        _count_leaver(evaluation, effect, source.dn, previous_effect)
     return effects

@@ -1,4 +1,4 @@
-"""Evaluation of a whole job: objects, references, memberships, and the guard."""
+"""Evaluates a whole job: objects, references, memberships, and the guard."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What the outbox now holds: so many writes, and what the guard said.
+    """The number of requests in the outbox, and what the guard blocks.
 
-    `trips` are the budgets that this cycle exceeds, and the stages that wait.
+    `exceeded` are the budgets that this cycle exceeds, and the stages that still wait.
     """
 
     requests: int
@@ -40,7 +40,7 @@ class EvaluationResult:
 
 
 async def _evaluate_unsettled(evaluation: Evaluation) -> None:
-    """Look at the rows that are not settled; the others need nothing."""
+    """Evaluate the objects that are not settled; the others need nothing."""
     context = evaluation.context
     in_scope, unchanged, due = await context.store.begin_evaluation(
         context.key_name, context.job.target, evaluation.settled_digest
@@ -62,15 +62,15 @@ async def _evaluate_unsettled(evaluation: Evaluation) -> None:
         after = sources[-1].object_guid
 
 
-async def _evaluate_one_object(evaluation: Evaluation, id_: str) -> None:
+async def _evaluate_one_object(evaluation: Evaluation, guid: str) -> None:
     context = evaluation.context
-    source = await context.store.load_source_object(context.key_name, id_)
+    source = await context.store.load_source_object(context.key_name, guid)
     await evaluate_batch(evaluation, [source] if source else [])
     await save_evaluation_log(evaluation)
 
 
 async def _evaluate_all(evaluation: Evaluation) -> tuple[ExceededBudget, ...]:
-    """Stage objects first: references and members do without those held back."""
+    """Stage objects first: references and members must not rely on staged ones."""
     context = evaluation.context
     if context.only_object is None:
         await _evaluate_unsettled(evaluation)
@@ -89,32 +89,35 @@ async def _evaluate_all(evaluation: Evaluation) -> tuple[ExceededBudget, ...]:
 
 
 def _open_stage_budgets(evaluation: Evaluation) -> tuple[ExceededBudget, ...]:
-    """Return the stages of earlier cycles with as many effects as still wait there."""
+    """Return the stages of earlier cycles, each with its count of waiting effects."""
     stages = evaluation.stage_decisions.open_stages
     return tuple(
         ExceededBudget(
             job=evaluation.context.job.name,
-            guard=stages[id_].guard,
+            guard=stages[digest].guard,
             effects=effects,
-            limit=stages[id_].limit,
+            limit=stages[digest].limit,
             total=effects,
-            digest=id_,
+            digest=digest,
         )
-        for id_, effects in evaluation.staged_counts.items()
+        for digest, effects in evaluation.staged_counts.items()
     )
 
 
 async def _has_free_creates(context: CycleContext) -> bool:
-    """Tell whether it is a first cycle, of a job that is not to create nobody."""
+    """Tell whether this first cycle may create objects without a limit.
+
+    A `creates` budget with `max: 0` forbids creations, also in the first cycle.
+    """
     budget = context.job.guard.get("creates")
-    never = budget is not None and budget.max == 0
-    return not never and not await context.store.has_finished_cycle(
+    forbidden = budget is not None and budget.max == 0
+    return not forbidden and not await context.store.has_finished_cycle(
         context.job.name, context.job.target
     )
 
 
 async def evaluate_job(context: CycleContext) -> EvaluationResult:
-    """Fill the outbox with what this cycle is to write; write nothing to the target."""
+    """Fill the outbox with the writes of this cycle; send nothing to the target."""
     now = context.clock()
     evaluation = Evaluation(
         context=context,

@@ -1,7 +1,4 @@
-"""Compares what budgets would bear with what they may.
-
-The arithmetic of the guard.
-"""
+"""The guard's arithmetic: compares the charges of a cycle with the budgets' limits."""
 
 from __future__ import annotations
 
@@ -13,32 +10,31 @@ from cloudforest.model.registration import Budget
 from cloudforest.model.stages import REKEYS, ExceededBudget
 from cloudforest.provisioning.evaluation.state import Evaluation
 
-
-def compute_limit(budget: Budget, managed: int) -> int:
-    """Return `min(max, ceil(percent of max(managed, base)))`, exactly.
-
-    In binary floating point, 7 % of 100 would be a little more than 7.
-    """
-    share = Decimal(str(budget.percent)) * max(managed, budget.base) / 100
-    return min(budget.max, int(share.to_integral_value(ROUND_CEILING)))
-
-
-def is_exceeded(budget: Budget, *, managed: int, cycle: int, window: int) -> bool:
-    """Tell whether this cycle's effects, or the window's with them, are too many.
-
-    `window` counts the effects of the budget's whole window, this cycle's included.
-    """
-    return max(cycle, window) > compute_limit(budget, managed)
-
-
 OBJECT_BUDGETS = frozenset(
     {"creates", "disables", "deletes", "attributesBlanked", REKEYS}
 )
 MEMBER_BUDGETS = frozenset({"memberRemovals", "groupsEmptied"})
 
 
+def compute_limit(budget: Budget, managed: int) -> int:
+    """Return `min(max, ceil(percent of max(managed, base)))`.
+
+    Calculate in decimals: in binary floating point, 7 % of 100 is more than 7.
+    """
+    share = Decimal(str(budget.percent)) * max(managed, budget.base) / 100
+    return min(budget.max, int(share.to_integral_value(ROUND_CEILING)))
+
+
+def is_exceeded(budget: Budget, *, managed: int, cycle: int, window: int) -> bool:
+    """Tell whether this cycle's effects, or those of the window, exceed the limit.
+
+    `window` counts all effects in the budget's window, including this cycle's.
+    """
+    return max(cycle, window) > compute_limit(budget, managed)
+
+
 async def _sum_window(evaluation: Evaluation, guard: str, budget: Budget) -> int:
-    """Return what was written or staged in the budget's window, with what is new."""
+    """Count the effects in the budget's window: written, staged, and new."""
     since = evaluation.now - timedelta(seconds=budget.window)
     written = await evaluation.context.store.sum_budget_charges(
         evaluation.context.job.name, guard, since
@@ -47,29 +43,29 @@ async def _sum_window(evaluation: Evaluation, guard: str, budget: Budget) -> int
 
 
 async def record_remaining_budget(evaluation: Evaluation, guard: str) -> None:
-    """Note how many effects the budget bears that only the export will find."""
+    """Record how many more effects the budget allows, for those found at export."""
     context = evaluation.context
     if (budget := context.job.guard.get(guard)) is None:
         return
-    most = compute_limit(
+    limit = compute_limit(
         budget, await context.store.count_managed(context.key_name, context.job.target)
     )
     context.remaining_budgets[guard] = max(
-        0, most - await _sum_window(evaluation, guard, budget)
+        0, limit - await _sum_window(evaluation, guard, budget)
     )
 
 
 async def check_budgets(
     evaluation: Evaluation, guards: Collection[str]
 ) -> dict[str, ExceededBudget]:
-    """Return which of the budgets the cycle's new effects exceed, by name."""
+    """Return the budgets that the cycle's new effects exceed, by name."""
     context = evaluation.context
-    borne = sorted(each for each in guards if evaluation.charges[each])
-    if not borne:
+    charged = sorted(each for each in guards if evaluation.charges[each])
+    if not charged:
         return {}
     managed = await context.store.count_managed(context.key_name, context.job.target)
     exceeded = {}
-    for guard in borne:
+    for guard in charged:
         if (budget := context.job.guard.get(guard)) is None:
             continue
         new = evaluation.charges[guard]

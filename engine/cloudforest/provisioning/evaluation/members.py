@@ -1,7 +1,4 @@
-"""Evaluates memberships: what the directory wants against what we wrote.
-
-The groups whose memberships are evaluated, and what is known of a batch.
-"""
+"""Evaluates memberships: compares those in the directory with those that we wrote."""
 
 from __future__ import annotations
 
@@ -28,16 +25,20 @@ from cloudforest.provisioning.evaluation.references import (
 )
 from cloudforest.provisioning.evaluation.state import Evaluation, add_effect
 
+BATCH = 1000
+
 MembershipChange = tuple[str, str, bool]
-"""A group, a member, and whether it is wanted."""
+"""A group, a member, and whether the membership is wanted."""
+RetriedChange = tuple[MembershipChange, int, str]
+"""A change, its number of failed attempts, and the time of the first, or ""."""
 
 
 @dataclass
 class Group:
-    """The group whose memberships are under evaluation.
+    """A group whose memberships are evaluated.
 
-    `present` are the members, by resource id, that an adopted group was found with.
-    `grows`: its rule only adds members. `deleted`: this cycle is to delete it.
+    `present_members` are the resource ids of the members of a group that this cycle
+    adopts. `is_counted`: it is already charged to `groupsEmptied`.
     """
 
     object_guid: str
@@ -53,7 +54,10 @@ class Group:
 
 @dataclass(frozen=True)
 class BatchFacts:
-    """What is known of a batch: elders by key, ends, and who is about to be deleted."""
+    """The facts about a batch: previous effects by key, and the state of its members.
+
+    `linkable` are the members that have or will have a resource.
+    """
 
     previous_effects: Mapping[str, Effect] = field(default_factory=dict)
     linkable: Mapping[str, str | None] = field(default_factory=dict)
@@ -66,24 +70,24 @@ async def _list_present_members(
     try:
         return await evaluation.context.target.list_member_ids(resource_type, resource)
     except Refusal:
-        # Adding a member that is there already is harmless, and tells us more.
+        # To add a member twice is harmless, and its answer tells more.
         return frozenset()
 
 
 async def _load_group(
-    evaluation: Evaluation, id_: str, link: Link | None, adopted_resource: str | None
+    evaluation: Evaluation, guid: str, link: Link | None, adopted_resource: str | None
 ) -> Group:
     """Return a group that has a resource, or will have one."""
     mapper = evaluation.mappers.get("group")
     rule = mapper.members_mapping if mapper else None
-    grows = rule is not None and rule.flow_type == "MultiValueAddOnly"
+    adds_only = rule is not None and rule.flow_type == "MultiValueAddOnly"
     if link is not None:
-        return Group(id_, link.resource_type, link.resource, adds_only=grows)
-    kind = evaluation.mappers["group"].resource_type
-    group = Group(id_, kind, adopted_resource, adds_only=grows)
+        return Group(guid, link.resource_type, link.resource, adds_only=adds_only)
+    resource_type = evaluation.mappers["group"].resource_type
+    group = Group(guid, resource_type, adopted_resource, adds_only=adds_only)
     if adopted_resource is not None:
         group.present_members = await _list_present_members(
-            evaluation, kind, adopted_resource
+            evaluation, resource_type, adopted_resource
         )
     return group
 
@@ -93,28 +97,32 @@ async def load_groups(
 ) -> dict[str, Group]:
     """Return the groups of a batch that have, or will have, a resource.
 
-    `last` is the one that the batch before ended with. It is not looked at again: that
-    takes all its members, and with 50,000 of them it would be done in every batch.
+    `last` is the last group of the previous batch. It is not loaded again: this reads
+    all its members, and a group of 50,000 members fills many batches.
     """
     context = evaluation.context
     groups = {last.object_guid: last} if last is not None else {}
-    ids = [id_ for id_ in dict.fromkeys(g for g, _, _ in batch) if id_ not in groups]
-    if not ids:
+    guids = [
+        guid
+        for guid in dict.fromkeys(group for group, _, _ in batch)
+        if guid not in groups
+    ]
+    if not guids:
         return groups
-    links = await context.store.load_links(context.job.target, ids)
+    links = await context.store.load_links(context.job.target, guids)
     adopted = await context.store.find_pending_writes(
-        context.key_name, context.cycle_id, ids
+        context.key_name, context.cycle_id, guids
     )
-    there = [id_ for id_ in ids if id_ in links or id_ in adopted]
+    linkable = [guid for guid in guids if guid in links or guid in adopted]
     emptied = await context.store.find_emptied_groups(
-        context.key, context.cycle_id, there
+        context.key, context.cycle_id, linkable
     )
-    deleted = await find_pending_deletions(context, there)
-    for id_ in there:
-        group = await _load_group(evaluation, id_, links.get(id_), adopted.get(id_))
-        group.is_emptied = id_ in emptied
-        group.is_deleted = id_ in deleted
-        groups[id_] = group
+    deleted = await find_pending_deletions(context, linkable)
+    for guid in linkable:
+        group = await _load_group(evaluation, guid, links.get(guid), adopted.get(guid))
+        group.is_emptied = guid in emptied
+        group.is_deleted = guid in deleted
+        groups[guid] = group
     return groups
 
 
@@ -124,22 +132,16 @@ async def load_batch_facts(
     context = evaluation.context
     members = list(dict.fromkeys(member for _, member, _ in batch))
     keys = [build_membership_key(group, member) for group, member, _ in batch]
-    lost = list(dict.fromkeys(member for _, member, wanted in batch if not wanted))
+    removed = list(dict.fromkeys(member for _, member, wanted in batch if not wanted))
     return BatchFacts(
         previous_effects=await context.store.load_effects(context.live_key, keys),
         linkable=await load_linkable(evaluation, members),
-        deleted_members=await find_pending_deletions(context, lost),
+        deleted_members=await find_pending_deletions(context, removed),
     )
 
 
-BATCH = 1000
-
-RetriedChange = tuple[MembershipChange, int, str]
-"""With how often it was tried, and since when."""
-
-
 def _member_types(evaluation: Evaluation) -> tuple[ObjectType, ...]:
-    """Return the types whose memberships the job cares for."""
+    """Return the types of objects whose memberships the job writes."""
     return tuple(
         kind
         for kind, mapper in evaluation.mappers.items()
@@ -187,15 +189,17 @@ def _build_chunk(group: Group, changes: Sequence[MembershipChange]) -> Effect:
 def _cut_into_requests(
     evaluation: Evaluation, group: Group, changes: Sequence[RetriedChange]
 ) -> Iterator[Effect]:
-    """Cut into requests; what is tried again goes apart from what is new."""
+    """Cut changes into requests; retried changes do not share one with new changes."""
     size = evaluation.context.profile.max_members_per_request
-    by_try = itemgetter(1, 2)
-    for (attempts, since), some in groupby(sorted(changes, key=by_try), key=by_try):
-        part = [row for row, _, _ in some]
+    by_attempts = itemgetter(1, 2)
+    for (attempts, since), same in groupby(
+        sorted(changes, key=by_attempts), key=by_attempts
+    ):
+        part = [change for change, _, _ in same]
         for at in range(0, len(part), size):
             effect = _build_chunk(group, part[at : at + size])
-            tried = datetime.fromisoformat(since) if since else None
-            yield replace(effect, attempts=attempts, since=tried)
+            first_failure = datetime.fromisoformat(since) if since else None
+            yield replace(effect, attempts=attempts, since=first_failure)
 
 
 def _with_attempts(change: MembershipChange, previous: Effect | None) -> RetriedChange:
@@ -218,7 +222,7 @@ def _build_single(
     change: MembershipChange,
     previous: Effect | None,
 ) -> Effect | None:
-    """Return a membership that goes for itself: tried before, or decided upon."""
+    """Return the effect of a single membership, if it was tried or decided before."""
     if previous is None or bool(previous.add) is not change[2]:
         return None
     if previous.is_held(evaluation.now):
@@ -230,14 +234,14 @@ def _build_single(
 
 
 def _count_effect(evaluation: Evaluation, group: Group, effect: Effect) -> None:
-    """Count an effect; a group is emptied once, in however many requests."""
+    """Count an effect; an emptied group counts once, however many requests it takes."""
     if effect.state == "escrowed":
         evaluation.context.counts.escrow += 1
         return
-    others = tuple(each for each in effect.guards if each != "groupsEmptied")
-    emptied = others != effect.guards and effect.stage is None
-    add_effect(evaluation, replace(effect, guards=others))
-    if emptied and not group.is_counted:
+    guards = tuple(each for each in effect.guards if each != "groupsEmptied")
+    empties = guards != effect.guards and effect.stage is None
+    add_effect(evaluation, replace(effect, guards=guards))
+    if empties and not group.is_counted:
         evaluation.charges["groupsEmptied"] += 1
         group.is_counted = True
 
@@ -250,30 +254,32 @@ def _group_effects(
 ) -> Iterator[Effect]:
     """Yield the effects of one group.
 
-    Who is about to be deleted leaves first, and at the cost of that budget alone. All
-    other memberships go with a group that is deleted: they are not written, or counted.
+    Members about to be deleted leave first; only the budget of deletions counts them.
+    The other memberships of a group about to be deleted are neither written nor
+    counted.
     """
-    there: list[MembershipChange] = []
+    present: list[MembershipChange] = []
     leaving: list[RetriedChange] = []
     due: list[RetriedChange] = []
     for change in changes:
-        elder = facts.previous_effects.get(build_membership_key(*change[:2]))
-        if change[2] and facts.linkable[change[1]] in group.present_members:
-            there.append(change)
-        elif change[1] in facts.deleted_members:
-            leaving.append(_with_attempts(change, elder))
-        elif group.is_deleted or (not change[2] and group.adds_only):
+        _, member, wanted = change
+        previous = facts.previous_effects.get(build_membership_key(*change[:2]))
+        if wanted and facts.linkable[member] in group.present_members:
+            present.append(change)
+        elif member in facts.deleted_members:
+            leaving.append(_with_attempts(change, previous))
+        elif group.is_deleted or (not wanted and group.adds_only):
             continue
-        elif single := _build_single(evaluation, group, change, elder):
+        elif single := _build_single(evaluation, group, change, previous):
             yield single
         else:
-            due.append(_with_attempts(change, elder))
+            due.append(_with_attempts(change, previous))
     yield from _cut_into_requests(evaluation, group, due)
     for effect in _cut_into_requests(evaluation, group, leaving):
         yield replace(effect, phase=PHASE_LEAVER_MEMBERSHIPS, guards=())
-    if there:
-        # They are there already, so it needs no request.
-        effect = _build_chunk(group, there)
+    if present:
+        # The target has these members, so the effect sends no request.
+        effect = _build_chunk(group, present)
         yield replace(effect, add=(), present=effect.add)
 
 
@@ -282,16 +288,16 @@ async def evaluate_members(evaluation: Evaluation) -> None:
     last: Group | None = None
     async for batch in _list_changes(evaluation):
         groups = await load_groups(evaluation, batch, last)
-        known = await load_batch_facts(evaluation, batch)
+        facts = await load_batch_facts(evaluation, batch)
         effects: list[Effect] = []
-        for id_, changes in groupby(batch, key=itemgetter(0)):
-            if (group := groups.get(id_)) is None:
+        for guid, changes in groupby(batch, key=itemgetter(0)):
+            if (group := groups.get(guid)) is None:
                 continue
             last = group
-            possible = [row for row in changes if row[1] in known.linkable]
-            found = list(_group_effects(evaluation, group, possible, known))
-            for effect in found:
+            possible = [each for each in changes if each[1] in facts.linkable]
+            of_group = list(_group_effects(evaluation, group, possible, facts))
+            for effect in of_group:
                 _count_effect(evaluation, group, effect)
-            effects += found
+            effects += of_group
         context = evaluation.context
         await context.store.save_effects(context.key_name, context.cycle_id, effects)

@@ -1,8 +1,7 @@
-"""From objects to the writes of their references: after both ends exist.
+"""Evaluates references, such as managers, which are written once both ends exist.
 
-Creates first those whom other creations refer to: one write instead of two.
-
-Settles which pending references can be written, when all objects are evaluated.
+When all objects are evaluated, settles which references can be written. Objects that
+other creations refer to are created first: one request then writes both.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from cloudforest.model.effects import (
     ReferenceChange,
 )
 from cloudforest.model.program import CompiledAttributeMapping
-from cloudforest.model.source import FlatResource, Presence
+from cloudforest.model.source import KEPT_PRESENCES, FlatResource, Presence
 from cloudforest.provisioning.differences import Candidate, get_reference_id
 from cloudforest.provisioning.evaluation.state import Evaluation
 from cloudforest.provisioning.run import CycleContext
@@ -29,36 +28,37 @@ from cloudforest.provisioning.run import CycleContext
 ADD_ONLY_FLOW_TYPES = frozenset(
     {"ValueAddOnly", "AttributeAddOnly", "MultiValueAddOnly"}
 )
-"""Flow types that leave alone a reference that is there."""
+"""Flow types that never replace an existing reference."""
+BATCH = 500
 
 
 @dataclass(frozen=True)
 class ReferableObjects:
-    """The objects that references may name.
+    """The objects that references may name, by objectGUID.
 
-    `resources` has the resource ids that there are, `presences` what the jobs of the
-    target say of those that they have rows of.
+    `resource_ids` is None for an object without a resource yet. `presences` come from
+    all jobs of the target.
     """
 
     resource_ids: Mapping[str, str | None] = field(default_factory=dict)
-    load_presences: Mapping[str, Presence] = field(default_factory=dict)
+    presences: Mapping[str, Presence] = field(default_factory=dict)
 
     def first_referable(self, guids: Sequence[str]) -> str | None:
         return next((each for each in guids if each in self.resource_ids), None)
 
 
 async def load_referable_objects(
-    context: CycleContext, named: Sequence[str]
+    context: CycleContext, guids: Sequence[str]
 ) -> ReferableObjects:
-    """Return the objects that a reference may name before all are evaluated."""
-    if not named:
+    """Return which of the objects a reference may name, before all are evaluated."""
+    if not guids:
         return ReferableObjects()
     known = await context.store.find_known_objects(
-        context.key_name, context.job.target, named
+        context.key_name, context.job.target, guids
     )
-    resources = await context.store.load_resource_ids(context.job.target, named)
-    presences = await context.store.load_presences(context.key.all_jobs, named)
-    return ReferableObjects({guid: resources.get(guid) for guid in known}, presences)
+    resource_ids = await context.store.load_resource_ids(context.job.target, guids)
+    presences = await context.store.load_presences(context.key.all_jobs, guids)
+    return ReferableObjects({guid: resource_ids.get(guid) for guid in known}, presences)
 
 
 def _clearing_change(
@@ -72,7 +72,7 @@ def _clearing_change(
 def _missing_reference_change(
     rule: CompiledAttributeMapping, current: str | None, guid: str
 ) -> ReferenceChange | None:
-    """Name who has no resource by the objectGUID: all that is known of everybody."""
+    """Name an object without a resource by its objectGUID."""
     if current == guid:
         return None
     return ReferenceChange(path=rule.target, to=guid, before=current, missing=True)
@@ -86,37 +86,35 @@ def _compare_reference(
 ) -> ReferenceChange | None:
     """Compare one reference with what the target holds.
 
-    A directory drops a reference to a deleted object without a word. One to an object
-    out of scope stays for as long as that has a resource.
+    Like a directory, clear a reference to a deleted object. A reference to an object
+    out of scope stays as long as this object has a resource.
     """
     if current is not None and rule.flow_type in ADD_ONLY_FLOW_TYPES:
         return None
-    named = candidate.desired.references.get(rule.target, ())
-    guids = [each for each in named if referable.load_presences.get(each) != "gone"]
+    desired = candidate.desired.references.get(rule.target, ())
+    guids = [each for each in desired if referable.presences.get(each) != "gone"]
     if not guids:
         return _clearing_change(rule, current)
     to = referable.first_referable(guids)
     if to is None and rule.export_missing_references:
         return _missing_reference_change(rule, current, guids[0])
-    left = next(
-        (each for each in guids if referable.load_presences.get(each) == "out"), None
+    leaver = next(
+        (each for each in guids if referable.presences.get(each) == "out"), None
     )
-    if left is not None and to in {left, None}:
-        deleted = candidate.mapper.program.deprovision.out_of_scope == "delete"
-        if to is None or (deleted and referable.resource_ids[to] == current):
-            return _clearing_change(rule, current, unless=left)
+    if leaver is not None and to in {leaver, None}:
+        is_deleted = candidate.mapper.program.deprovision.out_of_scope == "delete"
+        if to is None or (is_deleted and referable.resource_ids[to] == current):
+            return _clearing_change(rule, current, unless=leaver)
     if to is None or (current is not None and referable.resource_ids[to] == current):
         return None
     return ReferenceChange(path=rule.target, to=to, before=current)
 
 
 def _current_values(candidate: Candidate, main_effect: Effect | None) -> FlatResource:
-    """Return what we last wrote, or what an adoption found or a creation will write."""
+    """Return the last written values, or those that the adoption or creation leaves."""
     if candidate.link is not None and candidate.observed is None:
         return candidate.link.last_written
-    return (
-        {each.path: each.after for each in main_effect.changes} if main_effect else {}
-    )
+    return main_effect.after_values if main_effect else {}
 
 
 def _is_referable(candidate: Candidate, path: str, referable: ReferableObjects) -> bool:
@@ -127,11 +125,11 @@ def _is_referable(candidate: Candidate, path: str, referable: ReferableObjects) 
 def _repeated_clearing(
     previous: Effect | None, rule: CompiledAttributeMapping, current: str | None
 ) -> ReferenceChange | None:
-    """Go on clearing what was to be cleared, when who it named is forgotten by now."""
-    elder = ReferenceChange(path=rule.target, to=None, before=current)
-    dropped = previous.references if previous and current is not None else ()
-    found = any(replace(each, unless=None) == elder for each in dropped)
-    return elder if found else None
+    """Repeat an unfinished clearing, even if the referenced object is now forgotten."""
+    clearing = ReferenceChange(path=rule.target, to=None, before=current)
+    unfinished = previous.references if previous and current is not None else ()
+    found = any(replace(each, unless=None) == clearing for each in unfinished)
+    return clearing if found else None
 
 
 def build_reference_effect(
@@ -143,20 +141,20 @@ def build_reference_effect(
 ) -> Effect | None:
     """Return the write of the references that differ from what the target holds.
 
-    Without another write of the object (`main`), it counts as an update.
+    Without a main effect, another write of the object, it counts as an update.
     """
     values = _current_values(candidate, main_effect)
-    wanted = []
-    old = candidate.link is not None and previous is None
+    changes = []
+    is_settled = candidate.link is not None and previous is None
     for path, rule in candidate.mapper.reference_mappings.items():
-        if old and rule.flow_type == "ObjectAddOnly":
+        if is_settled and rule.flow_type == "ObjectAddOnly":
             continue
         current = get_reference_id(values.get(path))
         change = _compare_reference(candidate, rule, current, referable)
         if change is None and not _is_referable(candidate, path, referable):
             change = _repeated_clearing(previous, rule, current)
-        wanted.append(change)
-    needed = tuple(each for each in wanted if each is not None)
+        changes.append(change)
+    needed = tuple(each for each in changes if each is not None)
     if not needed:
         return None
     blanks = any(each.to is None and each.unless is None for each in needed)
@@ -173,7 +171,7 @@ def build_reference_effect(
 def add_linked_references(
     candidate: Candidate, main_effect: Effect | None, referable: ReferableObjects
 ) -> Effect | None:
-    """Let a creation say at once which linked objects it refers to."""
+    """Add references to linked objects to a pending creation."""
     if (
         main_effect is None
         or main_effect.state != "pending"
@@ -183,10 +181,7 @@ def add_linked_references(
     changes = []
     for path in candidate.mapper.reference_mappings:
         to = referable.first_referable(candidate.desired.references.get(path, ()))
-        if to is None or referable.load_presences.get(to, "in") not in {
-            "in",
-            "unknown",
-        }:
+        if to is None or referable.presences.get(to, "in") not in KEPT_PRESENCES:
             continue
         if resource := referable.resource_ids[to]:
             changes.append(Change(path=path, after=resource))
@@ -197,16 +192,16 @@ def add_linked_references(
     )
 
 
-BATCH = 500
-
-
 async def create_referenced_first(
     context: CycleContext,
     reference_effects: Sequence[Effect],
     linkable: Mapping[str, str | None],
 ) -> bool:
-    """Let those lead who are yet to be created; False: there is nobody to create."""
-    named = [
+    """Move referenced creations to the first phase; False: nothing is referenced.
+
+    Only references of other creations count, to objects without a resource.
+    """
+    referenced = [
         change.to
         for each in reference_effects
         for change in each.references
@@ -214,69 +209,71 @@ async def create_referenced_first(
         and change.to
         and linkable.get(change.to, "") is None
     ]
-    effects = await context.store.load_effects(context.key_name, named) if named else {}
-    leads = [
+    if not referenced:
+        return False
+    effects = await context.store.load_effects(context.key_name, referenced)
+    moved = [
         replace(each, phase=PHASE_REFERENCED_FIRST)
         for each in effects.values()
         if each.is_creation and each.phase == PHASE_WRITE
     ]
-    await context.store.save_effects(context.key_name, context.cycle_id, leads)
-    return bool(named)
+    await context.store.save_effects(context.key_name, context.cycle_id, moved)
+    return True
 
 
 async def deduct_merged_requests(evaluation: Evaluation) -> None:
-    """Count one request for a creation that names nobody but those who lead.
+    """Count one request for a creation that refers only to objects created first.
 
-    Leads themselves need two: nobody knows which of two comes first.
+    Two objects created first may refer to each other, so they still need two requests.
     """
-    context, after = evaluation.context, ""
-    while batch := await context.store.list_pending_effects(
-        context.key_name, context.cycle_id, PHASE_REFERENCE, after=after, limit=BATCH
-    ):
-        after = batch[-1].key
-        named = {
+    context = evaluation.context
+    async for batch in context.read_pending_effects(PHASE_REFERENCE, BATCH):
+        referenced = {
             each.id: {change.to for change in each.references if change.to}
             for each in batch
             if each.action == "reference"
         }
-        ids = [*named, *set().union(*named.values())]
+        guids = [*referenced, *set().union(*referenced.values())]
         phases = await context.store.find_pending_creations(
-            context.key_name, context.cycle_id, ids
+            context.key_name, context.cycle_id, guids
         )
-        leads = {
-            id_ for id_, phase in phases.items() if phase == PHASE_REFERENCED_FIRST
+        created_first = {
+            guid for guid, phase in phases.items() if phase == PHASE_REFERENCED_FIRST
         }
         evaluation.requests -= sum(
-            phases.get(id_) == PHASE_WRITE and others <= leads
-            for id_, others in named.items()
+            phases.get(guid) == PHASE_WRITE and others <= created_first
+            for guid, others in referenced.items()
         )
 
 
 async def find_pending_deletions(
-    context: CycleContext, named: Sequence[str]
+    context: CycleContext, guids: Sequence[str]
 ) -> frozenset[str]:
-    """Return those whom this cycle is to delete, not one that was cut short."""
-    coming = await context.store.find_pending_writes(
-        context.key_name, context.cycle_id, named
+    """Return the objects that this cycle will delete.
+
+    Deletions left over from an interrupted cycle do not count.
+    """
+    pending = await context.store.find_pending_writes(
+        context.key_name, context.cycle_id, guids
     )
-    effects = await context.store.load_effects(context.key_name, list(coming))
-    return frozenset(id_ for id_, each in effects.items() if each.action == "delete")
+    effects = await context.store.load_effects(context.key_name, list(pending))
+    return frozenset(guid for guid, each in effects.items() if each.action == "delete")
 
 
 async def find_without_resource(
-    context: CycleContext, named: Sequence[str]
+    context: CycleContext, guids: Sequence[str]
 ) -> frozenset[str]:
-    """Return those of the objects that have no resource, or lose it in this cycle."""
-    resources = await context.store.load_resource_ids(context.job.target, named)
-    deleted = await find_pending_deletions(context, named)
-    return frozenset(each for each in named if each not in resources or each in deleted)
+    """Return the objects that have no resource, or lose it in this cycle."""
+    linked = await context.store.load_resource_ids(context.job.target, guids)
+    deleted = await find_pending_deletions(context, guids)
+    return frozenset(each for each in guids if each not in linked or each in deleted)
 
 
 def _keep_writable_references(
     effect: Effect, linkable: Mapping[str, str | None], without_resource: frozenset[str]
 ) -> Effect | None:
-    """Leave out what waits for its other end, or is so already."""
-    possible = tuple(
+    """Keep the references whose other end exists and that the target lacks."""
+    writable = tuple(
         each
         for each in effect.references
         if (
@@ -289,24 +286,22 @@ def _keep_writable_references(
         )
         or each.missing
     )
-    if possible == effect.references:
+    if writable == effect.references:
         return effect
-    return replace(effect, references=possible) if possible else None
+    return replace(effect, references=writable) if writable else None
 
 
 async def load_linkable(
-    evaluation: Evaluation, named: Sequence[str]
+    evaluation: Evaluation, guids: Sequence[str]
 ) -> Mapping[str, str | None]:
-    """Return those of the objects that are linked or about to be, by this cycle."""
+    """Return the resource ids of the objects that are linked, or will be this cycle."""
     context = evaluation.context
-    linked = await context.store.load_resource_ids(context.job.target, named)
-    missing = [guid for guid in named if guid not in linked]
-    return {
-        **await context.store.find_pending_writes(
-            context.key_name, context.cycle_id, missing
-        ),
-        **linked,
-    }
+    linked = await context.store.load_resource_ids(context.job.target, guids)
+    unlinked = [guid for guid in guids if guid not in linked]
+    pending = await context.store.find_pending_writes(
+        context.key_name, context.cycle_id, unlinked
+    )
+    return {**pending, **linked}
 
 
 def _count_references(
@@ -322,29 +317,29 @@ def _count_references(
 
 
 async def evaluate_references(evaluation: Evaluation) -> None:
-    """Keep and count the writes of references whose other end will be there."""
+    """Keep and count the references whose other end exists or will exist."""
     context = evaluation.context
-    after, led = "", False
-    while batch := await context.store.list_pending_effects(
-        context.key_name, context.cycle_id, PHASE_REFERENCE, after=after, limit=BATCH
-    ):
+    has_created_first = False
+    async for batch in context.read_pending_effects(PHASE_REFERENCE, BATCH):
         changes = [change for each in batch for change in each.references]
-        ends = await load_linkable(evaluation, [each.to for each in changes if each.to])
-        gone = await find_without_resource(
+        linkable = await load_linkable(
+            evaluation, [each.to for each in changes if each.to]
+        )
+        without_resource = await find_without_resource(
             context, [each.unless for each in changes if each.unless]
         )
         settled = [
-            (each, _keep_writable_references(each, ends, gone)) for each in batch
+            (each, _keep_writable_references(each, linkable, without_resource))
+            for each in batch
         ]
-        for each, left in settled:
-            _count_references(evaluation, each, left)
-        fewer = [left for each, left in settled if left is not None and left != each]
-        await context.store.save_effects(context.key_name, context.cycle_id, fewer)
-        none = [each.key for each, left in settled if left is None]
-        await context.store.remove_effects(context.key_name, none)
-        led |= await create_referenced_first(
-            context, [left for _, left in settled if left], ends
+        for each, writable in settled:
+            _count_references(evaluation, each, writable)
+        reduced = [kept for each, kept in settled if kept is not None and kept != each]
+        await context.store.save_effects(context.key_name, context.cycle_id, reduced)
+        unwritable = [each.key for each, kept in settled if kept is None]
+        await context.store.remove_effects(context.key_name, unwritable)
+        has_created_first |= await create_referenced_first(
+            context, [kept for _, kept in settled if kept], linkable
         )
-        after = batch[-1].key
-    if led:
+    if has_created_first:
         await deduct_merged_requests(evaluation)

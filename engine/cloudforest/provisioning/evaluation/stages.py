@@ -1,8 +1,7 @@
-"""Stages every effect that an exceeded budget counts; the rest stays pending.
+"""Stages the effects that an exceeded budget counts; the others stay pending.
 
-The digest of a stage, before there is one: a plan shows it, a cycle stages by it.
-
-Released stages: read again first; what is no longer wanted is moot.
+A plan shows the digest of a stage before the stage exists. The objects of a released
+stage are read again first: effects that are no longer wanted are superseded.
 """
 
 from __future__ import annotations
@@ -34,13 +33,14 @@ from cloudforest.provisioning.log_entries import load_display_names
 from cloudforest.provisioning.run import CycleContext
 
 BATCH = 500
+SUPERSEDED = "moot: the stage was released, but this effect is no longer wanted."
 
 
 @dataclass
 class StageContent:
-    """What is digested, and counted by action, of the effects that a budget stages.
+    """The digest and counts by action of the effects that a budget stages.
 
-    `holder` is another exceeded budget, whose stage has those effects that both count.
+    `holder` is another exceeded budget: its stage holds the effects that both count.
     """
 
     budget: ExceededBudget
@@ -49,8 +49,8 @@ class StageContent:
     action_counts: Counter[str] = field(default_factory=Counter)
 
     def add_effect(self, effect: Effect) -> None:
-        said = (effect.key, effect.action, effect.fingerprint)
-        self.hasher.update(msgspec.json.encode(said))
+        content = (effect.key, effect.action, effect.fingerprint)
+        self.hasher.update(msgspec.json.encode(content))
         self.action_counts["memberRemove" if effect.remove else effect.action] += 1
 
     @property
@@ -65,28 +65,20 @@ def _start_content(budget: ExceededBudget) -> StageContent:
 
 
 async def compute_outbox_digest(context: CycleContext) -> str:
-    """Return the digest of all that the cycle is to write."""
-    content = hashlib.sha256()
+    """Return the digest of all pending effects of the cycle."""
+    hasher = hashlib.sha256()
     for phase in PHASES:
-        after = ""
-        while batch := await context.store.list_pending_effects(
-            context.key_name, context.cycle_id, phase, after=after, limit=BATCH
-        ):
+        async for batch in context.read_pending_effects(phase, BATCH):
             for each in batch:
-                content.update(each.fingerprint.encode())
-            after = batch[-1].key
-    return content.hexdigest()
+                hasher.update(each.fingerprint.encode())
+    return hasher.hexdigest()
 
 
 async def list_stageable_effects(context: CycleContext) -> AsyncIterator[list[Effect]]:
-    """Yield what is to be written and nobody released, in one order every time."""
+    """Yield the pending effects that no stage has released, always in one order."""
     for phase in PHASES:
-        after = ""
-        while batch := await context.store.list_pending_effects(
-            context.key_name, context.cycle_id, phase, after=after, limit=BATCH
-        ):
+        async for batch in context.read_pending_effects(phase, BATCH):
             yield [each for each in batch if each.stage is None]
-            after = batch[-1].key
 
 
 def find_exceeded_guard(
@@ -97,7 +89,7 @@ def find_exceeded_guard(
 
 
 def split_into_decisions(effect: Effect) -> list[Effect]:
-    """Return what is decided one by one: of a change of members, each removal."""
+    """Return the parts that are decided one by one: each removal of a member."""
     if effect.action != "members":
         return [effect]
     return [
@@ -112,21 +104,21 @@ async def read_stage_contents(
     context: CycleContext, exceeded: Mapping[str, ExceededBudget]
 ) -> dict[str, StageContent]:
     """Read what each exceeded budget would stage."""
-    made = {guard: _start_content(trip) for guard, trip in exceeded.items()}
+    contents = {guard: _start_content(each) for guard, each in exceeded.items()}
     async for batch in list_stageable_effects(context):
         for effect in batch:
             guard = find_exceeded_guard(effect, exceeded)
             if guard is None:
                 continue
             for single in split_into_decisions(effect):
-                made[guard].add_effect(single)
-            for other in made.keys() & set(effect.guards) - {guard}:
-                made[other].holder = guard
-    return made
+                contents[guard].add_effect(single)
+            for other in contents.keys() & set(effect.guards) - {guard}:
+                contents[other].holder = guard
+    return contents
 
 
 def list_exceeded(contents: Mapping[str, StageContent]) -> dict[str, ExceededBudget]:
-    """Return what is exceeded, each with the stage that a decision is about."""
+    """Return the exceeded budgets, each with the digest of the stage to decide."""
     exceeded = {guard: each.exceeded for guard, each in contents.items()}
     for guard, each in contents.items():
         if each.holder is not None and not each.action_counts:
@@ -139,7 +131,7 @@ def list_exceeded(contents: Mapping[str, StageContent]) -> dict[str, ExceededBud
 def _uncount_staged(
     evaluation: Evaluation, effect: Effect, unstaged: Effect | None
 ) -> None:
-    """Count no longer what is staged, but what of it goes on."""
+    """Remove a staged effect from the counts; keep the part that is exported."""
     counts = evaluation.context.counts
     counts.count(effect, by=-1)
     evaluation.requests -= effect.sends_request
@@ -149,7 +141,7 @@ def _uncount_staged(
 
 
 def _unstaged_part(effect: Effect) -> Effect | None:
-    """Return what goes on of a change of members whose removals are staged."""
+    """Return the additions of a change of members whose removals are staged."""
     if effect.action != "members" or not effect.add:
         return None
     return replace(effect, remove=(), guards=())
@@ -158,17 +150,17 @@ def _unstaged_part(effect: Effect) -> Effect | None:
 def _stage_effect(
     evaluation: Evaluation, effect: Effect, budget: ExceededBudget, name: str
 ) -> list[Effect]:
-    """Return what takes the place of an effect in the outbox."""
-    rest = _unstaged_part(effect)
-    _uncount_staged(evaluation, effect, rest)
-    parts = [
+    """Return the effects that replace a staged one in the outbox."""
+    unstaged = _unstaged_part(effect)
+    _uncount_staged(evaluation, effect, unstaged)
+    staged = [
         replace(each, state="staged", stage=budget.digest, reason=budget.reason)
         for each in split_into_decisions(effect)
     ]
-    for part in parts:
-        log_effect(evaluation, part, name, "staged")
-    evaluation.context.counts.staged += len(parts)
-    return [*parts, rest] if rest else parts
+    for each in staged:
+        log_effect(evaluation, each, name, "staged")
+    evaluation.context.counts.staged += len(staged)
+    return [*staged, unstaged] if unstaged else staged
 
 
 async def _stage_batch(
@@ -185,10 +177,10 @@ async def _stage_batch(
             saved.append(replace(effect, stage=budget.digest))
         else:
             saved += _stage_effect(evaluation, effect, budget, names[effect.id])
-    kept = {each.key for each in saved}
+    saved_keys = {each.key for each in saved}
     await context.store.save_effects(context.key_name, context.cycle_id, saved)
-    gone = [each.key for each in effects if each.key not in kept]
-    await context.store.remove_effects(context.key_name, gone)
+    replaced = [each.key for each in effects if each.key not in saved_keys]
+    await context.store.remove_effects(context.key_name, replaced)
     await save_evaluation_log(evaluation)
 
 
@@ -213,51 +205,48 @@ async def _save_stage(evaluation: Evaluation, content: StageContent) -> None:
 async def apply_guard(
     evaluation: Evaluation, guards: Collection[str]
 ) -> tuple[ExceededBudget, ...]:
-    """Stage what these budgets do not bear; return those that are exceeded.
+    """Stage the effects of the exceeded budgets; return those without an allowance.
 
-    What was allowed beforehand, from a plan, is not staged: its digest is known. It is
-    a stage that was released all the same, so that its allowance ends with it.
+    Effects that an operator allowed by the digest of a plan are not staged. Their stage
+    is stored nevertheless, as a released one, so that its allowance ends with it.
     """
     exceeded = await check_budgets(evaluation, guards)
     if not exceeded:
         return ()
-    made = await read_stage_contents(evaluation.context, exceeded)
-    trips = list_exceeded(made)
-    for content in made.values():
-        if content.exceeded.digest in evaluation.context.allowed_stages:
-            # Should we die before the effects are stored, the allowance still ends.
+    contents = await read_stage_contents(evaluation.context, exceeded)
+    exceeded = list_exceeded(contents)
+    allowed = evaluation.context.allowed_stages
+    for content in contents.values():
+        if content.exceeded.digest in allowed:
+            # Stored first: if the cycle is interrupted, the allowance still ends.
             await _save_stage(evaluation, content)
     async for batch in list_stageable_effects(evaluation.context):
         counted = [
-            each for each in batch if find_exceeded_guard(each, trips) is not None
+            each for each in batch if find_exceeded_guard(each, exceeded) is not None
         ]
-        await _stage_batch(evaluation, counted, trips)
-    for content in made.values():
+        await _stage_batch(evaluation, counted, exceeded)
+    for content in contents.values():
         await _save_stage(evaluation, content)
-    allowed = evaluation.context.allowed_stages
-    return tuple(each for each in trips.values() if each.digest not in allowed)
-
-
-SUPERSEDED = "moot: it was released, and is no longer wanted as it was staged."
+    return tuple(each for each in exceeded.values() if each.digest not in allowed)
 
 
 async def _inquire_about_stage(context: CycleContext, stage: Stage) -> None:
-    """Have the objects of a stage read before anything of it is written."""
+    """Request a new read of a stage's objects before its effects are written."""
     after = ""
-    while held := await context.store.list_staged_effects(stage.id, after, BATCH):
-        ids = {
-            id_
-            for each in held
-            for id_ in (each.object_guid, *parse_membership_member(each.key))
+    while staged := await context.store.list_staged_effects(stage.id, after, BATCH):
+        guids = {
+            guid
+            for each in staged
+            for guid in (each.object_guid, *parse_membership_member(each.key))
         }
-        await context.store.add_inquiries(context.key_name, sorted(ids))
-        after = held[-1].key
+        await context.store.add_inquiries(context.key_name, sorted(guids))
+        after = staged[-1].key
 
 
 async def with_allowances(context: CycleContext) -> CycleContext:
-    """Return the run with the stages that may be written; have their objects read."""
-    given = await context.store.list_allowances(context.clock())
-    allowed = frozenset(each.stage for each in given)
+    """Return the context with the allowed stages; request a read of their objects."""
+    allowances = await context.store.list_allowances(context.clock())
+    allowed = frozenset(each.stage for each in allowances)
     if allowed and not context.is_scratch and context.only_object is None:
         for stage in await context.store.list_stages(context.job.name):
             if stage.id in allowed:
@@ -266,33 +255,33 @@ async def with_allowances(context: CycleContext) -> CycleContext:
 
 
 def _superseded_log_entry(
-    evaluation: Evaluation, stage: Stage, each: StagedEffect
+    evaluation: Evaluation, stage: Stage, staged: StagedEffect
 ) -> LogEntry:
     return LogEntry(
         time=evaluation.now,
         cycle=evaluation.context.cycle_id,
         job=stage.job,
-        object=each.object_guid,
-        name=each.object_guid,
-        action=each.action,
+        object=staged.object_guid,
+        name=staged.object_guid,
+        action=staged.action,
         status="skipped",
         reason=SUPERSEDED,
     )
 
 
 async def drop_superseded(evaluation: Evaluation) -> None:
-    """Log and forget what was released and this cycle does not want any more."""
+    """Log and forget released effects that this cycle no longer wants."""
     context = evaluation.context
     if context.is_scratch or context.only_object is not None:
         return
-    for id_, stage in evaluation.stage_decisions.open_stages.items():
-        while id_ in context.allowed_stages and (
-            moot := await context.store.list_superseded_effects(
-                context.job.name, context.cycle_id, id_, BATCH
+    for digest, stage in evaluation.stage_decisions.open_stages.items():
+        while digest in context.allowed_stages and (
+            superseded := await context.store.list_superseded_effects(
+                context.job.name, context.cycle_id, digest, BATCH
             )
         ):
             await context.store.forget_staged_effects(
-                id_,
-                [each.key for each in moot],
-                [_superseded_log_entry(evaluation, stage, each) for each in moot],
+                digest,
+                [each.key for each in superseded],
+                [_superseded_log_entry(evaluation, stage, each) for each in superseded],
             )

@@ -1,7 +1,4 @@
-"""What an evaluation knows and adds up while it goes through the objects.
-
-Where a wish stands: new, waiting in a stage, released from one, or discarded.
-"""
+"""The state of one evaluation: its counts, charges, stage decisions and log."""
 
 from __future__ import annotations
 
@@ -32,21 +29,16 @@ from cloudforest.provisioning.run import CycleContext
 
 @dataclass(frozen=True)
 class StageDecisions:
-    """`waiting` are the job's stages; `allowed` the digests of those released."""
+    """The job's undecided stages by digest, and the digests of the allowed ones."""
 
     open_stages: Mapping[str, Stage] = field(default_factory=dict)
     allowed_stages: frozenset[str] = frozenset()
 
     def apply_to(self, effect: Effect, previous: Effect | None) -> Effect:
-        """Return the effect as it stands, if its elder wished the same."""
-        decided = previous is not None and (
-            previous.stage or previous.state == "discarded"
-        )
-        if (
-            previous is None
-            or not decided
-            or previous.fingerprint != effect.fingerprint
-        ):
+        """Return the effect in the state that was decided for its fingerprint."""
+        if previous is None or not (previous.stage or previous.state == "discarded"):
+            return effect
+        if previous.fingerprint != effect.fingerprint:
             return effect
         if previous.state == "discarded":
             return replace(effect, state="discarded", reason=previous.reason)
@@ -68,11 +60,10 @@ async def load_stage_decisions(context: CycleContext) -> StageDecisions:
 class Evaluation:
     """One cycle's evaluation.
 
-    `digest`: see `settled_digest`. `tally` is what each budget has to bear, `waiting`
-    what of it is staged already and counts in its window; `staged` are the effects that
-    wait, by stage. `requests` is how many writes the export would send, `log` what is
-    still to be stored. `creates_freely`: no cycle of the job to this target has ended
-    well, and its budget of creates does not say that nobody is ever to be created.
+    `charges` are the new effects of each budget; `staged_charges` those already staged
+    within its window. `staged_counts` are the waiting effects by stage. `requests` is
+    the number of requests that the export would send. `log` is not stored yet.
+    `has_free_creates`: the first cycle of a job may create without a limit.
     """
 
     context: CycleContext
@@ -90,7 +81,7 @@ class Evaluation:
 
 
 def compute_settled_digest(context: CycleContext) -> str:
-    """Return what must stay the same for a row that needed nothing to be left alone."""
+    """Return the digest that settled objects rest on: if it changes, all are due."""
     return canonical_digest(
         [context.job.target, context.siblings, context.program.mappings]
     )
@@ -104,7 +95,7 @@ def _add_pending_effect(evaluation: Evaluation, effect: Effect) -> None:
 
 
 def _add_staged_effect(evaluation: Evaluation, effect: Effect) -> None:
-    """Count what waits in a stage; in a budget's window as long as it is that young."""
+    """Count a staged effect; its stage charges a budget only within its window."""
     evaluation.context.counts.staged += 1
     stage = evaluation.stage_decisions.open_stages[str(effect.stage)]
     evaluation.staged_counts[stage.id] += 1
@@ -117,7 +108,10 @@ def _add_staged_effect(evaluation: Evaluation, effect: Effect) -> None:
 
 
 def add_effect(evaluation: Evaluation, effect: Effect) -> None:
-    """Count an effect by its state; those in escrow are counted with their log."""
+    """Count an effect by its state, except those in escrow.
+
+    `add_escrowed_effect` counts these.
+    """
     match effect.state:
         case "pending":
             _add_pending_effect(evaluation, effect)
@@ -135,7 +129,7 @@ def log_effect(
     name: str,
     status: Literal["failure", "skipped", "staged"],
 ) -> None:
-    """Keep for the log what evaluation says of an effect."""
+    """Add an entry for an effect to the log."""
     sensitive = list_sensitive_paths(evaluation.context.program, effect.type)
     changes = tuple(redact_changes(list_sent_changes(effect), sensitive))
     evaluation.log.append(
@@ -159,24 +153,23 @@ def log_effect(
 def add_escrowed_effect(
     evaluation: Evaluation, effect: Effect, name: str, previous: Effect | None
 ) -> None:
-    """Count it; log it unless the log says so already."""
+    """Count an effect in escrow; log it unless it waits for the same reason as before.
+
+    Use `add_effect` for the other states.
+    """
     evaluation.context.counts.escrow += 1
-    before = (
-        previous.attempts
-        if previous is not None and previous.state == "escrowed"
-        else 0
-    )
-    if effect.attempts > before:
-        evaluation.context.attempts.count_attempt(previous_attempts=before, failed=True)
-    if previous is None or (previous.state, previous.reason) != (
-        "escrowed",
-        effect.reason,
-    ):
+    was_escrowed = previous is not None and previous.state == "escrowed"
+    attempts = previous.attempts if previous is not None and was_escrowed else 0
+    if effect.attempts > attempts:
+        evaluation.context.attempts.count_attempt(
+            previous_attempts=attempts, failed=True
+        )
+    if previous is None or not was_escrowed or previous.reason != effect.reason:
         log_effect(evaluation, effect, name, "failure")
 
 
 async def save_evaluation_log(evaluation: Evaluation) -> None:
-    """Store what is to be logged; a plan leaves no trace."""
+    """Store the log so far; a plan stores none."""
     if evaluation.log and not evaluation.context.is_scratch:
         await evaluation.context.store.save_log_entries(evaluation.log)
     evaluation.log = []

@@ -1,8 +1,8 @@
-"""Explain: one object's steps through a job, from the directory to the request."""
+"""Explains one object's way through a job, from the directory to the request."""
 
 from __future__ import annotations
 
-from dataclasses import replace as altered
+from dataclasses import replace
 from typing import Any
 
 from cloudforest.model.effects import Effect
@@ -42,76 +42,71 @@ from cloudforest.provisioning.unique_values import (
 )
 
 
-async def _foreseen_effects(
+async def _preview_effects(
     context: CycleContext, candidate: Candidate, match: Match
 ) -> list[Effect]:
-    """Return what the next cycle would put into the outbox for the object."""
+    """Return the effects that the next cycle would put into the outbox."""
     now = context.clock()
     main = find_waiting_effect(candidate, now) or decide_effect(candidate, match, now)
     if main is not None:
         main = prefer_held_effect(main, candidate.previous)
     if main is not None and main.state != "pending":
         return [main]
-    named = [guid for guids in candidate.desired.references.values() for guid in guids]
-    other = build_reference_effect(
-        candidate, main, referable=await load_referable_objects(context, named)
+    guids = [guid for some in candidate.desired.references.values() for guid in some]
+    reference = build_reference_effect(
+        candidate, main, referable=await load_referable_objects(context, guids)
     )
-    if other is not None and main is None:
-        before = await context.store.load_effects(context.key_name, [other.key])
-        other = prefer_held_effect(other, before.get(other.key))
-    return [each for each in (main, other) if each is not None]
+    if reference is not None and main is None:
+        key = reference.key
+        previous = await context.store.load_effects(context.key_name, [key])
+        reference = prefer_held_effect(reference, previous.get(key))
+    return [each for each in (main, reference) if each is not None]
+
+
+async def _with_unique_values(context: CycleContext, candidate: Candidate) -> Candidate:
+    """Choose unique values as a cycle would if it started with this object."""
+    guid = candidate.source.object_guid
+    request = UniqueValueRequest(object_guid=guid, options=candidate.desired.candidates)
+    try:
+        chosen = await choose_unique_values(
+            Matcher(context), candidate.mapper, [request]
+        )
+    finally:
+        await context.store.clear_snapshot(context.snapshot_key)
+    return replace(candidate, unique_values=chosen.get(guid, {}))
 
 
 async def _match_and_decide(
     context: CycleContext, source: SourceObject, mapper: Mapper
 ) -> tuple[Steps, list[Effect]]:
-    """Explain the match by the steps of an evaluation; return what follows."""
-    links = await context.store.load_links(context.job.target, [source.object_guid])
-    link = links.get(source.object_guid)
-    prior = (
-        await context.store.load_effects(context.key_name, [source.object_guid])
-    ).get(source.object_guid)
+    """Explain the match as an evaluation would do it; return the effects too."""
+    guid = source.object_guid
+    link = (await context.store.load_links(context.job.target, [guid])).get(guid)
+    previous = (await context.store.load_effects(context.key_name, [guid])).get(guid)
     candidate = map_source_object(
-        source, mapper, link=link, previous=prior, now=context.clock()
+        source, mapper, link=link, previous=previous, now=context.clock()
     )
-    if candidate is None:
-        return {"match": explain_link(link)} if link else {}, []
-    if isinstance(candidate, Effect):
-        return {"match": explain_link(link)} if link else {}, [candidate]
+    if not isinstance(candidate, Candidate):
+        steps = {"match": explain_link(link)} if link else {}
+        return steps, [] if candidate is None else [candidate]
     match, step = await explain_match(context, candidate)
     if needs_unique_value(candidate, match):
         candidate = await _with_unique_values(context, candidate)
-    return {"match": step}, await _foreseen_effects(context, candidate, match)
-
-
-async def _with_unique_values(context: CycleContext, candidate: Candidate) -> Candidate:
-    """Choose as a cycle does that has given nothing away yet."""
-    waiting = UniqueValueRequest(
-        object_guid=candidate.source.object_guid, options=candidate.desired.candidates
-    )
-    try:
-        chosen = await choose_unique_values(
-            Matcher(context), candidate.mapper, [waiting]
-        )
-    finally:
-        await context.store.clear_snapshot(context.snapshot_key)
-    return altered(
-        candidate, unique_values=chosen.get(candidate.source.object_guid, {})
-    )
+    return {"match": step}, await _preview_effects(context, candidate, match)
 
 
 def _kept_attributes(
     record: InScope, stored: SourceObject | None
 ) -> dict[str, tuple[str, ...]]:
-    """Return what the object showed before, and what nothing proves to be gone."""
-    before = stored.attributes if stored is not None else {}
-    return {name: before[name] for name in record.missing if name in before}
+    """Return the previous values of hidden attributes: they may still be there."""
+    previous = stored.attributes if stored is not None else {}
+    return {name: previous[name] for name in record.missing if name in previous}
 
 
 async def _explain_in_scope(
     context: CycleContext, record: InScope, found: LookupResult
 ) -> Steps:
-    """Explain match, map and act."""
+    """Explain the steps match, map and act."""
     mapper = build_mappers(context.program, context.clock()).get(record.type)
     if mapper is None:
         return {}
@@ -135,7 +130,7 @@ async def _explain_in_scope(
 async def explain_steps(
     context: CycleContext, found: LookupResult | None
 ) -> dict[str, ExplanationStep]:
-    """Explain an object as it was found; write nothing."""
+    """Explain all steps of an object that was looked up; write nothing."""
     steps = dict(await explain_import_and_scope(context, found))
     match found and found.record:
         case InScope() as record if found is not None:

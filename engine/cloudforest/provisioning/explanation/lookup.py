@@ -1,4 +1,4 @@
-"""Finds the object that a person named, by asking the directory now."""
+"""Looks up an object in the directory by the name that an operator gave."""
 
 from __future__ import annotations
 
@@ -32,13 +32,17 @@ from cloudforest.provisioning.run import CycleContext
 
 USER_PRINCIPAL_NAME = "userprincipalname"
 LAST_LOG_NUMBER = 10**18
+MAX_SUGGESTED = 10
+
+LookupAnswer = tuple[list[Record], bool]
+"""The records, and whether the answer was complete."""
 
 
 @dataclass(frozen=True)
 class LookupResult:
-    """What an agent said of one object: its record, and all that came with it.
+    """An agent's answer about one object: its record, and all records with it.
 
-    `complete`: a group has no other members than were named.
+    `complete`: the answer lists all members of a group.
     """
 
     record: InScope | OutOfScope | Tombstone
@@ -52,7 +56,7 @@ class LookupResult:
 
 
 def _matching_attributes(context: CycleContext) -> Iterator[str]:
-    """Yield the attributes whose values objects are matched by, as they are."""
+    """Yield the attributes that objects are matched by without an expression."""
     yield USER_PRINCIPAL_NAME
     for mapper in build_mappers(context.program).values():
         for rule in mapper.matching_mappings:
@@ -61,7 +65,7 @@ def _matching_attributes(context: CycleContext) -> Iterator[str]:
 
 
 def _expand_lookup(context: CycleContext, lookup: Lookup) -> tuple[Lookup, ...]:
-    """Look for a value without an attribute among those that objects are matched by."""
+    """Look up a value without an attribute in each matching attribute."""
     if lookup.by != "attribute" or lookup.attribute is not None:
         return (lookup,)
     names = dict.fromkeys(
@@ -75,7 +79,7 @@ def _expand_lookup(context: CycleContext, lookup: Lookup) -> tuple[Lookup, ...]:
 
 
 def _domain_of_dn(dn: str) -> str | None:
-    """Return the DNS name of the domain that a DN lies in."""
+    """Return the DNS name of the domain of a DN."""
     try:
         parts = parse_dn(dn)
     except SyntaxFault:
@@ -85,17 +89,13 @@ def _domain_of_dn(dn: str) -> str | None:
 
 
 def list_all_attributes(context: CycleContext) -> tuple[str, ...]:
-    """Return what is read of objects, whatever their type."""
-    asked = select_attributes_to_read(context.program).values()
-    return tuple(sorted({name for names in asked for name in names}))
-
-
-LookupAnswer = tuple[list[Record], bool]
-"""And whether that was complete."""
+    """Return the attributes that the job reads of objects of any type."""
+    by_type = select_attributes_to_read(context.program).values()
+    return tuple(sorted({name for names in by_type for name in names}))
 
 
 async def _read_once(context: CycleContext, lookups: Sequence[Lookup]) -> LookupAnswer:
-    asked = await build_request(
+    request = await build_request(
         context,
         "read",
         lookups=tuple(lookups),
@@ -104,12 +104,12 @@ async def _read_once(context: CycleContext, lookups: Sequence[Lookup]) -> Lookup
     )
     records: list[Record] = []
     closing: Closing | None = None
-    async for page in context.bus.request_pages(asked):
+    async for page in context.bus.request_pages(request):
         records += page.records
         closing = page.closing
-    held = await context.store.load_watermark(context.live_key)
-    known = held.directory if held else None
-    directory = known or (closing.directory if closing else None)
+    watermark = await context.store.load_watermark(context.live_key)
+    known_directory = watermark.directory if watermark else None
+    directory = known_directory or (closing.directory if closing else None)
     return records, require_same_directory(context, closing, directory).complete
 
 
@@ -120,7 +120,7 @@ async def _read_objects(
 
 
 def _pick_one(lookup: Lookup, answer: LookupAnswer) -> LookupResult | None:
-    """Return the one object that was found, or None; raises Refused for several."""
+    """Return the object that was found, or None; raises Refused for several."""
     records, complete = answer
     objects = {
         each.id: each
@@ -129,15 +129,17 @@ def _pick_one(lookup: Lookup, answer: LookupAnswer) -> LookupResult | None:
     }
     if len(objects) > 1:
         raise Refused(
-            f"{len(objects)} objects answer to {lookup.value}, among them "
-            f"{', '.join(sorted(objects)[:10])}. Name one by its objectGUID."
+            f'{len(objects)} objects match "{lookup.value}": '
+            f"{', '.join(sorted(objects)[:MAX_SUGGESTED])}"
+            f"{', …' if len(objects) > MAX_SUGGESTED else ''}. "
+            "Name one by its objectGUID."
         )
     found = (LookupResult(each, tuple(records), complete) for each in objects.values())
     return next(found, None)
 
 
 async def _find_in_log(context: CycleContext, name: str) -> str | None:
-    """Return the objectGUID of whom the log last knew by this name: now deleted."""
+    """Return the objectGUID that the log last recorded under this name."""
     query = LogQuery(job=context.job.name, object=name)
     entries = await context.store.list_log_entries(
         query, first=1, last=LAST_LOG_NUMBER, limit=1000
@@ -149,17 +151,17 @@ def _require_own_domain(context: CycleContext, lookup: Lookup) -> None:
     domain = _domain_of_dn(lookup.value) if lookup.by == "dn" else None
     if domain is not None and domain != context.job.domain:
         raise Refused(
-            f"{lookup.value} lies in {domain}, and the job {context.job.name} reads "
-            f"{context.job.domain}. Name a job of that domain; `cloudforest job list` "
-            "shows them."
+            f'"{lookup.value}" is in the domain "{domain}", but the job '
+            f'"{context.job.name}" reads "{context.job.domain}". Name a job of that '
+            "domain: `cloudforest job list` lists them."
         )
 
 
 async def find_object(context: CycleContext, lookup: Lookup) -> LookupResult | None:
-    """Return the object as the directory shows it now; None: it shows none.
+    """Return the object as the directory shows it now, or None.
 
-    Deleted objects have lost their names, so whom the log knew by that name is asked
-    for by objectGUID. Raises Refused for several objects, or one of another domain.
+    Deleted objects have lost their names: look those up by the objectGUID in the log.
+    Raises Refused for several objects, or one of another domain.
     """
     _require_own_domain(context, lookup)
     found = _pick_one(

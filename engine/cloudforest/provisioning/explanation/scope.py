@@ -1,7 +1,4 @@
-"""Explains import and scope: what the directory shows, and each clause.
-
-Explains what becomes of an object that is out of scope or gone.
-"""
+"""Explains import and scope, and what happens to an object out of scope or gone."""
 
 from __future__ import annotations
 
@@ -29,19 +26,30 @@ from cloudforest.provisioning.mapper import build_mappers
 from cloudforest.provisioning.run import CycleContext
 
 UNKNOWN = (
-    "The directory of {} shows no such object to the agent's account. It may be in "
-    "another domain, be deleted since long, or be hidden: this proves nothing, so "
-    "nobody is deprovisioned for it."
+    "The agent's account cannot see this object in {}. It may be in another domain, "
+    "hidden, or deleted long ago. This proves nothing, so nothing is deprovisioned."
 )
 DELETED = (
-    "The object was deleted: the directory shows its tombstone, or a complete export "
-    "does not hold it."
+    "The object was deleted: the directory has its tombstone, or it is missing from a "
+    "complete export."
 )
 HIDDEN_ATTRIBUTES = (
-    "The object showed these attributes before, and nothing proves that they were "
-    "cleared: what they were stays. See that the agent's account may read them."
+    "The object had these attributes before, and nothing proves that they were "
+    "cleared. Their values are kept. Check that the agent's account can read them."
 )
-WITHHELD = "Nothing of an object out of scope crosses the bus but its objectGUID."
+WITHHELD = "Only the objectGUID of an object out of scope crosses the bus."
+NEVER_WRITTEN = "The job never wrote a resource for this object: nothing to remove."
+UNMAPPED = "The job no longer maps the type {}. What it wrote is left in place."
+HELD_BY_SIBLING = (
+    "Another job of this target holds the object. Only that job may remove it."
+)
+NOTHING_LEFT = "The mapping keeps the resource, or its access was already removed."
+HIDDEN_SCOPE_ATTRIBUTES = (
+    "The object may be in scope: the attributes that decide ({}) were visible before "
+    "and are hidden now. This proves nothing, so the resource stays unchanged."
+)
+LEAVES_SCOPE = "leaves scope"
+LEAVES_SCOPE_BY = "leaves scope: {}"
 
 
 def _attributes_read(program: JobProgram, *, sensitive: bool) -> frozenset[str]:
@@ -55,15 +63,15 @@ def _attributes_read(program: JobProgram, *, sensitive: bool) -> frozenset[str]:
 
 
 def list_shown_attributes(program: JobProgram) -> frozenset[str]:
-    """Return what is told of people: all that is read and not hidden."""
-    asked = {name for mapping in program.mappings for name in mapping.reads}
+    """Return the attributes that explanations show: all that are read, not redacted."""
+    read = {name for mapping in program.mappings for name in mapping.reads}
     return (
-        _attributes_read(program, sensitive=False) | asked
+        _attributes_read(program, sensitive=False) | read
     ) - list_redacted_attributes(program)
 
 
 def list_redacted_attributes(program: JobProgram) -> frozenset[str]:
-    """Return what only sensitive rules read."""
+    """Return the attributes that only sensitive mappings read."""
     return _attributes_read(program, sensitive=True) - _attributes_read(
         program, sensitive=False
     )
@@ -72,13 +80,13 @@ def list_redacted_attributes(program: JobProgram) -> frozenset[str]:
 async def _import_detail(
     context: CycleContext, record: InScope, members: Sequence[str]
 ) -> dict[str, Any]:
-    hidden = list_redacted_attributes(context.program)
+    redacted = list_redacted_attributes(context.program)
     detail: dict[str, Any] = {
         "type": record.type,
         "dn": record.dn,
         "anchor": record.anchor,
         "attributes": {
-            name: [REDACTED] if name in hidden else list(values)
+            name: [REDACTED] if name in redacted else list(values)
             for name, values in record.attributes.items()
         },
     }
@@ -108,7 +116,8 @@ def _scope_step(context: CycleContext, record: InScope) -> ExplanationStep:
     if record.type in build_mappers(context.program):
         return ExplanationStep("in", detail)
     because = (
-        f"The job {context.job.name} maps no {record.type}, so it leaves it alone."
+        f'The job "{context.job.name}" does not map the type "{record.type}", so the '
+        "object is left alone."
     )
     return ExplanationStep("not mapped", {"because": because, **detail})
 
@@ -139,24 +148,8 @@ async def explain_import_and_scope(
             }
 
 
-NEVER_WRITTEN = (
-    "The job has written no resource for it, so there is nothing to take away."
-)
-UNMAPPED = "The job maps no {} any more, so what it wrote is left in place."
-HELD_BY_SIBLING = (
-    "Another job of this target holds the object; it is that job's to keep."
-)
-NOTHING_LEFT = "The mapping keeps the resource, or its access was taken away already."
-HIDDEN_SCOPE_ATTRIBUTES = (
-    "It may be in scope: what decides ({}) was seen before and is not shown now. That "
-    "proves nothing, so it is left as it was."
-)
-LEAVES_SCOPE = "leaves scope"
-LEAVES_SCOPE_BY = "leaves scope: {}"
-
-
 def _excluding_clause(record: OutOfScope) -> str | None:
-    """Return what keeps it out: of a filter, the operand."""
+    """Return the clause that excludes the object: the operand, if it is a filter's."""
     failing = [each.text for each in record.clauses if not each.holds]
     operand = next((each for each in failing if " clause " in each), None)
     if operand is not None and (record.clause or "").startswith("filters."):
@@ -174,7 +167,7 @@ def _nothing_step(because: str) -> ExplanationStep:
 
 
 async def _is_hidden(context: CycleContext, record: OutOfScope | Tombstone) -> bool:
-    """Tell whether the object is out for want of what we saw before (promise 2)."""
+    """Tell whether the object is out only because attributes are hidden now."""
     source = await context.store.load_source_object(context.key_name, record.id)
     return (
         isinstance(record, OutOfScope)
@@ -196,6 +189,14 @@ def _build_source_object(record: OutOfScope | Tombstone, link: Link) -> SourceOb
     )
 
 
+def _leaver_reason(record: OutOfScope | Tombstone) -> str:
+    return (
+        describe_exclusion(record)
+        if isinstance(record, OutOfScope)
+        else LEAVER_REASONS["gone"]
+    )
+
+
 async def _explain_deprovision(
     context: CycleContext, record: OutOfScope | Tombstone, link: Link
 ) -> ExplanationStep:
@@ -209,22 +210,11 @@ async def _explain_deprovision(
     effect = decide_deprovision(_build_source_object(record, link), mapper, link)
     if effect is None:
         return _nothing_step(NOTHING_LEFT)
-    prior = (await context.store.load_effects(context.key_name, [record.id])).get(
-        record.id
-    )
-    step = await explain_act(
-        context, [prefer_held_effect(effect, prior)], group=None, members=()
-    )
+    previous = await context.store.load_effects(context.key_name, [record.id])
+    effect = prefer_held_effect(effect, previous.get(record.id))
+    step = await explain_act(context, [effect], group=None, members=())
     because = step.detail["because"] or _leaver_reason(record)
     return ExplanationStep(step.result, step.detail | {"because": because})
-
-
-def _leaver_reason(record: OutOfScope | Tombstone) -> str:
-    return (
-        describe_exclusion(record)
-        if isinstance(record, OutOfScope)
-        else LEAVER_REASONS["gone"]
-    )
 
 
 async def explain_leaver(

@@ -1,8 +1,7 @@
-"""Explains the match: its link, or each attempt to find its resource.
+"""The five steps of an explanation in their documented shape; explains match and map.
 
-The five steps of one object, in the documented shape.
-
-Explains the mapping: each attribute with its expression, inputs and result.
+The match step names the link, or each attempt to find a resource. The map step names
+each attribute with its expression, inputs and result.
 """
 
 from __future__ import annotations
@@ -35,7 +34,9 @@ from cloudforest.provisioning.run import CycleContext
 STEPS = ("import", "scope", "match", "map", "act")
 NOT_REACHED = "not reached"
 MAX_NAMED = 20
-"""So many of a group's members, or of a person's groups, are named."""
+"""Limit for the named members of a group, or groups of an object."""
+NO_VALUE = "The object has no value for this attribute."
+NOT_MATCHED = "No resource of the target matches."
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,6 @@ def build_explanation(subject: str, steps: Steps) -> dict[str, Any]:
     }
 
 
-NO_VALUE = "The object has no value to look for."
-NOT_MATCHED = "No resource of the target matches."
-
-
 def explain_link(link: Link) -> ExplanationStep:
     return ExplanationStep("linked", {"resource": link.resource, "origin": link.origin})
 
@@ -73,9 +70,9 @@ async def _count_matches(
     rule: CompiledAttributeMapping,
     value: MatchValue,
 ) -> dict[str, Any]:
-    kind = candidate.mapper.resource_type
+    resource_type = candidate.mapper.resource_type
     try:
-        found = await context.target.find(kind, rule.target, value, ())
+        found = await context.target.find(resource_type, rule.target, value, ())
     except Refusal as refusal:
         return {"found": None, "reason": refusal.reason}
     return {"found": len(found)}
@@ -84,7 +81,7 @@ async def _count_matches(
 async def _explain_attempts(
     context: CycleContext, candidate: Candidate
 ) -> list[dict[str, Any]]:
-    """Look for the object by each rule, up to the one that finds something."""
+    """Look up the object by each matching attribute, until one finds a resource."""
     attempts: list[dict[str, Any]] = []
     for rule in candidate.mapper.matching_mappings:
         value = get_match_value(candidate.desired.values, rule.target)
@@ -115,15 +112,13 @@ async def explain_match(
 ) -> tuple[Match, ExplanationStep]:
     if candidate.link is not None:
         return None, explain_link(candidate.link)
-    wanted = UnlinkedObject(
-        object_guid=candidate.source.object_guid, values=candidate.desired.values
-    )
+    guid = candidate.source.object_guid
+    unlinked = UnlinkedObject(object_guid=guid, values=candidate.desired.values)
     try:
-        match = (await Matcher(context).match_objects(candidate.mapper, [wanted]))[
-            candidate.source.object_guid
-        ]
+        matches = await Matcher(context).match_objects(candidate.mapper, [unlinked])
     finally:
         await context.store.clear_snapshot(context.snapshot_key)
+    match = matches[guid]
     result, detail = _match_detail(match)
     return match, ExplanationStep(
         result, detail | {"attempts": await _explain_attempts(context, candidate)}
@@ -154,16 +149,16 @@ def _explain_attribute(
     mapper: Mapper, rule: CompiledAttributeMapping, source: SourceObject
 ) -> dict[str, Any]:
     names = sorted(find_expression_attributes(rule.expression))
-    held = prepare_source_object(source)
-    inputs = {name: list(as_items(held.get(name))) for name in names}
+    values = prepare_source_object(source)
+    inputs = {name: list(as_items(values.get(name))) for name in names}
     if rule.sensitive:
-        inputs = {name: [REDACTED] if some else [] for name, some in inputs.items()}
+        inputs = {name: [REDACTED] if items else [] for name, items in inputs.items()}
     line = {"target": rule.target, "expression": rule.text, "inputs": inputs}
     return line | _map_attribute(mapper, rule, source)
 
 
 def explain_mapping(mapper: Mapper, source: SourceObject) -> ExplanationStep:
-    """Map each attribute for itself; memberships are told by the import."""
+    """Map each attribute by itself; the import step shows the memberships."""
     rules = [
         each for each in mapper.program.rules if not (each.reference and each.multi)
     ]

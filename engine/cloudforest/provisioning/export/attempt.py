@@ -1,6 +1,6 @@
-"""One attempt at one effect, and what its failure means for it.
+"""Attempts one effect and turns its failure into an outcome.
 
-Changes of a group's members: one bad member holds back nobody but itself.
+In a change of members, a refused member holds back only itself.
 """
 
 from __future__ import annotations
@@ -39,9 +39,34 @@ from cloudforest.provisioning.matching import (
 )
 from cloudforest.provisioning.run import CycleContext
 
+GUARDED_IN_ADOPTIONS = frozenset({"disables", "rekeys"})
+"""Budgets that an adoption found only at export would evade."""
+NOT_GUARDED_YET = (
+    "conflict: adopting the conflicting resource would disable it or change its key. "
+    "The next attempt adopts it, if the guard allows."
+)
+
+
+def build_escrow_outcome(
+    context: CycleContext, effect: Effect, status: int | None, reason: str
+) -> Outcome:
+    """Put an effect in escrow; a 4xx status proves that nothing was created."""
+    refused = (
+        status is not None
+        and HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+    effect = replace(effect, sent=effect.sent and not refused)
+    escrowed = effect.escrowed(reason, context.clock())
+    return Outcome(effect=escrowed, state="escrowed", status=status, reason=reason)
+
+
+def _refusal_reason(refusal: Refusal) -> str:
+    prefix = "gone-at-target: " if isinstance(refusal, ResourceNotFound) else ""
+    return f"{prefix}{refusal.reason}"
+
 
 def _split(effect: Effect, size: int) -> Iterator[Effect]:
-    """Cut a change of members into smaller ones of at most `size`."""
+    """Cut a change of members into changes of at most `size` members."""
     for at in range(0, len(effect.add), size):
         yield replace(effect, add=effect.add[at : at + size], remove=())
     for at in range(0, len(effect.remove), size):
@@ -51,16 +76,14 @@ def _split(effect: Effect, size: int) -> Iterator[Effect]:
 def _escrow_each(
     context: CycleContext, effect: Effect, refusal: Refusal
 ) -> list[Outcome]:
-    """Hold back each membership for itself."""
-    reason = refusal.reason
-    if isinstance(refusal, ResourceNotFound):
-        reason = f"gone-at-target: {reason}"
+    """Put each membership in escrow by itself."""
+    reason = _refusal_reason(refusal)
     outcomes = []
     for single in _split(effect, 1):
         key = build_membership_key(effect.id, (*single.add, *single.remove)[0])
-        held = replace(single, key=key).escrowed(reason, context.clock())
+        single_effect = replace(single, key=key)
         outcomes.append(
-            Outcome(effect=held, state="escrowed", status=refusal.status, reason=reason)
+            build_escrow_outcome(context, single_effect, refusal.status, reason)
         )
     return outcomes
 
@@ -76,7 +99,7 @@ async def _has_resource(context: CycleContext, effect: Effect, resource: str) ->
 async def _send_change(
     context: CycleContext, prepared: PreparedEffect, effect: Effect, resource: str
 ) -> list[Outcome]:
-    """Send a change; halve what is refused until single memberships are left."""
+    """Send a change; halve a refused one until single memberships are left."""
     try:
         await context.target.change_members(
             effect.resource_type,
@@ -86,10 +109,10 @@ async def _send_change(
         )
     except Refusal as refusal:
         size = len(effect.add) + len(effect.remove)
-        hopeless = isinstance(refusal, ResourceNotFound) and not await _has_resource(
+        is_gone = isinstance(refusal, ResourceNotFound) and not await _has_resource(
             context, effect, resource
         )
-        if size == 1 or hopeless:
+        if size == 1 or is_gone:
             return _escrow_each(context, effect, refusal)
         halves = _split(effect, (size + 1) // 2)
         return [
@@ -116,9 +139,9 @@ async def write_members(
     if link is None:
         return []
     if effect.present:
-        # Another resource than the one that was read has its own members.
-        there = link.resource == effect.resource
-        return [Outcome(effect=effect, state="done", added=effect.present)] * there
+        # The members were read from `effect.resource`; another resource has others.
+        is_same = link.resource == effect.resource
+        return [Outcome(effect=effect, state="done", added=effect.present)] * is_same
     possible = replace(
         effect,
         add=tuple(each for each in effect.add if each in prepared.resource_ids),
@@ -130,35 +153,14 @@ async def write_members(
     return [Outcome(effect=replace(effect, add=(), remove=()), state="done"), *outcomes]
 
 
-GUARDED_IN_ADOPTIONS = frozenset({"disables", "rekeys"})
-"""Budgets that an adoption found only now would evade."""
-NOT_GUARDED_YET = (
-    "conflict: the resource in the way would be disabled or get another key; the next "
-    "attempt adopts it, if the guard allows."
-)
-
-
-def build_escrow_outcome(
-    context: CycleContext, effect: Effect, status: int | None, reason: str
-) -> Outcome:
-    """Hold an effect back; a plain no says that a creation did not happen."""
-    refused = (
-        status is not None
-        and HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    )
-    effect = replace(effect, sent=effect.sent and not refused)
-    held = effect.escrowed(reason, context.clock())
-    return Outcome(effect=held, state="escrowed", status=status, reason=reason)
-
-
 def _postpone(effect: Effect) -> Outcome:
-    """Try once more when the other writes of this cycle are done."""
+    """Try again after the other writes of this cycle."""
     phase = PHASE_ADOPT if effect.is_creation else PHASE_RETRY
     return Outcome(effect=replace(effect, phase=phase, sent=False), state="pending")
 
 
 def _values_without_references(mapper: Mapper, effect: Effect) -> FlatResource:
-    """Return what a creation writes, without what it refers to."""
+    """Return the values that an effect writes, except references."""
     values = effect.after_values
     return {
         path: v for path, v in values.items() if path not in mapper.reference_mappings
@@ -168,7 +170,10 @@ def _values_without_references(mapper: Mapper, effect: Effect) -> FlatResource:
 async def _adopt_conflicting(
     context: CycleContext, mapper: Mapper, prepared: PreparedEffect
 ) -> Outcome | None:
-    """Look up who is in the way of a creation; adopt it if it is the object itself."""
+    """Look up the resource that blocks a creation; adopt it if it is the object's own.
+
+    None: no resource matches the object.
+    """
     effect = replace(prepared.effect, sent=False)
     values = _values_without_references(mapper, effect)
     match = await find_match(context, mapper, values)
@@ -203,7 +208,7 @@ async def _resolve_conflict(
     *,
     is_last: bool,
 ) -> Outcome:
-    """Look again after all other writes: they may be what is in the way."""
+    """Postpone a conflict until the other writes are done: they may resolve it."""
     effect = prepared.effect
     if effect.phase < PHASE_RETRY:
         return _postpone(effect)
@@ -222,19 +227,21 @@ async def _resolve_conflict(
 async def _create_without_references(
     context: CycleContext, mapper: Mapper, prepared: PreparedEffect
 ) -> list[Outcome]:
-    """Create without references: they must not be the reason that there is nobody.
+    """Create without references, so that a bad reference cannot block the creation.
 
-    They become a write of their own, later in this cycle.
+    The references become a separate effect, later in this cycle.
     """
     effect = prepared.effect
-    own = _values_without_references(mapper, effect)
-    named = {each.path: each.after for each in effect.changes if each.path not in own}
+    values = _values_without_references(mapper, effect)
+    referenced = {
+        each.path: each.after for each in effect.changes if each.path not in values
+    }
     objects = await context.store.find_linked_objects(
-        context.job.target, list(named.values())
+        context.job.target, list(referenced.values())
     )
     references = tuple(
         ReferenceChange(path=path, to=objects[resource])
-        for path, resource in named.items()
+        for path, resource in referenced.items()
         if resource in objects
     )
     later = replace(
@@ -246,10 +253,11 @@ async def _create_without_references(
         references=references,
         guards=(),
     )
-    changes = tuple(each for each in effect.changes if each.path in own)
-    outcomes = await _attempt_object(
-        context, mapper, prepared.with_changes(changes), is_last=True
+    changes = tuple(each for each in effect.changes if each.path in values)
+    creation = PreparedEffect(
+        replace(effect, changes=changes), prepared.link, prepared.resource_ids
     )
+    outcomes = await _attempt_object(context, mapper, creation, is_last=True)
     return [*outcomes, *[Outcome(effect=later, state="pending")] * bool(references)]
 
 
@@ -274,27 +282,34 @@ async def _send_or_resolve(
     return outcome
 
 
-def _refusal_reason(refusal: Refusal) -> str:
-    prefix = "gone-at-target: " if isinstance(refusal, ResourceNotFound) else ""
-    return f"{prefix}{refusal.reason}"
+def _finish_written_references(outcome: Outcome) -> list[Outcome]:
+    """Complete the effect of the references that the creation has written."""
+    effect = outcome.effect
+    if outcome.state != "done" or not effect.is_creation:
+        return []
+    reference_effect = replace(
+        effect, key=f"{effect.id}/r", action="reference", guards=()
+    )
+    return [Outcome(effect=reference_effect, state="done")]
 
 
 async def _attempt_object(
     context: CycleContext, mapper: Mapper, prepared: PreparedEffect, *, is_last: bool
 ) -> list[Outcome]:
     effect = prepared.effect
-    refers = any(each.path in mapper.reference_mappings for each in effect.changes)
+    has_references = any(
+        each.path in mapper.reference_mappings for each in effect.changes
+    )
     try:
         outcome = await _send_or_resolve(context, mapper, prepared, is_last=is_last)
     except Refusal as refusal:
-        if effect.is_creation and refers:
+        if effect.is_creation and has_references:
             return await _create_without_references(context, mapper, prepared)
         outcome = build_escrow_outcome(
             context, effect, refusal.status, _refusal_reason(refusal)
         )
     except MappingFault as fault:
-        reason = f"mapping-fault: {fault.path}: {fault.reason}"
-        outcome = build_escrow_outcome(context, effect, None, reason)
+        outcome = build_escrow_outcome(context, effect, None, f"mapping-fault: {fault}")
     if outcome is None:
         return []
     return (
@@ -304,15 +319,6 @@ async def _attempt_object(
     )
 
 
-def _finish_written_references(outcome: Outcome) -> list[Outcome]:
-    """Return the end of the references that were written with the creation."""
-    effect = outcome.effect
-    if outcome.state != "done" or not effect.is_creation:
-        return []
-    later = replace(effect, key=f"{effect.id}/r", action="reference", guards=())
-    return [Outcome(effect=later, state="done")]
-
-
 async def attempt_effect(
     context: CycleContext,
     mappers: Mapping[ObjectType, Mapper],
@@ -320,9 +326,10 @@ async def attempt_effect(
     *,
     is_last: bool,
 ) -> list[Outcome]:
-    """Carry out an effect; a refusal escrows it alone. Nothing: it waits for others.
+    """Carry out an effect; a refusal puts only this effect in escrow.
 
-    `last`: a conflict that is left now can't be resolved by this cycle.
+    An empty list: it waits for other effects. `is_last`: this cycle has no other write
+    left that could resolve a conflict.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -331,5 +338,5 @@ async def attempt_effect(
     else:
         mapper = mappers[prepared.effect.type]
         outcomes = await _attempt_object(context, mapper, prepared, is_last=is_last)
-    spent = round((loop.time() - started) * 1000)
-    return [replace(each, milliseconds=spent) for each in outcomes]
+    milliseconds = round((loop.time() - started) * 1000)
+    return [replace(each, milliseconds=milliseconds) for each in outcomes]

@@ -1,6 +1,7 @@
-"""Export, phase by phase: writes, disables, conflicts once more, then references.
+"""Exports pending effects, phase by phase, through a bounded pipeline.
 
-A bounded pipeline: many workers, one writer, and nothing lost when one fails.
+Many workers send requests; one writer stores the outcomes. No outcome is lost if one
+of them fails.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from cloudforest.provisioning.export.outcomes import (
     store_outcomes,
 )
 from cloudforest.provisioning.export.requests import (
+    BATCH,
     PreparedEffect,
-    list_batches,
     mark_sent,
     prepare_effects,
 )
@@ -39,7 +40,7 @@ from cloudforest.provisioning.run import CycleContext
 
 MAX_GROUP = 200
 GATHER_SECONDS = 0.02
-"""Seconds to wait for more results: one transaction for many costs least."""
+"""Seconds to wait for more results, so that one transaction stores many."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,7 +48,7 @@ R = TypeVar("R")
 
 @dataclass
 class _Pipeline(Generic[T, R]):
-    """`failure` is the first error that concerns everybody: the breaker is open."""
+    """`failure` is the first error that stops all work, such as an open breaker."""
 
     work: Callable[[T], Awaitable[list[R]]]
     sink: Callable[[list[R]], Awaitable[None]]
@@ -59,20 +60,20 @@ class _Pipeline(Generic[T, R]):
 async def _put_items(
     pipeline: _Pipeline[T, R], items: AsyncIterator[T], workers: int
 ) -> None:
-    async for candidate in items:
+    async for item in items:
         if pipeline.failure is not None:
             break
-        await pipeline.todo.put(candidate)
+        await pipeline.todo.put(item)
     for _ in range(workers):
         await pipeline.todo.put(None)
 
 
 async def _run_worker(pipeline: _Pipeline[T, R]) -> None:
-    while (candidate := await pipeline.todo.get()) is not None:
+    while (item := await pipeline.todo.get()) is not None:
         if pipeline.failure is not None:
             continue
         try:
-            results = await pipeline.work(candidate)
+            results = await pipeline.work(item)
         except CloudforestError as error:
             pipeline.failure = error
             continue
@@ -80,9 +81,9 @@ async def _run_worker(pipeline: _Pipeline[T, R]) -> None:
 
 
 async def _write_groups(pipeline: _Pipeline[T, R]) -> None:
-    """Hand on results in groups: what has come a moment after the first of them.
+    """Pass results to the sink in groups that arrive within `GATHER_SECONDS`.
 
-    The results of one item are never parted: they are stored in one transaction.
+    The results of one item stay together: one transaction stores them.
     """
     ended = False
     while not ended:
@@ -99,6 +100,17 @@ async def _write_groups(pipeline: _Pipeline[T, R]) -> None:
             await pipeline.sink(group)
 
 
+def _unwrap_error(group: ExceptionGroup[Exception]) -> Exception:
+    """Return the error of `items` or `sink`; a bug stays in its group."""
+    known, others = group.split(CloudforestError)
+    if known is None or others is not None:
+        return group
+    error: Exception = known
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 async def run_pipeline(
     items: AsyncIterator[T],
     work: Callable[[T], Awaitable[list[R]]],
@@ -106,10 +118,9 @@ async def run_pipeline(
     *,
     workers: int,
 ) -> None:
-    """Work on all items; when an error concerns everybody, stop, store, raise it.
+    """Work on all items; on a CloudforestError, stop and raise it.
 
-    What was under way is finished and its results are stored before that, unless it is
-    `sink` that failed.
+    Items in progress are finished and their results stored first, unless `sink` failed.
     """
     todo: asyncio.Queue[T | None] = asyncio.Queue(2 * workers)
     finished: asyncio.Queue[list[R] | None] = asyncio.Queue(2 * MAX_GROUP)
@@ -128,23 +139,12 @@ async def run_pipeline(
         raise pipeline.failure
 
 
-def _unwrap_error(group: ExceptionGroup[Exception]) -> Exception:
-    """Return what `items` or `sink` failed for; a bug stays in its group."""
-    known, others = group.split(CloudforestError)
-    if known is None or others is not None:
-        return group
-    error: Exception = known
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 @dataclass
 class _Export:
-    """The export of a cycle.
+    """The export of one cycle.
 
-    `done` counts what is settled, for the progress; `parted` are the effects of which a
-    ring was broken: once is enough.
+    `swapped_keys` are effects of value swaps already broken: once is enough.
+    `settled_count` is for the progress.
     """
 
     context: CycleContext
@@ -154,7 +154,6 @@ class _Export:
     settled_count: int = 0
 
     async def send_phase(self, phase: int, *, is_last: bool = True) -> None:
-        """Send what is pending of a phase."""
 
         async def sink(outcomes: list[Outcome]) -> None:
             await store_outcomes(self.context, outcomes, self.budget_charges)
@@ -172,7 +171,7 @@ class _Export:
         )
 
     async def retry_conflicts(self) -> None:
-        """Send what is in conflict for as long as that frees the values of others."""
+        """Send the effects in conflict until no more values become free."""
         while await self._has_conflicts():
             before = self.settled_count
             await self.send_phase(PHASE_RETRY, is_last=False)
@@ -181,13 +180,13 @@ class _Export:
         await self.send_phase(PHASE_RETRY)
 
     async def _break_swaps(self) -> bool:
-        parted = await break_swaps(self.context, self._list_conflicts)
-        self.swapped_keys |= parted
-        return bool(parted)
+        broken = await break_swaps(self.context, self._list_conflicts)
+        self.swapped_keys |= broken
+        return bool(broken)
 
     async def _list_conflicts(self) -> AsyncIterator[list[Effect]]:
-        """Yield what is in conflict, but what a broken ring was of."""
-        async for batch in list_batches(self.context, PHASE_RETRY):
+        """Yield the effects in conflict, except those of broken swaps."""
+        async for batch in self.context.read_pending_effects(PHASE_RETRY, BATCH):
             yield [each for each in batch if each.key not in self.swapped_keys]
 
     async def _has_conflicts(self) -> bool:
@@ -208,16 +207,15 @@ async def _export_phases(export: _Export) -> None:
 
 
 def _is_store_failure(error: CloudforestError) -> bool:
-    down = isinstance(error, TargetUnavailable)
-    return isinstance(error, Unavailable) and not down
+    return isinstance(error, Unavailable) and not isinstance(error, TargetUnavailable)
 
 
 async def export_effects(context: CycleContext) -> None:
-    """Empty the outbox into the target; `run.counts` become what was written.
+    """Write the outbox to the target; count what was written in `context.counts`.
 
-    Raises TargetUnavailable when that is down: what is left stays pending, and its
-    creations did not reach the target (`model.ports.Target.create`). When the store is,
-    they may have: the next cycle looks for them there.
+    Raises TargetUnavailable if the target is down. The remaining effects stay pending,
+    and their creations did not reach the target (`model.ports.target.Target.create`).
+    If the store is down, they may have: the next cycle looks for them in the target.
     """
     context.counts.forget_writes()
     try:
@@ -226,9 +224,9 @@ async def export_effects(context: CycleContext) -> None:
         if _is_store_failure(error):
             raise
         for phase in (PHASE_REFERENCED_FIRST, PHASE_WRITE, PHASE_ADOPT):
-            async for batch in list_batches(context, phase):
+            async for batch in context.read_pending_effects(phase, BATCH):
                 await mark_sent(context, batch, sent=False)
-        # Those were sent, and got an answer that says nothing.
+        # Requests without an answer say nothing about their objects.
         await release_unanswered(context, error)
         raise
     await context.store.close_stages(context.job.name, context.clock())

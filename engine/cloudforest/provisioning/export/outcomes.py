@@ -1,8 +1,7 @@
-"""Stores what became of effects: outcome, link, log and budget in one transaction.
+"""Stores outcomes: each with its link, log entry and charges in one transaction.
 
-What the effects that were written cost their budgets.
-
-A target that goes down escrows nobody: its last silences were not about objects.
+If the target goes down, its last unanswered requests leave escrow: they failed because
+of the target, not because of their objects.
 """
 
 from __future__ import annotations
@@ -30,16 +29,25 @@ def _empties_group(outcome: Outcome) -> bool:
     return bool(outcome.removed) and "groupsEmptied" in outcome.effect.guards
 
 
+def _outcome_charges(outcome: Outcome) -> Iterator[tuple[str, int]]:
+    """Yield the charge of each budget, except for emptied groups."""
+    for guard in outcome.effect.guards:
+        if guard == "memberRemovals":
+            yield guard, len(outcome.removed)
+        elif guard != "groupsEmptied":
+            yield guard, 1
+
+
 @dataclass
 class BudgetCharges:
-    """`emptied` are the groups that this cycle has emptied: each is counted once."""
+    """Computes the charges of outcomes; each group emptied in a cycle counts once."""
 
     emptied_groups: set[str] = field(default_factory=set)
 
     def compute_charges(
         self, outcomes: Iterable[Outcome], now: datetime
     ) -> list[BudgetCharge]:
-        """Return what was spent. What somebody released costs nothing."""
+        """Return the charges of written effects; released effects cost nothing."""
         sums: Counter[str] = Counter()
         groups: set[str] = set()
         for each in outcomes:
@@ -54,23 +62,14 @@ class BudgetCharges:
         ]
 
     def remember_emptied(self, outcomes: Iterable[Outcome]) -> None:
-        """Remember the groups that are emptied."""
+
         self.emptied_groups.update(
             each.effect.id for each in outcomes if _empties_group(each)
         )
 
 
-def _outcome_charges(outcome: Outcome) -> Iterator[tuple[str, int]]:
-    """Yield what each budget bears, emptied groups aside."""
-    for guard in outcome.effect.guards:
-        if guard == "memberRemovals":
-            yield guard, len(outcome.removed)
-        elif guard != "groupsEmptied":
-            yield guard, 1
-
-
 def record_attempt(context: CycleContext, outcome: Outcome) -> None:
-    """Count what was tried; remember who is in escrow since the last answer."""
+    """Count an attempt; remember the effects in escrow since the last answer."""
     effect, status = outcome.effect, outcome.status
     if outcome.state in {"done", "escrowed"} and effect.phase != PHASE_REFERENCE:
         failed = outcome.state == "escrowed"
@@ -86,11 +85,13 @@ def record_attempt(context: CycleContext, outcome: Outcome) -> None:
 
 
 async def release_unanswered(context: CycleContext, error: CloudforestError) -> None:
-    """Take out of escrow those who got no answer just before the target was down."""
+    """Release effects from escrow that got no answer just before the target failed."""
     if not isinstance(error, TargetUnavailable):
         return
-    held = await context.store.load_effects(context.key_name, context.unanswered_keys)
-    back = [
+    effects = await context.store.load_effects(
+        context.key_name, context.unanswered_keys
+    )
+    released = [
         replace(
             each,
             state="pending",
@@ -98,11 +99,11 @@ async def release_unanswered(context: CycleContext, error: CloudforestError) -> 
             next_try=None,
             since=None if each.attempts == 1 else each.since,
         )
-        for each in held.values()
+        for each in effects.values()
         if each.state == "escrowed"
     ]
-    await context.store.save_effects(context.key_name, context.cycle_id, back)
-    context.counts.escrow -= len(back)
+    await context.store.save_effects(context.key_name, context.cycle_id, released)
+    context.counts.escrow -= len(released)
     context.unanswered_keys.clear()
 
 
@@ -118,7 +119,7 @@ def _count_outcome(counts: Counts, outcome: Outcome) -> None:
 
 
 def _is_logged(outcome: Outcome) -> bool:
-    """Tell whether the log should name it; what was so already is none."""
+    """Tell whether the outcome is logged; one that needed no request is not."""
     if outcome.effect.action in {"members", "reference"} and outcome.state == "done":
         return outcome.status is not None
     return outcome.state != "pending"
@@ -142,7 +143,7 @@ async def _save_outcomes(
 async def _escrow_owned(
     context: CycleContext, outcomes: list[Outcome]
 ) -> list[Outcome]:
-    """Escrow what would link a resource that is another object's."""
+    """Escrow effects whose resource is linked to another object."""
     resources = [each.link.resource for each in outcomes if each.link]
     owners = await context.store.find_linked_objects(context.job.target, resources)
     return [
@@ -161,7 +162,7 @@ async def store_outcomes(
     try:
         await _save_outcomes(context, outcomes, budget_charges)
     except AlreadyLinked:
-        # A service may answer a creation with what it has already.
+        # A service may answer a creation with an existing resource.
         outcomes = await _escrow_owned(context, outcomes)
         await _save_outcomes(context, outcomes, budget_charges)
     budget_charges.remember_emptied(outcomes)

@@ -1,7 +1,4 @@
-"""Sends one effect to the target and says what its link has become.
-
-What is pending, phase by phase, with what each effect needs to be sent.
-"""
+"""Prepares pending effects with their links and ids, and sends them to the target."""
 
 from __future__ import annotations
 
@@ -18,15 +15,17 @@ from cloudforest.model.effects import (
     Outcome,
 )
 from cloudforest.model.ports.target import ResourceNotFound, Target
-from cloudforest.model.source import FlatResource, Link
+from cloudforest.model.source import FlatResource, Link, Origin
 from cloudforest.provisioning.run import CycleContext
+
+BATCH = 200
 
 
 @dataclass(frozen=True)
 class PreparedEffect:
-    """An effect to export, its object's link, the resource ids of those it names.
+    """An effect with its object's link, and the resource ids of referenced objects.
 
-    `whole`: a creation that says already what the object refers to.
+    `includes_references`: a creation that also writes all references of the object.
     """
 
     effect: Effect
@@ -34,15 +33,9 @@ class PreparedEffect:
     resource_ids: Mapping[str, str]
     includes_references: bool = False
 
-    def with_changes(self, changes: tuple[Change, ...]) -> PreparedEffect:
-        """Return it with these changes only."""
-        return PreparedEffect(
-            replace(self.effect, changes=changes), self.link, self.resource_ids
-        )
-
 
 def drop_stale_link(effect: Effect, link: Link | None) -> Link | None:
-    """Leave out a doubted link whose resource is no longer the object's."""
+    """Return None for an unchecked link that a create or an adoption replaces."""
     if link is None or link.checked or effect.action not in {"create", "adopt"}:
         return link
     return link if link.resource == effect.resource else None
@@ -51,13 +44,13 @@ def drop_stale_link(effect: Effect, link: Link | None) -> Link | None:
 def build_link(
     effect: Effect, resource: str, written: FlatResource, link: Link | None
 ) -> Link:
-    created = effect.action == "create"
+    new_origin: Origin = "created" if effect.action == "create" else "adopted"
     return Link(
         object_guid=effect.id,
         type=effect.type,
         resource=resource,
         resource_type=effect.resource_type,
-        origin=link.origin if link else "created" if created else "adopted",
+        origin=link.origin if link else new_origin,
         source_anchor=effect.anchor,
         last_written=written,
         checked=effect.action == "adopt" or link is None or link.checked,
@@ -65,7 +58,7 @@ def build_link(
 
 
 def apply_changes(written: FlatResource, changes: Sequence[Change]) -> FlatResource:
-    """Return what is written after these changes."""
+    """Return the written values after these changes."""
     after = dict(written)
     for change in changes:
         if change.after is None:
@@ -83,7 +76,7 @@ async def send_creation(target: Target, effect: Effect) -> Outcome:
 
 
 async def send_update(target: Target, effect: Effect, link: Link | None) -> Outcome:
-    """Write the values that differ; an adoption without difference sends nothing."""
+    """Write the values that differ; without a difference, only store the link."""
     resource = link.resource if link else effect.resource or ""
     differing = any(each.is_sent for each in effect.changes)
     if differing:
@@ -99,7 +92,10 @@ async def send_update(target: Target, effect: Effect, link: Link | None) -> Outc
 
 
 async def send_references(target: Target, prepared: PreparedEffect) -> Outcome | None:
-    """Write references whose other end exists; the others wait for the next cycle."""
+    """Write the references whose other end exists; the others wait for the next cycle.
+
+    None: all of them wait.
+    """
     effect, link = prepared.effect, prepared.link
     if link is None:
         return None
@@ -129,7 +125,7 @@ async def send_references(target: Target, prepared: PreparedEffect) -> Outcome |
 
 
 async def send_deletion(target: Target, prepared: PreparedEffect) -> Outcome:
-    """Delete a resource; that it is not there any more is what was wanted."""
+    """Delete a resource; one that is already gone counts as deleted."""
     effect, link = prepared.effect, prepared.link
     if link is None:
         return Outcome(effect=effect, state="done")
@@ -142,7 +138,7 @@ async def send_deletion(target: Target, prepared: PreparedEffect) -> Outcome:
 
 
 async def send_deprovisioning(target: Target, prepared: PreparedEffect) -> Outcome:
-    """Take away the access of one who is lost; no resource has no access."""
+    """Disable or delete the resource of a leaver; one that is gone is unlinked."""
     effect, link = prepared.effect, prepared.link
     if effect.action == "delete" or link is None:
         return await send_deletion(target, prepared)
@@ -155,7 +151,7 @@ async def send_deprovisioning(target: Target, prepared: PreparedEffect) -> Outco
 
 
 async def send_effect(target: Target, prepared: PreparedEffect) -> Outcome | None:
-    """Carry out an effect; None: it has to wait for others."""
+    """Carry out an effect; None: it waits for other effects."""
     effect = prepared.effect
     if effect.because is not None:
         return await send_deprovisioning(target, prepared)
@@ -166,29 +162,20 @@ async def send_effect(target: Target, prepared: PreparedEffect) -> Outcome | Non
     return await send_update(target, effect, prepared.link)
 
 
-BATCH = 200
-
-
 def _referenced_guids(effect: Effect) -> list[str]:
-    named = [guid for each in effect.references if (guid := each.to or each.unless)]
-    return [*named, *effect.add, *effect.remove]
-
-
-async def list_batches(
-    context: CycleContext, phase: int
-) -> AsyncIterator[list[Effect]]:
-    after = ""
-    while effects := await context.store.list_pending_effects(
-        context.key_name, context.cycle_id, phase, after=after, limit=BATCH
-    ):
-        yield effects
-        after = effects[-1].key
+    referenced = [
+        guid for each in effect.references if (guid := each.to or each.unless)
+    ]
+    return [*referenced, *effect.add, *effect.remove]
 
 
 async def mark_sent(
     context: CycleContext, effects: Sequence[Effect], *, sent: bool
 ) -> list[Effect]:
-    """Store beforehand which creations may reach the target, should we not be told."""
+    """Store which creations may reach the target, before they are sent.
+
+    If the answer is lost, the next cycle looks for them in the target.
+    """
     creations = [each.key for each in effects if each.is_creation]
     await context.store.mark_sent(context.key_name, creations, sent=sent)
     return [replace(each, sent=sent) if each.is_creation else each for each in effects]
@@ -197,16 +184,16 @@ async def mark_sent(
 async def _attach_references(
     context: CycleContext, effects: Sequence[Effect]
 ) -> list[Effect]:
-    """Give creations the references that wait to be written after them."""
+    """Add to creations the references that would be written after them."""
     keys = [f"{each.id}/r" for each in effects if each.is_creation]
     waiting = await context.store.load_effects(context.key_name, keys) if keys else {}
-    named = {
+    references = {
         each.id: each.references
         for each in waiting.values()
         if each.state == "pending" and each.action == "reference"
     }
     return [
-        replace(each, references=named[each.id]) if each.id in named else each
+        replace(each, references=references[each.id]) if each.id in references else each
         for each in effects
     ]
 
@@ -214,55 +201,60 @@ async def _attach_references(
 async def _find_later_deprovisioned(
     context: CycleContext, effects: Sequence[Effect], phase: int
 ) -> frozenset[str]:
-    """Return the members that leave only after their own deprovisioning, yet to be."""
+    """Return the removed members whose deprovisioning is not done yet.
+
+    They lose their memberships only after their access.
+    """
     removed = [guid for each in effects for guid in each.remove]
     if phase != PHASE_REFERENCE or not removed:
         return frozenset()
-    left = await context.store.load_effects(context.key_name, removed)
-    return frozenset(id_ for id_, each in left.items() if each.because is not None)
+    unfinished = await context.store.load_effects(context.key_name, removed)
+    return frozenset(
+        guid for guid, each in unfinished.items() if each.because is not None
+    )
 
 
-def _without_members(effect: Effect, held: frozenset[str]) -> Effect:
-    staying = tuple(each for each in effect.remove if each not in held)
-    return effect if staying == effect.remove else replace(effect, remove=staying)
+def _without_removals(effect: Effect, members: frozenset[str]) -> Effect:
+    remaining = tuple(each for each in effect.remove if each not in members)
+    return effect if remaining == effect.remove else replace(effect, remove=remaining)
 
 
 def _prepare_effect(
-    effect: Effect, link: Link | None, others: Mapping[str, str]
+    effect: Effect, link: Link | None, resource_ids: Mapping[str, str]
 ) -> PreparedEffect:
-    """Let a creation name whom it refers to, if they are all there by now."""
+    """Include the references of a creation if all referenced resources exist now."""
     if not effect.is_creation or not effect.references:
-        return PreparedEffect(effect, drop_stale_link(effect, link), others)
-    alone = replace(effect, references=())
+        return PreparedEffect(effect, drop_stale_link(effect, link), resource_ids)
+    creation = replace(effect, references=())
     changes = tuple(
-        Change(path=each.path, after=others[each.to])
+        Change(path=each.path, after=resource_ids[each.to])
         for each in effect.references
-        if each.to and each.to in others
+        if each.to and each.to in resource_ids
     )
     if len(changes) < len(effect.references):
-        return PreparedEffect(alone, link, others)
-    named = replace(alone, changes=(*effect.changes, *changes))
-    return PreparedEffect(named, link, others, includes_references=True)
+        return PreparedEffect(creation, link, resource_ids)
+    creation = replace(creation, changes=(*effect.changes, *changes))
+    return PreparedEffect(creation, link, resource_ids, includes_references=True)
 
 
 async def prepare_effects(
     context: CycleContext, phase: int
 ) -> AsyncIterator[PreparedEffect]:
-    """Yield what is pending, with what each needs, some queries a batch."""
-    async for batch in list_batches(context, phase):
+    """Yield the pending effects of a phase, prepared with a few queries per batch."""
+    async for batch in context.read_pending_effects(phase, BATCH):
         effects = await mark_sent(context, batch, sent=True)
         if phase == PHASE_WRITE:
             effects = await _attach_references(context, effects)
-        ids = [each.id for each in effects]
-        links = await context.store.load_links(context.job.target, ids)
-        named = [guid for each in effects for guid in _referenced_guids(each)]
-        others = (
-            await context.store.load_resource_ids(context.job.target, named)
-            if named
+        guids = [each.id for each in effects]
+        links = await context.store.load_links(context.job.target, guids)
+        referenced = [guid for each in effects for guid in _referenced_guids(each)]
+        resource_ids = (
+            await context.store.load_resource_ids(context.job.target, referenced)
+            if referenced
             else {}
         )
-        held = await _find_later_deprovisioned(context, effects, phase)
+        kept = await _find_later_deprovisioned(context, effects, phase)
         for effect in effects:
             yield _prepare_effect(
-                _without_members(effect, held), links.get(effect.id), others
+                _without_removals(effect, kept), links.get(effect.id), resource_ids
             )

@@ -1,7 +1,4 @@
-"""Objects that exchange a unique value: one of each ring steps aside for a moment.
-
-Who is in whose way: effects that want a unique value that another one has.
-"""
+"""Exchanges unique values: one object of each swap takes a temporary value first."""
 
 from __future__ import annotations
 
@@ -38,14 +35,19 @@ from cloudforest.provisioning.matching import (
 )
 from cloudforest.provisioning.run import CycleContext
 
+BATCH = 500
+CONFLICT_PREFIX = "conflict: "
+
 ValueKey = tuple[str, str, str]
 """Resource type, path, and the text as compared."""
 ValueSwap = tuple[str, tuple[str, ...]]
 """A path, and the keys of the effects that exchange its values."""
+BatchReader = Callable[[], AsyncIterator[list[Effect]]]
+"""Yields effects in batches, each time it is called."""
 
 
 def list_text_changes(effect: Effect) -> Iterator[Change]:
-    """Yield the changes from one text to another."""
+    """Yield the changes that replace one text by another."""
     for each in effect.changes:
         if isinstance(each.before, str) and isinstance(each.after, str):
             yield each
@@ -56,80 +58,71 @@ def _hash_value(effect: Effect, path: str, text: str) -> int:
     return hash(value)
 
 
+def _find_loops(blocked_by: Mapping[str, str]) -> Iterator[list[str]]:
+    seen: set[str] = set()
+    for start in sorted(blocked_by):
+        trail: dict[str, int] = {}
+        at: str | None = start
+        while at is not None and at not in seen:
+            seen.add(at)
+            trail[at] = len(trail)
+            at = blocked_by.get(at)
+        if at in trail:
+            yield list(trail)[trail[str(at)] :]
+
+
 @dataclass
 class SwapGraph:
-    """Who is in whose way: keys and hashes only, as there may be many effects.
+    """Which effect blocks which: one holds the unique value that the other wants.
 
-    Two values of one hash make a ring at worst whose writes are refused as before.
+    `holders` are effect keys by value hash. `blocked_by` maps keys to keys, by path.
+    Only keys and hashes are kept: there may be many effects. If two values share a
+    hash, the target refuses their writes as before.
     """
 
     holders: dict[int, str] = field(default_factory=dict)
     blocked_by: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add_holders(self, effects: Iterable[Effect]) -> None:
-        """Note who has a value now; of all effects, before they are followed."""
+        """Record the holders of values; do so for all effects before `add_blocked`."""
         for each in effects:
-            for move in list_text_changes(each):
-                self.holders[_hash_value(each, move.path, move.before)] = each.key
+            for change in list_text_changes(each):
+                self.holders[_hash_value(each, change.path, change.before)] = each.key
 
     def add_blocked(self, effects: Iterable[Effect]) -> None:
-        """Note by path the one before each: who has the value that it wants."""
+        """Record, by path, which effect holds the value that each effect wants."""
         for each in effects:
-            for move in list_text_changes(each):
-                holder = self.holders.get(_hash_value(each, move.path, move.after))
+            for change in list_text_changes(each):
+                holder = self.holders.get(_hash_value(each, change.path, change.after))
                 if holder is not None and holder != each.key:
-                    self.blocked_by.setdefault(move.path, {})[each.key] = holder
+                    self.blocked_by.setdefault(change.path, {})[each.key] = holder
 
     def find_swaps(self) -> Iterator[ValueSwap]:
-        for path, way in sorted(self.blocked_by.items()):
-            for ring in _find_loops(way):
-                yield path, tuple(ring)
+        for path, blocked_by in sorted(self.blocked_by.items()):
+            for keys in _find_loops(blocked_by):
+                yield path, tuple(keys)
 
 
-def _find_loops(way: Mapping[str, str]) -> Iterator[list[str]]:
-    seen: set[str] = set()
-    for start in sorted(way):
-        trail: dict[str, int] = {}
-        at: str | None = start
-        while at is not None and at not in seen:
-            seen.add(at)
-            trail[at] = len(trail)
-            at = way.get(at)
-        if at in trail:
-            yield list(trail)[trail[str(at)] :]
-
-
-def find_swaps(effects: Iterable[Effect]) -> list[ValueSwap]:
-    """Return each ring as its path and the keys of its effects. Pure."""
-    ways, known = SwapGraph(), list(effects)
-    ways.add_holders(known)
-    ways.add_blocked(known)
-    return list(ways.find_swaps())
-
-
-BATCH = 500
-CONFLICT_PREFIX = "conflict: "
-
-
-def make_temporary_value(value: str, id_: str) -> str:
-    """Return a value that nobody has; an address keeps its domain."""
+def make_temporary_value(value: str, guid: str) -> str:
+    """Return a value that no other resource has; an address keeps its domain."""
     _, at, domain = value.rpartition("@")
-    return f"parked-{id_}{at}{domain if at else ''}"
+    return f"parked-{guid}{at}{domain if at else ''}"
 
 
 def _temporary_changes(effect: Effect, paths: Sequence[str]) -> tuple[Change, ...]:
     return tuple(
-        replace(move, after=make_temporary_value(move.before, effect.id))
-        for move in list_text_changes(effect)
-        if move.path in paths
+        replace(each, after=make_temporary_value(each.before, effect.id))
+        for each in list_text_changes(effect)
+        if each.path in paths
     )
 
 
 def _remaining_effect(effect: Effect, temporary: Sequence[Change]) -> Effect:
-    """Return what is left to write of an effect from where the object was parked."""
-    now = {each.path: each.after for each in temporary}
+    """Return the effect that writes the final values over the temporary ones."""
+    temporary_values = {each.path: each.after for each in temporary}
     changes = tuple(
-        replace(each, before=now.get(each.path, each.before)) for each in effect.changes
+        replace(each, before=temporary_values.get(each.path, each.before))
+        for each in effect.changes
     )
     return replace(effect, changes=changes, state="pending", phase=PHASE_RETRY)
 
@@ -137,15 +130,15 @@ def _remaining_effect(effect: Effect, temporary: Sequence[Change]) -> Effect:
 async def _write_temporary_values(
     context: CycleContext, effect: Effect, link: Link, paths: Sequence[str]
 ) -> None:
-    """Park an object; that it is parked is stored before it is sent.
+    """Give an object temporary values; store this before the request.
 
-    Killed in between, the next cycle writes the final value in any case.
+    If the cycle is killed in between, the next one still writes the final values.
     """
-    aside = _temporary_changes(effect, paths)
-    left = _remaining_effect(effect, aside)
-    written = apply_changes(link.last_written, aside)
+    temporary = _temporary_changes(effect, paths)
+    remaining = _remaining_effect(effect, temporary)
+    written = apply_changes(link.last_written, temporary)
     outcome = Outcome(
-        effect=left,
+        effect=remaining,
         state="pending",
         link=build_link(effect, link.resource, written, link),
     )
@@ -157,22 +150,27 @@ async def _write_temporary_values(
         log=[],
     )
     try:
-        await context.target.modify(effect.resource_type, link.resource, aside)
+        await context.target.modify(effect.resource_type, link.resource, temporary)
     except Refusal as refusal:
-        held = left.escrowed(f"{CONFLICT_PREFIX}{refusal.reason}", context.clock())
-        await context.store.save_effects(context.key_name, context.cycle_id, [held])
+        escrowed = remaining.escrowed(
+            f"{CONFLICT_PREFIX}{refusal.reason}", context.clock()
+        )
+        await context.store.save_effects(context.key_name, context.cycle_id, [escrowed])
 
 
-def _waits_for_value_only(held: Effect) -> bool:
-    """Tell whether it waits for a value alone: the guard has not counted it."""
-    in_conflict = (held.reason or "").startswith(CONFLICT_PREFIX)
-    return in_conflict and {REKEYS}.issuperset(held.guards)
+def _waits_for_value_only(effect: Effect) -> bool:
+    """Tell whether an escrowed conflict needs no budget but that of rekeys.
+
+    The guard of this cycle has not counted effects in escrow.
+    """
+    in_conflict = (effect.reason or "").startswith(CONFLICT_PREFIX)
+    return in_conflict and {REKEYS}.issuperset(effect.guards)
 
 
 async def _list_escrowed_conflicts(
     context: CycleContext,
 ) -> AsyncIterator[list[Effect]]:
-    """Yield who was in conflict before, and waits in escrow."""
+    """Yield the effects that wait in escrow because of a conflict."""
     after = ""
     while page := await context.store.list_escrowed_effects(
         context.key_name, after=after, limit=BATCH
@@ -182,99 +180,101 @@ async def _list_escrowed_conflicts(
 
 
 async def _release_conflicts(context: CycleContext, effects: Sequence[Effect]) -> bool:
-    """Let those be tried again now that were in escrow; False: no budget bears them."""
-    held = [each for each in effects if each.state == "escrowed"]
-    room = context.remaining_budgets.get(REKEYS)
-    if room is not None:
-        if len(held) > room:
+    """Release effects from escrow; False: the budget of rekeys does not allow it."""
+    escrowed = [each for each in effects if each.state == "escrowed"]
+    remaining = context.remaining_budgets.get(REKEYS)
+    if remaining is not None:
+        if len(escrowed) > remaining:
             return False
-        context.remaining_budgets[REKEYS] = room - len(held)
-    context.counts.escrow -= len(held)
-    freed = [replace(each, state="pending", phase=PHASE_RETRY) for each in held]
-    await context.store.save_effects(context.key_name, context.cycle_id, freed)
+        context.remaining_budgets[REKEYS] = remaining - len(escrowed)
+    context.counts.escrow -= len(escrowed)
+    released = [replace(each, state="pending", phase=PHASE_RETRY) for each in escrowed]
+    await context.store.save_effects(context.key_name, context.cycle_id, released)
     return True
 
 
 async def _break_batch(
-    context: CycleContext, found: Mapping[str, Sequence[ValueSwap]]
+    context: CycleContext, swaps: Mapping[str, Sequence[ValueSwap]]
 ) -> frozenset[str]:
-    """Break rings, by the key of their first effect; return whose they were."""
-    keys = {key for some in found.values() for _, ring in some for key in ring}
-    effects = await context.store.load_effects(context.key_name, sorted(keys))
+    """Break swaps, given by the key of their first effect; return all their keys."""
+    all_keys = {key for group in swaps.values() for _, keys in group for key in keys}
+    effects = await context.store.load_effects(context.key_name, sorted(all_keys))
     links = await context.store.load_links(
-        context.job.target, [effects[key].id for key in found]
+        context.job.target, [effects[key].id for key in swaps]
     )
     broken: set[str] = set()
-    for first, some in found.items():
-        members = {key for _, ring in some for key in ring}
+    for first, group in swaps.items():
+        group_keys = {key for _, keys in group for key in keys}
         if not await _release_conflicts(
-            context, [effects[key] for key in sorted(members - broken)]
+            context, [effects[key] for key in sorted(group_keys - broken)]
         ):
             continue
-        broken |= members
+        broken |= group_keys
         if (link := links.get(effects[first].id)) is not None:
             await _write_temporary_values(
-                context, effects[first], link, [path for path, _ in some]
+                context, effects[first], link, [path for path, _ in group]
             )
     return frozenset(broken)
-
-
-BatchReader = Callable[[], AsyncIterator[list[Effect]]]
-"""Yields effects, a batch at a time, each time it is called."""
 
 
 async def _build_swap_graph(
     context: CycleContext, read_conflicts: BatchReader
 ) -> tuple[SwapGraph, set[str]]:
-    """Return who is in whose way, and the keys of those stuck."""
-    ways, keys = SwapGraph(), set[str]()
+    """Return the graph, and the keys of the effects in conflict."""
+    graph, keys = SwapGraph(), set[str]()
     async for batch in read_conflicts():
-        ways.add_holders(batch)
+        graph.add_holders(batch)
         keys.update(each.key for each in batch)
-    waiting = partial(_list_escrowed_conflicts, context)
-    async for batch in waiting() if keys else read_conflicts():
-        ways.add_holders(each for each in batch if each.key not in keys)
-    for read in (read_conflicts, waiting) if keys else ():
+    if not keys:
+        return graph, keys
+    read_escrowed = partial(_list_escrowed_conflicts, context)
+    async for batch in read_escrowed():
+        graph.add_holders(each for each in batch if each.key not in keys)
+    for read in (read_conflicts, read_escrowed):
         async for batch in read():
-            ways.add_blocked(batch)
-    return ways, keys
+            graph.add_blocked(batch)
+    return graph, keys
 
 
 async def break_swaps(
     context: CycleContext, read_conflicts: BatchReader
 ) -> frozenset[str]:
-    """Park one of each ring that those in conflict are part of; return the rings' keys.
+    """Give one object of each swap a temporary value; return the keys of the swaps.
 
-    What waits in escrow for its conflict is tried again with its ring, if the guard
-    bears it.
+    Only swaps with an effect in conflict count. Their effects in escrow are tried
+    again, if the guard allows.
     """
-    ways, keys = await _build_swap_graph(context, read_conflicts)
-    found: dict[str, list[ValueSwap]] = {}
-    for path, ring in ways.find_swaps():
-        if not keys.isdisjoint(ring):
-            found.setdefault(ring[0], []).append((path, ring))
+    graph, conflicts = await _build_swap_graph(context, read_conflicts)
+    swaps: dict[str, list[ValueSwap]] = {}
+    for path, keys in graph.find_swaps():
+        if not conflicts.isdisjoint(keys):
+            swaps.setdefault(keys[0], []).append((path, keys))
     broken: frozenset[str] = frozenset()
-    firsts = iter(found)
-    while some := list(islice(firsts, BATCH)):
-        broken |= await _break_batch(context, {first: found[first] for first in some})
+    firsts = iter(swaps)
+    while batch := list(islice(firsts, BATCH)):
+        broken |= await _break_batch(context, {first: swaps[first] for first in batch})
     return broken
 
 
 async def find_blocking_stage(
     context: CycleContext, mapper: Mapper, effect: Effect
 ) -> str | None:
-    """Say that who has the value can't give it up before somebody decides."""
+    """Return the reason if the value's holder waits for a stage decision."""
+    matching_paths = {rule.target for rule in mapper.matching_mappings}
     for each in effect.changes:
-        keys = {rule.target for rule in mapper.matching_mappings}
         value = get_match_value({each.path: each.after}, each.path)
-        if each.before == each.after or each.path not in keys or value is None:
+        if (
+            each.before == each.after
+            or each.path not in matching_paths
+            or value is None
+        ):
             continue
         found = await context.target.find(mapper.resource_type, each.path, value, ())
         owners = await context.store.find_linked_objects(
             context.job.target, [resource.id for resource in found]
         )
         if await find_staged_owners(
-            context, [id_ for id_ in owners.values() if id_ != effect.id]
+            context, [guid for guid in owners.values() if guid != effect.id]
         ):
             return WAITS_FOR_STAGE
     return None

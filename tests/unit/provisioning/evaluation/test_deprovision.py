@@ -1,4 +1,4 @@
-"""Who is out of scope or gone, and what becomes of them and their memberships."""
+"""Objects out of scope or gone lose their access and their memberships."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from cloudforest.model.registration import Budget
 NONE = Budget(max=0, percent=100, base=50, window=86400)
 
 
-async def _quiet(world: World) -> None:
-    """Assert that nothing is left to be written."""
+async def _assert_settled(world: World) -> None:
+    """Assert that the next cycle has nothing to write."""
     world.delta = []
     cycle = await world.cycle()
     assert (cycle.state, cycle.requests) == ("succeeded", 0)
 
 
 @pytest.mark.parametrize("gone", [False, True])
-async def test_who_left_is_disabled_once_and_loses_memberships(
+async def test_leaver_is_disabled_once_and_loses_memberships(
     world: World,
     gone: bool,  # noqa: FBT001 - a parameter
 ):
@@ -47,10 +47,10 @@ async def test_who_left_is_disabled_once_and_loses_memberships(
     logged = await world.log(object=person)
     assert [each.action for each in logged] == ["create", "disable"]
     assert str(logged[-1].reason).startswith("deleted" if gone else "out-of-scope")
-    await _quiet(world)
+    await _assert_settled(world)
 
 
-async def test_who_returns_is_enabled_and_gets_values_and_memberships_back(
+async def test_returning_user_is_enabled_with_values_and_memberships(
     world: World,
 ):
     person = world.person(1)
@@ -67,15 +67,15 @@ async def test_who_returns_is_enabled_and_gets_values_and_memberships_back(
     assert world.of("User")[person]["active"] is True
     assert world.of("User")[person]["title"] == "Head"
     assert person in world.members_of(group)
-    await _quiet(world)
+    await _assert_settled(world)
 
 
 @pytest.mark.parametrize("mode", ["disable", "delete"])
 @pytest.mark.parametrize("binned", [True, False])
-async def test_who_comes_back_from_deletion_is_in_the_groups_that_they_are_in_now(
+async def test_restored_user_gets_current_memberships(
     world: World, mode: str, *, binned: bool
 ):
-    """A tombstone has lost its memberships; no delta says that of the groups."""
+    """A tombstone has lost its memberships; the groups appear in no delta."""
     world.program = deprovisioning(outOfScope=mode, deleted=mode)
     person, other = world.person(1), world.person(2)
     group = world.group(20, person, other)
@@ -91,10 +91,10 @@ async def test_who_comes_back_from_deletion_is_in_the_groups_that_they_are_in_no
 
     assert (cycle.state, cycle.counts.member_add) == ("succeeded", int(binned))
     assert world.members_of(group) == world.members[group]
-    await _quiet(world)
+    await _assert_settled(world)
 
 
-async def test_who_is_unknown_is_left_as_they_were(world: World):
+async def test_unknown_object_stays_unchanged(world: World):
     person = world.person(1)
     group = world.group(20, person)
     await world.cycle()
@@ -108,7 +108,7 @@ async def test_who_is_unknown_is_left_as_they_were(world: World):
     assert world.members_of(group) == {person}
 
 
-async def test_what_is_to_be_kept_is_kept(world: World):
+async def test_keep_leaves_the_user_unchanged(world: World):
     world.program = deprovisioning(outOfScope="keep", deleted="disable")
     one, two = world.person(1), world.person(2)
     await world.cycle()
@@ -119,7 +119,7 @@ async def test_what_is_to_be_kept_is_kept(world: World):
 
 
 class Strict(MemoryTarget):
-    """A target that deletes only what is a member of nothing."""
+    """A target that refuses to delete members of a group."""
 
     async def delete(self, resource_type: str, resource: str) -> None:
         if any(resource in each.members for each in self.resources_by_id.values()):
@@ -128,7 +128,7 @@ class Strict(MemoryTarget):
         await super().delete(resource_type, resource)
 
 
-async def test_who_is_deleted_leaves_their_groups_first(world: World):
+async def test_deleted_object_leaves_its_groups_first(world: World):
     world.program, world.target = DELETING, Strict()
     person = world.person(1)
     group = world.group(20, person, world.person(2))
@@ -144,10 +144,10 @@ async def test_who_is_deleted_leaves_their_groups_first(world: World):
     assert world.members_of(outer) == set()
     assert await world.store.load_links("cloud", [person, group]) == {}
     assert await world.store.load_source_object(JOB, person) is None
-    await _quiet(world)
+    await _assert_settled(world)
 
 
-async def test_who_was_deleted_and_returns_is_created_anew(world: World):
+async def test_returning_user_is_created_again_after_deletion(world: World):
     world.program = DELETING
     person = world.person(1)
     group = world.group(20, person)
@@ -164,7 +164,7 @@ async def test_who_was_deleted_and_returns_is_created_anew(world: World):
     assert world.members_of(group) == {person}
 
 
-async def test_what_was_adopted_is_disabled_and_never_deleted(world: World):
+async def test_adopted_resource_is_disabled_but_never_deleted(world: World):
     world.program = DELETING
     person = world.person(1)
     group = world.group(20, cn="Team")
@@ -184,12 +184,12 @@ async def test_what_was_adopted_is_disabled_and_never_deleted(world: World):
     )
     assert world.target.resources_by_id["x"].values["active"] is False
     assert "y" in world.target.resources_by_id
-    await _quiet(world)
+    await _assert_settled(world)
     logged = [(each.action, each.status) for each in await world.log(object=group)]
     assert logged == [("adopt", "success"), ("delete", "skipped")]
 
 
-async def test_what_is_not_there_any_more_counts_as_deprovisioned(world: World):
+async def test_missing_resource_counts_as_deprovisioned(world: World):
     one, two = world.person(1), world.person(2)
     await world.cycle()
     del world.target.resources_by_id[world.id_of(one)]
@@ -201,7 +201,7 @@ async def test_what_is_not_there_any_more_counts_as_deprovisioned(world: World):
     assert set(await world.store.load_links("cloud", [one, two])) == {two}
 
 
-async def test_a_type_that_is_no_longer_mapped_is_left_in_place(world: World):
+async def test_type_no_longer_mapped_is_left_in_place(world: World):
     world.program = DELETING
     group = world.group(20, world.person(1))
     await world.cycle()
@@ -214,7 +214,7 @@ async def test_a_type_that_is_no_longer_mapped_is_left_in_place(world: World):
     assert group in world.of("Group")
 
 
-async def test_a_staged_disable_keeps_its_memberships(world: World):
+async def test_staged_disable_keeps_memberships(world: World):
     people = [world.person(number) for number in range(1, 4)]
     group = world.group(20, *people)
     await world.cycle()
@@ -232,16 +232,16 @@ async def test_a_staged_disable_keeps_its_memberships(world: World):
 
 
 class Unwilling(MemoryTarget):
-    """A target that disables nobody."""
+    """A target that refuses to disable users."""
 
     async def modify(self, resource_type, resource, changes):
         if any(each.path == "active" for each in changes):
             self.requests += 1
-            raise Refusal(403, "This one is protected.")
+            raise Refusal(403, "The user is protected.")
         await super().modify(resource_type, resource, changes)
 
 
-async def test_a_refused_disable_keeps_its_memberships(world: World):
+async def test_refused_disable_keeps_memberships(world: World):
     world.target = Unwilling()
     person = world.person(1)
     group = world.group(20, person, world.person(2))
@@ -269,7 +269,7 @@ async def test_a_refused_disable_keeps_its_memberships(world: World):
     assert (await world.cycle()).requests == 1
 
 
-async def test_the_reference_to_a_deleted_manager_is_cleared(world: World):
+async def test_reference_to_deleted_manager_is_cleared(world: World):
     boss = world.person(1)
     person = world.person(2, manager=boss)
     await world.cycle()
@@ -279,10 +279,10 @@ async def test_the_reference_to_a_deleted_manager_is_cleared(world: World):
 
     assert (cycle.counts.disable, cycle.counts.blank) == (1, 1)
     assert MANAGER not in world.of("User")[person]
-    await _quiet(world)
+    await _assert_settled(world)
 
 
-async def test_a_manager_out_of_scope_is_referred_to_while_there_is_a_resource(
+async def test_manager_out_of_scope_stays_referenced_while_it_has_a_resource(
     world: World,
 ):
     boss = world.person(1)
@@ -292,16 +292,16 @@ async def test_a_manager_out_of_scope_is_referred_to_while_there_is_a_resource(
     leave(world, boss)
     await world.cycle()
     assert world.of("User")[person][MANAGER] == id_
-    await _quiet(world)
+    await _assert_settled(world)
 
     world.program = DELETING
     cycle = await world.cycle()
 
     assert (cycle.counts.delete, MANAGER in world.of("User")[person]) == (1, False)
-    await _quiet(world)
+    await _assert_settled(world)
 
 
-async def test_a_manager_whose_deletion_is_staged_is_still_referred_to(world: World):
+async def test_manager_with_staged_deletion_stays_referenced(world: World):
     world.program = DELETING
     boss = world.person(1)
     person = world.person(2, manager=boss)
@@ -315,7 +315,7 @@ async def test_a_manager_whose_deletion_is_staged_is_still_referred_to(world: Wo
     assert world.of("User")[person][MANAGER] == world.id_of(boss)
 
 
-async def test_a_linked_manager_goes_into_the_creation(world: World):
+async def test_creation_includes_linked_manager(world: World):
     boss = world.person(1)
     await world.cycle()
     world.person(2, manager=boss)
@@ -327,17 +327,17 @@ async def test_a_linked_manager_goes_into_the_creation(world: World):
     assert (cycle.counts.create, cycle.counts.update) == (1, 0)
     assert len(world.target.writes) == before + 1
     assert world.of("User")[guid(2)][MANAGER] == world.id_of(boss)
-    await _quiet(world)
+    await _assert_settled(world)
 
 
-async def test_a_manager_that_is_refused_does_not_hold_back_the_creation(
+async def test_refused_manager_does_not_block_the_creation(
     world: World,
 ):
     class Particular(MemoryTarget):
         async def create(self, resource_type, values):
             if MANAGER in values:
                 self.requests += 1
-                raise Refusal(400, "There is no such manager.")
+                raise Refusal(400, "Unknown manager.")
             return await super().create(resource_type, values)
 
     world.target = Particular()
@@ -348,10 +348,10 @@ async def test_a_manager_that_is_refused_does_not_hold_back_the_creation(
 
     assert (await world.cycle()).counts.create == 1
     assert world.of("User")[guid(2)][MANAGER] == world.id_of(boss)
-    await _quiet(world)
+    await _assert_settled(world)
 
 
-async def test_a_user_whose_active_is_not_mapped_is_disabled_and_enabled(
+async def test_user_without_mapped_active_is_disabled_and_enabled(
     world: World,
 ):
     whole = program()
@@ -367,4 +367,4 @@ async def test_a_user_whose_active_is_not_mapped_is_disabled_and_enabled(
     come(world, world.objects[person])
     assert (await world.cycle()).counts.enable == 1
     assert world.of("User")[person]["active"] is True
-    await _quiet(world)
+    await _assert_settled(world)

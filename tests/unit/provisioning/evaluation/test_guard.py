@@ -1,4 +1,4 @@
-"""The guard stages a whole class of effects before the first of them is written."""
+"""The guard stages all effects of an exceeded budget before any of them is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cloudforest.provisioning.impact import compute_impact
 FEW = Budget(max=2, percent=100, base=50, window=86400)
 
 
-async def test_too_many_disables_are_all_staged_and_the_rest_goes_on(world: World):
+async def test_too_many_disables_are_all_staged_and_other_writes_continue(world: World):
     world.guard = {"disables": FEW}
     for number in range(6):
         world.person(number)
@@ -28,7 +28,7 @@ async def test_too_many_disables_are_all_staged_and_the_rest_goes_on(world: Worl
     assert (await world.store.count_effects())[JOB] == {"staged": 3}
 
 
-async def test_as_many_disables_as_allowed_are_written(world: World):
+async def test_disables_up_to_the_limit_are_written(world: World):
     world.guard = {"disables": FEW}
     for number in range(6):
         world.person(number)
@@ -50,7 +50,7 @@ async def test_as_many_disables_as_allowed_are_written(world: World):
     assert (await world.cycle()).counts.enable == 1
 
 
-async def test_only_a_first_cycle_creates_without_a_limit(world: World):
+async def test_only_the_first_cycle_creates_without_a_limit(world: World):
     world.guard = {"creates": FEW}
     for number in range(5):
         world.person(number)
@@ -64,7 +64,7 @@ async def test_only_a_first_cycle_creates_without_a_limit(world: World):
     assert (cycle.state, cycle.counts.create, cycle.counts.staged) == ("blocked", 0, 3)
 
 
-async def test_a_job_that_is_to_create_nobody_does_not_in_its_first_cycle(world: World):
+async def test_zero_creates_budget_applies_to_the_first_cycle(world: World):
     world.guard = {"creates": Budget(max=0, percent=100, base=50, window=86400)}
     world.person(1)
 
@@ -74,7 +74,7 @@ async def test_a_job_that_is_to_create_nobody_does_not_in_its_first_cycle(world:
     assert world.of("User") == {}
 
 
-async def test_emptying_groups_and_removing_members_are_counted_apart(world: World):
+async def test_emptied_groups_and_removed_members_are_counted_separately(world: World):
     none = Budget(max=0, percent=100, base=50, window=86400)
     people = [world.person(number) for number in range(4)]
     emptied, smaller = world.group(20, *people), world.group(21, *people)

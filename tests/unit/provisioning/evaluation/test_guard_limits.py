@@ -16,11 +16,11 @@ BUDGET = Budget(max=500, percent=20, base=50, window=86400)
     ("managed", "expected"),
     [(0, 10), (50, 10), (51, 11), (100, 20), (2499, 500), (2500, 500), (90_000, 500)],
 )
-def test_the_limit_is_a_share_of_what_is_managed(managed, expected):
+def test_limit_is_a_share_of_managed_objects(managed, expected):
     assert compute_limit(BUDGET, managed) == expected
 
 
-def test_the_share_is_exact():
+def test_share_is_exact():
     assert compute_limit(Budget(max=500, percent=7, base=0, window=1), 100) == 7
     assert compute_limit(Budget(max=500, percent=0.1, base=0, window=1), 1000) == 1
 
@@ -29,7 +29,9 @@ def test_the_share_is_exact():
     ("cycle", "window", "expected"),
     [(0, 0, False), (20, 20, False), (21, 21, True), (1, 21, True), (21, 1, True)],
 )
-def test_it_trips_above_the_limit_in_a_cycle_or_in_the_window(cycle, window, expected):
+def test_budget_is_exceeded_above_the_limit_in_the_cycle_or_the_window(
+    cycle, window, expected
+):
     assert is_exceeded(BUDGET, managed=100, cycle=cycle, window=window) is expected
 
 
@@ -37,8 +39,8 @@ def test_it_trips_above_the_limit_in_a_cycle_or_in_the_window(cycle, window, exp
     st.integers(0, 3000),
     st.lists(st.tuples(st.integers(0, 200), st.integers(0, 50)), max_size=60),
 )
-def test_no_window_ever_bears_more_than_the_limit(managed: int, cycles):
-    """Play cycles at increasing times; what trips is not written."""
+def test_no_window_ever_holds_more_than_the_limit(managed: int, cycles):
+    """Run cycles at increasing times; a cycle above the limit writes nothing."""
     now, written = 0, []
     for effects, minutes in cycles:
         now += minutes * 60

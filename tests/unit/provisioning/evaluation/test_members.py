@@ -1,4 +1,4 @@
-"""Memberships: what the target is sent, and what becomes of what it refuses."""
+"""Memberships: what is sent to the target, and how refused members are handled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cloudforest.provisioning.explanation.explain import explain_object
 A_DAY = timedelta(hours=25)
 
 
-async def test_a_job_that_is_moved_to_another_target_fills_its_groups_there(
+async def test_job_moved_to_another_target_fills_its_groups_there(
     world: World,
 ):
     one = world.person(1)
@@ -42,7 +42,7 @@ def _moved(old: Registration):
 
 
 class Particular(MemoryTarget):
-    """A target that takes only members that it has, and says so with `status`."""
+    """A target that refuses unknown members with `status`."""
 
     def __init__(self, status: int = 400) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Particular(MemoryTarget):
         if any(each not in self.resources_by_id for each in add):
             self.requests += 1
             kind = ResourceNotFound if self.status == 404 else Refusal
-            raise kind(self.status, "The target knows no such member.")
+            raise kind(self.status, "Unknown member.")
         await super().change_members(resource_type, resource, add=add, remove=remove)
 
 
@@ -67,7 +67,7 @@ async def _with_a_bad_member(world: World, status: int) -> tuple[str, list[str]]
 
 
 @pytest.mark.parametrize("status", [400, 404])
-async def test_one_bad_member_holds_back_only_itself(world: World, status: int):
+async def test_bad_member_holds_back_only_itself(world: World, status: int):
     group, people = await _with_a_bad_member(world, status)
 
     cycle = await world.cycle()
@@ -80,7 +80,7 @@ async def test_one_bad_member_holds_back_only_itself(world: World, status: int):
     assert (held.add, held.attempts) == ((people[0],), 1)
 
 
-async def test_a_member_that_is_held_back_does_not_hold_back_who_comes_later(
+async def test_escrowed_member_does_not_hold_back_later_members(
     world: World,
 ):
     group, people = await _with_a_bad_member(world, 404)
@@ -101,7 +101,7 @@ async def test_a_member_that_is_held_back_does_not_hold_back_who_comes_later(
     assert held.attempts == 2
 
 
-async def test_a_group_that_is_gone_is_not_asked_for_each_of_its_members(world: World):
+async def test_missing_group_is_not_tried_again_for_each_member(world: World):
     group, people = await _with_a_bad_member(world, 400)
     world.members[group] = set(people[1:])
     await world.cycle()
@@ -114,14 +114,14 @@ async def test_a_group_that_is_gone_is_not_asked_for_each_of_its_members(world: 
     cycle = await world.cycle()
 
     assert cycle.counts.escrow == 10
-    # Two look-ups and a creation each, one change, and whether the group is there.
+    # Two lookups and a creation for each, one change, and one check of the group.
     assert world.target.requests - before == 3 * len(late) + 2
     (reason,) = {each.reason for each in await world.escrowed()}
     assert reason is not None
     assert reason.startswith("gone-at-target")
 
 
-async def test_members_found_in_a_group_count_only_once_it_is_adopted(world: World):
+async def test_present_members_count_only_after_the_group_is_adopted(world: World):
     class Stubborn(MemoryTarget):
         stubborn = True
 
@@ -148,7 +148,7 @@ async def test_members_found_in_a_group_count_only_once_it_is_adopted(world: Wor
     assert world.members_of(group) == {one}
 
 
-async def test_a_group_is_emptied_when_nobody_in_the_target_is_left(world: World):
+async def test_group_is_emptied_when_no_member_in_the_target_is_left(world: World):
     one = world.person(1)
     group = world.group(20, one, guid(77))
     await world.cycle()
@@ -162,13 +162,13 @@ async def test_a_group_is_emptied_when_nobody_in_the_target_is_left(world: World
     assert world.members_of(group) == {one}
 
 
-async def test_explain_counts_apart_what_waits_by_itself(world: World):
+async def test_explain_counts_escrowed_members_separately(world: World):
     group, people = await _with_a_bad_member(world, 400)
     await world.cycle()
 
-    told = await explain_object(world.run(), Lookup(by="guid", value=group))
+    explanation = await explain_object(world.run(), Lookup(by="guid", value=group))
 
-    act = next(each for each in told["steps"] if each["step"] == "act")
+    act = next(each for each in explanation["steps"] if each["step"] == "act")
     members = act["detail"]["members"]
     assert (members["add"], members["remove"], members["escrow"]) == (0, 0, 1)
     assert members["firstAdded"] == []
@@ -176,15 +176,15 @@ async def test_explain_counts_apart_what_waits_by_itself(world: World):
     assert len(people) > 1
 
 
-async def test_a_group_of_many_batches_is_looked_at_once(
+async def test_group_of_many_batches_is_loaded_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(members, "BATCH", 3)
-    looked_at: list[str] = []
+    loaded: list[str] = []
     emptied_groups = world.store.find_emptied_groups
 
     async def spied(jobs, cycle, groups):
-        looked_at.extend(groups)
+        loaded.extend(groups)
         return await emptied_groups(jobs, cycle, groups)
 
     monkeypatch.setattr(world.store, "find_emptied_groups", spied)
@@ -193,6 +193,6 @@ async def test_a_group_of_many_batches_is_looked_at_once(
 
     await world.cycle()
 
-    assert sorted(looked_at) == sorted([large, small])
+    assert sorted(loaded) == sorted([large, small])
     assert world.members_of(large) == set(people)
     assert world.members_of(small) == set(people[:2])

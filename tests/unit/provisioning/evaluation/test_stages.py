@@ -1,4 +1,4 @@
-"""Stages: what a guard holds back, for how long, and what becomes of it."""
+"""Stages: which effects a guard holds back, until when, and how they are decided."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ async def _people(world: World, number: int) -> list[str]:
 
 async def _allow(world: World, stage: str, *, hours: int = 2) -> None:
     until = world.clock.now + timedelta(hours=hours)
-    word = Allowance(stage=stage, job=JOB, operator="Ann", until=until)
-    await world.store.save_allowance(word)
+    allowance = Allowance(stage=stage, job=JOB, operator="Ann", until=until)
+    await world.store.save_allowance(allowance)
 
 
 async def _only_stage(world: World) -> Stage:
@@ -42,7 +42,7 @@ def _active(world: World) -> int:
     return sum(each["active"] for each in world.of("User").values())
 
 
-async def test_a_stage_is_one_decision_and_stays_as_it_is(world: World):
+async def test_stage_is_one_decision_and_does_not_change(world: World):
     people = await _people(world, 8)
     world.guard = {"disables": TWO}
     leave(world, *people[:3])
@@ -71,7 +71,7 @@ async def test_a_stage_is_one_decision_and_stays_as_it_is(world: World):
     assert held[0].dn is not None
 
 
-async def test_what_is_allowed_is_read_again_and_written(world: World):
+async def test_allowed_effects_are_read_again_and_written(world: World):
     people = await _people(world, 6)
     world.guard = {"disables": TWO}
     leave(world, *people[:4])
@@ -99,7 +99,7 @@ async def test_what_is_allowed_is_read_again_and_written(world: World):
     assert await world.store.list_allowances(world.clock.now) == []
 
 
-async def test_what_was_allowed_costs_the_budget_nothing(world: World):
+async def test_allowed_effects_do_not_charge_the_budget(world: World):
     people = await _people(world, 9)
     world.guard = {"disables": TWO}
     leave(world, *people[:4])
@@ -112,7 +112,7 @@ async def test_what_was_allowed_costs_the_budget_nothing(world: World):
     assert (await world.cycle()).counts.disable == 2
 
 
-async def test_an_allowance_ends(world: World):
+async def test_allowance_expires(world: World):
     people = await _people(world, 6)
     world.guard = {"disables": TWO}
     leave(world, *people[:3])
@@ -128,7 +128,7 @@ async def test_an_allowance_ends(world: World):
     assert await world.store.list_stages(JOB) == [stage]
 
 
-async def test_a_refused_release_stays_in_its_stage(world: World):
+async def test_refused_release_stays_in_its_stage(world: World):
     class Slow(MemoryTarget):
         refused = True
 
@@ -153,7 +153,7 @@ async def test_a_refused_release_stays_in_its_stage(world: World):
     assert await world.store.list_stages(JOB) == []
 
 
-async def test_new_effects_beyond_the_limit_are_a_stage_of_their_own(world: World):
+async def test_new_effects_above_the_limit_form_a_new_stage(world: World):
     people = await _people(world, 8)
     world.guard = {"disables": TWO}
     leave(world, *people[:3])
@@ -165,14 +165,14 @@ async def test_new_effects_beyond_the_limit_are_a_stage_of_their_own(world: Worl
     assert cycle.counts.staged == 4
     stages = await world.store.list_stages(JOB)
     assert sorted(each.effects for each in stages) == [1, 3]
-    # What nobody decided about leaves the window, and stays where it is.
+    # Undecided effects leave the budget's window, but stay staged.
     world.clock.now += timedelta(seconds=DAY)
     leave(world, people[4])
     later = await world.cycle()
     assert (later.counts.disable, later.counts.staged) == (1, 4)
 
 
-async def test_a_budget_is_of_a_window_and_not_of_a_cycle(world: World):
+async def test_budget_covers_a_window_not_a_cycle(world: World):
     people = await _people(world, 9)
     world.guard = {"disables": TWO}
     for gone in people[:2]:
@@ -188,7 +188,7 @@ async def test_a_budget_is_of_a_window_and_not_of_a_cycle(world: World):
     assert (await world.cycle()).counts.disable == 2
 
 
-async def test_who_is_no_longer_wanted_leaves_a_stage(world: World):
+async def test_effects_no_longer_wanted_leave_their_stage(world: World):
     people = await _people(world, 6)
     world.guard = {"disables": TWO}
     leave(world, *people[:3])
@@ -203,7 +203,7 @@ async def test_who_is_no_longer_wanted_leaves_a_stage(world: World):
     assert await world.store.list_stages(JOB) == []
 
 
-async def test_what_was_discarded_is_not_proposed_again(world: World):
+async def test_discarded_effects_are_not_proposed_again(world: World):
     people = await _people(world, 6)
     world.guard = {"disables": TWO}
     leave(world, *people[:3])
@@ -229,7 +229,7 @@ async def test_what_was_discarded_is_not_proposed_again(world: World):
     assert (await world.cycle()).counts.disable == 1
 
 
-async def test_removals_are_staged_one_by_one_and_additions_go_on(world: World):
+async def test_removals_are_staged_one_by_one_and_additions_continue(world: World):
     people = await _people(world, 5)
     group = world.group(20, *people[:4])
     come(world, world.objects[group])
@@ -257,7 +257,7 @@ async def test_removals_are_staged_one_by_one_and_additions_go_on(world: World):
     assert world.members_of(group) == {people[0], people[1], people[4]}
 
 
-async def test_a_deletion_that_an_ended_cycle_wanted_frees_no_removal(world: World):
+async def test_deletion_of_an_interrupted_cycle_does_not_exempt_removals(world: World):
     people = await _people(world, 3)
     group = world.group(20, *people)
     come(world, world.objects[group])
@@ -285,7 +285,9 @@ async def test_a_deletion_that_an_ended_cycle_wanted_frees_no_removal(world: Wor
 
 
 @pytest.mark.parametrize("guard", ["deletes", "disables"])
-async def test_a_plan_says_which_stage_there_would_be(world: World, guard: str):
+async def test_plan_shows_the_stage_that_the_cycle_would_create(
+    world: World, guard: str
+):
     people = await _people(world, 6)
     world.guard = {"disables": NONE, "deletes": NONE}
     if guard == "deletes":
@@ -309,7 +311,7 @@ async def test_a_plan_says_which_stage_there_would_be(world: World, guard: str):
     assert cycle.counts.disable + cycle.counts.delete == 3
 
 
-async def test_a_plan_names_the_stages_that_wait(world: World):
+async def test_plan_lists_waiting_stages(world: World):
     people = await _people(world, 6)
     world.guard = {"disables": TWO}
     leave(world, *people[:3])
@@ -322,7 +324,7 @@ async def test_a_plan_names_the_stages_that_wait(world: World):
     assert await world.store.list_stages(JOB) == [stage]
 
 
-async def test_creates_of_a_first_cycle_are_no_burden_for_the_next(world: World):
+async def test_creates_of_the_first_cycle_do_not_charge_the_next(world: World):
     world.guard = {"creates": TWO}
     await _people(world, 9)
     world.person(10)
@@ -330,7 +332,7 @@ async def test_creates_of_a_first_cycle_are_no_burden_for_the_next(world: World)
     assert (await world.cycle()).counts.create == 1
 
 
-async def test_what_a_plan_was_allowed_is_spent_by_it(world: World):
+async def test_allowance_of_a_plan_is_used_only_once(world: World):
     people = await _people(world, 6)
     world.guard = {"disables": TWO}
     leave(world, *people[:4])

@@ -1,4 +1,4 @@
-"""Unique values that change hands within a cycle."""
+"""Unique values that objects exchange within a cycle."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from cloudforest.model.effects import PHASE_RETRY, Change, Effect
 from cloudforest.model.registration import Budget
 from cloudforest.model.stages import Allowance
 from cloudforest.provisioning.export.value_swaps import (
+    SwapGraph,
     break_swaps,
-    find_swaps,
     make_temporary_value,
 )
 
@@ -27,7 +27,7 @@ def _name(number: int) -> str:
 
 
 def _named(world: World, names: dict[int, int]) -> None:
-    """Give people the names of others."""
+    """Give people the names of other people."""
     for number, of in names.items():
         world.person(number, userprincipalname=_name(of))
     world.delta = [world.objects[guid(number)] for number in names]
@@ -38,7 +38,7 @@ def _names(world: World) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("size", [2, 3, 5])
-async def test_a_ring_of_names_is_resolved(world: World, size: int):
+async def test_swap_of_names_is_resolved(world: World, size: int):
     for number in range(1, size + 1):
         world.person(number)
     await world.cycle()
@@ -53,7 +53,7 @@ async def test_a_ring_of_names_is_resolved(world: World, size: int):
     assert (await world.cycle()).requests == 0
 
 
-async def test_a_chain_needs_nobody_to_step_aside(world: World):
+async def test_chain_needs_no_temporary_value(world: World):
     for number in range(1, 5):
         world.person(number)
     await world.cycle()
@@ -66,7 +66,7 @@ async def test_a_chain_needs_nobody_to_step_aside(world: World):
     assert len(world.target.writes) - before == 4
 
 
-async def test_halves_of_a_swap_that_come_apart_find_each_other(world: World):
+async def test_halves_of_a_swap_from_two_cycles_are_joined(world: World):
     for number in (1, 2):
         world.person(number)
     await world.cycle()
@@ -87,7 +87,7 @@ class Cut(BaseException):
 
 
 class Fragile(MemoryTarget):
-    """A target whose caller dies after so many writes."""
+    """A target whose caller is killed after a number of writes."""
 
     left = 10**9
 
@@ -99,7 +99,7 @@ class Fragile(MemoryTarget):
 
 
 @pytest.mark.parametrize("writes", [1, 2, 3])
-async def test_a_swap_that_is_cut_short_is_finished(world: World, writes: int):
+async def test_interrupted_swap_is_finished(world: World, writes: int):
     world.target = target = Fragile()
     for number in (1, 2):
         world.person(number)
@@ -117,7 +117,7 @@ async def test_a_swap_that_is_cut_short_is_finished(world: World, writes: int):
     assert (await world.cycle()).requests == 0
 
 
-async def test_who_is_in_the_way_and_staged_is_told(world: World):
+async def test_conflict_with_a_staged_change_names_the_stage(world: World):
     for number in (1, 2):
         world.person(number)
     await world.cycle()
@@ -134,12 +134,12 @@ async def test_who_is_in_the_way_and_staged_is_told(world: World):
     assert str(held.reason).startswith("held-by-stage")
     (stage,) = await world.store.list_stages(JOB)
     until = world.clock.now + timedelta(hours=1)
-    word = Allowance(stage=stage.id, job=JOB, operator="Ann", until=until)
-    await world.store.save_allowance(word)
+    allowance = Allowance(stage=stage.id, job=JOB, operator="Ann", until=until)
+    await world.store.save_allowance(allowance)
     world.delta = []
     await world.cycle()
 
-    # The decision, and not the clock, is what it waited for.
+    # It waited for the decision, not for the clock.
     assert (await world.cycle()).state == "succeeded"
     assert _names(world)[guid(3)] == _name(2)
 
@@ -163,7 +163,7 @@ def _in_conflict(key: str, before: str, after: str, *guards: str) -> Effect:
 @pytest.mark.parametrize(
     ("guards", "freed"), [(("rekeys",), True), (("disables", "rekeys"), False)]
 )
-async def test_a_ring_frees_nothing_that_the_guard_did_not_see(
+async def test_swap_releases_only_effects_that_need_no_other_budget(
     world: World, guards: tuple[str, ...], *, freed: bool
 ):
     stuck = _in_conflict("a", "one", "two", "rekeys")
@@ -182,19 +182,19 @@ def _batches(*batches: list[Effect]) -> Callable[[], AsyncIterator[list[Effect]]
     return read
 
 
-async def test_a_ring_is_found_through_batches(world: World):
-    ring = [
+async def test_swap_is_found_across_batches(world: World):
+    swap = [
         _in_conflict(f"k{n}", f"v{n}", f"v{(n + 1) % 5}", "rekeys") for n in range(5)
     ]
-    await world.store.save_effects(JOB, "c", ring)
+    await world.store.save_effects(JOB, "c", swap)
 
-    found = await break_swaps(world.run(), _batches(ring[:2], ring[2:4], []))
+    found = await break_swaps(world.run(), _batches(swap[:2], swap[2:4], []))
 
-    assert found == {each.key for each in ring}
+    assert found == {each.key for each in swap}
 
 
 @pytest.mark.parametrize(("limit", "state"), [(1, "partial"), (2, "succeeded")])
-async def test_a_ring_that_escrow_completes_costs_its_budget_beforehand(
+async def test_swap_completed_from_escrow_is_charged_before_it_is_sent(
     world: World, limit: int, state: str
 ):
     for number in (1, 2):
@@ -215,7 +215,9 @@ async def test_a_ring_that_escrow_completes_costs_its_budget_beforehand(
     assert await world.store.sum_budget_charges(JOB, "rekeys", since) <= limit
 
 
-async def test_another_job_whose_change_is_staged_is_told_as_well(world: World):
+async def test_conflict_with_a_staged_change_of_another_job_names_the_stage(
+    world: World,
+):
     lab, tree = both(world)
     world.person(1)
     await cycle_of(world, "people", world, tree)
@@ -238,7 +240,7 @@ async def test_another_job_whose_change_is_staged_is_told_as_well(world: World):
 
 
 @given(st.permutations(list(range(6))))
-def test_every_ring_is_found_once(order: list[int]):
+def test_every_swap_is_found_once(order: list[int]):
     effects = [
         Effect(
             key=f"k{number}",
@@ -252,13 +254,15 @@ def test_every_ring_is_found_once(order: list[int]):
         )
         for number, to in enumerate(order)
     ]
-    found = find_swaps(effects)
-    members = [key for _, ring in found for key in ring]
+    graph = SwapGraph()
+    graph.add_holders(effects)
+    graph.add_blocked(effects)
+    members = [key for _, keys in graph.find_swaps() for key in keys]
     assert len(members) == len(set(members))
     moving = {f"k{number}" for number, to in enumerate(order) if number != to}
     assert set(members) == moving
 
 
-def test_a_parked_value_keeps_its_domain():
+def test_temporary_value_keeps_the_domain():
     assert make_temporary_value("a@b@contoso.com", "id") == "parked-id@contoso.com"
     assert make_temporary_value("Team", "id") == "parked-id"
