@@ -1,6 +1,6 @@
-"""A tree's documents, to be found by kind and name.
+"""The documents of a tree by kind and name, with short forms written out.
 
-The only place that knows the language's short forms.
+No other module knows the short forms of the language.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def expand_short_forms(document: Document) -> Document:
-    """Return the document with every short form written out; paths keep their names."""
+    """Return the document with every short form written out; SCIM paths stay."""
     match document.content:
         case {"kind": "Mapping", "attributeMappings": dict(entries)}:
-            full = {key: _expand_entry(value) for key, value in entries.items()}
+            expanded = {key: _expand_entry(value) for key, value in entries.items()}
             return document.with_content(
-                {**document.content, "attributeMappings": full}
+                {**document.content, "attributeMappings": expanded}
             )
         case {"kind": "Target", "extensions": dict(schemas)}:
             typed = {
@@ -54,7 +54,7 @@ def parse_duration(duration: str) -> int:
 
 
 def canonical_target(target: str) -> str:
-    """Return the one spelling of a SCIM path; a wrong path is another rule's matter."""
+    """Return the canonical spelling of a SCIM path; an invalid path unchanged."""
     try:
         return canonical_path(target)
     except SyntaxFault:
@@ -62,15 +62,16 @@ def canonical_target(target: str) -> str:
 
 
 MAX_ANCESTORS = 32
-"""Mappings that one may extend, each the next: who reviews it must follow them all."""
+"""Longest chain of `extends`: a reviewer must follow all of it."""
 
 
 @dataclass(frozen=True)
 class DocumentTree:
-    """Documents of the right shape, and the names of all that were read.
+    """Documents of the right shape, and the names of all documents that were read.
 
-    `complete`: every text was read, and each document has a kind that there is.
-    `whole`: all have the right shape, so that what isn't there is really missing.
+    `is_complete`: every file was read, and every document has a known kind and a name.
+    `is_well_formed`: also, every document has the right shape; only then can a rule
+    conclude that something is missing.
     """
 
     documents: tuple[Document, ...]
@@ -99,9 +100,10 @@ class DocumentTree:
         return self._mappings_by_name.get(name)
 
     def find_lineage(self, document: Document) -> list[Document] | None:
-        """Return a mapping and those it extends, eldest first.
+        """Return a mapping and those it extends, the most distant ancestor first.
 
-        None if one of them is unknown, or is its own ancestor, or they are too many.
+        None if an ancestor is unknown, if the mapping extends itself, or if the chain
+        is too long.
         """
         line = [document]
         while (parent := line[0].content.get("extends")) is not None:
@@ -112,7 +114,7 @@ class DocumentTree:
         return line
 
     def merge_inherited(self, document: Document) -> dict[str, Any] | None:
-        """Return a mapping's content with what it inherits, or None without lineage."""
+        """Return a mapping's content with what it inherits; None without a lineage."""
         line = self.find_lineage(document)
         if line is None:
             return None
@@ -144,19 +146,23 @@ def build_tree(
     all_documents: Sequence[Document],
     is_complete: bool,
 ) -> DocumentTree:
-    """Make a tree of the documents that have the right shape, of all that were read."""
-    shaped = tuple(map(expand_short_forms, documents))
+    """Build a tree; `documents` are those of `all_documents` with the right shape."""
+    expanded = tuple(map(expand_short_forms, documents))
     is_complete = is_complete and all(map(_has_names, all_documents))
-    whole = is_complete and len(shaped) == len(all_documents)
+    is_well_formed = is_complete and len(expanded) == len(all_documents)
     names: dict[str, set[str]] = {}
     for kind, name in _declared_names(all_documents):
         names.setdefault(kind, set()).add(name)
-    frozen = {kind: frozenset(each) for kind, each in names.items()}
-    return DocumentTree(shaped, frozen, is_complete=is_complete, is_well_formed=whole)
+    return DocumentTree(
+        expanded,
+        {kind: frozenset(each) for kind, each in names.items()},
+        is_complete=is_complete,
+        is_well_formed=is_well_formed,
+    )
 
 
 def _has_names(document: Document) -> bool:
-    """Tell whether it is known what a document declares."""
+    """Tell whether all names that a document declares are readable."""
     names = [document.content.get("name")]
     if document.kind == "Forest":
         domains = document.content.get("domains")
