@@ -1,4 +1,4 @@
-"""Scopes and mappings to programs: what agent and service need to know, as data."""
+"""Compile scopes and mappings to programs: data for agents and control plane."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from cloudforest.program.scoping.filter_syntax import parse_filter
 
 REFERENCE_TARGETS = {MANAGER, "members"}
 REFERENCE_FUNCTIONS = {"CRef", "Coalesce", "Item", "IgnoreFlowIfNullOrEmpty"}
-"""Functions that give a reference as they get it."""
+"""Functions that return a reference unchanged."""
 
 
 def add_programs(registration: Registration) -> Registration:
@@ -90,9 +90,9 @@ def make_scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProg
 def make_attribute_program(
     mapping: Mapping, extensions: Extensions, domain: str
 ) -> AttributeProgram:
-    """Return what a mapping means for a target with these schemas of its own.
+    """Return the program of a mapping for a target with these extensions.
 
-    `domain` is the tenant's, for DefaultDomain.
+    `domain` is the tenant's default domain, for DefaultDomain.
     """
     entries = sorted(mapping.attribute_mappings.items())
     rules = tuple(
@@ -116,7 +116,7 @@ def make_attribute_program(
 
 
 def _is_reference(expression: Expression | None) -> bool:
-    """Tell whether an expression gives whom an attribute names, not a text of it."""
+    """Tell whether an expression gives a reference, not its text."""
     match expression:
         case Attribute():
             return True
@@ -135,8 +135,10 @@ def _make_rule(
 ) -> CompiledAttributeMapping:
     path = parse_path(target)
     declared = extensions.get(path.schema or "", {}).get(path.name_in_schema)
-    names = target in REFERENCE_TARGETS or (declared and declared.type == "reference")
-    reference = bool(names) and _is_reference(expression)
+    takes_reference = target in REFERENCE_TARGETS or (
+        declared is not None and declared.type == "reference"
+    )
+    reference = takes_reference and _is_reference(expression)
     several = declared.multi_valued if declared else path.is_whole_multi_valued
     return CompiledAttributeMapping(
         target=target,

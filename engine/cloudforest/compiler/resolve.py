@@ -1,6 +1,6 @@
-"""Documents to nouns: defaults filled, inheritance merged, paths relative to the tree.
+"""Turn documents into a registration: defaults, inheritance, paths.
 
-Only for trees without errors.
+Paths become relative to the tree. The tree must be free of errors.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ GUARDED_EFFECTS = (
     "rekeys",
 )
 FILE_KEYS = frozenset({"file", "ca", "certificate", "ldif"})
-"""The keys that name one, relative to their document."""
+"""Keys whose value is a path, relative to its document."""
 SENSITIVE_TARGETS = frozenset({"password"})
 DEFAULT_SCENARIO = "new-hybrid-customer"
 DEFAULT_INTERVAL = "2m"
@@ -49,7 +49,7 @@ MAIL_PORTS = {"starttls": 587, "implicit": 465, "off": 25}
 
 
 def resolve_registration(tree: DocumentTree) -> Registration:
-    """Return the registration that a tree stands for, without its programs."""
+    """Return the registration of a tree, without its programs."""
     return Registration(
         tenant=_resolve_tenant(tree.documents_of("Tenant")[0]),
         targets=tuple(_resolve_target(each) for each in tree.documents_of("Target")),
@@ -63,16 +63,16 @@ def resolve_registration(tree: DocumentTree) -> Registration:
     )
 
 
-def _select_fields(document: Document, *but: str) -> dict[str, Any]:
+def _select_fields(document: Document, *excluded: str) -> dict[str, Any]:
     return {
         key: value
         for key, value in document.content.items()
-        if key not in {"kind", *but}
+        if key not in {"kind", *excluded}
     }
 
 
 def _sort_names(names: list[Any]) -> list[Any]:
-    """Sort names; one that is within an object goes by its text."""
+    """Sort names; an object such as `{oneLevel: DN}` sorts by its text."""
     return sorted(names, key=lambda each: (str(each).casefold(), str(each)))
 
 
@@ -110,7 +110,7 @@ def load_profile(name: str) -> Profile:
 
 
 def rebase_paths(value: Any, document: Document, *, key: str = "") -> Any:
-    """Return a value whose files are named relative to the tree."""
+    """Return a value in which file paths are relative to the tree."""
     match value:
         case dict():
             return {
@@ -151,7 +151,7 @@ def resolve_scope(document: Document) -> Scope:
 
 
 def _find_used_mappings(tree: DocumentTree) -> list[Document]:
-    """Return the tree's mappings and the built-in ones that its jobs name."""
+    """Return the mappings of the tree, and the built-in ones that its jobs use."""
     own = {each.name: each for each in tree.documents_of("Mapping")}
     for job in tree.documents_of("Job"):
         for name in job.content["mappings"]:
@@ -181,7 +181,7 @@ def resolve_mapping(tree: DocumentTree, document: Document) -> Mapping:
 
 
 def find_extensions(tree: DocumentTree, mapping: str) -> Extensions:
-    """Return the schemas of the target that a first job writes this mapping to."""
+    """Return the extensions of the target of the first job with this mapping."""
     targets = {each.name: each.content for each in tree.documents_of("Target")}
     for job in tree.documents_of("Job"):
         if mapping in job.content["mappings"]:
@@ -207,7 +207,7 @@ def _resolve_job(tree: DocumentTree, document: Document) -> Job:
 
 
 def _resolve_budget(written: dict[str, Any]) -> dict[str, Any]:
-    """Return what is written; the rest are the budget's own defaults."""
+    """Return the written fields; `Budget` has the defaults of the others."""
     if "window" in written:
         return {**written, "window": parse_duration(written["window"])}
     return written

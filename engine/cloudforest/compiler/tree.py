@@ -95,6 +95,30 @@ class DocumentTree:
         """Return the documents of a kind, sorted by name."""
         return self._by_kind.get(kind, [])
 
+    def list_attribute_mappings(
+        self,
+    ) -> Iterator[tuple[Document, str, dict[str, Any] | None]]:
+        """Yield each own entry of each mapping: the mapping, the target, the entry."""
+        for mapping in self.documents_of("Mapping"):
+            for target, entry in mapping.content.get("attributeMappings", {}).items():
+                yield mapping, target, entry
+
+    def list_filters(self) -> Iterator[tuple[Document, str, str]]:
+        """Yield each filter: the scope, the object type, the text."""
+        for scope in self.documents_of("Scope"):
+            for kind, text in scope.content.get("filters", {}).items():
+                yield scope, kind, text
+
+    def list_job_mappings(
+        self, job: Document
+    ) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        """Yield index, name and merged content of each known mapping of a job."""
+        for index, name in enumerate(job.content["mappings"]):
+            document = self.find_mapping(name)
+            content = self.merge_inherited(document) if document else None
+            if content is not None:
+                yield index, name, content
+
     def find_mapping(self, name: str) -> Document | None:
         """Return the mapping `name`, of this tree or built in."""
         return self._mappings_by_name.get(name)

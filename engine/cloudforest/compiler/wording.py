@@ -112,7 +112,7 @@ def ask_if_meant(name: str) -> str:
 
 def list_choices(names: Iterable[str], *, limit: int = 8) -> str:
     known = list(names)
-    opening = "Choose one of: " if len(known) > 1 else "Write "
+    opening = "Choose one of: " if len(known) > 1 else "The only choice is "
     return f"{opening}{quote_names(known, limit=limit)}."
 
 

@@ -1,4 +1,4 @@
-"""The small languages inside values: DNs, filters, expressions, templates, paths."""
+"""Check the syntax of DNs, filters, expressions, templates and SCIM paths."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ def check_scope_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     for scope in tree.documents_of("Scope"):
         for path, text in list_scope_dns(scope):
             yield from _SyntaxChecker(scope, path, text).check("dn-syntax", parse_dn)
-        for kind, text in scope.content.get("filters", {}).items():
-            reader = _SyntaxChecker(scope, ("filters", kind), text)
-            yield from reader.check(
-                "filter-syntax", parse_filter, locate=_locate_filter_attributes
-            )
+    for scope, kind, text in tree.list_filters():
+        yield from _SyntaxChecker(scope, ("filters", kind), text).check(
+            "filter-syntax", parse_filter, locate=_locate_filter_attributes
+        )
 
 
 def _locate_filter_attributes(text: str) -> Iterator[AttributeLocation]:
@@ -38,7 +37,7 @@ def _locate_filter_attributes(text: str) -> Iterator[AttributeLocation]:
 
 
 def list_scope_dns(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
-    """Yield the DNs that a scope names, and where it does."""
+    """Yield the path and text of each DN in a scope."""
     for key in ("organizationalUnits", "except", "groups"):
         names = scope.content.get(key, [])
         for index, each in enumerate(names if isinstance(names, list) else []):
@@ -71,8 +70,8 @@ def _check_targets(
             continue
         if name in seen:
             message = (
-                f'"{target}" is the same attribute as "{seen[name]}"; '
-                "keep one of the two."
+                f'"{target}" is the same attribute as "{seen[name]}". Keep one of the '
+                "two."
             )
             yield DocumentDiagnostic(
                 "duplicate-target", message, mapping, path, at_key=True
@@ -85,19 +84,19 @@ def _check_values(
 ) -> Iterator[DocumentDiagnostic]:
     path = ("attributeMappings", target)
     if "source" in entry:
-        reader = _SyntaxChecker(mapping, (*path, "source"), entry["source"])
-        yield from reader.check(
+        checker = _SyntaxChecker(mapping, (*path, "source"), entry["source"])
+        yield from checker.check(
             "expression-syntax", parse_expression, locate=locate_in_expression
         )
     if "template" in entry:
-        reader = _SyntaxChecker(mapping, (*path, "template"), entry["template"])
-        yield from reader.check(
+        checker = _SyntaxChecker(mapping, (*path, "template"), entry["template"])
+        yield from checker.check(
             "template-syntax", parse_template, locate=locate_in_template
         )
 
 
 class _SyntaxChecker:
-    """One text in a document, to be parsed and asked what it reads."""
+    """Check one text of a document, and the attributes that it reads."""
 
     def __init__(self, document: Document, path: DocumentPath, text: str) -> None:
         self.document = document
@@ -127,14 +126,13 @@ class _SyntaxChecker:
     ) -> Iterator[DocumentDiagnostic]:
         if is_forbidden(written):
             message = (
-                f'The attribute "{written}" holds secrets and is never read; take it'
-                " out."
+                f'The attribute "{written}" holds secrets and is never read. Remove it.'
             )
             yield self._make_diagnostic("forbidden-attribute", message, offset)
         elif not is_attribute_name(written):
             message = (
-                f'No directory has an attribute "{written}": a name is made of letters,'
-                " digits and hyphens, and stands without options such as ;binary."
+                f'"{written}" is not an attribute name. A name has letters, digits and '
+                "hyphens, and no options such as `;binary`."
             )
             yield self._make_diagnostic(id_, message, offset)
 

@@ -116,3 +116,10 @@ def find_domain_name(text: str) -> str | None:
 def is_in_subtree(dn: tuple[str, ...], base: tuple[str, ...]) -> bool:
     """Tell whether a name is the base or lies in its subtree."""
     return len(dn) >= len(base) and dn[len(dn) - len(base) :] == base
+
+
+def parse_dn_or_none(text: str) -> tuple[str, ...] | None:
+    try:
+        return parse_dn(text)
+    except SyntaxFault:
+        return None
