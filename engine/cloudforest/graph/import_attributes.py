@@ -1,6 +1,6 @@
-"""One attribute mapping of Graph as an entry of `attributeMappings`.
+"""Convert attribute mappings of Graph to entries of `attributeMappings`.
 
-What the language refuses of an attribute mapping that Graph takes.
+What Graph allows and the language refuses has no equivalent.
 """
 
 from __future__ import annotations
@@ -33,26 +33,28 @@ from cloudforest.program.scim.schema import find_path_mistake
 
 
 class NoEquivalentError(Exception):
-    """Something of Graph's has none here; the message is the reason, without a dot."""
+    """A part of Graph has no equivalent; the message is the reason, without a dot."""
 
 
 def require_target(path: ScimPath, resource: str) -> None:
     match find_path_mistake(path, resource):
         case "foreign":
-            raise NoEquivalentError(f"{path} is an attribute of Users")
+            raise NoEquivalentError(f"{path} is an attribute of User resources")
         case "unknown":
             raise NoEquivalentError(f"{resource} resources of SCIM have no {path}")
         case "immutable":
             raise NoEquivalentError(f"the target sets {path} itself")
         case "part":
-            raise NoEquivalentError(f"SCIM has no part {path}")
+            raise NoEquivalentError(f"SCIM has no sub-attribute {path}")
         case None:
             return
 
 
 def require_flow(path: ScimPath, flow: FlowType) -> None:
     if str(path) == "members" and flow not in MEMBER_FLOW_TYPES:
-        raise NoEquivalentError(f"members can't flow as {flow}; each comes for itself")
+        raise NoEquivalentError(
+            f"members cannot flow as {flow}, as each is added separately"
+        )
 
 
 def require_values(path: ScimPath, entry: dict[str, Any]) -> None:
@@ -66,22 +68,19 @@ def require_values(path: ScimPath, entry: dict[str, Any]) -> None:
 def require_expression(
     path: ScimPath, expression: Expression, resource: str, entry: dict[str, Any]
 ) -> None:
-    """Refuse what would not fit the target, or would be another in every cycle."""
+    """Refuse values that do not fit the target or differ in every cycle."""
     if uses_function(expression, DEFAULT_DOMAIN):
         raise NoEquivalentError(
-            f"{DEFAULT_DOMAIN} needs defaultDomain in the Tenant; write the entry "
-            "when it is"
-            " there"
+            f"{DEFAULT_DOMAIN} needs defaultDomain in the Tenant; write it there, then "
+            "add the entry"
         )
     match find_type_clash(path, expression, resource):
         case ("several", words):
-            raise NoEquivalentError(
-                f"{path} takes one value, and {words} has several, in no order"
-            )
+            raise NoEquivalentError(f"{path} takes one value, but {words} has several")
         case ("text", words):
-            raise NoEquivalentError(f"{path} is true or false, and {words} is a text")
+            raise NoEquivalentError(f"{path} is true or false, but {words} is text")
         case (_, words):
-            raise NoEquivalentError(f"{path} can't hold what {words} is")
+            raise NoEquivalentError(f"{path} cannot hold the value of {words}")
         case None:
             _require_stable_value(expression, entry)
 
@@ -96,21 +95,21 @@ def _require_stable_value(expression: Expression, entry: dict[str, Any]) -> None
         return
     if entry.get("matchingPriority"):
         raise NoEquivalentError(
-            f"{names[0]} gives another value each time, so nothing is found by it"
+            f"{names[0]} gives a new value each time, so it cannot be used to match"
         )
     if flow not in WRITE_ONCE_FLOW_TYPES or (unique and flow != "ObjectAddOnly"):
         raise NoEquivalentError(
-            f"{names[0]} gives another value each time, and it flows as {flow}"
+            f"{names[0]} gives a new value each time, but it flows as {flow}"
         )
 
 
 def require_readable(names: Iterable[str]) -> None:
-    """Raise NoEquivalentError if one holds secrets, or is no directory attribute."""
+    """Refuse attributes that hold secrets, and names that are not attributes."""
     for name in sorted(names):
         if is_forbidden(name):
             raise NoEquivalentError(f"{name} holds secrets and is never read")
         if not is_attribute_name(name):
-            raise NoEquivalentError(f"no directory has an attribute {name}")
+            raise NoEquivalentError(f"{name} is not an attribute name")
 
 
 FLOW_TYPES: tuple[FlowType, ...] = (
@@ -131,12 +130,12 @@ def convert_entry(
 ) -> tuple[str, dict[str, Any]]:
     """Return the SCIM path and the entry; raises NoEquivalentError.
 
-    `resource` is the type that is written, as `User`. A source without a value leaves
-    what is there, as in Graph (`whenNull: keep`).
+    `resource` is the resource type, such as `User`. An empty source keeps the old
+    value, as in Graph (`whenNull: keep`).
     """
     name = find_scim_path(mapping.target_attribute_name or "")
     if name is None:
-        raise NoEquivalentError("no SCIM attribute stands for it")
+        raise NoEquivalentError("it has no SCIM attribute")
     path = parse_path(name)
     require_target(path, resource)
     expression = _parse_source(mapping)
@@ -154,7 +153,7 @@ def convert_entry(
 
 
 def _convert_flow(mapping: AttributeMapping, path: ScimPath) -> dict[str, Any]:
-    """Return what is not as it is by default."""
+    """Return the flow options that differ from the defaults."""
     flow = _FLOW_TYPE_BY_NAME.get((mapping.flow_type or "Always").lower())
     behavior = _BEHAVIOR_BY_NAME.get(
         (mapping.flow_behavior or "FlowWhenChanged").lower()
@@ -185,7 +184,7 @@ def _convert_source(
 
 
 def _parse_source(mapping: AttributeMapping) -> Expression | None:
-    """Return what is parsed of the source; None: there is only a default value."""
+    """Return the parsed source; None where the mapping only has a default value."""
     if mapping.source is None:
         if mapping.default_value is None:
             raise NoEquivalentError("it has no source")
@@ -199,7 +198,7 @@ def _parse_source(mapping: AttributeMapping) -> Expression | None:
 
 
 def _source_text(source: Source) -> str:
-    """Return the text of a source; where it has none, what its name stands for."""
+    """Return the expression of a source, or one made of its name."""
     if source.expression:
         return source.expression
     match (source.type or "Attribute").lower():

@@ -1,9 +1,7 @@
-"""A schema's rules as jobs, scopes and mappings, with notes on what has no equivalent.
+"""Import a schema's rules as jobs, scopes and mappings.
 
-What was made of what is remembered by position, so that `writing` can put a change back
-exactly there.
-
-Who is in scope: a rule's containers and groups, an object mapping's filter.
+Notes tell what has no equivalent. Positions are kept, so that an export can write each
+change back to its place.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.mapping.types import find_unmatchable_reason
 from cloudforest.program.scim.path import parse_path
-from cloudforest.program.scoping.dn import parse_dn
+from cloudforest.program.scoping.dn import parse_dn, parse_dn_or_none
 from cloudforest.program.scoping.filter_mistakes import find_filter_mistakes
 from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.graph_filter import (
@@ -42,7 +40,7 @@ from cloudforest.program.scoping.predicates import write_filter
 
 
 class NoFilterError(Exception):
-    """A filter of Graph's has no equivalent here; each of the reasons without a dot."""
+    """A filter of Graph has no equivalent; `reasons` have no final dot."""
 
     def __init__(self, reasons: tuple[str, ...]) -> None:
         super().__init__("; ".join(reasons))
@@ -50,20 +48,15 @@ class NoFilterError(Exception):
 
 
 def select_readable_dns(texts: Iterable[str] | None) -> list[str]:
-    """Return the distinguished names that can be read, each once."""
-    return [each for each in dict.fromkeys(texts or ()) if each and _is_dn(each)]
-
-
-def _is_dn(text: str) -> bool:
-    try:
-        return bool(parse_dn(text))
-    except SyntaxFault:
-        return False
+    """Return the valid distinguished names, each once."""
+    return [
+        each for each in dict.fromkeys(texts or ()) if each and parse_dn_or_none(each)
+    ]
 
 
 def list_containers(rule: Rule) -> tuple[str, ...]:
-    held = rule.container_filter
-    return (held.included_containers or ()) if held else ()
+    containers = rule.container_filter
+    return (containers.included_containers or ()) if containers else ()
 
 
 def list_groups(rule: Rule) -> tuple[str, ...]:
@@ -72,16 +65,14 @@ def list_groups(rule: Rule) -> tuple[str, ...]:
 
 def make_scope_fields(rule: Rule) -> dict[str, Any]:
     """Return `organizationalUnits` and `groups` of the scope."""
-    units, members = (
-        select_readable_dns(list_containers(rule)),
-        select_readable_dns(list_groups(rule)),
-    )
-    found: dict[str, Any] = {"organizationalUnits": units or "all"}
-    return found | ({"groups": members} if members else {})
+    units = select_readable_dns(list_containers(rule))
+    groups = select_readable_dns(list_groups(rule))
+    fields: dict[str, Any] = {"organizationalUnits": units or "all"}
+    return fields | ({"groups": groups} if groups else {})
 
 
 def find_unreadable_dns(rule: Rule) -> Iterator[str]:
-    """Yield what in the rule is not a distinguished name."""
+    """Yield the names in a rule that are not distinguished names."""
     for written in (list_containers(rule), list_groups(rule)):
         yield from (
             each for each in written if each not in select_readable_dns(written)
@@ -92,10 +83,10 @@ def convert_filter(scope: Filter | None) -> str | None:
     """Return the filter of an object mapping, or None; raises NoFilterError."""
     written = (scope.groups if scope else None) or ()
     groups = [tuple(map(_make_clause, each.clauses or ())) for each in written]
-    tried: list[Sequence[ClauseGroup]] = [[(one,)] for each in groups for one in each]
-    reasons = filter(None, map(_find_obstacle, [*tried, groups]))
-    if every := tuple(dict.fromkeys(reasons)):
-        raise NoFilterError(every)
+    single: list[Sequence[ClauseGroup]] = [[(one,)] for each in groups for one in each]
+    obstacles = filter(None, map(_find_obstacle, [*single, groups]))
+    if reasons := tuple(dict.fromkeys(obstacles)):
+        raise NoFilterError(reasons)
     return _convert_groups(groups)
 
 
@@ -114,9 +105,9 @@ def _convert_groups(groups: Sequence[ClauseGroup]) -> str | None:
     if tree is None:
         return None
     text = write_filter(tree)
-    wrong = next(find_filter_mistakes(text), None)
-    if wrong is not None:
-        raise NoEquivalentError(wrong.message.rstrip("."))
+    mistake = next(find_filter_mistakes(text), None)
+    if mistake is not None:
+        raise NoEquivalentError(mistake.message.rstrip("."))
     require_readable(find_filter_attributes(parse_filter(text)))
     return text
 
@@ -131,7 +122,7 @@ def _make_clause(written: Clause) -> GraphClause:
 
 
 def find_domain(rule: Rule) -> str | None:
-    """Return the domain that the first distinguished name lies in."""
+    """Return the domain of the first distinguished name in a rule."""
     for each in select_readable_dns((*list_containers(rule), *list_groups(rule))):
         parts = [part for part in parse_dn(each) if part.startswith("dc=")]
         if parts:
@@ -146,9 +137,9 @@ _RESOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 @dataclass(frozen=True)
 class ImportedMapping:
-    """`entries`: SCIM path to the entry and its position in Graph's list.
+    """An object mapping of Graph; `entries` maps a SCIM path to position and entry.
 
-    `wider`: why there is no filter, although Graph has one.
+    `missing_filter_reasons` tell why Graph's filter has no equivalent.
     """
 
     position: int
@@ -164,7 +155,7 @@ class ImportedMapping:
 
 @dataclass(frozen=True)
 class ImportedRule:
-    """`scope` has `organizationalUnits` and perhaps `groups`."""
+    """A rule of Graph; `scope` has `organizationalUnits` and perhaps `groups`."""
 
     position: int
     job: str
@@ -177,12 +168,12 @@ class ImportedRule:
 class _Notes:
     lines: list[str] = field(default_factory=list)
 
-    def add(self, what: str, reason: str) -> None:
-        self.lines.append(f"{what}: {reason}")
+    def add(self, subject: str, reason: str) -> None:
+        self.lines.append(f"{subject}: {reason}")
 
 
 def import_rules(schema: Schema, name: str) -> tuple[ImportedRule, ...]:
-    """Return every rule; the first one's job has the name, the next one NAME-2."""
+    """Return every rule; the first job is called `name`, the second `name`-2."""
     rules = enumerate(schema.synchronization_rules or ())
     return tuple(
         _import_rule(
@@ -197,9 +188,12 @@ def _import_rule(position: int, rule: Rule, job: str) -> ImportedRule:
     for each in find_unreadable_dns(rule):
         notes.add(each or "an empty name", "is not a distinguished name")
     if (rule.source_directory_name or AD_NAME).lower() != AD_NAME.lower():
-        notes.add(rule.source_directory_name or "", "write Active Directory's names")
+        notes.add(
+            rule.source_directory_name or "",
+            "write the attribute names of Active Directory",
+        )
     if rule.editable is False:
-        notes.add("editable: false", "Graph refuses changes of this rule")
+        notes.add("editable: false", "Graph refuses changes to this rule")
     mappings = tuple(_import_mappings(rule, job, notes))
     return ImportedRule(
         position, job, make_scope_fields(rule), mappings, tuple(notes.lines)
@@ -210,12 +204,12 @@ def _import_mappings(rule: Rule, job: str, notes: _Notes) -> Iterator[ImportedMa
     seen: set[str] = set()
     for position, each in enumerate(rule.object_mappings or ()):
         kind = (each.source_object_name or "").lower()
-        what = f"object mapping {each.name or position}"
+        subject = f"object mapping {each.name or position}"
         try:
             _require_importable(each, kind, seen)
             found = _import_mapping(position, each, f"{job}-{kind}")
         except NoEquivalentError as error:
-            notes.add(what, str(error))
+            notes.add(subject, str(error))
             continue
         seen.add(kind)
         yield found
@@ -223,7 +217,9 @@ def _import_mappings(rule: Rule, job: str, notes: _Notes) -> Iterator[ImportedMa
 
 def _require_importable(mapping: ObjectMapping, kind: str, seen: set[str]) -> None:
     if kind == "inetorgperson":
-        raise NoEquivalentError("these are read as user objects, and mapped as such")
+        raise NoEquivalentError(
+            "inetOrgPerson objects are read and mapped as user objects"
+        )
     if kind not in SOURCE_KINDS:
         raise NoEquivalentError(f"objects of {mapping.source_object_name} are not read")
     if mapping.enabled is False:
@@ -231,21 +227,21 @@ def _require_importable(mapping: ObjectMapping, kind: str, seen: set[str]) -> No
     if kind in seen:
         raise NoEquivalentError(f"a job takes one mapping for {kind} objects")
     if not _RESOURCE_NAME.fullmatch(_resource_type(mapping)):
-        raise NoEquivalentError(f"{mapping.target_object_name} is no resource type")
+        raise NoEquivalentError(f"{mapping.target_object_name} is not a resource type")
     if not {"add", "update"} <= parse_flow_types(mapping.flow_types):
-        raise NoEquivalentError("a mapping here both creates and updates")
+        raise NoEquivalentError("a mapping must both create and update")
 
 
 def _resource_type(mapping: ObjectMapping) -> str:
-    """Return the resource type; a SCIM application has a schema's URN for it."""
+    """Return the resource type; SCIM applications name it by a schema URN."""
     name = mapping.target_object_name or ""
     return name.rpartition(":")[2] if name.lower().startswith("urn:") else name
 
 
 def parse_flow_types(text: str | None) -> set[str]:
-    """Return the flow types, in lower case; all of them if none are written."""
-    said = "Add,Update,Delete" if text is None else text
-    return {each.strip().lower() for each in said.split(",")}
+    """Return the flow types in lower case; all of them where none are written."""
+    names = "Add,Update,Delete" if text is None else text
+    return {each.strip().lower() for each in names.split(",")}
 
 
 def _import_mapping(
@@ -254,10 +250,12 @@ def _import_mapping(
     notes = _Notes()
     entries = _import_entries(mapping, notes)
     if not entries:
-        raise NoEquivalentError("nothing that it maps has an equivalent")
+        raise NoEquivalentError("none of its attribute mappings has an equivalent")
     if not any("matchingPriority" in entry for _, entry in entries.values()):
-        raise NoEquivalentError("nothing is matched by, so it would duplicate people")
-    text, wider = _import_filter(mapping.scope, notes)
+        raise NoEquivalentError(
+            "it has no matching attribute, so it would duplicate people"
+        )
+    text, reasons = _import_filter(mapping.scope, notes)
     return ImportedMapping(
         position=position,
         name=name,
@@ -266,7 +264,7 @@ def _import_mapping(
         entries=entries,
         filter=text,
         keeps_leavers="delete" not in parse_flow_types(mapping.flow_types),
-        missing_filter_reasons=wider,
+        missing_filter_reasons=reasons,
         notes=tuple(notes.lines),
     )
 
@@ -274,11 +272,14 @@ def _import_mapping(
 def _import_filter(
     scope: Filter | None, notes: _Notes
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Return the filter, and if there should be one and can't, why."""
+    """Return the filter, and the reasons why Graph's filter has no equivalent."""
     if scope is not None and scope.input_filter_groups:
-        notes.add("inputFilterGroups", "a filter here always deprovisions who leaves")
+        notes.add(
+            "inputFilterGroups",
+            "objects that leave a filter are always deprovisioned here",
+        )
     if scope is not None and scope.category_filter_groups:
-        notes.add("categoryFilterGroups", "it is experimental, and has no equivalent")
+        notes.add("categoryFilterGroups", "it is experimental and has no equivalent")
     try:
         return convert_filter(scope), ()
     except NoFilterError as error:
@@ -293,7 +294,7 @@ def _import_entries(
         try:
             path, entry = convert_entry(each, _resource_type(mapping))
             if path in entries:
-                raise NoEquivalentError(f"{path} is mapped already")  # noqa: TRY301
+                raise NoEquivalentError(f"{path} is already mapped")  # noqa: TRY301
         except NoEquivalentError as error:
             notes.add(each.target_attribute_name or "no target", str(error))
             continue
@@ -310,4 +311,6 @@ def _note_dropped_options(
         notes.add(f"{path} exportMissingReferences", "it is not a single reference")
     why = find_unmatchable_reason(parse_path(path))
     if why and (mapping.matching_priority or 0) > 0:
-        notes.add(f"{path} matchingPriority", f"it {why}, so nothing is found by it")
+        notes.add(
+            f"{path} matchingPriority", f"it {why}, so it cannot be used to match"
+        )
