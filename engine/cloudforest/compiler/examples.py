@@ -90,7 +90,7 @@ class ExampleObject:
         )
 
     def resolve_scope_groups(self, scope: ScopeProgram) -> ResolvedScope:
-        """Resolve the scope's groups; this object is a member of its own groups."""
+        """Resolve the scope's groups, with this object as a member where it is one."""
         own, guid = _parse_dn_or_text(self.dn), self.object_guid or GUID_ATTRIBUTE
         joined = frozenset(map(_parse_dn_or_text, self.groups))
         groups = {

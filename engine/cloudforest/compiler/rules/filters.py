@@ -108,7 +108,7 @@ def _find_excluded_class(clause: Conjunction) -> str | None:
 
 
 def _find_conjunctions(tree: Filter, *, holds: bool) -> list[Conjunction] | None:
-    """Return conjunctions of which one must hold; None if they are too many."""
+    """Return the disjunctive normal form of a filter; None if it is too long."""
     match tree:
         case Compare() | Present():
             return [(_make_signed_comparison(tree, holds=holds),)]

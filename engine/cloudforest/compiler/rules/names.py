@@ -41,7 +41,7 @@ def check_references(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
 
 
 def find_unresolved_kinds(tree: DocumentTree) -> set[tuple[str, str]]:
-    """Return pairs of kinds of which the first refers to an unknown second."""
+    """Return each kind that refers to an unknown name, with the kind referred to."""
     return {
         (document.kind, kind) for document, _, kind, _ in _find_unknown_references(tree)
     }

@@ -88,7 +88,7 @@ def _explain_undeclared_domain(dn: str, declared: frozenset[str]) -> str:
 def check_scope_reach(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Report once each DN in another domain that the job's agents cannot look up.
 
-    An OU only holds objects of its own domain. The members of a group in another
+    An OU only holds objects of one domain. The members of a group in another
     domain are known to an agent that reads both domains. Any agent of the job's domain
     may be asked, so all must read both: half a scope would look like leavers.
     """
