@@ -47,34 +47,6 @@ class CompiledTree:
     document_count: int
 
 
-def compile_tree(folder: Path) -> CompiledTree:
-    """Read, check and compile the documents below `folder`.
-
-    Mistakes in the documents become diagnostics, never exceptions.
-    """
-    reading = read_tree(folder)
-    checked = _check_documents(reading.documents)
-    tree = build_tree(
-        checked.valid, all_documents=checked.corrected, is_complete=reading.is_complete
-    )
-    mistakes = [*checked.diagnostics, *run_rules(tree)]
-    mistakes.extend(run_rules_on_parts(tree, checked.valid_parts))
-    found = [*reading.diagnostics, *(each.to_diagnostic() for each in mistakes)]
-    found.extend(_find_missing_tenant(tree))
-    if not has_errors(found):
-        found.extend(each.to_diagnostic() for each in check_examples(tree))
-    found = [each.to_printable() for each in found]
-    failed = has_errors(found)
-    return CompiledTree(
-        folder=folder,
-        diagnostics=tuple(sorted(found, key=lambda each: (each.location, each.id))),
-        registration=None if failed else add_programs(resolve_registration(tree)),
-        service=None if failed else _read_service(tree.documents_of("Tenant")[0]),
-        file_count=reading.file_count,
-        document_count=len(reading.documents),
-    )
-
-
 class _CheckedDocuments(NamedTuple):
     """Documents after the schema check.
 
@@ -118,3 +90,31 @@ def _read_service(tenant: Document) -> Service:
             return Service(url, reference)
         case _:
             return Service()
+
+
+def compile_tree(folder: Path) -> CompiledTree:
+    """Read, check and compile the documents below `folder`.
+
+    Mistakes in the documents become diagnostics, never exceptions.
+    """
+    reading = read_tree(folder)
+    checked = _check_documents(reading.documents)
+    tree = build_tree(
+        checked.valid, all_documents=checked.corrected, is_complete=reading.is_complete
+    )
+    mistakes = [*checked.diagnostics, *run_rules(tree)]
+    mistakes.extend(run_rules_on_parts(tree, checked.valid_parts))
+    found = [*reading.diagnostics, *(each.to_diagnostic() for each in mistakes)]
+    found.extend(_find_missing_tenant(tree))
+    if not has_errors(found):
+        found.extend(each.to_diagnostic() for each in check_examples(tree))
+    found = [each.to_printable() for each in found]
+    failed = has_errors(found)
+    return CompiledTree(
+        folder=folder,
+        diagnostics=tuple(sorted(found, key=lambda each: (each.location, each.id))),
+        registration=None if failed else add_programs(resolve_registration(tree)),
+        service=None if failed else _read_service(tree.documents_of("Tenant")[0]),
+        file_count=reading.file_count,
+        document_count=len(reading.documents),
+    )

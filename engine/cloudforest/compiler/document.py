@@ -16,30 +16,6 @@ _SECRET_WORDS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """Words near a secret, misspelt ones too; not `passportNumber` or `secretary`."""
-
-
-@lru_cache(maxsize=64)
-def _is_near_secret(text: str) -> bool:
-    """Tell whether a text names a secret; cached, as one line can have 100 mistakes."""
-    return _SECRET_WORDS.search(text) is not None
-
-
-def excerpt_line(text: str, index: int, path: DocumentPath = ()) -> str | None:
-    """Return the line around a character of a text.
-
-    None if a credential belongs on this line or the line before: it may stand there in
-    plain text, and must not reach a build log.
-    """
-    start = text.rfind("\n", 0, index) + 1
-    before = text.rfind("\n", 0, max(start - 1, 0)) + 1
-    end = text.find("\n", index)
-    lines = text[before : len(text) if end < 0 else end]
-    named = " ".join(part for part in path if isinstance(part, str))
-    if _is_near_secret(lines) or _is_near_secret(named):
-        return None
-    return lines[start - before :].rstrip("\r") or None
-
-
 ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 
@@ -121,40 +97,6 @@ class Locations:
         return self.values[path]
 
 
-def find_folded_offset(raw: str, value: str, offset: int) -> int:
-    """Return the index in `raw` of character `offset` of folded or indented text.
-
-    Folding and indentation only change white space, so other characters are counted.
-    """
-    body = raw.index("\n") if raw[:1] in {"|", ">"} else 0
-    before = sum(not each.isspace() for each in value[:offset])
-    places = [at for at in range(body, len(raw)) if not raw[at].isspace()]
-    is_blank = offset >= len(value) or value[offset].isspace()
-    if before and is_blank:
-        return places[before - 1] + 1
-    return places[before] if before < len(places) else 0
-
-
-def find_written_offset(raw: str, offset: int) -> int:
-    """Return the index in `raw`, quotes and escapes included, of character `offset`."""
-    if "\n" in raw:
-        return 0
-    if raw[:1] not in {"'", '"'}:
-        return offset
-    position = 1
-    for _ in range(offset):
-        position += _escape_length(raw, position)
-    return position
-
-
-def _escape_length(raw: str, position: int) -> int:
-    if raw[0] == "'":
-        return 2 if raw.startswith("''", position) else 1
-    if raw.startswith("\\", position):
-        return ESCAPE_LENGTHS.get(raw[position + 1 : position + 2], 2)
-    return 1
-
-
 @dataclass(frozen=True)
 class Document:
     """One document; `is_complete` is false when a part of it could not be read."""
@@ -204,3 +146,59 @@ class DocumentDiagnostic:
         if not self.is_line_hidden:
             line = places.excerpt(self.path, at_key=self.at_key, offset=self.offset)
         return Diagnostic(self.id, self.message, location, self.severity, line)
+
+
+@lru_cache(maxsize=64)
+def _is_near_secret(text: str) -> bool:
+    """Tell whether a text names a secret; cached, as one line can have 100 mistakes."""
+    return _SECRET_WORDS.search(text) is not None
+
+
+def excerpt_line(text: str, index: int, path: DocumentPath = ()) -> str | None:
+    """Return the line around a character of a text.
+
+    None if a credential belongs on this line or the line before: it may stand there in
+    plain text, and must not reach a build log.
+    """
+    start = text.rfind("\n", 0, index) + 1
+    before = text.rfind("\n", 0, max(start - 1, 0)) + 1
+    end = text.find("\n", index)
+    lines = text[before : len(text) if end < 0 else end]
+    named = " ".join(part for part in path if isinstance(part, str))
+    if _is_near_secret(lines) or _is_near_secret(named):
+        return None
+    return lines[start - before :].rstrip("\r") or None
+
+
+def find_folded_offset(raw: str, value: str, offset: int) -> int:
+    """Return the index in `raw` of character `offset` of folded or indented text.
+
+    Folding and indentation only change white space, so other characters are counted.
+    """
+    body = raw.index("\n") if raw[:1] in {"|", ">"} else 0
+    before = sum(not each.isspace() for each in value[:offset])
+    places = [at for at in range(body, len(raw)) if not raw[at].isspace()]
+    is_blank = offset >= len(value) or value[offset].isspace()
+    if before and is_blank:
+        return places[before - 1] + 1
+    return places[before] if before < len(places) else 0
+
+
+def _escape_length(raw: str, position: int) -> int:
+    if raw[0] == "'":
+        return 2 if raw.startswith("''", position) else 1
+    if raw.startswith("\\", position):
+        return ESCAPE_LENGTHS.get(raw[position + 1 : position + 2], 2)
+    return 1
+
+
+def find_written_offset(raw: str, offset: int) -> int:
+    """Return the index in `raw`, quotes and escapes included, of character `offset`."""
+    if "\n" in raw:
+        return 0
+    if raw[:1] not in {"'", '"'}:
+        return offset
+    position = 1
+    for _ in range(offset):
+        position += _escape_length(raw, position)
+    return position

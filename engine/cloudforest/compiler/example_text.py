@@ -25,40 +25,8 @@ from cloudforest.program.expressions.evaluate import EvaluationContext
 
 COMMON_ATTRIBUTES = ("dn", "objectGUID", "mS-DS-ConsistencyGuid")
 """Attributes that every object has, even where no program reads them."""
-
-
-def find_spellings(mapping: AttributeProgram, scope: ScopeProgram) -> Mapping[str, str]:
-    """Return the attributes that a mapping and a scope read, by name in lower case.
-
-    Programs hold lower case only, so the spelling comes from their texts.
-    """
-    known = {each.lower(): each for each in COMMON_ATTRIBUTES}
-    for name, pattern, text in _find_reads(mapping, scope):
-        found = re.search(pattern % re.escape(name), text, re.IGNORECASE)
-        known.setdefault(name, found[1] if found else name)
-    return known
-
-
 _BARE_NAME = r"(?<![\w.;-])(%s)(?![\w.;-])"
 _BRACKETED_NAME = r"\[\s*(%s)\s*\]"
-
-
-def _find_reads(
-    mapping: AttributeProgram, scope: ScopeProgram
-) -> Iterator[tuple[str, str, str]]:
-    """Yield each attribute, the pattern to find it with, and the text."""
-    for rule in mapping.rules:
-        pattern = (
-            _BARE_NAME if isinstance(rule.expression, Template) else _BRACKETED_NAME
-        )
-        for name in find_expression_attributes(rule.expression):
-            yield name, pattern, rule.text
-    if mapping.source in scope.filters:
-        type_filter = scope.filters[mapping.source]
-        for name in find_filter_attributes(type_filter.tree):
-            yield name, _BARE_NAME, type_filter.text
-
-
 DN_KEY = "dn"
 MEMBER_ATTRIBUTE = "member"
 COMPUTED_ANCHOR = "sourceanchor"
@@ -81,6 +49,62 @@ class ShownObject:
     imported: Mapping[str, Any]
     redacted: str
     shown_at: datetime
+
+
+@dataclass(frozen=True)
+class ExampleNames:
+    """The name of an example, and of the scope that it may name."""
+
+    example: str
+    scope: str
+
+
+def _find_reads(
+    mapping: AttributeProgram, scope: ScopeProgram
+) -> Iterator[tuple[str, str, str]]:
+    """Yield each attribute, the pattern to find it with, and the text."""
+    for rule in mapping.rules:
+        pattern = (
+            _BARE_NAME if isinstance(rule.expression, Template) else _BRACKETED_NAME
+        )
+        for name in find_expression_attributes(rule.expression):
+            yield name, pattern, rule.text
+    if mapping.source in scope.filters:
+        type_filter = scope.filters[mapping.source]
+        for name in find_filter_attributes(type_filter.tree):
+            yield name, _BARE_NAME, type_filter.text
+
+
+def find_spellings(mapping: AttributeProgram, scope: ScopeProgram) -> Mapping[str, str]:
+    """Return the attributes that a mapping and a scope read, by name in lower case.
+
+    Programs hold lower case only, so the spelling comes from their texts.
+    """
+    known = {each.lower(): each for each in COMMON_ATTRIBUTES}
+    for name, pattern, text in _find_reads(mapping, scope):
+        found = re.search(pattern % re.escape(name), text, re.IGNORECASE)
+        known.setdefault(name, found[1] if found else name)
+    return known
+
+
+def _read_attributes(shown: ShownObject) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "objectguid", (shown.object_guid,)
+    if shown.imported["anchor"] != shown.object_guid:
+        yield CONSISTENCY_GUID, (shown.imported["anchor"],)
+    for name, values in shown.imported["attributes"].items():
+        if list(values) != [shown.redacted]:
+            yield name.lower(), tuple(values)
+    if "members" in shown.imported:
+        yield MEMBER_ATTRIBUTE, tuple(shown.imported["members"]["first"])
+
+
+def _choose_group(imported: Mapping[str, Any], scope: ScopeProgram) -> tuple[str, ...]:
+    """Return one of the scope's groups, preferably one that the object is in."""
+    if imported["type"] == "group":
+        return ()
+    known = {each.casefold() for each in imported["memberOf"]["first"]}
+    named = [each for each in scope.groups if each.casefold() in known]
+    return tuple((named or list(scope.groups))[:1])
 
 
 def make_example_object(
@@ -107,32 +131,24 @@ def make_example_object(
     )
 
 
-def _read_attributes(shown: ShownObject) -> Iterator[tuple[str, tuple[str, ...]]]:
-    yield "objectguid", (shown.object_guid,)
-    if shown.imported["anchor"] != shown.object_guid:
-        yield CONSISTENCY_GUID, (shown.imported["anchor"],)
-    for name, values in shown.imported["attributes"].items():
-        if list(values) != [shown.redacted]:
-            yield name.lower(), tuple(values)
-    if "members" in shown.imported:
-        yield MEMBER_ATTRIBUTE, tuple(shown.imported["members"]["first"])
+def _comment_scope(scope: str, clause: str) -> str:
+    return (
+        f"# scope: {yaml_scalar(scope)}   # {clause}: agents do not send what a filter "
+        "reads; add it below"
+    )
 
 
-def _choose_group(imported: Mapping[str, Any], scope: ScopeProgram) -> tuple[str, ...]:
-    """Return one of the scope's groups, preferably one that the object is in."""
-    if imported["type"] == "group":
-        return ()
-    known = {each.casefold() for each in imported["memberOf"]["first"]}
-    named = [each for each in scope.groups if each.casefold() in known]
-    return tuple((named or list(scope.groups))[:1])
-
-
-@dataclass(frozen=True)
-class ExampleNames:
-    """The name of an example, and of the scope that it may name."""
-
-    example: str
-    scope: str
+def _write_object(
+    subject: ExampleObject, spellings: Mapping[str, str]
+) -> dict[str, Any]:
+    written: dict[str, Any] = {"dn": subject.dn}
+    if subject.groups:
+        written["groups"] = subject.groups
+    attributes = {
+        spellings.get(name, name): values[0] if len(values) == 1 else values
+        for name, values in sorted(subject.attributes.items())
+    }
+    return written | {"attributes": attributes}
 
 
 def write_example(
@@ -159,23 +175,3 @@ def write_example(
         *yaml_block({"resource": map_example(mapping, subject)}),
     )
     return HEAD_COMMENT + "".join(f"{line}\n" for line in lines)
-
-
-def _comment_scope(scope: str, clause: str) -> str:
-    return (
-        f"# scope: {yaml_scalar(scope)}   # {clause}: agents do not send what a filter "
-        "reads; add it below"
-    )
-
-
-def _write_object(
-    subject: ExampleObject, spellings: Mapping[str, str]
-) -> dict[str, Any]:
-    written: dict[str, Any] = {"dn": subject.dn}
-    if subject.groups:
-        written["groups"] = subject.groups
-    attributes = {
-        spellings.get(name, name): values[0] if len(values) == 1 else values
-        for name, values in sorted(subject.attributes.items())
-    }
-    return written | {"attributes": attributes}

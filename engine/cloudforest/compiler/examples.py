@@ -45,6 +45,11 @@ GUID_ATTRIBUTE = "objectguid"
 """The attribute in lower case; also the objectGUID of an object without one."""
 
 
+def _parse_dn_or_text(dn: str) -> tuple[str, ...]:
+    names = parse_dn_or_none(dn)
+    return (dn,) if names is None else names
+
+
 @dataclass(frozen=True)
 class ExampleObject:
     """The directory object of an example.
@@ -100,11 +105,6 @@ class ExampleObject:
             for each in scope.groups
         }
         return ResolvedScope(groups=groups)
-
-
-def _parse_dn_or_text(dn: str) -> tuple[str, ...]:
-    names = parse_dn_or_none(dn)
-    return (dn,) if names is None else names
 
 
 def _to_directory_text(value: Scalar) -> str:
@@ -165,21 +165,6 @@ def uses_now(program: AttributeProgram) -> bool:
     return any(uses_function(rule.expression, NOW) for rule in program.rules)
 
 
-def map_example(program: AttributeProgram, subject: ExampleObject) -> dict[str, Any]:
-    """Return what a creation would write, by SCIM path.
-
-    References are distinguished names, as in the object. Of unique values, the first
-    candidate is taken. Random values are left out. Raises MappingFault, ObjectIgnored.
-    """
-    desired = compile_mapping(program, subject.context)(subject.to_source_object())
-    chosen = {path: some[0] for path, some in desired.candidates.items()}
-    omitted = desired.ignored | find_random_targets(program)
-    rules = [each for each in program.rules if each.target not in omitted]
-    changes = compute_changes({}, desired.values | chosen, rules, creating=True)
-    values = {each.path: each.after for each in changes}
-    return values | dict(_map_references(program, subject, desired.references))
-
-
 def _map_references(
     program: AttributeProgram,
     subject: ExampleObject,
@@ -197,35 +182,19 @@ def _map_references(
             yield path, spelt if path in several else spelt[0]
 
 
-def check_examples(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Run every example of a tree without errors."""
-    tenant = next(iter(tree.documents_of("Tenant")), None)
-    domain = tenant.content.get("defaultDomain", "") if tenant else ""
-    programs = {
-        name: make_attribute_program(
-            resolve_mapping(tree, mapping), find_extensions(tree, name), domain
-        )
-        for name in {each.content["mapping"] for each in tree.documents_of("Example")}
-        if (mapping := tree.find_mapping(name)) is not None
-    }
-    scopes = {each.name: resolve_scope(each) for each in tree.documents_of("Scope")}
-    for example in tree.documents_of("Example"):
-        context = _make_context(example)
-        if context is None:
-            message = f'"{example.content["now"]}" is not a valid date. Correct it.'
-            yield DocumentDiagnostic("wrong-format", message, example, ("now",))
-            continue
-        program = programs[example.content["mapping"]]
-        subject = read_example_object(
-            example.content["object"], program.source, context
-        )
-        scope = scopes.get(example.content.get("scope", ""))
-        failing_clauses: tuple[str, ...] = ()
-        if scope is not None:
-            failing_clauses = find_failing_clauses(
-                make_scope_program(scope, (program.source,)), subject
-            )
-        yield from _check_example(example, program, subject, failing_clauses)
+def map_example(program: AttributeProgram, subject: ExampleObject) -> dict[str, Any]:
+    """Return what a creation would write, by SCIM path.
+
+    References are distinguished names, as in the object. Of unique values, the first
+    candidate is taken. Random values are left out. Raises MappingFault, ObjectIgnored.
+    """
+    desired = compile_mapping(program, subject.context)(subject.to_source_object())
+    chosen = {path: some[0] for path, some in desired.candidates.items()}
+    omitted = desired.ignored | find_random_targets(program)
+    rules = [each for each in program.rules if each.target not in omitted]
+    changes = compute_changes({}, desired.values | chosen, rules, creating=True)
+    values = {each.path: each.after for each in changes}
+    return values | dict(_map_references(program, subject, desired.references))
 
 
 def _make_context(example: Document) -> EvaluationContext | None:
@@ -238,6 +207,97 @@ def _make_context(example: Document) -> EvaluationContext | None:
         return EvaluationContext(now=datetime.fromisoformat(now)) if now else NO_CONTEXT
     except ValueError:
         return None
+
+
+def _check_expected_exclusion(
+    example: Document, failing_clauses: tuple[str, ...]
+) -> Iterator[DocumentDiagnostic]:
+    expected = example.content["out"]
+    if any(
+        each == expected or each.startswith(f"{expected}: ") for each in failing_clauses
+    ):
+        return
+    found = (
+        f"excludes it by {failing_clauses[-1]}" if failing_clauses else "includes it"
+    )
+    message = (
+        f'The example expects that "{expected}" excludes this object, but the scope '
+        f'"{example.content["scope"]}" {found}. Correct one of the two.'
+    )
+    yield DocumentDiagnostic("example-scope", message, example, ("out",))
+
+
+def _hide_values(difference: DocumentDiagnostic, key: str) -> DocumentDiagnostic:
+    """Return a difference without its line and without both sensitive values."""
+    message = difference.message
+    if not difference.at_key:
+        message = (
+            f'The example and the mapping have different values for "{key}". The '
+            "attribute is sensitive, so neither is shown. Correct one of the two."
+        )
+    return replace(difference, message=message, is_line_hidden=True)
+
+
+def _explain_missing_value(key: str) -> str:
+    name, known = canonical_target(key), list_writable_names()
+    closest = None if name in known else find_closest(name, known)
+    return ask_if_meant(closest) if closest else "Its source has no value."
+
+
+def _sort_if_list(value: Any) -> Any:
+    return sorted(map(repr, value)) if isinstance(value, list) else value
+
+
+def _compare_attribute(
+    example: Document, key: str, mapped: Any, unexpected: Collection[str]
+) -> Iterator[DocumentDiagnostic]:
+    expected = example.content["resource"][key]
+    if _sort_if_list(expected) == _sort_if_list(mapped):
+        return
+    where = ("resource", key)
+    if mapped is None:
+        closest = find_closest(canonical_target(key), unexpected)
+        hint = ask_if_meant(closest) if closest else _explain_missing_value(key)
+        message = f'The mapping writes nothing to "{key}". {hint}'
+        yield DocumentDiagnostic(
+            "example-differs", message, example, where, at_key=True
+        )
+    else:
+        message = (
+            f'The example expects {format_yaml_value(expected)} in "{key}", but the '
+            f"mapping writes {format_yaml_value(mapped)}. Correct one of the two."
+        )
+        yield DocumentDiagnostic("example-differs", message, example, where)
+
+
+def _compare_resource(
+    example: Document, program: AttributeProgram, mapped: dict[str, Any]
+) -> Iterator[DocumentDiagnostic]:
+    expected = {canonical_target(key): key for key in example.content["resource"]}
+    for path in find_random_targets(program) & expected.keys():
+        message = (
+            f'"{expected[path]}" has a new random value each time, so an example '
+            "cannot expect one. Remove it."
+        )
+        where = ("resource", expected.pop(path))
+        yield DocumentDiagnostic(
+            "example-differs", message, example, where, at_key=True
+        )
+    hidden = {rule.target for rule in program.rules if rule.sensitive}
+    unexpected = mapped.keys() - expected.keys()
+    intended = {find_closest(path, unexpected) for path in expected.keys() - mapped}
+    for path, key in expected.items():
+        for each in _compare_attribute(example, key, mapped.get(path), unexpected):
+            yield _hide_values(each, key) if path in hidden else each
+    for path in sorted(unexpected - intended):
+        line = path if path in hidden else f"{path}: {format_yaml_value(mapped[path])}"
+        message = (
+            f"The mapping also writes `{line}`. Add it to `resource`, or correct the "
+            "mapping."
+        )
+        yield DocumentDiagnostic(
+            "example-differs", message, example, ("resource",), at_key=True
+        )
 
 
 def _check_example(
@@ -272,95 +332,42 @@ def _check_example(
         yield from _compare_resource(example, program, resource)
 
 
-def _check_expected_exclusion(
-    example: Document, failing_clauses: tuple[str, ...]
-) -> Iterator[DocumentDiagnostic]:
-    expected = example.content["out"]
-    if any(
-        each == expected or each.startswith(f"{expected}: ") for each in failing_clauses
-    ):
-        return
-    found = (
-        f"excludes it by {failing_clauses[-1]}" if failing_clauses else "includes it"
-    )
-    message = (
-        f'The example expects that "{expected}" excludes this object, but the scope '
-        f'"{example.content["scope"]}" {found}. Correct one of the two.'
-    )
-    yield DocumentDiagnostic("example-scope", message, example, ("out",))
-
-
-def _compare_resource(
-    example: Document, program: AttributeProgram, mapped: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
-    expected = {canonical_target(key): key for key in example.content["resource"]}
-    for path in find_random_targets(program) & expected.keys():
-        message = (
-            f'"{expected[path]}" has a new random value each time, so an example '
-            "cannot expect one. Remove it."
+def check_examples(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Run every example of a tree without errors."""
+    tenant = next(iter(tree.documents_of("Tenant")), None)
+    domain = tenant.content.get("defaultDomain", "") if tenant else ""
+    programs = {
+        name: make_attribute_program(
+            resolve_mapping(tree, mapping), find_extensions(tree, name), domain
         )
-        where = ("resource", expected.pop(path))
-        yield DocumentDiagnostic(
-            "example-differs", message, example, where, at_key=True
+        for name in {each.content["mapping"] for each in tree.documents_of("Example")}
+        if (mapping := tree.find_mapping(name)) is not None
+    }
+    scopes = {each.name: resolve_scope(each) for each in tree.documents_of("Scope")}
+    for example in tree.documents_of("Example"):
+        context = _make_context(example)
+        if context is None:
+            message = f'"{example.content["now"]}" is not a valid date. Correct it.'
+            yield DocumentDiagnostic("wrong-format", message, example, ("now",))
+            continue
+        program = programs[example.content["mapping"]]
+        subject = read_example_object(
+            example.content["object"], program.source, context
         )
-    hidden = {rule.target for rule in program.rules if rule.sensitive}
-    unexpected = mapped.keys() - expected.keys()
-    intended = {find_closest(path, unexpected) for path in expected.keys() - mapped}
-    for path, key in expected.items():
-        for each in _compare_attribute(example, key, mapped.get(path), unexpected):
-            yield _hide_values(each, key) if path in hidden else each
-    for path in sorted(unexpected - intended):
-        line = path if path in hidden else f"{path}: {format_yaml_value(mapped[path])}"
-        message = (
-            f"The mapping also writes `{line}`. Add it to `resource`, or correct the "
-            "mapping."
-        )
-        yield DocumentDiagnostic(
-            "example-differs", message, example, ("resource",), at_key=True
-        )
+        scope = scopes.get(example.content.get("scope", ""))
+        failing_clauses: tuple[str, ...] = ()
+        if scope is not None:
+            failing_clauses = find_failing_clauses(
+                make_scope_program(scope, (program.source,)), subject
+            )
+        yield from _check_example(example, program, subject, failing_clauses)
 
 
-def _hide_values(difference: DocumentDiagnostic, key: str) -> DocumentDiagnostic:
-    """Return a difference without its line and without both sensitive values."""
-    message = difference.message
-    if not difference.at_key:
-        message = (
-            f'The example and the mapping have different values for "{key}". The '
-            "attribute is sensitive, so neither is shown. Correct one of the two."
-        )
-    return replace(difference, message=message, is_line_hidden=True)
-
-
-def _compare_attribute(
-    example: Document, key: str, mapped: Any, unexpected: Collection[str]
-) -> Iterator[DocumentDiagnostic]:
-    expected = example.content["resource"][key]
-    if _sort_if_list(expected) == _sort_if_list(mapped):
-        return
-    where = ("resource", key)
-    if mapped is None:
-        closest = find_closest(canonical_target(key), unexpected)
-        hint = ask_if_meant(closest) if closest else _explain_missing_value(key)
-        message = f'The mapping writes nothing to "{key}". {hint}'
-        yield DocumentDiagnostic(
-            "example-differs", message, example, where, at_key=True
-        )
-    else:
-        message = (
-            f'The example expects {format_yaml_value(expected)} in "{key}", but the '
-            f"mapping writes {format_yaml_value(mapped)}. Correct one of the two."
-        )
-        yield DocumentDiagnostic("example-differs", message, example, where)
-
-
-def _explain_missing_value(key: str) -> str:
-    name, known = canonical_target(key), list_writable_names()
-    closest = None if name in known else find_closest(name, known)
-    return ask_if_meant(closest) if closest else "Its source has no value."
-
-
-def _sort_if_list(value: Any) -> Any:
-    return sorted(map(repr, value)) if isinstance(value, list) else value
+def _find_dns(example: Document) -> Iterator[tuple[DocumentPath, str]]:
+    content = example.content["object"]
+    yield ("object", "dn"), content["dn"]
+    for index, each in enumerate(content.get("groups", ())):
+        yield ("object", "groups", index), each
 
 
 def check_example_objects(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -387,10 +394,3 @@ def check_example_objects(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     at_key=True,
                     is_line_hidden=True,
                 )
-
-
-def _find_dns(example: Document) -> Iterator[tuple[DocumentPath, str]]:
-    content = example.content["object"]
-    yield ("object", "dn"), content["dn"]
-    for index, each in enumerate(content.get("groups", ())):
-        yield ("object", "groups", index), each

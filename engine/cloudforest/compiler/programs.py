@@ -42,6 +42,13 @@ REFERENCE_FUNCTIONS = {"CRef", "Coalesce", "Item", "IgnoreFlowIfNullOrEmpty"}
 """Functions that return a reference unchanged."""
 
 
+def _make_job_program(
+    scope: Scope, mappings: tuple[AttributeProgram, ...]
+) -> JobProgram:
+    types = tuple(sorted({each.source for each in mappings}))
+    return JobProgram(scope=make_scope_program(scope, types), mappings=mappings)
+
+
 def add_programs(registration: Registration) -> Registration:
     """Return the registration with the program of each of its jobs."""
     scopes = {each.name: each for each in registration.scopes}
@@ -61,13 +68,6 @@ def add_programs(registration: Registration) -> Registration:
     return structs.replace(registration, programs=jobs)
 
 
-def _make_job_program(
-    scope: Scope, mappings: tuple[AttributeProgram, ...]
-) -> JobProgram:
-    types = tuple(sorted({each.source for each in mappings}))
-    return JobProgram(scope=make_scope_program(scope, types), mappings=mappings)
-
-
 def make_scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
     units = scope.organizational_units
     named = () if isinstance(units, str) else units
@@ -84,34 +84,6 @@ def make_scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProg
             for each in types
             if (text := scope.filters.get(each)) is not None
         },
-    )
-
-
-def make_attribute_program(
-    mapping: Mapping, extensions: Extensions, domain: str
-) -> AttributeProgram:
-    """Return the program of a mapping for a target with these extensions.
-
-    `domain` is the tenant's default domain, for DefaultDomain.
-    """
-    entries = sorted(mapping.attribute_mappings.items())
-    rules = tuple(
-        _make_rule(
-            target, entry, extensions, replace_default_domain(parsed, domain), text
-        )
-        for target, entry in entries
-        for text, parsed in (_parse_source(entry),)
-    )
-    reads = {
-        name for rule in rules for name in find_expression_attributes(rule.expression)
-    }
-    return AttributeProgram(
-        mapping=mapping.name,
-        source=msgspec.convert(mapping.source_object_name, ObjectType),
-        target=mapping.target_object_name,
-        rules=rules,
-        reads=tuple(sorted(reads)),
-        deprovision=mapping.deprovision,
     )
 
 
@@ -163,3 +135,31 @@ def _parse_source(entry: AttributeMapping) -> tuple[str, Expression]:
     if entry.template is not None:
         return entry.template, parse_template(entry.template)
     return canonical_json(entry.constant).decode(), Constant(value=entry.constant)
+
+
+def make_attribute_program(
+    mapping: Mapping, extensions: Extensions, domain: str
+) -> AttributeProgram:
+    """Return the program of a mapping for a target with these extensions.
+
+    `domain` is the tenant's default domain, for DefaultDomain.
+    """
+    entries = sorted(mapping.attribute_mappings.items())
+    rules = tuple(
+        _make_rule(
+            target, entry, extensions, replace_default_domain(parsed, domain), text
+        )
+        for target, entry in entries
+        for text, parsed in (_parse_source(entry),)
+    )
+    reads = {
+        name for rule in rules for name in find_expression_attributes(rule.expression)
+    }
+    return AttributeProgram(
+        mapping=mapping.name,
+        source=msgspec.convert(mapping.source_object_name, ObjectType),
+        target=mapping.target_object_name,
+        rules=rules,
+        reads=tuple(sorted(reads)),
+        deprovision=mapping.deprovision,
+    )

@@ -48,21 +48,6 @@ MAIL_PORTS = {"starttls": 587, "implicit": 465, "off": 25}
 """Submission (RFC 6409), submission over TLS (RFC 8314), and plain SMTP."""
 
 
-def resolve_registration(tree: DocumentTree) -> Registration:
-    """Return the registration of a tree, without its programs."""
-    return Registration(
-        tenant=_resolve_tenant(tree.documents_of("Tenant")[0]),
-        targets=tuple(_resolve_target(each) for each in tree.documents_of("Target")),
-        forests=tuple(_resolve_forest(each) for each in tree.documents_of("Forest")),
-        agents=tuple(_resolve_agent(each) for each in tree.documents_of("Agent")),
-        scopes=tuple(resolve_scope(each) for each in tree.documents_of("Scope")),
-        mappings=tuple(
-            resolve_mapping(tree, each) for each in _find_used_mappings(tree)
-        ),
-        jobs=tuple(_resolve_job(tree, each) for each in tree.documents_of("Job")),
-    )
-
-
 def _select_fields(document: Document, *excluded: str) -> dict[str, Any]:
     return {
         key: value
@@ -74,6 +59,11 @@ def _select_fields(document: Document, *excluded: str) -> dict[str, Any]:
 def _sort_names(names: list[Any]) -> list[Any]:
     """Sort names; an object such as `{oneLevel: DN}` sorts by its text."""
     return sorted(names, key=lambda each: (str(each).casefold(), str(each)))
+
+
+def _resolve_mail(written: dict[str, Any]) -> dict[str, Any]:
+    content = {"tls": DEFAULT_MAIL_TLS, **written}
+    return {"port": MAIL_PORTS[content["tls"]], **content}
 
 
 def _resolve_tenant(document: Document) -> Tenant:
@@ -89,17 +79,80 @@ def _resolve_tenant(document: Document) -> Tenant:
     return msgspec.convert(content, Tenant)
 
 
-def _resolve_mail(written: dict[str, Any]) -> dict[str, Any]:
-    content = {"tls": DEFAULT_MAIL_TLS, **written}
-    return {"port": MAIL_PORTS[content["tls"]], **content}
-
-
 def _resolve_target(document: Document) -> Target:
     content = _select_fields(document)
     content["profile"] = load_profile(content.get("profile", DEFAULT_PROFILE))
     if "auth" in content:
         content["auth"] = rebase_paths(content["auth"], document)
     return msgspec.convert(content, Target)
+
+
+def _resolve_domain(content: dict[str, Any], document: Document) -> dict[str, Any]:
+    source = rebase_paths(content["source"], document)
+    if "activeDirectory" in source:
+        source["activeDirectory"] = {"tls": {}, **source["activeDirectory"]}
+    return {"name": content["name"].lower(), "source": source}
+
+
+def _resolve_forest(document: Document) -> Forest:
+    domains = [_resolve_domain(each, document) for each in document.content["domains"]]
+    domains.sort(key=lambda each: str(each["name"]))
+    return msgspec.convert({"name": document.name, "domains": domains}, Forest)
+
+
+def _resolve_agent(document: Document) -> Agent:
+    content = _select_fields(document)
+    content["domains"] = sorted({each.lower() for each in content["domains"]})
+    return msgspec.convert(content, Agent)
+
+
+def _find_used_mappings(tree: DocumentTree) -> list[Document]:
+    """Return the mappings of the tree, and the built-in ones that its jobs use."""
+    own = {each.name: each for each in tree.documents_of("Mapping")}
+    for job in tree.documents_of("Job"):
+        for name in job.content["mappings"]:
+            document = tree.find_mapping(name)
+            if document is not None:
+                own.setdefault(name, document)
+    return [own[name] for name in sorted(own)]
+
+
+def _resolve_budget(written: dict[str, Any]) -> dict[str, Any]:
+    """Return the written fields; `Budget` has the defaults of the others."""
+    if "window" in written:
+        return {**written, "window": parse_duration(written["window"])}
+    return written
+
+
+def _resolve_job(tree: DocumentTree, document: Document) -> Job:
+    content = {"interval": DEFAULT_INTERVAL, **_select_fields(document)}
+    content.setdefault(
+        "target", next((each.name for each in tree.documents_of("Target")), "")
+    )
+    content["domain"] = content["domain"].lower()
+    content["interval"] = parse_duration(content["interval"])
+    content["mappings"] = sorted(content["mappings"])
+    content["notify"] = _sort_names(content.get("notify", []))
+    written = content.get("guard", {})
+    content["guard"] = {
+        each: _resolve_budget(written.get(each, {})) for each in GUARDED_EFFECTS
+    }
+    return msgspec.convert(content, Job)
+
+
+def resolve_registration(tree: DocumentTree) -> Registration:
+    """Return the registration of a tree, without its programs."""
+    return Registration(
+        tenant=_resolve_tenant(tree.documents_of("Tenant")[0]),
+        targets=tuple(_resolve_target(each) for each in tree.documents_of("Target")),
+        forests=tuple(_resolve_forest(each) for each in tree.documents_of("Forest")),
+        agents=tuple(_resolve_agent(each) for each in tree.documents_of("Agent")),
+        scopes=tuple(resolve_scope(each) for each in tree.documents_of("Scope")),
+        mappings=tuple(
+            resolve_mapping(tree, each) for each in _find_used_mappings(tree)
+        ),
+        jobs=tuple(_resolve_job(tree, each) for each in tree.documents_of("Job")),
+    )
 
 
 @cache
@@ -123,42 +176,12 @@ def rebase_paths(value: Any, document: Document, *, key: str = "") -> Any:
     return value
 
 
-def _resolve_forest(document: Document) -> Forest:
-    domains = [_resolve_domain(each, document) for each in document.content["domains"]]
-    domains.sort(key=lambda each: str(each["name"]))
-    return msgspec.convert({"name": document.name, "domains": domains}, Forest)
-
-
-def _resolve_domain(content: dict[str, Any], document: Document) -> dict[str, Any]:
-    source = rebase_paths(content["source"], document)
-    if "activeDirectory" in source:
-        source["activeDirectory"] = {"tls": {}, **source["activeDirectory"]}
-    return {"name": content["name"].lower(), "source": source}
-
-
-def _resolve_agent(document: Document) -> Agent:
-    content = _select_fields(document)
-    content["domains"] = sorted({each.lower() for each in content["domains"]})
-    return msgspec.convert(content, Agent)
-
-
 def resolve_scope(document: Document) -> Scope:
     content = _select_fields(document)
     for key in ("organizationalUnits", "except", "groups"):
         if isinstance(content.get(key), list):
             content[key] = _sort_names(content[key])
     return msgspec.convert(content, Scope)
-
-
-def _find_used_mappings(tree: DocumentTree) -> list[Document]:
-    """Return the mappings of the tree, and the built-in ones that its jobs use."""
-    own = {each.name: each for each in tree.documents_of("Mapping")}
-    for job in tree.documents_of("Job"):
-        for name in job.content["mappings"]:
-            document = tree.find_mapping(name)
-            if document is not None:
-                own.setdefault(name, document)
-    return [own[name] for name in sorted(own)]
 
 
 def resolve_mapping(tree: DocumentTree, document: Document) -> Mapping:
@@ -188,26 +211,3 @@ def find_extensions(tree: DocumentTree, mapping: str) -> Extensions:
             target = targets[job.content.get("target", next(iter(targets)))]
             return msgspec.convert(target.get("extensions", {}), Extensions)
     return {}
-
-
-def _resolve_job(tree: DocumentTree, document: Document) -> Job:
-    content = {"interval": DEFAULT_INTERVAL, **_select_fields(document)}
-    content.setdefault(
-        "target", next((each.name for each in tree.documents_of("Target")), "")
-    )
-    content["domain"] = content["domain"].lower()
-    content["interval"] = parse_duration(content["interval"])
-    content["mappings"] = sorted(content["mappings"])
-    content["notify"] = _sort_names(content.get("notify", []))
-    written = content.get("guard", {})
-    content["guard"] = {
-        each: _resolve_budget(written.get(each, {})) for each in GUARDED_EFFECTS
-    }
-    return msgspec.convert(content, Job)
-
-
-def _resolve_budget(written: dict[str, Any]) -> dict[str, Any]:
-    """Return the written fields; `Budget` has the defaults of the others."""
-    if "window" in written:
-        return {**written, "window": parse_duration(written["window"])}
-    return written

@@ -37,6 +37,11 @@ from cloudforest.compiler.wording import (
 SECRET_TITLE = "Secret reference"  # noqa: S105 - a schema's title
 
 Explanations = Iterator[DocumentDiagnostic]
+KeyRenames = Mapping[DocumentPath, str]
+TYPE_MISTAKE_IDS = {"wrong-type", "plain-text-secret"}
+MAX_SCHEMA_MISTAKES = 100
+"""More of them are one mistake, such as a file of another tool."""
+MAX_LISTED_KEYS = 20
 
 
 def explain_schema_error(document: Document, error: ValidationError) -> Explanations:
@@ -72,6 +77,11 @@ def _explain_unknown_keys(
         free -= {intended}
 
 
+def _format_key_example(schema: dict[str, Any], key: str) -> str:
+    examples = schema.get("properties", {}).get(key, {}).get("examples", ["…"])
+    return f"`{key}: {format_yaml_value(examples[0])}`"
+
+
 def _explain_missing_keys(
     document: Document, path: DocumentPath, error: Any
 ) -> Explanations:
@@ -93,9 +103,15 @@ def _format_first_example(schema: dict[str, Any]) -> str:
     return f"`{format_yaml_value(schema['examples'][0])}`"
 
 
-def _format_key_example(schema: dict[str, Any], key: str) -> str:
-    examples = schema.get("properties", {}).get(key, {}).get("examples", ["…"])
-    return f"`{key}: {format_yaml_value(examples[0])}`"
+def _make_plain_text(document: Document, path: DocumentPath) -> DocumentDiagnostic:
+    message = (
+        f"{capitalize_first(describe_path(path))} holds a secret in plain text. Write "
+        f"`{{env: NAME}}` or `{{file: PATH}}`. Change the secret if you shared this "
+        "file."
+    )
+    return DocumentDiagnostic(
+        "plain-text-secret", message, document, path, is_line_hidden=True
+    )
 
 
 def _explain_type(document: Document, path: DocumentPath, error: Any) -> Explanations:
@@ -112,17 +128,6 @@ def _explain_type(document: Document, path: DocumentPath, error: Any) -> Explana
     if path:
         message += f" Write it like {_format_first_example(error.schema)}."
     yield DocumentDiagnostic("wrong-type", message, document, path)
-
-
-def _make_plain_text(document: Document, path: DocumentPath) -> DocumentDiagnostic:
-    message = (
-        f"{capitalize_first(describe_path(path))} holds a secret in plain text. Write "
-        f"`{{env: NAME}}` or `{{file: PATH}}`. Change the secret if you shared this "
-        "file."
-    )
-    return DocumentDiagnostic(
-        "plain-text-secret", message, document, path, is_line_hidden=True
-    )
 
 
 def _make_secret_in_url(document: Document, path: DocumentPath) -> DocumentDiagnostic:
@@ -229,23 +234,6 @@ EXPLAINERS: dict[str, Callable[[Document, DocumentPath, Any], Explanations]] = {
 }
 
 
-KeyRenames = Mapping[DocumentPath, str]
-
-
-def rename_keys(document: Document, misspelt: Iterable[DocumentDiagnostic]) -> Document:
-    """Return the document with its misspelt keys corrected; locations stay.
-
-    Each of `misspelt` has an `intended_key`.
-    """
-    names = {each.path: str(each.intended_key) for each in misspelt}
-    return _rewrite_document(document, names, frozenset())
-
-
-def remove_paths(document: Document, wrong: Iterable[DocumentDiagnostic]) -> Document:
-    """Return the document without its wrong parts."""
-    return _rewrite_document(document, {}, frozenset(each.path for each in wrong))
-
-
 def _rewrite_document(
     document: Document, names: KeyRenames, removed: frozenset[DocumentPath]
 ) -> Document:
@@ -277,10 +265,60 @@ def _rewrite_document(
     )
 
 
-TYPE_MISTAKE_IDS = {"wrong-type", "plain-text-secret"}
-MAX_SCHEMA_MISTAKES = 100
-"""More of them are one mistake, such as a file of another tool."""
-MAX_LISTED_KEYS = 20
+def rename_keys(document: Document, misspelt: Iterable[DocumentDiagnostic]) -> Document:
+    """Return the document with its misspelt keys corrected; locations stay.
+
+    Each of `misspelt` has an `intended_key`.
+    """
+    names = {each.path: str(each.intended_key) for each in misspelt}
+    return _rewrite_document(document, names, frozenset())
+
+
+def remove_paths(document: Document, wrong: Iterable[DocumentDiagnostic]) -> Document:
+    """Return the document without its wrong parts."""
+    return _rewrite_document(document, {}, frozenset(each.path for each in wrong))
+
+
+def _select_misspelt(diagnostics: list[DocumentDiagnostic]) -> list[DocumentDiagnostic]:
+    if any(each.id == "more-mistakes" for each in diagnostics):
+        return []
+    return [each for each in diagnostics if each.intended_key is not None]
+
+
+def _make_more_mistakes(document: Document) -> DocumentDiagnostic:
+    message = (
+        f"The document has more than {MAX_SCHEMA_MISTAKES} mistakes. Fix these first, "
+        "then check it again to see the rest."
+    )
+    return DocumentDiagnostic("more-mistakes", message, document)
+
+
+def _is_consequence(
+    mistake: DocumentDiagnostic, others: list[DocumentDiagnostic]
+) -> bool:
+    """Tell whether a key is only missing because its block has the wrong type."""
+    return mistake.id in {"missing-key", "choose-one"} and any(
+        each.id in TYPE_MISTAKE_IDS and each.path == mistake.path for each in others
+    )
+
+
+def _drop_consequences(
+    diagnostics: list[DocumentDiagnostic],
+) -> list[DocumentDiagnostic]:
+    """Drop duplicates, and mistakes that follow from another one at the same path."""
+    kept: dict[object, DocumentDiagnostic] = {}
+    for each in diagnostics:
+        kept.setdefault((each.path, each.id, each.message), each)
+    return [each for each in kept.values() if not _is_consequence(each, diagnostics)]
+
+
+def _find_schema_mistakes(document: Document) -> list[DocumentDiagnostic]:
+    errors = make_validator(document.content["kind"]).iter_errors(document.content)
+    found = (each for error in errors for each in explain_schema_error(document, error))
+    shown = list(islice(found, MAX_SCHEMA_MISTAKES))
+    return _drop_consequences(shown) + [
+        _make_more_mistakes(document) for _ in islice(found, 1)
+    ]
 
 
 def check_schema(document: Document) -> list[DocumentDiagnostic]:
@@ -324,45 +362,3 @@ def extract_valid_part(document: Document) -> Document | None:
             return None
         document = remove_paths(document, mistakes)
     return document
-
-
-def _select_misspelt(diagnostics: list[DocumentDiagnostic]) -> list[DocumentDiagnostic]:
-    if any(each.id == "more-mistakes" for each in diagnostics):
-        return []
-    return [each for each in diagnostics if each.intended_key is not None]
-
-
-def _find_schema_mistakes(document: Document) -> list[DocumentDiagnostic]:
-    errors = make_validator(document.content["kind"]).iter_errors(document.content)
-    found = (each for error in errors for each in explain_schema_error(document, error))
-    shown = list(islice(found, MAX_SCHEMA_MISTAKES))
-    return _drop_consequences(shown) + [
-        _make_more_mistakes(document) for _ in islice(found, 1)
-    ]
-
-
-def _make_more_mistakes(document: Document) -> DocumentDiagnostic:
-    message = (
-        f"The document has more than {MAX_SCHEMA_MISTAKES} mistakes. Fix these first, "
-        "then check it again to see the rest."
-    )
-    return DocumentDiagnostic("more-mistakes", message, document)
-
-
-def _drop_consequences(
-    diagnostics: list[DocumentDiagnostic],
-) -> list[DocumentDiagnostic]:
-    """Drop duplicates, and mistakes that follow from another one at the same path."""
-    kept: dict[object, DocumentDiagnostic] = {}
-    for each in diagnostics:
-        kept.setdefault((each.path, each.id, each.message), each)
-    return [each for each in kept.values() if not _is_consequence(each, diagnostics)]
-
-
-def _is_consequence(
-    mistake: DocumentDiagnostic, others: list[DocumentDiagnostic]
-) -> bool:
-    """Tell whether a key is only missing because its block has the wrong type."""
-    return mistake.id in {"missing-key", "choose-one"} and any(
-        each.id in TYPE_MISTAKE_IDS and each.path == mistake.path for each in others
-    )

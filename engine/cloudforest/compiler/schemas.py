@@ -22,6 +22,16 @@ LANGUAGE_VERSION = "0.2"
 """The minor release that last changed the language; every schema carries it."""
 
 
+def find_duplicates(items: list[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield the index and value of each item that occurs earlier in the list."""
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        form = json.dumps(item, sort_keys=True)
+        if form in seen:
+            yield index, item
+        seen.add(form)
+
+
 def _validate_pattern(
     validator: Validator, pattern: str, instance: Any, schema: Any
 ) -> Iterator[ValidationError]:
@@ -38,16 +48,6 @@ def _validate_unique_items(
     del validator, schema
     if is_unique and isinstance(instance, list) and any(find_duplicates(instance)):
         yield ValidationError("The list holds an item twice.")
-
-
-def find_duplicates(items: list[Any]) -> Iterator[tuple[int, Any]]:
-    """Yield the index and value of each item that occurs earlier in the list."""
-    seen: set[str] = set()
-    for index, item in enumerate(items):
-        form = json.dumps(item, sort_keys=True)
-        if form in seen:
-            yield index, item
-        seen.add(form)
 
 
 def _is_integer(checker: TypeChecker, instance: Any) -> bool:
@@ -76,20 +76,11 @@ def make_validator(kind: str) -> Validator:
     return _VALIDATOR_CLASS(load_schema(kind))
 
 
-def bundle_schemas() -> dict[str, Any]:
-    """Return the schema of any document, with the schemas of all kinds in `$defs`.
-
-    It needs no other file and no network. References are JSON pointers, as not every
-    editor follows an embedded `$id`.
-    """
-    tree = _rebase_references(load_schema("tree"), "")
-    kinds = {
-        kind: _rebase_references(load_schema(kind), f"#/$defs/{kind}")
-        for kind in DOCUMENT_KINDS
-    }
-    for each in kinds.values():
-        del each["$id"], each["$schema"], each["x-language-version"]
-    return {**tree, "$defs": kinds}
+def _rebase_reference(written: str, base: str) -> str:
+    if written.startswith("#"):
+        return base + written.removeprefix("#")
+    kinds = {f"{kind.lower()}.schema.json": kind for kind in DOCUMENT_KINDS}
+    return f"#/$defs/{kinds[written]}"
 
 
 def _rebase_references(node: Any, base: str) -> Any:
@@ -108,8 +99,17 @@ def _rebase_references(node: Any, base: str) -> Any:
             return node
 
 
-def _rebase_reference(written: str, base: str) -> str:
-    if written.startswith("#"):
-        return base + written.removeprefix("#")
-    kinds = {f"{kind.lower()}.schema.json": kind for kind in DOCUMENT_KINDS}
-    return f"#/$defs/{kinds[written]}"
+def bundle_schemas() -> dict[str, Any]:
+    """Return the schema of any document, with the schemas of all kinds in `$defs`.
+
+    It needs no other file and no network. References are JSON pointers, as not every
+    editor follows an embedded `$id`.
+    """
+    tree = _rebase_references(load_schema("tree"), "")
+    kinds = {
+        kind: _rebase_references(load_schema(kind), f"#/$defs/{kind}")
+        for kind in DOCUMENT_KINDS
+    }
+    for each in kinds.values():
+        del each["$id"], each["$schema"], each["x-language-version"]
+    return {**tree, "$defs": kinds}

@@ -18,51 +18,18 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scim.path import canonical_path
 
 DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def expand_short_forms(document: Document) -> Document:
-    """Return the document with every short form written out; SCIM paths stay."""
-    match document.content:
-        case {"kind": "Mapping", "attributeMappings": dict(entries)}:
-            expanded = {key: _expand_entry(value) for key, value in entries.items()}
-            return document.with_content(
-                {**document.content, "attributeMappings": expanded}
-            )
-        case {"kind": "Target", "extensions": dict(schemas)}:
-            typed = {
-                urn: _expand_extension_types(each) for urn, each in schemas.items()
-            }
-            return document.with_content({**document.content, "extensions": typed})
-        case _:
-            return document
-
-
-def _expand_entry(value: Any) -> Any:
-    return {"source": value} if isinstance(value, str) else value
-
-
-def _expand_extension_types(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: {"type": each} if isinstance(each, str) else each
-        for name, each in attributes.items()
-    }
-
-
-def parse_duration(duration: str) -> int:
-    """Return the seconds of `30s`, `2m`, `24h` or `7d`."""
-    return int(duration[:-1]) * DURATION_UNITS[duration[-1]]
-
-
-def canonical_target(target: str) -> str:
-    """Return the canonical spelling of a SCIM path; an invalid path unchanged."""
-    try:
-        return canonical_path(target)
-    except SyntaxFault:
-        return target
-
-
 MAX_ANCESTORS = 32
 """Longest chain of `extends`: a reviewer must follow all of it."""
+
+
+def _merge_entries(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(parent.get("attributeMappings", {}))
+    for target, entry in child.get("attributeMappings", {}).items():
+        if entry is None:
+            merged.pop(canonical_target(target), None)
+        else:
+            merged[canonical_target(target)] = entry
+    return merged
 
 
 @dataclass(frozen=True)
@@ -154,35 +121,45 @@ class DocumentTree:
         return content
 
 
-def _merge_entries(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(parent.get("attributeMappings", {}))
-    for target, entry in child.get("attributeMappings", {}).items():
-        if entry is None:
-            merged.pop(canonical_target(target), None)
-        else:
-            merged[canonical_target(target)] = entry
-    return merged
+def _expand_entry(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
 
 
-def build_tree(
-    documents: Iterable[Document],
-    *,
-    all_documents: Sequence[Document],
-    is_complete: bool,
-) -> DocumentTree:
-    """Build a tree; `documents` are those of `all_documents` with the right shape."""
-    expanded = tuple(map(expand_short_forms, documents))
-    is_complete = is_complete and all(map(_has_names, all_documents))
-    is_well_formed = is_complete and len(expanded) == len(all_documents)
-    names: dict[str, set[str]] = {}
-    for kind, name in _declared_names(all_documents):
-        names.setdefault(kind, set()).add(name)
-    return DocumentTree(
-        expanded,
-        {kind: frozenset(each) for kind, each in names.items()},
-        is_complete=is_complete,
-        is_well_formed=is_well_formed,
-    )
+def _expand_extension_types(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"type": each} if isinstance(each, str) else each
+        for name, each in attributes.items()
+    }
+
+
+def expand_short_forms(document: Document) -> Document:
+    """Return the document with every short form written out; SCIM paths stay."""
+    match document.content:
+        case {"kind": "Mapping", "attributeMappings": dict(entries)}:
+            expanded = {key: _expand_entry(value) for key, value in entries.items()}
+            return document.with_content(
+                {**document.content, "attributeMappings": expanded}
+            )
+        case {"kind": "Target", "extensions": dict(schemas)}:
+            typed = {
+                urn: _expand_extension_types(each) for urn, each in schemas.items()
+            }
+            return document.with_content({**document.content, "extensions": typed})
+        case _:
+            return document
+
+
+def parse_duration(duration: str) -> int:
+    """Return the seconds of `30s`, `2m`, `24h` or `7d`."""
+    return int(duration[:-1]) * DURATION_UNITS[duration[-1]]
+
+
+def canonical_target(target: str) -> str:
+    """Return the canonical spelling of a SCIM path; an invalid path unchanged."""
+    try:
+        return canonical_path(target)
+    except SyntaxFault:
+        return target
 
 
 def _has_names(document: Document) -> bool:
@@ -205,6 +182,27 @@ def _declared_names(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:
             for each in domains:
                 if isinstance(each, dict):
                     yield "domain", str(each.get("name")).lower()
+
+
+def build_tree(
+    documents: Iterable[Document],
+    *,
+    all_documents: Sequence[Document],
+    is_complete: bool,
+) -> DocumentTree:
+    """Build a tree; `documents` are those of `all_documents` with the right shape."""
+    expanded = tuple(map(expand_short_forms, documents))
+    is_complete = is_complete and all(map(_has_names, all_documents))
+    is_well_formed = is_complete and len(expanded) == len(all_documents)
+    names: dict[str, set[str]] = {}
+    for kind, name in _declared_names(all_documents):
+        names.setdefault(kind, set()).add(name)
+    return DocumentTree(
+        expanded,
+        {kind: frozenset(each) for kind, each in names.items()},
+        is_complete=is_complete,
+        is_well_formed=is_well_formed,
+    )
 
 
 @cache

@@ -44,21 +44,17 @@ SCALAR_WORDS: dict[str, bool | None] = {
 }
 INTEGER_PATTERN = re.compile(r"[-+]?[0-9]{1,18}")
 FLOAT_PATTERN = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
-
-
-def parse_scalar(text: str) -> PlainScalar:
-    """Return the value of an unquoted scalar; `on`, `off` and `yes` are text."""
-    if text in SCALAR_WORDS:
-        return SCALAR_WORDS[text]
-    if INTEGER_PATTERN.fullmatch(text):
-        return int(text)
-    if FLOAT_PATTERN.fullmatch(text) and math.isfinite(number := float(text)):
-        return number
-    return text
-
-
 MAX_DEPTH = 32
 _QUOTES = frozenset("'\"")
+MAX_MISTAKES = 100
+TOO_DEEP_MESSAGE = (
+    f"The document is nested more than {MAX_DEPTH} levels deep, which the language "
+    "never needs. Check its brackets and indentation."
+)
+TOO_MANY_MISTAKES_MESSAGE = (
+    f"The file has more than {MAX_MISTAKES} mistakes, and was not read from here on. "
+    f"Fix the first {MAX_MISTAKES}, then check it again."
+)
 
 
 class ParseAbortedError(Exception):
@@ -209,17 +205,6 @@ class DocumentComposer:
         return Location(self.file, mark.line + 1, mark.column + 1)
 
 
-MAX_MISTAKES = 100
-TOO_DEEP_MESSAGE = (
-    f"The document is nested more than {MAX_DEPTH} levels deep, which the language "
-    "never needs. Check its brackets and indentation."
-)
-TOO_MANY_MISTAKES_MESSAGE = (
-    f"The file has more than {MAX_MISTAKES} mistakes, and was not read from here on. "
-    f"Fix the first {MAX_MISTAKES}, then check it again."
-)
-
-
 class ParsedFile(NamedTuple):
     """The documents and mistakes of a file; `is_complete` if all of it was read."""
 
@@ -228,14 +213,15 @@ class ParsedFile(NamedTuple):
     is_complete: bool
 
 
-def parse_yaml(file: str, text: str) -> ParsedFile:
-    """Parse with the C parser, and again in Python where it finds a mistake.
-
-    The Python parser decides, as it knows YAML 1.2 and the other one 1.1. Both read
-    the same where the C parser finds no mistake (a test compares them), except tabs.
-    """
-    fast = None if "\t" in text else _parse_fast(file, text)
-    return fast or _parse_in_python(file, text)
+def parse_scalar(text: str) -> PlainScalar:
+    """Return the value of an unquoted scalar; `on`, `off` and `yes` are text."""
+    if text in SCALAR_WORDS:
+        return SCALAR_WORDS[text]
+    if INTEGER_PATTERN.fullmatch(text):
+        return int(text)
+    if FLOAT_PATTERN.fullmatch(text) and math.isfinite(number := float(text)):
+        return number
+    return text
 
 
 def _parse_fast(file: str, text: str) -> ParsedFile | None:
@@ -246,25 +232,6 @@ def _parse_fast(file: str, text: str) -> ParsedFile | None:
         return ParsedFile(list(composer.compose_documents()), [], is_complete=True)
     except (ParseAbortedError, MarkedYAMLError, ReaderError):
         return None
-
-
-def _parse_in_python(file: str, text: str) -> ParsedFile:
-    events = YAML(typ="safe", pure=True).parse(text)
-    composer = DocumentComposer(file, text, events, max_mistakes=MAX_MISTAKES)
-    documents: list[Document] = []
-    try:
-        documents.extend(composer.compose_documents())
-    except TooDeepError as error:
-        last = Diagnostic("too-deep", TOO_DEEP_MESSAGE, error.place)
-    except TooManyMistakesError as error:
-        last = Diagnostic("more-mistakes", TOO_MANY_MISTAKES_MESSAGE, error.place)
-    except MarkedYAMLError as error:
-        last = _make_syntax_diagnostic(file, text, error)
-    except ReaderError as error:
-        last = _make_character_diagnostic(file, text, error)
-    else:
-        return ParsedFile(documents, composer.diagnostics, is_complete=True)
-    return ParsedFile(documents, [*composer.diagnostics, last], is_complete=False)
 
 
 def _make_syntax_diagnostic(file: str, text: str, error: MarkedYAMLError) -> Diagnostic:
@@ -295,3 +262,32 @@ def _make_character_diagnostic(file: str, text: str, error: ReaderError) -> Diag
         f"The character U+{error.character:04X} is not allowed in YAML. Remove it.",
         Location(file, before.count("\n") + 1, len(before) - before.rfind("\n")),
     )
+
+
+def _parse_in_python(file: str, text: str) -> ParsedFile:
+    events = YAML(typ="safe", pure=True).parse(text)
+    composer = DocumentComposer(file, text, events, max_mistakes=MAX_MISTAKES)
+    documents: list[Document] = []
+    try:
+        documents.extend(composer.compose_documents())
+    except TooDeepError as error:
+        last = Diagnostic("too-deep", TOO_DEEP_MESSAGE, error.place)
+    except TooManyMistakesError as error:
+        last = Diagnostic("more-mistakes", TOO_MANY_MISTAKES_MESSAGE, error.place)
+    except MarkedYAMLError as error:
+        last = _make_syntax_diagnostic(file, text, error)
+    except ReaderError as error:
+        last = _make_character_diagnostic(file, text, error)
+    else:
+        return ParsedFile(documents, composer.diagnostics, is_complete=True)
+    return ParsedFile(documents, [*composer.diagnostics, last], is_complete=False)
+
+
+def parse_yaml(file: str, text: str) -> ParsedFile:
+    """Parse with the C parser, and again in Python where it finds a mistake.
+
+    The Python parser decides, as it knows YAML 1.2 and the other one 1.1. Both read
+    the same where the C parser finds no mistake (a test compares them), except tabs.
+    """
+    fast = None if "\t" in text else _parse_fast(file, text)
+    return fast or _parse_in_python(file, text)

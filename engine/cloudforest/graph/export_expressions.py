@@ -28,39 +28,8 @@ _PARAMETER_KEYS: dict[str, tuple[str, ...]] = {
 """Parameter keys of the functions that appear in Microsoft's samples."""
 
 
-def make_graph_source(text: str, spelling: Spelling) -> tuple[dict[str, Any], set[str]]:
-    """Return the source, and the functions whose parameter keys are unknown."""
-    tree = parse_expression(text)
-    unknown: set[str] = set()
-    source = _make_source(tree, spell_as_in(text, spelling), unknown)
-    return {**source, "expression": text}, unknown
-
-
-def spell_as_in(text: str, spelling: Spelling) -> Spelling:
-    """Extend `spelling` by the names in a text, for names that it does not know."""
-    words = {each.lower(): each for each in _NAME.findall(text)}
-
-    def spell(name: str) -> str:
-        known = spelling(name)
-        return words.get(name, name) if known == name else known
-
-    return spell
-
-
-def make_constant_source(value: Any) -> dict[str, Any]:
-    return _make_source(Constant(value=value), str, set())
-
-
-def _make_source(
-    tree: Expression, spelling: Spelling, unknown: set[str]
-) -> dict[str, Any]:
-    kind, name = _type_and_name(tree, spelling)
-    return {
-        "expression": write_graph_expression(tree, spelling),
-        "name": name,
-        "type": kind,
-        "parameters": list(_make_parameters(tree, spelling, unknown)),
-    }
+def _constant_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _type_and_name(tree: Expression, spelling: Spelling) -> tuple[str, str]:
@@ -90,8 +59,39 @@ def _make_parameters(
             yield {"key": key, "value": _make_source(each, spelling, unknown)}
 
 
-def _constant_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _make_source(
+    tree: Expression, spelling: Spelling, unknown: set[str]
+) -> dict[str, Any]:
+    kind, name = _type_and_name(tree, spelling)
+    return {
+        "expression": write_graph_expression(tree, spelling),
+        "name": name,
+        "type": kind,
+        "parameters": list(_make_parameters(tree, spelling, unknown)),
+    }
+
+
+def make_graph_source(text: str, spelling: Spelling) -> tuple[dict[str, Any], set[str]]:
+    """Return the source, and the functions whose parameter keys are unknown."""
+    tree = parse_expression(text)
+    unknown: set[str] = set()
+    source = _make_source(tree, spell_as_in(text, spelling), unknown)
+    return {**source, "expression": text}, unknown
+
+
+def spell_as_in(text: str, spelling: Spelling) -> Spelling:
+    """Extend `spelling` by the names in a text, for names that it does not know."""
+    words = {each.lower(): each for each in _NAME.findall(text)}
+
+    def spell(name: str) -> str:
+        known = spelling(name)
+        return words.get(name, name) if known == name else known
+
+    return spell
+
+
+def make_constant_source(value: Any) -> dict[str, Any]:
+    return _make_source(Constant(value=value), str, set())
 
 
 def write_graph_expression(tree: Expression, spelling: Spelling = str) -> str:

@@ -45,6 +45,11 @@ _FIELD_BY_KEY = {
     "matchingPriority": "matching_priority",
     "defaultValue": "default_value",
 }
+_NEW_FILTER: dict[str, Any] = {"categoryFilterGroups": [], "inputFilterGroups": []}
+_FLOW_TYPES_ALL = "Add, Update, Delete"
+_FLOW_TYPES_KEEPING = "Add, Update"
+
+RawMapping = dict[str, Any]
 
 
 @dataclass
@@ -69,6 +74,18 @@ class EntryContext:
     warnings: ExportWarnings
 
 
+@dataclass(frozen=True)
+class ExportContext:
+    """What the export of a rule needs; `spelling` spells source attributes."""
+
+    spelling: Spelling
+    warnings: ExportWarnings
+
+    def for_entry(self, mapping: Mapping, path: str) -> EntryContext:
+        place = f"{path} of the mapping {mapping.name}"
+        return EntryContext(place, self.spelling, self.warnings)
+
+
 def to_attribute_mapping(entry: dict[str, Any]) -> AttributeMapping:
     return msgspec.convert(entry, AttributeMapping)
 
@@ -78,27 +95,6 @@ def make_attribute_mapping(
 ) -> dict[str, Any]:
     raw = {**_NEW_ATTRIBUTE_MAPPING, "targetAttributeName": target}
     return update_attribute_mapping(raw, None, entry, context)
-
-
-def update_attribute_mapping(
-    raw: dict[str, Any],
-    imported: AttributeMapping | None,
-    entry: AttributeMapping,
-    context: EntryContext,
-) -> dict[str, Any]:
-    """Return Graph's attribute mapping with what differs from `imported` changed.
-
-    `imported` is what was read of it, None for a new one.
-    """
-    changed = dict(raw)
-    if imported is None or _source_key(imported) != _source_key(entry):
-        changed |= _convert_source(raw, imported, entry, context)
-    for name, field_name in _FIELD_BY_KEY.items():
-        value = getattr(entry, field_name)
-        if imported is None or getattr(imported, field_name) != value:
-            changed[name] = _to_graph_text(value) if name == "defaultValue" else value
-    _add_warnings(entry, context)
-    return changed
 
 
 def _source_key(entry: AttributeMapping) -> tuple[Any, ...]:
@@ -149,7 +145,51 @@ def _add_warnings(entry: AttributeMapping, change: EntryContext) -> None:
         change.warnings.add(f"{change.place} is sensitive; Graph shows it in its logs.")
 
 
-_NEW_FILTER: dict[str, Any] = {"categoryFilterGroups": [], "inputFilterGroups": []}
+def update_attribute_mapping(
+    raw: dict[str, Any],
+    imported: AttributeMapping | None,
+    entry: AttributeMapping,
+    context: EntryContext,
+) -> dict[str, Any]:
+    """Return Graph's attribute mapping with what differs from `imported` changed.
+
+    `imported` is what was read of it, None for a new one.
+    """
+    changed = dict(raw)
+    if imported is None or _source_key(imported) != _source_key(entry):
+        changed |= _convert_source(raw, imported, entry, context)
+    for name, field_name in _FIELD_BY_KEY.items():
+        value = getattr(entry, field_name)
+        if imported is None or getattr(imported, field_name) != value:
+            changed[name] = _to_graph_text(value) if name == "defaultValue" else value
+    _add_warnings(entry, context)
+    return changed
+
+
+def _is_same_filter(imported: str | None, text: str | None) -> bool:
+    if imported is None or text is None:
+        return imported == text
+    return parse_filter(imported) == parse_filter(text)
+
+
+def _make_group(number: int, group: ClauseGroup) -> dict[str, Any]:
+    clauses = [
+        {
+            "operatorName": each.operator,
+            "sourceOperandName": each.attribute,
+            "targetOperand": {"values": list(each.values)},
+        }
+        for each in group
+    ]
+    return {"name": f"Group {number}", "clauses": clauses}
+
+
+def _make_groups(text: str, spelling: Spelling) -> list[dict[str, Any]]:
+    try:
+        groups = filter_to_graph(parse_filter(text), spell_as_in(text, spelling))
+    except SyntaxFault as fault:
+        raise Refused(f"Graph cannot express the filter {text}: {fault}") from fault
+    return [_make_group(number, each) for number, each in enumerate(groups, 1)]
 
 
 def update_filter(
@@ -169,48 +209,91 @@ def update_filter(
     return {**(_NEW_FILTER if raw is None else raw), "groups": groups}
 
 
-def _is_same_filter(imported: str | None, text: str | None) -> bool:
-    if imported is None or text is None:
-        return imported == text
-    return parse_filter(imported) == parse_filter(text)
+def _update_flow_types(
+    raw: RawMapping,
+    imported: ImportedMapping,
+    mapping: Mapping,
+    warnings: ExportWarnings,
+) -> None:
+    actions = {mapping.deprovision.out_of_scope, mapping.deprovision.deleted}
+    keeps = actions == {"keep"}
+    if keeps != imported.keeps_leavers:
+        raw["flowTypes"] = _FLOW_TYPES_KEEPING if keeps else _FLOW_TYPES_ALL
+    if "keep" in actions and not keeps:
+        warnings.add(
+            f"The mapping {mapping.name} keeps some leavers; Graph keeps all of them "
+            "or none."
+        )
 
 
-def _make_groups(text: str, spelling: Spelling) -> list[dict[str, Any]]:
+def _is_convertible(raw: RawMapping, resource: str) -> bool:
     try:
-        groups = filter_to_graph(parse_filter(text), spell_as_in(text, spelling))
-    except SyntaxFault as fault:
-        raise Refused(f"Graph cannot express the filter {text}: {fault}") from fault
-    return [_make_group(number, each) for number, each in enumerate(groups, 1)]
+        convert_entry(msgspec.convert(raw, Row), resource)
+    except NoEquivalentError:
+        return False
+    return True
 
 
-def _make_group(number: int, group: ClauseGroup) -> dict[str, Any]:
-    clauses = [
-        {
-            "operatorName": each.operator,
-            "sourceOperandName": each.attribute,
-            "targetOperand": {"values": list(each.values)},
-        }
-        for each in group
-    ]
-    return {"name": f"Group {number}", "clauses": clauses}
+def _is_superseded(
+    raw: RawMapping, imported: ImportedMapping, mapping: Mapping
+) -> bool:
+    """Tell whether an unconvertible mapping would now be imported as an entry.
+
+    It may follow a removed one with the same target, or fit the new resource type.
+    """
+    path = find_scim_path(raw.get("targetAttributeName") or "")
+    if path is None or path in mapping.attribute_mappings:
+        return False
+    if path in imported.entries:
+        return True
+    renamed = mapping.target_object_name != imported.target
+    return renamed and _is_convertible(raw, mapping.target_object_name)
 
 
-_FLOW_TYPES_ALL = "Add, Update, Delete"
-_FLOW_TYPES_KEEPING = "Add, Update"
+def _replace_unconvertible(
+    raw: RawMapping,
+    remaining: dict[str, AttributeMapping],
+    imported: ImportedMapping,
+    mapping: Mapping,
+    context: ExportContext,
+) -> RawMapping:
+    """Return a mapping without equivalent, or the entry that replaces it."""
+    path = find_scim_path(raw.get("targetAttributeName") or "")
+    if path is None or path in imported.entries or path not in remaining:
+        return raw
+    return update_attribute_mapping(
+        raw, None, remaining.pop(path), context.for_entry(mapping, path)
+    )
 
-RawMapping = dict[str, Any]
 
+def _update_attribute_mappings(
+    raw_mappings: list[RawMapping],
+    imported: ImportedMapping,
+    mapping: Mapping,
+    context: ExportContext,
+) -> Iterator[RawMapping]:
+    """Yield Graph's attribute mappings, changed or new; removed ones are left out.
 
-@dataclass(frozen=True)
-class ExportContext:
-    """What the export of a rule needs; `spelling` spells source attributes."""
-
-    spelling: Spelling
-    warnings: ExportWarnings
-
-    def for_entry(self, mapping: Mapping, path: str) -> EntryContext:
-        place = f"{path} of the mapping {mapping.name}"
-        return EntryContext(place, self.spelling, self.warnings)
+    One without equivalent stays until an entry writes its target.
+    """
+    remaining = dict(mapping.attribute_mappings)
+    at = {position: path for path, (position, _) in imported.entries.items()}
+    for position, row in enumerate(raw_mappings):
+        path = at.get(position)
+        if path is None:
+            if not _is_superseded(row, imported, mapping):
+                yield _replace_unconvertible(row, remaining, imported, mapping, context)
+        elif (entry := remaining.pop(path, None)) is not None:
+            previous = to_attribute_mapping(imported.entries[path][1])
+            yield update_attribute_mapping(
+                row, previous, entry, context.for_entry(mapping, path)
+            )
+    has_entra_names = any(
+        is_entra_name(row.get("targetAttributeName") or "") for row in raw_mappings
+    )
+    for path, entry in sorted(remaining.items()):
+        target = to_entra_name(path) if has_entra_names else path
+        yield make_attribute_mapping(target, entry, context.for_entry(mapping, path))
 
 
 def update_object_mapping(
@@ -253,90 +336,3 @@ def make_object_mapping(
     )
     update_object_mapping(raw, nothing, mapping, scope, context)
     return raw
-
-
-def _update_flow_types(
-    raw: RawMapping,
-    imported: ImportedMapping,
-    mapping: Mapping,
-    warnings: ExportWarnings,
-) -> None:
-    actions = {mapping.deprovision.out_of_scope, mapping.deprovision.deleted}
-    keeps = actions == {"keep"}
-    if keeps != imported.keeps_leavers:
-        raw["flowTypes"] = _FLOW_TYPES_KEEPING if keeps else _FLOW_TYPES_ALL
-    if "keep" in actions and not keeps:
-        warnings.add(
-            f"The mapping {mapping.name} keeps some leavers; Graph keeps all of them "
-            "or none."
-        )
-
-
-def _update_attribute_mappings(
-    raw_mappings: list[RawMapping],
-    imported: ImportedMapping,
-    mapping: Mapping,
-    context: ExportContext,
-) -> Iterator[RawMapping]:
-    """Yield Graph's attribute mappings, changed or new; removed ones are left out.
-
-    One without equivalent stays until an entry writes its target.
-    """
-    remaining = dict(mapping.attribute_mappings)
-    at = {position: path for path, (position, _) in imported.entries.items()}
-    for position, row in enumerate(raw_mappings):
-        path = at.get(position)
-        if path is None:
-            if not _is_superseded(row, imported, mapping):
-                yield _replace_unconvertible(row, remaining, imported, mapping, context)
-        elif (entry := remaining.pop(path, None)) is not None:
-            previous = to_attribute_mapping(imported.entries[path][1])
-            yield update_attribute_mapping(
-                row, previous, entry, context.for_entry(mapping, path)
-            )
-    has_entra_names = any(
-        is_entra_name(row.get("targetAttributeName") or "") for row in raw_mappings
-    )
-    for path, entry in sorted(remaining.items()):
-        target = to_entra_name(path) if has_entra_names else path
-        yield make_attribute_mapping(target, entry, context.for_entry(mapping, path))
-
-
-def _is_superseded(
-    raw: RawMapping, imported: ImportedMapping, mapping: Mapping
-) -> bool:
-    """Tell whether an unconvertible mapping would now be imported as an entry.
-
-    It may follow a removed one with the same target, or fit the new resource type.
-    """
-    path = find_scim_path(raw.get("targetAttributeName") or "")
-    if path is None or path in mapping.attribute_mappings:
-        return False
-    if path in imported.entries:
-        return True
-    renamed = mapping.target_object_name != imported.target
-    return renamed and _is_convertible(raw, mapping.target_object_name)
-
-
-def _is_convertible(raw: RawMapping, resource: str) -> bool:
-    try:
-        convert_entry(msgspec.convert(raw, Row), resource)
-    except NoEquivalentError:
-        return False
-    return True
-
-
-def _replace_unconvertible(
-    raw: RawMapping,
-    remaining: dict[str, AttributeMapping],
-    imported: ImportedMapping,
-    mapping: Mapping,
-    context: ExportContext,
-) -> RawMapping:
-    """Return a mapping without equivalent, or the entry that replaces it."""
-    path = find_scim_path(raw.get("targetAttributeName") or "")
-    if path is None or path in imported.entries or path not in remaining:
-        return raw
-    return update_attribute_mapping(
-        raw, None, remaining.pop(path), context.for_entry(mapping, path)
-    )

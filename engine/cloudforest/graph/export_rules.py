@@ -24,6 +24,19 @@ from cloudforest.graph.schema import Schema, to_schema
 from cloudforest.model.program import JobProgram
 from cloudforest.model.registration import Job, Registration, Scope
 
+SOURCE_DIRECTORY = "Active Directory"
+_NEW_ATTRIBUTE: dict[str, Any] = {
+    "anchor": False,
+    "caseExact": False,
+    "defaultValue": None,
+    "metadata": [],
+    "multivalued": False,
+    "mutability": "ReadWrite",
+    "referencedObjects": [],
+    "required": False,
+    "type": "String",
+}
+
 
 @dataclass(frozen=True)
 class ExportedSchema:
@@ -31,31 +44,6 @@ class ExportedSchema:
 
     schema: dict[str, Any]
     warnings: tuple[str, ...]
-
-
-def export_jobs(
-    base: dict[str, Any], name: str, registration: Registration
-) -> ExportedSchema:
-    """Return the schema with the current documents of its jobs.
-
-    `name` is the name that it was imported under. Raises Refused for what Graph cannot
-    express.
-    """
-    schema, typed, warnings = copy.deepcopy(base), to_schema(base), ExportWarnings()
-    for rule in import_rules(typed, name):
-        job = registration.find_job(rule.job)
-        if job is not None:
-            raw = schema["synchronizationRules"][rule.position]
-            _update_rule(
-                raw,
-                rule,
-                registration,
-                ExportContext(_make_spelling(typed), warnings),
-                job,
-            )
-        elif rule.mappings:
-            warnings.add(f"The tree has no job {rule.job}, so its rule is unchanged.")
-    return ExportedSchema(schema, tuple(warnings))
 
 
 def _make_spelling(schema: Schema) -> Spelling:
@@ -68,6 +56,45 @@ def _make_spelling(schema: Schema) -> Spelling:
         if attribute.name
     }
     return lambda name: known.get(name.lower(), name)
+
+
+def _disable_mappings(mappings: Iterable[dict[str, Any]], kind: str) -> None:
+    """Disable all mappings of a type: a second one would replace the first."""
+    for each in mappings:
+        if (each.get("sourceObjectName") or "").lower() == kind:
+            each["enabled"] = False
+
+
+def _has_same_names(names: Iterable[str], imported: Iterable[str]) -> bool:
+    return sorted(names) == sorted(imported)
+
+
+def _update_scope(raw: dict[str, Any], rule: ImportedRule, scope: Scope) -> None:
+    units, previous = scope.organizational_units, rule.scope["organizationalUnits"]
+    listed = [] if units == "all" else [each for each in units if isinstance(each, str)]
+    if scope.excepted or len(listed) < len([] if units == "all" else units):
+        raise Refused(
+            f"The scope {scope.name} has `oneLevel` or `except`, but a rule of Graph "
+            "only takes whole subtrees. Name these instead."
+        )
+    units_differ = not _has_same_names(listed, [] if previous == "all" else previous)
+    if units_differ:
+        inner = raw.get("containerFilter") or {}
+        raw["containerFilter"] = {**inner, "includedContainers": listed}
+    groups_differ = not _has_same_names(scope.groups, rule.scope.get("groups", ()))
+    if groups_differ:
+        inner = raw.get("groupFilter") or {}
+        raw["groupFilter"] = {**inner, "includedGroups": list(scope.groups)}
+    if (units_differ or groups_differ) and listed and scope.groups:
+        raise Refused(
+            f"The scope {scope.name} has organizational units and groups, but a rule "
+            "of Graph takes one of the two. Keep one of them."
+        )
+    if scope.nested_groups:
+        raise Refused(
+            f"The scope {scope.name} has `nestedGroups`, but Graph does not follow "
+            "nested groups. Name each group instead."
+        )
 
 
 def _update_rule(
@@ -101,57 +128,45 @@ def _update_rule(
         ]
 
 
-def _disable_mappings(mappings: Iterable[dict[str, Any]], kind: str) -> None:
-    """Disable all mappings of a type: a second one would replace the first."""
-    for each in mappings:
-        if (each.get("sourceObjectName") or "").lower() == kind:
-            each["enabled"] = False
+def export_jobs(
+    base: dict[str, Any], name: str, registration: Registration
+) -> ExportedSchema:
+    """Return the schema with the current documents of its jobs.
+
+    `name` is the name that it was imported under. Raises Refused for what Graph cannot
+    express.
+    """
+    schema, typed, warnings = copy.deepcopy(base), to_schema(base), ExportWarnings()
+    for rule in import_rules(typed, name):
+        job = registration.find_job(rule.job)
+        if job is not None:
+            raw = schema["synchronizationRules"][rule.position]
+            _update_rule(
+                raw,
+                rule,
+                registration,
+                ExportContext(_make_spelling(typed), warnings),
+                job,
+            )
+        elif rule.mappings:
+            warnings.add(f"The tree has no job {rule.job}, so its rule is unchanged.")
+    return ExportedSchema(schema, tuple(warnings))
 
 
-def _update_scope(raw: dict[str, Any], rule: ImportedRule, scope: Scope) -> None:
-    units, previous = scope.organizational_units, rule.scope["organizationalUnits"]
-    listed = [] if units == "all" else [each for each in units if isinstance(each, str)]
-    if scope.excepted or len(listed) < len([] if units == "all" else units):
-        raise Refused(
-            f"The scope {scope.name} has `oneLevel` or `except`, but a rule of Graph "
-            "only takes whole subtrees. Name these instead."
-        )
-    units_differ = not _has_same_names(listed, [] if previous == "all" else previous)
-    if units_differ:
-        inner = raw.get("containerFilter") or {}
-        raw["containerFilter"] = {**inner, "includedContainers": listed}
-    groups_differ = not _has_same_names(scope.groups, rule.scope.get("groups", ()))
-    if groups_differ:
-        inner = raw.get("groupFilter") or {}
-        raw["groupFilter"] = {**inner, "includedGroups": list(scope.groups)}
-    if (units_differ or groups_differ) and listed and scope.groups:
-        raise Refused(
-            f"The scope {scope.name} has organizational units and groups, but a rule "
-            "of Graph takes one of the two. Keep one of them."
-        )
-    if scope.nested_groups:
-        raise Refused(
-            f"The scope {scope.name} has `nestedGroups`, but Graph does not follow "
-            "nested groups. Name each group instead."
-        )
-
-
-def _has_same_names(names: Iterable[str], imported: Iterable[str]) -> bool:
-    return sorted(names) == sorted(imported)
-
-
-SOURCE_DIRECTORY = "Active Directory"
-_NEW_ATTRIBUTE: dict[str, Any] = {
-    "anchor": False,
-    "caseExact": False,
-    "defaultValue": None,
-    "metadata": [],
-    "multivalued": False,
-    "mutability": "ReadWrite",
-    "referencedObjects": [],
-    "required": False,
-    "type": "String",
-}
+def _make_directory(
+    name: str, objects: Iterable[tuple[str, Iterable[str]]]
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "objects": [
+            {
+                "name": each,
+                "metadata": [],
+                "attributes": [{**_NEW_ATTRIBUTE, "name": one} for one in attributes],
+            }
+            for each, attributes in objects
+        ],
+    }
 
 
 def make_skeleton(job: Job, program: JobProgram) -> dict[str, Any]:
@@ -177,21 +192,5 @@ def make_skeleton(job: Job, program: JobProgram) -> dict[str, Any]:
                 "sourceDirectoryName": SOURCE_DIRECTORY,
                 "targetDirectoryName": job.target,
             }
-        ],
-    }
-
-
-def _make_directory(
-    name: str, objects: Iterable[tuple[str, Iterable[str]]]
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "objects": [
-            {
-                "name": each,
-                "metadata": [],
-                "attributes": [{**_NEW_ATTRIBUTE, "name": one} for one in attributes],
-            }
-            for each, attributes in objects
         ],
     }

@@ -31,6 +31,18 @@ from cloudforest.program.mapping.types import (
 from cloudforest.program.scim.path import ScimPath, parse_path
 from cloudforest.program.scim.schema import find_path_mistake
 
+FLOW_TYPES: tuple[FlowType, ...] = (
+    "Always",
+    "ObjectAddOnly",
+    "MultiValueAddOnly",
+    "ValueAddOnly",
+    "AttributeAddOnly",
+)
+FLOW_BEHAVIORS: tuple[FlowBehavior, ...] = ("FlowWhenChanged", "FlowAlways")
+_FLOW_TYPE_BY_NAME = {each.lower(): each for each in FLOW_TYPES}
+_BEHAVIOR_BY_NAME = {each.lower(): each for each in FLOW_BEHAVIORS}
+MAX_MATCHING_PRIORITY = 1_000_000_000
+
 
 class NoEquivalentError(Exception):
     """A part of Graph has no equivalent; the message is the reason, without a dot."""
@@ -65,6 +77,24 @@ def require_values(path: ScimPath, entry: dict[str, Any]) -> None:
         raise NoEquivalentError(f"its value does not fit {path}") from fault
 
 
+def _require_stable_value(expression: Expression, entry: dict[str, Any]) -> None:
+    flow = entry.get("flowType", "Always")
+    unique = uses_function(expression, SELECT_UNIQUE_VALUE)
+    names = find_impure_functions(expression) or (
+        (SELECT_UNIQUE_VALUE,) if unique else ()
+    )
+    if not names:
+        return
+    if entry.get("matchingPriority"):
+        raise NoEquivalentError(
+            f"{names[0]} gives a new value each time, so it cannot be used to match"
+        )
+    if flow not in WRITE_ONCE_FLOW_TYPES or (unique and flow != "ObjectAddOnly"):
+        raise NoEquivalentError(
+            f"{names[0]} gives a new value each time, but it flows as {flow}"
+        )
+
+
 def require_expression(
     path: ScimPath, expression: Expression, resource: str, entry: dict[str, Any]
 ) -> None:
@@ -85,24 +115,6 @@ def require_expression(
             _require_stable_value(expression, entry)
 
 
-def _require_stable_value(expression: Expression, entry: dict[str, Any]) -> None:
-    flow = entry.get("flowType", "Always")
-    unique = uses_function(expression, SELECT_UNIQUE_VALUE)
-    names = find_impure_functions(expression) or (
-        (SELECT_UNIQUE_VALUE,) if unique else ()
-    )
-    if not names:
-        return
-    if entry.get("matchingPriority"):
-        raise NoEquivalentError(
-            f"{names[0]} gives a new value each time, so it cannot be used to match"
-        )
-    if flow not in WRITE_ONCE_FLOW_TYPES or (unique and flow != "ObjectAddOnly"):
-        raise NoEquivalentError(
-            f"{names[0]} gives a new value each time, but it flows as {flow}"
-        )
-
-
 def require_readable(names: Iterable[str]) -> None:
     """Refuse attributes that hold secrets, and names that are not attributes."""
     for name in sorted(names):
@@ -112,17 +124,63 @@ def require_readable(names: Iterable[str]) -> None:
             raise NoEquivalentError(f"{name} is not an attribute name")
 
 
-FLOW_TYPES: tuple[FlowType, ...] = (
-    "Always",
-    "ObjectAddOnly",
-    "MultiValueAddOnly",
-    "ValueAddOnly",
-    "AttributeAddOnly",
-)
-FLOW_BEHAVIORS: tuple[FlowBehavior, ...] = ("FlowWhenChanged", "FlowAlways")
-_FLOW_TYPE_BY_NAME = {each.lower(): each for each in FLOW_TYPES}
-_BEHAVIOR_BY_NAME = {each.lower(): each for each in FLOW_BEHAVIORS}
-MAX_MATCHING_PRIORITY = 1_000_000_000
+def _convert_flow(mapping: AttributeMapping, path: ScimPath) -> dict[str, Any]:
+    """Return the flow options that differ from the defaults."""
+    flow = _FLOW_TYPE_BY_NAME.get((mapping.flow_type or "Always").lower())
+    behavior = _BEHAVIOR_BY_NAME.get(
+        (mapping.flow_behavior or "FlowWhenChanged").lower()
+    )
+    if flow is None:
+        raise NoEquivalentError(f"the flow type {mapping.flow_type} is unknown")
+    if behavior is None:
+        raise NoEquivalentError(f"the flow behavior {mapping.flow_behavior} is unknown")
+    require_flow(path, flow)
+    found: dict[str, Any] = {}
+    if flow != "Always":
+        found["flowType"] = flow
+    if behavior != "FlowWhenChanged":
+        found["flowBehavior"] = behavior
+    if mapping.export_missing_references and is_reference_path(path):
+        found["exportMissingReferences"] = True
+    return found
+
+
+def _source_text(source: Source) -> str:
+    """Return the expression of a source, or one made of its name."""
+    if source.expression:
+        return source.expression
+    match (source.type or "Attribute").lower():
+        case "attribute" if source.name:
+            return f"[{source.name}]"
+        case "constant" if source.name is not None:
+            escaped = source.name.replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{escaped}"'
+        case _:
+            raise NoEquivalentError("its source has no expression")
+
+
+def _convert_source(
+    mapping: AttributeMapping, expression: Expression | None
+) -> dict[str, Any]:
+    if expression is None or mapping.source is None:
+        return {"constant": mapping.default_value}
+    if isinstance(expression, Constant):
+        return {"constant": expression.value}
+    return {"source": _source_text(mapping.source), "whenNull": "keep"}
+
+
+def _parse_source(mapping: AttributeMapping) -> Expression | None:
+    """Return the parsed source; None where the mapping only has a default value."""
+    if mapping.source is None:
+        if mapping.default_value is None:
+            raise NoEquivalentError("it has no source")
+        return None
+    try:
+        parsed = parse_expression(_source_text(mapping.source))
+    except SyntaxFault as fault:
+        raise NoEquivalentError(fault.message.rstrip(".")) from fault
+    require_readable(find_expression_attributes(parsed))
+    return parsed
 
 
 def convert_entry(
@@ -150,62 +208,3 @@ def convert_entry(
     if "source" in entry and expression is not None:
         require_expression(path, expression, resource, entry)
     return name, entry
-
-
-def _convert_flow(mapping: AttributeMapping, path: ScimPath) -> dict[str, Any]:
-    """Return the flow options that differ from the defaults."""
-    flow = _FLOW_TYPE_BY_NAME.get((mapping.flow_type or "Always").lower())
-    behavior = _BEHAVIOR_BY_NAME.get(
-        (mapping.flow_behavior or "FlowWhenChanged").lower()
-    )
-    if flow is None:
-        raise NoEquivalentError(f"the flow type {mapping.flow_type} is unknown")
-    if behavior is None:
-        raise NoEquivalentError(f"the flow behavior {mapping.flow_behavior} is unknown")
-    require_flow(path, flow)
-    found: dict[str, Any] = {}
-    if flow != "Always":
-        found["flowType"] = flow
-    if behavior != "FlowWhenChanged":
-        found["flowBehavior"] = behavior
-    if mapping.export_missing_references and is_reference_path(path):
-        found["exportMissingReferences"] = True
-    return found
-
-
-def _convert_source(
-    mapping: AttributeMapping, expression: Expression | None
-) -> dict[str, Any]:
-    if expression is None or mapping.source is None:
-        return {"constant": mapping.default_value}
-    if isinstance(expression, Constant):
-        return {"constant": expression.value}
-    return {"source": _source_text(mapping.source), "whenNull": "keep"}
-
-
-def _parse_source(mapping: AttributeMapping) -> Expression | None:
-    """Return the parsed source; None where the mapping only has a default value."""
-    if mapping.source is None:
-        if mapping.default_value is None:
-            raise NoEquivalentError("it has no source")
-        return None
-    try:
-        parsed = parse_expression(_source_text(mapping.source))
-    except SyntaxFault as fault:
-        raise NoEquivalentError(fault.message.rstrip(".")) from fault
-    require_readable(find_expression_attributes(parsed))
-    return parsed
-
-
-def _source_text(source: Source) -> str:
-    """Return the expression of a source, or one made of its name."""
-    if source.expression:
-        return source.expression
-    match (source.type or "Attribute").lower():
-        case "attribute" if source.name:
-            return f"[{source.name}]"
-        case "constant" if source.name is not None:
-            escaped = source.name.replace("\\", "\\\\").replace('"', '\\"')
-            return f'"{escaped}"'
-        case _:
-            raise NoEquivalentError("its source has no expression")

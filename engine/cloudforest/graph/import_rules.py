@@ -38,6 +38,10 @@ from cloudforest.program.scoping.graph_filter import (
 )
 from cloudforest.program.scoping.predicates import write_filter
 
+AD_NAME = "Active Directory"
+SOURCE_KINDS = ("user", "group", "contact")
+_RESOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+
 
 class NoFilterError(Exception):
     """A filter of Graph has no equivalent; `reasons` have no final dot."""
@@ -45,94 +49,6 @@ class NoFilterError(Exception):
     def __init__(self, reasons: tuple[str, ...]) -> None:
         super().__init__("; ".join(reasons))
         self.reasons = reasons
-
-
-def select_readable_dns(texts: Iterable[str] | None) -> list[str]:
-    """Return the valid distinguished names, each once."""
-    return [
-        each for each in dict.fromkeys(texts or ()) if each and parse_dn_or_none(each)
-    ]
-
-
-def list_containers(rule: Rule) -> tuple[str, ...]:
-    containers = rule.container_filter
-    return (containers.included_containers or ()) if containers else ()
-
-
-def list_groups(rule: Rule) -> tuple[str, ...]:
-    return (rule.group_filter.included_groups or ()) if rule.group_filter else ()
-
-
-def make_scope_fields(rule: Rule) -> dict[str, Any]:
-    """Return `organizationalUnits` and `groups` of the scope."""
-    units = select_readable_dns(list_containers(rule))
-    groups = select_readable_dns(list_groups(rule))
-    fields: dict[str, Any] = {"organizationalUnits": units or "all"}
-    return fields | ({"groups": groups} if groups else {})
-
-
-def find_unreadable_dns(rule: Rule) -> Iterator[str]:
-    """Yield the names in a rule that are not distinguished names."""
-    for written in (list_containers(rule), list_groups(rule)):
-        yield from (
-            each for each in written if each not in select_readable_dns(written)
-        )
-
-
-def convert_filter(scope: Filter | None) -> str | None:
-    """Return the filter of an object mapping, or None; raises NoFilterError."""
-    written = (scope.groups if scope else None) or ()
-    groups = [tuple(map(_make_clause, each.clauses or ())) for each in written]
-    single: list[Sequence[ClauseGroup]] = [[(one,)] for each in groups for one in each]
-    obstacles = filter(None, map(_find_obstacle, [*single, groups]))
-    if reasons := tuple(dict.fromkeys(obstacles)):
-        raise NoFilterError(reasons)
-    return _convert_groups(groups)
-
-
-def _find_obstacle(groups: Sequence[ClauseGroup]) -> str | None:
-    try:
-        _convert_groups(groups)
-    except SyntaxFault as fault:
-        return fault.message.rstrip(".")
-    except NoEquivalentError as error:
-        return str(error)
-    return None
-
-
-def _convert_groups(groups: Sequence[ClauseGroup]) -> str | None:
-    tree = filter_from_graph(groups)
-    if tree is None:
-        return None
-    text = write_filter(tree)
-    mistake = next(find_filter_mistakes(text), None)
-    if mistake is not None:
-        raise NoEquivalentError(mistake.message.rstrip("."))
-    require_readable(find_filter_attributes(parse_filter(text)))
-    return text
-
-
-def _make_clause(written: Clause) -> GraphClause:
-    operand = written.target_operand
-    return GraphClause(
-        attribute=written.source_operand_name or "",
-        operator=written.operator_name or "",
-        values=(operand.values or ()) if operand else (),
-    )
-
-
-def find_domain(rule: Rule) -> str | None:
-    """Return the domain of the first distinguished name in a rule."""
-    for each in select_readable_dns((*list_containers(rule), *list_groups(rule))):
-        parts = [part for part in parse_dn(each) if part.startswith("dc=")]
-        if parts:
-            return ".".join(part.removeprefix("dc=") for part in parts)
-    return None
-
-
-AD_NAME = "Active Directory"
-SOURCE_KINDS = ("user", "group", "contact")
-_RESOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 
 @dataclass(frozen=True)
@@ -172,47 +88,93 @@ class _Notes:
         self.lines.append(f"{subject}: {reason}")
 
 
-def import_rules(schema: Schema, name: str) -> tuple[ImportedRule, ...]:
-    """Return every rule; the first job is called `name`, the second `name`-2."""
-    rules = enumerate(schema.synchronization_rules or ())
-    return tuple(
-        _import_rule(
-            position, rule, name if position == 0 else f"{name}-{position + 1}"
+def select_readable_dns(texts: Iterable[str] | None) -> list[str]:
+    """Return the valid distinguished names, each once."""
+    return [
+        each for each in dict.fromkeys(texts or ()) if each and parse_dn_or_none(each)
+    ]
+
+
+def list_containers(rule: Rule) -> tuple[str, ...]:
+    containers = rule.container_filter
+    return (containers.included_containers or ()) if containers else ()
+
+
+def list_groups(rule: Rule) -> tuple[str, ...]:
+    return (rule.group_filter.included_groups or ()) if rule.group_filter else ()
+
+
+def make_scope_fields(rule: Rule) -> dict[str, Any]:
+    """Return `organizationalUnits` and `groups` of the scope."""
+    units = select_readable_dns(list_containers(rule))
+    groups = select_readable_dns(list_groups(rule))
+    fields: dict[str, Any] = {"organizationalUnits": units or "all"}
+    return fields | ({"groups": groups} if groups else {})
+
+
+def find_unreadable_dns(rule: Rule) -> Iterator[str]:
+    """Yield the names in a rule that are not distinguished names."""
+    for written in (list_containers(rule), list_groups(rule)):
+        yield from (
+            each for each in written if each not in select_readable_dns(written)
         )
-        for position, rule in rules
+
+
+def _convert_groups(groups: Sequence[ClauseGroup]) -> str | None:
+    tree = filter_from_graph(groups)
+    if tree is None:
+        return None
+    text = write_filter(tree)
+    mistake = next(find_filter_mistakes(text), None)
+    if mistake is not None:
+        raise NoEquivalentError(mistake.message.rstrip("."))
+    require_readable(find_filter_attributes(parse_filter(text)))
+    return text
+
+
+def _find_obstacle(groups: Sequence[ClauseGroup]) -> str | None:
+    try:
+        _convert_groups(groups)
+    except SyntaxFault as fault:
+        return fault.message.rstrip(".")
+    except NoEquivalentError as error:
+        return str(error)
+    return None
+
+
+def _make_clause(written: Clause) -> GraphClause:
+    operand = written.target_operand
+    return GraphClause(
+        attribute=written.source_operand_name or "",
+        operator=written.operator_name or "",
+        values=(operand.values or ()) if operand else (),
     )
 
 
-def _import_rule(position: int, rule: Rule, job: str) -> ImportedRule:
-    notes = _Notes()
-    for each in find_unreadable_dns(rule):
-        notes.add(each or "an empty name", "is not a distinguished name")
-    if (rule.source_directory_name or AD_NAME).lower() != AD_NAME.lower():
-        notes.add(
-            rule.source_directory_name or "",
-            "write the attribute names of Active Directory",
-        )
-    if rule.editable is False:
-        notes.add("editable: false", "Graph refuses changes to this rule")
-    mappings = tuple(_import_mappings(rule, job, notes))
-    return ImportedRule(
-        position, job, make_scope_fields(rule), mappings, tuple(notes.lines)
-    )
+def convert_filter(scope: Filter | None) -> str | None:
+    """Return the filter of an object mapping, or None; raises NoFilterError."""
+    written = (scope.groups if scope else None) or ()
+    groups = [tuple(map(_make_clause, each.clauses or ())) for each in written]
+    single: list[Sequence[ClauseGroup]] = [[(one,)] for each in groups for one in each]
+    obstacles = filter(None, map(_find_obstacle, [*single, groups]))
+    if reasons := tuple(dict.fromkeys(obstacles)):
+        raise NoFilterError(reasons)
+    return _convert_groups(groups)
 
 
-def _import_mappings(rule: Rule, job: str, notes: _Notes) -> Iterator[ImportedMapping]:
-    seen: set[str] = set()
-    for position, each in enumerate(rule.object_mappings or ()):
-        kind = (each.source_object_name or "").lower()
-        subject = f"object mapping {each.name or position}"
-        try:
-            _require_importable(each, kind, seen)
-            found = _import_mapping(position, each, f"{job}-{kind}")
-        except NoEquivalentError as error:
-            notes.add(subject, str(error))
-            continue
-        seen.add(kind)
-        yield found
+def find_domain(rule: Rule) -> str | None:
+    """Return the domain of the first distinguished name in a rule."""
+    for each in select_readable_dns((*list_containers(rule), *list_groups(rule))):
+        parts = [part for part in parse_dn(each) if part.startswith("dc=")]
+        if parts:
+            return ".".join(part.removeprefix("dc=") for part in parts)
+    return None
+
+
+def _resource_type(mapping: ObjectMapping) -> str:
+    """Return the resource type; SCIM applications name it by a schema URN."""
+    name = mapping.target_object_name or ""
+    return name.rpartition(":")[2] if name.lower().startswith("urn:") else name
 
 
 def _require_importable(mapping: ObjectMapping, kind: str, seen: set[str]) -> None:
@@ -232,16 +194,51 @@ def _require_importable(mapping: ObjectMapping, kind: str, seen: set[str]) -> No
         raise NoEquivalentError("a mapping must both create and update")
 
 
-def _resource_type(mapping: ObjectMapping) -> str:
-    """Return the resource type; SCIM applications name it by a schema URN."""
-    name = mapping.target_object_name or ""
-    return name.rpartition(":")[2] if name.lower().startswith("urn:") else name
+def _import_filter(
+    scope: Filter | None, notes: _Notes
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return the filter, and the reasons why Graph's filter has no equivalent."""
+    if scope is not None and scope.input_filter_groups:
+        notes.add(
+            "inputFilterGroups",
+            "objects that leave a filter are always deprovisioned here",
+        )
+    if scope is not None and scope.category_filter_groups:
+        notes.add("categoryFilterGroups", "it is experimental and has no equivalent")
+    try:
+        return convert_filter(scope), ()
+    except NoFilterError as error:
+        return None, error.reasons
 
 
-def parse_flow_types(text: str | None) -> set[str]:
-    """Return the flow types in lower case; all of them where none are written."""
-    names = "Add,Update,Delete" if text is None else text
-    return {each.strip().lower() for each in names.split(",")}
+def _note_dropped_options(
+    path: str, mapping: AttributeMapping, entry: dict[str, Any], notes: _Notes
+) -> None:
+    missing = entry.get("exportMissingReferences")
+    if mapping.export_missing_references and not missing:
+        notes.add(f"{path} exportMissingReferences", "it is not a single reference")
+    why = find_unmatchable_reason(parse_path(path))
+    if why and (mapping.matching_priority or 0) > 0:
+        notes.add(
+            f"{path} matchingPriority", f"it {why}, so it cannot be used to match"
+        )
+
+
+def _import_entries(
+    mapping: ObjectMapping, notes: _Notes
+) -> dict[str, tuple[int, dict[str, Any]]]:
+    entries: dict[str, tuple[int, dict[str, Any]]] = {}
+    for index, each in enumerate(mapping.attribute_mappings or ()):
+        try:
+            path, entry = convert_entry(each, _resource_type(mapping))
+            if path in entries:
+                raise NoEquivalentError(f"{path} is already mapped")  # noqa: TRY301
+        except NoEquivalentError as error:
+            notes.add(each.target_attribute_name or "no target", str(error))
+            continue
+        entries[path] = (index, entry)
+        _note_dropped_options(path, each, entry, notes)
+    return entries
 
 
 def _import_mapping(
@@ -269,48 +266,50 @@ def _import_mapping(
     )
 
 
-def _import_filter(
-    scope: Filter | None, notes: _Notes
-) -> tuple[str | None, tuple[str, ...]]:
-    """Return the filter, and the reasons why Graph's filter has no equivalent."""
-    if scope is not None and scope.input_filter_groups:
-        notes.add(
-            "inputFilterGroups",
-            "objects that leave a filter are always deprovisioned here",
-        )
-    if scope is not None and scope.category_filter_groups:
-        notes.add("categoryFilterGroups", "it is experimental and has no equivalent")
-    try:
-        return convert_filter(scope), ()
-    except NoFilterError as error:
-        return None, error.reasons
-
-
-def _import_entries(
-    mapping: ObjectMapping, notes: _Notes
-) -> dict[str, tuple[int, dict[str, Any]]]:
-    entries: dict[str, tuple[int, dict[str, Any]]] = {}
-    for index, each in enumerate(mapping.attribute_mappings or ()):
+def _import_mappings(rule: Rule, job: str, notes: _Notes) -> Iterator[ImportedMapping]:
+    seen: set[str] = set()
+    for position, each in enumerate(rule.object_mappings or ()):
+        kind = (each.source_object_name or "").lower()
+        subject = f"object mapping {each.name or position}"
         try:
-            path, entry = convert_entry(each, _resource_type(mapping))
-            if path in entries:
-                raise NoEquivalentError(f"{path} is already mapped")  # noqa: TRY301
+            _require_importable(each, kind, seen)
+            found = _import_mapping(position, each, f"{job}-{kind}")
         except NoEquivalentError as error:
-            notes.add(each.target_attribute_name or "no target", str(error))
+            notes.add(subject, str(error))
             continue
-        entries[path] = (index, entry)
-        _note_dropped_options(path, each, entry, notes)
-    return entries
+        seen.add(kind)
+        yield found
 
 
-def _note_dropped_options(
-    path: str, mapping: AttributeMapping, entry: dict[str, Any], notes: _Notes
-) -> None:
-    missing = entry.get("exportMissingReferences")
-    if mapping.export_missing_references and not missing:
-        notes.add(f"{path} exportMissingReferences", "it is not a single reference")
-    why = find_unmatchable_reason(parse_path(path))
-    if why and (mapping.matching_priority or 0) > 0:
+def _import_rule(position: int, rule: Rule, job: str) -> ImportedRule:
+    notes = _Notes()
+    for each in find_unreadable_dns(rule):
+        notes.add(each or "an empty name", "is not a distinguished name")
+    if (rule.source_directory_name or AD_NAME).lower() != AD_NAME.lower():
         notes.add(
-            f"{path} matchingPriority", f"it {why}, so it cannot be used to match"
+            rule.source_directory_name or "",
+            "write the attribute names of Active Directory",
         )
+    if rule.editable is False:
+        notes.add("editable: false", "Graph refuses changes to this rule")
+    mappings = tuple(_import_mappings(rule, job, notes))
+    return ImportedRule(
+        position, job, make_scope_fields(rule), mappings, tuple(notes.lines)
+    )
+
+
+def import_rules(schema: Schema, name: str) -> tuple[ImportedRule, ...]:
+    """Return every rule; the first job is called `name`, the second `name`-2."""
+    rules = enumerate(schema.synchronization_rules or ())
+    return tuple(
+        _import_rule(
+            position, rule, name if position == 0 else f"{name}-{position + 1}"
+        )
+        for position, rule in rules
+    )
+
+
+def parse_flow_types(text: str | None) -> set[str]:
+    """Return the flow types in lower case; all of them where none are written."""
+    names = "Add,Update,Delete" if text is None else text
+    return {each.strip().lower() for each in names.split(",")}

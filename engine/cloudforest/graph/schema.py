@@ -15,6 +15,38 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scim.path import ENTERPRISE, canonical_path
 from cloudforest.program.scim.schema import list_writable_names
 
+_ENTRA_NAMES_TO_PATHS = (
+    ("accountEnabled", "active"),
+    ("city", 'addresses[type eq "work"].locality'),
+    ("country", 'addresses[type eq "work"].country'),
+    ("department", f"{ENTERPRISE}:department"),
+    ("displayName", "displayName"),
+    ("division", f"{ENTERPRISE}:division"),
+    ("employeeId", f"{ENTERPRISE}:employeeNumber"),
+    ("facsimileTelephoneNumber", 'phoneNumbers[type eq "fax"].value'),
+    ("givenName", "name.givenName"),
+    ("jobTitle", "title"),
+    ("mail", 'emails[type eq "work"].value'),
+    ("manager", f"{ENTERPRISE}:manager"),
+    ("member", "members"),
+    ("members", "members"),
+    ("mobile", 'phoneNumbers[type eq "mobile"].value'),
+    ("postalCode", 'addresses[type eq "work"].postalCode'),
+    ("preferredLanguage", "preferredLanguage"),
+    ("sourceAnchorBinary", "externalId"),
+    ("state", 'addresses[type eq "work"].region'),
+    ("streetAddress", 'addresses[type eq "work"].streetAddress'),
+    ("surname", "name.familyName"),
+    ("telephoneNumber", 'phoneNumbers[type eq "work"].value'),
+    ("title", "title"),
+    ("userPrincipalName", "userName"),
+)
+"""The name in Entra ID, and the SCIM path of the same attribute (RFC 7643, 4)."""
+
+_PATH_BY_ENTRA_NAME = {name.casefold(): path for name, path in _ENTRA_NAMES_TO_PATHS}
+_ENTRA_NAME_BY_PATH = {path: name for name, path in reversed(_ENTRA_NAMES_TO_PATHS)}
+_CORE_NAMES = list_writable_names()
+
 
 class GraphStruct(msgspec.Struct, frozen=True, rename="camel"):
     """A type of Graph; unlike our own types, it ignores unknown members."""
@@ -139,39 +171,6 @@ def require_rules(schema: Schema, name: str) -> None:
                 "`objectMappings`. Remove that rule, or save the schema of a job that "
                 "is set up."
             )
-
-
-_ENTRA_NAMES_TO_PATHS = (
-    ("accountEnabled", "active"),
-    ("city", 'addresses[type eq "work"].locality'),
-    ("country", 'addresses[type eq "work"].country'),
-    ("department", f"{ENTERPRISE}:department"),
-    ("displayName", "displayName"),
-    ("division", f"{ENTERPRISE}:division"),
-    ("employeeId", f"{ENTERPRISE}:employeeNumber"),
-    ("facsimileTelephoneNumber", 'phoneNumbers[type eq "fax"].value'),
-    ("givenName", "name.givenName"),
-    ("jobTitle", "title"),
-    ("mail", 'emails[type eq "work"].value'),
-    ("manager", f"{ENTERPRISE}:manager"),
-    ("member", "members"),
-    ("members", "members"),
-    ("mobile", 'phoneNumbers[type eq "mobile"].value'),
-    ("postalCode", 'addresses[type eq "work"].postalCode'),
-    ("preferredLanguage", "preferredLanguage"),
-    ("sourceAnchorBinary", "externalId"),
-    ("state", 'addresses[type eq "work"].region'),
-    ("streetAddress", 'addresses[type eq "work"].streetAddress'),
-    ("surname", "name.familyName"),
-    ("telephoneNumber", 'phoneNumbers[type eq "work"].value'),
-    ("title", "title"),
-    ("userPrincipalName", "userName"),
-)
-"""The name in Entra ID, and the SCIM path of the same attribute (RFC 7643, 4)."""
-
-_PATH_BY_ENTRA_NAME = {name.casefold(): path for name, path in _ENTRA_NAMES_TO_PATHS}
-_ENTRA_NAME_BY_PATH = {path: name for name, path in reversed(_ENTRA_NAMES_TO_PATHS)}
-_CORE_NAMES = list_writable_names()
 
 
 def find_scim_path(name: str) -> str | None:

@@ -35,6 +35,10 @@ def list_stateful_documents(
     }
 
 
+def _names(documents: StatefulDocuments) -> set[str]:
+    return {each.name for each in documents}
+
+
 def find_renames(
     registered: Registration | None, desired: Registration
 ) -> tuple[Rename, ...]:
@@ -52,10 +56,6 @@ def find_renames(
         and each.formerly in _names(before[kind]) - _names(after[kind])
         and each.name not in _names(before[kind])
     )
-
-
-def _names(documents: StatefulDocuments) -> set[str]:
-    return {each.name for each in documents}
 
 
 def with_former_names(

@@ -13,6 +13,8 @@ _URL_PATHS: dict[str, tuple[DocumentPath, ...]] = {
     "Tenant": (("service", "url"),),
     "Target": (("scim",), ("auth", "oauth2", "tokenUrl")),
 }
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+"""Traffic to them does not leave this machine."""
 
 
 def split_url(url: str) -> SplitResult | None:
@@ -23,6 +25,13 @@ def split_url(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts if is_possible else None
+
+
+def _get_text_at(document: Document, path: DocumentPath) -> str | None:
+    node: object = document.content
+    for key in path:
+        node = node.get(key) if isinstance(node, dict) else None
+    return node if isinstance(node, str) else None
 
 
 def check_urls(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -37,21 +46,11 @@ def check_urls(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     yield DocumentDiagnostic("wrong-format", message, document, path)
 
 
-def _get_text_at(document: Document, path: DocumentPath) -> str | None:
-    node: object = document.content
-    for key in path:
-        node = node.get(key) if isinstance(node, dict) else None
-    return node if isinstance(node, str) else None
-
-
-LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
-"""Traffic to them does not leave this machine."""
-
-
-def check_credential_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for target in tree.documents_of("Target"):
-        yield from _check_service(target)
-        yield from _check_token_endpoint(target)
+def _is_plain_http(written: str) -> bool:
+    url = split_url(written)
+    return (
+        url is not None and url.scheme == "http" and url.hostname not in LOOPBACK_HOSTS
+    )
 
 
 def _check_service(target: Document) -> Iterator[DocumentDiagnostic]:
@@ -82,11 +81,10 @@ def _check_token_endpoint(target: Document) -> Iterator[DocumentDiagnostic]:
         )
 
 
-def _is_plain_http(written: str) -> bool:
-    url = split_url(written)
-    return (
-        url is not None and url.scheme == "http" and url.hostname not in LOOPBACK_HOSTS
-    )
+def check_credential_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for target in tree.documents_of("Target"):
+        yield from _check_service(target)
+        yield from _check_token_endpoint(target)
 
 
 def check_mail_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -112,6 +110,17 @@ def check_mail_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             )
 
 
+def _make_notify_without_mail(document: Document) -> DocumentDiagnostic:
+    message = (
+        "The tree has addresses but no mail server, so nobody is notified. Write "
+        "`mail:` in the Tenant."
+    )
+    path = ("notify",)
+    return DocumentDiagnostic(
+        "notify-without-mail", message, document, path, Severity.WARNING
+    )
+
+
 def check_notify_addresses(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Report addresses without a mail server, and a mail server without addresses."""
     notified = [
@@ -130,14 +139,3 @@ def check_notify_addresses(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             yield DocumentDiagnostic(
                 "mail-without-notify", message, tenant, ("mail",), Severity.WARNING
             )
-
-
-def _make_notify_without_mail(document: Document) -> DocumentDiagnostic:
-    message = (
-        "The tree has addresses but no mail server, so nobody is notified. Write "
-        "`mail:` in the Tenant."
-    )
-    path = ("notify",)
-    return DocumentDiagnostic(
-        "notify-without-mail", message, document, path, Severity.WARNING
-    )

@@ -11,6 +11,20 @@ from cloudforest.compiler.tree import DocumentTree
 from cloudforest.program.scoping.dn import find_domain_name
 
 
+def _find_needed_domains(tree: DocumentTree, job: Document) -> Iterator[str]:
+    """Yield the job's domain, and those where members of its groups may be."""
+    home, name = job.content["domain"].lower(), job.content["scope"]
+    yield home
+    scope = next(
+        (each.content for each in tree.documents_of("Scope") if each.name == name), {}
+    )
+    yield from filter(None, map(find_domain_name, scope.get("groups", [])))
+    for agent in tree.documents_of("Agent") if scope.get("nestedGroups") else ():
+        domains = {each.lower() for each in agent.content["domains"]}
+        if home in domains:
+            yield from domains
+
+
 def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Report domains that no agent reads or no job uses.
 
@@ -46,20 +60,6 @@ def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 yield DocumentDiagnostic(
                     "domain-without-job", message, forest, path, Severity.WARNING
                 )
-
-
-def _find_needed_domains(tree: DocumentTree, job: Document) -> Iterator[str]:
-    """Yield the job's domain, and those where members of its groups may be."""
-    home, name = job.content["domain"].lower(), job.content["scope"]
-    yield home
-    scope = next(
-        (each.content for each in tree.documents_of("Scope") if each.name == name), {}
-    )
-    yield from filter(None, map(find_domain_name, scope.get("groups", [])))
-    for agent in tree.documents_of("Agent") if scope.get("nestedGroups") else ():
-        domains = {each.lower() for each in agent.content["domains"]}
-        if home in domains:
-            yield from domains
 
 
 def check_types_mapped_once(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:

@@ -39,6 +39,11 @@ _OPERATOR_VERBS = {
     "has": "have",
     "pr": "be",
 }
+_DIAGNOSTIC_IDS = {
+    "computed": "computed-attribute",
+    "name": "reference-by-name",
+    "date": "unreadable-date",
+}
 
 
 @dataclass(frozen=True)
@@ -79,54 +84,6 @@ class SignedComparison:
 Conjunction = tuple[SignedComparison, ...]
 
 
-def find_contradiction(tree: Filter) -> str | None:
-    """Return why a filter is never true; None if it can be, or is too large."""
-    return _judge_all(tree, _find_reason)
-
-
-def find_excluding_reason(tree: Filter) -> str | None:
-    """Return why a filter puts no object in scope; None if it can, or is too large."""
-    return _judge_all(
-        tree, lambda clause: _find_reason(clause) or _find_excluded_class(clause)
-    )
-
-
-def _judge_all(tree: Filter, judge: Callable[[Conjunction], str | None]) -> str | None:
-    reasons = [judge(each) for each in _find_conjunctions(tree, holds=True) or ()]
-    return None if None in reasons or not reasons else reasons[0]
-
-
-def _find_excluded_class(clause: Conjunction) -> str | None:
-    for each in clause:
-        if (
-            each.holds
-            and each.comparison.attribute == "objectclass"
-            and each.is_excluded_class
-        ):
-            return f'objectClass "{each.value}" is excluded from every scope'
-    return None
-
-
-def _find_conjunctions(tree: Filter, *, holds: bool) -> list[Conjunction] | None:
-    """Return the disjunctive normal form of a filter; None if it is too long."""
-    match tree:
-        case Compare() | Present():
-            return [(_make_signed_comparison(tree, holds=holds),)]
-        case ValuePath(attribute=name):
-            # A condition on one value only proves that the attribute has a value.
-            present = SignedComparison(Present(attribute=name), holds=True)
-            return [(present,) if holds else ()]
-        case Not(operand=operand):
-            return _find_conjunctions(operand, holds=not holds)
-        case And(operands=operands) | Or(operands=operands):
-            parts = [_find_conjunctions(each, holds=holds) for each in operands]
-            known = [each for each in parts if each is not None]
-            if len(known) < len(parts):
-                return None
-            joins = isinstance(tree, And) is holds
-            return _multiply_conjunctions(known) if joins else _join_alternatives(known)
-
-
 def _make_signed_comparison(
     comparison: Compare | Present, *, holds: bool
 ) -> SignedComparison:
@@ -154,54 +111,34 @@ def _multiply_conjunctions(parts: list[list[Conjunction]]) -> list[Conjunction] 
     return [tuple(itertools.chain(*each)) for each in itertools.product(*parts)]
 
 
-def _find_reason(clause: Conjunction) -> str | None:
-    by_name: dict[str, list[SignedComparison]] = {}
-    for each in clause:
-        by_name.setdefault(each.comparison.attribute, []).append(each)
-    reasons = (_find_attribute_reason(name, each) for name, each in by_name.items())
-    return next(filter(None, reasons), None)
+def _find_conjunctions(tree: Filter, *, holds: bool) -> list[Conjunction] | None:
+    """Return the disjunctive normal form of a filter; None if it is too long."""
+    match tree:
+        case Compare() | Present():
+            return [(_make_signed_comparison(tree, holds=holds),)]
+        case ValuePath(attribute=name):
+            # A condition on one value only proves that the attribute has a value.
+            present = SignedComparison(Present(attribute=name), holds=True)
+            return [(present,) if holds else ()]
+        case Not(operand=operand):
+            return _find_conjunctions(operand, holds=not holds)
+        case And(operands=operands) | Or(operands=operands):
+            parts = [_find_conjunctions(each, holds=holds) for each in operands]
+            known = [each for each in parts if each is not None]
+            if len(known) < len(parts):
+                return None
+            joins = isinstance(tree, And) is holds
+            return _multiply_conjunctions(known) if joins else _join_alternatives(known)
 
 
-def _find_attribute_reason(name: str, literals: list[SignedComparison]) -> str | None:
-    required = [each for each in literals if each.holds]
-    refused = [each for each in literals if not each.holds]
-    if required and any(each.operator == "pr" for each in refused):
-        return f"{name} cannot both have a value and have none"
-    for each, other in itertools.product(required, refused):
-        if _is_same_comparison(each, other):
-            return f"{name} cannot both {each.verb_phrase} and {other.verb_phrase}"
-    return (
-        _find_single_value_reason(name, required, refused)
-        if name in SINGLE_VALUED
-        else None
-    )
+def _judge_all(tree: Filter, judge: Callable[[Conjunction], str | None]) -> str | None:
+    reasons = [judge(each) for each in _find_conjunctions(tree, holds=True) or ()]
+    return None if None in reasons or not reasons else reasons[0]
 
 
 def _is_same_comparison(one: SignedComparison, other: SignedComparison) -> bool:
     same = one.value.casefold() == other.value.casefold()
     return one.operator == other.operator and same
-
-
-def _find_single_value_reason(
-    name: str, required: list[SignedComparison], refused: list[SignedComparison]
-) -> str | None:
-    """Test the value that `eq` requires; without one, compare prefixes and limits."""
-    exact = next((each for each in required if each.operator == "eq"), None)
-    if exact is None:
-        return next(_find_disjoint_reasons(name, required), None)
-    attributes = {name: (exact.value,)}
-    for each in (*required, *refused):
-        if not each.holds_for(attributes):
-            return _describe_conflict(name, exact, each)
-    return None
-
-
-def _find_disjoint_reasons(
-    name: str, required: Iterable[SignedComparison]
-) -> Iterator[str]:
-    for one, other in itertools.permutations(required, 2):
-        if _is_disjoint(one, other):
-            yield _describe_conflict(name, one, other)
 
 
 def _describe_conflict(
@@ -211,6 +148,16 @@ def _describe_conflict(
         f"{name} has a single value, which cannot both {one.verb_phrase} and "
         f"{other.verb_phrase}"
     )
+
+
+def _is_above(low: str, high: str, *, strict: bool) -> bool:
+    """Tell whether a lower limit is above the upper one, as number and as text."""
+    try:
+        numbers = float(low), float(high)
+    except ValueError:
+        numbers = 1.0, 0.0
+    as_numbers = numbers[0] > numbers[1] or (strict and numbers[0] == numbers[1])
+    return as_numbers and (low > high or (strict and low == high))
 
 
 def _is_disjoint(one: SignedComparison, other: SignedComparison) -> bool:
@@ -228,21 +175,79 @@ def _is_disjoint(one: SignedComparison, other: SignedComparison) -> bool:
             return False
 
 
-def _is_above(low: str, high: str, *, strict: bool) -> bool:
-    """Tell whether a lower limit is above the upper one, as number and as text."""
-    try:
-        numbers = float(low), float(high)
-    except ValueError:
-        numbers = 1.0, 0.0
-    as_numbers = numbers[0] > numbers[1] or (strict and numbers[0] == numbers[1])
-    return as_numbers and (low > high or (strict and low == high))
+def _find_disjoint_reasons(
+    name: str, required: Iterable[SignedComparison]
+) -> Iterator[str]:
+    for one, other in itertools.permutations(required, 2):
+        if _is_disjoint(one, other):
+            yield _describe_conflict(name, one, other)
 
 
-_DIAGNOSTIC_IDS = {
-    "computed": "computed-attribute",
-    "name": "reference-by-name",
-    "date": "unreadable-date",
-}
+def _find_single_value_reason(
+    name: str, required: list[SignedComparison], refused: list[SignedComparison]
+) -> str | None:
+    """Test the value that `eq` requires; without one, compare prefixes and limits."""
+    exact = next((each for each in required if each.operator == "eq"), None)
+    if exact is None:
+        return next(_find_disjoint_reasons(name, required), None)
+    attributes = {name: (exact.value,)}
+    for each in (*required, *refused):
+        if not each.holds_for(attributes):
+            return _describe_conflict(name, exact, each)
+    return None
+
+
+def _find_attribute_reason(name: str, literals: list[SignedComparison]) -> str | None:
+    required = [each for each in literals if each.holds]
+    refused = [each for each in literals if not each.holds]
+    if required and any(each.operator == "pr" for each in refused):
+        return f"{name} cannot both have a value and have none"
+    for each, other in itertools.product(required, refused):
+        if _is_same_comparison(each, other):
+            return f"{name} cannot both {each.verb_phrase} and {other.verb_phrase}"
+    return (
+        _find_single_value_reason(name, required, refused)
+        if name in SINGLE_VALUED
+        else None
+    )
+
+
+def _find_reason(clause: Conjunction) -> str | None:
+    by_name: dict[str, list[SignedComparison]] = {}
+    for each in clause:
+        by_name.setdefault(each.comparison.attribute, []).append(each)
+    reasons = (_find_attribute_reason(name, each) for name, each in by_name.items())
+    return next(filter(None, reasons), None)
+
+
+def find_contradiction(tree: Filter) -> str | None:
+    """Return why a filter is never true; None if it can be, or is too large."""
+    return _judge_all(tree, _find_reason)
+
+
+def _find_excluded_class(clause: Conjunction) -> str | None:
+    for each in clause:
+        if (
+            each.holds
+            and each.comparison.attribute == "objectclass"
+            and each.is_excluded_class
+        ):
+            return f'objectClass "{each.value}" is excluded from every scope'
+    return None
+
+
+def find_excluding_reason(tree: Filter) -> str | None:
+    """Return why a filter puts no object in scope; None if it can, or is too large."""
+    return _judge_all(
+        tree, lambda clause: _find_reason(clause) or _find_excluded_class(clause)
+    )
+
+
+def _restore_spelling(reason: str, text: str) -> str:
+    """Spell the attribute that a reason begins with as the filter does."""
+    name = reason.partition(" ")[0]
+    at = text.lower().find(name.lower())
+    return f"{text[at : at + len(name)]}{reason[len(name) :]}"
 
 
 def check_satisfiable_filters(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -262,11 +267,11 @@ def check_satisfiable_filters(tree: DocumentTree) -> Iterator[DocumentDiagnostic
             )
 
 
-def _restore_spelling(reason: str, text: str) -> str:
-    """Spell the attribute that a reason begins with as the filter does."""
-    name = reason.partition(" ")[0]
-    at = text.lower().find(name.lower())
-    return f"{text[at : at + len(name)]}{reason[len(name) :]}"
+def _find_mistakes(text: str) -> list[FilterMistake]:
+    try:
+        return list(find_filter_mistakes(text))
+    except SyntaxFault:
+        return []
 
 
 def check_filter_mistakes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -274,10 +279,3 @@ def check_filter_mistakes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         for each in _find_mistakes(text):
             id_, path = _DIAGNOSTIC_IDS[each.kind], ("filters", kind)
             yield DocumentDiagnostic(id_, each.message, scope, path, offset=each.offset)
-
-
-def _find_mistakes(text: str) -> list[FilterMistake]:
-    try:
-        return list(find_filter_mistakes(text))
-    except SyntaxFault:
-        return []

@@ -31,17 +31,6 @@ from cloudforest.program.mapping.types import (
 from cloudforest.program.scim.path import parse_path_or_none
 
 
-def check_flow_options(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Report options that do not suit the expression or the target attribute.
-
-    A value that differs each time can be written once only, and cannot be matched by.
-    """
-    for mapping, target, entry in tree.list_attribute_mappings():
-        if entry is not None:
-            yield from _check_impure_source(mapping, target, entry)
-            yield from _check_flow_of_target(mapping, target, entry)
-
-
 def _check_impure_source(
     mapping: Document, target: str, entry: dict[str, Any]
 ) -> Iterator[DocumentDiagnostic]:
@@ -70,16 +59,6 @@ def _check_impure_source(
         )
 
 
-def make_unmatchable(mapping: Document, target: str, why: str) -> DocumentDiagnostic:
-    """Return the diagnostic of a `matchingPriority`; `why` is a verb phrase."""
-    message = (
-        f'"{target}" {why}, so it cannot be used to match. Match by an attribute that '
-        "holds one text, number or boolean."
-    )
-    path = ("attributeMappings", target, "matchingPriority")
-    return DocumentDiagnostic("unmatchable-attribute", message, mapping, path)
-
-
 def _check_flow_of_target(
     mapping: Document, target: str, entry: dict[str, Any]
 ) -> Iterator[DocumentDiagnostic]:
@@ -103,6 +82,27 @@ def _check_flow_of_target(
         )
         key = (*where, "exportMissingReferences")
         yield DocumentDiagnostic("flow-rule", message, mapping, key)
+
+
+def check_flow_options(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Report options that do not suit the expression or the target attribute.
+
+    A value that differs each time can be written once only, and cannot be matched by.
+    """
+    for mapping, target, entry in tree.list_attribute_mappings():
+        if entry is not None:
+            yield from _check_impure_source(mapping, target, entry)
+            yield from _check_flow_of_target(mapping, target, entry)
+
+
+def make_unmatchable(mapping: Document, target: str, why: str) -> DocumentDiagnostic:
+    """Return the diagnostic of a `matchingPriority`; `why` is a verb phrase."""
+    message = (
+        f'"{target}" {why}, so it cannot be used to match. Match by an attribute that '
+        "holds one text, number or boolean."
+    )
+    path = ("attributeMappings", target, "matchingPriority")
+    return DocumentDiagnostic("unmatchable-attribute", message, mapping, path)
 
 
 def _find_sources(
@@ -155,18 +155,6 @@ def check_default_domain(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             )
 
 
-def check_plain_passwords(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Refuse a password that stands in the document and is the same for everybody."""
-    for mapping, target, entry in tree.list_attribute_mappings():
-        if canonical_target(target) not in SENSITIVE_TARGETS or not entry:
-            continue
-        for key in filter(entry.get, ("source", "constant", "template")):
-            if key == "constant" or _is_constant(key, entry[key]):
-                yield _make_plain_text(mapping, target, key)
-        if entry.get("defaultValue") is not None:
-            yield _make_plain_text(mapping, target, "defaultValue")
-
-
 def _is_constant(key: str, text: str) -> bool:
     """Tell whether an expression or template gives every object the same value."""
     try:
@@ -186,3 +174,15 @@ def _make_plain_text(mapping: Document, target: str, key: str) -> DocumentDiagno
     return DocumentDiagnostic(
         "plain-text-secret", message, mapping, path, is_line_hidden=True
     )
+
+
+def check_plain_passwords(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Refuse a password that stands in the document and is the same for everybody."""
+    for mapping, target, entry in tree.list_attribute_mappings():
+        if canonical_target(target) not in SENSITIVE_TARGETS or not entry:
+            continue
+        for key in filter(entry.get, ("source", "constant", "template")):
+            if key == "constant" or _is_constant(key, entry[key]):
+                yield _make_plain_text(mapping, target, key)
+        if entry.get("defaultValue") is not None:
+            yield _make_plain_text(mapping, target, "defaultValue")

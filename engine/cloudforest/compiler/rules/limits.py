@@ -46,6 +46,19 @@ def check_tls_verification(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 )
 
 
+def _find_misfit_reason(
+    target: str, value: Any, type_: ValueType | None = None
+) -> str | None:
+    """Return why a target cannot take a value; None if it can, or for a wrong path."""
+    try:
+        convert_value(target, value, type_)
+    except ValueFault as fault:
+        return fault.reason
+    except SyntaxFault:
+        return None
+    return None
+
+
 def check_default_values(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Report default values that do not convert to the type of their target."""
     for mapping, target, entry in tree.list_attribute_mappings():
@@ -55,6 +68,11 @@ def check_default_values(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             message = f'The default value "{default}" does not fit "{target}": {reason}'
             path = ("attributeMappings", target, "defaultValue")
             yield DocumentDiagnostic("default-value", message, mapping, path)
+
+
+def _is_extension_path(text: str) -> bool:
+    path = parse_path_or_none(text)
+    return path is not None and path.is_custom_extension and path.key is None
 
 
 def check_extension_paths(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -73,25 +91,6 @@ def check_extension_paths(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 )
 
 
-def check_extension_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Report attributes that the extensions of a job's target do not declare."""
-    seen: set[tuple[str, str]] = set()
-    for job, target in _pair_jobs_with_targets(tree):
-        extensions = target.content.get("extensions", {})
-        for mapping in _find_own_mappings(tree, job):
-            if (mapping.name, target.name) not in seen:
-                seen.add((mapping.name, target.name))
-                for path, entry in mapping.content["attributeMappings"].items():
-                    yield from _check_extension_attribute(
-                        mapping, path, entry or {}, extensions
-                    )
-
-
-def _is_extension_path(text: str) -> bool:
-    path = parse_path_or_none(text)
-    return path is not None and path.is_custom_extension and path.key is None
-
-
 def _pair_jobs_with_targets(tree: DocumentTree) -> Iterator[tuple[Document, Document]]:
     targets = {each.name: each for each in tree.documents_of("Target")}
     for job in tree.documents_of("Job"):
@@ -108,6 +107,19 @@ def _find_own_mappings(tree: DocumentTree, job: Document) -> Iterator[Document]:
         for each in (tree.find_lineage(found) or ()) if found else ():
             if each.name in own and "attributeMappings" in each.content:
                 yield each
+
+
+def _check_matching_type(
+    mapping: Document, target: str, entry: dict[str, Any], declared: dict[str, Any]
+) -> Iterator[DocumentDiagnostic]:
+    """Refuse to match by several values, or by values with several spellings."""
+    several = declared.get("multiValued", False)
+    if not entry.get("matchingPriority") or not (
+        several or declared["type"] in UNMATCHABLE_TYPES
+    ):
+        return
+    why = "has several values" if several else f"has the type {declared['type']}"
+    yield make_unmatchable(mapping, target, why)
 
 
 def _check_extension_attribute(
@@ -136,27 +148,15 @@ def _check_extension_attribute(
             yield DocumentDiagnostic("default-value", message, mapping, (*where, key))
 
 
-def _check_matching_type(
-    mapping: Document, target: str, entry: dict[str, Any], declared: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
-    """Refuse to match by several values, or by values with several spellings."""
-    several = declared.get("multiValued", False)
-    if not entry.get("matchingPriority") or not (
-        several or declared["type"] in UNMATCHABLE_TYPES
-    ):
-        return
-    why = "has several values" if several else f"has the type {declared['type']}"
-    yield make_unmatchable(mapping, target, why)
-
-
-def _find_misfit_reason(
-    target: str, value: Any, type_: ValueType | None = None
-) -> str | None:
-    """Return why a target cannot take a value; None if it can, or for a wrong path."""
-    try:
-        convert_value(target, value, type_)
-    except ValueFault as fault:
-        return fault.reason
-    except SyntaxFault:
-        return None
-    return None
+def check_extension_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Report attributes that the extensions of a job's target do not declare."""
+    seen: set[tuple[str, str]] = set()
+    for job, target in _pair_jobs_with_targets(tree):
+        extensions = target.content.get("extensions", {})
+        for mapping in _find_own_mappings(tree, job):
+            if (mapping.name, target.name) not in seen:
+                seen.add((mapping.name, target.name))
+                for path, entry in mapping.content["attributeMappings"].items():
+                    yield from _check_extension_attribute(
+                        mapping, path, entry or {}, extensions
+                    )

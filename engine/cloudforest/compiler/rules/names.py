@@ -25,31 +25,11 @@ MAX_SUGGESTIONS = 50
 
 Reference = tuple[Document, DocumentPath, str, str]
 """A document, the path in it, the kind that it refers to, and the name."""
+NAMED_KINDS = ("Target", "Forest", "Agent", "Scope", "Mapping", "Job", "Example")
+RENAMEABLE_KINDS = ("Target", "Agent", "Job")
+"""The kinds whose state is kept under their names."""
 
-
-def check_references(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Report unknown names, unless a document that may declare them was not read."""
-    if not tree.is_complete:
-        return
-    for index, reference in enumerate(_find_unknown_references(tree)):
-        document, path, kind, name = reference
-        next_step = "Correct it, or declare it."
-        if index < MAX_SUGGESTIONS:
-            next_step = suggest_names(name, _find_known_names(tree, kind))
-        message = f'Unknown {kind} "{name}". {next_step}'
-        yield DocumentDiagnostic("unknown-reference", message, document, path)
-
-
-def find_unresolved_kinds(tree: DocumentTree) -> set[tuple[str, str]]:
-    """Return each kind that refers to an unknown name, with the kind referred to."""
-    return {
-        (document.kind, kind) for document, _, kind, _ in _find_unknown_references(tree)
-    }
-
-
-def _find_unknown_references(tree: DocumentTree) -> Iterator[Reference]:
-    known = {kind: _find_known_names(tree, kind) for kind in REFERENCED_KINDS}
-    return (each for each in _find_references(tree) if each[3] not in known[each[2]])
+_FORMERLY_PATH = ("formerly",)
 
 
 def _find_job_references(tree: DocumentTree) -> Iterator[Reference]:
@@ -94,6 +74,31 @@ def _find_known_names(tree: DocumentTree, kind: str) -> frozenset[str]:
             return own
 
 
+def _find_unknown_references(tree: DocumentTree) -> Iterator[Reference]:
+    known = {kind: _find_known_names(tree, kind) for kind in REFERENCED_KINDS}
+    return (each for each in _find_references(tree) if each[3] not in known[each[2]])
+
+
+def check_references(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Report unknown names, unless a document that may declare them was not read."""
+    if not tree.is_complete:
+        return
+    for index, reference in enumerate(_find_unknown_references(tree)):
+        document, path, kind, name = reference
+        next_step = "Correct it, or declare it."
+        if index < MAX_SUGGESTIONS:
+            next_step = suggest_names(name, _find_known_names(tree, kind))
+        message = f'Unknown {kind} "{name}". {next_step}'
+        yield DocumentDiagnostic("unknown-reference", message, document, path)
+
+
+def find_unresolved_kinds(tree: DocumentTree) -> set[tuple[str, str]]:
+    """Return each kind that refers to an unknown name, with the kind referred to."""
+    return {
+        (document.kind, kind) for document, _, kind, _ in _find_unknown_references(tree)
+    }
+
+
 @cache
 def list_profiles() -> frozenset[str]:
     folder = find_shipped("mappings") / "profiles"
@@ -117,9 +122,6 @@ def check_job_targets(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             yield DocumentDiagnostic("missing-target", message, job, ("name",))
 
 
-NAMED_KINDS = ("Target", "Forest", "Agent", "Scope", "Mapping", "Job", "Example")
-
-
 def check_single_tenant(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Report every Tenant after the first; `compile` reports a missing one."""
     tenants = [each for each in tree.documents if each.kind == "Tenant"]
@@ -127,17 +129,6 @@ def check_single_tenant(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         first = tenants[0].locations.locate(())
         message = f"The tree already has a Tenant, at {first}. Keep one of the two."
         yield DocumentDiagnostic("second-tenant", message, each, ("name",))
-
-
-def check_unique_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for kind in NAMED_KINDS:
-        seen: dict[str, Document] = (
-            dict(load_built_in_mappings()) if kind == "Mapping" else {}
-        )
-        for each in (one for one in tree.documents if one.kind == kind):
-            if each.name in seen:
-                yield _make_duplicate_name(each, seen[each.name])
-            seen.setdefault(each.name, each)
 
 
 def _make_duplicate_name(document: Document, first: Document) -> DocumentDiagnostic:
@@ -150,6 +141,17 @@ def _make_duplicate_name(document: Document, first: Document) -> DocumentDiagnos
     message = f'The {document.kind} "{document.name}" {where}. Rename this one.'
 
     return DocumentDiagnostic("duplicate-name", message, document, ("name",))
+
+
+def check_unique_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for kind in NAMED_KINDS:
+        seen: dict[str, Document] = (
+            dict(load_built_in_mappings()) if kind == "Mapping" else {}
+        )
+        for each in (one for one in tree.documents if one.kind == kind):
+            if each.name in seen:
+                yield _make_duplicate_name(each, seen[each.name])
+            seen.setdefault(each.name, each)
 
 
 def check_domains_in_one_forest(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -193,10 +195,25 @@ def check_mapping_ancestry(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             yield DocumentDiagnostic("too-deep", message, each, ("extends",))
 
 
-RENAMEABLE_KINDS = ("Target", "Agent", "Job")
-"""The kinds whose state is kept under their names."""
+def _describe_name_in_use(document: Document, name: str) -> str:
+    if name == document.name:
+        return (
+            f'"{name}" is the current name of this {document.kind}. Write its previous '
+            "name in `formerly`, or remove `formerly`."
+        )
+    return (
+        f'The {document.kind} "{name}" is still in the tree, so this one cannot '
+        f'replace it. Remove `formerly` here, or remove the {document.kind} "{name}".'
+    )
 
-_FORMERLY_PATH = ("formerly",)
+
+def _describe_claimed_name(document: Document, first: Document, name: str) -> str:
+    return (
+        f'The {document.kind} "{first.name}" at '
+        f'{first.locations.locate(_FORMERLY_PATH)} already takes over from "{name}". '
+        "Only one document can take over a former name: remove `formerly` from one of "
+        "the two."
+    )
 
 
 def check_former_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -219,24 +236,3 @@ def check_former_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     "formerly-claimed-twice", message, each, _FORMERLY_PATH
                 )
             claimed.setdefault(name, each)
-
-
-def _describe_name_in_use(document: Document, name: str) -> str:
-    if name == document.name:
-        return (
-            f'"{name}" is the current name of this {document.kind}. Write its previous '
-            "name in `formerly`, or remove `formerly`."
-        )
-    return (
-        f'The {document.kind} "{name}" is still in the tree, so this one cannot '
-        f'replace it. Remove `formerly` here, or remove the {document.kind} "{name}".'
-    )
-
-
-def _describe_claimed_name(document: Document, first: Document, name: str) -> str:
-    return (
-        f'The {document.kind} "{first.name}" at '
-        f'{first.locations.locate(_FORMERLY_PATH)} already takes over from "{name}". '
-        "Only one document can take over a former name: remove `formerly` from one of "
-        "the two."
-    )

@@ -22,6 +22,8 @@ from cloudforest.program.scoping.dn import find_domain_name, is_in_subtree, pars
 from cloudforest.program.scoping.filter_syntax import parse_filter
 
 Dn = tuple[str, ...]
+PopulationKey = tuple[str, str, str, str]
+"""Domain, target, object type and resource type."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +57,43 @@ class JobPopulation:
         return find_contradiction(And(operands=(self.filter, other.filter))) is not None
 
 
-PopulationKey = tuple[str, str, str, str]
-"""Domain, target, object type and resource type."""
+@dataclass(frozen=True)
+class _OtherTool:
+    """What Connect Sync syncs; `domains` are those that it syncs as a whole."""
+
+    domains: frozenset[str]
+    units: list[str]
+    groups: list[str]
+
+
+def _unit_dn(unit: str | dict[str, str]) -> str:
+    return unit["oneLevel"] if isinstance(unit, dict) else unit
+
+
+def _parse_dns(texts: Iterable[str]) -> Iterator[Dn]:
+    return map(parse_dn, texts)
+
+
+def _make_population(
+    job: Document, mapping: dict[str, Any], scope: dict[str, Any], kind: str
+) -> JobPopulation | None:
+    """Return None where a DN or filter is wrong; other rules report it."""
+    listed = scope["organizationalUnits"]
+    units = [""] if listed == "all" else [_unit_dn(each) for each in listed]
+    text = scope.get("filters", {}).get(kind)
+    try:
+        return JobPopulation(
+            job=job,
+            mapping=mapping,
+            units=tuple(_parse_dns(units)),
+            is_partial="except" in scope
+            or any(isinstance(each, dict) for each in listed),
+            groups=frozenset(_parse_dns(scope.get("groups", []))),
+            includes_nested_groups=scope.get("nestedGroups", False),
+            filter=parse_filter(text) if text is not None else None,
+        )
+    except SyntaxFault:
+        return None
 
 
 def find_populations(tree: DocumentTree) -> dict[PopulationKey, list[JobPopulation]]:
@@ -84,36 +121,6 @@ def find_populations(tree: DocumentTree) -> dict[PopulationKey, list[JobPopulati
     return found
 
 
-def _make_population(
-    job: Document, mapping: dict[str, Any], scope: dict[str, Any], kind: str
-) -> JobPopulation | None:
-    """Return None where a DN or filter is wrong; other rules report it."""
-    listed = scope["organizationalUnits"]
-    units = [""] if listed == "all" else [_unit_dn(each) for each in listed]
-    text = scope.get("filters", {}).get(kind)
-    try:
-        return JobPopulation(
-            job=job,
-            mapping=mapping,
-            units=tuple(_parse_dns(units)),
-            is_partial="except" in scope
-            or any(isinstance(each, dict) for each in listed),
-            groups=frozenset(_parse_dns(scope.get("groups", []))),
-            includes_nested_groups=scope.get("nestedGroups", False),
-            filter=parse_filter(text) if text is not None else None,
-        )
-    except SyntaxFault:
-        return None
-
-
-def _unit_dn(unit: str | dict[str, str]) -> str:
-    return unit["oneLevel"] if isinstance(unit, dict) else unit
-
-
-def _parse_dns(texts: Iterable[str]) -> Iterator[Dn]:
-    return map(parse_dn, texts)
-
-
 def find_overlapping_pairs(
     populations: list[JobPopulation],
 ) -> Iterator[tuple[JobPopulation, JobPopulation]]:
@@ -134,30 +141,6 @@ def find_overlapping_pairs(
         yield populations[one], populations[other]
 
 
-def check_connect_sync_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Report a wrong `connectSync`, and jobs that surely overlap with it.
-
-    Jobs whose groups or filters may exclude the objects of the other tool are not
-    reported.
-    """
-    for tenant in tree.documents_of("Tenant"):
-        if (written := tenant.content.get("connectSync")) is None:
-            continue
-        if tenant.content.get("scenario", DEFAULT_SCENARIO) == DEFAULT_SCENARIO:
-            message = (
-                f"The scenario {DEFAULT_SCENARIO} has no other tool, but `connectSync` "
-                "lists what another tool syncs. Write `scenario: "
-                "existing-hybrid-pilot` or `scenario: existing-hybrid-new-forest`, or "
-                "remove `connectSync`."
-            )
-            path = ("connectSync",)
-            yield DocumentDiagnostic("connect-sync-scenario", message, tenant, path)
-        faults = list(_check_dns(tenant, written))
-        yield from faults or _find_overlapping_jobs(
-            tree, _make_other_tool(tree, written)
-        )
-
-
 def _check_dns(
     tenant: Document, written: dict[str, Any]
 ) -> Iterator[DocumentDiagnostic]:
@@ -173,15 +156,6 @@ def _check_dns(
                 )
 
 
-@dataclass(frozen=True)
-class _OtherTool:
-    """What Connect Sync syncs; `domains` are those that it syncs as a whole."""
-
-    domains: frozenset[str]
-    units: list[str]
-    groups: list[str]
-
-
 def _make_other_tool(tree: DocumentTree, written: dict[str, Any]) -> _OtherTool:
     units = written.get("organizationalUnits", [])
     partial = set(map(find_domain_name, units))
@@ -192,6 +166,39 @@ def _make_other_tool(tree: DocumentTree, written: dict[str, Any]) -> _OtherTool:
     ]
     whole = (each for each in forests if partial.isdisjoint(each))
     return _OtherTool(frozenset().union(*whole), units, written.get("groups", []))
+
+
+def _is_shared_subtree(domain: str, scope: dict[str, Any], unit_dn: str) -> bool:
+    """Tell whether a scope surely selects objects in a subtree of the other tool."""
+    unit, listed = parse_dn(unit_dn), scope["organizationalUnits"]
+    if any(is_in_subtree(unit, parse_dn(each)) for each in scope.get("except", ())):
+        return False
+    if listed == "all":
+        return find_domain_name(unit_dn) == domain
+    return any(
+        is_in_subtree(parse_dn(each["oneLevel"]), unit)
+        if isinstance(each, dict)
+        else is_in_subtree(ours := parse_dn(each), unit) or is_in_subtree(unit, ours)
+        for each in listed
+    )
+
+
+def _describe_shared(
+    domain: str, scope: dict[str, Any], other_tool: _OtherTool
+) -> str | None:
+    """Return what both tools surely sync, in words."""
+    if domain in other_tool.domains:
+        return f"the objects of {domain}"
+    groups = set(map(parse_dn, scope.get("groups", ())))
+    for theirs in other_tool.groups:
+        if parse_dn(theirs) in groups:
+            return f'the members of "{theirs}"'
+    if groups:
+        return None
+    shared = (
+        each for each in other_tool.units if _is_shared_subtree(domain, scope, each)
+    )
+    return next((f'the objects in "{each}"' for each in shared), None)
 
 
 def _find_overlapping_jobs(
@@ -218,72 +225,28 @@ def _find_overlapping_jobs(
             )
 
 
-def _describe_shared(
-    domain: str, scope: dict[str, Any], other_tool: _OtherTool
-) -> str | None:
-    """Return what both tools surely sync, in words."""
-    if domain in other_tool.domains:
-        return f"the objects of {domain}"
-    groups = set(map(parse_dn, scope.get("groups", ())))
-    for theirs in other_tool.groups:
-        if parse_dn(theirs) in groups:
-            return f'the members of "{theirs}"'
-    if groups:
-        return None
-    shared = (
-        each for each in other_tool.units if _is_shared_subtree(domain, scope, each)
-    )
-    return next((f'the objects in "{each}"' for each in shared), None)
+def check_connect_sync_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Report a wrong `connectSync`, and jobs that surely overlap with it.
 
-
-def _is_shared_subtree(domain: str, scope: dict[str, Any], unit_dn: str) -> bool:
-    """Tell whether a scope surely selects objects in a subtree of the other tool."""
-    unit, listed = parse_dn(unit_dn), scope["organizationalUnits"]
-    if any(is_in_subtree(unit, parse_dn(each)) for each in scope.get("except", ())):
-        return False
-    if listed == "all":
-        return find_domain_name(unit_dn) == domain
-    return any(
-        is_in_subtree(parse_dn(each["oneLevel"]), unit)
-        if isinstance(each, dict)
-        else is_in_subtree(ours := parse_dn(each), unit) or is_in_subtree(unit, ours)
-        for each in listed
-    )
-
-
-def check_job_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Report each job that overlaps with others once, with its worst overlap."""
-    for place, several in find_populations(tree).items():
-        worst: dict[str, tuple[int, DocumentDiagnostic]] = {}
-        for one, other in find_overlapping_pairs(several):
-            found = _check_pair(place, one, other)
-            if found is not None:
-                name = other.job.name
-                worst[name] = min(worst.get(name, found), found, key=itemgetter(0))
-        yield from (diagnostic for _, diagnostic in worst.values())
-
-
-def _check_pair(
-    key: PopulationKey, one: JobPopulation, other: JobPopulation
-) -> tuple[int, DocumentDiagnostic] | None:
-    """Return the diagnostic of a pair and its rank; 0 is the worst."""
-    if one.excludes(other):
-        return None
-    sure = one.covers(other) or other.covers(one)
-    differing = _find_conflicting_targets(one.mapping, other.mapping)
-    if differing:
-        severity = Severity.ERROR if sure else Severity.WARNING
-        message = _describe_conflict(key, one, other, differing, sure=sure)
-        return int(not sure), _make_diagnostic(
-            "conflicting-jobs", message, other, severity
+    Jobs whose groups or filters may exclude the objects of the other tool are not
+    reported.
+    """
+    for tenant in tree.documents_of("Tenant"):
+        if (written := tenant.content.get("connectSync")) is None:
+            continue
+        if tenant.content.get("scenario", DEFAULT_SCENARIO) == DEFAULT_SCENARIO:
+            message = (
+                f"The scenario {DEFAULT_SCENARIO} has no other tool, but `connectSync` "
+                "lists what another tool syncs. Write `scenario: "
+                "existing-hybrid-pilot` or `scenario: existing-hybrid-new-forest`, or "
+                "remove `connectSync`."
+            )
+            path = ("connectSync",)
+            yield DocumentDiagnostic("connect-sync-scenario", message, tenant, path)
+        faults = list(_check_dns(tenant, written))
+        yield from faults or _find_overlapping_jobs(
+            tree, _make_other_tool(tree, written)
         )
-    if not sure:
-        return None
-    message = (
-        f'The job "{one.job.name}" already writes the same {key[2]} objects of '
-        f'{key[0]} to "{key[1]}". Separate the scopes, or remove one of the two jobs.'
-    )
-    return 2, _make_diagnostic("overlapping-jobs", message, other, Severity.WARNING)
 
 
 def _make_diagnostic(
@@ -312,6 +275,18 @@ def _describe_conflict(
     )
 
 
+def _is_always_written(entry: dict[str, Any]) -> bool:
+    return bool(entry.get("flowType", "Always") == "Always")
+
+
+def _normalize_entry(entry: dict[str, Any]) -> Any:
+    """Return what an entry writes, whatever the spacing of its expression."""
+    default = entry.get("defaultValue")
+    if "source" not in entry:
+        return entry.get("template"), entry.get("constant"), default
+    return parse_expression_or_none(entry["source"]) or entry["source"], default
+
+
 def _find_conflicting_targets(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """Return the target attributes that two mappings keep writing differently."""
     if one["name"] == other["name"]:
@@ -326,13 +301,36 @@ def _find_conflicting_targets(one: dict[str, Any], other: dict[str, Any]) -> lis
     ]
 
 
-def _is_always_written(entry: dict[str, Any]) -> bool:
-    return bool(entry.get("flowType", "Always") == "Always")
+def _check_pair(
+    key: PopulationKey, one: JobPopulation, other: JobPopulation
+) -> tuple[int, DocumentDiagnostic] | None:
+    """Return the diagnostic of a pair and its rank; 0 is the worst."""
+    if one.excludes(other):
+        return None
+    sure = one.covers(other) or other.covers(one)
+    differing = _find_conflicting_targets(one.mapping, other.mapping)
+    if differing:
+        severity = Severity.ERROR if sure else Severity.WARNING
+        message = _describe_conflict(key, one, other, differing, sure=sure)
+        return int(not sure), _make_diagnostic(
+            "conflicting-jobs", message, other, severity
+        )
+    if not sure:
+        return None
+    message = (
+        f'The job "{one.job.name}" already writes the same {key[2]} objects of '
+        f'{key[0]} to "{key[1]}". Separate the scopes, or remove one of the two jobs.'
+    )
+    return 2, _make_diagnostic("overlapping-jobs", message, other, Severity.WARNING)
 
 
-def _normalize_entry(entry: dict[str, Any]) -> Any:
-    """Return what an entry writes, whatever the spacing of its expression."""
-    default = entry.get("defaultValue")
-    if "source" not in entry:
-        return entry.get("template"), entry.get("constant"), default
-    return parse_expression_or_none(entry["source"]) or entry["source"], default
+def check_job_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Report each job that overlaps with others once, with its worst overlap."""
+    for place, several in find_populations(tree).items():
+        worst: dict[str, tuple[int, DocumentDiagnostic]] = {}
+        for one, other in find_overlapping_pairs(several):
+            found = _check_pair(place, one, other)
+            if found is not None:
+                name = other.job.name
+                worst[name] = min(worst.get(name, found), found, key=itemgetter(0))
+        yield from (diagnostic for _, diagnostic in worst.values())

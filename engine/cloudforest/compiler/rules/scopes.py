@@ -13,6 +13,21 @@ from cloudforest.compiler.wording import suggest_names
 from cloudforest.program.scoping.dn import find_domain_name, parse_dn_or_none
 
 
+def _explain_undeclared_domain(dn: str, declared: frozenset[str]) -> str:
+    found = find_domain_name(dn)
+    if found is None:
+        labels = min(declared).split(".")
+        end = ",".join(f"DC={each}" for each in labels)
+        return (
+            f"names no domain. End it with its DC parts, such as {end}. Within [ ], "
+            "put the DN in quotes."
+        )
+    return (
+        f"is in {found}, which this tree does not declare. "
+        f"{suggest_names(found, declared)}"
+    )
+
+
 def check_scope_domains(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     """Report DNs that are in no domain of the tree.
 
@@ -32,16 +47,6 @@ def check_scope_domains(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             ):
                 message = f'"{dn}" {_explain_undeclared_domain(dn, declared)}'
                 yield DocumentDiagnostic("scope-in-no-domain", message, scope, path)
-
-
-def check_redundant_dns(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Warn of a DN that another one in its list covers.
-
-    It is a trap: removing the other one leaves this one in scope.
-    """
-    for scope in tree.documents_of("Scope"):
-        for key in ("organizationalUnits", "except", "groups"):
-            yield from _find_redundant_dns(scope, key)
 
 
 def _find_redundant_dns(scope: Document, key: str) -> Iterator[DocumentDiagnostic]:
@@ -70,18 +75,39 @@ def _find_redundant_dns(scope: Document, key: str) -> Iterator[DocumentDiagnosti
             )
 
 
-def _explain_undeclared_domain(dn: str, declared: frozenset[str]) -> str:
-    found = find_domain_name(dn)
-    if found is None:
-        labels = min(declared).split(".")
-        end = ",".join(f"DC={each}" for each in labels)
+def check_redundant_dns(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Warn of a DN that another one in its list covers.
+
+    It is a trap: removing the other one leaves this one in scope.
+    """
+    for scope in tree.documents_of("Scope"):
+        for key in ("organizationalUnits", "except", "groups"):
+            yield from _find_redundant_dns(scope, key)
+
+
+def _find_agents_without(tree: DocumentTree, home: str, domain: str) -> Iterator[str]:
+    """Yield the agents that read `home` but not `domain`."""
+    for agent in tree.documents_of("Agent"):
+        reads = {each.lower() for each in agent.content["domains"]}
+        if home.lower() in reads and domain not in reads:
+            yield agent.name
+
+
+def _describe_unreachable(
+    tree: DocumentTree, job: Document, path: DocumentPath, *, dn: str, domain: str
+) -> str | None:
+    home = job.content["domain"]
+    if path[0] != "groups":
         return (
-            f"names no domain. End it with its DC parts, such as {end}. Within [ ], "
-            "put the DN in quotes."
+            f'"{dn}" is in the domain {domain}, but the job "{job.name}" only reads '
+            f"{home}. Name an OU of {home}, or write a scope and a job for {domain}."
         )
+    agent = next(_find_agents_without(tree, home, domain), None)
+    if agent is None:
+        return None
     return (
-        f"is in {found}, which this tree does not declare. "
-        f"{suggest_names(found, declared)}"
+        f'"{dn}" is a group of {domain}, but the agent "{agent}" of {home} does not '
+        f"read that domain. Add {domain} to its `domains`, or name a group of {home}."
     )
 
 
@@ -107,29 +133,3 @@ def check_scope_reach(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 yield DocumentDiagnostic(
                     "scope-in-another-domain", message, scopes[name], path
                 )
-
-
-def _describe_unreachable(
-    tree: DocumentTree, job: Document, path: DocumentPath, *, dn: str, domain: str
-) -> str | None:
-    home = job.content["domain"]
-    if path[0] != "groups":
-        return (
-            f'"{dn}" is in the domain {domain}, but the job "{job.name}" only reads '
-            f"{home}. Name an OU of {home}, or write a scope and a job for {domain}."
-        )
-    agent = next(_find_agents_without(tree, home, domain), None)
-    if agent is None:
-        return None
-    return (
-        f'"{dn}" is a group of {domain}, but the agent "{agent}" of {home} does not '
-        f"read that domain. Add {domain} to its `domains`, or name a group of {home}."
-    )
-
-
-def _find_agents_without(tree: DocumentTree, home: str, domain: str) -> Iterator[str]:
-    """Yield the agents that read `home` but not `domain`."""
-    for agent in tree.documents_of("Agent"):
-        reads = {each.lower() for each in agent.content["domains"]}
-        if home.lower() in reads and domain not in reads:
-            yield agent.name
