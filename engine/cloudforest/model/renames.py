@@ -15,6 +15,7 @@ from cloudforest.base.values import Value
 from cloudforest.model.registration import Agent, Job, Registration, Target
 
 DocumentKind = Literal["Target", "Agent", "Job"]
+"""The kinds whose state is kept under their names."""
 StatefulDocuments = tuple[Target, ...] | tuple[Agent, ...] | tuple[Job, ...]
 
 

@@ -92,8 +92,8 @@ def test_every_field_of_the_model_is_in_its_schema(tmp_path):
     pairs = {"Target": "targets", "Forest": "forests", "Agent": "agents"}
     pairs |= {"Scope": "scopes", "Mapping": "mappings", "Job": "jobs"}
     for kind, key in pairs.items():
-        for noun in tree[key]:
-            assert noun.keys() <= load_schema(kind)["properties"].keys()
+        for each in tree[key]:
+            assert each.keys() <= load_schema(kind)["properties"].keys()
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda each: each.name)

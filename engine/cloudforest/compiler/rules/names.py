@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import PurePath
+from typing import get_args
 
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.base.files import find_shipped
 from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.schemas import DOCUMENT_KINDS
 from cloudforest.compiler.tree import (
     MAX_ANCESTORS,
     DocumentTree,
     load_built_in_mappings,
 )
 from cloudforest.compiler.wording import quote_names, suggest_names
+from cloudforest.model.renames import DocumentKind
 
 REFERENCED_KINDS = ("domain", "Scope", "Target", "Mapping", "profile")
 MAX_SUGGESTIONS = 50
@@ -25,9 +28,7 @@ MAX_SUGGESTIONS = 50
 
 Reference = tuple[Document, DocumentPath, str, str]
 """A document, the path in it, the kind that it refers to, and the name."""
-NAMED_KINDS = ("Target", "Forest", "Agent", "Scope", "Mapping", "Job", "Example")
-RENAMEABLE_KINDS = ("Target", "Agent", "Job")
-"""The kinds whose state is kept under their names."""
+NAMED_KINDS = tuple(each for each in DOCUMENT_KINDS if each != "Tenant")
 
 _FORMERLY_PATH = ("formerly",)
 
@@ -217,7 +218,7 @@ def _describe_claimed_name(document: Document, first: Document, name: str) -> st
 
 
 def check_former_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for kind in RENAMEABLE_KINDS:
+    for kind in get_args(DocumentKind):
         claimed: dict[str, Document] = {}
         for each in (
             one for one in tree.documents_of(kind) if "formerly" in one.content

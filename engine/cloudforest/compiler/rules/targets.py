@@ -118,18 +118,26 @@ def _find_path_fault(target: str, resource: str) -> tuple[str, str] | None:
             )
 
 
-def check_target_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def _list_entries(
+    tree: DocumentTree,
+) -> Iterator[tuple[Document, str, str, dict[str, Any]]]:
+    """Yield mapping, resource type, target and entry, where the lineage is known."""
     for mapping in tree.documents_of("Mapping"):
         content = tree.merge_inherited(mapping)
-        if content is None:
-            continue
-        resource = content.get("targetObjectName", "")
-        for target, entry in mapping.content.get("attributeMappings", {}).items():
-            found = None if entry is None else _find_path_fault(target, resource)
-            if found is not None:
-                id_, message = found
-                path = ("attributeMappings", target)
-                yield DocumentDiagnostic(id_, message, mapping, path, at_key=True)
+        if content is not None:
+            resource = content.get("targetObjectName", "")
+            for target, entry in mapping.content.get("attributeMappings", {}).items():
+                if entry is not None:
+                    yield mapping, resource, target, entry
+
+
+def check_target_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for mapping, resource, target, _ in _list_entries(tree):
+        found = _find_path_fault(target, resource)
+        if found is not None:
+            id_, message = found
+            path = ("attributeMappings", target)
+            yield DocumentDiagnostic(id_, message, mapping, path, at_key=True)
 
 
 def _find_own_paths(mapping: Document) -> set[str]:
@@ -232,14 +240,9 @@ def _find_type_fault(
 
 
 def check_value_types(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for mapping in tree.documents_of("Mapping"):
-        content = tree.merge_inherited(mapping)
-        if content is None:
-            continue
-        resource = content.get("targetObjectName", "")
-        for target, entry in mapping.content.get("attributeMappings", {}).items():
-            found = _find_type_fault(target, entry or {}, resource)
-            if found is not None:
-                key, message = found
-                path = ("attributeMappings", target, key)
-                yield DocumentDiagnostic("type-clash", message, mapping, path)
+    for mapping, resource, target, entry in _list_entries(tree):
+        found = _find_type_fault(target, entry, resource)
+        if found is not None:
+            key, message = found
+            path = ("attributeMappings", target, key)
+            yield DocumentDiagnostic("type-clash", message, mapping, path)
