@@ -32,6 +32,41 @@ class TreeReading:
         self.diagnostics.append(diagnostic)
 
 
+def read_tree(folder: Path) -> TreeReading:
+    """Read every document below `folder`, sorted by file name."""
+    reading = TreeReading()
+    for path in _find_files(folder, reading):
+        reading.file_count += 1
+        read_file(path, path.relative_to(folder).as_posix(), reading)
+    if reading.is_complete and not reading.documents and not reading.diagnostics:
+        reading.add_unreadable(
+            Diagnostic(
+                "no-documents",
+                "The tree has no documents. Begin with a file `tenant.yaml` that "
+                "declares a Tenant.",
+                Location(".", 1, 1),
+            )
+        )
+    return reading
+
+
+def _find_files(folder: Path, reading: TreeReading) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        reading.add_unreadable(
+            _make_unreadable_folder(folder, Path(error.filename), error)
+        )
+
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        for name in [*folders, *sorted(names)]:
+            path = Path(parent, name)
+            is_document = name in names and path.suffix.lower() in DOCUMENT_SUFFIXES
+            if name.startswith(".") or not (is_document or name in folders):
+                continue
+            if not _is_link_out_of_tree(path, folder, reading) and is_document:
+                yield path
+
+
 def _make_unreadable_folder(folder: Path, path: Path, error: OSError) -> Diagnostic:
     if path == folder:
         return Diagnostic(
@@ -64,39 +99,27 @@ def _is_link_out_of_tree(path: Path, folder: Path, reading: TreeReading) -> bool
     return True
 
 
-def _find_files(folder: Path, reading: TreeReading) -> Iterator[Path]:
-    def unreadable(error: OSError) -> None:
-        reading.add_unreadable(
-            _make_unreadable_folder(folder, Path(error.filename), error)
-        )
-
-    for parent, folders, names in os.walk(folder, onerror=unreadable):
-        folders[:] = sorted(each for each in folders if not each.startswith("."))
-        for name in [*folders, *sorted(names)]:
-            path = Path(parent, name)
-            is_document = name in names and path.suffix.lower() in DOCUMENT_SUFFIXES
-            if name.startswith(".") or not (is_document or name in folders):
-                continue
-            if not _is_link_out_of_tree(path, folder, reading) and is_document:
-                yield path
-
-
-def read_tree(folder: Path) -> TreeReading:
-    """Read every document below `folder`, sorted by file name."""
-    reading = TreeReading()
-    for path in _find_files(folder, reading):
-        reading.file_count += 1
-        read_file(path, path.relative_to(folder).as_posix(), reading)
-    if reading.is_complete and not reading.documents and not reading.diagnostics:
-        reading.add_unreadable(
-            Diagnostic(
-                "no-documents",
-                "The tree has no documents. Begin with a file `tenant.yaml` that "
-                "declares a Tenant.",
-                Location(".", 1, 1),
-            )
-        )
-    return reading
+def read_file(path: Path, name: str, reading: TreeReading) -> None:
+    """Add the documents of one file; `name` is the file name in locations."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            # Reading a pipe would block until somebody writes to it.
+            reading.add_unreadable(_make_unusable_file(name, "is not a regular file"))
+            return
+        if status.st_size > MAX_FILE_BYTES:
+            reading.add_unreadable(_make_too_large(name, status.st_size))
+            return
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        loops = isinstance(error, OSError) and error.errno == errno.ELOOP
+        found = _make_unusable_file(name, "is a link to itself") if loops else None
+        reading.add_unreadable(found or _make_unreadable_file(name, error))
+        return
+    documents, diagnostics, complete = parse_yaml(name, text)
+    reading.documents.extend(documents)
+    reading.diagnostics.extend(diagnostics)
+    reading.is_complete = reading.is_complete and complete
 
 
 def _make_too_large(name: str, size: int) -> Diagnostic:
@@ -125,26 +148,3 @@ def _make_unreadable_file(name: str, error: OSError | UnicodeDecodeError) -> Dia
     else:
         message = f"Cannot read the file ({error.strerror}). Make it readable."
     return Diagnostic("unreadable-file", message, place)
-
-
-def read_file(path: Path, name: str, reading: TreeReading) -> None:
-    """Add the documents of one file; `name` is the file name in locations."""
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            # Reading a pipe would block until somebody writes to it.
-            reading.add_unreadable(_make_unusable_file(name, "is not a regular file"))
-            return
-        if status.st_size > MAX_FILE_BYTES:
-            reading.add_unreadable(_make_too_large(name, status.st_size))
-            return
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        loops = isinstance(error, OSError) and error.errno == errno.ELOOP
-        found = _make_unusable_file(name, "is a link to itself") if loops else None
-        reading.add_unreadable(found or _make_unreadable_file(name, error))
-        return
-    documents, diagnostics, complete = parse_yaml(name, text)
-    reading.documents.extend(documents)
-    reading.diagnostics.extend(diagnostics)
-    reading.is_complete = reading.is_complete and complete

@@ -93,7 +93,7 @@ def test_there_is_no_starter_tree_for_anything_else():
 
 
 def test_there_is_no_schema_for_anything_else():
-    with pytest.raises(typer.BadParameter, match='Did you mean "Scope"'):
+    with pytest.raises(typer.BadParameter, match='did you mean "Scope"'):
         schema("Scoep")
 
 

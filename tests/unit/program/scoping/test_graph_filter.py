@@ -198,7 +198,7 @@ def test_what_has_no_equivalent_says_why(operator, values, reason):
         ('not (x ne "2026-01-31T08:00:00Z")', "would compare texts"),
     ],
 )
-def test_what_graph_cannot_express_is_refused(text, reason):
+def test_what_graph_can_not_say_is_refused(text, reason):
     with pytest.raises(SyntaxFault, match=reason):
         filter_to_graph(parse_filter(text))
 
