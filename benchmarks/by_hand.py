@@ -1,4 +1,4 @@
-"""The mapping of `benchmarks.expressions` as somebody would write it in Python."""
+"""The mapping of `benchmarks.expressions`, written by hand in Python."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ NUMBER = re.compile(r"(?P<n>\d+)")
 LANGUAGES = {"DE": "de", "FR": "fr", "AT": "de"}
 
 
-def by_hand(row: SourceObject) -> dict[str, Any]:
-    """Return the values that a resource should hold; None for null."""
-    held = row.attributes
+def by_hand(source: SourceObject) -> dict[str, Any]:
+    """Return the desired values of a resource; None for null."""
+    attributes = source.attributes
 
     def one(name: str) -> str | None:
-        values = held.get(name)
+        values = attributes.get(name)
         if not values:
             return None
         if len(values) > 1:
@@ -34,7 +34,7 @@ def by_hand(row: SourceObject) -> dict[str, Any]:
     full = " ".join(each for each in (given, family) if each)
     initial = f"{(given or '')[:1]}.{normalize_diacritics(family or '')}"
     return {
-        "externalId": row.source_anchor,
+        "externalId": source.source_anchor,
         "userName": login.lower() if login else None,
         "active": None if flags is None else not int(flags) & 2,
         "displayName": one("displayname") or full or one("cn"),

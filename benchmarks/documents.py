@@ -1,4 +1,4 @@
-"""`cloudforest validate` on a tree of 500 documents, right and wrong."""
+"""`cloudforest validate` on a tree of 500 documents, valid and invalid."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ interval: 5m
 
 def measure(folder: Path) -> None:
     print(f"validate with {DOCUMENTS} documents")
-    for words, target, code in (("right", "cloud", 0), ("all wrong", "clowd", 1)):
+    for label, target, code in (("valid", "cloud", 0), ("all invalid", "clowd", 1)):
         tree = folder / target
         tree.mkdir()
         write_tree(tree, url="https://scim.example.com", source=LDIF)
@@ -58,11 +58,11 @@ def measure(folder: Path) -> None:
         seconds = time.perf_counter() - before
         assert ran.returncode == code, ran
         print(
-            f"  {words:14}{seconds:7.1f} s (2 at most), {children() - busy:.1f} s busy"
+            f"  {label:14}{seconds:7.1f} s (2 at most), {children() - busy:.1f} s busy"
         )
 
 
 def children() -> float:
-    """Return the processor time of the children so far: other load is not in it."""
+    """Return the processor time of the children so far, without other load."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

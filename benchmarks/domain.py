@@ -49,7 +49,7 @@ def person(domain: Samba, number: int) -> str:
 
 
 def source(domain: Samba) -> str:
-    """Return how a tree names the domain."""
+    """Return the domain's `source` for a tree."""
     return (
         f"{{activeDirectory: {{controllers: ['{domain.url}'], "
         f"tls: {{ca: '{domain.ca}'}}, "

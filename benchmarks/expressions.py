@@ -1,4 +1,4 @@
-"""Expressions against the same mapping written by hand, object by object."""
+"""Compiled expressions, compared with the same mapping written by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cloudforest.program.mapping.desired import compile_mapping
 
 OBJECTS = 100_000
 ROUNDS = 3
-"""The fastest counts: everything else is other load."""
+"""The fastest round counts, because the others include other load."""
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 EXPRESSIONS = {
     "externalId": "[sourceAnchor]",
@@ -101,7 +101,7 @@ def person(number: int) -> SourceObject:
 def seconds(
     map_one: Callable[[SourceObject], Any], rows: Iterable[SourceObject]
 ) -> float:
-    """Return the processor time: what others do on the machine does not count."""
+    """Return the processor time, which excludes other load on the machine."""
     began = time.process_time()
     for row in rows:
         map_one(row)

@@ -1,4 +1,4 @@
-"""Full sync: the whole path against a bare client that pushes the same payloads."""
+"""A full sync, compared with a bare client that pushes the same payloads."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from benchmarks.installed import (
 
 PEOPLE = 20_000
 CONCURRENCY = 8
-"""The built-in profile's."""
+"""As in the built-in profile."""
 
 
 async def push(url: str, payloads: list[list[str]]) -> float:
-    """Send the same writes with nothing around them; return the seconds."""
+    """Send the same writes with a bare client; return the seconds."""
     queue = iter(payloads)
     headers = {"Content-Type": "application/scim+json"}
 

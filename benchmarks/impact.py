@@ -1,7 +1,7 @@
-"""A plan over many stored objects: of an expression that everybody has, and a scope.
+"""Plans over many stored objects: with a changed expression, and with a changed scope.
 
-The second change of the expression needs an attribute less, and that of the scope asks
-for everybody as well: the directory is read anew for them.
+The second expression needs one attribute less, and the scope is written in another way.
+For both, the directory is read again.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ PEOPLE = 100_000
 MAPPING = """
 ---
 kind: Mapping
-name: shouted
+name: upper-case
 extends: ad-user-to-scim
 attributeMappings:
   displayName: '{expression}'
 """
 STORED = 'ToUpper(Coalesce([displayName], Join(" ", [givenName], [sn]), [cn]), )'
-READ_ANEW = "ToUpper([displayName], )"
+READ_AGAIN = "ToUpper([displayName], )"
 EVERYBODY = "organizationalUnits: all"
 BASE = "organizationalUnits: ['DC=contoso,DC=com']"
 
 
-def shouting(text: str, expression: str) -> str:
-    changed = text.replace("[ad-user-to-scim", "[shouted")
+def with_expression(text: str, expression: str) -> str:
+    changed = text.replace("[ad-user-to-scim", "[upper-case")
     return changed + MAPPING.format(expression=expression)
 
 
 def plan(tree: Path, *options: str) -> tuple[float, dict[str, int]]:
-    """Return the seconds that the command takes, and the job's impact."""
+    """Return the seconds of a `plan`, and the job's impact."""
     began = time.perf_counter()
     ran = subprocess.run(
         [COMMAND, "plan", "--format", "json", *options],
@@ -70,8 +70,8 @@ def measure(folder: Path) -> None:
         print(f"  without impact               {bare:8.1f} s")
         print(f"  nothing changed              {nothing:8.1f} s")
         for name, changed in (
-            ("stored objects evaluated", shouting(text, STORED)),
-            ("everything read anew", shouting(text, READ_ANEW)),
+            ("stored objects evaluated", with_expression(text, STORED)),
+            ("directory read again", with_expression(text, READ_AGAIN)),
             ("another scope", text.replace(EVERYBODY, BASE)),
         ):
             file.write_text(changed)

@@ -103,7 +103,7 @@ def write_tree(tree: Path, *, url: str, source: str) -> None:
 
 
 def exported_forest(folder: Path, people: int) -> Path:
-    """Return the folder for a tree, beside the LDIF export of so many people."""
+    """Return a folder for a tree, with an LDIF export of that many people."""
     tree = folder / str(people)
     tree.mkdir()
     script = HERE.parent / "scripts" / "make_forest.py"
@@ -119,7 +119,7 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def up_once(tree: Path, **variables: str) -> tuple[dict[str, Any], Peaks]:
-    """Return the job's cycle, which must have succeeded, and the memory it took."""
+    """Return the job's successful cycle and its peak memory."""
     with subprocess.Popen(
         [COMMAND, "up", "--once", "--format", "json"],
         cwd=tree,

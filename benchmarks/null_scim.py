@@ -1,10 +1,9 @@
-"""A SCIM server that stores nothing: what is measured against it is the client.
+"""A SCIM server that stores nothing, so that only the client is measured.
 
-`python benchmarks/null_scim.py` prints its port and serves until it is killed.
-`GET /__counts__` answers the number of requests so far by method, and
-`GET /__writes__` all that was written, as `[method, path, body]`, one a line.
-`GET /__last__` says how many writes there were and when, by the monotonic clock of this
-machine, the last one came.
+`python benchmarks/null_scim.py` prints its port and serves until it is killed. `GET
+/__counts__` returns the number of requests by method. `GET /__writes__` returns all
+writes as `[method, path, body]`, one per line. `GET /__last__` returns the number of
+writes and the time of the last one, by this machine's monotonic clock.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def answer_of(status: bytes, body: bytes) -> bytes:
 
 
 class NullScim(asyncio.Protocol):
-    """One connection: reads requests by their Content-Length and answers at once."""
+    """One connection: read requests by their Content-Length and answer at once."""
 
     def __init__(
         self,
@@ -48,7 +47,7 @@ class NullScim(asyncio.Protocol):
         self.buffer = b""
 
     last = 0.0
-    """Of all connections."""
+    """Time of the last write on any connection."""
 
     def connection_made(self, transport) -> None:
         self.transport = transport

@@ -1,8 +1,8 @@
-"""The measurements, one after another, or those that are named.
+"""Run all measurements, or the named ones.
 
-`make bench`, or `python -m benchmarks.run` with some of documents, expressions, full,
-impact, noop, nudge, memory, startup. `noop` and `nudge` need Samba AD DC, as root.
-Other load on the machine shows in all but the ratios.
+`make bench`, or `python -m benchmarks.run` with names of `MEASUREMENTS`. `noop` and
+`hint` need Samba AD DC, as root. Other load on the machine affects all results except
+the ratios.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from benchmarks import (
     documents,
     expressions,
     full,
+    hint,
     impact,
     memory,
     noop,
-    nudge,
     startup,
 )
 
@@ -29,7 +29,7 @@ MEASUREMENTS = {
     "full": full.measure,
     "impact": impact.measure,
     "noop": noop.measure,
-    "nudge": nudge.measure,
+    "hint": hint.measure,
     "memory": memory.measure,
     "startup": startup.measure,
 }

@@ -1,4 +1,4 @@
-"""How long a command takes to start: help, the version, and a tree that is checked."""
+"""The start-up time of commands: help, version, and `validate`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def measure(folder: Path) -> None:
     del folder
     print(f"start-up, the median of {RUNS} runs")
     for words in CALLS:
-        _once(words)  # writes the bytecode, fills the disk's cache
+        _once(words)  # writes the bytecode and fills the disk cache
         runs = [_once(words) for _ in range(RUNS)]
         wall, busy = (statistics.median(each) for each in zip(*runs, strict=True))
         print(f"  {words:12} {wall:5.2f} s, processor {busy:5.2f} s", flush=True)
 
 
 def _once(words: str) -> tuple[float, float]:
-    """Return the seconds that passed, and those of the processor."""
+    """Return the elapsed seconds, and the processor time."""
     began, before = time.perf_counter(), os.times()
     subprocess.run(
         [COMMAND, *words.split()], cwd=TREE, stdout=subprocess.DEVNULL, check=True

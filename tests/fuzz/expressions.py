@@ -1,9 +1,8 @@
-"""Ten minutes of coverage-guided fuzzing of the expression language: `make fuzz`.
+"""Coverage-guided fuzzing of the expression language: `make fuzz`.
 
-`python -m tests.fuzz.expressions FOLDER -max_total_time=600` takes the options of
-libFuzzer; the folder keeps what was found to be worth trying, and begins with the
-documented examples. It ends with an error and the input when anything crashes, hangs,
-or breaks one of the laws.
+`python -m tests.fuzz.expressions FOLDER -max_total_time=600` accepts libFuzzer's
+options. The folder keeps the interesting inputs, and starts with the documented
+examples. A crash, a hang or a broken law ends the run with an error and the input.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def once(raw: bytes) -> None:
 
 
 def seeds() -> list[str]:
-    """Return the documented examples, and each word alone."""
+    """Return the documented examples, and each single word."""
     made = []
     for example in json.loads(EXAMPLES.read_text(encoding="utf-8")):
         text, values = example["expression"], [""]

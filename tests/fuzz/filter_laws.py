@@ -1,4 +1,4 @@
-"""What holds for every text that is given as a filter, and for every object."""
+"""Laws that hold for every text as a filter, and for every object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNCHECKED = {"validator": None, "check_names": False}
 
 
 def parsed(text: str) -> Filter | None:
-    """Parse; a mistake is a fault within the text and nothing else."""
+    """Parse; the only error is a fault with an offset in the text."""
     try:
         return parse_filter(text)
     except SyntaxFault as fault:
@@ -38,41 +38,43 @@ def parsed(text: str) -> Filter | None:
 
 
 def hold(text: str, attributes: Attributes) -> bool:
-    """Check the laws of one filter and one object; tell whether it could be read.
+    """Check the laws for one filter and one object; return False if it does not parse.
 
-    Written down, it is the same filter; what it says does not rest on what it does not
-    read; nothing hidden is no doubt, and what is sure of one with everything hidden is
-    so; a contradiction accepts nobody; what goes to a controller is an LDAP filter.
+    A written filter parses to the same tree. Its result depends only on the attributes
+    that it reads. With nothing hidden, the three-valued result is the same, and a
+    certain result with everything hidden is right. A contradiction accepts no object.
+    A pushed-down filter is a valid LDAP filter.
     """
     tree = parsed(text)
     if tree is None:
         return False
     again = write_filter(tree)
     assert len(again) > len(text) or parsed(again) == tree, again
-    for leaf in locate_clauses(text):
-        assert leaf.spelling.lower() == leaf.attribute
-        assert text.startswith(leaf.spelling, leaf.offset)
+    for clause in locate_clauses(text):
+        assert clause.spelling.lower() == clause.attribute
+        assert text.startswith(clause.spelling, clause.offset)
     assert all(0 <= each.offset < len(text) for each in find_filter_mistakes(text))
     accepts, reads = compile_filter(tree), find_filter_attributes(tree)
-    said = accepts(attributes)
-    read = {name: held for name, held in attributes.items() if name in reads}
-    assert accepts(read) is said
-    certainty = compile_three_valued(tree)
-    assert certainty(attributes, frozenset()) is said
-    assert certainty(attributes, reads) in {None, said}
-    assert not said or find_contradiction(tree) is None
-    asked = to_ldap_filter(tree)
-    if asked is not None:
+    accepted = accepts(attributes)
+    read = {name: values for name, values in attributes.items() if name in reads}
+    assert accepts(read) is accepted
+    three_valued = compile_three_valued(tree)
+    assert three_valued(attributes, frozenset()) is accepted
+    assert three_valued(attributes, reads) in {None, accepted}
+    assert not accepted or find_contradiction(tree) is None
+    ldap_filter = to_ldap_filter(tree)
+    if ldap_filter is not None:
         assert parse_ldap_filter(
-            asked, None, auto_escape=False, auto_encode=False, **UNCHECKED
+            ldap_filter, None, auto_escape=False, auto_encode=False, **UNCHECKED
         )
     _to_graph_and_back(tree, attributes)
     return True
 
 
 def _without_booleans(tree: Filter) -> bool:
-    """Tell whether nothing is compared with true or false: Graph takes an attribute to
-    be of that kind where one is written.
+    """Tell whether nothing is compared with true or false.
+
+    Graph takes an attribute in such a comparison for a boolean.
     """
     match tree:
         case Compare(value=value):
@@ -86,7 +88,7 @@ def _without_booleans(tree: Filter) -> bool:
 
 
 def _to_graph_and_back(tree: Filter, attributes: Attributes) -> None:
-    """Check that what Graph can say is no other filter; what it can't is refused."""
+    """Check that a filter is refused, or means the same in Graph."""
     try:
         groups = filter_to_graph(tree)
     except SyntaxFault:
@@ -94,12 +96,12 @@ def _to_graph_and_back(tree: Filter, attributes: Attributes) -> None:
     back = filter_from_graph(groups)
     assert back is not None
     if _without_booleans(tree):
-        held = {name: _spelt(name, values) for name, values in attributes.items()}
-        assert compile_filter(back)(held) is compile_filter(tree)(held)
+        stored = {name: _as_stored(name, each) for name, each in attributes.items()}
+        assert compile_filter(back)(stored) is compile_filter(tree)(stored)
 
 
-def _spelt(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out what no directory holds: an integer has one spelling, 2 and not 02."""
+def _as_stored(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Drop values that a directory never contains: an integer is 2, not 02."""
     if name.lower() not in INTEGER_ATTRIBUTES | FILETIME_ATTRIBUTES:
         return values
     return tuple(each for each in values if _INTEGER.fullmatch(each))

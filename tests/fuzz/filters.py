@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the filter language, like that of the expressions."""
+"""Coverage-guided fuzzing of the filter language (see `tests.fuzz.expressions`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ with atheris.instrument_imports(
     )
 
 NAMES = (*FILTER_NAMES, "othermailbox")
-"""The second of several values comes last."""
+"""The last name repeats one, which so has two values."""
 VALUES = ("a", "A b", "514", "20261123120000.0Z", "é", "x")
 NESTED = (
     'not (title eq "a" and (mail pr or title ne "b")) or mail co "@"',
@@ -31,7 +31,7 @@ def once(raw: bytes) -> None:
 
 
 def seeds() -> list[str]:
-    """Return each comparison with each kind of value, and what is nested."""
+    """Return each comparison with each kind of value, and nested filters."""
     made = [
         f"{name} {operator} {literal}"
         for name in FILTER_NAMES

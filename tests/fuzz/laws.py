@@ -1,4 +1,4 @@
-"""What holds for every text that is given as an expression, and for every object."""
+"""Laws that hold for every text as an expression, and for every object."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SETTING = EvaluationContext(
 
 
 def parsed(text: str):
-    """Parse; a mistake is a fault within the text and nothing else."""
+    """Parse; the only error is a fault with an offset in the text."""
     try:
         return parse_expression(text)
     except SyntaxFault as fault:
@@ -43,12 +43,12 @@ def parsed(text: str):
 
 
 def hold(text: str, attributes: Mapping[str, tuple[str, ...]]) -> bool:
-    """Check the laws of one expression and one object; tell whether it could be read.
+    """Check the laws for one expression and object; return False if it does not parse.
 
-    Whatever it is, it is read or refused; read, it compiles, and is evaluated or at
-    fault; its result is JSON of bounded size; written down, it is the same expression;
-    what is constant is the same for all; explained, where no part is evaluated
-    beforehand, it gives the same.
+    A parsed expression compiles. Its result is a value or a fault, and JSON of limited
+    size. A written expression parses to the same tree. A constant one is the same for
+    all objects. Explained, where no part is evaluated in advance, it has the same
+    result.
     """
     expression = parsed(text)
     if expression is None:
@@ -65,10 +65,9 @@ def hold(text: str, attributes: Mapping[str, tuple[str, ...]]) -> bool:
         assert not find_expression_attributes(expression)
         assert try_expression(text, {}, SETTING) == result
     assert find_value_kind(expression)
-    told = explain_expression(text, attributes, SETTING).result
-    assert not pure or told == result or TOO_SLOW in (told.content, result.content), (
-        told
-    )
+    explained = explain_expression(text, attributes, SETTING).result
+    too_slow = TOO_SLOW in (explained.content, result.content)
+    assert not pure or explained == result or too_slow, explained
     return True
 
 

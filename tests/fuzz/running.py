@@ -1,4 +1,4 @@
-"""How a language is fuzzed: seeds and words in a folder, and then libFuzzer."""
+"""Fuzzing of a language with libFuzzer, with seeds and words in a folder."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import atheris
 
 BETWEEN = "\0"
-"""Between the text of the language and the values of the object."""
+"""Separates the text of the language and the values of the object."""
 
 
 def attributes_in(
     names: Iterable[str], values: Iterable[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Give values to names in turn; a name that comes again has several."""
+    """Assign values to names in turn; a repeated name has several values."""
     attributes: dict[str, tuple[str, ...]] = {}
     for name, value in zip(names, values, strict=False):
         attributes[name] = (*attributes.get(name, ()), value)
@@ -23,7 +23,7 @@ def attributes_in(
 
 
 def _prepare(folder: Path, seeds: Iterable[str], words: Iterable[str]) -> Path:
-    """Write the seeds and the dictionary; return the place of the latter."""
+    """Write the seeds and the dictionary; return the dictionary's path."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds):
         (folder / f"seed{number}").write_text(seed, encoding="utf-8")
@@ -36,7 +36,7 @@ def _prepare(folder: Path, seeds: Iterable[str], words: Iterable[str]) -> Path:
 def fuzz(
     once: Callable[[bytes], None], seeds: Iterable[str], words: Iterable[str]
 ) -> None:
-    """Run `FOLDER [OPTION…]` of the command line; the options are libFuzzer's."""
+    """Fuzz with the arguments `FOLDER [OPTION…]`; the options are libFuzzer's."""
     folder = Path(sys.argv[1])
     dictionary = _prepare(folder, seeds, words)
     options = (f"-dict={dictionary}", "-max_len=2000", "-timeout=60")

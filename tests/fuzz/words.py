@@ -1,4 +1,4 @@
-"""The words that expressions are made of, for those who try nonsense."""
+"""The words of expressions and filters, for random texts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = (
 )
 
 FILTER_NAMES = ("title", "othermailbox", "useraccountcontrol", "whencreated", "mail")
-"""Of a text, of several texts, of a number, of a moment, of what tells cases apart."""
+"""A text, several texts, a number, a date, and a case-exact attribute."""
 COMPARISONS = ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "has")
 FILTER_LITERALS = (
     *('"a"', '"A"', '""', r'"\""', r'"\u00e9"', '"Straße"', '"*"', '"(a)"', "null"),

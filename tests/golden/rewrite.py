@@ -1,7 +1,7 @@
-"""The first plan of each topology, and that of a change; run it to write them anew.
+"""Renders the golden plans; run it to write them again.
 
-`plans` are against nothing registered. `changes/NAME.diff` is a pull request, and what
-stands beside it is what its reviewer reads, after the first cycles.
+`plans` holds the first plan of each topology. `changes/NAME.diff` is a pull request,
+and the files beside it are its plan after the first cycles.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ CHANGES = Path(__file__).parent / "changes"
 TOPOLOGIES = sorted({each.parent for each in ROOT.glob("topologies/*/*.yaml")})
 FORMATS = {"txt": "text", "json": "json", "md": "markdown", "html": "html"}
 _RANDOM = re.compile(r'(?<=job allow )\w{64}|(?<="impactDigest": ")\w{64}')
-"""Digests of effects, which hold the ids that the target gave."""
+"""Digests of effects: they depend on ids that the target chose."""
 
 
 def rendered(topology: Path) -> dict[str, str]:
-    """Return the plan as text, JSON and Markdown, by the ending of the file."""
+    """Return the plan as text, JSON and Markdown, by file extension."""
     registration = compile_tree(topology).registration
     assert registration is not None, topology
     plan = make_plan(base=0, registered=None, desired=registration)
-    with terminal.out_console.capture() as said:
+    with terminal.out_console.capture() as captured:
         show_plan(plan)
     data = msgspec.json.format(msgspec.json.encode(plan.to_shape()))
     return {
-        "txt": said.get(),
+        "txt": captured.get(),
         "json": data.decode() + "\n",
         "md": render_markdown(plan),
     }
 
 
 def copied(topology: Path, folder: Path) -> Installed:
-    """Return the command in a copy; what stands for another tool has run there."""
+    """Return the command in a copy of the topology, after the run of its other tool."""
     tree = folder / topology.name
     shutil.copytree(topology, tree, ignore=shutil.ignore_patterns(".cloudforest"))
     path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
@@ -60,7 +60,7 @@ def copied(topology: Path, folder: Path) -> Installed:
 
 
 def changed(cloudforest: Installed) -> dict[str, str]:
-    """Make the topology's change; return its plans by the ending of the file."""
+    """Apply the change to the topology; return its plans by file extension."""
     patch = CHANGES / f"{cloudforest.tree.name}.diff"
     subprocess.run(["git", "apply", patch], cwd=cloudforest.tree, check=True)
     plans = {
@@ -71,7 +71,7 @@ def changed(cloudforest: Installed) -> dict[str, str]:
 
 
 def _anywhere(plan: str) -> str:
-    """Return the plan as every machine makes it, whichever folder we run from."""
+    """Return the plan without what differs between machines and runs."""
     return _RANDOM.sub("0" * 64, plan).replace(str(COMMAND), "cloudforest")
 
 

@@ -1,4 +1,4 @@
-"""The schema of a plan's JSON, as strict as what we print: nothing undocumented."""
+"""The schema of a plan's JSON, without room for undocumented fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cloudforest.base.files import find_shipped
 
 
 def validator() -> Draft202012Validator:
-    """Return one that refuses fields that the schema, which leaves room, has not."""
+    """Return a validator that refuses fields that the shipped schema does not name."""
     text = (find_shipped("schemas") / "plan.schema.json").read_text(encoding="utf-8")
     return Draft202012Validator(_strict(json.loads(text)))
 

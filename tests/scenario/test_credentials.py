@@ -53,7 +53,7 @@ def test_a_secret_that_was_changed_is_told_and_read_again(
 ) -> None:
     oauth_server.clients[NAME] = Client("canary-rotated")
     ran = once(behind_oauth)
-    assert_told(ran, 1, oauth_server.token_url, "401 invalid_client", "Target cloud")
+    assert_told(ran, 1, oauth_server.token_url, "401 invalid_client", 'Target "cloud"')
     assert "canary" not in ran.out + ran.err
     assert_nowhere(tmp_path, "canary")
     behind_oauth.variables[TOKEN] = "canary-rotated"

@@ -38,7 +38,7 @@ def _refused(cloudforest: Installed, stage: str) -> None:
     nobody = cloudforest("job", "allow", stage, "--until", "2h", "--by", "")
     assert (nobody.code, "--by" in nobody.err) == (1, True)
     mistyped = cloudforest("job", "staged", "poeple")
-    assert (mistyped.code, "no job poeple" in mistyped.err) == (1, True)
+    assert (mistyped.code, "poeple" in mistyped.err) == (1, True)
     assert cloudforest("job", "allow", stage, "--by", "Ann").code == 64
     past = cloudforest("job", "allow", stage, "--until", "2020-01-01", "--by", "Ann")
     assert past.code == 1
@@ -123,7 +123,7 @@ def test_a_plan_names_the_guard_that_hides_behind_another(tmp_path: Path) -> Non
     told = [(each["guard"], each["effects"], each["follows"]) for each in guards]
     assert told == [("disables", 3, False), ("memberRemovals", 3, True)]
     comment = cloudforest("plan", "--format", "markdown", *state).out
-    assert comment.startswith("### cloudforest plan: BLOCKED by a guard; 1 to update\n")
+    assert comment.startswith("### cloudforest plan: blocked by a guard; 1 to update\n")
     for each in guards:
         assert f"`{each['allow']}`" in comment
         assert cloudforest(*each["allow"].split()[1:]).code == 0

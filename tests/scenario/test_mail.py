@@ -99,7 +99,7 @@ def test_a_blocked_job_is_told_to_its_address_once(
     failed = wrong("up", "--once", "--format", "json")
 
     assert failed.code == 3, failed
-    assert "does not accept our user name and password" in failed.err
+    assert "rejected our credentials (535)" in failed.err
     assert "canary" not in failed.out + failed.err
     assert server.letters == []
 

@@ -188,7 +188,7 @@ def test_of_two_applies_at_once_one_wins(topology: Installed) -> None:
     assert codes in ([0, 0], [0, 1]), said
     for process, (out, err) in zip(both, said, strict=True):
         if process.returncode:
-            assert "Another cloudforest process holds" in err
+            assert "Another cloudforest process uses" in err
             assert "since 20" in err
         else:
             assert "Registered as revision 1" in out or "Nothing to apply" in out
@@ -227,7 +227,10 @@ def test_while_one_apply_waits_for_a_word_the_other_is_told(
         os.close(terminal)
     assert asked.returncode == 0
     assert ran.code == 1, ran
-    assert f"Another cloudforest process holds {topology.state}" in ran.err
+    assert (
+        f'Another cloudforest process uses the state folder "{topology.state}"'
+        in ran.err
+    )
     assert f"(pid {asked.pid}, since 20" in ran.err
 
 
@@ -244,9 +247,9 @@ def test_a_plan_replaces_nothing_but_a_plan(topology: Installed) -> None:
     before = document.read_text()
 
     for name, said in (
-        ("tenant.yaml", "would be read as one"),
-        ("new.yml", "would be read as one"),
-        ("kept.txt", "is there already"),
+        ("tenant.yaml", "would be read as a document"),
+        ("new.yml", "would be read as a document"),
+        ("kept.txt", "already exists"),
         (".", "is a folder"),
     ):
         ran = topology("plan", "--no-impact", "--out", name)

@@ -165,7 +165,7 @@ def test_a_removed_job_leaves_its_objects_and_finds_them_again(
 
     ran = synced("plan")
     assert ran.code == 0, ran
-    assert "7 linked objects (7 created, 0 adopted) stay there as they are" in ran.out
+    assert "7 linked objects (7 created, 0 adopted) stay there unchanged" in ran.out
     [consequence] = planned(synced)["consequences"]
     assert (consequence["removed"], consequence["job"]) == ("job", "people")
     assert (consequence["created"], consequence["adopted"]) == (7, 0)
@@ -235,7 +235,9 @@ def test_a_blocked_plan_renders_in_every_format(synced: Installed) -> None:
     for each in ("text", "markdown", "html"):
         ran = synced("plan", "--format", each)
         assert ran.code == 3, ran
-        assert "people would cause 2 disables; at most 1 may happen" in ran.out
+        assert (
+            "2 disables exceed the limit of 1 (guard.disables of job people)" in ran.out
+        )
         assert guard["allow"] in html.unescape(ran.out)
 
 

@@ -217,7 +217,9 @@ def test_a_control_plane_that_serves_explains_a_branch_by_role(reader: Reader) -
     registration = reader.registration
     assert reader.explained(registration, "anna")["steps"][-1]["result"] == "nothing"
     plan = operator_token(reader.cloudforest, "plan")
-    assert "sees no values" in _refused(reader.explain, plan, reader.body(registration))
+    assert "`explain` needs `read`" in _refused(
+        reader.explain, plan, reader.body(registration)
+    )
     with pytest.raises(urllib.error.HTTPError, match="422") as unmapped:
         reader.explained(registration | {"programs": {}}, "anna")
     unmapped.value.close()
@@ -302,9 +304,9 @@ def test_of_a_disabled_job_a_plan_says_what_would_be_if_it_were_enabled(
     text = cloudforest("plan")
     plan = cloudforest("plan", "--format", "json")
     assert (text.code, plan.code, plan.json["guards"]) == (0, 0, [])
-    said = "people: if it were enabled: initial cycle, 4 of 4 objects in scope; "
-    assert said in text.out
-    assert "It would be blocked: people would cause 4 creates; at most 0 " in text.out
+    counts = "disabled, previewed as if enabled; initial cycle, 4 of 4 objects in scope"
+    assert f"people: {counts}; " in text.out
+    assert "Would be blocked: 4 creates exceed the limit of 0 " in text.out
     impact = plan.json["impact"]["people"]
     assert (impact["enabled"], impact["staged"]) == (False, 4)
     assert not plan.json["blocked"]
@@ -323,13 +325,13 @@ def test_that_a_job_is_disabled_is_said_with_whom_it_leaves(tmp_path: Path) -> N
     plan = cloudforest("plan", "--format", "json")
     [said] = plan.json["consequences"]
     assert (said["removed"], said["created"], plan.code) == ("cycles", 4, 0)
-    assert said["sentence"].startswith("Job people is disabled: 4 linked objects ")
+    assert said["sentence"].startswith('Job "people" is disabled. 4 linked objects ')
 
 
 def test_a_plan_without_its_impact_says_so(tmp_path: Path) -> None:
     cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF)
     for each in ("text", "markdown", "html"):
         told = cloudforest("plan", "--no-impact", "--format", each).out
-        assert "Whom it touches was not evaluated (--no-impact)." in told
+        assert "The impact was not evaluated (--no-impact)." in told
     told = cloudforest("plan", "--no-impact", "--format", "json").json
     assert (told["impactEvaluated"], told["impact"]) == (False, {})

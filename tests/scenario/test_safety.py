@@ -117,7 +117,7 @@ def test_a_saved_plan_that_was_edited_is_refused(topology: Installed) -> None:
     ran = topology("apply", "--plan", "saved")
 
     assert ran.code == 1
-    assert "changed after it was made" in ran.err
+    assert "was edited after it was saved" in ran.err
     assert topology("job", "list", "--format", "json").json == {"jobs": []}
 
 

@@ -1,8 +1,6 @@
-"""How the bytes of a directory attribute become text.
+"""Turn what LDAP and LDIF readers yield into entries of the directory port.
 
-How what a directory sends becomes an Entry of the port.
-
-A blocking reader seen from the event loop, one small batch at a time.
+Decode attribute values to text, and run blocking readers in threads.
 """
 
 from __future__ import annotations
@@ -48,7 +46,7 @@ BINARY_ATTRIBUTES = frozenset(
         "usersmimecertificate",
     }
 )
-"""Octet strings: they are base64 even where their bytes happen to be text."""
+"""Octet strings: kept in base64, even where their bytes are valid text."""
 
 DN_ATTRIBUTES = frozenset({"distinguishedname", "objectcategory", "lastknownparent"})
 """DN attributes that are kept as a DN instead of as a reference."""
@@ -74,9 +72,10 @@ REFERENCE_ATTRIBUTES = frozenset(
 )
 """AD's attributes of DN syntax that point at people and groups ([MS-ADA1-3])."""
 
+CONTAINER_CLASSES = ("organizationalUnit", "container", "builtinDomain")
 _GUID_BYTES = 16
 _SID_HEAD = 8
-# [MS-ADTS] 3.1.1.3.4.1.5: <GUID=...>;<SID=...>;DN, the SID only where there is one.
+# [MS-ADTS] 3.1.1.3.4.1.5: <GUID=...>;<SID=...>;DN, the SID only if the object has one.
 _EXTENDED = re.compile(
     r"<GUID=([0-9a-f-]{32,36})>;(?:<SID=[^>]*>;)?(.*)", re.IGNORECASE | re.DOTALL
 )
@@ -84,14 +83,41 @@ _DELETED_MARK = "\\0ADEL:"
 # [MS-ADTS] 3.1.1.2.2.2: DN with binary or string, B:LENGTH:HEX:DN or S:LENGTH:TEXT:DN.
 _PREFIXED = re.compile(r"[BS]:([0-9]{1,9}):", re.IGNORECASE)
 
+ALWAYS_READ = (
+    "name",
+    "objectclass",
+    "objectguid",
+    "parentguid",
+    "isdeleted",
+)
+"""Attributes that every read requests.
+
+`name` is needed because DirSync reports an added object only if one of the requested
+replicated attributes is set. instanceType is left out: if it is requested, Samba
+reports every object that has changed in any way (measured).
+"""
+_TYPES: tuple[ObjectType, ...] = ("group", "contact", "user")
+T = TypeVar("T")
+BATCH_SIZE = 100
+"""Objects in memory at once: the reader waits until they are consumed."""
+_END = object()
+
 
 def format_guid(raw: bytes) -> str:
     """Return 16 bytes in AD's little-endian order as canonical text."""
     return str(uuid.UUID(bytes_le=raw))
 
 
+def parse_guid(text: str) -> uuid.UUID | None:
+    """Return the GUID; None if the text is not one."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
 def format_sid(raw: bytes) -> str:
-    """Return a binary SID as S-R-A-S…  ([MS-DTYP] 2.4.2.2)."""
+    """Return a binary SID as S-R-A-S… ([MS-DTYP] 2.4.2.2); base64 if malformed."""
     if len(raw) < _SID_HEAD or len(raw) != _SID_HEAD + 4 * raw[1]:
         return base64.b64encode(raw).decode()
     authority = int.from_bytes(raw[2:_SID_HEAD], "big")
@@ -103,18 +129,18 @@ def format_sid(raw: bytes) -> str:
 
 
 def relative_id(sid: str) -> str | None:
-    """Return what is left of the SID of a domain's object without its domain's.
+    """Return the relative id of a SID, as in primaryGroupID ([MS-ADA3]).
 
-    It is what primaryGroupID holds ([MS-ADA3]).
+    None for a SID outside any domain.
     """
     return sid.rpartition("-")[2] if sid.startswith("S-1-5-21-") else None
 
 
 def decode_value(attribute: str, raw: bytes) -> str:
-    """Return a value as text: GUIDs and SIDs in their form, other binary in base64.
+    """Return a value as text: GUIDs and SIDs in their usual text, binary in base64.
 
-    `attribute` is in lower case. A value of 16 bytes is no GUID by its length alone,
-    and a GUID attribute of another length is kept in base64.
+    `attribute` is in lower case. Its name decides, not the length of the value; a GUID
+    attribute of another length is kept in base64.
     """
     if attribute in GUID_ATTRIBUTES and len(raw) == _GUID_BYTES:
         return format_guid(raw)
@@ -130,28 +156,28 @@ def decode_value(attribute: str, raw: bytes) -> str:
 
 def split_extended_dn(value: str) -> tuple[str | None, str]:
     """Split an extended DN into the objectGUID, if it has one, and the DN."""
-    found = _EXTENDED.fullmatch(value)
-    return (str(uuid.UUID(found[1])), found[2]) if found else (None, value)
+    match = _EXTENDED.fullmatch(value)
+    return (str(uuid.UUID(match[1])), match[2]) if match else (None, value)
 
 
 def split_dn_prefix(value: str) -> tuple[str, str]:
-    """Split a DN with binary or string into what stands before the DN, and the DN."""
+    """Split a DN with binary or string into its prefix and the DN."""
     head = _PREFIXED.match(value)
     if head is None:
         return "", value
     at = head.end() + int(head[1])
     if value[at : at + 1] != ":":
-        # The length may be one of bytes.
+        # The length may count bytes instead of characters.
         counted = value[head.end() :].encode()[: int(head[1])]
         at = head.end() + len(counted.decode(errors="replace"))
-    is_one = value[at : at + 1] == ":"
-    return (value[: at + 1], value[at + 1 :]) if is_one else ("", value)
+    has_prefix = value[at : at + 1] == ":"
+    return (value[: at + 1], value[at + 1 :]) if has_prefix else ("", value)
 
 
 def to_reference(attribute: str, value: str) -> str | None:
-    """Return a value with an extended DN replaced by the objectGUID that it names.
+    """Return a value with an extended DN replaced by its objectGUID.
 
-    None for a link to a deleted object, which a recycle bin leaves in place.
+    None for a link to a deleted object, which the recycle bin keeps.
     """
     prefix, name = split_dn_prefix(value)
     if not name.startswith("<GUID="):
@@ -162,29 +188,11 @@ def to_reference(attribute: str, value: str) -> str | None:
     return None if _DELETED_MARK in dn else prefix + guid
 
 
-ALWAYS_READ = (
-    "name",
-    "objectclass",
-    "objectguid",
-    "parentguid",
-    "isdeleted",
-)
-"""What every read asks for.
-
-`name` is there because DirSync reports an added object only when one of the replicated
-attributes asked for is set; instanceType is not, because asked for it Samba reports
-every object of which anything has changed (measured).
-"""
-
-_TYPES: tuple[ObjectType, ...] = ("group", "contact", "user")
-
-
 @dataclass(frozen=True)
 class DirectoryEntry:
     """An object as text: references are objectGUIDs, names are in lower case.
 
-    `member_names` are the DNs of its `members`, in the same order, where a group is
-    read by itself.
+    `member_dns` are the DNs of `members` in the same order; only searches fill them.
     """
 
     dn: str
@@ -201,18 +209,21 @@ def object_type(classes: frozenset[str]) -> ObjectType | None:
 
 def _add_cn(source: DirectoryEntry) -> Mapping[str, tuple[str, ...]]:
     """Add `cn`, which Samba leaves out of DirSync: it is the RDN, and so is `name`."""
-    held = source.attributes
-    if "cn" in held or "name" not in held or not source.dn.lower().startswith("cn="):
-        return held
-    return {**held, "cn": held["name"]}
+    attributes = source.attributes
+    if "cn" in attributes or "name" not in attributes:
+        return attributes
+    if not source.dn.lower().startswith("cn="):
+        return attributes
+    return {**attributes, "cn": attributes["name"]}
 
 
 def to_entry(
     source: DirectoryEntry, names: Sequence[str], assumed_type: ObjectType | None = None
 ) -> Entry | None:
-    """Return the Entry with the attributes asked for; None without an objectGUID.
+    """Return the Entry with the requested attributes; None without an objectGUID.
 
-    `assumed` is the type of an object that came without its classes, as in a delta.
+    `assumed_type` is the type of an object that came without its classes, as in a
+    delta.
     """
     attributes = _add_cn(source)
     guid = next(iter(attributes.get("objectguid", ())), None)
@@ -238,7 +249,7 @@ def to_entry(
 
 
 def tombstone_entry(guid: str) -> Entry:
-    """Return an object of which nothing is known but that it is deleted."""
+    """Return the Entry of a deleted object that nothing else is known about."""
     return Entry(
         object_guid=guid,
         dn="",
@@ -248,13 +259,6 @@ def tombstone_entry(guid: str) -> Entry:
         is_deleted=True,
         attributes={},
     )
-
-
-T = TypeVar("T")
-
-BATCH_SIZE = 100
-"""Objects in memory at once: the reader waits until they have been used."""
-_END = object()
 
 
 def _take_batch(reader: Generator[T, Any, Any]) -> list[T]:
@@ -269,17 +273,17 @@ def _close_reader(reader: Generator[Any, Any, Any]) -> None:
     try:
         reader.close()
     except ValueError:
-        # A thread is inside it; the aborted source ends it there.
+        # A thread is still inside the reader; the aborted source ends it.
         return
 
 
 async def iterate_in_thread(
     reader: Generator[T, Any, Any], *, abort: Callable[[], None]
 ) -> AsyncIterator[T]:
-    """Yield what the reader yields; it runs in a thread, and only when asked.
+    """Yield what a blocking reader yields; it runs in a thread, batch by batch.
 
-    `abort` must make a reader that waits for its source give up; it is called when the
-    consumer stops early, or is cancelled while the thread reads.
+    `abort` must make a waiting reader give up. It is called when the consumer stops
+    early, or is cancelled while the thread reads.
     """
     finished = False
     try:
@@ -296,9 +300,9 @@ async def iterate_in_thread(
 async def iterate_in_own_thread(
     reader: Generator[None, Any, Any], *, abort: Callable[[], None]
 ) -> AsyncIterator[None]:
-    """Yield as often as the reader does; it may wait for days.
+    """Yield as often as the reader does, which may wait for days.
 
-    So it has a thread of its own: those that all share must come back.
+    It gets its own thread, so that it does not occupy one of the shared pool.
     """
     own = ThreadPoolExecutor(1, thread_name_prefix="watch")
     loop = asyncio.get_running_loop()

@@ -1,7 +1,4 @@
-"""Hands notices to an SMTP server, over TLS that is verified.
-
-A notice as a message: text, and the same as HTML.
-"""
+"""Render notices as mail, in text and HTML, and send them over SMTP with TLS."""
 
 from __future__ import annotations
 
@@ -34,32 +31,19 @@ _TEMPLATES = jinja2.Environment(
     keep_trailing_newline=True,
 )
 
-
-def build_message(
-    notice: Notice, *, sender: str, recipients: Sequence[str]
-) -> EmailMessage:
-    """Raise Rejected when an address is none; no text of a notice can add a header."""
-    made = EmailMessage()
-    source = _parse_address(sender)
-    made["From"] = source
-    made["To"] = [_parse_address(each) for each in recipients]
-    made["Subject"] = _to_one_line(f"[cloudforest {notice.tenant}] {notice.headline}")
-    made["Date"] = notice.time
-    made["Message-ID"] = make_msgid(domain=source.domain)
-    # No machine is to answer a machine: RFC 3834, and Exchange's word for the same.
-    made["Auto-Submitted"] = "auto-generated"
-    made["X-Auto-Response-Suppress"] = "All"
-    made.set_content(_render("notice.txt.j2", notice))
-    made.add_alternative(_render("notice.html.j2", notice), subtype="html")
-    return made
+SEND_SECONDS = 30.0
+"""The limit for one message, from the connection to the last reply."""
+QUIT_SECONDS = 2.0
+_PERMANENT_FAILURE = 500
+"""Replies from here on are permanent; lower ones are transient (RFC 5321 4.2.1)."""
 
 
 def _parse_address(text: str) -> Address:
     try:
         return Address(addr_spec=text)
-    except (ValueError, IndexError) as error:  # the parser's own, of an empty text
+    except (ValueError, IndexError) as error:  # IndexError: an empty text
         raise Rejected(
-            f"{text!r} is no mail address; correct `notify` and `mail.from`."
+            f'"{text}" is not a mail address. Correct `notify` or `mail.from`.'
         ) from error
 
 
@@ -71,24 +55,87 @@ def _render(template: str, notice: Notice) -> str:
     return _TEMPLATES.get_template(template).render(notice=notice)
 
 
-SEND_SECONDS = 30.0
-"""For the whole of one message, however the server spends them."""
+def build_message(
+    notice: Notice, *, sender: str, recipients: Sequence[str]
+) -> EmailMessage:
+    """Return the message; the text of a notice can't add a header.
 
-QUIT_SECONDS = 2.0
-_PERMANENT_FAILURE = 500
-"""Replies from here on are a no; those below ask to try again (RFC 5321 4.2.1)."""
+    Raises Rejected when an address is not valid.
+    """
+    message = EmailMessage()
+    source = _parse_address(sender)
+    message["From"] = source
+    message["To"] = [_parse_address(each) for each in recipients]
+    message["Subject"] = _to_one_line(
+        f"[cloudforest {notice.tenant}] {notice.headline}"
+    )
+    message["Date"] = notice.time
+    message["Message-ID"] = make_msgid(domain=source.domain)
+    # Suppress automatic replies: RFC 3834, and Exchange's header for the same.
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(_render("notice.txt.j2", notice))
+    message.add_alternative(_render("notice.html.j2", notice), subtype="html")
+    return message
+
+
+def _format_reply(error: aiosmtplib.SMTPResponseException) -> str:
+    return f"{error.code} {' '.join(error.message.split())[:200]}"
+
+
+def _format_reason(error: OSError) -> str:
+    return str(error) or f"no answer within {SEND_SECONDS:.0f} seconds"
+
+
+def _error_from(error: Exception, server: str) -> CloudforestError:
+    match error:
+        case aiosmtplib.SMTPAuthenticationError(code=code):
+            # The reply's text is left out: it may repeat the password.
+            kind = CredentialRejected if code >= _PERMANENT_FAILURE else Unavailable
+            return kind(
+                f"The mail server {server} rejected our credentials ({code}). "
+                "Correct `mail.auth`."
+            )
+        case aiosmtplib.SMTPRecipientsRefused(recipients=refused):
+            answers = "; ".join(f"{e.recipient}: {_format_reply(e)}" for e in refused)
+            return Rejected(
+                f"The mail server {server} rejected every recipient ({answers})."
+            )
+        case aiosmtplib.SMTPConnectResponseError() | aiosmtplib.SMTPHeloError():
+            return Unavailable(
+                f"The mail server {server} is busy ({_format_reply(error)})."
+            )
+        case aiosmtplib.SMTPResponseException():
+            return Rejected(
+                f"The mail server {server} rejected the message "
+                f"({_format_reply(error)})."
+            )
+        case OSError():
+            return Unavailable(
+                f"The mail server {server} can't be used ({_format_reason(error)}). "
+                "Check that it is running, and that `mail.ca` names the CA of its "
+                "certificate."
+            )
+        case _:
+            return Misconfigured(
+                f"The mail server {server} can't be used as `mail` describes it "
+                f"({error}). Correct `mail`."
+            )
 
 
 @dataclass(frozen=True)
 class SmtpMailer:
-    """See `model.ports.Mailer`. `ca` is a file; `password` goes with `mail.auth`."""
+    """See `model.ports.notices.Mailer`.
+
+    `ca` is a PEM file; `password` belongs to `mail.auth`.
+    """
 
     mail: Mail
     ca: str | None = None
     password: Secret | None = None
 
     async def send(self, notice: Notice, recipients: Sequence[str]) -> tuple[str, ...]:
-        made = build_message(notice, sender=self.mail.sender, recipients=recipients)
+        message = build_message(notice, sender=self.mail.sender, recipients=recipients)
         with self._translate_errors():
             client = self._make_client()
         transport = None
@@ -97,13 +144,13 @@ class SmtpMailer:
                 async with asyncio.timeout(SEND_SECONDS):
                     await client.connect()
                     transport = client.transport
-                    refused, _ = await client.send_message(made)
-            # It has the message, whatever comes of the farewell.
+                    refused, _ = await client.send_message(message)
+            # The server has the message, even if QUIT fails.
             with suppress(aiosmtplib.SMTPException, OSError):
                 await client.quit(timeout=QUIT_SECONDS)
         finally:
             if isinstance(transport, asyncio.WriteTransport):
-                # To close it politely would wait for the server once more.
+                # A clean close would wait for the server again.
                 transport.abort()
             client.close()
         return tuple(refused)
@@ -112,7 +159,9 @@ class SmtpMailer:
         mail, auth = self.mail, self.mail.auth
         encrypted = mail.tls != "off"
         if auth and not encrypted:
-            raise Misconfigured("A mail server's password is never sent without TLS.")
+            raise Misconfigured(
+                "`mail.auth` needs TLS. Set `mail.tls` to `starttls` or `implicit`."
+            )
         return aiosmtplib.SMTP(
             hostname=mail.server,
             port=mail.port,
@@ -128,48 +177,7 @@ class SmtpMailer:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Raise what happened as one of ours."""
         try:
             yield
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise _error_from(error, f"{self.mail.server}:{self.mail.port}") from None
-
-
-def _error_from(error: Exception, server: str) -> CloudforestError:
-    match error:
-        case aiosmtplib.SMTPAuthenticationError(code=code):
-            # Not its words: it may repeat what it was given.
-            kind = CredentialRejected if code >= _PERMANENT_FAILURE else Unavailable
-            return kind(
-                f"The mail server {server} does not accept our user name and password "
-                f"({code}); correct `mail.auth`."
-            )
-        case aiosmtplib.SMTPRecipientsRefused(recipients=refused):
-            answers = "; ".join(f"{e.recipient}: {_format_reply(e)}" for e in refused)
-            return Rejected(f"The mail server {server} takes no recipient ({answers}).")
-        case aiosmtplib.SMTPConnectResponseError() | aiosmtplib.SMTPHeloError():
-            return Unavailable(
-                f"The mail server {server} is busy ({_format_reply(error)})."
-            )
-        case aiosmtplib.SMTPResponseException():
-            return Rejected(
-                f"The mail server {server} does not take it ({_format_reply(error)})."
-            )
-        case OSError():
-            return Unavailable(
-                f"The mail server {server} can't be used "
-                f"({_format_reason(error)}); see that "
-                "it runs, and that `mail.ca` names the authority of its certificate."
-            )
-        case _:
-            return Misconfigured(
-                f"The mail server {server} and `mail` do not fit ({error}); correct it."
-            )
-
-
-def _format_reply(error: aiosmtplib.SMTPResponseException) -> str:
-    return f"{error.code} {' '.join(error.message.split())[:200]}"
-
-
-def _format_reason(error: OSError) -> str:
-    return str(error) or f"no answer within {SEND_SECONDS:.0f} seconds"

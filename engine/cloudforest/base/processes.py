@@ -1,6 +1,6 @@
 """A child on a leash: it can't outlive the process that started it.
 
-`python -m cloudforest.base.processes.leash [--parent PID] COMMAND…` asks the kernel to
+`python -m cloudforest.base.processes [--parent PID] COMMAND…` asks the kernel to
 kill it when its parent dies (prctl(2), PR_SET_PDEATHSIG; Linux only), then becomes
 COMMAND.
 The kernel means the *thread* that started the child, so start it from one that stays.
@@ -43,9 +43,7 @@ def main(arguments: Sequence[str]) -> None:
         parent = int(command[1])
         command = command[2:]
     if not command:
-        sys.exit(
-            "usage: python -m cloudforest.base.processes.leash [--parent PID] COMMAND…"
-        )
+        sys.exit("usage: python -m cloudforest.base.processes [--parent PID] COMMAND…")
     _die_with_parent(parent)
     os.execvp(command[0], command)  # noqa: S606 - a shell is what we don't want
 

@@ -1,4 +1,4 @@
-"""Puts stores, keys, bus and targets into one control plane, and takes it apart."""
+"""Assembles a control plane from stores, keys, bus and targets, and closes it."""
 
 from __future__ import annotations
 
@@ -42,11 +42,12 @@ from cloudforest.model.registration import Mail
 
 @dataclass(frozen=True)
 class ControlPlaneParts:
-    """What a control plane is made of. `bus`: agents can be asked, over NATS.
+    """What a control plane is assembled from.
 
-    `store` is a database URL; None: SQLite in the state folder. `url` is where it will
-    be served, and `tenant_token` lets it into its own tenant directory. Files that
-    hold secrets are relative to `tree`.
+    `url` is where it will be served. `directory_token` is its credential for its own
+    built-in directory. `store` is a database URL (None: SQLite in the state folder).
+    `bus`: start a service bus, without which no agent can be asked. Secret files are
+    relative to `tree`.
     """
 
     folder: StateFolder
@@ -60,7 +61,7 @@ class ControlPlaneParts:
 
 @dataclass(frozen=True)
 class _ServiceBus:
-    """The bus that we keep, if we keep one, and what mints its credentials."""
+    """Our service bus, if it runs, and the authority that mints its credentials."""
 
     authority: BusAuthority
     server: BusServer | None = None
@@ -75,10 +76,10 @@ class _ServiceBus:
     def grant_access(self, record: AgentRecord, nkey: str, now: datetime) -> BusAccess:
         if self.server is None:
             raise Unavailable(
-                "This control plane has no bus: it only answers a command. "
-                "Run `cloudforest serve`, and bootstrap again."
+                "This control plane has no service bus: it serves a single command. "
+                "Run `cloudforest serve` and bootstrap again."
             )
-        # Asked anew each time: it may have moved.
+        # Read each time: the endpoint changes when the server is restarted.
         endpoint = self.server.endpoint
         return self.authority.mint_agent_access(
             record.id, record.domains, nkey=nkey, endpoint=endpoint, now=now
@@ -87,22 +88,6 @@ class _ServiceBus:
 
 def new_token() -> Secret:
     return Secret(secrets.token_urlsafe(32))
-
-
-@asynccontextmanager
-async def open_control_plane(parts: ControlPlaneParts) -> AsyncIterator[ControlPlane]:
-    async with AsyncExitStack() as stack:
-        url = parts.store or f"sqlite:///{parts.folder.database}"
-        database = Database(url)
-        stack.callback(database.close)
-        await migrate(database)
-        await SqlProvisioningStore(database).drop_scratch_data()
-        authority = open_authority(parts.folder.keys, system_clock())
-        bus = await _start_bus(parts, authority, stack)
-        plane = _assemble(database, authority, bus, parts)
-        stack.push_async_callback(plane.close)
-        yield plane
-        await plane.notices.check_once_more()
 
 
 async def _start_bus(
@@ -124,6 +109,20 @@ async def _start_bus(
     return _ServiceBus(authority, server, connection, files.expires)
 
 
+def _open_mailer(mail: Mail, tree: Path) -> SmtpMailer:
+    """Open the mailer with its secret, which is resolved in this process only."""
+    password = None
+    if mail.auth is not None:
+        reference = mail.auth.password
+        password = read_secret(
+            env=reference.env,
+            file=reference.file,
+            environment=os.environ,
+            folder=tree,
+        )
+    return SmtpMailer(mail, str(tree / mail.ca) if mail.ca else None, password)
+
+
 def _assemble(
     database: Database,
     authority: CertificateAuthority,
@@ -141,9 +140,9 @@ def _assemble(
         tree,
     )
     runs = JobRunner(provisioning, targets, system_clock)
-    asked = bus.connection and TroubleReportingBus(bus.connection, identities)
+    agent_bus = bus.connection and TroubleReportingBus(bus.connection, identities)
     operators = Operators(identities, system_clock)
-    steering = JobControls(
+    job_controls = JobControls(
         registrations, provisioning, operators, runs.locks, system_clock
     )
     return ControlPlane(
@@ -159,12 +158,14 @@ def _assemble(
         stage_decisions=StageDecisions(
             provisioning, operators, runs.locks, system_clock
         ),
-        objects=ObjectService(runs, registrations, operators, asked),
-        job_controls=steering,
+        objects=ObjectService(runs, registrations, operators, agent_bus),
+        job_controls=job_controls,
         status_reader=StatusReader(
-            identities, provisioning, steering, runs.locks, system_clock
+            identities, provisioning, job_controls, runs.locks, system_clock
         ),
-        impacts=ImpactService(runs, registrations, identities, asked, parts.previews),
+        impacts=ImpactService(
+            runs, registrations, identities, agent_bus, parts.previews
+        ),
         notices=NoticeService(
             registrations,
             identities,
@@ -175,19 +176,21 @@ def _assemble(
             bus.certificates,
         ),
         clock=system_clock,
-        bus=asked,
+        bus=agent_bus,
     )
 
 
-def _open_mailer(mail: Mail, tree: Path) -> SmtpMailer:
-    """Open it with its secret, resolved in this process only."""
-    password = None
-    if mail.auth is not None:
-        reference = mail.auth.password
-        password = read_secret(
-            env=reference.env,
-            file=reference.file,
-            environment=os.environ,
-            folder=tree,
-        )
-    return SmtpMailer(mail, str(tree / mail.ca) if mail.ca else None, password)
+@asynccontextmanager
+async def open_control_plane(parts: ControlPlaneParts) -> AsyncIterator[ControlPlane]:
+    async with AsyncExitStack() as stack:
+        url = parts.store or f"sqlite:///{parts.folder.database}"
+        database = Database(url)
+        stack.callback(database.close)
+        await migrate(database)
+        await SqlProvisioningStore(database).drop_scratch_data()
+        authority = open_authority(parts.folder.keys, system_clock())
+        bus = await _start_bus(parts, authority, stack)
+        plane = _assemble(database, authority, bus, parts)
+        stack.push_async_callback(plane.close)
+        yield plane
+        await plane.notices.check_once_more()

@@ -1,4 +1,4 @@
-"""Opens a domain's directory with what is bound on this host."""
+"""Opens the directory of a domain with the binding of this host."""
 
 from __future__ import annotations
 
@@ -14,18 +14,6 @@ from cloudforest.model.ports.directory import Directory
 from cloudforest.model.registration import ActiveDirectory, Domain
 
 
-def open_directory(
-    domain: Domain, binding: HostBinding, environment: Mapping[str, str]
-) -> Directory:
-    """Raise Misconfigured, naming what is missing, when the binding can't be used."""
-    asked = domain.source.active_directory
-    if asked is not None and binding.active_directory is not None:
-        return _open_ldap(domain.name, asked, binding.active_directory, environment)
-    if binding.ldif is None:
-        raise Misconfigured(f"Nothing is bound on this host for {domain.name}.")
-    return LdifDirectory(domain.name, Path(binding.ldif))
-
-
 def _open_ldap(
     domain: str,
     source: ActiveDirectory,
@@ -37,7 +25,7 @@ def _open_ldap(
         source.controllers,
         ca=binding.ca,
         server_name=binding.server_name,
-        # Either may turn verification on again; it takes both to turn it off.
+        # Either side can require verification; turning it off takes both.
         verify="on" in (binding.verify, source.tls.verify),
         username=binding.username,
         password=read_secret(
@@ -46,3 +34,15 @@ def _open_ldap(
             environment=environment,
         ),
     )
+
+
+def open_directory(
+    domain: Domain, binding: HostBinding, environment: Mapping[str, str]
+) -> Directory:
+    """Return the directory; raise Misconfigured if the host has no binding for it."""
+    source = domain.source.active_directory
+    if source is not None and binding.active_directory is not None:
+        return _open_ldap(domain.name, source, binding.active_directory, environment)
+    if binding.ldif is None:
+        raise Misconfigured(f'This host has no binding for domain "{domain.name}".')
+    return LdifDirectory(domain.name, Path(binding.ldif))

@@ -1,4 +1,4 @@
-"""Drift of a job: told batch by batch, and repaired by its next cycle at once."""
+"""Reports the drift of a job batch by batch, or repairs it in a cycle at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cloudforest.provisioning.drift import (
 from cloudforest.provisioning.run import ignore_progress
 
 LineSender = Callable[[dict[str, Any]], None]
-"""Told `{"drifted": …}` for each drift, in the documented shape."""
+"""Takes `{"drifted": …}` for each drift, in the documented shape."""
 
 
 async def _scan_target(
@@ -33,38 +33,38 @@ async def _scan_target(
     *,
     snapshot: str | None = None,
 ) -> int:
-    """Return how many objects were compared; repair if there is a `picture` for it.
+    """Return how many objects were compared; prepare the repair if `snapshot` is set.
 
-    The target's turn is held: what is written meanwhile would look adrift. Nobody is
-    asked: what was imported last is what is desired.
+    Holds the target lock: what is written in the meantime would look like drift. Asks
+    no agent: the last import is what is desired.
     """
-    runs, checked = plane.runner, 0
-    with runs.lock_jobs([job] if snapshot else []):
+    runner, checked = plane.runner, 0
+    with runner.lock_jobs([job] if snapshot else []):
         async with (
-            runs.open_context(job, registration, MemoryBus()) as run,
-            runs.locks.target_lock(run.job.target),
+            runner.open_context(job, registration, MemoryBus()) as run,
+            runner.locks.target_lock(run.job.target),
         ):
-            async for seen in scan_drift(run):
-                checked += seen.checked
-                for each in seen.findings:
-                    on_drift(each.drift)
+            async for batch in scan_drift(run):
+                checked += batch.checked
+                for finding in batch.findings:
+                    on_drift(finding.drift)
                 if snapshot:
-                    await save_drifted(run, snapshot, seen.findings)
-                    await accept_observed(run, seen.findings)
+                    await save_drifted(run, snapshot, batch.findings)
+                    await accept_observed(run, batch.findings)
     return checked
 
 
 async def report_drift(
     plane: ControlPlane, job: str, operator: Operator, send: LineSender
 ) -> dict[str, Any]:
-    """Return `{"checked", "repaired"}`; a pipeline is told no names and no values."""
+    """Return `{"checked", "repaired"}`; role `plan` gets neither names nor values."""
     registration = await require_registration(plane.registrations)
-    names = sees_values(operator.role)
+    with_values = sees_values(operator.role)
 
-    def hear(drift: Drift) -> None:
-        send({"drifted": drift if names else redact_drift(drift)})
+    def send_drift(drift: Drift) -> None:
+        send({"drifted": drift if with_values else redact_drift(drift)})
 
-    checked = await _scan_target(plane, job, registration, hear)
+    checked = await _scan_target(plane, job, registration, send_drift)
     return {"checked": checked, "repaired": 0}
 
 
@@ -73,27 +73,33 @@ async def repair_drift(
 ) -> dict[str, Any]:
     """Return `{"checked", "repaired", "cycle"}`; `cycle` is None if nothing drifted.
 
-    Raises Busy while a cycle of the job runs.
+    Raise Busy while a cycle of the job runs.
     """
     registration = await require_registration(plane.registrations)
     bus = require_bus(plane.bus)
     await plane.operators.audit(operator, "drift repair", job)
-    picture = f"drift:{uuid.uuid4().hex}"
+    snapshot = f"drift:{uuid.uuid4().hex}"
     drifted = 0
 
-    def hear(drift: Drift) -> None:
+    def send_drift(drift: Drift) -> None:
         nonlocal drifted
         drifted += 1
         send({"drifted": drift})
 
     try:
-        checked = await _scan_target(plane, job, registration, hear, snapshot=picture)
+        checked = await _scan_target(
+            plane, job, registration, send_drift, snapshot=snapshot
+        )
         if not drifted:
             return {"checked": checked, "repaired": 0, "cycle": None}
-        # Nothing is awaited in between, so no other cycle of the job comes first.
+        # Nothing is awaited in between, so no other cycle of the job can start first.
         cycle = await plane.runner.run_cycle(job, registration, bus, ignore_progress)
         plane.notices.after_cycle()
-        number = await plane.provisioning.count_written(cycle.id, picture)
+        repaired = await plane.provisioning.count_written(cycle.id, snapshot)
     finally:
-        await plane.provisioning.clear_snapshot(picture)
-    return {"checked": checked, "repaired": number, "cycle": shapes.shape_cycle(cycle)}
+        await plane.provisioning.clear_snapshot(snapshot)
+    return {
+        "checked": checked,
+        "repaired": repaired,
+        "cycle": shapes.shape_cycle(cycle),
+    }

@@ -1,8 +1,7 @@
-"""A control plane over HTTP in this process, for as long as a command needs one.
+"""Hosts a control plane over HTTP in this process, for as long as a command needs it.
 
-HTTP in this process: a socket of our own, so that a taken port is told plainly.
-
-The embedded tenant directory, loaded when it is first asked: most never ask it.
+The socket is our own, for a clear error about a port in use. The built-in directory is
+loaded at its first request, because most commands never use it.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import contextlib
 import ipaddress
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,39 +43,8 @@ _LAST_PORT = 65535
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the command that hosts us."""
+        """Leave signals to the hosting command."""
         yield
-
-
-def parse_loopback(address: str) -> tuple[str, int]:
-    """Return host and port of HOST:PORT; raises Misconfigured for another address."""
-    host, _, port = address.rpartition(":")
-    if not _is_loopback(host) or not port.isdecimal() or int(port) > _LAST_PORT:
-        raise Misconfigured(
-            f"--listen takes a loopback address and a port, not {address}; let a proxy "
-            "that ends TLS stand in front of it for other machines."
-        )
-    return host.strip("[]"), int(port)
-
-
-def listen_on_loopback(address: str) -> socket.socket:
-    """Bind HOST:PORT. Only loopback: what ends TLS in front of it listens elsewhere."""
-    host, port = parse_loopback(address)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Only a socket that says that it is TCP is told by asyncio to send at once; else
-    # the body of an answer waits 40 ms for the client to acknowledge its head.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise Misconfigured(
-            f"The control plane can't listen on {address} ({error.strerror}); "
-            "stop what has that port, or give another one with --listen."
-        ) from error
-    bound.listen(128)
-    return bound
 
 
 def _is_loopback(host: str) -> bool:
@@ -84,6 +52,37 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def parse_loopback(address: str) -> tuple[str, int]:
+    """Return the host and port of HOST:PORT; raise Misconfigured unless loopback."""
+    host, _, port = address.rpartition(":")
+    if not _is_loopback(host) or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise Misconfigured(
+            f'--listen needs a loopback address with a port, not "{address}". '
+            "To serve other machines, put a TLS proxy in front of it."
+        )
+    return host.strip("[]"), int(port)
+
+
+def listen_on_loopback(address: str) -> socket.socket:
+    """Bind HOST:PORT, loopback only: other machines connect through a TLS proxy."""
+    host, port = parse_loopback(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sets TCP_NODELAY only if the socket names its protocol. Without it, the
+    # body of a response waits 40 ms for the acknowledgement of its headers.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise Misconfigured(
+            f"The control plane cannot listen on {address}: {error.strerror}. "
+            "Free the port or pass another one with --listen."
+        ) from error
+    bound.listen(128)
+    return bound
 
 
 def socket_url(bound: socket.socket) -> str:
@@ -98,7 +97,7 @@ async def serve_app(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
         lifespan="off",
         log_config=None,
         access_log=False,
-        # Bugs have their report; what is cut off at the end is none.
+        # Bugs have their own report; requests cut off at the end are not bugs.
         log_level="critical",
         timeout_graceful_shutdown=5,
     )
@@ -113,28 +112,9 @@ async def serve_app(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
         await task
 
 
-@dataclass
-class BuiltInDirectoryApp:
-    """An ASGI application; see `front.http.tenant.tenant_app`."""
-
-    directory: TenantDirectory
-    is_authorized: Callable[[str], bool]
-    _app: ASGIApp | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._app is None:
-            self._app = await asyncio.to_thread(self._load)
-        await self._app(scope, receive, send)
-
-    def _load(self) -> ASGIApp:
-        from cloudforest.control_plane.tenant.app import make_directory_app  # noqa: PLC0415
-
-        return make_directory_app(self.directory, authorized=self.is_authorized)
-
-
 @dataclass(frozen=True)
 class HostOptions:
-    """How it is hosted; see `wiring.assembly.Parts`."""
+    """How to host a control plane; see `assembly.ControlPlaneParts`."""
 
     store: str | None = None
     listen: str = "127.0.0.1:0"
@@ -153,11 +133,45 @@ class HostedControlPlane:
         return ControlPlaneClient(self.url, self.token, user=read_os_user())
 
 
+async def _make_local_token(folder: StateFolder, operators: Operators) -> Secret:
+    """Return the local operator's token, made once; the state folder protects it."""
+    file = folder.operator_token
+    if not file.exists():
+        token = await operators.add(LOCAL_OPERATOR, "allow")
+        write_private_file(file, token.encode())
+    return Secret(file.read_text(encoding="ascii"))
+
+
+@contextmanager
+def _open_built_in_directory(folder: StateFolder, token: Secret) -> Iterator[ASGIApp]:
+    database = Database(f"sqlite:///{folder.directory_database}")
+    loaded: ASGIApp | None = None
+
+    def load() -> ASGIApp:
+        from cloudforest.control_plane.tenant.app import make_directory_app  # noqa: PLC0415
+
+        return make_directory_app(
+            TenantDirectory(database),
+            authorized=lambda given: secrets.compare_digest(given, token.reveal()),
+        )
+
+    async def directory(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal loaded
+        if loaded is None:
+            loaded = await asyncio.to_thread(load)
+        await loaded(scope, receive, send)
+
+    try:
+        yield directory
+    finally:
+        database.close()
+
+
 @asynccontextmanager
 async def host_control_plane(
     folder: StateFolder, options: HostOptions
 ) -> AsyncIterator[HostedControlPlane]:
-    """Hold the state, serve HTTP, and clean up; raises Busy if another does."""
+    """Lock the state folder and serve over HTTP; raise Busy if another does."""
     with ExitStack() as stack:
         stack.enter_context(folder.lock())
         bound = stack.enter_context(listen_on_loopback(options.listen))
@@ -170,36 +184,15 @@ async def host_control_plane(
             previews=options.previews,
             tree=options.tree,
         )
-        tenant = stack.enter_context(
+        directory = stack.enter_context(
             _open_built_in_directory(folder, parts.directory_token)
         )
         async with (
             open_control_plane(parts) as plane,
-            serve_app(make_app(plane, tenant), bound),
+            serve_app(make_app(plane, directory), bound),
         ):
             token = await _make_local_token(folder, plane.operators)
-            # Without a bus it serves one command, and ends with it: no use to others.
+            # Without a bus it serves a single command, so others must not use it.
             if options.bus:
                 stack.enter_context(folder.announce(parts.url))
             yield HostedControlPlane(parts.url, token, plane)
-
-
-async def _make_local_token(folder: StateFolder, operators: Operators) -> Secret:
-    """Return the token of whoever may read the state folder; made once."""
-    file = folder.operator_token
-    if not file.exists():
-        token = await operators.add(LOCAL_OPERATOR, "allow")
-        write_private_file(file, token.encode())
-    return Secret(file.read_text(encoding="ascii"))
-
-
-@contextmanager
-def _open_built_in_directory(folder: StateFolder, token: Secret) -> Iterator[ASGIApp]:
-    database = Database(f"sqlite:///{folder.directory_database}")
-    try:
-        yield BuiltInDirectoryApp(
-            TenantDirectory(database),
-            lambda given: secrets.compare_digest(given, token.reveal()),
-        )
-    finally:
-        database.close()

@@ -1,21 +1,21 @@
-"""What the next cycles would do, for plans: evaluated, and not written.
+"""Evaluates what the next cycles would do, for plans, without writing it.
 
-What a tree may have read for those who may not apply it: what is registered.
+An operator who may not apply a tree sees only what the registered one reads already.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec.structs import replace
 
-from cloudforest.base.errors import CloudforestError, Refused, Unavailable
+from cloudforest.base.errors import CloudforestError, Refused
 from cloudforest.base.values import canonical_digest
 from cloudforest.control_plane import shapes
+from cloudforest.control_plane.objects import require_bus
 from cloudforest.control_plane.preview import LocalPreviews
 from cloudforest.control_plane.runs import JobRunner
 from cloudforest.model.identity import Operator, has_permission
@@ -29,44 +29,14 @@ from cloudforest.plan.plan import ImpactReport, JobImpact
 from cloudforest.plan.warnings import Orphans, UncountedOrphans, find_orphans
 from cloudforest.provisioning.explanation.scope import list_shown_attributes
 from cloudforest.provisioning.impact import compute_impact, explain_next_cycle
+from cloudforest.provisioning.run import Progress, ignore_progress
 
-_UNREGISTERED_TARGET = "A target differs from the registered one; role `apply` sees."
-_UNREGISTERED_ATTRIBUTE = (
-    "What is registered of the job {} does not show {}; role `apply` sees what a tree "
-    "adds."
+_UNREGISTERED_TARGET = (
+    "A target differs from the registered one. This needs the role `apply`."
 )
-
-
-def find_hidden_reason(
-    registered: Registration | None, desired: Registration, job: str, *, values: bool
-) -> str | None:
-    """Say what nobody registered that who may not apply is kept from, or None.
-
-    Another target would be sent secrets; `values`: those of people would be told.
-    """
-    if not _has_only_registered_targets(registered, desired):
-        return _UNREGISTERED_TARGET
-    held = registered.programs.get(job) if registered else None
-    program = desired.programs.get(job)
-    new = _find_newly_shown(program, held) if values and program else frozenset()
-    return _UNREGISTERED_ATTRIBUTE.format(job, ", ".join(sorted(new))) if new else None
-
-
-def _find_newly_shown(
-    program: JobProgram, registered: JobProgram | None
-) -> frozenset[str]:
-    """Return what a program shows and the one registered does not.
-
-    What was written of a path that is not sensitive any longer is shown beside the new
-    value, wherever that comes from.
-    """
-    if registered is None:
-        return list_shown_attributes(program)
-    unhidden = _target_paths(program, sensitive=False) & _target_paths(
-        registered, sensitive=True
-    )
-    attributes = list_shown_attributes(program) - list_shown_attributes(registered)
-    return attributes | {path for _, path in unhidden}
+_UNREGISTERED_ATTRIBUTE = (
+    'The registered job "{}" does not show {}. This needs the role `apply`.'
+)
 
 
 def _target_paths(
@@ -80,46 +50,82 @@ def _target_paths(
     )
 
 
-def _has_only_registered_targets(
-    registered: Registration | None, desired: Registration
-) -> bool:
-    """Tell whether each target of the other is registered, whatever its name."""
-    held = [_without_name(each) for each in registered.targets] if registered else []
-    return all(_without_name(each) in held for each in desired.targets)
+def _find_newly_shown(
+    program: JobProgram, registered: JobProgram | None
+) -> frozenset[str]:
+    """Return the attributes that a program shows and the registered one does not.
+
+    Includes target paths that are no longer sensitive: the last written value would be
+    shown next to the new one.
+    """
+    if registered is None:
+        return list_shown_attributes(program)
+    unhidden = _target_paths(program, sensitive=False) & _target_paths(
+        registered, sensitive=True
+    )
+    attributes = list_shown_attributes(program) - list_shown_attributes(registered)
+    return attributes | {path for _, path in unhidden}
 
 
 def _without_name(target: Target) -> Target:
     return replace(target, name="", formerly=None)
 
 
-class JobProgress(Protocol):
-    def __call__(
-        self, job: str, phase: str, done: int, total: int | None = None, /
-    ) -> None:
-        """Hear how far the evaluation of a job is; see `provisioning.run.Progress`."""
-        ...
+def _has_only_registered_targets(
+    registered: Registration | None, desired: Registration
+) -> bool:
+    """Tell whether each desired target is registered, under any name."""
+    known = [_without_name(each) for each in registered.targets] if registered else []
+    return all(_without_name(each) in known for each in desired.targets)
 
 
-def ignore_progress(
-    _job: str, _phase: str, _done: int, _total: int | None = None, /
-) -> None:
-    """Watch nothing."""
+def find_hidden_reason(
+    registered: Registration | None, desired: Registration, job: str, *, values: bool
+) -> str | None:
+    """Return why an operator without role `apply` must not see a job, or None.
+
+    An unregistered target would receive secrets. With `values`, unregistered attributes
+    would reveal values of people.
+    """
+    if not _has_only_registered_targets(registered, desired):
+        return _UNREGISTERED_TARGET
+    before = registered.programs.get(job) if registered else None
+    program = desired.programs.get(job)
+    new = _find_newly_shown(program, before) if values and program else frozenset()
+    return _UNREGISTERED_ATTRIBUTE.format(job, ", ".join(sorted(new))) if new else None
 
 
 @dataclass(frozen=True)
 class ImpactOptions:
-    """What is told besides the counts.
-
-    `named` has some of those whom a cycle touches named; `watch` hears how far it is.
-    """
+    """Whether to name sample objects, and where to report the progress of each job."""
 
     with_names: bool = False
-    progress: JobProgress = ignore_progress
+    progress_of: Callable[[str], Progress] = lambda _job: ignore_progress
+
+
+def _make_unknown_impact(job: Job, reason: str) -> JobImpact:
+    return JobImpact(job=job.name, enabled=job.enabled, unknown=reason)
+
+
+def _find_renamed_jobs(
+    registered: Registration | None, registration: Registration
+) -> dict[str, str]:
+    """Return the new name of each renamed job, by its old one."""
+    found = find_renames(registered, registration)
+    return {each.before: each.after for each in found if each.kind == "Job"}
+
+
+def _rename_job(impact: JobImpact, name: str | None) -> JobImpact:
+    """Return the impact under the new name of its job, if it has one."""
+    if name is None:
+        return impact
+    guards = tuple(replace(each, job=name) for each in impact.guards)
+    return replace(impact, job=name, guards=guards)
 
 
 @dataclass(frozen=True)
 class ImpactService:
-    """`previews` answer for the tree's local agents; without them the bus is asked."""
+    """Evaluates impacts; `previews`, if any, answer for the local agents of a tree."""
 
     runner: JobRunner
     registrations: RegistrationStore
@@ -132,8 +138,8 @@ class ImpactService:
     ) -> ImpactReport:
         """Evaluate the next cycle of each job as it would be registered.
 
-        Who may not register it can't have it read with secrets either: a reference
-        that is not registered would be resolved here and sent where it says.
+        An operator who may not register it must not have it read with secrets either:
+        an unregistered reference would be resolved here and sent to its target.
         """
         _, registered = await self.registrations.load_registration()
         consequences = [
@@ -151,7 +157,7 @@ class ImpactService:
     async def explain(
         self, registration: Registration, operator: Operator, job: str, lookup: Lookup
     ) -> dict[str, Any]:
-        """Explain one object as the next cycle would see it; as in `of`, who may."""
+        """Explain an object as the next cycle would; permissions as in `evaluate`."""
         _, registered = await self.registrations.load_registration()
         kept = with_former_names(registered, registration)
         trusted = has_permission(operator.role, "apply")
@@ -161,12 +167,12 @@ class ImpactService:
         }
         name = before.get(job, job)
         if not trusted and (
-            why := find_hidden_reason(registered, kept, name, values=True)
+            reason := find_hidden_reason(registered, kept, name, values=True)
         ):
-            raise Refused(why)
+            raise Refused(reason)
         async with (
             self._open_bus(kept, trusted=trusted) as bus,
-            self.runner.open_context(name, kept, _require_any_bus(bus)) as run,
+            self.runner.open_context(name, kept, require_bus(bus)) as run,
         ):
             return await explain_next_cycle(run, lookup, digest=canonical_digest(kept))
 
@@ -187,12 +193,12 @@ class ImpactService:
         trusted, impacts = has_permission(operator.role, "apply"), []
         async with self._open_bus(registration, trusted=trusted) as bus:
             for job in registration.jobs:
-                why = find_hidden_reason(
+                reason = find_hidden_reason(
                     registered, registration, job.name, values=options.with_names
                 )
                 impacts.append(
-                    _make_unknown_impact(job, why)
-                    if why and not trusted
+                    _make_unknown_impact(job, reason)
+                    if reason and not trusted
                     else await self._evaluate_job(job, registration, bus, options)
                 )
         return impacts
@@ -215,24 +221,25 @@ class ImpactService:
         options: ImpactOptions,
     ) -> JobImpact:
         try:
-            asked, watch = _require_any_bus(bus), partial(options.progress, job.name)
+            progress = options.progress_of(job.name)
             async with self.runner.open_context(
-                job.name, registration, asked, watch
+                job.name, registration, require_bus(bus), progress
             ) as run:
-                whole = canonical_digest(registration)
-                found = await compute_impact(
-                    run, plan_digest=whole, with_names=options.with_names
+                impact = await compute_impact(
+                    run,
+                    plan_digest=canonical_digest(registration),
+                    with_names=options.with_names,
                 )
-                return shapes.make_job_impact(run, found)
+                return shapes.make_job_impact(run, impact)
         except CloudforestError as error:
-            awaited = await self._is_waiting_for_enrolment(registration, job.domain)
-            failed = job.enabled and not awaited
+            waiting = await self._is_waiting_for_enrolment(registration, job.domain)
+            failed = job.enabled and not waiting
             return replace(_make_unknown_impact(job, str(error)), failed=failed)
 
     async def _is_waiting_for_enrolment(
         self, registration: Registration, domain: str
     ) -> bool:
-        """Tell whether all agents of the domain are remote ones yet to enrol."""
+        """Tell whether all agents of the domain are remote and not enrolled yet."""
         known = {each.name: each for each in await self.identities.list_agents()}
         return all(
             agent.run == "remote"
@@ -240,29 +247,3 @@ class ImpactService:
             for agent in registration.agents
             if domain in agent.domains
         )
-
-
-def _make_unknown_impact(job: Job, reason: str) -> JobImpact:
-    return JobImpact(job=job.name, enabled=job.enabled, unknown=reason)
-
-
-def _require_any_bus(bus: AgentBus | None) -> AgentBus:
-    if bus is None:
-        raise Unavailable("No agent can be asked from here.")
-    return bus
-
-
-def _find_renamed_jobs(
-    registered: Registration | None, registration: Registration
-) -> dict[str, str]:
-    """Return the new name of each job that gets one."""
-    found = find_renames(registered, registration)
-    return {each.before: each.after for each in found if each.kind == "Job"}
-
-
-def _rename_job(impact: JobImpact, name: str | None) -> JobImpact:
-    """Return the impact under the new name of its job, if it gets one."""
-    if name is None:
-        return impact
-    guards = tuple(replace(each, job=name) for each in impact.guards)
-    return replace(impact, job=name, guards=guards)

@@ -1,7 +1,4 @@
-"""What operators do to jobs by hand: pause, start, restart, retry; all audited.
-
-How agents and jobs stand, in the documented shape.
-"""
+"""Pauses, starts, restarts and retries jobs by hand, audited; reads their status."""
 
 from __future__ import annotations
 
@@ -13,8 +10,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudforest.base.clock import Clock
-from cloudforest.base.errors import Busy, Misconfigured, Refused, Unavailable
+from cloudforest.base.errors import Busy, Refused
 from cloudforest.control_plane import shapes
+from cloudforest.control_plane.objects import require_registration
 from cloudforest.hybrid.bootstrap import select_listed
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.identity import Operator
@@ -23,10 +21,19 @@ from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.quarantine import Hold, compute_holds, compute_job_health
-from cloudforest.provisioning.run import JobLocks
+from cloudforest.provisioning.run import JobLocks, get_registered_job
 from cloudforest.provisioning.scheduler import Scheduler
 
 ESCROW_PAGE_SIZE = 500
+_MAX_UNKNOWN_LISTED = 20
+
+
+def _clear_quarantine(state: JobState) -> JobState:
+    return replace(state, quarantine=None, disabled=None, failures=0)
+
+
+def _clear_all_stops(state: JobState) -> JobState:
+    return replace(_clear_quarantine(state), paused=None)
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,18 @@ class JobControls:
         )
 
     async def read_holds(self, registration: Registration) -> dict[str, Hold]:
-        """Return the jobs that the scheduler does not simply start."""
+        """Return the jobs that the scheduler must not start yet."""
         return compute_holds(await self.read_job_health(registration))
 
+    async def require_job(self, name: str) -> Job:
+        """Return a registered job; raise Misconfigured if it is unknown."""
+        registration = await require_registration(self.registrations)
+        job, _, _ = get_registered_job(registration, name)
+        return job
+
     async def pause(self, name: str, operator: Operator) -> None:
-        """Start no more cycles; the one that runs goes on to its end."""
-        await self._require_job(name)
+        """Start no further cycles; a running one ends normally."""
+        await self.require_job(name)
         pause = Pause(since=self.clock(), by=operator.name)
         await self.store.change_job_state(
             name, lambda state: replace(state, paused=state.paused or pause)
@@ -58,21 +71,32 @@ class JobControls:
         await self.operators.audit(operator, "job pause", name)
 
     async def start(self, name: str, operator: Operator) -> None:
-        """Go on after a pause, a quarantine, or what came of it."""
-        job = await self._require_job(name)
+        """End a pause, a quarantine, or the disabling that followed it."""
+        job = await self.require_job(name)
         if not job.enabled:
             raise Refused(
-                f"Job {name} is not enabled in the tree; write `enabled: true` there "
-                "and apply."
+                f'Job "{name}" is disabled in the tree. Set `enabled: true` there and '
+                "run `cloudforest apply`."
             )
         await self.store.change_job_state(name, _clear_all_stops)
         await self.operators.audit(operator, "job start", name)
 
+    @contextmanager
+    def _lock_resting_job(self, name: str) -> Iterator[None]:
+        """Hold the job: a running cycle would overwrite what is changed here."""
+        if self.locks.is_running(name):
+            raise Busy(
+                f'A cycle of job "{name}" is running. Try again when it has ended, or '
+                f"run `cloudforest job pause {name}` first."
+            )
+        with self.locks.hold_job(name):
+            yield
+
     async def restart(
         self, name: str, scopes: frozenset[ResetScope], operator: Operator
     ) -> None:
-        """Forget what the scopes name; raises Busy while a cycle runs."""
-        job = await self._require_job(name)
+        """Reset what the scopes name; raise Busy while a cycle runs."""
+        job = await self.require_job(name)
         detail = f"{name} {','.join(sorted(scopes))}"
 
         def change(state: JobState) -> JobState:
@@ -85,7 +109,7 @@ class JobControls:
         await self.operators.audit(operator, "job restart", detail)
 
     async def list_escrow(self, name: str) -> AsyncIterator[dict[str, Any]]:
-        """Yield what each escrowed object of a job waits for."""
+        """Yield each object in escrow, with what it waits for."""
         after = ""
         while page := await self.store.list_escrowed_effects(
             name, after=after, limit=ESCROW_PAGE_SIZE
@@ -94,55 +118,18 @@ class JobControls:
                 yield shapes.shape_escrow(effect, dn)
                 after = effect.key
 
-    async def require_job(self, name: str) -> None:
-        """Raise Misconfigured unless there is such a job."""
-        await self._require_job(name)
-
     async def retry(self, name: str, subject: str | None, operator: Operator) -> int:
-        """Make one escrowed object due, or all (None); return how many changes."""
-        await self._require_job(name)
+        """Make one object in escrow due, or all (None); return how many changes."""
+        await self.require_job(name)
         with self._lock_resting_job(name):
             released = await self.store.retry_escrowed(name, subject, self.clock())
         if subject is not None and not released:
             raise Refused(
-                f"{subject} is not in escrow of job {name}; `cloudforest job escrow "
-                f"{name}` shows who is."
+                f'Object "{subject}" is not in escrow of job "{name}". '
+                f"`cloudforest job escrow {name}` lists those that are."
             )
         await self.operators.audit(operator, "job escrow", f"{name} {subject or 'all'}")
         return released
-
-    @contextmanager
-    def _lock_resting_job(self, name: str) -> Iterator[None]:
-        """Keep cycles away: one that runs would write over what is changed here."""
-        if self.locks.is_running(name):
-            raise Busy(
-                f"Job {name} runs; try again when its cycle has ended, or "
-                f"`cloudforest job pause {name}` first."
-            )
-        with self.locks.hold_job(name):
-            yield
-
-    async def _require_job(self, name: str) -> Job:
-        _, registration = await self.registrations.load_registration()
-        if registration is None:
-            raise Unavailable("Nothing is registered yet; run `cloudforest apply`.")
-        job = registration.find_job(name)
-        if job is None:
-            raise Misconfigured(
-                f"There is no job {name}; `cloudforest job list` shows those there are."
-            )
-        return job
-
-
-def _clear_quarantine(state: JobState) -> JobState:
-    return replace(state, quarantine=None, disabled=None, failures=0)
-
-
-def _clear_all_stops(state: JobState) -> JobState:
-    return replace(_clear_quarantine(state), paused=None)
-
-
-_MAX_UNKNOWN_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -156,7 +143,7 @@ class StatusReader:
     async def status(
         self, registration: Registration | None, scheduler: Scheduler | None
     ) -> dict[str, Any]:
-        """Return the documented status; without a scheduler no job has a next cycle."""
+        """Return the documented status; next cycles are known only with a scheduler."""
         now = self.clock()
         agents = select_listed(await self.identities.list_agents(), now)
         return {
@@ -169,23 +156,29 @@ class StatusReader:
     async def _read_jobs(
         self, registration: Registration, scheduler: Scheduler | None
     ) -> list[dict[str, Any]]:
-        standings = await self.job_controls.read_job_health(registration)
+        health = await self.job_controls.read_job_health(registration)
         starts = scheduler and scheduler.compute_next_starts(
-            registration.jobs, self.clock(), compute_holds(standings)
+            registration.jobs, self.clock(), compute_holds(health)
         )
-        facts = shapes.JobFacts(
-            cycles=await self.store.load_last_cycles(),
-            effect_counts=await self.store.count_effects(),
-            health=standings,
-            next_starts=starts or {},
-            is_running=self.locks.is_running,
-        )
+        cycles = await self.store.load_last_cycles()
+        effects = await self.store.count_effects()
+        # Without an await in between: a cycle may end at any.
+        states = [
+            shapes.shape_job_state(
+                job,
+                last=cycles.get(job.name),
+                next_start=(starts or {}).get(job.name),
+                effects=effects.get(job.name, {}),
+                health=health[job.name],
+                running=self.locks.is_running(job.name),
+            )
+            for job in registration.jobs
+        ]
         return [
-            each | await self._read_import_state(each["name"])
-            for each in shapes.shape_job_states(registration.jobs, facts)
+            state | await self._read_import_state(state["name"]) for state in states
         ]
 
     async def _read_import_state(self, job: str) -> dict[str, Any]:
-        held = await self.store.load_watermark(job)
+        watermark = await self.store.load_watermark(job)
         unknown = await self.store.list_unknown_objects(job, _MAX_UNKNOWN_LISTED)
-        return shapes.shape_import_state(held, *unknown)
+        return shapes.shape_import_state(watermark, *unknown)

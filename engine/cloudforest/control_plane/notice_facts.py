@@ -1,10 +1,7 @@
-"""What there is to tell of agents and certificates: silence, and a near end.
+"""Finds what notices report, and writes them.
 
-What holds now that somebody is to be told, and what of it was not told yet.
-
-The words that notices share.
-
-What there is to tell of a job: a guard that blocks it, its quarantine.
+Notices report inactive agents, certificates that expire soon, jobs blocked by a guard
+and jobs in quarantine.
 """
 
 from __future__ import annotations
@@ -20,10 +17,12 @@ from cloudforest.model.ports.notices import Fact, Notice, NoticeKind, Occurrence
 from cloudforest.model.registration import Job, Registration, Tenant
 from cloudforest.model.stages import Stage
 
+CERTIFICATE_WARNING_TIME = timedelta(days=14)
+
 
 @dataclass(frozen=True)
 class ActiveNotice:
-    """A notice of what holds. It is sent when one of its occurrences was not told."""
+    """A notice of an ongoing condition; sent if an occurrence was not reported yet."""
 
     notice: Notice
     occurrences: frozenset[Occurrence]
@@ -32,7 +31,7 @@ class ActiveNotice:
 
 @dataclass(frozen=True)
 class UnknownCondition:
-    """Whether this holds can't be said at present: what was told stays told."""
+    """A condition that cannot be checked now: sent notices still count as sent."""
 
     kind: NoticeKind
     name: str
@@ -47,46 +46,123 @@ class ActiveNotices:
         return [each for each in self.notices if each.occurrences - sent]
 
     def select_ended(self, sent: frozenset[Occurrence]) -> frozenset[Occurrence]:
-        """Return what was told and holds no more, so that its return is told again."""
-        holding = {one for each in self.notices for one in each.occurrences}
+        """Return what was sent and has ended, so that a return is sent again."""
+        active = {one for each in self.notices for one in each.occurrences}
         return frozenset(
-            each
-            for each in sent - holding
-            if (each.kind, each.name) not in self.unknown
+            each for each in sent - active if (each.kind, each.name) not in self.unknown
         )
 
 
 def collect_active_notices(
     conditions: Iterable[ActiveNotice | UnknownCondition],
 ) -> ActiveNotices:
-    tellings: list[ActiveNotice] = []
-    undecided: set[tuple[NoticeKind, str]] = set()
-    for each in conditions:
-        match each:
-            case ActiveNotice():
-                tellings.append(each)
-            case UnknownCondition(kind, name):
-                undecided.add((kind, name))
-    return ActiveNotices(tuple(tellings), frozenset(undecided))
+    found = list(conditions)
+    return ActiveNotices(
+        tuple(each for each in found if isinstance(each, ActiveNotice)),
+        frozenset(
+            (each.kind, each.name)
+            for each in found
+            if isinstance(each, UnknownCondition)
+        ),
+    )
 
 
 def format_utc(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-CERTIFICATE_WARNING_TIME = timedelta(days=14)
-
-
 @dataclass(frozen=True)
 class AgentContact:
-    """Since when agents can reach this control plane; None: it serves nobody."""
+    """Since when agents can reach this control plane; None: it does not serve."""
 
     since: datetime | None
     now: datetime
 
     def is_long_enough(self) -> bool:
-        """Tell whether silence is the agent's, and not our own."""
+        """Tell whether silence is due to the agent and not to our own absence."""
         return self.since is not None and self.now - self.since > INACTIVE_AFTER
+
+
+def _find_recipients(agent: AgentRecord, registration: Registration) -> tuple[str, ...]:
+    """Return the addresses of the tenant and of the jobs that the agent reads for."""
+    addresses = dict.fromkeys(registration.tenant.notify)
+    for job in registration.jobs:
+        if job.domain in agent.domains:
+            addresses |= dict.fromkeys(job.notify)
+    return tuple(addresses)
+
+
+def _certificate_occurrence(name: str, ends: datetime) -> frozenset[Occurrence]:
+    return frozenset(
+        {Occurrence(kind="certificate", name=name, detail=ends.isoformat())}
+    )
+
+
+def _make_inactive_notice(
+    agent: AgentRecord, last: datetime, registration: Registration, now: datetime
+) -> Notice:
+    jobs = [each.name for each in registration.jobs if each.domain in agent.domains]
+    return Notice(
+        tenant=registration.tenant.name,
+        time=now,
+        headline=f"Agent {agent.name} is inactive",
+        explanation=(
+            "It has not bootstrapped for more than an hour. Until it is back, jobs "
+            "fail if no other agent reads their domain. Nobody loses access because "
+            "of it."
+        ),
+        facts=(
+            Fact(name="Agent", value=agent.name),
+            Fact(name="Last bootstrap", value=format_utc(last)),
+            Fact(name="Domains", value=", ".join(agent.domains)),
+            Fact(name="Jobs", value=", ".join(jobs) or "none"),
+        ),
+        steps=(
+            Step(
+                command="cloudforest agent status",
+                purpose="Shows all agents and their last bootstrap.",
+            ),
+            Step(
+                command=f"cloudforest agent run {agent.name} --control URL",
+                purpose="Starts it again, on its host; `up` starts local agents.",
+            ),
+        ),
+    )
+
+
+def _format_last_bootstrap(agent: AgentRecord) -> str:
+    return format_utc(agent.last_bootstrap) if agent.last_bootstrap else "never"
+
+
+def _make_agent_certificate_notice(
+    agent: AgentRecord, ends: datetime, tenant: Tenant, now: datetime
+) -> Notice:
+    return Notice(
+        tenant=tenant.name,
+        time=now,
+        headline=f"The certificate of agent {agent.name} expires on {ends:%Y-%m-%d}",
+        explanation=(
+            "An agent renews its certificate when a third of its lifetime is left. "
+            "This renewal has failed. After the expiry, the agent cannot bootstrap "
+            "and must be enrolled again."
+        ),
+        facts=(
+            Fact(name="Agent", value=agent.name),
+            Fact(name="Expires", value=format_utc(ends)),
+            Fact(name="Last bootstrap", value=_format_last_bootstrap(agent)),
+        ),
+        steps=(
+            Step(
+                command="cloudforest agent status",
+                purpose="Shows whether it is active. If so, its log says what fails.",
+            ),
+            Step(
+                command=f"cloudforest agent token {agent.name}",
+                purpose="Makes a token to enrol it again, on its host: "
+                f"`cloudforest agent run {agent.name} --control URL --token-stdin`.",
+            ),
+        ),
+    )
 
 
 def find_agent_notices(
@@ -114,10 +190,31 @@ def find_agent_notices(
         )
 
 
+def _make_own_certificate_notice(
+    name: str, ends: datetime, tenant: Tenant, now: datetime
+) -> Notice:
+    return Notice(
+        tenant=tenant.name,
+        time=now,
+        headline=f"The certificate of the {name} expires on {ends:%Y-%m-%d}",
+        explanation=(
+            "After the expiry, no agent can be asked. The control plane makes a new "
+            "certificate each time it starts."
+        ),
+        facts=(Fact(name="Expires", value=format_utc(ends)),),
+        steps=(
+            Step(
+                command="cloudforest serve",
+                purpose="Stop the control plane and start it again with this command.",
+            ),
+        ),
+    )
+
+
 def find_certificate_notices(
     certificates: Mapping[str, datetime], tenant: Tenant, now: datetime
 ) -> Iterator[ActiveNotice]:
-    """Tell of the control plane's own certificates, by what they are for."""
+    """Yield notices of the control plane's own certificates, by their purpose."""
     for name, ends in certificates.items():
         if ends - now <= CERTIFICATE_WARNING_TIME:
             notice = _make_own_certificate_notice(name, ends, tenant, now)
@@ -126,140 +223,16 @@ def find_certificate_notices(
             )
 
 
-def _certificate_occurrence(name: str, ends: datetime) -> frozenset[Occurrence]:
-    return frozenset(
-        {Occurrence(kind="certificate", name=name, detail=ends.isoformat())}
-    )
-
-
-def _find_recipients(agent: AgentRecord, registration: Registration) -> tuple[str, ...]:
-    """Return the tenant's addresses, and those of the jobs that it reads for."""
-    found = dict.fromkeys(registration.tenant.notify)
-    for job in registration.jobs:
-        if job.domain in agent.domains:
-            found |= dict.fromkeys(job.notify)
-    return tuple(found)
-
-
-def _make_inactive_notice(
-    agent: AgentRecord, last: datetime, registration: Registration, now: datetime
-) -> Notice:
-    jobs = [each.name for each in registration.jobs if each.domain in agent.domains]
-    return Notice(
-        tenant=registration.tenant.name,
-        time=now,
-        headline=f"Agent {agent.name} is inactive",
-        explanation=(
-            "It has not bootstrapped for more than an hour, so it can't be asked. Jobs "
-            "whose domain no other agent reads fail until it is back; nobody is "
-            "deprovisioned by that."
-        ),
-        facts=(
-            Fact(name="Agent", value=agent.name),
-            Fact(name="Last heard of", value=format_utc(last)),
-            Fact(name="Domains", value=", ".join(agent.domains)),
-            Fact(name="Jobs", value=", ".join(jobs) or "none"),
-        ),
-        steps=(
-            Step(
-                command="cloudforest agent status",
-                purpose="All agents, and when each was last heard of.",
-            ),
-            Step(
-                command=f"cloudforest agent run {agent.name} --control URL",
-                purpose="On its host, where it has ended; `up` starts local ones.",
-            ),
-        ),
-    )
-
-
-def _make_agent_certificate_notice(
-    agent: AgentRecord, ends: datetime, tenant: Tenant, now: datetime
-) -> Notice:
-    return Notice(
-        tenant=tenant.name,
-        time=now,
-        headline=f"The certificate of agent {agent.name} ends on {ends:%Y-%m-%d}",
-        explanation=(
-            "An agent renews its certificate by itself when a third of its life is "
-            "left, so something keeps it from doing that. Once the certificate has "
-            "ended, the agent can't bootstrap and has to be enrolled again."
-        ),
-        facts=(
-            Fact(name="Agent", value=agent.name),
-            Fact(name="Ends", value=format_utc(ends)),
-            Fact(name="Last heard of", value=_format_last_bootstrap(agent)),
-        ),
-        steps=(
-            Step(
-                command="cloudforest agent status",
-                purpose="Whether it is active; if so, its log says what fails.",
-            ),
-            Step(
-                command=f"cloudforest agent token {agent.name}",
-                purpose="A token to enrol it again with, on its host: "
-                f"`cloudforest agent run {agent.name} --control URL --token-stdin`.",
-            ),
-        ),
-    )
-
-
-def _format_last_bootstrap(agent: AgentRecord) -> str:
-    return format_utc(agent.last_bootstrap) if agent.last_bootstrap else "never"
-
-
-def _make_own_certificate_notice(
-    name: str, ends: datetime, tenant: Tenant, now: datetime
-) -> Notice:
-    return Notice(
-        tenant=tenant.name,
-        time=now,
-        headline=f"The certificate of the {name} ends on {ends:%Y-%m-%d}",
-        explanation=(
-            "Once it has ended, no agent can be asked. The control plane makes a new "
-            "one whenever it starts."
-        ),
-        facts=(Fact(name="Ends", value=format_utc(ends)),),
-        steps=(
-            Step(
-                command="cloudforest serve",
-                purpose="Stop the control plane, and start it again.",
-            ),
-        ),
-    )
-
-
 @dataclass(frozen=True)
 class JobNoticeFacts:
-    """What is known of a job: its last cycle, the stages that wait for a decision.
+    """The last cycle of a job, its waiting stages, and why it is in quarantine.
 
-    `quarantine` says in a sentence without values why the job is in quarantine.
+    `quarantine` is a sentence without values of people, or None.
     """
 
     cycle: Cycle | None
     stages: tuple[Stage, ...] = ()
     quarantine: str | None = None
-
-
-def find_job_notices(
-    job: Job, tenant: Tenant, facts: JobNoticeFacts, now: datetime
-) -> Iterator[ActiveNotice | UnknownCondition]:
-    told = job.notify or tenant.notify
-    if facts.quarantine is not None:
-        yield ActiveNotice(
-            _make_quarantine_notice(job, tenant, facts.quarantine, now),
-            frozenset({Occurrence(kind="quarantine", name=job.name)}),
-            told,
-        )
-    # A cycle that failed, or goes on, says nothing about what the guard holds back.
-    if facts.cycle is None or facts.cycle.state in {"failed", "running"}:
-        yield UnknownCondition("guard", job.name)
-    elif facts.cycle.state == "blocked":
-        yield ActiveNotice(
-            _make_guard_notice(job, tenant, facts.cycle, facts.stages, now),
-            _guard_occurrences(job, facts.stages),
-            told,
-        )
 
 
 def _guard_occurrences(job: Job, stages: tuple[Stage, ...]) -> frozenset[Occurrence]:
@@ -275,7 +248,7 @@ def _make_guard_notice(
     exceeded = tuple(
         Fact(
             name=each.guard,
-            value=f"{each.waiting}; at most {each.limit} without being allowed",
+            value=f"{each.waiting} staged; the limit is {each.limit}",
         )
         for each in stages
     )
@@ -284,10 +257,9 @@ def _make_guard_notice(
         time=now,
         headline=f"Job {job.name} is blocked by a guard",
         explanation=(
-            "Its last cycle would have written more than its guards allow. All effects "
-            "of that sort wait, none of them was written, and the rest of the cycle "
-            "went on. They wait until somebody allows or discards them, or until they "
-            "are not wanted any more."
+            "Its last cycle would have exceeded a limit of its guard. None of these "
+            "effects was written; everything else was. They wait until an operator "
+            "allows or discards them, or until they are no longer needed."
         ),
         facts=(
             Fact(name="Job", value=job.name),
@@ -299,7 +271,7 @@ def _make_guard_notice(
         steps=(
             Step(
                 command=f"cloudforest job staged {job.name}",
-                purpose="What waits, why, and the command that allows it.",
+                purpose="Shows what waits, why, and the command that allows it.",
             ),
         ),
     )
@@ -313,8 +285,8 @@ def _make_quarantine_notice(
         time=now,
         headline=f"Job {job.name} is in quarantine",
         explanation=(
-            "Too much of what it does goes wrong, so its cycles are far apart until "
-            "one of them ends well."
+            "Too many of its writes or cycles fail, so it runs less often until a "
+            "cycle succeeds."
         ),
         facts=(
             Fact(name="Job", value=job.name),
@@ -324,11 +296,32 @@ def _make_quarantine_notice(
         steps=(
             Step(
                 command=f"cloudforest logs --job {job.name}",
-                purpose="What went wrong, object by object.",
+                purpose="Shows what failed, object by object.",
             ),
             Step(
                 command=f"cloudforest job run {job.name}",
-                purpose="A cycle now, once the cause is gone.",
+                purpose="Runs a cycle now, once the cause is fixed.",
             ),
         ),
     )
+
+
+def find_job_notices(
+    job: Job, tenant: Tenant, facts: JobNoticeFacts, now: datetime
+) -> Iterator[ActiveNotice | UnknownCondition]:
+    recipients = job.notify or tenant.notify
+    if facts.quarantine is not None:
+        yield ActiveNotice(
+            _make_quarantine_notice(job, tenant, facts.quarantine, now),
+            frozenset({Occurrence(kind="quarantine", name=job.name)}),
+            recipients,
+        )
+    # A failed or running cycle does not show what the guards hold back.
+    if facts.cycle is None or facts.cycle.state in {"failed", "running"}:
+        yield UnknownCondition("guard", job.name)
+    elif facts.cycle.state == "blocked":
+        yield ActiveNotice(
+            _make_guard_notice(job, tenant, facts.cycle, facts.stages, now),
+            _guard_occurrences(job, facts.stages),
+            recipients,
+        )

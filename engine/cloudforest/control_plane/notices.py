@@ -1,7 +1,4 @@
-"""Looks at what holds, every minute and after each cycle, and tells it by mail.
-
-When to try again what failed: sooner at first, later each time.
-"""
+"""Sends notices by mail: checks every minute and after each cycle, with retries."""
 
 from __future__ import annotations
 
@@ -33,14 +30,19 @@ from cloudforest.model.ports.notices import Mailer, NoticeStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Mail, Registration
 
+CHECK_SECONDS = 60.0
+FINISH_TIMEOUT_SECONDS = 15.0
+"""How long a finished command waits for a mail server at most."""
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=1)
 _DOUBLINGS = 6
 
+log = structlog.get_logger()
+
 
 @dataclass
 class NoticeBackoff:
-    """Remembers failures by a key, in memory: a restart tries at once."""
+    """Remembers failures by key, in memory: a restart retries at once."""
 
     _failures: dict[Hashable, int] = field(default_factory=dict)
     _until: dict[Hashable, datetime] = field(default_factory=dict)
@@ -51,7 +53,7 @@ class NoticeBackoff:
     def record_failure(
         self, key: Hashable, now: datetime, *, longest: bool = False
     ) -> None:
-        """Wait 1 minute, doubling to an hour; `longest`: an hour at once."""
+        """Wait 1 minute, doubling up to an hour; with `longest` an hour at once."""
         failures = self._failures.get(key, 0)
         pause = min(FIRST_DELAY * (1 << min(failures, _DOUBLINGS)), LONGEST_DELAY)
         self._failures[key] = failures + 1
@@ -62,19 +64,22 @@ class NoticeBackoff:
         self._until.pop(key, None)
 
 
-CHECK_SECONDS = 60.0
-FINISH_TIMEOUT_SECONDS = 15.0
-"""What a command that has done its work waits for a mail server at most."""
+def _is_cancelled() -> bool:
+    """Ask the task itself, because the exception may be lost.
 
-log = structlog.get_logger()
+    The SMTP client waits with `asyncio.wait_for`, which before Python 3.12 drops a
+    cancellation that arrives together with the response (bpo-37658).
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 @dataclass
 class NoticeService:
-    """Derives from the stores what holds, so that a restart neither repeats nor loses.
+    """Derives notices from the stores, so that a restart neither repeats nor loses any.
 
-    `open_mailer` resolves the secret; `certificates` are the control plane's own, with
-    their ends.
+    `open_mailer` resolves the secret. `certificates` maps the control plane's own
+    certificates to their expiry.
     """
 
     registrations: RegistrationStore
@@ -89,11 +94,11 @@ class NoticeService:
     _serving_since: datetime | None = None
 
     def after_cycle(self) -> None:
-        """Have the next look at once; nobody waits for it."""
+        """Trigger a check now, without waiting for it."""
         self._changed.set()
 
     async def serve(self) -> None:
-        """Look until cancelled."""
+        """Check until cancelled."""
         self._serving_since = self.clock()
         await self._check_and_log_errors()
         while not _is_cancelled():
@@ -103,9 +108,9 @@ class NoticeService:
             await self._check_and_log_errors()
 
     async def check_once_more(self) -> None:
-        """Look once more if a cycle has ended since the last look.
+        """Check if a cycle has ended since the last check.
 
-        What could not be told in time is told by whoever looks next.
+        Mail that failed is sent at the next check.
         """
         if not self._changed.is_set():
             return
@@ -113,28 +118,30 @@ class NoticeService:
             async with asyncio.timeout(FINISH_TIMEOUT_SECONDS):
                 await self._check_and_log_errors()
         except TimeoutError:
-            log.warning("notice not sent", reason="The mail server takes too long.")
+            log.warning(
+                "notice not sent", reason="The mail server did not answer in time."
+            )
 
     async def _check_and_log_errors(self) -> None:
         self._changed.clear()
         try:
             await self.check()
         except CloudforestError as error:
-            log.warning("no look at what to tell", reason=str(error))
+            log.warning("notices not checked", reason=str(error))
         except Exception as error:  # noqa: BLE001 - a bug here stops no cycle
             log.error("bug in a notice", report=str(write_bug_report(error)))  # noqa: TRY400 - without values
 
     async def check(self) -> None:
-        """Forget what holds no more; send what was not told."""
+        """Forget ended conditions; send the notices that were not sent yet."""
         _, registration = await self.registrations.load_registration()
         if registration is None:
             return
-        found = await self._find_active_notices(registration)
-        told = await self.store.list_notified()
-        await self.store.clear_notified(found.select_ended(told))
+        active = await self._find_active_notices(registration)
+        sent = await self.store.list_notified()
+        await self.store.clear_notified(active.select_ended(sent))
         mail = registration.tenant.mail
         if mail is not None:
-            await self._send_all(mail, found.select_unsent(told))
+            await self._send_all(mail, active.select_unsent(sent))
 
     async def _find_active_notices(self, registration: Registration) -> ActiveNotices:
         cycles = await self.provisioning.load_last_cycles()
@@ -166,13 +173,13 @@ class NoticeService:
         now, tenant = self.clock(), registration.tenant
         for job in registration.jobs:
             yield from find_job_notices(job, tenant, facts[job.name], now)
-        listening = AgentContact(self._serving_since, now)
+        contact = AgentContact(self._serving_since, now)
         for agent in agents:
-            yield from find_agent_notices(agent, registration, listening)
+            yield from find_agent_notices(agent, registration, contact)
         yield from find_certificate_notices(self.certificates, tenant, now)
 
     async def _send_all(self, mail: Mail, notices: list[ActiveNotice]) -> None:
-        """Send one by one; stop when the server would take none of the others."""
+        """Send one by one; stop when the server would accept no more."""
         for each in notices:
             now = self.clock()
             if self._backoff.is_waiting(mail, now) or _is_cancelled():
@@ -181,21 +188,21 @@ class NoticeService:
                 await self._send(mail, each)
 
     async def _send(self, mail: Mail, active: ActiveNotice) -> None:
-        about = active.notice.headline
+        headline = active.notice.headline
         try:
             refused = await self.open_mailer(mail).send(
                 active.notice, active.recipients
             )
         except CloudforestError as error:
             self._record_failure(mail, active, error)
-            log.warning("notice not sent", notice=about, reason=str(error))
+            log.warning("notice not sent", notice=headline, reason=str(error))
             return
         self._backoff.record_success(mail)
         self._backoff.record_success(active.occurrences)
         await self.store.mark_notified(active.occurrences, self.clock())
-        log.info("notice sent", notice=about)
+        log.info("notice sent", notice=headline)
         if refused:
-            log.warning("recipients refused", notice=about, recipients=refused)
+            log.warning("recipients refused", notice=headline, recipients=refused)
 
     def _record_failure(
         self, mail: Mail, active: ActiveNotice, error: CloudforestError
@@ -204,16 +211,6 @@ class NoticeService:
         if isinstance(error, Rejected) and not isinstance(error, CredentialRejected):
             self._backoff.record_failure(active.occurrences, now)
         else:
-            # To insist on a wrong password may lock the account.
+            # Retrying a wrong password may lock the account.
             longest = isinstance(error, CredentialRejected)
             self._backoff.record_failure(mail, now, longest=longest)
-
-
-def _is_cancelled() -> bool:
-    """Ask the task itself: the exception may be lost on its way.
-
-    The SMTP client waits with `asyncio.wait_for`, which before Python 3.12 drops a
-    cancellation that comes together with the answer (bpo-37658).
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

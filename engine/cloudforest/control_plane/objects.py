@@ -1,4 +1,4 @@
-"""One object through a job, on demand: explained, or provisioned."""
+"""Explains or provisions one object of a job on demand."""
 
 from __future__ import annotations
 
@@ -21,22 +21,25 @@ from cloudforest.provisioning.run import CycleContext
 
 
 async def require_registration(store: RegistrationStore) -> Registration:
-    """Return what is registered; raises Unavailable before the first `apply`."""
+    """Return the registration; raise Unavailable before the first `apply`."""
     _, registration = await store.load_registration()
     if registration is None:
-        raise Unavailable("Nothing is registered yet; run `cloudforest apply`.")
+        raise Unavailable("Nothing is registered yet. Run `cloudforest apply`.")
     return registration
 
 
 def require_bus(bus: AgentBus | None) -> AgentBus:
     if bus is None:
-        raise Unavailable("This control plane has no bus; run `cloudforest serve`.")
+        raise Unavailable(
+            "This control plane has no service bus, so no agent can be asked. "
+            "Run `cloudforest serve`."
+        )
     return bus
 
 
 @dataclass(frozen=True)
 class ObjectService:
-    """`bus` is None where no agent can be asked."""
+    """Explains and provisions; without a `bus` no agent can be asked."""
 
     runner: JobRunner
     registrations: RegistrationStore
@@ -57,7 +60,7 @@ class ObjectService:
     async def provision(
         self, job: str, lookup: Lookup, operator: Operator
     ) -> dict[str, Any]:
-        """Write one object; raises Busy while a cycle of the job runs."""
+        """Write one object; raise Busy while a cycle of the job runs."""
         await self.operators.audit(operator, "provision", f"{job} {lookup.value}")
         async with self._open_context(job) as run:
             return await provision_on_demand(run, lookup, self.runner.locks)

@@ -1,4 +1,4 @@
-"""The control plane: registration, agents and jobs, over the machines of each."""
+"""The control plane: registration, agents, jobs and status in one object."""
 
 from __future__ import annotations
 
@@ -46,9 +46,15 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
+def _has_read_domains(agent: AgentRecord, since: datetime) -> bool:
+    if agent.last_bootstrap is None or agent.troubles is None:
+        return False
+    return agent.last_bootstrap >= since
+
+
 @dataclass
 class ControlPlane:
-    """`bus` is None where no agent can be asked."""
+    """The services of a control plane; without a `bus` no agent can be asked."""
 
     registrations: RegistrationStore
     identities: IdentityStore
@@ -79,8 +85,8 @@ class ControlPlane:
         detail: str = "",
     ) -> int:
         _, registered = await self.registrations.load_registration()
-        # A cycle that reads the registration afterwards finds it changed; one that
-        # has read it takes its job's turn at once, and is seen here.
+        # A cycle locks its job right after it has read the registration. So either it
+        # reads the new one, or its lock is seen here.
         with self.runner.lock_jobs(list_jobs_to_lock(registered, registration)):
             return await self.registrations.register(
                 registration,
@@ -98,7 +104,7 @@ class ControlPlane:
         return token
 
     async def wait_for_agents(self, names: Sequence[str], since: datetime) -> None:
-        """Return when each of them has bootstrapped and looked at its domains."""
+        """Wait until each of them has bootstrapped and read its domains."""
         waiting = set(names)
         with suppress(TimeoutError):
             async with asyncio.timeout(_AGENT_TIMEOUT_SECONDS):
@@ -108,11 +114,10 @@ class ControlPlane:
                             waiting.discard(agent.name)
                     await asyncio.sleep(_AGENT_POLL_SECONDS)
         if waiting:
+            names = ", ".join(f'"{name}"' for name in sorted(waiting))
             raise Unavailable(
-                f"The agent {', '.join(sorted(waiting))} did not bootstrap within "
-                f"{_AGENT_TIMEOUT_SECONDS:.0f} seconds; its log is in the state "
-                "folder, "
-                "under agents/NAME/agent.log."
+                f"No bootstrap within {_AGENT_TIMEOUT_SECONDS:.0f} seconds from agent "
+                f"{names}. See agents/NAME/agent.log in the state folder."
             )
 
     # --- jobs ------------------------------------------------------------------------
@@ -121,7 +126,7 @@ class ControlPlane:
         return shapes.shape_jobs(await self._read_registration())
 
     async def run_job(self, name: str, progress: Progress) -> dict[str, Any]:
-        """Run one cycle now; return it in the documented shape."""
+        """Run one cycle now; return its documented JSON."""
         registration = await require_registration(self.registrations)
         return shapes.shape_cycle(await self._run_cycle(name, registration, progress))
 
@@ -136,10 +141,10 @@ class ControlPlane:
 
     @asynccontextmanager
     async def run_scheduler(self) -> AsyncIterator[None]:
-        """Run every job at its interval for as long as the context lasts.
+        """Run every job at its interval while the context is open.
 
-        A bug in one of the services ends the context: the command says so, instead of
-        serving on without them.
+        A bug in one of the services ends the context, so that the command fails
+        instead of serving without that service.
         """
         read = self._read_registration
         self.scheduler = Scheduler(
@@ -175,14 +180,14 @@ class ControlPlane:
             log.info("cycle ended", job=name, state=cycle.state, reason=cycle.error)
 
     def keep_running(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Hold a task that goes on when the one who asked for it goes away."""
+        """Start a task that continues when the client disconnects."""
         task = asyncio.create_task(work)
         self._background_tasks.add(task)
         task.add_done_callback(self._background_tasks.discard)
         return task
 
     async def close(self) -> None:
-        """End what is kept, as a kill would: the next cycle goes on from there."""
+        """Cancel these tasks, as a kill would: the next cycle continues from there."""
         for task in tuple(self._background_tasks):
             task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
@@ -190,9 +195,3 @@ class ControlPlane:
     async def status(self) -> dict[str, Any]:
         registration = await self._read_registration()
         return await self.status_reader.status(registration, self.scheduler)
-
-
-def _has_read_domains(agent: AgentRecord, since: datetime) -> bool:
-    if agent.last_bootstrap is None or agent.troubles is None:
-        return False
-    return agent.last_bootstrap >= since

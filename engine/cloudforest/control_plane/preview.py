@@ -1,10 +1,8 @@
-"""A bus inside this process: how `plan` reads what local agents are yet to serve.
+"""Buses for previews: one in this process, and one that explains missing answers.
 
-The tree's local agents are this host's own, so the host may read with their bindings
-before they are registered. Directory, answer, pages and service are the real ones; only
-the network and the registration are left out.
-
-A bus that says why no agent answered, where the agents have told it.
+`plan` reads through the first what local agents will serve after `apply`: they run on
+this host, so it may use their bindings before they are registered. Only the network
+and the registration are left out; directory, answer and pages are the real ones.
 """
 
 from __future__ import annotations
@@ -33,9 +31,17 @@ _NO_BUS_ACCESS = BusAccess(
 )
 
 
+def _make_refusing_handler(error: CloudforestError) -> RequestHandler:
+    async def refuse(_request: SyncRequest) -> AsyncIterator[Page]:
+        raise error
+        yield  # makes this a generator
+
+    return refuse
+
+
 @dataclass(frozen=True)
 class LocalPreviews:
-    """Opens the domains of local agents as a registration has them."""
+    """Opens the domains of the local agents of a registration."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -51,38 +57,30 @@ class LocalPreviews:
                     stack.push_async_callback(listener.close)
                     await listener.connect(_NO_BUS_ACCESS)
                     served = [domains[name] for name in agent.domains]
-                    for name, answerer in self._open_answerers(agent, served, stack):
-                        await listener.listen(name, answerer)
+                    for name, handler in self._open_handlers(agent, served, stack):
+                        await listener.listen(name, handler)
             yield bus
 
-    def _open_answerers(
+    def _open_handlers(
         self, agent: Agent, domains: Iterable[Domain], stack: AsyncExitStack
     ) -> Iterator[tuple[str, RequestHandler]]:
         directories: dict[str, Directory] = {}
-        answer = Responder(agent.name, directories, page_bytes=PAGE_BYTES)
+        responder = Responder(agent.name, directories, page_bytes=PAGE_BYTES)
         for domain in domains:
             binding = make_host_binding(domain, self.folder)
             try:
                 directory = open_directory(domain, binding, self.environment)
             except CloudforestError as error:
-                yield domain.name, _make_refusing_answerer(error)
+                yield domain.name, _make_refusing_handler(error)
                 continue
             stack.push_async_callback(directory.close)
             directories[domain.name] = directory
-            yield domain.name, answer
-
-
-def _make_refusing_answerer(error: CloudforestError) -> RequestHandler:
-    async def refuse(_request: SyncRequest) -> AsyncIterator[Page]:
-        raise error
-        yield  # what makes it a generator
-
-    return refuse
+            yield domain.name, responder
 
 
 @dataclass(frozen=True)
 class TroubleReportingBus:
-    """See `model.ports.AgentBus`; agents tell their troubles when they bootstrap."""
+    """Adds the troubles that agents report at bootstrap to errors of an `AgentBus`."""
 
     bus: AgentBus
     identities: IdentityStore
@@ -96,9 +94,9 @@ class TroubleReportingBus:
                 yield page
         except Unavailable as error:
             troubles = [
-                f"{agent.name} says: {agent.troubles[request.domain]}"
+                f'Agent "{agent.name}" reports: {agent.troubles[request.domain]}'
                 for agent in await self.identities.list_agents()
                 if agent.troubles and request.domain in agent.troubles
             ]
-            # Of its kind still: who was interrupted is asked again.
+            # Keep the class: an `Interrupted` request is retried.
             raise type(error)(" ".join([str(error), *troubles])) from error

@@ -1,7 +1,4 @@
-"""Opens what a job works with: for a cycle, a plan, or an explanation.
-
-Opens a target with its credential, resolved in this process only.
-"""
+"""Opens the context of a job and its target, for a cycle, a plan or an explanation."""
 
 from __future__ import annotations
 
@@ -40,10 +37,11 @@ BUILT_IN = "embedded"
 
 @dataclass(frozen=True)
 class TargetOpener:
-    """`embedded_url` and `embedded_token` lead to our own tenant directory.
+    """Opens targets with their credentials, which are resolved in this process only.
 
-    Files are relative to `folder`, the tree's. They and the variables are read each
-    time that a target is opened; `tokens` outlive that, by the target's name.
+    `directory_url` and `directory_token` belong to our built-in directory. Files are
+    relative to `folder`, the tree. Files and variables are read again each time a
+    target is opened; `tokens` are kept by target name.
     """
 
     directory_url: str
@@ -55,7 +53,9 @@ class TargetOpener:
     def open(self, registration: Registration, name: str) -> ScimTarget:
         target = registration.find_target(name)
         if target is None:
-            raise Misconfigured(f"There is no target {name}; declare it and apply.")
+            raise Misconfigured(
+                f'Unknown target "{name}". Declare it and run `cloudforest apply`.'
+            )
         if target.scim == BUILT_IN:
             return ScimTarget(target, self.directory_url, self.directory_token)
         return ScimTarget(target, target.scim, self._make_credential(name, target.auth))
@@ -77,7 +77,7 @@ class TargetOpener:
                 return None
 
     def _get_tokens(self, name: str, oauth2: OAuth2) -> TokenCache:
-        """Return those that there are, unless they were for another credential."""
+        """Return the cached tokens, unless the credential has changed."""
         credentials = ClientCredentials(
             oauth2.token_url,
             oauth2.client_id,
@@ -113,7 +113,7 @@ class JobRunner:
         bus: AgentBus,
         progress: Progress = ignore_progress,
     ) -> AsyncIterator[CycleContext]:
-        """Open a job's target for as long as the context lasts."""
+        """Open the target of a job while the context is open."""
         job, program, profile = get_registered_job(registration, name)
         target = self.targets.open(registration, job.target)
         try:
@@ -134,7 +134,7 @@ class JobRunner:
 
     @contextmanager
     def lock_jobs(self, jobs: Iterable[str]) -> Iterator[None]:
-        """Let none of the jobs start a cycle; raises Busy when one is under way."""
+        """Keep the jobs from starting a cycle; raise Busy if one is running."""
         with ExitStack() as stack:
             for job in jobs:
                 stack.enter_context(self.locks.hold_job(job))
@@ -143,7 +143,7 @@ class JobRunner:
     async def run_cycle(
         self, name: str, registration: Registration, bus: AgentBus, progress: Progress
     ) -> Cycle:
-        """Run one cycle to its end; one that can't even start is kept as failed."""
+        """Run one cycle; record one that cannot start as failed."""
         job, _, _ = get_registered_job(registration, name)
         try:
             target = self.targets.open(registration, job.target)

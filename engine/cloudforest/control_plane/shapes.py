@@ -1,10 +1,9 @@
-"""What the API says of agents, jobs and cycles: the documented shapes."""
+"""The documented JSON of agents, jobs, cycles and impacts."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +22,11 @@ from cloudforest.provisioning.impact import Impact
 from cloudforest.provisioning.run import CycleContext
 
 
+def digest_certificate(pem: str) -> str:
+    """Return the SHA-256 of the PEM text, which identifies the certificate."""
+    return hashlib.sha256(pem.encode()).hexdigest()
+
+
 def shape_agent(record: AgentRecord, now: datetime) -> dict[str, Any]:
     return {
         "name": record.name,
@@ -34,11 +38,6 @@ def shape_agent(record: AgentRecord, now: datetime) -> dict[str, Any]:
         "certificate": record.certificate and digest_certificate(record.certificate),
         "certificateExpires": record.certificate_expires,
     }
-
-
-def digest_certificate(pem: str) -> str:
-    """Return what tells one certificate from another: the SHA-256 of its PEM text."""
-    return hashlib.sha256(pem.encode()).hexdigest()
 
 
 def shape_jobs(registration: Registration | None) -> list[dict[str, Any]]:
@@ -55,68 +54,20 @@ def shape_jobs(registration: Registration | None) -> list[dict[str, Any]]:
     ]
 
 
-@dataclass(frozen=True)
-class JobFacts:
-    """What is known of jobs, by name; `starts` is empty where nothing schedules."""
-
-    cycles: Mapping[str, Cycle]
-    effect_counts: Mapping[str, Mapping[str, int]]
-    health: Mapping[str, JobHealth]
-    next_starts: Mapping[str, datetime]
-    is_running: Callable[[str], bool]
-
-
-def shape_job_states(jobs: Iterable[Job], facts: JobFacts) -> list[dict[str, Any]]:
-    return [_shape_job_state(job, facts) for job in jobs]
-
-
-def _shape_job_state(job: Job, facts: JobFacts) -> dict[str, Any]:
-    last = facts.cycles.get(job.name)
-    effects = facts.effect_counts.get(job.name, {})
-    standing = facts.health[job.name]
-    running = facts.is_running(job.name)
-    return {
-        "name": job.name,
-        "state": _job_state_word(job, last, standing.job_state, running=running),
-        "lastCycle": last and last.started,
-        "nextCycle": facts.next_starts.get(job.name),
-        "escrow": effects.get("escrowed", 0),
-        "staged": effects.get("staged", 0),
-        "error": last and last.error,
-        "paused": standing.job_state.paused,
-        "quarantine": _shape_quarantine(standing.job_state.quarantine),
-        "disabled": standing.job_state.disabled,
-        "breaker": standing.breaker,
-    }
-
-
-def shape_import_state(
-    watermark: Watermark | None, unknown: int, objects: Sequence[str]
-) -> dict[str, Any]:
-    """Say whether a job sees deletions, what it lacks for it, and who is unknown."""
-    lacks = watermark.lacks if watermark else ()
-    return {
-        "deletions": "seen" if watermark and not lacks else "unseen",
-        "lacks": lacks,
-        "unknown": unknown,
-        "unknownObjects": objects,
-    }
-
-
 def _job_state_word(
     job: Job, last: Cycle | None, state: JobState, *, running: bool
 ) -> str:
-    held = {
+    states = {
         "running": running,
         "paused": state.paused is not None or not job.enabled,
         "disabled": state.disabled is not None,
         "quarantined": state.quarantine is not None,
         "not run": last is None,
     }
-    for word, holds in held.items():
-        if holds:
+    for word, applies in states.items():
+        if applies:
             return word
-    # A cycle that was cut short by a kill is still called running in the store.
+    # A cycle that was killed still has the state `running` in the store.
     return "failed" if last is None or last.state == "running" else last.state
 
 
@@ -127,8 +78,45 @@ def _shape_quarantine(quarantine: Quarantine | None) -> dict[str, Any] | None:
     return {"since": quarantine.since, "reason": reason, "next": quarantine.next}
 
 
+def shape_job_state(
+    job: Job,
+    *,
+    last: Cycle | None,
+    next_start: datetime | None,
+    effects: Mapping[str, int],
+    health: JobHealth,
+    running: bool,
+) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "state": _job_state_word(job, last, health.job_state, running=running),
+        "lastCycle": last and last.started,
+        "nextCycle": next_start,
+        "escrow": effects.get("escrowed", 0),
+        "staged": effects.get("staged", 0),
+        "error": last and last.error,
+        "paused": health.job_state.paused,
+        "quarantine": _shape_quarantine(health.job_state.quarantine),
+        "disabled": health.job_state.disabled,
+        "breaker": health.breaker,
+    }
+
+
+def shape_import_state(
+    watermark: Watermark | None, unknown: int, objects: Sequence[str]
+) -> dict[str, Any]:
+    """Return whether deletions are visible, missing rights, and unknown objects."""
+    lacks = watermark.lacks if watermark else ()
+    return {
+        "deletions": "seen" if watermark and not lacks else "unseen",
+        "lacks": lacks,
+        "unknown": unknown,
+        "unknownObjects": objects,
+    }
+
+
 def shape_escrow(effect: Effect, dn: str | None) -> dict[str, Any]:
-    """Say what an object in escrow waits for; `given-up`: for nothing any more."""
+    """Return what an object in escrow waits for; `given-up`: it is not retried."""
     return {
         "object": effect.id,
         "name": dn,
@@ -140,22 +128,33 @@ def shape_escrow(effect: Effect, dn: str | None) -> dict[str, Any]:
     }
 
 
-def shape_cycle(ended: Cycle) -> dict[str, Any]:
-    finished = ended.finished or ended.started
+def shape_cycle(cycle: Cycle) -> dict[str, Any]:
+    finished = cycle.finished or cycle.started
     return {
-        "job": ended.job,
-        "cycle": ended.kind,
-        "state": ended.state,
-        "counts": msgspec.to_builtins(ended.counts),
-        "requests": ended.requests,
-        "seconds": (finished - ended.started).total_seconds(),
-        "error": ended.error,
-        "unreachable": ended.unreachable,
+        "job": cycle.job,
+        "cycle": cycle.kind,
+        "state": cycle.state,
+        "counts": msgspec.to_builtins(cycle.counts),
+        "requests": cycle.requests,
+        "seconds": (finished - cycle.started).total_seconds(),
+        "error": cycle.error,
+        "unreachable": cycle.unreachable,
     }
 
 
+def _make_guard(exceeded: ExceededBudget) -> GuardObjection:
+    return GuardObjection(
+        job=exceeded.job,
+        guard=exceeded.guard,
+        effects=exceeded.effects,
+        limit=exceeded.limit,
+        total=exceeded.total,
+        allow=f"cloudforest job allow {exceeded.digest} --until 2h --by NAME",
+    )
+
+
 def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
-    """Say what it is. Nobody can allow what a job without cycles would do."""
+    """Return the impact of a job; effects of a disabled job cannot be allowed."""
     pace, enabled = run.profile.requests_per_second, run.job.enabled
     guards = (
         *(_make_guard(each) for each in evaluated.exceeded),
@@ -174,15 +173,4 @@ def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
         effects=evaluated.outbox_digest,
         breakdown=evaluated.breakdown,
         guards=tuple(each if enabled else replace(each, allow="") for each in guards),
-    )
-
-
-def _make_guard(exceeded: ExceededBudget) -> GuardObjection:
-    return GuardObjection(
-        job=exceeded.job,
-        guard=exceeded.guard,
-        effects=exceeded.effects,
-        limit=exceeded.limit,
-        total=exceeded.total,
-        allow=f"cloudforest job allow {exceeded.digest} --until 2h --by NAME",
     )

@@ -1,4 +1,4 @@
-"""What operators decide about stages: to allow them, or to discard them."""
+"""Stage decisions of operators: list, allow and discard stages."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from cloudforest.model.stages import Allowance, Stage
 from cloudforest.provisioning.run import JobLocks
 
 SHORT_DIGEST_LENGTH = 12
-"""So many characters of a digest are shown."""
+"""How many characters of a digest are shown."""
 OBJECTS_PER_PAGE = 500
 _FULL_DIGEST = re.compile(r"[0-9a-f]{64}")
 _DIGEST_PREFIX = re.compile(r"[0-9a-f]{6,64}")
 
 
 class AllowRequest(Value, frozen=True):
-    """An operator's word: until when a stage is allowed, and by whom."""
+    """Until when a stage is allowed, and who allows it."""
 
     until: datetime
     by: str
@@ -51,10 +51,10 @@ def _shape_stage(stage: Stage, allowed: datetime | None) -> dict[str, Any]:
 
 def _make_unknown_stage_error(name: str, stages: list[Stage]) -> Misconfigured:
     known = ", ".join(each.id[:SHORT_DIGEST_LENGTH] for each in stages)
-    waiting = f"those that wait for a decision: {known}" if known else "none waits"
+    waiting = f"Waiting: {known}." if known else "No stage waits for a decision."
     return Misconfigured(
-        f"There is no stage {name}; {waiting}. Name one by at least six of its "
-        "characters, or one that a plan shows by all 64."
+        f'Unknown stage "{name}". {waiting} Pass at least 6 characters of a waiting '
+        "stage, or all 64 of one that a plan shows."
     )
 
 
@@ -66,18 +66,18 @@ class StageDecisions:
     clock: Clock
 
     async def list_stages(self, job: str | None) -> list[dict[str, Any]]:
-        given = await self.store.list_allowances(self.clock())
-        until = {each.stage: each.until for each in given}
+        allowances = await self.store.list_allowances(self.clock())
+        until = {each.stage: each.until for each in allowances}
         return [
             _shape_stage(each, until.get(each.id))
             for each in await self.store.list_stages(job)
         ]
 
     async def list_objects(self, name: str, after: str) -> list[dict[str, Any]]:
-        """Return some of the objects of a stage, those after a key; [] is the end."""
+        """Return a page of the objects of a stage, after a key; [] at the end."""
         stage = await self._find_stage(name)
-        some = await self.store.list_staged_effects(stage.id, after, OBJECTS_PER_PAGE)
-        members = {id_ for each in some for id_ in parse_membership_member(each.key)}
+        page = await self.store.list_staged_effects(stage.id, after, OBJECTS_PER_PAGE)
+        members = {id_ for each in page for id_ in parse_membership_member(each.key)}
         dns = await self.store.load_dns(stage.job, sorted(members))
         return [
             {
@@ -88,7 +88,7 @@ class StageDecisions:
                 "member": member,
                 "memberDn": dns.get(member) if member else None,
             }
-            for each in some
+            for each in page
             for member in (parse_membership_member(each.key) or (None,))
         ]
 
@@ -98,10 +98,10 @@ class StageDecisions:
         """Let the effects of a stage be written by cycles that start before `until`."""
         now = self.clock()
         if not request.by.strip():
-            raise Misconfigured("Nobody is named; say with --by who allows it.")
+            raise Misconfigured("Pass `--by NAME` to record who approves.")
         if request.until <= now:
             raise Misconfigured(
-                f"{request.until.isoformat()} is over; name a later time."
+                f'`--until` is in the past: "{request.until.isoformat()}".'
             )
         stages = await self.store.list_stages()
         known = not _FULL_DIGEST.fullmatch(name) or any(
@@ -128,7 +128,7 @@ class StageDecisions:
         }
 
     async def discard(self, name: str, operator: Operator) -> dict[str, Any]:
-        """Drop the effects of a stage; Busy while a cycle of its job runs."""
+        """Drop the effects of a stage; raise Busy while a cycle of its job runs."""
         stage = await self._find_stage(name)
         with self.locks.hold_job(stage.job):
             number = await self.store.discard_stage(stage, self.clock())
@@ -136,7 +136,7 @@ class StageDecisions:
         return {"digest": stage.id, "job": stage.job, "effects": number}
 
     async def _find_stage(self, name: str) -> Stage:
-        """Return the stage that a digest, or the beginning of one, names."""
+        """Return the stage by its digest or the first characters of it."""
         stages = await self.store.list_stages()
         name = name.lower()
         found = [each for each in stages if each.id.startswith(name)]
@@ -144,5 +144,7 @@ class StageDecisions:
             raise _make_unknown_stage_error(name, stages)
         if len(found) > 1:
             several = ", ".join(each.id[: 2 * SHORT_DIGEST_LENGTH] for each in found)
-            raise Misconfigured(f"{name} may be any of {several}; write more of it.")
+            raise Misconfigured(
+                f'Stage "{name}" is ambiguous: {several}. Pass more characters.'
+            )
         return found[0]

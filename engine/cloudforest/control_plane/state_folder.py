@@ -1,7 +1,4 @@
-"""The state folder: where things lie, and who holds it.
-
-Who runs a command on this machine, for the audit.
-"""
+"""The state folder: its files, its lock, and who runs commands on it."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ _COMMAND_IN_BACKTICKS = re.compile(r"`(cloudforest [a-z][^`]*)`")
 
 
 class RunningServer(Value, frozen=True):
-    """What STATE/serve.json says of the control plane that runs now."""
+    """The running control plane, as in STATE/serve.json."""
 
     url: str
     pid: int
@@ -36,7 +33,23 @@ class RunningServer(Value, frozen=True):
 
 _LOCK_ATTEMPTS = 3
 _LOCK_RETRY_SECONDS = 0.1
-"""A command that looks who serves may hold the lock for a moment."""
+"""In seconds; a command that looks for a server holds the lock for a moment."""
+
+
+def _make_holder_line() -> str:
+    since = datetime.now().astimezone().isoformat(timespec="seconds")
+    return f"pid {os.getpid()}, since {since}"
+
+
+def _try_lock(lock: IO[str], kind: int) -> bool:
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_RETRY_SECONDS)
+        else:
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -67,9 +80,9 @@ class StateFolder:
         return self.path / "agents" / name
 
     def resolve_tree(self, given: Path | None) -> Path:
-        """Return the tree that this state is of; `named` is remembered as it.
+        """Return the tree of this state; `given` is stored as such.
 
-        A state that lies in its tree may be moved and copied with it.
+        A state folder inside its tree may be moved and copied together with it.
         """
         file = self.path / "tree"
         if given is not None:
@@ -87,23 +100,24 @@ class StateFolder:
                 make_private_folder(folder)
             except OSError as error:
                 raise Misconfigured(
-                    f"The state folder {folder} can't be made or written "
-                    f"({error.strerror}); mend that, or name another with --state."
+                    f'Cannot create or write the state folder "{folder}": '
+                    f"{error.strerror}. Fix that or pass another one with --state."
                 ) from error
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only control plane on this state; Busy names the one that is."""
+        """Be the only control plane on this state; raise Busy with the holder's pid."""
         os.umask(0o077)  # databases and logs hold people's data
         self.create_folders()
         with (self.path / "lock").open("a+") as lock:
             if not _try_lock(lock, fcntl.LOCK_EX):
                 raise Busy(
-                    f"Another cloudforest process holds {self.path}"
-                    f"{self._describe_holder(lock.name)}; wait for it, or name "
-                    "another --state."
+                    f'Another cloudforest process uses the state folder "{self.path}"'
+                    f"{self._describe_holder(lock.name)}. Wait until it ends, or pass "
+                    "another folder with --state."
                 )
-            (self.path / "serve.json").unlink(missing_ok=True)  # of one that was killed
+            # A killed control plane leaves its file behind.
+            (self.path / "serve.json").unlink(missing_ok=True)
             lock.truncate(0)
             lock.write(_make_holder_line())
             lock.flush()
@@ -116,7 +130,7 @@ class StateFolder:
 
     @contextlib.contextmanager
     def announce(self, url: str) -> Iterator[None]:
-        """Let other commands find this control plane while it runs."""
+        """Let other commands find this control plane while the context is open."""
         file = self.path / "serve.json"
         write_private_file(
             file, msgspec.json.encode(RunningServer(url=url, pid=os.getpid()))
@@ -127,7 +141,7 @@ class StateFolder:
             file.unlink(missing_ok=True)
 
     def find_running_server(self) -> RunningServer | None:
-        """Return the control plane that runs: the one that holds the state."""
+        """Return the running control plane, which holds the lock; else None."""
         try:
             data = (self.path / "serve.json").read_bytes()
             with (self.path / "lock").open() as lock:
@@ -137,38 +151,22 @@ class StateFolder:
         return msgspec.json.decode(data, type=RunningServer) if held else None
 
 
-def _make_holder_line() -> str:
-    since = datetime.now().astimezone().isoformat(timespec="seconds")
-    return f"pid {os.getpid()}, since {since}"
-
-
-def _try_lock(lock: IO[str], kind: int) -> bool:
-    for _ in range(_LOCK_ATTEMPTS):
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_LOCK_RETRY_SECONDS)
-        else:
-            return True
-    return False
-
-
 def add_state_option(command: str, state: Path | None) -> str:
-    """Return a command that works on this state; None: the one that lies here."""
+    """Return the command with `--state`; None: the default state folder."""
     return command if state is None else f"{command} --state {shlex.quote(str(state))}"
 
 
 def add_state_to_commands(sentence: str, state: Path | None) -> str:
-    """Return a sentence in which each `cloudforest …` works on this state."""
+    """Return the sentence with `--state` added to each `cloudforest …` in it."""
     return _COMMAND_IN_BACKTICKS.sub(
         lambda found: f"`{add_state_option(found[1], state)}`", sentence
     )
 
 
 def read_os_user() -> str:
-    """Return the name of the account, or its number where it has none."""
-    number = os.getuid()
+    """Return the name of the account that runs this command, or else its uid."""
+    uid = os.getuid()
     try:
-        return pwd.getpwuid(number).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return str(number)
+        return str(uid)

@@ -1,7 +1,4 @@
-"""Who may do what: agents, operators, and what bootstrap tells an agent.
-
-How an agent proves itself: the one-time token, and the words of its assertions.
-"""
+"""Agents and operators: roles, the enrolment token, and the messages of bootstrap."""
 
 from __future__ import annotations
 
@@ -21,13 +18,13 @@ ROLES: tuple[Role, ...] = ("read", "plan", "apply", "allow")
 AgentState = Literal["pending", "active", "inactive"]
 
 
-def has_permission(held: Role, needed: Role) -> bool:
-    """Roles are ordered: read < plan < apply < allow."""
-    return ROLES.index(held) >= ROLES.index(needed)
+def has_permission(role: Role, needed: Role) -> bool:
+    """Tell whether a role includes another: read < plan < apply < allow."""
+    return ROLES.index(role) >= ROLES.index(needed)
 
 
 def sees_values(role: Role) -> bool:
-    """Tell whether names and values of people are shown; `plan` is for pipelines."""
+    """Tell whether a role sees names and values; `plan`, for pipelines, does not."""
     return role != "plan"
 
 
@@ -37,7 +34,7 @@ class Operator(Value, frozen=True):
 
 
 class AuditRecord(Value, frozen=True):
-    """What an operator had done: what and to what, in words; never changed."""
+    """One action of an operator, with a description of its object; never changed."""
 
     time: datetime
     operator: str
@@ -48,8 +45,8 @@ class AuditRecord(Value, frozen=True):
 class AgentRecord(Value, frozen=True):
     """An agent as the hybrid identity service knows it; `certificate` is PEM.
 
-    `troubles` says of each domain that it can't serve, in a sentence, why; None: the
-    agent has not looked at its domains yet.
+    `troubles` maps each domain that the agent cannot serve to the reason, a sentence.
+    None: the agent has not checked its domains yet.
     """
 
     id: str
@@ -63,14 +60,14 @@ class AgentRecord(Value, frozen=True):
 
 
 class EnrolRequest(Value, frozen=True):
-    """What an agent sends once, with its one-time token: a PEM signing request."""
+    """A one-time token and a certificate signing request (PEM)."""
 
     token: str
     csr: str
 
 
 class EnrolResponse(Value, frozen=True):
-    """PEM texts; `ca` must match the fingerprint in the token."""
+    """The agent's id, and certificates (PEM); the token's fingerprint must fit `ca`."""
 
     agent: str
     certificate: str
@@ -78,7 +75,7 @@ class EnrolResponse(Value, frozen=True):
 
 
 class BusAccess(Value, frozen=True):
-    """How to reach the bus until `expires`. `jwt` is for the agent's own NKEY."""
+    """Access to the bus until `expires`; `jwt` is valid for the agent's NKEY only."""
 
     urls: tuple[str, ...]
     ca: str
@@ -87,10 +84,11 @@ class BusAccess(Value, frozen=True):
 
 
 class BootstrapRequest(Value, frozen=True):
-    """`assertion` is a JWT signed by the agent's key; `nkey` its public bus key.
+    """An agent's proof of identity, and its state.
 
-    `troubles` is as in `AgentRecord`. `csr` (PEM) asks for a new certificate of the
-    same key, before the old one ends.
+    `assertion` is a JWT signed by the agent's key; `nkey` is its public bus key. `csr`
+    (PEM) requests a new certificate for the same key, before the old one expires. For
+    `troubles` see `AgentRecord`.
     """
 
     assertion: str
@@ -101,10 +99,10 @@ class BootstrapRequest(Value, frozen=True):
 
 
 class BootstrapResponse(Value, frozen=True):
-    """Configuration and bus access; secrets appear as names only.
+    """Configuration and bus access, without secrets.
 
-    `credentials` maps a domain to the credential *name* that its bind uses; what the
-    name stands for is bound on the agent's host. `certificate` (PEM) answers a `csr`.
+    `credentials` maps a domain to the *name* of the credential for its bind. The
+    agent's host binds that name to a secret. `certificate` (PEM) answers a `csr`.
     """
 
     agent: Agent
@@ -122,7 +120,10 @@ _PREFIX = "cfe1."
 
 
 class EnrolmentToken(Value, frozen=True):
-    """`fingerprint` is the SHA-256 of the CA's DER certificate, in hexadecimal."""
+    """A one-time token.
+
+    `fingerprint` is the SHA-256 of the CA's DER certificate, in hexadecimal.
+    """
 
     agent: str
     secret: str
@@ -136,11 +137,12 @@ class EnrolmentToken(Value, frozen=True):
 
 
 def decode_token(text: str) -> EnrolmentToken:
+    """Decode a token; raise Misconfigured if it is not one."""
     try:
         data = base64.urlsafe_b64decode(text.strip().removeprefix(_PREFIX))
         return msgspec.json.decode(data, type=EnrolmentToken)
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise Misconfigured(
-            "That is not an enrolment token; get a new one with"
-            " `cloudforest agent token NAME` and copy all of it."
+            "Invalid enrolment token. Copy the whole token, or create a new one with"
+            " `cloudforest agent token NAME`."
         ) from None

@@ -1,8 +1,6 @@
-"""What travels: a request to the agents of a domain, and the pages of their answer.
+"""Messages between the service and the agents: sync requests, and answers in pages.
 
-What an agent says about objects: the records of its answers.
-
-How requests and pages are written on the bus: SCIM messages with our extension.
+On the bus they are SCIM messages with our extension.
 """
 
 from __future__ import annotations
@@ -15,9 +13,14 @@ import msgspec
 from cloudforest.base.values import Value
 from cloudforest.model.program import ObjectType, ScopeProgram
 
+SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+SYNC_REQUEST = "urn:cloudforest:2.0:SyncRequest"
+SYNC_PAGE = "urn:cloudforest:2.0:SyncPage"
+
 
 class Clause(Value, frozen=True):
-    """One clause of a scope, without values of the object, and whether it holds."""
+    """One clause of a scope and whether it holds; without values of the object."""
 
     text: str
     holds: bool
@@ -27,12 +30,13 @@ class InScope(Value, frozen=True, tag_field="record", tag="in"):
     """An object in scope.
 
     `attributes`: names in lower case; values in the directory's order; binary values in
-    base64, GUIDs and SIDs in their usual text, references as the other's objectGUID.
-    `anchor` is mS-DS-ConsistencyGuid if set, else objectGUID, in GUID text. `seen` are
-    the names of those attributes that the scope rests on and that the object shows,
-    `hidden` of those that it does not show and that no delta named as cleared.
-    `member:GUID` stands for being in one of the scope's groups. `missing` are the names
-    of the attributes asked for that it does not show, and that may be hidden.
+    base64, GUIDs and SIDs in their usual text, references as objectGUIDs.
+    `anchor` is mS-DS-ConsistencyGuid if set, else objectGUID, in GUID text.
+    `seen` and `hidden` name attributes that the scope rests on: those that the object
+    shows, and those that it does not show and that no delta named as cleared.
+    `member:GUID` stands for membership in one of the scope's groups.
+    `missing` names requested attributes that the object does not show and that may be
+    hidden.
     """
 
     id: str
@@ -48,11 +52,12 @@ class InScope(Value, frozen=True, tag_field="record", tag="in"):
 
 
 class OutOfScope(Value, frozen=True, tag_field="record", tag="out"):
-    """`clause` says why, in `read` answers only, and never holds a value.
+    """An object that is not in scope.
 
-    `rests_on` names the attributes that the object does not show and that could let it
-    in: for whom they were seen before, this is no proof (an inherited deny hides an
-    attribute of a living person). One that is proved to be cleared is not among them.
+    `clause` says why, in `read` answers only; it never contains a value.
+    `rests_on` names attributes that the object does not show and that could bring it
+    into scope. If they were seen before, this record proves nothing: an inherited deny
+    may hide them. Attributes that are proven clear are left out.
     """
 
     id: str
@@ -62,15 +67,15 @@ class OutOfScope(Value, frozen=True, tag_field="record", tag="out"):
 
 
 class Tombstone(Value, frozen=True, tag_field="record", tag="gone"):
-    """A tombstone was seen."""
+    """A deletion seen."""
 
     id: str
 
 
 class Unknown(Value, frozen=True, tag_field="record", tag="unknown"):
-    """Asked for by `read` and not found: no proof of anything.
+    """An object that a `read` did not find, which proves nothing.
 
-    `reason` says what kept the agent from answering, where it did find the object.
+    `reason` says why the agent can't answer about an object that it did find.
     """
 
     id: str
@@ -86,37 +91,40 @@ class Members(Value, frozen=True, tag_field="record", tag="members"):
 
 
 class ScopeMembers(Value, frozen=True, tag_field="record", tag="scope-members"):
-    """Members of the scope's groups, by objectGUID, when they are not as before.
+    """Members of the scope's groups, by objectGUID, sent when they have changed.
 
-    All of them, in parts; `Closing.members` says that they were sent, even if none.
+    Several records together hold all of them; `Closing.members` says that they were
+    sent, even if the groups are empty.
     """
 
     ids: tuple[str, ...]
 
 
 class MovedContainers(Value, frozen=True, tag_field="record", tag="moved"):
-    """Containers that were moved or renamed, or lie below one, by objectGUID.
+    """Moved containers, and those below them, by objectGUID.
 
-    What lies in them now is answered by records of its own.
+    The objects that they contain now have their own records.
     """
 
     ids: tuple[str, ...]
 
 
 ObjectRecord = InScope | OutOfScope | Tombstone | Unknown
+
+
 Record = ObjectRecord | Members | ScopeMembers | MovedContainers
 
 
 def domain_id(name: str) -> str:
-    """Return what stands for a domain in bus subjects, which can't hold dots."""
+    """Return the token for a domain in bus subjects, which can't contain dots."""
     return uuid.uuid5(uuid.NAMESPACE_DNS, name.lower()).hex
 
 
 class Lookup(Value, frozen=True):
-    """One object, by objectGUID, by DN, or by an attribute that names it.
+    """Names one object: by objectGUID, by DN, or by an attribute value.
 
-    Asked of the service, a value without an attribute is one of those that objects are
-    matched by; agents are always told the attribute.
+    In calls to the service, `attribute` may be None: any attribute that the job matches
+    by. In requests to agents it is always set.
     """
 
     by: Literal["guid", "dn", "attribute"]
@@ -125,17 +133,18 @@ class Lookup(Value, frozen=True):
 
 
 class SyncRequest(Value, frozen=True):
-    """What the service asks of the agents of one domain.
+    """A sync request to the agents of one domain.
 
-    `import`: everything since `watermark` (None: everything there is).
-    `read`: the objects named by `lookups`, deleted ones included.
-    `attributes`: what to read of each type; the answer holds nothing else. `bindings`
-    are the objectGUIDs that the scope's OUs and groups were bound to, by DN: an OU that
-    was renamed is still the same one. `directory` identifies the domain that the job
-    was bound to; None: it has read none. `nested` are the groups through which others
-    were in those of the scope. `prove` are the attributes (in lower case) of which a
-    `read` is to tell whether they are empty or hidden. `explain`: say of each clause
-    whether it holds.
+    `import`: everything since `watermark` (None: everything).
+    `read`: the objects named by `lookups`, including deleted ones.
+    `attributes`: what to read for each type; the answer contains nothing else.
+    `bindings`: scope bindings, DN to objectGUID, so that a renamed OU stays in scope.
+    `directory`: identifies the domain that the job is bound to; None before its first
+    read.
+    `nested`: groups that were nested in the scope's groups.
+    `prove`: attributes, in lower case, for which a `read` must decide whether they are
+    empty or hidden.
+    `explain`: report for each clause whether it holds.
     """
 
     id: str
@@ -155,16 +164,19 @@ class SyncRequest(Value, frozen=True):
 
 
 class Closing(Value, frozen=True):
-    """The last word of an answer.
+    """The end of an answer.
 
-    `complete` is false when the directory did not say all that was asked.
-    `watermark` is what the next import starts from; `directory` identifies the domain
-    that answered; `bindings` are the objectGUIDs of the scope's OUs and groups by DN,
-    `nested` of the groups in those groups.
-    `full` are the types of which everything was read, asked for or not (a cookie may be
-    refused). `members`: the members of the scope's groups were sent. `lacks` are the
-    rights without which the account can't see deletions. `error` says in one sentence
-    why nothing, or no more, could be read; `final`: to ask again would not help.
+    `complete`: false when the directory did not return all that was requested.
+    `watermark`: where the next import starts.
+    `directory`: identifies the domain that answered.
+    `bindings`: objectGUIDs of the scope's OUs and groups, by DN.
+    `nested`: objectGUIDs of the groups nested in those groups.
+    `full`: types that were read in full, requested or not (the controller may refuse a
+    cookie).
+    `members`: the members of the scope's groups were sent.
+    `lacks`: rights that the account needs to see deletions.
+    `error`: one sentence that says why nothing, or not everything, could be read.
+    `final`: asking again would not help.
     """
 
     complete: bool
@@ -180,9 +192,9 @@ class Closing(Value, frozen=True):
 
 
 class Page(Value, frozen=True):
-    """One page of an answer; `sequence` counts from 0. The last one has `closing`.
+    """One page of an answer; `sequence` counts from 0. The last page has `closing`.
 
-    `cursor` is set only where the directory itself can resume there.
+    `cursor` is set only where the directory itself can resume.
     """
 
     agent: str
@@ -191,12 +203,6 @@ class Page(Value, frozen=True):
     records: tuple[Record, ...] = ()
     cursor: str | None = None
     closing: Closing | None = None
-
-
-SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
-LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-SYNC_REQUEST = "urn:cloudforest:2.0:SyncRequest"
-SYNC_PAGE = "urn:cloudforest:2.0:SyncPage"
 
 
 def encode_request(request: SyncRequest) -> bytes:

@@ -1,7 +1,7 @@
-"""The shapes of programs: scope predicates and attribute programs, as data.
+"""Programs as data: what a scope and its attribute mappings are compiled to.
 
-What they mean is `cloudforest.program`; here they are only JSON that travels between
-compiler, agent and service. Attribute names of the directory are in lower case.
+They travel as JSON between compiler, agent and service; `cloudforest.program` gives
+them their meaning. Directory attributes are named in lower case.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Present(Value, frozen=True, tag_field="node", tag="present"):
 
 
 class ValuePath(Value, frozen=True, tag_field="node", tag="value-path"):
-    """`attribute[operand]`: one value for which the operand holds.
+    """`attribute[operand]`: true if the operand holds for one of the values.
 
-    The operand names that value `value`, and nothing else.
+    `value` is the only name that the operand may use.
     """
 
     attribute: str
@@ -66,10 +66,10 @@ class TypeFilter(Value, frozen=True):
 class ScopeProgram(Value, frozen=True):
     """Which objects of a domain belong to a job.
 
-    `organizational_units` is None when the scope is the whole domain, else subtrees; of
-    `one_level` only what lies directly in them is in. What lies below one of `excepted`
-    is out. `groups` is empty when membership does not matter. DNs are as written;
-    comparisons ignore case.
+    `organizational_units` are subtrees; None selects the whole domain. `one_level` are
+    OUs whose direct children are in scope. `excepted` are subtrees that are out of
+    scope. `groups` is empty if membership does not matter. DNs are spelled as in the
+    tree, and compare without case.
     """
 
     types: tuple[ObjectType, ...]
@@ -83,7 +83,7 @@ class ScopeProgram(Value, frozen=True):
 
     @property
     def all_organizational_units(self) -> tuple[str, ...]:
-        """All OUs that it names."""
+        """All OUs that the scope names."""
         return (*(self.organizational_units or ()), *self.one_level, *self.excepted)
 
 
@@ -101,14 +101,14 @@ class Attribute(Value, frozen=True, tag_field="node", tag="attribute"):
 
 
 class Call(Value, frozen=True, tag_field="node", tag="call"):
-    """A function and its arguments; None stands for an argument left empty."""
+    """A function and its arguments; None is an empty argument."""
 
     function: str
     arguments: tuple[Expression | None, ...]
 
 
 class Template(Value, frozen=True, tag_field="node", tag="template"):
-    """A Jinja2 template over the object's attributes."""
+    """A Jinja2 template, and the attributes that it reads."""
 
     text: str
     reads: tuple[str, ...]
@@ -129,16 +129,16 @@ FlowBehavior = Literal["FlowWhenChanged", "FlowAlways"]
 ValueType = Literal[
     "string", "boolean", "integer", "decimal", "dateTime", "binary", "reference"
 ]
-"""RFC 7643, 2.3; a `reference` holds the id of another resource, as `manager` does."""
+"""RFC 7643, 2.3; a `reference` is the id of another resource, as in `manager`."""
 
 
 class CompiledAttributeMapping(Value, frozen=True):
     """How one target attribute gets its value.
 
-    `target` is a SCIM path. A `reference` rule yields objectGUIDs of the source, which
-    become resource ids after both ends exist; `multi` keeps all values. A `sensitive`
-    value is written to the target, and shown nowhere. `type` is what the target says of
-    an attribute of its own; None: what the core schemas say.
+    `target` is a SCIM path. A `reference` rule yields objectGUIDs, which become
+    resource ids once both ends exist. `multi` keeps all values. A `sensitive` value is
+    written to the target and never shown. `type` is the declared type of a custom
+    attribute; None: the type comes from the core schemas.
     """
 
     target: str
@@ -164,8 +164,8 @@ class Deprovision(Value, frozen=True):
 class AttributeProgram(Value, frozen=True):
     """How one type of source object becomes one type of target resource.
 
-    `reads` are the directory attributes that the rules use, in lower case and sorted;
-    a computed one (`sourceanchor`, `dn`, `objectguid`) is never asked of the directory.
+    `reads` are the directory attributes that the rules use: sorted, in lower case. The
+    computed ones (`sourceanchor`, `dn`, `objectguid`) are never requested.
     """
 
     mapping: str
@@ -178,7 +178,7 @@ class AttributeProgram(Value, frozen=True):
 
 
 class JobProgram(Value, frozen=True):
-    """All that an agent and the service must know to run a job."""
+    """Everything that an agent and the service need to run a job."""
 
     scope: ScopeProgram
     mappings: tuple[AttributeProgram, ...]

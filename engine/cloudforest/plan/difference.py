@@ -1,8 +1,7 @@
-"""What differs between two registrations, document by document and field by field.
+"""Compares two registrations, document by document and field by field.
 
-One change of one document, with an order and a sentence.
-
-Lists whose order means nothing, and lists of what has a name.
+Lists are compared as sets, except those whose order matters. Lists of named entries
+are compared entry by entry.
 """
 
 from __future__ import annotations
@@ -17,15 +16,31 @@ from cloudforest.model.registration import Registration
 from cloudforest.model.renames import find_renames
 
 Action = Literal["create", "update", "rename", "delete"]
+Document = dict[str, Any]
+Key = tuple[str, str]
+"""A kind and a name."""
 
 KIND_ORDER = ("Tenant", "Target", "Forest", "Agent", "Scope", "Mapping", "Job")
-"""In the order in which they can be created: nothing refers to a later one."""
+"""The order of creation: a kind only refers to earlier ones."""
+
+_ORDERED_LISTS = {"controllers"}
+"""Lists whose order matters: controllers are tried from first to last."""
+
+SENSITIVE_MARK = "(sensitive)"
+_SENSITIVE_KEYS = {"constant", "defaultValue", "template"}
+"""Keys of a `sensitive` attribute mapping whose values no plan shows."""
+_STRING_START = '"'
+"""Starts a string literal in an expression; such an expression is hidden too."""
+_REDACT_FUNCTION = "redact"
+"""The function that makes an expression sensitive without the option."""
+_IDENTITY_KEYS = {"name", "formerly"}
+"""Keys that are not compared: a new name is a rename, and `formerly` only states it."""
 
 _ACTION_SIGNS = {"create": "+", "update": "~", "rename": ">", "delete": "-"}
 
 
 class FieldChange(Value, frozen=True):
-    """One field; `path` is in the language's words. None is absence."""
+    """A field that differs; `path` is as in the YAML, None is an absent value."""
 
     path: str
     before: Any = None
@@ -33,7 +48,10 @@ class FieldChange(Value, frozen=True):
 
 
 class Change(Value, frozen=True):
-    """The first field of a rename is `name`; the others are what changed besides."""
+    """A change of one document.
+
+    The first field of a rename is `name`; the others changed at the same time.
+    """
 
     action: Action
     kind: str
@@ -42,7 +60,7 @@ class Change(Value, frozen=True):
 
     @property
     def sort_key(self) -> tuple[int, int, str]:
-        """Deletions last and in reverse: nothing is ever left without its base."""
+        """Sort deletions last, in reverse: what a document refers to outlives it."""
         rank = KIND_ORDER.index(self.kind)
         deleting = self.action == "delete"
         return (int(deleting), -rank if deleting else rank, self.name)
@@ -54,21 +72,21 @@ class Change(Value, frozen=True):
         return f"{_ACTION_SIGNS[self.action]} {self.kind} {name}"
 
 
-_ORDERED_LISTS = {"controllers"}
-"""The only lists that are read from first to last: which controller is asked first."""
-
-
 def has_order(path: str) -> bool:
     return path.rsplit(".", 1)[-1] in _ORDERED_LISTS
 
 
 def index_by_name(value: Any) -> dict[str, Any] | None:
-    """Return what has names, keyed by them; None where it is no such list."""
+    """Return the entries of a list by their names; None unless all of them have one."""
     if not isinstance(value, list) or not value:
         return None
-    if not all(isinstance(each, dict) and "name" in each for each in value):
+    if not all(isinstance(entry, dict) and "name" in entry for entry in value):
         return None
-    return {each["name"]: {**each, "name": None} for each in value}
+    return {entry["name"]: {**entry, "name": None} for entry in value}
+
+
+def _encode(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
 
 
 def is_same_field(path: str, before: Any, after: Any) -> bool:
@@ -78,48 +96,15 @@ def is_same_field(path: str, before: Any, after: Any) -> bool:
 
 
 def compare_lists(before: Sequence[Any], after: Sequence[Any]) -> tuple[list[Any], ...]:
-    """Return what only the first has, and what only the second has."""
-    gone = [each for each in before if each not in after]
-    return gone, [each for each in after if each not in before]
+    """Return the entries that only the first has, and those only the second has."""
+    gone = [entry for entry in before if entry not in after]
+    return gone, [entry for entry in after if entry not in before]
 
 
-def _encode(value: Any) -> bytes:
-    return msgspec.json.encode(value, order="deterministic")
-
-
-Document = dict[str, Any]
-Key = tuple[str, str]
-"""A kind and a name."""
-
-SENSITIVE_MARK = "(sensitive)"
-_SENSITIVE_KEYS = {"constant", "defaultValue", "template"}
-"""What of an attribute mapping that is marked `sensitive` no plan shows."""
-_STRING_START = '"'
-"""What begins a text within an expression, which is hidden as well then."""
-_REDACT_FUNCTION = "redact"
-"""What makes the value of an expression sensitive, without the option."""
-
-_IDENTITY_KEYS = {"name", "formerly"}
-"""A name is what a change is of; `formerly` counts once, and may stay or go then."""
-
-
-def compare_registrations(
-    registered: Registration | None, desired: Registration
-) -> tuple[Change, ...]:
-    """Return the changes that lead from one to the other, in the order to make them."""
-    before = _to_documents(registered) if registered else {}
-    after = _to_documents(desired)
-    former: dict[Key, Key] = {
-        (each.kind, each.after): (each.kind, each.before)
-        for each in find_renames(registered, desired)
-    }
-    pairs = [(before.get(former.get(key, key)), after[key]) for key in after]
-    gone = before.keys() - after.keys() - set(former.values())
-    changes = [
-        *(_make_change(key, *pair) for key, pair in zip(after, pairs, strict=True)),
-        *(_make_change(key, before[key], None) for key in gone),
-    ]
-    return tuple(sorted(filter(None, changes), key=lambda each: each.sort_key))
+def _to_document(value: Value) -> Document:
+    # Through JSON: tuples become lists, so that a saved plan equals the one made.
+    document: Document = msgspec.json.decode(msgspec.json.encode(value))
+    return document
 
 
 def _to_documents(registration: Registration) -> dict[Key, Document]:
@@ -139,28 +124,28 @@ def _to_documents(registration: Registration) -> dict[Key, Document]:
     }
 
 
-def _to_document(value: Value) -> Document:
-    # Lists as lists: a saved plan is to be equal to the one that was made.
-    document: Document = msgspec.json.decode(msgspec.json.encode(value))
-    return document
+def _is_sensitive(entry: Document) -> bool:
+    source = entry.get("source")
+    redacts = isinstance(source, str) and _REDACT_FUNCTION in source.casefold()
+    return redacts or bool(entry.get("sensitive"))
 
 
-def _make_change(
-    key: Key, before: Document | None, after: Document | None
-) -> Change | None:
-    kind, name = key
-    fields = tuple(_compare_fields(before or {}, after or {}))
-    if before is None:
-        return Change(action="create", kind=kind, name=name, fields=fields)
-    if after is None:
-        return Change(action="delete", kind=kind, name=name, fields=fields)
-    if before["name"] != name:
-        renamed = FieldChange(path="name", before=before["name"], after=name)
-        fields = (renamed, *fields)
-        return Change(action="rename", kind=kind, name=name, fields=fields)
-    if not fields:
-        return None
-    return Change(action="update", kind=kind, name=name, fields=fields)
+def _is_hidden(key: str, *values: Any) -> bool:
+    texts = key == "source" and any(_STRING_START in each for each in values if each)
+    return texts or key in _SENSITIVE_KEYS
+
+
+def _mask(value: Any) -> str | None:
+    return None if value is None else SENSITIVE_MARK
+
+
+def _compare_named_entries(
+    before: Document, after: Document, path: str
+) -> Iterator[FieldChange]:
+    for name in sorted(before.keys() | after.keys()):
+        yield from _compare_fields(
+            before.get(name, {}), after.get(name, {}), f"{path}[{name}]"
+        )
 
 
 def _compare_fields(
@@ -184,25 +169,38 @@ def _compare_fields(
             yield FieldChange(path=path, before=old, after=new)
 
 
-def _compare_named_entries(
-    before: Document, after: Document, path: str
-) -> Iterator[FieldChange]:
-    for name in sorted(before.keys() | after.keys()):
-        yield from _compare_fields(
-            before.get(name, {}), after.get(name, {}), f"{path}[{name}]"
-        )
+def _make_change(
+    key: Key, before: Document | None, after: Document | None
+) -> Change | None:
+    kind, name = key
+    fields = tuple(_compare_fields(before or {}, after or {}))
+    if before is None:
+        return Change(action="create", kind=kind, name=name, fields=fields)
+    if after is None:
+        return Change(action="delete", kind=kind, name=name, fields=fields)
+    if before["name"] != name:
+        renamed = FieldChange(path="name", before=before["name"], after=name)
+        fields = (renamed, *fields)
+        return Change(action="rename", kind=kind, name=name, fields=fields)
+    if not fields:
+        return None
+    return Change(action="update", kind=kind, name=name, fields=fields)
 
 
-def _is_sensitive(entry: Document) -> bool:
-    source = entry.get("source")
-    redacts = isinstance(source, str) and _REDACT_FUNCTION in source.casefold()
-    return redacts or bool(entry.get("sensitive"))
-
-
-def _is_hidden(key: str, *values: Any) -> bool:
-    texts = key == "source" and any(_STRING_START in each for each in values if each)
-    return texts or key in _SENSITIVE_KEYS
-
-
-def _mask(value: Any) -> str | None:
-    return None if value is None else SENSITIVE_MARK
+def compare_registrations(
+    registered: Registration | None, desired: Registration
+) -> tuple[Change, ...]:
+    """Return the changes that turn one into the other, in the order to make them."""
+    before = _to_documents(registered) if registered else {}
+    after = _to_documents(desired)
+    former: dict[Key, Key] = {
+        (each.kind, each.after): (each.kind, each.before)
+        for each in find_renames(registered, desired)
+    }
+    pairs = [(before.get(former.get(key, key)), after[key]) for key in after]
+    gone = before.keys() - after.keys() - set(former.values())
+    changes = [
+        *(_make_change(key, *pair) for key, pair in zip(after, pairs, strict=True)),
+        *(_make_change(key, before[key], None) for key in gone),
+    ]
+    return tuple(sorted(filter(None, changes), key=lambda each: each.sort_key))

@@ -1,4 +1,4 @@
-"""A plan as one page of HTML that needs nothing else."""
+"""Renders a plan as one self-contained page of HTML."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ del, ins, pre span { text-decoration: none; display: block; white-space: pre-wra
 pre b { text-decoration: underline } th, td { text-align: left; padding-right: 1rem }
 </style>
 <h1 {%- if plan.blocked %} class="blocked"{% endif %}>
-{{ "Blocked by a guard; " if plan.blocked }}{{ total(plan) }}</h1>
+{{ "Blocked by a guard: " if plan.blocked }}{{ total(plan) }}</h1>
 <ul>
 {%- if not plan.evaluated %}
 <li>{{ not_evaluated }}
@@ -38,7 +38,7 @@ pre b { text-decoration: underline } th, td { text-align: left; padding-right: 1
 <li><b>{{ impact.job }}</b>: {{ counts(impact) }}
 {% for guard in impact.guards %}
 <p class="blocked">{{ objection(impact) }}: {{ blocked(guard) }}
-{%- if guard.allow %} To let them happen: <code>{{ guard.allow }}</code>{% endif %}</p>
+{%- if guard.allow %} Allow them with <code>{{ guard.allow }}</code>.{% endif %}</p>
 {% endfor %}
 {% for table in tables(impact) %}
 <details open><summary>{{ table.title }}</summary><table>
@@ -80,7 +80,7 @@ pre b { text-decoration: underline } th, td { text-align: left; padding-right: 1
 {%- endfor %}
 </pre></details>
 {% endfor %}
-<p>digest <code>{{ plan.digest }}</code>, against revision {{ plan.base }}
+<p>Digest <code>{{ plan.digest }}</code>, against revision {{ plan.base }}
 </html>
 """
 

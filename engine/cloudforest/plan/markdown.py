@@ -1,4 +1,4 @@
-"""A plan as Markdown, for a comment on a pull request: whom it touches comes first."""
+"""Renders a plan as Markdown for a comment on a pull request, the impact first."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cloudforest.plan.wording import (
     describe_counts,
     describe_field_value,
     describe_guard,
+    format_count,
     guard_label,
     make_impact_tables,
     select_shown_fields,
@@ -23,35 +24,19 @@ from cloudforest.plan.wording import (
 )
 
 MAX_COMMENT_BYTES = 60_000
-"""Bytes; the longest comment that the common forges take is a little more."""
+"""In bytes; GitHub and GitLab accept a little more."""
 _TABLE_COLUMNS = 4
-"""Columns of the widest table."""
+"""The number of columns of the widest table."""
 _RESERVED_BYTES = 400
-"""For what says that the rest is cut, and for the last line."""
-
-
-def render_markdown(plan: Plan) -> str:
-    head, foot = list(_render_head(plan)), _render_foot(plan)
-    shown, left = _select_fitting([*head, ""], MAX_COMMENT_BYTES - _RESERVED_BYTES)
-    parts = ["\n".join(shown)]
-    touched = ["\n".join(_render_impact_tables(impact)) for impact in plan.impacts]
-    tabled, left = _select_fitting([each for each in touched if each], left)
-    blocks = ["\n".join(_render_change(change)) for change in plan.changes]
-    blocks, left = _select_fitting(blocks, left)
-    parts += [*tabled, *blocks]
-    cut = len(plan.changes) - len(blocks)
-    if cut or len(shown) <= len(head) or len(tabled) < sum(map(bool, touched)):
-        more = f" ({cut} changes)" if cut else ""
-        parts.append(f"\n*The rest is cut{more}; `cloudforest plan` shows all of it.*")
-    return "\n".join([*parts, foot]) + "\n"
+"""In bytes; room for the note that the rest is cut, and for the last line."""
 
 
 def _select_fitting(blocks: list[str], room: int) -> tuple[list[str], int]:
-    """Return the first blocks that fit, whole, and the bytes that are left then.
+    """Return the first blocks that fit as a whole, and the bytes that remain.
 
-    Half a block would leave a fence or a tag open, and all after it unreadable.
+    Half a block would leave a fence or a tag open and make the rest unreadable.
     """
-    fitting = []
+    fitting: list[str] = []
     for block in blocks:
         size = len(block.encode()) + 1
         if size > room:
@@ -61,8 +46,21 @@ def _select_fitting(blocks: list[str], room: int) -> tuple[list[str], int]:
     return fitting, room
 
 
+def _escape_prose(text: str) -> str:
+    """Return the text on one line without HTML, which could hide what follows."""
+    return escape(" ".join(text.split()), quote=False)
+
+
+def _render_impact(impact: JobImpact) -> Iterator[str]:
+    yield f"- **{impact.job}**: {_escape_prose(describe_counts(impact))}"
+    for guard in impact.guards:
+        yield f"  - **{guard_label(impact)}**: {describe_guard(guard)}"
+        if guard.allow:
+            yield f"    Allow them with `{guard.allow}`."
+
+
 def _render_head(plan: Plan) -> Iterator[str]:
-    blocked = "BLOCKED by a guard; " if plan.blocked else ""
+    blocked = "blocked by a guard; " if plan.blocked else ""
     yield f"### cloudforest plan: {blocked}{summarize_plan(plan)}"
     yield ""
     if not plan.evaluated:
@@ -75,36 +73,12 @@ def _render_head(plan: Plan) -> Iterator[str]:
         yield f"- **Warning**: {_escape_prose(warning)}"
 
 
-def _escape_prose(text: str) -> str:
-    """Return it as one line without HTML, which could hide what follows."""
-    return escape(" ".join(text.split()), quote=False)
-
-
 def _render_foot(plan: Plan) -> str:
-    return f"\n<sub>digest `{plan.digest}`, against revision {plan.base}</sub>"
-
-
-def _render_impact(impact: JobImpact) -> Iterator[str]:
-    yield f"- **{impact.job}**: {_escape_prose(describe_counts(impact))}"
-    for guard in impact.guards:
-        yield f"  - **{guard_label(impact)}**: {describe_guard(guard)}"
-        if guard.allow:
-            yield f"    To let them happen: `{guard.allow}`"
-
-
-def _render_impact_tables(impact: JobImpact) -> Iterator[str]:
-    """Yield the tables in HTML: names and clauses are no Markdown to be read."""
-    found = list(make_impact_tables(impact))
-    if found:
-        job = escape(impact.job)
-        yield f"\n<details><summary>Whom <b>{job}</b> touches</summary>\n<table>"
-        for table in found:
-            yield from _render_table(table)
-        yield "</table>\n</details>"
+    return f"\n<sub>Digest `{plan.digest}`, against revision {plan.base}</sub>"
 
 
 def _render_table(table: ImpactTable) -> Iterator[str]:
-    """Yield a table without a blank line, which would end the HTML."""
+    """Yield a table without blank lines, which would end the HTML."""
     yield (
         f'<tr><th colspan="{_TABLE_COLUMNS}" '
         f'align="left">{escape(table.title)}</th></tr>'
@@ -112,6 +86,48 @@ def _render_table(table: ImpactTable) -> Iterator[str]:
     for row in (table.columns, *table.rows):
         cells = (escape(" ".join(cell.split())) for cell in row)
         yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _render_impact_tables(impact: JobImpact) -> Iterator[str]:
+    """Yield the tables as HTML, so that names and clauses are not read as Markdown."""
+    tables = list(make_impact_tables(impact))
+    if tables:
+        job = escape(impact.job)
+        yield f"\n<details><summary>Impact of <b>{job}</b></summary>\n<table>"
+        for table in tables:
+            yield from _render_table(table)
+        yield "</table>\n</details>"
+
+
+def _longest_repeat(character: str, lines: list[str]) -> int:
+    """Return the length of the longest run of a character in the lines."""
+    runs = (
+        len("".join(run))
+        for line in lines
+        for same, run in groupby(line)
+        if same == character
+    )
+    return max(runs, default=0)
+
+
+def _render_value(sign: str, path: str, value: Any) -> Iterator[str]:
+    """Put the sign before each line; a line without one would look unchanged."""
+    first, *others = describe_field_value(path, value).splitlines() or [""]
+    yield f"{sign} {path}: {first}"
+    yield from (f"{sign}   {line}" for line in others)
+
+
+def _render_field(field: FieldChange) -> Iterator[str]:
+    lists = compare_list_items(field)
+    if lists is not None:
+        gone, new = lists
+        yield from (f"- {field.path}: {entry}" for entry in gone)
+        yield from (f"+ {field.path}: {entry}" for entry in new)
+        return
+    if field.before is not None:
+        yield from _render_value("-", field.path, field.before)
+    if field.after is not None:
+        yield from _render_value("+", field.path, field.after)
 
 
 def _render_change(change: Change) -> Iterator[str]:
@@ -123,32 +139,20 @@ def _render_change(change: Change) -> Iterator[str]:
     yield from (f"{fence}diff", *lines, fence, "</details>")
 
 
-def _render_field(field: FieldChange) -> Iterator[str]:
-    lists = compare_list_items(field)
-    if lists is not None:
-        gone, new = lists
-        yield from (f"- {field.path}: {each}" for each in gone)
-        yield from (f"+ {field.path}: {each}" for each in new)
-        return
-    if field.before is not None:
-        yield from _render_value("-", field.path, field.before)
-    if field.after is not None:
-        yield from _render_value("+", field.path, field.after)
-
-
-def _render_value(sign: str, path: str, value: Any) -> Iterator[str]:
-    """Give each line of a text the sign: without one it would seem unchanged."""
-    first, *others = describe_field_value(path, value).splitlines() or [""]
-    yield f"{sign} {path}: {first}"
-    yield from (f"{sign}   {line}" for line in others)
-
-
-def _longest_repeat(character: str, lines: list[str]) -> int:
-    """Return the length of the longest run of a character in these lines."""
-    runs = (
-        len("".join(run))
-        for line in lines
-        for same, run in groupby(line)
-        if same == character
-    )
-    return max(runs, default=0)
+def render_markdown(plan: Plan) -> str:
+    head, foot = list(_render_head(plan)), _render_foot(plan)
+    shown, room = _select_fitting([*head, ""], MAX_COMMENT_BYTES - _RESERVED_BYTES)
+    parts = ["\n".join(shown)]
+    impacts = ["\n".join(_render_impact_tables(impact)) for impact in plan.impacts]
+    impacts = [text for text in impacts if text]
+    shown_impacts, room = _select_fitting(impacts, room)
+    changes = ["\n".join(_render_change(change)) for change in plan.changes]
+    shown_changes, _ = _select_fitting(changes, room)
+    parts += [*shown_impacts, *shown_changes]
+    cut = len(changes) - len(shown_changes)
+    if cut or len(shown) <= len(head) or len(shown_impacts) < len(impacts):
+        left_out = f" ({format_count(cut, 'change')} left out)" if cut else ""
+        parts.append(
+            f"\n*This comment is cut{left_out}. Run `cloudforest plan` to see all.*"
+        )
+    return "\n".join([*parts, foot]) + "\n"

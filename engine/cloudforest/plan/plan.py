@@ -1,4 +1,4 @@
-"""The plan: what would change, whom it would touch, and whether a guard objects."""
+"""The plan: what would change, its impact on objects, and which guards object."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cloudforest.plan.warnings import Orphans, find_warnings
 
 
 class GuardObjection(Value, frozen=True):
-    """A guard that would stop effects: how many there are, and how many may be.
+    """A guard that would stop effects: how many there are, and the limit.
 
-    `total` is what its window would come to with those of earlier cycles, `allow` what
-    the operator would do about it, in one line. `follows`: it would stop them only once
-    what the other guards of the job stop is allowed.
+    `total` also counts the earlier effects in the guard's window. `allow` is the
+    command that allows them. `follows`: the guard objects only after the stages of the
+    other guards are allowed.
     """
 
     job: str
@@ -31,12 +31,12 @@ class GuardObjection(Value, frozen=True):
 
 
 class JobImpact(Value, frozen=True):
-    """What the next cycle of a job would do, or why nobody knows.
+    """What the next cycle of a job would do, or why that is unknown.
 
-    Its `cycle` is initial where all is read anew: another scope, other attributes.
-    One that is not `enabled` has none: it is what a first or next one would do then.
-    `failed`: it is unknown because something that should answer did not. `effects` is
-    the digest of all that would be written, `breakdown` whom that touches.
+    `cycle` is initial if everything is read again, as after a change of the scope or
+    the attributes. A job that is not `enabled` is previewed as if it were. `failed`:
+    unknown because an agent or a target did not answer. `effects` is the digest of all
+    writes, `breakdown` says which objects they touch and why.
     """
 
     job: str
@@ -52,18 +52,18 @@ class JobImpact(Value, frozen=True):
     breakdown: Breakdown = Breakdown()
 
     def to_shape(self) -> dict[str, Any]:
-        """Return the documented JSON; `samples` only where names were asked for."""
-        counted = {"enabled": self.enabled, **self.shape_counts()}
+        """Return the documented JSON; without `samples` unless names were requested."""
+        counts = {"enabled": self.enabled, **self.shape_counts()}
         if self.counts is None:
-            return counted
-        counted["cycle"] = self.cycle
-        touched = msgspec.to_builtins(self.breakdown)
+            return counts
+        counts["cycle"] = self.cycle
+        breakdown = msgspec.to_builtins(self.breakdown)
         if not self.breakdown.samples:
-            del touched["samples"]
-        return {**counted, **touched}
+            del breakdown["samples"]
+        return {**counts, **breakdown}
 
     def shape_counts(self) -> dict[str, Any]:
-        """Return the counts, or why there are none."""
+        """Return the counts, or why they are unknown."""
         if self.counts is None:
             return {"unknown": self.unknown}
         seconds = {"requests": self.requests, "minSeconds": self.min_seconds}
@@ -71,16 +71,16 @@ class JobImpact(Value, frozen=True):
 
 
 class ImpactReport(Value, frozen=True):
-    """What the control plane says of a registration that would replace its own."""
+    """The impact of a registration that would replace the current one."""
 
     impacts: tuple[JobImpact, ...] = ()
     consequences: tuple[Orphans, ...] = ()
 
 
 class Plan(Value, frozen=True):
-    """`base` is the revision that it was made against.
+    """The changes against revision `base`, and their impact.
 
-    Unless it is `evaluated`, nobody asked what the next cycles would do.
+    `evaluated` is false if the next cycles were not evaluated (`--no-impact`).
     """
 
     base: int
@@ -92,12 +92,12 @@ class Plan(Value, frozen=True):
 
     @property
     def digest(self) -> str:
-        """What `apply --plan` checks: the changes and the revision they start from."""
+        """Digest of the changes and their base revision; `apply --plan` checks it."""
         return canonical_digest({"base": self.base, "changes": self.changes})
 
     @property
     def impact_digest(self) -> str:
-        """What an allowance names: the effects."""
+        """Digest of the effects of all enabled jobs."""
         return canonical_digest(
             {
                 each.job: (each.effects, each.shape_counts())
@@ -112,16 +112,16 @@ class Plan(Value, frozen=True):
 
     @property
     def guards(self) -> tuple[GuardObjection, ...]:
-        """Those that would stop something: not of jobs that have no cycles."""
-        impacts = (each for each in self.impacts if each.enabled)
-        return tuple(guard for each in impacts for guard in each.guards)
+        """Objections of enabled jobs; a disabled job never blocks a plan."""
+        impacts = (impact for impact in self.impacts if impact.enabled)
+        return tuple(guard for impact in impacts for guard in impact.guards)
 
     @property
     def blocked(self) -> bool:
         return bool(self.guards)
 
     def to_shape(self) -> dict[str, Any]:
-        """Return the documented JSON shape."""
+        """Return the documented JSON."""
         return {
             "digest": self.digest,
             "impactDigest": self.impact_digest,
@@ -142,7 +142,7 @@ def make_plan(
     desired: Registration,
     report: ImpactReport | None = None,
 ) -> Plan:
-    """Make the plan; without `foreseen` it says nothing of the effects on people."""
+    """Make the plan; without `report` it says nothing about the impact."""
     evaluated = report is not None
     report = report or ImpactReport()
     return Plan(

@@ -1,4 +1,4 @@
-"""A saved plan: what was shown, and of what it was made."""
+"""Saves a plan to a file and loads it: what was shown, and what it was made from."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from cloudforest.base.values import Value, canonical_digest
 from cloudforest.model.registration import Registration
 from cloudforest.plan.plan import Plan
 
+_DOCUMENT_SUFFIXES = frozenset({".yaml", ".yml"})
+
 
 class SavedPlan(Value, frozen=True):
-    """`tree` is the digest of what the documents say, `against` of what was registered.
+    """A plan with the digests of what it was made from, and the commit of the tree.
 
-    The documents themselves hold values that no plan shows, and are not saved.
-    `commit` is where the documents were when they were read.
+    `tree` is the digest of the desired registration, `against` that of the registered
+    one. The registrations are not saved: they contain values that no plan shows.
     """
 
     plan: Plan
@@ -37,39 +39,38 @@ def make_saved_plan(
 
 
 class _PlanFile(Value, frozen=True):
-    """`digest` is that of `saved`; a file whose contents differ from it is refused."""
+    """The file; it is refused if `digest` is not the digest of `saved`."""
 
     digest: str
     saved: SavedPlan
 
 
 def require_plan_path(path: Path) -> None:
-    """Raise Misconfigured where a plan would replace something that is no plan."""
+    """Raise Misconfigured if saving would overwrite something other than a plan."""
     if path.suffix in _DOCUMENT_SUFFIXES:
         raise Misconfigured(
-            f"{path} has the ending of a document, and would be read as one; name a "
-            "file with another ending, such as change.plan."
+            f'"{path}" would be read as a document of the tree. Use another extension, '
+            "such as change.plan."
         )
     if path.is_dir():
-        raise Misconfigured(f"{path} is a folder; name a file in it.")
+        raise Misconfigured(f'"{path}" is a folder. Name a file in it.')
     if path.exists():
         try:
             load_plan(path)
         except Misconfigured as error:
             raise Misconfigured(
-                f"{path} is there already, and is no plan that could be replaced; name "
-                "another file."
+                f'"{path}" already exists and is not a saved plan. Name another file.'
             ) from error
 
 
 def save_plan(path: Path, saved: SavedPlan) -> None:
-    """Write it aside and move it into place, readable by its owner only."""
+    """Write the file in one step, readable by its owner only."""
     file = _PlanFile(digest=canonical_digest(saved), saved=saved)
     try:
         write_private_file(path, msgspec.json.format(msgspec.json.encode(file)))
     except OSError as error:
         raise Misconfigured(
-            f"The plan can't be saved as {path} ({error.strerror}); name another file."
+            f'Cannot save the plan as "{path}": {error.strerror}. Name another file.'
         ) from error
 
 
@@ -78,17 +79,16 @@ def load_plan(path: Path) -> SavedPlan:
         file = msgspec.json.decode(path.read_bytes(), type=_PlanFile)
     except OSError as error:
         raise Misconfigured(
-            f"The plan {path} can't be read ({error.strerror})."
+            f'Cannot read the plan "{path}": {error.strerror}.'
         ) from error
     except msgspec.DecodeError as error:
         raise Misconfigured(
-            f"{path} is not a saved plan ({error}); make one with `plan --out`."
+            f'"{path}" is not a saved plan: {error}. '
+            "Make one with `cloudforest plan --out`."
         ) from error
     if file.digest != canonical_digest(file.saved):
         raise Misconfigured(
-            f"The plan {path} was changed after it was made; plan again."
+            f'The plan "{path}" was edited after it was saved. '
+            "Make it again with `cloudforest plan --out`."
         )
     return file.saved
-
-
-_DOCUMENT_SUFFIXES = frozenset({".yaml", ".yml"})

@@ -1,6 +1,7 @@
-"""What stays behind, unmanaged, when something is removed: said before it happens.
+"""Finds what a plan should warn about before it is applied.
 
-Warns where a change may not mean what it says: of renames and of other services.
+Orphans are objects that stay in a target, unmanaged, after a removal. Warnings are
+about changes that may be a mistake: a rename without `formerly`, another service.
 """
 
 from __future__ import annotations
@@ -17,12 +18,25 @@ from cloudforest.plan.difference import Change
 
 OrphanCause = Literal["job", "cycles", "target", "type", "attributes"]
 
+_IDENTIFYING_FIELDS = {
+    "Target": ("scim",),
+    "Agent": ("domains", "run"),
+    "Job": ("domain", "target", "scope"),
+}
+"""Fields that are usually equal if two documents are one under two names."""
+
+_RENAME_LOSS = {
+    "Target": "the target's links are forgotten, and every object is matched again",
+    "Agent": "the agent loses its identity and must be enrolled again",
+    "Job": "the data of the job is deleted, and every object is read again",
+}
+
 
 class Orphans(Value, frozen=True):
-    """`created` and `adopted` are the linked objects concerned, by how we came by them.
+    """Linked objects that stay unmanaged, counted by the origin of their links.
 
-    `job` is None where a whole target is removed; `type` and `attributes` are set where
-    only they are no longer mapped.
+    `job` is None if a whole target is removed. `type` and `attributes` are set if only
+    these are no longer mapped.
     """
 
     removed: OrphanCause
@@ -37,10 +51,10 @@ class Orphans(Value, frozen=True):
 
 @dataclass(frozen=True)
 class UncountedOrphans:
-    """Something removed whose linked objects are yet to be counted.
+    """Orphans before their objects are counted.
 
-    `links` are those of a registered target and, if not None, of a registered job. The
-    other fields are the consequence's: the names that there will be.
+    `links` names the registered target, and the registered job or None for all. The
+    other fields are as in `Orphans`, with the names after the change.
     """
 
     links: tuple[str, str | None]
@@ -63,64 +77,46 @@ class UncountedOrphans:
         )
 
     def _describe(self, created: int, adopted: int) -> str:
-        objects = _format_objects(created, adopted)
+        total = created + adopted
+        noun, verb = ("object", "stays") if total == 1 else ("objects", "stay")
+        objects = f"{total:,} linked {noun} ({created:,} created, {adopted:,} adopted)"
+        stay = f"{objects} {verb}"
         match self.removed:
             case "job":
                 return (
-                    f"Job {self.job} no longer writes to target {self.target}: "
-                    f"{objects} stay there as they are."
+                    f'Job "{self.job}" no longer writes to target "{self.target}". '
+                    f"{stay} there unchanged."
                 )
             case "cycles":
                 return (
-                    f"Job {self.job} is disabled: {objects} stay in target "
-                    f"{self.target} as they are, and nobody who leaves loses access."
+                    f'Job "{self.job}" is disabled. {stay} in target "{self.target}" '
+                    "unchanged, and people who leave keep their access."
                 )
             case "target":
                 return (
-                    f"Target {self.target} is removed: its links are forgotten, and "
-                    f"{objects} stay there as they are."
+                    f'Target "{self.target}" is removed and its links are forgotten. '
+                    f"{stay} there unchanged."
                 )
             case "type":
                 return (
-                    f"Job {self.job} no longer maps the type {self.type}: {objects} "
-                    f"stay in target {self.target} as they are, no longer managed."
+                    f'Job "{self.job}" no longer maps the type "{self.type}". {stay} '
+                    f'in target "{self.target}" unchanged, no longer managed.'
                 )
             case "attributes":
+                names = ", ".join(f'"{name}"' for name in self.attributes)
                 return (
-                    f"Job {self.job} no longer maps {', '.join(self.attributes)} of "
-                    f"the type {self.type}: the values stay in target {self.target} as "
-                    f"they are, no longer managed, of {objects}."
+                    f'Job "{self.job}" no longer maps {names} of the type '
+                    f'"{self.type}". The values of {objects} stay in target '
+                    f'"{self.target}" unchanged, no longer managed.'
                 )
 
 
-def _format_objects(created: int, adopted: int) -> str:
-    total = created + adopted
-    objects = "object" if total == 1 else "objects"
-    return f"{total:,} linked {objects} ({created:,} created, {adopted:,} adopted)"
+def _index_by_type(program: JobProgram) -> dict[ObjectType, AttributeProgram]:
+    return {each.source: each for each in program.mappings}
 
 
-def find_orphans(
-    registered: Registration | None, desired: Registration
-) -> Iterator[UncountedOrphans]:
-    """Yield what would no longer be written, in the order of the registration."""
-    if registered is None:
-        return
-    kept = with_former_names(registered, desired)
-    names = {
-        (each.kind, each.before): each.after
-        for each in find_renames(registered, desired)
-    }
-    for target in registered.targets:
-        if kept.find_target(target.name) is None:
-            yield UncountedOrphans((target.name, None), "target", target.name)
-    for job in registered.jobs:
-        removal = UncountedOrphans(
-            links=(job.target, job.name),
-            removed="job",
-            target=names.get(("Target", job.target), job.target),
-            job=names.get(("Job", job.name), job.name),
-        )
-        yield from _find_job_orphans(job, removal, registered, kept)
+def _target_paths(program: AttributeProgram) -> set[str]:
+    return {rule.target for rule in program.rules}
 
 
 def _find_job_orphans(
@@ -146,37 +142,52 @@ def _find_job_orphans(
             )
 
 
-def _index_by_type(program: JobProgram) -> dict[ObjectType, AttributeProgram]:
-    return {each.source: each for each in program.mappings}
+def find_orphans(
+    registered: Registration | None, desired: Registration
+) -> Iterator[UncountedOrphans]:
+    """Yield what would no longer be managed, in the order of the registration."""
+    if registered is None:
+        return
+    kept = with_former_names(registered, desired)
+    names = {
+        (each.kind, each.before): each.after
+        for each in find_renames(registered, desired)
+    }
+    for target in registered.targets:
+        if kept.find_target(target.name) is None:
+            yield UncountedOrphans((target.name, None), "target", target.name)
+    for job in registered.jobs:
+        removal = UncountedOrphans(
+            links=(job.target, job.name),
+            removed="job",
+            target=names.get(("Target", job.target), job.target),
+            job=names.get(("Job", job.name), job.name),
+        )
+        yield from _find_job_orphans(job, removal, registered, kept)
 
 
-def _target_paths(program: AttributeProgram) -> set[str]:
-    return {rule.target for rule in program.rules}
+def _identifying_values(change: Change, targets: dict[Any, str]) -> tuple[Any, ...]:
+    """Return the values that two names of one document would share."""
+    values = {
+        field.path: field.before if change.action == "delete" else field.after
+        for field in change.fields
+    }
+    values["target"] = targets.get(values.get("target"), values.get("target"))
+    paths = _IDENTIFYING_FIELDS.get(change.kind, ())
+    return (change.kind, *(values.get(path) for path in paths))
 
 
-_IDENTIFYING_FIELDS = {
-    "Target": ("scim",),
-    "Agent": ("domains", "run"),
-    "Job": ("domain", "target", "scope"),
-}
-"""Fields that are equal in two documents of a kind which may well be one."""
-
-_RENAME_LOSS = {
-    "Target": "its links are forgotten, and everybody is matched anew",
-    "Agent": "it loses its identity, and must be enrolled anew",
-    "Job": "what is kept for it is forgotten, and everybody is read anew",
-}
-
-
-def find_warnings(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield a sentence for each change that an operator should look at twice."""
-    changes = list(changes)
-    yield from _find_likely_renames(changes)
-    yield from _find_changed_urls(changes)
+def _describe_likely_rename(old: Change, new: Change) -> str:
+    alike = ", ".join(_IDENTIFYING_FIELDS[new.kind])
+    return (
+        f'{new.kind} "{old.name}" is removed and {new.kind} "{new.name}" is created '
+        f"with the same {alike}. If this is a rename, add `formerly: {old.name}` to "
+        f'{new.kind} "{new.name}". Without it, {_RENAME_LOSS[new.kind]}.'
+    )
 
 
 def _find_likely_renames(changes: Sequence[Change]) -> Iterator[str]:
-    """Tell of each pair that looks like one document with a new name."""
+    """Yield a warning for each pair that looks like one renamed document."""
     targets = {
         each.fields[0].before: each.name
         for each in changes
@@ -194,34 +205,20 @@ def _find_likely_renames(changes: Sequence[Change]) -> Iterator[str]:
                 yield _describe_likely_rename(old, each)
 
 
-def _identifying_values(change: Change, targets: dict[Any, str]) -> tuple[Any, ...]:
-    """Return what two documents that may be one have in common."""
-    values = {
-        field.path: field.before if change.action == "delete" else field.after
-        for field in change.fields
-    }
-    values["target"] = targets.get(values.get("target"), values.get("target"))
-    paths = _IDENTIFYING_FIELDS.get(change.kind, ())
-    return (change.kind, *(values.get(path) for path in paths))
-
-
-def _describe_likely_rename(old: Change, new: Change) -> str:
-    alike = ", ".join(_IDENTIFYING_FIELDS[new.kind])
-    return (
-        f'{new.kind} "{old.name}" is removed and {new.kind} "{new.name}" is created, '
-        f"with the same {alike}. If that is a new name for the same, write "
-        f'`formerly: {old.name}` in {new.kind} "{new.name}"; '
-        f"without it {_RENAME_LOSS[new.kind]}."
-    )
-
-
 def _find_changed_urls(changes: Sequence[Change]) -> Iterator[str]:
-    """Tell of targets with links whose URL changes."""
+    """Yield a warning for each target that keeps its links at another URL."""
     for change in changes:
         if change.kind == "Target" and change.action in {"update", "rename"}:
             for field in (each for each in change.fields if each.path == "scim"):
                 yield (
-                    f'Target "{change.name}" gets another URL, {field.after} instead '
-                    f"of {field.before}, and keeps its links. If that is another "
-                    "service, declare it as a Target of its own instead."
+                    f'Target "{change.name}" keeps its links and moves from '
+                    f'"{field.before}" to "{field.after}". If that is another service, '
+                    "declare a new Target instead."
                 )
+
+
+def find_warnings(changes: Iterable[Change]) -> Iterator[str]:
+    """Yield a sentence for each change that an operator should look at twice."""
+    changes = list(changes)
+    yield from _find_likely_renames(changes)
+    yield from _find_changed_urls(changes)

@@ -1,11 +1,4 @@
-"""The words that all renderings of a plan share.
-
-Whom the next cycle of a job touches, as the tables that all renderings share.
-
-What of a change a reader is shown: no defaults that come and go with an entry.
-
-What differs within a text: an expression or a filter, word by word.
-"""
+"""The words that text, Markdown and HTML share: counts, guards, tables and diffs."""
 
 from __future__ import annotations
 
@@ -41,43 +34,66 @@ COUNT_WORDS = {
     "escrow": "in escrow",
     "staged": "staged",
 }
-"""The counts of a cycle in the words of its summary."""
+"""The counts of a cycle, as its summary calls them."""
 
-_PLANNED_COUNT_FORMATS = {
-    "create": "{} to create",
-    "adopt": "{} to adopt",
-    "update": "{} to update",
-    "enable": "{} to enable",
-    "disable": "{} to disable",
-    "delete": "{} to delete",
-    "memberAdd": "{} memberships to add",
-    "memberRemove": "{} memberships to remove",
-    "blank": "{} values to clear",
-    "escrow": "{} in escrow",
-    "staged": "{} staged",
+_PLANNED_COUNT_WORDS = {
+    "create": ("", "to create"),
+    "adopt": ("", "to adopt"),
+    "update": ("", "to update"),
+    "enable": ("", "to enable"),
+    "disable": ("", "to disable"),
+    "delete": ("", "to delete"),
+    "memberAdd": ("membership", "to add"),
+    "memberRemove": ("membership", "to remove"),
+    "blank": ("value", "to clear"),
+    "escrow": ("", "in escrow"),
+    "staged": ("", "staged"),
 }
+"""What is counted, if not objects, and what would be done."""
+
+_GUARD_NOUNS = {
+    "attributesBlanked": "cleared value",
+    "groupsEmptied": "emptied group",
+    "memberRemovals": "membership removal",
+}
+"""What guards count; the others are called after it: `disables`, `deletes`."""
+
+_OUTCOME_WORDS = {"disable": "disabled", "delete": "deleted"}
 
 _DURATION_FIELDS = {"interval", "window", "logRetention"}
 _DAY = 86400
 _DURATION_UNITS = ((_DAY, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
+_WORD_PATTERN = re.compile(r"\w+|\s+|[^\w\s]")
+_MIN_SIMILARITY = 0.5
+"""Below this share of equal words, the two texts are shown as a whole."""
 
-NOT_EVALUATED_NOTE = "Whom it touches was not evaluated (--no-impact)."
+NOT_EVALUATED_NOTE = "The impact was not evaluated (--no-impact)."
+
+
+def format_count(number: int, noun: str) -> str:
+    """Return `1 request` or `2 requests`; for nouns whose plural adds an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def summarize_plan(plan: Plan) -> str:
-    """Return the one line that sums a plan up, and says of what it knows nothing."""
+    """Return the plan in one line, with the jobs whose impact is unknown."""
     numbers = Counter(change.action for change in plan.changes)
     changes = ", ".join(f"{number} to {action}" for action, number in numbers.items())
-    failed = ", ".join(each.job for each in plan.impacts if each.failed)
-    said = changes or "no changes"
-    return f"{said}; the next cycle of {failed} can't be evaluated" if failed else said
+    failed = ", ".join(impact.job for impact in plan.impacts if impact.failed)
+    unknown = f"; the next cycle of {failed} can't be evaluated" if failed else ""
+    return f"{changes or 'no changes'}{unknown}"
 
 
-def describe_counts(impact: JobImpact) -> str:
-    return (
-        f"{'' if impact.enabled else 'if it were enabled: '}{_describe_counts(impact)}"
+def _format_min_duration(seconds: float) -> str:
+    """Return the duration, rounded down, in the largest unit that it fills twice."""
+    if seconds < 1:
+        return ""
+    size, unit = next(
+        (each for each in _DURATION_UNITS if seconds >= 2 * each[0]),
+        _DURATION_UNITS[-1],
     )
+    return f", at least {int(seconds / size)} {'min' if unit == 'm' else unit}"
 
 
 def _describe_counts(impact: JobImpact) -> str:
@@ -85,60 +101,80 @@ def _describe_counts(impact: JobImpact) -> str:
         return f"unknown ({describe_value(impact.unknown)})"
     numbers = msgspec.to_builtins(impact.counts)
     parts = [
-        text.format(numbers[key])
-        for key, text in _PLANNED_COUNT_FORMATS.items()
+        f"{format_count(numbers[key], noun) if noun else numbers[key]} {verb}"
+        for key, (noun, verb) in _PLANNED_COUNT_WORDS.items()
         if numbers[key]
     ]
-    read, scope = impact.counts.read, impact.counts.in_scope
-    # A cycle that reads changes only does not read all who are in scope.
-    seen = f"{scope} of {read}" if read >= scope else f"{scope}"
-    work = ", ".join(parts) or "nothing to do"
-    requests = f"{impact.requests} requests{_format_min_duration(impact.min_seconds)}"
-    anew = "initial cycle, " if impact.cycle == "initial" else ""
-    return f"{anew}{seen} objects in scope; {work}; {requests}"
-
-
-def _format_min_duration(seconds: float) -> str:
-    """Return how long it lasts, rounded down, in the largest unit it fills twice."""
-    if seconds < 1:
-        return ""
-    size, unit = next(
-        (each for each in _DURATION_UNITS if seconds >= 2 * each[0]),
-        _DURATION_UNITS[-1],
+    read, in_scope = impact.counts.read, impact.counts.in_scope
+    # An incremental cycle reads only changes: fewer objects than are in scope.
+    scope = (
+        f"{in_scope} of {format_count(read, 'object')}"
+        if read >= in_scope
+        else format_count(in_scope, "object")
     )
-    return f", at least {int(seconds / size)}{unit}"
+    work = ", ".join(parts) or "nothing to do"
+    requests = format_count(impact.requests, "request")
+    duration = _format_min_duration(impact.min_seconds)
+    initial = "initial cycle, " if impact.cycle == "initial" else ""
+    return f"{initial}{scope} in scope; {work}; {requests}{duration}"
+
+
+def describe_counts(impact: JobImpact) -> str:
+    """Return what the next cycle would do; a disabled job as if it were enabled."""
+    disabled = "" if impact.enabled else "disabled, previewed as if enabled; "
+    return f"{disabled}{_describe_counts(impact)}"
 
 
 def guard_label(impact: JobImpact) -> str:
-    """Return what a guard of the job's says, before what it says it of."""
-    return "BLOCKED" if impact.enabled else "It would be blocked"
+    """Return what stands before `describe_guard`; a disabled job is not blocked."""
+    return "Blocked" if impact.enabled else "Would be blocked"
 
 
 def describe_guard(guard: GuardObjection) -> str:
+    """Return why a guard blocks: the effects, the limit, and where that is set."""
+    noun = _GUARD_NOUNS.get(guard.guard, guard.guard.removesuffix("s"))
+    effects = format_count(guard.effects, noun)
     earlier = guard.total - guard.effects
-    others = f" besides {earlier} in its window" if earlier > 0 else ""
-    when = "Once the others are allowed, " if guard.follows else ""
+    if earlier > 0:
+        effects += f" + {earlier} earlier in the window"
+    exceed = "exceeds" if guard.effects == 1 and earlier <= 0 else "exceed"
+    after = "once the others are allowed, " if guard.follows else ""
     return (
-        f"{when}{guard.job} would cause {guard.effects} {guard.guard}{others}; "
-        f"at most {guard.limit} may happen without being allowed."
+        f"{after}{effects} {exceed} the limit of {guard.limit} "
+        f"(guard.{guard.guard} of job {guard.job})."
     )
 
 
+def _escape_character(character: str) -> str:
+    if character.isprintable() or character in "\n\t":
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+def describe_value(value: Any) -> str:
+    """Return a text, else JSON, with control and invisible characters escaped."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if text.isprintable() else "".join(map(_escape_character, text))
+
+
+def _is_written_in(seconds: int, unit: int) -> bool:
+    """Tell whether the YAML uses this unit for the duration. One day is `24h`."""
+    return seconds % unit == 0 and (unit, seconds) != (_DAY, _DAY)
+
+
 def compare_list_items(field: FieldChange) -> tuple[list[str], list[str]] | None:
-    """Return the entries that a list loses and gains; None where it is no such list."""
+    """Return the entries that an unordered list loses and gains; None for others."""
     before, after = field.before, field.after
     if has_order(field.path) or not isinstance(before or after, list):
         return None
     if not isinstance(before or [], list) or not isinstance(after or [], list):
         return None
     gone, new = compare_lists(before or [], after or [])
-    return [describe_value(each) for each in gone], [
-        describe_value(each) for each in new
-    ]
+    return list(map(describe_value, gone)), list(map(describe_value, new))
 
 
 def describe_field_value(path: str, value: Any) -> str:
-    """Return a field's value; a duration as the documents write it: `2m`."""
+    """Return the value of a field; a duration as in the YAML: `2m`."""
     if path.rsplit(".", 1)[-1] in _DURATION_FIELDS and isinstance(value, int):
         size, unit = next(
             each for each in _DURATION_UNITS if _is_written_in(value, each[0])
@@ -149,70 +185,12 @@ def describe_field_value(path: str, value: Any) -> str:
     return describe_value(value)
 
 
-def _is_written_in(seconds: int, unit: int) -> bool:
-    """Tell whether it is written in this unit. One day is written as 24h."""
-    return seconds % unit == 0 and (unit, seconds) != (_DAY, _DAY)
-
-
-def describe_value(value: Any) -> str:
-    """Return a text, or JSON; what terminals obey, or do not show, is spelt out."""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if text.isprintable() else "".join(map(_escape_character, text))
-
-
-def _escape_character(character: str) -> str:
-    if character.isprintable() or character in "\n\t":
-        return character
-    return character.encode("unicode_escape").decode()
-
-
 class ImpactTable(NamedTuple):
-    """A title, the names of the columns, and rows of as many cells."""
+    """A title, the names of the columns, and rows with a cell for each column."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-
-
-def make_impact_tables(impact: JobImpact) -> Iterator[ImpactTable]:
-    """Yield what there is to say besides the counts: those who lose access first."""
-    touched = impact.breakdown
-    found = (
-        ImpactTable(
-            "Who loses access, by reason",
-            ("objects", "type", "what becomes of them", "reason"),
-            tuple(
-                (f"{each.count:,}", each.type, _OUTCOME_WORDS[each.action], each.reason)
-                for each in touched.leavers
-            ),
-        ),
-        ImpactTable(
-            "Groups left without a member",
-            ("groups",),
-            _make_emptied_groups_rows(impact),
-        ),
-        ImpactTable(
-            "Values by attribute",
-            ("type", "attribute", "set", "cleared"),
-            tuple(
-                (each.type, each.attribute, f"{each.set:,}", f"{each.cleared:,}")
-                for each in touched.attributes
-            ),
-        ),
-        _make_reason_table("Held back in escrow, by reason", touched.escrow_reasons),
-        ImpactTable(
-            "Some of them by name",
-            ("action", "name", "reason"),
-            tuple((each.action, each.name, each.reason) for each in touched.samples),
-        ),
-    )
-    for each in found:
-        if each.rows:
-            rows = tuple(tuple(map(describe_value, row)) for row in each.rows)
-            yield each._replace(rows=rows)
-
-
-_OUTCOME_WORDS = {"disable": "disabled", "delete": "deleted"}
 
 
 def _make_reason_table(title: str, counted: Iterable[ReasonCount]) -> ImpactTable:
@@ -225,12 +203,49 @@ def _make_emptied_groups_rows(impact: JobImpact) -> tuple[tuple[str, ...], ...]:
     return ((f"{emptied:,}",),) if emptied else ()
 
 
-def select_shown_fields(change: Change) -> list[FieldChange]:
-    """Return the fields without those that only come, or only go, with their default.
+def make_impact_tables(impact: JobImpact) -> Iterator[ImpactTable]:
+    """Yield the tables with content, the one of people who lose access first."""
+    breakdown = impact.breakdown
+    tables = (
+        ImpactTable(
+            "Who loses access, by reason",
+            ("objects", "type", "outcome", "reason"),
+            tuple(
+                (f"{each.count:,}", each.type, _OUTCOME_WORDS[each.action], each.reason)
+                for each in breakdown.leavers
+            ),
+        ),
+        ImpactTable(
+            "Groups left without a member",
+            ("groups",),
+            _make_emptied_groups_rows(impact),
+        ),
+        ImpactTable(
+            "Values by attribute",
+            ("type", "attribute", "set", "cleared"),
+            tuple(
+                (each.type, each.attribute, f"{each.set:,}", f"{each.cleared:,}")
+                for each in breakdown.attributes
+            ),
+        ),
+        _make_reason_table("Held in escrow, by reason", breakdown.escrow_reasons),
+        ImpactTable(
+            "Samples by name",
+            ("action", "name", "reason"),
+            tuple((each.action, each.name, each.reason) for each in breakdown.samples),
+        ),
+    )
+    for table in tables:
+        if table.rows:
+            rows = tuple(tuple(map(describe_value, row)) for row in table.rows)
+            yield table._replace(rows=rows)
 
-    An attribute that is mapped now is one line then, not one for each of its options,
-    and a list that is left out is not shown as an empty one.
-    The JSON of a plan has them all.
+
+def select_shown_fields(change: Change) -> list[FieldChange]:
+    """Return the fields without those that appear or disappear with their default.
+
+    A new attribute mapping is then one line, not one for each option, and an omitted
+    list is not shown as an empty one. The JSON of a plan has all fields.
     """
     return [each for each in change.fields if not _is_default(change.kind, each)]
 
@@ -254,29 +269,12 @@ _DEFAULTS = {
     ("Job", ""): _read_defaults(Job),
     ("Job", "guard"): _read_defaults(Budget),
 }
-"""By kind, and by the first word of the place that fields stand in."""
-
-
-_WORD_PATTERN = re.compile(r"\w+|\s+|[^\w\s]")
-_MIN_SIMILARITY = 0.5
-"""Below this share of equal words, two whole texts are easier to read."""
+"""Defaults by kind and by the first word of the path to the fields."""
 
 
 class DiffPart(NamedTuple):
     kind: Literal["same", "gone", "new"]
     text: str
-
-
-def diff_words(field: FieldChange) -> tuple[DiffPart, ...] | None:
-    """Return the two texts of a field as one; None where they have little in common."""
-    before, after = field.before, field.after
-    if not isinstance(before, str) or not isinstance(after, str):
-        return None
-    old, new = (_WORD_PATTERN.findall(describe_value(each)) for each in (before, after))
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    if matcher.ratio() < _MIN_SIMILARITY:
-        return None
-    return tuple(_make_parts(matcher, old, new))
 
 
 def _make_parts(
@@ -290,3 +288,15 @@ def _make_parts(
             yield DiffPart("gone", "".join(old[a:b]))
         if d > c:
             yield DiffPart("new", "".join(new[c:d]))
+
+
+def diff_words(field: FieldChange) -> tuple[DiffPart, ...] | None:
+    """Return a word diff of two texts; None if they have little in common."""
+    before, after = field.before, field.after
+    if not isinstance(before, str) or not isinstance(after, str):
+        return None
+    old, new = (_WORD_PATTERN.findall(describe_value(each)) for each in (before, after))
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    if matcher.ratio() < _MIN_SIMILARITY:
+        return None
+    return tuple(_make_parts(matcher, old, new))

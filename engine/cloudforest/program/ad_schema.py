@@ -1,15 +1,13 @@
-"""What Active Directory's own schema says of well-known attributes, in lower case.
+"""What Active Directory's schema says about well-known attributes ([MS-ADA1-3]).
 
-Only those whose values are plain: an attribute that the schema lets have several values
-and that has one in practice (`description`, `departmentNumber`) is in neither list.
-
-How the attributes of Active Directory compare: as what, with case or without.
-
-Strings of Unicode and Teletex syntax compare without, and so does whatever `CASE_EXACT`
-does not name ([MS-ADA1-3]; names in lower case).
+Names are in lower case. An attribute that may have several values, and has one in
+practice (`description`, `departmentNumber`), counts neither as single-valued nor as
+multi-valued. Values compare without case, except in `CASE_EXACT_ATTRIBUTES`.
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 SINGLE_TEXTS = frozenset(
     """
@@ -20,7 +18,7 @@ SINGLE_TEXTS = frozenset(
     facsimiletelephonenumber ipphone pager homedirectory scriptpath profilepath
     """.split()  # noqa: SIM905 - one word each would be a page
 )
-"""Of one value, and a text that nobody reads as true or false."""
+"""Single-valued attributes with a text that never means true or false."""
 
 SINGLE_VALUED = SINGLE_TEXTS | frozenset(
     [
@@ -55,7 +53,7 @@ SINGLE_VALUED = SINGLE_TEXTS | frozenset(
         "whenchanged",
     ]
 )
-"""Of one value at most."""
+"""Attributes with one value at most."""
 
 MULTI_VALUED = frozenset(
     """
@@ -65,7 +63,7 @@ MULTI_VALUED = frozenset(
     sidhistory usercertificate usersmimecertificate
     """.split()  # noqa: SIM905 - as above
 )
-"""Of several values, in no order."""
+"""Attributes with several values, in no order."""
 
 REFERENCE_ATTRIBUTES = frozenset(
     """
@@ -74,10 +72,10 @@ REFERENCE_ATTRIBUTES = frozenset(
     msexchcomanagedbylink msexchdelegatelistlink
     """.split()  # noqa: SIM905 - as above
 )
-"""Of other objects, which agents name by their objectGUID and not by their DN."""
+"""Attributes that name other objects: agents send objectGUIDs instead of DNs."""
 
 TEXT_ATTRIBUTES = (SINGLE_TEXTS | {"description"}) - REFERENCE_ATTRIBUTES
-"""Texts that name no other object, of one value or several."""
+"""Attributes with texts that do not name other objects."""
 
 BINARY_ATTRIBUTES = frozenset(
     """
@@ -85,8 +83,7 @@ BINARY_ATTRIBUTES = frozenset(
     usercertificate usersmimecertificate
     """.split()  # noqa: SIM905 - as above
 )
-"""Bytes that are no text to anybody; of one value or several."""
-
+"""Attributes with bytes that are not readable as text."""
 
 _IA5_AND_PRINTABLE = """
 associateddomain bootfile bootparameter destinationindicator displaynameprintable gecos
@@ -97,10 +94,9 @@ mssfu30aliases mssfu30cryptmethod mssfu30domains mssfu30keyvalues mssfu30name
 mssfu30netgrouphostatdomain mssfu30netgroupuseratdomain mssfu30nisdomain nismapentry
 nismapname nisnetgrouptriple serialnumber unixhomedirectory unstructuredname
 """
-_OCTETS = """
-auditingpolicy jpegphoto logonhours msds-generationid msexchblockedsendershash
-msexchmailboxguid msexchsafesendershash ntsecuritydescriptor photo thumbnaillogo
-thumbnailphoto usercertificate userpassword userpkcs12 usersmimecertificate
+_OTHER_OCTETS = """
+auditingpolicy msds-generationid msexchblockedsendershash msexchmailboxguid
+msexchsafesendershash userpassword userpkcs12
 """
 
 INTEGER_ATTRIBUTES = frozenset(
@@ -122,9 +118,14 @@ GENERALIZED_TIME_ATTRIBUTES = frozenset(
     whenchanged whencreated
     """.split()  # noqa: SIM905 - as above
 )
-"""Of generalized time."""
 
-CASE_EXACT_ATTRIBUTES = frozenset((_IA5_AND_PRINTABLE + _OCTETS).split())
+CASE_EXACT_ATTRIBUTES = BINARY_ATTRIBUTES | frozenset(
+    (_IA5_AND_PRINTABLE + _OTHER_OCTETS).split()
+)
+"""Attributes whose values compare with case."""
+
+FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+"""A FILETIME counts units of 100 ns from here ([MS-DTYP] 2.3.3)."""
 
 
 def _lower_character(character: str) -> str:
@@ -135,9 +136,9 @@ def _lower_character(character: str) -> str:
 
 
 def lower_case(text: str) -> str:
-    """Return what two strings share that differ in case alone, letter by letter.
+    """Return a text in lower case, as a directory compares it: letter by letter.
 
-    A directory does not take one letter for two, or a Kelvin sign for a K, as
-    `casefold` does: with that, what it finds would be less than what we accept.
+    Unlike `casefold`, a directory never equates one letter with two, or the Kelvin sign
+    with K. With `casefold` we would accept objects that its own filters do not find.
     """
     return text.lower() if text.isascii() else "".join(map(_lower_character, text))

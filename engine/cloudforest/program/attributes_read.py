@@ -1,4 +1,4 @@
-"""Which directory attributes expressions and filters read."""
+"""The directory attributes that expressions and filters read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cloudforest.model.program import (
 )
 
 COMPUTED_ATTRIBUTES = frozenset({"sourceanchor", "objectguid", "dn"})
-"""Names that every object has and that are never asked of the directory."""
+"""Attributes that every object has, and that are never requested from a directory."""
 
 
 def find_expression_attributes(expression: Expression) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What a cycle rests on, as one digest, and what it must read."""
+"""The attributes that a job reads, and the digest that keeps its cycles incremental."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from cloudforest.program.scoping.dn import parse_dn
 CONSISTENCY_GUID = "ms-ds-consistencyguid"
 
 MEANING = 2
-"""Of scopes. To be raised where one that is written as before lets in others: read as
-a whole, they are before the guard at once, and not one by one as they change."""
+"""Version of what scopes mean. Raise it when an unchanged scope selects other objects.
+
+The next cycle is then initial, so the guard sees all the differences together, instead
+of one by one as objects change."""
 
 
 def select_attributes_to_read(program: JobProgram) -> dict[ObjectType, tuple[str, ...]]:
-    """Return per object type what crosses the bus: sorted names in lower case.
+    """Return the attributes that cross the bus, per type: sorted, in lower case.
 
-    What only the scope predicate needs is read by the agent and not sent.
+    The agent also reads what only the scope needs, and does not send it.
     """
-    wanted: dict[ObjectType, set[str]] = {}
+    names_by_type: dict[ObjectType, set[str]] = {}
     for mapping in program.mappings:
-        wanted.setdefault(mapping.source, {CONSISTENCY_GUID}).update(mapping.reads)
+        names_by_type.setdefault(mapping.source, {CONSISTENCY_GUID}).update(
+            mapping.reads
+        )
     return {
         kind: tuple(sorted(names - COMPUTED_ATTRIBUTES))
-        for kind, names in wanted.items()
+        for kind, names in names_by_type.items()
     }
 
 
@@ -47,9 +51,9 @@ def _canonical_scope(scope: ScopeProgram) -> dict[str, object]:
 
 
 def digest_program(program: JobProgram) -> str:
-    """Return what must stay the same for the next cycle to be incremental.
+    """Return the digest that must stay equal for the next cycle to be incremental.
 
-    The order of names and DNs, their case, and the spelling of a filter don't count.
+    The order and case of names and DNs, and the spelling of a filter, do not count.
     """
     return canonical_digest(
         {

@@ -1,10 +1,10 @@
-"""What can be wrong with a text of ours, and with one object that it is applied to."""
+"""Faults: of a text that cannot be read, and of one object that it is applied to."""
 
 from __future__ import annotations
 
 
 class SyntaxFault(ValueError):  # noqa: N818 - a diagnostic in the making
-    """A text can't be read. `offset` counts characters from 0."""
+    """A text cannot be read. `offset` counts characters from 0."""
 
     def __init__(self, message: str, offset: int = 0) -> None:
         super().__init__(message)
@@ -13,7 +13,7 @@ class SyntaxFault(ValueError):  # noqa: N818 - a diagnostic in the making
 
 
 class ValueFault(Exception):  # noqa: N818 - an outcome of one object
-    """A function can't work on what it got. `reason` is a sentence without values."""
+    """A function cannot use its arguments. `reason` is a sentence without values."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -21,7 +21,10 @@ class ValueFault(Exception):  # noqa: N818 - an outcome of one object
 
 
 class RaisedFault(ValueFault):
-    """A mapping's own Error; `message` may hold values, and is for its author only."""
+    """The Error function was called.
+
+    `message` may contain values, so show it to the author of the mapping only.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(reason)
@@ -29,25 +32,25 @@ class RaisedFault(ValueFault):
 
 
 class Ignored(Exception):  # noqa: N818 - an outcome of one object
-    """The mapping says that something does not flow. `outcome` names it."""
+    """The mapping skips an attribute or an object. `outcome` says which."""
 
     outcome = ""
 
 
 class AttributeIgnored(Ignored):
-    """An attribute is left as it is."""
+    """The attribute stays unchanged."""
 
     outcome = "attribute ignored"
 
 
 class ObjectIgnored(Ignored):
-    """An object is left as it is, and is not created."""
+    """The object stays unchanged, and is not created."""
 
     outcome = "object ignored"
 
 
 class MappingFault(Exception):  # noqa: N818 - an outcome of one object
-    """One object can't be mapped. `reason` is a sentence without values."""
+    """One object cannot be mapped. `reason` is a sentence without values."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -56,12 +59,12 @@ class MappingFault(Exception):  # noqa: N818 - an outcome of one object
 
 
 def require_text(text: str, *, what: str, limit: int) -> None:
-    """Raise SyntaxFault if a text is too long or holds a lone surrogate."""
+    """Raise SyntaxFault if a text is too long or contains a lone surrogate."""
     if len(text) > limit:
         raise SyntaxFault(f"The {what} is longer than {limit} characters.", limit)
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise SyntaxFault(
-            f"The {what} holds a character that is not one.", error.start
+            f"The {what} contains an invalid Unicode character.", error.start
         ) from error

@@ -1,4 +1,4 @@
-"""Attributes that hold secrets: never asked of a directory, whatever a mapping says."""
+"""Attributes that hold secrets, and are never read, whatever a mapping says."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ _ATTRIBUTE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
 def is_forbidden(name: str) -> bool:
-    """Tell whether an attribute must not be read.
+    """Tell whether an attribute must never be read.
 
-    Options (`;binary`) don't hide a name. A numeric OID is always forbidden, because a
-    directory takes it for the attribute that it stands for (2.5.4.35: userPassword).
+    Options (`;binary`) do not hide a name. A numeric OID is always forbidden, because a
+    directory resolves it to an attribute (2.5.4.35: userPassword).
     """
     bare = name.partition(";")[0].strip().lower()
     return (
@@ -69,9 +69,9 @@ def is_forbidden(name: str) -> bool:
 
 
 def is_attribute_name(text: str) -> bool:
-    """Tell whether this names one attribute (RFC 4512, 1.4: keystring).
+    """Tell whether a text names one attribute (RFC 4512, 1.4: keystring).
 
-    `*` and `+` stand for many (RFC 4511, 4.5.1.8), secrets among them; a numeric OID
-    may stand for any.
+    `*` and `+` select many attributes (RFC 4511, 4.5.1.8), including secrets. A numeric
+    OID may name any attribute.
     """
     return _ATTRIBUTE_NAME.fullmatch(text) is not None

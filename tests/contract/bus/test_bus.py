@@ -1,4 +1,4 @@
-"""What every service bus promises, in memory and on a real nats-server."""
+"""The guarantees of every service bus, in memory and on a real nats-server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cloudforest.base.errors import Interrupted, Rejected, Unavailable
 from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
 
 
-async def test_pages_arrive_in_order_and_the_last_one_closes(bus):
+async def test_pages_arrive_in_order_and_end_with_a_closing(bus):
     agent = await bus.agent("a1", DOMAIN)
     await agent.listen(DOMAIN, pages("a1", 50))
     got = [each async for each in bus.ask.request_pages(request_for())]
@@ -23,18 +23,18 @@ async def test_pages_arrive_in_order_and_the_last_one_closes(bus):
     assert got[-1].closing == Closing(complete=True, watermark="w1")
 
 
-async def test_an_agent_is_at_most_a_window_ahead_of_what_is_stored(bus):
+async def test_agent_sends_at_most_a_window_of_unstored_pages(bus):
     agent = await bus.agent("a1", DOMAIN)
     sent: list[int] = []
     await agent.listen(DOMAIN, pages("a1", 40, sent=sent))
     async for each in bus.ask.request_pages(request_for()):
         await asyncio.sleep(0.02)
-        # Four unacknowledged, and the next one in hand.
+        # Four unacknowledged pages, and the next one ready to send.
         assert max(sent) <= each.sequence + 4
     assert len(sent) == 40
 
 
-async def test_an_agent_that_dies_midway_is_an_interruption_not_complete(bus):
+async def test_agent_that_dies_midway_interrupts_the_answer(bus):
     agent = await bus.agent("a1", DOMAIN)
 
     async def endless(request: SyncRequest) -> AsyncIterator[Page]:
@@ -45,15 +45,15 @@ async def test_an_agent_that_dies_midway_is_an_interruption_not_complete(bus):
     answer = bus.ask.request_pages(request_for())
     assert (await anext(answer)).sequence == 0
     await bus.kill(agent)
-    with pytest.raises(Interrupted, match=r"middle of its answer.*1 pages"):
+    with pytest.raises(Interrupted, match=r"middle of its answer.*after 1 page\."):
         await anext(answer)
 
 
-async def test_a_slow_directory_is_not_taken_for_a_dead_one(bus):
+async def test_slow_directory_does_not_interrupt_the_answer(bus):
     agent = await bus.agent("a1", DOMAIN)
 
     async def slow(request: SyncRequest) -> AsyncIterator[Page]:
-        # Longer than the service waits for a sign of life.
+        # Longer than the service waits for a keep-alive.
         await asyncio.sleep(2.5)
         yield page("a1", request, 0, last=True)
 
@@ -61,14 +61,14 @@ async def test_a_slow_directory_is_not_taken_for_a_dead_one(bus):
     assert len([each async for each in bus.ask.request_pages(request_for())]) == 1
 
 
-async def test_a_domain_without_an_agent_is_named(bus):
+async def test_domain_without_agent_is_unavailable(bus):
     agent = await bus.agent("a1", DOMAIN)
     await agent.listen(DOMAIN, pages("a1", 1))
     with pytest.raises(Unavailable, match=r"No agent of the domain fabrikam\.test"):
         await anext(bus.ask.request_pages(request_for("fabrikam.test")))
 
 
-async def test_an_agent_that_no_longer_listens_is_not_asked(bus):
+async def test_agent_that_unlistened_gets_no_requests(bus):
     agent = await bus.agent("a1", DOMAIN)
     await agent.listen(DOMAIN, pages("a1", 1))
     assert [each async for each in bus.ask.request_pages(request_for())]
@@ -77,7 +77,7 @@ async def test_an_agent_that_no_longer_listens_is_not_asked(bus):
         await anext(bus.ask.request_pages(request_for()))
 
 
-async def test_two_agents_share_the_requests_of_a_domain(bus):
+async def test_agents_share_the_requests_of_a_domain(bus):
     for name in ("a1", "a2"):
         agent = await bus.agent(name, DOMAIN)
         await agent.listen(DOMAIN, pages(name, 2))
@@ -89,14 +89,14 @@ async def test_two_agents_share_the_requests_of_a_domain(bus):
     assert {each[0] for each in answered} == {"a1", "a2"}
 
 
-async def test_a_large_page_crosses_whole(bus):
+async def test_large_page_arrives_unchanged(bus):
     agent = await bus.agent("a1", DOMAIN)
     await agent.listen(DOMAIN, pages("a1", 6, records=10_000))
     got = [len(each.records) async for each in bus.ask.request_pages(request_for())]
     assert got == [10_000] * 6
 
 
-async def test_a_directory_that_fails_midway_is_told_in_the_closing(bus):
+async def test_directory_error_is_reported_in_the_closing(bus):
     agent = await bus.agent("a1", DOMAIN)
 
     async def failing(request: SyncRequest) -> AsyncIterator[Page]:
@@ -109,7 +109,7 @@ async def test_a_directory_that_fails_midway_is_told_in_the_closing(bus):
     assert got[-1].closing == Closing(complete=False, error="dc1 refused the password.")
 
 
-async def test_an_abandoned_answer_is_stopped_at_the_agent(bus):
+async def test_abandoned_answer_is_stopped_at_the_agent(bus):
     agent = await bus.agent("a1", DOMAIN)
     stopped = asyncio.Event()
 
@@ -127,7 +127,7 @@ async def test_an_abandoned_answer_is_stopped_at_the_agent(bus):
         await stopped.wait()
 
 
-async def test_many_answers_at_once_do_not_mix(bus):
+async def test_concurrent_answers_do_not_mix(bus):
     agent = await bus.agent("a1", DOMAIN)
     await agent.listen(DOMAIN, pages("a1", 20))
 
@@ -143,30 +143,30 @@ async def test_many_answers_at_once_do_not_mix(bus):
     assert answers == [[each.id] * 20 for each in asked]
 
 
-async def test_hints_name_the_domain_and_nothing_else(bus):
+async def test_change_hint_contains_only_the_domain(bus):
     agent = await bus.agent("a1", DOMAIN, "fabrikam.test")
-    async with aclosing(bus.ask.hints()) as hints:
+    async with aclosing(bus.ask.receive_hints()) as hints:
         heard = asyncio.ensure_future(anext(hints))
         await listening(agent, heard, DOMAIN)
         assert await heard == domain_id(DOMAIN)
 
         heard = asyncio.ensure_future(anext(hints))
         await listening(agent, heard, "FABRIKAM.test")
-        # Those of the first domain may have been said more than once.
+        # The hint for the first domain may have been sent more than once.
         while (domain := await heard) == domain_id(DOMAIN):
             heard = asyncio.ensure_future(anext(hints))
         assert domain == domain_id("fabrikam.test")
 
 
 async def listening(agent, heard: asyncio.Future[str], domain: str) -> None:
-    """Hint until it is heard: the service may not be listening yet."""
+    """Send hints until one is received: the service may not be subscribed yet."""
     async with asyncio.timeout(30):
         while not heard.done():
             await agent.send_hint(domain)
             await asyncio.sleep(0.05)
 
 
-async def test_a_hint_that_nobody_waits_for_is_lost_and_does_no_harm(bus):
+async def test_change_hint_without_receiver_is_ignored(bus):
     agent = await bus.agent("a1", DOMAIN)
     await agent.send_hint(DOMAIN)
     await bus.kill(agent)

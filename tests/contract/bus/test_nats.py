@@ -1,4 +1,4 @@
-"""What only a real bus can show: permissions, expiry, renewal, and its process."""
+"""What only a real nats-server has: permissions, expiry, renewal, and a process."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def agent(real_bus):
     await listener.close()
 
 
-async def test_an_agent_does_not_hear_another_domain(service, agent):
+async def test_agent_gets_no_requests_of_another_domain(service, agent):
     await agent.listen("fabrikam.test", pages("a1", 1))
     with pytest.raises(Unavailable, match="No agent"):
         await anext(service.request_pages(request_for("fabrikam.test")))
@@ -73,9 +73,8 @@ async def test_an_agent_does_not_hear_another_domain(service, agent):
 @pytest.mark.parametrize(
     "subject",
     [
-        request_subject(
-            DOMAIN
-        ),  # outside the queue group it would hear what others are asked
+        # Outside the queue group it would get the requests of other agents.
+        request_subject(DOMAIN),
         answer_subject("a1", "r1"),
         acknowledgement_subject("a2", "r1"),
         "_INBOX.>",
@@ -83,7 +82,7 @@ async def test_an_agent_does_not_hear_another_domain(service, agent):
         "cf.>",
     ],
 )
-async def test_an_agent_may_not_subscribe_to(real_bus, subject):
+async def test_agent_may_not_subscribe_to_foreign_subjects(real_bus, subject):
     refused = await violations(real_bus, lambda client: client.subscribe(subject))
     assert "permissions violation for subscription" in refused
 
@@ -98,7 +97,7 @@ async def test_an_agent_may_not_subscribe_to(real_bus, subject):
         "cf.hint.x",
     ],
 )
-async def test_an_agent_may_not_publish_to(real_bus, subject):
+async def test_agent_may_not_publish_to_foreign_subjects(real_bus, subject):
     refused = await violations(real_bus, lambda client: client.publish(subject, b"x"))
     assert "permissions violation for publish" in refused
 
@@ -121,14 +120,14 @@ async def violations(real_bus, attempt) -> str:
         await connection.close()
 
 
-async def test_a_key_that_the_credential_is_not_for_is_refused(real_bus):
+async def test_credential_with_another_key_is_refused(real_bus):
     access = real_bus.access("a1", (DOMAIN,), key=new_user_key())
     thief = NatsListener("a1", new_user_key())
     with pytest.raises(Unavailable, match="can't be used"):
         await thief.connect(access)
 
 
-async def test_a_bus_with_another_authority_is_not_trusted(real_bus, tmp_path):
+async def test_bus_certificate_of_another_ca_is_not_trusted(real_bus, tmp_path):
     async with running_server(tmp_path / "other") as other:
         key = new_user_key()
         access = real_bus.access("a1", (DOMAIN,), key=key)
@@ -142,7 +141,7 @@ async def test_a_bus_with_another_authority_is_not_trusted(real_bus, tmp_path):
             await NatsListener("a1", key).connect(elsewhere)
 
 
-async def test_a_server_in_clear_text_is_told_nothing(real_bus):
+async def test_server_without_tls_gets_no_credential(real_bus):
     said = bytearray()
 
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
@@ -158,12 +157,12 @@ async def test_a_server_in_clear_text_is_told_nothing(real_bus):
         stripped = msgspec.structs.replace(access, urls=(f"tls://127.0.0.1:{port}",))
         with pytest.raises(Unavailable, match="can't be used"):
             await NatsListener("a1", key).connect(stripped)
-    # The begin of a TLS handshake.
+    # The start of a TLS handshake.
     assert bytes(said[:2]) == b"\x16\x03"
     assert access.jwt.encode() not in said
 
 
-async def test_domains_may_come_and_go_while_it_connects(real_bus, service):
+async def test_domains_can_change_while_the_listener_connects(real_bus, service):
     key = new_user_key()
     names = (DOMAIN, *(f"d{number}.test" for number in range(8)))
     listener = NatsListener("a1", key, PACE)
@@ -182,7 +181,9 @@ async def test_domains_may_come_and_go_while_it_connects(real_bus, service):
     await listener.close()
 
 
-async def test_a_connection_that_fails_halfway_is_none(real_bus, service, monkeypatch):
+async def test_listener_is_not_connected_if_a_subscription_fails(
+    real_bus, service, monkeypatch
+):
     key = new_user_key()
     access = real_bus.access("a1", (DOMAIN,), key=key)
     listener = NatsListener("a1", key, PACE)
@@ -205,7 +206,7 @@ async def test_a_connection_that_fails_halfway_is_none(real_bus, service, monkey
     await listener.close()
 
 
-async def test_signs_of_life_without_a_page_are_not_believed_for_ever(service, agent):
+async def test_keep_alives_without_pages_time_out(service, agent):
     async def stuck(request: SyncRequest) -> AsyncIterator[Page]:
         yield page("a1", request, 0, last=False)
         await asyncio.Event().wait()
@@ -215,7 +216,9 @@ async def test_signs_of_life_without_a_page_are_not_believed_for_ever(service, a
     answer = service.request_pages(request_for())
     await anext(answer)
     async with asyncio.timeout(30):
-        with pytest.raises(Unavailable, match=r"no page for 0\.6 seconds.*1 pages"):
+        with pytest.raises(
+            Unavailable, match=r"no page for 0\.6 seconds.*after 1 page\."
+        ):
             await anext(answer)
 
 
@@ -233,7 +236,7 @@ async def test_access_ends_when_the_credential_expires(real_bus):
     await listener.close()
 
 
-async def test_renewing_in_the_middle_of_answers_loses_no_page(real_bus, service):
+async def test_renewing_access_during_answers_loses_no_page(real_bus, service):
     key = new_user_key()
     listener = NatsListener("a1", key, PACE)
     await listener.connect(real_bus.access("a1", (DOMAIN,), key=key, lifetime=5))
@@ -254,12 +257,10 @@ async def test_renewing_in_the_middle_of_answers_loses_no_page(real_bus, service
     await listener.close()
 
 
-async def test_a_killed_server_comes_back_and_the_answer_goes_on(
-    real_bus, service, agent
-):
+async def test_answer_continues_after_the_server_was_killed(real_bus, service, agent):
     port, pid = real_bus.server.port, real_bus.server.pid
-    # nats-py waits two seconds between attempts, more than these two would.
-    agent._pace = replace(PACE, give_up_after=30)
+    # nats-py waits two seconds between attempts, longer than the test's timeouts.
+    agent._settings = replace(PACE, give_up_after=30)
     service._timeouts = replace(PATIENCE, idle=30, gap=30)
 
     async def steady(request: SyncRequest) -> AsyncIterator[Page]:
@@ -278,9 +279,7 @@ async def test_a_killed_server_comes_back_and_the_answer_goes_on(
     assert real_bus.server.pid != pid
 
 
-async def test_a_server_that_the_machine_can_not_start_is_tried_again(
-    real_bus, monkeypatch
-):
+async def test_server_start_is_retried_after_an_error(real_bus, monkeypatch):
     server = real_bus.server
     pid, spawn = server.pid, server._spawn
     failures = [OSError(errno.ENOSPC, "No space left on device")]
@@ -298,14 +297,14 @@ async def test_a_server_that_the_machine_can_not_start_is_tried_again(
     assert failures == []
 
 
-async def test_a_stopped_server_is_found_again_on_its_port(tmp_path):
+async def test_stopped_server_restarts_on_the_same_port(tmp_path):
     async with running_server(tmp_path) as first:
         port = first.server.port
     async with running_server(tmp_path) as second:
         assert second.server.port == port
 
 
-async def test_a_port_that_is_taken_is_left_to_who_has_it(tmp_path):
+async def test_server_moves_if_its_port_is_taken_at_start(tmp_path):
     async with running_server(tmp_path) as first:
         port = first.server.port
     with socket.create_server(("127.0.0.1", port)):
@@ -316,7 +315,7 @@ async def test_a_port_that_is_taken_is_left_to_who_has_it(tmp_path):
             )
 
 
-async def test_a_bus_whose_port_is_taken_while_it_runs_moves(
+async def test_server_moves_if_its_port_is_taken_while_it_runs(
     real_bus, service, agent, monkeypatch
 ):
     server = real_bus.server
@@ -327,7 +326,7 @@ async def test_a_bus_whose_port_is_taken_while_it_runs_moves(
         return await launch()
 
     monkeypatch.setattr(server, "_launch", later)
-    server.moved = service.move
+    server.on_endpoint_change = service.set_endpoint
     await agent.listen(DOMAIN, pages("a1", 3))
     os.kill(server.pid, signal.SIGKILL)
     async with asyncio.timeout(60):
@@ -337,9 +336,9 @@ async def test_a_bus_whose_port_is_taken_while_it_runs_moves(
             taken.set()
             while server.port == port:
                 await asyncio.sleep(0.02)
-            # As bootstrap would tell it.
+            # As bootstrap would do.
             await agent.connect(real_bus.access("a1", (DOMAIN,), key=agent._key))
-            while not service._connection.connected:
+            while not service._connection.is_connected:
                 await asyncio.sleep(0.02)
             assert (
                 len([each async for each in service.request_pages(request_for())]) == 3
@@ -347,7 +346,7 @@ async def test_a_bus_whose_port_is_taken_while_it_runs_moves(
 
 
 async def occupied(port: int) -> socket.socket:
-    """Take a port as soon as it is free."""
+    """Take a port as soon as another program has freed it."""
     while True:
         try:
             return socket.create_server(("127.0.0.1", port))
@@ -355,18 +354,18 @@ async def occupied(port: int) -> socket.socket:
             await asyncio.sleep(0.02)
 
 
-async def test_a_page_too_large_for_the_bus_is_told_in_the_closing(service, agent):
+async def test_oversized_page_is_reported_in_the_closing(service, agent):
     await agent.listen(DOMAIN, pages("a1", 2, records=80_000))
     got = [each async for each in service.request_pages(request_for())]
     assert not got[-1].closing.complete
-    assert "more than the bus takes at once" in got[-1].closing.error
+    assert "max_payload" in got[-1].closing.error
 
 
-async def test_the_server_keeps_its_secrets(real_bus):
+async def test_server_files_and_arguments_expose_no_secrets(real_bus):
     folder = real_bus.server.folder.parent
     for path in folder.rglob("*"):
-        wanted = 0o700 if path.is_dir() else 0o600
-        assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+        expected = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
     process = Path(f"/proc/{real_bus.server.pid}")
     # Python sets LC_CTYPE for the leash (PEP 538).
     assert (process / "environ").read_bytes() in (b"", b"LC_CTYPE=C.UTF-8\0")
@@ -377,7 +376,7 @@ async def test_the_server_keeps_its_secrets(real_bus):
     assert not [each for each in seeds if each in shown]
 
 
-async def test_a_stranger_is_refused(real_bus):
+async def test_connection_without_credential_is_refused(real_bus):
     with pytest.raises(nats.errors.Error):
         await nats.connect(
             real_bus.server.endpoint.urls[0],
@@ -387,11 +386,11 @@ async def test_a_stranger_is_refused(real_bus):
         )
 
 
-async def test_a_leashed_child_dies_with_its_parent():
+async def test_leashed_child_ends_with_its_parent():
     code = (
         "import subprocess, sys, time\n"
-        "from cloudforest.base.processes.leash import leashed\n"
-        "child = subprocess.Popen(leashed(['sleep', '60']))\n"
+        "from cloudforest.base.processes import leash_command\n"
+        "child = subprocess.Popen(leash_command(['sleep', '60']))\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )

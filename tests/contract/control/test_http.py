@@ -1,4 +1,4 @@
-"""What an agent makes of a control plane that is none."""
+"""An agent's calls to a server that is not a control plane."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cloudforest.model.identity import BootstrapRequest, EnrolRequest
 
 
 @pytest.mark.parametrize("body", ["Welcome to our portal", {"agent": 1}, None])
-async def test_an_answer_that_is_not_ours_names_who_gave_it(body):
+async def test_answer_of_another_server_is_rejected_with_its_url(body):
     server = HostileServer(lambda _: Reply(body=body))
     try:
         async with AgentControlPlaneClient(server.url) as control:
@@ -19,7 +19,7 @@ async def test_an_answer_that_is_not_ours_names_who_gave_it(body):
                 await control.bootstrap(
                     BootstrapRequest(assertion="a", nkey="U", version="0")
                 )
-            with pytest.raises(Rejected, match="no control plane"):
+            with pytest.raises(Rejected, match=server.url):
                 await control.enrol(EnrolRequest(token="t", csr="c"))
     finally:
         server.close()

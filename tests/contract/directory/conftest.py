@@ -1,4 +1,4 @@
-"""The two directories of the suite: one domain on Samba, and its export."""
+"""The directories under test: one domain on Samba, and its export."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cloudforest.model.ports.directory import Directory
 
 @pytest.fixture(autouse=True)
 async def closed() -> AsyncIterator[None]:
-    """Close what a test has opened."""
+    """Close the directories that a test has opened."""
     yield
     while OPENED:
         await OPENED.pop().close()

@@ -1,4 +1,4 @@
-"""An agent's answers over a real domain: what DirSync is silent about."""
+"""An agent's answers over a real domain, also where DirSync reports nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Lab:
         return [each for page in pages for each in page.records], pages[-1].closing
 
     async def changes(self) -> list[Record]:
-        """Return what an import says, and go on from there."""
+        """Return the records of an import; the next one continues from there."""
         records, closing = await self.ask(kind="import", watermark=self.watermark)
         assert closing.complete, closing.error
         self.watermark, self.bindings = closing.watermark, closing.bindings
@@ -123,7 +123,7 @@ def states(records: list[Record]) -> tuple[set[str], set[str]]:
     )
 
 
-async def test_people_go_in_and_out_with_the_unit_that_they_are_in(lab: Lab):
+async def test_people_enter_and_leave_scope_with_their_ou(lab: Lab):
     inner = f"OU=Inner,{TEAM}"
     lab.contoso.samba.add(f"dn: {inner}\nobjectClass: organizationalUnit")
     guid = lab.add("walker", inner)
@@ -140,7 +140,7 @@ async def test_people_go_in_and_out_with_the_unit_that_they_are_in(lab: Lab):
     assert kinds(returned) == [(InScope, guid)]
 
 
-async def test_of_several_units_one_may_be_one_level_deep_and_others_excepted(lab: Lab):
+async def test_scope_combines_ous_one_level_ous_and_exclusions(lab: Lab):
     old, deeper = f"OU=Old,{TEAM}", f"OU=Deeper,{GONE}"
     for dn in (old, deeper):
         lab.contoso.samba.add(f"dn: {dn}\nobjectClass: organizationalUnit")
@@ -164,7 +164,7 @@ async def test_of_several_units_one_may_be_one_level_deep_and_others_excepted(la
     assert states(await lab.changes()) == (set(), {moved})
 
 
-async def test_a_filter_on_names_is_judged_again_where_a_unit_is_renamed(lab: Lab):
+async def test_filter_on_dns_is_evaluated_again_after_an_ou_rename(lab: Lab):
     text = 'not (dn co "ou=leavers")'
     chosen = TypeFilter(text=text, tree=parse_filter(text))
     lab.scope = structs.replace(lab.scope, filters={"user": chosen})
@@ -178,7 +178,7 @@ async def test_a_filter_on_names_is_judged_again_where_a_unit_is_renamed(lab: La
     assert states(await lab.changes()) == (set(), {guid})
 
 
-async def test_a_scope_stays_with_its_unit_when_that_is_renamed_and_moved(lab: Lab):
+async def test_scope_follows_its_ou_through_rename_and_move(lab: Lab):
     guid = lab.add("stayer")
     await lab.changes()
     bound = dict(lab.bindings)
@@ -191,7 +191,7 @@ async def test_a_scope_stays_with_its_unit_when_that_is_renamed_and_moved(lab: L
     assert kinds(await lab.about(guid)) == [(InScope, guid)]
 
 
-async def test_a_unit_that_took_the_name_of_another_is_refused(lab: Lab):
+async def test_ou_that_took_over_another_name_is_refused(lab: Lab):
     lab.add("somebody")
     await lab.changes()
     lab.move(TEAM, "OU=Before")
@@ -204,7 +204,7 @@ async def test_a_unit_that_took_the_name_of_another_is_refused(lab: Lab):
     assert "--reset Full" in (closing.error or "")
 
 
-async def test_several_units_one_of_a_single_level_and_an_exception(lab: Lab):
+async def test_changes_respect_one_level_ous_and_exclusions(lab: Lab):
     below, above = f"OU=Below,{GONE}", f"OU=Inner,{TEAM}"
     for unit in (below, above, f"OU=Deep,{above}"):
         lab.contoso.samba.add(f"dn: {unit}\nobjectClass: organizationalUnit")
@@ -224,7 +224,7 @@ async def test_several_units_one_of_a_single_level_and_an_exception(lab: Lab):
     assert {each.id for each in records if isinstance(each, InScope)} == expected
 
 
-async def test_who_enters_and_leaves_a_scoping_group_is_known_from_its_members(
+async def test_scoping_group_changes_are_seen_in_its_members(
     lab: Lab,
 ):
     people = [lab.add(name) for name in ("one", "two")]
@@ -251,7 +251,7 @@ async def test_who_enters_and_leaves_a_scoping_group_is_known_from_its_members(
     assert lab.bindings == {group: lab.contoso.samba.guid(f"CN=Renamed gate,{LAB}")}
 
 
-async def test_a_cleared_attribute_is_told_from_a_hidden_one(lab: Lab):
+async def test_cleared_and_hidden_attributes_are_distinguished(lab: Lab):
     cleared, hidden = lab.add("cleared"), lab.add("hidden")
     records = await lab.changes()
     seen = {each.id: each.seen for each in records if isinstance(each, InScope)}
@@ -266,7 +266,7 @@ async def test_a_cleared_attribute_is_told_from_a_hidden_one(lab: Lab):
     assert changed[hidden] == OutOfScope(id=hidden, rests_on=("employeetype",))
 
 
-async def test_a_hidden_attribute_is_not_cleared_by_its_change(lab: Lab):
+async def test_change_of_a_hidden_attribute_does_not_clear_it(lab: Lab):
     samba = lab.contoso.samba
     changed, emptied = lab.add("changed"), lab.add("emptied")
     cleared = lab.add("other")
@@ -287,8 +287,8 @@ async def test_a_hidden_attribute_is_not_cleared_by_its_change(lab: Lab):
     }
 
 
-async def test_a_mapped_attribute_is_missing_unless_it_is_proved_empty(lab: Lab):
-    """In a delta that names it, and when an object is asked for by objectGUID."""
+async def test_mapped_attribute_is_missing_unless_proven_clear(lab: Lab):
+    """Holds for a delta that names it, and for a read by objectGUID."""
     samba = lab.contoso.samba
     names = ("cleared", "hidden", "quiet")
     people = {name: lab.add(name) for name in names}
@@ -313,7 +313,7 @@ async def test_a_mapped_attribute_is_missing_unless_it_is_proved_empty(lab: Lab)
         }
 
 
-async def test_a_group_that_hides_its_members_says_so(lab: Lab):
+async def test_group_with_hidden_members_is_reported(lab: Lab):
     samba = lab.contoso.samba
     lab.scope = ScopeProgram(types=("group",), organizational_units=(TEAM,))
     lab.asked = {"group": ("cn", "member")}
@@ -329,7 +329,7 @@ async def test_a_group_that_hides_its_members_says_so(lab: Lab):
     assert said == {groups["void"]: (), groups["veiled"]: ("member",)}
 
 
-async def test_the_deleted_are_gone_and_come_back_when_they_are_reanimated(lab: Lab):
+async def test_deleted_object_is_gone_until_reanimated(lab: Lab):
     guid = lab.add("phoenix")
     dn = f"CN=phoenix,{TEAM}"
     await lab.changes()
@@ -338,13 +338,13 @@ async def test_the_deleted_are_gone_and_come_back_when_they_are_reanimated(lab: 
     assert await lab.about(guid) == [Tombstone(id=guid)]
 
     lab.contoso.samba.reanimate(guid, dn)
-    # A tombstone has lost it.
+    # The tombstone has lost the value.
     lab.contoso.samba.modify(dn, employeeType=["staff"])
 
     assert kinds(await lab.changes()) == [(InScope, guid)]
 
 
-async def test_who_came_and_went_between_two_imports_is_gone_only(lab: Lab):
+async def test_object_created_and_deleted_between_imports_is_only_gone(lab: Lab):
     await lab.changes()
     guid = lab.add("mayfly")
     lab.contoso.samba.delete(f"CN=mayfly,{TEAM}")
@@ -352,13 +352,13 @@ async def test_who_came_and_went_between_two_imports_is_gone_only(lab: Lab):
     assert await lab.changes() == [Tombstone(id=guid)]
 
 
-async def test_who_is_nowhere_is_unknown(lab: Lab):
+async def test_object_that_does_not_exist_is_unknown(lab: Lab):
     nobody = "00000000-0000-0000-0000-000000000001"
 
     assert await lab.about(nobody) == [Unknown(id=nobody)]
 
 
-async def test_a_refused_cookie_is_a_full_read_without_tombstones(lab: Lab):
+async def test_refused_cookie_causes_a_full_read_without_tombstones(lab: Lab):
     guid = lab.add("stable")
     lab.add("leaver")
     await lab.changes()

@@ -1,4 +1,4 @@
-"""Containers over DirSync: which changes of theirs are reported."""
+"""Which changes of containers DirSync reports."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def units(contoso: Contoso) -> Iterator[dict[str, str]]:
             connection.delete(f"<GUID={guid}>", controls=[TREE_DELETE])
 
 
-async def test_a_renamed_and_a_moved_unit_are_reported_and_nobody_below(
+async def test_renamed_and_moved_ous_are_reported_without_their_contents(
     contoso: Contoso, units: dict[str, str]
 ):
     directory = over_ldap(contoso)
@@ -77,7 +77,7 @@ async def test_a_renamed_and_a_moved_unit_are_reported_and_nobody_below(
 
 
 @pytest.mark.usefixtures("units")
-async def test_what_else_changes_of_a_unit_is_not_reported(contoso: Contoso):
+async def test_other_changes_of_an_ou_are_not_reported(contoso: Contoso):
     directory = over_ldap(contoso)
     _, cookie = await said(directory, None)
     contoso.samba.modify(HERE, description=["Changed"])
@@ -85,7 +85,7 @@ async def test_what_else_changes_of_a_unit_is_not_reported(contoso: Contoso):
     assert (await said(directory, cookie))[0] == {}
 
 
-async def test_a_new_unit_is_reported_and_a_deleted_one_is_a_tombstone(
+async def test_new_ou_is_reported_and_deleted_ou_is_a_tombstone(
     contoso: Contoso,
 ):
     directory = over_ldap(contoso)

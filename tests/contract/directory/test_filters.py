@@ -1,7 +1,7 @@
-"""What we accept of a filter, and what real servers find of it: Samba and OpenLDAP.
+"""Filters as we evaluate them, and as real servers do: Samba and OpenLDAP.
 
-Some objects, and filters at random: what a server finds of that which is pushed down
-is at least what we accept, and exactly that where all of a filter can be asked.
+With random objects and filters, a server must find at least the objects that we accept,
+and exactly those if the whole filter is expressible in LDAP.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ TEXTS = ("department", "employeetype", "othertelephone")
 NUMBERS = ("uidnumber", "useraccountcontrol")
 DATED = ("accountexpires", "whencreated")
 NAMES = (*TEXTS, *NUMBERS, *DATED, "showinadvancedviewonly")
-"""What a server is asked about, of each syntax that it can be."""
+"""Attributes that a server can be asked about, of each syntax."""
 EXACT = ("unixhomedirectory", "serialnumber")
-"""Of IA5 syntax, and of printable syntax and several values."""
+"""Attributes of IA5 syntax, and of printable syntax with several values."""
 UNASKED = (*EXACT, "manager", "secretary", "jpegphoto", "objectsid", "objectguid")
-"""And of names (one, several), octets, SIDs and GUIDs."""
+"""Attributes that are never sent, also DNs (one, several), octets, SIDs and GUIDs."""
 CALLED = ("dn", "distinguishedname")
 
 WORDS = (
@@ -71,7 +71,7 @@ DATES = (
 
 
 def _made(chance: random.Random) -> Iterator[tuple[str, list[Any]]]:
-    """Yield attributes of an object; each of them may be missing."""
+    """Yield the attributes of an object; any of them may be missing."""
     for name, choice in {
         "department": WORDS,
         "employeeType": WORDS,
@@ -96,22 +96,22 @@ def _made(chance: random.Random) -> Iterator[tuple[str, list[Any]]]:
 
 @dataclass(frozen=True)
 class Server:
-    """Objects below a base, by DN, and the connection that finds them."""
+    """A connection, and the objects below a base, by DN."""
 
     connection: ldap3.Connection
     base: str
     kind: str
     objects: dict[str, dict[str, tuple[str, ...]]]
 
-    def finds(self, asked: str | None) -> set[str]:
-        return set(_search(self.connection, self.base, self.kind, asked or ""))
+    def finds(self, filter_text: str | None) -> set[str]:
+        return set(_search(self.connection, self.base, self.kind, filter_text or ""))
 
 
 def _search(
-    connection: ldap3.Connection, base: str, kind: str, asked: str
+    connection: ldap3.Connection, base: str, kind: str, filter_text: str
 ) -> dict[str, dict[str, tuple[str, ...]]]:
-    wanted = [*NAMES, *UNASKED]
-    connection.search(base, f"(&(objectClass={kind}){asked})", attributes=wanted)
+    names = [*NAMES, *UNASKED]
+    connection.search(base, f"(&(objectClass={kind}){filter_text})", attributes=names)
     return {
         each["dn"]: _held(each["dn"], each["raw_attributes"])
         for each in connection.response
@@ -120,7 +120,7 @@ def _search(
 
 
 def _held(dn: str, received: dict[str, list[bytes]]) -> dict[str, tuple[str, ...]]:
-    """Return what the agent's predicate is given of an object."""
+    """Return an object's attributes as the agent's predicate gets them."""
     named = {name.lower(): held for name, held in received.items() if held}
     held = {
         name: tuple(directory_entries.decode_value(name, each) for each in several)
@@ -200,7 +200,7 @@ OTHER_LEAVES = (
     | st.builds(Present, attribute=st.sampled_from(NAMES))
 )
 ASKABLE = st.recursive(TEXT_LEAVES | OTHER_LEAVES, joined, max_leaves=6)
-"""Filters that can be asked whole."""
+"""Filters that LDAP can express entirely."""
 
 VALUES = (
     PIECES
@@ -266,16 +266,16 @@ def accepted(server: Server, tree: Filter) -> set[str]:
     return {dn for dn, held in server.objects.items() if accepts(held)}
 
 
-def test_a_server_finds_what_we_accept_where_all_can_be_asked(server, examples):
+def test_fully_expressible_filter_matches_the_same_objects(server, examples):
     def check(tree: Filter) -> None:
-        asked = to_ldap_filter(tree)
-        assert asked is not None
-        assert server.finds(asked) == accepted(server, tree), write_filter(tree)
+        filter_text = to_ldap_filter(tree)
+        assert filter_text is not None
+        assert server.finds(filter_text) == accepted(server, tree), write_filter(tree)
 
     for_some(ASKABLE, examples, check)
 
 
-def test_a_server_and_we_together_are_the_filter_alone(server, examples):
+def test_ldap_filter_never_loses_an_accepted_object(server, examples):
     def check(tree: Filter) -> None:
         missed = accepted(server, tree) - server.finds(to_ldap_filter(tree))
         assert missed == set(), (write_filter(tree), to_ldap_filter(tree))
@@ -283,15 +283,15 @@ def test_a_server_and_we_together_are_the_filter_alone(server, examples):
     for_some(ANY, examples, check)
 
 
-def test_objects_have_something_of_every_syntax(server):
+def test_sample_objects_cover_every_syntax(server):
     for name in (*NAMES, *UNASKED):
         assert any(name in held for held in server.objects.values()), name
     for name in (*EXACT, "manager", "secretary", "jpegphoto"):
         assert not all(name in held for held in server.objects.values()), name
 
 
-def test_filters_at_random_find_some_and_not_all(server):
-    """Else the two tests above would prove little."""
+def test_random_filters_match_some_objects(server):
+    """Otherwise the two tests above would prove little."""
     sizes = []
     for_some(ASKABLE, SAMPLE, lambda tree: sizes.append(len(accepted(server, tree))))
     some = [each for each in sizes if 0 < each < OBJECTS]
@@ -309,23 +309,23 @@ CONSTRUCTED = 4
 """FLAG_ATTR_IS_CONSTRUCTED ([MS-ADTS] 2.2.9)."""
 
 
-def test_what_is_asked_about_is_of_that_syntax(contoso):
+def test_filterable_attributes_have_the_expected_syntax(contoso):
     schema = attribute_types(contoso)
     for name, syntax in SYNTAX_BY_ATTRIBUTE.items():
         assert schema[name][0] in SYNTAXES[syntax], name
         assert not schema[name][1] & CONSTRUCTED, name
 
 
-def test_what_we_take_an_attribute_for_is_what_the_schema_says(contoso):
+def test_attribute_kinds_agree_with_the_schema(contoso):
     schema = attribute_types(contoso)
     expected = {
         "2.5.5.9": INTEGER_ATTRIBUTES,
         "2.5.5.16": FILETIME_ATTRIBUTES,
         "2.5.5.11": GENERALIZED_TIME_ATTRIBUTES,
     }
-    for said, names in expected.items():
+    for syntax, names in expected.items():
         known = [name for name in names if name in schema]
-        assert [name for name in known if schema[name][0] != said] == []
+        assert [name for name in known if schema[name][0] != syntax] == []
         assert len(known) > len(names) / 2
     exact = {"2.5.5.5", "2.5.5.10", "2.5.5.15"}
     known = [name for name in CASE_EXACT_ATTRIBUTES if name in schema]
@@ -334,7 +334,7 @@ def test_what_we_take_an_attribute_for_is_what_the_schema_says(contoso):
 
 
 def attribute_types(contoso: Contoso) -> dict[str, tuple[str, int]]:
-    """Return syntax and flags of all attributes, by name in lower case."""
+    """Return the syntax and flags of all attributes, by name in lower case."""
     with contoso.samba.connection() as connection:
         found = connection.extend.standard.paged_search(
             f"CN=Schema,CN=Configuration,{BASE}",

@@ -1,4 +1,4 @@
-"""Two domains of a forest, on two controllers: groups with members of the other one."""
+"""Two domains of a forest, on two controllers, with members in each other's groups."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _groups(*dns: str) -> str:
 
 @dataclass
 class Forest:
-    """A job of contoso.com, and an agent that serves the domains named."""
+    """A job of contoso.com, and an agent that serves these domains."""
 
     contoso: Contoso
     lab: Samba
@@ -87,7 +87,7 @@ class Forest:
         return [each for page in pages for each in page.records], pages[-1].closing
 
     async def changes(self) -> list[Record]:
-        """Return what an import says, and go on from there."""
+        """Return the records of an import; the next one continues from there."""
         records, closing = await self.ask(kind="import", watermark=self.watermark)
         assert closing.complete, closing.error
         self.watermark, self.bindings = closing.watermark, closing.bindings
@@ -135,7 +135,7 @@ def in_scope(records: list[Record]) -> set[str]:
     return {each.id for each in records if isinstance(each, InScope)}
 
 
-async def test_a_member_of_another_domain_is_told_apart_and_has_its_guid(
+async def test_foreign_member_is_read_with_its_objectguid(
     forest: Forest,
 ):
     ann, eve = forest.contoso.samba.guid(staff(1)), forest.lab.guid(EVE)
@@ -150,8 +150,8 @@ async def test_a_member_of_another_domain_is_told_apart_and_has_its_guid(
         assert held.is_complete
 
 
-async def test_a_mapped_group_names_its_members_of_another_domain(forest: Forest):
-    """In a full read and when it is asked for, without a look at the other domain."""
+async def test_mapped_group_includes_foreign_members(forest: Forest):
+    """Holds for a full read and a lookup, without reading the other domain."""
     ann, eve = forest.contoso.samba.guid(staff(1)), forest.lab.guid(EVE)
     forest.modify(GATE, add=staff(1))
     add_member(forest.contoso.samba, GATE, eve, EVE)
@@ -169,8 +169,8 @@ async def test_a_mapped_group_names_its_members_of_another_domain(forest: Forest
         assert members == {ann, eve}
 
 
-async def test_members_of_another_domain_are_nobody_to_a_scope(forest: Forest):
-    """A person and a group: nobody asks for them, and they do not stop the import."""
+async def test_foreign_members_do_not_enter_the_scope(forest: Forest):
+    """Nobody asks for a foreign person or group, and they do not stop the import."""
     ann = forest.contoso.samba.guid(staff(1))
     forest.modify(GATE, add=staff(1))
     await forest.changes()
@@ -184,8 +184,8 @@ async def test_members_of_another_domain_are_nobody_to_a_scope(forest: Forest):
         assert scope_members(first) == in_scope(first) == {ann}
 
 
-async def test_a_member_of_another_forest_lets_nobody_in(forest: Forest):
-    """Its foreignSecurityPrincipal is an object of the group's own domain."""
+async def test_member_of_another_forest_adds_nobody_to_the_scope(forest: Forest):
+    """Its foreignSecurityPrincipal is an object in the group's own domain."""
     stands_for = "S-1-5-21-1-2-3-1234"
     forest.scope = ScopeProgram(
         types=("user",), organizational_units=None, groups=(GATE,), nested_groups=True
@@ -203,7 +203,7 @@ async def test_a_member_of_another_forest_lets_nobody_in(forest: Forest):
 
 @pytest.fixture
 def bridged(forest: Forest) -> Forest:
-    """Staff 2 is in the scope through Gate, Bridge and Tunnel in lab, and Way."""
+    """Staff 2 is in scope through Gate, then Bridge and Tunnel in lab, then Way."""
     contoso, lab = forest.contoso.samba, forest.lab
     forest.scope = ScopeProgram(
         types=("user",), organizational_units=None, groups=(GATE,), nested_groups=True
@@ -219,7 +219,7 @@ def bridged(forest: Forest) -> Forest:
     return forest
 
 
-async def test_who_is_in_through_a_group_of_another_domain_is_in(bridged: Forest):
+async def test_membership_through_a_foreign_group_counts(bridged: Forest):
     contoso = bridged.contoso.samba
     ann, bob, cid = (contoso.guid(staff(number)) for number in (1, 2, 3))
 
@@ -237,7 +237,7 @@ async def test_who_is_in_through_a_group_of_another_domain_is_in(bridged: Forest
     assert await bridged.about(bob) == OutOfScope(id=bob, clause="groups")
 
 
-async def test_a_domain_that_is_read_no_more_proves_nothing_of_its_groups(
+async def test_unread_domain_proves_nothing_about_its_groups(
     bridged: Forest,
 ):
     bob = bridged.contoso.samba.guid(staff(2))
@@ -258,7 +258,7 @@ async def test_a_domain_that_is_read_no_more_proves_nothing_of_its_groups(
     assert bridged.nested == followed
 
 
-async def test_a_controller_of_another_domain_that_is_silent_stops_nobody(
+async def test_silent_controller_of_another_domain_does_not_block(
     bridged: Forest, monkeypatch: pytest.MonkeyPatch
 ):
     await bridged.changes()
@@ -275,7 +275,7 @@ async def test_a_controller_of_another_domain_that_is_silent_stops_nobody(
     assert hidden.rests_on
 
 
-async def test_a_scope_may_name_a_group_of_another_domain(forest: Forest):
+async def test_scope_can_name_a_group_of_another_domain(forest: Forest):
     contoso, lab = forest.contoso.samba, forest.lab
     ann, bob = contoso.guid(staff(1)), contoso.guid(staff(2))
     forest.scope = ScopeProgram(
@@ -301,7 +301,7 @@ async def test_a_scope_may_name_a_group_of_another_domain(forest: Forest):
     assert forest.bindings == {BRIDGE: lab.guid(f"CN=Renamed bridge,{UNIT}")}
 
 
-async def test_a_group_of_a_domain_that_the_agent_does_not_read_is_an_error(
+async def test_group_of_an_unread_domain_is_an_error(
     forest: Forest,
 ):
     forest.scope = ScopeProgram(
@@ -315,7 +315,7 @@ async def test_a_group_of_a_domain_that_the_agent_does_not_read_is_an_error(
     assert f"Every agent of contoso.com needs {LAB}" in (closing.error or "")
 
 
-async def test_a_unit_of_another_domain_holds_nobody_of_this_one(forest: Forest):
+async def test_ou_of_another_domain_is_an_error(forest: Forest):
     forest.scope = ScopeProgram(types=("user",), organizational_units=(UNIT,))
 
     _, closing = await forest.ask(kind="import")

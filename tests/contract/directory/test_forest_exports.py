@@ -39,7 +39,7 @@ def entry(dn: str, kind: str, *lines: str) -> str:
 
 
 def sid(number: int) -> str:
-    """An objectSid in the bytes of [MS-DTYP] 2.4.2; domains share numbers."""
+    """An objectSid as in [MS-DTYP] 2.4.2; the domains use the same numbers."""
     parts = b"".join(each.to_bytes(4, "little") for each in (21, 1, 2, 3, number))
     raw = bytes([1, 5]) + (5).to_bytes(6, "big") + parts
     return f"objectSid:: {base64.b64encode(raw).decode()}"
@@ -65,7 +65,7 @@ OTHER = (
 
 @pytest.fixture(params=["a file each", "one file"])
 def domains(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, LdifDirectory]:
-    """Both are whole; one file may be made of two, each with its manifest."""
+    """Both exports are complete; one file can contain both, each with its trailer."""
     texts = [
         f"version: 1\n\n{each}# numEntries: {each.count('dn: ')}\n"
         for each in (CONTOSO, OTHER)
@@ -122,7 +122,7 @@ def people(records: list[Record]) -> set[str]:
         (BRIDGE.lower(), True, {ANN, WAY, BOB}, {ANN, BOB}),
     ],
 )
-async def test_groups_hold_members_of_both_domains(
+async def test_groups_include_members_of_both_domains(
     domains: dict[str, LdifDirectory],
     named: str,
     *,
@@ -137,7 +137,7 @@ async def test_groups_hold_members_of_both_domains(
     assert people(records) == set(map(guid, let_in))
 
 
-async def test_an_export_that_is_read_no_more_proves_nothing_of_its_groups(
+async def test_unread_export_proves_nothing_about_its_groups(
     domains: dict[str, LdifDirectory],
 ):
     _, before = await asked(domains, GATE, follow=True)
@@ -154,7 +154,7 @@ async def test_an_export_that_is_read_no_more_proves_nothing_of_its_groups(
     assert closing.nested
 
 
-async def test_each_domain_of_a_file_has_its_own_objects(
+async def test_each_domain_of_a_shared_file_has_its_own_objects(
     domains: dict[str, LdifDirectory],
 ):
     read = {

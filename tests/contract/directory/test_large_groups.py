@@ -1,7 +1,7 @@
-"""Groups of 5,000: whole when they are read, one member when one is new.
+"""Groups of 5,000: reads return all members, deltas only the changed ones.
 
-Windows sends 1,500 values of an attribute at once. Samba sends all of them, but only a
-range where one is asked for: so the ranges that Windows forces are asked for here.
+Windows sends 1,500 values of an attribute at once. Samba sends all of them unless a
+range is requested, so these tests request the ranges that Windows would force.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from cloudforest.model.messages import (
 from cloudforest.model.ports.directory import DirSyncCookie
 from cloudforest.model.program import ScopeProgram
 
-# Outside the groups that other tests count.
+# Other tests count the members of the other groups.
 UNIT = f"OU=Crowd,{BASE}"
 CROWD = f"CN=Crowd,{UNIT}"
 SIZE = 5_000
@@ -69,16 +69,16 @@ def crowd(contoso: Contoso) -> str:
 
 
 def _cut(attribute: str) -> str:
-    asked = re.fullmatch(r"member(?:;range=(\d+)-\*)?", attribute)
-    if asked is None:
+    match = re.fullmatch(r"member(?:;range=(\d+)-\*)?", attribute)
+    if match is None:
         return attribute
-    start = int(asked[1] or 0)
+    start = int(match[1] or 0)
     return f"member;range={start}-{start + AT_ONCE - 1}"
 
 
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Cut what is sent of `member` into parts, as Windows does; return what was."""
+    """Cut `member` into ranges, as Windows does; return the requested ranges."""
     searched: list[str] = []
     search = Session.search
 
@@ -94,7 +94,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return searched
 
 
-async def test_a_group_is_read_with_all_members(
+async def test_group_is_read_with_all_members(
     contoso: Contoso, crowd: str, parts: list[str]
 ):
     directory = over_ldap(contoso)
@@ -131,7 +131,7 @@ async def answered(contoso: Contoso, **fields: Any) -> tuple[list[Record], Page]
     return [record for page in pages for record in page.records], pages[-1]
 
 
-async def test_an_answer_to_read_holds_all_members_in_parts(
+async def test_read_answer_contains_all_members_in_parts(
     contoso: Contoso, crowd: str, parts: list[str]
 ):
     records, _ = await answered(
@@ -146,7 +146,7 @@ async def test_an_answer_to_read_holds_all_members_in_parts(
     assert parts
 
 
-async def test_one_new_member_is_one_member_in_an_import(
+async def test_one_added_member_is_one_member_in_a_delta(
     contoso: Contoso, crowd: str, parts: list[str]
 ):
     _, first = await answered(contoso, kind="import")
@@ -162,7 +162,7 @@ async def test_one_new_member_is_one_member_in_an_import(
     assert [each for each in records if isinstance(each, Members)] == [
         Members(id=crowd, add=(contoso.samba.guid(staff(1)),))
     ]
-    # Nobody asked for the others.
+    # The other members were not requested.
     assert parts == []
     assert last.closing is not None
     assert last.closing.full == ()
@@ -170,7 +170,7 @@ async def test_one_new_member_is_one_member_in_an_import(
         connection.modify(CROWD, {"member": [(ldap3.MODIFY_DELETE, [staff(1)])]})
 
 
-async def test_a_full_read_holds_all_members(contoso: Contoso, crowd: str):
+async def test_full_read_contains_all_members(contoso: Contoso, crowd: str):
     members: list[str] = []
     read = over_ldap(contoso).read_changes("group", ["member"], None)
     async for each in read:

@@ -1,8 +1,9 @@
-"""What only a controller can do: deltas, rights, fail-over, refusals."""
+"""What only a controller has: deltas, rights, fail-over, refusals."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def add_person(contoso: Contoso, name: str, *lines: str) -> str:
     return dn
 
 
-async def test_a_delta_names_what_changed_what_was_cleared_and_what_is_gone(
+async def test_delta_reports_changes_cleared_values_and_deletions(
     contoso: Contoso,
 ):
     directory = over_ldap(contoso)
@@ -76,7 +77,7 @@ async def test_a_delta_names_what_changed_what_was_cleared_and_what_is_gone(
     contoso.samba.delete(changed)
 
 
-async def test_a_change_that_nobody_asked_about_is_not_reported(contoso: Contoso):
+async def test_change_of_an_unrequested_attribute_is_not_reported(contoso: Contoso):
     directory = over_ldap(contoso)
     dn = add_person(contoso, "unasked", "mail: one@contoso.com")
     cookie = await cookie_of(directory, "user")
@@ -86,7 +87,7 @@ async def test_a_change_that_nobody_asked_about_is_not_reported(contoso: Contoso
     contoso.samba.delete(dn)
 
 
-async def test_tombstones_are_silent_in_a_full_read_and_can_be_read_by_guid(
+async def test_full_read_omits_tombstones_that_lookups_find(
     contoso: Contoso,
 ):
     dn = add_person(contoso, "tombstone")
@@ -102,7 +103,7 @@ async def test_tombstones_are_silent_in_a_full_read_and_can_be_read_by_guid(
     assert found.is_deleted
 
 
-async def test_members_gained_and_lost_are_told_apart(contoso: Contoso):
+async def test_added_and_removed_members_are_distinguished(contoso: Contoso):
     samba = contoso.samba
     group = f"CN=Changing,{GROUPS}"
     samba.add(
@@ -110,7 +111,7 @@ async def test_members_gained_and_lost_are_told_apart(contoso: Contoso):
     )
     directory = over_ldap(contoso)
     cookie = await cookie_of(directory, "group")
-    # A replacement would name those that stay as gained once more.
+    # A replacement would report the remaining members as added again.
     with samba.connection() as connection:
         connection.modify(
             group,
@@ -132,7 +133,7 @@ async def test_members_gained_and_lost_are_told_apart(contoso: Contoso):
     samba.delete(group)
 
 
-async def test_groups_that_hold_each_other_are_followed_once(contoso: Contoso):
+async def test_circular_groups_are_followed_once(contoso: Contoso):
     one, two = f"CN=Ring 1,{GROUPS}", f"CN=Ring 2,{GROUPS}"
     samba = contoso.samba
     samba.add(f"dn: {one}\nobjectClass: group\nmember: {staff(4)}")
@@ -149,7 +150,7 @@ async def test_groups_that_hold_each_other_are_followed_once(contoso: Contoso):
         samba.delete(dn)
 
 
-async def test_a_group_that_hides_its_members_is_not_known_whole(contoso: Contoso):
+async def test_group_with_hidden_members_is_incomplete(contoso: Contoso):
     outer, inner = f"CN=Outer,{GROUPS}", f"CN=Inner,{GROUPS}"
     samba, directory = contoso.samba, over_ldap(contoso)
     samba.add(f"dn: {inner}\nobjectClass: group")
@@ -171,7 +172,7 @@ async def test_a_group_that_hides_its_members_is_not_known_whole(contoso: Contos
         samba.delete(dn)
 
 
-async def test_an_account_that_may_not_replicate_reads_what_it_may_see(
+async def test_account_without_replication_right_reads_what_it_may_see(
     contoso: Contoso,
 ):
     plain = contoso.unprivileged
@@ -184,7 +185,7 @@ async def test_an_account_that_may_not_replicate_reads_what_it_may_see(
     assert staff(1) in people
 
 
-async def test_the_next_controller_answers_when_one_is_down(contoso: Contoso):
+async def test_next_controller_is_used_when_one_is_down(contoso: Contoso):
     directory = over_ldap(
         contoso, controllers=["ldaps://127.0.0.101", contoso.samba.url]
     )
@@ -192,7 +193,7 @@ async def test_the_next_controller_answers_when_one_is_down(contoso: Contoso):
     assert await directory.identify_domain() == contoso.samba.guid(BASE)
 
 
-async def test_silent_controllers_are_passed_over_once(
+async def test_silent_controllers_are_skipped_once(
     contoso: Contoso, monkeypatch: pytest.MonkeyPatch
 ):
     for module in (session, controllers):
@@ -220,25 +221,24 @@ async def test_silent_controllers_are_passed_over_once(
     "controller",
     ["ldaps://127.0.0.1:99999", "ldaps://127.0.0.1:x", "ldaps://[::1", "ldaps://"],
 )
-async def test_an_address_that_is_none_is_named(contoso: Contoso, controller: str):
-    with pytest.raises(Misconfigured, match="can't be used") as caught:
+async def test_invalid_controller_url_is_reported(contoso: Contoso, controller: str):
+    with pytest.raises(Misconfigured, match=re.escape(f'"{controller}"')):
         await over_ldap(contoso, controllers=[controller]).identify_domain()
-    assert controller in str(caught.value)
 
 
-async def test_a_name_that_no_host_can_have_is_unreachable(contoso: Contoso):
+async def test_invalid_host_name_is_unreachable(contoso: Contoso):
     controller = f"ldaps://{'a' * 70}.contoso.com"
     with pytest.raises(Unavailable, match="can't be reached"):
         await over_ldap(contoso, controllers=[controller]).identify_domain()
 
 
-async def test_a_server_name_is_checked_instead_of_the_address(contoso: Contoso):
+async def test_server_name_is_verified_instead_of_the_address(contoso: Contoso):
     directory = over_ldap(contoso, server_name="dc1.contoso.com")
 
     assert await directory.identify_domain() == contoso.samba.guid(BASE)
 
 
-async def test_a_wrong_password_names_the_account_and_not_the_password(
+async def test_wrong_password_error_names_the_account_only(
     contoso: Contoso,
 ):
     directory = over_ldap(contoso, password=Secret("wrong-Passw0rd"))
@@ -252,7 +252,7 @@ async def test_a_wrong_password_names_the_account_and_not_the_password(
     assert "wrong-Passw0rd" not in str(caught.value)
 
 
-async def test_a_refused_account_is_not_tried_at_the_next_controller(
+async def test_refused_account_is_not_tried_at_another_controller(
     contoso: Contoso,
 ):
     url = contoso.samba.url
@@ -264,19 +264,19 @@ async def test_a_refused_account_is_not_tried_at_the_next_controller(
         await directory.identify_domain()
 
 
-async def test_an_empty_password_is_never_sent(contoso: Contoso):
+async def test_empty_password_is_never_sent(contoso: Contoso):
     with pytest.raises(Misconfigured, match="is empty"):
         await over_ldap(contoso, password=Secret("")).identify_domain()
 
 
-async def test_an_unreachable_controller_is_named(contoso: Contoso):
+async def test_unreachable_controller_is_reported(contoso: Contoso):
     directory = over_ldap(contoso, controllers=["ldaps://127.0.0.101"])
 
     with pytest.raises(Unavailable, match=r"ldaps://127\.0\.0\.101 can't be reached"):
         await directory.identify_domain()
 
 
-async def test_a_certificate_of_somebody_else_is_not_trusted(
+async def test_certificate_of_another_ca_is_not_trusted(
     contoso: Contoso, tmp_path: Path
 ):
     other = issue(tmp_path, names=("dc1.contoso.com",), addresses=())
@@ -287,20 +287,18 @@ async def test_a_certificate_of_somebody_else_is_not_trusted(
         await over_ldap(contoso, ca=None).identify_domain()
 
 
-async def test_a_certificate_for_another_name_is_not_accepted(contoso: Contoso):
+async def test_certificate_for_another_name_is_rejected(contoso: Contoso):
     with pytest.raises(Misconfigured, match=r"name dc9\.contoso\.com.*serverName"):
         await over_ldap(contoso, server_name="dc9.contoso.com").identify_domain()
 
 
-async def test_verification_can_be_turned_off_by_name_only(contoso: Contoso):
+async def test_verification_is_off_only_if_configured(contoso: Contoso):
     directory = over_ldap(contoso, ca=None, server_name="dc9", verify=False)
 
     assert await directory.identify_domain()
 
 
-async def test_a_file_of_authorities_that_is_none_is_named(
-    contoso: Contoso, tmp_path: Path
-):
+async def test_invalid_ca_file_is_reported(contoso: Contoso, tmp_path: Path):
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("no certificate")
     for path in (wrong, tmp_path / "missing.pem"):
@@ -308,19 +306,19 @@ async def test_a_file_of_authorities_that_is_none_is_named(
             await over_ldap(contoso, ca=str(path)).identify_domain()
 
 
-async def test_a_plain_connection_is_refused_before_it_is_made(contoso: Contoso):
+async def test_plain_ldap_url_is_refused_before_connecting(contoso: Contoso):
     with pytest.raises(Misconfigured, match="ldaps://"):
         await over_ldap(contoso, controllers=["ldap://127.0.0.101"]).identify_domain()
 
 
-async def test_a_controller_of_another_domain_is_refused(contoso: Contoso):
+async def test_controller_of_another_domain_is_refused(contoso: Contoso):
     with pytest.raises(
         Misconfigured, match="serves DC=contoso,DC=com, not DC=fabrikam"
     ):
         await over_ldap(contoso, domain="fabrikam.com").identify_domain()
 
 
-async def test_a_connection_that_breaks_midway_is_unavailable_and_not_the_end(
+async def test_connection_lost_midway_is_unavailable(
     contoso: Contoso,
 ):
     with cut_after(12_000, contoso.samba.address) as port:
@@ -335,7 +333,7 @@ async def test_a_connection_that_breaks_midway_is_unavailable_and_not_the_end(
 
 @contextmanager
 def cut_after(limit: int, address: str) -> Iterator[int]:
-    """Relay one connection, and cut it after so many bytes of the answer."""
+    """Relay one connection, and cut it after `limit` bytes of the answer."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         relay = threading.Thread(target=relay_once, args=(server, address, limit))
         relay.start()
@@ -364,7 +362,7 @@ def copy(source: socket.socket, target: socket.socket, limit: int | None) -> Non
             target.sendall(data)
 
 
-async def test_a_connection_is_used_again_and_not_once_the_controller_has_ended_it(
+async def test_idle_connection_is_reused_until_the_controller_closes_it(
     contoso: Contoso,
 ):
     counted: list[socket.socket] = []
@@ -387,7 +385,7 @@ async def test_a_connection_is_used_again_and_not_once_the_controller_has_ended_
 
 @contextmanager
 def relayed(address: str, accepted: list[socket.socket]) -> Iterator[int]:
-    """Relay two connections, and show what was accepted."""
+    """Relay two connections; `accepted` collects them."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def relay() -> None:

@@ -1,4 +1,4 @@
-"""What holds for every directory, whatever it is read from."""
+"""The guarantees of every directory, over LDAP and LDIF."""
 
 from __future__ import annotations
 
@@ -22,13 +22,11 @@ async def everything(
     return {each.dn: each for each in items if isinstance(each, Entry)}, cookie
 
 
-async def test_the_domain_is_identified_by_its_head(
-    directory: Directory, contoso: Contoso
-):
+async def test_domain_is_identified_by_its_head(directory: Directory, contoso: Contoso):
     assert await directory.identify_domain() == contoso.samba.guid(BASE)
 
 
-async def test_names_are_resolved_and_keyed_as_they_were_written(
+async def test_dns_are_resolved_and_keyed_as_given(
     directory: Directory, contoso: Contoso
 ):
     written = "ou=people, dc=CONTOSO,dc=com"
@@ -45,7 +43,7 @@ async def test_names_are_resolved_and_keyed_as_they_were_written(
     }
 
 
-async def test_members_are_direct_unless_nested_ones_are_asked_for(
+async def test_members_are_direct_unless_nested_is_requested(
     directory: Directory, contoso: Contoso
 ):
     inner = contoso.samba.guid(f"CN=Cloud Staff,{GROUPS}")
@@ -68,10 +66,10 @@ async def test_members_are_direct_unless_nested_ones_are_asked_for(
 
 
 @pytest.mark.parametrize("nested", [False, True])
-async def test_a_primary_group_holds_those_whose_primary_group_it_is(
+async def test_primary_group_includes_its_primary_members(
     directory: Directory, contoso: Contoso, *, nested: bool
 ):
-    """Nobody is named by its `member`."""
+    """Its `member` lists nobody."""
     held = await directory.read_members(
         f"CN=Domain Users,CN=Users,{contoso.samba.base}", nested=nested
     )
@@ -84,9 +82,7 @@ async def test_a_primary_group_holds_those_whose_primary_group_it_is(
     assert everybody.isdisjoint(guests.ids)
 
 
-async def test_a_full_read_describes_each_person(
-    directory: Directory, contoso: Contoso
-):
+async def test_full_read_returns_each_person(directory: Directory, contoso: Contoso):
     people, cookie = await everything(directory, "user", ATTRIBUTES)
 
     sean = people[staff(2)]
@@ -105,7 +101,7 @@ async def test_a_full_read_describes_each_person(
     assert cookie.is_complete
 
 
-async def test_what_is_not_a_person_but_has_the_class_user_says_so(
+async def test_other_objects_of_class_user_show_their_classes(
     directory: Directory,
 ):
     people, _ = await everything(directory, "user", ATTRIBUTES)
@@ -117,7 +113,7 @@ async def test_what_is_not_a_person_but_has_the_class_user_says_so(
     assert all("group" not in each.classes for each in people.values())
 
 
-async def test_a_manager_elsewhere_in_the_domain_is_a_reference_like_any_other(
+async def test_manager_elsewhere_in_the_domain_is_a_reference(
     directory: Directory, contoso: Contoso
 ):
     people, _ = await everything(directory, "user", ["manager"])
@@ -126,7 +122,7 @@ async def test_a_manager_elsewhere_in_the_domain_is_a_reference_like_any_other(
     assert outside.attributes["manager"] == (contoso.samba.guid(contractor(1)),)
 
 
-async def test_groups_come_with_their_members_by_guid(
+async def test_groups_have_their_members_by_objectguid(
     directory: Directory, contoso: Contoso
 ):
     groups, _ = await everything(directory, "group", ["member", "description"])
@@ -140,7 +136,7 @@ async def test_groups_come_with_their_members_by_guid(
     assert groups[f"CN=Empty,{GROUPS}"].members == ()
 
 
-async def test_contacts_are_a_type_of_their_own(directory: Directory):
+async def test_contacts_are_read_as_contacts(directory: Directory):
     contacts, _ = await everything(directory, "contact", ["mail"])
 
     partner = contacts[f"CN=Partner One,{PEOPLE}"]
@@ -148,7 +144,7 @@ async def test_contacts_are_a_type_of_their_own(directory: Directory):
     assert partner.attributes["mail"] == ("partner@fabrikam.com",)
 
 
-async def test_after_a_full_read_nothing_has_changed(directory: Directory):
+async def test_delta_after_a_full_read_is_empty(directory: Directory):
     _, cookie = await everything(directory, "contact", ["mail"])
 
     read = directory.read_changes("contact", ["mail"], cookie.value)
@@ -159,7 +155,7 @@ async def test_after_a_full_read_nothing_has_changed(directory: Directory):
     assert again[-1].is_complete
 
 
-async def test_a_cookie_that_means_nothing_is_answered_with_everything(
+async def test_invalid_cookie_causes_a_full_read(
     directory: Directory,
 ):
     full, _ = await everything(directory, "user", ["mail"])
@@ -173,7 +169,7 @@ async def test_a_cookie_that_means_nothing_is_answered_with_everything(
         assert not any(each.is_partial for each in found)
 
 
-async def test_objects_are_read_by_guid_by_name_and_by_attribute(
+async def test_objects_are_read_by_guid_dn_and_attribute(
     directory: Directory, contoso: Contoso
 ):
     group = f"CN=Cloud Staff,{GROUPS}"
@@ -202,7 +198,7 @@ async def test_objects_are_read_by_guid_by_name_and_by_attribute(
     assert found[group].type == "group"
 
 
-async def test_more_lookups_than_one_query_holds_are_all_answered(
+async def test_lookups_are_split_over_several_queries(
     directory: Directory, contoso: Contoso
 ):
     real = [contoso.samba.guid(staff(number)) for number in (1, 12, 24)]
@@ -220,7 +216,7 @@ async def test_more_lookups_than_one_query_holds_are_all_answered(
     assert sorted(found) == sorted(real)
 
 
-async def test_a_reader_may_stop_early(directory: Directory):
+async def test_reader_can_stop_early(directory: Directory):
     async for first in directory.read_changes("user", ["mail"], None):
         assert isinstance(first, Entry)
         break
@@ -228,7 +224,7 @@ async def test_a_reader_may_stop_early(directory: Directory):
     assert await directory.identify_domain()
 
 
-async def test_what_lies_below_a_container_is_found_by_its_guid(
+async def test_subtree_is_read_by_the_container_guid(
     directory: Directory, contoso: Contoso
 ):
     people = contoso.samba.guid(PEOPLE)
@@ -245,7 +241,7 @@ async def test_what_lies_below_a_container_is_found_by_its_guid(
     assert await below("group") == set()
 
 
-async def test_groups_below_a_container_come_with_all_members(
+async def test_groups_in_a_subtree_have_all_members(
     directory: Directory, contoso: Contoso
 ):
     groups = contoso.samba.guid(GROUPS)
@@ -258,13 +254,13 @@ async def test_groups_below_a_container_come_with_all_members(
     assert len(found[f"CN=Cloud Staff,{GROUPS}"]) == 25
 
 
-async def test_nothing_lies_below_what_is_not_there(directory: Directory):
+async def test_subtree_of_an_unknown_container_is_empty(directory: Directory):
     nowhere = "00000000-0000-0000-0000-000000000001"
 
     assert [each async for each in directory.read_subtree(nowhere, "user", [])] == []
 
 
-async def test_only_a_full_read_says_that_it_is_one(directory: Directory):
+async def test_cookie_tells_whether_the_read_was_full(directory: Directory):
     for kind in ("container", "user"):
         first = [item async for item in directory.read_changes(kind, ["mail"], None)][
             -1
@@ -283,7 +279,7 @@ async def test_only_a_full_read_says_that_it_is_one(directory: Directory):
         assert refused.is_full
 
 
-async def test_without_member_among_the_attributes_members_are_not_read(
+async def test_members_are_read_only_if_requested(
     directory: Directory,
 ):
     group = f"CN=Cloud Staff,{GROUPS}"

@@ -1,4 +1,4 @@
-"""What of a filter the directory is asked, and what of it never is."""
+"""Which parts of a filter the directory is asked, and which never."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FILTERS = [
 async def read_whole(
     directory: Directory, text: str
 ) -> tuple[dict[str, Entry], str | None]:
-    """Return what a full read names, by objectGUID, and its cookie."""
+    """Return the entries of a full read, by objectGUID, and its cookie."""
     where = parse_filter(text)
     asked = sorted(find_filter_attributes(where))
     items = [each async for each in directory.read_changes("user", asked, None, where)]
@@ -51,7 +51,7 @@ def held(text: str, entries: dict[str, Entry]) -> set[str]:
 
 
 @pytest.mark.parametrize("text", FILTERS)
-async def test_a_full_read_with_a_filter_names_whom_it_accepts(
+async def test_full_read_returns_objects_that_match_the_filter(
     directory: Directory, text: str
 ):
     asked = sorted(find_filter_attributes(parse_filter(text)))
@@ -80,7 +80,7 @@ async def in_scope(directory: Directory, text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["dn", "distinguishedName"])
-async def test_a_filter_knows_what_an_object_is_called(directory: Directory, name: str):
+async def test_filter_can_test_the_dn(directory: Directory, name: str):
     contractors = {contractor(n) for n in range(1, 5)}
     everybody = await in_scope(directory, "objectGUID pr")
     assert contractors < everybody
@@ -92,14 +92,12 @@ async def test_a_filter_knows_what_an_object_is_called(directory: Directory, nam
     assert await in_scope(directory, f"{name} pr") == everybody
 
 
-async def test_a_filter_finds_an_object_by_its_guid(
-    directory: Directory, contoso: Contoso
-):
+async def test_filter_can_test_the_objectguid(directory: Directory, contoso: Contoso):
     guid = contoso.samba.guid(contractor(1))
     assert await in_scope(directory, f'objectGUID eq "{guid}"') == {contractor(1)}
 
 
-async def test_the_controller_sends_only_those_that_it_finds(contoso: Contoso):
+async def test_controller_sends_only_matching_objects(contoso: Contoso):
     named, _ = await read_whole(over_ldap(contoso), 'employeeType eq "contractor"')
     assert {each.dn for each in named.values()} == {contractor(n) for n in range(1, 5)}
 
@@ -109,7 +107,7 @@ async def test_the_controller_sends_only_those_that_it_finds(contoso: Contoso):
     assert [each.dn async for each in below] == [contractor(2)]
 
 
-async def test_a_delta_names_who_left_the_filter(contoso: Contoso):
+async def test_delta_includes_objects_that_left_the_filter(contoso: Contoso):
     directory = over_ldap(contoso)
     text = 'employeeType eq "contractor"'
     _, cookie = await read_whole(directory, text)
@@ -122,7 +120,7 @@ async def test_a_delta_names_who_left_the_filter(contoso: Contoso):
     assert [each.dn for each in named] == [contractor(3)]
 
 
-async def test_a_full_read_because_of_a_bad_cookie_asks_for_the_filter(
+async def test_full_read_after_a_bad_cookie_uses_the_filter(
     contoso: Contoso,
 ):
     where = parse_filter('employeeType eq "contractor"')
@@ -147,8 +145,10 @@ def changed(contoso: Contoso, dn: str, before: str, after: str) -> Iterator[None
 @pytest.mark.parametrize(
     "text", ["not (userAccountControl has 2)", "userAccountControl ne 546"]
 )
-async def test_a_negation_names_who_hides_the_attribute(contoso: Contoso, text: str):
-    """As we do: an attribute that a right hides is one that is not there."""
+async def test_negation_matches_objects_that_hide_the_attribute(
+    contoso: Contoso, text: str
+):
+    """As in our evaluation: a hidden attribute has no value."""
     hidden = staff(24)
     ace = "(OD;;RP;bf967a68-0de6-11d0-a285-00aa003049e2;;{sid})"
     with contoso.samba.denied("svc-sync", hidden, ace):

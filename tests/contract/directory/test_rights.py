@@ -1,4 +1,4 @@
-"""Whether deletions can be seen, by accounts with all rights, with some, with none."""
+"""Whether accounts with all, some or no rights can see deletions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEE_DELETED = "read and list CN=Deleted Objects"
 
 @pytest.fixture(scope="session")
 def replicating(contoso: Contoso) -> Account:
-    """An account that may replicate, and may not see what was deleted."""
+    """An account that may replicate, but may not see deleted objects."""
     account = contoso.samba.account("svc-repl")
     contoso.samba.let_replicate("svc-repl")
     return account
@@ -36,10 +36,8 @@ def as_account(contoso: Contoso, account: Account) -> LdapDirectory:
     )
 
 
-async def test_the_rights_that_an_account_lacks_are_named(
-    contoso: Contoso, replicating: Account
-):
-    # A tombstone that those see who may.
+async def test_missing_rights_are_listed(contoso: Contoso, replicating: Account):
+    # A tombstone that only privileged accounts see.
     dn = f"CN=Deleted,{PEOPLE}"
     contoso.samba.add(
         f"dn: {dn}\nobjectClass: user\nsAMAccountName: deleted\nuserAccountControl: 544"
@@ -52,10 +50,10 @@ async def test_the_rights_that_an_account_lacks_are_named(
     assert await lacking(plain) == (REPLICATE, SEE_DELETED)
 
 
-async def test_without_the_sight_of_deleted_objects_a_deletion_is_silent(
+async def test_deletion_is_not_reported_without_the_right_to_see_it(
     contoso: Contoso, replicating: Account
 ):
-    """The reason for all this: nothing fails."""
+    """The reason for listing rights: nothing fails without them."""
     dn = f"CN=Silent,{PEOPLE}"
     contoso.samba.add(
         f"dn: {dn}\nobjectClass: user\nsAMAccountName: silent\nuserAccountControl: 544"

@@ -1,4 +1,4 @@
-"""The forest that ships with the first topology: what it promises, and where from."""
+"""The sample forest of the first topology: its content, and the script behind it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "topologies/new-hybrid-customer/data/contoso.ldif"
 
 
-def test_the_sample_is_what_its_script_makes():
+def test_sample_equals_the_output_of_its_script():
     made = subprocess.run(
         [sys.executable, str(ROOT / "scripts/make_forest.py")],
         check=True,
@@ -23,7 +23,7 @@ def test_the_sample_is_what_its_script_makes():
     assert made.stdout == SAMPLE.read_bytes()
 
 
-async def test_the_sample_has_what_a_real_forest_has():
+async def test_sample_resembles_a_real_forest():
     directory = LdifDirectory("contoso.com", SAMPLE)
     asked = ["employeetype", "iscriticalsystemobject", "mail", "manager", "member"]
     users = [item async for item in directory.read_changes("user", asked, None)]

@@ -1,4 +1,4 @@
-"""Entries are there as they arrive: Samba sends a whole domain as one response."""
+"""Entries are yielded as they arrive: Samba sends a whole domain as one response."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DONE = element(
 
 @contextmanager
 def halting_server(goes_on: threading.Event) -> Iterator[int]:
-    """Answer a search with two entries; with the rest only when it may go on."""
+    """Answer a search with two entries; send the rest when `goes_on` is set."""
 
     def serve() -> None:
         with listener.accept()[0] as client:
@@ -48,23 +48,23 @@ def halting_server(goes_on: threading.Event) -> Iterator[int]:
         thread.join(60)
 
 
-def test_entries_are_read_before_the_response_has_ended():
+def test_entries_are_yielded_before_the_response_ends():
     goes_on = threading.Event()
     with halting_server(goes_on) as port:
         server = ldap3.Server("127.0.0.1", port=port, get_info=ldap3.NONE)
         connection = ldap3.Connection(server, receive_timeout=60)
         connection.open(read_server_info=False)
         session = Session(connection, "ldaps://dc1", "svc")
-        found = session.search(
+        entries = session.search(
             "DC=x", ldap3.SUBTREE, filter="(cn=*)", attributes=["cn"]
         )
 
-        early = [next(found).dn, next(found).dn]
+        early = [next(entries).dn, next(entries).dn]
         assert not goes_on.is_set()
         goes_on.set()
-        late = [next(found).dn]
+        late = [next(entries).dn]
         try:
-            next(found)
+            next(entries)
         except StopIteration as ended:
             ending = ended.value
         connection.socket.close()

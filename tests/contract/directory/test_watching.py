@@ -1,4 +1,4 @@
-"""Change notification: told as soon as something changes, for as long as it takes."""
+"""Change notification over LDAP, and change hints to the service."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from cloudforest.model.messages import domain_id
 
 NO_NETWORK = BusAccess(urls=(), ca="", jwt="", expires=datetime.max.replace(tzinfo=UTC))
 SETTLED = 1.0
-"""Seconds after which a search that stays open has certainly been sent."""
+"""Seconds after which the notification search has certainly been sent."""
 
 
-async def test_a_change_is_told_at_once(contoso: Contoso):
+async def test_change_is_reported_at_once(contoso: Contoso):
     async with aclosing(over_ldap(contoso).watch_changes()) as watch:
         for title in ("One", "Two"):
-            told = asyncio.ensure_future(anext(watch))
+            change = asyncio.ensure_future(anext(watch))
             await asyncio.sleep(SETTLED)
-            assert not told.done()
+            assert not change.done()
             contoso.samba.modify(staff(6), title=[title])
             async with asyncio.timeout(30):
-                await told
+                await change
 
 
-async def test_an_account_without_special_rights_is_told_as_well(contoso: Contoso):
+async def test_account_without_special_rights_gets_changes(contoso: Contoso):
     plain = over_ldap(
         contoso,
         username=contoso.unprivileged.username,
@@ -48,7 +48,7 @@ async def test_an_account_without_special_rights_is_told_as_well(contoso: Contos
             await told
 
 
-async def test_whoever_watches_can_be_stopped(contoso: Contoso):
+async def test_watch_can_be_cancelled(contoso: Contoso):
     async with aclosing(over_ldap(contoso).watch_changes()) as watch:
         told = asyncio.ensure_future(anext(watch))
         await asyncio.sleep(SETTLED)
@@ -58,14 +58,14 @@ async def test_whoever_watches_can_be_stopped(contoso: Contoso):
                 await told
 
 
-async def test_a_controller_that_can_not_be_reached_is_unavailable(contoso: Contoso):
+async def test_watch_of_an_unreachable_controller_is_unavailable(contoso: Contoso):
     watch = over_ldap(contoso, controllers=["ldaps://127.0.0.101"]).watch_changes()
 
     with pytest.raises(Unavailable, match="can't be reached"):
         await anext(watch)
 
 
-async def test_a_change_reaches_the_service_as_a_hint(contoso: Contoso):
+async def test_change_reaches_the_service_as_a_hint(contoso: Contoso):
     bus = MemoryBus()
     listener = bus.add_listener("sync01")
     await listener.connect(NO_NETWORK)

@@ -1,4 +1,4 @@
-"""From what the stores say to a letter, once: real stores and a real mail server."""
+"""From the stores to one mail per occurrence: real stores and a real mail server."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class World:
         self.started()
 
     def started(self):
-        """Begin anew, with the stores as they are."""
+        """Start over with the same stores."""
         self.notices = NoticeService(
             SqlRegistrationStore(self.database),
             SqlIdentityStore(self.database),
@@ -81,7 +81,7 @@ class World:
         )
 
     async def cycle(self, state, *, job="people"):
-        """End a cycle, and look."""
+        """End a cycle, and check for notices."""
         await self.end_cycle(state, job=job)
         await self.notices.check()
 
@@ -134,7 +134,7 @@ async def world(tmp_path, mail_server):
 BLOCKED = "[cloudforest contoso] Job people is blocked by a guard"
 
 
-async def test_a_blocked_job_is_told_once_to_its_own_addresses(world):
+async def test_blocked_job_is_reported_once_to_its_own_addresses(world):
     await world.cycle("blocked")
     await world.cycle("blocked")
     await world.later()
@@ -142,35 +142,35 @@ async def test_a_blocked_job_is_told_once_to_its_own_addresses(world):
     assert world.server.letters[0].recipients == ["people@contoso.com"]
 
 
-async def test_a_restart_does_not_tell_again(world):
+async def test_restart_does_not_send_notices_again(world):
     await world.cycle("blocked")
     world.started()
     await world.cycle("blocked")
     assert world.subjects == [BLOCKED]
 
 
-async def test_what_comes_back_is_told_again(world):
+async def test_condition_that_returns_is_reported_again(world):
     await world.cycle("blocked")
     await world.cycle("succeeded")
     await world.cycle("blocked")
     assert world.subjects == [BLOCKED] * 2
 
 
-async def test_a_cycle_that_failed_in_between_is_no_new_occurrence(world):
+async def test_failed_cycle_in_between_does_not_repeat_the_notice(world):
     await world.cycle("blocked")
     await world.cycle("failed")
     await world.cycle("blocked")
     assert world.subjects == [BLOCKED]
 
 
-async def test_a_job_that_was_removed_leaves_nothing_behind(world):
+async def test_removed_job_leaves_no_notices(world):
     await world.cycle("blocked")
     await world.register(jobs=(), base=1)
     await world.later()
     assert await world.has_forgotten()
 
 
-async def test_a_server_that_is_away_is_tried_again(world):
+async def test_unreachable_mail_server_is_retried(world):
     world.server.stop()
     with capture_logs() as logs:
         await world.cycle("blocked")
@@ -183,7 +183,7 @@ async def test_a_server_that_is_away_is_tried_again(world):
     assert world.subjects == [BLOCKED]
 
 
-async def test_after_a_restart_what_was_not_sent_is_sent(world):
+async def test_unsent_notice_is_sent_after_a_restart(world):
     world.server.stop()
     await world.cycle("blocked")
     world.server.start()
@@ -192,9 +192,7 @@ async def test_after_a_restart_what_was_not_sent_is_sent(world):
     assert world.subjects == [BLOCKED]
 
 
-async def test_a_wrong_password_is_logged_without_it_and_tried_after_an_hour(
-    world, capsys
-):
+async def test_wrong_password_is_retried_after_an_hour_and_not_logged(world, capsys):
     world.password = "canary-wrong-password"
     structlog.reset_defaults()
     await world.cycle("blocked")
@@ -210,7 +208,7 @@ async def test_a_wrong_password_is_logged_without_it_and_tried_after_an_hour(
     assert "canary" not in printed
 
 
-async def test_a_corrected_server_is_used_at_once(world):
+async def test_corrected_mail_server_is_used_at_once(world):
     right = world.server.port
     await world.register(port=1, base=1)
     await world.cycle("blocked")
@@ -220,7 +218,7 @@ async def test_a_corrected_server_is_used_at_once(world):
     assert world.subjects == [BLOCKED]
 
 
-async def test_one_that_nobody_may_get_holds_up_no_other(world):
+async def test_undeliverable_notice_does_not_delay_others(world):
     await world.register(jobs=("clerks", "people"), base=1)
     world.server.refused = frozenset({"clerks@contoso.com"})
     await world.cycle("blocked", job="clerks")
@@ -231,7 +229,7 @@ async def test_one_that_nobody_may_get_holds_up_no_other(world):
     assert len(world.subjects) == 2
 
 
-async def test_a_silent_agent_is_told_by_whoever_serves_and_its_return_forgotten(world):
+async def test_inactive_agent_is_reported_by_the_server_until_it_returns(world):
     record = AgentRecord(
         id="1", name="sync01", domains=("contoso.com",), last_bootstrap=NOON
     )
@@ -239,7 +237,7 @@ async def test_a_silent_agent_is_told_by_whoever_serves_and_its_return_forgotten
     async with serving(world):
         world.clock.now += HOUR + MINUTE
         world.notices.after_cycle()
-        await until(world.notices.store.told)
+        await until(world.notices.store.list_notified)
         back = msgspec.structs.replace(record, last_bootstrap=world.clock.now)
         await world.database.run(lambda connection: save_agent(connection, back))
         world.notices.after_cycle()
@@ -268,11 +266,11 @@ async def serving(world):
     assert task.done()
 
 
-async def test_the_end_of_a_cycle_is_looked_at_at_once(world):
+async def test_notices_are_checked_right_after_a_cycle(world):
     async with serving(world):
         await world.end_cycle("blocked")
         world.notices.after_cycle()
-        await until(world.notices.store.told)
+        await until(world.notices.store.list_notified)
     assert world.subjects == [BLOCKED]
 
 
@@ -289,7 +287,7 @@ class Deaf:
         return ()
 
 
-async def test_who_is_told_to_end_ends(world):
+async def test_notices_stop_when_requested(world):
     deaf = Deaf()
     world.notices.open_mailer = lambda _mail: deaf
     await world.end_cycle("blocked")
@@ -297,16 +295,16 @@ async def test_who_is_told_to_end_ends(world):
         await deaf.asked.wait()
 
 
-async def test_a_command_that_ends_after_a_cycle_tells_it_first(world):
+async def test_command_sends_notices_of_its_cycle_before_it_ends(world):
     await world.end_cycle("blocked")
-    await world.notices.finish()
+    await world.notices.check_once_more()
     assert world.subjects == []
     world.notices.after_cycle()
-    await world.notices.finish()
+    await world.notices.check_once_more()
     assert world.subjects == [BLOCKED]
 
 
-async def test_a_bug_in_a_look_ends_nothing(world):
+async def test_bug_in_a_check_does_not_stop_the_checks(world):
     def broken(_mail):
         raise RuntimeError
 
@@ -314,11 +312,11 @@ async def test_a_bug_in_a_look_ends_nothing(world):
     await world.end_cycle("blocked")
     world.notices.after_cycle()
     with capture_logs() as logs:
-        await world.notices.finish()
+        await world.notices.check_once_more()
     assert [each["event"] for each in logs] == ["bug in a notice"]
 
 
-async def test_a_command_that_ends_does_not_wait_for_ever(world, mail_server):
+async def test_ending_command_does_not_wait_without_limit(world, mail_server):
     silent = mail_server(dawdles=True)
     await world.register(port=silent.port, base=1)
     await world.end_cycle("blocked")
@@ -326,5 +324,5 @@ async def test_a_command_that_ends_does_not_wait_for_ever(world, mail_server):
     with pytest.MonkeyPatch.context() as quick, capture_logs() as logs:
         quick.setattr(notices, "FINISH_TIMEOUT_SECONDS", 0.5)
         async with asyncio.timeout(SEND_SECONDS / 2):
-            await world.notices.finish()
+            await world.notices.check_once_more()
     assert [each["event"] for each in logs] == ["notice not sent"]

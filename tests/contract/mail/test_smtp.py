@@ -1,4 +1,4 @@
-"""Notices on their way through a real SMTP server."""
+"""Notices sent through a real SMTP server."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def mailer(server, *, password=PASSWORD, ca=True, **fields):
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-async def test_a_notice_goes_encrypted_and_with_our_password(mail_server, tls):
+async def test_notice_is_sent_over_tls_with_the_password(mail_server, tls):
     server = mail_server(tls=tls)
 
     assert await mailer(server).send(NOTICE, TO) == ()
@@ -69,14 +69,14 @@ async def test_a_notice_goes_encrypted_and_with_our_password(mail_server, tls):
         assert "12" in text
 
 
-async def test_without_auth_and_tls_it_is_as_the_tree_says(mail_server):
+async def test_notice_can_be_sent_without_auth_and_tls(mail_server):
     server = mail_server(tls="off", auth=False)
     await mailer(server).send(NOTICE, TO)
     [letter] = server.letters
     assert (letter.encrypted, letter.authenticated) == (False, False)
 
 
-async def test_a_wrong_password_is_told_without_it(mail_server):
+async def test_wrong_password_error_does_not_contain_the_password(mail_server):
     server = mail_server()
     with pytest.raises(CredentialRejected, match=r"mail\.auth") as caught:
         await mailer(server, password="canary-wrong").send(NOTICE, TO)
@@ -87,7 +87,7 @@ async def test_a_wrong_password_is_told_without_it(mail_server):
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-async def test_a_certificate_that_nobody_vouches_for_ends_it(mail_server, tls):
+async def test_untrusted_mail_server_certificate_is_refused(mail_server, tls):
     server = mail_server(tls=tls)
     with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
         await mailer(server, ca=False).send(NOTICE, TO)
@@ -95,7 +95,9 @@ async def test_a_certificate_that_nobody_vouches_for_ends_it(mail_server, tls):
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-async def test_a_certificate_for_another_name_ends_it(mail_server, tmp_path, tls):
+async def test_mail_server_certificate_for_another_name_is_refused(
+    mail_server, tmp_path, tls
+):
     other = issue(tmp_path, names=["mail.contoso.com"], addresses=[])
     server = mail_server(tls=tls, certificates=other)
     with pytest.raises(Unavailable, match="Hostname mismatch"):
@@ -103,38 +105,36 @@ async def test_a_certificate_for_another_name_ends_it(mail_server, tmp_path, tls
     assert (server.letters, server.logins) == ([], [])
 
 
-async def test_a_server_that_does_not_encrypt_gets_nothing(mail_server):
+async def test_mail_server_without_starttls_gets_nothing(mail_server):
     server = mail_server(tls="off", auth=False)
     with pytest.raises(Misconfigured, match="STARTTLS"):
         await mailer(server, tls="starttls", auth=AUTH).send(NOTICE, TO)
     assert (server.letters, server.logins) == ([], [])
 
 
-async def test_a_password_never_goes_without_tls(mail_server):
-    """`validate` refuses it; a registration could still say so."""
+async def test_password_is_never_sent_without_tls(mail_server):
+    """`validate` refuses this, but an older registration may contain it."""
     server = mail_server(tls="off")
     with pytest.raises(Misconfigured, match="TLS"):
         await mailer(server).send(NOTICE, TO)
     assert server.logins == []
 
 
-async def test_a_server_that_is_away_is_unavailable(mail_server):
+async def test_unreachable_mail_server_is_unavailable(mail_server):
     server = mail_server()
     server.stop()
     with pytest.raises(Unavailable, match=f"localhost:{server.port}"):
         await mailer(server).send(NOTICE, TO)
 
 
-async def test_nobody_waits_for_ever(mail_server, monkeypatch):
+async def test_silent_mail_server_times_out(mail_server, monkeypatch):
     monkeypatch.setattr(mail, "SEND_SECONDS", 3.0)
     server = mail_server(tls="off", auth=False, dawdles=True)
     with pytest.raises(Unavailable, match=r"localhost:\d+ can't be used"):
         await mailer(server).send(NOTICE, TO)
 
 
-async def test_a_server_that_keeps_us_waiting_afterwards_has_it_all_the_same(
-    mail_server, monkeypatch
-):
+async def test_slow_quit_does_not_fail_the_delivery(mail_server, monkeypatch):
     monkeypatch.setattr(mail, "SEND_SECONDS", 10.0)
     monkeypatch.setattr(mail, "QUIT_SECONDS", 0.1)
     server = mail_server(silent_at="QUIT")
@@ -144,7 +144,7 @@ async def test_a_server_that_keeps_us_waiting_afterwards_has_it_all_the_same(
     assert len(server.letters) == 1
 
 
-async def test_who_is_cancelled_does_not_wait_for_the_server(mail_server):
+async def test_cancelled_send_does_not_wait_for_the_server(mail_server):
     server = mail_server(silent_at="DATA")
     sending = asyncio.create_task(mailer(server).send(NOTICE, TO))
     async with asyncio.timeout(30):
@@ -157,13 +157,13 @@ async def test_who_is_cancelled_does_not_wait_for_the_server(mail_server):
     assert time.monotonic() - began < mail.SEND_SECONDS / 3
 
 
-async def test_who_is_refused_is_told_and_the_others_get_it(mail_server):
+async def test_refused_recipients_are_returned_and_others_get_the_notice(mail_server):
     server = mail_server(refused=frozenset({"it@contoso.com"}))
     assert await mailer(server).send(NOTICE, TO) == ("it@contoso.com",)
     assert server.letters[0].recipients == ["people-team@contoso.com"]
 
 
-async def test_a_notice_that_nobody_may_get_is_rejected(mail_server):
+async def test_notice_without_accepted_recipients_is_rejected(mail_server):
     server = mail_server(refused=frozenset(TO))
     with pytest.raises(Rejected, match="550 nobody of that name"):
         await mailer(server).send(NOTICE, TO)

@@ -1,4 +1,4 @@
-"""Agents, tokens, assertions and operators in real databases."""
+"""Agents, tokens, assertions and operators, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def record(agent: str, **fields: object) -> AgentRecord:
     return AgentRecord(id=agent, name=f"name-{agent}", domains=("c.test",), **fields)
 
 
-async def test_a_change_is_made_to_what_is_stored_now(
+async def test_update_changes_the_stored_agent(
     database: Database, store: SqlIdentityStore
 ):
     await database.run(lambda connection: save_agent(connection, record("1")))
@@ -34,33 +34,33 @@ async def test_a_change_is_made_to_what_is_stored_now(
     assert await store.update_agent("2", lambda held: held) is None
 
 
-async def test_a_token_is_good_once(store):
+async def test_token_is_redeemed_once(store):
     await store.save_token("hash", "1", NOW + HOUR)
     assert await store.redeem_token("hash", NOW) == "1"
     assert await store.redeem_token("hash", NOW) is None
 
 
-async def test_a_token_ends_with_its_hour(store):
+async def test_expired_token_is_not_redeemed(store):
     await store.save_token("hash", "1", NOW + HOUR)
     assert await store.redeem_token("hash", NOW + HOUR) is None
 
 
-async def test_a_new_token_replaces_the_agents_last_one(store):
+async def test_new_token_replaces_previous_token_of_agent(store):
     await store.save_token("old", "1", NOW + HOUR)
     await store.save_token("new", "1", NOW + HOUR)
     assert await store.redeem_token("old", NOW) is None
     assert await store.redeem_token("new", NOW) == "1"
 
 
-async def test_an_assertion_is_new_once_and_forgotten_when_it_has_expired(store):
+async def test_assertion_is_new_once_and_deleted_after_expiry(store):
     assert await store.remember_jti("j", NOW + HOUR, NOW)
     assert not await store.remember_jti("j", NOW + HOUR, NOW)
     assert await store.remember_jti("j", NOW + 3 * HOUR, NOW + 2 * HOUR)
 
 
-async def test_an_operator_is_found_by_the_latest_token_only(store):
+async def test_operator_is_found_by_latest_token_only(store):
     ann = Operator(name="ann", role="plan")
     await store.save_operator(ann, "one")
     await store.save_operator(ann, "two")
-    assert await store.operator("one") is None
-    assert await store.operator("two") == ann
+    assert await store.find_operator("one") is None
+    assert await store.find_operator("two") == ann

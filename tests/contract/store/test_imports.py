@@ -1,4 +1,4 @@
-"""What imports leave: the state of each row, and who is to be asked by objectGUID."""
+"""Imports: the presence of each source object, and the inquiries that stay open."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def found(id_: str, kind: ObjectType = "user", **fields: Any) -> InScope:
 async def imported(
     store: ProvisioningStore, *records: Record, end: ImportEnd = DELTA, job: str = "j"
 ) -> list[str]:
-    """Import one page; return who is to be asked."""
+    """Import one page; return the open inquiries."""
     generation = await store.begin_import(job, "c")
     await store.save_page(job, generation, records, None)
     await store.finish_import(job, "t", generation, end)
@@ -61,7 +61,7 @@ async def imported(
 
 
 async def answered(store: ProvisioningStore, *records: Record) -> None:
-    """Ask for all that is to be asked, and get these records."""
+    """Answer all open inquiries with these records."""
     ids = await store.list_inquiries("j", 99)
     generation = await store.begin_import("j", "c")
     await store.save_answers("j", generation, records)
@@ -98,9 +98,9 @@ async def linked(store: ProvisioningStore, *ids: str) -> None:
 
 
 async def row(store: ProvisioningStore, id_: str) -> SourceObject:
-    held = await store.load_source_object("j", id_)
-    assert held is not None
-    return held
+    source = await store.load_source_object("j", id_)
+    assert source is not None
+    return source
 
 
 async def presence(store: ProvisioningStore, *ids: str) -> list[str | None]:
@@ -108,7 +108,7 @@ async def presence(store: ProvisioningStore, *ids: str) -> list[str | None]:
     return [each.presence if each else None for each in rows]
 
 
-async def test_who_leaves_or_is_deleted_keeps_a_row_without_values_while_linked(
+async def test_linked_object_out_of_scope_or_deleted_keeps_row_without_values(
     store: ProvisioningStore,
 ):
     await imported(store, *(found(each, seen=("dept",)) for each in "abcd"))
@@ -131,7 +131,7 @@ async def test_who_leaves_or_is_deleted_keeps_a_row_without_values_while_linked(
     assert (await row(store, "a")).attributes == {"title": ("Clerk",)}
 
 
-async def test_who_is_out_for_want_of_what_we_once_saw_is_unknown(
+async def test_object_out_of_scope_by_hidden_attribute_is_unknown(
     store: ProvisioningStore,
 ):
     await imported(store, found("a", seen=("dept", "kind")), found("b", seen=("dept",)))
@@ -148,8 +148,8 @@ async def test_who_is_out_for_want_of_what_we_once_saw_is_unknown(
     assert await presence(store, "a") == ["out"]
 
 
-async def test_what_was_seen_and_is_hidden_still_counts(store: ProvisioningStore):
-    """With an OR filter one attribute may be hidden for long, then the other."""
+async def test_hidden_attribute_still_counts_as_seen(store: ProvisioningStore):
+    """With an OR filter, first one attribute may be hidden, and later the other."""
     await imported(store, found("a", seen=("dept", "kind")))
     await imported(store, found("a", seen=("kind",), hidden=("dept",)))
     assert (await row(store, "a")).shown == ("dept", "kind")
@@ -163,7 +163,7 @@ async def test_what_was_seen_and_is_hidden_still_counts(store: ProvisioningStore
     assert await presence(store, "a") == ["out"]
 
 
-async def test_unknown_rows_count_only_while_they_are_linked(store: ProvisioningStore):
+async def test_unknown_object_counts_only_while_linked(store: ProvisioningStore):
     await imported(store, found("a"), found("b"))
     await linked(store, "a")
     await store.add_inquiries("j", ["a", "b"])
@@ -178,7 +178,7 @@ async def test_unknown_rows_count_only_while_they_are_linked(store: Provisioning
     assert await store.list_unknown_objects("k", 1) == (0, ())
 
 
-async def test_who_could_not_be_read_is_asked_and_then_unknown(
+async def test_unreadable_object_gets_inquiry_and_then_is_unknown(
     store: ProvisioningStore,
 ):
     await imported(store, found("a"), found("b"))
@@ -190,7 +190,7 @@ async def test_who_could_not_be_read_is_asked_and_then_unknown(
     assert await presence(store, "a", "b", "new") == ["unknown", "in", None]
 
 
-async def test_absence_from_a_full_read_is_asked_about(store: ProvisioningStore):
+async def test_object_missing_from_full_read_gets_inquiry(store: ProvisioningStore):
     await imported(store, *(found(each) for each in "abcde"), end=FULL)
     await linked(store, "c", "d")
     await imported(store, OutOfScope(id="d"))
@@ -204,7 +204,7 @@ async def test_absence_from_a_full_read_is_asked_about(store: ProvisioningStore)
     assert await imported(store, end=again) == []
 
 
-async def test_what_an_interrupted_asking_left_is_asked_again(store: ProvisioningStore):
+async def test_interrupted_inquiry_stays_open(store: ProvisioningStore):
     await imported(store, found("a"), end=FULL)
     assert await imported(store, end=FULL) == ["a"]
     generation = await store.begin_import("j", "c")
@@ -215,7 +215,7 @@ async def test_what_an_interrupted_asking_left_is_asked_again(store: Provisionin
     assert await presence(store, "a") == ["in"]
 
 
-async def test_members_of_a_scopes_groups_are_asked_when_they_enter_or_leave(
+async def test_objects_that_enter_or_leave_scope_groups_get_inquiry(
     store: ProvisioningStore,
 ):
     first = [found("a"), found("b"), ScopeMembers(ids=("a", "b", "x"))]
@@ -235,7 +235,7 @@ async def test_members_of_a_scopes_groups_are_asked_when_they_enter_or_leave(
     assert await imported(store, end=some) == ["a", "c", "d"]
 
 
-async def test_members_that_a_broken_import_named_are_asked_by_the_next(
+async def test_scope_members_of_interrupted_import_get_inquiry_in_next_import(
     store: ProvisioningStore,
 ):
     await imported(store, ScopeMembers(ids=("a",)), end=FULL)
@@ -247,7 +247,7 @@ async def test_members_that_a_broken_import_named_are_asked_by_the_next(
     assert await imported(store, ScopeMembers(ids=("a", "b")), end=again) == ["b"]
 
 
-async def test_what_lies_in_a_moved_container_is_asked_unless_it_was_named(
+async def test_object_in_moved_container_gets_inquiry_unless_named(
     store: ProvisioningStore,
 ):
     inside = [found(each, parent="ou") for each in "abcd"]
@@ -265,7 +265,7 @@ async def test_what_lies_in_a_moved_container_is_asked_unless_it_was_named(
     assert await store.list_inquiries("j", 9) == ["c"]
 
 
-async def test_a_group_that_enters_is_asked_for_all_its_members(
+async def test_group_that_enters_scope_is_read_with_all_members(
     store: ProvisioningStore,
 ):
     people = [found("a"), found("b"), found("x")]
@@ -282,7 +282,7 @@ async def test_a_group_that_enters_is_asked_for_all_its_members(
     assert await imported(store, found("g", "group")) == []
 
 
-async def test_members_that_an_incomplete_answer_did_not_name_are_kept(
+async def test_members_missing_from_incomplete_read_are_kept(
     store: ProvisioningStore,
 ):
     team = [found("g", "group"), found("a"), found("b")]
@@ -303,7 +303,9 @@ async def test_members_that_an_incomplete_answer_did_not_name_are_kept(
     assert changes == [("g", "a", True)]
 
 
-async def test_once_a_day_more_are_asked_than_were_named(store: ProvisioningStore):
+async def test_daily_inquiries_include_unknown_or_managed_objects(
+    store: ProvisioningStore,
+):
     await imported(store, found("a"), found("b"), found("c"))
     await linked(store, "a", "b")
     await store.add_inquiries("j", ["c"])
@@ -316,7 +318,7 @@ async def test_once_a_day_more_are_asked_than_were_named(store: ProvisioningStor
     assert await imported(store, found("a"), end=managed) == ["b", "c"]
 
 
-async def test_a_type_that_is_no_longer_imported_is_forgotten(
+async def test_type_no_longer_imported_is_deleted_by_initial_import(
     store: ProvisioningStore,
 ):
     await imported(store, found("a"), found("g", "group"), end=FULL)
@@ -333,7 +335,7 @@ async def test_a_type_that_is_no_longer_imported_is_forgotten(
     assert set(await store.load_links("t", ["g"])) == {"g"}
 
 
-async def test_a_scratch_job_asks_for_itself(store: ProvisioningStore):
+async def test_scratch_job_has_its_own_inquiries(store: ProvisioningStore):
     await imported(store, found("a"), ScopeMembers(ids=("a",)), end=FULL)
     await store.add_inquiries("j", ["a"])
     await store.copy_job_data("j", "plan:1")
@@ -350,7 +352,9 @@ async def test_a_scratch_job_asks_for_itself(store: ProvisioningStore):
     assert await store.load_watermark("plan:1") is None
 
 
-async def test_what_is_missing_is_kept_asked_for_and_proved(store: ProvisioningStore):
+async def test_hidden_value_is_kept_until_attribute_is_proved_empty(
+    store: ProvisioningStore,
+):
     shown = found("a", attributes={"title": ("Clerk",), "mail": ("a@x",)})
     bare = found("a", attributes={"mail": ("a@x",)}, missing=("fax", "title"))
     await imported(store, shown)
@@ -388,7 +392,7 @@ async def proving(
     )
 
 
-async def test_a_group_that_may_hide_its_members_keeps_them(store: ProvisioningStore):
+async def test_group_that_may_hide_members_keeps_them(store: ProvisioningStore):
     group, members = found("g", "group"), Members(id="g", add=("a",))
     await imported(store, group, members, end=FULL)
     hides = replace(group, missing=("member",))

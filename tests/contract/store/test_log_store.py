@@ -1,4 +1,4 @@
-"""The provisioning log's promises: found by what it is asked for, pruned by age."""
+"""The provisioning log: queries, numbering and pruning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def store(database: Database) -> ProvisioningStore:
 
 
 def entry(minutes: int, **fields: Any) -> LogEntry:
-    wanted: dict[str, Any] = {
+    values: dict[str, Any] = {
         "time": NOON + timedelta(minutes=minutes),
         "cycle": "c1",
         "job": "j",
@@ -34,7 +34,7 @@ def entry(minutes: int, **fields: Any) -> LogEntry:
         "status": "success",
         **fields,
     }
-    return LogEntry(**wanted)
+    return LogEntry(**values)
 
 
 ENTRIES = (
@@ -52,7 +52,7 @@ ENTRIES = (
 
 
 @pytest.mark.parametrize(
-    ("asked", "minutes"),
+    ("query", "minutes"),
     [
         ({}, [0, 1, 2, 3, 4, 5]),
         ({"job": "k"}, [1]),
@@ -66,17 +66,17 @@ ENTRIES = (
         ({"job": "j", "status": "success", "object": "guid-a"}, [0, 4, 5]),
     ],
 )
-async def test_the_log_is_asked_by_what_it_says(
-    store: ProvisioningStore, asked: dict[str, Any], minutes: list[int]
+async def test_log_query_finds_matching_entries(
+    store: ProvisioningStore, query: dict[str, Any], minutes: list[int]
 ):
     await store.save_log_entries(ENTRIES)
 
-    found = await store.list_log_entries(LogQuery(**asked), **EVER, limit=9)
+    found = await store.list_log_entries(LogQuery(**query), **EVER, limit=9)
 
     assert [each for _, each in found] == [ENTRIES[minute] for minute in minutes]
 
 
-async def test_entries_are_numbered_as_they_are_stored(store: ProvisioningStore):
+async def test_entries_are_numbered_in_order_of_storing(store: ProvisioningStore):
     await store.save_log_entries(ENTRIES[3:])
     await store.save_log_entries(ENTRIES[:3])
 
@@ -89,8 +89,8 @@ async def test_entries_are_numbered_as_they_are_stored(store: ProvisioningStore)
     assert rest == found[1:]
 
 
-async def test_a_time_is_found_wherever_it_was_stored(store: ProvisioningStore):
-    """An evaluation stores the time at which it began, later than others."""
+async def test_log_range_covers_entries_stored_out_of_order(store: ProvisioningStore):
+    """Evaluations store the time at which they began after later entries."""
     await store.save_log_entries(
         [ENTRIES[0], ENTRIES[3], ENTRIES[1], ENTRIES[5], ENTRIES[2]]
     )
@@ -106,7 +106,7 @@ async def test_a_time_is_found_wherever_it_was_stored(store: ProvisioningStore):
     assert nothing[0] > nothing[1]
 
 
-async def test_the_log_forgets_the_oldest_in_batches(store: ProvisioningStore):
+async def test_prune_deletes_oldest_entries_in_batches(store: ProvisioningStore):
     await store.save_log_entries(ENTRIES)
     before = NOON + timedelta(minutes=3)
 
@@ -118,11 +118,11 @@ async def test_the_log_forgets_the_oldest_in_batches(store: ProvisioningStore):
     assert [each for _, each in left] == list(ENTRIES[3:])
 
 
-async def test_of_those_pictured_who_was_written_and_nothing_failed_is_counted(
+async def test_count_written_excludes_objects_with_failures(
     store: ProvisioningStore,
 ) -> None:
-    pictured = [TargetResource(id=each, values={}) for each in ("a", "b", "c", "d")]
-    await store.save_snapshot("p", "drifted", pictured, ())
+    snapshot = [TargetResource(id=each, values={}) for each in ("a", "b", "c", "d")]
+    await store.save_snapshot("p", "drifted", snapshot, ())
     await store.save_log_entries(
         [
             entry(0, object="a"),

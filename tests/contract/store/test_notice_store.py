@@ -1,4 +1,4 @@
-"""What operators were told, in a database that the migrations made."""
+"""Sent notices, in a migrated database."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ async def store(tmp_path):
     database.close()
 
 
-async def test_what_was_told_is_remembered_until_it_is_forgotten(store):
-    assert await store.told() == frozenset()
+async def test_sent_notice_is_kept_until_cleared(store):
+    assert await store.list_notified() == frozenset()
     await store.mark_notified([DISABLES, SILENT], NOW)
     await store.mark_notified([DISABLES, DELETES], NOW)
-    assert await store.told() == {DISABLES, DELETES, SILENT}
-    await store.forget([DELETES])
-    assert await store.told() == {DISABLES, SILENT}
+    assert await store.list_notified() == {DISABLES, DELETES, SILENT}
+    await store.clear_notified([DELETES])
+    assert await store.list_notified() == {DISABLES, SILENT}
 
 
-async def test_nothing_to_remember_is_nothing(store):
+async def test_marking_no_notices_stores_nothing(store):
     await store.mark_notified([], NOW)
-    await store.forget([])
-    assert await store.told() == frozenset()
+    await store.clear_notified([])
+    assert await store.list_notified() == frozenset()

@@ -1,4 +1,4 @@
-"""The provisioning store's promises, on a database that the migrations made."""
+"""The provisioning store, in a migrated database."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def store(database: Database) -> ProvisioningStore:
     return SqlProvisioningStore(database)
 
 
-async def test_the_migrations_make_what_the_tables_say(database: Database):
+async def test_migrations_create_the_declared_tables(database: Database):
     def differences(connection: Connection) -> list[object]:
         return compare_metadata(MigrationContext.configure(connection), metadata)
 
@@ -47,7 +47,7 @@ async def test_the_migrations_make_what_the_tables_say(database: Database):
     await migrate(database)
 
 
-async def test_what_a_page_says_last_about_an_object_holds(store: ProvisioningStore):
+async def test_last_record_of_object_in_page_counts(store: ProvisioningStore):
     await store.save_page("j", 1, [person("a", title="x"), Tombstone(id="a")], None)
     assert await store.load_source_object("j", "a") is None
     page = [OutOfScope(id="a"), person("a", title="y"), person("b")]
@@ -63,7 +63,7 @@ async def test_what_a_page_says_last_about_an_object_holds(store: ProvisioningSt
     assert await store.find_known_objects("j", "t", ["a", "b", "c"]) == {"a", "b"}
 
 
-async def test_a_page_and_its_cursor_are_stored_together(
+async def test_page_and_cursor_are_stored_in_one_transaction(
     store: ProvisioningStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     generation = await store.begin_import("j", "c1")
@@ -94,7 +94,7 @@ def _killed_after(database: Database) -> Callable[..., object]:
     return killed
 
 
-async def test_a_full_read_forgets_only_members_that_it_did_not_name(
+async def test_full_read_removes_only_members_that_it_did_not_name(
     store: ProvisioningStore,
 ):
     first = [person("g", kind="group"), person("h", kind="group"), person("a")]
@@ -119,7 +119,9 @@ async def test_a_full_read_forgets_only_members_that_it_did_not_name(
     assert await store.find_emptied_groups(OF_T, "c3", ["g", "h", "i"]) == {"g", "i"}
 
 
-async def test_a_membership_waits_until_both_ends_are_known(store: ProvisioningStore):
+async def test_membership_waits_until_group_and_member_are_known(
+    store: ProvisioningStore,
+):
     page = [person("g", kind="group"), Members(id="g", add=("a", "b"))]
     await store.save_page("j", 1, page, None)
     assert await differing(store, "t", ("", ""), 10) == []
@@ -137,7 +139,7 @@ def _members(group: str, *members: str) -> Outcome:
     return Outcome(effect=effect(group), state="done", added=members)
 
 
-async def test_what_was_written_belongs_to_a_target_and_a_resource(
+async def test_written_members_belong_to_one_target_and_resource(
     store: ProvisioningStore,
 ):
     records = [person("g", kind="group"), person("a"), Members(id="g", add=("a",))]
@@ -153,7 +155,7 @@ async def test_what_was_written_belongs_to_a_target_and_a_resource(
     assert await differing(store, "t", ("", ""), 9) == [("g", "a", True)]
 
 
-async def test_a_resource_is_linked_once_in_a_target(store: ProvisioningStore):
+async def test_resource_is_linked_once_per_target(store: ProvisioningStore):
     other = msgspec.structs.replace(link("b"), resource="r-a")
     await store.save_outcomes("j", "t", "c1", outcomes=[_done("a")], log=[])
     clash = Outcome(effect=effect("b"), state="done", link=other)
@@ -170,7 +172,7 @@ def _done(id_: str) -> Outcome:
     return Outcome(effect=effect(id_), state="done", link=link(id_))
 
 
-async def test_an_effect_leaves_the_outbox_with_its_outcome(store: ProvisioningStore):
+async def test_effect_leaves_outbox_with_its_outcome(store: ProvisioningStore):
     await store.save_effects("j", "c1", [effect("a"), effect("b"), effect("c")])
     escrowed = effect("b", state="escrowed", reason="No.", attempts=1, next_try=NOON)
     entry = LogEntry(
@@ -209,10 +211,10 @@ async def test_an_effect_leaves_the_outbox_with_its_outcome(store: ProvisioningS
     assert await store.list_escrowed_effects("j", after="", limit=9) == []
 
 
-async def test_old_cycles_are_forgotten_but_the_latest_and_the_proof_of_a_first_one(
+async def test_prune_keeps_latest_cycle_and_latest_finished_cycle(
     store: ProvisioningStore,
 ):
-    """A job whose first cycle is forgotten would create as freely as in its first."""
+    """Without a finished cycle a job could create without limit, as in its first."""
 
     async def ended(id_: str, hours: int, state: CycleState, target: str = "t") -> None:
         started = NOON + timedelta(hours=hours)
@@ -236,7 +238,7 @@ async def test_old_cycles_are_forgotten_but_the_latest_and_the_proof_of_a_first_
     assert await store.has_finished_cycle("j", "elsewhere")
 
 
-async def test_what_is_due_comes_in_pages(store: ProvisioningStore):
+async def test_due_effects_are_listed_in_pages(store: ProvisioningStore):
     times = {"a": 0, "b": 2, "c": 1, "d": None}
     held = [
         effect(
@@ -259,7 +261,7 @@ async def test_what_is_due_comes_in_pages(store: ProvisioningStore):
     assert await due(2, "b") == ["c"]
 
 
-async def test_a_picture_is_searched_as_a_target_would_be(store: ProvisioningStore):
+async def test_snapshot_matches_as_the_target_would(store: ProvisioningStore):
     anna = TargetResource(id="1", values={"userName": "Anna", "externalId": "x" * 500})
     other = TargetResource(id="2", values={"userName": "ANNA", "externalId": "Id"})
     paths = ["userName", "externalId"]
@@ -280,7 +282,7 @@ async def test_a_picture_is_searched_as_a_target_would_be(store: ProvisioningSto
     assert await store.find_snapshot_matches("t/j", "User", "userName", ["anna"]) == {}
 
 
-async def test_a_picture_is_searched_by_numbers_and_truth_values(
+async def test_snapshot_matches_numbers_and_booleans(
     store: ProvisioningStore,
 ):
     seven = TargetResource(id="1", values={"badge": 7, "cleared": False})
@@ -293,7 +295,7 @@ async def test_a_picture_is_searched_by_numbers_and_truth_values(
     assert by_truth == {"false": (seven,)}
 
 
-async def test_a_cycle_that_was_cut_short_is_closed_by_the_next(
+async def test_next_cycle_marks_interrupted_cycle_as_failed(
     store: ProvisioningStore,
 ):
     first = Cycle(
@@ -316,7 +318,7 @@ async def test_a_cycle_that_was_cut_short_is_closed_by_the_next(
     assert await store.has_finished_cycle("j", "t")
 
 
-async def test_a_scratch_job_leaves_the_real_one_alone(store: ProvisioningStore):
+async def test_scratch_job_does_not_change_the_real_job(store: ProvisioningStore):
     await store.begin_import("j", "c1")
     page = [person("g", kind="group"), person("a"), Members(id="g", add=("a",))]
     await store.save_page("j", 1, page, MARK)

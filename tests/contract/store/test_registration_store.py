@@ -1,4 +1,4 @@
-"""The registration in real databases."""
+"""The registration, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ def tree(*agents: str) -> Registration:
     )
 
 
-async def test_nothing_is_registered_at_first(store):
-    assert await store.registration() == (0, None)
+async def test_empty_store_has_revision_zero(store):
+    assert await store.load_registration() == (0, None)
 
 
-async def test_the_latest_revision_is_the_registration(store):
+async def test_latest_revision_is_the_registration(store):
     first = await store.register(tree("a"), base=0, operator="ann", now=NOW)
     second = await store.register(tree("a", "b"), base=1, operator="ann", now=NOW)
     assert (first, second) == (1, 2)
-    assert await store.registration() == (2, tree("a", "b"))
+    assert await store.load_registration() == (2, tree("a", "b"))
 
 
-async def test_a_stale_base_is_refused_and_changes_nothing(store):
+async def test_stale_base_is_refused_and_changes_nothing(store):
     await store.register(tree("a"), base=0, operator="ann", now=NOW)
-    with pytest.raises(Stale, match=r"revision 1.*against 0"):
+    with pytest.raises(Stale, match=r"revision 0.*revision 1"):
         await store.register(tree("b"), base=0, operator="bob", now=NOW)
-    assert await store.registration() == (1, tree("a"))
+    assert await store.load_registration() == (1, tree("a"))
 
 
-async def test_an_agent_has_a_record_for_as_long_as_it_is_registered(database, store):
+async def test_agent_has_record_while_registered(database, store):
     identities = SqlIdentityStore(database)
     await store.register(tree("a", "b"), base=0, operator="ann", now=NOW)
     a, b = await identities.list_agents()
@@ -61,7 +61,7 @@ async def test_an_agent_has_a_record_for_as_long_as_it_is_registered(database, s
     assert await identities.redeem_token("hash", NOW) is None
 
 
-async def test_other_domains_keep_an_agents_id_and_certificate(database, store):
+async def test_agent_with_other_domains_keeps_id_and_certificate(database, store):
     identities = SqlIdentityStore(database)
     await store.register(tree("a"), base=0, operator="ann", now=NOW)
     [made] = await identities.list_agents()

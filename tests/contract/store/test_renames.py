@@ -1,4 +1,4 @@
-"""Names that change or go, on a database that the migrations made."""
+"""Renamed and removed jobs, targets and agents, in a migrated database."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ async def registrations(database: Database) -> SqlRegistrationStore:
     return store
 
 
-async def register(store: SqlRegistrationStore, wanted: Registration) -> None:
-    await store.register(wanted, base=1, operator="ann", now=NOON)
+async def register(store: SqlRegistrationStore, registration: Registration) -> None:
+    await store.register(registration, base=1, operator="ann", now=NOON)
 
 
 def row(table: Table, column: str, name: str, mark: str) -> dict[str, Any]:
-    """Return a row of any table under a name, whose other texts are the mark."""
+    """Return a row of any table with a name; its other texts are the mark."""
     made: dict[str, Any] = {}
     for each in table.columns:
         kind = each.type.python_type
@@ -91,7 +91,7 @@ async def fill(database: Database, column: str, name: str, mark: str) -> None:
 
 
 async def names(database: Database, column: str) -> dict[str, list[str]]:
-    """Return the names that each table has something under."""
+    """Return the names that each table has rows of."""
 
     def work(connection: Connection) -> dict[str, list[str]]:
         return {
@@ -106,10 +106,10 @@ async def jobs_of_all_rows(database: Database) -> set[str]:
     return set().union(*(await names(database, "job")).values())
 
 
-def test_every_table_with_a_job_or_a_target_is_looked_after():
+def test_every_table_with_job_or_target_is_handled():
     for column in ("job", "target"):
-        held = {each for each in tables.metadata.tables.values() if column in each.c}
-        assert held - set(tables_with(column)) <= set(SNAPSHOT_TABLES)
+        named = {each for each in tables.metadata.tables.values() if column in each.c}
+        assert named - set(tables_with(column)) <= set(SNAPSHOT_TABLES)
     assert {"source", "effect", "watermark", "log"} < {
         each.name for each in tables_with("job")
     }
@@ -122,7 +122,7 @@ def test_every_table_with_a_job_or_a_target_is_looked_after():
     ("column", "before", "after"),
     [("job", "people", "staff"), ("target", "cloud", "new")],
 )
-async def test_a_rename_moves_what_every_table_keeps(
+async def test_rename_moves_rows_of_every_table(
     database: Database,
     registrations: SqlRegistrationStore,
     column: str,
@@ -136,7 +136,7 @@ async def test_a_rename_moves_what_every_table_keeps(
         assert found == sorted([after, "other"]), table
 
 
-async def test_what_was_left_under_the_new_name_is_not_mixed_in(
+async def test_rename_deletes_leftovers_of_new_name(
     database: Database, registrations: SqlRegistrationStore
 ):
     await fill(database, "job", "people", "a")
@@ -148,7 +148,7 @@ async def test_what_was_left_under_the_new_name_is_not_mixed_in(
 
 
 @pytest.mark.parametrize(("column", "name"), [("job", "people"), ("target", "cloud")])
-async def test_a_removal_forgets_all_but_the_history(
+async def test_removal_deletes_all_but_history(
     database: Database, registrations: SqlRegistrationStore, column: str, name: str
 ):
     await fill(database, column, name, "a")
@@ -162,7 +162,7 @@ async def test_a_removal_forgets_all_but_the_history(
 @pytest.mark.parametrize(
     ("target", "settled"), [("elsewhere", [None]), ("cloud", ["a"])]
 )
-async def test_a_job_that_gets_another_target_is_evaluated_anew(
+async def test_job_with_another_target_is_evaluated_again(
     database: Database,
     registrations: SqlRegistrationStore,
     target: str,
@@ -176,12 +176,12 @@ async def test_a_job_that_gets_another_target_is_evaluated_anew(
     assert settled == await database.run(
         lambda connection: list(connection.execute(query).scalars())
     )
-    # What was given up, or discarded, was so in the one target.
-    held = (await SqlProvisioningStore(database).count_effects()).get("people")
-    assert (held is None) == (target == "elsewhere")
+    # Effects were given up or discarded in the previous target.
+    effects = (await SqlProvisioningStore(database).count_effects()).get("people")
+    assert (effects is None) == (target == "elsewhere")
 
 
-async def test_links_stay_when_their_job_goes(
+async def test_links_stay_when_job_is_removed(
     database: Database, registrations: SqlRegistrationStore
 ):
     store = SqlProvisioningStore(database)
@@ -201,7 +201,7 @@ async def linked(store: SqlProvisioningStore, *ids: str, **fields: str) -> None:
         await store.save_outcomes("people", "cloud", "c", outcomes=[outcome], log=[])
 
 
-async def test_linked_objects_are_counted_by_origin_job_and_type(database: Database):
+async def test_links_are_counted_by_origin_job_and_type(database: Database):
     store = SqlProvisioningStore(database)
     await linked(store, "a", "b")
     await linked(store, "c", origin="adopted")
@@ -216,7 +216,7 @@ async def test_linked_objects_are_counted_by_origin_job_and_type(database: Datab
     assert await store.count_links("other", None, None) == {}
 
 
-async def test_history_is_found_under_the_new_name(
+async def test_history_is_found_under_new_name(
     database: Database, registrations: SqlRegistrationStore
 ):
     store = SqlProvisioningStore(database)
@@ -236,7 +236,7 @@ async def test_history_is_found_under_the_new_name(
 
     last = (await store.load_last_cycles())["staff"]
     assert (last.id, last.job, last.target) == ("1", "staff", "new")
-    # An entry is never changed: it says what the job was called then.
+    # Log entries never change: they have the job's name of that time.
     found = await store.list_log_entries(
         LogQuery(job="staff"), first=1, last=9, limit=9
     )
@@ -257,7 +257,7 @@ def cycle(id_: str) -> Cycle:
     )
 
 
-async def test_an_agent_keeps_its_id_and_its_certificate(
+async def test_renamed_agent_keeps_id_and_certificate(
     database: Database, registrations: SqlRegistrationStore
 ):
     store = SqlIdentityStore(database)
@@ -270,7 +270,7 @@ async def test_an_agent_keeps_its_id_and_its_certificate(
     assert found == replace(enrolled, name="berlin")
 
 
-async def test_a_registration_that_is_refused_renames_nothing(
+async def test_refused_registration_renames_nothing(
     database: Database, registrations: SqlRegistrationStore
 ):
     await fill(database, "job", "people", "a")
@@ -279,7 +279,7 @@ async def test_a_registration_that_is_refused_renames_nothing(
     assert await jobs_of_all_rows(database) == {"people"}
 
 
-async def test_a_kill_between_rename_and_registration_leaves_neither(
+async def test_kill_between_rename_and_registration_rolls_back_both(
     database: Database,
     registrations: SqlRegistrationStore,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""Rows that need nothing are left alone until something about them changes."""
+"""Settled objects are not evaluated until something about them changes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def evaluated(
 
 
 async def due(store: ProvisioningStore, digest: str = "d", job: str = "j") -> str:
-    """Begin an evaluation; return the rows that it has to look at."""
+    """Begin an evaluation; return the objects that are due."""
     present, settled, number = await store.begin_evaluation(job, "t", digest)
     rows = await store.list_source_objects(job, "t", "", 99, settled=digest)
     assert number == len(rows) >= present - settled
@@ -93,7 +93,9 @@ async def wrote(store: ProvisioningStore, *effects: Effect, cycle: str = "c") ->
     await store.save_outcomes("j", "t", cycle, outcomes=outcomes, log=[])
 
 
-async def test_who_needs_nothing_is_settled_until_it_changes(store: ProvisioningStore):
+async def test_object_without_effects_is_settled_until_it_changes(
+    store: ProvisioningStore,
+):
     await imported(store, *map(found, "abcd"))
     assert await due(store) == "abcd"
     await evaluated(store, "abcd")
@@ -107,7 +109,7 @@ async def test_who_needs_nothing_is_settled_until_it_changes(store: Provisioning
     assert await due(store, digest="other rules") == "abcd"
 
 
-async def test_a_return_is_looked_at_though_nothing_else_changed(
+async def test_object_back_in_scope_is_due_without_other_changes(
     store: ProvisioningStore,
 ):
     await imported(store, found("a", dept=True), found("b"))
@@ -122,7 +124,7 @@ async def test_a_return_is_looked_at_though_nothing_else_changed(
     assert await due(store) == "a"
 
 
-async def test_who_has_left_is_settled_by_saying_so_once(store: ProvisioningStore):
+async def test_object_that_left_scope_is_due_once(store: ProvisioningStore):
     await imported(store, found("a"))
     await imported(store, Tombstone(id="a"))
     await evaluated(store, "a")
@@ -132,7 +134,7 @@ async def test_who_has_left_is_settled_by_saying_so_once(store: ProvisioningStor
     assert await due(store) == ""
 
 
-async def test_what_is_to_be_written_settles_when_it_has_been(
+async def test_object_with_effect_settles_when_written(
     store: ProvisioningStore,
 ):
     await imported(store, *map(found, "abc"))
@@ -147,7 +149,7 @@ async def test_what_is_to_be_written_settles_when_it_has_been(
     assert await due(store) == "b"
 
 
-async def test_who_refers_to_what_is_not_settled_is_looked_at(
+async def test_referrers_of_unsettled_object_are_due(
     store: ProvisioningStore,
 ):
     await imported(store, *map(found, "abc"))
@@ -160,7 +162,7 @@ async def test_who_refers_to_what_is_not_settled_is_looked_at(
     assert await due(store) == "b"
 
 
-async def test_a_new_link_has_those_looked_at_who_refer_to_it(
+async def test_referrers_of_newly_linked_object_are_due(
     store: ProvisioningStore,
 ):
     for job in ("j", "k"):
@@ -175,7 +177,7 @@ async def test_a_new_link_has_those_looked_at_who_refer_to_it(
     assert await due(store, job="k") == "ab"
 
 
-async def test_a_resource_that_is_deleted_has_those_looked_at_who_refer_to_it(
+async def test_referrers_of_deleted_resource_are_due(
     store: ProvisioningStore,
 ):
     for job in ("j", "k"):
@@ -188,7 +190,7 @@ async def test_a_resource_that_is_deleted_has_those_looked_at_who_refer_to_it(
     assert await due(store, job="k") == "ab"
 
 
-async def test_what_a_cycle_evaluated_itself_is_not_unsettled_by_its_writes(
+async def test_writes_do_not_unsettle_objects_evaluated_by_same_cycle(
     store: ProvisioningStore,
 ):
     await imported(store, *map(found, "ab"))
@@ -200,7 +202,7 @@ async def test_what_a_cycle_evaluated_itself_is_not_unsettled_by_its_writes(
     assert await due(store) == ""
 
 
-async def test_a_change_of_state_in_one_job_has_the_others_look_again(
+async def test_change_of_presence_in_one_job_unsettles_object_in_others(
     store: ProvisioningStore,
 ):
     for job in ("j", "k"):
@@ -210,10 +212,10 @@ async def test_a_change_of_state_in_one_job_has_the_others_look_again(
     assert await due(store) == "a"
 
 
-async def test_what_the_target_was_found_to_hold_counts_as_written(
+async def test_observed_values_count_as_written(
     store: ProvisioningStore,
 ):
-    """Who is gone there is linked no longer, nor a member of anything."""
+    """Objects gone in the target lose their link and their memberships."""
     await imported(store, *map(found, "abcd"))
     await evaluated(store, "abcd", *map(effect, "abd"), refers={"c": ("b",)})
     await wrote(store, *map(effect, "abd"))

@@ -1,4 +1,4 @@
-"""Stages, allowances and budgets: what is kept, and in which transaction."""
+"""Stages, allowances and budgets, and the transactions that change them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def staged(store: ProvisioningStore, *ids: str) -> None:
     await store.save_stage(a_stage())
 
 
-async def test_a_stage_holds_what_names_it(store: ProvisioningStore):
+async def test_stage_holds_effects_that_name_it(store: ProvisioningStore):
     await store.save_effects("j", "c1", [disable("x"), disable("y", stage="e" * 64)])
     await staged(store, "a", "b")
     await store.save_effects("plan:x", "c1", [disable("c", stage=DIGEST)])
@@ -85,7 +85,7 @@ async def test_a_stage_holds_what_names_it(store: ProvisioningStore):
     assert await store.list_staged_effects(DIGEST, "a", 9) == held[1:]
 
 
-async def test_what_a_cycle_does_not_want_again_is_known(store: ProvisioningStore):
+async def test_effects_not_wanted_by_cycle_are_superseded(store: ProvisioningStore):
     await staged(store, "a", "b")
     await store.save_effects("j", "c2", [disable("b", stage=DIGEST)])
 
@@ -96,7 +96,7 @@ async def test_what_a_cycle_does_not_want_again_is_known(store: ProvisioningStor
     assert await store.list_superseded_effects("j", "c2", DIGEST, 9) == []
 
 
-async def test_a_stage_is_closed_with_its_last_effect(store: ProvisioningStore):
+async def test_stage_closes_with_its_last_effect(store: ProvisioningStore):
     await staged(store, "a", "b")
     word = Allowance(stage=DIGEST, job="j", operator="Ann", until=NOON)
     await store.save_allowance(word)
@@ -114,7 +114,7 @@ async def test_a_stage_is_closed_with_its_last_effect(store: ProvisioningStore):
     assert await store.list_allowances(NOON - timedelta(hours=1)) == []
 
 
-async def test_what_is_discarded_stays_so(store: ProvisioningStore):
+async def test_discarded_effects_stay_discarded(store: ProvisioningStore):
     await staged(store, *(f"{number:04}" for number in range(1200)))
 
     assert await store.discard_stage(a_stage(), NOON) == 1200
@@ -126,7 +126,7 @@ async def test_what_is_discarded_stays_so(store: ProvisioningStore):
 
 
 @pytest.mark.parametrize("decision", ["closed", "discarded"])
-async def test_what_waits_for_a_stage_is_due_when_it_is_decided(
+async def test_effects_held_by_stage_are_due_after_decision(
     store: ProvisioningStore, decision: str
 ):
     await staged(store, "a")
@@ -148,7 +148,7 @@ async def test_what_waits_for_a_stage_is_due_when_it_is_decided(
     assert (due.key, due.attempts) == ("b", 0)
 
 
-async def test_an_allowance_ends(store: ProvisioningStore):
+async def test_allowance_ends(store: ProvisioningStore):
     until = NOON + timedelta(hours=2)
     word = Allowance(stage=DIGEST, job="", operator="Ann", until=until)
     await store.save_allowance(word)
@@ -156,7 +156,7 @@ async def test_an_allowance_ends(store: ProvisioningStore):
     assert await store.list_allowances(until) == []
 
 
-async def test_a_budget_is_summed_over_its_window(store: ProvisioningStore):
+async def test_budget_is_summed_over_its_window(store: ProvisioningStore):
     for hours in range(4):
         spent = BudgetCharge(
             guard="disables", effects=10, time=NOON + timedelta(hours=hours)
@@ -174,7 +174,7 @@ async def test_a_budget_is_summed_over_its_window(store: ProvisioningStore):
     assert await store.sum_budget_charges("j", "deletes", NOON) == 40
 
 
-async def test_of_what_is_unlinked_nothing_is_kept(store: ProvisioningStore):
+async def test_unlinked_object_loses_all_its_data(store: ProvisioningStore):
     row = InScope(
         id="a", type="user", dn="CN=a", parent=None, anchor="a", attributes={}
     )
@@ -199,7 +199,7 @@ async def test_of_what_is_unlinked_nothing_is_kept(store: ProvisioningStore):
     assert changes == []
 
 
-async def test_who_waits_to_be_disabled_keeps_memberships(store: ProvisioningStore):
+async def test_object_with_staged_disable_keeps_memberships(store: ProvisioningStore):
     row = InScope(
         id="a", type="user", dn="CN=a", parent=None, anchor="a", attributes={}
     )
@@ -223,7 +223,7 @@ async def test_who_waits_to_be_disabled_keeps_memberships(store: ProvisioningSto
     assert await store.list_membership_changes(jobs, *arguments) == []
 
 
-async def test_a_retry_makes_what_was_given_up_due(store: ProvisioningStore):
+async def test_retry_makes_given_up_effects_due(store: ProvisioningStore):
     held = disable(
         "a", state="escrowed", since=NOON, attempts=40, reason="given-up: no"
     )
@@ -234,5 +234,5 @@ async def test_a_retry_makes_what_was_given_up_due(store: ProvisioningStore):
     assert await store.retry_escrowed("j", None, later) == 1
 
     ((effect, _),) = await store.list_escrowed_effects("j", after="", limit=9)
-    # What was tried before is forgotten: it has another 28 days.
+    # Earlier attempts are forgotten: the 28 days start over.
     assert (effect.next_try, effect.since, effect.attempts) == (later, None, 0)

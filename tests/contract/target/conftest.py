@@ -15,7 +15,7 @@ def server(request):
 
 @pytest.fixture
 async def scim2_target(scim_server):
-    """A target that is not ours, whose Users have an extension of its own."""
+    """A target that is not ours, with its own extension of User."""
     server = scim_server()
     client = client_of(server.url, server.token)
     yield client

@@ -33,7 +33,7 @@ async def _values(target, id_, *paths):
 
 
 @pytest.mark.parametrize(("name", "first", "second"), KINDS)
-async def test_each_kind_is_created_changed_and_cleared(
+async def test_extension_attributes_are_created_changed_and_cleared(
     scim2_target, name, first, second
 ):
     path = f"{SCHEMA}:{name}"
@@ -49,7 +49,7 @@ async def test_each_kind_is_created_changed_and_cleared(
 
 
 @pytest.mark.parametrize(("name", "first", "second"), KINDS)
-async def test_each_kind_is_added_to_who_has_no_such_extension_yet(
+async def test_extension_attributes_are_added_to_a_user_without_extension(
     scim2_target, name, first, second
 ):
     path = f"{SCHEMA}:{name}"
@@ -61,7 +61,7 @@ async def test_each_kind_is_added_to_who_has_no_such_extension_yet(
         assert await _values(scim2_target, id_, path) == wanted
 
 
-async def test_all_kinds_are_written_and_cleared_at_once(scim2_target):
+async def test_extension_attributes_are_written_and_cleared_at_once(scim2_target):
     first = {f"{SCHEMA}:{name}": value for name, value, _ in KINDS}
     second = {f"{SCHEMA}:{name}": value for name, _, value in KINDS}
     id_ = await scim2_target.create("User", {"userName": "zoe", **first})
@@ -77,7 +77,7 @@ async def test_all_kinds_are_written_and_cleared_at_once(scim2_target):
     assert await _values(scim2_target, id_, "userName", *first) == {"userName": "zoe"}
 
 
-async def test_one_part_of_a_complex_value_leaves_the_other(scim2_target):
+async def test_sub_attribute_change_keeps_the_other_one(scim2_target):
     office = {f"{SCHEMA}:office.room": "A 1", f"{SCHEMA}:office.floor": 1}
     desk = {f"{DESK}.number": 7, f"{DESK}.label": "door"}
     held = {**office, **desk}
@@ -88,7 +88,7 @@ async def test_one_part_of_a_complex_value_leaves_the_other(scim2_target):
         assert await _values(scim2_target, id_, *office, *desk) == held
 
 
-async def test_values_are_added_to_those_that_others_wrote(scim2_target):
+async def test_values_are_added_to_those_of_others(scim2_target):
     path = f"{SCHEMA}:skills"
     id_ = await scim2_target.create("User", {"userName": "zoe", path: ["theirs"]})
     change = Change(path=path, before=None, after=["ours"], how="add")
@@ -96,7 +96,7 @@ async def test_values_are_added_to_those_that_others_wrote(scim2_target):
     assert await _values(scim2_target, id_, path) == {path: ["theirs", "ours"]}
 
 
-async def test_another_value_of_a_chosen_list_is_left_alone(scim2_target):
+async def test_other_values_of_a_filtered_list_are_kept(scim2_target):
     other = f'{SCHEMA}:desks[type eq "home"].number'
     values = {"userName": "zoe", other: 1, f"{DESK}.number": 2}
     id_ = await scim2_target.create("User", values)

@@ -1,4 +1,4 @@
-"""What is looked for by a number, by true and false: as by a text."""
+"""Matching by numbers and booleans."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PRIMARY = 'emails[type eq "work"].primary'
 
 @pytest.mark.parametrize("path", ["active", PRIMARY])
 @pytest.mark.parametrize("value", [True, False])
-async def test_true_and_false_are_looked_for_in_every_target(target, path, value):
+async def test_booleans_are_matched_in_every_target(target, path, value):
     for each in (True, False):
         name = f"{each}@contoso.com"
         mail = {'emails[type eq "work"].value': name}
@@ -25,7 +25,7 @@ async def test_true_and_false_are_looked_for_in_every_target(target, path, value
     ("path", "value", "other"),
     [(BADGE, 7, 70), (BADGE, 0, -1), (CLEARED, False, True), (RATE, 0.5, 5.0)],
 )
-async def test_a_value_of_an_extension_is_looked_for_by_its_type(
+async def test_extension_values_are_matched_by_their_type(
     scim2_target, path, value, other
 ):
     for each in (value, other):
@@ -34,7 +34,7 @@ async def test_a_value_of_an_extension_is_looked_for_by_its_type(
     assert found.values == {"userName": f"p{value}", path: value}
 
 
-async def test_a_whole_decimal_is_found_as_the_number_that_it_is(scim2_target):
+async def test_whole_decimal_matches_the_integer(scim2_target):
     id_ = await scim2_target.create("User", {"userName": "p", RATE: 5.0})
     for value in (5, 5.0):
         assert [
@@ -42,6 +42,6 @@ async def test_a_whole_decimal_is_found_as_the_number_that_it_is(scim2_target):
         ] == [id_]
 
 
-async def test_a_number_that_is_spelled_is_no_text_of_more(scim2_target):
+async def test_number_text_matches_only_itself(scim2_target):
     await scim2_target.create("User", {"userName": "p", MOTTO: "70"})
     assert await scim2_target.find("User", MOTTO, "7", ()) == ()

@@ -1,4 +1,4 @@
-"""The tenant directory passes the conformance suite of PyPI scim2-tester."""
+"""The built-in directory passes the conformance suite scim2-tester (PyPI)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scim2_tester import Status, check_server
 
 
 def _over_http(url: str):
-    """Return a WSGI application that hands every request on to a real server."""
+    """Return a WSGI application that forwards every request to a real server."""
     host = urlsplit(url).netloc
 
     def forward(environ, start_response):

@@ -123,8 +123,8 @@ def test_of_two_that_planned_alike_the_later_is_told_who_was_first(
         _, said = later.communicate(timeout=60)
     assert first.code == 0, first
     assert later.returncode == 1
-    assert "The registration is at revision 2 (by local (" in said
-    assert "the plan was made against 1; plan again." in said
+    assert "based on revision 1," in said
+    assert "at revision 2 (by local (" in said
     assert kept(cloudforest) == end(update)
 
 

@@ -29,11 +29,11 @@ EXTENDED = f"<GUID={GUID}>;<SID=S-1-5-21-1-2-3-500>;CN=Ada,DC=x"
         ("employeeid", b"0123456789abcdef", "0123456789abcdef"),
     ],
 )
-def test_bytes_become_the_text_of_their_kind(attribute: str, raw: bytes, expected: str):
+def test_value_is_decoded_by_its_attribute(attribute: str, raw: bytes, expected: str):
     assert decode_value(attribute, raw) == expected
 
 
-def test_a_reference_becomes_the_guid_that_it_names():
+def test_extended_dn_becomes_an_objectguid():
     assert to_reference("manager", EXTENDED) == GUID
     assert (
         to_reference("manager", f"<GUID={GUID.replace('-', '')}>;CN=Ada,DC=x") == GUID
@@ -41,19 +41,19 @@ def test_a_reference_becomes_the_guid_that_it_names():
     assert split_extended_dn(EXTENDED) == (GUID, "CN=Ada,DC=x")
 
 
-def test_what_is_a_name_stays_a_name():
+def test_dn_attributes_and_plain_texts_keep_their_dn():
     assert to_reference("distinguishedname", EXTENDED) == "CN=Ada,DC=x"
     assert to_reference("description", "CN=Ada,DC=x") == "CN=Ada,DC=x"
 
 
-def test_a_link_to_a_deleted_object_is_no_reference():
+def test_link_to_a_deleted_object_is_dropped():
     deleted = f"<GUID={GUID}>;CN=Ada\\0ADEL:{GUID},CN=Deleted Objects,DC=x"
 
     assert to_reference("member", deleted) is None
 
 
 @pytest.mark.parametrize("prefix", ["B:4:0001:", "S:5:a:b c:", "S:2:é:"])
-def test_a_dn_with_binary_or_string_becomes_a_guid_as_well(prefix: str):
+def test_dn_with_binary_or_string_keeps_its_prefix(prefix: str):
     assert to_reference("publicdelegates", prefix + EXTENDED) == prefix + GUID
     deleted = f"{prefix}<GUID={GUID}>;CN=Ada\\0ADEL:{GUID},DC=x"
     assert to_reference("publicdelegates", deleted) is None

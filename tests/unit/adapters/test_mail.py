@@ -1,4 +1,4 @@
-"""What a notice becomes: one message, whatever the names in it are."""
+"""A notice becomes one message, even if names in it are hostile."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ def made(notice=NOTICE, *, sender="cf@contoso.com", recipients=("it@contoso.com"
     return build_message(notice, sender=sender, recipients=recipients)
 
 
-def on_the_wire(found):
-    """Return the message as its reader parses it."""
-    data = found.as_bytes(policy=email.policy.SMTP)
+def on_the_wire(message):
+    """Return the message as a recipient parses it."""
+    data = message.as_bytes(policy=email.policy.SMTP)
     return email.message_from_bytes(data, policy=email.policy.default)
 
 
-def test_text_is_text_and_html_is_escaped():
-    found = on_the_wire(made())
-    assert found.get_content_type() == "multipart/alternative"
-    plain, html = found.iter_parts()
+def test_text_part_is_plain_and_html_part_is_escaped():
+    parsed = on_the_wire(made())
+    assert parsed.get_content_type() == "multipart/alternative"
+    plain, html = parsed.iter_parts()
     assert "<script>alert('x')</script>" in plain.get_content()
     assert "<script>" not in html.get_content()
     assert "&lt;script&gt;" in html.get_content()
 
 
 @pytest.mark.parametrize("field", ["tenant", "headline"])
-def test_no_name_makes_a_header(field):
+def test_names_in_a_notice_cannot_add_headers(field):
     evil = msgspec.structs.replace(NOTICE, **{field: EVIL})
-    found = on_the_wire(made(evil))
-    assert set(found.keys()) == set(on_the_wire(made()).keys())
-    assert "thief@evil.example" in found["Subject"]
+    parsed = on_the_wire(made(evil))
+    assert set(parsed.keys()) == set(on_the_wire(made()).keys())
+    assert "thief@evil.example" in parsed["Subject"]
 
 
 @pytest.mark.parametrize(
@@ -61,21 +61,21 @@ def test_no_name_makes_a_header(field):
         "a b@c",
     ],
 )
-def test_what_is_no_address_gets_no_mail(address):
-    with pytest.raises(Rejected, match="no mail address"):
+def test_invalid_address_is_rejected(address):
+    with pytest.raises(Rejected, match="not a mail address"):
         made(recipients=("it@contoso.com", address))
-    with pytest.raises(Rejected, match="no mail address"):
+    with pytest.raises(Rejected, match="not a mail address"):
         made(sender=address)
 
 
-def test_no_machine_answers():
+def test_message_suppresses_automatic_replies():
     assert made()["Auto-Submitted"] == "auto-generated"
 
 
-def test_a_command_stays_on_one_line():
+def test_long_command_stays_on_one_line():
     name = "n" * 60
     command = f"cloudforest agent run {name} --control URL"
     steps = (Step(command=command, purpose="On its host."),)
-    found = on_the_wire(made(msgspec.structs.replace(NOTICE, steps=steps)))
-    for part in found.iter_parts():
+    parsed = on_the_wire(made(msgspec.structs.replace(NOTICE, steps=steps)))
+    for part in parsed.iter_parts():
         assert command in part.get_content()

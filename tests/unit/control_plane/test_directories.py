@@ -1,4 +1,4 @@
-"""What is opened: never less safe than either the host or the control plane says."""
+"""A directory is opened as safely as the host and the control plane require."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cloudforest.control_plane.directories import open_directory
 
 
 @pytest.mark.parametrize(
-    ("asked", "bound", "verified"),
+    ("requested", "bound", "verified"),
     [("off", "off", False), ("on", "off", True), ("on", "on", True)],
 )
-def test_verification_is_off_only_while_both_want_it(
-    tmp_path: Path, asked: str, bound: str, *, verified: bool
+def test_verification_is_off_only_if_both_sides_turn_it_off(
+    tmp_path: Path, requested: str, bound: str, *, verified: bool
 ):
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets/contoso").write_text("Passw0rd")
     binding = make_host_binding(domain(verify=bound), tmp_path)
 
-    opened = open_directory(domain(verify=asked), binding, {})
+    opened = open_directory(domain(verify=requested), binding, {})
 
     assert opened._controllers._trust.verify is verified

@@ -9,12 +9,12 @@ from cloudforest.control_plane.host import listen_on_loopback, socket_url
 @pytest.mark.parametrize(
     "address", ["0.0.0.0:8080", "contoso.com:80", "127.0.0.1", "127.0.0.1:http"]
 )
-def test_only_a_loopback_address_and_a_port_are_listened_on(address: str):
+def test_listen_address_must_be_loopback_with_a_port(address: str):
     with pytest.raises(Misconfigured, match="--listen"):
         listen_on_loopback(address)
 
 
-def test_a_taken_port_is_told():
+def test_port_in_use_is_named_in_the_error():
     with listen_on_loopback("127.0.0.1:0") as taken:
         address = socket_url(taken).removeprefix("http://")
         with pytest.raises(Misconfigured, match=address):

@@ -1,4 +1,4 @@
-"""What there is to tell, to whom, and that it is told once."""
+"""What notices say, who receives them, and that each is sent once."""
 
 from __future__ import annotations
 
@@ -71,47 +71,52 @@ def stage(guard, effects=12, limit=10):
     )
 
 
-def test_a_blocked_job_is_told_with_its_numbers_and_the_next_command():
+def test_notice_of_a_blocked_job_has_numbers_and_the_next_command():
     facts = JobNoticeFacts(
         cycle("blocked", counts=Counts(staged=12)), stages=(stage("disables"),)
     )
-    [telling] = found(job(), facts)
-    notice = telling.notice
+    [active_notice] = found(job(), facts)
+    notice = active_notice.notice
     assert notice.headline == "Job people is blocked by a guard"
     values = {each.name: each.value for each in notice.facts}
     assert values["Staged effects"] == "12"
-    assert values["disables"] == "12; at most 10 without being allowed"
+    assert values["disables"] == "12 staged; the limit is 10"
     assert [each.command for each in notice.steps] == ["cloudforest job staged people"]
 
 
-def test_each_guard_is_an_occurrence_of_its_own():
+def test_each_guard_is_a_separate_occurrence():
     facts = JobNoticeFacts(
         cycle("blocked"), stages=(stage("deletes"), stage("disables"))
     )
-    [telling] = found(job(), facts)
-    assert {each.detail for each in telling.occurrences} == {"deletes", "disables"}
+    [active_notice] = found(job(), facts)
+    assert {each.detail for each in active_notice.occurrences} == {
+        "deletes",
+        "disables",
+    }
 
 
 @pytest.mark.parametrize("state", ["succeeded", "partial"])
-def test_a_job_that_is_well_has_nothing_to_tell(state):
+def test_healthy_job_has_no_notices(state):
     assert found(job(), JobNoticeFacts(cycle(state))) == []
 
 
 @pytest.mark.parametrize(
     "last", [None, cycle("failed", error="Away."), cycle("running")]
 )
-def test_a_cycle_without_an_end_says_nothing_of_the_guard(last):
+def test_failed_or_running_cycle_leaves_the_guard_unknown(last):
     assert found(job(), JobNoticeFacts(last)) == [UnknownCondition("guard", "people")]
 
 
-def test_a_quarantine_is_told_with_its_reason():
+def test_notice_of_a_quarantine_has_its_reason():
     facts = JobNoticeFacts(cycle("partial"), quarantine="Half of its writes fail.")
-    [telling] = found(job(), facts)
-    assert telling.occurrences == {Occurrence(kind="quarantine", name="people")}
-    assert "Half of its writes fail." in [each.value for each in telling.notice.facts]
+    [active_notice] = found(job(), facts)
+    assert active_notice.occurrences == {Occurrence(kind="quarantine", name="people")}
+    assert "Half of its writes fail." in [
+        each.value for each in active_notice.notice.facts
+    ]
 
 
-def test_a_jobs_own_addresses_stand_instead_of_the_tenants():
+def test_addresses_of_a_job_replace_those_of_the_tenant():
     blocked = JobNoticeFacts(cycle("blocked"))
     assert found(job(), blocked)[0].recipients == ("it@contoso.com",)
     own = job(notify=("people@contoso.com",))
@@ -133,57 +138,59 @@ REGISTRATION = Registration(
 )
 
 
-def of(record, listening=LONG_SERVED):
-    return list(find_agent_notices(record, REGISTRATION, listening))
+def of(record, contact=LONG_SERVED):
+    return list(find_agent_notices(record, REGISTRATION, contact))
 
 
-def test_an_agent_is_told_after_an_hour_of_silence():
+def test_agent_is_reported_after_an_hour_of_silence():
     assert of(agent(NOW - HOUR)) == []
-    [telling] = of(agent(NOW - HOUR - MINUTE))
-    assert telling.occurrences == {Occurrence(kind="agent-inactive", name="sync01")}
-    values = {each.name: each.value for each in telling.notice.facts}
-    assert values["Last heard of"] == "2026-11-23 10:59 UTC"
+    [active_notice] = of(agent(NOW - HOUR - MINUTE))
+    assert active_notice.occurrences == {
+        Occurrence(kind="agent-inactive", name="sync01")
+    }
+    values = {each.name: each.value for each in active_notice.notice.facts}
+    assert values["Last bootstrap"] == "2026-11-23 10:59 UTC"
     assert values["Jobs"] == "people, other"
 
 
-def test_of_an_agent_the_tenant_hears_and_those_whose_jobs_need_it():
-    [telling] = of(agent(NOW - DAY))
-    assert telling.recipients == (
+def test_notice_of_an_agent_goes_to_the_tenant_and_its_jobs():
+    [active_notice] = of(agent(NOW - DAY))
+    assert active_notice.recipients == (
         *("it@contoso.com", "people@contoso.com", "other@contoso.com"),
     )
 
 
-def test_an_agent_that_is_yet_to_enrol_is_not_silent():
+def test_agent_that_never_enrolled_is_not_reported():
     assert of(agent(None)) == []
 
 
 @pytest.mark.parametrize("since", [None, NOW, NOW - HOUR])
-def test_silence_while_we_did_not_listen_is_not_the_agents(since):
-    """A control plane that was away for a night starts without a mail per agent."""
+def test_silence_while_the_control_plane_was_down_is_not_reported(since):
+    """A control plane that was down for a night must not send a mail per agent."""
     assert of(agent(NOW - DAY), AgentContact(since, NOW)) == [
         UnknownCondition("agent-inactive", "sync01")
     ]
 
 
-def test_a_certificate_is_told_two_weeks_before_its_end():
+def test_certificate_is_reported_two_weeks_before_its_expiry():
     ends = NOW + 14 * DAY
     active = agent(NOW, certificate_expires=ends + MINUTE)
     assert of(active) == []
-    [telling] = of(agent(NOW, certificate_expires=ends))
-    assert "ends on 2026-12-07" in telling.notice.headline
-    assert telling.occurrences == {
+    [active_notice] = of(agent(NOW, certificate_expires=ends))
+    assert "expires on 2026-12-07" in active_notice.notice.headline
+    assert active_notice.occurrences == {
         Occurrence(kind="certificate", name="sync01", detail=ends.isoformat())
     }
 
 
-def test_the_control_planes_own_certificate_is_told_to_the_tenant():
+def test_own_certificate_is_reported_to_the_tenant():
     assert (
         list(find_certificate_notices({"service bus": NOW + 15 * DAY}, TENANT, NOW))
         == []
     )
-    [telling] = find_certificate_notices({"service bus": NOW + DAY}, TENANT, NOW)
-    assert telling.recipients == ("it@contoso.com",)
-    assert "service bus" in telling.notice.headline
+    [active_notice] = find_certificate_notices({"service bus": NOW + DAY}, TENANT, NOW)
+    assert active_notice.recipients == ("it@contoso.com",)
+    assert "service bus" in active_notice.notice.headline
 
 
 def blocked(*guards):
@@ -199,13 +206,13 @@ def guards(*names):
     )
 
 
-def test_what_was_told_is_told_again_only_when_more_holds():
+def test_notice_is_sent_again_only_for_new_occurrences():
     assert blocked("disables").select_unsent(guards("disables")) == []
     assert len(blocked("disables").select_unsent(frozenset())) == 1
     assert len(blocked("deletes", "disables").select_unsent(guards("disables"))) == 1
 
 
-def test_what_holds_no_more_is_forgotten():
+def test_ended_occurrences_are_forgotten():
     assert blocked("disables").select_ended(guards("deletes", "disables")) == guards(
         "deletes"
     )
@@ -214,13 +221,13 @@ def test_what_holds_no_more_is_forgotten():
     )
 
 
-def test_what_can_not_be_decided_stays_told():
+def test_unknown_conditions_stay_sent():
     failed = collect_active_notices(found(job(), JobNoticeFacts(cycle("failed"))))
     other = Occurrence(kind="guard", name="of a job that is gone")
     assert failed.select_ended(guards("disables") | {other}) == {other}
 
 
-def test_a_telling_is_none_of_what_can_not_be_decided():
+def test_unknown_conditions_are_not_active_notices():
     both = collect_active_notices(
         [
             *found(job(), JobNoticeFacts(cycle("blocked"))),

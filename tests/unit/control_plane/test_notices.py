@@ -1,4 +1,4 @@
-"""How mail that fails is tried again."""
+"""How failed mail is retried."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def waits(backoff):
     )
 
 
-def test_what_fails_is_tried_again_later_each_time():
+def test_retries_wait_twice_as_long_each_time_up_to_an_hour():
     backoff = NoticeBackoff()
     pauses = []
     for _ in range(10):
@@ -31,7 +31,7 @@ def test_what_fails_is_tried_again_later_each_time():
     assert waits(backoff) == 0
 
 
-def test_a_refused_password_waits_an_hour_at_once():
+def test_rejected_password_waits_an_hour_at_once():
     backoff = NoticeBackoff()
     backoff.record_failure("key", NOW, longest=True)
     assert waits(backoff) == 60

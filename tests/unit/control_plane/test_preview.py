@@ -1,4 +1,4 @@
-"""A plan's counts are those of the cycle that follows, for each kind of change."""
+"""For each kind of change, a plan shows the same counts as the cycle after it."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def entry(dn: str, kind: str, **attributes: Any) -> str:
     lines = [f"dn: {dn}", "objectClass: top", f"objectClass: {kind}"]
     lines += [f"distinguishedName: {dn}", f"objectGUID:: {guid}", "instanceType: 4"]
     for name, values in attributes.items():
-        held = values if isinstance(values, list) else [values]
-        lines += [f"{name}: {each}" for each in held]
+        listed = values if isinstance(values, list) else [values]
+        lines += [f"{name}: {each}" for each in listed]
     return "\n".join(lines)
 
 
@@ -119,7 +119,7 @@ def team(name: str, *members: str) -> str:
 
 
 def directory() -> str:
-    """Sales and workers, a guest and a person in the lab, and two groups."""
+    """Return people of Sales and Works, a guest, one person in the lab, two groups."""
     units = ("People", "Branch", "Lab")
     entries = [entry("DC=contoso,DC=com", "domainDNS", dc="contoso")]
     entries += [
@@ -138,7 +138,7 @@ def directory() -> str:
 
 @dataclass
 class Place:
-    """A tree in a folder; the real compiler, agent and service run in this process."""
+    """A tree in a folder, with the real compiler, agent and service in this process."""
 
     folder: Path
     store: SqlProvisioningStore
@@ -180,7 +180,7 @@ class Place:
             key_name="people",
         )
 
-    async def foreseen(
+    async def impact(
         self, registration: Registration, *, named: bool = False
     ) -> Impact:
         async with LocalPreviews(self.folder, {}).open_bus(registration) as bus:
@@ -201,8 +201,8 @@ class Place:
             each.with_counts(created=1, adopted=0)
             for each in find_orphans(before, after)
         ]
-        foreseen = ImpactReport(impacts=impacts, consequences=tuple(gone))
-        return make_plan(base=1, registered=before, desired=after, report=foreseen)
+        report = ImpactReport(impacts=impacts, consequences=tuple(gone))
+        return make_plan(base=1, registered=before, desired=after, report=report)
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 
 def guarded(**most: int) -> tuple[str, str]:
-    """Say how many effects each budget bears."""
+    """Return a replacement that sets the limit of each budget."""
     budgets = ", ".join(f"{name}: {{max: {most}}}" for name, most in most.items())
     jobs = "mappings: [people, teams]\n"
     return (jobs, f"{jobs}guard: {{{budgets}}}\n")
@@ -294,14 +294,16 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_what_a_plan_counts_is_what_the_cycle_does(place: Place, change: str):
+async def test_counts_of_a_plan_equal_those_of_the_next_cycle(
+    place: Place, change: str
+):
     before, after, expected = CHANGES[change]
     first = await place.cycle(place.compiled(*before))
     assert first.state == "succeeded"
     changed = place.compiled(*after)
     writes = list(place.target.writes)
 
-    found = await place.foreseen(changed)
+    found = await place.impact(changed)
     assert place.target.writes == writes
     cycle = await place.cycle(changed)
 
@@ -311,11 +313,13 @@ async def test_what_a_plan_counts_is_what_the_cycle_does(place: Place, change: s
     assert {key: counted[key] for key in expected} == expected
 
 
-async def test_a_plan_says_why_people_leave_and_which_attributes_change(place: Place):
+async def test_impact_has_the_reasons_of_leavers_and_the_changed_attributes(
+    place: Place,
+):
     await place.cycle(place.compiled())
     narrowed = place.compiled(NARROW, ('nickName: "[cn]"', 'nickName: "[info]"'))
 
-    found = (await place.foreseen(narrowed)).breakdown
+    found = (await place.impact(narrowed)).breakdown
 
     clause = 'filters.user clause 2: department ne "Sales"'
     [left] = found.leavers
@@ -326,13 +330,13 @@ async def test_a_plan_says_why_people_leave_and_which_attributes_change(place: P
     assert found.samples == ()
 
 
-async def test_names_are_given_only_on_request_and_never_more_than_a_few(place: Place):
+async def test_samples_are_named_only_on_request(place: Place):
     await place.cycle(place.compiled())
     wider = place.compiled(
         NARROW, ('displayName: "[displayName]"', 'displayName: "[cn]"')
     )
 
-    found = (await place.foreseen(wider, named=True)).breakdown
+    found = (await place.impact(wider, named=True)).breakdown
 
     named = [(each.action, each.name, each.reason) for each in found.samples]
     works = {("update", f"p{n}@contoso.com", "displayName") for n in (3, 4, 5)}
@@ -341,9 +345,9 @@ async def test_names_are_given_only_on_request_and_never_more_than_a_few(place: 
     assert reason.startswith("leaves scope: filters.user clause 2: ")
 
 
-async def test_what_a_guard_would_hold_back_is_broken_down_too(place: Place):
+async def test_staged_effects_are_part_of_the_breakdown(place: Place):
     await place.cycle(place.compiled())
-    found = await place.foreseen(place.compiled(NARROW, guarded(disables=1)))
+    found = await place.impact(place.compiled(NARROW, guarded(disables=1)))
     assert [trip.effects for trip in found.exceeded] == [3]
     assert [each.count for each in found.breakdown.leavers] == [3]
 
@@ -377,22 +381,22 @@ async def allow(place: Place, trips: Sequence[ExceededBudget]) -> None:
 
 
 @pytest.mark.parametrize("case", GUARDED)
-async def test_all_that_a_plan_says_is_blocked_is_all_there_is_to_allow(
+async def test_allowing_all_objections_of_a_plan_unblocks_the_cycle(
     place: Place, case: str
 ):
-    """Memberships are taken away after the disable: a second guard hides behind it."""
+    """Memberships are removed after the disable, where a second guard objects."""
     most, trips, following = GUARDED[case]
     await place.cycle(place.compiled())
     changed = place.compiled(NARROW, guarded(**most))
 
-    found = await place.foreseen(changed)
+    found = await place.impact(changed)
 
     assert {each.guard: each.effects for each in found.exceeded} == trips
     assert {each.guard: each.effects for each in found.exceeded_later} == following
-    # What two budgets count is in one stage, and decided upon once.
+    # Effects that two budgets count are in one stage, which is decided once.
     assert len({each.digest for each in found.exceeded_later}) == bool(following)
     await allow(place, [*found.exceeded, *found.exceeded_later])
-    again = await place.foreseen(changed)
+    again = await place.impact(changed)
     assert (again.exceeded, again.exceeded_later) == ((), ())
     cycle = await place.cycle(changed)
     assert (cycle.state, cycle.counts.staged) == ("succeeded", 0)
@@ -401,10 +405,10 @@ async def test_all_that_a_plan_says_is_blocked_is_all_there_is_to_allow(
 
 
 @pytest.mark.parametrize("staged", [False, True])
-async def test_what_follows_is_added_to_what_is_staged_already(
+async def test_later_effects_are_added_to_the_staged_ones(
     place: Place, *, staged: bool
 ):
-    """Two leave a group of their own; two more do when their disable is allowed."""
+    """Two people leave a group; two more do when their disable is allowed."""
     before = place.compiled()
     await place.cycle(before)
     whole = directory()
@@ -415,7 +419,7 @@ async def test_what_follows_is_added_to_what_is_staged_already(
     if staged:
         assert (await place.cycle(changed)).state == "blocked"
 
-    found = await place.foreseen(changed)
+    found = await place.impact(changed)
 
     trips = {each.guard: each.effects for each in found.exceeded}
     assert trips == {"disables": 3, "memberRemovals": 2}
@@ -430,29 +434,31 @@ async def test_what_follows_is_added_to_what_is_staged_already(
     assert (cycle.state, cycle.counts.member_remove) == ("succeeded", 6)
 
 
-async def test_who_is_deleted_in_the_directory_is_no_matter_of_a_clause(place: Place):
+async def test_reason_of_a_deleted_person_is_the_deletion(place: Place):
     registration = place.compiled()
     await place.cycle(registration)
     whole = directory().replace(person(6, "Branch") + "\n\n", "")
     whole = whole.replace("numEntries: 14", "numEntries: 13")
     (place.folder / "contoso.ldif").write_text(whole, encoding="utf-8")
 
-    found = (await place.foreseen(registration)).breakdown
+    found = (await place.impact(registration)).breakdown
 
     assert [(each.reason, each.count) for each in found.leavers] == [
         ("deleted in the directory", 1)
     ]
 
 
-async def test_an_escrow_names_the_target_attribute_and_the_fault(place: Place):
+async def test_reason_of_an_escrow_names_the_target_attribute_and_the_fault(
+    place: Place,
+):
     wrong = ('title: "[title]"', "title: 'Error(\"No title.\")'")
-    found = (await place.foreseen(place.compiled(wrong))).breakdown
+    found = (await place.impact(place.compiled(wrong))).breakdown
     assert [(each.reason, each.count) for each in found.escrow_reasons] == [
         ("mapping-fault: title: No title.", 6)
     ]
 
 
-TOUCHING = [
+WITH_IMPACT = [
     NARROW,
     ('nickName: "[cn]"', 'nickName: "[info]"'),
     ('  title: "[title]"\n', ""),
@@ -463,10 +469,10 @@ TOUCHING = [
 
 
 @pytest.mark.parametrize("named", [True, False])
-async def test_the_json_of_a_plan_keeps_to_its_schema(place: Place, *, named: bool):
+async def test_json_of_a_plan_is_valid_by_its_schema(place: Place, *, named: bool):
     registered = place.compiled()
     await place.cycle(registered)
-    plan = await place.planned(registered, place.compiled(*TOUCHING), named=named)
+    plan = await place.planned(registered, place.compiled(*WITH_IMPACT), named=named)
 
     data = plan.to_shape()
     plain = json.loads(msgspec.json.encode(data))
@@ -476,12 +482,12 @@ async def test_the_json_of_a_plan_keeps_to_its_schema(place: Place, *, named: bo
     assert {each["removed"] for each in data["consequences"]} == {"type", "attributes"}
 
 
-async def test_all_renderings_say_whom_it_touches_before_what_changes(
+async def test_markdown_and_html_show_the_impact_before_the_changes(
     place: Place, capsys: pytest.CaptureFixture[str]
 ):
     registered = place.compiled()
     await place.cycle(registered)
-    changed = place.compiled(*TOUCHING)
+    changed = place.compiled(*WITH_IMPACT)
     unnamed = await place.planned(registered, changed, named=False)
     state = Path("other state")
     bare = await place.planned(registered, changed, named=True)

@@ -1,4 +1,4 @@
-"""What a bus adds to an error leaves it the kind of error that it was."""
+"""The bus adds the troubles of agents to an error without changing its class."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def raised(bus: TroubleReportingBus) -> Any:
     return caught.type
 
 
-async def test_who_was_interrupted_is_told_from_who_is_not_there(
+async def test_interrupted_and_unavailable_agents_are_distinguished(
     opened: tuple[MemoryBus, TroubleReportingBus],
 ) -> None:
     bus, explained = opened

@@ -1,4 +1,4 @@
-"""What the control plane accepts and holds while names change."""
+"""Locks of jobs while the registration changes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from cloudforest.base.errors import Busy
 from cloudforest.control_plane.runs import JobRunner
 
 
-def held_runs() -> JobRunner:
+def make_runner() -> JobRunner:
     return JobRunner(store=None, targets=None, clock=system_clock)  # type: ignore[arg-type]
 
 
-def test_a_job_that_is_held_starts_no_cycle():
-    runs = held_runs()
-    with runs.lock_jobs({"people", "groups"}), pytest.raises(Busy, match="people"):
-        runs.locks.hold_job("people").__enter__()
-    with runs.locks.hold_job("people"):
+def test_locked_job_cannot_start_a_cycle():
+    runner = make_runner()
+    with runner.lock_jobs({"people", "groups"}), pytest.raises(Busy, match="people"):
+        runner.locks.hold_job("people").__enter__()
+    with runner.locks.hold_job("people"):
         pass
 
 
-def test_a_job_that_runs_is_not_held_and_neither_are_the_others():
-    runs = held_runs()
+def test_running_job_prevents_the_lock_of_all():
+    runner = make_runner()
     with (
-        runs.locks.hold_job("people"),
+        runner.locks.hold_job("people"),
         pytest.raises(Busy, match="people"),
-        runs.lock_jobs(["groups", "people"]),
+        runner.lock_jobs(["groups", "people"]),
     ):
-        pytest.fail("it was held")
-    assert not runs.locks.is_running("groups")
+        pytest.fail("the jobs were locked")
+    assert not runner.locks.is_running("groups")

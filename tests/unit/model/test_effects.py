@@ -1,4 +1,4 @@
-"""Escrow: how long an object waits for its next try, and when there is none."""
+"""Escrow: the wait before each retry, and giving up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BARE = Effect(
 
 
 def tries(effect: Effect) -> list[datetime]:
-    """Return when it is tried, if it fails each time."""
+    """Return the times of the retries, if each of them fails."""
     found, now = [], NOON
     while (effect := put_in_escrow(effect, "No.", now)).next_try is not None:
         found.append(now)
@@ -30,7 +30,7 @@ def tries(effect: Effect) -> list[datetime]:
     return [*found, now]
 
 
-def test_the_waits_double_from_a_minute_to_a_day():
+def test_waits_double_from_a_minute_to_a_day():
     times = tries(BARE)
     waits = [after - before for before, after in pairwise(times)]
     minutes = [wait // timedelta(minutes=1) for wait in waits]
@@ -38,6 +38,6 @@ def test_the_waits_double_from_a_minute_to_a_day():
     assert set(minutes[11:]) == {24 * 60}
 
 
-def test_who_failed_for_28_days_is_given_up():
+def test_object_that_failed_for_28_days_is_given_up():
     last = tries(BARE)[-1] - NOON
     assert timedelta(days=28) <= last < timedelta(days=29)

@@ -20,7 +20,7 @@ def agent(name: str, *, formerly: str | None = None) -> Agent:
 OLD = tree(target("cloud"), target("other"), agent("sync01"), job("people"))
 
 
-def test_a_former_name_that_is_registered_is_a_rename():
+def test_registered_former_name_is_a_rename():
     new = tree(
         target("new", formerly="cloud"),
         agent("berlin", formerly="sync01"),
@@ -33,22 +33,22 @@ def test_a_former_name_that_is_registered_is_a_rename():
     )
 
 
-def test_a_rename_happens_once():
+def test_rename_happens_once():
     new = tree(job("staff", formerly="people"))
     assert find_renames(new, new) == ()
     assert find_renames(None, new) == ()
     assert find_renames(tree(), new) == ()
 
 
-def test_a_name_that_is_still_there_is_nobodys_former_one():
+def test_name_in_use_is_not_a_former_name():
     assert find_renames(OLD, tree(job("people"), job("staff", formerly="people"))) == ()
 
 
-def test_another_kind_with_the_former_name_is_something_else():
+def test_former_name_applies_to_the_same_kind_only():
     assert find_renames(OLD, tree(target("staff", formerly="people"))) == ()
 
 
-def test_state_is_looked_up_under_former_names():
+def test_state_is_found_under_former_names():
     new = tree(
         target("new", formerly="cloud"),
         agent("berlin", formerly="sync01"),
@@ -67,7 +67,7 @@ def test_state_is_looked_up_under_former_names():
     assert kept.programs == {"people": PROGRAM, "more": PROGRAM}
 
 
-def test_jobs_whose_state_moves_or_goes_may_not_run_meanwhile():
+def test_jobs_whose_state_changes_are_locked():
     people, groups = job("people"), job("groups")
     before = tree(target("cloud"), people, groups)
     staff = job("staff", formerly="people")

@@ -13,13 +13,13 @@ from cloudforest.plan.difference import KIND_ORDER
 from cloudforest.plan.wording import summarize_plan
 
 
-def test_equal_registrations_have_no_difference():
+def test_equal_registrations_have_no_changes():
     plan = plan_between(registration(), registration())
     assert plan.changes == ()
     assert summarize_plan(plan) == "no changes"
 
 
-def test_everything_is_created_in_the_order_in_which_it_is_needed():
+def test_documents_are_created_in_the_order_of_their_references():
     kinds = [each.kind for each in plan_between(None, registration()).changes]
     assert kinds == sorted(kinds, key=KIND_ORDER.index)
     assert {each.action for each in plan_between(None, registration()).changes} == {
@@ -27,7 +27,7 @@ def test_everything_is_created_in_the_order_in_which_it_is_needed():
     }
 
 
-def test_what_depends_on_others_is_deleted_first_and_after_all_else():
+def test_deletions_come_last_with_dependents_first():
     agents = (Agent(name="sync02", domains=("contoso.com",), run="local"),)
     after = registration(jobs=(), targets=(), agents=agents)
     changes = plan_between(registration(), after).changes
@@ -39,7 +39,7 @@ def test_what_depends_on_others_is_deleted_first_and_after_all_else():
     ]
 
 
-def test_an_update_names_the_fields_in_the_words_of_the_language():
+def test_update_names_the_fields_as_the_yaml_does():
     job = msgspec.structs.replace(JOB, interval=300)
     source = Domain(name="contoso.com", source=Source(ldif="b.ldif"))
     forest = Forest(name="contoso", domains=(source,))

@@ -1,4 +1,4 @@
-"""What a plan says of new names."""
+"""How a plan shows renames."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cloudforest.plan.difference import FieldChange
 from cloudforest.plan.wording import summarize_plan
 
 
-def test_a_rename_says_what_else_changed():
+def test_rename_lists_the_other_changed_fields():
     job = replace(JOB, name="staff", formerly="people", interval=300)
     [change] = plan_between(registration(), registration(jobs=(job,))).changes
     assert (change.action, change.name) == ("rename", "staff")
@@ -20,7 +20,7 @@ def test_a_rename_says_what_else_changed():
     assert str(change) == "> Job people → staff"
 
 
-def test_a_renamed_target_is_an_update_of_the_jobs_that_name_it():
+def test_renamed_target_updates_the_jobs_that_refer_to_it():
     [cloud] = registration().targets
     after = registration(
         targets=(replace(cloud, name="new", formerly="cloud"),),
@@ -35,7 +35,7 @@ def test_a_renamed_target_is_an_update_of_the_jobs_that_name_it():
     assert plan.warnings == ()
 
 
-def test_a_former_name_may_stay_or_go_and_nothing_changes():
+def test_former_name_that_stays_or_goes_changes_nothing():
     stays = registration(jobs=(replace(JOB, formerly="before"),))
     assert plan_between(stays, stays).changes == ()
     assert plan_between(stays, registration()).changes == ()

@@ -6,7 +6,7 @@ from tests.support.plans import IMPACT, plan_between, registration
 from cloudforest.plan.plan import JobImpact
 
 
-def test_the_digest_depends_on_the_base_and_the_changes_only():
+def test_digest_depends_only_on_base_and_changes():
     plan = plan_between(None, registration())
     other_base = msgspec.structs.replace(plan, base=4)
     with_impact = msgspec.structs.replace(plan, impacts=(IMPACT,))
@@ -15,7 +15,7 @@ def test_the_digest_depends_on_the_base_and_the_changes_only():
     assert plan.impact_digest != with_impact.impact_digest
 
 
-def test_the_json_has_the_documented_shape():
+def test_json_has_the_documented_shape():
     plan = msgspec.structs.replace(
         plan_between(None, registration()),
         impacts=(IMPACT, JobImpact(job="other", unknown="No agent.")),

@@ -1,6 +1,8 @@
-"""What a plan says of new names, and of what is no longer there."""
+"""Warnings about likely renames, and orphans of removals."""
 
 from __future__ import annotations
+
+from html import unescape
 
 import msgspec
 import pytest
@@ -51,26 +53,26 @@ BEFORE = programmed(mapped("user", "userName", "title"), mapped("group", "displa
 
 
 @pytest.mark.parametrize("kind", ["targets", "agents", "jobs"])
-def test_a_rename_that_looks_like_a_removal_and_a_creation_is_warned_of(kind: str):
+def test_rename_without_formerly_is_warned_about(kind: str):
     [noun] = getattr(registration(), kind)
     plan = plan_between(
         registration(), registration(**{kind: (replace(noun, name="new"),)})
     )
     [warning] = plan.warnings
     assert f'"{noun.name}" is removed and' in warning
-    assert f'`formerly: {noun.name}` in {kind[:-1].title()} "new"' in warning
+    assert f'`formerly: {noun.name}` to {kind[:-1].title()} "new"' in warning
     assert plan.to_shape()["warnings"] == [warning]
     assert warning in render_markdown(plan)
     assert f"formerly: {noun.name}" in render_html(plan)
 
 
-def test_each_removal_is_taken_for_one_creation_only():
+def test_removal_is_paired_with_one_creation_only():
     jobs = (replace(JOB, name="a"), replace(JOB, name="b"))
     plan = plan_between(registration(), registration(jobs=jobs))
     assert len(plan.warnings) == 1
 
 
-def test_a_job_is_recognised_although_its_target_is_renamed():
+def test_likely_rename_of_a_job_is_found_although_its_target_is_renamed():
     [cloud] = registration().targets
     after = registration(
         targets=(replace(cloud, name="new", formerly="cloud"),),
@@ -80,25 +82,25 @@ def test_a_job_is_recognised_although_its_target_is_renamed():
     assert "formerly: people" in warning
 
 
-def test_what_differs_is_not_taken_for_a_rename():
+def test_different_job_is_not_taken_for_a_rename():
     other = replace(JOB, name="staff", scope="contractors")
     assert plan_between(registration(), registration(jobs=(other,))).warnings == ()
 
 
-def test_a_target_that_moves_keeps_its_links_and_that_is_warned_of():
+def test_target_that_keeps_its_links_at_another_url_is_warned_about():
     [cloud] = registration().targets
     moved = replace(cloud, scim="https://scim.example.com/v2")
     plan = plan_between(registration(), registration(targets=(moved,)))
     [warning] = plan.warnings
-    assert "https://scim.example.com/v2 instead of embedded" in warning
+    assert '"embedded" to "https://scim.example.com/v2"' in warning
 
 
-def test_nothing_is_removed_when_nothing_is():
+def test_equal_registrations_leave_no_orphans():
     assert list(find_orphans(BEFORE, BEFORE)) == []
     assert list(find_orphans(None, BEFORE)) == []
 
 
-def test_a_removed_job_and_target_are_counted_apart():
+def test_removed_job_and_target_are_counted_separately():
     after = replace(BEFORE, targets=(), jobs=(), programs={})
     assert list(find_orphans(BEFORE, after)) == [
         UncountedOrphans(("cloud", None), "target", "cloud"),
@@ -106,14 +108,14 @@ def test_a_removed_job_and_target_are_counted_apart():
     ]
 
 
-def test_a_job_that_gets_another_target_leaves_the_first():
+def test_job_with_another_target_leaves_orphans_in_the_first():
     after = replace(BEFORE, jobs=(replace(JOB, target="elsewhere"),))
     assert list(find_orphans(BEFORE, after)) == [
         UncountedOrphans(("cloud", "people"), "job", "cloud", "people")
     ]
 
 
-def test_attributes_and_types_that_are_no_longer_mapped_are_told_under_new_names():
+def test_orphans_of_removed_mappings_have_the_new_names():
     [cloud] = BEFORE.targets
     after = programmed(
         mapped("user", "userName", "nickName"),
@@ -133,22 +135,22 @@ def test_attributes_and_types_that_are_no_longer_mapped_are_told_under_new_names
         (
             UncountedOrphans(("cloud", "people"), "job", "cloud", "people"),
             (
-                "Job people no longer writes to target cloud: 1,203 linked objects "
-                "(1,200 created, 3 adopted) stay there as they are."
+                'Job "people" no longer writes to target "cloud". 1,203 linked objects '
+                "(1,200 created, 3 adopted) stay there unchanged."
             ),
         ),
         (
             UncountedOrphans(("cloud", None), "target", "cloud"),
             (
-                "Target cloud is removed: its links are forgotten, and 1,203 linked "
-                "objects (1,200 created, 3 adopted) stay there as they are."
+                'Target "cloud" is removed and its links are forgotten. 1,203 linked '
+                "objects (1,200 created, 3 adopted) stay there unchanged."
             ),
         ),
         (
             UncountedOrphans(("cloud", "people"), "type", "cloud", "people", "group"),
             (
-                "Job people no longer maps the type group: 1,203 linked objects "
-                "(1,200 created, 3 adopted) stay in target cloud as they are, no "
+                'Job "people" no longer maps the type "group". 1,203 linked objects '
+                '(1,200 created, 3 adopted) stay in target "cloud" unchanged, no '
                 "longer managed."
             ),
         ),
@@ -162,23 +164,30 @@ def test_attributes_and_types_that_are_no_longer_mapped_are_told_under_new_names
                 ("nickName", "title"),
             ),
             (
-                "Job people no longer maps nickName, title of the type user: the "
-                "values stay in target cloud as they are, no longer managed, of 1,203 "
-                "linked objects (1,200 created, 3 adopted)."
+                'Job "people" no longer maps "nickName", "title" of the type "user". '
+                "The values of 1,203 linked objects (1,200 created, 3 adopted) stay in "
+                'target "cloud" unchanged, no longer managed.'
             ),
         ),
     ],
 )
-def test_a_consequence_is_told_with_numbers_in_every_format(
+def test_every_format_shows_orphans_with_their_numbers(
     removal: UncountedOrphans, sentence: str
 ):
-    consequence = removal.with_counts(created=1200, adopted=3)
-    assert consequence.sentence == sentence
-    foreseen = ImpactReport(consequences=(consequence,))
-    plan = make_plan(base=1, registered=BEFORE, desired=BEFORE, report=foreseen)
+    orphans = removal.with_counts(created=1200, adopted=3)
+    assert orphans.sentence == sentence
+    report = ImpactReport(consequences=(orphans,))
+    plan = make_plan(base=1, registered=BEFORE, desired=BEFORE, report=report)
     assert sentence in render_markdown(plan)
-    assert sentence in render_html(plan)
-    [told] = msgspec.json.decode(msgspec.json.encode(plan.to_shape()))["consequences"]
-    assert (told["created"], told["adopted"]) == (1200, 3)
-    assert (told["job"], told["target"]) == (removal.job, "cloud")
-    assert (told["removed"], told["sentence"]) == (removal.removed, sentence)
+    assert sentence in unescape(render_html(plan))
+    [shape] = msgspec.json.decode(msgspec.json.encode(plan.to_shape()))["consequences"]
+    assert (shape["created"], shape["adopted"]) == (1200, 3)
+    assert (shape["job"], shape["target"]) == (removal.job, "cloud")
+    assert (shape["removed"], shape["sentence"]) == (removal.removed, sentence)
+
+
+def test_sentence_about_one_orphan_is_singular():
+    removal = UncountedOrphans(("cloud", "people"), "job", "cloud", "people")
+    assert removal.with_counts(created=1, adopted=0).sentence.endswith(
+        " 1 linked object (1 created, 0 adopted) stays there unchanged."
+    )

@@ -1,4 +1,4 @@
-"""How a change of a list, an expression or a secret is shown, and what is none."""
+"""How changes of lists, expressions, durations and secrets are shown."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def everywhere(plan: Plan, capsys: pytest.CaptureFixture[str]) -> list[str]:
     ]
 
 
-def test_the_order_of_a_list_that_has_none_is_no_change():
+def test_order_of_an_unordered_list_does_not_matter():
     before, after = registration(), registration()
     before = replace(before, scopes=(scoped(FIRST, SECOND),))
     after = replace(after, scopes=(scoped(SECOND, FIRST),))
@@ -79,7 +79,7 @@ def test_the_order_of_a_list_that_has_none_is_no_change():
     )
 
 
-def test_the_order_of_controllers_is_a_change():
+def test_order_of_controllers_matters():
     def at(*controllers: str) -> Forest:
         bind = Bind(username="svc", password=SecretReference(env="PASSWORD"))
         read = ActiveDirectory(controllers=controllers, tls=Tls(), bind=bind)
@@ -93,7 +93,7 @@ def test_the_order_of_controllers_is_a_change():
     assert field.path == "domains[a.com].source.activeDirectory.controllers"
 
 
-def test_of_a_list_only_what_comes_and_goes_is_shown(
+def test_changed_list_shows_only_added_and_removed_entries(
     capsys: pytest.CaptureFixture[str],
 ):
     before = registration(scopes=(scoped(FIRST, SECOND),))
@@ -109,7 +109,7 @@ def test_of_a_list_only_what_comes_and_goes_is_shown(
         assert SECOND not in page
 
 
-def test_a_changed_expression_is_a_diff_of_its_words(
+def test_changed_expression_is_shown_as_a_word_diff(
     capsys: pytest.CaptureFixture[str],
 ):
     plan = between_mappings(
@@ -122,10 +122,10 @@ def test_a_changed_expression_is_a_diff_of_its_words(
     assert "[<b>preferredName</b>]" in render_html(plan)
 
 
-def test_an_attribute_that_is_mapped_now_is_one_line(
+def test_new_attribute_mapping_is_shown_without_defaults(
     capsys: pytest.CaptureFixture[str],
 ):
-    """The defaults of its options say nothing; what is written does."""
+    """Only options that differ from their defaults are shown."""
     title = AttributeMapping(source="[title]", when_null="keep")
     before = replace(mapped(), attribute_mappings={})
     plan = between_mappings(before, replace(before, attribute_mappings={"t": title}))
@@ -140,14 +140,14 @@ def test_an_attribute_that_is_mapped_now_is_one_line(
     assert len(change["fields"]) > len(written)
 
 
-def test_an_option_that_becomes_the_default_is_shown(
+def test_option_that_changes_to_its_default_is_shown(
     capsys: pytest.CaptureFixture[str],
 ):
     plan = between_mappings(mapped(when_null="keep"), mapped(when_null="clear"))
     assert "whenNull: keep → clear" in shown(plan, capsys)
 
 
-def test_a_duration_is_shown_as_documents_write_it(capsys: pytest.CaptureFixture[str]):
+def test_duration_is_shown_as_in_the_yaml(capsys: pytest.CaptureFixture[str]):
     plan = plan_between(
         registration(jobs=(replace(JOB, interval=90),)),
         registration(jobs=(replace(JOB, interval=7200),)),
@@ -159,18 +159,18 @@ def test_a_duration_is_shown_as_documents_write_it(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(300, "5m"), (86400, "24h"), (30 * 86400, "30d")]
+    ("value", "shown_as"), [(300, "5m"), (86400, "24h"), (30 * 86400, "30d")]
 )
-def test_a_duration_is_in_the_unit_that_people_use(value: int, said: str):
-    assert describe_field_value("guard.disables.window", value) == said
+def test_duration_has_the_largest_exact_unit(value: int, shown_as: str):
+    assert describe_field_value("guard.disables.window", value) == shown_as
 
 
-def test_a_whole_number_is_shown_as_one():
+def test_whole_number_is_shown_without_a_fraction():
     assert describe_field_value("guard.disables.percent", 20.0) == "20"
     assert describe_field_value("guard.disables.percent", 2.5) == "2.5"
 
 
-def test_only_what_differs_is_underlined_and_lines_stand_close():
+def test_html_underlines_only_the_difference_and_has_no_blank_lines():
     page = render_html(
         replace(
             between_mappings(
@@ -185,7 +185,9 @@ def test_only_what_differs_is_underlined_and_lines_stand_close():
     assert "\n" not in diff.strip()
 
 
-def test_kinds_stand_together_also_where_some_go(capsys: pytest.CaptureFixture[str]):
+def test_created_and_deleted_documents_of_a_kind_share_a_heading(
+    capsys: pytest.CaptureFixture[str],
+):
     other = Agent(name="other", domains=("b.com",), run="local")
     plan = plan_between(
         registration(agents=(other,)),
@@ -194,34 +196,34 @@ def test_kinds_stand_together_also_where_some_go(capsys: pytest.CaptureFixture[s
     assert shown(plan, capsys).splitlines().count("Agent") == 1
 
 
-def test_of_those_in_scope_no_part_is_named_that_is_more_than_the_whole():
-    """A cycle of changes reads fewer than are in scope."""
+def test_incremental_cycle_shows_no_share_of_the_objects_read():
+    """It reads fewer objects than are in scope."""
     impact = JobImpact(job="people", counts=Counts(read=0, in_scope=8))
     assert describe_counts(impact) == "8 objects in scope; nothing to do; 0 requests"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "shown_as"),
     [
         (0.0, ""),
         (0.3, ""),
-        (1.5, ", at least 1s"),
-        (150.0, ", at least 2m"),
-        (9000.0, "2h"),
+        (1.5, ", at least 1 s"),
+        (150.0, ", at least 2 min"),
+        (9000.0, ", at least 2 h"),
     ],
 )
-def test_the_least_time_is_said_where_the_limits_are_known(
-    seconds: float, said: str, capsys: pytest.CaptureFixture[str]
+def test_minimum_duration_is_shown_if_the_limits_are_known(
+    seconds: float, shown_as: str, capsys: pytest.CaptureFixture[str]
 ):
     impact = JobImpact(job="p", counts=Counts(), requests=7, min_seconds=seconds)
     plan = replace(plan_between(registration(), registration()), impacts=(impact,))
     for page in (shown(plan, capsys), render_markdown(plan), render_html(plan)):
         assert "7 requests" in page
-        assert said in page
-        assert ("at least" in page) is bool(said)
+        assert shown_as in page
+        assert ("at least" in page) is bool(shown_as)
 
 
-def test_texts_with_little_in_common_are_shown_whole(
+def test_texts_with_little_in_common_are_shown_as_a_whole(
     capsys: pytest.CaptureFixture[str],
 ):
     plan = between_mappings(mapped(source="[title]"), mapped(source="ToUpper(mail)"))
@@ -237,7 +239,7 @@ def test_texts_with_little_in_common_are_shown_whole(
     ],
     ids=["constant", "text in an expression", "template"],
 )
-def test_a_sensitive_value_is_shown_nowhere(
+def test_sensitive_value_is_never_shown(
     after: dict[str, str], capsys: pytest.CaptureFixture[str]
 ):
     plan = between_mappings(
@@ -250,7 +252,7 @@ def test_a_sensitive_value_is_shown_nowhere(
         assert "(sensitive)" in page
 
 
-def test_of_what_an_expression_redacts_no_text_is_shown(
+def test_text_in_a_redacting_expression_is_never_shown(
     capsys: pytest.CaptureFixture[str],
 ):
     plan = between_mappings(mapped(), mapped(source='Redact("canary")'))
@@ -258,7 +260,7 @@ def test_of_what_an_expression_redacts_no_text_is_shown(
         assert "canary" not in page
 
 
-def test_what_was_sensitive_is_not_shown_when_it_is_no_more(
+def test_formerly_sensitive_value_is_never_shown(
     capsys: pytest.CaptureFixture[str],
 ):
     plan = between_mappings(
@@ -268,7 +270,7 @@ def test_what_was_sensitive_is_not_shown_when_it_is_no_more(
         assert "canary" not in page
 
 
-def test_a_fence_in_a_value_ends_no_fence():
+def test_fence_in_a_value_does_not_end_the_fence_around_it():
     plan = between_mappings(mapped(source="[a]"), mapped(template="```\nx\n```"))
     text = render_markdown(plan)
     assert "````diff" in text
@@ -276,10 +278,10 @@ def test_a_fence_in_a_value_ends_no_fence():
     assert "+   x" in text
 
 
-def test_nothing_in_a_plan_is_obeyed_by_a_terminal_or_hides_from_a_reviewer(
+def test_control_characters_in_a_plan_are_escaped(
     capsys: pytest.CaptureFixture[str],
 ):
-    """An escape may erase the lines above; a mark of direction reverses the text."""
+    """An escape sequence may erase lines; a direction mark may reverse the text."""
     left = LeaverCount(
         type="user",
         action="disable",
@@ -310,7 +312,7 @@ def unknown(reason: str) -> Plan:
     return replace(plan, impacts=(JobImpact(job="people", unknown=reason),))
 
 
-def test_a_reason_is_no_markup(capsys: pytest.CaptureFixture[str]):
+def test_reason_is_not_read_as_markup(capsys: pytest.CaptureFixture[str]):
     reason = "The scope names OU=[/x] [mail] <b>\n\n<!-- *y*."
     plan = unknown(reason)
     assert "OU=[/x] [mail] <b>" in shown(plan, capsys)

@@ -1,4 +1,4 @@
-"""What makes the next cycle initial."""
+"""Changes that make the next cycle initial."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def job(text="a pr", units=("OU=A,DC=x", "OU=B,DC=x"), reads=("mail", "sn")):
     return JobProgram(scope=scope, mappings=(mapping("user", *reads),))
 
 
-def test_what_is_read_is_what_the_mappings_of_a_type_use_and_the_anchor():
+def test_mapped_attributes_and_the_anchor_are_read():
     program = msgspec.structs.replace(
         job(),
         mappings=(
@@ -50,12 +50,12 @@ def test_what_is_read_is_what_the_mappings_of_a_type_use_and_the_anchor():
     }
 
 
-def test_spelling_and_order_do_not_count():
+def test_digest_ignores_spelling_and_order():
     same = job("A  PR", ("ou=b, dc=X", "ou=a,dc=x", "OU=A,DC=x"))
     assert digest_program(same) == digest_program(job())
 
 
-def test_scope_and_attributes_count():
+def test_digest_depends_on_scope_and_attributes():
     others = [
         job("b pr"),
         job(units=("OU=A,DC=x",)),
@@ -66,7 +66,7 @@ def test_scope_and_attributes_count():
     assert len(digests) == 5
 
 
-def test_what_counts_one_level_or_not_at_all_counts():
+def test_digest_depends_on_one_level_and_excepted_units():
     whole = job()
     scopes = [
         msgspec.structs.replace(whole.scope, **{each: ("OU=C,DC=x",)})
@@ -76,7 +76,7 @@ def test_what_counts_one_level_or_not_at_all_counts():
     assert len({digest_program(each) for each in programs}) == 3
 
 
-def test_what_a_scope_means_counts_though_it_is_written_as_before(monkeypatch):
+def test_digest_depends_on_the_meaning_of_scopes(monkeypatch):
     before = digest_program(job())
     monkeypatch.setattr(digest, "MEANING", digest.MEANING + 1)
     assert digest_program(job()) != before

@@ -1,4 +1,4 @@
-"""Secrets are never read, however they are named."""
+"""Secrets are never read, however they are spelled."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ from cloudforest.program.scoping.filter_syntax import parse_filter
         "sambaLMPassword",
     ],
 )
-def test_a_secret_is_forbidden(name):
+def test_secret_attribute_is_forbidden(name):
     assert is_forbidden(name)
 
 
 @pytest.mark.parametrize("name", ["mail", "pwdLastSet", "badPwdCount", "msDS-User", ""])
-def test_other_attributes_are_not(name):
+def test_other_attributes_are_allowed(name):
     assert not is_forbidden(name)
 
 
 @pytest.mark.parametrize("text", ["*", "+", "", "2.5.4.35", "mail;binary", "a b", "-a"])
-def test_what_may_stand_for_several_attributes_is_no_name(text):
+def test_text_for_several_attributes_is_not_a_name(text):
     assert not is_attribute_name(text)
 
 
-def test_names_are_names():
+def test_attribute_names_are_recognized():
     assert is_attribute_name("msDS-cloudExtensionAttribute1")
 
 
-def test_the_attributes_of_an_expression_and_of_a_filter_are_known():
+def test_attributes_of_expressions_and_filters_are_found():
     inner = Call(function="Trim", arguments=(Attribute(name="sn"), None))
     template = Template(text="", reads=("Title",))
     whole = Call(function="Join", arguments=(Constant(value=" "), inner, template))

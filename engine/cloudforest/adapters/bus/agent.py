@@ -1,6 +1,6 @@
-"""The bus as an agent sees it: one outbound TLS connection to NATS.
+"""The agent's end of the bus: receive requests, and deliver answers page by page.
 
-One answer on its way to the service: in order, in a window, with a sign of life.
+Pages go out in order, a few unacknowledged ones at a time, with keep-alives.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from cloudforest.model.ports.bus import RequestHandler
 
 Send = Callable[[bytes], Awaitable[object]]
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True)
 class DeliverySettings:
@@ -37,8 +39,17 @@ class DeliverySettings:
     give_up_after: float = 60.0
 
 
+def _closing_page(template: Page, sequence: int, closing: Closing) -> Page:
+    return Page(
+        agent=template.agent,
+        request=template.request,
+        sequence=sequence,
+        closing=closing,
+    )
+
+
 class Delivery:
-    """Sends the pages of one answer, again if need be, until all are acknowledged."""
+    """Sends the pages of one answer, and resends them until all are acknowledged."""
 
     def __init__(
         self, settings: DeliverySettings, *, send: Send, max_payload: int
@@ -52,9 +63,9 @@ class Delivery:
         self._last_sent = time.monotonic()
 
     async def run(self, pages: AsyncIterator[Page], template: Page) -> None:
-        """Deliver `pages`; `blank` names agent and request should they fail to come.
+        """Deliver `pages`; `template` names agent and request if they fail to come.
 
-        Raises Unavailable when nothing is acknowledged any more.
+        Raises Unavailable when the service stops acknowledging.
         """
         beat = asyncio.create_task(self._keep_alive(), name="keep alive")
         work = asyncio.create_task(self._deliver_pages(pages, template), name="deliver")
@@ -85,8 +96,8 @@ class Delivery:
         data = await asyncio.to_thread(protocol.pack_page, page)
         if len(data) > self._max_payload:
             raise Unavailable(
-                f"A page of {len(data)} bytes is more than the bus takes at once"
-                f" ({self._max_payload}); raise max_payload of the bus."
+                f"A page of {len(data)} bytes exceeds the bus's max_payload"
+                f" ({self._max_payload} bytes). Increase max_payload."
             )
         await self._wait_until(
             lambda: len(self._unacknowledged) < self._settings.window,
@@ -109,7 +120,7 @@ class Delivery:
             now = time.monotonic()
             waited = now - self._last_progress
             if self._unacknowledged and waited > self._settings.give_up_after:
-                raise Unavailable("The service no longer acknowledges pages.")
+                raise Unavailable("The service stopped acknowledging pages.")
             if (
                 now - max(self._last_sent, self._last_progress)
                 > self._settings.resend_after
@@ -117,35 +128,27 @@ class Delivery:
                 await self.resend()
 
     def acknowledge(self, sequence: int) -> None:
-        """Note that the service holds this page and those before it."""
+        """Forget this page and those before it: the service has stored them."""
         for each in [each for each in self._unacknowledged if each <= sequence]:
             del self._unacknowledged[each]
         self._last_progress = time.monotonic()
         self._progress.set()
 
     async def resend(self) -> None:
-        """Send again what may have been lost; a page is known by its number."""
+        """Resend what may be lost; the service knows duplicates by their sequence."""
         self._last_sent = time.monotonic()
         for data in tuple(self._unacknowledged.values()):
             await self._send(data)
-
-
-def _closing_page(template: Page, sequence: int, closing: Closing) -> Page:
-    return Page(
-        agent=template.agent,
-        request=template.request,
-        sequence=sequence,
-        closing=closing,
-    )
-
-
-log = structlog.get_logger()
 
 
 @dataclass
 class _ListenedDomain:
     answer: RequestHandler
     subscription: Subscription | None = None
+
+
+def _is_other_bus(current: BusAccess, access: BusAccess) -> bool:
+    return (current.urls, current.ca) != (access.urls, access.ca)
 
 
 class NatsListener:
@@ -181,7 +184,7 @@ class NatsListener:
         )
         await connection.open()
         async with AsyncExitStack() as undo:
-            # Half of the subscriptions would look like all of them.
+            # A connection with half of the subscriptions would look healthy.
             undo.push_async_callback(self._disconnect)
             self._connection = connection
             await connection.subscribe(
@@ -205,20 +208,24 @@ class NatsListener:
         if self._connection is not None:
             domain = self._domains[name]
 
-            async def received(message: Msg) -> None:
+            async def receive(message: Msg) -> None:
                 self._accept_request(message, domain.answer)
 
             domain.subscription = await self._connection.subscribe(
-                protocol.request_subject(name), received, queue=protocol.QUEUE_GROUP
+                protocol.request_subject(name), receive, queue=protocol.QUEUE_GROUP
             )
 
     async def renew_access(self, access: BusAccess) -> None:
         async with self._lock:
-            held = self._connection
-            if held is None or not held.connected or _is_other_bus(held.access, access):
+            current = self._connection
+            if (
+                current is None
+                or not current.connected
+                or _is_other_bus(current.access, access)
+            ):
                 await self._connect(access)
             else:
-                await held.renew(access)
+                await current.renew(access)
 
     async def listen(self, domain: str, answer: RequestHandler) -> None:
         async with self._lock:
@@ -227,7 +234,7 @@ class NatsListener:
             await self._subscribe(domain)
 
     async def unlisten(self, domain: str) -> None:
-        """Take no more requests of the domain; answers under way go on."""
+        """Accept no more requests of the domain; running answers continue."""
         async with self._lock:
             await self._drop_domain(domain)
 
@@ -254,9 +261,9 @@ class NatsListener:
             request = decode_request(message.data)
             protocol.require_id(request.id)
         except (msgspec.MsgspecError, KeyError, TypeError, CloudforestError) as error:
-            log.warning("request refused", reason=str(error))
+            log.warning("invalid request ignored", reason=str(error))
             return
-        # A repeated request is ours already: the first sign of life was lost.
+        # A repeated request is already being answered: our acceptance was lost.
         if request.id not in self._tasks:
             task = asyncio.create_task(
                 self._deliver_answer(request, answer), name=f"answer {request.id}"
@@ -277,8 +284,8 @@ class NatsListener:
         limit = self._connection.max_payload if self._connection else 0
         delivery = Delivery(self._settings, send=send, max_payload=limit)
         self._deliveries[request.id] = delivery
-        blank = Page(agent=self._agent, request=request.id, sequence=0)
-        await delivery.run(answer(request), blank)
+        template = Page(agent=self._agent, request=request.id, sequence=0)
+        await delivery.run(answer(request), template)
 
     def _forget_request(self, request: str, task: asyncio.Task[None]) -> None:
         self._tasks.pop(request, None)
@@ -293,7 +300,3 @@ class NatsListener:
                 self._tasks[request].cancel()
         elif request in self._deliveries and message.data.isdigit():
             self._deliveries[request].acknowledge(int(message.data))
-
-
-def _is_other_bus(held: BusAccess, access: BusAccess) -> bool:
-    return (held.urls, held.ca) != (access.urls, access.ca)

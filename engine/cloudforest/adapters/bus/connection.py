@@ -22,7 +22,7 @@ from cloudforest.model.identity import BusAccess
 
 CONNECT_SECONDS = 5.0
 PENDING_BYTES = 16 * 1024 * 1024
-"""What may wait for a connection that is coming back."""
+"""The most that may wait in memory for a lost connection to return."""
 
 MessageHandler = Callable[[Msg], Awaitable[None]]
 
@@ -30,9 +30,9 @@ log = structlog.get_logger()
 
 
 class NatsConnection:
-    """Comes back by itself; ends for good when its credential does [nats-py 2.16].
+    """Reconnects by itself; ends for good when its JWT expires [nats-py 2.16].
 
-    `reconnected` is called after each return, since messages in flight were lost.
+    `on_reconnect` is called after each reconnection: messages in flight were lost.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class NatsConnection:
         return self._client.max_payload
 
     async def open(self) -> None:
-        """Raise Unavailable when no server lets us in within CONNECT_SECONDS."""
+        """Connect; raise Unavailable if no server accepts us within CONNECT_SECONDS."""
         connecting = asyncio.create_task(self._connect())
         refused = asyncio.create_task(self._all_servers_tried.wait())
         try:
@@ -116,7 +116,7 @@ class NatsConnection:
     async def _record_error(self, error: Exception) -> None:
         self._last_error = error
         self._error_count += 1
-        # nats-py would go round its servers for ever.
+        # nats-py would try its servers in turn for ever.
         if self._error_count >= len(self._access.urls):
             self._all_servers_tried.set()
         log.debug("bus error", connection=self._name, reason=str(error))
@@ -129,15 +129,16 @@ class NatsConnection:
     def _make_unavailable_error(self, reason: Exception) -> Unavailable:
         return Unavailable(
             f"The bus at {', '.join(self._access.urls)} can't be used"
-            f" ({str(reason) or type(reason).__name__});"
-            " check that it runs and that its certificate is of this control plane."
+            f" ({str(reason) or type(reason).__name__})."
+            " Check that it is running, and that its certificate is from this control"
+            " plane."
         )
 
     async def renew(self, access: BusAccess) -> None:
-        """Go on with another JWT for the same key, before the old one expires.
+        """Switch to another JWT for the same key, before the old one expires.
 
-        A JWT callback is not enough: when the server ends a session by expiry, nats-py
-        closes for good, so we leave and come back ourselves.
+        A JWT callback is not enough: nats-py closes for good when the server ends an
+        expired session. So we reconnect before that.
         """
         self._access = access
         self._reconnect_event.clear()
@@ -149,13 +150,13 @@ class NatsConnection:
             raise self._make_unavailable_error(self._last_error or error) from error
 
     def set_servers(self, urls: tuple[str, ...]) -> None:
-        """Come back to other places; until the connection is lost, nothing changes."""
+        """Set where to reconnect; a connection that stands is not touched."""
         self._access = replace(self._access, urls=urls)
         with suppress(nats.errors.ConnectionClosedError):
             self._client.set_server_pool(list(urls))
 
     async def publish(self, subject: str, data: bytes, *, reply: str = "") -> bool:
-        """Return whether it is on its way; what is lost is asked for again."""
+        """Return whether the message was sent; lost ones are requested again."""
         try:
             await await_cancellable(self._client.publish(subject, data, reply=reply))
         except nats.errors.MaxPayloadError:
@@ -179,7 +180,7 @@ class NatsConnection:
         subscription = await self._client.subscribe(
             subject, queue=queue, cb=receive, pending_bytes_limit=PENDING_BYTES
         )
-        # Only what the server has heard of may be relied upon.
+        # A subscription counts only once the server has it.
         if self._client.is_connected:
             await self._client.flush(timeout=int(CONNECT_SECONDS))
         return subscription
@@ -191,7 +192,7 @@ class NatsConnection:
             await self._record_error(error)
 
     async def close(self) -> None:
-        # Where the server was killed, nats-py may wait for its word of farewell.
+        # If the server was killed, nats-py may wait for its reply.
         with suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):
                 await await_cancellable(self._client.close())

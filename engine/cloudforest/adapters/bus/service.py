@@ -1,6 +1,6 @@
-"""One answer as it arrives: whose messages count, in which order, and for how long.
+"""The service's end of the bus: send a request, and read the pages of its answer.
 
-The bus as the provisioning service sees it: a request out, pages in.
+One agent answers; its pages are read in order, and within time limits.
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ from cloudforest.base.nkey import new_user_key
 from cloudforest.model.messages import Page, SyncRequest, encode_request
 
 SendToAgent = Callable[[str, bytes], Awaitable[object]]
-"""Sends to an agent, by id, a sequence number or `protocol.STOP`."""
+"""Sends a sequence number or `protocol.STOP` to the agent with this id."""
+
+_QUEUE_SIZE = 32
 
 
 @dataclass(frozen=True)
 class AnswerTimeouts:
-    """In seconds. `nobody` bridges the moment in which an agent renews itself.
+    """In seconds. `no_agent` bridges the moment in which an agent renews its access.
 
-    `page` is the longest that signs of life alone are believed; a directory may be
-    silent for two minutes before the agent gives it up.
+    `page` limits how long keep-alives alone are accepted. A directory may be silent for
+    two minutes before the agent gives up.
     """
 
     no_agent: float = 2.0
@@ -42,7 +44,7 @@ class AnswerTimeouts:
 
 
 class AnswerReader:
-    """Only the agent that took the request is heard; others are told to stop."""
+    """Reads from the agent that accepted the request; other agents are told to stop."""
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class AnswerReader:
     async def read_pages(
         self, first: Msg, messages: asyncio.Queue[Msg]
     ) -> AsyncGenerator[Page]:
-        """Yield pages in order; each is acknowledged when the next one is asked for."""
+        """Yield pages in order; asking for the next one acknowledges a page."""
         message: Msg | None = first
         finished = False
         try:
@@ -94,7 +96,7 @@ class AnswerReader:
         return None
 
     async def _next_from_agent(self, messages: asyncio.Queue[Msg]) -> Msg | None:
-        """Return what the agent says next; what others say is no sign of its life."""
+        """Return the agent's next message; messages of other agents do not count."""
         silent = time.monotonic() + self._timeouts.idle
         late = self._last_page_at + self._timeouts.page
         while (left := min(silent, late) - time.monotonic()) > 0:
@@ -117,7 +119,7 @@ class AnswerReader:
 
     async def _handle_out_of_order(self, sequence: int) -> None:
         if sequence < self._next_sequence:
-            # It came twice because our word about it was lost.
+            # It came twice because our acknowledgement was lost.
             await self._acknowledge()
             return
         now = time.monotonic()
@@ -129,10 +131,10 @@ class AnswerReader:
         await self._send(self._agent, b"%d" % (self._next_sequence - 1))
 
     def _make_interrupted_error(self, what: str) -> Interrupted:
-        return Interrupted(
-            f"The agent {self._agent} {what} in the middle of its answer about"
-            f" {self._request.domain}, after {self._next_sequence} pages;"
-            " what is missing is asked for again."
+        return protocol.make_interrupted_error(
+            f'The agent "{self._agent}" {what}',
+            self._request.domain,
+            self._next_sequence,
         )
 
 
@@ -144,44 +146,43 @@ async def next_message(messages: asyncio.Queue[Msg], seconds: float) -> Msg | No
         return None
 
 
-_QUEUE_SIZE = 32
-
-
 class NatsAgentBus:
-    """See `model.ports.AgentBus`."""
+    """See `model.ports.bus.AgentBus`."""
 
     def __init__(self, connection: NatsConnection, timeouts: AnswerTimeouts) -> None:
         self._connection = connection
         self._timeouts = timeouts
 
     async def request_pages(self, request: SyncRequest) -> AsyncGenerator[Page]:
-        async def say(agent: str, word: bytes) -> None:
+        async def send(agent: str, message: bytes) -> None:
             inbox = protocol.acknowledgement_subject(agent, request.id)
-            await self._connection.publish(inbox, word)
+            await self._connection.publish(inbox, message)
 
         async with self._subscribe_answers(request.id) as messages:
             agent, first = await self._offer_request(request, messages)
-            reading = AnswerReader(request, agent, send=say, timeouts=self._timeouts)
-            async with aclosing(reading.read_pages(first, messages)) as pages:
+            reader = AnswerReader(request, agent, send=send, timeouts=self._timeouts)
+            async with aclosing(reader.read_pages(first, messages)) as pages:
                 async for page in pages:
                     yield page
 
     async def receive_hints(self) -> AsyncGenerator[str]:
-        # The same domain twice is one hint, so this can't grow.
-        heard: dict[str, None] = {}
-        some = asyncio.Event()
+        # Hints for the same domain are merged, so this can't grow without limit.
+        domains: dict[str, None] = {}
+        arrived = asyncio.Event()
 
-        async def hear(message: Msg) -> None:
-            heard[protocol.change_hint_domain(message.subject)] = None
-            some.set()
+        async def receive(message: Msg) -> None:
+            domains[protocol.change_hint_domain(message.subject)] = None
+            arrived.set()
 
-        subscription = await self._connection.subscribe(protocol.ALL_CHANGE_HINTS, hear)
+        subscription = await self._connection.subscribe(
+            protocol.ALL_CHANGE_HINTS, receive
+        )
         try:
             while True:
-                await some.wait()
-                while heard:
-                    yield heard.popitem()[0]
-                some.clear()
+                await arrived.wait()
+                while domains:
+                    yield domains.popitem()[0]
+                arrived.clear()
         finally:
             await self._connection.unsubscribe(subscription)
 
@@ -201,7 +202,7 @@ class NatsAgentBus:
     async def _offer_request(
         self, request: SyncRequest, messages: asyncio.Queue[Msg]
     ) -> tuple[str, Msg]:
-        """Return the agent that took the request and the first that it said."""
+        """Return the agent that accepted the request, and its first message."""
         began = time.monotonic()
         while time.monotonic() - began < self._timeouts.accept:
             await self._connection.publish(
@@ -215,19 +216,15 @@ class NatsAgentBus:
             if protocol.answering_agent(message.subject) != protocol.NO_AGENT:
                 return protocol.answering_agent(message.subject), message
             if time.monotonic() - began > self._timeouts.no_agent:
-                raise Unavailable(
-                    f"No agent of the domain {request.domain} is connected;"
-                    " `cloudforest status` lists the agents,"
-                    " `cloudforest agent run NAME` starts one."
-                )
+                raise protocol.make_no_agent_error(request.domain)
             await asyncio.sleep(0.1)
         raise Unavailable(
-            f"No agent of the domain {request.domain} took the request within"
-            f" {self._timeouts.accept:g} seconds; look at the agents' logs."
+            f"No agent of the domain {request.domain} accepted the request within"
+            f" {self._timeouts.accept:g} seconds. Check the agents' logs."
         )
 
     def set_endpoint(self, endpoint: BusEndpoint) -> None:
-        """Find the bus again where it is now; what was under way is asked anew."""
+        """Reconnect to where the bus is now; interrupted requests are repeated."""
         self._connection.set_servers(endpoint.urls)
 
     async def close(self) -> None:

@@ -1,7 +1,4 @@
-"""One HTTP exchange with a control plane, its failures turned into our errors.
-
-What an agent asks of the control plane: enrolment and bootstrap.
-"""
+"""HTTP exchanges with a control plane, failures as our errors; and agents' calls."""
 
 from __future__ import annotations
 
@@ -37,12 +34,13 @@ _ERRORS_BY_KIND: dict[str, type[CloudforestError]] = {
     for kind in (Refused, Stale, Busy, Rejected, Unavailable, Misconfigured)
 }
 _CONNECT_SECONDS = 10
+T = TypeVar("T")
 USER_HEADER = "Cloudforest-User"
-"""The header that says so, percent-encoded."""
+"""The header with the caller's account on this machine, percent-encoded."""
 
 
 class Bug(CloudforestError):  # noqa: N818 - named for what happened
-    """The control plane met a bug of its own, and wrote a report."""
+    """The control plane hit a bug and wrote a report."""
 
     exit_code = 70
 
@@ -51,10 +49,10 @@ _ERRORS_BY_KIND["Bug"] = Bug
 
 
 class ControlPlaneHttp:
-    """A session with the control plane at `url`; `timeout` is in seconds.
+    """A session with the control plane at `url`.
 
-    Without a timeout an answer may take as long as it does: a cycle is one answer.
-    `user` is whose account of this machine it is, if that is all we are known by.
+    `timeout` is in seconds. None sets no limit, because a whole cycle is one answer.
+    `user` is the caller's account on this machine, if nothing else identifies them.
     """
 
     def __init__(
@@ -96,15 +94,25 @@ class ControlPlaneHttp:
         async with self.exchange(method, path, body, headers) as response:
             return await response.read()
 
+    async def call_json(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        type: type[T],  # noqa: A002 - as in msgspec
+    ) -> T:
+        return msgspec.json.decode(await self.call(method, path, body), type=type)
+
     async def stream_lines(
         self, method: str, path: str, body: Any = None
     ) -> AsyncIterator[bytes]:
-        """Yield the lines of an answer that comes bit by bit, however long they are."""
+        """Yield the lines of a streamed answer; a line may have any length."""
         rest = b""
         async with self.exchange(method, path, body) as response:
             async for part in response.content.iter_any():
-                *whole, rest = (rest + part).split(b"\n")
-                for line in whole:
+                *lines, rest = (rest + part).split(b"\n")
+                for line in lines:
                     yield line
         if rest:
             yield rest
@@ -129,8 +137,8 @@ class ControlPlaneHttp:
                 yield response
         except (TimeoutError, aiohttp.ClientError) as error:
             raise Unavailable(
-                f"The control plane at {self.url} does not answer ({error}); "
-                "is `cloudforest serve` running?"
+                f"The control plane at {self.url} does not answer ({error}). "
+                "Check that `cloudforest serve` is running."
             ) from error
 
 
@@ -142,12 +150,9 @@ def error_from_response(body: bytes, status: int) -> CloudforestError:
 
 
 def error_from_message(message: dict[str, Any]) -> CloudforestError:
-    """Turn `{"error": {"kind", "message"}}` back into the error that it was."""
+    """Turn `{"error": {"kind", "message"}}` back into the original error."""
     error = message["error"]
     return _ERRORS_BY_KIND.get(error["kind"], Rejected)(error["message"])
-
-
-T = TypeVar("T")
 
 
 class AgentControlPlaneClient(ControlPlaneHttp):
@@ -164,6 +169,6 @@ class AgentControlPlaneClient(ControlPlaneHttp):
             return msgspec.json.decode(body, type=kind)
         except msgspec.DecodeError as error:
             raise Rejected(
-                f"What answers at {self.url} is no control plane of this version"
-                f" ({error}). Check the address, and who sits between."
+                f"{self.url} did not answer as a control plane of this version does"
+                f" ({error}). Check the address, and any proxy in between."
             ) from error

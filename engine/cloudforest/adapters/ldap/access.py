@@ -1,10 +1,9 @@
-"""Whether an attribute without values has none, or is hidden from the account.
+"""Decide by an object's DACL whether a missing attribute is empty or hidden.
 
-Neither the answer nor a filter tells: a hidden value is treated as one that does not
-exist ([MS-ADTS] 3.1.1.4.3), and a delta names a hidden attribute that changed without
-values, like a cleared one (measured on Samba). The object's DACL does tell.
-
-Who may read properties of an object, by its security descriptor ([MS-DTYP] 2.4).
+Neither answers nor filters show the difference: a hidden value counts as one that does
+not exist ([MS-ADTS] 3.1.1.4.3), and a delta names a hidden attribute that changed
+without values, like a cleared one (measured on Samba). The DACL is in the object's
+security descriptor ([MS-DTYP] 2.4).
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from cloudforest.adapters import directory_entries
 from cloudforest.adapters.directory_entries import format_guid, format_sid
 from cloudforest.adapters.ldap import filters, search
 from cloudforest.adapters.ldap.ber import (
@@ -27,20 +25,27 @@ from cloudforest.model.messages import Lookup
 
 READ_PROPERTY = 0x10
 _GENERIC = 0x80000000 | 0x10000000
-"""GENERIC_READ and GENERIC_ALL, which a directory should have mapped before."""
+"""GENERIC_READ and GENERIC_ALL, which a directory should have mapped already."""
 _DACL_PRESENT = 0x0004
 _INHERIT_ONLY = 0x08
 _HAS_TYPE, _HAS_INHERITED_TYPE = 1, 2
 _ALLOWED, _DENIED = {0x00, 0x05}, {0x01, 0x06, 0x0A, 0x0C}
 _CONDITIONAL = {0x09, 0x0B}
-"""Entries that allow if a condition holds, which is not evaluated: they prove none."""
+"""Entries that allow under a condition; we don't evaluate it, so they prove nothing."""
 _OBJECT_ACES = {0x05, 0x06, 0x0B, 0x0C}
 _GUID_BYTES, _SID_HEAD = 16, 8
+
+_DESCRIPTOR = "ntsecuritydescriptor"
+_CONFIDENTIAL = 0x80
+"""A bit of searchFlags ([MS-ADTS] 2.2.9): reading the attribute needs another right."""
 
 
 @dataclass(frozen=True)
 class AccessControlEntry:
-    """One entry about reading. `about`: an attribute, a property set, or None: all."""
+    """An entry about reading.
+
+    `object_type_guid` is the GUID of an attribute or a property set; None means all.
+    """
 
     allows: bool
     trustee: str
@@ -50,7 +55,7 @@ class AccessControlEntry:
 def _find_dacl(raw: bytes) -> bytes:
     control, start = struct.unpack_from("<H12xI", raw, 2)
     if not control & _DACL_PRESENT or not start:
-        raise ValueError("The security descriptor shows no DACL.")
+        raise ValueError("The security descriptor has no DACL.")
     return raw[start:]
 
 
@@ -66,39 +71,38 @@ def _split_aces(raw: bytes) -> Iterator[bytes]:
 
 
 def _read_object_type(kind: int, ace: bytes) -> tuple[str | None, bytes]:
-    """Return what an entry is about, and what follows: the SID of whom it concerns."""
+    """Return the GUID of the object type, and the rest, which starts with the SID."""
     if kind not in _OBJECT_ACES:
         return None, ace[8:]
     (flags,) = struct.unpack_from("<I", ace, 8)
     after = 12 + _GUID_BYTES * bool(flags & _HAS_TYPE)
-    about = format_guid(ace[12:after]) if flags & _HAS_TYPE else None
-    return about, ace[after + _GUID_BYTES * bool(flags & _HAS_INHERITED_TYPE) :]
+    guid = format_guid(ace[12:after]) if flags & _HAS_TYPE else None
+    return guid, ace[after + _GUID_BYTES * bool(flags & _HAS_INHERITED_TYPE) :]
 
 
 def _read_trustee(raw: bytes) -> str:
     # A condition may follow.
     sid = raw[: _SID_HEAD + 4 * raw[1]] if len(raw) >= _SID_HEAD else b""
     if len(sid) != _SID_HEAD + 4 * (sid[1] if sid else 0):
-        raise ValueError("An entry of the DACL names no SID.")
+        raise ValueError("An entry of the DACL has no SID.")
     return format_sid(sid)
 
 
 def _read_ace(ace: bytes) -> AccessControlEntry | None:
     kind, flags, _, mask = struct.unpack_from("<BBHI", ace)
     if kind not in _ALLOWED | _DENIED | _CONDITIONAL:
-        raise ValueError(f"Entries of type {kind} are not understood.")
+        raise ValueError(f"The DACL has an entry of the unknown type {kind}.")
     reading = READ_PROPERTY | (_GENERIC if kind in _DENIED else 0)
     if flags & _INHERIT_ONLY or kind in _CONDITIONAL or not mask & reading:
         return None
-    about, sid = _read_object_type(kind, ace)
-    return AccessControlEntry(kind in _ALLOWED, _read_trustee(sid), about)
+    guid, sid = _read_object_type(kind, ace)
+    return AccessControlEntry(kind in _ALLOWED, _read_trustee(sid), guid)
 
 
 def read_aces(raw: bytes) -> list[AccessControlEntry]:
-    """Return the entries that grant or deny the reading of properties.
+    """Return the entries that allow or deny reading properties.
 
-    Raises ValueError for a descriptor without a DACL, and for all that is not
-    understood.
+    Raises ValueError for a descriptor without a DACL, or with unknown content.
     """
     try:
         return [
@@ -113,78 +117,77 @@ def is_readable(
     sids: AbstractSet[str],
     attribute_guids: AbstractSet[str],
 ) -> bool:
-    """Tell whether an account with these SIDs certainly reads an attribute.
+    """Return whether an account with these SIDs can certainly read an attribute.
 
-    `about` are the GUIDs of the attribute and of its property set. Stricter than [MS-
-    ADTS] 5.1.3.3: one entry that denies is enough, wherever it stands.
+    `attribute_guids` are those of the attribute and of its property set. This is
+    stricter than [MS-ADTS] 5.1.3.3: one denying entry is enough, wherever it stands.
     """
-    meant = [
+    verdicts = [
         each.allows
         for each in aces
         if each.trustee in sids
         and (each.object_type_guid is None or each.object_type_guid in attribute_guids)
     ]
-    return bool(meant) and all(meant)
-
-
-_DESCRIPTOR = "ntsecuritydescriptor"
-_CONFIDENTIAL = 0x80
-"""Of searchFlags ([MS-ADTS] 2.2.9): to read the attribute takes one more right."""
+    return bool(verdicts) and all(verdicts)
 
 
 @dataclass(frozen=True)
 class _AccountAccess:
-    """Whom entries concern, and by which GUIDs they name each attribute."""
+    """The SIDs of the account, and the GUIDs that name each attribute in entries."""
 
     sids: AbstractSet[str]
     schema_guids: Mapping[str, AbstractSet[str]]
 
     def readable_attributes(self, raw: Sequence[bytes]) -> frozenset[str]:
         try:
-            held = [each for one in raw for each in read_aces(one)]
+            aces = [each for descriptor in raw for each in read_aces(descriptor)]
         except ValueError:
             return frozenset()
         return frozenset(
             name
-            for name, about in self.schema_guids.items()
-            if is_readable(held, self.sids, about)
+            for name, guids in self.schema_guids.items()
+            if is_readable(aces, self.sids, guids)
         )
 
 
 def _search_objects(
     session: Session, base: str, filter_text: str, names: Sequence[str]
 ) -> Generator[SearchResultEntry, None, SearchResultDone]:
-    asked = session.search(
-        base, SUBTREE, filter=filter_text, attributes=names, controls=[dacl_control()]
+    return search.search_entries(
+        session,
+        base,
+        SUBTREE,
+        filter=filter_text,
+        attributes=names,
+        controls=[dacl_control()],
     )
-    return search.require_success(asked, session)
 
 
 def _read_schema_guids(
     session: Session, schema: str, names: Sequence[str]
 ) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield each attribute of the schema that is not confidential, and its GUIDs."""
+    """Yield the attributes that are not confidential, each with its GUIDs."""
     lookups = [
         Lookup(by="attribute", attribute="lDAPDisplayName", value=each)
         for each in names
     ]
-    sets = ("schemaidguid", "attributesecurityguid")
-    asked = ["lDAPDisplayName", "searchFlags", *sets]
+    guid_attributes = ("schemaidguid", "attributesecurityguid")
+    requested = ["lDAPDisplayName", "searchFlags", *guid_attributes]
     for raw in _search_objects(
-        session, schema, filters.lookups_filter(lookups) or "", asked
+        session, schema, filters.lookups_filter(lookups) or "", requested
     ):
-        held = raw.attributes
-        flags = int((held.get("searchflags") or [b"0"])[0])
-        guids = [each for name in sets for each in held.get(name, [])]
-        if not flags & _CONFIDENTIAL and held.get("ldapdisplayname"):
-            name = held["ldapdisplayname"][0].decode().lower()
-            yield name, frozenset(map(directory_entries.format_guid, guids))
+        attributes = raw.attributes
+        flags = int((attributes.get("searchflags") or [b"0"])[0])
+        guids = [each for name in guid_attributes for each in attributes.get(name, [])]
+        if not flags & _CONFIDENTIAL and attributes.get("ldapdisplayname"):
+            name = attributes["ldapdisplayname"][0].decode().lower()
+            yield name, frozenset(map(format_guid, guids))
 
 
 def _read_account_access(session: Session, names: Sequence[str]) -> _AccountAccess:
-    """Return what the controller says of the account ([MS-ADTS] 3.1.1.3.2)."""
+    """Ask the controller for the account's SIDs ([MS-ADTS] 3.1.1.3.2)."""
     root = search.read_object(session, "", ["schemaNamingContext", "tokenGroups"]) or {}
-    sids = [directory_entries.format_sid(each) for each in root.get("tokengroups", [])]
+    sids = [format_sid(each) for each in root.get("tokengroups", [])]
     schema = (root.get("schemanamingcontext") or [b""])[0].decode()
     if not sids or not schema:
         return _AccountAccess(frozenset(), {})
@@ -193,42 +196,43 @@ def _read_account_access(session: Session, names: Sequence[str]) -> _AccountAcce
     )
 
 
+def _shown_attributes(attributes: Mapping[str, Sequence[bytes]]) -> frozenset[str]:
+    # A long list of values has a range in its name.
+    return frozenset(name.partition(";")[0] for name in attributes)
+
+
 def _find_proven_clear_batch(
     session: Session, base: str, account: _AccountAccess, *, guids: Sequence[str]
 ) -> Iterator[tuple[str, frozenset[str]]]:
-    wanted = filters.lookups_filter([Lookup(by="guid", value=guid) for guid in guids])
-    asked = ["objectGUID", _DESCRIPTOR, *account.schema_guids]
-    for raw in _search_objects(session, base, wanted, asked) if wanted else ():
-        held = raw.attributes
-        bare = account.readable_attributes(
-            held.get(_DESCRIPTOR, [])
-        ) - _shown_attributes(held)
-        for guid in held.get("objectguid", []):
-            yield directory_entries.format_guid(guid), bare
+    lookups = [Lookup(by="guid", value=guid) for guid in guids]
+    filter_text = filters.lookups_filter(lookups)
+    if filter_text is None:
+        return
+    requested = ["objectGUID", _DESCRIPTOR, *account.schema_guids]
+    for raw in _search_objects(session, base, filter_text, requested):
+        readable = account.readable_attributes(raw.attributes.get(_DESCRIPTOR, []))
+        cleared = readable - _shown_attributes(raw.attributes)
+        for guid in raw.attributes.get("objectguid", []):
+            yield format_guid(guid), cleared
 
 
 def find_proven_clear(
     session: Session, base: str, *, guids: Sequence[str], names: Sequence[str]
 ) -> dict[str, frozenset[str]]:
-    """Return, by objectGUID, the attributes that can be read and have no values.
+    """Return, by objectGUID, the attributes that are readable and have no values.
 
-    A query for as many objects as one may name; `names` are in lower case.
+    `names` are in lower case.
     """
     if not guids or not names:
         return {}
     account = _read_account_access(session, names)
     return {
-        guid: bare
+        guid: cleared
         for start in range(0, len(guids), search.LOOKUPS_PER_QUERY)
-        for guid, bare in _find_proven_clear_batch(
+        for guid, cleared in _find_proven_clear_batch(
             session,
             base,
             account,
             guids=guids[start : start + search.LOOKUPS_PER_QUERY],
         )
     }
-
-
-def _shown_attributes(held: Mapping[str, Sequence[bytes]]) -> frozenset[str]:
-    # A long list of values comes with a range in its name.
-    return frozenset(name.partition(";")[0] for name in held)

@@ -1,6 +1,6 @@
-"""How a connection to a controller is opened, verified and bound.
+"""Open, verify and bind connections to the domain controllers of one domain.
 
-The controllers of one domain: which of them is asked, and by whom.
+Controllers are tried in order, and idle connections are reused.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
 
 _PORT = 636
 
+IDLE_SECONDS = 5.0
+"""How long an idle connection is kept: a bind takes ten times as long as a search."""
+
 
 def _parse_url(controller: str) -> tuple[str, int]:
     try:
@@ -40,13 +43,13 @@ def _parse_url(controller: str) -> tuple[str, int]:
         host, port = address.hostname, address.port or _PORT
     except ValueError as error:
         raise Misconfigured(
-            f"The controller {controller} can't be used ({error}): write it as "
+            f'The controller URL "{controller}" is not valid ({error}). Write '
             "ldaps://NAME or ldaps://NAME:PORT."
         ) from error
     if address.scheme != "ldaps" or not host:
         raise Misconfigured(
-            f"The controller {controller} can't be used: write it as ldaps://NAME, "
-            "because a controller takes no password over a plain connection."
+            f'The controller URL "{controller}" is not valid. Write ldaps://NAME; '
+            "passwords are never sent over a plain connection."
         )
     return host, port
 
@@ -79,7 +82,7 @@ def _open_connection(
     try:
         connection.open(read_server_info=False)
     except (LDAPException, OSError, ValueError) as error:
-        # ValueError: a name that no host can have.
+        # ValueError: the host name is not valid.
         if connection.socket is not None:
             connection.socket.close()
         if isinstance(tls.failure, ssl.SSLCertVerificationError):
@@ -103,24 +106,21 @@ def _bind(session: Session, connection: ldap3.Connection) -> Session:
             code=result["result"],
             message=result["message"] or "",
         )
-    # Until here a silent controller is passed over soon; searches may take longer.
+    # A silent controller is skipped soon until here; searches may take longer.
     connection.socket.settimeout(RECEIVE_SECONDS)
     return session
 
 
 def open_session(controller: str, trust: TlsSettings, account: Account) -> Session:
-    """Open, verify and bind. Raises Unavailable, Misconfigured or Rejected."""
+    """Connect, verify and bind; raise Unavailable, Misconfigured or Rejected."""
     if not account.password.reveal():
+        # A controller would accept the bind as an anonymous one.
         raise Misconfigured(
-            f"The password of the account {account.username} is empty, and a "
-            "controller takes a bind without password for an anonymous one."
+            f"The password of the account {account.username} is empty. Set it in the "
+            "credential."
         )
     connection = _open_connection(controller, trust, account)
     return _bind(Session(connection, controller, account.username), connection)
-
-
-IDLE_SECONDS = 5.0
-"""A connection is used again for so long: to bind takes ten times as long as to ask."""
 
 
 def _close_late_session(task: asyncio.Task[Session]) -> None:
@@ -129,11 +129,10 @@ def _close_late_session(task: asyncio.Task[Session]) -> None:
 
 
 class Controllers:
-    """ldaps:// URLs, tried in order, the one that answered last before all others.
+    """The ldaps:// URLs of a domain, tried in order; the last one used comes first.
 
-    A controller that can't be reached or verified is passed over; one that refuses the
-    account is not, because the next one would only bring the account closer to being
-    locked out.
+    A controller that can't be reached or verified is skipped. If one refuses the
+    account, no other is tried: more attempts could lock the account out.
     """
 
     def __init__(
@@ -148,7 +147,7 @@ class Controllers:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
-        """Give a session to one reader; what it left half read is not used again."""
+        """Lend a session to one reader; it is closed if the reader fails."""
         session = self._reuse_idle() or await self._connect_in_thread()
         try:
             yield session
@@ -166,35 +165,34 @@ class Controllers:
         return None
 
     def close(self) -> None:
-        """Close what is kept for the next reader."""
+        """Close the idle sessions."""
         for _, session in self._idle:
             session.close()
         self._idle.clear()
 
     async def _connect_in_thread(self) -> Session:
         """Connect in a thread, which can't be cancelled: a late session is closed."""
-        wanted = Event()
-        wanted.set()
+        cancelled = Event()
         task = asyncio.create_task(
-            asyncio.to_thread(self._connect_first_reachable, wanted)
+            asyncio.to_thread(self._connect_first_reachable, cancelled)
         )
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            wanted.clear()
+            cancelled.set()
             task.add_done_callback(_close_late_session)
             raise
 
-    def _connect_first_reachable(self, wanted: Event) -> Session:
-        failed: list[CloudforestError] = []
+    def _connect_first_reachable(self, cancelled: Event) -> Session:
+        errors: list[CloudforestError] = []
         for controller in sorted(self._urls, key=lambda each: each != self._last_used):
-            if not wanted.is_set():
+            if cancelled.is_set():
                 break  # The process can't end before its threads do.
             try:
                 session = open_session(controller, self._trust, self._account)
             except (Unavailable, Misconfigured) as error:
-                failed.append(error)
+                errors.append(error)
             else:
                 self._last_used = controller
                 return session
-        raise make_no_controller_error(self._domain, failed)
+        raise make_no_controller_error(self._domain, errors)

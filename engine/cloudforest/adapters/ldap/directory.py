@@ -1,11 +1,6 @@
-"""The Directory port over LDAPS.
+"""The directory port over LDAPS: one Active Directory domain.
 
-Change notification: a search that stays open and yields each entry that changes.
-
-What an account must be granted to see deletions; nothing fails where it is not.
-
-Measured on Samba: the entry CN=Deleted Objects is there for everybody, but bare; and
-with Replicating Directory Changes alone no tombstone is ever reported.
+It also waits for changes, and finds the rights that the account lacks to see deletions.
 """
 
 from __future__ import annotations
@@ -23,7 +18,6 @@ from cloudforest.adapters.directory_entries import (
 )
 from cloudforest.adapters.ldap import access, dirsync, filters, members, search
 from cloudforest.adapters.ldap.ber import (
-    SearchResultDone,
     notification_control,
     paged_control,
     show_deleted_control,
@@ -38,6 +32,7 @@ from cloudforest.adapters.ldap.session import (
     Session,
     TlsSettings,
     make_broken_connection_error,
+    map_entries,
 )
 from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
@@ -49,67 +44,54 @@ from cloudforest.model.ports.directory import (
 )
 from cloudforest.model.program import Filter, ObjectType
 
+REPLICATE_RIGHT = "Replicating Directory Changes"
+SEE_DELETED_RIGHT = "read and list CN=Deleted Objects"
 _REFUSALS = frozenset({2, 12, 50, 53})
 """protocolError, unavailableCriticalExtension, insufficientAccessRights,
-unwillingToPerform (RFC 4511 4.1.9): it would say the same the next time."""
+unwillingToPerform (RFC 4511 4.1.9): asking again would not help."""
 
 
 def wait_for_changes(session: Session, base: str) -> Generator[None, None, None]:
-    """Yield at each change below the base; end where the server refuses to tell.
+    """Yield at each change below the base; end if the server refuses notifications.
 
-    Raises Unavailable when it ends the search for another reason, as when it stops.
-    [MS-ADTS] 3.1.1.3.4.1.9 allows no other filter, and a subtree only at the head.
+    Raises Unavailable if it ends the search for another reason, such as a restart.
+    [MS-ADTS] 3.1.1.3.4.1.9 allows no other filter, and a subtree only at the domain's
+    head.
     """
     session.disable_timeout()
-    told = session.search(
+    # The server keeps this search open, and sends each entry that changes.
+    changed = session.search(
         base,
         SUBTREE,
         filter="(objectClass=*)",
         attributes=["objectGUID"],
         controls=[notification_control()],
     )
-    ending = yield from _yield_per_entry(told)
+    ending = yield from map_entries(changed, lambda _: None)
     if ending.code not in _REFUSALS:
         reason = f"it ended the search for changes, LDAP result {ending.code}"
         raise make_broken_connection_error(session.controller, reason)
 
 
-def _yield_per_entry(
-    search: Generator[object, None, SearchResultDone],
-) -> Generator[None, None, SearchResultDone]:
-    while True:
-        try:
-            next(search)
-        except StopIteration as stop:
-            ending: SearchResultDone = stop.value
-            return ending
-        yield
-
-
-REPLICATE_RIGHT = "Replicating Directory Changes"
-SEE_DELETED_RIGHT = "read and list CN=Deleted Objects"
-
-
 def _list_shown(session: Session, dn: str, scope: str, attribute: str) -> list[bool]:
-    """Return one item for each entry: whether it shows the attribute."""
-    asked = session.search(
+    """Return for each entry whether it shows the attribute."""
+    entries = search.search_entries(
+        session,
         dn,
         scope,
-        filter="(objectClass=*)",
         attributes=[attribute],
         controls=[show_deleted_control(), paged_control(1, b"")],
     )
-    return [
-        attribute.lower() in each.attributes
-        for each in search.require_success(asked, session)
-    ]
+    return [attribute.lower() in each.attributes for each in entries]
 
 
 def can_see_deleted(session: Session, base: str) -> bool:
-    """Tell whether tombstones are shown.
+    """Return whether the account sees tombstones.
 
-    Where there are none yet, the right to read the container must do as proof: nothing
-    shows whether it could be listed.
+    If the container is empty, the right to read it must do as proof: nothing shows
+    whether the account could list it. Measured on Samba: everybody sees the entry
+    CN=Deleted Objects, but without attributes; and with Replicating Directory Changes
+    alone, no tombstone is ever reported.
     """
     container = f"CN=Deleted Objects,{base}"
     if _list_shown(session, container, LEVEL, "name"):
@@ -128,7 +110,7 @@ def _kind_filter_text(kind: EntryKind, where: Filter | None) -> str:
 
 
 def _decode_cookie(cookie: str | None) -> bytes:
-    """Return the cookie; one that is not ours starts a full read."""
+    """Return the cookie; an invalid one becomes empty, which starts a full read."""
     try:
         return base64.b64decode(cookie or "", validate=True)
     except binascii.Error:
@@ -136,12 +118,9 @@ def _decode_cookie(cookie: str | None) -> bytes:
 
 
 class LdapDirectory:
-    """One Active Directory domain.
+    """One Active Directory domain; `controllers` are ldaps:// URLs in order."""
 
-    `controllers` are ldaps:// URLs in the order of preference.
-    """
-
-    def __init__(  # noqa: PLR0913 - what `activeDirectory:` says, and the domain
+    def __init__(  # noqa: PLR0913 - the fields of `activeDirectory:`, and the domain
         self,
         domain: str,
         controllers: Sequence[str],
@@ -182,7 +161,7 @@ class LdapDirectory:
         cookie: str | None,
         where: Filter | None = None,
     ) -> AsyncIterator[Entry | DirSyncCookie]:
-        talk = DirSyncRead(
+        state = DirSyncRead(
             base=self._base,
             filter=filters.kind_filter(kind),
             full_filter=_kind_filter_text(kind, where),
@@ -191,15 +170,15 @@ class LdapDirectory:
         )
         assumed = None if kind == "container" else kind
         async with self._controllers.session() as session:
-            reader = dirsync.read_changes(session, talk)
-            async for found in iterate_in_thread(reader, abort=session.abort):
-                each = to_entry(found, attributes, assumed_type=assumed)
-                # A full read lists every tombstone: of objects that nobody asked about.
-                if each is not None and not (each.is_deleted and talk.full):
-                    yield each
-        self._has_replication_right = talk.has_replication_right
-        value = base64.b64encode(talk.cookie).decode()
-        yield DirSyncCookie(value, is_complete=True, is_full=talk.full)
+            reader = dirsync.read_changes(session, state)
+            async for raw in iterate_in_thread(reader, abort=session.abort):
+                entry = to_entry(raw, attributes, assumed_type=assumed)
+                # A full read lists every tombstone, also of objects never imported.
+                if entry is not None and not (entry.is_deleted and state.full):
+                    yield entry
+        self._has_replication_right = state.has_replication_right
+        value = base64.b64encode(state.cookie).decode()
+        yield DirSyncCookie(value, is_complete=True, is_full=state.full)
 
     async def read_subtree(
         self,
@@ -208,14 +187,16 @@ class LdapDirectory:
         attributes: Sequence[str],
         where: Filter | None = None,
     ) -> AsyncIterator[Entry]:
-        asked, wanted = _names_to_read(attributes), _kind_filter_text(kind, where)
         async with self._controllers.session() as session:
             reader = search.search_below(
-                session, container, filter=wanted, attributes=asked
+                session,
+                container,
+                filter=_kind_filter_text(kind, where),
+                attributes=_names_to_read(attributes),
             )
-            async for found in iterate_in_thread(reader, abort=session.abort):
-                if (each := to_entry(found, attributes)) is not None:
-                    yield each
+            async for raw in iterate_in_thread(reader, abort=session.abort):
+                if (entry := to_entry(raw, attributes)) is not None:
+                    yield entry
 
     async def read_objects(
         self,
@@ -223,14 +204,17 @@ class LdapDirectory:
         attributes: Sequence[str],
         kind: ObjectType | None = None,
     ) -> AsyncIterator[Entry]:
-        asked = _names_to_read(attributes)
         async with self._controllers.session() as session:
             reader = search.read_objects(
-                session, self._base, lookups=lookups, attributes=asked, kind=kind
+                session,
+                self._base,
+                lookups=lookups,
+                attributes=_names_to_read(attributes),
+                kind=kind,
             )
-            async for found in iterate_in_thread(reader, abort=session.abort):
-                if (each := to_entry(found, attributes)) is not None:
-                    yield each
+            async for raw in iterate_in_thread(reader, abort=session.abort):
+                if (entry := to_entry(raw, attributes)) is not None:
+                    yield entry
 
     async def find_proven_clear(
         self, guids: Sequence[str], attributes: Sequence[str]
@@ -245,21 +229,21 @@ class LdapDirectory:
             )
 
     async def shows_all_members(self) -> bool:
-        """Values that a controller sends in ranges are all fetched."""
+        """Return True: values that a controller sends in ranges are all fetched."""
         return True
 
     async def shows_all_values(self) -> bool:
-        """Return False: a right may hide any of them."""
+        """Return False: missing rights may hide any value."""
         return False
 
     async def list_missing_rights(self) -> tuple[str, ...]:
-        """Whether it may replicate is what the last read of changes found out."""
+        """Return the missing rights; the last read of changes tested replication."""
         async with self._controllers.session() as session:
             sees = await asyncio.to_thread(can_see_deleted, session, self._base)
-        lacks = (
+        missing = (
             () if self._has_replication_right in {None, True} else (REPLICATE_RIGHT,)
         )
-        return lacks if sees else (*lacks, SEE_DELETED_RIGHT)
+        return missing if sees else (*missing, SEE_DELETED_RIGHT)
 
     async def watch_changes(self) -> AsyncIterator[None]:
         async with self._controllers.session() as session:

@@ -1,7 +1,4 @@
-"""The DirSync conversation: what changed since a cookie, page after page.
-
-How a received entry becomes text: extended DNs, link changes, ranges.
-"""
+"""Read changes since a cookie with DirSync, and convert received entries to text."""
 
 from __future__ import annotations
 
@@ -28,12 +25,16 @@ from cloudforest.adapters.ldap.session import (
     SUBTREE,
     Session,
     make_search_error,
+    map_entries,
 )
 
 _MEMBER = "member"
 _ADDED, _REMOVED = ";range=1-1", ";range=0-0"
-# [MS-ADTS] 3.1.1.3.1.3.3: the last part of the values is marked by a star.
+# [MS-ADTS] 3.1.1.3.1.3.3: a star marks the last range of the values.
 _RANGE = re.compile(r"(.+);range=(\d+)-(\d+|\*)")
+
+_BAD_COOKIE = 12
+_log = structlog.get_logger()
 
 
 def _decode_values(name: str, received: Sequence[bytes]) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ def _decode_values(name: str, received: Sequence[bytes]) -> tuple[str, ...]:
 
 
 def _decode_members(received: Sequence[bytes]) -> Iterator[tuple[str, str]]:
-    """Yield the objectGUIDs of members, and their DNs."""
+    """Yield the objectGUID and the DN of each member."""
     for each in received:
         value = directory_entries.decode_value(_MEMBER, each)
         if (guid := directory_entries.to_reference(_MEMBER, value)) is not None:
@@ -53,9 +54,9 @@ def _decode_members(received: Sequence[bytes]) -> Iterator[tuple[str, str]]:
 
 
 def entry_from_dirsync(raw: SearchResultEntry, *, full: bool) -> DirectoryEntry:
-    """With incremental values, range 1-1 holds links added and 0-0 links removed.
+    """Return the object; range 1-1 holds the links added, and 0-0 the links removed.
 
-    A full read lists links removed long ago as well; those say nothing.
+    A full read also lists links that were removed long ago; those are ignored.
     """
     attributes: dict[str, tuple[str, ...]] = {}
     removed: dict[str, tuple[str, ...]] = {}
@@ -68,7 +69,8 @@ def entry_from_dirsync(raw: SearchResultEntry, *, full: bool) -> DirectoryEntry:
             attributes[plain] = _decode_values(plain, received)
     former = removed.pop(_MEMBER, ())
     for name in () if full else removed:
-        attributes.setdefault(name, ())  # A link without a successor was cleared.
+        # A link that was removed and not replaced is cleared.
+        attributes.setdefault(name, ())
     return DirectoryEntry(
         dn=directory_entries.split_extended_dn(raw.dn)[1],
         attributes=attributes,
@@ -79,10 +81,13 @@ def entry_from_dirsync(raw: SearchResultEntry, *, full: bool) -> DirectoryEntry:
 
 
 def entry_from_search(raw: SearchResultEntry) -> tuple[DirectoryEntry, int | None]:
-    """Return the object, and from where on members are missing: AD sends 1,500."""
+    """Return the object, and the index of the first missing member, if any are.
+
+    AD sends 1,500 members at once.
+    """
     attributes: dict[str, tuple[str, ...]] = {}
     links: list[tuple[str, str]] = []
-    rest: int | None = None
+    next_member: int | None = None
     for name, received in raw.attributes.items():
         ranged = _RANGE.fullmatch(name)
         plain = ranged[1] if ranged else name
@@ -94,26 +99,22 @@ def entry_from_search(raw: SearchResultEntry) -> tuple[DirectoryEntry, int | Non
                 plain, received
             )
         if ranged and ranged[3] != "*" and plain == _MEMBER:
-            rest = int(ranged[3]) + 1
-    thing = DirectoryEntry(
+            next_member = int(ranged[3]) + 1
+    entry = DirectoryEntry(
         dn=directory_entries.split_extended_dn(raw.dn)[1],
         attributes=attributes,
         members=tuple(guid for guid, _ in links),
         member_dns=tuple(name for _, name in links),
     )
-    return thing, rest
-
-
-_BAD_COOKIE = 12
-_log = structlog.get_logger()
+    return entry, next_member
 
 
 @dataclass
 class DirSyncRead:
-    """What to ask, and how far it got: `cookie` is the end when the reader is done.
+    """The request and its progress; at the end `cookie` is where the next one starts.
 
-    A full read asks for `filter_in_full`. A delta never does: the controller judges
-    objects as they are now, so who has just left it would be left out in silence.
+    A full read uses `full_filter`. A delta must not: the controller tests objects as
+    they are now, so it would silently leave out those that no longer match.
     """
 
     base: str
@@ -143,16 +144,10 @@ def _read_page(
         SUBTREE,
         filter=state.full_filter if state.full else state.filter,
         attributes=state.attributes,
-        # Without the second one Samba sends plain DNs, which need a look-up each.
+        # Without the second control Samba sends plain DNs; each would need a look-up.
         controls=[dirsync_control(state.flags, state.cookie), extended_dn_control()],
     )
-    while True:
-        try:
-            raw: SearchResultEntry = next(search)
-        except StopIteration as stop:
-            ending: SearchResultDone = stop.value
-            return ending
-        yield entry_from_dirsync(raw, full=state.full)
+    return map_entries(search, lambda raw: entry_from_dirsync(raw, full=state.full))
 
 
 def _lacks_replication_right(ending: SearchResultDone, state: DirSyncRead) -> bool:
@@ -162,10 +157,10 @@ def _lacks_replication_right(ending: SearchResultDone, state: DirSyncRead) -> bo
 def read_changes(
     session: Session, state: DirSyncRead
 ) -> Generator[DirectoryEntry, None, None]:
-    """Yield objects as they arrive, until the controller says that there are no more.
+    """Yield objects as they arrive, until the controller has no more.
 
-    A cookie that the controller can't read starts a full read. An account without
-    Replicating Directory Changes reads with OBJECT_SECURITY: what it may see.
+    If the controller rejects the cookie, a full read starts. An account without
+    Replicating Directory Changes reads with OBJECT_SECURITY: only what it may see.
     """
     while state.has_more:
         ending = yield from _read_page(session, state)
@@ -186,9 +181,4 @@ def read_changes(
             )
             state.flags |= OBJECT_SECURITY
         else:
-            raise make_search_error(
-                session.controller,
-                session.account,
-                code=ending.code,
-                message=ending.message,
-            )
+            raise make_search_error(session, ending)

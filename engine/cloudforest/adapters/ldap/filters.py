@@ -1,37 +1,25 @@
-"""One comparison, as a controller is asked about it.
+"""Write LDAP filters: for kinds of objects, for lookups, and for a scope's filter.
 
-`None` says that it can't be: that is left to the agent.
+The LDAP filter of a scope matches at least the objects that the scope's filter accepts;
+the agent then applies the exact filter. So the result does not depend on what the
+controller treats as equal (spaces, accents on Windows). Parts that LDAP can't express
+are left out, and functions return None for them.
 
-Filters for objects of a kind, and for objects that are named.
-
-Attributes that a controller can be asked about, by their syntax ([MS-ADA1-3]).
-
-Only those of the schema that every Active Directory has: of an attribute that it does
-not know, or that it constructs, a controller finds nothing, whatever is asked. Names
-are in lower case.
-
-What of a scope's filter a controller can decide.
-
-What it finds holds at least the objects that the filter accepts; the agent then applies
-the filter itself. So the two together are the filter alone, whatever the controller
-takes to be equal: spaces, accents on Windows.
-
-Nothing is asked under `not`: of an object that hides an attribute from the account, we
-say that it has none, and a controller may say that nothing is known of it, or judge by
-what it hides (measured on Samba).
+`not` is never sent. For us, a hidden attribute has no value; a controller may treat it
+as unknown, or use the hidden value (measured on Samba).
 """
 
 from __future__ import annotations
 
 import math
 import re
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from msgspec import structs
 
+from cloudforest.adapters.directory_entries import CONTAINER_CLASSES, parse_guid
 from cloudforest.base.errors import Rejected
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.directory import EntryKind
@@ -54,68 +42,7 @@ from cloudforest.program.scoping.predicates import (
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
-_CONTAINERS = ("organizationalUnit", "container", "builtinDomain")
-
-
-def kind_filter(kind: EntryKind, where: str | None = None) -> str:
-    """Return a filter on the class alone: a tombstone has lost its objectCategory.
-
-    Or for those of the class for which `where`, an LDAP filter, holds too.
-    """
-    if kind == "container":
-        return f"(|{''.join(f'(objectClass={each})' for each in _CONTAINERS)})"
-    return f"(&(objectClass={kind}){where})" if where else f"(objectClass={kind})"
-
-
-def escape_value(value: bytes) -> str:
-    r"""Return a value for a filter (RFC 4515): what is not alphanumeric becomes \xx."""
-    return "".join(
-        chr(each) if each < 0x80 and chr(each).isalnum() else f"\\{each:02x}"  # noqa: PLR2004 - ASCII
-        for each in value
-    )
-
-
-def _guid_filter(value: str) -> str | None:
-    try:
-        raw = uuid.UUID(value).bytes_le
-    except ValueError:
-        return None
-    return f"(objectGUID={escape_value(raw)})"
-
-
-def _lookup_filter(lookup: Lookup) -> str | None:
-    match lookup.by:
-        case "guid":
-            return _guid_filter(lookup.value)
-        case "dn":
-            return f"(distinguishedName={escape_value(lookup.value.encode())})"
-        case "attribute":
-            name = lookup.attribute or ""
-            if not _ATTRIBUTE.fullmatch(name):
-                raise Rejected(f"{name!r} is not the name of a directory attribute.")
-            return f"({name}={escape_value(lookup.value.encode())})"
-
-
-def lookups_filter(lookups: Sequence[Lookup]) -> str | None:
-    """Return one filter for all lookups; None when none of them can exist."""
-    parts = [part for lookup in lookups if (part := _lookup_filter(lookup)) is not None]
-    return f"(|{''.join(parts)})" if parts else None
-
-
-def primary_group_filter(relative_ids: Iterable[str]) -> str:
-    """Return a filter for those whose primary group has one of these relative ids."""
-    parts = "".join(f"(primaryGroupID={each})" for each in relative_ids)
-    return f"(&(objectClass=user)(|{parts}))"
-
-
-def nested_groups_filter(dns: Sequence[str]) -> str:
-    """Return a filter for the groups that are direct members of one of these."""
-    parts = "".join(f"(memberOf={escape_value(each.encode())})" for each in dns)
-    return f"(&(objectClass=group)(|{parts}))"
-
-
 Syntax = Literal["text", "integer", "filetime", "time", "boolean"]
-
 _TEXTS = """
 admindescription c carlicense cn co comment company department departmentnumber
 description displayname division employeeid employeenumber employeetype
@@ -128,8 +55,6 @@ streetaddress telephonenumber title uid url userprincipalname wwwhomepage
 _FILETIMES = "accountexpires lastlogontimestamp lockouttime pwdlastset"
 _TIMES = "whenchanged whencreated"
 _BOOLEANS = "iscriticalsystemobject msnpallowdialin showinadvancedviewonly"
-
-
 SYNTAX_BY_ATTRIBUTE: dict[str, Syntax] = {
     **dict.fromkeys(_TEXTS.split(), "text"),
     **dict.fromkeys(INTEGER_ATTRIBUTES, "integer"),
@@ -137,13 +62,15 @@ SYNTAX_BY_ATTRIBUTE: dict[str, Syntax] = {
     **dict.fromkeys(_TIMES.split(), "time"),
     **dict.fromkeys(_BOOLEANS.split(), "boolean"),
 }
+"""Attributes that a filter may test, in lower case, and their syntax ([MS-ADA1-3]).
 
-
+Only attributes in the schema of every Active Directory: a controller matches nothing by
+an attribute that it does not know or that it constructs.
+"""
 BIT_AND = "1.2.840.113556.1.4.803"
 """LDAP_MATCHING_RULE_BIT_AND ([MS-ADTS] 3.1.1.3.4.4.1)."""
-
-# Space is not significant at the ends and where it is repeated (RFC 4518, 2.6.1), and
-# not all servers know the same letters beyond these.
+# Leading, trailing and repeated spaces are insignificant (RFC 4518, 2.6.1), and servers
+# differ in how they compare other letters than these.
 _LETTERS = r"[!-~\u00c0-\u00d6\u00d8-\u00de\u00e0-\u00f6\u00f8-\u00fe\u0410-\u044f]+"
 _PLAIN_TEXT = re.compile(f"{_LETTERS}(?: {_LETTERS})*")
 _INTEGER_TEXT = re.compile(r"0|-?[1-9][0-9]{0,18}")
@@ -152,12 +79,66 @@ _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _LAST_SECOND = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 
 
+def kind_filter(kind: EntryKind, where: str | None = None) -> str:
+    """Return a filter for a kind, and for `where`, an LDAP filter, if given.
+
+    It tests objectClass only, because tombstones lose their objectCategory.
+    """
+    if kind == "container":
+        return f"(|{''.join(f'(objectClass={each})' for each in CONTAINER_CLASSES)})"
+    return f"(&(objectClass={kind}){where})" if where else f"(objectClass={kind})"
+
+
+def escape_value(value: bytes) -> str:
+    r"""Escape a value for a filter (RFC 4515): all but letters and digits as \xx."""
+    return "".join(
+        chr(each) if each < 0x80 and chr(each).isalnum() else f"\\{each:02x}"  # noqa: PLR2004 - ASCII
+        for each in value
+    )
+
+
+def _guid_filter(value: str) -> str | None:
+    guid = parse_guid(value)
+    return None if guid is None else f"(objectGUID={escape_value(guid.bytes_le)})"
+
+
+def _lookup_filter(lookup: Lookup) -> str | None:
+    match lookup.by:
+        case "guid":
+            return _guid_filter(lookup.value)
+        case "dn":
+            return f"(distinguishedName={escape_value(lookup.value.encode())})"
+        case "attribute":
+            name = lookup.attribute or ""
+            if not _ATTRIBUTE.fullmatch(name):
+                raise Rejected(f'"{name}" is not a valid attribute name.')
+            return f"({name}={escape_value(lookup.value.encode())})"
+
+
+def lookups_filter(lookups: Sequence[Lookup]) -> str | None:
+    """Return one filter for all lookups; None if no object can match any of them."""
+    parts = [part for lookup in lookups if (part := _lookup_filter(lookup)) is not None]
+    return f"(|{''.join(parts)})" if parts else None
+
+
+def primary_group_filter(relative_ids: Iterable[str]) -> str:
+    """Return a filter for users whose primary group has one of these relative ids."""
+    parts = "".join(f"(primaryGroupID={each})" for each in relative_ids)
+    return f"(&(objectClass=user)(|{parts}))"
+
+
+def nested_groups_filter(dns: Sequence[str]) -> str:
+    """Return a filter for groups that are direct members of one of these groups."""
+    parts = "".join(f"(memberOf={escape_value(each.encode())})" for each in dns)
+    return f"(&(objectClass=group)(|{parts}))"
+
+
 def _text_filter(name: str, tree: Compare) -> str | None:
     value = tree.value
     if not isinstance(value, str) or not _PLAIN_TEXT.fullmatch(value):
         return None
     if tree.operator == "eq" and parse_ticks(value) is not None:
-        return None  # One moment has many texts.
+        return None  # The same moment can be written in many ways.
     part = _PATTERNS.get(tree.operator)
     return part and f"({name}={part.format(escape_value(value.encode()))})"
 
@@ -171,7 +152,7 @@ def _number_value(tree: Compare) -> int | float | None:
 
 
 def _integer_bounds(operator: str, value: float) -> tuple[float, float] | None:
-    """Return the least and the greatest whole number for which it holds."""
+    """Return the smallest and the largest integer that satisfy the comparison."""
     match operator:
         case "eq" if value == math.floor(value):
             return value, value
@@ -230,26 +211,26 @@ def _generalized_time(seconds: int) -> str:
 
 
 def _time_filter(name: str, tree: Compare) -> str | None:
-    """Return a test of a generalized time, which Active Directory keeps in seconds."""
+    """Return a test of a generalized time, which Active Directory stores in seconds."""
     ticks = parse_ticks(tree.value) if isinstance(tree.value, str) else None
     if ticks is None or not 0 < ticks // TICKS_PER_SECOND < _LAST_SECOND:
         return None
     whole, rest = divmod(ticks, TICKS_PER_SECOND)
-    # Any fraction: what lies between two seconds compares alike.
+    # Any fraction will do: all moments between two seconds compare alike.
     bounds = _integer_bounds(tree.operator, whole + 0.5 if rest else whole)
     return bounds and _range_filter(name, bounds, _generalized_time)
 
 
 def _boolean_filter(name: str, tree: Compare) -> str | None:
-    word = str(tree.value).upper()
-    is_one = tree.operator == "eq" and word in {"TRUE", "FALSE"}
-    return f"({name}={word})" if is_one else None
+    value = str(tree.value).upper()
+    is_boolean = tree.operator == "eq" and value in {"TRUE", "FALSE"}
+    return f"({name}={value})" if is_boolean else None
 
 
 def comparison_filter(comparison: Compare, syntax: Syntax) -> str | None:
-    """Return an LDAP filter that says the same of an attribute of that syntax.
+    """Return an equivalent LDAP filter for an attribute of that syntax.
 
-    Of a text it says at least as much: a controller takes more texts to be equal.
+    For texts it may match more: a controller treats more texts as equal.
     """
     name = comparison.attribute
     match syntax:
@@ -265,8 +246,41 @@ def comparison_filter(comparison: Compare, syntax: Syntax) -> str | None:
             return _boolean_filter(name, comparison)
 
 
+def _join_filters(sign: str, parts: Sequence[str | None]) -> str | None:
+    written = [each for each in parts if each is not None]
+    if not written or len(written) < len(parts):
+        return None
+    return written[0] if len(written) == 1 else f"({sign}{''.join(written)})"
+
+
+def _presence_filter(name: str) -> str | None:
+    return f"({name}=*)" if name in SYNTAX_BY_ATTRIBUTE else None
+
+
+def _comparison_or_presence(tree: Compare) -> str | None:
+    name, is_negated = tree.attribute, tree.operator == "ne"
+    if is_negated is not (tree.value is None):
+        return None
+    syntax = SYNTAX_BY_ATTRIBUTE.get(name)
+    exact = comparison_filter(tree, syntax) if syntax and not is_negated else None
+    # Every comparison is false for an attribute without a value.
+    return exact or _presence_filter(name)
+
+
+def _filter_on_attribute(tree: Filter, name: str) -> Filter:
+    """Return a filter on the attribute that holds if `tree` holds for one value."""
+    match tree:
+        case Compare(operator=operator) if operator != "ne":
+            return structs.replace(tree, attribute=name)
+        case And(operands=operands) | Or(operands=operands):
+            replaced = tuple(_filter_on_attribute(each, name) for each in operands)
+            return structs.replace(tree, operands=replaced)
+        case _:
+            return Present(attribute=name)
+
+
 def to_ldap_filter(tree: Filter) -> str | None:
-    """Return an LDAP filter that holds wherever this one does; None: there is none."""
+    """Return an LDAP filter that matches whatever `tree` does; None if impossible."""
     match tree:
         case And(operands=operands):
             return _join_filters(
@@ -282,36 +296,3 @@ def to_ldap_filter(tree: Filter) -> str | None:
             return to_ldap_filter(_filter_on_attribute(operand, name))
         case Not():
             return None
-
-
-def _join_filters(sign: str, parts: Sequence[str | None]) -> str | None:
-    asked = [each for each in parts if each is not None]
-    if not asked or len(asked) < len(parts):
-        return None
-    return asked[0] if len(asked) == 1 else f"({sign}{''.join(asked)})"
-
-
-def _presence_filter(name: str) -> str | None:
-    return f"({name}=*)" if name in SYNTAX_BY_ATTRIBUTE else None
-
-
-def _comparison_or_presence(tree: Compare) -> str | None:
-    name, is_negated = tree.attribute, tree.operator == "ne"
-    if is_negated is not (tree.value is None):
-        return None
-    syntax = SYNTAX_BY_ATTRIBUTE.get(name)
-    said = comparison_filter(tree, syntax) if syntax and not is_negated else None
-    # Whatever a comparison says, it is false where there is no value.
-    return said or _presence_filter(name)
-
-
-def _filter_on_attribute(tree: Filter, name: str) -> Filter:
-    """Return what holds of an attribute, if the tree holds for one of its values."""
-    match tree:
-        case Compare(operator=operator) if operator != "ne":
-            return structs.replace(tree, attribute=name)
-        case And(operands=operands) | Or(operands=operands):
-            several = tuple(_filter_on_attribute(each, name) for each in operands)
-            return structs.replace(tree, operands=several)
-        case _:
-            return Present(attribute=name)

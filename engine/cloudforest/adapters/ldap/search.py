@@ -1,4 +1,4 @@
-"""Searches that are not DirSync: paged, with references as GUIDs, deleted included."""
+"""Paged LDAP searches other than DirSync, and reads of named objects."""
 
 from __future__ import annotations
 
@@ -36,55 +36,52 @@ LOOKUPS_PER_QUERY = 100
 _NO_SUCH_OBJECT = 32
 
 
-def require_success(
-    search: Generator[SearchResultEntry, None, SearchResultDone], session: Session
+def search_entries(
+    session: Session,
+    base: str,
+    scope: str,
+    *,
+    filter: str = "(objectClass=*)",  # noqa: A002 - LDAP's own word
+    attributes: Sequence[str],
+    controls: Sequence[Control] = (),
 ) -> Generator[SearchResultEntry, None, SearchResultDone]:
-    """Yield what is found; raise unless it was all, or the base is not there."""
-    ending = yield from search
+    """Yield the entries, none if the base does not exist; raise if the search fails."""
+    ending = yield from session.search(
+        base, scope, filter=filter, attributes=attributes, controls=controls
+    )
     if not ending.is_success and ending.code != _NO_SUCH_OBJECT:
-        raise make_search_error(
-            session.controller,
-            session.account,
-            code=ending.code,
-            message=ending.message,
-        )
+        raise make_search_error(session, ending)
     return ending
 
 
 def read_object(
     session: Session, dn: str, attributes: Sequence[str]
 ) -> dict[str, list[bytes]] | None:
-    search = session.search(
-        dn,
-        BASE,
-        filter="(objectClass=*)",
-        attributes=attributes,
-        controls=[extended_dn_control()] if dn else (),
+    controls = [extended_dn_control()] if dn else []
+    entries = list(
+        search_entries(session, dn, BASE, attributes=attributes, controls=controls)
     )
-    entries = list(require_success(search, session))
     return entries[0].attributes if entries else None
 
 
 def read_domain_head(session: Session, base: str) -> str:
     """Return the objectGUID of the domain's head.
 
-    Raises Misconfigured when the controller serves another domain.
+    Raises Misconfigured if the controller serves another domain.
     """
     root = read_object(session, "", ["defaultNamingContext"])
     contexts = (root or {}).get("defaultnamingcontext") or [b"no domain"]
     served = contexts[0].decode(errors="replace")
     if served.lower() != base.lower():
         raise Misconfigured(
-            f"The controller {session.controller} serves {served}, not {base}. Name "
-            "controllers of the domain that they are listed under."
+            f"The controller {session.controller} serves {served}, not {base}. List "
+            "only controllers of the domain itself."
         )
     entry = read_object(session, base, ["objectGUID"])
     if entry is None or "objectguid" not in entry:
         raise make_search_error(
-            session.controller,
-            session.account,
-            code=INSUFFICIENT_RIGHTS,
-            message="the domain's head can't be read",
+            session,
+            SearchResultDone(INSUFFICIENT_RIGHTS, "the domain's head can't be read"),
         )
     return dirsync.entry_from_search(SearchResultEntry(base, entry))[0].attributes[
         "objectguid"
@@ -106,14 +103,14 @@ def search_subtree(
         *([show_deleted_control()] if deleted else []),
     ]
     while True:
-        search = session.search(
+        ending = yield from search_entries(
+            session,
             base,
             SUBTREE,
             filter=filter,
             attributes=attributes,
             controls=[*fixed, paged_control(PAGE_SIZE, cookie)],
         )
-        ending = yield from require_success(search, session)
         cookie = (
             decode_paged_cookie(ending.controls[PAGED])
             if PAGED in ending.controls
@@ -124,38 +121,38 @@ def search_subtree(
 
 
 def _complete_members(
-    session: Session, group: DirectoryEntry, rest: int | None
+    session: Session, group: DirectoryEntry, next_member: int | None
 ) -> DirectoryEntry:
     """Return a group with the members beyond the 1,500 that a controller sends."""
-    members, names = [*group.members], [*group.member_dns]
+    members, dns = [*group.members], [*group.member_dns]
     guid = group.attributes["objectguid"][0]
-    while rest is not None:
-        part = read_object(session, f"<GUID={guid}>", [f"member;range={rest}-*"])
+    while next_member is not None:
+        part = read_object(session, f"<GUID={guid}>", [f"member;range={next_member}-*"])
         if part is None:
-            # Those that are missing would look like members who left.
+            # The missing members would look as if they had left the group.
             raise Unavailable(
-                f"{group.dn} was there no more while its members were read; the next "
-                "cycle reads it again."
+                f"The group {group.dn} disappeared while its members were read. The "
+                "next cycle reads it again."
             )
-        more, rest = dirsync.entry_from_search(SearchResultEntry(group.dn, part))
+        more, next_member = dirsync.entry_from_search(SearchResultEntry(group.dn, part))
         members += more.members
-        names += more.member_dns
-    return replace(group, members=tuple(members), member_dns=tuple(names))
+        dns += more.member_dns
+    return replace(group, members=tuple(members), member_dns=tuple(dns))
 
 
 def _read_whole_entries(
-    session: Session, read: Iterator[SearchResultEntry]
+    session: Session, entries: Iterator[SearchResultEntry]
 ) -> Iterator[DirectoryEntry]:
     unfinished = []
-    for raw in read:
-        thing, rest = dirsync.entry_from_search(raw)
-        if rest is None:
-            yield thing
+    for raw in entries:
+        entry, next_member = dirsync.entry_from_search(raw)
+        if next_member is None:
+            yield entry
         else:
-            unfinished.append((thing, rest))
-    # One conversation at a time: the search above had to end first.
-    for thing, rest in unfinished:
-        yield _complete_members(session, thing, rest)
+            unfinished.append((entry, next_member))
+    # A session does one search at a time: the one above must end first.
+    for entry, next_member in unfinished:
+        yield _complete_members(session, entry, next_member)
 
 
 def read_objects(
@@ -166,17 +163,17 @@ def read_objects(
     attributes: Sequence[str],
     kind: ObjectType | None = None,
 ) -> Generator[DirectoryEntry, None, None]:
-    """Yield the objects named, batch by batch, each with all its members."""
+    """Yield the named objects, deleted ones included, each with all its members."""
     for start in range(0, len(lookups), LOOKUPS_PER_QUERY):
-        wanted = filters.lookups_filter(lookups[start : start + LOOKUPS_PER_QUERY])
-        if wanted is None:
+        filter_text = filters.lookups_filter(lookups[start : start + LOOKUPS_PER_QUERY])
+        if filter_text is None:
             continue
         if kind is not None:
-            wanted = filters.kind_filter(kind, wanted)
-        read = search_subtree(
-            session, base, filter=wanted, attributes=attributes, deleted=True
+            filter_text = filters.kind_filter(kind, filter_text)
+        entries = search_subtree(
+            session, base, filter=filter_text, attributes=attributes, deleted=True
         )
-        yield from _read_whole_entries(session, read)
+        yield from _read_whole_entries(session, entries)
 
 
 def search_below(
@@ -188,20 +185,20 @@ def search_below(
 ) -> Generator[DirectoryEntry, None, None]:
     """Yield every match in the subtree of the object with this objectGUID."""
     base = f"<GUID={container}>"
-    read = search_subtree(session, base, filter=filter, attributes=attributes)
-    yield from _read_whole_entries(session, read)
+    entries = search_subtree(session, base, filter=filter, attributes=attributes)
+    yield from _read_whole_entries(session, entries)
 
 
 def _dn_key(dn: str) -> tuple[str, ...]:
     try:
         return parse_dn(dn)
     except SyntaxFault as error:
-        raise Rejected(f"{dn!r} is not a distinguished name. {error}") from error
+        raise Rejected(f'"{dn}" is not a distinguished name. {error}') from error
 
 
 def resolve_dns(session: Session, base: str, dns: Sequence[str]) -> dict[str, str]:
     """Return the objectGUIDs of the DNs that exist, keyed by the DNs as given."""
     lookups = [Lookup(by="dn", value=dn) for dn in dns]
-    read = read_objects(session, base, lookups=lookups, attributes=["objectGUID"])
-    seen = {_dn_key(each.dn): each.attributes["objectguid"][0] for each in read}
-    return {dn: seen[_dn_key(dn)] for dn in dns if _dn_key(dn) in seen}
+    entries = read_objects(session, base, lookups=lookups, attributes=["objectGUID"])
+    guids = {_dn_key(each.dn): each.attributes["objectguid"][0] for each in entries}
+    return {dn: guids[_dn_key(dn)] for dn in dns if _dn_key(dn) in guids}

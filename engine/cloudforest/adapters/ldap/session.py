@@ -1,12 +1,8 @@
-"""One bound LDAPS connection that yields entries as they arrive.
+"""One bound LDAPS connection that yields entries as they arrive; its TLS and errors.
 
 ldap3 collects a whole response before it returns, and Samba answers DirSync for a whole
-domain in one response. So ldap3 connects, binds and sends, and the answers are read
-from its socket and decoded one message at a time.
-
-What a controller's refusal means, in sentences that name the next step.
-
-Who we are to a controller, and how it proves itself to us.
+domain in one response. So ldap3 connects, binds and sends; we read the answers from its
+socket and decode them one message at a time.
 """
 
 from __future__ import annotations
@@ -14,10 +10,11 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from selectors import EVENT_READ, DefaultSelector
+from typing import TypeVar
 
 import ldap3
 from ldap3.core.exceptions import LDAPException
@@ -40,23 +37,33 @@ from cloudforest.base.errors import (
 )
 from cloudforest.base.secrets import Secret, verifying_tls_context
 
+T = TypeVar("T")
+
+CONNECT_SECONDS = 5
 INVALID_CREDENTIALS = 49
 INSUFFICIENT_RIGHTS = 50
 _BUSY = frozenset({51, 52})
 _HOSTNAME_MISMATCH = frozenset({62, 64})
-# The hexadecimal Win32 code that AD puts into the message of a refused bind.
+# The hexadecimal Win32 code in the message of a refused bind.
 _BIND_CODE = re.compile(r"\bdata ([0-9a-f]+)")
 _BIND_REASONS = {
-    "525": "there is no such account",
+    "525": "the account does not exist",
     "52e": "the user name or the password is wrong",
-    "530": "it may not log on at this time",
-    "531": "it may not log on from here",
+    "530": "it is not allowed to log on at this time",
+    "531": "it is not allowed to log on from this computer",
     "532": "its password has expired",
     "533": "it is disabled",
     "701": "it has expired",
-    "773": "its password must be changed first",
+    "773": "its password must be changed",
     "775": "it is locked out",
 }
+
+BASE, LEVEL, SUBTREE = ldap3.BASE, ldap3.LEVEL, ldap3.SUBTREE
+RECEIVE_SECONDS = 120
+"""Samba is silent while it searches a large domain; 22,000 people took 5 seconds."""
+_READ_BYTES = 65_536
+_KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+"""Seconds, seconds and probes: a dead controller is detected within two minutes."""
 
 
 def make_bind_error(
@@ -64,14 +71,14 @@ def make_bind_error(
 ) -> CloudforestError:
     if code in _BUSY:
         return make_broken_connection_error(controller, f"LDAP error {code}")
-    found = _BIND_CODE.search(message)
-    reason = _BIND_REASONS.get(found[1] if found else "")
+    match = _BIND_CODE.search(message)
+    reason = _BIND_REASONS.get(match[1] if match else "")
     if reason is None and code == INVALID_CREDENTIALS:
         reason = "the user name or the password is wrong"
     return CredentialRejected(
         f"The domain controller {controller} refused the account {account}: "
-        f"{reason or f'LDAP error {code}'}. Correct the account or the credential that "
-        "its bind names."
+        f"{reason or f'LDAP error {code}'}. Correct the account, or its user name and "
+        "password in the configuration."
     )
 
 
@@ -81,33 +88,32 @@ def make_certificate_error(
     if error.verify_code in _HOSTNAME_MISMATCH:
         return Misconfigured(
             f"The certificate of the domain controller {controller} is not valid for "
-            f"the name {server_name}. Use a name that the certificate holds in "
-            "controllers, or set tls.serverName to one."
+            f"the name {server_name}. Use a name from the certificate in `controllers` "
+            "or in `tls.serverName`."
         )
     return Misconfigured(
         f"The certificate of the domain controller {controller} is not trusted "
-        f"({error.verify_message}). Put the certificate of the authority that issued "
-        "it into the file named by tls.ca."
+        f"({error.verify_message}). Put the certificate of its CA into the file that "
+        "`tls.ca` names."
     )
 
 
 def make_unreachable_error(controller: str, reason: str) -> Unavailable:
     return Unavailable(
         f"The domain controller {controller} can't be reached ({reason}). Check its "
-        "name, that it runs, and that TCP port 636 is open from this host."
+        "name, that it is running, and that TCP port 636 is open from this host."
     )
 
 
 def make_broken_connection_error(controller: str, reason: str) -> Unavailable:
     return Unavailable(
-        f"The domain controller {controller} stopped answering ({reason}). What it "
-        "sent before is not used alone; the read is made again."
+        f"The domain controller {controller} stopped answering ({reason}). Its partial "
+        "answer is not used; the read is repeated."
     )
 
 
-def make_search_error(
-    controller: str, account: str, *, code: int, message: str
-) -> CloudforestError:
+def make_search_error(session: Session, ending: SearchResultDone) -> CloudforestError:
+    controller, account, code = session.controller, session.account, ending.code
     if code in _BUSY:
         return make_broken_connection_error(controller, f"LDAP error {code}")
     if code == INSUFFICIENT_RIGHTS:
@@ -117,14 +123,14 @@ def make_search_error(
         )
     return Rejected(
         f"The domain controller {controller} refused a search by the account {account} "
-        f"(LDAP error {code}: {message.strip() or 'no reason given'})."
+        f"(LDAP error {code}: {ending.message.strip() or 'no reason given'})."
     )
 
 
 def make_no_controller_error(
     domain: str, errors: list[CloudforestError]
 ) -> CloudforestError:
-    """Return one error for several controllers; a lone failure speaks for itself."""
+    """Return one error for several controllers; a single one is returned unchanged."""
     if len(errors) == 1:
         return errors[0]
     sentences = " ".join(str(each) for each in errors)
@@ -134,14 +140,6 @@ def make_no_controller_error(
         else Unavailable
     )
     return kind(f"No domain controller of {domain} could be used. {sentences}")
-
-
-BASE, LEVEL, SUBTREE = ldap3.BASE, ldap3.LEVEL, ldap3.SUBTREE
-RECEIVE_SECONDS = 120
-"""Samba is silent while it searches a large domain; 22,000 people took 5 seconds."""
-_READ_BYTES = 65_536
-_KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
-"""Seconds, seconds, and how often: a silent controller is found dead in two minutes."""
 
 
 class Session:
@@ -164,7 +162,7 @@ class Session:
         attributes: Sequence[str],
         controls: Sequence[Control] = (),
     ) -> Generator[SearchResultEntry, None, SearchResultDone]:
-        """Yield the entries as they arrive and return how the search ended."""
+        """Yield the entries as they arrive; return the end of the search."""
         request = search_operation(
             base, filter, scope, ldap3.DEREF_NEVER, list(attributes), 0, 0,
             types_only=False, auto_escape=False, auto_encode=False,
@@ -189,7 +187,7 @@ class Session:
             return decode_message(message)
         except (IndexError, ValueError) as error:
             raise make_broken_connection_error(
-                self.controller, "it sent no valid LDAP"
+                self.controller, "it sent invalid LDAP"
             ) from error
 
     def _read_messages(self) -> Iterator[bytes]:
@@ -209,7 +207,7 @@ class Session:
             raise make_broken_connection_error(self.controller, str(error)) from error
 
     def disable_timeout(self) -> None:
-        """Let the controller be silent for as long as TCP says that it is there."""
+        """Wait for answers without limit, as long as TCP keep-alive succeeds."""
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in _KEEPALIVE:
@@ -218,7 +216,10 @@ class Session:
 
     @property
     def is_usable(self) -> bool:
-        """Tell whether the controller still listens: silence, it has nothing to say."""
+        """Return whether the session can be used again.
+
+        Data or an end of file on an idle socket means that the controller closed it.
+        """
         if self._socket.gettimeout() != RECEIVE_SECONDS:
             return False
         try:
@@ -229,7 +230,7 @@ class Session:
             return False
 
     def abort(self) -> None:
-        """Make a reader in another thread give up."""
+        """End a read that another thread waits for."""
         with suppress(OSError):  # It may be closed already.
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -240,7 +241,18 @@ class Session:
             self._socket.close()
 
 
-CONNECT_SECONDS = 5
+def map_entries(
+    search: Generator[SearchResultEntry, None, SearchResultDone],
+    convert: Callable[[SearchResultEntry], T],
+) -> Generator[T, None, SearchResultDone]:
+    """Yield each entry converted, and return the end of the search."""
+    while True:
+        try:
+            entry = next(search)
+        except StopIteration as stop:
+            ending: SearchResultDone = stop.value
+            return ending
+        yield convert(entry)
 
 
 @dataclass(frozen=True)
@@ -251,7 +263,7 @@ class Account:
 
 @dataclass(frozen=True)
 class TlsSettings:
-    """How a controller proves itself: `ca` is a PEM file, None the machine's own."""
+    """How a controller is verified; `ca` is a PEM file, None means the system's CAs."""
 
     ca: str | None
     server_name: str | None
@@ -266,7 +278,7 @@ class TlsSettings:
 
 
 class CheckedTls(Tls):
-    """TLS with Python's own check of the host name; ldap3 does it by hand."""
+    """TLS that checks the host name with `ssl`, instead of ldap3's own check."""
 
     def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
         super().__init__(validate=context.verify_mode)

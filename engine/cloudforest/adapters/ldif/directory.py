@@ -1,19 +1,18 @@
-"""The Directory port over an LDIF export: passes over a file, and an index."""
+"""The directory port over an LDIF export: passes over the file, and an index."""
 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
-from cloudforest.adapters import directory_entries
 from cloudforest.adapters.directory_entries import (
     DirectoryEntry,
+    format_guid,
     iterate_in_thread,
+    parse_guid,
     to_entry,
     tombstone_entry,
 )
@@ -32,25 +31,24 @@ from cloudforest.model.program import Filter, ObjectType
 from cloudforest.program.scoping.dn import find_domain_name, is_in_subtree, parse_dn
 
 POLL_SECONDS = 3.0
-"""How often a watched file is looked at."""
+"""How often a watched file is checked."""
 
 _log = structlog.get_logger()
 
 
 def _lookup_guids(lookups: Sequence[Lookup]) -> Iterator[str]:
-    """Yield the objectGUIDs asked for, as the port writes them."""
+    """Yield the requested objectGUIDs in canonical text."""
     for lookup in lookups:
-        if lookup.by == "guid":
-            with suppress(ValueError):
-                yield str(uuid.UUID(lookup.value))
+        if lookup.by == "guid" and (guid := parse_guid(lookup.value)) is not None:
+            yield str(guid)
 
 
 class LdifDirectory:
-    """One exported domain, in a file that may hold others of its forest as well.
+    """One exported domain, in a file that may also contain others of its forest.
 
-    The cookie is the digest of the file: the same file has nothing new, another one is
-    read in full. A read is complete only if `# numEntries: N` in the file or a
-    FILE.sha256 beside it agrees; what a complete export does not hold is gone.
+    The cookie is the file's digest: the same file has no changes, another one is read
+    in full. A read is complete only if `# numEntries: N` in the file or FILE.sha256
+    beside it agrees. An object that a complete export lacks is gone.
     """
 
     def __init__(self, domain: str, path: Path) -> None:
@@ -65,50 +63,49 @@ class LdifDirectory:
         guid = index.find_guid(self._base)
         if guid is None:
             raise Rejected(
-                f"{self._path} has no entry {self._base}, so nothing shows that it is "
-                f"{self.domain}. Export the domain from its head."
+                f"{self._path} does not contain the entry {self._base}, so it is not "
+                f"an export of {self.domain}. Export the domain from its head."
             )
-        return directory_entries.format_guid(guid)
+        return format_guid(guid)
 
     async def resolve_dns(self, dns: Sequence[str]) -> dict[str, str]:
         index = await self._current_index()
-        found = {dn: index.find_guid(dn) for dn in dns}
         return {
-            dn: directory_entries.format_guid(raw)
-            for dn, raw in found.items()
-            if raw is not None
+            dn: format_guid(guid)
+            for dn in dns
+            if (guid := index.find_guid(dn)) is not None
         }
 
     async def read_members(self, group: str, *, nested: bool) -> GroupMembers:
         index = await self._current_index()
-        reading = search.MembersReader(self._path, index, self.domain.lower())
-        return await asyncio.to_thread(reading.read_group, group, nested=nested)
+        reader = search.MembersReader(self._path, index, self.domain.lower())
+        return await asyncio.to_thread(reader.read_group, group, nested=nested)
 
     async def read_changes(
         self,
         kind: EntryKind,
         attributes: Sequence[str],
         cookie: str | None,
-        where: Filter | None = None,  # noqa: ARG002 - all of a file is read anyway
+        where: Filter | None = None,  # noqa: ARG002 - the whole file is read anyway
     ) -> AsyncIterator[Entry | DirSyncCookie]:
         index = await self._current_index()
         if not index.complete:
             _log.warning(
-                "nothing proves that the export is whole; end it with `# numEntries: N`"
-                " or put a .sha256 beside it, and ask for all members of large groups",
+                "the export may be incomplete; end it with `# numEntries: N` or put a"
+                " .sha256 file beside it, and export all members of large groups",
                 file=str(self._path),
             )
         full = cookie != index.digest
         if full:
-            read = search.find_by_kind(self._path, index, kind=kind, names=attributes)
-            async for each in self._read_entries(read, attributes):
+            reader = search.find_by_kind(self._path, index, kind=kind, names=attributes)
+            async for each in self._read_entries(reader, attributes):
                 if not each.is_deleted:
                     yield each
             await self._require_unchanged(index)
         yield DirSyncCookie(index.digest, is_complete=index.complete, is_full=full)
 
     async def find_proven_clear(self, *_: Sequence[str]) -> dict[str, frozenset[str]]:
-        """Return nothing: an export does not say what its account could read."""
+        """Return nothing: an export does not show what its account could read."""
         return {}
 
     async def read_subtree(
@@ -116,7 +113,7 @@ class LdifDirectory:
         container: str,
         kind: EntryKind,
         attributes: Sequence[str],
-        where: Filter | None = None,  # noqa: ARG002 - likewise
+        where: Filter | None = None,  # noqa: ARG002 - as above
     ) -> AsyncIterator[Entry]:
         index = await self._current_index()
         heads = [
@@ -126,8 +123,8 @@ class LdifDirectory:
             )
             if not each.is_deleted
         ]
-        read = search.find_by_kind(self._path, index, kind=kind, names=attributes)
-        async for each in self._read_entries(read, attributes):
+        reader = search.find_by_kind(self._path, index, kind=kind, names=attributes)
+        async for each in self._read_entries(reader, attributes):
             if any(is_in_subtree(parse_dn(each.dn), head) for head in heads):
                 yield each
 
@@ -135,18 +132,18 @@ class LdifDirectory:
         self,
         lookups: Sequence[Lookup],
         attributes: Sequence[str],
-        kind: ObjectType | None = None,  # noqa: ARG002 - likewise
+        kind: ObjectType | None = None,  # noqa: ARG002 - as above
     ) -> AsyncIterator[Entry]:
         index = await self._current_index()
-        read = search.find_by_lookups(
+        reader = search.find_by_lookups(
             self._path, index, lookups=lookups, names=attributes
         )
         missing = dict.fromkeys(_lookup_guids(lookups) if index.complete else ())
-        async for each in self._read_entries(read, attributes):
+        async for each in self._read_entries(reader, attributes):
             missing.pop(each.object_guid, None)
             yield each
         if missing:
-            # What the file lacks is only proved by a file that stayed as it was.
+            # An absence is proven only if the file did not change meanwhile.
             await self._require_unchanged(index)
         for guid in missing:
             yield tombstone_entry(guid)
@@ -157,34 +154,34 @@ class LdifDirectory:
     shows_all_values = shows_all_members
 
     async def list_missing_rights(self) -> tuple[str, ...]:
-        """Whoever exported the file needed the rights."""
+        """Return nothing: the account that exported the file needed the rights."""
         return ()
 
     async def watch_changes(self) -> AsyncIterator[None]:
-        seen = await asyncio.to_thread(find_stamp, self._path)
+        previous = await asyncio.to_thread(find_stamp, self._path)
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            stamp = await asyncio.to_thread(find_stamp, self._path)
-            if stamp != seen:
+            current = await asyncio.to_thread(find_stamp, self._path)
+            if current != previous:
                 yield
-            seen = stamp
+            previous = current
 
     async def close(self) -> None:
-        """No file is kept open between reads."""
+        """Do nothing: no file stays open between reads."""
 
     async def _read_entries(
-        self, read: Generator[DirectoryEntry, None, None], attributes: Sequence[str]
+        self, reader: Generator[DirectoryEntry, None, None], attributes: Sequence[str]
     ) -> AsyncIterator[Entry]:
-        async for found in iterate_in_thread(read, abort=lambda: None):
-            each = to_entry(found, attributes)
-            if each is not None and find_domain_name(each.dn) == self.domain.lower():
-                yield each
+        async for raw in iterate_in_thread(reader, abort=lambda: None):
+            entry = to_entry(raw, attributes)
+            if entry and find_domain_name(entry.dn) == self.domain.lower():
+                yield entry
 
     async def _current_index(self) -> LdifIndex:
-        """Return the index of the file as it is; there is one thread that makes it.
+        """Return the index of the current file; one thread at a time builds it.
 
-        A large file takes longer than those who ask may wait: it is made all the same,
-        and what became of it is told to whoever asks next.
+        A large file takes longer than a request may wait. The build then continues, and
+        the next request gets its result.
         """
         if self._index_task is None:
             work = asyncio.to_thread(self._build_if_changed)
@@ -204,6 +201,6 @@ class LdifDirectory:
     async def _require_unchanged(self, index: LdifIndex) -> None:
         if await asyncio.to_thread(read_stamp, self._path) != index.stamp:
             raise Unavailable(
-                f"{self._path} changed while it was read. Replace an export by "
-                "renaming the new file over it; the read is made again."
+                f"{self._path} changed while it was read. The read is repeated. To "
+                "replace an export, rename the new file over it."
             )

@@ -1,4 +1,4 @@
-"""What a first pass over an LDIF file finds out: who is in it, and is it whole."""
+"""Index an LDIF file in a first pass: objectGUIDs by DN, and whether it is complete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NEEDS_PARSING = ("\\", '"', "+", " =", "= ", "#")
 
 
 def _normalize_dn(dn: str) -> str:
-    """Return a DN without case and padding; parsing is only for the unusual ones."""
+    """Return a DN without case and padding; only unusual DNs need the slow parser."""
     if any(each in dn for each in _NEEDS_PARSING):
         return "\n".join(parse_dn(dn))
     return "\n".join(part.strip() for part in dn.casefold().split(","))
@@ -51,32 +51,31 @@ def _hash_dn(dn: str) -> int:
 class LdifIndex:
     """objectGUIDs by DN, 24 bytes an entry: 5 MB for 200,000 instead of 60 as a dict.
 
-    `stamp` tells cheaply whether the file may have changed since `digest` was made.
-    `hashes` are sorted; `guids` holds the 16 bytes of each in the same order. Two of
-    200,000 DNs share a hash of 64 bits once in a billion files.
+    `stamp` shows cheaply whether the file may have changed since `digest` was made.
+    `hashes` are sorted; `guids` contains the 16 bytes of each in the same order. Two of
+    200,000 DNs share a 64-bit hash in one of a billion files.
     """
 
     stamp: FileStamp
     digest: str
     complete: bool
-    entry_count: int
     hashes: array[int]
     guids: bytes
 
     def find_guid(self, dn: str) -> bytes | None:
-        """Return the objectGUID's bytes; None when the file has no such entry."""
+        """Return the objectGUID's bytes; None if the file does not have the entry."""
         try:
-            wanted = _hash_dn(dn)
+            key = _hash_dn(dn)
         except SyntaxFault:
             return None
-        at = bisect_left(self.hashes, wanted)
-        if at == len(self.hashes) or self.hashes[at] != wanted:
+        at = bisect_left(self.hashes, key)
+        if at == len(self.hashes) or self.hashes[at] != key:
             return None
         return self.guids[at * _GUID_BYTES : (at + 1) * _GUID_BYTES]
 
 
 class _Scan:
-    """What has been seen so far of a file."""
+    """Collects the index of a file, record by record."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -89,25 +88,25 @@ class _Scan:
 
     def add(self, record: LdifEntry | Trailer) -> None:
         if isinstance(record, Trailer):
-            # Exports of several domains may stand one after the other in a file.
+            # A file may contain the exports of several domains, one after another.
             self.trailer = record
             self.announced_entries += record.entries
             return
-        # It speaks of what comes before it.
+        # A trailer covers only the entries before it.
         self.trailer = None
         try:
             self.hashes.append(_hash_dn(record.dn))
         except SyntaxFault as error:
-            raise self._make_malformed_error(record, "names no valid DN") from error
+            raise self._make_malformed_error(record, "has no valid DN") from error
         guid = next(
             iter(record.attribute_values(_GUID_PATTERN).get("objectguid", ())), b""
         )
         if len(guid) != _GUID_BYTES:
             raise self._make_malformed_error(
-                record, "begins an entry without a whole objectGUID"
+                record, "starts an entry without a valid objectGUID"
             )
         self.guids += guid
-        # AD sends 1,500 values at once, and ldapsearch does not ask for the others.
+        # AD sends 1,500 values at once, and ldapsearch does not request the others.
         self.has_cut_values |= b";range=" in record.text and bool(
             _RANGED_VALUES.search(record.text)
         )
@@ -125,16 +124,16 @@ def _agrees_with_trailer(scan: _Scan) -> bool:
         return False
     if scan.announced_entries != scan.entry_count:
         raise Rejected(
-            f"{scan.path}:{scan.trailer.line}: the export says that it holds "
-            f"{scan.announced_entries} entries, and it holds {scan.entry_count}. "
-            "Something "
-            "was lost on the way; export the domain again."
+            f"{scan.path}:{scan.trailer.line}: `# numEntries` says "
+            f"{scan.announced_entries}, but the number of entries is "
+            f"{scan.entry_count}. Something was lost on the way. Export the domain "
+            "again."
         )
     return True
 
 
 def _refuse_duplicates(scan: _Scan, order: Sequence[int]) -> None:
-    """Raise Rejected when two entries share a DN or an objectGUID."""
+    """Raise Rejected if two entries share a DN or an objectGUID."""
     what = "DN"
     twins = [
         at for at, after in pairwise(order) if scan.hashes[at] == scan.hashes[after]
@@ -150,16 +149,16 @@ def _refuse_duplicates(scan: _Scan, order: Sequence[int]) -> None:
     if twins:
         raise Rejected(
             f"{scan.path} has two entries with the same {what}; one of them has the "
-            f"objectGUID {format_guid(scan.guid_at(twins[0]))}. It is no export of one "
-            "moment; export the domain again."
+            f"objectGUID {format_guid(scan.guid_at(twins[0]))}. The directory changed "
+            "during the export. Export the domain again."
         )
 
 
 def build_index(path: Path) -> LdifIndex:
-    """Read the file once. Raises Rejected where it is malformed or was cut short."""
+    """Read the file once; raise Rejected if it is malformed or was cut short."""
     stamp = read_stamp(path)
     digest = file_digest(path)
-    proved = matches_checksum(path, digest)
+    has_checksum = matches_checksum(path, digest)
     scan = _Scan(path)
     for record in read_ldif(path):
         scan.add(record)
@@ -168,8 +167,8 @@ def build_index(path: Path) -> LdifIndex:
     return LdifIndex(
         stamp=stamp,
         digest=digest,
-        complete=(_agrees_with_trailer(scan) or proved) and not scan.has_cut_values,
-        entry_count=scan.entry_count,
+        complete=(_agrees_with_trailer(scan) or has_checksum)
+        and not scan.has_cut_values,
         hashes=array("Q", (scan.hashes[at] for at in order)),
         guids=b"".join(map(scan.guid_at, order)),
     )

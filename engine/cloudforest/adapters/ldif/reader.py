@@ -1,11 +1,7 @@
-"""LDIF content records (RFC 2849), one at a time, with their places.
+"""Read LDIF content records (RFC 2849) one at a time, with their line numbers.
 
-Lines are joined, checked and picked by bytes methods and regular expressions that work
-on a whole record, in half the time of a loop over lines.
-
-An export as a file: whether it is still the same, and whether it is whole.
-
-A file cut at its blank lines, block by block.
+Bytes methods and regular expressions work on a whole record, in half the time of a loop
+over lines. Stamps and checksums show whether the file changed, and is complete.
 """
 
 from __future__ import annotations
@@ -18,18 +14,36 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from cloudforest.base.errors import Misconfigured, Rejected
 
+_EXPORT_AGAIN = (
+    "Export the domain again, for example with ldapsearch, and replace the file."
+)
+
 FileStamp = tuple[int, int, int, int | None]
-"""The file's inode, time in nanoseconds and size, and the checksum's time."""
+"""The file's inode, mtime in nanoseconds and size, and the checksum file's mtime."""
+
+_READ_BYTES = 1 << 18
+_MAX_BLOCK_BYTES = 1 << 28
+"""256 MB: far more than any entry of AD. A file that is not LDIF may be one block."""
+BytesPattern = re.Pattern[bytes]
+# It must end a block, if not the file; before an entry it proves nothing.
+_TRAILER = re.compile(rb"^# numEntries: (\d+)[^\n]*(?:\n#[^\n]*)*\Z", re.MULTILINE)
+_COMMENT = re.compile(rb"^#.*\n?", re.MULTILINE)
+# Windows' ldifde writes `changetype: add` into each entry of an export.
+_LINE = rb"(?!changetype:(?! *add *(?:\n|\Z))|control:)[a-z0-9][a-z0-9._;=*-]*:(?!<).*"
+_ATTRIBUTE = re.compile(_LINE, re.IGNORECASE)
+_RECORD = re.compile(rb"dn:.*(?:\n" + _LINE + rb")*", re.IGNORECASE)
+# ldapsearch also writes how the search ended, and referrals.
+_RESULT = re.compile(rb"^result: (?!0 )", re.MULTILINE)
+_NO_ENTRY = (b"search:", b"result:", b"ref:")
 
 
 def make_unreadable_error(path: Path, error: OSError) -> Misconfigured:
     return Misconfigured(
         f"The LDIF file {path} can't be read ({error.strerror}). Put the export there, "
-        "or correct the path in ldif."
+        "or correct the path in `ldif`."
     )
 
 
@@ -42,8 +56,12 @@ def file_digest(path: Path) -> str:
         raise make_unreadable_error(path, error) from error
 
 
+def _checksum_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
 def read_stamp(path: Path) -> FileStamp:
-    """Return what changes whenever the file, or the checksum beside it, does."""
+    """Return a stamp that changes when the file or its checksum file changes."""
     try:
         export = path.stat()
     except OSError as error:
@@ -56,18 +74,15 @@ def read_stamp(path: Path) -> FileStamp:
 
 
 def find_stamp(path: Path) -> FileStamp | None:
-    """Return None while the file is away, as it may be while it is replaced."""
+    """Return the stamp; None while the file is missing, as during a replacement."""
     try:
         return read_stamp(path)
     except Misconfigured:
         return None
 
 
-def _checksum_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
-
-
 def matches_checksum(path: Path, digest: str) -> bool:
+    """Return whether FILE.sha256 exists; raise Rejected if it has another digest."""
     checksum = _checksum_path(path)
     try:
         expected = checksum.read_text(encoding="utf-8").split()[:1]
@@ -77,20 +92,15 @@ def matches_checksum(path: Path, digest: str) -> bool:
         raise Misconfigured(f"The checksum {checksum} can't be read.") from error
     if expected != [digest]:
         raise Rejected(
-            f"The SHA-256 of {path} is not the one in {checksum}. The file was changed "
-            "or cut short on the way; copy it again."
+            f"The SHA-256 of {path} differs from {checksum}. The file was changed or "
+            "cut short on the way. Copy it again."
         )
     return True
 
 
-_READ_BYTES = 1 << 18
-_MAX_BLOCK_BYTES = 1 << 28
-"""No entry of an AD comes near 256 MB; a file that is no LDIF may be one block."""
-
-
 @dataclass(frozen=True)
 class Block:
-    """Lines without a blank one between them; `start` is the first one's number."""
+    """Lines without a blank line between them; `start` is the first line's number."""
 
     path: Path
     start: int
@@ -109,25 +119,25 @@ class Block:
 
 
 def _read_chunks(path: Path) -> Iterator[bytes]:
-    held = b""
+    pending = b""
     try:
         with path.open("rb") as file:
             if file.read(len(BOM_UTF8)) != BOM_UTF8:
                 file.seek(0)
-            while chunk := held + file.read(_READ_BYTES):
+            while chunk := pending + file.read(_READ_BYTES):
                 # The second half of a line end may come with the next chunk.
-                held = b"\r" if chunk.endswith(b"\r") and chunk != held else b""
-                yield chunk.removesuffix(held).replace(b"\r\n", b"\n")
+                pending = b"\r" if chunk.endswith(b"\r") and chunk != pending else b""
+                yield chunk.removesuffix(pending).replace(b"\r\n", b"\n")
     except OSError as error:
         raise make_unreadable_error(path, error) from error
 
 
 def _split_at_blank_lines(path: Path) -> Iterator[bytes]:
-    """Yield what stands between two line ends in a row; line ends are LF."""
+    """Yield the parts between blank lines; line ends are LF."""
     rest = b""
     for chunk in _read_chunks(path):
-        *whole, rest = (rest + chunk).split(b"\n\n")
-        yield from whole
+        *parts, rest = (rest + chunk).split(b"\n\n")
+        yield from parts
         if len(rest) > _MAX_BLOCK_BYTES:
             raise Rejected(f"{path} has no blank lines, so it is not an LDIF file.")
     yield rest
@@ -141,25 +151,11 @@ def read_blocks(path: Path) -> Iterator[Block]:
         number += raw.count(b"\n") + 2
         if text.startswith(b" "):
             raise Rejected(
-                f"{path}:{start}: this line continues a line that is not there. Export "
-                "the domain again, for example with ldapsearch, and replace the file."
+                f"{path}:{start}: this line continues a line that does not exist. "
+                f"{_EXPORT_AGAIN}"
             )
         if text:
             yield Block(path, start, text.rstrip(b"\n"))
-
-
-BytesPattern = re.Pattern[bytes]
-
-# It ends a block, if not the file: before an entry it proves nothing.
-_TRAILER = re.compile(rb"^# numEntries: (\d+)[^\n]*(?:\n#[^\n]*)*\Z", re.MULTILINE)
-_COMMENT = re.compile(rb"^#.*\n?", re.MULTILINE)
-# Windows' ldifde writes `changetype: add` into each entry of an export.
-_LINE = rb"(?!changetype:(?! *add *(?:\n|\Z))|control:)[a-z0-9][a-z0-9._;=*-]*:(?!<).*"
-_ATTRIBUTE = re.compile(_LINE, re.IGNORECASE)
-_RECORD = re.compile(rb"dn:.*(?:\n" + _LINE + rb")*", re.IGNORECASE)
-# ldapsearch writes these beside the entries: how the search ended, and referrals.
-_RESULT = re.compile(rb"^result: (?!0 )", re.MULTILINE)
-_NO_ENTRY = (b"search:", b"result:", b"ref:")
 
 
 @dataclass(frozen=True)
@@ -170,8 +166,9 @@ class Trailer:
     entries: int
 
 
-def _raise_malformed(path: Path, line: int, what: str) -> NoReturn:
-    raise make_malformed_error(path, line, what)
+def make_malformed_error(path: Path, line: int, what: str) -> Rejected:
+    """Return the error for a line; `what` completes "this line …"."""
+    return Rejected(f"{path}:{line}: this line {what}. {_EXPORT_AGAIN}")
 
 
 @dataclass(frozen=True)
@@ -191,11 +188,11 @@ class LdifEntry:
         return raw.decode(errors="replace")
 
     def attribute_values(self, pattern: BytesPattern) -> dict[str, list[bytes]]:
-        """Return the attributes wanted, decoded; names are in lower case."""
+        """Return the values that the pattern finds, decoded; names in lower case."""
         attributes: dict[str, list[bytes]] = {}
         for name, encoded, value in pattern.findall(self.text):
-            held = attributes.setdefault(name.decode().lower(), [])
-            held.append(self._decode_base64(value) if encoded else value)
+            values = attributes.setdefault(name.decode().lower(), [])
+            values.append(self._decode_base64(value) if encoded else value)
         return attributes
 
     def _decode_base64(self, value: bytes) -> bytes:
@@ -204,14 +201,17 @@ class LdifEntry:
         except binascii.Error:
             for number, line in self.block.numbered_lines():
                 if line.endswith(value):
-                    _raise_malformed(
-                        self.block.path, number, "holds a value that is not base64"
-                    )
+                    raise make_malformed_error(
+                        self.block.path, number, "has a value that is not base64"
+                    ) from None
             raise
 
 
 def attribute_pattern(names: Iterable[str]) -> BytesPattern:
-    """Compile what `Record.values` looks for; options such as `;range=` are ignored."""
+    """Compile a pattern for `LdifEntry.attribute_values`.
+
+    Options such as `;range=` are ignored.
+    """
     choice = b"|".join(re.escape(each.encode()) for each in sorted(names))
     return re.compile(
         rb"^(" + choice + rb")(?:;[^:\n]*)?:(:?) *(.*)$", re.IGNORECASE | re.MULTILINE
@@ -221,7 +221,9 @@ def attribute_pattern(names: Iterable[str]) -> BytesPattern:
 def _skip_version(block: Block, text: bytes) -> bytes:
     line, _, rest = text.partition(b"\n")
     if line.partition(b":")[2].strip() != b"1":
-        _raise_malformed(block.path, block.start, "announces a version other than 1")
+        raise make_malformed_error(
+            block.path, block.start, "declares an LDIF version other than 1"
+        )
     return rest
 
 
@@ -229,39 +231,35 @@ def _is_remark(block: Block, text: bytes) -> bool:
     if not text.startswith(_NO_ENTRY):
         return False
     if _RESULT.search(text):
-        _raise_malformed(
+        raise make_malformed_error(
             block.path, block.start, "says that the export ended with an error"
         )
     return True
 
 
-def _refuse_bad_line(block: Block) -> NoReturn:
+def _make_bad_line_error(block: Block) -> Rejected:
     lines = (each for each in block.numbered_lines() if not each[1].startswith(b"#"))
     first, *rest = [each for each in lines if not each[1].startswith(b"version:")]
     if not first[1].lower().startswith(b"dn:"):
-        _raise_malformed(block.path, first[0], "should begin an entry with `dn:`")
-    for number, line in rest:
-        if _ATTRIBUTE.fullmatch(line):
-            continue
-        if line.lower().startswith((b"changetype:", b"control:")):
-            _raise_malformed(
-                block.path, number, "is of a change; only exports can be read"
-            )
-        else:
-            _raise_malformed(
-                block.path, number, "is not of the form `attribute: value`"
-            )
-    raise AssertionError(block.start)
+        return make_malformed_error(
+            block.path, first[0], "must start an entry with `dn:`"
+        )
+    number, line = next(each for each in rest if not _ATTRIBUTE.fullmatch(each[1]))
+    if line.lower().startswith((b"changetype:", b"control:")):
+        what = "describes a change, but only exports can be read"
+    else:
+        what = "is not of the form `attribute: value`"
+    return make_malformed_error(block.path, number, what)
 
 
 def read_ldif(
     path: Path, prefilter: BytesPattern | None = None
 ) -> Iterator[LdifEntry | Trailer]:
-    """Yield the records of a file, never holding more than one.
+    """Yield the records of a file, with one in memory at a time.
 
-    `maybe` is what a record must hold to be looked at any further: its file has been
-    read once without. Raises Rejected with file and line where it is malformed,
-    Misconfigured when it can't be opened.
+    Records without a match of `prefilter` are skipped unchecked, so the file must have
+    been read once without it. Raises Rejected with file and line if the file is
+    malformed, and Misconfigured if it can't be opened.
     """
     for block in read_blocks(path):
         text = block.unfold()
@@ -274,14 +272,7 @@ def read_ldif(
             text = _skip_version(block, text)
         if text and not _is_remark(block, text):
             if not _RECORD.fullmatch(text):
-                _refuse_bad_line(block)
+                raise _make_bad_line_error(block)
             yield LdifEntry(block, text)
         if ending:
             yield Trailer(block.start, int(ending[1]))
-
-
-def make_malformed_error(path: Path, line: int, what: str) -> Rejected:
-    return Rejected(
-        f"{path}:{line}: this line {what}. Export the domain again, for example with "
-        "ldapsearch, and replace the file."
-    )

@@ -1,22 +1,14 @@
-"""Finding entries in an LDIF file: each search is a pass over it.
+"""Find entries and group members in an LDIF file.
 
-Who the members of a group are, in an LDIF file: each level is two passes over it.
+A search is one pass over the file, a level of nested groups two.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import (
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from collections.abc import (
-    Set as AbstractSet,
-)
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,10 +26,14 @@ from cloudforest.model.ports.directory import EntryKind, ForeignMember, GroupMem
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import find_domain_name, parse_dn
 
-_CONTAINER_CLASSES = frozenset({"organizationalunit", "container", "builtindomain"})
+_CONTAINER_CLASSES = frozenset(map(str.lower, directory_entries.CONTAINER_CLASSES))
 _KEYWORD_ATTRIBUTES = frozenset({"objectclass", "isdeleted"})
 _SINGLE_REFERENCES = directory_entries.REFERENCE_ATTRIBUTES - {"member"}
-"""References that are one value of an object; memberships are never lost by silence."""
+"""References other than members, which must not be cleared because of a missing DN."""
+
+_GROUP_PATTERN = attribute_pattern(["objectclass", "objectsid", "member"])
+_PRIMARY_GROUP_PATTERN = attribute_pattern(["objectguid", "primarygroupid"])
+_GUID_PATTERN = attribute_pattern(["objectguid"])
 
 
 def read_entries(
@@ -56,11 +52,12 @@ def _is_domain_dn(dn: str) -> bool:
 
 
 def _to_reference(name: str, value: str, index: LdifIndex) -> str | None:
-    """Return a value with a DN replaced by its objectGUID, as over LDAP.
+    """Return a value with its DN replaced by the objectGUID, as over LDAP.
 
-    An export does not say which attributes hold DNs, so every value that is one counts.
-    None where the DN lies outside the export; but if that may lack entries, a name that
-    nobody has: to drop a reference would clear it in the target, and nothing proves it.
+    An export does not show which attributes have DN syntax, so every DN counts. None if
+    the DN is not in the export. But if the export may be incomplete, the result is a
+    GUID that nobody has: dropping the reference would clear it in the target without
+    proof.
     """
     if "=" not in value:
         return None if name in directory_entries.REFERENCE_ATTRIBUTES else value
@@ -87,8 +84,8 @@ def _decode_values(
         or name in directory_entries.BINARY_ATTRIBUTES
     ):
         return tuple(texts)
-    found = (_to_reference(name, each, index) for each in texts)
-    return tuple(each for each in found if each is not None)
+    references = (_to_reference(name, each, index) for each in texts)
+    return tuple(each for each in references if each is not None)
 
 
 def _is_escaped(dn: str, at: int) -> bool:
@@ -97,7 +94,7 @@ def _is_escaped(dn: str, at: int) -> bool:
 
 
 def _parent_dn(dn: str) -> str:
-    """Return what follows the first comma that is not escaped."""
+    """Return the part after the first comma that is not escaped."""
     at = dn.find(",")
     while at > 0 and _is_escaped(dn, at):
         at = dn.find(",", at + 1)
@@ -108,91 +105,80 @@ def _to_directory_entry(
     record: LdifEntry, index: LdifIndex, pattern: BytesPattern
 ) -> DirectoryEntry:
     dn = record.dn
-    held = {
+    attributes = {
         name: _decode_values(name, raw, index)
         for name, raw in record.attribute_values(pattern).items()
     }
     parent = index.find_guid(_parent_dn(dn))
     if parent is not None:
-        held["parentguid"] = (directory_entries.format_guid(parent),)
-    members = held.pop("member", ())
-    return DirectoryEntry(dn=dn, attributes=held, members=members)
+        attributes["parentguid"] = (directory_entries.format_guid(parent),)
+    members = attributes.pop("member", ())
+    return DirectoryEntry(dn=dn, attributes=attributes, members=members)
 
 
 def find_by_kind(
     path: Path, index: LdifIndex, *, kind: EntryKind, names: Sequence[str]
 ) -> Generator[DirectoryEntry, None, None]:
     """Yield the entries that have the kind among their object classes."""
-    wanted = attribute_pattern({*ALWAYS_READ, *names})
+    pattern = attribute_pattern({*ALWAYS_READ, *names})
     classes = _CONTAINER_CLASSES if kind == "container" else frozenset({kind})
-    # Most entries are of another kind: look before decoding. A class may be in base64.
+    # Most entries are of another kind, so test before decoding. A class may be base64.
     choice = "|".join(classes).encode()
     line = rb"^objectclass(?:;[^:\n]*)?:(?: *(?:" + choice + rb") *$|:)"
-    maybe = re.compile(line, re.IGNORECASE | re.MULTILINE)
-    for record in read_entries(path, maybe):
-        found = _to_directory_entry(record, index, wanted)
-        if not classes.isdisjoint(map(str.lower, found.attributes["objectclass"])):
-            yield found
-
-
-def _parse_guid(text: str) -> bytes | None:
-    try:
-        return uuid.UUID(text).bytes_le
-    except ValueError:
-        return None
+    prefilter = re.compile(line, re.IGNORECASE | re.MULTILINE)
+    for record in read_entries(path, prefilter):
+        entry = _to_directory_entry(record, index, pattern)
+        if not classes.isdisjoint(map(str.lower, entry.attributes["objectclass"])):
+            yield entry
 
 
 def _lookup_guids(index: LdifIndex, lookups: Sequence[Lookup]) -> frozenset[bytes]:
-    found: set[bytes | None] = set()
+    guids: set[bytes | None] = set()
     for lookup in lookups:
         match lookup.by:
             case "guid":
-                found.add(_parse_guid(lookup.value))
+                guid = directory_entries.parse_guid(lookup.value)
+                guids.add(None if guid is None else guid.bytes_le)
             case "dn":
-                found.add(index.find_guid(lookup.value))
+                guids.add(index.find_guid(lookup.value))
             case "attribute":
                 continue
-    return frozenset(each for each in found if each is not None)
+    return frozenset(each for each in guids if each is not None)
 
 
 def _has_any_pair(
-    held: Mapping[str, Sequence[bytes]], pairs: AbstractSet[tuple[str, str]]
+    attributes: Mapping[str, Sequence[bytes]], pairs: AbstractSet[tuple[str, str]]
 ) -> bool:
     return bool(pairs) and any(
-        (name, directory_entries.decode_value(name, raw).casefold()) in pairs
-        for name, several in held.items()
-        for raw in several
+        (name, directory_entries.decode_value(name, value).casefold()) in pairs
+        for name, values in attributes.items()
+        for value in values
     )
 
 
 def find_by_lookups(
     path: Path, index: LdifIndex, *, lookups: Sequence[Lookup], names: Sequence[str]
 ) -> Generator[DirectoryEntry, None, None]:
-    """Yield the entries that a lookup names, in one pass for all lookups."""
-    wanted = attribute_pattern({*ALWAYS_READ, *names})
+    """Yield the entries that the lookups name, in one pass for all of them."""
+    pattern = attribute_pattern({*ALWAYS_READ, *names})
     guids = _lookup_guids(index, lookups)
     pairs = {
         ((each.attribute or "").lower(), each.value.casefold())
         for each in lookups
         if each.by == "attribute"
     }
-    keys = attribute_pattern({"objectguid", *(name for name, _ in pairs)})
+    key_pattern = attribute_pattern({"objectguid", *(name for name, _ in pairs)})
     for record in read_entries(path):
-        held = record.attribute_values(keys)
-        if held["objectguid"][0] in guids or _has_any_pair(held, pairs):
-            yield _to_directory_entry(record, index, wanted)
-
-
-_GROUP_PATTERN = attribute_pattern(["objectclass", "objectsid", "member"])
-_PRIMARY_GROUP_PATTERN = attribute_pattern(["objectguid", "primarygroupid"])
-_GUID_PATTERN = attribute_pattern(["objectguid"])
+        keys = record.attribute_values(key_pattern)
+        if keys["objectguid"][0] in guids or _has_any_pair(keys, pairs):
+            yield _to_directory_entry(record, index, pattern)
 
 
 @dataclass
 class _GroupLevel:
-    """The members of some groups; `silent`: one of these shows none.
+    """The members of some groups; `relative_ids` are those of the groups themselves.
 
-    `ids` are the relative ids that those have whose primary group it is.
+    Objects whose primaryGroupID is one of them are members too.
     """
 
     members: set[str] = field(default_factory=set)
@@ -206,9 +192,15 @@ class _GroupLevel:
         self.has_group_without_members |= other.has_group_without_members
 
 
+def _relative_ids(sids: Iterable[bytes]) -> Iterator[bytes]:
+    for each in sids:
+        if id_ := directory_entries.relative_id(directory_entries.format_sid(each)):
+            yield id_.encode()
+
+
 @dataclass(frozen=True)
 class MembersReader:
-    """Reads the groups of one domain, named in lower case."""
+    """Reads groups of one domain; `domain` is in lower case."""
 
     path: Path
     index: LdifIndex
@@ -217,26 +209,27 @@ class MembersReader:
     def read_group(self, dn: str, *, nested: bool) -> GroupMembers:
         """Return the members of a group.
 
-        An export does not say whether a group without members has none.
+        They are complete only if every group shows members: an export does not show
+        whether a group is empty or its members were hidden.
         """
         head = self.index.find_guid(dn)
         frontier = frozenset() if head is None else frozenset({head})
         seen = frontier
-        found = _GroupLevel()
+        total = _GroupLevel()
         while frontier:
             level = self._read_level(frontier)
-            found.merge(level)
+            total.merge(level)
             below = frozenset(uuid.UUID(each).bytes_le for each in level.members)
             frontier = below - seen if nested else frozenset()
             seen |= below
         return GroupMembers(
-            frozenset(found.members),
-            is_complete=self.index.complete and not found.has_group_without_members,
-            foreign=frozenset(found.foreign_members),
+            frozenset(total.members),
+            is_complete=self.index.complete and not total.has_group_without_members,
+            foreign=frozenset(total.foreign_members),
         )
 
     def _read_level(self, groups: AbstractSet[bytes]) -> _GroupLevel:
-        """Return the members of those of the objects that are groups."""
+        """Return the members of the objects that are groups."""
         level = _GroupLevel()
         for record in read_entries(self.path):
             if record.attribute_values(_GUID_PATTERN)["objectguid"][0] in groups:
@@ -245,10 +238,11 @@ class MembersReader:
         return level
 
     def _add_group(self, record: LdifEntry, level: _GroupLevel) -> None:
-        held = record.attribute_values(_GROUP_PATTERN)
-        if b"group" not in (each.strip().lower() for each in held["objectclass"]):
+        attributes = record.attribute_values(_GROUP_PATTERN)
+        classes = {each.strip().lower() for each in attributes["objectclass"]}
+        if b"group" not in classes:
             return
-        dns = [each.decode(errors="replace") for each in held.get("member", ())]
+        dns = [each.decode(errors="replace") for each in attributes.get("member", ())]
         foreign = [
             each for each in dns if find_domain_name(each) not in {self.domain, None}
         ]
@@ -258,23 +252,17 @@ class MembersReader:
         own = filter(None, map(self._find_guid, set(dns).difference(foreign)))
         level.members.update(known := frozenset(own))
         level.has_group_without_members |= not known and not foreign
-        level.relative_ids.update(_relative_ids(held.get("objectsid", ())))
+        level.relative_ids.update(_relative_ids(attributes.get("objectsid", ())))
 
     def _find_guid(self, dn: str) -> str | None:
         raw = self.index.find_guid(dn)
         return None if raw is None else directory_entries.format_guid(raw)
 
     def _primary_members(self, ids: AbstractSet[bytes]) -> Iterator[str]:
-        """Yield those whose primary group has one of these relative ids."""
+        """Yield the objects whose primary group has one of these relative ids."""
         for record in read_entries(self.path) if ids else ():
-            held = record.attribute_values(_PRIMARY_GROUP_PATTERN)
-            if ids.isdisjoint(held.get("primarygroupid", ())):
+            attributes = record.attribute_values(_PRIMARY_GROUP_PATTERN)
+            if ids.isdisjoint(attributes.get("primarygroupid", ())):
                 continue
             if find_domain_name(record.dn) == self.domain:
-                yield directory_entries.format_guid(held["objectguid"][0])
-
-
-def _relative_ids(sids: Iterable[bytes]) -> Iterator[bytes]:
-    for each in sids:
-        if id_ := directory_entries.relative_id(directory_entries.format_sid(each)):
-            yield id_.encode()
+                yield directory_entries.format_guid(attributes["objectguid"][0])

@@ -1,14 +1,16 @@
-"""What the parts of the store share: the database, and an upsert for both dialects.
+"""Access to the database, which is SQLite or PostgreSQL, for all parts of the store.
 
-The database: SQLite in the state folder, or PostgreSQL. One worker thread each.
+One worker thread runs the transactions.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 from sqlalchemy import (
@@ -30,58 +32,17 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from cloudforest.base.errors import Misconfigured, Unavailable
 
+MAX_IN_LIST = 5000
+"""The longest list of values in one statement."""
+
 T = TypeVar("T")
-
-
-class Database:
-    """Runs functions in transactions, one at a time, away from the event loop."""
-
-    def __init__(self, url: str) -> None:
-        self.engine = open_engine(url)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="store")
-
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction; it is rolled back if `work` raises."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, self.run_now, work)
-
-    def run_now(self, work: Callable[[Connection], T]) -> T:
-        try:
-            with self.engine.begin() as connection:
-                return work(connection)
-        except OperationalError as error:
-            raise Unavailable(
-                f"The database {self.engine.url.render_as_string()} does not do its "
-                f"work ({error.orig}); see that it runs, and that its disk has room."
-            ) from error
-
-    def close(self) -> None:
-        self._worker.shutdown()
-        self.engine.dispose()
-
-
-def open_engine(url: str) -> Engine:
-    try:
-        engine = create_engine(
-            url,
-            # An error would print the people in it.
-            hide_parameters=True,
-            json_serializer=lambda value: msgspec.json.encode(value).decode(),
-            json_deserializer=msgspec.json.decode,
-        )
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise Misconfigured(
-            f"That is not the URL of a database ({error}); write sqlite:///PATH or "
-            "postgresql+psycopg://HOST/NAME."
-        ) from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
+P = ParamSpec("P")
+Part = TypeVar("Part", bound="StorePart")
+Row = dict[str, Any]
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # The driver's own transactions start too late; we begin them ourselves, below.
+    # The driver starts its own transactions too late; `_begin_sqlite` starts them.
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}")
@@ -91,9 +52,56 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-Row = dict[str, Any]
-MAX_IN_LIST = 5000
-"""The longest list in one statement."""
+def open_engine(url: str) -> Engine:
+    try:
+        engine = create_engine(
+            url,
+            # Parameters hold personal data, which errors would print.
+            hide_parameters=True,
+            json_serializer=lambda value: msgspec.json.encode(value).decode(),
+            json_deserializer=msgspec.json.decode,
+        )
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise Misconfigured(
+            f"Invalid database URL: {error}. Use sqlite:///PATH or "
+            "postgresql+psycopg://HOST/NAME."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+class Database:
+    """Runs functions in transactions, one at a time, outside the event loop."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = open_engine(url)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="store")
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction, in the worker thread; roll back if it raises.
+
+        Raises Unavailable if the database fails.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, self.run_now, work)
+
+    def run_now(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` as `run` does, but in the calling thread."""
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except OperationalError as error:
+            raise Unavailable(
+                f"Database error: {str(error.orig).strip().rstrip('.')}. Check that "
+                f'"{self.engine.url.render_as_string()}" is running and has free disk '
+                "space."
+            ) from error
+
+    def close(self) -> None:
+        self._worker.shutdown()
+        self.engine.dispose()
 
 
 class StorePart:
@@ -101,6 +109,32 @@ class StorePart:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+
+def transaction(
+    method: Callable[Concatenate[Part, Connection, P], T],
+) -> Callable[Concatenate[Part, P], Coroutine[Any, Any, T]]:
+    """Make a method of a store part run in one transaction.
+
+    The method takes the transaction's connection first. It runs in the worker thread
+    and is awaited by its caller.
+    """
+
+    @wraps(method)
+    async def run(self: Part, /, *args: P.args, **options: P.kwargs) -> T:
+        return await self.database.run(
+            lambda connection: method(self, connection, *args, **options)
+        )
+
+    return run
+
+
+encode_json = msgspec.json.Encoder().encode
+
+
+def time_text(time: datetime) -> str:
+    """Return a UTC text that sorts in the order of time."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _dialect_insert(
@@ -118,7 +152,7 @@ def upsert(
     *,
     keep: Collection[str] = (),
 ) -> None:
-    """Insert the rows, or replace those with their keys, all but the columns `keep`."""
+    """Insert the rows, or update those with the same keys except the columns `keep`."""
     if not rows:
         return
     insert = _dialect_insert(connection, table)
@@ -139,7 +173,7 @@ def upsert(
 def insert_missing(
     connection: Connection, table: Table, job: str, guids: Select[str]
 ) -> None:
-    """Insert (job, guid) for each guid that the query yields, unless it is there."""
+    """Insert (job, guid) for each guid of the query, unless the row exists."""
     query = select(literal(job), guids.subquery().c[0]).where(true())
     connection.execute(
         _dialect_insert(connection, table)
@@ -149,7 +183,7 @@ def insert_missing(
 
 
 class _JsonTexts(FunctionElement[str]):
-    """The texts of a JSON list, one a row."""
+    """The texts of a JSON list, one per row."""
 
     inherit_cache = True
     name = "texts"
@@ -174,9 +208,10 @@ def _select_values(values: Sequence[str]) -> Select[str]:
 
 
 def slice_values(values: Iterable[str]) -> list[Select[str]]:
-    """Cut the distinct values into lists that one statement takes, each one parameter.
+    """Cut the distinct values into lists that fit in one statement.
 
-    With a parameter for each value, every length is another statement to prepare.
+    Each list is one parameter: with one parameter per value, every length of a list
+    would be another statement to prepare.
     """
     distinct = list(dict.fromkeys(values))
     return [

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations on the connection that it was handed."""
+"""Alembic's entry: run the migrations on the connection passed in the config."""
 
 from __future__ import annotations
 

@@ -1,11 +1,8 @@
-"""Evaluations: which rows must be looked at, and what was found to be needed.
-
-What the target was found to hold, in place of what was written there.
-"""
+"""Evaluations: which source objects are due, and the effects that they need."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
 
@@ -13,28 +10,24 @@ from cloudforest.adapters.store.database import (
     MAX_IN_LIST,
     StorePart,
     slice_values,
+    transaction,
     upsert,
 )
 from cloudforest.adapters.store.imports import delete_sources
-from cloudforest.adapters.store.links import delete_links, save_links
-from cloudforest.adapters.store.memberships import delete_written_members
 from cloudforest.adapters.store.outbox import effect_rows
 from cloudforest.adapters.store.sources import (
-    find_referrers,
     is_evaluated,
     is_present,
-    unsettle_objects,
 )
 from cloudforest.adapters.store.tables import effect, reference, source
 from cloudforest.model.effects import EvaluatedBatch
-from cloudforest.model.source import Link
 
 
 def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
-    """Unsettle the rows that refer to one that is not settled: new, changed, gone.
+    """Unsettle the rows that refer to an unsettled one: new, changed or gone.
 
-    Asked for one by one, since there are few; one statement would join all references.
-    After a change of the mapping there are many, but nobody left to unsettle.
+    Unsettled rows are read in batches, since one statement would join all references.
+    After a change of the mapping all rows are unsettled, and nothing must be done.
     """
     settled = select(source.c.guid).where(
         source.c.job == job, source.c.settled == digest
@@ -49,12 +42,12 @@ def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
     )
     after = ""
     while ids := connection.scalars(unsettled.where(source.c.guid > after)).all():
-        named = select(reference.c.guid).where(
+        referrers = select(reference.c.guid).where(
             reference.c.job == job, reference.c.to_guid.in_(ids)
         )
         connection.execute(
             update(source)
-            .where(source.c.job == job, source.c.guid.in_(named))
+            .where(source.c.job == job, source.c.guid.in_(referrers))
             .values(settled=None)
         )
         after = ids[-1]
@@ -80,52 +73,57 @@ def _count_sources(
 def _settle_sources(
     connection: Connection, job: str, ids: set[str], value: str
 ) -> None:
-    for some in slice_values(ids):
+    for batch in slice_values(ids):
         connection.execute(
             update(source)
-            .where(source.c.job == job, source.c.guid.in_(some))
+            .where(source.c.job == job, source.c.guid.in_(batch))
             .values(settled=value)
         )
 
 
-def _save_references(connection: Connection, job: str, rows: EvaluatedBatch) -> None:
-    for some in slice_values(rows.references):
+def _save_references(
+    connection: Connection, job: str, references: Mapping[str, Sequence[str]]
+) -> None:
+    for batch in slice_values(references):
         connection.execute(
-            delete(reference).where(reference.c.job == job, reference.c.guid.in_(some))
+            delete(reference).where(reference.c.job == job, reference.c.guid.in_(batch))
         )
-    pairs = [
+    rows = [
         {"job": job, "guid": guid, "to_guid": to}
-        for guid, named in rows.references.items()
+        for guid, named in references.items()
         for to in named
     ]
-    upsert(connection, reference, pairs)
+    upsert(connection, reference, rows)
 
 
 class Evaluations(StorePart):
-    async def begin_evaluation(
-        self, job: str, target: str, digest: str
+    @transaction
+    def begin_evaluation(
+        self, connection: Connection, job: str, target: str, digest: str
     ) -> tuple[int, int, int]:
-        def work(connection: Connection) -> tuple[int, int, int]:
-            _unsettle_referrers(connection, job, digest)
-            return _count_sources(connection, job, target, digest)
+        _unsettle_referrers(connection, job, digest)
+        return _count_sources(connection, job, target, digest)
 
-        return await self.database.run(work)
-
-    async def save_evaluated_batch(
-        self, job: str, cycle: str, digest: str, batch: EvaluatedBatch
+    @transaction
+    def save_evaluated_batch(
+        self,
+        connection: Connection,
+        job: str,
+        cycle: str,
+        digest: str,
+        batch: EvaluatedBatch,
     ) -> None:
-        needy = {each.id for each in batch.effects}
+        with_effects = {each.id for each in batch.effects}
+        upsert(connection, effect, effect_rows(job, cycle, batch.effects))
+        _save_references(connection, job, batch.references)
+        _settle_sources(connection, job, set(batch.ids) - with_effects, digest)
+        _settle_sources(connection, job, set(batch.ids) & with_effects, cycle)
+        delete_sources(connection, job, batch.kept_by_siblings)
 
-        def work(connection: Connection) -> None:
-            upsert(connection, effect, effect_rows(job, cycle, batch.effects))
-            _save_references(connection, job, batch)
-            _settle_sources(connection, job, set(batch.ids) - needy, digest)
-            _settle_sources(connection, job, set(batch.ids) & needy, cycle)
-            delete_sources(connection, job, batch.kept_by_siblings)
-
-        await self.database.run(work)
-
-    async def settle_written(self, job: str, cycle: str, digest: str) -> None:
+    @transaction
+    def settle_written(
+        self, connection: Connection, job: str, cycle: str, digest: str
+    ) -> None:
         waiting = select(effect.c.guid).where(effect.c.job == job)
         statement = (
             update(source)
@@ -133,21 +131,4 @@ class Evaluations(StorePart):
             .where(source.c.guid.not_in(waiting))
             .values(settled=digest)
         )
-        await self.database.run(lambda connection: connection.execute(statement))
-
-
-class ObservedLinks(StorePart):
-    async def save_observed(
-        self, target: str, observed: Sequence[Link], gone: Sequence[str]
-    ) -> None:
-        ids = [each.object_guid for each in observed]
-
-        def work(connection: Connection) -> None:
-            save_links(connection, target, observed)
-            delete_links(connection, target, gone)
-            delete_written_members(connection, target, gone)
-            unsettle_objects(
-                connection, [*ids, *gone, *find_referrers(connection, gone)]
-            )
-
-        await self.database.run(work)
+        connection.execute(statement)

@@ -1,4 +1,4 @@
-"""Imports: generations, pages with their cursors, watermarks."""
+"""Imports: generations, pages with their cursors, and watermarks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, Select, delete, select, update
 
-from cloudforest.adapters.store import inquiries
 from cloudforest.adapters.store.database import (
     MAX_IN_LIST,
     StorePart,
+    encode_json,
     slice_values,
+    transaction,
     upsert,
+)
+from cloudforest.adapters.store.inquiries import (
+    inquire_after_import,
+    inquire_after_page,
 )
 from cloudforest.adapters.store.records import (
     save_records,
@@ -33,88 +38,78 @@ decode_watermark = msgspec.json.Decoder(Watermark).decode
 
 def save_watermark(connection: Connection, job: str, value: Watermark) -> None:
     connection.execute(
-        update(watermark)
-        .where(watermark.c.job == job)
-        .values(body=msgspec.json.encode(value))
+        update(watermark).where(watermark.c.job == job).values(body=encode_json(value))
     )
 
 
 def delete_sources(connection: Connection, job: str, ids: Sequence[str]) -> None:
-    for some in slice_values(ids):
+    for batch in slice_values(ids):
         for table, guid in (
             (source, source.c.guid),
             (membership, membership.c.group_guid),
             (reference, reference.c.guid),
         ):
-            connection.execute(delete(table).where(table.c.job == job, guid.in_(some)))
+            connection.execute(delete(table).where(table.c.job == job, guid.in_(batch)))
 
 
 def _delete_selected(connection: Connection, job: str, query: Select[str]) -> None:
-    """Forget, some at a time, the rows that the query yields."""
-    some = query.limit(MAX_IN_LIST)
-    while ids := connection.scalars(some).all():
+    """Delete, in batches, the source rows that the query selects."""
+    batch = query.limit(MAX_IN_LIST)
+    while ids := connection.scalars(batch).all():
         delete_sources(connection, job, ids)
 
 
 class Imports(StorePart):
-    async def load_watermark(self, job: str) -> Watermark | None:
+    @transaction
+    def load_watermark(self, connection: Connection, job: str) -> Watermark | None:
         query = select(watermark.c.body).where(watermark.c.job == job)
+        body = connection.execute(query).scalar()
+        return decode_watermark(body) if body else None
 
-        def work(connection: Connection) -> Watermark | None:
-            body = connection.execute(query).scalar()
-            return decode_watermark(body) if body else None
-
-        return await self.database.run(work)
-
-    async def begin_import(self, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
+    @transaction
+    def begin_import(self, connection: Connection, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
         query = select(watermark.c.generation).where(watermark.c.job == job)
+        generation = (connection.execute(query).scalar() or 0) + 1
+        row = {"job": job, "generation": generation, "body": None}
+        upsert(connection, watermark, [row], keep=("body",))
+        return generation
 
-        def work(connection: Connection) -> int:
-            generation = (connection.execute(query).scalar() or 0) + 1
-            row = {"job": job, "generation": generation, "body": None}
-            upsert(connection, watermark, [row], keep=("body",))
-            return generation
-
-        return await self.database.run(work)
-
-    async def save_page(
+    @transaction
+    def save_page(
         self,
+        connection: Connection,
         job: str,
         generation: int,
         records: Sequence[Record],
         cursor: Watermark | None,
     ) -> None:
-        def work(connection: Connection) -> None:
-            said = sort_records(records)
-            before = read_stored_sources(connection, job, said.objects)
-            save_records(connection, job, generation, said, before)
-            save_scope_members(connection, job, generation, said.scope_members)
-            inquiries.inquire_after_page(connection, job, generation, said, before)
-            if cursor is not None:
-                save_watermark(connection, job, cursor)
+        page = sort_records(records)
+        before = read_stored_sources(connection, job, page.objects)
+        save_records(connection, job, generation, page, before)
+        save_scope_members(connection, job, generation, page.scope_members)
+        inquire_after_page(connection, job, generation, page, before)
+        if cursor is not None:
+            save_watermark(connection, job, cursor)
 
-        await self.database.run(work)
-
-    async def finish_import(
-        self, job: str, target: str, generation: int, end: ImportEnd
+    @transaction
+    def finish_import(
+        self,
+        connection: Connection,
+        job: str,
+        target: str,
+        generation: int,
+        end: ImportEnd,
     ) -> None:
-        others = select(source.c.guid).where(
-            source.c.job == job, source.c.type.not_in(end.fully_read_types)
-        )
+        if end.is_initial:
+            other_types = source.c.type.not_in(end.fully_read_types)
+            query = select(source.c.guid).where(source.c.job == job, other_types)
+            _delete_selected(connection, job, query)
+        inquire_after_import(connection, job, target, generation, end)
+        save_watermark(connection, job, end.watermark)
 
-        def work(connection: Connection) -> None:
-            if end.is_initial:
-                _delete_selected(connection, job, others)
-            inquiries.inquire_after_import(connection, job, target, generation, end)
-            save_watermark(connection, job, end.watermark)
-
-        await self.database.run(work)
-
-    async def forget_unlinked(self, job: str, target: str) -> None:
+    @transaction
+    def forget_unlinked(self, connection: Connection, job: str, target: str) -> None:
         query = select(source.c.guid).where(
             source.c.job == job, is_out_or_gone(), ~is_linked(target, source.c.guid)
         )
-
-        await self.database.run(
-            lambda connection: _delete_selected(connection, job, query)
-        )
+        _delete_selected(connection, job, query)

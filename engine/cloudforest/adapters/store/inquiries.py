@@ -1,7 +1,4 @@
-"""What an import leaves open: who must be asked for by objectGUID, and why.
-
-Inquiries: the objects that must be asked by objectGUID before all else.
-"""
+"""Inquiries: objects that must be read by objectGUID before they are evaluated."""
 
 from __future__ import annotations
 
@@ -9,11 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Select, and_, delete, exists, select, true, update
 
-from cloudforest.adapters.store import sources
 from cloudforest.adapters.store.database import (
     StorePart,
     insert_missing,
     slice_values,
+    transaction,
     upsert,
 )
 from cloudforest.adapters.store.memberships import (
@@ -23,6 +20,7 @@ from cloudforest.adapters.store.memberships import (
 from cloudforest.adapters.store.records import PageRecords, save_records, sort_records
 from cloudforest.adapters.store.sources import (
     StoredSources,
+    find_unproven,
     is_in_or_unknown,
     is_linked,
     is_unknown_or_hidden,
@@ -41,41 +39,42 @@ def insert_inquiries(connection: Connection, job: str, ids: Sequence[str]) -> No
 
 
 def delete_inquiries(connection: Connection, job: str, ids: Sequence[str]) -> None:
-    for some in slice_values(ids):
+    for batch in slice_values(ids):
         connection.execute(
-            delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(some))
+            delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(batch))
         )
 
 
 def _select_unnamed(job: str, generation: int) -> Select[str]:
-    """Return the held rows that this import has not named."""
+    """Select the rows that are in or unknown and that this import did not name."""
     return select(source.c.guid).where(
         source.c.job == job, is_in_or_unknown(), source.c.generation < generation
     )
 
 
 def inquire_groups(connection: Connection, job: str, page: PageRecords) -> None:
-    """Ask for the groups of those who come back after they were deleted.
+    """Inquire about the groups of objects that were deleted and are back in scope.
 
-    A tombstone has lost its memberships, and a recycle bin gives them back: a delta
+    A tombstone has lost its memberships, and the recycle bin restores them. A delta
     names the groups in neither case.
     """
-    back = [id_ for id_, each in page.objects.items() if isinstance(each, InScope)]
-    insert_inquiries(connection, job, find_groups_of_deleted(connection, job, back))
+    in_scope = [id_ for id_, each in page.objects.items() if isinstance(each, InScope)]
+    groups = find_groups_of_deleted(connection, job, in_scope)
+    insert_inquiries(connection, job, groups)
 
 
 def _find_newly_hidden(
     connection: Connection, job: str, page: PageRecords, before: StoredSources
 ) -> list[str]:
-    """Return those who show less than before, and were not asked for that yet."""
-    asked = {
+    """Return the objects that hide attributes which they did not hide before."""
+    hidden_before = {
         id_: frozenset((old.hidden_attributes or "").split())
         for id_, old in before.items()
     }
     return [
         id_
         for id_, names in read_hidden_attributes(connection, job, page.objects)
-        if not names <= asked.get(id_, frozenset())
+        if not names <= hidden_before.get(id_, frozenset())
     ]
 
 
@@ -86,27 +85,28 @@ def inquire_after_page(
     page: PageRecords,
     before: StoredSources,
 ) -> None:
-    """Store what a page of an import leaves open; who is named is not asked again.
+    """Store the inquiries that a page of an import leaves open, and end others.
 
-    A delta names only some members of a group: one that enters is asked for all.
+    The objects that it names are not asked for again. Groups that enter the scope are,
+    because a delta names only some of their members.
     """
     groups = page.groups_in_scope()
     delete_inquiries(connection, job, sorted(page.objects.keys() - set(groups)))
     entering = [
         each for each in groups if each not in before or before[each].state != "in"
     ]
-    doubtful = _find_newly_hidden(connection, job, page, before)
-    insert_inquiries(connection, job, [*page.unknown, *entering, *doubtful])
+    hiding = _find_newly_hidden(connection, job, page, before)
+    insert_inquiries(connection, job, [*page.unknown, *entering, *hiding])
     inquire_groups(connection, job, page)
-    for some in slice_values(page.moved_containers):
-        lie_in = _select_unnamed(job, generation).where(source.c.parent.in_(some))
-        insert_missing(connection, inquiry, job, lie_in)
+    for batch in slice_values(page.moved_containers):
+        inside = _select_unnamed(job, generation).where(source.c.parent.in_(batch))
+        insert_missing(connection, inquiry, job, inside)
 
 
 def _inquire_scope_members(
     connection: Connection, job: str, generation: int, end: ImportEnd
 ) -> None:
-    """Ask for who entered the scope's groups and who left them."""
+    """Inquire about objects that entered or left the scope's groups."""
     member = scope_member.c
     if not end.is_initial:
         named = exists().where(
@@ -138,9 +138,9 @@ def _inquire_scope_members(
 def _inquire_unnamed(
     connection: Connection, job: str, generation: int, end: ImportEnd
 ) -> None:
-    """Ask for whom a read of all did not name; groups that it named are known whole.
+    """Inquire about objects that a full read did not name.
 
-    One that may hide something is not.
+    Groups that it named need no inquiry, unless they may hide something.
     """
     unnamed = _select_unnamed(job, generation).where(
         source.c.type.in_(end.fully_read_types)
@@ -164,7 +164,7 @@ def _inquire_unnamed(
 def inquire_after_import(
     connection: Connection, job: str, target: str, generation: int, end: ImportEnd
 ) -> None:
-    """Store what a whole import leaves open."""
+    """Store the inquiries that a finished import leaves open."""
     if end.fully_read_types:
         _inquire_unnamed(connection, job, generation, end)
     _inquire_scope_members(connection, job, generation, end)
@@ -179,54 +179,56 @@ def inquire_after_import(
 def _mark_not_found(
     connection: Connection, job: str, generation: int, ids: Sequence[str]
 ) -> None:
-    for some in slice_values(ids):
+    for batch in slice_values(ids):
         connection.execute(
             update(source)
-            .where(source.c.job == job, source.c.guid.in_(some))
+            .where(source.c.job == job, source.c.guid.in_(batch))
             .where(source.c.state == "in", source.c.generation < generation)
             .values(state="unknown", settled=None)
         )
 
 
 class Inquiries(StorePart):
-    async def add_inquiries(self, job: str, ids: Sequence[str]) -> None:
-        await self.database.run(
-            lambda connection: insert_inquiries(connection, job, ids)
-        )
+    @transaction
+    def add_inquiries(
+        self, connection: Connection, job: str, ids: Sequence[str]
+    ) -> None:
+        insert_inquiries(connection, job, ids)
 
-    async def list_inquiries(self, job: str, limit: int) -> list[str]:
+    @transaction
+    def list_inquiries(self, connection: Connection, job: str, limit: int) -> list[str]:
         query = (
             select(inquiry.c.guid)
             .where(inquiry.c.job == job)
             .order_by(inquiry.c.guid)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: list(connection.execute(query).scalars())
-        )
+        return list(connection.execute(query).scalars())
 
-    async def find_hidden_attributes(
-        self, job: str, ids: Sequence[str]
+    @transaction
+    def find_hidden_attributes(
+        self, connection: Connection, job: str, ids: Sequence[str]
     ) -> frozenset[str]:
-        def work(connection: Connection) -> frozenset[str]:
-            found = sources.read_hidden_attributes(connection, job, ids)
-            return frozenset[str]().union(*(names for _, names in found))
+        hidden = read_hidden_attributes(connection, job, ids)
+        return frozenset[str]().union(*(names for _, names in hidden))
 
-        return await self.database.run(work)
-
-    async def save_answers(
-        self, job: str, generation: int, records: Sequence[Record]
-    ) -> None:
-        def work(connection: Connection) -> None:
-            said = sort_records(records)
-            before = read_stored_sources(connection, job, said.objects)
-            save_records(connection, job, generation, said, before)
-            inquire_groups(connection, job, said)
-
-        await self.database.run(work)
-
-    async def close_inquiries(
+    @transaction
+    def save_answers(
         self,
+        connection: Connection,
+        job: str,
+        generation: int,
+        records: Sequence[Record],
+    ) -> None:
+        page = sort_records(records)
+        before = read_stored_sources(connection, job, page.objects)
+        save_records(connection, job, generation, page, before)
+        inquire_groups(connection, job, page)
+
+    @transaction
+    def close_inquiries(
+        self,
+        connection: Connection,
         job: str,
         generation: int,
         ids: Sequence[str],
@@ -234,12 +236,9 @@ class Inquiries(StorePart):
         complete: bool,
         proven_clear: Sequence[str] = (),
     ) -> None:
-        def work(connection: Connection) -> None:
-            _mark_not_found(connection, job, generation, ids)
-            if complete:
-                drop_unseen_members(connection, job, generation)
-            delete_inquiries(connection, job, ids)
-            left = sources.find_unproven(connection, job, ids, proven_clear)
-            insert_inquiries(connection, job, left)
-
-        await self.database.run(work)
+        _mark_not_found(connection, job, generation, ids)
+        if complete:
+            drop_unseen_members(connection, job, generation)
+        delete_inquiries(connection, job, ids)
+        unproven = find_unproven(connection, job, ids, proven_clear)
+        insert_inquiries(connection, job, unproven)

@@ -1,7 +1,4 @@
-"""Cycles, their watermarks, and scratch jobs.
-
-How jobs and their targets stand between cycles, and what a restart forgets.
-"""
+"""Job states, breakers, cycles, restarts, and the scratch jobs of plans."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import (
     Connection,
     RowMapping,
@@ -23,7 +21,12 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.database import StorePart, upsert
+from cloudforest.adapters.store.database import (
+    StorePart,
+    encode_json,
+    transaction,
+    upsert,
+)
 from cloudforest.adapters.store.outbox import release_escrow
 from cloudforest.adapters.store.tables import (
     breaker,
@@ -41,12 +44,24 @@ from cloudforest.adapters.store.tables import (
     watermark,
 )
 from cloudforest.model.cycles import Cycle, Watermark
-from cloudforest.model.jobs import Breaker, JobHealth, JobState, ResetScope
+from cloudforest.model.jobs import (
+    RESET_SCOPES,
+    Breaker,
+    JobHealth,
+    JobState,
+    ResetScope,
+)
 from cloudforest.model.ports.store import HealthUpdate, JobStateUpdate
 
-ALL_RESETS = frozenset(
-    {"Escrows", "QuarantineState", "Watermark", "ConnectorDataStore"}
+IMPORT_TABLES = (source, inquiry, scope_member, reference, membership)
+JOB_TABLES = (*IMPORT_TABLES, effect, watermark)
+CYCLE_COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
+SUCCESSFUL_STATES = ("succeeded", "partial", "blocked")
+INTERRUPTED_MESSAGE = (
+    "The service stopped before this cycle ended. The next cycle continues from there."
 )
+
+decode_cycle = msgspec.json.Decoder(Cycle).decode
 decode_state = msgspec.json.Decoder(JobState).decode
 decode_breaker = msgspec.json.Decoder(Breaker).decode
 
@@ -64,7 +79,7 @@ def _read_state(connection: Connection, job: str) -> JobState:
 
 
 def _save_state(connection: Connection, job: str, state: JobState) -> None:
-    upsert(connection, job_state, [{"job": job, "body": encode_body(state)}])
+    upsert(connection, job_state, [{"job": job, "body": encode_json(state)}])
 
 
 def change_job_state(
@@ -76,14 +91,14 @@ def change_job_state(
 
 
 def change_job_health(
-    connection: Connection, job: str, target: str, judge: HealthUpdate
+    connection: Connection, job: str, target: str, update_health: HealthUpdate
 ) -> None:
-    held = _read_body(connection, breaker, target)
+    body = _read_body(connection, breaker, target)
     before = JobHealth(
         job_state=_read_state(connection, job),
-        breaker=decode_breaker(held) if held else None,
+        breaker=decode_breaker(body) if body else None,
     )
-    after = judge(before)
+    after = update_health(before)
     _save_state(connection, job, after.job_state)
     if after.breaker is None:
         connection.execute(delete(breaker).where(breaker.c.target == target))
@@ -91,106 +106,46 @@ def change_job_health(
         upsert(
             connection,
             breaker,
-            [{"target": target, "body": encode_body(after.breaker)}],
+            [{"target": target, "body": encode_json(after.breaker)}],
         )
 
 
 def _reset_watermark(connection: Connection, job: str, *, bindings: bool) -> None:
-    """Ask for everything again; `bindings`: whatever the scope then resolves to."""
+    """Make the next import a full one; `bindings`: forget the scope's bindings too."""
     body = _read_body(connection, watermark, job)
     if body is None:
         return
-    held = msgspec.json.decode(body, type=Watermark)
-    kept = None if bindings else encode_body(msgspec.structs.replace(held, value=None))
+    stored = msgspec.json.decode(body, type=Watermark)
+    kept = None if bindings else encode_json(replace(stored, value=None))
     connection.execute(
         update(watermark).where(watermark.c.job == job).values(body=kept)
     )
 
 
 def _uncheck_links(connection: Connection, job: str, target: str) -> None:
-    """Look each linked object of the job up in the target, in the next cycle."""
-    its = select(source.c.guid).where(source.c.job == job)
+    """Make the next cycle read each linked object of the job from the target."""
+    of_job = select(source.c.guid).where(source.c.job == job)
     connection.execute(
         update(link)
-        .where(link.c.target == target, link.c.guid.in_(its))
+        .where(link.c.target == target, link.c.guid.in_(of_job))
         .values(checked=false())
     )
     connection.execute(update(source).where(source.c.job == job).values(settled=None))
 
 
-class Jobs(StorePart):
-    async def load_job_states(self) -> dict[str, JobState]:
-        query = select(job_state.c.job, job_state.c.body)
-        return await self.database.run(
-            lambda connection: {
-                job: decode_state(body) for job, body in connection.execute(query)
-            }
-        )
-
-    async def load_breakers(self) -> dict[str, Breaker]:
-        query = select(breaker.c.target, breaker.c.body)
-        return await self.database.run(
-            lambda connection: {
-                target: decode_breaker(body)
-                for target, body in connection.execute(query)
-            }
-        )
-
-    async def change_job_state(self, job: str, change: JobStateUpdate) -> JobState:
-        return await self.database.run(
-            lambda connection: change_job_state(connection, job, change)
-        )
-
-    async def restart_job(
-        self,
-        job: str,
-        target: str,
-        *,
-        resets: Collection[ResetScope],
-        change: JobStateUpdate,
-        now: datetime,
-    ) -> None:
-        everything = set(resets) >= ALL_RESETS
-
-        def work(connection: Connection) -> None:
-            if "Escrows" in resets:
-                release_escrow(connection, job, None, now)
-            if "Watermark" in resets:
-                _reset_watermark(connection, job, bindings=everything)
-            if "ConnectorDataStore" in resets:
-                _uncheck_links(connection, job, target)
-            change_job_state(connection, job, change)
-
-        await self.database.run(work)
-
-
-IMPORT_TABLES = (source, inquiry, scope_member, reference, membership)
-JOB_TABLES = (*IMPORT_TABLES, effect, watermark)
-SUCCESSFUL_STATES = ("succeeded", "partial", "blocked")
-INTERRUPTED_MESSAGE = (
-    "The service ended before this cycle did; the next one goes on from there."
-)
-
-CYCLE_COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
-
-decode_cycle = msgspec.json.Decoder(Cycle).decode
-encode_body = msgspec.json.Encoder().encode
-
-
 def read_cycle(row: RowMapping) -> Cycle:
-    """Read a cycle under the names that its job and its target have now."""
-    held = decode_cycle(row["body"])
-    return msgspec.structs.replace(held, job=row["job"], target=row["target"])
+    """Read a cycle under the current names of its job and target."""
+    stored = decode_cycle(row["body"])
+    return replace(stored, job=row["job"], target=row["target"])
 
 
 def fail_running_cycles(connection: Connection, job: str) -> None:
-    """Close the cycles of the job that still say running."""
+    """Mark the job's cycles that were interrupted, and still say running, as failed."""
     query = select(*CYCLE_COLUMNS).where(cycle.c.job == job, cycle.c.state == "running")
     for row in connection.execute(query).mappings().all():
-        ended = msgspec.structs.replace(
-            read_cycle(row), state="failed", error=INTERRUPTED_MESSAGE
-        )
-        save_cycle(connection, ended)
+        interrupted = read_cycle(row)
+        failed = replace(interrupted, state="failed", error=INTERRUPTED_MESSAGE)
+        save_cycle(connection, failed)
 
 
 def save_cycle(connection: Connection, value: Cycle) -> None:
@@ -200,7 +155,7 @@ def save_cycle(connection: Connection, value: Cycle) -> None:
         "target": value.target,
         "started": value.started.isoformat(),
         "state": value.state,
-        "body": encode_body(value),
+        "body": encode_json(value),
     }
     upsert(connection, cycle, [row])
 
@@ -217,25 +172,62 @@ def drop_rows(connection: Connection, job: str) -> None:
         connection.execute(delete(table).where(table.c.job == job))
 
 
-class Cycles(StorePart):
-    async def start_cycle(self, cycle: Cycle) -> None:
-        def work(connection: Connection) -> None:
-            fail_running_cycles(connection, cycle.job)
-            save_cycle(connection, cycle)
+class Jobs(StorePart):
+    @transaction
+    def load_job_states(self, connection: Connection) -> dict[str, JobState]:
+        query = select(job_state.c.job, job_state.c.body)
+        return {job: decode_state(body) for job, body in connection.execute(query)}
 
-        await self.database.run(work)
+    @transaction
+    def load_breakers(self, connection: Connection) -> dict[str, Breaker]:
+        query = select(breaker.c.target, breaker.c.body)
+        return {
+            target: decode_breaker(body) for target, body in connection.execute(query)
+        }
 
-    async def finish_cycle(
-        self, cycle: Cycle, update_health: HealthUpdate | None = None
+    @transaction
+    def change_job_state(
+        self, connection: Connection, job: str, change: JobStateUpdate
+    ) -> JobState:
+        return change_job_state(connection, job, change)
+
+    @transaction
+    def restart_job(
+        self,
+        connection: Connection,
+        job: str,
+        target: str,
+        *,
+        resets: Collection[ResetScope],
+        change: JobStateUpdate,
+        now: datetime,
     ) -> None:
-        def work(connection: Connection) -> None:
-            save_cycle(connection, cycle)
-            if update_health is not None:
-                change_job_health(connection, cycle.job, cycle.target, update_health)
+        if "Escrows" in resets:
+            release_escrow(connection, job, None, now)
+        if "Watermark" in resets:
+            _reset_watermark(connection, job, bindings=set(resets) >= set(RESET_SCOPES))
+        if "ConnectorDataStore" in resets:
+            _uncheck_links(connection, job, target)
+        change_job_state(connection, job, change)
 
-        await self.database.run(work)
+    @transaction
+    def start_cycle(self, connection: Connection, cycle: Cycle) -> None:
+        fail_running_cycles(connection, cycle.job)
+        save_cycle(connection, cycle)
 
-    async def load_last_cycles(self) -> dict[str, Cycle]:
+    @transaction
+    def finish_cycle(
+        self,
+        connection: Connection,
+        cycle: Cycle,
+        update_health: HealthUpdate | None = None,
+    ) -> None:
+        save_cycle(connection, cycle)
+        if update_health is not None:
+            change_job_health(connection, cycle.job, cycle.target, update_health)
+
+    @transaction
+    def load_last_cycles(self, connection: Connection) -> dict[str, Cycle]:
         last = (
             select(cycle.c.job, func.max(cycle.c.started).label("started"))
             .group_by(cycle.c.job)
@@ -244,71 +236,62 @@ class Cycles(StorePart):
         query = select(*CYCLE_COLUMNS).join(
             last, (cycle.c.job == last.c.job) & (cycle.c.started == last.c.started)
         )
-        return await self.database.run(
-            lambda connection: {
-                row["job"]: read_cycle(row)
-                for row in connection.execute(query).mappings()
-            }
-        )
+        return {
+            row["job"]: read_cycle(row) for row in connection.execute(query).mappings()
+        }
 
-    async def prune_cycles(self, before: datetime, limit: int) -> int:
+    @transaction
+    def prune_cycles(self, connection: Connection, before: datetime, limit: int) -> int:
         later = cycle.alias()
         is_later = (later.c.job == cycle.c.job) & (later.c.started > cycle.c.started)
         of_target = (later.c.target == cycle.c.target) & later.c.state.in_(
             SUCCESSFUL_STATES
         )
-        proved = cycle.c.state.not_in(SUCCESSFUL_STATES) | exists().where(
+        is_dispensable = cycle.c.state.not_in(SUCCESSFUL_STATES) | exists().where(
             is_later, of_target
         )
         old = (
             select(cycle.c.id)
             .where(cycle.c.started < before.isoformat())
-            .where(exists().where(is_later), proved)
+            .where(exists().where(is_later), is_dispensable)
             .order_by(cycle.c.started)
             .limit(limit)
         )
         statement = delete(cycle).where(cycle.c.id.in_(old))
-        return await self.database.run(
-            lambda connection: connection.execute(statement).rowcount
-        )
+        return connection.execute(statement).rowcount
 
-    async def has_finished_cycle(self, job: str, target: str) -> bool:
+    @transaction
+    def has_finished_cycle(self, connection: Connection, job: str, target: str) -> bool:
         query = (
             select(cycle.c.id)
             .where(cycle.c.job == job, cycle.c.target == target)
             .where(cycle.c.state.in_(SUCCESSFUL_STATES))
             .limit(1)
         )
-        return await self.database.run(
-            lambda connection: connection.execute(query).first() is not None
+        return connection.execute(query).first() is not None
+
+    @transaction
+    def copy_job_data(self, connection: Connection, job: str, scratch: str) -> None:
+        drop_rows(connection, scratch)
+        for table in IMPORT_TABLES:
+            copy_rows(connection, table, job, scratch)
+        generation = func.coalesce(func.max(watermark.c.generation), 0)
+        connection.execute(
+            insert(watermark).from_select(
+                ["job", "generation"],
+                select(literal(scratch), generation).where(watermark.c.job == job),
+            )
         )
 
-    async def copy_job_data(self, job: str, scratch: str) -> None:
-        def work(connection: Connection) -> None:
-            drop_rows(connection, scratch)
-            for table in IMPORT_TABLES:
-                copy_rows(connection, table, job, scratch)
-            generation = func.coalesce(func.max(watermark.c.generation), 0)
-            connection.execute(
-                insert(watermark).from_select(
-                    ["job", "generation"],
-                    select(literal(scratch), generation).where(watermark.c.job == job),
-                )
-            )
+    @transaction
+    def drop_job_data(self, connection: Connection, job: str) -> None:
+        drop_rows(connection, job)
 
-        await self.database.run(work)
-
-    async def drop_job_data(self, job: str) -> None:
-        await self.database.run(lambda connection: drop_rows(connection, job))
-
-    async def drop_scratch_data(self) -> None:
-        # Each has a row here, and there are few: to look through the others takes long.
+    @transaction
+    def drop_scratch_data(self, connection: Connection) -> None:
+        # Each scratch job has a row in this small table; the others are too large.
         scratch = select(watermark.c.job).where(watermark.c.job.like("plan:%"))
-
-        def work(connection: Connection) -> None:
-            for job in connection.scalars(scratch).all():
-                drop_rows(connection, job)
-            for table in (resource, resource_key):
-                connection.execute(delete(table))
-
-        await self.database.run(work)
+        for job in connection.scalars(scratch).all():
+            drop_rows(connection, job)
+        for table in (resource, resource_key):
+            connection.execute(delete(table))

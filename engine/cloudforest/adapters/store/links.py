@@ -1,7 +1,4 @@
-"""Links: which resource of a target belongs to which source object.
-
-Who belongs where, for those who ask about one object.
-"""
+"""Links between source objects and target resources, and who belongs to which group."""
 
 from __future__ import annotations
 
@@ -20,8 +17,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from cloudforest.adapters.store.database import StorePart, slice_values, upsert
-from cloudforest.adapters.store.sources import is_in_or_unknown
+from cloudforest.adapters.store.database import (
+    StorePart,
+    slice_values,
+    transaction,
+    upsert,
+)
+from cloudforest.adapters.store.memberships import delete_written_members
+from cloudforest.adapters.store.sources import (
+    find_referrers,
+    is_in_or_unknown,
+    unsettle_objects,
+)
 from cloudforest.adapters.store.tables import link, membership, source, written_member
 from cloudforest.model.ports.target import AlreadyLinked
 from cloudforest.model.program import ObjectType
@@ -50,77 +57,95 @@ def save_links(connection: Connection, target: str, links: Sequence[Link]) -> No
 
 
 def delete_links(connection: Connection, target: str, ids: Sequence[str]) -> None:
-    for some in slice_values(ids):
+    for batch in slice_values(ids):
         connection.execute(
-            delete(link).where(link.c.target == target, link.c.guid.in_(some))
+            delete(link).where(link.c.target == target, link.c.guid.in_(batch))
         )
+
+
+def _read_pairs(
+    connection: Connection,
+    target: str,
+    key: Column[str],
+    value: Column[str],
+    keys: Sequence[str],
+) -> dict[str, str]:
+    return {
+        found: other
+        for batch in slice_values(keys)
+        for found, other in connection.execute(
+            select(key, value).where(link.c.target == target, key.in_(batch))
+        )
+    }
 
 
 class Links(StorePart):
-    async def load_links(self, target: str, ids: Sequence[str]) -> dict[str, Link]:
-        def work(connection: Connection) -> dict[str, Link]:
-            return {
-                row["guid"]: Link(
-                    object_guid=row["guid"],
-                    type=row["type"],
-                    resource=row["resource"],
-                    resource_type=row["resource_type"],
-                    origin=row["origin"],
-                    source_anchor=row["anchor"],
-                    last_written=row["written"],
-                    checked=row["checked"],
-                )
-                for some in slice_values(ids)
-                for row in connection.execute(
-                    select(link).where(link.c.target == target, link.c.guid.in_(some))
-                ).mappings()
-            }
+    @transaction
+    def load_links(
+        self, connection: Connection, target: str, ids: Sequence[str]
+    ) -> dict[str, Link]:
+        return {
+            row["guid"]: Link(
+                object_guid=row["guid"],
+                type=row["type"],
+                resource=row["resource"],
+                resource_type=row["resource_type"],
+                origin=row["origin"],
+                source_anchor=row["anchor"],
+                last_written=row["written"],
+                checked=row["checked"],
+            )
+            for batch in slice_values(ids)
+            for row in connection.execute(
+                select(link).where(link.c.target == target, link.c.guid.in_(batch))
+            ).mappings()
+        }
 
-        return await self.database.run(work)
-
-    async def load_resource_ids(
-        self, target: str, ids: Sequence[str]
+    @transaction
+    def load_resource_ids(
+        self, connection: Connection, target: str, ids: Sequence[str]
     ) -> dict[str, str]:
-        return await self._read_pairs(target, link.c.guid, link.c.resource, ids)
+        return _read_pairs(connection, target, link.c.guid, link.c.resource, ids)
 
-    async def find_linked_objects(
-        self, target: str, resources: Sequence[str]
+    @transaction
+    def find_linked_objects(
+        self, connection: Connection, target: str, resources: Sequence[str]
     ) -> dict[str, str]:
-        return await self._read_pairs(target, link.c.resource, link.c.guid, resources)
+        return _read_pairs(connection, target, link.c.resource, link.c.guid, resources)
 
-    async def _read_pairs(
-        self, target: str, key: Column[str], value: Column[str], wanted: Sequence[str]
-    ) -> dict[str, str]:
-        def work(connection: Connection) -> dict[str, str]:
-            return {
-                found: other
-                for some in slice_values(wanted)
-                for found, other in connection.execute(
-                    select(key, value).where(link.c.target == target, key.in_(some))
-                )
-            }
+    @transaction
+    def save_observed(
+        self,
+        connection: Connection,
+        target: str,
+        observed: Sequence[Link],
+        gone: Sequence[str],
+    ) -> None:
+        save_links(connection, target, observed)
+        delete_links(connection, target, gone)
+        delete_written_members(connection, target, gone)
+        ids = [each.object_guid for each in observed]
+        unsettle_objects(connection, [*ids, *gone, *find_referrers(connection, gone)])
 
-        return await self.database.run(work)
-
-    async def count_links(
-        self, target: str, job: str | None, type_: ObjectType | None
+    @transaction
+    def count_links(
+        self,
+        connection: Connection,
+        target: str,
+        job: str | None,
+        type_: ObjectType | None,
     ) -> dict[Origin, int]:
-        query = select(link.c.origin, func.count().label("number")).where(
-            link.c.target == target
-        )
+        query = select(link.c.origin, func.count()).where(link.c.target == target)
         if job is not None:
             of_job = (source.c.job == job) & (source.c.guid == link.c.guid)
             query = query.where(exists().where(of_job))
         if type_ is not None:
             query = query.where(link.c.type == type_)
+        rows = connection.execute(query.group_by(link.c.origin))
+        return dict(iter(rows))
 
-        def work(connection: Connection) -> dict[Origin, int]:
-            found = connection.execute(query.group_by(link.c.origin))
-            return {row.origin: row.number for row in found}
-
-        return await self.database.run(work)
-
-    async def count_managed(self, job: str, target: str) -> int:
+    @transaction
+    def count_managed(self, connection: Connection, job: str, target: str) -> int:
         active = link.c.written["active"].as_boolean()
         query = (
             select(func.count())
@@ -129,47 +154,42 @@ class Links(StorePart):
             .where(source.c.job == job, link.c.target == target)
             .where(or_(is_in_or_unknown(), active.is_not(false())))
         )
-        return await self.database.run(
-            lambda connection: connection.execute(query).scalar_one()
-        )
+        return connection.execute(query).scalar_one()
 
-
-class ObjectMemberships(StorePart):
-    async def list_groups_of(
-        self, job: str, member: str, limit: int
+    @transaction
+    def list_groups_of(
+        self, connection: Connection, job: str, member: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         row = membership.c
-        wanted = (
+        groups = (
             select(row.group_guid)
             .where(row.job == job, row.member_guid == member, row.wanted == true())
             .subquery()
         )
         first = (
             select(source.c.dn)
-            .join(wanted, wanted.c.group_guid == source.c.guid)
+            .join(groups, groups.c.group_guid == source.c.guid)
             .where(source.c.job == job)
             .order_by(source.c.dn)
             .limit(limit)
         )
+        count = connection.scalar(select(func.count()).select_from(groups))
+        return count or 0, tuple(connection.execute(first).scalars())
 
-        def work(connection: Connection) -> tuple[int, tuple[str, ...]]:
-            count = connection.scalar(select(func.count()).select_from(wanted))
-            return count or 0, tuple(connection.execute(first).scalars())
-
-        return await self.database.run(work)
-
-    async def load_written_members(self, target: str, group: str) -> frozenset[str]:
+    @transaction
+    def load_written_members(
+        self, connection: Connection, target: str, group: str
+    ) -> frozenset[str]:
         query = select(written_member.c.member_guid).where(
             written_member.c.target == target, written_member.c.group_guid == group
         )
-        return await self.database.run(
-            lambda connection: frozenset(connection.execute(query).scalars())
-        )
+        return frozenset(connection.execute(query).scalars())
 
-    async def load_dns(self, job: str, ids: Sequence[str]) -> dict[str, str]:
+    @transaction
+    def load_dns(
+        self, connection: Connection, job: str, ids: Sequence[str]
+    ) -> dict[str, str]:
         query = select(source.c.guid, source.c.dn).where(
             source.c.job == job, source.c.guid.in_(ids)
         )
-        return await self.database.run(
-            lambda connection: dict(iter(connection.execute(query)))
-        )
+        return dict(iter(connection.execute(query)))

@@ -1,9 +1,9 @@
-"""The provisioning log: appended to, never changed, forgotten when it is old."""
+"""The provisioning log: entries are appended, never changed, and deleted when old."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import (
@@ -17,36 +17,35 @@ from sqlalchemy import (
     select,
 )
 
-from cloudforest.adapters.store.database import StorePart
+from cloudforest.adapters.store.database import (
+    StorePart,
+    encode_json,
+    time_text,
+    transaction,
+)
 from cloudforest.adapters.store.tables import log, resource
 from cloudforest.model.cycles import LogEntry, LogQuery
 
 MAX_NAME_LENGTH = 400
 
 decode_entry = msgspec.json.Decoder(LogEntry).decode
-encode_entry = msgspec.json.Encoder().encode
 
 
 def _fold_name(name: str) -> str:
     return name.casefold()[:MAX_NAME_LENGTH]
 
 
-def _time_text(time: datetime) -> str:
-    """Return a text that sorts as the times do."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds")
-
-
 def save_log(connection: Connection, entries: Sequence[LogEntry]) -> None:
     rows = [
         {
-            "time": _time_text(each.time),
+            "time": time_text(each.time),
             "cycle": each.cycle,
             "job": each.job,
             "object": each.object,
             "name": _fold_name(each.name),
             "action": each.action,
             "status": each.status,
-            "body": encode_entry(each),
+            "body": encode_json(each),
         }
         for each in entries
     ]
@@ -55,49 +54,56 @@ def save_log(connection: Connection, entries: Sequence[LogEntry]) -> None:
 
 
 def _without_index(column: Column[str]) -> ColumnElement[str]:
-    """Keep a database from an index that would choose less than another one does."""
+    """Keep the database from using this column's index, which is less selective."""
     return column.concat("")
 
 
 def _conditions(query: LogQuery) -> Iterator[ColumnElement[bool]]:
-    narrow = query.object is not None or query.cycle is not None
+    is_narrow = query.object is not None or query.cycle is not None
     if query.object is not None:
         folded = _fold_name(query.object)
         yield (log.c.object == folded) | (log.c.name == folded)
     if query.cycle is not None:
         yield log.c.cycle == query.cycle
     for column in (log.c.job, log.c.action, log.c.status):
-        wanted = getattr(query, column.name)
-        if wanted is not None:
-            yield (_without_index(column) if narrow else column) == wanted
-    # Times have another order than the numbers, whose range was found by them.
+        value = getattr(query, column.name)
+        if value is not None:
+            yield (_without_index(column) if is_narrow else column) == value
+    # The time index already gave the range of numbers; times have another order.
     if query.since is not None:
-        yield _without_index(log.c.time) >= _time_text(query.since)
+        yield _without_index(log.c.time) >= time_text(query.since)
     if query.until is not None:
-        yield _without_index(log.c.time) < _time_text(query.until)
+        yield _without_index(log.c.time) < time_text(query.until)
 
 
 class Logs(StorePart):
-    async def save_log_entries(self, entries: Sequence[LogEntry]) -> None:
-        await self.database.run(lambda connection: save_log(connection, entries))
+    @transaction
+    def save_log_entries(
+        self, connection: Connection, entries: Sequence[LogEntry]
+    ) -> None:
+        save_log(connection, entries)
 
-    async def find_log_range(
-        self, since: datetime | None, until: datetime | None
+    @transaction
+    def find_log_range(
+        self, connection: Connection, since: datetime | None, until: datetime | None
     ) -> tuple[int, int]:
         first, last = select(func.min(log.c.id)), select(func.max(log.c.id))
         if since is not None:
-            first = first.where(log.c.time >= _time_text(since))
+            first = first.where(log.c.time >= time_text(since))
         if until is not None:
-            last = last.where(log.c.time < _time_text(until))
+            last = last.where(log.c.time < time_text(until))
+        lowest, highest = connection.scalar(first), connection.scalar(last)
+        return (1, 0) if lowest is None else (lowest, highest or 0)
 
-        def work(connection: Connection) -> tuple[int, int]:
-            lowest, highest = connection.scalar(first), connection.scalar(last)
-            return (1, 0) if lowest is None else (lowest, highest or 0)
-
-        return await self.database.run(work)
-
-    async def list_log_entries(
-        self, query: LogQuery, *, first: int, last: int, limit: int
+    @transaction
+    def list_log_entries(
+        self,
+        connection: Connection,
+        query: LogQuery,
+        *,
+        first: int,
+        last: int,
+        limit: int,
     ) -> list[tuple[int, LogEntry]]:
         statement = (
             select(log.c.id, log.c.body)
@@ -105,32 +111,30 @@ class Logs(StorePart):
             .order_by(log.c.id)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [
-                (id_, decode_entry(body)) for id_, body in connection.execute(statement)
-            ]
-        )
+        return [
+            (id_, decode_entry(body)) for id_, body in connection.execute(statement)
+        ]
 
-    async def count_written(self, cycle: str, picture: str) -> int:
-        pictured = select(resource.c.resource).where(resource.c.target == picture)
+    @transaction
+    def count_written(self, connection: Connection, cycle: str, snapshot: str) -> int:
+        in_snapshot = select(resource.c.resource).where(resource.c.target == snapshot)
         failures = func.sum(case((log.c.status == "success", 0), else_=1))
-        whole = (
+        written = (
             select(log.c.object)
-            .where(log.c.cycle == cycle, log.c.object.in_(pictured))
+            .where(log.c.cycle == cycle, log.c.object.in_(in_snapshot))
             .group_by(log.c.object)
             .having(failures == 0)
         )
-        query = select(func.count()).select_from(whole.subquery())
-        return await self.database.run(lambda connection: connection.scalar(query) or 0)
+        query = select(func.count()).select_from(written.subquery())
+        return connection.scalar(query) or 0
 
-    async def prune_log(self, before: datetime, limit: int) -> int:
+    @transaction
+    def prune_log(self, connection: Connection, before: datetime, limit: int) -> int:
         old = (
             select(log.c.id)
-            .where(log.c.time < _time_text(before))
+            .where(log.c.time < time_text(before))
             .order_by(log.c.time)
             .limit(limit)
         )
         statement = delete(log).where(log.c.id.in_(old))
-        return await self.database.run(
-            lambda connection: connection.execute(statement).rowcount
-        )
+        return connection.execute(statement).rowcount

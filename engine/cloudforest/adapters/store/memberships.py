@@ -1,7 +1,4 @@
-"""Memberships: what the directory wants, and what we wrote.
-
-Memberships that differ from what the target got, derived from both ends.
-"""
+"""Memberships: those that the directory wants, those written, and the differences."""
 
 from __future__ import annotations
 
@@ -26,7 +23,12 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.database import StorePart, slice_values, upsert
+from cloudforest.adapters.store.database import (
+    StorePart,
+    slice_values,
+    transaction,
+    upsert,
+)
 from cloudforest.adapters.store.sources import (
     is_in_or_unknown,
     is_linked,
@@ -64,9 +66,9 @@ def save_memberships(
 
 
 def drop_unseen_members(connection: Connection, job: str, generation: int) -> None:
-    """Want no longer the members that a whole read of their group did not name.
+    """Mark members that a full read of their group did not name as not wanted.
 
-    A group that may hide its members is no proof of that.
+    Groups that may hide their members keep them.
     """
     hides = (literal(" ") + source.c.doubted + " ").contains(" member ")
     seen = select(source.c.guid).where(
@@ -85,11 +87,11 @@ def drop_unseen_members(connection: Connection, job: str, generation: int) -> No
 
 
 def mark_members_deleted(connection: Connection, job: str, ids: Iterable[str]) -> None:
-    """Believe no longer that objects that were deleted are members of anything."""
-    for some in slice_values(ids):
+    """Mark the memberships of deleted objects as unproven (generation 0)."""
+    for batch in slice_values(ids):
         connection.execute(
             update(membership)
-            .where(membership.c.job == job, membership.c.member_guid.in_(some))
+            .where(membership.c.job == job, membership.c.member_guid.in_(batch))
             .values(generation=0)
         )
 
@@ -100,10 +102,10 @@ def find_groups_of_deleted(
     """Return the groups that these objects were in when they were deleted."""
     return [
         group
-        for some in slice_values(ids)
+        for batch in slice_values(ids)
         for group in connection.execute(
             select(membership.c.group_guid)
-            .where(membership.c.job == job, membership.c.member_guid.in_(some))
+            .where(membership.c.job == job, membership.c.member_guid.in_(batch))
             .where(text("generation = 0"), membership.c.wanted == true())
             .distinct()
         ).scalars()
@@ -113,7 +115,7 @@ def find_groups_of_deleted(
 def _newly_linked_groups(
     connection: Connection, target: str, outcomes: Sequence[Outcome]
 ) -> list[str]:
-    """Return the groups that get a resource, or another one than before."""
+    """Return the groups that get a resource, or another resource than before."""
     resources = {
         each.link.object_guid: each.link.resource
         for each in outcomes
@@ -123,10 +125,10 @@ def _newly_linked_groups(
     }
     before = {
         guid: resource
-        for some in slice_values(resources)
+        for batch in slice_values(resources)
         for guid, resource in connection.execute(
             select(link.c.guid, link.c.resource).where(
-                link.c.target == target, link.c.guid.in_(some)
+                link.c.target == target, link.c.guid.in_(batch)
             )
         )
     }
@@ -136,15 +138,15 @@ def _newly_linked_groups(
 def save_written_members(
     connection: Connection, target: str, outcomes: Sequence[Outcome]
 ) -> None:
-    """Keep which members the groups of the target now have through us.
+    """Store which members the target's groups now have because we wrote them.
 
-    To be called before their links are stored.
+    Call it before the links of these outcomes are stored.
     """
     written = written_member.c
-    for some in slice_values(_newly_linked_groups(connection, target, outcomes)):
+    for batch in slice_values(_newly_linked_groups(connection, target, outcomes)):
         connection.execute(
             delete(written_member).where(
-                written.target == target, written.group_guid.in_(some)
+                written.target == target, written.group_guid.in_(batch)
             )
         )
     rows = [
@@ -154,60 +156,29 @@ def save_written_members(
     ]
     upsert(connection, written_member, rows)
     for each in outcomes:
-        for some in slice_values(each.removed):
+        for batch in slice_values(each.removed):
             connection.execute(
                 delete(written_member)
                 .where(written.target == target, written.group_guid == each.effect.id)
-                .where(written.member_guid.in_(some))
+                .where(written.member_guid.in_(batch))
             )
 
 
 def delete_written_members(
     connection: Connection, target: str, ids: Sequence[str]
 ) -> None:
-    """Forget the memberships of objects that have no resource any more."""
+    """Forget the memberships of objects that no longer have a resource."""
     written = written_member.c
-    for some in slice_values(ids):
-        named = or_(written.group_guid.in_(some), written.member_guid.in_(some))
+    for batch in slice_values(ids):
+        named = or_(written.group_guid.in_(batch), written.member_guid.in_(batch))
         connection.execute(
             delete(written_member).where(written.target == target, named)
         )
 
 
 def is_pending_in(cycle: str) -> ColumnElement[bool]:
-    """Say in SQL: an effect that the cycle is to send."""
+    """Return the SQL condition: the cycle will send the effect."""
     return and_(effect.c.cycle == cycle, effect.c.state == "pending")
-
-
-class Memberships(StorePart):
-    async def retain_written_members(
-        self, target: str, group: str, present: Collection[str]
-    ) -> None:
-        its = (written_member.c.target == target) & (
-            written_member.c.group_guid == group
-        )
-        resources = select(written_member.c.member_guid, link.c.resource).outerjoin(
-            link,
-            (link.c.target == target) & (link.c.guid == written_member.c.member_guid),
-        )
-
-        def work(connection: Connection) -> None:
-            gone = [
-                guid
-                for guid, resource in connection.execute(resources.where(its))
-                if resource not in present
-            ]
-            for some in slice_values(gone):
-                connection.execute(
-                    delete(written_member).where(
-                        its, written_member.c.member_guid.in_(some)
-                    )
-                )
-
-        await self.database.run(work)
-
-
-MembershipChange = tuple[str, str, bool]
 
 
 def _is_in_scope_of_jobs(
@@ -221,10 +192,10 @@ def _is_in_scope_of_jobs(
 def _has_waiting_effect(
     jobs: JobKey, cycle: str, guid: ColumnElement[str]
 ) -> ColumnElement[bool]:
-    """Say in SQL: an effect of the object itself waits for a decision or a retry.
+    """Return the SQL condition: an effect of the object waits for a decision or retry.
 
-    Of the job itself only what this cycle wants counts; the rest is yet to be dropped,
-    unless the cycle is about one object alone.
+    The job's own effects count only if they are of this cycle: older ones will be
+    dropped. A cycle of one object drops no others, so their older effects count too.
     """
     return exists().where(
         effect.c.job.in_(jobs.all_jobs),
@@ -260,9 +231,9 @@ def _is_written(jobs: JobKey) -> ColumnElement[bool]:
 def _select_by_group(
     jobs: JobKey, cycle: str, after: tuple[str, str]
 ) -> Select[str, str, bool]:
-    """Ask for what the directory says of the groups that the job holds.
+    """Select the changes that the directory makes to groups that the job holds.
 
-    SQLite asks in the order written, so what leaves few comes first.
+    SQLite tests conditions in the order written, so the most selective comes first.
     """
     row = membership.c
     is_member_held = _is_in_scope_of_jobs(jobs.all_jobs, row.member_guid)
@@ -291,14 +262,14 @@ def _select_by_group(
 def _select_by_member(
     jobs: JobKey, cycle: str, types: Sequence[ObjectType], after: tuple[str, str]
 ) -> Select[str, str, bool]:
-    """Ask for the memberships that we wrote of members whom the job has lost."""
+    """Select the written memberships of members that the job has lost."""
     written = written_member.c
-    lost = select(source.c.guid).where(
+    lost_members = select(source.c.guid).where(
         source.c.job == jobs.job, is_out_or_gone(), source.c.type.in_(types)
     )
     return (
         select(written.group_guid, written.member_guid, false().label("wanted"))
-        .where(written.member_guid.in_(lost), written.target == jobs.target)
+        .where(written.member_guid.in_(lost_members), written.target == jobs.target)
         .where(tuple_(written.group_guid, written.member_guid) > after)
         .where(_concerns_object(jobs, written.group_guid, written.member_guid))
         .where(not_(_is_in_scope_of_jobs(jobs.all_jobs, written.member_guid)))
@@ -306,28 +277,29 @@ def _select_by_member(
     )
 
 
-class DueMemberships(StorePart):
-    async def list_membership_changes(
+class Memberships(StorePart):
+    @transaction
+    def list_membership_changes(
         self,
+        connection: Connection,
         jobs: JobKey,
         cycle: str,
         types: Sequence[ObjectType],
         after: tuple[str, str],
         limit: int,
-    ) -> list[MembershipChange]:
-        found = _select_by_member(jobs, cycle, types, after)
-        by_group = _select_by_group(jobs, cycle, after)
-        both = union(found, by_group) if "group" in types else union(found)
-        query = both.order_by("group_guid", "member_guid").limit(limit)
-        return await self.database.run(
-            lambda connection: [
-                (group, member, bool(wanted))
-                for group, member, wanted in connection.execute(query)
-            ]
-        )
+    ) -> list[tuple[str, str, bool]]:
+        queries = [_select_by_member(jobs, cycle, types, after)]
+        if "group" in types:
+            queries.append(_select_by_group(jobs, cycle, after))
+        query = union(*queries).order_by("group_guid", "member_guid").limit(limit)
+        return [
+            (group, member, bool(wanted))
+            for group, member, wanted in connection.execute(query)
+        ]
 
-    async def find_emptied_groups(
-        self, jobs: JobKey, cycle: str, groups: Sequence[str]
+    @transaction
+    def find_emptied_groups(
+        self, connection: Connection, jobs: JobKey, cycle: str, groups: Sequence[str]
     ) -> frozenset[str]:
         row, written = membership.c, written_member.c
         is_coming = exists().where(
@@ -344,15 +316,35 @@ class DueMemberships(StorePart):
             )
             .where(or_(is_linked(jobs.target, row.member_guid), is_coming))
         )
-        staying = (
+        held_back = (
             select(written.group_guid)
             .where(written.target == jobs.target, written.group_guid.in_(groups))
             .where(not_(_is_in_scope_of_jobs(jobs.all_jobs, written.member_guid)))
             .where(_has_waiting_effect(jobs, cycle, written.member_guid))
         )
-        left = await self.database.run(
-            lambda connection: frozenset(
-                connection.execute(union(wanted, staying)).scalars()
-            )
+        not_empty = connection.scalars(union(wanted, held_back))
+        return frozenset(groups).difference(not_empty)
+
+    @transaction
+    def retain_written_members(
+        self, connection: Connection, target: str, group: str, present: Collection[str]
+    ) -> None:
+        of_group = (written_member.c.target == target) & (
+            written_member.c.group_guid == group
         )
-        return frozenset(groups) - left
+        resources = select(written_member.c.member_guid, link.c.resource).outerjoin(
+            link,
+            (link.c.target == target) & (link.c.guid == written_member.c.member_guid),
+        )
+
+        gone = [
+            guid
+            for guid, resource in connection.execute(resources.where(of_group))
+            if resource not in present
+        ]
+        for batch in slice_values(gone):
+            connection.execute(
+                delete(written_member).where(
+                    of_group, written_member.c.member_guid.in_(batch)
+                )
+            )

@@ -1,4 +1,4 @@
-"""Brings a database up to the newest schema."""
+"""Upgrade a database to the newest schema."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def migrate(database: Database) -> None:
-    """Upgrade in one transaction; nothing happens when it is up to date."""
+    """Upgrade in one transaction; do nothing if the schema is up to date."""
     await database.run(_upgrade)

@@ -1,21 +1,26 @@
-"""The outbox: an effect leaves it in the transaction that stores its outcome.
+"""The outbox: effects, pending or in escrow, until their outcome is stored.
 
-What outcomes do to budgets and stages, in the transaction that stores them.
-
-Escrow: what is held back, and until when.
-
-What a cycle is to write, as not held back: of which objects, as which resources.
+An effect leaves the outbox in the transaction that stores its outcome. The same
+transaction charges the budgets and updates the stages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
-from cloudforest.adapters.store.database import Row, StorePart, slice_values, upsert
+from cloudforest.adapters.store.database import (
+    Row,
+    StorePart,
+    encode_json,
+    slice_values,
+    time_text,
+    transaction,
+    upsert,
+)
 from cloudforest.adapters.store.imports import delete_sources
 from cloudforest.adapters.store.links import delete_links, save_links
 from cloudforest.adapters.store.log import save_log
@@ -30,14 +35,15 @@ from cloudforest.model.cycles import LogEntry
 from cloudforest.model.effects import PHASE_WRITE, Effect, Outcome, compute_fingerprint
 from cloudforest.model.stages import BudgetCharge
 
+RELEASE_BATCH = 500
+EFFECT_COLUMNS = (effect.c.body, effect.c.sent)
+"""The arguments of `read_effect`."""
 
-def time_text(time: datetime) -> str:
-    """Return a text whose order is the order of time."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds")
+decode_effect = msgspec.json.Decoder(Effect).decode
 
 
 def save_charges(
-    connection: Connection, job: str, sums: Iterable[BudgetCharge]
+    connection: Connection, job: str, charges: Iterable[BudgetCharge]
 ) -> None:
     rows = [
         {
@@ -46,21 +52,21 @@ def save_charges(
             "time": time_text(each.time),
             "effects": each.effects,
         }
-        for each in sums
+        for each in charges
     ]
     if rows:
         connection.execute(insert(spent), rows)
 
 
 def delete_staged(connection: Connection, stage: str, keys: Iterable[str]) -> None:
-    for some in slice_values(keys):
+    for batch in slice_values(keys):
         connection.execute(
-            delete(staged).where(staged.c.stage == stage, staged.c.key.in_(some))
+            delete(staged).where(staged.c.stage == stage, staged.c.key.in_(batch))
         )
 
 
 def unstage_done_effects(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-    """Take out of their stages the effects that were released and are done."""
+    """Remove the effects that were released and are done from their stages."""
     keys: dict[str, list[str]] = {}
     for each in outcomes:
         if each.state == "done" and each.effect.stage is not None:
@@ -69,16 +75,11 @@ def unstage_done_effects(connection: Connection, outcomes: Sequence[Outcome]) ->
         delete_staged(connection, stage, done)
 
 
-decode_effect = msgspec.json.Decoder(Effect).decode
-encode_effect = msgspec.json.Encoder().encode
-
-EFFECT_COLUMNS = (effect.c.body, effect.c.sent)
-"""What `read` takes."""
-
-
 def read_effect(body: bytes, sent: bool) -> Effect:  # noqa: FBT001 - a row, in order
-    held = decode_effect(body)
-    return held if held.sent == sent else msgspec.structs.replace(held, sent=sent)
+    stored = decode_effect(body)
+    if stored.sent == sent:
+        return stored
+    return msgspec.structs.replace(stored, sent=sent)
 
 
 def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
@@ -96,141 +97,32 @@ def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
             "digest": compute_fingerprint(each) if each.stage else None,
             "next_try": time_text(each.next_try) if each.next_try else None,
             "sent": each.sent,
-            "body": encode_effect(each),
+            "body": encode_json(each),
         }
         for each in effects
     ]
 
 
 def delete_effects(connection: Connection, job: str, keys: Iterable[str]) -> None:
-    for some in slice_values(keys):
+    for batch in slice_values(keys):
         connection.execute(
-            delete(effect).where(effect.c.job == job, effect.c.key.in_(some))
+            delete(effect).where(effect.c.job == job, effect.c.key.in_(batch))
         )
 
 
-class Effects(StorePart):
-    async def load_effects(self, job: str, keys: Sequence[str]) -> dict[str, Effect]:
-        def work(connection: Connection) -> dict[str, Effect]:
-            return {
-                key: read_effect(*row)
-                for some in slice_values(keys)
-                for key, *row in connection.execute(
-                    select(effect.c.key, *EFFECT_COLUMNS).where(
-                        effect.c.job == job, effect.c.key.in_(some)
-                    )
-                )
-            }
-
-        return await self.database.run(work)
-
-    async def save_effects(
-        self, job: str, cycle: str, effects: Sequence[Effect]
-    ) -> None:
-        rows = effect_rows(job, cycle, effects)
-        if rows:
-            await self.database.run(lambda connection: upsert(connection, effect, rows))
-
-    async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
-        def work(connection: Connection) -> None:
-            for some in slice_values(keys):
-                connection.execute(
-                    update(effect)
-                    .where(effect.c.job == job, effect.c.key.in_(some))
-                    .values(sent=sent)
-                )
-
-        if keys:
-            await self.database.run(work)
-
-    async def drop_stale_effects(
-        self, job: str, cycle: str, *, only_object: str | None = None
-    ) -> None:
-        statement = delete(effect).where(effect.c.job == job, effect.c.cycle != cycle)
-        if only_object is not None:
-            statement = statement.where(effect.c.guid == only_object)
-        await self.database.run(lambda connection: connection.execute(statement))
-
-    async def remove_effects(self, job: str, keys: Sequence[str]) -> None:
-        if keys:
-            await self.database.run(
-                lambda connection: delete_effects(connection, job, keys)
-            )
-
-    async def list_pending_effects(
-        self, job: str, cycle: str, phase: int, *, after: str, limit: int
-    ) -> list[Effect]:
-        query = (
-            select(*EFFECT_COLUMNS)
-            .where(effect.c.job == job, effect.c.phase == phase, is_pending_in(cycle))
-            .where(effect.c.key > after)
-            .order_by(effect.c.key)
-            .limit(limit)
-        )
-        return await self.database.run(
-            lambda connection: [read_effect(*row) for row in connection.execute(query)]
+def _mark_sent(
+    connection: Connection, job: str, keys: Iterable[str], *, sent: bool
+) -> None:
+    for batch in slice_values(keys):
+        connection.execute(
+            update(effect)
+            .where(effect.c.job == job, effect.c.key.in_(batch))
+            .values(sent=sent)
         )
 
-    async def list_effects(self, job: str, *, after: str, limit: int) -> list[Effect]:
-        query = (
-            select(*EFFECT_COLUMNS)
-            .where(effect.c.job == job, effect.c.key > after)
-            .order_by(effect.c.key)
-            .limit(limit)
-        )
-        return await self.database.run(
-            lambda connection: [read_effect(*row) for row in connection.execute(query)]
-        )
 
-    async def save_outcomes(
-        self,
-        job: str,
-        target: str,
-        cycle: str,
-        *,
-        outcomes: Sequence[Outcome],
-        log: Sequence[LogEntry],
-        charges: Sequence[BudgetCharge] = (),
-    ) -> None:
-        links = [each.link for each in outcomes if each.link and not each.unlinked]
-        unlinked = [each.effect.id for each in outcomes if each.unlinked]
-        done = [each.effect.key for each in outcomes if each.state == "done"]
-        left = [each.effect for each in outcomes if each.state != "done"]
-
-        def work(connection: Connection) -> None:
-            save_written_members(connection, target, outcomes)
-            save_links(connection, target, links)
-            unsettle_written(connection, cycle, outcomes)
-            delete_links(connection, target, unlinked)
-            delete_written_members(connection, target, unlinked)
-            delete_sources(connection, job, unlinked)
-            unstage_done_effects(connection, outcomes)
-            save_charges(connection, job, charges)
-            delete_effects(connection, job, done)
-            upsert(connection, effect, effect_rows(job, cycle, left))
-            save_log(connection, log)
-
-        await self.database.run(work)
-
-    async def count_effects(self) -> dict[str, dict[str, int]]:
-        query = select(effect.c.job, effect.c.state, func.count()).group_by(
-            effect.c.job, effect.c.state
-        )
-
-        def work(connection: Connection) -> dict[str, dict[str, int]]:
-            counts: dict[str, dict[str, int]] = {}
-            for job, state, number in connection.execute(query):
-                counts.setdefault(job, {})[state] = number
-            return counts
-
-        return await self.database.run(work)
-
-
-RELEASE_BATCH = 500
-
-
-def _make_due(held: Effect, now: datetime) -> Effect:
-    return msgspec.structs.replace(held, attempts=0, next_try=now, since=None)
+def _make_due(escrowed: Effect, now: datetime) -> Effect:
+    return msgspec.structs.replace(escrowed, attempts=0, next_try=now, since=None)
 
 
 def release_escrow(
@@ -241,7 +133,10 @@ def release_escrow(
     *,
     reason: str = "",
 ) -> int:
-    """Make due what is in escrow, of one object or all, for one reason or any."""
+    """Make escrowed effects due, of one object or all; return the number.
+
+    Only effects whose reason contains `reason` count.
+    """
     query = (
         select(effect.c.key, effect.c.cycle, *EFFECT_COLUMNS)
         .where(effect.c.job == job, effect.c.state == "escrowed")
@@ -254,8 +149,8 @@ def release_escrow(
     while rows := connection.execute(query.where(effect.c.key > after)).all():
         due = [
             row
-            for _, cycle, *held in rows
-            if reason in ((each := read_effect(*held)).reason or "")
+            for _, cycle, *columns in rows
+            if reason in ((each := read_effect(*columns)).reason or "")
             for row in effect_rows(job, cycle, [_make_due(each, now)])
         ]
         upsert(connection, effect, due)
@@ -264,9 +159,127 @@ def release_escrow(
     return released
 
 
-class Escrows(StorePart):
-    async def list_due_effects(
-        self, job: str, now: datetime, *, after: str, limit: int
+class Effects(StorePart):
+    @transaction
+    def load_effects(
+        self, connection: Connection, job: str, keys: Sequence[str]
+    ) -> dict[str, Effect]:
+        return {
+            key: read_effect(*row)
+            for batch in slice_values(keys)
+            for key, *row in connection.execute(
+                select(effect.c.key, *EFFECT_COLUMNS).where(
+                    effect.c.job == job, effect.c.key.in_(batch)
+                )
+            )
+        }
+
+    async def save_effects(
+        self, job: str, cycle: str, effects: Sequence[Effect]
+    ) -> None:
+        rows = effect_rows(job, cycle, effects)
+        if rows:
+            await self.database.run(lambda connection: upsert(connection, effect, rows))
+
+    async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
+        if keys:
+            await self.database.run(
+                lambda connection: _mark_sent(connection, job, keys, sent=sent)
+            )
+
+    @transaction
+    def drop_stale_effects(
+        self,
+        connection: Connection,
+        job: str,
+        cycle: str,
+        *,
+        only_object: str | None = None,
+    ) -> None:
+        statement = delete(effect).where(effect.c.job == job, effect.c.cycle != cycle)
+        if only_object is not None:
+            statement = statement.where(effect.c.guid == only_object)
+        connection.execute(statement)
+
+    async def remove_effects(self, job: str, keys: Sequence[str]) -> None:
+        if keys:
+            await self.database.run(
+                lambda connection: delete_effects(connection, job, keys)
+            )
+
+    @transaction
+    def list_pending_effects(
+        self,
+        connection: Connection,
+        job: str,
+        cycle: str,
+        phase: int,
+        *,
+        after: str,
+        limit: int,
+    ) -> list[Effect]:
+        query = (
+            select(*EFFECT_COLUMNS)
+            .where(effect.c.job == job, effect.c.phase == phase, is_pending_in(cycle))
+            .where(effect.c.key > after)
+            .order_by(effect.c.key)
+            .limit(limit)
+        )
+        return [read_effect(*row) for row in connection.execute(query)]
+
+    @transaction
+    def list_effects(
+        self, connection: Connection, job: str, *, after: str, limit: int
+    ) -> list[Effect]:
+        query = (
+            select(*EFFECT_COLUMNS)
+            .where(effect.c.job == job, effect.c.key > after)
+            .order_by(effect.c.key)
+            .limit(limit)
+        )
+        return [read_effect(*row) for row in connection.execute(query)]
+
+    @transaction
+    def save_outcomes(  # noqa: PLR0913 - the port's parameters
+        self,
+        connection: Connection,
+        job: str,
+        target: str,
+        cycle: str,
+        *,
+        outcomes: Sequence[Outcome],
+        log: Sequence[LogEntry],
+        charges: Sequence[BudgetCharge] = (),
+    ) -> None:
+        links = [each.link for each in outcomes if each.link and not each.unlinked]
+        unlinked = [each.effect.id for each in outcomes if each.unlinked]
+        done = [each.effect.key for each in outcomes if each.state == "done"]
+        not_done = [each.effect for each in outcomes if each.state != "done"]
+        save_written_members(connection, target, outcomes)
+        save_links(connection, target, links)
+        unsettle_written(connection, cycle, outcomes)
+        delete_links(connection, target, unlinked)
+        delete_written_members(connection, target, unlinked)
+        delete_sources(connection, job, unlinked)
+        unstage_done_effects(connection, outcomes)
+        save_charges(connection, job, charges)
+        delete_effects(connection, job, done)
+        upsert(connection, effect, effect_rows(job, cycle, not_done))
+        save_log(connection, log)
+
+    @transaction
+    def count_effects(self, connection: Connection) -> dict[str, dict[str, int]]:
+        query = select(effect.c.job, effect.c.state, func.count()).group_by(
+            effect.c.job, effect.c.state
+        )
+        counts: dict[str, dict[str, int]] = {}
+        for job, state, number in connection.execute(query):
+            counts.setdefault(job, {})[state] = number
+        return counts
+
+    @transaction
+    def list_due_effects(
+        self, connection: Connection, job: str, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
         query = (
             select(*EFFECT_COLUMNS)
@@ -275,90 +288,75 @@ class Escrows(StorePart):
             .order_by(effect.c.key)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [read_effect(*row) for row in connection.execute(query)]
-        )
+        return [read_effect(*row) for row in connection.execute(query)]
 
-    async def list_escrowed_effects(
-        self, job: str, *, after: str, limit: int
+    @transaction
+    def list_escrowed_effects(
+        self, connection: Connection, job: str, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:
-        its_row = and_(source.c.job == effect.c.job, source.c.guid == effect.c.guid)
+        of_object = and_(source.c.job == effect.c.job, source.c.guid == effect.c.guid)
         query = (
             select(source.c.dn, *EFFECT_COLUMNS)
-            .outerjoin_from(effect, source, its_row)
+            .outerjoin_from(effect, source, of_object)
             .where(effect.c.job == job, effect.c.state == "escrowed")
             .where(effect.c.key > after)
             .order_by(effect.c.key)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [
-                (read_effect(*row), dn) for dn, *row in connection.execute(query)
-            ]
-        )
+        return [(read_effect(*row), dn) for dn, *row in connection.execute(query)]
 
-    async def retry_escrowed(
-        self, job: str, object_guid: str | None, now: datetime
+    @transaction
+    def retry_escrowed(
+        self, connection: Connection, job: str, object_guid: str | None, now: datetime
     ) -> int:
-        return await self.database.run(
-            lambda connection: release_escrow(connection, job, object_guid, now)
-        )
+        return release_escrow(connection, job, object_guid, now)
 
-
-class PendingEffects(StorePart):
-    async def find_pending_writes(
-        self, job: str, cycle: str, ids: Sequence[str]
+    @transaction
+    def find_pending_writes(
+        self, connection: Connection, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
-        def work(connection: Connection) -> dict[str, str | None]:
-            return {
-                key: resource
-                for some in slice_values(ids)
-                for key, resource, of, state in connection.execute(
-                    select(
-                        effect.c.key, effect.c.resource, effect.c.cycle, effect.c.state
-                    ).where(effect.c.job == job, effect.c.key.in_(some))
-                )
-                # Asked for in SQL, SQLite would read all that is pending instead.
-                if (of, state) == (cycle, "pending")
-            }
+        return {
+            key: resource
+            for batch in slice_values(ids)
+            for key, resource, of_cycle, state in connection.execute(
+                select(
+                    effect.c.key, effect.c.resource, effect.c.cycle, effect.c.state
+                ).where(effect.c.job == job, effect.c.key.in_(batch))
+            )
+            # With this condition in SQL, SQLite would read all pending effects.
+            if (of_cycle, state) == (cycle, "pending")
+        }
 
-        return await self.database.run(work)
-
-    async def find_pending_creations(
-        self, job: str, cycle: str, ids: Sequence[str]
+    @transaction
+    def find_pending_creations(
+        self, connection: Connection, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
         columns = effect.c
-        held = (columns.key, columns.phase, columns.resource, columns.action)
+        return {
+            key: phase
+            for batch in slice_values(ids)
+            for key, phase, *rest in connection.execute(
+                select(
+                    *(columns.key, columns.phase, columns.resource, columns.action),
+                    *(columns.cycle, columns.state),
+                ).where(columns.job == job, columns.key.in_(batch))
+            )
+            if rest == [None, "create", cycle, "pending"]
+        }
 
-        def work(connection: Connection) -> dict[str, int]:
-            return {
-                key: phase
-                for some in slice_values(ids)
-                for key, phase, *rest in connection.execute(
-                    select(*held, columns.cycle, columns.state).where(
-                        columns.job == job, columns.key.in_(some)
-                    )
-                )
-                if rest == [None, "create", cycle, "pending"]
-            }
-
-        return await self.database.run(work)
-
-    async def find_pending_adoptions(
-        self, job: str, cycle: str, resources: Sequence[str]
+    @transaction
+    def find_pending_adoptions(
+        self, connection: Connection, job: str, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
-        def work(connection: Connection) -> dict[str, str]:
-            return {
-                resource: guid
-                for some in slice_values(resources)
-                for resource, guid in connection.execute(
-                    select(effect.c.resource, effect.c.guid).where(
-                        effect.c.job == job,
-                        effect.c.cycle == cycle,
-                        effect.c.phase == PHASE_WRITE,
-                        effect.c.resource.in_(some),
-                    )
+        return {
+            resource: guid
+            for batch in slice_values(resources)
+            for resource, guid in connection.execute(
+                select(effect.c.resource, effect.c.guid).where(
+                    effect.c.job == job,
+                    effect.c.cycle == cycle,
+                    effect.c.phase == PHASE_WRITE,
+                    effect.c.resource.in_(batch),
                 )
-            }
-
-        return await self.database.run(work)
+            )
+        }

@@ -1,39 +1,31 @@
-"""The provisioning service's store, whole."""
+"""The provisioning service's whole store."""
 
 from __future__ import annotations
 
-from cloudforest.adapters.store.evaluations import Evaluations, ObservedLinks
+from cloudforest.adapters.store.evaluations import Evaluations
 from cloudforest.adapters.store.imports import Imports
 from cloudforest.adapters.store.inquiries import Inquiries
-from cloudforest.adapters.store.jobs import Cycles, Jobs
-from cloudforest.adapters.store.links import Links, ObjectMemberships
+from cloudforest.adapters.store.jobs import Jobs
+from cloudforest.adapters.store.links import Links
 from cloudforest.adapters.store.log import Logs
-from cloudforest.adapters.store.memberships import DueMemberships, Memberships
-from cloudforest.adapters.store.outbox import Effects, Escrows, PendingEffects
+from cloudforest.adapters.store.memberships import Memberships
+from cloudforest.adapters.store.outbox import Effects
 from cloudforest.adapters.store.snapshot import TargetSnapshots
-from cloudforest.adapters.store.sources import Presences, Sources
-from cloudforest.adapters.store.stages import Allowances, Stages
+from cloudforest.adapters.store.sources import Sources
+from cloudforest.adapters.store.stages import Stages
 
 
 class SqlProvisioningStore(
     Imports,
     Inquiries,
     Sources,
-    Evaluations,
-    Presences,
-    DueMemberships,
-    ObjectMemberships,
     Links,
     Memberships,
     TargetSnapshots,
+    Evaluations,
     Effects,
-    ObservedLinks,
-    PendingEffects,
-    Escrows,
     Stages,
-    Allowances,
-    Logs,
     Jobs,
-    Cycles,
+    Logs,
 ):
-    """`model.ports.ProvisioningStore` on SQLite or PostgreSQL."""
+    """`model.ports.store.ProvisioningStore` on SQLite or PostgreSQL."""

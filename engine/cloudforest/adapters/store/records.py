@@ -1,7 +1,4 @@
-"""From the records of a page to source rows, memberships, and what must be asked.
-
-A page of an answer, sorted by what it says of whom.
-"""
+"""Records of an agent's answer, sorted and stored as source rows and memberships."""
 
 from __future__ import annotations
 
@@ -18,6 +15,7 @@ from cloudforest.adapters.store.memberships import (
     save_memberships,
 )
 from cloudforest.adapters.store.sources import (
+    HELD_PRESENCES,
     ShownValues,
     StoredSource,
     StoredSources,
@@ -42,7 +40,7 @@ from cloudforest.model.source import Presence
 
 @dataclass
 class PageRecords:
-    """A page, sorted; what it says last about an object holds."""
+    """The records of a page by kind; the last record about an object counts."""
 
     objects: dict[str, InScope | OutOfScope | Tombstone] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
@@ -51,7 +49,7 @@ class PageRecords:
     moved_containers: list[str] = field(default_factory=list)
 
     def groups_in_scope(self) -> list[str]:
-        """Return the groups in scope, whose records may go on in another page."""
+        """Return the groups in scope; another page may hold more of their members."""
         return [
             id_
             for id_, each in self.objects.items()
@@ -60,33 +58,33 @@ class PageRecords:
 
 
 def sort_records(records: Sequence[Record]) -> PageRecords:
-    said = PageRecords()
+    page = PageRecords()
     for record in records:
         match record:
             case InScope() | OutOfScope() | Tombstone():
-                said.objects[record.id] = record
+                page.objects[record.id] = record
             case Unknown():
-                said.unknown.append(record.id)
+                page.unknown.append(record.id)
             case Members():
-                said.members |= {(record.id, each): True for each in record.add}
-                said.members |= {(record.id, each): False for each in record.remove}
+                page.members |= {(record.id, each): True for each in record.add}
+                page.members |= {(record.id, each): False for each in record.remove}
             case ScopeMembers():
-                said.scope_members += record.ids
+                page.scope_members += record.ids
             case MovedContainers():
-                said.moved_containers += record.ids
-    return said
+                page.moved_containers += record.ids
+    return page
 
 
 def _digest_record(record: InScope) -> str:
-    """Return that of all that evaluation may look at."""
-    whole = (
+    """Return the digest of all that evaluation may read."""
+    content = (
         record.type,
         record.dn,
         record.parent,
         record.anchor,
         record.attributes,
     )
-    encoded = msgspec.json.encode(whole, order="deterministic")
+    encoded = msgspec.json.encode(content, order="deterministic")
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
@@ -98,14 +96,12 @@ def _source_row(
     old: StoredSource | None,
     shown_before: ShownValues,
 ) -> Row | None:
-    """Return the row of an object; None: but for the generation it is what it was."""
+    """Return the row of an object, or None if only its generation changes."""
     record = keep_hidden_values(received, shown_before)
     digest = _digest_record(record)
-    doubt, seen = (
-        hidden_attributes_text(received, shown_before),
-        _seen_attributes(record, old),
-    )
-    now = ("in", digest, doubt)
+    hidden = hidden_attributes_text(received, shown_before)
+    seen = _seen_attributes(record, old)
+    now = ("in", digest, hidden)
     same = old is not None and (old.state, old.digest, old.hidden_attributes) == now
     if old is not None and same and seen == list(old.seen):
         return None
@@ -122,22 +118,23 @@ def _source_row(
         "settled": old.settled if old is not None and same else None,
         "seen": seen,
         "attributes": record.attributes,
-        "doubted": doubt,
+        "doubted": hidden,
     }
 
 
 def _seen_attributes(record: InScope, old: StoredSource | None) -> list[str]:
-    """Return what was seen: what is only hidden now still counts."""
+    """Return the names seen; attributes that are only hidden now still count."""
     before = old.seen if old is not None else ()
     return sorted({*record.seen, *set(before).intersection(record.hidden)})
 
 
 def _may_be_hidden(record: OutOfScope, old: StoredSource | None) -> bool:
-    """Tell whether it may be out only because something is hidden from us.
+    """Return whether the object may be out only because an attribute is hidden.
 
-    It was in scope, and we now miss what we then saw: that is not a cleared value.
+    It was in scope by an attribute that it no longer shows. A hidden attribute never
+    counts as cleared.
     """
-    if old is None or old.state not in {"in", "unknown"}:
+    if old is None or old.state not in HELD_PRESENCES:
         return False
     return not set(record.rests_on).isdisjoint(old.seen)
 
@@ -155,17 +152,17 @@ def _find_presence(
 
 
 def _save_presence(
-    connection: Connection, job: str, ids: Sequence[str], state: Presence
+    connection: Connection, job: str, ids: Sequence[str], presence: Presence
 ) -> None:
-    """Change the state; who has left keeps no values."""
-    values: Row = {"state": state, "settled": None}
-    if state != "unknown":
+    """Change the presence; objects that left the scope keep no values."""
+    values: Row = {"state": presence, "settled": None}
+    if presence != "unknown":
         values |= {"seen": [], "attributes": {}, "doubted": None}
-    for some in slice_values(ids):
+    for batch in slice_values(ids):
         connection.execute(
             update(source)
-            .where(source.c.job == job, source.c.guid.in_(some))
-            .where(source.c.state != state)
+            .where(source.c.job == job, source.c.guid.in_(batch))
+            .where(source.c.state != presence)
             .values(values)
         )
 
@@ -173,10 +170,10 @@ def _save_presence(
 def _save_generation(
     connection: Connection, job: str, generation: int, ids: list[str]
 ) -> None:
-    for some in slice_values(ids):
+    for batch in slice_values(ids):
         connection.execute(
             update(source)
-            .where(source.c.job == job, source.c.guid.in_(some))
+            .where(source.c.job == job, source.c.guid.in_(batch))
             .values(generation=generation)
         )
 
@@ -188,39 +185,40 @@ def save_records(
     page: PageRecords,
     before: StoredSources,
 ) -> None:
-    """Store rows and memberships. An object never seen in scope gets no row."""
-    states = {id_: _find_presence(each, before) for id_, each in page.objects.items()}
-    there = [each for each in page.objects.values() if isinstance(each, InScope)]
-    bare = [each for each in there if each.missing]
+    """Store rows and memberships; an object never seen in scope gets no row."""
+    presences = {i: _find_presence(each, before) for i, each in page.objects.items()}
+    in_scope = [each for each in page.objects.values() if isinstance(each, InScope)]
+    possibly_hiding = [each for each in in_scope if each.missing]
     changed = [
-        i.id
-        for i in bare
-        if i.id in before and before[i.id].digest != _digest_record(i)
+        each.id
+        for each in possibly_hiding
+        if each.id in before and before[each.id].digest != _digest_record(each)
     ]
-    held = read_shown_before(connection, job, bare, before=before, changed=changed)
+    shown = read_shown_before(
+        connection, job, possibly_hiding, before=before, changed=changed
+    )
     rows = {
         each.id: _source_row(
             job,
             generation,
             each,
             old=before.get(each.id),
-            shown_before=held.get(each.id, {}),
+            shown_before=shown.get(each.id, {}),
         )
-        for each in there
+        for each in in_scope
     }
     upsert(connection, source, [row for row in rows.values() if row is not None])
-    left = {id_: states[id_] for id_ in before if states[id_] != "in"}
-    for state in set(left.values()):
-        _save_presence(
-            connection, job, [i for i, each in left.items() if each == state], state
-        )
+    left = {id_: presences[id_] for id_ in before if presences[id_] != "in"}
+    for presence in set(left.values()):
+        ids = [id_ for id_, each in left.items() if each == presence]
+        _save_presence(connection, job, ids, presence)
     same = [id_ for id_, row in rows.items() if row is None]
     _save_generation(connection, job, generation, [*left, *same])
     unsettle_objects(
-        connection, [i for i, old in before.items() if old.state != states[i]]
+        connection, [i for i, old in before.items() if old.state != presences[i]]
     )
     mark_members_deleted(
-        connection, job, [i for i in page.objects if states[i] == "gone"]
+        connection, job, [i for i in page.objects if presences[i] == "gone"]
     )
     save_memberships(connection, job, generation, page.members)
 

@@ -1,4 +1,4 @@
-"""A picture of a target, in which matching looks instead of asking for each object."""
+"""Snapshots of a target: matching searches them instead of asking the target."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select
 
-from cloudforest.adapters.store.database import StorePart, slice_values, upsert
+from cloudforest.adapters.store.database import (
+    StorePart,
+    slice_values,
+    transaction,
+    upsert,
+)
 from cloudforest.adapters.store.tables import resource, resource_key
 from cloudforest.model.source import MatchValue, TargetResource
 from cloudforest.program.mapping.desired import make_match_key
@@ -16,7 +21,7 @@ MAX_KEY_LENGTH = 400
 
 
 def match_key(path: str, value: MatchValue) -> str:
-    """Return what a value is found by: itself as compared, or its digest if long."""
+    """Return the stored key of a value: its match key, or a digest if that is long."""
     key = make_match_key(path, value)
     if len(key) <= MAX_KEY_LENGTH:
         return key
@@ -24,14 +29,16 @@ def match_key(path: str, value: MatchValue) -> str:
 
 
 class TargetSnapshots(StorePart):
-    async def save_snapshot(
+    @transaction
+    def save_snapshot(
         self,
-        picture: str,
+        connection: Connection,
+        snapshot: str,
         resource_type: str,
         resources: Sequence[TargetResource],
         paths: Sequence[str],
     ) -> None:
-        where = {"target": picture, "resource_type": resource_type}
+        where = {"target": snapshot, "resource_type": resource_type}
         bodies = [
             {**where, "resource": each.id, "body": each.values} for each in resources
         ]
@@ -46,40 +53,41 @@ class TargetSnapshots(StorePart):
             for path in paths
             if isinstance(value := each.values.get(path), MatchValue)
         ]
+        upsert(connection, resource, bodies)
+        upsert(connection, resource_key, keys)
 
-        def work(connection: Connection) -> None:
-            upsert(connection, resource, bodies)
-            upsert(connection, resource_key, keys)
-
-        await self.database.run(work)
-
-    async def load_snapshot_resources(
-        self, picture: str, resource_type: str, resources: Sequence[str]
+    @transaction
+    def load_snapshot_resources(
+        self,
+        connection: Connection,
+        snapshot: str,
+        resource_type: str,
+        resources: Sequence[str],
     ) -> dict[str, TargetResource]:
         query = select(resource.c.resource, resource.c.body).where(
-            resource.c.target == picture, resource.c.resource_type == resource_type
+            resource.c.target == snapshot, resource.c.resource_type == resource_type
         )
+        return {
+            id_: TargetResource(id=id_, values=body)
+            for batch in slice_values(resources)
+            for id_, body in connection.execute(
+                query.where(resource.c.resource.in_(batch))
+            )
+        }
 
-        def work(connection: Connection) -> dict[str, TargetResource]:
-            return {
-                id_: TargetResource(id=id_, values=body)
-                for some in slice_values(resources)
-                for id_, body in connection.execute(
-                    query.where(resource.c.resource.in_(some))
-                )
-            }
+    @transaction
+    def clear_snapshot(self, connection: Connection, snapshot: str) -> None:
+        for table in (resource, resource_key):
+            connection.execute(delete(table).where(table.c.target == snapshot))
 
-        return await self.database.run(work)
-
-    async def clear_snapshot(self, picture: str) -> None:
-        def work(connection: Connection) -> None:
-            for table in (resource, resource_key):
-                connection.execute(delete(table).where(table.c.target == picture))
-
-        await self.database.run(work)
-
-    async def find_snapshot_matches(
-        self, picture: str, resource_type: str, path: str, values: Sequence[MatchValue]
+    @transaction
+    def find_snapshot_matches(
+        self,
+        connection: Connection,
+        snapshot: str,
+        resource_type: str,
+        path: str,
+        values: Sequence[MatchValue],
     ) -> dict[str, tuple[TargetResource, ...]]:
         keys = {make_match_key(path, value): match_key(path, value) for value in values}
         query = (
@@ -90,18 +98,14 @@ class TargetSnapshots(StorePart):
                 & (resource.c.resource_type == resource_key.c.resource_type)
                 & (resource.c.resource == resource_key.c.resource),
             )
-            .where(resource_key.c.target == picture, resource_key.c.path == path)
+            .where(resource_key.c.target == snapshot, resource_key.c.path == path)
             .where(resource_key.c.resource_type == resource_type)
         )
-
-        def work(connection: Connection) -> dict[str, tuple[TargetResource, ...]]:
-            found: dict[str, tuple[TargetResource, ...]] = {}
-            for some in slice_values(keys.values()):
-                for key, id_, body in connection.execute(
-                    query.where(resource_key.c.value.in_(some))
-                ):
-                    each = TargetResource(id=id_, values=body)
-                    found[key] = (*found.get(key, ()), each)
-            return {value: found[key] for value, key in keys.items() if key in found}
-
-        return await self.database.run(work)
+        found: dict[str, tuple[TargetResource, ...]] = {}
+        for batch in slice_values(keys.values()):
+            for key, id_, body in connection.execute(
+                query.where(resource_key.c.value.in_(batch))
+            ):
+                each = TargetResource(id=id_, values=body)
+                found[key] = (*found.get(key, ()), each)
+        return {value: found[key] for value, key in keys.items() if key in found}

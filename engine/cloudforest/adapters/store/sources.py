@@ -1,17 +1,7 @@
-"""Values that an object no longer shows: kept until they are proved to be gone.
+"""Source objects: the rows of a job as last imported, and what they still hide.
 
-A right may hide an attribute of a living person, who then looks as if it had been
-cleared: what we wrote must not be blanked for that.
-
-What the rows of a page were before it.
-
-What the directory last said of an object, in SQL: who counts, and for what.
-
-Source rows: the objects of a job as last imported.
-
-Settled rows: those that needed nothing when they were last evaluated.
-
-Which of the jobs of a target holds an object.
+A right may hide an attribute of an existing object, which then looks as if it had been
+cleared. Its value is kept until the attribute is proved empty.
 """
 
 from __future__ import annotations
@@ -33,207 +23,19 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.database import StorePart, slice_values
+from cloudforest.adapters.store.database import StorePart, slice_values, transaction
 from cloudforest.adapters.store.tables import link, membership, reference, source
 from cloudforest.model.effects import Outcome
 from cloudforest.model.messages import InScope
 from cloudforest.model.source import Presence, SourceObject
 
-
-@dataclass(frozen=True)
-class StoredSource:
-    """What a row was before a page."""
-
-    state: str
-    digest: str
-    settled: str | None
-    seen: Sequence[str]
-    hidden_attributes: str | None
-
-
-StoredSources = Mapping[str, StoredSource]
-
-
-def read_stored_sources(
-    connection: Connection, job: str, ids: Collection[str]
-) -> StoredSources:
-    """Return what there is already of the objects."""
-    columns = source.c
-    said = (columns.state, columns.digest, columns.settled)
-    kept = (*said, columns.seen, columns.doubted)
-    return {
-        guid: StoredSource(*rest)
-        for some in slice_values(ids)
-        for guid, *rest in connection.execute(
-            select(columns.guid, *kept).where(
-                columns.job == job, columns.guid.in_(some)
-            )
-        )
-    }
-
-
 ANCHOR_ATTRIBUTE = "ms-ds-consistencyguid"
 MEMBER_ATTRIBUTE = "member"
-
-ShownValues = Mapping[str, tuple[str, ...]]
-"""Values by name; none where nobody knows what they were."""
-
-
-def is_unknown_or_hidden() -> ColumnElement[bool]:
-    """Say in SQL: not found, or shows less than before; asked for again once a day."""
-    return or_(source.c.state == "unknown", source.c.doubted.is_not(None))
-
-
-def _read_shown_values(
-    connection: Connection, job: str, ids: Collection[str]
-) -> dict[str, ShownValues]:
-    """Return what objects that are held showed before."""
-    held = source.c.state.in_(("in", "unknown"))
-    columns = (source.c.guid, source.c.attributes)
-    return {
-        guid: attributes
-        for some in slice_values(ids)
-        for guid, attributes in connection.execute(
-            select(*columns).where(source.c.job == job, source.c.guid.in_(some), held)
-        )
-    }
-
-
-def _read_linked(connection: Connection, ids: Collection[str]) -> frozenset[str]:
-    """Return those that have a resource, in whatever target."""
-    found: set[str] = set()
-    for some in slice_values(ids):
-        found.update(
-            connection.scalars(select(link.c.guid).where(link.c.guid.in_(some)))
-        )
-    return frozenset(found)
-
-
-def _read_groups_with_members(
-    connection: Connection, job: str, ids: Collection[str]
-) -> frozenset[str]:
-    """Return those of the groups that have shown members."""
-    found: set[str] = set()
-    for some in slice_values(ids):
-        row = membership.c
-        wanted = select(row.group_guid).where(
-            row.job == job, row.group_guid.in_(some), row.wanted == true()
-        )
-        found.update(connection.scalars(wanted.distinct()))
-    return frozenset(found)
-
-
-def hidden_attributes_text(record: InScope, shown_before: ShownValues) -> str | None:
-    """Name what it showed before and does not show now; None: nothing."""
-    return " ".join(name for name in record.missing if name in shown_before) or None
-
-
-def keep_hidden_values(record: InScope, shown_before: ShownValues) -> InScope:
-    """Return an object with what it showed before and nothing proves to be gone.
-
-    Memberships are kept as rows of their own.
-    """
-    names = (hidden_attributes_text(record, shown_before) or "").split()
-    values = {name: shown_before[name] for name in names if name != MEMBER_ATTRIBUTE}
-    kept = {name: tuple(value) for name, value in values.items() if value}
-    if not kept:
-        return record
-    anchor = kept.get(ANCHOR_ATTRIBUTE, (record.anchor,))[0]
-    return replace(record, anchor=anchor, attributes={**record.attributes, **kept})
-
-
-def read_hidden_attributes(
-    connection: Connection, job: str, ids: Collection[str]
-) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield the objects of which something is doubted, and what."""
-    columns = (source.c.guid, source.c.doubted)
-    for some in slice_values(ids):
-        of_these = select(*columns).where(
-            source.c.job == job, source.c.guid.in_(some), source.c.doubted.is_not(None)
-        )
-        for guid, names in connection.execute(of_these):
-            yield guid, frozenset(names.split())
-
-
-def find_unproven(
-    connection: Connection, job: str, ids: Collection[str], proven: Sequence[str]
-) -> list[str]:
-    """Return those of which more is doubted than was asked for."""
-    known = frozenset(proven)
-    return [
-        id_
-        for id_, names in read_hidden_attributes(connection, job, ids)
-        if not names <= known
-    ]
-
-
-def read_shown_before(
-    connection: Connection,
-    job: str,
-    possibly_hiding: Sequence[InScope],
-    *,
-    before: StoredSources,
-    changed: Collection[str],
-) -> dict[str, ShownValues]:
-    """Return what those showed before who may hide something now.
-
-    Nobody knows it of a linked object that the job did not hold: it may be anything. A
-    group without members looks as before whatever it hides.
-    """
-    there = {i: old for i, old in before.items() if old.state in {"in", "unknown"}}
-    held = _read_shown_values(connection, job, changed)
-    groups = [
-        each.id
-        for each in possibly_hiding
-        if each.id in there and MEMBER_ATTRIBUTE in each.missing
-    ]
-    for id_ in _read_groups_with_members(connection, job, groups):
-        held[id_] = {**held.get(id_, {}), MEMBER_ATTRIBUTE: ()}
-    new = _read_linked(
-        connection, [each.id for each in possibly_hiding if each.id not in there]
-    )
-    for each in possibly_hiding:
-        old = there.get(each.id)
-        names = (old.hidden_attributes or "").split() if old else each.missing
-        if names and (old or each.id in new):
-            held[each.id] = {**dict.fromkeys(names, ()), **held.get(each.id, {})}
-    return held
-
-
-def is_in_or_unknown() -> ColumnElement[bool]:
-    """Say in SQL: in scope, or last seen there and now not found."""
-    return source.c.state.in_(("in", "unknown"))
-
-
-def is_out_or_gone() -> ColumnElement[bool]:
-    """Say in SQL: proved to be out of scope or gone."""
-    return source.c.state.in_(("out", "gone"))
-
-
-def is_linked(target: str, guid: ColumnElement[str]) -> ColumnElement[bool]:
-    return exists().where(link.c.target == target, link.c.guid == guid)
-
-
-def is_present(target: str) -> ColumnElement[bool]:
-    """Say in SQL: in scope; or unknown, while linked: nobody is created for that."""
-    linked = is_linked(target, source.c.guid)
-    return or_(source.c.state == "in", and_(source.c.state == "unknown", linked))
-
-
-def is_evaluated(target: str) -> ColumnElement[bool]:
-    """Say in SQL: an evaluation looks at the row: present, or left and still linked."""
-    left = and_(is_out_or_gone(), is_linked(target, source.c.guid))
-    return or_(is_present(target), left)
-
-
-def known(job: str, target: str, guid: ColumnElement[str]) -> ColumnElement[bool]:
-    """Say in SQL: in scope of the job, or linked."""
-    in_scope = exists().where(
-        source.c.job == job, source.c.guid == guid, source.c.state == "in"
-    )
-    return or_(in_scope, is_linked(target, guid))
-
-
+HELD_PRESENCES = ("in", "unknown")
+"""The presences of objects that a job holds: nothing proves that they left."""
+PRESENCE_ORDER: tuple[Presence, ...] = ("gone", "out", "unknown", "in")
+LINKING_ACTIONS = frozenset({"create", "adopt", "delete"})
+"""The actions that make or end a link."""
 SOURCE_COLUMNS = (
     source.c.guid,
     source.c.type,
@@ -247,7 +49,219 @@ SOURCE_COLUMNS = (
 )
 
 
-def read_source(row: RowMapping) -> SourceObject:
+@dataclass(frozen=True)
+class StoredSource:
+    """A row before a page changes it; `hidden_attributes` are separated by spaces."""
+
+    state: str
+    digest: str
+    settled: str | None
+    seen: Sequence[str]
+    hidden_attributes: str | None
+
+
+StoredSources = Mapping[str, StoredSource]
+ShownValues = Mapping[str, tuple[str, ...]]
+"""Values by attribute name; empty where they are unknown."""
+
+
+def read_stored_sources(
+    connection: Connection, job: str, ids: Collection[str]
+) -> StoredSources:
+    columns = source.c
+    fields = (columns.state, columns.digest, columns.settled)
+    return {
+        guid: StoredSource(*row)
+        for batch in slice_values(ids)
+        for guid, *row in connection.execute(
+            select(columns.guid, *fields, columns.seen, columns.doubted).where(
+                columns.job == job, columns.guid.in_(batch)
+            )
+        )
+    }
+
+
+def is_unknown_or_hidden() -> ColumnElement[bool]:
+    """Return the SQL condition: not found or may hide an attribute; read once a day."""
+    return or_(source.c.state == "unknown", source.c.doubted.is_not(None))
+
+
+def is_in_or_unknown() -> ColumnElement[bool]:
+    """Return the SQL condition: in scope, or last seen there and now not found."""
+    return source.c.state.in_(HELD_PRESENCES)
+
+
+def is_out_or_gone() -> ColumnElement[bool]:
+    """Return the SQL condition: proved to be out of scope or gone."""
+    return source.c.state.in_(("out", "gone"))
+
+
+def is_linked(target: str, guid: ColumnElement[str]) -> ColumnElement[bool]:
+    return exists().where(link.c.target == target, link.c.guid == guid)
+
+
+def is_present(target: str) -> ColumnElement[bool]:
+    """Return the SQL condition: in scope, or unknown and linked (not to be created)."""
+    linked = is_linked(target, source.c.guid)
+    return or_(source.c.state == "in", and_(source.c.state == "unknown", linked))
+
+
+def is_evaluated(target: str) -> ColumnElement[bool]:
+    """Return the SQL condition: present, or out or gone and still linked."""
+    left = and_(is_out_or_gone(), is_linked(target, source.c.guid))
+    return or_(is_present(target), left)
+
+
+def hidden_attributes_text(record: InScope, shown_before: ShownValues) -> str | None:
+    """Return the names that it showed before and does not show now, or None."""
+    return " ".join(name for name in record.missing if name in shown_before) or None
+
+
+def keep_hidden_values(record: InScope, shown_before: ShownValues) -> InScope:
+    """Return the record with the values that it may hide; memberships have own rows."""
+    names = (hidden_attributes_text(record, shown_before) or "").split()
+    values = {name: shown_before[name] for name in names if name != MEMBER_ATTRIBUTE}
+    kept = {name: tuple(value) for name, value in values.items() if value}
+    if not kept:
+        return record
+    anchor = kept.get(ANCHOR_ATTRIBUTE, (record.anchor,))[0]
+    return replace(record, anchor=anchor, attributes={**record.attributes, **kept})
+
+
+def read_hidden_attributes(
+    connection: Connection, job: str, ids: Collection[str]
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield the objects that may hide attributes, with the names of these."""
+    columns = (source.c.guid, source.c.doubted)
+    for batch in slice_values(ids):
+        query = select(*columns).where(
+            source.c.job == job, source.c.guid.in_(batch), source.c.doubted.is_not(None)
+        )
+        for guid, names in connection.execute(query):
+            yield guid, frozenset(names.split())
+
+
+def find_unproven(
+    connection: Connection, job: str, ids: Collection[str], proven: Sequence[str]
+) -> list[str]:
+    """Return the objects that may hide more than the `proven` attributes."""
+    known = frozenset(proven)
+    return [
+        id_
+        for id_, names in read_hidden_attributes(connection, job, ids)
+        if not names <= known
+    ]
+
+
+def _read_held_values(
+    connection: Connection, job: str, ids: Collection[str]
+) -> dict[str, ShownValues]:
+    columns = (source.c.guid, source.c.attributes)
+    return {
+        guid: attributes
+        for batch in slice_values(ids)
+        for guid, attributes in connection.execute(
+            select(*columns).where(
+                source.c.job == job, source.c.guid.in_(batch), is_in_or_unknown()
+            )
+        )
+    }
+
+
+def _read_linked(connection: Connection, ids: Collection[str]) -> frozenset[str]:
+    """Return which of the objects have a resource in any target."""
+    linked: set[str] = set()
+    for batch in slice_values(ids):
+        linked.update(
+            connection.scalars(select(link.c.guid).where(link.c.guid.in_(batch)))
+        )
+    return frozenset(linked)
+
+
+def _read_groups_with_members(
+    connection: Connection, job: str, ids: Collection[str]
+) -> frozenset[str]:
+    """Return which of the groups have shown members."""
+    groups: set[str] = set()
+    row = membership.c
+    for batch in slice_values(ids):
+        query = select(row.group_guid).where(
+            row.job == job, row.group_guid.in_(batch), row.wanted == true()
+        )
+        groups.update(connection.scalars(query.distinct()))
+    return frozenset(groups)
+
+
+def read_shown_before(
+    connection: Connection,
+    job: str,
+    possibly_hiding: Sequence[InScope],
+    *,
+    before: StoredSources,
+    changed: Collection[str],
+) -> dict[str, ShownValues]:
+    """Return what the objects that may hide something showed before.
+
+    Previous values are unknown for linked objects that this job did not hold: they may
+    have shown anything. A group without members looks the same whatever it hides.
+    """
+    held = {i: old for i, old in before.items() if old.state in HELD_PRESENCES}
+    shown = _read_held_values(connection, job, changed)
+    groups = [
+        each.id
+        for each in possibly_hiding
+        if each.id in held and MEMBER_ATTRIBUTE in each.missing
+    ]
+    for id_ in _read_groups_with_members(connection, job, groups):
+        shown[id_] = {**shown.get(id_, {}), MEMBER_ATTRIBUTE: ()}
+    linked = _read_linked(
+        connection, [each.id for each in possibly_hiding if each.id not in held]
+    )
+    for each in possibly_hiding:
+        old = held.get(each.id)
+        names = (old.hidden_attributes or "").split() if old else each.missing
+        if names and (old or each.id in linked):
+            shown[each.id] = {**dict.fromkeys(names, ()), **shown.get(each.id, {})}
+    return shown
+
+
+def unsettle_objects(
+    connection: Connection, ids: Iterable[str], *, cycle: str | None = None
+) -> None:
+    """Make every job evaluate the objects again.
+
+    Objects that `cycle` has evaluated, and will write, are left to it.
+    """
+    for batch in slice_values(ids):
+        connection.execute(
+            update(source)
+            .where(source.c.guid.in_(batch), source.c.settled != (cycle or ""))
+            .values(settled=None)
+        )
+
+
+def find_referrers(connection: Connection, ids: Iterable[str]) -> list[str]:
+    return [
+        guid
+        for batch in slice_values(ids)
+        for guid in connection.execute(
+            select(reference.c.guid).where(reference.c.to_guid.in_(batch)).distinct()
+        ).scalars()
+    ]
+
+
+def unsettle_written(
+    connection: Connection, cycle: str, outcomes: Iterable[Outcome]
+) -> None:
+    """Make other jobs evaluate what a cycle wrote, and all objects that refer to it."""
+    done = [each for each in outcomes if each.state == "done"]
+    changed = [each.effect.id for each in done if each.effect.action in LINKING_ACTIONS]
+    written = [each.effect.id for each in done if each.link is not None]
+    ids = [*written, *changed, *find_referrers(connection, changed)]
+    unsettle_objects(connection, ids, cycle=cycle)
+
+
+def _to_source_object(row: RowMapping) -> SourceObject:
     return SourceObject(
         object_guid=row["guid"],
         type=row["type"],
@@ -262,8 +276,10 @@ def read_source(row: RowMapping) -> SourceObject:
 
 
 class Sources(StorePart):
-    async def list_source_objects(
+    @transaction
+    def list_source_objects(
         self,
+        connection: Connection,
         job: str,
         target: str,
         after: str,
@@ -271,121 +287,64 @@ class Sources(StorePart):
         *,
         settled: str | None = None,
     ) -> list[SourceObject]:
-        counts = is_evaluated(target)
+        is_due = is_evaluated(target)
         if settled is not None:
-            counts &= source.c.settled.is_distinct_from(settled)
+            is_due &= source.c.settled.is_distinct_from(settled)
         query = (
             select(*SOURCE_COLUMNS)
-            .where(source.c.job == job, source.c.guid > after, counts)
+            .where(source.c.job == job, source.c.guid > after, is_due)
             .order_by(source.c.guid)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [
-                read_source(row) for row in connection.execute(query).mappings()
-            ]
+        return [_to_source_object(row) for row in connection.execute(query).mappings()]
+
+    @transaction
+    def load_source_object(
+        self, connection: Connection, job: str, object_guid: str
+    ) -> SourceObject | None:
+        query = select(*SOURCE_COLUMNS).where(
+            source.c.job == job, source.c.guid == object_guid
         )
+        row = connection.execute(query).mappings().first()
+        return _to_source_object(row) if row else None
 
-    async def load_source_object(self, job: str, id: str) -> SourceObject | None:  # noqa: A002 - the port's word
-        query = select(*SOURCE_COLUMNS).where(source.c.job == job, source.c.guid == id)
-
-        def work(connection: Connection) -> SourceObject | None:
-            row = connection.execute(query).mappings().first()
-            return read_source(row) if row else None
-
-        return await self.database.run(work)
-
-    async def find_known_objects(
-        self, job: str, target: str, ids: Sequence[str]
+    @transaction
+    def find_known_objects(
+        self, connection: Connection, job: str, target: str, ids: Sequence[str]
     ) -> frozenset[str]:
-        def work(connection: Connection) -> frozenset[str]:
-            found: set[str] = set()
-            for some in slice_values(ids):
-                in_scope = select(source.c.guid).where(
-                    source.c.job == job,
-                    source.c.guid.in_(some),
-                    source.c.state == "in",
-                )
-                linked = select(link.c.guid).where(
-                    link.c.target == target, link.c.guid.in_(some)
-                )
-                found.update(connection.execute(in_scope.union(linked)).scalars())
-            return frozenset(found)
-
-        return await self.database.run(work)
-
-    async def list_unknown_objects(
-        self, job: str, limit: int
-    ) -> tuple[int, tuple[str, ...]]:
-        unknown = (source.c.job == job, is_unknown_or_hidden())
-        first = select(source.c.guid).where(*unknown).order_by(source.c.guid)
-
-        def work(connection: Connection) -> tuple[int, tuple[str, ...]]:
-            count = select(func.count()).select_from(source).where(*unknown)
-            return (
-                connection.execute(count).scalar_one(),
-                tuple(connection.execute(first.limit(limit)).scalars()),
+        known: set[str] = set()
+        for batch in slice_values(ids):
+            in_scope = select(source.c.guid).where(
+                source.c.job == job, source.c.guid.in_(batch), source.c.state == "in"
             )
+            linked = select(link.c.guid).where(
+                link.c.target == target, link.c.guid.in_(batch)
+            )
+            known.update(connection.execute(in_scope.union(linked)).scalars())
+        return frozenset(known)
 
-        return await self.database.run(work)
-
-
-LINKING_ACTIONS = frozenset({"create", "adopt", "delete"})
-"""The actions that make a link, or end it."""
-
-
-def unsettle_objects(
-    connection: Connection, ids: Iterable[str], *, cycle: str | None = None
-) -> None:
-    """Have the objects evaluated again, by every job.
-
-    Those that `cycle` has evaluated, and is about to write, are left to it.
-    """
-    for some in slice_values(ids):
-        connection.execute(
-            update(source)
-            .where(source.c.guid.in_(some), source.c.settled != (cycle or ""))
-            .values(settled=None)
+    @transaction
+    def list_unknown_objects(
+        self, connection: Connection, job: str, limit: int
+    ) -> tuple[int, tuple[str, ...]]:
+        is_unknown = (source.c.job == job, is_unknown_or_hidden())
+        first = select(source.c.guid).where(*is_unknown).order_by(source.c.guid)
+        count = select(func.count()).select_from(source).where(*is_unknown)
+        return (
+            connection.execute(count).scalar_one(),
+            tuple(connection.execute(first.limit(limit)).scalars()),
         )
 
-
-def find_referrers(connection: Connection, ids: Iterable[str]) -> list[str]:
-    return [
-        guid
-        for some in slice_values(ids)
-        for guid in connection.execute(
-            select(reference.c.guid).where(reference.c.to_guid.in_(some)).distinct()
-        ).scalars()
-    ]
-
-
-def unsettle_written(
-    connection: Connection, cycle: str, outcomes: Iterable[Outcome]
-) -> None:
-    """Have others look again at what a cycle wrote, and at those who refer to it."""
-    done = [each for each in outcomes if each.state == "done"]
-    changed = [each.effect.id for each in done if each.effect.action in LINKING_ACTIONS]
-    written = [each.effect.id for each in done if each.link is not None]
-    ids = [*written, *changed, *find_referrers(connection, changed)]
-    unsettle_objects(connection, ids, cycle=cycle)
-
-
-PRESENCE_ORDER: tuple[Presence, ...] = ("gone", "out", "unknown", "in")
-
-
-class Presences(StorePart):
-    async def load_presences(
-        self, jobs: Sequence[str], ids: Sequence[str]
+    @transaction
+    def load_presences(
+        self, connection: Connection, jobs: Sequence[str], ids: Sequence[str]
     ) -> dict[str, Presence]:
-        def work(connection: Connection) -> dict[str, Presence]:
-            found: dict[str, Presence] = {}
-            for some in slice_values(ids):
-                query = select(source.c.guid, source.c.state).where(
-                    source.c.job.in_(jobs), source.c.guid.in_(some)
-                )
-                for guid, state in connection.execute(query):
-                    pair = (found.get(guid, "gone"), state)
-                    found[guid] = max(pair, key=PRESENCE_ORDER.index)
-            return found
-
-        return await self.database.run(work)
+        presences: dict[str, Presence] = {}
+        for batch in slice_values(ids):
+            query = select(source.c.guid, source.c.state).where(
+                source.c.job.in_(jobs), source.c.guid.in_(batch)
+            )
+            for guid, state in connection.execute(query):
+                pair = (presences.get(guid, "gone"), state)
+                presences[guid] = max(pair, key=PRESENCE_ORDER.index)
+        return presences

@@ -1,7 +1,4 @@
-"""Stages: what a guard held back, and what was decided about it.
-
-Allowances of stages, and what each budget has borne.
-"""
+"""Stages with their allowances, and the effects charged to each budget."""
 
 from __future__ import annotations
 
@@ -21,10 +18,22 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store import outbox
-from cloudforest.adapters.store.database import StorePart, upsert
+from cloudforest.adapters.store.database import (
+    Row,
+    StorePart,
+    encode_json,
+    time_text,
+    transaction,
+    upsert,
+)
 from cloudforest.adapters.store.log import save_log
-from cloudforest.adapters.store.outbox import delete_staged, release_escrow, time_text
+from cloudforest.adapters.store.outbox import (
+    EFFECT_COLUMNS,
+    delete_staged,
+    effect_rows,
+    read_effect,
+    release_escrow,
+)
 from cloudforest.adapters.store.tables import (
     allowance,
     effect,
@@ -39,15 +48,14 @@ from cloudforest.model.stages import HELD_BY_STAGE, Allowance, Stage, StagedEffe
 DISCARD_BATCH = 500
 STAGED_COLUMNS = (staged.c.key, staged.c.guid, staged.c.action, staged.c.digest)
 decode_stage = msgspec.json.Decoder(Stage).decode
-encode_stage = msgspec.json.Encoder().encode
 
 
 def _close_stages(
     connection: Connection, ids: Sequence[str], state: str, now: datetime
 ) -> None:
-    """End stages: their effects and allowances go, that they were there stays.
+    """End stages: delete their effects and allowances, and keep their rows.
 
-    What waited for the decision is due, also where another job of the target waited.
+    Escrowed effects that waited for the decision become due, also those of other jobs.
     """
     for job in connection.scalars(select(effect.c.job).distinct()).all():
         release_escrow(connection, job, None, now, reason=HELD_BY_STAGE)
@@ -57,34 +65,59 @@ def _close_stages(
 
 
 def _discard_batch(connection: Connection, job: str, id_: str) -> int:
-    """Discard a batch of a stage's effects; return how many."""
+    """Discard a batch of a stage's effects; return the number."""
     query = (
-        select(effect.c.cycle, *outbox.EFFECT_COLUMNS)
+        select(effect.c.cycle, *EFFECT_COLUMNS)
         .where(effect.c.job == job, effect.c.stage == id_)
         .limit(DISCARD_BATCH)
     )
-    rows = [
-        row
-        for cycle, *held in connection.execute(query)
-        for row in outbox.effect_rows(
-            job,
-            cycle,
-            [
-                msgspec.structs.replace(
-                    outbox.read_effect(*held), state="discarded", stage=None
-                )
-            ],
+    rows: list[Row] = []
+    for cycle, *columns in connection.execute(query):
+        discarded = msgspec.structs.replace(
+            read_effect(*columns), state="discarded", stage=None
         )
-    ]
+        rows += effect_rows(job, cycle, [discarded])
     upsert(connection, effect, rows)
     return len(rows)
 
 
-class Stages(StorePart):
-    async def save_stage(self, stage: Stage) -> None:
-        await self.database.run(lambda connection: _save_stage(connection, stage))
+def _save_stage(connection: Connection, value: Stage) -> None:
+    row = {
+        "id": value.id,
+        "job": value.job,
+        "created": time_text(value.created),
+        "state": "waiting",
+        "body": encode_json(value),
+    }
+    upsert(connection, stage, [row])
+    connection.execute(delete(staged).where(staged.c.stage == value.id))
+    columns = ["stage", "key", "job", "guid", "action", "digest"]
+    rows = select(
+        *(effect.c.stage, effect.c.key, effect.c.job),
+        *(effect.c.guid, effect.c.action, effect.c.digest),
+    ).where(effect.c.job == value.job, effect.c.stage == value.id)
+    connection.execute(insert(staged).from_select(columns, rows))
 
-    async def list_stages(self, job: str | None = None) -> list[Stage]:
+
+def _save_allowance(connection: Connection, value: Allowance) -> None:
+    row = {
+        "stage": value.stage,
+        "job": value.job,
+        "operator": value.operator,
+        "until": time_text(value.until),
+    }
+    upsert(connection, allowance, [row])
+
+
+class Stages(StorePart):
+    @transaction
+    def save_stage(self, connection: Connection, stage: Stage) -> None:
+        _save_stage(connection, stage)
+
+    @transaction
+    def list_stages(
+        self, connection: Connection, job: str | None = None
+    ) -> list[Stage]:
         waiting = (
             select(effect.c.job, effect.c.stage, func.count().label("number"))
             .where(effect.c.stage.is_not(None))
@@ -102,15 +135,14 @@ class Stages(StorePart):
         )
         if job is not None:
             query = query.where(stage.c.job == job)
-        return await self.database.run(
-            lambda connection: [
-                msgspec.structs.replace(decode_stage(body), job=name, waiting=number)
-                for name, body, number in connection.execute(query)
-            ]
-        )
+        return [
+            msgspec.structs.replace(decode_stage(body), job=name, waiting=number)
+            for name, body, number in connection.execute(query)
+        ]
 
-    async def list_staged_effects(
-        self, stage: str, after: str, limit: int
+    @transaction
+    def list_staged_effects(
+        self, connection: Connection, stage: str, after: str, limit: int
     ) -> list[StagedEffect]:
         of_object = and_(source.c.job == staged.c.job, source.c.guid == staged.c.guid)
         query = (
@@ -120,17 +152,16 @@ class Stages(StorePart):
             .order_by(staged.c.key)
             .limit(limit)
         )
-        return await self.database.run(
-            lambda connection: [
-                StagedEffect(
-                    key=key, object_guid=guid, action=action, fingerprint=digest, dn=dn
-                )
-                for key, guid, action, digest, dn in connection.execute(query)
-            ]
-        )
+        return [
+            StagedEffect(
+                key=key, object_guid=guid, action=action, fingerprint=digest, dn=dn
+            )
+            for key, guid, action, digest, dn in connection.execute(query)
+        ]
 
-    async def list_superseded_effects(
-        self, job: str, cycle: str, stage: str, limit: int
+    @transaction
+    def list_superseded_effects(
+        self, connection: Connection, job: str, cycle: str, stage: str, limit: int
     ) -> list[StagedEffect]:
         wanted = exists().where(
             effect.c.job == job,
@@ -140,106 +171,68 @@ class Stages(StorePart):
         )
         query = select(*STAGED_COLUMNS).where(staged.c.stage == stage, not_(wanted))
         query = query.order_by(staged.c.key).limit(limit)
-        return await self.database.run(
-            lambda connection: [
-                StagedEffect(
-                    key=key, object_guid=guid, action=action, fingerprint=digest
-                )
-                for key, guid, action, digest in connection.execute(query)
-            ]
-        )
+        return [
+            StagedEffect(key=key, object_guid=guid, action=action, fingerprint=digest)
+            for key, guid, action, digest in connection.execute(query)
+        ]
 
-    async def forget_staged_effects(
-        self, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
+    @transaction
+    def forget_staged_effects(
+        self,
+        connection: Connection,
+        stage: str,
+        keys: Sequence[str],
+        log: Sequence[LogEntry],
     ) -> None:
-        def work(connection: Connection) -> None:
-            delete_staged(connection, stage, keys)
-            save_log(connection, log)
+        delete_staged(connection, stage, keys)
+        save_log(connection, log)
 
-        await self.database.run(work)
-
-    async def close_stages(self, job: str, now: datetime) -> None:
-        left = exists().where(and_(effect.c.stage == stage.c.id, effect.c.job == job))
-        ended = select(stage.c.id).where(
-            stage.c.job == job, stage.c.state == "waiting", not_(left)
+    @transaction
+    def close_stages(self, connection: Connection, job: str, now: datetime) -> None:
+        has_effects = exists().where(
+            and_(effect.c.stage == stage.c.id, effect.c.job == job)
         )
-
-        def work(connection: Connection) -> None:
-            ids = list(connection.execute(ended).scalars())
-            if ids:
-                _close_stages(connection, ids, "closed", now)
-
-        await self.database.run(work)
-
-    async def discard_stage(self, stage: Stage, now: datetime) -> int:
-        def work(connection: Connection) -> int:
-            number = 0
-            while some := _discard_batch(connection, stage.job, stage.id):
-                number += some
-            _close_stages(connection, [stage.id], "discarded", now)
-            return number
-
-        return await self.database.run(work)
-
-
-def _save_stage(connection: Connection, value: Stage) -> None:
-    row = {
-        "id": value.id,
-        "job": value.job,
-        "created": time_text(value.created),
-        "state": "waiting",
-        "body": encode_stage(value),
-    }
-    upsert(connection, stage, [row])
-    connection.execute(delete(staged).where(staged.c.stage == value.id))
-    columns = ["stage", "key", "job", "guid", "action", "digest"]
-    held = select(
-        *(effect.c.stage, effect.c.key, effect.c.job),
-        *(effect.c.guid, effect.c.action, effect.c.digest),
-    ).where(effect.c.job == value.job, effect.c.stage == value.id)
-    connection.execute(insert(staged).from_select(columns, held))
-
-
-class Allowances(StorePart):
-    async def save_allowance(self, allowance: Allowance) -> None:
-        await self.database.run(
-            lambda connection: _save_allowance(connection, allowance)
+        query = select(stage.c.id).where(
+            stage.c.job == job, stage.c.state == "waiting", not_(has_effects)
         )
+        ids = list(connection.execute(query).scalars())
+        if ids:
+            _close_stages(connection, ids, "closed", now)
 
-    async def list_allowances(self, now: datetime) -> list[Allowance]:
+    @transaction
+    def discard_stage(self, connection: Connection, stage: Stage, now: datetime) -> int:
+        number = 0
+        while discarded := _discard_batch(connection, stage.job, stage.id):
+            number += discarded
+        _close_stages(connection, [stage.id], "discarded", now)
+        return number
+
+    @transaction
+    def save_allowance(self, connection: Connection, allowance: Allowance) -> None:
+        _save_allowance(connection, allowance)
+
+    @transaction
+    def list_allowances(self, connection: Connection, now: datetime) -> list[Allowance]:
         query = select(
             *(allowance.c.stage, allowance.c.job),
             *(allowance.c.operator, allowance.c.until),
         ).where(allowance.c.until > time_text(now))
-        return await self.database.run(
-            lambda connection: [
-                Allowance(
-                    stage=id_,
-                    job=job,
-                    operator=operator,
-                    until=datetime.fromisoformat(until),
-                )
-                for id_, job, operator, until in connection.execute(query)
-            ]
-        )
+        return [
+            Allowance(
+                stage=id_,
+                job=job,
+                operator=operator,
+                until=datetime.fromisoformat(until),
+            )
+            for id_, job, operator, until in connection.execute(query)
+        ]
 
-    async def sum_budget_charges(self, job: str, guard: str, since: datetime) -> int:
+    @transaction
+    def sum_budget_charges(
+        self, connection: Connection, job: str, guard: str, since: datetime
+    ) -> int:
         budget = and_(spent.c.job == job, spent.c.guard == guard)
-
-        def work(connection: Connection) -> int:
-            old = spent.c.time < time_text(since)
-            connection.execute(delete(spent).where(budget, old))
-            total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
-            return int(connection.execute(total).scalar_one())
-
-        return await self.database.run(work)
-
-
-def _save_allowance(connection: Connection, value: Allowance) -> None:
-    row = {
-        "stage": value.stage,
-        "job": value.job,
-        "operator": value.operator,
-        "until": time_text(value.until),
-    }
-    upsert(connection, allowance, [row])
+        old = spent.c.time < time_text(since)
+        connection.execute(delete(spent).where(budget, old))
+        total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
+        return int(connection.execute(total).scalar_one())

@@ -1,17 +1,4 @@
-"""What was imported, what is to be asked for, and where the next import starts.
-
-Two databases: the control plane's, and that of the embedded tenant directory.
-
-What is to be written, and what a guard holds back of it.
-
-What is ours in a target, and a picture of it to match by.
-
-What is registered, and who may do what.
-
-How a job stands, and what was done.
-
-The embedded tenant directory.
-"""
+"""The tables of the control plane's database and of the built-in directory's."""
 
 from __future__ import annotations
 
@@ -32,11 +19,11 @@ from sqlalchemy import (
 metadata = MetaData()
 tenant_metadata = MetaData()
 
-
-# `doubted` names the attributes that the object does not show any more, and of which
-# nothing proves that they were cleared: what they were is kept.
-# `digest` is that of what a mapping sees. `settled` is the digest of the programs under
-# which the row last needed nothing, or the cycle that is to write what it needs.
+# Source objects. `state` is the presence. `seen` are the attributes by which the object
+# is in scope. `doubted` are the attributes that it may hide: their values are kept
+# until they are proved empty. `digest` covers what a mapping reads. `settled` is the
+# digest of the programs that last needed no effect for the row, or the cycle that will
+# write it.
 source = Table(
     "source",
     metadata,
@@ -56,7 +43,7 @@ source = Table(
     Index("source_guid", "guid"),
 )
 
-# What must be asked by objectGUID before anything else is decided.
+# Objects that must be read by objectGUID before anything else is decided about them.
 inquiry = Table(
     "inquiry",
     metadata,
@@ -64,7 +51,7 @@ inquiry = Table(
     Column("guid", String(36), primary_key=True),
 )
 
-# The members of the scope's groups; `entered`: the import that is to ask is not over.
+# The members of the scope's groups. `entered`: new, and the import has not ended yet.
 scope_member = Table(
     "scope_member",
     metadata,
@@ -74,7 +61,7 @@ scope_member = Table(
     Column("entered", Boolean, nullable=False),
 )
 
-# Whom a row refers to, as last evaluated (manager; memberships have their own table).
+# References of a row, such as its manager, as last evaluated; without memberships.
 reference = Table(
     "reference",
     metadata,
@@ -92,8 +79,7 @@ watermark = Table(
     Column("body", LargeBinary),
 )
 
-
-# `sent` may be newer than the body's.
+# The outbox. `sent` may be newer than the one in `body`.
 effect = Table(
     "effect",
     metadata,
@@ -115,7 +101,7 @@ effect = Table(
     Index("effect_stage", "stage", "key"),
 )
 
-# `state` is waiting, closed or discarded; `staged` has the effects of those that wait.
+# `state` is waiting, closed or discarded; `staged` has the effects of waiting stages.
 stage = Table(
     "stage",
     metadata,
@@ -147,7 +133,7 @@ allowance = Table(
     Column("until", String(40), nullable=False),
 )
 
-# What each budget has borne, to be summed over its window.
+# Effects charged to each budget, summed over the budget's window.
 spent = Table(
     "spent",
     metadata,
@@ -158,7 +144,6 @@ spent = Table(
     Column("effects", Integer, nullable=False),
     Index("spent_budget", "job", "guard", "time"),
 )
-
 
 link = Table(
     "link",
@@ -175,8 +160,8 @@ link = Table(
     Index("link_resource", "target", "resource", unique=True),
 )
 
-# `generation` is 0 since the member was deleted: should it come back, the group must be
-# read again, since nothing says whether its memberships came back as well.
+# `generation` is 0 after the member was deleted. If it comes back, the group must be
+# read again, because a delta does not tell whether the membership came back too.
 membership = Table(
     "membership",
     metadata,
@@ -193,7 +178,7 @@ membership = Table(
     ),
 )
 
-# The memberships that a target holds because we wrote them, or found them wanted.
+# The memberships that a target has because we wrote them, or found them as wanted.
 written_member = Table(
     "written_member",
     metadata,
@@ -203,7 +188,7 @@ written_member = Table(
     Index("written_member_of", "target", "member_guid"),
 )
 
-# The picture of a target that matching looks in, made anew by each cycle that needs it.
+# Snapshots of targets for matching; each cycle that needs one makes its own.
 resource = Table(
     "resource",
     metadata,
@@ -222,7 +207,6 @@ resource_key = Table(
     Column("value", String(400), primary_key=True),
     Column("resource", String(400), primary_key=True),
 )
-
 
 registration = Table(
     "registration",
@@ -274,7 +258,7 @@ audit = Table(
     Column("detail", Text, nullable=False),
 )
 
-# What operators were told and still holds; see `model.notices.Occurrence`.
+# Lasting occurrences that operators were notified of; see `model.ports.notices`.
 notice = Table(
     "notice",
     metadata,
@@ -283,7 +267,6 @@ notice = Table(
     Column("detail", String(200), primary_key=True),
     Column("sent", String(40), nullable=False),
 )
-
 
 cycle = Table(
     "cycle",
@@ -304,7 +287,7 @@ job_state = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# The targets that are down, each with its next try.
+# The targets that are down, with their next try.
 breaker = Table(
     "breaker",
     metadata,
@@ -312,7 +295,7 @@ breaker = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# `name` is that of the entry, folded, to be found by.
+# `name` is the entry's name, casefolded for lookups.
 log = Table(
     "log",
     metadata,
@@ -333,7 +316,6 @@ log = Table(
     Index("log_action", "action", "id"),
     Index("log_status", "status", "id"),
 )
-
 
 tenant_resource = Table(
     "tenant_resource",

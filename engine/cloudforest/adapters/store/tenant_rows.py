@@ -1,9 +1,4 @@
-"""The rows of the embedded tenant directory: what is done inside one transaction.
-
-What the tenant directory stores of a resource.
-
-Lists of the tenant directory: a page, or what an index says may match.
-"""
+"""The rows of the built-in directory: reads and writes within one transaction."""
 
 from __future__ import annotations
 
@@ -34,9 +29,10 @@ RESOURCE_COLUMNS = (
     tenant_resource.c.modified,
     tenant_resource.c.body,
 )
-"""In the order of the fields of `Stored`."""
+"""In the order of the fields of `StoredResource`."""
+LookupKey = tuple[str, str]
 Members = dict[str, bytes]
-"""The members of a group by id; the value is the JSON of the whole member."""
+"""The members of a group by id; each value is the JSON of the whole member."""
 
 
 class UniquenessConflict(Exception):  # noqa: N818 - named for what happened
@@ -45,11 +41,11 @@ class UniquenessConflict(Exception):  # noqa: N818 - named for what happened
 
 @dataclass(frozen=True)
 class ResourceContent:
-    """What a client may write. `body` is a JSON object without id, meta and members.
+    """What a client may write; `body` is a JSON object without id, meta and members.
 
-    `keys` are what look-ups use: values by path, as they are compared; `unique` names
-    the path that no two resources of a type share. None for `keys` and for `members`:
-    as they are.
+    `keys` are the values for lookups, by path, in the form in which they are compared.
+    `unique_path` is the path whose value must be unique within a type. None for `keys`
+    or `members` leaves them unchanged.
     """
 
     body: bytes
@@ -60,7 +56,7 @@ class ResourceContent:
 
 @dataclass(frozen=True)
 class StoredResource:
-    """A resource as stored; `members` is filled when they were asked for."""
+    """A resource as stored; `members` is empty unless the caller asked for them."""
 
     sequence: int
     id: str
@@ -90,7 +86,7 @@ _PRESENT = select(_member.member_id).where(
     _member.member_id.in_(bindparam("part", expanding=True)),
 )
 _IDS_PER_STATEMENT = 500
-"""How many ids one statement asks for; SQLite takes a limited number."""
+"""SQLite limits the number of parameters of a statement."""
 _INSERT = insert(tenant_resource)
 _INSERT_KEYS = insert(tenant_key)
 _INSERT_MEMBERS = insert(tenant_member)
@@ -114,13 +110,13 @@ def find_resource(
 
 
 def read_members(connection: Connection, groups: Sequence[str]) -> dict[str, Members]:
-    """Return the members of each of the groups, by the group's id."""
-    found: dict[str, Members] = {each: {} for each in groups}
+    """Return the members of each group, by the group's id."""
+    members: dict[str, Members] = {each: {} for each in groups}
     for start in range(0, len(groups), _IDS_PER_STATEMENT):
         part = groups[start : start + _IDS_PER_STATEMENT]
         for group, member, body in connection.execute(_MEMBERS, {"groups": part}):
-            found[group][member] = body
-    return found
+            members[group][member] = body
+    return members
 
 
 def _require_unique(
@@ -129,8 +125,8 @@ def _require_unique(
     value = (content.keys or {}).get(content.unique_path or "")
     if value is None:
         return
-    wanted = {"kind": kind, "key_path": content.unique_path, "key_value": value}
-    if connection.execute(_KEY_OWNER, {**wanted, "which": resource_id}).first():
+    key = {"kind": kind, "key_path": content.unique_path, "key_value": value}
+    if connection.execute(_KEY_OWNER, {**key, "which": resource_id}).first():
         raise UniquenessConflict
 
 
@@ -200,17 +196,17 @@ def delete_members(
 def find_present_members(
     connection: Connection, group_id: str, members: Sequence[str]
 ) -> frozenset[str]:
-    """Return those of the ids that are members, asking for a few hundred at a time."""
-    found: set[str] = set()
+    """Return which of the ids are members of the group."""
+    present: set[str] = set()
     for start in range(0, len(members), _IDS_PER_STATEMENT):
         part = members[start : start + _IDS_PER_STATEMENT]
         rows = connection.execute(_PRESENT, {"which": group_id, "part": part})
-        found.update(rows.scalars())
-    return frozenset(found)
+        present.update(rows.scalars())
+    return frozenset(present)
 
 
 def delete_resource(connection: Connection, resource_id: str, now: str) -> None:
-    """Delete a resource, what it holds, and its memberships in groups."""
+    """Delete a resource, its keys and members, and its memberships in groups."""
     groups = select(_member.group_id).where(_member.member_id == resource_id)
     connection.execute(
         update(tenant_resource)
@@ -226,25 +222,24 @@ def delete_resource(connection: Connection, resource_id: str, now: str) -> None:
     connection.execute(delete(tenant_resource).where(_resource.id == resource_id))
 
 
-LookupKey = tuple[str, str]
 _COUNT = select(func.count()).select_from(tenant_resource)
 _COUNT_TYPE = _COUNT.where(_resource.type == bindparam("kind"))
 
 
 @cache
 def _list_statement(*, typed: bool, key: str | None) -> Select[Any]:
-    """Return a statement once: to build it again takes longer than to run it."""
+    """Build each statement once: building takes longer than running."""
     statement = select(*RESOURCE_COLUMNS).where(_resource.sequence > bindparam("after"))
-    held = select(_key.id).where(
+    owners = select(_key.id).where(
         _key.path == bindparam("key_path"), _key.value == bindparam("key_value")
     )
     if typed:
         statement = statement.where(_resource.type == bindparam("kind"))
-        held = held.where(_key.type == bindparam("kind"))
+        owners = owners.where(_key.type == bindparam("kind"))
     if key == "id":
         statement = statement.where(_resource.id == bindparam("key_value"))
     elif key is not None:
-        statement = statement.where(_resource.id.in_(held))
+        statement = statement.where(_resource.id.in_(owners))
     return (
         statement.order_by(_resource.sequence)
         .offset(bindparam("skip"))
@@ -254,9 +249,9 @@ def _list_statement(*, typed: bool, key: str | None) -> Select[Any]:
 
 @dataclass(frozen=True)
 class ResourceQuery:
-    """Which resources to list, in order of creation; `kind` None: of every type.
+    """Which resources to list, in order of creation; `kind` None means every type.
 
-    `key` is a path and a value, as compared, that all of them have.
+    `key` is a path and a value, in the form compared, that all of them have.
     """
 
     kind: str | None

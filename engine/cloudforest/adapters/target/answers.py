@@ -1,7 +1,4 @@
-"""Requests to a SCIM service, and what its answers mean to us.
-
-Why a target gave no answer, in our words.
-"""
+"""Requests to a SCIM service, and the errors that its answers, or none, stand for."""
 
 from __future__ import annotations
 
@@ -25,16 +22,25 @@ from cloudforest.base.errors import (
 from cloudforest.model.ports.target import Conflict, Refusal, ResourceNotFound
 
 NO_STATUS = 0
-"""The status of a refusal that the service never spoke."""
+"""The status of a refusal without an answer of the service."""
 FIRST_ERROR_STATUS = 400
 _SCIM_TYPE = re.compile(r"[A-Za-z]{1,40}")
 
+_ALERT = "_ALERT_"
+_CERTIFICATE_ALERTS = (
+    "CERTIFICATE",
+    "UNKNOWN_CA",
+    "ACCESS_DENIED",
+    "HANDSHAKE_FAILURE",
+)
+"""Before TLS 1.3, a missing certificate is a failed handshake."""
+
 
 class Unanswered(Exception):  # noqa: N818 - named for what happened
-    """The answer to a request never came, or was a failure of the service.
+    """A request got no answer, or the service failed.
 
-    `reached` is false when the request can't have been received. `reason` completes
-    a sentence that begins with the name of the service.
+    `reached` is false if the service can't have received the request. `reason`
+    completes a sentence that begins with the name of the service.
     """
 
     def __init__(self, reason: str, *, reached: bool, status: int = NO_STATUS) -> None:
@@ -46,7 +52,7 @@ class Unanswered(Exception):  # noqa: N818 - named for what happened
 
 @dataclass(frozen=True)
 class Request:
-    """`path` is relative to the base URL, its parts quoted."""
+    """A request; `path` is relative to the base URL, with its parts quoted."""
 
     method: str
     path: str
@@ -62,7 +68,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """`document` is empty if there is no body; None if it is not a JSON object."""
+    """An answer; `document` is empty without a body, None if not a JSON object."""
 
     status: int
     document: dict[str, Any] | None = field(default_factory=dict)
@@ -78,23 +84,23 @@ def read_document(body: bytes) -> dict[str, Any] | None:
 
 
 def _describe_status(answer: Answer) -> str:
-    # The detail of an error may quote the object; its scimType is a keyword.
-    found = (answer.document or {}).get("scimType")
-    known = isinstance(found, str) and _SCIM_TYPE.fullmatch(found)
-    return f"{answer.status} {found}" if known else str(answer.status)
+    # The error's detail may quote the object; its scimType is a keyword.
+    scim_type = (answer.document or {}).get("scimType")
+    is_keyword = isinstance(scim_type, str) and _SCIM_TYPE.fullmatch(scim_type)
+    return f"{answer.status} {scim_type}" if is_keyword else str(answer.status)
 
 
 def make_not_scim_error(label: str, what: str) -> Rejected:
-    """Return the error for `what` a service answered, which no SCIM service does."""
+    """Return the error for an answer that no SCIM service gives."""
     return Rejected(
-        f"{label} answered {what}; check that its URL is the base URL of a SCIM 2.0"
+        f"{label} answered {what}. Check that its URL is the base URL of a SCIM 2.0"
         " service."
     )
 
 
 def _require_document(answer: Answer, label: str, request: str) -> dict[str, Any]:
     if answer.document is None:
-        # Like the page to sign in at that a proxy has for everything.
+        # For example the sign-in page of a proxy.
         raise make_not_scim_error(
             label, f"{request} with something that is not a JSON object"
         )
@@ -102,9 +108,10 @@ def _require_document(answer: Answer, label: str, request: str) -> dict[str, Any
 
 
 def require_success(answer: Answer, label: str, request: str) -> dict[str, Any]:
-    """Return the document if the answer is a yes; `request` is like `PATCH User`.
+    """Return the document of a success; `request` is a text like `PATCH User`.
 
-    Raises what the answer says about one object.
+    Any other answer counts as the outcome of one object. Raises ResourceNotFound,
+    Conflict or Refusal.
     """
     if answer.status < FIRST_ERROR_STATUS:
         return _require_document(answer, label, request)
@@ -119,7 +126,7 @@ def require_success(answer: Answer, label: str, request: str) -> dict[str, Any]:
 
 
 def require_service_success(answer: Answer, label: str, request: str) -> dict[str, Any]:
-    """Return the document if the answer is a yes; a no is of the whole service."""
+    """Return the document of a success; any other answer is the service's failure."""
     if answer.status < FIRST_ERROR_STATUS:
         return _require_document(answer, label, request)
     raise make_not_scim_error(label, f"{_describe_status(answer)} to {request}")
@@ -128,82 +135,84 @@ def require_service_success(answer: Answer, label: str, request: str) -> dict[st
 def require_accepted_credential(
     answer: Answer, label: str, target: str, *, refused_statuses: frozenset[int]
 ) -> None:
-    """Raise LockedOut if the service does not let us in: these statuses say so."""
+    """Raise LockedOut if the service rejected our credentials with such a status."""
     if answer.status in refused_statuses:
         raise LockedOut(
-            f"{label} does not let us in (it answered {answer.status}); check `auth` of"
-            f" Target {target}."
+            f"{label} rejected our credentials ({answer.status}). Check `auth` of"
+            f' Target "{target}".'
         )
 
 
 def refuse_redirect(status: int, label: str) -> None:
-    """Raise Rejected for a redirection: a credential is not carried elsewhere."""
+    """Raise Rejected for a redirect: credentials are never sent to another address."""
     if status // 100 == 3:  # noqa: PLR2004 - the class of a status
         raise Rejected(
-            f"{label} answered with a redirection ({status}); write the URL where the"
-            " service itself answers."
+            f"{label} answered with a redirect ({status}). Set the final URL of the"
+            " service."
         )
 
 
-_ALERT = "_ALERT_"
-_CERTIFICATE_ALERTS = (
-    "CERTIFICATE",
-    "UNKNOWN_CA",
-    "ACCESS_DENIED",
-    "HANDSHAKE_FAILURE",
-)
-"""Before TLS 1.3, a certificate that is missing is a failed handshake."""
-
-
 @contextmanager
-def translate_network_errors(
-    label: str, timeout: float, *, target: str, has_client_certificate: bool = False
-) -> Iterator[None]:
-    """Say in our words why there is no answer; `shows`: a client certificate is shown.
+def translate_silence(timeout: float, *, hint: str = "") -> Iterator[None]:
+    """Raise Unanswered for a failed connection; `timeout` is in seconds.
 
-    TLS 1.3 refuses it after the handshake, and why is often lost with the connection.
+    Errors about the URL or the server's certificate pass unchanged.
     """
     try:
-        with _translate_tls_alerts(label, target):
-            yield
-    except (aiohttp.InvalidURL, UnicodeError) as error:
-        raise Misconfigured(
-            f"{label} has an URL that can't be used; write for example"
-            " https://scim.example.com/v2."
-        ) from error
-    except aiohttp.ClientConnectorCertificateError as error:
-        raise TargetUnavailable(
-            f"{label} shows a certificate that is not trusted; install its authority"
-            " on this machine."
-        ) from error
+        yield
+    except (aiohttp.InvalidURL, aiohttp.ClientConnectorCertificateError):
+        raise
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise Unanswered("can't be reached", reached=False) from error
     except TimeoutError as error:
         reason = f"did not answer within {timeout:g} s"
         raise Unanswered(reason, reached=True) from error
     except aiohttp.ClientError as error:
-        perhaps = (
-            f" (perhaps over `auth.mtls` of Target {target})"
-            if has_client_certificate
-            else ""
-        )
-        reason = f"closed the connection without an answer{perhaps}"
+        reason = f"closed the connection without an answer{hint}"
         raise Unanswered(reason, reached=True) from error
 
 
 @contextmanager
 def _translate_tls_alerts(label: str, target: str) -> Iterator[None]:
-    """Raise LockedOut if TLS says that our certificate is missing, or no good."""
+    """Raise LockedOut if a TLS alert says that our certificate is missing or wrong."""
     try:
         yield
     except aiohttp.ClientOSError as error:
         cause = error.__cause__
         reason = (cause.reason or "") if isinstance(cause, ssl.SSLError) else ""
-        _, alert, said = reason.partition(_ALERT)
-        if not alert or not any(each in said for each in _CERTIFICATE_ALERTS):
+        _, alert, name = reason.partition(_ALERT)
+        if not alert or not any(each in name for each in _CERTIFICATE_ALERTS):
             raise
         raise LockedOut(
-            f"{label} does not let us in (its TLS says"
-            f" {said.replace('_', ' ').lower()}); check `auth` of Target {target}: it"
-            " may want another client certificate (`mtls`)."
+            f"{label} rejected our credentials (TLS alert"
+            f" {name.replace('_', ' ').lower()}). Check `auth` of Target"
+            f' "{target}": it may need another client certificate (`mtls`).'
+        ) from error
+
+
+@contextmanager
+def translate_network_errors(
+    label: str, timeout: float, *, target: str, has_client_certificate: bool = False
+) -> Iterator[None]:
+    """Raise our errors for a failed request; `timeout` is in seconds.
+
+    TLS 1.3 rejects a client certificate after the handshake, and the reason is often
+    lost with the connection.
+    """
+    hint = f' (possibly because of `auth.mtls` of Target "{target}")'
+    try:
+        with (
+            translate_silence(timeout, hint=hint if has_client_certificate else ""),
+            _translate_tls_alerts(label, target),
+        ):
+            yield
+    except (aiohttp.InvalidURL, UnicodeError) as error:
+        raise Misconfigured(
+            f"{label} has an invalid URL. Write, for example,"
+            " https://scim.example.com/v2."
+        ) from error
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise TargetUnavailable(
+            f"{label} has a certificate that is not trusted. Install its CA on this"
+            " machine."
         ) from error

@@ -1,11 +1,9 @@
-"""One target over HTTP: pace, retries, breaker.
-
-When a request may go: our own limit, what the service asks for, the breaker.
-"""
+"""Send requests to one target over HTTP, with pace, retries and circuit breaker."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,24 +28,36 @@ from cloudforest.adapters.target.credentials import (
     forget_refused_token,
     target_tls,
 )
-from cloudforest.base.clock import Monotonic, Sleep
+from cloudforest.base.clock import Sleep
 from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.registration import Target
 
 MAX_ATTEMPTS = 3
-"""How often a request is sent before its failure is believed."""
+"""How often a request is sent before it counts as failed."""
 FIRST_DELAY = 0.25
 MAX_WAIT = 120.0
-"""Seconds that one request may wait in all because the service asked for it."""
+"""Seconds that one request may wait in total because the service asks for it."""
 DEFAULT_WAIT = 1.0
-"""Seconds to wait when a service says 429 and not for how long."""
+"""Seconds to wait after a 429 without a usable Retry-After."""
 MIN_WAIT = 0.5
 FAILURE_THRESHOLD = 10
-"""Failures in a row, of any requests, after which the service counts as down."""
+"""Failures in a row, of any request, after which the service counts as down."""
+
+USER_AGENT = "cloudforest"
+MEDIA_TYPE = "application/scim+json"
+_SERVICE_FAILURES = frozenset({500, 502, 503, 504})
+"""Failures of the service itself; other statuses, such as 501, are answers."""
+_UNAUTHORIZED = frozenset({401})
+"""Without 403, which may concern one object: a service may protect some users."""
+_HEADERS = {
+    "User-Agent": USER_AGENT,
+    "Accept": f"{MEDIA_TYPE}, application/json",
+    "Content-Type": MEDIA_TYPE,
+}
 
 
 def retry_delay(attempt: int) -> float:
-    """Return the seconds to wait after this attempt (1, 2, …) went wrong."""
+    """Return the seconds to wait after attempt 1, 2, … failed."""
     return float(FIRST_DELAY * 2 ** (attempt - 1))
 
 
@@ -68,22 +78,19 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 
 
 class Pace:
-    """Shared by all requests to a target: one that is told to wait, holds all."""
+    """Limits the requests to a target; a requested wait delays all of them."""
 
-    def __init__(
-        self, per_second: float | None, *, sleep: Sleep, monotonic: Monotonic
-    ) -> None:
+    def __init__(self, per_second: float | None, *, sleep: Sleep) -> None:
         self._interval = 1 / per_second if per_second else 0.0
         self._next = 0.0
         self._sleep = sleep
-        self._monotonic = monotonic
 
     def delay(self, seconds: float) -> None:
-        """Let nothing go for so long."""
-        self._next = max(self._next, self._monotonic() + seconds)
+        """Delay all requests by at least this."""
+        self._next = max(self._next, time.monotonic() + seconds)
 
     async def wait_turn(self) -> None:
-        now = self._monotonic()
+        now = time.monotonic()
         slot = max(now, self._next)
         self._next = slot + self._interval if self._interval else self._next
         if slot > now:
@@ -91,7 +98,7 @@ class Pace:
 
 
 class CircuitBreaker:
-    """Ends a cycle whose target is down; the next one has a breaker of its own."""
+    """Ends a cycle whose target is down; the next cycle has its own breaker."""
 
     def __init__(self, label: str) -> None:
         self._label = label
@@ -99,34 +106,21 @@ class CircuitBreaker:
         self._last_reason = ""
 
     def check(self) -> None:
-        """Raise Unavailable if the service counts as down."""
+        """Raise TargetUnavailable if the service counts as down."""
         if self._failures >= FAILURE_THRESHOLD:
             raise TargetUnavailable(
-                f"{self._label} is down: {FAILURE_THRESHOLD} requests in a row "
-                "failed, the last"
-                f" one because {self._last_reason}; see that it runs and try again."
+                f"{self._label} is down: {FAILURE_THRESHOLD} requests in a row failed"
+                f" (the last one: {self._last_reason}). Check that it is running, and"
+                " try again."
             )
 
     def record_success(self) -> None:
         self._failures = 0
 
     def record_failure(self, reason: str) -> None:
-        """Count a failure; `because` completes "failed because …"."""
+
         self._failures += 1
         self._last_reason = reason
-
-
-USER_AGENT = "cloudforest"
-MEDIA_TYPE = "application/scim+json"
-_SERVICE_FAILURES = frozenset({500, 502, 503, 504})
-"""Of the service, not of what was asked: 501 and the like are answers."""
-_UNAUTHORIZED = frozenset({401})
-"""403 may be about one object: a service may protect some of its users."""
-_HEADERS = {
-    "User-Agent": USER_AGENT,
-    "Accept": f"{MEDIA_TYPE}, application/json",
-    "Content-Type": MEDIA_TYPE,
-}
 
 
 def _requested_wait(status: int, header: str | None) -> float | None:
@@ -141,7 +135,7 @@ def _requested_wait(status: int, header: str | None) -> float | None:
 
 
 class TargetConnection:
-    """Sends requests to a target; `sent` is called as each of them leaves."""
+    """Sends requests to a target; `on_send` is called before each of them."""
 
     def __init__(
         self,
@@ -151,7 +145,6 @@ class TargetConnection:
         *,
         on_send: Callable[[], None],
         sleep: Sleep,
-        monotonic: Monotonic,
     ) -> None:
         profile = target.profile
         self.label = f"The target {target.name} ({base_url})"
@@ -161,7 +154,7 @@ class TargetConnection:
         self._tls = target_tls(credential)
         self._on_send = on_send
         self._sleep = sleep
-        self._pace = Pace(profile.requests_per_second, sleep=sleep, monotonic=monotonic)
+        self._pace = Pace(profile.requests_per_second, sleep=sleep)
         self._breaker = CircuitBreaker(self.label)
         self._concurrency = profile.concurrency
         self._slots = asyncio.Semaphore(profile.concurrency)
@@ -169,10 +162,10 @@ class TargetConnection:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request) -> Answer:
-        """Return the answer, whatever it says about the object; waits as asked.
+        """Return the answer, also a refusal; wait and retry as needed.
 
-        A POST is sent again only if the service refused it unread.
-        Raises Unanswered; Unavailable if the whole service is meant.
+        A POST that the service may have received is never sent again. Raises
+        Unanswered, or an Unavailable if the whole service fails.
         """
         waited, attempt = 0.0, 0
         while True:
@@ -191,7 +184,7 @@ class TargetConnection:
     async def _handle_failure(
         self, request: Request, error: Unanswered, attempt: int
     ) -> None:
-        """Wait before another attempt, or raise the error if there is to be none."""
+        """Wait before another attempt, or raise the error after the last one."""
         self._breaker.record_failure(error.reason)
         if attempt >= MAX_ATTEMPTS or (request.method == "POST" and error.reached):
             raise error
@@ -200,36 +193,35 @@ class TargetConnection:
     def _delay_requests(self, wait: float, waited: float, status: int) -> None:
         if waited > MAX_WAIT:
             raise TargetUnavailable(
-                f"{self.label} answers {status} and asks to wait for {wait:.0f} s;"
-                f" more than {MAX_WAIT:.0f} s is not waited; lower"
-                " requestsPerSecond in its profile, or try later."
+                f"{self.label} answered {status} and asks to wait for {wait:.0f} s."
+                f" The limit is {MAX_WAIT:.0f} s in total. Lower `requestsPerSecond`"
+                " in its profile, or try again later."
             )
         self._pace.delay(wait)
 
     async def _send_once(self, request: Request) -> tuple[Answer, float | None]:
-        """Send once; return the answer, and how long to wait if it asks for that."""
+        """Send once; return the answer, and the seconds to wait before a retry."""
         async with self._slots:
             await self._pace.wait_turn()
             self._breaker.check()
-            shows = isinstance(self._credential, ClientCertificate)
             with translate_network_errors(
                 self.label,
                 self._timeout,
                 target=self.name,
-                has_client_certificate=shows,
+                has_client_certificate=isinstance(self._credential, ClientCertificate),
             ):
                 return await self._authorize_and_send(request)
 
     async def _authorize_and_send(
         self, request: Request
     ) -> tuple[Answer, float | None]:
-        proof = await authorization_headers(self._credential)
-        response, body = await self._send_http(request, proof)
+        headers = await authorization_headers(self._credential)
+        response, body = await self._send_http(request, headers)
         if response.status in _UNAUTHORIZED and forget_refused_token(
-            self._credential, proof
+            self._credential, headers
         ):
-            proof = await authorization_headers(self._credential)
-            response, body = await self._send_http(request, proof)
+            headers = await authorization_headers(self._credential)
+            response, body = await self._send_http(request, headers)
         status = response.status
         answer = Answer(status, read_document(body))
         require_accepted_credential(
@@ -242,7 +234,7 @@ class TargetConnection:
         return answer, wait
 
     async def _send_http(
-        self, request: Request, proof: dict[str, str]
+        self, request: Request, headers: dict[str, str]
     ) -> tuple[aiohttp.ClientResponse, bytes]:
         self._on_send()
         data = None if request.body is None else msgspec.json.encode(request.body)
@@ -250,7 +242,7 @@ class TargetConnection:
             request.method,
             self._base + request.path_and_query,
             data=data,
-            headers=proof,
+            headers=headers,
             allow_redirects=False,
         ) as response:
             return response, await response.read()

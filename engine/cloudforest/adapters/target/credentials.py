@@ -1,10 +1,7 @@
-"""The token endpoint of an OAuth 2.0 server: client credentials (RFC 6749, 4.4).
+"""Credentials for targets: bearer tokens, Basic, OAuth 2.0 and client certificates.
 
-Bearer tokens of an OAuth 2.0 server, kept while they last.
-
-A client certificate, shown to a target over TLS.
-
-What a request carries to prove who sends it, and which connection carries it.
+OAuth 2.0 tokens come from the client credentials grant (RFC 6749, 4.4), and are kept
+while they are valid.
 """
 
 from __future__ import annotations
@@ -26,7 +23,11 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from cloudforest.adapters.target.answers import Unanswered, read_document
+from cloudforest.adapters.target.answers import (
+    Unanswered,
+    read_document,
+    translate_silence,
+)
 from cloudforest.base.clock import Monotonic
 from cloudforest.base.errors import Misconfigured, Rejected
 from cloudforest.base.secrets import Secret
@@ -35,6 +36,11 @@ TOKEN_TIMEOUT = 30.0
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _ERROR = re.compile(r"[a-z_]{1,40}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+
+EXPIRY_MARGIN = 60.0
+"""Seconds before its expiry in which a token is not used: a request takes a while."""
+EXPIRY_MARGIN_SHARE = 0.1
+"""The largest share of a short life that the margin may take."""
 
 
 @dataclass(frozen=True)
@@ -56,63 +62,59 @@ class ClientCredentials:
         return {"grant_type": "client_credentials", **scope}
 
     def authorization_header(self) -> str:
-        """Encode both as forms are, before HTTP Basic: RFC 6749, 2.3.1.
+        """Return HTTP Basic of the form-encoded id and secret (RFC 6749, 2.3.1).
 
-        A space becomes %20, not +: not every server knows that one.
+        A space becomes %20 instead of +, which not every server understands.
         """
-        both = (self.client_id, self.client_secret.reveal())
-        pair = ":".join(quote(each, safe="") for each in both)
+        parts = (self.client_id, self.client_secret.reveal())
+        pair = ":".join(quote(each, safe="") for each in parts)
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
 class IssuedToken(msgspec.Struct):
-    """A token, and for how many seconds if that is said (RFC 6749, 5.1)."""
+    """A token, and its life in seconds if the server states it (RFC 6749, 5.1)."""
 
     access_token: str
     token_type: str
     expires_in: float | None = None
 
 
+def _make_no_token_error(url: str, reason: str) -> Unanswered:
+    """Return the error for a missing token: the target counts as down."""
+    return Unanswered(f"can't be used without a token: {url} {reason}", reached=False)
+
+
 @contextmanager
 def _translate_token_errors(url: str) -> Iterator[None]:
-    """Say in our words why there is no answer."""
+    """Raise our errors for a failed request to the token endpoint."""
     try:
-        yield
+        with translate_silence(TOKEN_TIMEOUT):
+            yield
+    except Unanswered as error:
+        raise _make_no_token_error(url, error.reason) from error
     except (aiohttp.InvalidURL, UnicodeError) as error:
         raise Misconfigured(
-            f"{url} can't be used as tokenUrl; write for example"
+            f'The `tokenUrl` "{url}" is not valid. Write, for example,'
             " https://login.example.com/oauth2/token."
         ) from error
     except aiohttp.ClientConnectorCertificateError as error:
-        raise _make_no_token_error(
-            url, "shows a certificate that is not trusted"
-        ) from error
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise _make_no_token_error(url, "can't be reached") from error
-    except TimeoutError as error:
-        raise _make_no_token_error(
-            url, f"did not answer within {TOKEN_TIMEOUT:g} s"
-        ) from error
-    except aiohttp.ClientError as error:
-        raise _make_no_token_error(
-            url, "closed the connection without an answer"
-        ) from error
-
-
-def _make_no_token_error(url: str, reason: str) -> Unanswered:
-    """Without a token the target is asked nothing, and is down for us."""
-    return Unanswered(f"gets no token: {url} {reason}", reached=False)
+        reason = "has a certificate that is not trusted"
+        raise _make_no_token_error(url, reason) from error
 
 
 class TokenEndpoint:
-    """`target` names the document in sentences."""
+    """Requests tokens; `target` is the name of the document in messages."""
 
     def __init__(self, target: str, credentials: ClientCredentials) -> None:
         self._credentials = credentials
-        self._setting = f"`auth.oauth2` of Target {target}"
+        self._setting = f'`auth.oauth2` of Target "{target}"'
 
     async def request_token(self) -> IssuedToken:
-        """Ask once. Raises Unanswered, or Misconfigured or Rejected: none for us."""
+        """Request a token once.
+
+        Raises Unanswered if the server does not answer, Misconfigured if it refuses,
+        and Rejected if it is not a token endpoint.
+        """
         url = self._credentials.token_url
         with _translate_token_errors(url):
             status, body = await self._post(url)
@@ -133,7 +135,7 @@ class TokenEndpoint:
                     "Accept": "application/json",
                     "Authorization": self._credentials.authorization_header(),
                 },
-                # A credential is not carried elsewhere.
+                # Credentials are never sent to another address.
                 allow_redirects=False,
             ) as response,
         ):
@@ -148,31 +150,27 @@ class TokenEndpoint:
         if bearer and _TOKEN.fullmatch(issued.access_token):
             return issued
         raise Rejected(
-            f"{self._credentials.token_url} answered with what is no bearer token;"
-            f" check that tokenUrl in {self._setting} is the token endpoint of an"
-            " OAuth 2.0 server."
+            f"{self._credentials.token_url} answered without a bearer token. Check"
+            f" that `tokenUrl` in {self._setting} is the token endpoint of an OAuth"
+            " 2.0 server."
         )
 
     def _make_refused_error(self, status: int, body: bytes) -> Misconfigured:
-        # What the error is described by may quote anything; itself is a keyword.
-        found = (read_document(body) or {}).get("error")
-        known = isinstance(found, str) and _ERROR.fullmatch(found)
-        said = f"{status} {found}" if known else str(status)
+        # The error's description may quote anything; the error itself is a keyword.
+        error = (read_document(body) or {}).get("error")
+        is_keyword = isinstance(error, str) and _ERROR.fullmatch(error)
+        reason = f"{status} {error}" if is_keyword else str(status)
         return Misconfigured(
-            f"{self._credentials.token_url} gives the client"
-            f" {self._credentials.client_id} no token (it answered {said}); check"
-            f" {self._setting}."
+            f"{self._credentials.token_url} refused a token to the client"
+            f' "{self._credentials.client_id}" ({reason}). Check {self._setting}.'
         )
 
 
-EXPIRY_MARGIN = 60.0
-"""Seconds before its end in which a token is not used: a request takes a while."""
-EXPIRY_MARGIN_SHARE = 0.1
-"""The most that the margin takes of a life that is short."""
-
-
 class TokenCache:
-    """One token at a time, until shortly before it ends. `target` is for sentences."""
+    """Keeps one token until shortly before it expires.
+
+    `target` is the name of the document in messages.
+    """
 
     def __init__(
         self,
@@ -189,9 +187,9 @@ class TokenCache:
         self._valid_until = -math.inf
 
     async def get_token(self) -> Secret:
-        """Return a token, asked for only if there is none that lasts.
+        """Return a valid token, requested only if needed.
 
-        Raises Unanswered, as of the target; Misconfigured if we are refused.
+        Raises the errors of `TokenEndpoint.request_token`.
         """
         async with self._request_lock:
             if self._token is None or self._monotonic() >= self._valid_until:
@@ -199,7 +197,7 @@ class TokenCache:
             return self._token
 
     def forget(self, is_refused: Callable[[Secret], bool]) -> None:
-        """Ask anew next time, unless somebody did so meanwhile."""
+        """Drop a refused token, unless another request has replaced it already."""
         if self._token is not None and is_refused(self._token):
             self._token = None
 
@@ -213,41 +211,41 @@ class TokenCache:
 
 @dataclass(frozen=True)
 class ClientCertificate:
-    """`certificate` is a PEM file with its chain; `key` is the text of one."""
+    """`certificate` is a PEM file with its chain; `key` is PEM text."""
 
     certificate: Path
     key: Secret
 
 
-def client_tls_context(credential: ClientCertificate) -> ssl.SSLContext:
-    """Return a context that shows the certificate, as its file is now."""
-    context = ssl.create_default_context()
-    path = credential.certificate
-    try:
-        with _key_file(credential.key) as key:
-            # Without a passphrase of ours, OpenSSL asks for one at the terminal.
-            context.load_cert_chain(path, key, password="")
-    except ssl.SSLError as error:
-        raise Misconfigured(
-            f"The client certificate {path} can't be used with its key"
-            f" ({error.reason or 'not PEM'}); name PEM files that belong together in"
-            " `auth.mtls`, the key without a passphrase."
-        ) from error
-    except OSError as error:
-        raise Misconfigured(
-            f"The client certificate {path} can't be read ({error.strerror}); name a"
-            " PEM file in `auth.mtls.certificate`."
-        ) from error
-    return context
-
-
 @contextmanager
 def _key_file(secret: Secret) -> Iterator[str]:
-    """Give OpenSSL, which reads files only, one that lies in memory."""
+    """Yield the path of a file in memory, because OpenSSL reads only files."""
     with os.fdopen(os.memfd_create("key"), "wb") as file:
         file.write(secret.reveal().encode())
         file.flush()
         yield f"/proc/self/fd/{file.fileno()}"
+
+
+def client_tls_context(credential: ClientCertificate) -> ssl.SSLContext:
+    """Return a context with the client certificate, read from its file now."""
+    context = ssl.create_default_context()
+    path = credential.certificate
+    try:
+        with _key_file(credential.key) as key:
+            # Without a given passphrase, OpenSSL asks for one on the terminal.
+            context.load_cert_chain(path, key, password="")
+    except ssl.SSLError as error:
+        raise Misconfigured(
+            f"The client certificate {path} can't be used with its key"
+            f" ({error.reason or 'not PEM'}). In `auth.mtls`, name PEM files that"
+            " belong together, with a key without a passphrase."
+        ) from error
+    except OSError as error:
+        raise Misconfigured(
+            f"The client certificate {path} can't be read ({error.strerror}). Name a"
+            " PEM file in `auth.mtls.certificate`."
+        ) from error
+    return context
 
 
 @dataclass(frozen=True)
@@ -257,12 +255,16 @@ class BasicCredential:
 
 
 Credential = Secret | BasicCredential | TokenCache | ClientCertificate | None
-"""A bearer token, a username with its password, tokens that are asked for, a
+"""A bearer token, a user name with its password, OAuth 2.0 tokens, a client
 certificate, or nothing."""
 
 
+def _bearer_header(token: Secret) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.reveal()}"}
+
+
 async def authorization_headers(credential: Credential) -> dict[str, str]:
-    """Return the headers that carry the credential; see `Tokens.current`."""
+    """Return the headers with the credential; raise as `TokenCache.get_token`."""
     match credential:
         case Secret():
             return _bearer_header(credential)
@@ -278,7 +280,7 @@ async def authorization_headers(credential: Credential) -> dict[str, str]:
 def forget_refused_token(
     credential: Credential, refused_headers: Mapping[str, str]
 ) -> bool:
-    """Tell whether others can be had in place of these headers, which are forgotten."""
+    """Forget the token in these headers; return whether a new one can be requested."""
     if not isinstance(credential, TokenCache):
         return False
     credential.forget(lambda token: _bearer_header(token) == refused_headers)
@@ -286,11 +288,7 @@ def forget_refused_token(
 
 
 def target_tls(credential: Credential) -> ssl.SSLContext | bool:
-    """Return what aiohttp takes: our certificate to show, or nothing of our own."""
+    """Return the `ssl` argument for aiohttp, with our client certificate if any."""
     if isinstance(credential, ClientCertificate):
         return client_tls_context(credential)
     return True
-
-
-def _bearer_header(token: Secret) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token.reveal()}"}

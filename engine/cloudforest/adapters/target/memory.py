@@ -1,4 +1,4 @@
-"""A target in memory: the port's rules and nothing else. Also what tests run on."""
+"""A target in memory that follows the port's rules; for tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _select_paths(
 
 
 class MemoryTarget:
-    """`model.ports.Target`; `writes` are the requests that changed something."""
+    """See `model.ports.target.Target`; `writes` lists the requests that changed it."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -62,12 +62,12 @@ class MemoryTarget:
         self, resource_type: str, path: str, values: Sequence[str]
     ) -> frozenset[str]:
         self.requests += 1
-        held = {
+        taken = {
             make_match_key(path, resource.values.get(path, ""))
             for resource in self.resources_by_id.values()
             if resource.resource_type == resource_type
         }
-        return frozenset(each for each in values if make_match_key(path, each) in held)
+        return frozenset(each for each in values if make_match_key(path, each) in taken)
 
     async def list_member_ids(
         self, resource_type: str, resource: str
@@ -88,11 +88,11 @@ class MemoryTarget:
         self, resource_type: str, resource: str, changes: Sequence[Change]
     ) -> None:
         self.requests += 1
-        held = self._require_resource(resource_type, resource)
+        stored = self._require_resource(resource_type, resource)
         after = {each.path: each.after for each in changes if each.is_sent}
         self._require_unique(resource_type, after, except_id=resource)
-        values = held.values | after
-        held.values = {path: v for path, v in values.items() if v is not None}
+        values = stored.values | after
+        stored.values = {path: v for path, v in values.items() if v is not None}
         self.writes.append(("modify", resource))
 
     async def change_members(
@@ -104,12 +104,12 @@ class MemoryTarget:
         remove: Sequence[str],
     ) -> None:
         self.requests += 1
-        held = self._require_resource(resource_type, resource)
-        held.members = (held.members | set(add)) - set(remove)
+        group = self._require_resource(resource_type, resource)
+        group.members = (group.members | set(add)) - set(remove)
         self.writes.append(("members", resource))
 
     async def delete(self, resource_type: str, resource: str) -> None:
-        """Delete, and leave the members of groups alone, as some services do."""
+        """Delete it, but not from the members of groups, as some services do."""
         self.requests += 1
         self._require_resource(resource_type, resource)
         del self.resources_by_id[resource]
@@ -119,19 +119,19 @@ class MemoryTarget:
         pass
 
     def _require_resource(self, resource_type: str, resource: str) -> MemoryResource:
-        held = self.resources_by_id.get(resource)
-        if held is None or held.resource_type != resource_type:
+        stored = self.resources_by_id.get(resource)
+        if stored is None or stored.resource_type != resource_type:
             raise ResourceNotFound(
-                404, f"The target has no {resource_type} of that id."
+                404, f"The target does not have a {resource_type} with that id."
             )
-        return held
+        return stored
 
     def _require_unique(
         self, resource_type: str, values: FlatResource, *, except_id: str | None
     ) -> None:
         path = UNIQUE_PATHS.get(resource_type, "userName")
-        wanted = str(values.get(path) or "").lower()
-        for id_, held in self.resources_by_id.items() if wanted else ():
-            same = str(held.values.get(path, "")).lower() == wanted
-            if id_ != except_id and held.resource_type == resource_type and same:
+        value = str(values.get(path) or "").lower()
+        for id_, other in self.resources_by_id.items() if value else ():
+            same = str(other.values.get(path, "")).lower() == value
+            if id_ != except_id and other.resource_type == resource_type and same:
                 raise Conflict(409, f"Another {resource_type} has this {path}.")

@@ -1,15 +1,13 @@
-"""A SCIM 2.0 service as a target: the port, in SCIM's words.
+"""The target port over SCIM 2.0.
 
-Requests to a target, told apart by whom a failure concerns.
-
-Membership changes as PATCH requests, none larger than allowed (RFC 7644, 3.5.2).
+Failures of requests concern either one object or the whole service. Membership changes
+are split into PATCH requests of limited size (RFC 7644, 3.5.2).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -33,7 +31,7 @@ from cloudforest.adapters.target.lists import (
     read_all_resources,
     require_list,
 )
-from cloudforest.base.clock import Monotonic, Sleep
+from cloudforest.base.clock import Sleep
 from cloudforest.base.errors import CloudforestError, Rejected, TargetUnavailable
 from cloudforest.model.effects import Change
 from cloudforest.model.ports.target import Refusal
@@ -47,11 +45,21 @@ from cloudforest.program.scim.resource import (
 
 _REFUSED_STATUSES = frozenset({401, 403})
 _NO_ENDPOINT = frozenset({404, 405})
-"""There is no such endpoint, whatever the filter."""
+"""The endpoint does not exist, whatever the filter."""
+
+Operations = list[dict[str, Any]]
+PATCH_OP_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+EXTERNAL_ID = "externalId"
+"""Identifies a resource whose creation was not answered: no other resource has it."""
+VALUES_PER_FILTER = 20
+"""Values in one filter: some servers refuse long URLs."""
 
 
 class ScimService:
-    """The target's endpoints; `place` names it in sentences."""
+    """Sends requests to the target's endpoints; `label` names the target in messages.
+
+    Known resource types have standard endpoints; others are discovered.
+    """
 
     def __init__(self, connection: TargetConnection, *, page_size: int) -> None:
         self.label = connection.label
@@ -60,7 +68,7 @@ class ScimService:
         self._endpoints = {"User": "/Users", "Group": "/Groups"}
 
     async def send_for_object(self, request: Request) -> dict[str, Any]:
-        """Send a request about one object: no answer is an outcome of that object."""
+        """Send a request about one object; no answer is the outcome of that object."""
         try:
             answer = await self.connection.send(request)
         except Unanswered as error:
@@ -72,7 +80,7 @@ class ScimService:
         return require_success(answer, self.label, request.method)
 
     async def _send_for_service(self, request: Request) -> Answer:
-        """Send a request about the service: no answer means that it is down."""
+        """Send a request about the service; no answer means that it is down."""
         try:
             answer = await self.connection.send(request)
         except Unanswered as error:
@@ -83,15 +91,15 @@ class ScimService:
         return answer
 
     async def read_page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """Read a ListResponse; what is wrong with a filter is told of its object."""
+        """Read a ListResponse; a refused filter is the outcome of its object."""
         answer = await self._send_for_service(Request("GET", path, query))
-        filtered = "filter" in query and answer.status not in _NO_ENDPOINT
-        verdict = require_success if filtered else require_service_success
-        return require_list(verdict(answer, self.label, f"GET {path}"), self.label)
+        is_about_object = "filter" in query and answer.status not in _NO_ENDPOINT
+        require = require_success if is_about_object else require_service_success
+        return require_list(require(answer, self.label, f"GET {path}"), self.label)
 
     def make_unavailable_error(self, error: Unanswered) -> TargetUnavailable:
         return TargetUnavailable(
-            f"{self.label} {error.reason}; see that it runs and try again."
+            f"{self.label} {error.reason}. Check that it is running, and try again."
         )
 
     async def read_resources(
@@ -118,36 +126,32 @@ class ScimService:
         )
 
     async def _discover_endpoint(self, resource_type: str) -> None:
-        """Learn the endpoints of the types that RFC 7643 does not name."""
+        """Read the endpoints of types that RFC 7643 does not define."""
         page = await self.read_page("/ResourceTypes", {})
         for each in page.get("Resources") or []:
             if not isinstance(each, dict):
                 raise make_not_scim_error(
-                    self.label, "GET /ResourceTypes with what is no type"
+                    self.label,
+                    "GET /ResourceTypes with something that is not a resource type",
                 )
             name, endpoint = str(each.get("name")), str(each.get("endpoint"))
             self._endpoints.setdefault(name, "/" + endpoint.strip("/"))
         if resource_type not in self._endpoints:
             raise Rejected(
-                f"{self.label} declares no resource type {resource_type}; leave the"
-                " mapping to it out of the job."
+                f'{self.label} does not have the resource type "{resource_type}".'
+                " Remove the mapping to it from the job."
             )
 
 
-Operations = list[dict[str, Any]]
-
-
 def read_member_ids(document: Mapping[str, Any], label: str) -> frozenset[str]:
-    """Return the ids of the members of a group that was read."""
+    """Return the ids of a group's members; raise Rejected if it is not a group."""
     members = document.get("members") or []
     if (
         not document
         or not isinstance(members, list)
         or not all(isinstance(each, dict) for each in members)
     ):
-        raise make_not_scim_error(
-            label, "something that is not a group where one was asked for"
-        )
+        raise make_not_scim_error(label, "with something that is not a group")
     return frozenset(each["value"] for each in members if is_id(each.get("value")))
 
 
@@ -159,7 +163,7 @@ def _remove_operation(member: str) -> dict[str, Any]:
 def member_patches(
     *, add: Sequence[str], remove: Sequence[str], size: int
 ) -> Iterator[Operations]:
-    """Yield the operations of each request, with at most `size` members in it."""
+    """Yield the operations of each request, with at most `size` members."""
     for start in range(0, len(add), size):
         members = [{"value": each} for each in add[start : start + size]]
         yield [{"op": "add", "path": "members", "value": members}]
@@ -167,16 +171,8 @@ def member_patches(
         yield [_remove_operation(each) for each in remove[start : start + size]]
 
 
-PATCH_OP_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-EXTERNAL_ID = "externalId"
-"""What a resource is looked up by whose creation was not answered: nobody else's."""
-
-VALUES_PER_FILTER = 20
-"""Values in one filter: longer URLs are refused by some servers."""
-
-
 class ScimTarget:
-    """`base_url` is where the service answers, also when the target is embedded."""
+    """See `model.ports.target.Target`; `base_url` is set for an embedded target too."""
 
     def __init__(
         self,
@@ -185,7 +181,6 @@ class ScimTarget:
         credential: Credential,
         *,
         sleep: Sleep = asyncio.sleep,
-        monotonic: Monotonic = time.monotonic,
     ) -> None:
         profile = target.profile
         self._members_per_request = profile.max_members_per_request
@@ -196,7 +191,6 @@ class ScimTarget:
             credential,
             on_send=self._count_request,
             sleep=sleep,
-            monotonic=monotonic,
         )
         self._service = ScimService(self._connection, page_size=profile.page_size)
 
@@ -214,27 +208,27 @@ class ScimTarget:
         self, resource_type: str, path: str, value: MatchValue, paths: Sequence[str]
     ) -> tuple[TargetResource, ...]:
         query = {"filter": equality_filter(path, value)}
-        found = {
+        matches = {
             each["id"]: TargetResource(
                 id=each["id"], values=extract_values(each, paths)
             )
             async for each in self._service.read_resources(resource_type, query)
             if has_value(each, path, value)
         }
-        return tuple(found.values())
+        return tuple(matches.values())
 
     async def find_taken_values(
         self, resource_type: str, path: str, values: Sequence[str]
     ) -> frozenset[str]:
-        found: set[str] = set()
+        taken: set[str] = set()
         for start in range(0, len(values), VALUES_PER_FILTER):
-            asked = values[start : start + VALUES_PER_FILTER]
+            batch = values[start : start + VALUES_PER_FILTER]
             query = {
-                "filter": " or ".join(equality_filter(path, each) for each in asked)
+                "filter": " or ".join(equality_filter(path, each) for each in batch)
             }
             async for resource in self._service.read_resources(resource_type, query):
-                found |= {each for each in asked if has_value(resource, path, each)}
-        return frozenset(found)
+                taken |= {each for each in batch if has_value(resource, path, each)}
+        return frozenset(taken)
 
     async def list_member_ids(
         self, resource_type: str, resource: str
@@ -294,24 +288,23 @@ class ScimTarget:
     async def _find_created(
         self, resource_type: str, values: FlatResource, error: Unanswered
     ) -> str:
-        """Return the id of what was created although we were not told.
+        """Return the id of a resource whose creation was not answered.
 
-        It is not sent again: the first may still be at work, and not every service
-        knows that a name is unique. The next cycle matches before it creates.
+        The creation is not sent again: the first may still be running, and not every
+        service enforces unique names. The next cycle matches before it creates.
         """
         if not error.reached:
             raise self._service.make_unavailable_error(error) from error
         anchor = values.get(EXTERNAL_ID)
-        found: tuple[TargetResource, ...] = ()
+        matches: tuple[TargetResource, ...] = ()
         if isinstance(anchor, str):
-            # That we can't look now does not say that nothing was created.
+            # A failed look-up does not prove that nothing was created.
             with suppress(Refusal, CloudforestError):
-                found = await self.find(resource_type, EXTERNAL_ID, anchor, ())
-        if len(found) == 1:
-            return found[0].id
+                matches = await self.find(resource_type, EXTERNAL_ID, anchor, ())
+        if len(matches) == 1:
+            return matches[0].id
         raise Refusal(
             error.status,
-            f"{self._service.label} {error.reason} to a POST, and {len(found)} "
-            "resources"
-            " are found that may be the new one.",
+            f"{self._service.label} {error.reason} to a POST, and {len(matches)}"
+            " resources match the new one.",
         ) from error

@@ -65,7 +65,7 @@ def check_default_values(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         default = (entry or {}).get("defaultValue")
         reason = _find_misfit_reason(target, default)
         if reason is not None:
-            message = f'The default value "{default}" does not fit "{target}": {reason}'
+            message = f'The default value "{default}" does not fit "{target}". {reason}'
             path = ("attributeMappings", target, "defaultValue")
             yield DocumentDiagnostic("default-value", message, mapping, path)
 
@@ -144,7 +144,7 @@ def _check_extension_attribute(
             target, entry.get(key), known[path.name_in_schema]["type"]
         )
         if reason is not None:
-            message = f'The value "{entry[key]}" does not fit "{target}": {reason}'
+            message = f'The value "{entry[key]}" does not fit "{target}". {reason}'
             yield DocumentDiagnostic("default-value", message, mapping, (*where, key))
 
 

@@ -1,4 +1,4 @@
-"""All routes of the control plane in one ASGI application."""
+"""The ASGI application with all routes of the control plane."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cloudforest.control_plane.plane import ControlPlane
 
 
 class BugReportMiddleware:
-    """Turns a bug into a report and a plain answer; values never reach a traceback."""
+    """Turns a bug into a report and a plain response, without values in a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,15 +27,15 @@ class BugReportMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
-        async def noted(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send_and_note)
         except ClientDisconnect:
-            return  # who asked went away in the middle of asking
+            return  # the client disconnected during its request
         except Exception as error:  # noqa: BLE001 - a boundary: bugs end here
             body = msgspec.json.encode(shape_bug(error))
             if not started:
@@ -44,7 +44,7 @@ class BugReportMiddleware:
 
 
 def make_app(plane: ControlPlane, directory: ASGIApp | None) -> Starlette:
-    """Return the application; `tenant` is the embedded SCIM tenant directory."""
+    """Return the application; `directory` is the built-in SCIM directory."""
     routes: list[BaseRoute] = [
         *registration.REGISTRATION_ROUTES,
         *registration.AGENT_ROUTES,

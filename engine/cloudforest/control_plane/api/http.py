@@ -1,4 +1,4 @@
-"""How requests are read and answered: JSON, roles, and errors with their kind."""
+"""Reads requests and makes responses: JSON, roles, errors with their kind, streams."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.hybrid.operators import LOCAL_OPERATOR, require_role
 from cloudforest.model.identity import Operator, Role
+from cloudforest.provisioning.run import Progress
 
 T = TypeVar("T")
 LineSender = Callable[[dict[str, Any]], None]
-"""Told each line of an answer that comes bit by bit."""
+"""Takes each line of a streamed response."""
 
 _STATUS_BY_ERROR: dict[type[CloudforestError], HTTPStatus] = {
     Stale: HTTPStatus.PRECONDITION_FAILED,
@@ -52,23 +53,23 @@ def get_plane(request: Request) -> ControlPlane:
     return plane
 
 
+def _with_account(operator: Operator, user: str) -> Operator:
+    """Add the account that the client names to the local operator, for the audit."""
+    if operator.name != LOCAL_OPERATOR or not user or not user.isprintable():
+        return operator
+    return replace(operator, name=f"{operator.name} ({user[:64]})")
+
+
 async def require_operator(request: Request, role: Role) -> Operator:
-    """Return who asks; raises Refused unless the token is good and the role enough."""
+    """Return the operator; raise Unauthenticated or Refused if token or role fail."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Unauthenticated(
-            "This needs an operator's token: send `Authorization: Bearer TOKEN`."
+            "The operator's token is missing. Send `Authorization: Bearer TOKEN`."
         )
     operator = await get_plane(request).operators.authenticate(token)
     require_role(operator, role)
     return _with_account(operator, unquote(request.headers.get(USER_HEADER, "")))
-
-
-def _with_account(operator: Operator, user: str) -> Operator:
-    """Return the local operator with the account that it says it is, for the audit."""
-    if operator.name != LOCAL_OPERATOR or not user or not user.isprintable():
-        return operator
-    return replace(operator, name=f"{operator.name} ({user[:64]})")
 
 
 async def read_body(request: Request, kind: type[T]) -> T:
@@ -76,7 +77,7 @@ async def read_body(request: Request, kind: type[T]) -> T:
         return msgspec.json.decode(await request.body(), type=kind)
     except msgspec.DecodeError as error:
         raise Misconfigured(
-            f"The request is not a {kind.__name__}: {error}."
+            f"The request body is not a valid {kind.__name__}: {error}."
         ) from error
 
 
@@ -87,7 +88,7 @@ def json_response(value: Any, **headers: str) -> Response:
 
 
 async def error_response(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, CloudforestError)  # noqa: S101 - registered for it alone
+    assert isinstance(error, CloudforestError)  # noqa: S101 - registered for this class only
     status = next(
         _STATUS_BY_ERROR[kind]
         for kind in type(error).__mro__
@@ -99,54 +100,63 @@ async def error_response(_request: Request, error: Exception) -> Response:
 
 
 def shape_error(error: CloudforestError) -> dict[str, dict[str, str]]:
-    """Name the kind by the class that clients know."""
+    """Return the error with its kind: the nearest class that clients know."""
     kind = next(each for each in type(error).__mro__ if each in _NAMED_ERRORS)
     return {"error": {"kind": kind.__name__, "message": str(error)}}
 
 
 def shape_bug(error: Exception) -> dict[str, dict[str, str]]:
-    """Write a report, and say where it is."""
+    """Write a bug report; return an error that names its file."""
     message = (
         f"This is a bug in the control plane ({type(error).__name__}). "
-        f"The report is in {write_bug_report(error)} there; please send it to us."
+        f"Please send us the report {write_bug_report(error)} from its machine."
     )
     return {"error": {"kind": "Bug", "message": message}}
 
 
-def stream_response(
-    plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
-) -> StreamingResponse:
-    """Answer with what `work` says, a line of JSON each; the last may be its error."""
-    return StreamingResponse(
-        _stream_lines(plane, work), media_type="application/x-ndjson"
-    )
+def report_progress(send: LineSender, **fields: str) -> Progress:
+    """Return a callback that sends progress as lines, with these fields."""
+
+    def progress(phase: str, done: int, total: int | None = None, /) -> None:
+        send({**fields, "phase": phase, "done": done, "total": total})
+
+    return progress
 
 
 async def _stream_lines(
     plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
 ) -> AsyncIterator[bytes]:
     lines: asyncio.Queue[Any] = asyncio.Queue()
-    heard = True
+    connected = True
 
-    def say(line: dict[str, Any] | None) -> None:
-        if heard:
+    def send(line: dict[str, Any] | None) -> None:
+        if connected:
             lines.put_nowait(line)
 
-    async def worked() -> None:
+    async def run_work() -> None:
         try:
-            await work(say)
+            await work(send)
         except CloudforestError as error:
-            say(shape_error(error))
-        except Exception as error:  # noqa: BLE001 - told, with a report
-            say(shape_bug(error))
+            send(shape_error(error))
+        except Exception as error:  # noqa: BLE001 - sent, with a report
+            send(shape_bug(error))
         finally:
-            say(None)
+            send(None)
 
-    # What was begun goes on when the one who asked for it goes away, told to nobody.
-    task = plane.keep_running(worked())
+    # The work continues without listener when the client disconnects.
+    task = plane.keep_running(run_work())
     try:
         while (line := await lines.get()) is not None:
             yield msgspec.json.encode(line) + b"\n"
     finally:
-        heard = False
+        connected = False
     await task
+
+
+def stream_response(
+    plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
+) -> StreamingResponse:
+    """Respond with the lines of JSON that `work` sends; the last may be its error."""
+    return StreamingResponse(
+        _stream_lines(plane, work), media_type="application/x-ndjson"
+    )

@@ -1,11 +1,4 @@
-"""Jobs by hand: pause, start, restart, and what is in escrow.
-
-One object of a job: explaining it, and provisioning it on demand.
-
-Jobs: which there are, running one now, and what drifted in its target.
-
-Stages: what guards hold back, and what is decided about it.
-"""
+"""Routes of jobs: run, drift, control by hand, escrow, single objects and stages."""
 
 from __future__ import annotations
 
@@ -19,12 +12,13 @@ from starlette.routing import Route
 
 from cloudforest.base.errors import Refused
 from cloudforest.base.values import Value
-from cloudforest.control_plane import drift as control_plane_drift
+from cloudforest.control_plane import drift
 from cloudforest.control_plane.api.http import (
     LineSender,
     get_plane,
     json_response,
     read_body,
+    report_progress,
     require_operator,
     stream_response,
 )
@@ -39,19 +33,19 @@ from cloudforest.model.registration import Registration
 
 
 class RestartRequest(Value, frozen=True):
-    """Graph's criteria; empty is its default."""
+    """The reset scopes of Microsoft Graph; empty means Graph's default."""
 
     reset_scope: tuple[str, ...] = ()
 
 
 class RetryRequest(Value, frozen=True):
-    """One object by its objectGUID; None: all."""
+    """The object to retry, by objectGUID; None: all."""
 
     object: str | None = None
 
 
 def _start_now(plane: ControlPlane, job: str) -> None:
-    """Let the scheduler start the job now, if there is one."""
+    """Start the job now if a scheduler runs."""
     if plane.scheduler is not None:
         plane.scheduler.start_now(job)
 
@@ -79,6 +73,11 @@ async def restart_job(request: Request) -> Response:
     return json_response({"reset": sorted(scopes)})
 
 
+async def _encode_escrow(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
+    async for each in plane.job_controls.list_escrow(name):
+        yield msgspec.json.encode(each) + b"\n"
+
+
 async def stream_escrow(request: Request) -> Response:
     await require_operator(request, "read")
     plane, name = get_plane(request), request.path_params["name"]
@@ -86,11 +85,6 @@ async def stream_escrow(request: Request) -> Response:
     return StreamingResponse(
         _encode_escrow(plane, name), media_type="application/x-ndjson"
     )
-
-
-async def _encode_escrow(plane: ControlPlane, name: str) -> AsyncIterator[bytes]:
-    async for each in plane.job_controls.list_escrow(name):
-        yield msgspec.json.encode(each) + b"\n"
 
 
 async def retry_escrow(request: Request) -> Response:
@@ -112,7 +106,7 @@ STEERING_ROUTES = (
 
 
 class ExplainPlannedRequest(Value, frozen=True):
-    """An object to explain by what is not registered yet."""
+    """An object to explain by a registration that is not applied yet."""
 
     registration: Registration
     lookup: Lookup
@@ -122,7 +116,7 @@ async def _require_value_reader(request: Request) -> Operator:
     operator = await require_operator(request, "read")
     if not sees_values(operator.role):
         raise Refused(
-            f"{operator.name} has the role `plan`, which sees no values of people; "
+            f'Operator "{operator.name}" has the role `plan`. '
             "`explain` needs `read`, `apply` or `allow`."
         )
     return operator
@@ -136,14 +130,14 @@ async def explain_object(request: Request) -> Response:
 
 
 async def explain_planned_object(request: Request) -> Response:
-    """Explain by a registration that would replace what is registered."""
+    """Explain by a registration that would replace the current one."""
     operator = await _require_value_reader(request)
-    asked = await read_body(request, ExplainPlannedRequest)
-    registration = require_complete(asked.registration)
-    told = await get_plane(request).impacts.explain(
-        registration, operator, request.path_params["name"], asked.lookup
+    body = await read_body(request, ExplainPlannedRequest)
+    registration = require_complete(body.registration)
+    explanation = await get_plane(request).impacts.explain(
+        registration, operator, request.path_params["name"], body.lookup
     )
-    return json_response(told)
+    return json_response(explanation)
 
 
 async def provision_object(request: Request) -> Response:
@@ -151,9 +145,9 @@ async def provision_object(request: Request) -> Response:
     lookup = await read_body(request, Lookup)
     objects = get_plane(request).objects
     name = request.path_params["name"]
-    # What was begun is finished, also when the one who asked goes away.
-    told = get_plane(request).keep_running(objects.provision(name, lookup, operator))
-    return json_response(await asyncio.shield(told))
+    # Finish even if the client disconnects.
+    task = get_plane(request).keep_running(objects.provision(name, lookup, operator))
+    return json_response(await asyncio.shield(task))
 
 
 OBJECT_ROUTES = (
@@ -176,29 +170,22 @@ async def run_job(request: Request) -> Response:
     await require_operator(request, "apply")
     plane, name = get_plane(request), request.path_params["name"]
 
-    async def work(say: LineSender) -> None:
-        def progress(phase: str, done: int, total: int | None = None, /) -> None:
-            say({"phase": phase, "done": done, "total": total})
-
-        say({"cycle": await plane.run_job(name, progress)})
+    async def work(send: LineSender) -> None:
+        send({"cycle": await plane.run_job(name, report_progress(send))})
 
     return stream_response(plane, work)
 
 
 async def stream_drift(request: Request) -> Response:
     operator = await require_operator(request, "read")
-    asked = await read_body(request, DriftRequest)
-    if asked.repair:
+    repair = (await read_body(request, DriftRequest)).repair
+    if repair:
         require_role(operator, "apply")
     plane, name = get_plane(request), request.path_params["name"]
-    looked = (
-        control_plane_drift.repair_drift
-        if asked.repair
-        else control_plane_drift.report_drift
-    )
+    scan = drift.repair_drift if repair else drift.report_drift
 
-    async def work(say: LineSender) -> None:
-        say({"ended": await looked(plane, name, operator, say)})
+    async def work(send: LineSender) -> None:
+        send({"ended": await scan(plane, name, operator, send)})
 
     return stream_response(plane, work)
 
@@ -223,7 +210,8 @@ async def list_stage_objects(request: Request) -> Response:
     operator = await require_operator(request, "read")
     if not sees_values(operator.role):
         raise Refused(
-            f"{operator.name} has the role `plan`, which is told how many and not whom."
+            f'Operator "{operator.name}" has the role `plan`. '
+            "The objects of a stage need `read`, `apply` or `allow`."
         )
     after = request.query_params.get("after", "")
     stage = request.path_params["stage"]
@@ -234,10 +222,10 @@ async def list_stage_objects(request: Request) -> Response:
 
 async def allow_stage(request: Request) -> Response:
     operator = await require_operator(request, "allow")
-    word = await read_body(request, AllowRequest)
+    body = await read_body(request, AllowRequest)
     stage = request.path_params["stage"]
     return json_response(
-        await get_plane(request).stage_decisions.allow(stage, word, operator)
+        await get_plane(request).stage_decisions.allow(stage, body, operator)
     )
 
 

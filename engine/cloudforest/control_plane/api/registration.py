@@ -1,7 +1,4 @@
-"""What is registered, what would follow from another registration, and the change.
-
-Where agents enrol and bootstrap, and where operators get their one-time tokens.
-"""
+"""Routes of the registration and its impact, and of the enrolment of agents."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from cloudforest.control_plane.api.http import (
     get_plane,
     json_response,
     read_body,
+    report_progress,
     require_operator,
     stream_response,
 )
@@ -24,6 +22,17 @@ from cloudforest.control_plane.impact import ImpactOptions
 from cloudforest.model.identity import BootstrapRequest, EnrolRequest, sees_values
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import list_stateful_documents
+
+_AUDITED_DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")
+
+
+def _parse_revision(etag: str) -> int:
+    text = etag.strip().strip('"')
+    if not text.isdecimal():
+        raise Misconfigured(
+            f'If-Match must be a revision of the registration, not "{text}".'
+        )
+    return int(text)
 
 
 async def get_registration(request: Request) -> Response:
@@ -38,10 +47,18 @@ async def get_registration(request: Request) -> Response:
     )
 
 
-async def put_registration(request: Request) -> Response:
-    """`If-Match` names the revision that the change was made against.
+def _make_audit_detail(request: Request) -> str:
+    """Return the detail of an apply for the audit: well-formed digests only."""
+    digests = [(key, request.query_params.get(key, "")) for key in ("plan", "commit")]
+    return ", ".join(
+        f"{key} {text}" for key, text in digests if _AUDITED_DIGEST.fullmatch(text)
+    )
 
-    `plan` and `commit`, digests, are what the audit says besides.
+
+async def put_registration(request: Request) -> Response:
+    """Register; `If-Match` is the revision that the change was made against.
+
+    The digests in `plan` and `commit` are recorded in the audit.
     """
     operator = await require_operator(request, "apply")
     base = _parse_revision(request.headers.get("If-Match", ""))
@@ -52,27 +69,11 @@ async def put_registration(request: Request) -> Response:
     return json_response({"revision": revision}, ETag=f'"{revision}"')
 
 
-def _make_audit_detail(request: Request) -> str:
-    """Return what the audit says of an apply: only digests, whoever sent them."""
-    named = [(key, request.query_params.get(key, "")) for key in ("plan", "commit")]
-    return ", ".join(
-        f"{key} {text}" for key, text in named if _AUDITED_DIGEST.fullmatch(text)
-    )
-
-
-def _parse_revision(etag: str) -> int:
-    text = etag.strip().strip('"')
-    if not text.isdecimal():
-        raise Misconfigured(
-            f'If-Match must be the revision of the registration, not "{text}".'
-        )
-    return int(text)
-
-
 def require_complete(registration: Registration) -> Registration:
-    """Raise Misconfigured where something refers to nothing; the compiler does not.
+    """Return the registration; raise Misconfigured if a reference or name is wrong.
 
-    Neither may two have had one name, or one the name of another.
+    The compiler never makes such a registration. References must exist, and no two
+    documents of a kind may have or have had the same name.
     """
     domains = registration.domains_by_name()
     named = {name for each in registration.agents for name in each.domains}
@@ -83,43 +84,43 @@ def require_complete(registration: Registration) -> Registration:
     missing += {each.name for each in registration.jobs} - registration.programs.keys()
     if missing:
         raise Misconfigured(
-            f"The registration refers to {', '.join(sorted(missing))}, which it lacks."
+            f"The registration refers to unknown names: {', '.join(sorted(missing))}."
         )
-    for kind, held in list_stateful_documents(registration).items():
-        names = [each.name for each in held]
-        names += [each.formerly for each in held if each.formerly]
+    for kind, documents in list_stateful_documents(registration).items():
+        names = [each.name for each in documents]
+        names += [each.formerly for each in documents if each.formerly]
         if len(set(names)) < len(names):
-            raise Misconfigured(f"Two of kind {kind} have, or had, the same name.")
+            raise Misconfigured(
+                f"Two documents of kind {kind} have or had the same name."
+            )
     return registration
 
 
 async def stream_impact(request: Request) -> Response:
-    """Tell how far it is, and last what is foreseen.
+    """Stream the progress of the evaluation, then the impact.
 
-    `samples=names` names people, for who sees values and not for `plan`.
+    `samples=names` names people and needs a role that sees values, not `plan`.
     """
-    named = request.query_params.get("samples") == "names"
-    operator = await require_operator(request, "read" if named else "plan")
-    if named and not sees_values(operator.role):
+    with_names = request.query_params.get("samples") == "names"
+    operator = await require_operator(request, "read" if with_names else "plan")
+    if with_names and not sees_values(operator.role):
         raise Refused(
-            f"{operator.name} has the role `plan`, which sees no names of people; "
+            f'Operator "{operator.name}" has the role `plan`. '
             "`plan --samples names` needs `read`, `apply` or `allow`."
         )
     registration = require_complete(await read_body(request, Registration))
     plane = get_plane(request)
 
-    async def work(say: LineSender) -> None:
-        def watch(job: str, phase: str, done: int, total: int | None = None, /) -> None:
-            say({"job": job, "phase": phase, "done": done, "total": total})
-
-        telling = ImpactOptions(with_names=named, progress=watch)
-        foreseen = await plane.impacts.evaluate(registration, operator, telling)
-        say({"foreseen": foreseen})
+    async def work(send: LineSender) -> None:
+        options = ImpactOptions(
+            with_names=with_names,
+            progress_of=lambda job: report_progress(send, job=job),
+        )
+        report = await plane.impacts.evaluate(registration, operator, options)
+        send({"foreseen": report})
 
     return stream_response(plane, work)
 
-
-_AUDITED_DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")
 
 REGISTRATION_ROUTES = (
     Route("/registration", get_registration, methods=["GET"]),

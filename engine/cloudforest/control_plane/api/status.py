@@ -1,4 +1,4 @@
-"""What an operator looks at: status and the provisioning log."""
+"""Routes of status, provisioning log and audit."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ LogShape = Callable[[LogEntry], dict[str, Any]]
 
 
 def shape_log_entry(entry: LogEntry) -> dict[str, Any]:
-    """Return an entry in the documented shape."""
-    told: dict[str, Any] = msgspec.to_builtins(entry)
-    return told
+    shape: dict[str, Any] = msgspec.to_builtins(entry)
+    return shape
 
 
 def shape_redacted_log_entry(entry: LogEntry) -> dict[str, Any]:
-    """Return what may be told to a pipeline: neither names nor values of anybody."""
+    """Return the entry for role `plan`, with neither names nor values."""
     plain = replace(entry, name=entry.object, changes=(), members=None)
     return shape_log_entry(plain)
 
@@ -41,21 +40,6 @@ def shape_redacted_log_entry(entry: LogEntry) -> dict[str, Any]:
 async def get_status(request: Request) -> Response:
     await require_operator(request, "read")
     return json_response(await get_plane(request).status())
-
-
-async def stream_logs(request: Request) -> Response:
-    operator = await require_operator(request, "read")
-    fields = dict(request.query_params)
-    try:
-        after = int(fields.pop("after", "0"))
-        query = msgspec.convert(fields, LogQuery, strict=False)
-    except (ValueError, msgspec.ValidationError) as error:
-        raise Misconfigured(f"The log can't be asked that: {error}.") from error
-    told = shape_log_entry if sees_values(operator.role) else shape_redacted_log_entry
-    return StreamingResponse(
-        _encode_log(get_plane(request).provisioning, query, after, told),
-        media_type="application/x-ndjson",
-    )
 
 
 async def _encode_log(
@@ -72,27 +56,44 @@ async def _encode_log(
         first = batch[-1][0] + 1 if len(batch) == _BATCH else last + 1
 
 
-async def list_audit(request: Request) -> Response:
-    """Return the records after a number; what may name a person is for role `read`."""
+async def stream_logs(request: Request) -> Response:
     operator = await require_operator(request, "read")
+    fields = dict(request.query_params)
     try:
-        after = int(request.query_params.get("after", "0"))
-    except ValueError as error:
-        raise Misconfigured(f"`after` is the number of a record ({error}).") from error
-    records = await get_plane(request).identities.list_audit_records(
-        after=after, limit=_BATCH
-    )
-    seen = [
-        (number, each if sees_values(operator.role) else _redact_audit_record(each))
-        for number, each in records
-    ]
-    return json_response(
-        [{"id": number, **msgspec.to_builtins(each)} for number, each in seen]
+        after = int(fields.pop("after", "0"))
+        query = msgspec.convert(fields, LogQuery, strict=False)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise Misconfigured(f"Invalid log query: {error}.") from error
+    shape = shape_log_entry if sees_values(operator.role) else shape_redacted_log_entry
+    return StreamingResponse(
+        _encode_log(get_plane(request).provisioning, query, after, shape),
+        media_type="application/x-ndjson",
     )
 
 
 def _redact_audit_record(record: AuditRecord) -> AuditRecord:
     return record if record.action == "apply" else replace(record, detail="")
+
+
+async def list_audit(request: Request) -> Response:
+    """Return the records after a number; role `plan` gets no names of people."""
+    operator = await require_operator(request, "read")
+    try:
+        after = int(request.query_params.get("after", "0"))
+    except ValueError as error:
+        raise Misconfigured(
+            f"`after` must be the number of a record: {error}."
+        ) from error
+    records = await get_plane(request).identities.list_audit_records(
+        after=after, limit=_BATCH
+    )
+    visible = [
+        (number, each if sees_values(operator.role) else _redact_audit_record(each))
+        for number, each in records
+    ]
+    return json_response(
+        [{"id": number, **msgspec.to_builtins(each)} for number, each in visible]
+    )
 
 
 STATUS_ROUTES = (

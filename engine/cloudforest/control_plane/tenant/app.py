@@ -1,7 +1,4 @@
-"""The discovery endpoints: what the service is and serves (RFC 7644, 4).
-
-The tenant directory as an ASGI application, to be mounted at `/scim/v2`.
-"""
+"""The built-in directory as an ASGI application, with discovery (RFC 7644, 4)."""
 
 from __future__ import annotations
 
@@ -47,7 +44,7 @@ def _add_location(resource: Any, url: str) -> dict[str, Any]:
 def _refuse_filter(request: Request) -> None:
     # RFC 7644, 4: "If a filter is provided, the service provider SHOULD respond 403".
     if "filter" in request.query_params:
-        raise ForbiddenException(detail="What is served can't be filtered.")
+        raise ForbiddenException(detail="Discovery endpoints do not support filters.")
 
 
 async def _get_config(request: Request) -> Response:
@@ -78,7 +75,7 @@ def _make_listing_routes(name: str, resources: Sequence[Resource[Any]]) -> list[
         documents = _make_documents(resources, f"{get_base_url(request)}/{name}")
         id_ = request.path_params["id"]
         if id_ not in documents:
-            raise NotFoundException(detail=f"There is no such entry in {name}.")
+            raise NotFoundException(detail=f'{name} has no entry "{id_}".')
         return scim_response(msgspec.json.encode(documents[id_]))
 
     return [
@@ -98,11 +95,11 @@ def make_discovery_routes() -> list[Route]:
 
 
 TokenCheck = Callable[[str], bool]
-"""Whether a bearer token lets its holder in."""
+"""Tells whether a bearer token is valid."""
 
 
 class BearerTokenMiddleware:
-    """Lets nobody in whose Authorization header has no good token."""
+    """Rejects requests without a valid token in the Authorization header."""
 
     def __init__(self, app: ASGIApp, authorized: TokenCheck) -> None:
         self._app = app

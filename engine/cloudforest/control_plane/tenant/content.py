@@ -1,4 +1,4 @@
-"""Between the stored form of a resource, the model that judges it, and its JSON."""
+"""Converts resources between the stored form, the SCIM model and JSON."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def to_content(
     members: bool,
     before: StoredResource | None = None,
 ) -> ResourceContent:
-    """Return what is stored: as a client reads it back, so never a password.
+    """Return the stored form: as a client reads it, so never a password.
 
-    Without `members` the stored ones are left as they are, and so are keys that are
-    the same as `before`.
+    Stored members stay unchanged without `members`, and so do index keys that equal
+    those of `before`.
     """
     document = resource.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE)
     keys = _make_index_keys(kind, document)
@@ -94,7 +94,7 @@ def to_content(
 def to_json(
     stored: StoredResource, base: str, parameters: ResponseParameters[Any] | None = None
 ) -> bytes:
-    """Return the resource as a client sees it, reduced to what it asked for."""
+    """Return the resource as a client sees it, with the requested attributes only."""
     if parameters is not None:
         return msgspec.json.encode(
             to_model(stored, base).model_dump(
@@ -102,7 +102,7 @@ def to_json(
                 response_parameters=parameters,
             )
         )
-    # What is stored is JSON already: no need to read it in order to write it.
+    # The stored body is JSON already and needs no decoding.
     head = msgspec.json.encode({"id": stored.id, "meta": _make_meta(stored, base)})
     text = head[:-1] + b"," + stored.body[1:]
     if not stored.members:
@@ -113,7 +113,7 @@ def to_json(
 def parse_projection(
     model: type[ResponseParameters[Any]], query: Mapping[str, str]
 ) -> ResponseParameters[Any] | None:
-    """Return what a client asked for (RFC 7644, 3.9); None: all of the resource."""
+    """Return the requested attributes (RFC 7644, 3.9); None: the whole resource."""
     given = {name: query[name] for name in _PROJECTION_PARAMETERS if query.get(name)}
     return model.model_validate(given) if given else None
 
@@ -135,7 +135,7 @@ def are_members_requested(parameters: ResponseParameters[Any] | None) -> bool:
 def excludes_only_members(
     parameters: ResponseParameters[Any] | None,
 ) -> bool:
-    """Return whether leaving out the members is all that was asked for."""
+    """Tell whether the request only excludes the members."""
     return (
         parameters is not None
         and not parameters.attributes

@@ -1,8 +1,9 @@
-"""Answers of the tenant directory: SCIM JSON, errors in SCIM shape, versions."""
+"""Requests and responses of the built-in directory: SCIM JSON, errors, versions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -25,13 +26,12 @@ from cloudforest.adapters.store.tenant_rows import StoredResource, UniquenessCon
 from cloudforest.control_plane.tenant.content import make_etag, make_location
 
 MEDIA_TYPE = "application/scim+json"
-HTTP_UNAUTHORIZED = 401
 MAX_BODY_BYTES = 8 * 1024 * 1024
-"""In bytes; a PATCH with 50,000 members has a third of that."""
+"""In bytes; a PATCH with 50,000 members needs a third of it."""
 
 
 def get_base_url(request: Request) -> str:
-    """Return the URL of the service as the client wrote it, without a slash."""
+    """Return the URL of the service as the client wrote it, without a final slash."""
     return str(request.base_url).rstrip("/")
 
 
@@ -49,15 +49,14 @@ def resource_response(
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the body, reading no more of it than is allowed."""
+    """Return the body; stop reading at the limit."""
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > MAX_BODY_BYTES:
             raise PayloadTooLargeException(
-                detail=f"The request body is larger than {MAX_BODY_BYTES} bytes; send "
-                "several"
-                " smaller requests."
+                detail=f"The request body is larger than {MAX_BODY_BYTES} bytes. Send "
+                "several smaller requests."
             )
     return bytes(body)
 
@@ -72,7 +71,7 @@ def read_json(body: bytes) -> dict[str, Any]:
 
 
 def parse_if_match(header: str | None) -> frozenset[int] | None:
-    """Return the versions that If-Match allows; None allows every one."""
+    """Return the versions that If-Match allows; None: all."""
     if header is None or "*" in header:
         return None
     tags = (each.strip().removeprefix("W/").strip('"') for each in header.split(","))
@@ -81,7 +80,7 @@ def parse_if_match(header: str | None) -> frozenset[int] | None:
 
 def require_found(stored: StoredResource | None) -> StoredResource:
     if stored is None:
-        raise NotFoundException(detail="There is no such resource.")
+        raise NotFoundException(detail="The resource does not exist.")
     return stored
 
 
@@ -93,7 +92,7 @@ def _scim_exception(error: Exception) -> SCIMException | None:
             return SCIMException.from_error(Error.from_validation_errors(error)[0])
         case UniquenessConflict():
             return UniquenessException(
-                detail="Another resource has this value, which must be unique."
+                detail="Another resource already has this unique value."
             )
         case VersionMismatch():
             return PreconditionFailedException()
@@ -107,13 +106,13 @@ def _make_scim_error(error: Exception) -> Error:
         return known.to_error()
     if isinstance(error, HTTPException):
         return Error(status=error.status_code, detail=error.detail)
-    return Error(status=500, detail="The service failed; its log says why.")
+    return Error(status=500, detail="Internal error. See the log of the service.")
 
 
 async def error_response(_request: Request, error: Exception) -> Response:
     answer = _make_scim_error(error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    if answer.status == HTTP_UNAUTHORIZED:
+    if answer.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     body = msgspec.json.encode(answer.model_dump())
     return scim_response(body, status=answer.status or 500, headers=headers)

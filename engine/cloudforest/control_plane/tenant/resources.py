@@ -1,9 +1,7 @@
 """The endpoints of one resource type: create, read, replace, patch, delete.
 
-The PATCH that only adds members to a group or removes some: rows, not the group.
-
-It is what provisioning sends by the thousand. Whatever else a PATCH says, or says in
-another form, takes the general way.
+A PATCH that only adds or removes members changes rows and does not read the group:
+provisioning sends thousands of them. Every other PATCH takes the general path.
 """
 
 from __future__ import annotations
@@ -52,7 +50,7 @@ MEMBER_SUB_ATTRIBUTES = frozenset({"value", "type", "display", "$ref"})
 
 @dataclass
 class MemberChanges:
-    """Members to add and to remove; the last word on a member counts."""
+    """Members to add and to remove; the last operation on a member counts."""
 
     add: Members = field(default_factory=dict)
     remove: dict[str, None] = field(default_factory=dict)
@@ -102,7 +100,7 @@ def _apply_operation(operation: Any, changes: MemberChanges) -> bool:
 
 
 def parse_member_changes(patch: dict[str, Any]) -> MemberChanges | None:
-    """Return what the PATCH does to the members, or None if it does anything else."""
+    """Return the changes of members, or None if the PATCH does anything else."""
     operations = patch.get("Operations")
     changes = MemberChanges()
     if not isinstance(operations, list) or not operations:
@@ -113,7 +111,7 @@ def parse_member_changes(patch: dict[str, Any]) -> MemberChanges | None:
 
 
 def mentions_members(patch: dict[str, Any]) -> bool:
-    """Return whether the members of the group must be read in order to apply it."""
+    """Tell whether applying the PATCH needs the members of the group."""
     operations = patch.get("Operations")
     return not isinstance(operations, list) or any(
         not isinstance(each, dict)
@@ -245,7 +243,7 @@ def _patch(directory: TenantDirectory, kind: ServedType) -> Endpoint:
         stored = await _patch_members(directory, kind, request, document)
         if stored is None:
             stored = await _patch_resource(directory, kind, request, document)
-        # RFC 7644, 3.5.2: 204 is the answer when no attributes were asked for.
+        # RFC 7644, 3.5.2: 204 if the request names no attributes.
         return Response(status_code=204, headers={"ETag": make_etag(stored)})
 
     return patch

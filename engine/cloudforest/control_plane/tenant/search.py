@@ -1,4 +1,4 @@
-"""Lists and searches, by query or by `.search` (RFC 7644, 3.4.2 and 3.4.3)."""
+"""Lists and searches, by query or `.search` (RFC 7644, 3.4.2 and 3.4.3)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from scim2_models import Context, NotImplementedException, ScimFilter, SearchRequest
+from scim2_models import (
+    Context,
+    ListResponse,
+    NotImplementedException,
+    ScimFilter,
+    SearchRequest,
+)
 from scim2_models.path import (
     AttrPath,
     CompareOperator,
@@ -43,9 +49,8 @@ from cloudforest.control_plane.tenant.types import (
     make_search_model,
 )
 
-LIST_RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 BATCH_SIZE = 25
-"""How many resources are looked at before other requests have their turn."""
+"""How many resources are processed before other requests get a turn."""
 SEARCH_PARAMETERS = (
     "attributes",
     "excludedAttributes",
@@ -59,7 +64,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def _find_index_key(node: FilterNode, kind: ServedType) -> tuple[str, str] | None:
-    """Return an equality that every match fulfils and an index answers."""
+    """Return an indexed equality that every match fulfils."""
     match node:
         case LogicalExpr(op=LogicalOperator.and_, terms=terms):
             keys = (_find_index_key(each, kind) for each in terms)
@@ -87,20 +92,20 @@ async def _filter_resources(
     window: range,
     members: bool,
 ) -> tuple[int, list[StoredResource]]:
-    """Try the filter on each candidate, keeping none but the page asked for."""
-    total, found, part = 0, list[StoredResource](), first
+    """Try the filter on each candidate; return the total and the requested page."""
+    total, found, query = 0, list[StoredResource](), first
     while True:
-        # Others have their turn: a filter without an index reads the whole directory.
+        # Let other requests run: a filter without an index reads the whole directory.
         await asyncio.sleep(0)
-        batch = await directory.list_resources(part, members=members)
+        batch = await directory.list_resources(query, members=members)
         for stored in batch:
             if scim_filter.match(to_model(stored)):
                 if total in window:
                     found.append(stored)
                 total += 1
-        if len(batch) < part.limit:
+        if len(batch) < query.limit:
             return total, found
-        part = dataclasses.replace(part, after=batch[-1].sequence)
+        query = dataclasses.replace(query, after=batch[-1].sequence)
 
 
 async def _find_resources(
@@ -114,9 +119,9 @@ async def _find_resources(
     count = min(count, MAX_RESULTS)
     members = any(each.has_members for each in kinds) and are_members_requested(request)
     if request.filter is None:
-        part = ResourceQuery(kind, skip=skip, limit=count)
+        query = ResourceQuery(kind, skip=skip, limit=count)
         return await directory.count(kind), await directory.list_resources(
-            part, members=members
+            query, members=members
         )
     key = _find_index_key(request.filter.ast, kinds[0]) if kind else None
     return await _filter_resources(
@@ -131,8 +136,8 @@ async def _find_resources(
 async def _list_response(
     total: int, found: list[StoredResource], request: SearchRequest[Any], base: str
 ) -> Response:
-    asked = request.attributes or request.excluded_attributes
-    parameters = request if asked and not excludes_only_members(request) else None
+    projected = request.attributes or request.excluded_attributes
+    parameters = request if projected and not excludes_only_members(request) else None
     resources = []
     for start in range(0, len(found), BATCH_SIZE):
         await asyncio.sleep(0)
@@ -141,7 +146,7 @@ async def _list_response(
             for each in found[start : start + BATCH_SIZE]
         ]
     document = {
-        "schemas": [LIST_RESPONSE_URN],
+        "schemas": [str(ListResponse.__schema__)],
         "totalResults": total,
         "startIndex": request.start_index or 1,
         "itemsPerPage": len(found),
@@ -165,17 +170,17 @@ def _make_search(directory: TenantDirectory, kinds: tuple[ServedType, ...]) -> E
         )
         if any(name in payload for name in UNSUPPORTED_PARAMETERS):
             raise NotImplementedException(
-                detail="This service neither sorts nor pages by cursor."
+                detail="This service supports neither sorting nor cursors."
             )
-        wanted = model.model_validate(payload, scim_ctx=Context.SEARCH_REQUEST)
-        total, found = await _find_resources(directory, kinds, wanted)
-        return await _list_response(total, found, wanted, get_base_url(request))
+        search_request = model.model_validate(payload, scim_ctx=Context.SEARCH_REQUEST)
+        total, found = await _find_resources(directory, kinds, search_request)
+        return await _list_response(total, found, search_request, get_base_url(request))
 
     return search
 
 
 def make_search_routes(directory: TenantDirectory) -> list[Route]:
-    """Return the routes of each type and of all; they go before those of resources."""
+    """Return the search routes; they must precede the routes of resources."""
     everything = _make_search(directory, tuple(SERVED_TYPES.values()))
     routes = [
         Route("/", everything, methods=["GET"]),

@@ -1,4 +1,4 @@
-"""The resource types that the tenant directory serves, and what it announces."""
+"""The resource types of the built-in directory, and its service provider config."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ SCIM_POLICY = ScimPolicy(
     unmatched_path_filter=ScimPolicy.UnmatchedPathFilter.create,
     remove_value_as_filter=ScimPolicy.RemoveValue.apply,
 )
-"""As tolerant of a PATCH as the clients in the field need (Microsoft Entra)."""
+"""As tolerant of PATCH requests as Microsoft Entra needs."""
 
 
 class Manager(scim2_models.Manager):
-    """RFC 7643, 4.3 requires `$ref`; the clients in the field name the id alone."""
+    """Makes `$ref`, required by RFC 7643, 4.3, optional: clients send only the id."""
 
     ref: Annotated[Reference[User[Any]] | None, Required.false] = Field(
         None, serialization_alias="$ref", validation_alias="$ref"
@@ -59,7 +59,7 @@ class Enterprise(EnterpriseUser):
 
 
 class Contact(Resource[Any]):
-    """A person whom one may write to, and who never signs in."""
+    """A person who receives mail but never signs in."""
 
     __schema__ = URN("urn:cloudforest:2.0:Contact")
 
@@ -73,13 +73,13 @@ def normalize_exact(value: str) -> str:
 
 
 def normalize_caseless(value: str) -> str:
-    """Return the value as scim2-models compares one that is not caseExact."""
+    """Return the value as scim2-models compares it if it is not caseExact."""
     return normalize_exact(normalize_exact(value).lower())
 
 
 @dataclass(frozen=True)
 class ServedType:
-    """A resource type. `keys` says which top attributes are indexed, and how."""
+    """A resource type; `index_keys` maps indexed attributes to their normalization."""
 
     name: str
     endpoint: str
@@ -118,7 +118,7 @@ SERVED_TYPES = {each.name: each for each in (USER_TYPE, GROUP_TYPE, CONTACT_TYPE
 
 
 def make_search_model(kinds: tuple[ServedType, ...]) -> type[SearchRequest[Any]]:
-    """Return the search request whose filters may name what these types have."""
+    """Return the search request whose filters may use the attributes of these types."""
     models: list[Any] = [each.model for each in kinds]
     found: Any = SearchRequest.__class_getitem__(reduce(or_, models))
     return cast("type[SearchRequest[Any]]", found)

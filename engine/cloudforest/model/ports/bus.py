@@ -9,7 +9,7 @@ from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import Page, SyncRequest
 
 RequestHandler = Callable[[SyncRequest], AsyncIterator[Page]]
-"""The agent's answer to a request: pages, none larger than the bus takes."""
+"""Answers a request at the agent; no page is larger than the bus allows."""
 
 
 class AgentBus(Protocol):
@@ -18,16 +18,16 @@ class AgentBus(Protocol):
     def request_pages(self, request: SyncRequest) -> AsyncIterator[Page]:
         """Yield the pages in order, the closing one last.
 
-        A page is acknowledged when the next one is asked for, so store it before.
-        Raises Unavailable when no agent of the domain answers, and Interrupted when
-        one stops midway.
+        A page is acknowledged when the caller asks for the next one, so the caller must
+        store it before. Raises Unavailable when no agent of the domain answers, and
+        Interrupted when an agent stops midway.
         """
         ...
 
     def receive_hints(self) -> AsyncIterator[str]:
-        """Yield the `domain_id` of a domain in which something has changed.
+        """Yield the `domain_id` of each domain in which something has changed.
 
-        Hints may be lost, may be repeated and name no object: a cycle finds out.
+        Hints may be lost or repeated, and do not name objects.
         """
         ...
 
@@ -38,17 +38,17 @@ class ListenerBus(Protocol):
     async def connect(self, access: BusAccess) -> None: ...
 
     async def renew_access(self, access: BusAccess) -> None:
-        """Go on with a new credential, losing nothing."""
+        """Switch to a new credential without losing messages."""
         ...
 
     async def listen(self, domain: str, answer: RequestHandler) -> None:
-        """Subscribe to a domain's requests, sharing them with its other agents."""
+        """Subscribe to a domain's requests, shared with the domain's other agents."""
         ...
 
     async def unlisten(self, domain: str) -> None: ...
 
     async def send_hint(self, domain: str) -> None:
-        """Say that something has changed in a domain; nobody may hear it."""
+        """Send a hint that something has changed in a domain; it may be lost."""
         ...
 
     @property

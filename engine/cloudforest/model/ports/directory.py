@@ -1,4 +1,4 @@
-"""The directory, at the agent."""
+"""The directory as an agent reads it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from cloudforest.model.messages import Lookup
 from cloudforest.model.program import Filter, ObjectType
 
 EntryKind = ObjectType | Literal["container"]
-"""What may be asked for: containers are those that objects lie in, OUs among them."""
+"""The kind of entries to read; containers hold objects and include OUs."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """One directory object. GUIDs are canonical lower-case text.
 
-    `attributes`: see `messages.InScope`; one without values was cleared, or
-    changed and is hidden.
+    `attributes`: see `messages.InScope`; an attribute without values was cleared, or
+    changed and is hidden. `classes` are the objectClass values, in lower case.
     `members` are the objectGUIDs added to a group, `former_members` those removed.
-    `classes` are its objectClass values, in lower case. A `partial` entry of a delta
-    holds only what changed: read the object again before saying what it is.
+    An entry of a delta that `is_partial` holds only changes: read the object again
+    before deciding anything about it.
     """
 
     object_guid: str
@@ -39,10 +39,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class DirSyncCookie:
-    """The end of a read: what the next one starts from, and whether all was said.
+    """The end of a read: where the next one starts, and whether this one was complete.
 
-    `full`: everything was read, because nobody named a cookie or because it was
-    refused.
+    `is_full`: everything was read, because the cookie was missing or was refused.
     """
 
     value: str | None
@@ -52,10 +51,10 @@ class DirSyncCookie:
 
 @dataclass(frozen=True)
 class ForeignMember:
-    """A member that lies in another domain of the forest.
+    """A member from another domain of the forest.
 
-    The directory knows its name, which may be an old one, and, unless it is an export,
-    its objectGUID; not what it is.
+    The directory knows its DN, which may be outdated, and its objectGUID (unless the
+    directory is an export), but not its type.
     """
 
     dn: str
@@ -64,10 +63,10 @@ class ForeignMember:
 
 @dataclass(frozen=True)
 class GroupMembers:
-    """The members of a group that are of its own domain, by objectGUID.
+    """The members of a group, by objectGUID; those of other domains are in `foreign`.
 
-    `nested` are the groups that were followed, none of which are `foreign`. `whole`: it
-    certainly has no others; a group that shows no members may hide them.
+    `nested` are the groups that were followed; foreign groups are not. `is_complete`:
+    the group certainly has no other members (a group that shows none may hide them).
     """
 
     ids: frozenset[str]
@@ -77,18 +76,18 @@ class GroupMembers:
 
 
 class Directory(Protocol):
-    """One domain. Raises Unavailable or Rejected with a sentence that names it."""
+    """One domain. Methods raise Unavailable or Rejected; the message names it."""
 
     async def identify_domain(self) -> str:
-        """Return the objectGUID of the domain's head; it also proves the connection."""
+        """Return the objectGUID of the domain root; this also tests the connection."""
         ...
 
     async def resolve_dns(self, dns: Sequence[str]) -> dict[str, str]:
-        """Return the objectGUID of each DN that exists, keyed by the DN as given."""
+        """Return the objectGUID of each DN that exists, by the DN as given."""
         ...
 
     async def read_members(self, group: str, *, nested: bool) -> GroupMembers:
-        """Return the members of the group with this DN, `nested` ones too if asked."""
+        """Return the members of the group with this DN; `nested`: of its groups too."""
         ...
 
     def read_changes(
@@ -98,12 +97,12 @@ class Directory(Protocol):
         cookie: str | None,
         where: Filter | None = None,
     ) -> AsyncIterator[Entry | DirSyncCookie]:
-        """Yield what changed since the cookie (None: everything), then one Cookie.
+        """Yield what changed since the cookie (None: everything), then a DirSyncCookie.
 
-        Entries come as the directory sends them: never collected. A group may come
-        several times, each time with a part of its members. A full read yields nothing
-        that is deleted, and may leave out objects for which `where` does not hold; a
-        delta names everybody, also who has just left the filter.
+        Entries are streamed, never collected. A group may come several times, each time
+        with a part of its members. A full read yields no deleted objects, and may leave
+        out objects that do not match `where`; a delta yields every changed object, also
+        those that no longer match.
         """
         ...
 
@@ -114,10 +113,10 @@ class Directory(Protocol):
         attributes: Sequence[str],
         where: Filter | None = None,
     ) -> AsyncIterator[Entry]:
-        """Yield what lies in the subtree of the container with this objectGUID.
+        """Yield the entries in the subtree of the container with this objectGUID.
 
-        Asked for containers, it is one of them. Objects for which `where` does not hold
-        may be left out.
+        If `kind` is "container", the container itself is included. Objects that do not
+        match `where` may be left out.
         """
         ...
 
@@ -127,40 +126,41 @@ class Directory(Protocol):
         attributes: Sequence[str],
         kind: ObjectType | None = None,
     ) -> AsyncIterator[Entry]:
-        """Yield the objects named, deleted ones included; batched, not one by one.
+        """Yield the objects of the lookups, deleted ones included, read in batches.
 
-        Those that are not of the `kind` may be left out.
-        Members are those of the group now, if `member` is among the attributes. One
-        that is proved to be gone may come with its objectGUID alone.
+        Objects of another `kind` may be left out. If `member` is among the attributes,
+        `members` are all current members. A deleted object may come with its objectGUID
+        alone.
         """
         ...
 
     async def find_proven_clear(
         self, guids: Sequence[str], attributes: Sequence[str]
     ) -> Mapping[str, AbstractSet[str]]:
-        """Return which attributes of these objects certainly have no values.
+        """Return, by objectGUID, which attributes certainly have no values.
 
-        That is, the account may read them, and there are none. Keyed by objectGUID; an
-        object of which nothing is proved may be left out.
+        The account may read these attributes, and they are empty. Objects without a
+        proven attribute may be left out.
         """
         ...
 
     async def shows_all_members(self) -> bool:
-        """Return whether a group that is read has no members but those named."""
+        """Return whether a group that is read shows all its members."""
         ...
 
     async def shows_all_values(self) -> bool:
-        """Return whether an object that is read has no values but those shown."""
+        """Return whether an object that is read shows all its values."""
         ...
 
     async def list_missing_rights(self) -> tuple[str, ...]:
-        """Return the rights that the account lacks to see what was deleted."""
+        """Return the rights that the account lacks for seeing deleted objects."""
         ...
 
     def watch_changes(self) -> AsyncIterator[None]:
-        """Yield whenever something changed: a hint, never the truth.
+        """Yield whenever something may have changed.
 
-        Ends where the directory can't tell; raises Unavailable when it stops telling.
+        Ends if the directory cannot send notifications; raises Unavailable when it
+        stops sending them.
         """
         ...
 

@@ -12,11 +12,11 @@ from cloudforest.model.registration import Registration, Revision
 
 class RegistrationStore(Protocol):
     async def load_registration(self) -> tuple[int, Registration | None]:
-        """Return the revision (0: nothing registered) and what is registered."""
+        """Return the latest revision (0: none) and its registration."""
         ...
 
     async def load_revision(self, number: int) -> Revision | None:
-        """Return what was registered then; every revision is kept."""
+        """Return a revision; every revision is kept."""
         ...
 
     async def register(
@@ -28,13 +28,13 @@ class RegistrationStore(Protocol):
         now: datetime,
         detail: str = "",
     ) -> int:
-        """Store it as the next revision, and that in the audit; `detail` says of what.
+        """Store the next revision and its audit record; `detail` is added to that.
 
-        Raises Stale unless `base` is the latest.
+        Raises Stale unless `base` is the latest revision.
 
-        In the same transaction each agent gets its record, what is kept under a name
-        is renamed (see `model.renames`), and what was kept for an agent, a job or a
-        target that is gone is forgotten, cycles and log excepted.
+        The same transaction gives each agent its record, renames stored data (see
+        `model.renames`), and deletes the data of agents, jobs and targets that are no
+        longer registered, except cycles and log.
         """
         ...
 
@@ -45,19 +45,19 @@ class IdentityStore(Protocol):
     async def update_agent(
         self, agent: str, change: Callable[[AgentRecord], AgentRecord]
     ) -> AgentRecord | None:
-        """Change the agent with this id in one transaction; None if there is none."""
+        """Change the agent with this id in one transaction; None if it is unknown."""
         ...
 
     async def save_token(self, token_hash: str, agent: str, expires: datetime) -> None:
-        """Keep a one-time enrolment token; an agent has at most one."""
+        """Store a one-time enrolment token; it replaces the agent's previous one."""
         ...
 
     async def redeem_token(self, token_hash: str, now: datetime) -> str | None:
-        """Return the agent's id and forget the token, or None if it is not valid."""
+        """Return the agent's id and delete the token; None if the token is invalid."""
         ...
 
     async def remember_jti(self, jti: str, expires: datetime, now: datetime) -> bool:
-        """Return whether it is new; forget those that have expired."""
+        """Return whether the assertion id is new; delete the expired ones."""
         ...
 
     async def save_operator(self, operator: Operator, token_hash: str) -> None: ...
@@ -71,5 +71,5 @@ class IdentityStore(Protocol):
     async def list_audit_records(
         self, *, after: int, limit: int
     ) -> list[tuple[int, AuditRecord]]:
-        """Return the first records with higher numbers, in order."""
+        """Return the first records with a number above `after`, in order."""
         ...

@@ -1,11 +1,4 @@
-"""Memberships: what the directory wants against what we wrote.
-
-Links: which resource of the target belongs to which object.
-
-Pictures of a target, in which matching looks.
-
-Who belongs where, for those who ask about one object.
-"""
+"""The store's links, memberships and target snapshots."""
 
 from __future__ import annotations
 
@@ -17,42 +10,12 @@ from cloudforest.model.program import ObjectType
 from cloudforest.model.source import Link, MatchValue, Origin, TargetResource
 
 
-class Memberships(Protocol):
-    async def list_membership_changes(
-        self,
-        jobs: JobKey,
-        cycle: str,
-        types: Sequence[ObjectType],
-        after: tuple[str, str],
-        limit: int,
-    ) -> list[tuple[str, str, bool]]:
-        """Return (group, member, wanted) where it differs from what the target got.
-
-        A membership is wanted while the directory wants it, the job holds the group (if
-        `types` has groups) and one of the jobs the member. It is not wanted any more
-        when the directory says so, or when the job has lost the member, nobody holds
-        it, its type is one of `types`, and nothing holds back its own deprovisioning.
-        In order of group and member.
-        """
-        ...
-
-    async def retain_written_members(
-        self, target: str, group: str, present: Collection[str]
-    ) -> None:
-        """Count as written only those of the group's members that it really has.
-
-        `present` are resource ids.
-        """
-        ...
-
-    async def find_emptied_groups(
-        self, jobs: JobKey, cycle: str, groups: Sequence[str]
-    ) -> frozenset[str]:
-        """Return those of the groups that no member is left for or coming to."""
-        ...
-
-
 class Links(Protocol):
+    """What belongs to source objects in a target: resources and memberships.
+
+    A snapshot is a copy of a target's resources in which matching looks.
+    """
+
     async def load_links(self, target: str, ids: Sequence[str]) -> dict[str, Link]: ...
 
     async def load_resource_ids(
@@ -70,25 +33,71 @@ class Links(Protocol):
     async def save_observed(
         self, target: str, observed: Sequence[Link], gone: Sequence[str]
     ) -> None:
-        """Count as written what the target was found to hold.
+        """Store what the target holds as last written.
 
-        The links of who is `gone` are forgotten with all that was written about them.
-        All these objects, and those who refer to the gone, are evaluated again.
+        The links of the `gone` objects are forgotten, with all that was written about
+        them. All these objects, and those that refer to the gone ones, are evaluated
+        again.
         """
         ...
 
     async def count_links(
         self, target: str, job: str | None, type_: ObjectType | None
     ) -> dict[Origin, int]:
-        """Return how many objects are linked, by origin: all of them, or of a job."""
+        """Count the linked objects by origin; None for `job` and `type_` means all."""
         ...
 
     async def count_managed(self, job: str, target: str) -> int:
-        """Return how many objects of the job are linked, and not yet deprovisioned."""
+        """Count the job's objects that are linked and not yet deprovisioned."""
         ...
 
+    async def list_membership_changes(
+        self,
+        jobs: JobKey,
+        cycle: str,
+        types: Sequence[ObjectType],
+        after: tuple[str, str],
+        limit: int,
+    ) -> list[tuple[str, str, bool]]:
+        """Return (group, member, wanted) where the target needs a change, in order.
 
-class Snapshots(Protocol):
+        A membership is wanted while the directory has it, the job holds the group (if
+        `types` includes groups) and one of the jobs holds the member. It is no longer
+        wanted when the directory removed it. It is also no longer wanted when the job
+        has lost the member, no job holds it, its type is one of `types`, and its own
+        deprovisioning is not held back.
+        """
+        ...
+
+    async def retain_written_members(
+        self, target: str, group: str, present: Collection[str]
+    ) -> None:
+        """Forget the written members of the group that the target does not have.
+
+        `present` are the resource ids of the members that it has.
+        """
+        ...
+
+    async def find_emptied_groups(
+        self, jobs: JobKey, cycle: str, groups: Sequence[str]
+    ) -> frozenset[str]:
+        """Return which of the groups have no member left and get no new one."""
+        ...
+
+    async def list_groups_of(
+        self, job: str, member: str, limit: int
+    ) -> tuple[int, tuple[str, ...]]:
+        """Return how many of the job's groups have the member, and the first DNs."""
+        ...
+
+    async def load_written_members(self, target: str, group: str) -> frozenset[str]:
+        """Return the members that the target has because we wrote them."""
+        ...
+
+    async def load_dns(self, job: str, ids: Sequence[str]) -> dict[str, str]:
+        """Return the DN of each of these objects that the job has imported."""
+        ...
+
     async def save_snapshot(
         self,
         snapshot: str,
@@ -96,13 +105,13 @@ class Snapshots(Protocol):
         resources: Sequence[TargetResource],
         paths: Sequence[str],
     ) -> None:
-        """Add to a picture of the target; it can be searched by these paths."""
+        """Add resources to a snapshot of the target, searchable by these paths."""
         ...
 
     async def load_snapshot_resources(
         self, snapshot: str, resource_type: str, resources: Sequence[str]
     ) -> dict[str, TargetResource]:
-        """Return those of the resources that the picture has, by their id."""
+        """Return the resources that the snapshot has, by id."""
         ...
 
     async def clear_snapshot(self, snapshot: str) -> None: ...
@@ -110,21 +119,8 @@ class Snapshots(Protocol):
     async def find_snapshot_matches(
         self, snapshot: str, resource_type: str, path: str, values: Sequence[MatchValue]
     ) -> dict[str, tuple[TargetResource, ...]]:
-        """Return the pictured resources by value of `path`, as `comparable` has it."""
-        ...
+        """Return the snapshot's resources by their value of `path`.
 
-
-class MembershipLookups(Protocol):
-    async def list_groups_of(
-        self, job: str, member: str, limit: int
-    ) -> tuple[int, tuple[str, ...]]:
-        """Return of how many groups of the job it is a member; the DNs of the first."""
-        ...
-
-    async def load_written_members(self, target: str, group: str) -> frozenset[str]:
-        """Return the members that the target holds because we wrote them."""
-        ...
-
-    async def load_dns(self, job: str, ids: Sequence[str]) -> dict[str, str]:
-        """Return the DN of each of these objects that the job has imported."""
+        The keys are those of `program.mapping.desired.make_match_key`.
+        """
         ...

@@ -1,6 +1,6 @@
-"""What operators are told by mail: names of jobs and agents, never of people.
+"""Notices: mail to operators about jobs and agents, and what was already sent.
 
-Mail to operators, and what they were told.
+Notices never name people.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ NoticeKind = Literal["guard", "quarantine", "agent-inactive", "certificate"]
 
 
 class Occurrence(Value, frozen=True):
-    """What is told once, for as long as it holds.
+    """A condition that operators are notified of once, as long as it lasts.
 
-    `name` is the job's or the agent's; `detail` tells apart what can hold of one of
-    them at the same time: the guard, or when the certificate ends.
+    `name` is that of the job or agent. `detail` distinguishes conditions that one of
+    them can have at the same time: the guard, or when the certificate ends.
     """
 
     kind: NoticeKind
@@ -32,14 +32,14 @@ class Fact(Value, frozen=True):
 
 
 class Step(Value, frozen=True):
-    """A command as it is typed in the tree's folder, and what it is for."""
+    """A command to run in the tree's folder, and its purpose."""
 
     command: str
     purpose: str
 
 
 class Notice(Value, frozen=True):
-    """One mail. `headline` has no full stop; `explanation` is whole sentences."""
+    """One mail. `headline` has no full stop; `explanation` is in full sentences."""
 
     tenant: str
     time: datetime
@@ -51,17 +51,17 @@ class Notice(Value, frozen=True):
 
 class Mailer(Protocol):
     async def send(self, notice: Notice, recipients: Sequence[str]) -> tuple[str, ...]:
-        """Hand a notice to the mail server; return the recipients that it refused.
+        """Send a notice; return the recipients that the mail server refused.
 
-        Raises Rejected if it took it for nobody; Unavailable, CredentialRejected or
-        Misconfigured if it would take no other notice either.
+        Raises Rejected if the server refused all recipients, and Unavailable,
+        CredentialRejected or Misconfigured if it would refuse every other notice too.
         """
         ...
 
 
 class NoticeStore(Protocol):
     async def list_notified(self) -> frozenset[Occurrence]:
-        """Return what holds and was told."""
+        """Return the lasting occurrences that operators were notified of."""
         ...
 
     async def mark_notified(

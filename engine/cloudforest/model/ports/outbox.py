@@ -1,9 +1,4 @@
-"""The outbox: effects, from intention to outcome.
-
-Stages and allowances, and what each budget has borne.
-
-Evaluations: which rows must be looked at, and what was found to be needed.
-"""
+"""The store's outbox: evaluations, effects, stages and allowances."""
 
 from __future__ import annotations
 
@@ -17,6 +12,33 @@ from cloudforest.model.stages import Allowance, BudgetCharge, Stage, StagedEffec
 
 
 class Outbox(Protocol):
+    """Effects from their evaluation to their outcome.
+
+    A source object is settled under a digest of programs while these need no effect
+    for it. It is unsettled when its content or presence changes, when another job
+    writes its resource, and when an object that it refers to is linked or unlinked.
+    """
+
+    async def begin_evaluation(
+        self, job: str, target: str, digest: str
+    ) -> tuple[int, int, int]:
+        """Return how many objects are in scope, settled, and due for evaluation.
+
+        Those due include linked objects that left the scope. Objects that refer to an
+        unsettled one are unsettled first.
+        """
+        ...
+
+    async def save_evaluated_batch(
+        self, job: str, cycle: str, digest: str, batch: EvaluatedBatch
+    ) -> None:
+        """Store effects and references, and settle the objects that need no effect."""
+        ...
+
+    async def settle_written(self, job: str, cycle: str, digest: str) -> None:
+        """Settle the objects whose effects have all left the outbox in this cycle."""
+        ...
+
     async def load_effects(
         self, job: str, keys: Sequence[str]
     ) -> dict[str, Effect]: ...
@@ -24,17 +46,17 @@ class Outbox(Protocol):
     async def save_effects(
         self, job: str, cycle: str, effects: Sequence[Effect]
     ) -> None:
-        """Put effects into the outbox, each in place of the one with its key."""
+        """Put effects into the outbox; each replaces the effect with the same key."""
         ...
 
     async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
-        """Say of effects whether their creation may have reached the target."""
+        """Store whether these creations may have reached the target."""
         ...
 
     async def drop_stale_effects(
         self, job: str, cycle: str, *, only_object: str | None = None
     ) -> None:
-        """Forget the effects (`only` of one object) that this cycle did not save."""
+        """Forget the effects, of one object or all, that this cycle did not save."""
         ...
 
     async def remove_effects(self, job: str, keys: Sequence[str]) -> None: ...
@@ -42,28 +64,28 @@ class Outbox(Protocol):
     async def find_pending_writes(
         self, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
-        """Return those of the objects that this cycle is to write, as not held back.
+        """Return the objects that this cycle will write; held effects do not count.
 
-        The value is the resource that is there already; None: it is to be created.
+        The value is the id of the existing resource, or None for a creation.
         """
         ...
 
     async def find_pending_creations(
         self, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
-        """Return the phases of those objects that this cycle is to create."""
+        """Return the phase of each of these objects that this cycle will create."""
         ...
 
     async def find_pending_adoptions(
         self, job: str, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
-        """Return the objectGUID for which this cycle is to adopt each resource."""
+        """Return the objectGUID for which this cycle will adopt each resource."""
         ...
 
     async def list_pending_effects(
         self, job: str, cycle: str, phase: int, *, after: str, limit: int
     ) -> list[Effect]:
-        """Return a cycle's pending effects of a phase by key, those after `after`."""
+        """Return the cycle's pending effects of a phase that follow `after`, by key."""
         ...
 
     async def save_outcomes(
@@ -78,62 +100,61 @@ class Outbox(Protocol):
     ) -> None:
         """Store links, memberships, effect states and log in one transaction.
 
-        A group that is linked anew has no memberships that we wrote. Of what is
-        unlinked nothing is kept. What was released is done with in its stage. Raises
-        `model.outcomes.AlreadyLinked`, and stores nothing, if a resource is another's.
+        A group that gets another resource loses its written members. All data of
+        unlinked objects is deleted. Effects that were released and are done leave
+        their stage. Raises AlreadyLinked, and stores nothing, if a resource is linked
+        to another object.
         """
         ...
 
     async def list_due_effects(
         self, job: str, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
-        """Return escrowed effects that are to be tried by now, by key after `after`."""
+        """Return escrowed effects due at `now` that follow `after`, by key."""
         ...
 
     async def list_effects(self, job: str, *, after: str, limit: int) -> list[Effect]:
-        """Return effects of any state by key, those after `after`."""
+        """Return effects of any state that follow `after`, by key."""
         ...
 
     async def list_escrowed_effects(
         self, job: str, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:
-        """Return escrowed effects by key, those after `after`, with the object's DN."""
+        """Return escrowed effects that follow `after`, by key, with the object's DN."""
         ...
 
     async def retry_escrowed(
         self, job: str, object_guid: str | None, now: datetime
     ) -> int:
-        """Make what is in escrow for an object (None: for all) due, given up or not.
+        """Make the escrow of an object (None: all objects) due; return the number.
 
-        Its tries are forgotten, and its 28 days start anew; whether a creation may have
-        reached the target is not. Return how many effects there are.
+        Given-up effects are included. Attempts are forgotten and the 28 days start
+        over. Whether a creation may have reached the target is kept.
         """
         ...
 
     async def count_effects(self) -> dict[str, dict[str, int]]:
-        """Return per job the number of effects by state."""
+        """Return the number of effects of each job, by state."""
         ...
 
-
-class Stages(Protocol):
     async def save_stage(self, stage: Stage) -> None:
         """Store a stage with the effects of its cycle that name it."""
         ...
 
     async def list_stages(self, job: str | None = None) -> list[Stage]:
-        """Return the stages that nobody has done with, the oldest first."""
+        """Return the stages that wait for a decision, the oldest first."""
         ...
 
     async def list_staged_effects(
         self, stage: str, after: str, limit: int
     ) -> list[StagedEffect]:
-        """Return what a stage holds by key, those after `after`."""
+        """Return the effects of a stage that follow `after`, by key."""
         ...
 
     async def list_superseded_effects(
         self, job: str, cycle: str, stage: str, limit: int
     ) -> list[StagedEffect]:
-        """Return effects of a stage that this cycle does not want any more."""
+        """Return effects of a stage that this cycle no longer wants."""
         ...
 
     async def forget_staged_effects(
@@ -141,53 +162,26 @@ class Stages(Protocol):
     ) -> None: ...
 
     async def close_stages(self, job: str, now: datetime) -> None:
-        """Close, with their allowances, the stages none of whose effects is left.
+        """Close the stages that have no effects left, and end their allowances.
 
-        What is in escrow because a stage holds what it needs is due then.
+        Escrowed effects that waited for a stage become due.
         """
         ...
 
     async def discard_stage(self, stage: Stage, now: datetime) -> int:
-        """Propose no longer what the stage holds; return how many effects.
+        """Discard the stage's effects, so that they are not proposed again.
 
-        What is in escrow because of the stage is due.
+        Escrowed effects that waited for the stage become due. Returns the number of
+        discarded effects.
         """
         ...
 
     async def save_allowance(self, allowance: Allowance) -> None: ...
 
     async def list_allowances(self, now: datetime) -> list[Allowance]:
-        """Return those that have not ended."""
+        """Return the allowances that have not ended."""
         ...
 
     async def sum_budget_charges(self, job: str, guard: str, since: datetime) -> int:
-        """Return how many effects of a budget were written; forget those before."""
-        ...
-
-
-class Evaluations(Protocol):
-    """A row is settled while it needs nothing under the programs of a digest.
-
-    It is settled no longer when its content or state changes, when another job writes
-    its resource, and when an object that it refers to is linked anew or no longer.
-    """
-
-    async def begin_evaluation(
-        self, job: str, target: str, digest: str
-    ) -> tuple[int, int, int]:
-        """Return how many rows count as in scope, how many of them are settled.
-
-        And how many are to be evaluated, those included that have left. First, rows
-        that refer to one which is not settled are settled no longer.
-        """
-        ...
-
-    async def save_evaluated_batch(
-        self, job: str, cycle: str, digest: str, batch: EvaluatedBatch
-    ) -> None:
-        """Store effects, references, and which rows need none, in one transaction."""
-        ...
-
-    async def settle_written(self, job: str, cycle: str, digest: str) -> None:
-        """Settle the rows whose effects have all left the outbox in this cycle."""
+        """Return how many effects were charged to a budget; forget older charges."""
         ...

@@ -1,11 +1,4 @@
-"""Inquiries: the objects to be asked by objectGUID before anything else is decided.
-
-Imports: generations, pages with their cursors, watermarks.
-
-Source rows: the objects of a job as last imported.
-
-Which of the jobs of a target holds an object.
-"""
+"""The store's source objects: imports, watermarks, inquiries and presence."""
 
 from __future__ import annotations
 
@@ -17,26 +10,69 @@ from cloudforest.model.messages import Record
 from cloudforest.model.source import Presence, SourceObject
 
 
-class Inquiries(Protocol):
+class Sources(Protocol):
+    """The objects of each job as last imported, and what must be asked about them.
+
+    An inquiry is an object that must be read by objectGUID before anything else is
+    decided about it.
+    """
+
+    async def load_watermark(self, job: str) -> Watermark | None: ...
+
+    async def begin_import(self, job: str, cycle: str) -> int:
+        """Return the generation under which the rows of this import are stored."""
+        ...
+
+    async def save_page(
+        self,
+        job: str,
+        generation: int,
+        records: Sequence[Record],
+        cursor: Watermark | None,
+    ) -> None:
+        """Store a page's rows and memberships and, if given, its durable cursor.
+
+        The same transaction adds inquiries for objects that could not be read, for
+        groups that entered the scope, and for rows that lie in moved containers. An
+        inquiry ends as soon as the import names the object.
+        """
+        ...
+
+    async def finish_import(
+        self, job: str, target: str, generation: int, end: ImportEnd
+    ) -> None:
+        """Store the watermark, and add the inquiries that the import leaves open.
+
+        An initial import forgets the rows of types that it did not read: they are no
+        longer managed. Inquiries are added for rows that are in or unknown and that a
+        full read of their type did not name, for objects that entered or left the
+        scope's groups, and for those of `end.inquire_about`.
+        """
+        ...
+
+    async def forget_unlinked(self, job: str, target: str) -> None:
+        """Delete the rows that are out or gone and have no link."""
+        ...
+
     async def add_inquiries(self, job: str, ids: Sequence[str]) -> None: ...
 
     async def list_inquiries(self, job: str, limit: int) -> list[str]:
-        """Return those that are open, in order of id."""
+        """Return the first open inquiries, ordered by objectGUID."""
         ...
 
     async def find_hidden_attributes(
         self, job: str, ids: Sequence[str]
     ) -> frozenset[str]:
-        """Return the attributes that one of these showed, and that may be hidden now.
+        """Return the attributes that any of these objects showed and may now hide.
 
-        Names are in lower case. What they were is kept until they are proved empty.
+        Names are in lower case. Their values are kept until they are proved empty.
         """
         ...
 
     async def save_answers(
         self, job: str, generation: int, records: Sequence[Record]
     ) -> None:
-        """Store what a `read` answered; the inquiries stay until it has ended."""
+        """Store the answer to a `read`; its inquiries stay open until it has ended."""
         ...
 
     async def close_inquiries(
@@ -50,54 +86,14 @@ class Inquiries(Protocol):
     ) -> None:
         """Close the inquiries about these objects.
 
-        It stays open of whom another attribute is doubted than those that the answer
-        was to prove empty (`proved`).
+        An inquiry stays open while the object hides an attribute that is not among
+        `proven_clear`, the attributes that the answer had to prove empty.
 
-        A row in scope that no answer of this generation named is now unknown. If the
-        answer was `complete`, a group that it named has no older members.
+        A row in scope that no answer of this generation named becomes unknown. If the
+        answer was `complete`, the groups that it named lose their older members.
         """
         ...
 
-
-class Imports(Protocol):
-    async def load_watermark(self, job: str) -> Watermark | None: ...
-
-    async def begin_import(self, job: str, cycle: str) -> int:
-        """Return the generation under which this import's rows are stored."""
-        ...
-
-    async def save_page(
-        self,
-        job: str,
-        generation: int,
-        records: Sequence[Record],
-        cursor: Watermark | None,
-    ) -> None:
-        """Store a page's rows and memberships and, if any, its durable cursor.
-
-        The same transaction stores what is to be asked by objectGUID: who could not be
-        read, groups that entered the scope, and rows that lie in containers that were
-        moved; each only until the import names it.
-        """
-        ...
-
-    async def finish_import(
-        self, job: str, target: str, generation: int, end: ImportEnd
-    ) -> None:
-        """Store the watermark, and who is to be asked by objectGUID.
-
-        A whole import forgets the rows of other types: they are no longer managed. To
-        be asked are held rows of the types of which everything was read, and which it
-        did not name; who entered the scope's groups or left them; those of `end.again`.
-        """
-        ...
-
-    async def forget_unlinked(self, job: str, target: str) -> None:
-        """Drop the rows that are out or gone, and that no link keeps."""
-        ...
-
-
-class Sources(Protocol):
     async def list_source_objects(
         self,
         job: str,
@@ -107,21 +103,23 @@ class Sources(Protocol):
         *,
         settled: str | None = None,
     ) -> list[SourceObject]:
-        """Return rows in order of id, those after `after`.
+        """Return the objects to evaluate whose objectGUID follows `after`, in order.
 
-        They are in scope; or, while they are linked, unknown, out of scope or gone.
-        Those that are settled under the digest `settled` are left out.
+        These are the objects in scope, and linked ones that are unknown, out or gone.
+        Objects that are settled under the digest `settled` are left out.
         """
         ...
 
-    async def load_source_object(self, job: str, id: str) -> SourceObject | None:  # noqa: A002
-        """Return the row, whatever its state."""
+    async def load_source_object(
+        self, job: str, object_guid: str
+    ) -> SourceObject | None:
+        """Return the object, whatever its presence."""
         ...
 
     async def find_known_objects(
         self, job: str, target: str, ids: Sequence[str]
     ) -> frozenset[str]:
-        """Return those of the objects that are in scope of the job or linked."""
+        """Return which of the objects are in scope of the job or linked."""
         ...
 
     async def list_unknown_objects(
@@ -129,18 +127,15 @@ class Sources(Protocol):
     ) -> tuple[int, tuple[str, ...]]:
         """Return how many objects are unknown, and the first of them.
 
-        Those count who show less than before, and nothing proves what they lack.
+        Objects that may hide an attribute count as unknown.
         """
         ...
 
-
-class Presences(Protocol):
     async def load_presences(
         self, jobs: Sequence[str], ids: Sequence[str]
     ) -> dict[str, Presence]:
-        """Return what the jobs say of the objects that they have rows of.
+        """Return the presence of the objects that the jobs have rows of.
 
-        Who is in scope of one of them is `in`, whatever the others say; then `unknown`,
-        `out` and `gone`.
+        If the jobs differ, the first of `in`, `unknown`, `out` and `gone` counts.
         """
         ...

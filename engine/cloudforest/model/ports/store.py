@@ -1,12 +1,6 @@
-"""How jobs and their targets stand between cycles.
+"""The provisioning service's store: each method is one transaction.
 
-Cycles, and the scratch jobs of plans.
-
-The provisioning log.
-
-The provisioning service's store: one method, one transaction.
-
-Ids are objectGUIDs; lists are batches.
+Ids are objectGUIDs. Lists are batches.
 """
 
 from __future__ import annotations
@@ -17,21 +11,21 @@ from typing import Protocol
 
 from cloudforest.model.cycles import Cycle, LogEntry, LogQuery
 from cloudforest.model.jobs import Breaker, JobHealth, JobState, ResetScope
-from cloudforest.model.ports.links import (
-    Links,
-    MembershipLookups,
-    Memberships,
-    Snapshots,
-)
-from cloudforest.model.ports.outbox import Evaluations, Outbox, Stages
-from cloudforest.model.ports.sources import Imports, Inquiries, Presences, Sources
+from cloudforest.model.ports.links import Links
+from cloudforest.model.ports.outbox import Outbox
+from cloudforest.model.ports.sources import Sources
 
 JobStateUpdate = Callable[[JobState], JobState]
 HealthUpdate = Callable[[JobHealth], JobHealth]
-"""How a job and its target stand after a cycle, from how they stood before."""
+"""Returns the health of a job and its target after a cycle, given that before it."""
 
 
 class Jobs(Protocol):
+    """The state of jobs and targets between cycles, the cycles, and the log.
+
+    A scratch job holds the data of a plan.
+    """
+
     async def load_job_states(self) -> dict[str, JobState]:
         """Return the state of each job that ever had one."""
         ...
@@ -41,7 +35,7 @@ class Jobs(Protocol):
         ...
 
     async def change_job_state(self, job: str, change: JobStateUpdate) -> JobState:
-        """Change the job's state in one transaction; return what it is now."""
+        """Change the job's state in one transaction; return the new state."""
         ...
 
     async def restart_job(
@@ -53,26 +47,24 @@ class Jobs(Protocol):
         change: JobStateUpdate,
         now: datetime,
     ) -> None:
-        """Forget what the next cycle is to do without, all or nothing.
+        """Reset what the next cycle starts from, and change the job's state.
 
-        `Watermark`: the next import is a full one; what the scope is bound to is kept,
-        unless everything is reset. `Escrows`: all are due, as if never tried.
-        `ConnectorDataStore`: what was last written is looked up in the target.
-        Rows, links and their origin are kept in any case, so nobody is deprovisioned
-        or made twice. `change` is made to the state as by `change_job`.
+        `Watermark`: the next import is a full one; the scope's bindings are kept,
+        unless everything is reset. `Escrows`: all escrowed effects are due, as if never
+        tried. `ConnectorDataStore`: the next cycle reads what the target holds instead
+        of relying on what was last written. Rows, links and origins are always kept,
+        so that nobody is deprovisioned or created twice.
         """
         ...
 
-
-class Cycles(Protocol):
     async def start_cycle(self, cycle: Cycle) -> None:
-        """Store it; a cycle of this job still called running was cut short: failed."""
+        """Store a new cycle; cycles of the job that were still running have failed."""
         ...
 
     async def finish_cycle(
         self, cycle: Cycle, update_health: HealthUpdate | None = None
     ) -> None:
-        """Store it, and how its job and target stand after it, in one transaction."""
+        """Store the cycle and the health of its job and target in one transaction."""
         ...
 
     async def load_last_cycles(self) -> dict[str, Cycle]:
@@ -80,9 +72,10 @@ class Cycles(Protocol):
         ...
 
     async def prune_cycles(self, before: datetime, limit: int) -> int:
-        """Forget at most so many cycles that started earlier; return how many it were.
+        """Forget at most `limit` cycles that started before; return the number.
 
-        Kept are the latest of each job, and what `has_finished` rests on.
+        The latest cycle of each job and those that `has_finished_cycle` relies on are
+        kept.
         """
         ...
 
@@ -91,25 +84,23 @@ class Cycles(Protocol):
         ...
 
     async def copy_job_data(self, job: str, scratch: str) -> None:
-        """Start a scratch job with the rows, but not the watermark, of this one."""
+        """Start a scratch job with the job's rows, but without its watermark."""
         ...
 
     async def drop_job_data(self, job: str) -> None:
-        """Forget all that is kept for a (scratch) job, except cycles, links and log."""
+        """Forget all data of a (scratch) job except cycles, links and log."""
         ...
 
     async def drop_scratch_data(self) -> None:
-        """Forget all scratch jobs (`plan:…`) and pictures: nobody works on them."""
+        """Forget all scratch jobs (`plan:…`) and snapshots, which nobody uses now."""
         ...
 
-
-class Logs(Protocol):
     async def save_log_entries(self, entries: Sequence[LogEntry]) -> None: ...
 
     async def find_log_range(
         self, since: datetime | None, until: datetime | None
     ) -> tuple[int, int]:
-        """Return two numbers between which all entries of that time lie, inclusive."""
+        """Return two numbers that enclose all entries of that time, inclusive."""
         ...
 
     async def list_log_entries(
@@ -119,32 +110,16 @@ class Logs(Protocol):
         ...
 
     async def count_written(self, cycle: str, snapshot: str) -> int:
-        """Return how many of the pictured the cycle wrote, and nothing of them failed.
+        """Count the objects of the snapshot that the cycle wrote without a failure.
 
-        The picture's resources are named by objectGUID.
+        The snapshot's resources are named by objectGUID.
         """
         ...
 
     async def prune_log(self, before: datetime, limit: int) -> int:
-        """Forget at most so many entries that are older; return how many it were."""
+        """Forget at most `limit` entries that are older; return the number."""
         ...
 
 
-class ProvisioningStore(
-    Imports,
-    Inquiries,
-    Sources,
-    Evaluations,
-    Presences,
-    Links,
-    Snapshots,
-    Outbox,
-    Stages,
-    Memberships,
-    MembershipLookups,
-    Cycles,
-    Jobs,
-    Logs,
-    Protocol,
-):
+class ProvisioningStore(Sources, Links, Outbox, Jobs, Protocol):
     """All that is kept about jobs, their objects and their cycles."""

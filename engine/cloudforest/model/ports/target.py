@@ -1,6 +1,6 @@
-"""The target.
+"""The target, and its refusals.
 
-What a target may say about one object: an outcome, not an error of the cycle.
+A refusal concerns one object: it is an outcome, not an error of the cycle.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from cloudforest.model.source import FlatResource, MatchValue, TargetResource
 class Target(Protocol):
     """A SCIM 2.0 service.
 
-    Raises `model.outcomes.Conflict` (409), `Refusal` (another answer about this object)
-    or base TargetUnavailable (the service as a whole: down, 401, 429 for too long).
+    Methods raise Conflict (409) or another Refusal for one object, and
+    TargetUnavailable for the whole service (down, 401, 429 for too long).
     """
 
     requests: int
@@ -37,7 +37,7 @@ class Target(Protocol):
     async def find_taken_values(
         self, resource_type: str, path: str, values: Sequence[str]
     ) -> frozenset[str]:
-        """Return those of the values that some resource has at `path`."""
+        """Return which of the values a resource has at `path`."""
         ...
 
     async def list_member_ids(
@@ -47,7 +47,7 @@ class Target(Protocol):
     async def create(self, resource_type: str, values: FlatResource) -> str:
         """Return the new resource's id.
 
-        Raises TargetUnavailable only if nothing was created, as far as can be known.
+        Raises TargetUnavailable only if nothing was created, as far as is known.
         """
         ...
 
@@ -65,14 +65,14 @@ class Target(Protocol):
     ) -> None: ...
 
     async def delete(self, resource_type: str, resource: str) -> None:
-        """Raise NotThere if there is no such resource, or no longer."""
+        """Delete a resource; raises ResourceNotFound if it does not exist."""
         ...
 
     async def close(self) -> None: ...
 
 
 class Refusal(Exception):  # noqa: N818 - an outcome of one object
-    """The target answered no. `reason` is a sentence without the object's values."""
+    """The target refused. `reason` is a sentence without the object's values."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -81,12 +81,12 @@ class Refusal(Exception):  # noqa: N818 - an outcome of one object
 
 
 class Conflict(Refusal):
-    """Somebody already has a value that must be unique (409)."""
+    """Another resource has a value that must be unique (409)."""
 
 
 class ResourceNotFound(Refusal):
-    """The resource does not exist, or no longer (404)."""
+    """The resource does not exist (404)."""
 
 
 class AlreadyLinked(Exception):  # noqa: N818 - an outcome of one object
-    """A resource of the target belongs to another object already."""
+    """The target's resource is already linked to another object."""

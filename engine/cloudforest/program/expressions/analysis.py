@@ -1,4 +1,4 @@
-"""What is known of an expression without any object."""
+"""What is known about an expression without an object."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from cloudforest.program.expressions.catalog import FUNCTIONS
 from cloudforest.program.expressions.function import ValueKind
 
 SELECT_UNIQUE_VALUE = "SelectUniqueValue"
-"""The function that asks the target."""
+"""The function that asks the target for free values."""
 REDACT = "Redact"
-"""The function whose value is shown nowhere."""
+"""The function whose value is never shown."""
 NOW = "Now"
-"""The function that gives the moment it is told, and so the same to all at once."""
+"""The function that returns the start of evaluation, the same for all objects."""
 DEFAULT_DOMAIN = "DefaultDomain"
-"""The function that the compiler replaces by what the tenant says."""
+"""The function that the compiler replaces by the tenant's default domain."""
 
 
 def find_calls(expression: Expression) -> Iterator[Call]:
-    """Yield every call of a function or operator, from the outside."""
+    """Yield every call of a function or operator, the outermost first."""
     waiting: list[Expression] = [expression]
     while waiting:
         each = waiting.pop()
@@ -29,7 +29,7 @@ def find_calls(expression: Expression) -> Iterator[Call]:
 
 
 def find_impure_functions(expression: Expression) -> tuple[str, ...]:
-    """Name the functions in it that may give something else for the same object."""
+    """Return the functions that may return another value for the same object."""
     return tuple(
         dict.fromkeys(
             each.function
@@ -44,7 +44,7 @@ def uses_function(expression: Expression, function: str) -> bool:
 
 
 def replace_default_domain(expression: Expression, domain: str) -> Expression:
-    """Return it with the tenant's domain in place of DefaultDomain."""
+    """Replace DefaultDomain by the tenant's domain."""
     if not isinstance(expression, Call):
         return expression
     if expression.function == DEFAULT_DOMAIN:
@@ -56,7 +56,7 @@ def replace_default_domain(expression: Expression, domain: str) -> Expression:
 
 
 def is_constant(expression: Expression) -> bool:
-    """Tell whether it gives the same for every object, always."""
+    """Tell whether an expression has the same value for every object, always."""
     match expression:
         case Constant():
             return True
@@ -72,7 +72,7 @@ def is_constant(expression: Expression) -> bool:
 
 
 def find_value_kind(expression: Expression) -> ValueKind:
-    """Return what kind of value it gives."""
+    """Return the kind of an expression's value."""
     match expression:
         case Constant(value=bool()):
             return "boolean"

@@ -1,9 +1,4 @@
-"""What is wrong with a call: its name, the number of arguments, and their kinds.
-
-All functions, by name.
-
-The functions' reference, from the table.
-"""
+"""All functions by name, the checks of their calls, and their reference."""
 
 from __future__ import annotations
 
@@ -50,7 +45,7 @@ _UNFIT_KINDS: dict[ValueKind, frozenset[ValueKind]] = {
     "boolean": frozenset({"date", "reference"}),
     "reference": frozenset({"number", "boolean", "date"}),
 }
-"""Kinds that functions give and that an argument of a kind can't do with."""
+"""Kinds of results that do not fit an argument of a kind."""
 
 _KIND_NOUNS: dict[ValueKind, str] = {
     "number": "a number",
@@ -75,17 +70,17 @@ def make_unknown_function_fault(name: str) -> CallFault:
     names = {each.lower(): each for each in FUNCTIONS if each not in OPERATORS}
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
     hint = (
-        f"Did you mean {names[close[0]]}?"
+        f'Did you mean "{names[close[0]]}"?'
         if close
-        else "`cloudforest expression functions` lists those that there are."
+        else "`cloudforest expression functions` lists all of them."
     )
-    return CallFault(f"There is no function {name}. {hint}")
+    return CallFault(f'Unknown function "{name}". {hint}')
 
 
 def align_arguments(
     name: str, arguments: Sequence[Expression | None], places: Sequence[T], gap: T
 ) -> tuple[tuple[Expression | None, ...], tuple[T, ...]]:
-    """Return arguments and their places, with what may be left out put in as empty."""
+    """Return arguments and their places, with an empty one for an omitted argument."""
     parameters = FUNCTIONS[name].parameters if name in FUNCTIONS else ()
     left_out = [index for index, each in enumerate(parameters) if each.omitted]
     if not left_out or len(arguments) != len(parameters) - 1:
@@ -118,7 +113,7 @@ def _may_be_date(value: Scalar) -> bool:
 def _find_need(
     function: Function, parameter: Parameter, each: Expression
 ) -> str | None:
-    """Return what is needed where an argument can't be right for any object."""
+    """Return what an argument should be, if it is wrong for every object."""
     if isinstance(each, Constant):
         free = function.name == "FormatDateTime" and parameter.kind == "date"
         return None if free else _find_literal_need(parameter, each.value)
@@ -135,21 +130,22 @@ def _find_argument_fault(function: Function, arguments: Arguments) -> CallFault 
         if each is None:
             if not parameter.optional and position < function.minimum:
                 return CallFault(
-                    f"{function.name} needs an argument that is left empty"
-                    f" ({parameter.name}).",
+                    f'{function.name} needs the argument "{parameter.name}", which is'
+                    " empty.",
                     position,
                 )
             continue
         needed = _find_need(function, parameter, each)
         if needed is not None:
             return CallFault(
-                f"{function.name} needs {needed} here ({parameter.name}).", position
+                f'The argument "{parameter.name}" of {function.name} must be {needed}.',
+                position,
             )
     return None
 
 
 def find_call_fault(name: str, arguments: Arguments) -> CallFault | None:
-    """Return what is wrong with a call of aligned arguments, or None."""
+    """Return what is wrong with a call with aligned arguments, or None."""
     function = FUNCTIONS.get(name)
     if function is None:
         return make_unknown_function_fault(name)
@@ -157,17 +153,17 @@ def find_call_fault(name: str, arguments: Arguments) -> CallFault | None:
     high = count if function.maximum is None else function.maximum
     if not function.minimum <= count <= high:
         return CallFault(
-            f"{name} takes {_format_expected_count(function)}, and {count} are given."
+            f"{name} takes {_format_expected_count(function)}, but gets {count}."
         )
-    wrong = _find_argument_fault(function, arguments)
-    if wrong is None and function.check is not None:
+    fault = _find_argument_fault(function, arguments)
+    if fault is None and function.check is not None:
         return function.check(arguments)
-    return wrong
+    return fault
 
 
 @dataclass(frozen=True)
 class FunctionEntry:
-    """One function: how it is written, what it takes and gives, and what it is for."""
+    """A function in the reference."""
 
     name: str
     syntax: str
@@ -182,7 +178,7 @@ def _format_parameter(parameter: Parameter) -> str:
 
 
 def format_syntax(function: Function) -> str:
-    """Write `Name(required, [optional], repeating, …)`, or an operator in its place."""
+    """Return `Name(required, [optional], repeating, …)`, or `left operator right`."""
     names = [_format_parameter(each) for each in function.parameters]
     if function.name in OPERATORS:
         return f"{names[0]} {function.name} {names[1]}"
@@ -193,7 +189,7 @@ def format_syntax(function: Function) -> str:
 
 
 def list_functions() -> Iterator[FunctionEntry]:
-    """Yield every function by name, operators first."""
+    """Yield every function, sorted by name, operators first."""
     for each in sorted(FUNCTIONS.values(), key=lambda each: each.name.lower()):
         yield FunctionEntry(
             name=each.name,

@@ -1,7 +1,4 @@
-"""Functions that choose, and the comparisons that they choose by.
-
-Functions that choose, and the comparisons that they choose by.
-"""
+"""Functions that choose, and the comparisons to choose by."""
 
 from __future__ import annotations
 
@@ -39,27 +36,33 @@ _ORDER: dict[str, Callable[..., bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+_PRESENCE_FUNCTIONS = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
+_COMPARED_PAIR = (Parameter("left", "any"), Parameter("right", "any"))
 
 
 def iif(operands: Sequence[Operand | None]) -> Evaluate:
-    """Only the branch that is chosen is evaluated."""
-    condition, wanted, otherwise = map(evaluator_of, operands)
+    """Evaluate only the chosen branch."""
+    condition, if_true, if_false = map(evaluator_of, operands)
 
-    def evaluate(row: AttributeValues) -> Value:
-        return wanted(row) if is_true(condition(row)) else otherwise(row)
+    def evaluate(attributes: AttributeValues) -> Value:
+        return (
+            if_true(attributes)
+            if is_true(condition(attributes))
+            else if_false(attributes)
+        )
 
     return evaluate
 
 
 def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
-    """Take the first that is neither null nor empty, else the last as it is."""
+    """Return the first value that is neither null nor empty, else the last one."""
     *sources, last = map(evaluator_of, operands)
 
-    def evaluate(row: AttributeValues) -> Value:
+    def evaluate(attributes: AttributeValues) -> Value:
         for each in sources:
-            if not is_empty(value := each(row)):
+            if not is_empty(value := each(attributes)):
                 return value
-        return last(row)
+        return last(attributes)
 
     return evaluate
 
@@ -67,7 +70,10 @@ def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
 def _make_constant_cases(
     keys: Sequence[Operand | None], values: Sequence[Evaluate]
 ) -> dict[str, Evaluate] | None:
-    """Of equal keys the first one counts; None: not every key is a text for all."""
+    """Return the values by key, if every key is a constant text, else None.
+
+    The first of several equal keys counts.
+    """
     if not all(each is None or each.constant for each in keys):
         return None
     named = [evaluator_of(each)({}) for each in keys]
@@ -77,21 +83,23 @@ def _make_constant_cases(
 
 
 def switch(operands: Sequence[Operand | None]) -> Evaluate:
-    """Keys differ by case; the key "" is that of null and of the empty text."""
+    """Compare keys with case; null and the empty text have the key ""."""
     source, default = map(evaluator_of, operands[:2])
     keys = operands[2::2]
     values = [evaluator_of(each) for each in operands[3::2]]
 
     cases = _make_constant_cases(keys, values)
     if cases is not None:
-        return lambda row: cases.get(as_text(source(row)), default)(row)
+        return lambda attributes: cases.get(as_text(source(attributes)), default)(
+            attributes
+        )
 
     pairs = list(zip(map(evaluator_of, keys), values, strict=True))
 
-    def evaluate(row: AttributeValues) -> Value:
-        wanted = as_text(source(row))
-        found = (value for key, value in pairs if as_text(key(row)) == wanted)
-        return next(found, default)(row)
+    def evaluate(attributes: AttributeValues) -> Value:
+        text = as_text(source(attributes))
+        matches = (value for key, value in pairs if as_text(key(attributes)) == text)
+        return next(matches, default)(attributes)
 
     return evaluate
 
@@ -102,7 +110,7 @@ def _as_two_numbers(left: Value, right: Value) -> tuple[float, float] | None:
 
 
 def _as_two_moments(left: Value, right: Value) -> tuple[datetime, datetime] | None:
-    """Compare as dates if a function made one of them, and the other reads so."""
+    """Return two dates, if a function returned one and the other reads as one."""
     if not (isinstance(left, Moment) or isinstance(right, Moment)):
         return None
     first, second = as_moment_or_none(left), as_moment_or_none(right)
@@ -118,20 +126,22 @@ def _are_equal(left: Value, right: Value) -> bool:
 
 
 def _build_comparison(holds: Callable[[Value, Value], bool]) -> Build:
-    """Compare; with a source that is null or empty no comparison holds, `<>` included.
+    """Build a comparison; with null or an empty value none holds, not even `<>`.
 
-    Only "" itself, as it is written, compares as the empty text that it is.
+    Only a literal "" compares as the empty text.
     """
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
         left, right = map(evaluator_of, operands)
-        may = [each is not None and each.literal for each in operands]
+        literal = [each is not None and each.literal for each in operands]
 
-        def evaluate(row: AttributeValues) -> Value:
-            first, second = left(row), right(row)
+        def evaluate(attributes: AttributeValues) -> Value:
+            first, second = left(attributes), right(attributes)
             if first and second:
                 return as_boolean(holds(first, second))
-            if (is_empty(first) and not may[0]) or (is_empty(second) and not may[1]):
+            if is_empty(first) and not literal[0]:
+                return FALSE
+            if is_empty(second) and not literal[1]:
                 return FALSE
             return as_boolean(holds(first, second))
 
@@ -140,13 +150,13 @@ def _build_comparison(holds: Callable[[Value, Value], bool]) -> Build:
     return build
 
 
-def build_equality(*, wanted: bool) -> Build:
-    """Two texts are equal letter by letter; a number equals a text that spells it."""
-    return _build_comparison(lambda left, right: _are_equal(left, right) is wanted)
+def build_equality(*, negated: bool) -> Build:
+    """Build `=` or `<>`; texts compare with case, and a number equals its text."""
+    return _build_comparison(lambda left, right: _are_equal(left, right) is not negated)
 
 
 def build_ordering(name: str) -> Build:
-    """Numbers, and texts that spell numbers, in their order; dates and texts too."""
+    """Build an ordering of numbers (also as texts), else of dates, else of texts."""
     holds = _ORDER[name]
 
     def compare(left: Value, right: Value) -> bool:
@@ -156,36 +166,34 @@ def build_ordering(name: str) -> Build:
     return _build_comparison(compare)
 
 
-_PRESENCE_FUNCTIONS = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
-_COMPARED_PAIR = (Parameter("left", "any"), Parameter("right", "any"))
 _COMPARISONS = {
-    "=": ("the two values are equal", build_equality(wanted=True)),
-    "<>": ("the two values differ", build_equality(wanted=False)),
-    ">": ("the left value is greater", build_ordering(">")),
-    ">=": ("the left value is not less", build_ordering(">=")),
-    "<": ("the left value is less", build_ordering("<")),
-    "<=": ("the left value is not greater", build_ordering("<=")),
+    "=": ("two values are equal", build_equality(negated=False)),
+    "<>": ("two values differ", build_equality(negated=True)),
+    ">": ("the left value is greater than the right one", build_ordering(">")),
+    ">=": ("the left value is at least the right one", build_ordering(">=")),
+    "<": ("the left value is less than the right one", build_ordering("<")),
+    "<=": ("the left value is at most the right one", build_ordering("<=")),
 }
 
 
 def _check_iif(arguments: Arguments) -> CallFault | None:
     condition = arguments[0]
     if isinstance(condition, Call) and condition.function == "IgnoreFlowIfNullOrEmpty":
-        return CallFault("IgnoreFlowIfNullOrEmpty can't be the condition of IIF.", 0)
+        return CallFault("IgnoreFlowIfNullOrEmpty is not a condition for IIF.", 0)
     return None
 
 
 def _check_switch(arguments: Arguments) -> CallFault | None:
     if len(arguments) % 2:
         return CallFault(
-            "Switch needs a value after each key; the last key has none.",
+            "Switch needs a value after each key. The last value is missing.",
             len(arguments) - 1,
         )
     source = arguments[0]
     if isinstance(source, Call) and source.function in _PRESENCE_FUNCTIONS:
         return CallFault(
-            f"{source.function} can't be the source of Switch; use IIF, or the key"
-            ' "" for what is missing.',
+            f"Switch cannot use {source.function} as its source. Use IIF, or the key"
+            ' "" for a missing value.',
             0,
         )
     return None
@@ -193,14 +201,14 @@ def _check_switch(arguments: Arguments) -> CallFault | None:
 
 CHOICE_FUNCTIONS = (
     *(
-        Function(name, _COMPARED_PAIR, "boolean", f"Say whether {what}.", build)
+        Function(name, _COMPARED_PAIR, "boolean", f"Test whether {what}.", build)
         for name, (what, build) in _COMPARISONS.items()
     ),
     Function(
         "Coalesce",
         (Parameter("source", "any", repeating=True),),
         "any",
-        "Take the first source with a value, or else the last.",
+        "Return the first source that has a value, else the last one.",
         coalesce,
     ),
     Function(
@@ -211,7 +219,7 @@ CHOICE_FUNCTIONS = (
             Parameter("valueIfFalse", "any"),
         ),
         "any",
-        "Take one of two values by a condition.",
+        "Return one of two values, depending on a condition.",
         iif,
         check=_check_iif,
     ),
@@ -222,7 +230,7 @@ CHOICE_FUNCTIONS = (
             Parameter("rule", "text", repeating=True),
         ),
         "text",
-        "Take the first value that no resource of the target has.",
+        "Return the first value that no resource of the target has yet.",
         None,
     ),
     Function(
@@ -234,7 +242,7 @@ CHOICE_FUNCTIONS = (
             Parameter("value", "any", repeating=True),
         ),
         "any",
-        "Take the value whose key equals the source.",
+        "Return the value whose key equals the source, else the default.",
         switch,
         check=_check_switch,
     ),

@@ -1,7 +1,4 @@
-"""Custom date formats of .NET, taken apart; the culture is the invariant one.
-
-Dates written in a format of .NET.
-"""
+"""Date formats of .NET in the invariant culture, and dates written in them."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ DAY_NAMES = (
     "Sunday",
 )
 MAX_FORMAT_LENGTH = 200
-"""Characters of a format, at most."""
+"""The most characters of a format."""
 
 STANDARD_FORMATS = {
     "d": "MM/dd/yyyy",
@@ -44,7 +41,7 @@ STANDARD_FORMATS = {
     "y": "yyyy MMMM",
     "Y": "yyyy MMMM",
 }
-"""The formats of one letter, as the invariant culture writes them."""
+"""The formats of one letter, in the invariant culture."""
 
 _TOKEN = re.compile(
     r"""
@@ -58,11 +55,14 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MAX_COUNTS = {"f": 7, "F": 7}
+_FULL_NAME_COUNT = 4
+"""The number of letters for a full name; three give a short name."""
+_SHORT_NAME_COUNT = 3
 
 
 @dataclass(frozen=True)
 class FormatPiece:
-    """A run of one format letter, or, without a letter, a text that stands there."""
+    """A run of one format letter, or a literal text if `letter` is empty."""
 
     letter: str
     count: int = 0
@@ -73,7 +73,7 @@ def _make_piece(found: re.Match[str]) -> FormatPiece | None:
     run = found["run"]
     if run:
         if len(run) > _MAX_COUNTS.get(run[0], MAX_FORMAT_LENGTH):
-            raise ValueFault("The date format has more than 7 digits of a second.")
+            raise ValueFault("The date format has more than 7 decimals of a second.")
         return FormatPiece(run[0], len(run))
     for quoted in (found["single"], found["double"]):
         if quoted is not None:
@@ -86,28 +86,26 @@ def _make_piece(found: re.Match[str]) -> FormatPiece | None:
 
 @functools.lru_cache(maxsize=256)
 def split_format(format_text: str) -> tuple[FormatPiece, ...]:
-    """Take a format apart; raises ValueFault."""
+    """Split a format into its pieces; raises ValueFault."""
     if not format_text or len(format_text) > MAX_FORMAT_LENGTH:
-        raise ValueFault(f"A date format has 1 to {MAX_FORMAT_LENGTH} characters.")
+        raise ValueFault(
+            f"A date format must have 1 to {MAX_FORMAT_LENGTH} characters."
+        )
     if len(format_text) == 1 and format_text not in STANDARD_FORMATS:
         raise ValueFault(
-            "A date format of one letter is one of"
-            f" {', '.join(STANDARD_FORMATS)}; %d is the letter itself."
+            "Unknown date format of one letter. Choose one of:"
+            f" {', '.join(STANDARD_FORMATS)}. Write % before a letter, as in %d, to use"
+            " it as a custom format."
         )
     whole = STANDARD_FORMATS.get(format_text, format_text)
     made, at = [], 0
     while at < len(whole):
         found = _TOKEN.match(whole, at)
         if found is None:
-            raise ValueFault("The date format has a quote that is not closed.")
+            raise ValueFault("The date format has an unclosed quote.")
         made.append(_make_piece(found))
         at = found.end()
     return tuple(each for each in made if each is not None)
-
-
-_FULL_NAME_COUNT = 4
-"""So many letters spell a name out; three cut it short."""
-_SHORT_NAME_COUNT = 3
 
 
 def _format_day(at: datetime, count: int) -> str:
@@ -145,7 +143,7 @@ def _format_two_digits(value: int, count: int) -> str:
 
 
 def _format_utc_offset(count: int) -> str:
-    """Everything is in UTC."""
+    """Return the offset of UTC: all dates are in UTC."""
     return {1: "+0", 2: "+00"}.get(count, "+00:00")
 
 
@@ -179,7 +177,7 @@ def _format_clock_piece(at: datetime, letter: str, count: int, *, zoned: bool) -
 
 
 def format_date(at: datetime, format_text: str, *, has_zone: bool) -> str:
-    """Write a date; `zoned`: its text said that it is in UTC, or in which zone."""
+    """Write a date; `has_zone` if its text contained a time zone, or `Z`."""
     made = ""
     for each in split_format(format_text):
         part = _format_piece(at, each, zoned=has_zone) if each.letter else each.literal

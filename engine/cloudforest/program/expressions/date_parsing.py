@@ -1,7 +1,4 @@
-"""Dates read in a given format of .NET (DateTime.ParseExact).
-
-Dates read without a format, as DateTime.Parse does in the invariant culture.
-"""
+"""Parsing of dates as .NET does: ParseExact, and Parse in the invariant culture."""
 
 from __future__ import annotations
 
@@ -21,10 +18,52 @@ from cloudforest.program.expressions.date_formatting import (
 from cloudforest.program.expressions.values import Moment, Value, as_text
 from cloudforest.program.faults import ValueFault
 
-NOT_OF_THIS_FORMAT = "The value is not a date of the format that it is read in."
+NOT_OF_THIS_FORMAT = "The value is not a date in the input format."
 _MAX_UTC_OFFSET = timedelta(hours=14)
 _TWO_DIGITS_UNTIL = 2049
-"""A year of two digits is one of the hundred that end here, as in .NET."""
+"""Two digits mean one of the hundred years that end here, as in .NET."""
+_FIXED_PATTERNS = {
+    "t1": "[AP]",
+    "t2": "[AP]M",
+    "z1": "[+-][0-9]{1,2}",
+    "z2": "[+-][0-9]{2}",
+    "z3": "[+-][0-9]{2}:?[0-9]{2}",
+    "K1": "Z|[+-][0-9]{2}:?[0-9]{2}|",
+    "g1": r"A\.D\.|AD",
+}
+_SAME_LETTERS = {"F": "f", "K": "z"}
+_MONTH_PATTERN = "|".join(f"{each}|{each[:3]}" for each in MONTH_NAMES)
+_DAY_PATTERN = "|".join(f"{each}|{each[:3]}" for each in DAY_NAMES)
+_TIME_PATTERN = r"""
+    (?:(?:T|\s+|\s*,\s*)
+       (?P<hour>[0-9]{1,2})
+       (?::(?P<minute>[0-9]{1,2})(?::(?P<second>[0-9]{1,2})(?:[.,](?P<part>[0-9]{1,9}))?)?
+       )?\s*(?P<half>[AP]M)?
+    )?
+"""
+_ZONE_PATTERN = r"\s*(?P<zone>Z|GMT|UTC|[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
+_YEAR_PATTERN = r"(?P<year>[0-9]{4}|[0-9]{2})"
+_DATE_PATTERNS = (
+    r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})",
+    rf"(?P<month>[0-9]{{1,2}})[-/.](?P<day>[0-9]{{1,2}})[-/.]{_YEAR_PATTERN}",
+    rf"(?:(?P<weekday>{_DAY_PATTERN}),?\s+)?(?P<day>[0-9]{{1,2}})[-\s]+(?P<month>{_MONTH_PATTERN}),?[-\s]+{_YEAR_PATTERN}",
+    rf"(?:(?P<weekday>{_DAY_PATTERN}),?\s+)?(?P<month>{_MONTH_PATTERN})\s+(?P<day>[0-9]{{1,2}}),?\s+{_YEAR_PATTERN}",
+)
+_GENERALIZED_TIME = r"""
+    (?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})
+    (?P<hour>[0-9]{2})(?:(?P<minute>[0-9]{2})(?:(?P<second>[0-9]{2}))?)?
+    (?:[.,](?P<part>[0-9]{1,9}))?(?P<half>\b\B)?(?P<zone>Z|[+-][0-9]{2}(?:[0-9]{2})?)
+"""
+"""Generalized time (RFC 4517, 3.3.13), as a directory writes it."""
+_FORMS = tuple(
+    re.compile(form, re.VERBOSE | re.IGNORECASE | re.ASCII)
+    for form in (
+        *(f"{each}{_TIME_PATTERN}{_ZONE_PATTERN}" for each in _DATE_PATTERNS),
+        _GENERALIZED_TIME,
+    )
+)
+_MAX_LENGTH = 100
+_NOON = 12
 
 
 def _join_names(names: tuple[str, ...], *, short: bool) -> str:
@@ -37,20 +76,11 @@ _NAME_PATTERNS = {
     ("M", 3): _join_names(MONTH_NAMES, short=True),
     ("M", 4): _join_names(MONTH_NAMES, short=False),
 }
-_FIXED_PATTERNS = {
-    "t1": "[AP]",
-    "t2": "[AP]M",
-    "z1": "[+-][0-9]{1,2}",
-    "z2": "[+-][0-9]{2}",
-    "z3": "[+-][0-9]{2}:?[0-9]{2}",
-    "K1": "Z|[+-][0-9]{2}:?[0-9]{2}|",
-    "g1": r"A\.D\.|AD",
-}
 
 
 @dataclass(frozen=True)
 class ParsedDate:
-    """A date in UTC; `zoned`: the text says in which zone it is."""
+    """A date in UTC; `has_zone` if the text contained a time zone."""
 
     at: datetime
     has_zone: bool = False
@@ -70,9 +100,9 @@ def _digits_pattern(piece: FormatPiece) -> str:
 
 
 def _make_patterns(format_text: str) -> Iterator[str]:
-    """Yield the pieces; a point goes with the digits of a second that may be missing.
+    """Yield a pattern for each piece; optional decimals include their point.
 
-    Each takes what it can and gives nothing back, as in .NET, so none can run away.
+    The patterns are atomic, as in .NET, so that none can backtrack without end.
     """
     every = split_format(format_text)
     optional = [each.letter == "F" for each in (*every[1:], FormatPiece(""))]
@@ -103,7 +133,7 @@ def _compile_format(format_text: str) -> re.Pattern[str]:
 
 
 def _add_century(year: int) -> int:
-    """Return the whole year of one of two digits."""
+    """Return the full year for two digits."""
     whole = _TWO_DIGITS_UNTIL // 100 * 100 + year
     return whole if whole <= _TWO_DIGITS_UNTIL else whole - 100
 
@@ -113,22 +143,22 @@ def parse_year(text: str) -> int:
 
 
 def parse_month(text: str) -> int:
-    """Return the number of a month, of which three letters are enough."""
+    """Return the number of a month; three letters are enough."""
     if text.isdecimal():
         return int(text)
     return [each[:3].lower() for each in MONTH_NAMES].index(text[:3].lower()) + 1
 
 
 def require_weekday(at: datetime, name: str | None) -> None:
-    """Raise ValueError if a date is not on the day that it is said to be on."""
+    """Raise ValueError if a date is not on the named weekday."""
     if name and DAY_NAMES[at.weekday()][:3].lower() != name[:3].lower():
         raise ValueError(name)
 
 
 def parse_utc_offset(zone: str) -> timedelta:
-    """Return how far a zone is ahead of UTC; `Z` and nothing are UTC.
+    """Return how far a zone is ahead of UTC; `Z` and an empty text are UTC.
 
-    Raises ValueError where none is so far.
+    Raises ValueError for an impossible offset.
     """
     digits = re.sub("[^0-9]", "", zone)
     if not digits:
@@ -149,11 +179,10 @@ _FIELD_PARSERS: dict[str, Callable[[str], Any]] = {
     "z": parse_utc_offset,
     "w": lambda name: name[:3].lower(),
 }
-_SAME_LETTERS = {"F": "f", "K": "z"}
 
 
 def _parse_fields(found: re.Match[str]) -> dict[str, Any]:
-    """Read each letter; one that comes twice says the same twice."""
+    """Return the value of each letter; raise ValueFault if two values differ."""
     fields: dict[str, Any] = {}
     for group, written in found.groupdict().items():
         letter = _SAME_LETTERS.get(group[0], group[0])
@@ -192,9 +221,9 @@ def _assemble_date(fields: Mapping[str, Any]) -> ParsedDate:
 
 
 def parse_exact_date(source: str, format_text: str) -> ParsedDate:
-    """Read a date; what the format leaves out is 1 January of the year 1, midnight.
+    """Parse a date; the parts that the format lacks are those of 0001-01-01 00:00.
 
-    Raises ValueFault when the text is not of the format, or no such day exists.
+    Raises ValueFault if the text is not in the format, or the date does not exist.
     """
     found = _compile_format(format_text).fullmatch(source)
     if found is None:
@@ -203,40 +232,6 @@ def parse_exact_date(source: str, format_text: str) -> ParsedDate:
         return _assemble_date(_parse_fields(found))
     except (ValueError, OverflowError) as error:
         raise ValueFault(NOT_OF_THIS_FORMAT) from error
-
-
-_MONTH_PATTERN = "|".join(f"{each}|{each[:3]}" for each in MONTH_NAMES)
-_DAY_PATTERN = "|".join(f"{each}|{each[:3]}" for each in DAY_NAMES)
-_TIME_PATTERN = r"""
-    (?:(?:T|\s+|\s*,\s*)
-       (?P<hour>[0-9]{1,2})
-       (?::(?P<minute>[0-9]{1,2})(?::(?P<second>[0-9]{1,2})(?:[.,](?P<part>[0-9]{1,9}))?)?
-       )?\s*(?P<half>[AP]M)?
-    )?
-"""
-_ZONE_PATTERN = r"\s*(?P<zone>Z|GMT|UTC|[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
-_YEAR_PATTERN = r"(?P<year>[0-9]{4}|[0-9]{2})"
-_DATE_PATTERNS = (
-    r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})",
-    rf"(?P<month>[0-9]{{1,2}})[-/.](?P<day>[0-9]{{1,2}})[-/.]{_YEAR_PATTERN}",
-    rf"(?:(?P<weekday>{_DAY_PATTERN}),?\s+)?(?P<day>[0-9]{{1,2}})[-\s]+(?P<month>{_MONTH_PATTERN}),?[-\s]+{_YEAR_PATTERN}",
-    rf"(?:(?P<weekday>{_DAY_PATTERN}),?\s+)?(?P<month>{_MONTH_PATTERN})\s+(?P<day>[0-9]{{1,2}}),?\s+{_YEAR_PATTERN}",
-)
-_GENERALIZED_TIME = r"""
-    (?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})
-    (?P<hour>[0-9]{2})(?:(?P<minute>[0-9]{2})(?:(?P<second>[0-9]{2}))?)?
-    (?:[.,](?P<part>[0-9]{1,9}))?(?P<half>\b\B)?(?P<zone>Z|[+-][0-9]{2}(?:[0-9]{2})?)
-"""
-"""The directory's own: generalized time (RFC 4517, 3.3.13)."""
-_FORMS = tuple(
-    re.compile(form, re.VERBOSE | re.IGNORECASE | re.ASCII)
-    for form in (
-        *(f"{each}{_TIME_PATTERN}{_ZONE_PATTERN}" for each in _DATE_PATTERNS),
-        _GENERALIZED_TIME,
-    )
-)
-_MAX_LENGTH = 100
-_NOON = 12
 
 
 def _parse_hour(written: str | None, half: str | None) -> int:
@@ -281,12 +276,11 @@ def as_moment_or_none(value: Value) -> Moment | None:
 
 
 def as_moment(value: Value) -> Moment:
-    """Read a date; one without a zone is in UTC. Raises ValueFault."""
+    """Read a date; without a zone it is in UTC. Raises ValueFault."""
     found = as_moment_or_none(as_text(value) if isinstance(value, tuple) else value)
     if found is None:
         raise ValueFault(
-            "A date is needed here, such as 2026-08-31 or 8/31/2026 5:30:00 PM, and the"
-            " value is not one."
+            "The value is not a date such as 2026-08-31 or 8/31/2026 5:30:00 PM."
             if value is not None
             else NOT_OF_THIS_FORMAT
         )

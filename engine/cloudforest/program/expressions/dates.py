@@ -1,15 +1,13 @@
-"""Functions that count with dates, as Visual Basic does.
-
-Functions on dates.
-"""
+"""Functions on dates, with the arithmetic of Visual Basic."""
 
 from __future__ import annotations
 
 import calendar
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from cloudforest.model.program import Constant
+from cloudforest.program.ad_schema import FILETIME_EPOCH
 from cloudforest.program.expressions.date_formatting import format_date, split_format
 from cloudforest.program.expressions.date_parsing import as_moment, parse_exact_date
 from cloudforest.program.expressions.function import (
@@ -30,18 +28,17 @@ from cloudforest.program.faults import ValueFault
 
 INTERVALS = ("yyyy", "m", "d", "ww", "h", "n", "s")
 _SECONDS = {"d": 86400, "h": 3600, "n": 60, "s": 1}
-_TICKS = 10_000_000
-"""A FILETIME counts tenths of a microsecond ([MS-DTYP] 2.3.3)."""
-_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+_TICKS_PER_MICROSECOND = 10
 _NEVER_TICKS = frozenset({0, 2**63 - 1})
-"""What the directory writes for no moment at all ([MS-ADA1] accountExpires)."""
+"""FILETIMEs that mean "never" ([MS-ADA1] accountExpires)."""
 _TOO_FAR = "The date is before the year 1 or after the year 9999."
 DATE_TIME_STYLES = (
     *("None", "AllowLeadingWhite", "AllowTrailingWhite", "AllowInnerWhite"),
     *("AllowWhiteSpaces", "NoCurrentDateDefault", "AdjustToUniversal"),
     *("AssumeLocal", "AssumeUniversal", "RoundtripKind"),
 )
-"""The names in .NET's DateTimeStyles."""
+"""The names of .NET's DateTimeStyles."""
+_INTERVAL = Parameter("interval", "text", choice=INTERVALS)
 
 
 def to_date(value: Value) -> Value:
@@ -51,12 +48,12 @@ def to_date(value: Value) -> Value:
 def _parse_interval(value: Value) -> str:
     interval = as_text(value)
     if interval not in INTERVALS:
-        raise ValueFault(f"An interval is one of {', '.join(INTERVALS)}.")
+        raise ValueFault(f"Unknown interval. Choose one of: {', '.join(INTERVALS)}.")
     return interval
 
 
 def _add_months(at: datetime, months: int) -> datetime:
-    """Keep the day, or take the last one of a month that is shorter."""
+    """Add months; in a shorter month, the day becomes the last one."""
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
     if not 1 <= year <= 9999:  # noqa: PLR2004 - the calendar's last year
         raise ValueFault(_TOO_FAR)
@@ -79,7 +76,7 @@ def add_to_date(interval: Value, value: Value, date: Value) -> Value:
 
 
 def _week_number(at: datetime) -> int:
-    """Return the number of a week, which begins on Sunday."""
+    """Return the number of a week, which starts on Sunday."""
     return at.date().toordinal() // 7
 
 
@@ -91,10 +88,10 @@ _CALENDAR_COUNTS: dict[str, Callable[[datetime], int]] = {
 
 
 def count_between_dates(interval: Value, first: Value, second: Value) -> Value:
-    """Count from the first to the second date.
+    """Count the intervals from the first to the second date.
 
-    Years, months and weeks count where the calendar turns; the others are whole units
-    of the time between.
+    Years, months and weeks count calendar changes; the others count whole units of
+    time.
     """
     unit = _parse_interval(interval)
     if is_empty(first) or is_empty(second):
@@ -109,11 +106,11 @@ def count_between_dates(interval: Value, first: Value, second: Value) -> Value:
 
 
 def date_from_number(value: Value) -> Value:
-    """Read a FILETIME; the directory's two ways to say never are null."""
+    """Read a FILETIME; the two values for "never" are null."""
     if is_empty(value) or (ticks := as_integer(value)) in _NEVER_TICKS:
         return None
     try:
-        at = _EPOCH + timedelta(microseconds=ticks // 10)
+        at = FILETIME_EPOCH + timedelta(microseconds=ticks // _TICKS_PER_MICROSECOND)
     except OverflowError as error:
         raise ValueFault(_TOO_FAR) from error
     return Moment(at, sortable=True)
@@ -122,8 +119,8 @@ def date_from_number(value: Value) -> Value:
 def number_from_date(value: Value) -> Value:
     if is_empty(value):
         return None
-    elapsed = as_moment(value).at - _EPOCH
-    return elapsed // timedelta(microseconds=1) * (_TICKS // 1_000_000)
+    elapsed = as_moment(value).at - FILETIME_EPOCH
+    return elapsed // timedelta(microseconds=1) * _TICKS_PER_MICROSECOND
 
 
 def _parse_styles(value: Value) -> frozenset[str]:
@@ -131,7 +128,9 @@ def _parse_styles(value: Value) -> frozenset[str]:
         each.strip() for each in as_text(value).split(",") if each.strip()
     )
     if not named <= set(DATE_TIME_STYLES):
-        raise ValueFault(f"Styles are some of {', '.join(sorted(DATE_TIME_STYLES))}.")
+        raise ValueFault(
+            f"Unknown style. Choose from: {', '.join(sorted(DATE_TIME_STYLES))}."
+        )
     return named or frozenset({"AllowLeadingWhite", "AllowTrailingWhite"})
 
 
@@ -159,7 +158,7 @@ def check_formats(arguments: Arguments) -> CallFault | None:
 def reformat_date(
     source: Value, styles: Value, input_format: Value, output_format: Value
 ) -> Value:
-    """Read in one format and write in another."""
+    """Parse a date in one format and return it in another."""
     named = _parse_styles(styles)
     if is_empty(source):
         return None
@@ -170,35 +169,33 @@ def reformat_date(
     return format_date(found.at, as_text(output_format), has_zone=zoned)
 
 
-_INTERVAL = Parameter("interval", "text", choice=INTERVALS)
-
 DATE_FUNCTIONS = (
     Function(
         "CDate",
         (Parameter("expression", "date"),),
         "date",
-        "Read a date; without a zone it is in UTC.",
+        "Convert a text to a date; without a time zone, it is in UTC.",
         build_eager(to_date),
     ),
     Function(
         "DateAdd",
         (_INTERVAL, Parameter("value", "number"), Parameter("dateTime", "date")),
         "date",
-        "Add years, months, weeks, days, hours, minutes or seconds.",
+        "Add years, months, weeks, days, hours, minutes or seconds to a date.",
         build_eager(add_to_date),
     ),
     Function(
         "DateDiff",
         (_INTERVAL, Parameter("date1", "date"), Parameter("date2", "date")),
         "number",
-        "Count from the first date to the second.",
+        "Count the intervals between two dates.",
         build_eager(count_between_dates),
     ),
     Function(
         "DateFromNum",
         (Parameter("value", "number"),),
         "date",
-        "Read the directory's number of a moment (FILETIME).",
+        "Convert a FILETIME, as in pwdLastSet, to a date.",
         build_eager(date_from_number),
     ),
     Function(
@@ -210,7 +207,7 @@ DATE_FUNCTIONS = (
             Parameter("outputFormat", "text"),
         ),
         "text",
-        "Read a date in one .NET format, and write it in another.",
+        "Convert a date from one .NET format to another.",
         build_eager(reformat_date),
         check=check_formats,
     ),
@@ -218,7 +215,7 @@ DATE_FUNCTIONS = (
         "Now",
         (),
         "date",
-        "Take the moment at which the cycle began to evaluate.",
+        "Return the time when the cycle started to evaluate.",
         None,
         impure=True,
     ),
@@ -226,7 +223,7 @@ DATE_FUNCTIONS = (
         "NumFromDate",
         (Parameter("value", "date"),),
         "number",
-        "Write a moment as the directory's number (FILETIME).",
+        "Convert a date to a FILETIME.",
         build_eager(number_from_date),
     ),
 )

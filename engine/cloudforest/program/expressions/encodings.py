@@ -1,7 +1,4 @@
-"""Functions on encoded values: base64, hexadecimal, SIDs and distinguished names.
-
-The table of NormalizeDiacritics, as documented; other characters stay.
-"""
+"""Functions on encoded values: base64, hexadecimal, SIDs, DNs and diacritics."""
 
 from __future__ import annotations
 
@@ -25,84 +22,7 @@ _SID = re.compile(r"S-[0-9]+-[0-9]+(-[0-9]+){0,15}")
 _SID_HEAD = 8
 _DN_ESCAPE = re.compile(r"\\(?:([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _DN_PART = re.compile(r"(?:[^,;+\\]|\\.)+", re.DOTALL)
-
-
-def from_base64(source: str, encoding: Value = None) -> str:
-    codec = CODECS.get(as_text(encoding) or "Unicode")
-    if codec is None:
-        raise ValueFault("ConvertFromBase64 knows the encodings Unicode, ASCII, UTF8.")
-    try:
-        return base64.b64decode(source, validate=True).decode(codec)
-    except (binascii.Error, ValueError) as error:
-        raise ValueFault("The value is not base64 of a text so encoded.") from error
-
-
-def _encode(source: str, codec: str) -> bytes:
-    """Encode; what is no character (a lone surrogate) becomes a question mark."""
-    require_length(2 * len(source))
-    return source.encode(codec, errors="replace")
-
-
-def to_base64(source: str) -> str:
-    return base64.b64encode(_encode(source, "utf-16-le")).decode()
-
-
-def to_utf8_hex(source: str) -> str:
-    return _encode(source, "utf-8").hex().upper()
-
-
-def _raw_sid(source: str) -> bytes:
-    """Read the hexadecimal or base64 form of a binary SID."""
-    try:
-        return bytes.fromhex(source)
-    except ValueError:
-        pass
-    try:
-        return base64.b64decode(source, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def format_sid(source: str) -> str:
-    """Return a SID as S-R-A-S… ([MS-DTYP] 2.4.2.1); agents send it so already."""
-    if not source or _SID.fullmatch(source):
-        return source
-    raw = _raw_sid(source)
-    if len(raw) < _SID_HEAD or len(raw) != _SID_HEAD + 4 * raw[1]:
-        raise ValueFault("The value is not a security identifier.")
-    authority = int.from_bytes(raw[2:8], "big")
-    parts = (
-        int.from_bytes(raw[at : at + 4], "little")
-        for at in range(_SID_HEAD, len(raw), 4)
-    )
-    return "-".join(["S", str(raw[0]), str(authority), *map(str, parts)])
-
-
-def _unescape_dn_value(value: str) -> str:
-    """Undo the escapes of RFC 4514; those of one character may come in several."""
-    raw = bytearray()
-    end = 0
-    for found in _DN_ESCAPE.finditer(value):
-        raw += value[end : found.start()].encode(errors="replace")
-        code, plain = found.groups()
-        raw += bytes.fromhex(code) if code else plain.encode(errors="replace")
-        end = found.end()
-    return (raw + value[end:].encode(errors="replace")).decode(errors="replace")
-
-
-def dn_component(reference: Value, index: Value) -> Value:
-    """Return the value of a component, counted from 1 from the left; null: none."""
-    wanted = as_integer(index)
-    if wanted < 1:
-        raise ValueFault("DNComponent counts components from 1.")
-    parts = _DN_PART.findall(as_text(reference))
-    if wanted > len(parts):
-        return None
-    _, mark, value = parts[wanted - 1].partition("=")
-    return _unescape_dn_value(value.strip()) if mark else None
-
-
-_MARKED_BY_PLAIN = {
+_MARKED_BY_PLAIN = {  # as documented; other characters stay unchanged
     "a": "ä à â ã å á ą ă ā ā́ ā̀ ā̂ ā̃ ǟ ā̈ ǡ a̱ å̄",
     "ae": "æ ǣ",
     "c": "ç č ć c̄ c̱",
@@ -149,8 +69,85 @@ _MARKED = re.compile(
 )
 
 
+def from_base64(source: str, encoding: Value = None) -> str:
+    codec = CODECS.get(as_text(encoding) or "Unicode")
+    if codec is None:
+        raise ValueFault(
+            f"ConvertFromBase64 supports the encodings {', '.join(CODECS)}."
+        )
+    try:
+        return base64.b64decode(source, validate=True).decode(codec)
+    except (binascii.Error, ValueError) as error:
+        raise ValueFault("The value is not base64, or not in this encoding.") from error
+
+
+def _encode(source: str, codec: str) -> bytes:
+    """Encode a text; a lone surrogate becomes a question mark."""
+    require_length(2 * len(source))
+    return source.encode(codec, errors="replace")
+
+
+def to_base64(source: str) -> str:
+    return base64.b64encode(_encode(source, "utf-16-le")).decode()
+
+
+def to_utf8_hex(source: str) -> str:
+    return _encode(source, "utf-8").hex().upper()
+
+
+def _raw_sid(source: str) -> bytes:
+    """Read the hexadecimal or base64 form of a binary SID."""
+    try:
+        return bytes.fromhex(source)
+    except ValueError:
+        pass
+    try:
+        return base64.b64decode(source, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def format_sid(source: str) -> str:
+    """Return a SID as S-R-A-S… ([MS-DTYP] 2.4.2.1), which is how agents send it."""
+    if not source or _SID.fullmatch(source):
+        return source
+    raw = _raw_sid(source)
+    if len(raw) < _SID_HEAD or len(raw) != _SID_HEAD + 4 * raw[1]:
+        raise ValueFault("The value is not a security identifier.")
+    authority = int.from_bytes(raw[2:8], "big")
+    parts = (
+        int.from_bytes(raw[at : at + 4], "little")
+        for at in range(_SID_HEAD, len(raw), 4)
+    )
+    return "-".join(["S", str(raw[0]), str(authority), *map(str, parts)])
+
+
+def _unescape_dn_value(value: str) -> str:
+    """Undo the escapes of RFC 4514; one character may need several."""
+    raw = bytearray()
+    end = 0
+    for found in _DN_ESCAPE.finditer(value):
+        raw += value[end : found.start()].encode(errors="replace")
+        code, plain = found.groups()
+        raw += bytes.fromhex(code) if code else plain.encode(errors="replace")
+        end = found.end()
+    return (raw + value[end:].encode(errors="replace")).decode(errors="replace")
+
+
+def dn_component(reference: Value, index: Value) -> Value:
+    """Return the value of a component, counted from 1 from the left, or null."""
+    position = as_integer(index)
+    if position < 1:
+        raise ValueFault("DNComponent counts components from 1.")
+    parts = _DN_PART.findall(as_text(reference))
+    if position > len(parts):
+        return None
+    _, mark, value = parts[position - 1].partition("=")
+    return _unescape_dn_value(value.strip()) if mark else None
+
+
 def normalize_diacritics(text: str) -> str:
-    """Replace letters with marks by plain ones, however the marks are encoded."""
+    """Replace letters with diacritics by plain ones, in any normalization form."""
     if text.isascii():
         return text
     require_length(len(text))

@@ -28,15 +28,15 @@ from cloudforest.program.expressions.values import Moment, Value, as_text, is_em
 from cloudforest.program.faults import Ignored, ValueFault
 
 EvaluationWatcher = Callable[[Expression, Evaluate], Evaluate]
-"""Told each part as it is compiled; what it returns is evaluated instead."""
+"""Called with each compiled part; its result is evaluated instead of the part."""
 
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """What expressions know beside the object.
+    """What expressions know apart from the object.
 
-    `now` is the moment that Now gives; without one it is a fault. `taken` are values
-    that SelectUniqueValue may not choose, in any case.
+    `now` is the result of Now; without it, Now is a fault. `taken` are values that
+    SelectUniqueValue must not choose; they compare without case.
     """
 
     now: datetime | None = None
@@ -48,7 +48,7 @@ NO_CONTEXT = EvaluationContext()
 
 
 class PreparedAttributes(dict[str, Value]):
-    """An object's attributes; one that it does not have is null."""
+    """An object's attributes; a missing one is None."""
 
     __slots__ = ()
 
@@ -59,7 +59,7 @@ class PreparedAttributes(dict[str, Value]):
 def prepare_attributes(attributes: Mapping[str, tuple[str, ...]]) -> PreparedAttributes:
     """Return attributes as expressions see them.
 
-    One with one value is that text, with several a tuple, with none None.
+    A single value is a text, several are a tuple, and no value is None.
     """
     made = PreparedAttributes()
     for name, values in attributes.items():
@@ -68,13 +68,16 @@ def prepare_attributes(attributes: Mapping[str, tuple[str, ...]]) -> PreparedAtt
 
 
 def _compile_constant(value: Scalar) -> Evaluate:
-    return lambda _row: value
+    return lambda _attributes: value
 
 
 def _compile_operand(
     argument: Expression | None, context: EvaluationContext
 ) -> Operand | None:
-    """Evaluate what is constant now; if it is a fault, it is one of every object."""
+    """Compile an argument, and evaluate a constant one now.
+
+    If that raises a fault, every object gets it later.
+    """
     if argument is None:
         return None
     evaluate = compile_evaluator(argument, context)
@@ -86,47 +89,45 @@ def _compile_operand(
         value = evaluate(PreparedAttributes())
     except (ValueFault, Ignored):
         return Operand(evaluate)
-    return Operand(lambda _row: value, constant=True)
+    return Operand(lambda _attributes: value, constant=True)
 
 
 def _compile_now(context: EvaluationContext) -> Evaluate:
     if context.now is None:
-        return _compile_fault(
-            "Nobody says what time it is for Now(); an Example has `now:` for that."
-        )
+        return _compile_fault("Now() has no time to return. Set `now:` in the Example.")
     moment = Moment(context.now)
-    return lambda _row: moment
+    return lambda _attributes: moment
 
 
 def _compile_fault(reason: str) -> Evaluate:
-    def evaluate(_row: AttributeValues) -> Value:
+    def evaluate(_attributes: AttributeValues) -> Value:
         raise ValueFault(reason)
 
     return evaluate
 
 
 def _compile_unique_value(call: Call, context: EvaluationContext) -> Evaluate:
-    """Choose among the values; `mapping` asks the target, and does not come here."""
+    """Choose the first free value; a mapping asks the target instead."""
     rules = [compile_evaluator(each, context) for each in call.arguments if each]
     taken = {each.casefold() for each in context.taken}
 
-    def evaluate(row: AttributeValues) -> Value:
-        made = (rule(row) for rule in rules)
+    def evaluate(attributes: AttributeValues) -> Value:
+        made = (rule(attributes) for rule in rules)
         texts = (as_text(each) for each in made if not is_empty(each))
         free = next((each for each in texts if each.casefold() not in taken), None)
         if free is None:
-            raise ValueFault(f"{SELECT_UNIQUE_VALUE} makes no value that is not taken.")
+            raise ValueFault(f"{SELECT_UNIQUE_VALUE} finds no free value.")
         return free
 
     return evaluate
 
 
 def _compile_call(call: Call, context: EvaluationContext) -> Evaluate:
-    wrong = find_call_fault(call.function, call.arguments)
-    if wrong is not None:
+    fault = find_call_fault(call.function, call.arguments)
+    if fault is not None:
         raise Misconfigured(
-            f"An expression of this program can't be used: {wrong.message} Apply the"
-            " tree again with the version that runs it."
+            f"This version cannot run an applied expression: {fault.message} Apply the"
+            " tree again with this version."
         )
     build = FUNCTIONS[call.function].build
     if build is not None:
@@ -135,7 +136,9 @@ def _compile_call(call: Call, context: EvaluationContext) -> Evaluate:
         return _compile_unique_value(call, context)
     if call.function == NOW:
         return _compile_now(context)
-    return _compile_fault("The tenant has no default domain for DefaultDomain().")
+    return _compile_fault(
+        "DefaultDomain() has no domain to return. Set `defaultDomain:` in the Tenant."
+    )
 
 
 def _compile_node(expression: Expression, context: EvaluationContext) -> Evaluate:
@@ -153,10 +156,10 @@ def _compile_node(expression: Expression, context: EvaluationContext) -> Evaluat
 def compile_evaluator(
     expression: Expression, context: EvaluationContext = NO_CONTEXT
 ) -> Evaluate:
-    """Compile into a function of a prepared object, as fast as a function can be.
+    """Compile into a function of prepared attributes.
 
-    It raises ValueFault when it can't work on what it gets, and Ignored when the
-    expression says that the attribute or the object does not flow.
+    It raises ValueFault if a function cannot use its arguments, and Ignored if the
+    expression skips the attribute or the object.
     """
     evaluate = _compile_node(expression, context)
     return (
@@ -169,7 +172,7 @@ def compile_expression(
 ) -> Callable[[Mapping[str, tuple[str, ...]]], Value]:
     """Compile into a function of an object's attributes, named in lower case.
 
-    For one expression on few objects: each call prepares the object (see `prepared`).
+    Use it for one expression on few objects: each call prepares the attributes.
     """
     evaluate = compile_evaluator(expression, context)
     return lambda attributes: evaluate(prepare_attributes(attributes))

@@ -1,7 +1,4 @@
-"""Functions that end the flow of an attribute or an object, or mark what flows.
-
-Functions that say whether anything flows.
-"""
+"""Functions that stop the flow of an attribute or an object, or mark a value."""
 
 from __future__ import annotations
 
@@ -19,18 +16,18 @@ from cloudforest.program.expressions.function import (
 from cloudforest.program.expressions.values import Value, as_text, is_empty
 from cloudforest.program.faults import AttributeIgnored, ObjectIgnored, RaisedFault
 
-ERROR_REASON = "The mapping's Error function says that this object is wrong."
+ERROR_REASON = "The mapping's Error function rejects this object."
 
 
 def ignore_attribute(_operands: Sequence[Operand | None]) -> Evaluate:
-    def evaluate(_row: AttributeValues) -> Value:
+    def evaluate(_attributes: AttributeValues) -> Value:
         raise AttributeIgnored
 
     return evaluate
 
 
 def ignore_object(_operands: Sequence[Operand | None]) -> Evaluate:
-    def evaluate(_row: AttributeValues) -> Value:
+    def evaluate(_attributes: AttributeValues) -> Value:
         raise ObjectIgnored
 
     return evaluate
@@ -43,19 +40,22 @@ def ignore_if_empty(value: Value) -> Value:
 
 
 def raise_error(operands: Sequence[Operand | None]) -> Evaluate:
-    """Only a message that is written in the mapping is a reason: others hold values."""
+    """Raise RaisedFault; its reason is a constant message only.
+
+    A computed message may contain values, which a reason must not.
+    """
     message = evaluator_of(operands[0])
     constant = operands[0] is not None and operands[0].constant
 
-    def evaluate(row: AttributeValues) -> Value:
-        said = as_text(message(row))
-        raise RaisedFault(said if constant and said else ERROR_REASON, said)
+    def evaluate(attributes: AttributeValues) -> Value:
+        text = as_text(message(attributes))
+        raise RaisedFault(text if constant and text else ERROR_REASON, text)
 
     return evaluate
 
 
 def redact(value: Value) -> Value:
-    """Let the value flow; whoever maps keeps it out of every log."""
+    """Return the value; the provisioning service keeps it out of every log."""
     return value
 
 
@@ -64,21 +64,21 @@ FLOW_FUNCTIONS = (
         "DefaultDomain",
         (),
         "text",
-        "Take the tenant's default domain (`defaultDomain` of the Tenant).",
+        "Return the tenant's default domain (`defaultDomain` of the Tenant).",
         None,
     ),
     Function(
         "Error",
         (Parameter("message", "text"),),
         "nothing",
-        "Hold the object back, for this reason.",
+        "Reject the object, with a message as the reason.",
         raise_error,
     ),
     Function(
         "IgnoreAttributeFlow",
         (),
         "nothing",
-        "Leave the attribute as it is.",
+        "Skip the attribute: its value in the target stays unchanged.",
         ignore_attribute,
         bare=True,
     ),
@@ -86,14 +86,14 @@ FLOW_FUNCTIONS = (
         "IgnoreFlowIfNullOrEmpty",
         (Parameter("expression", "any"),),
         "any",
-        "Leave the attribute as it is where there is no value.",
+        "Return a value, or skip the attribute if it is null or empty.",
         build_eager(ignore_if_empty),
     ),
     Function(
         "IgnoreObjectFlow",
         (),
         "nothing",
-        "Leave the object as it is.",
+        "Skip the object: it is neither created nor changed.",
         ignore_object,
         bare=True,
     ),
@@ -101,7 +101,7 @@ FLOW_FUNCTIONS = (
         "Redact",
         (Parameter("value", "any"),),
         "any",
-        "Let a value flow, and show it in no log.",
+        "Return a value that is written to the target, but never shown in logs.",
         build_eager(redact),
     ),
 )

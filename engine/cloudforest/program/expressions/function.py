@@ -1,4 +1,4 @@
-"""What a function is, and how a plain Python function becomes one."""
+"""Functions of the language, and how to build one from a Python function."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from cloudforest.model.program import Expression
 from cloudforest.program.expressions.values import Value, as_text, collect_texts
 
 AttributeValues = Mapping[str, Value]
-"""Directory attributes by name in lower case, as `evaluate.prepared` makes them."""
+"""Directory attributes by name in lower case (see `evaluate.prepare_attributes`)."""
 Evaluate = Callable[[AttributeValues], Value]
 ValueKind = Literal[
     "any", "text", "number", "boolean", "date", "reference", "values", "nothing"
 ]
-"""What kind of value an argument takes or a function gives.
+"""The kind of an argument or a result.
 
-`text` is one text; `values` are several, or one; `nothing` is given by functions that
-end the flow of an attribute or object.
+`text` is one text; `values` are one or several; `nothing` is the result of functions
+that end the flow of an attribute or object.
 """
+Arguments = Sequence[Expression | None]
 
 
 @dataclass(frozen=True)
 class Operand:
-    """A compiled argument; a constant one may be evaluated with any row.
+    """A compiled argument; a `constant` one is the same for every object.
 
-    That it is constant saves work and means nothing; that it is a `literal`, written
-    as it is, may mean something.
+    `constant` only saves work. `literal` means that the expression contains the value
+    itself, which some functions treat differently.
     """
 
     evaluate: Evaluate
@@ -42,9 +43,9 @@ Build = Callable[[Sequence[Operand | None]], Evaluate]
 class Parameter:
     """One argument of a function.
 
-    A `repeating` one and those behind it come any number of times, once at least. A
-    constant for a `choice` is one of these words. An `omitted` one may be left out
-    with its comma, though others follow.
+    A `repeating` argument and all after it occur once or more. A constant must be one
+    of `choice`, if given. An `omitted` argument may be left out together with its
+    comma, although others follow.
     """
 
     name: str
@@ -57,9 +58,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class CallFault:
-    """What is wrong with a call; `argument` is the position that it is about.
+    """What is wrong with a call.
 
-    `within` counts the characters of an argument that is a text.
+    `argument` is the position of the argument at fault; `within` is the offset in its
+    text.
     """
 
     message: str
@@ -67,18 +69,17 @@ class CallFault:
     within: int | None = None
 
 
-Arguments = Sequence[Expression | None]
 Check = Callable[[Arguments], CallFault | None]
 
 
 @dataclass(frozen=True)
 class Function:
-    """One function of the language: its arguments, what it gives, and what it is for.
+    """One function of the language.
 
-    `build` gets compiled arguments, None for those left empty, once per expression; a
-    function without it needs more than the object, and `evaluate` knows it. An `impure`
-    one may give something else for the same object. `check` returns what else is wrong
-    with the arguments. `bare`: it may be written without parentheses.
+    `build` is called once per expression, with compiled arguments, or None for empty
+    ones; without it, `evaluate` implements the function. An `impure` function may
+    return another value for the same object. `check` finds faults beyond the arguments'
+    kinds. A `bare` function needs no parentheses.
     """
 
     name: str
@@ -99,7 +100,7 @@ class Function:
 
     @property
     def repeat_length(self) -> int:
-        """Return how many arguments come again and again; 0: none."""
+        """The number of repeating arguments at the end; 0 if none repeat."""
         repeating = [each.repeating for each in self.parameters]
         return len(repeating) - repeating.index(True) if True in repeating else 0
 
@@ -108,7 +109,7 @@ class Function:
         return None if self.repeat_length else len(self.parameters)
 
     def parameter_at(self, position: int) -> Parameter:
-        """Return what an argument is; those that come again count from the first."""
+        """Return the parameter of an argument, which may be a repeated one."""
         count = len(self.parameters)
         if position < count:
             return self.parameters[position]
@@ -116,7 +117,7 @@ class Function:
         return self.parameters[first + (position - first) % self.repeat_length]
 
 
-def _evaluate_to_null(_row: AttributeValues) -> Value:
+def _evaluate_to_null(_attributes: AttributeValues) -> Value:
     return None
 
 
@@ -125,34 +126,36 @@ def evaluator_of(operand: Operand | None) -> Evaluate:
 
 
 def _evaluate_constants(operands: Sequence[Operand | None]) -> tuple[Value, ...] | None:
-    """Return the values of arguments that are the same for every object, or None."""
+    """Return the values of the arguments if all are constant, else None."""
     if all(each is None or each.constant for each in operands):
         return tuple(evaluator_of(each)({}) for each in operands)
     return None
 
 
 def build_eager(function: Callable[..., Value]) -> Build:
-    """Evaluate every argument, then call; an argument left empty is None.
+    """Build a function that evaluates all its arguments; an empty one is None.
 
-    What is constant behind the first argument is evaluated once.
+    If all arguments after the first are constant, they are evaluated once.
     """
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
         rest = _evaluate_constants(operands[1:])
         match [evaluator_of(each) for each in operands]:
             case [a]:
-                return lambda row: function(a(row))
+                return lambda attributes: function(a(attributes))
             case [a, _] if rest is not None:
                 (second,) = rest
-                return lambda row: function(a(row), second)
+                return lambda attributes: function(a(attributes), second)
             case [a, *_] if rest is not None:
-                return lambda row: function(a(row), *rest)
+                return lambda attributes: function(a(attributes), *rest)
             case [a, b]:
-                return lambda row: function(a(row), b(row))
+                return lambda attributes: function(a(attributes), b(attributes))
             case [a, b, c]:
-                return lambda row: function(a(row), b(row), c(row))
+                return lambda attributes: function(
+                    a(attributes), b(attributes), c(attributes)
+                )
             case many:
-                return lambda row: function(*[each(row) for each in many])
+                return lambda attributes: function(*[each(attributes) for each in many])
 
     return build
 
@@ -169,20 +172,22 @@ def _apply_to_each(function: Callable[..., str], null: Value) -> Callable[..., V
 
 
 def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build:
-    """Apply to the text of the first argument, or of each of its values."""
+    """Build a function of the first argument's text, or of each of its texts.
+
+    `null` is the result for null.
+    """
     apply = _apply_to_each(function, null)
     general = build_eager(apply)
 
     def build(operands: Sequence[Operand | None]) -> Evaluate:
-        """Go straight to the function for the commonest case: one text."""
         rest = _evaluate_constants(operands[1:])
         if rest is None:
             return general(operands)
         first = evaluator_of(operands[0])
 
-        def evaluate(row: AttributeValues) -> Value:
-            source = first(row)
-            if isinstance(source, str):
+        def evaluate(attributes: AttributeValues) -> Value:
+            source = first(attributes)
+            if isinstance(source, str):  # the most frequent case
                 return function(source, *rest)
             return apply(source, *rest)
 

@@ -1,9 +1,4 @@
-"""Functions on several values, numbers, kinds of values and references.
-
-Functions on multi-valued attributes, numbers and kinds of values.
-
-Functions that make what was not there: random texts and GUIDs.
-"""
+"""Functions on lists, numbers, kinds of values and references; random values."""
 
 from __future__ import annotations
 
@@ -33,14 +28,26 @@ from cloudforest.program.expressions.values import (
 )
 from cloudforest.program.faults import ValueFault
 
+MAX_RANDOM_LENGTH = 256
+"""The documented maximum."""
+_CHARACTER_CLASSES = (
+    string.digits,
+    string.punctuation,
+    string.ascii_uppercase,
+    string.ascii_lowercase,
+)
+_ANY = Parameter("expression", "any")
+_VALUES = Parameter("attribute", "values")
+_ROLES = Parameter("appRoleAssignments", "values")
+
 
 def count(value: Value) -> Value:
     return len(as_items(value))
 
 
-def contains(value: Value, wanted: Value, how: Value = None) -> Value:
-    """Return the position of the first value that holds a text, from 1; 0: none."""
-    part = as_text(wanted)
+def contains(value: Value, search: Value, how: Value = None) -> Value:
+    """Return the position (from 1) of the first value that contains a text, or 0."""
+    part = as_text(search)
     values = [as_text(each) for each in as_items(value)]
     if how == "vbTextCompare":
         part, values = part.lower(), [each.lower() for each in values]
@@ -48,13 +55,13 @@ def contains(value: Value, wanted: Value, how: Value = None) -> Value:
 
 
 def item(value: Value, index: Value) -> Value:
-    """Values count from 1; one that is not there is a fault, but null stays null."""
+    """Return a value by its position, from 1; null stays null."""
     if value is None:
         return None
-    values, wanted = as_items(value), as_integer(index)
-    if not 1 <= wanted <= len(values):
-        raise ValueFault("Item asks for a value that the object does not have.")
-    return values[wanted - 1]
+    values, position = as_items(value), as_integer(index)
+    if not 1 <= position <= len(values):
+        raise ValueFault("Item: the object has no value at this position.")
+    return values[position - 1]
 
 
 def remove_duplicates(value: Value) -> Value:
@@ -88,16 +95,16 @@ def is_present(value: Value) -> Value:
 
 
 def is_string(value: Value) -> Value:
-    """Tell whether CStr gives a text: null and several values have none."""
+    """Tell whether CStr returns a text; it does not for null and several values."""
     if value is None:
         return FALSE
     return as_boolean(not isinstance(value, tuple) or len(value) == 1)
 
 
 def negate(value: Value) -> Value:
-    """Turn `True`, in any case, into False, and other texts into True, as documented.
+    """Return False for `True` in any case, and True for other texts, as documented.
 
-    A number that a function gives, as BitAnd does, is true unless it is 0.
+    A number from a function, such as BitAnd, is true unless it is 0.
     """
     if isinstance(value, str) and value.strip().lower() != "true":
         return TRUE
@@ -105,25 +112,15 @@ def negate(value: Value) -> Value:
 
 
 def single_role(value: Value) -> Value:
-    """Return the one role; which of several is meant, nobody can say."""
+    """Return the only role; several are a fault."""
     values = as_items(value)
     if len(values) > 1:
-        raise ValueFault("SingleAppRoleAssignment needs one role, and there are more.")
+        raise ValueFault("SingleAppRoleAssignment: the object has several roles.")
     return values[0] if values else None
 
 
 def roles(value: Value) -> Value:
     return None if value is None else as_items(value)
-
-
-MAX_RANDOM_LENGTH = 256
-"""Characters of a random text, at most (documented)."""
-_CHARACTER_CLASSES = (
-    string.digits,
-    string.punctuation,
-    string.ascii_uppercase,
-    string.ascii_lowercase,
-)
 
 
 def make_guid() -> Value:
@@ -133,7 +130,7 @@ def make_guid() -> Value:
 def _to_minimum(value: Value) -> int:
     count = 0 if value is None else as_integer(value)
     if count < 0:
-        raise ValueFault("RandomString needs numbers that are not negative.")
+        raise ValueFault("RandomString does not accept negative numbers.")
     return count
 
 
@@ -143,11 +140,13 @@ def _choose_characters(
     made = []
     for alphabet, count in zip(alphabets, counts, strict=True):
         if count and not alphabet:
-            raise ValueFault("RandomString may use no character of a kind it needs.")
+            raise ValueFault(
+                "RandomString: charactersToAvoid excludes a whole kind of characters."
+            )
         made += [secrets.choice(alphabet) for _ in range(count)]
     everything = "".join(alphabets)
     if len(made) < length and not everything:
-        raise ValueFault("RandomString may use no character at all.")
+        raise ValueFault("RandomString: charactersToAvoid excludes all characters.")
     return made + [secrets.choice(everything) for _ in range(length - len(made))]
 
 
@@ -155,51 +154,50 @@ def make_random_string(
     length: Value,
     *minimums: Value,
 ) -> Value:
-    """Make a text with at least so many digits, special, upper and lower letters.
+    """Return a random text.
 
-    The last argument, the fifth behind the length, holds characters to avoid.
+    The minimums count digits, special characters, upper-case and lower-case letters. A
+    fifth argument after the length contains characters to avoid.
     """
-    wanted = _to_minimum(length)
-    if wanted > MAX_RANDOM_LENGTH:
-        raise ValueFault(f"RandomString makes at most {MAX_RANDOM_LENGTH} characters.")
+    total = _to_minimum(length)
+    if total > MAX_RANDOM_LENGTH:
+        raise ValueFault(
+            f"RandomString returns at most {MAX_RANDOM_LENGTH} characters."
+        )
     counts = [_to_minimum(each) for each in minimums[: len(_CHARACTER_CLASSES)]]
-    if sum(counts) > wanted:
-        raise ValueFault("RandomString needs a length that its minimums fit into.")
+    if sum(counts) > total:
+        raise ValueFault("RandomString: the minimums exceed the length.")
     avoided = (
         set(as_text(minimums[-1])) if len(minimums) > len(_CHARACTER_CLASSES) else set()
     )
     alphabets = [
         "".join(c for c in each if c not in avoided) for each in _CHARACTER_CLASSES
     ]
-    made = _choose_characters(alphabets, counts, wanted)
+    made = _choose_characters(alphabets, counts, total)
     secrets.SystemRandom().shuffle(made)
     return "".join(made)
 
-
-_ANY = Parameter("expression", "any")
-_VALUES = Parameter("attribute", "values")
-_ROLES = Parameter("appRoleAssignments", "values")
 
 VALUE_FUNCTIONS = (
     Function(
         "AppRoleAssignmentsComplex",
         (_ROLES,),
         "values",
-        "Take all roles of a person.",
+        "Return all app roles of a person.",
         build_eager(roles),
     ),
     Function(
         "BitAnd",
         (Parameter("value1", "number"), Parameter("value2", "number")),
         "number",
-        "Keep the bits that two numbers share.",
+        "Return the bits that are set in both numbers.",
         build_eager(bit_and),
     ),
     Function(
         "CBool",
         (_ANY,),
         "boolean",
-        "Say whether a value is true.",
+        "Test whether a value is true.",
         build_eager(to_boolean),
     ),
     Function(
@@ -210,7 +208,7 @@ VALUE_FUNCTIONS = (
             Parameter("compareType", "text", optional=True, choice=COMPARE_TYPES),
         ),
         "number",
-        "Find the first value that holds a text: its position from 1, or 0.",
+        "Return the position of the first value that contains a text, from 1, or 0.",
         build_eager(contains),
     ),
     Function(
@@ -224,28 +222,28 @@ VALUE_FUNCTIONS = (
         "CRef",
         (Parameter("value", "text"),),
         "reference",
-        "Take a text as a reference.",
+        "Convert a text to a reference.",
         build_eager(to_text),
     ),
     Function(
         "CStr",
         (Parameter("value", "any"),),
         "text",
-        "Write a value as a text.",
+        "Convert a value to a text.",
         build_eager(to_text),
     ),
     Function(
         "DNComponent",
         (Parameter("reference", "reference"), Parameter("number", "number")),
         "text",
-        "Take the value of a component of a distinguished name, from 1 from the left.",
+        "Return the value of a component of a DN, counted from 1 from the left.",
         build_eager(encodings.dn_component),
     ),
     Function(
         "Guid",
         (),
         "text",
-        "Make a random GUID.",
+        "Return a random GUID.",
         build_eager(make_guid),
         impure=True,
     ),
@@ -253,42 +251,42 @@ VALUE_FUNCTIONS = (
         "IsNull",
         (_ANY,),
         "boolean",
-        "Say whether there is no value.",
+        "Test whether a value is null.",
         build_eager(is_null),
     ),
     Function(
         "IsNullOrEmpty",
         (_ANY,),
         "boolean",
-        "Say whether there is no value, or an empty one.",
+        "Test whether a value is null or empty.",
         build_eager(is_null_or_empty),
     ),
     Function(
         "IsPresent",
         (_ANY,),
         "boolean",
-        "Say whether there is a value.",
+        "Test whether a value is neither null nor empty.",
         build_eager(is_present),
     ),
     Function(
         "IsString",
         (_ANY,),
         "boolean",
-        "Say whether a value can be written as a text.",
+        "Test whether a value can be converted to a text.",
         build_eager(is_string),
     ),
     Function(
         "Item",
         (_VALUES, Parameter("index", "number")),
         "any",
-        "Take one of several values, from 1.",
+        "Return the value at a position, counted from 1.",
         build_eager(item),
     ),
     Function(
         "Not",
         (Parameter("source", "any"),),
         "boolean",
-        "Turn true into false, anything else into true.",
+        "Return False for true, and True for anything else.",
         build_eager(negate),
     ),
     Function(
@@ -302,7 +300,7 @@ VALUE_FUNCTIONS = (
             Parameter("charactersToAvoid", "text", optional=True),
         ),
         "text",
-        "Make a random text of at most 256 characters.",
+        f"Return a random text of at most {MAX_RANDOM_LENGTH} characters.",
         build_eager(make_random_string),
         impure=True,
     ),
@@ -310,21 +308,21 @@ VALUE_FUNCTIONS = (
         "RemoveDuplicates",
         (_VALUES,),
         "values",
-        "Keep one of each value.",
+        "Remove repeated values.",
         build_eager(remove_duplicates),
     ),
     Function(
         "SingleAppRoleAssignment",
         (_ROLES,),
         "text",
-        "Take a person's one role; several are an error of the object.",
+        "Return a person's only app role; reject the object if it has several.",
         build_eager(single_role),
     ),
     Function(
         "StringFromSid",
         (Parameter("objectSid", "values"),),
         "values",
-        "Write a security identifier as a text.",
+        "Convert a security identifier (SID) to its text, S-1-5-….",
         build_per_text(encodings.format_sid),
     ),
 )

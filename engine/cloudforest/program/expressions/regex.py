@@ -1,7 +1,4 @@
-"""Regular expressions as .NET writes them, run by `regex` under a time limit.
-
-The replacement texts of .NET's regular expressions.
-"""
+"""Regular expressions and replacement texts of .NET, run by `regex` in limited time."""
 
 from __future__ import annotations
 
@@ -21,13 +18,30 @@ from cloudforest.program.expressions.values import MAX_TEXT_LENGTH, require_leng
 from cloudforest.program.faults import ValueFault
 
 ReplacementPart = str | tuple[Literal["group", "before", "after", "all"], int]
-"""A text, or what a match puts in its place; only `group` has a number."""
+"""A text, or a part of the match to insert; only `group` has a number."""
 
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|([0-9]{1,9})|([$&+_`']))")
+FIRST_TIMEOUT = 1.0
+"""Processor seconds that a pattern may spend on one value, at first.
+
+`regex` counts the processor time of all threads, not the time of the clock.
+"""
+LEAST_TIMEOUT = 0.01
+MAX_PATTERN_LENGTH = 2_000
+"""The most characters of a pattern."""
+_NOT_VALID = "Invalid regular expression."
+TOO_SLOW = "The regular expression takes too long on this object's value. Simplify it."
+_ATOM = r"""(?: \\[dDwWsSbB] | \\[pP]\{\w+\} | \\[^\w] | [\w\ .,;:@/_\-'"^$)]
+  | \[(?:[^\]\\[]|\\.)*\] | \((?!\?) | \(\?(?::|P?<\w+>) )*"""
+_HARMLESS = re.compile(
+    rf"{_ATOM}(?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})?{_ATOM}", re.VERBOSE
+)
+_HARMLESS_LENGTH = 1000
+Substitute = Callable[[str], str]
 
 
 def number_groups(pattern: regex.Pattern[str]) -> tuple[int, ...]:
-    """Return the groups in .NET's order: those without a name come first."""
+    """Return the groups in .NET's order: unnamed ones come first."""
     named = sorted(set(pattern.groupindex.values()))
     others = [each for each in range(1, pattern.groups + 1) if each not in named]
     return (0, *others, *named)
@@ -70,7 +84,7 @@ def parse_replacement(
 ) -> tuple[ReplacementPart, ...]:
     """Split a .NET replacement into texts and references.
 
-    A reference to a group that the pattern does not have stands for itself.
+    A reference to an unknown group is a text.
     """
     parts: list[ReplacementPart] = []
     end = 0
@@ -80,35 +94,11 @@ def parse_replacement(
     return tuple(each for each in (*parts, template[end:]) if each != "")
 
 
-FIRST_TIMEOUT = 1.0
-"""Seconds of the processor that a pattern may work on one value, at first.
-
-`regex` counts the time that all threads of the process work, not that of the clock.
-"""
-LEAST_TIMEOUT = 0.01
-
-MAX_PATTERN_LENGTH = 2_000
-"""Characters of a pattern."""
-
-_NOT_VALID = "The regular expression is not valid."
-TOO_SLOW = (
-    "The regular expression takes too long on this object's value; make it simpler."
-)
-
-_ATOM = r"""(?: \\[dDwWsSbB] | \\[pP]\{\w+\} | \\[^\w] | [\w\ .,;:@/_\-'"^$)]
-  | \[(?:[^\]\\[]|\\.)*\] | \((?!\?) | \(\?(?::|P?<\w+>) )*"""
-_HARMLESS = re.compile(
-    rf"{_ATOM}(?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})?{_ATOM}", re.VERBOSE
-)
-_HARMLESS_LENGTH = 1000
-
-Substitute = Callable[[str], str]
-
-
 class MatchTimeLimit:
-    """How many seconds of the processor the patterns of an expression have for a value.
+    """The processor time for the patterns of an expression, per value.
 
-    Each that runs away halves it: one object may take a second, not a hundred thousand.
+    Each timeout halves it: one object may take a second, but 100,000 objects must not
+    take a second each.
     """
 
     def __init__(self) -> None:
@@ -121,10 +111,10 @@ class MatchTimeLimit:
 
 @functools.lru_cache(maxsize=256)
 def is_harmless(pattern: str) -> bool:
-    """Tell whether a pattern can't run away on a short value.
+    """Tell whether a pattern needs no time limit on a short value.
 
-    With one quantifier and no alternative, its work grows with the square of the
-    length. Looking at the clock takes longer than most matches.
+    With one quantifier and no alternative, the time grows with the square of the
+    length. Checking the clock takes longer than most matches.
     """
     return _HARMLESS.fullmatch(pattern) is not None
 
@@ -142,13 +132,13 @@ def _compile_translation(translation: TranslatedPattern) -> regex.Pattern[str]:
 
 @functools.lru_cache(maxsize=256)
 def compile_pattern(pattern: str) -> regex.Pattern[str]:
-    """Compile a .NET pattern; raises PatternFault if it is not one.
+    """Compile a .NET pattern; raises PatternFault.
 
-    How its groups are numbered is known when it is compiled without references.
+    A first compilation without references finds out how the groups are numbered.
     """
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise PatternFault(
-            f"A regular expression has at most {MAX_PATTERN_LENGTH} characters.",
+            f"The regular expression is longer than {MAX_PATTERN_LENGTH} characters.",
             MAX_PATTERN_LENGTH,
         )
     counting = translate_pattern(pattern)
@@ -158,7 +148,7 @@ def compile_pattern(pattern: str) -> regex.Pattern[str]:
 
 
 def _limit_made_text(expand: Callable[..., str]) -> Callable[..., str]:
-    """Count what one substitution makes."""
+    """Raise ValueFault once the replacements of one value are too long."""
     made = 0
 
     def counted(found: regex.Match[str]) -> str:
@@ -177,9 +167,10 @@ def _make_timed_substitute(
     time_limit: MatchTimeLimit,
     size: int,
 ) -> Substitute:
-    """`size`: what replaces one match has so many characters, or copies of the value.
+    """Make a substitution in limited time.
 
-    Where so many of so many can't be too much, nothing is counted.
+    `size` bounds the characters, or copies of the value, per match. If the result
+    cannot be too long, nothing is counted.
     """
     harmless = is_harmless(pattern.pattern)
 
@@ -201,7 +192,7 @@ def _make_timed_substitute(
 
 
 def _replacement_text(part: ReplacementPart, found: regex.Match[str]) -> str:
-    """Return what one part of a replacement stands for."""
+    """Return the text of one part of a replacement."""
     match part:
         case str():
             return part
@@ -218,7 +209,7 @@ def _replacement_text(part: ReplacementPart, found: regex.Match[str]) -> str:
 def make_substitution(
     pattern: regex.Pattern[str], replacement: str, time_limit: MatchTimeLimit
 ) -> Substitute:
-    """Replace each match; `${name}`, `$1` and `$&` are parts of it."""
+    """Replace each match; `${name}`, `$1` and `$&` insert parts of it."""
     parts = parse_replacement(replacement, pattern)
 
     def expand(found: regex.Match[str]) -> str:
@@ -247,7 +238,7 @@ def make_group_substitution(
     def expand(found: regex.Match[str]) -> str:
         start, end = found.span(group)
         if not found.start() <= start <= end <= found.end():
-            return found[0]  # no such group in this match, or it lies in a look-around
+            return found[0]  # the group is unset in this match, or in a look-around
         whole, first = found.string, found.start()
         return whole[first:start] + replacement + whole[end : found.end()]
 
@@ -257,7 +248,7 @@ def make_group_substitution(
 def extract_group(
     pattern: regex.Pattern[str], group: str, time_limit: MatchTimeLimit, *, source: str
 ) -> str | None:
-    """Return the text of a group of the first match."""
+    """Return the text of a group in the first match, or None."""
     _require_group(pattern, group)
     try:
         found = pattern.search(source, timeout=time_limit.seconds)

@@ -1,9 +1,4 @@
-"""From the syntax of .NET's regular expressions to that of `regex`.
-
-What a regular expression can't hold, with the reason.
-
-The properties of characters that .NET knows: categories and blocks of Unicode.
-"""
+"""Translation of .NET's regular expressions into the syntax of `regex`."""
 
 from __future__ import annotations
 
@@ -14,85 +9,28 @@ from dataclasses import dataclass
 from cloudforest.program.faults import ValueFault
 
 _REFUSAL_REASONS = {
-    "calls": "Recursion, verbs and groups of other kinds are not .NET's.",
-    "own": "The regular expression has an escape that .NET does not have.",
-    "possessive": "A quantifier that keeps all it took is not .NET's; write (?>…).",
-    "balanced": "Balancing groups are not supported; count in another way.",
-    "condition": "A condition is the name or number of a group, or a look-around.",
+    "calls": ".NET does not have recursion, verbs or this kind of group.",
+    "own": ".NET does not have this escape.",
+    "possessive": ".NET does not have possessive quantifiers. Write (?>…).",
+    "balanced": "Balancing groups are not supported.",
+    "condition": "A condition must be the name or number of a group, or a look-around.",
 }
-_NUMBERED_GROUP = "A group is named by a word, not by a number."
+_NUMBERED_GROUP = "The name of a group must not start with a digit."
 _FLAGS = frozenset("imsx-")
-_EXPLICIT = "The flag n is not supported; write (?:…) for a group that keeps nothing."
-_UNKNOWN = "The flags of a regular expression are i, m, s and x."
+_EXPLICIT = (
+    "The flag n is not supported. Write (?:…) for a group that captures nothing."
+)
+_UNKNOWN = "Unknown flag. The flags of a regular expression are i, m, s and x."
 _FLAGS_FIRST = (
-    "Flags for all of a regular expression stand at its beginning; those of a part of"
-    " it are written (?i:…)."
+    "Put flags at the beginning of the regular expression, or write (?i:…) to apply"
+    " them to a part."
 )
 _COMMENTS_REFUSED = (
-    "With comments, the flag x stands at the beginning of a regular expression, and not"
-    " within it."
+    "In a regular expression with comments, put the flag x at the beginning."
 )
 _MOST_COPIES = 200_000
 _REPEATED = re.compile(r"(\)(?:\s|\#[^\n]*\n)*)?\{([0-9]+)")
 _BEFORE_FLAGS = re.compile(r"\^?(?:\(\?[imsx]+\))*")
-
-
-class PatternFault(ValueFault):
-    """A pattern can't be used; `message` may hold parts of it, `offset` counts from 0.
-
-    It is for the author of a constant pattern only.
-    """
-
-    def __init__(self, reason: str, offset: int = 0, message: str = "") -> None:
-        super().__init__(reason)
-        self.message = message or reason
-        self.offset = offset
-
-
-def refuse_foreign(found: re.Match[str]) -> None:
-    """Refuse what `regex` has and .NET has not, or the other way round."""
-    parts = found.groupdict()
-    for name, reason in _REFUSAL_REASONS.items():
-        if parts.get(name):
-            raise PatternFault(reason, found.start())
-    name = parts.get("n1") or parts.get("n2") or ""
-    if name[:1].isdecimal():
-        raise PatternFault(_NUMBERED_GROUP, found.start())
-
-
-def require_flags(found: re.Match[str]) -> None:
-    """Refuse flags that .NET has not, and those that `regex` would apply to all."""
-    if not found["flags"]:
-        return
-    flags = set(found["flags"])
-    if not flags <= _FLAGS:
-        raise PatternFault(_EXPLICIT if "n" in flags else _UNKNOWN, found.start())
-    before = found.string[: found.start()]
-    first = _BEFORE_FLAGS.fullmatch(before) and not (before and "m" in flags)
-    if found["scope"] == ":" and "x" in flags and "#" in found.string:
-        raise PatternFault(_COMMENTS_REFUSED, found.start())
-    if found["scope"] == ")" and not (first and "-" not in flags):
-        raise PatternFault(_FLAGS_FIRST, found.start())
-
-
-def require_few_copies(pattern: str) -> None:
-    """Refuse what takes seconds and gigabytes to compile, which no timeout ends.
-
-    `regex` writes `a{9}` out, and what groups repeat within groups many times over.
-    """
-    once, times = len(pattern), 1
-    for found in _REPEATED.finditer(pattern):
-        count = int(found[2])
-        once += count
-        times *= max(count, 1) if found[1] else 1
-        if once * times > _MOST_COPIES:
-            raise PatternFault(
-                "The regular expression repeats too much; write smaller numbers, or"
-                " + or *.",
-                found.start(2) - 1,
-            )
-
-
 _CATEGORIES = frozenset(
     (
         *("L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl"),
@@ -100,22 +38,6 @@ _CATEGORIES = frozenset(
         *("So", "Z", "Zs", "Zl", "Zp", "C", "Cc", "Cf", "Cs", "Co", "Cn"),
     )
 )
-
-
-def translate_property(name: str, offset: int) -> str:
-    """Return the name that `regex` gives to a property of .NET's.
-
-    Without this, `IsGreek` would be a script and not the block. Raises PatternFault.
-    """
-    if name in _CATEGORIES:
-        return name
-    if name.startswith("Is"):
-        return f"In{name.removeprefix('Is')}"
-    raise PatternFault(
-        r"\p{…} names a category, such as Lu, or a block, such as IsCyrillic.", offset
-    )
-
-
 _ESCAPES = r"""
     \\(?P<escape>e)
   | \\c(?P<control>[A-Za-z@\[\\\]^_])
@@ -144,7 +66,7 @@ _OUTSIDE = re.compile(
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _COMMENTED = re.compile(rf"\#[^\n]* | {_OUTSIDE.pattern}", _OUTSIDE.flags)
-"""What a comment holds, after the flag x, is no syntax: a bracket opens nothing."""
+"""With the flag x, the text of a comment is skipped: a bracket in it opens nothing."""
 _COMMENTS_FLAG = re.compile(r"\^?(?:\(\?[ims]+\))*\(\?[ims]*x[imsx]*\)")
 _INSIDE = re.compile(
     rf"""{_ESCAPES}
@@ -155,11 +77,83 @@ _INSIDE = re.compile(
 _ENDS = {"z": r"\Z", "Z": r"(?=\n?\Z)"}
 
 
+class PatternFault(ValueFault):
+    """A pattern cannot be used; `offset` counts from 0.
+
+    `message` may contain parts of the pattern, so show it only to the author of a
+    constant one.
+    """
+
+    def __init__(self, reason: str, offset: int = 0, message: str = "") -> None:
+        super().__init__(reason)
+        self.message = message or reason
+        self.offset = offset
+
+
+def refuse_foreign(found: re.Match[str]) -> None:
+    """Refuse syntax that only `regex` or only .NET has."""
+    parts = found.groupdict()
+    for name, reason in _REFUSAL_REASONS.items():
+        if parts.get(name):
+            raise PatternFault(reason, found.start())
+    name = parts.get("n1") or parts.get("n2") or ""
+    if name[:1].isdecimal():
+        raise PatternFault(_NUMBERED_GROUP, found.start())
+
+
+def require_flags(found: re.Match[str]) -> None:
+    """Refuse flags that .NET lacks, or that `regex` would apply to everything."""
+    if not found["flags"]:
+        return
+    flags = set(found["flags"])
+    if not flags <= _FLAGS:
+        raise PatternFault(_EXPLICIT if "n" in flags else _UNKNOWN, found.start())
+    before = found.string[: found.start()]
+    first = _BEFORE_FLAGS.fullmatch(before) and not (before and "m" in flags)
+    if found["scope"] == ":" and "x" in flags and "#" in found.string:
+        raise PatternFault(_COMMENTS_REFUSED, found.start())
+    if found["scope"] == ")" and not (first and "-" not in flags):
+        raise PatternFault(_FLAGS_FIRST, found.start())
+
+
+def require_few_copies(pattern: str) -> None:
+    """Refuse patterns that take seconds and gigabytes to compile: no timeout applies.
+
+    `regex` expands `a{9}`, and multiplies repetitions of nested groups.
+    """
+    once, times = len(pattern), 1
+    for found in _REPEATED.finditer(pattern):
+        count = int(found[2])
+        once += count
+        times *= max(count, 1) if found[1] else 1
+        if once * times > _MOST_COPIES:
+            raise PatternFault(
+                "The regular expression has too many repetitions. Use smaller numbers,"
+                " + or *.",
+                found.start(2) - 1,
+            )
+
+
+def translate_property(name: str, offset: int) -> str:
+    """Return the name that `regex` uses for a property of .NET; raises PatternFault.
+
+    `regex` takes `IsGreek` for a script, but .NET means the block.
+    """
+    if name in _CATEGORIES:
+        return name
+    if name.startswith("Is"):
+        return f"In{name.removeprefix('Is')}"
+    raise PatternFault(
+        r"\p{…} needs a category, such as Lu, or a block, such as IsCyrillic.", offset
+    )
+
+
 @dataclass(frozen=True)
 class TranslatedPattern:
-    """A pattern for `regex`; `places`: where its parts begin, and began in .NET's.
+    """A pattern for `regex`.
 
-    `length` is that of .NET's pattern.
+    `offsets` are the starts of its parts, here and in .NET's pattern, whose length is
+    `length`.
     """
 
     text: str
@@ -167,13 +161,13 @@ class TranslatedPattern:
     offsets: tuple[tuple[int, int], ...]
 
     def original_offset(self, at: int) -> int:
-        """Return the place in .NET's pattern of a place in this one."""
+        """Return the offset in .NET's pattern for an offset in this one."""
         begin, began = max(each for each in self.offsets if each[0] <= at)
         return min(began + at - begin, self.length)
 
 
 def _translate_escape(found: re.Match[str]) -> str | None:
-    """Translate what is written alike within brackets and without."""
+    """Translate an escape, which is the same inside and outside brackets."""
     if found["escape"]:
         return r"\x1b"
     if found["control"]:
@@ -185,7 +179,7 @@ def _translate_escape(found: re.Match[str]) -> str | None:
 
 
 def _translate_reference(source: str, name: str, numbers: Sequence[int]) -> str:
-    """Refer to a group; `numbers` are those of `regex` in .NET's order, if known."""
+    """Refer to a group; `numbers` are its numbers in `regex`, in .NET's order."""
     if not name.isdecimal():
         return f"(?P={name})"
     if not numbers:
@@ -235,10 +229,11 @@ def _translate_inside(found: re.Match[str]) -> str:
 
 
 def translate_pattern(pattern: str, numbers: Sequence[int] = ()) -> TranslatedPattern:
-    """Return the pattern as `regex` writes it; raises PatternFault.
+    """Translate a pattern for `regex`; raises PatternFault.
 
-    Without `numbers`, there are no references by number, so that groups can be counted.
-    In .NET a brace that is no quantifier is a brace, and so never a fuzzy match.
+    Without `numbers`, references by number are left out, so that groups can be counted.
+    A brace that does not belong to a quantifier is a literal in .NET, and must not
+    start a fuzzy match.
     """
     require_few_copies(pattern)
     parts: list[str] = []

@@ -1,4 +1,4 @@
-"""Replace, in its documented modes."""
+"""The function Replace, in its documented modes."""
 
 from __future__ import annotations
 
@@ -40,16 +40,17 @@ _MODES: dict[frozenset[int], str] = {
     frozenset({PATTERN, GROUP, OTHER}): "other",
 }
 _WRONG_MODE = (
-    "Replace needs, after its source, one of: an old value and a replacement; an old"
-    " value and a template; a regular expression and a replacement, with or without a"
-    " group name; a regular expression, a group name and another attribute."
+    "Replace needs, after its source, one of: oldValue + replacementValue; oldValue +"
+    " template; regexPattern + replacementValue; regexPattern + regexGroupName +"
+    " replacementValue; regexPattern + regexGroupName + replacementAttributeName."
 )
 
 Argument = Expression | Operand | None
+Substitution = Callable[[AttributeValues], Substitute]
 
 
 def _is_given(position: int, argument: Argument) -> bool:
-    """Count an empty text as no argument, except as what replaces."""
+    """Tell whether an argument is given; an empty text is one only as replacement."""
     if argument is None:
         return False
     if isinstance(argument, Operand):
@@ -74,19 +75,19 @@ def _constant_text(arguments: Arguments, position: int) -> str | None:
 
 
 def check_replace(arguments: Arguments) -> CallFault | None:
-    """Check the mode, and a regular expression and group name that are constant."""
+    """Check the mode, and a constant regular expression and group name."""
     if _find_mode(arguments) is None:
         return CallFault(_WRONG_MODE)
-    written = _constant_text(arguments, PATTERN)
-    if not written:
+    text = _constant_text(arguments, PATTERN)
+    if not text:
         return None
     try:
-        pattern = compile_pattern(written)
+        pattern = compile_pattern(text)
     except PatternFault as fault:
         return CallFault(fault.message, PATTERN, fault.offset)
     group = _constant_text(arguments, GROUP)
     if group and group not in pattern.groupindex:
-        return CallFault(f"The regular expression has no group {group}.", GROUP)
+        return CallFault(f'The regular expression has no group "{group}".', GROUP)
     return None
 
 
@@ -98,9 +99,6 @@ def _apply_substitute(value: Value, substitute: Substitute) -> Value:
     return substitute(as_text(value))
 
 
-Substitution = Callable[[AttributeValues], Substitute]
-
-
 def _replace_text(source: str, old: str, new: str) -> str:
     if not old:
         return source
@@ -109,41 +107,43 @@ def _replace_text(source: str, old: str, new: str) -> str:
 
 
 def _prepare_text(old: Evaluate, new: Evaluate) -> Substitution:
-    def prepare(row: AttributeValues) -> Substitute:
-        before, after = as_text(old(row)), as_text(new(row))
+    def prepare(attributes: AttributeValues) -> Substitute:
+        before, after = as_text(old(attributes)), as_text(new(attributes))
         return lambda source: _replace_text(source, before, after)
 
     return prepare
 
 
 def _prepare_template(old: Evaluate, template: Evaluate) -> Substitution:
-    def prepare(row: AttributeValues) -> Substitute:
-        before, frame = as_text(old(row)), as_text(template(row))
+    def prepare(attributes: AttributeValues) -> Substitute:
+        before, frame = as_text(old(attributes)), as_text(template(attributes))
         return lambda source: _replace_text(frame, before, source)
 
     return prepare
 
 
 def _prepare_pattern(pattern: Evaluate, new: Evaluate) -> Substitution:
-    patience = MatchTimeLimit()
+    time_limit = MatchTimeLimit()
 
-    def prepare(row: AttributeValues) -> Substitute:
-        if not (written := as_text(pattern(row))):
+    def prepare(attributes: AttributeValues) -> Substitute:
+        if not (text := as_text(pattern(attributes))):
             return str
-        return make_substitution(compile_pattern(written), as_text(new(row)), patience)
+        return make_substitution(
+            compile_pattern(text), as_text(new(attributes)), time_limit
+        )
 
     return prepare
 
 
 def _prepare_group(pattern: Evaluate, group: Evaluate, new: Evaluate) -> Substitution:
-    patience = MatchTimeLimit()
+    time_limit = MatchTimeLimit()
 
-    def prepare(row: AttributeValues) -> Substitute:
-        if not (written := as_text(pattern(row))):
+    def prepare(attributes: AttributeValues) -> Substitute:
+        if not (text := as_text(pattern(attributes))):
             return str
-        named, replacement = as_text(group(row)), as_text(new(row))
+        named, replacement = as_text(group(attributes)), as_text(new(attributes))
         return make_group_substitution(
-            compile_pattern(written), named, patience, replacement=replacement
+            compile_pattern(text), named, time_limit, replacement=replacement
         )
 
     return prepare
@@ -152,19 +152,19 @@ def _prepare_group(pattern: Evaluate, group: Evaluate, new: Evaluate) -> Substit
 def _build_from_other(parts: Sequence[Evaluate]) -> Evaluate:
     """Return the source if it has a value, else a part of another attribute.
 
-    The two documentation pages say opposite things; the documented example decides.
+    Two pages of Microsoft's documentation contradict each other; its example decides.
     """
-    patience = MatchTimeLimit()
+    time_limit = MatchTimeLimit()
 
-    def evaluate(row: AttributeValues) -> Value:
-        if not is_empty(value := parts[SOURCE](row)):
+    def evaluate(attributes: AttributeValues) -> Value:
+        if not is_empty(value := parts[SOURCE](attributes)):
             return value
-        if not (written := as_text(parts[PATTERN](row))):
+        if not (text := as_text(parts[PATTERN](attributes))):
             return value
-        pattern = compile_pattern(written)
-        other = as_text(parts[OTHER](row))
+        pattern = compile_pattern(text)
+        other = as_text(parts[OTHER](attributes))
         return extract_group(
-            pattern, as_text(parts[GROUP](row)), patience, source=other
+            pattern, as_text(parts[GROUP](attributes)), time_limit, source=other
         )
 
     return evaluate
@@ -183,7 +183,7 @@ def _choose_substitution(mode: str, parts: Sequence[Evaluate]) -> Substitution:
 
 
 def build_replace(operands: Sequence[Operand | None]) -> Evaluate:
-    """Prepare what is constant once, not for each object."""
+    """Build Replace; constant arguments are prepared once."""
     mode = _find_mode(operands) or "text"
     padded = [*operands, *[None] * (TEMPLATE + 1 - len(operands))]
     parts = [evaluator_of(each) for each in padded]
@@ -193,7 +193,9 @@ def build_replace(operands: Sequence[Operand | None]) -> Evaluate:
     if all(each is None or each.constant for each in operands[OLD:]):
         try:
             ready = prepare({})
-        except ValueFault:  # of every object, and none of them is here yet
-            return lambda row: _apply_substitute(source(row), prepare(row))
-        return lambda row: _apply_substitute(source(row), ready)
-    return lambda row: _apply_substitute(source(row), prepare(row))
+        except ValueFault:  # raised again for each object
+            return lambda attributes: _apply_substitute(
+                source(attributes), prepare(attributes)
+            )
+        return lambda attributes: _apply_substitute(source(attributes), ready)
+    return lambda attributes: _apply_substitute(source(attributes), prepare(attributes))

@@ -1,8 +1,6 @@
-"""The expression language of Microsoft Graph's attribute mappings: text to tree.
+"""Expressions of Microsoft Graph's attribute mappings: from text to tree.
 
-The words of the expression language.
-
-Where expressions and templates name the attributes that they read.
+Also locates the attributes that expressions and templates name.
 """
 
 from __future__ import annotations
@@ -31,7 +29,18 @@ from cloudforest.program.faults import SyntaxFault, require_text
 NAMED_CONSTANTS = frozenset(
     {"vbTextCompare", "vbBinaryCompare", "UTF8", "ASCII", "Unicode"}
 )
+MAX_LENGTH = 10_000
+MAX_DEPTH = 50
 MAX_DIGITS = 30
+
+AttributeLocation = tuple[str, int]
+"""An attribute, and the offset of the first character of its name."""
+
+_COMPARISONS = frozenset(OPERATORS) - {"&"}
+_UNIQUE_VALUE_AT_TOP = (
+    f"{SELECT_UNIQUE_VALUE} must be the outermost function of an expression."
+)
+_ESCAPE = re.compile(r'\\(["\\])')
 _LARGEST = 2**63 - 1
 _TOKEN = re.compile(
     r"""
@@ -59,13 +68,13 @@ def _make_syntax_fault(text: str, offset: int) -> SyntaxFault:
         case '"':
             return SyntaxFault("The string is not closed.", offset)
         case "[":
-            return SyntaxFault("An attribute is written [name].", offset)
+            return SyntaxFault("Write an attribute as [name].", offset)
         case character:
-            return SyntaxFault(f"The character {character} can't stand here.", offset)
+            return SyntaxFault(f'Unexpected character "{character}".', offset)
 
 
 def tokenize(text: str) -> Iterator[Token]:
-    """Yield the words, and an `end` at last; raises SyntaxFault at what is none."""
+    """Yield the tokens, then an `end`; raises SyntaxFault at an unknown one."""
     at = 0
     while at < len(text):
         found = _TOKEN.match(text, at)
@@ -79,7 +88,7 @@ def tokenize(text: str) -> Iterator[Token]:
 
 
 def locate_in_string(text: str, offset: int, within: int) -> int:
-    """Return where character `within` of the string at `offset` is written."""
+    """Return the offset of character `within` of the string literal at `offset`."""
     at = offset + 1
     for _ in range(within):
         at += 2 if text.startswith(("\\\\", '\\"'), at) else 1
@@ -100,18 +109,8 @@ def parse_number(token: Token) -> Constant:
     return Constant(value=value)
 
 
-MAX_LENGTH = 10_000
-MAX_DEPTH = 50
-
-_COMPARISONS = frozenset(OPERATORS) - {"&"}
-_UNIQUE_VALUE_AT_TOP = (
-    f"{SELECT_UNIQUE_VALUE} stands at the top of an expression, and nowhere else."
-)
-_ESCAPE = re.compile(r'\\(["\\])')
-
-
 class _Parser:
-    """A recursive descent over the tokens; `_next` is the one not yet taken."""
+    """A recursive descent parser; `_next` is the first token that is not yet taken."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -133,26 +132,26 @@ class _Parser:
         parsed = self._parse_comparison()
         _require_unique_value_at_top(parsed, self._first)
         if self._next.kind != "end":
-            raise SyntaxFault("The expression should end here.", self._next.offset)
+            raise SyntaxFault("Expected the end of the expression.", self._next.offset)
         return parsed
 
     def _parse_comparison(self) -> Expression:
-        places = [self._next.offset]
+        offsets = [self._next.offset]
         left = self._parse_concatenation()
         if not self._is_at(*_COMPARISONS):
             return left
         operator = self._take_token()
-        places.append(self._next.offset)
-        return self._make_call(operator, [left, self._parse_concatenation()], places)
+        offsets.append(self._next.offset)
+        return self._make_call(operator, [left, self._parse_concatenation()], offsets)
 
     def _parse_concatenation(self) -> Expression:
-        places, mark = [self._next.offset], self._next
+        offsets, mark = [self._next.offset], self._next
         parts = [self._parse_operand()]
         while self._is_at("&"):
             mark = self._take_token()
-            places.append(self._next.offset)
+            offsets.append(self._next.offset)
             parts.append(self._parse_operand())
-        return parts[0] if len(parts) == 1 else self._make_call(mark, parts, places)
+        return parts[0] if len(parts) == 1 else self._make_call(mark, parts, offsets)
 
     def _parse_operand(self) -> Expression:
         token = self._take_token()
@@ -167,8 +166,7 @@ class _Parser:
                 return self._parse_name(token)
             case _:
                 raise SyntaxFault(
-                    'A function, an [attribute], a "string" or a number is missing'
-                    " here.",
+                    'Expected a function, an [attribute], a "string" or a number.',
                     token.offset,
                 )
 
@@ -180,8 +178,8 @@ class _Parser:
         if name.text in FUNCTIONS and FUNCTIONS[name.text].bare:
             return Call(function=name.text, arguments=())
         raise SyntaxFault(
-            f"An attribute is written [{name.text}], a string in quotes, and a function"
-            " with parentheses.",
+            f'Unknown word "{name.text}". Write [{name.text}] for an attribute,'
+            f' "{name.text}" for a text, or {name.text}() for a function.',
             name.offset,
         )
 
@@ -197,25 +195,25 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise SyntaxFault(
-                f"The expression is nested more than {MAX_DEPTH} deep.", name.offset
+                f"The expression has more than {MAX_DEPTH} nested levels.", name.offset
             )
-        arguments, places = self._parse_arguments()
+        arguments, offsets = self._parse_arguments()
         self._depth -= 1
-        return self._make_call(name, arguments, places)
+        return self._make_call(name, arguments, offsets)
 
     def _parse_arguments(self) -> tuple[list[Expression | None], list[int]]:
-        """Between commas there may be nothing; between parentheses too."""
+        """Return the arguments, None for an empty one, and their offsets."""
         self._take_token()
-        places = [self._next.offset]
+        offsets = [self._next.offset]
         arguments = [self._parse_argument()]
         while self._is_at(","):
             self._take_token()
-            places.append(self._next.offset)
+            offsets.append(self._next.offset)
             arguments.append(self._parse_argument())
         if not self._is_at(")"):
-            raise SyntaxFault("A comma or ) is missing here.", self._next.offset)
+            raise SyntaxFault("Expected a comma or ).", self._next.offset)
         self._take_token()
-        return ([], []) if arguments == [None] else (arguments, places)
+        return ([], []) if arguments == [None] else (arguments, offsets)
 
     def _parse_argument(self) -> Expression | None:
         return None if self._is_at(",", ")") else self._parse_comparison()
@@ -224,21 +222,21 @@ class _Parser:
         self,
         name: Token,
         arguments: list[Expression] | list[Expression | None],
-        places: list[int],
+        offsets: list[int],
     ) -> Call:
-        """Make a call, or raise SyntaxFault at the argument, or the name, at fault."""
-        every, offsets = align_arguments(name.text, arguments, places, name.offset)
-        wrong = find_call_fault(name.text, every)
-        if wrong is None:
-            return Call(function=name.text, arguments=every)
-        at = name.offset if wrong.argument is None else offsets[wrong.argument]
-        if wrong.within is not None and self._text.startswith('"', at):
-            at = locate_in_string(self._text, at, wrong.within)
-        raise SyntaxFault(wrong.message, at)
+        """Make a call; raise SyntaxFault at the argument or the name at fault."""
+        aligned, places = align_arguments(name.text, arguments, offsets, name.offset)
+        fault = find_call_fault(name.text, aligned)
+        if fault is None:
+            return Call(function=name.text, arguments=aligned)
+        at = name.offset if fault.argument is None else places[fault.argument]
+        if fault.within is not None and self._text.startswith('"', at):
+            at = locate_in_string(self._text, at, fault.within)
+        raise SyntaxFault(fault.message, at)
 
 
 def _require_unique_value_at_top(parsed: Expression, first: int) -> None:
-    """Refuse an operator beside what stands at the top of an expression only."""
+    """Refuse an operator applied to a function that must be the outermost one."""
     if not isinstance(parsed, Call) or parsed.function not in OPERATORS:
         return
     left = parsed.arguments[0]
@@ -249,17 +247,13 @@ def _require_unique_value_at_top(parsed: Expression, first: int) -> None:
 
 
 def parse_expression(text: str) -> Expression:
-    """Parse an expression; attribute names come out in lower case.
+    """Parse an expression; attribute names become lower case.
 
-    Raises SyntaxFault with the offset of what can't be read, of the function that is
-    unknown, or of the argument that can't be right.
+    Raises SyntaxFault with the offset of the unreadable token, the unknown function or
+    the wrong argument.
     """
     require_text(text, what="expression", limit=MAX_LENGTH)
     return _Parser(text).parse()
-
-
-AttributeLocation = tuple[str, int]
-"""An attribute, and the offset of the first character of its name."""
 
 
 def locate_in_expression(text: str) -> Iterator[AttributeLocation]:
@@ -270,10 +264,10 @@ def locate_in_expression(text: str) -> Iterator[AttributeLocation]:
 
 def locate_in_template(text: str) -> Iterator[AttributeLocation]:
     reads = find_expression_attributes(parse_template(text))
-    # The lexer makes all line breaks one character.
+    # The lexer turns every line break into one character.
     text, at = text.replace("\r\n", " \n").replace("\r", "\n"), 0
     for _, kind, written in ENVIRONMENT.lex(text):
-        # Of what the lexer leaves out, all is white space.
+        # The lexer leaves out white space only.
         at = text.index(written, at)
         if kind == "name" and to_attribute_name(written) in reads:
             yield written.replace("_", "-"), at

@@ -1,11 +1,4 @@
-"""What a template may hold, checked on its tree.
-
-The filters and tests that a template may use; none multiplies without bound.
-
-The environment that templates run in.
-
-Templates, compiled.
-"""
+"""Templates: Jinja2 cut down to bounded filters and tests, checked, and compiled."""
 
 from __future__ import annotations
 
@@ -35,21 +28,70 @@ from cloudforest.program.expressions.values import Value, as_items, as_text
 from cloudforest.program.faults import SyntaxFault, ValueFault, require_text
 
 MAX_VALUE_LENGTH = 65_536
-"""Characters of an attribute that a template reads, and of what it makes."""
-TOO_LONG = f"The template makes more than {MAX_VALUE_LENGTH} characters."
+"""The most characters of an attribute that a template reads, and of its result."""
+TOO_LONG = f"The template returns more than {MAX_VALUE_LENGTH} characters."
+_JINJA = cast("dict[str, Callable[..., Any]]", filters.FILTERS)
+_KEPT_FILTERS = (
+    *("capitalize", "count", "d", "default", "int", "length", "lower", "string"),
+    *("title", "trim", "upper"),
+)
+_KEPT_TESTS = (
+    *("defined", "undefined", "none", "number", "sequence", "string"),
+    *("==", "!=", "eq", "equalto", "ge", "gt", "in", "le", "lt", "ne"),
+)
+_JINJA_TESTS = cast("dict[str, Callable[..., Any]]", tests.TESTS)
+TESTS = {name: _JINJA_TESTS[name] for name in _KEPT_TESTS}
+AppliedNode = nodes.Filter | nodes.Test
+MAX_LENGTH = 10_000
+MAX_DEPTH = 50
+MAX_NAMES = 100
+_ALLOWED = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Const,
+    nodes.Filter,
+    nodes.Test,
+    nodes.CondExpr,
+    nodes.If,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Neg,
+    nodes.Concat,
+    nodes.Keyword,
+)
+_TOO_DEEP = f"The template has more than {MAX_DEPTH} nested levels."
+_SUBTRACTION_REFUSED = (
+    "Templates do not subtract. Write an underscore for the hyphen of an attribute:"
+    " msDS_cloudExtensionAttribute1."
+)
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_LONE_SURROGATE_REFUSED = (
+    "A text of the template contains half of a character. Write the character itself,"
+    " or \\U and eight digits."
+)
+_RESERVED = frozenset({"self", "super"})
+_BEFORE = {"Filter": r"\|\s*", "Test": r"\bis\s+(?:not\s+)?"}
 
 
 class MultipleValues(tuple[str, ...]):
-    """The values of an attribute that has several: no text until they are joined."""
+    """The values of an attribute with several; they must be joined to become a text."""
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        raise ValueFault("The template needs one value, and the object has several.")
+        raise ValueFault(
+            "The template needs one value, but the object has several. Use `first`,"
+            " `last` or `join`."
+        )
 
 
 def _replace(value: object, old: str, new: str) -> str:
-    """Replace as Jinja2 does, but never grow beyond MAX_VALUE."""
+    """Replace as Jinja2 does, up to MAX_VALUE_LENGTH."""
     source = str(value)
     growth = source.count(old) * len(new)
     if len(source) + growth > MAX_VALUE_LENGTH:
@@ -58,7 +100,7 @@ def _replace(value: object, old: str, new: str) -> str:
 
 
 def _to_values(value: object) -> tuple[str, ...]:
-    """Take a text for one value, and not for a sequence of letters."""
+    """Return several values, or a text as one value, not as a sequence of letters."""
     return value if isinstance(value, tuple) else (str(value),)
 
 
@@ -84,11 +126,11 @@ def _truncate(
     end: str = "...",
     leeway: int = 5,
 ) -> str:
-    """Cut as Jinja2 does; what is too short for its end is a fault, not a bug."""
+    """Cut as Jinja2 does; raise ValueFault if `length` is shorter than `end`."""
     if length < len(end) or leeway < 0:
         raise ValueFault(
-            "The filter truncate needs a length that its end fits into, and no leeway"
-            " below 0."
+            "The filter truncate needs a length that is not shorter than its end, and a"
+            " leeway of 0 or more."
         )
     source = str(value)
     if len(source) <= length + leeway:
@@ -97,11 +139,6 @@ def _truncate(
     return (kept if killwords else kept.rsplit(" ", 1)[0]) + end
 
 
-_JINJA = cast("dict[str, Callable[..., Any]]", filters.FILTERS)
-_KEPT_FILTERS = (
-    *("capitalize", "count", "d", "default", "int", "length", "lower", "string"),
-    *("title", "trim", "upper"),
-)
 FILTERS: dict[str, Callable[..., Any]] = {
     **{name: _JINJA[name] for name in _KEPT_FILTERS},
     "first": _first,
@@ -110,15 +147,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "replace": _replace,
     "truncate": _truncate,
 }
-_KEPT_TESTS = (
-    *("defined", "undefined", "none", "number", "sequence", "string"),
-    *("==", "!=", "eq", "equalto", "ge", "gt", "in", "le", "lt", "ne"),
-)
-_JINJA_TESTS = cast("dict[str, Callable[..., Any]]", tests.TESTS)
-TESTS = {name: _JINJA_TESTS[name] for name in _KEPT_TESTS}
-
-
-AppliedNode = nodes.Filter | nodes.Test
 
 
 def _split_arguments(
@@ -134,17 +162,17 @@ def _is_constant(node: nodes.Node) -> bool:
 
 
 def find_argument_fault(node: AppliedNode) -> str | None:
-    """Return what is wrong with the arguments of a filter or test that exists."""
+    """Return what is wrong with the arguments of a known filter or test."""
     is_filter = isinstance(node, nodes.Filter)
     function = (FILTERS if is_filter else TESTS)[node.name]
     kind = "filter" if is_filter else "test"
     given, named = _split_arguments(node)
     if len(named) < len(node.kwargs):
-        return f"The {kind} {node.name} has the same argument twice."
+        return f'The {kind} "{node.name}" has a repeated argument.'
     try:
         inspect.signature(function).bind(None, *given, **named)
     except TypeError as error:
-        return f"The {kind} {node.name} can't have these arguments: {error}."
+        return f'Wrong arguments for the {kind} "{node.name}": {error}.'
     constant = all(map(_is_constant, (*given, *named.values())))
     return _try_arguments(node.name, given, named) if is_filter and constant else None
 
@@ -152,7 +180,7 @@ def find_argument_fault(node: AppliedNode) -> str | None:
 def _try_arguments(
     name: str, given: list[nodes.Node], named: dict[str, nodes.Node]
 ) -> str | None:
-    """Try arguments that are the same for every object on the empty text."""
+    """Apply a filter with constant arguments to the empty text."""
     try:
         positional = [cast("nodes.Expr", each).as_const() for each in given]
         keywords = {
@@ -161,8 +189,8 @@ def _try_arguments(
         FILTERS[name]("", *positional, **keywords)
     except ValueFault as fault:
         return fault.reason
-    except Exception:  # noqa: BLE001 - whatever it is, the arguments are wrong
-        return f"The filter {name} can't work with these arguments."
+    except Exception:  # noqa: BLE001 - any error means that the arguments are wrong
+        return f'Wrong arguments for the filter "{name}".'
     return None
 
 
@@ -177,55 +205,19 @@ def _make_environment() -> SandboxedEnvironment:
 ENVIRONMENT = _make_environment()
 
 
-MAX_LENGTH = 10_000
-MAX_DEPTH = 50
-MAX_NAMES = 100
-
-_ALLOWED = (
-    nodes.Template,
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.Name,
-    nodes.Const,
-    nodes.Filter,
-    nodes.Test,
-    nodes.CondExpr,
-    nodes.If,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.Neg,
-    nodes.Concat,
-    nodes.Keyword,
-)
-_TOO_DEEP = f"The template is nested more than {MAX_DEPTH} deep."
-_SUBTRACTION_REFUSED = (
-    "A template can't subtract; the hyphen in the name of an attribute is written as an"
-    " underscore: msDS_cloudExtensionAttribute1."
-)
-_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_LONE_SURROGATE_REFUSED = (
-    "A text of the template holds half of a character; write it as it is, or as \\U and"
-    " eight digits."
-)
-_RESERVED = frozenset({"self", "super"})
-
-
 def _describe_unknown_name(kind: str, name: str, allowed: Iterable[str]) -> str:
     close = get_close_matches(name, allowed, n=1)
     hint = (
-        f"Did you mean {close[0]}?"
+        f'Did you mean "{close[0]}"?'
         if close
-        else f"There are {', '.join(sorted(allowed))}."
+        else f"Choose one of: {', '.join(sorted(allowed))}."
     )
-    return f"A template has no {kind} {name}. {hint}"
+    return f'Unknown {kind} "{name}" in a template. {hint}'
 
 
 def _describe_refused_node(node: nodes.Node) -> str:
     return (
-        f"A template can't hold this ({type(node).__name__}): it is made of attribute"
+        f"This is not allowed in a template ({type(node).__name__}). Use attribute"
         " names, texts, filters, tests, conditions and ~."
     )
 
@@ -236,7 +228,7 @@ def _find_application_fault(node: nodes.Filter | nodes.Test) -> str | None:
     if node.name not in known:
         return _describe_unknown_name(kind, node.name, known)
     if node.dyn_args or node.dyn_kwargs:
-        return "The arguments of a filter or test are written one by one."
+        return "Filters and tests do not accept * and ** arguments."
     return find_argument_fault(node)
 
 
@@ -245,7 +237,7 @@ def _find_node_fault(node: nodes.Node) -> str | None:
         case nodes.Filter() | nodes.Test():
             return _find_application_fault(node)
         case nodes.Name(name=name) if name in _RESERVED:
-            return f"The name {name} is not an attribute."
+            return f'"{name}" is not an attribute.'
         case nodes.Sub():
             return _SUBTRACTION_REFUSED
         case nodes.Const(value=str() as text) if _LONE_SURROGATE.search(text):
@@ -255,13 +247,13 @@ def _find_node_fault(node: nodes.Node) -> str | None:
 
 
 def _find_first_line(node: nodes.Node) -> int | None:
-    """Return the line of what stands in a node that has none of its own."""
+    """Return the line of the first inner node that has one."""
     inner = node.find_all(nodes.Node)
     return next((each.lineno for each in inner if each.lineno), None)
 
 
 def _walk_nodes(root: nodes.Template) -> Iterator[tuple[nodes.Node, int, int]]:
-    """Yield each node as it is written, its depth, and its line or its parent's."""
+    """Yield each node in the order of the text, with its depth and line."""
     waiting: list[tuple[nodes.Node, int, int]] = [(root, 0, 1)]
     while waiting:
         node, depth, line = waiting.pop()
@@ -277,11 +269,8 @@ def _line_offset(text: str, line: int) -> int:
     return sum(map(len, lines[: line - 1]))
 
 
-_BEFORE = {"Filter": r"\|\s*", "Test": r"\bis\s+(?:not\s+)?"}
-
-
 def _locate_node(text: str, node: nodes.Node, line: int) -> int:
-    """Return where the name of a node stands, or else its line."""
+    """Return the offset of a node's name, or of its line."""
     start = _line_offset(text, line)
     if not isinstance(node, nodes.Filter | nodes.Test | nodes.Name):
         return start
@@ -295,46 +284,48 @@ def _parse(text: str) -> nodes.Template:
         return ENVIRONMENT.parse(text)
     except TemplateSyntaxError as error:
         raise SyntaxFault(
-            f"The template can't be read: {error.message}.",
+            f"Invalid template: {str(error.message).rstrip('.')}.",
             _line_offset(text, error.lineno),
         ) from error
     except RecursionError as error:
         raise SyntaxFault(_TOO_DEEP) from error
     except ValueError as error:
-        raise SyntaxFault("The template holds a number that is too large.") from error
+        raise SyntaxFault(
+            "The template contains a number that is too large."
+        ) from error
 
 
 def _compile(root: nodes.Template) -> Template:
-    """Compile; what is too large for Python is a fault of the template."""
+    """Compile a template; raise SyntaxFault if it is too large for Python."""
     try:
         return ENVIRONMENT.from_string(root)
     except (RecursionError, MemoryError, SyntaxError, TemplateError) as error:
-        raise SyntaxFault("The template is too large, or nested too deep.") from error
+        raise SyntaxFault("The template is too large, or too deeply nested.") from error
 
 
 def compile_checked(text: str) -> tuple[Template, frozenset[str]]:
-    """Return the compiled template and the names in it, as they are written."""
+    """Return the compiled template and the names in it; raises SyntaxFault."""
     require_text(text, what="template", limit=MAX_LENGTH)
     root = _parse(text)
     names = []
     for node, depth, line in _walk_nodes(root):
-        wrong = _TOO_DEEP if depth > MAX_DEPTH else _find_node_fault(node)
-        if wrong:
-            raise SyntaxFault(wrong, _locate_node(text, node, line))
+        message = _TOO_DEEP if depth > MAX_DEPTH else _find_node_fault(node)
+        if message:
+            raise SyntaxFault(message, _locate_node(text, node, line))
         if isinstance(node, nodes.Name):
             names.append(node.name)
     if len(names) > MAX_NAMES:
-        raise SyntaxFault(f"The template names attributes more than {MAX_NAMES} times.")
+        raise SyntaxFault(f"The template has more than {MAX_NAMES} attribute names.")
     return _compile(root), frozenset(names)
 
 
 def to_attribute_name(name: str) -> str:
-    """Return the attribute that a name stands for: no attribute has an underscore."""
+    """Return the attribute of a name: underscores are hyphens in attributes."""
     return name.lower().replace("_", "-")
 
 
 def parse_template(text: str) -> program.Template:
-    """Check a template; raises SyntaxFault with the offset of the name or line."""
+    """Parse a template; raises SyntaxFault with the offset of the name or line."""
     _, names = compile_checked(text)
     return program.Template(
         text=text, reads=tuple(sorted(set(map(to_attribute_name, names))))
@@ -342,15 +333,18 @@ def parse_template(text: str) -> program.Template:
 
 
 def _make_render_context(
-    names: frozenset[str], row: AttributeValues
+    names: frozenset[str], attributes: AttributeValues
 ) -> dict[str, object]:
     context: dict[str, object] = {}
     for name in names:
-        values = tuple(map(as_text, as_items(row.get(to_attribute_name(name)))))
+        values = tuple(map(as_text, as_items(attributes.get(to_attribute_name(name)))))
         if not values:
             continue
         if sum(map(len, values)) > MAX_VALUE_LENGTH:
-            raise ValueFault("A value is too long for a template.")
+            raise ValueFault(
+                f"A value is longer than {MAX_VALUE_LENGTH} characters, the limit for"
+                " templates."
+            )
         context[name] = values[0] if len(values) == 1 else MultipleValues(values)
     return context
 
@@ -358,41 +352,39 @@ def _make_render_context(
 def _describe_undefined(names: frozenset[str], context: dict[str, object]) -> str:
     missing = ", ".join(sorted(names - context.keys()))
     return (
-        f"The template uses an attribute that this object does not have ({missing});"
-        " give it a default: {{ name | default('') }}."
+        f"The object lacks an attribute of the template ({missing}). Add a default:"
+        " {{ name | default('') }}."
     )
 
 
 def compile_template(template: _Template) -> Evaluate:
     """Compile into a function of an object's attributes, named in lower case.
 
-    The function raises ValueFault, for example when an attribute without a default is
-    missing. It sees no attribute that the template does not say it reads.
+    The function raises ValueFault, for example if an attribute without a default is
+    missing. It sees only the attributes that the template declares to read.
     """
     try:
         compiled, names = compile_checked(template.text)
     except SyntaxFault as fault:
         raise Misconfigured(
-            f"A template of this program can't be used: {fault.message} Apply the tree"
-            " again with the version that runs it."
+            f"This version cannot run an applied template: {fault.message} Apply the"
+            " tree again with this version."
         ) from fault
 
-    said = frozenset(
+    visible = frozenset(
         each for each in names if to_attribute_name(each) in template.reads
     )
 
-    def evaluate(row: AttributeValues) -> Value:
-        context = _make_render_context(said, row)
+    def evaluate(attributes: AttributeValues) -> Value:
+        context = _make_render_context(visible, attributes)
         try:
             made = compiled.render(context)
         except UndefinedError as error:
             raise ValueFault(_describe_undefined(names, context)) from error
         except ValueFault:
             raise
-        except Exception as error:  # its values are to blame, whatever it is
-            raise ValueFault(
-                "The template does not fit this object's values."
-            ) from error
+        except Exception as error:  # the values are the cause
+            raise ValueFault("The template cannot use this object's values.") from error
         if len(made) > MAX_VALUE_LENGTH:
             raise ValueFault(TOO_LONG)
         return made

@@ -1,7 +1,4 @@
-"""Functions on texts.
-
-Functions on texts.
-"""
+"""Functions on texts."""
 
 from __future__ import annotations
 
@@ -31,10 +28,14 @@ from cloudforest.program.faults import ValueFault
 
 _DOTLESS_I = "\u0131"
 _DOTTED_CULTURES = frozenset({"tr", "az"})
+_SOURCE = Parameter("source", "values")
+_CULTURE = Parameter("culture", "text", optional=True)
+COMPARE_TYPES = ("vbBinaryCompare", "vbTextCompare")
+_COMPARE_TYPE = Parameter("compareType", "text", optional=True, choice=COMPARE_TYPES)
 
 
 def append(source: Value, suffix: Value) -> Value:
-    """Null is appended to as an empty text is; two nulls stay null."""
+    """Append; null counts as an empty text, and two nulls stay null."""
     if source is None and suffix is None:
         return None
     end = as_text(suffix)
@@ -47,16 +48,16 @@ def append(source: Value, suffix: Value) -> Value:
 
 def concatenate(*parts: Value) -> Value:
     try:
-        # Mostly all of them are texts, and then nothing is faster.
+        # Usually all parts are texts, and this is the fastest way.
         made = "".join(cast("tuple[str, ...]", parts))
         require_length(len(made))
-        return made  # noqa: TRY300 - what follows is the other case
+        return made  # noqa: TRY300 - the rest handles the other case
     except TypeError:
         return functools.reduce(append, parts)
 
 
 def join(separator: Value, *sources: Value) -> Value:
-    """Every value of every source counts; empty ones are skipped, blank ones not."""
+    """Join every value of every source; empty ones are skipped, blank ones not."""
     mark = as_text(separator)
     every = [as_text(each) for source in sources for each in as_items(source)]
     parts = [part for part in every if part]
@@ -65,21 +66,21 @@ def join(separator: Value, *sources: Value) -> Value:
 
 
 def left(source: str, count: Value) -> str:
-    wanted = as_integer(count)
-    return source if wanted < 0 else source[:wanted]
+    length = as_integer(count)
+    return source if length < 0 else source[:length]
 
 
 def _to_length(value: Value) -> int:
     if (length := as_integer(value)) < 0:
-        raise ValueFault("Mid needs a length that is not negative.")
+        raise ValueFault("Mid does not accept a negative length.")
     return length
 
 
 def mid(source: str, start: Value, length: Value = None) -> str:
-    """Positions count from 1; without a length, to the end."""
+    """Return characters from a position, counted from 1; by default, to the end."""
     first = as_integer(start) - 1
     if first < 0:
-        raise ValueFault("Mid counts positions from 1, and the start is smaller.")
+        raise ValueFault("Mid counts positions from 1, but the start is smaller.")
     return source[first:] if length is None else source[first:][: _to_length(length)]
 
 
@@ -113,7 +114,7 @@ def strip_spaces(source: str) -> str:
 
 
 def split(source: Value, delimiter: Value) -> Value:
-    """White space around the parts goes, as in the documented example."""
+    """Split, and trim the parts, as in the documented example."""
     if source is None:
         return None
     mark = as_text(delimiter)
@@ -122,13 +123,13 @@ def split(source: Value, delimiter: Value) -> Value:
 
 
 def word(source: str, index: Value, delimiters: Value) -> str:
-    """Each character of `delimiters` separates; words count from 1."""
+    """Return a word, counted from 1; each character of `delimiters` separates words."""
     marks = as_text(delimiters) or "\0"
     for mark in marks[1:]:
         source = source.replace(mark, marks[0])
     words = [each for each in source.split(marks[0]) if each]
-    wanted = 0 if is_empty(index) else as_integer(index)
-    return words[wanted - 1] if 1 <= wanted <= len(words) else ""
+    position = 0 if is_empty(index) else as_integer(index)
+    return words[position - 1] if 1 <= position <= len(words) else ""
 
 
 def count_characters(value: Value) -> Value:
@@ -136,20 +137,20 @@ def count_characters(value: Value) -> Value:
 
 
 def find_position(
-    source: Value, wanted: Value, start: Value = None, how: Value = None
+    source: Value, search: Value, start: Value = None, how: Value = None
 ) -> int:
-    """Return the position, counted from 1, or 0; case counts unless vbTextCompare."""
-    whole, part = as_text(source), as_text(wanted)
+    """Return a position, counted from 1, or 0; `vbTextCompare` ignores case."""
+    whole, part = as_text(source), as_text(search)
     if how == "vbTextCompare":
         whole, part = whole.lower(), part.lower()
     first = 1 if start is None else as_integer(start)
     if first < 1:
-        raise ValueFault("InStr counts positions from 1, and the start is smaller.")
+        raise ValueFault("InStr counts positions from 1, but the start is smaller.")
     return whole.find(part, first - 1) + 1
 
 
 def proper_case(source: str, separators: Value = None) -> str:
-    """Capitalise each word; without separators, all but letters and digits separate."""
+    """Capitalize each word; by default, all but letters and digits separate words."""
     marks = as_text(separators)
     if not marks and source.isascii() and source.isalpha():
         return source.capitalize()
@@ -160,24 +161,19 @@ def proper_case(source: str, separators: Value = None) -> str:
     return "".join(parts)
 
 
-_SOURCE = Parameter("source", "values")
-_CULTURE = Parameter("culture", "text", optional=True)
-COMPARE_TYPES = ("vbBinaryCompare", "vbTextCompare")
-_COMPARE_TYPE = Parameter("compareType", "text", optional=True, choice=COMPARE_TYPES)
-
 TEXT_FUNCTIONS = (
     Function(
         "Append",
         (_SOURCE, Parameter("suffix", "text")),
         "values",
-        "Put a text behind another.",
+        "Append a suffix to a text.",
         build_eager(append),
     ),
     Function(
         "&",
         (Parameter("first", "values"), Parameter("next", "text", repeating=True)),
         "values",
-        "Put texts behind one another.",
+        "Join texts end to end.",
         build_eager(concatenate),
     ),
     Function(
@@ -189,21 +185,21 @@ TEXT_FUNCTIONS = (
             ),
         ),
         "values",
-        "Decode base64, of UTF-16 unless an encoding is named.",
+        "Decode a base64 text; the default encoding is UTF-16.",
         build_per_text(encodings.from_base64),
     ),
     Function(
         "ConvertToBase64",
         (_SOURCE,),
         "values",
-        "Encode the UTF-16 of a text in base64.",
+        "Encode a text in base64, as UTF-16.",
         build_per_text(encodings.to_base64),
     ),
     Function(
         "ConvertToUTF8Hex",
         (_SOURCE,),
         "values",
-        "Write the UTF-8 of a text in hexadecimal.",
+        "Encode a text in hexadecimal, as UTF-8.",
         build_per_text(encodings.to_utf8_hex),
     ),
     Function(
@@ -215,28 +211,28 @@ TEXT_FUNCTIONS = (
             _COMPARE_TYPE,
         ),
         "number",
-        "Find a text within another: its position from 1, or 0.",
+        "Return the position of a text in another, counted from 1, or 0.",
         build_eager(find_position),
     ),
     Function(
         "Join",
         (Parameter("separator", "text"), Parameter("source", "values", repeating=True)),
         "text",
-        "Put texts together with a separator; empty ones are skipped.",
+        "Join texts with a separator; empty ones are skipped.",
         build_eager(join),
     ),
     Function(
         "Left",
         (_SOURCE, Parameter("count", "number")),
         "values",
-        "Take the first characters.",
+        "Return the first characters of a text.",
         build_per_text(left, null=""),
     ),
     Function(
         "Len",
         (Parameter("source", "text"),),
         "number",
-        "Count the characters.",
+        "Count the characters of a text.",
         build_eager(count_characters),
     ),
     Function(
@@ -247,21 +243,21 @@ TEXT_FUNCTIONS = (
             Parameter("length", "number", optional=True),
         ),
         "values",
-        "Take characters from within, from 1; without a length, to the end.",
+        "Return a part of a text from a position, counted from 1.",
         build_per_text(mid, null=""),
     ),
     Function(
         "NormalizeDiacritics",
         (_SOURCE,),
         "values",
-        "Replace letters with marks by plain ones.",
+        "Replace letters with diacritics by plain ones, for example é by e.",
         build_per_text(normalize_diacritics),
     ),
     Function(
         "PCase",
         (_SOURCE, Parameter("wordSeparators", "text", optional=True)),
         "values",
-        "Capitalise each word.",
+        "Capitalize each word.",
         build_per_text(proper_case),
     ),
     Function(
@@ -276,7 +272,7 @@ TEXT_FUNCTIONS = (
             Parameter("template", "text", optional=True),
         ),
         "values",
-        "Replace parts of a text, by text or by regular expression.",
+        "Replace parts of a text, found by text or by regular expression.",
         build_replace,
         check=check_replace,
     ),
@@ -284,35 +280,35 @@ TEXT_FUNCTIONS = (
         "Split",
         (Parameter("source", "text"), Parameter("delimiter", "text")),
         "values",
-        "Take a text apart at a separator, without the space around the parts.",
+        "Split a text at a separator, and trim the parts.",
         build_eager(split),
     ),
     Function(
         "StripSpaces",
         (_SOURCE,),
         "values",
-        "Remove all spaces.",
+        "Remove all spaces from a text.",
         build_per_text(strip_spaces),
     ),
     Function(
         "ToLower",
         (_SOURCE, _CULTURE),
         "values",
-        "Write in lower case.",
+        "Convert a text to lower case.",
         build_per_text(to_lower),
     ),
     Function(
         "ToUpper",
         (_SOURCE, _CULTURE),
         "values",
-        "Write in upper case.",
+        "Convert a text to upper case.",
         build_per_text(to_upper),
     ),
     Function(
         "Trim",
         (_SOURCE,),
         "values",
-        "Remove white space at both ends.",
+        "Remove white space from both ends of a text.",
         build_per_text(str.strip),
     ),
     Function(
@@ -323,7 +319,7 @@ TEXT_FUNCTIONS = (
             Parameter("delimiters", "text"),
         ),
         "values",
-        "Take one word, from 1; each of the delimiters separates.",
+        "Return a word, counted from 1; each character of delimiters separates words.",
         build_per_text(word, null=""),
     ),
 )

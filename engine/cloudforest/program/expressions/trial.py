@@ -1,4 +1,4 @@
-"""Expressions tried on one object: the result, and that of each step."""
+"""Trials of an expression on one object: the result, and the result of each step."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ ObjectAttributes = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What came of an expression or of a part of it.
+    """The result of an expression or a part of it.
 
-    `value` is what JSON can say. `outcome`: `attribute ignored`, `object ignored`, or,
-    of a part, `not needed`. `error` is a sentence.
+    A `value` is JSON. An `outcome` is `attribute ignored`, `object ignored`, or, for a
+    part, `not needed`. An `error` is a sentence.
     """
 
     kind: Literal["value", "outcome", "error"]
@@ -43,7 +43,7 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class TrialStep:
-    """A part of an expression, with its result and its own parts."""
+    """A part of an expression, with its result and its parts."""
 
     text: str
     result: TrialResult
@@ -59,9 +59,9 @@ def _to_json_value(value: Value) -> Any:
     return str(value) if isinstance(value, Moment) else value
 
 
-def _evaluate(evaluate: Callable[[T], Value], row: T) -> TrialResult:
+def _evaluate(evaluate: Callable[[T], Value], attributes: T) -> TrialResult:
     try:
-        return TrialResult("value", _to_json_value(evaluate(row)))
+        return TrialResult("value", _to_json_value(evaluate(attributes)))
     except Ignored as ignored:
         return TrialResult("outcome", ignored.outcome)
     except ValueFault as fault:
@@ -83,7 +83,7 @@ def _parse(text: str) -> Expression | TrialResult:
 def try_expression(
     text: str, attributes: ObjectAttributes, context: EvaluationContext
 ) -> TrialResult:
-    """Evaluate a text; attributes are named in lower case."""
+    """Evaluate an expression; attributes are named in lower case."""
     parsed = _parse(text)
     if isinstance(parsed, TrialResult):
         return parsed
@@ -107,7 +107,7 @@ def _write_call(call: Call) -> str:
 
 
 def write_expression(expression: Expression) -> str:
-    """Write an expression; attribute names are in lower case."""
+    """Return the text of an expression, with attribute names in lower case."""
     match expression:
         case Constant(value=value):
             return _write_literal(value)
@@ -131,16 +131,16 @@ def _make_step(expression: Expression, results: Mapping[int, TrialResult]) -> Tr
 def explain_expression(
     text: str, attributes: ObjectAttributes, context: EvaluationContext
 ) -> TrialStep:
-    """Evaluate a text, and tell the result of each of its parts that was needed."""
+    """Evaluate an expression, with the result of each part that was needed."""
     parsed = _parse(text)
     if isinstance(parsed, TrialResult):
         return TrialStep(text, parsed)
     results: dict[int, TrialResult] = {}
 
     def watch(part: Expression, evaluate: Evaluate) -> Evaluate:
-        def watched(row: AttributeValues) -> Value:
+        def watched(prepared: AttributeValues) -> Value:
             try:
-                value = evaluate(row)
+                value = evaluate(prepared)
             except Ignored as ignored:
                 results[id(part)] = TrialResult("outcome", ignored.outcome)
                 raise

@@ -1,4 +1,4 @@
-"""The values that expressions work on, and how one kind is read as another."""
+"""The values of expressions, and their conversions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,24 @@ from datetime import datetime
 from cloudforest.program.faults import ValueFault
 
 MAX_TEXT_LENGTH = 1_048_576
-"""Characters that a function may make of one object; more is a fault."""
+"""The most characters that a function may return for one object."""
+TRUE = "True"
+FALSE = "False"
+_BOOLEAN_TEXTS = (TRUE, FALSE)
+MAX_DIGITS = 30
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
+_HEX = re.compile(r"\s*&[Hh][0-9A-Fa-f]{1,16}\s*", re.ASCII)
+_TOO_LONG = (
+    f"The expression returns more than {MAX_TEXT_LENGTH} characters for this object."
+)
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A date and time in UTC, as functions hand it to one another.
+    """A date and time in UTC, passed between functions.
 
-    It is written `M/d/yyyy h:mm:ss tt`, or, if `sortable`, `yyyy-MM-dd HH:mm:ss`: the
-    documentation shows both, by function.
+    Its text is `M/d/yyyy h:mm:ss tt`, or `yyyy-MM-dd HH:mm:ss` if `sortable`.
+    Microsoft's documentation shows both, depending on the function.
     """
 
     at: datetime
@@ -36,24 +45,14 @@ class Moment:
 Item = str | int | float | bool | Moment
 Value = Item | tuple[Item, ...] | None
 
-TRUE = "True"
-FALSE = "False"
-_BOOLEAN_TEXTS = (TRUE, FALSE)
-MAX_DIGITS = 30
-_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
-_HEX = re.compile(r"\s*&[Hh][0-9A-Fa-f]{1,16}\s*", re.ASCII)
-_TOO_LONG = (
-    f"The expression makes more than {MAX_TEXT_LENGTH} characters of this object."
-)
-
 
 def as_boolean(value: bool) -> str:  # noqa: FBT001 - a conversion of its one argument
-    """Truth is a text in this language: `True` or `False`."""
+    """Return `True` or `False` as a text, as this language does."""
     return TRUE if value else FALSE
 
 
 def as_text(value: Value) -> str:
-    """Null is the empty text; several values are a fault."""
+    """Return the text of a value: null is empty, several values are a fault."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -61,7 +60,7 @@ def as_text(value: Value) -> str:
     if isinstance(value, tuple):
         if len(value) == 1:
             return as_text(value[0])
-        raise ValueFault("One value is needed here, and the object has several.")
+        raise ValueFault("The object has several values, but only one is allowed here.")
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
@@ -80,7 +79,7 @@ def as_number_or_none(value: Value) -> int | float | None:
 
 
 def as_quoted_number_or_none(value: Value) -> int | float | None:
-    """Read a number where one is needed: in quotes hexadecimal is one too."""
+    """Read a number; here, a text such as `&HFF` is hexadecimal."""
     if isinstance(value, str) and _HEX.fullmatch(value):
         return int(value.upper().replace("&H", "0x"), 16)
     return as_number_or_none(value)
@@ -91,7 +90,7 @@ def as_integer(value: Value) -> int:
         return int(value)
     number = as_quoted_number_or_none(value)
     if number is None or number != int(number):
-        raise ValueFault("A whole number is needed here, and the value is not one.")
+        raise ValueFault("The value is not a whole number.")
     return int(number)
 
 
@@ -100,7 +99,7 @@ def is_empty(value: Value) -> bool:
 
 
 def is_true(value: Value) -> bool:
-    """Tell whether a condition holds: `True` in any case, or a number but 0."""
+    """Tell whether a condition holds: `True` in any case, or a number other than 0."""
     if value in _BOOLEAN_TEXTS:
         return value == TRUE
     if isinstance(value, str) and value.strip().lower() == "true":
@@ -115,13 +114,13 @@ def as_items(value: Value) -> tuple[Item, ...]:
 
 
 def require_length(length: int) -> None:
-    """Raise ValueFault if a text would be longer than any may be."""
+    """Raise ValueFault if a text would be too long."""
     if length > MAX_TEXT_LENGTH:
         raise ValueFault(_TOO_LONG)
 
 
 def collect_texts(parts: Iterable[str]) -> tuple[str, ...]:
-    """Collect texts until they are too long together."""
+    """Collect texts; raise ValueFault if together they are too long."""
     made, total = [], 0
     for each in parts:
         total += len(each)

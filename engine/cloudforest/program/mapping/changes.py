@@ -1,4 +1,4 @@
-"""What must change for a resource to look as desired, under each rule's flow type."""
+"""The changes that turn a resource into the desired one, by each rule's flow type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EMPTY: FlatResource = {}
 
 
 def is_same_value(one: Any, other: Any) -> bool:
-    """Compare; a directory's order of values means nothing, so lists have none."""
+    """Compare two values; lists compare without order, as directories have none."""
     if isinstance(one, list) and isinstance(other, list):
         return sorted(map(repr, one)) == sorted(map(repr, other))
     return bool(one == other)
@@ -37,7 +37,7 @@ def _add_values(last_written: Any, desired: Any) -> Any:
 
 
 def _value_on_create(rule: CompiledAttributeMapping, desired: Any) -> Any:
-    """Put the default value in place of a null: on create only (Microsoft's rule)."""
+    """Replace null by the default value; Microsoft does so on create only."""
     if desired is None and rule.default_value is not None:
         try:
             return make_converter(rule)(rule.default_value)
@@ -49,7 +49,10 @@ def _value_on_create(rule: CompiledAttributeMapping, desired: Any) -> Any:
 def _value_under_always(
     rule: CompiledAttributeMapping, last_written: Any, desired: Any
 ) -> Any:
-    """Keep what stands for a null: what the rule keeps, and the default value."""
+    """Return the value for Always.
+
+    For a null, the rule may keep what was written, and the default value stays.
+    """
     if desired is not None:
         return desired
     stays = rule.when_null == "keep" or is_same_value(
@@ -58,8 +61,8 @@ def _value_under_always(
     return last_written if stays else None
 
 
-def _has_whole(last_written: FlatResource, path: str) -> bool:
-    """Tell whether the attribute that the path belongs to has a value."""
+def _has_attribute(last_written: FlatResource, path: str) -> bool:
+    """Tell whether the attribute of a path has any value."""
     whole = parse_path(path).attribute_path
     return any(
         parse_path(each).attribute_path == whole
@@ -71,19 +74,19 @@ def _has_whole(last_written: FlatResource, path: str) -> bool:
 def _next_value(
     rule: CompiledAttributeMapping, last_written: FlatResource, desired: Any
 ) -> Any:
-    """Return what an existing resource should hold; what it has leaves it alone."""
-    had = last_written.get(rule.target)
+    """Return the next value of an existing resource, which may be the current one."""
+    current = last_written.get(rule.target)
     match rule.flow_type:
         case "Always":
-            return _value_under_always(rule, had, desired)
+            return _value_under_always(rule, current, desired)
         case "ObjectAddOnly":
-            return had
+            return current
         case "MultiValueAddOnly" if rule.multi:
-            return _add_values(had, desired)
+            return _add_values(current, desired)
         case "AttributeAddOnly":
-            return had if _has_whole(last_written, rule.target) else desired
+            return current if _has_attribute(last_written, rule.target) else desired
         case "ValueAddOnly" | "MultiValueAddOnly":
-            return desired if had is None else had
+            return desired if current is None else current
 
 
 def _find_changes(
@@ -96,28 +99,33 @@ def _find_changes(
     for rule in rules:
         if rule.reference:
             continue
-        path, wanted = rule.target, desired.get(rule.target)
+        path, value = rule.target, desired.get(rule.target)
         if creating:
-            had, after = None, _value_on_create(rule, wanted)
+            before, after = None, _value_on_create(rule, value)
         else:
-            had = last_written.get(path)
-            after = _next_value(rule, last_written, wanted)
-        if not is_same_value(had, after):
+            before = last_written.get(path)
+            after = _next_value(rule, last_written, value)
+        if not is_same_value(before, after):
             adds = rule.flow_type == "MultiValueAddOnly" and not creating
             yield Change(
-                path=path, before=had, after=after, how="add" if adds else "set"
+                path=path, before=before, after=after, how="add" if adds else "set"
             )
 
 
 def _mark_last_parts(
     changes: Iterable[Change], last_written: FlatResource, other_values: FlatResource
 ) -> Iterator[Change]:
-    """Mark what leaves nothing of a chosen value: a shell would be in the way later."""
+    """Mark the change that clears the last part of an element.
+
+    The PATCH then removes the element: an empty one would be in the way later.
+    """
     changes = tuple(changes)
-    held = (
+    values = (
         other_values | last_written | {change.path: change.after for change in changes}
     )
-    left = {parse_path(path).element for path, each in held.items() if each is not None}
+    left = {
+        parse_path(path).element for path, each in values.items() if each is not None
+    }
     for change in changes:
         path = parse_path(change.path)
         is_last = path.key is not None and path.element not in left
@@ -127,7 +135,7 @@ def _mark_last_parts(
 def _find_existence_proofs(
     changes: Iterable[Change], last_written: FlatResource
 ) -> Iterator[Change]:
-    """Yield what proves that a chosen value exists where all changes to it are new."""
+    """Yield a change that proves that an element exists, if none of the others does."""
     exists: dict[str, bool] = {}
     for change in changes:
         path = parse_path(change.path)
@@ -150,13 +158,13 @@ def compute_changes(
     creating: bool,
     other_values: FlatResource = _EMPTY,
 ) -> tuple[Change, ...]:
-    """Return the changes that lead from what was written to what is desired.
+    """Return the changes from what was last written to what is desired.
 
-    On create, nulls are dropped and default values count. Later, a null removes only
-    what `before` holds, and only if the rule clears. References are not compared here.
-    A last Change from a value to itself may say that another part of the same e-mail or
-    address is there already (see `patch_operations`). `others` is what the target holds
-    beside `before`: an address that holds any of it stays. Raises MappingFault.
+    On create, nulls are dropped and default values apply. Later, a null only removes
+    what we wrote, and only if the rule clears. References are not compared. A Change
+    from a value to itself may come last: it proves that an e-mail or address exists
+    (see `make_patch_operations`). `other_values` are values of the target that we did
+    not write: an address with any of them stays. Raises MappingFault.
     """
     made = tuple(_find_changes(last_written, desired, rules, creating=creating))
     if creating:
@@ -172,7 +180,7 @@ def find_flow_always(
     desired: FlatResource,
     rules: Iterable[CompiledAttributeMapping],
 ) -> tuple[Change, ...]:
-    """Return what goes along with other changes although it is as it was."""
+    """Return unchanged values to write again along with other changes."""
     differing = {each.path for each in changes}
     return tuple(
         Change(path=rule.target, before=value, after=value, how="again")

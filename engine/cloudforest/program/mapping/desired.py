@@ -1,7 +1,4 @@
-"""From a source row to the values wanted of a resource.
-
-When two values of an attribute that we match by are the same.
-"""
+"""From a source object to the desired values of its resource, and the match key."""
 
 from __future__ import annotations
 
@@ -27,16 +24,16 @@ from cloudforest.program.mapping.types import make_converter
 
 T = TypeVar("T")
 _NONE: frozenset[str] = frozenset()
+CASE_EXACT_PATHS = frozenset({"externalId", "id"})
+"""Paths whose values match with case (RFC 7643, 3.1)."""
 
 
 class DesiredValues(Value, frozen=True):
-    """What one object should look like.
+    """The values that a mapping gives for one object, by SCIM path.
 
-    `values`: SCIM path to JSON value, None for null. `references`: SCIM path to the
-    objectGUIDs referred to, possibly none. `ignored` are the paths that the mapping
-    leaves as they are, whatever that is; they have no value here. `candidates`: SCIM
-    path to the values of which a creation takes the first that the target does not
-    have.
+    `values` are JSON values, None for null; `references` are objectGUIDs, possibly
+    none. `ignored` are the paths that the mapping leaves unchanged. `candidates` are
+    values to choose from: a creation takes the first that is free in the target.
     """
 
     values: FlatResource
@@ -46,11 +43,12 @@ class DesiredValues(Value, frozen=True):
 
 
 def prepare_source_object(source: SourceObject) -> AttributeValues:
-    """Return the attributes and the computed ones (`reads.COMPUTED`)."""
-    row = prepare_attributes(source.attributes)
-    row["sourceanchor"], row["objectguid"] = source.source_anchor, source.object_guid
-    row["dn"] = source.dn
-    return row
+    """Return the object's attributes, including the computed ones."""
+    prepared = prepare_attributes(source.attributes)
+    prepared["sourceanchor"] = source.source_anchor
+    prepared["objectguid"] = source.object_guid
+    prepared["dn"] = source.dn
+    return prepared
 
 
 def _to_references(value: Any) -> tuple[str, ...]:
@@ -60,7 +58,7 @@ def _to_references(value: Any) -> tuple[str, ...]:
 
 
 class _CompiledRule(NamedTuple, Generic[T]):
-    """One rule, ready: what it evaluates, and what becomes of the value."""
+    """One rule: its evaluator, and the conversion of the value."""
 
     path: str
     evaluate: Evaluate
@@ -68,12 +66,12 @@ class _CompiledRule(NamedTuple, Generic[T]):
 
 
 def _evaluate_rules(
-    row: AttributeValues, rules: Iterable[_CompiledRule[T]], ignored: set[str]
+    attributes: AttributeValues, rules: Iterable[_CompiledRule[T]], ignored: set[str]
 ) -> dict[str, T]:
     made = {}
     for path, evaluate, convert in rules:
         try:
-            made[path] = convert(evaluate(row))
+            made[path] = convert(evaluate(attributes))
         except ValueFault as fault:
             raise MappingFault(path, fault.reason) from fault
         except AttributeIgnored:
@@ -84,7 +82,7 @@ def _evaluate_rules(
 def _compile_unique_values(
     rule: CompiledAttributeMapping, call: Call, context: EvaluationContext
 ) -> list[_CompiledRule[Any]]:
-    """Compile each of the values that SelectUniqueValue chooses among."""
+    """Compile each of the values that SelectUniqueValue chooses from."""
     convert = make_converter(rule)
     return [
         _CompiledRule(rule.target, compile_evaluator(each, context), convert)
@@ -94,14 +92,18 @@ def _compile_unique_values(
 
 
 def _evaluate_unique_values(
-    row: AttributeValues, rules: dict[str, list[_CompiledRule[Any]]], ignored: set[str]
+    attributes: AttributeValues,
+    rules: dict[str, list[_CompiledRule[Any]]],
+    ignored: set[str],
 ) -> dict[str, tuple[str, ...]]:
     made = {}
     for path, each in rules.items():
-        values = [_evaluate_rules(row, [rule], ignored).get(path) for rule in each]
+        values = [
+            _evaluate_rules(attributes, [rule], ignored).get(path) for rule in each
+        ]
         found = dict.fromkeys(str(value) for value in values if value is not None)
         if not found and path not in ignored:
-            raise MappingFault(path, f"{SELECT_UNIQUE_VALUE} makes no value.")
+            raise MappingFault(path, f"{SELECT_UNIQUE_VALUE} returns no value.")
         made[path] = tuple(found)
     return {path: values for path, values in made.items() if path not in ignored}
 
@@ -109,10 +111,10 @@ def _evaluate_unique_values(
 def compile_mapping(
     program: AttributeProgram, context: EvaluationContext = NO_CONTEXT
 ) -> Callable[[SourceObject], DesiredValues]:
-    """Compile into a function of source rows: raises MappingFault and ObjectIgnored.
+    """Compile a mapping into a function of a source object.
 
-    An empty text is null: no directory attribute is empty, and no target should be told
-    to keep an empty one.
+    An empty text becomes null, because directory attributes are never empty. The
+    function raises MappingFault and ObjectIgnored.
     """
     plain: list[_CompiledRule[Any]] = []
     references: list[_CompiledRule[tuple[str, ...]]] = []
@@ -128,26 +130,26 @@ def compile_mapping(
         else:
             plain.append(_CompiledRule(rule.target, evaluate, make_converter(rule)))
 
-    def map_row(source: SourceObject) -> DesiredValues:
-        row = prepare_source_object(source)
+    def map_object(source: SourceObject) -> DesiredValues:
+        attributes = prepare_source_object(source)
         ignored: set[str] = set()
         return DesiredValues(
-            values=_evaluate_rules(row, plain, ignored),
-            references=_evaluate_rules(row, references, ignored) if references else {},
-            candidates=_evaluate_unique_values(row, unique, ignored) if unique else {},
+            values=_evaluate_rules(attributes, plain, ignored),
+            references=_evaluate_rules(attributes, references, ignored)
+            if references
+            else {},
+            candidates=_evaluate_unique_values(attributes, unique, ignored)
+            if unique
+            else {},
             ignored=frozenset(ignored) if ignored else _NONE,
         )
 
-    return map_row
-
-
-CASE_EXACT_PATHS = frozenset({"externalId", "id"})
-"""Compared exactly (RFC 7643, 3.1); the other strings that we match by are not."""
+    return map_object
 
 
 def make_match_key(path: str, value: MatchValue) -> str:
-    """Return a text that is equal for equal values of the path, and only for those.
+    """Return the text that two values share if they match at the path.
 
-    A number, true and false equal the text that spells them.
+    Numbers, true and false match the text that spells them.
     """
     return as_text(value) if path in CASE_EXACT_PATHS else as_text(value).casefold()

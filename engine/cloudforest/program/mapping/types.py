@@ -1,11 +1,7 @@
-"""Whether what an expression is sure to give fits the type of its target.
-
-What a rule's value becomes in JSON, by the type of its target.
-"""
+"""Types of target attributes: conversion of values, and mismatches known in advance."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -41,8 +37,30 @@ from cloudforest.program.faults import ValueFault
 from cloudforest.program.scim.path import ScimPath, parse_path
 from cloudforest.program.scim.schema import BOOLEAN_PARTS, find_target_attribute
 
-_GENERALIZED = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,]\d+)?Z")
-"""RFC 4517, 3.3.13, as Active Directory writes it."""
+LIST_FUNCTIONS = frozenset({"Split"})
+SPELLING_FUNCTIONS = frozenset(
+    {"CStr", "PCase", "StripSpaces", "ToLower", "ToUpper", "Trim"}
+)
+"""Functions that change the spelling of texts, and neither meaning nor number."""
+PASSING_FUNCTIONS = frozenset({"CRef", "IgnoreFlowIfNullOrEmpty", "Item"})
+"""Functions that return a value of their first argument unchanged."""
+WRITE_ONCE_FLOW_TYPES = frozenset[FlowType](
+    {"ObjectAddOnly", "ValueAddOnly", "AttributeAddOnly"}
+)
+"""Flow types that write a value once. MultiValueAddOnly adds more."""
+MEMBER_FLOW_TYPES: tuple[FlowType, ...] = ("Always", "MultiValueAddOnly")
+"""Flow types for group members, which are added and removed one by one."""
+BINARY_TARGETS = frozenset({"photos", "x509Certificates"})
+
+TypeClash = tuple[
+    Literal["several", "text", "no reference", "reference", "binary"], str
+]
+"""A kind of mismatch, and the attribute, constant or function at fault.
+
+`several`: several values where one fits; `text`: a text that is neither true nor false;
+`no reference`: a text where another object is needed; `reference`, `binary`: another
+object, or bytes, where a text is needed."""
+
 _BOOLEAN_ATTRIBUTES = frozenset({"active", "primary"})
 _BOOLEANS = {
     each: truth
@@ -56,7 +74,7 @@ def _to_boolean(value: Item) -> bool:
     if found is None:
         found = _BOOLEANS.get(as_text(value).strip().lower())
     if found is None:
-        raise ValueFault("True or False is needed here, and the value is neither.")
+        raise ValueFault("The value is neither True nor False.")
     return found
 
 
@@ -67,16 +85,12 @@ def _to_plain(value: Item) -> Scalar:
 def _to_decimal(value: Item) -> float:
     number = None if isinstance(value, Moment) else as_number_or_none(value)
     if number is None:
-        raise ValueFault("A number is needed here, and the value is not one.")
+        raise ValueFault("The value is not a number.")
     return float(number)
 
 
 def _to_date_time(value: Item) -> str:
-    """Return it as RFC 7643, 2.3.5, has it; AD's generalized time is known as well."""
-    found = _GENERALIZED.fullmatch(as_text(value))
-    if found is not None:
-        year, month, day, *clock = found.groups()
-        return f"{year}-{month}-{day}T{':'.join(clock)}Z"
+    """Return a dateTime (RFC 7643, 2.3.5)."""
     return as_moment(value).at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -94,7 +108,7 @@ _CONVERTERS: dict[ValueType, Callable[[Item], Scalar]] = {
 def _item_converter(
     path: ScimPath, type_: ValueType | None
 ) -> Callable[[Item], Scalar]:
-    """Choose: core schemas have booleans and texts, an extension says its own types."""
+    """Choose a converter; the core schemas have booleans and texts only."""
     if type_ is not None:
         return _CONVERTERS[type_]
     if path.is_custom_extension:
@@ -105,22 +119,21 @@ def _item_converter(
 
 
 def convert_value(target: str, value: Scalar, type_: ValueType | None = None) -> Any:
-    """Return one value as a SCIM path takes it; raises ValueFault."""
+    """Convert one value to the type of a SCIM path; raises ValueFault."""
     if value is None or is_empty(value):
         return None
     return _item_converter(parse_path(target), type_)(value)
 
 
 def make_converter(rule: CompiledAttributeMapping) -> Callable[[Value], Any]:
-    """Return what makes JSON of a value: a list if the rule keeps all, else the first.
+    """Return a converter to JSON: a list if the rule keeps all, else the first value.
 
-    Null, an empty text and an empty list become None. Raises ValueFault.
+    Null, an empty text and an empty list become None. The function raises ValueFault.
     """
     convert = _item_converter(parse_path(rule.target), rule.type)
 
     def convert_one(value: Value) -> Any:
-        """Go straight to the commonest case: one text."""
-        if isinstance(value, str):
+        if isinstance(value, str):  # the most frequent case
             return convert(value) if value else None
         return convert_first(value)
 
@@ -140,33 +153,10 @@ def make_converter(rule: CompiledAttributeMapping) -> Callable[[Value], Any]:
     return convert_text if convert is as_text else convert_one
 
 
-LIST_FUNCTIONS = frozenset({"Split"})
-SPELLING_FUNCTIONS = frozenset(
-    {"CStr", "PCase", "StripSpaces", "ToLower", "ToUpper", "Trim"}
-)
-"""Functions that change how a text is written, and neither its sense nor its number."""
-WRITE_ONCE_FLOW_TYPES = frozenset[FlowType](
-    {"ObjectAddOnly", "ValueAddOnly", "AttributeAddOnly"}
-)
-"""Flow types under which a value is written once. MultiValueAddOnly adds more."""
-MEMBER_FLOW_TYPES: tuple[FlowType, ...] = ("Always", "MultiValueAddOnly")
-"""Those of group members, of whom each comes and goes for itself."""
-
-PASSING_FUNCTIONS = frozenset({"CRef", "IgnoreFlowIfNullOrEmpty", "Item"})
-"""Functions that give a value of their first argument as it is."""
-BINARY_TARGETS = frozenset({"photos", "x509Certificates"})
-
-TypeClash = tuple[
-    Literal["several", "text", "no reference", "reference", "binary"], str
-]
-"""What is given where one value, true or false, another object, a text or a text is
-taken; and what gives it."""
-
-
 def find_type_clash(
     path: ScimPath, expression: Expression, resource: str
 ) -> TypeClash | None:
-    """Return how an expression can't fit a path of a resource type, if that is sure."""
+    """Return why an expression never fits a path of a resource type, if known."""
     attribute = find_target_attribute(path, resource)
     if attribute is None or attribute.read_only:
         return None
@@ -179,7 +169,7 @@ def find_type_clash(
 
 
 def _find_reference_clash(path: ScimPath, expression: Expression) -> TypeClash | None:
-    """Return what names an object where a text is taken, bytes, or the reverse."""
+    """Return a clash between references, bytes and texts."""
     passed = _find_passed_attribute(expression)
     name = passed.lower() if passed else ""
     if path.is_manager or path.attribute == "members":
@@ -197,7 +187,7 @@ def _find_reference_clash(path: ScimPath, expression: Expression) -> TypeClash |
 
 
 def _find_passed_attribute(expression: Expression) -> str | None:
-    """Return the attribute whose values the whole gives as they are."""
+    """Return the attribute whose values the expression returns unchanged."""
     match expression:
         case Attribute(name=name):
             return name
@@ -210,19 +200,19 @@ def _find_passed_attribute(expression: Expression) -> str | None:
 
 
 def is_reference_path(path: ScimPath) -> bool:
-    """Tell whether a path may hold one reference, which may be missing."""
+    """Tell whether a path may hold a single, optional reference."""
     return path.is_manager or path.is_custom_extension
 
 
 def find_unmatchable_reason(path: ScimPath) -> str | None:
-    """Say why no resource is found by what a path holds, as far as is known."""
+    """Return why no resource can be matched by a path, if known; a verb phrase."""
     if path.is_manager or str(path) == "members":
         return "names other resources"
     return "has several values" if path.is_whole_multi_valued else None
 
 
 def _find_multi_valued(expression: Expression) -> str | None:
-    """Return what has several values, if the whole is sure to."""
+    """Return what has several values, if the expression surely does."""
     match expression:
         case Attribute(name=name) if name.lower() in MULTI_VALUED:
             return f"[{name}]"
@@ -239,7 +229,7 @@ def _find_multi_valued(expression: Expression) -> str | None:
 
 
 def _find_text(expression: Expression) -> str | None:
-    """Return what is a text that is never true or false, if the whole is sure to be."""
+    """Return what is never true or false, if the expression surely is not."""
     match expression:
         case Attribute(name=name) if name.lower() in SINGLE_TEXTS:
             return f"[{name}]"

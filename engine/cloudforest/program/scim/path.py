@@ -1,4 +1,4 @@
-"""SCIM attribute paths (RFC 7644, 3.5.2), in one spelling each."""
+"""SCIM attribute paths (RFC 7644, 3.5.2), with one spelling for each."""
 
 from __future__ import annotations
 
@@ -43,20 +43,16 @@ _PATH = re.compile(
     (?:(?P<schema>urn:[A-Za-z0-9:._-]+|enterprise):)?
     (?P<attribute>[A-Za-z$][A-Za-z0-9_$-]*)
     (?:\[\s*(?P<key>[A-Za-z$][A-Za-z0-9_$-]*)\s+[Ee][Qq]\s+
-       (?P<wanted>"(?:[^"\\]|\\.)*"|true|false)\s*\])?
+       (?P<key_value>"(?:[^"\\]|\\.)*"|true|false)\s*\])?
     (?:\.(?P<sub>[A-Za-z$][A-Za-z0-9_$-]*))?
     """,
     re.VERBOSE,
 )
 
 
-def _literal(wanted: str | bool) -> str:  # noqa: FBT001 - a value of either kind
-    return json.dumps(wanted, ensure_ascii=False)
-
-
 @dataclass(frozen=True)
 class ScimPath:
-    """`schema:attribute[key eq wanted].sub`; `schema` is None for the core schema."""
+    """`schema:attribute[key eq key_value].sub`; the core schema is None."""
 
     schema: str | None
     attribute: str
@@ -67,22 +63,21 @@ class ScimPath:
     @property
     def element(self) -> str:
         """The path of the value that the sub-attribute belongs to."""
-        prefix = "" if self.schema is None else f"{self.schema}:"
-        chosen = (
-            "" if self.key is None else f"[{self.key} eq {_literal(self.key_value)}]"
-        )
-        return f"{prefix}{self.attribute}{chosen}"
+        if self.key is None:
+            return self.attribute_path
+        literal = json.dumps(self.key_value, ensure_ascii=False)
+        return f"{self.attribute_path}[{self.key} eq {literal}]"
 
     @property
     def attribute_path(self) -> str:
-        """The path of the attribute, all its values included."""
+        """The path of the attribute with all its values."""
         return (
             self.attribute if self.schema is None else f"{self.schema}:{self.attribute}"
         )
 
     @property
     def name_in_schema(self) -> str:
-        """The attribute within its schema, without what chooses among its values."""
+        """The attribute and sub-attribute, without schema and value filter."""
         return self.attribute if self.sub is None else f"{self.attribute}.{self.sub}"
 
     @property
@@ -95,7 +90,7 @@ class ScimPath:
 
     @property
     def is_custom_extension(self) -> bool:
-        """Whether it belongs to an extension that is the target's own."""
+        """Whether the path belongs to an extension that the target defines."""
         return self.schema not in {None, ENTERPRISE}
 
     @property
@@ -119,22 +114,24 @@ def _normalize_schema(found: str | None) -> str | None:
 
 def _make_unreadable_fault(text: str) -> SyntaxFault:
     return SyntaxFault(
-        f"{text} is not a SCIM path; write for example name.givenName,"
-        ' emails[type eq "work"].value or enterprise:department.'
+        f'Invalid SCIM path "{text}". Examples: name.givenName, '
+        'emails[type eq "work"].value, enterprise:department.'
     )
 
 
 def _require_valid(path: ScimPath, text: str) -> ScimPath:
     if path.key is not None and path.sub is None:
         raise SyntaxFault(
-            f"{text} chooses a value and not a part of it; add for example .value.",
+            f'"{text}" selects a value, but no sub-attribute. Add one, such as .value.',
             len(text),
         )
     if path.key is not None and path.key == path.sub:
-        raise SyntaxFault(f"{text} writes the {path.key} that it chooses by.")
+        raise SyntaxFault(
+            f'"{text}" writes the sub-attribute that it filters by. Choose another one.'
+        )
     if path.is_multi_valued and path.sub is not None and path.key is None:
         raise SyntaxFault(
-            f"{text} does not say which of several values is meant; write"
+            f'"{text}" does not select one of the several values. Write'
             f' {path.attribute}[type eq "work"].{path.sub}.'
         )
     return path
@@ -150,10 +147,10 @@ def _parse_key_value(literal: str, text: str) -> str | bool:
 
 @functools.lru_cache(maxsize=4096)
 def parse_path(text: str) -> ScimPath:
-    """Parse a path; names of the core schema come out in their usual spelling.
+    """Parse a path; names of the core schema get their usual spelling.
 
-    `enterprise:` stands for the enterprise extension's URN, and `manager`, which is
-    written as a reference, for its attribute there.
+    `enterprise:` is short for the URN of the enterprise extension, and `manager` for
+    the attribute of that extension. Raises SyntaxFault.
     """
     require_text(text, what="SCIM path", limit=MAX_LENGTH)
     found = _PATH.fullmatch(text.strip())
@@ -168,17 +165,17 @@ def parse_path(text: str) -> ScimPath:
         )
     if attribute == "manager" and key is None and sub in {None, "value"}:
         schema, sub = schema or ENTERPRISE, None
-    wanted = _parse_key_value(found["wanted"], text) if key else ""
-    return _require_valid(ScimPath(schema, attribute, key, wanted, sub), text)
+    key_value = _parse_key_value(found["key_value"], text) if key else ""
+    return _require_valid(ScimPath(schema, attribute, key, key_value, sub), text)
 
 
 def canonical_path(text: str) -> str:
-    """Return the one spelling of a SCIM path; raises SyntaxFault."""
+    """Return the canonical spelling of a SCIM path; raises SyntaxFault."""
     return str(parse_path(text))
 
 
 def to_wire_value(path: ScimPath, value: Any) -> Any:
-    """Return a value as JSON has it: references and plain lists are complex."""
+    """Return a value as JSON: references and plain lists become complex values."""
     if path.is_manager:
         return {"value": value}
     if path.is_multi_valued and path.key is None and isinstance(value, list):
@@ -187,7 +184,7 @@ def to_wire_value(path: ScimPath, value: Any) -> Any:
 
 
 def from_wire_value(path: ScimPath, value: Any) -> Any:
-    """Return what `wire_value` was given."""
+    """Undo `to_wire_value`."""
     if path.is_manager and isinstance(value, dict):
         return value.get("value")
     if path.is_multi_valued and path.key is None and isinstance(value, list):

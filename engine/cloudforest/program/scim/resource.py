@@ -1,7 +1,4 @@
-"""Resources: nested as on the wire, flat as mappings see them.
-
-The smallest PATCH that makes given changes (RFC 7644, 3.5.2).
-"""
+"""Resources: nested as on the wire, flat as in mappings; and their PATCHes."""
 
 from __future__ import annotations
 
@@ -19,9 +16,12 @@ from cloudforest.program.scim.path import (
     to_wire_value,
 )
 
+PatchOperation = dict[str, Any]
+PathChange = tuple[ScimPath, Change]
+
 
 def schema_urn(resource_type: str) -> str:
-    """Return the schema URN of a resource type; those of RFC 7643 are the IETF's."""
+    """Return the schema URN of a resource type."""
     if resource_type in {"User", "Group"}:
         return CORE_PREFIX + resource_type
     return f"urn:cloudforest:2.0:{resource_type}"
@@ -30,7 +30,7 @@ def schema_urn(resource_type: str) -> str:
 def _find_or_add_element(
     values: list[dict[str, Any]], path: ScimPath
 ) -> dict[str, Any]:
-    """Return the one of several values that the path chooses; make it if need be."""
+    """Return the value that the path selects; add it if it is missing."""
     key = path.key or ""
     for each in values:
         if each.get(key) == path.key_value:
@@ -48,12 +48,14 @@ def _put_value(resource: dict[str, Any], path: ScimPath, value: Any) -> None:
     if isinstance(inner, list):
         inner = _find_or_add_element(inner, path)
     if not isinstance(inner, dict):
-        raise MappingFault(str(path), f"{path.attribute} is mapped as a whole as well.")
+        raise MappingFault(
+            str(path), f"Another entry of the mapping sets all of {path.attribute}."
+        )
     inner[path.sub] = value
 
 
 def assemble_resource(resource_type: str, flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON resource, `schemas` included; None is absence."""
+    """Return the JSON resource with its `schemas`; None values are left out."""
     present = [
         (parse_path(text), each) for text, each in flat.items() if each is not None
     ]
@@ -65,7 +67,7 @@ def assemble_resource(resource_type: str, flat: Mapping[str, Any]) -> dict[str, 
 
 
 def _get_caseless(holder: Any, name: str) -> Any:
-    """Look an attribute up without regard to case (RFC 7643, 2.1)."""
+    """Look up an attribute without case (RFC 7643, 2.1)."""
     if not isinstance(holder, Mapping):
         return None
     if name in holder:
@@ -97,25 +99,18 @@ def _get_at_path(resource: Mapping[str, Any], path: ScimPath) -> Any:
 
 
 def extract_values(resource: Mapping[str, Any], paths: Iterable[str]) -> FlatResource:
-    """Return the values at the paths, keyed by the path as given.
-
-    What is absent, null or an empty list is left out.
-    """
+    """Return the values at the paths, by path; null and empty lists are left out."""
     found = ((path, _get_at_path(resource, parse_path(path))) for path in paths)
     return {path: value for path, value in found if value not in (None, [])}
 
 
-PatchOperation = dict[str, Any]
-PathChange = tuple[ScimPath, Change]
-
-
 def _make_operation(path: ScimPath, change: Change) -> PatchOperation:
-    """Replace a list even where it is new: an add would keep what is there."""
+    """Make one operation; a new list is a replace, because an add keeps old values."""
     if change.after is None:
         return {"op": "remove", "path": str(path)}
     if change.how == "add" and isinstance(change.after, list):
-        held = change.before if isinstance(change.before, list) else []
-        new = [each for each in change.after if each not in held]
+        before = change.before if isinstance(change.before, list) else []
+        new = [each for each in change.after if each not in before]
         return {"op": "add", "path": str(path), "value": to_wire_value(path, new)}
     is_new = change.before is None and not isinstance(change.after, list)
     return {
@@ -130,7 +125,7 @@ def _select_sent(parts: Iterable[PathChange]) -> list[PathChange]:
 
 
 def _is_emptied(parts: Sequence[PathChange]) -> bool:
-    """Without its `value`, or any part that we wrote, it is an empty shell."""
+    """Tell whether an element loses its `value`, or the last part that we wrote."""
     return any(
         path.sub == "value" or change.how == "last" for path, change in parts
     ) and all(change.after is None for _, change in parts)
@@ -146,7 +141,7 @@ def _patch_existing_element(parts: Sequence[PathChange]) -> Iterator[PatchOperat
 
 
 def _make_new_element(parts: Sequence[PathChange]) -> dict[str, Any] | None:
-    """Return the whole value; a server may refuse a path that chooses nothing yet."""
+    """Return the whole element; a server may refuse a filter that matches nothing."""
     path = parts[0][0]
     values = {str(each.sub): change.after for each, change in parts}
     present = {sub: value for sub, value in values.items() if value is not None}
@@ -163,10 +158,10 @@ def _group_by_element(changes: Iterable[Change]) -> list[list[PathChange]]:
 
 
 def make_patch_operations(changes: Sequence[Change]) -> list[PatchOperation]:
-    """Return the operations, each with a path.
+    """Return the smallest PATCH for the changes (RFC 7644, 3.5.2).
 
-    A value chosen by a filter exists if any change to it says what was before; a change
-    from a value to itself writes nothing and says just that.
+    An element selected by a filter exists if any of its changes has a `before`. A
+    change from a value to itself only proves that, and writes nothing.
     """
     operations: list[PatchOperation] = []
     added: dict[str, list[dict[str, Any]]] = {}

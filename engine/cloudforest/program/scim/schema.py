@@ -1,4 +1,4 @@
-"""The attributes of SCIM's own resource types (RFC 7643, 4.1 to 4.3 and 3.1)."""
+"""The attributes of the standard SCIM resource types (RFC 7643, 3.1 and 4.1 to 4.3)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from typing import Literal
 
 from cloudforest.program.scim.path import ENTERPRISE, ScimPath
 
+BOOLEAN_PARTS = frozenset({"primary"})
+_USER_TEXTS = (
+    "userName displayName nickName profileUrl title userType preferredLanguage locale"
+    " timezone password"
+)
+_USER_PLURALS = "emails phoneNumbers ims photos entitlements roles x509Certificates"
+PathMistake = Literal["foreign", "unknown", "immutable", "part"]
+"""Why a path cannot be written.
+
+`foreign`: another resource type has the attribute; `unknown`: the schema lacks it;
+`immutable`: only the target writes it; `part`: it lacks the sub-attribute."""
+
 
 @dataclass(frozen=True)
 class ScimAttribute:
-    """`parts` are its sub-attributes; `many` means that it has several values."""
+    """An attribute; `parts` are its sub-attributes."""
 
     parts: frozenset[str] = frozenset()
     multi_valued: bool = False
@@ -21,7 +33,6 @@ class ScimAttribute:
 _SIMPLE = ScimAttribute()
 _BOOLEAN = ScimAttribute(boolean=True)
 _READ_ONLY = ScimAttribute(read_only=True)
-BOOLEAN_PARTS = frozenset({"primary"})
 
 
 def _make_complex(parts: str, *, many: bool = False) -> ScimAttribute:
@@ -35,11 +46,6 @@ _COMMON_ATTRIBUTES = {
     "meta": _READ_ONLY,
     "schemas": _READ_ONLY,
 }
-_USER_TEXTS = (
-    "userName displayName nickName profileUrl title userType preferredLanguage locale"
-    " timezone password"
-)
-_USER_PLURALS = "emails phoneNumbers ims photos entitlements roles x509Certificates"
 _USER_SCHEMA = {
     **_COMMON_ATTRIBUTES,
     **dict.fromkeys(_USER_TEXTS.split(), _SIMPLE),
@@ -76,10 +82,9 @@ _RESOURCES: dict[str, dict[str | None, SchemaAttributes]] = {
 
 
 def find_schema(resource: str, schema: str | None) -> SchemaAttributes | None:
-    """Return what a schema has for a resource type; None if that can't be known.
+    """Return the attributes of a schema in a resource type; None if unknown.
 
-    An extension of the target's own is known to the target alone, and so is a resource
-    type of its own.
+    Only the target knows its own extensions and resource types.
     """
     return _RESOURCES.get(resource, {}).get(schema)
 
@@ -88,18 +93,14 @@ def get_schemas(resource: str) -> dict[str | None, SchemaAttributes]:
     return _RESOURCES.get(resource, {})
 
 
-PathMistake = Literal["foreign", "unknown", "immutable", "part"]
-"""An attribute of another resource's, of no one's, the target's own, or no part."""
-
-
 def find_target_attribute(path: ScimPath, resource: str) -> ScimAttribute | None:
-    """Return the attribute that a path leads to; None if nothing says what it is."""
+    """Return the attribute of a path; None if it is unknown."""
     schema = find_schema(resource, path.schema)
     return schema.get(path.attribute) if schema else None
 
 
 def find_path_mistake(path: ScimPath, resource: str) -> PathMistake | None:
-    """Say why resources of a type can't be written at a path, as far as is known."""
+    """Return why a resource of the type cannot be written at a path, if known."""
     if find_schema(resource, path.schema) is None:
         is_foreign = path.schema == ENTERPRISE and resource in _RESOURCES
         return "foreign" if is_foreign else None
@@ -112,7 +113,7 @@ def find_path_mistake(path: ScimPath, resource: str) -> PathMistake | None:
 
 
 def list_writable_names() -> frozenset[str]:
-    """Return the names of all core attributes that may be written."""
+    """Return the names of all writable core attributes."""
     return frozenset(
         name
         for schemas in _RESOURCES.values()

@@ -17,7 +17,7 @@ _PART = re.compile(
     re.VERBOSE,
 )
 _RDN_SEPARATOR = "\x00"
-"""Between the parts of a multi-valued RDN; no value can hold it unescaped."""
+"""Separates the parts of a multi-valued RDN; no unescaped value contains it."""
 
 
 def _decode_part(part: re.Match[str]) -> str:
@@ -32,7 +32,7 @@ def _decode_part(part: re.Match[str]) -> str:
 
 
 def _parse_value(text: str, start: int) -> tuple[str, int]:
-    """Return the value that starts there, unescaped, and where it ends."""
+    """Return the unescaped value at an offset, and its end."""
     if found := _HEX_VALUE.match(text, start):
         return found[0].rstrip(), found.end()
     value, kept, at = "", 0, start
@@ -46,8 +46,7 @@ def _parse_assertion(text: str, start: int) -> tuple[str, int]:
     found = _TYPE.match(text, start)
     if found is None:
         raise SyntaxFault(
-            "A distinguished name is made of parts such as OU=Sales, separated by"
-            " commas; there is no such part here.",
+            "Expected a part of a distinguished name, such as OU=Sales.",
             start,
         )
     value, end = _parse_value(text, found.end())
@@ -67,7 +66,8 @@ def _parse_delimited_rdn(text: str, start: int) -> tuple[str, int]:
     name, at = _parse_rdn(text, start)
     if text[at : at + 1] not in {"", ","}:
         raise SyntaxFault(
-            "This character of a distinguished name must be escaped with a backslash.",
+            "Unescaped special character in a distinguished name. Put a backslash"
+            " before it.",
             at,
         )
     return name, at
@@ -75,7 +75,7 @@ def _parse_delimited_rdn(text: str, start: int) -> tuple[str, int]:
 
 @lru_cache(maxsize=1024)
 def _parse_container(text: str) -> tuple[str, ...]:
-    """Return the names of what an object lies in, which many others share."""
+    """Parse the part of a DN that many objects share, so the result is cached."""
     names = []
     at = -1
     while at < len(text):
@@ -85,9 +85,9 @@ def _parse_container(text: str) -> tuple[str, ...]:
 
 
 def parse_dn(text: str) -> tuple[str, ...]:
-    """Return the relative names, the object's own first, unescaped and without case.
+    """Return the relative names, unescaped and case-folded, the object's own first.
 
-    Raises SyntaxFault. The empty name is that of the root.
+    The empty name is the root. Raises SyntaxFault.
     """
     if not text.strip():
         return ()
@@ -100,26 +100,20 @@ def parse_dn(text: str) -> tuple[str, ...]:
         raise SyntaxFault(fault.message, fault.offset + at + 1) from fault
 
 
-def find_domain_name(text: str) -> str | None:
-    """Return the DNS name of the domain that a DN lies in, in lower case.
-
-    None for a name that lies in none, or that can't be read.
-    """
-    try:
-        names = parse_dn(text)
-    except SyntaxFault:
-        return None
-    labels = takewhile(lambda each: each.startswith("dc="), reversed(names))
-    return ".".join(each.removeprefix("dc=") for each in [*labels][::-1]) or None
-
-
-def is_in_subtree(dn: tuple[str, ...], base: tuple[str, ...]) -> bool:
-    """Tell whether a name is the base or lies in its subtree."""
-    return len(dn) >= len(base) and dn[len(dn) - len(base) :] == base
-
-
 def parse_dn_or_none(text: str) -> tuple[str, ...] | None:
     try:
         return parse_dn(text)
     except SyntaxFault:
         return None
+
+
+def find_domain_name(text: str) -> str | None:
+    """Return the DNS name of a DN's domain, in lower case; None if it has no domain."""
+    names = parse_dn_or_none(text) or ()
+    labels = takewhile(lambda each: each.startswith("dc="), reversed(names))
+    return ".".join(each.removeprefix("dc=") for each in [*labels][::-1]) or None
+
+
+def is_in_subtree(dn: tuple[str, ...], base: tuple[str, ...]) -> bool:
+    """Tell whether a name is the base or lies below it."""
+    return len(dn) >= len(base) and dn[len(dn) - len(base) :] == base

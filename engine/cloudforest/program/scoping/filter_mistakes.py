@@ -1,7 +1,4 @@
-"""What a filter says that no directory could mean.
-
-Each would let in the wrong people without a word, all of them under `not`.
-"""
+"""Mistakes in filters that parse, but would silently select the wrong objects."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ _DATES = "2026-01-31, 2026-01-31T08:00Z or 2026-01-31T08:00:00+01:00"
 
 
 class FilterMistake(NamedTuple):
-    """What is wrong: a computed attribute, a name for a reference, a date that is none.
+    """A computed attribute, a DN for a reference, or an invalid date.
 
     `offset` counts characters of the filter.
     """
@@ -34,17 +31,17 @@ class FilterMistake(NamedTuple):
 
 
 def find_filter_mistakes(text: str) -> Iterator[FilterMistake]:
-    """Yield them in the order of the text; raises SyntaxFault."""
-    for leaf in locate_clauses(text):
-        tree = leaf.tree
-        if leaf.attribute == "sourceanchor":
-            yield _make_anchor_mistake(leaf)
+    """Yield the mistakes in the order of the text; raises SyntaxFault."""
+    for clause in locate_clauses(text):
+        tree = clause.tree
+        if clause.attribute == "sourceanchor":
+            yield _make_anchor_mistake(clause)
         elif isinstance(tree, Compare) and _is_reference_by_name(
-            leaf.attribute, tree.value
+            clause.attribute, tree.value
         ):
-            yield _make_name_mistake(leaf, tree)
-        elif isinstance(tree, Compare) and _is_unreadable_date(leaf.attribute, tree):
-            yield _make_date_mistake(leaf, tree)
+            yield _make_name_mistake(clause, tree)
+        elif isinstance(tree, Compare) and _is_unreadable_date(clause.attribute, tree):
+            yield _make_date_mistake(clause, tree)
 
 
 def _is_reference_by_name(attribute: str, value: Scalar) -> bool:
@@ -66,25 +63,25 @@ def _is_unreadable_date(attribute: str, tree: Compare) -> bool:
 
 def _make_anchor_mistake(clause: PlacedClause) -> FilterMistake:
     message = (
-        "sourceAnchor is put together of two attributes, and a filter can't tell which;"
-        " write mS-DS-ConsistencyGuid or objectGUID."
+        "A filter cannot use sourceAnchor, which is one of two attributes. Write"
+        " mS-DS-ConsistencyGuid or objectGUID."
     )
     return FilterMistake("computed", message, clause.offset)
 
 
 def _make_name_mistake(clause: PlacedClause, tree: Compare) -> FilterMistake:
     message = (
-        f"{clause.spelling} holds the objectGUIDs of others, so nothing in it is "
-        f'"{tree.value}"; write the objectGUID, or name the group in `groups`.'
+        f'{clause.spelling} contains objectGUIDs, so "{tree.value}" never matches.'
+        " Write the objectGUID, or add the group to `groups`."
     )
     return FilterMistake("name", message, clause.offset)
 
 
 def _make_date_mistake(clause: PlacedClause, tree: Compare) -> FilterMistake:
-    said = json.dumps(tree.value, ensure_ascii=False)
-    also = ", or a FILETIME" if clause.attribute in FILETIME_ATTRIBUTES else ""
+    literal = json.dumps(tree.value, ensure_ascii=False)
+    filetime = ", or a FILETIME" if clause.attribute in FILETIME_ATTRIBUTES else ""
     message = (
-        f"{clause.spelling} holds moments, and {said} is none; write a date such as"
-        f" {_DATES}{also}."
+        f"{clause.spelling} contains dates, and {literal} is not a date. Write a date"
+        f" such as {_DATES}{filetime}."
     )
     return FilterMistake("date", message, clause.operand)

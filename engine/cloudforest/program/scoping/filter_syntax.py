@@ -1,9 +1,4 @@
-"""SCIM filters as tokens: the shipped lexer mended, each token checked and valued.
-
-SCIM filters over directory attributes (RFC 7644, 3.4.2.2): from text to tree.
-
-The comparisons of a filter, each with its place in the text.
-"""
+"""SCIM filters over directory attributes (RFC 7644, 3.4.2.2): from text to tree."""
 
 from __future__ import annotations
 
@@ -31,21 +26,25 @@ from cloudforest.model.program import (
 from cloudforest.program.faults import SyntaxFault, require_text
 from cloudforest.program.scoping.predicates import VALUE_NAME
 
+MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 
+Operator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "has"]
+ClauseTree = Compare | Present | ValuePath
+
 _CONSTANTS: dict[str, Scalar] = {"TRUE": True, "FALSE": False, "NULL": None}
+_VALUES = frozenset({*_CONSTANTS, "NUMBER", "COMP_VALUE"})
 _WITH_CONSTANTS = frozenset({"eq", "ne"})
 _WORD_TOKENS = {"has": "EQ", "or": "OR"}
-"""Words that the shipped lexer does not know, or not in any case, and what they are
-like."""
+"""Words that the shipped lexer lacks, or knows in one case only, and their tokens."""
 _OPENING_TOKENS, _CLOSING_TOKENS = (
     frozenset({"LPAREN", "LBRACKET"}),
     frozenset({"RPAREN", "RBRACKET"}),
 )
 _TOKENS_AFTER_PATH = frozenset({"AND", "OR", *_CLOSING_TOKENS})
 _REFUSED = {
-    "SUBATTR": "A directory attribute has no sub-attributes; write its name alone.",
-    "SCHEMA_URI": "A directory attribute has no schema; write its name alone.",
+    "SUBATTR": "Directory attributes have no sub-attributes. Write the name alone.",
+    "SCHEMA_URI": "Directory attributes have no schema. Write the name alone.",
 }
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LIKE_A_NUMBER = re.compile(r"[+-]?\.?[0-9][A-Za-z0-9_.,+-]*")
@@ -53,7 +52,11 @@ _END_OF_NAME = r"(?![A-Za-z0-9_$.-])"
 
 
 class _Lexer(lexer.SCIMLexer):  # type: ignore[misc]  # its base has no types
-    """As shipped, numbers have one digit, strings no escapes, `trueName` is `true`."""
+    """The shipped lexer, fixed.
+
+    It read numbers of one digit only, and no escapes in strings; it took `trueName` for
+    `true`.
+    """
 
     tokens = lexer.SCIMLexer.tokens
     ignore = " \t\r\n"
@@ -71,22 +74,22 @@ class _Lexer(lexer.SCIMLexer):  # type: ignore[misc]  # its base has no types
 
 
 def _describe_unreadable(rest: str) -> str:
-    """Return what is wrong with the beginning of a text that holds no token there."""
+    """Return why a text does not start with a token."""
     if rest[0] == '"':
         return "The string is not closed."
     if rest[0] == ";":
-        return "An attribute stands without options such as ;binary."
+        return "Attribute options such as ;binary are not supported."
     if found := _LIKE_A_NUMBER.match(rest):
         if _NUMBER.fullmatch(found[0]):
             return (
-                f"The number {found[0][:50]} is too large or too exact: it has at most"
-                " 19 digits, 17 more behind the point, and two in the exponent."
+                f'The number "{found[0][:50]}" is too long. At most 19 digits, 17'
+                " decimals and 2 digits of the exponent are allowed."
             )
         return (
-            f"{found[0][:50]} is no number: one is written 5, -5, 0.5 or 5e3, without"
-            " leading zeros. As a text it stands in double quotes."
+            f'Invalid number "{found[0][:50]}". Write 5, -5, 0.5 or 5e3, without'
+            " leading zeros. Put a text in double quotes."
         )
-    return f"The character {rest[0]} can't stand here."
+    return f'Unexpected character "{rest[0]}".'
 
 
 def _parse_string(literal: str, offset: int) -> str:
@@ -95,7 +98,7 @@ def _parse_string(literal: str, offset: int) -> str:
         value.encode()
     except ValueError as error:
         raise SyntaxFault(
-            'The string is not valid: a backslash is written \\\\, a quote \\".',
+            'Invalid string. Write a backslash as \\\\, and a quote as \\".',
             offset,
         ) from error
     return value
@@ -114,7 +117,7 @@ def _parse_value(kind: str, literal: str, offset: int) -> Scalar:
 
 
 class FilterTokens:
-    """The tokens of a text, checked and valued, and the one read last."""
+    """The checked tokens of a text, with values; `last` is the offset of the latest."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -130,7 +133,7 @@ class FilterTokens:
             if token.type == "ATTRNAME":
                 token.type = _WORD_TOKENS.get(token.value.lower(), "ATTRNAME")
             self._check_token(token)
-            if token.type in {*_CONSTANTS, "NUMBER", "COMP_VALUE"}:
+            if token.type in _VALUES:
                 literal = self.text[token.index : token.end]
                 token.value = _parse_value(token.type, literal, token.index)
                 self._check_value(token.value)
@@ -146,21 +149,21 @@ class FilterTokens:
         self._check_path(token)
         self._depth += (token.type in _OPENING_TOKENS) - (token.type in _CLOSING_TOKENS)
         if self._depth > MAX_DEPTH:
-            self._refuse(f"The filter is nested more than {MAX_DEPTH} deep.")
+            self._refuse(f"The filter has more than {MAX_DEPTH} nested levels.")
 
     def _check_path(self, token: Any) -> None:
         if self._before == "RBRACKET" and token.type not in _TOKENS_AFTER_PATH:
-            self._refuse("After the brackets of a value path nothing can be compared.")
+            self._refuse("A value path ends at its bracket. Compare inside it.")
         if self._within and token.type == "LBRACKET":
-            self._refuse("A value path can't hold another one.")
+            self._refuse("A value path cannot contain another one.")
         if (
             self._within
             and token.type == "ATTRNAME"
             and token.value.lower() != VALUE_NAME
         ):
             self._refuse(
-                "Within the brackets there is one value of the attribute before them; "
-                "it is called value."
+                'Inside the brackets, only the name "value" is allowed: one value of'
+                " the attribute."
             )
         if token.type in {"LBRACKET", "RBRACKET"}:
             self._within = token.type == "LBRACKET"
@@ -169,17 +172,12 @@ class FilterTokens:
         is_constant = value is None or isinstance(value, bool)
         if self._operator == "has":
             if is_constant or not isinstance(value, int) or value < 1:
-                self._refuse("has takes the bits that must be set, a number from 1 on.")
+                self._refuse("has needs a positive whole number: the bits to test.")
         elif is_constant and self._operator not in _WITH_CONSTANTS:
-            self._refuse("Only eq and ne can compare with true, false and null.")
+            self._refuse("Only eq and ne compare with true, false and null.")
 
     def _refuse(self, message: str) -> NoReturn:
         raise SyntaxFault(message, self.last)
-
-
-MAX_LENGTH = 10_000
-
-Operator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "has"]
 
 
 def _make_comparison(node: Any) -> Filter:
@@ -191,10 +189,10 @@ def _make_comparison(node: Any) -> Filter:
 
 
 def _split_chain(node: Any) -> Iterator[list[Any]]:
-    """Yield the operands of a chain of and/or, those joined by `and` together.
+    """Yield the operands of a chain of and/or, grouped by `and`.
 
-    The shipped parser gives both the same rank and leans left: `a or b and c` comes as
-    (a or b) and c. A group in parentheses is a node of its own, so it stays together.
+    The shipped parser gives `and` and `or` the same precedence: it reads `a or b and c`
+    as `(a or b) and c`. A group in parentheses is a separate node and stays together.
     """
     last = [node.expr2]
     while True:
@@ -210,8 +208,8 @@ def _split_chain(node: Any) -> Iterator[list[Any]]:
 
 
 def _join(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
-    several = tuple(operands)
-    return several[0] if len(several) == 1 else kind(operands=several)
+    joined = tuple(operands)
+    return joined[0] if len(joined) == 1 else kind(operands=joined)
 
 
 def _make_tree(node: Any) -> Filter:
@@ -229,9 +227,9 @@ def _make_tree(node: Any) -> Filter:
 
 
 def parse_filter(text: str) -> Filter:
-    """Parse a filter; attribute names come out in lower case.
+    """Parse a filter; attribute names become lower case.
 
-    Raises SyntaxFault with the offset of the first token that can't be read.
+    Raises SyntaxFault with the offset of the first token that cannot be read.
     """
     require_text(text, what="filter", limit=MAX_LENGTH)
     tokens = FilterTokens(text)
@@ -239,22 +237,18 @@ def parse_filter(text: str) -> Filter:
         parsed = parser.SCIMParser().parse(iter(tokens))
     except parser.SCIMParserError as error:
         raise SyntaxFault(
-            "The filter can't be read here; it is made of comparisons such as"
-            ' department eq "Sales", joined by and, or, not (…).',
+            'Unreadable filter. Write comparisons such as department eq "Sales", joined'
+            " by and, or, not (…).",
             tokens.last,
         ) from error
     return _make_tree(parsed)
 
 
-ClauseTree = Compare | Present | ValuePath
-_VALUES = frozenset({"TRUE", "FALSE", "NULL", "NUMBER", "COMP_VALUE"})
-
-
 class PlacedClause(NamedTuple):
-    """A comparison with an attribute: within brackets, with the one before them.
+    """A comparison of an attribute; in brackets, of the attribute before them.
 
-    `written` is the attribute as it stands at `offset`; what it is compared with stands
-    at `operand`, if there is such.
+    `spelling` is the attribute as written at `offset`. `operand` is the offset of the
+    value that it is compared with, if any.
     """
 
     tree: ClauseTree
@@ -265,14 +259,14 @@ class PlacedClause(NamedTuple):
 
 
 def locate_clauses(text: str) -> Iterator[PlacedClause]:
-    """Yield the comparisons in the order of the text; raises SyntaxFault."""
+    """Yield the comparisons of a filter in order; raises SyntaxFault."""
     trees = _walk_clauses(parse_filter(text), None)
     offset = 0
     for (tree, holder), (name, value) in zip(trees, _find_offsets(text), strict=True):
         offset = name if holder is None else offset
         attribute = tree.attribute if holder is None else holder
-        written = text[offset : offset + len(attribute)]
-        yield PlacedClause(tree, attribute, written, offset, value)
+        spelling = text[offset : offset + len(attribute)]
+        yield PlacedClause(tree, attribute, spelling, offset, value)
 
 
 def _walk_clauses(
@@ -293,7 +287,7 @@ def _walk_clauses(
 
 
 def _find_offsets(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where each name of an attribute stands, and what it is compared with."""
+    """Yield the offsets of each attribute and of the value it is compared with."""
     name: int | None = None
     value = 0
     for token in FilterTokens(text):

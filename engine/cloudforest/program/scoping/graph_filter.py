@@ -1,9 +1,4 @@
-"""A SCIM filter to the groups of clauses that mean the same.
-
-One clause of a scoping filter, as Graph has it.
-
-Groups of clauses to the SCIM filter that means the same.
-"""
+"""SCIM filters to the clauses of Microsoft Graph's scoping filters, and back."""
 
 from __future__ import annotations
 
@@ -19,12 +14,35 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.predicates import is_moment
 
 IS_NULL, IS_NOT_NULL = "IS NULL", "IS NOT NULL"
-NUMBER_OPERATORS = {"GREATER_THAN": "gt", "GREATER_THAN_OR_EQUALS": "ge"}
-"""Graph's operators on whole numbers, and ours."""
+Operator = Literal["eq", "co", "sw", "ew", "gt", "ge"]
+NUMBER_OPERATORS: dict[str, Operator] = {
+    "GREATER_THAN": "gt",
+    "GREATER_THAN_OR_EQUALS": "ge",
+}
+"""Graph's operators on whole numbers, and the SCIM ones."""
+_TEXT_OPERATORS: dict[str, Operator] = {
+    "EQUALS": "eq",
+    "INCLUDES": "co",
+    "ENDS_WITH": "ew",
+}
+MAX_GROUPS = 64
+_SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
+_PATTERN_FORMATS = {"sw": "^{}", "ew": "{}$", "co": "{}"}
+_LITERAL = r"(?:[^\\^$.|?*+()\[\]{}]|\\[^A-Za-z0-9])*"
+_PATTERN = re.compile(rf"(\^?)(\.\*)?({_LITERAL})(\.\*)?(\$?)", re.DOTALL)
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+_UNSUPPORTED_REASONS = {
+    "&": "Microsoft does not document how it separates the values",
+    "!&": "Microsoft does not document how it separates the values",
+    "!&L": "Microsoft does not document it",
+    "ISMEMBEROF": "Microsoft does not support it; add the group to `groups`",
+    "VALID CERT MATCH": "Microsoft does not document it",
+}
+_DATE_AS_TEXT = "Graph compares dates as texts, but a filter compares them as dates"
 
 
 class GraphClause(Value, frozen=True):
-    """`sourceOperandName`, `operatorName` and `targetOperand.values` of a clause."""
+    """A clause: its `sourceOperandName`, `operatorName` and `targetOperand.values`."""
 
     attribute: str
     operator: str
@@ -34,17 +52,12 @@ class GraphClause(Value, frozen=True):
 ClauseGroup = tuple[GraphClause, ...]
 
 
-MAX_GROUPS = 64
-_SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
-_PATTERN_FORMATS = {"sw": "^{}", "ew": "{}$", "co": "{}"}
-
-
 def filter_to_graph(
     tree: Filter, spelling: Callable[[str], str] = str
 ) -> tuple[ClauseGroup, ...]:
-    """Return the groups that mean the same; `spelling` writes an attribute's name.
+    """Return the equivalent groups of clauses; `spelling` writes an attribute's name.
 
-    Raises SyntaxFault with the reason where Graph has no equivalent.
+    Raises SyntaxFault if Graph has no equivalent.
     """
     groups = dict.fromkeys(
         map(_simplify_group, _find_alternatives(tree, spelling, negated=False))
@@ -52,7 +65,7 @@ def filter_to_graph(
     if None in groups:
         del groups[None]
     if not groups:
-        raise SyntaxFault("The filter can never be true, and Graph has no such filter.")
+        raise SyntaxFault("The filter is never true, and Graph cannot express that.")
     return tuple(each for each in groups if each is not None)
 
 
@@ -71,22 +84,22 @@ def _find_alternatives(
                 return _require_few_groups(list(itertools.chain(*parts)))
             return _multiply(parts)
         case Present(attribute=name):
-            said = IS_NULL if negated else IS_NOT_NULL
-            return [(GraphClause(attribute=spelling(name), operator=said),)]
+            operator = IS_NULL if negated else IS_NOT_NULL
+            return [(GraphClause(attribute=spelling(name), operator=operator),)]
         case Compare():
             return [(each,) for each in _make_clauses(tree, spelling, negated=negated)]
         case ValuePath(attribute=name):
             raise SyntaxFault(
-                f"Graph can't ask for one value of {spelling(name)} that meets all of "
-                "the conditions in brackets."
+                "Graph has no equivalent for several conditions on one value of"
+                f" {spelling(name)} […]."
             )
 
 
 def _require_few_groups(groups: list[ClauseGroup]) -> list[ClauseGroup]:
     if len(groups) > MAX_GROUPS:
         raise SyntaxFault(
-            f"The filter would be more than {MAX_GROUPS} groups in Graph; write it with"
-            " fewer alternatives within each other."
+            f"The filter needs more than {MAX_GROUPS} groups in Graph. Nest fewer"
+            " alternatives."
         )
     return groups
 
@@ -106,7 +119,7 @@ def _make_clauses(
     name = spelling(tree.attribute)
     negated ^= tree.operator == "ne"
     if tree.operator in _PATTERN_FORMATS and tree.value == "":
-        # Every value begins and ends with nothing.
+        # Every value starts and ends with the empty text.
         yield GraphClause(attribute=name, operator=IS_NULL if negated else IS_NOT_NULL)
         return
     if tree.value is None:
@@ -119,7 +132,7 @@ def _make_clauses(
 
 
 def _is_spelled_otherwise(tree: Compare) -> bool:
-    """Tell whether a number is compared with what a directory may spell otherwise."""
+    """Tell whether a directory may spell the compared number in another way."""
     if isinstance(tree.value, str):
         return False
     return (
@@ -132,8 +145,8 @@ def _find_operator(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...
     operator = "eq" if tree.operator == "ne" else tree.operator
     if operator == "eq" and is_moment(tree.value):
         raise SyntaxFault(
-            f'{tree.attribute} {tree.operator} "{tree.value}" compares moments, and '
-            "Graph would compare texts; write the filter without it."
+            f'{tree.attribute} {tree.operator} "{tree.value}" compares dates, but '
+            "Graph would compare texts. Remove this comparison."
         )
     if operator in _PATTERN_FORMATS and (negated or operator == "sw"):
         text = _SPECIAL.sub(r"\\\g<0>", str(tree.value))
@@ -143,8 +156,8 @@ def _find_operator(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...
         return ("IS TRUE" if tree.value is not negated else "IS FALSE"), ()
     if operator == "eq" and _is_spelled_otherwise(tree):
         raise SyntaxFault(
-            f"{tree.attribute} {tree.operator} {tree.value} compares numbers, and Graph"
-            f' would compare texts; write "{tree.value}" in double quotes.'
+            f"{tree.attribute} {tree.operator} {tree.value} compares numbers, but Graph"
+            f' would compare texts. Write "{tree.value}" in double quotes.'
         )
     if operator == "eq":
         return ("NOT EQUALS" if negated else "EQUALS"), (str(tree.value),)
@@ -155,16 +168,16 @@ def _find_operator(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...
     )
     if found is None or negated or not isinstance(tree.value, int):
         raise SyntaxFault(
-            f"Graph has no operator for {'not ' * negated}{tree.attribute} {operator}:"
-            " it tells only whether a whole number is greater."
+            f"Graph has no operator for {'not ' * negated}{tree.attribute} {operator}."
+            " It compares whole numbers with gt and ge only."
         )
     return found, (str(tree.value),)
 
 
 def _simplify_group(group: ClauseGroup) -> ClauseGroup | None:
-    """Drop what follows from the rest; None: the group can never be true."""
+    """Drop redundant clauses; None: the group is never true."""
     null = {each.attribute for each in group if each.operator == IS_NULL}
-    held = {
+    compared = {
         each.attribute for each in group if each.operator not in {IS_NULL, IS_NOT_NULL}
     }
     present = {each.attribute for each in group if each.operator != IS_NULL}
@@ -173,49 +186,26 @@ def _simplify_group(group: ClauseGroup) -> ClauseGroup | None:
     kept = (
         each
         for each in group
-        if not (each.operator == IS_NOT_NULL and each.attribute in held)
+        if not (each.operator == IS_NOT_NULL and each.attribute in compared)
     )
     return tuple(dict.fromkeys(kept))
 
 
-_UNSUPPORTED_REASONS = {
-    "&": "Microsoft doesn't say how its list of values is taken apart",
-    "!&": "Microsoft doesn't say how its list of values is taken apart",
-    "!&L": "Microsoft doesn't say what it means",
-    "ISMEMBEROF": "Microsoft doesn't support it; name the group in `groups`",
-    "VALID CERT MATCH": "Microsoft doesn't say what it means",
-}
-_DATE_AS_TEXT = "Graph compares it as a text, and a filter here as a moment"
-Operator = Literal["eq", "co", "sw", "ew", "gt", "ge"]
-_TEXT_OPERATORS: dict[str, Operator] = {
-    "EQUALS": "eq",
-    "INCLUDES": "co",
-    "ENDS_WITH": "ew",
-}
-_NUMBER_OPERATORS: dict[str, Operator] = {
-    "GREATER_THAN": "gt",
-    "GREATER_THAN_OR_EQUALS": "ge",
-}
-_LITERAL = r"(?:[^\\^$.|?*+()\[\]{}]|\\[^A-Za-z0-9])*"
-_PATTERN = re.compile(rf"(\^?)(\.\*)?({_LITERAL})(\.\*)?(\$?)", re.DOTALL)
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
-
-
 def filter_from_graph(groups: Sequence[ClauseGroup]) -> Filter | None:
-    """Return the filter that means the same; None: there are no groups, all are in.
+    """Return the equivalent filter; None if `groups` is empty, so all are in scope.
 
-    Attribute names stay as they are written. Raises SyntaxFault with the reason where a
-    clause has no equivalent.
+    Attribute names keep their spelling. Raises SyntaxFault for a clause without an
+    equivalent.
     """
     alternatives = tuple(_join(And, map(_convert_clause, each)) for each in groups)
     return _join(Or, alternatives) if alternatives else None
 
 
 def _join(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
-    several = tuple(operands)
-    if not several:
-        raise SyntaxFault("A group without clauses takes in everybody.")
-    return several[0] if len(several) == 1 else kind(operands=several)
+    joined = tuple(operands)
+    if not joined:
+        raise SyntaxFault("A group without clauses selects every object.")
+    return joined[0] if len(joined) == 1 else kind(operands=joined)
 
 
 def _make_refusal(clause: GraphClause, reason: str) -> SyntaxFault:
@@ -225,39 +215,39 @@ def _make_refusal(clause: GraphClause, reason: str) -> SyntaxFault:
 
 
 def _convert_clause(clause: GraphClause) -> Filter:
-    name, said = clause.attribute, clause.operator.upper().strip()
-    if said in _UNSUPPORTED_REASONS:
-        raise _make_refusal(clause, _UNSUPPORTED_REASONS[said])
-    match said:
+    name, operator = clause.attribute, clause.operator.upper().strip()
+    if operator in _UNSUPPORTED_REASONS:
+        raise _make_refusal(clause, _UNSUPPORTED_REASONS[operator])
+    match operator:
         case "IS NULL":
             return Not(operand=Present(attribute=name))
         case "IS NOT NULL" | "PRESENT":
             return Present(attribute=name)
         case "IS TRUE" | "IS FALSE":
-            return Compare(attribute=name, operator="eq", value=said == "IS TRUE")
+            return Compare(attribute=name, operator="eq", value=operator == "IS TRUE")
         case "NOT EQUALS" | "NOT REGEX MATCH":
             opposite = Not(
-                operand=_convert_comparison(clause, said.removeprefix("NOT "))
+                operand=_convert_comparison(clause, operator.removeprefix("NOT "))
             )
             return And(operands=(Present(attribute=name), opposite))
         case _:
-            return _convert_comparison(clause, said)
+            return _convert_comparison(clause, operator)
 
 
 def _convert_comparison(clause: GraphClause, operator_name: str) -> Compare:
     if len(clause.values) != 1:
-        raise _make_refusal(clause, "one value is needed to compare with")
+        raise _make_refusal(clause, "it needs exactly one value")
     value, name = clause.values[0], clause.attribute
     if operator_name == "REGEX MATCH":
         operator, literal = _convert_pattern(clause, value)
         if operator == "eq" and is_moment(literal):
             raise _make_refusal(clause, _DATE_AS_TEXT)
         return Compare(attribute=name, operator=operator, value=literal)
-    if operator_name in _NUMBER_OPERATORS:
+    if operator_name in NUMBER_OPERATORS:
         if not _WHOLE_NUMBER.fullmatch(value):
             raise _make_refusal(clause, "it compares whole numbers only")
         return Compare(
-            attribute=name, operator=_NUMBER_OPERATORS[operator_name], value=int(value)
+            attribute=name, operator=NUMBER_OPERATORS[operator_name], value=int(value)
         )
     if operator_name == "EQUALS" and is_moment(value):
         raise _make_refusal(clause, _DATE_AS_TEXT)
@@ -267,10 +257,10 @@ def _convert_comparison(clause: GraphClause, operator_name: str) -> Compare:
 
 
 def _convert_pattern(clause: GraphClause, pattern: str) -> tuple[Operator, str]:
-    """Read a pattern that stands for a beginning, an end, a part or the whole."""
+    """Read a pattern that matches a beginning, an end, a part or the whole."""
     found = _PATTERN.fullmatch(pattern)
     if found is None or not found[3]:
-        raise _make_refusal(clause, "a SCIM filter has no regular expressions")
+        raise _make_refusal(clause, "SCIM filters have no regular expressions")
     literal = re.sub(r"\\(.)", r"\1", found[3], flags=re.DOTALL)
     starts, ends = found[1] and not found[2], found[5] and not found[4]
     if starts and ends:

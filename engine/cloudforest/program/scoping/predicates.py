@@ -1,20 +1,13 @@
-"""Each operator with its value, compiled into a test of one value.
+"""Filter trees, compiled into tests of an object, and written back as text.
 
-Moments, as texts of a filter or of a directory, in FILETIME's unit.
+A date in a filter is `2026-01-31`, `2026-01-31T08:00Z` or `2026-01-31T08:00:00Z` (ISO
+8601; UTC without a zone). In a directory, it is also generalized time (RFC 4517,
+3.3.13) or a FILETIME, whose unit we compare in.
 
-That is 100 ns since 1601, in UTC ([MS-DTYP] 2.3.3). A filter writes `2026-01-31`,
-`2026-01-31T08:00Z` or `2026-01-31T08:00:00Z` (ISO 8601; without a zone: UTC), a
-directory also generalized time (RFC 4517, 3.3.13), or a FILETIME.
-
-Filter trees, compiled: what they say of an object.
-
-Filters judged where some attributes may be hidden: true, false, or None for unknown.
-
-Under an inherited deny a living person shows no employeeType, exactly as if it had been
-cleared. What a filter says without it is then no proof, unless it would say the same
-whatever the value is (Kleene's strong three-valued logic).
-
-SCIM filters over directory attributes: from tree back to text.
+A filter may also be evaluated to true, false or unknown where attributes may be hidden.
+An inherited deny hides a person's employeeType, exactly as if it were cleared. The
+result without it proves nothing, unless it is the same for every value (Kleene's strong
+three-valued logic).
 """
 
 from __future__ import annotations
@@ -36,75 +29,22 @@ from cloudforest.model.program import (
     Scalar,
     ValuePath,
 )
-from cloudforest.program.ad_schema import CASE_EXACT_ATTRIBUTES, lower_case
-
-_ZONE = r"[+-](?:[01]\d|2[0-3])"
-_ISO8601 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)"
-    r"(?:[Tt](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?"
-    rf"([Zz]|{_ZONE}:[0-5]\d)?)?",
-    re.ASCII,
+from cloudforest.program.ad_schema import (
+    CASE_EXACT_ATTRIBUTES,
+    FILETIME_EPOCH,
+    lower_case,
 )
-_GENERALIZED = re.compile(
-    r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?"
-    rf"(Z|{_ZONE}[0-5]\d)",
-    re.ASCII,
-)
-_FILETIME = re.compile(r"-?[0-9]{1,19}")
-_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
-_UNIT = timedelta(microseconds=1)
-TICKS_PER_SECOND = 10_000_000
-NEVER_TICKS = 2**63 - 1
-"""A FILETIME that is none, like 0: an account that does not expire holds either."""
 
-
-def _offset_ticks(zone: str | None) -> int:
-    if zone in {None, "Z", "z"}:
-        return 0
-    digits = str(zone).replace(":", "")
-    minutes = int(digits[1:3]) * 60 + int(digits[3:5])
-    return (-minutes if digits[0] == "-" else minutes) * 60 * TICKS_PER_SECOND
-
-
-def parse_ticks(text: str) -> int | None:
-    """Return the moment that a date, or a date and time, says; None: it is no such."""
-    found = _ISO8601.fullmatch(text) or _GENERALIZED.fullmatch(text)
-    if found is None:
-        return None
-    *parts, fraction, zone = found.groups()
-    try:
-        whole = datetime(*(int(each or 0) for each in parts), tzinfo=UTC)  # type: ignore[misc,arg-type]  # six parts
-    except ValueError:
-        return None
-    ticks = (whole - _EPOCH) // _UNIT * 10
-    return ticks + int((fraction or "0").ljust(7, "0")[:7]) - _offset_ticks(zone)
-
-
-def is_moment(value: object) -> bool:
-    """Tell whether a value in a filter is compared as a moment."""
-    return isinstance(value, str) and parse_ticks(value) is not None
-
-
-def is_filetime_value(value: object) -> bool:
-    """Tell whether a value in a filter can be a FILETIME."""
-    if isinstance(value, str):
-        return is_filetime(value)
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def is_filetime(text: str) -> bool:
-    return _FILETIME.fullmatch(text) is not None
-
-
-def parse_filetime(text: str) -> int | None:
-    """Return the moment; None for 0, for `NEVER` and for what is none."""
-    ticks = int(text)
-    return ticks if 0 < ticks < NEVER_TICKS else None
-
-
+Attributes = Mapping[str, tuple[str, ...]]
+Predicate = Callable[[Attributes], bool]
+ThreeValuedTest = Callable[[Attributes, AbstractSet[str]], bool | None]
+"""Takes the attributes, and the names (in lower case) of those that may be hidden."""
 ValueTest = Callable[[str], bool]
 Fold = Callable[[str], str]
 Relation = Callable[..., bool]
+
+VALUE_NAME = "value"
+"""The name of the single value inside the brackets of a value path."""
 
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _WHOLE = re.compile(r"-?[0-9]{1,40}")
@@ -120,6 +60,67 @@ _PART_OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "sw": str.startswith,
     "ew": str.endswith,
 }
+_ZONE = r"[+-](?:[01]\d|2[0-3])"
+_ISO8601 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)"
+    r"(?:[Tt](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?"
+    rf"([Zz]|{_ZONE}:[0-5]\d)?)?",
+    re.ASCII,
+)
+_GENERALIZED = re.compile(
+    r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?"
+    rf"(Z|{_ZONE}[0-5]\d)",
+    re.ASCII,
+)
+_FILETIME = re.compile(r"-?[0-9]{1,19}")
+_UNIT = timedelta(microseconds=1)
+TICKS_PER_SECOND = 10_000_000
+NEVER_TICKS = 2**63 - 1
+"""A FILETIME that means "never", like 0: accountExpires contains either."""
+
+
+def _offset_ticks(zone: str | None) -> int:
+    if zone in {None, "Z", "z"}:
+        return 0
+    digits = str(zone).replace(":", "")
+    minutes = int(digits[1:3]) * 60 + int(digits[3:5])
+    return (-minutes if digits[0] == "-" else minutes) * 60 * TICKS_PER_SECOND
+
+
+def parse_ticks(text: str) -> int | None:
+    """Return a date, with or without time, in FILETIME's unit, or None."""
+    found = _ISO8601.fullmatch(text) or _GENERALIZED.fullmatch(text)
+    if found is None:
+        return None
+    *parts, fraction, zone = found.groups()
+    try:
+        whole = datetime(*(int(each or 0) for each in parts), tzinfo=UTC)  # type: ignore[misc,arg-type]  # six parts
+    except ValueError:
+        return None
+    ticks = (whole - FILETIME_EPOCH) // _UNIT * 10
+    return ticks + int((fraction or "0").ljust(7, "0")[:7]) - _offset_ticks(zone)
+
+
+def is_moment(value: object) -> bool:
+    """Tell whether a value in a filter compares as a date."""
+    return isinstance(value, str) and parse_ticks(value) is not None
+
+
+def is_filetime_value(value: object) -> bool:
+    """Tell whether a value in a filter can be a FILETIME."""
+    if isinstance(value, str):
+        return is_filetime(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_filetime(text: str) -> bool:
+    return _FILETIME.fullmatch(text) is not None
+
+
+def parse_filetime(text: str) -> int | None:
+    """Return the ticks of a FILETIME; None if it means "never" or is out of range."""
+    ticks = int(text)
+    return ticks if 0 < ticks < NEVER_TICKS else None
 
 
 def _parse_number(text: str) -> int | float | None:
@@ -129,47 +130,47 @@ def _parse_number(text: str) -> int | float | None:
 
 
 def _to_directory_text(value: Scalar) -> str:
-    """Booleans in a directory are the texts TRUE and FALSE."""
+    """Write a value as a directory does: booleans are TRUE and FALSE."""
     return str(value).upper() if isinstance(value, bool) else str(value)
 
 
 def _compile_text_test(relation: Relation, value: Scalar, fold: Fold) -> ValueTest:
-    wanted = fold(_to_directory_text(value))
-    return lambda text: relation(fold(text), wanted)
+    operand = fold(_to_directory_text(value))
+    return lambda text: relation(fold(text), operand)
 
 
 def _compile_number_test(
-    relation: Relation, wanted: float, otherwise: ValueTest
+    relation: Relation, operand: float, otherwise: ValueTest
 ) -> ValueTest:
     def test(text: str) -> bool:
         number = _parse_number(text)
-        return otherwise(text) if number is None else relation(number, wanted)
+        return otherwise(text) if number is None else relation(number, operand)
 
     return test
 
 
-def _never(text: str) -> bool:  # noqa: ARG001 - a Test
+def _never(text: str) -> bool:  # noqa: ARG001 - a ValueTest
     return False
 
 
-def _compile_time_test(relation: Relation, wanted: int) -> ValueTest:
+def _compile_time_test(relation: Relation, operand: int) -> ValueTest:
     def test(text: str) -> bool:
         ticks = parse_filetime(text) if is_filetime(text) else parse_ticks(text)
-        return ticks is not None and relation(ticks, wanted)
+        return ticks is not None and relation(ticks, operand)
 
     return test
 
 
-def _compile_bits_test(wanted: int) -> ValueTest:
-    return lambda text: bool(_WHOLE.fullmatch(text)) and int(text) & wanted == wanted
+def _compile_bits_test(bits: int) -> ValueTest:
+    return lambda text: bool(_WHOLE.fullmatch(text)) and int(text) & bits == bits
 
 
 def compile_test(name: str, value: Scalar, fold: Fold) -> ValueTest:
-    """Compile a comparison with one value; `fold` takes away the case, if it may.
+    """Compile a comparison into a test of one value; `fold` removes the case, or not.
 
-    With a number only numbers compare, with a moment only moments: no other value is
-    equal, greater or less. A text compares as a text, and a number in quotes with a
-    number as a number, but equals a text only.
+    A number compares with numbers only, and a date with dates only: no other value is
+    equal, greater or less. A number in quotes is ordered among numbers by its value,
+    but equals a text only.
     """
     if name == "has" and isinstance(value, int):
         return _compile_bits_test(value)
@@ -177,21 +178,14 @@ def compile_test(name: str, value: Scalar, fold: Fold) -> ValueTest:
     as_text = _compile_text_test(relation, value, fold)
     if name in _PART_OPERATORS:
         return as_text
-    if isinstance(value, str) and (wanted := parse_ticks(value)) is not None:
-        return _compile_time_test(relation, wanted)
+    if isinstance(value, str) and (ticks := parse_ticks(value)) is not None:
+        return _compile_time_test(relation, ticks)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _compile_number_test(relation, value, _never)
     number = _parse_number(value) if isinstance(value, str) and name != "eq" else None
     return (
         as_text if number is None else _compile_number_test(relation, number, as_text)
     )
-
-
-Attributes = Mapping[str, tuple[str, ...]]
-Predicate = Callable[[Attributes], bool]
-
-VALUE_NAME = "value"
-"""What one value is called within the brackets of a value path."""
 
 
 def _compile_presence(name: str) -> Predicate:
@@ -240,10 +234,10 @@ def _compile_all(trees: tuple[Filter, ...], *, exact: bool) -> tuple[Predicate, 
 def compile_filter(tree: Filter, *, exact: bool = False) -> Predicate:
     """Compile a filter into a test of an object's attributes, named in lower case.
 
-    Texts compare without case, unless the attribute's syntax tells cases apart, or all
-    are to be `exact`. Any value of several is enough; a comparison with a missing
-    attribute is false, `ne` is `not eq`, and `eq null` is `not pr`. `has` holds where
-    all bits of a number are set. See `comparing` for numbers and moments.
+    Texts compare without case, except with `exact` and for attributes whose syntax is
+    case-exact. One matching value is enough. A comparison with a missing attribute is
+    false, `ne` is `not eq`, and `eq null` is `not pr`. `has` is true if all the bits
+    are set. For numbers and dates see `compile_test`.
     """
     match tree:
         case Compare():
@@ -260,10 +254,6 @@ def compile_filter(tree: Filter, *, exact: bool = False) -> Predicate:
             return _negate_predicate(compile_filter(operand, exact=exact))
 
 
-ThreeValuedTest = Callable[[Attributes, AbstractSet[str]], bool | None]
-"""Takes the attributes, and the names (in lower case) of those that may be hidden."""
-
-
 def _compile_three_valued_comparison(
     tree: Compare | Present | ValuePath,
 ) -> ThreeValuedTest:
@@ -272,27 +262,27 @@ def _compile_three_valued_comparison(
 
 
 def _negate(operand: ThreeValuedTest) -> ThreeValuedTest:
-    def judge(attributes: Attributes, hidden: AbstractSet[str]) -> bool | None:
-        said = operand(attributes, hidden)
-        return None if said is None else not said
+    def test(attributes: Attributes, hidden: AbstractSet[str]) -> bool | None:
+        holds = operand(attributes, hidden)
+        return None if holds is None else not holds
 
-    return judge
+    return test
 
 
 def _join(operands: tuple[ThreeValuedTest, ...], *, decisive: bool) -> ThreeValuedTest:
-    """One operand that is `decisive` decides, whatever the others are."""
+    """Join operands; one with the `decisive` result decides, whatever the others."""
 
-    def judge(attributes: Attributes, hidden: AbstractSet[str]) -> bool | None:
-        said = {each(attributes, hidden) for each in operands}
-        if decisive in said:
+    def test(attributes: Attributes, hidden: AbstractSet[str]) -> bool | None:
+        results = {each(attributes, hidden) for each in operands}
+        if decisive in results:
             return decisive
-        return None if None in said else not decisive
+        return None if None in results else not decisive
 
-    return judge
+    return test
 
 
 def compile_three_valued(tree: Filter) -> ThreeValuedTest:
-    """Compile a filter into what it says for sure; with nothing hidden, as ever."""
+    """Compile a filter into a test that is None where a hidden attribute may decide."""
     match tree:
         case Compare() | Present() | ValuePath():
             return _compile_three_valued_comparison(tree)
@@ -305,10 +295,6 @@ def compile_three_valued(tree: Filter) -> ThreeValuedTest:
             return _negate(compile_three_valued(operand))
 
 
-def _literal(value: Scalar) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
 def _write_operand(tree: Filter) -> str:
     text = write_filter(tree)
     return f"({text})" if isinstance(tree, And | Or) else text
@@ -318,7 +304,7 @@ def write_filter(tree: Filter) -> str:
     """Return text that `parse_filter` reads as the same tree."""
     match tree:
         case Compare(attribute=name, operator=operator, value=value):
-            return f"{name} {operator} {_literal(value)}"
+            return f"{name} {operator} {json.dumps(value, ensure_ascii=False)}"
         case Present(attribute=name):
             return f"{name} pr"
         case ValuePath(attribute=name, operand=operand):

@@ -1,9 +1,4 @@
-"""Scope programs, compiled: which objects of a domain belong to a job, and why not.
-
-What always keeps an object out, whatever the scope says.
-
-What the OUs and groups that a scope names resolve to.
-"""
+"""Compiled scopes: which objects of a domain belong to a job, and why others do not."""
 
 from __future__ import annotations
 
@@ -16,8 +11,7 @@ from cloudforest.model.messages import Clause
 from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import And, ObjectType, Or, ScopeProgram, TypeFilter
 from cloudforest.program.attributes_read import find_filter_attributes
-from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.dn import is_in_subtree, parse_dn
+from cloudforest.program.scoping.dn import is_in_subtree, parse_dn, parse_dn_or_none
 from cloudforest.program.scoping.predicates import (
     Attributes,
     Predicate,
@@ -30,7 +24,7 @@ from cloudforest.program.scoping.predicates import (
 EXCLUSION_ATTRIBUTES = frozenset(
     {"admindescription", "iscriticalsystemobject", "useraccountcontrol"}
 )
-"""The attributes that decide it, in lower case."""
+"""The attributes that exclusions rest on, in lower case."""
 
 _SERVICE_ACCOUNTS = frozenset(
     {
@@ -40,13 +34,18 @@ _SERVICE_ACCOUNTS = frozenset(
     }
 )
 EXCLUDED_CLASSES = _SERVICE_ACCOUNTS | {"computer"}
-"""What is left out for its objectClass, in lower case."""
+"""Object classes that are never in scope, in lower case."""
+UNREADABLE_DN = "distinguishedname"
+"""The hidden attribute of an object with an unreadable DN: its place is unknown."""
+_DN_ATTRIBUTES = frozenset({"dn", "distinguishedname"})
+"""Names for the DN, which comes with every object and is never requested."""
+_NONE: frozenset[str] = frozenset()
 _INTERDOMAIN_TRUST = 0x800
 _MACHINE_ACCOUNTS = 0x1000 | 0x2000
 """Workstation and server trust accounts (MS-ADTS 2.2.16)."""
 _WRITTEN_BACK = ("user_", "group_")
 _CONFLICT_MARK = "\ncnf:"
-"""What replication puts, with a GUID, behind the name of the object that lost."""
+"""Replication appends this, and a GUID, to the name of the object that lost."""
 
 
 def _first_value(entry: Entry, name: str) -> str:
@@ -77,9 +76,9 @@ def _find_attribute_exclusion(entry: Entry) -> str | None:
 
 
 def find_exclusion(entry: Entry, names: tuple[str, ...] | None) -> str | None:
-    """Return the reason, for example `computer`; None: it is not excluded.
+    """Return why an object is excluded, such as `computer`; None if it is not.
 
-    `names` is its DN, parsed; None where that is not possible.
+    `names` is its parsed DN; None if it cannot be parsed.
     """
     if reason := _find_attribute_exclusion(entry):
         return reason
@@ -91,10 +90,10 @@ def find_exclusion(entry: Entry, names: tuple[str, ...] | None) -> str | None:
 
 @dataclass(frozen=True)
 class ResolvedScope:
-    """The scope's groups, each with its members, nested ones if asked: objectGUIDs.
+    """A scope's groups with their members (objectGUIDs), and current DNs of its OUs.
 
-    `names` are the DNs of its OUs as they are now, by those that were written.
-    `partial` are the groups that may have other members than these.
+    `current_dns` maps the DNs of the tree. `partial_groups` may have more members,
+    which are not visible to us.
     """
 
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -106,28 +105,19 @@ class ResolvedScope:
         return frozenset[str]().union(*self.groups.values())
 
     def list_memberships(self, object_guid: str) -> Iterator[str]:
-        """Yield the names under which being a member of each group is seen."""
+        """Yield `member:GUID` for each of the groups that an object is a member of."""
         for group, members in self.groups.items():
             if object_guid in members:
                 yield _membership_name(group)
 
     @cached_property
     def partial_memberships(self) -> frozenset[str]:
-        """Return those names for the groups that may have members not shown to us."""
+        """`member:GUID` for each of the partial groups."""
         return frozenset(map(_membership_name, self.partial_groups))
 
 
 def _membership_name(group: str) -> str:
     return f"member:{group}"
-
-
-UNREADABLE_DN = "distinguishedname"
-"""What an object rests on whose name can't be read: nobody knows where it lies."""
-
-_DN_ATTRIBUTES = frozenset({"dn", "distinguishedname"})
-"""What a directory calls an object, which comes with it and is never asked for."""
-
-_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -149,12 +139,12 @@ class _CompiledFilter:
             yield Clause(text=name, holds=accepts(self.with_dn(entry)))
 
     def shown_attributes(self, entry: Entry) -> frozenset[str]:
-        held = self.with_dn(entry)
-        return frozenset(name for name in self.reads if held.get(name))
+        attributes = self.with_dn(entry)
+        return frozenset(name for name in self.reads if attributes.get(name))
 
 
-def _compile_filter(kind: ObjectType, chosen: TypeFilter) -> _CompiledFilter:
-    tree = chosen.tree
+def _compile_filter(kind: ObjectType, type_filter: TypeFilter) -> _CompiledFilter:
+    tree = type_filter.tree
     parts = tree.operands if isinstance(tree, And | Or) else (tree,)
     return _CompiledFilter(
         name=f"filters.{kind}",
@@ -165,13 +155,6 @@ def _compile_filter(kind: ObjectType, chosen: TypeFilter) -> _CompiledFilter:
     )
 
 
-def _parse_entry_dn(entry: Entry) -> tuple[str, ...] | None:
-    try:
-        return parse_dn(entry.dn)
-    except SyntaxFault:
-        return None
-
-
 def _is_in_any_subtree(
     names: tuple[str, ...], subtrees: Iterable[tuple[str, ...]]
 ) -> bool:
@@ -180,7 +163,7 @@ def _is_in_any_subtree(
 
 @dataclass(frozen=True)
 class CompiledScope:
-    """A scope program, compiled: in scope is an object for which every clause holds."""
+    """A compiled scope; an object is in scope if every clause holds."""
 
     program: ScopeProgram
     resolved: ResolvedScope
@@ -221,12 +204,12 @@ class CompiledScope:
         return None if entry.type is None else self._filters.get(entry.type)
 
     def _evaluate_steps(self, entry: Entry) -> Iterator[tuple[str, bool]]:
-        """Yield each clause by name, in the order of evaluation, and whether it holds.
+        """Yield the name of each clause, in order of evaluation, and whether it holds.
 
-        A group that the scope names is in wherever it lies; once the scope names
-        groups, no other group is.
+        If the scope names groups, these groups are in scope wherever they are, and no
+        other group is.
         """
-        names = _parse_entry_dn(entry)
+        names = parse_dn_or_none(entry.dn)
         excluded = find_exclusion(entry, names)
         yield f"excluded: {excluded}" if excluded else "excluded", excluded is None
         yield f"type: {entry.type or 'other'}", entry.type in self.program.types
@@ -234,89 +217,92 @@ class CompiledScope:
         if not is_named_only:
             yield from self._evaluate_containers(names or ())
         if self.program.groups:
-            let_in = self.resolved.groups if is_named_only else self.resolved.members
-            yield "groups", entry.object_guid in let_in
-        if chosen := self._get_filter(entry):
-            yield chosen.name, chosen.accepts(chosen.with_dn(entry))
+            accepted = self.resolved.groups if is_named_only else self.resolved.members
+            yield "groups", entry.object_guid in accepted
+        if compiled := self._get_filter(entry):
+            yield compiled.name, compiled.accepts(compiled.with_dn(entry))
 
     def find_failing_clause(self, entry: Entry) -> str | None:
-        """Return the clause that keeps an object out; None: it is in scope.
+        """Return the first clause that fails; None if the object is in scope.
 
         For example `excluded: computer`, `type: contact`, `organizationalUnits`,
-        `except`, `groups`, `filters.user`; never a value.
+        `except`, `groups`, `filters.user`. It never contains a value of the object.
         """
         return next(
             (name for name, holds in self._evaluate_steps(entry) if not holds), None
         )
 
     def evaluate_clauses(self, entry: Entry) -> tuple[Clause, ...]:
-        """Return every clause and whether it holds, those of the filter one by one."""
-        said = [
+        """Return every clause and whether it holds, with each clause of the filter."""
+        clauses = [
             Clause(text=name.replace("excluded", "not excluded"), holds=holds)
             for name, holds in self._evaluate_steps(entry)
         ]
-        chosen = self._get_filter(entry)
-        return (*said, *(chosen.evaluate_clauses(entry) if chosen else ()))
+        compiled = self._get_filter(entry)
+        return (*clauses, *(compiled.evaluate_clauses(entry) if compiled else ()))
 
     def find_shown(self, entry: Entry) -> tuple[str, ...]:
         """Return what the scope rests on and the object shows: names, sorted.
 
-        Besides attributes, `member:GUID` for each of the scope's groups that it is in.
+        These are attributes, and `member:GUID` for each of the scope's groups.
         """
-        chosen = self._get_filter(entry)
-        shown = chosen.shown_attributes(entry) if chosen else _NONE
+        compiled = self._get_filter(entry)
+        shown = compiled.shown_attributes(entry) if compiled else _NONE
         return tuple(
             sorted(shown.union(self.resolved.list_memberships(entry.object_guid)))
         )
 
     def find_hidden(self, entry: Entry, cleared: AbstractSet[str]) -> tuple[str, ...]:
         """Return what the scope rests on and may be hidden: not shown, not cleared."""
-        chosen = self._get_filter(entry)
-        missing = chosen.reads - chosen.shown_attributes(entry) if chosen else _NONE
+        compiled = self._get_filter(entry)
+        missing = (
+            compiled.reads - compiled.shown_attributes(entry) if compiled else _NONE
+        )
         return tuple(sorted((missing - cleared) | self.resolved.partial_memberships))
 
     def find_deciding_hidden(
         self, entry: Entry, cleared: AbstractSet[str]
     ) -> tuple[str, ...]:
-        """Return the attributes that could let an object in, were they not hidden.
+        """Return the hidden attributes that could bring an object into scope.
 
-        One that is known to be cleared is not hidden. None are named where something
-        else keeps the object out for sure. `UNPLACED` is among them where the object's
-        name can't be read.
+        A cleared attribute is not hidden. The result is empty if another clause surely
+        fails. It contains `UNREADABLE_DN` if the object's DN cannot be parsed.
         """
         hidden: frozenset[str] = _NONE
         for name, holds in self._evaluate_steps(entry):
-            doubt = _NONE if holds else self._find_deciding_hidden(name, entry, cleared)
-            if not holds and not doubt:
+            if holds:
+                continue
+            deciding = self._find_deciding_hidden(name, entry, cleared)
+            if not deciding:
                 return ()
-            hidden |= doubt
+            hidden |= deciding
         return tuple(sorted(hidden))
 
     def _find_deciding_hidden(
         self, clause: str, entry: Entry, cleared: AbstractSet[str]
     ) -> frozenset[str]:
-        """Return the hidden attributes that could make a clause hold after all."""
-        chosen = self._get_filter(entry)
-        if chosen and clause == chosen.name:
-            missing = chosen.reads - chosen.shown_attributes(entry) - cleared
-            said = chosen.three_valued(chosen.with_dn(entry), missing)
-            return _NONE if said is False else missing
+        """Return the hidden attributes that could make a failing clause hold."""
+        compiled = self._get_filter(entry)
+        if compiled and clause == compiled.name:
+            missing = compiled.reads - compiled.shown_attributes(entry) - cleared
+            holds = compiled.three_valued(compiled.with_dn(entry), missing)
+            return _NONE if holds is False else missing
         if clause == "groups" and entry.type != "group":
             return self.resolved.partial_memberships
         is_placing = clause in {"excluded: distinguishedName", "organizationalUnits"}
-        unplaced = is_placing and _parse_entry_dn(entry) is None
+        unplaced = is_placing and parse_dn_or_none(entry.dn) is None
         return frozenset({UNREADABLE_DN}) if unplaced else _NONE
 
 
 def needed_attributes(program: ScopeProgram, kind: ObjectType) -> frozenset[str]:
-    """Return what the predicate reads of a type, to be read and not sent.
+    """Return the attributes that the scope reads of a type, in lower case.
 
-    Names are in lower case.
+    The agent reads them and does not send them.
     """
-    chosen = program.filters.get(kind)
+    type_filter = program.filters.get(kind)
     reads = (
         _NONE
-        if chosen is None
-        else find_filter_attributes(chosen.tree) - _DN_ATTRIBUTES
+        if type_filter is None
+        else find_filter_attributes(type_filter.tree) - _DN_ATTRIBUTES
     )
     return EXCLUSION_ATTRIBUTES | reads

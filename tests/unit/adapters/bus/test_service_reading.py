@@ -12,14 +12,14 @@ from cloudforest.adapters.bus.service import AnswerReader, AnswerTimeouts
 from cloudforest.base.errors import Interrupted
 
 
-async def test_what_others_say_does_not_keep_an_answer_waiting():
+async def test_messages_of_other_agents_do_not_extend_the_idle_timeout():
     request = request_for()
-    told: list[tuple[str, bytes]] = []
+    sent: list[tuple[str, bytes]] = []
 
-    async def say(agent: str, word: bytes) -> None:
-        told.append((agent, word))
+    async def send(agent: str, message: bytes) -> None:
+        sent.append((agent, message))
 
-    def heard(agent: str, data: bytes) -> Msg:
+    def message_from(agent: str, data: bytes) -> Msg:
         return Msg(
             Client(), subject=protocol.answer_subject(agent, request.id), data=data
         )
@@ -28,17 +28,17 @@ async def test_what_others_say_does_not_keep_an_answer_waiting():
 
     async def chatter() -> None:
         while True:
-            messages.put_nowait(heard("a2", protocol.KEEP_ALIVE))
+            messages.put_nowait(message_from("a2", protocol.KEEP_ALIVE))
             await asyncio.sleep(0.02)
 
     others = asyncio.create_task(chatter())
-    reading = AnswerReader(request, "a1", send=say, timeouts=AnswerTimeouts(idle=0.2))
-    first = heard("a1", protocol.pack_page(page("a1", request, 0, last=False)))
-    answer = reading.read_pages(first, messages)
+    reader = AnswerReader(request, "a1", send=send, timeouts=AnswerTimeouts(idle=0.2))
+    first = message_from("a1", protocol.pack_page(page("a1", request, 0, last=False)))
+    answer = reader.read_pages(first, messages)
     assert (await anext(answer)).sequence == 0
     async with asyncio.timeout(30):
-        with pytest.raises(Interrupted, match="a1 stopped answering"):
+        with pytest.raises(Interrupted, match='"a1" stopped answering'):
             await anext(answer)
     others.cancel()
 
-    assert ("a2", protocol.STOP) in told
+    assert ("a2", protocol.STOP) in sent

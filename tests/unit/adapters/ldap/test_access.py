@@ -1,4 +1,4 @@
-"""What a DACL proves of an account's right to read an attribute."""
+"""Whether a DACL proves that an account can read an attribute."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def reads(*aces: bytes) -> bool:
     ],
     ids=["all", "of a group", "of the attribute", "inherited", "both types"],
 )
-def test_an_attribute_is_read_where_it_is_granted_and_not_denied(granted: bytes):
+def test_attribute_is_readable_if_granted_and_not_denied(granted: bytes):
     assert reads(granted)
     assert reads(ace(DENY, ANOTHER), granted)
     assert reads(ace(DENY_OBJECT, about=OTHER), granted)
@@ -69,7 +69,7 @@ def test_an_attribute_is_read_where_it_is_granted_and_not_denied(granted: bytes)
         ace(ALLOW_OBJECT_IF, about=TYPE),
     ],
 )
-def test_what_is_granted_to_others_or_of_something_else_proves_nothing(granted: bytes):
+def test_unrelated_grants_do_not_make_an_attribute_readable(granted: bytes):
     assert not reads(granted)
     assert not reads()
 
@@ -88,14 +88,14 @@ def test_what_is_granted_to_others_or_of_something_else_proves_nothing(granted: 
         ace(DENY_OBJECT_IF, about=TYPE),
     ],
 )
-def test_what_denies_it_is_enough_wherever_it_stands(denied: bytes):
+def test_one_deny_entry_is_enough_wherever_it_stands(denied: bytes):
     assert not reads(denied, ace(ALLOW))
     assert not reads(ace(ALLOW), denied)
 
 
-def test_an_attribute_of_no_known_guid_is_not_read_by_a_grant_of_another():
-    held = [AccessControlEntry(allows=True, trustee=ME, object_type_guid=TYPE)]
-    assert not is_readable(held, {ME}, set())
+def test_attribute_without_known_guid_is_not_readable_by_another_grant():
+    aces = [AccessControlEntry(allows=True, trustee=ME, object_type_guid=TYPE)]
+    assert not is_readable(aces, {ME}, set())
 
 
 @pytest.mark.parametrize(
@@ -110,17 +110,17 @@ def test_an_attribute_of_no_known_guid_is_not_read_by_a_grant_of_another():
     ],
     ids=["empty", "null DACL", "no DACL", "cut off", "an audit", "no SID"],
 )
-def test_what_is_not_understood_is_an_error(raw: bytes):
+def test_malformed_descriptor_is_an_error(raw: bytes):
     with pytest.raises(ValueError, match=r"\w"):
         read_aces(raw)
 
 
 @given(st.binary(max_size=80), st.integers(0, 60))
-def test_no_bytes_break_it(noise: bytes, at: int):
+def test_random_bytes_raise_only_value_errors(noise: bytes, at: int):
     raw = bytearray(descriptor(ace(DENY_OBJECT, about=TYPE), ace(ALLOW)))
     raw[at : at + len(noise)] = noise
     try:
-        held = read_aces(bytes(raw))
+        aces = read_aces(bytes(raw))
     except ValueError:
         return
-    assert all(each.trustee.startswith("S-") for each in held)
+    assert all(each.trustee.startswith("S-") for each in aces)

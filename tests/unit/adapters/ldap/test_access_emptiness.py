@@ -1,4 +1,4 @@
-"""When an attribute without values is proved to have none."""
+"""When an attribute without values is proven clear."""
 
 from __future__ import annotations
 
@@ -20,46 +20,50 @@ KNOWN = {
     "searchflags": [b"16"],
     "schemaidguid": [uuid.UUID(TYPE).bytes_le],
 }
-HELD = {
+SHOWN = {
     "objectguid": [uuid.UUID(GUID).bytes_le],
     "ntsecuritydescriptor": [descriptor(ace(ALLOW_OBJECT, about=TYPE))],
 }
 
 
 class Answers:
-    """A session that answers by the base of the search: one entry each."""
+    """A session that returns one entry for each search base."""
 
     controller, account = "ldaps://dc1", "svc"
 
     def __init__(self, **bases: dict[str, list[bytes]]) -> None:
-        held = {"root": ROOT, "schema": KNOWN, "thing": HELD, **bases}
-        self.shown = {"": held["root"], SCHEMA: held["schema"], "DC=x": held["thing"]}
+        entries = {"root": ROOT, "schema": KNOWN, "object": SHOWN, **bases}
+        self.entries = {
+            "": entries["root"],
+            SCHEMA: entries["schema"],
+            "DC=x": entries["object"],
+        }
 
     def search(
         self, base: str, _: str, **__: Any
     ) -> Generator[SearchResultEntry, None, SearchResultDone]:
-        yield SearchResultEntry("", self.shown[base])
+        yield SearchResultEntry("", self.entries[base])
         return SearchResultDone(0, "")
 
 
-def proved(**bases: dict[str, list[bytes]]) -> dict[str, frozenset[str]]:
+def proven(**bases: dict[str, list[bytes]]) -> dict[str, frozenset[str]]:
     session: Any = Answers(**bases)
     return access.find_proven_clear(
         session, "DC=x", guids=[GUID], names=["employeetype"]
     )
 
 
-def test_what_is_granted_and_shows_no_value_is_empty():
-    assert proved() == {GUID: {"employeetype"}}
+def test_readable_attribute_without_values_is_proven_clear():
+    assert proven() == {GUID: {"employeetype"}}
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"thing": HELD | {"employeetype": [b"STAFF"]}},
-        {"thing": HELD | {"employeetype;range=0-1": [b"STAFF"]}},
-        {"thing": {"objectguid": HELD["objectguid"]}},
-        {"thing": HELD | {"ntsecuritydescriptor": [b"?"]}},
+        {"object": SHOWN | {"employeetype": [b"STAFF"]}},
+        {"object": SHOWN | {"employeetype;range=0-1": [b"STAFF"]}},
+        {"object": {"objectguid": SHOWN["objectguid"]}},
+        {"object": SHOWN | {"ntsecuritydescriptor": [b"?"]}},
         {"root": {"schemanamingcontext": ROOT["schemanamingcontext"]}},
         {"root": {"tokengroups": ROOT["tokengroups"]}},
         {"schema": KNOWN | {"searchflags": [b"144"]}},
@@ -69,12 +73,12 @@ def test_what_is_granted_and_shows_no_value_is_empty():
         "a value",
         "some of the values",
         "no descriptor",
-        "no such descriptor",
+        "invalid descriptor",
         "no token",
         "no schema",
         "confidential",
         "not in the schema",
     ],
 )
-def test_whatever_is_missing_proves_nothing(changed: dict[str, dict[str, list[bytes]]]):
-    assert proved(**changed) == {GUID: frozenset()}
+def test_missing_evidence_proves_nothing(changed: dict[str, dict[str, list[bytes]]]):
+    assert proven(**changed) == {GUID: frozenset()}

@@ -8,7 +8,7 @@ from cloudforest.adapters.ldap.ber import (
 )
 
 
-def test_controls_are_encoded_as_their_specifications_say():
+def test_controls_are_encoded_as_specified():
     cookie = bytes(200)
 
     request = ber.dirsync_control(ber.INCREMENTAL_VALUES, cookie).value
@@ -20,7 +20,7 @@ def test_controls_are_encoded_as_their_specifications_say():
     assert ber.decode_dirsync_reply(reply) == (True, b"abc")
 
 
-def test_an_ending_carries_its_code_its_text_and_its_controls():
+def test_search_result_done_has_code_message_and_controls():
     # searchResDone, code 12, message "no", with one critical control 1.2 = "abc".
     message = bytes.fromhex(
         "301f 020107 6509 0a010c 0400 04026e6f a00f 300d 0403312e32 0101ff 0403616263"
@@ -29,7 +29,7 @@ def test_an_ending_carries_its_code_its_text_and_its_controls():
     assert decode_message(message) == SearchResultDone(12, "no", {"1.2": b"abc"})
 
 
-def test_a_message_is_cut_where_it_ends_and_not_before_it_is_there():
+def test_message_end_is_found_only_when_all_bytes_arrived():
     whole = bytes.fromhex("3081 80") + bytes(128)
 
     assert find_message_end(bytearray(whole + b"next"), 0) == len(whole)

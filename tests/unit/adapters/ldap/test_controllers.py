@@ -1,4 +1,4 @@
-"""What the schema lets pass as a controller's address can be used as one."""
+"""Controller URLs that match the schema can be used."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def pattern() -> str:
         ("ldaps://[fe80::1]:3269", ("fe80::1", 3269)),
     ],
 )
-def test_an_address_is_a_name_and_a_port(address: str, expected: tuple[str, int]):
+def test_valid_controller_url_is_split_into_host_and_port(
+    address: str, expected: tuple[str, int]
+):
     assert re.search(pattern(), address)
     assert _parse_url(address) == expected
 
@@ -44,5 +46,5 @@ def test_an_address_is_a_name_and_a_port(address: str, expected: tuple[str, int]
         "ldap://dc1",
     ],
 )
-def test_what_is_no_address_is_not_let_pass(address: str):
+def test_invalid_controller_url_does_not_match_the_schema(address: str):
     assert not re.search(pattern(), address)

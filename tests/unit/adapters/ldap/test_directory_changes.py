@@ -1,4 +1,4 @@
-"""How a search for changes ends: with a refusal, or for a moment."""
+"""How a search for change notifications ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cloudforest.base.errors import Unavailable
 
 
 class Session:
-    """A controller that tells one change, and then ends the search."""
+    """A controller that reports one change, and then ends the search."""
 
     controller = "ldaps://dc1.contoso.com"
 
@@ -22,20 +22,20 @@ class Session:
     def disable_timeout(self) -> None: ...
 
     def search(
-        self, *_asked, **_how
+        self, *_args, **_options
     ) -> Generator[SearchResultEntry, None, SearchResultDone]:
         yield SearchResultEntry("", {})
         return SearchResultDone(self.code, "")
 
 
 @pytest.mark.parametrize("code", [12, 53])
-def test_a_controller_that_refuses_is_left_alone(code: int):
+def test_watch_ends_quietly_when_the_controller_refuses(code: int):
     assert len(list(wait_for_changes(Session(code), "DC=contoso,DC=com"))) == 1
 
 
 @pytest.mark.parametrize("code", [0, 3, 51, 52])
-def test_one_that_stops_is_watched_again(code: int):
-    told = wait_for_changes(Session(code), "DC=contoso,DC=com")
-    next(told)
+def test_watch_is_unavailable_when_the_controller_ends_it(code: int):
+    changes = wait_for_changes(Session(code), "DC=contoso,DC=com")
+    next(changes)
     with pytest.raises(Unavailable, match="ended the search for changes"):
-        next(told)
+        next(changes)

@@ -1,4 +1,4 @@
-"""What shows that an account sees tombstones."""
+"""How to find out whether an account sees tombstones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOMBSTONE = SearchResultEntry("CN=a,CN=Deleted Objects,DC=x", {"name": [b"a"]})
 
 
 class Shown:
-    """A session that shows these entries at each scope."""
+    """A session that returns these entries for each search scope."""
 
     controller, account = "ldaps://dc1", "svc"
 
@@ -41,7 +41,7 @@ class Shown:
     ],
     ids=["listed", "nothing deleted yet", "bare", "hidden"],
 )
-def test_tombstones_are_seen_where_one_is_or_where_the_container_can_be_read(
+def test_can_see_deleted_needs_a_tombstone_or_a_readable_container(
     listed: list[SearchResultEntry],
     container: list[SearchResultEntry],
     *,

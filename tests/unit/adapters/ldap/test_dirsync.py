@@ -1,4 +1,4 @@
-"""What a DirSync answer says of links."""
+"""Links in DirSync answers and in ranges."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ A = "<GUID=aaaaaaaa-0000-0000-0000-000000000000>;CN=A,DC=x"
 B = "<GUID=bbbbbbbb-0000-0000-0000-000000000000>;CN=B,DC=x"
 
 
-def test_link_changes_of_a_delta_are_members_gained_and_lost():
+def test_delta_link_changes_become_members_added_and_removed():
     raw = SearchResultEntry(
         A,
         {
@@ -38,7 +38,7 @@ def test_link_changes_of_a_delta_are_members_gained_and_lost():
     assert found.partial
 
 
-def test_links_removed_long_ago_say_nothing_in_a_full_read():
+def test_full_read_ignores_links_removed_long_ago():
     raw = SearchResultEntry(
         A, {"member;range=0-0": [B.encode()], "manager;range=0-0": [B.encode()]}
     )
@@ -50,7 +50,7 @@ def test_links_removed_long_ago_say_nothing_in_a_full_read():
     assert not found.partial
 
 
-def test_a_forced_range_says_where_to_go_on():
+def test_member_range_returns_the_next_index():
     cut = SearchResultEntry(A, {"member": [], "member;range=0-1499": [A.encode()]})
     last = SearchResultEntry(A, {"member;range=1500-*": [B.encode()]})
 
@@ -59,7 +59,7 @@ def test_a_forced_range_says_where_to_go_on():
     assert [each[:8] for each in entry_from_search(cut)[0].members] == ["aaaaaaaa"]
 
 
-def test_a_server_that_does_not_know_dirsync_is_refused():
-    talk = DirSyncRead("DC=x", "(a=b)", "(a=b)", attributes=[], cookie=b"")
+def test_server_without_dirsync_is_rejected():
+    state = DirSyncRead("DC=x", "(a=b)", "(a=b)", attributes=[], cookie=b"")
     with pytest.raises(Rejected, match="ldaps://bare"):
-        list(dirsync.read_changes(BareServer({}), talk))
+        list(dirsync.read_changes(BareServer({}), state))

@@ -1,4 +1,4 @@
-"""The LDAP filter of a lookup."""
+"""LDAP filters for lookups."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from cloudforest.base.errors import Rejected
 from cloudforest.model.messages import Lookup
 
 
-def test_a_filter_value_can_not_break_out_of_its_place():
+def test_filter_values_are_escaped():
     hostile = Lookup(by="attribute", attribute="mail", value="a)(objectClass=*\x00é")
 
-    found = filters.lookups_filter([hostile, Lookup(by="guid", value="not a guid")])
+    written = filters.lookups_filter([hostile, Lookup(by="guid", value="not a guid")])
 
-    assert found == "(|(mail=a\\29\\28objectClass\\3d\\2a\\00\\c3\\a9))"
+    assert written == "(|(mail=a\\29\\28objectClass\\3d\\2a\\00\\c3\\a9))"
 
 
-def test_a_lookup_by_something_that_is_no_attribute_is_refused():
+def test_lookup_by_invalid_attribute_name_is_rejected():
     with pytest.raises(Rejected, match="mail="):
         filters.lookups_filter([Lookup(by="attribute", attribute="mail=", value="x")])
 
 
-def test_nothing_that_can_exist_needs_no_query():
+def test_impossible_lookups_need_no_query():
     assert filters.lookups_filter([Lookup(by="guid", value="?")]) is None

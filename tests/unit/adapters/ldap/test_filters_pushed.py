@@ -1,4 +1,4 @@
-"""What of a filter goes into the LDAP filter, and what stays with the agent."""
+"""Which parts of a scope's filter become LDAP, and which are left to the agent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BITS = "1.2.840.113556.1.4.803"
 
 
 @pytest.mark.parametrize(
-    ("text", "asked"),
+    ("text", "ldap_filter"),
     [
         ('department eq "R&D (*) \\\\"', r"(department=R\26D\20\28\2a\29\20\5c)"),
         ('department co "ë"', r"(department=*\c3\ab*)"),
@@ -42,12 +42,12 @@ BITS = "1.2.840.113556.1.4.803"
         ),
     ],
 )
-def test_what_a_controller_can_decide_is_asked(text: str, asked: str):
-    assert to_ldap_filter(parse_filter(text)) == asked
+def test_expressible_filter_is_written_as_ldap(text: str, ldap_filter: str):
+    assert to_ldap_filter(parse_filter(text)) == ldap_filter
 
 
 @pytest.mark.parametrize(
-    ("text", "asked"),
+    ("text", "ldap_filter"),
     [
         # An attribute may be hidden.
         ("not (userAccountControl has 2)", None),
@@ -55,23 +55,23 @@ def test_what_a_controller_can_decide_is_asked(text: str, asked: str):
         ("title eq null", None),
         ('title pr and not (department eq "Sales")', "(title=*)"),
         ('title pr or not (department eq "Sales")', None),
-        # It takes more texts to be equal than we do, and orders them its own way.
+        # A controller treats more texts as equal, and orders them differently.
         ('department gt "Sales"', "(department=*)"),
         ('department eq " a"', "(department=*)"),
         ('department eq "a  b"', "(department=*)"),
         ('department eq "Straße"', "(department=*)"),
         ("employeeID eq 7", "(employeeid=*)"),
         ('department eq "2026-01-31"', "(department=*)"),
-        # It does not know these, or makes them up for each answer.
+        # A controller may not know these, or constructs them.
         ('extensionAttribute1 eq "x"', None),
         ("canonicalName pr", None),
         ('manager eq "00000000-0000-0000-0000-000000000001"', None),
-        # Not of this syntax.
+        # The value does not have the attribute's syntax.
         ('uidNumber eq "007"', "(uidnumber=*)"),
         ("uidNumber gt 2147483647", "(uidnumber=*)"),
         ('uidNumber sw "7"', "(uidnumber=*)"),
         ('whenCreated eq "2024-01-31T00:00:00.5Z"', "(whencreated=*)"),
-        # One of several that can't be asked: `and` asks for the others, `or` for none.
+        # One part is inexpressible: `and` keeps the others, `or` keeps none.
         ('title pr and canonicalName eq "x"', "(title=*)"),
         ('title pr or canonicalName eq "x"', None),
         ('proxyAddresses[not (value eq "x")]', "(proxyaddresses=*)"),
@@ -81,10 +81,12 @@ def test_what_a_controller_can_decide_is_asked(text: str, asked: str):
         ),
     ],
 )
-def test_what_it_can_not_decide_stays_with_the_agent(text: str, asked: str | None):
-    assert to_ldap_filter(parse_filter(text)) == asked
+def test_inexpressible_filter_is_widened_or_left_out(
+    text: str, ldap_filter: str | None
+):
+    assert to_ldap_filter(parse_filter(text)) == ldap_filter
 
 
-def test_containers_are_asked_for_by_class_alone():
+def test_container_filter_ignores_the_scope_filter():
     assert "title" not in kind_filter("container", "(title=*)")
     assert kind_filter("user", "(title=*)") == "(&(objectClass=user)(title=*))"

@@ -1,4 +1,4 @@
-"""An export too large for the patience of those who ask."""
+"""An export that takes longer to index than requests may wait."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ X = entry("DC=x", ADA)
 
 @pytest.fixture
 def slow() -> threading.Event:
-    """Reading takes until this is set."""
+    """Indexing waits until this is set."""
     return threading.Event()
 
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch, slow: threading.Event) -> Callable[[], int]:
-    """Make reading slow, and return what counts how often it began."""
-    begun = threading.Semaphore(0)
+    """Make indexing slow; return a function that counts how often it started."""
+    started = threading.Semaphore(0)
 
     def slowly(path: Path) -> LdifIndex:
-        begun.release()
+        started.release()
         assert slow.wait(60)
         return build_index(path)
 
     monkeypatch.setattr(directory, "build_index", slowly)
-    return lambda: begun._value
+    return lambda: started._value
 
 
 async def impatient(directory: LdifDirectory) -> None:
@@ -44,7 +44,7 @@ async def impatient(directory: LdifDirectory) -> None:
             await directory.identify_domain()
 
 
-async def test_a_large_export_is_read_once_however_often_it_is_asked_for(
+async def test_large_export_is_indexed_once_for_several_requests(
     tmp_path: Path, built: Callable[[], int], slow: threading.Event
 ):
     file = tmp_path / "x.ldif"
@@ -63,7 +63,7 @@ async def test_a_large_export_is_read_once_however_often_it_is_asked_for(
     assert built() == 2
 
 
-async def test_what_is_wrong_with_a_large_export_is_told_to_whoever_asks_next(
+async def test_error_in_a_large_export_is_raised_at_the_next_request(
     tmp_path: Path, built: Callable[[], int], slow: threading.Event
 ):
     file = tmp_path / "x.ldif"

@@ -25,7 +25,7 @@ def records(file: Path, text: str | bytes) -> list[LdifEntry]:
     return [each for each in read_ldif(file) if isinstance(each, LdifEntry)]
 
 
-def test_folded_lines_are_joined_wherever_the_fold_is(file: Path):
+def test_folded_lines_are_joined_at_any_position(file: Path):
     text = (
         "version: 1\n\ndn: CN=A\n da,DC=x\ndesc\n ription: one\n   two\ncn:: QW\n Rh\n"
     )
@@ -40,7 +40,7 @@ def test_folded_lines_are_joined_wherever_the_fold_is(file: Path):
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_both_line_ends_and_any_number_of_blank_lines_separate(
+def test_records_are_separated_by_blank_lines_with_any_line_end(
     file: Path, line_end: str
 ):
     text = "\n\ndn: CN=a\ncn: a\n\n\n\ndn: CN=b\ncn: b".replace("\n", line_end)
@@ -48,20 +48,20 @@ def test_both_line_ends_and_any_number_of_blank_lines_separate(
     assert [each.dn for each in records(file, text)] == ["CN=a", "CN=b"]
 
 
-def test_a_name_that_is_not_ascii_comes_in_base64(file: Path):
+def test_base64_dn_and_values_are_decoded(file: Path):
     [record] = records(file, "dn:: Q049Wm/DqyxEQz14\ncn:: Wm/Dqw==\n")
 
     assert record.dn == "CN=Zoë,DC=x"
     assert record.attribute_values(ALL) == {"cn": ["Zoë".encode()]}
 
 
-def test_several_values_keep_their_order_and_names_have_no_case(file: Path):
+def test_values_keep_their_order_and_names_ignore_case(file: Path):
     [record] = records(file, "dn: CN=a\nMember: x\nmember;range=0-*: y\nmail:\n")
 
     assert record.attribute_values(ALL) == {"member": [b"x", b"y"], "mail": [b""]}
 
 
-def test_what_ldapsearch_writes_around_the_entries_is_understood(file: Path):
+def test_ldapsearch_comments_and_results_are_skipped(file: Path):
     text = """# extended LDIF
 #
 # LDAPv3
@@ -92,16 +92,16 @@ result: 0 Success
     assert trailer.entries == 1
 
 
-def test_a_file_larger_than_what_is_read_at_once_loses_nothing(file: Path):
+def test_file_larger_than_one_chunk_is_read_completely(file: Path):
     text = "".join(
         f"dn: CN={number}\r\ncn: {number}\r\nmail: {'x' * (number % 97)}\r\n\r\n"
         for number in range(20_000)
     )
 
-    found = records(file, text)
+    read = records(file, text)
 
     assert len(text) > 1_000_000
-    assert [each.attribute_values(ALL)["cn"][0] for each in found] == [
+    assert [each.attribute_values(ALL)["cn"][0] for each in read] == [
         str(number).encode() for number in range(20_000)
     ]
 
@@ -122,7 +122,7 @@ def test_a_file_larger_than_what_is_read_at_once_loses_nothing(file: Path):
         ("search: 2\nresult: 4 Size limit exceeded\n", 1, "error"),
     ],
 )
-def test_a_malformed_line_is_named_with_file_and_number(
+def test_malformed_line_is_reported_with_file_and_line(
     file: Path, text: str, line: int, reason: str
 ):
     with pytest.raises(Rejected) as caught:
@@ -132,12 +132,12 @@ def test_a_malformed_line_is_named_with_file_and_number(
     assert reason in str(caught.value)
 
 
-def test_a_missing_file_is_named(file: Path):
+def test_missing_file_is_reported_with_its_path(file: Path):
     with pytest.raises(Misconfigured, match=r"contoso\.ldif"):
         list(read_ldif(file))
 
 
-def test_what_windows_ldifde_writes_is_read(file: Path):
+def test_windows_ldifde_export_is_read(file: Path):
     text = "dn: CN=Ada,DC=x\nchangetype: add\ncn: Ada\n\n"
     lines = text.replace("\n", "\r\n").encode()
 

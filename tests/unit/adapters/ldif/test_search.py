@@ -1,4 +1,4 @@
-"""What an export says of its entries, and of entries that it only mentions."""
+"""Entries of an export, and references to entries that it may lack."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def file(tmp_path: Path) -> Path:
 
 def people(file: Path, *entries: str) -> dict[str, DirectoryEntry]:
     file.write_text("".join(entries))
-    asked = ["altrecipient", "description", "distinguishedname", "manager", "msds-x"]
+    names = ["altrecipient", "description", "distinguishedname", "manager", "msds-x"]
     index = build_index(file)
     return {
         each.dn: each
-        for each in search.find_by_kind(file, index, kind="user", names=asked)
+        for each in search.find_by_kind(file, index, kind="user", names=names)
     }
 
 
 @pytest.mark.parametrize("line", ["objectClass:: dXNlcg==", "objectclass: User  "])
-def test_a_class_counts_however_it_is_written(file: Path, line: str):
+def test_object_class_is_matched_in_any_spelling(file: Path, line: str):
     found = people(
         file,
         entry("CN=Ada,DC=x", ADA, "objectClass: top", line),
@@ -58,29 +58,29 @@ def test_a_class_counts_however_it_is_written(file: Path, line: str):
         ("B:4:note", ("B:4:note",)),
     ],
 )
-def test_no_attribute_holds_the_dn_of_another_object(
+def test_dns_of_other_objects_become_guids_or_are_dropped(
     file: Path, value: str, expected: tuple[str, ...]
 ):
     lines = ("objectClass: user", f"altRecipient: {value}", f"msDS-X: {value}")
     found = people(file, entry("CN=Ada,DC=x", ADA, *lines), entry("CN=Eve,DC=x", EVE))
 
-    held = found["CN=Ada,DC=x"].attributes
-    assert (held["altrecipient"], held["msds-x"]) == (expected, expected)
+    attributes = found["CN=Ada,DC=x"].attributes
+    assert (attributes["altrecipient"], attributes["msds-x"]) == (expected, expected)
 
 
-def test_the_own_name_of_an_object_stays_a_name(file: Path):
+def test_distinguished_name_of_an_entry_stays_a_dn(file: Path):
     line = "distinguishedName: CN=Ada,DC=x"
     found = people(file, entry("CN=Ada,DC=x", ADA, "objectClass: user", line))
 
     assert found["CN=Ada,DC=x"].attributes["distinguishedname"] == ("CN=Ada,DC=x",)
 
 
-def test_a_manager_whom_an_unproved_export_lacks_is_not_taken_for_none(file: Path):
-    """To read none would clear the manager in the target (an export was cut)."""
+def test_manager_missing_from_an_incomplete_export_is_not_cleared(file: Path):
+    """Without a value, the target's manager would be cleared (an export was cut)."""
     lines = ("objectClass: user", "manager: CN=Boss,DC=x")
-    whole = people(file, entry("CN=Ada,DC=x", ADA, *lines), "# numEntries: 1\n")
-    unproved = people(file, entry("CN=Ada,DC=x", ADA, *lines))
+    complete = people(file, entry("CN=Ada,DC=x", ADA, *lines), "# numEntries: 1\n")
+    unproven = people(file, entry("CN=Ada,DC=x", ADA, *lines))
 
-    assert whole["CN=Ada,DC=x"].attributes["manager"] == ()
-    (named,) = unproved["CN=Ada,DC=x"].attributes["manager"]
-    assert uuid.UUID(named) not in {ADA, EVE}
+    assert complete["CN=Ada,DC=x"].attributes["manager"] == ()
+    (manager,) = unproven["CN=Ada,DC=x"].attributes["manager"]
+    assert uuid.UUID(manager) not in {ADA, EVE}

@@ -1,4 +1,4 @@
-"""What an answer of a target means."""
+"""Errors and documents from a target's answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cloudforest.model.ports.target import Conflict, Refusal, ResourceNotFound
 @pytest.mark.parametrize(
     ("status", "kind"), [(404, ResourceNotFound), (409, Conflict), (412, Refusal)]
 )
-def test_a_refusal_says_what_kind_and_nothing_of_the_detail(status, kind):
+def test_refusal_names_the_scim_type_but_not_the_detail(status, kind):
     document = {"scimType": "uniqueness", "detail": "zoe@contoso.com is taken"}
     with pytest.raises(kind) as refusal:
         require_success(Answer(status, document), "The target cloud (x)", "POST /Users")
@@ -19,7 +19,7 @@ def test_a_refusal_says_what_kind_and_nothing_of_the_detail(status, kind):
     assert refusal.value.reason == reason
 
 
-def test_a_scim_type_that_is_not_a_keyword_is_not_passed_on():
+def test_scim_type_that_is_not_a_keyword_is_left_out():
     with pytest.raises(Refusal) as refusal:
         require_success(
             Answer(400, {"scimType": "zoe@contoso.com"}), "T", "POST /Users"
@@ -39,5 +39,5 @@ def test_a_scim_type_that_is_not_a_keyword_is_not_passed_on():
         (b'{"a":' * 100_000, None),
     ],
 )
-def test_only_a_json_object_is_a_document(body, document):
+def test_document_must_be_a_json_object(body, document):
     assert read_document(body) == document

@@ -1,4 +1,4 @@
-"""Waits and the breaker of a connection."""
+"""Waits and the circuit breaker of a target connection."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
         ("Mon, 23 Nov 2026 11:59:00 GMT", 0),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(header, seconds):
+def test_retry_after_accepts_seconds_or_a_date(header, seconds):
     assert parse_retry_after(header, NOW) == seconds
 
 
-def test_the_breaker_opens_after_failures_in_a_row():
+def test_breaker_opens_after_failures_in_a_row():
     breaker = CircuitBreaker("The target cloud")
     for _ in range(FAILURE_THRESHOLD - 1):
-        breaker.record_failure("it answered 500")
+        breaker.record_failure("answered 500")
     breaker.record_success()
     for _ in range(FAILURE_THRESHOLD):
         breaker.check()
-        breaker.record_failure("it answered 500")
-    with pytest.raises(Unavailable, match="the last one because it answered 500"):
+        breaker.record_failure("answered 500")
+    with pytest.raises(Unavailable, match="the last one: answered 500"):
         breaker.check()

@@ -1,4 +1,4 @@
-"""The SCIM client's rules that need no server."""
+"""Filters and pages of SCIM lists, without a server."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from cloudforest.base.errors import Rejected
         ),
     ],
 )
-def test_an_equality_is_written_as_the_rfc_says(path, value, text):
+def test_equality_filter_follows_the_rfc(path, value, text):
     assert equality_filter(path, value) == text
 
 
-def test_an_external_id_has_its_case_and_a_name_has_none():
+def test_external_id_is_case_sensitive_and_user_name_is_not():
     resource = {"externalId": "Ab", "userName": "Straße"}
     assert has_value(resource, "externalId", "Ab")
     assert not has_value(resource, "externalId", "ab")
@@ -39,37 +39,37 @@ def test_an_external_id_has_its_case_and_a_name_has_none():
 
 
 async def _read(pages, *, size=3):
-    """Return the ids that are read from pages, and where each reading began."""
-    asked = []
+    """Return the ids read from pages, and the start index of each page."""
+    starts = []
 
     async def fetch(start):
-        asked.append(start)
+        starts.append(start)
         return pages(start)
 
-    found = [each["id"] async for each in read_all_resources(fetch, "T", size=size)]
-    return found, asked
+    ids = [each["id"] async for each in read_all_resources(fetch, "T", size=size)]
+    return ids, starts
 
 
-async def test_a_list_without_a_total_is_read_until_an_empty_page():
+async def test_list_without_total_is_read_until_an_empty_page():
     every = [{"id": str(each)} for each in range(8)]
-    found, asked = await _read(lambda at: {"Resources": every[at - 1 : at + 2]})
-    assert found == [each["id"] for each in every]
-    assert asked == [1, 4, 7, 9]
+    ids, starts = await _read(lambda at: {"Resources": every[at - 1 : at + 2]})
+    assert ids == [each["id"] for each in every]
+    assert starts == [1, 4, 7, 9]
 
 
-async def test_a_service_without_totals_and_pages_says_everything_at_once():
+async def test_list_without_total_and_pages_is_read_at_once():
     every = [{"id": str(each)} for each in range(8)]
-    found, asked = await _read(lambda _: {"Resources": every})
-    assert (found, asked) == ([each["id"] for each in every], [1, 9])
+    ids, starts = await _read(lambda _: {"Resources": every})
+    assert (ids, starts) == ([each["id"] for each in every], [1, 9])
 
 
-async def test_full_pages_that_never_advance_are_no_whole_list():
+async def test_full_pages_that_never_advance_are_rejected():
     page = {"Resources": [{"id": str(each)} for each in range(3)]}
     with pytest.raises(Rejected, match="stopped after 3 of an unknown number"):
         await _read(lambda _: page)
 
 
-async def test_what_moves_up_when_others_are_deleted_is_read():
+async def test_resources_that_move_up_after_deletions_are_read():
     every = [{"id": str(each)} for each in range(9)]
 
     def page(at):
@@ -78,12 +78,12 @@ async def test_what_moves_up_when_others_are_deleted_is_read():
             del every[:2]
         return answer
 
-    found, asked = await _read(page)
-    assert set(found) == {str(each) for each in range(9)}
-    assert asked == [1, 4, 2, 5]
+    ids, starts = await _read(page)
+    assert set(ids) == {str(each) for each in range(9)}
+    assert starts == [1, 4, 2, 5]
 
 
-async def test_a_list_that_shrinks_for_ever_is_not_read_for_ever():
+async def test_list_that_keeps_shrinking_is_rejected():
     left = iter(range(100_000, 0, -1))
     ids = iter(range(100_000))
 
@@ -91,7 +91,7 @@ async def test_a_list_that_shrinks_for_ever_is_not_read_for_ever():
         resources = [{"id": str(next(ids))} for _ in range(3)]
         return {"totalResults": next(left), "Resources": resources}
 
-    with pytest.raises(Rejected, match="shorter than before"):
+    with pytest.raises(Rejected, match="shrinks from page to page"):
         await _read(page)
 
 
@@ -105,6 +105,6 @@ async def test_a_list_that_shrinks_for_ever_is_not_read_for_ever():
         {"totalResults": 1, "Resources": [{"id": ""}]},
     ],
 )
-async def test_what_is_no_list_is_an_error(document):
+async def test_answer_that_is_not_a_list_is_rejected(document):
     with pytest.raises(Rejected, match="base URL of a SCIM"):
         await _read(lambda _: require_list(document, "T"))

@@ -1,4 +1,4 @@
-"""Members of a group, read and written."""
+"""Members of a SCIM group, read and written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cloudforest.adapters.target.scim import member_patches, read_member_ids
 from cloudforest.base.errors import Rejected
 
 
-def test_member_changes_are_cut_by_their_number():
+def test_member_changes_are_split_by_size():
     patches = list(member_patches(add=["a", "b", "c"], remove=['q"'], size=2))
     assert [[each["op"] for each in patch] for patch in patches] == [
         ["add"],
@@ -22,6 +22,6 @@ def test_member_changes_are_cut_by_their_number():
 @pytest.mark.parametrize(
     "document", [{}, {"members": "ab"}, {"members": ["a"]}, {"members": {"value": "a"}}]
 )
-def test_what_is_no_group_is_an_error(document):
+def test_answer_that_is_not_a_group_is_rejected(document):
     with pytest.raises(Rejected, match="base URL of a SCIM"):
         read_member_ids(document, "The target cloud (x)")

@@ -25,11 +25,11 @@ def whole(*nouns) -> Registration:
         (target("cloud"), job("a", formerly="people"), job("b", formerly="people")),
     ],
 )
-def test_a_name_that_two_have_or_had_is_refused(nouns):
+def test_name_shared_by_two_documents_now_or_before_is_refused(nouns):
     with pytest.raises(Misconfigured, match="same name"):
         require_complete(whole(*nouns))
 
 
-def test_a_former_name_of_one_is_accepted():
+def test_former_name_of_one_document_is_accepted():
     registration = whole(target("cloud", formerly="people"), job("a", formerly="b"))
     assert require_complete(registration) is registration

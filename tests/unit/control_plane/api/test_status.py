@@ -11,7 +11,7 @@ from cloudforest.model.identity import ROLES, sees_values
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def test_a_pipeline_sees_neither_names_nor_values():
+def test_role_plan_sees_neither_names_nor_values():
     entry = LogEntry(
         time=NOON,
         cycle="c",
@@ -25,8 +25,8 @@ def test_a_pipeline_sees_neither_names_nor_values():
         members=LoggedMembers(added=1, removed=0, add=("guid-b",)),
     )
 
-    told = json.dumps(shape_redacted_log_entry(entry), default=str)
+    text = json.dumps(shape_redacted_log_entry(entry), default=str)
 
-    assert not [each for each in ("anna", "Clerk", "Head", "guid-b") if each in told]
-    assert "title" in told
+    assert not [each for each in ("anna", "Clerk", "Head", "guid-b") if each in text]
+    assert "title" in text
     assert [role for role in ROLES if not sees_values(role)] == ["plan"]

@@ -31,7 +31,9 @@ from cloudforest.program.expressions.syntax import (
         ("IsNull(DefaultDomain())", False, "boolean", ()),
     ],
 )
-def test_what_is_known_without_an_object(text, constant, kind, impure):
+def test_constancy_kind_and_purity_are_known_without_an_object(
+    text, constant, kind, impure
+):
     expression = parse_expression(text)
     assert is_constant(expression) is constant
     assert find_value_kind(expression) == kind

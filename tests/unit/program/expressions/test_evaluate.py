@@ -1,4 +1,4 @@
-"""The functions: documented examples, null rules, and values that don't fit."""
+"""The functions: documented examples, nulls, and unusable values."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def value_of(text, row=None, setting=NOON):
     return compiled(PERSON if row is None else row)
 
 
-def said(example):
-    """Evaluate a documented example, to what the documentation says of it."""
+def result_of(example):
+    """Evaluate a documented example to `expected` or `outcome`."""
     row = {
         name.lower(): (value,)
         for name, value in example["attributes"].items()
@@ -65,9 +65,9 @@ def said(example):
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_a_documented_example_gives_what_is_documented(example):
-    wanted = {k: v for k, v in example.items() if k in {"expected", "outcome"}}
-    assert said(example) == wanted
+def test_documented_example_returns_the_documented_result(example):
+    expected = {k: v for k, v in example.items() if k in {"expected", "outcome"}}
+    assert result_of(example) == expected
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_a_documented_example_gives_what_is_documented(example):
         ('Word([missing], 1, " ")', ""),
     ],
 )
-def test_a_function_gives(text, value):
+def test_function_returns_value(text, value):
     result = value_of(text)
     assert result == value
     assert type(result) is type(value)
@@ -348,7 +348,7 @@ def test_a_function_gives(text, value):
         ('Replace("ab", , "a(?=(?<n>b))", "n", "X")', "ab"),
     ],
 )
-def test_replace_has_its_modes(text, value):
+def test_replace_supports_all_modes(text, value):
     assert value_of(text) == value
 
 
@@ -356,61 +356,67 @@ def test_replace_has_its_modes(text, value):
     ("text", "reason"),
     [
         ("Left([sn], [sn])", "whole number"),
-        ("DateAdd([sn], 1, Now())", "interval is one of"),
-        ("CDate([sn])", "date is needed"),
+        ("DateAdd([sn], 1, Now())", "Unknown interval"),
+        ("CDate([sn])", "not a date such as"),
         ("CDate([proxies])", "several"),
         ('DateAdd("d", 99999999999, Now())', "year 9999"),
         ('DateAdd("yyyy", 9999, Now())', "year 9999"),
         ('DateAdd("m", -99999, Now())', "year 9999"),
         ("DateFromNum(9000000000000000000)", "year 9999"),
-        ('FormatDateTime([sn], "yyyy", "yy")', "not a date of the format"),
-        ('FormatDateTime("2026-02-30", "yyyy-MM-dd", "yy")', "not a date of the"),
-        ('FormatDateTime("1 2 Feb", "d d MMM", "dd")', "not a date of the format"),
-        ('FormatDateTime("Feb 3", "MMM M", "dd")', "not a date of the format"),
+        ('FormatDateTime([sn], "yyyy", "yy")', "not a date in the input format"),
+        ('FormatDateTime("2026-02-30", "yyyy-MM-dd", "yy")', "not a date in the"),
+        (
+            'FormatDateTime("1 2 Feb", "d d MMM", "dd")',
+            "not a date in the input format",
+        ),
+        ('FormatDateTime("Feb 3", "MMM M", "dd")', "not a date in the input format"),
         (
             'FormatDateTime("Mon 3 Feb 2026", "ddd d MMM yyyy", "dd")',
-            "not a date of the",
+            "not a date in the",
         ),
-        ('FormatDateTime("10:99", "HHzzz", "HH")', "not a date of the format"),
-        ('FormatDateTime("10+10:60", "HHzzz", "HH")', "not a date of the format"),
-        ('FormatDateTime("10+15:00", "HHzzz", "HH")', "not a date of the format"),
-        ('FormatDateTime("11", "dM", "dd")', "not a date of the format"),
+        ('FormatDateTime("10:99", "HHzzz", "HH")', "not a date in the input format"),
+        ('FormatDateTime("10+10:60", "HHzzz", "HH")', "not a date in the input format"),
+        ('FormatDateTime("10+15:00", "HHzzz", "HH")', "not a date in the input format"),
+        ('FormatDateTime("11", "dM", "dd")', "not a date in the input format"),
         ('FormatDateTime("2026", [mark], "yy")', "format of one letter"),
-        ("CDate([nowhen])", "date is needed"),
-        ("CDate([nowhere])", "date is needed"),
-        ('FormatDateTime("13", "hh", "HH")', "not a date of the format"),
-        ('FormatDateTime("2026", [sn], "yy")', "not a date of the format"),
+        ("CDate([nowhen])", "not a date such as"),
+        ("CDate([nowhere])", "not a date such as"),
+        ('FormatDateTime("13", "hh", "HH")', "not a date in the input format"),
+        ('FormatDateTime("2026", [sn], "yy")', "not a date in the input format"),
         ('FormatDateTime("2026", [empty], "yy")', "1 to 200"),
         ('FormatDateTime(" 2026", "None", "yyyy", "yy")', "not a date"),
         ("ConvertFromBase64([sn])", "not base64"),
         ('ConvertFromBase64("AAA")', "not base64"),
         ('ConvertFromBase64("gA==", UTF8)', "not base64"),
-        ("ConvertFromBase64([sn], [sn])", "knows the encodings"),
+        ("ConvertFromBase64([sn], [sn])", "supports the encodings"),
         ("StringFromSid([sn])", "not a security identifier"),
         ('StringFromSid("AQ==")', "not a security identifier"),
         ("DNComponent(CRef([sn]), 0)", "from 1"),
-        ("SingleAppRoleAssignment([proxies])", "one role"),
+        ("SingleAppRoleAssignment([proxies])", "several roles"),
         ("RandomString(257, 0, 0, 0, 0)", "at most 256"),
-        ("RandomString(2, 3, 0, 0, 0)", "minimums fit"),
-        ("RandomString(-1, 0, 0, 0, 0)", "not negative"),
-        ('RandomString(3, 1, 0, 0, 0, "0123456789")', "of a kind it needs"),
+        ("RandomString(2, 3, 0, 0, 0)", "minimums exceed"),
+        ("RandomString(-1, 0, 0, 0, 0)", "negative numbers"),
+        ('RandomString(3, 1, 0, 0, 0, "0123456789")', "a whole kind of characters"),
         ('Error("No mail.")', "^No mail.$"),
         ("Error([sn])", "Error function"),
         ("Error(Append([sn], [sn]))", "Error function"),
-        ("DefaultDomain()", "no default domain"),
-        ("SelectUniqueValue([missing], [empty])", "no value that is not taken"),
+        ("DefaultDomain()", "no domain to return"),
+        ("SelectUniqueValue([missing], [empty])", "no free value"),
         ("Left([sn], 1.5)", "whole number"),
         ("BitAnd([sn], 2)", "whole number"),
         ("Mid([sn], 0, 1)", "counts positions from 1"),
-        ("Mid([sn], 1, -1)", "not negative"),
+        ("Mid([sn], 1, -1)", "negative length"),
         ('InStr([sn], "a", 0)', "counts positions from 1"),
-        ("Item([proxies], 9)", "does not have"),
-        ("Item([proxies], 0)", "does not have"),
+        ("Item([proxies], 9)", "no value at this position"),
+        ("Item([proxies], 0)", "no value at this position"),
         ("Len([proxies])", "several"),
         ('Switch([proxies], "", "a", "b")', "several"),
         ('Replace([mail], , "(?<a>x)", [sn], "y")', "no group"),
-        ('Replace([mail], , Left("(?<a>x)", 2), "b", "y")', "not valid"),
-        ('Replace([mail], , Left("(", 1), , "y")', "not valid"),
+        (
+            'Replace([mail], , Left("(?<a>x)", 2), "b", "y")',
+            "Invalid regular expression",
+        ),
+        ('Replace([mail], , Left("(", 1), , "y")', "Invalid regular expression"),
         ('Replace([slow], , "(a|aa)+$", , "")', "too long"),
         (
             'Replace([missing], , "(?<u>(a|aa)+$)", "u", , [slow])',
@@ -418,13 +424,13 @@ def test_replace_has_its_modes(text, value):
         ),
     ],
 )
-def test_what_does_not_fit_is_a_fault_without_values(text, reason):
+def test_unusable_argument_is_a_fault_without_values(text, reason):
     with pytest.raises(ValueFault, match=reason) as caught:
         value_of(text)
     assert "Ångström" not in caught.value.reason
 
 
-def test_random_values_are_of_the_kind_that_is_asked_for():
+def test_random_values_have_the_requested_characters():
     text = value_of('RandomString(40, 2, 2, 2, 2, "!xX0")')
     assert len(text) == 40
     assert not set(text) & set("!xX0")
@@ -434,14 +440,14 @@ def test_random_values_are_of_the_kind_that_is_asked_for():
 
 
 @pytest.mark.parametrize("text", ["IgnoreAttributeFlow", "IgnoreAttributeFlow()"])
-def test_a_flow_that_ends_says_so(text):
+def test_ignored_attribute_raises_attribute_ignored(text):
     with pytest.raises(AttributeIgnored):
         value_of(text)
     assert value_of(f"IIF(IsPresent([sn]), 1, {text})") == 1
 
 
-def test_without_a_time_nobody_knows_what_now_is():
-    with pytest.raises(ValueFault, match="what time"):
+def test_now_without_a_time_is_a_fault():
+    with pytest.raises(ValueFault, match="no time to return"):
         value_of("Now()", setting=EvaluationContext())
 
 
@@ -457,8 +463,8 @@ FOLDED = [
 
 
 @pytest.mark.parametrize(("text", "value"), FOLDED)
-def test_a_constant_call_is_no_literal(text, value):
-    """It is evaluated once, and means what it would mean for each object."""
+def test_constant_call_is_not_a_literal(text, value):
+    """It is evaluated once, with the same result as for each object."""
     assert try_expression(text, PERSON, NOON).content == value
     assert explain_expression(text, PERSON, NOON).result.content == value
 
@@ -470,7 +476,7 @@ def test_a_constant_call_is_no_literal(text, value):
         'Replace([sn], , Append("(o", ")"), Trim(" "), "c")',
     ],
 )
-def test_a_constant_that_does_not_fit_is_a_fault_of_each_object(text):
+def test_constant_fault_is_raised_for_each_object(text):
     compiled = compile_expression(parse_expression(text))
     with pytest.raises(ValueFault):
         compiled(PERSON)
@@ -491,19 +497,19 @@ def test_a_constant_that_does_not_fit_is_a_fault_of_each_object(text):
         "ConvertToUTF8Hex(" * 45 + "[mail]" + ")" * 45,
     ],
 )
-def test_no_expression_makes_a_text_without_end(text):
+def test_length_of_results_is_limited(text):
     try:
         assert len(value_of(text)) <= MAX_TEXT_LENGTH
     except ValueFault as fault:
-        assert "makes more than" in fault.reason  # noqa: PT017 - either is right
+        assert "returns more than" in fault.reason  # noqa: PT017 - either is right
 
 
-def test_a_program_from_another_version_is_refused():
-    with pytest.raises(Misconfigured, match="no function NewOne"):
+def test_program_with_an_unknown_function_is_refused():
+    with pytest.raises(Misconfigured, match='Unknown function "NewOne"'):
         compile_expression(Call(function="NewOne", arguments=()))
 
 
-def test_templates_and_constants_are_expressions_too():
+def test_templates_constants_and_attributes_are_evaluated():
     assert (
         compile_expression(Template(text="{{ sn }}", reads=("sn",)))(PERSON)
         == "Ångström"

@@ -1,7 +1,4 @@
-"""The laws of the expression language, on texts that nobody would write.
-
-A sample of what `make fuzz` does for ten minutes.
-"""
+"""The laws of the expression language, on random texts; `make fuzz` tries more."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ BOUNDED = settings(
 
 
 def a_call(function: Function, inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """A call with a number of arguments that the function takes, of any kind."""
+    """A call with an accepted number of arguments of any kind."""
     most = len(function.parameters) + 2 * function.repeat_length
     several = st.lists(inner | st.just(""), min_size=function.minimum, max_size=most)
     if function.name in OPERATORS:
@@ -61,7 +58,7 @@ KEYS = st.sampled_from(
 
 @BOUNDED
 @given(st.lists(st.tuples(KEYS, KEYS), min_size=1, max_size=4), OBJECTS)
-def test_whatever_is_a_key_of_switch_compiles(cases, attributes):
+def test_switch_accepts_any_expression_as_key(cases, attributes):
     pairs = ", ".join(f"{key}, {value}" for key, value in cases)
     hold(f'Switch([a], "d", {pairs})', attributes)
     hold(f'Switch("a", "d", {pairs})', {})
@@ -69,13 +66,13 @@ def test_whatever_is_a_key_of_switch_compiles(cases, attributes):
 
 @BOUNDED
 @given(CONSTANT)
-def test_what_is_constant_means_the_same_whether_it_is_evaluated_once_or_not(text):
+def test_constant_expression_is_the_same_evaluated_once_or_per_object(text):
     hold(text, {})
 
 
 @BOUNDED
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=30), OBJECTS)
-def test_nonsense_keeps_the_laws(pieces, attributes):
+def test_random_tokens_keep_the_laws(pieces, attributes):
     hold("".join(pieces), attributes)
 
 
@@ -101,14 +98,14 @@ def test_any_date_format_keeps_the_laws(form, value):
     hold(f'FormatDateTime([a], "{quoted}", "o")', {"a": (value,)})
 
 
-def test_most_of_what_the_strategy_makes_can_be_read():
-    """Else the laws are hardly tried."""
+def test_most_generated_expressions_can_be_parsed():
+    """Otherwise the laws are hardly tested."""
     read = []
 
     @settings(max_examples=100, deadline=None, database=None, derandomize=True)
     @given(EXPRESSIONS)
-    def look(text):
+    def check(text):
         read.append(parsed(text) is not None)
 
-    look()
+    check()
     assert sum(read) > len(read) / 3

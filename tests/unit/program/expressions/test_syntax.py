@@ -1,4 +1,4 @@
-"""Expressions: what can be read, and where the others are wrong."""
+"""Parsing of expressions, and the places of mistakes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def call(function, *arguments):
         ),
     ],
 )
-def test_it_is_read(text, expected):
+def test_expression_is_parsed(text, expected):
     parsed = parse_expression(text)
     assert parsed == expected
 
@@ -67,85 +67,89 @@ def test_it_is_read(text, expected):
 @pytest.mark.parametrize(
     ("text", "offset", "message"),
     [
-        ("", 0, "is missing here"),
+        ("", 0, "Expected a function"),
         ("Trim([mail]", 11, "comma"),
-        ("Trim([mail])x", 12, "end here"),
-        ("mail", 0, r"written \[mail\]"),
-        ("Trim([mail)", 5, "written"),
+        ("Trim([mail])x", 12, "the end of the expression"),
+        ("mail", 0, r"Write \[mail\] for an attribute"),
+        ("Trim([mail)", 5, r"as \[name\]"),
         ('Trim("mail)', 5, "not closed"),
-        ("Trim([mail] = )", 14, "is missing here"),
-        ("Trim(;)", 5, "character ;"),
-        ("Left([mail], 12a)", 13, "character 1"),
+        ("Trim([mail] = )", 14, "Expected a function"),
+        ("Trim(;)", 5, 'character ";"'),
+        ("Left([mail], 12a)", 13, 'character "1"'),
         ("Left([mail], 99999999999999999999)", 13, "too large"),
         ("Left([mail], -9223372036854775809)", 13, "too large"),
-        ('BitAnd("&HG", 1)', 7, "needs a number"),
+        ('BitAnd("&HG", 1)', 7, "must be a number"),
         ("Left([mail], " + "9" * 5000 + ")", 13, "too large"),
-        ("Join(1, Tolwer([mail]))", 8, "Did you mean ToLower"),
-        ("Trim(DateAd([mail]))", 5, "Did you mean DateAdd"),
-        ("Trim()", 0, "takes 1 argument, and 0"),
-        ("Trim([mail], 1)", 0, "takes 1 argument, and 2"),
-        ("Guid(1)", 0, "takes no arguments, and 1"),
-        ("Trim(Xyz9([mail]))", 5, "Xyz9. `cloudforest expression functions` lists"),
+        ("Join(1, Tolwer([mail]))", 8, 'Did you mean "ToLower"'),
+        ("Trim(DateAd([mail]))", 5, 'Did you mean "DateAdd"'),
+        ("Trim()", 0, "takes 1 argument, but gets 0"),
+        ("Trim([mail], 1)", 0, "takes 1 argument, but gets 2"),
+        ("Guid(1)", 0, "takes no arguments, but gets 1"),
+        ("Trim(Xyz9([mail]))", 5, 'Xyz9". `cloudforest expression functions` lists'),
         ("Mid([mail])", 0, "takes 2 to 3"),
         ("Join([mail])", 0, "at least 2"),
-        ("Left( , 1)", 6, "left empty"),
+        ("Left( , 1)", 6, "which is empty"),
         ('Switch([mail], "", "a")', 0, "at least 4"),
-        ('Switch([mail], "", "a", "b", "c")', 29, "the last key has none"),
-        ('Replace([mail], , "(a", , "b")', 21, "is not valid: missing"),
-        ('Replace([mail], , "(?<a>x)", "b", "y")', 29, "has no group b"),
-        ('Replace([mail], , "x(?R)", , "y")', 20, "Recursion"),
+        ('Switch([mail], "", "a", "b", "c")', 29, "last value is missing"),
+        ('Replace([mail], , "(a", , "b")', 21, "Invalid regular expression: missing"),
+        ('Replace([mail], , "(?<a>x)", "b", "y")', 29, 'no group "b"'),
+        ('Replace([mail], , "x(?R)", , "y")', 20, "recursion"),
         ('Replace([mail], , "(?<a-b>x)", , "y")', 19, "Balancing"),
         ('Replace([mail], , "[a-z-[e]]", , "y")', 23, "Subtraction"),
         (r'Replace([mail], , "\\\"\\h", , "y")', 23, "escape"),
         (r'Replace([mail], , "[\A]", , "y")', 20, "escape"),
-        ('Replace([mail], , "ab++", , "y")', 21, "keeps all it took"),
-        ('Replace([mail], , "a{2}+", , "y")', 20, "keeps all it took"),
+        ('Replace([mail], , "ab++", , "y")', 21, "possessive"),
+        ('Replace([mail], , "a{2}+", , "y")', 20, "possessive"),
         ('Replace([mail], , "a(?n)b", , "y")', 20, "flag n"),
         ('Replace([mail], , "(?b:a)", , "y")', 19, "flags .* are i, m, s and x"),
         ('Replace([mail], , "(?V1)[a&&b]", , "y")', 19, "flags .* are i, m, s and x"),
-        ('Replace([mail], , "a(?i)b", , "y")', 20, "at its beginning"),
-        ('Replace([mail], , "(?<2>a)", , "y")', 19, "named by a word"),
+        ('Replace([mail], , "a(?i)b", , "y")', 20, "Put flags at the beginning"),
+        ('Replace([mail], , "(?<2>a)", , "y")', 19, "must not start with a digit"),
         ('Replace([mail], , "(?(a)ab|b)", , "y")', 22, "unknown group"),
-        ('Replace([mail], , "(?(a|b)ab|b)", , "y")', 19, "A condition is"),
+        ('Replace([mail], , "(?(a|b)ab|b)", , "y")', 19, "A condition must be"),
         ('Replace([mail], , "(*FAIL)", , "y")', 19, "verbs"),
         (r'Replace([mail], , "a\p{Greek}", , "y")', 20, "a category"),
         (r'Replace([mail], , "[\P{IsNone}]", , "y")', 30, "unknown property"),
         (r'Replace([mail], , "\pL", , "y")', 19, "escape"),
         (r'Replace([mail], , "(a)\2", , "y")', 24, "group reference"),
-        ('Replace([mail], , "' + "a" * 2001 + '", , "y")', 2019, "at most 2000"),
-        ('Replace([mail], , "a{100000000}", , "y")', 20, "repeats too much"),
-        ('Replace([mail], , "((a{99}){99}){99}", , "y")', 32, "repeats too much"),
-        ('Replace([mail], , "(?x)(a{999})#\n{999}", , "y")', 33, "repeats too much"),
-        ('Replace([mail], , "(?x:a # [\n(?:b){e})", , "y")', 19, "With comments"),
+        ('Replace([mail], , "' + "a" * 2001 + '", , "y")', 2019, "longer than 2000"),
+        ('Replace([mail], , "a{100000000}", , "y")', 20, "too many repetitions"),
+        ('Replace([mail], , "((a{99}){99}){99}", , "y")', 32, "too many repetitions"),
+        (
+            'Replace([mail], , "(?x)(a{999})#\n{999}", , "y")',
+            33,
+            "too many repetitions",
+        ),
+        ('Replace([mail], , "(?x:a # [\n(?:b){e})", , "y")', 19, "with comments"),
         ("Replace([mail])", 0, "one of"),
-        ('Left([mail], "x")', 13, r"needs a number here \(count\)"),
-        ("Left([mail], IsNull([sn]))", 13, "needs a number"),
-        ("Mid([mail], Now(), 1)", 12, "needs a number"),
-        ('CDate("soon")', 6, "needs a date"),
-        ('DateDiff("d", Now(), Count([mail]))', 21, "needs a date"),
+        ('Left([mail], "x")', 13, 'argument "count" of Left must be a number'),
+        ("Left([mail], IsNull([sn]))", 13, "must be a number"),
+        ("Mid([mail], Now(), 1)", 12, "must be a number"),
+        ('CDate("soon")', 6, "must be a date"),
+        ('DateDiff("d", Now(), Count([mail]))', 21, "must be a date"),
         ('DateAdd("x", 1, Now())', 8, "one of yyyy, m, d, ww, h, n, s"),
-        ('DateAdd("ww", , Now())', 14, "left empty"),
-        ('FormatDateTime([mail], "yyyy", "\'a")', 31, "not closed"),
-        ('FormatDateTime([mail], "d", "X")', 28, "one letter is one of"),
-        ('FormatDateTime([mail], "Some", "yyyy", "yy")', 23, "Styles are"),
+        ('DateAdd("ww", , Now())', 14, "which is empty"),
+        ('FormatDateTime([mail], "yyyy", "\'a")', 31, "unclosed quote"),
+        ('FormatDateTime([mail], "d", "X")', 28, "one letter. Choose one of"),
+        ('FormatDateTime([mail], "Some", "yyyy", "yy")', 23, "Unknown style"),
         ('FormatDateTime([mail], "yyyy")', 0, "takes 3 to 4 arguments"),
         ('ConvertFromBase64([mail], "latin")', 26, "one of Unicode, ASCII, UTF8"),
         ('InStr([mail], "a", 1, UTF8)', 22, "one of vbBinaryCompare, vbTextCompare"),
-        ("DNComponent(Now(), 1)", 12, "needs a reference"),
-        ("IIF(Now(), 1, 2)", 4, "needs a condition"),
-        ("IIF(IgnoreFlowIfNullOrEmpty([a]), 1, 2)", 4, "condition of IIF"),
-        ('Switch(IsPresent([mail]), "", "a", "b")', 7, "source of Switch"),
+        ("DNComponent(Now(), 1)", 12, "must be a reference"),
+        ("IIF(Now(), 1, 2)", 4, "must be a condition"),
+        ("IIF(IgnoreFlowIfNullOrEmpty([a]), 1, 2)", 4, "condition for IIF"),
+        ('Switch(IsPresent([mail]), "", "a", "b")', 7, "Switch cannot use IsPresent"),
         ("SelectUniqueValue([mail])", 0, "at least 2"),
-        ("Trim(SelectUniqueValue([mail], [sn]))", 5, "at the top"),
-        ('SelectUniqueValue([mail], [sn]) & "x"', 0, "at the top"),
-        ('"x" & SelectUniqueValue([mail], [sn])', 6, "at the top"),
-        ("[a] = SelectUniqueValue([mail], [sn])", 6, "at the top"),
+        ("Trim(SelectUniqueValue([mail], [sn]))", 5, "outermost"),
+        ('SelectUniqueValue([mail], [sn]) & "x"', 0, "outermost"),
+        ('"x" & SelectUniqueValue([mail], [sn])', 6, "outermost"),
+        ("[a] = SelectUniqueValue([mail], [sn])", 6, "outermost"),
         ('Replace([mail], "a", "b", , "c")', 0, "one of"),
         ('Replace([mail], "", "", "", "c")', 0, "one of"),
-        ('"a\ud800"', 2, "not one"),
+        ('"a\ud800"', 2, "invalid Unicode"),
     ],
 )
-def test_a_mistake_is_found_at_its_place(text, offset, message):
+def test_mistake_is_located(text, offset, message):
     with pytest.raises(SyntaxFault, match=message) as caught:
         parse_expression(text)
     assert caught.value.offset == offset
@@ -155,7 +159,7 @@ def nested(depth):
     return "Trim(" * depth + "[mail]" + ")" * depth
 
 
-def test_nesting_and_length_end_at_their_limits():
+def test_nesting_and_length_are_limited():
     assert parse_expression(nested(MAX_DEPTH))
     with pytest.raises(SyntaxFault, match="nested"):
         parse_expression(nested(MAX_DEPTH + 1))
@@ -165,7 +169,7 @@ def test_nesting_and_length_end_at_their_limits():
         parse_expression(literal + " ")
 
 
-def test_a_long_concatenation_is_one_flat_call():
+def test_long_concatenation_is_one_flat_call():
     parsed = parse_expression("&".join(["[mail]"] * 1400))
     assert parsed == call("&", *[MAIL] * 1400)
 
@@ -197,6 +201,6 @@ def fault_offset(text):
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=30))
-def test_nothing_but_a_fault_comes_of_nonsense(pieces):
+def test_random_tokens_parse_or_raise_syntax_fault(pieces):
     text = "".join(pieces)
     assert 0 <= fault_offset(text) <= len(text)

@@ -18,6 +18,6 @@ from cloudforest.program.expressions.trial import write_expression
         "Append(29223372054775807.5, 5.0)",
     ],
 )
-def test_what_is_written_down_is_the_same_expression(text):
+def test_written_expression_parses_to_the_same_tree(text):
     expression = parse_expression(text)
     assert parse_expression(write_expression(expression)) == expression

@@ -1,4 +1,4 @@
-"""From what was written and what is desired to changes."""
+"""Changes from what was last written to what is desired."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def difference(before, desired, *rules, creating=False):
 TITLE = rule("title", "[title]")
 
 
-def test_a_create_holds_what_is_there_and_the_defaults_of_what_is_not():
+def test_create_uses_defaults_for_nulls():
     rules = [
         TITLE,
         rule("name.familyName", "[sn]"),
@@ -40,19 +40,19 @@ def test_a_create_holds_what_is_there_and_the_defaults_of_what_is_not():
     ]
 
 
-def test_a_default_that_does_not_fit_is_a_mapping_fault():
+def test_default_of_the_wrong_type_is_a_mapping_fault():
     broken = rule("active", "[x]", default_value="perhaps")
     with pytest.raises(MappingFault, match="active"):
         compute_changes({}, {}, [broken], creating=True)
 
 
-def test_nothing_changes_where_nothing_changed():
+def test_equal_values_are_not_changes():
     roles = rule("roles", "[x]", multi=True)
     before = {"title": "a", "roles": ["1", "2"]}
     assert difference(before, {"title": "a", "roles": ["2", "1"]}, TITLE, roles) == []
 
 
-def test_a_value_that_we_wrote_is_cleared_unless_the_rule_keeps_it():
+def test_written_value_is_cleared_unless_the_rule_keeps_it():
     keep = rule("title", "[title]", when_null="keep", default_value="x")
     assert difference({"title": "a"}, {"title": None}, TITLE) == [("title", "a", None)]
     assert difference({"title": "a"}, {"title": None}, keep) == []
@@ -71,16 +71,14 @@ def test_a_value_that_we_wrote_is_cleared_unless_the_rule_keeps_it():
         ("MultiValueAddOnly", None, "b", "b"),
     ],
 )
-def test_a_rule_that_only_adds_changes_nothing_that_is_there(
-    flow, before, wanted, after
-):
+def test_add_only_rule_keeps_existing_values(flow, before, wanted, after):
     one = rule("title", "[title]", flow_type=flow)
     held = {} if before is None else {"title": before}
     expected = [] if after is None else [("title", before, after)]
     assert difference(held, {"title": wanted}, one) == expected
 
 
-def test_a_rule_that_only_adds_values_keeps_the_others():
+def test_multi_value_add_only_keeps_other_values():
     roles = rule("roles", "[x]", multi=True, flow_type="MultiValueAddOnly")
     added = difference({"roles": ["a"]}, {"roles": ["b", "a"]}, roles)
     assert added == [("roles", ["a"], ["a", "b"])]
@@ -88,11 +86,13 @@ def test_a_rule_that_only_adds_values_keeps_the_others():
     assert difference({}, {"roles": ["b"]}, roles) == [("roles", None, ["b"])]
 
 
-def test_a_new_part_of_an_address_that_is_there_comes_with_a_witness():
+def test_new_part_of_an_existing_address_comes_with_an_existence_proof():
     rules = [rule(CITY, "[l]"), rule(STREET, "[street]")]
     before = {STREET: "A 1", "title": "x"}
-    made = compute_changes(before, {CITY: "Bonn", STREET: "A 1"}, rules, creating=False)
-    assert made == (
+    changes = compute_changes(
+        before, {CITY: "Bonn", STREET: "A 1"}, rules, creating=False
+    )
+    assert changes == (
         Change(path=CITY, before=None, after="Bonn"),
         Change(path=STREET, before="A 1", after="A 1"),
     )
@@ -107,7 +107,7 @@ def test_a_new_part_of_an_address_that_is_there_comes_with_a_witness():
     ]
 
 
-def test_an_address_goes_whole_with_the_last_part_that_we_wrote():
+def test_address_is_removed_with_the_last_part_that_we_wrote():
     rules = [rule(CITY, "[l]"), rule(STREET, "[street]")]
     before = {CITY: "Bonn", STREET: "A 1"}
     one = compute_changes(before, {STREET: "A 1"}, rules, creating=False)
@@ -125,7 +125,7 @@ def test_an_address_goes_whole_with_the_last_part_that_we_wrote():
     assert [each.how for each in moved] == ["set", "set"]
 
 
-def test_an_attribute_that_is_only_added_is_added_where_none_of_it_is_there():
+def test_attribute_add_only_writes_if_the_attribute_is_empty():
     city = rule(CITY, "[l]", flow_type="AttributeAddOnly")
     assert difference({}, {CITY: "Bonn"}, city) == [(CITY, None, "Bonn")]
     assert difference({STREET: "A 1"}, {CITY: "Bonn"}, city) == []
@@ -135,28 +135,30 @@ def test_an_attribute_that_is_only_added_is_added_where_none_of_it_is_there():
     )
 
 
-def test_a_default_value_that_was_written_is_not_cleared_again():
+def test_written_default_is_not_cleared():
     one = rule("title", "[title]", default_value="none")
     assert difference({"title": "none"}, {"title": None}, one) == []
     assert difference({"title": "a"}, {"title": None}, one) == [("title", "a", None)]
 
 
-def test_only_values_that_are_new_are_sent_where_a_rule_only_adds():
+def test_multi_value_add_only_sends_only_new_values():
     roles = rule("roles", "[x]", multi=True, flow_type="MultiValueAddOnly")
-    made = compute_changes({"roles": ["a"]}, {"roles": ["b"]}, [roles], creating=False)
-    assert make_patch_operations(made) == [
+    changes = compute_changes(
+        {"roles": ["a"]}, {"roles": ["b"]}, [roles], creating=False
+    )
+    assert make_patch_operations(changes) == [
         {"op": "add", "path": "roles", "value": [{"value": "b"}]}
     ]
 
 
-def test_what_flows_always_is_sent_along_though_it_is_as_it_was():
+def test_flow_always_value_is_sent_along_unchanged():
     always = rule("title", "[title]", flow_behavior="FlowAlways")
     name = rule("nickName", "[x]")
     desired = {"title": "a", "nickName": "n"}
-    made = compute_changes({"title": "a"}, desired, [always, name], creating=False)
-    along = find_flow_always(made, desired, [always, name])
-    assert make_patch_operations((*made, *along)) == [
+    changes = compute_changes({"title": "a"}, desired, [always, name], creating=False)
+    along = find_flow_always(changes, desired, [always, name])
+    assert make_patch_operations((*changes, *along)) == [
         {"op": "add", "path": "nickName", "value": "n"},
         {"op": "replace", "path": "title", "value": "a"},
     ]
-    assert find_flow_always(made, {"title": None}, [always]) == ()
+    assert find_flow_always(changes, {"title": None}, [always]) == ()

@@ -1,4 +1,4 @@
-"""From a source row to values and references."""
+"""Desired values and references of a source object."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def mapped(*rules):
         ("nickName", 'Split(",b", ",")', "b"),
     ],
 )
-def test_a_value_fits_its_target(target, text, value):
+def test_value_is_converted_to_its_target(target, text, value):
     result = mapped(rule(target, text)).values
     assert result == {target: value}
     assert type(result[target]) is type(value)
 
 
-def test_a_multi_valued_rule_keeps_all_values_but_empty_ones():
+def test_multi_valued_rule_drops_only_empty_values():
     several = rule("roles", "[otherMobile]", multi=True)
     blank = rule("photos", 'Split(",", ",")', multi=True)
     single = rule("entitlements", "[sn]", multi=True)
@@ -76,7 +76,7 @@ def test_a_multi_valued_rule_keeps_all_values_but_empty_ones():
     }
 
 
-def test_references_are_guids_and_may_be_none():
+def test_references_are_guids_or_empty():
     there = rule("manager", "[manager]", reference=True)
     missing = rule("secretary", "[assistant]", reference=True)
     desired = mapped(there, missing)
@@ -87,7 +87,7 @@ def test_references_are_guids_and_may_be_none():
 @pytest.mark.parametrize(
     ("target", "text"), [("active", "[sn]"), ("title", "Left([sn], [sn])")]
 )
-def test_a_rule_that_fails_names_its_path_and_no_value(target, text):
+def test_mapping_fault_names_the_path_but_no_value(target, text):
     with pytest.raises(MappingFault) as caught:
         mapped(rule("userName", "[sn]"), rule(target, text))
     assert caught.value.path == target
@@ -110,21 +110,19 @@ HR = "urn:contoso:2.0:User"
         ("binary", '"AAA="', "AAA="),
     ],
 )
-def test_an_attribute_of_the_targets_own_has_the_type_that_the_target_says(
-    type_, text, value
-):
+def test_custom_attribute_has_its_declared_type(type_, text, value):
     path = f"{HR}:x"
     result = mapped(rule(path, text, type=type_)).values[path]
     assert result == value
     assert type(result) is type(value)
 
 
-def test_an_attribute_of_the_targets_own_may_keep_all_values():
+def test_custom_attribute_may_keep_all_values():
     several = rule(f"{HR}:bits", "[otherMobile]", type="integer", multi=True)
     assert mapped(several).values == {f"{HR}:bits": [1, 2]}
 
 
 @pytest.mark.parametrize("type_", ["boolean", "integer", "decimal", "dateTime"])
-def test_a_value_that_is_not_of_the_targets_type_is_a_mapping_fault(type_):
+def test_value_of_the_wrong_type_is_a_mapping_fault(type_):
     with pytest.raises(MappingFault, match=f"{HR}:x"):
         mapped(rule(f"{HR}:x", '"neither"', type=type_))

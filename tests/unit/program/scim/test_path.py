@@ -35,7 +35,7 @@ WORK = 'emails[type eq "work"].value'
         ("favouriteColour", "favouriteColour"),
     ],
 )
-def test_a_path_has_one_spelling(text, path):
+def test_path_has_one_spelling(text, path):
     assert canonical_path(text) == path
     assert canonical_path(path) == path
 
@@ -56,6 +56,6 @@ def test_a_path_has_one_spelling(text, path):
         "x" * 501,
     ],
 )
-def test_what_is_not_a_path_is_refused(text):
+def test_invalid_path_is_refused(text):
     with pytest.raises(SyntaxFault):
         canonical_path(text)

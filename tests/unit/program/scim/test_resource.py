@@ -53,11 +53,11 @@ NESTED = {
 }
 
 
-def test_a_resource_is_assembled_without_nulls():
+def test_resource_is_assembled_without_nulls():
     assert assemble_resource("User", {**FLAT, "title": None}) == NESTED
 
 
-def test_other_types_have_their_own_schema():
+def test_custom_resource_types_have_a_custom_schema():
     assert assemble_resource("Group", {})["schemas"] == [
         "urn:ietf:params:scim:schemas:core:2.0:Group"
     ]
@@ -66,12 +66,12 @@ def test_other_types_have_their_own_schema():
     ]
 
 
-def test_an_attribute_can_not_be_mapped_whole_and_in_part():
-    with pytest.raises(MappingFault, match="as a whole"):
+def test_attribute_mapped_whole_and_in_part_is_a_fault():
+    with pytest.raises(MappingFault, match="sets all of"):
         assemble_resource("User", {"name.givenName": "Zoë", "name": "Zoë Ångström"})
 
 
-def test_a_resource_is_extracted_without_regard_to_case():
+def test_values_are_extracted_without_case():
     resource = {
         "USERNAME": "zoe",
         "Emails": [{"Type": "Work", "VALUE": "z@x"}, "odd"],
@@ -95,7 +95,7 @@ def test_a_resource_is_extracted_without_regard_to_case():
     }
 
 
-def test_odd_resources_are_taken_as_they_are():
+def test_malformed_resources_are_tolerated():
     resource = {URN: {"manager": "42"}, "roles": ["a"], "name": "Zoë", "emails": "z@x"}
     paths = [f"{URN}:manager", "roles", "name.givenName", WORK]
     assert extract_values(resource, paths) == {f"{URN}:manager": "42", "roles": ["a"]}
@@ -115,7 +115,7 @@ FLATS = st.lists(PATHS, unique=True).flatmap(
 
 
 @given(FLATS)
-def test_what_is_assembled_can_be_extracted(flat):
+def test_assembled_values_can_be_extracted(flat):
     assert extract_values(assemble_resource("User", flat), flat) == flat
 
 
@@ -211,5 +211,5 @@ def change(path, before, after):
         ),
     ],
 )
-def test_a_patch_holds_what_changes_and_no_more(changes, operations):
+def test_patch_contains_only_changes(changes, operations):
     assert make_patch_operations(changes) == operations

@@ -16,17 +16,17 @@ from cloudforest.program.scim.schema import BOOLEAN_PARTS, get_schemas
         ("Group", None, Group),
     ],
 )
-def test_the_attributes_are_those_of_rfc_7643(resource, schema, model):
-    """As another implementation has them; it knows `schemas` and `meta` apart."""
-    said = get_schemas(resource)[schema]
+def test_attributes_are_those_of_rfc_7643(resource, schema, model):
+    """Compare with scim2_models, which keeps `schemas` and `meta` separate."""
+    attributes = get_schemas(resource)[schema]
     fields = {each.serialization_alias for each in model.model_fields.values()}
     theirs = {each for each in fields if each and not each.startswith("urn:")}
-    assert said.keys() - {"schemas"} == theirs - {"schemas"}
+    assert attributes.keys() - {"schemas"} == theirs - {"schemas"}
     for name, field in model.model_fields.items():
         alias = field.serialization_alias
-        if alias not in said or alias in {"meta", "schemas", "id", "externalId"}:
+        if alias not in attributes or alias in {"meta", "schemas", "id", "externalId"}:
             continue
-        ours = said[alias]
+        ours = attributes[alias]
         assert ours.multi_valued is model.get_field_multiplicity(name), alias
         root = model.get_field_root_type(name)
         if issubclass(root, scim2_models.ComplexAttribute) and not ours.read_only:
@@ -36,5 +36,5 @@ def test_the_attributes_are_those_of_rfc_7643(resource, schema, model):
             assert root is bool
         read_only = model.get_field_annotation(name, Mutability)
         assert ours.read_only is (read_only is Mutability.read_only), alias
-    assert said.keys() >= (MULTI_VALUED_ATTRIBUTES if model is User else set())
+    assert attributes.keys() >= (MULTI_VALUED_ATTRIBUTES if model is User else set())
     assert {"primary"} == BOOLEAN_PARTS

@@ -29,11 +29,11 @@ from cloudforest.program.scoping.dn import is_in_subtree, parse_dn
         ("CN=,DC=x", ("cn=", "dc=x")),
     ],
 )
-def test_a_name_is_unescaped_and_folded(text, names):
+def test_dn_is_unescaped_and_folded(text, names):
     assert parse_dn(text) == names
 
 
-def test_the_parts_of_a_multi_valued_name_have_no_order():
+def test_parts_of_a_multi_valued_rdn_have_no_order():
     assert parse_dn("CN=a+SN=b,DC=x") == parse_dn("sn=B + cn=A,dc=X")
     assert parse_dn("CN=a+SN=b,DC=x") != parse_dn(r"CN=a\+SN=b,DC=x")
 
@@ -52,13 +52,13 @@ def test_the_parts_of_a_multi_valued_name_have_no_order():
         ("=a", 0),
     ],
 )
-def test_a_wrong_name_is_refused_at_its_place(text, offset):
+def test_invalid_dn_is_located(text, offset):
     with pytest.raises(SyntaxFault) as caught:
         parse_dn(text)
     assert caught.value.offset == offset
 
 
-def test_below_means_in_the_subtree_part_by_part():
+def test_subtree_compares_whole_rdns():
     base = parse_dn("OU=People,DC=x")
     assert is_in_subtree(base, base)
     assert is_in_subtree(parse_dn("CN=a,OU=Sales,ou=people,dc=X"), base)
@@ -76,7 +76,7 @@ VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
 @given(st.lists(VALUES, min_size=1, max_size=4))
-def test_any_value_survives_its_escape(values):
+def test_escaped_value_is_unescaped(values):
     text = ",".join(f"CN={escaped(each)}" for each in values)
     assert parse_dn(text) == tuple(f"cn={each}".casefold() for each in values)
 
@@ -90,5 +90,5 @@ def fault_offset(text):
 
 
 @given(st.text(st.sampled_from('CN=ax,+\\"#;<> 0é\x00'), max_size=25))
-def test_nothing_but_a_fault_comes_of_nonsense(text):
+def test_random_tokens_parse_or_raise_syntax_fault(text):
     assert 0 <= fault_offset(text) <= len(text)

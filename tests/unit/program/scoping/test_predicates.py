@@ -50,7 +50,7 @@ PERSON = {
         'missing pr or department eq "Sales"',
     ],
 )
-def test_it_holds(text):
+def test_filter_is_true(text):
     assert compile_filter(parse_filter(text))(PERSON)
 
 
@@ -77,7 +77,7 @@ def test_it_holds(text):
         'employeeId gt "2026-01-31"',
     ],
 )
-def test_it_does_not_hold(text):
+def test_filter_is_false(text):
     assert not compile_filter(parse_filter(text))(PERSON)
 
 
@@ -89,7 +89,7 @@ def test_it_does_not_hold(text):
         ("2026-11-28t11:00+01:00", "20261128100000.0Z"),
     ],
 )
-def test_a_time_needs_no_seconds(date, same):
+def test_time_without_seconds(date, same):
     assert parse_ticks(date) == parse_ticks(same) is not None
 
 
@@ -101,12 +101,12 @@ def test_a_time_needs_no_seconds(date, same):
         *("2026-11-28T10:00:00+00:60", "20261128100000+9900"),
     ],
 )
-def test_what_is_no_moment_is_none(date):
+def test_invalid_date_is_none(date):
     assert parse_ticks(date) is None
 
 
 @given(LEAVES, LEAVES, ROWS)
-def test_it_obeys_the_laws_of_logic(one, other, row):
+def test_filters_obey_the_laws_of_logic(one, other, row):
     first, second = compile_filter(one)(row), compile_filter(other)(row)
     assert compile_filter(Not(operand=one))(row) is not first
     assert compile_filter(And(operands=(one, other)))(row) is (first and second)
@@ -121,7 +121,7 @@ def test_ne_is_not_eq(name, value, row):
 
 
 @given(VALUES, VALUES)
-def test_a_value_is_less_equal_or_greater(value, than):
+def test_value_is_less_equal_or_greater(value, than):
     row = {"a": (value,)}
     results = [
         compile_filter(Compare(attribute="a", operator=operator, value=than))(row)

@@ -1,4 +1,4 @@
-"""Filters over attributes that may be hidden: what is sure, and what is not."""
+"""Filters over attributes that may be hidden: certain and unknown results."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ HIDDEN = st.frozensets(st.sampled_from("abc"))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ('department eq "Sales"', True),
         ('employeeType eq "staff"', None),
@@ -84,41 +84,41 @@ HIDDEN = st.frozensets(st.sampled_from("abc"))
         ('not (department eq "Law" and employeeType pr)', True),
     ],
 )
-def test_what_a_hidden_attribute_leaves_open(text: str, *, said: bool | None):
+def test_result_with_a_hidden_attribute(text: str, *, expected: bool | None):
     row = {"department": ("Sales",)}
     hidden = frozenset({"employeetype"})
-    assert compile_three_valued(parse_filter(text))(row, hidden) is said
+    assert compile_three_valued(parse_filter(text))(row, hidden) is expected
 
 
 @given(TREES, ROWS)
-def test_with_nothing_hidden_it_says_what_the_filter_says(tree, row):
+def test_three_valued_result_equals_the_filter_if_nothing_is_hidden(tree, row):
     assert compile_three_valued(tree)(row, frozenset()) is compile_filter(tree)(row)
 
 
 @given(
     TREES, ROWS, HIDDEN, st.fixed_dictionaries(dict.fromkeys("abc", st.lists(VALUES)))
 )
-def test_what_is_sure_stays_so_whatever_was_hidden(tree, row, hidden, values):
-    shown = {name: held for name, held in row.items() if name not in hidden}
-    said = compile_three_valued(tree)(shown, hidden)
+def test_certain_result_holds_for_any_hidden_value(tree, row, hidden, values):
+    shown = {name: each for name, each in row.items() if name not in hidden}
+    expected = compile_three_valued(tree)(shown, hidden)
 
     filled = {**shown, **{name: tuple(values[name]) for name in hidden}}
 
-    if said is not None:
-        assert compile_filter(tree)(filled) is said
+    if expected is not None:
+        assert compile_filter(tree)(filled) is expected
 
 
 @given(TREES, ROWS, HIDDEN)
-def test_to_hide_less_never_changes_what_is_sure(tree, row, hidden):
-    shown = {name: held for name, held in row.items() if name not in hidden}
-    certainty = compile_three_valued(tree)
-    said = certainty(shown, hidden)
+def test_hiding_fewer_attributes_keeps_certain_results(tree, row, hidden):
+    shown = {name: each for name, each in row.items() if name not in hidden}
+    three_valued = compile_three_valued(tree)
+    expected = three_valued(shown, hidden)
     for name in hidden:
-        assert said is None or certainty(shown, hidden - {name}) is said
+        assert expected is None or three_valued(shown, hidden - {name}) is expected
 
 
 @given(WRITTEN, ROWS)
-def test_the_text_of_a_filter_means_the_same(tree, row):
+def test_written_filter_means_the_same(tree, row):
     again = parse_filter(write_filter(tree))
 
     assert find_filter_attributes(again) == find_filter_attributes(tree)

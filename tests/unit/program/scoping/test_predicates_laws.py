@@ -1,7 +1,4 @@
-"""The laws of the filter language, on texts that nobody would write.
-
-A sample of what `make fuzz` does for ten minutes.
-"""
+"""The laws of the filter language, on random texts; `make fuzz` tries more."""
 
 from __future__ import annotations
 
@@ -43,19 +40,19 @@ FILTERS = st.recursive(COMPARED | PRESENT, joined, max_leaves=8)
 
 @BOUNDED
 @given(FILTERS, OBJECTS)
-def test_filters_at_random_keep_the_laws(text, attributes):
+def test_random_filters_keep_the_laws(text, attributes):
     hold(text, attributes)
 
 
 @BOUNDED
 @given(st.lists(st.sampled_from(FILTER_WORDS), max_size=12).map("".join), OBJECTS)
-def test_words_at_random_are_read_or_refused(text, attributes):
+def test_random_tokens_are_parsed_or_refused(text, attributes):
     hold(text, attributes)
 
 
 @BOUNDED
 @given(st.text(max_size=40), OBJECTS)
-def test_texts_at_random_are_read_or_refused(text, attributes):
+def test_random_texts_are_parsed_or_refused(text, attributes):
     hold(text, attributes)
 
 
@@ -69,5 +66,5 @@ def test_texts_at_random_are_read_or_refused(text, attributes):
         "(" * 9000,
     ],
 )
-def test_what_is_deep_or_long_is_read_or_refused(text):
+def test_deep_and_long_filters_are_parsed_or_refused(text):
     hold(text, {})

@@ -1,4 +1,4 @@
-"""Scope: who is in, and the clause that keeps the others out."""
+"""Scopes: which objects are in, and which clause keeps the others out."""
 
 from __future__ import annotations
 
@@ -44,38 +44,40 @@ def program(units=(PEOPLE,), *, groups=(), types=("user", "group"), **filters):
     )
 
 
-def verdict(scope, one, resolved=ResolvedScope()):  # noqa: B008 - it is frozen
+def failing_clause(scope, one, resolved=ResolvedScope()):  # noqa: B008 - it is frozen
     return CompiledScope(scope, resolved).find_failing_clause(one)
 
 
-def test_the_subtree_of_an_organizational_unit_is_in():
+def test_subtree_of_an_organizational_unit_is_in_scope():
     scope = program(["ou=people,dc=CONTOSO,dc=com"])
-    assert verdict(scope, entry(f"CN=Zoë,OU=Sales,{PEOPLE}")) is None
-    assert verdict(scope, entry(f"CN=Zoë,{GROUPS}")) == "organizationalUnits"
+    assert failing_clause(scope, entry(f"CN=Zoë,OU=Sales,{PEOPLE}")) is None
+    assert failing_clause(scope, entry(f"CN=Zoë,{GROUPS}")) == "organizationalUnits"
 
 
-def test_without_organizational_units_the_whole_domain_is_in():
-    assert verdict(program(None), entry("CN=Zoë,DC=contoso,DC=com")) is None
+def test_whole_domain_is_in_scope_without_organizational_units():
+    assert failing_clause(program(None), entry("CN=Zoë,DC=contoso,DC=com")) is None
 
 
-def test_of_one_level_only_what_lies_directly_in_the_unit_is_in():
+def test_one_level_unit_includes_only_direct_children():
     scope = structs.replace(program([]), one_level=("ou=people,dc=CONTOSO,dc=com",))
-    assert verdict(scope, entry(f"CN=Zoë,{PEOPLE}")) is None
+    assert failing_clause(scope, entry(f"CN=Zoë,{PEOPLE}")) is None
     below = entry(f"CN=Zoë,OU=Sales,{PEOPLE}")
-    assert verdict(scope, below) == "organizationalUnits"
-    assert verdict(scope, entry(f"CN=Zoë,{GROUPS}")) == "organizationalUnits"
+    assert failing_clause(scope, below) == "organizationalUnits"
+    assert failing_clause(scope, entry(f"CN=Zoë,{GROUPS}")) == "organizationalUnits"
     both = structs.replace(scope, organizational_units=(f"OU=Sales,{PEOPLE}",))
-    assert verdict(both, below) is None
-    assert verdict(both, entry(f"CN=Zoë,{PEOPLE}")) is None
-    assert verdict(both, entry(f"CN=Zoë,OU=HR,{PEOPLE}")) == "organizationalUnits"
+    assert failing_clause(both, below) is None
+    assert failing_clause(both, entry(f"CN=Zoë,{PEOPLE}")) is None
+    assert (
+        failing_clause(both, entry(f"CN=Zoë,OU=HR,{PEOPLE}")) == "organizationalUnits"
+    )
 
 
 @pytest.mark.parametrize("units", [(PEOPLE,), None])
-def test_what_lies_below_an_excepted_unit_is_out(units):
+def test_excepted_subtree_is_out_of_scope(units):
     scope = structs.replace(program(units), excepted=(f"ou=LEAVERS,{PEOPLE}",))
-    assert verdict(scope, entry(f"CN=Zoë,OU=Sales,{PEOPLE}")) is None
+    assert failing_clause(scope, entry(f"CN=Zoë,OU=Sales,{PEOPLE}")) is None
     for dn in (f"CN=Zoë,OU=Leavers,{PEOPLE}", f"CN=Zoë,OU=2024,OU=Leavers,{PEOPLE}"):
-        assert verdict(scope, entry(dn)) == "except"
+        assert failing_clause(scope, entry(dn)) == "except"
     held = [
         each.text
         for each in CompiledScope(scope, ResolvedScope()).evaluate_clauses(entry(dn))
@@ -83,59 +85,64 @@ def test_what_lies_below_an_excepted_unit_is_out(units):
     assert held[-1] == "except"
 
 
-def test_a_group_that_the_scope_names_is_in_also_below_an_excepted_unit():
+def test_named_group_is_in_scope_even_below_an_excepted_unit():
     scope = structs.replace(program(groups=(CLOUD,)), excepted=(GROUPS,))
     resolved = ResolvedScope({"g9": frozenset({"g1"})})
     named = entry(CLOUD, guid="g9", kind="group", classes=("group",))
-    assert verdict(scope, named, resolved) is None
-    assert verdict(scope, entry(f"CN=a,{PEOPLE}"), resolved) is None
+    assert failing_clause(scope, named, resolved) is None
+    assert failing_clause(scope, entry(f"CN=a,{PEOPLE}"), resolved) is None
 
 
-def test_one_level_and_excepted_units_are_where_they_are_now():
+def test_moved_one_level_and_excepted_units_are_followed():
     scope = structs.replace(
         program([]), one_level=(PEOPLE,), excepted=(f"OU=Old,{PEOPLE}",)
     )
     now = {PEOPLE: GROUPS, f"OU=Old,{PEOPLE}": "OU=Old,DC=contoso,DC=com"}
     resolved = ResolvedScope(current_dns=now)
-    assert verdict(scope, entry(f"CN=a,{GROUPS}"), resolved) is None
-    assert verdict(scope, entry(f"CN=a,{PEOPLE}"), resolved) == "organizationalUnits"
+    assert failing_clause(scope, entry(f"CN=a,{GROUPS}"), resolved) is None
+    assert (
+        failing_clause(scope, entry(f"CN=a,{PEOPLE}"), resolved)
+        == "organizationalUnits"
+    )
 
 
-def test_with_groups_only_their_members_are_in():
+def test_only_group_members_are_in_scope():
     scope = program(groups=(f"CN=Cloud,{GROUPS}",))
     resolved = ResolvedScope({"g9": frozenset({"g1", "g2"})})
-    assert verdict(scope, entry(f"CN=a,{PEOPLE}"), resolved) is None
-    assert verdict(scope, entry(f"CN=b,{PEOPLE}", guid="g3"), resolved) == "groups"
+    assert failing_clause(scope, entry(f"CN=a,{PEOPLE}"), resolved) is None
+    assert (
+        failing_clause(scope, entry(f"CN=b,{PEOPLE}", guid="g3"), resolved) == "groups"
+    )
     elsewhere = entry(f"CN=c,{GROUPS}", guid="g2")
-    assert verdict(scope, elsewhere, resolved) == "organizationalUnits"
+    assert failing_clause(scope, elsewhere, resolved) == "organizationalUnits"
 
 
-def test_a_group_that_the_scope_names_is_in_wherever_it_lies_and_no_other_is():
+def test_only_named_groups_are_in_scope_anywhere():
     scope = program(groups=(f"CN=Cloud,{GROUPS}",))
     resolved = ResolvedScope({"g9": frozenset({"g8"})})
     named = entry(f"CN=Cloud,{GROUPS}", guid="g9", kind="group", classes=("group",))
     other = entry(f"CN=Other,{PEOPLE}", guid="g8", kind="group", classes=("group",))
-    assert verdict(scope, named, resolved) is None
-    assert verdict(scope, other, resolved) == "groups"
-    assert verdict(program(), other) is None
+    assert failing_clause(scope, named, resolved) is None
+    assert failing_clause(scope, other, resolved) == "groups"
+    assert failing_clause(program(), other) is None
     only_people = program(groups=(f"CN=Cloud,{GROUPS}",), types=("user",))
-    assert verdict(only_people, named, resolved) == "type: group"
+    assert failing_clause(only_people, named, resolved) == "type: group"
 
 
-def test_a_filter_counts_for_its_type_only():
+def test_filter_applies_to_its_type_only():
     scope = program(user='department eq "Sales"')
-    assert verdict(scope, entry(f"CN=a,{PEOPLE}", department="SALES")) is None
+    assert failing_clause(scope, entry(f"CN=a,{PEOPLE}", department="SALES")) is None
     refused = entry(f"CN=a,{PEOPLE}", department="Law")
-    assert verdict(scope, refused) == "filters.user"
+    assert failing_clause(scope, refused) == "filters.user"
     group = entry(f"CN=a,{PEOPLE}", kind="group", classes=("group",))
-    assert verdict(scope, group) is None
+    assert failing_clause(scope, group) is None
 
 
-def test_types_that_the_job_does_not_map_are_out():
+def test_unmapped_types_are_out_of_scope():
     contact = entry(f"CN=a,{PEOPLE}", kind="contact", classes=("contact",))
-    assert verdict(program(), contact) == "type: contact"
+    assert failing_clause(program(), contact) == "type: contact"
     unit = entry(PEOPLE, kind=None, classes=("organizationalunit",))
-    assert verdict(program(), unit) == "type: other"
+    assert failing_clause(program(), unit) == "type: other"
 
 
 @pytest.mark.parametrize(
@@ -159,28 +166,31 @@ def test_types_that_the_job_does_not_map_are_out():
         ("excluded: distinguishedName", {"dn": f"CN=a;b,{PEOPLE}"}),
     ],
 )
-def test_some_objects_are_always_out(clause, changed):
+def test_excluded_objects_are_never_in_scope(clause, changed):
     one = entry(**{"dn": f"CN=a,{PEOPLE}", **changed})
-    assert verdict(program(None), one) == clause
+    assert failing_clause(program(None), one) == clause
 
 
-def test_harmless_values_of_the_same_attributes_keep_nobody_out():
+def test_ordinary_values_do_not_exclude():
     one = entry(
         f"CN=CNF: the company,{PEOPLE}",
         iscriticalsystemobject="FALSE",
         admindescription="Superuser_1",
         useraccountcontrol="not a number",
     )
-    assert verdict(program(), one) is None
-    assert verdict(program(), entry(f"CN=a,{PEOPLE}", useraccountcontrol="514")) is None
+    assert failing_clause(program(), one) is None
+    assert (
+        failing_clause(program(), entry(f"CN=a,{PEOPLE}", useraccountcontrol="514"))
+        is None
+    )
 
 
-def test_what_lies_below_a_conflicting_unit_is_judged_like_any_other():
+def test_objects_below_a_conflict_unit_are_not_excluded():
     below = entry(f"CN=a,OU=Sales\\0ACNF:1-2,{PEOPLE}")
-    assert verdict(program(), below) is None
+    assert failing_clause(program(), below) is None
 
 
-def test_the_predicate_names_what_it_reads():
+def test_scope_lists_the_attributes_that_it_reads():
     scope = program(user="not (employeeType pr)")
     always = {"admindescription", "iscriticalsystemobject", "useraccountcontrol"}
     assert needed_attributes(scope, "user") == always | {"employeetype"}
@@ -191,7 +201,7 @@ CLOUD = f"CN=Cloud,{GROUPS}"
 STAFF = 'employeeType eq "staff" and department eq "Sales"'
 
 
-def rests_on(scope, one, resolved=ResolvedScope(), cleared=()):  # noqa: B008
+def deciding_hidden(scope, one, resolved=ResolvedScope(), cleared=()):  # noqa: B008
     return CompiledScope(scope, resolved).find_deciding_hidden(one, frozenset(cleared))
 
 
@@ -206,80 +216,81 @@ def rests_on(scope, one, resolved=ResolvedScope(), cleared=()):  # noqa: B008
         ({}, ("employeetype",), ()),
     ],
 )
-def test_what_the_filter_misses_is_named_while_it_could_matter(
-    shown, cleared, expected
-):
+def test_hidden_attribute_is_named_if_it_could_decide(shown, cleared, expected):
     one = entry(f"CN=a,{PEOPLE}", **shown)
-    assert rests_on(program(user=STAFF), one, cleared=cleared) == expected
+    assert deciding_hidden(program(user=STAFF), one, cleared=cleared) == expected
 
 
-def test_what_is_out_for_another_reason_rests_on_nothing():
+def test_nothing_hidden_decides_if_another_clause_fails():
     scope = program(user=STAFF)
-    assert rests_on(scope, entry(f"CN=a,{GROUPS}")) == ()
+    assert deciding_hidden(scope, entry(f"CN=a,{GROUPS}")) == ()
     computer = entry(f"CN=a,{PEOPLE}", classes=(*USER, "computer"))
-    assert rests_on(scope, computer) == ()
+    assert deciding_hidden(scope, computer) == ()
     assert (
-        rests_on(program(types=("group",), user=STAFF), entry(f"CN=a,{PEOPLE}")) == ()
+        deciding_hidden(program(types=("group",), user=STAFF), entry(f"CN=a,{PEOPLE}"))
+        == ()
     )
 
 
-def test_groups_that_show_no_member_at_all_may_be_hidden():
+def test_membership_in_a_group_without_visible_members_may_be_hidden():
     scope = program(groups=(CLOUD,))
     one = entry(f"CN=a,{PEOPLE}")
     silent = ResolvedScope({"g9": frozenset()}, partial_groups=frozenset({"g9"}))
-    assert rests_on(scope, one, silent) == ("member:g9",)
+    assert deciding_hidden(scope, one, silent) == ("member:g9",)
     shown = ResolvedScope({"g9": frozenset({"g7"})})
-    assert rests_on(scope, one, shown) == ()
-    assert rests_on(scope, entry(f"CN=a,{GROUPS}"), silent) == ()
+    assert deciding_hidden(scope, one, shown) == ()
+    assert deciding_hidden(scope, entry(f"CN=a,{GROUPS}"), silent) == ()
     group = entry(f"CN=a,{PEOPLE}", kind="group", classes=("group",))
-    assert rests_on(scope, group, silent) == ()
+    assert deciding_hidden(scope, group, silent) == ()
     both = program(groups=(CLOUD,), user=STAFF)
     hidden = ("department", "employeetype", "member:g9")
-    assert rests_on(both, one, silent) == hidden
-    assert rests_on(both, entry(f"CN=a,{PEOPLE}", department="Law"), silent) == ()
+    assert deciding_hidden(both, one, silent) == hidden
+    assert (
+        deciding_hidden(both, entry(f"CN=a,{PEOPLE}", department="Law"), silent) == ()
+    )
 
 
-def test_a_group_is_hidden_or_not_whatever_the_others_show():
+def test_partial_group_is_hidden_independently_of_others():
     scope = program(groups=(CLOUD, f"CN=Other,{GROUPS}"))
     members = {"g9": frozenset({"g3"}), "g8": frozenset({"g2"})}
     resolved = ResolvedScope(members, partial_groups=frozenset({"g9"}))
     gone, here = entry(f"CN=a,{PEOPLE}"), entry(f"CN=b,{PEOPLE}", guid="g2")
-    assert rests_on(scope, gone, resolved) == ("member:g9",)
+    assert deciding_hidden(scope, gone, resolved) == ("member:g9",)
     assert CompiledScope(scope, resolved).find_shown(here) == ("member:g8",)
     assert CompiledScope(scope, resolved).find_hidden(here, frozenset()) == (
         "member:g9",
     )
 
 
-def test_what_an_object_is_called_is_never_hidden_nor_asked_for():
+def test_dn_is_never_hidden_and_never_requested():
     text = 'not (dn co "OU=Leavers" or distinguishedName eq "x") and title pr'
     scope = program(user=text)
     assert needed_attributes(scope, "user").isdisjoint({"dn", "distinguishedname"})
     leaver = entry(f"CN=a,ou=leavers,{PEOPLE}", title="a")
-    assert verdict(scope, leaver) == "filters.user"
-    assert rests_on(scope, leaver) == ()
+    assert failing_clause(scope, leaver) == "filters.user"
+    assert deciding_hidden(scope, leaver) == ()
     assert CompiledScope(scope, ResolvedScope()).find_hidden(leaver, frozenset()) == ()
     *_, first, last = CompiledScope(scope, ResolvedScope()).evaluate_clauses(leaver)
     assert (first.holds, last.holds) == (False, True)
-    assert verdict(scope, entry(f"CN=a,{PEOPLE}", title="a")) is None
+    assert failing_clause(scope, entry(f"CN=a,{PEOPLE}", title="a")) is None
 
 
-def test_a_name_that_cannot_be_read_is_no_proof_of_being_elsewhere():
+def test_unreadable_dn_does_not_prove_that_an_object_is_out_of_scope():
     unreadable = "CN=a,no name,DC=contoso,DC=com"
     one = entry(unreadable)
-    assert verdict(program(), one) == "excluded: distinguishedName"
-    assert rests_on(program(), one) == (UNREADABLE_DN,)
-    assert rests_on(program(None), one) == (UNREADABLE_DN,)
+    assert failing_clause(program(), one) == "excluded: distinguishedName"
+    assert deciding_hidden(program(), one) == (UNREADABLE_DN,)
+    assert deciding_hidden(program(None), one) == (UNREADABLE_DN,)
     staff = entry(unreadable, employeetype="staff")
-    assert rests_on(program(user=STAFF), staff) == ("department", UNREADABLE_DN)
+    assert deciding_hidden(program(user=STAFF), staff) == ("department", UNREADABLE_DN)
     left = entry(unreadable, employeetype="left")
-    assert rests_on(program(user=STAFF), left) == ()
+    assert deciding_hidden(program(user=STAFF), left) == ()
     computer = entry(unreadable, classes=(*USER, "computer"))
-    assert rests_on(program(), computer) == ()
-    assert rests_on(program(types=("group",)), one) == ()
+    assert deciding_hidden(program(), computer) == ()
+    assert deciding_hidden(program(types=("group",)), one) == ()
 
 
-def test_what_the_scope_rests_on_and_the_object_shows_is_seen():
+def test_shown_attributes_and_memberships_are_listed():
     scope = program(groups=(CLOUD,), user="employeeType pr or not (title pr)")
     resolved = ResolvedScope({"g9": frozenset({"g1"})})
     one = entry(f"CN=a,{PEOPLE}", employeetype="staff", mail="a@contoso.com")
@@ -294,21 +305,24 @@ def test_what_the_scope_rests_on_and_the_object_shows_is_seen():
     assert CompiledScope(scope, resolved).find_shown(named) == ()
 
 
-def test_units_are_where_they_are_now():
+def test_moved_units_are_followed():
     moved = ResolvedScope(current_dns={PEOPLE: GROUPS})
-    assert verdict(program(), entry(f"CN=a,{GROUPS}"), moved) is None
-    assert verdict(program(), entry(f"CN=a,{PEOPLE}"), moved) == "organizationalUnits"
+    assert failing_clause(program(), entry(f"CN=a,{GROUPS}"), moved) is None
+    assert (
+        failing_clause(program(), entry(f"CN=a,{PEOPLE}"), moved)
+        == "organizationalUnits"
+    )
 
 
-def said(scope, one, resolved=ResolvedScope()):  # noqa: B008
+def clauses(scope, one, resolved=ResolvedScope()):  # noqa: B008
     clauses = CompiledScope(scope, resolved).evaluate_clauses(one)
     return [f"{each.text}: {'yes' if each.holds else 'no'}" for each in clauses]
 
 
-def test_each_clause_is_said_to_hold_or_not_in_order():
+def test_all_clauses_are_evaluated_in_order():
     scope = program(groups=(CLOUD,), user='department eq "Sales" or title pr')
     one = entry(f"CN=a,{GROUPS}", title="Boss", useraccountcontrol="4096")
-    assert said(scope, one) == [
+    assert clauses(scope, one) == [
         "not excluded: computer: no",
         "type: user: yes",
         "organizationalUnits: no",
@@ -319,12 +333,12 @@ def test_each_clause_is_said_to_hold_or_not_in_order():
     ]
     group = entry(f"CN=a,{GROUPS}", kind="group", classes=("group",))
     resolved = ResolvedScope({"g1": frozenset()})
-    assert said(scope, group, resolved) == [
+    assert clauses(scope, group, resolved) == [
         "not excluded: yes",
         "type: group: yes",
         "groups: yes",
     ]
-    assert said(program(None, user="title pr"), one)[2:] == [
+    assert clauses(program(None, user="title pr"), one)[2:] == [
         "filters.user: yes",
         "filters.user clause 1: title pr: yes",
     ]

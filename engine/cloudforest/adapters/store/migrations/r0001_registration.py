@@ -1,4 +1,4 @@
-"""Registration, identity, and what operators were told."""
+"""Registration, identity, and sent notices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an LDAP modify to the target's write, through change notification."""
+"""The delay from an LDAP modify to the target's write, with change notification."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from benchmarks.installed import COMMAND, environment, null_scim, write_tree
 PEOPLE = 2_000
 CHANGES = 200
 LONGEST_PAUSE = 3.0
-"""Between a write and the next change: short ones meet a cycle just over."""
-PATIENCE = 180.0
-"""Seconds; a change that only the schedule finds is a minute or two late."""
+"""Seconds between a write and the next change; short pauses follow a cycle closely."""
+TIMEOUT = 180.0
+"""Seconds; a change that only the schedule finds is late by one or two minutes."""
 POLL = 0.02
 
 
 def _last(url: str) -> tuple[int, float]:
-    """Return how many writes there were, and the moment of the last."""
+    """Return the number of writes, and the time of the last one."""
     with urllib.request.urlopen(f"{url}/__last__") as answer:
         number, moment = json.load(answer)
     return number, moment
 
 
 def _after(url: str, number: int) -> tuple[int, float]:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         last = _last(url)
         if last[0] > number:
             return last
         time.sleep(POLL)
-    raise TimeoutError(f"no write within {PATIENCE:.0f} s")
+    raise TimeoutError(f"no write within {TIMEOUT:.0f} s")
 
 
 def _settled(url: str) -> int:
@@ -65,7 +65,7 @@ def _seconds(domain: Samba, url: str) -> list[float]:
 
 
 def measure(folder: Path) -> None:
-    tree = folder / "nudge"
+    tree = folder / "hint"
     tree.mkdir()
     with filled(folder, PEOPLE) as domain, null_scim() as url:
         write_tree(tree, url=url, source=source(domain))

@@ -1,4 +1,4 @@
-"""Creations: which a cycle is to send, and which of them may have been."""
+"""Creations that a cycle will send, and those that may have been sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def store(database: Database) -> ProvisioningStore:
     return SqlProvisioningStore(database)
 
 
-async def test_what_was_sent_is_read_so_until_it_is_taken_back(
+async def test_sent_mark_is_kept_until_removed(
     store: ProvisioningStore,
 ):
     await store.save_effects("j", "c1", [effect("a"), effect("b")])
@@ -35,20 +35,20 @@ async def test_what_was_sent_is_read_so_until_it_is_taken_back(
     assert (await store.load_effects("j", ["a"]))["a"] == effect("a")
 
 
-async def test_only_what_this_cycle_is_to_create_is_a_creation(
+async def test_only_creations_of_this_cycle_are_pending(
     store: ProvisioningStore,
 ):
     await store.save_effects("j", "c0", [effect("old")])
     found = effect("found", resource="r-1")
-    held = effect("held", state="escrowed")
-    await store.save_effects("j", "c1", [effect("new"), found, held])
+    escrowed = effect("held", state="escrowed")
+    await store.save_effects("j", "c1", [effect("new"), found, escrowed])
 
-    asked = ["old", "new", "found", "held", "nobody"]
+    ids = ["old", "new", "found", "held", "nobody"]
 
-    assert await store.find_pending_creations("j", "c1", asked) == {"new": PHASE_WRITE}
+    assert await store.find_pending_creations("j", "c1", ids) == {"new": PHASE_WRITE}
 
 
-async def test_a_list_is_one_parameter_however_long_and_whatever_is_in_it(
+async def test_list_is_one_parameter_whatever_its_length_and_values(
     store: ProvisioningStore,
 ):
     odd = ['"', "\\", "O'Brien", "Zoë", "["]

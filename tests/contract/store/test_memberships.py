@@ -1,4 +1,4 @@
-"""Who belongs where, and what a cycle about one object leaves to the others."""
+"""Groups of a member, and provisioning on demand that leaves other objects alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def store(database: Database) -> ProvisioningStore:
     return SqlProvisioningStore(database)
 
 
-async def test_the_groups_of_a_member_are_counted_and_the_first_named(
+async def test_groups_of_member_are_counted_and_first_are_named(
     store: ProvisioningStore,
 ):
     groups = [person(each, kind="group") for each in ("g", "h", "i")]
@@ -31,7 +31,7 @@ async def test_the_groups_of_a_member_are_counted_and_the_first_named(
     assert await store.load_written_members("t", "g") == frozenset()
 
 
-async def test_only_one_objects_effects_are_dropped_on_demand(
+async def test_provision_on_demand_drops_effects_of_one_object_only(
     store: ProvisioningStore,
 ):
     await store.save_effects("j", "c1", [effect("a"), effect("b")])
