@@ -81,7 +81,7 @@ def test_the_hook_runs_where_documents_change(checkout: Path) -> None:
     break_it(checkout)
     run(checkout, "git", "add", ".")
     ran = run(checkout, "pre-commit", "run", code=1)
-    assert 'did you mean "Scope"? [unknown-kind]' in ran.stdout
+    assert 'Did you mean "Scope"? [unknown-kind]' in ran.stdout
     assert "people.yaml" in ran.stdout
     assert "| kind: Scpoe" in ran.stdout
 

@@ -1,4 +1,4 @@
-"""A folder of documents to a registration, or to all that is wrong with them."""
+"""Compile a folder of documents to a registration, or to its diagnostics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cloudforest.model.registration import Registration, SecretReference
 
 @dataclass(frozen=True)
 class Service:
-    """Where the control plane is; `url` is None when it is embedded."""
+    """The address of the control plane; `url` is None when it is embedded."""
 
     url: str | None = None
     token: SecretReference | None = None
@@ -34,9 +34,9 @@ class Service:
 
 @dataclass(frozen=True)
 class CompiledTree:
-    """What became of a tree. Without errors, `registration` and `service` are set.
+    """The result of a compilation. `registration` is None where the tree has errors.
 
-    `diagnostics` are sorted by place; `files` and `documents` are how many were read.
+    `service` is too. `diagnostics` are sorted by location.
     """
 
     folder: Path
@@ -47,16 +47,64 @@ class CompiledTree:
     document_count: int
 
 
-def compile_tree(folder: Path) -> CompiledTree:
-    """Read, check and compile the documents below `folder`; raise nothing for them."""
-    reading = read_tree(folder)
-    shapes = _check_documents(reading.documents)
-    tree = build_tree(
-        shapes.valid, all_documents=shapes.corrected, is_complete=reading.is_complete
+class _CheckedDocuments(NamedTuple):
+    """Documents after the schema check.
+
+    `valid_parts` are what remains of wrong documents without their mistakes.
+    `corrected` are all documents, with misspelt keys corrected.
+    """
+
+    valid: list[Document]
+    valid_parts: list[Document]
+    corrected: list[Document]
+    diagnostics: list[DocumentDiagnostic]
+
+
+def _check_documents(documents: list[Document]) -> _CheckedDocuments:
+    checked = _CheckedDocuments([], [], [], [])
+    for document in documents:
+        mistakes = check_schema(document) if document.is_complete else []
+        checked.diagnostics.extend(mistakes)
+        checked.corrected.append(correct_keys(document) if mistakes else document)
+        if document.is_complete and not mistakes:
+            checked.valid.append(document)
+        elif mistakes and (part := extract_valid_part(document)) is not None:
+            checked.valid_parts.append(part)
+    return checked
+
+
+def _find_missing_tenant(tree: DocumentTree) -> list[Diagnostic]:
+    if "Tenant" in tree.names or not tree.is_complete:
+        return []
+    message = (
+        "The tree has no Tenant. Add a document with `kind: Tenant` and the name of "
+        "your organisation."
     )
-    complaints = [*shapes.diagnostics, *run_rules(tree)]
-    complaints.extend(run_rules_on_parts(tree, shapes.valid_parts))
-    found = [*reading.diagnostics, *(each.to_diagnostic() for each in complaints)]
+    return [Diagnostic("missing-tenant", message, Location(".", 1, 1))]
+
+
+def _read_service(tenant: Document) -> Service:
+    match tenant.content.get("service", "embedded"):
+        case {"url": str(url), "token": token}:
+            reference = msgspec.convert(rebase_paths(token, tenant), SecretReference)
+            return Service(url, reference)
+        case _:
+            return Service()
+
+
+def compile_tree(folder: Path) -> CompiledTree:
+    """Read, check and compile the documents below `folder`.
+
+    Mistakes in the documents become diagnostics, never exceptions.
+    """
+    reading = read_tree(folder)
+    checked = _check_documents(reading.documents)
+    tree = build_tree(
+        checked.valid, all_documents=checked.corrected, is_complete=reading.is_complete
+    )
+    mistakes = [*checked.diagnostics, *run_rules(tree)]
+    mistakes.extend(run_rules_on_parts(tree, checked.valid_parts))
+    found = [*reading.diagnostics, *(each.to_diagnostic() for each in mistakes)]
     found.extend(_find_missing_tenant(tree))
     if not has_errors(found):
         found.extend(each.to_diagnostic() for each in check_examples(tree))
@@ -70,44 +118,3 @@ def compile_tree(folder: Path) -> CompiledTree:
         file_count=reading.file_count,
         document_count=len(reading.documents),
     )
-
-
-class _CheckedDocuments(NamedTuple):
-    """Documents of the right shape, sound parts of others; all, as they were meant."""
-
-    valid: list[Document]
-    valid_parts: list[Document]
-    corrected: list[Document]
-    diagnostics: list[DocumentDiagnostic]
-
-
-def _check_documents(documents: list[Document]) -> _CheckedDocuments:
-    shapes = _CheckedDocuments([], [], [], [])
-    for document in documents:
-        wrong = check_schema(document) if document.is_complete else []
-        shapes.diagnostics.extend(wrong)
-        shapes.corrected.append(correct_keys(document) if wrong else document)
-        if document.is_complete and not wrong:
-            shapes.valid.append(document)
-        elif wrong and (part := extract_valid_part(document)) is not None:
-            shapes.valid_parts.append(part)
-    return shapes
-
-
-def _find_missing_tenant(tree: DocumentTree) -> list[Diagnostic]:
-    if "Tenant" in tree.names or not tree.is_complete:
-        return []
-    message = (
-        "The tree has no Tenant; add a document `kind: Tenant` with the name of "
-        "your organisation."
-    )
-    return [Diagnostic("missing-tenant", message, Location(".", 1, 1))]
-
-
-def _read_service(tenant: Document) -> Service:
-    match tenant.content.get("service", "embedded"):
-        case {"url": str(url), "token": token}:
-            reference = msgspec.convert(rebase_paths(token, tenant), SecretReference)
-            return Service(url, reference)
-        case _:
-            return Service()

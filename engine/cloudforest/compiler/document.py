@@ -1,9 +1,4 @@
-"""The index from a document path to the place where it was written.
-
-The line that a complaint is about, unless it may hold a secret.
-
-A document, and a complaint about it that is placed afterwards.
-"""
+"""Documents, the locations of their keys and values, and diagnostics about them."""
 
 from __future__ import annotations
 
@@ -20,39 +15,15 @@ _SECRET_WORDS = re.compile(
     | secret(?!ary) | sensitive | token | ://\S*[@?\#] | [?\#]\S*=""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Words of keys, and of some that are close; not `passportNumber` or `secretary`."""
-
-
-@lru_cache(maxsize=64)
-def _is_near_secret(text: str) -> bool:
-    """Remember the last answers: one long line may have a hundred complaints."""
-    return _SECRET_WORDS.search(text) is not None
-
-
-def excerpt_line(text: str, index: int, path: DocumentPath = ()) -> str | None:
-    """Return the line around a character of a text.
-
-    None if a credential belongs here, or on the line before: who wrote it in plain text
-    must not find it in a build log as well.
-    """
-    start = text.rfind("\n", 0, index) + 1
-    before = text.rfind("\n", 0, max(start - 1, 0)) + 1
-    end = text.find("\n", index)
-    lines = text[before : len(text) if end < 0 else end]
-    named = " ".join(part for part in path if isinstance(part, str))
-    if _is_near_secret(lines) or _is_near_secret(named):
-        return None
-    return lines[start - before :].rstrip("\r") or None
-
-
+"""Words near a secret, misspelt ones too; not `passportNumber` or `secretary`."""
 ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 
 @dataclass(frozen=True, slots=True)
 class TextRange:
-    """A node in its text: `line` and `column` from 1, `start` and `end` from 0.
+    """The place of a node: `line` and `column` from 1, `start` and `end` from 0.
 
-    `value` is what text of several lines that has no quotes is read as.
+    `value` is the parsed value of unquoted text that spans several lines.
     """
 
     line: int
@@ -64,7 +35,7 @@ class TextRange:
 
 @dataclass(frozen=True)
 class Locations:
-    """`keys` are where keys stand, `values` where their values do."""
+    """The place of each key and each value of a document, by path."""
 
     file: str
     text: str = field(repr=False)
@@ -78,10 +49,10 @@ class Locations:
         at_key: bool = False,
         offset: int | None = None,
     ) -> Location:
-        """Return the place of `path`, or of the nearest part of it that was written.
+        """Return the location of `path`, or of its nearest ancestor in the text.
 
-        `offset` counts characters of the value; it is found again in text of one line
-        and in blocks, but not in quoted text of several lines.
+        `offset` counts characters of the value. It is exact in text of one line and in
+        blocks, and ignored in quoted text of several lines.
         """
         span = self._find_range(path, at_key=at_key)
         index = self._find_index(span, offset)
@@ -98,12 +69,12 @@ class Locations:
         at_key: bool = False,
         offset: int | None = None,
     ) -> str | None:
-        """Return the line of the place, unless it may hold a secret."""
+        """Return the line of the location; None if it may hold a secret."""
         span = self._find_range(path, at_key=at_key)
         return excerpt_line(self.text, self._find_index(span, offset), path)
 
     def with_paths(self, paths: dict[DocumentPath, DocumentPath]) -> Locations:
-        """Return the places of a document in which other paths stand for these."""
+        """Return the locations of a rewritten document; `paths` maps new to old."""
         keys, values = (
             {new: spans[old] for new, old in paths.items() if old in spans}
             for spans in (self.keys, self.values)
@@ -126,43 +97,9 @@ class Locations:
         return self.values[path]
 
 
-def find_folded_offset(raw: str, value: str, offset: int) -> int:
-    """Return where character `offset` of text in several lines is written.
-
-    Folding and indentation change white space and nothing else.
-    """
-    body = raw.index("\n") if raw[:1] in {"|", ">"} else 0
-    before = sum(not each.isspace() for each in value[:offset])
-    places = [at for at in range(body, len(raw)) if not raw[at].isspace()]
-    is_blank = offset >= len(value) or value[offset].isspace()
-    if before and is_blank:
-        return places[before - 1] + 1
-    return places[before] if before < len(places) else 0
-
-
-def find_written_offset(raw: str, offset: int) -> int:
-    """Return where character `offset` of a scalar stands in its text as written."""
-    if "\n" in raw:
-        return 0
-    if raw[:1] not in {"'", '"'}:
-        return offset
-    position = 1
-    for _ in range(offset):
-        position += _escape_length(raw, position)
-    return position
-
-
-def _escape_length(raw: str, position: int) -> int:
-    if raw[0] == "'":
-        return 2 if raw.startswith("''", position) else 1
-    if raw.startswith("\\", position):
-        return ESCAPE_LENGTHS.get(raw[position + 1 : position + 2], 2)
-    return 1
-
-
 @dataclass(frozen=True)
 class Document:
-    """One document; `sound` is false when a part of it could not be read."""
+    """One document; `is_complete` is false when a part of it could not be read."""
 
     content: dict[str, Any]
     locations: Locations
@@ -186,10 +123,10 @@ class Document:
 
 @dataclass(frozen=True)
 class DocumentDiagnostic:
-    """What is wrong at a path of a document; `offset` is a character of its text.
+    """A mistake at a path of a document; `offset` counts characters of its text.
 
-    The line of one that is `hidden` is not shown. `meant` is the key that a misspelt
-    one stands for.
+    `is_line_hidden` keeps the line out of the excerpt. `intended_key` is the key that
+    a misspelt one stands for.
     """
 
     id: str
@@ -204,7 +141,64 @@ class DocumentDiagnostic:
 
     def to_diagnostic(self) -> Diagnostic:
         places = self.document.locations
-        place = places.locate(self.path, at_key=self.at_key, offset=self.offset)
-        line = places.excerpt(self.path, at_key=self.at_key, offset=self.offset)
-        line = None if self.is_line_hidden else line
-        return Diagnostic(self.id, self.message, place, self.severity, line)
+        location = places.locate(self.path, at_key=self.at_key, offset=self.offset)
+        line = None
+        if not self.is_line_hidden:
+            line = places.excerpt(self.path, at_key=self.at_key, offset=self.offset)
+        return Diagnostic(self.id, self.message, location, self.severity, line)
+
+
+@lru_cache(maxsize=64)
+def _is_near_secret(text: str) -> bool:
+    """Tell whether a text names a secret; cached, as one line can have 100 mistakes."""
+    return _SECRET_WORDS.search(text) is not None
+
+
+def excerpt_line(text: str, index: int, path: DocumentPath = ()) -> str | None:
+    """Return the line around a character of a text.
+
+    None if a credential belongs on this line or the line before: it may stand there in
+    plain text, and must not reach a build log.
+    """
+    start = text.rfind("\n", 0, index) + 1
+    before = text.rfind("\n", 0, max(start - 1, 0)) + 1
+    end = text.find("\n", index)
+    lines = text[before : len(text) if end < 0 else end]
+    named = " ".join(part for part in path if isinstance(part, str))
+    if _is_near_secret(lines) or _is_near_secret(named):
+        return None
+    return lines[start - before :].rstrip("\r") or None
+
+
+def find_folded_offset(raw: str, value: str, offset: int) -> int:
+    """Return the index in `raw` of character `offset` of folded or indented text.
+
+    Folding and indentation only change white space, so other characters are counted.
+    """
+    body = raw.index("\n") if raw[:1] in {"|", ">"} else 0
+    before = sum(not each.isspace() for each in value[:offset])
+    places = [at for at in range(body, len(raw)) if not raw[at].isspace()]
+    is_blank = offset >= len(value) or value[offset].isspace()
+    if before and is_blank:
+        return places[before - 1] + 1
+    return places[before] if before < len(places) else 0
+
+
+def _escape_length(raw: str, position: int) -> int:
+    if raw[0] == "'":
+        return 2 if raw.startswith("''", position) else 1
+    if raw.startswith("\\", position):
+        return ESCAPE_LENGTHS.get(raw[position + 1 : position + 2], 2)
+    return 1
+
+
+def find_written_offset(raw: str, offset: int) -> int:
+    """Return the index in `raw`, quotes and escapes included, of character `offset`."""
+    if "\n" in raw:
+        return 0
+    if raw[:1] not in {"'", '"'}:
+        return offset
+    position = 1
+    for _ in range(offset):
+        position += _escape_length(raw, position)
+    return position

@@ -1,7 +1,4 @@
-"""An example made of a real object: what `explain` shows of it, as a document.
-
-The attributes that an example can be about, spelt as documents spell them.
-"""
+"""Write an example document from a real object that `explain` shows."""
 
 from __future__ import annotations
 
@@ -27,57 +24,25 @@ from cloudforest.program.digest import CONSISTENCY_GUID
 from cloudforest.program.expressions.evaluate import EvaluationContext
 
 COMMON_ATTRIBUTES = ("dn", "objectGUID", "mS-DS-ConsistencyGuid")
-"""What every object has; an example may name it whoever reads it."""
-
-
-def find_spellings(mapping: AttributeProgram, scope: ScopeProgram) -> Mapping[str, str]:
-    """Return what the two read of an object, keyed in lower case.
-
-    Programs know lower case only; the texts that they were made of are kept with them.
-    """
-    known = {each.lower(): each for each in COMMON_ATTRIBUTES}
-    for name, pattern, text in _find_reads(mapping, scope):
-        found = re.search(pattern % re.escape(name), text, re.IGNORECASE)
-        known.setdefault(name, found[1] if found else name)
-    return known
-
-
+"""Attributes that every object has, even where no program reads them."""
 _BARE_NAME = r"(?<![\w.;-])(%s)(?![\w.;-])"
 _BRACKETED_NAME = r"\[\s*(%s)\s*\]"
-
-
-def _find_reads(
-    mapping: AttributeProgram, scope: ScopeProgram
-) -> Iterator[tuple[str, str, str]]:
-    """Yield each name, how it stands in a text, and the text."""
-    for rule in mapping.rules:
-        pattern = (
-            _BARE_NAME if isinstance(rule.expression, Template) else _BRACKETED_NAME
-        )
-        for name in find_expression_attributes(rule.expression):
-            yield name, pattern, rule.text
-    if mapping.source in scope.filters:
-        only = scope.filters[mapping.source]
-        for name in find_filter_attributes(only.tree):
-            yield name, _BARE_NAME, only.text
-
-
 DN_KEY = "dn"
 MEMBER_ATTRIBUTE = "member"
 COMPUTED_ANCHOR = "sourceanchor"
-"""What mappings read; in the example stands the attribute that it is made of."""
+"""Mappings read it; an example holds the attribute that it comes from."""
 HEAD_COMMENT = (
-    "# Made of a real object by `cloudforest example add`: look whether it may be\n"
-    "# shared, and replace what identifies a person. `cloudforest validate` runs it.\n"
+    "# `cloudforest example add` wrote this from a real object. Before you share it,\n"
+    "# replace what identifies a person. `cloudforest validate` runs it.\n"
 )
 
 
 @dataclass(frozen=True)
 class ShownObject:
-    """What `explain` shows of an object: the detail of its import, and who it is.
+    """What `explain` shows of an object; `imported` is the detail of its import step.
 
-    `redacted` is the mark that stands for a sensitive value. `at` is when it was shown,
-    to the second.
+    `redacted` is the mark that stands for a sensitive value. `shown_at` has a precision
+    of seconds.
     """
 
     object_guid: str
@@ -86,28 +51,40 @@ class ShownObject:
     shown_at: datetime
 
 
-def make_example_object(
-    source: ShownObject,
-    scope: ScopeProgram,
-    replacements: Mapping[str, tuple[str, ...]],
-) -> ExampleObject:
-    """Return the object with some values replaced, by name in lower case.
+@dataclass(frozen=True)
+class ExampleNames:
+    """The name of an example, and of the scope that it may name."""
 
-    A name without values takes the attribute away. Sensitive values are left out.
+    example: str
+    scope: str
+
+
+def _find_reads(
+    mapping: AttributeProgram, scope: ScopeProgram
+) -> Iterator[tuple[str, str, str]]:
+    """Yield each attribute, the pattern to find it with, and the text."""
+    for rule in mapping.rules:
+        pattern = (
+            _BARE_NAME if isinstance(rule.expression, Template) else _BRACKETED_NAME
+        )
+        for name in find_expression_attributes(rule.expression):
+            yield name, pattern, rule.text
+    if mapping.source in scope.filters:
+        type_filter = scope.filters[mapping.source]
+        for name in find_filter_attributes(type_filter.tree):
+            yield name, _BARE_NAME, type_filter.text
+
+
+def find_spellings(mapping: AttributeProgram, scope: ScopeProgram) -> Mapping[str, str]:
+    """Return the attributes that a mapping and a scope read, by name in lower case.
+
+    Programs hold lower case only, so the spelling comes from their texts.
     """
-    held = dict(_read_attributes(source))
-    held |= {
-        CONSISTENCY_GUID if name == COMPUTED_ANCHOR else name: replacements[name]
-        for name in replacements
-    }
-    (dn,) = held.pop(DN_KEY, ()) or (source.imported["dn"],)
-    return ExampleObject(
-        context=EvaluationContext(now=source.shown_at),
-        kind=source.imported["type"],
-        dn=dn,
-        groups=_choose_group(source.imported, scope),
-        attributes={name: values for name, values in held.items() if values},
-    )
+    known = {each.lower(): each for each in COMMON_ATTRIBUTES}
+    for name, pattern, text in _find_reads(mapping, scope):
+        found = re.search(pattern % re.escape(name), text, re.IGNORECASE)
+        known.setdefault(name, found[1] if found else name)
+    return known
 
 
 def _read_attributes(shown: ShownObject) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -122,7 +99,7 @@ def _read_attributes(shown: ShownObject) -> Iterator[tuple[str, tuple[str, ...]]
 
 
 def _choose_group(imported: Mapping[str, Any], scope: ScopeProgram) -> tuple[str, ...]:
-    """Return one of the scope's groups: who is in scope is in one of them."""
+    """Return one of the scope's groups, preferably one that the object is in."""
     if imported["type"] == "group":
         return ()
     known = {each.casefold() for each in imported["memberOf"]["first"]}
@@ -130,45 +107,34 @@ def _choose_group(imported: Mapping[str, Any], scope: ScopeProgram) -> tuple[str
     return tuple((named or list(scope.groups))[:1])
 
 
-@dataclass(frozen=True)
-class ExampleNames:
-    """What the example, and the scope that it may name, are called."""
-
-    example: str
-    scope: str
-
-
-def write_example(
-    subject: ExampleObject,
-    mapping: AttributeProgram,
+def make_example_object(
+    source: ShownObject,
     scope: ScopeProgram,
-    names: ExampleNames,
-) -> str:
-    """Return the document; raises MappingFault where the object can't be mapped.
+    replacements: Mapping[str, tuple[str, ...]],
+) -> ExampleObject:
+    """Return the object with replaced values; their names are in lower case.
 
-    What a filter reads does not leave the agent, so an object in scope may not look
-    like one: then the scope stands there as a comment.
+    An empty replacement removes the attribute. Sensitive values are left out.
     """
-    out = find_failing_clauses(scope, subject)
-    head = {"kind": "Example", "name": names.example, "mapping": mapping.mapping}
-    if not out:
-        head["scope"] = names.scope
-    if subject.context.now is not None and uses_now(mapping):
-        head["now"] = subject.context.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    lines: Iterable[str] = (
-        *yaml_block(head),
-        *(_comment_scope(names.scope, out[-1]) for _ in out[:1]),
-        *yaml_block({"object": _write_object(subject, find_spellings(mapping, scope))}),
-        *yaml_block({"resource": map_example(mapping, subject)}),
+    attributes = dict(_read_attributes(source))
+    attributes |= {
+        CONSISTENCY_GUID if name == COMPUTED_ANCHOR else name: replacements[name]
+        for name in replacements
+    }
+    (dn,) = attributes.pop(DN_KEY, ()) or (source.imported["dn"],)
+    return ExampleObject(
+        context=EvaluationContext(now=source.shown_at),
+        kind=source.imported["type"],
+        dn=dn,
+        groups=_choose_group(source.imported, scope),
+        attributes={name: values for name, values in attributes.items() if values},
     )
-    return HEAD_COMMENT + "".join(f"{line}\n" for line in lines)
 
 
 def _comment_scope(scope: str, clause: str) -> str:
     return (
-        f"# scope: {yaml_scalar(scope)}   # {clause}: what a filter reads does not "
-        "leave the"
-        " agent; add it below"
+        f"# scope: {yaml_scalar(scope)}   # {clause}: agents do not send what a filter "
+        "reads; add it below"
     )
 
 
@@ -183,3 +149,29 @@ def _write_object(
         for name, values in sorted(subject.attributes.items())
     }
     return written | {"attributes": attributes}
+
+
+def write_example(
+    subject: ExampleObject,
+    mapping: AttributeProgram,
+    scope: ScopeProgram,
+    names: ExampleNames,
+) -> str:
+    """Return the document as YAML; raises MappingFault.
+
+    Attributes that only a filter reads do not leave the agent. Without them an object
+    in scope may seem to be out: then `scope` is written as a comment.
+    """
+    failing_clauses = find_failing_clauses(scope, subject)
+    head = {"kind": "Example", "name": names.example, "mapping": mapping.mapping}
+    if not failing_clauses:
+        head["scope"] = names.scope
+    if subject.context.now is not None and uses_now(mapping):
+        head["now"] = subject.context.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    lines: Iterable[str] = (
+        *yaml_block(head),
+        *(_comment_scope(names.scope, each) for each in failing_clauses[-1:]),
+        *yaml_block({"object": _write_object(subject, find_spellings(mapping, scope))}),
+        *yaml_block({"resource": map_example(mapping, subject)}),
+    )
+    return HEAD_COMMENT + "".join(f"{line}\n" for line in lines)

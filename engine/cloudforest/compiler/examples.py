@@ -1,11 +1,4 @@
-"""Examples are run: what they expect is what their scope and mapping do.
-
-The directory object of an example, in the shapes that scopes and mappings take.
-
-What a scope and a mapping make of one object.
-
-The objects of examples are such as an agent may send.
-"""
+"""Run examples: compare what they expect with what their scope and mapping do."""
 
 from __future__ import annotations
 
@@ -19,7 +12,11 @@ from cloudforest.compiler.document import Document, DocumentDiagnostic
 from cloudforest.compiler.programs import make_attribute_program, make_scope_program
 from cloudforest.compiler.resolve import find_extensions, resolve_mapping, resolve_scope
 from cloudforest.compiler.tree import DocumentTree, canonical_target
-from cloudforest.compiler.wording import find_closest, format_yaml_value
+from cloudforest.compiler.wording import (
+    ask_if_meant,
+    find_closest,
+    format_yaml_value,
+)
 from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import AttributeProgram, ObjectType, Scalar, ScopeProgram
 from cloudforest.model.source import SourceObject
@@ -35,7 +32,7 @@ from cloudforest.program.forbidden import is_forbidden
 from cloudforest.program.mapping.changes import compute_changes
 from cloudforest.program.mapping.desired import compile_mapping
 from cloudforest.program.scim.schema import list_writable_names
-from cloudforest.program.scoping.dn import parse_dn
+from cloudforest.program.scoping.dn import parse_dn, parse_dn_or_none
 from cloudforest.program.scoping.scope import CompiledScope, ResolvedScope
 
 DEFAULT_CLASSES: Mapping[ObjectType, frozenset[str]] = {
@@ -43,16 +40,22 @@ DEFAULT_CLASSES: Mapping[ObjectType, frozenset[str]] = {
     "group": frozenset({"top", "group"}),
     "contact": frozenset({"top", "person", "organizationalperson", "contact"}),
 }
-"""What an object is that does not say its objectClass."""
+"""The classes of an example object without `objectClass`."""
 GUID_ATTRIBUTE = "objectguid"
-"""Its name, in lower case; also what the object is called where it says none."""
+"""The attribute in lower case; also the objectGUID of an object without one."""
+
+
+def _parse_dn_or_text(dn: str) -> tuple[str, ...]:
+    names = parse_dn_or_none(dn)
+    return (dn,) if names is None else names
 
 
 @dataclass(frozen=True)
 class ExampleObject:
-    """`attributes` are keyed in lower case; `groups` are those that it is in.
+    """The directory object of an example.
 
-    `setting` is the moment at which it is mapped.
+    `attributes` have keys in lower case. `groups` are the DNs of its groups. `context`
+    holds the time of the mapping.
     """
 
     kind: ObjectType
@@ -66,7 +69,7 @@ class ExampleObject:
         return (self.attributes.get(GUID_ATTRIBUTE) or ("",))[0]
 
     def to_source_object(self) -> SourceObject:
-        """Return the row of an import; without objectGUID, there is no anchor."""
+        """Return the object as imported; without objectGUID its anchor is empty."""
         anchor = self.attributes.get(CONSISTENCY_GUID) or (self.object_guid,)
         return SourceObject(
             object_guid=self.object_guid,
@@ -85,38 +88,27 @@ class ExampleObject:
             type=self.kind,
             classes=frozenset(map(str.lower, classes))
             if classes
-            else _default_classes(self),
+            else DEFAULT_CLASSES[self.kind],
             parent=None,
             is_deleted=False,
             attributes=self.attributes,
         )
 
     def resolve_scope_groups(self, scope: ScopeProgram) -> ResolvedScope:
-        """Resolve the scope's groups to themselves, and this object to a member."""
+        """Resolve the scope's groups, with this object as a member where it is one."""
         own, guid = _parse_dn_or_text(self.dn), self.object_guid or GUID_ATTRIBUTE
-        held = frozenset(map(_parse_dn_or_text, self.groups))
+        joined = frozenset(map(_parse_dn_or_text, self.groups))
         groups = {
             guid if _parse_dn_or_text(each) == own else each: frozenset(
-                {guid} if _parse_dn_or_text(each) in held else ()
+                {guid} if _parse_dn_or_text(each) in joined else ()
             )
             for each in scope.groups
         }
         return ResolvedScope(groups=groups)
 
 
-def _default_classes(subject: ExampleObject) -> frozenset[str]:
-    return DEFAULT_CLASSES[subject.kind]
-
-
-def _parse_dn_or_text(dn: str) -> tuple[str, ...]:
-    try:
-        return parse_dn(dn)
-    except SyntaxFault:
-        return (dn,)
-
-
 def _to_directory_text(value: Scalar) -> str:
-    """Booleans in a directory are the texts TRUE and FALSE."""
+    """Return a value as text; booleans in a directory are TRUE and FALSE."""
     return str(value).upper() if isinstance(value, bool) else str(value)
 
 
@@ -144,9 +136,10 @@ def read_example_object(
 def find_failing_clauses(
     scope: ScopeProgram, subject: ExampleObject
 ) -> tuple[str, ...]:
-    """Return what keeps an object out, the broadest first; nothing: it is in scope.
+    """Return the clauses that exclude an object, the broadest first.
 
     For example `filters.user`, then `filters.user clause 2: department eq "Sales"`.
+    Empty for an object in scope.
     """
     compiled = CompiledScope(scope, subject.resolve_scope_groups(scope))
     entry = subject.to_directory_entry()
@@ -159,19 +152,8 @@ def find_failing_clauses(
     return (first, *(each for each in within if each in broken))
 
 
-def is_object_ignored(program: AttributeProgram, subject: ExampleObject) -> bool:
-    """Tell whether the mapping leaves the whole object alone (IgnoreObjectFlow)."""
-    try:
-        map_example(program, subject)
-    except ObjectIgnored:
-        return True
-    except MappingFault:
-        return False
-    return False
-
-
 def find_random_targets(program: AttributeProgram) -> frozenset[str]:
-    """Return the paths whose value is another one each time, at any moment."""
+    """Return the paths whose value differs each time, even at the same moment."""
     return frozenset(
         rule.target
         for rule in program.rules
@@ -181,23 +163,6 @@ def find_random_targets(program: AttributeProgram) -> frozenset[str]:
 
 def uses_now(program: AttributeProgram) -> bool:
     return any(uses_function(rule.expression, NOW) for rule in program.rules)
-
-
-def map_example(program: AttributeProgram, subject: ExampleObject) -> dict[str, Any]:
-    """Return what a creation would write, by SCIM path.
-
-    References are as the object has them: distinguished names. Of the values that are
-    to be unique, it is the first; what is drawn anew each time is left out. Raises
-    MappingFault and ObjectIgnored.
-    """
-    desired = compile_mapping(program, subject.context)(subject.to_source_object())
-    chosen = {path: some[0] for path, some in desired.candidates.items()}
-    wanted = desired.values | chosen
-    left_out = desired.ignored | find_random_targets(program)
-    rules = [each for each in program.rules if each.target not in left_out]
-    written = compute_changes({}, wanted, rules, creating=True)
-    values = {each.path: each.after for each in written}
-    return values | dict(_map_references(program, subject, desired.references))
 
 
 def _map_references(
@@ -211,14 +176,164 @@ def _map_references(
         for value in values
     }
     several = {rule.target for rule in program.rules if rule.multi}
-    for path, names in references.items():
-        named = [written.get(each, each) for each in names]
-        if named:
-            yield path, named if path in several else named[0]
+    for path, dns in references.items():
+        spelt = [written.get(each, each) for each in dns]
+        if spelt:
+            yield path, spelt if path in several else spelt[0]
+
+
+def map_example(program: AttributeProgram, subject: ExampleObject) -> dict[str, Any]:
+    """Return what a creation would write, by SCIM path.
+
+    References are distinguished names, as in the object. Of unique values, the first
+    candidate is taken. Random values are left out. Raises MappingFault, ObjectIgnored.
+    """
+    desired = compile_mapping(program, subject.context)(subject.to_source_object())
+    chosen = {path: some[0] for path, some in desired.candidates.items()}
+    omitted = desired.ignored | find_random_targets(program)
+    rules = [each for each in program.rules if each.target not in omitted]
+    changes = compute_changes({}, desired.values | chosen, rules, creating=True)
+    values = {each.path: each.after for each in changes}
+    return values | dict(_map_references(program, subject, desired.references))
+
+
+def _make_context(example: Document) -> EvaluationContext | None:
+    """Return the context that `now` sets; None where `now` is not a valid date.
+
+    The schema checks the format of a date, not the length of a month.
+    """
+    now = example.content.get("now")
+    try:
+        return EvaluationContext(now=datetime.fromisoformat(now)) if now else NO_CONTEXT
+    except ValueError:
+        return None
+
+
+def _check_expected_exclusion(
+    example: Document, failing_clauses: tuple[str, ...]
+) -> Iterator[DocumentDiagnostic]:
+    expected = example.content["out"]
+    if any(
+        each == expected or each.startswith(f"{expected}: ") for each in failing_clauses
+    ):
+        return
+    found = (
+        f"excludes it by {failing_clauses[-1]}" if failing_clauses else "includes it"
+    )
+    message = (
+        f'The example expects that "{expected}" excludes this object, but the scope '
+        f'"{example.content["scope"]}" {found}. Correct one of the two.'
+    )
+    yield DocumentDiagnostic("example-scope", message, example, ("out",))
+
+
+def _hide_values(difference: DocumentDiagnostic, key: str) -> DocumentDiagnostic:
+    """Return a difference without its line and without both sensitive values."""
+    message = difference.message
+    if not difference.at_key:
+        message = (
+            f'The example and the mapping have different values for "{key}". The '
+            "attribute is sensitive, so neither is shown. Correct one of the two."
+        )
+    return replace(difference, message=message, is_line_hidden=True)
+
+
+def _explain_missing_value(key: str) -> str:
+    name, known = canonical_target(key), list_writable_names()
+    closest = None if name in known else find_closest(name, known)
+    return ask_if_meant(closest) if closest else "Its source has no value."
+
+
+def _sort_if_list(value: Any) -> Any:
+    return sorted(map(repr, value)) if isinstance(value, list) else value
+
+
+def _compare_attribute(
+    example: Document, key: str, mapped: Any, unexpected: Collection[str]
+) -> Iterator[DocumentDiagnostic]:
+    expected = example.content["resource"][key]
+    if _sort_if_list(expected) == _sort_if_list(mapped):
+        return
+    where = ("resource", key)
+    if mapped is None:
+        closest = find_closest(canonical_target(key), unexpected)
+        hint = ask_if_meant(closest) if closest else _explain_missing_value(key)
+        message = f'The mapping writes nothing to "{key}". {hint}'
+        yield DocumentDiagnostic(
+            "example-differs", message, example, where, at_key=True
+        )
+    else:
+        message = (
+            f'The example expects {format_yaml_value(expected)} in "{key}", but the '
+            f"mapping writes {format_yaml_value(mapped)}. Correct one of the two."
+        )
+        yield DocumentDiagnostic("example-differs", message, example, where)
+
+
+def _compare_resource(
+    example: Document, program: AttributeProgram, mapped: dict[str, Any]
+) -> Iterator[DocumentDiagnostic]:
+    expected = {canonical_target(key): key for key in example.content["resource"]}
+    for path in find_random_targets(program) & expected.keys():
+        message = (
+            f'"{expected[path]}" has a new random value each time, so an example '
+            "cannot expect one. Remove it."
+        )
+        where = ("resource", expected.pop(path))
+        yield DocumentDiagnostic(
+            "example-differs", message, example, where, at_key=True
+        )
+    hidden = {rule.target for rule in program.rules if rule.sensitive}
+    unexpected = mapped.keys() - expected.keys()
+    intended = {find_closest(path, unexpected) for path in expected.keys() - mapped}
+    for path, key in expected.items():
+        for each in _compare_attribute(example, key, mapped.get(path), unexpected):
+            yield _hide_values(each, key) if path in hidden else each
+    for path in sorted(unexpected - intended):
+        line = path if path in hidden else f"{path}: {format_yaml_value(mapped[path])}"
+        message = (
+            f"The mapping also writes `{line}`. Add it to `resource`, or correct the "
+            "mapping."
+        )
+        yield DocumentDiagnostic(
+            "example-differs", message, example, ("resource",), at_key=True
+        )
+
+
+def _check_example(
+    example: Document,
+    program: AttributeProgram,
+    subject: ExampleObject,
+    failing_clauses: tuple[str, ...],
+) -> Iterator[DocumentDiagnostic]:
+    resource: dict[str, Any] = {}
+    fault: MappingFault | None = None
+    if not failing_clauses:
+        try:
+            resource = map_example(program, subject)
+        except MappingFault as error:
+            fault = error
+        except ObjectIgnored:
+            failing_clauses = (ObjectIgnored.outcome,)
+    if "out" in example.content:
+        yield from _check_expected_exclusion(example, failing_clauses)
+    elif failing_clauses:
+        message = (
+            f"This object is left out ({failing_clauses[-1]}), but the example expects "
+            "a resource. Correct one of the two, or write `out:`."
+        )
+        yield DocumentDiagnostic(
+            "example-scope", message, example, ("resource",), at_key=True
+        )
+    elif fault is not None:
+        message = f'The mapping "{program.mapping}" cannot map this object: {fault}'
+        yield DocumentDiagnostic("example-differs", message, example, ("mapping",))
+    else:
+        yield from _compare_resource(example, program, resource)
 
 
 def check_examples(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Run every example; only for trees without errors."""
+    """Run every example of a tree without errors."""
     tenant = next(iter(tree.documents_of("Tenant")), None)
     domain = tenant.content.get("defaultDomain", "") if tenant else ""
     programs = {
@@ -230,168 +345,29 @@ def check_examples(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     }
     scopes = {each.name: resolve_scope(each) for each in tree.documents_of("Scope")}
     for example in tree.documents_of("Example"):
-        setting = _make_context(example)
-        if setting is None:
-            message = (
-                f'"{example.content["now"]}" is no day of the calendar; correct it.'
-            )
+        context = _make_context(example)
+        if context is None:
+            message = f'"{example.content["now"]}" is not a valid date. Correct it.'
             yield DocumentDiagnostic("wrong-format", message, example, ("now",))
             continue
         program = programs[example.content["mapping"]]
         subject = read_example_object(
-            example.content["object"], program.source, setting
+            example.content["object"], program.source, context
         )
         scope = scopes.get(example.content.get("scope", ""))
-        out: tuple[str, ...] = ()
+        failing_clauses: tuple[str, ...] = ()
         if scope is not None:
-            out = find_failing_clauses(
+            failing_clauses = find_failing_clauses(
                 make_scope_program(scope, (program.source,)), subject
             )
-        if not out and is_object_ignored(program, subject):
-            out = (ObjectIgnored.outcome,)
-        yield from _check_example(example, program, subject, out)
+        yield from _check_example(example, program, subject, failing_clauses)
 
 
-def _make_context(example: Document) -> EvaluationContext | None:
-    """Return the moment that an example is run at, if it says one; None: there is none.
-
-    The schema knows how a moment is written, and not how long February is.
-    """
-    now = example.content.get("now")
-    try:
-        return EvaluationContext(now=datetime.fromisoformat(now)) if now else NO_CONTEXT
-    except ValueError:
-        return None
-
-
-def _check_example(
-    example: Document,
-    program: AttributeProgram,
-    subject: ExampleObject,
-    failing_clauses: tuple[str, ...],
-) -> Iterator[DocumentDiagnostic]:
-    if "out" in example.content:
-        yield from _check_expected_exclusion(example, failing_clauses)
-    elif failing_clauses:
-        message = (
-            f"This object is left out ({failing_clauses[-1]}), and the example "
-            "expects a resource; "
-            "correct one of the two, or write `out:`."
-        )
-        yield DocumentDiagnostic(
-            "example-scope", message, example, ("resource",), at_key=True
-        )
-    else:
-        yield from _compare_resource(example, program, subject)
-
-
-def _check_expected_exclusion(
-    example: Document, failing_clauses: tuple[str, ...]
-) -> Iterator[DocumentDiagnostic]:
-    wanted = example.content["out"]
-    if any(
-        each == wanted or each.startswith(f"{wanted}: ") for each in failing_clauses
-    ):
-        return
-    found = (
-        f"leaves it out by {failing_clauses[-1]}" if failing_clauses else "takes it in"
-    )
-    message = (
-        f'The example expects that "{wanted}" keeps this object out, and the scope '
-        f'"{example.content["scope"]}" {found}; correct one of the two.'
-    )
-    yield DocumentDiagnostic("example-scope", message, example, ("out",))
-
-
-def _compare_resource(
-    example: Document, program: AttributeProgram, subject: ExampleObject
-) -> Iterator[DocumentDiagnostic]:
-    try:
-        found = map_example(program, subject)
-    except MappingFault as fault:
-        message = f'The mapping "{program.mapping}" can\'t map this object: {fault}'
-        yield DocumentDiagnostic("example-differs", message, example, ("mapping",))
-        return
-    except ObjectIgnored:
-        message = (
-            f'The mapping "{program.mapping}" leaves this object as it is'
-            " (IgnoreObjectFlow), and the example expects a resource."
-        )
-        yield DocumentDiagnostic("example-differs", message, example, ("mapping",))
-        return
-    expected = {canonical_target(key): key for key in example.content["resource"]}
-    for path in find_random_targets(program) & expected.keys():
-        message = (
-            f'"{expected[path]}" is drawn anew each time, so no example can say what it'
-            " is; take it out."
-        )
-        where = ("resource", expected.pop(path))
-        yield DocumentDiagnostic(
-            "example-differs", message, example, where, at_key=True
-        )
-    hidden = {rule.target for rule in program.rules if rule.sensitive}
-    unexpected = found.keys() - expected.keys()
-    meant = {find_closest(path, unexpected) for path in expected if path not in found}
-    for path, key in expected.items():
-        for each in _compare_attribute(example, key, found.get(path), unexpected):
-            yield _hide_values(each, key) if path in hidden else each
-    for path in sorted(unexpected - meant):
-        line = path if path in hidden else f"{path}: {format_yaml_value(found[path])}"
-        message = (
-            f"The mapping also writes `{line}`; "
-            "add that to the resource, or correct the mapping."
-        )
-        yield DocumentDiagnostic(
-            "example-differs", message, example, ("resource",), at_key=True
-        )
-
-
-def _hide_values(complaint: DocumentDiagnostic, key: str) -> DocumentDiagnostic:
-    """Return it without the line that holds a sensitive value, and without the two."""
-    message = complaint.message
-    if not complaint.at_key:
-        message = (
-            f'The example expects another value in "{key}" than the mapping writes; '
-            "the attribute is sensitive, so neither is shown."
-        )
-    return replace(complaint, message=message, is_line_hidden=True)
-
-
-def _compare_attribute(
-    example: Document, key: str, mapped: Any, unexpected: Collection[str]
-) -> Iterator[DocumentDiagnostic]:
-    expected = example.content["resource"][key]
-    if _sort_if_list(expected) == _sort_if_list(mapped):
-        return
-    where = ("resource", key)
-    if mapped is None:
-        near = find_closest(canonical_target(key), unexpected)
-        hint = f'did you mean "{near}"?' if near else _explain_missing_value(key)
-        message = f'The mapping writes nothing to "{key}"; {hint}'
-        yield DocumentDiagnostic(
-            "example-differs", message, example, where, at_key=True
-        )
-    else:
-        message = (
-            f'The example expects {format_yaml_value(expected)} in "{key}", and '
-            "the mapping "
-            f"writes {format_yaml_value(mapped)}."
-        )
-        yield DocumentDiagnostic("example-differs", message, example, where)
-
-
-def _explain_missing_value(key: str) -> str:
-    name = canonical_target(key)
-    near = (
-        None
-        if name in list_writable_names()
-        else find_closest(name, list_writable_names())
-    )
-    return f'did you mean "{near}"?' if near else "the source has no value."
-
-
-def _sort_if_list(value: Any) -> Any:
-    return sorted(map(repr, value)) if isinstance(value, list) else value
+def _find_dns(example: Document) -> Iterator[tuple[DocumentPath, str]]:
+    content = example.content["object"]
+    yield ("object", "dn"), content["dn"]
+    for index, each in enumerate(content.get("groups", ())):
+        yield ("object", "groups", index), each
 
 
 def check_example_objects(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -406,8 +382,8 @@ def check_example_objects(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         for name in example.content["object"].get("attributes", {}):
             if is_forbidden(name):
                 message = (
-                    f'The attribute "{name}" holds secrets and is never read; take it '
-                    "out, and change the secret if it is a real one."
+                    f'The attribute "{name}" holds secrets and is never read. Remove '
+                    "it. If the secret is real, change it."
                 )
                 where = ("object", "attributes", name)
                 yield DocumentDiagnostic(
@@ -418,10 +394,3 @@ def check_example_objects(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     at_key=True,
                     is_line_hidden=True,
                 )
-
-
-def _find_dns(example: Document) -> Iterator[tuple[DocumentPath, str]]:
-    content = example.content["object"]
-    yield ("object", "dn"), content["dn"]
-    for index, each in enumerate(content.get("groups", ())):
-        yield ("object", "groups", index), each

@@ -1,4 +1,4 @@
-"""Which files of a folder are documents, and their text."""
+"""Find the files of a tree and read their documents."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cloudforest.compiler.yaml import parse_yaml
 
 DOCUMENT_SUFFIXES = (".yaml", ".yml")
 MAX_FILE_BYTES = 2**20
-"""Bytes of one file: ten thousand organizational units, or a thousand documents."""
+"""Enough for 10,000 organizational units or 1,000 documents."""
 
 
 @dataclass
 class TreeReading:
-    """What was found; `complete` is false when any text could not be read."""
+    """What was read; `is_complete` is false when a text could not be read."""
 
     file_count: int = 0
     documents: list[Document] = field(default_factory=list)
@@ -33,7 +33,7 @@ class TreeReading:
 
 
 def read_tree(folder: Path) -> TreeReading:
-    """Read every document below `folder`, in the order of their names."""
+    """Read every document below `folder`, sorted by file name."""
     reading = TreeReading()
     for path in _find_files(folder, reading):
         reading.file_count += 1
@@ -42,8 +42,8 @@ def read_tree(folder: Path) -> TreeReading:
         reading.add_unreadable(
             Diagnostic(
                 "no-documents",
-                "There is no document in this tree; "
-                "begin with a file `tenant.yaml` that declares a Tenant.",
+                "The tree has no documents. Begin with a file `tenant.yaml` that "
+                "declares a Tenant.",
                 Location(".", 1, 1),
             )
         )
@@ -71,15 +71,15 @@ def _make_unreadable_folder(folder: Path, path: Path, error: OSError) -> Diagnos
     if path == folder:
         return Diagnostic(
             "unreadable-tree",
-            f'The folder "{folder.name}" can\'t be read ({error.strerror}); '
-            "name the folder that holds the tree.",
+            f'Cannot read the folder "{folder.name}" ({error.strerror}). Name the '
+            "folder that holds the tree.",
             Location(".", 1, 1),
         )
     inside = path.relative_to(folder).as_posix()
     return Diagnostic(
         "unreadable-file",
-        f'The folder "{inside}" can\'t be read ({error.strerror}); '
-        "make it readable, or move it out of the tree.",
+        f'Cannot read the folder "{inside}" ({error.strerror}). Make it readable, or '
+        "move it out of the tree.",
         Location(inside, 1, 1),
     )
 
@@ -91,8 +91,8 @@ def _is_link_out_of_tree(path: Path, folder: Path, reading: TreeReading) -> bool
     reading.add_unreadable(
         Diagnostic(
             "link-out-of-tree",
-            f'The link "{path.name}" leads out of the tree; '
-            "put a copy here, so that a review sees all that is applied.",
+            f'The link "{path.name}" points outside the tree. Replace it with a copy, '
+            "so that a review shows everything that is applied.",
             Location(path.relative_to(folder).as_posix(), 1, 1),
         )
     )
@@ -100,11 +100,11 @@ def _is_link_out_of_tree(path: Path, folder: Path, reading: TreeReading) -> bool
 
 
 def read_file(path: Path, name: str, reading: TreeReading) -> None:
-    """Add the documents of one file; `name` is what its places are called."""
+    """Add the documents of one file; `name` is the file name in locations."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            # A pipe would be waited for until somebody writes to it.
+            # Reading a pipe would block until somebody writes to it.
             reading.add_unreadable(_make_unusable_file(name, "is not a regular file"))
             return
         if status.st_size > MAX_FILE_BYTES:
@@ -124,14 +124,14 @@ def read_file(path: Path, name: str, reading: TreeReading) -> None:
 
 def _make_too_large(name: str, size: int) -> Diagnostic:
     message = (
-        f"The file has {size / 2**20:.1f} MiB, and a file of documents at most 1; "
-        "divide it, or move it out of the tree if it is data."
+        f"The file has {size / 2**20:.1f} MiB; the limit is 1 MiB. Split it, or move "
+        "it out of the tree if it holds data."
     )
     return Diagnostic("too-large", message, Location(name, 1, 1))
 
 
 def _make_unusable_file(name: str, why: str) -> Diagnostic:
-    message = f"This {why}; put a file here, or move it out of the tree."
+    message = f"This {why}. Replace it with a file, or move it out of the tree."
     return Diagnostic("unreadable-file", message, Location(name, 1, 1))
 
 
@@ -142,9 +142,9 @@ def _make_unreadable_file(name: str, error: OSError | UnicodeDecodeError) -> Dia
         column = len(before) - before.rfind(b"\n")
         place = Location(name, before.count(b"\n") + 1, column)
         message = (
-            f"The byte 0x{error.object[error.start]:02x} is not UTF-8; "
-            "save the file as UTF-8."
+            f"The byte 0x{error.object[error.start]:02x} is not valid UTF-8. Save the "
+            "file as UTF-8."
         )
     else:
-        message = f"The file can't be read ({error.strerror}); make it readable."
+        message = f"Cannot read the file ({error.strerror}). Make it readable."
     return Diagnostic("unreadable-file", message, place)

@@ -1,4 +1,4 @@
-"""Scopes and mappings to programs: what agent and service need to know, as data."""
+"""Compile scopes and mappings to programs: data for agents and control plane."""
 
 from __future__ import annotations
 
@@ -39,7 +39,14 @@ from cloudforest.program.scoping.filter_syntax import parse_filter
 
 REFERENCE_TARGETS = {MANAGER, "members"}
 REFERENCE_FUNCTIONS = {"CRef", "Coalesce", "Item", "IgnoreFlowIfNullOrEmpty"}
-"""Functions that give a reference as they get it."""
+"""Functions that return a reference unchanged."""
+
+
+def _make_job_program(
+    scope: Scope, mappings: tuple[AttributeProgram, ...]
+) -> JobProgram:
+    types = tuple(sorted({each.source for each in mappings}))
+    return JobProgram(scope=make_scope_program(scope, types), mappings=mappings)
 
 
 def add_programs(registration: Registration) -> Registration:
@@ -61,13 +68,6 @@ def add_programs(registration: Registration) -> Registration:
     return structs.replace(registration, programs=jobs)
 
 
-def _make_job_program(
-    scope: Scope, mappings: tuple[AttributeProgram, ...]
-) -> JobProgram:
-    types = tuple(sorted({each.source for each in mappings}))
-    return JobProgram(scope=make_scope_program(scope, types), mappings=mappings)
-
-
 def make_scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
     units = scope.organizational_units
     named = () if isinstance(units, str) else units
@@ -87,36 +87,8 @@ def make_scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProg
     )
 
 
-def make_attribute_program(
-    mapping: Mapping, extensions: Extensions, domain: str
-) -> AttributeProgram:
-    """Return what a mapping means for a target with these schemas of its own.
-
-    `domain` is the tenant's, for DefaultDomain.
-    """
-    entries = sorted(mapping.attribute_mappings.items())
-    rules = tuple(
-        _make_rule(
-            target, entry, extensions, replace_default_domain(parsed, domain), text
-        )
-        for target, entry in entries
-        for text, parsed in (_parse_source(entry),)
-    )
-    reads = {
-        name for rule in rules for name in find_expression_attributes(rule.expression)
-    }
-    return AttributeProgram(
-        mapping=mapping.name,
-        source=msgspec.convert(mapping.source_object_name, ObjectType),
-        target=mapping.target_object_name,
-        rules=rules,
-        reads=tuple(sorted(reads)),
-        deprovision=mapping.deprovision,
-    )
-
-
 def _is_reference(expression: Expression | None) -> bool:
-    """Tell whether an expression gives whom an attribute names, not a text of it."""
+    """Tell whether an expression gives a reference, not its text."""
     match expression:
         case Attribute():
             return True
@@ -135,8 +107,10 @@ def _make_rule(
 ) -> CompiledAttributeMapping:
     path = parse_path(target)
     declared = extensions.get(path.schema or "", {}).get(path.name_in_schema)
-    names = target in REFERENCE_TARGETS or (declared and declared.type == "reference")
-    reference = bool(names) and _is_reference(expression)
+    takes_reference = target in REFERENCE_TARGETS or (
+        declared is not None and declared.type == "reference"
+    )
+    reference = takes_reference and _is_reference(expression)
     several = declared.multi_valued if declared else path.is_whole_multi_valued
     return CompiledAttributeMapping(
         target=target,
@@ -161,3 +135,31 @@ def _parse_source(entry: AttributeMapping) -> tuple[str, Expression]:
     if entry.template is not None:
         return entry.template, parse_template(entry.template)
     return canonical_json(entry.constant).decode(), Constant(value=entry.constant)
+
+
+def make_attribute_program(
+    mapping: Mapping, extensions: Extensions, domain: str
+) -> AttributeProgram:
+    """Return the program of a mapping for a target with these extensions.
+
+    `domain` is the tenant's default domain, for DefaultDomain.
+    """
+    entries = sorted(mapping.attribute_mappings.items())
+    rules = tuple(
+        _make_rule(
+            target, entry, extensions, replace_default_domain(parsed, domain), text
+        )
+        for target, entry in entries
+        for text, parsed in (_parse_source(entry),)
+    )
+    reads = {
+        name for rule in rules for name in find_expression_attributes(rule.expression)
+    }
+    return AttributeProgram(
+        mapping=mapping.name,
+        source=msgspec.convert(mapping.source_object_name, ObjectType),
+        target=mapping.target_object_name,
+        rules=rules,
+        reads=tuple(sorted(reads)),
+        deprovision=mapping.deprovision,
+    )

@@ -1,6 +1,6 @@
-"""Documents to nouns: defaults filled, inheritance merged, paths relative to the tree.
+"""Turn documents into a registration: defaults, inheritance, paths.
 
-Only for trees without errors.
+Paths become relative to the tree. The tree must be free of errors.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ GUARDED_EFFECTS = (
     "rekeys",
 )
 FILE_KEYS = frozenset({"file", "ca", "certificate", "ldif"})
-"""The keys that name one, relative to their document."""
+"""Keys whose value is a path, relative to its document."""
 SENSITIVE_TARGETS = frozenset({"password"})
 DEFAULT_SCENARIO = "new-hybrid-customer"
 DEFAULT_INTERVAL = "2m"
@@ -48,32 +48,22 @@ MAIL_PORTS = {"starttls": 587, "implicit": 465, "off": 25}
 """Submission (RFC 6409), submission over TLS (RFC 8314), and plain SMTP."""
 
 
-def resolve_registration(tree: DocumentTree) -> Registration:
-    """Return the registration that a tree stands for, without its programs."""
-    return Registration(
-        tenant=_resolve_tenant(tree.documents_of("Tenant")[0]),
-        targets=tuple(_resolve_target(each) for each in tree.documents_of("Target")),
-        forests=tuple(_resolve_forest(each) for each in tree.documents_of("Forest")),
-        agents=tuple(_resolve_agent(each) for each in tree.documents_of("Agent")),
-        scopes=tuple(resolve_scope(each) for each in tree.documents_of("Scope")),
-        mappings=tuple(
-            resolve_mapping(tree, each) for each in _find_used_mappings(tree)
-        ),
-        jobs=tuple(_resolve_job(tree, each) for each in tree.documents_of("Job")),
-    )
-
-
-def _select_fields(document: Document, *but: str) -> dict[str, Any]:
+def _select_fields(document: Document, *excluded: str) -> dict[str, Any]:
     return {
         key: value
         for key, value in document.content.items()
-        if key not in {"kind", *but}
+        if key not in {"kind", *excluded}
     }
 
 
 def _sort_names(names: list[Any]) -> list[Any]:
-    """Sort names; one that is within an object goes by its text."""
+    """Sort names; an object such as `{oneLevel: DN}` sorts by its text."""
     return sorted(names, key=lambda each: (str(each).casefold(), str(each)))
+
+
+def _resolve_mail(written: dict[str, Any]) -> dict[str, Any]:
+    content = {"tls": DEFAULT_MAIL_TLS, **written}
+    return {"port": MAIL_PORTS[content["tls"]], **content}
 
 
 def _resolve_tenant(document: Document) -> Tenant:
@@ -89,17 +79,80 @@ def _resolve_tenant(document: Document) -> Tenant:
     return msgspec.convert(content, Tenant)
 
 
-def _resolve_mail(written: dict[str, Any]) -> dict[str, Any]:
-    content = {"tls": DEFAULT_MAIL_TLS, **written}
-    return {"port": MAIL_PORTS[content["tls"]], **content}
-
-
 def _resolve_target(document: Document) -> Target:
     content = _select_fields(document)
     content["profile"] = load_profile(content.get("profile", DEFAULT_PROFILE))
     if "auth" in content:
         content["auth"] = rebase_paths(content["auth"], document)
     return msgspec.convert(content, Target)
+
+
+def _resolve_domain(content: dict[str, Any], document: Document) -> dict[str, Any]:
+    source = rebase_paths(content["source"], document)
+    if "activeDirectory" in source:
+        source["activeDirectory"] = {"tls": {}, **source["activeDirectory"]}
+    return {"name": content["name"].lower(), "source": source}
+
+
+def _resolve_forest(document: Document) -> Forest:
+    domains = [_resolve_domain(each, document) for each in document.content["domains"]]
+    domains.sort(key=lambda each: str(each["name"]))
+    return msgspec.convert({"name": document.name, "domains": domains}, Forest)
+
+
+def _resolve_agent(document: Document) -> Agent:
+    content = _select_fields(document)
+    content["domains"] = sorted({each.lower() for each in content["domains"]})
+    return msgspec.convert(content, Agent)
+
+
+def _find_used_mappings(tree: DocumentTree) -> list[Document]:
+    """Return the mappings of the tree, and the built-in ones that its jobs use."""
+    own = {each.name: each for each in tree.documents_of("Mapping")}
+    for job in tree.documents_of("Job"):
+        for name in job.content["mappings"]:
+            document = tree.find_mapping(name)
+            if document is not None:
+                own.setdefault(name, document)
+    return [own[name] for name in sorted(own)]
+
+
+def _resolve_budget(written: dict[str, Any]) -> dict[str, Any]:
+    """Return the written fields; `Budget` has the defaults of the others."""
+    if "window" in written:
+        return {**written, "window": parse_duration(written["window"])}
+    return written
+
+
+def _resolve_job(tree: DocumentTree, document: Document) -> Job:
+    content = {"interval": DEFAULT_INTERVAL, **_select_fields(document)}
+    content.setdefault(
+        "target", next((each.name for each in tree.documents_of("Target")), "")
+    )
+    content["domain"] = content["domain"].lower()
+    content["interval"] = parse_duration(content["interval"])
+    content["mappings"] = sorted(content["mappings"])
+    content["notify"] = _sort_names(content.get("notify", []))
+    written = content.get("guard", {})
+    content["guard"] = {
+        each: _resolve_budget(written.get(each, {})) for each in GUARDED_EFFECTS
+    }
+    return msgspec.convert(content, Job)
+
+
+def resolve_registration(tree: DocumentTree) -> Registration:
+    """Return the registration of a tree, without its programs."""
+    return Registration(
+        tenant=_resolve_tenant(tree.documents_of("Tenant")[0]),
+        targets=tuple(_resolve_target(each) for each in tree.documents_of("Target")),
+        forests=tuple(_resolve_forest(each) for each in tree.documents_of("Forest")),
+        agents=tuple(_resolve_agent(each) for each in tree.documents_of("Agent")),
+        scopes=tuple(resolve_scope(each) for each in tree.documents_of("Scope")),
+        mappings=tuple(
+            resolve_mapping(tree, each) for each in _find_used_mappings(tree)
+        ),
+        jobs=tuple(_resolve_job(tree, each) for each in tree.documents_of("Job")),
+    )
 
 
 @cache
@@ -110,7 +163,7 @@ def load_profile(name: str) -> Profile:
 
 
 def rebase_paths(value: Any, document: Document, *, key: str = "") -> Any:
-    """Return a value whose files are named relative to the tree."""
+    """Return a value in which file paths are relative to the tree."""
     match value:
         case dict():
             return {
@@ -123,42 +176,12 @@ def rebase_paths(value: Any, document: Document, *, key: str = "") -> Any:
     return value
 
 
-def _resolve_forest(document: Document) -> Forest:
-    domains = [_resolve_domain(each, document) for each in document.content["domains"]]
-    domains.sort(key=lambda each: str(each["name"]))
-    return msgspec.convert({"name": document.name, "domains": domains}, Forest)
-
-
-def _resolve_domain(content: dict[str, Any], document: Document) -> dict[str, Any]:
-    source = rebase_paths(content["source"], document)
-    if "activeDirectory" in source:
-        source["activeDirectory"] = {"tls": {}, **source["activeDirectory"]}
-    return {"name": content["name"].lower(), "source": source}
-
-
-def _resolve_agent(document: Document) -> Agent:
-    content = _select_fields(document)
-    content["domains"] = sorted({each.lower() for each in content["domains"]})
-    return msgspec.convert(content, Agent)
-
-
 def resolve_scope(document: Document) -> Scope:
     content = _select_fields(document)
     for key in ("organizationalUnits", "except", "groups"):
         if isinstance(content.get(key), list):
             content[key] = _sort_names(content[key])
     return msgspec.convert(content, Scope)
-
-
-def _find_used_mappings(tree: DocumentTree) -> list[Document]:
-    """Return the tree's mappings and the built-in ones that its jobs name."""
-    own = {each.name: each for each in tree.documents_of("Mapping")}
-    for job in tree.documents_of("Job"):
-        for name in job.content["mappings"]:
-            document = tree.find_mapping(name)
-            if document is not None:
-                own.setdefault(name, document)
-    return [own[name] for name in sorted(own)]
 
 
 def resolve_mapping(tree: DocumentTree, document: Document) -> Mapping:
@@ -181,33 +204,10 @@ def resolve_mapping(tree: DocumentTree, document: Document) -> Mapping:
 
 
 def find_extensions(tree: DocumentTree, mapping: str) -> Extensions:
-    """Return the schemas of the target that a first job writes this mapping to."""
+    """Return the extensions of the target of the first job with this mapping."""
     targets = {each.name: each.content for each in tree.documents_of("Target")}
     for job in tree.documents_of("Job"):
         if mapping in job.content["mappings"]:
             target = targets[job.content.get("target", next(iter(targets)))]
             return msgspec.convert(target.get("extensions", {}), Extensions)
     return {}
-
-
-def _resolve_job(tree: DocumentTree, document: Document) -> Job:
-    content = {"interval": DEFAULT_INTERVAL, **_select_fields(document)}
-    content.setdefault(
-        "target", next((each.name for each in tree.documents_of("Target")), "")
-    )
-    content["domain"] = content["domain"].lower()
-    content["interval"] = parse_duration(content["interval"])
-    content["mappings"] = sorted(content["mappings"])
-    content["notify"] = _sort_names(content.get("notify", []))
-    written = content.get("guard", {})
-    content["guard"] = {
-        each: _resolve_budget(written.get(each, {})) for each in GUARDED_EFFECTS
-    }
-    return msgspec.convert(content, Job)
-
-
-def _resolve_budget(written: dict[str, Any]) -> dict[str, Any]:
-    """Return what is written; the rest are the budget's own defaults."""
-    if "window" in written:
-        return {**written, "window": parse_duration(written["window"])}
-    return written

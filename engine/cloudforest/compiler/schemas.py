@@ -1,7 +1,4 @@
-"""The JSON Schema of each kind, ready to check documents with.
-
-All schemas in one, which needs no other file and no network.
-"""
+"""Load the JSON Schema of each kind, and bundle them for editors."""
 
 from __future__ import annotations
 
@@ -25,26 +22,8 @@ LANGUAGE_VERSION = "0.2"
 """The minor release that last changed the language; every schema carries it."""
 
 
-def _validate_pattern(
-    validator: Validator, pattern: str, instance: Any, schema: Any
-) -> Iterator[ValidationError]:
-    """Match to the very end: in Python, `$` overlooks a last line feed."""
-    del validator, schema
-    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-def _validate_unique_items(
-    validator: Validator, wanted: Any, instance: Any, schema: Any
-) -> Iterator[ValidationError]:
-    """Look at each item once; as shipped, items of mixed types meet in pairs."""
-    del validator, schema
-    if wanted and isinstance(instance, list) and any(find_duplicates(instance)):
-        yield ValidationError("An item is twice in the list.")
-
-
 def find_duplicates(items: list[Any]) -> Iterator[tuple[int, Any]]:
-    """Yield each item that was there before, with where it is."""
+    """Yield the index and value of each item that occurs earlier in the list."""
     seen: set[str] = set()
     for index, item in enumerate(items):
         form = json.dumps(item, sort_keys=True)
@@ -53,8 +32,26 @@ def find_duplicates(items: list[Any]) -> Iterator[tuple[int, Any]]:
         seen.add(form)
 
 
+def _validate_pattern(
+    validator: Validator, pattern: str, instance: Any, schema: Any
+) -> Iterator[ValidationError]:
+    """Match the whole text: in Python, `$` also matches before a last line feed."""
+    del validator, schema
+    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _validate_unique_items(
+    validator: Validator, is_unique: Any, instance: Any, schema: Any
+) -> Iterator[ValidationError]:
+    """Compare in linear time; the original compares mixed types in pairs."""
+    del validator, schema
+    if is_unique and isinstance(instance, list) and any(find_duplicates(instance)):
+        yield ValidationError("The list holds an item twice.")
+
+
 def _is_integer(checker: TypeChecker, instance: Any) -> bool:
-    """Take 500.0 for a fraction, as the nouns do."""
+    """Refuse 500.0 as an integer, as `model` does."""
     del checker
     return isinstance(instance, int) and not isinstance(instance, bool)
 
@@ -68,7 +65,7 @@ _VALIDATOR_CLASS: type[Validator] = extend(  # type: ignore[no-untyped-call]  # 
 
 @cache
 def load_schema(kind: str) -> dict[str, Any]:
-    """Return the JSON Schema of a kind, or of any document for `tree`."""
+    """Return the JSON Schema of a kind; `tree` is that of any document."""
     path = find_shipped("schemas") / f"{kind.lower()}.schema.json"
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema
@@ -79,23 +76,15 @@ def make_validator(kind: str) -> Validator:
     return _VALIDATOR_CLASS(load_schema(kind))
 
 
-def bundle_schemas() -> dict[str, Any]:
-    """Return the schema of any document, with those of all kinds under `$defs`.
-
-    References are JSON pointers, as not every editor follows an embedded `$id`.
-    """
-    tree = _rebase_references(load_schema("tree"), "")
-    kinds = {
-        kind: _rebase_references(load_schema(kind), f"#/$defs/{kind}")
-        for kind in DOCUMENT_KINDS
-    }
-    for each in kinds.values():
-        del each["$id"], each["$schema"], each["x-language-version"]
-    return {**tree, "$defs": kinds}
+def _rebase_reference(written: str, base: str) -> str:
+    if written.startswith("#"):
+        return base + written.removeprefix("#")
+    kinds = {f"{kind.lower()}.schema.json": kind for kind in DOCUMENT_KINDS}
+    return f"#/$defs/{kinds[written]}"
 
 
 def _rebase_references(node: Any, base: str) -> Any:
-    """Return a schema whose references hold where it is put, at `base`."""
+    """Return a schema whose references work below the JSON pointer `base`."""
     match node:
         case dict():
             return {
@@ -110,8 +99,17 @@ def _rebase_references(node: Any, base: str) -> Any:
             return node
 
 
-def _rebase_reference(written: str, base: str) -> str:
-    if written.startswith("#"):
-        return base + written.removeprefix("#")
-    kinds = {f"{kind.lower()}.schema.json": kind for kind in DOCUMENT_KINDS}
-    return f"#/$defs/{kinds[written]}"
+def bundle_schemas() -> dict[str, Any]:
+    """Return the schema of any document, with the schemas of all kinds in `$defs`.
+
+    It needs no other file and no network. References are JSON pointers, as not every
+    editor follows an embedded `$id`.
+    """
+    tree = _rebase_references(load_schema("tree"), "")
+    kinds = {
+        kind: _rebase_references(load_schema(kind), f"#/$defs/{kind}")
+        for kind in DOCUMENT_KINDS
+    }
+    for each in kinds.values():
+        del each["$id"], each["$schema"], each["x-language-version"]
+    return {**tree, "$defs": kinds}

@@ -1,6 +1,6 @@
-"""A tree's documents, to be found by kind and name.
+"""The documents of a tree by kind and name, with short forms written out.
 
-The only place that knows the language's short forms.
+No other module knows the short forms of the language.
 """
 
 from __future__ import annotations
@@ -18,59 +18,27 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scim.path import canonical_path
 
 DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def expand_short_forms(document: Document) -> Document:
-    """Return the document with every short form written out; paths keep their names."""
-    match document.content:
-        case {"kind": "Mapping", "attributeMappings": dict(entries)}:
-            full = {key: _expand_entry(value) for key, value in entries.items()}
-            return document.with_content(
-                {**document.content, "attributeMappings": full}
-            )
-        case {"kind": "Target", "extensions": dict(schemas)}:
-            typed = {
-                urn: _expand_extension_types(each) for urn, each in schemas.items()
-            }
-            return document.with_content({**document.content, "extensions": typed})
-        case _:
-            return document
-
-
-def _expand_entry(value: Any) -> Any:
-    return {"source": value} if isinstance(value, str) else value
-
-
-def _expand_extension_types(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: {"type": each} if isinstance(each, str) else each
-        for name, each in attributes.items()
-    }
-
-
-def parse_duration(duration: str) -> int:
-    """Return the seconds of `30s`, `2m`, `24h` or `7d`."""
-    return int(duration[:-1]) * DURATION_UNITS[duration[-1]]
-
-
-def canonical_target(target: str) -> str:
-    """Return the one spelling of a SCIM path; a wrong path is another rule's matter."""
-    try:
-        return canonical_path(target)
-    except SyntaxFault:
-        return target
-
-
 MAX_ANCESTORS = 32
-"""Mappings that one may extend, each the next: who reviews it must follow them all."""
+"""Longest chain of `extends`: a reviewer must follow all of it."""
+
+
+def _merge_entries(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(parent.get("attributeMappings", {}))
+    for target, entry in child.get("attributeMappings", {}).items():
+        if entry is None:
+            merged.pop(canonical_target(target), None)
+        else:
+            merged[canonical_target(target)] = entry
+    return merged
 
 
 @dataclass(frozen=True)
 class DocumentTree:
-    """Documents of the right shape, and the names of all that were read.
+    """Documents of the right shape, and the names of all documents that were read.
 
-    `complete`: every text was read, and each document has a kind that there is.
-    `whole`: all have the right shape, so that what isn't there is really missing.
+    `is_complete`: every file was read, and every document has a known kind and a name.
+    `is_well_formed`: also, every document has the right shape; only then can a rule
+    conclude that something is missing.
     """
 
     documents: tuple[Document, ...]
@@ -94,14 +62,39 @@ class DocumentTree:
         """Return the documents of a kind, sorted by name."""
         return self._by_kind.get(kind, [])
 
+    def list_attribute_mappings(
+        self,
+    ) -> Iterator[tuple[Document, str, dict[str, Any] | None]]:
+        """Yield each own entry of each mapping: the mapping, the target, the entry."""
+        for mapping in self.documents_of("Mapping"):
+            for target, entry in mapping.content.get("attributeMappings", {}).items():
+                yield mapping, target, entry
+
+    def list_filters(self) -> Iterator[tuple[Document, str, str]]:
+        """Yield each filter: the scope, the object type, the text."""
+        for scope in self.documents_of("Scope"):
+            for kind, text in scope.content.get("filters", {}).items():
+                yield scope, kind, text
+
+    def list_job_mappings(
+        self, job: Document
+    ) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        """Yield index, name and merged content of each known mapping of a job."""
+        for index, name in enumerate(job.content["mappings"]):
+            document = self.find_mapping(name)
+            content = self.merge_inherited(document) if document else None
+            if content is not None:
+                yield index, name, content
+
     def find_mapping(self, name: str) -> Document | None:
         """Return the mapping `name`, of this tree or built in."""
         return self._mappings_by_name.get(name)
 
     def find_lineage(self, document: Document) -> list[Document] | None:
-        """Return a mapping and those it extends, eldest first.
+        """Return a mapping and those it extends, the most distant ancestor first.
 
-        None if one of them is unknown, or is its own ancestor, or they are too many.
+        None if an ancestor is unknown, if the mapping extends itself, or if the chain
+        is too long.
         """
         line = [document]
         while (parent := line[0].content.get("extends")) is not None:
@@ -112,7 +105,7 @@ class DocumentTree:
         return line
 
     def merge_inherited(self, document: Document) -> dict[str, Any] | None:
-        """Return a mapping's content with what it inherits, or None without lineage."""
+        """Return a mapping's content with what it inherits; None without a lineage."""
         line = self.find_lineage(document)
         if line is None:
             return None
@@ -128,35 +121,49 @@ class DocumentTree:
         return content
 
 
-def _merge_entries(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(parent.get("attributeMappings", {}))
-    for target, entry in child.get("attributeMappings", {}).items():
-        if entry is None:
-            merged.pop(canonical_target(target), None)
-        else:
-            merged[canonical_target(target)] = entry
-    return merged
+def _expand_entry(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
 
 
-def build_tree(
-    documents: Iterable[Document],
-    *,
-    all_documents: Sequence[Document],
-    is_complete: bool,
-) -> DocumentTree:
-    """Make a tree of the documents that have the right shape, of all that were read."""
-    shaped = tuple(map(expand_short_forms, documents))
-    is_complete = is_complete and all(map(_has_names, all_documents))
-    whole = is_complete and len(shaped) == len(all_documents)
-    names: dict[str, set[str]] = {}
-    for kind, name in _declared_names(all_documents):
-        names.setdefault(kind, set()).add(name)
-    frozen = {kind: frozenset(each) for kind, each in names.items()}
-    return DocumentTree(shaped, frozen, is_complete=is_complete, is_well_formed=whole)
+def _expand_extension_types(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"type": each} if isinstance(each, str) else each
+        for name, each in attributes.items()
+    }
+
+
+def expand_short_forms(document: Document) -> Document:
+    """Return the document with every short form written out; SCIM paths stay."""
+    match document.content:
+        case {"kind": "Mapping", "attributeMappings": dict(entries)}:
+            expanded = {key: _expand_entry(value) for key, value in entries.items()}
+            return document.with_content(
+                {**document.content, "attributeMappings": expanded}
+            )
+        case {"kind": "Target", "extensions": dict(schemas)}:
+            typed = {
+                urn: _expand_extension_types(each) for urn, each in schemas.items()
+            }
+            return document.with_content({**document.content, "extensions": typed})
+        case _:
+            return document
+
+
+def parse_duration(duration: str) -> int:
+    """Return the seconds of `30s`, `2m`, `24h` or `7d`."""
+    return int(duration[:-1]) * DURATION_UNITS[duration[-1]]
+
+
+def canonical_target(target: str) -> str:
+    """Return the canonical spelling of a SCIM path; an invalid path unchanged."""
+    try:
+        return canonical_path(target)
+    except SyntaxFault:
+        return target
 
 
 def _has_names(document: Document) -> bool:
-    """Tell whether it is known what a document declares."""
+    """Tell whether all names that a document declares are readable."""
     names = [document.content.get("name")]
     if document.kind == "Forest":
         domains = document.content.get("domains")
@@ -175,6 +182,27 @@ def _declared_names(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:
             for each in domains:
                 if isinstance(each, dict):
                     yield "domain", str(each.get("name")).lower()
+
+
+def build_tree(
+    documents: Iterable[Document],
+    *,
+    all_documents: Sequence[Document],
+    is_complete: bool,
+) -> DocumentTree:
+    """Build a tree; `documents` are those of `all_documents` with the right shape."""
+    expanded = tuple(map(expand_short_forms, documents))
+    is_complete = is_complete and all(map(_has_names, all_documents))
+    is_well_formed = is_complete and len(expanded) == len(all_documents)
+    names: dict[str, set[str]] = {}
+    for kind, name in _declared_names(all_documents):
+        names.setdefault(kind, set()).add(name)
+    return DocumentTree(
+        expanded,
+        {kind: frozenset(each) for kind, each in names.items()},
+        is_complete=is_complete,
+        is_well_formed=is_well_formed,
+    )
 
 
 @cache

@@ -1,7 +1,4 @@
-"""How values and their places are called in messages.
-
-What was probably meant.
-"""
+"""Word values, paths and suggestions in messages."""
 
 from __future__ import annotations
 
@@ -42,19 +39,19 @@ _URL_QUERY = re.compile(r"(://[^?#]*)[?#].*|[?#]\S*=.*", re.DOTALL)
 
 
 def describe_type(value: Any) -> str:
-    """Return what sort of value this is, never the value: it may be a secret."""
+    """Return the type of a value in words; the value itself may be a secret."""
     return VALUE_TYPE_WORDS[type(value)]
 
 
 def has_secret_in_url(value: Any) -> bool:
-    """Tell whether this looks like `https://user:password@host` or `…?token=…`."""
+    """Tell whether a value looks like `https://user:password@host` or `…?token=…`."""
     return isinstance(value, str) and _SECRET_IN_URL.search(value) is not None
 
 
 def format_value(value: Any) -> str:
-    """Return a value that somebody wrote, or its sort if it may hold a secret.
+    """Return a value as JSON, or its type if it may hold a secret.
 
-    What follows a URL's address is never shown: any parameter may be a key.
+    The query of a URL is never shown, as any parameter may be a key.
     """
     if isinstance(value, dict | list) or has_secret_in_url(value):
         return describe_type(value)
@@ -89,30 +86,38 @@ def describe_path(path: DocumentPath) -> str:
 
 
 def capitalize_first(words: str) -> str:
-    """Return words as the beginning of a sentence."""
+    """Return words with a capital first letter; `str.capitalize` lowers the rest."""
     return words[:1].upper() + words[1:]
 
 
 def find_closest(word: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that `word` resembles most, if any does."""
+    """Return the candidate that is most similar to `word`, if one is similar."""
     by_lower = {each.lower(): each for each in sorted(candidates)}
     found = difflib.get_close_matches(word.lower(), by_lower, n=1)
     return by_lower[found[0]] if found else None
 
 
 def suggest_names(word: str, candidates: Iterable[str]) -> str:
-    """Return the end of a sentence that says what was meant, or what there is."""
+    """Return a sentence that suggests the closest candidate, or lists them all."""
     known = sorted(set(candidates))
-    found = find_closest(word, known)
-    if found is not None:
-        return f'did you mean "{found}"?'
     if not known:
-        return "there is none yet; declare it first."
-    return f"there is {quote_names(known)}."
+        return "Declare it first."
+    found = find_closest(word, known)
+    return ask_if_meant(found) if found is not None else list_choices(known)
+
+
+def ask_if_meant(name: str) -> str:
+    return f'Did you mean "{name}"?'
+
+
+def list_choices(names: Iterable[str], *, limit: int = 8) -> str:
+    known = list(names)
+    opening = "Choose one of: " if len(known) > 1 else "The only choice is "
+    return f"{opening}{quote_names(known, limit=limit)}."
 
 
 def quote_names(words: Iterable[str], *, limit: int = 8) -> str:
-    """Return words in quotes, with commas; `…` stands for those beyond `most`."""
+    """Return words in quotes, with commas; `…` stands for those beyond `limit`."""
     known = list(words)
     shown = ", ".join(f'"{each}"' for each in known[:limit])
     return f"{shown}, …" if len(known) > limit else shown

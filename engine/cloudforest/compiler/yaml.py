@@ -1,8 +1,6 @@
-"""Parser events to documents, with a place for each key and value.
+"""Parse YAML to documents that know the place of each key and value.
 
-What a plain scalar means: the core schema of YAML 1.2, without infinities.
-
-One file's text to documents, or to where its YAML breaks off.
+Plain scalars follow the core schema of YAML 1.2, without infinities.
 """
 
 from __future__ import annotations
@@ -46,37 +44,33 @@ SCALAR_WORDS: dict[str, bool | None] = {
 }
 INTEGER_PATTERN = re.compile(r"[-+]?[0-9]{1,18}")
 FLOAT_PATTERN = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
-
-
-def parse_scalar(text: str) -> PlainScalar:
-    """Return the value of a scalar without quotes; `on`, `off`, `yes` are text."""
-    if text in SCALAR_WORDS:
-        return SCALAR_WORDS[text]
-    if INTEGER_PATTERN.fullmatch(text):
-        return int(text)
-    if FLOAT_PATTERN.fullmatch(text) and math.isfinite(number := float(text)):
-        return number
-    return text
-
-
 MAX_DEPTH = 32
 _QUOTES = frozenset("'\"")
+MAX_MISTAKES = 100
+TOO_DEEP_MESSAGE = (
+    f"The document is nested more than {MAX_DEPTH} levels deep, which the language "
+    "never needs. Check its brackets and indentation."
+)
+TOO_MANY_MISTAKES_MESSAGE = (
+    f"The file has more than {MAX_MISTAKES} mistakes, and was not read from here on. "
+    f"Fix the first {MAX_MISTAKES}, then check it again."
+)
 
 
 class ParseAbortedError(Exception):
-    """The rest of a file is not read; `place` is how far that went."""
+    """Parsing stopped at `place`; the rest of the file was not read."""
 
     def __init__(self, place: Location) -> None:
-        super().__init__(f"gave up at {place}")
+        super().__init__(f"stopped at {place}")
         self.place = place
 
 
 class TooDeepError(ParseAbortedError):
-    """A document is nested deeper than anything in the language."""
+    """A document is nested deeper than the language allows."""
 
 
 class TooManyMistakesError(ParseAbortedError):
-    """One more complaint than `most`."""
+    """A file has more mistakes than `max_mistakes`."""
 
 
 def _make_range(event: Event) -> TextRange:
@@ -92,15 +86,15 @@ def _format_tag(event: Any) -> str:
 
 
 class DocumentComposer:
-    """Turns parser events into plain values, and remembers where they stood.
+    """Turn parser events into plain values, and remember their places.
 
-    Working on events keeps depth bounded and never expands an alias.
+    Reading events bounds the depth and never expands an alias.
     """
 
     def __init__(
-        self, file: str, text: str, events: Iterator[Event], *, most: int
+        self, file: str, text: str, events: Iterator[Event], *, max_mistakes: int
     ) -> None:
-        self.max_mistakes = most
+        self.max_mistakes = max_mistakes
         self.file = file
         self.text = text
         self.events = events
@@ -109,7 +103,7 @@ class DocumentComposer:
         self.values: dict[DocumentPath, TextRange] = {}
 
     def compose_documents(self) -> Iterator[Document]:
-        """Yield each document that is not empty; complaints are in `diagnostics`."""
+        """Yield each document that is not empty; mistakes go to `diagnostics`."""
         for event in self.events:
             if not isinstance(event, DocumentStartEvent):
                 continue
@@ -117,15 +111,15 @@ class DocumentComposer:
             before = len(self.diagnostics)
             first = next(self.events)
             content = self._compose_node(first, ())
-            sound = len(self.diagnostics) == before
+            is_complete = len(self.diagnostics) == before
             if isinstance(content, dict):
                 places = Locations(self.file, self.text, self.keys, self.values)
-                yield Document(content, places, is_complete=sound)
+                yield Document(content, places, is_complete=is_complete)
             elif content is not None:
                 self._report(
                     "not-a-document",
-                    "A document is a block of keys that begins with `kind:`, "
-                    "not a list or a single value; write `kind:` and `name:` first.",
+                    "A document must be a block of keys, not a list or a single "
+                    "value. Begin it with `kind:` and `name:`.",
                     first.start_mark,
                 )
 
@@ -136,8 +130,8 @@ class DocumentComposer:
         self._refuse_anchor_or_tag(event)
         match event:
             case ScalarEvent():
-                bare = not event.style and event.implicit[0]
-                return parse_scalar(event.value) if bare else event.value
+                is_plain = not event.style and event.implicit[0]
+                return parse_scalar(event.value) if is_plain else event.value
             case SequenceStartEvent():
                 return self._compose_sequence(path)
             case MappingStartEvent():
@@ -149,15 +143,15 @@ class DocumentComposer:
         if isinstance(event, AliasEvent) or event.anchor is not None:
             self._report(
                 "yaml-alias",
-                f'The anchor or alias "{event.anchor}" can\'t be used; '
-                "write the value where it is needed.",
+                f'The anchor or alias "{event.anchor}" is not supported. Write the '
+                "value in each place.",
                 event.start_mark,
             )
         elif event.ctag is not None:
             self._report(
                 "yaml-tag",
-                f'The tag "{_format_tag(event)}" can\'t be used; '
-                "remove it, and put text that looks like a number in quotes.",
+                f'The tag "{_format_tag(event)}" is not supported. Remove it, and put '
+                "text that looks like a number in quotes.",
                 event.start_mark,
             )
 
@@ -187,7 +181,7 @@ class DocumentComposer:
         self._compose_node(event, (*path, "", -1))
         self._report(
             "yaml-syntax",
-            "A key is a single word or text, not a list or a block; put it in quotes.",
+            "A key must be a word or text, not a list or a block. Put it in quotes.",
             event.start_mark,
         )
         return None
@@ -196,7 +190,7 @@ class DocumentComposer:
         first = self.keys[*path, key].line
         self._report(
             "duplicate-key",
-            f'The key "{key}" is already on line {first}; keep one of the two.',
+            f'The key "{key}" is already on line {first}. Keep one of the two.',
             event.start_mark,
         )
 
@@ -211,62 +205,33 @@ class DocumentComposer:
         return Location(self.file, mark.line + 1, mark.column + 1)
 
 
-MAX_MISTAKES = 100
-TOO_DEEP_MESSAGE = (
-    f"The document is more than {MAX_DEPTH} levels deep; nothing in the "
-    "language is, so something was indented or bracketed by mistake."
-)
-TOO_MANY_MISTAKES_MESSAGE = (
-    f"More than {MAX_MISTAKES} things are wrong in this file; what follows here "
-    "was not read, "
-    "and is told when these are mended."
-)
-
-
 class ParsedFile(NamedTuple):
-    """A file's documents, what is wrong, and whether all of it was read."""
+    """The documents and mistakes of a file; `is_complete` if all of it was read."""
 
     documents: list[Document]
     diagnostics: list[Diagnostic]
     is_complete: bool
 
 
-def parse_yaml(file: str, text: str) -> ParsedFile:
-    """Parse fast, in C; slowly where something is wrong.
-
-    The slow parser judges: it knows YAML 1.2 where the fast one knows 1.1. Where the
-    fast one finds no fault, they read the same (a test compares them), but for tabs.
-    """
-    return ("\t" not in text and _parse_fast(file, text)) or _parse_in_python(
-        file, text
-    )
+def parse_scalar(text: str) -> PlainScalar:
+    """Return the value of an unquoted scalar; `on`, `off` and `yes` are text."""
+    if text in SCALAR_WORDS:
+        return SCALAR_WORDS[text]
+    if INTEGER_PATTERN.fullmatch(text):
+        return int(text)
+    if FLOAT_PATTERN.fullmatch(text) and math.isfinite(number := float(text)):
+        return number
+    return text
 
 
 def _parse_fast(file: str, text: str) -> ParsedFile | None:
-    composer = DocumentComposer(file, text, YAML(typ="safe").parse(text), most=0)
+    composer = DocumentComposer(
+        file, text, YAML(typ="safe").parse(text), max_mistakes=0
+    )
     try:
         return ParsedFile(list(composer.compose_documents()), [], is_complete=True)
     except (ParseAbortedError, MarkedYAMLError, ReaderError):
         return None
-
-
-def _parse_in_python(file: str, text: str) -> ParsedFile:
-    events = YAML(typ="safe", pure=True).parse(text)
-    composer = DocumentComposer(file, text, events, most=MAX_MISTAKES)
-    documents: list[Document] = []
-    try:
-        documents.extend(composer.compose_documents())
-    except TooDeepError as error:
-        fault = Diagnostic("too-deep", TOO_DEEP_MESSAGE, error.place)
-    except TooManyMistakesError as error:
-        fault = Diagnostic("more-mistakes", TOO_MANY_MISTAKES_MESSAGE, error.place)
-    except MarkedYAMLError as error:
-        fault = _make_syntax_diagnostic(file, text, error)
-    except ReaderError as error:
-        fault = _make_character_diagnostic(file, text, error)
-    else:
-        return ParsedFile(documents, composer.diagnostics, is_complete=True)
-    return ParsedFile(documents, [*composer.diagnostics, fault], is_complete=False)
 
 
 def _make_syntax_diagnostic(file: str, text: str, error: MarkedYAMLError) -> Diagnostic:
@@ -276,13 +241,15 @@ def _make_syntax_diagnostic(file: str, text: str, error: MarkedYAMLError) -> Dia
     )
     line = excerpt_line(text, mark.index) if mark else None
     if "'\\t'" in str(error.problem):
-        message = "A tab can't indent or begin a value in YAML; use spaces."
+        message = (
+            "YAML does not allow tabs in indentation or before a value. Use spaces."
+        )
         return Diagnostic("yaml-syntax", message, place, excerpt=line)
     problem = " ".join(str(error.problem or error.context).split())
     return Diagnostic(
         "yaml-syntax",
-        f"This is not YAML: {problem}; look at the quotes, colons and indentation "
-        "here and on the line before.",
+        f"Invalid YAML: {problem}. Check the quotes, colons and indentation here and "
+        "on the line before.",
         place,
         excerpt=line,
     )
@@ -292,6 +259,35 @@ def _make_character_diagnostic(file: str, text: str, error: ReaderError) -> Diag
     before = text[: error.position]
     return Diagnostic(
         "yaml-syntax",
-        f"The character U+{error.character:04X} can't be in YAML; remove it.",
+        f"The character U+{error.character:04X} is not allowed in YAML. Remove it.",
         Location(file, before.count("\n") + 1, len(before) - before.rfind("\n")),
     )
+
+
+def _parse_in_python(file: str, text: str) -> ParsedFile:
+    events = YAML(typ="safe", pure=True).parse(text)
+    composer = DocumentComposer(file, text, events, max_mistakes=MAX_MISTAKES)
+    documents: list[Document] = []
+    try:
+        documents.extend(composer.compose_documents())
+    except TooDeepError as error:
+        last = Diagnostic("too-deep", TOO_DEEP_MESSAGE, error.place)
+    except TooManyMistakesError as error:
+        last = Diagnostic("more-mistakes", TOO_MANY_MISTAKES_MESSAGE, error.place)
+    except MarkedYAMLError as error:
+        last = _make_syntax_diagnostic(file, text, error)
+    except ReaderError as error:
+        last = _make_character_diagnostic(file, text, error)
+    else:
+        return ParsedFile(documents, composer.diagnostics, is_complete=True)
+    return ParsedFile(documents, [*composer.diagnostics, last], is_complete=False)
+
+
+def parse_yaml(file: str, text: str) -> ParsedFile:
+    """Parse with the C parser, and again in Python where it finds a mistake.
+
+    The Python parser decides, as it knows YAML 1.2 and the other one 1.1. Both read
+    the same where the C parser finds no mistake (a test compares them), except tabs.
+    """
+    fast = None if "\t" in text else _parse_fast(file, text)
+    return fast or _parse_in_python(file, text)

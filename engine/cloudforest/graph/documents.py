@@ -1,4 +1,4 @@
-"""What was read of a schema, as YAML for people to review."""
+"""Write imported rules as YAML documents for review."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ PLACEHOLDER_DOMAIN = "contoso.com"
 
 @dataclass(frozen=True)
 class ImportOrigin:
-    """`file` is the schema's, which is kept beside the documents.
+    """`file` is the schema file, which is kept beside the documents.
 
-    `domain` and `target` are for the jobs; None: as the schema's names say, and none.
+    `domain` and `target` are for the jobs. Without a domain, it is taken from the
+    distinguished names in the schema; without a target, jobs name none.
     """
 
     file: str
@@ -24,47 +25,12 @@ class ImportOrigin:
     target: str | None = None
 
 
-def write_documents(
-    schema: Schema, rules: Iterable[ImportedRule], origin: ImportOrigin
-) -> str:
-    """Return the documents; what can't be one is a comment, and stays in the file."""
-    written = schema.synchronization_rules or ()
-    texts = [_write_rule(written[each.position], each, origin) for each in rules]
-    head = _write_comments(
-        f"Imported from {origin.file}, a synchronizationSchema of Microsoft Graph.",
-        "Keep that file beside this one: `cloudforest export-schema JOB` puts what is",
-        "written here into it, and leaves all else in it as it is. Graph compares",
-        "texts with case, and filters here, as Active Directory does, without.",
-    )
-    return "\n".join([*head, *(line for each in texts for line in each)]) + "\n"
-
-
 def _write_comments(*sentences: str, indent: str = "") -> list[str]:
-    """Return comment lines; whatever a schema holds, it ends no line."""
+    """Return comment lines; a line break in a schema cannot end a comment."""
     return [
         f"{indent}# {''.join(c if c.isprintable() else '?' for c in each)}"
         for each in sentences
     ]
-
-
-def _write_rule(
-    graph_rule: Rule, rule: ImportedRule, origin: ImportOrigin
-) -> Iterator[str]:
-    title = f"Rule {graph_rule.name or graph_rule.id or rule.position + 1}"
-    between = (
-        f"{graph_rule.source_directory_name} to {graph_rule.target_directory_name}"
-    )
-    yield "---" if rule.mappings else ""
-    yield from _write_comments(f"{title}, from {between}")
-    yield from _write_comments(*(f"No equivalent: {each}" for each in rule.notes))
-    if not rule.mappings:
-        return
-    yield from _write_scope(rule)
-    for each in rule.mappings:
-        yield "---"
-        yield from _write_mapping(each)
-    yield "---"
-    yield from _write_job(rule, origin.domain or find_domain(graph_rule), origin.target)
 
 
 def _write_scope(rule: ImportedRule) -> Iterator[str]:
@@ -98,7 +64,7 @@ def _write_job(
     rule: ImportedRule, domain: str | None, target: str | None
 ) -> Iterator[str]:
     if domain is None:
-        yield "# The schema does not say which domain is read; write it here."
+        yield "# The schema does not name the domain. Write it here."
     named = {"target": target} if target else {}
     yield from yaml_block(
         {
@@ -110,5 +76,40 @@ def _write_job(
             "mappings": [each.name for each in rule.mappings],
         }
     )
-    yield "# `cloudforest plan` says whom it would adopt and create; then write true."
+    yield "# Review with `cloudforest plan` who is adopted or created, then write true."
     yield "enabled: false"
+
+
+def _write_rule(
+    graph_rule: Rule, rule: ImportedRule, origin: ImportOrigin
+) -> Iterator[str]:
+    title = f"Rule {graph_rule.name or graph_rule.id or rule.position + 1}"
+    between = (
+        f"{graph_rule.source_directory_name} to {graph_rule.target_directory_name}"
+    )
+    yield "---" if rule.mappings else ""
+    yield from _write_comments(f"{title}, from {between}")
+    yield from _write_comments(*(f"No equivalent: {each}" for each in rule.notes))
+    if not rule.mappings:
+        return
+    yield from _write_scope(rule)
+    for each in rule.mappings:
+        yield "---"
+        yield from _write_mapping(each)
+    yield "---"
+    yield from _write_job(rule, origin.domain or find_domain(graph_rule), origin.target)
+
+
+def write_documents(
+    schema: Schema, rules: Iterable[ImportedRule], origin: ImportOrigin
+) -> str:
+    """Return the documents; parts without an equivalent become comments."""
+    graph_rules = schema.synchronization_rules or ()
+    texts = [_write_rule(graph_rules[each.position], each, origin) for each in rules]
+    head = _write_comments(
+        f"Imported from {origin.file}, a synchronizationSchema of Microsoft Graph.",
+        "Keep that file beside this one: `cloudforest export-schema JOB` writes these",
+        "documents into it and leaves the rest of it unchanged. Graph compares text",
+        "case-sensitively. Filters here ignore case, as Active Directory does.",
+    )
+    return "\n".join([*head, *(line for each in texts for line in each)]) + "\n"

@@ -1,6 +1,6 @@
-"""An expression as Graph's tree of sources.
+"""Write an expression as Graph's tree of sources.
 
-Graph has an expression twice, as text and as a tree, and wants both to say the same.
+Graph holds an expression twice, as text and as a tree, and both must agree.
 """
 
 from __future__ import annotations
@@ -25,42 +25,11 @@ _PARAMETER_KEYS: dict[str, tuple[str, ...]] = {
     ),
     "StripSpaces": ("source",),
 }
-"""The keys of parameters, of the functions for which Microsoft's samples show them."""
+"""Parameter keys of the functions that appear in Microsoft's samples."""
 
 
-def make_graph_source(text: str, spelling: Spelling) -> tuple[dict[str, Any], set[str]]:
-    """Return the source, and the functions whose parameters' keys are not known."""
-    tree = parse_expression(text)
-    unknown: set[str] = set()
-    source = _make_source(tree, spell_as_in(text, spelling), unknown)
-    return {**source, "expression": text}, unknown
-
-
-def spell_as_in(text: str, spelling: Spelling) -> Spelling:
-    """Spell what `spelling` does not know as the text does."""
-    words = {each.lower(): each for each in _NAME.findall(text)}
-
-    def spelt(name: str) -> str:
-        known = spelling(name)
-        return words.get(name, name) if known == name else known
-
-    return spelt
-
-
-def make_constant_source(value: Any) -> dict[str, Any]:
-    return _make_source(Constant(value=value), str, set())
-
-
-def _make_source(
-    tree: Expression, spelling: Spelling, unknown: set[str]
-) -> dict[str, Any]:
-    kind, name = _type_and_name(tree, spelling)
-    return {
-        "expression": write_graph_expression(tree, spelling),
-        "name": name,
-        "type": kind,
-        "parameters": list(_make_parameters(tree, spelling, unknown)),
-    }
+def _constant_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _type_and_name(tree: Expression, spelling: Spelling) -> tuple[str, str]:
@@ -78,7 +47,7 @@ def _type_and_name(tree: Expression, spelling: Spelling) -> tuple[str, str]:
 def _make_parameters(
     tree: Expression, spelling: Spelling, unknown: set[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield them; an argument that was left empty has no entry."""
+    """Yield the parameters of a call; an empty argument has none."""
     if not isinstance(tree, Call):
         return
     keys = _PARAMETER_KEYS.get(tree.function)
@@ -90,12 +59,43 @@ def _make_parameters(
             yield {"key": key, "value": _make_source(each, spelling, unknown)}
 
 
-def _constant_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _make_source(
+    tree: Expression, spelling: Spelling, unknown: set[str]
+) -> dict[str, Any]:
+    kind, name = _type_and_name(tree, spelling)
+    return {
+        "expression": write_graph_expression(tree, spelling),
+        "name": name,
+        "type": kind,
+        "parameters": list(_make_parameters(tree, spelling, unknown)),
+    }
+
+
+def make_graph_source(text: str, spelling: Spelling) -> tuple[dict[str, Any], set[str]]:
+    """Return the source, and the functions whose parameter keys are unknown."""
+    tree = parse_expression(text)
+    unknown: set[str] = set()
+    source = _make_source(tree, spell_as_in(text, spelling), unknown)
+    return {**source, "expression": text}, unknown
+
+
+def spell_as_in(text: str, spelling: Spelling) -> Spelling:
+    """Extend `spelling` by the names in a text, for names that it does not know."""
+    words = {each.lower(): each for each in _NAME.findall(text)}
+
+    def spell(name: str) -> str:
+        known = spelling(name)
+        return words.get(name, name) if known == name else known
+
+    return spell
+
+
+def make_constant_source(value: Any) -> dict[str, Any]:
+    return _make_source(Constant(value=value), str, set())
 
 
 def write_graph_expression(tree: Expression, spelling: Spelling = str) -> str:
-    """Return text that `parse_expression` reads as the same tree, but for numbers."""
+    """Return text that `parse_expression` reads as the same tree, except numbers."""
     match tree:
         case Attribute(name=name):
             return f"[{spelling(name)}]"

@@ -1,6 +1,6 @@
-"""One attribute mapping of Graph as an entry of `attributeMappings`.
+"""Convert attribute mappings of Graph to entries of `attributeMappings`.
 
-What the language refuses of an attribute mapping that Graph takes.
+What Graph allows and the language refuses has no equivalent.
 """
 
 from __future__ import annotations
@@ -31,88 +31,6 @@ from cloudforest.program.mapping.types import (
 from cloudforest.program.scim.path import ScimPath, parse_path
 from cloudforest.program.scim.schema import find_path_mistake
 
-
-class NoEquivalentError(Exception):
-    """Something of Graph's has none here; the message is the reason, without a dot."""
-
-
-def require_target(path: ScimPath, resource: str) -> None:
-    match find_path_mistake(path, resource):
-        case "foreign":
-            raise NoEquivalentError(f"{path} is an attribute of Users")
-        case "unknown":
-            raise NoEquivalentError(f"{resource} resources of SCIM have no {path}")
-        case "immutable":
-            raise NoEquivalentError(f"the target sets {path} itself")
-        case "part":
-            raise NoEquivalentError(f"SCIM has no part {path}")
-        case None:
-            return
-
-
-def require_flow(path: ScimPath, flow: FlowType) -> None:
-    if str(path) == "members" and flow not in MEMBER_FLOW_TYPES:
-        raise NoEquivalentError(f"members can't flow as {flow}; each comes for itself")
-
-
-def require_values(path: ScimPath, entry: dict[str, Any]) -> None:
-    try:
-        convert_value(str(path), entry.get("defaultValue"))
-        convert_value(str(path), entry.get("constant"))
-    except (SyntaxFault, ValueFault) as fault:
-        raise NoEquivalentError(f"its value does not fit {path}") from fault
-
-
-def require_expression(
-    path: ScimPath, expression: Expression, resource: str, entry: dict[str, Any]
-) -> None:
-    """Refuse what would not fit the target, or would be another in every cycle."""
-    if uses_function(expression, DEFAULT_DOMAIN):
-        raise NoEquivalentError(
-            f"{DEFAULT_DOMAIN} needs defaultDomain in the Tenant; write the entry "
-            "when it is"
-            " there"
-        )
-    match find_type_clash(path, expression, resource):
-        case ("several", words):
-            raise NoEquivalentError(
-                f"{path} takes one value, and {words} has several, in no order"
-            )
-        case ("text", words):
-            raise NoEquivalentError(f"{path} is true or false, and {words} is a text")
-        case (_, words):
-            raise NoEquivalentError(f"{path} can't hold what {words} is")
-        case None:
-            _require_stable_value(expression, entry)
-
-
-def _require_stable_value(expression: Expression, entry: dict[str, Any]) -> None:
-    flow = entry.get("flowType", "Always")
-    unique = uses_function(expression, SELECT_UNIQUE_VALUE)
-    names = find_impure_functions(expression) or (
-        (SELECT_UNIQUE_VALUE,) if unique else ()
-    )
-    if not names:
-        return
-    if entry.get("matchingPriority"):
-        raise NoEquivalentError(
-            f"{names[0]} gives another value each time, so nothing is found by it"
-        )
-    if flow not in WRITE_ONCE_FLOW_TYPES or (unique and flow != "ObjectAddOnly"):
-        raise NoEquivalentError(
-            f"{names[0]} gives another value each time, and it flows as {flow}"
-        )
-
-
-def require_readable(names: Iterable[str]) -> None:
-    """Raise NoEquivalentError if one holds secrets, or is no directory attribute."""
-    for name in sorted(names):
-        if is_forbidden(name):
-            raise NoEquivalentError(f"{name} holds secrets and is never read")
-        if not is_attribute_name(name):
-            raise NoEquivalentError(f"no directory has an attribute {name}")
-
-
 FLOW_TYPES: tuple[FlowType, ...] = (
     "Always",
     "ObjectAddOnly",
@@ -126,35 +44,88 @@ _BEHAVIOR_BY_NAME = {each.lower(): each for each in FLOW_BEHAVIORS}
 MAX_MATCHING_PRIORITY = 1_000_000_000
 
 
-def convert_entry(
-    mapping: AttributeMapping, resource: str
-) -> tuple[str, dict[str, Any]]:
-    """Return the SCIM path and the entry; raises NoEquivalentError.
+class NoEquivalentError(Exception):
+    """A part of Graph has no equivalent; the message is the reason, without a dot."""
 
-    `resource` is the type that is written, as `User`. A source without a value leaves
-    what is there, as in Graph (`whenNull: keep`).
-    """
-    name = find_scim_path(mapping.target_attribute_name or "")
-    if name is None:
-        raise NoEquivalentError("no SCIM attribute stands for it")
-    path = parse_path(name)
-    require_target(path, resource)
-    expression = _parse_source(mapping)
-    entry = _convert_source(mapping, expression) | _convert_flow(mapping, path)
-    if 0 < (
-        mapping.matching_priority or 0
-    ) <= MAX_MATCHING_PRIORITY and not find_unmatchable_reason(path):
-        entry["matchingPriority"] = mapping.matching_priority
-    if expression is not None and mapping.default_value:
-        entry["defaultValue"] = mapping.default_value
-    require_values(path, entry)
-    if "source" in entry and expression is not None:
-        require_expression(path, expression, resource, entry)
-    return name, entry
+
+def require_target(path: ScimPath, resource: str) -> None:
+    match find_path_mistake(path, resource):
+        case "foreign":
+            raise NoEquivalentError(f"{path} is an attribute of User resources")
+        case "unknown":
+            raise NoEquivalentError(f"{resource} resources of SCIM have no {path}")
+        case "immutable":
+            raise NoEquivalentError(f"the target sets {path} itself")
+        case "part":
+            raise NoEquivalentError(f"SCIM has no sub-attribute {path}")
+        case None:
+            return
+
+
+def require_flow(path: ScimPath, flow: FlowType) -> None:
+    if str(path) == "members" and flow not in MEMBER_FLOW_TYPES:
+        raise NoEquivalentError(
+            f"members cannot flow as {flow}, as each is added separately"
+        )
+
+
+def require_values(path: ScimPath, entry: dict[str, Any]) -> None:
+    try:
+        convert_value(str(path), entry.get("defaultValue"))
+        convert_value(str(path), entry.get("constant"))
+    except (SyntaxFault, ValueFault) as fault:
+        raise NoEquivalentError(f"its value does not fit {path}") from fault
+
+
+def _require_stable_value(expression: Expression, entry: dict[str, Any]) -> None:
+    flow = entry.get("flowType", "Always")
+    unique = uses_function(expression, SELECT_UNIQUE_VALUE)
+    names = find_impure_functions(expression) or (
+        (SELECT_UNIQUE_VALUE,) if unique else ()
+    )
+    if not names:
+        return
+    if entry.get("matchingPriority"):
+        raise NoEquivalentError(
+            f"{names[0]} gives a new value each time, so it cannot be used to match"
+        )
+    if flow not in WRITE_ONCE_FLOW_TYPES or (unique and flow != "ObjectAddOnly"):
+        raise NoEquivalentError(
+            f"{names[0]} gives a new value each time, but it flows as {flow}"
+        )
+
+
+def require_expression(
+    path: ScimPath, expression: Expression, resource: str, entry: dict[str, Any]
+) -> None:
+    """Refuse values that do not fit the target or differ in every cycle."""
+    if uses_function(expression, DEFAULT_DOMAIN):
+        raise NoEquivalentError(
+            f"{DEFAULT_DOMAIN} needs defaultDomain in the Tenant; write it there, then "
+            "add the entry"
+        )
+    match find_type_clash(path, expression, resource):
+        case ("several", words):
+            raise NoEquivalentError(f"{path} takes one value, but {words} has several")
+        case ("text", words):
+            raise NoEquivalentError(f"{path} is true or false, but {words} is text")
+        case (_, words):
+            raise NoEquivalentError(f"{path} cannot hold the value of {words}")
+        case None:
+            _require_stable_value(expression, entry)
+
+
+def require_readable(names: Iterable[str]) -> None:
+    """Refuse attributes that hold secrets, and names that are not attributes."""
+    for name in sorted(names):
+        if is_forbidden(name):
+            raise NoEquivalentError(f"{name} holds secrets and is never read")
+        if not is_attribute_name(name):
+            raise NoEquivalentError(f"{name} is not an attribute name")
 
 
 def _convert_flow(mapping: AttributeMapping, path: ScimPath) -> dict[str, Any]:
-    """Return what is not as it is by default."""
+    """Return the flow options that differ from the defaults."""
     flow = _FLOW_TYPE_BY_NAME.get((mapping.flow_type or "Always").lower())
     behavior = _BEHAVIOR_BY_NAME.get(
         (mapping.flow_behavior or "FlowWhenChanged").lower()
@@ -174,6 +145,20 @@ def _convert_flow(mapping: AttributeMapping, path: ScimPath) -> dict[str, Any]:
     return found
 
 
+def _source_text(source: Source) -> str:
+    """Return the expression of a source, or one made of its name."""
+    if source.expression:
+        return source.expression
+    match (source.type or "Attribute").lower():
+        case "attribute" if source.name:
+            return f"[{source.name}]"
+        case "constant" if source.name is not None:
+            escaped = source.name.replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{escaped}"'
+        case _:
+            raise NoEquivalentError("its source has no expression")
+
+
 def _convert_source(
     mapping: AttributeMapping, expression: Expression | None
 ) -> dict[str, Any]:
@@ -185,7 +170,7 @@ def _convert_source(
 
 
 def _parse_source(mapping: AttributeMapping) -> Expression | None:
-    """Return what is parsed of the source; None: there is only a default value."""
+    """Return the parsed source; None where the mapping only has a default value."""
     if mapping.source is None:
         if mapping.default_value is None:
             raise NoEquivalentError("it has no source")
@@ -198,15 +183,28 @@ def _parse_source(mapping: AttributeMapping) -> Expression | None:
     return parsed
 
 
-def _source_text(source: Source) -> str:
-    """Return the text of a source; where it has none, what its name stands for."""
-    if source.expression:
-        return source.expression
-    match (source.type or "Attribute").lower():
-        case "attribute" if source.name:
-            return f"[{source.name}]"
-        case "constant" if source.name is not None:
-            escaped = source.name.replace("\\", "\\\\").replace('"', '\\"')
-            return f'"{escaped}"'
-        case _:
-            raise NoEquivalentError("its source has no expression")
+def convert_entry(
+    mapping: AttributeMapping, resource: str
+) -> tuple[str, dict[str, Any]]:
+    """Return the SCIM path and the entry; raises NoEquivalentError.
+
+    `resource` is the resource type, such as `User`. An empty source keeps the old
+    value, as in Graph (`whenNull: keep`).
+    """
+    name = find_scim_path(mapping.target_attribute_name or "")
+    if name is None:
+        raise NoEquivalentError("it has no SCIM attribute")
+    path = parse_path(name)
+    require_target(path, resource)
+    expression = _parse_source(mapping)
+    entry = _convert_source(mapping, expression) | _convert_flow(mapping, path)
+    if 0 < (
+        mapping.matching_priority or 0
+    ) <= MAX_MATCHING_PRIORITY and not find_unmatchable_reason(path):
+        entry["matchingPriority"] = mapping.matching_priority
+    if expression is not None and mapping.default_value:
+        entry["defaultValue"] = mapping.default_value
+    require_values(path, entry)
+    if "source" in entry and expression is not None:
+        require_expression(path, expression, resource, entry)
+    return name, entry

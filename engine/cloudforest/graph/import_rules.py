@@ -1,9 +1,7 @@
-"""A schema's rules as jobs, scopes and mappings, with notes on what has no equivalent.
+"""Import a schema's rules as jobs, scopes and mappings.
 
-What was made of what is remembered by position, so that `writing` can put a change back
-exactly there.
-
-Who is in scope: a rule's containers and groups, an object mapping's filter.
+Notes tell what has no equivalent. Positions are kept, so that an export can write each
+change back to its place.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.mapping.types import find_unmatchable_reason
 from cloudforest.program.scim.path import parse_path
-from cloudforest.program.scoping.dn import parse_dn
+from cloudforest.program.scoping.dn import parse_dn, parse_dn_or_none
 from cloudforest.program.scoping.filter_mistakes import find_filter_mistakes
 from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.graph_filter import (
@@ -40,115 +38,24 @@ from cloudforest.program.scoping.graph_filter import (
 )
 from cloudforest.program.scoping.predicates import write_filter
 
+AD_NAME = "Active Directory"
+SOURCE_KINDS = ("user", "group", "contact")
+_RESOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+
 
 class NoFilterError(Exception):
-    """A filter of Graph's has no equivalent here; each of the reasons without a dot."""
+    """A filter of Graph has no equivalent; `reasons` have no final dot."""
 
     def __init__(self, reasons: tuple[str, ...]) -> None:
         super().__init__("; ".join(reasons))
         self.reasons = reasons
 
 
-def select_readable_dns(texts: Iterable[str] | None) -> list[str]:
-    """Return the distinguished names that can be read, each once."""
-    return [each for each in dict.fromkeys(texts or ()) if each and _is_dn(each)]
-
-
-def _is_dn(text: str) -> bool:
-    try:
-        return bool(parse_dn(text))
-    except SyntaxFault:
-        return False
-
-
-def list_containers(rule: Rule) -> tuple[str, ...]:
-    held = rule.container_filter
-    return (held.included_containers or ()) if held else ()
-
-
-def list_groups(rule: Rule) -> tuple[str, ...]:
-    return (rule.group_filter.included_groups or ()) if rule.group_filter else ()
-
-
-def make_scope_fields(rule: Rule) -> dict[str, Any]:
-    """Return `organizationalUnits` and `groups` of the scope."""
-    units, members = (
-        select_readable_dns(list_containers(rule)),
-        select_readable_dns(list_groups(rule)),
-    )
-    found: dict[str, Any] = {"organizationalUnits": units or "all"}
-    return found | ({"groups": members} if members else {})
-
-
-def find_unreadable_dns(rule: Rule) -> Iterator[str]:
-    """Yield what in the rule is not a distinguished name."""
-    for written in (list_containers(rule), list_groups(rule)):
-        yield from (
-            each for each in written if each not in select_readable_dns(written)
-        )
-
-
-def convert_filter(scope: Filter | None) -> str | None:
-    """Return the filter of an object mapping, or None; raises NoFilterError."""
-    written = (scope.groups if scope else None) or ()
-    groups = [tuple(map(_make_clause, each.clauses or ())) for each in written]
-    tried: list[Sequence[ClauseGroup]] = [[(one,)] for each in groups for one in each]
-    reasons = filter(None, map(_find_obstacle, [*tried, groups]))
-    if every := tuple(dict.fromkeys(reasons)):
-        raise NoFilterError(every)
-    return _convert_groups(groups)
-
-
-def _find_obstacle(groups: Sequence[ClauseGroup]) -> str | None:
-    try:
-        _convert_groups(groups)
-    except SyntaxFault as fault:
-        return fault.message.rstrip(".")
-    except NoEquivalentError as error:
-        return str(error)
-    return None
-
-
-def _convert_groups(groups: Sequence[ClauseGroup]) -> str | None:
-    tree = filter_from_graph(groups)
-    if tree is None:
-        return None
-    text = write_filter(tree)
-    wrong = next(find_filter_mistakes(text), None)
-    if wrong is not None:
-        raise NoEquivalentError(wrong.message.rstrip("."))
-    require_readable(find_filter_attributes(parse_filter(text)))
-    return text
-
-
-def _make_clause(written: Clause) -> GraphClause:
-    operand = written.target_operand
-    return GraphClause(
-        attribute=written.source_operand_name or "",
-        operator=written.operator_name or "",
-        values=(operand.values or ()) if operand else (),
-    )
-
-
-def find_domain(rule: Rule) -> str | None:
-    """Return the domain that the first distinguished name lies in."""
-    for each in select_readable_dns((*list_containers(rule), *list_groups(rule))):
-        parts = [part for part in parse_dn(each) if part.startswith("dc=")]
-        if parts:
-            return ".".join(part.removeprefix("dc=") for part in parts)
-    return None
-
-
-AD_NAME = "Active Directory"
-SOURCE_KINDS = ("user", "group", "contact")
-_RESOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
-
-
 @dataclass(frozen=True)
 class ImportedMapping:
-    """`entries`: SCIM path to the entry and its position in Graph's list.
+    """An object mapping of Graph; `entries` maps a SCIM path to position and entry.
 
-    `wider`: why there is no filter, although Graph has one.
+    `missing_filter_reasons` tell why Graph's filter has no equivalent.
     """
 
     position: int
@@ -164,7 +71,7 @@ class ImportedMapping:
 
 @dataclass(frozen=True)
 class ImportedRule:
-    """`scope` has `organizationalUnits` and perhaps `groups`."""
+    """A rule of Graph; `scope` has `organizationalUnits` and perhaps `groups`."""
 
     position: int
     job: str
@@ -177,53 +84,104 @@ class ImportedRule:
 class _Notes:
     lines: list[str] = field(default_factory=list)
 
-    def add(self, what: str, reason: str) -> None:
-        self.lines.append(f"{what}: {reason}")
+    def add(self, subject: str, reason: str) -> None:
+        self.lines.append(f"{subject}: {reason}")
 
 
-def import_rules(schema: Schema, name: str) -> tuple[ImportedRule, ...]:
-    """Return every rule; the first one's job has the name, the next one NAME-2."""
-    rules = enumerate(schema.synchronization_rules or ())
-    return tuple(
-        _import_rule(
-            position, rule, name if position == 0 else f"{name}-{position + 1}"
+def select_readable_dns(texts: Iterable[str] | None) -> list[str]:
+    """Return the valid distinguished names, each once."""
+    return [
+        each for each in dict.fromkeys(texts or ()) if each and parse_dn_or_none(each)
+    ]
+
+
+def list_containers(rule: Rule) -> tuple[str, ...]:
+    containers = rule.container_filter
+    return (containers.included_containers or ()) if containers else ()
+
+
+def list_groups(rule: Rule) -> tuple[str, ...]:
+    return (rule.group_filter.included_groups or ()) if rule.group_filter else ()
+
+
+def make_scope_fields(rule: Rule) -> dict[str, Any]:
+    """Return `organizationalUnits` and `groups` of the scope."""
+    units = select_readable_dns(list_containers(rule))
+    groups = select_readable_dns(list_groups(rule))
+    fields: dict[str, Any] = {"organizationalUnits": units or "all"}
+    return fields | ({"groups": groups} if groups else {})
+
+
+def find_unreadable_dns(rule: Rule) -> Iterator[str]:
+    """Yield the names in a rule that are not distinguished names."""
+    for written in (list_containers(rule), list_groups(rule)):
+        yield from (
+            each for each in written if each not in select_readable_dns(written)
         )
-        for position, rule in rules
+
+
+def _convert_groups(groups: Sequence[ClauseGroup]) -> str | None:
+    tree = filter_from_graph(groups)
+    if tree is None:
+        return None
+    text = write_filter(tree)
+    mistake = next(find_filter_mistakes(text), None)
+    if mistake is not None:
+        raise NoEquivalentError(mistake.message.rstrip("."))
+    require_readable(find_filter_attributes(parse_filter(text)))
+    return text
+
+
+def _find_obstacle(groups: Sequence[ClauseGroup]) -> str | None:
+    try:
+        _convert_groups(groups)
+    except SyntaxFault as fault:
+        return fault.message.rstrip(".")
+    except NoEquivalentError as error:
+        return str(error)
+    return None
+
+
+def _make_clause(written: Clause) -> GraphClause:
+    operand = written.target_operand
+    return GraphClause(
+        attribute=written.source_operand_name or "",
+        operator=written.operator_name or "",
+        values=(operand.values or ()) if operand else (),
     )
 
 
-def _import_rule(position: int, rule: Rule, job: str) -> ImportedRule:
-    notes = _Notes()
-    for each in find_unreadable_dns(rule):
-        notes.add(each or "an empty name", "is not a distinguished name")
-    if (rule.source_directory_name or AD_NAME).lower() != AD_NAME.lower():
-        notes.add(rule.source_directory_name or "", "write Active Directory's names")
-    if rule.editable is False:
-        notes.add("editable: false", "Graph refuses changes of this rule")
-    mappings = tuple(_import_mappings(rule, job, notes))
-    return ImportedRule(
-        position, job, make_scope_fields(rule), mappings, tuple(notes.lines)
-    )
+def convert_filter(scope: Filter | None) -> str | None:
+    """Return the filter of an object mapping, or None; raises NoFilterError."""
+    written = (scope.groups if scope else None) or ()
+    groups = [tuple(map(_make_clause, each.clauses or ())) for each in written]
+    single: list[Sequence[ClauseGroup]] = [[(one,)] for each in groups for one in each]
+    obstacles = filter(None, map(_find_obstacle, [*single, groups]))
+    if reasons := tuple(dict.fromkeys(obstacles)):
+        raise NoFilterError(reasons)
+    return _convert_groups(groups)
 
 
-def _import_mappings(rule: Rule, job: str, notes: _Notes) -> Iterator[ImportedMapping]:
-    seen: set[str] = set()
-    for position, each in enumerate(rule.object_mappings or ()):
-        kind = (each.source_object_name or "").lower()
-        what = f"object mapping {each.name or position}"
-        try:
-            _require_importable(each, kind, seen)
-            found = _import_mapping(position, each, f"{job}-{kind}")
-        except NoEquivalentError as error:
-            notes.add(what, str(error))
-            continue
-        seen.add(kind)
-        yield found
+def find_domain(rule: Rule) -> str | None:
+    """Return the domain of the first distinguished name in a rule."""
+    for each in select_readable_dns((*list_containers(rule), *list_groups(rule))):
+        parts = [part for part in parse_dn(each) if part.startswith("dc=")]
+        if parts:
+            return ".".join(part.removeprefix("dc=") for part in parts)
+    return None
+
+
+def _resource_type(mapping: ObjectMapping) -> str:
+    """Return the resource type; SCIM applications name it by a schema URN."""
+    name = mapping.target_object_name or ""
+    return name.rpartition(":")[2] if name.lower().startswith("urn:") else name
 
 
 def _require_importable(mapping: ObjectMapping, kind: str, seen: set[str]) -> None:
     if kind == "inetorgperson":
-        raise NoEquivalentError("these are read as user objects, and mapped as such")
+        raise NoEquivalentError(
+            "inetOrgPerson objects are read and mapped as user objects"
+        )
     if kind not in SOURCE_KINDS:
         raise NoEquivalentError(f"objects of {mapping.source_object_name} are not read")
     if mapping.enabled is False:
@@ -231,75 +189,26 @@ def _require_importable(mapping: ObjectMapping, kind: str, seen: set[str]) -> No
     if kind in seen:
         raise NoEquivalentError(f"a job takes one mapping for {kind} objects")
     if not _RESOURCE_NAME.fullmatch(_resource_type(mapping)):
-        raise NoEquivalentError(f"{mapping.target_object_name} is no resource type")
+        raise NoEquivalentError(f"{mapping.target_object_name} is not a resource type")
     if not {"add", "update"} <= parse_flow_types(mapping.flow_types):
-        raise NoEquivalentError("a mapping here both creates and updates")
-
-
-def _resource_type(mapping: ObjectMapping) -> str:
-    """Return the resource type; a SCIM application has a schema's URN for it."""
-    name = mapping.target_object_name or ""
-    return name.rpartition(":")[2] if name.lower().startswith("urn:") else name
-
-
-def parse_flow_types(text: str | None) -> set[str]:
-    """Return the flow types, in lower case; all of them if none are written."""
-    said = "Add,Update,Delete" if text is None else text
-    return {each.strip().lower() for each in said.split(",")}
-
-
-def _import_mapping(
-    position: int, mapping: ObjectMapping, name: str
-) -> ImportedMapping:
-    notes = _Notes()
-    entries = _import_entries(mapping, notes)
-    if not entries:
-        raise NoEquivalentError("nothing that it maps has an equivalent")
-    if not any("matchingPriority" in entry for _, entry in entries.values()):
-        raise NoEquivalentError("nothing is matched by, so it would duplicate people")
-    text, wider = _import_filter(mapping.scope, notes)
-    return ImportedMapping(
-        position=position,
-        name=name,
-        kind=(mapping.source_object_name or "").lower(),
-        target=_resource_type(mapping),
-        entries=entries,
-        filter=text,
-        keeps_leavers="delete" not in parse_flow_types(mapping.flow_types),
-        missing_filter_reasons=wider,
-        notes=tuple(notes.lines),
-    )
+        raise NoEquivalentError("a mapping must both create and update")
 
 
 def _import_filter(
     scope: Filter | None, notes: _Notes
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Return the filter, and if there should be one and can't, why."""
+    """Return the filter, and the reasons why Graph's filter has no equivalent."""
     if scope is not None and scope.input_filter_groups:
-        notes.add("inputFilterGroups", "a filter here always deprovisions who leaves")
+        notes.add(
+            "inputFilterGroups",
+            "objects that leave a filter are always deprovisioned here",
+        )
     if scope is not None and scope.category_filter_groups:
-        notes.add("categoryFilterGroups", "it is experimental, and has no equivalent")
+        notes.add("categoryFilterGroups", "it is experimental and has no equivalent")
     try:
         return convert_filter(scope), ()
     except NoFilterError as error:
         return None, error.reasons
-
-
-def _import_entries(
-    mapping: ObjectMapping, notes: _Notes
-) -> dict[str, tuple[int, dict[str, Any]]]:
-    entries: dict[str, tuple[int, dict[str, Any]]] = {}
-    for index, each in enumerate(mapping.attribute_mappings or ()):
-        try:
-            path, entry = convert_entry(each, _resource_type(mapping))
-            if path in entries:
-                raise NoEquivalentError(f"{path} is mapped already")  # noqa: TRY301
-        except NoEquivalentError as error:
-            notes.add(each.target_attribute_name or "no target", str(error))
-            continue
-        entries[path] = (index, entry)
-        _note_dropped_options(path, each, entry, notes)
-    return entries
 
 
 def _note_dropped_options(
@@ -310,4 +219,97 @@ def _note_dropped_options(
         notes.add(f"{path} exportMissingReferences", "it is not a single reference")
     why = find_unmatchable_reason(parse_path(path))
     if why and (mapping.matching_priority or 0) > 0:
-        notes.add(f"{path} matchingPriority", f"it {why}, so nothing is found by it")
+        notes.add(
+            f"{path} matchingPriority", f"it {why}, so it cannot be used to match"
+        )
+
+
+def _import_entries(
+    mapping: ObjectMapping, notes: _Notes
+) -> dict[str, tuple[int, dict[str, Any]]]:
+    entries: dict[str, tuple[int, dict[str, Any]]] = {}
+    for index, each in enumerate(mapping.attribute_mappings or ()):
+        try:
+            path, entry = convert_entry(each, _resource_type(mapping))
+            if path in entries:
+                raise NoEquivalentError(f"{path} is already mapped")  # noqa: TRY301
+        except NoEquivalentError as error:
+            notes.add(each.target_attribute_name or "no target", str(error))
+            continue
+        entries[path] = (index, entry)
+        _note_dropped_options(path, each, entry, notes)
+    return entries
+
+
+def _import_mapping(
+    position: int, mapping: ObjectMapping, name: str
+) -> ImportedMapping:
+    notes = _Notes()
+    entries = _import_entries(mapping, notes)
+    if not entries:
+        raise NoEquivalentError("none of its attribute mappings has an equivalent")
+    if not any("matchingPriority" in entry for _, entry in entries.values()):
+        raise NoEquivalentError(
+            "it has no matching attribute, so it would duplicate people"
+        )
+    text, reasons = _import_filter(mapping.scope, notes)
+    return ImportedMapping(
+        position=position,
+        name=name,
+        kind=(mapping.source_object_name or "").lower(),
+        target=_resource_type(mapping),
+        entries=entries,
+        filter=text,
+        keeps_leavers="delete" not in parse_flow_types(mapping.flow_types),
+        missing_filter_reasons=reasons,
+        notes=tuple(notes.lines),
+    )
+
+
+def _import_mappings(rule: Rule, job: str, notes: _Notes) -> Iterator[ImportedMapping]:
+    seen: set[str] = set()
+    for position, each in enumerate(rule.object_mappings or ()):
+        kind = (each.source_object_name or "").lower()
+        subject = f"object mapping {each.name or position}"
+        try:
+            _require_importable(each, kind, seen)
+            found = _import_mapping(position, each, f"{job}-{kind}")
+        except NoEquivalentError as error:
+            notes.add(subject, str(error))
+            continue
+        seen.add(kind)
+        yield found
+
+
+def _import_rule(position: int, rule: Rule, job: str) -> ImportedRule:
+    notes = _Notes()
+    for each in find_unreadable_dns(rule):
+        notes.add(each or "an empty name", "is not a distinguished name")
+    if (rule.source_directory_name or AD_NAME).lower() != AD_NAME.lower():
+        notes.add(
+            rule.source_directory_name or "",
+            "write the attribute names of Active Directory",
+        )
+    if rule.editable is False:
+        notes.add("editable: false", "Graph refuses changes to this rule")
+    mappings = tuple(_import_mappings(rule, job, notes))
+    return ImportedRule(
+        position, job, make_scope_fields(rule), mappings, tuple(notes.lines)
+    )
+
+
+def import_rules(schema: Schema, name: str) -> tuple[ImportedRule, ...]:
+    """Return every rule; the first job is called `name`, the second `name`-2."""
+    rules = enumerate(schema.synchronization_rules or ())
+    return tuple(
+        _import_rule(
+            position, rule, name if position == 0 else f"{name}-{position + 1}"
+        )
+        for position, rule in rules
+    )
+
+
+def parse_flow_types(text: str | None) -> set[str]:
+    """Return the flow types in lower case; all of them where none are written."""
+    names = "Add,Update,Delete" if text is None else text
+    return {each.strip().lower() for each in names.split(",")}

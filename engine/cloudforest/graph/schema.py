@@ -1,9 +1,7 @@
-"""The parts of Graph's synchronizationSchema that have a meaning here.
+"""Read the parts of Graph's synchronizationSchema that the language has a word for.
 
-Names and types are those of Graph's metadata; every member may be missing or null, and
-members that are not named here are left where they are.
-
-Names of target attributes: Graph's, where the target is Entra ID, and SCIM's.
+Names and types are those of Graph's metadata. Every member may be missing or null.
+Members that are not named here stay in the JSON.
 """
 
 from __future__ import annotations
@@ -17,9 +15,41 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scim.path import ENTERPRISE, canonical_path
 from cloudforest.program.scim.schema import list_writable_names
 
+_ENTRA_NAMES_TO_PATHS = (
+    ("accountEnabled", "active"),
+    ("city", 'addresses[type eq "work"].locality'),
+    ("country", 'addresses[type eq "work"].country'),
+    ("department", f"{ENTERPRISE}:department"),
+    ("displayName", "displayName"),
+    ("division", f"{ENTERPRISE}:division"),
+    ("employeeId", f"{ENTERPRISE}:employeeNumber"),
+    ("facsimileTelephoneNumber", 'phoneNumbers[type eq "fax"].value'),
+    ("givenName", "name.givenName"),
+    ("jobTitle", "title"),
+    ("mail", 'emails[type eq "work"].value'),
+    ("manager", f"{ENTERPRISE}:manager"),
+    ("member", "members"),
+    ("members", "members"),
+    ("mobile", 'phoneNumbers[type eq "mobile"].value'),
+    ("postalCode", 'addresses[type eq "work"].postalCode'),
+    ("preferredLanguage", "preferredLanguage"),
+    ("sourceAnchorBinary", "externalId"),
+    ("state", 'addresses[type eq "work"].region'),
+    ("streetAddress", 'addresses[type eq "work"].streetAddress'),
+    ("surname", "name.familyName"),
+    ("telephoneNumber", 'phoneNumbers[type eq "work"].value'),
+    ("title", "title"),
+    ("userPrincipalName", "userName"),
+)
+"""The name in Entra ID, and the SCIM path of the same attribute (RFC 7643, 4)."""
+
+_PATH_BY_ENTRA_NAME = {name.casefold(): path for name, path in _ENTRA_NAMES_TO_PATHS}
+_ENTRA_NAME_BY_PATH = {path: name for name, path in reversed(_ENTRA_NAMES_TO_PATHS)}
+_CORE_NAMES = list_writable_names()
+
 
 class GraphStruct(msgspec.Struct, frozen=True, rename="camel"):
-    """Unlike our own values, one of Graph's may have members that we don't know."""
+    """A type of Graph; unlike our own types, it ignores unknown members."""
 
 
 class Operand(GraphStruct, frozen=True):
@@ -106,19 +136,19 @@ class Schema(GraphStruct, frozen=True):
 
 
 def parse_schema(data: bytes, name: str) -> dict[str, Any]:
-    """Return the JSON of a schema as it is; raises Misconfigured if it is none."""
+    """Return the JSON of a schema; raises Misconfigured for other data."""
     try:
         raw = msgspec.json.decode(data)
         msgspec.convert(raw, Schema)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Misconfigured(
-            f"{name} is not a synchronizationSchema of Microsoft Graph ({error}); save "
+            f"{name} is not a synchronizationSchema of Microsoft Graph ({error}). Save "
             "the answer to GET …/synchronization/jobs/ID/schema."
         ) from error
     if "synchronizationRules" not in raw:
         raise Misconfigured(
-            f"{name} has no `synchronizationRules`, so it is not a "
-            "synchronizationSchema; save the answer to GET …/jobs/ID/schema."
+            f"{name} is not a synchronizationSchema: it has no `synchronizationRules`. "
+            "Save the answer to GET …/synchronization/jobs/ID/schema."
         )
     return dict(raw)
 
@@ -128,56 +158,23 @@ def to_schema(raw: dict[str, Any]) -> Schema:
 
 
 def require_rules(schema: Schema, name: str) -> None:
-    """Raise Misconfigured where there is no rule, or one that maps nothing."""
+    """Raise Misconfigured for a schema without rules, or a rule that maps nothing."""
     if not schema.synchronization_rules:
         raise Misconfigured(
-            f"`synchronizationRules` in {name} is empty, so there is nothing to import;"
-            " save the schema of a job that has been set up."
+            f"`synchronizationRules` in {name} is empty. Save the schema of a job that "
+            "is set up."
         )
     for position, rule in enumerate(schema.synchronization_rules):
         if not rule.object_mappings:
             raise Misconfigured(
-                f"`synchronizationRules[{position}]` in {name} has no `objectMappings`,"
-                " so there is nothing to import; take that rule out, or save the schema"
-                " of a job that has been set up."
+                f"`synchronizationRules[{position}]` in {name} has no "
+                "`objectMappings`. Remove that rule, or save the schema of a job that "
+                "is set up."
             )
 
 
-_ENTRA_NAMES_TO_PATHS = (
-    ("accountEnabled", "active"),
-    ("city", 'addresses[type eq "work"].locality'),
-    ("country", 'addresses[type eq "work"].country'),
-    ("department", f"{ENTERPRISE}:department"),
-    ("displayName", "displayName"),
-    ("division", f"{ENTERPRISE}:division"),
-    ("employeeId", f"{ENTERPRISE}:employeeNumber"),
-    ("facsimileTelephoneNumber", 'phoneNumbers[type eq "fax"].value'),
-    ("givenName", "name.givenName"),
-    ("jobTitle", "title"),
-    ("mail", 'emails[type eq "work"].value'),
-    ("manager", f"{ENTERPRISE}:manager"),
-    ("member", "members"),
-    ("members", "members"),
-    ("mobile", 'phoneNumbers[type eq "mobile"].value'),
-    ("postalCode", 'addresses[type eq "work"].postalCode'),
-    ("preferredLanguage", "preferredLanguage"),
-    ("sourceAnchorBinary", "externalId"),
-    ("state", 'addresses[type eq "work"].region'),
-    ("streetAddress", 'addresses[type eq "work"].streetAddress'),
-    ("surname", "name.familyName"),
-    ("telephoneNumber", 'phoneNumbers[type eq "work"].value'),
-    ("title", "title"),
-    ("userPrincipalName", "userName"),
-)
-"""Entra ID's name, and the SCIM path for the same (RFC 7643, 4)."""
-
-_PATH_BY_ENTRA_NAME = {name.casefold(): path for name, path in _ENTRA_NAMES_TO_PATHS}
-_ENTRA_NAME_BY_PATH = {path: name for name, path in reversed(_ENTRA_NAMES_TO_PATHS)}
-_CORE_NAMES = list_writable_names()
-
-
 def find_scim_path(name: str) -> str | None:
-    """Return the SCIM path that a target attribute is or stands for, if any."""
+    """Return the SCIM path of a target attribute, which may have a name of Entra ID."""
     try:
         path = canonical_path(name)
     except SyntaxFault:
@@ -191,11 +188,11 @@ def find_scim_path(name: str) -> str | None:
 
 
 def is_entra_name(name: str) -> bool:
-    """Tell whether a target attribute only stands for a SCIM path."""
+    """Tell whether a target attribute has a name that only Entra ID uses."""
     path = _PATH_BY_ENTRA_NAME.get(name.casefold())
     return path is not None and canonical_path(name) != path
 
 
 def to_entra_name(path: str) -> str:
-    """Return Entra ID's name for a SCIM path, or the path where it has none."""
+    """Return the name in Entra ID for a SCIM path; the path where it has none."""
     return _ENTRA_NAME_BY_PATH.get(path, path)

@@ -1,17 +1,4 @@
-"""The target: how to log on, what it does its own way, what it has of its own.
-
-Secrets by reference, and what is proved with them.
-
-Forests, their domains and the agents that read these.
-
-Scopes and mappings.
-
-The tenant, and who is told by mail.
-
-Jobs and their budgets.
-
-All that is registered, together.
-"""
+"""The registration: what the documents of a tree declare, with defaults filled."""
 
 from __future__ import annotations
 
@@ -31,7 +18,7 @@ from cloudforest.model.program import (
 
 
 class SecretReference(Value, frozen=True):
-    """Where a secret is found by the process that needs it: exactly one is set."""
+    """Where a process finds a secret: an environment variable or a file, not both."""
 
     env: str | None = None
     file: str | None = None
@@ -43,7 +30,7 @@ class BasicAuth(Value, frozen=True):
 
 
 class OAuth2(Value, frozen=True):
-    """Client credentials, for which a server gives bearer tokens."""
+    """OAuth 2.0 client credentials (RFC 6749, 4.4)."""
 
     token_url: str
     client_id: str
@@ -59,7 +46,7 @@ class MutualTls(Value, frozen=True):
 
 
 class Auth(Value, frozen=True):
-    """How we prove ourselves to a target: exactly one is set."""
+    """The credentials for a target: exactly one field is set."""
 
     bearer: SecretReference | None = None
     basic: BasicAuth | None = None
@@ -68,7 +55,7 @@ class Auth(Value, frozen=True):
 
 
 class Profile(Value, frozen=True):
-    """What a SCIM service does its own way (a file of `mappings/profiles`)."""
+    """The limits of a SCIM service, from `mappings/profiles`; `timeout` in seconds."""
 
     name: str
     page_size: int = 100
@@ -84,14 +71,14 @@ class ExtensionAttribute(Value, frozen=True):
 
 
 Extensions = dict[str, dict[str, ExtensionAttribute]]
-"""By schema URN, and by the path within it: `attribute` or `attribute.subAttribute`."""
+"""By schema URN, then by path in it: `attribute` or `attribute.subAttribute`."""
 
 
 class Target(Value, frozen=True):
     """`scim` is `embedded` or the base URL of a SCIM 2.0 service.
 
-    `extensions` are schemas of the target's own, with the types of their attributes.
-    `formerly`, here and below: see `model.renames`.
+    `extensions` are the target's extension schemas. For `formerly`, see
+    `model.renames`.
     """
 
     name: str
@@ -103,7 +90,7 @@ class Target(Value, frozen=True):
 
 
 class Tls(Value, frozen=True):
-    """`ca` is a file, relative to the tree; None: the machine's own authorities."""
+    """`ca` is a file, relative to the tree; None for the machine's authorities."""
 
     ca: str | None = None
     server_name: str | None = None
@@ -122,7 +109,7 @@ class ActiveDirectory(Value, frozen=True):
 
 
 class Source(Value, frozen=True):
-    """Where a domain is read: exactly one is set. `ldif` is relative to the tree."""
+    """Where a domain is read: exactly one is set; `ldif` is relative to the tree."""
 
     active_directory: ActiveDirectory | None = None
     ldif: str | None = None
@@ -146,13 +133,13 @@ class Agent(Value, frozen=True):
 
 
 class OneLevel(Value, frozen=True):
-    """An OU of which only what lies directly in it is meant."""
+    """An OU without the OUs below it."""
 
     one_level: str
 
 
 class Scope(Value, frozen=True):
-    """`organizational_units` is a list of DNs, each of a subtree, or `all`."""
+    """`organizational_units` are DNs of subtrees, or `all`."""
 
     name: str
     organizational_units: tuple[str | OneLevel, ...] | Literal["all"]
@@ -163,7 +150,7 @@ class Scope(Value, frozen=True):
 
 
 class AttributeMapping(Value, frozen=True):
-    """One entry of `attributeMappings`; one of source, constant, template is set."""
+    """One entry of `attributeMappings`; has a source, a constant or a template."""
 
     source: str | None = None
     constant: Scalar = None
@@ -195,7 +182,7 @@ class Mail(Value, frozen=True):
 
 
 class ConnectSync(Value, frozen=True):
-    """What another tool goes on syncing; nothing here acts on it."""
+    """What another tool syncs; only the compiler reads it, for warnings."""
 
     forests: tuple[str, ...] = ()
     organizational_units: tuple[str, ...] = ()
@@ -203,9 +190,9 @@ class ConnectSync(Value, frozen=True):
 
 
 class Tenant(Value, frozen=True):
-    """`log_retention` is how long the provisioning log is kept, in seconds.
+    """`log_retention` is the age in seconds at which log entries are deleted.
 
-    `default_domain` is what DefaultDomain gives in expressions.
+    `default_domain` is the value of DefaultDomain in expressions.
     """
 
     name: str
@@ -267,7 +254,7 @@ class Registration(Value, frozen=True):
 
 
 class Revision(Value, frozen=True):
-    """What was registered, by whom and when."""
+    """A registration, the operator who applied it, and when."""
 
     number: int
     registration: Registration

@@ -1,8 +1,8 @@
-"""Renames: what `formerly: NAME` says of two registrations, the old and the new.
+"""Find renames (`formerly: NAME`) between the old and the new registration.
 
-Only a Target, an Agent and a Job keep anything under their names. `formerly` counts
-where the old name is registered and the new one is not; otherwise it says nothing, so
-that it may stay in the file.
+Only Targets, Agents and Jobs keep state under their names. `formerly` has an effect
+where the old name is registered and the new one is not. Otherwise it is ignored, so
+that it can stay in the file.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from cloudforest.base.values import Value
 from cloudforest.model.registration import Agent, Job, Registration, Target
 
 DocumentKind = Literal["Target", "Agent", "Job"]
+"""The kinds whose state is kept under their names."""
 StatefulDocuments = tuple[Target, ...] | tuple[Agent, ...] | tuple[Job, ...]
 
 
@@ -27,12 +28,16 @@ class Rename(Value, frozen=True):
 def list_stateful_documents(
     registration: Registration,
 ) -> dict[DocumentKind, StatefulDocuments]:
-    """Return the nouns that keep something under their names."""
+    """Return the documents whose state is kept under their names."""
     return {
         "Target": registration.targets,
         "Agent": registration.agents,
         "Job": registration.jobs,
     }
+
+
+def _names(documents: StatefulDocuments) -> set[str]:
+    return {each.name for each in documents}
 
 
 def find_renames(
@@ -54,48 +59,54 @@ def find_renames(
     )
 
 
-def _names(documents: StatefulDocuments) -> set[str]:
-    return {each.name for each in documents}
-
-
 def with_former_names(
     registered: Registration | None, desired: Registration
 ) -> Registration:
-    """Return what is desired with each rename undone: as its state is still kept."""
+    """Return the desired registration with the names under which state is kept."""
     former = {
         (each.kind, each.after): each.before
         for each in find_renames(registered, desired)
     }
 
-    def old(kind: DocumentKind, name: str) -> str:
+    def former_name(kind: DocumentKind, name: str) -> str:
         return former.get((kind, name), name)
 
     return replace(
         desired,
         targets=tuple(
-            replace(each, name=old("Target", each.name)) for each in desired.targets
+            replace(each, name=former_name("Target", each.name))
+            for each in desired.targets
         ),
         agents=tuple(
-            replace(each, name=old("Agent", each.name)) for each in desired.agents
+            replace(each, name=former_name("Agent", each.name))
+            for each in desired.agents
         ),
         jobs=tuple(
-            replace(each, name=old("Job", each.name), target=old("Target", each.target))
+            replace(
+                each,
+                name=former_name("Job", each.name),
+                target=former_name("Target", each.target),
+            )
             for each in desired.jobs
         ),
-        programs={old("Job", name): each for name, each in desired.programs.items()},
+        programs={
+            former_name("Job", name): each for name, each in desired.programs.items()
+        },
     )
 
 
 def list_jobs_to_lock(
     registered: Registration | None, desired: Registration
 ) -> frozenset[str]:
-    """Return the registered jobs that may not run while it is registered.
+    """Return the registered jobs that must not run while it is being applied.
 
-    What is kept for them or for their target gets another name then, or is forgotten.
+    Their state or their target's is renamed or deleted then.
     """
     if registered is None:
         return frozenset()
-    same = {(each.name, each.target) for each in desired.jobs}
+    unchanged = {(each.name, each.target) for each in desired.jobs}
     return frozenset(
-        each.name for each in registered.jobs if (each.name, each.target) not in same
+        each.name
+        for each in registered.jobs
+        if (each.name, each.target) not in unchanged
     )

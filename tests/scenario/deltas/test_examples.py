@@ -72,7 +72,7 @@ def test_a_misspelt_replacement_leaves_nothing_in(lab: Lab) -> None:
     )
     assert ran.code == 1, ran
     assert 'reads "mial"' in ran.err
-    assert 'did you mean "mail"?' in ran.err
+    assert 'Did you mean "mail"?' in ran.err
 
 
 def test_an_example_is_run_against_the_mapping_as_it_is_now(lab: Lab) -> None:

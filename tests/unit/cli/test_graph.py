@@ -100,7 +100,10 @@ def test_without_a_folder_the_documents_are_printed(capsys):
         ([], "`synchronizationRules` in .* is empty"),
         ([None], r"synchronizationRules\[0\]"),
         ([{}], r"`synchronizationRules\[0\]` in .* has no `objectMappings`"),
-        ([{"objectMappings": []}], r"`synchronizationRules\[0\]` in .* take that"),
+        (
+            [{"objectMappings": []}],
+            r"`synchronizationRules\[0\]` in .* has no `objectMappings`",
+        ),
         (
             [{"objectMappings": [{"sourceObjectName": "site"}]}],
             "Nothing in .* objects of site are not read",

@@ -1,4 +1,4 @@
-"""Every file in tests/cases is a test by existing."""
+"""Every tree in tests/cases gives exactly its expected diagnostics."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NAMES = sorted(each.stem for each in CASES.glob("*.txt"))
 
 
 def tree_of(name: str, folder: Path) -> Path:
-    """Return the case's own folder, or one with its file beside the valid tree.
+    """Return the folder of a case, or one with its file beside the valid tree.
 
-    A case without document or folder is a tree that isn't there. One that begins with
-    `# padded` is as large as no document is.
+    A case without document or folder is a tree that does not exist. A file that begins
+    with `# padded` is made too large. One with `# alone` has no valid tree beside it.
     """
     document = CASES / f"{name}.yaml"
     if not document.exists():
@@ -31,13 +31,13 @@ def tree_of(name: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_mistake_is_told_as_expected(name, tmp_path):
+def test_case_has_its_expected_diagnostics(name, tmp_path):
     result = compile_tree(tree_of(name, tmp_path))
     lines = "".join(f"{each}\n" for each in result.diagnostics)
     assert lines == (CASES / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def test_the_excerpt_of_a_block_is_the_line_at_fault(tmp_path):
+def test_excerpt_of_a_block_is_the_line_at_fault(tmp_path):
     result = compile_tree(tree_of("expression-syntax.blocks", tmp_path))
     assert [str(each.excerpt).strip() for each in result.diagnostics] == [
         *("Uper([sn]))", "& Left([title])", "[sn])", "{{ sn | uper }}"),

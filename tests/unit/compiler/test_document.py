@@ -1,4 +1,4 @@
-"""How places are found again."""
+"""How the locations of values are found in the text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cloudforest.compiler.files import TreeReading, read_file
         ("'a\n b'", 2, 0),
     ],
 )
-def test_an_offset_is_found_again_in_the_text_as_written(raw, offset, written):
+def test_offset_is_found_in_text_as_written(raw, offset, written):
     assert find_written_offset(raw, offset) == written
 
 
@@ -39,11 +39,11 @@ BLOCK = ">- # why\n    a(b,\n\n      [c],\n    d e)\n"
         ("|\n\n", "\n", 0, "|"),
     ],
 )
-def test_an_offset_is_found_again_in_text_of_several_lines(raw, value, offset, there):
+def test_offset_is_found_in_text_of_several_lines(raw, value, offset, there):
     assert raw[find_folded_offset(raw, value, offset) :].startswith(there)
 
 
-def test_places_are_those_of_the_nearest_part_that_was_written(tmp_path):
+def test_location_falls_back_to_the_nearest_ancestor(tmp_path):
     file = tmp_path / "x.yaml"
     file.write_text('kind: Mapping\nattributeMappings:\n  title: "[title]"\n')
     reading = TreeReading()

@@ -1,4 +1,4 @@
-"""Which lines are shown with a complaint."""
+"""Which lines a diagnostic shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cloudforest.compiler.document import excerpt_line
         "organizationalUnits: [OU=Authors]",
     ],
 )
-def test_a_line_that_holds_no_secret_is_shown_and_so_is_the_one_below(line):
+def test_line_without_a_secret_and_the_next_one_are_shown(line):
     text = f"{line}\n  title: Foo([title])\n"
     assert excerpt_line(text, 3) == line
     assert excerpt_line(text, len(line) + 3) == "  title: Foo([title])"
@@ -44,13 +44,13 @@ def test_a_line_that_holds_no_secret_is_shown_and_so_is_the_one_below(line):
         "nickName: {constant: x, sensitive: true}",
     ],
 )
-def test_a_line_that_may_hold_a_secret_is_not_shown_nor_is_the_one_below(line):
+def test_line_that_may_hold_a_secret_and_the_next_one_are_hidden(line):
     text = f"{line}\n  x: y\n"
     assert excerpt_line(text, 3) is None
     assert excerpt_line(text, len(line) + 3) is None
 
 
-def test_a_user_name_is_hidden_only_among_credentials():
+def test_user_name_is_hidden_only_among_credentials():
     text = "username: me\n"
     assert excerpt_line(text, 0, ("attributeMappings", "username")) == "username: me"
     assert excerpt_line(text, 0, ("auth", "basic", "username")) is None

@@ -42,7 +42,7 @@ def written(folder, more: str = STAFF, **replaced: tuple[str, ...]) -> str:
     return write_example(subject, mapping, program.scope, ExampleNames("ada", "staff"))
 
 
-def test_what_is_written_holds(tmp_path):
+def test_written_example_passes(tmp_path):
     text = written(tmp_path, employeetype=("staff",), title=("Prof",))
     assert "scope: staff\n" in text
     assert "cn=cloud" not in text.lower().replace("cn=cloud,dc=contoso,dc=com", "", 1)
@@ -54,7 +54,7 @@ def test_what_is_written_holds(tmp_path):
     assert compiled(tmp_path, more=STAFF, ada=text).diagnostics == ()
 
 
-def test_attributes_are_spelt_as_the_mapping_and_the_scope_spell_them(tmp_path):
+def test_attributes_keep_the_spelling_of_mapping_and_scope(tmp_path):
     more = STAFF.replace(
         "nickName: {source", "locale: {template: '{{ Co }} title'}, nickName: {source"
     )
@@ -65,14 +65,14 @@ def test_attributes_are_spelt_as_the_mapping_and_the_scope_spell_them(tmp_path):
     assert compiled(tmp_path, more=more, ada=text).diagnostics == ()
 
 
-def test_the_anchor_is_replaced_by_either_name(tmp_path):
+def test_anchor_is_replaced_by_either_name(tmp_path):
     text = written(tmp_path, employeetype=("staff",), sourceanchor=(GUID[::-1],))
     assert ANCHOR not in text
     assert f"mS-DS-ConsistencyGuid: {GUID[::-1]}" in text.replace('"', "")
     assert compiled(tmp_path, more=STAFF, ada=text).diagnostics == ()
 
 
-def test_a_filter_whose_attributes_stay_at_the_agent_leaves_the_scope_a_comment(
+def test_scope_is_a_comment_if_its_filter_reads_unsent_attributes(
     tmp_path,
 ):
     text = written(tmp_path, title=())
@@ -81,7 +81,7 @@ def test_a_filter_whose_attributes_stay_at_the_agent_leaves_the_scope_a_comment(
     assert compiled(tmp_path, more=STAFF, ada=text).diagnostics == ()
 
 
-def test_where_the_mapping_tells_the_time_the_example_says_what_it_is(tmp_path):
+def test_now_is_written_if_the_mapping_uses_it(tmp_path):
     text = written(tmp_path, TIMED, employeetype=("staff",))
     assert "now: 2026-11-23T08:00:00Z" in text.replace('"', "")
     assert "since 11/23/2026 8:00:00 AM" in text

@@ -1,4 +1,4 @@
-"""What a tree without errors means."""
+"""How a tree without errors becomes a registration."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_defaults_are_filled_in(tmp_path):
     assert kept == {"ad-user-to-scim": "disable", "ad-group-to-scim": "delete"}
 
 
-def test_a_partial_budget_keeps_the_other_defaults(tmp_path):
+def test_partial_budget_keeps_the_other_defaults(tmp_path):
     budget = registered(tmp_path, staff=STAFF).jobs[1].guard["deletes"]
     assert (budget.max, budget.window, budget.percent) == (5, 3600, 20)
 
 
-def test_an_entry_replaces_its_parents_and_null_removes_it(tmp_path):
+def test_entry_replaces_the_inherited_one_and_null_removes_it(tmp_path):
     rules = rules_of(registered(tmp_path, staff=STAFF), "staff", "user")
     assert "title" not in rules
     assert rules["displayName"].expression == Attribute(name="cn")
@@ -88,7 +88,7 @@ def test_reads_are_inferred_sorted_and_in_lower_case(tmp_path):
     assert group.reads == ("cn", "displayname", "member", "sourceanchor")
 
 
-def test_a_scope_program_holds_the_types_and_filters_of_its_job(tmp_path):
+def test_scope_program_holds_the_types_and_filters_of_its_job(tmp_path):
     programs = registered(tmp_path, staff=STAFF).programs
     assert programs["people"].scope.organizational_units is None
     assert programs["people"].scope.types == ("group", "user")
@@ -116,20 +116,20 @@ mappings: [ad-user-to-scim]
 """
 
 
-def test_a_unit_counts_with_its_subtree_or_for_one_level_or_not_at_all(tmp_path):
+def test_unit_is_a_subtree_or_one_level_or_excepted(tmp_path):
     scope = registered(tmp_path, desk=ONE_LEVEL).programs["desk"].scope
     assert scope.organizational_units == ("OU=Staff,DC=contoso,DC=com",)
     assert scope.one_level == ("OU=Desk,DC=contoso,DC=com",)
     assert scope.excepted == ("OU=Old,DC=contoso,DC=com", "OU=Z,DC=contoso,DC=com")
 
 
-def test_a_scope_of_one_level_only_is_not_the_whole_domain(tmp_path):
+def test_scope_of_one_level_is_not_the_whole_domain(tmp_path):
     text = ONE_LEVEL.replace('  - "OU=Staff,DC=contoso,DC=com"\n', "")
     scope = registered(tmp_path, desk=text).programs["desk"].scope
     assert scope.organizational_units == ()
 
 
-def test_the_order_of_documents_and_fields_does_not_matter(tmp_path):
+def test_order_of_documents_and_fields_does_not_matter(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one = registered(tmp_path / "a", staff=STAFF)
@@ -177,7 +177,7 @@ run: remote
     assert source.bind.password == SecretReference(file="secrets/bind")
 
 
-def test_the_service_is_embedded_or_has_a_url_and_a_token(tmp_path):
+def test_service_is_embedded_or_has_a_url_and_a_token(tmp_path):
     assert compiled(tmp_path).service.url is None
     remote = VALID.replace(
         "name: contoso\n---\nkind: Target",
@@ -194,19 +194,19 @@ def test_the_service_is_embedded_or_has_a_url_and_a_token(tmp_path):
 @pytest.mark.parametrize(
     ("tls", "port"), [("starttls", 587), ("implicit", 465), ("off", 25)]
 )
-def test_the_port_of_a_mail_server_goes_with_its_tls(tmp_path, tls, port):
+def test_default_mail_port_depends_on_tls(tmp_path, tls, port):
     assert mail(tmp_path, f"tls: {tls}").port == port
     assert mail(tmp_path, f"tls: {tls}, port: 2525").port == 2525
 
 
-def test_mail_is_encrypted_unless_it_says_otherwise(tmp_path):
+def test_mail_is_encrypted_by_default(tmp_path):
     found = mail(tmp_path, "ca: certs/mail.pem")
     assert (found.tls, found.ca, found.auth) == ("starttls", "eu/certs/mail.pem", None)
     assert msgspec.json.decode(msgspec.json.encode(found))["from"] == "cf@contoso.com"
 
 
 def mail(folder, words):
-    """Return the mail server of a tree whose Tenant, in a folder, has these words."""
+    """Return the mail server of a tree whose Tenant, in a folder, has this text."""
     (folder / "eu").mkdir(exist_ok=True)
     tenant, _, others = VALID.partition("---\n")
     server = "server: smtp.contoso.com, from: cf@contoso.com"
@@ -215,14 +215,14 @@ def mail(folder, words):
     return registered(folder, **{"0-valid": others}).tenant.mail
 
 
-def test_a_tree_with_an_error_has_no_registration_but_counts(tmp_path):
+def test_tree_with_an_error_has_counts_but_no_registration(tmp_path):
     result = compiled(tmp_path, wrong="kind: Agnet\nname: x\n")
     assert result.registration is None
     assert result.service is None
     assert (result.file_count, result.document_count) == (2, 7)
 
 
-def test_warnings_alone_leave_a_registration(tmp_path):
+def test_tree_with_warnings_has_a_registration(tmp_path):
     result = compiled(
         tmp_path, spare="kind: Scope\nname: x\norganizationalUnits: all\n"
     )
@@ -273,7 +273,7 @@ def typed(folder):
     return registered(folder, hr=TYPED)
 
 
-def test_a_targets_own_schema_gives_types_to_the_programs_of_its_jobs(tmp_path):
+def test_extensions_of_a_target_give_types_to_its_job_programs(tmp_path):
     tree = typed(tmp_path)
     rules, others = rules_of(tree, "hr", "user"), rules_of(tree, "both", "user")
     badge, skills = rules[f"{HR}badge"], rules[f"{HR}skills"]
@@ -285,12 +285,12 @@ def test_a_targets_own_schema_gives_types_to_the_programs_of_its_jobs(tmp_path):
     assert not others[f"{HR}buddy.value"].reference
 
 
-def test_a_reference_may_come_through_functions_that_pass_it_on(tmp_path):
+def test_reference_passes_through_functions_that_return_it(tmp_path):
     rule = rules_of(typed(tmp_path), "hr", "user")[f"{ENTERPRISE}manager"]
     assert (rule.reference, rule.export_missing_references) == (True, True)
 
 
-def test_a_multi_valued_attribute_as_a_whole_keeps_all_values(tmp_path):
+def test_whole_multi_valued_attribute_keeps_all_values(tmp_path):
     rules = rules_of(typed(tmp_path), "hr", "user")
     roles = rules["roles"]
     assert (roles.multi, roles.flow_behavior) == (True, "FlowAlways")
@@ -314,7 +314,7 @@ enabled: false
 """
 
 
-def test_what_only_the_tenant_knows_is_in_the_program(tmp_path):
+def test_default_domain_is_in_the_program(tmp_path):
     tenant = VALID.replace("kind: Tenant", "kind: Tenant\ndefaultDomain: contoso.com")
     tree = registered(tmp_path, **{"0-valid": tenant}, functions=FUNCTIONS)
     rules = rules_of(tree, "functions", "user")
@@ -325,7 +325,7 @@ def test_what_only_the_tenant_knows_is_in_the_program(tmp_path):
     assert (rules["title"].sensitive, rules["displayName"].sensitive) == (True, False)
 
 
-def test_a_password_is_sensitive_whatever_the_document_says(tmp_path):
+def test_password_is_always_sensitive(tmp_path):
     mapping = STAFF.replace("  title: null", "  password: '[info]'\n  title: '[title]'")
     tree = registered(tmp_path, staff=mapping)
     entries = next(e for e in tree.mappings if e.name == "staff").attribute_mappings

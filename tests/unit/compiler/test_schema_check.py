@@ -1,4 +1,4 @@
-"""Schemas and compiler agree: what the one allows, the other reads, and no more."""
+"""Schemas and compiler agree: the compiler reads exactly what schemas allow."""
 
 from __future__ import annotations
 
@@ -198,18 +198,18 @@ TREE: list[dict[str, Any]] = [
     },
 ]
 NOT_KEPT = {("Mapping", "attributeMappings", "*", "flowBehavior"), ("Example", "name")}
-"""A property with one value is decoded all the same; an example is only called so."""
+"""`flowBehavior` has one value only; the name of an example has no effect."""
 
 Path_ = tuple[str | int, ...]
 
 
 def result(folder: Path, documents: list[dict[str, Any]]) -> Any:
-    """Return all that a compiled tree is known by; JSON is YAML."""
+    """Return the visible result of compiling documents; JSON is YAML."""
     text = "\n---\n".join(map(json.dumps, documents))
     (folder / "tree.yaml").write_text(text)
     found = compile_tree(folder)
-    told = [(each.id, each.message) for each in found.diagnostics]
-    return found.registration, found.service, told
+    mistakes = [(each.id, each.message) for each in found.diagnostics]
+    return found.registration, found.service, mistakes
 
 
 def leaves(value: Any, path: Path_ = ()) -> Iterator[Path_]:
@@ -222,7 +222,7 @@ def leaves(value: Any, path: Path_ = ()) -> Iterator[Path_]:
 
 
 def changes(value: Any) -> Iterator[Any]:
-    """Yield values of the same sort."""
+    """Yield other values of the same type."""
     match value:
         case bool():
             yield not value
@@ -245,7 +245,7 @@ def shaped(document: dict[str, Any]) -> bool:
 
 
 def variants(document: dict[str, Any], path: Path_) -> Iterator[dict[str, Any]]:
-    """Yield documents of the right shape that differ at a path."""
+    """Yield valid documents that differ at a path."""
     *parents, last = path
     for value in changes(at(document, path)):
         changed = copy.deepcopy(document)
@@ -261,7 +261,7 @@ def at(value: Any, path: Any) -> Any:
 
 
 def in_schema(kind: str, path: Path_) -> tuple[str, ...]:
-    """Return the path as the schema has it: `*` for names that it leaves open."""
+    """Return the path in the schema, with `*` for names that it leaves open."""
     names = [each for each in path if isinstance(each, str)]
     open_ = {"attributeMappings", "attributes", "resource", "extensions", EXTENSION}
     pairs = zip([kind, *names], names, strict=False)
@@ -275,7 +275,7 @@ for number, written in enumerate(TREE):
 
 
 @pytest.mark.parametrize("name", PLACES, ids=".".join)
-def test_every_property_makes_a_difference(name, tmp_path):
+def test_every_property_changes_the_compiled_tree(name, tmp_path):
     if name in NOT_KEPT or name[1] == "kind":
         return
     whole = result(tmp_path, TREE)
@@ -291,7 +291,7 @@ def test_every_property_makes_a_difference(name, tmp_path):
 def allowed(
     node: dict[str, Any], root: dict[str, Any], path: tuple[str, ...]
 ) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every property that a schema has and that holds no others."""
+    """Yield the path of every leaf property of a schema."""
     if "$ref" in node:
         node = {**at(root, node["$ref"].removeprefix("#/").split("/")), **node}
     inner = dict(node.get("properties", {}))
@@ -306,9 +306,9 @@ def allowed(
         yield path
 
 
-# An Example is run and not registered; tests/unit/compiler/test_examples.py has it.
+# Examples are not registered; test_examples.py covers them.
 @pytest.mark.parametrize("kind", [each for each in DOCUMENT_KINDS if each != "Example"])
-def test_the_tree_has_every_property_that_the_schema_allows(kind):
+def test_tree_of_this_test_has_every_property_of_the_schema(kind):
     schema = load_schema(kind)
     tried = {
         in_schema(kind, path)
@@ -316,13 +316,13 @@ def test_the_tree_has_every_property_that_the_schema_allows(kind):
         if document["kind"] == kind
         for path in leaves(document)
     }
-    # Either reference to a secret is tried somewhere, and decoded by one type.
+    # Both forms of a secret reference occur in the tree, and have one type.
     missing = {each for each in allowed(schema, schema, (kind,)) if each not in tried}
     assert {each for each in missing if each[-1] not in SECRET | FILE} == set()
 
 
-# An Example is run, and not registered: its shape is in `compiler.examples`.
-NOUNS = {
+# Examples are not registered: `compiler.examples` reads them.
+MODELS = {
     "Tenant": Tenant,
     "Target": Target,
     "Forest": Forest,
@@ -334,7 +334,7 @@ NOUNS = {
 
 
 def fields(found: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every field of a noun, as it is decoded."""
+    """Yield the path of every field of a type of the model, as decoded."""
     match found:
         case inspect.StructType():
             for each in found.fields:
@@ -364,11 +364,11 @@ def exists(node: dict[str, Any], root: dict[str, Any], path: tuple[str, ...]) ->
     return bool(inner) and exists(inner, root, tuple(rest))
 
 
-@pytest.mark.parametrize("kind", NOUNS)
-def test_every_field_that_is_decoded_is_in_the_schema(kind):
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_decoded_field_is_in_the_schema(kind):
     schema = load_schema(kind)
-    found = set(fields(inspect.type_info(NOUNS[kind]), ()))
-    # A profile is named, and read from mappings/profiles.
+    found = set(fields(inspect.type_info(MODELS[kind]), ()))
+    # A Target only names its profile, which is read from mappings/profiles.
     found = {each for each in found if not (kind == "Target" and each[:1] == PROFILE)}
     assert {each for each in found if not exists(schema, schema, each)} == set()
 
@@ -378,7 +378,7 @@ READERS = ("compile.py", "resolve.py", "tree.py", "rules")
 
 
 def keys_read() -> Iterator[str]:
-    """Yield every constant that the compiler looks up, in whatever it looks it up."""
+    """Yield every constant that the compiler looks up in any mapping."""
     folder = Path(compiler.__file__).parent
     files = [folder / each for each in READERS]
     files = [
@@ -413,8 +413,8 @@ def test_every_key_that_the_compiler_looks_up_is_in_a_schema():
     assert len(set(keys_read())) > 20
 
 
-def test_a_decoder_refuses_what_the_schema_does_not_allow():
-    for kind, noun in NOUNS.items():
+def test_decoder_refuses_what_the_schema_forbids():
+    for kind, type_ in MODELS.items():
         with pytest.raises(msgspec.ValidationError, match="unknown"):
-            msgspec.convert({"unheardOf": 1}, noun)
-        assert not shaped({"kind": kind, "unheardOf": 1})
+            msgspec.convert({"unknownKey": 1}, type_)
+        assert not shaped({"kind": kind, "unknownKey": 1})

@@ -1,4 +1,4 @@
-"""Whatever a document holds, the answer is diagnostics: no exception, no secret."""
+"""Any document gives diagnostics: never an exception, never a secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ODD += [{"": None}, ["x", 1], {"env": None}, {"source": 1}, "[x", "\U0001f333"]
 
 
 def example(kind: str) -> dict[str, object]:
-    """Return a document with every key that its schema has and lets stand together."""
+    """Return a document with all keys of its schema that may stand together."""
     properties = dict(load_schema(kind)["properties"])
     for other in load_schema(kind).get("oneOf", [])[1:]:
         del properties[other["required"][0]]
@@ -28,7 +28,7 @@ def example(kind: str) -> dict[str, object]:
 
 
 def variations(value: object) -> Iterator[object]:
-    """Yield copies of a value with one part of it replaced by something odd."""
+    """Yield copies of a value with one part replaced by an odd value."""
     yield from ODD
     parts = value.items() if isinstance(value, dict) else ()
     parts = enumerate(value) if isinstance(value, list) else parts
@@ -40,7 +40,7 @@ def variations(value: object) -> Iterator[object]:
 
 
 @pytest.mark.parametrize("kind", DOCUMENT_KINDS)
-def test_no_value_anywhere_raises(kind, tmp_path):
+def test_no_wrong_value_raises(kind, tmp_path):
     texts = [json.dumps(each) for each in variations(example(kind))]
     documents = [each for text in texts for each in parse_yaml("odd.yaml", text)[0]]
     shaped = [each for each in documents if not check_schema(each)]
@@ -92,7 +92,7 @@ def test_no_value_anywhere_raises(kind, tmp_path):
         "kind: Target\nname: x\ntoken:\n  - &x SECRET\n",
     ],
 )
-def test_a_secret_in_the_wrong_place_is_an_error_that_does_not_show_it(text, tmp_path):
+def test_misplaced_secret_is_reported_and_not_shown(text, tmp_path):
     result = compiled(tmp_path, wrong=text.replace("SECRET", SECRET))
     assert result.registration is None
     assert not any(SECRET in repr(each) for each in result.diagnostics)

@@ -60,7 +60,7 @@ def test_every_example_of_a_schema_is_valid(kind):
             assert not errors, (name, errors)
 
 
-def test_the_tree_schema_picks_by_kind():
+def test_tree_schema_selects_the_schema_by_kind():
     schemas = [json.loads(each.read_text(encoding="utf-8")) for each in SCHEMAS]
     registry = Registry().with_resources(
         (each["$id"], Resource.from_contents(each)) for each in schemas
@@ -74,7 +74,7 @@ def test_the_tree_schema_picks_by_kind():
 
 
 @pytest.mark.parametrize("kind", DOCUMENT_KINDS)
-def test_the_bundled_schema_says_the_same_without_another_file(kind):
+def test_bundled_schema_agrees_and_needs_no_other_file(kind):
     bundle = bundle_schemas()
     Draft202012Validator.check_schema(bundle)
     document = {
@@ -87,23 +87,23 @@ def test_the_bundled_schema_says_the_same_without_another_file(kind):
         assert Draft202012Validator(bundle).is_valid(wrong) is alone.is_valid(wrong)
 
 
-def test_every_field_of_a_noun_is_in_its_schema(tmp_path):
+def test_every_field_of_the_model_is_in_its_schema(tmp_path):
     tree = msgspec.to_builtins(registered(tmp_path))
     pairs = {"Target": "targets", "Forest": "forests", "Agent": "agents"}
     pairs |= {"Scope": "scopes", "Mapping": "mappings", "Job": "jobs"}
     for kind, key in pairs.items():
-        for noun in tree[key]:
-            assert noun.keys() <= load_schema(kind)["properties"].keys()
+        for each in tree[key]:
+            assert each.keys() <= load_schema(kind)["properties"].keys()
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda each: each.name)
-def test_schema_carries_the_version_of_the_language(path):
+def test_schema_carries_the_language_version(path):
     schema = json.loads(path.read_text(encoding="utf-8"))
     assert schema["x-language-version"] == LANGUAGE_VERSION
     assert list(schema)[:3] == ["$schema", "$id", "x-language-version"]
 
 
-def test_version_of_the_language_is_a_minor_release_until_now():
+def test_language_version_is_a_minor_release_until_now():
     def numbers(version: str) -> list[int]:
         return [int(each) for each in version.split(".")]
 

@@ -1,4 +1,4 @@
-"""What the built-in mappings make of people and groups as Active Directory has them."""
+"""The built-in mappings, with users and groups of Active Directory."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def desired(tmp_path):
     return make
 
 
-def test_a_person_becomes_a_user(desired):
+def test_person_is_mapped_to_a_user(desired):
     zoe = desired("user", **ZOE)
     assert zoe.values == {
         "externalId": "00000000-0000-4000-8000-00000000000a",
@@ -74,12 +74,12 @@ def test_a_person_becomes_a_user(desired):
 @pytest.mark.parametrize(
     ("flags", "active"), [("512", True), ("514", False), ("66050", False)]
 )
-def test_a_disabled_account_is_not_active(desired, flags, active):
+def test_disabled_account_is_inactive(desired, flags, active):
     user = desired("user", **{**ZOE, "useraccountcontrol": flags})
     assert user.values["active"] is active
 
 
-def test_flags_that_cannot_be_read_say_nothing_about_active(desired):
+def test_unreadable_flags_leave_active_unset(desired):
     assert desired("user", cn="x").values["active"] is None
 
 
@@ -91,13 +91,11 @@ def test_flags_that_cannot_be_read_say_nothing_about_active(desired):
         ({"cn": "zo"}, "zo"),
     ],
 )
-def test_a_person_without_display_name_is_called_what_there_is(
-    desired, attributes, name
-):
+def test_missing_display_name_falls_back_to_other_names(desired, attributes, name):
     assert desired("user", **attributes).values["displayName"] == name
 
 
-def test_a_group_becomes_a_group_with_members_by_reference(desired):
+def test_group_is_mapped_with_members_as_references(desired):
     members = tuple(f"{n:08d}-0000-4000-8000-000000000000" for n in range(3))
     group = desired("group", cn="Sales", member=members)
     assert group.values["displayName"] == "Sales"

@@ -1,4 +1,4 @@
-"""What the YAML of a document means, and what is refused."""
+"""How YAML is parsed, and what is refused."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from cloudforest.compiler.yaml import DocumentComposer, ParseAbortedError, parse
 
 
 @pytest.mark.parametrize("code", [0x00, 0x01, 0x0B, 0x1B, 0x7F, 0xFFFE])
-def test_a_character_that_yaml_can_not_hold_is_named(code, tmp_path):
+def test_character_that_yaml_forbids_is_named(code, tmp_path):
     (tmp_path / "a.yaml").write_text(f"kind: Scope\nname: d{chr(code)}\n")
     (found,) = compile_tree(tmp_path).diagnostics
     assert str(found).startswith("a.yaml:2:8: error: The character ")
-    assert f"U+{code:04X} can't be in YAML" in found.message
+    assert f"U+{code:04X} " in found.message
 
 
-def test_ten_thousand_levels_are_refused_at_once(tmp_path):
+def test_deep_nesting_is_refused_at_once(tmp_path):
     registered(tmp_path)
     (tmp_path / "deep.yaml").write_text("kind: " + "[" * 10_000)
     assert [each.id for each in compile_tree(tmp_path).diagnostics] == ["too-deep"]
@@ -42,7 +42,7 @@ def test_ten_thousand_levels_are_refused_at_once(tmp_path):
         ("2026-11-23", "2026-11-23"),
     ],
 )
-def test_a_plain_scalar_means_what_yaml_1_2_says(text, value):
+def test_plain_scalar_follows_yaml_1_2(text, value):
     assert parse_scalar(text) == value
     assert type(parse_scalar(text)) is type(value)
 
@@ -51,11 +51,11 @@ DOCUMENTS = [*CASES.glob("*.yaml"), *find_shipped("mappings").rglob("*.yaml")]
 
 
 def composed(text, *, pure):
-    """Return what a parser makes of a text, and where; None where it stops."""
+    """Return the parsed documents and their places; None where the parser stops."""
     events = YAML(typ="safe", pure=pure).parse(text)
     try:
         found = list(
-            DocumentComposer("x.yaml", text, events, most=0).compose_documents()
+            DocumentComposer("x.yaml", text, events, max_mistakes=0).compose_documents()
         )
     except (YAMLError, ParseAbortedError):
         return None
@@ -63,7 +63,7 @@ def composed(text, *, pure):
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda each: each.name)
-def test_the_fast_parser_and_the_slow_one_read_the_same(path):
+def test_fast_and_slow_parser_agree_on_every_document(path):
     text = path.read_text(encoding="utf-8", errors="replace")
     fast = composed(text, pure=False)
     assert fast is None or "\t" in text or fast == composed(text, pure=True)
@@ -71,7 +71,7 @@ def test_the_fast_parser_and_the_slow_one_read_the_same(path):
 
 @given(st.text(st.sampled_from("kx:,[]{}-#'\"\n ?%1.é\r\\/@~=!&*"), max_size=30))
 @settings(max_examples=most(500), deadline=None, derandomize=True)
-def test_the_parsers_agree_on_any_text(text):
+def test_fast_and_slow_parser_agree_on_any_text(text):
     fast = composed(text, pure=False)
     if fast is not None:
         slow = composed(text, pure=True)
@@ -95,7 +95,7 @@ def test_the_parsers_agree_on_any_text(text):
     ],
     ids=["items", "keys", "names", "line", "levels", "duplicates", "unclosed"],
 )
-def test_a_file_of_the_largest_size_is_answered(tmp_path, text):
+def test_file_of_the_largest_size_is_parsed(tmp_path, text):
     result = compiled(tmp_path, large=text)
     assert result.registration is None
     assert result.diagnostics

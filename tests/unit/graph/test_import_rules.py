@@ -1,4 +1,4 @@
-"""What is read of a schema of Graph."""
+"""Documents imported from a schema of Graph."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 AD2AAD = json.loads((HERE / "ad2aad.json").read_text())
 
 
-def test_a_scope_that_is_wider_says_so_itself_with_every_reason():
+def test_wider_scope_says_so_with_every_reason():
     schema = copy.deepcopy(AD2AAD)
     (clauses, *_) = schema["synchronizationRules"][0]["objectMappings"][0]["scope"][
         "groups"
@@ -35,7 +35,7 @@ def test_a_scope_that_is_wider_says_so_itself_with_every_reason():
     assert "WIDER" not in mapping
 
 
-def test_nothing_in_a_schema_ends_a_comment():
+def test_text_in_a_schema_cannot_end_a_comment():
     rule = {"name": "a\nkind: Job", "objectMappings": [{"name": "b\r\nkind: Job"}]}
     text = imported({"synchronizationRules": [rule]})
     assert all(line.startswith("#") for line in text.splitlines() if line)

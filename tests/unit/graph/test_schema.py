@@ -1,4 +1,4 @@
-"""What is no schema of Graph."""
+"""Data that is not a schema of Graph."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ from cloudforest.graph.schema import parse_schema
         b'{"synchronizationRules":' + b"[" * 100_000,
     ],
 )
-def test_what_is_no_schema_is_told(data):
+def test_data_that_is_not_a_schema_is_refused(data):
     with pytest.raises(Misconfigured, match="is not a synchronizationSchema"):
         parse_schema(data, "x.json")

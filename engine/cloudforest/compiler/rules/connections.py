@@ -1,9 +1,4 @@
-"""Mail that reaches somebody, and nobody else.
-
-The URLs of services lead to hosts that there can be.
-
-What crosses the network in the clear.
-"""
+"""Check connections: valid URLs, encrypted traffic, and mail that reaches somebody."""
 
 from __future__ import annotations
 
@@ -18,29 +13,18 @@ _URL_PATHS: dict[str, tuple[DocumentPath, ...]] = {
     "Tenant": (("service", "url"),),
     "Target": (("scim",), ("auth", "oauth2", "tokenUrl")),
 }
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+"""Traffic to them does not leave this machine."""
 
 
 def split_url(url: str) -> SplitResult | None:
-    """Take a URL apart; None where no host can have it, though it looks like one."""
+    """Split a URL; None where its host or port is impossible."""
     try:
         parts = urlsplit(url)
         is_possible = parts.port != 0
     except ValueError:
         return None
     return parts if is_possible else None
-
-
-def check_urls(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for kind, paths in _URL_PATHS.items():
-        for document in tree.documents_of(kind):
-            for path in paths:
-                written = _get_text_at(document, path)
-                if written is not None and split_url(written) is None:
-                    message = (
-                        f'No host can be reached at "{written}"; correct its name,'
-                        " address or port."
-                    )
-                    yield DocumentDiagnostic("wrong-format", message, document, path)
 
 
 def _get_text_at(document: Document, path: DocumentPath) -> str | None:
@@ -50,42 +34,16 @@ def _get_text_at(document: Document, path: DocumentPath) -> str | None:
     return node if isinstance(node, str) else None
 
 
-LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
-"""Where nobody else listens: on this machine."""
-
-
-def check_credential_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for target in tree.documents_of("Target"):
-        yield from _check_service(target)
-        yield from _check_token_endpoint(target)
-
-
-def _check_service(target: Document) -> Iterator[DocumentDiagnostic]:
-    written, auth = target.content["scim"], target.content.get("auth", {})
-    if _is_plain_http(written):
-        message = (
-            f'The target "{written}" is not encrypted: anybody on the network can read'
-            " the credential and the people; write https://."
-        )
-        yield DocumentDiagnostic("plain-http", message, target, ("scim",))
-    elif "mtls" in auth and not written.startswith("https:"):
-        message = (
-            f'The target "{written}" is asked without TLS, so no certificate is shown;'
-            " write https://, or another `auth`."
-        )
-        yield DocumentDiagnostic("plain-http", message, target, ("scim",))
-
-
-def _check_token_endpoint(target: Document) -> Iterator[DocumentDiagnostic]:
-    written = target.content.get("auth", {}).get("oauth2", {}).get("tokenUrl", "")
-    if _is_plain_http(written):
-        message = (
-            f'The token endpoint "{written}" is not encrypted: anybody on the network'
-            " can read the client's secret and its tokens; write https://."
-        )
-        yield DocumentDiagnostic(
-            "plain-http", message, target, ("auth", "oauth2", "tokenUrl")
-        )
+def check_urls(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for kind, paths in _URL_PATHS.items():
+        for document in tree.documents_of(kind):
+            for path in paths:
+                written = _get_text_at(document, path)
+                if written is not None and split_url(written) is None:
+                    message = (
+                        f'"{written}" is not a valid URL. Correct its host or port.'
+                    )
+                    yield DocumentDiagnostic("wrong-format", message, document, path)
 
 
 def _is_plain_http(written: str) -> bool:
@@ -95,8 +53,42 @@ def _is_plain_http(written: str) -> bool:
     )
 
 
+def _check_service(target: Document) -> Iterator[DocumentDiagnostic]:
+    written, auth = target.content["scim"], target.content.get("auth", {})
+    if _is_plain_http(written):
+        message = (
+            f'The target "{written}" is not encrypted, so anybody on the network can '
+            "read the credentials and the personal data. Write `https://`."
+        )
+        yield DocumentDiagnostic("plain-http", message, target, ("scim",))
+    elif "mtls" in auth and not written.startswith("https:"):
+        message = (
+            f'The target "{written}" does not use TLS, so the client certificate is '
+            "never sent. Write `https://`, or use another `auth`."
+        )
+        yield DocumentDiagnostic("plain-http", message, target, ("scim",))
+
+
+def _check_token_endpoint(target: Document) -> Iterator[DocumentDiagnostic]:
+    written = target.content.get("auth", {}).get("oauth2", {}).get("tokenUrl", "")
+    if _is_plain_http(written):
+        message = (
+            f'The token endpoint "{written}" is not encrypted, so anybody on the '
+            "network can read the client secret and the tokens. Write `https://`."
+        )
+        yield DocumentDiagnostic(
+            "plain-http", message, target, ("auth", "oauth2", "tokenUrl")
+        )
+
+
+def check_credential_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for target in tree.documents_of("Target"):
+        yield from _check_service(target)
+        yield from _check_token_endpoint(target)
+
+
 def check_mail_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Warn of plain SMTP on the network; a password never goes without TLS."""
+    """Warn of plain SMTP across the network; refuse to send a password without TLS."""
     for tenant in tree.documents_of("Tenant"):
         mail = tenant.content.get("mail", {})
         if mail.get("tls") != "off":
@@ -104,46 +96,46 @@ def check_mail_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         path = ("mail", "tls")
         if "auth" in mail:
             message = (
-                "The password of the mail server would be sent without TLS; "
-                "write `tls: starttls` or `tls: implicit`, or remove `auth:`."
+                "The password of the mail server would be sent without TLS. Write "
+                "`tls: starttls` or `tls: implicit`, or remove `auth`."
             )
             yield DocumentDiagnostic("mail-password-in-clear", message, tenant, path)
         elif mail["server"].lower() not in LOOPBACK_HOSTS:
             message = (
-                f'Mail goes to "{mail["server"]}" without TLS, so anybody on the '
-                "network can read and change it; write `tls: starttls`."
+                f'Mail to "{mail["server"]}" is sent without TLS, so anybody on the '
+                "network can read and change it. Write `tls: starttls`."
             )
             yield DocumentDiagnostic(
                 "plain-mail", message, tenant, path, Severity.WARNING
             )
 
 
+def _make_notify_without_mail(document: Document) -> DocumentDiagnostic:
+    message = (
+        "The tree has addresses but no mail server, so nobody is notified. Write "
+        "`mail:` in the Tenant."
+    )
+    path = ("notify",)
+    return DocumentDiagnostic(
+        "notify-without-mail", message, document, path, Severity.WARNING
+    )
+
+
 def check_notify_addresses(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Addresses need a mail server, and a mail server addresses."""
-    told = [
+    """Report addresses without a mail server, and a mail server without addresses."""
+    notified = [
         each
         for each in (*tree.documents_of("Tenant"), *tree.documents_of("Job"))
         if "notify" in each.content
     ]
     for tenant in tree.documents_of("Tenant"):
         if "mail" not in tenant.content:
-            yield from (_make_notify_without_mail(each) for each in told)
-        elif not told and tree.is_well_formed:
+            yield from (_make_notify_without_mail(each) for each in notified)
+        elif not notified and tree.is_well_formed:
             message = (
-                "Nobody is told anything: there is a mail server, and no address; "
-                "write `notify:` in the Tenant."
+                "The tree has a mail server but no address, so nobody is notified. "
+                "Write `notify:` in the Tenant."
             )
             yield DocumentDiagnostic(
                 "mail-without-notify", message, tenant, ("mail",), Severity.WARNING
             )
-
-
-def _make_notify_without_mail(document: Document) -> DocumentDiagnostic:
-    message = (
-        "Nobody is told anything: there are addresses, and no mail server; "
-        "write `mail:` in the Tenant."
-    )
-    path = ("notify",)
-    return DocumentDiagnostic(
-        "notify-without-mail", message, document, path, Severity.WARNING
-    )

@@ -1,4 +1,4 @@
-"""What is declared is used, and what is used is complete."""
+"""Check that what is declared is used, and that what is used is complete."""
 
 from __future__ import annotations
 
@@ -11,15 +11,29 @@ from cloudforest.compiler.tree import DocumentTree
 from cloudforest.program.scoping.dn import find_domain_name
 
 
-def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Every domain has an agent to read it and a job that needs it.
+def _find_needed_domains(tree: DocumentTree, job: Document) -> Iterator[str]:
+    """Yield the job's domain, and those where members of its groups may be."""
+    home, name = job.content["domain"].lower(), job.content["scope"]
+    yield home
+    scope = next(
+        (each.content for each in tree.documents_of("Scope") if each.name == name), {}
+    )
+    yield from filter(None, map(find_domain_name, scope.get("groups", [])))
+    for agent in tree.documents_of("Agent") if scope.get("nestedGroups") else ():
+        domains = {each.lower() for each in agent.content["domains"]}
+        if home in domains:
+            yield from domains
 
-    A job or agent whose domain is misspelt may be the one.
+
+def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Report domains that no agent reads or no job uses.
+
+    Report none while a job or agent names an unknown domain: it may mean this one.
     """
     if not tree.is_well_formed:
         return
-    vain = find_unresolved_kinds(tree)
-    may_need = {("Job", "domain"), ("Job", "Scope")} & vain
+    unresolved = find_unresolved_kinds(tree)
+    may_need = {("Job", "domain"), ("Job", "Scope")} & unresolved
     read = {
         each.lower()
         for agent in tree.documents_of("Agent")
@@ -33,46 +47,31 @@ def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     for forest in tree.documents_of("Forest"):
         for index, domain in enumerate(forest.content["domains"]):
             name, path = domain["name"].lower(), ("domains", index, "name")
-            if name not in read and ("Agent", "domain") not in vain:
+            if name not in read and ("Agent", "domain") not in unresolved:
                 message = (
-                    f'No agent reads the domain "{name}"; '
-                    "add it to the `domains` of an Agent."
+                    f'No agent reads the domain "{name}". Add it to the `domains` of '
+                    "an Agent."
                 )
                 yield DocumentDiagnostic("domain-without-agent", message, forest, path)
             if name not in needed and not may_need:
                 message = (
-                    f'No job is for the domain "{name}"; add a Job, or remove it here.'
+                    f'No job uses the domain "{name}". Add a Job, or remove the domain.'
                 )
                 yield DocumentDiagnostic(
                     "domain-without-job", message, forest, path, Severity.WARNING
                 )
 
 
-def _find_needed_domains(tree: DocumentTree, job: Document) -> Iterator[str]:
-    """Yield the job's domain, and those that the groups of its scope may lead into."""
-    home, name = job.content["domain"].lower(), job.content["scope"]
-    yield home
-    scope = next(
-        (each.content for each in tree.documents_of("Scope") if each.name == name), {}
-    )
-    yield from filter(None, map(find_domain_name, scope.get("groups", [])))
-    for agent in tree.documents_of("Agent") if scope.get("nestedGroups") else ():
-        domains = {each.lower() for each in agent.content["domains"]}
-        if home in domains:
-            yield from domains
-
-
 def check_types_mapped_once(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     for job in tree.documents_of("Job"):
         seen: dict[str, str] = {}
-        for index, name in enumerate(job.content["mappings"]):
-            document = tree.find_mapping(name)
-            content = tree.merge_inherited(document) if document else None
-            source = (content or {}).get("sourceObjectName")
+        for index, name, content in tree.list_job_mappings(job):
+            source = content.get("sourceObjectName")
             if source in seen:
                 message = (
                     f'The mappings "{seen[source]}" and "{name}" are both for {source} '
-                    "objects; a job takes one for each type."
+                    "objects. A job takes one mapping per object type: remove one, or "
+                    "make two jobs."
                 )
                 yield DocumentDiagnostic(
                     "overlapping-mappings", message, job, ("mappings", index)
@@ -82,7 +81,7 @@ def check_types_mapped_once(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
 
 
 def check_matching_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Every mapping can find a resource that exists already, and adopt it."""
+    """Report mappings that cannot match, and so adopt, existing resources."""
     for each in tree.documents_of("Mapping"):
         content = tree.merge_inherited(each)
         if content is None:
@@ -91,7 +90,8 @@ def check_matching_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic
         if not any(entry.get("matchingPriority", 0) for entry in entries):
             message = (
                 f'The mapping "{each.name}" has no matching attribute, so it would '
-                "duplicate what exists; write `matchingPriority: 1` at one of them."
+                "duplicate existing resources. Write `matchingPriority: 1` on an "
+                "attribute that is unique in the target."
             )
             yield DocumentDiagnostic("no-matching-attribute", message, each, ("name",))
 
@@ -99,10 +99,8 @@ def check_matching_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic
 def check_unused_documents(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     if not tree.is_well_formed:
         return
-    jobs, vain = (
-        tree.documents_of("Job"),
-        {kind for _, kind in find_unresolved_kinds(tree)},
-    )
+    jobs = tree.documents_of("Job")
+    unresolved = {kind for _, kind in find_unresolved_kinds(tree)}
     scopes = {job.content["scope"] for job in jobs}
     mappings = {name for job in jobs for name in job.content["mappings"]}
     parents = {each.content.get("extends") for each in tree.documents_of("Mapping")}
@@ -110,11 +108,11 @@ def check_unused_documents(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         ("unused-scope", "Scope", scopes),
         ("unused-mapping", "Mapping", mappings | parents),
     ):
-        for each in tree.documents_of(kind) if kind not in vain else ():
+        for each in tree.documents_of(kind) if kind not in unresolved else ():
             if each.name not in used:
                 message = (
-                    f'No job uses the {kind.lower()} "{each.name}"; '
-                    "name it in a Job, or remove it."
+                    f'No job uses the {kind.lower()} "{each.name}". Name it in a Job, '
+                    "or remove it."
                 )
                 yield DocumentDiagnostic(
                     id_, message, each, ("name",), Severity.WARNING

@@ -1,9 +1,8 @@
-"""Whether a filter contradicts itself: by disjunctive normal form, clause by clause.
+"""Check filters for contradictions and mistakes.
 
-On an attribute of several values any of them may do, so `x eq "a" and x eq "b"` is a
-contradiction only where the directory allows one value.
-
-Filters that nothing can pass, or that say what can't be, where that is plain.
+A filter contradicts itself if each conjunction of its disjunctive normal form does.
+`x eq "a" and x eq "b"` is a contradiction only where `x` has a single value: otherwise
+any of the values may match.
 """
 
 from __future__ import annotations
@@ -40,11 +39,16 @@ _OPERATOR_VERBS = {
     "has": "have",
     "pr": "be",
 }
+_DIAGNOSTIC_IDS = {
+    "computed": "computed-attribute",
+    "name": "reference-by-name",
+    "date": "unreadable-date",
+}
 
 
 @dataclass(frozen=True)
 class SignedComparison:
-    """A comparison, or its negation. `ne` is the negation of `eq`."""
+    """A comparison, or its negation; `ne` is a negated `eq`."""
 
     comparison: Compare | Present
     holds: bool
@@ -64,7 +68,7 @@ class SignedComparison:
 
     @property
     def verb_phrase(self) -> str:
-        """What it says of an attribute, as a verb."""
+        """The comparison as a verb, such as `not start with "A"`."""
         return (
             f"{'' if self.holds else 'not '}{_OPERATOR_VERBS[self.operator]} "
             f'"{self.value}"'
@@ -80,58 +84,10 @@ class SignedComparison:
 Conjunction = tuple[SignedComparison, ...]
 
 
-def find_contradiction(tree: Filter) -> str | None:
-    """Return why a filter is never true, or None if it may be, or is too large."""
-    return _judge_all(tree, _find_reason)
-
-
-def find_excluding_reason(tree: Filter) -> str | None:
-    """Return why whoever passes a filter is out of every scope all the same."""
-    return _judge_all(
-        tree, lambda clause: _find_reason(clause) or _find_excluded_class(clause)
-    )
-
-
-def _judge_all(tree: Filter, judge: Callable[[Conjunction], str | None]) -> str | None:
-    reasons = [judge(each) for each in _find_conjunctions(tree, holds=True) or ()]
-    return None if None in reasons or not reasons else reasons[0]
-
-
-def _find_excluded_class(clause: Conjunction) -> str | None:
-    for each in clause:
-        if (
-            each.holds
-            and each.comparison.attribute == "objectclass"
-            and each.is_excluded_class
-        ):
-            return f'objectClass "{each.value}" is left out of every scope'
-    return None
-
-
-def _find_conjunctions(tree: Filter, *, holds: bool) -> list[Conjunction] | None:
-    """Return clauses of which one must hold, or None if there are too many."""
-    match tree:
-        case Compare() | Present():
-            return [(_make_signed_comparison(tree, holds=holds),)]
-        case ValuePath(attribute=name):
-            # What holds of one value says that there is one, and no more.
-            said = SignedComparison(Present(attribute=name), holds=True)
-            return [(said,) if holds else ()]
-        case Not(operand=operand):
-            return _find_conjunctions(operand, holds=not holds)
-        case And(operands=operands) | Or(operands=operands):
-            parts = [_find_conjunctions(each, holds=holds) for each in operands]
-            known = [each for each in parts if each is not None]
-            if len(known) < len(parts):
-                return None
-            joins = isinstance(tree, And) is holds
-            return _multiply_conjunctions(known) if joins else _join_alternatives(known)
-
-
 def _make_signed_comparison(
     comparison: Compare | Present, *, holds: bool
 ) -> SignedComparison:
-    """Write `ne x` as not `eq x`, and comparisons with null by presence."""
+    """Turn `ne x` into not `eq x`, and comparisons with null into presence."""
     if isinstance(comparison, Present):
         return SignedComparison(comparison, holds)
     positive = holds is (comparison.operator != "ne")
@@ -155,27 +111,29 @@ def _multiply_conjunctions(parts: list[list[Conjunction]]) -> list[Conjunction] 
     return [tuple(itertools.chain(*each)) for each in itertools.product(*parts)]
 
 
-def _find_reason(clause: Conjunction) -> str | None:
-    by_name: dict[str, list[SignedComparison]] = {}
-    for each in clause:
-        by_name.setdefault(each.comparison.attribute, []).append(each)
-    reasons = (_find_attribute_reason(name, each) for name, each in by_name.items())
-    return next(filter(None, reasons), None)
+def _find_conjunctions(tree: Filter, *, holds: bool) -> list[Conjunction] | None:
+    """Return the disjunctive normal form of a filter; None if it is too long."""
+    match tree:
+        case Compare() | Present():
+            return [(_make_signed_comparison(tree, holds=holds),)]
+        case ValuePath(attribute=name):
+            # A condition on one value only proves that the attribute has a value.
+            present = SignedComparison(Present(attribute=name), holds=True)
+            return [(present,) if holds else ()]
+        case Not(operand=operand):
+            return _find_conjunctions(operand, holds=not holds)
+        case And(operands=operands) | Or(operands=operands):
+            parts = [_find_conjunctions(each, holds=holds) for each in operands]
+            known = [each for each in parts if each is not None]
+            if len(known) < len(parts):
+                return None
+            joins = isinstance(tree, And) is holds
+            return _multiply_conjunctions(known) if joins else _join_alternatives(known)
 
 
-def _find_attribute_reason(name: str, literals: list[SignedComparison]) -> str | None:
-    wanted = [each for each in literals if each.holds]
-    refused = [each for each in literals if not each.holds]
-    if wanted and any(each.operator == "pr" for each in refused):
-        return f"{name} must have a value, and must have none"
-    for each, other in itertools.product(wanted, refused):
-        if _is_same_comparison(each, other):
-            return f'{name} must be and must not be "{each.value}"'
-    return (
-        _find_single_value_reason(name, wanted, refused)
-        if name in SINGLE_VALUED
-        else None
-    )
+def _judge_all(tree: Filter, judge: Callable[[Conjunction], str | None]) -> str | None:
+    reasons = [judge(each) for each in _find_conjunctions(tree, holds=True) or ()]
+    return None if None in reasons or not reasons else reasons[0]
 
 
 def _is_same_comparison(one: SignedComparison, other: SignedComparison) -> bool:
@@ -183,36 +141,27 @@ def _is_same_comparison(one: SignedComparison, other: SignedComparison) -> bool:
     return one.operator == other.operator and same
 
 
-def _find_single_value_reason(
-    name: str, wanted: list[SignedComparison], refused: list[SignedComparison]
-) -> str | None:
-    """Try the value that is asked for; else compare beginnings, ends and limits."""
-    exact = next((each for each in wanted if each.operator == "eq"), None)
-    if exact is None:
-        return next(_find_disjoint_reasons(name, wanted), None)
-    attributes = {name: (exact.value,)}
-    for each in (*wanted, *refused):
-        if not each.holds_for(attributes):
-            return (
-                f"{name} has one value, which can't both {exact.verb_phrase} and "
-                f"{each.verb_phrase}"
-            )
-    return None
+def _describe_conflict(
+    name: str, one: SignedComparison, other: SignedComparison
+) -> str:
+    return (
+        f"{name} has a single value, which cannot both {one.verb_phrase} and "
+        f"{other.verb_phrase}"
+    )
 
 
-def _find_disjoint_reasons(
-    name: str, wanted: Iterable[SignedComparison]
-) -> Iterator[str]:
-    for one, other in itertools.permutations(wanted, 2):
-        if _is_disjoint(one, other):
-            yield (
-                f"{name} has one value, which can't both {one.verb_phrase} and "
-                f"{other.verb_phrase}"
-            )
+def _is_above(low: str, high: str, *, strict: bool) -> bool:
+    """Tell whether a lower limit is above the upper one, as number and as text."""
+    try:
+        numbers = float(low), float(high)
+    except ValueError:
+        numbers = 1.0, 0.0
+    as_numbers = numbers[0] > numbers[1] or (strict and numbers[0] == numbers[1])
+    return as_numbers and (low > high or (strict and low == high))
 
 
 def _is_disjoint(one: SignedComparison, other: SignedComparison) -> bool:
-    """Tell whether no value passes both, `one` being the lower limit of two."""
+    """Tell whether no value passes both; of two limits, `one` is the lower."""
     low, high = one.value.casefold(), other.value.casefold()
     match one.operator, other.operator:
         case ("sw", "sw"):
@@ -226,61 +175,96 @@ def _is_disjoint(one: SignedComparison, other: SignedComparison) -> bool:
             return False
 
 
-def _is_above(low: str, high: str, *, strict: bool) -> bool:
-    """Tell whether a lower limit is above the upper one, as numbers and as texts."""
-    try:
-        numbers = float(low), float(high)
-    except ValueError:
-        numbers = 1.0, 0.0
-    as_numbers = numbers[0] > numbers[1] or (strict and numbers[0] == numbers[1])
-    return as_numbers and (low > high or (strict and low == high))
+def _find_disjoint_reasons(
+    name: str, required: Iterable[SignedComparison]
+) -> Iterator[str]:
+    for one, other in itertools.permutations(required, 2):
+        if _is_disjoint(one, other):
+            yield _describe_conflict(name, one, other)
 
 
-_DIAGNOSTIC_IDS = {
-    "computed": "computed-attribute",
-    "name": "reference-by-name",
-    "date": "unreadable-date",
-}
+def _find_single_value_reason(
+    name: str, required: list[SignedComparison], refused: list[SignedComparison]
+) -> str | None:
+    """Test the value that `eq` requires; without one, compare prefixes and limits."""
+    exact = next((each for each in required if each.operator == "eq"), None)
+    if exact is None:
+        return next(_find_disjoint_reasons(name, required), None)
+    attributes = {name: (exact.value,)}
+    for each in (*required, *refused):
+        if not each.holds_for(attributes):
+            return _describe_conflict(name, exact, each)
+    return None
 
 
-def check_satisfiable_filters(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for scope in tree.documents_of("Scope"):
-        for kind, text in scope.content.get("filters", {}).items():
-            try:
-                reason = find_excluding_reason(parse_filter(text))
-            except SyntaxFault:
-                continue
-            if reason is not None:
-                message = (
-                    f"No {kind} can pass this filter: "
-                    f"{_restore_spelling(reason, text)}; "
-                    "correct it, or nobody is in scope."
-                )
-                path = ("filters", kind)
-                yield DocumentDiagnostic(
-                    "filter-never-true", message, scope, path, Severity.WARNING
-                )
+def _find_attribute_reason(name: str, literals: list[SignedComparison]) -> str | None:
+    required = [each for each in literals if each.holds]
+    refused = [each for each in literals if not each.holds]
+    if required and any(each.operator == "pr" for each in refused):
+        return f"{name} cannot both have a value and have none"
+    for each, other in itertools.product(required, refused):
+        if _is_same_comparison(each, other):
+            return f"{name} cannot both {each.verb_phrase} and {other.verb_phrase}"
+    return (
+        _find_single_value_reason(name, required, refused)
+        if name in SINGLE_VALUED
+        else None
+    )
+
+
+def _find_reason(clause: Conjunction) -> str | None:
+    by_name: dict[str, list[SignedComparison]] = {}
+    for each in clause:
+        by_name.setdefault(each.comparison.attribute, []).append(each)
+    reasons = (_find_attribute_reason(name, each) for name, each in by_name.items())
+    return next(filter(None, reasons), None)
+
+
+def find_contradiction(tree: Filter) -> str | None:
+    """Return why a filter is never true; None if it can be, or is too large."""
+    return _judge_all(tree, _find_reason)
+
+
+def _find_excluded_class(clause: Conjunction) -> str | None:
+    for each in clause:
+        if (
+            each.holds
+            and each.comparison.attribute == "objectclass"
+            and each.is_excluded_class
+        ):
+            return f'objectClass "{each.value}" is excluded from every scope'
+    return None
+
+
+def find_excluding_reason(tree: Filter) -> str | None:
+    """Return why a filter puts no object in scope; None if it can, or is too large."""
+    return _judge_all(
+        tree, lambda clause: _find_reason(clause) or _find_excluded_class(clause)
+    )
 
 
 def _restore_spelling(reason: str, text: str) -> str:
-    """Return a reason with the attribute that it begins with spelt as in the filter."""
+    """Spell the attribute that a reason begins with as the filter does."""
     name = reason.partition(" ")[0]
     at = text.lower().find(name.lower())
     return f"{text[at : at + len(name)]}{reason[len(name) :]}"
 
 
-def check_filter_mistakes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for scope in tree.documents_of("Scope"):
-        for kind, text in scope.content.get("filters", {}).items():
-            for each in _find_mistakes(text):
-                path = ("filters", kind)
-                yield DocumentDiagnostic(
-                    _DIAGNOSTIC_IDS[each.kind],
-                    each.message,
-                    scope,
-                    path,
-                    offset=each.offset,
-                )
+def check_satisfiable_filters(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for scope, kind, text in tree.list_filters():
+        try:
+            reason = find_excluding_reason(parse_filter(text))
+        except SyntaxFault:
+            continue
+        if reason is not None:
+            message = (
+                f"No {kind} can match this filter: {_restore_spelling(reason, text)}. "
+                "Correct the filter."
+            )
+            path = ("filters", kind)
+            yield DocumentDiagnostic(
+                "filter-never-true", message, scope, path, Severity.WARNING
+            )
 
 
 def _find_mistakes(text: str) -> list[FilterMistake]:
@@ -288,3 +272,10 @@ def _find_mistakes(text: str) -> list[FilterMistake]:
         return list(find_filter_mistakes(text))
     except SyntaxFault:
         return []
+
+
+def check_filter_mistakes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for scope, kind, text in tree.list_filters():
+        for each in _find_mistakes(text):
+            id_, path = _DIAGNOSTIC_IDS[each.kind], ("filters", kind)
+            yield DocumentDiagnostic(id_, each.message, scope, path, offset=each.offset)

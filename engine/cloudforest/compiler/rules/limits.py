@@ -1,4 +1,4 @@
-"""Values that are allowed in form but not in fact."""
+"""Check values that have the right form but are out of range or do not fit."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 from cloudforest.base.diagnostics import Severity
 from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.rules.flow import make_unmatchable
 from cloudforest.compiler.tree import DocumentTree, parse_duration
 from cloudforest.compiler.wording import suggest_names
 from cloudforest.model.program import ValueType
 from cloudforest.program.faults import SyntaxFault, ValueFault
 from cloudforest.program.mapping.types import convert_value
-from cloudforest.program.scim.path import parse_path
+from cloudforest.program.scim.path import parse_path_or_none
 
 MIN_INTERVAL_SECONDS = 30
 UNMATCHABLE_TYPES = frozenset({"binary", "dateTime", "reference"})
@@ -23,8 +24,8 @@ def check_intervals(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         interval = job.content.get("interval")
         if interval is not None and parse_duration(interval) < MIN_INTERVAL_SECONDS:
             message = (
-                f'The interval "{interval}" is too short: directories and targets '
-                f"need {MIN_INTERVAL_SECONDS} s between cycles; write 30s or more."
+                f'The interval "{interval}" is too short. Directories and targets need '
+                f"{MIN_INTERVAL_SECONDS} s between cycles: write `30s` or more."
             )
             yield DocumentDiagnostic("interval-too-short", message, job, ("interval",))
 
@@ -35,9 +36,9 @@ def check_tls_verification(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             tls = domain["source"].get("activeDirectory", {}).get("tls", {})
             if tls.get("verify") == "off":
                 message = (
-                    f'Certificates of "{domain["name"]}" are not verified, so anybody '
-                    "on the network can read the bind password; "
-                    "name the authority in `ca:` instead."
+                    f'The certificates of "{domain["name"]}" are not verified, so '
+                    "anybody on the network can read the bind password. Name the "
+                    "authority in `ca:` instead."
                 )
                 path = ("domains", index, "source", "activeDirectory", "tls", "verify")
                 yield DocumentDiagnostic(
@@ -45,19 +46,33 @@ def check_tls_verification(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 )
 
 
+def _find_misfit_reason(
+    target: str, value: Any, type_: ValueType | None = None
+) -> str | None:
+    """Return why a target cannot take a value; None if it can, or for a wrong path."""
+    try:
+        convert_value(target, value, type_)
+    except ValueFault as fault:
+        return fault.reason
+    except SyntaxFault:
+        return None
+    return None
+
+
 def check_default_values(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Every default value can be converted to the type of its target."""
-    for mapping in tree.documents_of("Mapping"):
-        entries = mapping.content.get("attributeMappings", {})
-        for target, entry in entries.items():
-            default = entry.get("defaultValue") if isinstance(entry, dict) else None
-            reason = _find_misfit_reason(target, default)
-            if reason is not None:
-                message = f'The default value "{default}" does not fit "{target}": '
-                path = ("attributeMappings", target, "defaultValue")
-                yield DocumentDiagnostic(
-                    "default-value", message + reason, mapping, path
-                )
+    """Report default values that do not convert to the type of their target."""
+    for mapping, target, entry in tree.list_attribute_mappings():
+        default = (entry or {}).get("defaultValue")
+        reason = _find_misfit_reason(target, default)
+        if reason is not None:
+            message = f'The default value "{default}" does not fit "{target}". {reason}'
+            path = ("attributeMappings", target, "defaultValue")
+            yield DocumentDiagnostic("default-value", message, mapping, path)
+
+
+def _is_extension_path(text: str) -> bool:
+    path = parse_path_or_none(text)
+    return path is not None and path.is_custom_extension and path.key is None
 
 
 def check_extension_paths(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -67,35 +82,13 @@ def check_extension_paths(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 if _is_extension_path(f"{urn}:{name}"):
                     continue
                 message = (
-                    f'"{urn}:{name}" is not a SCIM path; write a URN and, below it,'
-                    " names like badge or office.floor."
+                    f'"{urn}:{name}" is not a SCIM path. Write a URN and, below it, '
+                    "names like `badge` or `office.floor`."
                 )
                 path = ("extensions", urn, name)
                 yield DocumentDiagnostic(
                     "path-syntax", message, target, path, at_key=True
                 )
-
-
-def check_extension_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Have declared what a mapping writes into a schema of its job's target."""
-    seen: set[tuple[str, str]] = set()
-    for job, target in _pair_jobs_with_targets(tree):
-        extensions = target.content.get("extensions", {})
-        for mapping in _find_own_mappings(tree, job):
-            if (mapping.name, target.name) not in seen:
-                seen.add((mapping.name, target.name))
-                for path, entry in mapping.content["attributeMappings"].items():
-                    yield from _check_extension_attribute(
-                        mapping, path, entry or {}, extensions
-                    )
-
-
-def _is_extension_path(text: str) -> bool:
-    try:
-        path = parse_path(text)
-    except SyntaxFault:
-        return False
-    return path.is_custom_extension and path.key is None
 
 
 def _pair_jobs_with_targets(tree: DocumentTree) -> Iterator[tuple[Document, Document]]:
@@ -107,7 +100,7 @@ def _pair_jobs_with_targets(tree: DocumentTree) -> Iterator[tuple[Document, Docu
 
 
 def _find_own_mappings(tree: DocumentTree, job: Document) -> Iterator[Document]:
-    """Yield the tree's mappings that a job uses, and those that they extend."""
+    """Yield the mappings that a job uses or inherits from, except built-in ones."""
     own = {each.name for each in tree.documents_of("Mapping")}
     for name in job.content["mappings"]:
         found = tree.find_mapping(name)
@@ -116,19 +109,30 @@ def _find_own_mappings(tree: DocumentTree, job: Document) -> Iterator[Document]:
                 yield each
 
 
+def _check_matching_type(
+    mapping: Document, target: str, entry: dict[str, Any], declared: dict[str, Any]
+) -> Iterator[DocumentDiagnostic]:
+    """Refuse to match by several values, or by values with several spellings."""
+    several = declared.get("multiValued", False)
+    if not entry.get("matchingPriority") or not (
+        several or declared["type"] in UNMATCHABLE_TYPES
+    ):
+        return
+    why = "has several values" if several else f"has the type {declared['type']}"
+    yield make_unmatchable(mapping, target, why)
+
+
 def _check_extension_attribute(
     mapping: Document, target: str, entry: dict[str, Any], extensions: dict[str, Any]
 ) -> Iterator[DocumentDiagnostic]:
-    if not _is_readable_path(target):
-        return
-    path = parse_path(target)
-    if path.schema is None or path.schema not in extensions:
+    path = parse_path_or_none(target)
+    if path is None or path.schema is None or path.schema not in extensions:
         return
     known, where = extensions[path.schema], ("attributeMappings", target)
     if path.name_in_schema not in known:
         message = (
             f"The target's schema {path.schema} has no attribute "
-            f'"{path.name_in_schema}"; ' + suggest_names(path.name_in_schema, known)
+            f'"{path.name_in_schema}". {suggest_names(path.name_in_schema, known)}'
         )
         yield DocumentDiagnostic(
             "unknown-target-attribute", message, mapping, where, at_key=True
@@ -140,44 +144,19 @@ def _check_extension_attribute(
             target, entry.get(key), known[path.name_in_schema]["type"]
         )
         if reason is not None:
-            message = f'The value "{entry[key]}" does not fit "{target}": {reason}'
+            message = f'The value "{entry[key]}" does not fit "{target}". {reason}'
             yield DocumentDiagnostic("default-value", message, mapping, (*where, key))
 
 
-def _check_matching_type(
-    mapping: Document, target: str, entry: dict[str, Any], declared: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
-    """Refuse to look for what has several values, or several spellings of one."""
-    several = declared.get("multiValued", False)
-    if not entry.get("matchingPriority") or not (
-        several or declared["type"] in UNMATCHABLE_TYPES
-    ):
-        return
-    what = "has several values" if several else f"is of type {declared['type']}"
-    message = (
-        f'"{target}" {what}, so no resource is found by it; match by an attribute with'
-        " one text, number or truth value."
-    )
-    path = ("attributeMappings", target, "matchingPriority")
-    yield DocumentDiagnostic("unmatchable-attribute", message, mapping, path)
-
-
-def _is_readable_path(target: str) -> bool:
-    try:
-        parse_path(target)
-    except SyntaxFault:
-        return False
-    return True
-
-
-def _find_misfit_reason(
-    target: str, default: Any, type_: ValueType | None = None
-) -> str | None:
-    """Say why a target can't take a default; a path that can't be read says so."""
-    try:
-        convert_value(target, default, type_)
-    except ValueFault as fault:
-        return fault.reason
-    except SyntaxFault:
-        return None
-    return None
+def check_extension_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Report attributes that the extensions of a job's target do not declare."""
+    seen: set[tuple[str, str]] = set()
+    for job, target in _pair_jobs_with_targets(tree):
+        extensions = target.content.get("extensions", {})
+        for mapping in _find_own_mappings(tree, job):
+            if (mapping.name, target.name) not in seen:
+                seen.add((mapping.name, target.name))
+                for path, entry in mapping.content["attributeMappings"].items():
+                    yield from _check_extension_attribute(
+                        mapping, path, entry or {}, extensions
+                    )

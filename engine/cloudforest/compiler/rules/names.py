@@ -1,8 +1,6 @@
-"""Every name that a document uses is declared somewhere.
+"""Check names: unique where they are declared, known where they are used.
 
-Names are unique where something refers to them.
-
-A former name belongs to one document, and to none that is still there.
+A former name (`formerly`) belongs to one document only, and is no longer in use.
 """
 
 from __future__ import annotations
@@ -10,47 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import PurePath
+from typing import get_args
 
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.base.files import find_shipped
 from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.schemas import DOCUMENT_KINDS
 from cloudforest.compiler.tree import (
     MAX_ANCESTORS,
     DocumentTree,
     load_built_in_mappings,
 )
 from cloudforest.compiler.wording import quote_names, suggest_names
+from cloudforest.model.renames import DocumentKind
 
 REFERENCED_KINDS = ("domain", "Scope", "Target", "Mapping", "profile")
 MAX_SUGGESTIONS = 50
-"""Unknown names that are looked up; with more, one mistake is behind them all."""
+"""Look-ups are slow, and more unknown names than this have one common cause."""
 
 Reference = tuple[Document, DocumentPath, str, str]
-"""A document, where in it, the kind referred to, and the name as it is compared."""
+"""A document, the path in it, the kind that it refers to, and the name."""
+NAMED_KINDS = tuple(each for each in DOCUMENT_KINDS if each != "Tenant")
 
-
-def check_references(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Complain of unknown names; not when what may declare them was not read."""
-    if not tree.is_complete:
-        return
-    for told, (document, path, kind, name) in enumerate(_find_unknown_references(tree)):
-        next_step = "correct it, or declare it."
-        if told < MAX_SUGGESTIONS:
-            next_step = suggest_names(name, _find_known_names(tree, kind))
-        message = f'There is no {kind} "{name}" in this tree; {next_step}'
-        yield DocumentDiagnostic("unknown-reference", message, document, path)
-
-
-def find_unresolved_kinds(tree: DocumentTree) -> set[tuple[str, str]]:
-    """Return which kinds refer to which in vain: what they mean may be any of them."""
-    return {
-        (document.kind, kind) for document, _, kind, _ in _find_unknown_references(tree)
-    }
-
-
-def _find_unknown_references(tree: DocumentTree) -> Iterator[Reference]:
-    known = {kind: _find_known_names(tree, kind) for kind in REFERENCED_KINDS}
-    return (each for each in _find_references(tree) if each[3] not in known[each[2]])
+_FORMERLY_PATH = ("formerly",)
 
 
 def _find_job_references(tree: DocumentTree) -> Iterator[Reference]:
@@ -95,6 +75,31 @@ def _find_known_names(tree: DocumentTree, kind: str) -> frozenset[str]:
             return own
 
 
+def _find_unknown_references(tree: DocumentTree) -> Iterator[Reference]:
+    known = {kind: _find_known_names(tree, kind) for kind in REFERENCED_KINDS}
+    return (each for each in _find_references(tree) if each[3] not in known[each[2]])
+
+
+def check_references(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Report unknown names, unless a document that may declare them was not read."""
+    if not tree.is_complete:
+        return
+    for index, reference in enumerate(_find_unknown_references(tree)):
+        document, path, kind, name = reference
+        next_step = "Correct it, or declare it."
+        if index < MAX_SUGGESTIONS:
+            next_step = suggest_names(name, _find_known_names(tree, kind))
+        message = f'Unknown {kind} "{name}". {next_step}'
+        yield DocumentDiagnostic("unknown-reference", message, document, path)
+
+
+def find_unresolved_kinds(tree: DocumentTree) -> set[tuple[str, str]]:
+    """Return each kind that refers to an unknown name, with the kind referred to."""
+    return {
+        (document.kind, kind) for document, _, kind, _ in _find_unknown_references(tree)
+    }
+
+
 @cache
 def list_profiles() -> frozenset[str]:
     folder = find_shipped("mappings") / "profiles"
@@ -102,32 +107,41 @@ def list_profiles() -> frozenset[str]:
 
 
 def check_job_targets(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Complain of jobs without a target, unless there is exactly one to take."""
+    """Report jobs without `target`, unless the tree has exactly one Target."""
     targets = tree.names.get("Target", frozenset())
     if len(targets) == 1 or not tree.is_complete:
         return
-    next_step = (
-        f"the tree has {len(targets)}, so write `target:` with one of "
-        f"{quote_names(sorted(targets))}."
+    problem = (
+        f"names no target, and the tree has {len(targets)}. Write `target:` with one "
+        f"of: {quote_names(sorted(targets))}."
         if targets
-        else "the tree has none, so declare a document of kind Target."
+        else "has no target. Add a document with `kind: Target`."
     )
     for job in tree.documents_of("Job"):
         if "target" not in job.content:
-            message = f'The job "{job.name}" needs a target: {next_step}'
+            message = f'The job "{job.name}" {problem}'
             yield DocumentDiagnostic("missing-target", message, job, ("name",))
 
 
-NAMED_KINDS = ("Target", "Forest", "Agent", "Scope", "Mapping", "Job", "Example")
-
-
 def check_single_tenant(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Complain of every Tenant after the first; `compile` knows when there is none."""
+    """Report every Tenant after the first; `compile` reports a missing one."""
     tenants = [each for each in tree.documents if each.kind == "Tenant"]
     for each in tenants[1:]:
         first = tenants[0].locations.locate(())
-        message = f"The tree has a Tenant already, at {first}; keep one of the two."
+        message = f"The tree already has a Tenant, at {first}. Keep one of the two."
         yield DocumentDiagnostic("second-tenant", message, each, ("name",))
+
+
+def _make_duplicate_name(document: Document, first: Document) -> DocumentDiagnostic:
+    built_in = first.name in load_built_in_mappings() and document.kind == "Mapping"
+    where = (
+        "is built in"
+        if built_in
+        else f"already exists at {first.locations.locate(('name',))}"
+    )
+    message = f'The {document.kind} "{document.name}" {where}. Rename this one.'
+
+    return DocumentDiagnostic("duplicate-name", message, document, ("name",))
 
 
 def check_unique_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
@@ -141,17 +155,6 @@ def check_unique_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             seen.setdefault(each.name, each)
 
 
-def _make_duplicate_name(document: Document, first: Document) -> DocumentDiagnostic:
-    built_in = first.name in load_built_in_mappings() and document.kind == "Mapping"
-    where = (
-        "is built in" if built_in else f"is also at {first.locations.locate(('name',))}"
-    )
-    message = (
-        f'The {document.kind} "{document.name}" {where}; give this one another name.'
-    )
-    return DocumentDiagnostic("duplicate-name", message, document, ("name",))
-
-
 def check_domains_in_one_forest(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     seen: dict[str, str] = {}
     for forest in (each for each in tree.documents if each.kind == "Forest"):
@@ -161,8 +164,8 @@ def check_domains_in_one_forest(tree: DocumentTree) -> Iterator[DocumentDiagnost
             place = forest.locations.locate(path)
             if name in seen:
                 message = (
-                    f'The domain "{name}" is also at {seen[name]}; '
-                    "a domain belongs to one forest, so remove one of the two."
+                    f'The domain "{name}" is already at {seen[name]}. A domain belongs '
+                    "to one forest: remove one of the two."
                 )
                 yield DocumentDiagnostic("domain-in-two-forests", message, forest, path)
             seen.setdefault(name, str(place))
@@ -180,27 +183,42 @@ def check_mapping_ancestry(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             parent = found.content.get("extends") if found else None
         if parent == each.name:
             message = (
-                f'The mapping "{each.name}" extends itself; '
-                "let the first of the line extend a built-in mapping, or nothing."
+                f'The mapping "{each.name}" extends itself, directly or through '
+                "others. Remove one `extends` from the chain."
             )
             yield DocumentDiagnostic("extends-itself", message, each, ("extends",))
         elif len(seen) - 1 > MAX_ANCESTORS:
             message = (
-                f'The mapping "{each.name}" extends a line of more than '
-                f"{MAX_ANCESTORS} "
-                "others; let it extend one of the first."
+                f'The mapping "{each.name}" extends a chain of more than '
+                f"{MAX_ANCESTORS} mappings. Extend one that is nearer to the start of "
+                "the chain."
             )
             yield DocumentDiagnostic("too-deep", message, each, ("extends",))
 
 
-RENAMEABLE_KINDS = ("Target", "Agent", "Job")
-"""The kinds that keep something under their names."""
+def _describe_name_in_use(document: Document, name: str) -> str:
+    if name == document.name:
+        return (
+            f'"{name}" is the current name of this {document.kind}. Write its previous '
+            "name in `formerly`, or remove `formerly`."
+        )
+    return (
+        f'The {document.kind} "{name}" is still in the tree, so this one cannot '
+        f'replace it. Remove `formerly` here, or remove the {document.kind} "{name}".'
+    )
 
-_FORMERLY_PATH = ("formerly",)
+
+def _describe_claimed_name(document: Document, first: Document, name: str) -> str:
+    return (
+        f'The {document.kind} "{first.name}" at '
+        f'{first.locations.locate(_FORMERLY_PATH)} already takes over from "{name}". '
+        "Only one document can take over a former name: remove `formerly` from one of "
+        "the two."
+    )
 
 
 def check_former_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for kind in RENAMEABLE_KINDS:
+    for kind in get_args(DocumentKind):
         claimed: dict[str, Document] = {}
         for each in (
             one for one in tree.documents_of(kind) if "formerly" in one.content
@@ -219,24 +237,3 @@ def check_former_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     "formerly-claimed-twice", message, each, _FORMERLY_PATH
                 )
             claimed.setdefault(name, each)
-
-
-def _describe_name_in_use(document: Document, name: str) -> str:
-    if name == document.name:
-        return (
-            f'"{name}" is the name that this {document.kind} has now; '
-            "remove `formerly`, or write the name that it had before."
-        )
-    return (
-        f'The {document.kind} "{name}" is still in this tree, so this one does not '
-        "take its place; remove `formerly` here, or the other document."
-    )
-
-
-def _describe_claimed_name(document: Document, first: Document, name: str) -> str:
-    return (
-        f'The {document.kind} "{name}" becomes "{first.name}" already, at '
-        f"{first.locations.locate(_FORMERLY_PATH)}; what is kept under the old "
-        "name can go on under "
-        "one new name only, so remove `formerly` from one of the two."
-    )

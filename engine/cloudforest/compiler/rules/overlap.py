@@ -1,14 +1,13 @@
-"""Which people of one type a job is for, as far as the documents say.
+"""Find objects that two jobs write, or a job and Microsoft Entra Connect Sync.
 
-An object is in the scope of one tool only: ours, or Microsoft Entra Connect Sync.
-
-Two jobs that write the same resources: for nothing, or against each other.
+The documents tell the population of a job as far as its scope and filters do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from cloudforest.base.diagnostics import Severity
@@ -17,19 +16,22 @@ from cloudforest.compiler.resolve import DEFAULT_SCENARIO
 from cloudforest.compiler.rules.filters import find_contradiction
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.model.program import And, Filter
-from cloudforest.program.expressions.syntax import parse_expression
+from cloudforest.program.expressions.syntax import parse_expression_or_none
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import find_domain_name, is_in_subtree, parse_dn
 from cloudforest.program.scoping.filter_syntax import parse_filter
 
 Dn = tuple[str, ...]
+PopulationKey = tuple[str, str, str, str]
+"""Domain, target, object type and resource type."""
 
 
 @dataclass(frozen=True, eq=False)
 class JobPopulation:
-    """One type of a job. `units` are subtrees (the root's is the whole domain).
+    """The objects of one type that a job selects.
 
-    `sparse`: not all that lies in them is meant.
+    `units` are subtrees; the empty DN is the whole domain. `is_partial`: some objects
+    in the subtrees are not selected.
     """
 
     job: Document
@@ -41,7 +43,7 @@ class JobPopulation:
     filter: Filter | None
 
     def covers(self, other: JobPopulation) -> bool:
-        """Tell whether all of the other in a shared subtree are surely here as well."""
+        """Tell whether this job has all of the other's objects in shared subtrees."""
         deep_enough = self.includes_nested_groups or not other.includes_nested_groups
         grouped = not self.groups or (
             other.groups and self.groups >= other.groups and deep_enough
@@ -55,45 +57,27 @@ class JobPopulation:
         return find_contradiction(And(operands=(self.filter, other.filter))) is not None
 
 
-PopulationKey = tuple[str, str, str, str]
-"""A domain, a target, a type of object, and a type of resource."""
+@dataclass(frozen=True)
+class _OtherTool:
+    """What Connect Sync syncs; `domains` are those that it syncs as a whole."""
+
+    domains: frozenset[str]
+    units: list[str]
+    groups: list[str]
 
 
-def find_populations(tree: DocumentTree) -> dict[PopulationKey, list[JobPopulation]]:
-    """Return what the enabled jobs are for, by where they read and write it."""
-    found: dict[PopulationKey, list[JobPopulation]] = {}
-    scopes = {each.name: each for each in tree.documents_of("Scope")}
-    targets = [each.name for each in tree.documents_of("Target")]
-    only = targets[0] if len(targets) == 1 else None
-    for job in tree.documents_of("Job"):
-        scope = scopes.get(job.content["scope"])
-        if scope is None or job.content.get("enabled") is False:
-            continue
-        target = job.content.get("target", only)
-        if target is None:
-            continue
-        for mapping in _find_mappings(tree, job):
-            kind = mapping["sourceObjectName"]
-            domain = job.content["domain"].lower()
-            place = (domain, target, kind, mapping["targetObjectName"])
-            each = _make_population(job, mapping, scope.content, kind)
-            if each is not None:
-                found.setdefault(place, []).append(each)
-    return found
+def _unit_dn(unit: str | dict[str, str]) -> str:
+    return unit["oneLevel"] if isinstance(unit, dict) else unit
 
 
-def _find_mappings(tree: DocumentTree, job: Document) -> Iterator[dict[str, Any]]:
-    for name in job.content["mappings"]:
-        document = tree.find_mapping(name)
-        content = tree.merge_inherited(document) if document else None
-        if content and {"sourceObjectName", "targetObjectName"} <= content.keys():
-            yield content
+def _parse_dns(texts: Iterable[str]) -> Iterator[Dn]:
+    return map(parse_dn, texts)
 
 
 def _make_population(
     job: Document, mapping: dict[str, Any], scope: dict[str, Any], kind: str
 ) -> JobPopulation | None:
-    """Return None for what can't be read: that is another rule's matter."""
+    """Return None where a DN or filter is wrong; other rules report it."""
     listed = scope["organizationalUnits"]
     units = [""] if listed == "all" else [_unit_dn(each) for each in listed]
     text = scope.get("filters", {}).get(kind)
@@ -112,18 +96,35 @@ def _make_population(
         return None
 
 
-def _unit_dn(unit: str | dict[str, str]) -> str:
-    return unit["oneLevel"] if isinstance(unit, dict) else unit
-
-
-def _parse_dns(texts: Iterable[str]) -> Iterator[Dn]:
-    return map(parse_dn, texts)
+def find_populations(tree: DocumentTree) -> dict[PopulationKey, list[JobPopulation]]:
+    """Return the populations of the enabled jobs."""
+    found: dict[PopulationKey, list[JobPopulation]] = {}
+    scopes = {each.name: each for each in tree.documents_of("Scope")}
+    targets = [each.name for each in tree.documents_of("Target")]
+    only = targets[0] if len(targets) == 1 else None
+    for job in tree.documents_of("Job"):
+        scope = scopes.get(job.content["scope"])
+        if scope is None or job.content.get("enabled") is False:
+            continue
+        target = job.content.get("target", only)
+        if target is None:
+            continue
+        for _, _, mapping in tree.list_job_mappings(job):
+            if not {"sourceObjectName", "targetObjectName"} <= mapping.keys():
+                continue
+            kind = mapping["sourceObjectName"]
+            domain = job.content["domain"].lower()
+            place = (domain, target, kind, mapping["targetObjectName"])
+            each = _make_population(job, mapping, scope.content, kind)
+            if each is not None:
+                found.setdefault(place, []).append(each)
+    return found
 
 
 def find_overlapping_pairs(
     populations: list[JobPopulation],
 ) -> Iterator[tuple[JobPopulation, JobPopulation]]:
-    """Yield those that share a subtree, the earlier first, each pair once."""
+    """Yield each pair that shares a subtree once, the earlier job first."""
     at: dict[Dn, list[int]] = {}
     for index, each in enumerate(populations):
         for unit in each.units:
@@ -138,29 +139,6 @@ def find_overlapping_pairs(
     }
     for one, other in sorted(found):
         yield populations[one], populations[other]
-
-
-def check_connect_sync_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Complain of a `connectSync` that can't be meant, and of jobs that surely meet it.
-
-    Groups and filters of a job may leave out what the other tool has: of these jobs
-    nobody can tell by the documents.
-    """
-    for tenant in tree.documents_of("Tenant"):
-        if (written := tenant.content.get("connectSync")) is None:
-            continue
-        if tenant.content.get("scenario", DEFAULT_SCENARIO) == DEFAULT_SCENARIO:
-            message = (
-                "`connectSync` says what another tool syncs, and the scenario "
-                f"{DEFAULT_SCENARIO} that there is none; write `scenario: "
-                "existing-hybrid-pilot` or `existing-hybrid-new-forest`."
-            )
-            path = ("connectSync",)
-            yield DocumentDiagnostic("connect-sync-scenario", message, tenant, path)
-        faults = list(_check_dns(tenant, written))
-        yield from faults or _find_overlapping_jobs(
-            tree, _make_other_tool(tree, written)
-        )
 
 
 def _check_dns(
@@ -178,69 +156,20 @@ def _check_dns(
                 )
 
 
-@dataclass(frozen=True)
-class _OtherTool:
-    """`domains` are those of its forests that it syncs whole."""
-
-    domains: frozenset[str]
-    units: list[str]
-    groups: list[str]
-
-
 def _make_other_tool(tree: DocumentTree, written: dict[str, Any]) -> _OtherTool:
     units = written.get("organizationalUnits", [])
-    held = set(map(find_domain_name, units))
+    partial = set(map(find_domain_name, units))
     forests = [
         frozenset(domain["name"].lower() for domain in each.content["domains"])
         for each in tree.documents_of("Forest")
         if each.name in written.get("forests", ())
     ]
-    whole = (each for each in forests if held.isdisjoint(each))
+    whole = (each for each in forests if partial.isdisjoint(each))
     return _OtherTool(frozenset().union(*whole), units, written.get("groups", []))
 
 
-def _find_overlapping_jobs(
-    tree: DocumentTree, other_tool: _OtherTool
-) -> Iterator[DocumentDiagnostic]:
-    scopes = {each.name: each.content for each in tree.documents_of("Scope")}
-    for job in tree.documents_of("Job"):
-        scope = scopes.get(job.content["scope"])
-        if scope is None or job.content.get("enabled") is False:
-            continue
-        try:
-            shared = _describe_shared(job.content["domain"].lower(), scope, other_tool)
-        except SyntaxFault:
-            continue  # the rule of scopes tells it
-        if shared is not None:
-            message = (
-                f'The job "{job.name}" and Connect Sync both sync {shared}; an object '
-                "belongs in the scope of one tool only: take it out of the other tool "
-                "and of `connectSync`, or narrow the scope."
-            )
-            severity = Severity.WARNING
-            yield DocumentDiagnostic(
-                "connect-sync-overlap", message, job, ("scope",), severity
-            )
-
-
-def _describe_shared(
-    domain: str, scope: dict[str, Any], other_tool: _OtherTool
-) -> str | None:
-    """Return what both tools surely sync, in words; None where nobody can tell."""
-    if domain in other_tool.domains:
-        return f"objects of {domain}"
-    groups = set(map(parse_dn, scope.get("groups", ())))
-    for theirs in other_tool.groups:
-        if parse_dn(theirs) in groups:
-            return f'the members of "{theirs}"'
-    if groups:
-        return None
-    met = (each for each in other_tool.units if _is_shared_subtree(domain, scope, each))
-    return next((f'what is in "{each}"' for each in met), None)
-
-
 def _is_shared_subtree(domain: str, scope: dict[str, Any], unit_dn: str) -> bool:
-    """Tell whether a subtree of the other tool holds what a scope surely takes."""
+    """Tell whether a scope surely selects objects in a subtree of the other tool."""
     unit, listed = parse_dn(unit_dn), scope["organizationalUnits"]
     if any(is_in_subtree(unit, parse_dn(each)) for each in scope.get("except", ())):
         return False
@@ -254,43 +183,70 @@ def _is_shared_subtree(domain: str, scope: dict[str, Any], unit_dn: str) -> bool
     )
 
 
-def check_job_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Complain once of each job that meets others, of the worst that it meets."""
-    for place, several in find_populations(tree).items():
-        worst: dict[str, tuple[int, DocumentDiagnostic]] = {}
-        for one, other in find_overlapping_pairs(several):
-            found = _check_pair(place, one, other)
-            if found is not None:
-                name = other.job.name
-                worst[name] = min(worst.get(name, found), found, key=_get_rank)
-        yield from (complaint for _, complaint in worst.values())
-
-
-def _get_rank(ranked: tuple[int, DocumentDiagnostic]) -> int:
-    return ranked[0]
-
-
-def _check_pair(
-    key: PopulationKey, one: JobPopulation, other: JobPopulation
-) -> tuple[int, DocumentDiagnostic] | None:
-    """Return the complaint of a pair with its rank, 0 being the worst."""
-    if one.excludes(other):
+def _describe_shared(
+    domain: str, scope: dict[str, Any], other_tool: _OtherTool
+) -> str | None:
+    """Return what both tools surely sync, in words."""
+    if domain in other_tool.domains:
+        return f"the objects of {domain}"
+    groups = set(map(parse_dn, scope.get("groups", ())))
+    for theirs in other_tool.groups:
+        if parse_dn(theirs) in groups:
+            return f'the members of "{theirs}"'
+    if groups:
         return None
-    sure = one.covers(other) or other.covers(one)
-    differing = _find_conflicting_targets(one.mapping, other.mapping)
-    if differing:
-        severity = Severity.ERROR if sure else Severity.WARNING
-        message = _describe_conflict(key, one, other, differing, sure=sure)
-        return int(not sure), _make_diagnostic(
-            "conflicting-jobs", message, other, severity
-        )
-    if not sure:
-        return None
-    message = (
-        f'The job "{one.job.name}" writes the same {key[2]} objects of {key[0]} to '
-        f'"{key[1]}" already; divide their scopes, or remove one of the two.'
+    shared = (
+        each for each in other_tool.units if _is_shared_subtree(domain, scope, each)
     )
-    return 2, _make_diagnostic("overlapping-jobs", message, other, Severity.WARNING)
+    return next((f'the objects in "{each}"' for each in shared), None)
+
+
+def _find_overlapping_jobs(
+    tree: DocumentTree, other_tool: _OtherTool
+) -> Iterator[DocumentDiagnostic]:
+    scopes = {each.name: each.content for each in tree.documents_of("Scope")}
+    for job in tree.documents_of("Job"):
+        scope = scopes.get(job.content["scope"])
+        if scope is None or job.content.get("enabled") is False:
+            continue
+        try:
+            shared = _describe_shared(job.content["domain"].lower(), scope, other_tool)
+        except SyntaxFault:
+            continue  # `dn-syntax` reports it
+        if shared is not None:
+            message = (
+                f'The job "{job.name}" and Connect Sync both sync {shared}, so each '
+                "undoes what the other writes. Remove these objects from Connect Sync "
+                "and from `connectSync`, or narrow the scope."
+            )
+            severity = Severity.WARNING
+            yield DocumentDiagnostic(
+                "connect-sync-overlap", message, job, ("scope",), severity
+            )
+
+
+def check_connect_sync_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Report a wrong `connectSync`, and jobs that surely overlap with it.
+
+    Jobs whose groups or filters may exclude the objects of the other tool are not
+    reported.
+    """
+    for tenant in tree.documents_of("Tenant"):
+        if (written := tenant.content.get("connectSync")) is None:
+            continue
+        if tenant.content.get("scenario", DEFAULT_SCENARIO) == DEFAULT_SCENARIO:
+            message = (
+                f"The scenario {DEFAULT_SCENARIO} has no other tool, but `connectSync` "
+                "lists what another tool syncs. Write `scenario: "
+                "existing-hybrid-pilot` or `scenario: existing-hybrid-new-forest`, or "
+                "remove `connectSync`."
+            )
+            path = ("connectSync",)
+            yield DocumentDiagnostic("connect-sync-scenario", message, tenant, path)
+        faults = list(_check_dns(tenant, written))
+        yield from faults or _find_overlapping_jobs(
+            tree, _make_other_tool(tree, written)
+        )
 
 
 def _make_diagnostic(
@@ -309,18 +265,30 @@ def _describe_conflict(
 ) -> str:
     domain, target, kind, _ = key
     count = len(differing) - 1
-    rest = f" and {count} more" if count else ""
-    verb = "writes" if sure else "may write"
+    rest = f" and {count} other attribute{'s' * (count > 1)}" if count else ""
+    certainty = "" if sure else ", perhaps"
     return (
-        f'The job "{one.job.name}" {verb} "{differing[0]}"{rest} of the same {kind} '
-        f'objects of {domain} to "{target}" in another way, so the two would undo each '
-        f'other in every cycle; map alike in "{other.mapping["name"]}", or divide the '
-        "scopes."
+        f'This job and the job "{one.job.name}" map "{differing[0]}"{rest} differently'
+        f'{certainty} for the same {kind} objects of {domain} in "{target}". Each '
+        "would undo the other in every cycle: map alike in "
+        f'"{other.mapping["name"]}", or separate the scopes.'
     )
 
 
+def _is_always_written(entry: dict[str, Any]) -> bool:
+    return bool(entry.get("flowType", "Always") == "Always")
+
+
+def _normalize_entry(entry: dict[str, Any]) -> Any:
+    """Return what an entry writes, whatever the spacing of its expression."""
+    default = entry.get("defaultValue")
+    if "source" not in entry:
+        return entry.get("template"), entry.get("constant"), default
+    return parse_expression_or_none(entry["source"]) or entry["source"], default
+
+
 def _find_conflicting_targets(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """Return the target attributes that two mappings write differently, for ever."""
+    """Return the target attributes that two mappings keep writing differently."""
     if one["name"] == other["name"]:
         return []
     entries, others = one["attributeMappings"], other["attributeMappings"]
@@ -333,16 +301,36 @@ def _find_conflicting_targets(one: dict[str, Any], other: dict[str, Any]) -> lis
     ]
 
 
-def _is_always_written(entry: dict[str, Any]) -> bool:
-    return bool(entry.get("flowType", "Always") == "Always")
+def _check_pair(
+    key: PopulationKey, one: JobPopulation, other: JobPopulation
+) -> tuple[int, DocumentDiagnostic] | None:
+    """Return the diagnostic of a pair and its rank; 0 is the worst."""
+    if one.excludes(other):
+        return None
+    sure = one.covers(other) or other.covers(one)
+    differing = _find_conflicting_targets(one.mapping, other.mapping)
+    if differing:
+        severity = Severity.ERROR if sure else Severity.WARNING
+        message = _describe_conflict(key, one, other, differing, sure=sure)
+        return int(not sure), _make_diagnostic(
+            "conflicting-jobs", message, other, severity
+        )
+    if not sure:
+        return None
+    message = (
+        f'The job "{one.job.name}" already writes the same {key[2]} objects of '
+        f'{key[0]} to "{key[1]}". Separate the scopes, or remove one of the two jobs.'
+    )
+    return 2, _make_diagnostic("overlapping-jobs", message, other, Severity.WARNING)
 
 
-def _normalize_entry(entry: dict[str, Any]) -> Any:
-    """Return what an entry writes, however its expression is spaced."""
-    default = entry.get("defaultValue")
-    if "source" not in entry:
-        return entry.get("template"), entry.get("constant"), default
-    try:
-        return parse_expression(entry["source"]), default
-    except SyntaxFault:
-        return entry["source"], default
+def check_job_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    """Report each job that overlaps with others once, with its worst overlap."""
+    for place, several in find_populations(tree).items():
+        worst: dict[str, tuple[int, DocumentDiagnostic]] = {}
+        for one, other in find_overlapping_pairs(several):
+            found = _check_pair(place, one, other)
+            if found is not None:
+                name = other.job.name
+                worst[name] = min(worst.get(name, found), found, key=itemgetter(0))
+        yield from (diagnostic for _, diagnostic in worst.values())

@@ -1,4 +1,4 @@
-"""All rules, in one list."""
+"""List all rules, and run them on a tree."""
 
 from __future__ import annotations
 
@@ -127,11 +127,11 @@ RULES_OF_PARTS: tuple[Rule, ...] = (
     check_filter_mistakes,
     check_extension_paths,
 )
-"""Those that hold of what is written, whatever else there may be."""
+"""The rules that are right whatever is missing from a document."""
 
 
 def run_rules(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    """Yield what the rules have to say about the documents of the right shape."""
+    """Yield what the rules find in the documents of the right shape."""
     for rule in RULES:
         yield from rule(tree)
 
@@ -139,11 +139,13 @@ def run_rules(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
 def run_rules_on_parts(
     tree: DocumentTree, parts: list[Document]
 ) -> Iterator[DocumentDiagnostic]:
-    """Yield what can be said of the sound parts of documents that have mistakes."""
-    written = tuple(map(expand_short_forms, parts))
-    both = replace(tree, documents=(*tree.documents, *written))
-    places = {id(each.locations) for each in written}
-    for rule in RULES_OF_PARTS if parts else ():
+    """Yield what the rules find in the valid parts of documents with mistakes."""
+    if not parts:
+        return
+    expanded = tuple(map(expand_short_forms, parts))
+    whole = replace(tree, documents=(*tree.documents, *expanded))
+    own_locations = {id(each.locations) for each in expanded}
+    for rule in RULES_OF_PARTS:
         yield from (
-            each for each in rule(both) if id(each.document.locations) in places
+            each for each in rule(whole) if id(each.document.locations) in own_locations
         )

@@ -1,4 +1,4 @@
-"""The small languages inside values: DNs, filters, expressions, templates, paths."""
+"""Check the syntax of DNs, filters, expressions, templates and SCIM paths."""
 
 from __future__ import annotations
 
@@ -22,82 +22,8 @@ from cloudforest.program.scoping.dn import parse_dn
 from cloudforest.program.scoping.filter_syntax import locate_clauses, parse_filter
 
 
-def check_scope_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for scope in tree.documents_of("Scope"):
-        for path, text in list_scope_dns(scope):
-            yield from _SyntaxChecker(scope, path, text).check("dn-syntax", parse_dn)
-        for kind, text in scope.content.get("filters", {}).items():
-            reader = _SyntaxChecker(scope, ("filters", kind), text)
-            yield from reader.check(
-                "filter-syntax", parse_filter, locate=_locate_filter_attributes
-            )
-
-
-def _locate_filter_attributes(text: str) -> Iterator[AttributeLocation]:
-    return ((each.spelling, each.offset) for each in locate_clauses(text))
-
-
-def list_scope_dns(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
-    """Yield the DNs that a scope names, and where it does."""
-    for key in ("organizationalUnits", "except", "groups"):
-        names = scope.content.get(key, [])
-        for index, each in enumerate(names if isinstance(names, list) else []):
-            if isinstance(each, str):
-                yield (key, index), each
-            else:
-                yield (key, index, "oneLevel"), each["oneLevel"]
-
-
-def check_mapping_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for mapping in tree.documents_of("Mapping"):
-        entries = mapping.content.get("attributeMappings", {})
-        yield from _check_targets(mapping, entries)
-        for target, entry in entries.items():
-            yield from _check_values(mapping, target, entry or {})
-
-
-def _check_targets(
-    mapping: Document, entries: Iterable[str]
-) -> Iterator[DocumentDiagnostic]:
-    seen: dict[str, str] = {}
-    for target in entries:
-        path = ("attributeMappings", target)
-        try:
-            name = canonical_path(target)
-        except SyntaxFault as fault:
-            yield DocumentDiagnostic(
-                "path-syntax", str(fault), mapping, path, at_key=True
-            )
-            continue
-        if name in seen:
-            message = (
-                f'"{target}" is the same attribute as "{seen[name]}"; '
-                "keep one of the two."
-            )
-            yield DocumentDiagnostic(
-                "duplicate-target", message, mapping, path, at_key=True
-            )
-        seen.setdefault(name, target)
-
-
-def _check_values(
-    mapping: Document, target: str, entry: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
-    path = ("attributeMappings", target)
-    if "source" in entry:
-        reader = _SyntaxChecker(mapping, (*path, "source"), entry["source"])
-        yield from reader.check(
-            "expression-syntax", parse_expression, locate=locate_in_expression
-        )
-    if "template" in entry:
-        reader = _SyntaxChecker(mapping, (*path, "template"), entry["template"])
-        yield from reader.check(
-            "template-syntax", parse_template, locate=locate_in_template
-        )
-
-
 class _SyntaxChecker:
-    """One text in a document, to be parsed and asked what it reads."""
+    """Check one text of a document, and the attributes that it reads."""
 
     def __init__(self, document: Document, path: DocumentPath, text: str) -> None:
         self.document = document
@@ -127,14 +53,13 @@ class _SyntaxChecker:
     ) -> Iterator[DocumentDiagnostic]:
         if is_forbidden(written):
             message = (
-                f'The attribute "{written}" holds secrets and is never read; take it'
-                " out."
+                f'The attribute "{written}" holds secrets and is never read. Remove it.'
             )
             yield self._make_diagnostic("forbidden-attribute", message, offset)
         elif not is_attribute_name(written):
             message = (
-                f'No directory has an attribute "{written}": a name is made of letters,'
-                " digits and hyphens, and stands without options such as ;binary."
+                f'"{written}" is not an attribute name. A name has letters, digits and '
+                "hyphens, and no options such as `;binary`."
             )
             yield self._make_diagnostic(id_, message, offset)
 
@@ -142,3 +67,76 @@ class _SyntaxChecker:
         self, id_: str, message: str, offset: int
     ) -> DocumentDiagnostic:
         return DocumentDiagnostic(id_, message, self.document, self.path, offset=offset)
+
+
+def _locate_filter_attributes(text: str) -> Iterator[AttributeLocation]:
+    return ((each.spelling, each.offset) for each in locate_clauses(text))
+
+
+def check_scope_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for scope in tree.documents_of("Scope"):
+        for path, text in list_scope_dns(scope):
+            yield from _SyntaxChecker(scope, path, text).check("dn-syntax", parse_dn)
+    for scope, kind, text in tree.list_filters():
+        yield from _SyntaxChecker(scope, ("filters", kind), text).check(
+            "filter-syntax", parse_filter, locate=_locate_filter_attributes
+        )
+
+
+def list_scope_dns(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
+    """Yield the path and text of each DN in a scope."""
+    for key in ("organizationalUnits", "except", "groups"):
+        names = scope.content.get(key, [])
+        for index, each in enumerate(names if isinstance(names, list) else []):
+            if isinstance(each, str):
+                yield (key, index), each
+            else:
+                yield (key, index, "oneLevel"), each["oneLevel"]
+
+
+def _check_targets(
+    mapping: Document, entries: Iterable[str]
+) -> Iterator[DocumentDiagnostic]:
+    seen: dict[str, str] = {}
+    for target in entries:
+        path = ("attributeMappings", target)
+        try:
+            name = canonical_path(target)
+        except SyntaxFault as fault:
+            yield DocumentDiagnostic(
+                "path-syntax", str(fault), mapping, path, at_key=True
+            )
+            continue
+        if name in seen:
+            message = (
+                f'"{target}" is the same attribute as "{seen[name]}". Keep one of the '
+                "two."
+            )
+            yield DocumentDiagnostic(
+                "duplicate-target", message, mapping, path, at_key=True
+            )
+        seen.setdefault(name, target)
+
+
+def _check_values(
+    mapping: Document, target: str, entry: dict[str, Any]
+) -> Iterator[DocumentDiagnostic]:
+    path = ("attributeMappings", target)
+    if "source" in entry:
+        checker = _SyntaxChecker(mapping, (*path, "source"), entry["source"])
+        yield from checker.check(
+            "expression-syntax", parse_expression, locate=locate_in_expression
+        )
+    if "template" in entry:
+        checker = _SyntaxChecker(mapping, (*path, "template"), entry["template"])
+        yield from checker.check(
+            "template-syntax", parse_template, locate=locate_in_template
+        )
+
+
+def check_mapping_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+    for mapping in tree.documents_of("Mapping"):
+        entries = mapping.content.get("attributeMappings", {})
+        yield from _check_targets(mapping, entries)
+        for target, entry in entries.items():
+            yield from _check_values(mapping, target, entry or {})

@@ -272,3 +272,10 @@ def locate_in_template(text: str) -> Iterator[AttributeLocation]:
         if kind == "name" and to_attribute_name(written) in reads:
             yield written.replace("_", "-"), at
         at += len(written)
+
+
+def parse_expression_or_none(text: str) -> Expression | None:
+    try:
+        return parse_expression(text)
+    except SyntaxFault:
+        return None

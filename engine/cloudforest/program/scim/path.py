@@ -190,3 +190,10 @@ def from_wire_value(path: ScimPath, value: Any) -> Any:
     if path.is_multi_valued and path.key is None and isinstance(value, list):
         return [each.get("value") if isinstance(each, dict) else each for each in value]
     return value
+
+
+def parse_path_or_none(text: str) -> ScimPath | None:
+    try:
+        return parse_path(text)
+    except SyntaxFault:
+        return None

@@ -1,4 +1,4 @@
-"""Filters that nothing can pass."""
+"""Filters that contradict themselves."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from cloudforest.program.scoping.predicates import compile_filter
         'not (title pr or not (title eq "x"))',
     ],
 )
-def test_a_filter_that_nothing_can_pass_is_plain(text):
+def test_contradiction_is_found(text):
     assert find_contradiction(parse_filter(text)) is not None
 
 
@@ -51,7 +51,7 @@ def test_a_filter_that_nothing_can_pass_is_plain(text):
         " and ".join(f'(a{n} pr or b{n} pr or title eq "x")' for n in range(20)),
     ],
 )
-def test_a_filter_that_something_may_pass_is_not_told(text):
+def test_satisfiable_filter_is_not_reported(text):
     assert find_contradiction(parse_filter(text)) is None
 
 
@@ -75,7 +75,7 @@ filters = st.recursive(
 
 @given(filters, st.lists(values, max_size=1), st.lists(values, max_size=3))
 @settings(max_examples=most(1000), deadline=None, derandomize=True)
-def test_what_passes_a_filter_proves_that_it_is_no_contradiction(text, title, boxes):
+def test_filter_that_matches_a_value_is_not_a_contradiction(text, title, boxes):
     tree = parse_filter(text)
     found = {"title": tuple(title), "othermailbox": tuple(boxes)}
     if compile_filter(tree)(found):

@@ -1,4 +1,4 @@
-"""Jobs that share people, or would undo each other."""
+"""Jobs that share people, and jobs that would undo each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def ids(folder, text):
 
 
 def jobs(first, second, *, mapping="ad-user-to-scim", more=""):
-    """Return two jobs of a domain of their own, with these scopes."""
+    """Return two jobs of an extra domain, with these scopes."""
     return f"""
 kind: Forest
 name: fabrikam
@@ -54,7 +54,7 @@ GROUPS = "groups: ['CN=A,DC=fabrikam,DC=com', 'CN=B,DC=fabrikam,DC=com']"
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "told"),
+    ("first", "second", "reported"),
     [
         (ALL, ALL, True),
         (ALL, BERLIN, True),
@@ -69,9 +69,9 @@ GROUPS = "groups: ['CN=A,DC=fabrikam,DC=com', 'CN=B,DC=fabrikam,DC=com']"
         (f"{ALL}, {GROUP}", f"{ALL}, {SALES}", False),
     ],
 )
-def test_jobs_that_surely_share_people_are_told(tmp_path, first, second, told):
+def test_jobs_that_surely_share_people_are_reported(tmp_path, first, second, reported):
     found = ids(tmp_path, jobs(first, second))
-    assert ("overlapping-jobs" in found) is told
+    assert ("overlapping-jobs" in found) is reported
     assert "conflicting-jobs" not in found
 
 
@@ -84,19 +84,21 @@ def test_jobs_that_surely_share_people_are_told(tmp_path, first, second, told):
         (BERLIN, PARIS, None),
     ],
 )
-def test_jobs_that_would_undo_each_other_are_told(tmp_path, first, second, severity):
+def test_jobs_that_would_undo_each_other_are_reported(
+    tmp_path, first, second, severity
+):
     result = compiled(tmp_path, more=jobs(first, second, mapping="other"))
     found = [each for each in result.diagnostics if each.id == "conflicting-jobs"]
     assert [each.severity for each in found] == ([severity] if severity else [])
     assert (result.registration is None) is (severity == "error")
 
 
-def test_a_job_that_is_not_enabled_writes_nothing(tmp_path):
+def test_disabled_job_does_not_overlap(tmp_path):
     text = jobs(ALL, ALL, mapping="other", more=", enabled: false")
     assert "conflicting-jobs" not in ids(tmp_path, text)
 
 
-def test_what_is_written_at_creation_only_is_no_conflict(tmp_path):
+def test_attributes_written_at_creation_only_do_not_conflict(tmp_path):
     text = jobs(ALL, ALL, mapping="other").replace(
         '"[company]"', '{source: "[company]", flowType: ObjectAddOnly}'
     )
@@ -122,7 +124,7 @@ def test_what_is_written_at_creation_only_is_no_conflict(tmp_path):
         "tilte: null",
     ],
 )
-def test_what_may_be_meant_is_not_told(tmp_path, entry):
+def test_valid_entry_is_not_reported(tmp_path, entry):
     text = f"""
 kind: Mapping
 name: staff

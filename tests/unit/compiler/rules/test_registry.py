@@ -1,4 +1,4 @@
-"""Every id of a diagnostic has a case and a description."""
+"""Every diagnostic id has a case and a description."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def test_every_case_provokes_the_id_that_it_is_named_for():
 
 
 def test_every_id_is_documented():
-    """Else: add it to scripts/reference/diagnostics.toml, then `make reference`."""
+    """Add a new id to scripts/reference/diagnostics.toml, then `make reference`."""
     assert diagnostics.ids() == ids_in_the_code()

@@ -1,4 +1,4 @@
-"""Groups of another domain in a scope."""
+"""Scopes that name a group of another domain."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ enabled: false
 """
 
 
-def test_a_group_of_another_domain_is_meant_if_every_agent_asked_reads_it(tmp_path):
-    """Any agent of contoso.com may be asked; one of lab alone may not."""
+def test_group_of_another_domain_needs_every_agent_to_read_it(tmp_path):
+    """Any agent of contoso.com may be asked, but none that only reads lab."""
     reads = "domains: [contoso.com"
     both = VALID.replace(f"{reads}]", f"{reads}, lab.contoso.com]")
 
