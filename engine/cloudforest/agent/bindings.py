@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import read_bounded
 from cloudforest.base.values import Value
 from cloudforest.model.registration import ActiveDirectory, Domain, SecretReference
 
@@ -47,7 +48,7 @@ def load_host_bindings(path: Path) -> HostBindings:
     if not path.exists():
         return {}
     try:
-        return msgspec.json.decode(path.read_bytes(), type=HostBindings)
+        return msgspec.json.decode(read_bounded(path), type=HostBindings)
     except (msgspec.MsgspecError, OSError) as error:
         raise Misconfigured(f"{path} can't be read as bindings ({error}).") from error
 

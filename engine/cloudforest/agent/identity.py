@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cloudforest.base.errors import Misconfigured, Rejected
-from cloudforest.base.files import make_private_folder, write_private_file
+from cloudforest.base.files import make_private_folder, read_bounded, write_private_file
 from cloudforest.base.nkey import NKey, new_user_key
 from cloudforest.model.identity import (
     ASSERTION_ALGORITHM,
@@ -73,7 +73,7 @@ class AgentFolder:
 
     def read(self, path: Path) -> bytes:
         try:
-            return path.read_bytes()
+            return read_bounded(path)
         except FileNotFoundError:
             raise Misconfigured(
                 f"{path} is missing; enrol this agent with a token from"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import read_bounded
 
 
 class Secret:
@@ -58,7 +59,7 @@ def read_secret(
         )
     path = folder / (file or "")
     try:
-        return _decode_secret(path.read_bytes().rstrip(b"\n"), f"secret file {path}")
+        return _decode_secret(read_bounded(path).rstrip(b"\n"), f"secret file {path}")
     except OSError as error:
         raise Misconfigured(
             f"The secret file {path} can't be read ({error.strerror})."

@@ -27,6 +27,7 @@ from cloudforest.agent.service import AgentService
 from cloudforest.base import logs
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import MAX_BYTES
 from cloudforest.cli import boundary
 from cloudforest.cli.help import Command, settings
 from cloudforest.control_plane.directories import open_directory
@@ -76,7 +77,7 @@ async def _run_agent(name: str, url: str, state: Path, token: str | None) -> int
 
 
 def _read_token() -> str:
-    token = sys.stdin.readline().strip()
+    token = sys.stdin.readline(MAX_BYTES).strip()
     if not token:
         raise Misconfigured(
             "No token came on standard input; make one with `cloudforest agent token`."

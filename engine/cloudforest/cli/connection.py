@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import read_bounded
 from cloudforest.base.secrets import Secret, read_secret
 from cloudforest.cli.local_agents import LocalAgents
 from cloudforest.compiler.compile import CompiledTree, Service, compile_tree
@@ -116,7 +117,7 @@ def _make_local_client(url: str, folder: StateFolder) -> ControlPlaneClient:
 
 def _read_local_token(folder: StateFolder) -> Secret:
     try:
-        return Secret(folder.operator_token.read_text(encoding="ascii"))
+        return Secret(read_bounded(folder.operator_token).decode("ascii"))
     except OSError as error:
         raise Misconfigured(
             f"The operator's token {folder.operator_token} can't be read "

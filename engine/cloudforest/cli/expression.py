@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text as RichText
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import MAX_DATA_BYTES, read_bounded
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.options import FormatOption, OutputFormat
@@ -120,7 +121,9 @@ def parse_taken_values(value: Any) -> frozenset[str]:
 
 def read_json_file(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_bounded(path, MAX_DATA_BYTES))
+    except OSError as error:
+        raise Misconfigured(f'Cannot read "{path}": {error.strerror}.') from error
     except (ValueError, RecursionError) as error:
         raise Misconfigured(
             f"{path} is not JSON; it has to hold one JSON document."

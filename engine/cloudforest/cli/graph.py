@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
-from cloudforest.base.files import write_new_file
+from cloudforest.base.files import MAX_DATA_BYTES, read_bounded, write_new_file
 from cloudforest.cli import terminal
 from cloudforest.cli.options import StateOption, tree_folder
 from cloudforest.cli.validate import require_compiled_tree
@@ -84,7 +84,7 @@ def _require_importable(rules: Sequence[ImportedRule], file: Path) -> None:
 
 def _read_schema_file(file: Path) -> bytes:
     try:
-        return file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        return read_bounded(file, MAX_DATA_BYTES).removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
         raise Misconfigured(
             f"{file} can't be read ({error.strerror}); name the schema's JSON file."

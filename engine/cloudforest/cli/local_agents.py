@@ -28,6 +28,7 @@ from cloudforest.agent.bindings import (
     make_host_binding,
 )
 from cloudforest.agent.identity import AgentFolder, agent_folder
+from cloudforest.base.files import read_bounded
 from cloudforest.base.processes import end_process, leash_command
 from cloudforest.control_plane.shapes import digest_certificate
 from cloudforest.control_plane.state_folder import StateFolder
@@ -235,7 +236,7 @@ async def _read_certificate_digests(
 def _digest_certificate(folder: AgentFolder) -> str:
     if not folder.is_enrolled:
         return "not enrolled"
-    return digest_certificate(folder.certificate.read_text(encoding="ascii"))
+    return digest_certificate(read_bounded(folder.certificate).decode("ascii"))
 
 
 def _find_agent_folder(state: Path, name: str, certificate: str | None) -> AgentFolder:

@@ -42,9 +42,9 @@ def test_a_schema_goes_into_the_tree_and_comes_back(tree, capsys):
     assert json.dumps(changed) == json.dumps(schema).replace('"Member"', '"en"')
     export_schema("ids", out=tree / "out.json")
     assert json.loads((tree / "out.json").read_text()) == changed
-    with pytest.raises(Refused, match="is there already"):
+    with pytest.raises(Refused, match="already exists"):
         export_schema("ids", out=tree / "out.json")
-    with pytest.raises(Refused, match="is there already"):
+    with pytest.raises(Refused, match="already exists"):
         import_schema(SCHEMA, name="ids", out=tree / "graph")
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from cloudforest.base.errors import Misconfigured, Rejected
+from cloudforest.base.files import read_bounded
 
 FileStamp = tuple[int, int, int, int | None]
 """The file's inode, time in nanoseconds and size, and the checksum's time."""
@@ -70,7 +71,7 @@ def _checksum_path(path: Path) -> Path:
 def matches_checksum(path: Path, digest: str) -> bool:
     checksum = _checksum_path(path)
     try:
-        expected = checksum.read_text(encoding="utf-8").split()[:1]
+        expected = read_bounded(checksum).decode().split()[:1]
     except FileNotFoundError:
         return False
     except (OSError, UnicodeDecodeError) as error:
