@@ -18,7 +18,7 @@ from cloudforest.cli.explain import print_steps
         ({"outcome": "attribute ignored"}, "title: (attribute ignored)   ← e"),
         (
             {"candidates": ["anna", "anna1"]},
-            'title: the first that is free: ["anna","anna1"]   ← e',
+            'title: the first free value of ["anna","anna1"]   ← e',
         ),
     ],
 )

@@ -112,9 +112,9 @@ def test_an_error_fails_and_points_at_the_character(capsys):
 
 
 def test_what_does_not_go_together_is_refused(tmp_path):
-    with pytest.raises(typer.BadParameter, match="leave out the rest"):
+    with pytest.raises(typer.BadParameter, match="excludes all other"):
         evaluate("[a]", batch=tmp_path)
-    with pytest.raises(typer.BadParameter, match="missing"):
+    with pytest.raises(typer.BadParameter, match="Pass an EXPRESSION"):
         evaluate()
     with pytest.raises(typer.BadParameter, match="NAME=VALUE"):
         evaluate("[a]", attribute=["a"])
@@ -176,4 +176,4 @@ def test_the_reference_has_every_function(capsys):
 @pytest.mark.parametrize("attributes", [[], False, 0, "x", [["a", "b"]]])
 def test_attributes_that_are_no_object_are_an_error(batch, attributes):
     (told,) = batch([{"expression": "[a]", "attributes": attributes}])
-    assert told == {"error": "The attributes are an object of names and values."}
+    assert told == {"error": "`attributes` must be an object of names and values."}

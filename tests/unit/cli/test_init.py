@@ -99,7 +99,7 @@ def test_there_is_no_schema_for_anything_else():
 
 def test_where_no_folder_can_be_it_says_why_in_words(tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(Misconfigured, match=r"\(Not a directory\); name another"):
+    with pytest.raises(Misconfigured, match=r"Not a directory\. Name another"):
         init(tmp_path / "file" / "tree", scenario="new-hybrid-customer")
 
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from cloudforest.cli.logs import LOG_COLUMNS, LOG_FORMATTERS, format_log_header
+from cloudforest.cli.logs import LOG_COLUMNS, LOG_FORMATTERS, format_csv_row
 
 ENTRY = {
     "id": 7,
@@ -52,7 +52,7 @@ def test_a_cell_is_never_a_formula(start: str):
     name = f'{start}HYPERLINK("http://evil","x")'
     row = LOG_FORMATTERS["csv"]({**ENTRY, "name": name})
 
-    head, cells = csv.reader([format_log_header(), row.replace("\r\n", "")])
+    head, cells = csv.reader([format_csv_row(LOG_COLUMNS), row.replace("\r\n", "")])
 
     assert head == list(LOG_COLUMNS)
     found = dict(zip(head, cells, strict=True))
