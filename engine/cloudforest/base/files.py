@@ -14,9 +14,9 @@ from cloudforest.base.errors import Misconfigured, Refused
 
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 MAX_BYTES = 2**20
-"""Of a key, a token, a certificate, a settings file."""
+"""Limit for keys, tokens, certificates and settings."""
 MAX_DATA_BYTES = 2**26
-"""Of a saved plan, an exported schema, a batch of expressions."""
+"""Limit for saved plans, exported schemas and batches of expressions."""
 
 
 def read_bounded(path: Path, limit: int = MAX_BYTES) -> bytes:
@@ -56,7 +56,7 @@ def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
     folder = os.open(make_private_folder(path.parent), os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        # Another process may have made it while we waited for the lock.
+        # Another process may have created it while we waited for the lock.
         if not path.exists():
             write_private_file(path, make())
     finally:

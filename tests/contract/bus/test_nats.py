@@ -390,8 +390,8 @@ async def test_a_stranger_is_refused(real_bus):
 async def test_a_leashed_child_dies_with_its_parent():
     code = (
         "import subprocess, sys, time\n"
-        "from cloudforest.base.processes.leash import leashed\n"
-        "child = subprocess.Popen(leashed(['sleep', '60']))\n"
+        "from cloudforest.base.processes import leash_command\n"
+        "child = subprocess.Popen(leash_command(['sleep', '60']))\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )

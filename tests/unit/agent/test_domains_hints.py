@@ -51,7 +51,7 @@ async def until(condition) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_the_first_change_is_told_at_once_and_those_that_follow_together():
+async def test_first_change_is_hinted_at_once_and_later_ones_together():
     bus, directory = Bus(), Directory()
     hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
     directory.told.put_nowait("changed")
@@ -66,7 +66,7 @@ async def test_the_first_change_is_told_at_once_and_those_that_follow_together()
     hinting.cancel()
 
 
-async def test_without_a_change_there_is_no_hint():
+async def test_no_hint_without_a_change():
     bus, directory = Bus(), Directory()
     hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
     await until(lambda: directory.watched == 1)
@@ -75,7 +75,7 @@ async def test_without_a_change_there_is_no_hint():
     hinting.cancel()
 
 
-async def test_after_an_interruption_it_hints_at_what_it_may_have_missed():
+async def test_interrupted_watch_sends_a_hint_when_it_resumes():
     bus, directory = Bus(), Directory()
     hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
     directory.told.put_nowait("breaks")
@@ -84,7 +84,7 @@ async def test_after_an_interruption_it_hints_at_what_it_may_have_missed():
     hinting.cancel()
 
 
-async def test_a_directory_that_can_not_tell_is_left_alone():
+async def test_directory_that_cannot_be_watched_is_left_alone():
     bus, directory = Bus(), Directory()
     directory.told.put_nowait("ends")
     async with asyncio.timeout(30):
@@ -92,7 +92,7 @@ async def test_a_directory_that_can_not_tell_is_left_alone():
     assert directory.watched == 1
 
 
-async def test_a_refused_password_is_not_tried_again_and_again():
+async def test_refused_password_pauses_the_watch():
     bus, directory = Bus(), Directory()
     hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
     directory.told.put_nowait("refuses")

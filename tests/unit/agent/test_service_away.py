@@ -61,7 +61,7 @@ async def _an_hour_away() -> tuple[int, timedelta]:
         return tries, host.clock() - back
 
 
-def test_it_waits_patiently_and_recovers_within_its_longest_pause():
+def test_agent_retries_with_growing_delays_and_recovers_within_the_longest():
     with asyncio.Runner(loop_factory=HurryingLoop) as runner:
         tries, took = runner.run(_an_hour_away())
     assert 25 <= tries <= 80

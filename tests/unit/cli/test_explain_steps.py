@@ -22,7 +22,7 @@ from cloudforest.cli.explain import print_steps
         ),
     ],
 )
-def test_what_an_expression_came_to_is_told(
+def test_map_step_shows_the_result_of_each_expression(
     came: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = {"target": "title", "expression": "e", "inputs": {}, **came}

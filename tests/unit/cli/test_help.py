@@ -76,7 +76,7 @@ def test_option_names_its_value_and_says_what_it_takes(
     assert said in describe(option(command, name))
 
 
-def test_current_folder_is_named_as_such():
+def test_default_tree_is_the_current_folder():
     [tree] = [each for each in found("plan").params if each.name == "tree"]
     assert describe(tree).endswith("Default: the current folder.")
 
@@ -87,7 +87,7 @@ def test_suggestion_names_the_whole_command():
     assert did_you_mean("xyzzy", known) == ""
 
 
-def test_no_color_takes_the_colours_away_if_it_is_not_empty(
+def test_no_color_disables_colours_if_not_empty(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setenv("NO_COLOR", "1")
