@@ -1,7 +1,7 @@
 """Child processes that cannot outlive their parent, and how they end.
 
-`python -m cloudforest.base.processes [--parent PID] COMMAND…` asks the kernel to kill
-it when its parent dies (prctl(2), PR_SET_PDEATHSIG; Linux only), then becomes COMMAND.
+`python -m cloudforest.base.processes --parent PID COMMAND…` asks the kernel to kill it
+when its parent dies (prctl(2), PR_SET_PDEATHSIG; Linux only), then becomes COMMAND.
 The kernel watches the *thread* that started the child, so start it from one that stays.
 """
 
@@ -32,14 +32,11 @@ def leash_command(command: Sequence[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parent = os.getppid()
-    command = list(arguments)
-    if command[:1] == ["--parent"]:
-        parent = int(command[1])
-        command = command[2:]
-    if not command:
-        sys.exit("usage: python -m cloudforest.base.processes [--parent PID] COMMAND…")
-    _die_with_parent(parent)
+    match list(arguments):
+        case ["--parent", parent, *command] if command:
+            _die_with_parent(int(parent))
+        case _:
+            sys.exit("usage: python -m cloudforest.base.processes --parent PID …")
     os.execvp(command[0], command)  # noqa: S606 - without a shell
 
 

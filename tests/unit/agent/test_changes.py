@@ -1,4 +1,4 @@
-"""What an agent says of what changed, where the directory itself is silent."""
+"""Answers about changes that the directory itself does not report."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def unit(guid: str, dn: str) -> Entry:
 
 
 def delta(entry: Entry, **attributes: tuple[str, ...]) -> Entry:
-    """What DirSync says of it: what changed."""
+    """Return the entry as DirSync reports it: only what changed."""
     return replace(
         entry, is_partial=True, classes=frozenset(), attributes=attributes, members=()
     )
@@ -327,7 +327,7 @@ async def test_changed_group_has_only_the_members_of_the_delta():
         request(scope=scope, attributes=asked, watermark=held),
     )
 
-    # What asks for changes asks for members; what reads again does not.
+    # The query for changes asks for members; reading again does not.
     assert records[1:] == [
         Members(id="g1", add=("u3",)),
         Members(id="g1", remove=("u4",)),
@@ -414,7 +414,7 @@ NESTED = ScopeProgram(
 
 
 def nested_domain() -> Domain:
-    """Staff has the group `inner`, whose member is u2."""
+    """Return a domain whose group Staff contains `inner`, which contains u2."""
     domain = Domain([entry("u2")])
     domain.groups = {STAFF: frozenset({"u1", "inner"}), "inner": frozenset({"u2"})}
     domain.nested = frozenset({"inner"})
@@ -477,7 +477,7 @@ async def test_mapped_attribute_is_missing_until_proven_empty():
     for records, missing in ((cleared, ()), (hidden, ("mail",))):
         (shown,) = [each for each in records if isinstance(each, InScope)]
         assert (shown.id, shown.missing) == ("u1", missing)
-    # Of those out of scope nobody wants to know; one question is for all the others.
+    # Objects out of scope need no proof; one query covers the others.
     assert proofs == [(["u1"], ["mail"])]
 
 

@@ -1,4 +1,4 @@
-"""Which domains an agent opens, listens for and watches."""
+"""The domains that an agent opens, listens for and watches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cloudforest.model.messages import SyncRequest, domain_id
 from cloudforest.model.program import ScopeProgram
 
 
-def question() -> SyncRequest:
+def import_request() -> SyncRequest:
     return SyncRequest(
         id="r1",
         job="staff",
@@ -38,13 +38,13 @@ async def test_agent_stops_listening_before_a_failed_answer_ends():
     async with running(host, check_interval=3600) as bus:
         await until(lambda: bus.is_listening_to("lab.test"))
         host.failure = "dc1 broke off."
-        said = [each async for each in host.bus.request_pages(question())]
-        assert said[-1].closing.error == "dc1 broke off."
-        # Its directory answers all the same: nobody would answer better.
+        pages = [each async for each in host.bus.request_pages(import_request())]
+        assert pages[-1].closing.error == "dc1 broke off."
+        # Its directory answers, so no other agent would do better.
         assert bus.is_listening_to("lab.test")
 
         host.directory_away = True
-        async for page in host.bus.request_pages(question()):
+        async for page in host.bus.request_pages(import_request()):
             assert page.closing.error == "dc1 broke off."
             assert not bus.is_listening_to("lab.test")
 
@@ -80,7 +80,7 @@ async def test_refused_password_is_not_tried_again_for_an_hour():
         bootstraps = host.bootstraps + 5
         await until(lambda: host.bootstraps > bootstraps)
         assert host.binds == 1
-        # Nor by a job of another domain.
+        # A job of another domain does not try it either.
         assert dict(host.directories) == {}
         host.password_wrong = False
         host.clock.now += timedelta(minutes=59)
@@ -125,7 +125,7 @@ async def test_domain_is_watched_while_the_agent_listens_for_it():
         hint = asyncio.ensure_future(anext(heard))
         await asyncio.sleep(0)
         host.directory_away = False
-        # Nobody saw what happened meanwhile.
+        # Changes in between were not seen.
         assert await hint == domain_id("lab.test")
         await heard.aclose()
         await until(lambda: host.watching == 1)

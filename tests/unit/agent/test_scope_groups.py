@@ -1,4 +1,4 @@
-"""Groups through two domains, as far as no server is needed to tell."""
+"""Groups across two domains, without a server."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ async def test_agent_recovers_when_the_control_plane_starts_late(monkeypatch):
 async def test_lost_bus_starts_a_bootstrap_at_once():
     host = Host()
     async with running(host) as bus:
-        # The second says that all its domains answer.
+        # The second bootstrap reports that all domains answer.
         await until(lambda: host.bootstraps == 2)
         bus._connected = False
         await until(lambda: bus.is_connected)

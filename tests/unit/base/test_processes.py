@@ -1,4 +1,4 @@
-"""Who is told to end does end, whatever a library makes of it."""
+"""A cancelled task ends, even if a library drops the cancellation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ async def test_cancellation_that_arrives_with_the_result_is_raised():
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(await_cancellable(asyncio.wait_for(answer, 60)))
     await asyncio.sleep(0)
-    # `wait_for` has its answer, and is not resumed yet.
+    # `wait_for` has its result, but has not resumed yet.
     answer.set_result("pong")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -25,7 +25,7 @@ async def test_cancellation_that_a_library_drops_is_raised():
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            return "went on"
+            return "continued"
         raise AssertionError
 
     task = asyncio.create_task(await_cancellable(deaf()))

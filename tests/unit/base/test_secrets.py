@@ -1,4 +1,4 @@
-"""Secrets that are read."""
+"""Secrets, read from files and variables."""
 
 from __future__ import annotations
 

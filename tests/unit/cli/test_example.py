@@ -1,4 +1,4 @@
-"""What is typed to replace values of an example."""
+"""The `--replace` option of `example add`."""
 
 from __future__ import annotations
 

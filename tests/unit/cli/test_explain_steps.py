@@ -1,4 +1,4 @@
-"""The steps of one object in words, whatever an expression came to."""
+"""The steps of one object as text, for each result of an expression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that try expressions: offline, one by one or many from a file."""
+"""The `expression` commands: one expression, or many from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`import-schema` and `export-schema`, on files and without a control plane."""
+"""`import-schema` and `export-schema`, on files."""
 
 from __future__ import annotations
 

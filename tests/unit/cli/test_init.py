@@ -34,7 +34,7 @@ def test_starter_tree_is_valid(scenario, tmp_path):
 def test_starter_tree_declares_what_its_example_declares(
     scenario: str, tmp_path: Path
 ) -> None:
-    """Only the sources differ, and the pilot's job is not enabled yet."""
+    """Only the sources differ, and the job of the pilot is disabled."""
     init(tmp_path / "tree", scenario=scenario)
     example, starter = (
         declared(find_shipped("topologies") / scenario),
@@ -77,7 +77,7 @@ def test_no_file_of_the_example_itself_is_written(scenario, tmp_path):
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_each_document_names_the_schema_beside_it(scenario, tmp_path):
-    """To yaml-language-server, a document's own first line counts, no other's."""
+    """yaml-language-server reads the first line of each document."""
     init(tmp_path, scenario=scenario)
     for file in tmp_path.glob("*.yaml"):
         for document in file.read_text().split("\n---\n"):

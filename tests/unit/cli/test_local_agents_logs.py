@@ -1,4 +1,4 @@
-"""The logs of local agents: bounded while the agents write on."""
+"""The logs of local agents stay small while the agents write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log for people, for programs and for spreadsheets."""
+"""The log as text, JSON and CSV."""
 
 from __future__ import annotations
 

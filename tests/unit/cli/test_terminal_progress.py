@@ -1,4 +1,4 @@
-"""The bars of a plan and of a cycle, as drawn at a terminal."""
+"""The progress bars of a plan and a cycle on a terminal."""
 
 from __future__ import annotations
 

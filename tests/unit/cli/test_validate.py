@@ -1,4 +1,4 @@
-"""How what is wrong with the documents is shown."""
+"""The formats of `validate`."""
 
 from __future__ import annotations
 
