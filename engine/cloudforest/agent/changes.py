@@ -34,6 +34,10 @@ from cloudforest.program.scoping.dn import parse_dn
 
 CONTAINERS_PER_RECORD = 500
 
+_NOT_REREAD = frozenset({MEMBER_ATTRIBUTE})
+"""Attributes that a delta reports in full, so they are not read again."""
+REREAD_BATCH = 100
+"""Changed objects that one query reads again."""
 DnNames = tuple[str, ...]
 
 
@@ -130,12 +134,6 @@ def digest_members(members: Iterable[str]) -> str:
     for each in sorted(members):
         digest.update(each.encode() + b"\n")
     return digest.hexdigest()
-
-
-_NOT_REREAD = frozenset({MEMBER_ATTRIBUTE})
-"""Attributes that a delta reports in full, so they are not read again."""
-REREAD_BATCH = 100
-"""Changed objects that one query reads again."""
 
 
 def _cleared_attributes(

@@ -30,6 +30,21 @@ CREDENTIAL_PAUSE = timedelta(hours=1)
 """After a refused password: each attempt brings the account closer to a lockout."""
 
 
+IDENTIFY_SECONDS = 15.0
+"""Per controller: silent ones are waited for one after the other."""
+
+
+_NOT_CHECKED = "not checked yet"
+
+OpenDirectory = Callable[[Domain, HostBinding], Directory]
+"""Opens a domain with this host's binding; may raise Misconfigured."""
+
+AnswererFactory = Callable[[Mapping[str, Directory]], RequestHandler]
+"""Answers from the open directories, by domain; they come and go."""
+
+log = structlog.get_logger()
+
+
 async def _send_on_change(
     bus: ListenerBus, domain: str, changed: asyncio.Event
 ) -> None:
@@ -71,19 +86,6 @@ async def send_change_hints(
             changed.set()  # Changes during the pause were not seen.
     finally:
         sending.cancel()
-
-
-IDENTIFY_SECONDS = 15.0
-"""Per controller: silent ones are waited for one after the other."""
-_NOT_CHECKED = "not checked yet"
-
-OpenDirectory = Callable[[Domain, HostBinding], Directory]
-"""Opens a domain with this host's binding; may raise Misconfigured."""
-
-AnswererFactory = Callable[[Mapping[str, Directory]], RequestHandler]
-"""Answers from the open directories, by domain; they come and go."""
-
-log = structlog.get_logger()
 
 
 @dataclass

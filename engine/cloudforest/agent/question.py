@@ -34,6 +34,13 @@ from cloudforest.model.program import Filter, ObjectType
 from cloudforest.program.forbidden import is_attribute_name, is_forbidden
 from cloudforest.program.scoping.scope import CompiledScope, ResolvedScope
 
+READ_ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
+
+UnprovenEntry = tuple[Entry, frozenset[str]]
+"""An object, and the attributes that may be hidden."""
+
+_NONE = frozenset[str]()
+
 
 @dataclass(frozen=True)
 class ScopeBindings:
@@ -118,14 +125,6 @@ async def require_unmoved(
             f"An OU or group in the scope of {request.job} was moved or renamed while "
             f"{request.domain} was read. The next cycle reads again."
         )
-
-
-READ_ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
-
-UnprovenEntry = tuple[Entry, frozenset[str]]
-"""An object, and the attributes that may be hidden."""
-
-_NONE = frozenset[str]()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from cloudforest.model.program import ObjectType, ScopeProgram
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import find_domain_name, parse_dn
 
+log = structlog.get_logger()
 DomainByDn = Mapping[str, str]
 """The domain of each DN."""
 
@@ -86,9 +87,6 @@ def build_forest(domain: str, directories: Mapping[str, Directory]) -> Forest:
         job_domain=domain.lower(),
         directories={name.lower(): each for name, each in directories.items()},
     )
-
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,11 @@ BOOTSTRAP_BACKOFF = Backoff(
 """With jitter, so that the agents of a site do not all come back at once."""
 
 
+BUS_CHECK_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
 @dataclass(frozen=True)
 class Lease:
     """A bus credential in use; nats-py closes for good at its end, so renew earlier."""
@@ -49,11 +54,6 @@ def seconds_until_bootstrap(
         return interval
     remaining = max((lease.renew_at() - now).total_seconds(), 0.0)
     return min(interval, remaining)
-
-
-BUS_CHECK_SECONDS = 0.5
-
-log = structlog.get_logger()
 
 
 @dataclass(kw_only=True)

@@ -18,6 +18,8 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+END_SECONDS = 10.0
+T = TypeVar("T")
 PR_SET_PDEATHSIG = 1
 
 
@@ -49,13 +51,6 @@ def _die_with_parent(parent: int) -> None:
         sys.exit("The parent process has ended.")
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
-
-
-END_SECONDS = 10.0
-
-
 async def end_process(child: Process, *, seconds: float = END_SECONDS) -> None:
     """Terminate a child, kill it after `seconds`, and wait for its end.
 
@@ -73,9 +68,6 @@ async def end_process(child: Process, *, seconds: float = END_SECONDS) -> None:
         await child.communicate()
 
 
-T = TypeVar("T")
-
-
 async def await_cancellable(work: Awaitable[T]) -> T:
     """Await `work`, then raise a cancellation that got lost meanwhile.
 
@@ -89,3 +81,7 @@ async def await_cancellable(work: Awaitable[T]) -> T:
     if task and task.cancelling() > before:
         raise asyncio.CancelledError
     return result
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

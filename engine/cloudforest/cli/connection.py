@@ -31,8 +31,8 @@ async def connect_to_tree(
             service.url, _read_service_token(compiled, service)
         ) as client:
             yield client
-    elif (serving := folder.find_running_server()) is not None:
-        async with _make_local_client(serving.url, folder) as client:
+    elif (running := _find_running(folder)) is not None:
+        async with running as client:
             yield client
     else:
         async with (
@@ -79,8 +79,8 @@ async def connect_to_state(
         async with ControlPlaneClient(*_find_remote_service(folder)) as client:
             yield client
         return
-    if (serving := folder.find_running_server()) is not None:
-        async with _make_local_client(serving.url, folder) as client:
+    if (running := _find_running(folder)) is not None:
+        async with running as client:
             yield client
         return
     async with _host_state(folder, bus=agents) as hosted, hosted.client() as client:
@@ -114,8 +114,14 @@ def _find_remote_service(folder: StateFolder) -> tuple[str, Secret | None]:
     return service.url, _read_service_token(compiled, service)
 
 
-def _make_local_client(url: str, folder: StateFolder) -> ControlPlaneClient:
-    return ControlPlaneClient(url, _read_local_token(folder), user=read_os_user())
+def _find_running(folder: StateFolder) -> ControlPlaneClient | None:
+    """Return a client of the control plane that runs on this state."""
+    running = folder.find_running_server()
+    if running is None:
+        return None
+    return ControlPlaneClient(
+        running.url, _read_local_token(folder), user=read_os_user()
+    )
 
 
 def _read_local_token(folder: StateFolder) -> Secret:

@@ -49,7 +49,7 @@ async def add(
             "--replace",
             metavar="NAME=VALUE",
             help="Replace the value of `dn` or of an attribute that the mapping or "
-            "the scope reads. Repeat it for several values; NAME= removes them.",
+            "the scope reads. NAME= removes the values.",
         ),
     ] = None,
     name: Annotated[

@@ -39,7 +39,8 @@ JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.
 StageArgument = Annotated[
     str,
     typer.Argument(
-        metavar="STAGE", help="The stage's digest, or its first six characters."
+        metavar="STAGE",
+        help="The digest of the stage, or at least six of its characters.",
     ),
 ]
 ALL_OBJECTS = "all"

@@ -35,6 +35,16 @@ MAX_LOG_BYTES = 10 * 1024 * 1024
 ROTATE_SECONDS = 60.0
 
 
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables without secrets that a process needs to run."""
+
+
+_RESTART_SECONDS = 5.0
+"""Seconds before an agent that ended is started again."""
+
+log = structlog.get_logger()
+
+
 def rotate_log(file: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
     """Move a log that is larger to `FILE.1`.
 
@@ -62,10 +72,6 @@ async def keep_rotating_logs(folder: Path) -> None:
         await asyncio.sleep(ROTATE_SECONDS)
 
 
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables without secrets that a process needs to run."""
-
-
 def make_child_environment(
     bindings: Iterable[HostBinding], environment: Mapping[str, str]
 ) -> dict[str, str]:
@@ -80,12 +86,6 @@ def make_child_environment(
         for name in (*_INHERITED, *named)
         if name is not None and name in environment
     }
-
-
-_RESTART_SECONDS = 5.0
-"""Seconds before an agent that ended is started again."""
-
-log = structlog.get_logger()
 
 
 @dataclass

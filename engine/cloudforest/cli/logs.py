@@ -35,8 +35,15 @@ LOG_COLUMNS = (
     *("httpStatus", "reason", "milliseconds"),
 )
 AUDIT_COLUMNS = ("id", "time", "operator", "action", "detail")
+_FOLLOW_SECONDS = 1.0
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Characters that start a formula in a spreadsheet (OWASP, CSV injection)."""
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
 
 
 def _format_changes(entry: LogRecord) -> Iterator[str]:
@@ -106,15 +113,6 @@ LOG_FORMATTERS: Mapping[str, Callable[[LogRecord], str]] = {
     "json": _format_json,
     "csv": _format_csv,
 }
-
-
-_FOLLOW_SECONDS = 1.0
-
-
-class LogFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-    CSV = "csv"
 
 
 def _make_option(*names: str, help_: str) -> typer.models.OptionInfo:

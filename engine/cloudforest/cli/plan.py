@@ -71,8 +71,20 @@ _DIFF_MARKS = {"same": "{}", "gone": "[-{}-]", "new": "{{+{}+}}"}
 """As in `git diff --word-diff`; readable without colours."""
 _DIFF_STYLES = {"same": "", "gone": "red", "new": "green"}
 _ABSENT = "(nothing)"
+_GIT_TIMEOUT_SECONDS = 10
 _WIDE_TABLE_COLUMNS = 3
 """Tables with at least so many columns get a header."""
+
+
+class PlanFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+class SampleKind(StrEnum):
+    NAMES = "names"
 
 
 def show_plan(plan: Plan, state: Path | None = None) -> None:
@@ -179,9 +191,6 @@ def _add_state_to_impact(impact: JobImpact, state: Path | None) -> JobImpact:
     return replace(impact, guards=guards)
 
 
-_TIMEOUT_SECONDS = 10
-
-
 def read_commit(tree: Path) -> str | None:
     """Return the commit, `with changes` if the tree differs; None without git.
 
@@ -202,23 +211,12 @@ def _run_git(tree: Path, *words: str) -> str | None:
             cwd=tree,
             capture_output=True,
             text=True,
-            timeout=_TIMEOUT_SECONDS,
+            timeout=_GIT_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-class PlanFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    HTML = "html"
-
-
-class SampleKind(StrEnum):
-    NAMES = "names"
 
 
 @async_command
@@ -238,7 +236,7 @@ async def plan(  # noqa: PLR0913 - one parameter an option
     ] = False,
     samples: Annotated[
         SampleKind | None,
-        typer.Option("--samples", help="Name some of the objects affected."),
+        typer.Option("--samples", help="Name some of the affected objects."),
     ] = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 if changes are pending.")

@@ -19,6 +19,26 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cloudforest.base.errors import Misconfigured, Rejected
 from cloudforest.base.files import read_or_create, write_private_file
 
+AGENT_DAYS = 90
+SERVER_DAYS = 365
+CA_DAYS = 3650
+LOOPBACK = ("127.0.0.1", "localhost")
+
+_CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clock of an agent may be behind ours when it enrols."""
+
+_CA_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 def read_or_create_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """Read the P-256 key in this file; create the file if it is missing."""
@@ -42,27 +62,6 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-
-
-AGENT_DAYS = 90
-SERVER_DAYS = 365
-CA_DAYS = 3650
-LOOPBACK = ("127.0.0.1", "localhost")
-
-_CLOCK_SKEW = timedelta(minutes=5)
-"""How far the clock of an agent may be behind ours when it enrols."""
-
-_CA_USAGE = x509.KeyUsage(
-    digital_signature=False,
-    content_commitment=False,
-    key_encipherment=False,
-    data_encipherment=False,
-    key_agreement=False,
-    key_cert_sign=True,
-    crl_sign=True,
-    encipher_only=False,
-    decipher_only=False,
-)
 
 
 @dataclass(frozen=True)

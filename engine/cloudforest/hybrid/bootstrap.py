@@ -26,6 +26,8 @@ from cloudforest.model.identity import (
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.registration import Agent, Domain, Registration, SecretReference
 
+INACTIVE_AFTER = timedelta(hours=1)
+UNLISTED_AFTER = timedelta(days=10)
 MintAccess = Callable[[AgentRecord, str, datetime], BusAccess]
 """Makes bus access from the agent, its public NKEY, and the current time."""
 
@@ -152,10 +154,6 @@ def _credential_names(domains: tuple[Domain, ...]) -> dict[str, str]:
         for domain in domains
         if domain.source.active_directory is not None
     }
-
-
-INACTIVE_AFTER = timedelta(hours=1)
-UNLISTED_AFTER = timedelta(days=10)
 
 
 def agent_state(record: AgentRecord, now: datetime) -> AgentState:

@@ -36,6 +36,7 @@ from cloudforest.model.identity import (
 )
 from cloudforest.model.ports.identity import IdentityStore
 
+TOKEN_LIFETIME = timedelta(hours=1)
 MAX_LIFETIME = timedelta(minutes=5)
 CLOCK_SKEW = timedelta(minutes=1)
 _CLAIMS = ["aud", "exp", "iat", "iss", "jti"]
@@ -134,9 +135,6 @@ def _verify_claims(assertion: str, certificate: x509.Certificate) -> dict[str, A
         )
     except jwt.InvalidTokenError as error:
         raise Unauthenticated(f"Invalid assertion: {error}.") from error
-
-
-TOKEN_LIFETIME = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
