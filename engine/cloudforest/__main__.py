@@ -1,4 +1,4 @@
-"""The entry point. An agent loads only what an agent needs: no YAML, SQL or server."""
+"""The entry point. An agent loads no YAML, SQL or server."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    # Until the boundary takes over, an import may swallow a KeyboardInterrupt.
+    # Before the boundary takes over, an import could swallow a KeyboardInterrupt.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     if sys.argv[1:] == _VERSION:
-        print(f"cloudforest {__version__}")  # noqa: T201 - as the app does, but at once
+        print(f"cloudforest {__version__}")  # noqa: T201 - as the app does, without loading it
         return
     agent = sys.argv[1:3] == _AGENT
     module = "cloudforest.cli.agent_run" if agent else "cloudforest.cli.app"

@@ -12,10 +12,10 @@ from scripts.reference.markdown import code, page, table
 from cloudforest.cli.app import SECTIONS, make_app
 from cloudforest.cli.help import (
     argument_name,
+    describe,
     of_kind,
     option_names,
     summary,
-    told,
 )
 
 INDEX = """\
@@ -107,7 +107,7 @@ def _parts(words: str, command: Any) -> Iterator[str]:
     yield _help(command)
     yield f"```text\n{usage(words, command)}\n```"
     arguments = [
-        (code(argument_name(each).strip("[]")), told(each, code))
+        (code(argument_name(each).strip("[]")), describe(each, code))
         for each in of_kind(command.params, "argument")
     ]
     if arguments:
@@ -122,7 +122,7 @@ def usage(words: str, command: Any) -> str:
 
 def _options(command: Any) -> str:
     rows = [
-        (", ".join(map(code, option_names(each))), told(each, code))
+        (", ".join(map(code, option_names(each))), describe(each, code))
         for each in of_kind(command.params, "option")
     ]
     rows.append(("`-h`, `--help`", "Show this message and exit."))

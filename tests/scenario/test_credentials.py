@@ -89,7 +89,7 @@ def test_people_are_written_behind_a_client_certificate(
     target = f"scim: '{url}', auth: {{mtls: {mtls}}}"
     cloudforest = ldif_tree(tmp_path / "tree", export("ada", "bo"), target=target)
     cloudforest.variables["SSL_CERT_FILE"] = str(files.ca)
-    assert_told(once(cloudforest), 1, "certs/client.key", "can't be read")
+    assert_told(once(cloudforest), 1, "certs/client.key", "Cannot read")
     folder = cloudforest.tree / "certs"
     folder.mkdir()
     shutil.copy(files.client, folder)

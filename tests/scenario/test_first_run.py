@@ -43,7 +43,7 @@ def test_a_new_user_sees_each_step_and_the_second_run_has_nothing_to_do(
     second = topology("up", "--once")
 
     assert second.code == 0
-    assert "nothing to do" in second.out
+    assert "Nothing to do" in second.out
     assert "one-time token" not in second.out
 
 

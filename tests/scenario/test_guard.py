@@ -102,7 +102,7 @@ def test_a_plan_names_the_stage_and_may_be_allowed_beforehand(tmp_path: Path) ->
     assert len(command[3]) == 64
     said = cloudforest(*command[1:])
     assert said.code == 0, said
-    assert "No stage" in said.out
+    assert "does not exist yet" in said.out
     again = cloudforest("plan", "--format", "json")
     assert (again.code, again.json["guards"]) == (0, [])
     assert cloudforest.up_once()["counts"]["disable"] == 3

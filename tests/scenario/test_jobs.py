@@ -135,7 +135,7 @@ def test_a_paused_job_is_left_out_by_up_once_but_runs_by_hand(tree: Installed) -
     assert tree("job", "pause", "people").code == 0
     ran = tree("up", "--once", "--format", "json")
     assert [each["job"] for each in ran.json["jobs"]] == ["second"]
-    assert "people is paused" in ran.err
+    assert '"people" is paused' in ran.err
 
     ran = tree("job", "run", "people", "--format", "json")
     assert ran.json["jobs"][0]["state"] == "succeeded"

@@ -142,7 +142,7 @@ def test_what_can_not_be_asked_of_a_branch_says_why(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
 
     mistyped = asked(cloudforest, "anna", "poeple")
-    assert (mistyped.code, "has no job poeple; it has: people" in mistyped.err) == (
+    assert (mistyped.code, 'has no job "poeple". Its jobs: people' in mistyped.err) == (
         1,
         True,
     )

@@ -89,7 +89,7 @@ def example_of_carl(cloudforest: Installed, tree: Path) -> None:
     assert cloudforest("validate").code == 0
     again = cloudforest(*add)
     assert again.code == 1
-    assert "is there already" in again.err
+    assert "already exists" in again.err
     file.unlink()
 
 

@@ -1,4 +1,4 @@
-"""An apply that nobody interrupts."""
+"""An apply without an interruption, to compare with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An LDAP server that is no domain controller."""
+"""An LDAP server that is not a domain controller."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cloudforest.adapters.ldap.ber import SearchResultDone, SearchResultEntry
 
 
 class BareServer:
-    """Speaks LDAP, and is no domain controller."""
+    """Speaks LDAP, but is not a domain controller."""
 
     controller = "ldaps://bare"
     account = "svc"

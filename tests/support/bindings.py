@@ -1,4 +1,4 @@
-"""A domain over LDAP, as documents and a host name it."""
+"""A domain over LDAP, as documents and a host declare it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ PATIENCE = AnswerTimeouts(no_agent=0.5, retry=0.5, accept=20, idle=2, gap=5)
 
 @dataclass
 class Bus:
-    """`agent` connects one; `kill` takes away an agent's connection without a word."""
+    """`agent` connects an agent; `kill` drops its connection without notice."""
 
     ask: AgentBus
     agent: Callable[..., Awaitable[ListenerBus]]

@@ -1,4 +1,4 @@
-"""Secrets that must be nowhere."""
+"""Secrets that must not appear anywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the suites of the store ask for alike."""
+"""A query that several suites of the store share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OF_T = JobKey(job="j", siblings=("k",), target="t")
 async def differing(
     store: ProvisioningStore, target: str, after: tuple[str, str], limit: int
 ) -> list[tuple[str, str, bool]]:
-    """Return the memberships that job j, beside job k, would change."""
+    """Return the memberships that job j, a sibling of job k, would change."""
     jobs = JobKey(job="j", siblings=("k",), target=target)
     return await store.list_membership_changes(
         jobs, "c", ("user", "group"), after, limit

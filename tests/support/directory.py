@@ -36,7 +36,7 @@ def _type(kind: EntryKind) -> ObjectType | None:
 
 
 class Domain:
-    """A directory in memory: the same entries for whoever asks, and what was asked."""
+    """A directory in memory, which records what it was asked for."""
 
     def __init__(self, entries: Sequence[Entry], *, fails_after: int = 1_000) -> None:
         self.entries = entries

@@ -30,7 +30,7 @@ def person(number: int, *, control: int = 512) -> str:
 
 
 def export(*, disabled: int = 0) -> str:
-    """Return people and a group of two of them, as an export that is whole."""
+    """Return a complete export of people and a group of two of them."""
     people = [
         person(number, control=514 if number <= disabled else 512)
         for number in range(1, PEOPLE + 1)
@@ -60,7 +60,7 @@ def edit(cloudforest: Installed, *pairs: tuple[str, str]) -> None:
 
 
 def without(cloudforest: Installed, *starts: str) -> str:
-    """Remove the documents that begin so; return what the tree was."""
+    """Remove the documents that begin with `starts`; return the old tree."""
     file = cloudforest.tree / "tree.yaml"
     text = file.read_text()
     documents = [each.strip() for each in text.split("---\n")]

@@ -1,4 +1,4 @@
-"""How many examples of a law are tried: all with `--long` and in CI."""
+"""How many examples a property test tries: all with `--long` and in CI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small exported domains, written as LDIF, that a test may change."""
+"""Small domains, exported as LDIF, that a test may change."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def group(name: str, *members: str) -> str:
 
 
 def write_export(folder: Path, *entries: str, proved: bool = True) -> None:
-    """Write a domain; it is a whole one if its manifest says so."""
+    """Write a domain; `proved`: with the manifest of a complete export."""
     head = entry(BASE, "domainDNS")
     manifest = f"# numEntries: {len(entries) + 1}\n" if proved else ""
     (folder / "contoso.ldif").write_text("\n\n".join([head, *entries, manifest]))

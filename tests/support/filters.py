@@ -1,4 +1,4 @@
-"""Rows and clauses to compare filters with."""
+"""Source objects and clauses for tests of filters."""
 
 from __future__ import annotations
 

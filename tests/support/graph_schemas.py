@@ -1,4 +1,4 @@
-"""Schemas of Graph as they may come: with gaps, and with members nobody knows."""
+"""Strategies for Graph schemas, with missing and unknown members."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ names = st.sampled_from(["department", "employeeType", "userPrincipalName"])
 
 
 def with_extra(members, **optional):
-    """Return objects with these members, some of them perhaps, and unknown ones."""
+    """Return objects with these members, some optional ones, and unknown ones."""
     known = st.fixed_dictionaries(members, optional=optional)
     return st.builds(lambda first, more: {**more, **first}, known, extra)
 

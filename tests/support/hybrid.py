@@ -1,4 +1,4 @@
-"""A hybrid identity service over a store in memory, with a clock that stands still."""
+"""A hybrid identity service with a store in memory and a manual clock."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def with_an_agent() -> Hybrid:
     return Hybrid(store, ManualClock(NOW), new_authority(NOW))
 
 
-def signing_request(key=None, name="whoever") -> str:
+def signing_request(key=None, name="anyone") -> str:
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject)

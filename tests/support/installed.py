@@ -1,4 +1,4 @@
-"""The installed command, in subprocesses, on trees written for a scenario."""
+"""The installed command, run in subprocesses on trees of a scenario."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def _shown(terminal: int) -> str:
-    """Return what is written to a terminal until nobody holds it, without colours."""
+    """Return the output of a terminal until its end, without colours."""
     written = b""
     with os.fdopen(terminal, "rb", buffering=0) as file:
         while True:
@@ -54,7 +54,7 @@ def _shown(terminal: int) -> str:
 
 @dataclass(frozen=True)
 class Installed:
-    """`cloudforest` in a tree's folder, with just the variables that it is given."""
+    """`cloudforest` in the folder of a tree, with only the given variables."""
 
     tree: Path
     variables: dict[str, str] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Installed:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def edit(self, before: str, after: str) -> None:
-        """Replace a text in every document that contains it; at least one must."""
+        """Replace a text in all documents; at least one must contain it."""
         found = [
             each for each in self.tree.glob("*.yaml") if before in each.read_text()
         ]
@@ -90,7 +90,7 @@ class Installed:
             each.write_text(each.read_text().replace(before, after))
 
     def watched(self, *arguments: str) -> tuple[Ran, str]:
-        """Run it with stderr at a terminal of 80 columns; return what appears there."""
+        """Run it with stderr on a terminal of 80 columns; return that output."""
         ours, theirs = os.openpty()
         termios.tcsetwinsize(theirs, (24, 80))
         with subprocess.Popen(
@@ -108,7 +108,7 @@ class Installed:
         return Ran(process.returncode, out, ""), shown
 
     def up_once(self) -> Any:
-        """Run one cycle of every job; it must end well. Return the first cycle."""
+        """Run one cycle of each job, which must succeed; return the first cycle."""
         ran = self("up", "--once", "--format", "json")
         assert ran.code == 0, ran
         return ran.json["jobs"][0]
@@ -138,7 +138,7 @@ class Installed:
 
 
 def eventually(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
-    """Return the condition's value as soon as it is true."""
+    """Wait until the condition is true; return its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if value := condition():

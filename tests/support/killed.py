@@ -1,4 +1,4 @@
-"""A target and a database that are killed at a moment."""
+"""A target and a database that die at a chosen moment."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class Killed(BaseException):
-    """The end of a process, as far as a test can play it."""
+    """The end of a process, simulated by an exception."""
 
 
 class Mortal(Database):
-    """A database whose process is killed within its nth transaction."""
+    """A database whose process dies in its nth transaction."""
 
     left = 10**9
 
@@ -32,7 +32,7 @@ class Mortal(Database):
 
 
 class Fragile(MemoryTarget):
-    """A target that does what it is asked, and the answer never arrives."""
+    """A target that obeys a request, but whose answer never arrives."""
 
     left = 10**9
     cycle: asyncio.Task[Any] | None = None

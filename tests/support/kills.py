@@ -1,4 +1,4 @@
-"""Two cycles that nobody disturbs."""
+"""Two cycles without an interruption, to compare with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """`seconds` that the two cycles took, and the end state from each beginning."""
+    """The seconds of the two cycles, and the end state of each start state."""
 
     seconds: tuple[float, float]
     end: dict[bool, dict[str, Any]]

@@ -1,4 +1,4 @@
-"""One scenario: an OU, a job and a target of its own in a domain that others share."""
+"""One scenario: its own OU, job and target, in a domain that scenarios share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.service import IDLE, Service
 
 @dataclass
 class Lab:
-    """What is below `unit` is in scope, unless `declare` says something else."""
+    """One scenario; objects below `unit` are in scope, unless `declare` differs."""
 
     service: Service
     target: ScimServer
@@ -30,7 +30,7 @@ class Lab:
     tree: Path
     name: str
     last: dict[str, Any] = field(default_factory=dict)
-    """The last cycle, in the documented shape."""
+    """The last cycle, as documented JSON."""
     _names: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -115,7 +115,7 @@ class Lab:
         self.service.samba.reanimate(guid, dn)
 
     def restore(self, dn: str) -> None:
-        """Give a reanimated person back what `person` had given."""
+        """Restore the attributes of `person` to a reanimated person."""
         name = dn.split(",", 1)[0].removeprefix("CN=")
         self.modify(
             dn,
@@ -132,7 +132,7 @@ class Lab:
     def declare(
         self, scope: str = "", mapping: str = "", more: str = "", target: str = ""
     ) -> None:
-        """Register the job; a scope, and more of a target, is YAML on one line."""
+        """Register the job; `scope` and `target` are YAML on one line."""
         write_tree(
             self.tree,
             source=self.service.source,
@@ -154,11 +154,11 @@ class Lab:
         self.service.register(self.tree)
 
     def cycle(self, state: str = "succeeded") -> list[Sent]:
-        """Run one cycle, which ends in this state; return the writes, sorted."""
+        """Run one cycle that must end in `state`; return its writes, sorted."""
         return these(*(each for each in self.requests(state) if each.method in WRITES))
 
     def settled(self) -> None:
-        """Check that another cycle asks the target for nothing at all."""
+        """Assert that another cycle sends no request to the target."""
         assert self.requests(self.last["state"]) == []
 
     def created(self, dn: str, kind: str = "User", **values: Any) -> Sent:
@@ -177,7 +177,7 @@ class Lab:
         return Sent("POST", f"/{kind}s", dict(sorted(body.items())))
 
     def requests(self, state: str = "succeeded") -> list[Sent]:
-        """Run one cycle; return all that the target was asked, in order."""
+        """Run one cycle; return all requests to the target, in order."""
         before = len(self.target.noted())
         self.last = self.service.run(self.name)
         requests = self.target.noted()[before:]
@@ -187,7 +187,7 @@ class Lab:
 
     @contextmanager
     def running(self, writes: int) -> Iterator[None]:
-        """Run a cycle; enter the block after so many writes, leave it at the end."""
+        """Run a cycle; run the block after so many writes, and wait for the end."""
         end = self.target.writes() + writes
         with ThreadPoolExecutor(1) as pool:
             cycle = pool.submit(self.service.run, self.name)

@@ -1,4 +1,4 @@
-"""A tree over an LDIF export, and what one run of it tells."""
+"""A tree over an LDIF export, and the output of one run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People that leave the scope and come back."""
+"""People who leave the scope and come back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DELETING = deprovisioning(outOfScope="delete", deleted="delete")
 
 
 def leave(world: World, *ids: str, gone: bool = False) -> None:
-    """Let objects leave the directory, or the scope; the next delta says so."""
+    """Move objects out of scope, or delete them if `gone`, with a delta."""
     kind = Tombstone if gone else OutOfScope
     for id_ in ids:
         del world.objects[id_]

@@ -1,4 +1,4 @@
-"""Requests that a target got, as scenarios write them down."""
+"""Requests that a target received, as scenarios write them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MANAGER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
 
 
 class Sent(NamedTuple):
-    """A request that the target got; resources go by name, not by id.
+    """A request that the target received, with names instead of ids.
 
     `body` is a PATCH's operations, or the resource without its schemas.
     """

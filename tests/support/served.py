@@ -1,4 +1,4 @@
-"""A control plane that serves, asked over HTTP."""
+"""A running control plane, called over HTTP."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ask(url: str, token: str, body: Any = None) -> Any:
 
 
 def foresee(url: str, token: str, registration: Any) -> Any:
-    """Return what an impact ends with, after the lines that say how far it is."""
+    """Return the impact, after the lines that report progress."""
     request = urllib.request.Request(
         url,
         data=json.dumps(registration).encode(),

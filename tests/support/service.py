@@ -1,4 +1,4 @@
-"""One installed `cloudforest up` for many scenarios, each with a job of its own."""
+"""One installed `cloudforest up` for many scenarios, each with its own job."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Service:
                 raise AssertionError(error.read().decode()) from error
 
     def register(self, tree: Path) -> None:
-        """Register what is compiled from a tree instead of what is registered."""
+        """Replace the registration with the one compiled from a tree."""
         compiled = compile_tree(tree)
         assert compiled.registration, compiled.diagnostics
         [held] = self.ask("GET", "/registration")

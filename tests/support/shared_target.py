@@ -1,4 +1,4 @@
-"""Two jobs of one target."""
+"""Two jobs that write to one target."""
 
 from __future__ import annotations
 

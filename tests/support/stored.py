@@ -1,4 +1,4 @@
-"""The watermark in the store, spoiled from outside."""
+"""Damages the watermark in the store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def spoil_cookies(lab: Lab, change: Callable[[bytes], bytes]) -> None:
 
 
 def forget_asking(lab: Lab) -> None:
-    """Have it been long ago that everything doubtful was asked for."""
+    """Pretend that the last full inquiry was long ago."""
 
     def forget(body: bytes) -> bytes:
         return json.dumps(

@@ -1,4 +1,4 @@
-"""The SCIM client of a server."""
+"""A SCIM client for a test server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trees for the compiler's tests: the valid one, and documents added to it."""
+"""Trees for tests of the compiler: the valid one, with more documents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def compiled(folder: Path, **files: str) -> CompiledTree:
 
 
 def registered(folder: Path, **files: str) -> Registration:
-    """Compile what must have no errors; warnings are allowed."""
+    """Compile documents that must have no errors; warnings are allowed."""
     result = compiled(folder, **files)
     assert result.registration is not None, [str(each) for each in result.diagnostics]
     return result.registration

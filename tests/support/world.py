@@ -134,10 +134,10 @@ def with_rule(target: str, expression: Expression, **options: Any) -> JobProgram
 
 @dataclass
 class World:
-    """`objects` and `members` are the directory; `ask` speaks for the agents.
+    """A directory of `objects` and `members`, with `request_pages` for its agents.
 
-    `answers` are what a read by objectGUID says of whom it would not find in `objects`,
-    `reading` is its last word, if that is not `closing`.
+    `answers`: answers to a `read` for objects that are not in `objects`. `reading`: the
+    closing record of a `read`, if it differs from `closing`.
     """
 
     store: SqlProvisioningStore
@@ -208,7 +208,7 @@ class World:
         return await run_cycle(self.run(), self.registration(), self.turns)
 
     async def read_all(self) -> None:
-        """Have the next cycle ask for everything."""
+        """Make the next cycle read everything."""
         await self.restart("Watermark")
 
     async def restart(self, *resets: ResetScope) -> None:
@@ -232,8 +232,8 @@ class World:
 
     def _records(self, request: SyncRequest) -> list[Record]:
         if request.kind == "read":
-            wanted = [self._id_of(each) for each in request.lookups]
-            return [record for id_ in wanted for record in self._answers(id_)]
+            ids = [self._id_of(each) for each in request.lookups]
+            return [record for id_ in ids for record in self._answers(id_)]
         if request.watermark is not None:
             return self.delta or []
         groups = [
@@ -244,7 +244,7 @@ class World:
         return [*self.objects.values(), *groups]
 
     def _id_of(self, lookup: Lookup) -> str:
-        """Return the objectGUID of whom a lookup names, or what it says."""
+        """Return the objectGUID of the object of a lookup, else its value."""
         for id_, each in self.objects.items():
             if lookup.by == "dn" and each.dn == lookup.value:
                 return id_
@@ -279,7 +279,7 @@ class World:
             )
 
     def of(self, resource_type: str) -> dict[str, dict[str, Any]]:
-        """Return the target's resources of a type by their anchor."""
+        """Return the resources of a type in the target, by anchor."""
         return {
             held.values["externalId"]: held.values
             for held in self.target.resources_by_id.values()
@@ -287,12 +287,11 @@ class World:
         }
 
     async def log(self, **query: Any) -> list[LogEntry]:
-        """Return the provisioning log's entries."""
-        asked = LogQuery(**query)
-        found = await self.store.list_log_entries(
-            asked, first=1, last=10**9, limit=10**6
+        """Return the entries of the provisioning log."""
+        entries = await self.store.list_log_entries(
+            LogQuery(**query), first=1, last=10**9, limit=10**6
         )
-        return [entry for _, entry in found]
+        return [entry for _, entry in entries]
 
     async def escrowed(self) -> list[Effect]:
         page = await self.store.list_escrowed_effects(JOB, after="", limit=10**6)
@@ -306,7 +305,7 @@ class World:
         )
 
     def members_of(self, group: str) -> set[str]:
-        """Return the anchors of the members of a group of the target."""
+        """Return the anchors of the members of a group in the target."""
         held = self.target.resources_by_id
         ids = held[self.id_of(group)].members
         return {held[each].values["externalId"] for each in ids}

@@ -1,7 +1,4 @@
-"""Cutting an answer into pages that the bus takes.
-
-One answer: bind the question, read the directory, cut pages, close.
-"""
+"""One answer: bind the request, read the directory, and send records in pages."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from cloudforest.model.messages import (
 from cloudforest.model.ports.directory import Directory
 
 _LARGEST_NUMBER = 10**9
-"""A sequence or a total that no answer reaches, to measure the envelope with."""
+"""A sequence number that no answer reaches, to measure the envelope with."""
 _GUID_BYTES = len('"00000000-0000-0000-0000-000000000000",')
 _log = structlog.get_logger()
 
@@ -37,11 +34,11 @@ def _encoded_size(value: Record | Closing) -> int:
 
 
 class PageBuilder:
-    """The pages of one answer, each at most `limit` bytes long when encoded.
+    """Builds the pages of one answer, each at most `limit` bytes long when encoded.
 
-    An object that does not fit into a page of its own is said to be Unknown, which
-    proves nothing, so that whoever asked leaves it as it is; all others go on. A part
-    of it would be worse: a value left out looks like a value cleared.
+    An object too large for a page becomes Unknown, which proves nothing, so that the
+    service leaves it alone. Sending a part of it would be worse: a missing value looks
+    like a cleared one.
     """
 
     def __init__(self, agent: str, request: str, limit: int) -> None:
@@ -57,12 +54,12 @@ class PageBuilder:
         return len(encode_page(empty)) + len(str(_LARGEST_NUMBER))
 
     def add(self, record: Record) -> Iterator[Page]:
-        """Take a record, and yield a page when it did not fit into the one begun."""
+        """Add a record; yield the current page first if the record does not fit."""
         for part in self._split(record):
             size = _encoded_size(part)
             if size > self._capacity and isinstance(part, ObjectRecord | Members):
                 _log.warning("object too large for a page", object=part.id, bytes=size)
-                part = self._too_large_record(part.id, size)  # noqa: PLW2901 - it stands for it
+                part = self._too_large_record(part.id, size)  # noqa: PLW2901 - replaces it
                 size = _encoded_size(part)
             if self._records and self._used_bytes + size > self._capacity:
                 yield self._cut_page()
@@ -71,13 +68,13 @@ class PageBuilder:
 
     def _too_large_record(self, id_: str, size: int) -> Unknown:
         reason = (
-            f"too-large: the object's attributes take {size} bytes, and a page of the "
-            f"bus holds {self._capacity}."
+            f"too-large: the object takes {size} bytes, more than the {self._capacity}"
+            " of a page on the bus."
         )
         return Unknown(id=id_, reason=reason)
 
     def _split(self, record: Record) -> Iterator[Record]:
-        """Yield memberships in parts that fit; everything else is one part."""
+        """Yield memberships in parts that fit, and every other record whole."""
         if not isinstance(record, Members) or _encoded_size(record) <= self._capacity:
             yield record
             return
@@ -90,7 +87,7 @@ class PageBuilder:
             yield Members(id=record.id, remove=record.remove[start : start + part])
 
     def close(self, closing: Closing) -> Iterator[Page]:
-        """Yield what is left; the last page has the closing record."""
+        """Yield the remaining pages; the last one has the closing record."""
         if self._records and self._used_bytes + _encoded_size(closing) > self._capacity:
             yield self._cut_page()
         yield self._cut_page(closing)
@@ -117,10 +114,10 @@ def _answer_records(bound: BoundRequest) -> AsyncIterator[Record | Closing]:
 
 
 class Responder:
-    """The Answerer of one agent, for the domains that it reads.
+    """Answers the requests for the domains that an agent reads.
 
-    An error of the directory is not raised: the closing record names it, after what had
-    been read before, and says that the answer is not complete.
+    An error of the directory is not raised. It goes into the closing record, after the
+    records read before, and marks the answer as incomplete.
     """
 
     def __init__(
@@ -134,13 +131,13 @@ class Responder:
         pages = PageBuilder(self._agent, request.id, self._page_bytes)
         closing = Closing(complete=False)
         try:
-            question = await bind_request(request, self._build_forest(request.domain))
-            async for said in _answer_records(question):
-                if isinstance(said, Closing):
-                    await question.require_unmoved()
-                    closing = said
+            bound = await bind_request(request, self._build_forest(request.domain))
+            async for record in _answer_records(bound):
+                if isinstance(record, Closing):
+                    await bound.require_unmoved()
+                    closing = record
                     continue
-                for page in pages.add(said):
+                for page in pages.add(record):
                     yield page
         except CloudforestError as error:
             final = isinstance(error, ScopeBindingChanged)
@@ -152,7 +149,7 @@ class Responder:
         forest = build_forest(domain, self._directories)
         if forest.job_domain not in forest.directories:
             raise Refused(
-                f"The agent {self._agent} does not read {domain}. Assign the domain to "
-                "it, or ask another agent."
+                f"The agent {self._agent} does not read {domain}. Add the domain to "
+                "the agent, or ask another agent."
             )
         return forest

@@ -1,7 +1,7 @@
-"""What this host allows: per domain, the controllers, the CA, the account, the file.
+"""What an agent's host allows per domain: controllers, CA, account, LDIF file.
 
-Bootstrap carries names only. Otherwise a stolen control plane could send the bind
-password of a domain to a server of its own, or read any file or variable as one.
+Bootstrap carries only names. Otherwise a stolen control plane could send a domain's
+bind password to its own server, or read any file or variable as a password.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from typing import Literal
 import msgspec
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import read_bounded
 from cloudforest.base.values import Value
 from cloudforest.model.registration import ActiveDirectory, Domain, SecretReference
 
 
 class ActiveDirectoryBinding(Value, frozen=True):
-    """`ca` is a file on this host. `credential` is the name that bootstrap may use.
+    """What this host allows for a domain in Active Directory.
 
-    What is opened is what is bound here; bootstrap only chooses among `controllers`.
+    Bootstrap chooses among `controllers`, and names the `credential`. `ca` is a file on
+    this host.
     """
 
     controllers: tuple[str, ...]
@@ -32,7 +34,7 @@ class ActiveDirectoryBinding(Value, frozen=True):
 
 
 class HostBinding(Value, frozen=True):
-    """Exactly one is set; `ldif` is a file on this host."""
+    """What this host allows for a domain: exactly one is set; `ldif` is a file here."""
 
     active_directory: ActiveDirectoryBinding | None = None
     ldif: str | None = None
@@ -43,13 +45,13 @@ HostBindings = dict[str, HostBinding]
 
 
 def load_host_bindings(path: Path) -> HostBindings:
-    """Return what the file allows: nothing, if there is no file."""
+    """Return what the file allows; nothing if it is missing."""
     if not path.exists():
         return {}
     try:
-        return msgspec.json.decode(path.read_bytes(), type=HostBindings)
+        return msgspec.json.decode(read_bounded(path), type=HostBindings)
     except (msgspec.MsgspecError, OSError) as error:
-        raise Misconfigured(f"{path} can't be read as bindings ({error}).") from error
+        raise Misconfigured(f'Cannot read the bindings "{path}": {error}.') from error
 
 
 def encode_host_bindings(bindings: HostBindings) -> bytes:
@@ -57,7 +59,7 @@ def encode_host_bindings(bindings: HostBindings) -> bytes:
 
 
 def make_host_binding(domain: Domain, folder: Path) -> HostBinding:
-    """Allow on this host what its own documents say; paths are relative to `folder`."""
+    """Allow what the documents of this host declare; paths are relative to `folder`."""
     directory = domain.source.active_directory
     if directory is None:
         return HostBinding(ldif=str((folder / (domain.source.ldif or "")).absolute()))
@@ -87,54 +89,55 @@ def _absolute_path(path: str | None, folder: Path) -> str | None:
 def find_refusal(
     domain: Domain, credential: str | None, bindings: HostBindings
 ) -> str | None:
-    """Return why this host refuses what bootstrap sent, naming it; None if allowed."""
+    """Return why this host refuses a domain from bootstrap; None if it is allowed."""
     binding = bindings.get(domain.name)
     if binding is None:
-        return _refusal_text(domain, "the domain", domain.name)
+        return _refusal_text("the domain", domain.name)
     directory = domain.source.active_directory
     if directory is None:
         return _find_ldif_refusal(domain, binding)
     if binding.active_directory is None:
-        return _refusal_text(domain, "Active Directory for", domain.name)
+        return _refusal_text("Active Directory as the source of", domain.name)
     return _find_directory_refusal(domain, directory, binding.active_directory) or (
         None
         if credential == binding.active_directory.credential
-        else _refusal_text(domain, "the credential", credential)
+        else _refusal_text("the credential", credential, domain)
     )
 
 
 def _find_ldif_refusal(domain: Domain, binding: HostBinding) -> str | None:
-    asked = domain.source.ldif
-    if asked and binding.ldif and _ends_with(binding.ldif, asked):
+    requested = domain.source.ldif
+    if requested and binding.ldif and _ends_with(binding.ldif, requested):
         return None
-    return _refusal_text(domain, "the LDIF file", asked)
+    return _refusal_text("the LDIF file", requested, domain)
 
 
 def _find_directory_refusal(
-    domain: Domain, asked: ActiveDirectory, bound: ActiveDirectoryBinding
+    domain: Domain, requested: ActiveDirectory, bound: ActiveDirectoryBinding
 ) -> str | None:
-    for controller in asked.controllers:
+    for controller in requested.controllers:
         if controller not in bound.controllers:
-            return _refusal_text(domain, "the controller", controller)
-    if asked.tls.verify == "off" and bound.verify == "on":
-        return _refusal_text(domain, "the setting", "verify: off")
-    if asked.tls.ca and not (bound.ca and _ends_with(bound.ca, asked.tls.ca)):
-        return _refusal_text(domain, "the CA", asked.tls.ca)
-    if asked.tls.server_name != bound.server_name:
-        return _refusal_text(domain, "the server name", asked.tls.server_name)
-    if asked.bind.username != bound.username:
-        return _refusal_text(domain, "the account", asked.bind.username)
+            return _refusal_text("the controller", controller, domain)
+    if requested.tls.verify == "off" and bound.verify == "on":
+        return _refusal_text("the setting", "verify: off", domain)
+    if requested.tls.ca and not (bound.ca and _ends_with(bound.ca, requested.tls.ca)):
+        return _refusal_text("the CA", requested.tls.ca, domain)
+    if requested.tls.server_name != bound.server_name:
+        return _refusal_text("the server name", requested.tls.server_name, domain)
+    if requested.bind.username != bound.username:
+        return _refusal_text("the account", requested.bind.username, domain)
     return None
 
 
 def _ends_with(path: str, relative: str) -> bool:
-    # The tree's path is relative, the host's absolute: the end is what they share.
+    # The path in the tree is relative, the one on the host absolute.
     end = PurePosixPath(relative).parts
     return PurePosixPath(path).parts[-len(end) :] == end
 
 
-def _refusal_text(domain: Domain, what: str, value: str | None) -> str:
+def _refusal_text(setting: str, value: str | None, domain: Domain | None = None) -> str:
+    where = f" for {domain.name}" if domain else ""
     return (
-        f"This host does not allow {what} {value or '(none)'} for {domain.name}; if it"
-        " is meant, add it to bindings.json in the agent's state folder on this host."
+        f'The agent\'s host does not allow {setting} "{value or "(none)"}"{where}. To '
+        "allow it, add it to bindings.json in the agent's state folder on that host."
     )

@@ -1,13 +1,8 @@
-"""`import`: everything since the watermark, one directory query per object type.
+"""Answers to `import` (the changes since a watermark) and `read` (named objects).
 
-Containers that were moved or renamed: what lies in them is answered again.
-
-A directory reports the container only, and not the people below, who may have come into
-scope or left it with their place.
-
-The watermark of an answer: one opaque text for all that the next one starts from.
-
-`read`: what became of the objects asked for.
+`import` sends one directory query per object type. The objects below a moved or renamed
+container are read again: AD reports only the container, but they may enter or leave the
+scope with it.
 """
 
 from __future__ import annotations
@@ -38,8 +33,11 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 
 CONTAINERS_PER_RECORD = 500
-"""Containers in one record."""
 
+_NOT_REREAD = frozenset({MEMBER_ATTRIBUTE})
+"""Attributes that a delta reports in full, so they are not read again."""
+REREAD_BATCH = 100
+"""Changed objects that one query reads again."""
 DnNames = tuple[str, ...]
 
 
@@ -51,7 +49,7 @@ def _parse_names(dn: str) -> DnNames:
 
 
 def _topmost_containers(moved: Mapping[str, DnNames]) -> Iterator[str]:
-    """Yield those that lie below no other: a subtree is read once."""
+    """Yield containers that are not below another one, so each subtree is read once."""
     names = frozenset(moved.values())
     for guid, name in moved.items():
         if not any(name[at:] in names for at in range(1, len(name))):
@@ -75,8 +73,8 @@ async def _object_records_below(
     bound: BoundRequest, container: str
 ) -> AsyncIterator[Record]:
     for kind in bound.object_types:
-        asked, where = bound.attributes_to_read(kind), bound.type_filter(kind)
-        async for entry in bound.directory.read_subtree(container, kind, asked, where):
+        names, where = bound.attributes_to_read(kind), bound.type_filter(kind)
+        async for entry in bound.directory.read_subtree(container, kind, names, where):
             for record in bound.object_records(entry):
                 yield record
 
@@ -85,8 +83,8 @@ async def _answer_again(
     bound: BoundRequest, moved: Mapping[str, DnNames]
 ) -> AsyncIterator[Record]:
     for container in _topmost_containers(moved):
-        async for said in _moved_records(bound, container):
-            yield said
+        async for moved_record in _moved_records(bound, container):
+            yield moved_record
         async for record in _object_records_below(bound, container):
             yield record
 
@@ -94,10 +92,10 @@ async def _answer_again(
 async def answer_containers(
     bound: BoundRequest, cookie: str | None
 ) -> AsyncIterator[Record | DirSyncCookie]:
-    """Yield what became of everything below the containers that moved, and a Cookie.
+    """Yield the records of all objects below moved containers, then the cookie.
 
-    Deleted ones say nothing: what lay in them has tombstones of its own. A full read
-    says nothing either, as everything is answered.
+    Skips deleted containers, whose objects have their own tombstones, and full reads,
+    which answer everything anyway.
     """
     moved: dict[str, DnNames] = {}
     async for item in bound.directory.read_changes("container", (), cookie):
@@ -110,17 +108,20 @@ async def answer_containers(
 
 
 class AgentWatermark(Value, frozen=True):
-    """A cookie for each kind of object, and a digest of who the scope's groups hold."""
+    """Where the next import starts, as one opaque text.
+
+    A cookie per kind of object, and a digest of the members of the scope's groups.
+    """
 
     cookies: Mapping[EntryKind, str | None] = msgspec.field(default_factory=dict)
     members: str | None = None
 
     def encode(self) -> str:
-        return base64.b64encode(canonical_json(msgspec.to_builtins(self))).decode()
+        return base64.b64encode(canonical_json(self)).decode()
 
 
 def decode_watermark(watermark: str | None) -> AgentWatermark:
-    """Return what it says; a watermark that is not ours starts a full read."""
+    """Decode a watermark; a foreign one starts a full read."""
     try:
         text = base64.b64decode(watermark or "", validate=True)
         return msgspec.json.decode(text, type=AgentWatermark)
@@ -129,58 +130,53 @@ def decode_watermark(watermark: str | None) -> AgentWatermark:
 
 
 def digest_members(members: Iterable[str]) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for each in sorted(members):
-        found.update(each.encode() + b"\n")
-    return found.hexdigest()
-
-
-_NOT_REREAD = frozenset({MEMBER_ATTRIBUTE})
-"""What a delta tells in full, and is not read again."""
-REREAD_BATCH = 100
-"""Changed objects that are read again with one query."""
+        digest.update(each.encode() + b"\n")
+    return digest.hexdigest()
 
 
 def _cleared_attributes(
     bound: BoundRequest, now: Entry, delta: Entry
 ) -> frozenset[str]:
-    """Return the cleared attributes that matter to us, as far as the delta says.
+    """Return the relevant attributes that the delta reports without values.
 
-    One that a right hides comes without values as well when it changes (measured).
+    They need a proof: a hidden attribute that changes comes without values too
+    (measured).
     """
-    bare = frozenset(name for name, held in delta.attributes.items() if not held)
-    if not bare:
-        return bare
+    empty = frozenset(name for name, values in delta.attributes.items() if not values)
+    if not empty:
+        return empty
     hidden = frozenset(bound.scope.find_hidden(now, frozenset()))
-    return bare & (hidden | bound.possibly_hidden(now)) - _NOT_REREAD
+    return empty & (hidden | bound.possibly_hidden(now)) - _NOT_REREAD
 
 
 async def _reread_objects(
     bound: BoundRequest, kind: ObjectType, changed: Sequence[Entry]
 ) -> AsyncIterator[Record]:
-    """Yield what changed objects are now, with the links that the delta reported.
+    """Yield the current state of changed objects, with the links of the delta.
 
-    A delta names only what changed of an object, so it can't be judged by it; one that
-    can't be read again proves nothing. A group's members are not read again: there may
-    be 50,000, and one of them new.
+    A delta has only the changed attributes, not enough to evaluate the scope. An object
+    that cannot be read again is unknown. Group members are not read again: a group may
+    have 50,000, one of them new.
     """
     if not changed:
         return
     pending = {each.object_guid: each for each in changed}
-    asked = [Lookup(by="guid", value=guid) for guid in pending]
+    lookups = [Lookup(by="guid", value=guid) for guid in pending]
     names = [
         each for each in bound.attributes_to_read(kind) if each != MEMBER_ATTRIBUTE
     ]
-    doubtful: list[UnprovenEntry] = []
-    async for now in bound.directory.read_objects(asked, names):
+    unproven: list[UnprovenEntry] = []
+    async for now in bound.directory.read_objects(lookups, names):
         delta = pending.pop(now.object_guid, now)
         whole = replace(now, members=delta.members, former_members=delta.former_members)
         if cleared := _cleared_attributes(bound, whole, delta):
-            doubtful.append((whole, cleared))
+            unproven.append((whole, cleared))
             continue
         for record in bound.object_records(whole, _NOT_REREAD):
             yield record
-    async for record in bound.proven_records(doubtful, unread=_NOT_REREAD):
+    async for record in bound.proven_records(unproven, unread=_NOT_REREAD):
         yield record
     for guid in pending:
         yield Unknown(id=guid)
@@ -190,8 +186,8 @@ async def _read_type(
     bound: BoundRequest, kind: ObjectType, cookie: str | None
 ) -> AsyncIterator[Record | DirSyncCookie]:
     partial: list[Entry] = []
-    asked, where = bound.attributes_to_read(kind), bound.type_filter(kind)
-    changes = bound.directory.read_changes(kind, asked, cookie, where)
+    names, where = bound.attributes_to_read(kind), bound.type_filter(kind)
+    changes = bound.directory.read_changes(kind, names, cookie, where)
     async for item in changes:
         if isinstance(item, DirSyncCookie):
             async for record in _reread_objects(bound, kind, partial):
@@ -211,9 +207,9 @@ async def _read_type(
 def _scope_member_records(
     bound: BoundRequest, before: str | None
 ) -> Iterator[ScopeMembers]:
-    """Yield who the scope's groups hold, unless they hold the same as before.
+    """Yield the members of the scope's groups, unless they are the same as before.
 
-    A directory reports the group, and not the people who entered or left it.
+    A directory reports a changed group, not the objects that entered or left it.
     """
     if (
         bound.scope_members is not None
@@ -226,31 +222,32 @@ def _scope_member_records(
 async def _object_records(
     bound: BoundRequest, before: AgentWatermark
 ) -> AsyncIterator[Record | tuple[EntryKind, DirSyncCookie]]:
-    """Yield the records of each kind, each followed by where its read ended."""
+    """Yield the records of each kind, followed by the kind and its cookie."""
     cookies = before.cookies
-    async for said in answer_containers(bound, cookies.get("container")):
-        if isinstance(said, DirSyncCookie):
-            # Nobody knows what was moved since, and whom that concerns.
-            cookies = {} if said.is_full else cookies
-            yield "container", said
+    async for item in answer_containers(bound, cookies.get("container")):
+        if isinstance(item, DirSyncCookie):
+            # A full read does not tell which containers moved: read all objects again.
+            cookies = {} if item.is_full else cookies
+            yield "container", item
         else:
-            yield said
+            yield item
     for kind in bound.object_types:
         async for each in _read_type(bound, kind, cookies.get(kind)):
             yield (kind, each) if isinstance(each, DirSyncCookie) else each
 
 
 async def answer_import(bound: BoundRequest) -> AsyncIterator[Record | Closing]:
-    """Yield a record for each object that changed, and the closing record last."""
+    """Yield a record for each changed object, then the closing record."""
     before = decode_watermark(bound.request.watermark)
     for part in _scope_member_records(bound, before.members):
         yield part
     ends: dict[EntryKind, DirSyncCookie] = {}
-    async for said in _object_records(bound, before):
-        if isinstance(said, tuple):
-            ends[said[0]] = said[1]
+    async for item in _object_records(bound, before):
+        if isinstance(item, tuple):
+            kind, cookie = item
+            ends[kind] = cookie
         else:
-            yield said
+            yield item
     yield await _build_closing(bound, before, ends)
 
 
@@ -285,12 +282,12 @@ def _is_named_by(lookup: Lookup, entry: Entry) -> bool:
         case "dn":
             return _is_same_dn(lookup.value, entry.dn)
         case _:
-            held = entry.attributes.get((lookup.attribute or "").lower(), ())
-            return lookup.value.casefold() in map(str.casefold, held)
+            values = entry.attributes.get((lookup.attribute or "").lower(), ())
+            return lookup.value.casefold() in map(str.casefold, values)
 
 
 class _PendingLookups:
-    """The lookups that nothing has answered yet; there may be 50,000 by GUID."""
+    """The lookups without an answer yet; there may be 50,000 by objectGUID."""
 
     def __init__(self, lookups: Sequence[Lookup]) -> None:
         self._guids = {
@@ -307,7 +304,7 @@ class _PendingLookups:
 
 
 async def answer_read(bound: BoundRequest) -> AsyncIterator[Record | Closing]:
-    """Yield in, out (with the clause), gone or unknown for each lookup."""
+    """Yield in, out (with the clause), gone or unknown for each lookup, then close."""
     lookups = bound.request.lookups
     pending = _PendingLookups(lookups)
     attributes = {
@@ -315,15 +312,15 @@ async def answer_read(bound: BoundRequest) -> AsyncIterator[Record | Closing]:
     }
     attributes |= {each.attribute.lower() for each in lookups if each.attribute}
     prove = frozenset(bound.request.prove)
-    doubtful: list[UnprovenEntry] = []
+    unproven: list[UnprovenEntry] = []
     async for entry in bound.directory.read_objects(lookups, sorted(attributes)):
         pending.remove_answered(entry)
         if prove and (missing := prove & bound.possibly_hidden(entry)):
-            doubtful.append((entry, missing))
+            unproven.append((entry, missing))
             continue
         for record in bound.object_records(entry):
             yield record
-    async for record in bound.proven_records(doubtful):
+    async for record in bound.proven_records(unproven):
         yield record
     for lookup in pending:
         yield Unknown(id=lookup.value)

@@ -1,8 +1,7 @@
-"""The domains of this agent: opened as configured, served while they answer.
+"""The domains of an agent: opened as configured, served while their directory answers.
 
-Hints: the service is told at once that something has changed in a domain.
-
-They make a cycle start sooner, nothing else: the schedule finds out what they miss.
+A change hint tells the service at once that a domain changed. It only starts a cycle
+sooner; the schedule finds whatever hints miss.
 """
 
 from __future__ import annotations
@@ -26,15 +25,30 @@ from cloudforest.model.registration import Domain
 CHANGE_HINT_INTERVAL = 1.0
 """Seconds between two hints about a domain."""
 WATCH_PAUSE = 10.0
-"""Seconds until a directory that has stopped telling is watched again."""
-WATCH_CREDENTIAL_PAUSE = 3600.0
-"""Seconds after a refused password: each try brings the account closer to a lock."""
+"""Seconds before an interrupted watch starts again."""
+CREDENTIAL_PAUSE = timedelta(hours=1)
+"""After a refused password: each attempt brings the account closer to a lockout."""
+
+
+IDENTIFY_SECONDS = 15.0
+"""Per controller: silent ones are waited for one after the other."""
+
+
+_NOT_CHECKED = "not checked yet"
+
+OpenDirectory = Callable[[Domain, HostBinding], Directory]
+"""Opens a domain with this host's binding; may raise Misconfigured."""
+
+AnswererFactory = Callable[[Mapping[str, Directory]], RequestHandler]
+"""Answers from the open directories, by domain; they come and go."""
+
+log = structlog.get_logger()
 
 
 async def _send_on_change(
     bus: ListenerBus, domain: str, changed: asyncio.Event
 ) -> None:
-    """Tell the first change at once, and those that follow together."""
+    """Send the first change at once, and combine those that follow."""
     while True:
         await changed.wait()
         changed.clear()
@@ -45,15 +59,15 @@ async def _send_on_change(
 async def send_change_hints(
     bus: ListenerBus, domain: str, directory: Directory, *, has_gap: bool = False
 ) -> None:
-    """Tell of changes until cancelled, or until the directory can't notice them.
+    """Send hints until cancelled; return if the directory cannot be watched.
 
-    `missed`: nobody watched it for a while.
+    `has_gap`: it was not watched for a while, so send one at once.
     """
     changed = asyncio.Event()
     if has_gap:
         changed.set()
-    telling = asyncio.create_task(
-        _send_on_change(bus, domain, changed), name=f"tell {domain}"
+    sending = asyncio.create_task(
+        _send_on_change(bus, domain, changed), name=f"hints of {domain}"
     )
     try:
         while True:
@@ -63,38 +77,22 @@ async def send_change_hints(
                     changed.set()
             except CloudforestError as error:
                 if isinstance(error, CredentialRejected):
-                    pause = WATCH_CREDENTIAL_PAUSE
+                    pause = CREDENTIAL_PAUSE.total_seconds()
                 log.info("watching interrupted", domain=domain, reason=str(error))
             else:
-                log.info("directory does not tell of changes", domain=domain)
+                log.info("directory cannot be watched", domain=domain)
                 return
             await asyncio.sleep(pause)
-            changed.set()  # Nobody saw what happened meanwhile.
+            changed.set()  # Changes during the pause were not seen.
     finally:
-        telling.cancel()
-
-
-IDENTIFY_SECONDS = 15.0
-"""For each controller, since those that are silent are waited for one by one."""
-CREDENTIAL_PAUSE = timedelta(hours=1)
-"""Each try with a wrong password brings the account closer to being locked out."""
-
-_NOT_CHECKED = "not looked at yet"
-
-OpenDirectory = Callable[[Domain, HostBinding], Directory]
-"""Opens a domain with what is bound on this host; may raise Misconfigured."""
-
-AnswererFactory = Callable[[Mapping[str, Directory]], RequestHandler]
-"""Answers for the directories that are open, as they come and go, by domain."""
-
-log = structlog.get_logger()
+        sending.cancel()
 
 
 @dataclass
 class _ServedDomain:
-    """`trouble` is the last sentence that was logged about it; None: it answers.
+    """A domain; `trouble` is why its directory does not answer, None if it does.
 
-    Until `paused_until` it is left alone.
+    It is not checked before `paused_until`.
     """
 
     domain: Domain
@@ -111,7 +109,7 @@ class _ServedDomain:
 class ServedDomains:
     """Listens for a domain only while its directory answers.
 
-    Measured: an agent whose controller is dead takes its share of the requests.
+    Otherwise an agent with a dead controller takes its share of requests (measured).
     """
 
     def __init__(
@@ -133,22 +131,22 @@ class ServedDomains:
 
     @property
     def troubles(self) -> dict[str, str]:
-        """Say of each domain that is not listened for, why."""
-        looked_at = {
+        """Why each domain without a listener has none."""
+        checked = {
             name: served.trouble
             for name, served in self._served.items()
             if served.trouble is not None
         }
-        return {**self._refusals, **looked_at}
+        return {**self._refusals, **checked}
 
     async def configure(
         self, response: BootstrapResponse, bindings: HostBindings
     ) -> None:
-        """Close what is gone or no longer allowed; open what is new or changed."""
+        """Close domains that are gone, changed or no longer allowed; open new ones."""
         allowed = self._select_allowed(response, bindings)
         async with self._lock:
-            for name, held in tuple(self._served.items()):
-                if allowed.get(name) != (held.domain, held.binding):
+            for name, served in tuple(self._served.items()):
+                if allowed.get(name) != (served.domain, served.binding):
                     await self._close_domain(name)
             for name, (domain, binding) in allowed.items():
                 self._served.setdefault(name, _ServedDomain(domain, binding))
@@ -174,7 +172,7 @@ class ServedDomains:
         return allowed
 
     async def check_directories(self, only_domain: str | None = None) -> None:
-        """Look at every directory, all at once; listen or stop listening."""
+        """Check all directories in parallel; start or stop to listen for them."""
         async with self._lock, asyncio.TaskGroup() as group:
             now = self._clock()
             for name, served in self._served.items():
@@ -200,14 +198,14 @@ class ServedDomains:
             if served.trouble is not None:
                 await self._start_serving(served.domain.name, served, directory)
         except CredentialRejected as error:
-            # The credential is read again when it is opened again.
+            # Opening it again reads the credential again.
             served.paused_until = self._clock() + CREDENTIAL_PAUSE
             await self._close_directory(served.domain.name)
-            return f"{error} The agent tries again in an hour, or when it is restarted."
+            return f"{error} The agent tries again in 1 h, or after a restart."
         except CloudforestError as error:
             return str(error)
         except TimeoutError:
-            return f"It said nothing for {served.timeout_seconds():g} seconds."
+            return f"The directory did not answer for {served.timeout_seconds():g} s."
         return None
 
     def _get_directory(self, served: _ServedDomain) -> Directory:
@@ -233,18 +231,19 @@ class ServedDomains:
         )
 
     def _checking_answerer(self, name: str) -> RequestHandler:
-        """Look at the directory before its failure is told: who hears of it asks again.
+        """Check the directory before a failed answer ends.
 
-        Then this agent takes no request that one with a living directory could answer.
+        The service asks again at once. By then this agent must not take a request that
+        one with a working directory could answer.
         """
 
-        async def answered(request: SyncRequest) -> AsyncIterator[Page]:
+        async def answer(request: SyncRequest) -> AsyncIterator[Page]:
             async for page in self._answerer(request):
                 if page.closing is not None and page.closing.error is not None:
                     await self.check_directories(name)
                 yield page
 
-        return answered
+        return answer
 
     async def _stop_serving(self, served: _ServedDomain) -> None:
         await self._bus.unlisten(served.domain.name)

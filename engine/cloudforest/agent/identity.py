@@ -1,6 +1,6 @@
-"""Who this agent is: a key that never leaves its host, and proofs made with it.
+"""The identity of an agent: its folder, its key, enrolment, and proofs by the key.
 
-The agent's own folder, STATE/agents/NAME: its key, certificates and bindings.
+The key never leaves the agent's host.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cloudforest.base.errors import Misconfigured, Rejected
-from cloudforest.base.files import make_private_folder, write_private_file
+from cloudforest.base.files import make_private_folder, read_bounded, write_private_file
 from cloudforest.base.nkey import NKey, new_user_key
 from cloudforest.model.identity import (
     ASSERTION_ALGORITHM,
@@ -37,7 +37,7 @@ from cloudforest.model.identity import (
 
 @dataclass(frozen=True)
 class AgentFolder:
-    """Only its owner may read it (0700, files 0600)."""
+    """STATE/agents/NAME: key, certificates, bindings; only its owner may read it."""
 
     path: Path
 
@@ -67,20 +67,20 @@ class AgentFolder:
             write_private_file(path, data)
         except OSError as error:
             raise Misconfigured(
-                f"{path} can't be written ({error.strerror}); give the agent's user the"
-                " right to write there."
+                f'Cannot write "{path}": {error.strerror}. Let the user of the agent '
+                "write there."
             ) from error
 
     def read(self, path: Path) -> bytes:
         try:
-            return path.read_bytes()
+            return read_bounded(path)
         except FileNotFoundError:
             raise Misconfigured(
-                f"{path} is missing; enrol this agent with a token from"
-                f" `cloudforest agent token {self.path.name}`."
+                f'"{path}" is missing. Enrol the agent with a token from '
+                f"`cloudforest agent token {self.path.name}`."
             ) from None
         except OSError as error:
-            raise Misconfigured(f"{path} can't be read ({error.strerror}).") from error
+            raise Misconfigured(f'Cannot read "{path}": {error.strerror}.') from error
 
 
 def agent_folder(state: Path, name: str) -> AgentFolder:
@@ -88,7 +88,7 @@ def agent_folder(state: Path, name: str) -> AgentFolder:
 
 
 class ControlPlane(Protocol):
-    """The control plane, over HTTP. Raises Unavailable, Rejected or Refused."""
+    """The control plane over HTTP; raises Unavailable, Rejected or Refused."""
 
     async def enrol(self, request: EnrolRequest) -> EnrolResponse: ...
 
@@ -97,7 +97,7 @@ class ControlPlane(Protocol):
 
 @dataclass(frozen=True)
 class AgentIdentity:
-    """Kept in `folder`; `bus_key` is new in each process, its seed stays in memory."""
+    """Stored in `folder`, except `bus_key`: new in each process, only in memory."""
 
     id: str
     key: ec.EllipticCurvePrivateKey = field(repr=False)
@@ -106,7 +106,7 @@ class AgentIdentity:
     bus_key: NKey = field(default_factory=new_user_key)
 
     def make_assertion(self, now: datetime) -> str:
-        """Return a proof of identity, good once and for a minute (RFC 7519)."""
+        """Return a proof of identity (RFC 7519), valid once and for a minute."""
         der = self.certificate.public_bytes(serialization.Encoding.DER)
         claims = {
             "iss": self.id,
@@ -123,16 +123,16 @@ class AgentIdentity:
         )
 
     def renewal_request(self, now: datetime) -> str | None:
-        """Return a signing request when less than a third of the life is left."""
+        """Return a signing request in the last third of the certificate's life."""
         begins = self.certificate.not_valid_before_utc
         ends = self.certificate.not_valid_after_utc
         due = ends - now < (ends - begins) / 3
         return _make_csr(self.key, self.id) if due else None
 
     def with_certificate(self, pem: str) -> AgentIdentity:
-        """Keep the new certificate, and go on with it.
+        """Store a renewed certificate; return the identity with it.
 
-        Raises Rejected unless it is from the CA that this agent was enrolled by.
+        Raises Rejected unless the CA of the enrolment issued it.
         """
         ca = self.folder.read(self.folder.ca)
         certificate = _check_issued(pem.encode(), ca, self.id, self.key)
@@ -141,18 +141,18 @@ class AgentIdentity:
 
 
 def load_identity(folder: AgentFolder) -> AgentIdentity:
-    """Raise Misconfigured when this agent is not enrolled here."""
+    """Load the identity; raises Misconfigured if the agent is not enrolled here."""
     try:
         key = serialization.load_pem_private_key(folder.read(folder.key), None)
         certificate = x509.load_pem_x509_certificate(folder.read(folder.certificate))
     except ValueError as error:
-        raise Misconfigured(f"{folder.path} holds no usable key ({error}).") from error
+        raise Misconfigured(f'No usable key in "{folder.path}": {error}.') from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise Misconfigured(f"{folder.key} is not a P-256 key; enrol this agent again.")
+        raise Misconfigured(f'"{folder.key}" is not a P-256 key. Enrol again.')
     if certificate.public_key() != key.public_key():
         raise Misconfigured(
-            f"{folder.certificate} is not for the key beside it, as when an enrolment"
-            " was cut short; enrol this agent again."
+            f'"{folder.certificate}" does not match the key beside it, as after an '
+            "interrupted enrolment. Enrol the agent again."
         )
     return AgentIdentity(_common_name(certificate), key, certificate, folder)
 
@@ -165,9 +165,9 @@ def _common_name(certificate: x509.Certificate) -> str:
 async def enrol(
     control: ControlPlane, folder: AgentFolder, token: str
 ) -> AgentIdentity:
-    """Make a key, have it certified, and keep both; the token is spent by it.
+    """Create a key, get its certificate, and store both; uses up the token.
 
-    Raises Rejected when the answer is not signed by the CA that the token names.
+    Raises Rejected if the certificate is not from the CA that the token names.
     """
     expected = decode_token(token)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -193,12 +193,12 @@ def _check_enrolment(
 ) -> x509.Certificate:
     certificate, ca = response.certificate.encode(), response.ca.encode()
     issued = _check_issued(certificate, ca, token.agent, key)
-    found = x509.load_pem_x509_certificate(ca).fingerprint(hashes.SHA256())
-    if found.hex() != token.fingerprint:
+    fingerprint = x509.load_pem_x509_certificate(ca).fingerprint(hashes.SHA256())
+    if fingerprint.hex() != token.fingerprint:
         raise Rejected(
-            "The control plane that answered is not the one that made the token: its"
-            f" CA's fingerprint is not {token.fingerprint}. Check the address, and who"
-            " sits between."
+            "Another control plane answered than the one that issued the token: the "
+            f"fingerprint of its CA is not {token.fingerprint}. Check --control, and "
+            "any proxy on the way."
         )
     return issued
 
@@ -210,12 +210,10 @@ def _check_issued(
         certificate = x509.load_pem_x509_certificate(pem)
         certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
     except (ValueError, TypeError, InvalidSignature) as error:
-        raise Rejected(
-            "The control plane's answer holds no valid certificate."
-        ) from error
+        raise Rejected("The control plane returned no valid certificate.") from error
     ours = certificate.public_key() == key.public_key()
     if not ours or _common_name(certificate) != agent:
-        raise Rejected("The control plane certified another key or name than ours.")
+        raise Rejected("The control plane certified another key or name.")
     return certificate
 
 

@@ -1,9 +1,7 @@
-"""A request, bound to the directory as it is now.
+"""A request bound to the current directory: its domain, OUs and groups.
 
-The domain, and the OUs and groups that a scope names: which they are, and where.
-
-They were bound to objectGUIDs when they were first read. One that was renamed or moved
-since is still the same; another object in its place is not.
+The first import binds the DNs of a scope to objectGUIDs. A renamed or moved object
+keeps its binding; another object with the same DN is refused.
 """
 
 from __future__ import annotations
@@ -36,10 +34,17 @@ from cloudforest.model.program import Filter, ObjectType
 from cloudforest.program.forbidden import is_attribute_name, is_forbidden
 from cloudforest.program.scoping.scope import CompiledScope, ResolvedScope
 
+READ_ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
+
+UnprovenEntry = tuple[Entry, frozenset[str]]
+"""An object, and the attributes that may be hidden."""
+
+_NONE = frozenset[str]()
+
 
 @dataclass(frozen=True)
 class ScopeBindings:
-    """objectGUIDs, DNs as they are now, and domains, keyed by the DN as written."""
+    """objectGUIDs, current DNs and domains, keyed by the DN in the scope."""
 
     guids: Mapping[str, str]
     current_dns: Mapping[str, str]
@@ -47,31 +52,31 @@ class ScopeBindings:
 
 
 def require_bound_domain(request: SyncRequest, identity: str) -> None:
-    """Raise Refused when this is not the domain that the job was bound to.
+    """Raise Refused if this is not the domain that the job is bound to.
 
-    None of its objects would be found here, as if all of them were gone.
+    All objects of the job would be missing here, as if they were deleted.
     """
     if request.directory not in {None, identity}:
         raise Refused(
-            f"What the agent reads as {request.domain} is not the domain that the job "
-            f"{request.job} was bound to: its objectGUID is {identity}, not "
-            f"{request.directory}. Give the agent the right controllers or export; if "
-            f"another domain is meant, `cloudforest job restart {request.job} --reset "
-            "Full` accepts it."
+            f"The agent reads another domain as {request.domain} than the one that the "
+            f"job {request.job} is bound to: objectGUID {identity}, not "
+            f"{request.directory}. Correct the controllers or the export of the agent. "
+            f"To accept the new domain: `cloudforest job restart {request.job} --reset "
+            "Full`."
         )
 
 
 class ScopeBindingChanged(Refused):
-    """A name of the scope has passed to another object, whichever agent is asked."""
+    """A DN of the scope belongs to another object now; any agent would refuse it."""
 
 
-def _require_same_objects(request: SyncRequest, found: Mapping[str, str]) -> None:
-    for dn, guid in found.items():
+def _require_same_objects(request: SyncRequest, current: Mapping[str, str]) -> None:
+    for dn, guid in current.items():
         if request.bindings.get(dn, guid) != guid:
             raise ScopeBindingChanged(
-                f"{dn} now resolves to another object than the one that the scope was "
-                f"bound to; if that is meant, `cloudforest job restart {request.job} "
-                "--reset Full` accepts it."
+                f"{dn} now resolves to another object than the one that the scope is "
+                f"bound to. To accept it: `cloudforest job restart {request.job} "
+                "--reset Full`."
             )
 
 
@@ -79,62 +84,54 @@ def _refuse_missing(missing: Collection[str], domains_by_dn: DomainByDn) -> None
     if missing:
         domains = dict.fromkeys(domains_by_dn[dn] for dn in missing)
         raise Rejected(
-            f"The scope names {' and '.join(missing)}, which {' or '.join(domains)} "
-            "does not have or does not show to this account. Correct the scope, or the "
-            "rights."
+            f"The scope names {' and '.join(missing)}, not found in "
+            f"{' or '.join(domains)}, or hidden from the agent's account. Correct the "
+            "scope or the rights."
         )
 
 
 async def bind_scope(request: SyncRequest, forest: Forest) -> ScopeBindings:
-    """Raise Refused where a name has passed to another object, Rejected where none is.
+    """Resolve the DNs of the scope.
 
-    Half a scope would look like people who have left.
+    Raises Refused if one belongs to another object now, Rejected if one is missing:
+    people in the missing part would look like leavers.
     """
-    homes = forest.locate_scope(request.scope)
-    found = await forest.resolve_dns(homes)
-    _require_same_objects(request, found)
-    held = {dn: guid for dn, guid in request.bindings.items() if dn not in found}
-    away = {dn: held[dn] for dn in homes if dn in held}
-    now = await forest.read_current_dns(away, homes)
-    elsewhere = {dn: guid for dn, guid in away.items() if guid in now}
-    guids = {**found, **elsewhere}
-    _refuse_missing([dn for dn in homes if dn not in guids], homes)
-    names = {dn: now[guid] for dn, guid in elsewhere.items()}
-    return ScopeBindings(guids, {**{dn: dn for dn in found}, **names}, homes)
+    domains = forest.locate_scope(request.scope)
+    resolved = await forest.resolve_dns(domains)
+    _require_same_objects(request, resolved)
+    bound = {dn: guid for dn, guid in request.bindings.items() if dn not in resolved}
+    missing = {dn: bound[dn] for dn in domains if dn in bound}
+    current = await forest.read_current_dns(missing, domains)
+    moved = {dn: guid for dn, guid in missing.items() if guid in current}
+    guids = {**resolved, **moved}
+    _refuse_missing([dn for dn in domains if dn not in guids], domains)
+    new_dns = {dn: current[guid] for dn, guid in moved.items()}
+    return ScopeBindings(guids, {**{dn: dn for dn in resolved}, **new_dns}, domains)
 
 
 async def require_unmoved(
     request: SyncRequest, forest: Forest, bindings: ScopeBindings
 ) -> None:
-    """Raise Unavailable when one was moved while the domain was read.
+    """Raise Unavailable if an OU or group of the scope moved during the read.
 
-    Those below it would have been judged by where it was before, as if they had left.
+    The objects below it would be evaluated at their old place, and look like leavers.
     """
     expected = {bindings.current_dns[dn]: guid for dn, guid in bindings.guids.items()}
-    homes = {
+    domains = {
         bindings.current_dns[dn]: domain for dn, domain in bindings.domains.items()
     }
-    if await forest.resolve_dns(homes) != expected:
+    if await forest.resolve_dns(domains) != expected:
         raise Unavailable(
-            f"An organizational unit or a group that the scope of {request.job} names "
-            f"was moved or renamed while {request.domain} was read; the next cycle "
-            "reads again."
+            f"An OU or group in the scope of {request.job} was moved or renamed while "
+            f"{request.domain} was read. The next cycle reads again."
         )
-
-
-READ_ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
-
-UnprovenEntry = tuple[Entry, frozenset[str]]
-"""An object, and what it does not show and may have."""
-
-_NONE = frozenset[str]()
 
 
 @dataclass(frozen=True)
 class BoundRequest:
-    """What was asked, and who answers it.
+    """A request with the directory that answers it and the compiled scope.
 
-    `nested` are the groups through which others are in those of the scope.
+    `nested_groups`: groups that are members of the scope's groups.
     """
 
     request: SyncRequest
@@ -148,24 +145,24 @@ class BoundRequest:
 
     @property
     def object_types(self) -> tuple[ObjectType, ...]:
-        """The types that the scope maps, in the order in which they are read."""
+        """The types that the scope maps, in reading order."""
         return tuple(kind for kind in READ_ORDER if kind in self.request.scope.types)
 
     @property
     def scope_members(self) -> frozenset[str] | None:
-        """Who the scope's groups hold; None: it names no groups."""
+        """The members of the scope's groups; None if the scope names no group."""
         return self.scope.resolved.members if self.request.scope.groups else None
 
     def object_records(
         self, entry: Entry, cleared: AbstractSet[str] = frozenset()
     ) -> Iterator[Record]:
-        """Yield what may be said; `cleared` attributes are known to have no values."""
+        """Yield the records of an object; `cleared` attributes are proven empty."""
         return records.entry_records(
             entry, self.scope, self.request, self.requested, cleared
         )
 
     def possibly_hidden(self, entry: Entry) -> frozenset[str]:
-        """Return what an object in scope does not show of what was asked for."""
+        """Return the requested attributes that an object in scope does not show."""
         return (
             self.requested.possibly_hidden(entry)
             if self.scope.find_failing_clause(entry) is None
@@ -173,19 +170,19 @@ class BoundRequest:
         )
 
     async def proven_records(
-        self, doubtful: Sequence[UnprovenEntry], *, unread: AbstractSet[str] = _NONE
+        self, unproven: Sequence[UnprovenEntry], *, unread: AbstractSet[str] = _NONE
     ) -> AsyncIterator[Record]:
-        """Yield objects whose missing attributes may be hidden ones: one question.
+        """Yield the records of objects after one query for proof of empty attributes.
 
-        `unread` are those that nobody has read, so that they are not missing.
+        `unread`: attributes that were not read, so they do not count as missing.
         """
-        if not doubtful:
+        if not unproven:
             return
-        names = _NONE.union(*(missing for _, missing in doubtful))
-        guids = [each.object_guid for each, _ in doubtful]
-        empty = await self.directory.find_proven_clear(guids, sorted(names))
-        for each, missing in doubtful:
-            cleared = missing & empty.get(each.object_guid, set())
+        names = _NONE.union(*(missing for _, missing in unproven))
+        guids = [each.object_guid for each, _ in unproven]
+        clear = await self.directory.find_proven_clear(guids, sorted(names))
+        for each, missing in unproven:
+            cleared = missing & clear.get(each.object_guid, set())
             for record in self.object_records(each, cleared | unread):
                 yield record
 
@@ -193,9 +190,9 @@ class BoundRequest:
         return records.attributes_to_read(self.requested, kind, self.request.scope)
 
     def type_filter(self, kind: ObjectType) -> Filter | None:
-        """Return what must hold of objects of a type, whatever else must."""
-        chosen = self.request.scope.filters.get(kind)
-        return None if chosen is None else chosen.tree
+        """Return the scoping filter of a type, for the directory query."""
+        scoping_filter = self.request.scope.filters.get(kind)
+        return None if scoping_filter is None else scoping_filter.tree
 
     async def require_unmoved(self) -> None:
         await require_unmoved(self.request, self.forest, self.bindings)
@@ -206,7 +203,7 @@ def _is_by_attribute(lookup: Lookup) -> bool:
 
 
 def _refuse_secrets(request: SyncRequest) -> None:
-    # To search by an attribute, or to filter by it, betrays its value as well.
+    # Searching or filtering by an attribute reveals its value too.
     names = [name for each in request.attributes.values() for name in each]
     names += [
         each.attribute or "" for each in request.lookups if _is_by_attribute(each)
@@ -221,18 +218,18 @@ def _refuse_secrets(request: SyncRequest) -> None:
     for name in names:
         if not is_attribute_name(name):
             raise Refused(
-                f"{name!r} is not the name of a directory attribute, and agents read "
-                "by name only. Correct the mapping or the filter that holds it."
+                f'"{name}" is not the name of a directory attribute. Correct the '
+                "mapping or the filter that uses it."
             )
         if is_forbidden(name):
             raise Refused(
-                f"The attribute {name} holds secrets, and agents never read it. Take "
-                "it out of the mapping or the filter that names it."
+                f'Agents never read "{name}", which holds secrets. Remove it from the '
+                "mapping or the filter that uses it."
             )
 
 
 def _known_nested_groups(request: SyncRequest) -> frozenset[str]:
-    """Return the nested groups of before, as far as the scope still follows any."""
+    """Return the previous nested groups, if the scope still follows them."""
     return frozenset(request.nested if request.scope.nested_groups else ())
 
 
@@ -266,29 +263,29 @@ def _followed_groups(
     request: SyncRequest, groups: Mapping[str, GroupMembership]
 ) -> tuple[str, ...]:
     known = _known_nested_groups(request)
-    found = (each.followed_groups(known) for each in groups.values())
-    return tuple(sorted(frozenset[str]().union(*found)))
+    followed = (each.followed_groups(known) for each in groups.values())
+    return tuple(sorted(_NONE.union(*followed)))
 
 
 async def bind_request(request: SyncRequest, forest: Forest) -> BoundRequest:
-    """Resolve the scope, and compile it.
+    """Resolve the scope and compile it.
 
-    Raises Refused for an attribute that holds secrets, or another domain than the
-    job's, and what `bound` raises.
+    Raises Refused for a forbidden attribute or a wrong domain, and what `bind_scope`
+    raises.
     """
     _refuse_secrets(request)
     directory = forest.directories[forest.job_domain]
     identity = await directory.identify_domain()
     require_bound_domain(request, identity)
-    it = await bind_scope(request, forest)
-    groups = await _read_group_members(request, forest, it)
-    resolved = _resolve_scope(request, it, groups)
+    bindings = await bind_scope(request, forest)
+    groups = await _read_group_members(request, forest, bindings)
+    resolved = _resolve_scope(request, bindings, groups)
     return BoundRequest(
         request=request,
         directory=directory,
         forest=forest,
         identity=identity,
-        bindings=it,
+        bindings=bindings,
         requested=records.requested_attributes(
             request.attributes, may_hide=not await directory.shows_all_values()
         ),

@@ -1,4 +1,4 @@
-"""What an agent says of a directory object: the records of an answer."""
+"""The records of an answer: what an agent reports about a directory object."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ANCHOR_ATTRIBUTE = "ms-ds-consistencyguid"
 MEMBER_ATTRIBUTE = "member"
 MEMBERS_PER_RECORD = 500
 UNREADABLE_DN_REASON = (
-    "Its distinguished name can't be read, so nobody knows whether it is in scope."
+    "Its distinguished name cannot be parsed, so its scope is unknown."
 )
 
 
@@ -37,19 +37,18 @@ UNREADABLE_DN_REASON = (
 class RequestedAttributes:
     """The attributes of each type that may cross the bus, in lower case.
 
-    `hides`: the directory may have values of them that it does not show.
+    `may_hide`: the directory may have values that it does not show.
     """
 
     by_type: Mapping[ObjectType, frozenset[str]] = field(default_factory=dict)
     may_hide: bool = True
 
     def possibly_hidden(self, entry: Entry) -> frozenset[str]:
-        """Return those that an object does not show, whoever its members are."""
+        """Return attributes without values, except `member` if members are known."""
         names = self.by_type.get(entry.type) if entry.type and self.may_hide else None
-        bare = frozenset(n for n in names or () if not entry.attributes.get(n))
-        return (
-            bare - {MEMBER_ATTRIBUTE} if entry.members or entry.former_members else bare
-        )
+        empty = frozenset(n for n in names or () if not entry.attributes.get(n))
+        has_members = entry.members or entry.former_members
+        return empty - {MEMBER_ATTRIBUTE} if has_members else empty
 
 
 def requested_attributes(
@@ -65,7 +64,7 @@ def requested_attributes(
 def attributes_to_read(
     requested: RequestedAttributes, kind: ObjectType, scope: ScopeProgram
 ) -> list[str]:
-    """Return what to ask of the directory: for the answer, the scope and the anchor."""
+    """Return the attributes that the answer, the scope and the anchor need."""
     return sorted(
         {
             *requested.by_type.get(kind, ()),
@@ -88,15 +87,15 @@ def _in_scope_record(
     cleared: AbstractSet[str],
     clauses: tuple[Clause, ...],
 ) -> InScope:
-    """Return the object with the attributes asked for, and no others."""
-    held, names = entry.attributes, requested.by_type.get(kind, frozenset())
+    """Return the object with the requested attributes, and no others."""
+    values, names = entry.attributes, requested.by_type.get(kind, frozenset())
     return InScope(
         id=entry.object_guid,
         type=kind,
         dn=entry.dn,
         parent=entry.parent,
         anchor=source_anchor(entry),
-        attributes={name: held[name] for name in sorted(names) if held.get(name)},
+        attributes={name: values[name] for name in sorted(names) if values.get(name)},
         seen=scope.find_shown(entry),
         hidden=scope.find_hidden(entry, cleared),
         missing=tuple(sorted(requested.possibly_hidden(entry) - cleared)),
@@ -123,11 +122,11 @@ def entry_records(
     requested: RequestedAttributes,
     cleared: AbstractSet[str],
 ) -> Iterator[Record]:
-    """Yield what may be said of an object.
+    """Yield what an agent may report about an object.
 
-    Out of scope, that is its objectGUID, the names of attributes that it does not show
-    and, in a `read`, the clause. One that does not even show its classes is unknown,
-    and so is one whose place can't be read, if nothing else keeps it out.
+    Out of scope: its objectGUID, the names of its hidden attributes and, in a `read`,
+    the clause. Unknown: it does not show its classes, or its DN cannot be parsed and no
+    other clause keeps it out.
     """
     is_read = request.kind == "read"
     clause = scope.find_failing_clause(entry)
@@ -156,6 +155,6 @@ def entry_records(
             clauses=clauses,
         )
         if MEMBER_ATTRIBUTE in requested.by_type.get(entry.type, ()):
-            # A read names all members, and be it none.
-            none = [Members(id=entry.object_guid)] if is_read else []
-            yield from list(_member_records(entry)) or none
+            # A read reports the members even if the group is empty.
+            empty = [Members(id=entry.object_guid)] if is_read else []
+            yield from list(_member_records(entry)) or empty

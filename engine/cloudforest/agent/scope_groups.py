@@ -1,9 +1,7 @@
-"""Who the members of a scope's group are, through groups of any domain of the agent.
+"""The members of a scope's groups, followed through the domains that an agent reads.
 
-Members of other domains are not objects of the job's: they are followed where they are
-groups, and not named.
-
-The domains that an agent reads, as far as the groups of a scope reach into them.
+Members of other domains are not objects of the job. Groups among them are followed;
+the others are not reported.
 """
 
 from __future__ import annotations
@@ -22,19 +20,20 @@ from cloudforest.model.program import ObjectType, ScopeProgram
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import find_domain_name, parse_dn
 
+log = structlog.get_logger()
 DomainByDn = Mapping[str, str]
-"""The domain that each DN is to be found in."""
+"""The domain of each DN."""
 
 
 @dataclass(frozen=True)
 class Forest:
-    """`home` is the job's domain. The directories are keyed by names in lower case."""
+    """The domains of an agent, keyed by lower-case name, seen from the job's domain."""
 
     job_domain: str
     directories: Mapping[str, Directory]
 
     def locate_scope(self, scope: ScopeProgram) -> DomainByDn:
-        """Return where to look for what a scope names: for OUs, always at home.
+        """Return the domain of each DN of a scope; OUs are in the job's domain.
 
         Raises Refused for a group of a domain that this agent does not read.
         """
@@ -42,10 +41,9 @@ class Forest:
         for dn, domain in groups.items():
             if domain not in self.directories:
                 raise Refused(
-                    f"The scope names {dn}, and the agent that was asked can't read "
-                    f"{domain}. Every agent of {self.job_domain} needs {domain} "
-                    "among its "
-                    "domains; `cloudforest status` says what keeps one from it."
+                    f"The scope names {dn}, and this agent cannot read {domain}. Add "
+                    f"{domain} to each agent of {self.job_domain}; `cloudforest "
+                    "status` shows why a domain is not read."
                 )
         return {
             **dict.fromkeys(scope.all_organizational_units, self.job_domain),
@@ -54,32 +52,34 @@ class Forest:
 
     async def resolve_dns(self, domains: DomainByDn) -> dict[str, str]:
         """Return the objectGUID of each DN that exists, keyed by the DN as given."""
-        found: dict[str, str] = {}
+        guids: dict[str, str] = {}
         for domain, dns in _group_by_domain(domains, domains):
-            found |= await self.directories[domain].resolve_dns(dns)
-        return found
+            guids |= await self.directories[domain].resolve_dns(dns)
+        return guids
 
     async def read_current_dns(
         self, guids: Mapping[str, str], domains: DomainByDn
     ) -> dict[str, str]:
-        """Return the DNs of now of those objects that exist, keyed by objectGUID."""
-        found: dict[str, str] = {}
+        """Return the current DN of each object that exists, keyed by objectGUID."""
+        current: dict[str, str] = {}
         for domain, dns in _group_by_domain(guids, domains):
             lookups = [Lookup(by="guid", value=guids[dn]) for dn in dns]
-            read = self.directories[domain].read_objects(lookups, ())
-            found |= {
-                each.object_guid: each.dn async for each in read if not each.is_deleted
+            entries = self.directories[domain].read_objects(lookups, ())
+            current |= {
+                each.object_guid: each.dn
+                async for each in entries
+                if not each.is_deleted
             }
-        return found
+        return current
 
 
 def _group_by_domain(
     dns: Iterable[str], domains: DomainByDn
 ) -> Iterator[tuple[str, list[str]]]:
-    held: dict[str, list[str]] = {}
+    grouped: dict[str, list[str]] = {}
     for dn in dns:
-        held.setdefault(domains[dn], []).append(dn)
-    yield from held.items()
+        grouped.setdefault(domains[dn], []).append(dn)
+    yield from grouped.items()
 
 
 def build_forest(domain: str, directories: Mapping[str, Directory]) -> Forest:
@@ -89,12 +89,9 @@ def build_forest(domain: str, directories: Mapping[str, Directory]) -> Forest:
     )
 
 
-log = structlog.get_logger()
-
-
 @dataclass(frozen=True)
 class ScopeGroup:
-    """A group; `ids` is what it is told by where it is a member."""
+    """A group; `ids` identify it where it is a member of another one."""
 
     domain: str
     guid: str
@@ -104,10 +101,10 @@ class ScopeGroup:
 
 @dataclass
 class GroupMembership:
-    """The members of a group that are of the job's domain, and the `others`.
+    """The members of a group: `ids` in the job's domain, `foreign_ids` elsewhere.
 
-    `nested` are the groups that were followed; `whole`: see `ports.GroupMembers`. A
-    member that is known by its name alone is told by a digest of that.
+    `nested_groups` are the followed groups; `whole`: see `GroupMembers` of the port. A
+    member known only by its DN gets an id made from that.
     """
 
     ids: set[str] = field(default_factory=set)
@@ -116,14 +113,14 @@ class GroupMembership:
     whole: bool = True
 
     def is_whole(self, known: AbstractSet[str]) -> bool:
-        """Tell whether it has no other members; `known` are nested groups of before.
+        """Return whether all members are known; `known`: the previous nested groups.
 
-        One of them that is a member and was not followed is hidden, with those in it.
+        One of those that is a member and was not followed is hidden, with its members.
         """
         return self.whole and not self._members_among(known - self.nested_groups)
 
     def followed_groups(self, known: AbstractSet[str]) -> AbstractSet[str]:
-        """Return the nested groups, those among them that are hidden by now."""
+        """Return the nested groups, including known ones that are hidden now."""
         return self.nested_groups | self._members_among(known)
 
     def _members_among(self, known: AbstractSet[str]) -> AbstractSet[str]:
@@ -156,10 +153,10 @@ def _member_lookup(member: ForeignMember) -> Lookup:
 def _group_members_by_domain(
     members: Iterable[ForeignMember],
 ) -> Iterator[tuple[str, list[ForeignMember]]]:
-    held: dict[str, list[ForeignMember]] = {}
+    grouped: dict[str, list[ForeignMember]] = {}
     for each in members:
-        held.setdefault(find_domain_name(each.dn) or "", []).append(each)
-    yield from held.items()
+        grouped.setdefault(find_domain_name(each.dn) or "", []).append(each)
+    yield from grouped.items()
 
 
 @dataclass
@@ -172,7 +169,7 @@ class _GroupWalk:
     async def follow(self, head: ScopeGroup) -> GroupMembership:
         """Follow the groups, and those of other domains as far as these answer.
 
-        What such a one hides, it hides: no other domain stops the job of this one.
+        Another domain that fails hides its members, but does not stop the job.
         """
         self.seen.add(head.guid)
         groups = await self._add_members(head)
@@ -195,24 +192,25 @@ class _GroupWalk:
         log.warning("groups not followed", domain=domain, reason=str(error))
 
     async def _add_members(self, group: ScopeGroup) -> list[ScopeGroup]:
-        """Take in the members of a group; return those that are to be followed."""
+        """Add the members of a group; return the groups to follow."""
         directory = self.forest.directories[group.domain]
-        here = await directory.read_members(group.dn, nested=self.nested)
-        home = group.domain == self.forest.job_domain
-        (self.membership.ids if home else self.membership.foreign_ids).update(here.ids)
-        self.membership.nested_groups |= here.nested
-        self.membership.whole &= here.is_complete
-        self.seen |= here.nested
+        members = await directory.read_members(group.dn, nested=self.nested)
+        is_home = group.domain == self.forest.job_domain
+        ids = self.membership.ids if is_home else self.membership.foreign_ids
+        ids.update(members.ids)
+        self.membership.nested_groups |= members.nested
+        self.membership.whole &= members.is_complete
+        self.seen |= members.nested
         return [
             each
-            for domain, several in _group_members_by_domain(here.foreign)
-            for each in await self._add_foreign_members(domain, several)
+            for domain, foreign in _group_members_by_domain(members.foreign)
+            for each in await self._add_foreign_members(domain, foreign)
         ]
 
     async def _add_foreign_members(
         self, domain: str, members: Collection[ForeignMember]
     ) -> list[ScopeGroup]:
-        """Take in members that lie in this domain, and not in that of their group."""
+        """Add members in `domain` of a group of another domain; return their groups."""
         is_home = domain == self.forest.job_domain
         if is_home:
             self.membership.ids.update(
@@ -220,18 +218,18 @@ class _GroupWalk:
             )
         else:
             self.membership.foreign_ids.update(map(_member_id, members))
-        nameless = [each for each in members if is_home and each.object_guid is None]
-        found: list[Entry] = []
+        without_guid = [each for each in members if is_home and not each.object_guid]
+        entries: list[Entry] = []
         try:
-            if nameless:
-                found = await self._read_entries(domain, nameless)
+            if without_guid:
+                entries = await self._read_entries(domain, without_guid)
             if self.nested:
-                found += await self._read_entries(domain, members, "group")
+                entries += await self._read_entries(domain, members, "group")
         except CloudforestError as error:
             self._raise_unless_foreign(domain, error)
         if is_home:
-            self.membership.ids.update(each.object_guid for each in found)
-        groups = [each for each in found if self.nested and each.type == "group"]
+            self.membership.ids.update(each.object_guid for each in entries)
+        groups = [each for each in entries if self.nested and each.type == "group"]
         return [_to_group(domain, each) for each in groups]
 
     async def _read_entries(
@@ -243,12 +241,12 @@ class _GroupWalk:
         directory = self.forest.directories.get(domain)
         if directory is None:
             return []
-        read = directory.read_objects([*map(_member_lookup, members)], (), kind)
-        return [each async for each in read if not each.is_deleted]
+        entries = directory.read_objects([*map(_member_lookup, members)], (), kind)
+        return [each async for each in entries if not each.is_deleted]
 
 
 async def read_members(
     forest: Forest, group: ScopeGroup, *, nested: bool
 ) -> GroupMembership:
-    """Return the members, through other groups if asked, which may form a circle."""
+    """Return the members; `nested`: also through groups, which may form a loop."""
     return await _GroupWalk(forest, nested).follow(group)

@@ -1,6 +1,6 @@
-"""The agent's machine: it keeps its bus, its configuration and its directories.
+"""The main loop of an agent: bootstrap, the bus, and the directories.
 
-When to bootstrap: at intervals, before a credential ends, and after failures.
+An agent bootstraps at intervals, before its bus credential ends, and after failures.
 """
 
 from __future__ import annotations
@@ -30,9 +30,14 @@ BOOTSTRAP_BACKOFF = Backoff(
 """With jitter, so that the agents of a site do not all come back at once."""
 
 
+BUS_CHECK_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
 @dataclass(frozen=True)
 class Lease:
-    """A bus credential in use. nats-py does not survive its end, so leave earlier."""
+    """A bus credential in use; nats-py closes for good at its end, so renew earlier."""
 
     received: datetime
     expires: datetime
@@ -44,24 +49,18 @@ class Lease:
 def seconds_until_bootstrap(
     now: datetime, lease: Lease | None, interval: float
 ) -> float:
-    """Return the seconds to wait after a bootstrap that went well."""
+    """Return the seconds to wait after a successful bootstrap."""
     if lease is None:
         return interval
     remaining = max((lease.renew_at() - now).total_seconds(), 0.0)
     return min(interval, remaining)
 
 
-BUS_CHECK_SECONDS = 0.5
-
-log = structlog.get_logger()
-
-
 @dataclass(kw_only=True)
 class AgentService:
-    """Runs until it is told to stop; control plane and bus may come and go meanwhile.
+    """Runs until stopped, while control plane and bus come and go.
 
-    `bindings` is read again at each bootstrap. `bootstrap_every` and `check_every` are
-    in seconds.
+    `load_bindings` is called at each bootstrap. Intervals are in seconds.
     """
 
     identity: AgentIdentity
@@ -119,7 +118,7 @@ class AgentService:
                     await self._bootstrap_due.wait()
 
     async def _bootstrap(self) -> float:
-        """Return the seconds until the next one."""
+        """Bootstrap once; return the seconds until the next one."""
         self._bootstrap_due.clear()
         try:
             response = await self.control.bootstrap(self._build_request())
@@ -165,7 +164,7 @@ class AgentService:
             self._connection_count += 1
             log.info("bus connected", agent=response.agent.name)
         elif due or response.agent.domains != self._granted_domains:
-            # What a credential allows is fixed in it.
+            # A credential lists the domains that it allows.
             await self.bus.renew_access(response.bus)
             log.info("bus credential renewed", expires=str(response.bus.expires))
         else:
@@ -174,7 +173,7 @@ class AgentService:
         self._granted_domains = response.agent.domains
 
     async def _watch_bus(self) -> None:
-        # Counted, as one may come and go between two looks.
+        # By number: a connection may come and go between two checks.
         lost = 0
         while True:
             if self.bus.is_connected:
@@ -192,6 +191,6 @@ class AgentService:
             self._report_troubles()
 
     def _report_troubles(self) -> None:
-        """Bootstrap at once when an operator would see something else in `status`."""
+        """Bootstrap at once if `status` would change."""
         if self._domains.troubles != self._reported_troubles:
             self._bootstrap_due.set()

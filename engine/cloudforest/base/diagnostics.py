@@ -1,4 +1,4 @@
-"""What is wrong with a document: a value with an id and a place, never an exception."""
+"""Diagnostics: mistakes in documents, as values with an id and a place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Location:
-    """A place; `file` is relative to the tree, line and column count from 1."""
+    """A place; `file` is relative to the tree, `line` and `column` start at 1."""
 
     file: str
     line: int
@@ -28,9 +28,9 @@ class Location:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One complaint. `id` is kebab-case and never changes; `message` is a sentence.
+    """One mistake. `id` is kebab-case and never changes; `message` is a sentence.
 
-    `excerpt` is the line of the place, None if there is none or it may hold a secret.
+    `excerpt`: the line of the place; None if it is missing or may hold a secret.
     """
 
     id: str
@@ -43,10 +43,9 @@ class Diagnostic:
         return f"{self.location}: {self.severity}: {self.message} [{self.id}]"
 
     def to_printable(self) -> Diagnostic:
-        """Return it with escapes for what a terminal or JSON would choke on.
+        """Return it with control characters and lone surrogates escaped.
 
-        Names of files and values of documents may hold lone surrogates and control
-        characters.
+        File names and values of documents may have both.
         """
         if self.message.isprintable() and self.location.file.isprintable():
             return self

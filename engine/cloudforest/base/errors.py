@@ -1,17 +1,17 @@
-"""The ways in which an operation can fail to happen.
+"""The ways in which an operation can fail.
 
 CloudforestError
-├── Refused          the request was understood and is not allowed as things stand
-│   ├── Stale              it was made against a state that has moved since
+├── Refused          the request is not allowed now
+│   ├── Stale              it was made for a state that changed since
 │   ├── Busy               something else is already doing it
-│   └── Unauthenticated    the caller did not prove who it is
-├── Rejected         the other side answered, and its answer was no
-│   └── CredentialRejected it does not accept our proof of who we are
+│   └── Unauthenticated    the caller did not prove its identity
+├── Rejected         the other side answered no
+│   └── CredentialRejected it rejected our credentials
 ├── Unavailable      the other side did not answer
-│   ├── Interrupted        it began to, and broke off
-│   └── TargetUnavailable  it is a target, as a whole
-│       └── LockedOut        it does not accept our credential
-└── Misconfigured    what we were given can't be used
+│   ├── Interrupted        it stopped in the middle of its answer
+│   └── TargetUnavailable  a target as a whole does not answer
+│       └── LockedOut        it rejected our credentials
+└── Misconfigured    a setting, file or document can't be used
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from typing import ClassVar
 
 
 class CloudforestError(Exception):
-    """An operation did not happen. The message is a whole sentence for a person."""
+    """An operation did not happen; the message is a sentence for a person."""
 
     exit_code: ClassVar[int] = 1
 
 
 class Refused(CloudforestError):  # noqa: N818 - named for what happened
-    """The request was understood and is not allowed as things stand."""
+    """The request is not allowed now."""
 
 
 class Stale(Refused):
-    """The request was made against a state that has moved since."""
+    """The request was made for a state that changed since."""
 
 
 class Busy(Refused):
@@ -38,15 +38,15 @@ class Busy(Refused):
 
 
 class Unauthenticated(Refused):
-    """The caller did not prove who it is; over HTTP that is a 401."""
+    """The caller did not prove its identity (HTTP 401)."""
 
 
 class Rejected(CloudforestError):  # noqa: N818 - named for what happened
-    """The other side answered, and its answer was no."""
+    """The other side answered no."""
 
 
 class CredentialRejected(Rejected):
-    """It does not accept our proof of who we are; to insist may lock the account."""
+    """It rejected our credentials; trying again may lock the account."""
 
 
 class Unavailable(CloudforestError):  # noqa: N818 - named for what happened
@@ -56,16 +56,16 @@ class Unavailable(CloudforestError):  # noqa: N818 - named for what happened
 
 
 class Interrupted(Unavailable):
-    """Who answered broke off; to ask again may reach somebody who does not."""
+    """The other side stopped in the middle of its answer; another agent may not."""
 
 
 class TargetUnavailable(Unavailable):
-    """The target as a whole did not answer; it concerns all jobs that write to it."""
+    """The target as a whole did not answer; this affects all its jobs."""
 
 
 class LockedOut(TargetUnavailable):
-    """The target does not let us in with the credential that we have."""
+    """The target rejected our credentials."""
 
 
 class Misconfigured(CloudforestError):  # noqa: N818 - named for what happened
-    """What we were given can't be used."""
+    """A setting, file or document can't be used."""

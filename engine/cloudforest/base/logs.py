@@ -1,4 +1,4 @@
-"""Logs: one event a line on standard error, for people or as JSON."""
+"""Logs, one event per line on standard error, and reports of bugs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def configure_logging(*, json: bool, verbose: bool = False) -> None:
         if json
         else structlog.dev.ConsoleRenderer(colors=_colours())
     )
-    # asyncio warns at the end of every TLS connection of the bus; it means nothing.
+    # asyncio warns at the end of each TLS connection of the bus, without a reason.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
@@ -44,7 +44,7 @@ def _colours() -> bool:
 
 
 def write_bug_report(error: BaseException) -> Path:
-    """Write where it happened, without the values: they may be people's data."""
+    """Write the stack trace to a file, without values: they may be personal data."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [
         f"cloudforest {__version__}",

@@ -1,4 +1,4 @@
-"""An NKEY: an ed25519 key in the text form of NATS; its seed is never printed."""
+"""NKEYs: ed25519 keys in the text form of NATS. Their seeds are never printed."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def new_seed(kind: Literal["operator", "account", "user"]) -> bytes:
 
 
 def new_user_key() -> NKey:
-    """Make the key of one connection; it lives in memory only."""
+    """Make the key of one connection; it stays in memory."""
     return NKey(new_seed("user"))

@@ -1,7 +1,4 @@
-"""Secrets are named in documents and resolved only in the process that needs them.
-
-Whom we believe over TLS.
-"""
+"""Secrets by reference, resolved only in the process that needs them; TLS trust."""
 
 from __future__ import annotations
 
@@ -11,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import read_bounded
 
 
 class Secret:
-    """A value that prints as `(secret)` everywhere except where `reveal` is called."""
+    """A value that prints as `(secret)`, unless `reveal` is called."""
 
     __slots__ = ("_value",)
 
@@ -34,9 +32,9 @@ def _decode_secret(raw: bytes, source: str) -> Secret:
     try:
         return Secret(raw.decode())
     except UnicodeDecodeError:
-        # The error itself holds the secret.
+        # Not chained: that error contains the secret.
         raise Misconfigured(
-            f"The {source} is not UTF-8 text; write the secret to it again."
+            f"The {source} is not UTF-8 text. Set the secret again."
         ) from None
 
 
@@ -51,29 +49,29 @@ def read_secret(
     if env is not None:
         if env not in environment:
             raise Misconfigured(
-                f"The environment variable {env} is not set; set it and try again."
+                f"The environment variable {env} is not set. Set it and try again."
             )
         return _decode_secret(
             os.fsencode(environment[env]), f"environment variable {env}"
         )
     path = folder / (file or "")
     try:
-        return _decode_secret(path.read_bytes().rstrip(b"\n"), f"secret file {path}")
+        return _decode_secret(read_bounded(path).rstrip(b"\n"), f'secret file "{path}"')
     except OSError as error:
         raise Misconfigured(
-            f"The secret file {path} can't be read ({error.strerror})."
+            f'Cannot read the secret file "{path}": {error.strerror}.'
         ) from error
 
 
 def verifying_tls_context(ca: str | None, *, document_key: str) -> ssl.SSLContext:
-    """Return a context that verifies by a PEM file; None: the machine's own.
+    """Return a context that verifies by a PEM file; None: by the system's CAs.
 
-    `key` is where a document names the file, for the message of Misconfigured.
+    `document_key` is the key of the document that names the file, for the message.
     """
     try:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
         raise Misconfigured(
-            f"The file of certificate authorities {ca} can't be used "
-            f"({error.strerror or error}). Name a PEM file in {document_key}."
+            f'Cannot use the CA file "{ca}": {error.strerror or error}. Name a PEM '
+            f"file in `{document_key}`."
         ) from error

@@ -1,8 +1,6 @@
-"""Values as YAML text for people to read and edit; nothing here reads YAML.
+"""Values that are stored or sent, their canonical JSON, and YAML text of values.
 
-One text for one value: canonical JSON and its digest.
-
-The base of every value that crosses a process or is stored.
+Nothing here reads YAML.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ _PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9 ._@/-]*[A-Za-z0-9])?")
 _RESERVED_WORDS = frozenset(
     {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 )
-"""Words that YAML 1.1 or 1.2 takes for something else than text."""
+"""Words that are not text in YAML 1.1 or 1.2."""
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 _BYTE, _TWO_BYTES = 0xFF, 0xFFFF
 
@@ -40,7 +38,7 @@ def _quote(text: str) -> str:
 
 
 def yaml_scalar(value: str | float | bool | None) -> str:  # noqa: FBT001 - any of them
-    """Return a value on one line, in quotes wherever it could be misread."""
+    """Return a value on one line, in quotes if YAML could misread it."""
     match value:
         case None:
             return "null"
@@ -72,7 +70,7 @@ def yaml_flow(value: Any) -> str:
 
 
 def yaml_block(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
-    """Yield a line for each key; blocks within blocks are indented."""
+    """Yield one line per key, with indented blocks."""
     for name, each in value.items():
         match each:
             case Mapping() if each:
@@ -88,7 +86,7 @@ def yaml_block(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
 
 
 def canonical_json(value: Any) -> bytes:
-    """Encode with sorted keys and no white space: equal values, equal bytes."""
+    """Encode with sorted keys and without white space: equal values, equal bytes."""
     return msgspec.json.encode(msgspec.to_builtins(value), order="deterministic")
 
 
@@ -104,4 +102,4 @@ class Value(
     rename="camel",
     forbid_unknown_fields=True,
 ):
-    """A frozen record whose JSON has camelCase names and is checked when read."""
+    """A frozen record with camelCase JSON that is validated when read."""

@@ -2,57 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.options import (
     FormatOption,
     OutputFormat,
     StateOption,
+    async_command,
     state_folder,
 )
+from cloudforest.cli.terminal import print_records, print_result
 
-AgentArgument = Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")]
 
-
-def token(
-    name: AgentArgument,
+@async_command
+async def token(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")],
     *,
     state: StateOption = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> int:
-    """Print a one-time token, valid for an hour, with which an agent enrols."""
-    return asyncio.run(_token(name, state, output))
-
-
-async def _token(name: str, state: Path | None, output: OutputFormat) -> int:
+    """Print a one-time token for an agent to enrol with, valid for 1 hour."""
     async with connect_to_state(state_folder(state)) as client:
-        made = await client.create_agent_token(name)
-    if output is OutputFormat.JSON:
-        terminal.print_json({"agent": name, "token": made})
-    else:
-        typer.echo(made)
+        issued = await client.create_agent_token(name)
+    print_result({"agent": name, "token": issued}, output, lambda: typer.echo(issued))
     return ExitCode.DONE
 
 
-def status(
+@async_command
+async def status(
     *, state: StateOption = None, output: FormatOption = OutputFormat.TEXT
 ) -> int:
-    """Show the agents that are registered."""
-    return asyncio.run(_status(state, output))
-
-
-async def _status(state: Path | None, output: OutputFormat) -> int:
+    """Show the registered agents."""
     async with connect_to_state(state_folder(state)) as client:
         agents = (await client.status())["agents"]
-    if output is OutputFormat.JSON:
-        terminal.print_json({"agents": agents})
-    else:
-        terminal.print_records("Agents", agents)
+    print_result({"agents": agents}, output, lambda: print_records("Agents", agents))
     return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""The agent's process: `cloudforest agent run`. No YAML, SQL or web framework here."""
+"""`agent run`: the process of an agent, without YAML, SQL or a web framework."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,7 @@ import typer
 from cloudforest.adapters.bus.agent import NatsListener
 from cloudforest.adapters.control.http import AgentControlPlaneClient
 from cloudforest.agent.answer import Responder
-from cloudforest.agent.bindings import HostBinding, load_host_bindings
+from cloudforest.agent.bindings import load_host_bindings
 from cloudforest.agent.identity import (
     AgentFolder,
     AgentIdentity,
@@ -27,16 +27,14 @@ from cloudforest.agent.service import AgentService
 from cloudforest.base import logs
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import MAX_BYTES
 from cloudforest.cli import boundary
 from cloudforest.cli.help import Command, settings
 from cloudforest.control_plane.directories import open_directory
-from cloudforest.model.ports.bus import RequestHandler
-from cloudforest.model.ports.directory import Directory
-from cloudforest.model.registration import Domain
 
 CONTROL_TIMEOUT_SECONDS = 30.0
 PAGE_BYTES = 512 * 1024
-"""Half of what the bus takes in one message, before compression."""
+"""Half of a bus message's limit, before compression."""
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -48,21 +46,25 @@ def run(
     *,
     control: Annotated[
         str,
-        typer.Option("--control", metavar="URL", help="The control plane's URL."),
+        typer.Option("--control", metavar="URL", help="The URL of the control plane."),
     ],
     state: Annotated[
         Path,
         typer.Option(
-            "--state", metavar="DIR", envvar="CLOUDFOREST_STATE", help="State folder."
+            "--state",
+            metavar="DIR",
+            envvar="CLOUDFOREST_STATE",
+            help="State folder.",
         ),
     ] = Path(".cloudforest"),
     token_stdin: Annotated[
-        bool, typer.Option("--token-stdin", help="Enrol with a token from stdin.")
+        bool,
+        typer.Option("--token-stdin", help="Enrol with a token from stdin."),
     ] = False,
 ) -> int:
-    """Run an agent beside its directory; it dials out and listens on no port."""
+    """Run an agent beside its directory. It only dials out and opens no port."""
     logs.configure_logging(json=not sys.stderr.isatty())
-    # Inside the event loop, no signal would end the wait for a line.
+    # Not in the event loop: there, no signal would end the wait for a line.
     token = _read_token() if token_stdin else None
     return asyncio.run(_run_agent(name, control, state, token))
 
@@ -76,10 +78,10 @@ async def _run_agent(name: str, url: str, state: Path, token: str | None) -> int
 
 
 def _read_token() -> str:
-    token = sys.stdin.readline().strip()
+    token = sys.stdin.readline(MAX_BYTES).strip()
     if not token:
         raise Misconfigured(
-            "No token came on standard input; make one with `cloudforest agent token`."
+            "No token on standard input. Get one: `cloudforest agent token NAME`."
         )
     return token
 
@@ -95,19 +97,13 @@ async def _load_or_enrol(
 def _make_service(
     identity: AgentIdentity, folder: AgentFolder, control: AgentControlPlaneClient
 ) -> AgentService:
-    def open_bound(domain: Domain, binding: HostBinding) -> Directory:
-        return open_directory(domain, binding, os.environ)
-
-    def answer(directories: Mapping[str, Directory]) -> RequestHandler:
-        return Responder(identity.id, directories, page_bytes=PAGE_BYTES)
-
     return AgentService(
         identity=identity,
         control=control,
         bus=NatsListener(identity.id, identity.bus_key),
         load_bindings=lambda: load_host_bindings(folder.bindings),
-        open_directory=open_bound,
-        answerer_factory=answer,
+        open_directory=partial(open_directory, environment=os.environ),
+        answerer_factory=partial(Responder, identity.id, page_bytes=PAGE_BYTES),
         clock=system_clock,
     )
 
@@ -121,7 +117,7 @@ def _make_stop_event() -> asyncio.Event:
 
 
 def main() -> int:
-    """Run when the command line begins with `agent run`."""
+    """Run the command line `cloudforest agent run …`."""
     app.command(cls=Command, context_settings=settings())(run)
     return boundary.run_command(
         lambda: app(

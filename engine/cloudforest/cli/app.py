@@ -1,6 +1,6 @@
-"""The `cloudforest` command: its subcommands, and one line of help for each.
+"""The `cloudforest` command: its subcommands, with one line of help for each.
 
-Only the command that is called is imported: all of them would cost a second.
+Only the module of the called command is imported. All of them would take a second.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cloudforest.cli.help import Command, Commands, Group, settings
 
 
 class Declared(NamedTuple):
-    """A command's module in this package, its function there, and its first line."""
+    """A command's module in this package, its function, and its first line of help."""
 
     module: str
     function: str
@@ -32,22 +32,22 @@ COMMANDS = {
     "validate": Declared(
         "validate",
         "validate",
-        "Check the documents; every mistake is told, with its place.",
+        "Check the documents and show every mistake with its place.",
     ),
     "init": Declared(
         "init",
         "init",
-        "Write a tree to begin with: commented documents that are valid as they are.",
+        "Write a starter tree: commented documents that are valid from the start.",
     ),
     "plan": Declared(
         "plan",
         "plan",
-        "Show what would change, and whom it would touch; writes nothing.",
+        "Show what would change and who would be affected. Writes nothing.",
     ),
     "apply": Declared(
         "apply",
         "apply",
-        "Register what the documents say, or exactly what a saved plan showed.",
+        "Register the documents, or exactly what a saved plan showed.",
     ),
     "up": Declared(
         "up", "up", "Validate, plan, apply, serve, and run the tree's local agents."
@@ -58,42 +58,44 @@ COMMANDS = {
     "agent run": Declared(
         "agent_run",
         "run",
-        "Run an agent beside its directory; it dials out and listens on no port.",
+        "Run an agent beside its directory. It only dials out and opens no port.",
     ),
     "agent token": Declared(
         "agent",
         "token",
-        "Print a one-time token, valid for an hour, with which an agent enrols.",
+        "Print a one-time token for an agent to enrol with, valid for 1 hour.",
     ),
-    "agent status": Declared("agent", "status", "Show the agents that are registered."),
-    "job list": Declared("job", "list_jobs", "List the jobs that are registered."),
+    "agent status": Declared("agent", "status", "Show the registered agents."),
+    "job list": Declared("job", "list_jobs", "List the registered jobs."),
     "job run": Declared("job", "run", "Run one cycle of a job now."),
     "job pause": Declared(
         "job",
         "pause",
-        "Start no more cycles of a job; the one that runs goes on to its end.",
+        "Start no more cycles of a job. A running cycle finishes.",
     ),
     "job start": Declared(
-        "job", "start", "Go on with a job that is paused, disabled or in quarantine."
+        "job", "start", "Resume a job that is paused, disabled or in quarantine."
     ),
     "job restart": Declared(
-        "job", "restart", "Let a job begin anew; what it made and linked stays."
+        "job", "restart", "Start a job over. Its resources and links stay."
     ),
     "job escrow": Declared(
-        "job", "escrow", "List what is held back of a job, or let it be tried again."
+        "job", "escrow", "List the changes of a job that are in escrow, or retry them."
     ),
     "job staged": Declared(
-        "job", "staged", "List what guards hold back until somebody decides."
+        "job",
+        "staged",
+        "List the effects that a guard blocked, for a decision.",
     ),
     "job allow": Declared(
         "job",
         "allow",
-        "Let the effects of a stage be written, as far as they are still wanted.",
+        "Allow the effects of a stage. The next cycle writes those still wanted.",
     ),
     "job discard": Declared(
         "job",
         "discard",
-        "Drop the effects of a stage; they come back when what is wanted changes.",
+        "Drop the effects of a stage until the desired values change.",
     ),
     "explain": Declared(
         "explain",
@@ -103,41 +105,41 @@ COMMANDS = {
     "provision": Declared(
         "provision",
         "provision",
-        "Provision one object now: the same steps, and the target's answer.",
+        "Provision one object now and show each step and the target's answer.",
     ),
     "drift": Declared(
         "drift",
         "drift",
-        "Compare the target with what was written and what is desired. Exit 2: drift.",
+        "Compare the target with written and desired values. Exit code 2: drift.",
     ),
     "status": Declared("status", "status", "Show the agents and the jobs."),
     "logs": Declared(
-        "logs", "logs", "Print the provisioning log, a line for each object and action."
+        "logs", "logs", "Print the provisioning log, one line per object and action."
     ),
     "import-schema": Declared(
         "graph",
         "import_schema",
-        "Turn a Graph synchronizationSchema into Scope, Mapping and Job documents.",
+        "Convert a Graph synchronizationSchema to Scope, Mapping and Job documents.",
     ),
     "export-schema": Declared(
         "graph",
         "export_schema",
-        "Write a job's scope and mappings as a Graph synchronizationSchema.",
+        "Write the scope and mappings of a job as a Graph synchronizationSchema.",
     ),
     "example add": Declared(
         "example",
         "add",
-        "Write an example of a real object: what it shows, and what it becomes.",
+        "Write an example from a real object: its attributes and its resource.",
     ),
     "expression eval": Declared(
         "expression",
         "evaluate",
-        "Evaluate an expression for an object, or many from a file.",
+        "Evaluate one expression for an object, or many expressions from a file.",
     ),
     "expression explain": Declared(
         "expression",
         "explain",
-        "Show an expression as a tree, with the value of each step for an object.",
+        "Show an expression as a tree, with the value of each step.",
     ),
     "expression functions": Declared(
         "expression", "functions", "List the functions and operators of expressions."
@@ -145,16 +147,16 @@ COMMANDS = {
     "schema": Declared(
         "schema",
         "schema",
-        "Print the JSON Schema (2020-12) of a kind, or one that picks by kind.",
+        "Print the JSON Schema (2020-12) of one kind, or of all kinds.",
     ),
 }
 """A test compares each summary with the docstring, which `COMMAND --help` prints."""
 
 _GROUP_HELP = {
-    "agent": "Agents: enrol, run and look.",
-    "job": "Jobs: list, run, steer and decide.",
-    "example": "Examples: tests of mappings and scopes, as documents.",
-    "expression": "Expressions: try, understand and look up; offline.",
+    "agent": "Agents: run them, enrol them, show them.",
+    "job": "Jobs: list, run, pause and restart them; decide on stages.",
+    "example": "Examples: tests of mappings and scopes, written as documents.",
+    "expression": "Expressions: evaluate, explain and look up functions. Offline.",
 }
 SECTIONS = {
     "Start": ("init", "validate", "up"),
@@ -164,7 +166,7 @@ SECTIONS = {
     "Understand": ("explain", "provision", "example"),
     "Languages and formats": ("expression", "schema", "import-schema", "export-schema"),
 }
-"""The commands of the first level, as `--help` lists them."""
+"""The top-level commands, as `--help` lists them."""
 
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer calls it by position
@@ -186,12 +188,12 @@ def _configure(
         ),
     ] = False,
 ) -> None:
-    """Take the options; `Called` reads what they say."""
+    """Declare the options; `LoggedCommand` reads them."""
     del verbose, version
 
 
-class Called(Command):
-    """A command that has its logs when it runs; help and wrong usage need none."""
+class LoggedCommand(Command):
+    """A command that configures logging when it runs, not for help or wrong usage."""
 
     def invoke(self, ctx: Any) -> Any:
         from cloudforest.base import logs  # noqa: PLC0415 - takes a while to load
@@ -202,10 +204,10 @@ class Called(Command):
 
 
 class Root(Group):
-    """The first level; Typer makes it, with the options of `_options`."""
+    """The top level. Typer makes it, with the options of `_configure`."""
 
     def __init__(self, *, commands: object, **attributes: Any) -> None:
-        del commands  # none are registered with Typer: it would want the functions
+        del commands  # Typer has none: it would need the functions
         attributes.pop("suggest_commands")
         loaders = {
             name: functools.partial(_load, name)
@@ -228,18 +230,18 @@ def _summary(name: str) -> str:
 
 
 def _by_last_word() -> Mapping[str, Sequence[str]]:
-    """Return the commands of the second level by their own word: `job pause`."""
-    found: dict[str, list[str]] = {}
+    """Return the second-level commands by their last word: `pause`: `job pause`."""
+    commands: dict[str, list[str]] = {}
     for name in COMMANDS:
         group, _, word = name.rpartition(" ")
         if group:
-            found.setdefault(word, []).append(name)
-    return found
+            commands.setdefault(word, []).append(name)
+    return commands
 
 
 @functools.cache
 def _load(name: str) -> Any:
-    """Import a command, or make a group that imports its own when they are called."""
+    """Import a command, or make a group that imports its commands when called."""
     if name not in _GROUP_HELP:
         return _command(name)
     inner = {
@@ -264,14 +266,14 @@ def _command(name: str) -> Any:
     declared = COMMANDS[name]
     module = importlib.import_module(f"cloudforest.cli.{declared.module}")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name.rpartition(" ")[2], cls=Called)(
+    alone.command(name.rpartition(" ")[2], cls=LoggedCommand)(
         getattr(module, declared.function)
     )
     return typer.main.get_command(alone)
 
 
 def make_app() -> typer.Typer:
-    """Return the app, with commands that are imported when they are called."""
+    """Return the app; it imports each command when that is called."""
     app = typer.Typer(
         name="cloudforest",
         cls=Root,
@@ -279,7 +281,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings=settings(),
         help="Active Directory forests, synced to any SCIM 2.0 cloud, as code.",
-        epilog="`cloudforest COMMAND --help` tells what a command takes.",
+        epilog="`cloudforest COMMAND --help` shows the options of a command.",
     )
     app.callback()(_configure)
     return app
@@ -288,7 +290,7 @@ def make_app() -> typer.Typer:
 def _tune_garbage_collection() -> None:
     """Look for cyclic garbage after 10,000 new objects, not 700, and not in modules.
 
-    Nearly all of what a cycle makes is freed without it; the search took a tenth of the
+    Reference counts free nearly all objects of a cycle. The search took a tenth of the
     processor's time (measured).
     """
     gc.freeze()
@@ -298,12 +300,12 @@ def _tune_garbage_collection() -> None:
 def main() -> int:
     app = make_app()
     _tune_garbage_collection()
-    return boundary.run_command(lambda: app(standalone_mode=False), reword=_worded)
+    return boundary.run_command(lambda: app(standalone_mode=False), reword=_add_state)
 
 
-def _worded(said: str) -> str:
-    """Return what an error says, with commands that work on the state it was called."""
+def _add_state(message: str) -> str:
+    """Add the `--state` of this call to the commands that an error message names."""
     from cloudforest.cli.options import find_state_option  # noqa: PLC0415 - errors only
     from cloudforest.control_plane.state_folder import add_state_to_commands  # noqa: PLC0415
 
-    return add_state_to_commands(said, find_state_option(sys.argv[1:]))
+    return add_state_to_commands(message, find_state_option(sys.argv[1:]))

@@ -1,11 +1,7 @@
-"""`apply`: the change itself, or exactly what a saved plan showed.
-
-What moved since a saved plan was made: the registered, or the documents.
-"""
+"""`apply`: register the documents, or exactly what a saved plan showed."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +21,7 @@ from cloudforest.cli.options import (
     OutputFormat,
     StateOption,
     TreeArgument,
+    async_command,
     state_folder,
     state_for_commands,
 )
@@ -36,13 +33,19 @@ from cloudforest.plan.plan import Plan, make_plan
 from cloudforest.plan.saved import SavedPlan, load_plan
 
 _LISTED_CHANGES = 8
-"""Changes that are named; the rest are counted."""
+"""Changes that a message names; it counts the rest."""
+_PAST_TENSE = {
+    "create": "created",
+    "update": "updated",
+    "rename": "renamed",
+    "delete": "removed",
+}
 
 
 async def require_current_plan(
     client: ControlPlaneClient, saved: SavedPlan, desired: Registration
 ) -> None:
-    """Raise unless the plan is what the documents and the registered make today."""
+    """Raise Stale if the documents or the registration changed since the plan."""
     registered = await client.load_registration()
     moved = registered.revision != saved.plan.base
     if moved or canonical_digest(registered.registration) != saved.against:
@@ -55,25 +58,27 @@ async def require_current_plan(
     if canonical_digest(desired) != saved.tree:
         raise Stale(_describe_edited_documents(saved.plan, again))
     if again.digest != saved.plan.digest:
-        raise Refused("The plan was changed after it was made; plan again.")
+        raise Refused("The saved plan was edited. Plan again.")
 
 
 async def _describe_new_revision(
     client: ControlPlaneClient, saved: SavedPlan, registered: CurrentRegistration
 ) -> str:
     """Say who registered what since the plan was made."""
-    before = await client.load_revision(saved.plan.base)
+    base = saved.plan.base
+    before = await client.load_revision(base)
     now = await client.load_revision(registered.revision)
-    said = f"The plan was made against revision {saved.plan.base}, and "
     old = before.registration if before else None
     if now is None or canonical_digest(old) != saved.against:
-        return f"{said}this control plane never had it; plan again."
+        return (
+            f"The plan was made against revision {base}, which this control plane "
+            "never had. Plan again."
+        )
     changes = [str(each) for each in compare_registrations(old, now.registration)]
     return (
-        f"{said}revision {now.number} is registered now, by {now.operator} at "
-        f"{now.time}. What moved: "
-        f"{_join_changes(changes) or 'nothing that lasted'}. Plan "
-        "again."
+        f"The plan was made against revision {base}. {now.operator} registered "
+        f"revision {now.number} at {now.time}. Changes since: "
+        f"{_join_changes(changes) or 'none that remain'}. Plan again."
     )
 
 
@@ -81,7 +86,7 @@ def _describe_edited_documents(saved_plan: Plan, now: Plan) -> str:
     """Say which changes of the documents the plan does not show."""
     changes = _diff_changes(saved_plan.changes, now.changes)
     return (
-        "The documents are no longer those that the plan was made of. What moved: "
+        "The documents changed after the plan was made. Changes since: "
         f"{_join_changes(changes) or 'a value that no plan shows'}. Plan again."
     )
 
@@ -102,53 +107,39 @@ def _join_changes(changes: Sequence[str]) -> str:
     return ", ".join(changes[:_LISTED_CHANGES]) + more
 
 
-def apply(
+@async_command
+async def apply(
     tree: TreeArgument = Path(),
     *,
     state: StateOption = None,
     plan_file: Annotated[
-        Path | None, typer.Option("--plan", help="A plan saved by `plan --out`.")
+        Path | None, typer.Option("--plan", help="A plan that `plan --out` saved.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Apply without asking.")] = False,
     output: FormatOption = OutputFormat.TEXT,
 ) -> int:
-    """Register what the documents say, or exactly what a saved plan showed."""
-    return asyncio.run(_apply(tree, state, plan_file, yes=yes, output=output))
-
-
-async def _apply(
-    tree: Path,
-    state: Path | None,
-    plan_file: Path | None,
-    *,
-    yes: bool,
-    output: OutputFormat,
-) -> int:
-    saved, words = (
-        load_plan(plan_file) if plan_file else None,
-        output is OutputFormat.TEXT,
-    )
+    """Register the documents, or exactly what a saved plan showed."""
+    text = output is OutputFormat.TEXT
+    saved = load_plan(plan_file) if plan_file else None
     compiled, desired = require_compiled_tree(tree)
     commit = read_commit(tree)
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
         if saved is None:
-            saved = await evaluate_plan(client, desired, impact=True, progress=words)
+            saved = await evaluate_plan(client, desired, impact=True, progress=text)
             saved = replace(saved, commit=commit)
         else:
             await require_current_plan(client, saved, desired)
             saved = await _reevaluate_blocked_plan(
-                client, saved, desired, progress=words
+                client, saved, desired, progress=text
             )
-        if output is OutputFormat.TEXT:
+        if text:
             plan.show_plan(saved.plan, state_for_commands(state, tree))
         if saved.plan.changes:
             _require_confirmation(saved.plan, yes=yes or plan_file is not None)
         revision = await register_plan(client, saved, desired, output)
-    if output is OutputFormat.JSON:
-        told = plan.add_state_to_plan(
-            saved.plan, state_for_commands(state, tree)
-        ).to_shape()
-        terminal.print_json({**told, "revision": revision})
+    if not text:
+        shown = plan.add_state_to_plan(saved.plan, state_for_commands(state, tree))
+        terminal.print_json({**shown.to_shape(), "revision": revision})
     return ExitCode.BLOCKED if saved.plan.blocked else ExitCode.DONE
 
 
@@ -159,7 +150,7 @@ async def _reevaluate_blocked_plan(
     *,
     progress: bool,
 ) -> SavedPlan:
-    """Evaluate a blocked plan anew: it may be allowed by now."""
+    """Evaluate a blocked plan again: its stages may be allowed by now."""
     if not saved.plan.blocked:
         return saved
     again = await evaluate_plan(client, desired, impact=True, progress=progress)
@@ -172,8 +163,9 @@ def _require_confirmation(plan: Plan, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Refused("Nobody is there to ask; apply with --yes, or a saved --plan.")
-    question = f"Apply these {len(plan.changes)} changes?"
+        raise Refused("No terminal to confirm on. Pass --yes, or --plan FILE.")
+    changes = terminal.format_count(len(plan.changes), "change")
+    question = f"Apply {changes}?"
     if not typer.confirm(question, default=False, err=True):
         raise Refused("Nothing was applied.")
 
@@ -184,10 +176,10 @@ async def register_plan(
     desired: Registration,
     output: OutputFormat,
 ) -> int:
-    """Register the plan's outcome, ticking each step; nothing to do is a no-op."""
+    """Register what the plan shows, and print each change; return the revision."""
     if not saved.plan.changes:
         if output is OutputFormat.TEXT:
-            terminal.print_done("Nothing to apply: all of it is registered.")
+            terminal.print_done("Nothing to apply: the documents are registered.")
         return saved.plan.base
     plan = saved.plan
     revision = await client.register(
@@ -200,11 +192,3 @@ async def register_plan(
             )
         terminal.print_done(f"Registered as revision {revision}.")
     return revision
-
-
-_PAST_TENSE = {
-    "create": "created",
-    "update": "updated",
-    "rename": "renamed",
-    "delete": "removed",
-}

@@ -1,4 +1,4 @@
-"""The one place that catches everything and turns it into an exit code.
+"""The one place that catches all errors and turns them into an exit code.
 
 0 done · 1 failed, or documents are wrong · 2 changes pending · 3 blocked by a guard ·
 4 done, but some objects are in escrow · 5 something is unreachable · 64 usage ·
@@ -52,9 +52,9 @@ def pick_exit_code(*codes: int) -> int:
 def run_command(
     command: Callable[[], int | None], *, reword: Callable[[str], str] = str
 ) -> int:
-    """Run a command to its exit code; only a bug writes a report.
+    """Run a command and return its exit code; write a report for a bug.
 
-    What an error tells to do is `worded` for whoever called this command.
+    `reword` adapts error messages to the call, for example its state folder.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _raise_interrupt)
@@ -63,23 +63,23 @@ def run_command(
     except _interruptions():
         return _print_error("Interrupted.", ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - this is the boundary
-        said, code = _describe_error(_unwrap_group(error))
-        return _print_error(reword(said), code)
+        message, code = _describe_error(_unwrap_group(error))
+        return _print_error(reword(message), code)
 
 
 def _interruptions() -> tuple[type[BaseException], ...]:
-    """Return what ends a command early; asyncio is there if the command uses it."""
-    found = sys.modules.get("asyncio")
-    return (KeyboardInterrupt, Abort, *([found.CancelledError] if found else ()))
+    """Return the exceptions that end a command early, without importing asyncio."""
+    loaded = sys.modules.get("asyncio")
+    return (KeyboardInterrupt, Abort, *([loaded.CancelledError] if loaded else ()))
 
 
 def _raise_interrupt(_number: int, _frame: object) -> None:
-    """End as for Ctrl-C: asyncio cancels what runs, and children are ended gently."""
+    """End as for Ctrl-C: asyncio cancels its tasks, and children end in order."""
     signal.raise_signal(signal.SIGINT)
 
 
 def _unwrap_group(error: Exception) -> Exception:
-    """Return what a group of tasks failed for, if that was one thing."""
+    """Return the error of a task group that failed for one reason."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
@@ -88,20 +88,20 @@ def _unwrap_group(error: Exception) -> Exception:
 def _describe_error(error: Exception) -> tuple[str, int]:
     match error:
         case TyperException():
-            help_ = "`cloudforest COMMAND --help` tells what a command takes."
-            said = error.format_message().replace("Value error, ", "")
-            return f"{said}\n{help_}", ExitCode.USAGE
+            hint = "`cloudforest COMMAND --help` shows the options of a command."
+            message = error.format_message().replace("Value error, ", "")
+            return f"{message}\n{hint}", ExitCode.USAGE
         case CloudforestError():
             return f"error: {error}", error.exit_code
         case OSError(strerror=str(reason)):
-            place = f" ({error.filename})" if error.filename else ""
-            return f"error: The system says: {reason}{place}.", ExitCode.FAILED
+            place = f' ("{error.filename}")' if error.filename else ""
+            return f"error: Operating system error: {reason}{place}.", ExitCode.FAILED
         case _:
             from cloudforest.base.logs import write_bug_report  # noqa: PLC0415 - a bug only
 
             sentence = (
                 f"This is a bug in cloudforest ({type(error).__name__}). "
-                f"The report is in {write_bug_report(error)}; please send it to us."
+                f"Please send us the report: {write_bug_report(error)}"
             )
             return sentence, ExitCode.BUG
 

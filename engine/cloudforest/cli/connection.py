@@ -1,4 +1,4 @@
-"""Finds the control plane that a command talks to, or hosts one meanwhile."""
+"""Connect a command to its control plane: the one that runs, or one hosted for it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import read_bounded
 from cloudforest.base.secrets import Secret, read_secret
 from cloudforest.cli.local_agents import LocalAgents
 from cloudforest.compiler.compile import CompiledTree, Service, compile_tree
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
 async def connect_to_tree(
     compiled: CompiledTree, folder: StateFolder
 ) -> AsyncIterator[ControlPlaneClient]:
-    """Connect for a command that has the tree: where its `service` says."""
+    """Connect a command that has a tree to the control plane of its `service`."""
     service = compiled.service
     if service is not None and service.url is not None:
         async with ControlPlaneClient(
             service.url, _read_service_token(compiled, service)
         ) as client:
             yield client
-    elif (serving := folder.find_running_server()) is not None:
-        async with _make_local_client(serving.url, folder) as client:
+    elif (running := _find_running(folder)) is not None:
+        async with running as client:
             yield client
     else:
         async with (
@@ -55,7 +56,7 @@ def _read_service_token(compiled: CompiledTree, service: Service) -> Secret | No
 def host_for_tree(
     compiled: CompiledTree, folder: StateFolder, *, bus: bool = True
 ) -> AbstractAsyncContextManager[HostedControlPlane]:
-    """Host the tree's own control plane, which takes a while to load."""
+    """Host the control plane of a tree; its modules take a while to load."""
     from cloudforest.control_plane.host import HostOptions, host_control_plane  # noqa: PLC0415
     from cloudforest.control_plane.preview import LocalPreviews  # noqa: PLC0415
 
@@ -70,13 +71,16 @@ def host_for_tree(
 async def connect_to_state(
     folder: StateFolder, *, agents: bool = False
 ) -> AsyncIterator[ControlPlaneClient]:
-    """Connect for a command that has only the state; `agents`: start the local ones."""
+    """Connect a command that has only a state folder.
+
+    `agents`: also start the local agents that are enrolled here.
+    """
     if not folder.keys.is_dir():
         async with ControlPlaneClient(*_find_remote_service(folder)) as client:
             yield client
         return
-    if (serving := folder.find_running_server()) is not None:
-        async with _make_local_client(serving.url, folder) as client:
+    if (running := _find_running(folder)) is not None:
+        async with running as client:
             yield client
         return
     async with _host_state(folder, bus=agents) as hosted, hosted.client() as client:
@@ -99,26 +103,32 @@ def _host_state(
 
 
 def _find_remote_service(folder: StateFolder) -> tuple[str, Secret | None]:
-    """Return where the tree in this folder says that its control plane is."""
+    """Return the URL and the token of the `service` of the tree in this folder."""
     compiled = compile_tree(Path())
     service = compiled.service
     if service is None or service.url is None:
         raise Misconfigured(
-            f"There is no state in {folder.path}; run `cloudforest apply` in the "
-            "tree's folder first, or name its state folder with --state."
+            f'"{folder.path}" is not a state folder. Run `cloudforest apply` in the '
+            "folder of the tree first, or pass --state DIR."
         )
     return service.url, _read_service_token(compiled, service)
 
 
-def _make_local_client(url: str, folder: StateFolder) -> ControlPlaneClient:
-    return ControlPlaneClient(url, _read_local_token(folder), user=read_os_user())
+def _find_running(folder: StateFolder) -> ControlPlaneClient | None:
+    """Return a client of the control plane that runs on this state."""
+    running = folder.find_running_server()
+    if running is None:
+        return None
+    return ControlPlaneClient(
+        running.url, _read_local_token(folder), user=read_os_user()
+    )
 
 
 def _read_local_token(folder: StateFolder) -> Secret:
     try:
-        return Secret(folder.operator_token.read_text(encoding="ascii"))
+        return Secret(read_bounded(folder.operator_token).decode("ascii"))
     except OSError as error:
         raise Misconfigured(
-            f"The operator's token {folder.operator_token} can't be read "
-            f"({error.strerror}); ask its owner, or use your own --state."
+            f'Cannot read the operator token "{folder.operator_token}": '
+            f"{error.strerror}. Ask its owner, or pass your own --state DIR."
         ) from error

@@ -1,8 +1,8 @@
-"""Running cycles for a person who watches, and the exit code that they come to."""
+"""Run cycles with progress bars, print them, and derive the exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,12 @@ _CODE_BY_STATE = {
 
 
 async def list_startable_jobs(client: ControlPlaneClient) -> list[str]:
-    """Return the jobs that are not paused or disabled; say which are."""
+    """Return the jobs that are not paused or disabled; report the others."""
     jobs = (await client.status())["jobs"]
     for each in jobs:
         if each["state"] in _STOPPED_STATES:
             terminal.print_to_stderr(
-                f"Job {each['name']} is {each['state']}, so it is left out."
+                f'Job "{each["name"]}" is {each["state"]} and is skipped.'
             )
     return [each["name"] for each in jobs if each["state"] not in _STOPPED_STATES]
 
@@ -44,14 +44,11 @@ async def run_jobs(
     *,
     progress: bool,
 ) -> list[dict[str, Any]]:
-    """Run one cycle of each job; return them in the documented shape."""
+    """Run one cycle of each job; return them as the documented JSON."""
     cycles = []
     for job in jobs:
         cycle = await _run_job(client, job, progress=progress)
-        if cycle["error"]:
-            terminal.print_to_stderr(
-                add_state_to_commands(f"error: {job}: {cycle['error']}", state)
-            )
+        print_cycle_error(cycle, state)
         cycles.append(cycle)
     return cycles
 
@@ -64,13 +61,21 @@ async def _run_job(
             if cycle := message.get("cycle"):
                 return dict(cycle)
             shown.update(job, message)
-    raise CloudforestError(f"The cycle of {job} ended without a word; see the log.")
+    raise CloudforestError(
+        f'The cycle of "{job}" ended without a result. See the log of `serve`.'
+    )
+
+
+def print_cycle_error(cycle: Mapping[str, Any], state: Path | None) -> None:
+    if cycle["error"]:
+        message = f"error: {cycle['job']}: {cycle['error']}"
+        terminal.print_to_stderr(add_state_to_commands(message, state))
 
 
 def print_cycles(cycles: Sequence[dict[str, Any]], state: Path | None) -> None:
-    """Show what the cycles did, and for what is staged the command that tells more."""
+    """Show what the cycles did, and how to see the stages of blocked ones."""
     if not cycles:
-        terminal.print_done("No cycle was run.")
+        terminal.print_done("No cycle ran.")
         return
     terminal.print_cycle_table(cycles)
     for each in cycles:
@@ -78,7 +83,7 @@ def print_cycles(cycles: Sequence[dict[str, Any]], state: Path | None) -> None:
             staged = terminal.format_command(
                 f"cloudforest job staged {each['job']}", state
             )
-            terminal.print_suggestion(staged, "what waits for you")
+            terminal.print_suggestion(staged, "what waits for a decision")
 
 
 def cycles_exit_code(cycles: Sequence[dict[str, Any]]) -> int:
@@ -92,7 +97,7 @@ def _cycle_exit_code(cycle: dict[str, Any]) -> int:
 
 
 def is_idle(cycle: dict[str, Any]) -> bool:
-    """Tell whether a cycle that ended well had nothing to write."""
+    """Return whether a cycle succeeded and had nothing to write."""
     counts = cycle["counts"]
     return cycle["state"] == "succeeded" and not any(
         counts[key] for key in _WRITE_COUNTS

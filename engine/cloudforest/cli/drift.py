@@ -1,8 +1,7 @@
-"""`drift`: what the target holds otherwise than it was written, and its repair."""
+"""`drift`: where the target differs from what was written, and its repair."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,78 +13,64 @@ from cloudforest.base.errors import CloudforestError
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state
-from cloudforest.cli.cycles import cycles_exit_code, print_cycles
+from cloudforest.cli.cycles import cycles_exit_code, print_cycle_error, print_cycles
 from cloudforest.cli.job import JobArgument
 from cloudforest.cli.options import (
     FormatOption,
     OutputFormat,
     StateOption,
+    async_command,
     state_folder,
 )
-from cloudforest.control_plane.state_folder import add_state_to_commands
 from cloudforest.plan.wording import describe_value
 
 
-def drift(
+@async_command
+async def drift(
     job: JobArgument,
     *,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Write what is needed, in a cycle at once."),
+        typer.Option("--repair", help="Repair the drift now, in a cycle."),
     ] = False,
     state: StateOption = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> int:
-    """Compare the target with what was written and what is desired. Exit 2: drift."""
-    return asyncio.run(_drift(job, state, output, repair=repair))
-
-
-async def _drift(
-    job: str, state: Path | None, output: OutputFormat, *, repair: bool
-) -> int:
+    """Compare the target with written and desired values. Exit code 2: drift."""
     async with connect_to_state(state_folder(state), agents=repair) as client:
-        drifted, ended = await _receive_drift(client, job, repair=repair)
-    cycles = [ended["cycle"]] if ended.get("cycle") else []
+        drifted, summary = await _receive_drift(client, job, repair=repair)
+    cycles = [summary["cycle"]] if summary.get("cycle") else []
     for each in cycles:
-        if each["error"]:
-            terminal.print_to_stderr(
-                add_state_to_commands(f"error: {job}: {each['error']}", state)
-            )
-    if output is OutputFormat.JSON:
-        terminal.print_json({"job": job, **ended, "drifted": drifted})
-    else:
-        _print_drift(job, drifted, ended)
+        print_cycle_error(each, state)
+
+    def show() -> None:
+        _print_drift(job, drifted, summary)
         _print_cycle_or_suggestion(job, cycles, state, drifted=bool(drifted))
+
+    terminal.print_result({"job": job, **summary, "drifted": drifted}, output, show)
     return cycles_exit_code(cycles) if cycles or not drifted else ExitCode.CHANGES
 
 
 async def _receive_drift(
     client: ControlPlaneClient, job: str, *, repair: bool
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the objects that drifted, and the closing summary."""
     drifted: list[dict[str, Any]] = []
     async for message in client.drift(job, repair=repair):
         if "ended" in message:
             return drifted, message["ended"]
         drifted.append(message["drifted"])
-    raise CloudforestError(f"The look at {job} ended without a word; see the log.")
-
-
-def _print_cycle_or_suggestion(
-    job: str, cycles: Sequence[dict[str, Any]], state: Path | None, *, drifted: bool
-) -> None:
-    if cycles:
-        print_cycles(cycles, state)
-    elif drifted:
-        repair = terminal.format_command(f"cloudforest drift {job} --repair", state)
-        terminal.print_suggestion(repair, "write it as desired, under the guard")
+    raise CloudforestError(
+        f'The drift check of "{job}" ended without a result. See the log of `serve`.'
+    )
 
 
 def _print_drift(
-    job: str, drifted: Sequence[dict[str, Any]], ended: dict[str, Any]
+    job: str, drifted: Sequence[dict[str, Any]], summary: dict[str, Any]
 ) -> None:
-    checked = terminal.format_count(ended["checked"], "linked object")
+    checked = terminal.format_count(summary["checked"], "linked object")
     if not drifted:
-        terminal.print_done(f"Nothing of {job} has drifted; {checked} compared.")
+        terminal.print_done(f'No drift in "{job}": {checked} compared.')
         return
     rows = [
         {
@@ -98,16 +83,26 @@ def _print_drift(
         for each in drifted
     ]
     terminal.print_records(f"Drift of {job} ({checked} compared)", rows)
-    if "cycle" in ended:
-        repaired = terminal.format_count(ended["repaired"], "object")
-        terminal.print_done(f"{repaired} repaired.")
+    if "cycle" in summary:
+        repaired = terminal.format_count(summary["repaired"], "object")
+        terminal.print_done(f"Repaired {repaired}.")
 
 
 def _format_attribute_drift(attribute: dict[str, Any]) -> str:
-    """Return one line; a pipeline is told the cause alone."""
-    three = [
+    """Return one line; without the right to read names, only the cause is there."""
+    values = [
         f"{key} {describe_value(attribute[key])}"
         for key in ("desired", "written", "actual")
         if attribute[key] is not None
     ]
-    return "; ".join([attribute["cause"], *three])
+    return "; ".join([attribute["cause"], *values])
+
+
+def _print_cycle_or_suggestion(
+    job: str, cycles: Sequence[dict[str, Any]], state: Path | None, *, drifted: bool
+) -> None:
+    if cycles:
+        print_cycles(cycles, state)
+    elif drifted:
+        repair = terminal.format_command(f"cloudforest drift {job} --repair", state)
+        terminal.print_suggestion(repair, "repair it, under the guard")

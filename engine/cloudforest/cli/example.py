@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +16,13 @@ from cloudforest.cli import terminal
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.explain import ObjectArgument, parse_lookup
 from cloudforest.cli.job import JobArgument
-from cloudforest.cli.options import StateOption, state_folder, tree_folder
+from cloudforest.cli.options import (
+    StateOption,
+    async_command,
+    parse_pairs,
+    state_folder,
+    tree_folder,
+)
 from cloudforest.compiler.example_text import (
     DN_KEY,
     ExampleNames,
@@ -27,14 +32,14 @@ from cloudforest.compiler.example_text import (
     write_example,
 )
 from cloudforest.compiler.wording import suggest_names
-from cloudforest.control_plane.state_folder import StateFolder
 from cloudforest.program.faults import MappingFault, ObjectIgnored
 from cloudforest.provisioning.log_entries import REDACTED
 
 Replacements = dict[str, tuple[str, ...]]
 
 
-def add(
+@async_command
+async def add(
     job: JobArgument,
     subject: ObjectArgument,
     *,
@@ -43,70 +48,55 @@ def add(
         typer.Option(
             "--replace",
             metavar="NAME=VALUE",
-            help="Write this value of an attribute that the mapping or the scope "
-            "reads, or of `dn`; again for several, NAME= for none.",
+            help="Replace the value of `dn` or of an attribute that the mapping or "
+            "the scope reads. NAME= removes the values.",
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="What to call the example.")
+        str | None, typer.Option("--name", help="The name of the example.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="The file; TREE/examples/NAME.yaml if left out."),
+        typer.Option("--out", help="The file. Default: TREE/examples/NAME.yaml."),
     ] = None,
     state: StateOption = None,
 ) -> int:
-    """Write an example of a real object: what it shows, and what it becomes."""
-    replaced = parse_replacements(replace or ())
-    folder = state_folder(state)
-    called, text = asyncio.run(
-        _read_and_write_example(folder, job, subject, name, replaced)
-    )
-    file = out or tree_folder(state) / "examples" / f"{called}.yaml"
+    """Write an example from a real object: its attributes and its resource."""
+    replacements = parse_replacements(replace or ())
+    async with connect_to_state(state_folder(state), agents=True) as client:
+        explanation = await client.explain(job, parse_lookup(subject))
+        shown = _read_shown_object(explanation, subject)
+        example, text = await _write_example_text(
+            client, job, shown, name, replacements
+        )
+    file = out or tree_folder(state) / "examples" / f"{example}.yaml"
     write_new_file(file, text)
     terminal.print_done(
-        f"{file} holds values of a real object: look at them before they are shared."
+        f'Wrote "{file}". It has values of a real object: check them before you share '
+        "it."
     )
     return 0
 
 
 def parse_replacements(pairs: Sequence[str]) -> Replacements:
-    """Read `NAME=VALUE`; a name that comes again has several values."""
-    replaced: Replacements = {}
-    for pair in pairs:
-        name, sign, value = pair.partition("=")
-        if not (name and sign):
-            raise typer.BadParameter(f"{pair} is not NAME=VALUE.")
-        held = replaced.get(name.lower(), ())
-        replaced[name.lower()] = (*held, value) if value else held
-    if len(replaced.get(DN_KEY, ("",))) != 1:
-        raise typer.BadParameter("An object has one dn; write one --replace dn=….")
-    return replaced
+    """Read `NAME=VALUE`; `NAME=` has no value."""
+    replacements = {
+        name: tuple(filter(None, values)) for name, values in parse_pairs(pairs).items()
+    }
+    if len(replacements.get(DN_KEY, ("",))) != 1:
+        raise typer.BadParameter("An object has one dn. Pass one `--replace dn=DN`.")
+    return replacements
 
 
 def require_read_attributes(
     replacements: Replacements, spellings: Mapping[str, str], job: str
 ) -> None:
-    """Refuse a name that nobody reads: a misspelt one would leave the value in."""
+    """Refuse a name that nothing reads: a misspelt one would leave the value in."""
     for name in replacements.keys() - spellings.keys():
         raise Refused(
-            f'Neither the mapping nor the scope of the job {job} reads "{name}", so'
-            f" there is nothing to replace; {suggest_names(name, spellings.values())}"
+            f'Neither the mapping nor the scope of the job "{job}" reads "{name}". '
+            f"{suggest_names(name, spellings.values())}"
         )
-
-
-async def _read_and_write_example(
-    folder: StateFolder,
-    job: str,
-    subject: str,
-    name: str | None,
-    replacements: Replacements,
-) -> tuple[str, str]:
-    """Return the example's name and text."""
-    async with connect_to_state(folder, agents=True) as client:
-        explanation = await client.explain(job, parse_lookup(subject))
-        shown = _read_shown_object(explanation, subject)
-        return await _write_example_text(client, job, shown, name, replacements)
 
 
 async def _write_example_text(
@@ -116,38 +106,40 @@ async def _write_example_text(
     name: str | None,
     replacements: Replacements,
 ) -> tuple[str, str]:
+    """Return the name of the example and its YAML."""
     registration = (await client.load_registration()).registration
     registered = registration.find_job(job) if registration else None
     if registration is None or registered is None:
-        raise Refused(f"The job {job} is gone; `cloudforest job list` shows the jobs.")
+        raise Refused(
+            f'The job "{job}" no longer exists. `cloudforest job list` lists the jobs.'
+        )
     program = registration.programs[job]
     kind = shown_object.imported["type"]
     mapping = next((each for each in program.mappings if each.source == kind), None)
     if mapping is None:
-        raise Refused(f"The job {job} maps no {kind}, so there is nothing to test.")
+        raise Refused(f'The job "{job}" has no mapping for a {kind}.')
     names = ExampleNames(
         name or f"{job}-{shown_object.object_guid[:8]}", registered.scope
     )
     require_read_attributes(replacements, find_spellings(mapping, program.scope), job)
-    made = make_example_object(shown_object, program.scope, replacements)
+    example = make_example_object(shown_object, program.scope, replacements)
     try:
-        return names.example, write_example(made, mapping, program.scope, names)
+        return names.example, write_example(example, mapping, program.scope, names)
     except (MappingFault, ObjectIgnored) as fault:
-        said = str(fault) or ObjectIgnored.outcome
+        reason = str(fault) or ObjectIgnored.outcome
         raise Refused(
-            f"{shown_object.object_guid} makes no resource, so no example: {said}"
-        ) from (fault)
+            f"The mapping makes no resource for {shown_object.object_guid}: {reason}"
+        ) from fault
 
 
 def _read_shown_object(explanation: dict[str, Any], subject: str) -> ShownObject:
-    """Take what the directory shows; raises Refused where that is nothing."""
+    """Return what the directory shows; raises Refused if it shows nothing."""
     steps = {each["step"]: each for each in explanation["steps"]}
     if steps["scope"]["result"] == "out":
         because = steps["scope"]["detail"]["because"]
         raise Refused(
-            f"{subject} is out of scope by {because}, and nothing of it leaves the "
-            "agent but its objectGUID; write the example by hand, with "
-            f"`out: {because}`."
+            f'"{subject}" is out of scope ({because}), so the agent sends only its '
+            f"objectGUID. Write the example by hand, with `out: {because}`."
         )
     if not isinstance(steps["import"]["detail"], dict):
         raise Refused(f"{subject}: {steps['import']['detail']}")

@@ -1,11 +1,7 @@
-"""The five steps of one object, for people who read them on a terminal.
-
-`explain` and `provision`: one object, step by step.
-"""
+"""`explain`: one object, step by step, and how `provision` prints it too."""
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,6 +20,7 @@ from cloudforest.cli.options import (
     FormatOption,
     OutputFormat,
     StateOption,
+    async_command,
     state_folder,
 )
 from cloudforest.cli.terminal import show_progress
@@ -72,14 +69,14 @@ def _format_attributes(_key: str, attributes: dict[str, list[str]]) -> Iterator[
 
 
 def _format_members(key: str, members: dict[str, Any]) -> Iterator[Text]:
-    """Show what is counted, and the first of them by name."""
+    """Show the counts, and the first members by name."""
     counts = {k: v for k, v in members.items() if isinstance(v, int)}
     numbers = ", ".join(
         f"{v} {k}" if k != "count" else str(v) for k, v in counts.items()
     )
     yield Text.assemble((f"{key}: ", "dim"), numbers)
-    for name, some in members.items():
-        for each in some if isinstance(some, list) else ():
+    for name, listed in members.items():
+        for each in listed if isinstance(listed, list) else ():
             sign = (
                 "- " if name == "firstRemoved" else "+ " if name == "firstAdded" else ""
             )
@@ -123,9 +120,9 @@ def _format_requests(_key: str, requests: Iterable[dict[str, Any]]) -> Iterator[
 def _format_answers(_key: str, answers: Iterable[dict[str, Any]]) -> Iterator[Text]:
     for each in answers:
         status = f"{each['action']}: {each['status']}"
-        told = f" (HTTP {each['httpStatus']})" if each["httpStatus"] else ""
+        http = f" (HTTP {each['httpStatus']})" if each["httpStatus"] else ""
         sign, style = _CHECK_MARKS[each["status"] == "success"]
-        yield Text.assemble((f"{sign} ", style), status, told)
+        yield Text.assemble((f"{sign} ", style), status, http)
         if each["reason"]:
             yield Text(f"  {each['reason']}")
         for line in _format_changes("", each["changes"]):
@@ -146,13 +143,13 @@ def _format_mapped_attribute(rule: dict[str, Any]) -> Text:
 
 
 def _format_mapping_result(rule: dict[str, Any]) -> tuple[str, str]:
-    """Return what an expression came to: a value, or why there is none yet."""
+    """Return an expression's value, or why it has none, and the style."""
     if "error" in rule:
         return rule["error"], "red"
     if "outcome" in rule:
         return f"({rule['outcome']})", "dim"
     if "candidates" in rule:
-        return f"the first that is free: {describe_value(rule['candidates'])}", ""
+        return f"the first free value of {describe_value(rule['candidates'])}", ""
     return describe_value(rule["result"]), ""
 
 
@@ -173,12 +170,13 @@ ObjectArgument = Annotated[
     str,
     typer.Argument(
         metavar="OBJECT",
-        help="A DN, an objectGUID, ATTRIBUTE=VALUE, or a value that it is matched by.",
+        help="A DN, an objectGUID, ATTRIBUTE=VALUE, or a value to match by.",
     ),
 ]
 
 
-def explain(
+@async_command
+async def explain(
     job: JobArgument,
     subject: ObjectArgument,
     *,
@@ -187,20 +185,20 @@ def explain(
         typer.Option(
             "--planned",
             metavar="TREE",
-            help="Explain by the documents of this folder, which are not applied yet.",
+            help="Explain with the documents of this folder, before they are applied.",
         ),
     ] = None,
     state: StateOption = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> int:
     """Explain one object: import, scope, match, map and act. Writes nothing."""
-    asked = parse_lookup(subject)
-    explained = (
-        _explain_registered(job, asked, state)
+    lookup = parse_lookup(subject)
+    explanation = await (
+        _explain_registered(job, lookup, state)
         if planned is None
-        else _explain_planned(job, asked, planned, state)
+        else _explain_planned(job, lookup, planned, state)
     )
-    return _print_explanation(asyncio.run(explained), output)
+    return print_explanation(explanation, output)
 
 
 async def _explain_registered(
@@ -215,27 +213,24 @@ async def _explain_planned(
 ) -> dict[str, Any]:
     compiled, desired = require_compiled_tree(tree)
     if desired.find_job(job) is None:
-        there = ", ".join(each.name for each in desired.jobs) or "none"
-        raise Misconfigured(f"The tree {tree} has no job {job}; it has: {there}.")
+        jobs = ", ".join(each.name for each in desired.jobs) or "none"
+        raise Misconfigured(f'The tree "{tree}" has no job "{job}". Its jobs: {jobs}.')
     async with connect_to_tree(compiled, state_folder(state, tree)) as client:
-        with show_progress("evaluating the next cycle", enabled=True):
+        with show_progress("previewing the next cycle", enabled=True):
             return await client.explain_planned(job, lookup, desired)
 
 
-def _print_explanation(explanation: dict[str, Any], output: OutputFormat) -> int:
-    """Print the steps; whom the directory does not show is a failure."""
-    if output is OutputFormat.JSON:
-        terminal.print_json(explanation)
-    else:
-        print_steps(explanation)
+def print_explanation(explanation: dict[str, Any], output: OutputFormat) -> int:
+    """Print the steps; return FAILED if the directory does not show the object."""
+    terminal.print_result(explanation, output, lambda: print_steps(explanation))
     found = explanation["steps"][0]["result"] != "unknown"
     return ExitCode.DONE if found else ExitCode.FAILED
 
 
 def parse_lookup(subject: str) -> Lookup:
-    """Read what a person typed: a GUID, a DN, ATTRIBUTE=VALUE, or just a value."""
+    """Read an objectGUID, a DN, ATTRIBUTE=VALUE, or a value."""
     if not subject.strip():
-        raise typer.BadParameter("The object has no name; write whom you mean.")
+        raise typer.BadParameter("Name an object: a GUID, a UPN or a DN.")
     try:
         return Lookup(by="guid", value=str(uuid.UUID(subject)))
     except ValueError:

@@ -1,13 +1,4 @@
-"""The object that an expression is tried on, as people and files give it.
-
-Many expressions from a file, each with its object, to many results.
-
-`expression eval`: what an expression gives for an object.
-
-`expression explain`: how an expression comes to its value.
-
-`expression functions`: what there is to write with.
-"""
+"""`expression …`: evaluate and explain expressions offline, and list the functions."""
 
 from __future__ import annotations
 
@@ -23,9 +14,10 @@ from rich.table import Table
 from rich.text import Text as RichText
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.files import MAX_DATA_BYTES, read_bounded
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
-from cloudforest.cli.options import FormatOption, OutputFormat
+from cloudforest.cli.options import FormatOption, OutputFormat, parse_pairs
 from cloudforest.program.expressions.catalog import (
     FunctionEntry,
     list_functions,
@@ -47,7 +39,7 @@ AttributeOption = Annotated[
         "--attribute",
         "-a",
         metavar="NAME=VALUE",
-        help="An attribute of the object; repeat a name for several values.",
+        help="An attribute of the object. Repeat a name for several values.",
     ),
 ]
 ObjectOption = Annotated[
@@ -57,23 +49,26 @@ ObjectOption = Annotated[
     ),
 ]
 NowOption = Annotated[
-    str | None, typer.Option("--now", help="The moment that Now() gives; else now.")
+    str | None,
+    typer.Option("--now", help="The time that Now() returns. Default: now."),
 ]
 TakenOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--taken", metavar="VALUE", help="A value that SelectUniqueValue can't choose."
+        "--taken",
+        metavar="VALUE",
+        help="A value that SelectUniqueValue must avoid.",
     ),
 ]
 
 
 class InvalidEntry(ValueError):  # noqa: N818 - a result of one entry
-    """A part of an entry is not of its shape; the message is a sentence."""
+    """A part of an entry has the wrong shape; the message is a sentence."""
 
 
 @dataclass(frozen=True)
 class TrialInput:
-    """An object in the form that expressions see, and what surrounds it."""
+    """The attributes and the context that an expression is evaluated with."""
 
     attributes: Mapping[str, tuple[str, ...]]
     context: EvaluationContext
@@ -84,57 +79,47 @@ def _parse_value(value: Any) -> str:
         return as_boolean(value)
     if not isinstance(value, str | int | float):
         raise InvalidEntry(
-            "A value of an attribute is a text, a number, true or false."
+            "The value of an attribute must be a text, a number, true or false."
         )
-    made = as_text(value)
-    if any("\ud800" <= each <= "\udfff" for each in made):
-        raise InvalidEntry("A value holds a character that is not one.")
-    return made
+    text = as_text(value)
+    if any("\ud800" <= each <= "\udfff" for each in text):
+        raise InvalidEntry("A value contains an invalid Unicode character.")
+    return text
 
 
 def _parse_values(value: Any) -> tuple[str, ...]:
-    several = value if isinstance(value, list) else [value]
-    return tuple(_parse_value(each) for each in several if each is not None)
+    values = value if isinstance(value, list) else [value]
+    return tuple(_parse_value(each) for each in values if each is not None)
 
 
 def parse_attributes(value: Any) -> dict[str, tuple[str, ...]]:
-    """Read `{name: value | [values] | null}`; raises NotAnEntry."""
+    """Read `{name: value | [values] | null}`; raises InvalidEntry."""
     if not isinstance(value, dict):
-        raise InvalidEntry("The attributes are an object of names and values.")
+        raise InvalidEntry("`attributes` must be an object of names and values.")
     return {name.lower(): _parse_values(each) for name, each in value.items()}
 
 
 def parse_moment(value: Any) -> datetime:
-    """Read a date as CDate does; one without a zone is in UTC."""
-    found = as_moment_or_none(value)
-    if found is None:
-        raise InvalidEntry(f"{value!r} is not a date; write 2026-11-23T08:00:00Z.")
-    return found.at
+    """Read a date as CDate does, in UTC if it has no zone."""
+    moment = as_moment_or_none(value)
+    if moment is None:
+        raise InvalidEntry(f'"{value}" is not a date. Write 2026-11-23T08:00:00Z.')
+    return moment.at
 
 
 def parse_taken_values(value: Any) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise InvalidEntry("What is taken is a list of texts.")
+        raise InvalidEntry("`taken` must be a list of texts.")
     return frozenset(value)
 
 
 def read_json_file(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_bounded(path, MAX_DATA_BYTES))
+    except OSError as error:
+        raise Misconfigured(f'Cannot read "{path}": {error.strerror}.') from error
     except (ValueError, RecursionError) as error:
-        raise Misconfigured(
-            f"{path} is not JSON; it has to hold one JSON document."
-        ) from error
-
-
-def _parse_pairs(pairs: Sequence[str]) -> dict[str, list[str]]:
-    named: dict[str, list[str]] = {}
-    for pair in pairs:
-        name, mark, value = pair.partition("=")
-        if not mark or not name:
-            raise typer.BadParameter(f"{pair!r} is not NAME=VALUE.")
-        named.setdefault(name.lower(), []).append(value)
-    return named
+        raise Misconfigured(f'"{path}" is not a JSON document.') from error
 
 
 def make_trial_input(
@@ -143,29 +128,28 @@ def make_trial_input(
     now: str | None,
     taken: Sequence[str] | None,
 ) -> TrialInput:
-    """Make the object of options; those on the command line replace the file's."""
+    """Build the object from the options; `--attribute` overrides `--object`."""
     try:
-        held = parse_attributes(read_json_file(file)) if file else {}
+        attributes = parse_attributes(read_json_file(file)) if file else {}
         moment = parse_moment(now) if now else datetime.now(UTC)
     except InvalidEntry as error:
         raise Misconfigured(f"{file or '--now'}: {error}") from error
-    named = {name: tuple(values) for name, values in _parse_pairs(pairs or ()).items()}
-    return TrialInput(
-        held | named, EvaluationContext(now=moment, taken=frozenset(taken or ()))
-    )
+    named = {name: tuple(values) for name, values in parse_pairs(pairs or ()).items()}
+    context = EvaluationContext(now=moment, taken=frozenset(taken or ()))
+    return TrialInput(attributes | named, context)
 
 
 def _evaluate_entry(entry: Any) -> TrialResult:
     if not isinstance(entry, dict) or not isinstance(entry.get("expression"), str):
-        raise InvalidEntry('An entry is an object with an "expression".')
+        raise InvalidEntry('An entry must be an object with an "expression".')
     now, taken = entry.get("now"), entry.get("taken")
-    setting = EvaluationContext(
+    context = EvaluationContext(
         now=datetime.now(UTC) if now is None else parse_moment(now),
         taken=frozenset() if taken is None else parse_taken_values(taken),
     )
-    held = entry.get("attributes")
-    attributes = {} if held is None else parse_attributes(held)
-    return try_expression(entry["expression"], attributes, setting)
+    given = entry.get("attributes")
+    attributes = {} if given is None else parse_attributes(given)
+    return try_expression(entry["expression"], attributes, context)
 
 
 def _evaluate_or_error(entry: Any) -> TrialResult:
@@ -176,17 +160,18 @@ def _evaluate_or_error(entry: Any) -> TrialResult:
 
 
 def evaluate_batch(file: Path) -> list[dict[str, Any]]:
-    """Return `{"value"}`, `{"outcome"}` or `{"error"}` for each entry, in its order."""
+    """Return `{"value"}`, `{"outcome"}` or `{"error"}` for each entry, in order."""
     entries = read_json_file(file)
     if not isinstance(entries, list):
         raise Misconfigured(
-            f'{file} does not hold a JSON list of {{"expression", "attributes"}}.'
+            f'"{file}" is not a JSON list of {{"expression", "attributes"}}.'
         )
     return [{each.kind: each.content} for each in map(_evaluate_or_error, entries)]
 
 
 ExpressionArgument = Annotated[
-    str | None, typer.Argument(metavar="[EXPRESSION]", help="What to evaluate.")
+    str | None,
+    typer.Argument(metavar="[EXPRESSION]", help="What to evaluate."),
 ]
 BatchOption = Annotated[
     Path | None,
@@ -207,31 +192,29 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each is an option
     taken: TakenOption = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> int:
-    """Evaluate an expression for an object, or many from a file."""
+    """Evaluate one expression for an object, or many expressions from a file."""
     if batch is not None:
         if expression or attribute or object_ or now or taken:
-            raise typer.BadParameter("--batch FILE says all of it; leave out the rest.")
+            raise typer.BadParameter("--batch excludes all other options.")
         terminal.print_json(evaluate_batch(batch))
         return ExitCode.DONE
     if expression is None:
-        raise typer.BadParameter("An EXPRESSION or --batch FILE is missing.")
-    tried = make_trial_input(attribute, object_, now, taken)
-    result = try_expression(expression, tried.attributes, tried.context)
-    if output is OutputFormat.JSON:
-        terminal.print_json({result.kind: result.content})
-    else:
-        _print_result(result)
+        raise typer.BadParameter("Pass an EXPRESSION, or --batch FILE.")
+    trial = make_trial_input(attribute, object_, now, taken)
+    result = try_expression(expression, trial.attributes, trial.context)
+    shape = {result.kind: result.content}
+    terminal.print_result(shape, output, lambda: _print_trial(result))
     return ExitCode.FAILED if result.kind == "error" else ExitCode.DONE
 
 
-def _print_result(result: TrialResult) -> None:
+def _print_trial(result: TrialResult) -> None:
     if result.kind == "error":
         terminal.print_to_stderr(f"error: {result.content}")
         return
-    several: list[Any] = (
+    values: list[Any] = (
         result.content if isinstance(result.content, list) else [result.content]
     )
-    for each in several:
+    for each in values:
         terminal.out_console.print(
             format_result_value(each), markup=False, soft_wrap=True
         )
@@ -245,21 +228,17 @@ _RESULT_STYLES = {"value": "green", "outcome": "dim", "error": "red"}
 
 
 def explain(
-    expression: Annotated[str, typer.Argument(help="What to explain.")],
+    expression: Annotated[str, typer.Argument(help="The expression to explain.")],
     attribute: AttributeOption = None,
     object_: ObjectOption = None,
     now: NowOption = None,
     taken: TakenOption = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> int:
-    """Show an expression as a tree, with the value of each step for an object."""
-    tried = make_trial_input(attribute, object_, now, taken)
-    step = explain_expression(expression, tried.attributes, tried.context)
-    if output is OutputFormat.JSON:
-        terminal.print_json(_shape_step(step))
-    else:
-        for line in _format_step_tree(step):
-            terminal.out_console.print(line, soft_wrap=True)
+    """Show an expression as a tree, with the value of each step."""
+    trial = make_trial_input(attribute, object_, now, taken)
+    step = explain_expression(expression, trial.attributes, trial.context)
+    terminal.print_result(_shape_step(step), output, lambda: _print_step_tree(step))
     return ExitCode.FAILED if step.result.kind == "error" else ExitCode.DONE
 
 
@@ -271,6 +250,11 @@ def _shape_step(step: TrialStep) -> dict[str, Any]:
     }
 
 
+def _print_step_tree(step: TrialStep) -> None:
+    for line in _format_step_tree(step):
+        terminal.out_console.print(line, soft_wrap=True)
+
+
 def _format_result(result: TrialResult) -> str:
     if isinstance(result.content, list):
         return " · ".join(map(format_result_value, result.content))
@@ -280,10 +264,10 @@ def _format_result(result: TrialResult) -> str:
 def _format_step_tree(
     step: TrialStep, first: str = "", rest: str = ""
 ) -> Iterator[RichText]:
-    """Yield the tree, a line for each step, however long: none is cut short."""
+    """Yield one line per step, without a limit to its length."""
     style = _RESULT_STYLES[step.result.kind]
-    told = (_format_result(step.result), style)
-    yield RichText.assemble((first, "dim"), step.text, ("  →  ", "dim"), told)
+    result = (_format_result(step.result), style)
+    yield RichText.assemble((first, "dim"), step.text, ("  →  ", "dim"), result)
     for each in step.steps[:-1]:
         yield from _format_step_tree(each, f"{rest}├── ", f"{rest}│   ")
     for each in step.steps[-1:]:
@@ -291,7 +275,7 @@ def _format_step_tree(
 
 
 FunctionArgument = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="One function only.")
+    str | None, typer.Argument(metavar="[NAME]", help="Show only this function.")
 ]
 
 
@@ -299,21 +283,19 @@ def functions(
     name: FunctionArgument = None, output: FormatOption = OutputFormat.TEXT
 ) -> int:
     """List the functions and operators of expressions."""
-    found = [each for each in list_functions() if name in {None, each.name}]
-    if not found:
+    entries = [each for each in list_functions() if name in {None, each.name}]
+    if not entries:
         raise Misconfigured(make_unknown_function_fault(name or "").message)
-    if output is OutputFormat.JSON:
-        terminal.print_json([_shape_function(each) for each in found])
-    else:
-        _print_functions(found)
+    shapes = [_shape_function(each) for each in entries]
+    terminal.print_result(shapes, output, lambda: _print_functions(entries))
     return ExitCode.DONE
 
 
-def _print_functions(found: list[FunctionEntry]) -> None:
+def _print_functions(entries: list[FunctionEntry]) -> None:
     table = Table(box=None, pad_edge=False)
-    for title in ("function", "gives", "what it is for"):
+    for title in ("function", "result", "purpose"):
         table.add_column(title, overflow="fold")
-    for each in found:
+    for each in entries:
         table.add_row(each.syntax.replace("[", "\\["), each.gives, each.summary)
     terminal.out_console.print(table)
 

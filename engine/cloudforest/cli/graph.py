@@ -1,4 +1,4 @@
-"""`import-schema` and `export-schema`: Microsoft Graph's schemas. Offline."""
+"""`import-schema` and `export-schema`: synchronizationSchemas of Microsoft Graph."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
-from cloudforest.base.files import write_new_file
+from cloudforest.base.files import MAX_DATA_BYTES, read_bounded, write_new_file
 from cloudforest.cli import terminal
 from cloudforest.cli.options import StateOption, tree_folder
 from cloudforest.cli.validate import require_compiled_tree
@@ -23,52 +23,52 @@ from cloudforest.graph.import_rules import ImportedRule, import_rules
 from cloudforest.graph.schema import parse_schema, require_rules, to_schema
 
 SCHEMA_SUFFIX = ".graph.json"
-"""The schema that documents were imported from, beside them."""
+"""The imported schema, kept beside the documents made from it."""
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
 _RULE_NUMBER = re.compile(r"-[0-9]+")
 
 
 def import_schema(
-    file: Annotated[Path, typer.Argument(help="The JSON of a synchronizationSchema.")],
+    file: Annotated[Path, typer.Argument(help="A synchronizationSchema, as JSON.")],
     *,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="What to call the job; FILE's name if left out."),
+        typer.Option("--name", help="The name of the job. Default: the name of FILE."),
     ] = None,
     domain: Annotated[
         str | None,
-        typer.Option("--domain", help="The domain that is read; else as the DNs say."),
+        typer.Option("--domain", help="The domain to read. Default: as in the DNs."),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--target", help="The Target that is written to."),
+        typer.Option("--target", help="The name of the Target to write to."),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help=f"A folder for NAME.yaml and NAME{SCHEMA_SUFFIX}; else stdout.",
+            help=f"A folder for NAME.yaml and NAME{SCHEMA_SUFFIX}. Default: stdout.",
         ),
     ] = None,
 ) -> int:
-    """Turn a Graph synchronizationSchema into Scope, Mapping and Job documents."""
+    """Convert a Graph synchronizationSchema to Scope, Mapping and Job documents."""
     data = _read_schema_file(file)
     schema = to_schema(parse_schema(data, str(file)))
     require_rules(schema, str(file))
-    called = _parse_job_name(
+    job = _parse_job_name(
         name or file.name.removesuffix(SCHEMA_SUFFIX).removesuffix(".json")
     )
-    origin = ImportOrigin(f"{called}{SCHEMA_SUFFIX}", domain, target)
-    rules = import_rules(schema, called)
+    origin = ImportOrigin(f"{job}{SCHEMA_SUFFIX}", domain, target)
+    rules = import_rules(schema, job)
     _require_importable(rules, file)
     text = write_documents(schema, rules, origin)
     if out is None:
         sys.stdout.write(text)
         return 0
-    write_new_file(out / f"{called}.yaml", text)
+    write_new_file(out / f"{job}.yaml", text)
     write_new_file(out / origin.file, data.decode("utf-8-sig"))
     terminal.print_done(
-        f"{out / called}.yaml is made of {file}, which is kept beside it."
+        f'Wrote "{out / job}.yaml", and "{file}" beside it as "{origin.file}".'
     )
     return 0
 
@@ -77,24 +77,24 @@ def _require_importable(rules: Sequence[ImportedRule], file: Path) -> None:
     if not any(each.mappings for each in rules):
         reasons = "; ".join(note for each in rules for note in each.notes)
         raise Refused(
-            f"Nothing in {file} can be imported ({reasons}); write the documents by"
-            " hand, beginning with `cloudforest init`."
+            f'Nothing in "{file}" can be imported: {reasons}. Write the documents by '
+            "hand; `cloudforest init` gives you a start."
         )
 
 
 def _read_schema_file(file: Path) -> bytes:
     try:
-        return file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        return read_bounded(file, MAX_DATA_BYTES).removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
         raise Misconfigured(
-            f"{file} can't be read ({error.strerror}); name the schema's JSON file."
+            f'Cannot read "{file}": {error.strerror}. Name the JSON file of the schema.'
         ) from error
 
 
 def _parse_job_name(text: str) -> str:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")
     if not _JOB_NAME.fullmatch(name):
-        raise typer.BadParameter(f"{text} is no name; write one with --name.")
+        raise typer.BadParameter(f'"{text}" is not a valid job name. Pass --name NAME.')
     return name
 
 
@@ -106,26 +106,26 @@ def export_schema(
         Path | None,
         typer.Option(
             "--base",
-            help=f"The schema to put it into; JOB{SCHEMA_SUFFIX} in the tree if left "
-            "out.",
+            help=f"The schema to update. Default: JOB{SCHEMA_SUFFIX} in the tree, or a "
+            "new one.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="A new file; else stdout.")
+        Path | None, typer.Option("--out", help="A new file. Default: stdout.")
     ] = None,
 ) -> int:
-    """Write a job's scope and mappings as a Graph synchronizationSchema."""
+    """Write the scope and mappings of a job as a Graph synchronizationSchema."""
     tree = tree_folder(state)
     _, registration = require_compiled_tree(tree)
-    found = registration.find_job(job)
-    if found is None:
+    registered = registration.find_job(job)
+    if registered is None:
         jobs = (each.name for each in registration.jobs)
         raise Refused(
-            f"There is no job {job} in the tree {tree}; {suggest_names(job, jobs)}"
+            f'The tree "{tree}" has no job "{job}". {suggest_names(job, jobs)}'
         )
     file = base or _find_base_schema(tree, job)
     if file is None:
-        schema = make_skeleton(found, registration.programs[job])
+        schema = make_skeleton(registered, registration.programs[job])
         exported = export_jobs(schema, job, registration)
     else:
         schema = parse_schema(_read_schema_file(file), str(file))
@@ -137,18 +137,18 @@ def export_schema(
 
 
 def _find_base_schema(tree: Path, job: str) -> Path | None:
-    """Return the schema that the job was imported from: JOB is NAME, or NAME-2."""
+    """Return the schema that the job was imported from: of NAME for NAME or NAME-2."""
     files = (
         each
         for each in sorted(tree.rglob(f"*{SCHEMA_SUFFIX}"))
         if not any(part.startswith(".") for part in each.relative_to(tree).parts)
     )
-    fitting = {
+    by_name = {
         _import_name(each): each
         for each in files
         if _is_job_of_import(job, _import_name(each))
     }
-    return fitting[max(fitting, key=len)] if fitting else None
+    return by_name[max(by_name, key=len)] if by_name else None
 
 
 def _import_name(file: Path) -> str:
@@ -161,7 +161,7 @@ def _is_job_of_import(job: str, name: str) -> bool:
 
 
 def _import_name_or_job(file: Path, job: str) -> str:
-    """Return the name of the import; a schema from elsewhere takes the job's."""
+    """Return the name of the import; the job's name for a schema from elsewhere."""
     return _import_name(file) if _is_job_of_import(job, _import_name(file)) else job
 
 
@@ -171,4 +171,4 @@ def _print_or_write_schema(schema: dict[str, Any], out: Path | None) -> None:
         return
     text = msgspec.json.format(msgspec.json.encode(schema)).decode()
     write_new_file(out, f"{text}\n")
-    terminal.print_done(f"{out} holds the schema; PUT it to …/jobs/ID/schema.")
+    terminal.print_done(f'Wrote "{out}". PUT it to …/jobs/ID/schema.')

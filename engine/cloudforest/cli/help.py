@@ -1,6 +1,6 @@
-"""What `--help` prints, as plain text: usage, arguments, options, commands by section.
+"""The text of `--help`: usage, arguments, options, commands by section.
 
-The reference pages and the man page are made of the same names and sentences.
+The reference pages and the man page use the same names and sentences.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
 def settings() -> dict[str, Any]:
-    """Return SETTINGS, without colour where the environment has NO_COLOR."""
+    """Return SETTINGS, without colour if NO_COLOR is set."""
     return {**SETTINGS, "color": False if os.environ.get("NO_COLOR") else None}
 
 
 def option_names(option: Any) -> list[str]:
-    """Return what can be typed, the last with the name of its value: `--state PATH`."""
+    """Return an option's names, the last with the name of its value: `--state PATH`."""
     *names, last = sorted((*option.opts, *option.secondary_opts), key=len)
     return [*names, f"{last} {value_name(option)}".strip()]
 
 
 def value_name(option: Any) -> str:
-    """Return the name of an option's value; a flag has none."""
+    """Return the name of an option's value; empty for a flag."""
     if option.is_flag:
         return ""
     if option.metavar:
         return str(option.metavar)
-    if known := choices(option):
+    if values := choices(option):
         name: str = max(option.opts, key=len)
-        return name.strip("-").upper() if len(known) > 1 else known[0]
+        return name.strip("-").upper() if len(values) > 1 else values[0]
     kind: str = option.display_type(_no_context()).strip("<>")
     kind = kind.removeprefix("list[").removesuffix("]").removesuffix(" range")
     return _KINDS.get(kind, kind.upper())
@@ -56,18 +56,18 @@ def choices(parameter: Any) -> list[str]:
 
 
 def _no_context() -> Any:
-    """Typer asks a context for the case of choices; these have one case."""
+    """Typer asks a context whether choices ignore case; ours do not."""
     return typer.Context(Command("cloudforest"))
 
 
 def argument_name(argument: Any) -> str:
-    """Return the name in the usage: `JOB`, and `[TREE]` for one that can be omitted."""
+    """Return the name in the usage: `JOB`, or `[TREE]` if it can be left out."""
     name = (argument.metavar or argument.name).strip("[]").upper()
     more = "..." if argument.nargs == -1 else ""
     return f"{name}{more}" if argument.required else f"[{name}]{more}"
 
 
-def told(parameter: Any, quoted: Callable[[str], str] = str) -> str:
+def describe(parameter: Any, quoted: Callable[[str], str] = str) -> str:
     """Return the help of an argument or option, with its default, choices, variable."""
     return " ".join((parameter.help or "", *_notes(parameter, quoted))).strip()
 
@@ -80,28 +80,28 @@ def _notes(parameter: Any, quoted: Callable[[str], str]) -> Iterator[str]:
         yield "Default: the current folder."
     elif default not in (None, False, (), "") and not callable(default):
         yield f"Default: {quoted(str(default))}."
-    known = choices(parameter)
-    if len(known) > 1:
-        yield f"One of {', '.join(map(quoted, known))}."
+    values = choices(parameter)
+    if len(values) > 1:
+        yield f"One of {', '.join(map(quoted, values))}."
     if getattr(parameter, "multiple", False):
         yield "Can be repeated."
     if parameter.envvar:
-        yield f"Variable: {quoted(parameter.envvar)}."
+        yield f"Environment variable: {quoted(parameter.envvar)}."
 
 
 def did_you_mean(typed: str, known: Mapping[str, Sequence[str]]) -> str:
-    """Return a question that names what is near, or nothing; `known` by word."""
+    """Return a question that names similar commands, or nothing; `known` is by word."""
     words = get_close_matches(typed, known)
     return _question(name for word in words for name in known[word])
 
 
 def _question(names: Iterable[str]) -> str:
-    found = ", ".join(repr(each) for each in names)
-    return f" Did you mean {found}?" if found else ""
+    listed = ", ".join(repr(each) for each in names)
+    return f" Did you mean {listed}?" if listed else ""
 
 
 def _suggest_options(error: TyperException) -> None:
-    """Put the options that are near into the message, the nearest first."""
+    """Add similar options to the message, the most similar first."""
     found: Any = error
     if near := getattr(error, "possibilities", None):
         error.message = f"{error.message}.{_question(near)}"
@@ -119,11 +119,11 @@ def _write_usage(command: Any, ctx: Any, formatter: Any) -> None:
 def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
     parameters = [each for each in command.get_params(ctx) if not each.hidden]
     arguments = [
-        (argument_name(each).strip("[]"), told(each))
+        (argument_name(each).strip("[]"), describe(each))
         for each in of_kind(parameters, "argument")
     ]
     options = [
-        (", ".join(option_names(each)), told(each))
+        (", ".join(option_names(each)), describe(each))
         for each in of_kind(parameters, "option")
     ]
     for title, rows in (("Arguments", arguments), ("Options", options)):
@@ -155,7 +155,7 @@ class Command(TyperCommand):
 
 
 class Commands(UserDict[str, Any]):
-    """The commands of a group, each with what imports it when it is looked up."""
+    """The commands of a group; each is imported when it is looked up."""
 
     def __getitem__(self, name: str) -> Any:
         return self.data[name]()
@@ -174,7 +174,7 @@ class Group(TyperGroup):
     ) -> None:
         """Take one line of help for each command, by section.
 
-        Words that are no command of this group may be one `elsewhere`.
+        `elsewhere`: commands of other groups to suggest, by their last word.
         """
         super().__init__(suggest_commands=False, **attributes)
         self.commands = commands
@@ -200,7 +200,7 @@ class Group(TyperGroup):
             raise typer.Exit(_USAGE)
         for each in of_kind(self.get_params(ctx), "option"):
             if each.is_flag and each.default is None:
-                # Typer would load pydantic (80 ms) to find that None is no bool.
+                # Typer would load pydantic (80 ms) to find that None is not a bool.
                 each.default = False
         try:
             return super().parse_args(ctx, args)
@@ -227,11 +227,11 @@ class Group(TyperGroup):
             for name, summary in section.items()
             if name.startswith(incomplete)
         ]
-        # Past TyperGroup, which would import every command for its help.
+        # Skips TyperGroup, which would import every command for its help.
         return [*named, *super(TyperGroup, self).shell_complete(ctx, incomplete)]
 
 
 def summary(command: Any) -> str:
-    """Return the first paragraph of a command's help, in one line."""
+    """Return the first paragraph of a command's help, on one line."""
     whole = inspect.cleandoc(command.help or "").partition("\f")[0]
     return " ".join(whole.split("\n\n")[0].split())

@@ -1,4 +1,4 @@
-"""`init`: write a starter tree, made from the runnable example of its scenario."""
+"""`init`: a starter tree, made from the runnable example of its scenario."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ DEFAULT_STARTER = "new-hybrid-customer"
 
 
 def list_scenarios() -> list[str]:
-    """Return the names of the scenarios."""
     return sorted(
         each.parent.name for each in find_shipped("topologies").glob("*/tenant.yaml")
     )
@@ -34,13 +33,13 @@ def list_scenarios() -> list[str]:
 def _parse_scenario(name: str) -> str:
     if name not in list_scenarios():
         known = ", ".join(list_scenarios())
-        raise typer.BadParameter(f"{name} is no scenario; there are {known}.")
+        raise typer.BadParameter(f'Unknown scenario "{name}". Choose one of: {known}.')
     return name
 
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="An empty folder, or a new one.")
+        Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.")
     ],
     *,
     scenario: Annotated[
@@ -48,23 +47,23 @@ def init(
         typer.Option(
             "--scenario",
             callback=_parse_scenario,
-            help="How this stands to other synchronisation: new-hybrid-customer, "
+            help="What already syncs to the tenant: new-hybrid-customer, "
             "existing-hybrid-new-forest or existing-hybrid-pilot.",
         ),
     ] = DEFAULT_STARTER,
 ) -> int:
-    """Write a tree to begin with: commented documents that are valid as they are."""
+    """Write a starter tree: commented documents that are valid from the start."""
     _require_empty(folder)
     try:
         _write(folder, scenario)
     except OSError as error:
         raise Misconfigured(
-            f"The folder {folder} can't be written "
-            f"({_describe_copy_error(error)}); name another."
+            f'Cannot write the folder "{folder}": {_describe_copy_error(error)}. '
+            "Name another folder."
         ) from error
-    terminal.print_done(f"{folder} holds a tree for the scenario {scenario}.")
+    terminal.print_done(f'Wrote "{folder}" for the scenario "{scenario}".')
     terminal.print_suggestion(
-        f"cloudforest validate {folder}", "after every change, offline"
+        f"cloudforest validate {folder}", "after each change, offline"
     )
     terminal.print_suggestion(f"cat {folder / 'README.md'}", "what to write where")
     return 0
@@ -74,16 +73,16 @@ def _write(folder: Path, scenario: str) -> None:
     topologies = find_shipped("topologies")
     shutil.copytree(topologies / COMMON, folder, dirs_exist_ok=True)
     for document in (topologies / scenario).glob("*.yaml"):
-        text = starter(document.read_text(encoding="utf-8"))
+        text = to_starter(document.read_text(encoding="utf-8"))
         (folder / document.name).write_text(text, encoding="utf-8")
     (folder / SCHEMA_FILE).write_text(_dump_schema(), encoding="utf-8")
 
 
-def starter(example: str) -> str:
-    """Return an example's documents as a new tree begins with them.
+def to_starter(example: str) -> str:
+    """Return an example's documents as a starter tree has them.
 
-    The domain controllers replace the sample export, and a job that an example enables
-    explicitly waits until its owner enables it.
+    Domain controllers replace the sample export. A job with `enabled: true` in the
+    example is disabled until its owner enables it.
     """
     text = example.replace(f"../../schemas/{SCHEMA_FILE}", SCHEMA_FILE)
     text = text.replace("\nenabled: true\n", "\nenabled: false\n")
@@ -101,7 +100,7 @@ def _dump_schema() -> str:
 
 
 def _describe_copy_error(error: OSError) -> str:
-    """Say why in words; copying a tree collects its errors in a list."""
+    """Return the reason; `copytree` collects its errors in a list."""
     if isinstance(error, shutil.Error):
         return str(error.args[0][0][2]).partition("] ")[2].partition(": ")[0]
     return str(error.strerror or error)
@@ -112,6 +111,6 @@ def _require_empty(folder: Path) -> None:
         return
     if folder.exists() or folder.is_symlink():
         raise Refused(
-            f"{folder} is not an empty folder, and nothing in it is written over; "
-            "name a new one."
+            f'"{folder}" is not an empty folder. Name a new one; `init` overwrites '
+            "nothing."
         )

@@ -1,9 +1,4 @@
-"""The tree's local agents: each its own process, with its own words only.
-
-The logs of local agents: bounded, with one older part beside each.
-
-What a child may see of our environment.
-"""
+"""The local agents of a tree: each a child process with a log and few variables."""
 
 from __future__ import annotations
 
@@ -28,6 +23,7 @@ from cloudforest.agent.bindings import (
     make_host_binding,
 )
 from cloudforest.agent.identity import AgentFolder, agent_folder
+from cloudforest.base.files import read_bounded
 from cloudforest.base.processes import end_process, leash_command
 from cloudforest.control_plane.shapes import digest_certificate
 from cloudforest.control_plane.state_folder import StateFolder
@@ -35,15 +31,25 @@ from cloudforest.model.registration import Agent, Registration
 
 LOG_NAME = "agent.log"
 MAX_LOG_BYTES = 10 * 1024 * 1024
-"""Bytes of a log, which is then copied to `agent.log.1` and begun again."""
+"""Size at which a log moves to `agent.log.1`."""
 ROTATE_SECONDS = 60.0
 
 
-def rotate_log(file: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
-    """Begin a log that is larger anew; what it held replaces `FILE.1`.
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables without secrets that a process needs to run."""
 
-    It is copied and cut, not renamed: the agent writes on where its file ends, and
-    what Python itself says before it dies goes to the same file.
+
+_RESTART_SECONDS = 5.0
+"""Seconds before an agent that ended is started again."""
+
+log = structlog.get_logger()
+
+
+def rotate_log(file: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
+    """Move a log that is larger to `FILE.1`.
+
+    It is copied and truncated, not renamed, since the agent keeps its file open: Python
+    writes there too before it dies.
     """
     if file.stat().st_size > max_bytes:
         shutil.copyfile(file, file.with_name(f"{file.name}.1"))
@@ -51,7 +57,7 @@ def rotate_log(file: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
 
 
 def rotate_logs(folder: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
-    """Shorten the logs of the agents in STATE/agents; one that resists stops none."""
+    """Rotate the logs below STATE/agents; one that fails does not stop the others."""
     for file in folder.glob(f"*/{LOG_NAME}"):
         try:
             rotate_log(file, max_bytes)
@@ -60,20 +66,16 @@ def rotate_logs(folder: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
 
 
 async def keep_rotating_logs(folder: Path) -> None:
-    """Shorten them until cancelled."""
+    """Rotate the logs every minute, until cancelled."""
     while True:
         await asyncio.to_thread(rotate_logs, folder)
         await asyncio.sleep(ROTATE_SECONDS)
 
 
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables that say nothing about anybody and change how a process runs at all."""
-
-
 def make_child_environment(
     bindings: Iterable[HostBinding], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the variables that a child may see: its own documents' and a few more."""
+    """Return the variables that a child may see: those of its bindings, and a few."""
     named = {
         each.active_directory.password.env
         for each in bindings
@@ -86,17 +88,11 @@ def make_child_environment(
     }
 
 
-_RESTART_SECONDS = 5.0
-"""Before an agent that ended by itself is started again."""
-
-log = structlog.get_logger()
-
-
 @dataclass
 class LocalAgents:
-    """Starts agents beside the control plane at `url`; they end with this context.
+    """Starts agents beside the control plane at `url`, and ends them with its context.
 
-    `tree` is what the paths of bindings are relative to.
+    Paths of bindings are relative to `tree`.
     """
 
     state: StateFolder
@@ -147,7 +143,7 @@ class LocalAgents:
         return bindings
 
     async def start_enrolled(self, client: ControlPlaneClient) -> list[str]:
-        """Start the registered agents that are enrolled on this state; name them."""
+        """Start the agents that are enrolled in this state; return their names."""
         registration = (await client.load_registration()).registration
         known = await _read_certificate_digests(client)
         names = []
@@ -174,7 +170,7 @@ class LocalAgents:
     async def _restart_when_ended(
         self, name: str, bindings: HostBindings, child: asyncio.subprocess.Process
     ) -> None:
-        """Start the agent again whenever it ends; end it with this task."""
+        """Restart the agent when it ends; end it with this task."""
         try:
             while True:
                 status = await child.wait()
@@ -208,12 +204,12 @@ class LocalAgents:
                 stdout=file,
                 stderr=file,
                 env=make_child_environment(bindings.values(), os.environ),
-                # Ctrl-C in a terminal is for us: we end it, and start no other.
+                # Ctrl-C in the terminal must reach only us: we end the children.
                 start_new_session=True,
             )
         finally:
             os.close(file)
-        assert child.stdin is not None  # noqa: S101 - it was asked for
+        assert child.stdin is not None  # noqa: S101 - it is a pipe
         child.stdin.write((token or "").encode())
         child.stdin.close()
         return child
@@ -227,7 +223,7 @@ def _select_local_agents(registration: Registration | None) -> list[Agent]:
 async def _read_certificate_digests(
     client: ControlPlaneClient,
 ) -> dict[str, str | None]:
-    """Return the digest of each agent's certificate, as the control plane has it."""
+    """Return the digest of each agent's certificate, from the control plane."""
     agents = (await client.status())["agents"]
     return {each["name"]: each["certificate"] for each in agents}
 
@@ -235,11 +231,11 @@ async def _read_certificate_digests(
 def _digest_certificate(folder: AgentFolder) -> str:
     if not folder.is_enrolled:
         return "not enrolled"
-    return digest_certificate(folder.certificate.read_text(encoding="ascii"))
+    return digest_certificate(read_bounded(folder.certificate).decode("ascii"))
 
 
 def _find_agent_folder(state: Path, name: str, certificate: str | None) -> AgentFolder:
-    """Return the agent's folder; one that it was enrolled in by another name moves."""
+    """Return the agent's folder; rename it if the agent was renamed."""
     folder = agent_folder(state, name)
     if certificate is None or folder.path.exists():
         return folder

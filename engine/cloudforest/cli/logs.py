@@ -1,7 +1,4 @@
-"""`logs`: what was done to whom.
-
-One entry of the provisioning log as a line of words, JSON or CSV.
-"""
+"""`logs`: the provisioning log and the audit, one entry per line."""
 
 from __future__ import annotations
 
@@ -20,7 +17,12 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused, Unavailable
 from cloudforest.cli.connection import connect_to_state
-from cloudforest.cli.options import StateOption, parse_past_time, state_folder
+from cloudforest.cli.options import (
+    StateOption,
+    async_command,
+    parse_past_time,
+    state_folder,
+)
 from cloudforest.control_plane.state_folder import StateFolder
 from cloudforest.model.cycles import LogAction, LogQuery, LogStatus
 from cloudforest.plan.wording import describe_value
@@ -33,8 +35,15 @@ LOG_COLUMNS = (
     *("httpStatus", "reason", "milliseconds"),
 )
 AUDIT_COLUMNS = ("id", "time", "operator", "action", "detail")
+_FOLLOW_SECONDS = 1.0
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the start of a formula, whoever wrote it (OWASP)."""
+"""Characters that start a formula in a spreadsheet (OWASP, CSV injection)."""
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
 
 
 def _format_changes(entry: LogRecord) -> Iterator[str]:
@@ -52,13 +61,12 @@ def _format_changes(entry: LogRecord) -> Iterator[str]:
 
 def _format_text(entry: LogRecord) -> str:
     words = [entry[key] for key in ("time", "job", "action", "status", "name")]
-    told = [entry["reason"] or "", "; ".join(_format_changes(entry))]
-    whole = "  ".join(each for each in (" ".join(words), *told) if each)
-    return _to_one_line(whole)
+    parts = (" ".join(words), entry["reason"], "; ".join(_format_changes(entry)))
+    return _to_one_line("  ".join(filter(None, parts)))
 
 
 def _to_one_line(text: str) -> str:
-    """Return it as one line; it may hold a break, or an escape that terminals obey."""
+    """Return it as one line, without line breaks or terminal escapes."""
     shown = (
         each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text
     )
@@ -74,7 +82,7 @@ def _escape_formula(value: Any) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def _format_csv_row(cells: Iterable[Any]) -> str:
+def format_csv_row(cells: Iterable[Any]) -> str:
     line = io.StringIO()
     csv.writer(line).writerow(map(_escape_formula, cells))
     return line.getvalue()
@@ -89,15 +97,7 @@ def _format_csv(entry: LogRecord) -> str:
         "membersAdded": members.get("added"),
         "membersRemoved": members.get("removed"),
     }
-    return _format_csv_row(flat[column] for column in LOG_COLUMNS)
-
-
-def format_log_header() -> str:
-    return _format_csv_row(LOG_COLUMNS)
-
-
-def format_audit_header() -> str:
-    return _format_csv_row(AUDIT_COLUMNS)
+    return format_csv_row(flat[column] for column in LOG_COLUMNS)
 
 
 AUDIT_FORMATTERS: Mapping[str, Callable[[LogRecord], str]] = {
@@ -105,9 +105,8 @@ AUDIT_FORMATTERS: Mapping[str, Callable[[LogRecord], str]] = {
         "  ".join(record[key] for key in AUDIT_COLUMNS[1:])
     ),
     "json": _format_json,
-    "csv": lambda record: _format_csv_row(record[key] for key in AUDIT_COLUMNS),
+    "csv": lambda record: format_csv_row(record[key] for key in AUDIT_COLUMNS),
 }
-"""The same for what operators had done."""
 
 LOG_FORMATTERS: Mapping[str, Callable[[LogRecord], str]] = {
     "text": _format_text,
@@ -116,68 +115,67 @@ LOG_FORMATTERS: Mapping[str, Callable[[LogRecord], str]] = {
 }
 
 
-_FOLLOW_SECONDS = 1.0
-
-
-class LogFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-    CSV = "csv"
-
-
 def _make_option(*names: str, help_: str) -> typer.models.OptionInfo:
     info: typer.models.OptionInfo = typer.Option(*names, help=help_)
     return info
 
 
-def logs(  # noqa: PLR0913 - each is an option
+@async_command
+async def logs(  # noqa: PLR0913 - each is an option
     *,
     state: StateOption = None,
-    job: Annotated[str | None, _make_option("--job", help_="Of one job only.")] = None,
+    job: Annotated[str | None, _make_option("--job", help_="Only this job.")] = None,
     subject: Annotated[
         str | None,
-        _make_option("--object", help_="Of one object: objectGUID, or name as logged."),
+        _make_option(
+            "--object",
+            help_="Only this object: an objectGUID, or a name as logged.",
+        ),
     ] = None,
     action: Annotated[
-        LogAction | None, _make_option("--action", help_="Of one action only.")
+        LogAction | None,
+        _make_option("--action", help_="Only this action."),
     ] = None,
     status: Annotated[
-        LogStatus | None, _make_option("--status", help_="What became of it.")
+        LogStatus | None,
+        _make_option("--status", help_="Only this status."),
     ] = None,
     cycle: Annotated[
-        str | None, _make_option("--cycle", help_="Of one cycle only.")
+        str | None, _make_option("--cycle", help_="Only this cycle.")
     ] = None,
     since: Annotated[
-        str | None, _make_option("--since", help_="From 2h ago, or an ISO time, on.")
+        str | None,
+        _make_option("--since", help_="From then on: 2h (ago), or ISO 8601."),
     ] = None,
     until: Annotated[
-        str | None, _make_option("--until", help_="Before 2h ago, or an ISO time.")
+        str | None,
+        _make_option("--until", help_="Before then: 2h (ago), or ISO 8601."),
     ] = None,
     audit: Annotated[
         bool,
-        _make_option("--audit", help_="What operators had done: applies and the rest."),
+        _make_option("--audit", help_="Print the audit: what operators did."),
     ] = False,
     follow: Annotated[
         bool,
-        _make_option("--follow", "-f", help_="Go on with what is logged from now on."),
+        _make_option("--follow", "-f", help_="Keep printing new entries."),
     ] = False,
     output: Annotated[
         LogFormat,
-        _make_option("--format", help_="Words, one JSON object a line, or CSV."),
+        _make_option("--format", help_="Text, one JSON object per line, or CSV."),
     ] = LogFormat.TEXT,
 ) -> int:
-    """Print the provisioning log, a line for each object and action.
+    """Print the provisioning log, one line per object and action.
 
-    What operators had done, each apply with its plan and commit, is in the audit, which
-    `--audit` prints instead.
+    `--audit` prints the audit instead: what operators did, each apply with its plan and
+    commit.
     """
     if audit:
         if follow or any((job, subject, action, status, cycle, since, until)):
             raise typer.BadParameter(
-                "`--audit` prints all that operators had done; leave out what asks for "
-                "a part of the provisioning log."
+                "--audit prints the whole audit. --follow and the filters are for the "
+                "provisioning log."
             )
-        asyncio.run(_print_audit(state_folder(state), output))
+        await _print_audit(state_folder(state), output)
         return 0
     now = system_clock()
     query = LogQuery(
@@ -189,28 +187,28 @@ def logs(  # noqa: PLR0913 - each is an option
         since=parse_past_time(since, now),
         until=parse_past_time(until, now),
     )
-    asyncio.run(_print_logs(state_folder(state), query, output, follow=follow))
+    await _print_logs(state_folder(state), query, output, follow=follow)
     return 0
 
 
 async def _print_audit(folder: StateFolder, output: LogFormat) -> None:
-    line = AUDIT_FORMATTERS[output]
+    format_line = AUDIT_FORMATTERS[output]
     if output is LogFormat.CSV:
-        sys.stdout.write(format_audit_header())
+        sys.stdout.write(format_csv_row(AUDIT_COLUMNS))
     async with connect_to_state(folder) as client:
         async for record in client.audit():
-            sys.stdout.write(line(record))
+            sys.stdout.write(format_line(record))
 
 
 async def _require_known_job(client: ControlPlaneClient, name: str) -> None:
-    """Refuse a name that neither a job has nor the log: it was mistyped."""
+    """Refuse a name that neither the jobs nor the log have: it is a typing mistake."""
     if any(each["name"] == name for each in await client.jobs()):
         return
     async for _ in client.logs(LogQuery(job=name)):
         return
     raise Refused(
-        f"There is no job {name}, and the log knows none of that name; `cloudforest "
-        "job list` shows those there are."
+        f'Unknown job "{name}": not registered, and not in the log. `cloudforest job '
+        "list` lists the jobs."
     )
 
 
@@ -219,17 +217,17 @@ async def _print_logs(
 ) -> None:
     if follow and folder.keys.is_dir() and folder.find_running_server() is None:
         raise Unavailable(
-            f"Nothing runs that would log more: no `cloudforest serve` holds "
-            f"{folder.path}. Start it, or leave out --follow."
+            f'No `cloudforest serve` runs on "{folder.path}", so --follow has nothing '
+            "to wait for. Start `serve`, or leave out --follow."
         )
-    line = LOG_FORMATTERS[output]
+    format_line = LOG_FORMATTERS[output]
     if output is LogFormat.CSV:
-        sys.stdout.write(format_log_header())
+        sys.stdout.write(format_csv_row(LOG_COLUMNS))
     async with connect_to_state(folder) as client:
         last = 0
         while True:
             async for entry in client.logs(query, after=last):
-                sys.stdout.write(line(entry))
+                sys.stdout.write(format_line(entry))
                 last = entry["id"]
             sys.stdout.flush()
             if not last and query.job is not None:

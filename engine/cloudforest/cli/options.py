@@ -1,18 +1,17 @@
-"""The arguments and options that several commands share.
-
-Points in time as people type them.
-"""
+"""What several commands share: arguments, options, and times as people type them."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, ParamSpec
 
 import typer
 
@@ -20,7 +19,7 @@ from cloudforest.base.errors import Misconfigured
 from cloudforest.control_plane.state_folder import StateFolder
 
 TreeArgument = Annotated[
-    Path, typer.Argument(metavar="[TREE]", help="The folder with the documents.")
+    Path, typer.Argument(metavar="[TREE]", help="The folder of the documents.")
 ]
 StateOption = Annotated[
     Path | None,
@@ -28,7 +27,7 @@ StateOption = Annotated[
         "--state",
         metavar="DIR",
         envvar="CLOUDFOREST_STATE",
-        help="The state folder; TREE/.cloudforest if it is left out.",
+        help="The state folder. Default: TREE/.cloudforest.",
     ),
 ]
 
@@ -40,12 +39,34 @@ class OutputFormat(StrEnum):
 
 FormatOption = Annotated[
     OutputFormat,
-    typer.Option("--format", help="Words for people, or one JSON document."),
+    typer.Option("--format", help="Text for people, or one JSON document."),
 ]
+P = ParamSpec("P")
+
+
+def async_command(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, int]:
+    """Make a command from a coroutine function; Typer still sees its parameters."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> int:
+        return asyncio.run(command(*args, **kwargs))
+
+    return run
+
+
+def parse_pairs(pairs: Sequence[str]) -> dict[str, list[str]]:
+    """Read `NAME=VALUE`; names in lower case, a repeated name has several values."""
+    values: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not (name and sign):
+            raise typer.BadParameter(f'"{pair}" is not NAME=VALUE.')
+        values.setdefault(name.lower(), []).append(value)
+    return values
 
 
 def state_for_commands(state: Path | None, tree: Path) -> Path | None:
-    """Return what `--state` must say in the current folder; None: nothing."""
+    """Return the `--state` that later commands need here; None if they need none."""
     if state is not None or tree.absolute() == Path.cwd():
         return state
     return tree / ".cloudforest"
@@ -53,7 +74,7 @@ def state_for_commands(state: Path | None, tree: Path) -> Path | None:
 
 @contextmanager
 def report_as_usage_error() -> Iterator[None]:
-    """Take what is said of an option's value for what it is: wrong usage."""
+    """Report a bad value of an option as wrong usage."""
     try:
         yield
     except Misconfigured as error:
@@ -61,7 +82,7 @@ def report_as_usage_error() -> Iterator[None]:
 
 
 def find_state_option(arguments: Sequence[str]) -> Path | None:
-    """Return what `--state` says in a command line, if it is there."""
+    """Return the value of `--state` in a command line, or None."""
     for each, following in pairwise([*arguments, ""]):
         if each.startswith("--state="):
             return Path(each.removeprefix("--state="))
@@ -75,7 +96,7 @@ def state_folder(state: Path | None, tree: Path = Path()) -> StateFolder:
 
 
 def tree_folder(state: Path | None) -> Path:
-    """Return the tree of a command that names none: the state's, or where we are."""
+    """Return the tree of the state folder; the current folder without `--state`."""
     return Path.cwd() if state is None else state_folder(state).resolve_tree(None)
 
 
@@ -84,16 +105,16 @@ _UNIT_NAMES = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_future_time(text: str, now: datetime) -> datetime:
-    """Return the time that is `2h` from now, or the one that is written; see `past`."""
-    written = parse_past_time(text, now)
-    assert written is not None  # noqa: S101 - there is a text
-    return now + (now - written) if _RELATIVE_TIME.fullmatch(text) else written
+    """Read `2h` (from now) or a time in ISO 8601; see `parse_past_time`."""
+    time = parse_past_time(text, now)
+    assert time is not None  # noqa: S101 - only None gives None
+    return now + (now - time) if _RELATIVE_TIME.fullmatch(text) else time
 
 
 def parse_past_time(text: str | None, now: datetime) -> datetime | None:
-    """Return the time that `2h` ago was, or the one that is written in ISO 8601.
+    """Read `2h` (ago) or a time in ISO 8601, local if it has no offset.
 
-    One without an offset is local. Raises typer.BadParameter for anything else.
+    Raises typer.BadParameter for anything else.
     """
     if text is None:
         return None
@@ -103,5 +124,5 @@ def parse_past_time(text: str | None, now: datetime) -> datetime | None:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(
-            f"{text!r} is not a time; write 2h, 1d or 2026-11-23T08:00."
+            f'"{text}" is not a time. Write 2h, 1d or 2026-11-23T08:00.'
         ) from error

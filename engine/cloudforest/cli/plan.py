@@ -1,13 +1,7 @@
-"""`plan` and `apply`: what would change and whom it touches; then, the change.
-
-A plan on the terminal: by kind, each field from old to new, then whom it touches.
-
-The git commit that a tree is at, for the audit.
-"""
+"""`plan`: what would change and who would be affected, as text, JSON or a page."""
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import subprocess
 from enum import StrEnum
@@ -28,6 +22,7 @@ from cloudforest.cli.connection import connect_to_tree
 from cloudforest.cli.options import (
     StateOption,
     TreeArgument,
+    async_command,
     report_as_usage_error,
     state_folder,
     state_for_commands,
@@ -73,11 +68,23 @@ _ACTION_STYLES = {
     "delete": "red",
 }
 _DIFF_MARKS = {"same": "{}", "gone": "[-{}-]", "new": "{{+{}+}}"}
-"""Those of `git diff --word-diff`, which are there without colours too."""
+"""As in `git diff --word-diff`; readable without colours."""
 _DIFF_STYLES = {"same": "", "gone": "red", "new": "green"}
 _ABSENT = "(nothing)"
+_GIT_TIMEOUT_SECONDS = 10
 _WIDE_TABLE_COLUMNS = 3
-"""Tables of so many columns say what these are."""
+"""Tables with at least so many columns get a header."""
+
+
+class PlanFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+class SampleKind(StrEnum):
+    NAMES = "names"
 
 
 def show_plan(plan: Plan, state: Path | None = None) -> None:
@@ -98,8 +105,8 @@ def _show_outcome(plan: Plan, state: Path | None) -> None:
     if not plan.evaluated:
         out_console.print(f"  {NOT_EVALUATED_NOTE}", markup=False)
     for impact in plan.impacts:
-        told = f"  {impact.job}: {describe_counts(impact)}"
-        out_console.print(told, markup=False, soft_wrap=True)
+        counts = f"  {impact.job}: {describe_counts(impact)}"
+        out_console.print(counts, markup=False, soft_wrap=True)
         _show_impact_tables(impact)
     for consequence in plan.consequences:
         out_console.print(f"  {consequence.sentence}", markup=False, soft_wrap=True)
@@ -116,11 +123,11 @@ def _show_guards(impact: JobImpact, state: Path | None) -> None:
         sentence = f"  {guard_label(impact)}: {describe_guard(guard)}"
         out_console.print(sentence, style="bold red", markup=False, soft_wrap=True)
         if guard.allow:
-            print_suggestion(format_command(guard.allow, state), "to let them happen")
+            print_suggestion(format_command(guard.allow, state), "allow them")
 
 
 def _show_impact_tables(impact: JobImpact) -> None:
-    """Show each table under its title, the columns in line, however long the lines."""
+    """Show each table under its title, with aligned columns and unbroken lines."""
     for table in make_impact_tables(impact):
         out_console.print(f"    {table.title}:", markup=False)
         rows = (
@@ -170,7 +177,7 @@ def _style_diff_part(part: DiffPart) -> tuple[str, str]:
 
 
 def add_state_to_plan(plan: Plan, state: Path | None) -> Plan:
-    """Return the plan with commands that work on this state, for all other formats."""
+    """Return the plan with commands that work on this state."""
     return replace(
         plan, impacts=tuple(_add_state_to_impact(each, state) for each in plan.impacts)
     )
@@ -184,13 +191,11 @@ def _add_state_to_impact(impact: JobImpact, state: Path | None) -> JobImpact:
     return replace(impact, guards=guards)
 
 
-_TIMEOUT_SECONDS = 10
-
-
 def read_commit(tree: Path) -> str | None:
     """Return the commit, `with changes` if the tree differs; None without git.
 
-    The folder's own configuration may name a program as `core.fsmonitor`: not ours.
+    The repository's own configuration may name a program in `core.fsmonitor`, which
+    must not run.
     """
     commit = _run_git(tree, "rev-parse", "--verify", "HEAD")
     if not commit:
@@ -206,7 +211,7 @@ def _run_git(tree: Path, *words: str) -> str | None:
             cwd=tree,
             capture_output=True,
             text=True,
-            timeout=_TIMEOUT_SECONDS,
+            timeout=_GIT_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -214,86 +219,62 @@ def _run_git(tree: Path, *words: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-_SAMPLES_WITHOUT_IMPACT = (
-    "--samples names some of those whom the next cycles touch, and --no-impact leaves "
-    "these out; give one of the two."
-)
-
-
-class PlanFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    HTML = "html"
-
-
-class SampleKind(StrEnum):
-    NAMES = "names"
-
-
-def plan(  # noqa: PLR0913 - one parameter an option
+@async_command
+async def plan(  # noqa: PLR0913 - one parameter an option
     tree: TreeArgument = Path(),
     *,
     state: StateOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Save the plan, to apply it later.")
+        Path | None,
+        typer.Option("--out", help="A file to save the plan in, for `apply`."),
     ] = None,
     output: Annotated[
-        PlanFormat, typer.Option("--format", help="How the plan is shown.")
+        PlanFormat, typer.Option("--format", help="The format of the plan.")
     ] = PlanFormat.TEXT,
     no_impact: Annotated[
-        bool, typer.Option("--no-impact", help="Do not evaluate the next cycles.")
+        bool, typer.Option("--no-impact", help="Do not preview the next cycles.")
     ] = False,
     samples: Annotated[
         SampleKind | None,
-        typer.Option("--samples", help="Name some of those whom the change touches."),
+        typer.Option("--samples", help="Name some of the affected objects."),
     ] = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 if changes are pending.")
     ] = False,
 ) -> int:
-    """Show what would change, and whom it would touch; writes nothing."""
+    """Show what would change and who would be affected. Writes nothing."""
     if samples is not None and no_impact:
-        raise typer.BadParameter(_SAMPLES_WITHOUT_IMPACT)
+        raise typer.BadParameter(
+            "--samples needs the preview that --no-impact skips. Pass only one of them."
+        )
     if out is not None:
         with report_as_usage_error():
             require_plan_path(out)
-    saved = asyncio.run(
-        _plan(
-            tree,
-            state,
+    compiled, desired = require_compiled_tree(tree)
+    commit = read_commit(tree)
+    async with connect_to_tree(compiled, state_folder(state, tree)) as client:
+        evaluated = await evaluate_plan(
+            client,
+            desired,
             impact=not no_impact,
             progress=output is not PlanFormat.JSON,
             with_names=samples is not None,
         )
-    )
-    made = saved.plan
-    _print_plan(made, output, state_for_commands(state, tree))
+    saved = replace(evaluated, commit=commit)
+    _print_plan(saved.plan, output, state_for_commands(state, tree))
     if out is not None:
         save_plan(out, saved)
-        words = f"cloudforest apply {shlex.quote(str(tree))} --plan "
-        again = terminal.format_command(words + shlex.quote(str(out)), state)
-        terminal.print_to_stderr(f"Saved to {out}; apply it with: {again}")
-    changes = detailed_exitcode and made.changes
+        command = f"cloudforest apply {shlex.quote(str(tree))} --plan "
+        again = terminal.format_command(command + shlex.quote(str(out)), state)
+        terminal.print_to_stderr(f'Saved to "{out}". Apply it with: {again}')
+    changes = detailed_exitcode and saved.plan.changes
     return pick_exit_code(
-        ExitCode.BLOCKED if made.blocked else ExitCode.DONE,
+        ExitCode.BLOCKED if saved.plan.blocked else ExitCode.DONE,
         ExitCode.UNREACHABLE
-        if any(each.failed for each in made.impacts)
+        if any(each.failed for each in saved.plan.impacts)
         else ExitCode.DONE,
         ExitCode.CHANGES if changes else ExitCode.DONE,
     )
-
-
-async def _plan(
-    tree: Path, state: Path | None, *, impact: bool, progress: bool, with_names: bool
-) -> SavedPlan:
-    compiled, desired = require_compiled_tree(tree)
-    commit = read_commit(tree)
-    async with connect_to_tree(compiled, state_folder(state, tree)) as client:
-        saved = await evaluate_plan(
-            client, desired, impact=impact, progress=progress, with_names=with_names
-        )
-    return replace(saved, commit=commit)
 
 
 async def evaluate_plan(
@@ -305,16 +286,16 @@ async def evaluate_plan(
     with_names: bool = False,
 ) -> SavedPlan:
     registered = await client.load_registration()
-    foreseen = None
+    report = None
     if impact:
-        foreseen = await _evaluate_impact(
+        report = await _evaluate_impact(
             client, desired, progress=progress, with_names=with_names
         )
     made = make_plan(
         base=registered.revision,
         registered=registered.registration,
         desired=desired,
-        report=foreseen,
+        report=report,
     )
     return make_saved_plan(made, desired, registered.registration)
 
@@ -326,12 +307,14 @@ async def _evaluate_impact(
     progress: bool,
     with_names: bool,
 ) -> ImpactReport:
-    with show_progress("evaluating the next cycles", enabled=progress) as shown:
+    with show_progress("previewing the next cycles", enabled=progress) as shown:
         async for message in client.impact(desired, with_names=with_names):
-            if (foreseen := message.get("foreseen")) is not None:
-                return msgspec.convert(foreseen, ImpactReport)
+            if (report := message.get("foreseen")) is not None:
+                return msgspec.convert(report, ImpactReport)
             shown.update(message["job"], message)
-    raise Interrupted("The control plane ended before the plan did; plan again.")
+    raise Interrupted(
+        "The control plane ended before the plan was complete. Plan again."
+    )
 
 
 def _print_plan(plan: Plan, output: PlanFormat, state: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""`schema`: what a document may say, for editors and other programs. Offline."""
+"""`schema`: the JSON Schemas of documents and plans, for editors. Offline."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def schema(
     kind: Annotated[
         str,
         typer.Argument(
-            help="A kind of document, or `plan`: the JSON of one. Left out: all kinds."
+            help="A kind of document, or `plan` for its JSON. Default: all kinds."
         ),
     ] = "",
 ) -> None:
-    """Print the JSON Schema (2020-12) of a kind, or one that picks by kind."""
+    """Print the JSON Schema (2020-12) of one kind, or of all kinds."""
     known = {each.lower() for each in (*DOCUMENT_KINDS, "plan")}
     if kind and kind.lower() not in known:
         raise typer.BadParameter(
-            f'There is no kind "{kind}"; {suggest_names(kind, DOCUMENT_KINDS)}'
+            f'Unknown kind "{kind}". {suggest_names(kind, DOCUMENT_KINDS)}'
         )
     terminal.print_json(load_schema(kind) if kind else bundle_schemas())

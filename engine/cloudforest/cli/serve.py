@@ -1,10 +1,9 @@
-"""Command."""
+"""`serve`: the control plane and the provisioning service."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,12 @@ import typer
 from cloudforest.adapters.store.database import open_engine
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
-from cloudforest.cli.options import StateOption, report_as_usage_error, state_folder
+from cloudforest.cli.options import (
+    StateOption,
+    async_command,
+    report_as_usage_error,
+    state_folder,
+)
 from cloudforest.control_plane.host import (
     HostedControlPlane,
     HostOptions,
@@ -21,32 +25,16 @@ from cloudforest.control_plane.host import (
 )
 
 
-async def _serve_until_signal(hosted: HostedControlPlane, *, text: bool) -> int:
-    came = _listen_for_signals()
-    if text:
-        terminal.print_done(f"Serving at {hosted.url}; stop with Ctrl-C.")
-    async with hosted.plane.run_scheduler():
-        return await came.get()
-
-
-def _listen_for_signals() -> asyncio.Queue[ExitCode]:
-    """Return where it is told that a signal came, and what it means."""
-    came: asyncio.Queue[ExitCode] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, came.put_nowait, ExitCode.INTERRUPTED)
-    loop.add_signal_handler(signal.SIGTERM, came.put_nowait, ExitCode.DONE)
-    return came
-
-
-def serve(
+@async_command
+async def serve(
     *,
     state: StateOption = None,
     store: Annotated[
         str | None,
-        typer.Option("--store", help="A database URL; SQLite in STATE otherwise."),
+        typer.Option("--store", help="A database URL. Default: SQLite in STATE."),
     ] = None,
     listen: Annotated[
-        str, typer.Option("--listen", help="HOST:PORT; port 0 takes a free one.")
+        str, typer.Option("--listen", help="HOST:PORT. Port 0 picks a free port.")
     ] = "127.0.0.1:0",
 ) -> int:
     """Run the control plane and the provisioning service."""
@@ -54,10 +42,24 @@ def serve(
         parse_loopback(listen)
         if store is not None:
             open_engine(store).dispose()
-    return asyncio.run(_host_and_serve(state, store, listen))
+    options = HostOptions(store=store, listen=listen)
+    async with host_control_plane(state_folder(state), options) as hosted:
+        return await serve_until_signal(hosted, text=True)
 
 
-async def _host_and_serve(state: Path | None, store: str | None, listen: str) -> int:
-    hosting = HostOptions(store=store, listen=listen)
-    async with host_control_plane(state_folder(state), hosting) as hosted:
-        return await _serve_until_signal(hosted, text=True)
+async def serve_until_signal(hosted: HostedControlPlane, *, text: bool) -> int:
+    """Run the scheduler until SIGINT or SIGTERM; return the exit code."""
+    signals = _listen_for_signals()
+    if text:
+        terminal.print_done(f"Serving at {hosted.url}. Stop with Ctrl-C.")
+    async with hosted.plane.run_scheduler():
+        return await signals.get()
+
+
+def _listen_for_signals() -> asyncio.Queue[ExitCode]:
+    """Return a queue that gets the exit code of each signal."""
+    signals: asyncio.Queue[ExitCode] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, signals.put_nowait, ExitCode.INTERRUPTED)
+    loop.add_signal_handler(signal.SIGTERM, signals.put_nowait, ExitCode.DONE)
+    return signals

@@ -1,7 +1,4 @@
-"""What a person sees: words and tables on the terminal, or one JSON document.
-
-How far a plan or a cycle is, for a person at a terminal: a bar for each job.
-"""
+"""What commands print: text, tables and progress bars, or one JSON document."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +25,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from cloudforest.cli.options import OutputFormat
 from cloudforest.plan.wording import COUNT_WORDS, describe_value
 
 out_console = Console(highlight=False)
@@ -36,13 +34,21 @@ err_console = Console(stderr=True, highlight=False)
 _HIDDEN_KEYS = frozenset({"name", "certificate"})
 """The name is the heading; a certificate's digest is for programs."""
 _FRACTION_OF_SECOND = re.compile(r"(?<=T)([0-9:]{8})\.[0-9]+")
-"""A time of day with more digits than anybody reads."""
+"""Microseconds, which nobody reads."""
 _LINE_LENGTH = 70
 _ALWAYS_SHOWN_COUNTS = ("read", "inScope", "unchanged", "escrow")
 
 
 def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
+
+
+def print_result(data: Any, output: OutputFormat, show: Callable[[], object]) -> None:
+    """Print `data` as JSON, or call `show` to print it as text."""
+    if output is OutputFormat.JSON:
+        print_json(data)
+    else:
+        show()
 
 
 def print_done(message: str) -> None:
@@ -60,7 +66,7 @@ def print_suggestion(command: str, purpose: str) -> None:
 
 
 def format_command(command_line: str, state: Path | None) -> str:
-    """Return a `cloudforest …` command as it works here: this program, that state."""
+    """Return a `cloudforest …` command that works here: this program, that state."""
     program = shlex.quote(sys.argv[0]) if os.sep in sys.argv[0] else "cloudforest"
     named = f" --state {shlex.quote(str(state))}" if state else ""
     return program + command_line.removeprefix("cloudforest") + named
@@ -75,7 +81,7 @@ def print_heading(title: str) -> None:
 
 
 def print_cycle_table(cycles: Sequence[Mapping[str, Any]]) -> None:
-    """Show what the cycles did, a column each; as in the documented JSON."""
+    """Show the counts of the cycles, one column per cycle."""
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for each in cycles:
@@ -92,7 +98,7 @@ def print_cycle_table(cycles: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_records(title: str, records: Sequence[Mapping[str, Any]]) -> None:
-    """Show each mapping as a paragraph under its name; empty values are left out."""
+    """Show each record as a paragraph under its name, without empty values."""
     print_heading(title)
     if not records:
         out_console.print("  none", style="dim")
@@ -105,7 +111,7 @@ def print_records(title: str, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _format_cell(value: Any) -> str:
-    """Return a value in words; what would not fit on a line has one for each part."""
+    """Return a value in words; one too long for a line gets one line per part."""
     if isinstance(value, dict):
         parts = [f"{key}: {_format_cell(each)}" for key, each in value.items()]
     elif isinstance(value, list):
@@ -129,12 +135,12 @@ _PHASE_WORDS = {
     "export": "writing to the target",
 }
 _BAR_WIDTH = 20
-"""A line of 80 characters holds the rest as well."""
+"""Leaves room for the rest in 80 characters."""
 
 
 @dataclass
 class ProgressBars:
-    """The bars of the jobs, in the order in which they began; `first` waits for one."""
+    """One bar per job, in the order of their start; before that, `waiting_task`."""
 
     progress: Progress
     waiting_task: TaskID
@@ -142,25 +148,25 @@ class ProgressBars:
     phases: dict[str, str] = field(default_factory=dict)
 
     def update(self, job: str, message: Mapping[str, Any]) -> None:
-        """Show `{"phase", "done", "total"}` of a job; only one is under way."""
+        """Show a `{"phase", "done", "total"}` message; one job runs at a time."""
         phase, done, total = message["phase"], message["done"], message["total"]
-        of = "so far" if total is None else f"of {total:,}"
-        described = f"{job}: {_PHASE_WORDS[phase]}"
+        total_text = "so far" if total is None else f"of {total:,}"
+        description = f"{job}: {_PHASE_WORDS[phase]}"
         if job not in self.tasks:
-            self._add_bar(job, described)
+            self._add_bar(job, description)
         is_new = self.phases.get(job) != phase
         self.phases[job] = phase
         self.progress.update(
             self.tasks[job],
-            description=described,
-            counted=f"{done:,} {of}",
+            description=description,
+            counted=f"{done:,} {total_text}",
             completed=done,
             total=total,
             refresh=is_new or done == total,
         )
 
     def _add_bar(self, job: str, description: str) -> None:
-        """Put a bar below those before, which have ended."""
+        """Add a bar below the earlier ones, which have ended."""
         self.progress.update(self.waiting_task, visible=False)
         for before in self.tasks.values():
             self.progress.update(before, total=1, completed=1)
@@ -169,7 +175,7 @@ class ProgressBars:
 
 @contextmanager
 def show_progress(initial_text: str, *, enabled: bool) -> Iterator[ProgressBars]:
-    """Show nothing where nobody looks: stderr is no terminal, or `shown` is false."""
+    """Show progress bars if `enabled` and stderr is a terminal."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),

@@ -1,8 +1,7 @@
-"""`up` and `serve`: the control plane, and for `up` the tree and its local agents."""
+"""`up`: apply a tree, and run its control plane and its local agents."""
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -29,41 +28,38 @@ from cloudforest.cli.options import (
     OutputFormat,
     StateOption,
     TreeArgument,
+    async_command,
     state_folder,
     state_for_commands,
 )
 from cloudforest.cli.plan import evaluate_plan, read_commit
-from cloudforest.cli.serve import _serve_until_signal
+from cloudforest.cli.serve import serve_until_signal
 from cloudforest.cli.validate import require_compiled_tree
 from cloudforest.control_plane.host import HostedControlPlane
 from cloudforest.model.cycles import LogQuery
 
 
-def up(
+@async_command
+async def up(
     tree: TreeArgument = Path(),
     *,
     state: StateOption = None,
     once: Annotated[
-        bool, typer.Option("--once", help="Run one cycle of every job, then exit.")
+        bool, typer.Option("--once", help="Run one cycle of each job, then exit.")
     ] = False,
     output: FormatOption = OutputFormat.TEXT,
 ) -> int:
     """Validate, plan, apply, serve, and run the tree's local agents."""
-    return asyncio.run(_up(tree, state, once=once, output=output))
-
-
-async def _up(
-    tree: Path, state: Path | None, *, once: bool, output: OutputFormat
-) -> int:
     text = output is OutputFormat.TEXT
     compiled, desired = require_compiled_tree(tree)
     commit = read_commit(tree)
     if text:
-        terminal.print_done(f"{compiled.document_count} documents are valid.")
+        documents = terminal.format_count(compiled.document_count, "document")
+        terminal.print_done(f"{documents} are valid.")
     if compiled.service is not None and compiled.service.url is not None:
         raise Misconfigured(
-            f"This tree's control plane is {compiled.service.url}, so there is none to "
-            "run here; use `cloudforest apply`, and `cloudforest agent run NAME`."
+            f'The control plane of this tree runs at "{compiled.service.url}". Use '
+            "`cloudforest apply` and `cloudforest agent run NAME`."
         )
     folder = state_folder(state, tree)
     async with AsyncExitStack() as stack:
@@ -80,7 +76,7 @@ async def _up(
         await _start_agents(agents, client, hosted, text=text)
         if once:
             return await _run_one_cycle_each(client, tree, state, output)
-        return await _serve_until_signal(hosted, text=text)
+        return await serve_until_signal(hosted, text=text)
 
 
 async def _start_agents(
@@ -92,7 +88,7 @@ async def _start_agents(
 ) -> None:
     since = hosted.plane.clock()
     registered = (await client.load_registration()).registration
-    assert registered is not None  # noqa: S101 - it was registered just now
+    assert registered is not None  # noqa: S101 - registered just now
     async for sentence in agents.start(registered, client):
         if text:
             terminal.print_done(sentence)
@@ -118,7 +114,7 @@ async def _run_one_cycle_each(
         return cycles_exit_code(cycles)
     print_cycles(cycles, state_for_commands(state, tree))
     if cycles and all(map(is_idle, cycles)):
-        terminal.print_done("There was nothing to do: the target is as it should be.")
+        terminal.print_done("Nothing to do: the target is up to date.")
     await _suggest_next_commands(client, tree, state, jobs)
     return cycles_exit_code(cycles)
 
@@ -126,19 +122,21 @@ async def _run_one_cycle_each(
 async def _suggest_next_commands(
     client: ControlPlaneClient, tree: Path, state: Path | None, jobs: list[str]
 ) -> None:
-    """Name commands that work as they stand here, with an object that is there."""
-    named = state_for_commands(state, tree)
+    """Suggest commands that work here, with an object that exists."""
+    state_option = state_for_commands(state, tree)
     terminal.print_heading("Next")
     for job in jobs[:1]:
         async for entry in client.logs(LogQuery(job=job)):
             explain = f"cloudforest explain {job} {entry['object']}"
             terminal.print_suggestion(
-                terminal.format_command(explain, named), "why one is as it is"
+                terminal.format_command(explain, state_option),
+                "explain one object",
             )
             break
     terminal.print_suggestion(
-        terminal.format_command("cloudforest status", named), "agents and jobs"
+        terminal.format_command("cloudforest status", state_option), "agents and jobs"
     )
-    up = f"cloudforest up {'' if named is None else shlex.quote(str(tree))}".rstrip()
-    why = "the same, and a cycle at each job's interval"
+    folder = "" if state_option is None else shlex.quote(str(tree))
+    up = f"cloudforest up {folder}".rstrip()
+    why = "keep running, with a cycle at each job's interval"
     terminal.print_suggestion(terminal.format_command(up, state), why)

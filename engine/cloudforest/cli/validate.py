@@ -1,7 +1,4 @@
-"""What is wrong with the documents: for people, programs, and pull requests.
-
-`validate`: are the documents right? Offline.
-"""
+"""`validate`: mistakes in the documents, for people, programs and pull requests."""
 
 from __future__ import annotations
 
@@ -24,27 +21,27 @@ from cloudforest.compiler.compile import CompiledTree, compile_tree
 from cloudforest.model.registration import Registration
 
 _MAX_EXCERPT = 100
-"""Characters shown of a line; a caret far to the right is of no help."""
+"""Characters shown of a line, so that the caret stays in sight."""
 _MAX_BEFORE_CARET = 60
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic], console: Console) -> None:
-    """Print each with its line and a caret, unless a secret may be in that."""
+    """Print each with its line and a caret, unless the line may hold a secret."""
     for each in diagnostics:
         style = "red" if each.severity is Severity.ERROR else "yellow"
-        told = Text.assemble(
+        text = Text.assemble(
             (f"{each.location}: ", "bold"),
             (f"{each.severity}: ", style),
             f"{each.message} ",
             (f"[{each.id}]", "dim"),
         )
         for line in _excerpt_with_caret(each):
-            told.append(f"\n{line}", "dim")
-        console.print(told, soft_wrap=True)
+            text.append(f"\n{line}", "dim")
+        console.print(text, soft_wrap=True)
 
 
 def _excerpt_with_caret(diagnostic: Diagnostic) -> Iterable[str]:
-    """Yield the line and, under it, the caret; of a long line a part around it."""
+    """Yield the line, shortened around the place, and the caret below it."""
     if diagnostic.excerpt is None:
         return
     line = "".join(each if each.isprintable() else " " for each in diagnostic.excerpt)
@@ -57,10 +54,10 @@ def _excerpt_with_caret(diagnostic: Diagnostic) -> Iterable[str]:
 
 
 def print_annotations(diagnostics: Iterable[Diagnostic], tree: Path) -> None:
-    """Print workflow commands of GitHub Actions, which shows each at its line.
+    """Print workflow commands, which GitHub Actions shows beside the lines.
 
-    `::error file=…,line=…,col=…,title=…::message`; files as seen from the current
-    folder, which is the checkout's in a workflow.
+    `::error file=…,line=…,col=…,title=…::message`. Files are relative to the current
+    folder, which is the checkout in a workflow.
     """
     for each in diagnostics:
         where = {"title": each.id}
@@ -107,43 +104,44 @@ def validate(
     output: Annotated[
         ValidateFormat,
         typer.Option(
-            "--format", help="Words, one JSON document, or annotations for GitHub."
+            "--format", help="Text, one JSON document, or annotations for GitHub."
         ),
     ] = ValidateFormat.TEXT,
 ) -> int:
-    """Check the documents; every mistake is told, with its place."""
+    """Check the documents and show every mistake with its place."""
     compiled = compile_tree(tree)
-    found = compiled.diagnostics
+    diagnostics = compiled.diagnostics
     match output:
         case ValidateFormat.JSON:
-            told = [shape_diagnostic(each) for each in found]
-            terminal.print_json({"valid": not has_errors(found), "diagnostics": told})
+            shapes = [shape_diagnostic(each) for each in diagnostics]
+            is_valid = not has_errors(diagnostics)
+            terminal.print_json({"valid": is_valid, "diagnostics": shapes})
         case ValidateFormat.GITHUB:
-            print_annotations(found, tree)
+            print_annotations(diagnostics, tree)
         case ValidateFormat.TEXT:
-            print_diagnostics(found, terminal.out_console)
+            print_diagnostics(diagnostics, terminal.out_console)
             if compiled.registration is not None:
                 terminal.print_done(_format_summary(compiled))
-    return ExitCode.FAILED if has_errors(found) else ExitCode.DONE
+    return ExitCode.FAILED if has_errors(diagnostics) else ExitCode.DONE
 
 
 def _format_summary(compiled: CompiledTree) -> str:
     return (
-        f"{compiled.document_count} documents in "
+        f"{terminal.format_count(compiled.document_count, 'document')} in "
         f"{terminal.format_count(compiled.file_count, 'file')} "
-        f"are valid ({terminal.format_count(len(compiled.diagnostics), 'warning')})."
+        f"{'is' if compiled.document_count == 1 else 'are'} valid "
+        f"({terminal.format_count(len(compiled.diagnostics), 'warning')})."
     )
 
 
 def require_compiled_tree(tree: Path) -> tuple[CompiledTree, Registration]:
-    """Compile for a command that goes on; says what is wrong and stops if it can't."""
+    """Compile a tree and print its diagnostics; raises Misconfigured on errors."""
     compiled = compile_tree(tree)
     print_diagnostics(compiled.diagnostics, terminal.err_console)
     if compiled.registration is None:
         errors = sum(each.severity == "error" for each in compiled.diagnostics)
         raise Misconfigured(
-            f"The documents in {tree} have "
-            f"{terminal.format_count(errors, 'error')}; see "
-            "above, and mend what is said there."
+            f'The documents in "{tree}" have {terminal.format_count(errors, "error")}. '
+            "Fix what is listed above."
         )
     return compiled, compiled.registration

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cloudforest.base.diagnostics import Diagnostic, Location
+from cloudforest.base.files import read_bounded
 from cloudforest.compiler.document import Document
 from cloudforest.compiler.yaml import parse_yaml
 
@@ -110,16 +111,21 @@ def read_file(path: Path, name: str, reading: TreeReading) -> None:
         if status.st_size > MAX_FILE_BYTES:
             reading.add_unreadable(_make_too_large(name, status.st_size))
             return
-        text = path.read_text(encoding="utf-8-sig")
+        # It may have grown since, or have no size, like the files of /proc.
+        text = read_bounded(path, MAX_FILE_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         loops = isinstance(error, OSError) and error.errno == errno.ELOOP
         found = _make_unusable_file(name, "is a link to itself") if loops else None
         reading.add_unreadable(found or _make_unreadable_file(name, error))
         return
-    documents, diagnostics, complete = parse_yaml(name, text)
+    documents, diagnostics, complete = parse_yaml(name, _with_unix_lines(text))
     reading.documents.extend(documents)
     reading.diagnostics.extend(diagnostics)
     reading.is_complete = reading.is_complete and complete
+
+
+def _with_unix_lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _make_too_large(name: str, size: int) -> Diagnostic:

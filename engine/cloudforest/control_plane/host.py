@@ -23,7 +23,7 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.tenant import TenantDirectory
 from cloudforest.base.errors import Misconfigured
-from cloudforest.base.files import write_private_file
+from cloudforest.base.files import read_bounded, write_private_file
 from cloudforest.base.secrets import Secret
 from cloudforest.control_plane.api.app import make_app
 from cloudforest.control_plane.assembly import (
@@ -139,7 +139,7 @@ async def _make_local_token(folder: StateFolder, operators: Operators) -> Secret
     if not file.exists():
         token = await operators.add(LOCAL_OPERATOR, "allow")
         write_private_file(file, token.encode())
-    return Secret(file.read_text(encoding="ascii"))
+    return Secret(read_bounded(file).decode("ascii"))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import IO
 import msgspec
 
 from cloudforest.base.errors import Busy, Misconfigured
-from cloudforest.base.files import make_private_folder, write_private_file
+from cloudforest.base.files import make_private_folder, read_bounded, write_private_file
 from cloudforest.base.values import Value
 
 _COMMAND_IN_BACKTICKS = re.compile(r"`(cloudforest [a-z][^`]*)`")
@@ -92,7 +92,7 @@ class StateFolder:
             )
         elif not file.exists():
             return self.path.parent
-        return Path(os.path.normpath(self.path / file.read_text(encoding="utf-8")))
+        return Path(os.path.normpath(self.path / read_bounded(file).decode()))
 
     def create_folders(self) -> None:
         for folder in (self.path, self.keys, self.bus, self.path / "agents"):
@@ -125,7 +125,7 @@ class StateFolder:
 
     @staticmethod
     def _describe_holder(lock: str) -> str:
-        holder = Path(lock).read_text(encoding="utf-8").strip()
+        holder = read_bounded(Path(lock)).decode().strip()
         return f" ({holder})" if holder else ""
 
     @contextlib.contextmanager
@@ -143,7 +143,7 @@ class StateFolder:
     def find_running_server(self) -> RunningServer | None:
         """Return the running control plane, which holds the lock; else None."""
         try:
-            data = (self.path / "serve.json").read_bytes()
+            data = read_bounded(self.path / "serve.json")
             with (self.path / "lock").open() as lock:
                 held = not _try_lock(lock, fcntl.LOCK_SH)
         except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""The certificate authority of one control plane: it knows agents and its own bus.
+"""The certificate authority of a control plane, and its private keys.
 
-The private keys of the control plane: files of mode 0600, never in the store.
+Keys are files of mode 0600, never in the store.
 """
 
 from __future__ import annotations
@@ -19,16 +19,36 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cloudforest.base.errors import Misconfigured, Rejected
 from cloudforest.base.files import read_or_create, write_private_file
 
+AGENT_DAYS = 90
+SERVER_DAYS = 365
+CA_DAYS = 3650
+LOOPBACK = ("127.0.0.1", "localhost")
+
+_CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clock of an agent may be behind ours when it enrols."""
+
+_CA_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 def read_or_create_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Read the P-256 key in this file, or make it."""
+    """Read the P-256 key in this file; create the file if it is missing."""
     data = read_or_create(path, _new_key_pem)
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except ValueError as error:
-        raise Misconfigured(f"{path} holds no private key ({error}).") from error
+        raise Misconfigured(f'No private key in "{path}": {error}.') from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise Misconfigured(f"{path} holds a key of another kind; P-256 is needed.")
+        raise Misconfigured(f'The key in "{path}" is not on the curve P-256.')
     return key
 
 
@@ -44,30 +64,9 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-AGENT_DAYS = 90
-SERVER_DAYS = 365
-CA_DAYS = 3650
-LOOPBACK = ("127.0.0.1", "localhost")
-
-_CLOCK_SKEW = timedelta(minutes=5)
-"""How far an agent's clock may be behind ours when it first sees its certificate."""
-
-_CA_USAGE = x509.KeyUsage(
-    digital_signature=False,
-    content_commitment=False,
-    key_encipherment=False,
-    data_encipherment=False,
-    key_agreement=False,
-    key_cert_sign=True,
-    crl_sign=True,
-    encipher_only=False,
-    decipher_only=False,
-)
-
-
 @dataclass(frozen=True)
 class ServerFiles:
-    """PEM files for a TLS server of ours, and when the certificate ends."""
+    """PEM files for our TLS server, and the end of the certificate."""
 
     certificate: Path
     key: Path
@@ -92,7 +91,7 @@ class CertificateAuthority:
     def issue_agent_certificate(
         self, csr: str, agent: str, now: datetime
     ) -> x509.Certificate:
-        """Certify the key of a PEM signing request; the name is ours to give."""
+        """Certify the key of a PEM signing request, for the name `agent`."""
         key = _read_requested_key(csr)
         return self._issue(
             agent,
@@ -106,7 +105,7 @@ class CertificateAuthority:
         )
 
     def write_server_files(self, folder: Path, now: datetime) -> ServerFiles:
-        """Certify a new key for 127.0.0.1 and localhost, and write both (0600)."""
+        """Certify a new key for 127.0.0.1 and localhost; write the files (0600)."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._issue(
             "cloudforest bus",
@@ -153,7 +152,7 @@ class CertificateAuthority:
 
 
 def open_authority(keys: Path, now: datetime) -> CertificateAuthority:
-    """Read the CA's key and certificate in STATE/keys, or make them."""
+    """Read the key and certificate of the CA in STATE/keys, or create them."""
     key = read_or_create_key(keys / "ca.key")
     data = read_or_create(
         keys / "ca.pem",
@@ -163,7 +162,7 @@ def open_authority(keys: Path, now: datetime) -> CertificateAuthority:
 
 
 def new_authority(now: datetime) -> CertificateAuthority:
-    """Make one that is kept nowhere."""
+    """Create an authority in memory, for tests."""
     key = ec.generate_private_key(ec.SECP256R1())
     return CertificateAuthority(_make_ca_certificate(key, now), key)
 
@@ -211,13 +210,13 @@ def _read_requested_key(csr: str) -> ec.EllipticCurvePublicKey:
         valid = request.is_signature_valid
         key = request.public_key()
     except ValueError as error:
-        raise Rejected("That is not a certificate signing request in PEM.") from error
+        raise Rejected("The signing request is not in PEM.") from error
     if not valid or not isinstance(key, ec.EllipticCurvePublicKey):
         raise Rejected(
-            "The signing request is not signed by its own P-256 key; enrol again."
+            "The signing request is not signed by its own P-256 key. Enrol again."
         )
     if not isinstance(key.curve, ec.SECP256R1):
-        raise Rejected("The signing request's key is not on the curve P-256.")
+        raise Rejected("The key of the signing request is not on the curve P-256.")
     return key
 
 

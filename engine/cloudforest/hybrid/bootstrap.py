@@ -1,6 +1,6 @@
-"""Bootstrap: an agent proves itself and learns its configuration and its bus.
+"""Bootstrap: an agent proves its identity and gets its configuration and bus access.
 
-What an agent's last bootstrap says about it.
+The time of its last bootstrap gives the state of an agent.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from cloudforest.model.identity import (
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.registration import Agent, Domain, Registration, SecretReference
 
+INACTIVE_AFTER = timedelta(hours=1)
+UNLISTED_AFTER = timedelta(days=10)
 MintAccess = Callable[[AgentRecord, str, datetime], BusAccess]
-"""Makes bus access for an agent, the public NKEY it sent, and the time it is."""
+"""Makes bus access from the agent, its public NKEY, and the current time."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +41,24 @@ class BootstrapService:
     clock: Clock
 
     async def bootstrap(self, request: BootstrapRequest) -> BootstrapResponse:
-        """Validate the identity, record time and version, return what is new."""
+        """Verify the identity, record time and version; return the configuration."""
         now = self.clock()
         record, certificate = await self._authenticate(request.assertion, now)
         agent, domains = await self._read_configuration(record)
         renewed = self._renew_certificate(request.csr, certificate, record.id, now)
 
-        def seen(held: AgentRecord) -> AgentRecord:
+        def update(stored: AgentRecord) -> AgentRecord:
             return msgspec.structs.replace(
-                _with_certificate(held, renewed),
+                _with_certificate(stored, renewed),
                 last_bootstrap=now,
                 version=request.version,
                 troubles=request.troubles,
                 domains=agent.domains,
             )
 
-        updated = await self.store.update_agent(record.id, seen)
+        updated = await self.store.update_agent(record.id, update)
         if updated is None:
-            raise Refused(f"The agent {record.name} is not registered any more.")
+            raise Refused(f'The agent "{record.name}" is no longer registered.')
         return BootstrapResponse(
             agent=agent,
             domains=tuple(_without_secrets(each) for each in domains),
@@ -66,16 +68,16 @@ class BootstrapService:
         )
 
     def _renew_certificate(
-        self, csr: str | None, held: x509.Certificate, agent: str, now: datetime
+        self, csr: str | None, current: x509.Certificate, agent: str, now: datetime
     ) -> x509.Certificate | None:
         if csr is None:
             return None
         renewed = self.authority.issue_agent_certificate(csr, agent, now)
-        # The assertion does not cover the signing request: whoever sits between agent
-        # and control plane could have put one for another key in its place.
-        if renewed.public_key() != held.public_key():
+        # The assertion does not cover the signing request. A proxy between agent and
+        # control plane could have replaced it with one for another key.
+        if renewed.public_key() != current.public_key():
             raise Refused(
-                "A certificate is renewed for the same key only; enrol again."
+                "A certificate is renewed only for the same key. Enrol again."
             )
         return renewed
 
@@ -85,7 +87,7 @@ class BootstrapService:
         proof = verify_assertion(assertion, self.authority, now)
         record = await self._find_record(proof.agent, proof.certificate)
         if not await self.store.remember_jti(proof.jti, proof.expires, now):
-            raise Unauthenticated("The assertion was used before; each is good once.")
+            raise Unauthenticated("The assertion was used before; each is valid once.")
         return record, proof.certificate
 
     async def _find_record(
@@ -95,8 +97,8 @@ class BootstrapService:
             if record.id == agent and _is_for_same_key(record.certificate, certificate):
                 return record
         raise Unauthenticated(
-            "The agent's certificate is no longer valid: the agent was removed, or it"
-            " was enrolled again elsewhere."
+            "The certificate of the agent is no longer valid. The agent was removed, "
+            "or enrolled again elsewhere."
         )
 
     async def _read_configuration(
@@ -105,23 +107,23 @@ class BootstrapService:
         _, registration = await self.registrations.load_registration()
         agent = _find_agent(registration, record.name)
         if registration is None or agent is None:
-            raise Refused(f"The agent {record.name} is not registered any more.")
+            raise Refused(f'The agent "{record.name}" is no longer registered.')
         known = registration.domains_by_name()
         return agent, tuple(known[name] for name in agent.domains if name in known)
 
 
-def _is_for_same_key(held: str | None, shown: x509.Certificate) -> bool:
-    # Not the same certificate: the answer that held the renewed one may have been lost.
-    if held is None:
+def _is_for_same_key(stored: str | None, shown: x509.Certificate) -> bool:
+    # By key, not by certificate: the answer with a renewed one may have been lost.
+    if stored is None:
         return False
-    certificate = x509.load_pem_x509_certificate(held.encode())
+    certificate = x509.load_pem_x509_certificate(stored.encode())
     return certificate.public_key() == shown.public_key()
 
 
 def _with_certificate(
     record: AgentRecord, renewed: x509.Certificate | None
 ) -> AgentRecord:
-    # It may have been enrolled again, with another key, in the meantime.
+    # Meanwhile the agent may have been enrolled again, with another key.
     if renewed is None or not _is_for_same_key(record.certificate, renewed):
         return record
     return msgspec.structs.replace(
@@ -154,10 +156,6 @@ def _credential_names(domains: tuple[Domain, ...]) -> dict[str, str]:
     }
 
 
-INACTIVE_AFTER = timedelta(hours=1)
-UNLISTED_AFTER = timedelta(days=10)
-
-
 def agent_state(record: AgentRecord, now: datetime) -> AgentState:
     if record.last_bootstrap is None:
         return "pending"
@@ -167,7 +165,7 @@ def agent_state(record: AgentRecord, now: datetime) -> AgentState:
 
 
 def select_listed(records: Iterable[AgentRecord], now: datetime) -> list[AgentRecord]:
-    """Leave out agents that have not been heard of for ten days."""
+    """Leave out agents that did not bootstrap for ten days."""
     return [
         each
         for each in records

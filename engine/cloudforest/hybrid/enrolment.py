@@ -1,9 +1,8 @@
-"""An agent's proof of itself: a short-lived JWT signed by its certified key.
+"""Enrolment by a one-time token, and the proof of identity of an enrolled agent.
 
-It travels in the body, so it also passes proxies that end TLS. RFC 7519; the
-certificate is in the header `x5c` (RFC 7515, 4.1.6).
-
-From a registered agent to one with a certificate, by a token used once.
+The proof is a short-lived JWT (RFC 7519), signed by the certified key, with the
+certificate in the header `x5c` (RFC 7515, 4.1.6). It is in the body of a request, so it
+passes proxies that end TLS.
 """
 
 from __future__ import annotations
@@ -37,17 +36,18 @@ from cloudforest.model.identity import (
 )
 from cloudforest.model.ports.identity import IdentityStore
 
+TOKEN_LIFETIME = timedelta(hours=1)
 MAX_LIFETIME = timedelta(minutes=5)
 CLOCK_SKEW = timedelta(minutes=1)
 _CLAIMS = ["aud", "exp", "iat", "iss", "jti"]
 _JTI_LENGTH = 64
 _FAR_FUTURE = 1 << 34
-"""Seconds: the year 2514, before dates end."""
+"""Seconds since 1970: the year 2514, which `datetime` can still represent."""
 
 
 @dataclass(frozen=True)
 class VerifiedAssertion:
-    """A valid assertion: who, with which certificate, and what makes it unique."""
+    """A valid assertion: the agent, its certificate, and the unique `jti`."""
 
     agent: str
     certificate: x509.Certificate
@@ -58,7 +58,7 @@ class VerifiedAssertion:
 def verify_assertion(
     assertion: str, authority: CertificateAuthority, now: datetime
 ) -> VerifiedAssertion:
-    """Check signature, chain, times and audience; `jti` is the caller's to remember."""
+    """Verify signature, chain, times and audience; the caller remembers `jti`."""
     certificate = _read_certificate(assertion)
     agent = _verify_certificate(certificate, authority, now)
     claims = _verify_claims(assertion, certificate)
@@ -68,11 +68,13 @@ def verify_assertion(
         or expires - issued > MAX_LIFETIME
     ):
         raise Unauthenticated(
-            f"The agent's assertion is of {issued:%Y-%m-%d %H:%M:%S} UTC and here it is"
-            f" {now:%Y-%m-%d %H:%M:%S} UTC; set the clocks of both hosts."
+            f"The agent's clock shows {issued:%Y-%m-%d %H:%M:%S} UTC, this host's "
+            f"{now:%Y-%m-%d %H:%M:%S} UTC. Set the clocks of both hosts."
         )
     if claims["iss"] != agent or len(claims["jti"]) > _JTI_LENGTH:
-        raise Unauthenticated("The assertion is not about the agent that signed it.")
+        raise Unauthenticated(
+            "The assertion names another agent than the one that signed it."
+        )
     return VerifiedAssertion(agent, certificate, claims["jti"], expires + CLOCK_SKEW)
 
 
@@ -82,7 +84,7 @@ def _read_certificate(assertion: str) -> x509.Certificate:
         return x509.load_der_x509_certificate(base64.b64decode(chain[0]))
     except (jwt.InvalidTokenError, LookupError, TypeError, ValueError) as error:
         raise Unauthenticated(
-            "The assertion carries no certificate; is the agent enrolled?"
+            "The assertion has no certificate. Is the agent enrolled?"
         ) from error
 
 
@@ -93,13 +95,13 @@ def _verify_certificate(
         certificate.verify_directly_issued_by(authority.certificate)
     except (InvalidSignature, ValueError, TypeError):
         raise Unauthenticated(
-            "The agent's certificate is of another control plane; enrol it here with"
-            " `cloudforest agent token NAME`."
+            "Another control plane issued the agent's certificate. Enrol the agent "
+            "here with `cloudforest agent token NAME`."
         ) from None
     if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
         raise Unauthenticated(
-            f"The agent's certificate ended on {certificate.not_valid_after_utc:%F};"
-            " enrol it again with `cloudforest agent token NAME`."
+            f"The agent's certificate expired on {certificate.not_valid_after_utc:%F}. "
+            "Enrol the agent again with `cloudforest agent token NAME`."
         )
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value)
@@ -107,7 +109,9 @@ def _verify_certificate(
 
 def _read_time(claim: object) -> datetime:
     if not isinstance(claim, int) or not 0 <= claim < _FAR_FUTURE:
-        raise Unauthenticated("The assertion's times are not in seconds since 1970.")
+        raise Unauthenticated(
+            "The times of the assertion are not in seconds since 1970."
+        )
     return datetime.fromtimestamp(claim, UTC)
 
 
@@ -116,7 +120,7 @@ def _verify_claims(assertion: str, certificate: x509.Certificate) -> dict[str, A
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise Unauthenticated("The agent's certificate is not for a P-256 key.")
     try:
-        # Times are checked against our clock, not against the library's.
+        # The caller checks the times, against its own clock.
         return jwt.decode(
             assertion,
             key,
@@ -130,10 +134,7 @@ def _verify_claims(assertion: str, certificate: x509.Certificate) -> dict[str, A
             },
         )
     except jwt.InvalidTokenError as error:
-        raise Unauthenticated(f"The assertion is not valid ({error}).") from error
-
-
-TOKEN_LIFETIME = timedelta(hours=1)
+        raise Unauthenticated(f"Invalid assertion: {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class EnrolmentService:
     clock: Clock
 
     async def issue_token(self, name: str) -> str:
-        """Return a token valid once, for an hour; it replaces an earlier one."""
+        """Return a token valid once, for an hour; it replaces an earlier token."""
         record = await self._find_agent_record(name)
         secret = secrets.token_urlsafe(32)
         await self.store.save_token(
@@ -158,8 +159,8 @@ class EnrolmentService:
             if record.name == name:
                 return record
         raise Refused(
-            f"No agent {name} is registered; declare it in the tree and"
-            " run `cloudforest apply`."
+            f'The agent "{name}" is not registered. Declare it in the tree and run '
+            "`cloudforest apply`."
         )
 
     async def enrol(self, request: EnrolRequest) -> EnrolResponse:
@@ -173,7 +174,9 @@ class EnrolmentService:
             certificate_expires=certificate.not_valid_after_utc,
         )
         if await self.store.update_agent(agent, certified) is None:
-            raise Unauthenticated("The agent was removed; it can't be enrolled.")
+            raise Unauthenticated(
+                "The agent was removed. Declare it again before you enrol it."
+            )
         return EnrolResponse(
             agent=agent, certificate=certificate_pem(certificate), ca=self.authority.pem
         )
@@ -188,8 +191,8 @@ class EnrolmentService:
         )
         if agent is None:
             raise Unauthenticated(
-                "The enrolment token is not valid: it was used, is older than an hour,"
-                " or was replaced. Get a new one with `cloudforest agent token NAME`."
+                "The enrolment token was used or replaced, or is older than an hour. "
+                "Get a new one with `cloudforest agent token NAME`."
             )
         return agent
 

@@ -1,4 +1,4 @@
-"""Operators: who may read, plan, apply and allow. Only hashes of tokens are stored."""
+"""Operators and their roles: read, plan, apply, allow. Tokens are stored as hashes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cloudforest.model.identity import Operator, Role, has_permission
 from cloudforest.model.ports.identity import IdentityStore
 
 LOCAL_OPERATOR = "local"
-"""Whoever may read the state folder: more than one account may."""
+"""Anyone who may read the state folder; that may be several accounts."""
 
 
 def hash_secret(secret: str) -> str:
-    """Return the SHA-256; our secrets are random, so they need no salt."""
+    """Return the SHA-256, without a salt: our secrets are random."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -26,7 +26,7 @@ class Operators:
     clock: Clock
 
     async def add(self, name: str, role: Role) -> str:
-        """Return a new token, the only time that anybody sees it."""
+        """Add an operator; return its token, which is not stored."""
         token = f"cfo_{secrets.token_urlsafe(32)}"
         await self.store.save_operator(
             Operator(name=name, role=role), hash_secret(token)
@@ -37,8 +37,8 @@ class Operators:
         operator = await self.store.find_operator(hash_secret(token))
         if operator is None:
             raise Unauthenticated(
-                "The operator's token is not valid here; check `token:` of the Tenant"
-                " or the state folder (`--state`)."
+                "The operator's token is not valid here. Check `token:` of the Tenant, "
+                "or the state folder (`--state`)."
             )
         return operator
 
@@ -52,5 +52,5 @@ def require_role(operator: Operator, role: Role) -> None:
     """Raise Refused unless the operator's role includes this one."""
     if not has_permission(operator.role, role):
         raise Refused(
-            f"{operator.name} has the role `{operator.role}`; this needs `{role}`."
+            f'"{operator.name}" has the role `{operator.role}`. This needs `{role}`.'
         )

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.base.files import write_private_file
+from cloudforest.base.files import MAX_DATA_BYTES, read_bounded, write_private_file
 from cloudforest.base.values import Value, canonical_digest
 from cloudforest.model.registration import Registration
 from cloudforest.plan.plan import Plan
@@ -76,7 +76,7 @@ def save_plan(path: Path, saved: SavedPlan) -> None:
 
 def load_plan(path: Path) -> SavedPlan:
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=_PlanFile)
+        file = msgspec.json.decode(read_bounded(path, MAX_DATA_BYTES), type=_PlanFile)
     except OSError as error:
         raise Misconfigured(
             f'Cannot read the plan "{path}": {error.strerror}.'

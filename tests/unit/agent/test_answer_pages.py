@@ -36,7 +36,7 @@ def person(size: int) -> InScope:
     )
 
 
-def test_no_page_is_larger_than_the_bus_takes_and_no_record_is_lost():
+def test_pages_fit_the_bus_and_lose_no_record():
     records: list[Record] = [person(size % 700) for size in range(0, 9_000, 31)]
 
     pages = cut(records)
@@ -46,7 +46,7 @@ def test_no_page_is_larger_than_the_bus_takes_and_no_record_is_lost():
     assert len(pages) < len(records)
 
 
-def test_pages_are_numbered_and_only_the_last_one_closes():
+def test_pages_are_numbered_and_only_the_last_has_the_closing_record():
     pages = cut([OutOfScope(id=str(number)) for number in range(500)])
 
     assert [page.sequence for page in pages] == list(range(len(pages)))
@@ -55,13 +55,13 @@ def test_pages_are_numbered_and_only_the_last_one_closes():
     ) + [True]
 
 
-def test_a_page_survives_the_wire():
+def test_page_is_unchanged_after_encoding_and_decoding():
     pages = cut([person(3), Members(id="g", add=("a", "b")), OutOfScope(id="x")])
 
     assert [decode_page(encode_page(page)) for page in pages] == pages
 
 
-def test_an_object_too_large_for_a_page_is_unknown_and_the_others_go_on():
+def test_object_too_large_for_a_page_is_unknown_and_others_are_sent():
     before, giant, after = person(5), person(LIMIT), person(5)
 
     pages = cut([before, giant, after])
@@ -72,7 +72,7 @@ def test_an_object_too_large_for_a_page_is_unknown_and_the_others_go_on():
     assert (records[1].reason or "").startswith("too-large: ")
 
 
-def test_memberships_too_large_for_a_page_are_split_not_dropped():
+def test_memberships_too_large_for_a_page_are_split():
     guids = tuple(str(uuid.uuid4()) for _ in range(450))
 
     pages = cut([Members(id="g", add=guids, remove=guids[:200])])
@@ -84,7 +84,7 @@ def test_memberships_too_large_for_a_page_are_split_not_dropped():
     assert max(len(encode_page(page)) for page in pages) <= LIMIT
 
 
-def test_a_closing_record_that_does_not_fit_gets_a_page_of_its_own():
+def test_closing_record_that_does_not_fit_gets_its_own_page():
     bindings = {f"OU={number},DC=contoso,DC=com": "g" * 36 for number in range(40)}
     closing = Closing(complete=True, bindings=bindings)
 

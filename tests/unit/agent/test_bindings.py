@@ -27,7 +27,7 @@ def bound(allowed: Domain) -> dict:
     return {NAME: make_host_binding(allowed, Path("/tree"))}
 
 
-def test_what_the_hosts_own_documents_say_is_allowed():
+def test_settings_of_the_hosts_own_documents_are_allowed():
     assert find_refusal(domain(), CREDENTIAL, bound(domain())) is None
 
 
@@ -45,13 +45,13 @@ def test_fewer_controllers_than_allowed_are_allowed():
         (domain(server_name="evil.example"), "evil.example"),
         (
             domain(bind=Bind(username="admin", password=SecretReference())),
-            "the account admin",
+            'the account "admin"',
         ),
         (Domain(name=NAME, source=Source(ldif="/etc/shadow")), "/etc/shadow"),
     ],
     ids=["controller", "ca", "verify", "server name", "account", "ldif"],
 )
-def test_what_the_host_does_not_allow_is_named(sent, named):
+def test_refusal_names_the_setting_that_the_host_does_not_allow(sent, named):
     refusal = find_refusal(sent, CREDENTIAL, bound(domain()))
     assert named in refusal
     assert "add it to bindings.json" in refusal
@@ -62,15 +62,15 @@ def test_another_credential_is_refused(credential):
     assert "the credential" in find_refusal(domain(), credential, bound(domain()))
 
 
-def test_a_domain_without_binding_is_refused():
-    assert "the domain contoso.com" in find_refusal(domain(), CREDENTIAL, {})
+def test_domain_without_binding_is_refused():
+    assert 'the domain "contoso.com"' in find_refusal(domain(), CREDENTIAL, {})
 
 
-def test_verification_stays_on_where_only_the_host_allows_it_off():
+def test_verify_on_is_allowed_if_the_host_allows_off():
     assert find_refusal(domain(), CREDENTIAL, bound(domain(verify="off"))) is None
 
 
-def test_an_ldif_file_is_known_by_its_path_in_the_tree():
+def test_ldif_file_is_matched_by_its_path_in_the_tree():
     lab = Domain(name="lab.test", source=Source(ldif="data/lab.ldif"))
     allowed = {"lab.test": make_host_binding(lab, Path("/tree"))}
     other = Domain(name="lab.test", source=Source(ldif="data/other.ldif"))
@@ -78,7 +78,7 @@ def test_an_ldif_file_is_known_by_its_path_in_the_tree():
     assert "data/other.ldif" in find_refusal(other, None, allowed)
 
 
-def test_bindings_come_back_from_their_file(tmp_path):
+def test_bindings_are_unchanged_after_writing_and_loading(tmp_path):
     path = tmp_path / "bindings.json"
     path.write_bytes(encode_host_bindings(bound(domain())))
     assert load_host_bindings(path) == bound(domain())
@@ -88,11 +88,11 @@ def test_bindings_come_back_from_their_file(tmp_path):
     )
 
 
-def test_a_host_without_file_allows_nothing(tmp_path):
+def test_missing_bindings_file_allows_nothing(tmp_path):
     assert load_host_bindings(tmp_path / "bindings.json") == {}
 
 
-def test_a_broken_file_is_named(tmp_path):
+def test_error_names_the_broken_bindings_file(tmp_path):
     path = tmp_path / "bindings.json"
     path.write_text('{"contoso.com": {"activDirectory": {}}}')
     with pytest.raises(Misconfigured, match=r"bindings\.json.*activDirectory"):

@@ -1,4 +1,4 @@
-"""Hints: at once, together, again after an interruption."""
+"""Change hints: at once, combined, and after an interruption."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Bus:
 
 
 class Directory:
-    """It tells of what is put into `told`, until it breaks or ends."""
+    """Reports the changes put into `events`, until it fails or ends."""
 
     def __init__(self) -> None:
-        self.told: asyncio.Queue[str] = asyncio.Queue()
+        self.events: asyncio.Queue[str] = asyncio.Queue()
         self.watched = 0
 
     async def watch_changes(self) -> AsyncIterator[None]:
         self.watched += 1
-        while (said := await self.told.get()) == "changed":
+        while (event := await self.events.get()) == "changed":
             yield
-        if said == "breaks":
+        if event == "breaks":
             raise Unavailable("dc1 stopped answering.")
-        if said == "refuses":
+        if event == "refuses":
             raise CredentialRejected("dc1 refused the account svc.")
 
 
@@ -51,14 +51,14 @@ async def until(condition) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_the_first_change_is_told_at_once_and_those_that_follow_together():
+async def test_first_change_is_hinted_at_once_and_later_ones_together():
     bus, directory = Bus(), Directory()
     hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
-    directory.told.put_nowait("changed")
+    directory.events.put_nowait("changed")
     await until(lambda: bus.hinted == [DOMAIN])
     for _ in range(5_000):
-        directory.told.put_nowait("changed")
-    await until(directory.told.empty)
+        directory.events.put_nowait("changed")
+    await until(directory.events.empty)
     assert bus.hinted == [DOMAIN]
     await until(lambda: bus.hinted == [DOMAIN, DOMAIN])
     await asyncio.sleep(2 * domains.CHANGE_HINT_INTERVAL)
@@ -66,7 +66,7 @@ async def test_the_first_change_is_told_at_once_and_those_that_follow_together()
     hinting.cancel()
 
 
-async def test_without_a_change_there_is_no_hint():
+async def test_no_hint_without_a_change():
     bus, directory = Bus(), Directory()
     hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
     await until(lambda: directory.watched == 1)
@@ -75,28 +75,28 @@ async def test_without_a_change_there_is_no_hint():
     hinting.cancel()
 
 
-async def test_after_an_interruption_it_hints_at_what_it_may_have_missed():
+async def test_interrupted_watch_sends_a_hint_when_it_resumes():
     bus, directory = Bus(), Directory()
     hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
-    directory.told.put_nowait("breaks")
+    directory.events.put_nowait("breaks")
     await until(lambda: directory.watched == 2)
     await until(lambda: bus.hinted == [DOMAIN])
     hinting.cancel()
 
 
-async def test_a_directory_that_can_not_tell_is_left_alone():
+async def test_directory_that_cannot_be_watched_is_left_alone():
     bus, directory = Bus(), Directory()
-    directory.told.put_nowait("ends")
+    directory.events.put_nowait("ends")
     async with asyncio.timeout(30):
         await send_change_hints(bus, DOMAIN, directory)
     assert directory.watched == 1
 
 
-async def test_a_refused_password_is_not_tried_again_and_again():
+async def test_refused_password_pauses_the_watch():
     bus, directory = Bus(), Directory()
     hinting = asyncio.create_task(send_change_hints(bus, DOMAIN, directory))
-    directory.told.put_nowait("refuses")
-    await until(directory.told.empty)
+    directory.events.put_nowait("refuses")
+    await until(directory.events.empty)
     await asyncio.sleep(20 * domains.WATCH_PAUSE)
     assert directory.watched == 1
     hinting.cancel()

@@ -18,7 +18,7 @@ def hybrid():
     return with_an_agent()
 
 
-async def test_an_enrolled_agent_proves_itself_after_a_restart(hybrid, tmp_path):
+async def test_enrolled_agent_proves_its_identity_after_a_restart(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     token = await hybrid.enrolment.issue_token("sync01")
     first = await enrol(hybrid.enrolment, folder, token)
@@ -34,7 +34,7 @@ async def test_an_enrolled_agent_proves_itself_after_a_restart(hybrid, tmp_path)
     assert response.agent.name == "sync01"
 
 
-async def test_each_process_has_its_own_bus_key_and_each_assertion_is_new(
+async def test_each_process_has_its_own_bus_key_and_each_assertion_is_unique(
     hybrid, tmp_path
 ):
     folder = agent_folder(tmp_path, "sync01")
@@ -44,7 +44,7 @@ async def test_each_process_has_its_own_bus_key_and_each_assertion_is_new(
     assert one.make_assertion(NOW) != one.make_assertion(NOW)
 
 
-async def test_only_the_owner_may_read_the_agents_folder(hybrid, tmp_path):
+async def test_only_the_owner_may_read_the_folder_of_the_agent(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     await enrol(hybrid.enrolment, folder, await hybrid.enrolment.issue_token("sync01"))
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
@@ -53,16 +53,16 @@ async def test_only_the_owner_may_read_the_agents_folder(hybrid, tmp_path):
     assert folder.is_enrolled
 
 
-async def test_a_control_plane_with_another_ca_is_not_believed(hybrid, tmp_path):
+async def test_control_plane_with_another_ca_is_rejected(hybrid, tmp_path):
     token = await hybrid.enrolment.issue_token("sync01")
     impostor = Hybrid(hybrid.store, hybrid.clock, new_authority(NOW))
     folder = agent_folder(tmp_path, "sync01")
-    with pytest.raises(Rejected, match="not the one that made the token"):
+    with pytest.raises(Rejected, match="Another control plane"):
         await enrol(impostor.enrolment, folder, token)
     assert not folder.is_enrolled
 
 
-async def test_a_spent_token_leaves_the_old_identity_alone(hybrid, tmp_path):
+async def test_used_token_leaves_the_old_identity_unchanged(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     token = await hybrid.enrolment.issue_token("sync01")
     await enrol(hybrid.enrolment, folder, token)
@@ -72,23 +72,23 @@ async def test_a_spent_token_leaves_the_old_identity_alone(hybrid, tmp_path):
     assert folder.key.read_bytes() == before
 
 
-def test_an_agent_that_is_not_enrolled_is_told_how_to(tmp_path):
-    with pytest.raises(Misconfigured, match=r"key\.pem is missing.*agent token sync01"):
+def test_missing_key_names_the_command_to_enrol(tmp_path):
+    with pytest.raises(Misconfigured, match=r"key\.pem. is missing.*token sync01"):
         load_identity(agent_folder(tmp_path, "sync01"))
 
 
-async def test_a_key_without_its_certificate_is_noticed(hybrid, tmp_path):
+async def test_certificate_of_another_key_is_refused(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     for _ in range(2):
         certificate = folder.certificate.read_bytes() if folder.is_enrolled else b""
         token = await hybrid.enrolment.issue_token("sync01")
         await enrol(hybrid.enrolment, folder, token)
     folder.write(folder.certificate, certificate)
-    with pytest.raises(Misconfigured, match="not for the key beside it"):
+    with pytest.raises(Misconfigured, match="does not match the key"):
         load_identity(folder)
 
 
-async def test_secrets_do_not_show_in_an_identity(hybrid, tmp_path):
+async def test_repr_of_an_identity_has_no_secret(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     token = await hybrid.enrolment.issue_token("sync01")
     identity = await enrol(hybrid.enrolment, folder, token)
@@ -107,7 +107,7 @@ async def bootstrapped(hybrid, identity):
     )
 
 
-async def test_a_certificate_is_renewed_in_the_last_third_of_its_life(hybrid, tmp_path):
+async def test_certificate_is_renewed_in_the_last_third_of_its_life(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     token = await hybrid.enrolment.issue_token("sync01")
     first = await enrol(hybrid.enrolment, folder, token)
@@ -127,7 +127,7 @@ async def test_a_certificate_is_renewed_in_the_last_third_of_its_life(hybrid, tm
     assert record.certificate_expires == second.certificate.not_valid_after_utc
 
 
-async def test_a_renewed_certificate_that_got_lost_locks_nobody_out(hybrid, tmp_path):
+async def test_agent_can_renew_again_if_the_first_renewal_got_lost(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     token = await hybrid.enrolment.issue_token("sync01")
     identity = await enrol(hybrid.enrolment, folder, token)
@@ -137,7 +137,7 @@ async def test_a_renewed_certificate_that_got_lost_locks_nobody_out(hybrid, tmp_
     assert (await bootstrapped(hybrid, identity)).certificate
 
 
-async def test_a_certificate_is_renewed_for_the_same_key_only(hybrid, tmp_path):
+async def test_certificate_is_renewed_only_for_the_same_key(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     token = await hybrid.enrolment.issue_token("sync01")
     identity = await enrol(hybrid.enrolment, folder, token)
@@ -148,11 +148,11 @@ async def test_a_certificate_is_renewed_for_the_same_key_only(hybrid, tmp_path):
         csr=signing_request(name=identity.id),
     )
 
-    with pytest.raises(Refused, match="same key only"):
+    with pytest.raises(Refused, match="only for the same key"):
         await hybrid.bootstrap.bootstrap(request)
 
 
-async def test_a_renewed_certificate_of_another_authority_is_not_kept(hybrid, tmp_path):
+async def test_renewed_certificate_of_another_authority_is_not_stored(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     token = await hybrid.enrolment.issue_token("sync01")
     identity = await enrol(hybrid.enrolment, folder, token)
@@ -167,7 +167,7 @@ async def test_a_renewed_certificate_of_another_authority_is_not_kept(hybrid, tm
     assert folder.certificate.read_bytes() == before
 
 
-async def test_an_agent_keeps_the_certificate_that_bootstrap_brings(hybrid, tmp_path):
+async def test_agent_stores_the_certificate_from_bootstrap(hybrid, tmp_path):
     folder = agent_folder(tmp_path, "sync01")
     token = await hybrid.enrolment.issue_token("sync01")
     identity = await enrol(hybrid.enrolment, folder, token)

@@ -1,4 +1,4 @@
-"""Groups through two domains, as far as no server is needed to tell."""
+"""Groups across two domains, without a server."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def walked(lab: Domain) -> GroupMembership:
     return await read_members(forest, HEAD, nested=True)
 
 
-async def test_a_group_is_followed_whatever_its_name():
+async def test_group_with_unreadable_dn_is_followed():
     bob = ForeignMember("CN=Bob,DC=contoso,DC=com", "bob")
     found = await walked(Other(Odd=GroupMembers(frozenset(), foreign=frozenset({bob}))))
 
@@ -53,7 +53,7 @@ async def test_a_group_is_followed_whatever_its_name():
     assert found.is_whole(frozenset({"bridge"}))
 
 
-async def test_a_group_whose_members_cannot_be_read_is_hidden():
+async def test_group_whose_members_cannot_be_read_counts_as_hidden():
     found = await walked(Other())
 
     assert found.ids == {"ann"}

@@ -18,7 +18,7 @@ from cloudforest.model.identity import BusAccess
 QUICK = Backoff(timedelta(seconds=0.01), timedelta(seconds=0.01))
 
 
-def test_a_credential_is_renewed_at_two_thirds_of_its_life():
+def test_bus_credential_is_due_at_two_thirds_of_its_life():
     lease = Lease(NOW, NOW + LIFE)
     assert lease.renew_at() == NOW + timedelta(minutes=20)
     assert seconds_until_bootstrap(NOW, lease, 600) == 600
@@ -50,14 +50,14 @@ def quick(monkeypatch):
     monkeypatch.setattr(service, "BUS_CHECK_SECONDS", 0.01)
 
 
-async def test_an_agent_listens_for_its_domains_once_bootstrapped():
+async def test_agent_listens_for_its_domains_after_bootstrap():
     host = Host()
     async with running(host) as bus:
         await until(lambda: bus.is_listening_to("lab.test"))
         assert host.opened == ["lab.test /t/data/lab.ldif"]
 
 
-async def test_it_keeps_its_bus_while_the_control_plane_is_away(monkeypatch):
+async def test_agent_keeps_its_bus_while_the_control_plane_is_away(monkeypatch):
     monkeypatch.setattr(service, "BOOTSTRAP_BACKOFF", QUICK)
     host = Host()
     async with running(host, bootstrap_interval=0.02) as bus:
@@ -68,7 +68,7 @@ async def test_it_keeps_its_bus_while_the_control_plane_is_away(monkeypatch):
         assert bus.is_listening_to("lab.test")
 
 
-async def test_it_recovers_when_the_control_plane_comes_late(monkeypatch):
+async def test_agent_recovers_when_the_control_plane_starts_late(monkeypatch):
     monkeypatch.setattr(service, "BOOTSTRAP_BACKOFF", QUICK)
     host = Host(control_away=True)
     async with running(host) as bus:
@@ -77,17 +77,19 @@ async def test_it_recovers_when_the_control_plane_comes_late(monkeypatch):
         await until(lambda: bus.is_listening_to("lab.test"))
 
 
-async def test_a_lost_bus_makes_it_bootstrap_at_once():
+async def test_lost_bus_starts_a_bootstrap_at_once():
     host = Host()
     async with running(host) as bus:
-        # The second says that all its domains answer.
+        # The second bootstrap reports that all domains answer.
         await until(lambda: host.bootstraps == 2)
         bus._connected = False
         await until(lambda: bus.is_connected)
         assert host.bootstraps == 3
 
 
-async def test_a_bus_that_comes_and_goes_between_two_looks_is_lost_too(monkeypatch):
+async def test_bus_lost_between_two_checks_counts_as_lost(
+    monkeypatch,
+):
     monkeypatch.setattr(service, "BUS_CHECK_SECONDS", 1.0)
     host = Host()
     async with running(host) as bus:
@@ -96,7 +98,7 @@ async def test_a_bus_that_comes_and_goes_between_two_looks_is_lost_too(monkeypat
         await until(lambda: bus.is_connected)
 
 
-async def test_the_bus_credential_is_renewed_before_it_ends(monkeypatch):
+async def test_bus_credential_is_renewed_before_it_ends(monkeypatch):
     host = Host()
     async with running(host, bootstrap_interval=0.02) as bus:
         await until(lambda: bus.is_listening_to("lab.test"))

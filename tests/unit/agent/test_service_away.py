@@ -1,4 +1,4 @@
-"""The control plane is away for an hour of a clock that hurries from timer to timer."""
+"""The control plane is away for an hour; the clock skips from timer to timer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_PAUSE = timedelta(minutes=2)
 
 
 class HurryingLoop(asyncio.SelectorEventLoop):
-    """When nothing is left to do, its time is that of the next timer."""
+    """An event loop that skips idle time to the next timer."""
 
     _ahead = 0.0
 
@@ -43,14 +43,14 @@ async def _wait(condition: Callable[[], bool]) -> None:
 
 
 async def _an_hour_away() -> tuple[int, timedelta]:
-    """Return the tries in that hour, and how long it took to recover."""
+    """Return the attempts in that hour, and the time to recover."""
     host = Host(clock=LoopClock())
     async with running(host, check_interval=15) as bus:
         await _wait(lambda: bus.is_listening_to("lab.test"))
         host.control_away = True
         tried = host.bootstraps
         await asyncio.sleep(LIFE.total_seconds())
-        # The credential that nobody renewed has ended, and with it the connection.
+        # The credential has ended, and with it the connection.
         bus._connected = False
         await asyncio.sleep((HOUR - LIFE).total_seconds())
         tries = host.bootstraps - tried
@@ -61,7 +61,7 @@ async def _an_hour_away() -> tuple[int, timedelta]:
         return tries, host.clock() - back
 
 
-def test_it_waits_patiently_and_recovers_within_its_longest_pause():
+def test_agent_retries_with_growing_delays_and_recovers_within_the_longest():
     with asyncio.Runner(loop_factory=HurryingLoop) as runner:
         tries, took = runner.run(_an_hour_away())
     assert 25 <= tries <= 80

@@ -1,4 +1,4 @@
-"""Who is told to end does end, whatever a library makes of it."""
+"""A cancelled task ends, even if a library drops the cancellation."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import pytest
 from cloudforest.base.processes import await_cancellable
 
 
-async def test_a_cancellation_that_comes_together_with_the_answer_counts():
+async def test_cancellation_that_arrives_with_the_result_is_raised():
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(await_cancellable(asyncio.wait_for(answer, 60)))
     await asyncio.sleep(0)
-    # `wait_for` has its answer, and is not resumed yet.
+    # `wait_for` has its result, but has not resumed yet.
     answer.set_result("pong")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-async def test_one_that_is_dropped_on_purpose_counts():
+async def test_cancellation_that_a_library_drops_is_raised():
     async def deaf() -> str:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            return "went on"
+            return "continued"
         raise AssertionError
 
     task = asyncio.create_task(await_cancellable(deaf()))
@@ -35,7 +35,7 @@ async def test_one_that_is_dropped_on_purpose_counts():
         await task
 
 
-async def test_what_ends_well_is_returned_though_a_time_out_came_before():
+async def test_result_is_returned_after_an_earlier_timeout():
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await asyncio.sleep(60)

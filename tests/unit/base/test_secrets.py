@@ -1,4 +1,4 @@
-"""Secrets that are read."""
+"""Secrets, read from files and variables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cloudforest.base.errors import Misconfigured
 from cloudforest.base.secrets import read_secret
 
 
-def test_a_secret_that_is_no_text_is_named_and_not_shown(tmp_path: Path):
+def test_error_names_a_secret_that_is_not_text_without_its_value(tmp_path: Path):
     secret = tmp_path / "secret"
     secret.write_bytes(b"Passw0rd\xff")
     for place in ({"env": None, "file": "secret"}, {"env": "SECRET", "file": None}):

@@ -30,17 +30,17 @@ def read(text: str) -> object:
 
 
 @given(blocks)
-def test_a_block_is_read_as_what_was_written(value):
+def test_yaml_block_is_read_back_unchanged(value):
     written = {"kind": "x", **value}
     assert read("".join(f"{line}\n" for line in yaml_block(written))) == written
 
 
 @given(flows)
-def test_a_line_is_read_as_what_was_written(value):
+def test_yaml_flow_is_read_back_unchanged(value):
     assert read(f"value: {yaml_flow(value)}\n") == {"value": value}
 
 
-def test_what_looks_like_something_else_is_in_quotes():
+def test_ambiguous_scalar_is_quoted():
     assert [yaml_scalar(each) for each in ("Ada L", "no", "1", "a: b", "x #y")] == [
         "Ada L",
         '"no"',

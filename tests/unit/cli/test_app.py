@@ -1,4 +1,4 @@
-"""The table of commands, and what a call imports."""
+"""The table of commands, and the modules that a call imports."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def loaded_by(*arguments: str, **variables: str) -> set[str]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_summary_is_the_first_line_of_the_docstring(name: str):
-    """Else: change both, in `cli/app.py` and in the command's module."""
+    """If it fails, change both: in `cli/app.py` and in the module of the command."""
     declared = COMMANDS[name]
     module = import_module(f"cloudforest.cli.{declared.module}")
     doc = inspect.getdoc(getattr(module, declared.function))
@@ -145,7 +145,7 @@ def test_wrong_name_gets_a_suggestion(typed: str, said: str):
 
 
 def completed(words: str) -> list[str]:
-    """Return what bash offers after these words, with the script that is printed."""
+    """Return the completions of bash after these words, with the printed script."""
     script = call(_CLOUDFOREST_COMPLETE="source_bash").stdout
     *typed, last = words.split(" ")
     quoted = " ".join(f"'{each}'" for each in [*typed, last])

@@ -20,7 +20,7 @@ from cloudforest.cli.boundary import ExitCode, pick_exit_code, run_command
         ((130, 70, 64), 130),
     ],
 )
-def test_the_gravest_exit_code_stands_for_all(codes: tuple[int, ...], one: int):
+def test_most_severe_exit_code_wins(codes: tuple[int, ...], one: int):
     assert pick_exit_code(*codes) == one
 
 
@@ -45,7 +45,7 @@ def test_each_failure_has_its_exit_code(error: BaseException, code: int):
     assert run_command(failing(error)) == code
 
 
-def test_a_bug_writes_a_report_without_values(
+def test_bug_writes_a_report_without_values(
     capsys: pytest.CaptureFixture[str], tmp_path, monkeypatch
 ):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

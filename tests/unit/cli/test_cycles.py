@@ -14,6 +14,8 @@ from cloudforest.cli.cycles import cycles_exit_code
         ([("failed", True), ("failed", False)], 1),
     ],
 )
-def test_cycles_come_to_one_exit_code(cycles: list[tuple[str, bool]], code: int):
+def test_most_severe_cycle_sets_the_exit_code(
+    cycles: list[tuple[str, bool]], code: int
+):
     ended = [{"state": state, "unreachable": away} for state, away in cycles]
     assert cycles_exit_code(ended) == code

@@ -19,10 +19,10 @@ from cloudforest.model.messages import Lookup
         ("a@b.c", Lookup(by="attribute", value="a@b.c")),
     ],
 )
-def test_an_object_is_named_as_people_name_it(typed: str, meant: Lookup):
+def test_object_can_be_named_by_guid_dn_or_attribute(typed: str, meant: Lookup):
     assert parse_lookup(typed) == meant
 
 
-def test_an_object_without_a_name_is_a_mistake_in_the_command():
+def test_empty_object_name_is_wrong_usage():
     with pytest.raises(typer.BadParameter):
         parse_lookup(" ")

@@ -1,4 +1,4 @@
-"""The steps of one object in words, whatever an expression came to."""
+"""The steps of one object as text, for each result of an expression."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cloudforest.cli.explain import print_steps
         ({"outcome": "attribute ignored"}, "title: (attribute ignored)   ← e"),
         (
             {"candidates": ["anna", "anna1"]},
-            'title: the first that is free: ["anna","anna1"]   ← e',
+            'title: the first free value of ["anna","anna1"]   ← e',
         ),
     ],
 )
-def test_what_an_expression_came_to_is_told(
+def test_map_step_shows_the_result_of_each_expression(
     came: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = {"target": "title", "expression": "e", "inputs": {}, **came}

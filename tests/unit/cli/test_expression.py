@@ -1,4 +1,4 @@
-"""The commands that try expressions: offline, one by one or many from a file."""
+"""The `expression` commands: one expression, or many from a file."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def as_documented(example):
     return {"outcome": example["outcome"]}
 
 
-def test_the_documented_examples_are_one_batch(capsys):
+def test_batch_evaluates_the_documented_examples(capsys):
     assert evaluate(batch=EXAMPLES) == ExitCode.DONE
     documented = [as_documented(each) for each in json.loads(EXAMPLES.read_text())]
     assert json.loads(capsys.readouterr().out) == documented
 
 
-def test_an_entry_that_fails_leaves_the_others_alone(batch):
+def test_failed_entry_does_not_affect_the_others(batch):
     told = batch(
         [
             {"expression": "[A] & [b] & [c]", "attributes": {"a": 5, "B": True}},
@@ -85,14 +85,14 @@ def test_an_entry_that_fails_leaves_the_others_alone(batch):
 
 
 @pytest.mark.parametrize("content", ["{", '{"expression": "[a]"}'])
-def test_a_file_that_is_no_list_is_refused(tmp_path, content):
+def test_batch_file_without_a_list_is_refused(tmp_path, content):
     file = tmp_path / "batch.json"
     file.write_text(content)
     with pytest.raises(Misconfigured, match=r"batch\.json"):
         evaluate(batch=file)
 
 
-def test_one_expression_is_evaluated_for_one_object(tmp_path, capsys):
+def test_expression_is_evaluated_for_an_object(tmp_path, capsys):
     file = tmp_path / "object.json"
     file.write_text('{"sn": "Ångström", "cn": ["x"], "mail": null}')
     name = 'Join(" ", [cn], [sn], [mail])'
@@ -104,17 +104,17 @@ def test_one_expression_is_evaluated_for_one_object(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == {"value": None}
 
 
-def test_an_error_fails_and_points_at_the_character(capsys):
+def test_error_exits_1_and_names_the_character(capsys):
     assert evaluate('Left([sn], "x")') == ExitCode.FAILED
     assert "Character 12: " in capsys.readouterr().err
     assert evaluate("Left([sn], [sn])", attribute=["sn=a"]) == ExitCode.FAILED
     assert "whole number" in capsys.readouterr().err
 
 
-def test_what_does_not_go_together_is_refused(tmp_path):
-    with pytest.raises(typer.BadParameter, match="leave out the rest"):
+def test_invalid_combination_of_options_is_refused(tmp_path):
+    with pytest.raises(typer.BadParameter, match="excludes all other"):
         evaluate("[a]", batch=tmp_path)
-    with pytest.raises(typer.BadParameter, match="missing"):
+    with pytest.raises(typer.BadParameter, match="Pass an EXPRESSION"):
         evaluate()
     with pytest.raises(typer.BadParameter, match="NAME=VALUE"):
         evaluate("[a]", attribute=["a"])
@@ -125,7 +125,7 @@ def test_what_does_not_go_together_is_refused(tmp_path):
 STEPS = 'IIF(IsPresent([a]), Trim([a]), Left([b], "1"))'
 
 
-def test_explain_tells_the_value_of_each_step_that_was_needed(capsys):
+def test_explain_shows_the_value_of_each_needed_step(capsys):
     assert (
         explain(STEPS, attribute=["a= x "], output=OutputFormat.JSON) == ExitCode.DONE
     )
@@ -141,7 +141,7 @@ def test_explain_tells_the_value_of_each_step_that_was_needed(capsys):
     assert other["outcome"] == "not needed"
 
 
-def test_explain_shows_a_tree_and_where_it_fails(capsys):
+def test_explain_shows_a_tree_and_the_error(capsys):
     assert explain("Left([b], Append([b], 1))", attribute=["b=x"]) == ExitCode.FAILED
     out = capsys.readouterr().out
     assert "└── Append([b], 1)  →  x1" in out
@@ -150,7 +150,7 @@ def test_explain_shows_a_tree_and_where_it_fails(capsys):
     assert "Character 6" in capsys.readouterr().out
 
 
-def test_explain_crops_no_line_however_long_it_is(capsys):
+def test_explain_does_not_cut_long_lines(capsys):
     value = "x" * 300
     assert explain("Trim(ToLower([b]))", attribute=[f"b={value}"]) == ExitCode.DONE
     assert capsys.readouterr().out.splitlines() == [
@@ -160,7 +160,7 @@ def test_explain_crops_no_line_however_long_it_is(capsys):
     ]
 
 
-def test_the_reference_has_every_function(capsys):
+def test_functions_lists_every_function(capsys):
     assert functions(output=OutputFormat.JSON) == ExitCode.DONE
     told = json.loads(capsys.readouterr().out)
     assert {each["name"] for each in told} == set(FUNCTIONS)
@@ -174,6 +174,6 @@ def test_the_reference_has_every_function(capsys):
 
 
 @pytest.mark.parametrize("attributes", [[], False, 0, "x", [["a", "b"]]])
-def test_attributes_that_are_no_object_are_an_error(batch, attributes):
+def test_attributes_that_are_not_an_object_are_an_error(batch, attributes):
     (told,) = batch([{"expression": "[a]", "attributes": attributes}])
-    assert told == {"error": "The attributes are an object of names and values."}
+    assert told == {"error": "`attributes` must be an object of names and values."}

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from cloudforest.cli.app import COMMANDS, SECTIONS, make_app
-from cloudforest.cli.help import did_you_mean, option_names, settings, told
+from cloudforest.cli.help import describe, did_you_mean, option_names, settings
 
 
 def found(name: str) -> Any:
@@ -62,7 +62,7 @@ def test_usage_marks_what_can_be_omitted():
     [
         ("plan", "--no-impact", "--no-impact", ""),
         ("plan", "--out", "--out PATH", ""),
-        ("plan", "--state", "--state DIR", "Variable: CLOUDFOREST_STATE."),
+        ("plan", "--state", "--state DIR", "Environment variable: CLOUDFOREST_STATE."),
         ("plan", "--samples", "--samples names", ""),
         ("agent run", "--control", "--control URL", "Required."),
         ("status", "--format", "--format FORMAT", "One of text, json."),
@@ -73,12 +73,12 @@ def test_option_names_its_value_and_says_what_it_takes(
     command: str, name: str, names: str, said: str
 ):
     assert " ".join(option_names(option(command, name))) == names
-    assert said in told(option(command, name))
+    assert said in describe(option(command, name))
 
 
-def test_current_folder_is_named_as_such():
+def test_default_tree_is_the_current_folder():
     [tree] = [each for each in found("plan").params if each.name == "tree"]
-    assert told(tree).endswith("Default: the current folder.")
+    assert describe(tree).endswith("Default: the current folder.")
 
 
 def test_suggestion_names_the_whole_command():
@@ -87,7 +87,7 @@ def test_suggestion_names_the_whole_command():
     assert did_you_mean("xyzzy", known) == ""
 
 
-def test_no_color_takes_the_colours_away_if_it_is_not_empty(
+def test_no_color_disables_colours_if_not_empty(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setenv("NO_COLOR", "1")

@@ -34,7 +34,7 @@ def test_starter_tree_is_valid(scenario, tmp_path):
 def test_starter_tree_declares_what_its_example_declares(
     scenario: str, tmp_path: Path
 ) -> None:
-    """Only the sources differ, and the pilot's job is not enabled yet."""
+    """Only the sources differ, and the job of the pilot is disabled."""
     init(tmp_path / "tree", scenario=scenario)
     example, starter = (
         declared(find_shipped("topologies") / scenario),
@@ -76,8 +76,8 @@ def test_no_file_of_the_example_itself_is_written(scenario, tmp_path):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_each_document_names_the_schema_that_lies_beside_it(scenario, tmp_path):
-    """To yaml-language-server, a document's own first line counts, no other's."""
+def test_each_document_names_the_schema_beside_it(scenario, tmp_path):
+    """yaml-language-server reads the first line of each document."""
     init(tmp_path, scenario=scenario)
     for file in tmp_path.glob("*.yaml"):
         for document in file.read_text().split("\n---\n"):
@@ -86,24 +86,24 @@ def test_each_document_names_the_schema_that_lies_beside_it(scenario, tmp_path):
     assert json.loads((tmp_path / "tree.schema.json").read_text()) == bundle_schemas()
 
 
-def test_there_is_no_starter_tree_for_anything_else():
+def test_unknown_scenario_is_refused_with_the_known_ones():
     assert list_scenarios() == sorted(SCENARIOS)
     with pytest.raises(typer.BadParameter, match="existing-hybrid-pilot"):
         _parse_scenario("nope")
 
 
-def test_there_is_no_schema_for_anything_else():
+def test_unknown_kind_gets_a_suggestion():
     with pytest.raises(typer.BadParameter, match='did you mean "Scope"'):
         schema("Scoep")
 
 
-def test_where_no_folder_can_be_it_says_why_in_words(tmp_path):
+def test_unwritable_folder_is_refused_with_the_reason(tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(Misconfigured, match=r"\(Not a directory\); name another"):
+    with pytest.raises(Misconfigured, match=r"Not a directory\. Name another"):
         init(tmp_path / "file" / "tree", scenario="new-hybrid-customer")
 
 
-def test_a_starter_tree_has_examples_that_would_fail(tmp_path):
+def test_starter_tree_has_examples_that_can_fail(tmp_path):
     init(tmp_path, scenario="existing-hybrid-pilot")
     people = tmp_path / "people.yaml"
     people.write_text(people.read_text().replace("CN=Cloud Pilot", "CN=Nobody"))
@@ -111,7 +111,7 @@ def test_a_starter_tree_has_examples_that_would_fail(tmp_path):
     assert [each.id for each in told] == ["example-scope"]
 
 
-def test_nothing_is_written_over(tmp_path):
+def test_init_overwrites_nothing(tmp_path):
     (tmp_path / "file").write_text("mine")
     for taken in (tmp_path, tmp_path / "file"):
         with pytest.raises(Refused, match="not an empty folder"):

@@ -5,7 +5,7 @@ from cloudforest.cli.local_agents import make_child_environment
 from cloudforest.model.registration import SecretReference
 
 
-def test_a_child_sees_only_what_its_documents_name():
+def test_child_sees_only_the_variables_of_its_documents():
     binding = HostBinding(
         active_directory=ActiveDirectoryBinding(
             controllers=("ldaps://dc1",),

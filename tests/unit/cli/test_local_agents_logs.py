@@ -1,4 +1,4 @@
-"""The logs of local agents: bounded while the agents write on."""
+"""The logs of local agents stay small while the agents write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def folder_of(agents: Path, name: str) -> Path:
     return folder
 
 
-def test_a_log_that_is_too_large_is_begun_anew_under_its_writer(tmp_path: Path) -> None:
+def test_large_log_is_rotated_while_it_is_written(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "sync01")
     file, older = folder / "agent.log", folder / "agent.log.1"
     with file.open("a") as writer:
@@ -29,7 +29,7 @@ def test_a_log_that_is_too_large_is_begun_anew_under_its_writer(tmp_path: Path) 
     assert older.read_text() == "third\n"
 
 
-def test_a_log_that_resists_stops_no_other(tmp_path: Path) -> None:
+def test_log_that_cannot_be_rotated_does_not_stop_the_others(tmp_path: Path) -> None:
     (folder_of(tmp_path, "a") / "agent.log.1").mkdir()
     for name in ("a", "b"):
         folder = tmp_path / name

@@ -1,4 +1,4 @@
-"""The log for people, for programs and for spreadsheets."""
+"""The log as text, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from cloudforest.cli.logs import LOG_COLUMNS, LOG_FORMATTERS, format_log_header
+from cloudforest.cli.logs import LOG_COLUMNS, LOG_FORMATTERS, format_csv_row
 
 ENTRY = {
     "id": 7,
@@ -29,7 +29,7 @@ ENTRY = {
 }
 
 
-def test_a_line_for_people_says_who_and_what():
+def test_text_line_names_the_object_and_the_changes():
     line = LOG_FORMATTERS["text"](ENTRY)
     assert line == (
         "2026-11-23T12:00:00Z people update success anna@contoso.com  "
@@ -37,22 +37,22 @@ def test_a_line_for_people_says_who_and_what():
     )
 
 
-def test_a_value_cannot_make_another_line_or_colour_the_terminal():
+def test_value_cannot_break_the_line_or_colour_the_terminal():
     line = LOG_FORMATTERS["text"]({**ENTRY, "name": "a\nb\x1b[31m"})
     assert line.count("\n") == 1
     assert "\x1b" not in line
 
 
-def test_a_line_for_programs_is_the_entry():
+def test_json_line_is_the_entry():
     assert json.loads(LOG_FORMATTERS["json"](ENTRY)) == ENTRY
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_a_cell_is_never_a_formula(start: str):
+def test_csv_cell_is_never_a_formula(start: str):
     name = f'{start}HYPERLINK("http://evil","x")'
     row = LOG_FORMATTERS["csv"]({**ENTRY, "name": name})
 
-    head, cells = csv.reader([format_log_header(), row.replace("\r\n", "")])
+    head, cells = csv.reader([format_csv_row(LOG_COLUMNS), row.replace("\r\n", "")])
 
     assert head == list(LOG_COLUMNS)
     found = dict(zip(head, cells, strict=True))

@@ -18,7 +18,7 @@ from cloudforest.cli.options import parse_past_time, state_for_commands
         ("s", "trees/a", "s"),
     ],
 )
-def test_the_state_is_named_where_it_is_not_the_usual_one(
+def test_suggested_commands_name_a_state_that_is_not_the_default(
     state: str | None, tree: str, said: str | None
 ):
     found = state_for_commands(Path(state) if state else None, Path(tree))
@@ -37,11 +37,11 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
         ("2026-11-23T08:00Z", NOON - timedelta(hours=4)),
     ],
 )
-def test_times_are_typed_as_people_say_them(typed: str, meant: datetime):
+def test_time_is_a_duration_or_iso_8601(typed: str, meant: datetime):
     assert parse_past_time(typed, NOON) == meant
 
 
 @pytest.mark.parametrize("typed", ["yesterday", "2w", "999999d", "0001-01-01"])
-def test_what_is_no_time_is_refused(typed: str):
+def test_invalid_time_is_refused(typed: str):
     with pytest.raises(typer.BadParameter, match="is not a time"):
         parse_past_time(typed, NOON)

@@ -10,7 +10,7 @@ from cloudforest.plan.html import render_html
 from cloudforest.plan.markdown import render_markdown
 
 
-def test_all_formats_name_the_state_in_the_command_that_allows():
+def test_all_formats_show_the_allow_command_with_the_state():
     plan = msgspec.structs.replace(
         plan_between(None, registration()), impacts=(IMPACT,)
     )

@@ -8,7 +8,7 @@ import pytest
 from cloudforest.cli import terminal
 
 
-def test_a_command_that_is_suggested_works_where_it_is_read(monkeypatch):
+def test_suggested_command_works_in_the_current_folder(monkeypatch):
     monkeypatch.setattr("sys.argv", [".venv/bin/cloudforest", "up", "a tree"])
     state = Path("a tree/.cloudforest")
 
@@ -19,7 +19,7 @@ def test_a_command_that_is_suggested_works_where_it_is_read(monkeypatch):
     )
 
 
-def test_what_fits_on_no_line_has_one_for_each_part(
+def test_list_too_long_for_a_line_has_one_line_per_value(
     capsys: pytest.CaptureFixture[str],
 ):
     guids = [str(uuid.UUID(int=number)) for number in range(3)]

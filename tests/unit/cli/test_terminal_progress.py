@@ -1,4 +1,4 @@
-"""The bars of a plan and of a cycle, as drawn at a terminal."""
+"""The progress bars of a plan and a cycle on a terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, *, at_terminal: bool, shown: bool) ->
     return file.getvalue()
 
 
-def test_each_job_has_a_bar_that_says_how_many_of_how_many(
+def test_each_job_has_a_bar_with_its_counts(
     monkeypatch: pytest.MonkeyPatch,
 ):
     text = drawn(monkeypatch, at_terminal=True, shown=True)
@@ -38,6 +38,6 @@ def test_each_job_has_a_bar_that_says_how_many_of_how_many(
     assert "7 of 7" in last[1]
 
 
-def test_where_nobody_looks_there_is_no_bar(monkeypatch: pytest.MonkeyPatch):
+def test_no_bar_without_a_terminal_or_if_disabled(monkeypatch: pytest.MonkeyPatch):
     assert drawn(monkeypatch, at_terminal=False, shown=True) == ""
     assert drawn(monkeypatch, at_terminal=True, shown=False) == ""

@@ -1,4 +1,4 @@
-"""How what is wrong with the documents is shown."""
+"""The formats of `validate`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def complaint(line, column, severity=Severity.ERROR):
     return Diagnostic("some-id", "It is wrong.", place, severity, line)
 
 
-def test_a_caret_stands_under_what_is_meant():
+def test_caret_is_below_the_mistake():
     assert shown(complaint("  - staf", 5)) == [
         "x.yaml:14:5: error: It is wrong. [some-id]",
         "   14 |   - staf",
@@ -50,14 +50,14 @@ def test_a_caret_stands_under_what_is_meant():
     ]
 
 
-def test_what_may_hold_a_secret_has_no_line():
+def test_line_that_may_hold_a_secret_is_not_shown():
     assert shown(complaint(None, 5, Severity.WARNING)) == [
         "x.yaml:14:5: warning: It is wrong. [some-id]"
     ]
 
 
 @pytest.mark.parametrize("column", [1, 61, 150, 300])
-def test_of_a_long_line_there_is_a_part_around_the_caret(column):
+def test_long_line_is_cut_around_the_caret(column):
     line = "".join(chr(97 + n % 26) for n in range(300))
     _, part, caret = shown(complaint(line, column))
     assert len(part) < 120
@@ -77,7 +77,7 @@ def test_text_shows_each_mistake_with_its_line(tree, capsys):
     assert "    4 | filtres: {user:" in printed
 
 
-def test_annotations_name_the_file_as_the_checkout_does(tree, capsys):
+def test_annotations_name_the_file_relative_to_the_checkout(tree, capsys):
     assert _validate(tree.__class__("eu"), ValidateFormat.GITHUB) == 1
     printed = capsys.readouterr().out.splitlines()
     assert (
@@ -88,12 +88,12 @@ def test_annotations_name_the_file_as_the_checkout_does(tree, capsys):
     assert all(each.startswith("::error ") for each in printed)
 
 
-def test_an_annotation_without_a_file_is_for_the_whole_tree(tmp_path, capsys):
+def test_annotation_without_a_file_is_for_the_whole_tree(tmp_path, capsys):
     assert _validate(tmp_path, ValidateFormat.GITHUB) == 1
     assert capsys.readouterr().out.startswith("::error title=no-documents::The tree")
 
 
-def test_a_comma_in_a_file_name_is_escaped(tree, capsys):
+def test_comma_in_a_file_name_is_escaped(tree, capsys):
     (tree / "eu" / "a,b:c.yaml").write_text("kind: [")
     _validate(tree, ValidateFormat.GITHUB)
     assert "file=" + (tree / "eu").as_posix() + "/a%2Cb%3Ac.yaml,line=1" in (
@@ -101,7 +101,7 @@ def test_a_comma_in_a_file_name_is_escaped(tree, capsys):
     )
 
 
-def test_json_is_as_documented(tree, capsys):
+def test_json_has_the_documented_shape(tree, capsys):
     assert _validate(tree, ValidateFormat.JSON) == 1
     told = json.loads(capsys.readouterr().out)
     assert told["valid"] is False
@@ -110,7 +110,7 @@ def test_json_is_as_documented(tree, capsys):
 
 
 @pytest.mark.parametrize("output", ValidateFormat)
-def test_nothing_that_a_document_or_file_is_called_breaks_the_output(
+def test_odd_names_of_documents_and_files_do_not_break_the_output(
     output, tmp_path, capsysbinary
 ):
     odd = os.fsdecode(b"caf\xe9\x1b[31m.yaml")
@@ -125,7 +125,7 @@ def test_nothing_that_a_document_or_file_is_called_breaks_the_output(
     assert rb"\ud83c" in printed or rb"\\ud83c" in printed
 
 
-def test_a_schema_is_printed_by_kind_in_any_case_or_for_all(capsys):
+def test_schema_is_printed_for_one_kind_or_all(capsys):
     schema("job")
     assert json.loads(capsys.readouterr().out)["title"] == "Job"
     schema("plan")

@@ -1,4 +1,4 @@
-"""A hybrid identity service over a store in memory, with a clock that stands still."""
+"""A hybrid identity service with a store in memory and a manual clock."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from cloudforest.base.errors import Refused, Rejected, Unauthenticated
 from cloudforest.model.identity import EnrolRequest, decode_token
 
 
-async def test_a_token_becomes_a_certificate_in_the_agents_name(hybrid):
+async def test_token_is_exchanged_for_a_certificate_in_the_name_of_the_agent(hybrid):
     token = await hybrid.enrolment.issue_token("sync01")
     csr = signing_request(name="administrator")
     response = await hybrid.enrolment.enrol(EnrolRequest(token=token, csr=csr))
@@ -24,13 +24,13 @@ async def test_a_token_becomes_a_certificate_in_the_agents_name(hybrid):
     assert not constraints.value.ca
 
 
-async def test_the_store_holds_no_token(hybrid):
+async def test_store_has_no_token_in_clear_text(hybrid):
     token = await hybrid.enrolment.issue_token("sync01")
     assert decode_token(token).secret not in str(hybrid.store.tokens)
     assert decode_token(token).fingerprint == hybrid.authority.fingerprint
 
 
-async def test_a_token_is_refused_the_second_time(hybrid):
+async def test_token_is_refused_the_second_time(hybrid):
     token = await hybrid.enrolment.issue_token("sync01")
     request = EnrolRequest(token=token, csr=signing_request())
     await hybrid.enrolment.enrol(request)
@@ -38,7 +38,7 @@ async def test_a_token_is_refused_the_second_time(hybrid):
         await hybrid.enrolment.enrol(request)
 
 
-async def test_a_token_is_refused_after_an_hour(hybrid):
+async def test_token_is_refused_after_an_hour(hybrid):
     token = await hybrid.enrolment.issue_token("sync01")
     hybrid.clock.now += timedelta(hours=1)
     with pytest.raises(Unauthenticated, match="older than an hour"):
@@ -46,13 +46,13 @@ async def test_a_token_is_refused_after_an_hour(hybrid):
 
 
 @pytest.mark.parametrize("token", ["", "cfe1.e30=", "☃", "cfe1.%%%"])
-async def test_what_is_no_token_is_refused(hybrid, token):
+async def test_malformed_token_is_refused(hybrid, token):
     with pytest.raises(Unauthenticated):
         await hybrid.enrolment.enrol(EnrolRequest(token=token, csr=signing_request()))
 
 
-async def test_an_unregistered_agent_gets_no_token(hybrid):
-    with pytest.raises(Refused, match="No agent sync09 is registered"):
+async def test_unregistered_agent_gets_no_token(hybrid):
+    with pytest.raises(Refused, match='"sync09" is not registered'):
         await hybrid.enrolment.issue_token("sync09")
 
 
@@ -60,7 +60,7 @@ async def test_an_unregistered_agent_gets_no_token(hybrid):
     "csr",
     ["", "nonsense", signing_request(ec.generate_private_key(ec.SECP384R1()))],
 )
-async def test_a_bad_signing_request_is_rejected(hybrid, csr):
+async def test_invalid_signing_request_is_rejected(hybrid, csr):
     token = await hybrid.enrolment.issue_token("sync01")
     with pytest.raises(Rejected):
         await hybrid.enrolment.enrol(EnrolRequest(token=token, csr=csr))

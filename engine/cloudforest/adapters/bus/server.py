@@ -17,7 +17,7 @@ import structlog
 from cloudforest.adapters.bus.credentials import BusAuthority, BusEndpoint
 from cloudforest.base.clock import Clock, system_clock
 from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
-from cloudforest.base.files import make_private_folder, write_private_file
+from cloudforest.base.files import make_private_folder, read_bounded, write_private_file
 from cloudforest.base.processes import end_process, leash_command
 
 MAX_PAYLOAD = 1024 * 1024
@@ -124,7 +124,7 @@ class BusServer:
     def endpoint(self) -> BusEndpoint:
         return BusEndpoint(
             urls=(f"tls://127.0.0.1:{self.port}",),
-            ca=self.tls.ca.read_text(encoding="ascii"),
+            ca=read_bounded(self.tls.ca).decode("ascii"),
         )
 
     @property
@@ -132,7 +132,7 @@ class BusServer:
         """The port chosen at the first start; None before."""
         if not self._port_file.exists():
             return None
-        return int(self._port_file.read_text(encoding="ascii"))
+        return int(read_bounded(self._port_file))
 
     @property
     def _port_file(self) -> Path:

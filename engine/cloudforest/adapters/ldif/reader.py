@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloudforest.base.errors import Misconfigured, Rejected
+from cloudforest.base.files import read_bounded
 
 _EXPORT_AGAIN = (
     "Export the domain again, for example with ldapsearch, and replace the file."
@@ -85,7 +86,7 @@ def matches_checksum(path: Path, digest: str) -> bool:
     """Return whether FILE.sha256 exists; raise Rejected if it has another digest."""
     checksum = _checksum_path(path)
     try:
-        expected = checksum.read_text(encoding="utf-8").split()[:1]
+        expected = read_bounded(checksum).decode().split()[:1]
     except FileNotFoundError:
         return False
     except (OSError, UnicodeDecodeError) as error:
