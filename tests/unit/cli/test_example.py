@@ -19,7 +19,7 @@ def test_replacing_an_attribute_that_nothing_reads_is_refused(tmp_path):
     known = find_spellings(mapping, program.scope)
     named = ("dn", "objectguid", "employeetype", "givenname", "info")
     require_read_attributes(dict.fromkeys(named, ("x",)), known, "staff")
-    with pytest.raises(Refused, match=r'reads "giveName"; did you mean "givenName"\?'):
+    with pytest.raises(Refused, match=r'reads "giveName"\. Did you mean "givenName"\?'):
         require_read_attributes({"giveName": ("x",)}, known, "staff")
 
 

@@ -116,7 +116,7 @@ def test_schema_without_importable_rules_is_an_error(tmp_path, rules, said):
 
 
 def test_missing_job_or_file_is_named(tree):
-    with pytest.raises(Refused, match=r'no job "nobody"; there is "ids"'):
+    with pytest.raises(Refused, match=r'no job "nobody"\. Choose one of: "ids"'):
         export_schema("nobody")
     with pytest.raises(Misconfigured, match="Cannot read"):
         import_schema(tree / "nothing.json")

@@ -93,7 +93,7 @@ def test_unknown_scenario_is_refused_with_the_known_ones():
 
 
 def test_unknown_kind_gets_a_suggestion():
-    with pytest.raises(typer.BadParameter, match='did you mean "Scope"'):
+    with pytest.raises(typer.BadParameter, match='Did you mean "Scope"'):
         schema("Scoep")
 
 
