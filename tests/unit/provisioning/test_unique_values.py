@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.support.world import World, guid, with_rule
+from msgspec import structs
+from tests.support.world import World, guid, rule, with_rule
 
 from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.model.messages import Lookup
@@ -79,6 +80,22 @@ async def test_object_without_a_free_value_is_escrowed_alone(world: World):
     reasons = {each.id: each.reason for each in await world.escrowed()}
     assert set(reasons) == {guid(2), guid(3)}
     assert "title: SelectUniqueValue has no free value" in reasons[guid(2)]
+
+
+async def test_object_without_one_of_two_values_is_escrowed(world: World):
+    """A value that is found for the second path must not hide the first's fault."""
+    two = choosing('SelectUniqueValue([title], "Clerk")')
+    users = two.mappings[0]
+    nickname = rule("nickName", "title", flow_type="ObjectAddOnly")
+    nickname = structs.replace(nickname, expression=parse_expression(CHOICE))
+    users = structs.replace(users, rules=(*users.rules, nickname))
+    world.program = structs.replace(two, mappings=(users, *two.mappings[1:]))
+    world.person(1, title="Clerk")
+    world.person(2, title="Clerk")
+    cycle = await world.cycle()
+    assert cycle.state == "partial"
+    assert titles(world) == {guid(1): "Clerk"}
+    assert {each.id for each in await world.escrowed()} == {guid(2)}
 
 
 async def test_escrowed_object_gets_a_value_that_became_free(world: World):
