@@ -71,6 +71,15 @@ def test_every_module_that_the_documents_name_is_there():
     assert missing == []
 
 
+def test_every_name_in_contributing_is_in_the_code():
+    """`ExitCode`, `JOB_TABLES`: a class, a constant or a field, by its real name."""
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`([A-Z]\w*[a-z_]\w*|_?[A-Z][A-Z_]{3,})`", text))
+    code = "\n".join(each.read_text("utf-8") for each in ENGINE.rglob("*.py"))
+    known = {each for each in names if re.search(rf"\b{each}\b", code)}
+    assert names - known == {"SECONDS"} & names  # of `make fuzz`
+
+
 def is_a_test(module: str) -> bool:
     return module.startswith("tests.") and any(
         part == "conftest" or part.startswith("test_") for part in module.split(".")
