@@ -11,7 +11,7 @@ import pytest
 from tests.scenario.installed import COMMAND, Installed
 
 COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|9[0-7])(?:;[0-9]+)*m")
-"""What sets the colour of text; bold and dim are none."""
+"""Escapes that set the colour of text. Bold and dim are not colours."""
 
 
 def printed(command: Installed, *arguments: str) -> str:

@@ -91,7 +91,7 @@ def job(tree: Installed, name: str = "people") -> Any:
 
 
 def ended(tree: Installed, *states: str, name: str = "people") -> Any:
-    """Return the job as soon as it is in one of these states."""
+    """Return the job once its state is one of these."""
 
     def look() -> Any:
         found = job(tree, name) if (tree.state / "serve.json").exists() else None

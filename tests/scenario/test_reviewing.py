@@ -166,7 +166,7 @@ def _refused(url: str, token: str, body: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Reader:
-    """Who has a token of the role `read`; `url` is that of the control plane."""
+    """An operator with a token of role `read`, and the URL of the control plane."""
 
     cloudforest: Installed
     url: str

@@ -1,4 +1,4 @@
-"""Each topology that ships runs as it stands, and its change is planned as reviewed."""
+"""Each shipped topology runs unchanged, and its change is planned as reviewed."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Samba has one domain in a forest and lets nobody add such a member, so the link is
 written where Samba keeps its own, with the objectGUID of an object that it does not
-have (a phantom, [MS-ADTS] 3.1.1.1.6). What is sent of it over LDAP is Samba's doing.
+have (a phantom, [MS-ADTS] 3.1.1.1.6). Samba decides what it sends of it over LDAP.
 """
 
 from __future__ import annotations

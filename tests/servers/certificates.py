@@ -1,4 +1,4 @@
-"""A certificate authority of its own for each server that a test starts."""
+"""Each server that a test starts has its own certificate authority."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 @dataclass(frozen=True)
 class Certificates:
-    """PEM files; the client's are for whoever connects to the server."""
+    """PEM files; the client's are for clients of the server."""
 
     ca: Path
     certificate: Path

@@ -61,7 +61,7 @@ MORE = (
     "telephoneNumber: +353 1 555 0102",
     "mobile: +353 85 555 0102",
 )
-"""What the second person has besides."""
+"""Additional attributes of the second person."""
 
 
 @dataclass(frozen=True)

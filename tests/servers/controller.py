@@ -1,4 +1,4 @@
-"""Domain controllers: Samba AD DC, each on a loopback address of its own."""
+"""Domain controllers: Samba AD DC, each on its own loopback address."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class Controller:
         pytest.fail(f"Samba did not start:\n{text[-2000:]}")
 
     def kill(self) -> None:
-        """End it, and what it started, without a word."""
+        """Kill it and the processes that it started, with SIGKILL."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:

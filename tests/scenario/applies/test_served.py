@@ -20,7 +20,7 @@ PUT = "send+2"
 """The command's request to register, after those for what is registered and impact."""
 
 OF_SERVE = {"files"}
-"""What `serve` leaves besides: the bus."""
+"""What only `serve` leaves: the files of the bus."""
 
 
 def _long(*values: object) -> list[Any]:

@@ -26,9 +26,9 @@ MEMORY = 250
 
 @pytest.fixture
 def crowd(tenant_server: ScimServer, tmp_path: Path) -> Iterator[Lab]:
-    """The lab whose scope is everybody in the group `crowd`, and the group.
+    """A lab whose scope is the members of the group `crowd`, and the group.
 
-    In a domain of its own, which other scenarios would have to read whole.
+    It has its own domain: otherwise every scenario would read 50,000 people.
     """
     with provisioned(tmp_path, backend="mdb") as controller:
         samba = controller.samba

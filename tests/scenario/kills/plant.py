@@ -1,4 +1,4 @@
-"""All that a cycle passes through, each part of which a test may kill: 300 objects."""
+"""All processes of a cycle with 300 objects. A test may kill each of them."""
 
 from __future__ import annotations
 
