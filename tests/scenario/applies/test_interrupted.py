@@ -23,7 +23,7 @@ STEPS = (
 
 @pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize("step", STEPS)
-def test_it_is_made_good_by_the_next(
+def test_next_apply_completes_an_interrupted_one(
     step: str,
     number: signal.Signals,
     changes: dict[str, Undisturbed],
@@ -36,7 +36,7 @@ def test_it_is_made_good_by_the_next(
 @pytest.mark.long
 @pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize("name", ["create", "update"])
-def test_it_is_made_good_by_the_next_whatever_the_step(
+def test_next_apply_completes_one_interrupted_at_any_step(
     name: str,
     number: signal.Signals,
     changes: dict[str, Undisturbed],

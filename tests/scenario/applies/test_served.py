@@ -52,7 +52,7 @@ def update(changes: dict[str, Undisturbed]) -> Undisturbed:
     ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)]
 )
 @pytest.mark.parametrize("step", [*_long("send+0", "send+1"), PUT, "send+3"])
-def test_a_command_that_ends_early(
+def test_apply_killed_before_its_request_is_repeated_without_loss(
     step: str,
     number: signal.Signals,
     code: int,
@@ -69,7 +69,7 @@ def test_a_command_that_ends_early(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_command_that_ends_before_it_is_answered(
+def test_apply_killed_before_the_answer_is_repeated_without_loss(
     number: signal.Signals, update: Undisturbed, tmp_path: Path
 ) -> None:
     """What was asked is done all the same; the next finds it, done or not."""
@@ -93,7 +93,7 @@ ENDS = {signal.SIGKILL: {(-9, 5)}, signal.SIGINT: {(130, 0), (130, 5)}}
 
 @pytest.mark.parametrize("number", ENDS)
 @pytest.mark.parametrize("more", [*_long(0, 1), 2, 3])
-def test_a_control_plane_that_ends_before_it_answers(
+def test_apply_is_repeated_after_the_control_plane_ends(
     more: int, number: signal.Signals, update: Undisturbed, tmp_path: Path
 ) -> None:
     cloudforest = update.change.copy(tmp_path / "tree")
@@ -111,7 +111,7 @@ def test_a_control_plane_that_ends_before_it_answers(
     assert kept(cloudforest) == end(update)
 
 
-def test_of_two_that_planned_alike_the_later_is_told_who_was_first(
+def test_later_of_two_equal_applies_names_the_first(
     update: Undisturbed, tmp_path: Path
 ) -> None:
     cloudforest = update.change.copy(tmp_path / "tree")

@@ -77,7 +77,9 @@ def peaks(lab: Lab) -> list[int]:
 
 
 @pytest.mark.long
-def test_fifty_thousand_arrive_and_one_leaves_and_one_enters(crowd: Lab) -> None:
+def test_group_of_fifty_thousand_is_created_and_updated_in_bounded_memory(
+    crowd: Lab,
+) -> None:
     lab, group = crowd, f"CN=crowd,{crowd.unit}"
     everybody = {f"v{number}" for number in range(SIZE)}
 

@@ -16,7 +16,7 @@ VICTIMS = ("service", "agent", "bus", "directory", "target")
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_the_end_is_the_undisturbed_one(
+def test_killed_process_leads_to_the_undisturbed_end_state(
     victim: str, moment: float, plant: Plant, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     """`moment` is in the first cycle below 1, in the second one from there to 2."""
@@ -36,7 +36,7 @@ def test_the_end_is_the_undisturbed_one(
     plant.target.kill()
 
 
-def test_a_target_that_creates_and_dies_before_it_answers(
+def test_target_that_dies_after_a_create_gets_no_duplicate(
     plant: Plant, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     """What was created is found again, and not created twice."""
