@@ -18,7 +18,7 @@ def stands(cloudforest: Installed) -> dict[str, Any]:
     }
 
 
-def test_an_export_that_nothing_proves_whole_adds_and_takes_nobody_away(
+def test_unproven_export_adds_people_and_removes_nobody(
     tmp_path: Path,
 ) -> None:
     bert, carl = (person(each, title="Clerk") for each in ("bert", "carl"))

@@ -123,7 +123,9 @@ def strangers(records: list[Record]) -> set[str]:
     return {each for each in unknown if len(each) > 5 and each not in in_scope}
 
 
-async def test_nothing_of_an_out_of_scope_object_but_its_guid(tmp_path: Path) -> None:
+async def test_bus_carries_only_the_guid_of_an_out_of_scope_object(
+    tmp_path: Path,
+) -> None:
     async with running_server(tmp_path) as bus:
         records, heard = await heard_on(bus)
 

@@ -37,7 +37,7 @@ def printed(command: Installed, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("words", ["validate", "--help", "plna", "--verbose up --once"])
-def test_no_color_is_respected_by_all_that_prints(topology: Installed, words: str):
+def test_every_command_respects_no_color(topology: Installed, words: str):
     plain = replace(topology, variables={"NO_COLOR": "1"})
     shown = printed(plain, *words.split())
     assert shown
@@ -45,11 +45,11 @@ def test_no_color_is_respected_by_all_that_prints(topology: Installed, words: st
 
 
 @pytest.mark.parametrize("words", ["validate", "--verbose up --once"])
-def test_a_terminal_has_colours(topology: Installed, words: str):
+def test_terminal_has_colours(topology: Installed, words: str):
     assert COLOUR.search(printed(topology, *words.split()))
 
 
-def test_a_pipe_has_no_escapes(topology: Installed):
+def test_pipe_has_no_escapes(topology: Installed):
     for words in ("validate", "--help", "plna"):
         ran = topology(*words.split())
         assert "\x1b" not in ran.out + ran.err

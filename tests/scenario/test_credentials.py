@@ -48,7 +48,7 @@ def test_people_are_written_with_a_token_of_the_server(
     assert_nowhere(tmp_path, "canary-secret", *oauth_server.tokens)
 
 
-def test_a_secret_that_was_changed_is_told_and_read_again(
+def test_changed_secret_is_reported_and_read_again(
     behind_oauth: Installed, oauth_server: OAuthServer, tmp_path: Path
 ) -> None:
     oauth_server.clients[NAME] = Client("canary-rotated")
@@ -60,7 +60,7 @@ def test_a_secret_that_was_changed_is_told_and_read_again(
     assert behind_oauth.up_once()["counts"]["create"] == 2
 
 
-def test_a_token_endpoint_that_is_down(
+def test_token_endpoint_that_is_down_is_reported(
     oauth_server: OAuthServer,
     hostile_server: Callable[..., HostileServer],
     tmp_path: Path,

@@ -115,7 +115,7 @@ def _assert_as_desired(server: ScimServer) -> None:
     assert len(people) == len(TEAM)
 
 
-def test_what_was_changed_outside_is_told_and_repaired(
+def test_drift_is_reported_and_repaired(
     tmp_path: Path, scim_server: StartScimServer
 ) -> None:
     server = scim_server()
@@ -150,7 +150,7 @@ def _ou(name: str) -> str:
     return other.replace(f"dn: OU={name},", "dn: OU=People,")
 
 
-def test_another_ou_under_the_name_of_the_scope_is_an_error_of_plan_and_cycle(
+def test_plan_and_cycle_refuse_another_ou_with_the_dn_of_the_scope(
     tmp_path: Path,
 ) -> None:
     anna = person("anna").replace(f"CN=anna,{BASE}", f"CN=anna,{OU}")

@@ -127,7 +127,7 @@ def _cycles(cloudforest: Installed) -> dict[str, Any]:
     return {each["job"]: each["counts"] for each in ran.json["jobs"]}
 
 
-def test_a_group_gets_its_members_of_another_domain_from_the_job_of_that_one(
+def test_group_gets_members_that_the_job_of_another_domain_created(
     cloudforest: Installed, target: ScimServer
 ) -> None:
     _cycles(cloudforest)
@@ -142,7 +142,7 @@ def test_a_group_gets_its_members_of_another_domain_from_the_job_of_that_one(
     assert counts["people"]["memberAdd"] == 0
 
 
-def test_a_group_of_another_domain_lets_people_in_and_out(
+def test_scope_group_of_another_domain_adds_and_removes_people(
     cloudforest: Installed, target: ScimServer, frontier: Contoso, lab_domain: Samba
 ) -> None:
     lab = lab_domain

@@ -64,7 +64,7 @@ def title(target: ScimServer) -> str | None:
 
 
 @pytest.mark.usefixtures("serving")
-def test_one_change_is_written_long_before_the_interval_is_over(
+def test_change_is_written_long_before_the_interval_ends(
     contoso: Contoso, target: ScimServer
 ) -> None:
     before = target.writes()

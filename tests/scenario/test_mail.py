@@ -77,7 +77,7 @@ def shown_by(pid: int) -> list[str]:
     return [*(" ".join(words) for words in children.values()), *environments]
 
 
-def test_a_blocked_job_is_told_to_its_address_once(
+def test_blocked_job_sends_one_mail(
     tmp_path: Path, mail_server: Callable[..., MailServer]
 ) -> None:
     tree = tmp_path / "tree"

@@ -88,7 +88,7 @@ def remote(topology: Installed) -> Installed:
     return topology
 
 
-def test_the_control_plane_is_away_for_a_minute_and_comes_back(
+def test_agent_survives_a_control_plane_that_is_down_for_a_minute(
     remote: Installed, tmp_path: Path, address: str, pytestconfig: pytest.Config
 ) -> None:
     """The hour is tried with a manual clock: tests/unit/agent/test_service_away.py."""
@@ -106,7 +106,7 @@ def test_the_control_plane_is_away_for_a_minute_and_comes_back(
             stack.close()
 
 
-def test_the_bus_on_another_port_is_found_by_bootstrap(
+def test_bootstrap_finds_the_bus_on_another_port(
     remote: Installed, tmp_path: Path, address: str
 ) -> None:
     port = remote.state / "bus" / "port"
@@ -135,7 +135,7 @@ def taken_from(pid: int, port: int) -> socket.socket:
             return socket.create_server(("127.0.0.1", port))
 
 
-def test_a_bus_whose_port_is_taken_moves_and_is_found_by_all(
+def test_bus_moves_when_its_port_is_taken_and_agents_find_it(
     topology: Installed,
 ) -> None:
     # A cycle that is cut off midway would wait half a minute for the agent to go on.
@@ -164,7 +164,7 @@ def forest(tmp_path: Path) -> Path:
     return path
 
 
-def test_one_of_two_agents_is_killed_while_it_answers(
+def test_second_agent_takes_over_when_the_first_is_killed(
     tmp_path: Path, forest: Path, scim_server: StartScimServer
 ) -> None:
     target = scim_server()

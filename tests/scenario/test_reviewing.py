@@ -61,7 +61,7 @@ def audited(cloudforest: Installed) -> list[str]:
     return cloudforest("logs", "--audit", "--format", "json").out.splitlines()
 
 
-def test_who_would_leave_is_told_the_clause_before_it_is_merged(tmp_path: Path) -> None:
+def test_explain_names_the_clause_that_would_remove_a_person(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
     logged, audit = cloudforest("logs").out, audited(cloudforest)
     change(tmp_path, *SALES_LEAVE)
@@ -85,7 +85,7 @@ def test_who_would_leave_is_told_the_clause_before_it_is_merged(tmp_path: Path) 
     assert (cloudforest("logs").out, audited(cloudforest)) == (logged, audit)
 
 
-def test_what_a_guard_would_hold_back_is_told_so(tmp_path: Path) -> None:
+def test_explain_says_that_a_guard_would_stage_the_effect(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
     change(tmp_path, *SALES_LEAVE)
     change(tmp_path, "scope: staff", "scope: staff\nguard: {disables: {max: 1}}")
@@ -97,7 +97,7 @@ def test_what_a_guard_would_hold_back_is_told_so(tmp_path: Path) -> None:
     assert act["detail"]["requests"] == []
 
 
-def test_a_changed_mapping_shows_the_new_value(tmp_path: Path) -> None:
+def test_explain_shows_the_new_value_of_a_changed_mapping(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
     change(tmp_path, "extends: ad-user-to-scim", TITLED)
 
@@ -109,7 +109,7 @@ def test_a_changed_mapping_shows_the_new_value(tmp_path: Path) -> None:
     ]
 
 
-def test_a_job_that_was_never_applied_is_explained_with_all_its_people(
+def test_explain_reads_all_people_of_an_unregistered_job(
     tmp_path: Path,
 ) -> None:
     """A manager is known though nobody was imported yet, and so are members."""
@@ -127,7 +127,7 @@ def test_a_job_that_was_never_applied_is_explained_with_all_its_people(
     assert cloudforest("job", "list", "--format", "json").json == {"jobs": []}
 
 
-def test_a_renamed_job_is_explained_by_its_links(tmp_path: Path) -> None:
+def test_explain_uses_the_links_of_a_renamed_job(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
     change(
         tmp_path, "kind: Job\nname: people", "kind: Job\nname: all\nformerly: people"
@@ -138,7 +138,7 @@ def test_a_renamed_job_is_explained_by_its_links(tmp_path: Path) -> None:
     assert (told["match"]["result"], told["act"]["result"]) == ("linked", "nothing")
 
 
-def test_what_can_not_be_asked_of_a_branch_says_why(tmp_path: Path) -> None:
+def test_explain_of_a_branch_says_why_it_cannot_answer(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
 
     mistyped = asked(cloudforest, "anna", "poeple")
@@ -209,7 +209,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         yield found
 
 
-def test_a_control_plane_that_serves_explains_a_branch_by_role(reader: Reader) -> None:
+def test_control_plane_explains_a_branch_by_role(reader: Reader) -> None:
     """A reader may ask, but not have others asked."""
     change(reader.cloudforest.tree, *SALES_LEAVE)
     told = steps(asked(reader.cloudforest, "anna"))
@@ -227,7 +227,7 @@ def test_a_control_plane_that_serves_explains_a_branch_by_role(reader: Reader) -
     assert "role `apply`" in reader.refused(registration)
 
 
-def test_a_reader_sees_no_more_of_people_than_is_registered(reader: Reader) -> None:
+def test_reader_sees_no_more_of_people_than_is_registered(reader: Reader) -> None:
     assert reader.named(reader.registration)["counts"] is not None
     for changed, new in _cunning(reader.registration):
         assert f"does not show {new}" in reader.refused(changed)
@@ -294,7 +294,7 @@ def answered(url: str, token: str, body: dict[str, Any]) -> Any:
         return None
 
 
-def test_of_a_disabled_job_a_plan_says_what_would_be_if_it_were_enabled(
+def test_plan_previews_a_disabled_job_as_if_enabled(
     tmp_path: Path,
 ) -> None:
     """As the pilot's starter says: look first, then write `enabled: true`."""
@@ -318,7 +318,9 @@ def test_of_a_disabled_job_a_plan_says_what_would_be_if_it_were_enabled(
     assert (job["state"], job["staged"]) == ("blocked", 4)
 
 
-def test_that_a_job_is_disabled_is_said_with_whom_it_leaves(tmp_path: Path) -> None:
+def test_plan_counts_the_linked_objects_of_a_job_that_is_disabled(
+    tmp_path: Path,
+) -> None:
     cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF, more="enabled: true")
     cloudforest.up_once()
     change(tmp_path, "enabled: true", "enabled: false")
@@ -328,7 +330,7 @@ def test_that_a_job_is_disabled_is_said_with_whom_it_leaves(tmp_path: Path) -> N
     assert said["sentence"].startswith('Job "people" is disabled. 4 linked objects ')
 
 
-def test_a_plan_without_its_impact_says_so(tmp_path: Path) -> None:
+def test_plan_without_impact_says_so(tmp_path: Path) -> None:
     cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF)
     for each in ("text", "markdown", "html"):
         told = cloudforest("plan", "--no-impact", "--format", each).out

@@ -30,7 +30,7 @@ def changed(entry: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     return {each["path"]: (each["before"], each["after"]) for each in entry["changes"]}
 
 
-def test_the_log_tells_what_was_done_to_whom(tmp_path: Path) -> None:
+def test_log_names_each_effect_and_its_object(tmp_path: Path) -> None:
     anna = person("anna", title="Clerk", info="canary")
     cloudforest = exported(
         tmp_path, anna, person("bert"), group("team", "anna", "bert"), mapping=HIDDEN
@@ -132,7 +132,7 @@ def test_one_person_is_explained_and_provisioned_on_demand(tmp_path: Path) -> No
     assert len({each["cycle"] for each in logged}) == 4
 
 
-def test_the_log_is_followed_until_interrupted(tmp_path: Path) -> None:
+def test_logs_follow_runs_until_interrupted(tmp_path: Path) -> None:
     cloudforest = exported(tmp_path, person("anna", title="Clerk"))
     cloudforest.up_once()
     with cloudforest.running("up") as up:
