@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from tests.scenario.installed import COMMAND, Installed
+from tests.support.installed import COMMAND, Installed
 
 COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|9[0-7])(?:;[0-9]+)*m")
 """Escapes that set the colour of text. Bold and dim are not colours."""
