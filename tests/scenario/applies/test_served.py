@@ -1,4 +1,4 @@
-"""An apply to a control plane that goes on, or that dies of it."""
+"""An apply to a running control plane, when the command or the control plane dies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.installed import Installed, eventually
 
 APPLY = ("apply", "--yes")
 PUT = "send+2"
-"""The command's request to register, after those for what is registered and impact."""
+"""The request to register, after those for the registration and the impact."""
 
 OF_SERVE = {"files"}
 """What only `serve` leaves: the files of the bus."""
@@ -72,7 +72,7 @@ def test_apply_killed_before_its_request_is_repeated_without_loss(
 def test_apply_killed_before_the_answer_is_repeated_without_loss(
     number: signal.Signals, update: Undisturbed, tmp_path: Path
 ) -> None:
-    """What was asked is done all the same; the next finds it, done or not."""
+    """The control plane may still complete the request. The next apply accepts both."""
     cloudforest = update.change.copy(tmp_path / "tree")
     registering = f"{REGISTERING}+0"
     stopping = with_steps(cloudforest, tmp_path / "steps", signal.SIGSTOP, registering)
@@ -88,7 +88,7 @@ def test_apply_killed_before_the_answer_is_repeated_without_loss(
 
 
 ENDS = {signal.SIGKILL: {(-9, 5)}, signal.SIGINT: {(130, 0), (130, 5)}}
-"""How `serve` and `apply` may end; an interrupted one answers if it has the time."""
+"""Exit codes of `serve` and `apply`. After SIGINT, `serve` may still answer."""
 
 
 @pytest.mark.parametrize("number", ENDS)

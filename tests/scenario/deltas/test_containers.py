@@ -1,4 +1,4 @@
-"""OUs move and are renamed: DirSync reports the OU only, its people are asked for."""
+"""OUs are moved and renamed: DirSync reports only the OU, so we read its people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.sent import disabled, enabled, these
 
 @pytest.fixture
 def units(lab: Lab) -> tuple[str, str]:
-    """An OU in scope, and one out of it."""
+    """An OU in scope, and one out of scope."""
     inside, outside = lab.ou("inside"), lab.ou("outside")
     lab.declare(f"organizationalUnits: ['{inside}']")
     return inside, outside

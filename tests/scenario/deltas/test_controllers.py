@@ -1,4 +1,4 @@
-"""Two controllers of one domain: failover, and one that lags behind."""
+"""Two controllers of one domain: failover, and a lagging controller."""
 
 from __future__ import annotations
 

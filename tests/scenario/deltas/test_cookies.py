@@ -1,4 +1,4 @@
-"""A watermark that the directory does not take back: all is read, nobody is lost."""
+"""A watermark that the directory rejects causes a full read, and loses nobody."""
 
 from __future__ import annotations
 

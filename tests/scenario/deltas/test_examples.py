@@ -1,4 +1,4 @@
-"""`example add` of real people and groups, and `validate` of what it wrote."""
+"""`example add` of real people and groups, and `validate` of the written examples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ attributeMappings:
 
 
 def added(lab: Lab, name: str, *more: str) -> str:
-    """Write an example into the tree; return what was written."""
+    """Write an example into the tree; return its text."""
     file = lab.tree / "examples" / f"{name}.yaml"
     who = lab.guid(f"CN={name},{lab.unit}")
     ran = lab.service.installed(

@@ -1,4 +1,4 @@
-"""An extension of the target's own: from the directory to a service that isn't ours."""
+"""A custom extension of the target, from the directory to a third-party service."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ FULL = {
 
 
 def held(lab: Lab, name: str) -> dict[str, Any]:
-    """Return what the service holds of the extension, lists in order."""
+    """Return the extension as the service stores it, with sorted lists."""
     extension = lab.users()[name].get(URN, {})
     return {
         key: sorted(each, key=str) if isinstance(each, list) else each

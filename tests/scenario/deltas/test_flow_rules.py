@@ -1,4 +1,4 @@
-"""Flow rules and target paths: what the target is sent, and what it holds then."""
+"""Flow rules and target paths: requests to the target, and its state afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups and their members change; a deleted person is not in their groups' delta."""
+"""Groups and members change; the delta of a group never names a deleted member."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forty of sixty people are deleted: what an operator sees, decides, and gets."""
+"""Forty of sixty people are deleted: what an operator sees, decides and causes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_memberships_of_deleted_people_wait_for_the_decision(
     assert lab.cycle("blocked") == []
     assert len(lab.groups()["all"]) == 60
 
-    # The removals wait for the disables, and a plan names their guard all the same.
+    # The removals wait for the disables, and a plan still names their guard.
     file = lab.tree / "tree.yaml"
     file.write_text(file.read_text().replace("enabled: false", "enabled: true"))
     guards = [
@@ -120,7 +120,7 @@ def test_memberships_of_deleted_people_wait_for_the_decision(
 
 
 def test_explain_shows_the_effect_of_a_branch_on_one_person(lab: Lab) -> None:
-    """The documents narrow the scope, and are not applied."""
+    """The documents narrow the scope, and nobody applies them."""
     scope = f"organizationalUnits: ['{lab.unit}']"
     anna, _ = lab.people("anna", "bo")
     lab.cycle()

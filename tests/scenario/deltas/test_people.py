@@ -1,4 +1,4 @@
-"""One person changes: the end state of the target, and exactly what it was sent."""
+"""One person changes: the exact requests to the target, and its end state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the account may not see: the fallback, and that nobody is lost by it."""
+"""An account with fewer rights: the fallback works and loses nobody."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REPLICATE = "Replicating Directory Changes"
 
 @pytest.fixture(scope="module")
 def replicating(contoso: Contoso) -> Account:
-    """An account that may replicate, and sees no deleted object."""
+    """An account that may replicate and cannot see deleted objects."""
     account = contoso.samba.account("svc-blind")
     contoso.samba.let_replicate("svc-blind")
     return account

@@ -1,4 +1,4 @@
-"""The scope's groups change: the people are not in the delta, and still arrive."""
+"""The groups of a scope change: people arrive although the delta does not name them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.sent import (
 
 @pytest.fixture
 def staff(lab: Lab) -> str:
-    """The scope's group, outside the unit: anna and bo are members, cy is not."""
+    """The group of the scope, outside the unit. Members: anna and bo, not cy."""
     anna, bo, _ = lab.people("anna", "bo", "cy")
     group = lab.group("staff", anna, bo)
     declare(lab, group)

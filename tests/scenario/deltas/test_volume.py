@@ -1,4 +1,4 @@
-"""Five thousand of everything at once: people, members of one group, changes."""
+"""Five thousand people, members of one group and changes in one cycle."""
 
 from __future__ import annotations
 

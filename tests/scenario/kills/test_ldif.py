@@ -1,4 +1,4 @@
-"""`kill -9` of the control plane in the middle of an initial cycle of 500 people."""
+"""`kill -9` of the control plane during an initial cycle of 500 people."""
 
 from __future__ import annotations
 
