@@ -1,4 +1,4 @@
-"""Whom an export does not name: gone if it is proved whole, else unknown."""
+"""People missing from an export: gone if it is proved complete, else unknown."""
 
 from __future__ import annotations
 

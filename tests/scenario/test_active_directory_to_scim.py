@@ -1,4 +1,4 @@
-"""The acceptance: Samba AD DC to a SCIM server that is not ours."""
+"""Acceptance: Samba AD DC to a third-party SCIM server."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_cycle_does_what_plan_counted(
 def test_one_person_is_explained_and_provisioned(
     cloudforest: Installed, target: ScimServer
 ) -> None:
-    """A mapping that changed reaches one person on demand, and nobody else."""
+    """A changed mapping reaches one person on demand, and nobody else."""
     cloudforest.up_once()
     tree = cloudforest.tree / "tree.yaml"
     more = "extends: ad-user-to-scim\nattributeMappings: {nickName: '[sAMAccountName]'}"

@@ -1,4 +1,4 @@
-"""What goes wrong is told plainly: the thing, the next step, the exit code."""
+"""Mistakes are reported plainly: the cause, the next step and the exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tap on the bus sees of an out-of-scope object its objectGUID and nothing else."""
+"""A tap on the bus sees only the objectGUID of an out-of-scope object."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LDIF = TOPOLOGY / "data" / "contoso.ldif"
 
 
 def all_hearing(bus: RealBus) -> tuple[nkey.NKey, BusAccess]:
-    """Return a user of the bus that no agent is: one who may hear everything."""
+    """Return a user of the bus that may subscribe to everything, unlike any agent."""
     key = new_user_key()
     access = bus.authority.mint_service_access(
         key.public_key, endpoint=bus.server.endpoint, now=system_clock()
@@ -65,7 +65,7 @@ def request() -> SyncRequest:
 
 
 async def heard_on(bus: RealBus) -> tuple[list[Record], bytes]:
-    """Import the sample forest over a real bus; return the answer and all that flew."""
+    """Import the sample forest over a real bus; return the records and all messages."""
     heard: list[bytes] = []
 
     async def hear(message: Msg) -> None:
@@ -99,7 +99,7 @@ def opened(data: bytes) -> bytes:
 
 
 def told_by(block: str) -> set[str]:
-    """Return what tells who an entry is about: its DN, names, accounts and mail."""
+    """Return the values that identify an entry: DN, names, accounts and mail."""
     told = set()
     for name, sign, value in re.findall(r"^([\w-]+)(::?) (.*)$", block, re.MULTILINE):
         if name in TELLING:
@@ -109,7 +109,7 @@ def told_by(block: str) -> set[str]:
 
 
 def strangers(records: list[Record]) -> set[str]:
-    """Return what tells who the objects out of scope are, and nobody in scope is."""
+    """Return the values that identify objects out of scope, and no object in scope."""
     inside = {each.id for each in records if isinstance(each, InScope)}
     known: set[str] = set()
     unknown: set[str] = set()

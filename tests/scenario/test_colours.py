@@ -1,4 +1,4 @@
-"""Colour is for people at a terminal who want it."""
+"""Colour is printed only at a terminal, and only if the user wants it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|9[0-7])(?:;[0-9]+)*m")
 
 
 def printed(command: Installed, *arguments: str) -> str:
-    """Return what a command writes to a terminal, which is stdout and stderr."""
+    """Return the output of a command whose stdout and stderr are a terminal."""
     ours, theirs = os.openpty()
     with subprocess.Popen(
         [COMMAND, *arguments],
@@ -32,7 +32,7 @@ def printed(command: Installed, *arguments: str) -> str:
                 while part := file.read(65536):
                     written += part
             except OSError:
-                pass  # how Linux says that the other end is closed
+                pass  # how Linux reports that the other end is closed
     return written.decode()
 
 

@@ -1,4 +1,4 @@
-"""Targets that want more than a token: OAuth 2.0, and client certificates."""
+"""Targets that need more than a token: OAuth 2.0, and client certificates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drift, over the installed command and a SCIM server that is not ours."""
+"""Drift, with the installed command and a third-party SCIM server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _patch(server: ScimServer, path: str, operation: dict[str, Any]) -> None:
 
 
 def _meddle(server: ScimServer) -> dict[str, str]:
-    """Change a person, delete another, take a third out of the group; return ids."""
+    """Change a person, delete another, remove a third from the group; return ids."""
     ids = {each["userName"].partition("@")[0]: each["id"] for each in server.users()}
     (team,) = server.groups()
     title = {"op": "replace", "path": "title", "value": "King"}
@@ -145,7 +145,7 @@ OU = f"OU=People,{BASE}"
 
 
 def _ou(name: str) -> str:
-    """Return the OU, with the objectGUID that follows from a name."""
+    """Return the OU, with an objectGUID derived from a name."""
     other = entry(f"OU={name},{BASE}", "organizationalUnit")
     return other.replace(f"dn: OU={name},", "dn: OU=People,")
 

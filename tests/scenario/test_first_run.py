@@ -1,4 +1,4 @@
-"""What a new user sees, in this order; and that it is done once."""
+"""The output that a new user sees, in order; the second run has nothing to do."""
 
 from __future__ import annotations
 

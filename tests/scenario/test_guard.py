@@ -1,4 +1,4 @@
-"""The guard, over the installed command: staged, looked at, allowed or discarded."""
+"""The guard, with the installed command: effects are staged, allowed or discarded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _writes(cloudforest: Installed) -> int:
 
 
 def _refused(cloudforest: Installed, stage: str) -> None:
-    """Assert that nobody allows what is not there, or without saying until when."""
+    """Assert that unknown stages and incomplete allowances are refused."""
     unknown = cloudforest("job", "allow", "ffffff", "--until", "2h", "--by", "Ann")
     assert (unknown.code, stage in unknown.err) == (1, True)
     nobody = cloudforest("job", "allow", stage, "--until", "2h", "--by", "")

@@ -1,4 +1,4 @@
-"""The life of a job: paused, restarted, waiting for its target, killed in between."""
+"""A job is paused, restarted, killed, and waits for its target."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def forest(people: int) -> str:
 
 
 class Scim:
-    """A small SCIM service that can be told to be down, or to refuse."""
+    """A small SCIM service that a test can make fail or refuse."""
 
     def __init__(self) -> None:
         self.status: int | None = None
@@ -70,7 +70,7 @@ def scim() -> Scim:
 def tree(
     tmp_path: Path, scim: Scim, hostile_server: Callable[[Hostile], HostileServer]
 ) -> Installed:
-    """Return the command in a tree of ten people, whose target can be told."""
+    """Return the command in a tree of ten people, whose target a test controls."""
     folder = tmp_path / "tree"
     write_tree(
         folder,
@@ -86,7 +86,7 @@ def tree(
 def job(tree: Installed, name: str = "people") -> Any:
     ran = tree("status", "--format", "json")
     assert ran.code == 0, ran
-    # It is registered a moment after the control plane can be asked.
+    # The control plane answers shortly before the job is registered.
     return next((each for each in ran.json["jobs"] if each["name"] == name), None)
 
 
