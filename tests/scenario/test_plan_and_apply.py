@@ -1,4 +1,4 @@
-"""Desired against registered: planning, applying, and who may."""
+"""Desired and registered documents: planning, applying, and the roles for it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_plan_of_another_control_plane_is_refused(
 
 
 def in_git(topology: Installed) -> Callable[..., str]:
-    """Commit the tree; return what runs git there."""
+    """Commit the tree; return a function that runs git there."""
 
     def git(*words: str) -> str:
         named = ("-c", "user.name=ann", "-c", "user.email=ann@contoso.com")
@@ -170,7 +170,7 @@ def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
 
 
 def test_one_of_two_simultaneous_applies_wins(topology: Installed) -> None:
-    """The other is told who holds the state and since when, or finds nothing to do."""
+    """The other names the holder of the state and its time, or finds nothing to do."""
     both = [
         subprocess.Popen(
             [COMMAND, "apply", "--yes"],
@@ -200,7 +200,9 @@ def test_apply_names_another_that_waits_for_confirmation(
 ) -> None:
     (topology.state).mkdir()
     left = topology.state / "serve.json"
-    left.write_text('{"url": "http://127.0.0.1:1", "pid": 1}')  # its serve was killed
+    left.write_text(
+        '{"url": "http://127.0.0.1:1", "pid": 1}'
+    )  # a killed `serve` left it
     keyboard, terminal = os.openpty()
     asked = subprocess.Popen(
         [COMMAND, "apply"],
@@ -364,7 +366,7 @@ def test_remote_agent_enrols_with_a_token_and_serves(
             agent.stdin.write(token)
             agent.stdin.close()
             eventually(lambda: agent_is_active(topology), "the agent's bootstrap")
-            # The schedule's own cycle may come first.
+            # The scheduled cycle may come first.
             run = ("job", "run", "contoso-people")
             eventually(lambda: topology(*run).code == 0, "a cycle")
             created = topology("logs", "--action", "create", "--format", "json").out

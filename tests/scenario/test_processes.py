@@ -1,4 +1,4 @@
-"""What the processes hold, hear and leave behind."""
+"""The secrets and ports of the processes, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sockets(pid: int) -> set[str]:
 
 
 def listening(pid: int) -> set[str]:
-    """Return the inodes of the sockets on which a process listens."""
+    """Return the inodes of the listening sockets of a process."""
     rows = []
     for table in ("tcp", "tcp6"):
         rows += Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
@@ -97,7 +97,7 @@ def test_killed_control_plane_leaves_no_orphan(topology: Installed) -> None:
 def test_up_terminated_before_it_serves_prints_no_error(
     topology: Installed, tmp_path: Path
 ) -> None:
-    """Its plan waits for a target that says nothing."""
+    """Its plan waits for a target that never answers."""
     waiting = Installed(topology.tree, {TOKEN: "t", "TMPDIR": str(tmp_path)})
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(120)
@@ -132,7 +132,7 @@ def test_client_that_disconnects_mid_request_causes_no_bug_report(
         with socket.create_connection((host, int(port))) as client:
             client.sendall(f"{head}\r\nContent-Length: 100\r\n\r\n{{".encode())
             client.shutdown(socket.SHUT_WR)
-            assert client.recv(1) == b""  # it has been given up
+            assert client.recv(1) == b""  # the server has closed the connection
         assert served("status").code == 0
 
     assert not list(tmp_path.glob("cloudforest-bug-*"))
@@ -164,7 +164,7 @@ def test_one_signal_ends_an_agent_that_waits_for_its_token(
 def test_agent_gets_only_the_variables_that_its_documents_name(
     tmp_path: Path,
 ) -> None:
-    """Its directory does not answer; what it holds is what is looked at."""
+    """The directory does not answer. The test reads the environment of the agent."""
     write_tree(
         tmp_path / "tree",
         source=active_directory(

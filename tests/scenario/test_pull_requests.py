@@ -1,4 +1,4 @@
-"""What a repository with a tree uses: the pre-commit hook, and the example for CI."""
+"""The pre-commit hook and the CI example, in a repository with a tree."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a repository with a tree in identity/, and other YAML beside it."""
+    """Return a repository with a tree in identity/ and other YAML next to it."""
     shutil.copytree(
         REPOSITORY / "topologies" / "new-hybrid-customer",
         tmp_path / "identity",
@@ -69,7 +69,7 @@ def break_it(checkout: Path) -> None:
 def test_hook_runs_only_when_documents_change(checkout: Path) -> None:
     run(checkout, "pre-commit", "validate-manifest", HOOKS)
     [hook] = read(HOOKS)
-    # pre-commit would install this repository; here it is installed.
+    # pre-commit would install this repository. Here it is already installed.
     local = {**hook, "language": "system", "args": ["identity"]}
     config = {"repos": [{"repo": "local", "hooks": [local]}]}
     with (checkout / ".pre-commit-config.yaml").open("w") as file:

@@ -1,4 +1,4 @@
-"""Names change, and things are removed: what becomes of the people."""
+"""Documents are renamed and removed: the effect on the people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tree_at(folder: Path, url: str) -> Installed:
         source="{ldif: contoso.ldif}",
         target=scim_target(url),
         scope="organizationalUnits: all",
-        more="interval: 1d",  # no cycle but those that a test runs
+        more="interval: 1d",  # only the cycles that a test runs
     )
     (folder / "contoso.ldif").write_text(export())
     return Installed(folder, {TOKEN: SCIM_TOKEN})
@@ -46,7 +46,7 @@ def target(scim_server: StartScimServer) -> ScimServer:
 
 @pytest.fixture
 def synced(tmp_path: Path, target: ScimServer) -> Installed:
-    """Return a tree whose first cycle has ended well."""
+    """Return a tree whose first cycle succeeded."""
     cloudforest = tree_at(tmp_path / "tree", target.url)
     assert cloudforest.up_once()["counts"]["create"] == PEOPLE + 1
     return cloudforest
@@ -64,7 +64,7 @@ def applied(cloudforest: Installed) -> None:
 
 
 def sent(target: ScimServer, cloudforest: Installed) -> tuple[int, Any]:
-    """Run a cycle; return how many writes the target got, and the cycle's counts."""
+    """Run a cycle; return the number of writes to the target, and the counts."""
     before = target.writes()
     counts = cloudforest.up_once()["counts"]
     return target.writes() - before, counts
@@ -85,7 +85,7 @@ def certificates(cloudforest: Installed) -> dict[str, str]:
 
 @contextmanager
 def up(cloudforest: Installed) -> Iterator[None]:
-    """Run the tree until it serves, its agents have bootstrapped, and beyond."""
+    """Run `up`; the block starts once it serves and its agents have bootstrapped."""
     with cloudforest.running("up") as process:
         assert process.stdout is not None
         assert any("Serving" in line for line in process.stdout)
@@ -263,7 +263,7 @@ def test_running_job_is_not_renamed(
 
 
 def _lets_writes_wait(asked: Asked) -> Reply:
-    """Ask for nearly the longest wait that there is: the cycle lasts."""
+    """Answer with nearly the longest allowed Retry-After, so that the cycle lasts."""
     if asked.method != "GET":
         return Reply(429, headers={"Retry-After": "110"})
     return Reply(200, {"totalResults": 0, "Resources": []})

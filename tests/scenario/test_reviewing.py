@@ -1,4 +1,4 @@
-"""What a reviewer asks of a branch: what becomes of this one person, and why?"""
+"""A reviewer asks what a branch does to one person, and why."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_explain_names_the_clause_that_would_remove_a_person(tmp_path: Path) -> 
     assert (told["result"], told["detail"]["members"]["remove"]) == ("members", 1)
     words = cloudforest("explain", "people", "anna@contoso.com", "--planned", ".")
     assert CLAUSE in words.out
-    # By what is registered nothing happens; and nothing was registered or written.
+    # The registered documents change nothing, and nothing was registered or written.
     now = cloudforest("explain", "people", "anna@contoso.com", "--format", "json")
     assert steps(now)["act"]["result"] == "nothing"
     assert (cloudforest("logs").out, audited(cloudforest)) == (logged, audit)
@@ -112,7 +112,7 @@ def test_explain_shows_the_new_value_of_a_changed_mapping(tmp_path: Path) -> Non
 def test_explain_reads_all_people_of_an_unregistered_job(
     tmp_path: Path,
 ) -> None:
-    """A manager is known though nobody was imported yet, and so are members."""
+    """Managers and members are known although nobody was imported yet."""
     cloudforest = exported(tmp_path / "new", *PEOPLE, scope=STAFF)
 
     act = steps(asked(cloudforest, "bert"))["act"]
@@ -210,7 +210,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 
 def test_control_plane_explains_a_branch_by_role(reader: Reader) -> None:
-    """A reader may ask, but not have others asked."""
+    """A reader may ask, but only about the registered targets."""
     change(reader.cloudforest.tree, *SALES_LEAVE)
     told = steps(asked(reader.cloudforest, "anna"))
     assert told["act"]["detail"]["because"] == CLAUSE
@@ -241,7 +241,7 @@ def test_reader_sees_no_more_of_people_than_is_registered(reader: Reader) -> Non
 def _changed(
     registration: dict[str, Any],
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Return a copy, its program for users, and the rules of that by target."""
+    """Return a copy, its program for users, and the rules of that program by target."""
     copy = json.loads(json.dumps(registration))
     mappings = copy["programs"]["people"]["mappings"]
     [users] = [each for each in mappings if each["source"] == "user"]
@@ -249,7 +249,7 @@ def _changed(
 
 
 def _cunning(registration: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield programs that would show more than is registered, and what of it."""
+    """Yield programs that show more than the registered one, and what they show."""
     unhidden, _, rules = _changed(registration)
     rules["nickName"]["sensitive"] = False
     yield unhidden, "info"
@@ -271,7 +271,7 @@ def _cunning(registration: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str
 
 
 def _harmless(registration: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield programs that do not show what is hidden, try as they may."""
+    """Yield programs that try to show a hidden value and cannot."""
     template, _, rules = _changed(registration)
     text = "{{ info | default('none') }}"
     expression = {"node": "template", "text": text, "reads": []}
@@ -284,7 +284,7 @@ def _harmless(registration: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def answered(url: str, token: str, body: dict[str, Any]) -> Any:
-    """Ask; None as long as the tree's agent does not listen yet."""
+    """Ask; return None while the agent of the tree does not listen yet."""
     try:
         return ask(url, token, body)
     except urllib.error.HTTPError as error:
@@ -297,7 +297,7 @@ def answered(url: str, token: str, body: dict[str, Any]) -> Any:
 def test_plan_previews_a_disabled_job_as_if_enabled(
     tmp_path: Path,
 ) -> None:
-    """As the pilot's starter says: look first, then write `enabled: true`."""
+    """The pilot topology says: review first, then write `enabled: true`."""
     disabled = "enabled: false\nguard: {creates: {max: 0}}"
     cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF, more=disabled)
 

@@ -1,4 +1,4 @@
-"""Mistakes and attacks that must come to nothing."""
+"""Mistakes and attacks that must have no effect."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_bug_of_the_control_plane_is_reported_as_a_bug(topology: Installed) -> N
         database.close()
         ran = topology("job", "run", "contoso-people", "--format", "json")
     assert ran.code == 70, ran
-    # It may be that `serve` has met it already, and that the command meets it itself.
+    # `serve` may already have hit it, and the command may hit it itself.
     assert "bug in" in ran.err
     assert "Traceback" not in ran.err
 

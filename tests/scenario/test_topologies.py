@@ -30,7 +30,7 @@ def written(cycles: list[Any]) -> int:
 def test_topology_runs_and_its_change_is_planned_as_reviewed(
     topology: Path, tmp_path: Path
 ) -> None:
-    """To accept another plan: `python -m tests.golden.rewrite`, and see the diff."""
+    """To accept a new plan: run `python -m tests.golden.rewrite`, review the diff."""
     cloudforest = copied(topology, tmp_path)
     first, second = cycles(cloudforest), cycles(cloudforest)
     assert {each["state"] for each in first + second} == {"succeeded"}
