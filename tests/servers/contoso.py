@@ -1,4 +1,4 @@
-"""The people and groups of the small test forest, and what delegation takes."""
+"""The people and groups of the small test forest, and the rights to delegate."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def _groups() -> list[str]:
 
 
 def population() -> str:
-    """Return LDIF without folds: 24 staff, 4 contractors, groups, and strangers."""
+    """Return LDIF without folds: 24 staff, 4 contractors, groups, and other objects."""
     return "\n\n".join([*_units(), *_people(), *_contractors(), *_others(), *_groups()])
 
 

@@ -1,4 +1,4 @@
-"""A SCIM server that is not ours, whose resources outlive its process."""
+"""A third-party SCIM server whose resources survive its process."""
 
 from __future__ import annotations
 
