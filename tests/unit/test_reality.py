@@ -1,4 +1,4 @@
-"""What the documents say is what there is."""
+"""Documents, names and files match what exists."""
 
 from __future__ import annotations
 
