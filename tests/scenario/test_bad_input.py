@@ -21,7 +21,7 @@ from tests.support.installed import (
     scim_target,
     write_tree,
 )
-from tests.support.ldif_tree import assert_told, export, ldif_tree, once, person
+from tests.support.ldif_tree import assert_reported, export, ldif_tree, once, person
 
 STAFF = f"organizationalUnits: ['{PEOPLE}']"
 LIST = {"totalResults": 0, "Resources": []}
@@ -59,7 +59,7 @@ def assert_nothing_lost(ran: Ran, state: str = "failed") -> None:
 
 def test_wrong_password_is_reported(from_directory: Callable[..., Installed]) -> None:
     ran = once(from_directory(password="canary-wrong"))
-    assert_told(ran, 5, "svc-sync@contoso.com", "sync01 says", "password")
+    assert_reported(ran, 5, "svc-sync@contoso.com", "sync01 says", "password")
     assert "canary-wrong" not in ran.err + ran.out
     assert_nothing_lost(ran)
 
@@ -69,7 +69,7 @@ def test_missing_password_variable_is_reported(
 ) -> None:
     cloudforest = from_directory()
     cloudforest.variables.clear()
-    assert_told(once(cloudforest), 5, PASSWORD, "is not set")
+    assert_reported(once(cloudforest), 5, PASSWORD, "is not set")
 
 
 def test_unreachable_controller_is_reported(
@@ -78,7 +78,7 @@ def test_unreachable_controller_is_reported(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     ran = once(from_directory(url=f"ldaps://127.0.0.1:{port}"))
-    assert_told(ran, 5, f"127.0.0.1:{port}")
+    assert_reported(ran, 5, f"127.0.0.1:{port}")
     assert_nothing_lost(ran)
 
 
@@ -87,7 +87,7 @@ def test_untrusted_certificate_is_reported(
 ) -> None:
     other = issue(tmp_path, names=("dc1.contoso.com",), addresses=("127.0.0.1",))
     ran = once(from_directory(ca=str(other.ca)))
-    assert_told(ran, 5, contoso.samba.url, "certificate")
+    assert_reported(ran, 5, contoso.samba.url, "certificate")
     assert_nothing_lost(ran)
 
 
@@ -96,14 +96,14 @@ def test_unknown_ou_of_a_scope_is_reported(
 ) -> None:
     scope = "organizationalUnits: ['OU=Nobody,DC=contoso,DC=com']"
     ran = once(from_directory(scope=scope))
-    assert_told(ran, 5, "OU=Nobody,DC=contoso,DC=com", "Correct the scope")
+    assert_reported(ran, 5, "OU=Nobody,DC=contoso,DC=com", "Correct the scope")
     assert_nothing_lost(ran)
 
 
 def test_malformed_ldif_line_is_reported(tmp_path: Path) -> None:
     text = export("anna", "bert").replace("cn: bert", "cn bert")
     ran = once(ldif_tree(tmp_path, text))
-    assert_told(ran, 5, "contoso.ldif:17")
+    assert_reported(ran, 5, "contoso.ldif:17")
     assert_nothing_lost(ran)
 
 
@@ -122,7 +122,7 @@ def test_truncated_ldif_is_reported(
 
     ran = once(cloudforest)
 
-    assert_told(ran, 5, "contoso.ldif", "4")
+    assert_reported(ran, 5, "contoso.ldif", "4")
     assert_nothing_lost(ran)
     assert target.users() == before
     (tmp_path / "contoso.ldif").write_text(whole)
@@ -174,7 +174,7 @@ def test_target_that_rejects_our_credentials_is_reported(
     people = [f"p{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
     cloudforest = ldif_tree(tmp_path, export(*people), target=scim_target(server.url))
     ran = once(cloudforest)
-    assert_told(ran, 5, server.url, *words)
+    assert_reported(ran, 5, server.url, *words)
     assert "canary-token" not in ran.err + ran.out
     assert_nothing_lost(ran)
 
@@ -214,7 +214,7 @@ def test_port_in_use_is_reported(tmp_path: Path) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         cloudforest = Installed(tmp_path)
         ran = cloudforest("serve", "--listen", address)
-    assert_told(ran, 1, address, "--listen")
+    assert_reported(ran, 1, address, "--listen")
 
 
 def test_second_control_plane_on_one_state_is_refused(topology: Installed) -> None:
@@ -225,7 +225,7 @@ def test_second_control_plane_on_one_state_is_refused(topology: Installed) -> No
             if "Serving" in line:
                 break
         ran = topology("serve", "--state", state)
-        assert_told(ran, 1, str(process.pid), "--state")
+        assert_reported(ran, 1, str(process.pid), "--state")
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_wrong_usage_exits_64(tmp_path: Path, arguments: tuple[str, ...]) -> Non
 
 def test_advice_of_an_error_names_the_state(tmp_path: Path) -> None:
     ran = Installed(tmp_path)("status", "--state", "else where")
-    assert_told(ran, 1, "`cloudforest apply --state 'else where'`")
+    assert_reported(ran, 1, "`cloudforest apply --state 'else where'`")
 
 
 def test_wrong_documents_exit_1_and_all_mistakes_are_shown(tmp_path: Path) -> None:

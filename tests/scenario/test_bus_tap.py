@@ -35,7 +35,7 @@ TELLING = {
 LDIF = TOPOLOGY / "data" / "contoso.ldif"
 
 
-def all_hearing(bus: RealBus) -> tuple[nkey.NKey, BusAccess]:
+def unrestricted_user(bus: RealBus) -> tuple[nkey.NKey, BusAccess]:
     """Return a user of the bus that may subscribe to everything, unlike any agent."""
     key = new_user_key()
     access = bus.authority.mint_service_access(
@@ -71,7 +71,7 @@ async def heard_on(bus: RealBus) -> tuple[list[Record], bytes]:
     async def hear(message: Msg) -> None:
         heard.append(message.subject.encode() + b" " + opened(message.data))
 
-    tap = NatsConnection("tap", *all_hearing(bus))
+    tap = NatsConnection("tap", *unrestricted_user(bus))
     await tap.open()
     await tap.subscribe(">", hear)
     key = new_user_key()
@@ -98,17 +98,17 @@ def opened(data: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompressobj().decompress(data[1:])
 
 
-def told_by(block: str) -> set[str]:
+def identifying_values(block: str) -> set[str]:
     """Return the values that identify an entry: DN, names, accounts and mail."""
-    told = set()
+    values = set()
     for name, sign, value in re.findall(r"^([\w-]+)(::?) (.*)$", block, re.MULTILINE):
         if name in TELLING:
             raw = base64.b64decode(value) if sign == "::" else value.encode()
-            told.add(raw.decode())
-    return told
+            values.add(raw.decode())
+    return values
 
 
-def strangers(records: list[Record]) -> set[str]:
+def values_out_of_scope(records: list[Record]) -> set[str]:
     """Return the values that identify objects out of scope, and no object in scope."""
     inside = {each.id for each in records if isinstance(each, InScope)}
     known: set[str] = set()
@@ -118,7 +118,7 @@ def strangers(records: list[Record]) -> set[str]:
         guid = re.search(r"^objectGUID:: (.*)$", block, re.MULTILINE)
         if guid is not None:
             text = str(uuid.UUID(bytes_le=base64.b64decode(guid[1])))
-            (known if text in inside else unknown).update(told_by(block))
+            (known if text in inside else unknown).update(identifying_values(block))
     in_scope = "\n".join(known)
     return {each for each in unknown if len(each) > 5 and each not in in_scope}
 
@@ -134,7 +134,7 @@ async def test_bus_carries_only_the_guid_of_an_out_of_scope_object(
     assert all(each.clause is None for each in outside)
     assert outside[0].id.encode() in heard
     assert b"@contoso.com" in heard
-    secret = strangers(records)
+    secret = values_out_of_scope(records)
     assert len(secret) > 100
     assert {"record", "id"} <= set(msgspec.to_builtins(outside[0]))
     assert not {"dn", "attributes"} & set(msgspec.to_builtins(outside[0]))

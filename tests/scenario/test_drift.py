@@ -34,7 +34,7 @@ def _patch(server: ScimServer, path: str, operation: dict[str, Any]) -> None:
     assert status in {200, 204}, answer
 
 
-def _meddle(server: ScimServer) -> dict[str, str]:
+def _change_outside(server: ScimServer) -> dict[str, str]:
     """Change a person, delete another, remove a third from the group; return ids."""
     ids = {each["userName"].partition("@")[0]: each["id"] for each in server.users()}
     (team,) = server.groups()
@@ -46,7 +46,7 @@ def _meddle(server: ScimServer) -> dict[str, str]:
     return ids
 
 
-def _told_to(url: str, token: str) -> list[dict[str, Any]]:
+def _drift_without_repair(url: str, token: str) -> list[dict[str, Any]]:
     request = urllib.request.Request(
         f"{url}/jobs/people/drift",
         data=b'{"repair": false}',
@@ -59,7 +59,7 @@ def _told_to(url: str, token: str) -> list[dict[str, Any]]:
 def _a_pipeline_sees_no_names(cloudforest: Installed) -> None:
     with served(cloudforest) as url:
         token = operator_token(cloudforest, "plan")
-        told = _told_to(url, token)
+        told = _drift_without_repair(url, token)
         assert told[-1] == {"ended": {"checked": 4, "repaired": 0}}
         assert {each["drifted"]["name"] for each in told[:-1]} == {None}
         assert "King" not in str(told)
@@ -87,7 +87,7 @@ def _synced(folder: Path, server: ScimServer) -> Installed:
     return cloudforest
 
 
-def _assert_told(drifted: list[dict[str, Any]], ids: dict[str, str]) -> None:
+def _assert_reported(drifted: list[dict[str, Any]], ids: dict[str, str]) -> None:
     found = {(each["object"], each["kind"]): each for each in drifted}
     assert found.keys() == {
         (guid_of("anna"), "attributes"),
@@ -125,12 +125,12 @@ def test_drift_is_reported_and_repaired(
     assert none.code == 0, none
     assert none.json == {"job": "people", "checked": 4, "repaired": 0, "drifted": []}
     assert server.writes() == writes
-    ids = _meddle(server)
+    ids = _change_outside(server)
 
     found = cloudforest("drift", "people", "--format", "json")
 
     assert found.code == 2, found
-    _assert_told(found.json["drifted"], ids)
+    _assert_reported(found.json["drifted"], ids)
     _a_pipeline_sees_no_names(cloudforest)
     repaired = cloudforest("drift", "people", "--repair", "--format", "json")
     assert repaired.code == 0, repaired

@@ -64,7 +64,7 @@ def with_mail(tree: Path, server: MailServer) -> None:
     file.write_text(file.read_text().replace("---", mail, 1))
 
 
-def told(installed: Installed) -> list[Any]:
+def notices(installed: Installed) -> list[Any]:
     """Return the stored notices."""
     with contextlib.closing(sqlite3.connect(installed.state / "cloudforest.db")) as db:
         return db.execute("SELECT kind, name FROM notice").fetchall()
@@ -104,7 +104,7 @@ def test_blocked_job_sends_one_mail(
     assert server.letters == []
 
     with right.running("up") as process:
-        eventually(lambda: told(right), "the mail")
+        eventually(lambda: notices(right), "the mail")
         shown = shown_by(process.pid)
     again = right("up", "--once", "--format", "json")
 

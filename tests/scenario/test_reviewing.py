@@ -229,12 +229,12 @@ def test_control_plane_explains_a_branch_by_role(reader: Reader) -> None:
 
 def test_reader_sees_no_more_of_people_than_is_registered(reader: Reader) -> None:
     assert reader.named(reader.registration)["counts"] is not None
-    for changed, new in _cunning(reader.registration):
+    for changed, new in _programs_that_show_more(reader.registration):
         assert f"does not show {new}" in reader.refused(changed)
         impact = reader.named(changed)
         assert (impact["counts"], impact["failed"]) == (None, False)
         assert f"does not show {new}" in impact["unknown"]
-    for changed in _harmless(reader.registration):
+    for changed in _programs_that_hide(reader.registration):
         assert "canary" not in json.dumps(reader.explained(changed, "carl"))
 
 
@@ -248,7 +248,9 @@ def _changed(
     return copy, users, {each["target"]: each for each in users["rules"]}
 
 
-def _cunning(registration: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+def _programs_that_show_more(
+    registration: dict[str, Any],
+) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield programs that show more than the registered one, and what they show."""
     unhidden, _, rules = _changed(registration)
     rules["nickName"]["sensitive"] = False
@@ -270,7 +272,7 @@ def _cunning(registration: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str
     yield before, "nickName"
 
 
-def _harmless(registration: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _programs_that_hide(registration: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield programs that try to show a hidden value and cannot."""
     template, _, rules = _changed(registration)
     text = "{{ info | default('none') }}"
