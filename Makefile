@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SECONDS ?= 600
-# Each worker runs servers of its own; who is done takes from the other.
+# Each worker runs its own servers; an idle worker takes tests from the other.
 WORKERS := -n 2 --dist worksteal
 
 .PHONY: run test test-long unit check prose docs reference screens servers bench fuzz clean
@@ -27,12 +27,13 @@ check: .venv/dev
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/python -m scripts.prose
 
-# Phrases that we do not write any more.
+# Phrases that we no longer write.
 prose: .venv/bin/python
 	$(BIN)/python -m scripts.prose
 
-# The site, in `site/`. A warning fails, such as a link that leads nowhere.
+# The site, in `site/`. A warning, such as a broken link, is an error.
 docs: .venv/docs reference
 	$(BIN)/zensical build --clean --strict
 	$(BIN)/python -m scripts.check_site

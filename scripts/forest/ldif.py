@@ -54,7 +54,7 @@ class Forest:
     def entry(
         self, dn: str, classes: str, attributes: Attributes, *, rid: int | None = None
     ) -> None:
-        """Write one entry. `rid` 0: it is no security principal."""
+        """Write one entry. `rid` 0: not a security principal."""
         name = unescaped(dn.split("=", 1)[1])
         self._line("dn", dn)
         for each in ["top", *classes.split()]:

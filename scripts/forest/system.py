@@ -1,4 +1,4 @@
-"""What every domain has besides people: containers, system objects, machines."""
+"""What every domain has in addition to people: containers, system objects, machines."""
 
 from __future__ import annotations
 

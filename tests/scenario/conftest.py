@@ -1,4 +1,4 @@
-"""The topology that ships, copied, so that a test may change it."""
+"""A copy of the shipped topology, which a test may change."""
 
 from __future__ import annotations
 

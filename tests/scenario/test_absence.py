@@ -1,4 +1,4 @@
-"""Whom an export does not name: gone if it is proved whole, else unknown."""
+"""People missing from an export: gone if it is proved complete, else unknown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.exports import BASE, exported, guid_of, person, write_export
 from tests.support.installed import Installed
 
 
-def stands(cloudforest: Installed) -> dict[str, Any]:
+def deletion_state(cloudforest: Installed) -> dict[str, Any]:
     ran = cloudforest("status", "--format", "json")
     assert ran.code == 0, ran
     (job,) = ran.json["jobs"]
@@ -18,7 +18,7 @@ def stands(cloudforest: Installed) -> dict[str, Any]:
     }
 
 
-def test_an_export_that_nothing_proves_whole_adds_and_takes_nobody_away(
+def test_unproven_export_adds_people_and_removes_nobody(
     tmp_path: Path,
 ) -> None:
     bert, carl = (person(each, title="Clerk") for each in ("bert", "carl"))
@@ -27,7 +27,7 @@ def test_an_export_that_nothing_proves_whole_adds_and_takes_nobody_away(
     cloudforest = exported(tmp_path, anna, bert)
     assert cloudforest.up_once()["counts"]["create"] == 2
     seen = {"deletions": "seen", "lacks": [], "unknown": 0, "unknownObjects": []}
-    assert stands(cloudforest) == seen
+    assert deletion_state(cloudforest) == seen
 
     head = person("anna", title="Head", **managed)
     write_export(tmp_path, head, carl, proved=False)
@@ -35,7 +35,7 @@ def test_an_export_that_nothing_proves_whole_adds_and_takes_nobody_away(
 
     assert (counts["create"], counts["update"], counts["inScope"]) == (1, 1, 3)
     assert counts["disable"] == counts["delete"] == counts["blank"] == 0
-    found = stands(cloudforest)
+    found = deletion_state(cloudforest)
     assert found["deletions"] == "unseen"
     assert ["manifest" in each for each in found["lacks"]] == [True]
     assert (found["unknown"], found["unknownObjects"]) == (1, [guid_of("bert")])
@@ -44,4 +44,4 @@ def test_an_export_that_nothing_proves_whole_adds_and_takes_nobody_away(
     write_export(tmp_path, anna, carl)
     counts = cloudforest.up_once()["counts"]
     assert (counts["inScope"], counts["disable"], counts["blank"]) == (2, 1, 1)
-    assert stands(cloudforest) == seen
+    assert deletion_state(cloudforest) == seen

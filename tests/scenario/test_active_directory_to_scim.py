@@ -1,4 +1,4 @@
-"""The acceptance: Samba AD DC to a SCIM server that is not ours."""
+"""Acceptance: Samba AD DC to a third-party SCIM server."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def by_display_name(target: ScimServer) -> dict[str, dict[str, Any]]:
     return {each["displayName"]: each for each in target.groups()}
 
 
-def test_exactly_the_people_and_groups_in_scope_arrive(
+def test_exactly_the_people_and_groups_in_scope_are_created(
     cloudforest: Installed, contoso: Contoso, target: ScimServer
 ) -> None:
     cycle = cloudforest.up_once()
@@ -85,7 +85,7 @@ def test_exactly_the_people_and_groups_in_scope_arrive(
     assert users["p03@contoso.com"]["displayName"] == "Lee, Kim"
 
 
-def test_managers_and_members_point_at_resources_and_never_out_of_scope(
+def test_managers_and_members_refer_only_to_resources_in_scope(
     cloudforest: Installed, target: ScimServer
 ) -> None:
     cloudforest.up_once()
@@ -112,9 +112,7 @@ def members(group: dict[str, Any]) -> set[str]:
     return {each["value"] for each in group.get("members", [])}
 
 
-def test_the_second_run_sends_no_write(
-    cloudforest: Installed, target: ScimServer
-) -> None:
+def test_second_run_sends_no_write(cloudforest: Installed, target: ScimServer) -> None:
     cloudforest.up_once()
     before = target.writes()
 
@@ -125,7 +123,7 @@ def test_the_second_run_sends_no_write(
     assert cycle["counts"]["create"] == cycle["counts"]["update"] == 0
 
 
-def test_people_who_are_there_already_are_adopted_and_not_duplicated(
+def test_existing_people_are_adopted_and_not_duplicated(
     cloudforest: Installed, contoso: Contoso, target: ScimServer
 ) -> None:
     core = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -149,7 +147,7 @@ def test_people_who_are_there_already_are_adopted_and_not_duplicated(
     assert adopted["externalId"] == contoso.samba.guid(staff(2))
 
 
-def test_what_plan_counts_is_what_the_cycle_does(
+def test_cycle_does_what_plan_counted(
     cloudforest: Installed, target: ScimServer
 ) -> None:
     planned = cloudforest("plan", "--format", "json", "--detailed-exitcode")
@@ -165,7 +163,7 @@ def test_what_plan_counts_is_what_the_cycle_does(
 def test_one_person_is_explained_and_provisioned(
     cloudforest: Installed, target: ScimServer
 ) -> None:
-    """A mapping that changed reaches one person on demand, and nobody else."""
+    """A changed mapping reaches one person on demand, and nobody else."""
     cloudforest.up_once()
     tree = cloudforest.tree / "tree.yaml"
     more = "extends: ad-user-to-scim\nattributeMappings: {nickName: '[sAMAccountName]'}"

@@ -1,4 +1,4 @@
-"""What goes wrong is told plainly: the thing, the next step, the exit code."""
+"""Mistakes are reported plainly: the cause, the next step and the exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.installed import (
     scim_target,
     write_tree,
 )
-from tests.support.ldif_tree import assert_told, export, ldif_tree, once, person
+from tests.support.ldif_tree import assert_reported, export, ldif_tree, once, person
 
 STAFF = f"organizationalUnits: ['{PEOPLE}']"
 LIST = {"totalResults": 0, "Resources": []}
@@ -57,55 +57,57 @@ def assert_nothing_lost(ran: Ran, state: str = "failed") -> None:
     assert not any(cycle["counts"][each] for each in ("disable", "delete", "blank"))
 
 
-def test_a_wrong_password(from_directory: Callable[..., Installed]) -> None:
+def test_wrong_password_is_reported(from_directory: Callable[..., Installed]) -> None:
     ran = once(from_directory(password="canary-wrong"))
-    assert_told(ran, 5, "svc-sync@contoso.com", "sync01 says", "password")
+    assert_reported(ran, 5, "svc-sync@contoso.com", "sync01 says", "password")
     assert "canary-wrong" not in ran.err + ran.out
     assert_nothing_lost(ran)
 
 
-def test_a_password_variable_that_is_not_set(
+def test_missing_password_variable_is_reported(
     from_directory: Callable[..., Installed],
 ) -> None:
     cloudforest = from_directory()
     cloudforest.variables.clear()
-    assert_told(once(cloudforest), 5, PASSWORD, "is not set")
+    assert_reported(once(cloudforest), 5, PASSWORD, "is not set")
 
 
-def test_an_unreachable_controller(from_directory: Callable[..., Installed]) -> None:
+def test_unreachable_controller_is_reported(
+    from_directory: Callable[..., Installed],
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     ran = once(from_directory(url=f"ldaps://127.0.0.1:{port}"))
-    assert_told(ran, 5, f"127.0.0.1:{port}")
+    assert_reported(ran, 5, f"127.0.0.1:{port}")
     assert_nothing_lost(ran)
 
 
-def test_an_untrusted_certificate(
+def test_untrusted_certificate_is_reported(
     from_directory: Callable[..., Installed], contoso: Contoso, tmp_path: Path
 ) -> None:
     other = issue(tmp_path, names=("dc1.contoso.com",), addresses=("127.0.0.1",))
     ran = once(from_directory(ca=str(other.ca)))
-    assert_told(ran, 5, contoso.samba.url, "certificate")
+    assert_reported(ran, 5, contoso.samba.url, "certificate")
     assert_nothing_lost(ran)
 
 
-def test_a_scope_that_names_an_ou_which_is_not_there(
+def test_unknown_ou_of_a_scope_is_reported(
     from_directory: Callable[..., Installed],
 ) -> None:
     scope = "organizationalUnits: ['OU=Nobody,DC=contoso,DC=com']"
     ran = once(from_directory(scope=scope))
-    assert_told(ran, 5, "OU=Nobody,DC=contoso,DC=com", "Correct the scope")
+    assert_reported(ran, 5, "OU=Nobody,DC=contoso,DC=com", "Correct the scope")
     assert_nothing_lost(ran)
 
 
-def test_a_malformed_ldif_line(tmp_path: Path) -> None:
+def test_malformed_ldif_line_is_reported(tmp_path: Path) -> None:
     text = export("anna", "bert").replace("cn: bert", "cn bert")
     ran = once(ldif_tree(tmp_path, text))
-    assert_told(ran, 5, "contoso.ldif:17")
+    assert_reported(ran, 5, "contoso.ldif:17")
     assert_nothing_lost(ran)
 
 
-def test_a_truncated_ldif(
+def test_truncated_ldif_is_reported(
     tmp_path: Path, scim_server: Callable[[], ScimServer]
 ) -> None:
     target = scim_server()
@@ -120,7 +122,7 @@ def test_a_truncated_ldif(
 
     ran = once(cloudforest)
 
-    assert_told(ran, 5, "contoso.ldif", "4")
+    assert_reported(ran, 5, "contoso.ldif", "4")
     assert_nothing_lost(ran)
     assert target.users() == before
     (tmp_path / "contoso.ldif").write_text(whole)
@@ -128,7 +130,7 @@ def test_a_truncated_ldif(
     assert target.writes() == writes
 
 
-def test_an_object_whose_mapping_fails_stops_nobody(tmp_path: Path) -> None:
+def test_object_whose_mapping_fails_stops_nobody_else(tmp_path: Path) -> None:
     cloudforest = ldif_tree(
         tmp_path,
         export("anna", "bert", "carl"),
@@ -162,7 +164,7 @@ def test_an_object_whose_mapping_fails_stops_nobody(tmp_path: Path) -> None:
     ],
     ids=["401", "500", "no-answer", "429"],
 )
-def test_a_target_that_lets_nobody_in(
+def test_target_that_rejects_our_credentials_is_reported(
     reply: Reply,
     words: tuple[str, ...],
     tmp_path: Path,
@@ -172,7 +174,7 @@ def test_a_target_that_lets_nobody_in(
     people = [f"p{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
     cloudforest = ldif_tree(tmp_path, export(*people), target=scim_target(server.url))
     ran = once(cloudforest)
-    assert_told(ran, 5, server.url, *words)
+    assert_reported(ran, 5, server.url, *words)
     assert "canary-token" not in ran.err + ran.out
     assert_nothing_lost(ran)
 
@@ -187,7 +189,7 @@ def test_a_target_that_lets_nobody_in(
     assert cloudforest.up_once()["counts"]["create"] == len(people)
 
 
-def test_a_target_that_asks_to_wait_is_waited_for(
+def test_retry_after_of_a_target_is_obeyed(
     tmp_path: Path, hostile_server: Callable[[Hostile], HostileServer]
 ) -> None:
     def busy(asked: Asked) -> Reply:
@@ -207,15 +209,15 @@ def test_a_target_that_asks_to_wait_is_waited_for(
     assert cycle["seconds"] >= 1
 
 
-def test_a_port_that_is_taken(tmp_path: Path) -> None:
+def test_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         cloudforest = Installed(tmp_path)
         ran = cloudforest("serve", "--listen", address)
-    assert_told(ran, 1, address, "--listen")
+    assert_reported(ran, 1, address, "--listen")
 
 
-def test_a_second_control_plane_on_one_state_is_refused(topology: Installed) -> None:
+def test_second_control_plane_on_one_state_is_refused(topology: Installed) -> None:
     state = str(topology.state)
     with topology.running("up", "--state", state) as process:
         assert process.stdout is not None
@@ -223,7 +225,7 @@ def test_a_second_control_plane_on_one_state_is_refused(topology: Installed) -> 
             if "Serving" in line:
                 break
         ran = topology("serve", "--state", state)
-        assert_told(ran, 1, str(process.pid), "--state")
+        assert_reported(ran, 1, str(process.pid), "--state")
 
 
 @pytest.mark.parametrize(
@@ -245,12 +247,12 @@ def test_wrong_usage_exits_64(tmp_path: Path, arguments: tuple[str, ...]) -> Non
     assert Installed(tmp_path)(*arguments).code == 64
 
 
-def test_what_an_error_tells_to_do_names_the_state(tmp_path: Path) -> None:
+def test_advice_of_an_error_names_the_state(tmp_path: Path) -> None:
     ran = Installed(tmp_path)("status", "--state", "else where")
-    assert_told(ran, 1, "`cloudforest apply --state 'else where'`")
+    assert_reported(ran, 1, "`cloudforest apply --state 'else where'`")
 
 
-def test_wrong_documents_exit_1_and_all_mistakes_are_told(tmp_path: Path) -> None:
+def test_wrong_documents_exit_1_and_all_mistakes_are_shown(tmp_path: Path) -> None:
     (tmp_path / "tree.yaml").write_text("kind: Job\nname: 1\nnonsense: 2\n")
     ran = Installed(tmp_path)("validate", "--format", "json")
     assert ran.code == 1

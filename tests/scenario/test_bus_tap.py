@@ -1,4 +1,4 @@
-"""A tap on the bus sees of an out-of-scope object its objectGUID and nothing else."""
+"""A tap on the bus sees only the objectGUID of an out-of-scope object."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ TELLING = {
 LDIF = TOPOLOGY / "data" / "contoso.ldif"
 
 
-def all_hearing(bus: RealBus) -> tuple[nkey.NKey, BusAccess]:
-    """Return a user of the bus that no agent is: one who may hear everything."""
+def unrestricted_user(bus: RealBus) -> tuple[nkey.NKey, BusAccess]:
+    """Return a user of the bus that may subscribe to everything, unlike any agent."""
     key = new_user_key()
     access = bus.authority.mint_service_access(
         key.public_key, endpoint=bus.server.endpoint, now=system_clock()
@@ -65,13 +65,13 @@ def request() -> SyncRequest:
 
 
 async def heard_on(bus: RealBus) -> tuple[list[Record], bytes]:
-    """Import the sample forest over a real bus; return the answer and all that flew."""
+    """Import the sample forest over a real bus; return the records and all messages."""
     heard: list[bytes] = []
 
     async def hear(message: Msg) -> None:
         heard.append(message.subject.encode() + b" " + opened(message.data))
 
-    tap = NatsConnection("tap", *all_hearing(bus))
+    tap = NatsConnection("tap", *unrestricted_user(bus))
     await tap.open()
     await tap.subscribe(">", hear)
     key = new_user_key()
@@ -98,18 +98,18 @@ def opened(data: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompressobj().decompress(data[1:])
 
 
-def told_by(block: str) -> set[str]:
-    """Return what tells who an entry is about: its DN, names, accounts and mail."""
-    told = set()
+def identifying_values(block: str) -> set[str]:
+    """Return the values that identify an entry: DN, names, accounts and mail."""
+    values = set()
     for name, sign, value in re.findall(r"^([\w-]+)(::?) (.*)$", block, re.MULTILINE):
         if name in TELLING:
             raw = base64.b64decode(value) if sign == "::" else value.encode()
-            told.add(raw.decode())
-    return told
+            values.add(raw.decode())
+    return values
 
 
-def strangers(records: list[Record]) -> set[str]:
-    """Return what tells who the objects out of scope are, and nobody in scope is."""
+def values_out_of_scope(records: list[Record]) -> set[str]:
+    """Return the values that identify objects out of scope, and no object in scope."""
     inside = {each.id for each in records if isinstance(each, InScope)}
     known: set[str] = set()
     unknown: set[str] = set()
@@ -118,12 +118,14 @@ def strangers(records: list[Record]) -> set[str]:
         guid = re.search(r"^objectGUID:: (.*)$", block, re.MULTILINE)
         if guid is not None:
             text = str(uuid.UUID(bytes_le=base64.b64decode(guid[1])))
-            (known if text in inside else unknown).update(told_by(block))
+            (known if text in inside else unknown).update(identifying_values(block))
     in_scope = "\n".join(known)
     return {each for each in unknown if len(each) > 5 and each not in in_scope}
 
 
-async def test_nothing_of_an_out_of_scope_object_but_its_guid(tmp_path: Path) -> None:
+async def test_bus_carries_only_the_guid_of_an_out_of_scope_object(
+    tmp_path: Path,
+) -> None:
     async with running_server(tmp_path) as bus:
         records, heard = await heard_on(bus)
 
@@ -132,7 +134,7 @@ async def test_nothing_of_an_out_of_scope_object_but_its_guid(tmp_path: Path) ->
     assert all(each.clause is None for each in outside)
     assert outside[0].id.encode() in heard
     assert b"@contoso.com" in heard
-    secret = strangers(records)
+    secret = values_out_of_scope(records)
     assert len(secret) > 100
     assert {"record", "id"} <= set(msgspec.to_builtins(outside[0]))
     assert not {"dn", "attributes"} & set(msgspec.to_builtins(outside[0]))

@@ -1,4 +1,4 @@
-"""Colour is for people at a terminal who want it."""
+"""Colour is printed only at a terminal, and only if the user wants it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from tests.scenario.installed import COMMAND, Installed
+from tests.support.installed import COMMAND, Installed
 
 COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|9[0-7])(?:;[0-9]+)*m")
-"""What sets the colour of text; bold and dim are none."""
+"""Escapes that set the colour of text. Bold and dim are not colours."""
 
 
 def printed(command: Installed, *arguments: str) -> str:
-    """Return what a command writes to a terminal, which is stdout and stderr."""
+    """Return the output of a command whose stdout and stderr are a terminal."""
     ours, theirs = os.openpty()
     with subprocess.Popen(
         [COMMAND, *arguments],
@@ -32,12 +32,12 @@ def printed(command: Installed, *arguments: str) -> str:
                 while part := file.read(65536):
                     written += part
             except OSError:
-                pass  # how Linux says that the other end is closed
+                pass  # how Linux reports that the other end is closed
     return written.decode()
 
 
 @pytest.mark.parametrize("words", ["validate", "--help", "plna", "--verbose up --once"])
-def test_no_color_is_respected_by_all_that_prints(topology: Installed, words: str):
+def test_every_command_respects_no_color(topology: Installed, words: str):
     plain = replace(topology, variables={"NO_COLOR": "1"})
     shown = printed(plain, *words.split())
     assert shown
@@ -45,11 +45,11 @@ def test_no_color_is_respected_by_all_that_prints(topology: Installed, words: st
 
 
 @pytest.mark.parametrize("words", ["validate", "--verbose up --once"])
-def test_a_terminal_has_colours(topology: Installed, words: str):
+def test_terminal_has_colours(topology: Installed, words: str):
     assert COLOUR.search(printed(topology, *words.split()))
 
 
-def test_a_pipe_has_no_escapes(topology: Installed):
+def test_pipe_has_no_escapes(topology: Installed):
     for words in ("validate", "--help", "plna"):
         ran = topology(*words.split())
         assert "\x1b" not in ran.out + ran.err

@@ -1,4 +1,4 @@
-"""Targets that want more than a token: OAuth 2.0, and client certificates."""
+"""Targets that need more than a token: OAuth 2.0, and client certificates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.servers.scim_runner import provider_of_tests
 from tests.servers.wsgi import served
 from tests.support.canaries import assert_nowhere
 from tests.support.installed import TOKEN, Installed
-from tests.support.ldif_tree import assert_told, export, ldif_tree, once
+from tests.support.ldif_tree import assert_reported, export, ldif_tree, once
 
 SECRET = "canary-secret & more"
 
@@ -48,19 +48,21 @@ def test_people_are_written_with_a_token_of_the_server(
     assert_nowhere(tmp_path, "canary-secret", *oauth_server.tokens)
 
 
-def test_a_secret_that_was_changed_is_told_and_read_again(
+def test_changed_secret_is_reported_and_read_again(
     behind_oauth: Installed, oauth_server: OAuthServer, tmp_path: Path
 ) -> None:
     oauth_server.clients[NAME] = Client("canary-rotated")
     ran = once(behind_oauth)
-    assert_told(ran, 1, oauth_server.token_url, "401 invalid_client", 'Target "cloud"')
+    assert_reported(
+        ran, 1, oauth_server.token_url, "401 invalid_client", 'Target "cloud"'
+    )
     assert "canary" not in ran.out + ran.err
     assert_nowhere(tmp_path, "canary")
     behind_oauth.variables[TOKEN] = "canary-rotated"
     assert behind_oauth.up_once()["counts"]["create"] == 2
 
 
-def test_a_token_endpoint_that_is_down(
+def test_token_endpoint_that_is_down_is_reported(
     oauth_server: OAuthServer,
     hostile_server: Callable[..., HostileServer],
     tmp_path: Path,
@@ -68,7 +70,7 @@ def test_a_token_endpoint_that_is_down(
     down = hostile_server(lambda _: Reply(200))
     down.stop_listening()
     ran = once(_behind_oauth(tmp_path, oauth_server.url, f"{down.url}/token"))
-    assert_told(ran, 5, "The target cloud", f"{down.url}/token can't be reached")
+    assert_reported(ran, 5, "The target cloud", f"{down.url}/token can't be reached")
 
 
 @pytest.fixture
@@ -89,12 +91,12 @@ def test_people_are_written_behind_a_client_certificate(
     target = f"scim: '{url}', auth: {{mtls: {mtls}}}"
     cloudforest = ldif_tree(tmp_path / "tree", export("ada", "bo"), target=target)
     cloudforest.variables["SSL_CERT_FILE"] = str(files.ca)
-    assert_told(once(cloudforest), 1, "certs/client.key", "Cannot read")
+    assert_reported(once(cloudforest), 1, "certs/client.key", "Cannot read")
     folder = cloudforest.tree / "certs"
     folder.mkdir()
     shutil.copy(files.client, folder)
     shutil.copy(files.key, folder / "client.key")
-    assert_told(once(cloudforest), 1, "certs/client.pem", "belong together")
+    assert_reported(once(cloudforest), 1, "certs/client.pem", "belong together")
     shutil.copy(files.client_key, folder)
     assert cloudforest.up_once()["counts"]["create"] == 2
     key = files.client_key.read_text().splitlines()[1]

@@ -1,4 +1,4 @@
-"""Drift, over the installed command and a SCIM server that is not ours."""
+"""Drift, with the installed command and a third-party SCIM server."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def _patch(server: ScimServer, path: str, operation: dict[str, Any]) -> None:
     assert status in {200, 204}, answer
 
 
-def _meddle(server: ScimServer) -> dict[str, str]:
-    """Change a person, delete another, take a third out of the group; return ids."""
+def _change_outside(server: ScimServer) -> dict[str, str]:
+    """Change a person, delete another, remove a third from the group; return ids."""
     ids = {each["userName"].partition("@")[0]: each["id"] for each in server.users()}
     (team,) = server.groups()
     title = {"op": "replace", "path": "title", "value": "King"}
@@ -46,7 +46,7 @@ def _meddle(server: ScimServer) -> dict[str, str]:
     return ids
 
 
-def _told_to(url: str, token: str) -> list[dict[str, Any]]:
+def _drift_without_repair(url: str, token: str) -> list[dict[str, Any]]:
     request = urllib.request.Request(
         f"{url}/jobs/people/drift",
         data=b'{"repair": false}',
@@ -59,7 +59,7 @@ def _told_to(url: str, token: str) -> list[dict[str, Any]]:
 def _a_pipeline_sees_no_names(cloudforest: Installed) -> None:
     with served(cloudforest) as url:
         token = operator_token(cloudforest, "plan")
-        told = _told_to(url, token)
+        told = _drift_without_repair(url, token)
         assert told[-1] == {"ended": {"checked": 4, "repaired": 0}}
         assert {each["drifted"]["name"] for each in told[:-1]} == {None}
         assert "King" not in str(told)
@@ -87,7 +87,7 @@ def _synced(folder: Path, server: ScimServer) -> Installed:
     return cloudforest
 
 
-def _assert_told(drifted: list[dict[str, Any]], ids: dict[str, str]) -> None:
+def _assert_reported(drifted: list[dict[str, Any]], ids: dict[str, str]) -> None:
     found = {(each["object"], each["kind"]): each for each in drifted}
     assert found.keys() == {
         (guid_of("anna"), "attributes"),
@@ -115,7 +115,7 @@ def _assert_as_desired(server: ScimServer) -> None:
     assert len(people) == len(TEAM)
 
 
-def test_what_was_changed_outside_is_told_and_repaired(
+def test_drift_is_reported_and_repaired(
     tmp_path: Path, scim_server: StartScimServer
 ) -> None:
     server = scim_server()
@@ -125,12 +125,12 @@ def test_what_was_changed_outside_is_told_and_repaired(
     assert none.code == 0, none
     assert none.json == {"job": "people", "checked": 4, "repaired": 0, "drifted": []}
     assert server.writes() == writes
-    ids = _meddle(server)
+    ids = _change_outside(server)
 
     found = cloudforest("drift", "people", "--format", "json")
 
     assert found.code == 2, found
-    _assert_told(found.json["drifted"], ids)
+    _assert_reported(found.json["drifted"], ids)
     _a_pipeline_sees_no_names(cloudforest)
     repaired = cloudforest("drift", "people", "--repair", "--format", "json")
     assert repaired.code == 0, repaired
@@ -145,12 +145,12 @@ OU = f"OU=People,{BASE}"
 
 
 def _ou(name: str) -> str:
-    """Return the OU, with the objectGUID that follows from a name."""
+    """Return the OU, with an objectGUID derived from a name."""
     other = entry(f"OU={name},{BASE}", "organizationalUnit")
     return other.replace(f"dn: OU={name},", "dn: OU=People,")
 
 
-def test_another_ou_under_the_name_of_the_scope_is_an_error_of_plan_and_cycle(
+def test_plan_and_cycle_refuse_another_ou_with_the_dn_of_the_scope(
     tmp_path: Path,
 ) -> None:
     anna = person("anna").replace(f"CN=anna,{BASE}", f"CN=anna,{OU}")

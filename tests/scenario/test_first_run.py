@@ -1,4 +1,4 @@
-"""What a new user sees, in this order; and that it is done once."""
+"""The output that a new user sees, in order; the second run has nothing to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 from tests.support.installed import COMMAND, Installed
 
 
-def test_a_new_user_sees_each_step_and_the_second_run_has_nothing_to_do(
+def test_first_run_shows_each_step_and_second_run_has_nothing_to_do(
     topology: Installed,
 ) -> None:
     first = topology("up", "--once")

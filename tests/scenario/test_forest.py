@@ -1,4 +1,4 @@
-"""Two domains of a forest, two controllers, one agent, and a SCIM server not ours."""
+"""Two domains of a forest, two controllers, one agent, a third-party SCIM server."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def target(scim_server: StartScimServer) -> ScimServer:
 def cloudforest(
     frontier: Contoso, lab_domain: Samba, target: ScimServer, tmp_path: Path
 ) -> Installed:
-    """One agent reads both domains, and a job of each writes to one target."""
+    """One agent reads both domains. A job per domain writes to the same target."""
     samba = frontier.samba
     lab = lab_domain
     source = active_directory(lab.url, lab.ca, lab.user)
@@ -127,11 +127,11 @@ def _cycles(cloudforest: Installed) -> dict[str, Any]:
     return {each["job"]: each["counts"] for each in ran.json["jobs"]}
 
 
-def test_a_group_gets_its_members_of_another_domain_from_the_job_of_that_one(
+def test_group_gets_members_that_the_job_of_another_domain_created(
     cloudforest: Installed, target: ScimServer
 ) -> None:
     _cycles(cloudforest)
-    # The group's job may have run before eve was there.
+    # The job of the group may have run before eve existed in the target.
     _cycles(cloudforest)
     assert _members(target) == {"Club": {"ann", "eve"}}
     writes = target.writes()
@@ -142,7 +142,7 @@ def test_a_group_gets_its_members_of_another_domain_from_the_job_of_that_one(
     assert counts["people"]["memberAdd"] == 0
 
 
-def test_a_group_of_another_domain_lets_people_in_and_out(
+def test_scope_group_of_another_domain_adds_and_removes_people(
     cloudforest: Installed, target: ScimServer, frontier: Contoso, lab_domain: Samba
 ) -> None:
     lab = lab_domain

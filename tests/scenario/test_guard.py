@@ -1,4 +1,4 @@
-"""The guard, over the installed command: staged, looked at, allowed or discarded."""
+"""The guard, with the installed command: effects are staged, allowed or discarded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _writes(cloudforest: Installed) -> int:
 
 
 def _refused(cloudforest: Installed, stage: str) -> None:
-    """Assert that nobody allows what is not there, or without saying until when."""
+    """Assert that unknown stages and incomplete allowances are refused."""
     unknown = cloudforest("job", "allow", "ffffff", "--until", "2h", "--by", "Ann")
     assert (unknown.code, stage in unknown.err) == (1, True)
     nobody = cloudforest("job", "allow", stage, "--until", "2h", "--by", "")
@@ -44,7 +44,7 @@ def _refused(cloudforest: Installed, stage: str) -> None:
     assert past.code == 1
 
 
-def test_what_a_guard_holds_back_is_allowed_and_written(tmp_path: Path) -> None:
+def test_staged_effects_are_allowed_and_written(tmp_path: Path) -> None:
     cloudforest = _team(tmp_path)
     before = _writes(cloudforest)
     _three_leave(tmp_path)
@@ -88,7 +88,7 @@ def test_what_a_guard_holds_back_is_allowed_and_written(tmp_path: Path) -> None:
     assert (quiet["counts"]["disable"], quiet["counts"]["staged"]) == (0, 0)
 
 
-def test_a_plan_names_the_stage_and_may_be_allowed_beforehand(tmp_path: Path) -> None:
+def test_stage_named_by_a_plan_can_be_allowed_in_advance(tmp_path: Path) -> None:
     cloudforest = _team(tmp_path)
     _three_leave(tmp_path)
 
@@ -108,7 +108,7 @@ def test_a_plan_names_the_stage_and_may_be_allowed_beforehand(tmp_path: Path) ->
     assert cloudforest.up_once()["counts"]["disable"] == 3
 
 
-def test_a_plan_names_the_guard_that_hides_behind_another(tmp_path: Path) -> None:
+def test_plan_names_a_second_guard_behind_the_first(tmp_path: Path) -> None:
     cloudforest = _team(tmp_path)
     tree = tmp_path / "tree.yaml"
     tighter = "guard: {disables: {max: 1}, memberRemovals: {max: 2}}"
@@ -133,7 +133,7 @@ def test_a_plan_names_the_guard_that_hides_behind_another(tmp_path: Path) -> Non
     assert (done["counts"]["disable"], done["counts"]["memberRemove"]) == (3, 3)
 
 
-def test_what_is_discarded_is_not_proposed_again(tmp_path: Path) -> None:
+def test_discarded_effects_are_not_staged_again(tmp_path: Path) -> None:
     cloudforest = _team(tmp_path)
     _three_leave(tmp_path)
     assert cloudforest("up", "--once").code == 3
@@ -148,7 +148,7 @@ def test_what_is_discarded_is_not_proposed_again(tmp_path: Path) -> None:
     assert (job["state"], job["staged"]) == ("succeeded", 0)
 
 
-def test_a_pipeline_is_told_how_many_and_not_whom(tmp_path: Path) -> None:
+def test_pipeline_sees_counts_and_no_names(tmp_path: Path) -> None:
     cloudforest = _team(tmp_path)
     _three_leave(tmp_path)
     assert cloudforest("up", "--once").code == 3

@@ -1,4 +1,4 @@
-"""A change in Active Directory reaches the target by a hint, and not by the clock."""
+"""A change in Active Directory reaches the target by a hint, before the interval."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.installed import (
 
 INTERVAL = 600
 SETTLED = 5.0
-"""Seconds after which the search that was begun before the first cycle stays open."""
+"""Seconds until the change search that began before the first cycle stays open."""
 LIMIT = INTERVAL / 3
 
 
@@ -35,7 +35,7 @@ def target(scim_server: Callable[[], ScimServer]) -> ScimServer:
 def serving(
     tmp_path: Path, contoso: Contoso, target: ScimServer
 ) -> Iterator[Installed]:
-    """Run `up`, whose next cycle by the clock is minutes away."""
+    """Run `up` with the next scheduled cycle minutes away."""
     samba = contoso.samba
     write_tree(
         tmp_path / "tree",
@@ -64,7 +64,7 @@ def title(target: ScimServer) -> str | None:
 
 
 @pytest.mark.usefixtures("serving")
-def test_one_change_is_written_long_before_the_interval_is_over(
+def test_change_is_written_long_before_the_interval_ends(
     contoso: Contoso, target: ScimServer
 ) -> None:
     before = target.writes()

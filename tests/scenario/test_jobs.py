@@ -1,4 +1,4 @@
-"""The life of a job: paused, restarted, waiting for its target, killed in between."""
+"""A job is paused, restarted, killed, and waits for its target."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def forest(people: int) -> str:
 
 
 class Scim:
-    """A small SCIM service that can be told to be down, or to refuse."""
+    """A small SCIM service that a test can make fail or refuse."""
 
     def __init__(self) -> None:
         self.status: int | None = None
@@ -70,7 +70,7 @@ def scim() -> Scim:
 def tree(
     tmp_path: Path, scim: Scim, hostile_server: Callable[[Hostile], HostileServer]
 ) -> Installed:
-    """Return the command in a tree of ten people, whose target can be told."""
+    """Return the command in a tree of ten people, whose target a test controls."""
     folder = tmp_path / "tree"
     write_tree(
         folder,
@@ -86,12 +86,12 @@ def tree(
 def job(tree: Installed, name: str = "people") -> Any:
     ran = tree("status", "--format", "json")
     assert ran.code == 0, ran
-    # It is registered a moment after the control plane can be asked.
+    # The control plane answers shortly before the job is registered.
     return next((each for each in ran.json["jobs"] if each["name"] == name), None)
 
 
 def ended(tree: Installed, *states: str, name: str = "people") -> Any:
-    """Return the job as soon as it is in one of these states."""
+    """Return the job once its state is one of these."""
 
     def look() -> Any:
         found = job(tree, name) if (tree.state / "serve.json").exists() else None
@@ -100,7 +100,7 @@ def ended(tree: Installed, *states: str, name: str = "people") -> Any:
     return eventually(look, f"{name} {states}", seconds=120)
 
 
-def test_a_pause_outlives_a_kill_and_ends_by_hand(tree: Installed, scim: Scim) -> None:
+def test_pause_survives_a_kill_and_ends_on_resume(tree: Installed, scim: Scim) -> None:
     with tree.running("up") as process:
         first = ended(tree, "succeeded")
         assert first["nextCycle"] > first["lastCycle"]
@@ -130,7 +130,7 @@ def test_a_pause_outlives_a_kill_and_ends_by_hand(tree: Installed, scim: Scim) -
     assert len(scim.users) == 10
 
 
-def test_a_paused_job_is_left_out_by_up_once_but_runs_by_hand(tree: Installed) -> None:
+def test_paused_job_is_skipped_by_up_once_and_runs_on_demand(tree: Installed) -> None:
     assert tree("apply", "--yes").code == 0
     assert tree("job", "pause", "people").code == 0
     ran = tree("up", "--once", "--format", "json")
@@ -143,7 +143,7 @@ def test_a_paused_job_is_left_out_by_up_once_but_runs_by_hand(tree: Installed) -
 
 
 @pytest.mark.parametrize("status", [503, 401])
-def test_a_target_that_is_down_is_waited_for_by_all_its_jobs(
+def test_all_jobs_wait_for_a_target_that_is_down(
     tree: Installed, scim: Scim, status: int
 ) -> None:
     scim.status = status
@@ -161,7 +161,7 @@ def test_a_target_that_is_down_is_waited_for_by_all_its_jobs(
     assert job(tree)["breaker"] is None
 
 
-def test_escrow_is_listed_and_tried_again_and_a_quarantine_is_lifted(
+def test_escrow_is_listed_and_retried_and_quarantine_is_lifted(
     tree: Installed, scim: Scim
 ) -> None:
     scim.refused = 400
@@ -197,7 +197,7 @@ def test_escrow_is_listed_and_tried_again_and_a_quarantine_is_lifted(
     assert job(tree)["state"] == "succeeded"
 
 
-def test_a_full_restart_makes_nobody_twice(tree: Installed, scim: Scim) -> None:
+def test_full_restart_creates_no_duplicates(tree: Installed, scim: Scim) -> None:
     assert tree("up", "--once").code == 0
     users = dict(scim.users)
     restarted = tree("job", "restart", "people", "--reset", "Full", "--format", "json")
@@ -212,7 +212,7 @@ def test_a_full_restart_makes_nobody_twice(tree: Installed, scim: Scim) -> None:
     assert scim.users == users
 
 
-def test_what_can_not_be_done_is_said(tree: Installed) -> None:
+def test_impossible_requests_are_refused_with_a_reason(tree: Installed) -> None:
     assert tree("apply", "--yes").code == 0
     wrong = tree("job", "restart", "people", "--reset", "Everything")
     assert wrong.code == 64

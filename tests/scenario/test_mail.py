@@ -1,4 +1,4 @@
-"""A job that is blocked is told by mail: the installed command, a real mail server."""
+"""A blocked job sends mail: the installed command, a real mail server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COMMANDS = (
     ("explain", "people", "userPrincipalName=Anna@contoso.com"),
     ("provision", "people", "userPrincipalName=Anna@contoso.com"),
 )
-"""Run where the mail server's password is known; none of them shows it."""
+"""Commands that know the password of the mail server. None may show it."""
 
 
 def write_people(tree: Path, number: int) -> None:
@@ -53,7 +53,7 @@ def write_people(tree: Path, number: int) -> None:
 
 
 def with_mail(tree: Path, server: MailServer) -> None:
-    """Have the Tenant name the mail server, and its CA by a path in the tree."""
+    """Add the mail server to the Tenant, and its CA as a path in the tree."""
     shutil.copy(server.certificates.ca, tree / "mail-ca.pem")
     file = tree / "tree.yaml"
     mail = (
@@ -64,20 +64,20 @@ def with_mail(tree: Path, server: MailServer) -> None:
     file.write_text(file.read_text().replace("---", mail, 1))
 
 
-def told(installed: Installed) -> list[Any]:
-    """Return what is remembered as told."""
+def notices(installed: Installed) -> list[Any]:
+    """Return the stored notices."""
     with contextlib.closing(sqlite3.connect(installed.state / "cloudforest.db")) as db:
         return db.execute("SELECT kind, name FROM notice").fetchall()
 
 
 def shown_by(pid: int) -> list[str]:
-    """Return the arguments and the environments of a process's children."""
+    """Return the arguments and environments of the children of a process."""
     children = descendants(pid)
     environments = [Path(f"/proc/{each}/environ").read_text() for each in children]
     return [*(" ".join(words) for words in children.values()), *environments]
 
 
-def test_a_blocked_job_is_told_to_its_address_once(
+def test_blocked_job_sends_one_mail(
     tmp_path: Path, mail_server: Callable[..., MailServer]
 ) -> None:
     tree = tmp_path / "tree"
@@ -104,7 +104,7 @@ def test_a_blocked_job_is_told_to_its_address_once(
     assert server.letters == []
 
     with right.running("up") as process:
-        eventually(lambda: told(right), "the mail")
+        eventually(lambda: notices(right), "the mail")
         shown = shown_by(process.pid)
     again = right("up", "--once", "--format", "json")
 

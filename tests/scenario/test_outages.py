@@ -1,4 +1,4 @@
-"""What goes away and comes back: control plane, bus, one of two agents."""
+"""Control plane, bus and one of two agents go down and come back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BINDINGS = "bindings.json"
 
 @pytest.fixture
 def address() -> str:
-    """A place that the control plane may come back to."""
+    """An address that the control plane can use again."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"
@@ -47,7 +47,7 @@ def serving(topology: Installed, address: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def remote_agent(topology: Installed, folder: Path, address: str) -> Iterator[None]:
-    """Enrol an agent by hand, while the control plane serves."""
+    """Enrol an agent with a token, while the control plane serves."""
     state = folder / "agents" / "sync01"
     state.mkdir(parents=True)
     export = topology.tree / "data" / "contoso.ldif"
@@ -75,7 +75,7 @@ def remote_agent(topology: Installed, folder: Path, address: str) -> Iterator[No
 def succeeds(topology: Installed) -> bool:
     ran = topology("job", "run", "contoso-people", "--format", "json")
     if "already running" in ran.err:
-        # The schedule's own cycle came first.
+        # The scheduled cycle came first.
         return False
     assert ran.out, ran
     return ran.json["jobs"][0]["state"] == "succeeded"
@@ -88,10 +88,10 @@ def remote(topology: Installed) -> Installed:
     return topology
 
 
-def test_the_control_plane_is_away_for_a_minute_and_comes_back(
+def test_agent_survives_a_control_plane_that_is_down_for_a_minute(
     remote: Installed, tmp_path: Path, address: str, pytestconfig: pytest.Config
 ) -> None:
-    """The hour is tried with a manual clock: tests/unit/agent/test_service_away.py."""
+    """tests/unit/agent/test_service_away.py covers an hour, with a manual clock."""
     away = 60 if pytestconfig.getoption("--long") else 10
     with contextlib.ExitStack() as stack:
         with serving(remote, address):
@@ -106,7 +106,7 @@ def test_the_control_plane_is_away_for_a_minute_and_comes_back(
             stack.close()
 
 
-def test_the_bus_on_another_port_is_found_by_bootstrap(
+def test_bootstrap_finds_the_bus_on_another_port(
     remote: Installed, tmp_path: Path, address: str
 ) -> None:
     port = remote.state / "bus" / "port"
@@ -126,7 +126,7 @@ def test_the_bus_on_another_port_is_found_by_bootstrap(
 
 
 def taken_from(pid: int, port: int) -> socket.socket:
-    """Kill a bus and take its port before it is started again."""
+    """Kill the bus and take its port before it restarts."""
     while True:
         with contextlib.suppress(OSError):
             for child, words in descendants(pid).items():
@@ -135,10 +135,10 @@ def taken_from(pid: int, port: int) -> socket.socket:
             return socket.create_server(("127.0.0.1", port))
 
 
-def test_a_bus_whose_port_is_taken_moves_and_is_found_by_all(
+def test_bus_moves_when_its_port_is_taken_and_agents_find_it(
     topology: Installed,
 ) -> None:
-    # A cycle that is cut off midway would wait half a minute for the agent to go on.
+    # An interrupted cycle would wait half a minute for the agent to continue.
     topology.edit("kind: Job\n", "kind: Job\nenabled: false\n")
     file = topology.state / "bus" / "port"
     with topology.running("up") as process:
@@ -149,13 +149,13 @@ def test_a_bus_whose_port_is_taken_moves_and_is_found_by_all(
             eventually(lambda: succeeds(topology), "a cycle after", seconds=180)
         assert int(file.read_text()) != before
     log = next(topology.state.glob("agents/*/agent.log")).read_text()
-    # At once, not with the next bootstrap in ten minutes.
+    # The agent reconnects at once, not at the next bootstrap in ten minutes.
     assert log.index("bus lost") < log.rindex("bus connected")
 
 
 @pytest.fixture
 def forest(tmp_path: Path) -> Path:
-    """An export that takes a while to read."""
+    """An export that takes long to read."""
     path = tmp_path / "contoso.ldif"
     script = Path(__file__).parents[2] / "scripts" / "make_forest.py"
     subprocess.run(
@@ -164,7 +164,7 @@ def forest(tmp_path: Path) -> Path:
     return path
 
 
-def test_one_of_two_agents_is_killed_while_it_answers(
+def test_second_agent_takes_over_when_the_first_is_killed(
     tmp_path: Path, forest: Path, scim_server: StartScimServer
 ) -> None:
     target = scim_server()
@@ -216,12 +216,12 @@ def test_one_of_two_agents_is_killed_while_it_answers(
 
 
 def worked(pid: int) -> float:
-    """Return the seconds of processor time that a process has had."""
+    """Return the processor time that a process has used, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def both_listen(topology: Installed) -> bool:
-    """Tell whether both are through with opening the domain, and so at rest."""
+    """Return whether both have opened the domain, and are idle."""
     logs = [path.read_text() for path in topology.state.glob("agents/*/agent.log")]
     return sum("directory answers" in each for each in logs) == 2

@@ -1,4 +1,4 @@
-"""Desired against registered: planning, applying, and who may."""
+"""Desired and registered documents: planning, applying, and the roles for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def applied(topology: Installed) -> Any:
     return ran.json
 
 
-def test_a_second_apply_is_a_no_op(topology: Installed) -> None:
+def test_second_apply_is_a_no_op(topology: Installed) -> None:
     first = applied(topology)
     second = applied(topology)
     assert [each["action"] for each in first["changes"]] == ["create"] * 8
@@ -34,7 +34,7 @@ def test_a_second_apply_is_a_no_op(topology: Installed) -> None:
     assert first["revision"] == second["revision"] == 1
 
 
-def test_a_saved_plan_is_applied_as_it_was_shown(topology: Installed) -> None:
+def test_saved_plan_is_applied_as_shown(topology: Installed) -> None:
     planned = topology("plan", "--out", "saved", "--format", "json")
 
     ran = topology("apply", "--plan", "saved", "--format", "json")
@@ -45,7 +45,7 @@ def test_a_saved_plan_is_applied_as_it_was_shown(topology: Installed) -> None:
     assert pending.code == 0
 
 
-def test_a_plan_of_other_documents_is_refused(topology: Installed) -> None:
+def test_plan_of_other_documents_is_refused(topology: Installed) -> None:
     applied(topology)
     topology.edit("interval: 2m", "interval: 5m")
     topology("plan", "--out", "saved", "--no-impact")
@@ -63,7 +63,7 @@ def test_a_plan_of_other_documents_is_refused(topology: Installed) -> None:
     assert topology("apply", "--plan", "saved").code == 0
 
 
-def test_a_stale_plan_is_refused(topology: Installed) -> None:
+def test_stale_plan_is_refused(topology: Installed) -> None:
     topology("plan", "--out", "saved", "--no-impact")
     applied(topology)
 
@@ -75,7 +75,7 @@ def test_a_stale_plan_is_refused(topology: Installed) -> None:
     assert "Changes since: + Tenant contoso" in ran.err
 
 
-def test_a_stale_plan_is_told_what_others_changed_since(topology: Installed) -> None:
+def test_stale_plan_shows_what_others_changed_since(topology: Installed) -> None:
     applied(topology)
     topology("plan", "--out", "saved", "--no-impact")
     topology.edit("interval: 2m", "interval: 5m")
@@ -94,7 +94,7 @@ def test_a_stale_plan_is_told_what_others_changed_since(topology: Installed) -> 
     assert "Changes since: none that remain. Plan again." in ran.err
 
 
-def test_a_plan_of_another_control_plane_is_refused(
+def test_plan_of_another_control_plane_is_refused(
     topology: Installed, tmp_path: Path
 ) -> None:
     applied(topology)
@@ -110,7 +110,7 @@ def test_a_plan_of_another_control_plane_is_refused(
 
 
 def in_git(topology: Installed) -> Callable[..., str]:
-    """Commit the tree; return what runs git there."""
+    """Commit the tree; return a function that runs git there."""
 
     def git(*words: str) -> str:
         named = ("-c", "user.name=ann", "-c", "user.email=ann@contoso.com")
@@ -130,7 +130,7 @@ def in_git(topology: Installed) -> Callable[..., str]:
     return git
 
 
-def test_the_audit_names_the_commit_that_a_saved_plan_was_made_of(
+def test_audit_names_the_commit_of_a_saved_plan(
     topology: Installed,
 ) -> None:
     git = in_git(topology)
@@ -169,8 +169,8 @@ def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
     assert f"{LOCAL}  apply  revision 1, plan {first['digest']}" in text
 
 
-def test_of_two_applies_at_once_one_wins(topology: Installed) -> None:
-    """The other is told who holds the state and since when, or finds nothing to do."""
+def test_one_of_two_simultaneous_applies_wins(topology: Installed) -> None:
+    """The other names the holder of the state and its time, or finds nothing to do."""
     both = [
         subprocess.Popen(
             [COMMAND, "apply", "--yes"],
@@ -195,12 +195,14 @@ def test_of_two_applies_at_once_one_wins(topology: Installed) -> None:
     assert len(topology("logs", "--audit").out.splitlines()) == 1
 
 
-def test_while_one_apply_waits_for_a_word_the_other_is_told(
+def test_apply_names_another_that_waits_for_confirmation(
     topology: Installed,
 ) -> None:
     (topology.state).mkdir()
     left = topology.state / "serve.json"
-    left.write_text('{"url": "http://127.0.0.1:1", "pid": 1}')  # its serve was killed
+    left.write_text(
+        '{"url": "http://127.0.0.1:1", "pid": 1}'
+    )  # a killed `serve` left it
     keyboard, terminal = os.openpty()
     asked = subprocess.Popen(
         [COMMAND, "apply"],
@@ -234,14 +236,14 @@ def test_while_one_apply_waits_for_a_word_the_other_is_told(
     assert f"(pid {asked.pid}, since 20" in ran.err
 
 
-def test_nobody_is_asked_where_nobody_is(topology: Installed) -> None:
+def test_apply_without_a_terminal_asks_for_yes(topology: Installed) -> None:
     ran = topology("apply")
     assert ran.code == 1
     assert "--yes" in ran.err
     assert topology("job", "list", "--format", "json").json == {"jobs": []}
 
 
-def test_a_plan_replaces_nothing_but_a_plan(topology: Installed) -> None:
+def test_saved_plan_overwrites_only_a_plan(topology: Installed) -> None:
     document, export = topology.tree / "tenant.yaml", topology.tree / "kept.txt"
     export.write_text("kept")
     before = document.read_text()
@@ -268,7 +270,7 @@ def test_every_format_of_a_plan_names_the_job(topology: Installed) -> None:
         assert "contoso-people" in ran.out
 
 
-def test_at_a_terminal_a_plan_says_how_far_it_is(tmp_path: Path) -> None:
+def test_plan_at_a_terminal_shows_progress(tmp_path: Path) -> None:
     tree = exported(tmp_path, *(person(f"p{number:04}") for number in range(1200)))
     tree.up_once()
     tree.edit("organizationalUnits: all", "organizationalUnits: ['DC=contoso,DC=com']")
@@ -289,7 +291,7 @@ def test_at_a_terminal_a_plan_says_how_far_it_is(tmp_path: Path) -> None:
     assert "comparing" not in ran.out
 
 
-def test_where_nobody_looks_a_plan_shows_no_bar(tmp_path: Path) -> None:
+def test_plan_without_a_terminal_shows_no_progress_bar(tmp_path: Path) -> None:
     tree = exported(tmp_path, person("anna"))
 
     piped = tree("plan")
@@ -315,7 +317,7 @@ def ask(url: str, token: str, method: str, path: str) -> int:
             return error.code
 
 
-def test_the_control_plane_lets_in_only_operators(topology: Installed) -> None:
+def test_control_plane_accepts_only_operators(topology: Installed) -> None:
     with topology.running("serve", "--state", str(topology.state)):
         file = topology.state / "serve.json"
         eventually(file.exists, "serve.json")
@@ -329,7 +331,7 @@ def test_the_control_plane_lets_in_only_operators(topology: Installed) -> None:
         assert topology("plan", "--no-impact").code == 0
 
 
-def test_only_its_owner_may_read_the_state(topology: Installed) -> None:
+def test_state_is_readable_only_by_its_owner(topology: Installed) -> None:
     topology.up_once()
     for path in topology.state.rglob("*"):
         if path.parent.name in {"keys", "bus", "sync01"} and path.is_file():
@@ -337,7 +339,7 @@ def test_only_its_owner_may_read_the_state(topology: Installed) -> None:
     assert not stat.S_IMODE(topology.state.stat().st_mode) & 0o077
 
 
-def test_a_remote_agent_enrols_by_hand_and_serves(
+def test_remote_agent_enrols_with_a_token_and_serves(
     topology: Installed, tmp_path: Path
 ) -> None:
     topology.edit("run: local", "run: remote")
@@ -364,7 +366,7 @@ def test_a_remote_agent_enrols_by_hand_and_serves(
             agent.stdin.write(token)
             agent.stdin.close()
             eventually(lambda: agent_is_active(topology), "the agent's bootstrap")
-            # The schedule's own cycle may come first.
+            # The scheduled cycle may come first.
             run = ("job", "run", "contoso-people")
             eventually(lambda: topology(*run).code == 0, "a cycle")
             created = topology("logs", "--action", "create", "--format", "json").out
@@ -389,7 +391,7 @@ def agent_is_active(topology: Installed) -> bool:
     return agent["state"] == "active"
 
 
-def test_a_local_agent_may_be_renamed_and_named_back(topology: Installed) -> None:
+def test_local_agent_can_be_renamed_and_renamed_back(topology: Installed) -> None:
     topology.up_once()
     topology.edit("name: sync01", "name: sync02")
     topology.up_once()
@@ -399,7 +401,7 @@ def test_a_local_agent_may_be_renamed_and_named_back(topology: Installed) -> Non
     assert topology.up_once()["state"] == "succeeded"
 
 
-def test_a_job_that_does_not_exist_is_told(topology: Installed) -> None:
+def test_unknown_job_is_reported(topology: Installed) -> None:
     applied(topology)
     ran = topology("job", "run", "nobody", "--format", "json")
     assert ran.code == 1

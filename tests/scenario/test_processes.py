@@ -1,4 +1,4 @@
-"""What the processes hold, hear and leave behind."""
+"""The secrets and ports of the processes, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sockets(pid: int) -> set[str]:
 
 
 def listening(pid: int) -> set[str]:
-    """Return the inodes of the sockets on which a process listens."""
+    """Return the inodes of the listening sockets of a process."""
     rows = []
     for table in ("tcp", "tcp6"):
         rows += Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
@@ -66,7 +66,7 @@ def serving(topology: Installed) -> bool:
     )
 
 
-def test_the_agent_listens_on_no_port_and_up_leaves_no_orphan(
+def test_agent_listens_on_no_port_and_up_leaves_no_orphan(
     topology: Installed,
 ) -> None:
     with topology.running("up") as process:
@@ -82,7 +82,7 @@ def test_the_agent_listens_on_no_port_and_up_leaves_no_orphan(
     assert not [pid for pid in children if alive(pid)]
 
 
-def test_a_killed_control_plane_leaves_no_orphan(topology: Installed) -> None:
+def test_killed_control_plane_leaves_no_orphan(topology: Installed) -> None:
     with topology.running("up") as process:
         eventually(lambda: serving(topology), "the agent's bootstrap")
         children = descendants(process.pid)
@@ -94,10 +94,10 @@ def test_a_killed_control_plane_leaves_no_orphan(topology: Installed) -> None:
         )
 
 
-def test_up_that_is_ended_before_it_serves_ends_without_a_word(
+def test_up_terminated_before_it_serves_prints_no_error(
     topology: Installed, tmp_path: Path
 ) -> None:
-    """Its plan waits for a target that says nothing."""
+    """Its plan waits for a target that never answers."""
     waiting = Installed(topology.tree, {TOKEN: "t", "TMPDIR": str(tmp_path)})
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(120)
@@ -119,7 +119,7 @@ def test_up_that_is_ended_before_it_serves_ends_without_a_word(
     assert not list(tmp_path.glob("cloudforest-bug-*"))
 
 
-def test_who_goes_away_in_the_middle_of_asking_is_no_bug(
+def test_client_that_disconnects_mid_request_causes_no_bug_report(
     topology: Installed, tmp_path: Path
 ) -> None:
     served = Installed(topology.tree, {"TMPDIR": str(tmp_path)})
@@ -132,13 +132,13 @@ def test_who_goes_away_in_the_middle_of_asking_is_no_bug(
         with socket.create_connection((host, int(port))) as client:
             client.sendall(f"{head}\r\nContent-Length: 100\r\n\r\n{{".encode())
             client.shutdown(socket.SHUT_WR)
-            assert client.recv(1) == b""  # it has been given up
+            assert client.recv(1) == b""  # the server has closed the connection
         assert served("status").code == 0
 
     assert not list(tmp_path.glob("cloudforest-bug-*"))
 
 
-def test_an_agent_that_waits_for_its_token_is_ended_by_one_signal(
+def test_one_signal_ends_an_agent_that_waits_for_its_token(
     tmp_path: Path,
 ) -> None:
     command = ("agent", "run", "a", "--control", "http://127.0.0.1:1", "--token-stdin")
@@ -161,10 +161,10 @@ def test_an_agent_that_waits_for_its_token_is_ended_by_one_signal(
         assert (process.returncode, process.stderr.read()) == (130, "")
 
 
-def test_the_agent_knows_only_the_variable_that_its_documents_name(
+def test_agent_gets_only_the_variables_that_its_documents_name(
     tmp_path: Path,
 ) -> None:
-    """Its directory does not answer; what it holds is what is looked at."""
+    """The directory does not answer. The test reads the environment of the agent."""
     write_tree(
         tmp_path / "tree",
         source=active_directory(
@@ -188,7 +188,7 @@ def test_the_agent_knows_only_the_variable_that_its_documents_name(
     assert_nowhere(tmp_path, "canary-password", "canary-token")
 
 
-def test_an_agent_imports_no_yaml_no_sql_and_no_web_framework() -> None:
+def test_agent_imports_no_yaml_sql_or_web_framework() -> None:
     script = "import sys, cloudforest.cli.agent_run; print('\\n'.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -202,7 +202,7 @@ def test_an_agent_imports_no_yaml_no_sql_and_no_web_framework() -> None:
     assert "aiohttp.web" not in done.stdout.splitlines()
 
 
-def test_a_local_agent_that_dies_is_started_again(topology: Installed) -> None:
+def test_local_agent_that_dies_is_restarted(topology: Installed) -> None:
     with topology.running("up") as process:
         eventually(lambda: serving(topology), "the agent's bootstrap")
         first = agent_of(process.pid)

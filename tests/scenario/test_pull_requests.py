@@ -1,4 +1,4 @@
-"""What a repository with a tree uses: the pre-commit hook, and the example for CI."""
+"""The pre-commit hook and the CI example, in a repository with a tree."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a repository with a tree in identity/, and other YAML beside it."""
+    """Return a repository with a tree in identity/ and other YAML next to it."""
     shutil.copytree(
         REPOSITORY / "topologies" / "new-hybrid-customer",
         tmp_path / "identity",
@@ -66,10 +66,10 @@ def break_it(checkout: Path) -> None:
     tree.write_text(tree.read_text().replace("kind: Scope", "kind: Scpoe"))
 
 
-def test_the_hook_runs_where_documents_change(checkout: Path) -> None:
+def test_hook_runs_only_when_documents_change(checkout: Path) -> None:
     run(checkout, "pre-commit", "validate-manifest", HOOKS)
     [hook] = read(HOOKS)
-    # pre-commit would install this repository; here it is installed.
+    # pre-commit would install this repository. Here it is already installed.
     local = {**hook, "language": "system", "args": ["identity"]}
     config = {"repos": [{"repo": "local", "hooks": [local]}]}
     with (checkout / ".pre-commit-config.yaml").open("w") as file:
@@ -94,7 +94,7 @@ def commands() -> Iterator[list[str]]:
                 yield words[1:]
 
 
-def test_the_workflow_names_commands_and_options_that_there_are() -> None:
+def test_workflow_uses_existing_commands_and_options() -> None:
     app: Any = typer.main.get_command(make_app())
     found = list(commands())
     assert [each[0] for each in found] == ["validate", "plan", "apply"]
@@ -104,7 +104,7 @@ def test_the_workflow_names_commands_and_options_that_there_are() -> None:
         assert {each for each in arguments if each.startswith("--")} <= known
 
 
-def test_the_workflow_shows_a_mistake_at_its_line(checkout: Path) -> None:
+def test_workflow_shows_a_mistake_at_its_line(checkout: Path) -> None:
     [validate, *_] = commands()
     assert run(checkout, "cloudforest", *validate).stdout == ""
     break_it(checkout)

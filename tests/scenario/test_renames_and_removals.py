@@ -1,4 +1,4 @@
-"""Names change, and things are removed: what becomes of the people."""
+"""Documents are renamed and removed: the effect on the people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tree_at(folder: Path, url: str) -> Installed:
         source="{ldif: contoso.ldif}",
         target=scim_target(url),
         scope="organizationalUnits: all",
-        more="interval: 1d",  # no cycle but those that a test runs
+        more="interval: 1d",  # only the cycles that a test runs
     )
     (folder / "contoso.ldif").write_text(export())
     return Installed(folder, {TOKEN: SCIM_TOKEN})
@@ -46,7 +46,7 @@ def target(scim_server: StartScimServer) -> ScimServer:
 
 @pytest.fixture
 def synced(tmp_path: Path, target: ScimServer) -> Installed:
-    """Return a tree whose first cycle has ended well."""
+    """Return a tree whose first cycle succeeded."""
     cloudforest = tree_at(tmp_path / "tree", target.url)
     assert cloudforest.up_once()["counts"]["create"] == PEOPLE + 1
     return cloudforest
@@ -64,7 +64,7 @@ def applied(cloudforest: Installed) -> None:
 
 
 def sent(target: ScimServer, cloudforest: Installed) -> tuple[int, Any]:
-    """Run a cycle; return how many writes the target got, and the cycle's counts."""
+    """Run a cycle; return the number of writes to the target, and the counts."""
     before = target.writes()
     counts = cloudforest.up_once()["counts"]
     return target.writes() - before, counts
@@ -85,7 +85,7 @@ def certificates(cloudforest: Installed) -> dict[str, str]:
 
 @contextmanager
 def up(cloudforest: Installed) -> Iterator[None]:
-    """Run the tree until it serves, its agents have bootstrapped, and beyond."""
+    """Run `up`; the block starts once it serves and its agents have bootstrapped."""
     with cloudforest.running("up") as process:
         assert process.stdout is not None
         assert any("Serving" in line for line in process.stdout)
@@ -101,7 +101,7 @@ def ran_without_a_write(cloudforest: Installed, target: ScimServer, job: str) ->
     return ran.json["jobs"][0]["counts"]
 
 
-def test_a_rename_of_job_target_and_agent_loses_nothing(
+def test_rename_of_job_target_and_agent_loses_nothing(
     synced: Installed, target: ScimServer
 ) -> None:
     before = certificates(synced)
@@ -148,7 +148,7 @@ def assert_plan_of_renames(plan: Any) -> None:
     assert plan["impact"]["staff"]["adopt"] == plan["impact"]["staff"]["create"] == 0
 
 
-def test_a_rename_without_formerly_is_warned_of_in_every_format(
+def test_rename_without_formerly_warns_in_every_format(
     synced: Installed,
 ) -> None:
     edit(synced, ("kind: Job\nname: people", "kind: Job\nname: staff"))
@@ -158,7 +158,7 @@ def test_a_rename_without_formerly_is_warned_of_in_every_format(
         assert "formerly: people" in ran.out
 
 
-def test_a_removed_job_leaves_its_objects_and_finds_them_again(
+def test_removed_job_leaves_its_resources_and_adopts_them_again(
     synced: Installed, target: ScimServer
 ) -> None:
     text = without(synced, "kind: Job")
@@ -183,7 +183,7 @@ def test_a_removed_job_leaves_its_objects_and_finds_them_again(
     assert (counts["create"], counts["unchanged"]) == (0, PEOPLE + 1)
 
 
-def test_a_removed_target_is_forgotten_and_its_objects_adopted_again(
+def test_removed_target_is_forgotten_and_its_resources_are_adopted_again(
     synced: Installed, target: ScimServer
 ) -> None:
     text = without(synced, "kind: Job", "{kind: Target")
@@ -197,7 +197,7 @@ def test_a_removed_target_is_forgotten_and_its_objects_adopted_again(
     assert (counts["create"], counts["adopt"]) == (0, PEOPLE + 1)
 
 
-def test_what_is_no_longer_mapped_stays_as_it_is(
+def test_unmapped_values_and_types_stay_unchanged(
     synced: Installed, target: ScimServer
 ) -> None:
     edit(
@@ -224,7 +224,7 @@ def test_what_is_no_longer_mapped_stays_as_it_is(
 TIGHT = "guard: {disables: {max: 1}}"
 
 
-def test_a_blocked_plan_renders_in_every_format(synced: Installed) -> None:
+def test_blocked_plan_renders_in_every_format(synced: Installed) -> None:
     edit(synced, ("mappings: [people, groups]", f"mappings: [people, groups]\n{TIGHT}"))
     (synced.tree / "contoso.ldif").write_text(export(disabled=2))
     plan = planned(synced, code=3)
@@ -241,7 +241,7 @@ def test_a_blocked_plan_renders_in_every_format(synced: Installed) -> None:
         assert guard["allow"] in html.unescape(ran.out)
 
 
-def test_a_job_that_runs_is_not_renamed(
+def test_running_job_is_not_renamed(
     tmp_path: Path, hostile_server: Callable[[Hostile], HostileServer]
 ) -> None:
     server = hostile_server(_lets_writes_wait)
@@ -263,7 +263,7 @@ def test_a_job_that_runs_is_not_renamed(
 
 
 def _lets_writes_wait(asked: Asked) -> Reply:
-    """Ask for nearly the longest wait that there is: the cycle lasts."""
+    """Answer with nearly the longest allowed Retry-After, so that the cycle lasts."""
     if asked.method != "GET":
         return Reply(429, headers={"Retry-After": "110"})
     return Reply(200, {"totalResults": 0, "Resources": []})

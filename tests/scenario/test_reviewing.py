@@ -1,4 +1,4 @@
-"""What a reviewer asks of a branch: what becomes of this one person, and why?"""
+"""A reviewer asks what a branch does to one person, and why."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def audited(cloudforest: Installed) -> list[str]:
     return cloudforest("logs", "--audit", "--format", "json").out.splitlines()
 
 
-def test_who_would_leave_is_told_the_clause_before_it_is_merged(tmp_path: Path) -> None:
+def test_explain_names_the_clause_that_would_remove_a_person(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
     logged, audit = cloudforest("logs").out, audited(cloudforest)
     change(tmp_path, *SALES_LEAVE)
@@ -79,13 +79,13 @@ def test_who_would_leave_is_told_the_clause_before_it_is_merged(tmp_path: Path) 
     assert (told["result"], told["detail"]["members"]["remove"]) == ("members", 1)
     words = cloudforest("explain", "people", "anna@contoso.com", "--planned", ".")
     assert CLAUSE in words.out
-    # By what is registered nothing happens; and nothing was registered or written.
+    # The registered documents change nothing, and nothing was registered or written.
     now = cloudforest("explain", "people", "anna@contoso.com", "--format", "json")
     assert steps(now)["act"]["result"] == "nothing"
     assert (cloudforest("logs").out, audited(cloudforest)) == (logged, audit)
 
 
-def test_what_a_guard_would_hold_back_is_told_so(tmp_path: Path) -> None:
+def test_explain_says_that_a_guard_would_stage_the_effect(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
     change(tmp_path, *SALES_LEAVE)
     change(tmp_path, "scope: staff", "scope: staff\nguard: {disables: {max: 1}}")
@@ -97,7 +97,7 @@ def test_what_a_guard_would_hold_back_is_told_so(tmp_path: Path) -> None:
     assert act["detail"]["requests"] == []
 
 
-def test_a_changed_mapping_shows_the_new_value(tmp_path: Path) -> None:
+def test_explain_shows_the_new_value_of_a_changed_mapping(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
     change(tmp_path, "extends: ad-user-to-scim", TITLED)
 
@@ -109,10 +109,10 @@ def test_a_changed_mapping_shows_the_new_value(tmp_path: Path) -> None:
     ]
 
 
-def test_a_job_that_was_never_applied_is_explained_with_all_its_people(
+def test_explain_reads_all_people_of_an_unregistered_job(
     tmp_path: Path,
 ) -> None:
-    """A manager is known though nobody was imported yet, and so are members."""
+    """Managers and members are known although nobody was imported yet."""
     cloudforest = exported(tmp_path / "new", *PEOPLE, scope=STAFF)
 
     act = steps(asked(cloudforest, "bert"))["act"]
@@ -127,7 +127,7 @@ def test_a_job_that_was_never_applied_is_explained_with_all_its_people(
     assert cloudforest("job", "list", "--format", "json").json == {"jobs": []}
 
 
-def test_a_renamed_job_is_explained_by_its_links(tmp_path: Path) -> None:
+def test_explain_uses_the_links_of_a_renamed_job(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
     change(
         tmp_path, "kind: Job\nname: people", "kind: Job\nname: all\nformerly: people"
@@ -138,7 +138,7 @@ def test_a_renamed_job_is_explained_by_its_links(tmp_path: Path) -> None:
     assert (told["match"]["result"], told["act"]["result"]) == ("linked", "nothing")
 
 
-def test_what_can_not_be_asked_of_a_branch_says_why(tmp_path: Path) -> None:
+def test_explain_of_a_branch_says_why_it_cannot_answer(tmp_path: Path) -> None:
     cloudforest = synced(tmp_path)
 
     mistyped = asked(cloudforest, "anna", "poeple")
@@ -166,7 +166,7 @@ def _refused(url: str, token: str, body: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Reader:
-    """Who has a token of the role `read`; `url` is that of the control plane."""
+    """An operator with a token of role `read`, and the URL of the control plane."""
 
     cloudforest: Installed
     url: str
@@ -209,8 +209,8 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         yield found
 
 
-def test_a_control_plane_that_serves_explains_a_branch_by_role(reader: Reader) -> None:
-    """A reader may ask, but not have others asked."""
+def test_control_plane_explains_a_branch_by_role(reader: Reader) -> None:
+    """A reader may ask, but only about the registered targets."""
     change(reader.cloudforest.tree, *SALES_LEAVE)
     told = steps(asked(reader.cloudforest, "anna"))
     assert told["act"]["detail"]["because"] == CLAUSE
@@ -227,29 +227,31 @@ def test_a_control_plane_that_serves_explains_a_branch_by_role(reader: Reader) -
     assert "role `apply`" in reader.refused(registration)
 
 
-def test_a_reader_sees_no_more_of_people_than_is_registered(reader: Reader) -> None:
+def test_reader_sees_no_more_of_people_than_is_registered(reader: Reader) -> None:
     assert reader.named(reader.registration)["counts"] is not None
-    for changed, new in _cunning(reader.registration):
+    for changed, new in _programs_that_show_more(reader.registration):
         assert f"does not show {new}" in reader.refused(changed)
         impact = reader.named(changed)
         assert (impact["counts"], impact["failed"]) == (None, False)
         assert f"does not show {new}" in impact["unknown"]
-    for changed in _harmless(reader.registration):
+    for changed in _programs_that_hide(reader.registration):
         assert "canary" not in json.dumps(reader.explained(changed, "carl"))
 
 
 def _changed(
     registration: dict[str, Any],
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Return a copy, its program for users, and the rules of that by target."""
+    """Return a copy, its program for users, and the rules of that program by target."""
     copy = json.loads(json.dumps(registration))
     mappings = copy["programs"]["people"]["mappings"]
     [users] = [each for each in mappings if each["source"] == "user"]
     return copy, users, {each["target"]: each for each in users["rules"]}
 
 
-def _cunning(registration: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield programs that would show more than is registered, and what of it."""
+def _programs_that_show_more(
+    registration: dict[str, Any],
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield programs that show more than the registered one, and what they show."""
     unhidden, _, rules = _changed(registration)
     rules["nickName"]["sensitive"] = False
     yield unhidden, "info"
@@ -270,8 +272,8 @@ def _cunning(registration: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str
     yield before, "nickName"
 
 
-def _harmless(registration: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield programs that do not show what is hidden, try as they may."""
+def _programs_that_hide(registration: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield programs that try to show a hidden value and cannot."""
     template, _, rules = _changed(registration)
     text = "{{ info | default('none') }}"
     expression = {"node": "template", "text": text, "reads": []}
@@ -284,7 +286,7 @@ def _harmless(registration: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def answered(url: str, token: str, body: dict[str, Any]) -> Any:
-    """Ask; None as long as the tree's agent does not listen yet."""
+    """Ask; return None while the agent of the tree does not listen yet."""
     try:
         return ask(url, token, body)
     except urllib.error.HTTPError as error:
@@ -294,10 +296,10 @@ def answered(url: str, token: str, body: dict[str, Any]) -> Any:
         return None
 
 
-def test_of_a_disabled_job_a_plan_says_what_would_be_if_it_were_enabled(
+def test_plan_previews_a_disabled_job_as_if_enabled(
     tmp_path: Path,
 ) -> None:
-    """As the pilot's starter says: look first, then write `enabled: true`."""
+    """The pilot topology says: review first, then write `enabled: true`."""
     disabled = "enabled: false\nguard: {creates: {max: 0}}"
     cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF, more=disabled)
 
@@ -318,7 +320,9 @@ def test_of_a_disabled_job_a_plan_says_what_would_be_if_it_were_enabled(
     assert (job["state"], job["staged"]) == ("blocked", 4)
 
 
-def test_that_a_job_is_disabled_is_said_with_whom_it_leaves(tmp_path: Path) -> None:
+def test_plan_counts_the_linked_objects_of_a_job_that_is_disabled(
+    tmp_path: Path,
+) -> None:
     cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF, more="enabled: true")
     cloudforest.up_once()
     change(tmp_path, "enabled: true", "enabled: false")
@@ -328,7 +332,7 @@ def test_that_a_job_is_disabled_is_said_with_whom_it_leaves(tmp_path: Path) -> N
     assert said["sentence"].startswith('Job "people" is disabled. 4 linked objects ')
 
 
-def test_a_plan_without_its_impact_says_so(tmp_path: Path) -> None:
+def test_plan_without_impact_says_so(tmp_path: Path) -> None:
     cloudforest = exported(tmp_path, *PEOPLE, scope=STAFF)
     for each in ("text", "markdown", "html"):
         told = cloudforest("plan", "--no-impact", "--format", each).out

@@ -1,4 +1,4 @@
-"""Mistakes and attacks that must come to nothing."""
+"""Mistakes and attacks that must have no effect."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ userPrincipalName: anna@contoso.com
 """
 
 
-def test_a_planner_can_not_have_a_secret_sent_somewhere(
+def test_planner_cannot_send_a_secret_elsewhere(
     topology: Installed, hostile_server: Callable[[Hostile], HostileServer]
 ) -> None:
     assert topology("apply", "--yes").code == 0
@@ -56,7 +56,7 @@ def test_a_planner_can_not_have_a_secret_sent_somewhere(
     assert thief.asked == []
 
 
-def test_a_planner_sees_what_a_removal_leaves_behind(topology: Installed) -> None:
+def test_planner_sees_what_a_removal_leaves(topology: Installed) -> None:
     assert topology("apply", "--yes").code == 0
     with served(topology) as url:
         token = operator_token(topology, "plan")
@@ -68,7 +68,7 @@ def test_a_planner_sees_what_a_removal_leaves_behind(topology: Installed) -> Non
     assert (consequence["created"], consequence["adopted"]) == (0, 0)
 
 
-def test_names_are_for_who_sees_values(topology: Installed) -> None:
+def test_names_need_a_role_that_sees_values(topology: Installed) -> None:
     assert topology("apply", "--yes").code == 0
     with served(topology) as url:
         tokens = {role: operator_token(topology, role) for role in ("plan", "read")}
@@ -85,7 +85,7 @@ def test_names_are_for_who_sees_values(topology: Installed) -> None:
     assert impact["job"] == "contoso-people"
 
 
-def test_what_a_document_says_of_a_secret_is_in_no_plan(topology: Installed) -> None:
+def test_secret_references_of_documents_are_in_no_plan(topology: Installed) -> None:
     entry = (
         "attributeMappings:\n  password: 'Append(\"canary-password\", [cn])'\n"
         "  nickName: {constant: canary-constant, sensitive: true}\n"
@@ -107,7 +107,7 @@ def test_what_a_document_says_of_a_secret_is_in_no_plan(topology: Installed) -> 
     assert [each for each in pages if "canary" in each] == []
 
 
-def test_a_saved_plan_that_was_edited_is_refused(topology: Installed) -> None:
+def test_edited_plan_is_refused(topology: Installed) -> None:
     topology("plan", "--out", "saved", "--no-impact")
     file = topology.tree / "saved"
     plan = json.loads(file.read_text())
@@ -121,7 +121,7 @@ def test_a_saved_plan_that_was_edited_is_refused(topology: Installed) -> None:
     assert topology("job", "list", "--format", "json").json == {"jobs": []}
 
 
-def test_up_does_not_rival_the_control_plane_that_the_tree_names(
+def test_up_is_refused_when_the_tree_names_a_control_plane(
     topology: Installed,
 ) -> None:
     service = "service: {url: 'http://127.0.0.1:1', token: {env: NOPE}}"
@@ -135,7 +135,7 @@ def test_up_does_not_rival_the_control_plane_that_the_tree_names(
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)]
 )
-def test_up_ends_as_it_is_told_to(
+def test_up_ends_on_a_signal_with_its_exit_code(
     topology: Installed, number: signal.Signals, code: int
 ) -> None:
     with topology.running("up") as process:
@@ -149,7 +149,7 @@ def test_up_ends_as_it_is_told_to(
     assert process.returncode == code
 
 
-def test_plan_does_not_pass_over_a_directory_that_can_not_be_read(
+def test_plan_reports_an_unreadable_directory(
     topology: Installed,
 ) -> None:
     (topology.tree / "data" / "contoso.ldif").unlink()
@@ -158,20 +158,20 @@ def test_plan_does_not_pass_over_a_directory_that_can_not_be_read(
     assert "contoso.ldif" in ran.json["impact"]["contoso-people"]["unknown"]
 
 
-def test_a_remote_agent_that_is_yet_to_enrol_is_no_failure(topology: Installed) -> None:
+def test_plan_succeeds_before_a_remote_agent_enrols(topology: Installed) -> None:
     topology.edit("run: local", "run: remote")
     ran = topology("plan", "--format", "json")
     assert ran.code == 0, ran
     assert ran.json["impact"]["contoso-people"]["unknown"]
 
 
-def test_looking_at_a_folder_without_state_leaves_it_as_it_is(tmp_path: Path) -> None:
+def test_status_of_a_folder_without_state_creates_nothing(tmp_path: Path) -> None:
     ran = Installed(tmp_path)("status", "--state", str(tmp_path))
     assert ran.code == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bug_of_the_control_plane_is_told_as_one(topology: Installed) -> None:
+def test_bug_of_the_control_plane_is_reported_as_a_bug(topology: Installed) -> None:
     assert topology("apply", "--yes").code == 0
     with served(topology):
         with sqlite3.connect(topology.state / "cloudforest.db") as database:
@@ -179,12 +179,12 @@ def test_a_bug_of_the_control_plane_is_told_as_one(topology: Installed) -> None:
         database.close()
         ran = topology("job", "run", "contoso-people", "--format", "json")
     assert ran.code == 70, ran
-    # It may be that `serve` has met it already, and that the command meets it itself.
+    # `serve` may already have hit it, and the command may hit it itself.
     assert "bug in" in ran.err
     assert "Traceback" not in ran.err
 
 
-def test_a_secret_file_is_found_beside_its_document(
+def test_secret_file_is_found_beside_its_document(
     tmp_path: Path, hostile_server: Callable[[Hostile], HostileServer]
 ) -> None:
     server = hostile_server(lambda _asked: Reply(200, {"Resources": []}))
@@ -212,7 +212,7 @@ def test_a_secret_file_is_found_beside_its_document(
         ("apply", set()),
     ],
 )
-def test_a_role_may_do_what_it_includes(
+def test_role_permits_what_it_includes(
     topology: Installed, role: Role, refused: set[str]
 ) -> None:
     assert topology("apply", "--yes").code == 0
@@ -245,7 +245,7 @@ def sent(url: str, token: str, method: str, body: Any, *, revision: str) -> int:
 
 
 @pytest.mark.parametrize(("revision", "code"), [('"0"', 412), ("", 422), ('"1"', 200)])
-def test_a_registration_is_replaced_only_by_who_knows_it(
+def test_registration_is_replaced_only_at_its_revision(
     topology: Installed, revision: str, code: int
 ) -> None:
     assert topology("apply", "--yes").code == 0

@@ -1,4 +1,4 @@
-"""Each topology that ships runs as it stands, and its change is planned as reviewed."""
+"""Each shipped topology runs unchanged, and its change is planned as reviewed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def written(cycles: list[Any]) -> int:
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda each: each.name)
-def test_it_runs_and_its_change_is_planned_as_reviewed(
+def test_topology_runs_and_its_change_is_planned_as_reviewed(
     topology: Path, tmp_path: Path
 ) -> None:
-    """To accept another plan: `python -m tests.golden.rewrite`, and see the diff."""
+    """To accept a new plan: run `python -m tests.golden.rewrite`, review the diff."""
     cloudforest = copied(topology, tmp_path)
     first, second = cycles(cloudforest), cycles(cloudforest)
     assert {each["state"] for each in first + second} == {"succeeded"}
@@ -43,19 +43,19 @@ def test_it_runs_and_its_change_is_planned_as_reviewed(
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda each: each.name)
-def test_the_plan_of_its_change_keeps_to_its_schema(topology: Path) -> None:
+def test_plan_of_a_topology_matches_its_schema(topology: Path) -> None:
     golden = (CHANGES / f"{topology.name}.json").read_text(encoding="utf-8")
     errors = validator().iter_errors(json.loads(golden))
     assert list(errors) == []
 
 
-def test_no_golden_change_is_left_over() -> None:
+def test_every_golden_change_has_a_topology() -> None:
     found = sorted(each.name for each in CHANGES.iterdir())
     endings = ("diff", "html", "json", "md", "txt")
     assert found == [f"{each.name}.{end}" for each in TOPOLOGIES for end in endings]
 
 
-def test_the_pilot_adopts_its_five_and_touches_nobody_else(tmp_path: Path) -> None:
+def test_pilot_adopts_its_five_people_and_touches_nobody_else(tmp_path: Path) -> None:
     cloudforest = copied(PILOT, tmp_path)
     [cycle] = cycles(cloudforest)
     assert (cycle["counts"]["adopt"], cycle["counts"]["create"]) == (5, 0)
@@ -70,7 +70,9 @@ def test_the_pilot_adopts_its_five_and_touches_nobody_else(tmp_path: Path) -> No
     assert written(cycles(cloudforest)) == 0
 
 
-def test_without_the_other_tool_the_pilot_holds_its_five_back(tmp_path: Path) -> None:
+def test_pilot_stages_its_five_people_when_they_are_not_in_the_target(
+    tmp_path: Path,
+) -> None:
     tree = tmp_path / "tree"
     shutil.copytree(PILOT, tree, ignore=shutil.ignore_patterns(".*"))
     ran = Installed(tree)("plan", "--format", "json")
@@ -79,7 +81,7 @@ def test_without_the_other_tool_the_pilot_holds_its_five_back(tmp_path: Path) ->
     assert (impact["create"], impact["staged"]) == (0, 5)
 
 
-def test_the_pilot_holds_back_whom_it_does_not_find(tmp_path: Path) -> None:
+def test_pilot_stages_people_without_a_match(tmp_path: Path) -> None:
     cloudforest = copied(PILOT, tmp_path)
     cycles(cloudforest)
     file = cloudforest.tree / "data" / "contoso.ldif"

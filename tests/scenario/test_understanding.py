@@ -1,4 +1,4 @@
-"""Why is this person as they are: the log, over the installed command."""
+"""Logs and explanations of one person, with the installed command."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def changed(entry: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     return {each["path"]: (each["before"], each["after"]) for each in entry["changes"]}
 
 
-def test_the_log_tells_what_was_done_to_whom(tmp_path: Path) -> None:
+def test_log_names_each_effect_and_its_object(tmp_path: Path) -> None:
     anna = person("anna", title="Clerk", info="canary")
     cloudforest = exported(
         tmp_path, anna, person("bert"), group("team", "anna", "bert"), mapping=HIDDEN
@@ -78,7 +78,7 @@ def steps_of(ran: Ran) -> dict[str, dict[str, Any]]:
 
 
 def example_of_carl(cloudforest: Installed, tree: Path) -> None:
-    """Write an example of somebody real: it holds, and nothing is written over it."""
+    """Write an example of a real person: it passes, and nothing overwrites it."""
     add = ("example", "add", "people", "carl@contoso.com", "--name", "carl")
     added = cloudforest(*add, "--replace", "title=Chief")
     assert added.code == 0, added
@@ -94,7 +94,7 @@ def example_of_carl(cloudforest: Installed, tree: Path) -> None:
 
 
 def test_one_person_is_explained_and_provisioned_on_demand(tmp_path: Path) -> None:
-    """The guard lets one deletion through, and what waits is told with exit code 3."""
+    """The guard permits one disable. Staged effects give exit code 3."""
     guard = "guard: {disables: {max: 1, percent: 100, base: 50}}"
     more = {"mapping": HIDDEN, "more": guard}
     people = [person(each, info="canary") for each in ("anna", "bert", "carl")]
@@ -119,7 +119,7 @@ def test_one_person_is_explained_and_provisioned_on_demand(tmp_path: Path) -> No
     again = cloudforest("provision", "people", guid_of("carl"))
     assert again.code == 0, again
     assert "nothing" in again.out
-    # The deleted have lost their names; the log has them.
+    # Deleted objects have no name any more. The log still has it.
     gone = cloudforest("explain", "people", "anna@contoso.com", *as_json)
     assert steps_of(gone)["act"]["result"] == "disable"
     gone = cloudforest("provision", "people", "anna@contoso.com", *as_json)
@@ -132,7 +132,7 @@ def test_one_person_is_explained_and_provisioned_on_demand(tmp_path: Path) -> No
     assert len({each["cycle"] for each in logged}) == 4
 
 
-def test_the_log_is_followed_until_interrupted(tmp_path: Path) -> None:
+def test_logs_follow_runs_until_interrupted(tmp_path: Path) -> None:
     cloudforest = exported(tmp_path, person("anna", title="Clerk"))
     cloudforest.up_once()
     with cloudforest.running("up") as up:
@@ -156,7 +156,7 @@ def _ran(cloudforest: Installed) -> bool:
 
 
 def _lines(process: subprocess.Popen[str]) -> queue.Queue[str]:
-    """Return where the lines appear that a process prints."""
+    """Return a queue that receives each line that a process prints."""
     lines: queue.Queue[str] = queue.Queue()
     assert process.stdout is not None
     reader = threading.Thread(

@@ -1,8 +1,8 @@
 """Members from another domain of the forest, as a Windows controller stores them.
 
-Samba has one domain in a forest and lets nobody add such a member, so the link is
-written where Samba keeps its own, with the objectGUID of an object that it does not
-have (a phantom, [MS-ADTS] 3.1.1.1.6). What is sent of it over LDAP is Samba's doing.
+Samba supports one domain per forest and refuses such members. So we write the link
+into Samba's own database, with the objectGUID of an object that it does not have (a
+phantom, [MS-ADTS] 3.1.1.1.6). Samba decides what it sends of it over LDAP.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ db.modify(change)
 
 
 def add_member(samba: Samba, group: str, guid: str, dn: str) -> None:
-    """Make an object of another domain a member."""
+    """Add an object of another domain as a member."""
     samba.locally(WRITE, samba.base, group, guid, dn)
 
 

@@ -1,4 +1,4 @@
-"""A certificate authority of its own for each server that a test starts."""
+"""Each server that a test starts has its own certificate authority."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 @dataclass(frozen=True)
 class Certificates:
-    """PEM files; the client's are for whoever connects to the server."""
+    """PEM files of the authority, the server and a client."""
 
     ca: Path
     certificate: Path
@@ -77,7 +77,7 @@ def _certificate(
 def issue(
     folder: Path, *, names: Sequence[str], addresses: Sequence[str]
 ) -> Certificates:
-    """Make an authority, and certificates for a server of these names and a client."""
+    """Issue certificates for a server with these names, and for a client."""
     files = Certificates(
         folder / "ca.pem",
         folder / "server.pem",

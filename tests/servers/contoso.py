@@ -1,4 +1,4 @@
-"""The people and groups of the small test forest, and what delegation takes."""
+"""The people and groups of the small test forest, and the rights to delegate."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ MORE = (
     "telephoneNumber: +353 1 555 0102",
     "mobile: +353 85 555 0102",
 )
-"""What the second person has besides."""
+"""Additional attributes of the second person."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _groups() -> list[str]:
 
 
 def population() -> str:
-    """Return LDIF without folds: 24 staff, 4 contractors, groups, and strangers."""
+    """Return LDIF without folds: 24 staff, 4 contractors, groups, and other objects."""
     return "\n\n".join([*_units(), *_people(), *_contractors(), *_others(), *_groups()])
 
 

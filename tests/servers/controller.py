@@ -1,4 +1,4 @@
-"""Domain controllers: Samba AD DC, each on a loopback address of its own."""
+"""Domain controllers: Samba AD DC, each on its own loopback address."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PROVISION = (
 
 
 def free_address() -> str:
-    """Return a loopback address of nobody; by chance, as others may choose just now."""
+    """Return a free loopback address, at random: other runs may choose just now."""
     for _ in range(100):
         parts = [
             secrets.randbelow(64) + 64,
@@ -116,7 +116,7 @@ class Controller:
     samba: Samba
     services: str = "ldap"
     spare: str | None = None
-    """The address of the certificate that is left for a second controller."""
+    """An address in the certificate, for a second controller."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -146,7 +146,7 @@ class Controller:
         pytest.fail(f"Samba did not start:\n{text[-2000:]}")
 
     def kill(self) -> None:
-        """End it, and what it started, without a word."""
+        """Kill it and its child processes with SIGKILL."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
@@ -168,7 +168,7 @@ class Controller:
 def provisioned(
     folder: Path, *, services: str = "ldap", backend: str = "tdb", realm: str = REALM
 ) -> Iterator[Controller]:
-    """Do the same, and let the test kill the process."""
+    """Provision and run a domain in `folder`; the test may kill the controller."""
     require("samba", "samba-tool")
     address = free_address()
     spare = free_address()
@@ -188,7 +188,7 @@ def provisioned(
 
 
 def require(*programs: str) -> None:
-    """Skip without these programs, or without root; fail where CI promises them."""
+    """Skip if a program or root is missing; fail in CI."""
     missing = [name for name in programs if shutil.which(name) is None]
     if missing or os.geteuid() != 0:
         reason = (

@@ -1,4 +1,4 @@
-"""An Active Directory domain as tests see and change it."""
+"""An Active Directory domain that tests read and change."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Samba:
                 connection.add(dn, attributes=attributes)
 
     def account(self, name: str) -> Account:
-        """Add an account that may log on, with the rights of everybody."""
+        """Add an account that may log on, without extra rights."""
         password = f"Passw0rd.{name}"
         with self.connection() as connection:
             connection.add(
@@ -126,20 +126,20 @@ class Samba:
         return str(uuid.UUID(bytes_le=raw))
 
     def let_replicate(self, account: str, *, deleted: bool = False) -> None:
-        """Grant Replicating Directory Changes, and the sight of deleted objects."""
+        """Grant Replicating Directory Changes, and the right to see deleted objects."""
         entries = {self.base: REPLICATE}
         if deleted:
             entries[f"CN=Deleted Objects,{self.base}"] = SEE_DELETED
         self.grant(account, entries)
 
     def grant(self, account: str, entries: dict[str, str]) -> None:
-        """Append SDDL entries by DN; `{sid}` in them is the account's."""
+        """Append SDDL entries by DN; `{sid}` stands for the SID of the account."""
         written = [f"{dn}|{ace}" for dn, ace in entries.items()]
         self.locally(GRANT, self.base, account, *written)
 
     @contextlib.contextmanager
     def denied(self, account: str, dn: str, ace: str) -> Iterator[None]:
-        """Append to a DACL for as long as the block lasts."""
+        """Append an entry to a DACL until the block ends."""
         control = security_descriptor_control(sdflags=4)
         name = "nTSecurityDescriptor"
         with self.connection() as connection:
@@ -155,7 +155,7 @@ class Samba:
                 connection.modify(dn, change, controls=control)
 
     def hide(self, account: str, attribute: str, *dns: str, inherited: bool = False):
-        """Deny an account the sight of one attribute of objects, or of all below."""
+        """Deny an account to read one attribute of objects, or of all objects below."""
         base = f"CN=Schema,CN=Configuration,{self.base}"
         with self.connection() as connection:
             named = f"(lDAPDisplayName={attribute})"
@@ -166,7 +166,7 @@ class Samba:
         self.grant(account, dict.fromkeys(dns, ace))
 
     def reanimate(self, guid: str, dn: str) -> None:
-        """Bring a deleted object back, as a restore from its tombstone does."""
+        """Reanimate a deleted object from its tombstone."""
         name = dn.partition(",")[0]
         with self.connection() as connection:
             connection.modify(
@@ -179,7 +179,7 @@ class Samba:
             )
 
     def locally(self, script: str, *arguments: str) -> None:
-        """Run a script of the system's Python, as the system, on the database."""
+        """Run a script on the database, with the system's Python and full rights."""
         subprocess.run(
             ["/usr/bin/python3", "-c", script, str(self.folder), *arguments],
             check=True,

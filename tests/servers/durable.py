@@ -1,4 +1,4 @@
-"""A SCIM server that is not ours, whose resources outlive its process."""
+"""A third-party SCIM server whose resources survive its process."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class DurableServer:
             self.process = None
 
     def die_after(self, writes: int) -> None:
-        """End without a word once so many more writes are done, and not answered."""
+        """End after `writes` more writes, without answering the last one."""
         _ask(f"http://127.0.0.1:{self.port}/__die__?{writes}")
 
     def await_death(self) -> None:

@@ -1,4 +1,4 @@
-"""A real HTTP server that answers as a test tells it to, or does not answer."""
+"""A real HTTP server whose answers a test chooses; it may also not answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it arrived; `number` counts them all from 1."""
+    """A received request; `number` counts all requests from 1."""
 
     number: int
     method: str
@@ -25,7 +25,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """`body` is sent as JSON; bytes as they are."""
+    """`body` is sent as JSON; bytes are sent unchanged."""
 
     status: int = 200
     body: Any = None
@@ -34,7 +34,7 @@ class Reply:
 
 FORM = "application/x-www-form-urlencoded"
 NEVER = Reply(status=-1)
-"""Say nothing until the client gives up."""
+"""Do not answer until the client gives up."""
 DIE = Reply(status=-2)
 """Close the connection without an answer."""
 
@@ -42,7 +42,7 @@ Hostile = Callable[[Asked], Reply]
 
 
 class HostileServer:
-    """Serves until closed; `asked` is everything that it was asked."""
+    """Serves until closed; `asked` holds every request."""
 
     def __init__(self, answer: Hostile) -> None:
         self.answer = answer

@@ -44,7 +44,7 @@ def _free_port() -> int:
 
 
 class _Client(SMTP):
-    """Keeps its first transport: amid a STARTTLS that fails, aiosmtpd has none."""
+    """Keeps its first transport, because aiosmtpd loses it when a STARTTLS fails."""
 
     def __init__(
         self, transports: list[asyncio.WriteTransport], *arguments: Any, **options: Any
@@ -60,11 +60,10 @@ class _Client(SMTP):
 
 @dataclass
 class MailServer:
-    """Listens on one port between `start` and `stop`; keeps what it took.
+    """Listens on one port between `start` and `stop`; keeps accepted mail.
 
-    `refused` are recipients that it does not take; `dawdles`: it greets nobody;
-    `silent_at`: it does not
-    answer this command any more.
+    `refused`: recipients that it rejects. `dawdles`: it sends no greeting.
+    `silent_at`: it does not answer from this command on.
     """
 
     tls: Literal["starttls", "implicit", "off"]

@@ -1,4 +1,4 @@
-"""What a test does whose server is not there: it fails where CI promises it."""
+"""Skip a test whose server is not installed; in CI, fail."""
 
 from __future__ import annotations
 

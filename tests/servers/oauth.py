@@ -1,6 +1,6 @@
 """A SCIM server behind OAuth 2.0: scim2-server, with Authlib's authorization server.
 
-`clients` are those that get tokens; a test changes their secrets as it likes.
+`clients` may get tokens; a test may change their secrets.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.servers.wsgi import served
 
 NAME = "sync & co"
 SECRET = "a secret: 100% + more"
-"""Both with characters that are encoded on their way."""
+"""Both contain characters that must be encoded."""
 SCOPE = "scim"
 
 
@@ -70,7 +70,7 @@ class Token(TokenMixin):
 
 
 class Request(OAuth2Request):
-    """A WSGI request, as Authlib reads one."""
+    """A WSGI request in the shape that Authlib reads."""
 
     def __init__(self, environ):
         headers = {"Authorization": environ.get("HTTP_AUTHORIZATION", "")}
@@ -86,7 +86,7 @@ class Request(OAuth2Request):
 
 
 class Issuer(AuthorizationServer):
-    """Keeps every token, and notes every answer."""
+    """Keeps every token, and records every answer."""
 
     def __init__(self, server):
         super().__init__(scopes_supported=[SCOPE, "other"])
@@ -126,7 +126,7 @@ class Validator(BearerTokenValidator):
 
 
 class Protected(WSGIApplication):
-    """scim2-server, for those who show a token of the scope."""
+    """scim2-server that requires a token of the scope."""
 
     def __init__(self, tokens):
         super().__init__(InMemoryStorage(), provider_of_tests())
@@ -144,7 +144,7 @@ class Protected(WSGIApplication):
 
 @dataclass
 class OAuthServer:
-    """`answers` are the statuses that the token endpoint gave."""
+    """`answers` are the HTTP statuses of the token endpoint."""
 
     clients: dict[str, Client] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -166,7 +166,7 @@ class OAuthServer:
         return f"{self.root}/token"
 
     def expire(self):
-        """End all tokens before their time."""
+        """Expire all tokens early."""
         for each in self.tokens.values():
             each.until = 0.0
 

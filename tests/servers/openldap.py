@@ -1,4 +1,4 @@
-"""An OpenLDAP server for the tests that compare filters with it."""
+"""An OpenLDAP server, to compare filters with."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _schema() -> Iterator[str]:
     for number, (name, kind) in enumerate(_ATTRIBUTES.items()):
         rules = _RULES[kind].format(_SYNTAXES)
         yield f"attributetype ( {_OURS}1.{number} NAME '{name}' {rules} )"
-    # Those are built in.
+    # These are built in.
     may = " $ ".join([*_ATTRIBUTES, "uidNumber", "serialNumber"])
     yield f"objectclass ( {_OURS}2.1 NAME 'thing' SUP top MUST cn MAY ( {may} ) )"
 
@@ -93,7 +93,7 @@ class OpenLdap:
 
 
 def _binary() -> str:
-    # Debian keeps it out of the PATH of users.
+    # Debian installs it outside the PATH of users.
     found = shutil.which("slapd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     return found or without_server("OpenLDAP is missing; `make test` installs it.")
 
@@ -122,7 +122,7 @@ def _await_ready(server: OpenLdap, process: subprocess.Popen[bytes], log: Path) 
 
 @pytest.fixture(scope="session")
 def openldap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLdap]:
-    """A server with nothing but the head of its tree."""
+    """A server that holds only the root of its tree."""
     binary = _binary()
     folder = tmp_path_factory.mktemp("openldap")
     (folder / "data").mkdir()

@@ -1,4 +1,4 @@
-"""A real PostgreSQL, for a session: one cluster, a database for each test."""
+"""A real PostgreSQL: one cluster per session, one database per test."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ UNSAFE_BUT_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off"
 
 
 def _binaries() -> Path | None:
-    """Return the newest installed version's folder; Debian keeps it out of PATH."""
+    """Return the folder of the newest version; Debian installs it outside PATH."""
     found = sorted(Path("/").glob(BINARIES.lstrip("/")), key=lambda each: each.parent)
     return found[-1] if found else None
 
 
 def _as_owner(folder: Path) -> list[str]:
-    """PostgreSQL refuses to run as root; Debian's package makes a user for it."""
+    """PostgreSQL refuses to run as root; Debian's package creates a user for it."""
     if os.geteuid() != 0:
         return []
     shutil.chown(folder, "postgres")
@@ -78,7 +78,7 @@ def postgres() -> Iterator[str]:
     binaries = _binaries()
     if binaries is None:
         without_server("PostgreSQL is not installed; `make servers` does it.")
-    # Below pytest's own folders, which are closed to other users, it could not read.
+    # Not below pytest's folders: other users cannot read them.
     with (
         tempfile.TemporaryDirectory(prefix="postgres-") as folder,
         _running(binaries, Path(folder)) as running,

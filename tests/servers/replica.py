@@ -1,4 +1,4 @@
-"""A second domain controller of a domain: for failover, and one that lags behind."""
+"""A second domain controller of a domain, for failover and for lagging replication."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.servers.controller import Controller
 from tests.servers.domain import Samba
 
 JOINABLE = "ldap,cldap,rpc,kdc,winbindd,drepl"
-"""The services that a controller must run for another one to join."""
+"""Services that a controller needs so that another can join."""
 
 
 @contextlib.contextmanager
 def replicated(first: Controller, folder: Path) -> Iterator[Controller]:
-    """Join a second controller, which learns nothing unless it is told to `pull`."""
+    """Join a second controller, which replicates only on `pull`."""
     assert first.spare is not None
     samba = replace(
         first.samba,
@@ -53,7 +53,7 @@ def _join(joining: Samba, first: Samba) -> None:
 
 
 def pull(second: Samba, first: Samba) -> None:
-    """Replicate to the second controller what it has not heard of."""
+    """Replicate missing changes to the second controller."""
     subprocess.run(
         [
             *("samba-tool", "drs", "replicate", "dc2", first.address, first.base),

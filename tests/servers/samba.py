@@ -1,4 +1,4 @@
-"""Fixtures: a real Active Directory domain, empty or with people in it."""
+"""Fixtures: a real Active Directory domain, empty or with people."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Contoso", "Samba", "contoso", "lab_domain", "require", "running", "s
 
 @pytest.fixture(scope="session")
 def samba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
-    """An empty domain, for tests that add what they need."""
+    """An empty domain, for tests that add their own objects."""
     with running(tmp_path_factory.mktemp("samba")) as controller:
         yield controller
 
 
 @dataclass(frozen=True)
 class Contoso:
-    """The domain with people in it; `delegated` may replicate, nothing else."""
+    """The domain with people; `delegated` may only replicate."""
 
     samba: Samba
     delegated: Account
@@ -42,7 +42,7 @@ def contoso(samba: Samba) -> Contoso:
 
 @pytest.fixture(scope="session")
 def lab_domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
-    """The forest's other domain: its name lies below that of contoso.com."""
+    """The other domain of the forest, a child of contoso.com by name."""
     with running(tmp_path_factory.mktemp("lab"), "LAB.CONTOSO.COM") as controller:
         yield controller
 

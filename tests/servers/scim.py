@@ -1,4 +1,4 @@
-"""SCIM server fixtures: one that is not ours, our own, and one that misbehaves."""
+"""SCIM server fixtures: a third-party one, our own, and one that misbehaves."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _serve(server: uvicorn.Server, listener: socket.socket) -> threading.Thread:
 
 @pytest.fixture
 def tenant_server(tmp_path: Path) -> Iterator[ScimServer]:
-    """Serve the embedded tenant directory, empty, over HTTP."""
+    """Serve the built-in directory, empty, over HTTP."""
     database = Database(f"sqlite:///{tmp_path / 'tenant.db'}")
     counts: dict[str, int] = {}
     app = make_directory_app(
@@ -133,7 +133,7 @@ def tenant_server(tmp_path: Path) -> Iterator[ScimServer]:
 
 @pytest.fixture
 def hostile_server() -> Iterator[Callable[[Hostile], HostileServer]]:
-    """Start servers that answer as they are told: `server = hostile_server(answer)`."""
+    """Start servers with chosen answers: `server = hostile_server(answer)`."""
     running: list[HostileServer] = []
 
     def start(answer: Hostile) -> HostileServer:

@@ -1,11 +1,11 @@
-"""Run PyPI scim2-server, noting each request as it arrives.
+"""Run scim2-server from PyPI, and record each request.
 
     scim_runner.py [PORT JOURNAL]
 
-The token comes as the first line of standard input; the port goes to standard output.
-Users have an extension schema that no standard knows, with an attribute of every type.
-With a JOURNAL the resources outlive the process, as a database's would: each write is
-in the file before it is answered.
+The first line of stdin is the token; the port is printed to stdout. Users have a
+custom extension schema with an attribute of every type. With a JOURNAL, the resources
+survive the process like those of a database: each write is in the file before it is
+answered.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Quiet(WSGIRequestHandler):
 
 
 class Journalled(InMemoryStorage):
-    """Keeps every write in a file, and begins with what is there."""
+    """Keeps every write in a file, and starts with the resources of that file."""
 
     def __init__(self, path, provider):
         super().__init__()
@@ -114,9 +114,9 @@ class Journalled(InMemoryStorage):
 
 
 class Noting:
-    """Serves one empty directory after another: `/__reset__` begins the next.
+    """Serves one empty directory after another: `/__reset__` starts the next.
 
-    `/__die__?N`: the Nth write from now on is done, and never answered.
+    `/__die__?N`: the Nth write from now is done, but not answered.
     """
 
     def __init__(self, token, journal):
@@ -161,7 +161,7 @@ class Noting:
         return answer
 
     def _note(self, environ):
-        """Keep what is asked; tell whether it is the last that we do."""
+        """Record the request; return whether it is the last one to be done."""
         data = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0))
         environ["wsgi.input"] = io.BytesIO(data)
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]

@@ -1,4 +1,4 @@
-"""A running SCIM service as tests see it: plain requests, and what it has counted."""
+"""A running SCIM service for tests: plain requests, and counts of requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ScimServer:
     token: str
     counter: Callable[[], dict[str, int]]
     noted: Callable[[], list[Any]] = list
-    """Every request so far, where the server notes them: method, path, body."""
+    """Every request so far, if the server records them: method, path, body."""
 
     def request(
         self,
@@ -30,7 +30,7 @@ class ScimServer:
         body: Any = None,
         headers: dict[str, str] | None = None,
     ) -> tuple[int, dict[str, Any]]:
-        """Send one request, which counts like any other."""
+        """Send one request; it counts like any other."""
         request = urllib.request.Request(
             self.url + path,
             method=method,

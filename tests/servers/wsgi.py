@@ -1,4 +1,4 @@
-"""A WSGI application on a free port of loopback, with TLS or without."""
+"""A WSGI application on a free loopback port, with or without TLS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.servers.scim_runner import Quiet
 
 @contextmanager
 def served(application: Any, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Serve while the context lasts; give the port."""
+    """Serve until the block ends; yield the port."""
     server = make_server(
         "127.0.0.1",
         0,

@@ -36,7 +36,7 @@ LIFE = timedelta(minutes=30)
 
 @dataclass
 class Host:
-    """An agent's host: a control plane, a bus and a directory that can fail."""
+    """The host of an agent: a control plane, a bus and a directory that can fail."""
 
     served: tuple[str, ...] = ("lab.test",)
     ldif: str = "data/lab.ldif"

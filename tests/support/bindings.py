@@ -1,4 +1,4 @@
-"""A domain over LDAP, as documents and a host declare it."""
+"""A domain over LDAP, as declared by documents and by a host."""
 
 from __future__ import annotations
 

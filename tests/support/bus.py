@@ -1,4 +1,4 @@
-"""One harness for every bus: the service's end, and agents that can be made to die."""
+"""One harness for every bus: the service, and agents that a test can kill."""
 
 from __future__ import annotations
 

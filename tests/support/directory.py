@@ -1,4 +1,4 @@
-"""A directory in memory, and what an agent answers from it."""
+"""A directory in memory, and the answers of an agent that reads it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _type(kind: EntryKind) -> ObjectType | None:
 
 
 class Domain:
-    """A directory in memory, which records what it was asked for."""
+    """A directory in memory that records its requests."""
 
     def __init__(self, entries: Sequence[Entry], *, fails_after: int = 1_000) -> None:
         self.entries = entries

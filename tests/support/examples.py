@@ -1,4 +1,4 @@
-"""How many examples a property test tries: all with `--long` and in CI."""
+"""The number of examples of a property test: all with `--long` and in CI."""
 
 from __future__ import annotations
 

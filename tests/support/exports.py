@@ -1,4 +1,4 @@
-"""Small domains, exported as LDIF, that a test may change."""
+"""Small domains as LDIF exports, which a test may change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def guid_of(name: str) -> str:
 
 
 def entry(dn: str, object_class: str, **attributes: str | list[str]) -> str:
-    """Return one entry; its objectGUID follows from its common name."""
+    """Return one entry; its objectGUID is derived from its common name."""
     name = dn.partition(",")[0].partition("=")[2]
     guid = base64.b64encode(uuid.UUID(guid_of(name)).bytes_le).decode()
     lines = [f"dn: {dn}", f"objectClass: {object_class}", f"objectGUID:: {guid}"]
@@ -47,7 +47,7 @@ def group(name: str, *members: str) -> str:
 
 
 def write_export(folder: Path, *entries: str, proved: bool = True) -> None:
-    """Write a domain; `proved`: with the manifest of a complete export."""
+    """Write a domain; `proved` adds the manifest of a complete export."""
     head = entry(BASE, "domainDNS")
     manifest = f"# numEntries: {len(entries) + 1}\n" if proved else ""
     (folder / "contoso.ldif").write_text("\n\n".join([head, *entries, manifest]))

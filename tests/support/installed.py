@@ -46,7 +46,7 @@ def _shown(terminal: int) -> str:
             try:
                 part = file.read(65536)
             except OSError:
-                # How Linux says that the other end is closed.
+                # How Linux reports that the other end is closed.
                 break
             written += part
     return _CONTROL.sub("", written.decode(errors="replace"))
@@ -90,7 +90,7 @@ class Installed:
             each.write_text(each.read_text().replace(before, after))
 
     def watched(self, *arguments: str) -> tuple[Ran, str]:
-        """Run it with stderr on a terminal of 80 columns; return that output."""
+        """Run it with stderr on an 80-column terminal; return that output."""
         ours, theirs = os.openpty()
         termios.tcsetwinsize(theirs, (24, 80))
         with subprocess.Popen(
@@ -108,7 +108,7 @@ class Installed:
         return Ran(process.returncode, out, ""), shown
 
     def up_once(self) -> Any:
-        """Run one cycle of each job, which must succeed; return the first cycle."""
+        """Run one cycle of each job. All must succeed. Return the first cycle."""
         ran = self("up", "--once", "--format", "json")
         assert ran.code == 0, ran
         return ran.json["jobs"][0]
@@ -177,7 +177,7 @@ def write_tree(
     more: str = "",
     mapping: str = "extends: ad-user-to-scim",
 ) -> None:
-    """Write a tree with one of each; the arguments are YAML on one line."""
+    """Write a tree with one document of each kind. Arguments are YAML on one line."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tree.yaml").write_text(
         f"""\

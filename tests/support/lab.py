@@ -1,4 +1,4 @@
-"""One scenario: its own OU, job and target, in a domain that scenarios share."""
+"""One scenario: its own OU, job and target, in a domain shared by scenarios."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.service import IDLE, Service
 
 @dataclass
 class Lab:
-    """One scenario; objects below `unit` are in scope, unless `declare` differs."""
+    """One scenario. Objects below `unit` are in scope unless `declare` differs."""
 
     service: Service
     target: ScimServer
@@ -162,7 +162,7 @@ class Lab:
         assert self.requests(self.last["state"]) == []
 
     def created(self, dn: str, kind: str = "User", **values: Any) -> Sent:
-        """Return the request that creates a person or group as `add`ed above."""
+        """Return the request that creates a person or group with the defaults above."""
         name = dn.split(",", 1)[0].removeprefix("CN=")
         usual = (
             {
@@ -187,7 +187,7 @@ class Lab:
 
     @contextmanager
     def running(self, writes: int) -> Iterator[None]:
-        """Run a cycle; run the block after so many writes, and wait for the end."""
+        """Run a cycle; run the block after that many writes, then wait for the end."""
         end = self.target.writes() + writes
         with ThreadPoolExecutor(1) as pool:
             cycle = pool.submit(self.service.run, self.name)

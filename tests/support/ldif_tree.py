@@ -15,7 +15,7 @@ def once(cloudforest: Installed) -> Ran:
     return cloudforest("up", "--once", "--format", "json")
 
 
-def assert_told(ran: Ran, code: int, *words: str) -> None:
+def assert_reported(ran: Ran, code: int, *words: str) -> None:
     assert ran.code == code, ran
     missing = [each for each in words if each not in ran.err]
     assert not missing, f"{missing} not in: {ran.err}"

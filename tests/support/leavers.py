@@ -10,7 +10,7 @@ from cloudforest.model.program import Deprovision, JobProgram
 
 
 def deprovisioning(**modes: str) -> JobProgram:
-    """Return the program with other modes for every type."""
+    """Return the program with other deprovisioning modes for every type."""
     chosen = msgspec.convert(
         {"outOfScope": "disable", "deleted": "disable", **modes}, Deprovision
     )

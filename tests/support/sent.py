@@ -20,7 +20,7 @@ class Sent(NamedTuple):
 
 
 def these(*sent: Sent) -> list[Sent]:
-    """Return requests in the order in which `Lab.cycle` gives them."""
+    """Return requests in the order of `Lab.cycle`."""
     return sorted(sent, key=json.dumps)
 
 

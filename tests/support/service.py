@@ -31,7 +31,7 @@ from tests.support.installed import (
 from cloudforest.compiler.compile import compile_tree
 
 IDLE = "interval: 24h\nenabled: false"
-"""The scheduler leaves the job alone: a scenario runs each of its cycles itself."""
+"""The scheduler never runs the job: a scenario starts each cycle itself."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Service:
         return found
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Run `up` in the tree; return when it serves and its agent has reported."""
+        """Run `up` in the tree; return once it serves and its agent has reported."""
         with (self.installed.tree.parent / "up.log").open("ab") as log:
             process = subprocess.Popen(
                 [COMMAND, "up"],
@@ -114,7 +114,7 @@ class Service:
 
 
 def tree_of(folder: Path, samba: Samba, account: Account, *controllers: str) -> Service:
-    """Write a tree of the domain, as this account sees it, whose job never runs."""
+    """Write a tree of the domain, read with this account. Its job never runs."""
     urls = "', '".join(controllers or (samba.url,))
     source = active_directory(urls, samba.ca, account.username)
     write_tree(

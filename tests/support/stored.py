@@ -1,4 +1,4 @@
-"""Damages the watermark in the store."""
+"""Damage the watermark in the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small forest, a bus, a store and a target, all in memory, and cycles over them."""
+"""A small forest, a bus, a store and a target in memory, and cycles over them."""
 
 from __future__ import annotations
 

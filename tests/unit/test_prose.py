@@ -1,4 +1,4 @@
-"""The prose check finds what we do not write, and nothing in code."""
+"""The prose check finds phrases that we no longer write, and nothing in code."""
 
 from __future__ import annotations
 
@@ -85,6 +85,11 @@ def test_finding_has_its_line_and_what_to_write():
 def test_comments_and_texts_of_python_are_read():
     source = '"""We mend it."""\nx = f"{y} anew"  # lest\n'
     assert found(prose(source)) == ["mend", "anew", "lest"]
+
+
+def test_json_key_of_the_api_is_exempt_only_as_a_whole_string():
+    assert found(prose('x["foreseen"] = 1\n')) == []
+    assert found(prose('x = "foreseen: 1"\n')) == ["foreseen"]
 
 
 def test_code_is_not_read():

@@ -1,4 +1,4 @@
-"""Match unlinked objects to resources of the target, and check doubted links."""
+"""Match unlinked objects to resources of the target, and check links again."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ LAB = """\
 
 
 def write(folder: Path) -> Installed:
-    """Write a tree of two domains, whose people go to the tenant directory."""
+    """Write a tree of two domains whose people go to the built-in directory."""
     write_tree(
         folder,
         source="{ldif: contoso.ldif}",
@@ -67,7 +67,7 @@ def change(cloudforest: Installed) -> None:
 
 @dataclass(frozen=True)
 class Change:
-    """A tree, and perhaps state, in a folder that each trial gets a copy of."""
+    """A tree, with or without state. Each trial works on its own copy of the folder."""
 
     folder: Path
 
@@ -77,7 +77,7 @@ class Change:
 
 
 def stored(state: Path) -> dict[str, Any]:
-    """Return every row of both databases, without times and random ids, and files."""
+    """Return file names, and rows of both databases without times and random ids."""
     files = (each.relative_to(state) for each in state.rglob("*") if each.is_file())
     found: dict[str, Any] = {"files": sorted(map(str, filter(_lasts, files)))}
     for name in ("cloudforest.db", "tenant.db"):
@@ -110,7 +110,7 @@ def _lasting(table: str, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lasts(file: Path) -> bool:
-    """Leave out what SQLite keeps aside, and what a kill left of a file aside."""
+    """Exclude SQLite's extra files and temporary files that a kill left behind."""
     return not file.name.startswith(".") and not file.name.endswith(("-wal", "-shm"))
 
 

@@ -1,4 +1,4 @@
-"""The two changes, and the end that each has when nobody interrupts it."""
+"""Two changes, and the end state that each reaches without an interruption."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def changes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Undisturbed]:
     write(folder / "create" / "tree")
     synced = write(folder / "update" / "tree")
     assert synced.up_once()["state"] == "succeeded"
-    for job in ("people", "lab"):  # `serve` is not to run them
+    for job in ("people", "lab"):  # `serve` must not run them
         assert synced("job", "pause", job).code == 0
     change(synced)
     return {

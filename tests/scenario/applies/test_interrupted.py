@@ -1,6 +1,6 @@
-"""An apply that is killed or interrupted at any step, and run again, ends the same.
+"""An apply that is killed or interrupted at any step, and repeated, ends the same.
 
-The control plane is the command's own.
+The command runs its own control plane.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ STEPS = (
     *("create INSERT INTO agent+0", "update DELETE FROM agent+0"),
     *(f"update {REGISTERING}+{more}" for more in range(4)),
 )
-"""The last are the registration itself, its audit, its commit, and the answer."""
+"""The last four: the registration, its audit record, its commit, and the answer."""
 
 
 @pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize("step", STEPS)
-def test_it_is_made_good_by_the_next(
+def test_next_apply_completes_an_interrupted_one(
     step: str,
     number: signal.Signals,
     changes: dict[str, Undisturbed],
@@ -36,13 +36,13 @@ def test_it_is_made_good_by_the_next(
 @pytest.mark.long
 @pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize("name", ["create", "update"])
-def test_it_is_made_good_by_the_next_whatever_the_step(
+def test_next_apply_completes_one_interrupted_at_any_step(
     name: str,
     number: signal.Signals,
     changes: dict[str, Undisturbed],
     tmp_path: Path,
 ) -> None:
-    """Of steps of one name, such as a request's parts, the last; none of a schema's."""
+    """Interrupt at the last step of each name, except steps that create the schema."""
     steps = changes[name].steps
     last = {step: n for n, step in enumerate(steps) if not step.startswith("CREATE")}
     for place in last.values():

@@ -1,4 +1,4 @@
-"""An apply to a control plane that goes on, or that dies of it."""
+"""An apply to a running control plane, when the command or the control plane dies."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.support.installed import Installed, eventually
 
 APPLY = ("apply", "--yes")
 PUT = "send+2"
-"""The command's request to register, after those for what is registered and impact."""
+"""The request to register, after those for the registration and the impact."""
 
 OF_SERVE = {"files"}
-"""What `serve` leaves besides: the bus."""
+"""What only `serve` leaves: the files of the bus."""
 
 
 def _long(*values: object) -> list[Any]:
@@ -52,7 +52,7 @@ def update(changes: dict[str, Undisturbed]) -> Undisturbed:
     ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)]
 )
 @pytest.mark.parametrize("step", [*_long("send+0", "send+1"), PUT, "send+3"])
-def test_a_command_that_ends_early(
+def test_apply_killed_before_its_request_is_repeated_without_loss(
     step: str,
     number: signal.Signals,
     code: int,
@@ -69,10 +69,10 @@ def test_a_command_that_ends_early(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_command_that_ends_before_it_is_answered(
+def test_apply_killed_before_the_answer_is_repeated_without_loss(
     number: signal.Signals, update: Undisturbed, tmp_path: Path
 ) -> None:
-    """What was asked is done all the same; the next finds it, done or not."""
+    """The control plane may still complete the request. The next apply accepts both."""
     cloudforest = update.change.copy(tmp_path / "tree")
     registering = f"{REGISTERING}+0"
     stopping = with_steps(cloudforest, tmp_path / "steps", signal.SIGSTOP, registering)
@@ -88,12 +88,12 @@ def test_a_command_that_ends_before_it_is_answered(
 
 
 ENDS = {signal.SIGKILL: {(-9, 5)}, signal.SIGINT: {(130, 0), (130, 5)}}
-"""How `serve` and `apply` may end; an interrupted one answers if it has the time."""
+"""Exit codes of `serve` and `apply`. After SIGINT, `serve` may still answer."""
 
 
 @pytest.mark.parametrize("number", ENDS)
 @pytest.mark.parametrize("more", [*_long(0, 1), 2, 3])
-def test_a_control_plane_that_ends_before_it_answers(
+def test_apply_is_repeated_after_the_control_plane_ends(
     more: int, number: signal.Signals, update: Undisturbed, tmp_path: Path
 ) -> None:
     cloudforest = update.change.copy(tmp_path / "tree")
@@ -111,7 +111,7 @@ def test_a_control_plane_that_ends_before_it_answers(
     assert kept(cloudforest) == end(update)
 
 
-def test_of_two_that_planned_alike_the_later_is_told_who_was_first(
+def test_later_of_two_equal_applies_names_the_first(
     update: Undisturbed, tmp_path: Path
 ) -> None:
     cloudforest = update.change.copy(tmp_path / "tree")

@@ -1,4 +1,4 @@
-"""The domain, the running service, and a scenario's part of both."""
+"""The domain, the running service, and the part of both that one scenario uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.service import Service, running, tree_of
 def service(
     contoso: Contoso, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """The service of all scenarios that need no other account."""
+    """The service that scenarios share unless they need another account."""
     folder = tmp_path_factory.mktemp("service") / "tree"
     with running(tree_of(folder, contoso.samba, contoso.delegated)) as service:
         yield service
@@ -36,5 +36,5 @@ def lab(
     scim_server: Callable[[], ScimServer],
     tmp_path: Path,
 ) -> Lab:
-    """An empty OU in scope of a job that is registered and has not run."""
+    """An empty OU in the scope of a registered job that has not run."""
     return make_lab(service, scim_server(), administrator, tmp_path)

@@ -1,4 +1,4 @@
-"""OUs move and are renamed: DirSync reports the OU only, its people are asked for."""
+"""OUs are moved and renamed: DirSync reports only the OU, so we read its people."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tests.support.sent import disabled, enabled, these
 
 @pytest.fixture
 def units(lab: Lab) -> tuple[str, str]:
-    """An OU in scope, and one out of it."""
+    """An OU in scope, and one out of scope."""
     inside, outside = lab.ou("inside"), lab.ou("outside")
     lab.declare(f"organizationalUnits: ['{inside}']")
     return inside, outside
 
 
-def test_a_rename_within_the_scope_is_no_change(
+def test_renamed_unit_in_scope_changes_nothing(
     lab: Lab, units: tuple[str, str]
 ) -> None:
     berlin = lab.ou("berlin", units[0])
@@ -26,7 +26,7 @@ def test_a_rename_within_the_scope_is_no_change(
     assert lab.last["cycle"] == "incremental"
 
 
-def test_a_unit_with_units_below_leaves_the_scope_and_comes_back(
+def test_unit_with_subunits_leaves_the_scope_and_returns(
     lab: Lab, units: tuple[str, str]
 ) -> None:
     inside, outside = units
@@ -46,7 +46,9 @@ def test_a_unit_with_units_below_leaves_the_scope_and_comes_back(
     lab.settled()
 
 
-def test_a_unit_of_strangers_comes_into_scope(lab: Lab, units: tuple[str, str]) -> None:
+def test_unit_with_new_people_enters_the_scope(
+    lab: Lab, units: tuple[str, str]
+) -> None:
     inside, outside = units
     lab.person("anna", inside)
     paris = lab.ou("paris", outside)
@@ -80,7 +82,7 @@ def test_two_nested_units_move_between_two_cycles(
     lab.settled()
 
 
-def test_somebody_moves_out_of_a_unit_that_moves_as_well(
+def test_person_moves_out_of_a_unit_that_also_moves(
     lab: Lab, units: tuple[str, str]
 ) -> None:
     inside, outside = units
@@ -97,7 +99,7 @@ def test_somebody_moves_out_of_a_unit_that_moves_as_well(
     lab.settled()
 
 
-def test_the_scopes_own_unit_is_renamed_and_moved_and_still_followed(
+def test_scope_follows_its_own_unit_after_rename_and_move(
     lab: Lab, units: tuple[str, str]
 ) -> None:
     inside, outside = units
@@ -115,7 +117,7 @@ def test_the_scopes_own_unit_is_renamed_and_moved_and_still_followed(
     lab.settled()
 
 
-def test_another_unit_of_the_same_name_is_not_taken_for_the_scopes_own(
+def test_new_unit_with_the_name_of_the_scope_unit_is_rejected(
     lab: Lab, units: tuple[str, str]
 ) -> None:
     inside, _ = units
@@ -130,7 +132,7 @@ def test_another_unit_of_the_same_name_is_not_taken_for_the_scopes_own(
     assert lab.users()["anna"]["active"]
 
 
-def test_a_deleted_unit_of_the_scope_deprovisions_nobody(
+def test_deleted_unit_of_the_scope_deprovisions_nobody(
     lab: Lab, units: tuple[str, str]
 ) -> None:
     inside, _ = units

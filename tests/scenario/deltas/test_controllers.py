@@ -1,4 +1,4 @@
-"""Two controllers of one domain: failover, and one that lags behind."""
+"""Two controllers of one domain: failover, and a lagging controller."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def only(up: Controller, *, down: Controller) -> Iterator[None]:
         down.start()
 
 
-def test_failover_takes_the_first_controllers_cookie(lab: Lab, pair: Pair) -> None:
+def test_failover_reuses_the_cookie_of_the_first_controller(
+    lab: Lab, pair: Pair
+) -> None:
     first, second = pair.first, pair.second
     anna, bo, _ = lab.people("anna", "bo", "cy")
     pull(second.samba, first.samba)
@@ -84,9 +86,7 @@ def test_failover_takes_the_first_controllers_cookie(lab: Lab, pair: Pair) -> No
     assert sent == these(patch("User", "anna", new("title", "Head")), disabled("bo"))
 
 
-def test_a_controller_that_lags_behind_deprovisions_nobody(
-    lab: Lab, pair: Pair
-) -> None:
+def test_lagging_controller_deprovisions_nobody(lab: Lab, pair: Pair) -> None:
     first, second = pair.first, pair.second
     lab.people("anna", "bo")
     pull(second.samba, first.samba)

@@ -1,4 +1,4 @@
-"""A watermark that the directory does not take back: all is read, nobody is lost."""
+"""A watermark that the directory rejects causes a full read, and loses nobody."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.stored import forget_watermark, spoil_cookies
         pytest.param(lambda _cookie: b"", id="lost"),
     ],
 )
-def test_a_spoiled_cookie_means_a_full_read_and_nobody_is_deprovisioned_by_it(
+def test_spoiled_cookie_causes_a_full_read_and_loses_nobody(
     lab: Lab, change: Callable[[bytes], bytes]
 ) -> None:
     anna, bo = lab.people("anna", "bo")
@@ -39,7 +39,7 @@ def test_a_spoiled_cookie_means_a_full_read_and_nobody_is_deprovisioned_by_it(
     lab.settled()
 
 
-def test_a_watermark_that_is_gone(lab: Lab) -> None:
+def test_missing_watermark_causes_a_full_read_and_loses_nobody(lab: Lab) -> None:
     anna, _ = lab.people("anna", "bo")
     lab.cycle()
     lab.delete(anna)

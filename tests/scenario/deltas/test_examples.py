@@ -1,4 +1,4 @@
-"""`example add` of real people and groups, and `validate` of what it wrote."""
+"""`example add` of real people and groups, and `validate` of the written examples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ attributeMappings:
 
 
 def added(lab: Lab, name: str, *more: str) -> str:
-    """Write an example into the tree; return what was written."""
+    """Write an example into the tree; return its text."""
     file = lab.tree / "examples" / f"{name}.yaml"
     who = lab.guid(f"CN={name},{lab.unit}")
     ran = lab.service.installed(
@@ -30,7 +30,7 @@ def added(lab: Lab, name: str, *more: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def test_an_example_of_a_real_object_holds(lab: Lab) -> None:
+def test_example_of_a_real_object_passes(lab: Lab) -> None:
     lab.declare(mapping=MAPPING)
     boss = lab.person("boss")
     anna = lab.person(
@@ -62,7 +62,7 @@ def test_an_example_of_a_real_object_holds(lab: Lab) -> None:
     assert len(list((lab.tree / "examples").iterdir())) == 3
 
 
-def test_a_misspelt_replacement_leaves_nothing_in(lab: Lab) -> None:
+def test_misspelt_replacement_is_refused(lab: Lab) -> None:
     lab.declare(mapping=MAPPING)
     lab.person("anna", mail="anna@contoso.com")
     lab.cycle()
@@ -75,7 +75,7 @@ def test_a_misspelt_replacement_leaves_nothing_in(lab: Lab) -> None:
     assert 'Did you mean "mail"?' in ran.err
 
 
-def test_an_example_is_run_against_the_mapping_as_it_is_now(lab: Lab) -> None:
+def test_example_runs_against_the_current_mapping(lab: Lab) -> None:
     lab.declare(scope=lab.staff)
     lab.person("anna", title="Clerk", employeeType="staff")
     lab.cycle()

@@ -1,4 +1,4 @@
-"""An extension of the target's own: from the directory to a service that isn't ours."""
+"""A custom extension of the target, from the directory to a third-party service."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ FULL = {
 
 
 def held(lab: Lab, name: str) -> dict[str, Any]:
-    """Return what the service holds of the extension, lists in order."""
+    """Return the extension as the service stores it, with sorted lists."""
     extension = lab.users()[name].get(URN, {})
     return {
         key: sorted(each, key=str) if isinstance(each, list) else each
@@ -60,7 +60,7 @@ def held(lab: Lab, name: str) -> dict[str, Any]:
     }
 
 
-def test_an_extension_reaches_a_service_and_is_changed_and_cleared(lab: Lab) -> None:
+def test_extension_is_written_changed_and_cleared(lab: Lab) -> None:
     lab.declare(mapping=MAPPING, target=TARGET)
     boss = lab.person("boss")
     anna = lab.person("anna", assistant=boss, **FULL)
@@ -137,7 +137,7 @@ def test_an_extension_reaches_a_service_and_is_changed_and_cleared(lab: Lab) -> 
     lab.settled()
 
 
-def test_somebody_is_found_by_the_number_of_an_extension(lab: Lab) -> None:
+def test_person_is_matched_by_a_number_in_an_extension(lab: Lab) -> None:
     lab.declare(mapping=MAPPING, target=TARGET)
     numbered = {"userName": "old", "schemas": [CORE, URN], URN: {"badge": 7}}
     status, old = lab.target.request("POST", "/Users", numbered)

@@ -1,4 +1,4 @@
-"""Flow rules and target paths: what the target is sent, and what it holds then."""
+"""Flow rules and target paths: requests to the target, and its state afterwards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STRANGER = {
 }
 
 
-def test_paths_and_flow_rules_reach_the_target_as_they_are_written(lab: Lab) -> None:
+def test_target_receives_paths_and_flow_rules_unchanged(lab: Lab) -> None:
     lab.declare(mapping=MAPPING)
     lab.target.request("POST", "/Users", {**STRANGER, "locale": "en-GB"})
     boss = lab.person("boss", preferredLanguage="en-GB")
@@ -85,7 +85,7 @@ attributeMappings:
 """
 
 
-def test_who_is_adopted_keeps_what_is_only_added_and_gets_no_default(lab: Lab) -> None:
+def test_adopted_user_keeps_add_only_values_and_gets_no_default(lab: Lab) -> None:
     lab.declare(mapping=ADDING)
     theirs = {
         **STRANGER,
@@ -127,7 +127,7 @@ def test_who_is_adopted_keeps_what_is_only_added_and_gets_no_default(lab: Lab) -
     assert len(lab.users()["anna"]["roles"]) == 3
 
 
-def test_a_manager_without_a_resource_is_named_until_there_is_one(lab: Lab) -> None:
+def test_manager_is_sent_by_guid_until_it_has_a_resource(lab: Lab) -> None:
     lab.declare(scope=lab.staff, mapping=ADDING)
     boss = lab.person("boss")
     lab.person("anna", manager=boss, employeeType="staff")

@@ -1,4 +1,4 @@
-"""Groups and their members change; a deleted person is not in their groups' delta."""
+"""Groups and members change; the delta of a group never names a deleted member."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.sent import (
 )
 
 
-def test_a_group_is_created_renamed_and_deleted(lab: Lab) -> None:
+def test_group_is_created_renamed_and_deleted(lab: Lab) -> None:
     anna, bo = lab.people("anna", "bo")
     lab.cycle()
 
@@ -38,7 +38,7 @@ def test_a_group_is_created_renamed_and_deleted(lab: Lab) -> None:
     lab.settled()
 
 
-def test_a_deleted_group_takes_one_request_when_it_is_empty(lab: Lab) -> None:
+def test_deleting_an_empty_group_takes_one_request(lab: Lab) -> None:
     team = lab.group("team")
     lab.person("anna")
     lab.cycle()
@@ -47,7 +47,7 @@ def test_a_deleted_group_takes_one_request_when_it_is_empty(lab: Lab) -> None:
     lab.settled()
 
 
-def test_members_come_and_go(lab: Lab) -> None:
+def test_members_are_added_and_removed(lab: Lab) -> None:
     anna, bo, cy = lab.people("anna", "bo", "cy")
     team = lab.group("team", anna)
     lab.cycle()
@@ -64,7 +64,7 @@ def test_members_come_and_go(lab: Lab) -> None:
     assert lab.requests() == []
 
 
-def test_a_member_who_is_deleted_and_comes_back(lab: Lab) -> None:
+def test_deleted_member_returns_to_the_group(lab: Lab) -> None:
     anna, bo = lab.people("anna", "bo")
     team = lab.group("team", anna, bo)
     lab.cycle()
@@ -83,7 +83,7 @@ def test_a_member_who_is_deleted_and_comes_back(lab: Lab) -> None:
     lab.settled()
 
 
-def test_a_member_who_leaves_the_scope_and_returns(lab: Lab) -> None:
+def test_member_leaves_the_scope_and_returns(lab: Lab) -> None:
     lab.declare(lab.staff)
     anna = lab.person("anna", employeeType="staff")
     bo = lab.person("bo", employeeType="staff")
@@ -100,7 +100,7 @@ def test_a_member_who_leaves_the_scope_and_returns(lab: Lab) -> None:
     lab.settled()
 
 
-def test_a_member_who_comes_into_scope_later(lab: Lab) -> None:
+def test_member_is_added_once_in_scope(lab: Lab) -> None:
     lab.declare(lab.staff)
     anna = lab.person("anna")
     lab.group("team", anna)
@@ -112,7 +112,7 @@ def test_a_member_who_comes_into_scope_later(lab: Lab) -> None:
     lab.settled()
 
 
-def test_a_group_within_a_group(lab: Lab) -> None:
+def test_nested_group_is_a_member(lab: Lab) -> None:
     anna = lab.person("anna")
     inner = lab.group("inner", anna)
     outer = lab.group("outer", inner)
@@ -130,7 +130,7 @@ def test_a_group_within_a_group(lab: Lab) -> None:
     lab.settled()
 
 
-def test_a_group_that_comes_into_scope_brings_all_its_members(lab: Lab) -> None:
+def test_group_that_enters_the_scope_has_all_its_members(lab: Lab) -> None:
     lab.declare(
         f"organizationalUnits: ['{lab.unit}'], filters: {{group: 'description pr'}}"
     )

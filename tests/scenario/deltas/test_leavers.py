@@ -1,4 +1,4 @@
-"""Forty of sixty people are deleted: what an operator sees, decides, and gets."""
+"""Forty of sixty people are deleted: what an operator sees, decides and causes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def people(lab: Lab) -> list[str]:
     return made
 
 
-def test_forty_deletions_are_blocked_shown_allowed_and_released(
+def test_forty_deletions_are_blocked_shown_allowed_and_written(
     lab: Lab, people: list[str]
 ) -> None:
     guid = lab.guid(people[0])
@@ -71,7 +71,7 @@ def command_lines(lab: Lab, *arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ran.out.splitlines()]
 
 
-def test_a_discarded_stage_is_not_proposed_again(lab: Lab, people: list[str]) -> None:
+def test_discarded_stage_is_not_staged_again(lab: Lab, people: list[str]) -> None:
     for each in people[:20]:
         lab.delete(each)
     assert lab.cycle("blocked") == []
@@ -86,7 +86,7 @@ def test_a_discarded_stage_is_not_proposed_again(lab: Lab, people: list[str]) ->
     assert lab.cycle() == [renamed("p30", "Thirty")]
 
 
-def test_deletions_beside_a_group_take_their_memberships_after_the_decision(
+def test_memberships_of_deleted_people_wait_for_the_decision(
     lab: Lab, people: list[str]
 ) -> None:
     lab.group("all", *people)
@@ -97,7 +97,7 @@ def test_deletions_beside_a_group_take_their_memberships_after_the_decision(
     assert lab.cycle("blocked") == []
     assert len(lab.groups()["all"]) == 60
 
-    # The removals wait for the disables, and a plan names their guard all the same.
+    # The removals wait for the disables, and a plan still names their guard.
     file = lab.tree / "tree.yaml"
     file.write_text(file.read_text().replace("enabled: false", "enabled: true"))
     guards = [
@@ -119,8 +119,8 @@ def test_deletions_beside_a_group_take_their_memberships_after_the_decision(
     lab.settled()
 
 
-def test_a_reviewer_asks_of_one_person_what_a_branch_would_do(lab: Lab) -> None:
-    """The documents narrow the scope, and are not applied."""
+def test_explain_shows_the_effect_of_a_branch_on_one_person(lab: Lab) -> None:
+    """The documents narrow the scope, and nobody applies them."""
     scope = f"organizationalUnits: ['{lab.unit}']"
     anna, _ = lab.people("anna", "bo")
     lab.cycle()
@@ -147,7 +147,7 @@ def test_a_reviewer_asks_of_one_person_what_a_branch_would_do(lab: Lab) -> None:
     assert lab.cycle() == []
 
 
-def test_what_was_adopted_is_never_deleted(lab: Lab) -> None:
+def test_adopted_resource_is_never_deleted(lab: Lab) -> None:
     lab.declare(mapping="extends: ad-user-to-scim\ndeprovision: {deleted: delete}")
     core = "urn:ietf:params:scim:schemas:core:2.0:User"
     there = {"schemas": [core], "userName": f"anna@{lab.name}.contoso.com"}
@@ -168,7 +168,7 @@ def test_what_was_adopted_is_never_deleted(lab: Lab) -> None:
     lab.settled()
 
 
-def test_another_job_of_the_target_keeps_a_person(lab: Lab) -> None:
+def test_person_in_another_job_of_the_target_stays_active(lab: Lab) -> None:
     inside = lab.ou("inside")
     second = f"{lab.name}-second"
     lab.declare(

@@ -1,4 +1,4 @@
-"""One person changes: the end state of the target, and exactly what it was sent."""
+"""One person changes: the exact requests to the target, and its end state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.sent import (
 )
 
 
-def test_a_new_person(lab: Lab) -> None:
+def test_new_person_is_created(lab: Lab) -> None:
     lab.person("bo")
     lab.cycle()
     anna = lab.person("anna", title="Engineer")
@@ -29,7 +29,7 @@ def test_a_new_person(lab: Lab) -> None:
     lab.settled()
 
 
-def test_a_mapped_attribute_an_unmapped_one_and_one_that_is_cleared(lab: Lab) -> None:
+def test_only_changed_and_cleared_mapped_attributes_are_sent(lab: Lab) -> None:
     anna = lab.person("anna", title="Engineer")
     lab.cycle()
 
@@ -47,7 +47,7 @@ def test_a_mapped_attribute_an_unmapped_one_and_one_that_is_cleared(lab: Lab) ->
     lab.settled()
 
 
-def test_what_changed_and_changed_back_is_no_change(lab: Lab) -> None:
+def test_reverted_change_sends_nothing(lab: Lab) -> None:
     anna = lab.person("anna", title="Engineer")
     lab.cycle()
     lab.modify(anna, title=["Head"])
@@ -55,7 +55,7 @@ def test_what_changed_and_changed_back_is_no_change(lab: Lab) -> None:
     assert lab.requests() == []
 
 
-def test_a_rename(lab: Lab) -> None:
+def test_renamed_person_is_updated(lab: Lab) -> None:
     anna = lab.person("anna", displayName=None)
     bo = lab.person("bo")
     lab.cycle()
@@ -68,7 +68,7 @@ def test_a_rename(lab: Lab) -> None:
     lab.settled()
 
 
-def test_another_user_name(lab: Lab) -> None:
+def test_changed_user_name_is_sent(lab: Lab) -> None:
     anna = lab.person("anna")
     lab.cycle()
     name = f"anna.married@{lab.name}.contoso.com"
@@ -80,7 +80,7 @@ def test_another_user_name(lab: Lab) -> None:
     lab.settled()
 
 
-def test_an_attribute_of_the_scope_that_changes_nothing(lab: Lab) -> None:
+def test_scope_attribute_that_changes_no_decision_sends_nothing(lab: Lab) -> None:
     lab.declare(f"organizationalUnits: ['{lab.unit}'], filters: {{user: 'company pr'}}")
     anna = lab.person("anna", company="Contoso")
     lab.cycle()
@@ -88,7 +88,7 @@ def test_an_attribute_of_the_scope_that_changes_nothing(lab: Lab) -> None:
     assert lab.requests() == []
 
 
-def test_leaving_and_entering_by_the_filter(lab: Lab) -> None:
+def test_filter_change_disables_and_enables_a_person(lab: Lab) -> None:
     lab.declare(lab.staff)
     anna, cy = lab.person("anna", employeeType="staff"), lab.person("cy")
     lab.person("bo", employeeType="staff")
@@ -108,7 +108,7 @@ def test_leaving_and_entering_by_the_filter(lab: Lab) -> None:
     lab.settled()
 
 
-def test_a_filter_attribute_that_is_cleared_is_a_leaver(lab: Lab) -> None:
+def test_cleared_filter_attribute_disables_the_person(lab: Lab) -> None:
     lab.declare(lab.staff)
     anna = lab.person("anna", employeeType="staff")
     lab.person("bo", employeeType="staff")
@@ -118,7 +118,7 @@ def test_a_filter_attribute_that_is_cleared_is_a_leaver(lab: Lab) -> None:
     lab.settled()
 
 
-def test_a_deleted_person_is_disabled_and_comes_back_reanimated(lab: Lab) -> None:
+def test_deleted_person_is_disabled_and_enabled_after_reanimation(lab: Lab) -> None:
     anna = lab.person("anna", title="Engineer")
     lab.person("bo")
     lab.cycle()
@@ -138,7 +138,7 @@ def test_a_deleted_person_is_disabled_and_comes_back_reanimated(lab: Lab) -> Non
     lab.settled()
 
 
-def test_created_and_deleted_between_two_cycles(lab: Lab) -> None:
+def test_person_created_and_deleted_between_cycles_is_ignored(lab: Lab) -> None:
     lab.person("bo")
     lab.cycle()
     lab.delete(lab.person("anna"))
@@ -146,7 +146,7 @@ def test_created_and_deleted_between_two_cycles(lab: Lab) -> None:
     assert set(lab.users()) == {"bo"}
 
 
-def test_an_account_that_is_disabled_and_enabled(lab: Lab) -> None:
+def test_disabled_and_enabled_account_is_followed(lab: Lab) -> None:
     anna = lab.person("anna")
     lab.cycle()
     lab.modify(anna, userAccountControl=[DISABLED])
@@ -199,7 +199,7 @@ def test_two_people_swap_their_user_names(lab: Lab) -> None:
     lab.settled()
 
 
-def test_a_manager_who_comes_into_scope_later_and_is_deleted(lab: Lab) -> None:
+def test_manager_is_sent_once_in_scope_and_cleared_after_deletion(lab: Lab) -> None:
     lab.declare(lab.staff)
     boss = lab.person("boss")
     lab.person("anna", employeeType="staff", manager=boss)
@@ -217,7 +217,7 @@ def test_a_manager_who_comes_into_scope_later_and_is_deleted(lab: Lab) -> None:
     lab.settled()
 
 
-def test_a_source_anchor_that_is_set_later_is_escrowed(lab: Lab) -> None:
+def test_missing_source_anchor_is_escrowed_until_it_is_set(lab: Lab) -> None:
     anna = lab.person("anna")
     lab.person("bo")
     lab.cycle()
@@ -230,7 +230,7 @@ def test_a_source_anchor_that_is_set_later_is_escrowed(lab: Lab) -> None:
     assert "anchor-changed" in str(entries[-1]), entries
 
 
-def test_a_change_that_arrives_while_the_cycle_runs(lab: Lab) -> None:
+def test_change_during_a_cycle_is_written_by_the_next(lab: Lab) -> None:
     people = lab.people(*(f"p{number:02}" for number in range(40)))
     with lab.running(writes=5):
         for each in people:

@@ -1,4 +1,4 @@
-"""The scope's groups change: the people are not in the delta, and still arrive."""
+"""The groups of a scope change: people arrive although the delta does not name them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.sent import (
 
 @pytest.fixture
 def staff(lab: Lab) -> str:
-    """The scope's group, outside the unit: anna and bo are members, cy is not."""
+    """The group of the scope, outside the unit. Members: anna and bo, not cy."""
     anna, bo, _ = lab.people("anna", "bo", "cy")
     group = lab.group("staff", anna, bo)
     declare(lab, group)
@@ -31,7 +31,7 @@ def declare(lab: Lab, group: str, *, nested: bool = False) -> None:
     lab.declare(f"organizationalUnits: all, groups: ['{group}']{flag}")
 
 
-def test_a_member_enters_and_leaves_and_returns(lab: Lab, staff: str) -> None:
+def test_member_enters_and_leaves_and_returns(lab: Lab, staff: str) -> None:
     anna, cy = f"CN=anna,{lab.unit}", f"CN=cy,{lab.unit}"
     lab.enlist(staff, cy)
     assert lab.cycle() == these(lab.created(cy), enlisted("staff", "cy"))
@@ -50,7 +50,7 @@ def test_a_member_enters_and_leaves_and_returns(lab: Lab, staff: str) -> None:
     lab.settled()
 
 
-def test_the_group_is_renamed_and_moved(lab: Lab, staff: str) -> None:
+def test_group_is_renamed_and_moved(lab: Lab, staff: str) -> None:
     staff = lab.rename(staff, "CN=everybody")
     assert lab.requests() == []
     staff = lab.move(staff, lab.ou("groups"))
@@ -65,7 +65,7 @@ def test_the_group_is_renamed_and_moved(lab: Lab, staff: str) -> None:
     lab.settled()
 
 
-def test_a_deleted_group_deprovisions_nobody(lab: Lab, staff: str) -> None:
+def test_deleted_group_deprovisions_nobody(lab: Lab, staff: str) -> None:
     lab.delete(staff)
     assert lab.requests("failed") == []
     assert "CN=staff" in lab.last["error"]
@@ -77,7 +77,7 @@ def test_a_deleted_group_deprovisions_nobody(lab: Lab, staff: str) -> None:
     assert "--reset Full" in lab.last["error"]
 
 
-def test_nested_members_on_and_off(lab: Lab, staff: str) -> None:
+def test_nested_members_follow_the_setting(lab: Lab, staff: str) -> None:
     cy = f"CN=cy,{lab.unit}"
     lab.enlist(staff, lab.group("inner", cy))
     assert lab.requests() == []
@@ -98,9 +98,7 @@ def test_nested_members_on_and_off(lab: Lab, staff: str) -> None:
     lab.settled()
 
 
-def test_a_group_that_hides_its_members_is_no_proof_that_they_left(
-    lab: Lab, staff: str
-) -> None:
+def test_hidden_members_of_a_scope_group_stay_unknown(lab: Lab, staff: str) -> None:
     lab.service.samba.hide("svc-sync", "member", staff)
     lab.dismiss(staff, f"CN=anna,{lab.unit}", f"CN=bo,{lab.unit}")
     lab.cycle()
@@ -109,9 +107,7 @@ def test_a_group_that_hides_its_members_is_no_proof_that_they_left(
     lab.settled()
 
 
-def test_a_group_that_shows_that_it_has_no_members_lets_everybody_leave(
-    lab: Lab, staff: str
-) -> None:
+def test_empty_scope_group_disables_its_former_members(lab: Lab, staff: str) -> None:
     lab.dismiss(staff, f"CN=anna,{lab.unit}", f"CN=bo,{lab.unit}")
     sent = lab.cycle()
     assert sent == these(

@@ -1,4 +1,4 @@
-"""Five thousand of everything at once: people, members of one group, changes."""
+"""Five thousand people, members of one group and changes in one cycle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _fill(lab: Lab, title: str = "") -> None:
 
 
 @pytest.mark.long
-def test_thousands_arrive_change_and_leave_their_group(lab: Lab) -> None:
+def test_thousands_of_people_are_created_changed_and_removed(lab: Lab) -> None:
     _fill(lab)
     lab.cycle()
     assert lab.last["counts"]["create"] == SIZE + 1

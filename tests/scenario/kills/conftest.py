@@ -1,4 +1,4 @@
-"""The plant, and what becomes of its 300 objects when nobody disturbs it."""
+"""The plant, and the end state of its 300 objects without a kill."""
 
 from __future__ import annotations
 

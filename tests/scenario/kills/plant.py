@@ -1,4 +1,4 @@
-"""All that a cycle passes through, each part of which a test may kill: 300 objects."""
+"""All processes of a cycle with 300 objects. A test may kill each of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.service import IDLE, Service
 
 PEOPLE, GROUPS = 280, 20
 PATIENCE = 240
-"""Seconds within which a cycle must have ended well; an escrowed object waits one."""
+"""Seconds within which a cycle must succeed. An escrowed object waits one."""
 NUMBERS = itertools.count(1)
 
 
@@ -77,7 +77,7 @@ class Plant:
                 connection.modify(self.person(number), {"manager": manager})
 
     def flip(self) -> None:
-        """Change 100 objects: to the other state, or back."""
+        """Switch 100 objects to the other state."""
         self.flipped = not self.flipped
         with self.controller.samba.connection() as connection:
             for dn, name, value in self._changes():
@@ -103,7 +103,7 @@ class Plant:
     # --- the job ---------------------------------------------------------------------
 
     def begin(self, folder: Path) -> None:
-        """Register a new job, to an empty target."""
+        """Register a new job with an empty target."""
         self.job = f"kill{next(NUMBERS):03}"
         self.target = DurableServer(folder)
         self.target.start()
@@ -127,7 +127,7 @@ class Plant:
 
     @contextmanager
     def disturbed(self) -> Iterator[None]:
-        """Run a cycle beside the block; how it ends does not matter."""
+        """Run a cycle while the block runs; ignore its result."""
 
         def cycle() -> None:
             with suppress(urllib.error.URLError, ConnectionError, AssertionError):
@@ -139,7 +139,7 @@ class Plant:
             running.result()
 
     def converge(self) -> None:
-        """Run cycles until one ends well, and another one writes nothing."""
+        """Run cycles until one succeeds and the next writes nothing."""
         end = time.monotonic() + PATIENCE
         while not self._succeeds():
             assert self.last["state"] != "blocked", self.last
@@ -158,7 +158,7 @@ class Plant:
     # --- the end state ---------------------------------------------------------------
 
     def end_state(self) -> dict[str, Any]:
-        """Return all resources by name, with names instead of ids."""
+        """Return all resources by name; references are names, not ids."""
         users, groups = self.target.server.users(), self.target.server.groups()
         names = {each["id"]: each["userName"] for each in users}
         names |= {each["id"]: each["displayName"] for each in groups}
@@ -205,7 +205,7 @@ class Plant:
                 os.kill(pid, signal.SIGKILL)
 
     def revive(self, victim: str) -> None:
-        """Start again what nobody else does."""
+        """Restart a victim that no other process restarts."""
         match victim:
             case "service":
                 self.up = self.service.start()

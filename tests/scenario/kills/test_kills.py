@@ -1,6 +1,6 @@
-"""Kill anything at any moment: the next cycles reach the same end, without duplicates.
+"""Kill any process at any moment: the next cycles reach the same end state.
 
-Each trial is an initial cycle over 300 objects, 100 changes, and an incremental cycle.
+A trial is an initial cycle over 300 objects, 100 changes and an incremental cycle.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ VICTIMS = ("service", "agent", "bus", "directory", "target")
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_the_end_is_the_undisturbed_one(
+def test_killed_process_leads_to_the_undisturbed_end_state(
     victim: str, moment: float, plant: Plant, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    """`moment` is in the first cycle below 1, in the second one from there to 2."""
+    """`moment` is a share of the cycle: 0 to 1 in the first, 1 to 2 in the second."""
     plant.begin(tmp_path)
     disturbed = int(moment)
     for number in range(2):
@@ -36,10 +36,10 @@ def test_the_end_is_the_undisturbed_one(
     plant.target.kill()
 
 
-def test_a_target_that_creates_and_dies_before_it_answers(
+def test_target_that_dies_after_a_create_gets_no_duplicate(
     plant: Plant, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    """What was created is found again, and not created twice."""
+    """The next cycle finds the created resource and creates no second one."""
     plant.begin(tmp_path)
     plant.target.die_after(150)
     with plant.disturbed():

@@ -1,4 +1,4 @@
-"""`kill -9` of the control plane in the middle of an initial cycle of 500 people."""
+"""`kill -9` of the control plane during an initial cycle of 500 people."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def cloudforest(tmp_path: Path, export: Path, target: ScimServer) -> Installed:
 
 
 @pytest.mark.parametrize("writes", [0, 1, 60, 250, 480, 400])
-def test_the_next_run_converges_without_duplicates_or_orphans(
+def test_next_run_converges_without_duplicates_or_orphans(
     writes: int, cloudforest: Installed, target: ScimServer
 ) -> None:
     with cloudforest.running("up", "--once") as process:
@@ -88,9 +88,7 @@ def managed(users: list[dict]) -> int:
     return sum("manager" in each.get(key, {}) for each in users)
 
 
-def test_a_killed_serve_converges_too(
-    cloudforest: Installed, target: ScimServer
-) -> None:
+def test_killed_serve_converges(cloudforest: Installed, target: ScimServer) -> None:
     with cloudforest.running("up") as process:
         eventually(lambda: target.writes() >= 100, "the hundredth write")
         assert process.poll() is None

@@ -67,7 +67,7 @@ async def _retain_present_members(
     )
 
 
-async def check_doubted_links(
+async def recheck_links(
     evaluation: Evaluation, sources: Sequence[SourceObject], links: Mapping[str, Link]
 ) -> CheckedLinks:
     """Return the present resources of links that a restart has marked unchecked."""
@@ -126,7 +126,7 @@ async def _map_objects(
     links = await context.store.load_links(
         context.job.target, [each.object_guid for each in sources]
     )
-    checked = await check_doubted_links(evaluation, sources, links)
+    checked = await recheck_links(evaluation, sources, links)
     mapped = [
         map_source_object(
             source,

@@ -1,9 +1,9 @@
-"""Writes down each step of the process that loads it, and signals it before one.
+"""Log each step of the process that loads this, and signal the process before one.
 
 A step is a change outside the process: a statement that writes, its commit, a file
-that is put into place, a lock, what is sent, a line that is said. Loaded by way of
-PYTHONPATH, with `STEPS`: a file for their names; `SIGNAL`: the signal's number; `STEP`:
-how many come before (`17`, or `NAME+2`, counted from the first of that name).
+put into place, a lock, a message sent, a line printed. PYTHONPATH loads this module.
+`STEPS` is the file for the names of the steps and `SIGNAL` the number of the signal.
+`STEP` is the number of steps before it: `17`, or `NAME+2` from the first `NAME` on.
 """
 
 from __future__ import annotations
