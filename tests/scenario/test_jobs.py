@@ -168,7 +168,7 @@ def test_escrow_is_listed_and_retried_and_quarantine_is_lifted(
     assert tree("up", "--once").code == 4
     slowed = job(tree)
     assert slowed["state"] == "quarantined"
-    assert "10 of the 10 objects" in slowed["quarantine"]["reason"]
+    assert "10 of 10 objects" in slowed["quarantine"]["reason"]
 
     held = tree("job", "escrow", "people", "--format", "json").json["escrow"]
     assert len(held) == 10

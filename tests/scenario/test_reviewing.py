@@ -93,7 +93,7 @@ def test_explain_says_that_a_guard_would_stage_the_effect(tmp_path: Path) -> Non
     act = steps(asked(cloudforest, "anna"))["act"]
 
     assert act["result"] == "staged"
-    assert "disables: with 2 effects" in act["detail"]["because"]
+    assert "disables: 2 in this cycle" in act["detail"]["because"]
     assert act["detail"]["requests"] == []
 
 
