@@ -100,3 +100,13 @@ def test_message_in_a_table_is_one_that_the_engine_prints(
     # A number stands for a value, as `…` does.
     fragments = [each.strip() for each in re.split(r"…|\d+", message)]
     assert [each for each in fragments if each not in engine_texts] == []
+
+
+def test_commit_hook_validates_every_topology_with_documents():
+    config = YAML(typ="safe", pure=True).load(ROOT / ".pre-commit-config.yaml")
+    hooks = {each["id"]: each for repo in config["repos"] for each in repo["hooks"]}
+    glob = re.search(r"for file in (\S+);", hooks["validate"]["entry"])
+    assert glob is not None
+    validated = {each.parent for each in ROOT.glob(glob[1])}
+    assert validated == {each.parent for each in ROOT.glob("topologies/*/*.yaml")}
+    assert validated
