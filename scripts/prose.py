@@ -46,7 +46,10 @@ PATTERNS = {
     r"\bat all\b": "nothing: cut it",
     r"\bof its own\b": '"its own …" before the noun',
     r"\bas (?:it is|they stand|it stands)\b": '"unchanged", or nothing',
-    r"\bgo(?:es)? on (?!with\b|to\b|the\b|a\b)[a-z]+": '"continue"',
+    r"\bgo(?:es)? on(?: (?!with\b|to\b|the\b|a\b)[a-z]+|(?=[.,;:!?)]| \|))": (
+        '"continue"'
+    ),
+    r"\b[Ee]nroll(?!ed\b|ing\b)": '"enrol"; "enrolled" and "enrolling" keep both l',
     r"\bheed(?:s|ed|ing)?\b": '"obey", "respect", "read"',
     r"\blooks? whether\b": '"check whether"',
     r"\bcauses? (?:\d+|\{[^{}]*\}) [a-z]+s\b": 'the verb: "create 1 user"',

@@ -28,6 +28,8 @@ PHRASES = [
     "an agent of its own",
     "Leave it as it is",
     "the cycle goes on without it",
+    "One object fails; the others go on.",
+    "You enroll an agent",
     "options that it heeds",
     "It looks whether it is allowed",
     "would cause 136 disables",
@@ -69,6 +71,7 @@ def test_every_pattern_has_a_phrase(pattern: str):
         "Choose one of: plan, apply.",
         "It amends a recommendation.",
         "That goes on the list.",
+        "The agent is enrolled.",
         "A person who leaves is disabled.",
     ],
 )

@@ -71,7 +71,7 @@ COMMANDS = {
     "job pause": Declared(
         "job",
         "pause",
-        "Start no more cycles of a job. A running cycle finishes.",
+        "Pause a job. No new cycle starts, and a running one finishes.",
     ),
     "job start": Declared(
         "job", "start", "Resume a job that is paused, disabled or in quarantine."

@@ -79,7 +79,7 @@ async def pause(
     state: StateOption = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> int:
-    """Start no more cycles of a job. A running cycle finishes."""
+    """Pause a job. No new cycle starts, and a running one finishes."""
     async with connect_to_state(state_folder(state)) as client:
         await client.pause_job(job)
     message = f'Job "{job}" is paused. `cloudforest job start {job}` resumes it.'

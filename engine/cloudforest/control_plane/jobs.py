@@ -164,7 +164,7 @@ class StatusReader:
         )
         cycles = await self.store.load_last_cycles()
         effects = await self.store.count_effects()
-        # Without an await in between: a cycle may end at any.
+        # No await in between: a cycle could end there.
         states = [
             shapes.shape_job_state(
                 job,
