@@ -59,7 +59,7 @@ def assert_nothing_lost(ran: Ran, state: str = "failed") -> None:
 
 def test_wrong_password_is_reported(from_directory: Callable[..., Installed]) -> None:
     ran = once(from_directory(password="canary-wrong"))
-    assert_reported(ran, 5, "svc-sync@contoso.com", "sync01 says", "password")
+    assert_reported(ran, 5, "svc-sync@contoso.com", '"sync01" reports', "password")
     assert "canary-wrong" not in ran.err + ran.out
     assert_nothing_lost(ran)
 

@@ -330,7 +330,7 @@ async def test_server_moves_if_its_port_is_taken_while_it_runs(
     await agent.listen(DOMAIN, pages("a1", 3))
     os.kill(server.pid, signal.SIGKILL)
     async with asyncio.timeout(60):
-        while agent.connected:
+        while agent.is_connected:
             await asyncio.sleep(0.02)
         with await occupied(port):
             taken.set()
