@@ -338,7 +338,7 @@ async def test_server_moves_if_its_port_is_taken_while_it_runs(
                 await asyncio.sleep(0.02)
             # As bootstrap would do.
             await agent.connect(real_bus.access("a1", (DOMAIN,), key=agent._key))
-            while not service._connection.is_connected:
+            while not service._connection.connected:
                 await asyncio.sleep(0.02)
             assert (
                 len([each async for each in service.request_pages(request_for())]) == 3
