@@ -97,6 +97,18 @@ kinds = st.sampled_from(
         *(("user", "Group"), ("group", "User"), ("device", "Device"), ("user", "a b")),
     ]
 )
+
+
+def without_whole_and_part(rows):
+    """Drop `emails` where a part of it is mapped too: documents refuse both at once."""
+    parts = ("Mail", "ProxyAddresses")
+    names = [each["targetAttributeName"] for each in rows]
+    if not any(each in parts or each.startswith("emails[") for each in names):
+        return rows
+    return [each for each in rows if each["targetAttributeName"] != "emails"]
+
+
+lists_of_rows = st.lists(rows, max_size=6).map(without_whole_and_part)
 object_mappings = st.builds(
     lambda kind, mapping, more: {
         **mapping,
@@ -113,8 +125,7 @@ object_mappings = st.builds(
         scope=st.none() | scopes,
         metadata=st.just([{"key": "Disposition", "value": "x"}]),
     ),
-    st.lists(rows, max_size=6)
-    | st.lists(rows, max_size=6).map(lambda more: [MATCH, *more]),
+    lists_of_rows | lists_of_rows.map(lambda more: [MATCH, *more]),
 )
 dns = st.sampled_from(["OU=A,DC=contoso,DC=com", "CN=B,DC=contoso,DC=com"])
 listed = st.lists(dns, max_size=2, unique=True)
