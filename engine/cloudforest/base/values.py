@@ -103,3 +103,8 @@ class Value(
     forbid_unknown_fields=True,
 ):
     """A frozen record with camelCase JSON that is validated when read."""
+
+
+def format_count(number: int, noun: str) -> str:
+    """Return `1 request` or `2 requests`; for nouns whose plural adds an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from cloudforest.adapters.control.client import ControlPlaneClient, CurrentRegistration
 from cloudforest.base.errors import Refused, Stale
-from cloudforest.base.values import canonical_digest
+from cloudforest.base.values import canonical_digest, format_count
 from cloudforest.cli import plan, terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_tree
@@ -164,7 +164,7 @@ def _require_confirmation(plan: Plan, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Refused("No terminal to confirm on. Pass --yes, or --plan FILE.")
-    changes = terminal.format_count(len(plan.changes), "change")
+    changes = format_count(len(plan.changes), "change")
     question = f"Apply {changes}?"
     if not typer.confirm(question, default=False, err=True):
         raise Refused("Nothing was applied.")

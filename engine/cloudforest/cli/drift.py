@@ -10,6 +10,7 @@ import typer
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import CloudforestError
+from cloudforest.base.values import format_count
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state
@@ -68,7 +69,7 @@ async def _receive_drift(
 def _print_drift(
     job: str, drifted: Sequence[dict[str, Any]], summary: dict[str, Any]
 ) -> None:
-    checked = terminal.format_count(summary["checked"], "linked object")
+    checked = format_count(summary["checked"], "linked object")
     if not drifted:
         terminal.print_done(f'No drift in "{job}": {checked} compared.')
         return
@@ -84,7 +85,7 @@ def _print_drift(
     ]
     terminal.print_records(f"Drift of {job} ({checked} compared)", rows)
     if "cycle" in summary:
-        repaired = terminal.format_count(summary["repaired"], "object")
+        repaired = format_count(summary["repaired"], "object")
         terminal.print_done(f"Repaired {repaired}.")
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.base.values import format_count
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.cycles import cycles_exit_code, print_cycles, run_jobs
@@ -23,7 +24,6 @@ from cloudforest.cli.options import (
 )
 from cloudforest.cli.terminal import (
     format_command,
-    format_count,
     print_done,
     print_records,
     print_result,

@@ -72,10 +72,6 @@ def format_command(command_line: str, state: Path | None) -> str:
     return program + command_line.removeprefix("cloudforest") + named
 
 
-def format_count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def print_heading(title: str) -> None:
     out_console.print(Text(f"\n{title}", style="bold"))
 

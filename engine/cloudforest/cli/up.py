@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.values import format_count
 from cloudforest.cli import plan, terminal
 from cloudforest.cli.apply import register_plan
 from cloudforest.cli.connection import host_for_tree
@@ -54,7 +55,7 @@ async def up(
     compiled, desired = require_compiled_tree(tree)
     commit = read_commit(tree)
     if text:
-        documents = terminal.format_count(compiled.document_count, "document")
+        documents = format_count(compiled.document_count, "document")
         terminal.print_done(f"{documents} are valid.")
     if compiled.service is not None and compiled.service.url is not None:
         raise Misconfigured(

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cloudforest.base.diagnostics import Diagnostic, Severity, has_errors
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.values import format_count
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.options import TreeArgument
@@ -127,10 +128,10 @@ def validate(
 
 def _format_summary(compiled: CompiledTree) -> str:
     return (
-        f"{terminal.format_count(compiled.document_count, 'document')} in "
-        f"{terminal.format_count(compiled.file_count, 'file')} "
+        f"{format_count(compiled.document_count, 'document')} in "
+        f"{format_count(compiled.file_count, 'file')} "
         f"{'is' if compiled.document_count == 1 else 'are'} valid "
-        f"({terminal.format_count(len(compiled.diagnostics), 'warning')})."
+        f"({format_count(len(compiled.diagnostics), 'warning')})."
     )
 
 
@@ -141,7 +142,7 @@ def require_compiled_tree(tree: Path) -> tuple[CompiledTree, Registration]:
     if compiled.registration is None:
         errors = sum(each.severity == "error" for each in compiled.diagnostics)
         raise Misconfigured(
-            f'The documents in "{tree}" have {terminal.format_count(errors, "error")}. '
+            f'The documents in "{tree}" have {format_count(errors, "error")}. '
             "Fix what is listed above."
         )
     return compiled, compiled.registration

@@ -7,6 +7,7 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
+from cloudforest.base.values import format_count
 from cloudforest.plan.difference import Change, FieldChange
 from cloudforest.plan.plan import JobImpact, Plan
 from cloudforest.plan.wording import (
@@ -16,7 +17,6 @@ from cloudforest.plan.wording import (
     describe_counts,
     describe_field_value,
     describe_guard,
-    format_count,
     guard_label,
     make_impact_tables,
     select_shown_fields,

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from cloudforest.base.values import Value
+from cloudforest.base.values import Value, format_count
 from cloudforest.model.cycles import ReasonCount
 from cloudforest.model.registration import AttributeMapping, Budget, Job, Profile, Scope
 from cloudforest.plan.difference import Change, FieldChange, compare_lists, has_order
@@ -69,11 +69,6 @@ _MIN_SIMILARITY = 0.5
 """Below this share of equal words, the two texts are shown as a whole."""
 
 NOT_EVALUATED_NOTE = "The impact was not evaluated (--no-impact)."
-
-
-def format_count(number: int, noun: str) -> str:
-    """Return `1 request` or `2 requests`; for nouns whose plural adds an s."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def summarize_plan(plan: Plan) -> str:
