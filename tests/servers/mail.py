@@ -44,17 +44,20 @@ def _free_port() -> int:
 
 
 class _Client(SMTP):
-    """Keeps its first transport, because aiosmtpd loses it when a STARTTLS fails."""
+    """Reports each transport: aiosmtpd loses the first when a STARTTLS fails."""
 
     def __init__(
-        self, transports: list[asyncio.WriteTransport], *arguments: Any, **options: Any
+        self,
+        on_transport: Callable[[asyncio.WriteTransport], None],
+        *arguments: Any,
+        **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
-        self._transports = transports
+        self._on_transport = on_transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
-        self._transports.append(transport)
+        self._on_transport(transport)
         super().connection_made(transport)
 
 
@@ -77,6 +80,7 @@ class MailServer:
     logins: list[bool] = field(default_factory=list)
     _stop: Callable[[], None] | None = None
     _transports: list[asyncio.WriteTransport] = field(default_factory=list)
+    _sockets: list[Any] = field(default_factory=list)
 
     def start(self) -> None:
         ready = threading.Event()
@@ -85,11 +89,11 @@ class MailServer:
         )
         thread.start()
         assert ready.wait(30), "the mail server did not start"
-        told = self._stop
-        assert told
+        end_loop = self._stop
+        assert end_loop
 
         def stop() -> None:
-            told()
+            end_loop()
             thread.join(30)
 
         self._stop = stop
@@ -114,11 +118,14 @@ class MailServer:
         server.close()
         for each in self._transports:
             each.abort()
-        await asyncio.sleep(0)
+        # A failed handshake closes the socket a few turns of the loop later.
+        async with asyncio.timeout(30):
+            while any(each.fileno() != -1 for each in self._sockets):
+                await asyncio.sleep(0.01)
 
     def _protocol(self) -> SMTP:
         return _Client(
-            self._transports,
+            self._keep,
             self,
             hostname="mail.test",
             tls_context=self._context() if self.tls == "starttls" else None,
@@ -129,6 +136,10 @@ class MailServer:
             authenticator=self._authenticate,
             loop=asyncio.get_running_loop(),
         )
+
+    def _keep(self, transport: asyncio.WriteTransport) -> None:
+        self._transports.append(transport)
+        self._sockets.append(transport.get_extra_info("socket"))
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

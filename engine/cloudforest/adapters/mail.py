@@ -143,7 +143,15 @@ class SmtpMailer:
             with self._translate_errors():
                 async with asyncio.timeout(SEND_SECONDS):
                     await client.connect()
+                    # aiosmtplib forgets the transport when a later step fails.
                     transport = client.transport
+                    if self.mail.tls == "starttls":
+                        await client.starttls()
+                        transport = client.transport
+                    if self.mail.auth and self.password:
+                        await client.login(
+                            self.mail.auth.username, self.password.reveal()
+                        )
                     refused, _ = await client.send_message(message)
             # The server has the message, even if QUIT fails.
             with suppress(aiosmtplib.SMTPException, OSError):
@@ -153,6 +161,7 @@ class SmtpMailer:
                 # A clean close would wait for the server again.
                 transport.abort()
             client.close()
+            await asyncio.sleep(0)  # until the loop has closed the socket
         return tuple(refused)
 
     def _make_client(self) -> aiosmtplib.SMTP:
@@ -166,12 +175,10 @@ class SmtpMailer:
             hostname=mail.server,
             port=mail.port,
             use_tls=mail.tls == "implicit",
-            start_tls=mail.tls == "starttls",
+            start_tls=False,
             tls_context=verifying_tls_context(self.ca, document_key="mail.ca")
             if encrypted
             else None,
-            username=auth.username if auth else None,
-            password=self.password.reveal() if self.password else None,
             timeout=SEND_SECONDS,
         )
 
