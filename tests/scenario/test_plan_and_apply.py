@@ -163,7 +163,7 @@ def test_every_apply_is_in_the_audit_with_its_plan_and_commit(
     ] * 2
     assert [each["detail"] for each in records] == [
         f"revision 1, plan {first['digest']}, commit {commit}",
-        f"revision 2, plan {second['digest']}, commit {commit} with changes",
+        f"revision 2, plan {second['digest']}, commit {commit}",
     ]
     text = topology("logs", "--audit").out
     assert f"{LOCAL}  apply  revision 1, plan {first['digest']}" in text

@@ -15,6 +15,7 @@ from cloudforest.base.errors import Refused, Stale
 from cloudforest.base.values import canonical_digest, format_count
 from cloudforest.cli import plan, terminal
 from cloudforest.cli.boundary import ExitCode
+from cloudforest.cli.commit import read_commit
 from cloudforest.cli.connection import connect_to_tree
 from cloudforest.cli.options import (
     FormatOption,
@@ -25,7 +26,7 @@ from cloudforest.cli.options import (
     state_folder,
     state_for_commands,
 )
-from cloudforest.cli.plan import evaluate_plan, read_commit
+from cloudforest.cli.plan import evaluate_plan
 from cloudforest.cli.validate import require_compiled_tree
 from cloudforest.model.registration import Registration
 from cloudforest.plan.difference import Change, compare_registrations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +17,7 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Interrupted
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode, pick_exit_code
+from cloudforest.cli.commit import read_commit
 from cloudforest.cli.connection import connect_to_tree
 from cloudforest.cli.options import (
     StateOption,
@@ -71,7 +71,6 @@ _DIFF_MARKS = {"same": "{}", "gone": "[-{}-]", "new": "{{+{}+}}"}
 """As in `git diff --word-diff`; readable without colours."""
 _DIFF_STYLES = {"same": "", "gone": "red", "new": "green"}
 _ABSENT = "(nothing)"
-_GIT_TIMEOUT_SECONDS = 10
 _WIDE_TABLE_COLUMNS = 3
 """Tables with at least so many columns get a header."""
 
@@ -189,34 +188,6 @@ def _add_state_to_impact(impact: JobImpact, state: Path | None) -> JobImpact:
         for each in impact.guards
     )
     return replace(impact, guards=guards)
-
-
-def read_commit(tree: Path) -> str | None:
-    """Return the commit, `with changes` if the tree differs; None without git.
-
-    The repository's own configuration may name a program in `core.fsmonitor`, which
-    must not run.
-    """
-    commit = _run_git(tree, "rev-parse", "--verify", "HEAD")
-    if not commit:
-        return None
-    changed = _run_git(tree, "status", "--porcelain", "--", ".")
-    return f"{commit} with changes" if changed else commit
-
-
-def _run_git(tree: Path, *words: str) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603 - the words are ours
-            ["git", "-c", "core.fsmonitor=false", *words],  # noqa: S607 - the user's own
-            cwd=tree,
-            capture_output=True,
-            text=True,
-            timeout=_GIT_TIMEOUT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 @async_command

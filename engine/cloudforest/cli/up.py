@@ -15,6 +15,7 @@ from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import format_count
 from cloudforest.cli import plan, terminal
 from cloudforest.cli.apply import register_plan
+from cloudforest.cli.commit import read_commit
 from cloudforest.cli.connection import host_for_tree
 from cloudforest.cli.cycles import (
     cycles_exit_code,
@@ -33,7 +34,7 @@ from cloudforest.cli.options import (
     state_folder,
     state_for_commands,
 )
-from cloudforest.cli.plan import evaluate_plan, read_commit
+from cloudforest.cli.plan import evaluate_plan
 from cloudforest.cli.serve import serve_until_signal
 from cloudforest.cli.validate import require_compiled_tree
 from cloudforest.control_plane.host import HostedControlPlane

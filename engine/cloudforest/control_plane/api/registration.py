@@ -23,7 +23,7 @@ from cloudforest.model.identity import BootstrapRequest, EnrolRequest, sees_valu
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import list_stateful_documents
 
-_AUDITED_DIGEST = re.compile(r"[0-9a-f]{7,64}( with changes)?")
+_AUDITED_DIGEST = re.compile(r"[0-9a-f]{7,64}")
 
 
 def _parse_revision(etag: str) -> int:
