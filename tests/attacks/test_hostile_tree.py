@@ -19,11 +19,15 @@ def ship_repository(tree: Path, program: Path) -> Path:
     (tree / ".gitattributes").write_text("*.yaml filter=x\n")
     run_git(tree, "init", "-q")
     run_git(tree, "add", ".")
+    run_git(
+        tree,
+        *("-c", "user.name=mallory", "-c", "user.email=mallory@contoso.com"),
+        *("commit", "-q", "-m", "A small change"),
+    )
     for key, value in {
         "core.worktree": str(tree),
         "filter.x.clean": str(program),
         "filter.x.smudge": str(program),
-        "core.fsmonitor": str(program),
     }.items():
         run_git(tree, "config", key, value)
     for path in (tree / ".git").iterdir():
