@@ -31,10 +31,9 @@ from cloudforest.base.files import MAX_BYTES
 from cloudforest.cli import boundary
 from cloudforest.cli.help import Command, settings
 from cloudforest.control_plane.directories import open_directory
+from cloudforest.model.messages import PAGE_BYTES
 
 CONTROL_TIMEOUT_SECONDS = 30.0
-PAGE_BYTES = 512 * 1024
-"""Half of a bus message's limit, before compression."""
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None

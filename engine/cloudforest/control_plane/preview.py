@@ -19,13 +19,12 @@ from cloudforest.agent.bindings import make_host_binding
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.control_plane.directories import open_directory
 from cloudforest.model.identity import BusAccess
-from cloudforest.model.messages import Page, SyncRequest
+from cloudforest.model.messages import PAGE_BYTES, Page, SyncRequest
 from cloudforest.model.ports.bus import AgentBus, RequestHandler
 from cloudforest.model.ports.directory import Directory
 from cloudforest.model.ports.identity import IdentityStore
 from cloudforest.model.registration import Agent, Domain, Registration
 
-PAGE_BYTES = 512 * 1024
 _NO_BUS_ACCESS = BusAccess(
     urls=(), ca="", jwt="", expires=datetime.max.replace(tzinfo=UTC)
 )

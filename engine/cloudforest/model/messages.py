@@ -18,6 +18,9 @@ LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 SYNC_REQUEST = "urn:cloudforest:2.0:SyncRequest"
 SYNC_PAGE = "urn:cloudforest:2.0:SyncPage"
 
+PAGE_BYTES = 512 * 1024
+"""The size of a page, as JSON, that an agent stays below."""
+
 
 class Clause(Value, frozen=True):
     """One clause of a scope and whether it holds; without values of the object."""
@@ -205,41 +208,73 @@ class Page(Value, frozen=True):
     closing: Closing | None = None
 
 
+class _RequestMessage(Value, frozen=True):
+    schemas: tuple[str, str]
+    attributes: tuple[str, ...]
+    request: SyncRequest = msgspec.field(name=SYNC_REQUEST)
+
+
+class _PageHead(Value, frozen=True):
+    agent: str
+    request: str
+    sequence: int
+    cursor: str | None
+    closing: Closing | None
+
+
+class _PageMessage(Value, frozen=True):
+    schemas: tuple[str, str]
+    total_results: int
+    records: tuple[Record, ...] = msgspec.field(name="Resources")
+    head: _PageHead = msgspec.field(name=SYNC_PAGE)
+
+
 def encode_request(request: SyncRequest) -> bytes:
+    names = {name for each in request.attributes.values() for name in each}
     return msgspec.json.encode(
-        {
-            "schemas": [SEARCH_REQUEST, SYNC_REQUEST],
-            "attributes": sorted(
-                {a for each in request.attributes.values() for a in each}
-            ),
-            SYNC_REQUEST: request,
-        }
+        _RequestMessage(
+            schemas=(SEARCH_REQUEST, SYNC_REQUEST),
+            attributes=tuple(sorted(names)),
+            request=request,
+        )
     )
 
 
 def decode_request(data: bytes) -> SyncRequest:
-    return msgspec.convert(msgspec.json.decode(data)[SYNC_REQUEST], SyncRequest)
+    """Return the request; raises MsgspecError for anything else."""
+    return msgspec.json.decode(data, type=_RequestMessage).request
 
 
 def encode_page(page: Page) -> bytes:
+    head = _PageHead(
+        agent=page.agent,
+        request=page.request,
+        sequence=page.sequence,
+        cursor=page.cursor,
+        closing=page.closing,
+    )
     return msgspec.json.encode(
-        {
-            "schemas": [LIST_RESPONSE, SYNC_PAGE],
-            "totalResults": len(page.records),
-            "Resources": page.records,
-            SYNC_PAGE: {
-                "agent": page.agent,
-                "request": page.request,
-                "sequence": page.sequence,
-                "cursor": page.cursor,
-                "closing": page.closing,
-            },
-        }
+        _PageMessage(
+            schemas=(LIST_RESPONSE, SYNC_PAGE),
+            total_results=len(page.records),
+            records=page.records,
+            head=head,
+        )
     )
 
 
 def decode_page(data: bytes) -> Page:
-    message = msgspec.json.decode(data)
-    return msgspec.convert(
-        {**message[SYNC_PAGE], "records": message["Resources"]}, Page
+    """Return the page; raises MsgspecError for anything else.
+
+    It is decoded into its type, because nothing that is not one may take memory.
+    """
+    message = msgspec.json.decode(data, type=_PageMessage)
+    head = message.head
+    return Page(
+        agent=head.agent,
+        request=head.request,
+        sequence=head.sequence,
+        records=message.records,
+        cursor=head.cursor,
+        closing=head.closing,
     )

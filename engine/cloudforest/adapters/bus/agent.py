@@ -260,7 +260,7 @@ class NatsListener:
         try:
             request = decode_request(message.data)
             protocol.require_id(request.id)
-        except (msgspec.MsgspecError, KeyError, TypeError, CloudforestError) as error:
+        except (msgspec.MsgspecError, RecursionError, CloudforestError) as error:
             log.warning("invalid request ignored", reason=str(error))
             return
         # A repeated request is already being answered: our acceptance was lost.

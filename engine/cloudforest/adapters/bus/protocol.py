@@ -14,7 +14,13 @@ import msgspec
 import zstandard
 
 from cloudforest.base.errors import Interrupted, Rejected, Unavailable
-from cloudforest.model.messages import Page, decode_page, domain_id, encode_page
+from cloudforest.model.messages import (
+    PAGE_BYTES,
+    Page,
+    decode_page,
+    domain_id,
+    encode_page,
+)
 
 QUEUE_GROUP = "agents"
 ALL_CHANGE_HINTS = "cf.hint.*"
@@ -30,7 +36,7 @@ KEEP_ALIVE = b"H"
 STOP = b"stop"
 """Sent instead of a sequence number: stop sending pages."""
 
-MAX_PAGE_BYTES = 64 * 1024 * 1024
+MAX_PAGE_BYTES = 4 * PAGE_BYTES
 """The size limit of a page after decompression."""
 
 
@@ -104,7 +110,7 @@ def unpack_page(data: bytes) -> Page:
             )
         text = zstandard.decompress(data[1:], max_output_size=MAX_PAGE_BYTES)
         return decode_page(text)
-    except (zstandard.ZstdError, msgspec.MsgspecError, KeyError, TypeError) as error:
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise Rejected(
             "An agent sent a page that can't be read. Check that the agent and the"
             " control plane have the same version."
