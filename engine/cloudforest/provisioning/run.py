@@ -27,7 +27,6 @@ class Progress(Protocol):
 
         `total` is None while it is not known.
         """
-        ...
 
 
 def ignore_progress(_phase: str, _done: int, _total: int | None = None, /) -> None:

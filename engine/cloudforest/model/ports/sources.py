@@ -22,7 +22,6 @@ class Sources(Protocol):
 
     async def begin_import(self, job: KeyName, cycle: str) -> int:
         """Return the generation under which the rows of this import are stored."""
-        ...
 
     async def save_page(
         self,
@@ -37,7 +36,6 @@ class Sources(Protocol):
         groups that entered the scope, and for rows that lie in moved containers. An
         inquiry ends as soon as the import names the object.
         """
-        ...
 
     async def finish_import(
         self, job: KeyName, target: str, generation: int, end: ImportEnd
@@ -49,17 +47,14 @@ class Sources(Protocol):
         full read of their type did not name, for objects that entered or left the
         scope's groups, and for those of `end.inquire_about`.
         """
-        ...
 
     async def forget_unlinked(self, job: KeyName, target: str) -> None:
         """Delete the rows that are out or gone and have no link."""
-        ...
 
     async def add_inquiries(self, job: KeyName, ids: Sequence[str]) -> None: ...
 
     async def list_inquiries(self, job: KeyName, limit: int) -> list[str]:
         """Return the first open inquiries, ordered by objectGUID."""
-        ...
 
     async def find_hidden_attributes(
         self, job: KeyName, ids: Sequence[str]
@@ -68,13 +63,11 @@ class Sources(Protocol):
 
         Names are in lower case. Their values are kept until they are proved empty.
         """
-        ...
 
     async def save_answers(
         self, job: KeyName, generation: int, records: Sequence[Record]
     ) -> None:
         """Store the answer to a `read`; its inquiries stay open until it has ended."""
-        ...
 
     async def close_inquiries(
         self,
@@ -93,7 +86,6 @@ class Sources(Protocol):
         A row in scope that no answer of this generation named becomes unknown. If the
         answer was `complete`, the groups that it named lose their older members.
         """
-        ...
 
     async def list_source_objects(
         self,
@@ -109,19 +101,16 @@ class Sources(Protocol):
         These are the objects in scope, and linked ones that are unknown, out or gone.
         Objects that are settled under the digest `settled` are left out.
         """
-        ...
 
     async def load_source_object(
         self, job: KeyName, object_guid: str
     ) -> SourceObject | None:
         """Return the object, whatever its presence."""
-        ...
 
     async def find_known_objects(
         self, job: KeyName, target: str, ids: Sequence[str]
     ) -> frozenset[str]:
         """Return which of the objects are in scope of the job or linked."""
-        ...
 
     async def list_unknown_objects(
         self, job: KeyName, limit: int
@@ -130,7 +119,6 @@ class Sources(Protocol):
 
         Objects that may hide an attribute count as unknown.
         """
-        ...
 
     async def load_presences(
         self, jobs: Sequence[str], ids: Sequence[str]
@@ -139,4 +127,3 @@ class Sources(Protocol):
 
         If the jobs differ, the first of `in`, `unknown`, `out` and `gone` counts.
         """
-        ...

@@ -26,19 +26,16 @@ class Target(Protocol):
         self, resource_type: str, paths: Sequence[str]
     ) -> AsyncIterator[TargetResource]:
         """Yield every resource, page by page, without members."""
-        ...
 
     async def find(
         self, resource_type: str, path: str, value: MatchValue, paths: Sequence[str]
     ) -> tuple[TargetResource, ...]:
         """Return the resources whose `path` equals `value`."""
-        ...
 
     async def find_taken_values(
         self, resource_type: str, path: str, values: Sequence[str]
     ) -> frozenset[str]:
         """Return which of the values a resource has at `path`."""
-        ...
 
     async def list_member_ids(
         self, resource_type: str, resource: str
@@ -49,7 +46,6 @@ class Target(Protocol):
 
         Raises TargetUnavailable only if nothing was created, as far as is known.
         """
-        ...
 
     async def modify(
         self, resource_type: str, resource: str, changes: Sequence[Change]
@@ -66,7 +62,6 @@ class Target(Protocol):
 
     async def delete(self, resource_type: str, resource: str) -> None:
         """Delete a resource; raises ResourceNotFound if it does not exist."""
-        ...
 
     async def close(self) -> None: ...
 
