@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.support.clock import ManualClock
+
 from cloudforest.adapters.bus.memory import MemoryBus, MemoryListener
 from cloudforest.agent.bindings import HostBinding, make_host_binding
 from cloudforest.agent.service import (
     AgentService,
 )
-from cloudforest.base.clock import ManualClock
 from cloudforest.base.errors import CredentialRejected, Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.identity import BootstrapResponse, BusAccess

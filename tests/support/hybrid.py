@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.support.clock import ManualClock
 
-from cloudforest.base.clock import ManualClock
 from cloudforest.hybrid.authority import CertificateAuthority, new_authority
 from cloudforest.hybrid.bootstrap import BootstrapService
 from cloudforest.hybrid.enrolment import EnrolmentService

@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 import pytest
 from tests.golden.schema import validator
+from tests.support.clock import ManualClock
 from tests.support.world import NOON, memory_store
 
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.target.memory import MemoryTarget
-from cloudforest.base.clock import ManualClock
 from cloudforest.cli.plan import add_state_to_plan, show_plan
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.control_plane import shapes
