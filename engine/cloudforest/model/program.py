@@ -117,11 +117,7 @@ class Template(Value, frozen=True, tag_field="node", tag="template"):
 Expression = Constant | Attribute | Call | Template
 
 FlowType = Literal[
-    "Always",
-    "ObjectAddOnly",
-    "MultiValueAddOnly",
-    "ValueAddOnly",
-    "AttributeAddOnly",
+    "Always", "ObjectAddOnly", "MultiValueAddOnly", "ValueAddOnly", "AttributeAddOnly"
 ]
 FlowBehavior = Literal["FlowWhenChanged", "FlowAlways"]
 

@@ -6,18 +6,28 @@ One worker thread runs the transactions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     Connection,
+    Delete,
     Engine,
     Select,
     Table,
+    Update,
     create_engine,
     event,
     literal,
@@ -36,6 +46,7 @@ MAX_IN_LIST = 5000
 """The longest list of values in one statement."""
 
 T = TypeVar("T")
+Columns = TypeVarTuple("Columns")
 P = ParamSpec("P")
 Part = TypeVar("Part", bound="StorePart")
 Row = dict[str, Any]
@@ -48,8 +59,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_sqlite(db: Connection) -> None:
+    db.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def open_engine(url: str) -> Engine:
@@ -90,8 +101,8 @@ class Database:
     def run_now(self, work: Callable[[Connection], T]) -> T:
         """Run `work` as `run` does, but in the calling thread."""
         try:
-            with self.engine.begin() as connection:
-                return work(connection)
+            with self.engine.begin() as db:
+                return work(db)
         except OperationalError as error:
             raise Unavailable(
                 f"Database error: {str(error.orig).strip().rstrip('.')}. Check that "
@@ -122,9 +133,7 @@ def transaction(
 
     @wraps(method)
     async def run(self: Part, /, *args: P.args, **options: P.kwargs) -> T:
-        return await self.database.run(
-            lambda connection: method(self, connection, *args, **options)
-        )
+        return await self.database.run(lambda db: method(self, db, *args, **options))
 
     return run
 
@@ -137,32 +146,26 @@ def time_text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _dialect_insert(
-    connection: Connection, table: Table
-) -> postgresql.Insert | sqlite.Insert:
-    if connection.dialect.name == "sqlite":
+def _dialect_insert(db: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    if db.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
 
 
 def upsert(
-    connection: Connection,
-    table: Table,
-    rows: Sequence[Row],
-    *,
-    keep: Collection[str] = (),
+    db: Connection, table: Table, rows: Sequence[Row], *, keep: Collection[str] = ()
 ) -> None:
     """Insert the rows, or update those with the same keys except the columns `keep`."""
     if not rows:
         return
-    insert = _dialect_insert(connection, table)
+    insert = _dialect_insert(db, table)
     columns = {
         column.name: insert.excluded[column.name]
         for column in table.columns
         if not column.primary_key and column.name not in keep
     }
     keys = [column.name for column in table.primary_key]
-    connection.execute(
+    db.execute(
         insert.on_conflict_do_update(index_elements=keys, set_=columns)
         if columns
         else insert.on_conflict_do_nothing(index_elements=keys),
@@ -170,13 +173,11 @@ def upsert(
     )
 
 
-def insert_missing(
-    connection: Connection, table: Table, job: str, guids: Select[str]
-) -> None:
+def insert_missing(db: Connection, table: Table, job: str, guids: Select[str]) -> None:
     """Insert (job, guid) for each guid of the query, unless the row exists."""
     query = select(literal(job), guids.subquery().c[0]).where(true())
-    connection.execute(
-        _dialect_insert(connection, table)
+    db.execute(
+        _dialect_insert(db, table)
         .from_select(["job", "guid"], query)
         .on_conflict_do_nothing()
     )
@@ -218,3 +219,25 @@ def slice_values(values: Iterable[str]) -> list[Select[str]]:
         _select_values(distinct[at : at + MAX_IN_LIST])
         for at in range(0, len(distinct), MAX_IN_LIST)
     ]
+
+
+def read_batches(
+    db: Connection,
+    query: Select[*Columns],
+    column: ColumnElement[str],
+    values: Iterable[str],
+) -> Iterator[tuple[*Columns]]:
+    """Yield the rows of the query whose `column` has one of the values."""
+    for batch in slice_values(values):
+        yield from db.execute(query.where(column.in_(batch)))
+
+
+def execute_batches(
+    db: Connection,
+    statement: Update | Delete,
+    column: ColumnElement[str],
+    values: Iterable[str],
+) -> None:
+    """Update or delete the rows whose `column` has one of the values."""
+    for batch in slice_values(values):
+        db.execute(statement.where(column.in_(batch)))

@@ -15,15 +15,12 @@ from cloudforest.adapters.store.database import (
 )
 from cloudforest.adapters.store.imports import delete_sources
 from cloudforest.adapters.store.outbox import effect_rows
-from cloudforest.adapters.store.sources import (
-    is_evaluated,
-    is_present,
-)
+from cloudforest.adapters.store.sources import is_evaluated, is_present
 from cloudforest.adapters.store.tables import effect, reference, source
 from cloudforest.model.effects import EvaluatedBatch
 
 
-def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
+def _unsettle_referrers(db: Connection, job: str, digest: str) -> None:
     """Unsettle the rows that refer to an unsettled one: new, changed or gone.
 
     Unsettled rows are read in batches, since one statement would join all references.
@@ -32,7 +29,7 @@ def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
     settled = select(source.c.guid).where(
         source.c.job == job, source.c.settled == digest
     )
-    if connection.scalar(settled.limit(1)) is None:
+    if db.scalar(settled.limit(1)) is None:
         return
     unsettled = (
         select(source.c.guid)
@@ -41,11 +38,11 @@ def _unsettle_referrers(connection: Connection, job: str, digest: str) -> None:
         .limit(MAX_IN_LIST)
     )
     after = ""
-    while ids := connection.scalars(unsettled.where(source.c.guid > after)).all():
+    while ids := db.scalars(unsettled.where(source.c.guid > after)).all():
         referrers = select(reference.c.guid).where(
             reference.c.job == job, reference.c.to_guid.in_(ids)
         )
-        connection.execute(
+        db.execute(
             update(source)
             .where(source.c.job == job, source.c.guid.in_(referrers))
             .values(settled=None)
@@ -58,7 +55,7 @@ def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _count_sources(
-    connection: Connection, job: str, target: str, digest: str
+    db: Connection, job: str, target: str, digest: str
 ) -> tuple[int, int, int]:
     present = is_present(target)
     query = select(
@@ -66,15 +63,13 @@ def _count_sources(
         _count_where(present & (source.c.settled == digest)),
         _count_where(source.c.settled.is_distinct_from(digest)),
     ).where(source.c.job == job, is_evaluated(target))
-    in_scope, unchanged, due = connection.execute(query).one()
+    in_scope, unchanged, due = db.execute(query).one()
     return in_scope, unchanged, due
 
 
-def _settle_sources(
-    connection: Connection, job: str, ids: set[str], value: str
-) -> None:
+def _settle_sources(db: Connection, job: str, ids: set[str], value: str) -> None:
     for batch in slice_values(ids):
-        connection.execute(
+        db.execute(
             update(source)
             .where(source.c.job == job, source.c.guid.in_(batch))
             .values(settled=value)
@@ -82,10 +77,10 @@ def _settle_sources(
 
 
 def _save_references(
-    connection: Connection, job: str, references: Mapping[str, Sequence[str]]
+    db: Connection, job: str, references: Mapping[str, Sequence[str]]
 ) -> None:
     for batch in slice_values(references):
-        connection.execute(
+        db.execute(
             delete(reference).where(reference.c.job == job, reference.c.guid.in_(batch))
         )
     rows = [
@@ -93,37 +88,30 @@ def _save_references(
         for guid, named in references.items()
         for to in named
     ]
-    upsert(connection, reference, rows)
+    upsert(db, reference, rows)
 
 
 class Evaluations(StorePart):
     @transaction
     def begin_evaluation(
-        self, connection: Connection, job: str, target: str, digest: str
+        self, db: Connection, job: str, target: str, digest: str
     ) -> tuple[int, int, int]:
-        _unsettle_referrers(connection, job, digest)
-        return _count_sources(connection, job, target, digest)
+        _unsettle_referrers(db, job, digest)
+        return _count_sources(db, job, target, digest)
 
     @transaction
     def save_evaluated_batch(
-        self,
-        connection: Connection,
-        job: str,
-        cycle: str,
-        digest: str,
-        batch: EvaluatedBatch,
+        self, db: Connection, job: str, cycle: str, digest: str, batch: EvaluatedBatch
     ) -> None:
         with_effects = {each.id for each in batch.effects}
-        upsert(connection, effect, effect_rows(job, cycle, batch.effects))
-        _save_references(connection, job, batch.references)
-        _settle_sources(connection, job, set(batch.ids) - with_effects, digest)
-        _settle_sources(connection, job, set(batch.ids) & with_effects, cycle)
-        delete_sources(connection, job, batch.kept_by_siblings)
+        upsert(db, effect, effect_rows(job, cycle, batch.effects))
+        _save_references(db, job, batch.references)
+        _settle_sources(db, job, set(batch.ids) - with_effects, digest)
+        _settle_sources(db, job, set(batch.ids) & with_effects, cycle)
+        delete_sources(db, job, batch.kept_by_siblings)
 
     @transaction
-    def settle_written(
-        self, connection: Connection, job: str, cycle: str, digest: str
-    ) -> None:
+    def settle_written(self, db: Connection, job: str, cycle: str, digest: str) -> None:
         waiting = select(effect.c.guid).where(effect.c.job == job)
         statement = (
             update(source)
@@ -131,4 +119,4 @@ class Evaluations(StorePart):
             .where(source.c.guid.not_in(waiting))
             .values(settled=digest)
         )
-        connection.execute(statement)
+        db.execute(statement)

@@ -36,80 +36,75 @@ from cloudforest.model.messages import Record
 decode_watermark = msgspec.json.Decoder(Watermark).decode
 
 
-def save_watermark(connection: Connection, job: str, value: Watermark) -> None:
-    connection.execute(
+def save_watermark(db: Connection, job: str, value: Watermark) -> None:
+    db.execute(
         update(watermark).where(watermark.c.job == job).values(body=encode_json(value))
     )
 
 
-def delete_sources(connection: Connection, job: str, ids: Sequence[str]) -> None:
+def delete_sources(db: Connection, job: str, ids: Sequence[str]) -> None:
     for batch in slice_values(ids):
         for table, guid in (
             (source, source.c.guid),
             (membership, membership.c.group_guid),
             (reference, reference.c.guid),
         ):
-            connection.execute(delete(table).where(table.c.job == job, guid.in_(batch)))
+            db.execute(delete(table).where(table.c.job == job, guid.in_(batch)))
 
 
-def _delete_selected(connection: Connection, job: str, query: Select[str]) -> None:
+def _delete_selected(db: Connection, job: str, query: Select[str]) -> None:
     """Delete, in batches, the source rows that the query selects."""
     batch = query.limit(MAX_IN_LIST)
-    while ids := connection.scalars(batch).all():
-        delete_sources(connection, job, ids)
+    while ids := db.scalars(batch).all():
+        delete_sources(db, job, ids)
 
 
 class Imports(StorePart):
     @transaction
-    def load_watermark(self, connection: Connection, job: str) -> Watermark | None:
+    def load_watermark(self, db: Connection, job: str) -> Watermark | None:
         query = select(watermark.c.body).where(watermark.c.job == job)
-        body = connection.execute(query).scalar()
+        body = db.execute(query).scalar()
         return decode_watermark(body) if body else None
 
     @transaction
-    def begin_import(self, connection: Connection, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
+    def begin_import(self, db: Connection, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
         query = select(watermark.c.generation).where(watermark.c.job == job)
-        generation = (connection.execute(query).scalar() or 0) + 1
+        generation = (db.execute(query).scalar() or 0) + 1
         row = {"job": job, "generation": generation, "body": None}
-        upsert(connection, watermark, [row], keep=("body",))
+        upsert(db, watermark, [row], keep=("body",))
         return generation
 
     @transaction
     def save_page(
         self,
-        connection: Connection,
+        db: Connection,
         job: str,
         generation: int,
         records: Sequence[Record],
         cursor: Watermark | None,
     ) -> None:
         page = sort_records(records)
-        before = read_stored_sources(connection, job, page.objects)
-        save_records(connection, job, generation, page, before)
-        save_scope_members(connection, job, generation, page.scope_members)
-        inquire_after_page(connection, job, generation, page, before)
+        before = read_stored_sources(db, job, page.objects)
+        save_records(db, job, generation, page, before)
+        save_scope_members(db, job, generation, page.scope_members)
+        inquire_after_page(db, job, generation, page, before)
         if cursor is not None:
-            save_watermark(connection, job, cursor)
+            save_watermark(db, job, cursor)
 
     @transaction
     def finish_import(
-        self,
-        connection: Connection,
-        job: str,
-        target: str,
-        generation: int,
-        end: ImportEnd,
+        self, db: Connection, job: str, target: str, generation: int, end: ImportEnd
     ) -> None:
         if end.is_initial:
             other_types = source.c.type.not_in(end.fully_read_types)
             query = select(source.c.guid).where(source.c.job == job, other_types)
-            _delete_selected(connection, job, query)
-        inquire_after_import(connection, job, target, generation, end)
-        save_watermark(connection, job, end.watermark)
+            _delete_selected(db, job, query)
+        inquire_after_import(db, job, target, generation, end)
+        save_watermark(db, job, end.watermark)
 
     @transaction
-    def forget_unlinked(self, connection: Connection, job: str, target: str) -> None:
+    def forget_unlinked(self, db: Connection, job: str, target: str) -> None:
         query = select(source.c.guid).where(
             source.c.job == job, is_out_or_gone(), ~is_linked(target, source.c.guid)
         )
-        _delete_selected(connection, job, query)
+        _delete_selected(db, job, query)

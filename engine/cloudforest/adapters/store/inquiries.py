@@ -32,15 +32,13 @@ from cloudforest.model.cycles import ImportEnd
 from cloudforest.model.messages import InScope, Record
 
 
-def insert_inquiries(connection: Connection, job: str, ids: Sequence[str]) -> None:
-    upsert(
-        connection, inquiry, [{"job": job, "guid": each} for each in dict.fromkeys(ids)]
-    )
+def insert_inquiries(db: Connection, job: str, ids: Sequence[str]) -> None:
+    upsert(db, inquiry, [{"job": job, "guid": each} for each in dict.fromkeys(ids)])
 
 
-def delete_inquiries(connection: Connection, job: str, ids: Sequence[str]) -> None:
+def delete_inquiries(db: Connection, job: str, ids: Sequence[str]) -> None:
     for batch in slice_values(ids):
-        connection.execute(
+        db.execute(
             delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(batch))
         )
 
@@ -52,19 +50,19 @@ def _select_unnamed(job: str, generation: int) -> Select[str]:
     )
 
 
-def inquire_groups(connection: Connection, job: str, page: PageRecords) -> None:
+def inquire_groups(db: Connection, job: str, page: PageRecords) -> None:
     """Inquire about the groups of objects that were deleted and are back in scope.
 
     A tombstone has lost its memberships, and the recycle bin restores them. A delta
     names the groups in neither case.
     """
     in_scope = [id_ for id_, each in page.objects.items() if isinstance(each, InScope)]
-    groups = find_groups_of_deleted(connection, job, in_scope)
-    insert_inquiries(connection, job, groups)
+    groups = find_groups_of_deleted(db, job, in_scope)
+    insert_inquiries(db, job, groups)
 
 
 def _find_newly_hidden(
-    connection: Connection, job: str, page: PageRecords, before: StoredSources
+    db: Connection, job: str, page: PageRecords, before: StoredSources
 ) -> list[str]:
     """Return the objects that hide attributes which they did not hide before."""
     hidden_before = {
@@ -73,17 +71,13 @@ def _find_newly_hidden(
     }
     return [
         id_
-        for id_, names in read_hidden_attributes(connection, job, page.objects)
+        for id_, names in read_hidden_attributes(db, job, page.objects)
         if not names <= hidden_before.get(id_, frozenset())
     ]
 
 
 def inquire_after_page(
-    connection: Connection,
-    job: str,
-    generation: int,
-    page: PageRecords,
-    before: StoredSources,
+    db: Connection, job: str, generation: int, page: PageRecords, before: StoredSources
 ) -> None:
     """Store the inquiries that a page of an import leaves open, and end others.
 
@@ -91,20 +85,20 @@ def inquire_after_page(
     because a delta names only some of their members.
     """
     groups = page.groups_in_scope()
-    delete_inquiries(connection, job, sorted(page.objects.keys() - set(groups)))
+    delete_inquiries(db, job, sorted(page.objects.keys() - set(groups)))
     entering = [
         each for each in groups if each not in before or before[each].state != "in"
     ]
-    hiding = _find_newly_hidden(connection, job, page, before)
-    insert_inquiries(connection, job, [*page.unknown, *entering, *hiding])
-    inquire_groups(connection, job, page)
+    hiding = _find_newly_hidden(db, job, page, before)
+    insert_inquiries(db, job, [*page.unknown, *entering, *hiding])
+    inquire_groups(db, job, page)
     for batch in slice_values(page.moved_containers):
         inside = _select_unnamed(job, generation).where(source.c.parent.in_(batch))
-        insert_missing(connection, inquiry, job, inside)
+        insert_missing(db, inquiry, job, inside)
 
 
 def _inquire_scope_members(
-    connection: Connection, job: str, generation: int, end: ImportEnd
+    db: Connection, job: str, generation: int, end: ImportEnd
 ) -> None:
     """Inquire about objects that entered or left the scope's groups."""
     member = scope_member.c
@@ -117,27 +111,23 @@ def _inquire_scope_members(
         entered = select(member.guid).where(
             member.job == job, member.entered == true(), ~named
         )
-        insert_missing(connection, inquiry, job, entered)
-    connection.execute(
-        update(scope_member).where(member.job == job).values(entered=False)
-    )
+        insert_missing(db, inquiry, job, entered)
+    db.execute(update(scope_member).where(member.job == job).values(entered=False))
     if not (end.has_scope_members or end.is_initial):
         return
     left = and_(member.job == job, member.generation < generation)
     insert_missing(
-        connection,
+        db,
         inquiry,
         job,
         _select_unnamed(job, generation).where(
             source.c.guid.in_(select(member.guid).where(left))
         ),
     )
-    connection.execute(delete(scope_member).where(left))
+    db.execute(delete(scope_member).where(left))
 
 
-def _inquire_unnamed(
-    connection: Connection, job: str, generation: int, end: ImportEnd
-) -> None:
+def _inquire_unnamed(db: Connection, job: str, generation: int, end: ImportEnd) -> None:
     """Inquire about objects that a full read did not name.
 
     Groups that it named need no inquiry, unless they may hide something.
@@ -145,7 +135,7 @@ def _inquire_unnamed(
     unnamed = _select_unnamed(job, generation).where(
         source.c.type.in_(end.fully_read_types)
     )
-    insert_missing(connection, inquiry, job, unnamed)
+    insert_missing(db, inquiry, job, unnamed)
     if "group" not in end.fully_read_types:
         return
     named = select(source.c.guid).where(
@@ -154,33 +144,31 @@ def _inquire_unnamed(
         source.c.generation == generation,
         source.c.doubted.is_(None),
     )
-    connection.execute(
-        delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(named))
-    )
+    db.execute(delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(named)))
     if end.has_all_members:
-        drop_unseen_members(connection, job, generation)
+        drop_unseen_members(db, job, generation)
 
 
 def inquire_after_import(
-    connection: Connection, job: str, target: str, generation: int, end: ImportEnd
+    db: Connection, job: str, target: str, generation: int, end: ImportEnd
 ) -> None:
     """Store the inquiries that a finished import leaves open."""
     if end.fully_read_types:
-        _inquire_unnamed(connection, job, generation, end)
-    _inquire_scope_members(connection, job, generation, end)
+        _inquire_unnamed(db, job, generation, end)
+    _inquire_scope_members(db, job, generation, end)
     unnamed = _select_unnamed(job, generation)
     if end.inquire_about == "managed":
         linked = is_linked(target, source.c.guid)
-        insert_missing(connection, inquiry, job, unnamed.where(linked))
+        insert_missing(db, inquiry, job, unnamed.where(linked))
     if end.inquire_about != "nobody":
-        insert_missing(connection, inquiry, job, unnamed.where(is_unknown_or_hidden()))
+        insert_missing(db, inquiry, job, unnamed.where(is_unknown_or_hidden()))
 
 
 def _mark_not_found(
-    connection: Connection, job: str, generation: int, ids: Sequence[str]
+    db: Connection, job: str, generation: int, ids: Sequence[str]
 ) -> None:
     for batch in slice_values(ids):
-        connection.execute(
+        db.execute(
             update(source)
             .where(source.c.job == job, source.c.guid.in_(batch))
             .where(source.c.state == "in", source.c.generation < generation)
@@ -190,45 +178,39 @@ def _mark_not_found(
 
 class Inquiries(StorePart):
     @transaction
-    def add_inquiries(
-        self, connection: Connection, job: str, ids: Sequence[str]
-    ) -> None:
-        insert_inquiries(connection, job, ids)
+    def add_inquiries(self, db: Connection, job: str, ids: Sequence[str]) -> None:
+        insert_inquiries(db, job, ids)
 
     @transaction
-    def list_inquiries(self, connection: Connection, job: str, limit: int) -> list[str]:
+    def list_inquiries(self, db: Connection, job: str, limit: int) -> list[str]:
         query = (
             select(inquiry.c.guid)
             .where(inquiry.c.job == job)
             .order_by(inquiry.c.guid)
             .limit(limit)
         )
-        return list(connection.execute(query).scalars())
+        return list(db.execute(query).scalars())
 
     @transaction
     def find_hidden_attributes(
-        self, connection: Connection, job: str, ids: Sequence[str]
+        self, db: Connection, job: str, ids: Sequence[str]
     ) -> frozenset[str]:
-        hidden = read_hidden_attributes(connection, job, ids)
+        hidden = read_hidden_attributes(db, job, ids)
         return frozenset[str]().union(*(names for _, names in hidden))
 
     @transaction
     def save_answers(
-        self,
-        connection: Connection,
-        job: str,
-        generation: int,
-        records: Sequence[Record],
+        self, db: Connection, job: str, generation: int, records: Sequence[Record]
     ) -> None:
         page = sort_records(records)
-        before = read_stored_sources(connection, job, page.objects)
-        save_records(connection, job, generation, page, before)
-        inquire_groups(connection, job, page)
+        before = read_stored_sources(db, job, page.objects)
+        save_records(db, job, generation, page, before)
+        inquire_groups(db, job, page)
 
     @transaction
     def close_inquiries(
         self,
-        connection: Connection,
+        db: Connection,
         job: str,
         generation: int,
         ids: Sequence[str],
@@ -236,9 +218,9 @@ class Inquiries(StorePart):
         complete: bool,
         proven_clear: Sequence[str] = (),
     ) -> None:
-        _mark_not_found(connection, job, generation, ids)
+        _mark_not_found(db, job, generation, ids)
         if complete:
-            drop_unseen_members(connection, job, generation)
-        delete_inquiries(connection, job, ids)
-        unproven = find_unproven(connection, job, ids, proven_clear)
-        insert_inquiries(connection, job, unproven)
+            drop_unseen_members(db, job, generation)
+        delete_inquiries(db, job, ids)
+        unproven = find_unproven(db, job, ids, proven_clear)
+        insert_inquiries(db, job, unproven)

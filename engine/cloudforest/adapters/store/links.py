@@ -35,7 +35,7 @@ from cloudforest.model.program import ObjectType
 from cloudforest.model.source import Link, Origin
 
 
-def save_links(connection: Connection, target: str, links: Sequence[Link]) -> None:
+def save_links(db: Connection, target: str, links: Sequence[Link]) -> None:
     rows = [
         {
             "target": target,
@@ -51,20 +51,18 @@ def save_links(connection: Connection, target: str, links: Sequence[Link]) -> No
         for each in links
     ]
     try:
-        upsert(connection, link, rows)
+        upsert(db, link, rows)
     except IntegrityError as error:
         raise AlreadyLinked from error
 
 
-def delete_links(connection: Connection, target: str, ids: Sequence[str]) -> None:
+def delete_links(db: Connection, target: str, ids: Sequence[str]) -> None:
     for batch in slice_values(ids):
-        connection.execute(
-            delete(link).where(link.c.target == target, link.c.guid.in_(batch))
-        )
+        db.execute(delete(link).where(link.c.target == target, link.c.guid.in_(batch)))
 
 
 def _read_pairs(
-    connection: Connection,
+    db: Connection,
     target: str,
     key: Column[str],
     value: Column[str],
@@ -73,7 +71,7 @@ def _read_pairs(
     return {
         found: other
         for batch in slice_values(keys)
-        for found, other in connection.execute(
+        for found, other in db.execute(
             select(key, value).where(link.c.target == target, key.in_(batch))
         )
     }
@@ -82,7 +80,7 @@ def _read_pairs(
 class Links(StorePart):
     @transaction
     def load_links(
-        self, connection: Connection, target: str, ids: Sequence[str]
+        self, db: Connection, target: str, ids: Sequence[str]
     ) -> dict[str, Link]:
         return {
             row["guid"]: Link(
@@ -96,44 +94,36 @@ class Links(StorePart):
                 checked=row["checked"],
             )
             for batch in slice_values(ids)
-            for row in connection.execute(
+            for row in db.execute(
                 select(link).where(link.c.target == target, link.c.guid.in_(batch))
             ).mappings()
         }
 
     @transaction
     def load_resource_ids(
-        self, connection: Connection, target: str, ids: Sequence[str]
+        self, db: Connection, target: str, ids: Sequence[str]
     ) -> dict[str, str]:
-        return _read_pairs(connection, target, link.c.guid, link.c.resource, ids)
+        return _read_pairs(db, target, link.c.guid, link.c.resource, ids)
 
     @transaction
     def find_linked_objects(
-        self, connection: Connection, target: str, resources: Sequence[str]
+        self, db: Connection, target: str, resources: Sequence[str]
     ) -> dict[str, str]:
-        return _read_pairs(connection, target, link.c.resource, link.c.guid, resources)
+        return _read_pairs(db, target, link.c.resource, link.c.guid, resources)
 
     @transaction
     def save_observed(
-        self,
-        connection: Connection,
-        target: str,
-        observed: Sequence[Link],
-        gone: Sequence[str],
+        self, db: Connection, target: str, observed: Sequence[Link], gone: Sequence[str]
     ) -> None:
-        save_links(connection, target, observed)
-        delete_links(connection, target, gone)
-        delete_written_members(connection, target, gone)
+        save_links(db, target, observed)
+        delete_links(db, target, gone)
+        delete_written_members(db, target, gone)
         ids = [each.object_guid for each in observed]
-        unsettle_objects(connection, [*ids, *gone, *find_referrers(connection, gone)])
+        unsettle_objects(db, [*ids, *gone, *find_referrers(db, gone)])
 
     @transaction
     def count_links(
-        self,
-        connection: Connection,
-        target: str,
-        job: str | None,
-        type_: ObjectType | None,
+        self, db: Connection, target: str, job: str | None, type_: ObjectType | None
     ) -> dict[Origin, int]:
         query = select(link.c.origin, func.count()).where(link.c.target == target)
         if job is not None:
@@ -141,11 +131,11 @@ class Links(StorePart):
             query = query.where(exists().where(of_job))
         if type_ is not None:
             query = query.where(link.c.type == type_)
-        rows = connection.execute(query.group_by(link.c.origin))
+        rows = db.execute(query.group_by(link.c.origin))
         return dict(iter(rows))
 
     @transaction
-    def count_managed(self, connection: Connection, job: str, target: str) -> int:
+    def count_managed(self, db: Connection, job: str, target: str) -> int:
         active = link.c.written["active"].as_boolean()
         query = (
             select(func.count())
@@ -154,11 +144,11 @@ class Links(StorePart):
             .where(source.c.job == job, link.c.target == target)
             .where(or_(is_in_or_unknown(), active.is_not(false())))
         )
-        return connection.execute(query).scalar_one()
+        return db.execute(query).scalar_one()
 
     @transaction
     def list_groups_of(
-        self, connection: Connection, job: str, member: str, limit: int
+        self, db: Connection, job: str, member: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         row = membership.c
         groups = (
@@ -173,23 +163,21 @@ class Links(StorePart):
             .order_by(source.c.dn)
             .limit(limit)
         )
-        count = connection.scalar(select(func.count()).select_from(groups))
-        return count or 0, tuple(connection.execute(first).scalars())
+        count = db.scalar(select(func.count()).select_from(groups))
+        return count or 0, tuple(db.execute(first).scalars())
 
     @transaction
     def load_written_members(
-        self, connection: Connection, target: str, group: str
+        self, db: Connection, target: str, group: str
     ) -> frozenset[str]:
         query = select(written_member.c.member_guid).where(
             written_member.c.target == target, written_member.c.group_guid == group
         )
-        return frozenset(connection.execute(query).scalars())
+        return frozenset(db.execute(query).scalars())
 
     @transaction
-    def load_dns(
-        self, connection: Connection, job: str, ids: Sequence[str]
-    ) -> dict[str, str]:
+    def load_dns(self, db: Connection, job: str, ids: Sequence[str]) -> dict[str, str]:
         query = select(source.c.guid, source.c.dn).where(
             source.c.job == job, source.c.guid.in_(ids)
         )
-        return dict(iter(connection.execute(query)))
+        return dict(iter(db.execute(query)))

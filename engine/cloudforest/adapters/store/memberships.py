@@ -47,10 +47,7 @@ from cloudforest.model.program import ObjectType
 
 
 def save_memberships(
-    connection: Connection,
-    job: str,
-    generation: int,
-    members: Mapping[tuple[str, str], bool],
+    db: Connection, job: str, generation: int, members: Mapping[tuple[str, str], bool]
 ) -> None:
     rows = [
         {
@@ -62,10 +59,10 @@ def save_memberships(
         }
         for (group, member), wanted in members.items()
     ]
-    upsert(connection, membership, rows)
+    upsert(db, membership, rows)
 
 
-def drop_unseen_members(connection: Connection, job: str, generation: int) -> None:
+def drop_unseen_members(db: Connection, job: str, generation: int) -> None:
     """Mark members that a full read of their group did not name as not wanted.
 
     Groups that may hide their members keep them.
@@ -78,7 +75,7 @@ def drop_unseen_members(connection: Connection, job: str, generation: int) -> No
         source.c.state == "in",
         or_(source.c.doubted.is_(None), not_(hides)),
     )
-    connection.execute(
+    db.execute(
         update(membership)
         .where(membership.c.job == job, membership.c.generation < generation)
         .where(membership.c.group_guid.in_(seen))
@@ -86,24 +83,22 @@ def drop_unseen_members(connection: Connection, job: str, generation: int) -> No
     )
 
 
-def mark_members_deleted(connection: Connection, job: str, ids: Iterable[str]) -> None:
+def mark_members_deleted(db: Connection, job: str, ids: Iterable[str]) -> None:
     """Mark the memberships of deleted objects as unproven (generation 0)."""
     for batch in slice_values(ids):
-        connection.execute(
+        db.execute(
             update(membership)
             .where(membership.c.job == job, membership.c.member_guid.in_(batch))
             .values(generation=0)
         )
 
 
-def find_groups_of_deleted(
-    connection: Connection, job: str, ids: Iterable[str]
-) -> list[str]:
+def find_groups_of_deleted(db: Connection, job: str, ids: Iterable[str]) -> list[str]:
     """Return the groups that these objects were in when they were deleted."""
     return [
         group
         for batch in slice_values(ids)
-        for group in connection.execute(
+        for group in db.execute(
             select(membership.c.group_guid)
             .where(membership.c.job == job, membership.c.member_guid.in_(batch))
             .where(text("generation = 0"), membership.c.wanted == true())
@@ -113,7 +108,7 @@ def find_groups_of_deleted(
 
 
 def _newly_linked_groups(
-    connection: Connection, target: str, outcomes: Sequence[Outcome]
+    db: Connection, target: str, outcomes: Sequence[Outcome]
 ) -> list[str]:
     """Return the groups that get a resource, or another resource than before."""
     resources = {
@@ -126,7 +121,7 @@ def _newly_linked_groups(
     before = {
         guid: resource
         for batch in slice_values(resources)
-        for guid, resource in connection.execute(
+        for guid, resource in db.execute(
             select(link.c.guid, link.c.resource).where(
                 link.c.target == target, link.c.guid.in_(batch)
             )
@@ -136,15 +131,15 @@ def _newly_linked_groups(
 
 
 def save_written_members(
-    connection: Connection, target: str, outcomes: Sequence[Outcome]
+    db: Connection, target: str, outcomes: Sequence[Outcome]
 ) -> None:
     """Store which members the target's groups now have because we wrote them.
 
     Call it before the links of these outcomes are stored.
     """
     written = written_member.c
-    for batch in slice_values(_newly_linked_groups(connection, target, outcomes)):
-        connection.execute(
+    for batch in slice_values(_newly_linked_groups(db, target, outcomes)):
+        db.execute(
             delete(written_member).where(
                 written.target == target, written.group_guid.in_(batch)
             )
@@ -154,26 +149,22 @@ def save_written_members(
         for each in outcomes
         for member in each.added
     ]
-    upsert(connection, written_member, rows)
+    upsert(db, written_member, rows)
     for each in outcomes:
         for batch in slice_values(each.removed):
-            connection.execute(
+            db.execute(
                 delete(written_member)
                 .where(written.target == target, written.group_guid == each.effect.id)
                 .where(written.member_guid.in_(batch))
             )
 
 
-def delete_written_members(
-    connection: Connection, target: str, ids: Sequence[str]
-) -> None:
+def delete_written_members(db: Connection, target: str, ids: Sequence[str]) -> None:
     """Forget the memberships of objects that no longer have a resource."""
     written = written_member.c
     for batch in slice_values(ids):
         named = or_(written.group_guid.in_(batch), written.member_guid.in_(batch))
-        connection.execute(
-            delete(written_member).where(written.target == target, named)
-        )
+        db.execute(delete(written_member).where(written.target == target, named))
 
 
 def is_pending_in(cycle: str) -> ColumnElement[bool]:
@@ -281,7 +272,7 @@ class Memberships(StorePart):
     @transaction
     def list_membership_changes(
         self,
-        connection: Connection,
+        db: Connection,
         jobs: JobKey,
         cycle: str,
         types: Sequence[ObjectType],
@@ -293,13 +284,12 @@ class Memberships(StorePart):
             queries.append(_select_by_group(jobs, cycle, after))
         query = union(*queries).order_by("group_guid", "member_guid").limit(limit)
         return [
-            (group, member, bool(wanted))
-            for group, member, wanted in connection.execute(query)
+            (group, member, bool(wanted)) for group, member, wanted in db.execute(query)
         ]
 
     @transaction
     def find_emptied_groups(
-        self, connection: Connection, jobs: JobKey, cycle: str, groups: Sequence[str]
+        self, db: Connection, jobs: JobKey, cycle: str, groups: Sequence[str]
     ) -> frozenset[str]:
         row, written = membership.c, written_member.c
         is_coming = exists().where(
@@ -322,12 +312,12 @@ class Memberships(StorePart):
             .where(not_(_is_in_scope_of_jobs(jobs.all_jobs, written.member_guid)))
             .where(_has_waiting_effect(jobs, cycle, written.member_guid))
         )
-        not_empty = connection.scalars(union(wanted, held_back))
+        not_empty = db.scalars(union(wanted, held_back))
         return frozenset(groups).difference(not_empty)
 
     @transaction
     def retain_written_members(
-        self, connection: Connection, target: str, group: str, present: Collection[str]
+        self, db: Connection, target: str, group: str, present: Collection[str]
     ) -> None:
         of_group = (written_member.c.target == target) & (
             written_member.c.group_guid == group
@@ -339,11 +329,11 @@ class Memberships(StorePart):
 
         gone = [
             guid
-            for guid, resource in connection.execute(resources.where(of_group))
+            for guid, resource in db.execute(resources.where(of_group))
             if resource not in present
         ]
         for batch in slice_values(gone):
-            connection.execute(
+            db.execute(
                 delete(written_member).where(
                     of_group, written_member.c.member_guid.in_(batch)
                 )

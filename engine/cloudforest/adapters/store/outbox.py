@@ -42,9 +42,7 @@ EFFECT_COLUMNS = (effect.c.body, effect.c.sent)
 decode_effect = msgspec.json.Decoder(Effect).decode
 
 
-def save_charges(
-    connection: Connection, job: str, charges: Iterable[BudgetCharge]
-) -> None:
+def save_charges(db: Connection, job: str, charges: Iterable[BudgetCharge]) -> None:
     rows = [
         {
             "job": job,
@@ -55,24 +53,24 @@ def save_charges(
         for each in charges
     ]
     if rows:
-        connection.execute(insert(spent), rows)
+        db.execute(insert(spent), rows)
 
 
-def delete_staged(connection: Connection, stage: str, keys: Iterable[str]) -> None:
+def delete_staged(db: Connection, stage: str, keys: Iterable[str]) -> None:
     for batch in slice_values(keys):
-        connection.execute(
+        db.execute(
             delete(staged).where(staged.c.stage == stage, staged.c.key.in_(batch))
         )
 
 
-def unstage_done_effects(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+def unstage_done_effects(db: Connection, outcomes: Sequence[Outcome]) -> None:
     """Remove the effects that were released and are done from their stages."""
     keys: dict[str, list[str]] = {}
     for each in outcomes:
         if each.state == "done" and each.effect.stage is not None:
             keys.setdefault(each.effect.stage, []).append(each.effect.key)
     for stage, done in keys.items():
-        delete_staged(connection, stage, done)
+        delete_staged(db, stage, done)
 
 
 def read_effect(body: bytes, sent: bool) -> Effect:  # noqa: FBT001 - a row, in order
@@ -103,18 +101,14 @@ def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
     ]
 
 
-def delete_effects(connection: Connection, job: str, keys: Iterable[str]) -> None:
+def delete_effects(db: Connection, job: str, keys: Iterable[str]) -> None:
     for batch in slice_values(keys):
-        connection.execute(
-            delete(effect).where(effect.c.job == job, effect.c.key.in_(batch))
-        )
+        db.execute(delete(effect).where(effect.c.job == job, effect.c.key.in_(batch)))
 
 
-def _mark_sent(
-    connection: Connection, job: str, keys: Iterable[str], *, sent: bool
-) -> None:
+def _mark_sent(db: Connection, job: str, keys: Iterable[str], *, sent: bool) -> None:
     for batch in slice_values(keys):
-        connection.execute(
+        db.execute(
             update(effect)
             .where(effect.c.job == job, effect.c.key.in_(batch))
             .values(sent=sent)
@@ -126,12 +120,7 @@ def _make_due(escrowed: Effect, now: datetime) -> Effect:
 
 
 def release_escrow(
-    connection: Connection,
-    job: str,
-    object_id: str | None,
-    now: datetime,
-    *,
-    reason: str = "",
+    db: Connection, job: str, object_id: str | None, now: datetime, *, reason: str = ""
 ) -> int:
     """Make escrowed effects due, of one object or all; return the number.
 
@@ -146,14 +135,14 @@ def release_escrow(
     if object_id is not None:
         query = query.where(effect.c.guid == object_id)
     released, after = 0, ""
-    while rows := connection.execute(query.where(effect.c.key > after)).all():
+    while rows := db.execute(query.where(effect.c.key > after)).all():
         due = [
             row
             for _, cycle, *columns in rows
             if reason in ((each := read_effect(*columns)).reason or "")
             for row in effect_rows(job, cycle, [_make_due(each, now)])
         ]
-        upsert(connection, effect, due)
+        upsert(db, effect, due)
         released += len(due)
         after = rows[-1].key
     return released
@@ -162,12 +151,12 @@ def release_escrow(
 class Effects(StorePart):
     @transaction
     def load_effects(
-        self, connection: Connection, job: str, keys: Sequence[str]
+        self, db: Connection, job: str, keys: Sequence[str]
     ) -> dict[str, Effect]:
         return {
             key: read_effect(*row)
             for batch in slice_values(keys)
-            for key, *row in connection.execute(
+            for key, *row in db.execute(
                 select(effect.c.key, *EFFECT_COLUMNS).where(
                     effect.c.job == job, effect.c.key.in_(batch)
                 )
@@ -179,38 +168,29 @@ class Effects(StorePart):
     ) -> None:
         rows = effect_rows(job, cycle, effects)
         if rows:
-            await self.database.run(lambda connection: upsert(connection, effect, rows))
+            await self.database.run(lambda db: upsert(db, effect, rows))
 
     async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
         if keys:
-            await self.database.run(
-                lambda connection: _mark_sent(connection, job, keys, sent=sent)
-            )
+            await self.database.run(lambda db: _mark_sent(db, job, keys, sent=sent))
 
     @transaction
     def drop_stale_effects(
-        self,
-        connection: Connection,
-        job: str,
-        cycle: str,
-        *,
-        only_object: str | None = None,
+        self, db: Connection, job: str, cycle: str, *, only_object: str | None = None
     ) -> None:
         statement = delete(effect).where(effect.c.job == job, effect.c.cycle != cycle)
         if only_object is not None:
             statement = statement.where(effect.c.guid == only_object)
-        connection.execute(statement)
+        db.execute(statement)
 
     async def remove_effects(self, job: str, keys: Sequence[str]) -> None:
         if keys:
-            await self.database.run(
-                lambda connection: delete_effects(connection, job, keys)
-            )
+            await self.database.run(lambda db: delete_effects(db, job, keys))
 
     @transaction
     def list_pending_effects(
         self,
-        connection: Connection,
+        db: Connection,
         job: str,
         cycle: str,
         phase: int,
@@ -225,11 +205,11 @@ class Effects(StorePart):
             .order_by(effect.c.key)
             .limit(limit)
         )
-        return [read_effect(*row) for row in connection.execute(query)]
+        return [read_effect(*row) for row in db.execute(query)]
 
     @transaction
     def list_effects(
-        self, connection: Connection, job: str, *, after: str, limit: int
+        self, db: Connection, job: str, *, after: str, limit: int
     ) -> list[Effect]:
         query = (
             select(*EFFECT_COLUMNS)
@@ -237,12 +217,12 @@ class Effects(StorePart):
             .order_by(effect.c.key)
             .limit(limit)
         )
-        return [read_effect(*row) for row in connection.execute(query)]
+        return [read_effect(*row) for row in db.execute(query)]
 
     @transaction
     def save_outcomes(  # noqa: PLR0913 - the port's parameters
         self,
-        connection: Connection,
+        db: Connection,
         job: str,
         target: str,
         cycle: str,
@@ -255,31 +235,31 @@ class Effects(StorePart):
         unlinked = [each.effect.id for each in outcomes if each.unlinked]
         done = [each.effect.key for each in outcomes if each.state == "done"]
         not_done = [each.effect for each in outcomes if each.state != "done"]
-        save_written_members(connection, target, outcomes)
-        save_links(connection, target, links)
-        unsettle_written(connection, cycle, outcomes)
-        delete_links(connection, target, unlinked)
-        delete_written_members(connection, target, unlinked)
-        delete_sources(connection, job, unlinked)
-        unstage_done_effects(connection, outcomes)
-        save_charges(connection, job, charges)
-        delete_effects(connection, job, done)
-        upsert(connection, effect, effect_rows(job, cycle, not_done))
-        save_log(connection, log)
+        save_written_members(db, target, outcomes)
+        save_links(db, target, links)
+        unsettle_written(db, cycle, outcomes)
+        delete_links(db, target, unlinked)
+        delete_written_members(db, target, unlinked)
+        delete_sources(db, job, unlinked)
+        unstage_done_effects(db, outcomes)
+        save_charges(db, job, charges)
+        delete_effects(db, job, done)
+        upsert(db, effect, effect_rows(job, cycle, not_done))
+        save_log(db, log)
 
     @transaction
-    def count_effects(self, connection: Connection) -> dict[str, dict[str, int]]:
+    def count_effects(self, db: Connection) -> dict[str, dict[str, int]]:
         query = select(effect.c.job, effect.c.state, func.count()).group_by(
             effect.c.job, effect.c.state
         )
         counts: dict[str, dict[str, int]] = {}
-        for job, state, number in connection.execute(query):
+        for job, state, number in db.execute(query):
             counts.setdefault(job, {})[state] = number
         return counts
 
     @transaction
     def list_due_effects(
-        self, connection: Connection, job: str, now: datetime, *, after: str, limit: int
+        self, db: Connection, job: str, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
         query = (
             select(*EFFECT_COLUMNS)
@@ -288,11 +268,11 @@ class Effects(StorePart):
             .order_by(effect.c.key)
             .limit(limit)
         )
-        return [read_effect(*row) for row in connection.execute(query)]
+        return [read_effect(*row) for row in db.execute(query)]
 
     @transaction
     def list_escrowed_effects(
-        self, connection: Connection, job: str, *, after: str, limit: int
+        self, db: Connection, job: str, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:
         of_object = and_(source.c.job == effect.c.job, source.c.guid == effect.c.guid)
         query = (
@@ -303,22 +283,22 @@ class Effects(StorePart):
             .order_by(effect.c.key)
             .limit(limit)
         )
-        return [(read_effect(*row), dn) for dn, *row in connection.execute(query)]
+        return [(read_effect(*row), dn) for dn, *row in db.execute(query)]
 
     @transaction
     def retry_escrowed(
-        self, connection: Connection, job: str, object_guid: str | None, now: datetime
+        self, db: Connection, job: str, object_guid: str | None, now: datetime
     ) -> int:
-        return release_escrow(connection, job, object_guid, now)
+        return release_escrow(db, job, object_guid, now)
 
     @transaction
     def find_pending_writes(
-        self, connection: Connection, job: str, cycle: str, ids: Sequence[str]
+        self, db: Connection, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
         return {
             key: resource
             for batch in slice_values(ids)
-            for key, resource, of_cycle, state in connection.execute(
+            for key, resource, of_cycle, state in db.execute(
                 select(
                     effect.c.key, effect.c.resource, effect.c.cycle, effect.c.state
                 ).where(effect.c.job == job, effect.c.key.in_(batch))
@@ -329,13 +309,13 @@ class Effects(StorePart):
 
     @transaction
     def find_pending_creations(
-        self, connection: Connection, job: str, cycle: str, ids: Sequence[str]
+        self, db: Connection, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
         columns = effect.c
         return {
             key: phase
             for batch in slice_values(ids)
-            for key, phase, *rest in connection.execute(
+            for key, phase, *rest in db.execute(
                 select(
                     *(columns.key, columns.phase, columns.resource, columns.action),
                     *(columns.cycle, columns.state),
@@ -346,12 +326,12 @@ class Effects(StorePart):
 
     @transaction
     def find_pending_adoptions(
-        self, connection: Connection, job: str, cycle: str, resources: Sequence[str]
+        self, db: Connection, job: str, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
         return {
             resource: guid
             for batch in slice_values(resources)
-            for resource, guid in connection.execute(
+            for resource, guid in db.execute(
                 select(effect.c.resource, effect.c.guid).where(
                     effect.c.job == job,
                     effect.c.cycle == cycle,

@@ -77,13 +77,7 @@ def sort_records(records: Sequence[Record]) -> PageRecords:
 
 def _digest_record(record: InScope) -> str:
     """Return the digest of all that evaluation may read."""
-    content = (
-        record.type,
-        record.dn,
-        record.parent,
-        record.anchor,
-        record.attributes,
-    )
+    content = (record.type, record.dn, record.parent, record.anchor, record.attributes)
     encoded = msgspec.json.encode(content, order="deterministic")
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
@@ -152,14 +146,14 @@ def _find_presence(
 
 
 def _save_presence(
-    connection: Connection, job: str, ids: Sequence[str], presence: Presence
+    db: Connection, job: str, ids: Sequence[str], presence: Presence
 ) -> None:
     """Change the presence; objects that left the scope keep no values."""
     values: Row = {"state": presence, "settled": None}
     if presence != "unknown":
         values |= {"seen": [], "attributes": {}, "doubted": None}
     for batch in slice_values(ids):
-        connection.execute(
+        db.execute(
             update(source)
             .where(source.c.job == job, source.c.guid.in_(batch))
             .where(source.c.state != presence)
@@ -167,11 +161,9 @@ def _save_presence(
         )
 
 
-def _save_generation(
-    connection: Connection, job: str, generation: int, ids: list[str]
-) -> None:
+def _save_generation(db: Connection, job: str, generation: int, ids: list[str]) -> None:
     for batch in slice_values(ids):
-        connection.execute(
+        db.execute(
             update(source)
             .where(source.c.job == job, source.c.guid.in_(batch))
             .values(generation=generation)
@@ -179,11 +171,7 @@ def _save_generation(
 
 
 def save_records(
-    connection: Connection,
-    job: str,
-    generation: int,
-    page: PageRecords,
-    before: StoredSources,
+    db: Connection, job: str, generation: int, page: PageRecords, before: StoredSources
 ) -> None:
     """Store rows and memberships; an object never seen in scope gets no row."""
     presences = {i: _find_presence(each, before) for i, each in page.objects.items()}
@@ -194,9 +182,7 @@ def save_records(
         for each in possibly_hiding
         if each.id in before and before[each.id].digest != _digest_record(each)
     ]
-    shown = read_shown_before(
-        connection, job, possibly_hiding, before=before, changed=changed
-    )
+    shown = read_shown_before(db, job, possibly_hiding, before=before, changed=changed)
     rows = {
         each.id: _source_row(
             job,
@@ -207,27 +193,23 @@ def save_records(
         )
         for each in in_scope
     }
-    upsert(connection, source, [row for row in rows.values() if row is not None])
+    upsert(db, source, [row for row in rows.values() if row is not None])
     left = {id_: presences[id_] for id_ in before if presences[id_] != "in"}
     for presence in set(left.values()):
         ids = [id_ for id_, each in left.items() if each == presence]
-        _save_presence(connection, job, ids, presence)
+        _save_presence(db, job, ids, presence)
     same = [id_ for id_, row in rows.items() if row is None]
-    _save_generation(connection, job, generation, [*left, *same])
-    unsettle_objects(
-        connection, [i for i, old in before.items() if old.state != presences[i]]
-    )
-    mark_members_deleted(
-        connection, job, [i for i in page.objects if presences[i] == "gone"]
-    )
-    save_memberships(connection, job, generation, page.members)
+    _save_generation(db, job, generation, [*left, *same])
+    unsettle_objects(db, [i for i, old in before.items() if old.state != presences[i]])
+    mark_members_deleted(db, job, [i for i in page.objects if presences[i] == "gone"])
+    save_memberships(db, job, generation, page.members)
 
 
 def save_scope_members(
-    connection: Connection, job: str, generation: int, ids: Sequence[str]
+    db: Connection, job: str, generation: int, ids: Sequence[str]
 ) -> None:
     rows = [
         {"job": job, "guid": each, "generation": generation, "entered": True}
         for each in dict.fromkeys(ids)
     ]
-    upsert(connection, scope_member, rows, keep=("entered",))
+    upsert(db, scope_member, rows, keep=("entered",))

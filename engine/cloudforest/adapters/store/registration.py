@@ -34,9 +34,9 @@ NAME_COLUMNS: dict[DocumentKind, str] = {"Job": "job", "Target": "target"}
 """The column of the names of each kind; an agent has one row, by its id."""
 
 
-def read_agents(connection: Connection) -> list[AgentRecord]:
+def read_agents(db: Connection) -> list[AgentRecord]:
     table = tables.agent
-    bodies = connection.execute(select(table.c.body).order_by(table.c.name)).scalars()
+    bodies = db.execute(select(table.c.body).order_by(table.c.name)).scalars()
     return [msgspec.json.decode(body, type=AgentRecord) for body in bodies]
 
 
@@ -46,46 +46,46 @@ def _make_agent_record(known: AgentRecord | None, agent: Agent) -> AgentRecord:
     return msgspec.structs.replace(known, domains=agent.domains)
 
 
-def save_agent(connection: Connection, agent: AgentRecord) -> None:
+def save_agent(db: Connection, agent: AgentRecord) -> None:
     """Insert or replace by id."""
     table = tables.agent
-    connection.execute(delete(table).where(table.c.id == agent.id))
+    db.execute(delete(table).where(table.c.id == agent.id))
     row = {"id": agent.id, "name": agent.name, "body": encode_json(agent)}
-    connection.execute(insert(table), row)
+    db.execute(insert(table), row)
 
 
-def _delete_agent(connection: Connection, agent: str) -> None:
+def _delete_agent(db: Connection, agent: str) -> None:
     """Delete an agent with its unused token, if it has one."""
-    connection.execute(delete(tables.agent).where(tables.agent.c.id == agent))
+    db.execute(delete(tables.agent).where(tables.agent.c.id == agent))
     enrolment = tables.enrolment
-    connection.execute(delete(enrolment).where(enrolment.c.agent == agent))
+    db.execute(delete(enrolment).where(enrolment.c.agent == agent))
 
 
-def rename_agent(connection: Connection, rename: Rename) -> None:
+def rename_agent(db: Connection, rename: Rename) -> None:
     """Rename an agent's record; its id and certificate stay, so it stays enrolled."""
     agent = tables.agent
-    body = connection.execute(
+    body = db.execute(
         select(agent.c.body).where(agent.c.name == rename.before)
     ).scalar()
     if body is None:
         return
     record = msgspec.json.decode(body, type=AgentRecord)
     renamed = msgspec.structs.replace(record, name=rename.after)
-    connection.execute(
+    db.execute(
         update(agent)
         .where(agent.c.id == record.id)
         .values(name=rename.after, body=encode_json(renamed))
     )
 
 
-def sync_agents(connection: Connection, registration: Registration) -> None:
+def sync_agents(db: Connection, registration: Registration) -> None:
     """Save a record for each registered agent, and delete the other records."""
-    known = {each.name: each for each in read_agents(connection)}
+    known = {each.name: each for each in read_agents(db)}
     registered = {each.name: each for each in registration.agents}
     for name in known.keys() - registered.keys():
-        _delete_agent(connection, known[name].id)
+        _delete_agent(db, known[name].id)
     for name, agent in registered.items():
-        save_agent(connection, _make_agent_record(known.get(name), agent))
+        save_agent(db, _make_agent_record(known.get(name), agent))
 
 
 def tables_with(column: str) -> list[Table]:
@@ -97,35 +97,35 @@ def tables_with(column: str) -> list[Table]:
     ]
 
 
-def delete_by_name(connection: Connection, column: str, name: str) -> None:
+def delete_by_name(db: Connection, column: str, name: str) -> None:
     for table in tables_with(column):
         if table not in HISTORY_TABLES:
-            connection.execute(delete(table).where(table.c[column] == name))
+            db.execute(delete(table).where(table.c[column] == name))
 
 
-def _rename_rows(connection: Connection, column: str, rename: Rename) -> None:
+def _rename_rows(db: Connection, column: str, rename: Rename) -> None:
     # Nothing is registered under the new name yet, so data under it is left over.
-    delete_by_name(connection, column, rename.after)
+    delete_by_name(db, column, rename.after)
     for table in tables_with(column):
-        connection.execute(
+        db.execute(
             update(table)
             .where(table.c[column] == rename.before)
             .values({column: rename.after})
         )
 
 
-def _reset_for_new_target(connection: Connection, job: str) -> None:
+def _reset_for_new_target(db: Connection, job: str) -> None:
     """Make the next cycle evaluate all objects of a job that got another target.
 
     Its effects were held, given up or discarded in the previous target: delete them.
     """
     source, effect = tables.source, tables.effect
-    connection.execute(delete(effect).where(effect.c.job == job))
-    connection.execute(update(source).where(source.c.job == job).values(settled=None))
+    db.execute(delete(effect).where(effect.c.job == job))
+    db.execute(update(source).where(source.c.job == job).values(settled=None))
 
 
 def apply_renames(
-    connection: Connection, registered: Registration | None, desired: Registration
+    db: Connection, registered: Registration | None, desired: Registration
 ) -> None:
     """Delete the data of removed jobs and targets, and move that of renamed ones."""
     if registered is None:
@@ -135,21 +135,21 @@ def apply_renames(
         names = {each.name for each in list_stateful_documents(registered)[kind]}
         kept_names = {each.name for each in list_stateful_documents(kept)[kind]}
         for name in names - kept_names:
-            delete_by_name(connection, column, name)
+            delete_by_name(db, column, name)
     for job in kept.jobs:
         before = registered.find_job(job.name)
         if before is not None and before.target != job.target:
-            _reset_for_new_target(connection, job.name)
+            _reset_for_new_target(db, job.name)
     for rename in find_renames(registered, desired):
         if rename.kind == "Agent":
-            rename_agent(connection, rename)
+            rename_agent(db, rename)
         else:
-            _rename_rows(connection, NAME_COLUMNS[rename.kind], rename)
+            _rename_rows(db, NAME_COLUMNS[rename.kind], rename)
 
 
-def _read_revision(connection: Connection, number: int) -> Revision | None:
+def _read_revision(db: Connection, number: int) -> Revision | None:
     table = tables.registration
-    row = connection.execute(select(table).where(table.c.revision == number)).first()
+    row = db.execute(select(table).where(table.c.revision == number)).first()
     if row is None:
         return None
     return Revision(
@@ -160,9 +160,9 @@ def _read_revision(connection: Connection, number: int) -> Revision | None:
     )
 
 
-def _read_latest(connection: Connection) -> tuple[int, Registration | None]:
+def _read_latest(db: Connection) -> tuple[int, Registration | None]:
     columns = tables.registration.c
-    row = connection.execute(
+    row = db.execute(
         select(columns.revision, columns.body)
         .order_by(columns.revision.desc())
         .limit(1)
@@ -172,8 +172,8 @@ def _read_latest(connection: Connection) -> tuple[int, Registration | None]:
     return row.revision, msgspec.json.decode(row.body, type=Registration)
 
 
-def _make_stale_error(connection: Connection, latest: int, base: int) -> Stale:
-    revision = _read_revision(connection, latest)
+def _make_stale_error(db: Connection, latest: int, base: int) -> Stale:
+    revision = _read_revision(db, latest)
     by = ""
     if revision:
         time = datetime.fromisoformat(revision.time).astimezone(UTC)
@@ -188,19 +188,17 @@ class SqlRegistrationStore(StorePart):
     """`model.ports.identity.RegistrationStore` on SQLite or PostgreSQL."""
 
     @transaction
-    def load_registration(
-        self, connection: Connection
-    ) -> tuple[int, Registration | None]:
-        return _read_latest(connection)
+    def load_registration(self, db: Connection) -> tuple[int, Registration | None]:
+        return _read_latest(db)
 
     @transaction
-    def load_revision(self, connection: Connection, number: int) -> Revision | None:
-        return _read_revision(connection, number)
+    def load_revision(self, db: Connection, number: int) -> Revision | None:
+        return _read_revision(db, number)
 
     @transaction
     def register(
         self,
-        connection: Connection,
+        db: Connection,
         registration: Registration,
         *,
         base: int,
@@ -208,23 +206,23 @@ class SqlRegistrationStore(StorePart):
         now: datetime,
         detail: str = "",
     ) -> int:
-        latest, registered = _read_latest(connection)
+        latest, registered = _read_latest(db)
         if latest != base:
-            raise _make_stale_error(connection, latest, base)
-        apply_renames(connection, registered, registration)
-        sync_agents(connection, registration)
+            raise _make_stale_error(db, latest, base)
+        apply_renames(db, registered, registration)
+        sync_agents(db, registration)
         row = {
             "revision": base + 1,
             "body": canonical_json(registration),
             "operator": operator,
             "time": now.isoformat(),
         }
-        connection.execute(insert(tables.registration), row)
+        db.execute(insert(tables.registration), row)
         audit = {
             "time": now.isoformat(),
             "operator": operator,
             "action": "apply",
             "detail": f"revision {base + 1}" + (f", {detail}" if detail else ""),
         }
-        connection.execute(insert(tables.audit), audit)
+        db.execute(insert(tables.audit), audit)
         return base + 1

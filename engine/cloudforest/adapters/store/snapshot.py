@@ -32,7 +32,7 @@ class TargetSnapshots(StorePart):
     @transaction
     def save_snapshot(
         self,
-        connection: Connection,
+        db: Connection,
         snapshot: str,
         resource_type: str,
         resources: Sequence[TargetResource],
@@ -53,13 +53,13 @@ class TargetSnapshots(StorePart):
             for path in paths
             if isinstance(value := each.values.get(path), MatchValue)
         ]
-        upsert(connection, resource, bodies)
-        upsert(connection, resource_key, keys)
+        upsert(db, resource, bodies)
+        upsert(db, resource_key, keys)
 
     @transaction
     def load_snapshot_resources(
         self,
-        connection: Connection,
+        db: Connection,
         snapshot: str,
         resource_type: str,
         resources: Sequence[str],
@@ -70,20 +70,18 @@ class TargetSnapshots(StorePart):
         return {
             id_: TargetResource(id=id_, values=body)
             for batch in slice_values(resources)
-            for id_, body in connection.execute(
-                query.where(resource.c.resource.in_(batch))
-            )
+            for id_, body in db.execute(query.where(resource.c.resource.in_(batch)))
         }
 
     @transaction
-    def clear_snapshot(self, connection: Connection, snapshot: str) -> None:
+    def clear_snapshot(self, db: Connection, snapshot: str) -> None:
         for table in (resource, resource_key):
-            connection.execute(delete(table).where(table.c.target == snapshot))
+            db.execute(delete(table).where(table.c.target == snapshot))
 
     @transaction
     def find_snapshot_matches(
         self,
-        connection: Connection,
+        db: Connection,
         snapshot: str,
         resource_type: str,
         path: str,
@@ -103,7 +101,7 @@ class TargetSnapshots(StorePart):
         )
         found: dict[str, tuple[TargetResource, ...]] = {}
         for batch in slice_values(keys.values()):
-            for key, id_, body in connection.execute(
+            for key, id_, body in db.execute(
                 query.where(resource_key.c.value.in_(batch))
             ):
                 each = TargetResource(id=id_, values=body)

@@ -66,14 +66,14 @@ ShownValues = Mapping[str, tuple[str, ...]]
 
 
 def read_stored_sources(
-    connection: Connection, job: str, ids: Collection[str]
+    db: Connection, job: str, ids: Collection[str]
 ) -> StoredSources:
     columns = source.c
     fields = (columns.state, columns.digest, columns.settled)
     return {
         guid: StoredSource(*row)
         for batch in slice_values(ids)
-        for guid, *row in connection.execute(
+        for guid, *row in db.execute(
             select(columns.guid, *fields, columns.seen, columns.doubted).where(
                 columns.job == job, columns.guid.in_(batch)
             )
@@ -129,7 +129,7 @@ def keep_hidden_values(record: InScope, shown_before: ShownValues) -> InScope:
 
 
 def read_hidden_attributes(
-    connection: Connection, job: str, ids: Collection[str]
+    db: Connection, job: str, ids: Collection[str]
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield the objects that may hide attributes, with the names of these."""
     columns = (source.c.guid, source.c.doubted)
@@ -137,30 +137,28 @@ def read_hidden_attributes(
         query = select(*columns).where(
             source.c.job == job, source.c.guid.in_(batch), source.c.doubted.is_not(None)
         )
-        for guid, names in connection.execute(query):
+        for guid, names in db.execute(query):
             yield guid, frozenset(names.split())
 
 
 def find_unproven(
-    connection: Connection, job: str, ids: Collection[str], proven: Sequence[str]
+    db: Connection, job: str, ids: Collection[str], proven: Sequence[str]
 ) -> list[str]:
     """Return the objects that may hide more than the `proven` attributes."""
     known = frozenset(proven)
     return [
-        id_
-        for id_, names in read_hidden_attributes(connection, job, ids)
-        if not names <= known
+        id_ for id_, names in read_hidden_attributes(db, job, ids) if not names <= known
     ]
 
 
 def _read_held_values(
-    connection: Connection, job: str, ids: Collection[str]
+    db: Connection, job: str, ids: Collection[str]
 ) -> dict[str, ShownValues]:
     columns = (source.c.guid, source.c.attributes)
     return {
         guid: attributes
         for batch in slice_values(ids)
-        for guid, attributes in connection.execute(
+        for guid, attributes in db.execute(
             select(*columns).where(
                 source.c.job == job, source.c.guid.in_(batch), is_in_or_unknown()
             )
@@ -168,18 +166,16 @@ def _read_held_values(
     }
 
 
-def _read_linked(connection: Connection, ids: Collection[str]) -> frozenset[str]:
+def _read_linked(db: Connection, ids: Collection[str]) -> frozenset[str]:
     """Return which of the objects have a resource in any target."""
     linked: set[str] = set()
     for batch in slice_values(ids):
-        linked.update(
-            connection.scalars(select(link.c.guid).where(link.c.guid.in_(batch)))
-        )
+        linked.update(db.scalars(select(link.c.guid).where(link.c.guid.in_(batch))))
     return frozenset(linked)
 
 
 def _read_groups_with_members(
-    connection: Connection, job: str, ids: Collection[str]
+    db: Connection, job: str, ids: Collection[str]
 ) -> frozenset[str]:
     """Return which of the groups have shown members."""
     groups: set[str] = set()
@@ -188,12 +184,12 @@ def _read_groups_with_members(
         query = select(row.group_guid).where(
             row.job == job, row.group_guid.in_(batch), row.wanted == true()
         )
-        groups.update(connection.scalars(query.distinct()))
+        groups.update(db.scalars(query.distinct()))
     return frozenset(groups)
 
 
 def read_shown_before(
-    connection: Connection,
+    db: Connection,
     job: str,
     possibly_hiding: Sequence[InScope],
     *,
@@ -206,16 +202,16 @@ def read_shown_before(
     have shown anything. A group without members looks the same whatever it hides.
     """
     held = {i: old for i, old in before.items() if old.state in HELD_PRESENCES}
-    shown = _read_held_values(connection, job, changed)
+    shown = _read_held_values(db, job, changed)
     groups = [
         each.id
         for each in possibly_hiding
         if each.id in held and MEMBER_ATTRIBUTE in each.missing
     ]
-    for id_ in _read_groups_with_members(connection, job, groups):
+    for id_ in _read_groups_with_members(db, job, groups):
         shown[id_] = {**shown.get(id_, {}), MEMBER_ATTRIBUTE: ()}
     linked = _read_linked(
-        connection, [each.id for each in possibly_hiding if each.id not in held]
+        db, [each.id for each in possibly_hiding if each.id not in held]
     )
     for each in possibly_hiding:
         old = held.get(each.id)
@@ -226,39 +222,37 @@ def read_shown_before(
 
 
 def unsettle_objects(
-    connection: Connection, ids: Iterable[str], *, cycle: str | None = None
+    db: Connection, ids: Iterable[str], *, cycle: str | None = None
 ) -> None:
     """Make every job evaluate the objects again.
 
     Objects that `cycle` has evaluated, and will write, are left to it.
     """
     for batch in slice_values(ids):
-        connection.execute(
+        db.execute(
             update(source)
             .where(source.c.guid.in_(batch), source.c.settled != (cycle or ""))
             .values(settled=None)
         )
 
 
-def find_referrers(connection: Connection, ids: Iterable[str]) -> list[str]:
+def find_referrers(db: Connection, ids: Iterable[str]) -> list[str]:
     return [
         guid
         for batch in slice_values(ids)
-        for guid in connection.execute(
+        for guid in db.execute(
             select(reference.c.guid).where(reference.c.to_guid.in_(batch)).distinct()
         ).scalars()
     ]
 
 
-def unsettle_written(
-    connection: Connection, cycle: str, outcomes: Iterable[Outcome]
-) -> None:
+def unsettle_written(db: Connection, cycle: str, outcomes: Iterable[Outcome]) -> None:
     """Make other jobs evaluate what a cycle wrote, and all objects that refer to it."""
     done = [each for each in outcomes if each.state == "done"]
     changed = [each.effect.id for each in done if each.effect.action in LINKING_ACTIONS]
     written = [each.effect.id for each in done if each.link is not None]
-    ids = [*written, *changed, *find_referrers(connection, changed)]
-    unsettle_objects(connection, ids, cycle=cycle)
+    ids = [*written, *changed, *find_referrers(db, changed)]
+    unsettle_objects(db, ids, cycle=cycle)
 
 
 def _to_source_object(row: RowMapping) -> SourceObject:
@@ -279,7 +273,7 @@ class Sources(StorePart):
     @transaction
     def list_source_objects(
         self,
-        connection: Connection,
+        db: Connection,
         job: str,
         target: str,
         after: str,
@@ -296,21 +290,21 @@ class Sources(StorePart):
             .order_by(source.c.guid)
             .limit(limit)
         )
-        return [_to_source_object(row) for row in connection.execute(query).mappings()]
+        return [_to_source_object(row) for row in db.execute(query).mappings()]
 
     @transaction
     def load_source_object(
-        self, connection: Connection, job: str, object_guid: str
+        self, db: Connection, job: str, object_guid: str
     ) -> SourceObject | None:
         query = select(*SOURCE_COLUMNS).where(
             source.c.job == job, source.c.guid == object_guid
         )
-        row = connection.execute(query).mappings().first()
+        row = db.execute(query).mappings().first()
         return _to_source_object(row) if row else None
 
     @transaction
     def find_known_objects(
-        self, connection: Connection, job: str, target: str, ids: Sequence[str]
+        self, db: Connection, job: str, target: str, ids: Sequence[str]
     ) -> frozenset[str]:
         known: set[str] = set()
         for batch in slice_values(ids):
@@ -320,31 +314,31 @@ class Sources(StorePart):
             linked = select(link.c.guid).where(
                 link.c.target == target, link.c.guid.in_(batch)
             )
-            known.update(connection.execute(in_scope.union(linked)).scalars())
+            known.update(db.execute(in_scope.union(linked)).scalars())
         return frozenset(known)
 
     @transaction
     def list_unknown_objects(
-        self, connection: Connection, job: str, limit: int
+        self, db: Connection, job: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         is_unknown = (source.c.job == job, is_unknown_or_hidden())
         first = select(source.c.guid).where(*is_unknown).order_by(source.c.guid)
         count = select(func.count()).select_from(source).where(*is_unknown)
         return (
-            connection.execute(count).scalar_one(),
-            tuple(connection.execute(first.limit(limit)).scalars()),
+            db.execute(count).scalar_one(),
+            tuple(db.execute(first.limit(limit)).scalars()),
         )
 
     @transaction
     def load_presences(
-        self, connection: Connection, jobs: Sequence[str], ids: Sequence[str]
+        self, db: Connection, jobs: Sequence[str], ids: Sequence[str]
     ) -> dict[str, Presence]:
         presences: dict[str, Presence] = {}
         for batch in slice_values(ids):
             query = select(source.c.guid, source.c.state).where(
                 source.c.job.in_(jobs), source.c.guid.in_(batch)
             )
-            for guid, state in connection.execute(query):
+            for guid, state in db.execute(query):
                 pair = (presences.get(guid, "gone"), state)
                 presences[guid] = max(pair, key=PRESENCE_ORDER.index)
         return presences

@@ -37,19 +37,19 @@ def _time_text(now: datetime) -> str:
 
 
 def _add_members(
-    connection: Connection, rows: Sequence[StoredResource]
+    db: Connection, rows: Sequence[StoredResource]
 ) -> list[StoredResource]:
-    members = tenant_rows.read_members(connection, [each.id for each in rows])
+    members = tenant_rows.read_members(db, [each.id for each in rows])
     return [dataclasses.replace(each, members=members[each.id]) for each in rows]
 
 
 def _load_resource(
-    connection: Connection, kind: str, id_: str, *, members: bool
+    db: Connection, kind: str, id_: str, *, members: bool
 ) -> StoredResource | None:
-    row = tenant_rows.find_resource(connection, kind, id_)
+    row = tenant_rows.find_resource(db, kind, id_)
     if row is None or not members:
         return row
-    return _add_members(connection, [row])[0]
+    return _add_members(db, [row])[0]
 
 
 def _check_version(row: StoredResource, versions: frozenset[int] | None) -> None:
@@ -57,15 +57,13 @@ def _check_version(row: StoredResource, versions: frozenset[int] | None) -> None
         raise VersionMismatch
 
 
-def _replace_members(
-    connection: Connection, row: StoredResource, after: Members
-) -> None:
+def _replace_members(db: Connection, row: StoredResource, after: Members) -> None:
     changed = {
         each: body for each, body in after.items() if row.members.get(each) != body
     }
     gone = [each for each in row.members if each not in after or each in changed]
-    tenant_rows.delete_members(connection, row.id, gone)
-    tenant_rows.insert_members(connection, row.id, changed)
+    tenant_rows.delete_members(db, row.id, gone)
+    tenant_rows.insert_members(db, row.id, changed)
 
 
 class TenantDirectory:
@@ -80,15 +78,11 @@ class TenantDirectory:
         """Store a new resource; raises UniquenessConflict."""
         now = _time_text(system_clock())
         row = StoredResource(0, str(uuid.uuid4()), kind, 1, now, now, content.body)
-        self._run(
-            lambda connection: tenant_rows.insert_resource(connection, row, content)
-        )
+        self._run(lambda db: tenant_rows.insert_resource(db, row, content))
         return dataclasses.replace(row, members=content.members or {})
 
     async def get(self, kind: str, id_: str, *, members: bool) -> StoredResource | None:
-        return self._run(
-            lambda connection: _load_resource(connection, kind, id_, members=members)
-        )
+        return self._run(lambda db: _load_resource(db, kind, id_, members=members))
 
     async def revise(
         self,
@@ -106,17 +100,17 @@ class TenantDirectory:
         """
         now = _time_text(system_clock())
 
-        def work(connection: Connection) -> StoredResource | None:
-            row = _load_resource(connection, kind, id_, members=members)
+        def work(db: Connection) -> StoredResource | None:
+            row = _load_resource(db, kind, id_, members=members)
             if row is None:
                 return None
             _check_version(row, versions)
             content = revise(row)
             if content is None:
                 return row
-            tenant_rows.rewrite_resource(connection, row, content, now)
+            tenant_rows.rewrite_resource(db, row, content, now)
             after = row.members if content.members is None else content.members
-            _replace_members(connection, row, after)
+            _replace_members(db, row, after)
             return dataclasses.replace(
                 row,
                 version=row.version + 1,
@@ -139,19 +133,19 @@ class TenantDirectory:
         """Add, then remove members, writing only their rows; otherwise as `revise`."""
         now = _time_text(system_clock())
 
-        def work(connection: Connection) -> StoredResource | None:
-            row = tenant_rows.find_resource(connection, kind, id_)
+        def work(db: Connection) -> StoredResource | None:
+            row = tenant_rows.find_resource(db, kind, id_)
             if row is None:
                 return None
             _check_version(row, versions)
-            present = tenant_rows.find_present_members(connection, id_, [*add, *remove])
+            present = tenant_rows.find_present_members(db, id_, [*add, *remove])
             new = {each: add[each] for each in add if each not in present}
             gone = [each for each in remove if each in present or each in new]
             if not (new or gone):
                 return row
-            tenant_rows.insert_members(connection, id_, new)
-            tenant_rows.delete_members(connection, id_, gone)
-            tenant_rows.touch_resource(connection, id_, now)
+            tenant_rows.insert_members(db, id_, new)
+            tenant_rows.delete_members(db, id_, gone)
+            tenant_rows.touch_resource(db, id_, now)
             return dataclasses.replace(row, version=row.version + 1, modified=now)
 
         return self._run(work)
@@ -162,28 +156,26 @@ class TenantDirectory:
         """Delete a resource and its memberships; return whether it existed."""
         now = _time_text(system_clock())
 
-        def work(connection: Connection) -> bool:
-            row = tenant_rows.find_resource(connection, kind, id_)
+        def work(db: Connection) -> bool:
+            row = tenant_rows.find_resource(db, kind, id_)
             if row is None:
                 return False
             _check_version(row, versions)
-            tenant_rows.delete_resource(connection, id_, now)
+            tenant_rows.delete_resource(db, id_, now)
             return True
 
         return self._run(work)
 
     async def count(self, kind: str | None) -> int:
         """Count the resources of one type, or of all."""
-        return self._run(
-            lambda connection: tenant_rows.count_resources(connection, kind)
-        )
+        return self._run(lambda db: tenant_rows.count_resources(db, kind))
 
     async def list_resources(
         self, query: ResourceQuery, *, members: bool
     ) -> list[StoredResource]:
-        def work(connection: Connection) -> list[StoredResource]:
-            rows = tenant_rows.list_resources(connection, query)
-            return _add_members(connection, rows) if members else rows
+        def work(db: Connection) -> list[StoredResource]:
+            rows = tenant_rows.list_resources(db, query)
+            return _add_members(db, rows) if members else rows
 
         return self._run(work)
 

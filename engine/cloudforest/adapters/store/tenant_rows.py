@@ -102,50 +102,48 @@ _TOUCH = (
 _REWRITE = _TOUCH.values(body=bindparam("new_body"))
 
 
-def find_resource(
-    connection: Connection, kind: str, resource_id: str
-) -> StoredResource | None:
-    row = connection.execute(_FIND, {"kind": kind, "which": resource_id}).first()
+def find_resource(db: Connection, kind: str, resource_id: str) -> StoredResource | None:
+    row = db.execute(_FIND, {"kind": kind, "which": resource_id}).first()
     return None if row is None else StoredResource(*row)
 
 
-def read_members(connection: Connection, groups: Sequence[str]) -> dict[str, Members]:
+def read_members(db: Connection, groups: Sequence[str]) -> dict[str, Members]:
     """Return the members of each group, by the group's id."""
     members: dict[str, Members] = {each: {} for each in groups}
     for start in range(0, len(groups), _IDS_PER_STATEMENT):
         part = groups[start : start + _IDS_PER_STATEMENT]
-        for group, member, body in connection.execute(_MEMBERS, {"groups": part}):
+        for group, member, body in db.execute(_MEMBERS, {"groups": part}):
             members[group][member] = body
     return members
 
 
 def _require_unique(
-    connection: Connection, kind: str, resource_id: str, content: ResourceContent
+    db: Connection, kind: str, resource_id: str, content: ResourceContent
 ) -> None:
     value = (content.keys or {}).get(content.unique_path or "")
     if value is None:
         return
     key = {"kind": kind, "key_path": content.unique_path, "key_value": value}
-    if connection.execute(_KEY_OWNER, {**key, "which": resource_id}).first():
+    if db.execute(_KEY_OWNER, {**key, "which": resource_id}).first():
         raise UniquenessConflict
 
 
 def _insert_keys(
-    connection: Connection, kind: str, resource_id: str, content: ResourceContent
+    db: Connection, kind: str, resource_id: str, content: ResourceContent
 ) -> None:
     rows = [
         {"type": kind, "path": path, "value": value, "id": resource_id}
         for path, value in (content.keys or {}).items()
     ]
     if rows:
-        connection.execute(_INSERT_KEYS, rows)
+        db.execute(_INSERT_KEYS, rows)
 
 
 def insert_resource(
-    connection: Connection, row: StoredResource, content: ResourceContent
+    db: Connection, row: StoredResource, content: ResourceContent
 ) -> None:
-    _require_unique(connection, row.type, row.id, content)
-    connection.execute(
+    _require_unique(db, row.type, row.id, content)
+    db.execute(
         _INSERT,
         {
             "id": row.id,
@@ -156,70 +154,66 @@ def insert_resource(
             "body": row.body,
         },
     )
-    _insert_keys(connection, row.type, row.id, content)
-    insert_members(connection, row.id, content.members or {})
+    _insert_keys(db, row.type, row.id, content)
+    insert_members(db, row.id, content.members or {})
 
 
 def rewrite_resource(
-    connection: Connection, row: StoredResource, content: ResourceContent, now: str
+    db: Connection, row: StoredResource, content: ResourceContent, now: str
 ) -> None:
-    connection.execute(
-        _REWRITE, {"which": row.id, "now": now, "new_body": content.body}
-    )
+    db.execute(_REWRITE, {"which": row.id, "now": now, "new_body": content.body})
     if content.keys is not None:
-        _require_unique(connection, row.type, row.id, content)
-        connection.execute(_DELETE_KEYS, {"which": row.id})
-        _insert_keys(connection, row.type, row.id, content)
+        _require_unique(db, row.type, row.id, content)
+        db.execute(_DELETE_KEYS, {"which": row.id})
+        _insert_keys(db, row.type, row.id, content)
 
 
-def touch_resource(connection: Connection, resource_id: str, now: str) -> None:
-    connection.execute(_TOUCH, {"which": resource_id, "now": now})
+def touch_resource(db: Connection, resource_id: str, now: str) -> None:
+    db.execute(_TOUCH, {"which": resource_id, "now": now})
 
 
-def insert_members(connection: Connection, group_id: str, members: Members) -> None:
+def insert_members(db: Connection, group_id: str, members: Members) -> None:
     rows = [
         {"group_id": group_id, "member_id": member, "body": body}
         for member, body in members.items()
     ]
     if rows:
-        connection.execute(_INSERT_MEMBERS, rows)
+        db.execute(_INSERT_MEMBERS, rows)
 
 
-def delete_members(
-    connection: Connection, group_id: str, members: Iterable[str]
-) -> None:
+def delete_members(db: Connection, group_id: str, members: Iterable[str]) -> None:
     rows = [{"which": group_id, "who": member} for member in members]
     if rows:
-        connection.execute(_DELETE_MEMBERS, rows)
+        db.execute(_DELETE_MEMBERS, rows)
 
 
 def find_present_members(
-    connection: Connection, group_id: str, members: Sequence[str]
+    db: Connection, group_id: str, members: Sequence[str]
 ) -> frozenset[str]:
     """Return which of the ids are members of the group."""
     present: set[str] = set()
     for start in range(0, len(members), _IDS_PER_STATEMENT):
         part = members[start : start + _IDS_PER_STATEMENT]
-        rows = connection.execute(_PRESENT, {"which": group_id, "part": part})
+        rows = db.execute(_PRESENT, {"which": group_id, "part": part})
         present.update(rows.scalars())
     return frozenset(present)
 
 
-def delete_resource(connection: Connection, resource_id: str, now: str) -> None:
+def delete_resource(db: Connection, resource_id: str, now: str) -> None:
     """Delete a resource, its keys and members, and its memberships in groups."""
     groups = select(_member.group_id).where(_member.member_id == resource_id)
-    connection.execute(
+    db.execute(
         update(tenant_resource)
         .where(_resource.id.in_(groups))
         .values(version=_resource.version + 1, modified=now)
     )
-    connection.execute(
+    db.execute(
         delete(tenant_member).where(
             (_member.member_id == resource_id) | (_member.group_id == resource_id)
         )
     )
-    connection.execute(_DELETE_KEYS, {"which": resource_id})
-    connection.execute(delete(tenant_resource).where(_resource.id == resource_id))
+    db.execute(_DELETE_KEYS, {"which": resource_id})
+    db.execute(delete(tenant_resource).where(_resource.id == resource_id))
 
 
 _COUNT = select(func.count()).select_from(tenant_resource)
@@ -261,12 +255,10 @@ class ResourceQuery:
     limit: int = 500
 
 
-def list_resources(
-    connection: Connection, query: ResourceQuery
-) -> list[StoredResource]:
+def list_resources(db: Connection, query: ResourceQuery) -> list[StoredResource]:
     path, value = query.key or (None, None)
     form = path if path in {None, "id"} else "key"
-    rows = connection.execute(
+    rows = db.execute(
         _list_statement(typed=query.kind is not None, key=form),
         {
             "after": query.after,
@@ -280,7 +272,7 @@ def list_resources(
     return [StoredResource(*row) for row in rows]
 
 
-def count_resources(connection: Connection, kind: str | None) -> int:
+def count_resources(db: Connection, kind: str | None) -> int:
     if kind is None:
-        return connection.execute(_COUNT).scalar_one()
-    return connection.execute(_COUNT_TYPE, {"kind": kind}).scalar_one()
+        return db.execute(_COUNT).scalar_one()
+    return db.execute(_COUNT_TYPE, {"kind": kind}).scalar_one()
