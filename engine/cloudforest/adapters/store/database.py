@@ -30,6 +30,7 @@ from sqlalchemy import (
     Update,
     create_engine,
     event,
+    insert,
     literal,
     select,
     true,
@@ -158,19 +159,23 @@ def upsert(
     """Insert the rows, or update those with the same keys except the columns `keep`."""
     if not rows:
         return
-    insert = _dialect_insert(db, table)
+    statement = _dialect_insert(db, table)
     columns = {
-        column.name: insert.excluded[column.name]
+        column.name: statement.excluded[column.name]
         for column in table.columns
         if not column.primary_key and column.name not in keep
     }
-    keys = [column.name for column in table.primary_key]
-    db.execute(
-        insert.on_conflict_do_update(index_elements=keys, set_=columns)
+    statement = (
+        statement.on_conflict_do_update(index_elements=table.primary_key, set_=columns)
         if columns
-        else insert.on_conflict_do_nothing(index_elements=keys),
-        list(rows),
+        else statement.on_conflict_do_nothing(index_elements=table.primary_key)
     )
+    db.execute(statement, rows)
+
+
+def insert_rows(db: Connection, table: Table, rows: Sequence[Row]) -> None:
+    if rows:
+        db.execute(insert(table), rows)
 
 
 def insert_missing(db: Connection, table: Table, job: str, guids: Select[str]) -> None:

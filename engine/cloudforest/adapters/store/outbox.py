@@ -6,17 +6,29 @@ transaction charges the budgets and updates the stages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from msgspec.structs import asdict, replace
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from cloudforest.adapters.store.database import (
     Row,
     StorePart,
     encode_json,
-    slice_values,
+    execute_batches,
+    insert_rows,
+    read_batches,
     time_text,
     transaction,
     upsert,
@@ -43,24 +55,19 @@ decode_effect = msgspec.json.Decoder(Effect).decode
 
 
 def save_charges(db: Connection, job: str, charges: Iterable[BudgetCharge]) -> None:
-    rows = [
-        {
-            "job": job,
-            "guard": each.guard,
-            "time": time_text(each.time),
-            "effects": each.effects,
-        }
-        for each in charges
-    ]
-    if rows:
-        db.execute(insert(spent), rows)
+    insert_rows(
+        db,
+        spent,
+        [
+            {"job": job, **asdict(each), "time": time_text(each.time)}
+            for each in charges
+        ],
+    )
 
 
 def delete_staged(db: Connection, stage: str, keys: Iterable[str]) -> None:
-    for batch in slice_values(keys):
-        db.execute(
-            delete(staged).where(staged.c.stage == stage, staged.c.key.in_(batch))
-        )
+    statement = delete(staged).where(staged.c.stage == stage)
+    execute_batches(db, statement, staged.c.key, keys)
 
 
 def unstage_done_effects(db: Connection, outcomes: Sequence[Outcome]) -> None:
@@ -75,9 +82,7 @@ def unstage_done_effects(db: Connection, outcomes: Sequence[Outcome]) -> None:
 
 def read_effect(body: bytes, sent: bool) -> Effect:  # noqa: FBT001 - a row, in order
     stored = decode_effect(body)
-    if stored.sent == sent:
-        return stored
-    return msgspec.structs.replace(stored, sent=sent)
+    return stored if stored.sent == sent else replace(stored, sent=sent)
 
 
 def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
@@ -102,21 +107,35 @@ def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
 
 
 def delete_effects(db: Connection, job: str, keys: Iterable[str]) -> None:
-    for batch in slice_values(keys):
-        db.execute(delete(effect).where(effect.c.job == job, effect.c.key.in_(batch)))
+    statement = delete(effect).where(effect.c.job == job)
+    execute_batches(db, statement, effect.c.key, keys)
 
 
-def _mark_sent(db: Connection, job: str, keys: Iterable[str], *, sent: bool) -> None:
-    for batch in slice_values(keys):
-        db.execute(
-            update(effect)
-            .where(effect.c.job == job, effect.c.key.in_(batch))
-            .values(sent=sent)
-        )
+def _select_page(
+    after: str, limit: int, *conditions: ColumnElement[bool]
+) -> Select[bytes, bool]:
+    """Select the effects of a page, by key."""
+    return (
+        select(*EFFECT_COLUMNS)
+        .where(*conditions, effect.c.key > after)
+        .order_by(effect.c.key)
+        .limit(limit)
+    )
 
 
-def _make_due(escrowed: Effect, now: datetime) -> Effect:
-    return msgspec.structs.replace(escrowed, attempts=0, next_try=now, since=None)
+def _read_pending(
+    db: Connection, job: str, cycle: str, ids: Sequence[str]
+) -> Iterator[tuple[str, str | None, str, int]]:
+    """Yield key, resource, action and phase of what the cycle will write."""
+    columns = effect.c
+    query = select(
+        *(columns.key, columns.resource, columns.action, columns.phase),
+        *(columns.cycle, columns.state),
+    ).where(columns.job == job)
+    for row in read_batches(db, query, columns.key, ids):
+        # With this condition in SQL, SQLite would read all pending effects.
+        if row[4:] == (cycle, "pending"):
+            yield row[:4]
 
 
 def release_escrow(
@@ -140,7 +159,9 @@ def release_escrow(
             row
             for _, cycle, *columns in rows
             if reason in ((each := read_effect(*columns)).reason or "")
-            for row in effect_rows(job, cycle, [_make_due(each, now)])
+            for row in effect_rows(
+                job, cycle, [replace(each, attempts=0, next_try=now, since=None)]
+            )
         ]
         upsert(db, effect, due)
         released += len(due)
@@ -153,26 +174,24 @@ class Effects(StorePart):
     def load_effects(
         self, db: Connection, job: str, keys: Sequence[str]
     ) -> dict[str, Effect]:
+        query = select(effect.c.key, *EFFECT_COLUMNS).where(effect.c.job == job)
         return {
             key: read_effect(*row)
-            for batch in slice_values(keys)
-            for key, *row in db.execute(
-                select(effect.c.key, *EFFECT_COLUMNS).where(
-                    effect.c.job == job, effect.c.key.in_(batch)
-                )
-            )
+            for key, *row in read_batches(db, query, effect.c.key, keys)
         }
 
-    async def save_effects(
-        self, job: str, cycle: str, effects: Sequence[Effect]
+    @transaction
+    def save_effects(
+        self, db: Connection, job: str, cycle: str, effects: Sequence[Effect]
     ) -> None:
-        rows = effect_rows(job, cycle, effects)
-        if rows:
-            await self.database.run(lambda db: upsert(db, effect, rows))
+        upsert(db, effect, effect_rows(job, cycle, effects))
 
-    async def mark_sent(self, job: str, keys: Sequence[str], *, sent: bool) -> None:
-        if keys:
-            await self.database.run(lambda db: _mark_sent(db, job, keys, sent=sent))
+    @transaction
+    def mark_sent(
+        self, db: Connection, job: str, keys: Sequence[str], *, sent: bool
+    ) -> None:
+        statement = update(effect).where(effect.c.job == job).values(sent=sent)
+        execute_batches(db, statement, effect.c.key, keys)
 
     @transaction
     def drop_stale_effects(
@@ -183,9 +202,9 @@ class Effects(StorePart):
             statement = statement.where(effect.c.guid == only_object)
         db.execute(statement)
 
-    async def remove_effects(self, job: str, keys: Sequence[str]) -> None:
-        if keys:
-            await self.database.run(lambda db: delete_effects(db, job, keys))
+    @transaction
+    def remove_effects(self, db: Connection, job: str, keys: Sequence[str]) -> None:
+        delete_effects(db, job, keys)
 
     @transaction
     def list_pending_effects(
@@ -198,25 +217,15 @@ class Effects(StorePart):
         after: str,
         limit: int,
     ) -> list[Effect]:
-        query = (
-            select(*EFFECT_COLUMNS)
-            .where(effect.c.job == job, effect.c.phase == phase, is_pending_in(cycle))
-            .where(effect.c.key > after)
-            .order_by(effect.c.key)
-            .limit(limit)
-        )
+        of_phase = (effect.c.job == job, effect.c.phase == phase, is_pending_in(cycle))
+        query = _select_page(after, limit, *of_phase)
         return [read_effect(*row) for row in db.execute(query)]
 
     @transaction
     def list_effects(
         self, db: Connection, job: str, *, after: str, limit: int
     ) -> list[Effect]:
-        query = (
-            select(*EFFECT_COLUMNS)
-            .where(effect.c.job == job, effect.c.key > after)
-            .order_by(effect.c.key)
-            .limit(limit)
-        )
+        query = _select_page(after, limit, effect.c.job == job)
         return [read_effect(*row) for row in db.execute(query)]
 
     @transaction
@@ -261,12 +270,9 @@ class Effects(StorePart):
     def list_due_effects(
         self, db: Connection, job: str, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
-        query = (
-            select(*EFFECT_COLUMNS)
-            .where(effect.c.job == job, effect.c.state == "escrowed")
-            .where(effect.c.next_try <= time_text(now), effect.c.key > after)
-            .order_by(effect.c.key)
-            .limit(limit)
+        is_due = effect.c.next_try <= time_text(now)
+        query = _select_page(
+            after, limit, effect.c.job == job, effect.c.state == "escrowed", is_due
         )
         return [read_effect(*row) for row in db.execute(query)]
 
@@ -276,14 +282,13 @@ class Effects(StorePart):
     ) -> list[tuple[Effect, str | None]]:
         of_object = and_(source.c.job == effect.c.job, source.c.guid == effect.c.guid)
         query = (
-            select(source.c.dn, *EFFECT_COLUMNS)
+            _select_page(
+                after, limit, effect.c.job == job, effect.c.state == "escrowed"
+            )
+            .add_columns(source.c.dn)
             .outerjoin_from(effect, source, of_object)
-            .where(effect.c.job == job, effect.c.state == "escrowed")
-            .where(effect.c.key > after)
-            .order_by(effect.c.key)
-            .limit(limit)
         )
-        return [(read_effect(*row), dn) for dn, *row in db.execute(query)]
+        return [(read_effect(*row), dn) for *row, dn in db.execute(query)]
 
     @transaction
     def retry_escrowed(
@@ -295,48 +300,26 @@ class Effects(StorePart):
     def find_pending_writes(
         self, db: Connection, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
-        return {
-            key: resource
-            for batch in slice_values(ids)
-            for key, resource, of_cycle, state in db.execute(
-                select(
-                    effect.c.key, effect.c.resource, effect.c.cycle, effect.c.state
-                ).where(effect.c.job == job, effect.c.key.in_(batch))
-            )
-            # With this condition in SQL, SQLite would read all pending effects.
-            if (of_cycle, state) == (cycle, "pending")
-        }
+        pending = _read_pending(db, job, cycle, ids)
+        return {key: resource for key, resource, _, _ in pending}
 
     @transaction
     def find_pending_creations(
         self, db: Connection, job: str, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
-        columns = effect.c
         return {
             key: phase
-            for batch in slice_values(ids)
-            for key, phase, *rest in db.execute(
-                select(
-                    *(columns.key, columns.phase, columns.resource, columns.action),
-                    *(columns.cycle, columns.state),
-                ).where(columns.job == job, columns.key.in_(batch))
-            )
-            if rest == [None, "create", cycle, "pending"]
+            for key, *content, phase in _read_pending(db, job, cycle, ids)
+            if content == [None, "create"]
         }
 
     @transaction
     def find_pending_adoptions(
         self, db: Connection, job: str, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
-        return {
-            resource: guid
-            for batch in slice_values(resources)
-            for resource, guid in db.execute(
-                select(effect.c.resource, effect.c.guid).where(
-                    effect.c.job == job,
-                    effect.c.cycle == cycle,
-                    effect.c.phase == PHASE_WRITE,
-                    effect.c.resource.in_(batch),
-                )
-            )
-        }
+        query = select(effect.c.resource, effect.c.guid).where(
+            effect.c.job == job,
+            effect.c.cycle == cycle,
+            effect.c.phase == PHASE_WRITE,
+        )
+        return dict(read_batches(db, query, effect.c.resource, resources))
