@@ -173,7 +173,7 @@ def _unread_log_entries(
 async def _read_inquired(
     context: CycleContext, ids: Sequence[str], directory: str | None
 ) -> None:
-    generation = await context.store.begin_import(context.key_name, context.cycle_id)
+    generation = await context.store.begin_import(context.key_name)
     prove = tuple(
         sorted(await context.store.find_hidden_attributes(context.key_name, ids))
     )
@@ -306,7 +306,7 @@ async def _import_once(
     request = await build_request(
         context, "import", watermark=start.value if start else None
     )
-    generation = await context.store.begin_import(context.key_name, context.cycle_id)
+    generation = await context.store.begin_import(context.key_name)
     closing = await _save_pages(context, request, generation, start)
     _require_same_domain(request, closing)
     _require_same_bindings(request, closing)

@@ -30,7 +30,7 @@ WHOLE_LOG = {"first": 1, "last": 10**18, "limit": 10_000}
 async def _save_lookup_result(context: CycleContext, found: LookupResult) -> None:
     """Store the directory's answer, as a cycle does for an object that it reads."""
     id_ = found.record.id
-    generation = await context.store.begin_import(context.key_name, context.cycle_id)
+    generation = await context.store.begin_import(context.key_name)
     await context.store.save_answers(context.key_name, generation, found.records)
     await context.store.close_inquiries(
         context.key_name,

@@ -33,7 +33,6 @@ from sqlalchemy import (
     insert,
     literal,
     select,
-    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
@@ -147,7 +146,7 @@ def time_text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _dialect_insert(db: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def dialect_insert(db: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     if db.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
@@ -159,7 +158,7 @@ def upsert(
     """Insert the rows, or update those with the same keys except the columns `keep`."""
     if not rows:
         return
-    statement = _dialect_insert(db, table)
+    statement = dialect_insert(db, table)
     columns = {
         column.name: statement.excluded[column.name]
         for column in table.columns
@@ -176,16 +175,6 @@ def upsert(
 def insert_rows(db: Connection, table: Table, rows: Sequence[Row]) -> None:
     if rows:
         db.execute(insert(table), rows)
-
-
-def insert_missing(db: Connection, table: Table, job: str, guids: Select[str]) -> None:
-    """Insert (job, guid) for each guid of the query, unless the row exists."""
-    query = select(literal(job), guids.subquery().c[0]).where(true())
-    db.execute(
-        _dialect_insert(db, table)
-        .from_select(["job", "guid"], query)
-        .on_conflict_do_nothing()
-    )
 
 
 class _JsonTexts(FunctionElement[str]):

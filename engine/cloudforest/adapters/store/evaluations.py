@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, func, select, up
 from cloudforest.adapters.store.database import (
     MAX_IN_LIST,
     StorePart,
-    slice_values,
+    execute_batches,
     transaction,
     upsert,
 )
@@ -68,21 +68,15 @@ def _count_sources(
 
 
 def _settle_sources(db: Connection, job: str, ids: set[str], value: str) -> None:
-    for batch in slice_values(ids):
-        db.execute(
-            update(source)
-            .where(source.c.job == job, source.c.guid.in_(batch))
-            .values(settled=value)
-        )
+    statement = update(source).where(source.c.job == job).values(settled=value)
+    execute_batches(db, statement, source.c.guid, ids)
 
 
 def _save_references(
     db: Connection, job: str, references: Mapping[str, Sequence[str]]
 ) -> None:
-    for batch in slice_values(references):
-        db.execute(
-            delete(reference).where(reference.c.job == job, reference.c.guid.in_(batch))
-        )
+    statement = delete(reference).where(reference.c.job == job)
+    execute_batches(db, statement, reference.c.guid, references)
     rows = [
         {"job": job, "guid": guid, "to_guid": to}
         for guid, named in references.items()
@@ -113,10 +107,9 @@ class Evaluations(StorePart):
     @transaction
     def settle_written(self, db: Connection, job: str, cycle: str, digest: str) -> None:
         waiting = select(effect.c.guid).where(effect.c.job == job)
-        statement = (
+        db.execute(
             update(source)
             .where(source.c.job == job, source.c.settled == cycle)
             .where(source.c.guid.not_in(waiting))
             .values(settled=digest)
         )
-        db.execute(statement)

@@ -11,7 +11,7 @@ from cloudforest.adapters.store.database import (
     MAX_IN_LIST,
     StorePart,
     encode_json,
-    slice_values,
+    execute_batches,
     transaction,
     upsert,
 )
@@ -43,13 +43,10 @@ def save_watermark(db: Connection, job: str, value: Watermark) -> None:
 
 
 def delete_sources(db: Connection, job: str, ids: Sequence[str]) -> None:
-    for batch in slice_values(ids):
-        for table, guid in (
-            (source, source.c.guid),
-            (membership, membership.c.group_guid),
-            (reference, reference.c.guid),
-        ):
-            db.execute(delete(table).where(table.c.job == job, guid.in_(batch)))
+    for guid in (source.c.guid, membership.c.group_guid, reference.c.guid):
+        execute_batches(
+            db, delete(guid.table).where(guid.table.c.job == job), guid, ids
+        )
 
 
 def _delete_selected(db: Connection, job: str, query: Select[str]) -> None:
@@ -63,13 +60,13 @@ class Imports(StorePart):
     @transaction
     def load_watermark(self, db: Connection, job: str) -> Watermark | None:
         query = select(watermark.c.body).where(watermark.c.job == job)
-        body = db.execute(query).scalar()
+        body = db.scalar(query)
         return decode_watermark(body) if body else None
 
     @transaction
-    def begin_import(self, db: Connection, job: str, cycle: str) -> int:  # noqa: ARG002 - the port names it
+    def begin_import(self, db: Connection, job: str) -> int:
         query = select(watermark.c.generation).where(watermark.c.job == job)
-        generation = (db.execute(query).scalar() or 0) + 1
+        generation = (db.scalar(query) or 0) + 1
         row = {"job": job, "generation": generation, "body": None}
         upsert(db, watermark, [row], keep=("body",))
         return generation

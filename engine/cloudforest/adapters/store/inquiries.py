@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Select, and_, delete, exists, select, true, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    delete,
+    exists,
+    literal,
+    select,
+    true,
+    update,
+)
 
 from cloudforest.adapters.store.database import (
     StorePart,
-    insert_missing,
+    dialect_insert,
+    execute_batches,
     slice_values,
     transaction,
     upsert,
@@ -20,7 +31,6 @@ from cloudforest.adapters.store.memberships import (
 from cloudforest.adapters.store.records import PageRecords, save_records, sort_records
 from cloudforest.adapters.store.sources import (
     StoredSources,
-    find_unproven,
     is_in_or_unknown,
     is_linked,
     is_unknown_or_hidden,
@@ -37,10 +47,14 @@ def insert_inquiries(db: Connection, job: str, ids: Sequence[str]) -> None:
 
 
 def delete_inquiries(db: Connection, job: str, ids: Sequence[str]) -> None:
-    for batch in slice_values(ids):
-        db.execute(
-            delete(inquiry).where(inquiry.c.job == job, inquiry.c.guid.in_(batch))
-        )
+    statement = delete(inquiry).where(inquiry.c.job == job)
+    execute_batches(db, statement, inquiry.c.guid, ids)
+
+
+def _inquire_selected(db: Connection, job: str, guids: Select[str]) -> None:
+    query = select(literal(job), guids.subquery().c[0]).where(true())
+    statement = dialect_insert(db, inquiry).from_select(["job", "guid"], query)
+    db.execute(statement.on_conflict_do_nothing())
 
 
 def _select_unnamed(job: str, generation: int) -> Select[str]:
@@ -57,22 +71,17 @@ def inquire_groups(db: Connection, job: str, page: PageRecords) -> None:
     names the groups in neither case.
     """
     in_scope = [id_ for id_, each in page.objects.items() if isinstance(each, InScope)]
-    groups = find_groups_of_deleted(db, job, in_scope)
-    insert_inquiries(db, job, groups)
+    insert_inquiries(db, job, find_groups_of_deleted(db, job, in_scope))
 
 
 def _find_newly_hidden(
     db: Connection, job: str, page: PageRecords, before: StoredSources
 ) -> list[str]:
     """Return the objects that hide attributes which they did not hide before."""
-    hidden_before = {
-        id_: frozenset((old.hidden_attributes or "").split())
-        for id_, old in before.items()
-    }
     return [
         id_
         for id_, names in read_hidden_attributes(db, job, page.objects)
-        if not names <= hidden_before.get(id_, frozenset())
+        if id_ not in before or not names <= before[id_].hidden
     ]
 
 
@@ -94,7 +103,7 @@ def inquire_after_page(
     inquire_groups(db, job, page)
     for batch in slice_values(page.moved_containers):
         inside = _select_unnamed(job, generation).where(source.c.parent.in_(batch))
-        insert_missing(db, inquiry, job, inside)
+        _inquire_selected(db, job, inside)
 
 
 def _inquire_scope_members(
@@ -103,27 +112,17 @@ def _inquire_scope_members(
     """Inquire about objects that entered or left the scope's groups."""
     member = scope_member.c
     if not end.is_initial:
-        named = exists().where(
-            source.c.job == job,
-            source.c.guid == member.guid,
-            source.c.generation == generation,
-        )
-        entered = select(member.guid).where(
-            member.job == job, member.entered == true(), ~named
-        )
-        insert_missing(db, inquiry, job, entered)
+        row = (source.c.job == job, source.c.guid == member.guid)
+        named = exists().where(*row, source.c.generation == generation)
+        new = (member.job == job, member.entered == true(), ~named)
+        entered = select(member.guid).where(*new)
+        _inquire_selected(db, job, entered)
     db.execute(update(scope_member).where(member.job == job).values(entered=False))
     if not (end.has_scope_members or end.is_initial):
         return
     left = and_(member.job == job, member.generation < generation)
-    insert_missing(
-        db,
-        inquiry,
-        job,
-        _select_unnamed(job, generation).where(
-            source.c.guid.in_(select(member.guid).where(left))
-        ),
-    )
+    was_member = source.c.guid.in_(select(member.guid).where(left))
+    _inquire_selected(db, job, _select_unnamed(job, generation).where(was_member))
     db.execute(delete(scope_member).where(left))
 
 
@@ -132,10 +131,8 @@ def _inquire_unnamed(db: Connection, job: str, generation: int, end: ImportEnd) 
 
     Groups that it named need no inquiry, unless they may hide something.
     """
-    unnamed = _select_unnamed(job, generation).where(
-        source.c.type.in_(end.fully_read_types)
-    )
-    insert_missing(db, inquiry, job, unnamed)
+    of_type = source.c.type.in_(end.fully_read_types)
+    _inquire_selected(db, job, _select_unnamed(job, generation).where(of_type))
     if "group" not in end.fully_read_types:
         return
     named = select(source.c.guid).where(
@@ -159,21 +156,21 @@ def inquire_after_import(
     unnamed = _select_unnamed(job, generation)
     if end.inquire_about == "managed":
         linked = is_linked(target, source.c.guid)
-        insert_missing(db, inquiry, job, unnamed.where(linked))
+        _inquire_selected(db, job, unnamed.where(linked))
     if end.inquire_about != "nobody":
-        insert_missing(db, inquiry, job, unnamed.where(is_unknown_or_hidden()))
+        _inquire_selected(db, job, unnamed.where(is_unknown_or_hidden()))
 
 
 def _mark_not_found(
     db: Connection, job: str, generation: int, ids: Sequence[str]
 ) -> None:
-    for batch in slice_values(ids):
-        db.execute(
-            update(source)
-            .where(source.c.job == job, source.c.guid.in_(batch))
-            .where(source.c.state == "in", source.c.generation < generation)
-            .values(state="unknown", settled=None)
-        )
+    statement = (
+        update(source)
+        .where(source.c.job == job)
+        .where(source.c.state == "in", source.c.generation < generation)
+        .values(state="unknown", settled=None)
+    )
+    execute_batches(db, statement, source.c.guid, ids)
 
 
 class Inquiries(StorePart):
@@ -183,13 +180,8 @@ class Inquiries(StorePart):
 
     @transaction
     def list_inquiries(self, db: Connection, job: str, limit: int) -> list[str]:
-        query = (
-            select(inquiry.c.guid)
-            .where(inquiry.c.job == job)
-            .order_by(inquiry.c.guid)
-            .limit(limit)
-        )
-        return list(db.execute(query).scalars())
+        query = select(inquiry.c.guid).where(inquiry.c.job == job)
+        return list(db.scalars(query.order_by(inquiry.c.guid).limit(limit)))
 
     @transaction
     def find_hidden_attributes(
@@ -222,5 +214,6 @@ class Inquiries(StorePart):
         if complete:
             drop_unseen_members(db, job, generation)
         delete_inquiries(db, job, ids)
-        unproven = find_unproven(db, job, ids, proven_clear)
+        hidden = read_hidden_attributes(db, job, ids)
+        unproven = [id_ for id_, names in hidden if not names <= set(proven_clear)]
         insert_inquiries(db, job, unproven)

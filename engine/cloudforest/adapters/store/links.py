@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import astuple
 from sqlalchemy import (
-    Column,
     Connection,
     delete,
     exists,
@@ -19,11 +19,15 @@ from sqlalchemy.exc import IntegrityError
 
 from cloudforest.adapters.store.database import (
     StorePart,
-    slice_values,
+    execute_batches,
+    read_batches,
     transaction,
     upsert,
 )
-from cloudforest.adapters.store.memberships import delete_written_members
+from cloudforest.adapters.store.memberships import (
+    delete_written_members,
+    read_resource_ids,
+)
 from cloudforest.adapters.store.sources import (
     find_referrers,
     is_in_or_unknown,
@@ -34,20 +38,13 @@ from cloudforest.model.ports.target import AlreadyLinked
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import Link, Origin
 
+LINK_FIELDS = Link.__struct_fields__
+"""In the order of the columns of `link` after `target`."""
+
 
 def save_links(db: Connection, target: str, links: Sequence[Link]) -> None:
     rows = [
-        {
-            "target": target,
-            "guid": each.object_guid,
-            "type": each.type,
-            "resource": each.resource,
-            "resource_type": each.resource_type,
-            "origin": each.origin,
-            "anchor": each.source_anchor,
-            "written": each.last_written,
-            "checked": each.checked,
-        }
+        dict(zip(link.c.keys(), (target, *astuple(each)), strict=True))
         for each in links
     ]
     try:
@@ -57,24 +54,8 @@ def save_links(db: Connection, target: str, links: Sequence[Link]) -> None:
 
 
 def delete_links(db: Connection, target: str, ids: Sequence[str]) -> None:
-    for batch in slice_values(ids):
-        db.execute(delete(link).where(link.c.target == target, link.c.guid.in_(batch)))
-
-
-def _read_pairs(
-    db: Connection,
-    target: str,
-    key: Column[str],
-    value: Column[str],
-    keys: Sequence[str],
-) -> dict[str, str]:
-    return {
-        found: other
-        for batch in slice_values(keys)
-        for found, other in db.execute(
-            select(key, value).where(link.c.target == target, key.in_(batch))
-        )
-    }
+    statement = delete(link).where(link.c.target == target)
+    execute_batches(db, statement, link.c.guid, ids)
 
 
 class Links(StorePart):
@@ -82,34 +63,24 @@ class Links(StorePart):
     def load_links(
         self, db: Connection, target: str, ids: Sequence[str]
     ) -> dict[str, Link]:
+        query = select(link).where(link.c.target == target)
         return {
-            row["guid"]: Link(
-                object_guid=row["guid"],
-                type=row["type"],
-                resource=row["resource"],
-                resource_type=row["resource_type"],
-                origin=row["origin"],
-                source_anchor=row["anchor"],
-                last_written=row["written"],
-                checked=row["checked"],
-            )
-            for batch in slice_values(ids)
-            for row in db.execute(
-                select(link).where(link.c.target == target, link.c.guid.in_(batch))
-            ).mappings()
+            fields[0]: Link(**dict(zip(LINK_FIELDS, fields, strict=True)))
+            for _, *fields in read_batches(db, query, link.c.guid, ids)
         }
 
     @transaction
     def load_resource_ids(
         self, db: Connection, target: str, ids: Sequence[str]
     ) -> dict[str, str]:
-        return _read_pairs(db, target, link.c.guid, link.c.resource, ids)
+        return read_resource_ids(db, target, ids)
 
     @transaction
     def find_linked_objects(
         self, db: Connection, target: str, resources: Sequence[str]
     ) -> dict[str, str]:
-        return _read_pairs(db, target, link.c.resource, link.c.guid, resources)
+        query = select(link.c.resource, link.c.guid).where(link.c.target == target)
+        return dict(read_batches(db, query, link.c.resource, resources))
 
     @transaction
     def save_observed(

@@ -25,6 +25,8 @@ from sqlalchemy import (
 
 from cloudforest.adapters.store.database import (
     StorePart,
+    execute_batches,
+    read_batches,
     slice_values,
     transaction,
     upsert,
@@ -49,14 +51,9 @@ from cloudforest.model.program import ObjectType
 def save_memberships(
     db: Connection, job: str, generation: int, members: Mapping[tuple[str, str], bool]
 ) -> None:
+    common = {"job": job, "generation": generation}
     rows = [
-        {
-            "job": job,
-            "group_guid": group,
-            "member_guid": member,
-            "generation": generation,
-            "wanted": wanted,
-        }
+        {**common, "group_guid": group, "member_guid": member, "wanted": wanted}
         for (group, member), wanted in members.items()
     ]
     upsert(db, membership, rows)
@@ -85,26 +82,28 @@ def drop_unseen_members(db: Connection, job: str, generation: int) -> None:
 
 def mark_members_deleted(db: Connection, job: str, ids: Iterable[str]) -> None:
     """Mark the memberships of deleted objects as unproven (generation 0)."""
-    for batch in slice_values(ids):
-        db.execute(
-            update(membership)
-            .where(membership.c.job == job, membership.c.member_guid.in_(batch))
-            .values(generation=0)
-        )
+    statement = update(membership).where(membership.c.job == job).values(generation=0)
+    execute_batches(db, statement, membership.c.member_guid, ids)
 
 
 def find_groups_of_deleted(db: Connection, job: str, ids: Iterable[str]) -> list[str]:
     """Return the groups that these objects were in when they were deleted."""
+    query = (
+        select(membership.c.group_guid)
+        .where(membership.c.job == job, text("generation = 0"))
+        .where(membership.c.wanted == true())
+        .distinct()
+    )
     return [
-        group
-        for batch in slice_values(ids)
-        for group in db.execute(
-            select(membership.c.group_guid)
-            .where(membership.c.job == job, membership.c.member_guid.in_(batch))
-            .where(text("generation = 0"), membership.c.wanted == true())
-            .distinct()
-        ).scalars()
+        group for (group,) in read_batches(db, query, membership.c.member_guid, ids)
     ]
+
+
+def read_resource_ids(
+    db: Connection, target: str, ids: Iterable[str]
+) -> dict[str, str]:
+    query = select(link.c.guid, link.c.resource).where(link.c.target == target)
+    return dict(read_batches(db, query, link.c.guid, ids))
 
 
 def _newly_linked_groups(
@@ -118,15 +117,7 @@ def _newly_linked_groups(
         and each.effect.type == "group"
         and each.effect.action in {"create", "adopt"}
     }
-    before = {
-        guid: resource
-        for batch in slice_values(resources)
-        for guid, resource in db.execute(
-            select(link.c.guid, link.c.resource).where(
-                link.c.target == target, link.c.guid.in_(batch)
-            )
-        )
-    }
+    before = read_resource_ids(db, target, resources)
     return [guid for guid in resources if before.get(guid) != resources[guid]]
 
 
@@ -138,12 +129,9 @@ def save_written_members(
     Call it before the links of these outcomes are stored.
     """
     written = written_member.c
-    for batch in slice_values(_newly_linked_groups(db, target, outcomes)):
-        db.execute(
-            delete(written_member).where(
-                written.target == target, written.group_guid.in_(batch)
-            )
-        )
+    statement = delete(written_member).where(written.target == target)
+    newly_linked = _newly_linked_groups(db, target, outcomes)
+    execute_batches(db, statement, written.group_guid, newly_linked)
     rows = [
         {"target": target, "group_guid": each.effect.id, "member_guid": member}
         for each in outcomes
@@ -151,12 +139,8 @@ def save_written_members(
     ]
     upsert(db, written_member, rows)
     for each in outcomes:
-        for batch in slice_values(each.removed):
-            db.execute(
-                delete(written_member)
-                .where(written.target == target, written.group_guid == each.effect.id)
-                .where(written.member_guid.in_(batch))
-            )
+        of_group = statement.where(written.group_guid == each.effect.id)
+        execute_batches(db, of_group, written.member_guid, each.removed)
 
 
 def delete_written_members(db: Connection, target: str, ids: Sequence[str]) -> None:
@@ -172,12 +156,10 @@ def is_pending_in(cycle: str) -> ColumnElement[bool]:
     return and_(effect.c.cycle == cycle, effect.c.state == "pending")
 
 
-def _is_in_scope_of_jobs(
-    jobs: Sequence[str], guid: ColumnElement[str]
-) -> ColumnElement[bool]:
-    return exists().where(
-        source.c.job.in_(jobs), source.c.guid == guid, is_in_or_unknown()
-    )
+def _is_in_scope(jobs: Sequence[str], guid: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the SQL condition: the object is in the scope of one of the jobs."""
+    of_jobs = (source.c.job.in_(jobs), source.c.guid == guid)
+    return exists().where(*of_jobs, is_in_or_unknown())
 
 
 def _has_waiting_effect(
@@ -203,11 +185,8 @@ def _has_waiting_effect(
 def _concerns_object(
     jobs: JobKey, group: ColumnElement[str], member: ColumnElement[str]
 ) -> ColumnElement[bool]:
-    return (
-        true()
-        if jobs.only_object is None
-        else or_(group == jobs.only_object, member == jobs.only_object)
-    )
+    only = jobs.only_object
+    return true() if only is None else or_(group == only, member == only)
 
 
 def _is_written(jobs: JobKey) -> ColumnElement[bool]:
@@ -227,7 +206,7 @@ def _select_by_group(
     SQLite tests conditions in the order written, so the most selective comes first.
     """
     row = membership.c
-    is_member_held = _is_in_scope_of_jobs(jobs.all_jobs, row.member_guid)
+    is_member_held = _is_in_scope(jobs.all_jobs, row.member_guid)
     may_leave = or_(
         is_member_held, not_(_has_waiting_effect(jobs, cycle, row.member_guid))
     )
@@ -237,15 +216,13 @@ def _select_by_group(
         .where(
             or_(
                 and_(
-                    row.wanted == true(),
-                    row.generation > 0,
-                    not_(_is_written(jobs)),
-                    is_member_held,
+                    *(row.wanted == true(), row.generation > 0),
+                    *(not_(_is_written(jobs)), is_member_held),
                 ),
                 and_(row.wanted == false(), _is_written(jobs), may_leave),
             )
         )
-        .where(_is_in_scope_of_jobs([jobs.job], row.group_guid))
+        .where(_is_in_scope([jobs.job], row.group_guid))
         .where(_concerns_object(jobs, row.group_guid, row.member_guid))
     )
 
@@ -263,7 +240,7 @@ def _select_by_member(
         .where(written.member_guid.in_(lost_members), written.target == jobs.target)
         .where(tuple_(written.group_guid, written.member_guid) > after)
         .where(_concerns_object(jobs, written.group_guid, written.member_guid))
-        .where(not_(_is_in_scope_of_jobs(jobs.all_jobs, written.member_guid)))
+        .where(not_(_is_in_scope(jobs.all_jobs, written.member_guid)))
         .where(not_(_has_waiting_effect(jobs, cycle, written.member_guid)))
     )
 
@@ -292,24 +269,18 @@ class Memberships(StorePart):
         self, db: Connection, jobs: JobKey, cycle: str, groups: Sequence[str]
     ) -> frozenset[str]:
         row, written = membership.c, written_member.c
-        is_coming = exists().where(
-            effect.c.job == jobs.job,
-            effect.c.key == row.member_guid,
-            is_pending_in(cycle),
-        )
+        of_member = (effect.c.job == jobs.job, effect.c.key == row.member_guid)
+        is_coming = exists().where(*of_member, is_pending_in(cycle))
         wanted = (
             select(row.group_guid)
             .where(row.job.in_(jobs.all_jobs), row.group_guid.in_(groups))
-            .where(
-                row.wanted == true(),
-                _is_in_scope_of_jobs(jobs.all_jobs, row.member_guid),
-            )
+            .where(row.wanted == true(), _is_in_scope(jobs.all_jobs, row.member_guid))
             .where(or_(is_linked(jobs.target, row.member_guid), is_coming))
         )
         held_back = (
             select(written.group_guid)
             .where(written.target == jobs.target, written.group_guid.in_(groups))
-            .where(not_(_is_in_scope_of_jobs(jobs.all_jobs, written.member_guid)))
+            .where(not_(_is_in_scope(jobs.all_jobs, written.member_guid)))
             .where(_has_waiting_effect(jobs, cycle, written.member_guid))
         )
         not_empty = db.scalars(union(wanted, held_back))
@@ -319,22 +290,14 @@ class Memberships(StorePart):
     def retain_written_members(
         self, db: Connection, target: str, group: str, present: Collection[str]
     ) -> None:
-        of_group = (written_member.c.target == target) & (
-            written_member.c.group_guid == group
-        )
-        resources = select(written_member.c.member_guid, link.c.resource).outerjoin(
-            link,
-            (link.c.target == target) & (link.c.guid == written_member.c.member_guid),
-        )
-
+        written = written_member.c
+        of_group = (written.target == target, written.group_guid == group)
+        is_link = (link.c.target == target) & (link.c.guid == written.member_guid)
+        query = select(written.member_guid, link.c.resource).outerjoin(link, is_link)
         gone = [
             guid
-            for guid, resource in db.execute(resources.where(of_group))
+            for guid, resource in db.execute(query.where(*of_group))
             if resource not in present
         ]
-        for batch in slice_values(gone):
-            db.execute(
-                delete(written_member).where(
-                    of_group, written_member.c.member_guid.in_(batch)
-                )
-            )
+        statement = delete(written_member).where(*of_group)
+        execute_batches(db, statement, written.member_guid, gone)

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 import msgspec
 from sqlalchemy import Connection, update
 
-from cloudforest.adapters.store.database import Row, slice_values, upsert
+from cloudforest.adapters.store.database import Row, execute_batches, upsert
 from cloudforest.adapters.store.memberships import (
     mark_members_deleted,
     save_memberships,
 )
 from cloudforest.adapters.store.sources import (
-    HELD_PRESENCES,
     ShownValues,
     StoredSource,
     StoredSources,
@@ -35,7 +34,7 @@ from cloudforest.model.messages import (
     Tombstone,
     Unknown,
 )
-from cloudforest.model.source import Presence
+from cloudforest.model.source import KEPT_PRESENCES, Presence
 
 
 @dataclass
@@ -128,7 +127,7 @@ def _may_be_hidden(record: OutOfScope, old: StoredSource | None) -> bool:
     It was in scope by an attribute that it no longer shows. A hidden attribute never
     counts as cleared.
     """
-    if old is None or old.state not in HELD_PRESENCES:
+    if old is None or old.state not in KEPT_PRESENCES:
         return False
     return not set(record.rests_on).isdisjoint(old.seen)
 
@@ -152,22 +151,13 @@ def _save_presence(
     values: Row = {"state": presence, "settled": None}
     if presence != "unknown":
         values |= {"seen": [], "attributes": {}, "doubted": None}
-    for batch in slice_values(ids):
-        db.execute(
-            update(source)
-            .where(source.c.job == job, source.c.guid.in_(batch))
-            .where(source.c.state != presence)
-            .values(values)
-        )
+    statement = update(source).where(source.c.job == job, source.c.state != presence)
+    execute_batches(db, statement.values(values), source.c.guid, ids)
 
 
 def _save_generation(db: Connection, job: str, generation: int, ids: list[str]) -> None:
-    for batch in slice_values(ids):
-        db.execute(
-            update(source)
-            .where(source.c.job == job, source.c.guid.in_(batch))
-            .values(generation=generation)
-        )
+    statement = update(source).where(source.c.job == job).values(generation=generation)
+    execute_batches(db, statement, source.c.guid, ids)
 
 
 def save_records(

@@ -23,16 +23,20 @@ from sqlalchemy import (
     update,
 )
 
-from cloudforest.adapters.store.database import StorePart, slice_values, transaction
+from cloudforest.adapters.store.database import (
+    StorePart,
+    execute_batches,
+    read_batches,
+    slice_values,
+    transaction,
+)
 from cloudforest.adapters.store.tables import link, membership, reference, source
 from cloudforest.model.effects import Outcome
 from cloudforest.model.messages import InScope
-from cloudforest.model.source import Presence, SourceObject
+from cloudforest.model.source import KEPT_PRESENCES, Presence, SourceObject
 
 ANCHOR_ATTRIBUTE = "ms-ds-consistencyguid"
 MEMBER_ATTRIBUTE = "member"
-HELD_PRESENCES = ("in", "unknown")
-"""The presences of objects that a job holds: nothing proves that they left."""
 PRESENCE_ORDER: tuple[Presence, ...] = ("gone", "out", "unknown", "in")
 LINKING_ACTIONS = frozenset({"create", "adopt", "delete"})
 """The actions that make or end a link."""
@@ -59,6 +63,10 @@ class StoredSource:
     seen: Sequence[str]
     hidden_attributes: str | None
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        return frozenset((self.hidden_attributes or "").split())
+
 
 StoredSources = Mapping[str, StoredSource]
 ShownValues = Mapping[str, tuple[str, ...]]
@@ -68,16 +76,12 @@ ShownValues = Mapping[str, tuple[str, ...]]
 def read_stored_sources(
     db: Connection, job: str, ids: Collection[str]
 ) -> StoredSources:
-    columns = source.c
-    fields = (columns.state, columns.digest, columns.settled)
+    row = source.c
+    fields = (row.state, row.digest, row.settled, row.seen, row.doubted)
+    query = select(row.guid, *fields).where(row.job == job)
     return {
-        guid: StoredSource(*row)
-        for batch in slice_values(ids)
-        for guid, *row in db.execute(
-            select(columns.guid, *fields, columns.seen, columns.doubted).where(
-                columns.job == job, columns.guid.in_(batch)
-            )
-        )
+        guid: StoredSource(*values)
+        for guid, *values in read_batches(db, query, row.guid, ids)
     }
 
 
@@ -88,7 +92,7 @@ def is_unknown_or_hidden() -> ColumnElement[bool]:
 
 def is_in_or_unknown() -> ColumnElement[bool]:
     """Return the SQL condition: in scope, or last seen there and now not found."""
-    return source.c.state.in_(HELD_PRESENCES)
+    return source.c.state.in_(("in", "unknown"))
 
 
 def is_out_or_gone() -> ColumnElement[bool]:
@@ -132,60 +136,30 @@ def read_hidden_attributes(
     db: Connection, job: str, ids: Collection[str]
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield the objects that may hide attributes, with the names of these."""
-    columns = (source.c.guid, source.c.doubted)
-    for batch in slice_values(ids):
-        query = select(*columns).where(
-            source.c.job == job, source.c.guid.in_(batch), source.c.doubted.is_not(None)
-        )
-        for guid, names in db.execute(query):
-            yield guid, frozenset(names.split())
-
-
-def find_unproven(
-    db: Connection, job: str, ids: Collection[str], proven: Sequence[str]
-) -> list[str]:
-    """Return the objects that may hide more than the `proven` attributes."""
-    known = frozenset(proven)
-    return [
-        id_ for id_, names in read_hidden_attributes(db, job, ids) if not names <= known
-    ]
+    row = source.c
+    query = select(row.guid, row.doubted).where(
+        row.job == job, row.doubted.is_not(None)
+    )
+    for guid, names in read_batches(db, query, row.guid, ids):
+        yield guid, frozenset((names or "").split())
 
 
 def _read_held_values(
     db: Connection, job: str, ids: Collection[str]
 ) -> dict[str, ShownValues]:
-    columns = (source.c.guid, source.c.attributes)
-    return {
-        guid: attributes
-        for batch in slice_values(ids)
-        for guid, attributes in db.execute(
-            select(*columns).where(
-                source.c.job == job, source.c.guid.in_(batch), is_in_or_unknown()
-            )
-        )
-    }
-
-
-def _read_linked(db: Connection, ids: Collection[str]) -> frozenset[str]:
-    """Return which of the objects have a resource in any target."""
-    linked: set[str] = set()
-    for batch in slice_values(ids):
-        linked.update(db.scalars(select(link.c.guid).where(link.c.guid.in_(batch))))
-    return frozenset(linked)
+    row = source.c
+    query = select(row.guid, row.attributes).where(row.job == job, is_in_or_unknown())
+    return dict(read_batches(db, query, row.guid, ids))
 
 
 def _read_groups_with_members(
     db: Connection, job: str, ids: Collection[str]
 ) -> frozenset[str]:
     """Return which of the groups have shown members."""
-    groups: set[str] = set()
     row = membership.c
-    for batch in slice_values(ids):
-        query = select(row.group_guid).where(
-            row.job == job, row.group_guid.in_(batch), row.wanted == true()
-        )
-        groups.update(db.scalars(query.distinct()))
-    return frozenset(groups)
+    shown = select(row.group_guid).where(row.job == job, row.wanted == true())
+    rows = read_batches(db, shown.distinct(), row.group_guid, ids)
+    return frozenset(guid for (guid,) in rows)
 
 
 def read_shown_before(
@@ -201,7 +175,7 @@ def read_shown_before(
     Previous values are unknown for linked objects that this job did not hold: they may
     have shown anything. A group without members looks the same whatever it hides.
     """
-    held = {i: old for i, old in before.items() if old.state in HELD_PRESENCES}
+    held = {i: old for i, old in before.items() if old.state in KEPT_PRESENCES}
     shown = _read_held_values(db, job, changed)
     groups = [
         each.id
@@ -210,12 +184,12 @@ def read_shown_before(
     ]
     for id_ in _read_groups_with_members(db, job, groups):
         shown[id_] = {**shown.get(id_, {}), MEMBER_ATTRIBUTE: ()}
-    linked = _read_linked(
-        db, [each.id for each in possibly_hiding if each.id not in held]
-    )
+    not_held = [each.id for each in possibly_hiding if each.id not in held]
+    in_any_target = read_batches(db, select(link.c.guid), link.c.guid, not_held)
+    linked = {guid for (guid,) in in_any_target}
     for each in possibly_hiding:
         old = held.get(each.id)
-        names = (old.hidden_attributes or "").split() if old else each.missing
+        names = old.hidden if old else each.missing
         if names and (old or each.id in linked):
             shown[each.id] = {**dict.fromkeys(names, ()), **shown.get(each.id, {})}
     return shown
@@ -228,22 +202,13 @@ def unsettle_objects(
 
     Objects that `cycle` has evaluated, and will write, are left to it.
     """
-    for batch in slice_values(ids):
-        db.execute(
-            update(source)
-            .where(source.c.guid.in_(batch), source.c.settled != (cycle or ""))
-            .values(settled=None)
-        )
+    settled = update(source).where(source.c.settled != (cycle or ""))
+    execute_batches(db, settled.values(settled=None), source.c.guid, ids)
 
 
 def find_referrers(db: Connection, ids: Iterable[str]) -> list[str]:
-    return [
-        guid
-        for batch in slice_values(ids)
-        for guid in db.execute(
-            select(reference.c.guid).where(reference.c.to_guid.in_(batch)).distinct()
-        ).scalars()
-    ]
+    query = select(reference.c.guid).distinct()
+    return [guid for (guid,) in read_batches(db, query, reference.c.to_guid, ids)]
 
 
 def unsettle_written(db: Connection, cycle: str, outcomes: Iterable[Outcome]) -> None:
@@ -314,7 +279,7 @@ class Sources(StorePart):
             linked = select(link.c.guid).where(
                 link.c.target == target, link.c.guid.in_(batch)
             )
-            known.update(db.execute(in_scope.union(linked)).scalars())
+            known.update(db.scalars(in_scope.union(linked)))
         return frozenset(known)
 
     @transaction
@@ -324,21 +289,15 @@ class Sources(StorePart):
         is_unknown = (source.c.job == job, is_unknown_or_hidden())
         first = select(source.c.guid).where(*is_unknown).order_by(source.c.guid)
         count = select(func.count()).select_from(source).where(*is_unknown)
-        return (
-            db.execute(count).scalar_one(),
-            tuple(db.execute(first.limit(limit)).scalars()),
-        )
+        return db.scalars(count).one(), tuple(db.scalars(first.limit(limit)))
 
     @transaction
     def load_presences(
         self, db: Connection, jobs: Sequence[str], ids: Sequence[str]
     ) -> dict[str, Presence]:
         presences: dict[str, Presence] = {}
-        for batch in slice_values(ids):
-            query = select(source.c.guid, source.c.state).where(
-                source.c.job.in_(jobs), source.c.guid.in_(batch)
-            )
-            for guid, state in db.execute(query):
-                pair = (presences.get(guid, "gone"), state)
-                presences[guid] = max(pair, key=PRESENCE_ORDER.index)
+        query = select(source.c.guid, source.c.state).where(source.c.job.in_(jobs))
+        for guid, state in read_batches(db, query, source.c.guid, ids):
+            pair = (presences.get(guid, "gone"), state)
+            presences[guid] = max(pair, key=PRESENCE_ORDER.index)
         return presences

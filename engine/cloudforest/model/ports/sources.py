@@ -20,7 +20,7 @@ class Sources(Protocol):
 
     async def load_watermark(self, job: KeyName) -> Watermark | None: ...
 
-    async def begin_import(self, job: KeyName, cycle: str) -> int:
+    async def begin_import(self, job: KeyName) -> int:
         """Return the generation under which the rows of this import are stored."""
 
     async def save_page(
