@@ -54,7 +54,7 @@ async def build_request(
 
     Scratch data has no watermark, so a preview uses the bindings of the live job.
     """
-    watermark = await context.store.load_watermark(context.live_key)
+    watermark = await context.store.load_watermark(context.live_read_key)
     return SyncRequest(
         id=uuid.uuid4().hex,
         job=context.job.name,
@@ -127,7 +127,7 @@ async def inquire_about_escrowed(context: CycleContext) -> None:
     """Add an inquiry about each escrowed object whose next try is due."""
     now, after = context.clock(), ""
     while page := await context.store.list_due_effects(
-        context.live_key, now, after=after, limit=BATCH
+        context.live_read_key, now, after=after, limit=BATCH
     ):
         due = [guid for effect in page for guid in _inquired_guids(effect)]
         await context.store.add_inquiries(context.key_name, due)

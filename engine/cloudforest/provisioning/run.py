@@ -13,7 +13,7 @@ from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured
 from cloudforest.model.cycles import Attempts, Counts
 from cloudforest.model.effects import Effect
-from cloudforest.model.jobs import JobKey, KeyName, ScratchKey, live_key
+from cloudforest.model.jobs import JobKey, ReadKey, ScratchKey, WriteKey, live_key
 from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.ports.target import Target
@@ -54,10 +54,10 @@ def get_registered_job(
     return found, registration.programs[job], target.profile
 
 
-def _find_sibling_jobs(registration: Registration, job: Job) -> tuple[KeyName, ...]:
+def _find_sibling_jobs(registration: Registration, job: Job) -> tuple[ReadKey, ...]:
     """Return the other jobs of the same target."""
     return tuple(
-        live_key(each.name)
+        ReadKey(each.name)
         for each in registration.jobs
         if each.target == job.target and each.name != job.name
     )
@@ -80,7 +80,7 @@ class CycleContext:
     bus: AgentBus
     target: Target
     clock: Clock
-    key_name: KeyName
+    key_name: WriteKey
     progress: Progress = ignore_progress
     cycle_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     counts: Counts = field(default_factory=Counts)
@@ -91,7 +91,7 @@ class CycleContext:
     claims: dict[str, str] = field(default_factory=dict)
     unanswered_keys: list[str] = field(default_factory=list)
     """Keys of the effects put in escrow since the target last answered."""
-    siblings: tuple[KeyName, ...] = ()
+    siblings: tuple[ReadKey, ...] = ()
     allowed_stages: frozenset[str] = frozenset()
     only_object: str | None = None
 
@@ -170,9 +170,9 @@ class CycleContext:
         return self.key_name != self.job.name
 
     @property
-    def live_key(self) -> KeyName:
-        """The name that the job's live data is kept under; a preview only reads it."""
-        return live_key(self.job.name)
+    def live_read_key(self) -> ReadKey:
+        """The key to read the job's live data by, also in a preview."""
+        return ReadKey(self.job.name)
 
     @property
     def key(self) -> JobKey:

@@ -95,7 +95,9 @@ class World:
             state=state,
             started=self.clock.now,
         )
-        await SqlProvisioningStore(self.database).finish_cycle(ended)
+        await SqlProvisioningStore(self.database).finish_cycle(
+            ended, lambda health: health
+        )
 
     async def later(self, time=MINUTE):
         self.clock.now += time

@@ -219,7 +219,9 @@ async def test_prune_keeps_latest_cycle_and_latest_finished_cycle(
     async def ended(id_: str, hours: int, state: CycleState, target: str = "t") -> None:
         started = NOON + timedelta(hours=hours)
         of = {"id": id_, "job": "j", "target": target, "kind": "initial"}
-        await store.finish_cycle(Cycle(**of, state=state, started=started))
+        await store.finish_cycle(
+            Cycle(**of, state=state, started=started), lambda health: health
+        )
 
     await ended("a", 0, "succeeded", "elsewhere")
     await ended("b", 1, "succeeded")
@@ -311,7 +313,7 @@ async def test_next_cycle_marks_interrupted_cycle_as_failed(
     done = Cycle(
         id="2", job="j", target="t", kind="initial", state="succeeded", started=later
     )
-    await store.finish_cycle(done)
+    await store.finish_cycle(done, lambda health: health)
 
     assert await store.load_last_cycles() == {"j": done}
     assert not await store.has_finished_cycle("j", "u")

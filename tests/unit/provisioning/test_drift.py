@@ -87,7 +87,6 @@ async def test_pending_changes_and_foreign_values_are_not_drift(
     held[synced.id_of(guid(9))].members.add("stranger")
     synced.objects[guid(2)].attributes["title"] = ("Head",)
     synced.delta = [synced.objects[guid(2)]]
-    synced.run()
     generation = await synced.store.begin_import(JOB)
     await synced.store.save_page(JOB, generation, synced.delta, None)
 

@@ -206,11 +206,10 @@ class Jobs(StorePart):
 
     @transaction
     def finish_cycle(
-        self, db: Connection, cycle: Cycle, update_health: HealthUpdate | None = None
+        self, db: Connection, cycle: Cycle, update_health: HealthUpdate
     ) -> None:
         save_cycle(db, cycle)
-        if update_health is not None:
-            change_job_health(db, cycle.job, cycle.target, update_health)
+        change_job_health(db, cycle.job, cycle.target, update_health)
 
     @transaction
     def load_last_cycles(self, db: Connection) -> dict[str, Cycle]:

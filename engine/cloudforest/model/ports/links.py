@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from cloudforest.model.jobs import JobKey, KeyName
+from cloudforest.model.jobs import JobKey, ReadKey
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import Link, MatchValue, Origin, TargetResource
 
@@ -43,7 +43,7 @@ class Links(Protocol):
     ) -> dict[Origin, int]:
         """Count the linked objects by origin; None for `job` and `type_` means all."""
 
-    async def count_managed(self, job: KeyName, target: str) -> int:
+    async def count_managed(self, job: ReadKey, target: str) -> int:
         """Count the job's objects that are linked and not yet deprovisioned."""
 
     async def list_membership_changes(
@@ -77,14 +77,14 @@ class Links(Protocol):
         """Return which of the groups have no member left and get no new one."""
 
     async def list_groups_of(
-        self, job: KeyName, member: str, limit: int
+        self, job: ReadKey, member: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         """Return how many of the job's groups have the member, and the first DNs."""
 
     async def load_written_members(self, target: str, group: str) -> frozenset[str]:
         """Return the members that the target has because we wrote them."""
 
-    async def load_dns(self, job: KeyName, ids: Sequence[str]) -> dict[str, str]:
+    async def load_dns(self, job: ReadKey, ids: Sequence[str]) -> dict[str, str]:
         """Return the DN of each of these objects that the job has imported."""
 
     async def save_snapshot(

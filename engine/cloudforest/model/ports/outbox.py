@@ -8,7 +8,7 @@ from typing import Protocol
 
 from cloudforest.model.cycles import LogEntry
 from cloudforest.model.effects import Effect, EvaluatedBatch, Outcome
-from cloudforest.model.jobs import KeyName
+from cloudforest.model.jobs import LiveKey, ReadKey, WriteKey
 from cloudforest.model.stages import Allowance, BudgetCharge, Stage, StagedEffect
 
 
@@ -21,7 +21,7 @@ class Outbox(Protocol):
     """
 
     async def begin_evaluation(
-        self, job: KeyName, target: str, digest: str
+        self, job: WriteKey, target: str, digest: str
     ) -> tuple[int, int, int]:
         """Return how many objects are in scope, settled, and due for evaluation.
 
@@ -30,34 +30,36 @@ class Outbox(Protocol):
         """
 
     async def save_evaluated_batch(
-        self, job: KeyName, cycle: str, digest: str, batch: EvaluatedBatch
+        self, job: WriteKey, cycle: str, digest: str, batch: EvaluatedBatch
     ) -> None:
         """Store effects and references, and settle the objects that need no effect."""
 
-    async def settle_written(self, job: KeyName, cycle: str, digest: str) -> None:
+    async def settle_written(self, job: WriteKey, cycle: str, digest: str) -> None:
         """Settle the objects whose effects have all left the outbox in this cycle."""
 
     async def load_effects(
-        self, job: KeyName, keys: Sequence[str]
+        self, job: ReadKey, keys: Sequence[str]
     ) -> dict[str, Effect]: ...
 
     async def save_effects(
-        self, job: KeyName, cycle: str, effects: Sequence[Effect]
+        self, job: WriteKey, cycle: str, effects: Sequence[Effect]
     ) -> None:
         """Put effects into the outbox; each replaces the effect with the same key."""
 
-    async def mark_sent(self, job: KeyName, keys: Sequence[str], *, sent: bool) -> None:
+    async def mark_sent(
+        self, job: WriteKey, keys: Sequence[str], *, sent: bool
+    ) -> None:
         """Store whether these creations may have reached the target."""
 
     async def drop_stale_effects(
-        self, job: KeyName, cycle: str, *, only_object: str | None = None
+        self, job: WriteKey, cycle: str, *, only_object: str | None = None
     ) -> None:
         """Forget the effects, of one object or all, that this cycle did not save."""
 
-    async def remove_effects(self, job: KeyName, keys: Sequence[str]) -> None: ...
+    async def remove_effects(self, job: WriteKey, keys: Sequence[str]) -> None: ...
 
     async def find_pending_writes(
-        self, job: KeyName, cycle: str, ids: Sequence[str]
+        self, job: ReadKey, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
         """Return the objects that this cycle will write; held effects do not count.
 
@@ -65,23 +67,23 @@ class Outbox(Protocol):
         """
 
     async def find_pending_creations(
-        self, job: KeyName, cycle: str, ids: Sequence[str]
+        self, job: ReadKey, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
         """Return the phase of each of these objects that this cycle will create."""
 
     async def find_pending_adoptions(
-        self, job: KeyName, cycle: str, resources: Sequence[str]
+        self, job: ReadKey, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
         """Return the objectGUID for which this cycle will adopt each resource."""
 
     async def list_pending_effects(
-        self, job: KeyName, cycle: str, phase: int, *, after: str, limit: int
+        self, job: ReadKey, cycle: str, phase: int, *, after: str, limit: int
     ) -> list[Effect]:
         """Return the cycle's pending effects of a phase that follow `after`, by key."""
 
     async def save_outcomes(
         self,
-        job: KeyName,
+        job: WriteKey,
         target: str,
         cycle: str,
         *,
@@ -98,22 +100,22 @@ class Outbox(Protocol):
         """
 
     async def list_due_effects(
-        self, job: KeyName, now: datetime, *, after: str, limit: int
+        self, job: ReadKey, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
         """Return escrowed effects due at `now` that follow `after`, by key."""
 
     async def list_effects(
-        self, job: KeyName, *, after: str, limit: int
+        self, job: ReadKey, *, after: str, limit: int
     ) -> list[Effect]:
         """Return effects of any state that follow `after`, by key."""
 
     async def list_escrowed_effects(
-        self, job: KeyName, *, after: str, limit: int
+        self, job: ReadKey, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:
         """Return escrowed effects that follow `after`, by key, with the object's DN."""
 
     async def retry_escrowed(
-        self, job: KeyName, object_guid: str | None, now: datetime
+        self, job: LiveKey, object_guid: str | None, now: datetime
     ) -> int:
         """Make the escrow of an object (None: all objects) due; return the number.
 

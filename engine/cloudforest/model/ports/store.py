@@ -14,7 +14,7 @@ from cloudforest.model.jobs import (
     Breaker,
     JobHealth,
     JobState,
-    KeyName,
+    ReadKey,
     ResetScope,
     ScratchKey,
 )
@@ -63,9 +63,7 @@ class Jobs(Protocol):
     async def start_cycle(self, cycle: Cycle) -> None:
         """Store a new cycle; cycles of the job that were still running have failed."""
 
-    async def finish_cycle(
-        self, cycle: Cycle, update_health: HealthUpdate | None = None
-    ) -> None:
+    async def finish_cycle(self, cycle: Cycle, update_health: HealthUpdate) -> None:
         """Store the cycle and the health of its job and target in one transaction."""
 
     async def load_last_cycles(self) -> dict[str, Cycle]:
@@ -81,7 +79,7 @@ class Jobs(Protocol):
     async def has_finished_cycle(self, job: str, target: str) -> bool:
         """Return whether a cycle of the job to the target ended without failing."""
 
-    async def copy_job_data(self, job: KeyName, scratch: ScratchKey) -> None:
+    async def copy_job_data(self, job: ReadKey, scratch: ScratchKey) -> None:
         """Start a scratch job with the job's rows, but without its watermark."""
 
     async def drop_job_data(self, job: ScratchKey) -> None:

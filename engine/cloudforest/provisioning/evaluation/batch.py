@@ -299,7 +299,7 @@ async def evaluate_batch(
     keys = [
         key for each in sources for key in (each.object_guid, f"{each.object_guid}/r")
     ]
-    previous = await context.store.load_effects(context.live_key, keys)
+    previous = await context.store.load_effects(context.live_read_key, keys)
     kept = [each for each in sources if each.presence in KEPT_PRESENCES]
     away = [each for each in sources if each.presence not in KEPT_PRESENCES]
     by_siblings = await find_held_by_siblings(

@@ -134,7 +134,7 @@ async def load_batch_facts(
     keys = [build_membership_key(group, member) for group, member, _ in batch]
     removed = list(dict.fromkeys(member for _, member, wanted in batch if not wanted))
     return BatchFacts(
-        previous_effects=await context.store.load_effects(context.live_key, keys),
+        previous_effects=await context.store.load_effects(context.live_read_key, keys),
         linkable=await load_linkable(evaluation, members),
         deleted_members=await find_pending_deletions(context, removed),
     )

@@ -107,7 +107,7 @@ async def _read_once(context: CycleContext, lookups: Sequence[Lookup]) -> Lookup
     async for page in context.bus.request_pages(request):
         records += page.records
         closing = page.closing
-    watermark = await context.store.load_watermark(context.live_key)
+    watermark = await context.store.load_watermark(context.live_read_key)
     known_directory = watermark.directory if watermark else None
     directory = known_directory or (closing.directory if closing else None)
     return records, require_same_directory(context, closing, directory).complete
