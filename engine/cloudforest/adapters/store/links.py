@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from msgspec.structs import astuple
-from sqlalchemy import (
-    Connection,
-    delete,
-    exists,
-    false,
-    func,
-    or_,
-    select,
-    true,
-)
+from sqlalchemy import Connection, delete, exists, false, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
 
 from cloudforest.adapters.store.database import (

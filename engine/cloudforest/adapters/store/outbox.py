@@ -318,8 +318,6 @@ class Effects(StorePart):
         self, db: Connection, job: str, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
         query = select(effect.c.resource, effect.c.guid).where(
-            effect.c.job == job,
-            effect.c.cycle == cycle,
-            effect.c.phase == PHASE_WRITE,
+            effect.c.job == job, effect.c.cycle == cycle, effect.c.phase == PHASE_WRITE
         )
         return dict(read_batches(db, query, effect.c.resource, resources))
