@@ -1,7 +1,11 @@
-"""Links between source objects and target resources, and who belongs to which group."""
+"""Links between source objects and target resources, and snapshots of targets.
+
+Matching searches a snapshot instead of asking the target.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from msgspec.structs import astuple
@@ -12,6 +16,7 @@ from cloudforest.adapters.store.database import (
     StorePart,
     execute_batches,
     read_batches,
+    slice_values,
     transaction,
     upsert,
 )
@@ -24,13 +29,30 @@ from cloudforest.adapters.store.sources import (
     is_in_or_unknown,
     unsettle_objects,
 )
-from cloudforest.adapters.store.tables import link, membership, source, written_member
+from cloudforest.adapters.store.tables import (
+    link,
+    membership,
+    resource,
+    resource_key,
+    source,
+    written_member,
+)
 from cloudforest.model.ports.target import AlreadyLinked
 from cloudforest.model.program import ObjectType
-from cloudforest.model.source import Link, Origin
+from cloudforest.model.source import Link, MatchValue, Origin, TargetResource
+from cloudforest.program.mapping.desired import make_match_key
 
+MAX_KEY_LENGTH = 400
 LINK_FIELDS = Link.__struct_fields__
 """In the order of the columns of `link` after `target`."""
+
+
+def match_key(path: str, value: MatchValue) -> str:
+    """Return the stored key of a value: its match key, or a digest if that is long."""
+    key = make_match_key(path, value)
+    if len(key) <= MAX_KEY_LENGTH:
+        return key
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def save_links(db: Connection, target: str, links: Sequence[Link]) -> None:
@@ -143,3 +165,82 @@ class Links(StorePart):
             source.c.job == job, source.c.guid.in_(ids)
         )
         return dict(iter(db.execute(query)))
+
+    @transaction
+    def save_snapshot(
+        self,
+        db: Connection,
+        snapshot: str,
+        resource_type: str,
+        resources: Sequence[TargetResource],
+        paths: Sequence[str],
+    ) -> None:
+        where = {"target": snapshot, "resource_type": resource_type}
+        bodies = [
+            {**where, "resource": each.id, "body": each.values} for each in resources
+        ]
+        keys = [
+            {
+                **where,
+                "path": path,
+                "value": match_key(path, value),
+                "resource": each.id,
+            }
+            for each in resources
+            for path in paths
+            if isinstance(value := each.values.get(path), MatchValue)
+        ]
+        upsert(db, resource, bodies)
+        upsert(db, resource_key, keys)
+
+    @transaction
+    def load_snapshot_resources(
+        self,
+        db: Connection,
+        snapshot: str,
+        resource_type: str,
+        resources: Sequence[str],
+    ) -> dict[str, TargetResource]:
+        query = select(resource.c.resource, resource.c.body).where(
+            resource.c.target == snapshot, resource.c.resource_type == resource_type
+        )
+        return {
+            id_: TargetResource(id=id_, values=body)
+            for batch in slice_values(resources)
+            for id_, body in db.execute(query.where(resource.c.resource.in_(batch)))
+        }
+
+    @transaction
+    def clear_snapshot(self, db: Connection, snapshot: str) -> None:
+        for table in (resource, resource_key):
+            db.execute(delete(table).where(table.c.target == snapshot))
+
+    @transaction
+    def find_snapshot_matches(
+        self,
+        db: Connection,
+        snapshot: str,
+        resource_type: str,
+        path: str,
+        values: Sequence[MatchValue],
+    ) -> dict[str, tuple[TargetResource, ...]]:
+        keys = {make_match_key(path, value): match_key(path, value) for value in values}
+        query = (
+            select(resource_key.c.value, resource.c.resource, resource.c.body)
+            .join(
+                resource,
+                (resource.c.target == resource_key.c.target)
+                & (resource.c.resource_type == resource_key.c.resource_type)
+                & (resource.c.resource == resource_key.c.resource),
+            )
+            .where(resource_key.c.target == snapshot, resource_key.c.path == path)
+            .where(resource_key.c.resource_type == resource_type)
+        )
+        found: dict[str, tuple[TargetResource, ...]] = {}
+        for batch in slice_values(keys.values()):
+            for key, id_, body in db.execute(
+                query.where(resource_key.c.value.in_(batch))
+            ):
+                each = TargetResource(id=id_, values=body)
+                found[key] = (*found.get(key, ()), each)
+        return {value: found[key] for value, key in keys.items() if key in found}
