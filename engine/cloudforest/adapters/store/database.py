@@ -121,6 +121,9 @@ class StorePart:
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        return await self.database.run(work)
+
 
 def transaction(
     method: Callable[Concatenate[Part, Connection, P], T],
@@ -133,7 +136,7 @@ def transaction(
 
     @wraps(method)
     async def run(self: Part, /, *args: P.args, **options: P.kwargs) -> T:
-        return await self.database.run(lambda db: method(self, db, *args, **options))
+        return await self.run(lambda db: method(self, db, *args, **options))
 
     return run
 

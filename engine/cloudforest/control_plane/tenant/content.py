@@ -8,11 +8,7 @@ from typing import Any
 import msgspec
 from scim2_models import Context, Resource, ResponseParameters
 
-from cloudforest.adapters.store.tenant_rows import (
-    Members,
-    ResourceContent,
-    StoredResource,
-)
+from cloudforest.adapters.store.tenant import Members, ResourceContent, StoredResource
 from cloudforest.control_plane.tenant.types import SERVED_TYPES, ServedType
 
 _SERVER_ATTRIBUTES = ("id", "meta", "members")

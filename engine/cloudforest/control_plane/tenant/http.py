@@ -21,8 +21,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloudforest.adapters.store.tenant import VersionMismatch
-from cloudforest.adapters.store.tenant_rows import StoredResource, UniquenessConflict
+from cloudforest.adapters.store.tenant import (
+    StoredResource,
+    UniquenessConflict,
+    VersionMismatch,
+)
 from cloudforest.control_plane.tenant.content import make_etag, make_location
 
 MEDIA_TYPE = "application/scim+json"

@@ -27,8 +27,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cloudforest.adapters.store.tenant import TenantDirectory
-from cloudforest.adapters.store.tenant_rows import ResourceQuery, StoredResource
+from cloudforest.adapters.store.tenant import (
+    ResourceQuery,
+    StoredResource,
+    TenantDirectory,
+)
 from cloudforest.control_plane.tenant.content import (
     are_members_requested,
     excludes_only_members,
