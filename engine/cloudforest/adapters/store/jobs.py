@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import (
     Connection,
-    RowMapping,
+    Select,
     Table,
     delete,
     exists,
@@ -69,7 +69,7 @@ decode_breaker = msgspec.json.Decoder(Breaker).decode
 def _read_body(db: Connection, table: Table, name: str) -> bytes | None:
     [key] = table.primary_key
     query = select(table.c.body).where(key == name).with_for_update()
-    body: bytes | None = db.execute(query).scalar()
+    body: bytes | None = db.scalar(query)
     return body
 
 
@@ -82,25 +82,10 @@ def _save_state(db: Connection, job: str, state: JobState) -> None:
     upsert(db, job_state, [{"job": job, "body": encode_json(state)}])
 
 
-def change_job_state(db: Connection, job: str, change: JobStateUpdate) -> JobState:
+def _change_state(db: Connection, job: str, change: JobStateUpdate) -> JobState:
     changed = change(_read_state(db, job))
     _save_state(db, job, changed)
     return changed
-
-
-def change_job_health(
-    db: Connection, job: str, target: str, update_health: HealthUpdate
-) -> None:
-    body = _read_body(db, breaker, target)
-    before = JobHealth(
-        job_state=_read_state(db, job), breaker=decode_breaker(body) if body else None
-    )
-    after = update_health(before)
-    _save_state(db, job, after.job_state)
-    if after.breaker is None:
-        db.execute(delete(breaker).where(breaker.c.target == target))
-    elif after.breaker != before.breaker:
-        upsert(db, breaker, [{"target": target, "body": encode_json(after.breaker)}])
 
 
 def _reset_watermark(db: Connection, job: str, *, bindings: bool) -> None:
@@ -124,22 +109,15 @@ def _uncheck_links(db: Connection, job: str, target: str) -> None:
     db.execute(update(source).where(source.c.job == job).values(settled=None))
 
 
-def read_cycle(row: RowMapping) -> Cycle:
-    """Read a cycle under the current names of its job and target."""
-    stored = decode_cycle(row["body"])
-    return replace(stored, job=row["job"], target=row["target"])
+def _read_cycles(db: Connection, query: Select[str, str, bytes]) -> list[Cycle]:
+    """Read cycles (`CYCLE_COLUMNS`) under the current names of job and target."""
+    return [
+        replace(decode_cycle(body), job=job, target=target)
+        for job, target, body in db.execute(query)
+    ]
 
 
-def fail_running_cycles(db: Connection, job: str) -> None:
-    """Mark the job's cycles that were interrupted, and still say running, as failed."""
-    query = select(*CYCLE_COLUMNS).where(cycle.c.job == job, cycle.c.state == "running")
-    for row in db.execute(query).mappings().all():
-        interrupted = read_cycle(row)
-        failed = replace(interrupted, state="failed", error=INTERRUPTED_MESSAGE)
-        save_cycle(db, failed)
-
-
-def save_cycle(db: Connection, value: Cycle) -> None:
+def _save_cycle(db: Connection, value: Cycle) -> None:
     row = {
         "id": value.id,
         "job": value.job,
@@ -151,14 +129,7 @@ def save_cycle(db: Connection, value: Cycle) -> None:
     upsert(db, cycle, [row])
 
 
-def copy_rows(db: Connection, table: Table, job: str, scratch: str) -> None:
-    columns = [column for column in table.columns if column.name != "job"]
-    names = ["job", *(column.name for column in columns)]
-    rows = select(literal(scratch), *columns).where(table.c.job == job)
-    db.execute(insert(table).from_select(names, rows))
-
-
-def drop_rows(db: Connection, job: str) -> None:
+def _drop_rows(db: Connection, job: str) -> None:
     for table in JOB_TABLES:
         db.execute(delete(table).where(table.c.job == job))
 
@@ -178,7 +149,7 @@ class Jobs(StorePart):
     def change_job_state(
         self, db: Connection, job: str, change: JobStateUpdate
     ) -> JobState:
-        return change_job_state(db, job, change)
+        return _change_state(db, job, change)
 
     @transaction
     def restart_job(
@@ -197,19 +168,34 @@ class Jobs(StorePart):
             _reset_watermark(db, job, bindings=set(resets) >= set(RESET_SCOPES))
         if "ConnectorDataStore" in resets:
             _uncheck_links(db, job, target)
-        change_job_state(db, job, change)
+        _change_state(db, job, change)
 
     @transaction
-    def start_cycle(self, db: Connection, cycle: Cycle) -> None:
-        fail_running_cycles(db, cycle.job)
-        save_cycle(db, cycle)
+    def start_cycle(self, db: Connection, started: Cycle) -> None:
+        of_job = select(*CYCLE_COLUMNS).where(cycle.c.job == started.job)
+        for each in _read_cycles(db, of_job.where(cycle.c.state == "running")):
+            failed = replace(each, state="failed", error=INTERRUPTED_MESSAGE)
+            _save_cycle(db, failed)
+        _save_cycle(db, started)
 
     @transaction
     def finish_cycle(
-        self, db: Connection, cycle: Cycle, update_health: HealthUpdate
+        self, db: Connection, finished: Cycle, update_health: HealthUpdate
     ) -> None:
-        save_cycle(db, cycle)
-        change_job_health(db, cycle.job, cycle.target, update_health)
+        _save_cycle(db, finished)
+        job, target = finished.job, finished.target
+        body = _read_body(db, breaker, target)
+        before = JobHealth(
+            job_state=_read_state(db, job),
+            breaker=decode_breaker(body) if body else None,
+        )
+        after = update_health(before)
+        _save_state(db, job, after.job_state)
+        if after.breaker is None:
+            db.execute(delete(breaker).where(breaker.c.target == target))
+        elif after.breaker != before.breaker:
+            row = {"target": target, "body": encode_json(after.breaker)}
+            upsert(db, breaker, [row])
 
     @transaction
     def load_last_cycles(self, db: Connection) -> dict[str, Cycle]:
@@ -221,18 +207,16 @@ class Jobs(StorePart):
         query = select(*CYCLE_COLUMNS).join(
             last, (cycle.c.job == last.c.job) & (cycle.c.started == last.c.started)
         )
-        return {row["job"]: read_cycle(row) for row in db.execute(query).mappings()}
+        return {each.job: each for each in _read_cycles(db, query)}
 
     @transaction
     def prune_cycles(self, db: Connection, before: datetime, limit: int) -> int:
         later = cycle.alias()
         is_later = (later.c.job == cycle.c.job) & (later.c.started > cycle.c.started)
-        of_target = (later.c.target == cycle.c.target) & later.c.state.in_(
-            SUCCESSFUL_STATES
-        )
-        is_dispensable = cycle.c.state.not_in(SUCCESSFUL_STATES) | exists().where(
-            is_later, of_target
-        )
+        succeeded = later.c.state.in_(SUCCESSFUL_STATES)
+        of_target = (later.c.target == cycle.c.target) & succeeded
+        has_successor = exists().where(is_later, of_target)
+        is_dispensable = cycle.c.state.not_in(SUCCESSFUL_STATES) | has_successor
         old = (
             select(cycle.c.id)
             .where(cycle.c.started < before.isoformat())
@@ -240,8 +224,7 @@ class Jobs(StorePart):
             .order_by(cycle.c.started)
             .limit(limit)
         )
-        statement = delete(cycle).where(cycle.c.id.in_(old))
-        return db.execute(statement).rowcount
+        return db.execute(delete(cycle).where(cycle.c.id.in_(old))).rowcount
 
     @transaction
     def has_finished_cycle(self, db: Connection, job: str, target: str) -> bool:
@@ -255,26 +238,25 @@ class Jobs(StorePart):
 
     @transaction
     def copy_job_data(self, db: Connection, job: str, scratch: str) -> None:
-        drop_rows(db, scratch)
+        _drop_rows(db, scratch)
         for table in IMPORT_TABLES:
-            copy_rows(db, table, job, scratch)
+            names = ["job", *(each.name for each in table.c if each.name != "job")]
+            rows = select(literal(scratch), *(table.c[each] for each in names[1:]))
+            rows = rows.where(table.c.job == job)
+            db.execute(insert(table).from_select(names, rows))
         generation = func.coalesce(func.max(watermark.c.generation), 0)
-        db.execute(
-            insert(watermark).from_select(
-                ["job", "generation"],
-                select(literal(scratch), generation).where(watermark.c.job == job),
-            )
-        )
+        rows = select(literal(scratch), generation).where(watermark.c.job == job)
+        db.execute(insert(watermark).from_select(["job", "generation"], rows))
 
     @transaction
     def drop_job_data(self, db: Connection, job: str) -> None:
-        drop_rows(db, job)
+        _drop_rows(db, job)
 
     @transaction
     def drop_scratch_data(self, db: Connection) -> None:
         # Each scratch job has a row in this small table; the others are too large.
         scratch = select(watermark.c.job).where(watermark.c.job.like("plan:%"))
         for job in db.scalars(scratch).all():
-            drop_rows(db, job)
+            _drop_rows(db, job)
         for table in (resource, resource_key):
             db.execute(delete(table))

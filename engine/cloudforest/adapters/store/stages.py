@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import asdict, replace
 from sqlalchemy import (
     Connection,
     and_,
@@ -73,46 +74,31 @@ def _discard_batch(db: Connection, job: str, id_: str) -> int:
     )
     rows: list[Row] = []
     for cycle, *columns in db.execute(query):
-        discarded = msgspec.structs.replace(
-            read_effect(*columns), state="discarded", stage=None
-        )
+        discarded = replace(read_effect(*columns), state="discarded", stage=None)
         rows += effect_rows(job, cycle, [discarded])
     upsert(db, effect, rows)
     return len(rows)
 
 
-def _save_stage(db: Connection, value: Stage) -> None:
-    row = {
-        "id": value.id,
-        "job": value.job,
-        "created": time_text(value.created),
-        "state": "waiting",
-        "body": encode_json(value),
-    }
-    upsert(db, stage, [row])
-    db.execute(delete(staged).where(staged.c.stage == value.id))
-    columns = ["stage", "key", "job", "guid", "action", "digest"]
-    rows = select(
-        *(effect.c.stage, effect.c.key, effect.c.job),
-        *(effect.c.guid, effect.c.action, effect.c.digest),
-    ).where(effect.c.job == value.job, effect.c.stage == value.id)
-    db.execute(insert(staged).from_select(columns, rows))
-
-
-def _save_allowance(db: Connection, value: Allowance) -> None:
-    row = {
-        "stage": value.stage,
-        "job": value.job,
-        "operator": value.operator,
-        "until": time_text(value.until),
-    }
-    upsert(db, allowance, [row])
+def _to_staged_effect(
+    key: str, guid: str, action: str, digest: str, dn: str | None = None
+) -> StagedEffect:
+    return StagedEffect(
+        key=key, object_guid=guid, action=action, fingerprint=digest, dn=dn
+    )
 
 
 class Stages(StorePart):
     @transaction
-    def save_stage(self, db: Connection, stage: Stage) -> None:
-        _save_stage(db, stage)
+    def save_stage(self, db: Connection, new: Stage) -> None:
+        row = {"id": new.id, "job": new.job, "created": time_text(new.created)}
+        row |= {"state": "waiting", "body": encode_json(new)}
+        upsert(db, stage, [row])
+        db.execute(delete(staged).where(staged.c.stage == new.id))
+        columns = [effect.c[each.name] for each in staged.c]
+        of_stage = (effect.c.job == new.job, effect.c.stage == new.id)
+        rows = select(*columns).where(*of_stage)
+        db.execute(insert(staged).from_select(columns, rows))
 
     @transaction
     def list_stages(self, db: Connection, job: str | None = None) -> list[Stage]:
@@ -122,19 +108,17 @@ class Stages(StorePart):
             .group_by(effect.c.job, effect.c.stage)
             .subquery()
         )
+        is_waiting = and_(waiting.c.stage == stage.c.id, waiting.c.job == stage.c.job)
         query = (
             select(stage.c.job, stage.c.body, func.coalesce(waiting.c.number, 0))
-            .outerjoin(
-                waiting,
-                and_(waiting.c.stage == stage.c.id, waiting.c.job == stage.c.job),
-            )
+            .outerjoin(waiting, is_waiting)
             .where(stage.c.state == "waiting")
             .order_by(stage.c.created, stage.c.id)
         )
         if job is not None:
             query = query.where(stage.c.job == job)
         return [
-            msgspec.structs.replace(decode_stage(body), job=name, waiting=number)
+            replace(decode_stage(body), job=name, waiting=number)
             for name, body, number in db.execute(query)
         ]
 
@@ -150,29 +134,19 @@ class Stages(StorePart):
             .order_by(staged.c.key)
             .limit(limit)
         )
-        return [
-            StagedEffect(
-                key=key, object_guid=guid, action=action, fingerprint=digest, dn=dn
-            )
-            for key, guid, action, digest, dn in db.execute(query)
-        ]
+        return [_to_staged_effect(*row) for row in db.execute(query)]
 
     @transaction
     def list_superseded_effects(
         self, db: Connection, job: str, cycle: str, stage: str, limit: int
     ) -> list[StagedEffect]:
         wanted = exists().where(
-            effect.c.job == job,
-            effect.c.key == staged.c.key,
-            effect.c.cycle == cycle,
-            effect.c.stage == stage,
+            *(effect.c.job == job, effect.c.key == staged.c.key),
+            *(effect.c.cycle == cycle, effect.c.stage == stage),
         )
         query = select(*STAGED_COLUMNS).where(staged.c.stage == stage, not_(wanted))
         query = query.order_by(staged.c.key).limit(limit)
-        return [
-            StagedEffect(key=key, object_guid=guid, action=action, fingerprint=digest)
-            for key, guid, action, digest in db.execute(query)
-        ]
+        return [_to_staged_effect(*row) for row in db.execute(query)]
 
     @transaction
     def forget_staged_effects(
@@ -183,14 +157,11 @@ class Stages(StorePart):
 
     @transaction
     def close_stages(self, db: Connection, job: str, now: datetime) -> None:
-        has_effects = exists().where(
-            and_(effect.c.stage == stage.c.id, effect.c.job == job)
-        )
+        has_effects = exists().where(effect.c.stage == stage.c.id, effect.c.job == job)
         query = select(stage.c.id).where(
             stage.c.job == job, stage.c.state == "waiting", not_(has_effects)
         )
-        ids = list(db.execute(query).scalars())
-        if ids:
+        if ids := db.scalars(query).all():
             _close_stages(db, ids, "closed", now)
 
     @transaction
@@ -202,24 +173,14 @@ class Stages(StorePart):
         return number
 
     @transaction
-    def save_allowance(self, db: Connection, allowance: Allowance) -> None:
-        _save_allowance(db, allowance)
+    def save_allowance(self, db: Connection, new: Allowance) -> None:
+        upsert(db, allowance, [{**asdict(new), "until": time_text(new.until)}])
 
     @transaction
     def list_allowances(self, db: Connection, now: datetime) -> list[Allowance]:
-        query = select(
-            *(allowance.c.stage, allowance.c.job),
-            *(allowance.c.operator, allowance.c.until),
-        ).where(allowance.c.until > time_text(now))
-        return [
-            Allowance(
-                stage=id_,
-                job=job,
-                operator=operator,
-                until=datetime.fromisoformat(until),
-            )
-            for id_, job, operator, until in db.execute(query)
-        ]
+        query = select(allowance).where(allowance.c.until > time_text(now))
+        rows = db.execute(query).mappings()
+        return [msgspec.convert(row, Allowance) for row in rows]
 
     @transaction
     def sum_budget_charges(
@@ -229,4 +190,4 @@ class Stages(StorePart):
         old = spent.c.time < time_text(since)
         db.execute(delete(spent).where(budget, old))
         total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
-        return int(db.execute(total).scalar_one())
+        return db.scalars(total).one()

@@ -126,7 +126,7 @@ class Outbox(Protocol):
     async def count_effects(self) -> dict[str, dict[str, int]]:
         """Return the number of effects of each job, by state."""
 
-    async def save_stage(self, stage: Stage) -> None:
+    async def save_stage(self, new: Stage) -> None:
         """Store a stage with the effects of its cycle that name it."""
 
     async def list_stages(self, job: str | None = None) -> list[Stage]:
@@ -159,7 +159,7 @@ class Outbox(Protocol):
         discarded effects.
         """
 
-    async def save_allowance(self, allowance: Allowance) -> None: ...
+    async def save_allowance(self, new: Allowance) -> None: ...
 
     async def list_allowances(self, now: datetime) -> list[Allowance]:
         """Return the allowances that have not ended."""

@@ -60,10 +60,10 @@ class Jobs(Protocol):
         so that nobody is deprovisioned or created twice.
         """
 
-    async def start_cycle(self, cycle: Cycle) -> None:
+    async def start_cycle(self, started: Cycle) -> None:
         """Store a new cycle; cycles of the job that were still running have failed."""
 
-    async def finish_cycle(self, cycle: Cycle, update_health: HealthUpdate) -> None:
+    async def finish_cycle(self, finished: Cycle, update_health: HealthUpdate) -> None:
         """Store the cycle and the health of its job and target in one transaction."""
 
     async def load_last_cycles(self) -> dict[str, Cycle]:
