@@ -76,8 +76,8 @@ class MemoryStore:
     async def find_operator(self, token_hash):
         return self.operators.get(token_hash)
 
-    async def save_audit_record(self, **entry):
-        self.list_audit_records.append(entry)
+    async def save_audit_record(self, record):
+        self.list_audit_records.append(record)
 
 
 @dataclass

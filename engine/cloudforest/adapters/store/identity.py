@@ -6,19 +6,24 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from msgspec.structs import asdict
+from sqlalchemy import Connection, delete, insert, select
 
 from cloudforest.adapters.store import tables
-from cloudforest.adapters.store.database import StorePart, time_text, transaction
-from cloudforest.adapters.store.registration import read_agents, save_agent
+from cloudforest.adapters.store.database import (
+    StorePart,
+    insert_rows,
+    time_text,
+    transaction,
+)
+from cloudforest.adapters.store.registration import (
+    decode_agent,
+    read_agents,
+    save_agent,
+)
 from cloudforest.adapters.store.tables import notice
 from cloudforest.model.identity import AgentRecord, AuditRecord, Operator
 from cloudforest.model.ports.notices import Occurrence
-
-
-def _audit_record(row: RowMapping) -> AuditRecord:
-    texts = {key: row[key] for key in ("operator", "action", "detail")}
-    return AuditRecord(time=datetime.fromisoformat(row["time"]), **texts)
 
 
 class SqlIdentityStore(StorePart):
@@ -32,13 +37,12 @@ class SqlIdentityStore(StorePart):
     def update_agent(
         self, db: Connection, agent: str, change: Callable[[AgentRecord], AgentRecord]
     ) -> AgentRecord | None:
-        table = tables.agent
-        body = db.execute(
-            select(table.c.body).where(table.c.id == agent).with_for_update()
-        ).scalar()
+        row = tables.agent.c
+        query = select(row.body).where(row.id == agent).with_for_update()
+        body = db.scalar(query)
         if body is None:
             return None
-        changed = change(msgspec.json.decode(body, type=AgentRecord))
+        changed = change(decode_agent(body))
         save_agent(db, changed)
         return changed
 
@@ -86,22 +90,13 @@ class SqlIdentityStore(StorePart):
     @transaction
     def find_operator(self, db: Connection, token_hash: str) -> Operator | None:
         columns = tables.operator.c
-        row = db.execute(
-            select(columns.name, columns.role).where(columns.token_hash == token_hash)
-        ).first()
+        query = select(columns.name, columns.role)
+        row = db.execute(query.where(columns.token_hash == token_hash)).first()
         return Operator(name=row.name, role=row.role) if row else None
 
     @transaction
-    def save_audit_record(
-        self, db: Connection, *, time: datetime, operator: str, action: str, detail: str
-    ) -> None:
-        row = {
-            "time": time_text(time),
-            "operator": operator,
-            "action": action,
-            "detail": detail,
-        }
-
+    def save_audit_record(self, db: Connection, record: AuditRecord) -> None:
+        row = {**asdict(record), "time": time_text(record.time)}
         db.execute(insert(tables.audit), row)
 
     @transaction
@@ -110,17 +105,15 @@ class SqlIdentityStore(StorePart):
     ) -> list[tuple[int, AuditRecord]]:
         table = tables.audit
         query = select(table).where(table.c.id > after).order_by(table.c.id)
-
-        rows = db.execute(query.limit(limit)).mappings()
-        return [(row["id"], _audit_record(row)) for row in rows]
+        rows = map(dict, db.execute(query.limit(limit)).mappings())
+        return [(row.pop("id"), msgspec.convert(row, AuditRecord)) for row in rows]
 
 
 def _delete_notices(db: Connection, occurrences: Collection[Occurrence]) -> None:
     for each in occurrences:
         db.execute(
             delete(notice)
-            .where(notice.c.kind == each.kind)
-            .where(notice.c.name == each.name)
+            .where(notice.c.kind == each.kind, notice.c.name == each.name)
             .where(notice.c.detail == each.detail)
         )
 
@@ -139,14 +132,9 @@ class SqlNoticeStore(StorePart):
     def mark_notified(
         self, db: Connection, occurrences: Collection[Occurrence], now: datetime
     ) -> None:
-        rows = [
-            {**msgspec.to_builtins(each), "sent": now.isoformat()}
-            for each in occurrences
-        ]
-
+        rows = [{**asdict(each), "sent": now.isoformat()} for each in occurrences]
         _delete_notices(db, occurrences)
-        if rows:
-            db.execute(insert(notice), rows)
+        insert_rows(db, notice, rows)
 
     @transaction
     def clear_notified(

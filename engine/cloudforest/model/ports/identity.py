@@ -57,9 +57,7 @@ class IdentityStore(Protocol):
 
     async def find_operator(self, token_hash: str) -> Operator | None: ...
 
-    async def save_audit_record(
-        self, *, time: datetime, operator: str, action: str, detail: str
-    ) -> None: ...
+    async def save_audit_record(self, record: AuditRecord) -> None: ...
 
     async def list_audit_records(
         self, *, after: int, limit: int
