@@ -60,6 +60,8 @@ from cloudforest.adapters.store.tables import (
 from cloudforest.model.cycles import ImportEnd, Watermark
 from cloudforest.model.messages import InScope, Record
 
+decode_watermark = msgspec.json.Decoder(Watermark).decode
+
 
 def _insert_inquiries(db: Connection, job: str, ids: Sequence[str]) -> None:
     upsert(db, inquiry, [{"job": job, "guid": each} for each in dict.fromkeys(ids)])
@@ -180,21 +182,6 @@ def _inquire_after_import(
         _inquire_selected(db, job, unnamed.where(is_unknown_or_hidden()))
 
 
-def _mark_not_found(
-    db: Connection, job: str, generation: int, ids: Sequence[str]
-) -> None:
-    statement = (
-        update(source)
-        .where(source.c.job == job)
-        .where(source.c.state == "in", source.c.generation < generation)
-        .values(state="unknown", settled=None)
-    )
-    execute_batches(db, statement, source.c.guid, ids)
-
-
-decode_watermark = msgspec.json.Decoder(Watermark).decode
-
-
 def _save_watermark(db: Connection, job: str, value: Watermark) -> None:
     db.execute(
         update(watermark).where(watermark.c.job == job).values(body=encode_json(value))
@@ -203,9 +190,8 @@ def _save_watermark(db: Connection, job: str, value: Watermark) -> None:
 
 def delete_sources(db: Connection, job: str, ids: Sequence[str]) -> None:
     for guid in (source.c.guid, membership.c.group_guid, reference.c.guid):
-        execute_batches(
-            db, delete(guid.table).where(guid.table.c.job == job), guid, ids
-        )
+        statement = delete(guid.table).where(guid.table.c.job == job)
+        execute_batches(db, statement, guid, ids)
 
 
 def _delete_selected(db: Connection, job: str, query: Select[str]) -> None:
@@ -307,7 +293,11 @@ class Imports(StorePart):
         complete: bool,
         proven_clear: Sequence[str] = (),
     ) -> None:
-        _mark_not_found(db, job, generation, ids)
+        row = source.c
+        not_found = (row.job == job, row.state == "in", row.generation < generation)
+        statement = update(source).where(*not_found)
+        statement = statement.values(state="unknown", settled=None)
+        execute_batches(db, statement, row.guid, ids)
         if complete:
             drop_unseen_members(db, job, generation)
         _delete_inquiries(db, job, ids)

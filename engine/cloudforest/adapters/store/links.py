@@ -16,7 +16,6 @@ from cloudforest.adapters.store.database import (
     StorePart,
     execute_batches,
     read_batches,
-    slice_values,
     transaction,
     upsert,
 )
@@ -115,8 +114,7 @@ class Links(StorePart):
             query = query.where(exists().where(of_job))
         if type_ is not None:
             query = query.where(link.c.type == type_)
-        rows = db.execute(query.group_by(link.c.origin))
-        return dict(iter(rows))
+        return dict(iter(db.execute(query.group_by(link.c.origin))))
 
     @transaction
     def count_managed(self, db: Connection, job: str, target: str) -> int:
@@ -128,7 +126,7 @@ class Links(StorePart):
             .where(source.c.job == job, link.c.target == target)
             .where(or_(is_in_or_unknown(), active.is_not(false())))
         )
-        return db.execute(query).scalar_one()
+        return db.scalars(query).one()
 
     @transaction
     def list_groups_of(
@@ -148,16 +146,15 @@ class Links(StorePart):
             .limit(limit)
         )
         count = db.scalar(select(func.count()).select_from(groups))
-        return count or 0, tuple(db.execute(first).scalars())
+        return count or 0, tuple(db.scalars(first))
 
     @transaction
     def load_written_members(
         self, db: Connection, target: str, group: str
     ) -> frozenset[str]:
-        query = select(written_member.c.member_guid).where(
-            written_member.c.target == target, written_member.c.group_guid == group
-        )
-        return frozenset(db.execute(query).scalars())
+        row = written_member.c
+        of_group = (row.target == target, row.group_guid == group)
+        return frozenset(db.scalars(select(row.member_guid).where(*of_group)))
 
     @transaction
     def load_dns(self, db: Connection, job: str, ids: Sequence[str]) -> dict[str, str]:
@@ -206,8 +203,7 @@ class Links(StorePart):
         )
         return {
             id_: TargetResource(id=id_, values=body)
-            for batch in slice_values(resources)
-            for id_, body in db.execute(query.where(resource.c.resource.in_(batch)))
+            for id_, body in read_batches(db, query, resource.c.resource, resources)
         }
 
     @transaction
@@ -225,22 +221,20 @@ class Links(StorePart):
         values: Sequence[MatchValue],
     ) -> dict[str, tuple[TargetResource, ...]]:
         keys = {make_match_key(path, value): match_key(path, value) for value in values}
+        row = resource_key.c
+        is_resource = (
+            (resource.c.target == row.target)
+            & (resource.c.resource_type == row.resource_type)
+            & (resource.c.resource == row.resource)
+        )
         query = (
-            select(resource_key.c.value, resource.c.resource, resource.c.body)
-            .join(
-                resource,
-                (resource.c.target == resource_key.c.target)
-                & (resource.c.resource_type == resource_key.c.resource_type)
-                & (resource.c.resource == resource_key.c.resource),
-            )
-            .where(resource_key.c.target == snapshot, resource_key.c.path == path)
-            .where(resource_key.c.resource_type == resource_type)
+            select(row.value, resource.c.resource, resource.c.body)
+            .join(resource, is_resource)
+            .where(row.target == snapshot, row.path == path)
+            .where(row.resource_type == resource_type)
         )
         found: dict[str, tuple[TargetResource, ...]] = {}
-        for batch in slice_values(keys.values()):
-            for key, id_, body in db.execute(
-                query.where(resource_key.c.value.in_(batch))
-            ):
-                each = TargetResource(id=id_, values=body)
-                found[key] = (*found.get(key, ()), each)
+        for key, id_, body in read_batches(db, query, row.value, keys.values()):
+            each = TargetResource(id=id_, values=body)
+            found[key] = (*found.get(key, ()), each)
         return {value: found[key] for value, key in keys.items() if key in found}

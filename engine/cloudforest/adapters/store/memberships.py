@@ -13,7 +13,6 @@ from sqlalchemy import (
     exists,
     false,
     literal,
-    not_,
     or_,
     select,
     text,
@@ -64,13 +63,12 @@ def drop_unseen_members(db: Connection, job: str, generation: int) -> None:
 
     Groups that may hide their members keep them.
     """
-    hides = (literal(" ") + source.c.doubted + " ").contains(" member ")
-    seen = select(source.c.guid).where(
-        source.c.job == job,
-        source.c.type == "group",
-        source.c.generation == generation,
-        source.c.state == "in",
-        or_(source.c.doubted.is_(None), not_(hides)),
+    row = source.c
+    hides = (literal(" ") + row.doubted + " ").contains(" member ")
+    seen = (
+        select(row.guid)
+        .where(row.job == job, row.type == "group", row.generation == generation)
+        .where(row.state == "in", row.doubted.is_(None) | ~hides)
     )
     db.execute(
         update(membership)
@@ -88,15 +86,10 @@ def mark_members_deleted(db: Connection, job: str, ids: Iterable[str]) -> None:
 
 def find_groups_of_deleted(db: Connection, job: str, ids: Iterable[str]) -> list[str]:
     """Return the groups that these objects were in when they were deleted."""
-    query = (
-        select(membership.c.group_guid)
-        .where(membership.c.job == job, text("generation = 0"))
-        .where(membership.c.wanted == true())
-        .distinct()
-    )
-    return [
-        group for (group,) in read_batches(db, query, membership.c.member_guid, ids)
-    ]
+    row = membership.c
+    deleted = (row.job == job, text("generation = 0"), row.wanted == true())
+    query = select(row.group_guid).where(*deleted).distinct()
+    return [group for (group,) in read_batches(db, query, row.member_guid, ids)]
 
 
 def read_resource_ids(
@@ -147,13 +140,13 @@ def delete_written_members(db: Connection, target: str, ids: Sequence[str]) -> N
     """Forget the memberships of objects that no longer have a resource."""
     written = written_member.c
     for batch in slice_values(ids):
-        named = or_(written.group_guid.in_(batch), written.member_guid.in_(batch))
+        named = written.group_guid.in_(batch) | written.member_guid.in_(batch)
         db.execute(delete(written_member).where(written.target == target, named))
 
 
 def is_pending_in(cycle: str) -> ColumnElement[bool]:
     """Return the SQL condition: the cycle will send the effect."""
-    return and_(effect.c.cycle == cycle, effect.c.state == "pending")
+    return (effect.c.cycle == cycle) & (effect.c.state == "pending")
 
 
 def _is_in_scope(jobs: Sequence[str], guid: ColumnElement[str]) -> ColumnElement[bool]:
@@ -186,14 +179,13 @@ def _concerns_object(
     jobs: JobKey, group: ColumnElement[str], member: ColumnElement[str]
 ) -> ColumnElement[bool]:
     only = jobs.only_object
-    return true() if only is None else or_(group == only, member == only)
+    return true() if only is None else (group == only) | (member == only)
 
 
 def _is_written(jobs: JobKey) -> ColumnElement[bool]:
     row, written = membership.c, written_member.c
     return exists().where(
-        written.target == jobs.target,
-        written.group_guid == row.group_guid,
+        *(written.target == jobs.target, written.group_guid == row.group_guid),
         written.member_guid == row.member_guid,
     )
 
@@ -207,9 +199,7 @@ def _select_by_group(
     """
     row = membership.c
     is_member_held = _is_in_scope(jobs.all_jobs, row.member_guid)
-    may_leave = or_(
-        is_member_held, not_(_has_waiting_effect(jobs, cycle, row.member_guid))
-    )
+    may_leave = or_(is_member_held, ~_has_waiting_effect(jobs, cycle, row.member_guid))
     return (
         select(row.group_guid, row.member_guid, row.wanted)
         .where(row.job == jobs.job, tuple_(row.group_guid, row.member_guid) > after)
@@ -217,7 +207,7 @@ def _select_by_group(
             or_(
                 and_(
                     *(row.wanted == true(), row.generation > 0),
-                    *(not_(_is_written(jobs)), is_member_held),
+                    *(~_is_written(jobs), is_member_held),
                 ),
                 and_(row.wanted == false(), _is_written(jobs), may_leave),
             )
@@ -240,8 +230,8 @@ def _select_by_member(
         .where(written.member_guid.in_(lost_members), written.target == jobs.target)
         .where(tuple_(written.group_guid, written.member_guid) > after)
         .where(_concerns_object(jobs, written.group_guid, written.member_guid))
-        .where(not_(_is_in_scope(jobs.all_jobs, written.member_guid)))
-        .where(not_(_has_waiting_effect(jobs, cycle, written.member_guid)))
+        .where(~_is_in_scope(jobs.all_jobs, written.member_guid))
+        .where(~_has_waiting_effect(jobs, cycle, written.member_guid))
     )
 
 
@@ -280,7 +270,7 @@ class Memberships(StorePart):
         held_back = (
             select(written.group_guid)
             .where(written.target == jobs.target, written.group_guid.in_(groups))
-            .where(not_(_is_in_scope(jobs.all_jobs, written.member_guid)))
+            .where(~_is_in_scope(jobs.all_jobs, written.member_guid))
             .where(_has_waiting_effect(jobs, cycle, written.member_guid))
         )
         not_empty = db.scalars(union(wanted, held_back))

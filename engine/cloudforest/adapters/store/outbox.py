@@ -6,7 +6,7 @@ transaction charges the budgets and updates the stages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -66,19 +66,13 @@ def _unsettle_referrers(db: Connection, job: str, digest: str) -> None:
     Unsettled rows are read in batches, since one statement would join all references.
     After a change of the mapping all rows are unsettled, and nothing must be done.
     """
-    settled = select(source.c.guid).where(
-        source.c.job == job, source.c.settled == digest
-    )
-    if db.scalar(settled.limit(1)) is None:
+    of_job = select(source.c.guid).where(source.c.job == job)
+    if db.scalar(of_job.where(source.c.settled == digest).limit(1)) is None:
         return
-    unsettled = (
-        select(source.c.guid)
-        .where(source.c.job == job, source.c.settled.is_distinct_from(digest))
-        .order_by(source.c.guid)
-        .limit(MAX_IN_LIST)
-    )
+    unsettled = of_job.where(source.c.settled.is_distinct_from(digest))
+    batch = unsettled.order_by(source.c.guid).limit(MAX_IN_LIST)
     after = ""
-    while ids := db.scalars(unsettled.where(source.c.guid > after)).all():
+    while ids := db.scalars(batch.where(source.c.guid > after)).all():
         referrers = select(reference.c.guid).where(
             reference.c.job == job, reference.c.to_guid.in_(ids)
         )
@@ -94,46 +88,9 @@ def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
-def _count_sources(
-    db: Connection, job: str, target: str, digest: str
-) -> tuple[int, int, int]:
-    present = is_present(target)
-    query = select(
-        _count_where(present),
-        _count_where(present & (source.c.settled == digest)),
-        _count_where(source.c.settled.is_distinct_from(digest)),
-    ).where(source.c.job == job, is_evaluated(target))
-    in_scope, unchanged, due = db.execute(query).one()
-    return in_scope, unchanged, due
-
-
 def _settle_sources(db: Connection, job: str, ids: set[str], value: str) -> None:
     statement = update(source).where(source.c.job == job).values(settled=value)
     execute_batches(db, statement, source.c.guid, ids)
-
-
-def _save_references(
-    db: Connection, job: str, references: Mapping[str, Sequence[str]]
-) -> None:
-    statement = delete(reference).where(reference.c.job == job)
-    execute_batches(db, statement, reference.c.guid, references)
-    rows = [
-        {"job": job, "guid": guid, "to_guid": to}
-        for guid, named in references.items()
-        for to in named
-    ]
-    upsert(db, reference, rows)
-
-
-def save_charges(db: Connection, job: str, charges: Iterable[BudgetCharge]) -> None:
-    insert_rows(
-        db,
-        spent,
-        [
-            {"job": job, **asdict(each), "time": time_text(each.time)}
-            for each in charges
-        ],
-    )
 
 
 def delete_staged(db: Connection, stage: str, keys: Iterable[str]) -> None:
@@ -322,7 +279,11 @@ class Outbox(StorePart):
         delete_written_members(db, target, unlinked)
         delete_sources(db, job, unlinked)
         unstage_done_effects(db, outcomes)
-        save_charges(db, job, charges)
+        charged = [
+            {"job": job, **asdict(each), "time": time_text(each.time)}
+            for each in charges
+        ]
+        insert_rows(db, spent, charged)
         delete_effects(db, job, done)
         upsert(db, effect, effect_rows(job, cycle, not_done))
         save_log(db, log)
@@ -398,7 +359,14 @@ class Outbox(StorePart):
         self, db: Connection, job: str, target: str, digest: str
     ) -> tuple[int, int, int]:
         _unsettle_referrers(db, job, digest)
-        return _count_sources(db, job, target, digest)
+        present, settled = is_present(target), source.c.settled
+        query = select(
+            _count_where(present),
+            _count_where(present & (settled == digest)),
+            _count_where(settled.is_distinct_from(digest)),
+        )
+        counted = query.where(source.c.job == job, is_evaluated(target))
+        return db.execute(counted).one()
 
     @transaction
     def save_evaluated_batch(
@@ -406,7 +374,14 @@ class Outbox(StorePart):
     ) -> None:
         with_effects = {each.id for each in batch.effects}
         upsert(db, effect, effect_rows(job, cycle, batch.effects))
-        _save_references(db, job, batch.references)
+        statement = delete(reference).where(reference.c.job == job)
+        execute_batches(db, statement, reference.c.guid, batch.references)
+        rows = [
+            {"job": job, "guid": guid, "to_guid": to}
+            for guid, named in batch.references.items()
+            for to in named
+        ]
+        upsert(db, reference, rows)
         _settle_sources(db, job, set(batch.ids) - with_effects, digest)
         _settle_sources(db, job, set(batch.ids) & with_effects, cycle)
         delete_sources(db, job, batch.kept_by_siblings)

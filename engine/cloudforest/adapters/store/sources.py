@@ -14,10 +14,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
-    and_,
     exists,
     func,
-    or_,
     select,
     true,
     update,
@@ -41,15 +39,8 @@ PRESENCE_ORDER: tuple[Presence, ...] = ("gone", "out", "unknown", "in")
 LINKING_ACTIONS = frozenset({"create", "adopt", "delete"})
 """The actions that make or end a link."""
 SOURCE_COLUMNS = (
-    source.c.guid,
-    source.c.type,
-    source.c.dn,
-    source.c.parent,
-    source.c.anchor,
-    source.c.attributes,
-    source.c.state,
-    source.c.seen,
-    source.c.doubted,
+    *(source.c.guid, source.c.type, source.c.dn, source.c.parent, source.c.anchor),
+    *(source.c.attributes, source.c.state, source.c.seen, source.c.doubted),
 )
 
 
@@ -87,7 +78,7 @@ def read_stored_sources(
 
 def is_unknown_or_hidden() -> ColumnElement[bool]:
     """Return the SQL condition: not found or may hide an attribute; read once a day."""
-    return or_(source.c.state == "unknown", source.c.doubted.is_not(None))
+    return (source.c.state == "unknown") | source.c.doubted.is_not(None)
 
 
 def is_in_or_unknown() -> ColumnElement[bool]:
@@ -107,13 +98,13 @@ def is_linked(target: str, guid: ColumnElement[str]) -> ColumnElement[bool]:
 def is_present(target: str) -> ColumnElement[bool]:
     """Return the SQL condition: in scope, or unknown and linked (not to be created)."""
     linked = is_linked(target, source.c.guid)
-    return or_(source.c.state == "in", and_(source.c.state == "unknown", linked))
+    return (source.c.state == "in") | ((source.c.state == "unknown") & linked)
 
 
 def is_evaluated(target: str) -> ColumnElement[bool]:
     """Return the SQL condition: present, or out or gone and still linked."""
-    left = and_(is_out_or_gone(), is_linked(target, source.c.guid))
-    return or_(is_present(target), left)
+    left = is_out_or_gone() & is_linked(target, source.c.guid)
+    return is_present(target) | left
 
 
 def hidden_attributes_text(record: InScope, shown_before: ShownValues) -> str | None:
