@@ -33,10 +33,7 @@ PHASE_ADOPT = 5
 """Creations in conflict: the resource in the way may be the object's own."""
 PHASE_REFERENCE = 6
 """References and memberships, after both ends exist."""
-PHASES = (
-    *(PHASE_REFERENCED_FIRST, PHASE_WRITE, PHASE_LEAVER_MEMBERSHIPS, PHASE_DEPROVISION),
-    *(PHASE_RETRY, PHASE_ADOPT, PHASE_REFERENCE),
-)
+PHASES = range(PHASE_REFERENCED_FIRST, PHASE_REFERENCE + 1)
 ESCROW_BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=24))
 GIVEN_UP_AFTER = timedelta(days=28)
 """Counted from the first failure, as in Microsoft's provisioning."""

@@ -17,6 +17,7 @@ SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 SYNC_REQUEST = "urn:cloudforest:2.0:SyncRequest"
 SYNC_PAGE = "urn:cloudforest:2.0:SyncPage"
+_PAGE_FIELDS = ("agent", "request", "sequence", "cursor", "closing")
 
 
 class Clause(Value, frozen=True):
@@ -110,8 +111,6 @@ class MovedContainers(Value, frozen=True, tag_field="record", tag="moved"):
 
 
 ObjectRecord = InScope | OutOfScope | Tombstone | Unknown
-
-
 Record = ObjectRecord | Members | ScopeMembers | MovedContainers
 
 
@@ -209,9 +208,7 @@ def encode_request(request: SyncRequest) -> bytes:
     return msgspec.json.encode(
         {
             "schemas": [SEARCH_REQUEST, SYNC_REQUEST],
-            "attributes": sorted(
-                {a for each in request.attributes.values() for a in each}
-            ),
+            "attributes": sorted(set().union(*request.attributes.values())),
             SYNC_REQUEST: request,
         }
     )
@@ -227,13 +224,7 @@ def encode_page(page: Page) -> bytes:
             "schemas": [LIST_RESPONSE, SYNC_PAGE],
             "totalResults": len(page.records),
             "Resources": page.records,
-            SYNC_PAGE: {
-                "agent": page.agent,
-                "request": page.request,
-                "sequence": page.sequence,
-                "cursor": page.cursor,
-                "closing": page.closing,
-            },
+            SYNC_PAGE: {name: getattr(page, name) for name in _PAGE_FIELDS},
         }
     )
 

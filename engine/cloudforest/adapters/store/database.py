@@ -200,11 +200,6 @@ def _compile_for_postgresql(
     return f"json_array_elements_text(CAST({json} AS json))"
 
 
-def _select_values(values: Sequence[str]) -> Select[str]:
-    json = literal(msgspec.json.encode(values).decode())
-    return select(_JsonTexts(json).table_valued("value").c.value)
-
-
 def slice_values(values: Iterable[str]) -> list[Select[str]]:
     """Cut the distinct values into lists that fit in one statement.
 
@@ -212,10 +207,11 @@ def slice_values(values: Iterable[str]) -> list[Select[str]]:
     would be another statement to prepare.
     """
     distinct = list(dict.fromkeys(values))
-    return [
-        _select_values(distinct[at : at + MAX_IN_LIST])
-        for at in range(0, len(distinct), MAX_IN_LIST)
-    ]
+    slices = (
+        distinct[i : i + MAX_IN_LIST] for i in range(0, len(distinct), MAX_IN_LIST)
+    )
+    lists = (_JsonTexts(literal(encode_json(each).decode())) for each in slices)
+    return [select(each.table_valued("value").c.value) for each in lists]
 
 
 def read_batches(

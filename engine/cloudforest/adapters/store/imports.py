@@ -95,17 +95,6 @@ def _inquire_groups(db: Connection, job: str, page: PageRecords) -> None:
     _insert_inquiries(db, job, find_groups_of_deleted(db, job, in_scope))
 
 
-def _find_newly_hidden(
-    db: Connection, job: str, page: PageRecords, before: StoredSources
-) -> list[str]:
-    """Return the objects that hide attributes which they did not hide before."""
-    return [
-        id_
-        for id_, names in read_hidden_attributes(db, job, page.objects)
-        if id_ not in before or not names <= before[id_].hidden
-    ]
-
-
 def _inquire_after_page(
     db: Connection, job: str, generation: int, page: PageRecords, before: StoredSources
 ) -> None:
@@ -119,8 +108,12 @@ def _inquire_after_page(
     entering = [
         each for each in groups if each not in before or before[each].state != "in"
     ]
-    hiding = _find_newly_hidden(db, job, page, before)
-    _insert_inquiries(db, job, [*page.unknown, *entering, *hiding])
+    newly_hiding = [
+        id_
+        for id_, names in read_hidden_attributes(db, job, page.objects)
+        if id_ not in before or not names <= before[id_].hidden
+    ]
+    _insert_inquiries(db, job, [*page.unknown, *entering, *newly_hiding])
     _inquire_groups(db, job, page)
     for batch in slice_values(page.moved_containers):
         inside = _select_unnamed(job, generation).where(source.c.parent.in_(batch))

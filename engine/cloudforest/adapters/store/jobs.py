@@ -98,17 +98,6 @@ def _reset_watermark(db: Connection, job: str, *, bindings: bool) -> None:
     db.execute(update(watermark).where(watermark.c.job == job).values(body=kept))
 
 
-def _uncheck_links(db: Connection, job: str, target: str) -> None:
-    """Make the next cycle read each linked object of the job from the target."""
-    of_job = select(source.c.guid).where(source.c.job == job)
-    db.execute(
-        update(link)
-        .where(link.c.target == target, link.c.guid.in_(of_job))
-        .values(checked=false())
-    )
-    db.execute(update(source).where(source.c.job == job).values(settled=None))
-
-
 def _read_cycles(db: Connection, query: Select[str, str, bytes]) -> list[Cycle]:
     """Read cycles (`CYCLE_COLUMNS`) under the current names of job and target."""
     return [
@@ -118,15 +107,9 @@ def _read_cycles(db: Connection, query: Select[str, str, bytes]) -> list[Cycle]:
 
 
 def _save_cycle(db: Connection, value: Cycle) -> None:
-    row = {
-        "id": value.id,
-        "job": value.job,
-        "target": value.target,
-        "started": value.started.isoformat(),
-        "state": value.state,
-        "body": encode_json(value),
-    }
-    upsert(db, cycle, [row])
+    row = {"id": value.id, "job": value.job, "target": value.target}
+    row |= {"started": value.started.isoformat(), "state": value.state}
+    upsert(db, cycle, [{**row, "body": encode_json(value)}])
 
 
 def _drop_rows(db: Connection, job: str) -> None:
@@ -167,7 +150,10 @@ class Jobs(StorePart):
         if "Watermark" in resets:
             _reset_watermark(db, job, bindings=set(resets) >= set(RESET_SCOPES))
         if "ConnectorDataStore" in resets:
-            _uncheck_links(db, job, target)
+            of_job = select(source.c.guid).where(source.c.job == job)
+            links = (link.c.target == target, link.c.guid.in_(of_job))
+            db.execute(update(link).where(*links).values(checked=false()))
+            db.execute(update(source).where(source.c.job == job).values(settled=None))
         _change_state(db, job, change)
 
     @transaction

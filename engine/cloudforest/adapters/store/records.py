@@ -93,7 +93,9 @@ def _source_row(
     record = keep_hidden_values(received, shown_before)
     digest = _digest_record(record)
     hidden = hidden_attributes_text(received, shown_before)
-    seen = _seen_attributes(record, old)
+    before = old.seen if old is not None else ()
+    # Attributes that are only hidden now still count as seen.
+    seen = sorted({*record.seen, *set(before).intersection(record.hidden)})
     now = ("in", digest, hidden)
     same = old is not None and (old.state, old.digest, old.hidden_attributes) == now
     if old is not None and same and seen == list(old.seen):
@@ -115,33 +117,20 @@ def _source_row(
     }
 
 
-def _seen_attributes(record: InScope, old: StoredSource | None) -> list[str]:
-    """Return the names seen; attributes that are only hidden now still count."""
-    before = old.seen if old is not None else ()
-    return sorted({*record.seen, *set(before).intersection(record.hidden)})
-
-
-def _may_be_hidden(record: OutOfScope, old: StoredSource | None) -> bool:
-    """Return whether the object may be out only because an attribute is hidden.
-
-    It was in scope by an attribute that it no longer shows. A hidden attribute never
-    counts as cleared.
-    """
-    if old is None or old.state not in KEPT_PRESENCES:
-        return False
-    return not set(record.rests_on).isdisjoint(old.seen)
-
-
 def _find_presence(
-    record: InScope | OutOfScope | Tombstone, before: StoredSources
+    record: InScope | OutOfScope | Tombstone, old: StoredSource | None
 ) -> Presence:
+    """Return the presence; a hidden attribute never counts as cleared."""
     match record:
         case InScope():
             return "in"
         case Tombstone():
             return "gone"
         case OutOfScope():
-            return "unknown" if _may_be_hidden(record, before.get(record.id)) else "out"
+            if old is None or old.state not in KEPT_PRESENCES:
+                return "out"
+            # It may still be in scope by an attribute that it no longer shows.
+            return "out" if set(record.rests_on).isdisjoint(old.seen) else "unknown"
 
 
 def _save_presence(
@@ -155,16 +144,13 @@ def _save_presence(
     execute_batches(db, statement.values(values), source.c.guid, ids)
 
 
-def _save_generation(db: Connection, job: str, generation: int, ids: list[str]) -> None:
-    statement = update(source).where(source.c.job == job).values(generation=generation)
-    execute_batches(db, statement, source.c.guid, ids)
-
-
 def save_records(
     db: Connection, job: str, generation: int, page: PageRecords, before: StoredSources
 ) -> None:
     """Store rows and memberships; an object never seen in scope gets no row."""
-    presences = {i: _find_presence(each, before) for i, each in page.objects.items()}
+    presences = {
+        id_: _find_presence(each, before.get(id_)) for id_, each in page.objects.items()
+    }
     in_scope = [each for each in page.objects.values() if isinstance(each, InScope)]
     possibly_hiding = [each for each in in_scope if each.missing]
     changed = [
@@ -189,7 +175,8 @@ def save_records(
         ids = [id_ for id_, each in left.items() if each == presence]
         _save_presence(db, job, ids, presence)
     same = [id_ for id_, row in rows.items() if row is None]
-    _save_generation(db, job, generation, [*left, *same])
+    statement = update(source).where(source.c.job == job).values(generation=generation)
+    execute_batches(db, statement, source.c.guid, [*left, *same])
     unsettle_objects(db, [i for i, old in before.items() if old.state != presences[i]])
     mark_members_deleted(db, job, [i for i in page.objects if presences[i] == "gone"])
     save_memberships(db, job, generation, page.members)

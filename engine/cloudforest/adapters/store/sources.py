@@ -135,14 +135,6 @@ def read_hidden_attributes(
         yield guid, frozenset((names or "").split())
 
 
-def _read_held_values(
-    db: Connection, job: str, ids: Collection[str]
-) -> dict[str, ShownValues]:
-    row = source.c
-    query = select(row.guid, row.attributes).where(row.job == job, is_in_or_unknown())
-    return dict(read_batches(db, query, row.guid, ids))
-
-
 def _read_groups_with_members(
     db: Connection, job: str, ids: Collection[str]
 ) -> frozenset[str]:
@@ -167,7 +159,9 @@ def read_shown_before(
     have shown anything. A group without members looks the same whatever it hides.
     """
     held = {i: old for i, old in before.items() if old.state in KEPT_PRESENCES}
-    shown = _read_held_values(db, job, changed)
+    row = source.c
+    query = select(row.guid, row.attributes).where(row.job == job, is_in_or_unknown())
+    shown: dict[str, ShownValues] = dict(read_batches(db, query, row.guid, changed))
     groups = [
         each.id
         for each in possibly_hiding
