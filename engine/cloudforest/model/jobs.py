@@ -86,19 +86,16 @@ class JobHealth(Value, frozen=True):
 
 def parse_reset_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
     """Return the scopes to reset; raise Misconfigured for an unknown name."""
-    known: dict[str, tuple[ResetScope, ...]] = {
-        each.lower(): (each,) for each in RESET_SCOPES
-    }
-    known[FULL_RESET.lower()] = RESET_SCOPES
+    known = {each.lower(): frozenset({each}) for each in RESET_SCOPES}
+    known[FULL_RESET.lower()] = frozenset(RESET_SCOPES)
     words = [each.strip() for each in names if each.strip()]
     if unknown := [each for each in words if each.lower() not in known]:
         raise Misconfigured(
             f"Unknown reset scope: {', '.join(unknown)}. Choose one or more of "
             f"{', '.join([*RESET_SCOPES, FULL_RESET])}, separated by commas."
         )
-    return frozenset(scope for each in words for scope in known[each.lower()]) or (
-        frozenset(DEFAULT_RESET)
-    )
+    named = frozenset[ResetScope]().union(*(known[each.lower()] for each in words))
+    return named or frozenset(DEFAULT_RESET)
 
 
 def live_key(job: str) -> LiveKey:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from cloudforest.adapters.store import tables
 from cloudforest.adapters.store.database import (
     StorePart,
     encode_json,
@@ -31,15 +32,8 @@ from cloudforest.adapters.store.outbox import release_escrow
 from cloudforest.adapters.store.tables import (
     breaker,
     cycle,
-    effect,
-    inquiry,
     job_state,
     link,
-    membership,
-    reference,
-    resource,
-    resource_key,
-    scope_member,
     source,
     watermark,
 )
@@ -53,8 +47,11 @@ from cloudforest.model.jobs import (
 )
 from cloudforest.model.ports.store import HealthUpdate, JobStateUpdate
 
-IMPORT_TABLES = (source, inquiry, scope_member, reference, membership)
-JOB_TABLES = (*IMPORT_TABLES, effect, watermark)
+IMPORT_TABLES = (
+    *(tables.source, tables.inquiry, tables.scope_member),
+    *(tables.reference, tables.membership),
+)
+JOB_TABLES = (*IMPORT_TABLES, tables.effect, watermark)
 CYCLE_COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
 SUCCESSFUL_STATES = ("succeeded", "partial", "blocked")
 INTERRUPTED_MESSAGE = (
@@ -244,5 +241,5 @@ class Jobs(StorePart):
         scratch = select(watermark.c.job).where(watermark.c.job.like("plan:%"))
         for job in db.scalars(scratch).all():
             _drop_rows(db, job)
-        for table in (resource, resource_key):
+        for table in (tables.resource, tables.resource_key):
             db.execute(delete(table))

@@ -6,20 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    case,
-    delete,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Column, ColumnElement, Connection, case, delete, func, select
 
 from cloudforest.adapters.store.database import (
     StorePart,
     encode_json,
+    insert_rows,
     time_text,
     transaction,
 )
@@ -49,8 +41,7 @@ def save_log(db: Connection, entries: Sequence[LogEntry]) -> None:
         }
         for each in entries
     ]
-    if rows:
-        db.execute(insert(log), rows)
+    insert_rows(db, log, rows)
 
 
 def _without_index(column: Column[str]) -> ColumnElement[str]:
@@ -126,5 +117,4 @@ class Logs(StorePart):
             .order_by(log.c.time)
             .limit(limit)
         )
-        statement = delete(log).where(log.c.id.in_(old))
-        return db.execute(statement).rowcount
+        return db.execute(delete(log).where(log.c.id.in_(old))).rowcount

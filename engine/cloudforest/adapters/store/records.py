@@ -85,7 +85,6 @@ def _source_row(
     job: str,
     generation: int,
     received: InScope,
-    *,
     old: StoredSource | None,
     shown_before: ShownValues,
 ) -> Row | None:
@@ -161,11 +160,7 @@ def save_records(
     shown = read_shown_before(db, job, possibly_hiding, before=before, changed=changed)
     rows = {
         each.id: _source_row(
-            job,
-            generation,
-            each,
-            old=before.get(each.id),
-            shown_before=shown.get(each.id, {}),
+            job, generation, each, before.get(each.id), shown.get(each.id, {})
         )
         for each in in_scope
     }

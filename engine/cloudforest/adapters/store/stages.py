@@ -80,12 +80,9 @@ def _discard_batch(db: Connection, job: str, id_: str) -> int:
     return len(rows)
 
 
-def _to_staged_effect(
-    key: str, guid: str, action: str, digest: str, dn: str | None = None
-) -> StagedEffect:
-    return StagedEffect(
-        key=key, object_guid=guid, action=action, fingerprint=digest, dn=dn
-    )
+def _to_staged_effect(*row: str) -> StagedEffect:
+    """Read STAGED_COLUMNS, with the DN of the object if it is there."""
+    return StagedEffect(**dict(zip(StagedEffect.__struct_fields__, row, strict=False)))
 
 
 class Stages(StorePart):

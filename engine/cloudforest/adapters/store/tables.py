@@ -30,6 +30,11 @@ def texts(**lengths: int) -> list[Column[str]]:
     return [Column(name, String(lengths[name]), nullable=False) for name in lengths]
 
 
+def body() -> Column[bytes]:
+    """Make the column of a whole value as JSON."""
+    return Column("body", LargeBinary, nullable=False)
+
+
 # Source objects. `state` is the presence. `seen` are the attributes by which the object
 # is in scope. `doubted` are the attributes that it may hide: their values are kept
 # until they are proved empty. `digest` covers what a mapping reads. `settled` is the
@@ -94,7 +99,7 @@ effect = Table(
     Column("digest", String(64)),
     Column("next_try", String(40)),
     Column("sent", Boolean, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    body(),
     Index("effect_due", "job", "state", "phase", "key"),
     Index("effect_resource", "job", "resource"),
     Index("effect_stage", "stage", "key"),
@@ -106,7 +111,7 @@ stage = Table(
     metadata,
     *keys(id=64),
     *texts(job=200, created=40, state=10),
-    Column("body", LargeBinary, nullable=False),
+    body(),
     Index("stage_job", "job", "state"),
 )
 
@@ -183,7 +188,7 @@ registration = Table(
     "registration",
     metadata,
     Column("revision", Integer, primary_key=True),
-    Column("body", LargeBinary, nullable=False),
+    body(),
     *texts(operator=200, time=40),
 )
 
@@ -192,7 +197,7 @@ agent = Table(
     metadata,
     *keys(id=32),
     Column("name", String(200), nullable=False, unique=True),
-    Column("body", LargeBinary, nullable=False),
+    body(),
 )
 
 enrolment = Table(
@@ -236,7 +241,7 @@ cycle = Table(
     metadata,
     *keys(id=32),
     *texts(job=200, target=200, started=40, state=10),
-    Column("body", LargeBinary, nullable=False),
+    body(),
     Index("cycle_job", "job", "started"),
 )
 
@@ -255,7 +260,7 @@ log = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     *texts(time=40, cycle=32, job=200, object=36, name=400, action=20, status=10),
-    Column("body", LargeBinary, nullable=False),
+    body(),
     *(
         Index(f"log_{name}", name, "id")
         for name in ("time", "cycle", "job", "object", "name", "action", "status")
@@ -270,7 +275,7 @@ tenant_resource = Table(
     *texts(type=20),
     Column("version", Integer, nullable=False),
     *texts(created=40, modified=40),
-    Column("body", LargeBinary, nullable=False),
+    body(),
     Index("tenant_resource_type", "type", "sequence"),
 )
 
@@ -285,6 +290,6 @@ tenant_member = Table(
     "tenant_member",
     tenant_metadata,
     *keys(group_id=36, member_id=100),
-    Column("body", LargeBinary, nullable=False),
+    body(),
     Index("tenant_member_member", "member_id"),
 )

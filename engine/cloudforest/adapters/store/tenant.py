@@ -288,11 +288,7 @@ class TenantDirectory(StorePart):
         _delete_members(db, id_, gone)
         _insert_members(db, id_, changed)
         return replace(
-            row,
-            version=row.version + 1,
-            modified=now,
-            body=content.body,
-            members=after,
+            row, version=row.version + 1, modified=now, body=content.body, members=after
         )
 
     @transaction

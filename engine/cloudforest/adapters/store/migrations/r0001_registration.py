@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from cloudforest.adapters.store.tables import keys, texts
+from cloudforest.adapters.store.tables import body, keys, texts
 
 revision = "0001"
 down_revision = None
@@ -15,14 +15,14 @@ def upgrade() -> None:
     op.create_table(
         "registration",
         sa.Column("revision", sa.Integer, primary_key=True),
-        sa.Column("body", sa.LargeBinary, nullable=False),
+        body(),
         *texts(operator=200, time=40),
     )
     op.create_table(
         "agent",
         *keys(id=32),
         sa.Column("name", sa.String(200), nullable=False, unique=True),
-        sa.Column("body", sa.LargeBinary, nullable=False),
+        body(),
     )
     op.create_table(
         "enrolment",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from cloudforest.adapters.store.tables import keys, texts
+from cloudforest.adapters.store.tables import body, keys, texts
 
 revision = "0002"
 down_revision = "0001"
@@ -72,7 +72,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(64)),
         sa.Column("next_try", sa.String(40)),
         sa.Column("sent", sa.Boolean, nullable=False),
-        sa.Column("body", sa.LargeBinary, nullable=False),
+        body(),
     )
     op.create_index("effect_due", "effect", ["job", "state", "phase", "key"])
     op.create_index("effect_resource", "effect", ["job", "resource"])
@@ -93,26 +93,16 @@ def upgrade() -> None:
         *keys(target=200, resource_type=60, path=200, value=400, resource=400),
     )
     op.create_table(
-        "cycle",
-        *keys(id=32),
-        *texts(job=200, target=200, started=40, state=10),
-        sa.Column("body", sa.LargeBinary, nullable=False),
+        "cycle", *keys(id=32), *texts(job=200, target=200, started=40, state=10), body()
     )
     op.create_index("cycle_job", "cycle", ["job", "started"])
-    op.create_table(
-        "job_state", *keys(job=200), sa.Column("body", sa.LargeBinary, nullable=False)
-    )
-    op.create_table(
-        "breaker", *keys(target=200), sa.Column("body", sa.LargeBinary, nullable=False)
-    )
+    op.create_table("job_state", *keys(job=200), body())
+    op.create_table("breaker", *keys(target=200), body())
     op.create_table(
         "allowance", *keys(stage=64), *texts(job=200, operator=200, until=40)
     )
     op.create_table(
-        "stage",
-        *keys(id=64),
-        *texts(job=200, created=40, state=10),
-        sa.Column("body", sa.LargeBinary, nullable=False),
+        "stage", *keys(id=64), *texts(job=200, created=40, state=10), body()
     )
     op.create_index("stage_job", "stage", ["job", "state"])
     op.create_table(
@@ -131,7 +121,7 @@ def upgrade() -> None:
         "log",
         sa.Column("id", sa.Integer, primary_key=True),
         *texts(time=40, cycle=32, job=200, object=36, name=400, action=20, status=10),
-        sa.Column("body", sa.LargeBinary, nullable=False),
+        body(),
     )
     for name in ("time", "cycle", "job", "object", "name", "action", "status"):
         op.create_index(f"log_{name}", "log", [name, "id"])
