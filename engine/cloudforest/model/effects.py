@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import msgspec
+from msgspec.structs import replace
 
 from cloudforest.base.clock import Backoff
 from cloudforest.base.values import Value, canonical_digest
@@ -155,16 +155,14 @@ class Effect(Value, frozen=True):
         """Return it with the failed attempts of the effect that it replaces."""
         if previous is None or previous.state != "escrowed":
             return self
-        return msgspec.structs.replace(
-            self, attempts=previous.attempts, since=previous.since
-        )
+        return replace(self, attempts=previous.attempts, since=previous.since)
 
     def escrowed(self, reason: str, now: datetime) -> Effect:
         """Return it in escrow until its next try; after 28 days it is given up."""
         attempts = self.attempts + 1
         since = self.since or now
         given_up = now - since >= GIVEN_UP_AFTER
-        return msgspec.structs.replace(
+        return replace(
             self,
             state="escrowed",
             reason=GIVEN_UP_PREFIX + reason if given_up else reason,
